@@ -1,0 +1,149 @@
+//! Who asks: users, groups, API keys, and the principal that every request is made by.
+
+use crate::words::words;
+use crate::{ApiKeyId, GroupId, Timestamp, UserId};
+
+words! {
+    /// What a user is to the whole installation.
+    Role, "role", {
+        /// Uses the product.
+        User = "user",
+        /// Administers it. An admin does not read other people's conversations.
+        Admin = "admin",
+    }
+}
+
+words! {
+    /// Whether a user may sign in.
+    UserStatus, "user status", {
+        /// May sign in.
+        Active = "active",
+        /// Is refused like an unknown credential.
+        Disabled = "disabled",
+    }
+}
+
+words! {
+    /// What a user is to a group.
+    GroupRole, "group role", {
+        /// Uses what the group has.
+        Member = "member",
+        /// Also administers it.
+        Admin = "admin",
+    }
+}
+
+words! {
+    /// How far a membership has come.
+    MembershipStatus, "membership status", {
+        /// In force.
+        Active = "active",
+        /// An invitation that its user has not accepted.
+        Pending = "pending",
+    }
+}
+
+/// A person or a service that holds conversations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The id.
+    pub id: UserId,
+    /// The e-mail address, unique, compared without regard to ASCII case.
+    pub email: String,
+    /// The name shown to others.
+    pub name: String,
+    /// A BCP 47 language tag, if the user chose one.
+    pub locale: Option<String>,
+    /// Whether the user may sign in.
+    pub status: UserStatus,
+    /// What the user is to the installation.
+    pub role: Role,
+    /// When the user was created.
+    pub created_at: Timestamp,
+}
+
+/// A membership of the principal, in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Membership {
+    /// The group.
+    pub group_id: GroupId,
+    /// The user's role in it.
+    pub role: GroupRole,
+}
+
+/// An API key, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// The id.
+    pub id: ApiKeyId,
+    /// The public part by which a request names the key: 12 base62 characters.
+    pub public_id: String,
+    /// Whose key it is.
+    pub user_id: UserId,
+    /// The group whose account it uses, if it is bound to one.
+    pub group_id: Option<GroupId>,
+    /// What its owner calls it.
+    pub name: String,
+    /// What it may do at most, as `action:Subject`; empty means all that the user may do.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was last used, to the minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+impl ApiKey {
+    /// Whether the key still opens anything at this instant.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// How a principal showed who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// An API key.
+    ApiKey {
+        /// The key.
+        id: ApiKeyId,
+        /// The group it is bound to.
+        group_id: Option<GroupId>,
+        /// What it may do at most; empty means all that the user may do.
+        scopes: Vec<String>,
+    },
+    /// The owner of the process itself: a service that links the runtime, or a subcommand.
+    Process,
+}
+
+/// A user as one request sees it. There is no default one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// The user.
+    pub user: User,
+    /// The user's memberships in force.
+    pub memberships: Vec<Membership>,
+    /// How the user showed it.
+    pub credential: Credential,
+}
+
+impl Principal {
+    /// The key behind the request, if it came with one.
+    pub fn api_key_id(&self) -> Option<ApiKeyId> {
+        match &self.credential {
+            Credential::ApiKey { id, .. } => Some(*id),
+            Credential::Process => None,
+        }
+    }
+
+    /// The group the request's key is bound to.
+    pub fn key_group_id(&self) -> Option<GroupId> {
+        match &self.credential {
+            Credential::ApiKey { group_id, .. } => *group_id,
+            Credential::Process => None,
+        }
+    }
+}

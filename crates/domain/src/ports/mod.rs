@@ -1,0 +1,69 @@
+//! The ports: what the business layer needs of the outside, as traits with one error enum each.
+//!
+//! One port method is one transaction is one business step. There are two families. [`Conversations`],
+//! [`ToolStore`], [`ModelStore`] and [`Administration`] can be reached by a request, so each call takes the
+//! principal's filter. [`TurnLedger`] and [`Identity`] belong to the machinery and take turn and owner instead.
+
+mod administration;
+mod conversations;
+mod gateway;
+mod identity;
+mod models;
+mod tools;
+mod turns;
+
+use std::fmt::Debug;
+
+use uuid::Uuid;
+
+pub use administration::{Administration, AdministrationError, NewApiKey, NewUser};
+pub use conversations::{
+    ConversationError, Conversations, MessageList, NewAttachment, NewGreeting, NewSession, SessionKey,
+    SessionList,
+};
+pub use gateway::{CompletionGateway, CompletionStream};
+pub use identity::{Identity, KeyHolder};
+pub use models::ModelStore;
+pub use tools::{NewToolVersion, ToolStore, ToolStoreError, ToolSync};
+pub use turns::{
+    BeginTurn, BeginTurnError, Begun, FinishTurn, IdempotencyKey, KeyedTurn, NextAttempt, Reap, ReapScope,
+    TurnFlush, TurnHold, TurnLedger, TurnLedgerError, TurnLog,
+};
+
+use crate::Timestamp;
+
+/// The wall clock.
+pub trait Clock: Send + Sync + Debug {
+    /// The instant it is.
+    fn now(&self) -> Timestamp;
+}
+
+/// The source of identifiers.
+pub trait Ids: Send + Sync + Debug {
+    /// A UUIDv7 that was never given before.
+    fn next(&self) -> Uuid;
+}
+
+/// Whether the store can serve.
+#[async_trait::async_trait]
+pub trait StoreHealth: Send + Sync + Debug {
+    /// Succeeds when the store answers and its migrations are those of this program.
+    async fn check(&self) -> Result<(), StoreError>;
+}
+
+/// A store that could not do its work. What the caller asked was fine.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The store cannot be reached, is overloaded, or refused to commit: a later try may succeed.
+    #[error("the store is unavailable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A stored value cannot be read, or a statement did what it must not: a later try will not help.
+    #[error("the store holds something unexpected: {what}")]
+    Corrupt {
+        /// Which value, in the store's terms.
+        what: String,
+        /// The cause, where there is one.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}
