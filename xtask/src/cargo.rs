@@ -1,0 +1,66 @@
+//! Cargo, always called with one selection of packages and features.
+
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use cargo_metadata::{Message, TargetKind};
+
+/// A Cargo command over the whole workspace with all features.
+///
+/// Cargo builds a dependency anew for each set of features it is asked for, and another selection of packages
+/// is another set. With a single selection the checks and the tests share one build.
+pub(crate) fn on_everything(root: &Path, subcommand: &[&str]) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(subcommand).args(["--workspace", "--all-features"]).current_dir(root);
+    command
+}
+
+/// Runs a command to its end, its output going where ours goes.
+pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
+    command.status().with_context(|| format!("cannot run `{}`", line(command)))
+}
+
+/// The command as one would type it.
+pub(crate) fn line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+/// The programs of the workspace that checks and tests run.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    /// The binary `causerie`.
+    pub(crate) causerie: PathBuf,
+    /// Every example, by name.
+    pub(crate) examples: Vec<(String, PathBuf)>,
+}
+
+/// Builds the programs.
+///
+/// The examples are not only wanted: naming them makes Cargo take the dev-dependencies' features into account,
+/// as it does for the tests, so that the binary needs no build of its own.
+pub(crate) fn build_programs(root: &Path) -> Result<Programs> {
+    let mut command = on_everything(root, &["build", "--bin", "causerie", "--examples"]);
+    command.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("cannot run `{}`", line(&command)))?;
+    let output = child.stdout.take().context("cargo has no output to read")?;
+
+    let mut causerie = None;
+    let mut examples = Vec::new();
+    for message in Message::parse_stream(BufReader::new(output)) {
+        let Message::CompilerArtifact(artifact) = message? else { continue };
+        let Some(executable) = artifact.executable else { continue };
+        match artifact.target.kind.as_slice() {
+            [TargetKind::Bin] if artifact.target.name == "causerie" => causerie = Some(executable.into()),
+            [TargetKind::Example] => examples.push((artifact.target.name, executable.into())),
+            _ => {}
+        }
+    }
+    ensure!(child.wait()?.success(), "`{}` failed", line(&command));
+
+    examples.sort();
+    let Some(causerie) = causerie else { bail!("the build made no program `causerie`") };
+    Ok(Programs { causerie, examples })
+}

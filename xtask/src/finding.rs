@@ -1,0 +1,46 @@
+//! What a check has found, as a value that can be printed, counted and compared.
+
+use std::fmt;
+
+/// Whether a finding fails the check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Severity {
+    /// It is said, and that is all.
+    Warning,
+    /// It fails the check.
+    Error,
+}
+
+/// One thing that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) severity: Severity,
+    /// A package, a path or `path:line`.
+    pub(crate) place: String,
+    /// What is wrong there, and what would be right.
+    pub(crate) text: String,
+}
+
+impl Finding {
+    pub(crate) fn error(place: impl Into<String>, text: impl Into<String>) -> Self {
+        Finding { severity: Severity::Error, place: place.into(), text: text.into() }
+    }
+
+    pub(crate) fn warning(place: impl Into<String>, text: impl Into<String>) -> Self {
+        Finding { severity: Severity::Warning, place: place.into(), text: text.into() }
+    }
+
+    pub(crate) fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let severity = match self.severity {
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        write!(f, "{severity}: {}: {}", self.place, self.text)
+    }
+}

@@ -1,0 +1,117 @@
+//! `cargo xtask test`: everything that can fail, on every database there is.
+
+use std::path::Path;
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::cargo::{self, Programs};
+use crate::postgres::{self, Database};
+use crate::workspace::Workspace;
+
+/// One part of the run.
+#[derive(Debug)]
+struct Step {
+    name: String,
+    command: Command,
+}
+
+/// Runs all parts, whatever becomes of the others, and sums up.
+///
+/// The exit code is the first failure's. The tests come last so that their own summary stands at the end.
+pub(crate) fn run(
+    workspace: &Workspace,
+    options: &postgres::Options,
+    arguments: &[String],
+) -> Result<ExitCode> {
+    let root = &workspace.root;
+    let database = postgres::provide(options)?;
+    let mut steps = Vec::new();
+    if arguments.is_empty() {
+        steps.extend(examples(root)?);
+        steps.push(doctests(root));
+    }
+    steps.push(tests(root, arguments));
+
+    let mut summary = Vec::new();
+    let mut first_failure = None;
+    for Step { name, mut command } in steps {
+        println!("── {name}");
+        database.tell(&mut command);
+        let start = Instant::now();
+        let status = cargo::status(&mut command)?;
+        summary.push(row(&name, status, start.elapsed()));
+        first_failure = first_failure.or_else(|| failure(status));
+    }
+    if let Database::Absent = database {
+        summary.push(postgres::NOT_RUN.into());
+        first_failure = first_failure.or(options.ci.then_some(1));
+    }
+    println!("── summary\n{}", summary.join("\n"));
+    Ok(first_failure.map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// The examples as a user would run them: each ends by itself and says by its exit code how it went.
+fn examples(root: &Path) -> Result<impl Iterator<Item = Step>> {
+    let Programs { examples, .. } = cargo::build_programs(root)?;
+    let root = root.to_owned();
+    Ok(examples.into_iter().map(move |(name, program)| {
+        let mut command = Command::new(program);
+        command.current_dir(&root).stdin(Stdio::null());
+        Step { name: format!("example {name}"), command }
+    }))
+}
+
+fn doctests(root: &Path) -> Step {
+    Step {
+        name: "doctests".into(),
+        command: cargo::on_everything(root, &["test", "--doc", "--no-fail-fast"]),
+    }
+}
+
+fn tests(root: &Path, arguments: &[String]) -> Step {
+    let runner: &[&str] =
+        if has_nextest() { &["nextest", "run"] } else { &["test", "--tests", "--no-fail-fast"] };
+    let mut command = cargo::on_everything(root, runner);
+    command.args(arguments);
+    Step { name: "tests".into(), command }
+}
+
+fn has_nextest() -> bool {
+    let mut probe = Command::new("cargo");
+    probe.args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+    probe.status().is_ok_and(|status| status.success())
+}
+
+fn row(name: &str, status: ExitStatus, took: Duration) -> String {
+    let verdict = if status.success() { "passed" } else { "FAILED" };
+    format!("{name:<24}{verdict}  {:>4} s", took.as_secs())
+}
+
+/// The exit code to hand on, if this was a failure; what died of a signal has none of its own.
+fn failure(status: ExitStatus) -> Option<u8> {
+    match status.code() {
+        Some(0) => None,
+        code => Some(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_keeps_its_exit_code() {
+        #[track_caller]
+        fn check(status: i32, expected: Option<u8>) {
+            assert_eq!(failure(ExitStatus::from_raw(status)), expected);
+        }
+
+        check(0, None);
+        check(100 << 8, Some(100));
+        check(9, Some(1));
+    }
+}
