@@ -104,6 +104,13 @@ pub struct Segment {
     pub text: String,
 }
 
+impl Segment {
+    /// The position after it.
+    pub fn end(&self) -> u64 {
+        self.position + self.text.chars().count() as u64
+    }
+}
+
 /// Puts flushed segments together to the parts of an answer. Segments must be in order of position.
 pub fn parts_of(segments: &[Segment]) -> Vec<Part> {
     let mut parts = Vec::new();

@@ -1,1 +1,56 @@
-//! placeholder
+//! The chat runtime of Causerie: sessions, context, turns, tools and authorisation, as a library to link.
+//!
+//! It may know the domain, the rules of permissions and the arithmetic of usage, and meets every store and every
+//! upstream at a port. Deliberately absent: SQL, HTTP in either direction, and any framework: a service that
+//! links this crate alone gets none of them.
+//!
+//! A runtime is built from its ports and then sends messages on behalf of principals; `examples/embed.rs` is the
+//! shortest whole program. A turn that was begun is written, stored and accounted whether or not anybody reads it:
+//! readers come and go, the turn stays.
+
+mod authorise;
+mod builder;
+mod catalogue;
+mod clock;
+pub mod context;
+mod definitions;
+mod engine;
+mod error;
+mod lifecycle;
+#[cfg(feature = "memory")]
+pub mod memory;
+mod send;
+mod sessions;
+mod settings;
+mod streams;
+mod toolbox;
+pub mod tools;
+mod turn;
+
+pub use builder::{RuntimeBuilder, Stores};
+pub use catalogue::CatalogueError;
+pub use causerie_permissions::InvalidLayers;
+pub use clock::{SystemClock, SystemIds};
+pub use error::{Mistake, RuntimeError};
+pub use send::{AttachmentInput, MAX_IDEMPOTENCY_KEY_CHARS, NewMessage, Sent};
+pub use sessions::{CreateSession, ListMessages, ListSessions, SessionDetail, SessionView};
+pub use settings::Settings;
+pub use turn::event::{Cursor, Delta, InvalidCursor, Place, TurnEnd, TurnEvent, TurnStart};
+pub use turn::reader::TurnReader;
+
+use std::sync::Arc;
+
+use causerie_domain::ports::CompletionGateway;
+
+/// The chat runtime of one process. Cheap to clone; every clone is the same runtime.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    engine: Arc<engine::Engine>,
+}
+
+impl Runtime {
+    /// A runtime on these stores and this gateway.
+    pub fn builder(stores: Stores, gateway: Arc<dyn CompletionGateway>) -> RuntimeBuilder {
+        RuntimeBuilder::new(stores, gateway)
+    }
+}

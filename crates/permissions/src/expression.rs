@@ -1,0 +1,294 @@
+//! JavaScript's regular expressions, answered by the `regex` crate.
+//!
+//! A pattern is translated character by character, so that `\d`, `.`, `$` and the rest mean what they mean in a
+//! browser. What that crate cannot do in linear time (look-around, back-references) is refused.
+
+mod class;
+mod syntax;
+
+use std::borrow::Cow;
+
+use regex::Regex;
+
+use crate::Unevaluable;
+
+/// A compiled `$regex` with its `$options`.
+#[derive(Debug, Clone)]
+pub struct Expression {
+    source: String,
+    flags: String,
+    regex: Regex,
+    /// With the flag `m`: the same without its anchors, see [`Expression::is_match`].
+    unanchored: Option<Regex>,
+    reading: Reading,
+}
+
+/// How the text is laid before the expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// By code point, as it is: the flag `u`.
+    CodePoints,
+    /// By UTF-16 code unit.
+    Units,
+    /// By UTF-16 code unit, each in its upper case: the flag `i`.
+    FoldedUnits,
+}
+
+/// A pattern that is not valid in JavaScript, or that is not supported here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{problem} in the pattern {pattern:?}")]
+pub struct InvalidExpression {
+    /// The pattern.
+    pub pattern: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl Expression {
+    /// Compiles a pattern with the given flags.
+    ///
+    /// # Errors
+    /// [`InvalidExpression`] for what JavaScript refuses, for look-around, back-references and the flag `v`.
+    pub fn new(source: &str, flags: &str) -> Result<Self, InvalidExpression> {
+        let invalid = |problem: String| InvalidExpression { pattern: source.to_owned(), problem };
+        let flags = Flags::parse(flags).ok_or_else(|| invalid(format!("invalid flags {flags:?}")))?;
+        let compile = |flags: &Flags| {
+            let translated =
+                syntax::translate(source, flags).map_err(|problem| invalid(problem.to_owned()))?;
+            Regex::new(&translated).map_err(|error| invalid(error.to_string()))
+        };
+        let unanchored = flags.lines == Lines::Each;
+        Ok(Expression {
+            source: source.to_owned(),
+            regex: compile(&flags)?,
+            unanchored: unanchored
+                .then(|| compile(&Flags { lines: Lines::Ignored, ..flags.clone() }))
+                .transpose()?,
+            reading: flags.reading,
+            flags: flags.text,
+        })
+    }
+
+    /// The pattern as it was given.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The flags in alphabetical order.
+    pub fn flags(&self) -> &str {
+        &self.flags
+    }
+
+    /// Whether some part of the text matches.
+    ///
+    /// # Errors
+    /// [`Unevaluable::LineEnd`] where the answer depends on a line end that only JavaScript knows: with the flag
+    /// `m`, between `\r` and `\n`, and beside U+2028 and U+2029.
+    pub fn is_match(&self, text: &str) -> Result<bool, Unevaluable> {
+        let text = self.reading.of(text);
+        if self.regex.is_match(&text) {
+            return Ok(true);
+        }
+        match &self.unanchored {
+            Some(loose) if has_uncommon_line_end(&text) && loose.is_match(&text) => Err(Unevaluable::LineEnd),
+            _ => Ok(false),
+        }
+    }
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source && self.flags == other.flags
+    }
+}
+
+/// What the flags ask for.
+#[derive(Debug, Clone)]
+struct Flags {
+    /// The flags themselves, sorted.
+    text: String,
+    reading: Reading,
+    lines: Lines,
+    /// `i` together with `u`: the case is folded by the engine.
+    folds_code_points: bool,
+    /// `s`
+    dot_matches_line_ends: bool,
+    /// `y`: a match begins where the text does, since every test begins there.
+    is_sticky: bool,
+}
+
+/// Where `^` and `$` hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    /// At the text's ends.
+    One,
+    /// At the ends of each line.
+    Each,
+    /// Everywhere.
+    Ignored,
+}
+
+impl Flags {
+    fn parse(text: &str) -> Option<Flags> {
+        let mut letters: Vec<char> = text.chars().collect();
+        letters.sort_unstable();
+        if letters.windows(2).any(|pair| pair[0] == pair[1])
+            || letters.iter().any(|c| !"dgimsuy".contains(*c))
+        {
+            return None;
+        }
+        let has = |flag| letters.contains(&flag);
+        Some(Flags {
+            reading: match (has('u'), has('i')) {
+                (true, _) => Reading::CodePoints,
+                (false, true) => Reading::FoldedUnits,
+                (false, false) => Reading::Units,
+            },
+            lines: if has('m') { Lines::Each } else { Lines::One },
+            folds_code_points: has('u') && has('i'),
+            dot_matches_line_ends: has('s'),
+            is_sticky: has('y'),
+            text: letters.iter().collect(),
+        })
+    }
+}
+
+impl Reading {
+    /// The text as the engine sees it: one character per unit.
+    fn of(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Reading::CodePoints => Cow::Borrowed(text),
+            Reading::Units if text.chars().all(|c| c <= '\u{ffff}') => Cow::Borrowed(text),
+            Reading::Units | Reading::FoldedUnits => {
+                text.encode_utf16().map(|unit| stand_in(self.fold(u32::from(unit)))).collect()
+            }
+        }
+    }
+
+    /// A unit in the case in which it is compared: JavaScript's `Canonicalize`.
+    fn fold(self, unit: u32) -> u32 {
+        let (Reading::FoldedUnits, Some(letter)) = (self, char::from_u32(unit)) else { return unit };
+        let mut upper = letter.to_uppercase();
+        match (upper.next().map(u32::from), upper.next()) {
+            // A letter never becomes two, and no other letter becomes one of ASCII.
+            (Some(folded), None) if folded <= 0xffff && (unit < 0x80 || folded >= 0x80) => folded,
+            _ => unit,
+        }
+    }
+}
+
+/// The character that stands for a UTF-16 code unit. Half of a pair is none, so it gets one of the last private
+/// plane, whose own characters never appear: they are written as pairs too.
+fn stand_in(unit: u32) -> char {
+    char::from_u32(unit)
+        .or_else(|| char::from_u32(0x10_0000 + unit % 0x800))
+        .unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+fn has_uncommon_line_end(text: &str) -> bool {
+    text.contains(['\u{2028}', '\u{2029}']) || text.contains("\r\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(pattern: &str, flags: &str, matching: &[&str], others: &[&str]) {
+        let expression = Expression::new(pattern, flags).unwrap();
+        for text in matching {
+            assert_eq!(expression.is_match(text), Ok(true), "/{pattern}/{flags} on {text:?}");
+        }
+        for text in others {
+            assert_eq!(expression.is_match(text), Ok(false), "/{pattern}/{flags} on {text:?}");
+        }
+    }
+
+    #[test]
+    fn classes_mean_what_they_mean_in_a_browser() {
+        check(r"^\d+$", "", &["123"], &["\u{661}", "123\n", ""]);
+        check(r"^\w$", "", &["a", "_"], &["\u{e9}"]);
+        check(r"^\s$", "", &["\u{feff}", "\u{2029}", "\t"], &["\u{85}"]);
+        check(r"\bcaf\b", "", &["caf\u{e9}"], &["cafe"]);
+        check("a.b", "", &["axb"], &["a\nb", "a\rb", "a\u{2028}b"]);
+        check("a.b", "s", &["a\nb", "a\u{2028}b"], &["ab"]);
+        check(r"^[a-f\d-]+$", "", &["a-9"], &["g"]);
+        check("[]", "", &[], &["", "a"]);
+        check("^[^]$", "", &["\n"], &[""]);
+        check(r"^[\b]$", "", &["\u{8}"], &["b"]);
+    }
+
+    #[test]
+    fn text_is_read_by_code_unit_unless_told_otherwise() {
+        check("^..$", "", &["\u{1f600}", "ab"], &["a"]);
+        check("^.$", "u", &["\u{1f600}"], &["ab"]);
+        check(r"^\ud83d", "", &["\u{1f600}"], &["\u{10083d}"]);
+        check(r"^\u{1f600}$", "u", &["\u{1f600}"], &[]);
+        check("^[\u{1f600}]$", "", &[], &["\u{1f600}"]);
+        check(r"^\p{Lu}\P{Lu}$", "u", &["Aa", "\u{c9}1"], &["aA"]);
+    }
+
+    #[test]
+    fn case_is_ignored_as_in_a_browser() {
+        check("^stra\u{df}e$", "i", &["STRA\u{df}E"], &["STRASSE", "STRA\u{1e9e}E"]);
+        check("^k$", "i", &["K"], &["\u{212a}"]);
+        check("^k$", "iu", &["K", "\u{212a}"], &[]);
+        check("^[a-c]+$", "i", &["aBC"], &["D"]);
+        check("^[^a]$", "i", &["b"], &["A"]);
+        check("^\u{3c3}$", "i", &["\u{3a3}", "\u{3c2}"], &["s"]);
+    }
+
+    #[test]
+    fn lines_end_where_javascript_ends_them_or_nobody_answers() {
+        check("^b$", "m", &["a\nb", "a\rb\rc", "a\r\nb"], &["ab"]);
+        check("^b$", "", &[], &["a\nb", "b\n"]);
+        let empty_line = Expression::new("^$", "m").unwrap();
+        assert_eq!(empty_line.is_match("a\r\nb"), Err(Unevaluable::LineEnd));
+        assert_eq!(Expression::new("^b", "m").unwrap().is_match("a\u{2028}b"), Err(Unevaluable::LineEnd));
+        assert_eq!(Expression::new("^c", "m").unwrap().is_match("a\u{2028}b"), Ok(false));
+    }
+
+    #[test]
+    fn braces_are_literal_where_they_repeat_nothing() {
+        check("^a{,2}$", "", &["a{,2}"], &["aa"]);
+        check("^a{2}$", "", &["aa"], &["a{2}"]);
+        check("x]}", "", &["x]}"], &[]);
+        check(r"^\p{L}$", "", &["p{L}"], &["a"]);
+    }
+
+    #[test]
+    fn the_sticky_flag_anchors_at_the_start() {
+        check("b|c", "y", &["bx", "cx"], &["ab", "ac"]);
+    }
+
+    #[test]
+    fn what_javascript_refuses_is_refused_and_so_is_look_around() {
+        let cases = [
+            ("(", ""),
+            ("a)", ""),
+            ("*a", ""),
+            ("a**", ""),
+            ("^*", ""),
+            (r"\b+", ""),
+            ("a|?", ""),
+            ("[b-a]", ""),
+            ("[a", ""),
+            ("a{2,1}", ""),
+            ("a\\", ""),
+            ("a", "q"),
+            ("a", "ii"),
+            ("a", "v"),
+            ("]", "u"),
+            (r"\a", "u"),
+            (r"\p{Greek}", "u"),
+            ("(?!a)", ""),
+            ("(?<=a)b", ""),
+            ("(?i)a", ""),
+            (r"(a)\1", ""),
+            ("(?<n>a)(?<n>b)", ""),
+            ("(?P<n>a)", ""),
+        ];
+        for (pattern, flags) in cases {
+            assert!(Expression::new(pattern, flags).is_err(), "/{pattern}/{flags}");
+        }
+    }
+}

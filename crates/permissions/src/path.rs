@@ -1,0 +1,247 @@
+//! Paths such as `owner.id` into a value, and the members that JavaScript finds there.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::Unevaluable;
+use crate::compare::number;
+use crate::value::Value;
+
+/// The names every JavaScript object inherits. CASL refuses them as a condition's field or finds inherited methods
+/// under them; either way no rule can mean it.
+const INHERITED: [&str; 12] = [
+    "__defineGetter__",
+    "__defineSetter__",
+    "__lookupGetter__",
+    "__lookupSetter__",
+    "__proto__",
+    "constructor",
+    "hasOwnProperty",
+    "isPrototypeOf",
+    "propertyIsEnumerable",
+    "toLocaleString",
+    "toString",
+    "valueOf",
+];
+
+/// The name by which CASL calls a list's element itself, inside `$elemMatch`.
+const ITSELF: &str = "__itself__";
+
+/// Where a condition looks: a member, a member of a member, or the value itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Path {
+    /// None for the value itself.
+    segments: Vec<Segment>,
+}
+
+/// One name of a path.
+#[derive(Debug, Clone, PartialEq)]
+struct Segment {
+    name: String,
+    /// Such a name (also an empty one) is looked up in a list; any other is looked up in each of its elements.
+    is_numeric: bool,
+}
+
+/// A value that a path found: part of the object, or gathered from a list's elements.
+pub(crate) type Found<'v> = Option<Cow<'v, Value>>;
+
+impl Path {
+    /// Reads a dotted path; `None` if one of its names can mean no member.
+    pub fn parse(text: &str) -> Option<Path> {
+        let is_allowed = |name: &str| name != ITSELF && !INHERITED.contains(&name);
+        let segments = text.split('.').map(|name| is_allowed(name).then(|| Segment::new(name)));
+        segments.collect::<Option<_>>().map(|segments| Path { segments })
+    }
+
+    /// The value itself: what operators directly inside `$elemMatch` test.
+    pub const fn itself() -> Path {
+        Path { segments: Vec::new() }
+    }
+
+    /// Whether this is the value itself.
+    pub fn is_itself(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// The name of a path that has just one.
+    pub fn as_field(&self) -> Option<&str> {
+        match self.segments.as_slice() {
+            [segment] => Some(&segment.name),
+            _ => None,
+        }
+    }
+
+    /// The value at the path. Lists on the way are looked through, element by element.
+    ///
+    /// # Errors
+    /// [`Unevaluable::NoMembers`] if there is nothing to look in.
+    pub(crate) fn get<'v>(&self, object: &'v Value) -> Result<Found<'v>, Unevaluable> {
+        look(object, &self.segments)
+    }
+
+    /// The value at the path but for its last name. For the value itself and for paths of one name: `object`.
+    pub(crate) fn get_parent<'v>(&self, object: &'v Value) -> Result<Found<'v>, Unevaluable> {
+        match self.segments.split_last() {
+            Some((_, before)) => look(object, before),
+            None => Ok(Some(Cow::Borrowed(object))),
+        }
+    }
+
+    /// The value at the path's last name, seen from its parent; nothing if that has no members.
+    pub(crate) fn get_last<'v>(&self, parent: &'v Value) -> Result<Found<'v>, Unevaluable> {
+        match (self.segments.last(), parent) {
+            (None, _) => Ok(Some(Cow::Borrowed(parent))),
+            (Some(last), Value::List(_) | Value::Object(_)) => last.read(parent),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether `parent` has a member of the path's last name.
+    pub(crate) fn has_last(&self, parent: &Value) -> bool {
+        self.segments.last().is_some_and(|last| member(parent, &last.name).is_some())
+    }
+
+    /// The elements that the path's last name is looked up in one by one, if `parent` is a list and not the place.
+    pub(crate) fn elements<'v>(&self, parent: &'v Value) -> Option<&'v [Value]> {
+        match parent {
+            Value::List(items) if self.segments.last().is_none_or(|last| !last.is_numeric) => Some(items),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_itself() {
+            return f.write_str(ITSELF);
+        }
+        for (place, segment) in self.segments.iter().enumerate() {
+            if place > 0 {
+                f.write_str(".")?;
+            }
+            f.write_str(&segment.name)?;
+        }
+        Ok(())
+    }
+}
+
+impl Segment {
+    fn new(name: &str) -> Segment {
+        Segment { name: name.to_owned(), is_numeric: !number(name).is_nan() }
+    }
+
+    /// The member of this name, or, in a list, those of its elements.
+    fn read<'v>(&self, value: &'v Value) -> Result<Found<'v>, Unevaluable> {
+        match value {
+            Value::List(items) if !self.is_numeric => self.gather(items).map(|found| Some(Cow::Owned(found))),
+            _ => Ok(member(value, &self.name)),
+        }
+    }
+
+    /// The members of this name of all elements, in one list; lists among them are merged into it.
+    fn gather(&self, items: &[Value]) -> Result<Value, Unevaluable> {
+        let mut found = Vec::new();
+        for item in items {
+            if *item == Value::Null {
+                return Err(Unevaluable::NoMembers { name: self.name.clone() });
+            }
+            match member(item, &self.name).map(Cow::into_owned) {
+                Some(Value::List(values)) => found.extend(values),
+                Some(value) => found.push(value),
+                None => {}
+            }
+        }
+        Ok(Value::List(found))
+    }
+}
+
+/// Follows `segments` from `object`, which JavaScript must count as true.
+fn look<'v>(object: &'v Value, segments: &[Segment]) -> Result<Found<'v>, Unevaluable> {
+    match segments.first() {
+        None => Ok(Some(Cow::Borrowed(object))),
+        Some(first) if !object.is_truthy() => Err(Unevaluable::NoMembers { name: first.name.clone() }),
+        Some(first) => walk(object, first, &segments[1..]),
+    }
+}
+
+fn walk<'v>(value: &'v Value, first: &Segment, rest: &[Segment]) -> Result<Found<'v>, Unevaluable> {
+    let found = first.read(value)?;
+    let Some((next, after)) = rest.split_first() else { return Ok(found) };
+    match found {
+        Some(Cow::Borrowed(inner @ (Value::List(_) | Value::Object(_)))) => walk(inner, next, after),
+        Some(Cow::Owned(inner @ (Value::List(_) | Value::Object(_)))) => {
+            Ok(walk(&inner, next, after)?.map(|deep| Cow::Owned(deep.into_owned())))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// An own member in JavaScript's sense: texts and lists have a `length` and their parts by index.
+fn member<'v>(value: &'v Value, name: &str) -> Found<'v> {
+    match value {
+        Value::Object(members) => members.get(name).map(Cow::Borrowed),
+        Value::List(items) if name == "length" => Some(Cow::Owned(Value::Number(items.len() as f64))),
+        Value::List(items) => items.get(index(name)?).map(Cow::Borrowed),
+        Value::Text(text) if name == "length" => {
+            Some(Cow::Owned(Value::Number(text.encode_utf16().count() as f64)))
+        }
+        // Half of a surrogate pair is no text here; nothing a rule could hold equals it.
+        Value::Text(text) => {
+            let unit = text.encode_utf16().nth(index(name)?)?;
+            Some(Cow::Owned(String::from_utf16_lossy(&[unit]).into()))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// A place in a list, if the name is one as JavaScript writes it.
+fn index(name: &str) -> Option<usize> {
+    let place: usize = name.parse().ok()?;
+    (place.to_string() == name).then_some(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(path: &str, object: &str, expected: Option<&str>) {
+        let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        let object = value(object);
+        let found = Path::parse(path).unwrap().get(&object).unwrap().map(Cow::into_owned);
+        assert_eq!(found, expected.map(value), "{path}");
+    }
+
+    #[test]
+    fn members_are_found_by_path() {
+        check("a", r#"{"a":1}"#, Some("1"));
+        check("a.b", r#"{"a":{"b":null}}"#, Some("null"));
+        check("a.b", r#"{"a.b":1}"#, None);
+        check("a.b.c", r#"{"a":{"b":5}}"#, None);
+        check("", r#"{"":1}"#, Some("1"));
+    }
+
+    #[test]
+    fn lists_are_looked_through_unless_an_index_is_named() {
+        check("a.b", r#"{"a":[{"b":1},{},{"b":[2,3]}]}"#, Some("[1,2,3]"));
+        check("a.0.b", r#"{"a":[{"b":1},{"b":2}]}"#, Some("1"));
+        check("a.00", r#"{"a":[1]}"#, None);
+        check("a.length", r#"{"a":["xy",[1],7]}"#, Some("[2,1]"));
+        check("a.b.c", r#"{"a":[{"b":{"c":1}},{"b":[{"c":2}]}]}"#, Some("[1,2]"));
+    }
+
+    #[test]
+    fn a_null_element_on_the_way_cannot_be_looked_into() {
+        let object: Value = serde_json::from_str(r#"{"a":[null]}"#).unwrap();
+        assert_eq!(
+            Path::parse("a.b").unwrap().get(&object),
+            Err(Unevaluable::NoMembers { name: "b".into() })
+        );
+    }
+
+    #[test]
+    fn inherited_names_are_no_path() {
+        for path in ["constructor", "a.__proto__.b", "__itself__"] {
+            assert_eq!(Path::parse(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Rules that people write: checked against the registry when they are saved and when they are loaded.
+
+use causerie_domain::identity::Role;
+use causerie_domain::{GroupId, UserId};
+use uuid::Uuid;
+
+use crate::condition::Condition;
+use crate::parse::InvalidCondition;
+use crate::pattern::{FieldPatterns, InvalidFieldPatterns};
+use crate::placeholder::{Facts, InvalidPlaceholder, Template};
+use crate::registry::{Registry, SubjectSchema};
+use crate::rule::RawRule;
+use crate::translate::Untranslatable;
+
+/// A rule that the registry has accepted: it can be evaluated, packed, and turned into a filter.
+///
+/// ```
+/// use causerie_permissions::{RawRule, Registry};
+///
+/// let registry = Registry::builtin();
+/// let rule = |json: &str| registry.accept(serde_json::from_str::<RawRule>(json).unwrap());
+///
+/// assert!(rule(r#"{"action": "use", "subject": "Tool", "conditions": {"slug": "translate"}}"#).is_ok());
+/// let refusal = rule(r#"{"action": "use", "subject": "Tool", "conditions": {"$or": []}}"#).unwrap_err();
+/// assert_eq!(refusal.to_string(), "$or is no operator here");
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredRule(Template);
+
+/// Why a rule cannot be stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A list of actions, subjects or fields, or an object of conditions, without anything in it.
+    #[error("{member} is empty")]
+    Empty {
+        /// The member of the rule.
+        member: &'static str,
+    },
+    /// The registry has no such action.
+    #[error("unknown action {action:?}")]
+    UnknownAction {
+        /// The action.
+        action: String,
+    },
+    /// The registry has no such subject.
+    #[error("unknown subject {subject:?}")]
+    UnknownSubject {
+        /// The subject.
+        subject: String,
+    },
+    /// A pattern covers no field of a subject.
+    #[error("{subject} has no field {field:?}")]
+    UnknownField {
+        /// The subject.
+        subject: String,
+        /// The pattern.
+        field: String,
+    },
+    /// A placeholder that is none, or in the wrong place.
+    #[error(transparent)]
+    Placeholder(#[from] InvalidPlaceholder),
+    /// Conditions that CASL cannot read, or would misread.
+    #[error(transparent)]
+    Condition(#[from] InvalidCondition),
+    /// Patterns of fields that are too large.
+    #[error(transparent)]
+    FieldPatterns(#[from] InvalidFieldPatterns),
+    /// Conditions that no store can answer.
+    #[error(transparent)]
+    Untranslatable(#[from] Untranslatable),
+}
+
+impl StoredRule {
+    /// The rule as it was written, with its placeholders.
+    pub fn raw(&self) -> &RawRule {
+        self.0.raw()
+    }
+
+    /// The rule for a principal.
+    pub(crate) fn fill(&self, facts: &Facts) -> RawRule {
+        self.0.fill(facts)
+    }
+}
+
+impl Registry {
+    /// Checks a rule that is to be stored, or has been.
+    ///
+    /// # Errors
+    /// [`Refusal`] for whatever CASL, a browser or a store would not understand, or not alike.
+    pub fn accept(&self, rule: RawRule) -> Result<StoredRule, Refusal> {
+        self.check_actions(&rule)?;
+        let template = Template::new(rule)?;
+        let filled = template.fill(&sample());
+        let condition = match &filled.conditions {
+            // CASL 6 and 7 read empty conditions differently.
+            Some(conditions) if conditions.is_empty() => return Err(Refusal::Empty { member: "conditions" }),
+            Some(conditions) => Some(Condition::parse(conditions)?),
+            None => None,
+        };
+        for subject in self.named_subjects(&filled)? {
+            condition.as_ref().map(|condition| condition.to_filter(subject)).transpose()?;
+            check_fields(&filled, subject)?;
+        }
+        Ok(StoredRule(template))
+    }
+
+    fn check_actions(&self, rule: &RawRule) -> Result<(), Refusal> {
+        let actions = rule.action.as_slice();
+        if actions.is_empty() {
+            return Err(Refusal::Empty { member: "action" });
+        }
+        match actions.iter().find(|action| !self.has_action(action)) {
+            Some(action) => Err(Refusal::UnknownAction { action: action.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn named_subjects(&self, rule: &RawRule) -> Result<Vec<&SubjectSchema>, Refusal> {
+        let names = rule.subjects();
+        if names.is_empty() {
+            return Err(Refusal::Empty { member: "subject" });
+        }
+        let mut subjects = Vec::new();
+        for name in names {
+            let before = subjects.len();
+            subjects.extend(self.subjects(name));
+            if subjects.len() == before {
+                return Err(Refusal::UnknownSubject { subject: name.to_owned() });
+            }
+        }
+        Ok(subjects)
+    }
+}
+
+fn check_fields(rule: &RawRule, subject: &SubjectSchema) -> Result<(), Refusal> {
+    let Some(patterns) = rule.fields() else { return Ok(()) };
+    if patterns.is_empty() {
+        return Err(Refusal::Empty { member: "fields" });
+    }
+    for pattern in patterns {
+        let covered = FieldPatterns::new([pattern])?;
+        if !subject.fields.iter().any(|field| covered.cover(&field.name)) {
+            return Err(Refusal::UnknownField { subject: subject.name.clone(), field: pattern.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Some principal, to see whether a rule holds water once its placeholders are filled.
+fn sample() -> Facts {
+    Facts {
+        user_id: UserId::from_uuid(Uuid::nil()),
+        group_ids: vec![GroupId::from_uuid(Uuid::nil())],
+        admin_group_ids: vec![GroupId::from_uuid(Uuid::nil())],
+        role: Role::User,
+    }
+}

@@ -1,0 +1,99 @@
+//! The runtime as a library: in-memory stores, an upstream of one's own, one message.
+//!
+//! Run it with `cargo run -p causerie-runtime --example embed --features memory`.
+
+use std::error::Error;
+use std::io::Write;
+use std::sync::Arc;
+
+use causerie_domain::completion::{
+    CompletionEnd, CompletionError, CompletionEvent, CompletionRequest, Finish, FinishReason,
+    GenerationRecord,
+};
+use causerie_domain::identity::{Credential, Principal, Role, User, UserStatus};
+use causerie_domain::model::CatalogueModel;
+use causerie_domain::ports::{Clock, CompletionGateway, CompletionStream, Ids, ReapScope};
+use causerie_domain::{Timestamp, UserId};
+use causerie_runtime::memory::MemoryStore;
+use causerie_runtime::tools::parse_yaml;
+use causerie_runtime::{CreateSession, NewMessage, Runtime, SystemClock, SystemIds, TurnEvent};
+use futures_util::{StreamExt, stream};
+use tokio::runtime::Handle;
+
+const PARROT: &str = "\
+name: parrot
+version: 1.0.0
+type: chat
+title: Parrot
+behavior: Repeat what you hear.
+";
+
+/// An upstream that needs no network: it says what it was told, word by word.
+#[derive(Debug)]
+struct Parrot;
+
+#[async_trait::async_trait]
+impl CompletionGateway for Parrot {
+    fn complete(&self, request: CompletionRequest) -> CompletionStream {
+        let heard =
+            request.messages.last().map(|message| format!("{:?}", message.content)).unwrap_or_default();
+        let words: Vec<CompletionEvent> =
+            heard.split_inclusive(' ').map(|word| CompletionEvent::Text(word.to_owned())).collect();
+        let finish = Finish { reason: Some(FinishReason::Stop), native_reason: None, truncated: false };
+        let end = CompletionEvent::Ended(Box::new(CompletionEnd {
+            outcome: Ok(finish),
+            usage: None,
+            reasoning_details: None,
+            tool_calls: Vec::new(),
+            annotations: Vec::new(),
+        }));
+        stream::iter(words).chain(stream::iter([end])).boxed()
+    }
+
+    async fn generation(&self, _: &str) -> Result<Option<GenerationRecord>, CompletionError> {
+        Ok(None)
+    }
+
+    async fn models(&self) -> Result<Vec<CatalogueModel>, CompletionError> {
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let runtime = Runtime::builder(MemoryStore::new().stores(), Arc::new(Parrot)).build(Handle::current())?;
+    let tool = parse_yaml("parrot.yaml", PARROT.as_bytes()).map_err(|mistakes| format!("{mistakes:?}"))?;
+    runtime.synchronise_tools(vec![tool]).await?;
+    runtime.start(ReapScope::Everything).await?;
+
+    let owner = owner();
+    let new = CreateSession { tool: "parrot".to_owned(), title: None, group_id: None };
+    let session = runtime.create_session(&owner, new).await?.session;
+    let message = NewMessage { content: "Pieces of eight!".to_owned(), ..NewMessage::default() };
+    let mut sent = runtime.send_message(&owner, session.id, message).await?;
+
+    let mut out = std::io::stdout().lock();
+    while let Some(event) = sent.reader.next().await? {
+        match event {
+            TurnEvent::Delta(delta) => write!(out, "{}", delta.text)?,
+            TurnEvent::Ended(end) => writeln!(out, "\n{}", end.turn.status)?,
+            TurnEvent::Started(_) | TurnEvent::Context(_) => {}
+        }
+    }
+    runtime.drain(std::time::Duration::from_secs(1)).await;
+    Ok(())
+}
+
+/// The service itself, as the one who asks.
+fn owner() -> Principal {
+    let user = User {
+        id: UserId::from_uuid(SystemIds.next()),
+        email: "service@example.org".to_owned(),
+        name: "service".to_owned(),
+        locale: None,
+        status: UserStatus::Active,
+        role: Role::User,
+        created_at: Timestamp::from_micros(SystemClock.now().as_micros()),
+    };
+    Principal { user, memberships: Vec::new(), credential: Credential::Process }
+}

@@ -1,0 +1,129 @@
+//! Putting a runtime together from its ports.
+
+use std::sync::Arc;
+
+use causerie_domain::InstanceId;
+use causerie_domain::ports::{
+    Clock, CompletionGateway, Conversations, Ids, ModelStore, ToolStore, TurnLedger,
+};
+use causerie_permissions::InvalidLayers;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::Runtime;
+use crate::authorise::Policy;
+use crate::catalogue::ModelCatalogue;
+use crate::clock::{SystemClock, SystemIds};
+use crate::definitions::Definitions;
+use crate::engine::Engine;
+use crate::settings::Settings;
+use crate::turn::flusher::Flusher;
+use crate::turn::retry::RetryBudget;
+use crate::turn::running::RunningTurns;
+
+/// The stores a runtime works on. One adapter usually is all four.
+#[derive(Debug, Clone)]
+pub struct Stores {
+    /// Conversations, as principals see them.
+    pub conversations: Arc<dyn Conversations>,
+    /// The machinery of turns.
+    pub ledger: Arc<dyn TurnLedger>,
+    /// Tools and their versions.
+    pub tools: Arc<dyn ToolStore>,
+    /// The catalogue of models.
+    pub models: Arc<dyn ModelStore>,
+}
+
+impl Stores {
+    /// One adapter for all of them.
+    pub fn of<S>(store: &Arc<S>) -> Self
+    where
+        S: Conversations + TurnLedger + ToolStore + ModelStore + 'static,
+    {
+        Stores {
+            conversations: Arc::clone(store) as Arc<dyn Conversations>,
+            ledger: Arc::clone(store) as Arc<dyn TurnLedger>,
+            tools: Arc::clone(store) as Arc<dyn ToolStore>,
+            models: Arc::clone(store) as Arc<dyn ModelStore>,
+        }
+    }
+}
+
+/// Builds a [`Runtime`]. The clock, the ids and the settings have defaults.
+#[derive(Debug)]
+pub struct RuntimeBuilder {
+    stores: Stores,
+    gateway: Arc<dyn CompletionGateway>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    settings: Settings,
+}
+
+impl RuntimeBuilder {
+    pub(crate) fn new(stores: Stores, gateway: Arc<dyn CompletionGateway>) -> Self {
+        RuntimeBuilder {
+            stores,
+            gateway,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            settings: Settings::default(),
+        }
+    }
+
+    /// Another clock than the machine's.
+    #[must_use]
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
+        RuntimeBuilder { clock, ..self }
+    }
+
+    /// Another source of ids than the machine's.
+    #[must_use]
+    pub fn ids(self, ids: Arc<dyn Ids>) -> Self {
+        RuntimeBuilder { ids, ..self }
+    }
+
+    /// Other settings than the defaults.
+    #[must_use]
+    pub fn settings(self, settings: Settings) -> Self {
+        RuntimeBuilder { settings, ..self }
+    }
+
+    /// Builds the runtime. Its turns run on the tokio runtime behind the handle; call [`Runtime::start`] next.
+    ///
+    /// # Errors
+    /// [`InvalidLayers`] where the built-in rules contradict their registry.
+    pub fn build(self, handle: Handle) -> Result<Runtime, InvalidLayers> {
+        let RuntimeBuilder { stores, gateway, clock, ids, settings } = self;
+        let Stores { conversations, ledger, tools, models } = stores;
+        let instance = InstanceId::next(ids.as_ref());
+        let running = Arc::new(RunningTurns::default());
+        let flusher =
+            Flusher::new(Arc::clone(&ledger), Arc::clone(&running), instance, settings.flush_pace());
+        let policy = Arc::new(Policy::builtin()?);
+        Ok(Runtime {
+            engine: Arc::new(Engine {
+                conversations,
+                ledger,
+                tools,
+                models,
+                gateway,
+                clock,
+                ids,
+                settings,
+                policy,
+                instance,
+                catalogue: ModelCatalogue::default(),
+                definitions: Definitions::default(),
+                running,
+                flusher: Arc::new(flusher),
+                retry_budget: RetryBudget::default(),
+                handle,
+                turns: TaskTracker::new(),
+                machinery: TaskTracker::new(),
+                draining: CancellationToken::new(),
+                ended: CancellationToken::new(),
+            }),
+        })
+    }
+}

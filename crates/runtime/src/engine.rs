@@ -1,0 +1,50 @@
+//! What the parts of a running runtime share.
+
+use std::sync::Arc;
+
+use causerie_domain::InstanceId;
+use causerie_domain::ports::{
+    Clock, CompletionGateway, Conversations, Ids, ModelStore, ToolStore, TurnLedger,
+};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::authorise::Policy;
+use crate::catalogue::ModelCatalogue;
+use crate::definitions::Definitions;
+use crate::settings::Settings;
+use crate::turn::flusher::Flusher;
+use crate::turn::retry::RetryBudget;
+use crate::turn::running::RunningTurns;
+
+/// The ports, the settings and the running turns of one instance.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) conversations: Arc<dyn Conversations>,
+    pub(crate) ledger: Arc<dyn TurnLedger>,
+    pub(crate) tools: Arc<dyn ToolStore>,
+    pub(crate) models: Arc<dyn ModelStore>,
+    pub(crate) gateway: Arc<dyn CompletionGateway>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) settings: Settings,
+    pub(crate) policy: Arc<Policy>,
+    /// This process, as the owner of its turns.
+    pub(crate) instance: InstanceId,
+    pub(crate) catalogue: ModelCatalogue,
+    pub(crate) definitions: Definitions,
+    pub(crate) running: Arc<RunningTurns>,
+    pub(crate) flusher: Arc<Flusher>,
+    pub(crate) retry_budget: RetryBudget,
+    /// Where turns run: the process's main runtime, never a worker that ends with its connections.
+    pub(crate) handle: Handle,
+    /// The tasks that run turns, and the sends that are about to begin one.
+    pub(crate) turns: TaskTracker,
+    /// The flusher, the reaper and the catalogue's refresh.
+    pub(crate) machinery: TaskTracker,
+    /// Set once the process is about to end: no new turns.
+    pub(crate) draining: CancellationToken,
+    /// Set when the machinery shall end, after the turns.
+    pub(crate) ended: CancellationToken,
+}

@@ -1,0 +1,86 @@
+//! Why the runtime refused a call, in cases a caller can act on.
+
+use causerie_domain::TurnId;
+use causerie_domain::ports::StoreError;
+use causerie_domain::session::{InvalidTransition, SessionState};
+
+/// A place in what was given, and what is wrong there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// A JSON pointer into the body, such as `/content`.
+    pub pointer: String,
+    /// A human sentence.
+    pub detail: String,
+}
+
+/// Why the runtime refused a call. Nothing was stored and nothing was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// There is no such thing, or the principal may not know of it.
+    #[error("not found")]
+    NotFound,
+    /// The principal may know of it, but not do this.
+    #[error("forbidden")]
+    Forbidden {
+        /// The reason of the rule that decided, if it states one.
+        reason: Option<String>,
+    },
+    /// What was given breaks a rule of form.
+    #[error("what was given is not valid")]
+    Invalid(Vec<Mistake>),
+    /// The session's state does not allow the action.
+    #[error(transparent)]
+    InvalidState(#[from] InvalidTransition),
+    /// The session takes no messages.
+    #[error("the session is {0} and takes no messages")]
+    SessionNotActive(SessionState),
+    /// Another turn of the session runs.
+    #[error("turn {0} of the session is running")]
+    TurnInProgress(TurnId),
+    /// The idempotency key was used with another body.
+    #[error("the idempotency key was used with another body")]
+    IdempotencyKeyReused,
+    /// The message is longer than the tool takes.
+    #[error("the message has {given} characters, the tool takes {limit}")]
+    MessageTooLong {
+        /// The tool's limit in characters.
+        limit: u64,
+        /// The characters given.
+        given: u64,
+    },
+    /// The session has as many messages as the tool allows.
+    #[error("the session has reached its limit of {0} messages")]
+    SessionFull(u32),
+    /// The new message cannot fit the model, whatever is left out before it.
+    #[error("the message needs about {needed} tokens, the model takes {limit} beside its answer")]
+    ContextLengthExceeded {
+        /// The tokens that are left for input.
+        limit: u64,
+        /// The estimated tokens of the system message and the new message.
+        needed: u64,
+    },
+    /// The model does not take what an attachment is.
+    #[error("model {model} does not take {modality} input")]
+    ModalityNotSupported {
+        /// The model.
+        model: String,
+        /// `image`, `file` ...
+        modality: String,
+    },
+    /// The process is about to stop and begins no turn.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A fault of ours.
+    #[error("internal fault: {0}")]
+    Internal(String),
+}
+
+impl RuntimeError {
+    /// One mistake at one place.
+    pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        RuntimeError::Invalid(vec![Mistake { pointer: pointer.into(), detail: detail.into() }])
+    }
+}

@@ -1,0 +1,215 @@
+//! Conversations in memory.
+
+use async_trait::async_trait;
+use causerie_domain::message::{
+    Message, MessageMeta, MessageRole, MessageStatus, MessageView, Part, PartKind,
+};
+use causerie_domain::page::Page;
+use causerie_domain::ports::{
+    ConversationError, Conversations, MessageList, NewSession, SessionKey, SessionList, StoreError,
+};
+use causerie_domain::session::{Session, SessionAction, SessionState, SessionTotals};
+use causerie_domain::turn::Turn;
+use causerie_domain::{Filter, SessionId, Timestamp, TurnId, Usd};
+
+use super::MemoryStore;
+use super::filter::admits;
+use super::state::{MessageRow, State, StoredSession};
+
+#[async_trait]
+impl Conversations for MemoryStore {
+    async fn create_session(&self, new: NewSession) -> Result<Session, StoreError> {
+        let messages: Vec<Message> = greeting_of(&new).into_iter().collect();
+        let session = Session {
+            id: new.id,
+            tool_id: new.tool_id,
+            tool_version_id: new.tool_version_id,
+            user_id: new.user_id,
+            group_id: new.group_id,
+            state: SessionState::Active,
+            title: new.title,
+            next_seq: if messages.is_empty() { 1 } else { 2 },
+            active_turn_id: None,
+            parent_session_id: None,
+            fork_from_seq: None,
+            started_at: new.started_at,
+            ended_at: None,
+            last_activity_at: new.started_at,
+        };
+        let stored = StoredSession {
+            session: session.clone(),
+            deleted: false,
+            messages,
+            attachments: Default::default(),
+        };
+        self.lock().sessions.insert(session.id, stored);
+        Ok(session)
+    }
+
+    async fn session(&self, id: SessionId, visible: &Filter) -> Result<Option<Session>, StoreError> {
+        let state = self.lock();
+        let found = state.session(id).map(|stored| &stored.session);
+        Ok(found.filter(|session| admits(visible, *session)).cloned())
+    }
+
+    async fn sessions(&self, list: SessionList) -> Result<Page<Session, SessionKey>, StoreError> {
+        let state = self.lock();
+        let stored = state.sessions.values().filter(|stored| !stored.deleted).map(|stored| &stored.session);
+        let mut rows: Vec<Session> = stored
+            .filter(|session| admits(&list.visible, *session))
+            .filter(|session| list.user_id.is_none_or(|user| session.user_id == user))
+            .filter(|session| list.state.is_none_or(|state| session.state == state))
+            .filter(|session| list.tool_id.is_none_or(|tool| session.tool_id == tool))
+            .filter(|session| list.page.after.as_ref().is_none_or(|after| place(session) < pair(after.0)))
+            .cloned()
+            .collect();
+        rows.sort_by_key(|session| std::cmp::Reverse(place(session)));
+        let limit = list.page.limit as usize;
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows
+            .last()
+            .filter(|_| more)
+            .map(|last| SessionKey { last_activity_at: last.last_activity_at, id: last.id });
+        Ok(Page { rows, next })
+    }
+
+    async fn totals(&self, id: SessionId, visible: &Filter) -> Result<Option<SessionTotals>, StoreError> {
+        let state = self.lock();
+        let Some(stored) = state.session(id).filter(|stored| admits(visible, &stored.session)) else {
+            return Ok(None);
+        };
+        let turns = state.turns.values().filter(|turn| turn.turn.session_id == id);
+        let closed: Vec<_> =
+            turns.flat_map(|turn| &turn.attempts).filter_map(|attempt| attempt.closed.as_ref()).collect();
+        Ok(Some(SessionTotals {
+            messages: stored.messages.len() as u64,
+            input_tokens: closed.iter().filter_map(|row| row.tokens.input).sum(),
+            output_tokens: closed.iter().filter_map(|row| row.tokens.output).sum(),
+            cost: closed.iter().filter_map(|row| row.settlement.cost).sum::<Usd>(),
+        }))
+    }
+
+    async fn rename(
+        &self,
+        id: SessionId,
+        allowed: &Filter,
+        title: Option<String>,
+    ) -> Result<Session, ConversationError> {
+        let mut state = self.lock();
+        let session = allowed_session(&mut state, id, allowed)?;
+        session.title = title;
+        Ok(session.clone())
+    }
+
+    async fn change_state(
+        &self,
+        id: SessionId,
+        allowed: &Filter,
+        action: SessionAction,
+        now: Timestamp,
+    ) -> Result<Session, ConversationError> {
+        let mut state = self.lock();
+        let session = allowed_session(&mut state, id, allowed)?;
+        let target = session.state.after(action)?;
+        if session.state != target {
+            session.state = target;
+            session.last_activity_at = now;
+            session.ended_at = (target == SessionState::Completed).then_some(now);
+        }
+        Ok(session.clone())
+    }
+
+    async fn delete_session(
+        &self,
+        id: SessionId,
+        allowed: &Filter,
+        _now: Timestamp,
+    ) -> Result<(), ConversationError> {
+        let mut state = self.lock();
+        allowed_session(&mut state, id, allowed)?;
+        if let Some(stored) = state.session_mut(id) {
+            stored.deleted = true;
+        }
+        Ok(())
+    }
+
+    async fn messages(&self, list: MessageList) -> Result<Vec<MessageView>, StoreError> {
+        let state = self.lock();
+        let mut found = readable(&state, list.session_id, &list.visible);
+        found.retain(|view| {
+            let seq = view.message.seq;
+            list.after_seq.is_none_or(|after| seq > after)
+                && list.before_seq.is_none_or(|before| seq < before)
+        });
+        let limit = list.limit as usize;
+        if list.after_seq.is_none() && list.before_seq.is_some() {
+            found.drain(..found.len().saturating_sub(limit));
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    async fn latest_messages(
+        &self,
+        id: SessionId,
+        visible: &Filter,
+        limit: u32,
+    ) -> Result<Vec<MessageView>, StoreError> {
+        let mut found = readable(&self.lock(), id, visible);
+        Ok(found.split_off(found.len().saturating_sub(limit as usize)))
+    }
+
+    async fn turn(&self, id: TurnId, visible: &Filter) -> Result<Option<Turn>, StoreError> {
+        let state = self.lock();
+        let Some(stored) = state.turns.get(&id) else { return Ok(None) };
+        let answer = stored.turn.assistant_message_id;
+        let views = readable(&state, stored.turn.session_id, visible);
+        Ok(views.iter().any(|view| view.message.id == answer).then(|| stored.turn.clone()))
+    }
+}
+
+fn greeting_of(new: &NewSession) -> Option<Message> {
+    new.greeting.as_ref().map(|greeting| Message {
+        id: greeting.id,
+        session_id: new.id,
+        turn_id: None,
+        role: MessageRole::Assistant,
+        seq: 1,
+        status: MessageStatus::Completed,
+        content: greeting.text.clone(),
+        parts: vec![Part { kind: PartKind::Text, text: greeting.text.clone() }],
+        reasoning_details: None,
+        meta: MessageMeta::default(),
+        created_at: new.started_at,
+    })
+}
+
+fn allowed_session<'a>(
+    state: &'a mut State,
+    id: SessionId,
+    allowed: &Filter,
+) -> Result<&'a mut Session, ConversationError> {
+    state
+        .session_mut(id)
+        .map(|stored| &mut stored.session)
+        .filter(|session| admits(allowed, &**session))
+        .ok_or(ConversationError::NotFound)
+}
+
+fn readable(state: &State, id: SessionId, visible: &Filter) -> Vec<MessageView> {
+    let Some(stored) = state.session(id) else { return Vec::new() };
+    let messages = stored.messages.iter();
+    messages
+        .filter(|message| admits(visible, &MessageRow { message, session: &stored.session }))
+        .map(|message| state.view(stored, message))
+        .collect()
+}
+
+fn place(session: &Session) -> (Timestamp, SessionId) {
+    (session.last_activity_at, session.id)
+}
+
+fn pair(key: SessionKey) -> (Timestamp, SessionId) {
+    (key.last_activity_at, key.id)
+}

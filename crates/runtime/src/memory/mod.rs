@@ -1,0 +1,37 @@
+//! In-memory ports: for the tests of the runtime, and for trying it out without a database.
+//!
+//! They keep the promises of the ports, but lose everything with the process. Conversations, turns and attempts
+//! are whole; tools and models are as simple as a list.
+
+mod conversations;
+mod filter;
+mod shelf;
+mod state;
+mod turns;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use self::state::State;
+use crate::builder::Stores;
+
+/// A store in memory. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        MemoryStore::default()
+    }
+
+    /// The store as all the ports that a runtime needs.
+    pub fn stores(&self) -> Stores {
+        Stores::of(&Arc::new(self.clone()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

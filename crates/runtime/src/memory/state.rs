@@ -1,0 +1,177 @@
+//! What the in-memory store holds, and how rows look to filters.
+
+use std::collections::{BTreeMap, HashMap};
+
+use causerie_domain::attachment::Attachment;
+use causerie_domain::filter::{Cell, Scalar};
+use causerie_domain::message::{Message, MessageView};
+use causerie_domain::model::Model;
+use causerie_domain::ports::IdempotencyKey;
+use causerie_domain::session::Session;
+use causerie_domain::tool::{Tool, ToolVersion};
+use causerie_domain::turn::{Segment, Turn, TurnStatus};
+use causerie_domain::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress};
+use causerie_domain::{MessageId, SessionId, ToolVersionId, TurnId};
+use causerie_usage::UsageSum;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::filter::Row;
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) sessions: HashMap<SessionId, StoredSession>,
+    pub(super) turns: BTreeMap<TurnId, StoredTurn>,
+    pub(super) tools: BTreeMap<String, Tool>,
+    pub(super) versions: HashMap<ToolVersionId, ToolVersion>,
+    pub(super) models: BTreeMap<String, Model>,
+}
+
+#[derive(Debug)]
+pub(super) struct StoredSession {
+    pub(super) session: Session,
+    pub(super) deleted: bool,
+    /// In order of their sequence numbers, from 1 without gaps.
+    pub(super) messages: Vec<Message>,
+    pub(super) attachments: HashMap<MessageId, Vec<Attachment>>,
+}
+
+#[derive(Debug)]
+pub(super) struct StoredTurn {
+    pub(super) turn: Turn,
+    pub(super) key: Option<IdempotencyKey>,
+    pub(super) lease_until: Instant,
+    pub(super) segments: Vec<Segment>,
+    /// The ledger rows of its attempts; the last one may be open.
+    pub(super) attempts: Vec<StoredAttempt>,
+}
+
+#[derive(Debug)]
+pub(super) struct StoredAttempt {
+    pub(super) open: OpenUsage,
+    pub(super) progress: UsageProgress,
+    pub(super) closed: Option<CloseUsage>,
+}
+
+impl State {
+    /// A session that is not deleted.
+    pub(super) fn session(&self, id: SessionId) -> Option<&StoredSession> {
+        self.sessions.get(&id).filter(|stored| !stored.deleted)
+    }
+
+    /// The same, to change it.
+    pub(super) fn session_mut(&mut self, id: SessionId) -> Option<&mut StoredSession> {
+        self.sessions.get_mut(&id).filter(|stored| !stored.deleted)
+    }
+
+    /// A message with what belongs to it.
+    pub(super) fn view(&self, stored: &StoredSession, message: &Message) -> MessageView {
+        MessageView {
+            attachments: stored.attachments.get(&message.id).cloned().unwrap_or_default(),
+            usage: message
+                .turn_id
+                .and_then(|turn| self.turns.get(&turn))
+                .filter(|turn| turn.turn.assistant_message_id == message.id)
+                .and_then(StoredTurn::usage),
+            message: message.clone(),
+        }
+    }
+}
+
+impl StoredTurn {
+    pub(super) fn is_running(&self) -> bool {
+        self.turn.status == TurnStatus::Running
+    }
+
+    /// The tokens and cost of all closed attempts.
+    pub(super) fn usage(&self) -> Option<MessageUsage> {
+        let closed: Vec<&CloseUsage> =
+            self.attempts.iter().filter_map(|attempt| attempt.closed.as_ref()).collect();
+        let last = closed.last()?;
+        let sum = UsageSum::of(closed.iter().map(|row| UsageSum::one(row.tokens, &row.settlement)))?;
+        Some(MessageUsage {
+            model: last.progress.model_served.clone().unwrap_or_else(|| self.turn.model.clone()),
+            tokens: sum.tokens,
+            cost: sum.cost,
+            basis: sum.basis,
+            generation_id: last.progress.generation_id.clone(),
+        })
+    }
+}
+
+fn one(value: Scalar) -> Cell {
+    Cell::One(value)
+}
+
+fn id(value: Uuid) -> Cell {
+    one(Scalar::Uuid(value))
+}
+
+fn nullable_id(value: Option<Uuid>) -> Cell {
+    value.map_or(Cell::Null, id)
+}
+
+fn text(value: &str) -> Cell {
+    one(Scalar::Text(value.to_owned()))
+}
+
+impl Row for Session {
+    fn cell(&self, field: &str) -> Option<Cell> {
+        Some(match field {
+            "id" => id(self.id.as_uuid()),
+            "user_id" => id(self.user_id.as_uuid()),
+            "group_id" => nullable_id(self.group_id.map(|id| id.as_uuid())),
+            "tool_id" => id(self.tool_id.as_uuid()),
+            "state" => text(self.state.as_str()),
+            "created_at" => one(Scalar::Time(self.started_at)),
+            _ => return None,
+        })
+    }
+}
+
+/// A message together with the session whose fields rules may mention.
+#[derive(Debug)]
+pub(super) struct MessageRow<'a> {
+    pub(super) message: &'a Message,
+    pub(super) session: &'a Session,
+}
+
+impl Row for MessageRow<'_> {
+    fn cell(&self, field: &str) -> Option<Cell> {
+        Some(match field {
+            "id" => id(self.message.id.as_uuid()),
+            "session_id" => id(self.session.id.as_uuid()),
+            "role" => text(self.message.role.as_str()),
+            "seq" => one(Scalar::Integer(self.message.seq)),
+            "user_id" => id(self.session.user_id.as_uuid()),
+            "group_id" => nullable_id(self.session.group_id.map(|id| id.as_uuid())),
+            "session_state" => text(self.session.state.as_str()),
+            _ => return None,
+        })
+    }
+}
+
+impl Row for Tool {
+    fn cell(&self, field: &str) -> Option<Cell> {
+        Some(match field {
+            "id" => id(self.id.as_uuid()),
+            "slug" => text(&self.slug),
+            "enabled" => one(Scalar::Bool(self.enabled)),
+            "group_id" => nullable_id(self.group_id.map(|id| id.as_uuid())),
+            "owner_id" => nullable_id(self.owner_id.map(|id| id.as_uuid())),
+            _ => return None,
+        })
+    }
+}
+
+impl Row for Model {
+    fn cell(&self, field: &str) -> Option<Cell> {
+        Some(match field {
+            "id" => text(&self.catalogue.id),
+            "enabled" => one(Scalar::Bool(self.enabled)),
+            "group_id" => nullable_id(self.group_id.map(|id| id.as_uuid())),
+            "restricted" => one(Scalar::Bool(self.restricted)),
+            _ => return None,
+        })
+    }
+}

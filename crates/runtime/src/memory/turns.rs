@@ -1,0 +1,331 @@
+//! The turn ledger in memory.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use causerie_domain::attachment::Attachment;
+use causerie_domain::message::{
+    Message, MessageMeta, MessageRole, MessageStatus, MessageView, Part, PartKind, content_of,
+};
+use causerie_domain::ports::{
+    BeginTurn, BeginTurnError, Begun, FinishTurn, KeyedTurn, NewAttachment, NextAttempt, Reap, ReapScope,
+    StoreError, TurnFlush, TurnHold, TurnLedger, TurnLedgerError, TurnLog,
+};
+use causerie_domain::session::SessionState;
+use causerie_domain::turn::{Segment, Turn, TurnStatus, parts_of};
+use causerie_domain::usage::{
+    CloseUsage, CostBasis, MessageUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
+};
+use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId};
+use tokio::time::Instant;
+
+use super::MemoryStore;
+use super::state::{State, StoredAttempt, StoredTurn};
+
+#[async_trait]
+impl TurnLedger for MemoryStore {
+    async fn turn_by_key(
+        &self,
+        session_id: SessionId,
+        key: &str,
+        since: Timestamp,
+    ) -> Result<Option<KeyedTurn>, StoreError> {
+        Ok(keyed_turn(&self.lock(), session_id, key, since))
+    }
+
+    async fn begin_turn(&self, begin: BeginTurn) -> Result<Begun, BeginTurnError> {
+        let mut state = self.lock();
+        if let Some(active) = state.session(begin.session_id).and_then(|found| found.session.active_turn_id) {
+            let expired = state.turns.get(&active).is_some_and(|turn| turn.lease_until <= Instant::now());
+            if expired {
+                state.interrupt(active, begin.now);
+            }
+        }
+        let used = begin
+            .key
+            .as_ref()
+            .and_then(|key| keyed_turn(&state, begin.session_id, &key.key, begin.keys_kept_since));
+        let stored = state.session(begin.session_id).ok_or(BeginTurnError::NotFound)?;
+        let session = &stored.session;
+        if session.user_id != begin.user_id {
+            return Err(BeginTurnError::NotFound);
+        }
+        if let Some(used) = used {
+            return Err(BeginTurnError::KeyUsed(Box::new(used)));
+        }
+        if session.state != SessionState::Active {
+            return Err(BeginTurnError::NotActive(session.state));
+        }
+        if let Some(running) = session.active_turn_id {
+            return Err(BeginTurnError::InProgress(running));
+        }
+        if let Some(most) = begin.max_messages.filter(|most| session.next_seq + 1 > i64::from(*most)) {
+            return Err(BeginTurnError::Full(most));
+        }
+        let from = stored.messages.len().saturating_sub(begin.history as usize);
+        let history = stored.messages[from..].iter().map(|message| state.view(stored, message)).collect();
+        state.store_turn(begin, history).ok_or(BeginTurnError::NotFound)
+    }
+
+    async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError> {
+        let mut state = self.lock();
+        let turn = state.held(next.turn_id, next.owner).ok_or(TurnLedgerError::Lost)?;
+        turn.close(next.close);
+        turn.attempts.push(StoredAttempt {
+            open: next.open,
+            progress: UsageProgress::default(),
+            closed: None,
+        });
+        Ok(())
+    }
+
+    async fn flush(
+        &self,
+        owner: InstanceId,
+        lease: Duration,
+        turns: Vec<TurnFlush>,
+    ) -> Result<Vec<TurnHold>, StoreError> {
+        let mut state = self.lock();
+        Ok(turns.into_iter().map(|flush| state.flush(owner, lease, flush)).collect())
+    }
+
+    async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnLedgerError> {
+        let mut state = self.lock();
+        let turn = state.held(finish.turn_id, finish.owner).ok_or(TurnLedgerError::Lost)?;
+        turn.close(finish.usage);
+        turn.segments.clear();
+        turn.turn.status = finish.status;
+        turn.turn.failure = finish.failure;
+        turn.turn.finish_reason = finish.finish_reason;
+        turn.turn.context = finish.context.or(turn.turn.context);
+        turn.turn.ended_at = Some(finish.ended_at);
+        let ended = turn.turn.clone();
+        let usage = turn.usage().ok_or_else(|| StoreError::Corrupt {
+            what: format!("turn {} ends without a ledger row", ended.id),
+            source: None,
+        })?;
+        state.release(&ended, finish.ended_at);
+        state.write_answer(&ended, finish.parts, |message| {
+            message.reasoning_details = finish.reasoning_details;
+            message.meta = finish.meta;
+        });
+        Ok((ended, usage))
+    }
+
+    async fn request_cancel(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError> {
+        let mut state = self.lock();
+        let running =
+            state.turns.values_mut().find(|turn| turn.turn.session_id == session_id && turn.is_running());
+        Ok(running.map(|turn| {
+            turn.turn.cancel_requested = true;
+            turn.turn.clone()
+        }))
+    }
+
+    async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError> {
+        let mut state = self.lock();
+        let now = Instant::now();
+        let due: Vec<TurnId> = state
+            .turns
+            .values()
+            .filter(|turn| turn.is_running())
+            .filter(|turn| reap.scope == ReapScope::Everything || turn.lease_until <= now)
+            .map(|turn| turn.turn.id)
+            .take(reap.limit as usize)
+            .collect();
+        Ok(due.into_iter().filter_map(|id| state.interrupt(id, reap.now)).collect())
+    }
+
+    async fn running_turn(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError> {
+        let state = self.lock();
+        let running =
+            state.turns.values().find(|turn| turn.turn.session_id == session_id && turn.is_running());
+        Ok(running.map(|turn| turn.turn.clone()))
+    }
+
+    async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<TurnLog>, StoreError> {
+        let state = self.lock();
+        let Some(stored) = state.turns.get(&turn_id) else { return Ok(None) };
+        let mut segments =
+            if stored.is_running() { stored.segments.clone() } else { state.answer_segments(&stored.turn) };
+        segments.retain(|segment| segment.end() >= position);
+        let usage = stored.usage().filter(|_| !stored.is_running());
+        Ok(Some(TurnLog { turn: stored.turn.clone(), segments, usage }))
+    }
+}
+
+impl State {
+    /// Stores both messages and the turn. Everything that could refuse it has been asked.
+    fn store_turn(&mut self, begin: BeginTurn, history: Vec<MessageView>) -> Option<Begun> {
+        let user_seq = self.session(begin.session_id)?.session.next_seq;
+        let message = |id: MessageId, role, seq, status, content: &str, meta| Message {
+            id,
+            session_id: begin.session_id,
+            turn_id: Some(begin.turn_id),
+            role,
+            seq,
+            status,
+            content: content.to_owned(),
+            parts: text_parts(content),
+            reasoning_details: None,
+            meta,
+            created_at: begin.now,
+        };
+        let user_message = message(
+            begin.user_message_id,
+            MessageRole::User,
+            user_seq,
+            MessageStatus::Completed,
+            &begin.content,
+            begin.meta.clone(),
+        );
+        let assistant_message = message(
+            begin.assistant_message_id,
+            MessageRole::Assistant,
+            user_seq + 1,
+            MessageStatus::Pending,
+            "",
+            MessageMeta::default(),
+        );
+        let turn = Turn {
+            id: begin.turn_id,
+            session_id: begin.session_id,
+            user_message_id: begin.user_message_id,
+            assistant_message_id: begin.assistant_message_id,
+            assistant_seq: user_seq + 1,
+            status: TurnStatus::Running,
+            owner: begin.owner,
+            model: begin.model,
+            cancel_requested: false,
+            failure: None,
+            finish_reason: None,
+            context: None,
+            started_at: begin.now,
+            ended_at: None,
+        };
+        let first = StoredAttempt { open: begin.usage, progress: UsageProgress::default(), closed: None };
+        let stored_turn = StoredTurn {
+            turn: turn.clone(),
+            key: begin.key,
+            lease_until: Instant::now() + begin.lease,
+            segments: Vec::new(),
+            attempts: vec![first],
+        };
+        self.turns.insert(turn.id, stored_turn);
+        let session = self.session_mut(begin.session_id).map(|stored| {
+            stored.session.next_seq = user_seq + 2;
+            stored.session.active_turn_id = Some(begin.turn_id);
+            stored.session.last_activity_at = begin.now;
+            stored.session.title = stored.session.title.take().or(begin.title);
+            let files = begin.attachments.into_iter().map(|new| attachment(new, user_message.id, begin.now));
+            stored.attachments.insert(user_message.id, files.collect());
+            stored.messages.extend([user_message.clone(), assistant_message.clone()]);
+            stored.session.clone()
+        })?;
+        Some(Begun { session, user_message, assistant_message, turn, history })
+    }
+
+    /// A running turn, if it is this owner's.
+    fn held(&mut self, id: TurnId, owner: InstanceId) -> Option<&mut StoredTurn> {
+        self.turns.get_mut(&id).filter(|stored| stored.is_running() && stored.turn.owner == owner)
+    }
+
+    fn flush(&mut self, owner: InstanceId, lease: Duration, flush: TurnFlush) -> TurnHold {
+        let turn_id = flush.turn_id;
+        let Some(stored) = self.held(turn_id, owner) else { return TurnHold::Lost { turn_id } };
+        stored.segments.extend(flush.segments);
+        stored.lease_until = Instant::now() + lease;
+        stored.turn.context = flush.context.or(stored.turn.context);
+        if let (Some((_, progress)), Some(attempt)) = (flush.progress, stored.attempts.last_mut()) {
+            attempt.progress = progress;
+        }
+        TurnHold::Held { turn_id, cancel_requested: stored.turn.cancel_requested }
+    }
+
+    /// Closes a turn as interrupted, with the text that was flushed.
+    fn interrupt(&mut self, id: TurnId, now: Timestamp) -> Option<Turn> {
+        let stored = self.turns.get_mut(&id).filter(|stored| stored.is_running())?;
+        stored.turn.status = TurnStatus::Interrupted;
+        stored.turn.ended_at = Some(now);
+        let segments = std::mem::take(&mut stored.segments);
+        if let Some(open) = stored.attempts.last_mut().filter(|attempt| attempt.closed.is_none()) {
+            open.closed = Some(reaped(open, now));
+        }
+        let turn = stored.turn.clone();
+        self.release(&turn, now);
+        self.write_answer(&turn, parts_of(&segments), |_| {});
+        Some(turn)
+    }
+
+    fn release(&mut self, turn: &Turn, now: Timestamp) {
+        if let Some(stored) = self.sessions.get_mut(&turn.session_id) {
+            stored.session.active_turn_id.take_if(|active| *active == turn.id);
+            stored.session.last_activity_at = now;
+        }
+    }
+
+    fn write_answer(&mut self, turn: &Turn, parts: Vec<Part>, more: impl FnOnce(&mut Message)) {
+        let messages = self.sessions.get_mut(&turn.session_id).map(|stored| &mut stored.messages);
+        let answer = messages.and_then(|all| all.iter_mut().find(|one| one.id == turn.assistant_message_id));
+        if let Some(answer) = answer {
+            answer.status = turn.status.of_message();
+            answer.content = content_of(&parts);
+            answer.parts = parts;
+            more(answer);
+        }
+    }
+
+    /// The stored answer of an ended turn as the segments its reader expects.
+    fn answer_segments(&self, turn: &Turn) -> Vec<Segment> {
+        let messages = self.sessions.get(&turn.session_id).map(|stored| &stored.messages);
+        let answer = messages.and_then(|all| all.iter().find(|one| one.id == turn.assistant_message_id));
+        let mut position = 0;
+        let parts = answer.map(|answer| answer.parts.clone()).unwrap_or_default();
+        let in_order = parts.into_iter().map(|part| {
+            let segment = Segment { position, kind: part.kind, text: part.text };
+            position = segment.end();
+            segment
+        });
+        in_order.collect()
+    }
+}
+
+impl StoredTurn {
+    fn close(&mut self, close: CloseUsage) {
+        if let Some(open) = self.attempts.iter_mut().find(|attempt| attempt.open.id == close.id) {
+            open.closed.get_or_insert(close);
+        }
+    }
+}
+
+fn keyed_turn(state: &State, session_id: SessionId, key: &str, since: Timestamp) -> Option<KeyedTurn> {
+    state.turns.values().filter(|stored| stored.turn.session_id == session_id).find_map(|stored| {
+        let used = stored.key.as_ref().filter(|used| used.key == key && stored.turn.started_at >= since)?;
+        Some(KeyedTurn { turn: stored.turn.clone(), body_hash: used.body_hash.clone() })
+    })
+}
+
+fn reaped(attempt: &StoredAttempt, now: Timestamp) -> CloseUsage {
+    CloseUsage {
+        id: attempt.open.id,
+        outcome: UsageOutcome::Interrupted,
+        failure: None,
+        progress: attempt.progress.clone(),
+        tokens: TokenCounts::default(),
+        settlement: Settlement { cost: None, basis: CostBasis::Pending, reported: None, calculated: None },
+        duration: now.since(attempt.open.created_at),
+        closed_at: now,
+        next_lookup_at: Some(now),
+    }
+}
+
+fn text_parts(content: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    causerie_domain::message::push_part(&mut parts, PartKind::Text, content);
+    parts
+}
+
+fn attachment(new: NewAttachment, message_id: MessageId, uploaded_at: Timestamp) -> Attachment {
+    let NewAttachment { id, filename, mime_type, size, storage_provider, storage_key, meta } = new;
+    Attachment { id, message_id, filename, mime_type, size, storage_provider, storage_key, meta, uploaded_at }
+}

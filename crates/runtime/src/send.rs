@@ -1,0 +1,403 @@
+//! Sending a message: everything that can be refused is refused here, before anything is stored or sent.
+
+use std::sync::Arc;
+
+use causerie_domain::attachment::StorageProvider;
+use causerie_domain::completion::CompletionRequest;
+use causerie_domain::identity::Principal;
+use causerie_domain::message::MessageMeta;
+use causerie_domain::model::Model;
+use causerie_domain::ports::{BeginTurn, BeginTurnError, Begun, IdempotencyKey, KeyedTurn, NewAttachment};
+use causerie_domain::session::{Session, SessionState};
+use causerie_domain::turn::Turn;
+use causerie_domain::usage::{OpenUsage, UsagePurpose};
+use causerie_domain::{AttachmentId, MessageId, SessionId, Timestamp, TurnId, UsageId};
+use causerie_usage::{CharsPerToken, estimate_tokens};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use crate::Runtime;
+use crate::authorise::{Access, Action};
+use crate::context::{self, Context, ContextParts, Fitting, ModelSize};
+use crate::definitions::PinnedTool;
+use crate::error::RuntimeError;
+use crate::turn::log::TurnLog;
+use crate::turn::reader::TurnReader;
+use crate::turn::run::TurnRun;
+use crate::turn::running::RunningTurn;
+
+/// The longest idempotency key, in characters.
+pub const MAX_IDEMPOTENCY_KEY_CHARS: usize = 255;
+/// The longest title that is made from a first message, in characters.
+const MADE_TITLE_CHARS: usize = 60;
+
+/// A message to send.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewMessage {
+    /// The text, stored and sent exactly as given.
+    pub content: String,
+    /// What it refers to.
+    pub attachments: Vec<AttachmentInput>,
+    /// What else is said about it.
+    pub meta: Map<String, Value>,
+    /// The client's name for this send: a repeated one attaches to the turn that exists.
+    pub idempotency_key: Option<String>,
+}
+
+/// An attachment as its sender describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttachmentInput {
+    /// The file's name, without path parts.
+    pub filename: String,
+    /// The media type.
+    pub mime_type: String,
+    /// The size in bytes.
+    pub size: i64,
+    /// Where the bytes live.
+    pub storage_provider: StorageProvider,
+    /// Where they live there; for [`StorageProvider::Url`] the address.
+    pub storage_key: String,
+    /// Whatever else is said about it.
+    pub meta: Map<String, Value>,
+}
+
+/// A message that was sent, and its answer as it comes.
+#[derive(Debug)]
+pub struct Sent {
+    /// The turn.
+    pub turn: Turn,
+    /// Follows it from its start.
+    pub reader: TurnReader,
+}
+
+/// The turn that a send begins, or the one its key has begun before.
+enum Admission {
+    New(Box<Admitted>),
+    Replay(Box<Turn>),
+}
+
+/// A send that nothing speaks against.
+struct Admitted {
+    pinned: PinnedTool,
+    model: String,
+    known: Option<Arc<Model>>,
+    max_output_tokens: u64,
+    fitting: Fitting,
+    ratio: CharsPerToken,
+    key: Option<IdempotencyKey>,
+}
+
+/// What the start of a turn's task needs beside the begun turn.
+struct Launch {
+    attachments: Vec<NewAttachment>,
+    first: OpenUsage,
+    /// An instant before the lease began.
+    leased_at: Instant,
+}
+
+impl Runtime {
+    /// Sends a message and begins its turn. The answer is written, stored and accounted whether or not anybody
+    /// reads it.
+    ///
+    /// # Errors
+    /// Any [`RuntimeError`]; then nothing was stored and nothing was sent.
+    pub async fn send_message(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        new: NewMessage,
+    ) -> Result<Sent, RuntimeError> {
+        // Held until the turn has its own task, so that a drain cannot pass between the two.
+        let _about_to_begin = self.engine.turns.token();
+        if self.is_draining() {
+            return Err(RuntimeError::ShuttingDown);
+        }
+        let access = self.access(principal)?;
+        access.messages(Action::Create)?;
+        let session = self.known_session(&access, id).await?;
+        let admitted = match self.admit(&access, &session, &new).await? {
+            Admission::New(admitted) => admitted,
+            Admission::Replay(turn) => return Ok(self.replay(*turn)),
+        };
+        let leased_at = Instant::now();
+        let begin = self.begin(principal, &session, &admitted, &new);
+        let launch = Launch { attachments: begin.attachments.clone(), first: begin.usage.clone(), leased_at };
+        match self.engine.ledger.begin_turn(begin).await {
+            Ok(begun) => Ok(self.launch(begun, &admitted, launch)),
+            Err(BeginTurnError::KeyUsed(keyed)) => {
+                let turn = same_body(*keyed, admitted.key.as_ref())?;
+                Ok(self.replay(turn))
+            }
+            Err(error) => Err(refusal(error)),
+        }
+    }
+
+    /// The checks of a send, in the order in which their answers matter to a client.
+    async fn admit(
+        &self,
+        access: &Access,
+        session: &Session,
+        new: &NewMessage,
+    ) -> Result<Admission, RuntimeError> {
+        let engine = &self.engine;
+        // Whose session it is comes before anything about it; its state has an answer of its own below.
+        access
+            .require_message(Action::Create, &Session { state: SessionState::Active, ..session.clone() })?;
+        let key = new.idempotency_key.as_ref().map(|key| keyed(key, new)).transpose()?;
+        if let Some(key) = &key {
+            let since = self.keys_kept_since();
+            if let Some(found) = engine.ledger.turn_by_key(session.id, &key.key, since).await? {
+                return Ok(Admission::Replay(Box::new(same_body(found, Some(key))?)));
+            }
+        }
+        if session.state != SessionState::Active {
+            return Err(RuntimeError::SessionNotActive(session.state));
+        }
+        let pinned = engine.pinned_tool(session.tool_version_id).await?;
+        access.require_tool(Action::Use, &pinned.tool)?;
+        let definition = &pinned.definition;
+        let model = definition.model.clone().unwrap_or_else(|| engine.settings.default_model.clone());
+        for id in std::iter::once(&model).chain(&definition.fallback_models) {
+            access.require_model(id, engine.catalogue.get(id).as_deref(), engine.settings.catalogue_only)?;
+        }
+        let known = engine.catalogue.get(&model);
+        check_form(new, definition.limits.max_input_chars)?;
+        check_modalities(new, &model, known.as_deref())?;
+
+        let size = ModelSize {
+            context_length: known.as_ref().and_then(|model| model.catalogue.context_length),
+            max_completion_tokens: known.as_ref().and_then(|model| model.catalogue.max_completion_tokens),
+        };
+        let wanted =
+            definition.parameters.max_output_tokens.unwrap_or(engine.settings.default_max_output_tokens);
+        let budget = context::divide(size, wanted);
+        let ratio = known
+            .as_ref()
+            .and_then(|model| model.millichars_per_token)
+            .map_or(CharsPerToken::START, CharsPerToken::from_millichars);
+        let estimate = |text: &str| estimate_tokens(text, ratio);
+        let fitting = context::fits(&definition.behavior, &new.content, budget, &estimate)?;
+        let max_output_tokens = budget.max_output_tokens;
+        let admitted = Admitted { pinned, model, known, max_output_tokens, fitting, ratio, key };
+        Ok(Admission::New(Box::new(admitted)))
+    }
+
+    fn begin(
+        &self,
+        principal: &Principal,
+        session: &Session,
+        admitted: &Admitted,
+        new: &NewMessage,
+    ) -> BeginTurn {
+        let engine = &self.engine;
+        let ids = engine.ids.as_ref();
+        let now = engine.clock.now();
+        let definition = &admitted.pinned.definition;
+        let (turn_id, assistant_message_id) = (TurnId::next(ids), MessageId::next(ids));
+        BeginTurn {
+            turn_id,
+            session_id: session.id,
+            user_id: principal.user.id,
+            user_message_id: MessageId::next(ids),
+            assistant_message_id,
+            content: new.content.clone(),
+            meta: MessageMeta { other: new.meta.clone(), ..MessageMeta::default() },
+            attachments: new.attachments.iter().map(|file| stored(file, AttachmentId::next(ids))).collect(),
+            key: admitted.key.clone(),
+            keys_kept_since: self.keys_kept_since(),
+            title: Some(made_title(&new.content)),
+            model: admitted.model.clone(),
+            owner: engine.instance,
+            lease: engine.settings.lease,
+            usage: OpenUsage {
+                id: UsageId::next(ids),
+                user_id: principal.user.id,
+                group_id: session.group_id,
+                tool_id: Some(session.tool_id),
+                session_id: Some(session.id),
+                turn_id: Some(turn_id),
+                message_id: Some(assistant_message_id),
+                api_key_id: principal.api_key_id(),
+                purpose: UsagePurpose::Chat,
+                attempt: 1,
+                model: admitted.model.clone(),
+                estimated_input_tokens: admitted.fitting.tokens,
+                prices: admitted.known.as_ref().map(|model| model.catalogue.pricing.clone()),
+                created_at: now,
+            },
+            history: definition.history.messages(),
+            max_messages: definition.limits.max_messages_per_session,
+            now,
+        }
+    }
+
+    /// Builds the request and runs the turn in a tracked task of the main runtime.
+    fn launch(&self, begun: Begun, admitted: &Admitted, launch: Launch) -> Sent {
+        let engine = &self.engine;
+        let definition = &admitted.pinned.definition;
+        let parts = ContextParts {
+            behavior: &definition.behavior,
+            history: &begun.history,
+            earlier_messages: u64::try_from(begun.user_message.seq - 1).unwrap_or(0),
+            content: &begun.user_message.content,
+            attachments: &launch.attachments,
+            max_history_tokens: definition.history.max_tokens,
+        };
+        let estimate = |text: &str| estimate_tokens(text, admitted.ratio);
+        let replays = |made_by: &str| is_same_model(made_by, &admitted.model, admitted.known.as_deref());
+        let Context { messages, report } = context::build(&parts, admitted.fitting, &estimate, &replays);
+        let request = CompletionRequest {
+            model: admitted.model.clone(),
+            fallback_models: definition.fallback_models.clone(),
+            messages,
+            parameters: (&definition.parameters).into(),
+            max_tokens: admitted.max_output_tokens,
+            user: Some(pseudonym(&begun.session.user_id.to_string())),
+            session: Some(begun.session.id.to_string()),
+        };
+        let log = Arc::new(TurnLog::new(self.turn_start(&begun.turn), Some(report)));
+        let running = Arc::new(RunningTurn::new(Arc::clone(&log), launch.leased_at));
+        engine.running.insert(Arc::clone(&running));
+        let run = TurnRun { engine: Arc::clone(engine), running, turn: begun.turn.clone(), request };
+        let first = OpenUsage { estimated_input_tokens: report.estimated_tokens.into(), ..launch.first };
+        engine.turns.spawn_on(run.run(first), &engine.handle);
+        Sent { turn: begun.turn, reader: TurnReader::beside(log, 0) }
+    }
+
+    fn replay(&self, turn: Turn) -> Sent {
+        Sent { reader: self.reader(turn.clone(), 0), turn }
+    }
+
+    fn keys_kept_since(&self) -> Timestamp {
+        self.engine.clock.now().before(self.engine.settings.idempotency_window)
+    }
+}
+
+/// The key of a send with the hash of all that was sent, so that another body is noticed.
+fn keyed(key: &str, new: &NewMessage) -> Result<IdempotencyKey, RuntimeError> {
+    if key.is_empty() || key.chars().count() > MAX_IDEMPOTENCY_KEY_CHARS || key.contains(char::is_control) {
+        let detail = format!("is not 1 to {MAX_IDEMPOTENCY_KEY_CHARS} printable characters");
+        return Err(RuntimeError::invalid("/idempotency_key", detail));
+    }
+    let attachments: Vec<Value> = new.attachments.iter().map(as_json).collect();
+    // The members stand in a fixed order, and serde_json sorts the keys of every map.
+    let body = json!([new.content, attachments, new.meta]);
+    Ok(IdempotencyKey { key: key.to_owned(), body_hash: sha256(&body.to_string()) })
+}
+
+fn as_json(file: &AttachmentInput) -> Value {
+    let provider = file.storage_provider.as_str();
+    json!([file.filename, file.mime_type, file.size, provider, file.storage_key, file.meta])
+}
+
+fn same_body(found: KeyedTurn, key: Option<&IdempotencyKey>) -> Result<Turn, RuntimeError> {
+    match key {
+        Some(key) if key.body_hash == found.body_hash => Ok(found.turn),
+        _ => Err(RuntimeError::IdempotencyKeyReused),
+    }
+}
+
+fn check_form(new: &NewMessage, max_chars: Option<u64>) -> Result<(), RuntimeError> {
+    if new.content.trim().is_empty() && new.attachments.is_empty() {
+        return Err(RuntimeError::invalid("/content", "is empty"));
+    }
+    let given = new.content.chars().count() as u64;
+    match max_chars {
+        Some(limit) if given > limit => Err(RuntimeError::MessageTooLong { limit, given }),
+        _ => Ok(()),
+    }
+}
+
+/// A model that the catalogue knows must take what the attachments with an address are.
+fn check_modalities(new: &NewMessage, model: &str, known: Option<&Model>) -> Result<(), RuntimeError> {
+    let Some(known) = known else { return Ok(()) };
+    for file in new.attachments.iter().filter(|file| file.storage_provider == StorageProvider::Url) {
+        let modality = if file.mime_type.starts_with("image/") { "image" } else { "file" };
+        if !known.catalogue.input_modalities.iter().any(|accepted| accepted == modality) {
+            let (model, modality) = (model.to_owned(), modality.to_owned());
+            return Err(RuntimeError::ModalityNotSupported { model, modality });
+        }
+    }
+    Ok(())
+}
+
+fn refusal(error: BeginTurnError) -> RuntimeError {
+    match error {
+        BeginTurnError::NotFound => RuntimeError::NotFound,
+        BeginTurnError::NotActive(state) => RuntimeError::SessionNotActive(state),
+        BeginTurnError::InProgress(turn) => RuntimeError::TurnInProgress(turn),
+        BeginTurnError::KeyUsed(_) => RuntimeError::IdempotencyKeyReused,
+        BeginTurnError::Full(limit) => RuntimeError::SessionFull(limit),
+        BeginTurnError::Store(error) => RuntimeError::Store(error),
+    }
+}
+
+impl From<context::TooLarge> for RuntimeError {
+    fn from(error: context::TooLarge) -> Self {
+        RuntimeError::ContextLengthExceeded { limit: error.limit, needed: error.needed }
+    }
+}
+
+fn stored(file: &AttachmentInput, id: AttachmentId) -> NewAttachment {
+    let AttachmentInput { filename, mime_type, size, storage_provider, storage_key, meta } = file.clone();
+    NewAttachment { id, filename, mime_type, size, storage_provider, storage_key, meta }
+}
+
+/// Whether an answer of `made_by` came from the model that is asked now, under its own or its dated id.
+fn is_same_model(made_by: &str, asked: &str, known: Option<&Model>) -> bool {
+    let dated = known.and_then(|model| model.catalogue.canonical_slug.as_deref());
+    made_by == asked || Some(made_by) == dated
+}
+
+/// The first line of a message, cut at a word.
+fn made_title(content: &str) -> String {
+    let line = content.trim().lines().next().unwrap_or_default().trim();
+    if line.chars().count() <= MADE_TITLE_CHARS {
+        return line.to_owned();
+    }
+    let cut: String = line.chars().take(MADE_TITLE_CHARS).collect();
+    let whole_words = cut.rsplit_once(char::is_whitespace).map_or(cut.as_str(), |(words, _)| words);
+    format!("{}…", whole_words.trim_end())
+}
+
+/// A stable name for a user that says nothing about the user to the upstream.
+fn pseudonym(user: &str) -> String {
+    sha256(&format!("causerie user {user}"))[..32].to_owned()
+}
+
+fn sha256(text: &str) -> String {
+    hex::encode(Sha256::digest(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_the_first_line_cut_at_a_word() {
+        let check = |content: &str, expected: &str| assert_eq!(made_title(content), expected);
+        check("  Hello there  \nsecond line", "Hello there");
+        check(&"word ".repeat(30), &format!("{}…", ["word"; 12].join(" ")));
+        check(&"x".repeat(100), &format!("{}…", "x".repeat(60)));
+    }
+
+    #[test]
+    fn the_hash_of_a_body_sees_every_part_of_it() {
+        let hash = |new: &NewMessage| keyed("k", new).unwrap().body_hash;
+        let plain = NewMessage { content: "a".to_owned(), ..NewMessage::default() };
+        let other = NewMessage { content: "b".to_owned(), ..NewMessage::default() };
+        let meta = Map::from_iter([("k".to_owned(), json!(1))]);
+        let marked = NewMessage { meta, ..plain.clone() };
+        assert_eq!(hash(&plain), hash(&plain.clone()));
+        assert_ne!(hash(&plain), hash(&other));
+        assert_ne!(hash(&plain), hash(&marked));
+    }
+
+    #[test]
+    fn keys_out_of_form_are_refused() {
+        for key in ["", "a\nb", &"k".repeat(256)] {
+            assert!(keyed(key, &NewMessage::default()).is_err(), "{key:?}");
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! Conversations: making, reading and changing them, as their principal may.
+
+use causerie_domain::identity::Principal;
+use causerie_domain::message::MessageView;
+use causerie_domain::page::{After, Page, PageRequest};
+use causerie_domain::ports::{
+    ConversationError, MessageList, NewGreeting, NewSession, SessionKey, SessionList,
+};
+use causerie_domain::session::{MAX_TITLE_CHARS, Session, SessionAction, SessionState, SessionTotals};
+use causerie_domain::{GroupId, MessageId, SessionId};
+
+use crate::Runtime;
+use crate::authorise::Action;
+use crate::error::RuntimeError;
+
+/// How many of the latest messages a session is shown with.
+const LATEST_MESSAGES: u32 = 20;
+
+/// A conversation to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateSession {
+    /// The tool's slug or id.
+    pub tool: String,
+    /// A title of up to 200 characters; without one, the first message gives it.
+    pub title: Option<String>,
+    /// Whose account it runs on; without one, the key's group.
+    pub group_id: Option<GroupId>,
+}
+
+/// A conversation as its principal sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// The conversation.
+    pub session: Session,
+    /// The tool's name.
+    pub tool_slug: String,
+    /// The version it is pinned to.
+    pub tool_version: String,
+}
+
+/// A conversation with its sums and its latest messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionDetail {
+    /// The conversation.
+    pub view: SessionView,
+    /// The sums.
+    pub totals: SessionTotals,
+    /// The latest messages, in order.
+    pub messages: Vec<MessageView>,
+}
+
+/// Which conversations to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListSessions {
+    /// Only those in this state.
+    pub state: Option<SessionState>,
+    /// Only those with this tool, by slug.
+    pub tool: Option<String>,
+    /// How many at most, 1 to 100.
+    pub limit: u32,
+    /// The last one of the page before.
+    pub after: Option<SessionKey>,
+}
+
+/// Which messages to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListMessages {
+    /// The conversation.
+    pub session_id: SessionId,
+    /// Only those after this one.
+    pub after_seq: Option<i64>,
+    /// Only those before this one.
+    pub before_seq: Option<i64>,
+    /// How many at most, 1 to 100.
+    pub limit: u32,
+}
+
+impl Runtime {
+    /// Makes a conversation with the current version of a tool, which it stays pinned to.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Invalid`] for an unknown tool or a long title, [`RuntimeError::Forbidden`].
+    pub async fn create_session(
+        &self,
+        principal: &Principal,
+        new: CreateSession,
+    ) -> Result<SessionView, RuntimeError> {
+        let engine = &self.engine;
+        let access = self.access(principal)?;
+        let title = valid_title(new.title)?;
+        let tool = self.usable_tool(&access, &new.tool).await?;
+        let group_id = account_of(principal, new.group_id)?;
+        let definition = engine.definitions.of(&tool.current)?;
+        let now = engine.clock.now();
+        let new = NewSession {
+            id: SessionId::next(engine.ids.as_ref()),
+            tool_id: tool.id,
+            tool_version_id: tool.current.id,
+            user_id: principal.user.id,
+            group_id,
+            title,
+            greeting: definition
+                .greeting
+                .clone()
+                .map(|text| NewGreeting { id: MessageId::next(engine.ids.as_ref()), text }),
+            started_at: now,
+        };
+        access.require_new_session(&new)?;
+        let session = engine.conversations.create_session(new).await?;
+        Ok(SessionView { session, tool_slug: tool.slug, tool_version: tool.current.version })
+    }
+
+    /// A conversation with its sums and its latest messages.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
+    pub async fn session(&self, principal: &Principal, id: SessionId) -> Result<SessionDetail, RuntimeError> {
+        let engine = &self.engine;
+        let access = self.access(principal)?;
+        let session = self.permitted_session(&access, id, Action::Read).await?;
+        let visible = access.sessions(Action::Read)?;
+        let totals = engine.conversations.totals(id, &visible).await?.ok_or(RuntimeError::NotFound)?;
+        let readable = access.messages(Action::Read)?;
+        let messages = engine.conversations.latest_messages(id, &readable, LATEST_MESSAGES).await?;
+        Ok(SessionDetail { view: self.view(session).await?, totals, messages })
+    }
+
+    /// The principal's own conversations, newest activity first.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Forbidden`] where the principal may read no session at all.
+    pub async fn sessions(
+        &self,
+        principal: &Principal,
+        list: ListSessions,
+    ) -> Result<Page<SessionView, SessionKey>, RuntimeError> {
+        let engine = &self.engine;
+        let access = self.access(principal)?;
+        let visible = access.sessions(Action::Read)?;
+        let tool_id = match &list.tool {
+            Some(slug) => match engine.tools.tool(slug, &access.tools(Action::Read)?).await? {
+                Some(tool) => Some(tool.id),
+                None => return Ok(Page { rows: Vec::new(), next: None }),
+            },
+            None => None,
+        };
+        let page = PageRequest { limit: list.limit, after: list.after.map(After) };
+        let user_id = Some(principal.user.id);
+        let query = SessionList { visible, user_id, state: list.state, tool_id, page };
+        let page = engine.conversations.sessions(query).await?;
+        let mut rows = Vec::with_capacity(page.rows.len());
+        for session in page.rows {
+            rows.push(self.view(session).await?);
+        }
+        Ok(Page { rows, next: page.next })
+    }
+
+    /// Gives a conversation another title, or none.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`].
+    pub async fn rename_session(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        title: Option<String>,
+    ) -> Result<SessionView, RuntimeError> {
+        let access = self.access(principal)?;
+        self.permitted_session(&access, id, Action::Update).await?;
+        let title = valid_title(title)?;
+        let allowed = access.sessions(Action::Update)?;
+        let session = self.engine.conversations.rename(id, &allowed, title).await?;
+        self.view(session).await
+    }
+
+    /// Pauses, resumes or completes a conversation. Repeating one changes nothing.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::InvalidState`].
+    pub async fn change_session_state(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        action: SessionAction,
+    ) -> Result<SessionView, RuntimeError> {
+        let access = self.access(principal)?;
+        self.permitted_session(&access, id, Action::Update).await?;
+        let allowed = access.sessions(Action::Update)?;
+        let now = self.engine.clock.now();
+        let session = self.engine.conversations.change_state(id, &allowed, action, now).await?;
+        self.view(session).await
+    }
+
+    /// Deletes a conversation: it vanishes from every read, what it cost stays in the ledger. A running turn is
+    /// cancelled first.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
+    pub async fn delete_session(&self, principal: &Principal, id: SessionId) -> Result<(), RuntimeError> {
+        let access = self.access(principal)?;
+        self.permitted_session(&access, id, Action::Delete).await?;
+        self.stop_running_turn(id).await?;
+        let allowed = access.sessions(Action::Delete)?;
+        let now = self.engine.clock.now();
+        Ok(self.engine.conversations.delete_session(id, &allowed, now).await?)
+    }
+
+    /// Messages of a conversation in order.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
+    pub async fn messages(
+        &self,
+        principal: &Principal,
+        list: ListMessages,
+    ) -> Result<Vec<MessageView>, RuntimeError> {
+        let access = self.access(principal)?;
+        self.readable_session(&access, list.session_id).await?;
+        let query = MessageList {
+            session_id: list.session_id,
+            visible: access.messages(Action::Read)?,
+            after_seq: list.after_seq,
+            before_seq: list.before_seq,
+            limit: list.limit,
+        };
+        Ok(self.engine.conversations.messages(query).await?)
+    }
+
+    pub(crate) async fn view(&self, session: Session) -> Result<SessionView, RuntimeError> {
+        let pinned = self.engine.pinned_tool(session.tool_version_id).await?;
+        Ok(SessionView { session, tool_slug: pinned.tool.slug, tool_version: pinned.version.version })
+    }
+}
+
+/// The group a conversation runs on: the body's, else the key's. A key that is bound to one refuses another.
+fn account_of(principal: &Principal, wanted: Option<GroupId>) -> Result<Option<GroupId>, RuntimeError> {
+    match (wanted, principal.key_group_id()) {
+        (Some(wanted), Some(bound)) if wanted != bound => {
+            Err(RuntimeError::Forbidden { reason: Some("key_is_bound_to_another_group".to_owned()) })
+        }
+        (wanted, bound) => Ok(wanted.or(bound)),
+    }
+}
+
+fn valid_title(title: Option<String>) -> Result<Option<String>, RuntimeError> {
+    match title {
+        Some(title) if title.chars().count() > MAX_TITLE_CHARS => {
+            Err(RuntimeError::invalid("/title", format!("is longer than {MAX_TITLE_CHARS} characters")))
+        }
+        Some(title) if title.trim().is_empty() => Err(RuntimeError::invalid("/title", "is empty")),
+        title => Ok(title),
+    }
+}
+
+impl From<ConversationError> for RuntimeError {
+    fn from(error: ConversationError) -> Self {
+        match error {
+            ConversationError::NotFound => RuntimeError::NotFound,
+            ConversationError::InvalidState(refusal) => RuntimeError::InvalidState(refusal),
+            ConversationError::Store(error) => RuntimeError::Store(error),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Following a turn: beside it, from another instance, or after its end; and stopping it.
+
+use std::sync::Arc;
+
+use causerie_domain::identity::Principal;
+use causerie_domain::ports::{Reap, ReapScope, StoreError};
+use causerie_domain::turn::{Turn, TurnStatus};
+use causerie_domain::{SessionId, TurnId};
+use tokio::time::Instant;
+
+use crate::Runtime;
+use crate::authorise::Action;
+use crate::error::RuntimeError;
+use crate::turn::event::{Cursor, Place, TurnStart};
+use crate::turn::reader::TurnReader;
+use crate::turn::running::Stop;
+
+/// Turns closed in one round of the reaper at most.
+pub(crate) const REAPED_AT_ONCE: u32 = 100;
+
+impl Runtime {
+    /// Follows a conversation: with a cursor that turn's rest, ended or not; without one the running turn from
+    /// its start. `None` where there is nothing to follow: no turn runs, or the cursor stands behind the end.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], also for a cursor of another conversation's turn, [`RuntimeError::Forbidden`].
+    pub async fn stream_session(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        cursor: Option<Cursor>,
+    ) -> Result<Option<TurnReader>, RuntimeError> {
+        let access = self.access(principal)?;
+        self.readable_session(&access, id).await?;
+        let Some(cursor) = cursor else {
+            let running = self.engine.ledger.running_turn(id).await?;
+            return Ok(running.map(|turn| self.reader(turn, 0)));
+        };
+        let turn = self.readable_turn(&access, cursor.turn_id).await?;
+        if turn.session_id != id {
+            return Err(RuntimeError::NotFound);
+        }
+        Ok(self.reader_from(turn, cursor.place))
+    }
+
+    /// Follows a turn from a place, ended or not; `None` behind its end.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
+    pub async fn stream_turn(
+        &self,
+        principal: &Principal,
+        id: TurnId,
+        place: Option<Place>,
+    ) -> Result<Option<TurnReader>, RuntimeError> {
+        let access = self.access(principal)?;
+        let turn = self.readable_turn(&access, id).await?;
+        Ok(self.reader_from(turn, place.unwrap_or(Place::At(0))))
+    }
+
+    /// A turn's state.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
+    pub async fn turn(&self, principal: &Principal, id: TurnId) -> Result<Turn, RuntimeError> {
+        let access = self.access(principal)?;
+        self.readable_turn(&access, id).await
+    }
+
+    /// Stops the running turn of a conversation; its text so far is kept. Returns the turn as it then is, or
+    /// `None` where none runs.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
+    pub async fn cancel(&self, principal: &Principal, id: SessionId) -> Result<Option<Turn>, RuntimeError> {
+        let access = self.access(principal)?;
+        self.permitted_session(&access, id, Action::Update).await?;
+        self.stop_running_turn(id).await
+    }
+
+    /// Marks the running turn, and waits a while for its owner to end it. An owner that is gone is not waited
+    /// for longer than its lease: the turn is reaped.
+    pub(crate) async fn stop_running_turn(&self, id: SessionId) -> Result<Option<Turn>, RuntimeError> {
+        let engine = &self.engine;
+        let Some(mut turn) = engine.ledger.request_cancel(id).await? else {
+            return Ok(None);
+        };
+        let until = Instant::now() + engine.settings.cancel_wait;
+        if let Some(running) = engine.running.get(turn.id) {
+            running.stop(Stop::Cancelled);
+            let reader = TurnReader::beside(Arc::clone(&running.log), u64::MAX);
+            if let Ok(Ok(Some(end))) = tokio::time::timeout_at(until, reader.end()).await {
+                return Ok(Some(end.turn));
+            }
+        }
+        while Instant::now() < until {
+            let reap = Reap { scope: ReapScope::Expired, limit: REAPED_AT_ONCE, now: engine.clock.now() };
+            engine.ledger.reap(reap).await?;
+            turn = self.stored_turn(turn).await?;
+            if turn.status != TurnStatus::Running {
+                break;
+            }
+            tokio::time::sleep(engine.settings.poll_interval).await;
+        }
+        Ok(Some(turn))
+    }
+
+    async fn stored_turn(&self, turn: Turn) -> Result<Turn, StoreError> {
+        let log = self.engine.ledger.turn_log(turn.id, u64::MAX).await?;
+        Ok(log.map_or(turn, |log| log.turn))
+    }
+
+    fn reader_from(&self, turn: Turn, place: Place) -> Option<TurnReader> {
+        match place {
+            Place::At(position) => Some(self.reader(turn, position)),
+            Place::End => None,
+        }
+    }
+
+    /// A reader beside the log where this process has it, else from the store.
+    pub(crate) fn reader(&self, turn: Turn, position: u64) -> TurnReader {
+        let engine = &self.engine;
+        match engine.running.get(turn.id) {
+            Some(running) => TurnReader::beside(Arc::clone(&running.log), position),
+            None => {
+                let start = self.turn_start(&turn);
+                TurnReader::stored(Arc::clone(&engine.ledger), start, position, engine.settings.poll_interval)
+            }
+        }
+    }
+
+    pub(crate) fn turn_start(&self, turn: &Turn) -> TurnStart {
+        TurnStart {
+            session_id: turn.session_id,
+            turn_id: turn.id,
+            user_message_id: turn.user_message_id,
+            assistant_message_id: turn.assistant_message_id,
+            seq: turn.assistant_seq,
+            model: turn.model.clone(),
+            from: 0,
+            mark: self.engine.settings.answer_mark.clone(),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Closing a ledger row from what an attempt has shown.
+
+use std::time::Duration;
+
+use causerie_domain::Timestamp;
+use causerie_domain::completion::CompletionEnd;
+use causerie_domain::message::Part;
+use causerie_domain::usage::{CloseUsage, UsageOutcome};
+use causerie_usage::{CharsPerToken, EstimatedTokens, RequestEnd, estimate_tokens, settle};
+
+use super::attempt::Attempt;
+
+/// A generation record is not there at once: the first look-up comes this much after the end.
+const FIRST_LOOKUP: Duration = Duration::from_secs(1);
+
+/// How the row of an attempt is closed: with the tokens and the money as far as they are known.
+pub(crate) fn close_usage(
+    attempt: &Attempt,
+    outcome: UsageOutcome,
+    end: Option<&CompletionEnd>,
+    parts: &[Part],
+    now: Timestamp,
+) -> CloseUsage {
+    let output = parts.iter().map(|part| estimate_tokens(&part.text, CharsPerToken::START)).sum();
+    let settled = settle(&RequestEnd {
+        outcome,
+        reported: end.and_then(|end| end.usage.as_ref()),
+        generation_known: attempt.progress.generation_id.is_some(),
+        estimated: EstimatedTokens { input: attempt.usage.estimated_input_tokens, output },
+        prices: attempt.usage.prices.as_ref(),
+        sent_at: attempt.usage.created_at,
+    });
+    CloseUsage {
+        id: attempt.usage.id,
+        outcome,
+        failure: end.and_then(|end| end.outcome.as_ref().err()).map(|error| error.failure_code()),
+        progress: attempt.progress.clone(),
+        tokens: settled.tokens,
+        settlement: settled.settlement,
+        duration: attempt.duration(),
+        closed_at: now,
+        next_lookup_at: settled.lookup_due.then(|| now + FIRST_LOOKUP),
+    }
+}

@@ -1,0 +1,132 @@
+//! Group commits: what all running turns of this process have to say goes to the store in one transaction.
+//!
+//! The store is at most one interval behind the stream, or one threshold of bytes. Each flush also renews the
+//! leases of its turns; turns without news are renewed each third of a lease.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use causerie_domain::InstanceId;
+use causerie_domain::ports::{TurnHold, TurnLedger};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::running::{FlushPiece, RunningTurns, Stop};
+
+/// When to flush.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// For how long a turn is its owner's without renewal.
+    pub(crate) lease: Duration,
+    /// How far the store may be behind.
+    pub(crate) interval: Duration,
+    /// Bytes of waiting text that are flushed at once.
+    pub(crate) bytes: usize,
+}
+
+/// Flushes the running turns of one instance.
+#[derive(Debug)]
+pub(crate) struct Flusher {
+    ledger: Arc<dyn TurnLedger>,
+    turns: Arc<RunningTurns>,
+    owner: InstanceId,
+    pace: Pace,
+    waiting_bytes: AtomicUsize,
+    news: Notify,
+    full: Notify,
+}
+
+impl Flusher {
+    pub(crate) fn new(
+        ledger: Arc<dyn TurnLedger>,
+        turns: Arc<RunningTurns>,
+        owner: InstanceId,
+        pace: Pace,
+    ) -> Self {
+        let waiting_bytes = AtomicUsize::new(0);
+        Flusher { ledger, turns, owner, pace, waiting_bytes, news: Notify::new(), full: Notify::new() }
+    }
+
+    /// Notes that a running turn has news, of so many bytes of text.
+    pub(crate) fn note(&self, bytes: usize) {
+        let waiting = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.news.notify_one();
+        if waiting >= self.pace.bytes {
+            self.full.notify_one();
+        }
+    }
+
+    /// Flushes until it is told to end.
+    pub(crate) async fn run(&self, end: CancellationToken) {
+        let mut renewals = tokio::time::interval(self.pace.lease / 3);
+        renewals.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let renew = tokio::select! {
+                () = end.cancelled() => return,
+                _ = renewals.tick() => true,
+                () = self.news.notified() => {
+                    tokio::select! {
+                        () = tokio::time::sleep(self.pace.interval) => {}
+                        () = self.full.notified() => {}
+                    }
+                    false
+                }
+            };
+            self.flush(renew).await;
+        }
+    }
+
+    async fn flush(&self, renew: bool) {
+        self.waiting_bytes.store(0, Ordering::Relaxed);
+        let pieces: Vec<FlushPiece> = self
+            .turns
+            .all()
+            .iter()
+            .map(|turn| turn.flush_piece())
+            .filter(|piece| renew || piece.has_news())
+            .collect();
+        if pieces.is_empty() {
+            return;
+        }
+        let begun_at = Instant::now();
+        let flushes = pieces.iter().map(|piece| piece.flush.clone()).collect();
+        match self.ledger.flush(self.owner, self.pace.lease, flushes).await {
+            Ok(holds) => {
+                for (piece, hold) in pieces.into_iter().zip(holds) {
+                    settle(piece, hold, begun_at);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, turns = pieces.len(), "flush failed, will be tried again");
+                for piece in pieces {
+                    self.keep(piece);
+                }
+                self.news.notify_one();
+            }
+        }
+    }
+
+    /// A turn whose lease could not be renewed for two thirds of it stops, before somebody else takes it.
+    fn keep(&self, piece: FlushPiece) {
+        if piece.turn.renewed_at().elapsed() >= self.pace.lease * 2 / 3 {
+            tracing::warn!(turn = %piece.turn.id(), "lease could not be renewed, the turn stops");
+            piece.turn.stop(Stop::Lost);
+        }
+        piece.failed();
+    }
+}
+
+fn settle(piece: FlushPiece, hold: TurnHold, begun_at: Instant) {
+    match hold {
+        TurnHold::Held { cancel_requested, .. } => {
+            if cancel_requested {
+                piece.turn.stop(Stop::Cancelled);
+            }
+            piece.succeeded(begun_at);
+        }
+        // Also the answer for a turn that ended while it was flushed; nobody listens to its signal then.
+        TurnHold::Lost { .. } => piece.turn.stop(Stop::Lost),
+    }
+}

@@ -1,0 +1,14 @@
+//! Turns: running one, following one, and closing those whose owner is gone.
+
+mod attempt;
+pub(crate) mod close;
+pub(crate) mod event;
+pub(crate) mod flusher;
+pub(crate) mod log;
+pub(crate) mod reader;
+pub(crate) mod retry;
+pub(crate) mod run;
+pub(crate) mod running;
+mod stored;
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,251 @@
+//! Running a turn: attempt after attempt until there is an answer or a reason, then one transaction, then the end.
+//!
+//! This runs in a tracked task on the main runtime, never inside a response: readers come and go, the turn stays.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use causerie_domain::completion::{
+    CompletionEnd, CompletionError, CompletionErrorKind, CompletionRequest, Finish,
+};
+use causerie_domain::failure::FailureCode;
+use causerie_domain::message::MessageMeta;
+use causerie_domain::ports::{FinishTurn, NextAttempt, TurnLedgerError};
+use causerie_domain::turn::{Turn, TurnFailure, TurnStatus};
+use causerie_domain::usage::{OpenUsage, UsageOutcome};
+use causerie_domain::{Timestamp, UsageId};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::attempt::{Attempt, AttemptEnd};
+use super::close::close_usage;
+use super::event::TurnEnd;
+use super::retry::{Failed, pause_before_retry};
+use super::running::{RunningTurn, Stop};
+use crate::engine::Engine;
+
+/// The first pause before the end of a turn is stored again; it doubles up to [`LONGEST_STORE_PAUSE`].
+const FIRST_STORE_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// A turn that was begun and is to be run to its end.
+#[derive(Debug)]
+pub(crate) struct TurnRun {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) running: Arc<RunningTurn>,
+    /// The turn as it was begun.
+    pub(crate) turn: Turn,
+    pub(crate) request: CompletionRequest,
+}
+
+/// How the conversation with the upstream came out.
+#[derive(Debug)]
+struct Outcome {
+    status: TurnStatus,
+    failure: Option<TurnFailure>,
+    end: Option<Box<CompletionEnd>>,
+}
+
+impl TurnRun {
+    /// Runs the turn and ends its log, exactly once, whatever happens.
+    pub(crate) async fn run(self, first: OpenUsage) {
+        let mut attempt = Attempt::new(first);
+        let outcome = self.converse(&mut attempt).await;
+        let finish = self.finish_of(&attempt, outcome);
+        let end = self.store(finish).await;
+        self.running.log.end(end);
+        self.engine.running.remove(self.running.id());
+    }
+
+    /// Attempts until one gives an answer, or until there is no point in another.
+    async fn converse(&self, attempt: &mut Attempt) -> Outcome {
+        let engine = &self.engine;
+        engine.retry_budget.earn();
+        let deadline = Instant::now() + engine.settings.turn_deadline;
+        let mut retries = 0;
+        loop {
+            let stream = engine.gateway.complete(self.request.clone());
+            let end = match attempt.follow(stream, &self.running, &engine.flusher).await {
+                AttemptEnd::Ended(end) => end,
+                AttemptEnd::Stopped(reason) => return Outcome::stopped(reason),
+            };
+            let error = match &end.outcome {
+                Ok(_) => return Outcome { status: TurnStatus::Completed, failure: None, end: Some(end) },
+                Err(error) => error,
+            };
+            log_failure(&self.turn, error, retries);
+            let failed = Failed { error, retries, delta_seen: self.running.log.length() > 0 };
+            let pause = pause_before_retry(engine.settings.retry_policy(), &failed, rand::random())
+                .filter(|pause| Instant::now() + *pause < deadline)
+                .filter(|_| engine.retry_budget.spend());
+            let Some(pause) = pause else {
+                return Outcome::failed(error.clone(), end);
+            };
+            tokio::select! {
+                biased;
+                reason = self.running.stopped() => {
+                    return Outcome { end: Some(end), ..Outcome::stopped(reason) };
+                }
+                () = tokio::time::sleep(pause) => {}
+            }
+            retries += 1;
+            if let Err(outcome) = self.next_attempt(attempt, end).await {
+                return outcome;
+            }
+        }
+    }
+
+    /// Closes the ledger row of an attempt that failed and opens the next one, in one step.
+    async fn next_attempt(&self, attempt: &mut Attempt, end: Box<CompletionEnd>) -> Result<(), Outcome> {
+        let engine = &self.engine;
+        let now = engine.clock.now();
+        let open = OpenUsage {
+            id: UsageId::next(engine.ids.as_ref()),
+            attempt: attempt.usage.attempt + 1,
+            created_at: now,
+            ..attempt.usage.clone()
+        };
+        let close = close_usage(attempt, UsageOutcome::Failed, Some(&end), &[], now);
+        let next = NextAttempt { turn_id: self.turn.id, owner: engine.instance, close, open: open.clone() };
+        match engine.ledger.begin_attempt(next).await {
+            Ok(()) => {
+                *attempt = Attempt::new(open);
+                Ok(())
+            }
+            Err(TurnLedgerError::Lost) => Err(Outcome::stopped(Stop::Lost)),
+            Err(TurnLedgerError::Store(error)) => {
+                tracing::warn!(turn = %self.turn.id, %error, "no further attempt, the ledger cannot take it");
+                Err(Outcome { status: TurnStatus::Failed, failure: Some(internal()), end: Some(end) })
+            }
+        }
+    }
+
+    fn finish_of(&self, attempt: &Attempt, outcome: Outcome) -> FinishTurn {
+        let engine = &self.engine;
+        let now = engine.clock.now();
+        let Outcome { status, failure, end } = outcome;
+        let parts = self.running.log.parts();
+        let usage_outcome = match status {
+            TurnStatus::Completed => UsageOutcome::Completed,
+            TurnStatus::Cancelled => UsageOutcome::Cancelled,
+            TurnStatus::Failed => UsageOutcome::Failed,
+            TurnStatus::Interrupted | TurnStatus::Running => UsageOutcome::Interrupted,
+        };
+        let mut usage = close_usage(attempt, usage_outcome, end.as_deref(), &parts, now);
+        usage.failure = failure.as_ref().map(|failure| failure.code);
+        let finish = end.as_ref().and_then(|end| end.outcome.as_ref().ok());
+        let finish_reason = finish.and_then(finish_word);
+        FinishTurn {
+            turn_id: self.turn.id,
+            owner: engine.instance,
+            status,
+            failure,
+            context: self.running.log.context(),
+            meta: MessageMeta {
+                model: usage.progress.model_served.clone().or_else(|| Some(self.turn.model.clone())),
+                tokens: usage.tokens.total(),
+                latency_ms: Some(milliseconds(now.since(self.turn.started_at))),
+                finish_reason: finish_reason.clone(),
+                extractions: None,
+                other: engine
+                    .settings
+                    .answer_mark
+                    .iter()
+                    .map(|mark| (ANSWER_MARK.to_owned(), Value::from(mark.as_str())))
+                    .collect(),
+            },
+            finish_reason,
+            parts,
+            reasoning_details: end.and_then(|end| end.reasoning_details),
+            usage,
+            ended_at: now,
+        }
+    }
+
+    /// Stores the end of the turn; while the store fails, again and again as long as the turn is surely ours.
+    async fn store(&self, finish: FinishTurn) -> TurnEnd {
+        let mut pause = FIRST_STORE_PAUSE;
+        loop {
+            match self.engine.ledger.finish_turn(finish.clone()).await {
+                Ok((turn, usage)) => return TurnEnd { turn, usage: Some(usage) },
+                Err(TurnLedgerError::Lost) => return self.end_of_lost().await,
+                Err(TurnLedgerError::Store(error)) => {
+                    tracing::warn!(turn = %self.turn.id, %error, "the end of a turn could not be stored");
+                }
+            }
+            // The flusher goes on renewing where it can; what it last achieved is how long the turn is ours.
+            if self.running.renewed_at().elapsed() + pause >= self.engine.settings.lease {
+                tracing::error!(turn = %self.turn.id, "the end of a turn is left to the reaper");
+                return self.unstored_end(TurnStatus::Failed, Some(internal()), finish.ended_at);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_STORE_PAUSE);
+        }
+    }
+
+    /// What a turn that somebody else closed is stored as.
+    async fn end_of_lost(&self) -> TurnEnd {
+        match self.engine.ledger.turn_log(self.turn.id, self.running.log.length()).await {
+            Ok(Some(log)) if log.turn.status != TurnStatus::Running => {
+                TurnEnd { turn: log.turn, usage: log.usage }
+            }
+            _ => self.unstored_end(TurnStatus::Interrupted, None, self.engine.clock.now()),
+        }
+    }
+
+    fn unstored_end(&self, status: TurnStatus, failure: Option<TurnFailure>, at: Timestamp) -> TurnEnd {
+        TurnEnd { turn: Turn { status, failure, ended_at: Some(at), ..self.turn.clone() }, usage: None }
+    }
+}
+
+/// The key under which an answer's metadata carries the runtime's mark.
+pub(crate) const ANSWER_MARK: &str = "upstream";
+
+impl Outcome {
+    fn stopped(reason: Stop) -> Self {
+        let status = match reason {
+            Stop::Cancelled => TurnStatus::Cancelled,
+            Stop::Draining | Stop::Lost => TurnStatus::Interrupted,
+        };
+        Outcome { status, failure: None, end: None }
+    }
+
+    fn failed(error: CompletionError, end: Box<CompletionEnd>) -> Self {
+        let failure =
+            TurnFailure { code: error.failure_code(), detail: error.message, retry_after: error.retry_after };
+        Outcome { status: TurnStatus::Failed, failure: Some(failure), end: Some(end) }
+    }
+}
+
+/// The upstream's normalised word, but `length` where the output was cut whatever the word claims.
+fn finish_word(finish: &Finish) -> Option<String> {
+    if finish.truncated {
+        return Some("length".to_owned());
+    }
+    finish.reason.as_ref().map(|reason| reason.as_str().to_owned())
+}
+
+fn internal() -> TurnFailure {
+    TurnFailure {
+        code: FailureCode::Internal,
+        detail: "the answer could not be stored".to_owned(),
+        retry_after: None,
+    }
+}
+
+fn log_failure(turn: &Turn, error: &CompletionError, retries: u32) {
+    let provider_text = error.provider_text.as_deref();
+    let (kind, status, request_id) = (&error.kind, error.status, error.request_id.as_deref());
+    match kind {
+        CompletionErrorKind::Authentication | CompletionErrorKind::PaymentRequired => {
+            tracing::error!(turn = %turn.id, ?kind, status, request_id, provider_text, retries, "upstream refused us");
+        }
+        _ => {
+            tracing::warn!(turn = %turn.id, ?kind, status, request_id, provider_text, retries, "attempt failed")
+        }
+    }
+}
+
+fn milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

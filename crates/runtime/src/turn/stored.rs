@@ -1,0 +1,133 @@
+//! Following a turn from the store: one of another instance, or one that has ended.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use causerie_domain::TurnId;
+use causerie_domain::message::PartKind;
+use causerie_domain::ports::{StoreError, TurnLedger, TurnLog};
+use causerie_domain::turn::{Segment, TurnStatus};
+
+use super::event::{Delta, TurnEnd, TurnEvent, TurnStart};
+use super::log::byte_at;
+
+/// A reader that looks into the store, at intervals while the turn runs.
+///
+/// A cursor can be ahead of what its turn's owner has flushed. While the turn runs, the reader waits for the
+/// flush to catch up; once it has ended without that text, the client gets the replay from the start.
+#[derive(Debug)]
+pub(crate) struct StoredReader {
+    ledger: Arc<dyn TurnLedger>,
+    start: TurnStart,
+    poll: Duration,
+    /// Where reading goes on.
+    position: u64,
+    /// How many characters have been counted into parts.
+    counted: u64,
+    /// The kind and index of the part that the counted text ends in.
+    part: Option<(PartKind, usize)>,
+    ready: VecDeque<TurnEvent>,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The start is still to be told.
+    Opening,
+    /// Text is followed.
+    Following,
+    /// The end was told, or stands in `ready`.
+    Ended,
+}
+
+impl StoredReader {
+    pub(crate) fn new(ledger: Arc<dyn TurnLedger>, start: TurnStart, position: u64, poll: Duration) -> Self {
+        StoredReader {
+            ledger,
+            start,
+            poll,
+            position,
+            counted: 0,
+            part: None,
+            ready: VecDeque::new(),
+            stage: Stage::Opening,
+        }
+    }
+
+    pub(crate) fn turn_id(&self) -> TurnId {
+        self.start.turn_id
+    }
+
+    pub(crate) async fn next(&mut self) -> Result<Option<TurnEvent>, StoreError> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(Some(event));
+            }
+            if self.stage == Stage::Ended {
+                return Ok(None);
+            }
+            // The part index counts from the start of the turn, so the first look reads from there.
+            let from = if self.stage == Stage::Opening { 0 } else { self.position };
+            let Some(log) = self.ledger.turn_log(self.start.turn_id, from).await? else {
+                return Err(StoreError::Corrupt {
+                    what: format!("turn {} vanished while it was read", self.start.turn_id),
+                    source: None,
+                });
+            };
+            self.take(log);
+            if self.ready.is_empty() {
+                tokio::time::sleep(self.poll).await;
+            }
+        }
+    }
+
+    fn take(&mut self, log: TurnLog) {
+        let running = log.turn.status == TurnStatus::Running;
+        if self.stage == Stage::Opening {
+            let stored = log.segments.last().map_or(0, Segment::end);
+            if self.position > stored {
+                if running {
+                    return;
+                }
+                self.position = 0;
+            }
+            self.open(&log);
+        }
+        for segment in &log.segments {
+            self.follow(segment);
+        }
+        if !running {
+            self.stage = Stage::Ended;
+            self.ready.push_back(TurnEvent::Ended(Box::new(TurnEnd { turn: log.turn, usage: log.usage })));
+        }
+    }
+
+    fn open(&mut self, log: &TurnLog) {
+        self.stage = Stage::Following;
+        self.ready.push_back(TurnEvent::Started(TurnStart { from: self.position, ..self.start.clone() }));
+        if self.position == 0 {
+            let dropped = log.turn.context.filter(|sent| sent.messages_dropped > 0);
+            self.ready.extend(dropped.map(TurnEvent::Context));
+        }
+    }
+
+    /// Counts a segment into its part, and tells what it has beyond the position.
+    fn follow(&mut self, segment: &Segment) {
+        let end = segment.end();
+        if end > self.counted {
+            self.counted = end;
+            self.part = Some(match self.part {
+                Some((kind, index)) if kind == segment.kind => (kind, index),
+                Some((_, index)) => (segment.kind, index + 1),
+                None => (segment.kind, 0),
+            });
+        }
+        if let Some((kind, part)) = self.part.filter(|_| end > self.position) {
+            let known = self.position.saturating_sub(segment.position);
+            let text = segment.text[byte_at(&segment.text, known)..].to_owned();
+            self.position = end;
+            self.ready.push_back(TurnEvent::Delta(Delta { part, kind, text, position: end }));
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Made-up turns for the tests of this folder.
+
+use causerie_domain::turn::{ContextReport, Turn, TurnStatus};
+use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId};
+use uuid::Uuid;
+
+use super::event::{TurnEnd, TurnEvent, TurnStart};
+
+pub(crate) fn turn_start() -> TurnStart {
+    let turn = turn(TurnStatus::Running);
+    TurnStart {
+        session_id: turn.session_id,
+        turn_id: turn.id,
+        user_message_id: turn.user_message_id,
+        assistant_message_id: turn.assistant_message_id,
+        seq: turn.assistant_seq,
+        model: turn.model,
+        from: 0,
+        mark: None,
+    }
+}
+
+pub(crate) fn turn(status: TurnStatus) -> Turn {
+    let id = Uuid::from_u128;
+    Turn {
+        id: TurnId::from_uuid(id(1)),
+        session_id: SessionId::from_uuid(id(2)),
+        user_message_id: MessageId::from_uuid(id(3)),
+        assistant_message_id: MessageId::from_uuid(id(4)),
+        assistant_seq: 2,
+        status,
+        owner: InstanceId::from_uuid(id(5)),
+        model: "sim/echo".to_owned(),
+        cancel_requested: false,
+        failure: None,
+        finish_reason: None,
+        context: None,
+        started_at: Timestamp::from_micros(0),
+        ended_at: None,
+    }
+}
+
+pub(crate) fn turn_end(status: TurnStatus) -> TurnEnd {
+    TurnEnd { turn: turn(status), usage: None }
+}
+
+pub(crate) fn context(messages_dropped: u32) -> ContextReport {
+    ContextReport { messages_sent: 3, messages_dropped, estimated_tokens: 40, context_length_assumed: false }
+}
+
+/// An event as a line that a test can state.
+pub(crate) fn in_words(event: &TurnEvent) -> String {
+    match event {
+        TurnEvent::Started(start) => format!("start from {}", start.from),
+        TurnEvent::Context(sent) => format!("context {} dropped", sent.messages_dropped),
+        TurnEvent::Delta(delta) => {
+            format!("{} {} {:?} @{}", delta.part, delta.kind, delta.text, delta.position)
+        }
+        TurnEvent::Ended(end) => end.turn.status.to_string(),
+    }
+}

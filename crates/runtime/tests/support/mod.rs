@@ -1,0 +1,130 @@
+//! A runtime on memory and a scripted upstream, for the tests of turns.
+#![allow(dead_code, reason = "each test target uses its own part")]
+
+pub(crate) mod scripted;
+
+use std::sync::Arc;
+
+use causerie_domain::identity::{Credential, Principal, Role, User, UserStatus};
+use causerie_domain::message::MessageView;
+use causerie_domain::ports::{Ids, ReapScope};
+use causerie_domain::{SessionId, Timestamp, UserId};
+use causerie_runtime::memory::MemoryStore;
+use causerie_runtime::tools::parse_yaml;
+use causerie_runtime::{
+    CreateSession, ListMessages, NewMessage, Runtime, RuntimeError, Sent, Settings, SystemIds, TurnEvent,
+    TurnReader,
+};
+use tokio::runtime::Handle;
+
+use self::scripted::Scripted;
+
+pub(crate) const TOOL: &str = "\
+name: helper
+version: 1.0.0
+type: chat
+title: Helper
+behavior: Help.
+model: sim/test
+";
+
+/// A running runtime with one tool.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) runtime: Runtime,
+    pub(crate) upstream: Arc<Scripted>,
+    pub(crate) store: MemoryStore,
+}
+
+pub(crate) async fn world(settings: Settings) -> World {
+    world_on(MemoryStore::new(), settings).await
+}
+
+pub(crate) async fn world_on(store: MemoryStore, settings: Settings) -> World {
+    let upstream = Arc::new(Scripted::default());
+    let runtime = Runtime::builder(store.stores(), Arc::clone(&upstream) as _)
+        .settings(settings)
+        .build(Handle::current())
+        .unwrap();
+    let tool = parse_yaml("helper.yaml", TOOL.as_bytes()).unwrap();
+    runtime.synchronise_tools(vec![tool]).await.unwrap();
+    runtime.start(ReapScope::Expired).await.unwrap();
+    World { runtime, upstream, store }
+}
+
+pub(crate) fn user(name: &str) -> Principal {
+    let id = UserId::from_uuid(SystemIds.next());
+    Principal {
+        user: User {
+            id,
+            email: format!("{name}@example.org"),
+            name: name.to_owned(),
+            locale: None,
+            status: UserStatus::Active,
+            role: Role::User,
+            created_at: Timestamp::from_micros(0),
+        },
+        memberships: Vec::new(),
+        credential: Credential::Process,
+    }
+}
+
+impl World {
+    pub(crate) async fn session(&self, principal: &Principal) -> SessionId {
+        let new = CreateSession { tool: "helper".to_owned(), title: None, group_id: None };
+        self.runtime.create_session(principal, new).await.unwrap().session.id
+    }
+
+    pub(crate) async fn send(&self, principal: &Principal, id: SessionId, text: &str) -> Result<Sent, RuntimeError> {
+        let new = NewMessage { content: text.to_owned(), ..NewMessage::default() };
+        self.runtime.send_message(principal, id, new).await
+    }
+
+    /// Sends and reads to the end.
+    pub(crate) async fn talk(&self, principal: &Principal, id: SessionId, text: &str) -> Vec<String> {
+        told(self.send(principal, id, text).await.unwrap().reader).await
+    }
+
+    pub(crate) async fn messages(&self, principal: &Principal, session_id: SessionId) -> Vec<MessageView> {
+        let list = ListMessages { session_id, after_seq: None, before_seq: None, limit: 100 };
+        self.runtime.messages(principal, list).await.unwrap()
+    }
+
+    /// The messages as `seq role status content`.
+    pub(crate) async fn transcript(&self, principal: &Principal, id: SessionId) -> Vec<String> {
+        let line = |view: &MessageView| {
+            let message = &view.message;
+            format!("{} {} {} {:?}", message.seq, message.role, message.status, message.content)
+        };
+        self.messages(principal, id).await.iter().map(line).collect()
+    }
+}
+
+/// All a reader is told, a line each; neighbouring deltas of one part are joined.
+pub(crate) async fn told(mut reader: TurnReader) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut open: Option<(usize, String)> = None;
+    while let Some(event) = reader.next().await.unwrap() {
+        if let TurnEvent::Delta(delta) = &event {
+            match &mut open {
+                Some((part, text)) if *part == delta.part => text.push_str(&delta.text),
+                _ => {
+                    lines.extend(open.take().map(|(_, text)| text));
+                    open = Some((delta.part, format!("{}: {}", delta.kind, delta.text)));
+                }
+            }
+            continue;
+        }
+        lines.extend(open.take().map(|(_, text)| text));
+        lines.push(match event {
+            TurnEvent::Started(start) => format!("start from {}", start.from),
+            TurnEvent::Context(sent) => format!("{} dropped", sent.messages_dropped),
+            TurnEvent::Delta(_) => continue,
+            TurnEvent::Ended(end) => match end.turn.failure {
+                Some(failure) => format!("failed {}", failure.code),
+                None => end.turn.status.to_string(),
+            },
+        });
+    }
+    lines
+}

@@ -1,0 +1,150 @@
+//! An upstream that does what a test tells it, one script per request.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use causerie_domain::Usd;
+use causerie_domain::completion::{
+    CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, Finish,
+    FinishReason, GenerationRecord, Identity,
+};
+use causerie_domain::model::CatalogueModel;
+use causerie_domain::ports::{CompletionGateway, CompletionStream};
+use causerie_domain::usage::{ReportedUsage, TokenCounts};
+use futures_util::StreamExt;
+use futures_util::stream;
+use tokio::sync::Semaphore;
+
+/// One step of an answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Event(CompletionEvent),
+    /// Waits until the test lets the upstream go on.
+    Gate,
+    Pause(Duration),
+}
+
+/// Answers requests with scripts in order; without one, with `ok`.
+#[derive(Debug)]
+pub(crate) struct Scripted {
+    scripts: Mutex<VecDeque<Vec<Step>>>,
+    requests: Mutex<Vec<CompletionRequest>>,
+    gate: Arc<Semaphore>,
+    dropped: Arc<Mutex<u32>>,
+}
+
+impl Default for Scripted {
+    fn default() -> Self {
+        Scripted {
+            scripts: Mutex::default(),
+            requests: Mutex::default(),
+            gate: Arc::new(Semaphore::new(0)),
+            dropped: Arc::default(),
+        }
+    }
+}
+
+impl Scripted {
+    pub(crate) fn will(&self, script: Vec<Step>) {
+        self.scripts.lock().unwrap().push_back(script);
+    }
+
+    /// Lets one gate pass.
+    pub(crate) fn open_gate(&self) {
+        self.gate.add_permits(1);
+    }
+
+    pub(crate) fn requests(&self) -> Vec<CompletionRequest> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// How many requests were dropped before their end.
+    pub(crate) fn dropped(&self) -> u32 {
+        *self.dropped.lock().unwrap()
+    }
+}
+
+#[async_trait]
+impl CompletionGateway for Scripted {
+    fn complete(&self, request: CompletionRequest) -> CompletionStream {
+        self.requests.lock().unwrap().push(request);
+        let script = self.scripts.lock().unwrap().pop_front().unwrap_or_else(|| vec![text("ok"), finish()]);
+        let guard = DropGuard { dropped: Arc::clone(&self.dropped), ended: false };
+        let gate = Arc::clone(&self.gate);
+        let steps = stream::unfold((script.into_iter(), gate, guard), |(mut steps, gate, mut guard)| async {
+            loop {
+                match steps.next()? {
+                    Step::Event(event) => {
+                        guard.ended = matches!(event, CompletionEvent::Ended(_));
+                        return Some((event, (steps, gate, guard)));
+                    }
+                    Step::Gate => gate.acquire().await.unwrap().forget(),
+                    Step::Pause(pause) => tokio::time::sleep(pause).await,
+                }
+            }
+        });
+        steps.boxed()
+    }
+
+    async fn generation(&self, _: &str) -> Result<Option<GenerationRecord>, CompletionError> {
+        Ok(None)
+    }
+
+    async fn models(&self) -> Result<Vec<CatalogueModel>, CompletionError> {
+        Ok(Vec::new())
+    }
+}
+
+struct DropGuard {
+    dropped: Arc<Mutex<u32>>,
+    ended: bool,
+}
+
+impl Drop for DropGuard {
+    fn drop(&mut self) {
+        *self.dropped.lock().unwrap() += u32::from(!self.ended);
+    }
+}
+
+pub(crate) fn text(text: &str) -> Step {
+    Step::Event(CompletionEvent::Text(text.to_owned()))
+}
+
+pub(crate) fn reasoning(text: &str) -> Step {
+    Step::Event(CompletionEvent::Reasoning(text.to_owned()))
+}
+
+pub(crate) fn identified(generation_id: &str) -> Step {
+    let identity = Identity { generation_id: Some(generation_id.to_owned()), ..Identity::default() };
+    Step::Event(CompletionEvent::Identified(identity))
+}
+
+/// A good end: 10 tokens in, 5 out, for 0.000123 dollars.
+pub(crate) fn finish() -> Step {
+    let finish = Finish { reason: Some(FinishReason::Stop), native_reason: None, truncated: false };
+    let tokens = TokenCounts { input: Some(10), output: Some(5), ..TokenCounts::default() };
+    let usage = ReportedUsage { tokens, cost: Some(Usd::from_pico(123_000_000)), ..ReportedUsage::default() };
+    Step::Event(CompletionEvent::Ended(Box::new(CompletionEnd {
+        outcome: Ok(finish),
+        usage: Some(usage),
+        reasoning_details: None,
+        tool_calls: Vec::new(),
+        annotations: Vec::new(),
+    })))
+}
+
+pub(crate) fn fail(kind: CompletionErrorKind) -> Step {
+    fail_with(CompletionError::new(kind, "the upstream said no"))
+}
+
+pub(crate) fn fail_with(error: CompletionError) -> Step {
+    Step::Event(CompletionEvent::Ended(Box::new(CompletionEnd {
+        outcome: Err(error),
+        usage: None,
+        reasoning_details: None,
+        tool_calls: Vec::new(),
+        annotations: Vec::new(),
+    })))
+}

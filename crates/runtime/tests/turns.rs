@@ -1,0 +1,254 @@
+//! What a turn promises: it is stored, it ends once, it outlives its readers, and it is accounted.
+
+mod support;
+
+use std::time::Duration;
+
+use causerie_domain::completion::{CompletionError, CompletionErrorKind, ContentPart};
+use causerie_domain::session::SessionAction;
+use causerie_domain::turn::TurnStatus;
+use causerie_domain::usage::CostBasis;
+use causerie_runtime::{Cursor, NewMessage, Place, RuntimeError, Settings, TurnEvent};
+use support::scripted::{Step, fail, fail_with, finish, identified, reasoning, text};
+use support::{told, user, world};
+
+fn quick() -> Settings {
+    Settings {
+        flush_interval: Duration::from_millis(1),
+        poll_interval: Duration::from_millis(1),
+        ..Settings::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_streamed_stored_and_accounted() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    world.upstream.will(vec![reasoning("hm"), text("Hel"), text("lo"), finish()]);
+    let told = world.talk(&anna, session, "Hi").await;
+    assert_eq!(told, ["start from 0", "reasoning: hm", "text: Hello", "completed"]);
+    assert_eq!(
+        world.transcript(&anna, session).await,
+        ["1 user completed \"Hi\"", "2 assistant completed \"Hello\""]
+    );
+    let answer = world.messages(&anna, session).await.remove(1);
+    let usage = answer.usage.unwrap();
+    assert_eq!(usage.cost.unwrap().to_string(), "0.000123");
+    assert_eq!(
+        (usage.tokens.input, usage.tokens.output, usage.basis),
+        (Some(10), Some(5), CostBasis::Reported)
+    );
+    let detail = world.runtime.session(&anna, session).await.unwrap();
+    assert_eq!((detail.totals.messages, detail.totals.cost.to_string()), (2, "0.000123".to_owned()));
+    assert_eq!(detail.view.session.title.as_deref(), Some("Hi"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_message_carries_the_history() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    world.talk(&anna, session, "one").await;
+    world.talk(&anna, session, "two").await;
+    let sent: Vec<Vec<String>> = world
+        .upstream
+        .requests()
+        .iter()
+        .map(|request| {
+            let text = |part: &ContentPart| match part {
+                ContentPart::Text(text) => text.clone(),
+                other => format!("{other:?}"),
+            };
+            request.messages.iter().flat_map(|message| message.content.iter().map(text)).collect()
+        })
+        .collect();
+    assert_eq!(sent, [vec!["Help.", "one"], vec!["Help.", "one", "ok", "two"]]);
+    assert_eq!(world.upstream.requests()[1].max_tokens, 4096);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_changes_nothing() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    world.upstream.will(vec![text("a"), Step::Gate, text("b"), finish()]);
+    let mut sent = world.send(&anna, session, "Hi").await.unwrap();
+    while !matches!(sent.reader.next().await.unwrap(), Some(TurnEvent::Delta(_))) {}
+    drop(sent.reader);
+    let again = world.runtime.stream_session(&anna, session, None).await.unwrap().unwrap();
+    world.upstream.open_gate();
+    assert_eq!(told(again).await, ["start from 0", "text: ab", "completed"]);
+    assert_eq!(world.upstream.dropped(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_comes_back_from_any_position_while_it_runs_and_after() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    world.upstream.will(vec![reasoning("né"), text("🦀a"), Step::Gate, text("b"), finish()]);
+    let mut sent = world.send(&anna, session, "Hi").await.unwrap();
+    let turn_id = sent.turn.id;
+    while !matches!(sent.reader.next().await.unwrap(), Some(TurnEvent::Delta(delta)) if delta.position == 4) {
+    }
+    let from = |position| {
+        let cursor = Cursor { turn_id, place: Place::At(position) };
+        let (runtime, anna) = (world.runtime.clone(), anna.clone());
+        async move { runtime.stream_session(&anna, session, Some(cursor)).await.unwrap().unwrap() }
+    };
+    let running = from(3).await;
+    world.upstream.open_gate();
+    assert_eq!(told(running).await, ["start from 3", "text: ab", "completed"]);
+    assert_eq!(told(from(1).await).await, ["start from 1", "reasoning: é", "text: 🦀ab", "completed"]);
+    assert_eq!(told(from(5).await).await, ["start from 5", "completed"]);
+    assert_eq!(told(from(6).await).await, ["start from 0", "reasoning: né", "text: 🦀ab", "completed"]);
+    let end = Cursor { turn_id, place: Place::End };
+    assert!(world.runtime.stream_session(&anna, session, Some(end)).await.unwrap().is_none());
+    assert!(world.runtime.stream_session(&anna, session, None).await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_before_the_first_delta_is_tried_again_with_a_row_of_its_own() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    world.upstream.will(vec![fail(CompletionErrorKind::Unavailable)]);
+    world.upstream.will(vec![text("ok"), finish()]);
+    assert_eq!(world.talk(&anna, session, "Hi").await, ["start from 0", "text: ok", "completed"]);
+    assert_eq!(world.upstream.requests().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_after_the_first_delta_keeps_the_text_and_is_told() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    world.upstream.will(vec![identified("gen-1"), text("par"), fail(CompletionErrorKind::Interrupted)]);
+    let told = world.talk(&anna, session, "Hi").await;
+    assert_eq!(told, ["start from 0", "text: par", "failed upstream_interrupted"]);
+    assert_eq!(world.transcript(&anna, session).await[1], "2 assistant failed \"par\"");
+    let usage = world.messages(&anna, session).await.remove(1).usage.unwrap();
+    assert_eq!(usage.basis, CostBasis::Pending);
+    assert_eq!(world.upstream.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_end_and_the_wait_is_told() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    let mut refused = CompletionError::new(CompletionErrorKind::RateLimited, "slow down");
+    refused.retry_after = Some(Duration::from_secs(60));
+    world.upstream.will(vec![fail_with(refused)]);
+    let sent = world.send(&anna, session, "Hi").await.unwrap();
+    let failure = sent.reader.end().await.unwrap().unwrap().turn.failure.unwrap();
+    assert_eq!(failure.code.as_str(), "upstream_rate_limited");
+    assert_eq!(failure.retry_after, Some(Duration::from_secs(60)));
+    assert_eq!(world.upstream.requests().len(), 1, "a wait beyond the limit is told, not waited for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_answer_is_an_error_after_one_retry() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    for _ in 0..3 {
+        world.upstream.will(vec![fail(CompletionErrorKind::Empty)]);
+    }
+    assert_eq!(world.talk(&anna, session, "Hi").await, ["start from 0", "failed empty_response"]);
+    assert_eq!(world.upstream.requests().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_closes_the_connection_and_keeps_the_text() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    world.upstream.will(vec![text("par"), Step::Gate]);
+    let mut sent = world.send(&anna, session, "Hi").await.unwrap();
+    while !matches!(sent.reader.next().await.unwrap(), Some(TurnEvent::Delta(_))) {}
+    let turn = world.runtime.cancel(&anna, session).await.unwrap().unwrap();
+    assert_eq!(turn.status, TurnStatus::Cancelled);
+    assert_eq!(world.upstream.dropped(), 1);
+    assert_eq!(world.transcript(&anna, session).await[1], "2 assistant cancelled \"par\"");
+    assert!(world.runtime.cancel(&anna, session).await.unwrap().is_none());
+    assert_eq!(world.talk(&anna, session, "again").await.last().unwrap(), "completed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_runs_one_turn_at_a_time() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    world.upstream.will(vec![Step::Gate, text("ok"), finish()]);
+    let first = world.send(&anna, session, "one").await.unwrap();
+    let refused = world.send(&anna, session, "two").await.unwrap_err();
+    assert!(matches!(refused, RuntimeError::TurnInProgress(id) if id == first.turn.id));
+    world.upstream.open_gate();
+    first.reader.end().await.unwrap();
+    assert_eq!(world.transcript(&anna, session).await.len(), 2, "the refused message is stored nowhere");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeated_key_attaches_to_its_turn_and_another_body_is_refused() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    let keyed = |content: &str| NewMessage {
+        content: content.to_owned(),
+        idempotency_key: Some("k".to_owned()),
+        ..NewMessage::default()
+    };
+    let first = world.runtime.send_message(&anna, session, keyed("Hi")).await.unwrap();
+    let turn_id = first.turn.id;
+    first.reader.end().await.unwrap();
+    let again = world.runtime.send_message(&anna, session, keyed("Hi")).await.unwrap();
+    assert_eq!(again.turn.id, turn_id);
+    assert_eq!(told(again.reader).await, ["start from 0", "text: ok", "completed"]);
+    let other = world.runtime.send_message(&anna, session, keyed("Ho")).await.unwrap_err();
+    assert!(matches!(other, RuntimeError::IdempotencyKeyReused));
+    assert_eq!(world.upstream.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_session_takes_no_message_and_a_foreign_one_does_not_exist() {
+    let world = world(quick()).await;
+    let (anna, ben) = (user("anna"), user("ben"));
+    let session = world.session(&anna).await;
+    let foreign = world.send(&ben, session, "Hi").await.unwrap_err();
+    assert!(matches!(foreign, RuntimeError::NotFound), "{foreign:?}");
+    world.runtime.change_session_state(&anna, session, SessionAction::Pause).await.unwrap();
+    let paused = world.send(&anna, session, "Hi").await.unwrap_err();
+    assert!(matches!(paused, RuntimeError::SessionNotActive(_)));
+    assert_eq!(world.upstream.requests().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_sent_is_refused_before_anything_is_stored() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    let empty = world.send(&anna, session, " \n").await.unwrap_err();
+    assert!(matches!(empty, RuntimeError::Invalid(_)));
+    let long = world.send(&anna, session, &"word ".repeat(10_000)).await.unwrap_err();
+    assert!(matches!(long, RuntimeError::ContextLengthExceeded { limit: 4096, .. }), "{long:?}");
+    assert!(world.transcript(&anna, session).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_lets_turns_finish_and_cuts_the_rest_with_their_text() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let (quick_one, stuck) = (world.session(&anna).await, world.session(&anna).await);
+    world.upstream.will(vec![text("a"), Step::Pause(Duration::from_secs(1)), finish()]);
+    let finishing = world.send(&anna, quick_one, "Hi").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    world.upstream.will(vec![text("par"), Step::Pause(Duration::from_secs(600)), finish()]);
+    let cut = world.send(&anna, stuck, "Hi").await.unwrap();
+    world.runtime.drain(Duration::from_secs(5)).await;
+    assert_eq!(told(finishing.reader).await.last().unwrap(), "completed");
+    assert_eq!(told(cut.reader).await, ["start from 0", "text: par", "interrupted"]);
+    assert_eq!(world.transcript(&anna, stuck).await[1], "2 assistant interrupted \"par\"");
+    assert!(matches!(world.send(&anna, quick_one, "Hi").await, Err(RuntimeError::ShuttingDown)));
+}

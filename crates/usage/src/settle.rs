@@ -1,0 +1,415 @@
+//! How the cost of a request becomes known when it ends, and what remains when it never does.
+
+use causerie_domain::model::Pricing;
+use causerie_domain::usage::{CostBasis, ReportedUsage, Settlement, TokenCounts, UsageOutcome};
+use causerie_domain::{Timestamp, Usd};
+
+use crate::{TokenBuckets, cost_of};
+
+/// Tokens we estimate from the text, for the case that the upstream counted none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EstimatedTokens {
+    /// Of what was sent.
+    pub input: u64,
+    /// Of the text and reasoning that arrived.
+    pub output: u64,
+}
+
+/// What is known of a request at its end.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestEnd<'a> {
+    /// How it ended.
+    pub outcome: UsageOutcome,
+    /// What the upstream reported.
+    pub reported: Option<&'a ReportedUsage>,
+    /// Whether the upstream's id of the request is known, so that its record can be looked up.
+    pub generation_known: bool,
+    /// Our own count.
+    pub estimated: EstimatedTokens,
+    /// The prices of the model when the request was sent.
+    pub prices: Option<&'a Pricing>,
+    /// When the request was sent; some prices depend on the hour.
+    pub sent_at: Timestamp,
+}
+
+/// What the ledger keeps of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// The tokens: the upstream's count, or ours where the basis is estimated, or will be if a look-up fails.
+    pub tokens: TokenCounts,
+    /// The money.
+    pub settlement: Settlement,
+    /// Whether the request's record is to be looked up.
+    pub lookup_due: bool,
+}
+
+/// A request whose record is to be looked up, as the ledger keeps it.
+#[derive(Debug, Clone, Copy)]
+pub struct PendingRequest<'a> {
+    /// Its tokens.
+    pub tokens: TokenCounts,
+    /// Its money.
+    pub settlement: Settlement,
+    /// The prices of the model when it was sent.
+    pub prices: Option<&'a Pricing>,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+}
+
+/// The cost that the upstream reported, in full; `None` where a part of it is missing.
+///
+/// That is `cost`, and on an own provider key the provider's charge on top: there `cost` is only the fee, mostly
+/// zero, so without the charge the cost is not known. Elsewhere the charge repeats the cost and is not added.
+pub fn reported_cost(usage: &ReportedUsage) -> Option<Usd> {
+    let cost = usage.cost.filter(|cost| *cost >= Usd::ZERO)?;
+    if usage.is_byok {
+        cost.checked_add(usage.upstream_inference_cost.filter(|charge| *charge >= Usd::ZERO)?)
+    } else {
+        Some(cost)
+    }
+}
+
+/// Settles a request at its end, from the best that is known.
+///
+/// A reported cost counts at once. Without one, but with a generation id, the cost is pending and the calculated or
+/// estimated one stands in. Without either, that one is final.
+pub fn settle(end: &RequestEnd<'_>) -> Settled {
+    let stand_in = stand_in(end);
+    let reported = end.reported.and_then(reported_cost);
+    let (tokens, cost, basis) = match reported {
+        Some(_) => (counts_of(end), reported, CostBasis::Reported),
+        None if end.generation_known => (stand_in.tokens, stand_in.cost, CostBasis::Pending),
+        None => (stand_in.tokens, stand_in.cost, stand_in.basis),
+    };
+    Settled {
+        tokens,
+        settlement: Settlement { cost, basis, reported, calculated: stand_in.calculated },
+        lookup_due: basis == CostBasis::Pending,
+    }
+}
+
+/// Settles a pending request from its record; `None` while the record states no cost.
+pub fn settle_looked_up(pending: &PendingRequest<'_>, record: &ReportedUsage) -> Option<Settled> {
+    let cost = reported_cost(record)?;
+    let recounted = TokenBuckets::of(&record.tokens);
+    let tokens = if recounted.is_some() { record.tokens } else { pending.tokens };
+    let recalculated = recounted
+        .zip(pending.prices)
+        .and_then(|(buckets, prices)| cost_of(&buckets, prices, pending.sent_at));
+    Some(Settled {
+        tokens,
+        settlement: Settlement {
+            cost: Some(cost),
+            basis: CostBasis::LookedUp,
+            reported: Some(cost),
+            calculated: recalculated.or(pending.settlement.calculated),
+        },
+        lookup_due: false,
+    })
+}
+
+/// Settles a pending request whose record never came: what stood in for its cost becomes final.
+pub fn give_up(pending: &Settlement) -> Settlement {
+    let basis = match (pending.calculated, pending.cost) {
+        (Some(_), _) => CostBasis::Calculated,
+        (None, Some(_)) => CostBasis::Estimated,
+        (None, None) => CostBasis::Unknown,
+    };
+    Settlement { cost: pending.calculated.or(pending.cost), basis, ..*pending }
+}
+
+/// What is known without a reported cost.
+struct StandIn {
+    tokens: TokenCounts,
+    cost: Option<Usd>,
+    basis: CostBasis,
+    calculated: Option<Usd>,
+}
+
+fn stand_in(end: &RequestEnd<'_>) -> StandIn {
+    let counts = counts_of(end);
+    let price = |tokens: &TokenCounts| cost_of(&TokenBuckets::of(tokens)?, end.prices?, end.sent_at);
+    if TokenBuckets::of(&counts).is_some() {
+        let calculated = price(&counts);
+        let basis = calculated.map_or(CostBasis::Unknown, |_| CostBasis::Calculated);
+        return StandIn { tokens: counts, cost: calculated, basis, calculated };
+    }
+    let (tokens, cost) = if is_refusal(end) {
+        (TokenCounts { input: Some(0), output: Some(0), ..counts }, Some(Usd::ZERO))
+    } else {
+        let filled = TokenCounts {
+            input: counts.input.or(Some(end.estimated.input)),
+            output: counts.output.or(Some(end.estimated.output)),
+            ..counts
+        };
+        (filled, price(&filled))
+    };
+    match cost {
+        Some(_) => StandIn { tokens, cost, basis: CostBasis::Estimated, calculated: None },
+        None => StandIn { tokens: counts, cost: None, basis: CostBasis::Unknown, calculated: None },
+    }
+}
+
+/// Whether the request failed before anything was generated. The upstream does not charge for those, so they are
+/// estimated at zero, whatever the prices; an estimate of the input would bill every retry of a rate limit.
+fn is_refusal(end: &RequestEnd<'_>) -> bool {
+    let counts = counts_of(end);
+    end.outcome == UsageOutcome::Failed
+        && counts.input.is_none()
+        && counts.output.is_none()
+        && end.estimated.output == 0
+}
+
+fn counts_of(end: &RequestEnd<'_>) -> TokenCounts {
+    end.reported.map(|usage| usage.tokens).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SENT: Timestamp = Timestamp::from_micros(1_780_944_363_250_000);
+
+    fn prices() -> Pricing {
+        Pricing {
+            prompt: Some(Usd::from_pico(3)),
+            completion: Some(Usd::from_pico(15)),
+            ..Pricing::default()
+        }
+    }
+
+    fn counts(input: Option<u64>, output: Option<u64>) -> TokenCounts {
+        TokenCounts { input, output, ..TokenCounts::default() }
+    }
+
+    fn usage(tokens: TokenCounts, cost: Option<i64>) -> ReportedUsage {
+        ReportedUsage { tokens, cost: cost.map(Usd::from_pico), ..ReportedUsage::default() }
+    }
+
+    /// What a request with 100 estimated input and 10 estimated output tokens settles to, as text:
+    /// tokens, cost, basis, reported, calculated.
+    fn settled(end: &RequestEnd<'_>) -> String {
+        let Settled { tokens, settlement, lookup_due } = settle(end);
+        assert_eq!(lookup_due, settlement.basis == CostBasis::Pending);
+        show(tokens, settlement)
+    }
+
+    fn show(tokens: TokenCounts, settlement: Settlement) -> String {
+        let count = |count: Option<u64>| count.map_or("-".to_owned(), |count| count.to_string());
+        let money = |money: Option<Usd>| money.map_or("-".to_owned(), |money| money.pico().to_string());
+        format!(
+            "{}+{} {} {} {} {}",
+            count(tokens.input),
+            count(tokens.output),
+            money(settlement.cost),
+            settlement.basis,
+            money(settlement.reported),
+            money(settlement.calculated)
+        )
+    }
+
+    #[test]
+    fn the_best_that_is_known_counts() {
+        use UsageOutcome::{Cancelled, Completed, Failed, Interrupted};
+        let (priced, nothing) = (prices(), None);
+        let check = |outcome, reported: Option<ReportedUsage>, prices, at_once: &str, with_id: &str| {
+            let end = RequestEnd {
+                outcome,
+                reported: reported.as_ref(),
+                generation_known: false,
+                estimated: EstimatedTokens { input: 100, output: 10 },
+                prices,
+                sent_at: SENT,
+            };
+            assert_eq!(settled(&end), at_once);
+            assert_eq!(settled(&RequestEnd { generation_known: true, ..end }), with_id);
+        };
+        let counted = counts(Some(200), Some(20));
+        let some = Some(&priced);
+        // Reported: the estimate and the generation id do not matter.
+        check(
+            Completed,
+            Some(usage(counted, Some(777))),
+            some,
+            "200+20 777 reported 777 900",
+            "200+20 777 reported 777 900",
+        );
+        check(
+            Completed,
+            Some(usage(counted, Some(0))),
+            some,
+            "200+20 0 reported 0 900",
+            "200+20 0 reported 0 900",
+        );
+        check(
+            Completed,
+            Some(usage(counted, Some(777))),
+            nothing,
+            "200+20 777 reported 777 -",
+            "200+20 777 reported 777 -",
+        );
+        check(
+            Completed,
+            Some(usage(counts(None, None), Some(5))),
+            some,
+            "-+- 5 reported 5 -",
+            "-+- 5 reported 5 -",
+        );
+        check(
+            Failed,
+            Some(usage(counts(None, None), Some(0))),
+            some,
+            "-+- 0 reported 0 -",
+            "-+- 0 reported 0 -",
+        );
+        // Counted, but without a cost.
+        check(
+            Completed,
+            Some(usage(counted, None)),
+            some,
+            "200+20 900 calculated - 900",
+            "200+20 900 pending - 900",
+        );
+        check(Completed, Some(usage(counted, None)), nothing, "200+20 - unknown - -", "200+20 - pending - -");
+        check(
+            Completed,
+            Some(usage(counted, Some(-1))),
+            some,
+            "200+20 900 calculated - 900",
+            "200+20 900 pending - 900",
+        );
+        check(
+            Completed,
+            Some(usage(counts(Some(0), Some(0)), None)),
+            some,
+            "0+0 0 calculated - 0",
+            "0+0 0 pending - 0",
+        );
+        // Half counted: our own count fills the gap.
+        check(
+            Cancelled,
+            Some(usage(counts(Some(200), None), None)),
+            some,
+            "200+10 750 estimated - -",
+            "200+10 750 pending - -",
+        );
+        // Only text.
+        check(Cancelled, None, some, "100+10 450 estimated - -", "100+10 450 pending - -");
+        check(Failed, None, some, "100+10 450 estimated - -", "100+10 450 pending - -");
+        // Neither tokens nor prices.
+        check(Interrupted, None, nothing, "-+- - unknown - -", "-+- - pending - -");
+    }
+
+    #[test]
+    fn a_request_refused_before_it_generated_anything_costs_nothing() {
+        let end = RequestEnd {
+            outcome: UsageOutcome::Failed,
+            reported: None,
+            generation_known: false,
+            estimated: EstimatedTokens { input: 100, output: 0 },
+            prices: None,
+            sent_at: SENT,
+        };
+        assert_eq!(settled(&end), "0+0 0 estimated - -");
+        assert_eq!(settled(&RequestEnd { generation_known: true, ..end }), "0+0 0 pending - -");
+        // A cancelled one may have been charged for its input.
+        let priced = prices();
+        let cancelled = RequestEnd { outcome: UsageOutcome::Cancelled, prices: Some(&priced), ..end };
+        assert_eq!(settled(&cancelled), "100+0 300 estimated - -");
+    }
+
+    #[test]
+    fn the_providers_charge_is_added_on_an_own_key_only() {
+        let check = |cost: Option<i64>, charge: Option<i64>, is_byok: bool, expected: Option<i64>| {
+            let usage = ReportedUsage {
+                cost: cost.map(Usd::from_pico),
+                upstream_inference_cost: charge.map(Usd::from_pico),
+                is_byok,
+                ..ReportedUsage::default()
+            };
+            assert_eq!(reported_cost(&usage), expected.map(Usd::from_pico), "{usage:?}");
+        };
+        check(Some(5), Some(5), false, Some(5));
+        check(Some(5), None, false, Some(5));
+        check(None, Some(5), false, None);
+        check(Some(0), Some(5), true, Some(5));
+        check(Some(1), Some(5), true, Some(6));
+        check(Some(0), None, true, None);
+        check(None, Some(5), true, None);
+        check(Some(-1), Some(5), true, None);
+        check(Some(1), Some(-5), true, None);
+        check(Some(i64::MAX), Some(1), true, None);
+    }
+
+    #[test]
+    fn a_record_settles_what_is_pending() {
+        let priced = prices();
+        let pending = PendingRequest {
+            tokens: counts(Some(100), Some(10)),
+            settlement: Settlement {
+                cost: Some(Usd::from_pico(450)),
+                basis: CostBasis::Pending,
+                reported: None,
+                calculated: None,
+            },
+            prices: Some(&priced),
+            sent_at: SENT,
+        };
+        let check = |record: ReportedUsage, expected: Option<&str>| {
+            let found = settle_looked_up(&pending, &record);
+            assert!(found.is_none_or(|settled| !settled.lookup_due));
+            let shown = found.map(|settled| show(settled.tokens, settled.settlement));
+            assert_eq!(shown.as_deref(), expected);
+        };
+        check(usage(counts(Some(64), Some(98)), Some(500)), Some("64+98 500 looked_up 500 1662"));
+        check(usage(counts(None, None), Some(500)), Some("100+10 500 looked_up 500 -"));
+        check(usage(counts(Some(64), Some(98)), None), None);
+        let own_key = ReportedUsage {
+            upstream_inference_cost: Some(Usd::from_pico(40)),
+            is_byok: true,
+            ..usage(counts(None, None), Some(2))
+        };
+        check(own_key, Some("100+10 42 looked_up 42 -"));
+    }
+
+    #[test]
+    fn what_stood_in_becomes_final() {
+        let check = |cost: Option<i64>, calculated: Option<i64>, expected: &str| {
+            let pending = Settlement {
+                cost: cost.map(Usd::from_pico),
+                basis: CostBasis::Pending,
+                reported: None,
+                calculated: calculated.map(Usd::from_pico),
+            };
+            assert_eq!(show(TokenCounts::default(), give_up(&pending)), format!("-+- {expected}"));
+        };
+        check(Some(900), Some(900), "900 calculated - 900");
+        check(Some(450), None, "450 estimated - -");
+        check(None, None, "- unknown - -");
+    }
+
+    #[test]
+    fn giving_up_is_what_settling_without_an_id_would_have_been() {
+        let priced = prices();
+        for outcome in UsageOutcome::ALL {
+            for tokens in [counts(None, None), counts(Some(2), None), counts(Some(2), Some(3))] {
+                for prices in [None, Some(&priced)] {
+                    for reported in [None, Some(usage(tokens, None))] {
+                        let end = RequestEnd {
+                            outcome: *outcome,
+                            reported: reported.as_ref(),
+                            generation_known: false,
+                            estimated: EstimatedTokens { input: 100, output: 0 },
+                            prices,
+                            sent_at: SENT,
+                        };
+                        let at_once = settle(&end);
+                        let pending = settle(&RequestEnd { generation_known: true, ..end });
+                        assert_eq!(give_up(&pending.settlement), at_once.settlement, "{end:?}");
+                        assert_eq!(pending.tokens, at_once.tokens, "{end:?}");
+                    }
+                }
+            }
+        }
+    }
+}
