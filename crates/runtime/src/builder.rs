@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::Runtime;
 use crate::authorise::Policy;
 use crate::catalogue::ModelCatalogue;
-use crate::clock::{SystemClock, SystemIds};
+use crate::clock::{SystemClock, SystemIds, monotonic};
 use crate::definitions::Definitions;
 use crate::engine::Engine;
 use crate::settings::Settings;
@@ -117,7 +117,7 @@ impl RuntimeBuilder {
                 definitions: Definitions::default(),
                 running,
                 flusher: Arc::new(flusher),
-                retry_budget: RetryBudget::default(),
+                retry_budget: RetryBudget::new(monotonic()),
                 handle,
                 turns: TaskTracker::new(),
                 machinery: TaskTracker::new(),

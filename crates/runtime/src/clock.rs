@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use causerie_domain::Timestamp;
 use causerie_domain::ports::{Clock, Ids};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The machine's wall clock.
@@ -26,4 +27,9 @@ impl Ids for SystemIds {
     fn next(&self) -> Uuid {
         Uuid::now_v7()
     }
+}
+
+/// The monotonic clock that waits are measured by. It is tokio's, so that tests can pause it.
+pub(crate) fn monotonic() -> Instant {
+    Instant::now()
 }

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::Runtime;
 use crate::authorise::{Access, Action};
+use crate::clock::monotonic;
 use crate::context::{self, Context, ContextParts, Fitting, ModelSize};
 use crate::definitions::PinnedTool;
 use crate::error::RuntimeError;
@@ -120,7 +121,7 @@ impl Runtime {
             Admission::New(admitted) => admitted,
             Admission::Replay(turn) => return Ok(self.replay(*turn)),
         };
-        let leased_at = Instant::now();
+        let leased_at = monotonic();
         let begin = self.begin(principal, &session, &admitted, &new);
         let launch = Launch { attachments: begin.attachments.clone(), first: begin.usage.clone(), leased_at };
         match self.engine.ledger.begin_turn(begin).await {

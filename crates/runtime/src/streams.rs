@@ -6,10 +6,10 @@ use causerie_domain::identity::Principal;
 use causerie_domain::ports::{Reap, ReapScope, StoreError};
 use causerie_domain::turn::{Turn, TurnStatus};
 use causerie_domain::{SessionId, TurnId};
-use tokio::time::Instant;
 
 use crate::Runtime;
 use crate::authorise::Action;
+use crate::clock::monotonic;
 use crate::error::RuntimeError;
 use crate::turn::event::{Cursor, Place, TurnStart};
 use crate::turn::reader::TurnReader;
@@ -85,7 +85,7 @@ impl Runtime {
         let Some(mut turn) = engine.ledger.request_cancel(id).await? else {
             return Ok(None);
         };
-        let until = Instant::now() + engine.settings.cancel_wait;
+        let until = monotonic() + engine.settings.cancel_wait;
         if let Some(running) = engine.running.get(turn.id) {
             running.stop(Stop::Cancelled);
             let reader = TurnReader::beside(Arc::clone(&running.log), u64::MAX);
@@ -93,7 +93,7 @@ impl Runtime {
                 return Ok(Some(end.turn));
             }
         }
-        while Instant::now() < until {
+        while monotonic() < until {
             let reap = Reap { scope: ReapScope::Expired, limit: REAPED_AT_ONCE, now: engine.clock.now() };
             engine.ledger.reap(reap).await?;
             turn = self.stored_turn(turn).await?;

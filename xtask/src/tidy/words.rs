@@ -67,10 +67,6 @@ const RULES: [Rule; 6] = [
         instead: "the time comes from the Clock port, settings from the server's settings",
         places: &[
             ("crates/runtime/src/clock.rs", "the system clock behind the port"),
-            (
-                "crates/runtime/src/turn/flusher.rs",
-                "leases run on tokio's monotonic clock, which tests can pause",
-            ),
             ("crates/simulator/src/recorder.rs", "it plays the outside, which has no ports"),
         ],
     },

@@ -17,10 +17,10 @@ use causerie_domain::usage::{
     CloseUsage, CostBasis, MessageUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
 };
 use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId};
-use tokio::time::Instant;
 
 use super::MemoryStore;
 use super::state::{State, StoredAttempt, StoredTurn};
+use crate::clock::monotonic;
 
 #[async_trait]
 impl TurnLedger for MemoryStore {
@@ -36,7 +36,7 @@ impl TurnLedger for MemoryStore {
     async fn begin_turn(&self, begin: BeginTurn) -> Result<Begun, BeginTurnError> {
         let mut state = self.lock();
         if let Some(active) = state.session(begin.session_id).and_then(|found| found.session.active_turn_id) {
-            let expired = state.turns.get(&active).is_some_and(|turn| turn.lease_until <= Instant::now());
+            let expired = state.turns.get(&active).is_some_and(|turn| turn.lease_until <= monotonic());
             if expired {
                 state.interrupt(active, begin.now);
             }
@@ -124,7 +124,7 @@ impl TurnLedger for MemoryStore {
 
     async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError> {
         let mut state = self.lock();
-        let now = Instant::now();
+        let now = monotonic();
         let due: Vec<TurnId> = state
             .turns
             .values()
@@ -207,7 +207,7 @@ impl State {
         let stored_turn = StoredTurn {
             turn: turn.clone(),
             key: begin.key,
-            lease_until: Instant::now() + begin.lease,
+            lease_until: monotonic() + begin.lease,
             segments: Vec::new(),
             attempts: vec![first],
         };
@@ -234,7 +234,7 @@ impl State {
         let turn_id = flush.turn_id;
         let Some(stored) = self.held(turn_id, owner) else { return TurnHold::Lost { turn_id } };
         stored.segments.extend(flush.segments);
-        stored.lease_until = Instant::now() + lease;
+        stored.lease_until = monotonic() + lease;
         stored.turn.context = flush.context.or(stored.turn.context);
         if let (Some((_, progress)), Some(attempt)) = (flush.progress, stored.attempts.last_mut()) {
             attempt.progress = progress;

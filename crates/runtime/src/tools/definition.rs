@@ -96,7 +96,7 @@ pub struct History {
     /// Earlier messages at most; none for [`DEFAULT_MAX_MESSAGES`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_messages: Option<u32>,
-    /// Tokens of all that is sent at most.
+    /// Estimated tokens of those messages at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u64>,
 }

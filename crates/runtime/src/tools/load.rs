@@ -3,15 +3,12 @@
 use std::collections::HashMap;
 
 use super::ToolDefinition;
-use super::check::{Finding, check};
+use super::check::{Findings, check};
 use super::mistake::{Position, ToolMistake};
 use super::node::Node;
-use super::place::Place;
+use super::place::{Place, Spot};
 use super::rules::{DEFINITION, Rule};
 use super::source::{Format, Source};
-
-/// A file with more mistakes than this was not meant as a definition; the rest is only counted.
-const MOST_MISTAKES: usize = 50;
 
 /// Reads a definition from YAML. `file` names it in mistakes.
 ///
@@ -59,7 +56,7 @@ pub fn load_files<'a>(
 struct Parsed<'a> {
     definition: ToolDefinition,
     source: Source<'a>,
-    name: Place,
+    name: Spot,
 }
 
 fn parse<'a>(file: &'a str, bytes: &'a [u8], format: Format) -> Result<Parsed<'a>, Vec<ToolMistake>> {
@@ -68,9 +65,9 @@ fn parse<'a>(file: &'a str, bytes: &'a [u8], format: Format) -> Result<Parsed<'a
     if node == Node::Null {
         return Err(vec![ToolMistake::of_file(file, Position::START, "is empty")]);
     }
-    let mut findings = Vec::new();
-    check(&Rule::Mapping(DEFINITION), &node, &Place::default(), &mut findings);
-    if !findings.is_empty() {
+    let mut findings = Findings::default();
+    check(&Rule::Mapping(DEFINITION), &node, &Place::Top, &mut findings);
+    if !findings.kept.is_empty() {
         return Err(located(&source, findings));
     }
     let name = place_of_name(&node);
@@ -81,21 +78,21 @@ fn parse<'a>(file: &'a str, bytes: &'a [u8], format: Format) -> Result<Parsed<'a
     }
 }
 
-fn located(source: &Source<'_>, findings: Vec<Finding>) -> Vec<ToolMistake> {
-    let beyond = findings.len().saturating_sub(MOST_MISTAKES);
-    let found = findings.into_iter().take(MOST_MISTAKES);
+fn located(source: &Source<'_>, findings: Findings) -> Vec<ToolMistake> {
+    let found = findings.kept.into_iter();
     let mut mistakes: Vec<ToolMistake> =
-        found.map(|finding| source.mistake(&finding.place, finding.message)).collect();
+        found.map(|(spot, message)| source.mistake(&spot, message)).collect();
     mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
-    if beyond > 0 {
-        mistakes.push(source.mistake(&Place::default(), format!("and {beyond} more mistakes")));
+    if findings.beyond > 0 {
+        let message = format!("and {} more mistakes", findings.beyond);
+        mistakes.push(source.mistake(&Place::Top.spot(), message));
     }
     mistakes
 }
 
-fn place_of_name(node: &Node) -> Place {
-    let Node::Mapping(entries) = node else { return Place::default() };
+fn place_of_name(node: &Node) -> Spot {
+    let Node::Mapping(entries) = node else { return Spot::default() };
     let is_name = |(key, _): &(Node, Node)| *key == Node::Text("name".to_owned());
     let entry = entries.iter().position(is_name);
-    entry.map_or_else(Place::default, |entry| Place::default().value(entry, "name"))
+    entry.map_or_else(Spot::default, |entry| Place::Value(&Place::Top, entry, "name").spot())
 }

@@ -13,9 +13,25 @@ pub(super) enum Step {
     Item(usize),
 }
 
-/// A node, named in three ways.
+/// A node, as the chain of steps to it. It borrows from the nodes above, so that naming a node costs nothing until
+/// there is something to say about it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place<'p> {
+    /// The whole document.
+    Top,
+    /// The key of an entry.
+    Key(&'p Place<'p>, usize, &'p str),
+    /// The value of an entry.
+    Value(&'p Place<'p>, usize, &'p str),
+    /// An entry that is not there: it has a name, but it stands where its mapping does.
+    Missing(&'p Place<'p>, &'p str),
+    /// An item of a list.
+    Item(&'p Place<'p>, usize),
+}
+
+/// A place on its own, named in three ways.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Place {
+pub(super) struct Spot {
     /// The steps from the top.
     pub(super) steps: Vec<Step>,
     /// The keys, such as `parameters.stop[2]`.
@@ -24,42 +40,37 @@ pub(super) struct Place {
     pub(super) pointer: String,
 }
 
-impl Place {
-    /// The key of an entry of this mapping.
-    pub(super) fn key(&self, entry: usize, name: &str) -> Place {
-        self.named(Some(Step::Key(entry)), name)
-    }
-
-    /// The value of an entry of this mapping.
-    pub(super) fn value(&self, entry: usize, name: &str) -> Place {
-        self.named(Some(Step::Value(entry)), name)
-    }
-
-    /// An entry that is not there: it is named, but its place is that of the mapping.
-    pub(super) fn missing(&self, name: &str) -> Place {
-        self.named(None, name)
-    }
-
-    /// An item of this list.
-    pub(super) fn item(&self, index: usize) -> Place {
-        let mut place = self.clone();
-        place.steps.push(Step::Item(index));
-        // Writing to a string cannot fail.
-        let _ = write!(place.key, "[{index}]");
-        let _ = write!(place.pointer, "/{index}");
-        place
-    }
-
-    fn named(&self, step: Option<Step>, name: &str) -> Place {
-        let mut place = self.clone();
-        place.steps.extend(step);
-        if !place.key.is_empty() {
-            place.key.push('.');
+impl Place<'_> {
+    /// The place on its own.
+    pub(super) fn spot(&self) -> Spot {
+        match self {
+            Place::Top => Spot::default(),
+            Place::Key(parent, entry, name) => parent.spot().named(Some(Step::Key(*entry)), name),
+            Place::Value(parent, entry, name) => parent.spot().named(Some(Step::Value(*entry)), name),
+            Place::Missing(parent, name) => parent.spot().named(None, name),
+            Place::Item(parent, index) => parent.spot().item(*index),
         }
-        place.key.push_str(&shown(name));
-        place.pointer.push('/');
-        place.pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
-        place
+    }
+}
+
+impl Spot {
+    fn named(mut self, step: Option<Step>, name: &str) -> Spot {
+        self.steps.extend(step);
+        if !self.key.is_empty() {
+            self.key.push('.');
+        }
+        self.key.push_str(&shown(name));
+        self.pointer.push('/');
+        self.pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        self
+    }
+
+    fn item(mut self, index: usize) -> Spot {
+        self.steps.push(Step::Item(index));
+        // Writing to a string cannot fail.
+        let _ = write!(self.key, "[{index}]");
+        let _ = write!(self.pointer, "/{index}");
+        self
     }
 }
 
@@ -80,11 +91,15 @@ mod tests {
 
     #[test]
     fn a_place_names_its_keys_and_its_pointer() {
-        let place = Place::default().value(3, "meta").value(0, "a/b ~").item(2).key(1, "c");
-        assert_eq!(place.key, "meta.\"a/b ~\"[2].c");
-        assert_eq!(place.pointer, "/meta/a~1b ~0/2/c");
-        assert_eq!(place.steps, [Step::Value(3), Step::Value(0), Step::Item(2), Step::Key(1)]);
-        assert_eq!(Place::default().missing("name").steps, []);
+        let meta = Place::Value(&Place::Top, 3, "meta");
+        let odd = Place::Value(&meta, 0, "a/b ~");
+        let item = Place::Item(&odd, 2);
+        let spot = Place::Key(&item, 1, "c").spot();
+        assert_eq!(spot.key, "meta.\"a/b ~\"[2].c");
+        assert_eq!(spot.pointer, "/meta/a~1b ~0/2/c");
+        assert_eq!(spot.steps, [Step::Value(3), Step::Value(0), Step::Item(2), Step::Key(1)]);
+        let missing = Place::Missing(&Place::Top, "name").spot();
+        assert_eq!(missing, Spot { steps: vec![], key: "name".to_owned(), pointer: "/name".to_owned() });
     }
 
     #[test]

@@ -193,7 +193,7 @@ const HISTORY: &[Field] = &[
     Field {
         key: "max_tokens",
         required: false,
-        about: "Tokens of all that is sent at most. The model's context length limits it in any case.",
+        about: "Estimated tokens of those messages at most. The model's context length limits them in any case.",
         rule: Rule::Whole { least: 1, most: COUNT_MOST, default: None },
     },
 ];

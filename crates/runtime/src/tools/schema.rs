@@ -77,7 +77,7 @@ mod tests {
     fn the_checked_in_file_is_what_the_table_makes() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tool-definitions/tool.schema.json");
         let checked_in = std::fs::read_to_string(path).unwrap();
-        assert_eq!(checked_in, tool_schema_text(), "write the text on the right to {path}");
+        assert_eq!(checked_in, tool_schema_text(), "renew it: causerie tools schema > {path}");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::mistake::{Position, ToolMistake};
 use super::node::{Budget, Node};
-use super::place::{Place, Step};
+use super::place::{Spot, Step};
 use super::{json, yaml};
 
 /// The largest definition in bytes.
@@ -67,9 +67,9 @@ impl<'a> Source<'a> {
     }
 
     /// A mistake at a place.
-    pub(super) fn mistake(&self, place: &Place, message: String) -> ToolMistake {
-        let Position { line, column } = self.locate(&place.steps);
-        let (key, pointer) = (place.key.clone(), place.pointer.clone());
+    pub(super) fn mistake(&self, spot: &Spot, message: String) -> ToolMistake {
+        let Position { line, column } = self.locate(&spot.steps);
+        let (key, pointer) = (spot.key.clone(), spot.pointer.clone());
         ToolMistake { file: self.file.to_owned(), line, column, key, pointer, message }
     }
 

@@ -123,9 +123,10 @@ fn a_file_that_is_no_definition_says_so() {
         &["t.yaml:7:1: a second document begins here, but a file holds one definition"],
     );
     check_yaml(
-        format!("{HEAD}...\n[broken"),
+        format!("{HEAD}---\n[broken"),
         &["t.yaml:7:1: a second document begins here, but a file holds one definition"],
     );
+    check_yaml("'a'\n} c\n", &["t.yaml:2:1: is not valid YAML: did not find expected <document start>"]);
     check_yaml(
         " ".repeat(MAX_DEFINITION_BYTES + 1),
         &["t.yaml:1:1: has more than the 262144 bytes a definition may have"],

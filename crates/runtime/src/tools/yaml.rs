@@ -25,25 +25,29 @@ pub(super) fn read(text: &str, budget: &mut Budget) -> Result<Node, Broken> {
         Some(document) => ReadNode(budget).deserialize(document).map_err(broken)?,
         None => Node::Null,
     };
-    match documents.next() {
-        // Only asked for after the first was read: the parser cannot go on after an error.
-        Some(second) => Err(Broken {
-            at: halt(second, &[]).unwrap_or(Position::START),
+    // Only asked for after the first was read: the parser cannot go on after an error.
+    match documents.next().and_then(|second| halt(second, &[])) {
+        Some(halted) if is_halt(&halted) => Err(Broken {
+            at: position(&halted).unwrap_or(Position::START),
             message: "a second document begins here, but a file holds one definition".to_owned(),
         }),
+        Some(error) => Err(broken(error)),
         None => Ok(node),
     }
 }
 
 /// The line and column of a place in the first document.
 pub(super) fn locate(text: &str, steps: &[Step]) -> Option<Position> {
-    halt(serde_yaml::Deserializer::from_str(text).next()?, steps)
+    halt(serde_yaml::Deserializer::from_str(text).next()?, steps).as_ref().and_then(position)
 }
 
 /// The parser says where it is only in its errors, so the walk ends in one.
-fn halt(document: serde_yaml::Deserializer<'_>, steps: &[Step]) -> Option<Position> {
-    let halted = Walk { steps, mark: Halt }.deserialize(document).err()?;
-    position(&halted)
+fn halt(document: serde_yaml::Deserializer<'_>, steps: &[Step]) -> Option<serde_yaml::Error> {
+    Walk { steps, mark: Halt }.deserialize(document).err()
+}
+
+fn is_halt(error: &serde_yaml::Error) -> bool {
+    error.to_string().contains(HALT)
 }
 
 fn position(error: &serde_yaml::Error) -> Option<Position> {
@@ -76,6 +80,9 @@ fn too_many_brackets(text: &str) -> Option<usize> {
 
 struct Halt;
 
+/// What the error at the end of a walk says.
+const HALT: &str = "the end of the walk";
+
 impl<'de> Mark<'de> for Halt {
     type Found = ();
 
@@ -93,6 +100,6 @@ impl Visitor<'_> for Halt {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("nothing")
+        f.write_str(HALT)
     }
 }

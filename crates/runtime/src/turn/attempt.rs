@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::flusher::Flusher;
 use super::running::{RunningTurn, Stop};
+use crate::clock::monotonic;
 
 /// An upstream request under way.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ pub(crate) enum AttemptEnd {
 
 impl Attempt {
     pub(crate) fn new(usage: OpenUsage) -> Self {
-        Attempt { usage, progress: UsageProgress::default(), begun_at: Instant::now() }
+        Attempt { usage, progress: UsageProgress::default(), begun_at: monotonic() }
     }
 
     /// From the request until now.

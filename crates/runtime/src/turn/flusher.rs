@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::running::{FlushPiece, RunningTurns, Stop};
+use crate::clock::monotonic;
 
 /// When to flush.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +91,7 @@ impl Flusher {
         if pieces.is_empty() {
             return;
         }
-        let begun_at = Instant::now();
+        let begun_at = monotonic();
         let flushes = pieces.iter().map(|piece| piece.flush.clone()).collect();
         match self.ledger.flush(self.owner, self.pace.lease, flushes).await {
             Ok(holds) => {

@@ -1,9 +1,10 @@
 //! Whether a failed attempt is tried again, and when. Pure: the caller sends, sleeps and throws the dice.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use causerie_domain::completion::{CompletionError, CompletionErrorKind};
+use tokio::time::Instant;
 
 /// The first pause at most; it doubles with every further try.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -57,41 +58,72 @@ fn share(whole: Duration, dice: u32) -> Duration {
     Duration::from_micros(u64::try_from(share).unwrap_or(micros))
 }
 
-/// A budget of retries that all turns of the process share: a tenth of the first tries, and a few to start with.
+/// A budget of retries that all turns of the process share.
 ///
-/// When the upstream fails for everybody, retrying adds a tenth to the load instead of multiplying it.
+/// When the upstream fails for everybody, retrying adds a twentieth to the load instead of multiplying it. A quiet
+/// process still has a few: the budget begins with ten and refills by one each ten seconds up to that.
 #[derive(Debug)]
 pub(crate) struct RetryBudget {
-    tenths: AtomicI64,
+    state: Mutex<BudgetState>,
 }
 
-const TENTHS_PER_RETRY: i64 = 10;
-const TENTHS_AT_MOST: i64 = 200;
-const TENTHS_AT_START: i64 = 50;
-
-impl Default for RetryBudget {
-    fn default() -> Self {
-        RetryBudget { tenths: AtomicI64::new(TENTHS_AT_START) }
-    }
+#[derive(Debug)]
+struct BudgetState {
+    /// In thousandths of a retry.
+    thousandths: u64,
+    refilled_at: Instant,
 }
+
+const PER_RETRY: u64 = 1000;
+const PER_FIRST_TRY: u64 = 50;
+const PER_SECOND: u64 = 100;
+const QUIET_LEVEL: u64 = 10 * PER_RETRY;
+const HIGHEST_LEVEL: u64 = 50 * PER_RETRY;
 
 impl RetryBudget {
+    /// A budget at its quiet level.
+    pub(crate) fn new(now: Instant) -> Self {
+        RetryBudget { state: Mutex::new(BudgetState { thousandths: QUIET_LEVEL, refilled_at: now }) }
+    }
+
     /// Counts a first try.
     pub(crate) fn earn(&self) {
-        let add = |tenths: i64| Some((tenths + 1).min(TENTHS_AT_MOST));
-        let _ = self.tenths.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        let mut state = self.lock();
+        state.thousandths = (state.thousandths + PER_FIRST_TRY).min(HIGHEST_LEVEL);
     }
 
     /// Takes one retry out, if one is left.
-    pub(crate) fn spend(&self) -> bool {
-        let take = |tenths: i64| (tenths >= TENTHS_PER_RETRY).then_some(tenths - TENTHS_PER_RETRY);
-        self.tenths.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    pub(crate) fn spend(&self, now: Instant) -> bool {
+        let mut state = self.lock();
+        state.refill(now);
+        match state.thousandths.checked_sub(PER_RETRY) {
+            Some(rest) => {
+                state.thousandths = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BudgetState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl BudgetState {
+    fn refill(&mut self, now: Instant) {
+        let seconds = now.saturating_duration_since(self.refilled_at).as_secs();
+        self.refilled_at += Duration::from_secs(seconds);
+        if self.thousandths < QUIET_LEVEL {
+            self.thousandths = (self.thousandths + seconds.saturating_mul(PER_SECOND)).min(QUIET_LEVEL);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::monotonic;
 
     const POLICY: RetryPolicy = RetryPolicy { max_retries: 2, max_wait: Duration::from_secs(10) };
 
@@ -160,13 +192,25 @@ mod tests {
     }
 
     #[test]
-    fn retries_are_at_most_a_tenth_of_first_tries_in_the_long_run() {
-        let budget = RetryBudget::default();
+    fn retries_of_a_busy_process_are_a_twentieth_of_its_first_tries() {
+        let now = monotonic();
+        let budget = RetryBudget::new(now);
         let mut retries = 0;
         for _ in 0..1000 {
             budget.earn();
-            retries += u32::from(budget.spend());
+            retries += u32::from(budget.spend(now));
         }
-        assert_eq!(retries, 105);
+        assert_eq!(retries, 10 + 50);
+    }
+
+    #[test]
+    fn a_quiet_process_gets_its_retries_back_with_time() {
+        let now = monotonic();
+        let budget = RetryBudget::new(now);
+        let spent = |now| std::iter::repeat_with(|| budget.spend(now)).take_while(|spent| *spent).count();
+        assert_eq!(spent(now), 10);
+        assert_eq!(spent(now + Duration::from_secs(9)), 0);
+        assert_eq!(spent(now + Duration::from_secs(20)), 2);
+        assert_eq!(spent(now + Duration::from_secs(3600)), 10);
     }
 }

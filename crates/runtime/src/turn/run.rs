@@ -15,13 +15,13 @@ use causerie_domain::turn::{Turn, TurnFailure, TurnStatus};
 use causerie_domain::usage::{OpenUsage, UsageOutcome};
 use causerie_domain::{Timestamp, UsageId};
 use serde_json::Value;
-use tokio::time::Instant;
 
 use super::attempt::{Attempt, AttemptEnd};
 use super::close::close_usage;
 use super::event::TurnEnd;
 use super::retry::{Failed, pause_before_retry};
 use super::running::{RunningTurn, Stop};
+use crate::clock::monotonic;
 use crate::engine::Engine;
 
 /// The first pause before the end of a turn is stored again; it doubles up to [`LONGEST_STORE_PAUSE`].
@@ -49,19 +49,20 @@ struct Outcome {
 impl TurnRun {
     /// Runs the turn and ends its log, exactly once, whatever happens.
     pub(crate) async fn run(self, first: OpenUsage) {
+        let on_panic = EndGuard(&self);
         let mut attempt = Attempt::new(first);
         let outcome = self.converse(&mut attempt).await;
         let finish = self.finish_of(&attempt, outcome);
         let end = self.store(finish).await;
         self.running.log.end(end);
-        self.engine.running.remove(self.running.id());
+        drop(on_panic);
     }
 
     /// Attempts until one gives an answer, or until there is no point in another.
     async fn converse(&self, attempt: &mut Attempt) -> Outcome {
         let engine = &self.engine;
         engine.retry_budget.earn();
-        let deadline = Instant::now() + engine.settings.turn_deadline;
+        let deadline = monotonic() + engine.settings.turn_deadline;
         let mut retries = 0;
         loop {
             let stream = engine.gateway.complete(self.request.clone());
@@ -76,8 +77,8 @@ impl TurnRun {
             log_failure(&self.turn, error, retries);
             let failed = Failed { error, retries, delta_seen: self.running.log.length() > 0 };
             let pause = pause_before_retry(engine.settings.retry_policy(), &failed, rand::random())
-                .filter(|pause| Instant::now() + *pause < deadline)
-                .filter(|_| engine.retry_budget.spend());
+                .filter(|pause| monotonic() + *pause < deadline)
+                .filter(|_| engine.retry_budget.spend(monotonic()));
             let Some(pause) = pause else {
                 return Outcome::failed(error.clone(), end);
             };
@@ -195,6 +196,21 @@ impl TurnRun {
 
     fn unstored_end(&self, status: TurnStatus, failure: Option<TurnFailure>, at: Timestamp) -> TurnEnd {
         TurnEnd { turn: Turn { status, failure, ended_at: Some(at), ..self.turn.clone() }, usage: None }
+    }
+}
+
+/// Takes the turn out of the running ones when its task ends, also by a panic: its readers are then told of a
+/// fault, and its lease runs out for the reaper.
+struct EndGuard<'a>(&'a TurnRun);
+
+impl Drop for EndGuard<'_> {
+    fn drop(&mut self) {
+        let TurnRun { engine, running, .. } = self.0;
+        if running.log.ending().is_none() {
+            let end = self.0.unstored_end(TurnStatus::Failed, Some(internal()), engine.clock.now());
+            running.log.end(end);
+        }
+        engine.running.remove(running.id());
     }
 }
 

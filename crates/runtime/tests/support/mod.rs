@@ -1,5 +1,5 @@
 //! A runtime on memory and a scripted upstream, for the tests of turns.
-#![allow(dead_code, reason = "each test target uses its own part")]
+#![allow(dead_code, clippy::unwrap_used, reason = "each test target uses its own part, and a test may panic")]
 
 pub(crate) mod scripted;
 
@@ -75,7 +75,12 @@ impl World {
         self.runtime.create_session(principal, new).await.unwrap().session.id
     }
 
-    pub(crate) async fn send(&self, principal: &Principal, id: SessionId, text: &str) -> Result<Sent, RuntimeError> {
+    pub(crate) async fn send(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        text: &str,
+    ) -> Result<Sent, RuntimeError> {
         let new = NewMessage { content: text.to_owned(), ..NewMessage::default() };
         self.runtime.send_message(principal, id, new).await
     }
