@@ -1,0 +1,32 @@
+//! Outages: one fault that answers every request until it is lifted.
+
+/// How everything fails during an outage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Status 429; with a `Retry-After` of so many seconds, if given.
+    RateLimited { retry_after: Option<u32> },
+    /// An error envelope with this status, 400 to 599.
+    Status(u16),
+    /// Connections are closed without an answer.
+    Dropped,
+    /// Connections stay open without an answer.
+    Silent,
+    /// Whatever this model id does, such as `sim/cut-mid-stream?after=1`.
+    Scenario(String),
+}
+
+impl Fault {
+    /// The model id that behaves like this fault.
+    pub(crate) fn model(&self) -> String {
+        match self {
+            Self::RateLimited { retry_after: Some(seconds) } => {
+                format!("sim/rate-limited?retry_after={seconds}")
+            }
+            Self::RateLimited { retry_after: None } => "sim/rate-limited?form=none".to_owned(),
+            Self::Status(code) => format!("sim/status?code={code}"),
+            Self::Dropped => "sim/drop".to_owned(),
+            Self::Silent => "sim/stall?at=head".to_owned(),
+            Self::Scenario(model) => model.clone(),
+        }
+    }
+}

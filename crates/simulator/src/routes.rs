@@ -1,0 +1,192 @@
+//! The HTTP surface: each route makes a script, and one function performs it.
+
+mod chat;
+mod lookups;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use futures_util::stream;
+use serde_json::Value;
+
+use crate::call::Call;
+use crate::params::ModelId;
+use crate::player::{Cut, Player};
+use crate::record::{Ending, RecordedRequest};
+use crate::recorder::Ticket;
+use crate::scenario;
+use crate::script::{Head, Pause, Script};
+use crate::state::State;
+use crate::wire::error::{envelope, error};
+use crate::wire::request::ChatRequest;
+
+/// Where the API begins.
+pub(crate) const BASE: &str = "/api/v1";
+
+/// Bodies above this size are refused; real ones of this size carry images.
+const BODY_LIMIT: usize = 64 << 20;
+
+/// A route: from what was asked to what is answered.
+type Route = fn(&State, &Asked) -> Script;
+
+/// A request, read whole.
+struct Asked {
+    authorization: Option<String>,
+    /// The value of `id` in the query.
+    id: Option<String>,
+    body: Bytes,
+}
+
+pub(crate) fn configure(app: &mut web::ServiceConfig) {
+    app.app_data(web::PayloadConfig::new(BODY_LIMIT))
+        .service(
+            web::scope(BASE)
+                .route(
+                    "/chat/completions",
+                    web::post().to(|state, http, body| serve(state, http, body, chat::completions)),
+                )
+                .route(
+                    "/models",
+                    web::get().to(|state, http, body| serve(state, http, body, lookups::models)),
+                )
+                .route(
+                    "/generation",
+                    web::get().to(|state, http, body| serve(state, http, body, lookups::generation)),
+                )
+                .route("/key", web::get().to(|state, http, body| serve(state, http, body, lookups::key))),
+        )
+        .default_service(web::to(|state, http, body| serve(state, http, body, lookups::nothing_here)));
+}
+
+async fn serve(state: web::Data<State>, http: HttpRequest, body: Bytes, route: Route) -> HttpResponse {
+    let state = state.into_inner();
+    let ticket = record(&state, &http, &body);
+    let asked = Asked {
+        authorization: header(http.headers(), AUTHORIZATION.as_str()),
+        id: http.query_string().split('&').find_map(|pair| pair.strip_prefix("id=")).map(str::to_owned),
+        body,
+    };
+    let script = match state.outage() {
+        // A body that is no chat request fails like a chat request that is not streamed.
+        Some(model) => play(&state, &serde_json::from_slice(&asked.body).unwrap_or_default(), model),
+        None => route(&state, &asked),
+    };
+    perform(state, ticket, script).await
+}
+
+/// Plays a model id's scenario for a request.
+fn play(state: &State, request: &ChatRequest, model: String) -> Script {
+    let ModelId { path, params } = ModelId::parse(&model);
+    let echoes = !path.starts_with("sim/") || path == "sim/echo";
+    let call = Call {
+        request,
+        attempt: state.count_attempt(&model),
+        model,
+        params,
+        generation_id: state.issue_id(),
+        now: SystemTime::now(),
+        created: state.epoch(),
+        typing_delay: if echoes { state.options.typing_delay } else { std::time::Duration::ZERO },
+    };
+    scenario::play(&call, &path)
+}
+
+async fn perform(state: Arc<State>, mut ticket: Ticket, script: Script) -> HttpResponse {
+    let cut = ticket.cut().clone();
+    let begun = async {
+        for pause in &script.before {
+            match pause {
+                Pause::Wait(time) => tokio::time::sleep(*time).await,
+                Pause::Gate(name) => state.gates.pass(name).await,
+            }
+        }
+        if script.head == Head::Never {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        () = cut.cancelled() => {
+            ticket.end(Ending::Stopped);
+            return dropped();
+        }
+        () = begun => {}
+    }
+    match script.head {
+        Head::Answer { status, content_type, headers } => {
+            let generation_id = script.plan.as_ref().map(|plan| plan.id.clone());
+            ticket.answered(status, generation_id);
+            let mut response = HttpResponse::build(
+                StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            );
+            response.content_type(content_type);
+            for header in headers {
+                response.insert_header(header);
+            }
+            let player = Player::new(script.events, script.frame, script.plan, ticket, state);
+            response.streaming(player.into_body())
+        }
+        Head::Never | Head::Drop => {
+            ticket.end(Ending::Cut);
+            dropped()
+        }
+    }
+}
+
+/// A response that is never seen: its body fails before the server has flushed the head, and takes the connection along.
+fn dropped() -> HttpResponse {
+    HttpResponse::Ok().streaming(stream::iter([Err::<Bytes, Cut>(Cut)]))
+}
+
+fn record(state: &State, http: &HttpRequest, body: &Bytes) -> Ticket {
+    let json: Value = serde_json::from_slice(body).unwrap_or_default();
+    let request = RecordedRequest {
+        method: http.method().to_string(),
+        path: http.uri().to_string(),
+        headers: told_headers(http.headers()),
+        model: json["model"].as_str().map(str::to_owned),
+        body: Arc::new(json),
+        ..RecordedRequest::default()
+    };
+    state.recorder.arrive(request, body.len(), state.cut_token())
+}
+
+/// The headers that mean something to the upstream; the key itself is left out.
+fn told_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
+    const TOLD: [&str; 9] = [
+        "accept",
+        "accept-encoding",
+        "content-type",
+        "http-referer",
+        "idempotency-key",
+        "traceparent",
+        "user-agent",
+        "x-session-id",
+        "x-title",
+    ];
+    let told = |name: &str| TOLD.contains(&name) || name.starts_with("x-openrouter-");
+    let mut kept: BTreeMap<String, String> = headers
+        .iter()
+        .filter(|(name, _)| told(name.as_str()))
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect();
+    if let Some(authorization) = header(headers, AUTHORIZATION.as_str()) {
+        let scheme = authorization.split(' ').next().unwrap_or_default().to_owned();
+        kept.insert(AUTHORIZATION.to_string(), scheme);
+    }
+    kept
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// An error in the platform's own words.
+fn refusal(status: u16, message: &str) -> Script {
+    Script::json(status, &envelope(error(status, message)))
+}

@@ -1,0 +1,91 @@
+//! Status 429, with the wait told in each of the ways in which it was seen.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use actix_web::http::header::HttpDate;
+use serde_json::json;
+
+use super::{Scenario, parameter};
+use crate::call::Call;
+use crate::params::ParameterError;
+use crate::script::Script;
+use crate::wire::error::{envelope, error, provider_error};
+
+pub(super) const SCENARIOS: &[Scenario] = &[Scenario {
+    model: "sim/rate-limited",
+    summary: "429: too many requests",
+    parameters: &[
+        parameter("retry_after", "1", "seconds to wait"),
+        parameter(
+            "form",
+            "header",
+            "how the wait is told: `header` (`Retry-After` in seconds), `date` (as an HTTP date), `availability` \
+             (`error.availability.retry_after`), `reset` (`X-RateLimit-Reset` in epoch milliseconds), `provider` \
+             (in words, in `metadata.raw`), `none`, `daily` (the daily cap: `reset`, at the next UTC midnight)",
+        ),
+    ],
+    play: rate_limited,
+}];
+
+const DAY_SECONDS: u64 = 86_400;
+
+fn rate_limited(call: &Call<'_>) -> Result<Script, ParameterError> {
+    let seconds = call.params.number("retry_after", 1)?;
+    let until = call.now + Duration::from_secs(seconds);
+    let forms = ["header", "date", "availability", "reset", "provider", "none", "daily"];
+    let plain = || Script::json(429, &envelope(error(429, "Rate limit exceeded")));
+    Ok(match call.params.choice("form", "header", &forms)? {
+        "date" => plain().with_header("Retry-After", HttpDate::from(until).to_string()),
+        "availability" => capacity_exhausted(call, seconds),
+        "reset" => platform_limit("free-models-per-min", 20, epoch_millis(until)),
+        "daily" => {
+            let today = call.now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() / DAY_SECONDS;
+            platform_limit("free-models-per-day", 50, u128::from((today + 1) * DAY_SECONDS * 1_000))
+        }
+        "provider" => {
+            let raw = format!("{} is temporarily rate-limited upstream. Please retry shortly.", call.model);
+            Script::json(429, &envelope(provider_error(429, json!(raw))))
+        }
+        "none" => plain(),
+        _ => plain().with_header("Retry-After", seconds.to_string()),
+    })
+}
+
+/// The documented form of August 2026, which has no `code`.
+fn capacity_exhausted(call: &Call<'_>, seconds: u64) -> Script {
+    let error = json!({
+        "message": format!("All providers for {} are at capacity. Retry after {seconds} seconds.", call.model),
+        "error_type": "rate_limit_exceeded",
+        "http_status": 429,
+        "availability": {
+            "code": "capacity_exhausted",
+            "retryable": true,
+            "retry_after": seconds,
+            "requested_models": [call.model],
+        },
+    });
+    Script::json(429, &envelope(error))
+}
+
+/// The platform's own limit: the same three figures as headers and in the metadata.
+fn platform_limit(name: &str, limit: u32, reset_millis: u128) -> Script {
+    let figures = [
+        ("X-RateLimit-Limit", limit.to_string()),
+        ("X-RateLimit-Remaining", "0".to_owned()),
+        ("X-RateLimit-Reset", reset_millis.to_string()),
+    ];
+    let headers: serde_json::Map<_, _> =
+        figures.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let body = envelope(json!({
+        "code": 429,
+        "message": format!("Rate limit exceeded: {name}. "),
+        "metadata": { "headers": headers, "provider_name": null },
+    }));
+    figures
+        .into_iter()
+        .fold(Script::json(429, &body), |script, (name, value)| script.with_header(name, value))
+}
+
+fn epoch_millis(time: SystemTime) -> u128 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
+}

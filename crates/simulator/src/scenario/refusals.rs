@@ -1,0 +1,202 @@
+//! Requests that are refused before a model runs: every status, body and reason.
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::{Scenario, answers, parameter};
+use crate::call::Call;
+use crate::params::{ParameterError, invalid};
+use crate::script::Script;
+use crate::wire::error::{envelope, error, message, missing_authentication, provider_error};
+
+pub(super) const SCENARIOS: &[Scenario] = &[
+    Scenario {
+        model: "sim/status",
+        summary: "an error status",
+        parameters: &[
+            parameter("code", "500", "the status, 400 to 599"),
+            parameter(
+                "body",
+                "envelope",
+                "`envelope`, `provider` (the text is in `metadata.raw`), `provider-json` (JSON inside that text), \
+                 `provider-object` (an object there), `string-code`, `no-code`, `html`, `text`, `empty`",
+            ),
+            parameter("retry_after", "", "seconds, as a header"),
+        ],
+        play: status,
+    },
+    Scenario {
+        model: "sim/unauthorized",
+        summary: "401: the key is missing or bad",
+        parameters: &[],
+        play: |_| Ok(Script::json(401, &missing_authentication())),
+    },
+    Scenario {
+        model: "sim/payment",
+        summary: "402: the account cannot pay for the output limit; `affords` tokens or fewer get an echo",
+        parameters: &[parameter("affords", "0", "the highest output limit that is answered")],
+        play: payment,
+    },
+    Scenario {
+        model: "sim/moderation",
+        summary: "403: the input was flagged, with reasons and the flagged text",
+        parameters: &[],
+        play: moderation,
+    },
+    Scenario {
+        model: "sim/guardrail",
+        summary: "403: a guardrail of the account blocks the request",
+        parameters: &[],
+        play: |_| {
+            let patterns = json!({ "patterns": ["ignore all previous instructions"] });
+            Ok(refused(403, "Request blocked: prompt injection patterns detected", patterns))
+        },
+    },
+    Scenario {
+        model: "sim/no-endpoints",
+        summary: "404: nobody serves this model any more",
+        parameters: &[],
+        play: |call| {
+            let message = format!("No endpoints found for {}.", call.model);
+            Ok(Script::json(404, &envelope(error(404, &message))))
+        },
+    },
+    Scenario {
+        model: "sim/unknown-model",
+        summary: "400: there is no such model",
+        parameters: &[],
+        play: |call| {
+            let message = format!("{} is not a valid model ID", call.model);
+            Ok(Script::json(400, &envelope(error(400, &message))))
+        },
+    },
+    Scenario {
+        model: "sim/context-length",
+        summary: "400: the input is longer than the model's context",
+        parameters: &[parameter(
+            "limit",
+            "",
+            "only inputs of more than so many tokens are refused, others echoed",
+        )],
+        play: context_length,
+    },
+    Scenario {
+        model: "sim/error-200",
+        summary: "status 200, and the body is an error envelope",
+        parameters: &[parameter("code", "502", "the code in the envelope")],
+        play: error_200,
+    },
+];
+
+fn status(call: &Call<'_>) -> Result<Script, ParameterError> {
+    let code = call.params.number("code", 500)?;
+    let status = u16::try_from(code).ok().filter(|status| (400..600).contains(status));
+    let status =
+        status.ok_or_else(|| invalid("code", &code.to_string(), "a status from 400 to 599".to_owned()))?;
+    let bodies = [
+        "envelope",
+        "provider",
+        "provider-json",
+        "provider-object",
+        "string-code",
+        "no-code",
+        "html",
+        "text",
+        "empty",
+    ];
+    let text = message(status);
+    let script = match call.params.choice("body", "envelope", &bodies)? {
+        "html" => {
+            let page = format!(
+                "<!DOCTYPE html>\n<html><head><title>{status}</title></head><body>{text}</body></html>"
+            );
+            Script::body(status, "text/html; charset=UTF-8", page.into())
+        }
+        "text" => Script::body(status, "text/plain", Bytes::from_static(text.as_bytes())),
+        "empty" => Script::body(status, "application/json", Bytes::new()),
+        "provider" => Script::json(status, &envelope(provider_error(status, json!(text)))),
+        "provider-json" => {
+            let raw = json!({ "code": "refused", "error": text }).to_string();
+            Script::json(status, &envelope(provider_error(status, json!(raw))))
+        }
+        "provider-object" => {
+            Script::json(status, &envelope(provider_error(status, json!({ "retryable": status >= 500 }))))
+        }
+        "string-code" => {
+            Script::json(status, &envelope(json!({ "code": status.to_string(), "message": text })))
+        }
+        "no-code" => Script::json(status, &envelope(json!({ "message": text, "http_status": status }))),
+        _ => Script::json(status, &envelope(error(status, text))),
+    };
+    Ok(match call.params.number_up_to("retry_after", 86_400)? {
+        Some(seconds) => script.with_header("Retry-After", seconds.to_string()),
+        None => script,
+    })
+}
+
+fn payment(call: &Call<'_>) -> Result<Script, ParameterError> {
+    let affords = call.params.number("affords", 0)?;
+    // Without a limit the upstream reckons with all the model could say.
+    let wanted = call.request.output_limit().unwrap_or(65_536);
+    if wanted <= affords {
+        return answers::echo(call);
+    }
+    let message = format!(
+        "This request requires more credits, or fewer max_tokens. You requested up to {wanted} tokens, but can \
+         only afford {affords}."
+    );
+    Ok(refused(402, &message, json!({ "provider_name": null })))
+}
+
+fn moderation(call: &Call<'_>) -> Result<Script, ParameterError> {
+    let said = call.request.last_user_text();
+    let length = said.chars().count();
+    let flagged = if length <= 100 {
+        said
+    } else {
+        // At most a hundred characters, the middle replaced by dots.
+        let (head, tail) = (said.chars().take(48), said.chars().skip(length - 48));
+        head.chain("...".chars()).chain(tail).collect()
+    };
+    let message = format!("{} requires moderation. Your input was flagged for \"misc\".", call.model);
+    let metadata = json!({
+        "reasons": ["misc"],
+        "flagged_input": flagged,
+        "provider_name": "Simulated Provider",
+        "model_slug": call.model,
+        "error_type": "content_policy_violation",
+    });
+    Ok(refused(403, &message, metadata))
+}
+
+fn context_length(call: &Call<'_>) -> Result<Script, ParameterError> {
+    match call.params.number_up_to("limit", u64::MAX)? {
+        Some(limit) => within_context(call, limit),
+        None => Ok(too_long(call.prompt_tokens()?, call.prompt_tokens()?.saturating_sub(1))),
+    }
+}
+
+/// An echo, or a refusal if the input has more than `limit` tokens.
+pub(super) fn within_context(call: &Call<'_>, limit: u64) -> Result<Script, ParameterError> {
+    let prompt = call.prompt_tokens()?;
+    if prompt > limit { Ok(too_long(prompt, limit)) } else { answers::echo(call) }
+}
+
+fn too_long(prompt: u64, limit: u64) -> Script {
+    let message = format!(
+        "This endpoint's maximum context length is {limit} tokens. However, you requested about {prompt} tokens \
+         ({prompt} of text input). Please reduce the length of either one."
+    );
+    refused(400, &message, json!({ "provider_name": null, "error_type": "context_length_exceeded" }))
+}
+
+fn error_200(call: &Call<'_>) -> Result<Script, ParameterError> {
+    let code = u16::try_from(call.params.number("code", 502)?).unwrap_or(502);
+    let body = envelope(provider_error(code, json!(message(code))));
+    Ok(Script::json(200, &body).with_header("X-Generation-Id", call.generation_id.clone()))
+}
+
+fn refused(status: u16, message: &str, metadata: Value) -> Script {
+    let body = envelope(json!({ "code": status, "message": message, "metadata": metadata }));
+    Script::json(status, &body)
+}
