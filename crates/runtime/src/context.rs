@@ -8,7 +8,7 @@ use causerie_domain::completion::{ContentPart, PromptMessage};
 use causerie_domain::message::{MessageRole, MessageStatus, MessageView};
 use causerie_domain::ports::NewAttachment;
 use causerie_domain::turn::ContextReport;
-use causerie_usage::{TOKENS_PER_MESSAGE, with_margin};
+use causerie_usage::{CharsPerToken, TOKENS_PER_MESSAGE, estimate_tokens, with_margin};
 
 /// What a model whose context length nobody knows is taken to have, in tokens.
 pub const ASSUMED_CONTEXT_LENGTH: u64 = 8192;
@@ -43,21 +43,25 @@ pub fn divide(size: ModelSize, wanted_output: u64) -> Budget {
     Budget { input_tokens, max_output_tokens, assumed: size.context_length.is_none() }
 }
 
-/// What a context is built from.
-#[derive(Debug)]
-pub struct ContextParts<'a> {
+/// What a context is built from, and built from again where the model's limit turns out to be lower.
+#[derive(Debug, Clone)]
+pub struct ContextParts {
     /// The tool's behaviour.
-    pub behavior: &'a str,
+    pub behavior: String,
     /// The last stored messages before the new one, in order.
-    pub history: &'a [MessageView],
+    pub history: Vec<MessageView>,
     /// How many messages the session has before the new one, also those not loaded.
     pub earlier_messages: u64,
     /// The new message's text.
-    pub content: &'a str,
+    pub content: String,
     /// What it refers to.
-    pub attachments: &'a [NewAttachment],
+    pub attachments: Vec<NewAttachment>,
     /// Tokens of history at most, beside the model's own limit.
     pub max_history_tokens: Option<u64>,
+    /// How many characters make a token of the model.
+    pub ratio: CharsPerToken,
+    /// The answering models whose reasoning records may be sent again: the asked one, under all its ids.
+    pub replayed_models: Vec<String>,
 }
 
 /// A context, ready to be sent.
@@ -94,35 +98,30 @@ pub fn fits(
     behavior: &str,
     content: &str,
     budget: Budget,
-    estimate: &dyn Fn(&str) -> u64,
+    ratio: CharsPerToken,
 ) -> Result<Fitting, TooLarge> {
-    let tokens = message_tokens(behavior, estimate) + message_tokens(content, estimate);
+    let tokens = message_tokens(behavior, ratio) + message_tokens(content, ratio);
     if with_margin(tokens) > budget.input_tokens {
         return Err(TooLarge { needed: with_margin(tokens), limit: budget.input_tokens });
     }
     Ok(Fitting { tokens, budget })
 }
 
-/// Builds the context. `replays` says of which answering model the reasoning records may be sent again.
-pub fn build(
-    parts: &ContextParts<'_>,
-    fitting: Fitting,
-    estimate: &dyn Fn(&str) -> u64,
-    replays: &dyn Fn(&str) -> bool,
-) -> Context {
-    let groups = turns_of(without_severed_answer(parts.history));
+/// Builds the context.
+pub fn build(parts: &ContextParts, fitting: Fitting) -> Context {
+    let groups = turns_of(without_severed_answer(&parts.history));
     let most = parts.max_history_tokens.unwrap_or(u64::MAX);
     let has_room =
         |tokens: u64| tokens <= most && with_margin(fitting.tokens + tokens) <= fitting.budget.input_tokens;
-    let (kept, history_tokens) = latest_that_fit(&groups, &has_room, estimate);
+    let (kept, history_tokens) = latest_that_fit(&groups, &has_room, parts.ratio);
     let kept: Vec<&MessageView> = kept.iter().copied().flatten().filter(|view| is_sent(view)).collect();
     let unsent = parts.history.iter().filter(|view| !is_sent(view)).count() as u64;
     let dropped = parts.earlier_messages.saturating_sub(kept.len() as u64).saturating_sub(unsent);
 
     let mut messages = Vec::with_capacity(kept.len() + 2);
-    messages.push(text_message(MessageRole::System, parts.behavior));
-    messages.extend(kept.iter().map(|view| stored_message(view, replays)));
-    messages.push(new_message(parts.content, parts.attachments));
+    messages.push(text_message(MessageRole::System, &parts.behavior));
+    messages.extend(kept.iter().map(|view| stored_message(view, &parts.replayed_models)));
+    messages.push(new_message(&parts.content, &parts.attachments));
     let report = ContextReport {
         messages_sent: count(kept.len() as u64 + 1),
         messages_dropped: count(dropped),
@@ -130,6 +129,32 @@ pub fn build(
         context_length_assumed: fitting.budget.assumed,
     };
     Context { messages, report }
+}
+
+/// What the upstream said when it refused a context: its limit and what it counted, where it named them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// The limit in tokens.
+    pub limit: Option<u64>,
+    /// The tokens it counted.
+    pub counted: Option<u64>,
+}
+
+/// Builds a smaller context after the upstream refused one: less by the ratio it named, else by a quarter.
+/// `None` where nothing more can be left out.
+pub fn rebuild(parts: &ContextParts, sent: &ContextReport, refused: Refused) -> Option<Context> {
+    let estimated = u64::from(sent.estimated_tokens);
+    let target = match (refused.limit, refused.counted) {
+        (Some(limit), Some(counted)) if limit < counted => {
+            let share = u128::from(estimated) * u128::from(limit) / u128::from(counted);
+            u64::try_from(share).unwrap_or(estimated)
+        }
+        _ => estimated / 4 * 3,
+    };
+    let budget = Budget { input_tokens: target, max_output_tokens: 0, assumed: sent.context_length_assumed };
+    let fitting = fits(&parts.behavior, &parts.content, budget, parts.ratio).ok()?;
+    let smaller = build(parts, fitting);
+    (smaller.report.messages_sent < sent.messages_sent).then_some(smaller)
 }
 
 /// The history without an answer whose question is not in it. A greeting answers nothing and stays.
@@ -149,12 +174,12 @@ fn turns_of(history: &[MessageView]) -> Vec<&[MessageView]> {
 fn latest_that_fit<'a, 'b>(
     groups: &'b [&'a [MessageView]],
     has_room: &dyn Fn(u64) -> bool,
-    estimate: &dyn Fn(&str) -> u64,
+    ratio: CharsPerToken,
 ) -> (&'b [&'a [MessageView]], u64) {
     let mut used = 0;
     for (index, group) in groups.iter().enumerate().rev() {
         let sent = group.iter().filter(|view| is_sent(view));
-        let tokens: u64 = sent.map(|view| message_tokens(&view.message.content, estimate)).sum();
+        let tokens: u64 = sent.map(|view| message_tokens(&view.message.content, ratio)).sum();
         if !has_room(used + tokens) {
             return (&groups[index + 1..], used);
         }
@@ -171,21 +196,22 @@ fn is_sent(view: &MessageView) -> bool {
         || message.status == MessageStatus::Completed
 }
 
-fn message_tokens(text: &str, estimate: &dyn Fn(&str) -> u64) -> u64 {
-    estimate(text) + TOKENS_PER_MESSAGE
+fn message_tokens(text: &str, ratio: CharsPerToken) -> u64 {
+    estimate_tokens(text, ratio) + TOKENS_PER_MESSAGE
 }
 
 fn text_message(role: MessageRole, text: &str) -> PromptMessage {
     PromptMessage { role, content: vec![ContentPart::Text(text.to_owned())], reasoning_details: None }
 }
 
-fn stored_message(view: &MessageView, replays: &dyn Fn(&str) -> bool) -> PromptMessage {
+fn stored_message(view: &MessageView, replayed_models: &[String]) -> PromptMessage {
     let message = &view.message;
     let mut prompt = text_message(message.role, &message.content);
     prompt.content.extend(view.attachments.iter().filter_map(|file| {
         attached(file.storage_provider, &file.mime_type, &file.filename, &file.storage_key)
     }));
-    if message.role == MessageRole::Assistant && message.meta.model.as_deref().is_some_and(replays) {
+    let made_by = message.meta.model.as_ref().filter(|_| message.role == MessageRole::Assistant);
+    if made_by.is_some_and(|model| replayed_models.contains(model)) {
         prompt.reasoning_details.clone_from(&message.reasoning_details);
     }
     prompt
@@ -224,9 +250,22 @@ mod tests {
 
     use super::*;
 
-    /// One token for each character, so that sizes can be read off the texts.
-    fn characters(text: &str) -> u64 {
-        text.chars().count() as u64
+    /// One token for each letter, so that sizes can be read off the texts.
+    fn by_letter() -> CharsPerToken {
+        CharsPerToken::from_millichars(1000)
+    }
+
+    fn parts(history: &[MessageView], max_history_tokens: Option<u64>) -> ContextParts {
+        ContextParts {
+            behavior: "be".to_owned(),
+            history: history.to_vec(),
+            earlier_messages: history.last().map_or(0, |view| u64::try_from(view.message.seq).unwrap()),
+            content: "new".to_owned(),
+            attachments: Vec::new(),
+            max_history_tokens,
+            ratio: by_letter(),
+            replayed_models: Vec::new(),
+        }
     }
 
     fn message(seq: i64, role: MessageRole, content: &str, status: MessageStatus) -> MessageView {
@@ -258,18 +297,8 @@ mod tests {
     }
 
     fn built(history: &[MessageView], input_tokens: u64, max_history_tokens: Option<u64>) -> Context {
-        let earlier = history.last().map_or(0, |view| u64::try_from(view.message.seq).unwrap());
-        let parts = ContextParts {
-            behavior: "be",
-            history,
-            earlier_messages: earlier,
-            content: "new",
-            attachments: &[],
-            max_history_tokens,
-        };
         let budget = Budget { input_tokens, max_output_tokens: 10, assumed: false };
-        let fitting = fits("be", "new", budget, &characters).unwrap();
-        build(&parts, fitting, &characters, &|_| false)
+        build(&parts(history, max_history_tokens), fits("be", "new", budget, by_letter()).unwrap())
     }
 
     fn sent(context: &Context) -> Vec<&str> {
@@ -337,28 +366,36 @@ mod tests {
     #[test]
     fn a_message_that_cannot_fit_is_refused_with_both_sizes() {
         let budget = Budget { input_tokens: 14, max_output_tokens: 1, assumed: false };
-        assert_eq!(fits("be", "new", budget, &characters), Err(TooLarge { needed: 15, limit: 14 }));
+        assert_eq!(fits("be", "new", budget, by_letter()), Err(TooLarge { needed: 15, limit: 14 }));
     }
 
     #[test]
     fn reasoning_goes_back_to_the_model_that_made_it_only() {
-        let history = talk(1, &["a", "b"]);
-        let parts = ContextParts {
-            behavior: "be",
-            history: &history,
-            earlier_messages: 2,
-            content: "new",
-            attachments: &[],
-            max_history_tokens: None,
-        };
         let budget = divide(ModelSize { context_length: Some(1000), max_completion_tokens: None }, 10);
         let replayed = |model: &str| {
-            let fitting = fits("be", "new", budget, &characters).unwrap();
-            let context = build(&parts, fitting, &characters, &|made_by| made_by == model);
+            let parts = ContextParts {
+                replayed_models: vec![model.to_owned()],
+                ..parts(&talk(1, &["a", "b"]), None)
+            };
+            let context = build(&parts, fits("be", "new", budget, by_letter()).unwrap());
             context.messages.iter().filter(|message| message.reasoning_details.is_some()).count()
         };
         assert_eq!(replayed("sim/echo"), 1);
         assert_eq!(replayed("other"), 0);
+    }
+
+    #[test]
+    fn a_refused_context_is_built_smaller_or_not_at_all() {
+        let whole = parts(&talk(1, &["a", "b", "c", "d", "e", "f"]), None);
+        let context = built(&whole.history, 1000, None);
+        let by_a_quarter = Refused { limit: None, counted: None };
+        let smaller = rebuild(&whole, &context.report, by_a_quarter).unwrap();
+        assert_eq!(sent(&smaller), ["be", "e", "f", "new"]);
+        let by_half = Refused { limit: Some(500), counted: Some(1000) };
+        let smaller = rebuild(&whole, &context.report, by_half).unwrap();
+        assert_eq!(sent(&smaller), ["be", "new"]);
+        assert_eq!(smaller.report.messages_dropped, 6);
+        assert_eq!(rebuild(&whole, &smaller.report, by_a_quarter), None);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use causerie_domain::session::{Session, SessionState};
 use causerie_domain::turn::Turn;
 use causerie_domain::usage::{OpenUsage, UsagePurpose};
 use causerie_domain::{AttachmentId, MessageId, SessionId, Timestamp, TurnId, UsageId};
-use causerie_usage::{CharsPerToken, estimate_tokens};
+use causerie_usage::CharsPerToken;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -177,8 +177,7 @@ impl Runtime {
             .as_ref()
             .and_then(|model| model.millichars_per_token)
             .map_or(CharsPerToken::START, CharsPerToken::from_millichars);
-        let estimate = |text: &str| estimate_tokens(text, ratio);
-        let fitting = context::fits(&definition.behavior, &new.content, budget, &estimate)?;
+        let fitting = context::fits(&definition.behavior, &new.content, budget, ratio)?;
         let max_output_tokens = budget.max_output_tokens;
         let admitted = Admitted { pinned, model, known, max_output_tokens, fitting, ratio, key };
         Ok(Admission::New(Box::new(admitted)))
@@ -238,16 +237,16 @@ impl Runtime {
         let engine = &self.engine;
         let definition = &admitted.pinned.definition;
         let parts = ContextParts {
-            behavior: &definition.behavior,
-            history: &begun.history,
+            behavior: definition.behavior.clone(),
+            history: begun.history,
             earlier_messages: u64::try_from(begun.user_message.seq - 1).unwrap_or(0),
-            content: &begun.user_message.content,
-            attachments: &launch.attachments,
+            content: begun.user_message.content,
+            attachments: launch.attachments,
             max_history_tokens: definition.history.max_tokens,
+            ratio: admitted.ratio,
+            replayed_models: ids_of(&admitted.model, admitted.known.as_deref()),
         };
-        let estimate = |text: &str| estimate_tokens(text, admitted.ratio);
-        let replays = |made_by: &str| is_same_model(made_by, &admitted.model, admitted.known.as_deref());
-        let Context { messages, report } = context::build(&parts, admitted.fitting, &estimate, &replays);
+        let Context { messages, report } = context::build(&parts, admitted.fitting);
         let request = CompletionRequest {
             model: admitted.model.clone(),
             fallback_models: definition.fallback_models.clone(),
@@ -260,7 +259,7 @@ impl Runtime {
         let log = Arc::new(TurnLog::new(self.turn_start(&begun.turn), Some(report)));
         let running = Arc::new(RunningTurn::new(Arc::clone(&log), launch.leased_at));
         engine.running.insert(Arc::clone(&running));
-        let run = TurnRun { engine: Arc::clone(engine), running, turn: begun.turn.clone(), request };
+        let run = TurnRun { engine: Arc::clone(engine), running, turn: begun.turn.clone(), parts, request };
         let first = OpenUsage { estimated_input_tokens: report.estimated_tokens.into(), ..launch.first };
         engine.turns.spawn_on(run.run(first), &engine.handle);
         Sent { turn: begun.turn, reader: TurnReader::beside(log, 0) }
@@ -345,10 +344,10 @@ fn stored(file: &AttachmentInput, id: AttachmentId) -> NewAttachment {
     NewAttachment { id, filename, mime_type, size, storage_provider, storage_key, meta }
 }
 
-/// Whether an answer of `made_by` came from the model that is asked now, under its own or its dated id.
-fn is_same_model(made_by: &str, asked: &str, known: Option<&Model>) -> bool {
-    let dated = known.and_then(|model| model.catalogue.canonical_slug.as_deref());
-    made_by == asked || Some(made_by) == dated
+/// The ids under which the asked model answers: its own, and the dated one it stands for.
+fn ids_of(asked: &str, known: Option<&Model>) -> Vec<String> {
+    let dated = known.and_then(|model| model.catalogue.canonical_slug.clone());
+    std::iter::once(asked.to_owned()).chain(dated).collect()
 }
 
 /// The first line of a message, cut at a word.

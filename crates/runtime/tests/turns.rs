@@ -161,6 +161,25 @@ async fn an_empty_answer_is_an_error_after_one_retry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_context_the_upstream_refuses_is_sent_once_more_with_less_history() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    for _ in 0..3 {
+        world.talk(&anna, session, &"word ".repeat(50)).await;
+    }
+    let too_long = || fail(CompletionErrorKind::ContextLength { limit: Some(100), requested: Some(200) });
+    world.upstream.will(vec![too_long()]);
+    assert_eq!(world.talk(&anna, session, "Hi").await, ["start from 0", "text: ok", "completed"]);
+    let sizes: Vec<usize> = world.upstream.requests()[3..].iter().map(|sent| sent.messages.len()).collect();
+    assert_eq!(sizes, [8, 4]);
+    world.upstream.will(vec![too_long()]);
+    world.upstream.will(vec![too_long()]);
+    let told = world.talk(&anna, session, "Hi").await;
+    assert_eq!(told, ["start from 0", "failed context_length_exceeded"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn cancelling_closes_the_connection_and_keeps_the_text() {
     let world = world(quick()).await;
     let anna = user("anna");

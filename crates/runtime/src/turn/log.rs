@@ -79,6 +79,11 @@ impl TurnLog {
         self.announce();
     }
 
+    /// Notes that the request was built anew.
+    pub(crate) fn set_context(&self, report: ContextReport) {
+        self.lock().context = Some(report);
+    }
+
     /// What was sent to the model, once it is known.
     pub(crate) fn context(&self) -> Option<ContextReport> {
         self.lock().context

@@ -22,6 +22,7 @@ use super::event::TurnEnd;
 use super::retry::{Failed, pause_before_retry};
 use super::running::{RunningTurn, Stop};
 use crate::clock::monotonic;
+use crate::context::{self, Context, ContextParts, Refused};
 use crate::engine::Engine;
 
 /// The first pause before the end of a turn is stored again; it doubles up to [`LONGEST_STORE_PAUSE`].
@@ -35,6 +36,8 @@ pub(crate) struct TurnRun {
     pub(crate) running: Arc<RunningTurn>,
     /// The turn as it was begun.
     pub(crate) turn: Turn,
+    /// What the request's messages were built from.
+    pub(crate) parts: ContextParts,
     pub(crate) request: CompletionRequest,
 }
 
@@ -63,9 +66,11 @@ impl TurnRun {
         let engine = &self.engine;
         engine.retry_budget.earn();
         let deadline = monotonic() + engine.settings.turn_deadline;
+        let mut request = self.request.clone();
         let mut retries = 0;
+        let mut rebuilt = false;
         loop {
-            let stream = engine.gateway.complete(self.request.clone());
+            let stream = engine.gateway.complete(request.clone());
             let end = match attempt.follow(stream, &self.running, &engine.flusher).await {
                 AttemptEnd::Ended(end) => end,
                 AttemptEnd::Stopped(reason) => return Outcome::stopped(reason),
@@ -75,25 +80,40 @@ impl TurnRun {
                 Err(error) => error,
             };
             log_failure(&self.turn, error, retries);
-            let failed = Failed { error, retries, delta_seen: self.running.log.length() > 0 };
-            let pause = pause_before_retry(engine.settings.retry_policy(), &failed, rand::random())
-                .filter(|pause| monotonic() + *pause < deadline)
-                .filter(|_| engine.retry_budget.spend(monotonic()));
-            let Some(pause) = pause else {
-                return Outcome::failed(error.clone(), end);
-            };
-            tokio::select! {
-                biased;
-                reason = self.running.stopped() => {
-                    return Outcome { end: Some(end), ..Outcome::stopped(reason) };
+            let delta_seen = self.running.log.length() > 0;
+            let smaller = (!rebuilt && !delta_seen).then(|| self.smaller_context(error)).flatten();
+            if let Some(context) = smaller {
+                rebuilt = true;
+                attempt.usage.estimated_input_tokens = context.report.estimated_tokens.into();
+                self.running.note_context(context.report);
+                request.messages = context.messages;
+            } else {
+                let failed = Failed { error, retries, delta_seen };
+                let pause = pause_before_retry(engine.settings.retry_policy(), &failed, rand::random())
+                    .filter(|pause| monotonic() + *pause < deadline)
+                    .filter(|_| engine.retry_budget.spend(monotonic()));
+                let Some(pause) = pause else {
+                    return Outcome::failed(error.clone(), end);
+                };
+                tokio::select! {
+                    biased;
+                    reason = self.running.stopped() => {
+                        return Outcome { end: Some(end), ..Outcome::stopped(reason) };
+                    }
+                    () = tokio::time::sleep(pause) => retries += 1,
                 }
-                () = tokio::time::sleep(pause) => {}
             }
-            retries += 1;
             if let Err(outcome) = self.next_attempt(attempt, end).await {
                 return outcome;
             }
         }
+    }
+
+    /// A smaller context, where the upstream refused this one for its size and something can be left out.
+    fn smaller_context(&self, error: &CompletionError) -> Option<Context> {
+        let CompletionErrorKind::ContextLength { limit, requested } = error.kind else { return None };
+        let sent = self.running.log.context()?;
+        context::rebuild(&self.parts, &sent, Refused { limit, counted: requested })
     }
 
     /// Closes the ledger row of an attempt that failed and opens the next one, in one step.

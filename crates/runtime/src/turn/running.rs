@@ -85,6 +85,12 @@ impl RunningTurn {
         self.lock().progress = Some((usage_id, progress));
     }
 
+    /// Notes that the request was built anew, for the next flush.
+    pub(crate) fn note_context(&self, report: ContextReport) {
+        self.log.set_context(report);
+        self.lock().context = Some(report);
+    }
+
     /// When the lease was last known to be ours.
     pub(crate) fn renewed_at(&self) -> Instant {
         self.lock().renewed_at
