@@ -28,6 +28,8 @@ pub struct Expression {
 enum Reading {
     /// By code point, as it is: the flag `u`.
     CodePoints,
+    /// By code point, while the engine folds the case: the flags `i` and `u`.
+    FoldedCodePoints,
     /// By UTF-16 code unit.
     Units,
     /// By UTF-16 code unit, each in its upper case: the flag `i`.
@@ -109,8 +111,6 @@ struct Flags {
     text: String,
     reading: Reading,
     lines: Lines,
-    /// `i` together with `u`: the case is folded by the engine.
-    folds_code_points: bool,
     /// `s`
     dot_matches_line_ends: bool,
     /// `y`: a match begins where the text does, since every test begins there.
@@ -140,12 +140,12 @@ impl Flags {
         let has = |flag| letters.contains(&flag);
         Some(Flags {
             reading: match (has('u'), has('i')) {
-                (true, _) => Reading::CodePoints,
+                (true, false) => Reading::CodePoints,
+                (true, true) => Reading::FoldedCodePoints,
                 (false, true) => Reading::FoldedUnits,
                 (false, false) => Reading::Units,
             },
             lines: if has('m') { Lines::Each } else { Lines::One },
-            folds_code_points: has('u') && has('i'),
             dot_matches_line_ends: has('s'),
             is_sticky: has('y'),
             text: letters.iter().collect(),
@@ -158,11 +158,20 @@ impl Reading {
     fn of(self, text: &str) -> Cow<'_, str> {
         match self {
             Reading::CodePoints => Cow::Borrowed(text),
+            // The long s and the kelvin are letters of ASCII in another case, to word boundaries too.
+            Reading::FoldedCodePoints if text.contains(['\u{17f}', '\u{212a}']) => {
+                Cow::Owned(text.replace('\u{17f}', "s").replace('\u{212a}', "k"))
+            }
+            Reading::FoldedCodePoints => Cow::Borrowed(text),
             Reading::Units if text.chars().all(|c| c <= '\u{ffff}') => Cow::Borrowed(text),
             Reading::Units | Reading::FoldedUnits => {
                 text.encode_utf16().map(|unit| stand_in(self.fold(u32::from(unit)))).collect()
             }
         }
+    }
+
+    fn is_by_code_point(self) -> bool {
+        matches!(self, Reading::CodePoints | Reading::FoldedCodePoints)
     }
 
     /// A unit in the case in which it is compared: JavaScript's `Canonicalize`.

@@ -155,3 +155,98 @@ fn sample() -> Facts {
         role: Role::User,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(rule: &str, expected: Result<(), &str>) {
+        let accepted = Registry::builtin().accept(serde_json::from_str(rule).unwrap());
+        let accepted = accepted.map(|_| ()).map_err(|refusal| refusal.to_string());
+        assert_eq!(accepted, expected.map_err(str::to_owned), "{rule}");
+    }
+
+    fn check_conditions(conditions: &str, expected: Result<(), &str>) {
+        check(&format!(r#"{{"action":"read","subject":"Message","conditions":{conditions}}}"#), expected);
+    }
+
+    #[test]
+    fn names_are_those_of_the_registry() {
+        check(r#"{"action":"see","subject":"Tool"}"#, Err("unknown action \"see\""));
+        check(r#"{"action":"read,use","subject":"Tool"}"#, Err("unknown action \"read,use\""));
+        check(r#"{"action":"read","subject":["Tool","Tools"]}"#, Err("unknown subject \"Tools\""));
+        check(r#"{"action":[],"subject":"Tool"}"#, Err("action is empty"));
+        check(r#"{"action":"read","subject":[]}"#, Err("subject is empty"));
+        check(r#"{"action":"manage","subject":"all"}"#, Ok(()));
+        check(r#"{"action":"manage"}"#, Ok(()));
+    }
+
+    #[test]
+    fn fields_are_those_of_every_subject_named() {
+        check(r#"{"action":"read","subject":"User","fields":["name","*_ids"]}"#, Ok(()));
+        check(
+            r#"{"action":"read","subject":"User","fields":["password"]}"#,
+            Err("User has no field \"password\""),
+        );
+        check(
+            r#"{"action":"read","subject":["Tool","Model"],"fields":"slug"}"#,
+            Err("Model has no field \"slug\""),
+        );
+        check(r#"{"action":"read","subject":"User","fields":[]}"#, Err("fields is empty"));
+        check_conditions(r#"{"title":"x"}"#, Err("Message has no field \"title\""));
+        check_conditions(r#"{"user_id.x":"x"}"#, Err("Message has no field \"user_id.x\""));
+        check(r#"{"action":"read","conditions":{"enabled":true}}"#, Err("Session has no field \"enabled\""));
+    }
+
+    #[test]
+    fn operators_are_those_a_column_can_answer() {
+        check_conditions(
+            r#"{"seq":{"$gte":1,"$lt":10},"role":{"$nin":["user"]},"group_id":{"$ne":null}}"#,
+            Ok(()),
+        );
+        check_conditions(r#"{"role":{"$regex":"^u"}}"#, Err("$regex is not allowed on the field role"));
+        check_conditions(r#"{"role":{"$gt":"u"}}"#, Err("$gt is not allowed on the field role"));
+        check_conditions(r#"{"role":{"$exists":true}}"#, Err("$exists is not allowed on the field role"));
+        check_conditions(r#"{"role":{"$size":1}}"#, Err("$size is not allowed on the field role"));
+        check_conditions(
+            r#"{"role":{"$elemMatch":{"$eq":1}}}"#,
+            Err("$elemMatch is not allowed on the field role"),
+        );
+        check_conditions(r#"{"$or":[{"seq":1}]}"#, Err("$or is no operator here"));
+        check_conditions("{}", Err("conditions is empty"));
+        check(
+            r#"{"action":"read","subject":"User","conditions":{"group_ids":{"$lt":"a"}}}"#,
+            Err("$lt is not allowed on the field group_ids"),
+        );
+    }
+
+    #[test]
+    fn values_are_such_as_the_field_can_have() {
+        let id =
+            "the field user_id is compared with something that is not an id with hyphens and in lower case";
+        check_conditions(r#"{"user_id":"01990000-0000-7000-8000-00000000000a"}"#, Ok(()));
+        check_conditions(r#"{"user_id":"${user.id}"}"#, Ok(()));
+        check_conditions(r#"{"user_id":"01990000-0000-7000-8000-00000000000A"}"#, Err(id));
+        check_conditions(r#"{"user_id":null}"#, Err(id));
+        check_conditions(r#"{"user_id":"${user.group_ids}"}"#, Err(id));
+        check_conditions(r#"{"user_id":"me"}"#, Err(id));
+        check_conditions(
+            r#"{"seq":1.5}"#,
+            Err("the field seq is compared with something that is not a whole number"),
+        );
+        check(
+            r#"{"action":"read","subject":"Usage","conditions":{"created_at":{"$gte":"2026-01-01T00:00:00.000000Z"}}}"#,
+            Ok(()),
+        );
+        check(
+            r#"{"action":"read","subject":"Usage","conditions":{"created_at":{"$gte":"2026-01-01"}}}"#,
+            Err(
+                "the field created_at is compared with something that is not an instant like 2026-06-08T18:46:03.250000Z",
+            ),
+        );
+        check(
+            r#"{"action":"read","subject":"User","conditions":{"group_ids":{"$size":-1}}}"#,
+            Err("the field group_ids is compared with something that is not a count"),
+        );
+    }
+}

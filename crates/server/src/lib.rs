@@ -1,1 +1,142 @@
-//! placeholder
+//! The program `causerie`: settings, wiring, start and graceful stop.
+//!
+//! It may know every crate of ours, but only `wiring.rs` names adapters.
+//! Deliberately absent: decisions about conversations, money, permissions or HTTP.
+//!
+//! [`run`] is the whole program. To embed the server in another one, make [`settings::Settings`], install a rustls
+//! `CryptoProvider`, and call [`Server::start`] on a multi-thread tokio runtime.
+
+mod admin;
+mod cli;
+mod first_key;
+mod keys;
+mod logging;
+mod serve;
+pub mod settings;
+mod signals;
+mod tools;
+mod welcome;
+mod wiring;
+
+use std::fmt::Display;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use tokio::runtime::Runtime;
+
+use crate::cli::{AdminCommand, Cli, Command, DatabaseArgs, ToolsCommand};
+use crate::settings::{Settings, WrongSettings};
+use crate::signals::StopSignals;
+use crate::wiring::Store;
+
+pub use serve::Server;
+
+/// The code of a program that was called wrongly, clap's own.
+const WRONGLY_CALLED: u8 = 2;
+
+/// Runs the program with the process's arguments and environment.
+pub fn run() -> ExitCode {
+    // Before anything else: a client that is made without a provider panics. The one error is that there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match execute(Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => complain(&error),
+    }
+}
+
+fn execute(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        None => return serve(&cli.serve.read()?),
+        Some(Command::Serve(serve_args)) => return serve(&serve_args.read()?),
+        Some(Command::Migrate(database)) => migrate(database)?,
+        Some(Command::Openapi) => print(format_args!("{}\n", causerie_http::openapi().to_pretty_json()?))?,
+        Some(Command::Tools(ToolsCommand::Check { dir })) => {
+            print(format_args!("{} tool definitions are sound\n", tools::check(&dir)?))?;
+        }
+        Some(Command::Tools(ToolsCommand::Schema)) => print(causerie_runtime::tools::tool_schema_text())?,
+        Some(Command::Admin(AdminCommand::CreateKey(wanted))) => {
+            let key =
+                with_store(wanted.database.clone(), async |store| admin::create_key(&store, wanted).await)?;
+            print(format_args!("{}\n", key.expose()))?;
+        }
+        Some(Command::Admin(AdminCommand::CreateUser(wanted))) => {
+            let id =
+                with_store(wanted.database.clone(), async |store| admin::create_user(&store, wanted).await)?;
+            print(format_args!("{id}\n"))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn serve(settings: &Settings) -> Result<ExitCode> {
+    logging::install(&settings.log);
+    let runtime = tokio_runtime()?;
+    let code = runtime.block_on(async {
+        let mut signals = StopSignals::listen().context("signals cannot be listened to")?;
+        let server = tokio::select! {
+            started = Server::start(settings) => started?,
+            signal = signals.next() => {
+                tracing::info!(signal, "stopped while starting");
+                return Ok(ExitCode::SUCCESS);
+            }
+        };
+        // A server without anybody at its standard output serves all the same.
+        let _ = print(server.welcome());
+        let signal = signals.next().await;
+        tracing::info!(signal, "stopping, a second signal ends at once");
+        tokio::select! {
+            () = server.stop() => Ok(ExitCode::SUCCESS),
+            signal = signals.next() => {
+                tracing::warn!(signal, "ended at once");
+                Ok(ExitCode::FAILURE)
+            }
+        }
+    });
+    // Whatever still runs has been given its time.
+    runtime.shutdown_background();
+    code
+}
+
+fn migrate(database: DatabaseArgs) -> Result<()> {
+    let (store, log) = database.read()?;
+    logging::install(&log);
+    let runtime = tokio_runtime()?;
+    let versions = runtime.block_on(async { Store::open_as_it_is(&store)?.migrate().await })?;
+    match versions.as_slice() {
+        [] => print("the database is up to date\n"),
+        versions => print(format_args!("applied {}\n", versions.join(", "))),
+    }
+}
+
+/// Does something with a store that has this program's tables.
+fn with_store<T>(database: DatabaseArgs, work: impl AsyncFnOnce(Store) -> Result<T>) -> Result<T> {
+    let (settings, log) = database.read()?;
+    logging::install(&log);
+    tokio_runtime()?.block_on(async { work(Store::open(&settings).await?).await })
+}
+
+fn tokio_runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("causerie")
+        .build()
+        .context("the threads of the program cannot be started")
+}
+
+fn print(text: impl Display) -> Result<()> {
+    let mut out = io::stdout().lock();
+    write!(out, "{text}").and_then(|()| out.flush()).context("standard output cannot be written")
+}
+
+/// Says why the program ends, on standard error, and with which code.
+fn complain(error: &anyhow::Error) -> ExitCode {
+    let (text, code) = match error.downcast_ref::<WrongSettings>() {
+        Some(wrong) => (wrong.to_string().replace('\n', "\ncauserie: "), ExitCode::from(WRONGLY_CALLED)),
+        None => (format!("{error:#}"), ExitCode::FAILURE),
+    };
+    // Where standard error is gone too, the code has to do.
+    let _ = writeln!(io::stderr(), "causerie: {text}");
+    code
+}

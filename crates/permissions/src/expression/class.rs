@@ -31,9 +31,13 @@ impl Class {
     }
 
     /// The set behind `\d`, `\D`, `\w`, `\W`, `\s`, `\S`.
-    pub(super) fn shorthand(letter: char) -> Option<Class> {
+    pub(super) fn shorthand(letter: char, reading: Reading) -> Option<Class> {
         let ranges: Vec<(u32, u32)> = match letter.to_ascii_lowercase() {
             'd' => vec![(0x30, 0x39)],
+            // Two more characters become a letter of ASCII when their case is folded: the long s and the kelvin.
+            'w' if reading == Reading::FoldedCodePoints => {
+                vec![(0x30, 0x39), (0x41, 0x5a), (0x5f, 0x5f), (0x61, 0x7a), (0x17f, 0x17f), (0x212a, 0x212a)]
+            }
             'w' => vec![(0x30, 0x39), (0x41, 0x5a), (0x5f, 0x5f), (0x61, 0x7a)],
             's' => ('\0'..='\u{ffff}').filter(|c| is_space(*c)).map(|c| (c.into(), c.into())).collect(),
             _ => return None,
@@ -123,7 +127,7 @@ fn around_halves((first, last): (u32, u32), reading: Reading) -> impl Iterator<I
     let below = (first, last.min(0xd7ff));
     let halves = (first.max(0xd800), last.min(0xdfff));
     let above = (first.max(0xe000), last);
-    let halves = (reading != Reading::CodePoints).then_some(halves);
+    let halves = (!reading.is_by_code_point()).then_some(halves);
     [Some(below), halves, Some(above)]
         .into_iter()
         .flatten()

@@ -21,15 +21,16 @@ const PROPERTIES: [&str; 6] = ["ASCII", "Alphabetic", "Any", "Lowercase", "Upper
 
 /// Translates a pattern.
 pub(super) fn translate(pattern: &str, flags: &Flags) -> Result<String, Problem> {
-    let input = match flags.reading {
-        Reading::CodePoints => pattern.chars().map(u32::from).collect(),
-        Reading::Units | Reading::FoldedUnits => pattern.encode_utf16().map(u32::from).collect(),
+    let input = if flags.reading.is_by_code_point() {
+        pattern.chars().map(u32::from).collect()
+    } else {
+        pattern.encode_utf16().map(u32::from).collect()
     };
     let mut translation =
         Translation { flags, input, place: 0, output: String::new(), depth: 0, names: HashSet::new() };
     translation.pattern()?;
     let output = translation.output;
-    let case = if flags.folds_code_points { "(?i)" } else { "" };
+    let case = if flags.reading == Reading::FoldedCodePoints { "(?i)" } else { "" };
     Ok(if flags.is_sticky { format!(r"{case}\A(?:{output})") } else { format!("{case}{output}") })
 }
 
@@ -91,7 +92,7 @@ impl Translation<'_> {
     }
 
     fn reads_code_points(&self) -> bool {
-        self.flags.reading == Reading::CodePoints
+        self.flags.reading.is_by_code_point()
     }
 
     /// Writes a piece, and says whether it can be repeated.
@@ -225,26 +226,22 @@ impl Translation<'_> {
     }
 
     fn escape(&mut self) -> Result<bool, Problem> {
-        match self.peek() {
-            Some('b') => {
-                self.place += 1;
-                Ok(self.emit(r"(?-u:\b)", false))
-            }
-            Some('B') => {
-                self.place += 1;
-                Ok(self.emit(r"(?-u:\B)", false))
-            }
+        let boundary = match self.peek() {
+            Some('b') => r"(?-u:\b)",
+            Some('B') => r"(?-u:\B)",
             _ => {
                 let class = self.escaped()?;
-                Ok(self.class(&class, Negation::Plain))
+                return Ok(self.class(&class, Negation::Plain));
             }
-        }
+        };
+        self.place += 1;
+        Ok(self.emit(boundary, false))
     }
 
     /// What a backslash makes of the characters after it.
     fn escaped(&mut self) -> Result<Class, Problem> {
         let letter = self.take().ok_or("a backslash at the end")?;
-        if let Some(class) = Class::shorthand(letter) {
+        if let Some(class) = Class::shorthand(letter, self.flags.reading) {
             return Ok(class);
         }
         let unit = match letter {
@@ -253,12 +250,16 @@ impl Translation<'_> {
             'v' => 0x0b,
             'f' => 0x0c,
             'r' => 0x0d,
-            '0' if !self.peek().is_some_and(|c| c.is_ascii_digit()) => 0,
-            '0'..='9' | 'k' => return Err("a back-reference or octal escape"),
+            '0' => self.octal()?,
+            '1'..='9' | 'k' => return Err("a back-reference"),
             'c' => match self.take() {
                 Some(control) if control.is_ascii_alphabetic() => u32::from(control) % 32,
                 _ => return Err("an invalid control escape"),
             },
+            // Its cases are not those of everything but the property's cases.
+            'P' if self.flags.reading == Reading::FoldedCodePoints => {
+                return Err("a negated property beside i");
+            }
             'p' | 'P' if self.reads_code_points() => return self.property(letter),
             'x' => self.hex(2).or(self.itself(letter)).ok_or("an invalid escape")?,
             'u' => self.unicode().or(self.itself(letter)).ok_or("an invalid escape")?,
@@ -273,6 +274,18 @@ impl Translation<'_> {
         } else {
             Ok(Class::one(unit))
         }
+    }
+
+    /// What follows `\0`: nothing, or, without the flag `u`, up to two more octal digits.
+    fn octal(&mut self) -> Result<u32, Problem> {
+        let mut value = 0;
+        for _ in 0..2 {
+            let Some(digit) = self.peek().and_then(|c| c.to_digit(8)) else { break };
+            value = value * 8 + digit;
+            self.place += 1;
+        }
+        let is_plain = value == 0 && !self.peek().is_some_and(|c| c.is_ascii_digit());
+        if self.reads_code_points() && !is_plain { Err("an octal escape") } else { Ok(value) }
     }
 
     /// A letter that stands for itself after a backslash, which it does only without the flag `u`.

@@ -235,7 +235,7 @@ impl Drop for EndGuard<'_> {
 }
 
 /// The key under which an answer's metadata carries the runtime's mark.
-pub(crate) const ANSWER_MARK: &str = "upstream";
+pub(crate) const ANSWER_MARK: &str = "answered_by";
 
 impl Outcome {
     fn stopped(reason: Stop) -> Self {

@@ -1,0 +1,98 @@
+//! A key holder and an identity port for tests.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use causerie_domain::identity::{ApiKey, Credential, Principal, Role, User, UserStatus};
+use causerie_domain::ports::{Clock, Identity, KeyHolder, StoreError};
+use causerie_domain::{ApiKeyId, Timestamp};
+
+use super::key::secret_hash;
+
+pub(crate) const SECRET: &str = "sssssssssssssssssssssssssssssssssssssssssss";
+
+/// A clock that stands still.
+#[derive(Debug)]
+pub(crate) struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(1_780_944_363_250_000)
+    }
+}
+
+pub(crate) fn key_id() -> ApiKeyId {
+    "01990000-0000-7000-8000-00000000000a".parse().unwrap()
+}
+
+pub(crate) fn holder() -> KeyHolder {
+    let user = User {
+        id: "01990000-0000-7000-8000-00000000000b".parse().unwrap(),
+        email: "ada@example.org".to_owned(),
+        name: "Ada".to_owned(),
+        locale: None,
+        status: UserStatus::Active,
+        role: Role::User,
+        created_at: Timestamp::from_micros(0),
+    };
+    let key = ApiKey {
+        id: key_id(),
+        public_id: "abcdefABC123".to_owned(),
+        user_id: user.id,
+        group_id: None,
+        name: "laptop".to_owned(),
+        scopes: Vec::new(),
+        created_at: Timestamp::from_micros(0),
+        expires_at: None,
+        revoked_at: None,
+        last_used_at: None,
+    };
+    KeyHolder { key, secret_hash: secret_hash(SECRET), user, memberships: Vec::new() }
+}
+
+pub(crate) fn principal() -> Principal {
+    let credential = Credential::ApiKey { id: key_id(), group_id: None, scopes: Vec::new() };
+    Principal { user: holder().user, memberships: Vec::new(), credential }
+}
+
+/// An identity port that knows one key, or that cannot be reached.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    holder: Option<KeyHolder>,
+    lookups: AtomicUsize,
+    touches: Mutex<Vec<Timestamp>>,
+}
+
+impl Keys {
+    pub(crate) fn of(holder: KeyHolder) -> Arc<Self> {
+        Arc::new(Keys { holder: Some(holder), lookups: AtomicUsize::new(0), touches: Mutex::default() })
+    }
+
+    pub(crate) fn unreachable() -> Arc<Self> {
+        Arc::new(Keys { holder: None, lookups: AtomicUsize::new(0), touches: Mutex::default() })
+    }
+
+    pub(crate) fn lookups(&self) -> usize {
+        self.lookups.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn touches(&self) -> Vec<Timestamp> {
+        self.touches.lock().unwrap().clone()
+    }
+}
+
+#[async_trait::async_trait]
+impl Identity for Keys {
+    async fn key_holder(&self, public_id: &str) -> Result<Option<KeyHolder>, StoreError> {
+        self.lookups.fetch_add(1, Ordering::SeqCst);
+        match &self.holder {
+            Some(holder) => Ok(Some(holder.clone()).filter(|holder| holder.key.public_id == public_id)),
+            None => Err(StoreError::Unavailable("no route to the store".into())),
+        }
+    }
+
+    async fn touch_key(&self, _: ApiKeyId, now: Timestamp) -> Result<(), StoreError> {
+        self.touches.lock().unwrap().push(now);
+        Ok(())
+    }
+}

@@ -1,0 +1,136 @@
+//! Messages and attachments, as clients see them.
+
+use causerie_domain::attachment::Attachment;
+use causerie_domain::message::{MessageMeta, MessageView, Part};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::usage::UsageDto;
+use super::value::{Id, MessageStatusWord, PartWord, ProviderWord, RoleWord, Time};
+
+/// One message of a session.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Message)]
+pub(crate) struct MessageDto {
+    id: Id,
+    session_id: Id,
+    /// The turn it belongs to. A greeting and a forked copy have none.
+    turn_id: Option<Id>,
+    role: RoleWord,
+    /// Its place in the session, from 1, without gaps.
+    seq: i64,
+    status: MessageStatusWord,
+    /// The text, exactly as it was given or streamed.
+    content: String,
+    /// Reasoning and text, in the order they were streamed.
+    parts: Vec<PartDto>,
+    meta: MetaDto,
+    attachments: Vec<AttachmentDto>,
+    /// Of an answer: the tokens and cost of all its requests.
+    usage: Option<UsageDto>,
+    created_at: Time,
+}
+
+impl From<MessageView> for MessageDto {
+    fn from(view: MessageView) -> Self {
+        let message = view.message;
+        MessageDto {
+            id: message.id.into(),
+            session_id: message.session_id.into(),
+            turn_id: message.turn_id.map(Id::from),
+            role: message.role.into(),
+            seq: message.seq,
+            status: message.status.into(),
+            content: message.content,
+            parts: message.parts.into_iter().map(PartDto::from).collect(),
+            meta: message.meta.into(),
+            attachments: view.attachments.into_iter().map(AttachmentDto::from).collect(),
+            usage: view.usage.map(UsageDto::from),
+            created_at: message.created_at.into(),
+        }
+    }
+}
+
+/// A run of text of one kind.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MessagePart)]
+pub(crate) struct PartDto {
+    #[serde(rename = "type")]
+    kind: PartWord,
+    text: String,
+}
+
+impl From<Part> for PartDto {
+    fn from(part: Part) -> Self {
+        PartDto { kind: part.kind.into(), text: part.text }
+    }
+}
+
+/// How a message came to be. Other members are kept as they were given.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MessageMeta)]
+pub(crate) struct MetaDto {
+    /// The model that answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    /// Tokens of the answer's request, in and out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<u64>,
+    /// From the send to the end of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<u64>,
+    /// Why the model stopped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finish_reason: Option<String>,
+    /// What modules extracted from the text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extractions: Option<Value>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    other: Map<String, Value>,
+}
+
+impl From<MessageMeta> for MetaDto {
+    fn from(meta: MessageMeta) -> Self {
+        MetaDto {
+            model: meta.model,
+            tokens: meta.tokens,
+            latency_ms: meta.latency_ms,
+            finish_reason: meta.finish_reason,
+            extractions: meta.extractions,
+            other: meta.other,
+        }
+    }
+}
+
+/// A file that a message refers to. Its bytes live elsewhere.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Attachment)]
+pub(crate) struct AttachmentDto {
+    id: Id,
+    filename: String,
+    mime_type: String,
+    /// The size in bytes.
+    size: i64,
+    storage_provider: ProviderWord,
+    /// Where the bytes live there.
+    storage_key: String,
+    meta: Map<String, Value>,
+    uploaded_at: Time,
+}
+
+impl From<Attachment> for AttachmentDto {
+    fn from(attachment: Attachment) -> Self {
+        AttachmentDto {
+            id: attachment.id.into(),
+            filename: attachment.filename,
+            mime_type: attachment.mime_type,
+            size: attachment.size,
+            storage_provider: attachment.storage_provider.into(),
+            storage_key: attachment.storage_key,
+            meta: attachment.meta,
+            uploaded_at: attachment.uploaded_at.into(),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The twins of the domain's types in JSON, each with its conversion.
+
+mod input;
+mod me;
+mod message;
+mod model;
+mod page;
+mod send;
+mod session;
+mod tool;
+mod turn;
+mod usage;
+mod value;
+
+pub(crate) use input::Object;
+pub(crate) use me::MeDto;
+pub(crate) use message::MessageDto;
+pub(crate) use model::ModelDto;
+pub(crate) use page::{MessageKey, ModelKey, PageDto, PageKey, ToolKey};
+pub(crate) use send::SendMessageBody;
+pub(crate) use session::{CreateSessionBody, RenameSessionBody, SessionDetailDto, SessionDto};
+pub(crate) use tool::{ToolDetailDto, ToolDto};
+pub(crate) use turn::{ContextDto, TurnAnswer, TurnDto, WholeAnswer};
+pub(crate) use usage::UsageDto;
+pub(crate) use value::{FailureWord, Id, StateWord};

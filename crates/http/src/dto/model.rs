@@ -1,0 +1,130 @@
+//! Models and their prices, as clients see them.
+
+use causerie_domain::model::{Model, PriceOverride, Pricing};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::value::{Id, Money, Time};
+
+/// A model of the catalogue.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Model)]
+pub(crate) struct ModelDto {
+    /// The id that tools name.
+    #[schema(examples("anthropic/claude-sonnet-4.5"))]
+    id: String,
+    /// The dated id it stands for.
+    canonical_slug: Option<String>,
+    /// The name shown to people.
+    name: String,
+    /// Tokens of input and output together.
+    context_length: Option<u64>,
+    /// Tokens of output at most.
+    max_completion_tokens: Option<u64>,
+    /// What it takes: `text`, `image`, `file`, `audio` ...
+    input_modalities: Vec<String>,
+    /// What it gives.
+    output_modalities: Vec<String>,
+    /// Request parameters it knows.
+    supported_parameters: Vec<String>,
+    pricing: PricingDto,
+    /// Whether it may be used.
+    enabled: bool,
+    /// Whether only the group may use it.
+    restricted: bool,
+    /// The group it is for.
+    group_id: Option<Id>,
+    /// When the catalogue last listed it.
+    listed_at: Time,
+}
+
+impl From<Model> for ModelDto {
+    fn from(model: Model) -> Self {
+        let catalogue = model.catalogue;
+        ModelDto {
+            id: catalogue.id,
+            canonical_slug: catalogue.canonical_slug,
+            name: catalogue.name,
+            context_length: catalogue.context_length,
+            max_completion_tokens: catalogue.max_completion_tokens,
+            input_modalities: catalogue.input_modalities,
+            output_modalities: catalogue.output_modalities,
+            supported_parameters: catalogue.supported_parameters,
+            pricing: catalogue.pricing.into(),
+            enabled: model.enabled,
+            restricted: model.restricted,
+            group_id: model.group_id.map(Id::from),
+            listed_at: model.listed_at.into(),
+        }
+    }
+}
+
+/// Prices in US dollars. Null: the catalogue names no such price.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Pricing)]
+pub(crate) struct PricingDto {
+    /// Per uncached input token.
+    prompt: Option<Money>,
+    /// Per output token.
+    completion: Option<Money>,
+    /// Per input token read from the provider's cache.
+    cache_read: Option<Money>,
+    /// Per input token written to the provider's cache.
+    cache_write: Option<Money>,
+    /// Per reasoning token, where it differs from the output price.
+    internal_reasoning: Option<Money>,
+    /// Per request.
+    request: Option<Money>,
+    /// Per input image.
+    image: Option<Money>,
+    /// Per web search.
+    web_search: Option<Money>,
+    /// Prices that replace the above under a condition; later matching ones win, price by price.
+    overrides: Vec<PriceOverrideDto>,
+}
+
+impl From<Pricing> for PricingDto {
+    fn from(pricing: Pricing) -> Self {
+        PricingDto {
+            prompt: pricing.prompt.map(Money::from),
+            completion: pricing.completion.map(Money::from),
+            cache_read: pricing.cache_read.map(Money::from),
+            cache_write: pricing.cache_write.map(Money::from),
+            internal_reasoning: pricing.internal_reasoning.map(Money::from),
+            request: pricing.request.map(Money::from),
+            image: pricing.image.map(Money::from),
+            web_search: pricing.web_search.map(Money::from),
+            overrides: pricing.overrides.into_iter().map(PriceOverrideDto::from).collect(),
+        }
+    }
+}
+
+/// Prices that apply under a condition.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PriceOverride)]
+pub(crate) struct PriceOverrideDto {
+    /// Applies when the prompt has strictly more tokens than this.
+    min_prompt_tokens: Option<u64>,
+    /// Applies from this minute of the UTC day on; the span may wrap midnight.
+    utc_start_minute: Option<u16>,
+    /// Applies before this minute of the UTC day.
+    utc_end_minute: Option<u16>,
+    prompt: Option<Money>,
+    completion: Option<Money>,
+    cache_read: Option<Money>,
+    cache_write: Option<Money>,
+}
+
+impl From<PriceOverride> for PriceOverrideDto {
+    fn from(price: PriceOverride) -> Self {
+        PriceOverrideDto {
+            min_prompt_tokens: price.min_prompt_tokens,
+            utc_start_minute: price.utc_start_minute,
+            utc_end_minute: price.utc_end_minute,
+            prompt: price.prompt.map(Money::from),
+            completion: price.completion.map(Money::from),
+            cache_read: price.cache_read.map(Money::from),
+            cache_write: price.cache_write.map(Money::from),
+        }
+    }
+}

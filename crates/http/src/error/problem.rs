@@ -1,0 +1,224 @@
+//! RFC 9457 problem details: the one shape of every error answer.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpResponse, ResponseError};
+use causerie_runtime::Mistake;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::table::Code;
+
+/// The media type of problem details.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Why a request got no ordinary answer.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    /// The row of the table.
+    pub(crate) code: Code,
+    /// What is wrong this time, in a sentence for people.
+    detail: Cow<'static, str>,
+    mistakes: Vec<Mistake>,
+    members: Map<String, Value>,
+    headers: Vec<(header::HeaderName, String)>,
+    cause: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Problem {
+    /// A problem with a sentence about this occurrence.
+    pub(crate) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Problem {
+            code,
+            detail: detail.into(),
+            mistakes: Vec::new(),
+            members: Map::new(),
+            headers: Vec::new(),
+            cause: None,
+        }
+    }
+
+    /// What is absent, and what the caller may not know of: one answer for both.
+    pub(crate) fn not_found() -> Self {
+        Problem::new(Code::NotFound, "there is no such thing, or it is not visible to you")
+    }
+
+    /// A fault of ours. The cause is for the log alone.
+    pub(crate) fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Problem::new(Code::Internal, "the request id of this answer finds the cause in the server's log")
+            .because(cause)
+    }
+
+    /// A query parameter or header that cannot be taken.
+    pub(crate) fn parameter(name: &str, detail: impl fmt::Display) -> Self {
+        Problem::new(Code::InvalidParameter, format!("{name}: {detail}")).with("parameter", name)
+    }
+
+    /// Adds the places that are wrong in the body.
+    pub(crate) fn at(mut self, mistakes: impl IntoIterator<Item = Mistake>) -> Self {
+        self.mistakes.extend(mistakes);
+        self
+    }
+
+    /// Adds a member of its own to the answer.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a header to the answer.
+    pub(crate) fn header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Says when another try makes sense, in whole seconds and never too early.
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
+        let seconds = whole_seconds(wait);
+        self.with("retry_after", seconds).header(header::RETRY_AFTER, seconds.to_string())
+    }
+
+    /// Notes the cause for the log. It never reaches the answer.
+    pub(crate) fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// The cause and its own causes, for the log.
+    pub(crate) fn causes(&self) -> Option<String> {
+        let mut cause: &(dyn StdError + 'static) = self.cause.as_deref()?;
+        let mut text = cause.to_string();
+        while let Some(next) = cause.source() {
+            text.push_str(&format!(": {next}"));
+            cause = next;
+        }
+        Some(text)
+    }
+
+    /// The answer.
+    pub(crate) fn render(&self, request_id: Option<&str>) -> HttpResponse {
+        let mut answer = HttpResponse::build(self.code.status());
+        answer.content_type(PROBLEM_JSON);
+        for (name, value) in &self.headers {
+            answer.insert_header((name, value.as_str()));
+        }
+        answer.json(ProblemBody {
+            kind: format!("urn:causerie:problem:{}", self.code.as_str()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            request_id,
+            errors: self.mistakes.iter().map(MistakeBody::from).collect(),
+            members: &self.members,
+        })
+    }
+}
+
+/// A wait in whole seconds, rounded up.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.render(None)
+    }
+}
+
+/// An error answer (RFC 9457). Some codes add members of their own, such as `turn_id`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody<'a> {
+    /// Names the kind of problem: `urn:causerie:problem:` and the code.
+    #[serde(rename = "type")]
+    kind: String,
+    /// What went wrong, the same words for every occurrence.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong this time, in a sentence for people.
+    detail: &'a str,
+    code: Code,
+    /// The id of the request, as in the header `x-request-id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    /// The places that are wrong in the body.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<MistakeBody<'a>>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    members: &'a Map<String, Value>,
+}
+
+/// A place in the request body, and what is wrong there.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProblemPlace)]
+pub(crate) struct MistakeBody<'a> {
+    /// A JSON pointer (RFC 6901) into the request body; empty for the body itself.
+    pointer: &'a str,
+    /// What is wrong there.
+    detail: &'a str,
+}
+
+impl<'a> From<&'a Mistake> for MistakeBody<'a> {
+    fn from(mistake: &'a Mistake) -> Self {
+        MistakeBody { pointer: &mistake.pointer, detail: &mistake.detail }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn answer(problem: &Problem) -> (u16, String, String) {
+        let answer = problem.render(Some("req-1"));
+        let status = answer.status().as_u16();
+        let media_type = answer.headers().get(header::CONTENT_TYPE).unwrap().to_str().unwrap().to_owned();
+        let body = actix_web::body::to_bytes(answer.into_body()).await.unwrap();
+        (status, media_type, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_problem_has_one_shape() {
+        let mistake = Mistake { pointer: "/title".to_owned(), detail: "is empty".to_owned() };
+        let problem = Problem::new(Code::InvalidBody, "look at the errors").at([mistake]).with("limit", 5);
+        let expected = "{\"type\":\"urn:causerie:problem:invalid_body\",\"title\":\"The request body is not valid\",\
+            \"status\":400,\"detail\":\"look at the errors\",\"code\":\"invalid_body\",\"request_id\":\"req-1\",\
+            \"errors\":[{\"pointer\":\"/title\",\"detail\":\"is empty\"}],\"limit\":5}";
+        assert_eq!(answer(&problem).await, (400, PROBLEM_JSON.to_owned(), expected.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_cause_is_for_the_log_alone() {
+        let cause = std::io::Error::other("password=hunter2");
+        let problem = Problem::internal(cause);
+        assert_eq!(problem.causes().as_deref(), Some("password=hunter2"));
+        let (status, _, body) = answer(&problem).await;
+        assert_eq!(status, 500);
+        assert!(!body.contains("hunter2"), "{body}");
+    }
+
+    #[test]
+    fn a_wait_is_told_in_seconds_and_never_too_early() {
+        let problem = Problem::new(Code::RateLimited, "slow down").retry_after(Duration::from_millis(1200));
+        assert_eq!(problem.render(None).headers().get(header::RETRY_AFTER).unwrap(), "2");
+        assert_eq!(whole_seconds(Duration::from_secs(3)), 3);
+        assert_eq!(whole_seconds(Duration::ZERO), 0);
+    }
+}

@@ -1,0 +1,92 @@
+//! The hop from an actix worker to the main runtime.
+//!
+//! A worker is a single-threaded runtime that ends with its server: a task spawned there dies with it, and a
+//! database connection opened there breaks. So workers parse and write, and everything below this crate is run
+//! here, on the runtime the process started with.
+
+use std::fmt;
+
+use tokio::runtime::Handle;
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+use tracing::Instrument as _;
+
+use crate::error::Problem;
+
+/// The runtime that outlives every worker, and the tasks that requests have started on it.
+#[derive(Clone)]
+pub(crate) struct MainRuntime {
+    handle: Handle,
+    tasks: TaskTracker,
+}
+
+impl fmt::Debug for MainRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MainRuntime").field("tasks", &self.tasks.len()).finish_non_exhaustive()
+    }
+}
+
+impl MainRuntime {
+    pub(crate) fn new(handle: Handle) -> Self {
+        MainRuntime { handle, tasks: TaskTracker::new() }
+    }
+
+    /// Runs a call on the main runtime. A caller that goes away does not stop it: a send that has begun is ended.
+    ///
+    /// # Errors
+    /// Those of the call, and `internal` where it panicked.
+    pub(crate) async fn run<T, E>(
+        &self,
+        call: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: Into<Problem> + Send + 'static,
+    {
+        outcome(self.spawn(call).await)
+    }
+
+    /// Runs a call on the main runtime that is of no use to anybody but its caller: it ends when that goes away.
+    ///
+    /// # Errors
+    /// As [`MainRuntime::run`].
+    pub(crate) async fn run_while_wanted<T, E>(
+        &self,
+        call: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        E: Into<Problem> + Send + 'static,
+    {
+        outcome(AbortOnDropHandle::new(self.spawn(call)).await)
+    }
+
+    /// Starts a task on the main runtime, within the span of the request.
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.tasks.spawn_on(task.in_current_span(), &self.handle)
+    }
+
+    /// Waits for all tasks that were started.
+    pub(crate) async fn finished(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+fn outcome<T, E: Into<Problem>>(joined: Result<Result<T, E>, JoinError>) -> Result<T, Problem> {
+    match joined {
+        Ok(outcome) => outcome.map_err(Into::into),
+        Err(lost) => Err(Problem::internal(lost)),
+    }
+}
+
+#[cfg(test)]
+impl MainRuntime {
+    /// The runtime of the running test.
+    pub(crate) fn current() -> Self {
+        MainRuntime::new(Handle::current())
+    }
+}

@@ -1,0 +1,147 @@
+//! The OpenAPI document: what the handlers say about themselves, and what holds for all of them.
+
+use actix_web::http::Method;
+use serde_json::json;
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::extensions::ExtensionsBuilder;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{self, PathItem};
+use utoipa::openapi::response::{Response, ResponseBuilder};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{Components, Info, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr};
+use utoipa::{OpenApi as _, PartialSchema as _, ToSchema};
+
+use crate::error::{PROBLEM_JSON, ProblemBody};
+use crate::routes::{Access, Handlers, Operation, operations};
+
+/// The name of the one way to authenticate.
+const SCHEME: &str = "api_key";
+
+const DESCRIPTION: &str = "\
+A chat runtime: conversations with tools, answers as streams that can be left and come back to, and an exact ledger of
+what each cost. JSON is in snake_case, ids are UUIDs, times are RFC 3339 in UTC, money is decimal text in US dollars.
+Errors are problem details (RFC 9457) with a stable `code`.";
+
+const TAGS: &[(&str, &str)] = &[
+    ("sessions", "Conversations with one tool"),
+    ("messages", "What is said in them"),
+    ("streams", "Coming back to an answer that is being written"),
+    ("turns", "One message and its answer"),
+    ("tools", "Assistants that authors describe"),
+    ("models", "The catalogue with its prices"),
+    ("identity", "Who you are"),
+    ("operation", "The running program"),
+];
+
+/// The OpenAPI document of the API.
+pub fn openapi() -> OpenApi {
+    let mut document = Handlers::openapi();
+    document.info = info();
+    document.tags = Some(
+        TAGS.iter()
+            .map(|(name, about)| TagBuilder::new().name(*name).description(Some(*about)).build())
+            .collect(),
+    );
+    let components = document.components.get_or_insert_with(Components::new);
+    components.security_schemes.insert(SCHEME.to_owned(), RefOr::T(scheme()));
+    components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
+    let mut inner = Vec::new();
+    ProblemBody::schemas(&mut inner);
+    components.schemas.extend(inner);
+    for declared in operations() {
+        let item = document.paths.paths.get_mut(declared.path);
+        if let Some(operation) = item.and_then(|item| operation_mut(item, &declared.method)) {
+            complete(operation, &declared);
+        }
+    }
+    document
+}
+
+/// The document as it is served.
+pub(crate) fn as_json() -> String {
+    // A document is maps and text, which always have a JSON form.
+    openapi().to_json().unwrap_or_default()
+}
+
+fn info() -> Info {
+    InfoBuilder::new()
+        .title("Causerie")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .license(Some(
+            LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build(),
+        ))
+        .build()
+}
+
+fn scheme() -> SecurityScheme {
+    let about = "An API key: `Authorization: Bearer csr_<id>_<secret>`";
+    SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(about)).build())
+}
+
+fn operation_mut<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut path::Operation> {
+    match *method {
+        Method::GET => item.get.as_mut(),
+        Method::POST => item.post.as_mut(),
+        Method::PUT => item.put.as_mut(),
+        Method::PATCH => item.patch.as_mut(),
+        Method::DELETE => item.delete.as_mut(),
+        _ => None,
+    }
+}
+
+/// Adds to an operation what follows from the table of routes and from its own parts.
+fn complete(operation: &mut path::Operation, declared: &Operation) {
+    let mut errors =
+        vec![("500", "The server failed"), ("503", "The server or its store is away for a moment")];
+    if declared.access != Access::Open {
+        operation.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>(SCHEME, [])]);
+        errors.push(("401", "No credential in force was shown"));
+        errors.push(("403", "The rules do not allow this"));
+    }
+    if let Access::Asks(action, subject) = declared.access {
+        let asks = ExtensionsBuilder::new()
+            .add("x-asks", json!({"action": action.as_str(), "subject": subject.as_str()}))
+            .build();
+        operation.extensions.get_or_insert_default().merge(asks);
+    }
+    if declared.path.contains('{') {
+        errors.push(("404", "There is no such thing, or it is not visible to you"));
+    }
+    if operation.request_body.is_some() {
+        errors.push(("400", "The body is not valid; `errors` names the places"));
+        errors.push(("413", "The body is too large"));
+        errors.push(("415", "The body is not JSON"));
+    } else if operation.parameters.as_ref().is_some_and(|parameters| parameters.iter().any(is_read)) {
+        errors.push(("400", "A parameter is not valid"));
+    }
+    for (status, description) in errors {
+        let response = ResponseBuilder::new().description(description).build();
+        operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(response));
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response {
+            shape(status, response);
+        }
+    }
+}
+
+/// Whether a parameter can be wrong: an id in the path cannot, it only names nothing.
+fn is_read(parameter: &RefOr<path::Parameter>) -> bool {
+    matches!(parameter, RefOr::T(parameter) if parameter.parameter_in != path::ParameterIn::Path)
+}
+
+/// Every answer carries the request's id, and every error is a problem.
+fn shape(status: &str, response: &mut Response) {
+    let id = HeaderBuilder::new()
+        .schema(Some(String::schema()))
+        .description(Some("The id of the request"))
+        .build();
+    response.headers.insert("x-request-id".to_owned(), RefOr::T(id));
+    if status >= "400" {
+        let problem = Ref::from_schema_name(ProblemBody::name());
+        let content = ContentBuilder::new().schema(Some(problem)).build();
+        response.content.insert(PROBLEM_JSON.to_owned(), RefOr::T(content));
+    }
+}

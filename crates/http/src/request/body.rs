@@ -1,0 +1,329 @@
+//! Request bodies: JSON, read to a limit, with the place of every mistake.
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest, web};
+use bytes::BytesMut;
+use causerie_runtime::Mistake;
+use futures_util::StreamExt as _;
+use futures_util::future::LocalBoxFuture;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment};
+
+use crate::dto::Object;
+use crate::error::{Code, Problem};
+use crate::state::AppState;
+
+/// A JSON request body. Its type refuses members that it does not know.
+#[derive(Debug)]
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let acceptable = require_json(request.headers());
+        let limit = request.app_data::<web::Data<AppState>>().map_or(0, |state| state.settings().body_limit);
+        let announced = request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse().ok());
+        let payload = payload.take();
+        Box::pin(async move {
+            acceptable?;
+            let body = read(payload, announced, limit).await?;
+            parse(&body).map(Json)
+        })
+    }
+}
+
+/// Whether the headers announce JSON as it is: no other type, no compression.
+fn require_json(headers: &header::HeaderMap) -> Result<(), Problem> {
+    let text =
+        |name| headers.get(name).map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase());
+    let media_type = text(header::CONTENT_TYPE).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    let is_json = essence == "application/json"
+        || essence.strip_prefix("application/").is_some_and(|subtype| subtype.ends_with("+json"));
+    if !is_json {
+        return Err(Problem::new(
+            Code::UnsupportedMediaType,
+            "send the body as `content-type: application/json`",
+        ));
+    }
+    match text(header::CONTENT_ENCODING).as_deref() {
+        None | Some("identity") => Ok(()),
+        Some(_) => Err(Problem::new(Code::UnsupportedMediaType, "send the body without a content encoding")),
+    }
+}
+
+async fn read(mut payload: Payload, announced: Option<usize>, limit: usize) -> Result<BytesMut, Problem> {
+    let too_large = || {
+        Problem::new(Code::PayloadTooLarge, format!("the body may have at most {limit} bytes"))
+            .with("limit", limit)
+    };
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut body = BytesMut::with_capacity(announced.unwrap_or(0));
+    while let Some(chunk) = payload.next().await {
+        let chunk =
+            chunk.map_err(|_| Problem::new(Code::InvalidBody, "the body ended before its announced end"))?;
+        if body.len() + chunk.len() > limit {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Reads a body, or says where it is wrong.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().clone();
+        refusal(error.inner(), &path)
+    })?;
+    json.end().map_err(|error| malformed(&error))?;
+    match nul_characters(body) {
+        mistakes if mistakes.is_empty() => Ok(value),
+        mistakes => Err(invalid(mistakes)),
+    }
+}
+
+fn invalid(mistakes: Vec<Mistake>) -> Problem {
+    Problem::new(Code::InvalidBody, "the errors name what is wrong and where").at(mistakes)
+}
+
+fn refusal(error: &serde_json::Error, path: &Path) -> Problem {
+    match error.classify() {
+        Category::Syntax | Category::Eof | Category::Io => malformed(error),
+        Category::Data => {
+            let detail = without_place(error);
+            let mut pointer = pointer_of(path);
+            // Both are noticed at the object, and mean one of its members.
+            let of_member = ["missing field `", "duplicate field `"];
+            let rest = of_member.iter().find_map(|words| detail.strip_prefix(words));
+            if let Some(name) = rest.and_then(|rest| rest.strip_suffix('`')) {
+                push_token(&mut pointer, name);
+            }
+            invalid(vec![Mistake { pointer, detail }])
+        }
+    }
+}
+
+fn malformed(error: &serde_json::Error) -> Problem {
+    let (line, column) = (error.line(), error.column());
+    let what = without_place(error);
+    Problem::new(Code::InvalidBody, format!("the body is not JSON: {what} at line {line}, column {column}"))
+        .with("line", line)
+        .with("column", column)
+}
+
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&place).unwrap_or(&text).to_owned()
+}
+
+fn pointer_of(path: &Path) -> String {
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => push_token(&mut pointer, &index.to_string()),
+            Segment::Map { key } => push_token(&mut pointer, key),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+/// Goes one step down in a JSON pointer (RFC 6901).
+fn push_token(pointer: &mut String, token: &str) {
+    pointer.push('/');
+    pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
+}
+
+/// Every place of U+0000 in a body that is JSON: one of the databases cannot hold the character.
+fn nul_characters(body: &[u8]) -> Vec<Mistake> {
+    let mut mistakes = Vec::new();
+    // Unescaped it is no JSON at all, so a body without this escape has none; nearly no body has it.
+    if body.windows(6).any(|window| window == br"\u0000")
+        && let Ok(value) = serde_json::from_slice(body)
+    {
+        find_nul(&value, &mut String::new(), &mut mistakes);
+    }
+    mistakes
+}
+
+fn find_nul(value: &Value, pointer: &mut String, mistakes: &mut Vec<Mistake>) {
+    let length = pointer.len();
+    match value {
+        Value::String(text) => refuse_nul(text, pointer, mistakes),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                push_token(pointer, &index.to_string());
+                find_nul(item, pointer, mistakes);
+                pointer.truncate(length);
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                push_token(pointer, name);
+                refuse_nul(name, pointer, mistakes);
+                find_nul(member, pointer, mistakes);
+                pointer.truncate(length);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+fn refuse_nul(text: &str, pointer: &str, mistakes: &mut Vec<Mistake>) {
+    if text.contains('\0') {
+        let detail = "the character U+0000 cannot be stored".to_owned();
+        mistakes.push(Mistake { pointer: pointer.to_owned(), detail });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderMap;
+    use actix_web::test::TestRequest;
+    use serde::Deserialize;
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Note {
+        text: String,
+        #[serde(default)]
+        files: Vec<Object<File>>,
+        #[serde(default)]
+        meta: Map<String, Value>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        size: u32,
+    }
+
+    async fn answer(problem: &Problem) -> Value {
+        let body = actix_web::body::to_bytes(problem.render(None).into_body()).await.unwrap();
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_mistake_names_its_place() {
+        let check = async |body: &str, pointer: &str, detail: &str| {
+            let answer = answer(&parse::<Note>(body.as_bytes()).unwrap_err()).await;
+            assert_eq!(answer["code"], "invalid_body", "{body}");
+            assert_eq!(answer["errors"], json!([{"pointer": pointer, "detail": detail}]), "{body}");
+        };
+        check(r#"{"text": 5}"#, "/text", "invalid type: integer `5`, expected a string").await;
+        check("{}", "/text", "missing field `text`").await;
+        check(r#"{"text": "a", "files": [{"size": 1}, {}]}"#, "/files/1/size", "missing field `size`").await;
+        check(
+            r#"{"text": "a", "more": 1}"#,
+            "/more",
+            "unknown field `more`, expected one of `text`, `files`, `meta`",
+        )
+        .await;
+        check(
+            r#"{"text": "a", "a/b~c": 1}"#,
+            "/a~1b~0c",
+            "unknown field `a/b~c`, expected one of `text`, `files`, `meta`",
+        )
+        .await;
+        check(
+            r#"{"text": "a", "files": [{"size": 1, "name": 2}]}"#,
+            "/files/0/name",
+            "unknown field `name`, expected `size`",
+        )
+        .await;
+        check(
+            r#"{"text": "a", "files": [{"size": -1}]}"#,
+            "/files/0/size",
+            "invalid value: integer `-1`, expected u32",
+        )
+        .await;
+        check(r#"{"text": "a", "files": [[1]]}"#, "/files/0", "invalid type: sequence, expected an object")
+            .await;
+        check(r#"{"text": "a", "text": "b"}"#, "/text", "duplicate field `text`").await;
+        check(r#"["text"]"#, "", "invalid type: sequence, expected an object").await;
+        check("null", "", "invalid type: null, expected an object").await;
+    }
+
+    #[tokio::test]
+    async fn what_is_no_json_is_told_by_line_and_column() {
+        let check = async |body: &[u8], line: u64, column: u64| {
+            let answer = answer(&parse::<Note>(body).unwrap_err()).await;
+            assert_eq!((&answer["line"], &answer["column"]), (&json!(line), &json!(column)), "{answer}");
+            let place = format!(" at line {line}, column {column}");
+            assert!(answer["detail"].as_str().unwrap().ends_with(&place), "{answer}");
+        };
+        check(b"", 1, 0).await;
+        check(b"{\"text\":\n  oops}", 2, 3).await;
+        check(b"{\"text\": \"a\"", 1, 12).await;
+        check(b"{\"text\": \"a\"} x", 1, 15).await;
+        check(b"{\"text\": \"\xff\"}", 1, 11).await;
+        check(b"{\"text\": \"a\nb\"}", 2, 0).await;
+        check(br#"{"text": "\ud800"}"#, 1, 17).await;
+    }
+
+    #[tokio::test]
+    async fn the_nul_character_is_refused_wherever_it_stands() {
+        let check = async |body: &str, pointers: &[&str]| {
+            let answer = answer(&parse::<Note>(body.as_bytes()).unwrap_err()).await;
+            let given: Vec<&str> = answer["errors"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|error| error["pointer"].as_str().unwrap())
+                .collect();
+            assert_eq!(given, pointers, "{body}");
+        };
+        check(r#"{"text": "a\u0000"}"#, &["/text"]).await;
+        check(
+            r#"{"text": "\u0000", "meta": {"a": [1, "\u0000"], "b\u0000": 1}}"#,
+            &["/meta/a/1", "/meta/b\0", "/text"],
+        )
+        .await;
+        assert_eq!(parse::<Note>(br#"{"text": "\\u0000"}"#).unwrap().text, r"\u0000");
+    }
+
+    #[test]
+    fn a_body_that_is_right_is_read() {
+        let note: Note = parse(br#" {"text": " a ", "files": [{"size": 3}], "meta": {"k": null}} "#).unwrap();
+        assert_eq!(note.text, " a ");
+        assert_eq!(note.files[0].0.size, 3);
+        assert_eq!(note.meta["k"], Value::Null);
+    }
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let request = pairs.iter().fold(TestRequest::default(), |request, pair| request.append_header(*pair));
+        request.to_http_request().headers().clone()
+    }
+
+    #[test]
+    fn only_plain_json_is_taken() {
+        let check = |pairs: &[(&'static str, &'static str)], expected: bool| {
+            assert_eq!(require_json(&headers(pairs)).is_ok(), expected, "{pairs:?}");
+        };
+        check(&[("content-type", "application/json")], true);
+        check(&[("content-type", "Application/JSON; charset=utf-8")], true);
+        check(&[("content-type", "application/merge-patch+json")], true);
+        check(&[("content-type", "application/json"), ("content-encoding", "identity")], true);
+        check(&[("content-type", "application/json"), ("content-encoding", "gzip")], false);
+        check(&[("content-type", "text/plain")], false);
+        check(&[("content-type", "text/json")], false);
+        check(&[("content-type", "application/jsonp")], false);
+        check(&[], false);
+    }
+}

@@ -1,0 +1,11 @@
+//! What requests bring: bodies, query parameters, ids in paths, and wishes in headers.
+
+mod accept;
+mod body;
+mod path;
+mod query;
+
+pub(crate) use accept::AnswerForm;
+pub(crate) use body::Json;
+pub(crate) use path::PathId;
+pub(crate) use query::Query;

@@ -1,0 +1,125 @@
+//! The one table of routes, and how they become an application.
+
+#[cfg(feature = "swagger-ui")]
+mod docs;
+mod health;
+mod me;
+mod messages;
+mod models;
+mod sessions;
+mod streams;
+mod tools;
+mod turns;
+
+use actix_web::http::{Method, header};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource, Route};
+use causerie_permissions::{Action, SubjectType};
+use utoipa::OpenApi;
+
+use crate::auth::authenticate;
+use crate::conclude::conclude;
+use crate::error::{Code, Problem};
+use crate::state::AppState;
+
+/// What an operation asks of its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Nothing, not even who it is.
+    Open,
+    /// Only who it is.
+    Authenticated,
+    /// That the rules allow an action on a subject. The chat runtime decides it, on the object itself.
+    Asks(Action, SubjectType),
+}
+
+/// An operation of the API.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) access: Access,
+    handler: fn() -> Route,
+}
+
+/// Declares the table, and the document with the same handlers.
+macro_rules! operations {
+    ($($method:ident $path:literal $access:expr => $module:ident::$handler:ident;)+) => {
+        /// Every operation. Those of a path stand together.
+        pub(crate) fn operations() -> Vec<Operation> {
+            use Access::{Asks, Authenticated, Open};
+            vec![$(Operation {
+                method: Method::$method,
+                path: $path,
+                access: $access,
+                handler: || web::to($module::$handler),
+            },)+]
+        }
+
+        /// What the handlers say about themselves. [`crate::openapi`] makes the whole document of it.
+        #[derive(OpenApi)]
+        #[openapi(paths($($module::$handler,)+))]
+        pub(crate) struct Handlers;
+    };
+}
+
+operations! {
+    GET "/healthz" Open => health::healthz;
+    GET "/readyz" Open => health::readyz;
+    GET "/openapi.json" Open => health::openapi;
+    GET "/me" Authenticated => me::me;
+    GET "/tools" Asks(Action::Read, SubjectType::Tool) => tools::list_tools;
+    GET "/tools/{slug}" Asks(Action::Read, SubjectType::Tool) => tools::get_tool;
+    GET "/models" Asks(Action::Read, SubjectType::Model) => models::list_models;
+    POST "/sessions" Asks(Action::Create, SubjectType::Session) => sessions::create_session;
+    GET "/sessions" Asks(Action::Read, SubjectType::Session) => sessions::list_sessions;
+    GET "/sessions/{id}" Asks(Action::Read, SubjectType::Session) => sessions::get_session;
+    PATCH "/sessions/{id}" Asks(Action::Update, SubjectType::Session) => sessions::rename_session;
+    DELETE "/sessions/{id}" Asks(Action::Delete, SubjectType::Session) => sessions::delete_session;
+    PATCH "/sessions/{id}/pause" Asks(Action::Update, SubjectType::Session) => sessions::pause_session;
+    PATCH "/sessions/{id}/resume" Asks(Action::Update, SubjectType::Session) => sessions::resume_session;
+    PATCH "/sessions/{id}/complete" Asks(Action::Update, SubjectType::Session) => sessions::complete_session;
+    GET "/sessions/{id}/messages" Asks(Action::Read, SubjectType::Message) => messages::list_messages;
+    POST "/sessions/{id}/messages" Asks(Action::Create, SubjectType::Message) => messages::send_message;
+    GET "/sessions/{id}/stream" Asks(Action::Read, SubjectType::Message) => streams::stream_session;
+    POST "/sessions/{id}/cancel" Asks(Action::Update, SubjectType::Session) => turns::cancel_turn;
+    GET "/turns/{id}" Asks(Action::Read, SubjectType::Message) => turns::get_turn;
+    GET "/turns/{id}/stream" Asks(Action::Read, SubjectType::Message) => streams::stream_turn;
+}
+
+/// Puts the whole API into an application.
+pub fn configure(app: &mut ServiceConfig, state: AppState) {
+    let operations = operations();
+    // An empty prefix takes every path, so that also the answer to an unknown one is concluded.
+    let mut scope = web::scope("").app_data(web::Data::new(state)).default_service(web::to(unknown_path));
+    for of_path in operations.chunk_by(|one, next| one.path == next.path) {
+        scope = scope.service(resource(of_path));
+    }
+    #[cfg(feature = "swagger-ui")]
+    let scope = scope.configure(docs::configure);
+    app.service(scope.wrap(from_fn(conclude)));
+}
+
+fn resource(operations: &[Operation]) -> Resource {
+    let path = operations.first().map_or("", |operation| operation.path);
+    let methods: Vec<&str> = operations.iter().map(|operation| operation.method.as_str()).collect();
+    let allow = methods.join(", ");
+    let resource = web::resource(path).default_service(web::to(move || unknown_method(allow.clone())));
+    operations.iter().fold(resource, |resource, operation| {
+        let route = (operation.handler)().method(operation.method.clone());
+        resource.route(match operation.access {
+            Access::Open => route,
+            Access::Authenticated | Access::Asks(..) => route.wrap(from_fn(authenticate)),
+        })
+    })
+}
+
+async fn unknown_path() -> Result<HttpResponse, Problem> {
+    Err(Problem::not_found())
+}
+
+async fn unknown_method(allow: String) -> Result<HttpResponse, Problem> {
+    Err(Problem::new(Code::MethodNotAllowed, format!("this route takes {allow}"))
+        .header(header::ALLOW, allow))
+}

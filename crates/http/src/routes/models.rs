@@ -1,0 +1,35 @@
+//! Models: the catalogue with its prices.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::auth::Caller;
+use crate::dto::{ModelDto, ModelKey, PageDto, PageKey as _};
+use crate::error::Problem;
+use crate::request::Query;
+use crate::state::AppState;
+
+/// The models.
+///
+/// Those that you may see, by id, with their current prices.
+#[utoipa::path(
+    get, path = "/models", tag = "models",
+    params(
+        ("limit" = Option<u32>, Query, description = "How many at most, 1 to 100; 20 if nothing is said", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+    ),
+    responses((status = 200, body = PageDto<ModelDto>, description = "A page of models")),
+)]
+pub(crate) async fn list_models(
+    state: Data<AppState>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&request)?;
+    let (limit, after) = (query.limit()?, ModelKey::of(&mut query)?);
+    query.finish()?;
+    let models = state.call(move |runtime| async move { runtime.models(&caller.0).await }).await?;
+    let page: PageDto<ModelDto> =
+        PageDto::cut(models, |model| ModelKey(model.catalogue.id.clone()), after.as_ref(), limit);
+    Ok(HttpResponse::Ok().json(page))
+}

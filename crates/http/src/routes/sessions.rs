@@ -1,0 +1,197 @@
+//! Sessions: making, reading and changing conversations.
+
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use causerie_domain::SessionId;
+use causerie_domain::ports::SessionKey;
+use causerie_domain::session::SessionAction;
+use causerie_runtime::ListSessions;
+
+use crate::auth::Caller;
+use crate::dto::{
+    CreateSessionBody, Id, PageDto, PageKey as _, RenameSessionBody, SessionDetailDto, SessionDto, StateWord,
+};
+use crate::error::Problem;
+use crate::request::{Json, PathId, Query};
+use crate::state::AppState;
+
+/// Make a session.
+///
+/// A conversation with one tool, pinned to the tool's current version.
+#[utoipa::path(
+    post, path = "/sessions", tag = "sessions",
+    request_body(content = CreateSessionBody, description = "The session to make"),
+    responses((
+        status = 201, body = SessionDto, description = "The session",
+        headers(("location" = String, description = "Where the session is read")),
+    )),
+)]
+pub(crate) async fn create_session(
+    state: Data<AppState>,
+    caller: Caller,
+    body: Json<CreateSessionBody>,
+) -> Result<HttpResponse, Problem> {
+    let new = body.0.into();
+    let view = state.call(move |runtime| async move { runtime.create_session(&caller.0, new).await }).await?;
+    let location = format!("/sessions/{}", view.session.id);
+    Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(SessionDto::from(view)))
+}
+
+/// Your sessions.
+///
+/// Newest activity first.
+#[utoipa::path(
+    get, path = "/sessions", tag = "sessions",
+    params(
+        ("state" = Option<StateWord>, Query, description = "Only those in this state"),
+        ("tool" = Option<String>, Query, description = "Only those with this tool, by its slug"),
+        ("limit" = Option<u32>, Query, description = "How many at most, 1 to 100; 20 if nothing is said", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same filters"),
+    ),
+    responses((status = 200, body = PageDto<SessionDto>, description = "A page of sessions")),
+)]
+pub(crate) async fn list_sessions(
+    state: Data<AppState>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&request)?;
+    let list = ListSessions {
+        state: query.read("state")?,
+        tool: query.text("tool"),
+        limit: query.limit()?,
+        after: SessionKey::of(&mut query)?,
+    };
+    query.finish()?;
+    let page = state.call(move |runtime| async move { runtime.sessions(&caller.0, list).await }).await?;
+    Ok(HttpResponse::Ok().json(PageDto::<SessionDto>::new(page.rows, page.next.as_ref())))
+}
+
+/// A session.
+///
+/// With its sums and its latest messages.
+#[utoipa::path(
+    get, path = "/sessions/{id}", tag = "sessions",
+    params(("id" = Id, Path, description = "The session")),
+    responses((status = 200, body = SessionDetailDto, description = "The session")),
+)]
+pub(crate) async fn get_session(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<SessionId>,
+) -> Result<HttpResponse, Problem> {
+    let detail = state.call(move |runtime| async move { runtime.session(&caller.0, id.0).await }).await?;
+    Ok(HttpResponse::Ok().json(SessionDetailDto::from(detail)))
+}
+
+/// Rename a session.
+///
+/// Gives it another title, or with null none.
+#[utoipa::path(
+    patch, path = "/sessions/{id}", tag = "sessions",
+    params(("id" = Id, Path, description = "The session")),
+    request_body(content = RenameSessionBody, description = "What to change"),
+    responses((status = 200, body = SessionDto, description = "The session as it now is")),
+)]
+pub(crate) async fn rename_session(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<SessionId>,
+    body: Json<RenameSessionBody>,
+) -> Result<HttpResponse, Problem> {
+    let change = body.0.title;
+    let view = state
+        .call(move |runtime| async move {
+            match change {
+                Some(title) => runtime.rename_session(&caller.0, id.0, title).await,
+                None => runtime.session(&caller.0, id.0).await.map(|detail| detail.view),
+            }
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(SessionDto::from(view)))
+}
+
+/// Delete a session.
+///
+/// It vanishes from every list and cannot be read any more; what it cost stays in the ledger. A running turn is
+/// stopped first.
+#[utoipa::path(
+    delete, path = "/sessions/{id}", tag = "sessions",
+    params(("id" = Id, Path, description = "The session")),
+    responses((status = 204, description = "The session is gone")),
+)]
+pub(crate) async fn delete_session(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<SessionId>,
+) -> Result<HttpResponse, Problem> {
+    state.call(move |runtime| async move { runtime.delete_session(&caller.0, id.0).await }).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Pause a session.
+///
+/// It takes no messages until it is resumed. A running turn is finished. Pausing twice is fine.
+#[utoipa::path(
+    patch, path = "/sessions/{id}/pause", tag = "sessions",
+    params(("id" = Id, Path, description = "The session")),
+    responses(
+        (status = 200, body = SessionDto, description = "The session as it now is"),
+        (status = 409, description = "`invalid_state`: the session is completed"),
+    ),
+)]
+pub(crate) async fn pause_session(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<SessionId>,
+) -> Result<HttpResponse, Problem> {
+    change_state(&state, caller, id, SessionAction::Pause).await
+}
+
+/// Resume a session.
+///
+/// It takes messages again. Resuming twice is fine.
+#[utoipa::path(
+    patch, path = "/sessions/{id}/resume", tag = "sessions",
+    params(("id" = Id, Path, description = "The session")),
+    responses(
+        (status = 200, body = SessionDto, description = "The session as it now is"),
+        (status = 409, description = "`invalid_state`: the session is completed"),
+    ),
+)]
+pub(crate) async fn resume_session(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<SessionId>,
+) -> Result<HttpResponse, Problem> {
+    change_state(&state, caller, id, SessionAction::Resume).await
+}
+
+/// Complete a session.
+///
+/// It takes no messages any more, for good. A running turn is finished. Completing twice is fine.
+#[utoipa::path(
+    patch, path = "/sessions/{id}/complete", tag = "sessions",
+    params(("id" = Id, Path, description = "The session")),
+    responses((status = 200, body = SessionDto, description = "The session as it now is")),
+)]
+pub(crate) async fn complete_session(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<SessionId>,
+) -> Result<HttpResponse, Problem> {
+    change_state(&state, caller, id, SessionAction::Complete).await
+}
+
+async fn change_state(
+    state: &AppState,
+    caller: Caller,
+    id: PathId<SessionId>,
+    action: SessionAction,
+) -> Result<HttpResponse, Problem> {
+    let view = state
+        .call(move |runtime| async move { runtime.change_session_state(&caller.0, id.0, action).await })
+        .await?;
+    Ok(HttpResponse::Ok().json(SessionDto::from(view)))
+}

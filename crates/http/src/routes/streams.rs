@@ -1,0 +1,149 @@
+//! Coming back to a stream.
+
+use actix_web::http::header::HeaderName;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use causerie_domain::{SessionId, TurnId};
+use causerie_runtime::{Cursor, Place, TurnReader};
+
+use crate::auth::Caller;
+use crate::dto::Id;
+use crate::error::Problem;
+use crate::request::{PathId, Query};
+use crate::sse::{self, Frame};
+use crate::state::AppState;
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+const STARTING_AFTER: &str = "starting_after";
+
+/// Follow a session's turn.
+///
+/// With a cursor, the `id` of any frame ever sent, the rest of that frame's turn, whether it runs or has ended.
+/// Without one, the running turn from its start.
+#[utoipa::path(
+    get, path = "/sessions/{id}/stream", tag = "streams",
+    params(
+        ("id" = Id, Path, description = "The session"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last frame that was read"),
+        ("starting_after" = Option<String>, Query, description = "The same, where a header cannot be sent; the header goes first"),
+    ),
+    responses(
+        (status = 200, body = Frame, content_type = "text/event-stream", description = "The frames from there on"),
+        (status = 204, description = "No turn runs, or the cursor is that of the terminal frame"),
+    ),
+)]
+pub(crate) async fn stream_session(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<SessionId>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let cursor = match given(&request)? {
+        Some((name, text)) => Some(text.parse().map_err(|error| Problem::parameter(name, error))?),
+        None => None,
+    };
+    let reader = state
+        .call(move |runtime| async move { runtime.stream_session(&caller.0, id.0, cursor).await })
+        .await?;
+    Ok(answer(&state, reader))
+}
+
+/// Follow a turn.
+///
+/// From its start or from a cursor, whether it runs or has ended.
+#[utoipa::path(
+    get, path = "/turns/{id}/stream", tag = "streams",
+    params(
+        ("id" = Id, Path, description = "The turn"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last frame that was read"),
+        ("starting_after" = Option<String>, Query, description = "The same, or only its position; the header goes first"),
+    ),
+    responses(
+        (status = 200, body = Frame, content_type = "text/event-stream", description = "The frames from there on"),
+        (status = 204, description = "The cursor is that of the terminal frame"),
+    ),
+)]
+pub(crate) async fn stream_turn(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<TurnId>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let place = match given(&request)? {
+        Some((name, text)) => Some(place_in(id.0, &text).map_err(|detail| Problem::parameter(name, detail))?),
+        None => None,
+    };
+    let reader =
+        state.call(move |runtime| async move { runtime.stream_turn(&caller.0, id.0, place).await }).await?;
+    Ok(answer(&state, reader))
+}
+
+/// The cursor of a request, and where it stands. A browser that reconnects by itself repeats the query of its first
+/// request and adds the header, so the header is the newer one.
+fn given(request: &HttpRequest) -> Result<Option<(&'static str, String)>, Problem> {
+    let mut query = Query::of(request)?;
+    let starting_after = query.text(STARTING_AFTER);
+    query.finish()?;
+    let header = match request.headers().get(&LAST_EVENT_ID).map(|value| value.to_str()) {
+        Some(Ok("")) | None => None,
+        Some(Ok(text)) => Some(("Last-Event-ID", text.to_owned())),
+        Some(Err(_)) => return Err(Problem::parameter("Last-Event-ID", "it is not ASCII text")),
+    };
+    Ok(header.or(starting_after.map(|text| (STARTING_AFTER, text))))
+}
+
+/// A place in this turn: a whole cursor of it, or the position alone.
+fn place_in(turn: TurnId, text: &str) -> Result<Place, String> {
+    if !text.contains(':') {
+        return text.parse::<Place>().map_err(|error| error.to_string());
+    }
+    let cursor: Cursor = text.parse().map_err(|error: causerie_runtime::InvalidCursor| error.to_string())?;
+    if cursor.turn_id == turn { Ok(cursor.place) } else { Err("it belongs to another turn".to_owned()) }
+}
+
+fn answer(state: &AppState, reader: Option<TurnReader>) -> HttpResponse {
+    match reader {
+        Some(reader) => sse::stream(state, reader),
+        None => HttpResponse::NoContent().finish(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    const TURN: &str = "01990000-0000-7000-8000-000000000001";
+
+    #[test]
+    fn the_header_goes_before_the_query() {
+        let check = |query: &str, header: Option<&str>, expected: Option<(&str, &str)>| {
+            let request = TestRequest::with_uri(&format!("/{query}"));
+            let request = header
+                .iter()
+                .fold(request, |request, value| request.append_header(("last-event-id", *value)));
+            let given = given(&request.to_http_request()).unwrap();
+            assert_eq!(given.as_ref().map(|(name, text)| (*name, text.as_str())), expected);
+        };
+        check("", None, None);
+        check("", Some(""), None);
+        check("?starting_after=7", None, Some(("starting_after", "7")));
+        check("?starting_after=7", Some(""), Some(("starting_after", "7")));
+        check("?starting_after=7", Some("t:9"), Some(("Last-Event-ID", "t:9")));
+    }
+
+    #[test]
+    fn a_place_in_a_turn_is_a_cursor_of_it_or_a_position() {
+        let turn: TurnId = TURN.parse().unwrap();
+        assert_eq!(place_in(turn, "12"), Ok(Place::At(12)));
+        assert_eq!(place_in(turn, "end"), Ok(Place::End));
+        assert_eq!(place_in(turn, &format!("{TURN}:12")), Ok(Place::At(12)));
+        assert_eq!(place_in(turn, &format!("{TURN}:end")), Ok(Place::End));
+        for text in
+            ["", "x", "-1", ":", "x:1", &format!("{TURN}:x"), &format!("{}:1", TURN.replace('9', "8"))]
+        {
+            assert!(place_in(turn, text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Tools: which there are, and what each is made of.
+
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+
+use crate::auth::Caller;
+use crate::dto::{PageDto, PageKey as _, ToolDetailDto, ToolDto, ToolKey};
+use crate::error::Problem;
+use crate::request::Query;
+use crate::state::AppState;
+
+/// The tools.
+///
+/// Those that you may see, by slug, each in its current version.
+#[utoipa::path(
+    get, path = "/tools", tag = "tools",
+    params(
+        ("limit" = Option<u32>, Query, description = "How many at most, 1 to 100; 20 if nothing is said", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
+    ),
+    responses((status = 200, body = PageDto<ToolDto>, description = "A page of tools")),
+)]
+pub(crate) async fn list_tools(
+    state: Data<AppState>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&request)?;
+    let (limit, after) = (query.limit()?, ToolKey::of(&mut query)?);
+    query.finish()?;
+    let tools = state.call(move |runtime| async move { runtime.tools(&caller.0).await }).await?;
+    let page: PageDto<ToolDto> =
+        PageDto::cut(tools, |tool| ToolKey(tool.slug.clone()), after.as_ref(), limit);
+    Ok(HttpResponse::Ok().json(page))
+}
+
+/// A tool.
+///
+/// Its current version, with the whole definition.
+#[utoipa::path(
+    get, path = "/tools/{slug}", tag = "tools",
+    params(("slug" = String, Path, description = "The tool's slug")),
+    responses((status = 200, body = ToolDetailDto, description = "The tool")),
+)]
+pub(crate) async fn get_tool(
+    state: Data<AppState>,
+    caller: Caller,
+    slug: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    // No slug holds this character, and one of the databases refuses to be asked for it.
+    let slug = slug.into_inner().replace('\0', "\u{fffd}");
+    let tool = state.call(move |runtime| async move { runtime.tool(&caller.0, &slug).await }).await?;
+    let detail = ToolDetailDto::try_from(tool).map_err(Problem::internal)?;
+    Ok(HttpResponse::Ok().json(detail))
+}

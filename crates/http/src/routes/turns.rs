@@ -1,0 +1,45 @@
+//! Turns: where one stands, and stopping it.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use causerie_domain::{SessionId, TurnId};
+
+use crate::auth::Caller;
+use crate::dto::{Id, TurnAnswer, TurnDto};
+use crate::error::Problem;
+use crate::request::PathId;
+use crate::state::AppState;
+
+/// A turn.
+///
+/// Where it stands, what was sent to the model, and why it failed if it did.
+#[utoipa::path(
+    get, path = "/turns/{id}", tag = "turns",
+    params(("id" = Id, Path, description = "The turn")),
+    responses((status = 200, body = TurnDto, description = "The turn")),
+)]
+pub(crate) async fn get_turn(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<TurnId>,
+) -> Result<HttpResponse, Problem> {
+    let turn = state.call(move |runtime| async move { runtime.turn(&caller.0, id.0).await }).await?;
+    Ok(HttpResponse::Ok().json(TurnDto::from(turn)))
+}
+
+/// Stop the running turn.
+///
+/// The text so far is kept. Answers with the turn as it then is; where none runs, with null.
+#[utoipa::path(
+    post, path = "/sessions/{id}/cancel", tag = "turns",
+    params(("id" = Id, Path, description = "The session")),
+    responses((status = 200, body = TurnAnswer, description = "The turn that was stopped")),
+)]
+pub(crate) async fn cancel_turn(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<SessionId>,
+) -> Result<HttpResponse, Problem> {
+    let turn = state.call(move |runtime| async move { runtime.cancel(&caller.0, id.0).await }).await?;
+    Ok(HttpResponse::Ok().json(TurnAnswer { turn: turn.map(TurnDto::from) }))
+}

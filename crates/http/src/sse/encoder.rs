@@ -1,0 +1,321 @@
+//! From the events of a turn to the bytes of a stream.
+
+use std::fmt::Write as _;
+
+use causerie_domain::TurnId;
+use causerie_domain::failure::FailureCode;
+use causerie_domain::message::PartKind;
+use causerie_domain::turn::{TurnFailure, TurnStatus};
+use causerie_runtime::{Cursor, Delta, Place, TurnEnd, TurnEvent};
+
+use super::frame::{ErrorData, FinishMetadata, Frame};
+use crate::dto::UsageDto;
+
+/// Writes one turn as frames, from its start to its one terminal frame.
+///
+/// Each frame's `id:` is the cursor to come back with after it. All but the terminal frame name the position in
+/// the text, also those after the last of it: who comes back from there gets the end once more, and whole.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    turn_id: TurnId,
+    position: u64,
+    open: Option<(usize, PartKind)>,
+}
+
+impl Encoder {
+    pub(crate) fn new(turn_id: TurnId) -> Self {
+        Encoder { turn_id, position: 0, open: None }
+    }
+
+    /// The frames of an event.
+    pub(crate) fn encode(&mut self, event: TurnEvent) -> String {
+        let mut out = String::new();
+        match event {
+            TurnEvent::Started(start) => {
+                self.position = start.from;
+                self.write(&mut out, &Frame::start(&start));
+            }
+            TurnEvent::Context(report) => self.write(&mut out, &Frame::DataContext { data: report.into() }),
+            TurnEvent::Delta(delta) => self.delta(&mut out, &delta),
+            TurnEvent::Ended(end) => self.end(&mut out, *end),
+        }
+        out
+    }
+
+    /// The end of a stream whose turn goes on, but cannot be read any more.
+    ///
+    /// Its terminal frame keeps the position, so that the rest can be had by coming back.
+    pub(crate) fn give_up(&mut self) -> String {
+        let mut out = String::new();
+        let failure = TurnFailure {
+            code: FailureCode::Internal,
+            detail: "The answer cannot be read at the moment; come back for the rest.".to_owned(),
+            retry_after: None,
+        };
+        self.close_part(&mut out);
+        self.write(&mut out, &Frame::DataError { data: (&failure).into() });
+        self.terminal(&mut out, Place::At(self.position), &Frame::Error { error_text: &failure.detail });
+        out
+    }
+
+    fn delta(&mut self, out: &mut String, delta: &Delta) {
+        let part = (delta.part, delta.kind);
+        let id = delta.part.to_string();
+        if self.open != Some(part) {
+            self.close_part(out);
+            self.write(out, &Frame::part_start(delta.kind, &id));
+            self.open = Some(part);
+        }
+        self.position = delta.position;
+        self.write(out, &Frame::part_delta(delta.kind, &id, &delta.text));
+    }
+
+    fn close_part(&mut self, out: &mut String) {
+        if let Some((part, kind)) = self.open.take() {
+            self.write(out, &Frame::part_end(kind, &part.to_string()));
+        }
+    }
+
+    fn end(&mut self, out: &mut String, end: TurnEnd) {
+        let TurnEnd { turn, usage } = end;
+        let usage = usage.map(UsageDto::from);
+        let failure = match turn.status {
+            TurnStatus::Completed | TurnStatus::Cancelled | TurnStatus::Interrupted => None,
+            TurnStatus::Failed | TurnStatus::Running => Some(turn.failure.unwrap_or_else(unstated_failure)),
+        };
+        self.close_part(out);
+        if let Some(failure) = &failure {
+            self.write(out, &Frame::DataError { data: ErrorData::from(failure) });
+        }
+        if let Some(usage) = &usage {
+            self.write(out, &Frame::DataUsage { data: usage.clone() });
+        }
+        let terminal = match (&failure, turn.status) {
+            (Some(failure), _) => Frame::Error { error_text: &failure.detail },
+            (None, TurnStatus::Cancelled) => Frame::Abort { reason: "cancelled" },
+            (None, TurnStatus::Interrupted) => Frame::Finish {
+                finish_reason: "other",
+                message_metadata: FinishMetadata { status: "interrupted", usage: None },
+            },
+            (None, _) => Frame::Finish {
+                finish_reason: finish_reason(turn.finish_reason.as_deref()),
+                message_metadata: FinishMetadata { status: "completed", usage },
+            },
+        };
+        self.terminal(out, Place::End, &terminal);
+    }
+
+    fn terminal(&self, out: &mut String, place: Place, frame: &Frame<'_>) {
+        self.write_at(out, place, frame);
+        let cursor = Cursor { turn_id: self.turn_id, place };
+        // Writing to a String cannot fail.
+        let _ = write!(out, "id: {cursor}\ndata: [DONE]\n\n");
+    }
+
+    fn write(&self, out: &mut String, frame: &Frame<'_>) {
+        self.write_at(out, Place::At(self.position), frame);
+    }
+
+    fn write_at(&self, out: &mut String, place: Place, frame: &Frame<'_>) {
+        let cursor = Cursor { turn_id: self.turn_id, place };
+        let event = frame.event().map_or(String::new(), |name| format!("event: {name}\n"));
+        // Frames hold text and numbers only, which always have a JSON form, in one line.
+        let json = serde_json::to_string(frame).unwrap_or_default();
+        let _ = write!(out, "id: {cursor}\n{event}data: {json}\n\n");
+    }
+}
+
+/// The upstream's word for why the model stopped, in the AI SDK's words.
+fn finish_reason(word: Option<&str>) -> &'static str {
+    match word {
+        Some("stop") => "stop",
+        Some("length") => "length",
+        Some("content_filter") => "content-filter",
+        Some("tool_calls") => "tool-calls",
+        Some("error") => "error",
+        _ => "other",
+    }
+}
+
+fn unstated_failure() -> TurnFailure {
+    TurnFailure { code: FailureCode::Internal, detail: "The server failed.".to_owned(), retry_after: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sse::testing::{TURN, context, delta, ended, failure, started, usage};
+
+    /// What an encoder writes for these events, with the turn's id as `T`.
+    fn transcript(events: Vec<TurnEvent>) -> String {
+        let mut encoder = Encoder::new(TURN.parse().unwrap());
+        let frames: String = events.into_iter().map(|event| encoder.encode(event)).collect();
+        frames.replace(TURN, "T")
+    }
+
+    /// The part of a transcript after the start frame.
+    fn after_start(events: Vec<TurnEvent>) -> String {
+        transcript(events).split_once("\n\n").unwrap().1.to_owned()
+    }
+
+    #[test]
+    fn a_whole_answer() {
+        let events = vec![
+            started(0),
+            context(),
+            delta(0, PartKind::Reasoning, "Hm.", 3),
+            delta(1, PartKind::Text, "Hel", 6),
+            delta(1, PartKind::Text, "lö, \"wörld\"\n", 18),
+            ended(TurnStatus::Completed, Some("stop"), Some(usage())),
+        ];
+        let expected = r#"id: T:0
+data: {"type":"start","messageId":"01990000-0000-7000-8000-000000000004","messageMetadata":{"session_id":"01990000-0000-7000-8000-000000000001","turn_id":"T","user_message_id":"01990000-0000-7000-8000-000000000003","seq":2,"model":"test/model","from":0}}
+
+id: T:0
+data: {"type":"data-context","data":{"messages_sent":20,"messages_dropped":4,"estimated_tokens":3120}}
+
+id: T:0
+data: {"type":"reasoning-start","id":"0"}
+
+id: T:3
+data: {"type":"reasoning-delta","id":"0","delta":"Hm."}
+
+id: T:3
+data: {"type":"reasoning-end","id":"0"}
+
+id: T:3
+data: {"type":"text-start","id":"1"}
+
+id: T:6
+data: {"type":"text-delta","id":"1","delta":"Hel"}
+
+id: T:18
+data: {"type":"text-delta","id":"1","delta":"lö, \"wörld\"\n"}
+
+id: T:18
+data: {"type":"text-end","id":"1"}
+
+id: T:18
+data: {"type":"data-usage","data":{"model":"test/model","input_tokens":12,"output_tokens":5,"total_tokens":17,"cached_tokens":null,"reasoning_tokens":null,"cost":"0.000123","basis":"reported","generation_id":"gen-1"}}
+
+id: T:end
+data: {"type":"finish","finishReason":"stop","messageMetadata":{"status":"completed","usage":{"model":"test/model","input_tokens":12,"output_tokens":5,"total_tokens":17,"cached_tokens":null,"reasoning_tokens":null,"cost":"0.000123","basis":"reported","generation_id":"gen-1"}}}
+
+id: T:end
+data: [DONE]
+
+"#;
+        assert_eq!(transcript(events), expected);
+    }
+
+    #[test]
+    fn a_failed_turn() {
+        let events = vec![started(0), delta(0, PartKind::Text, "Hel", 3), failure(Some(1500))];
+        let expected = r#"id: T:0
+data: {"type":"text-start","id":"0"}
+
+id: T:3
+data: {"type":"text-delta","id":"0","delta":"Hel"}
+
+id: T:3
+data: {"type":"text-end","id":"0"}
+
+id: T:3
+data: {"type":"data-error","data":{"code":"upstream_rate_limited","retryable":true,"retry_after":2}}
+
+id: T:end
+event: error
+data: {"type":"error","errorText":"The model is busy."}
+
+id: T:end
+data: [DONE]
+
+"#;
+        assert_eq!(after_start(events), expected);
+    }
+
+    #[test]
+    fn a_failure_before_the_first_delta() {
+        let expected = r#"id: T:0
+data: {"type":"data-error","data":{"code":"upstream_rate_limited","retryable":true}}
+
+id: T:end
+event: error
+data: {"type":"error","errorText":"The model is busy."}
+
+id: T:end
+data: [DONE]
+
+"#;
+        assert_eq!(after_start(vec![started(0), failure(None)]), expected);
+    }
+
+    #[test]
+    fn a_cancelled_and_an_interrupted_turn() {
+        let cancelled = r#"id: T:0
+data: {"type":"data-usage","data":{"model":"test/model","input_tokens":12,"output_tokens":5,"total_tokens":17,"cached_tokens":null,"reasoning_tokens":null,"cost":"0.000123","basis":"reported","generation_id":"gen-1"}}
+
+id: T:end
+data: {"type":"abort","reason":"cancelled"}
+
+id: T:end
+data: [DONE]
+
+"#;
+        assert_eq!(
+            after_start(vec![started(0), ended(TurnStatus::Cancelled, None, Some(usage()))]),
+            cancelled
+        );
+        let interrupted = r#"id: T:end
+data: {"type":"finish","finishReason":"other","messageMetadata":{"status":"interrupted"}}
+
+id: T:end
+data: [DONE]
+
+"#;
+        assert_eq!(after_start(vec![started(0), ended(TurnStatus::Interrupted, None, None)]), interrupted);
+    }
+
+    #[test]
+    fn a_resumed_stream_opens_its_part_again() {
+        let events = vec![started(4), delta(1, PartKind::Text, "lo", 6)];
+        let frames = transcript(events);
+        assert!(frames.starts_with("id: T:4\n"), "{frames}");
+        assert!(frames.contains(r#""from":4}"#), "{frames}");
+        let expected = r#"id: T:4
+data: {"type":"text-start","id":"1"}
+
+id: T:6
+data: {"type":"text-delta","id":"1","delta":"lo"}
+
+"#;
+        assert_eq!(frames.split_once("\n\n").unwrap().1, expected);
+    }
+
+    #[test]
+    fn giving_up_leaves_the_way_back_open() {
+        let mut encoder = Encoder::new(TURN.parse().unwrap());
+        encoder.encode(started(0));
+        encoder.encode(delta(0, PartKind::Text, "Hel", 3));
+        let frames = encoder.give_up();
+        assert!(frames.ends_with("data: [DONE]\n\n"), "{frames}");
+        assert!(frames.contains("event: error\n"), "{frames}");
+        assert!(
+            frames.lines().filter(|line| line.starts_with("id: ")).all(|line| line.ends_with(":3")),
+            "{frames}"
+        );
+    }
+
+    #[test]
+    fn reasons_to_stop_are_in_the_words_of_the_sdk() {
+        let check =
+            |word: Option<&str>, expected: &str| assert_eq!(finish_reason(word), expected, "{word:?}");
+        check(Some("stop"), "stop");
+        check(Some("length"), "length");
+        check(Some("content_filter"), "content-filter");
+        check(Some("tool_calls"), "tool-calls");
+        check(Some("error"), "error");
+        check(Some("eos"), "other");
+        check(None, "other");
+    }
+}

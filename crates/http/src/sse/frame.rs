@@ -1,0 +1,138 @@
+//! The frames of a stream: the AI SDK's "UI message stream", version 1, limited to what its majors 6 and 7 take.
+
+use causerie_domain::message::PartKind;
+use causerie_domain::turn::TurnFailure;
+use causerie_runtime::TurnStart;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::dto::{ContextDto, FailureWord, Id, UsageDto};
+use crate::error::whole_seconds;
+
+/// A frame of the stream: one JSON object in a `data:` line. The last line of every stream is `data: [DONE]`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[schema(as = StreamFrame)]
+pub(crate) enum Frame<'a> {
+    /// The first frame.
+    Start { message_id: Id, message_metadata: StartMetadata<'a> },
+    /// Earlier messages were left out to make the message fit.
+    DataContext { data: ContextDto },
+    /// A part of the answer begins. After a resume it can be one that is known already.
+    TextStart { id: &'a str },
+    /// A piece of the answer.
+    TextDelta { id: &'a str, delta: &'a str },
+    /// A part of the answer ends.
+    TextEnd { id: &'a str },
+    /// A part of the model's thoughts begins.
+    ReasoningStart { id: &'a str },
+    /// A piece of the model's thoughts.
+    ReasoningDelta { id: &'a str, delta: &'a str },
+    /// A part of the model's thoughts ends.
+    ReasoningEnd { id: &'a str },
+    /// The tokens and cost of the answer, once they are stored.
+    DataUsage { data: UsageDto },
+    /// Why the turn failed; `error` follows.
+    DataError { data: ErrorData },
+    /// The end of an answer that is whole, or that a stop of the server cut.
+    Finish { finish_reason: &'static str, message_metadata: FinishMetadata },
+    /// The end of a turn that failed. Comes as the event `error`.
+    Error { error_text: &'a str },
+    /// The end of a turn that somebody stopped.
+    Abort { reason: &'static str },
+}
+
+impl<'a> Frame<'a> {
+    /// The first frame.
+    pub(crate) fn start(start: &'a TurnStart) -> Self {
+        Frame::Start {
+            message_id: start.assistant_message_id.into(),
+            message_metadata: StartMetadata {
+                session_id: start.session_id.into(),
+                turn_id: start.turn_id.into(),
+                user_message_id: start.user_message_id.into(),
+                seq: start.seq,
+                model: &start.model,
+                from: start.from,
+                answered_by: start.mark.as_deref(),
+            },
+        }
+    }
+
+    pub(crate) fn part_start(kind: PartKind, id: &'a str) -> Self {
+        match kind {
+            PartKind::Text => Frame::TextStart { id },
+            PartKind::Reasoning => Frame::ReasoningStart { id },
+        }
+    }
+
+    pub(crate) fn part_delta(kind: PartKind, id: &'a str, delta: &'a str) -> Self {
+        match kind {
+            PartKind::Text => Frame::TextDelta { id, delta },
+            PartKind::Reasoning => Frame::ReasoningDelta { id, delta },
+        }
+    }
+
+    pub(crate) fn part_end(kind: PartKind, id: &'a str) -> Self {
+        match kind {
+            PartKind::Text => Frame::TextEnd { id },
+            PartKind::Reasoning => Frame::ReasoningEnd { id },
+        }
+    }
+
+    /// The SSE event name; a frame without one is a plain `message`.
+    pub(crate) fn event(&self) -> Option<&'static str> {
+        match self {
+            Frame::Error { .. } => Some("error"),
+            _ => None,
+        }
+    }
+}
+
+/// What is known when an answer begins.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct StartMetadata<'a> {
+    session_id: Id,
+    turn_id: Id,
+    /// The message that was sent.
+    user_message_id: Id,
+    /// The answer's place in the session.
+    seq: i64,
+    /// The model that was asked.
+    model: &'a str,
+    /// The position the stream goes on from. 0 means: discard what you have of this answer.
+    from: u64,
+    /// Present where something else than the upstream answers, such as `simulator`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answered_by: Option<&'a str>,
+}
+
+/// How an answer ended.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct FinishMetadata {
+    /// `completed`, or `interrupted` where a stop of the server cut the answer.
+    pub(crate) status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) usage: Option<UsageDto>,
+}
+
+/// Why a turn failed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ErrorData {
+    code: FailureWord,
+    /// Whether the same message may succeed when it is sent again later.
+    retryable: bool,
+    /// Seconds to wait before that, where the upstream said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+}
+
+impl From<&TurnFailure> for ErrorData {
+    fn from(failure: &TurnFailure) -> Self {
+        ErrorData {
+            code: failure.code.into(),
+            retryable: failure.code.is_retryable(),
+            retry_after: failure.retry_after.map(whole_seconds),
+        }
+    }
+}

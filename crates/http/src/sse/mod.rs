@@ -1,0 +1,11 @@
+//! Streamed answers: server-sent events that a client can leave and come back to.
+
+mod body;
+mod encoder;
+mod frame;
+mod pump;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub(crate) use body::stream;
+pub(crate) use frame::Frame;

@@ -1,0 +1,210 @@
+//! The task between a turn and one connection: it reads the turn at the connection's pace.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use causerie_domain::TurnId;
+use causerie_domain::ports::StoreError;
+use causerie_runtime::{TurnEvent, TurnReader};
+use futures_util::stream::{self, Stream, StreamExt as _};
+use tokio::sync::mpsc;
+
+use super::encoder::Encoder;
+
+/// Chunks that wait for the connection at most. What waits longer stays in the turn's log, which is kept anyway.
+pub(crate) const WAITING_CHUNKS: usize = 4;
+
+const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
+/// How often a reader whose store is away is asked again, and how long the wait between is.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A piece of a stream.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Chunk {
+    /// More will come.
+    More(Bytes),
+    /// The stream ends with this.
+    Last(Bytes),
+}
+
+/// The clocks of a stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// A silence this long is filled with a comment, so that nothing between takes the connection for dead.
+    pub(crate) keep_alive: Duration,
+    /// A connection that takes nothing for this long is given up.
+    pub(crate) stall: Duration,
+}
+
+/// A reader's events as a stream.
+pub(crate) fn events(reader: TurnReader) -> impl Stream<Item = Result<TurnEvent, StoreError>> + Send {
+    stream::unfold(reader, async |mut reader| match reader.next().await {
+        Ok(Some(event)) => Some((Ok(event), reader)),
+        Ok(None) => None,
+        Err(error) => Some((Err(error), reader)),
+    })
+}
+
+/// Writes a turn into a connection until the turn ends, the connection goes away, or it takes nothing any more.
+/// The turn itself is not touched by any of it.
+pub(crate) async fn pump<S>(turn_id: TurnId, events: S, chunks: mpsc::Sender<Chunk>, pace: Pace)
+where
+    S: Stream<Item = Result<TurnEvent, StoreError>> + Send,
+{
+    let mut events = std::pin::pin!(events);
+    let mut encoder = Encoder::new(turn_id);
+    let mut failures = 0;
+    loop {
+        let next = tokio::select! {
+            () = chunks.closed() => return,
+            next = tokio::time::timeout(pace.keep_alive, events.next()) => next,
+        };
+        let chunk = match next {
+            Err(_silence) => Chunk::More(Bytes::from_static(KEEP_ALIVE)),
+            Ok(Some(Ok(event))) => {
+                failures = 0;
+                let is_last = matches!(event, TurnEvent::Ended(_));
+                let frames = Bytes::from(encoder.encode(event));
+                if is_last { Chunk::Last(frames) } else { Chunk::More(frames) }
+            }
+            Ok(Some(Err(error @ StoreError::Unavailable(_)))) if failures < TRIES => {
+                if failures == 0 {
+                    tracing::warn!(%error, turn = %turn_id, "a turn cannot be read at the moment");
+                }
+                failures += 1;
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            Ok(Some(Err(error))) => {
+                tracing::error!(%error, turn = %turn_id, "a turn cannot be read");
+                Chunk::Last(Bytes::from(encoder.give_up()))
+            }
+            Ok(None) => {
+                tracing::error!(turn = %turn_id, "the events of a turn ended without an end");
+                Chunk::Last(Bytes::from(encoder.give_up()))
+            }
+        };
+        let is_last = matches!(chunk, Chunk::Last(_));
+        if let Err(refused) = chunks.send_timeout(chunk, pace.stall).await {
+            if matches!(refused, mpsc::error::SendTimeoutError::Timeout(_)) {
+                tracing::info!(turn = %turn_id, "a reader that takes nothing is cut off");
+            }
+            return;
+        }
+        if is_last {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use causerie_domain::message::PartKind;
+    use causerie_domain::turn::TurnStatus;
+    use tokio::time::{Instant, advance};
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::sse::testing::{TURN, delta, ended, started};
+
+    const PACE: Pace = Pace { keep_alive: Duration::from_secs(15), stall: Duration::from_secs(60) };
+
+    type Event = Result<TurnEvent, StoreError>;
+
+    fn unavailable() -> Event {
+        Err(StoreError::Unavailable("no route to the store".into()))
+    }
+
+    /// Starts a pump of events that the test sends one by one.
+    fn start() -> (mpsc::Sender<Event>, mpsc::Receiver<Chunk>, TaskTracker) {
+        let (events, mut source) = mpsc::channel(64);
+        let (sender, chunks) = mpsc::channel(WAITING_CHUNKS);
+        let pumps = TaskTracker::new();
+        let source = stream::poll_fn(move |cx| source.poll_recv(cx));
+        pumps.spawn(pump(TURN.parse().unwrap(), source, sender, PACE));
+        pumps.close();
+        (events, chunks, pumps)
+    }
+
+    fn text(chunk: Option<Chunk>) -> String {
+        let (Some(Chunk::More(bytes)) | Some(Chunk::Last(bytes))) = chunk else { panic!("no chunk") };
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_is_written_to_its_end() {
+        let (events, mut chunks, pumps) = start();
+        events.send(Ok(started(0))).await.unwrap();
+        events.send(Ok(ended(TurnStatus::Completed, Some("stop"), None))).await.unwrap();
+        assert!(matches!(chunks.recv().await, Some(Chunk::More(_))));
+        assert!(matches!(chunks.recv().await, Some(Chunk::Last(_))));
+        pumps.wait().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_filled_from_the_first_moment_and_text_ends_it() {
+        let (events, mut chunks, _pumps) = start();
+        let began = Instant::now();
+        assert_eq!(text(chunks.recv().await), ": keep-alive\n\n");
+        assert_eq!(began.elapsed(), Duration::from_secs(15));
+        advance(Duration::from_secs(10)).await;
+        events.send(Ok(started(0))).await.unwrap();
+        assert!(text(chunks.recv().await).contains("start"));
+        assert_eq!(text(chunks.recv().await), ": keep-alive\n\n");
+        assert_eq!(began.elapsed(), Duration::from_secs(40));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_takes_nothing_is_given_up_after_the_stall() {
+        let (events, mut chunks, pumps) = start();
+        let began = Instant::now();
+        for position in 1..10 {
+            events.send(Ok(delta(0, PartKind::Text, "x", position))).await.unwrap();
+        }
+        pumps.wait().await;
+        assert_eq!(began.elapsed(), PACE.stall);
+        for _ in 0..WAITING_CHUNKS {
+            assert!(matches!(chunks.recv().await, Some(Chunk::More(_))));
+        }
+        assert_eq!(chunks.recv().await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_goes_away_ends_the_pump_at_once() {
+        let (_events, chunks, pumps) = start();
+        let began = Instant::now();
+        drop(chunks);
+        pumps.wait().await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_is_away_for_a_moment_is_not_noticed() {
+        let (events, mut chunks, _pumps) = start();
+        for _ in 0..TRIES {
+            events.send(unavailable()).await.unwrap();
+        }
+        events.send(Ok(started(0))).await.unwrap();
+        assert!(text(chunks.recv().await).contains("start"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_stays_away_ends_the_stream_with_an_error() {
+        let (events, mut chunks, pumps) = start();
+        for _ in 0..=TRIES {
+            events.send(unavailable()).await.unwrap();
+        }
+        let last = chunks.recv().await;
+        assert!(matches!(last, Some(Chunk::Last(_))));
+        assert!(text(last).contains(r#"{"code":"internal","retryable":true}"#));
+        pumps.wait().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_never_just_ends() {
+        let (events, mut chunks, _pumps) = start();
+        drop(events);
+        assert!(text(chunks.recv().await).contains("event: error"));
+    }
+}

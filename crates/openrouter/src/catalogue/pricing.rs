@@ -1,0 +1,141 @@
+//! Prices as the catalogue lists them: decimal text in dollars per token, request, image or search.
+
+use std::collections::BTreeMap;
+
+use causerie_domain::Usd;
+use causerie_domain::model::{PriceOverride, Pricing};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::wire::leaf::{self, Leaf};
+
+/// The prices that the domain knows. Others, such as those of sound and of finer cache classes, have no place there
+/// and are passed over; so is the discount, a number that the listed prices already contain.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Prices<'a> {
+    #[serde(borrow)]
+    prompt: Leaf<'a>,
+    #[serde(borrow)]
+    completion: Leaf<'a>,
+    #[serde(borrow)]
+    input_cache_read: Leaf<'a>,
+    #[serde(borrow)]
+    input_cache_write: Leaf<'a>,
+    #[serde(borrow)]
+    internal_reasoning: Leaf<'a>,
+    #[serde(borrow)]
+    request: Leaf<'a>,
+    #[serde(borrow)]
+    image: Leaf<'a>,
+    #[serde(borrow)]
+    web_search: Leaf<'a>,
+    #[serde(borrow)]
+    overrides: Leaf<'a>,
+}
+
+pub(super) fn read(pricing: Leaf<'_>) -> Pricing {
+    let prices: Prices<'_> = leaf::object(pricing);
+    Pricing {
+        prompt: price(prices.prompt),
+        completion: price(prices.completion),
+        cache_read: price(prices.input_cache_read),
+        cache_write: price(prices.input_cache_write),
+        internal_reasoning: price(prices.internal_reasoning),
+        request: price(prices.request),
+        image: price(prices.image),
+        web_search: price(prices.web_search),
+        overrides: leaf::elements(prices.overrides).into_iter().filter_map(read_override).collect(),
+    }
+}
+
+/// A price; `-1` is the catalogue's way of saying that nobody knows it.
+fn price(leaf: Leaf<'_>) -> Option<Usd> {
+    leaf::amount(leaf).filter(|price| *price >= Usd::ZERO)
+}
+
+/// Prices under a condition; `None` where the condition is one that is not understood: then the list price is
+/// nearer to the truth than a price for other circumstances.
+fn read_override(raw: &RawValue) -> Option<PriceOverride> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).ok()?;
+    let mut prices = PriceOverride::default();
+    for (name, value) in members {
+        let value = Some(value);
+        match name.as_str() {
+            "min_prompt_tokens" => prices.min_prompt_tokens = Some(leaf::count(value)?),
+            "utc_start" => prices.utc_start_minute = Some(minute_of_day(value)?),
+            "utc_end" => prices.utc_end_minute = Some(minute_of_day(value)?),
+            "prompt" => prices.prompt = price(value),
+            "completion" => prices.completion = price(value),
+            "input_cache_read" => prices.cache_read = price(value),
+            "input_cache_write" => prices.cache_write = price(value),
+            // A price of another kind is text; what is no text may be a condition.
+            _ if value.is_some_and(|value| value.get().starts_with('"')) && price(value).is_some() => {}
+            _ => return None,
+        }
+    }
+    Some(prices)
+}
+
+/// The minute of the day that `HHMM` names.
+fn minute_of_day(leaf: Leaf<'_>) -> Option<u16> {
+    let text = leaf::text(leaf)?.replace(':', "");
+    let number: u16 = text.parse().ok()?;
+    let (hours, minutes) = (number / 100, number % 100);
+    (hours <= 24 && minutes < 60 && number <= 2400).then_some(hours * 60 + minutes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Pricing {
+        super::read(serde_json::from_str::<Option<&RawValue>>(json).unwrap())
+    }
+
+    #[test]
+    fn prices_are_exact_and_unknown_ones_are_none() {
+        let pricing = read(
+            r#"{"prompt":"0.000000013972","completion":"-1","request":"0","image":0.001,"web_search":"free",
+                "discount":0.5,"audio":"0.1","internal_reasoning":null}"#,
+        );
+        assert_eq!(pricing.prompt, Some(Usd::from_pico(13_972)));
+        assert_eq!(pricing.completion, None);
+        assert_eq!(pricing.request, Some(Usd::ZERO));
+        assert_eq!(pricing.image, Some("0.001".parse().unwrap()));
+        assert_eq!(pricing.web_search, None);
+        assert_eq!(pricing.internal_reasoning, None);
+    }
+
+    #[test]
+    fn overrides_keep_their_order_and_their_conditions() {
+        let pricing = read(
+            r#"{"prompt":"1","overrides":[
+                {"min_prompt_tokens":200000,"prompt":"2","input_cache_read":"0.2","audio":"9"},
+                {"utc_start":"2330","utc_end":"0830","completion":"3"}]}"#,
+        );
+        let two: Usd = "2".parse().unwrap();
+        assert_eq!(pricing.overrides.len(), 2);
+        assert_eq!(pricing.overrides[0].min_prompt_tokens, Some(200_000));
+        assert_eq!(pricing.overrides[0].prompt, Some(two));
+        assert_eq!(pricing.overrides[1].utc_start_minute, Some(23 * 60 + 30));
+        assert_eq!(pricing.overrides[1].utc_end_minute, Some(8 * 60 + 30));
+    }
+
+    #[test]
+    fn an_override_under_an_unknown_condition_never_applies() {
+        for unknown in
+            [r#""min_images":3"#, r#""weekdays":["sat"]"#, r#""utc_start":"25:99""#, r#""region":"eu""#]
+        {
+            let pricing = read(&format!(r#"{{"overrides":[{{"prompt":"2",{unknown}}}]}}"#));
+            assert_eq!(pricing.overrides, [], "{unknown}");
+        }
+    }
+
+    #[test]
+    fn prices_of_another_shape_are_no_prices() {
+        for json in ["null", "[]", "\"free\"", r#"{"overrides":{}}"#] {
+            assert_eq!(read(json), Pricing::default(), "{json}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! From whatever went wrong to one [`CompletionError`] that a caller can match on.
+//!
+//! `said` reads what an error body says, `vocabulary` knows the upstream's words, `classify` decides what it means,
+//! `context` finds the numbers of a prompt that is too long, `wait` finds how long to wait, and `redact` takes out
+//! of the logs what must not be in them.
+
+mod classify;
+mod context;
+mod redact;
+mod said;
+mod sentence;
+mod vocabulary;
+mod wait;
+
+use std::time::SystemTime;
+
+use causerie_domain::completion::{CompletionError, CompletionErrorKind};
+use reqwest::header::HeaderMap;
+use serde::Deserialize;
+use serde_json::Value;
+
+pub(crate) use self::redact::without;
+use self::said::Said;
+use crate::wire::leaf::{self, Leaf};
+
+/// How much of a body that cannot be read is kept for the logs, in bytes.
+pub(crate) const EXCERPT: usize = 500;
+
+/// An answer whose status is an error.
+pub(crate) fn refused(status: u16, headers: &HeaderMap, body: &[u8]) -> CompletionError {
+    let text = String::from_utf8_lossy(body);
+    let value: Option<Value> = leaf::parse(text.trim());
+    let said = value.as_ref().and_then(Said::from_body);
+    let mut error = match &said {
+        Some(said) => build(Some(status), said),
+        None => CompletionError {
+            provider_text: provider_text(&readable(value.as_ref(), &text)),
+            ..build(Some(status), &Said::default())
+        },
+    };
+    error.status = Some(status);
+    error.retry_after = wait::wait(headers, &said.unwrap_or_default(), SystemTime::now());
+    error.request_id = request_id(headers).or(error.request_id);
+    error
+}
+
+/// The value of an `error` field inside an answer; `None` where it says that there is none.
+pub(crate) fn in_band(error: &str) -> Option<CompletionError> {
+    let value: Value = leaf::parse(error)?;
+    match &value {
+        Value::Null | Value::Bool(false) => None,
+        Value::String(empty) if empty.is_empty() => None,
+        error => Some(inside(&Said::from_error(error))),
+    }
+}
+
+/// A response object of the `/responses` surface that failed.
+pub(crate) fn failed_response(response: &str) -> CompletionError {
+    let value: Value = leaf::parse(response).unwrap_or_default();
+    inside(&Said::from_body(&value).unwrap_or_default())
+}
+
+/// Something that should have been an answer and cannot be read as one.
+pub(crate) fn unreadable(message: &str, text: &str) -> CompletionError {
+    CompletionError {
+        provider_text: provider_text(&readable(leaf::parse(text.trim()).as_ref(), text)),
+        ..CompletionError::new(CompletionErrorKind::InvalidResponse, message)
+    }
+}
+
+/// The id under which the upstream accounts for a request, where the head named it.
+pub(crate) fn generation_id(headers: &HeaderMap) -> Option<String> {
+    header(headers, "x-generation-id")
+}
+
+/// The upstream's id of a request, for support tickets: the generation's, else the request's, else the edge's.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    ["x-generation-id", "x-request-id", "request-id", "cf-ray"]
+        .into_iter()
+        .find_map(|name| header(headers, name))
+}
+
+fn header(headers: &HeaderMap, name: &str) -> Option<String> {
+    let text = headers.get(name)?.to_str().ok()?;
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// An error that came after the head said that all is well: its code takes the status's place.
+fn inside(said: &Said) -> CompletionError {
+    let mut error = build(said.status, said);
+    error.status = said.status;
+    error.retry_after = wait::wait(&HeaderMap::new(), said, SystemTime::now());
+    error
+}
+
+fn build(status: Option<u16>, said: &Said) -> CompletionError {
+    let kind = classify::kind(status, said);
+    let message = sentence::sentence(&kind, status, said);
+    CompletionError {
+        retryable: classify::is_retryable(&kind, status, said),
+        provider_text: provider_text(&said.for_logs()),
+        request_id: said.request_id.clone(),
+        ..CompletionError::new(kind, message)
+    }
+}
+
+/// The text of a body whose shape is unknown; of JSON, without the members that name people.
+fn readable(value: Option<&Value>, text: &str) -> String {
+    match value {
+        Some(value @ (Value::Object(_) | Value::Array(_))) => {
+            redact::without_private_members(value).to_string()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+fn provider_text(text: &str) -> Option<String> {
+    let text = redact::redacted(redact::excerpt(text.trim(), 4 * EXCERPT));
+    (!text.is_empty()).then_some(text)
+}
+
+/// A body that is one JSON document of a known shape.
+///
+/// # Errors
+/// The error that the document carries, whatever its status said, or that it cannot be read.
+pub(crate) fn document<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, CompletionError> {
+    let text = str::from_utf8(body).map_err(|_| unreadable("the answer is not valid UTF-8", ""))?;
+    let carried: Carried<'a> = serde_json::from_str(text).unwrap_or_default();
+    if let Some(error) = carried.error.and_then(|error| in_band(error.get())) {
+        return Err(error);
+    }
+    serde_json::from_str(text).map_err(|_| unreadable("the answer has an unknown shape", text))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Carried<'a> {
+    #[serde(borrow)]
+    error: Leaf<'a>,
+}

@@ -1,0 +1,107 @@
+//! How long the upstream asks to wait.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+
+use super::said::Said;
+
+/// The wait that an answer asks for: `Retry-After`, else the availability's, else the reset of the rate limit.
+///
+/// Instants are compared with the upstream's own `Date` where it sent one, so that neither clock needs to be right.
+pub(crate) fn wait(headers: &HeaderMap, said: &Said, now: SystemTime) -> Option<Duration> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let copied =
+        |name: &str| said.headers.iter().find(|(copied, _)| copied == name).map(|(_, text)| text.as_str());
+    let now = header(DATE.as_str()).and_then(date).unwrap_or(now);
+    let retry_after = |text| seconds(text).or_else(|| since(date(text)?, now));
+    let availability = || said.availability.as_ref().and_then(|availability| availability.retry_after);
+    let reset = |text| since(epoch(text)?, now);
+    header(RETRY_AFTER.as_str())
+        .and_then(retry_after)
+        .or_else(|| copied(RETRY_AFTER.as_str()).and_then(retry_after))
+        .or_else(availability)
+        .or_else(|| header(RESET).and_then(reset))
+        .or_else(|| copied(RESET).and_then(reset))
+}
+
+const RESET: &str = "x-ratelimit-reset";
+
+/// A number of seconds, whole or not; negative ones and other texts are none.
+pub(crate) fn seconds(text: &str) -> Option<Duration> {
+    let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), "0"));
+    let millis = format!("{fraction:0<3}").get(..3)?.parse::<u64>().ok()?;
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) {
+        return None;
+    }
+    Some(Duration::from_secs(whole.parse().ok()?) + Duration::from_millis(millis))
+}
+
+fn date(text: &str) -> Option<SystemTime> {
+    httpdate::parse_http_date(text.trim()).ok()
+}
+
+/// An instant in milliseconds since the epoch, or in seconds where the number is too small for this century.
+fn epoch(text: &str) -> Option<SystemTime> {
+    let number: u64 = text.trim().parse().ok()?;
+    let since_epoch =
+        if number < 100_000_000_000 { Duration::from_secs(number) } else { Duration::from_millis(number) };
+    UNIX_EPOCH.checked_add(since_epoch)
+}
+
+/// The time to an instant; none to one that has passed, for then the usual backoff knows better.
+fn since(instant: SystemTime, now: SystemTime) -> Option<Duration> {
+    instant.duration_since(now).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: u64 = 1_759_845_400;
+
+    fn check(headers: &[(&'static str, &str)], error: serde_json::Value, expected: Option<u64>) {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, value.parse().unwrap());
+        }
+        let now = UNIX_EPOCH + Duration::from_secs(NOW);
+        let found = wait(&map, &Said::from_error(&error), now);
+        assert_eq!(found, expected.map(Duration::from_millis), "{headers:?} {error}");
+    }
+
+    #[test]
+    fn each_source_is_read_and_the_earlier_wins() {
+        let reset = json!({"metadata":{"headers":{"X-RateLimit-Reset":"1759845420000"}}});
+        let both = json!({
+            "availability":{"code":"capacity_exhausted","retry_after":40},
+            "metadata":{"headers":{"X-RateLimit-Reset":"1759845420000"}},
+        });
+        check(&[], json!({}), None);
+        check(&[], reset.clone(), Some(20_000));
+        check(&[], both.clone(), Some(40_000));
+        check(&[("retry-after", "7")], both, Some(7_000));
+        check(&[("x-ratelimit-reset", "1759845430000")], reset, Some(30_000));
+        check(&[], json!({"metadata":{"headers":{"Retry-After":3}}}), Some(3_000));
+        check(&[("x-ratelimit-reset", "1759845430")], json!({}), Some(30_000));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        check(&[("retry-after", "0")], json!({}), Some(0));
+        check(&[("retry-after", "1.5")], json!({}), Some(1_500));
+        check(&[("retry-after", "Tue, 07 Oct 2025 13:57:10 GMT")], json!({}), Some(30_000));
+        check(&[("retry-after", "-3")], json!({}), None);
+        check(&[("retry-after", "soon")], json!({}), None);
+        check(&[("retry-after", "Tue, 07 Oct 2025 13:00:00 GMT")], json!({}), None);
+    }
+
+    #[test]
+    fn instants_are_measured_by_the_upstreams_own_clock() {
+        let headers = [("date", "Tue, 07 Oct 2025 13:57:10 GMT"), ("x-ratelimit-reset", "1759845435000")];
+        check(&headers, json!({}), Some(5_000));
+    }
+}

@@ -1,0 +1,229 @@
+//! The body of a request: what the caller asks, in the upstream's words.
+//!
+//! Fields that the upstream declares to be without effect (`stream_options`, `usage.include`) are not sent, and
+//! what the caller leaves open is left to the model: absent parameters stay absent.
+
+mod message;
+
+use causerie_domain::completion::{CompletionRequest, Parameters, ReasoningParameters};
+use serde::Serialize;
+use serde_json::{Number, Value};
+
+use self::message::Message;
+
+/// The longest session id that the upstream takes, in characters.
+const MAX_SESSION_CHARS: usize = 256;
+
+#[derive(Debug, Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    models: &'a [String],
+    messages: Vec<Message<'a>>,
+    stream: bool,
+    /// Always: without it the upstream checks the account's credit against the model's maximum.
+    max_tokens: u64,
+    #[serde(flatten)]
+    sampling: Sampling<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Sampling<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<&'a Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<&'a Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_k: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frequency_penalty: Option<&'a Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presence_penalty: Option<&'a Number>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<i64>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    stop: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<Reasoning<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a Value>,
+}
+
+#[derive(Debug, Serialize)]
+struct Reasoning<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effort: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exclude: Option<bool>,
+}
+
+/// The JSON body of a streamed request.
+///
+/// # Errors
+/// Of the serialiser, which has none for these types.
+pub(crate) fn body(request: &CompletionRequest) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(&Body {
+        model: &request.model,
+        models: &request.fallback_models,
+        messages: request.messages.iter().filter_map(Message::of).collect(),
+        stream: true,
+        max_tokens: request.max_tokens,
+        sampling: Sampling::from(&request.parameters),
+        user: request.user.as_deref(),
+        session_id: request.session.as_deref().map(|id| id.chars().take(MAX_SESSION_CHARS).collect()),
+    })
+}
+
+impl<'a> From<&'a Parameters> for Sampling<'a> {
+    fn from(parameters: &'a Parameters) -> Self {
+        Sampling {
+            temperature: parameters.temperature.as_ref(),
+            top_p: parameters.top_p.as_ref(),
+            top_k: parameters.top_k,
+            frequency_penalty: parameters.frequency_penalty.as_ref(),
+            presence_penalty: parameters.presence_penalty.as_ref(),
+            seed: parameters.seed,
+            stop: &parameters.stop,
+            reasoning: parameters.reasoning.as_ref().map(Reasoning::from),
+            provider: parameters.provider.as_ref(),
+        }
+    }
+}
+
+impl<'a> From<&'a ReasoningParameters> for Reasoning<'a> {
+    fn from(parameters: &'a ReasoningParameters) -> Self {
+        Reasoning {
+            effort: parameters.effort.as_deref(),
+            max_tokens: parameters.max_tokens,
+            exclude: parameters.exclude,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use causerie_domain::completion::{ContentPart, PromptMessage};
+    use causerie_domain::message::MessageRole;
+    use serde_json::json;
+
+    use super::*;
+
+    fn message(role: MessageRole, content: Vec<ContentPart>) -> PromptMessage {
+        PromptMessage { role, content, reasoning_details: None }
+    }
+
+    fn text(role: MessageRole, text: &str) -> PromptMessage {
+        message(role, vec![ContentPart::Text(text.to_owned())])
+    }
+
+    fn request(messages: Vec<PromptMessage>) -> CompletionRequest {
+        CompletionRequest {
+            model: "a/b".to_owned(),
+            fallback_models: Vec::new(),
+            messages,
+            parameters: Parameters::default(),
+            max_tokens: 100,
+            user: None,
+            session: None,
+        }
+    }
+
+    fn sent(request: &CompletionRequest) -> Value {
+        serde_json::from_slice(&body(request).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_smallest_request_has_five_fields_with_max_tokens_among_them() {
+        assert_eq!(
+            sent(&request(vec![text(MessageRole::User, "Hi")])),
+            json!({"model":"a/b","messages":[{"role":"user","content":"Hi"}],"stream":true,"max_tokens":100})
+        );
+    }
+
+    #[test]
+    fn everything_a_caller_can_say_is_sent() {
+        let number = |text: &str| serde_json::from_str::<Number>(text).unwrap();
+        let everything = CompletionRequest {
+            fallback_models: vec!["c/d".to_owned()],
+            parameters: Parameters {
+                temperature: Some(number("0.7")),
+                top_p: Some(number("1")),
+                top_k: Some(40),
+                frequency_penalty: Some(number("-0.5")),
+                presence_penalty: Some(number("0.25")),
+                seed: Some(-3),
+                stop: vec!["END".to_owned()],
+                reasoning: Some(ReasoningParameters {
+                    effort: Some("high".to_owned()),
+                    max_tokens: None,
+                    exclude: Some(true),
+                }),
+                provider: Some(json!({"order":["x"],"allow_fallbacks":false})),
+            },
+            user: Some("pseudonym".to_owned()),
+            session: Some("s".repeat(300)),
+            ..request(Vec::new())
+        };
+        assert_eq!(
+            sent(&everything),
+            json!({
+                "model":"a/b","models":["c/d"],"messages":[],"stream":true,"max_tokens":100,"temperature":0.7,
+                "top_p":1,"top_k":40,"frequency_penalty":-0.5,"presence_penalty":0.25,"seed":-3,"stop":["END"],
+                "reasoning":{"effort":"high","exclude":true},
+                "provider":{"order":["x"],"allow_fallbacks":false},
+                "user":"pseudonym","session_id":"s".repeat(256),
+            })
+        );
+    }
+
+    #[test]
+    fn parts_that_are_not_one_text_are_sent_as_a_list() {
+        let parts = message(
+            MessageRole::User,
+            vec![
+                ContentPart::Text("See".to_owned()),
+                ContentPart::ImageUrl("https://e.org/i.png".to_owned()),
+                ContentPart::FileUrl { filename: "a.pdf".to_owned(), url: "https://e.org/a.pdf".to_owned() },
+            ],
+        );
+        assert_eq!(
+            sent(&request(vec![parts]))["messages"][0]["content"],
+            json!([
+                {"type":"text","text":"See"},
+                {"type":"image_url","image_url":{"url":"https://e.org/i.png"}},
+                {"type":"file","file":{"filename":"a.pdf","file_data":"https://e.org/a.pdf"}},
+            ])
+        );
+    }
+
+    #[test]
+    fn reasoning_records_go_back_verbatim_and_only_where_they_were_given() {
+        for details in [json!([]), json!([{"type":"reasoning.text","text":"t","signature":"s","index":0}])] {
+            let replay = PromptMessage {
+                reasoning_details: Some(details.clone()),
+                ..text(MessageRole::Assistant, "Hi")
+            };
+            assert_eq!(sent(&request(vec![replay]))["messages"][0]["reasoning_details"], details);
+        }
+        for none in [None, Some(Value::Null)] {
+            let plain = PromptMessage { reasoning_details: none, ..text(MessageRole::Assistant, "Hi") };
+            assert_eq!(
+                sent(&request(vec![plain]))["messages"][0],
+                json!({"role":"assistant","content":"Hi"})
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_without_text_is_not_sent() {
+        let empty = [message(MessageRole::Assistant, Vec::new()), text(MessageRole::Assistant, "")];
+        let messages = empty.into_iter().chain([text(MessageRole::User, "")]).collect();
+        assert_eq!(sent(&request(messages))["messages"], json!([{"role":"user","content":""}]));
+    }
+}

@@ -1,0 +1,99 @@
+//! The usage object of completions and of responses.
+
+use causerie_domain::usage::{ReportedUsage, TokenCounts};
+use serde::Deserialize;
+
+use super::leaf::{self, Leaf};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Usage<'a> {
+    #[serde(borrow, alias = "input_tokens")]
+    prompt_tokens: Leaf<'a>,
+    #[serde(borrow, alias = "output_tokens")]
+    completion_tokens: Leaf<'a>,
+    #[serde(borrow, alias = "input_tokens_details")]
+    prompt_tokens_details: Leaf<'a>,
+    #[serde(borrow, alias = "output_tokens_details")]
+    completion_tokens_details: Leaf<'a>,
+    #[serde(borrow)]
+    cost: Leaf<'a>,
+    #[serde(borrow)]
+    cost_details: Leaf<'a>,
+    #[serde(borrow)]
+    is_byok: Leaf<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PromptDetails<'a> {
+    #[serde(borrow)]
+    cached_tokens: Leaf<'a>,
+    #[serde(borrow)]
+    cache_write_tokens: Leaf<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CompletionDetails<'a> {
+    #[serde(borrow)]
+    reasoning_tokens: Leaf<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CostDetails<'a> {
+    #[serde(borrow)]
+    upstream_inference_cost: Leaf<'a>,
+}
+
+/// What a usage object says; `None` where it says nothing, as `{}` and `null` do.
+///
+/// Totals are left out on purpose: they are the sum of input and output wherever they were ever seen.
+pub(crate) fn reported(usage: Leaf<'_>) -> Option<ReportedUsage> {
+    let usage: Usage<'_> = leaf::object(usage);
+    let prompt: PromptDetails<'_> = leaf::object(usage.prompt_tokens_details);
+    let completion: CompletionDetails<'_> = leaf::object(usage.completion_tokens_details);
+    let cost: CostDetails<'_> = leaf::object(usage.cost_details);
+    let reported = ReportedUsage {
+        tokens: TokenCounts {
+            input: leaf::count(usage.prompt_tokens),
+            output: leaf::count(usage.completion_tokens),
+            cached: leaf::count(prompt.cached_tokens),
+            cache_write: leaf::count(prompt.cache_write_tokens),
+            reasoning: leaf::count(completion.reasoning_tokens),
+        },
+        cost: leaf::amount(usage.cost),
+        upstream_inference_cost: leaf::amount(cost.upstream_inference_cost),
+        is_byok: leaf::flag(usage.is_byok).unwrap_or(false),
+    };
+    (reported != ReportedUsage::default()).then_some(reported)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn read(json: &str) -> Option<ReportedUsage> {
+        reported(serde_json::from_str::<Option<&RawValue>>(json).unwrap())
+    }
+
+    #[test]
+    fn nothing_said_is_nothing_reported() {
+        for json in ["null", "{}", "[]", "\"?\"", r#"{"prompt_tokens":null}"#, r#"{"cost":null}"#] {
+            assert_eq!(read(json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_spoilt_detail_does_not_hide_the_rest() {
+        let usage =
+            read(r#"{"prompt_tokens":7,"prompt_tokens_details":[],"cost":"0.5","is_byok":"no"}"#).unwrap();
+        assert_eq!(usage.tokens.input, Some(7));
+        assert_eq!(usage.tokens.cached, None);
+        assert_eq!(usage.cost.unwrap().to_string(), "0.5");
+        assert!(!usage.is_byok);
+    }
+}

@@ -1,0 +1,18 @@
+//! The tests of the client from outside, as one program: linking is most of their time.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that panics has failed, as it should"
+)]
+
+mod answers;
+mod cuts;
+mod documents;
+mod fuzz;
+mod refusals;
+mod support;
+mod transport;
+mod traps;
+mod upstream;

@@ -1,0 +1,249 @@
+//! Answers whose status is an error: every status, every recorded body, and bodies of every other shape.
+
+use std::time::Duration;
+
+use causerie_domain::completion::{
+    CompletionError,
+    CompletionErrorKind::{self, *},
+};
+use causerie_domain::ports::CompletionGateway;
+use futures_util::StreamExt;
+
+use crate::support::{Answer, hello, recording};
+use crate::upstream::{KEY, Upstream, response};
+
+/// What a request comes to whose answer has this status, these headers and this body.
+async fn refusal(status: u16, headers: &[(&str, &str)], body: &[u8]) -> CompletionError {
+    let upstream = Upstream::answering(response(status, headers, body)).await;
+    let answer = Answer::of(&upstream.client().complete(hello()).collect::<Vec<_>>().await);
+    assert_eq!(upstream.requests().len(), 1, "one attempt is one request");
+    answer.error().clone()
+}
+
+const UNKNOWN_LENGTH: CompletionErrorKind = ContextLength { limit: None, requested: None };
+
+#[tokio::test]
+async fn every_status_has_its_kind_without_any_body() {
+    let table = [
+        (400, InvalidRequest, false),
+        (401, Authentication, false),
+        (402, PaymentRequired, false),
+        (403, Authentication, false),
+        (404, ModelUnavailable, false),
+        (408, Unavailable, true),
+        (409, InvalidRequest, false),
+        (410, ModelUnavailable, false),
+        (412, InvalidRequest, false),
+        (413, InvalidRequest, false),
+        (418, InvalidRequest, false),
+        (422, InvalidRequest, false),
+        (429, RateLimited, true),
+        (500, Unavailable, true),
+        (502, Unavailable, true),
+        (503, Unavailable, true),
+        (504, Unavailable, true),
+        (520, Unavailable, true),
+        (524, Unavailable, true),
+        (529, Unavailable, true),
+        (599, Unavailable, true),
+        (302, InvalidResponse, false),
+    ];
+    for (status, kind, retryable) in table {
+        for body in
+            [&b""[..], b"<!DOCTYPE html><html>Bad gateway</html>", b"null", b"{\"detail\":[]}", b"\xff\xfe"]
+        {
+            let error = refusal(status, &[], body).await;
+            assert_eq!((error.kind, error.retryable, error.status), (kind.clone(), retryable, Some(status)));
+        }
+    }
+}
+
+#[tokio::test]
+async fn recorded_refusals_mean_what_they_say() {
+    let check = async |file: &str, status, kind, retryable| {
+        let error = refusal(status, &[], &recording(file)).await;
+        assert_eq!((error.kind, error.retryable), (kind, retryable), "{file}");
+        assert!(error.provider_text.is_some(), "{file}");
+    };
+    let length = ContextLength { limit: Some(200_000), requested: Some(2_500_021) };
+    check("error_400_context_length.json", 400, length, false).await;
+    check("error_400_invalid_model.json", 400, ModelUnavailable, false).await;
+    check("error_401_missing_auth.json", 401, Authentication, false).await;
+    check("error_402_credits.json", 402, PaymentRequired, false).await;
+    check("error_403_moderation.json", 403, Moderated, false).await;
+    check("error_403_provider_raw_json_string.json", 403, Moderated, false).await;
+    check("error_404_no_endpoints.json", 404, ModelUnavailable, false).await;
+    check("error_429_free_per_minute.json", 429, RateLimited, true).await;
+    check("error_429_provider.json", 429, RateLimited, true).await;
+    check("doc_error_403_guardrail.json", 403, Moderated, false).await;
+    check("doc_error_429_availability.json", 429, RateLimited, true).await;
+}
+
+#[tokio::test]
+async fn the_upstreams_word_counts_for_more_than_its_status() {
+    let table = [
+        ("context_length_exceeded", UNKNOWN_LENGTH, false),
+        ("string_too_long", UNKNOWN_LENGTH, false),
+        ("max_tokens_exceeded", InvalidRequest, false),
+        ("token_limit_exceeded", PaymentRequired, false),
+        ("authentication", Authentication, false),
+        ("payment_required", PaymentRequired, false),
+        ("rate_limit_exceeded", RateLimited, true),
+        ("provider_overloaded", Unavailable, true),
+        ("provider_unavailable", Unavailable, true),
+        ("invalid_request", InvalidRequest, false),
+        ("invalid_prompt", InvalidRequest, false),
+        ("not_found", ModelUnavailable, false),
+        ("precondition_failed", InvalidRequest, false),
+        ("payload_too_large", InvalidRequest, false),
+        ("unprocessable", InvalidRequest, false),
+        ("content_policy_violation", Moderated, false),
+        ("refusal", Moderated, false),
+        ("invalid_image", InvalidRequest, false),
+        ("image_download_failed", InvalidRequest, false),
+        ("server", Unavailable, true),
+        ("timeout", Unavailable, true),
+        // These mean what their status means.
+        ("unmapped", InvalidRequest, false),
+        ("permission_denied", InvalidRequest, false),
+        ("a_word_of_tomorrow", InvalidRequest, false),
+    ];
+    for (word, kind, retryable) in table {
+        let inside =
+            format!(r#"{{"error":{{"code":418,"message":"m","metadata":{{"error_type":"{word}"}}}}}}"#);
+        let beside = format!(r#"{{"error":{{"code":418,"message":"m","error_type":"{word}"}}}}"#);
+        for body in [inside, beside] {
+            let error = refusal(418, &[], body.as_bytes()).await;
+            assert_eq!((error.kind, error.retryable), (kind.clone(), retryable), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn availability_says_why_and_whether_to_try_again() {
+    let check = async |status, availability: &str, kind, retryable, wait: Option<u64>| {
+        let body = format!(r#"{{"error":{{"message":"m","availability":{availability}}}}}"#);
+        let error = refusal(status, &[], body.as_bytes()).await;
+        assert_eq!((error.kind, error.retryable), (kind, retryable), "{body}");
+        assert_eq!(error.retry_after, wait.map(Duration::from_secs), "{body}");
+    };
+    check(404, r#"{"code":"no_endpoints","retryable":false}"#, ModelUnavailable, false, None).await;
+    check(400, r#"{"code":"model_not_found","retryable":false}"#, ModelUnavailable, false, None).await;
+    check(403, r#"{"code":"region_restricted","retryable":false}"#, ModelUnavailable, false, None).await;
+    check(
+        429,
+        r#"{"code":"capacity_exhausted","retryable":true,"retry_after":40}"#,
+        RateLimited,
+        true,
+        Some(40),
+    )
+    .await;
+    check(503, r#"{"code":"temporarily_unavailable","retryable":true}"#, Unavailable, true, None).await;
+    check(503, r#"{"code":"temporarily_unavailable","retryable":false}"#, Unavailable, false, None).await;
+    check(404, r#"{"code":"a_code_of_tomorrow","retryable":true}"#, ModelUnavailable, true, None).await;
+}
+
+#[tokio::test]
+async fn a_forbidden_request_is_one_of_four_things() {
+    let check = async |body: &str, kind| {
+        assert_eq!(refusal(403, &[], body.as_bytes()).await.kind, kind, "{body}");
+    };
+    check(r#"{"error":{"code":403,"message":"m","metadata":{"reasons":["violence"]}}}"#, Moderated).await;
+    check(r#"{"error":{"code":403,"message":"m","metadata":{"patterns":["x"]}}}"#, Moderated).await;
+    check(r#"{"error":{"code":403,"message":"Provider returned error","metadata":{"raw":"Not in your country"}}}"#, ModelUnavailable).await;
+    check(
+        r#"{"error":{"code":403,"message":"Only management keys can perform this operation"}}"#,
+        Authentication,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn daily_caps_are_not_tried_again() {
+    let by_message =
+        r#"{"error":{"code":429,"message":"Rate limit exceeded: free-models-per-day-high-balance. "}}"#;
+    let by_source = r#"{"error":{"code":429,"message":"Rate limit exceeded","metadata":{"limit_source":"free_per_day"}}}"#;
+    for body in [by_message, by_source] {
+        let error = refusal(429, &[("retry-after", "60")], body.as_bytes()).await;
+        assert_eq!((error.kind, error.retryable), (DailyLimit, false), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn the_wait_is_taken_from_headers_and_body() {
+    let reset = recording("error_429_free_per_minute.json");
+    let date = ("date", "Tue, 07 Oct 2025 13:56:50 GMT");
+    let wait = async |headers: &[(&str, &str)], body: &[u8]| refusal(429, headers, body).await.retry_after;
+    assert_eq!(wait(&[("retry-after", "7")], &reset).await, Some(Duration::from_secs(7)));
+    assert_eq!(wait(&[date], &reset).await, Some(Duration::from_secs(10)));
+    assert_eq!(
+        wait(&[date, ("x-ratelimit-reset", "1759845415000")], b"").await,
+        Some(Duration::from_secs(5))
+    );
+    assert_eq!(
+        wait(&[date, ("retry-after", "Tue, 07 Oct 2025 13:57:20 GMT")], b"").await,
+        Some(Duration::from_secs(30))
+    );
+    assert_eq!(wait(&[], &reset).await, None, "the reset is long past");
+    let overloaded = refusal(503, &[("retry-after", "3")], b"").await;
+    assert_eq!(overloaded.retry_after, Some(Duration::from_secs(3)));
+}
+
+#[tokio::test]
+async fn the_request_is_named_for_support() {
+    let id = async |headers: &[(&str, &str)], body: &[u8]| refusal(500, headers, body).await.request_id;
+    assert_eq!(id(&[("cf-ray", "ray-1"), ("x-generation-id", "gen-1")], b"").await.as_deref(), Some("gen-1"));
+    assert_eq!(id(&[("cf-ray", "ray-1"), ("x-request-id", "req-1")], b"").await.as_deref(), Some("req-1"));
+    assert_eq!(id(&[("cf-ray", "ray-1")], b"").await.as_deref(), Some("ray-1"));
+    assert_eq!(id(&[], br#"{"error":{"message":"m"},"request_id":"gen-2"}"#).await.as_deref(), Some("gen-2"));
+    assert_eq!(id(&[], b"").await, None);
+}
+
+#[tokio::test]
+async fn a_refused_request_is_identified_where_its_head_names_it() {
+    let upstream = Upstream::answering(response(502, &[("x-generation-id", "gen-1")], b"")).await;
+    let answer = Answer::of(&upstream.client().complete(hello()).collect::<Vec<_>>().await);
+    assert_eq!(answer.identity.generation_id.as_deref(), Some("gen-1"));
+}
+
+#[tokio::test]
+async fn accounts_keys_and_users_text_are_in_no_error() {
+    let quoted = format!(
+        r#"{{"error":{{"code":401,"message":"Key {KEY} of user_2NbqAAAAAA is off, see sk-or-v1-abcdef"}}}}"#
+    );
+    let bodies = [
+        (400, recording("error_400_context_length.json")),
+        (403, recording("error_403_moderation.json")),
+        (403, recording("error_403_provider_raw_json_string.json")),
+        (402, recording("error_402_credits.json")),
+        (401, quoted.into_bytes()),
+        (500, br#"{"weird":true,"user_id":"user_2NbqAAAAAA","flagged_input":"my secret"}"#.to_vec()),
+    ];
+    for (status, body) in bodies {
+        let error = refusal(status, &[], &body).await;
+        let text = format!("{error} {error:?} {:?}", error.provider_text);
+        for leak in ["user_", "flagged_input", "somebody wrote", "my secret", "00000000-", "sk-or", KEY] {
+            assert!(!text.contains(leak), "{leak} in {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_message_is_ours_and_the_providers_text_is_for_the_logs() {
+    let body = r#"{"error":{"code":429,"message":"Provider returned error","metadata":{"provider_name":"Google","raw":"quota of project x"}}}"#;
+    let error = refusal(429, &[], body.as_bytes()).await;
+    assert_eq!(error.message, "the rate limit of the model is reached");
+    let logged = error.provider_text.clone().unwrap();
+    assert!(logged.contains("quota of project x") && logged.contains("Google"), "{logged}");
+    assert!(!format!("{error:?}").contains("quota"), "not by accident");
+    let page = refusal(502, &[], format!("<html>{}", "x".repeat(10_000)).as_bytes()).await;
+    assert!(page.provider_text.is_some_and(|text| text.starts_with("<html>") && text.len() <= 2_000));
+}
+
+#[tokio::test]
+async fn a_length_that_only_the_provider_names_is_found() {
+    let body = r#"{"error":{"code":400,"message":"Provider returned error","metadata":{"raw":"{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"prompt is too long: 205012 tokens > 200000 maximum\"}}"}}}"#;
+    let error = refusal(400, &[], body.as_bytes()).await;
+    assert_eq!(error.kind, ContextLength { limit: Some(200_000), requested: Some(205_012) });
+    assert_eq!(error.message, "the messages need 205012 tokens, and the model takes 200000");
+}

@@ -1,0 +1,104 @@
+//! What the tests share: recordings, requests, and an answer put together from its events.
+
+use causerie_domain::completion::{
+    CompletionEnd, CompletionError, CompletionEvent, CompletionRequest, ContentPart, Identity, Parameters,
+    PromptMessage,
+};
+use causerie_domain::message::MessageRole;
+use causerie_openrouter::{Limits, StreamDecoder};
+
+/// The bytes of a recording.
+pub(crate) fn recording(file: &str) -> Vec<u8> {
+    let path = format!("{}/tests/recordings/{file}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The names of all recordings with an ending.
+pub(crate) fn recordings(ending: &str) -> Vec<String> {
+    let folder = std::fs::read_dir(format!("{}/tests/recordings", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name.ends_with(ending)).collect();
+    names.sort();
+    names
+}
+
+/// An answer, put together.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) identity: Identity,
+    pub(crate) reasoning: String,
+    pub(crate) text: String,
+    pub(crate) refusal: String,
+    pub(crate) end: CompletionEnd,
+}
+
+impl Answer {
+    /// Puts events together. Fails unless the last one, and no other, is the end.
+    pub(crate) fn of(events: &[CompletionEvent]) -> Answer {
+        let (last, before) = events.split_last().expect("there is an end");
+        let CompletionEvent::Ended(end) = last else { panic!("the last event is no end: {last:?}") };
+        let mut answer = Answer {
+            identity: Identity::default(),
+            reasoning: String::new(),
+            text: String::new(),
+            refusal: String::new(),
+            end: (**end).clone(),
+        };
+        for event in before {
+            match event {
+                CompletionEvent::Identified(news) => {
+                    let known = &mut answer.identity;
+                    known.generation_id = news.generation_id.clone().or(known.generation_id.take());
+                    known.model = news.model.clone().or(known.model.take());
+                    known.provider = news.provider.clone().or(known.provider.take());
+                }
+                CompletionEvent::Reasoning(text) => answer.reasoning.push_str(text),
+                CompletionEvent::Text(text) => answer.text.push_str(text),
+                CompletionEvent::Refusal(text) => answer.refusal.push_str(text),
+                CompletionEvent::Ended(_) => panic!("there are two ends"),
+            }
+        }
+        answer
+    }
+
+    /// The error that ended it.
+    pub(crate) fn error(&self) -> &CompletionError {
+        self.end.outcome.as_ref().expect_err("the answer failed")
+    }
+}
+
+/// The events of a body that was read in the given pieces.
+pub(crate) fn events<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Vec<CompletionEvent> {
+    let mut decoder = StreamDecoder::new(Limits::default());
+    let mut events: Vec<_> = reads.into_iter().flat_map(|read| decoder.push(read)).collect();
+    events.extend(decoder.finish(None));
+    assert!(decoder.is_ended());
+    events
+}
+
+/// The answer in a body that was read at once.
+pub(crate) fn answer(body: impl AsRef<[u8]>) -> Answer {
+    Answer::of(&events([body.as_ref()]))
+}
+
+/// A stream of events with the given data.
+pub(crate) fn stream(data: &[&str]) -> String {
+    data.iter().map(|data| format!("data: {data}\n\n")).collect()
+}
+
+/// A request that says hello.
+pub(crate) fn hello() -> CompletionRequest {
+    CompletionRequest {
+        model: "example/model".to_owned(),
+        fallback_models: Vec::new(),
+        messages: vec![PromptMessage {
+            role: MessageRole::User,
+            content: vec![ContentPart::Text("Hello".to_owned())],
+            reasoning_details: None,
+        }],
+        parameters: Parameters::default(),
+        max_tokens: 64,
+        user: None,
+        session: None,
+    }
+}

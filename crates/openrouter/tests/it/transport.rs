@@ -1,0 +1,285 @@
+//! Connections that fail, stall and break, and what becomes of them when nobody listens any more.
+
+use std::time::Duration;
+
+use causerie_domain::completion::{Clock, CompletionErrorKind, CompletionEvent, FinishReason};
+use causerie_domain::ports::CompletionGateway;
+use causerie_openrouter::{Attribution, Clocks, OpenRouter, Settings, SettingsError};
+use futures_util::StreamExt;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::timeout;
+
+use crate::support::{Answer, hello, stream};
+use crate::upstream::{KEY, Step, Upstream, chunk, client, head, last_chunk, response};
+
+const HELLO: &str =
+    r#"{"id":"gen-body","choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}]}"#;
+const STOP: &str = r#"{"choices":[{"index":0,"delta":{"content":""},"finish_reason":"stop"}]}"#;
+const KEEP_ALIVE: &str = ": OPENROUTER PROCESSING\n\n";
+
+/// Long for a machine, short for a test.
+const SHORT: Duration = Duration::from_millis(80);
+
+async fn ask(client: &OpenRouter) -> Answer {
+    Answer::of(&client.complete(hello()).collect::<Vec<_>>().await)
+}
+
+async fn ask_playing(script: Vec<Step>) -> Answer {
+    ask(&Upstream::playing(vec![script]).await.client()).await
+}
+
+fn timed_out(answer: &Answer, clock: Clock) {
+    assert_eq!(answer.error().kind, CompletionErrorKind::Timeout(clock));
+    assert!(answer.error().message.contains(clock.as_str()), "{}", answer.error().message);
+    assert!(answer.error().retryable);
+}
+
+#[tokio::test]
+async fn a_stream_is_read_to_its_end_and_identified_by_its_head() {
+    let script = vec![
+        head(),
+        chunk(KEEP_ALIVE),
+        chunk(&stream(&[HELLO, STOP])),
+        chunk("data: [DONE]\n\n"),
+        last_chunk(),
+    ];
+    let answer = ask_playing(script).await;
+    assert_eq!((answer.text.as_str(), answer.identity.generation_id.as_deref()), ("Hello", Some("gen-head")));
+    assert_eq!(answer.end.outcome.unwrap().reason, Some(FinishReason::Stop));
+}
+
+#[tokio::test]
+async fn the_request_carries_key_and_attribution_and_is_sent_once() {
+    let upstream = Upstream::playing(vec![vec![]]).await;
+    let client = client(Settings {
+        base_url: upstream.url.clone(),
+        attribution: Attribution {
+            referer: Some("https://example.org".to_owned()),
+            title: Some("Café".to_owned()),
+            categories: vec!["one".to_owned(), "two".to_owned()],
+        },
+        ..Settings::default()
+    });
+    ask(&client).await;
+    let requests = upstream.requests();
+    assert_eq!(requests.len(), 1, "a request that may have been read is not sent again");
+    let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("POST /api/v1/chat/completions HTTP/1.1"), "{head}");
+    let wanted = [
+        format!("authorization: Bearer {KEY}"),
+        "http-referer: https://example.org".to_owned(),
+        "x-openrouter-title: Café".to_owned(),
+        "x-openrouter-categories: one,two".to_owned(),
+        "content-type: application/json".to_owned(),
+    ];
+    for line in wanted {
+        assert!(head.contains(&line), "{line} in {head}");
+    }
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!((&body["max_tokens"], &body["stream"]), (&64.into(), &true.into()));
+    assert!(body.get("stream_options").is_none() && body.get("usage").is_none());
+}
+
+#[tokio::test]
+async fn nothing_is_sent_before_the_stream_is_polled() {
+    let upstream = Upstream::playing(vec![vec![]]).await;
+    drop(upstream.client().complete(hello()));
+    assert_eq!(upstream.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn nobody_there_is_a_network_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let answer = ask(&client(Settings { base_url, ..Settings::default() })).await;
+    assert_eq!(answer.error().kind, CompletionErrorKind::Network);
+    assert!(answer.error().retryable && answer.error().provider_text.is_some());
+}
+
+#[tokio::test]
+async fn a_connection_that_closes_or_breaks_before_the_head_is_a_network_error() {
+    for script in [vec![], vec![Step::Reset], vec![Step::Send(b"HTTP/1.1 200".to_vec())]] {
+        assert_eq!(
+            ask_playing(script.clone()).await.error().kind,
+            CompletionErrorKind::Network,
+            "{script:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_is_no_http_is_a_network_error() {
+    let answer = ask_playing(vec![Step::Send(b"SSH-2.0-OpenSSH_9.9\r\n".to_vec())]).await;
+    assert_eq!(answer.error().kind, CompletionErrorKind::Network);
+}
+
+#[tokio::test]
+async fn a_connection_that_closes_or_breaks_in_the_answer_is_cut_and_keeps_what_came() {
+    for end in [vec![], vec![Step::Reset], vec![last_chunk()]] {
+        let mut script = vec![head(), chunk(&stream(&[HELLO])), Step::Wait(SHORT)];
+        script.extend(end);
+        let answer = ask_playing(script.clone()).await;
+        assert_eq!(answer.error().kind, CompletionErrorKind::Interrupted, "{script:?}");
+        assert_eq!(answer.text, "Hello");
+        assert_eq!(answer.error().request_id.as_deref(), Some("gen-head"));
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_after_the_finish_is_no_failure() {
+    let answer =
+        ask_playing(vec![head(), chunk(&stream(&[HELLO, STOP])), Step::Wait(SHORT), Step::Reset]).await;
+    assert_eq!((answer.text.as_str(), answer.end.usage), ("Hello", None));
+    assert!(answer.end.outcome.is_ok());
+}
+
+#[tokio::test]
+async fn the_connect_clock_runs_while_nobody_accepts() {
+    // A listener whose queue is full lets further connections wait for ever.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queued = Vec::new();
+    while let Ok(connection) = timeout(SHORT, TcpStream::connect(address)).await {
+        queued.push(connection.unwrap());
+    }
+    let clocks = Clocks { connect: SHORT, ..Clocks::default() };
+    let answer =
+        ask(&client(Settings { base_url: format!("http://{address}"), clocks, ..Settings::default() })).await;
+    timed_out(&answer, Clock::Connect);
+}
+
+#[tokio::test]
+async fn the_first_byte_clock_runs_without_a_head_and_without_a_body() {
+    for script in [vec![Step::Hang], vec![head(), Step::Hang]] {
+        let upstream = Upstream::playing(vec![script]).await;
+        let client = upstream.client_with(Clocks { first_byte: SHORT, ..Clocks::default() });
+        timed_out(&ask(&client).await, Clock::FirstByte);
+        upstream.departure().await;
+    }
+}
+
+#[tokio::test]
+async fn the_idle_clock_runs_in_a_silence() {
+    let upstream = Upstream::playing(vec![vec![head(), chunk(&stream(&[HELLO])), Step::Hang]]).await;
+    let answer = ask(&upstream.client_with(Clocks { idle_bytes: SHORT, ..Clocks::default() })).await;
+    timed_out(&answer, Clock::IdleBytes);
+    assert_eq!(answer.text, "Hello");
+    upstream.departure().await;
+}
+
+#[tokio::test]
+async fn a_stall_behind_keep_alives_is_a_stall() {
+    let empty_delta =
+        stream(&[r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#]);
+    for sign_of_life in [KEEP_ALIVE, &empty_delta] {
+        let mut script = vec![head(), chunk(&stream(&[HELLO]))];
+        for _ in 0..200 {
+            script.extend([Step::Wait(Duration::from_millis(5)), chunk(sign_of_life)]);
+        }
+        let upstream = Upstream::playing(vec![script]).await;
+        let clocks = Clocks { idle_bytes: Duration::from_secs(5), idle_progress: SHORT, ..Clocks::default() };
+        timed_out(&ask(&upstream.client_with(clocks)).await, Clock::IdleProgress);
+    }
+}
+
+#[tokio::test]
+async fn the_total_clock_runs_through_progress() {
+    let mut script = vec![head()];
+    for _ in 0..200 {
+        script.extend([Step::Wait(Duration::from_millis(5)), chunk(&stream(&[HELLO]))]);
+    }
+    let upstream = Upstream::playing(vec![script]).await;
+    let answer = ask(&upstream.client_with(Clocks { total: SHORT, ..Clocks::default() })).await;
+    timed_out(&answer, Clock::Total);
+    assert!(answer.text.starts_with("HelloHello"));
+}
+
+#[tokio::test]
+async fn dropping_the_stream_closes_the_connection_at_once() {
+    for (script, events) in [
+        (vec![Step::Hang], 0),
+        (vec![head(), Step::Hang], 1),
+        (vec![head(), chunk(&stream(&[HELLO])), Step::Hang], 2),
+    ] {
+        let upstream = Upstream::playing(vec![script]).await;
+        let client = upstream.client();
+        let mut stream = client.complete(hello());
+        for _ in 0..events {
+            assert!(stream.next().await.is_some());
+        }
+        // The request is under way even where no event is there yet.
+        assert!(timeout(SHORT, stream.next()).await.is_err());
+        drop(stream);
+        upstream.departure().await;
+    }
+}
+
+#[tokio::test]
+async fn the_connection_is_closed_when_the_end_is_given_out() {
+    let error = stream(&[r#"{"error":{"code":500,"message":"no"}}"#]);
+    let upstream = Upstream::playing(vec![vec![head(), chunk(&error), Step::Hang]]).await;
+    let mut events = upstream.client().complete(hello());
+    while let Some(event) = events.next().await {
+        if matches!(event, CompletionEvent::Ended(_)) {
+            break;
+        }
+    }
+    upstream.departure().await;
+    assert!(events.next().await.is_none());
+    assert!(events.next().await.is_none(), "polling on is harmless");
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again_after_a_whole_answer() {
+    // The second request arrives on the first connection only if the client kept it: the script reads it as noise,
+    // so it is counted by the connections that were opened.
+    let whole = [head(), chunk(&stream(&[HELLO, STOP])), chunk("data: [DONE]\n\n"), last_chunk(), Step::Hang];
+    let upstream = Upstream::playing(vec![whole.to_vec()]).await;
+    let client = upstream.client_with(Clocks { first_byte: SHORT, ..Clocks::default() });
+    assert!(ask(&client).await.end.outcome.is_ok());
+    tokio::task::yield_now().await;
+    timed_out(&ask(&client).await, Clock::FirstByte);
+    assert_eq!(upstream.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let target = Upstream::playing(vec![vec![]]).await;
+    let moved = response(307, &[("location", &target.url)], b"");
+    let answer = ask(&Upstream::answering(moved).await.client()).await;
+    assert_eq!(answer.error().kind, CompletionErrorKind::InvalidResponse);
+    assert!(!answer.error().retryable);
+    assert_eq!(target.requests(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_proxy_is_used_where_one_is_set() {
+    let proxy = Upstream::answering(response(200, &[], stream(&[HELLO, STOP]).as_bytes())).await;
+    let address = proxy.url.trim_end_matches("/api/v1").to_owned();
+    let base_url = "http://upstream.invalid/v1".to_owned();
+    let answer = ask(&client(Settings { base_url, proxy: Some(address), ..Settings::default() })).await;
+    assert_eq!(answer.text, "Hello");
+    assert!(proxy.requests()[0].starts_with("POST http://upstream.invalid/v1/chat/completions"));
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_and_never_shown() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let refused = |settings| OpenRouter::new(settings).unwrap_err();
+    let key = Some(causerie_domain::Secret::new("line\nbreak"));
+    let error = refused(Settings { api_key: key, ..Settings::default() });
+    assert!(matches!(error, SettingsError::Header(_)) && !format!("{error} {error:?}").contains("break"));
+    assert!(matches!(
+        refused(Settings { base_url: "openrouter".to_owned(), ..Settings::default() }),
+        SettingsError::BaseUrl { .. }
+    ));
+    assert!(matches!(
+        refused(Settings { proxy: Some("http://".to_owned()), ..Settings::default() }),
+        SettingsError::Proxy(_)
+    ));
+    let shown = format!("{:?}", client(Settings::default()));
+    assert!(!shown.contains(KEY), "{shown}");
+}

@@ -1,0 +1,132 @@
+//! Decisions, refusals, patterns of fields, packing.
+
+use std::collections::BTreeMap;
+
+use crate::corpus::{self, Question, report};
+use causerie_permissions::{
+    Ability, Aliases, Decision, FieldPatterns, Names, PackedRule, RawRule, Subject, Target, Unevaluable,
+    pack, unpack,
+};
+use serde_json::{Value, json};
+
+#[test]
+fn decisions_agree() {
+    report(
+        "can",
+        |corpus| &corpus.can,
+        |case| {
+            let answer = ask(case);
+            let expected = match (&case.expected, case.is_tagged("regex-lookaround")) {
+                (Value::String(_), _) => return if answer["can"] == true { Err(answer) } else { Ok(()) },
+                (_, true) if answer["refused"] == true => return Ok(()),
+                (expected, _) => json!({"can": expected, "rule": case.rule, "reason": case.reason}),
+            };
+            if answer == expected { Ok(()) } else { Err(answer) }
+        },
+    );
+}
+
+#[test]
+fn rules_that_casl_misreads_are_refused() {
+    report(
+        "strict",
+        |corpus| &corpus.strict,
+        |case| match ability(case) {
+            Ok(_) => Err(json!("accepted")),
+            Err(_) => Ok(()),
+        },
+    );
+}
+
+#[test]
+fn operators_that_casl_has_on_request_are_refused() {
+    report(
+        "extended",
+        |corpus| &corpus.extended,
+        |case| match ability(case) {
+            Ok(_) => Err(json!("accepted")),
+            Err(_) => Ok(()),
+        },
+    );
+}
+
+#[test]
+fn field_patterns_agree() {
+    report(
+        "field_patterns",
+        |corpus| &corpus.field_patterns,
+        |case| {
+            let covered = FieldPatterns::new(&case.patterns).unwrap().cover(&case.field);
+            if covered == case.expected { Ok(()) } else { Err(json!(covered)) }
+        },
+    );
+}
+
+#[test]
+fn permitted_fields_agree() {
+    report(
+        "permitted_fields",
+        |corpus| &corpus.permitted_fields,
+        |case| {
+            let ability = Ability::new(corpus::rules(&case.rules).unwrap()).unwrap();
+            let subject =
+                case.instance.clone().map(|members| Subject::from_members(&case.subject_type, members));
+            let target = subject.as_ref().map_or(Target::Type(&case.subject_type), Target::Object);
+            let all_fields: Vec<&str> = case.all_fields.iter().map(String::as_str).collect();
+            let fields = ability.permitted_fields(&case.action, target, &all_fields).unwrap();
+            if fields == case.expected { Ok(()) } else { Err(json!(fields)) }
+        },
+    );
+}
+
+#[test]
+fn packing_agrees_in_both_directions() {
+    report(
+        "pack",
+        |corpus| &corpus.pack,
+        |case| {
+            let rules = corpus::rules(&case.rules).unwrap();
+            let packed = serde_json::to_value(pack(&rules)).unwrap();
+            if packed != case.packed {
+                return Err(packed);
+            }
+            let packed: Vec<PackedRule> = serde_json::from_value(packed).unwrap();
+            let unpacked = unpack(&packed).unwrap();
+            let expected: Vec<RawRule> = serde_json::from_value(case.unpacked.clone()).unwrap();
+            if unpacked == expected { Ok(()) } else { Err(serde_json::to_value(unpacked).unwrap()) }
+        },
+    );
+}
+
+/// The ability of a case, or why its rules are refused.
+fn ability(case: &Question) -> Result<Ability, String> {
+    let rules = corpus::rules(&case.rules)?;
+    let aliases: BTreeMap<String, Names> = case.aliases.clone().unwrap_or_default();
+    let aliases = Aliases::new(aliases).map_err(|error| error.to_string())?;
+    Ability::with_aliases(rules, &aliases).map_err(|error| error.to_string())
+}
+
+fn ask(case: &Question) -> Value {
+    let ability = match ability(case) {
+        Ok(ability) => ability,
+        Err(problem) => return json!({"can": false, "refused": true, "problem": problem}),
+    };
+    let subject = case.instance.clone().map(|members| {
+        Subject::from_members(case.subject_type.as_deref().expect("an instance has a type"), members)
+    });
+    let target = match (&subject, &case.subject_type) {
+        (Some(subject), _) => Target::Object(subject),
+        (None, Some(name)) => Target::Type(name),
+        (None, None) => Target::Anything,
+    };
+    describe(ability.decide(&case.action, target, case.field.as_deref()))
+}
+
+fn describe(decision: Result<Decision<'_>, Unevaluable>) -> Value {
+    match decision {
+        Ok(decision) => {
+            json!({"can": decision.is_allowed(), "rule": decision.rule(), "reason": decision.reason()})
+        }
+        Err(problem) => json!({"can": false, "problem": problem.to_string()}),
+    }
+}

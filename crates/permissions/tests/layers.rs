@@ -1,0 +1,228 @@
+//! What the layers that come with Causerie allow to whom, and why not.
+
+use causerie_domain::identity::Role;
+use causerie_domain::{Filter, GroupId, UserId};
+use causerie_permissions::{
+    Ability, Action, ContentReading, Facts, Layers, RawRule, Registry, Scopes, StoredRule, Subject,
+    SubjectType,
+};
+use uuid::Uuid;
+
+const OWN: u128 = 1;
+const FOREIGN: u128 = 2;
+const GROUP: u128 = 10;
+const FOREIGN_GROUP: u128 = 11;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Who {
+    User,
+    GroupAdmin,
+    Admin,
+}
+
+fn ability(who: Who) -> Ability {
+    ability_with(who, ContentReading::OwnerOnly, &[])
+}
+
+fn ability_with(who: Who, reading: ContentReading, stored: &[&str]) -> Ability {
+    let registry = Registry::builtin();
+    let stored: Vec<StoredRule> =
+        stored.iter().map(|rule| registry.accept(serde_json::from_str(rule).unwrap()).unwrap()).collect();
+    let group = GroupId::from_uuid(Uuid::from_u128(GROUP));
+    let facts = Facts {
+        user_id: UserId::from_uuid(Uuid::from_u128(OWN)),
+        group_ids: vec![group],
+        admin_group_ids: if who == Who::GroupAdmin { vec![group] } else { vec![] },
+        role: if who == Who::Admin { Role::Admin } else { Role::User },
+    };
+    let layers = Layers::builtin(&registry).unwrap().with_content_reading(reading);
+    layers.ability(&facts, &stored, &Scopes::default()).unwrap()
+}
+
+fn id(id: u128) -> String {
+    Uuid::from_u128(id).to_string()
+}
+
+fn session(owner: u128, group: Option<u128>) -> Subject {
+    Subject::new(SubjectType::Session)
+        .with("id", id(100))
+        .with("user_id", id(owner))
+        .with("group_id", group.map(id))
+        .with("tool_id", id(101))
+        .with("state", "active")
+}
+
+fn message(owner: u128, state: &str) -> Subject {
+    Subject::new(SubjectType::Message)
+        .with("user_id", id(owner))
+        .with("group_id", None::<String>)
+        .with("session_state", state)
+}
+
+fn tool(enabled: bool, group: Option<u128>) -> Subject {
+    Subject::new(SubjectType::Tool)
+        .with("enabled", enabled)
+        .with("group_id", group.map(id))
+        .with("slug", "translate")
+}
+
+fn model(restricted: bool, group: Option<u128>) -> Subject {
+    Subject::new(SubjectType::Model)
+        .with("enabled", true)
+        .with("restricted", restricted)
+        .with("group_id", group.map(id))
+}
+
+fn key(owner: u128, group: Option<u128>) -> Subject {
+    Subject::new(SubjectType::ApiKey).with("user_id", id(owner)).with("group_id", group.map(id))
+}
+
+fn usage(owner: u128, group: Option<u128>) -> Subject {
+    Subject::new(SubjectType::Usage).with("user_id", id(owner)).with("group_id", group.map(id))
+}
+
+fn check(ability: &Ability, action: Action, subject: &Subject, expected: Result<(), Option<&str>>) {
+    let decision = ability.decide(action, subject, None).unwrap();
+    let answer = if decision.is_allowed() { Ok(()) } else { Err(decision.reason()) };
+    assert_eq!(answer, expected, "{action} {subject:?}");
+}
+
+#[test]
+fn conversations_belong_to_their_owner() {
+    for who in [Who::User, Who::GroupAdmin, Who::Admin] {
+        let ability = ability(who);
+        for action in [Action::Create, Action::Read, Action::Update, Action::Delete, Action::Fork] {
+            check(&ability, action, &session(OWN, None), Ok(()));
+        }
+        check(&ability, Action::Read, &session(FOREIGN, None), Err(Some("conversation_is_private")));
+        check(&ability, Action::Read, &message(FOREIGN, "active"), Err(Some("conversation_is_private")));
+        for action in [Action::Create, Action::Update, Action::Fork] {
+            check(&ability, action, &session(FOREIGN, None), Err(Some("not_session_owner")));
+        }
+    }
+    check(&ability(Who::User), Action::Delete, &session(FOREIGN, None), Err(None));
+    check(&ability(Who::Admin), Action::Delete, &session(FOREIGN, None), Ok(()));
+}
+
+#[test]
+fn posting_needs_an_active_session_of_ones_own() {
+    for who in [Who::User, Who::Admin] {
+        let ability = ability(who);
+        check(&ability, Action::Create, &message(OWN, "active"), Ok(()));
+        check(&ability, Action::Create, &message(OWN, "paused"), Err(Some("session_not_active")));
+        check(&ability, Action::Create, &message(FOREIGN, "active"), Err(Some("not_session_owner")));
+    }
+}
+
+#[test]
+fn group_admins_audit_but_do_not_read() {
+    let admin = ability(Who::GroupAdmin);
+    check(&admin, Action::Audit, &session(FOREIGN, Some(GROUP)), Ok(()));
+    check(&admin, Action::Audit, &session(FOREIGN, Some(FOREIGN_GROUP)), Err(None));
+    check(&admin, Action::Read, &session(FOREIGN, Some(GROUP)), Err(Some("conversation_is_private")));
+    check(&admin, Action::Read, &usage(FOREIGN, Some(GROUP)), Ok(()));
+    check(&admin, Action::Delete, &key(FOREIGN, Some(GROUP)), Ok(()));
+    check(&ability(Who::User), Action::Audit, &session(FOREIGN, Some(GROUP)), Err(None));
+}
+
+#[test]
+fn tools_and_models_are_used_while_they_are_enabled() {
+    for who in [Who::User, Who::Admin] {
+        let ability = ability(who);
+        check(&ability, Action::Use, &tool(true, None), Ok(()));
+        check(&ability, Action::Use, &tool(true, Some(GROUP)), Ok(()));
+        check(&ability, Action::Use, &tool(false, None), Err(Some("disabled")));
+    }
+    let user = ability(Who::User);
+    check(&user, Action::Use, &tool(true, Some(FOREIGN_GROUP)), Err(None));
+    check(&user, Action::Use, &model(false, None), Ok(()));
+    check(&user, Action::Use, &model(true, None), Err(None));
+    check(&user, Action::Use, &model(true, Some(GROUP)), Ok(()));
+}
+
+#[test]
+fn keys_and_sessions_are_made_for_groups_one_is_in() {
+    for who in [Who::User, Who::Admin] {
+        let ability = ability(who);
+        for subject in [key(OWN, Some(GROUP)), session(OWN, Some(GROUP)), key(OWN, None)] {
+            check(&ability, Action::Create, &subject, Ok(()));
+        }
+        for subject in [key(OWN, Some(FOREIGN_GROUP)), session(OWN, Some(FOREIGN_GROUP))] {
+            check(&ability, Action::Create, &subject, Err(Some("not_a_group_member")));
+        }
+    }
+}
+
+#[test]
+fn nobody_changes_the_ledger_or_a_key() {
+    let admin = ability(Who::Admin);
+    check(&admin, Action::Update, &usage(OWN, None), Err(Some("usage_is_append_only")));
+    check(&admin, Action::Delete, &usage(OWN, None), Err(Some("usage_is_append_only")));
+    check(&admin, Action::Update, &key(OWN, None), Err(Some("keys_are_replaced_not_changed")));
+    assert!(!admin.can(Action::Update, SubjectType::ApiKey), "not even some of them");
+}
+
+#[test]
+fn users_change_only_their_name_and_locale() {
+    let user = ability(Who::User);
+    let own = Subject::new(SubjectType::User).with("id", id(OWN)).with("group_ids", Vec::<String>::new());
+    for (field, allowed) in [("name", true), ("locale", true), ("role", false), ("email", false)] {
+        assert_eq!(user.decide(Action::Update, &own, Some(field)).unwrap().is_allowed(), allowed, "{field}");
+    }
+    assert_eq!(user.permitted_fields(Action::Update, &own, &["id", "role"]).unwrap(), ["name", "locale"]);
+}
+
+#[test]
+fn stored_rules_win_over_the_first_layers_and_never_over_the_guard() {
+    let stored = [
+        r#"{"action": "manage", "subject": "all"}"#,
+        r#"{"action": "use", "subject": "Tool", "conditions": {"slug": "translate"}, "inverted": true, "reason": "not_for_you"}"#,
+    ];
+    let user = ability_with(Who::User, ContentReading::OwnerOnly, &stored);
+    check(&user, Action::Delete, &tool(true, None), Ok(()));
+    check(&user, Action::Use, &tool(true, None), Err(Some("not_for_you")));
+    check(&user, Action::Read, &session(FOREIGN, None), Err(Some("conversation_is_private")));
+    check(&user, Action::Update, &usage(OWN, None), Err(Some("usage_is_append_only")));
+}
+
+#[test]
+fn only_the_setting_opens_conversations_and_only_to_admins() {
+    let grant = [r#"{"action": "read", "subject": "Session"}"#];
+    check(
+        &ability_with(Who::Admin, ContentReading::Admins, &[]),
+        Action::Read,
+        &session(FOREIGN, None),
+        Ok(()),
+    );
+    let user = ability_with(Who::User, ContentReading::Admins, &grant);
+    check(&user, Action::Read, &session(FOREIGN, None), Err(Some("conversation_is_private")));
+    let admin = ability_with(Who::Admin, ContentReading::Admins, &[]);
+    check(&admin, Action::Create, &message(FOREIGN, "active"), Err(Some("not_session_owner")));
+}
+
+#[test]
+fn types_that_nobody_may_touch_are_known_without_an_object() {
+    let user = ability(Who::User);
+    assert!(!user.can(Action::Create, SubjectType::Tool));
+    assert!(user.can(Action::Update, SubjectType::Session), "some of them");
+    assert!(!user.can(Action::Audit, SubjectType::Session));
+    assert!(ability(Who::GroupAdmin).can(Action::Audit, SubjectType::Session));
+}
+
+#[test]
+fn lists_ask_as_little_as_they_can() {
+    let registry = Registry::builtin();
+    let filter = |who, action, subject| ability(who).filter(action, subject, &registry).unwrap();
+    assert_eq!(filter(Who::User, Action::Delete, SubjectType::Tool), Filter::Nothing);
+    assert_eq!(filter(Who::Admin, Action::Delete, SubjectType::Session), Filter::Everything);
+    let own = Filter::equals("user_id", causerie_domain::filter::Scalar::Uuid(Uuid::from_u128(OWN)));
+    assert_eq!(filter(Who::Admin, Action::Read, SubjectType::Session), own);
+}
+
+#[test]
+fn the_rules_sent_to_a_browser_have_no_placeholders_left() {
+    let rules: Vec<RawRule> = ability(Who::GroupAdmin).rules().cloned().collect();
+    let text = serde_json::to_string(&rules).unwrap();
+    assert!(!text.contains("${"), "{text}");
+    assert!(text.contains(&id(OWN)) && text.contains(&id(GROUP)), "{text}");
+}

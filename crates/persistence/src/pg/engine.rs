@@ -1,0 +1,187 @@
+//! Runs steps in tasks of the runtime that opened the store.
+//!
+//! A task is not its caller's: one that goes away stops listening, and the transaction ends as if it had stayed. And
+//! a connection's driver lives on the runtime that opened it, which must not be a web worker's.
+
+use std::fmt;
+use std::pin::pin;
+use std::time::Duration;
+
+use deadpool::Runtime;
+use diesel::result::{DatabaseErrorKind, Error, QueryResult};
+use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::{AnsiTransactionManager, TransactionManager};
+use futures_util::future::{Either, select};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+
+use super::Conn;
+use crate::fault::{Failure, unavailable};
+use crate::settings::{OpenError, StoreSettings};
+use crate::step::{Mode, Step, abandoned};
+
+/// How often a transaction that lost against another is repeated.
+const REPEATS: u32 = 4;
+/// How long the first repetition waits; each further one waits twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+
+/// A database of a server.
+pub(crate) struct Engine {
+    url: String,
+    pool: Pool<Conn>,
+    runtime: Handle,
+    tasks: TaskTracker,
+}
+
+impl Engine {
+    /// Makes the pool. Nothing is connected before the first step.
+    pub(crate) fn open(url: &str, settings: &StoreSettings) -> Result<Self, OpenError> {
+        if settings.connections == 0 {
+            return Err(OpenError::TooFew("connection"));
+        }
+        let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
+        let wait = Some(settings.wait_timeout);
+        let pool = Pool::builder(AsyncDieselConnectionManager::<Conn>::new(url))
+            .max_size(usize::try_from(settings.connections).unwrap_or(usize::MAX))
+            .wait_timeout(wait)
+            .create_timeout(wait)
+            .recycle_timeout(wait)
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|source| OpenError::Pool(source.into()))?;
+        Ok(Engine { url: url.to_owned(), pool, runtime, tasks: TaskTracker::new() })
+    }
+
+    /// The address, password included.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Runs a step in a task of its own.
+    pub(crate) async fn run<T, F>(&self, mode: Mode, step: Step<Conn, T, F>) -> Result<T, F::Port>
+    where
+        T: Send + 'static,
+        F: Failure,
+    {
+        let (mut answer, answered) = oneshot::channel();
+        let pool = self.pool.clone();
+        let task = async move {
+            let Some(connection) = connect(&pool, &mut answer).await else { return };
+            let result = match connection {
+                Ok(mut connection) => perform(&mut connection, mode, &step).await.map_err(F::into_port),
+                Err(error) => Err(F::Port::from(unavailable(error))),
+            };
+            // Nobody may listen any more: that is the caller's right.
+            let _ = answer.send(result);
+        };
+        self.tasks.spawn_on(task, &self.runtime);
+        answered.await.unwrap_or_else(|_| Err(F::Port::from(abandoned())))
+    }
+
+    /// Waits for the steps that run, and closes all connections.
+    pub(crate) async fn close(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.pool.close();
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("pool", &self.pool.status()).finish_non_exhaustive()
+    }
+}
+
+type Connected = Result<Object<Conn>, diesel_async::pooled_connection::deadpool::PoolError>;
+
+/// A connection of the pool; none when the caller leaves before it has one.
+async fn connect<T>(pool: &Pool<Conn>, answer: &mut oneshot::Sender<T>) -> Option<Connected> {
+    match select(pin!(pool.get()), pin!(answer.closed())).await {
+        Either::Left((connection, _)) => Some(connection),
+        Either::Right(_) => None,
+    }
+}
+
+async fn perform<T, F: Failure>(conn: &mut Conn, mode: Mode, step: &Step<Conn, T, F>) -> Result<T, F> {
+    let Some(begin) = begin_of(mode) else { return step(conn).await };
+    let mut pause = FIRST_PAUSE;
+    for _ in 0..REPEATS {
+        match attempt(conn, mode, begin, step).await {
+            Err(Attempt::Lost(failure)) => {
+                tracing::debug!(cause = ?failure.database(), "a transaction is repeated");
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            other => return other.map_err(Attempt::into_failure),
+        }
+    }
+    attempt(conn, mode, begin, step).await.map_err(Attempt::into_failure)
+}
+
+/// How a transaction ended without effect.
+enum Attempt<F> {
+    /// Against another one: the same statements may succeed now.
+    Lost(F),
+    /// For a reason that stays.
+    Failed(F),
+}
+
+impl<F> Attempt<F> {
+    fn into_failure(self) -> F {
+        match self {
+            Attempt::Lost(failure) | Attempt::Failed(failure) => failure,
+        }
+    }
+}
+
+async fn attempt<T, F: Failure>(
+    conn: &mut Conn,
+    mode: Mode,
+    begin: &str,
+    step: &Step<Conn, T, F>,
+) -> Result<T, Attempt<F>> {
+    let begun: QueryResult<()> = AnsiTransactionManager::begin_transaction_sql(conn, begin).await;
+    begun.map_err(|error| Attempt::Failed(error.into()))?;
+    match step(conn).await {
+        Ok(value) => match AnsiTransactionManager::commit_transaction(conn).await {
+            Ok(()) => Ok(value),
+            // Only this answer to a commit says that nothing of it was kept.
+            Err(error) if is_conflict(&error) => Err(Attempt::Lost(error.into())),
+            Err(error) => Err(Attempt::Failed(error.into())),
+        },
+        Err(failure) => {
+            // If that fails too, the connection knows it is broken, and the pool closes it.
+            if let Err(error) = AnsiTransactionManager::rollback_transaction(conn).await {
+                tracing::debug!(%error, "a transaction could not be rolled back");
+            }
+            let lost = failure.database().is_some_and(|error| may_pass(mode, error));
+            Err(if lost { Attempt::Lost(failure) } else { Attempt::Failed(failure) })
+        }
+    }
+}
+
+fn begin_of(mode: Mode) -> Option<&'static str> {
+    match mode {
+        Mode::Read => None,
+        Mode::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+        Mode::Write => Some("BEGIN ISOLATION LEVEL READ COMMITTED"),
+        Mode::Serial => Some("BEGIN ISOLATION LEVEL SERIALIZABLE"),
+    }
+}
+
+fn is_conflict(error: &Error) -> bool {
+    matches!(error, Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _))
+}
+
+/// A deadlock has no kind of its own in diesel, and its message is in the server's language.
+fn may_pass(mode: Mode, error: &Error) -> bool {
+    let Error::DatabaseError(kind, _) = error else { return false };
+    match kind {
+        DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::Unknown => true,
+        // What two transactions both found missing, both insert: this is how the later one hears of it.
+        DatabaseErrorKind::UniqueViolation => mode == Mode::Serial,
+        _ => false,
+    }
+}

@@ -1,0 +1,25 @@
+//! Users and keys.
+
+use causerie_domain::identity::{ApiKey, User};
+use causerie_domain::ports::{Administration, AdministrationError, NewApiKey, NewUser, StoreError};
+
+use crate::store::{SqlStore, run};
+
+#[async_trait::async_trait]
+impl Administration for SqlStore {
+    async fn found(&self, admin: NewUser, key: NewApiKey) -> Result<bool, StoreError> {
+        run!(self, Serial, administration::found((admin, key)))
+    }
+
+    async fn create_user(&self, user: NewUser) -> Result<User, AdministrationError> {
+        run!(self, Write, administration::create_user(user))
+    }
+
+    async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError> {
+        run!(self, Read, administration::user_by_email(email.to_owned()))
+    }
+
+    async fn create_key(&self, key: NewApiKey) -> Result<ApiKey, AdministrationError> {
+        run!(self, Write, administration::create_key(key))
+    }
+}

@@ -1,0 +1,9 @@
+//! The ports, each method one step of the queries.
+
+mod administration;
+mod conversations;
+mod health;
+mod identity;
+mod models;
+mod tools;
+mod turns;

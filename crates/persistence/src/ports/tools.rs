@@ -1,0 +1,32 @@
+//! The stored tools.
+
+use causerie_domain::ports::{NewToolVersion, StoreError, ToolStore, ToolStoreError, ToolSync};
+use causerie_domain::tool::{Tool, ToolVersion};
+use causerie_domain::{Filter, ToolVersionId};
+
+use crate::store::{SqlStore, run};
+
+#[async_trait::async_trait]
+impl ToolStore for SqlStore {
+    async fn synchronise(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolStoreError> {
+        run!(self, Write, tool_sync::synchronise(files))
+    }
+
+    async fn tools(&self, visible: &Filter) -> Result<Vec<Tool>, StoreError> {
+        if visible.is_nothing() {
+            return Ok(Vec::new());
+        }
+        run!(self, Snapshot, tools::visible(visible.clone()))
+    }
+
+    async fn tool(&self, slug: &str, visible: &Filter) -> Result<Option<Tool>, StoreError> {
+        if visible.is_nothing() {
+            return Ok(None);
+        }
+        run!(self, Snapshot, tools::by_slug((slug.to_owned(), visible.clone())))
+    }
+
+    async fn pinned(&self, id: ToolVersionId) -> Result<Option<(Tool, ToolVersion)>, StoreError> {
+        run!(self, Snapshot, tools::pinned(id))
+    }
+}

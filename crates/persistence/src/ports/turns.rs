@@ -1,0 +1,63 @@
+//! The machinery that runs turns.
+
+use std::time::Duration;
+
+use causerie_domain::ports::{
+    BeginTurn, BeginTurnError, Begun, FinishTurn, KeyedTurn, NextAttempt, Reap, StoreError, TurnFlush,
+    TurnHold, TurnLedger, TurnLedgerError, TurnLog,
+};
+use causerie_domain::turn::Turn;
+use causerie_domain::usage::MessageUsage;
+use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId};
+
+use crate::input::{Flush, Named};
+use crate::store::{SqlStore, run};
+
+#[async_trait::async_trait]
+impl TurnLedger for SqlStore {
+    async fn turn_by_key(
+        &self,
+        session_id: SessionId,
+        key: &str,
+        since: Timestamp,
+    ) -> Result<Option<KeyedTurn>, StoreError> {
+        run!(self, Read, turns::by_key(Named { session_id, key: key.to_owned(), since }))
+    }
+
+    async fn begin_turn(&self, begin: BeginTurn) -> Result<Begun, BeginTurnError> {
+        run!(self, Write, begin::turn(begin))
+    }
+
+    async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError> {
+        run!(self, Write, flush::next_attempt(next))
+    }
+
+    async fn flush(
+        &self,
+        owner: InstanceId,
+        lease: Duration,
+        turns: Vec<TurnFlush>,
+    ) -> Result<Vec<TurnHold>, StoreError> {
+        run!(self, Write, flush::turns(Flush { owner, lease, turns }))
+    }
+
+    async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnLedgerError> {
+        run!(self, Write, finish::turn(finish))
+    }
+
+    async fn request_cancel(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError> {
+        run!(self, Write, flush::request_cancel(session_id))
+    }
+
+    async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError> {
+        run!(self, Write, reap::round(reap))
+    }
+
+    async fn running_turn(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError> {
+        run!(self, Read, turns::running(session_id))
+    }
+
+    async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<TurnLog>, StoreError> {
+        run!(self, Snapshot, turns::log((turn_id, position)))
+    }
+}

@@ -1,0 +1,88 @@
+//! Making users and keys.
+
+use causerie_domain::identity::{ApiKey, User, UserStatus};
+use causerie_domain::ports::{AdministrationError, NewApiKey, NewUser};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::Conn;
+use crate::fault::{Abort, Fault, is_dangling, is_duplicate_of};
+use crate::rows::{ApiKeyRow, UserRow, list_text, text};
+use crate::schema::{api_keys, users};
+use crate::types::key;
+
+/// Makes the first user and its key, unless there is a user. Of two instances that try at once, one does.
+pub(crate) async fn found(conn: &mut Conn, (admin, api_key): &(NewUser, NewApiKey)) -> Result<bool, Fault> {
+    let any: Option<i64> = users::table.select(users::created_at).first(conn).await.optional()?;
+    if any.is_some() {
+        return Ok(false);
+    }
+    insert_user(conn, admin).await?;
+    insert_key(conn, api_key).await?;
+    Ok(true)
+}
+
+pub(crate) async fn create_user(conn: &mut Conn, new: &NewUser) -> Result<User, Abort<AdministrationError>> {
+    insert_user(conn, new).await.map_err(|fault| match fault {
+        Fault::Database(error) if is_duplicate_of(&error, "email_key") => {
+            Abort::Refused(AdministrationError::EmailTaken)
+        }
+        other => Abort::Failed(other),
+    })
+}
+
+pub(crate) async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>, Fault> {
+    let row: Option<UserRow> = users::table
+        .filter(users::email_key.eq(email.to_ascii_lowercase()))
+        .select(UserRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(row.map(User::try_from).transpose()?)
+}
+
+pub(crate) async fn create_key(
+    conn: &mut Conn,
+    new: &NewApiKey,
+) -> Result<ApiKey, Abort<AdministrationError>> {
+    insert_key(conn, new).await.map_err(|fault| match fault {
+        Fault::Database(error) if is_dangling(&error) => Abort::Refused(AdministrationError::NotFound),
+        other => Abort::Failed(other),
+    })
+}
+
+async fn insert_user(conn: &mut Conn, new: &NewUser) -> Result<User, Fault> {
+    let row: UserRow = diesel::insert_into(users::table)
+        .values((
+            users::id.eq(key(new.id)),
+            users::email.eq(text("users.email", &new.email)?),
+            users::email_key.eq(new.email.to_ascii_lowercase()),
+            users::name.eq(text("users.name", &new.name)?),
+            users::status.eq(UserStatus::Active.as_str()),
+            users::role.eq(new.role.as_str()),
+            users::created_at.eq(new.created_at.as_micros()),
+        ))
+        .returning(UserRow::as_returning())
+        .get_result(conn)
+        .await?;
+    Ok(row.try_into()?)
+}
+
+async fn insert_key(conn: &mut Conn, new: &NewApiKey) -> Result<ApiKey, Fault> {
+    let row: ApiKeyRow = diesel::insert_into(api_keys::table)
+        .values((
+            api_keys::id.eq(key(new.id)),
+            api_keys::public_id.eq(text("api_keys.public_id", &new.public_id)?),
+            api_keys::secret_hash.eq(new.secret_hash.as_slice()),
+            api_keys::user_id.eq(key(new.user_id)),
+            api_keys::group_id.eq(new.group_id.map(key)),
+            api_keys::name.eq(text("api_keys.name", &new.name)?),
+            api_keys::scopes.eq(list_text(&new.scopes)?),
+            api_keys::created_at.eq(new.created_at.as_micros()),
+            api_keys::expires_at.eq(new.expires_at.map(|end| end.as_micros())),
+        ))
+        .returning(ApiKeyRow::as_returning())
+        .get_result(conn)
+        .await?;
+    Ok(row.try_into()?)
+}

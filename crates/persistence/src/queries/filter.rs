@@ -1,0 +1,198 @@
+//! A filter as a condition of a query: values are bound, never written into SQL.
+//!
+//! Each test is true or false and never null, so that a `NOT` around it keeps the rows it must keep. A field that the
+//! subject does not have, or a test that its column cannot answer, is an error: guessing could admit too much.
+
+use causerie_domain::Filter;
+use causerie_domain::filter::{FieldTest, Order, Scalar, Test};
+use causerie_domain::ports::StoreError;
+use diesel::dsl::{InnerJoinQuerySource, not, sql};
+use diesel::expression::BoxableExpression;
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+
+use super::Db;
+use crate::fault::corrupt;
+use crate::schema::{ai_models, messages, sessions, tools};
+use crate::types::{Uid, key};
+
+/// A condition on rows of `Q`.
+pub(super) type Condition<Q> = Box<dyn BoxableExpression<Q, Db, SqlType = Nullable<Bool>>>;
+
+/// Messages beside their session.
+pub(super) type MessagesOfSessions = InnerJoinQuerySource<messages::table, sessions::table>;
+
+type Column<Q, T> = Box<dyn BoxableExpression<Q, Db, SqlType = Nullable<T>>>;
+
+/// A field's column, made anew for each use of it.
+enum Field<Q> {
+    Id(fn() -> Column<Q, Uid>),
+    Text(fn() -> Column<Q, Text>),
+    Whole(fn() -> Column<Q, BigInt>),
+    Time(fn() -> Column<Q, BigInt>),
+    Truth(fn() -> Column<Q, Bool>),
+}
+
+/// The condition that a filter on Session makes.
+pub(super) fn on_sessions(filter: &Filter) -> Result<Condition<sessions::table>, StoreError> {
+    compile(filter, &|field| {
+        Some(match field {
+            "id" => Field::Id(|| Box::new(sessions::id.nullable())),
+            "user_id" => Field::Id(|| Box::new(sessions::user_id.nullable())),
+            "group_id" => Field::Id(|| Box::new(sessions::group_id)),
+            "tool_id" => Field::Id(|| Box::new(sessions::tool_id.nullable())),
+            "state" => Field::Text(|| Box::new(sessions::state.nullable())),
+            "created_at" => Field::Time(|| Box::new(sessions::started_at.nullable())),
+            _ => return None,
+        })
+    })
+}
+
+/// The condition that a filter on Message makes.
+pub(super) fn on_messages(filter: &Filter) -> Result<Condition<MessagesOfSessions>, StoreError> {
+    compile(filter, &|field| {
+        Some(match field {
+            "id" => Field::Id(|| Box::new(messages::id.nullable())),
+            "session_id" => Field::Id(|| Box::new(messages::session_id.nullable())),
+            "role" => Field::Text(|| Box::new(messages::role.nullable())),
+            "seq" => Field::Whole(|| Box::new(messages::seq.nullable())),
+            "user_id" => Field::Id(|| Box::new(sessions::user_id.nullable())),
+            "group_id" => Field::Id(|| Box::new(sessions::group_id)),
+            "session_state" => Field::Text(|| Box::new(sessions::state.nullable())),
+            _ => return None,
+        })
+    })
+}
+
+/// The condition that a filter on Tool makes.
+pub(super) fn on_tools(filter: &Filter) -> Result<Condition<tools::table>, StoreError> {
+    compile(filter, &|field| {
+        Some(match field {
+            "id" => Field::Id(|| Box::new(tools::id.nullable())),
+            "slug" => Field::Text(|| Box::new(tools::slug.nullable())),
+            "enabled" => Field::Truth(|| Box::new(tools::enabled.nullable())),
+            "group_id" => Field::Id(|| Box::new(tools::group_id)),
+            "owner_id" => Field::Id(|| Box::new(tools::owner_id)),
+            _ => return None,
+        })
+    })
+}
+
+/// The condition that a filter on Model makes.
+pub(super) fn on_models(filter: &Filter) -> Result<Condition<ai_models::table>, StoreError> {
+    compile(filter, &|field| {
+        Some(match field {
+            "id" => Field::Text(|| Box::new(ai_models::id.nullable())),
+            "enabled" => Field::Truth(|| Box::new(ai_models::enabled.nullable())),
+            "group_id" => Field::Id(|| Box::new(ai_models::group_id)),
+            "restricted" => Field::Truth(|| Box::new(ai_models::restricted.nullable())),
+            _ => return None,
+        })
+    })
+}
+
+fn compile<Q: 'static>(
+    filter: &Filter,
+    fields: &dyn Fn(&str) -> Option<Field<Q>>,
+) -> Result<Condition<Q>, StoreError> {
+    match filter {
+        Filter::Everything => Ok(constant(true)),
+        Filter::Nothing => Ok(constant(false)),
+        Filter::All(parts) => join(parts, fields, |all, part| Box::new(all.and(part)))
+            .map(|joined| joined.unwrap_or_else(|| constant(true))),
+        Filter::Any(parts) => join(parts, fields, |any, part| Box::new(any.or(part)))
+            .map(|joined| joined.unwrap_or_else(|| constant(false))),
+        Filter::Not(part) => Ok(Box::new(not(compile(part, fields)?))),
+        Filter::Field(FieldTest { field, test }) => {
+            let column =
+                fields(field).ok_or_else(|| corrupt(format!("a filter on the unknown field {field}")))?;
+            column
+                .condition(test)
+                .ok_or_else(|| corrupt(format!("a filter asks {field} what it cannot answer")))
+        }
+    }
+}
+
+fn join<Q: 'static>(
+    parts: &[Filter],
+    fields: &dyn Fn(&str) -> Option<Field<Q>>,
+    with: fn(Condition<Q>, Condition<Q>) -> Condition<Q>,
+) -> Result<Option<Condition<Q>>, StoreError> {
+    let mut joined = None;
+    for part in parts {
+        let condition = compile(part, fields)?;
+        joined = Some(match joined {
+            Some(earlier) => with(earlier, condition),
+            None => condition,
+        });
+    }
+    Ok(joined)
+}
+
+fn constant<Q: 'static>(truth: bool) -> Condition<Q> {
+    Box::new(sql::<Nullable<Bool>>(if truth { "TRUE" } else { "FALSE" }))
+}
+
+impl<Q: 'static> Field<Q> {
+    /// The condition that the field passes the test; `None` if it cannot be asked that.
+    fn condition(&self, test: &Test) -> Option<Condition<Q>> {
+        match (self, test) {
+            (Field::Id(column), test) => ids(*column, test),
+            (Field::Text(column), test) => texts(*column, test),
+            (Field::Truth(column), test) => truths(*column, test),
+            (Field::Whole(column), Test::Ordered { order, value: Scalar::Integer(value), admits_null }) => {
+                Some(ordered(*column, *order, *value, *admits_null))
+            }
+            (Field::Time(column), Test::Ordered { order, value: Scalar::Time(value), admits_null }) => {
+                Some(ordered(*column, *order, value.as_micros(), *admits_null))
+            }
+            (Field::Whole(column), test) => wholes(*column, test),
+            (Field::Time(column), test) => times(*column, test),
+        }
+    }
+}
+
+/// Declares the tests of equality on columns of one type. `None` for a value of another type, or another test.
+macro_rules! equality {
+    ($name:ident: $sql:ty, $scalar:pat => $value:expr) => {
+        fn $name<Q: 'static>(column: fn() -> Column<Q, $sql>, test: &Test) -> Option<Condition<Q>> {
+            let read = |scalar: &Scalar| match scalar {
+                $scalar => Some($value),
+                _ => None,
+            };
+            Some(match test {
+                Test::IsNull => Box::new(column().is_null().and(constant(true))),
+                Test::Equals(value) => Box::new(column().eq(read(value)?).and(column().is_not_null())),
+                Test::OneOf(values) => {
+                    let values: Vec<_> = values.iter().map(read).collect::<Option<_>>()?;
+                    Box::new(column().eq_any(values).and(column().is_not_null()))
+                }
+                _ => return None,
+            })
+        }
+    };
+}
+
+equality!(ids: Uid, Scalar::Uuid(uuid) => key(*uuid));
+equality!(texts: Text, Scalar::Text(text) => text.clone());
+equality!(truths: Bool, Scalar::Bool(truth) => *truth);
+equality!(wholes: BigInt, Scalar::Integer(number) => *number);
+equality!(times: BigInt, Scalar::Time(instant) => instant.as_micros());
+
+fn ordered<Q: 'static>(
+    column: fn() -> Column<Q, BigInt>,
+    order: Order,
+    value: i64,
+    admits_null: bool,
+) -> Condition<Q> {
+    let compared: Condition<Q> = match order {
+        Order::Less => Box::new(column().lt(value)),
+        Order::AtMost => Box::new(column().le(value)),
+        Order::Greater => Box::new(column().gt(value)),
+        Order::AtLeast => Box::new(column().ge(value)),
+    };
+    match admits_null {
+        true => Box::new(compared.and(column().is_not_null()).or(column().is_null())),
+        false => Box::new(compared.and(column().is_not_null())),
+    }
+}

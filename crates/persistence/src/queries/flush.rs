@@ -1,0 +1,104 @@
+//! What is learnt while a turn runs: new text, the next request, and the wish that it stop.
+
+use causerie_domain::ports::{NextAttempt, TurnFlush, TurnHold, TurnLedgerError};
+use causerie_domain::turn::{Segment, Turn, TurnStatus};
+use causerie_domain::{SessionId, Timestamp, TurnId};
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, clock, holds, reap, usage};
+use crate::fault::{Abort, Fault};
+use crate::input::Flush;
+use crate::rows::{TurnRow, context_text, stored, text};
+use crate::schema::{segments, turns};
+use crate::types::key;
+
+pub(crate) async fn turns(conn: &mut Conn, flush: &Flush) -> Result<Vec<TurnHold>, Fault> {
+    let mut order: Vec<usize> = (0..flush.turns.len()).collect();
+    order.sort_by_key(|place| flush.turns[*place].turn_id);
+    let mut holds: Vec<(usize, TurnHold)> = Vec::with_capacity(order.len());
+    for place in order {
+        holds.push((place, flush_one(conn, flush, &flush.turns[place]).await?));
+    }
+    holds.sort_by_key(|(place, _)| *place);
+    Ok(holds.into_iter().map(|(_, hold)| hold).collect())
+}
+
+async fn flush_one(conn: &mut Conn, flush: &Flush, news: &TurnFlush) -> Result<TurnHold, Fault> {
+    let turn_id = news.turn_id;
+    if !holds::renew(conn, turn_id, flush.owner, flush.lease).await? {
+        return Ok(TurnHold::Lost { turn_id });
+    }
+    for segment in news.segments.iter().filter(|segment| !segment.text.is_empty()) {
+        write_segment(conn, turn_id, segment).await?;
+    }
+    if let Some((id, progress)) = &news.progress {
+        usage::note(conn, turn_id, *id, progress).await?;
+    }
+    let cancel_requested = match &news.context {
+        Some(context) => {
+            diesel::update(turns::table.filter(turns::id.eq(key(turn_id))))
+                .set(turns::context.eq(context_text(context)?))
+                .returning(turns::cancel_requested)
+                .get_result(conn)
+                .await?
+        }
+        None => {
+            turns::table
+                .filter(turns::id.eq(key(turn_id)))
+                .select(turns::cancel_requested)
+                .first(conn)
+                .await?
+        }
+    };
+    Ok(TurnHold::Held { turn_id, cancel_requested })
+}
+
+/// A flush whose answer was lost is sent again, and may by then know more text at the same position.
+async fn write_segment(conn: &mut Conn, turn: TurnId, segment: &Segment) -> Result<(), Fault> {
+    diesel::insert_into(segments::table)
+        .values((
+            segments::turn_id.eq(key(turn)),
+            segments::position.eq(stored(segment.position)),
+            segments::kind.eq(segment.kind.as_str()),
+            segments::text.eq(text("segments.text", &segment.text)?),
+        ))
+        .on_conflict((segments::turn_id, segments::position))
+        .do_update()
+        .set((segments::kind.eq(excluded(segments::kind)), segments::text.eq(excluded(segments::text))))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn next_attempt(conn: &mut Conn, next: &NextAttempt) -> Result<(), Abort<TurnLedgerError>> {
+    if !holds::lock(conn, next.turn_id, next.owner).await? {
+        return Err(Abort::Refused(TurnLedgerError::Lost));
+    }
+    // A step whose answer was lost is sent again: it is done already.
+    if usage::exists(conn, next.turn_id, next.open.id).await? {
+        return Ok(());
+    }
+    usage::close(conn, next.turn_id, &next.close).await?;
+    usage::open(conn, &next.open).await?;
+    Ok(())
+}
+
+/// Asks the running turn of a session to stop. One whose owner is gone is closed instead: nobody else would.
+pub(crate) async fn request_cancel(conn: &mut Conn, session: &SessionId) -> Result<Option<Turn>, Fault> {
+    let now: Option<i64> = diesel::select(clock::now()).get_result(conn).await?;
+    let now = Timestamp::from_micros(now.unwrap_or_default());
+    if holds::release_expired(conn, *session, now).await? {
+        return reap::close_running(conn, *session, now).await;
+    }
+    let row: Option<TurnRow> = diesel::update(turns::table)
+        .filter(turns::session_id.eq(key(*session)))
+        .filter(turns::status.eq(TurnStatus::Running.as_str()))
+        .set(turns::cancel_requested.eq(true))
+        .returning(TurnRow::as_returning())
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.map(Turn::try_from).transpose()?)
+}

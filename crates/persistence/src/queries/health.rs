@@ -1,0 +1,23 @@
+//! Whether the tables are those of this program.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel_async::RunQueryDsl;
+
+use super::Conn;
+use crate::fault::Fault;
+
+#[derive(QueryableByName)]
+struct Applied {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+/// The versions of the migrations that were applied.
+pub(crate) async fn applied(conn: &mut Conn, _: &()) -> Result<BTreeSet<String>, Fault> {
+    let applied: Vec<Applied> =
+        diesel::sql_query("SELECT version FROM __diesel_schema_migrations").load(conn).await?;
+    Ok(applied.into_iter().map(|row| row.version).collect())
+}

@@ -1,0 +1,120 @@
+//! Reading messages, with what belongs to them.
+
+use std::collections::HashMap;
+
+use causerie_domain::attachment::Attachment;
+use causerie_domain::message::{Message, MessageRole, MessageView};
+use causerie_domain::ports::MessageList;
+use causerie_domain::{MessageId, SessionId};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, filter, usage};
+use crate::fault::Fault;
+use crate::input::Latest;
+use crate::rows::{AttachmentRow, MessageRow};
+use crate::schema::{message_attachments, messages, sessions};
+use crate::types::key;
+
+pub(crate) async fn list(conn: &mut Conn, list: &MessageList) -> Result<Vec<MessageView>, Fault> {
+    let mut query = messages::table
+        .inner_join(sessions::table)
+        .filter(messages::session_id.eq(key(list.session_id)))
+        .filter(sessions::deleted_at.is_null())
+        .filter(filter::on_messages(&list.visible)?)
+        .select(MessageRow::as_select())
+        .limit(i64::from(list.limit))
+        .into_boxed();
+    if let Some(seq) = list.after_seq {
+        query = query.filter(messages::seq.gt(seq));
+    }
+    if let Some(seq) = list.before_seq {
+        query = query.filter(messages::seq.lt(seq));
+    }
+    let backwards = list.before_seq.is_some() && list.after_seq.is_none();
+    query = match backwards {
+        true => query.order(messages::seq.desc()),
+        false => query.order(messages::seq.asc()),
+    };
+    let mut rows: Vec<MessageRow> = query.load(conn).await?;
+    if backwards {
+        rows.reverse();
+    }
+    views(conn, rows).await
+}
+
+pub(crate) async fn latest(conn: &mut Conn, latest: &Latest) -> Result<Vec<MessageView>, Fault> {
+    let mut rows: Vec<MessageRow> = messages::table
+        .inner_join(sessions::table)
+        .filter(messages::session_id.eq(key(latest.session_id)))
+        .filter(sessions::deleted_at.is_null())
+        .filter(filter::on_messages(&latest.visible)?)
+        .select(MessageRow::as_select())
+        .order(messages::seq.desc())
+        .limit(i64::from(latest.limit))
+        .load(conn)
+        .await?;
+    rows.reverse();
+    views(conn, rows).await
+}
+
+/// The last messages of a session before one, in order. The caller has locked the session.
+pub(super) async fn history(
+    conn: &mut Conn,
+    session_id: SessionId,
+    before_seq: i64,
+    limit: u32,
+) -> Result<Vec<MessageView>, Fault> {
+    let mut rows: Vec<MessageRow> = messages::table
+        .filter(messages::session_id.eq(key(session_id)))
+        .filter(messages::seq.lt(before_seq))
+        .select(MessageRow::as_select())
+        .order(messages::seq.desc())
+        .limit(i64::from(limit))
+        .load(conn)
+        .await?;
+    rows.reverse();
+    views(conn, rows).await
+}
+
+/// Messages with their attachments and usage: two statements more, however many messages there are.
+async fn views(conn: &mut Conn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>, Fault> {
+    let messages: Vec<Message> = rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
+    let mut attachments = attachments_of(conn, &messages).await?;
+    let answers = messages.iter().filter(|message| message.role == MessageRole::Assistant);
+    let turns: Vec<_> = answers.filter_map(|message| message.turn_id).collect();
+    let mut usage = usage::of_turns(conn, &turns).await?;
+    let views = messages.into_iter().map(|message| MessageView {
+        attachments: attachments.remove(&message.id).unwrap_or_default(),
+        usage: match (message.role, message.turn_id) {
+            (MessageRole::Assistant, Some(turn)) => usage.remove(&turn),
+            _ => None,
+        },
+        message,
+    });
+    Ok(views.collect())
+}
+
+async fn attachments_of(
+    conn: &mut Conn,
+    messages: &[Message],
+) -> Result<HashMap<MessageId, Vec<Attachment>>, Fault> {
+    let mut found: HashMap<MessageId, Vec<Attachment>> = HashMap::new();
+    // Only people attach files.
+    let users = messages.iter().filter(|message| message.role == MessageRole::User);
+    let ids: Vec<_> = users.map(|message| key(message.id)).collect();
+    if ids.is_empty() {
+        return Ok(found);
+    }
+    let rows: Vec<AttachmentRow> = message_attachments::table
+        .filter(message_attachments::message_id.eq_any(ids))
+        .filter(message_attachments::deleted_at.is_null())
+        .order(message_attachments::id)
+        .select(AttachmentRow::as_select())
+        .load(conn)
+        .await?;
+    for row in rows {
+        found.entry(row.message_id).or_default().push(row.try_into()?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,30 @@
+//! The queries: what each step of business does, statement by statement.
+//!
+//! These files are compiled twice, over SQLite and over PostgreSQL. What differs between the two comes from the
+//! module above: the connection, the backend's type and the clock. A function here is one step of a port, run in the
+//! transaction that its mode asks for, or a part of one that several steps share.
+//!
+//! Locks are taken in one order everywhere, a session's row before those of its turn, and several sessions in the
+//! order of their turns' ids: so no two steps wait for each other.
+
+pub(crate) mod administration;
+pub(crate) mod begin;
+pub(crate) mod finish;
+pub(crate) mod flush;
+pub(crate) mod health;
+pub(crate) mod identity;
+pub(crate) mod messages;
+pub(crate) mod models;
+pub(crate) mod reap;
+pub(crate) mod session_changes;
+pub(crate) mod sessions;
+pub(crate) mod tool_sync;
+pub(crate) mod tools;
+pub(crate) mod turns;
+
+mod clock;
+mod filter;
+mod holds;
+mod usage;
+
+use super::{CLOCK, Conn, Db};

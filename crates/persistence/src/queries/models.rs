@@ -1,0 +1,95 @@
+//! The catalogue of models.
+
+use causerie_domain::model::{CatalogueModel, Model};
+use causerie_domain::{Filter, Timestamp, Usd};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, filter};
+use crate::fault::Fault;
+use crate::rows::{ModelRow, list_text, overrides_text, stored, text};
+use crate::schema::ai_models;
+
+/// Stores what the catalogue says of each model, and leaves what administrators say.
+pub(crate) async fn take_over(
+    conn: &mut Conn,
+    (catalogue, now): &(Vec<CatalogueModel>, Timestamp),
+) -> Result<(), Fault> {
+    // In one order, so that two instances that synchronise at once do not wait for each other.
+    let mut models: Vec<&CatalogueModel> = catalogue.iter().collect();
+    models.sort_by(|one, other| one.id.cmp(&other.id));
+    for model in models {
+        let listed = Listed::new(model, *now)?;
+        diesel::insert_into(ai_models::table)
+            .values((
+                ai_models::id.eq(text("ai_models.id", &model.id)?),
+                &listed,
+                ai_models::enabled.eq(true),
+                ai_models::restricted.eq(false),
+            ))
+            .on_conflict(ai_models::id)
+            .do_update()
+            .set(&listed)
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Model>, Fault> {
+    let rows: Vec<ModelRow> = ai_models::table
+        .filter(filter::on_models(visible)?)
+        .order(ai_models::id)
+        .select(ModelRow::as_select())
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(Model::try_from).collect::<Result<_, _>>()?)
+}
+
+/// What the catalogue says of a model. A price it names no more becomes unknown.
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = ai_models, treat_none_as_null = true)]
+struct Listed<'a> {
+    canonical_slug: Option<&'a str>,
+    name: &'a str,
+    context_length: Option<i64>,
+    max_completion_tokens: Option<i64>,
+    input_modalities: String,
+    output_modalities: String,
+    supported_parameters: String,
+    prompt_price: Option<i64>,
+    completion_price: Option<i64>,
+    cache_read_price: Option<i64>,
+    cache_write_price: Option<i64>,
+    internal_reasoning_price: Option<i64>,
+    request_price: Option<i64>,
+    image_price: Option<i64>,
+    web_search_price: Option<i64>,
+    price_overrides: String,
+    listed_at: i64,
+}
+
+impl<'a> Listed<'a> {
+    fn new(model: &'a CatalogueModel, now: Timestamp) -> Result<Self, Fault> {
+        let prices = &model.pricing;
+        Ok(Listed {
+            canonical_slug: model.canonical_slug.as_deref(),
+            name: text("ai_models.name", &model.name)?,
+            context_length: model.context_length.map(stored),
+            max_completion_tokens: model.max_completion_tokens.map(stored),
+            input_modalities: list_text(&model.input_modalities)?,
+            output_modalities: list_text(&model.output_modalities)?,
+            supported_parameters: list_text(&model.supported_parameters)?,
+            prompt_price: prices.prompt.map(Usd::pico),
+            completion_price: prices.completion.map(Usd::pico),
+            cache_read_price: prices.cache_read.map(Usd::pico),
+            cache_write_price: prices.cache_write.map(Usd::pico),
+            internal_reasoning_price: prices.internal_reasoning.map(Usd::pico),
+            request_price: prices.request.map(Usd::pico),
+            image_price: prices.image.map(Usd::pico),
+            web_search_price: prices.web_search.map(Usd::pico),
+            price_overrides: overrides_text(&prices.overrides)?,
+            listed_at: now.as_micros(),
+        })
+    }
+}

@@ -1,0 +1,77 @@
+//! Reading tools.
+
+use std::collections::HashMap;
+
+use causerie_domain::tool::{Tool, ToolVersion};
+use causerie_domain::{Filter, ToolId, ToolVersionId};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Conn, filter};
+use crate::fault::{Fault, corrupt};
+use crate::rows::{ToolRow, ToolVersionRow, tool};
+use crate::schema::{tool_versions, tools};
+use crate::types::key;
+
+pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Tool>, Fault> {
+    let rows: Vec<ToolRow> = tools::table
+        .filter(filter::on_tools(visible)?)
+        .order(tools::slug)
+        .select(ToolRow::as_select())
+        .load(conn)
+        .await?;
+    with_versions(conn, rows).await
+}
+
+pub(crate) async fn by_slug(
+    conn: &mut Conn,
+    (slug, visible): &(String, Filter),
+) -> Result<Option<Tool>, Fault> {
+    let rows: Vec<ToolRow> = tools::table
+        .filter(tools::slug.eq(slug))
+        .filter(filter::on_tools(visible)?)
+        .select(ToolRow::as_select())
+        .load(conn)
+        .await?;
+    Ok(with_versions(conn, rows).await?.pop())
+}
+
+pub(crate) async fn pinned(
+    conn: &mut Conn,
+    id: &ToolVersionId,
+) -> Result<Option<(Tool, ToolVersion)>, Fault> {
+    let version: Option<ToolVersionRow> = tool_versions::table
+        .filter(tool_versions::id.eq(key(*id)))
+        .select(ToolVersionRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    let Some(version) = version else { return Ok(None) };
+    let rows: Vec<ToolRow> = tools::table
+        .filter(tools::id.eq(key(version.tool_id)))
+        .select(ToolRow::as_select())
+        .load(conn)
+        .await?;
+    let tool = with_versions(conn, rows).await?.pop();
+    Ok(tool.map(|tool| (tool, version.into())))
+}
+
+/// Tools with their newest versions: one statement more, however many tools there are.
+async fn with_versions(conn: &mut Conn, rows: Vec<ToolRow>) -> Result<Vec<Tool>, Fault> {
+    let ids: Vec<_> = rows.iter().map(|row| key(row.id)).collect();
+    let newest: Vec<ToolVersionRow> = tool_versions::table
+        .inner_join(tools::table)
+        .filter(tool_versions::tool_id.eq_any(ids))
+        .filter(tool_versions::ordinal.eq(tools::latest_ordinal))
+        .select(ToolVersionRow::as_select())
+        .load(conn)
+        .await?;
+    let mut newest: HashMap<ToolId, ToolVersionRow> =
+        newest.into_iter().map(|version| (version.tool_id, version)).collect();
+    let joined = rows.into_iter().map(|row| {
+        let version = newest.remove(&row.id);
+        let version = version.ok_or_else(|| corrupt(format!("tool {} has no version", row.id)))?;
+        tool(row, version)
+    });
+    Ok(joined.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,174 @@
+//! The ledger's rows as turns write them: opened before the request, closed exactly once.
+
+use std::collections::HashMap;
+
+use causerie_domain::usage::{CloseUsage, CostBasis, MessageUsage, OpenUsage, UsageOutcome, UsageProgress};
+use causerie_domain::{Timestamp, TurnId, UsageId};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::Conn;
+use crate::fault::{Fault, corrupt};
+use crate::rows::{UsageSumRow, micros, prices_text, stored, usage_by_turn};
+use crate::schema::ai_usage;
+use crate::types::key;
+
+const OPEN: &str = "open";
+const CLOSED: &str = "closed";
+
+pub(super) async fn open(conn: &mut Conn, open: &OpenUsage) -> Result<(), Fault> {
+    let prices = open.prices.as_ref().map(prices_text).transpose()?;
+    diesel::insert_into(ai_usage::table)
+        .values((
+            ai_usage::id.eq(key(open.id)),
+            ai_usage::user_id.eq(key(open.user_id)),
+            ai_usage::group_id.eq(open.group_id.map(key)),
+            ai_usage::tool_id.eq(open.tool_id.map(key)),
+            ai_usage::session_id.eq(open.session_id.map(key)),
+            ai_usage::turn_id.eq(open.turn_id.map(key)),
+            ai_usage::message_id.eq(open.message_id.map(key)),
+            ai_usage::api_key_id.eq(open.api_key_id.map(key)),
+            ai_usage::purpose.eq(open.purpose.as_str()),
+            ai_usage::attempt.eq(i64::from(open.attempt)),
+            ai_usage::model.eq(&open.model),
+            ai_usage::state.eq(OPEN),
+            ai_usage::estimated_input_tokens.eq(stored(open.estimated_input_tokens)),
+            ai_usage::prices.eq(prices),
+            ai_usage::created_at.eq(open.created_at.as_micros()),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Notes what became known of an open row. What was known before stays where nothing new is said.
+pub(super) async fn note(
+    conn: &mut Conn,
+    turn: TurnId,
+    id: UsageId,
+    progress: &UsageProgress,
+) -> Result<(), Fault> {
+    let known = KnownSet::from(progress);
+    if known.is_empty() {
+        return Ok(());
+    }
+    diesel::update(
+        ai_usage::table
+            .filter(ai_usage::id.eq(key(id)))
+            .filter(ai_usage::turn_id.eq(key(turn)))
+            .filter(ai_usage::state.eq(OPEN)),
+    )
+    .set(known)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Closes a row of a turn. A row that is closed already, or is not the turn's, is an error: never closed twice.
+pub(super) async fn close(conn: &mut Conn, turn: TurnId, close: &CloseUsage) -> Result<(), Fault> {
+    let CloseUsage { tokens, settlement, .. } = close;
+    let closed = diesel::update(
+        ai_usage::table
+            .filter(ai_usage::id.eq(key(close.id)))
+            .filter(ai_usage::turn_id.eq(key(turn)))
+            .filter(ai_usage::state.eq(OPEN)),
+    )
+    .set((
+        KnownSet::from(&close.progress),
+        ai_usage::state.eq(CLOSED),
+        ai_usage::outcome.eq(close.outcome.as_str()),
+        ai_usage::failure_code.eq(close.failure.map(|code| code.as_str())),
+        ai_usage::input_tokens.eq(tokens.input.map(stored)),
+        ai_usage::output_tokens.eq(tokens.output.map(stored)),
+        ai_usage::cached_tokens.eq(tokens.cached.map(stored)),
+        ai_usage::cache_write_tokens.eq(tokens.cache_write.map(stored)),
+        ai_usage::reasoning_tokens.eq(tokens.reasoning.map(stored)),
+        ai_usage::cost.eq(settlement.cost.map(|cost| cost.pico())),
+        ai_usage::basis.eq(settlement.basis.as_str()),
+        ai_usage::reported_cost.eq(settlement.reported.map(|cost| cost.pico())),
+        ai_usage::calculated_cost.eq(settlement.calculated.map(|cost| cost.pico())),
+        ai_usage::duration_us.eq(micros(close.duration)),
+        ai_usage::closed_at.eq(close.closed_at.as_micros()),
+        ai_usage::next_lookup_at.eq(close.next_lookup_at.map(Timestamp::as_micros)),
+    ))
+    .execute(conn)
+    .await?;
+    match closed {
+        1 => Ok(()),
+        _ => Err(corrupt(format!("the ledger row {} of turn {turn} is not open", close.id)).into()),
+    }
+}
+
+/// Closes the open row of a turn whose process is gone. What it cost is for the reconciler to find out.
+pub(super) async fn interrupt(conn: &mut Conn, turn: TurnId, now: Timestamp) -> Result<(), Fault> {
+    diesel::update(ai_usage::table.filter(ai_usage::turn_id.eq(key(turn))).filter(ai_usage::state.eq(OPEN)))
+        .set((
+            ai_usage::state.eq(CLOSED),
+            ai_usage::outcome.eq(UsageOutcome::Interrupted.as_str()),
+            ai_usage::basis.eq(CostBasis::Pending.as_str()),
+            ai_usage::closed_at.eq(now.as_micros()),
+            ai_usage::next_lookup_at.eq(now.as_micros()),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Whether a row exists, open or closed.
+pub(super) async fn exists(conn: &mut Conn, turn: TurnId, id: UsageId) -> Result<bool, Fault> {
+    let row = ai_usage::table.filter(ai_usage::id.eq(key(id))).filter(ai_usage::turn_id.eq(key(turn)));
+    Ok(diesel::select(diesel::dsl::exists(row)).get_result(conn).await?)
+}
+
+/// The usage of turns: the closed rows of each, together.
+pub(super) async fn of_turns(
+    conn: &mut Conn,
+    turns: &[TurnId],
+) -> Result<HashMap<TurnId, MessageUsage>, Fault> {
+    if turns.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<UsageSumRow> = ai_usage::table
+        .filter(ai_usage::turn_id.eq_any(turns.iter().copied().map(key)))
+        .filter(ai_usage::state.eq(CLOSED))
+        .order((ai_usage::attempt, ai_usage::id))
+        .select(UsageSumRow::as_select())
+        .load(conn)
+        .await?;
+    Ok(usage_by_turn(rows)?)
+}
+
+/// The usage of one turn.
+pub(super) async fn of_turn(conn: &mut Conn, turn: TurnId) -> Result<Option<MessageUsage>, Fault> {
+    Ok(of_turns(conn, &[turn]).await?.remove(&turn))
+}
+
+/// The columns of what is learnt on the way; `None` leaves a column alone.
+#[derive(AsChangeset)]
+#[diesel(table_name = ai_usage)]
+struct KnownSet<'a> {
+    generation_id: Option<&'a str>,
+    model_served: Option<&'a str>,
+    provider: Option<&'a str>,
+    time_to_first_token_us: Option<i64>,
+}
+
+impl KnownSet<'_> {
+    fn is_empty(&self) -> bool {
+        self.generation_id.is_none()
+            && self.model_served.is_none()
+            && self.provider.is_none()
+            && self.time_to_first_token_us.is_none()
+    }
+}
+
+impl<'a> From<&'a UsageProgress> for KnownSet<'a> {
+    fn from(progress: &'a UsageProgress) -> Self {
+        KnownSet {
+            generation_id: progress.generation_id.as_deref(),
+            model_served: progress.model_served.as_deref(),
+            provider: progress.provider.as_deref(),
+            time_to_first_token_us: progress.time_to_first_token.map(micros),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Records and lists in text columns, as JSON.
+
+use causerie_domain::Usd;
+use causerie_domain::message::{MessageMeta, Part};
+use causerie_domain::model::{PriceOverride, Pricing};
+use causerie_domain::ports::StoreError;
+use causerie_domain::turn::ContextReport;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::word;
+use crate::fault::{corrupt, corrupt_by};
+
+/// A part of a message: `{"type": "text", "text": "..."}`.
+#[derive(Serialize, Deserialize)]
+struct StoredPart {
+    #[serde(rename = "type")]
+    kind: String,
+    text: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredContext {
+    messages_sent: u32,
+    messages_dropped: u32,
+    estimated_tokens: u32,
+    #[serde(default)]
+    context_length_assumed: bool,
+}
+
+/// Prices as decimal text in US dollars, which any reader understands and none rounds.
+#[derive(Serialize, Deserialize)]
+struct StoredPrices {
+    #[serde(flatten)]
+    base: StoredPriceSet,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    internal_reasoning: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    web_search: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    overrides: Vec<StoredOverride>,
+}
+
+/// The prices that an override can replace.
+#[derive(Serialize, Deserialize)]
+struct StoredPriceSet {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completion: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_read: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_write: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredOverride {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_prompt_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    utc_start_minute: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    utc_end_minute: Option<u16>,
+    #[serde(flatten)]
+    prices: StoredPriceSet,
+}
+
+const META_KEYS: [&str; 5] = ["model", "tokens", "latency_ms", "finish_reason", "extractions"];
+
+pub(crate) fn parts_text(parts: &[Part]) -> Result<String, StoreError> {
+    let parts: Vec<StoredPart> = parts
+        .iter()
+        .map(|part| StoredPart { kind: part.kind.as_str().to_owned(), text: part.text.clone() })
+        .collect();
+    write("messages.parts", &parts)
+}
+
+pub(super) fn parts(stored: &str) -> Result<Vec<Part>, StoreError> {
+    let parts: Vec<StoredPart> = read("messages.parts", stored)?;
+    parts
+        .into_iter()
+        .map(|part| Ok(Part { kind: word("messages.parts", &part.kind)?, text: part.text }))
+        .collect()
+}
+
+pub(crate) fn meta_text(meta: &MessageMeta) -> String {
+    let MessageMeta { model, tokens, latency_ms, finish_reason, extractions, other } = meta;
+    let known = [
+        model.clone().map(Value::from),
+        tokens.map(Value::from),
+        latency_ms.map(Value::from),
+        finish_reason.clone().map(Value::from),
+        extractions.clone(),
+    ];
+    let mut object = other.clone();
+    for (key, value) in META_KEYS.into_iter().zip(known) {
+        if let Some(value) = value {
+            object.insert(key.to_owned(), value);
+        }
+    }
+    Value::Object(object).to_string()
+}
+
+/// A known key with a value of another type is kept as it is, like an unknown one.
+pub(super) fn meta(stored: &str) -> Result<MessageMeta, StoreError> {
+    let mut object: Map<String, Value> = read("messages.meta", stored)?;
+    let mut take = |key: &str, fits: fn(&Value) -> bool| {
+        if object.get(key).is_some_and(fits) { object.remove(key) } else { None }
+    };
+    let string = |value: Value| value.as_str().map(str::to_owned);
+    let model = take("model", Value::is_string).and_then(string);
+    let tokens = take("tokens", Value::is_u64).as_ref().and_then(Value::as_u64);
+    let latency_ms = take("latency_ms", Value::is_u64).as_ref().and_then(Value::as_u64);
+    let finish_reason = take("finish_reason", Value::is_string).and_then(string);
+    let extractions = take("extractions", |_| true);
+    Ok(MessageMeta { model, tokens, latency_ms, finish_reason, extractions, other: object })
+}
+
+pub(crate) fn context_text(context: &ContextReport) -> Result<String, StoreError> {
+    let ContextReport { messages_sent, messages_dropped, estimated_tokens, context_length_assumed } =
+        *context;
+    let stored = StoredContext { messages_sent, messages_dropped, estimated_tokens, context_length_assumed };
+    write("turns.context", &stored)
+}
+
+pub(super) fn context(stored: &str) -> Result<ContextReport, StoreError> {
+    let StoredContext { messages_sent, messages_dropped, estimated_tokens, context_length_assumed } =
+        read("turns.context", stored)?;
+    Ok(ContextReport { messages_sent, messages_dropped, estimated_tokens, context_length_assumed })
+}
+
+pub(crate) fn object_text(object: &Map<String, Value>) -> Result<String, StoreError> {
+    write("an object", object)
+}
+
+pub(super) fn object(column: &str, stored: &str) -> Result<Map<String, Value>, StoreError> {
+    read(column, stored)
+}
+
+pub(super) fn value(column: &str, stored: &str) -> Result<Value, StoreError> {
+    read(column, stored)
+}
+
+pub(crate) fn list_text(list: &[String]) -> Result<String, StoreError> {
+    write("a list", list)
+}
+
+pub(super) fn list(column: &str, stored: &str) -> Result<Vec<String>, StoreError> {
+    read(column, stored)
+}
+
+pub(crate) fn prices_text(prices: &Pricing) -> Result<String, StoreError> {
+    let stored = StoredPrices {
+        base: price_set([prices.prompt, prices.completion, prices.cache_read, prices.cache_write]),
+        internal_reasoning: decimal(prices.internal_reasoning),
+        request: decimal(prices.request),
+        image: decimal(prices.image),
+        web_search: decimal(prices.web_search),
+        overrides: prices.overrides.iter().map(stored_override).collect(),
+    };
+    write("ai_usage.prices", &stored)
+}
+
+pub(crate) fn overrides_text(overrides: &[PriceOverride]) -> Result<String, StoreError> {
+    let stored: Vec<StoredOverride> = overrides.iter().map(stored_override).collect();
+    write("ai_models.price_overrides", &stored)
+}
+
+pub(super) fn overrides(stored: &str) -> Result<Vec<PriceOverride>, StoreError> {
+    let stored: Vec<StoredOverride> = read("ai_models.price_overrides", stored)?;
+    stored.into_iter().map(price_override).collect()
+}
+
+fn stored_override(given: &PriceOverride) -> StoredOverride {
+    StoredOverride {
+        min_prompt_tokens: given.min_prompt_tokens,
+        utc_start_minute: given.utc_start_minute,
+        utc_end_minute: given.utc_end_minute,
+        prices: price_set([given.prompt, given.completion, given.cache_read, given.cache_write]),
+    }
+}
+
+fn price_override(stored: StoredOverride) -> Result<PriceOverride, StoreError> {
+    Ok(PriceOverride {
+        min_prompt_tokens: stored.min_prompt_tokens,
+        utc_start_minute: stored.utc_start_minute,
+        utc_end_minute: stored.utc_end_minute,
+        prompt: price(stored.prices.prompt)?,
+        completion: price(stored.prices.completion)?,
+        cache_read: price(stored.prices.cache_read)?,
+        cache_write: price(stored.prices.cache_write)?,
+    })
+}
+
+fn price_set([prompt, completion, cache_read, cache_write]: [Option<Usd>; 4]) -> StoredPriceSet {
+    StoredPriceSet {
+        prompt: decimal(prompt),
+        completion: decimal(completion),
+        cache_read: decimal(cache_read),
+        cache_write: decimal(cache_write),
+    }
+}
+
+fn decimal(price: Option<Usd>) -> Option<String> {
+    price.map(|price| price.to_string())
+}
+
+fn price(stored: Option<String>) -> Result<Option<Usd>, StoreError> {
+    stored
+        .map(|text| text.parse().map_err(|error| corrupt_by("ai_models.price_overrides", error)))
+        .transpose()
+}
+
+fn write<T: Serialize + ?Sized>(column: &str, value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| corrupt(format!("{column} cannot be written: {error}")))
+}
+
+fn read<'t, T: Deserialize<'t>>(column: &str, text: &'t str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| corrupt_by(column, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use causerie_domain::message::PartKind;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn parts_keep_their_order_and_every_character() {
+        let given = vec![
+            Part { kind: PartKind::Reasoning, text: "hm\n\"\u{1}\u{1F600}".to_owned() },
+            Part { kind: PartKind::Text, text: " Hello ".to_owned() },
+        ];
+        assert_eq!(parts(&parts_text(&given).unwrap()).unwrap(), given);
+    }
+
+    #[test]
+    fn a_message_says_what_it_is_known_to_know_and_keeps_the_rest() {
+        let check = |stored: Value, expected: MessageMeta| {
+            let read = meta(&stored.to_string()).unwrap();
+            assert_eq!(read, expected);
+            assert_eq!(serde_json::from_str::<Value>(&meta_text(&read)).unwrap(), stored);
+        };
+        let other = |value: Value| value.as_object().unwrap().clone();
+        check(json!({}), MessageMeta::default());
+        check(
+            json!({"model": "m", "tokens": 7, "latency_ms": 9, "finish_reason": "stop", "mood": [1]}),
+            MessageMeta {
+                model: Some("m".to_owned()),
+                tokens: Some(7),
+                latency_ms: Some(9),
+                finish_reason: Some("stop".to_owned()),
+                extractions: None,
+                other: other(json!({"mood": [1]})),
+            },
+        );
+        check(
+            json!({"model": 5, "extractions": {"a": null}}),
+            MessageMeta {
+                extractions: Some(json!({"a": null})),
+                other: other(json!({"model": 5})),
+                ..MessageMeta::default()
+            },
+        );
+    }
+
+    #[test]
+    fn prices_are_stored_as_exact_decimal_text() {
+        let given = PriceOverride {
+            min_prompt_tokens: Some(200_000),
+            prompt: Some(Usd::from_pico(13_972)),
+            ..PriceOverride::default()
+        };
+        let stored = overrides_text(std::slice::from_ref(&given)).unwrap();
+        assert_eq!(stored, r#"[{"min_prompt_tokens":200000,"prompt":"0.000000013972"}]"#);
+        assert_eq!(overrides(&stored).unwrap(), [given]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_its_column() {
+        let refused = parts(r#"[{"type":"song","text":"la"}]"#).unwrap_err();
+        assert!(refused.to_string().contains("messages.parts"), "{refused}");
+        assert!(context("{}").unwrap_err().to_string().contains("turns.context"));
+    }
+}

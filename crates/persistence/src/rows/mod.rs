@@ -1,0 +1,58 @@
+//! Rows: what the tables hold, and how it becomes the domain's entities.
+//!
+//! Integers and text are read as they stand; the conversions here are the one place that knows what they mean.
+
+mod attachment;
+mod identity;
+mod json;
+mod message;
+mod model;
+mod session;
+mod tool;
+mod turn;
+mod usage;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use causerie_domain::UnknownWord;
+use causerie_domain::ports::StoreError;
+
+pub(crate) use attachment::AttachmentRow;
+pub(crate) use identity::{ApiKeyRow, MembershipRow, UserRow};
+pub(crate) use json::{
+    context_text, list_text, meta_text, object_text, overrides_text, parts_text, prices_text,
+};
+pub(crate) use message::{MessageRow, text_parts};
+pub(crate) use model::ModelRow;
+pub(crate) use session::SessionRow;
+pub(crate) use tool::{ToolRow, ToolVersionRow, tool};
+pub(crate) use turn::{KeyedTurnRow, SegmentRow, TurnRow, segments_in_order, segments_of_parts};
+pub(crate) use usage::{UsageSumRow, usage_by_turn};
+
+use crate::fault::{corrupt, corrupt_by};
+
+/// A stored word as the enumeration's variant.
+fn word<T: FromStr<Err = UnknownWord>>(column: &str, text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|error: UnknownWord| corrupt_by(column, error))
+}
+
+/// A count that is stored as a signed integer.
+fn count<T: TryFrom<i64>>(column: &str, value: i64) -> Result<T, StoreError> {
+    T::try_from(value).map_err(|_| corrupt(format!("{column} is {value}")))
+}
+
+/// A count for a column: none of ours comes near the end of the range.
+pub(crate) fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A span of time for a column, in microseconds.
+pub(crate) fn micros(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Text for a column. PostgreSQL cannot hold U+0000, so SQLite must not either.
+pub(crate) fn text<'t>(column: &str, value: &'t str) -> Result<&'t str, StoreError> {
+    if value.contains('\0') { Err(corrupt(format!("U+0000 in {column}"))) } else { Ok(value) }
+}

@@ -1,0 +1,137 @@
+//! The store itself: one of two databases behind all ports.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use causerie_domain::ports::StoreError;
+
+use crate::lock::{LockError, ServeLock};
+use crate::migrations::{self, Direction, MigrationError};
+use crate::settings::{Address, OpenError, StoreSettings};
+use crate::{pg, sqlite};
+
+/// A store, cheap to clone. It implements every port that keeps something.
+#[derive(Debug, Clone)]
+pub struct SqlStore {
+    pub(crate) engine: Arc<Engine>,
+}
+
+/// Which database a store is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Database {
+    /// A file, served by one process.
+    Sqlite,
+    /// A server, shared by any number of instances.
+    Postgres,
+}
+
+#[derive(Debug)]
+pub(crate) enum Engine {
+    Sqlite(sqlite::Engine),
+    Postgres(pg::Engine),
+}
+
+impl SqlStore {
+    /// Opens a store. A SQLite file and its folder are made where they are missing; PostgreSQL is not connected to
+    /// before the first step. The current tokio runtime drives the connections, so it must outlive the store.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub fn open(settings: &StoreSettings) -> Result<Self, OpenError> {
+        let engine = match Address::parse(settings.url.expose())? {
+            Address::Sqlite(path) => Engine::Sqlite(sqlite::Engine::open(&path, settings)?),
+            Address::Postgres(url) => Engine::Postgres(pg::Engine::open(&url, settings)?),
+        };
+        Ok(SqlStore { engine: Arc::new(engine) })
+    }
+
+    /// Which database it is.
+    pub fn database(&self) -> Database {
+        match &*self.engine {
+            Engine::Sqlite(_) => Database::Sqlite,
+            Engine::Postgres(_) => Database::Postgres,
+        }
+    }
+
+    /// The database's file, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match &*self.engine {
+            Engine::Sqlite(engine) => Some(engine.path()),
+            Engine::Postgres(_) => None,
+        }
+    }
+
+    /// Applies the migrations that are missing, and returns their versions. Instances may do so at the same time.
+    ///
+    /// # Errors
+    /// [`MigrationError`], also where the database has migrations that this program does not know.
+    pub async fn migrate(&self) -> Result<Vec<String>, MigrationError> {
+        self.change(Direction::Up).await
+    }
+
+    /// Undoes all migrations, and with them everything that is stored. Returns their versions.
+    ///
+    /// # Errors
+    /// [`MigrationError`]
+    pub async fn revert(&self) -> Result<Vec<String>, MigrationError> {
+        self.change(Direction::Down).await
+    }
+
+    /// Takes the right to serve: on SQLite for this process alone, on PostgreSQL beside others.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] where another process serves from the same file.
+    pub fn lock_for_serving(&self) -> Result<ServeLock, LockError> {
+        match &*self.engine {
+            Engine::Sqlite(engine) => ServeLock::exclusive(engine.path()),
+            Engine::Postgres(_) => Ok(ServeLock::shared()),
+        }
+    }
+
+    /// Waits for the steps that run and closes the connections. Later steps fail.
+    pub async fn close(&self) {
+        match &*self.engine {
+            Engine::Sqlite(engine) => engine.close().await,
+            Engine::Postgres(engine) => engine.close().await,
+        }
+    }
+
+    /// Fails when no step could be run at all.
+    pub(crate) fn check_engine(&self) -> Result<(), StoreError> {
+        match &*self.engine {
+            Engine::Sqlite(engine) => engine.check(),
+            Engine::Postgres(_) => Ok(()),
+        }
+    }
+
+    async fn change(&self, direction: Direction) -> Result<Vec<String>, MigrationError> {
+        match &*self.engine {
+            Engine::Sqlite(engine) => migrations::migrate_sqlite(engine.path(), direction).await,
+            Engine::Postgres(engine) => migrations::migrate_postgres(engine.url(), direction).await,
+        }
+    }
+}
+
+/// Runs a step of the queries on whichever database the store is: `run!(self, Write, turns::begin(input))`.
+macro_rules! run {
+    ($store:expr, $mode:ident, $module:ident::$statements:ident($input:expr)) => {{
+        use futures_util::FutureExt;
+        use $crate::step::{Mode, step};
+
+        match &*$store.engine {
+            $crate::store::Engine::Sqlite(engine) => {
+                let step = step($input, |conn, input| {
+                    async move { $crate::sqlite::queries::$module::$statements(conn, &input).await }.boxed()
+                });
+                engine.run(Mode::$mode, step).await
+            }
+            $crate::store::Engine::Postgres(engine) => {
+                let step = step($input, |conn, input| {
+                    async move { $crate::pg::queries::$module::$statements(conn, &input).await }.boxed()
+                });
+                engine.run(Mode::$mode, step).await
+            }
+        }
+    }};
+}
+pub(crate) use run;

@@ -1,0 +1,62 @@
+//! `causerie admin …`: users and keys, directly in the database.
+//!
+//! Whoever may read the database may do all this anyway, so no credential is asked for.
+
+use anyhow::{Context as _, Result, bail};
+use causerie_domain::identity::Role;
+use causerie_domain::ports::{AdministrationError, Clock as _, NewApiKey, NewUser};
+use causerie_domain::{ApiKeyId, Secret, UserId};
+use causerie_runtime::{SystemClock, SystemIds};
+
+use crate::cli::{CreateKeyArgs, CreateUserArgs, RoleName};
+use crate::keys;
+use crate::wiring::Store;
+
+/// Makes a key for a user. This is the only moment at which it is known.
+///
+/// # Errors
+/// There is no such user, or the store fails.
+pub(crate) async fn create_key(store: &Store, wanted: CreateKeyArgs) -> Result<Secret> {
+    let administration = store.administration();
+    let user = administration.user_by_email(&wanted.user).await?;
+    let user = user.with_context(|| format!("there is no user with the address {}", wanted.user))?;
+    let key = keys::generate()?;
+    let now = SystemClock.now();
+    administration
+        .create_key(NewApiKey {
+            id: ApiKeyId::next(&SystemIds),
+            public_id: key.public_id.clone(),
+            secret_hash: key.secret_hash(),
+            user_id: user.id,
+            group_id: None,
+            name: wanted.name,
+            scopes: wanted.scope,
+            created_at: now,
+            expires_at: wanted.expires_in.map(|span| now + span),
+        })
+        .await?;
+    Ok(key.credential())
+}
+
+/// Makes a user and returns its id.
+///
+/// # Errors
+/// The address is taken, or the store fails.
+pub(crate) async fn create_user(store: &Store, wanted: CreateUserArgs) -> Result<UserId> {
+    let user = NewUser {
+        id: UserId::next(&SystemIds),
+        email: wanted.email,
+        name: wanted.name,
+        role: match wanted.role {
+            RoleName::User => Role::User,
+            RoleName::Admin => Role::Admin,
+        },
+        created_at: SystemClock.now(),
+    };
+    let email = user.email.clone();
+    match store.administration().create_user(user).await {
+        Ok(user) => Ok(user.id),
+        Err(AdministrationError::EmailTaken) => bail!("there is a user with the address {email} already"),
+        Err(error) => Err(error.into()),
+    }
+}

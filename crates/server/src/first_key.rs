@@ -1,0 +1,240 @@
+//! The first start: an administrator and one key, in a file that only its owner can read.
+//!
+//! There is no default password and no default key. The key is written to a file and never printed, so that it
+//! ends up in no log and no scroll-back.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use causerie_domain::identity::Role;
+use causerie_domain::ports::{Administration, Clock, Identity, Ids, NewApiKey, NewUser};
+use causerie_domain::{ApiKeyId, Secret, Timestamp, UserId};
+
+use crate::keys::{self, KeyMaterial};
+
+/// The address of the administrator of the first start.
+pub(crate) const ADMIN_EMAIL: &str = "admin@localhost";
+const ADMIN_NAME: &str = "admin";
+const KEY_FILE: &str = "admin-key";
+
+/// What the first start needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Founding<'a> {
+    pub(crate) administration: &'a dyn Administration,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) ids: &'a dyn Ids,
+    pub(crate) data_dir: &'a Path,
+}
+
+/// Makes the folder of the files that the program writes, where it is missing, for its owner alone.
+pub(crate) fn make_data_dir(path: &Path) -> Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.with_context(|| format!("cannot make the folder {} (--data-dir)", path.display()))
+}
+
+/// Where the key of the first administrator is written.
+pub(crate) fn key_path(data_dir: &Path) -> PathBuf {
+    data_dir.join(KEY_FILE)
+}
+
+/// On a store without any user: makes the administrator and writes the key. Says whether it did.
+///
+/// The key is on disk before the store knows it, under a name of its own until it does: however this is
+/// interrupted, there is never an administrator whose key nobody has.
+pub(crate) async fn found(founding: Founding<'_>) -> Result<bool> {
+    if founding.administration.user_by_email(ADMIN_EMAIL).await?.is_some() {
+        return Ok(false);
+    }
+    let key = keys::generate()?;
+    make_data_dir(founding.data_dir)?;
+    let draft = founding.data_dir.join(format!("{KEY_FILE}.{}", key.public_id));
+    write_secret(&draft, &key.credential()).with_context(|| format!("cannot write {}", draft.display()))?;
+
+    let (user, new_key) = administrator(founding, &key);
+    match founding.administration.found(user, new_key).await {
+        Ok(true) => {
+            publish(&draft, &key_path(founding.data_dir))
+                .with_context(|| format!("cannot rename {}, which holds the first key", draft.display()))?;
+            Ok(true)
+        }
+        refused => {
+            fs::remove_file(&draft).with_context(|| format!("cannot remove {}", draft.display()))?;
+            Ok(refused?)
+        }
+    }
+}
+
+/// The file of the first key under a path that holds in every terminal, if the key in it opens this store: the
+/// folder may have served another one before.
+pub(crate) async fn working_key_file(
+    data_dir: &Path,
+    identity: &dyn Identity,
+    now: Timestamp,
+) -> Option<PathBuf> {
+    let path = std::path::absolute(key_path(data_dir)).ok()?;
+    let credential = fs::read_to_string(&path).ok()?;
+    let public_id = credential.split('_').nth(1)?;
+    // Without the key the server serves all the same, so a store that fails here is not worth a word.
+    let holder = identity.key_holder(public_id).await.ok().flatten()?;
+    holder.key.is_live(now).then_some(path)
+}
+
+fn administrator(founding: Founding<'_>, key: &KeyMaterial) -> (NewUser, NewApiKey) {
+    let now = founding.clock.now();
+    let user = NewUser {
+        id: UserId::next(founding.ids),
+        email: ADMIN_EMAIL.to_owned(),
+        name: ADMIN_NAME.to_owned(),
+        role: Role::Admin,
+        created_at: now,
+    };
+    let key = NewApiKey {
+        id: ApiKeyId::next(founding.ids),
+        public_id: key.public_id.clone(),
+        secret_hash: key.secret_hash(),
+        user_id: user.id,
+        group_id: None,
+        name: "first start".to_owned(),
+        scopes: Vec::new(),
+        created_at: now,
+        expires_at: None,
+    };
+    (user, key)
+}
+
+/// Writes a secret to a file that does not exist yet and that nobody else can read.
+fn write_secret(path: &Path, secret: &Secret) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    writeln!(file, "{}", secret.expose())?;
+    file.sync_all()
+}
+
+/// Gives the draft its name. A file that has it already opens another database: it is kept beside the new one.
+fn publish(draft: &Path, target: &Path) -> io::Result<()> {
+    match fs::rename(target, target.with_extension("earlier")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => fs::rename(draft, target),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::Mutex;
+
+    use causerie_domain::identity::{ApiKey, User};
+    use causerie_domain::ports::{AdministrationError, StoreError};
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// A store that has been founded or not, and fails or not.
+    #[derive(Debug, Default)]
+    struct Registry {
+        keys: Mutex<Vec<NewApiKey>>,
+        refuses: bool,
+    }
+
+    #[async_trait::async_trait]
+    impl Administration for Registry {
+        async fn found(&self, _: NewUser, key: NewApiKey) -> Result<bool, StoreError> {
+            let mut keys = self.keys.lock().unwrap();
+            if self.refuses {
+                return Err(StoreError::Unavailable("no store".into()));
+            }
+            let first = keys.is_empty();
+            keys.extend(first.then_some(key));
+            Ok(first)
+        }
+
+        async fn create_user(&self, _: NewUser) -> Result<User, AdministrationError> {
+            unreachable!("the first start makes its user together with the key")
+        }
+
+        async fn user_by_email(&self, _: &str) -> Result<Option<User>, StoreError> {
+            Ok(None)
+        }
+
+        async fn create_key(&self, _: NewApiKey) -> Result<ApiKey, AdministrationError> {
+            unreachable!("the first start makes its key together with the user")
+        }
+    }
+
+    #[derive(Debug)]
+    struct Fixed;
+
+    impl Clock for Fixed {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_micros(0)
+        }
+    }
+
+    impl Ids for Fixed {
+        fn next(&self) -> Uuid {
+            Uuid::nil()
+        }
+    }
+
+    async fn start(registry: &Registry, data_dir: &Path) -> Result<bool> {
+        found(Founding { administration: registry, clock: &Fixed, ids: &Fixed, data_dir }).await
+    }
+
+    fn files(dir: &Path) -> Vec<String> {
+        let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        names
+    }
+
+    #[tokio::test]
+    async fn the_first_start_writes_one_key_for_its_owner_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let registry = Registry::default();
+
+        assert!(start(&registry, dir.path()).await.unwrap());
+        assert_eq!(files(dir.path()), ["admin-key"]);
+        let path = key_path(dir.path());
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let written = fs::read_to_string(&path).unwrap();
+        let public_id = registry.keys.lock().unwrap()[0].public_id.clone();
+        assert!(written.starts_with(&format!("csr_{public_id}_")) && written.ends_with('\n'));
+
+        assert!(!start(&registry, dir.path()).await.unwrap(), "a second start founds nothing");
+        assert_eq!(files(dir.path()), ["admin-key"]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), written);
+    }
+
+    #[tokio::test]
+    async fn a_key_of_another_database_is_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(key_path(dir.path()), "of another database").unwrap();
+        assert!(start(&Registry::default(), dir.path()).await.unwrap());
+        assert_eq!(files(dir.path()), ["admin-key", "admin-key.earlier"]);
+        assert_eq!(fs::read_to_string(dir.path().join("admin-key.earlier")).unwrap(), "of another database");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_left_behind_when_the_store_fails() {
+        let dir = tempfile::tempdir().unwrap();
+        let registry = Registry { refuses: true, ..Registry::default() };
+        assert!(start(&registry, dir.path()).await.is_err());
+        assert!(files(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn a_secret_is_never_written_through_what_is_there_already() {
+        let dir = tempfile::tempdir().unwrap();
+        let (taken, link) = (dir.path().join("taken"), dir.path().join("link"));
+        fs::write(&taken, "before").unwrap();
+        std::os::unix::fs::symlink(dir.path().join("elsewhere"), &link).unwrap();
+        for path in [&taken, &link] {
+            let error = write_secret(path, &Secret::new("s")).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        }
+        assert_eq!(fs::read_to_string(&taken).unwrap(), "before");
+        assert!(!dir.path().join("elsewhere").exists());
+    }
+}

@@ -1,0 +1,103 @@
+//! The log: for people on a terminal, otherwise one JSON object per line; always on standard error.
+//!
+//! Standard output belongs to what a subcommand was asked for, such as a key or the OpenAPI document.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{Registry, fmt};
+
+use crate::settings::{LogFormat, LogSettings};
+
+/// Makes this the log of the process. A log that is there already, such as an embedder's, stays.
+pub(crate) fn install(settings: &LogSettings) {
+    let terminal = io::stderr().is_terminal();
+    let format = match settings.format {
+        LogFormat::Auto if terminal => LogFormat::Human,
+        LogFormat::Auto => LogFormat::Json,
+        format => format,
+    };
+    // The one error is that there is another log; then ours is not wanted.
+    let _ = subscriber(settings, format, Ansi(terminal), io::stderr).try_init();
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ansi(bool);
+
+fn subscriber<W>(
+    settings: &LogSettings,
+    format: LogFormat,
+    Ansi(ansi): Ansi,
+    writer: W,
+) -> impl tracing::Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w, Writer: Write> + Send + Sync + 'static,
+{
+    let lines = fmt::layer().with_writer(writer).with_ansi(ansi);
+    let lines = match format {
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
+        LogFormat::Auto | LogFormat::Human => lines.boxed(),
+    };
+    Registry::default().with(lines.with_filter(settings.filter.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use causerie_domain::Secret;
+
+    use super::*;
+
+    /// What was written, to be read by a test.
+    #[derive(Debug, Clone, Default)]
+    struct Memory(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Memory {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(filter: &str, format: LogFormat) -> String {
+        let memory = Memory::default();
+        let writer = memory.clone();
+        let settings = LogSettings { filter: filter.parse().unwrap(), format };
+        let log = subscriber(&settings, format, Ansi(false), move || writer.clone());
+        tracing::subscriber::with_default(log, || {
+            let key = Secret::new("hunter2");
+            tracing::info!(%key, also = ?key, "key read");
+            tracing::debug!("detail");
+        });
+        let bytes = memory.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn a_line_for_programs_is_a_json_object_without_secrets() {
+        let log = logged("info", LogFormat::Json);
+        let line: serde_json::Value = serde_json::from_str(&log).unwrap();
+        assert_eq!(line["message"], "key read");
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(line["key"], "***");
+        assert!(!log.contains("hunter2"));
+    }
+
+    #[test]
+    fn a_line_for_people_is_text_without_secrets() {
+        let log = logged("info", LogFormat::Human);
+        assert!(log.contains("INFO") && log.contains("key read"), "{log}");
+        assert!(!log.contains("hunter2") && !log.contains("detail"), "{log}");
+    }
+
+    #[test]
+    fn the_filter_decides_what_is_logged() {
+        assert!(logged("debug", LogFormat::Human).contains("detail"));
+        assert_eq!(logged("causerie_runtime=trace", LogFormat::Human), "");
+    }
+}

@@ -1,0 +1,142 @@
+//! From settings to a server that listens, and from a signal to one that has stopped.
+
+use std::net::{SocketAddr, TcpListener};
+
+use actix_web::dev::ServerHandle;
+use anyhow::{Context as _, Result};
+use causerie_domain::ports::Clock as _;
+use causerie_http::AppState;
+use causerie_runtime::{Runtime, SystemClock, SystemIds};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
+
+use crate::first_key::{self, Founding, working_key_file};
+use crate::settings::Settings;
+use crate::tools;
+use crate::welcome::Welcome;
+use crate::wiring::{self, Gateway, ServingRight, Store};
+
+/// A server that listens.
+#[derive(Debug)]
+pub struct Server {
+    http: Http,
+    runtime: Runtime,
+    gateway: Gateway,
+    store: Store,
+    welcome: Welcome,
+    /// Given back last, when nothing is written any more.
+    _right: ServingRight,
+}
+
+impl Server {
+    /// Starts everything, in the order in which it can fail with the least done: tool definitions, the right to
+    /// serve, the store's schema, the runtime, the first key. The socket comes last.
+    ///
+    /// The current tokio runtime must be a multi-thread one; it runs the turns.
+    ///
+    /// # Errors
+    /// What stands in the way, as a sentence. Where it is a setting, the error is a
+    /// [`WrongSettings`](crate::settings::WrongSettings).
+    pub async fn start(settings: &Settings) -> Result<Server> {
+        let definitions = tools::load(settings.runtime.tools_dir.as_deref())?;
+        let store = Store::open_as_it_is(&settings.store)?;
+        let right = store.lock_for_serving()?;
+        let migrations = store.migrate().await?;
+        if !migrations.is_empty() {
+            tracing::info!(versions = migrations.join(" "), "migrations applied");
+        }
+
+        let gateway = Gateway::open(&settings.upstream)?;
+        let runtime = wiring::runtime(settings, &store, &gateway, Handle::current())?;
+        let tools = runtime.synchronise_tools(definitions).await.context("the tools cannot be stored")?;
+        if tools != Default::default() {
+            tracing::info!(
+                updated = tools.updated.join(" "),
+                disabled = tools.disabled.join(" "),
+                "tools changed"
+            );
+        }
+        runtime.start(right.reap_scope()).await?;
+        let founded = found(settings, &store).await?;
+
+        let state = wiring::app_state(&settings.http, &store, &runtime, Handle::current());
+        let http = Http::listen(settings.http.listen, state)?;
+        tracing::info!(address = %http.address, "listening");
+        let data_dir = &settings.store.data_dir;
+        let key_file = working_key_file(data_dir, store.identity().as_ref(), SystemClock.now()).await;
+        let welcome = Welcome {
+            address: http.address,
+            upstream: gateway.introduction.clone(),
+            founded,
+            key_file,
+            drain: settings.runtime.drain,
+        };
+        Ok(Server { http, runtime, gateway, store, welcome, _right: right })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.http.address
+    }
+
+    /// What to say to the person who started it.
+    pub fn welcome(&self) -> String {
+        self.welcome.text()
+    }
+
+    /// Waits for the end that nobody asked for: a listener that broke.
+    ///
+    /// # Errors
+    /// Always; it says why.
+    pub async fn broken(&mut self) -> Result<()> {
+        (&mut self.http.running).await.context("the http server was lost")??;
+        anyhow::bail!("the http server has ended")
+    }
+
+    /// Stops: not ready any more, no new turns; running ones finish until the deadline and the rest are closed as
+    /// interrupted; then the connections end, at last the upstream's and the store's.
+    pub async fn stop(self) {
+        self.runtime.drain(self.welcome.drain).await;
+        self.http.stop().await;
+        self.gateway.close().await;
+        self.store.close().await;
+    }
+}
+
+/// The workers around one listener.
+#[derive(Debug)]
+struct Http {
+    address: SocketAddr,
+    handle: ServerHandle,
+    running: JoinHandle<std::io::Result<()>>,
+    state: AppState,
+}
+
+impl Http {
+    fn listen(address: SocketAddr, state: AppState) -> Result<Http> {
+        let listener = TcpListener::bind(address).with_context(|| {
+            format!("cannot listen on {address}, the address of CAUSERIE_LISTEN (--listen)")
+        })?;
+        let address = listener.local_addr()?;
+        let server = causerie_http::serve(listener, state.clone())?;
+        let handle = server.handle();
+        Ok(Http { address, handle, running: TaskTracker::new().spawn(server), state })
+    }
+
+    async fn stop(self) {
+        self.handle.stop(true).await;
+        self.state.finished().await;
+    }
+}
+
+async fn found(settings: &Settings, store: &Store) -> Result<bool> {
+    let administration = store.administration();
+    let founding = Founding {
+        administration: administration.as_ref(),
+        clock: &SystemClock,
+        ids: &SystemIds,
+        data_dir: &settings.store.data_dir,
+    };
+    first_key::found(founding).await.context("the first administrator cannot be made")
+}

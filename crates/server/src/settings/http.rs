@@ -1,0 +1,72 @@
+//! How clients reach the server.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::setting::{Mistakes, Setting, optional, setting};
+use super::values::{address, milliseconds, whole};
+
+/// How clients reach the server.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Threads that read requests and write answers; none means one per core.
+    pub workers: Option<usize>,
+    /// The largest request body in bytes.
+    pub body_limit: usize,
+    /// The silence after which a stream sends a comment.
+    pub keep_alive: Duration,
+    /// How long a reader of a stream may take nothing before it is cut.
+    pub stall: Duration,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Server")]
+pub(crate) struct HttpArgs {
+    /// Where to listen. Port 0 lets the system choose a port, which the start then names.
+    #[arg(long, env = "CAUSERIE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    #[arg(value_parser = setting(address))]
+    listen: Setting<SocketAddr>,
+    /// Threads that read requests and write answers [default: one per core].
+    #[arg(
+        long,
+        env = "CAUSERIE_WORKERS",
+        value_name = "COUNT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    #[arg(value_parser = optional(whole::<usize>(1..=256)))]
+    workers: Setting<Option<usize>>,
+    /// The largest request body in bytes; a larger one is answered 413.
+    #[arg(long, env = "CAUSERIE_BODY_LIMIT_BYTES", value_name = "BYTES", default_value = "1048576")]
+    #[arg(value_parser = setting(whole::<usize>(1024..=1 << 30)))]
+    body_limit_bytes: Setting<usize>,
+    /// The silence after which a stream sends a comment, so that no proxy takes it for dead.
+    #[arg(long, env = "CAUSERIE_KEEP_ALIVE_MS", value_name = "MS", default_value = "15000")]
+    #[arg(value_parser = setting(milliseconds))]
+    keep_alive_ms: Setting<Duration>,
+    /// How long a reader of a stream may take nothing before its connection is cut. It can come back.
+    #[arg(long, env = "CAUSERIE_STALL_MS", value_name = "MS", default_value = "60000")]
+    #[arg(value_parser = setting(milliseconds))]
+    stall_ms: Setting<Duration>,
+}
+
+impl HttpArgs {
+    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<HttpSettings> {
+        let listen = mistakes.take(self.listen);
+        let workers = mistakes.take(self.workers);
+        let body_limit = mistakes.take(self.body_limit_bytes);
+        let keep_alive = mistakes.take(self.keep_alive_ms);
+        let stall = mistakes.take(self.stall_ms);
+        Some(HttpSettings {
+            listen: listen?,
+            workers: workers?,
+            body_limit: body_limit?,
+            keep_alive: keep_alive?,
+            stall: stall?,
+        })
+    }
+}

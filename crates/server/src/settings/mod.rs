@@ -1,0 +1,75 @@
+//! The settings: one struct per concern, each as it is given (`…Args`) and as it was understood.
+//!
+//! Nothing else in the program reads the environment. Everything is read before anything is opened, and all
+//! mistakes are reported at once.
+
+mod http;
+mod logging;
+mod runtime;
+mod setting;
+mod store;
+mod upstream;
+mod values;
+
+use clap::Args;
+
+pub use http::HttpSettings;
+pub use logging::{LogFormat, LogSettings};
+pub use runtime::RuntimeSettings;
+pub use setting::{Mistake, WrongSettings};
+pub use store::StoreSettings;
+pub use upstream::{Clocks, Upstream, UpstreamSettings};
+
+pub(crate) use http::HttpArgs;
+pub(crate) use logging::LogArgs;
+pub(crate) use runtime::RuntimeArgs;
+pub(crate) use setting::Mistakes;
+pub(crate) use store::StoreArgs;
+pub(crate) use upstream::UpstreamArgs;
+pub(crate) use values::span;
+
+/// Everything that can be set about a server.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where conversations and money are kept.
+    pub store: StoreSettings,
+    /// Who answers.
+    pub upstream: UpstreamSettings,
+    /// How clients reach it.
+    pub http: HttpSettings,
+    /// How turns are run.
+    pub runtime: RuntimeSettings,
+    /// What it says of itself.
+    pub log: LogSettings,
+}
+
+/// The settings of `serve`, as they are given.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    http: HttpArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    upstream: UpstreamArgs,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+impl ServeArgs {
+    /// The settings, or every mistake in them.
+    pub(crate) fn read(self) -> Result<Settings, WrongSettings> {
+        let mut mistakes = Mistakes::default();
+        let http = self.http.read(&mut mistakes);
+        let store = self.store.read(&mut mistakes);
+        let upstream = self.upstream.read(&mut mistakes);
+        let runtime = self.runtime.read(&mut mistakes);
+        let log = self.log.read(&mut mistakes);
+        let all = || {
+            Some(Settings { store: store?, upstream: upstream?, http: http?, runtime: runtime?, log: log? })
+        };
+        mistakes.or(all())
+    }
+}

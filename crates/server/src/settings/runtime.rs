@@ -1,0 +1,81 @@
+//! How turns are run and tools are found.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::setting::{Mistake, Mistakes, Setting, optional, setting};
+use super::values::{milliseconds, path, whole};
+
+/// How turns are run and tools are found.
+#[derive(Debug, Clone)]
+pub struct RuntimeSettings {
+    /// The folder of tool definitions, if one was named.
+    pub tools_dir: Option<PathBuf>,
+    /// How long running turns may take to end after a stop signal.
+    pub drain: Duration,
+    /// How long a turn is its instance's without renewal.
+    pub lease: Duration,
+    /// How far the store may be behind a stream.
+    pub flush_interval: Duration,
+    /// Text waiting for the store, over all turns, that is written at once.
+    pub flush_bytes: usize,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Runtime")]
+pub(crate) struct RuntimeArgs {
+    /// The folder of tool definitions [default: ./tool-definitions if it exists, else those built in].
+    #[arg(
+        long,
+        env = "CAUSERIE_TOOLS_DIR",
+        value_name = "DIR",
+        default_value = "",
+        hide_default_value = true
+    )]
+    #[arg(value_parser = optional(path))]
+    tools_dir: Setting<Option<PathBuf>>,
+    /// How long running turns may take to end after SIGTERM; then they are closed as interrupted.
+    #[arg(long, env = "CAUSERIE_DRAIN_MS", value_name = "MS", default_value = "30000")]
+    #[arg(value_parser = setting(milliseconds))]
+    drain_ms: Setting<Duration>,
+    /// How long a turn stays its instance's without renewal: after a crash, other instances wait this long.
+    #[arg(long, env = "CAUSERIE_LEASE_MS", value_name = "MS", default_value = "15000")]
+    #[arg(value_parser = setting(milliseconds))]
+    lease_ms: Setting<Duration>,
+    /// How far the store may be behind a stream: what a crash can cost of an answer.
+    #[arg(long, env = "CAUSERIE_FLUSH_INTERVAL_MS", value_name = "MS", default_value = "50")]
+    #[arg(value_parser = setting(milliseconds))]
+    flush_interval_ms: Setting<Duration>,
+    /// Text waiting for the store, over all turns, that is written without waiting for the interval.
+    #[arg(long, env = "CAUSERIE_FLUSH_BYTES", value_name = "BYTES", default_value = "16384")]
+    #[arg(value_parser = setting(whole::<usize>(1..=1 << 30)))]
+    flush_bytes: Setting<usize>,
+}
+
+impl RuntimeArgs {
+    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<RuntimeSettings> {
+        let tools_dir = mistakes.take(self.tools_dir);
+        let drain = mistakes.take(self.drain_ms);
+        let lease = mistakes.take(self.lease_ms);
+        let flush_interval = mistakes.take(self.flush_interval_ms);
+        let flush_bytes = mistakes.take(self.flush_bytes);
+
+        let (lease, flush_interval) = (lease?, flush_interval?);
+        if lease < flush_interval * 10 {
+            mistakes.add(Mistake::new(
+                "CAUSERIE_LEASE_MS (--lease-ms) must be at least ten times CAUSERIE_FLUSH_INTERVAL_MS \
+                 (--flush-interval-ms), or turns are lost while they are renewed",
+            ));
+            return None;
+        }
+        Some(RuntimeSettings {
+            tools_dir: tools_dir?,
+            drain: drain?,
+            lease,
+            flush_interval,
+            flush_bytes: flush_bytes?,
+        })
+    }
+}

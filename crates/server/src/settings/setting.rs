@@ -1,0 +1,184 @@
+//! One setting: a flag that is also an environment variable, read without stopping at the first mistake.
+//!
+//! clap ends the program at the first value it cannot read. Here a wrong value becomes a [`Mistake`] that is
+//! kept in its place, so that a start with three wrong values names all three. The sentence takes the names
+//! from the declaration itself, which is why the two cannot drift apart.
+
+use std::ffi::OsStr;
+use std::fmt;
+
+use clap::builder::TypedValueParser;
+
+/// A setting as it was given: a value, or what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Setting<T>(Result<T, Mistake>);
+
+/// A sentence that names a setting and says what it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake(String);
+
+impl Mistake {
+    /// A mistake that lies between settings rather than in one of them. The sentence names them.
+    pub(crate) fn new(sentence: impl Into<String>) -> Self {
+        Mistake(sentence.into())
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What was found wrong so far.
+#[derive(Debug, Default)]
+pub(crate) struct Mistakes(Vec<Mistake>);
+
+impl Mistakes {
+    /// The value, or a note of the mistake. Take every setting of a struct before giving up on any.
+    pub(crate) fn take<T>(&mut self, setting: Setting<T>) -> Option<T> {
+        setting.0.map_err(|mistake| self.0.push(mistake)).ok()
+    }
+
+    /// Notes a mistake.
+    pub(crate) fn add(&mut self, mistake: Mistake) {
+        self.0.push(mistake);
+    }
+
+    /// What was read, if nothing was wrong with any of it.
+    pub(crate) fn or<T>(self, read: Option<T>) -> Result<T, WrongSettings> {
+        match read {
+            Some(value) if self.0.is_empty() => Ok(value),
+            _ => Err(WrongSettings(self.0)),
+        }
+    }
+}
+
+/// Settings with which the program does not start: every mistake that was found, one per line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongSettings(pub Vec<Mistake>);
+
+impl std::error::Error for WrongSettings {}
+
+impl fmt::Display for WrongSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sentences: Vec<_> = self.0.iter().map(Mistake::to_string).collect();
+        f.write_str(&sentences.join("\n"))
+    }
+}
+
+/// Reads a setting by a function that answers a wrong text with what would have been right, such as
+/// `a whole number from 0 to 10`.
+///
+/// An empty text counts as not given, so that `AI_API_KEY=` in a file of variables means what it looks like.
+pub(crate) fn setting<T, F>(read: F) -> Reader<F>
+where
+    F: Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
+{
+    Reader(read)
+}
+
+/// Reads a setting that may be absent: its declaration has an empty, hidden default.
+pub(crate) fn optional<T, F>(read: F) -> Reader<impl Fn(&str) -> Result<Option<T>, String> + Clone>
+where
+    F: Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
+{
+    Reader(move |text: &str| if text.is_empty() { Ok(None) } else { read(text).map(Some) })
+}
+
+/// See [`setting`].
+#[derive(Clone)]
+pub(crate) struct Reader<F>(F);
+
+impl<T, F> TypedValueParser for Reader<F>
+where
+    T: Clone + Send + Sync + 'static,
+    F: Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
+{
+    type Value = Setting<T>;
+
+    fn parse_ref(
+        &self,
+        _: &clap::Command,
+        argument: Option<&clap::Arg>,
+        given: &OsStr,
+    ) -> Result<Setting<T>, clap::Error> {
+        let default = argument.and_then(|argument| argument.get_default_values().first()).map(AsRef::as_ref);
+        let given = if given.is_empty() { default.unwrap_or(given) } else { given };
+        let read = match given.to_str() {
+            Some(text) => (self.0)(text),
+            None => Err("UTF-8 text".to_owned()),
+        };
+        Ok(Setting(read.map_err(|expected| mistake(argument, given, &expected))))
+    }
+}
+
+fn mistake(argument: Option<&clap::Arg>, given: &OsStr, expected: &str) -> Mistake {
+    let flag = argument.and_then(clap::Arg::get_long).unwrap_or_default();
+    let variable = argument.and_then(clap::Arg::get_env).map(OsStr::to_string_lossy).unwrap_or_default();
+    // What --help must not show, an error must not show either: it may be a key that was pasted in two halves.
+    if argument.is_none_or(clap::Arg::is_hide_env_values_set) {
+        Mistake(format!("{variable} (--{flag}) must be {expected}"))
+    } else {
+        Mistake(format!("{variable} (--{flag}) must be {expected}, not {given:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Arg, Command};
+
+    use super::*;
+
+    fn small(text: &str) -> Result<u8, String> {
+        text.parse().map_err(|_| "a small number".to_owned())
+    }
+
+    /// Reads one declared setting from a command line with this value.
+    fn read<T: Clone + Send + Sync + 'static>(argument: Arg, given: &str) -> Result<T, String> {
+        let matches = Command::new("test")
+            .arg(argument)
+            .get_matches_from(["test".to_owned(), format!("--size={given}")]);
+        let mut mistakes = Mistakes::default();
+        let value = mistakes.take(matches.get_one::<Setting<T>>("size").unwrap().clone());
+        mistakes.or(value).map_err(|wrong| wrong.to_string())
+    }
+
+    fn size() -> Arg {
+        Arg::new("size").long("size").env("CAUSERIE_TEST_SIZE").default_value("7")
+    }
+
+    #[test]
+    fn a_wrong_value_becomes_a_sentence_that_names_flag_and_variable() {
+        let check = |given: &str, expected: Result<u8, &str>| {
+            let read = read::<u8>(size().value_parser(setting(small)), given);
+            assert_eq!(read, expected.map_err(str::to_owned));
+        };
+        check("3", Ok(3));
+        check("", Ok(7));
+        check("300", Err("CAUSERIE_TEST_SIZE (--size) must be a small number, not \"300\""));
+    }
+
+    #[test]
+    fn a_hidden_value_is_not_repeated() {
+        let read = read::<u8>(size().hide_env_values(true).value_parser(setting(small)), "hunter2");
+        assert_eq!(read, Err("CAUSERIE_TEST_SIZE (--size) must be a small number".to_owned()));
+    }
+
+    #[test]
+    fn an_empty_optional_setting_is_absent() {
+        let absent = || size().default_value("").value_parser(optional(small));
+        assert_eq!(read::<Option<u8>>(absent(), ""), Ok(None));
+        assert_eq!(read::<Option<u8>>(absent(), "3"), Ok(Some(3)));
+        assert!(read::<Option<u8>>(absent(), "x").is_err());
+    }
+
+    #[test]
+    fn all_mistakes_are_kept_in_order() {
+        let mut mistakes = Mistakes::default();
+        mistakes.add(Mistake::new("one"));
+        mistakes.add(Mistake::new("two"));
+        assert_eq!(mistakes.or(Some(())).unwrap_err().to_string(), "one\ntwo");
+        assert_eq!(Mistakes::default().or(Some(1)), Ok(1));
+    }
+}

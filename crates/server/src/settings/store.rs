@@ -1,0 +1,78 @@
+//! Where conversations and money are kept.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use causerie_domain::Secret;
+use clap::Args;
+
+use super::setting::{Mistakes, Setting, optional, setting};
+use super::values::{milliseconds, path, whole};
+
+/// Where conversations and money are kept.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// The folder of files that the program writes itself.
+    pub data_dir: PathBuf,
+    /// `sqlite://PATH` or `postgres://…`; it may hold a password.
+    pub database_url: Secret,
+    /// Connections to PostgreSQL at most.
+    pub connections: u32,
+    /// How long a step waits at most until it can begin.
+    pub wait: Duration,
+    /// Threads that read from SQLite.
+    pub readers: u32,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Store")]
+pub(crate) struct StoreArgs {
+    /// The folder of files that the program writes: the SQLite database and the first admin key.
+    #[arg(long, env = "CAUSERIE_DATA_DIR", value_name = "DIR", default_value = "data")]
+    #[arg(value_parser = setting(path))]
+    data_dir: Setting<PathBuf>,
+    /// The database: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME` [default: sqlite://DATA_DIR/causerie.db].
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", default_value = "", hide_default_value = true)]
+    #[arg(hide_env_values = true, value_parser = optional(database_url))]
+    database_url: Setting<Option<Secret>>,
+    /// Connections to PostgreSQL at most.
+    #[arg(long, env = "DATABASE_CONNECTIONS", value_name = "COUNT", default_value = "16")]
+    #[arg(value_parser = setting(whole::<u32>(1..=1000)))]
+    database_connections: Setting<u32>,
+    /// How long a request waits for its turn at the database before it is answered 503.
+    #[arg(long, env = "DATABASE_WAIT_MS", value_name = "MS", default_value = "5000")]
+    #[arg(value_parser = setting(milliseconds))]
+    database_wait_ms: Setting<Duration>,
+    /// Threads that read from SQLite, beside the one that writes.
+    #[arg(long, env = "DATABASE_READERS", value_name = "COUNT", default_value = "3")]
+    #[arg(value_parser = setting(whole::<u32>(1..=64)))]
+    database_readers: Setting<u32>,
+}
+
+impl StoreArgs {
+    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<StoreSettings> {
+        let data_dir = mistakes.take(self.data_dir);
+        let database_url = mistakes.take(self.database_url);
+        let connections = mistakes.take(self.database_connections);
+        let wait = mistakes.take(self.database_wait_ms);
+        let readers = mistakes.take(self.database_readers);
+
+        let data_dir = data_dir?;
+        let default = || Secret::new(format!("sqlite://{}", data_dir.join("causerie.db").display()));
+        let database_url = database_url?.unwrap_or_else(default);
+        Some(StoreSettings {
+            data_dir,
+            database_url,
+            connections: connections?,
+            wait: wait?,
+            readers: readers?,
+        })
+    }
+}
+
+fn database_url(text: &str) -> Result<Secret, String> {
+    match text.split_once("://") {
+        Some(("sqlite" | "postgres" | "postgresql", rest)) if !rest.is_empty() => Ok(Secret::new(text)),
+        _ => Err("sqlite://PATH or postgres://USER:PASSWORD@HOST/NAME".to_owned()),
+    }
+}

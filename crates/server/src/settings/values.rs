@@ -1,0 +1,162 @@
+//! How the texts of settings become values. Each reader answers a wrong text with what would have been right.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use actix_web::http::Uri;
+use causerie_domain::Secret;
+
+/// A whole number in a range that its type can hold.
+pub(crate) fn whole<T: TryFrom<u64>>(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number
+            .and_then(|number| T::try_from(number).ok())
+            .ok_or_else(|| format!("a whole number from {} to {}", range.start(), range.end()))
+    }
+}
+
+/// A span in whole milliseconds, at least one.
+pub(crate) fn milliseconds(text: &str) -> Result<Duration, String> {
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    whole(1..=DAY)(text).map(Duration::from_millis).map_err(|expected| format!("{expected} milliseconds"))
+}
+
+/// A span such as `90d`, `12h`, `30m` or `45s`.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    let expected = || "a number of days, hours, minutes or seconds, such as 90d or 12h".to_owned();
+    let unit = text.chars().next_back().ok_or_else(expected)?;
+    let seconds = match unit {
+        'd' => 24 * 60 * 60,
+        'h' => 60 * 60,
+        'm' => 60,
+        's' => 1,
+        _ => return Err(expected()),
+    };
+    let count: u64 = text.strip_suffix(unit).and_then(|count| count.parse().ok()).ok_or_else(expected)?;
+    match count.checked_mul(seconds) {
+        Some(total @ 1..=MOST_SECONDS) => Ok(Duration::from_secs(total)),
+        _ => Err(expected()),
+    }
+}
+
+/// A hundred years: beyond it a span is a slip of the finger.
+const MOST_SECONDS: u64 = 100 * 366 * 24 * 60 * 60;
+
+/// `true` or `false`.
+pub(crate) fn switch(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "true or false".to_owned())
+}
+
+/// An address and a port. Port 0 lets the system choose one.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
+}
+
+/// A path, as it is.
+pub(crate) fn path(text: &str) -> Result<PathBuf, String> {
+    if text.contains('\0') { Err("a path".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+/// The base address of an HTTP API, without credentials, query and fragment, and without a slash at its end.
+pub(crate) fn base_url(text: &str) -> Result<String, String> {
+    let expected = || "an http:// or https:// address without user, query and fragment".to_owned();
+    let uri: Uri = text.parse().map_err(|_| expected())?;
+    let known = matches!(uri.scheme_str(), Some("http" | "https"));
+    let bare = uri.query().is_none() && !text.contains('#');
+    let anonymous = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    if known && bare && anonymous { Ok(text.trim_end_matches('/').to_owned()) } else { Err(expected()) }
+}
+
+/// A secret that can travel in a header: printable ASCII without blanks.
+pub(crate) fn secret(text: &str) -> Result<Secret, String> {
+    if text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(Secret::new(text))
+    } else {
+        Err("printable ASCII without blanks and line breaks".to_owned())
+    }
+}
+
+/// The address of a proxy, which may hold a user and a password.
+pub(crate) fn proxy_url(text: &str) -> Result<Secret, String> {
+    match text.parse::<Uri>().ok().as_ref().map(Uri::scheme_str) {
+        Some(Some("http" | "https")) => Ok(Secret::new(text)),
+        _ => Err("the http:// or https:// address of a proxy".to_owned()),
+    }
+}
+
+/// A short name that can travel in a header.
+pub(crate) fn title(text: &str) -> Result<String, String> {
+    if text.len() <= 100 && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        Ok(text.to_owned())
+    } else {
+        Err("at most 100 printable ASCII characters".to_owned())
+    }
+}
+
+/// The id of a model: one word.
+pub(crate) fn model(text: &str) -> Result<String, String> {
+    if !text.is_empty() && text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(text.to_owned())
+    } else {
+        Err("the id of a model, such as openrouter/auto".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_stay_in_their_range() {
+        let read = whole::<u32>(0..=10);
+        assert_eq!(read("0"), Ok(0));
+        assert_eq!(read("10"), Ok(10));
+        for wrong in ["", "11", "-1", "1.5", "1e3", " 1", "many"] {
+            assert_eq!(read(wrong), Err("a whole number from 0 to 10".to_owned()), "{wrong:?}");
+        }
+        assert!(whole::<u8>(0..=1000)("256").is_err(), "a number that the type cannot hold is refused");
+    }
+
+    #[test]
+    fn spans_name_their_unit() {
+        assert_eq!(span("90d"), Ok(Duration::from_secs(90 * 86_400)));
+        assert_eq!(span("12h"), Ok(Duration::from_secs(43_200)));
+        assert_eq!(span("1m"), Ok(Duration::from_secs(60)));
+        assert_eq!(span("5s"), Ok(Duration::from_secs(5)));
+        for wrong in ["", "d", "0d", "5", "5w", "-1d", "1dd", "1é", "99999999999999999999d", "40000d"] {
+            assert!(span(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_base_address_has_no_credentials_and_no_end() {
+        assert_eq!(base_url("https://openrouter.ai/api/v1/"), Ok("https://openrouter.ai/api/v1".to_owned()));
+        assert_eq!(base_url("http://127.0.0.1:9000"), Ok("http://127.0.0.1:9000".to_owned()));
+        for wrong in [
+            "",
+            "openrouter.ai",
+            "ftp://host/",
+            "https://key@host/",
+            "http://host/?a=b",
+            "http://host/#a",
+            "/v1",
+        ] {
+            assert!(base_url(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_one_word_and_never_printed() {
+        let secret = secret("sk-or-v1-0123").unwrap();
+        assert_eq!(secret.expose(), "sk-or-v1-0123");
+        assert!(!format!("{secret} {secret:?}").contains("0123"));
+        for wrong in ["two words", "line\n", "schlüssel"] {
+            assert!(super::secret(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

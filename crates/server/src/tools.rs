@@ -1,0 +1,61 @@
+//! Where tool definitions come from, and the subcommands that look at them.
+
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use causerie_runtime::tools::{ToolDefinition, ToolMistake, load_directory, load_files};
+use include_dir::{Dir, include_dir};
+
+/// The definitions that are looked for beside the program's working directory.
+const FOLDER: &str = "tool-definitions";
+
+static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../tool-definitions");
+
+/// The definitions of the folder that was named, else of `./tool-definitions` where that exists, else those that
+/// were built in.
+///
+/// # Errors
+/// All mistakes of all files, one per line.
+pub(crate) fn load(named: Option<&Path>) -> Result<Vec<ToolDefinition>> {
+    let found = Path::new(FOLDER);
+    match named {
+        Some(folder) => load_directory(folder).map_err(|mistakes| {
+            broken("the tool definitions of CAUSERIE_TOOLS_DIR (--tools-dir)", &mistakes)
+        }),
+        None if found.is_dir() => {
+            load_directory(found).map_err(|mistakes| broken("the tool definitions", &mistakes))
+        }
+        None => built_in().map_err(|mistakes| broken("the built-in tool definitions", &mistakes)),
+    }
+}
+
+/// Reads a folder of definitions for `tools check`, and says how many are sound.
+///
+/// # Errors
+/// All mistakes of all files, one per line.
+pub(crate) fn check(folder: &Path) -> Result<usize> {
+    let definitions = load_directory(folder).map_err(|mistakes| broken("the tool definitions", &mistakes))?;
+    Ok(definitions.len())
+}
+
+fn built_in() -> Result<Vec<ToolDefinition>, Vec<ToolMistake>> {
+    let files = BUILT_IN.files().filter(|file| file.path().extension().is_some_and(|kind| kind == "yaml"));
+    load_files(files.filter_map(|file| Some((file.path().to_str()?, file.contents()))))
+}
+
+fn broken(which: &str, mistakes: &[ToolMistake]) -> anyhow::Error {
+    let lines: Vec<_> = mistakes.iter().map(ToolMistake::to_string).collect();
+    anyhow!("{which} have mistakes:\n{}", lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_tools_are_sound_and_have_the_one_that_the_start_names() {
+        let names: Vec<_> = built_in().unwrap().into_iter().map(|definition| definition.name).collect();
+        assert!(names.len() >= 3, "{names:?}");
+        assert!(names.contains(&crate::welcome::TOOL.to_owned()), "{names:?}");
+    }
+}

@@ -1,0 +1,224 @@
+//! Which adapter stands behind which port. Only this file names them together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use causerie_domain::ports::{Administration, CompletionGateway, Identity, ReapScope, StoreHealth};
+use causerie_http::{AppParts, AppState};
+use causerie_openrouter::OpenRouter;
+use causerie_persistence::{OpenError, ServeLock, SqlStore};
+use causerie_runtime::{Runtime, Stores, SystemClock, SystemIds};
+use causerie_simulator::Simulator;
+use tokio::runtime::Handle;
+
+use crate::first_key::make_data_dir;
+use crate::settings::{
+    HttpSettings, Mistake, Settings, StoreSettings, Upstream, UpstreamSettings, WrongSettings,
+};
+
+/// What to look at where a store cannot be used.
+const DATABASE_URL: &str = "DATABASE_URL (--database-url)";
+/// The pause before each word of the built-in simulator: about the pace of a model.
+const TYPING_DELAY: Duration = Duration::from_millis(25);
+/// How long connections have to take their last frames once every turn has ended.
+const LAST_FRAMES: Duration = Duration::from_secs(5);
+/// What the built-in simulator writes into the metadata of its answers.
+const SIMULATED: &str = "simulator";
+
+/// A store that was opened and has this program's tables.
+#[derive(Debug, Clone)]
+pub(crate) struct Store(Arc<SqlStore>);
+
+impl Store {
+    /// Opens a store and brings it to this program's schema.
+    ///
+    /// # Errors
+    /// [`WrongSettings`] where the address cannot be one, else what went wrong on the way.
+    pub(crate) async fn open(settings: &StoreSettings) -> Result<Store> {
+        let store = Store::open_as_it_is(settings)?;
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// Opens a store without looking at its schema.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub(crate) fn open_as_it_is(settings: &StoreSettings) -> Result<Store> {
+        if settings.database_url.expose().starts_with("sqlite://") {
+            make_data_dir(&settings.data_dir)?;
+        }
+        let settings = causerie_persistence::StoreSettings {
+            url: settings.database_url.clone(),
+            connections: settings.connections,
+            wait_timeout: settings.wait,
+            busy_timeout: settings.wait,
+            readers: settings.readers,
+        };
+        match SqlStore::open(&settings) {
+            Ok(store) => Ok(Store(Arc::new(store))),
+            Err(error @ (OpenError::UnknownScheme | OpenError::NotAFile | OpenError::TlsUnsupported(_))) => {
+                let mistake = Mistake::new(format!("{DATABASE_URL} cannot be used: {error}"));
+                Err(WrongSettings(vec![mistake]).into())
+            }
+            Err(error) => Err(error).context(DATABASE_URL),
+        }
+    }
+
+    /// Applies the migrations that are missing, and returns their versions.
+    pub(crate) async fn migrate(&self) -> Result<Vec<String>> {
+        self.0.migrate().await.context(DATABASE_URL)
+    }
+
+    /// Takes the right to serve: on SQLite for this process alone, on PostgreSQL beside others.
+    pub(crate) fn lock_for_serving(&self) -> Result<ServingRight> {
+        Ok(ServingRight(self.0.lock_for_serving()?))
+    }
+
+    pub(crate) fn administration(&self) -> Arc<dyn Administration> {
+        Arc::clone(&self.0) as Arc<dyn Administration>
+    }
+
+    pub(crate) fn identity(&self) -> Arc<dyn Identity> {
+        Arc::clone(&self.0) as Arc<dyn Identity>
+    }
+
+    /// Waits for the steps that run and closes the connections.
+    pub(crate) async fn close(&self) {
+        self.0.close().await;
+    }
+}
+
+/// The right to serve from a store, held as long as this value lives.
+#[derive(Debug)]
+pub(crate) struct ServingRight(ServeLock);
+
+impl ServingRight {
+    /// Which running turns its holder may close at the start.
+    pub(crate) fn reap_scope(&self) -> ReapScope {
+        self.0.reap_scope()
+    }
+}
+
+/// Who answers: a gateway, and the simulator behind it if it is the built-in one.
+#[derive(Debug)]
+pub(crate) struct Gateway {
+    port: Arc<dyn CompletionGateway>,
+    simulator: Option<Simulator>,
+    /// Who answers, in a sentence.
+    pub(crate) introduction: String,
+}
+
+impl Gateway {
+    /// Connects to nothing yet: a gateway is asked when a turn asks.
+    ///
+    /// # Errors
+    /// The client cannot be made, or the simulator cannot listen.
+    pub(crate) fn open(settings: &UpstreamSettings) -> Result<Gateway> {
+        let (simulator, base_url, api_key) = match &settings.upstream {
+            Upstream::Simulator => {
+                let options = causerie_simulator::Options {
+                    typing_delay: TYPING_DELAY,
+                    recorded_requests: 1,
+                    ..causerie_simulator::Options::default()
+                };
+                let simulator =
+                    Simulator::start(options).context("the built-in simulator cannot be started")?;
+                let base_url = simulator.base_url().to_owned();
+                (Some(simulator), base_url, None)
+            }
+            Upstream::Gateway { base_url, api_key } => (None, base_url.clone(), api_key.clone()),
+        };
+        let introduction = match (&simulator, &api_key) {
+            (Some(_), _) => {
+                "AI_API_KEY is not set: answers come from the built-in simulator, and their metadata \
+                             says so."
+                    .to_owned()
+            }
+            (None, Some(_)) => format!("Answers come from {base_url}."),
+            (None, None) => format!("Answers come from {base_url}, which is asked without a key."),
+        };
+        let clocks = settings.clocks;
+        let client = OpenRouter::new(causerie_openrouter::Settings {
+            base_url,
+            api_key,
+            attribution: causerie_openrouter::Attribution {
+                referer: settings.referer.clone(),
+                title: settings.title.clone(),
+                categories: Vec::new(),
+            },
+            clocks: causerie_openrouter::Clocks {
+                connect: clocks.connect,
+                first_byte: clocks.first_byte,
+                idle_bytes: clocks.idle,
+                idle_progress: clocks.progress,
+                total: clocks.total,
+            },
+            limits: causerie_openrouter::Limits {
+                max_event: settings.max_event,
+                ..causerie_openrouter::Limits::default()
+            },
+            proxy: settings.proxy.as_ref().map(|proxy| proxy.expose().to_owned()),
+        })
+        .context("the client of the upstream cannot be made")?;
+        Ok(Gateway { port: Arc::new(client), simulator, introduction })
+    }
+
+    /// Stops the simulator, if there is one.
+    pub(crate) async fn close(self) {
+        if let Some(simulator) = self.simulator {
+            simulator.stop().await;
+        }
+    }
+}
+
+/// The runtime on this store and this gateway. Its turns run on the tokio runtime behind the handle.
+///
+/// # Errors
+/// The built-in rules contradict themselves.
+pub(crate) fn runtime(
+    settings: &Settings,
+    store: &Store,
+    gateway: &Gateway,
+    handle: Handle,
+) -> Result<Runtime> {
+    let upstream = &settings.upstream;
+    let defaults = causerie_runtime::Settings::default();
+    let settings = causerie_runtime::Settings {
+        default_model: upstream.default_model.clone(),
+        default_max_output_tokens: upstream.default_max_output_tokens,
+        max_retries: upstream.max_retries,
+        max_retry_wait: upstream.max_retry_wait,
+        turn_deadline: upstream.clocks.total,
+        lease: settings.runtime.lease,
+        flush_interval: settings.runtime.flush_interval,
+        flush_bytes: settings.runtime.flush_bytes,
+        catalogue_only: upstream.catalogue_only,
+        answer_mark: gateway.simulator.as_ref().map(|_| SIMULATED.to_owned()),
+        ..defaults
+    };
+    let stores = Stores::of(&store.0);
+    Ok(Runtime::builder(stores, Arc::clone(&gateway.port)).settings(settings).build(handle)?)
+}
+
+/// The HTTP side on this runtime and this store.
+pub(crate) fn app_state(settings: &HttpSettings, store: &Store, runtime: &Runtime, main: Handle) -> AppState {
+    let defaults = causerie_http::HttpSettings::default();
+    let parts = AppParts {
+        runtime: runtime.clone(),
+        identity: store.identity(),
+        health: Arc::clone(&store.0) as Arc<dyn StoreHealth>,
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(SystemIds),
+        main,
+    };
+    let settings = causerie_http::HttpSettings {
+        workers: settings.workers.unwrap_or(defaults.workers),
+        body_limit: settings.body_limit,
+        keep_alive: settings.keep_alive,
+        stall: settings.stall,
+        shutdown_timeout: LAST_FRAMES,
+    };
+    AppState::new(parts, settings)
+}

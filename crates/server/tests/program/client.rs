@@ -1,0 +1,57 @@
+//! Just enough HTTP/1.1 to speak to the program without a library that could hide what it does.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
+use super::PATIENCE;
+
+/// An answer, read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+}
+
+/// Sends a request on a connection of its own and reads the answer.
+pub(crate) fn request(address: &str, line: &str, key: &str, body: &str) -> Answer {
+    let mut connection = TcpStream::connect(address).unwrap();
+    connection.set_read_timeout(Some(PATIENCE)).unwrap();
+    send(&mut connection, line, key, body);
+    let mut answer = Vec::new();
+    connection.read_to_end(&mut answer).unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {answer:?}"));
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    Answer { status, body: if chunked { joined(body) } else { body.to_owned() } }
+}
+
+/// Writes a request and nothing more.
+pub(crate) fn send(connection: &mut TcpStream, line: &str, key: &str, body: &str) {
+    let authorization = match key.trim() {
+        "" => String::new(),
+        key => format!("authorization: Bearer {key}\r\n"),
+    };
+    let length = body.len();
+    let request = format!(
+        "{line}\r\nhost: causerie\r\n{authorization}content-type: application/json\r\n\
+         content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    );
+    connection.write_all(request.as_bytes()).unwrap();
+}
+
+/// The chunks of a body, put together.
+fn joined(mut chunks: &str) -> String {
+    let mut body = String::new();
+    while let Some((size, rest)) = chunks.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap();
+        body += &rest[..size];
+        chunks = rest[size..].trim_start_matches("\r\n");
+    }
+    body
+}

@@ -1,0 +1,208 @@
+//! A folder of its own, a program that is started in it, and a client of few words.
+
+mod client;
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub(crate) use client::Answer;
+
+/// Whatever takes longer than this will not happen any more.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How the last line of a welcome begins.
+const LAST_LINE: &str = "Ctrl-C stops it";
+
+/// The program in an empty folder, with nothing in its environment but what a test puts there.
+pub(crate) struct Program {
+    dir: tempfile::TempDir,
+    environment: Vec<(String, String)>,
+}
+
+/// What a run that ended has left.
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Program {
+    pub(crate) fn new() -> Self {
+        Program { dir: tempfile::tempdir().unwrap(), environment: Vec::new() }
+    }
+
+    /// Sets a variable; the last one of a name counts.
+    pub(crate) fn with(mut self, variable: &str, value: &str) -> Self {
+        self.environment.push((variable.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// A path in the program's folder.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.dir.path().canonicalize().unwrap().join(relative)
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        let output = self.command().args(arguments).output().unwrap();
+        Ended {
+            code: output.status.code().expect("the program was ended by a signal"),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Starts a server on a free port and waits until it has said where it is.
+    pub(crate) fn serve(&self) -> Served {
+        let log = self.path(&format!("log-{}", fs::read_dir(self.dir.path()).unwrap().count()));
+        let mut command = self.command();
+        command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut served = Served { child, log, welcome: String::new(), address: String::new() };
+        while !served.welcome.lines().any(|line| line.starts_with(LAST_LINE)) {
+            let line = lines.next().unwrap_or_else(|| panic!("the start failed: {}", served.log())).unwrap();
+            served.welcome += &format!("{line}\n");
+        }
+        let address = served.welcome.split_once("http://").unwrap().1;
+        served.address = address.split([',', '/']).next().unwrap().to_owned();
+        served
+    }
+
+    /// Does what a reader of the welcome does: pastes the indented lines into a shell.
+    pub(crate) fn paste(&self, welcome: &str) -> String {
+        let lines: Vec<_> = welcome.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+        // `-u` because a line that lost its variable would still send something.
+        let output = Command::new("sh").args(["-euc", &lines.join("\n")]).output().unwrap();
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{lines:#?}\n{stdout}\n{stderr}");
+        stdout.into_owned()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_causerie"));
+        // What a coverage run says to the programs it watches is kept.
+        let coverage = std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"LLVM_"));
+        command
+            .env_clear()
+            .envs(coverage)
+            .envs(self.environment.iter().cloned())
+            .current_dir(self.dir.path());
+        command
+    }
+}
+
+/// A server that runs. It is killed when it is dropped without having been stopped.
+pub(crate) struct Served {
+    child: Child,
+    log: PathBuf,
+    welcome: String,
+    address: String,
+}
+
+impl Served {
+    /// What it printed at its start.
+    pub(crate) fn welcome(&self) -> String {
+        self.welcome.clone()
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        client::request(&self.address, &format!("GET {path} HTTP/1.1"), "", "")
+    }
+
+    pub(crate) fn get_as(&self, key: &str, path: &str) -> Answer {
+        client::request(&self.address, &format!("GET {path} HTTP/1.1"), key, "")
+    }
+
+    pub(crate) fn post_as(&self, key: &str, path: &str, body: &str) -> Answer {
+        client::request(&self.address, &format!("POST {path} HTTP/1.1"), key, body)
+    }
+
+    /// Sends a message, waits until its turn is known to run, and goes away.
+    pub(crate) fn begin_turn(&self, key: &str, messages: &str) {
+        let mut connection = TcpStream::connect(&self.address).unwrap();
+        connection.set_read_timeout(Some(PATIENCE)).unwrap();
+        client::send(&mut connection, &format!("POST {messages} HTTP/1.1"), key, r#"{"content":"Hello"}"#);
+        let mut seen = String::new();
+        while !seen.contains(r#""type":"start""#) {
+            let mut bytes = [0; 1024];
+            let read = connection.read(&mut bytes).unwrap();
+            assert!(read > 0, "{seen}");
+            seen += &String::from_utf8_lossy(&bytes[..read]);
+        }
+    }
+
+    /// Asks until the answer has this status.
+    pub(crate) fn wait_until(&self, path: &str, status: u16) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.get(path).status != status {
+            assert!(Instant::now() < deadline, "{path} never answered {status}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Sends it a signal by name, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits for its end. Gives its code and its log.
+    pub(crate) fn wait(mut self) -> (i32, String) {
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "it does not end: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        (status.code().expect("the program was ended by a signal"), self.log())
+    }
+
+    /// Stops it as a supervisor does, and gives its log.
+    pub(crate) fn stop(self) -> String {
+        self.signal("TERM");
+        let (code, log) = self.wait();
+        assert_eq!(code, 0, "{log}");
+        log
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It has ended already where a test went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The head of the first request that comes to a listener, which nobody answers.
+pub(crate) fn first_request(listener: &TcpListener) -> String {
+    listener.set_nonblocking(true).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    let mut connection = loop {
+        match listener.accept() {
+            Ok((connection, _)) => break connection,
+            Err(error) => assert!(Instant::now() < deadline, "nobody called: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    connection.set_nonblocking(false).unwrap();
+    connection.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        connection.read_exact(&mut byte).unwrap();
+        head.extend(byte);
+    }
+    String::from_utf8(head).unwrap()
+}

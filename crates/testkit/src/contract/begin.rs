@@ -1,0 +1,221 @@
+//! Beginning a turn, and everything that refuses it.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use causerie_domain::Filter;
+use causerie_domain::message::{MessageMeta, MessageRole, MessageStatus};
+use causerie_domain::ports::{BeginTurn, BeginTurnError, Begun, IdempotencyKey};
+use causerie_domain::session::{Session, SessionAction, SessionState};
+use causerie_domain::turn::{Turn, TurnStatus};
+use causerie_domain::usage::CostBasis;
+
+use super::{START, Subject, text_part};
+
+fn key(name: &str) -> Option<IdempotencyKey> {
+    Some(IdempotencyKey { key: name.to_owned(), body_hash: "ab".repeat(32) })
+}
+
+pub async fn a_turn_begins_with_its_two_messages(subject: &Subject) -> Result<()> {
+    let session = subject.session().await?;
+    let now = START + Duration::from_secs(3);
+    let meta = MessageMeta {
+        other: serde_json::Map::from_iter([("mood".to_owned(), "curious".into())]),
+        ..MessageMeta::default()
+    };
+    let begin = BeginTurn { meta: meta.clone(), now, ..subject.send(session.id, " What is π? \n") };
+    let asked = begin.clone();
+    let Begun { session: after, user_message, assistant_message, turn, history } =
+        subject.run(begin).await?.begun;
+
+    let (next_seq, active_turn_id, last_activity_at) = (3, Some(asked.turn_id), now);
+    assert_eq!(after, Session { next_seq, active_turn_id, last_activity_at, ..session });
+    assert_eq!(history, []);
+    assert_eq!((user_message.id, user_message.seq), (asked.user_message_id, 1));
+    assert_eq!((user_message.role, user_message.status), (MessageRole::User, MessageStatus::Completed));
+    assert_eq!((user_message.content.as_str(), &user_message.meta), (" What is π? \n", &meta));
+    assert_eq!(user_message.parts, [text_part(" What is π? \n")]);
+    assert_eq!((assistant_message.id, assistant_message.seq), (asked.assistant_message_id, 2));
+    assert_eq!(assistant_message.role, MessageRole::Assistant);
+    assert_eq!(assistant_message.status, MessageStatus::Pending);
+    assert_eq!((assistant_message.content.as_str(), assistant_message.parts.as_slice()), ("", [].as_slice()));
+    for message in [&user_message, &assistant_message] {
+        assert_eq!((message.turn_id, message.created_at), (Some(asked.turn_id), now));
+    }
+    let expected = Turn {
+        id: asked.turn_id,
+        session_id: asked.session_id,
+        user_message_id: asked.user_message_id,
+        assistant_message_id: asked.assistant_message_id,
+        assistant_seq: 2,
+        status: TurnStatus::Running,
+        owner: asked.owner,
+        model: asked.model,
+        cancel_requested: false,
+        failure: None,
+        finish_reason: None,
+        context: None,
+        started_at: now,
+        ended_at: None,
+    };
+    assert_eq!(turn, expected);
+    assert_eq!(subject.turns.running_turn(asked.session_id).await?, Some(expected));
+
+    let stored = subject.conversations.latest_messages(asked.session_id, &Filter::Everything, 9).await?;
+    let stored: Vec<_> = stored.into_iter().map(|view| view.message).collect();
+    assert_eq!(stored, [user_message, assistant_message]);
+    Ok(())
+}
+
+pub async fn the_history_is_the_last_messages_in_order(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    for round in 0..3 {
+        subject.exchange(id, &format!("question {round}"), &format!("answer {round}")).await?;
+    }
+    for (history, expected) in [(4, &["question 1", "answer 1", "question 2", "answer 2"][..]), (0, &[])] {
+        let running = subject.run(BeginTurn { history, ..subject.send(id, "next") }).await?;
+        let found: Vec<&str> =
+            running.begun.history.iter().map(|view| view.message.content.as_str()).collect();
+        assert_eq!(found, expected);
+        subject.finish(&running, "done").await?;
+    }
+    Ok(())
+}
+
+pub async fn a_title_is_given_once(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    for (title, expected) in [(None, None), (Some("First"), Some("First")), (Some("Second"), Some("First"))] {
+        let begin = BeginTurn { title: title.map(str::to_owned), ..subject.send(id, "Hello") };
+        let running = subject.run(begin).await?;
+        assert_eq!(running.begun.session.title.as_deref(), expected);
+        subject.finish(&running, "Hi").await?;
+    }
+    Ok(())
+}
+
+pub async fn what_cannot_begin_is_refused_and_stores_nothing(subject: &Subject) -> Result<()> {
+    let unknown = subject.turns.begin_turn(subject.send(subject.no_session(), "Hello")).await;
+    assert!(matches!(unknown, Err(BeginTurnError::NotFound)), "{unknown:?}");
+
+    let id = subject.session().await?.id;
+    let foreign = BeginTurn { user_id: subject.stranger, ..subject.send(id, "Hello") };
+    let foreign = subject.turns.begin_turn(foreign).await;
+    assert!(matches!(foreign, Err(BeginTurnError::NotFound)), "{foreign:?}");
+
+    for (action, state) in
+        [(SessionAction::Pause, SessionState::Paused), (SessionAction::Complete, SessionState::Completed)]
+    {
+        let before = subject.conversations.change_state(id, &subject.own(), action, START).await?;
+        let refused = subject.turns.begin_turn(subject.send(id, "Hello")).await;
+        assert!(matches!(refused, Err(BeginTurnError::NotActive(found)) if found == state), "{refused:?}");
+        assert_eq!(subject.conversations.session(id, &Filter::Everything).await?, Some(before));
+    }
+    assert_eq!(subject.conversations.latest_messages(id, &Filter::Everything, 9).await?, []);
+    assert_eq!(subject.turns.running_turn(id).await?, None);
+    Ok(())
+}
+
+pub async fn a_running_turn_refuses_another(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let first = subject.start(id, "Hello").await?;
+    let second = subject.turns.begin_turn(subject.send(id, "Me too")).await;
+    assert!(matches!(second, Err(BeginTurnError::InProgress(turn)) if turn == first.id()), "{second:?}");
+    let session = subject.conversations.session(id, &Filter::Everything).await?;
+    assert_eq!(session, Some(first.begun.session.clone()));
+    assert_eq!(subject.conversations.latest_messages(id, &Filter::Everything, 9).await?.len(), 2);
+
+    subject.finish(&first, "Hi").await?;
+    assert_eq!(subject.start(id, "Now me").await?.begun.user_message.seq, 3);
+    Ok(())
+}
+
+pub async fn a_full_session_refuses_another(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    for (most, fits) in [(1, false), (2, true), (3, false), (4, true)] {
+        let begin = BeginTurn { max_messages: Some(most), ..subject.send(id, "Hello") };
+        match (subject.turns.begin_turn(begin.clone()).await, fits) {
+            (Ok(_), true) => {
+                let begun = subject.turns.running_turn(id).await?.context("no turn runs")?;
+                assert_eq!(begun.id, begin.turn_id);
+                subject.turns.reap(super::reap::everything()).await?;
+            }
+            (Err(BeginTurnError::Full(limit)), false) => assert_eq!(limit, most),
+            (answer, _) => anyhow::bail!("at most {most}: {answer:?}"),
+        }
+    }
+    Ok(())
+}
+
+pub async fn a_key_names_its_turn_in_every_state(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let running = subject.run(BeginTurn { key: key("k"), ..subject.send(id, "Hello") }).await?;
+    let used = async |status: TurnStatus| {
+        let again = BeginTurn { key: key("k"), ..subject.send(id, "Other words") };
+        match subject.turns.begin_turn(again).await {
+            Err(BeginTurnError::KeyUsed(used)) => {
+                assert_eq!((used.turn.id, used.turn.status), (running.id(), status));
+                assert_eq!(used.body_hash, "ab".repeat(32));
+            }
+            other => anyhow::bail!("the key is used: {other:?}"),
+        }
+        let found = subject.turns.turn_by_key(id, "k", START).await?.context("the key is known")?;
+        assert_eq!((found.turn.id, found.turn.status), (running.id(), status));
+        anyhow::Ok(())
+    };
+    used(TurnStatus::Running).await?;
+    subject.finish(&running, "Hi").await?;
+    used(TurnStatus::Completed).await?;
+    subject.conversations.change_state(id, &subject.own(), SessionAction::Complete, START).await?;
+    used(TurnStatus::Completed).await?;
+    let session = subject.conversations.session(id, &Filter::Everything).await?.context("it is gone")?;
+    assert_eq!(session.next_seq, 3);
+    assert_eq!(subject.turns.turn_by_key(id, "other", START).await?, None);
+    Ok(())
+}
+
+pub async fn an_old_key_can_be_used_again(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let first = subject.run(BeginTurn { key: key("k"), ..subject.send(id, "Hello") }).await?;
+    subject.finish(&first, "Hi").await?;
+    let now = START + Duration::from_hours(25);
+    let keys_kept_since = START + Duration::from_hours(1);
+    assert_eq!(subject.turns.turn_by_key(id, "k", keys_kept_since).await?, None);
+    let again = BeginTurn { key: key("k"), now, keys_kept_since, ..subject.send(id, "Hello") };
+    let second = subject.run(again).await?;
+    let found = subject.turns.turn_by_key(id, "k", START).await?.context("the key is known")?;
+    assert_eq!(found.turn.id, second.id());
+    Ok(())
+}
+
+pub async fn a_key_belongs_to_its_session(subject: &Subject) -> Result<()> {
+    let [one, other] = [subject.session().await?.id, subject.session().await?.id];
+    let first = subject.run(BeginTurn { key: key("k"), ..subject.send(one, "Hello") }).await?;
+    let second = subject.run(BeginTurn { key: key("k"), ..subject.send(other, "Hello") }).await?;
+    for (session, running) in [(one, first), (other, second)] {
+        let found = subject.turns.turn_by_key(session, "k", START).await?.context("the key is known")?;
+        assert_eq!(found.turn.id, running.id());
+    }
+    Ok(())
+}
+
+pub async fn an_expired_turn_makes_way(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let lost = subject.start_expired(id, "Hello").await?;
+    let flushed = lost.text_at(0, "Half an ans");
+    subject.turns.flush(lost.owner, Duration::ZERO, vec![flushed]).await?;
+
+    let now = START + Duration::from_secs(60);
+    let next = subject.run(BeginTurn { now, ..subject.send(id, "Again, please") }).await?;
+    assert_eq!(next.begun.user_message.seq, 3);
+    assert_eq!(next.begun.session.active_turn_id, Some(next.id()));
+    let [_, answer] = next.begun.history.as_slice() else { anyhow::bail!("two messages are expected") };
+    assert_eq!(answer.message.status, MessageStatus::Interrupted);
+    assert_eq!(answer.message.content, "Half an ans");
+    assert_eq!(answer.usage.as_ref().map(|usage| usage.basis), Some(CostBasis::Pending));
+
+    let ended = subject.conversations.turn(lost.id(), &Filter::Everything).await?.context("it is gone")?;
+    assert_eq!((ended.status, ended.ended_at), (TurnStatus::Interrupted, Some(now)));
+    let running = subject.turns.running_turn(id).await?.context("no turn runs")?;
+    assert_eq!(running.id, next.id());
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! Asking a turn to stop.
+
+use anyhow::{Context, Result};
+use causerie_domain::Filter;
+use causerie_domain::message::MessageStatus;
+use causerie_domain::turn::{Turn, TurnStatus};
+
+use super::Subject;
+
+pub async fn a_running_turn_is_asked_to_stop(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let running = subject.start(id, "Hello").await?;
+    let asked = Turn { cancel_requested: true, ..running.begun.turn.clone() };
+    assert_eq!(subject.turns.request_cancel(id).await?, Some(asked.clone()));
+    assert_eq!(subject.turns.request_cancel(id).await?, Some(asked.clone()));
+    assert_eq!(subject.turns.running_turn(id).await?, Some(asked));
+    Ok(())
+}
+
+pub async fn nothing_runs_and_nothing_is_asked(subject: &Subject) -> Result<()> {
+    assert_eq!(subject.turns.request_cancel(subject.no_session()).await?, None);
+    let id = subject.session().await?.id;
+    assert_eq!(subject.turns.request_cancel(id).await?, None);
+    let running = subject.exchange(id, "Hello", "Hi").await?;
+    assert_eq!(subject.turns.request_cancel(id).await?, None);
+    let turn = subject.conversations.turn(running.id(), &Filter::Everything).await?.context("it is gone")?;
+    assert_eq!((turn.status, turn.cancel_requested), (TurnStatus::Completed, false));
+    Ok(())
+}
+
+pub async fn an_expired_turn_is_closed_instead(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let running = subject.start_expired(id, "Hello").await?;
+    subject.turns.flush(running.owner, std::time::Duration::ZERO, vec![running.text_at(0, "Half")]).await?;
+    let closed = subject.turns.request_cancel(id).await?.context("it was running")?;
+    assert_eq!((closed.id, closed.status), (running.id(), TurnStatus::Interrupted));
+    assert!(closed.ended_at.is_some());
+    let views = subject.conversations.latest_messages(id, &Filter::Everything, 1).await?;
+    let answer = &views.first().context("the answer is missing")?.message;
+    assert_eq!((answer.status, answer.content.as_str()), (MessageStatus::Interrupted, "Half"));
+    assert_eq!(subject.turns.running_turn(id).await?, None);
+    subject.start(id, "Again").await?;
+    Ok(())
+}

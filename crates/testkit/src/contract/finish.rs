@@ -1,0 +1,174 @@
+//! Ending a turn.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use causerie_domain::failure::FailureCode;
+use causerie_domain::message::{MessageMeta, MessageStatus, Part, PartKind};
+use causerie_domain::ports::{FinishTurn, NextAttempt, TurnLedgerError};
+use causerie_domain::turn::{ContextReport, Segment, TurnFailure, TurnStatus};
+use causerie_domain::usage::{CloseUsage, CostBasis, Settlement, TokenCounts, UsageOutcome, UsageProgress};
+use causerie_domain::{Filter, Usd};
+use serde_json::json;
+
+use super::making::{Running, closed};
+use super::{Ending, START, Subject, text_part};
+
+fn thought_and_answer() -> Ending {
+    let thought = Part { kind: PartKind::Reasoning, text: "Let me see. ".to_owned() };
+    Ending { parts: vec![thought, text_part("It is "), text_part("4.")], ..Ending::whole("") }
+}
+
+pub async fn an_answer_is_stored_with_its_end(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let running = subject.start(id, "2 + 2?").await?;
+    subject.flush(&running, running.text_at(0, "Let me")).await?;
+    let context = ContextReport {
+        messages_sent: 1,
+        messages_dropped: 0,
+        estimated_tokens: 8,
+        context_length_assumed: false,
+    };
+    let meta = MessageMeta {
+        model: Some("test/model".to_owned()),
+        tokens: Some(12),
+        latency_ms: Some(9000),
+        finish_reason: Some("stop".to_owned()),
+        extractions: Some(json!({"sum": 4})),
+        other: serde_json::Map::from_iter([("kept".to_owned(), json!([1, null]))]),
+    };
+    let details = json!([{"type": "reasoning.text", "signature": "c2ln"}]);
+    let finish = FinishTurn {
+        context: Some(context),
+        reasoning_details: Some(details.clone()),
+        meta: meta.clone(),
+        ..subject.end(&running, &thought_and_answer())
+    };
+    let ended_at = finish.ended_at;
+    let (turn, usage) = subject.turns.finish_turn(finish).await?;
+
+    assert_eq!((turn.status, turn.ended_at), (TurnStatus::Completed, Some(ended_at)));
+    assert_eq!((turn.finish_reason.as_deref(), turn.context), (Some("stop"), Some(context)));
+    assert_eq!(subject.conversations.turn(turn.id, &Filter::Everything).await?, Some(turn.clone()));
+    assert_eq!((usage.model.as_str(), usage.basis), ("test/model", CostBasis::Reported));
+    assert_eq!((usage.tokens.input, usage.tokens.output), (Some(7), Some(5)));
+    assert_eq!((usage.tokens.cached, usage.cost), (None, Some(Usd::from_pico(12_000_000))));
+
+    let views = subject.conversations.latest_messages(id, &Filter::Everything, 1).await?;
+    let view = views.first().context("the answer is missing")?;
+    assert_eq!(view.message.status, MessageStatus::Completed);
+    assert_eq!(view.message.content, "It is 4.");
+    assert_eq!(view.message.parts, thought_and_answer().parts);
+    assert_eq!((&view.message.reasoning_details, &view.message.meta), (&Some(details), &meta));
+    assert_eq!(view.usage, Some(usage));
+
+    let session = subject.conversations.session(id, &Filter::Everything).await?.context("it is gone")?;
+    assert_eq!((session.active_turn_id, session.last_activity_at), (None, ended_at));
+    assert_eq!(subject.turns.running_turn(id).await?, None);
+    Ok(())
+}
+
+pub async fn a_failed_turn_keeps_its_text_and_its_reason(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let cases = [
+        (TurnStatus::Failed, MessageStatus::Failed),
+        (TurnStatus::Cancelled, MessageStatus::Cancelled),
+        (TurnStatus::Interrupted, MessageStatus::Interrupted),
+    ];
+    for (status, stored) in cases {
+        let running = subject.start(id, "Hello").await?;
+        let failure = (status == TurnStatus::Failed).then(|| TurnFailure {
+            code: FailureCode::UpstreamRateLimited,
+            detail: "the provider is busy".to_owned(),
+            retry_after: Some(Duration::from_millis(1500)),
+        });
+        let ending = Ending { status, ..Ending::whole("Half an") };
+        let finish = FinishTurn { failure: failure.clone(), ..subject.end(&running, &ending) };
+        let (turn, _) = subject.turns.finish_turn(finish).await?;
+        assert_eq!((turn.status, turn.failure), (status, failure));
+        let views = subject.conversations.latest_messages(id, &Filter::Everything, 1).await?;
+        let answer = &views.first().context("the answer is missing")?.message;
+        assert_eq!((answer.status, answer.content.as_str()), (stored, "Half an"));
+    }
+    Ok(())
+}
+
+pub async fn a_turn_ends_once(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let running = subject.start(id, "Hello").await?;
+    let thief = Running { owner: subject.instance(), ..running.clone() };
+    let stolen = subject.turns.finish_turn(subject.end(&thief, &Ending::whole("stolen"))).await;
+    assert!(matches!(stolen, Err(TurnLedgerError::Lost)), "{stolen:?}");
+
+    subject.finish(&running, "Hi").await?;
+    let another = FinishTurn {
+        ended_at: START + Duration::from_secs(99),
+        ..subject.end(&running, &Ending::whole("Another end"))
+    };
+    let refused = subject.turns.finish_turn(another).await;
+    assert!(matches!(refused, Err(TurnLedgerError::Lost)), "{refused:?}");
+    let views = subject.conversations.latest_messages(id, &Filter::Everything, 1).await?;
+    assert_eq!(views.first().context("the answer is missing")?.message.content, "Hi");
+    Ok(())
+}
+
+pub async fn a_repeated_end_is_answered_alike(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let running = subject.start(id, "Hello").await?;
+    let end = subject.end(&running, &Ending::whole("Hi"));
+    let first = subject.turns.finish_turn(end.clone()).await?;
+    // The answer was lost on the way, so the owner tries again.
+    let second = subject.turns.finish_turn(end).await?;
+    assert_eq!(first, second);
+    assert_eq!(subject.conversations.session(id, &Filter::Everything).await?.context("gone")?.next_seq, 3);
+    Ok(())
+}
+
+pub async fn the_usage_of_a_turn_is_that_of_all_its_requests(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let running = subject.start(id, "Hello").await?;
+    let turn = &running.begun.turn;
+    let unknown = CloseUsage {
+        outcome: UsageOutcome::Failed,
+        failure: Some(FailureCode::UpstreamUnavailable),
+        progress: UsageProgress { generation_id: Some("gen-1".to_owned()), ..UsageProgress::default() },
+        tokens: TokenCounts::default(),
+        settlement: Settlement { cost: None, basis: CostBasis::Unknown, reported: None, calculated: None },
+        ..closed(running.usage, &Ending::whole(""))
+    };
+    let mut open = subject.open_usage(turn.session_id, turn.id, turn.assistant_message_id);
+    open.attempt = 2;
+    let second = open.id;
+    let next = NextAttempt { turn_id: turn.id, owner: running.owner, close: unknown, open };
+    subject.turns.begin_attempt(next).await?;
+
+    let mut end = subject.end(&running, &Ending::whole("Hi"));
+    end.usage.id = second;
+    end.usage.tokens.cached = Some(3);
+    end.usage.progress = UsageProgress {
+        generation_id: Some("gen-2".to_owned()),
+        model_served: Some("test/served".to_owned()),
+        provider: Some("Test".to_owned()),
+        time_to_first_token: Some(Duration::from_millis(250)),
+    };
+    let (_, usage) = subject.turns.finish_turn(end).await?;
+    assert_eq!(usage.model, "test/served");
+    assert_eq!(usage.generation_id.as_deref(), Some("gen-2"));
+    let tokens = TokenCounts { input: Some(7), output: Some(5), cached: Some(3), ..TokenCounts::default() };
+    assert_eq!((usage.tokens, usage.cost, usage.basis), (tokens, None, CostBasis::Unknown));
+    Ok(())
+}
+
+pub async fn the_log_of_an_ended_turn_is_its_answer(subject: &Subject) -> Result<()> {
+    let running = subject.start(subject.session().await?.id, "2 + 2?").await?;
+    subject.flush(&running, running.text_at(0, "Let me see. It")).await?;
+    let (turn, usage) = subject.turns.finish_turn(subject.end(&running, &thought_and_answer())).await?;
+    for (position, starts) in [(0, &[0, 12, 18][..]), (5, &[0, 12, 18]), (13, &[12, 18]), (20, &[])] {
+        let log = subject.turns.turn_log(running.id(), position).await?.context("there is no such turn")?;
+        assert_eq!((&log.turn, &log.usage), (&turn, &Some(usage.clone())));
+        let rest: Vec<&Segment> = log.segments.iter().filter(|segment| segment.end() > position).collect();
+        let found: Vec<u64> = rest.iter().map(|segment| segment.position).collect();
+        assert_eq!(found, starts, "from {position}");
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! Flushing a turn's text, and holding it by its lease.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use causerie_domain::TurnId;
+use causerie_domain::message::PartKind;
+use causerie_domain::ports::{Reap, ReapScope, TurnFlush, TurnHold};
+use causerie_domain::turn::{ContextReport, Segment};
+use causerie_domain::usage::UsageProgress;
+
+use super::making::Running;
+use super::{START, Subject};
+
+const LEASE: Duration = Duration::from_secs(600);
+
+async fn log_from(subject: &Subject, turn: TurnId, position: u64) -> Result<String> {
+    let log = subject.turns.turn_log(turn, position).await?.context("there is no such turn")?;
+    let mut text = String::new();
+    let mut next = log.segments.first().map_or(position, |segment| segment.position);
+    for segment in &log.segments {
+        assert_eq!(segment.position, next, "segments follow each other");
+        next = segment.end();
+        text.push_str(&segment.text);
+    }
+    let first = log.segments.first().map_or(position, |segment| segment.position);
+    Ok(text.chars().skip(usize::try_from(position.saturating_sub(first))?).collect())
+}
+
+pub async fn flushed_text_is_read_from_any_position(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let running = subject.start(id, "Hello").await?;
+    let segment = |position, kind, text: &str| Segment { position, kind, text: text.to_owned() };
+    let segments = vec![
+        segment(0, PartKind::Reasoning, "Höm…"),
+        segment(4, PartKind::Text, "one "),
+        segment(8, PartKind::Text, "two"),
+    ];
+    subject.flush(&running, TurnFlush { segments, ..running.no_news() }).await?;
+    subject.flush(&running, running.text_at(11, " three 🎈")).await?;
+
+    let whole: Vec<char> = "Höm…one two three 🎈".chars().collect();
+    for position in 0..=whole.len() {
+        let rest: String = whole[position..].iter().collect();
+        assert_eq!(log_from(subject, running.id(), u64::try_from(position)?).await?, rest, "{position}");
+    }
+    assert_eq!(log_from(subject, running.id(), 10_000).await?, "");
+    let log = subject.turns.turn_log(running.id(), 0).await?.context("there is no such turn")?;
+    assert_eq!((log.turn, log.usage), (running.begun.turn.clone(), None));
+    assert_eq!(log.segments[0].kind, PartKind::Reasoning);
+    assert_eq!(subject.turns.turn_log(TurnId::next(&subject.ids), 0).await?, None);
+    Ok(())
+}
+
+pub async fn a_repeated_flush_leaves_no_character_twice(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let running = subject.start(id, "Hello").await?;
+    subject.flush(&running, running.text_at(0, "one ")).await?;
+    // The answer to the second flush is lost, so the third repeats its text with more behind it.
+    subject.flush(&running, running.text_at(4, "two ")).await?;
+    subject.flush(&running, running.text_at(4, "two three")).await?;
+    assert_eq!(log_from(subject, running.id(), 0).await?, "one two three");
+    Ok(())
+}
+
+pub async fn several_turns_are_answered_in_their_order(subject: &Subject) -> Result<()> {
+    let owner = subject.instance();
+    let mut running = Vec::new();
+    for _ in 0..4 {
+        let begin = subject.send(subject.session().await?.id, "Hello");
+        running.push(subject.run(causerie_domain::ports::BeginTurn { owner, ..begin }).await?);
+    }
+    subject.finish(&running[1], "Hi").await?;
+    subject.turns.request_cancel(running[2].begun.turn.session_id).await?;
+    let order = [3, 0, 2, 1];
+    let news =
+        order.iter().map(|place: &usize| running[*place].text_at(0, &format!("text {place}"))).collect();
+    let holds = subject.turns.flush(owner, LEASE, news).await?;
+    let held =
+        |place: usize, cancel_requested| TurnHold::Held { turn_id: running[place].id(), cancel_requested };
+    let expected =
+        [held(3, false), held(0, false), held(2, true), TurnHold::Lost { turn_id: running[1].id() }];
+    assert_eq!(holds, expected);
+    for place in [0, 2, 3] {
+        assert_eq!(log_from(subject, running[place].id(), 0).await?, format!("text {place}"));
+    }
+    assert_eq!(subject.turns.flush(owner, LEASE, Vec::new()).await?, []);
+    Ok(())
+}
+
+pub async fn a_flush_renews_the_lease(subject: &Subject) -> Result<()> {
+    let running = subject.start_expired(subject.session().await?.id, "Hello").await?;
+    let holds = subject.turns.flush(running.owner, LEASE, vec![running.no_news()]).await?;
+    assert_eq!(holds, [TurnHold::Held { turn_id: running.id(), cancel_requested: false }]);
+    let reap = Reap { scope: ReapScope::Expired, limit: 10, now: START };
+    assert_eq!(subject.turns.reap(reap).await?, []);
+    Ok(())
+}
+
+pub async fn a_flush_keeps_what_was_known_before(subject: &Subject) -> Result<()> {
+    let running = subject.start(subject.session().await?.id, "Hello").await?;
+    let context = ContextReport {
+        messages_sent: 3,
+        messages_dropped: 2,
+        estimated_tokens: 99,
+        context_length_assumed: true,
+    };
+    let progress = |progress| TurnFlush { progress: Some((running.usage, progress)), ..running.no_news() };
+    let generation = UsageProgress { generation_id: Some("gen-1".to_owned()), ..UsageProgress::default() };
+    let served = UsageProgress { model_served: Some("test/served".to_owned()), ..UsageProgress::default() };
+    subject.flush(&running, TurnFlush { context: Some(context), ..progress(generation) }).await?;
+    subject.flush(&running, progress(served)).await?;
+    subject.flush(&running, progress(UsageProgress::default())).await?;
+
+    let (turn, usage) = subject.finish(&running, "Hi").await?;
+    assert_eq!(turn.context, Some(context));
+    assert_eq!(usage.generation_id.as_deref(), Some("gen-1"));
+    assert_eq!(usage.model, "test/served");
+    Ok(())
+}
+
+pub async fn a_turn_of_another_owner_is_lost(subject: &Subject) -> Result<()> {
+    let running = subject.start(subject.session().await?.id, "Hello").await?;
+    let thief = Running { owner: subject.instance(), ..running.clone() };
+    let holds = subject.turns.flush(thief.owner, LEASE, vec![thief.text_at(0, "stolen")]).await?;
+    assert_eq!(holds, [TurnHold::Lost { turn_id: running.id() }]);
+    assert_eq!(log_from(subject, running.id(), 0).await?, "");
+    let unknown = TurnFlush { turn_id: TurnId::next(&subject.ids), ..running.no_news() };
+    let turn_id = unknown.turn_id;
+    assert_eq!(subject.turns.flush(running.owner, LEASE, vec![unknown]).await?, [TurnHold::Lost { turn_id }]);
+    Ok(())
+}
+
+pub async fn an_ended_turn_is_lost(subject: &Subject) -> Result<()> {
+    let running = subject.start(subject.session().await?.id, "Hello").await?;
+    subject.finish(&running, "Hi").await?;
+    let holds = subject.turns.flush(running.owner, LEASE, vec![running.text_at(0, "late")]).await?;
+    assert_eq!(holds, [TurnHold::Lost { turn_id: running.id() }]);
+    assert_eq!(log_from(subject, running.id(), 0).await?, "Hi");
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! Closing turns whose process is gone.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use causerie_domain::Filter;
+use causerie_domain::message::{MessageStatus, Part, PartKind};
+use causerie_domain::ports::{Reap, ReapScope, TurnFlush, TurnHold, TurnLedgerError};
+use causerie_domain::turn::{Segment, TurnStatus};
+use causerie_domain::usage::CostBasis;
+
+use super::{Ending, START, Subject, text_part};
+
+const LATER: Duration = Duration::from_secs(30);
+
+fn expired() -> Reap {
+    Reap { scope: ReapScope::Expired, limit: 100, now: START + LATER }
+}
+
+/// A round that closes every running turn.
+pub fn everything() -> Reap {
+    Reap { scope: ReapScope::Everything, ..expired() }
+}
+
+pub async fn an_expired_turn_is_closed_with_its_flushed_text(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let running = subject.start_expired(id, "Hello").await?;
+    let segment = |position, kind, text: &str| Segment { position, kind, text: text.to_owned() };
+    let segments = vec![segment(0, PartKind::Reasoning, "Hm. "), segment(4, PartKind::Text, "Half an ")];
+    let news = TurnFlush { segments, ..running.no_news() };
+    subject.turns.flush(running.owner, Duration::ZERO, vec![news]).await?;
+    subject.turns.flush(running.owner, Duration::ZERO, vec![running.text_at(12, "answer")]).await?;
+
+    let closed = subject.turns.reap(expired()).await?;
+    let [turn] = closed.as_slice() else { anyhow::bail!("one turn is expected, not {closed:?}") };
+    assert_eq!((turn.id, turn.status), (running.id(), TurnStatus::Interrupted));
+    assert_eq!(turn.ended_at, Some(START + LATER));
+    let session = subject.conversations.session(id, &Filter::Everything).await?.context("it is gone")?;
+    assert_eq!((session.active_turn_id, session.last_activity_at), (None, START + LATER));
+    let views = subject.conversations.latest_messages(id, &Filter::Everything, 1).await?;
+    let view = views.first().context("the answer is missing")?;
+    assert_eq!(
+        (view.message.status, view.message.content.as_str()),
+        (MessageStatus::Interrupted, "Half an answer")
+    );
+    let thought = Part { kind: PartKind::Reasoning, text: "Hm. ".to_owned() };
+    assert_eq!(view.message.parts, [thought, text_part("Half an answer")]);
+    let usage = view.usage.as_ref().context("the ledger's row is closed")?;
+    assert_eq!((usage.basis, usage.cost), (CostBasis::Pending, None));
+
+    let log = subject.turns.turn_log(running.id(), 0).await?.context("there is no such turn")?;
+    assert_eq!(
+        log.segments.iter().map(|segment| segment.text.as_str()).collect::<String>(),
+        "Hm. Half an answer"
+    );
+    assert_eq!(subject.turns.reap(expired()).await?, []);
+    subject.start(id, "Again").await?;
+    Ok(())
+}
+
+pub async fn a_held_turn_is_left_alone(subject: &Subject) -> Result<()> {
+    let running = subject.start(subject.session().await?.id, "Hello").await?;
+    assert_eq!(subject.turns.reap(expired()).await?, []);
+    subject.finish(&running, "Hi").await?;
+    assert_eq!(subject.turns.reap(everything()).await?, []);
+    Ok(())
+}
+
+pub async fn everything_can_be_closed(subject: &Subject) -> Result<()> {
+    let held = subject.start(subject.session().await?.id, "Hello").await?;
+    let lost = subject.start_expired(subject.session().await?.id, "Hello").await?;
+    let mut closed: Vec<_> = subject.turns.reap(everything()).await?.iter().map(|turn| turn.id).collect();
+    closed.sort();
+    assert_eq!(closed, [held.id(), lost.id()]);
+    Ok(())
+}
+
+pub async fn no_more_than_the_limit_is_closed(subject: &Subject) -> Result<()> {
+    for _ in 0..5 {
+        subject.start_expired(subject.session().await?.id, "Hello").await?;
+    }
+    let round = Reap { limit: 2, ..expired() };
+    for expected in [2, 2, 1, 0] {
+        assert_eq!(subject.turns.reap(round).await?.len(), expected);
+    }
+    Ok(())
+}
+
+pub async fn a_reaped_owner_has_lost_its_turn(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let running = subject.start_expired(id, "Hello").await?;
+    subject.turns.reap(expired()).await?;
+    let holds = subject.turns.flush(running.owner, LATER, vec![running.text_at(0, "late")]).await?;
+    assert_eq!(holds, [TurnHold::Lost { turn_id: running.id() }]);
+    let finish = subject.turns.finish_turn(subject.end(&running, &Ending::whole("late"))).await;
+    assert!(matches!(finish, Err(TurnLedgerError::Lost)), "{finish:?}");
+    let views = subject.conversations.latest_messages(id, &Filter::Everything, 1).await?;
+    let answer = &views.first().context("the answer is missing")?.message;
+    assert_eq!((answer.status, answer.content.as_str()), (MessageStatus::Interrupted, ""));
+    assert_eq!(answer.parts, []);
+    Ok(())
+}

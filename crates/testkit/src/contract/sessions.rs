@@ -1,0 +1,188 @@
+//! Sessions: made, read through filters, renamed, moved between states, deleted.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use causerie_domain::Filter;
+use causerie_domain::filter::{Scalar, Test};
+use causerie_domain::message::{MessageRole, MessageStatus};
+use causerie_domain::ports::{BeginTurnError, ConversationError, MessageList, NewSession, StoreError};
+use causerie_domain::session::{Session, SessionAction, SessionState};
+
+use super::{START, Subject, text_part};
+
+pub async fn a_session_is_read_back_as_it_was_made(subject: &Subject) -> Result<()> {
+    let new = NewSession { title: Some("Größe".to_owned()), ..subject.new_session() };
+    let expected = Session {
+        id: new.id,
+        tool_id: subject.tool,
+        tool_version_id: subject.tool_version,
+        user_id: subject.user,
+        group_id: None,
+        state: SessionState::Active,
+        title: Some("Größe".to_owned()),
+        next_seq: 1,
+        active_turn_id: None,
+        parent_session_id: None,
+        fork_from_seq: None,
+        started_at: START,
+        ended_at: None,
+        last_activity_at: START,
+    };
+    assert_eq!(subject.conversations.create_session(new).await?, expected);
+    assert_eq!(subject.conversations.session(expected.id, &Filter::Everything).await?, Some(expected));
+    assert_eq!(subject.conversations.session(subject.no_session(), &Filter::Everything).await?, None);
+    Ok(())
+}
+
+pub async fn a_greeting_is_the_first_message(subject: &Subject) -> Result<()> {
+    let greeting = subject.greeting("Welcome. ");
+    let new = NewSession { greeting: Some(greeting.clone()), ..subject.new_session() };
+    let session = subject.conversations.create_session(new).await?;
+    assert_eq!(session.next_seq, 2);
+
+    let views = subject.conversations.latest_messages(session.id, &Filter::Everything, 10).await?;
+    let [view] = views.as_slice() else { anyhow::bail!("one message is expected, not {views:?}") };
+    let message = &view.message;
+    assert_eq!((message.id, message.seq, message.turn_id), (greeting.id, 1, None));
+    assert_eq!((message.role, message.status), (MessageRole::Assistant, MessageStatus::Completed));
+    assert_eq!((message.content.as_str(), &message.parts), ("Welcome. ", &vec![text_part("Welcome. ")]));
+    assert_eq!((view.usage.as_ref(), view.attachments.len()), (None, 0));
+
+    let running = subject.start(session.id, "Hello").await?;
+    assert_eq!((running.begun.user_message.seq, running.begun.assistant_message.seq), (2, 3));
+    assert_eq!(running.begun.history, views);
+    Ok(())
+}
+
+pub async fn a_session_is_seen_only_through_a_filter_that_admits_it(subject: &Subject) -> Result<()> {
+    let session = subject.session().await?;
+    let text = |text: &str| Scalar::Text(text.to_owned());
+    let state = |test| Filter::field("state", test);
+    let group = |test| Filter::field("group_id", test);
+    let some_group = || Scalar::Uuid(subject.stranger.as_uuid());
+    let cases = [
+        (Filter::Everything, true),
+        (Filter::Nothing, false),
+        (subject.own(), true),
+        (subject.foreign(), false),
+        (Filter::negated(subject.foreign()), true),
+        (Filter::All(vec![]), true),
+        (Filter::Any(vec![]), false),
+        (Filter::All(vec![subject.own(), state(Test::Equals(text("active")))]), true),
+        (Filter::All(vec![subject.own(), state(Test::Equals(text("paused")))]), false),
+        (
+            Filter::Any(vec![subject.foreign(), state(Test::OneOf(vec![text("paused"), text("active")]))]),
+            true,
+        ),
+        (state(Test::OneOf(vec![])), false),
+        (Filter::Not(Box::new(state(Test::OneOf(vec![])))), true),
+        (group(Test::IsNull), true),
+        (Filter::Not(Box::new(group(Test::IsNull))), false),
+        (group(Test::Equals(some_group())), false),
+        // The heart of it: in SQL's three values this would be unknown, and the session lost.
+        (Filter::Not(Box::new(group(Test::Equals(some_group())))), true),
+        (Filter::Not(Box::new(group(Test::OneOf(vec![some_group()])))), true),
+        (Filter::equals("created_at", Scalar::Time(START)), true),
+    ];
+    for (filter, admitted) in cases {
+        let found = subject.conversations.session(session.id, &filter).await?;
+        assert_eq!(found.is_some(), admitted, "{filter:?}");
+    }
+    Ok(())
+}
+
+pub async fn a_filter_on_an_unknown_field_is_an_error(subject: &Subject) -> Result<()> {
+    let session = subject.session().await?;
+    for filter in [
+        Filter::equals("salary", Scalar::Integer(1)),
+        Filter::negated(Filter::equals("salary", Scalar::Integer(1))),
+        Filter::Any(vec![Filter::Everything, Filter::equals("salary", Scalar::Integer(1))]),
+    ] {
+        let refused = subject.conversations.session(session.id, &filter).await;
+        assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{filter:?}: {refused:?}");
+    }
+    Ok(())
+}
+
+pub async fn a_title_can_be_given_and_taken(subject: &Subject) -> Result<()> {
+    let session = subject.session().await?;
+    let rename = async |filter: Filter, title: Option<&str>| {
+        subject.conversations.rename(session.id, &filter, title.map(str::to_owned)).await
+    };
+    let renamed = rename(subject.own(), Some("Fractions")).await?;
+    assert_eq!(renamed, Session { title: Some("Fractions".to_owned()), ..session.clone() });
+    for foreign in [subject.foreign(), Filter::Nothing] {
+        assert!(matches!(rename(foreign, Some("mine")).await, Err(ConversationError::NotFound)));
+    }
+    assert_eq!(subject.conversations.session(session.id, &Filter::Everything).await?, Some(renamed));
+    assert_eq!(rename(subject.own(), None).await?.title, None);
+    Ok(())
+}
+
+pub async fn every_state_answers_every_action(subject: &Subject) -> Result<()> {
+    let later = START + Duration::from_secs(5);
+    let paths: [(SessionState, &[SessionAction]); 3] = [
+        (SessionState::Active, &[]),
+        (SessionState::Paused, &[SessionAction::Pause]),
+        (SessionState::Completed, &[SessionAction::Complete]),
+    ];
+    for (from, path) in paths {
+        for action in SessionAction::ALL {
+            let id = subject.session().await?.id;
+            let change = async |filter: Filter, action: SessionAction| {
+                subject.conversations.change_state(id, &filter, action, later).await
+            };
+            for step in path {
+                change(subject.own(), *step).await?;
+            }
+            assert!(matches!(change(subject.foreign(), *action).await, Err(ConversationError::NotFound)));
+            let stored = match (change(subject.own(), *action).await, from.after(*action)) {
+                (Ok(session), Ok(expected)) => {
+                    assert_eq!(session.state, expected, "{from} {action}");
+                    expected
+                }
+                (Err(ConversationError::InvalidState(refusal)), Err(expected)) => {
+                    assert_eq!(refusal, expected);
+                    from
+                }
+                (answer, expected) => anyhow::bail!("{from} {action}: {answer:?}, not {expected:?}"),
+            };
+            let session =
+                subject.conversations.session(id, &Filter::Everything).await?.context("it is gone")?;
+            assert_eq!(session.state, stored);
+            assert_eq!(session.ended_at, (stored == SessionState::Completed).then_some(later));
+        }
+    }
+    Ok(())
+}
+
+pub async fn a_deleted_session_is_gone_from_every_read(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let turn = subject.exchange(id, "Hello", "Hi").await?.id();
+    let conversations = &subject.conversations;
+    let later = START + Duration::from_secs(5);
+    for foreign in [subject.foreign(), Filter::Nothing] {
+        let refused = conversations.delete_session(id, &foreign, later).await;
+        assert!(matches!(refused, Err(ConversationError::NotFound)), "{refused:?}");
+    }
+    conversations.delete_session(id, &subject.own(), later).await?;
+
+    let all = Filter::Everything;
+    let list =
+        MessageList { session_id: id, visible: all.clone(), after_seq: None, before_seq: None, limit: 9 };
+    assert_eq!(conversations.session(id, &all).await?, None);
+    assert_eq!(conversations.totals(id, &all).await?, None);
+    assert_eq!(conversations.messages(list).await?, []);
+    assert_eq!(conversations.latest_messages(id, &all, 9).await?, []);
+    assert_eq!(conversations.turn(turn, &all).await?, None);
+    let again = conversations.delete_session(id, &all, later).await;
+    assert!(matches!(again, Err(ConversationError::NotFound)));
+    let renamed = conversations.rename(id, &all, None).await;
+    assert!(matches!(renamed, Err(ConversationError::NotFound)));
+    let paused = conversations.change_state(id, &all, SessionAction::Pause, later).await;
+    assert!(matches!(paused, Err(ConversationError::NotFound)));
+    let sent = subject.turns.begin_turn(subject.send(id, "Still there?")).await;
+    assert!(matches!(sent, Err(BeginTurnError::NotFound)));
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! Messages, turns and totals, as a reader sees them.
+
+use anyhow::{Context, Result};
+use causerie_domain::attachment::{Attachment, StorageProvider};
+use causerie_domain::filter::{Order, Scalar, Test};
+use causerie_domain::message::MessageView;
+use causerie_domain::ports::{BeginTurn, MessageList, NewAttachment};
+use causerie_domain::session::SessionTotals;
+use causerie_domain::{AttachmentId, Filter, SessionId, TurnId, Usd};
+
+use super::{START, Subject};
+
+fn seqs(views: &[MessageView]) -> Vec<i64> {
+    views.iter().map(|view| view.message.seq).collect()
+}
+
+fn everything(session_id: SessionId) -> MessageList {
+    MessageList { session_id, visible: Filter::Everything, after_seq: None, before_seq: None, limit: 100 }
+}
+
+pub async fn messages_are_read_in_order_between_bounds(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    for round in 0..4 {
+        subject.exchange(id, &format!("question {round}"), &format!("answer {round}")).await?;
+    }
+    let cases: [(Option<i64>, Option<i64>, u32, &[i64]); 9] = [
+        (None, None, 100, &[1, 2, 3, 4, 5, 6, 7, 8]),
+        (None, None, 3, &[1, 2, 3]),
+        (Some(5), None, 100, &[6, 7, 8]),
+        (Some(2), None, 2, &[3, 4]),
+        (None, Some(4), 100, &[1, 2, 3]),
+        (None, Some(7), 2, &[5, 6]),
+        (Some(2), Some(7), 100, &[3, 4, 5, 6]),
+        (Some(2), Some(7), 2, &[3, 4]),
+        (Some(8), None, 100, &[]),
+    ];
+    for (after_seq, before_seq, limit, expected) in cases {
+        let list = MessageList { after_seq, before_seq, limit, ..everything(id) };
+        let found = subject.conversations.messages(list).await?;
+        assert_eq!(seqs(&found), expected, "{after_seq:?} {before_seq:?} {limit}");
+    }
+    let latest = subject.conversations.latest_messages(id, &Filter::Everything, 3).await?;
+    assert_eq!(seqs(&latest), [6, 7, 8]);
+    assert_eq!(subject.conversations.messages(everything(subject.no_session())).await?, []);
+    Ok(())
+}
+
+pub async fn messages_show_their_attachments_and_usage(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let attachment = |name: &str| NewAttachment {
+        id: AttachmentId::next(&subject.ids),
+        filename: name.to_owned(),
+        mime_type: "image/png".to_owned(),
+        size: 1024,
+        storage_provider: StorageProvider::Url,
+        storage_key: format!("https://example.org/{name}"),
+        meta: serde_json::Map::from_iter([("alt".to_owned(), "a cat".into())]),
+    };
+    let attachments = vec![attachment("b.png"), attachment("a.png")];
+    let begin = BeginTurn { attachments: attachments.clone(), ..subject.send(id, "What is this?") };
+    let running = subject.run(begin).await?;
+    let question = running.begun.user_message.id;
+    let (_, usage) = subject.finish(&running, "A cat").await?;
+    subject.exchange(id, "Sure?", "Yes").await?;
+
+    let views = subject.conversations.messages(everything(id)).await?;
+    let expected: Vec<Attachment> = attachments
+        .into_iter()
+        .map(|new| Attachment {
+            id: new.id,
+            message_id: question,
+            filename: new.filename,
+            mime_type: new.mime_type,
+            size: new.size,
+            storage_provider: new.storage_provider,
+            storage_key: new.storage_key,
+            meta: new.meta,
+            uploaded_at: START,
+        })
+        .collect();
+    let attached: Vec<usize> = views.iter().map(|view| view.attachments.len()).collect();
+    assert_eq!((attached.as_slice(), &views[0].attachments), ([2, 0, 0, 0].as_slice(), &expected));
+    let used: Vec<bool> = views.iter().map(|view| view.usage.is_some()).collect();
+    assert_eq!((used.as_slice(), &views[1].usage), ([false, true, false, true].as_slice(), &Some(usage)));
+
+    let next = subject.start(id, "Thanks").await?;
+    assert_eq!(next.begun.history, views);
+    Ok(())
+}
+
+pub async fn messages_are_seen_only_through_a_filter_that_admits_them(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    subject.exchange(id, "Hello", "Hi").await?;
+    let text = |text: &str| Scalar::Text(text.to_owned());
+    let seq = |order, value, admits_null| {
+        Filter::field("seq", Test::Ordered { order, value: Scalar::Integer(value), admits_null })
+    };
+    let cases: [(Filter, &[i64]); 9] = [
+        (subject.own(), &[1, 2]),
+        (subject.foreign(), &[]),
+        (Filter::Nothing, &[]),
+        (Filter::equals("role", text("user")), &[1]),
+        (Filter::negated(Filter::equals("role", text("user"))), &[2]),
+        (Filter::equals("session_state", text("active")), &[1, 2]),
+        (Filter::all([subject.own(), seq(Order::Greater, 1, false)]), &[2]),
+        (seq(Order::AtMost, 1, true), &[1]),
+        (Filter::equals("session_id", Scalar::Uuid(id.as_uuid())), &[1, 2]),
+    ];
+    for (visible, expected) in cases {
+        let listed =
+            subject.conversations.messages(MessageList { visible: visible.clone(), ..everything(id) });
+        assert_eq!(seqs(&listed.await?), expected, "{visible:?}");
+        let latest = subject.conversations.latest_messages(id, &visible, 100).await?;
+        assert_eq!(seqs(&latest), expected, "{visible:?}");
+    }
+    Ok(())
+}
+
+pub async fn a_turn_is_seen_only_through_a_filter_that_admits_its_answer(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let turn = subject.start(id, "Hello").await?.begun.turn;
+    let see = async |visible: Filter| subject.conversations.turn(turn.id, &visible).await;
+    assert_eq!(see(subject.own()).await?, Some(turn.clone()));
+    assert_eq!(see(Filter::equals("seq", Scalar::Integer(2))).await?, Some(turn.clone()));
+    assert_eq!(see(Filter::equals("seq", Scalar::Integer(1))).await?, None);
+    assert_eq!(see(subject.foreign()).await?, None);
+    assert_eq!(see(Filter::Nothing).await?, None);
+    let unknown = TurnId::next(&subject.ids);
+    assert_eq!(subject.conversations.turn(unknown, &Filter::Everything).await?, None);
+    Ok(())
+}
+
+pub async fn totals_are_sums_over_all_requests(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let none = SessionTotals { messages: 0, input_tokens: 0, output_tokens: 0, cost: Usd::ZERO };
+    assert_eq!(subject.conversations.totals(id, &subject.own()).await?, Some(none));
+    subject.exchange(id, "Hello", "Hi").await?;
+    subject.exchange(id, "How are you?", "Well").await?;
+    let other = subject.session().await?.id;
+    subject.exchange(other, "Elsewhere", "Too").await?;
+
+    let totals = subject.conversations.totals(id, &subject.own()).await?.context("no totals")?;
+    let cost = Usd::from_pico(24_000_000);
+    assert_eq!(totals, SessionTotals { messages: 4, input_tokens: 14, output_tokens: 10, cost });
+    assert_eq!(subject.conversations.totals(id, &subject.foreign()).await?, None);
+    assert_eq!(subject.conversations.totals(subject.no_session(), &Filter::Everything).await?, None);
+    Ok(())
+}
