@@ -1,4 +1,5 @@
-//! The outermost step around every handler: it names the request, gives every error its one shape, and logs it.
+//! The outermost step around every handler: it names the request, gives every error its one shape, and logs
+//! it.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};

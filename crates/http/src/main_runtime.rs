@@ -1,8 +1,8 @@
 //! The hop from an actix worker to the main runtime.
 //!
 //! A worker is a single-threaded runtime that ends with its server: a task spawned there dies with it, and a
-//! database connection opened there breaks. So workers parse and write, and everything below this crate is run
-//! here, on the runtime the process started with.
+//! database connection opened there breaks. So workers parse and write, and everything below this crate is
+//! run here, on the runtime the process started with.
 
 use std::fmt;
 
@@ -31,7 +31,8 @@ impl MainRuntime {
         MainRuntime { handle, tasks: TaskTracker::new() }
     }
 
-    /// Runs a call on the main runtime. A caller that goes away does not stop it: a send that has begun is ended.
+    /// Runs a call on the main runtime. A caller that goes away does not stop it: a send that has begun is
+    /// ended.
     ///
     /// # Errors
     /// Those of the call, and `internal` where it panicked.
@@ -46,7 +47,8 @@ impl MainRuntime {
         outcome(self.spawn(call).await)
     }
 
-    /// Runs a call on the main runtime that is of no use to anybody but its caller: it ends when that goes away.
+    /// Runs a call on the main runtime that is of no use to anybody but its caller: it ends when that goes
+    /// away.
     ///
     /// # Errors
     /// As [`MainRuntime::run`].
@@ -88,5 +90,46 @@ impl MainRuntime {
     /// The runtime of the running test.
     pub(crate) fn current() -> Self {
         MainRuntime::new(Handle::current())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures_util::FutureExt as _;
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::error::Code;
+
+    #[tokio::test]
+    async fn a_call_whose_caller_goes_away_is_ended_all_the_same() {
+        let main = MainRuntime::current();
+        let (go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (gone, ended) = (Arc::clone(&go), Arc::clone(&done));
+        let call = main.run(async move {
+            gone.notified().await;
+            ended.notify_one();
+            Ok::<(), Problem>(())
+        });
+        assert!(call.now_or_never().is_none());
+        go.notify_one();
+        done.notified().await;
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_for_its_caller_alone_ends_with_it() {
+        let main = MainRuntime::current();
+        let call = main.run_while_wanted(std::future::pending::<Result<(), Problem>>());
+        assert!(call.now_or_never().is_none());
+        main.finished().await;
+    }
+
+    #[tokio::test]
+    async fn a_call_that_panics_is_a_fault_of_ours() {
+        let main = MainRuntime::current();
+        let call = async { if true { panic!("on purpose") } else { Ok::<(), Problem>(()) } };
+        assert_eq!(main.run(call).await.unwrap_err().code, Code::Internal);
     }
 }

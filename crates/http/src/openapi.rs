@@ -19,9 +19,11 @@ use crate::routes::{Access, Handlers, Operation, operations};
 const SCHEME: &str = "api_key";
 
 const DESCRIPTION: &str = "\
-A chat runtime: conversations with tools, answers as streams that can be left and come back to, and an exact ledger of
-what each cost. JSON is in snake_case, ids are UUIDs, times are RFC 3339 in UTC, money is decimal text in US dollars.
-Errors are problem details (RFC 9457) with a stable `code`.";
+A chat runtime: conversations with tools, answers as streams that can be left and come back to, and an exact \
+ledger of what each of them cost.
+
+JSON is in snake_case, ids are UUIDs, times are RFC 3339 in UTC, money is decimal text in US dollars. Errors \
+are problem details (RFC 9457) with a stable `code`.";
 
 const TAGS: &[(&str, &str)] = &[
     ("sessions", "Conversations with one tool"),
@@ -143,5 +145,85 @@ fn shape(status: &str, response: &mut Response) {
         let problem = Ref::from_schema_name(ProblemBody::name());
         let content = ContentBuilder::new().schema(Some(problem)).build();
         response.content.insert(PROBLEM_JSON.to_owned(), RefOr::T(content));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+    fn document() -> Value {
+        serde_json::from_str(&as_json()).unwrap()
+    }
+
+    /// Every operation of a document, with its method and path.
+    fn documented(document: &Value) -> Vec<(String, &Value)> {
+        let paths = document["paths"].as_object().unwrap();
+        let of_path = |(path, item): (&String, &'_ Value)| (path.clone(), item.as_object().unwrap().clone());
+        let mut found = Vec::new();
+        for (path, item) in paths.iter().map(of_path) {
+            for method in METHODS.iter().filter(|method| item.contains_key(**method)) {
+                found.push((format!("{} {path}", method.to_uppercase()), &paths[&path][*method]));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_document_and_the_table_name_the_same_operations() {
+        let document = document();
+        let in_document: BTreeSet<String> = documented(&document).into_iter().map(|(name, _)| name).collect();
+        let in_table = operations().iter().map(|known| format!("{} {}", known.method, known.path)).collect();
+        assert_eq!(in_document, in_table);
+    }
+
+    #[test]
+    fn every_operation_says_what_a_caller_must_know() {
+        let document = document();
+        let tags: BTreeSet<&str> = TAGS.iter().map(|(name, _)| *name).collect();
+        let mut ids = BTreeSet::new();
+        for (name, operation) in documented(&document) {
+            let is_text = |member: &str| operation[member].as_str().is_some_and(|text| !text.is_empty());
+            assert!(is_text("summary") && is_text("description"), "{name} is not described");
+            assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{name} has another's id");
+            assert!(tags.contains(operation["tags"][0].as_str().unwrap()), "{name} has an unknown tag");
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{name} never succeeds");
+            for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
+                assert!(response["content"][PROBLEM_JSON].is_object(), "{name} {status} is no problem");
+            }
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                assert!(parameter["description"].is_string(), "{name}: {parameter} is not described");
+            }
+        }
+    }
+
+    #[test]
+    fn every_operation_declares_what_it_asks_of_its_caller() {
+        let document = document();
+        for (name, operation) in documented(&document) {
+            let is_open = ["GET /healthz", "GET /readyz", "GET /openapi.json"].contains(&name.as_str());
+            let is_about_oneself = name == "GET /me";
+            assert_eq!(operation["security"].is_null(), is_open, "{name}");
+            assert_eq!(operation["responses"]["401"].is_null(), is_open, "{name}");
+            assert_eq!(operation["x-asks"]["action"].is_null(), is_open || is_about_oneself, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = document();
+        let text = document.to_string();
+        for reference in text.split("\"$ref\":\"#").skip(1) {
+            let pointer = reference.split('"').next().unwrap();
+            assert!(document.pointer(pointer).is_some(), "{pointer}");
+        }
+        assert_eq!(document["openapi"], "3.1.0");
     }
 }

@@ -25,7 +25,8 @@ pub fn serve(listener: TcpListener, state: AppState) -> std::io::Result<Server> 
         App::new().configure(move |app| configure(app, state))
     })
     .workers(settings.workers)
-    // The head of a stream and its first frame are two writes: unsent, the second waits 40 ms for an acknowledgement.
+    // The head of a stream and its first frame are two writes: unsent, the second waits 40 ms for an
+    // acknowledgement.
     .tcp_nodelay(true)
     // A client that closed its side is gone. Otherwise nobody would notice before the second write after it.
     .h1_allow_half_closed(false)
@@ -36,8 +37,8 @@ pub fn serve(listener: TcpListener, state: AppState) -> std::io::Result<Server> 
     Ok(server.run())
 }
 
-/// Lets the kernel close a connection whose peer has taken nothing for so long. A body that is not asked for more
-/// cannot do it: the server waits for the socket and polls nothing else of that connection.
+/// Lets the kernel close a connection whose peer has taken nothing for so long. A body that is not asked for
+/// more cannot do it: the server waits for the socket and polls nothing else of that connection.
 fn cut_when_stuck(connection: &dyn Any, stall: Duration) {
     #[cfg(target_os = "linux")]
     if let Some(connection) = connection.downcast_ref::<TcpStream>()

@@ -60,8 +60,8 @@ impl AppState {
         }))
     }
 
-    /// Waits until everything has ended that requests started on the main runtime. For the time after the server
-    /// has stopped: a client that left in the middle of a send has not stopped it.
+    /// Waits until everything has ended that requests started on the main runtime. For the time after the
+    /// server has stopped: a client that left in the middle of a send has not stopped it.
     pub async fn finished(&self) {
         self.0.main.finished().await;
     }

@@ -50,7 +50,8 @@ impl Expression {
     /// Compiles a pattern with the given flags.
     ///
     /// # Errors
-    /// [`InvalidExpression`] for what JavaScript refuses, for look-around, back-references and the flag `v`.
+    /// [`InvalidExpression`] for what JavaScript refuses, and for what is not supported: look-around, back-references,
+    /// the flag `v`, properties other than categories and scripts, and a negated property with the flag `i`.
     pub fn new(source: &str, flags: &str) -> Result<Self, InvalidExpression> {
         let invalid = |problem: String| InvalidExpression { pattern: source.to_owned(), problem };
         let flags = Flags::parse(flags).ok_or_else(|| invalid(format!("invalid flags {flags:?}")))?;

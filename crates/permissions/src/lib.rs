@@ -4,6 +4,9 @@
 //! `@casl/ability` 7, so that a browser with the same rules agrees.
 //! Deliberately absent: I/O, the database, HTTP, and the entities that rules speak of: callers show them as
 //! [`Subject`]s.
+//!
+//! [`Ability`] answers for any list of rules. [`Layers`] and a [`Registry`] make the list that a principal of
+//! Causerie has, [`StoredRule`]s included and [`Scopes`] applied; [`Ability::filter`] says the same to a store.
 
 mod ability;
 mod alias;

@@ -238,12 +238,15 @@ mod tests {
             r#"{"action":"read","subject":"Usage","conditions":{"created_at":{"$gte":"2026-01-01T00:00:00.000000Z"}}}"#,
             Ok(()),
         );
-        check(
-            r#"{"action":"read","subject":"Usage","conditions":{"created_at":{"$gte":"2026-01-01"}}}"#,
-            Err(
-                "the field created_at is compared with something that is not an instant like 2026-06-08T18:46:03.250000Z",
-            ),
-        );
+        for other in ["2026-01-01", "2026-01-01T00:00:00Z", "2026-01-01T01:00:00.000000+01:00"] {
+            check(
+                &format!(
+                    r#"{{"action":"read","subject":"Usage","conditions":{{"created_at":{{"$gte":"{other}"}}}}}}"#
+                ),
+                Err("the field created_at is compared with something that is not \
+                     an instant like 2026-06-08T18:46:03.250000Z"),
+            );
+        }
         check(
             r#"{"action":"read","subject":"User","conditions":{"group_ids":{"$size":-1}}}"#,
             Err("the field group_ids is compared with something that is not a count"),

@@ -1,5 +1,7 @@
 //! What the layers that come with Causerie allow to whom, and why not.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use causerie_domain::identity::Role;
 use causerie_domain::{Filter, GroupId, UserId};
 use causerie_permissions::{

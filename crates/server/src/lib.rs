@@ -75,7 +75,7 @@ fn serve(settings: &Settings) -> Result<ExitCode> {
     let runtime = tokio_runtime()?;
     let code = runtime.block_on(async {
         let mut signals = StopSignals::listen().context("signals cannot be listened to")?;
-        let server = tokio::select! {
+        let mut server = tokio::select! {
             started = Server::start(settings) => started?,
             signal = signals.next() => {
                 tracing::info!(signal, "stopped while starting");
@@ -84,10 +84,15 @@ fn serve(settings: &Settings) -> Result<ExitCode> {
         };
         // A server without anybody at its standard output serves all the same.
         let _ = print(server.welcome());
-        let signal = signals.next().await;
-        tracing::info!(signal, "stopping, a second signal ends at once");
+        let broken = tokio::select! {
+            signal = signals.next() => {
+                tracing::info!(signal, "stopping, a second signal ends at once");
+                None
+            }
+            error = server.broken() => Some(error),
+        };
         tokio::select! {
-            () = server.stop() => Ok(ExitCode::SUCCESS),
+            () = server.stop() => broken.map_or(Ok(ExitCode::SUCCESS), Err),
             signal = signals.next() => {
                 tracing::warn!(signal, "ended at once");
                 Ok(ExitCode::FAILURE)

@@ -3,8 +3,8 @@
 use std::net::{SocketAddr, TcpListener};
 
 use actix_web::dev::ServerHandle;
-use anyhow::{Context as _, Result};
-use causerie_domain::ports::Clock as _;
+use anyhow::{Context as _, Result, anyhow};
+use causerie_domain::ports::{Clock as _, ToolSync};
 use causerie_http::AppState;
 use causerie_runtime::{Runtime, SystemClock, SystemIds};
 use tokio::runtime::Handle;
@@ -49,13 +49,10 @@ impl Server {
 
         let gateway = Gateway::open(&settings.upstream)?;
         let runtime = wiring::runtime(settings, &store, &gateway, Handle::current())?;
-        let tools = runtime.synchronise_tools(definitions).await.context("the tools cannot be stored")?;
-        if tools != Default::default() {
-            tracing::info!(
-                updated = tools.updated.join(" "),
-                disabled = tools.disabled.join(" "),
-                "tools changed"
-            );
+        let changed = runtime.synchronise_tools(definitions).await.context("the tools cannot be stored")?;
+        if changed != ToolSync::default() {
+            let (updated, disabled) = (changed.updated.join(" "), changed.disabled.join(" "));
+            tracing::info!(updated, disabled, "tools changed");
         }
         runtime.start(right.reap_scope()).await?;
         let founded = found(settings, &store).await?;
@@ -85,13 +82,14 @@ impl Server {
         self.welcome.text()
     }
 
-    /// Waits for the end that nobody asked for: a listener that broke.
-    ///
-    /// # Errors
-    /// Always; it says why.
-    pub async fn broken(&mut self) -> Result<()> {
-        (&mut self.http.running).await.context("the http server was lost")??;
-        anyhow::bail!("the http server has ended")
+    /// Waits for an end that nobody asked for, a listener that broke, and says why.
+    pub async fn broken(&mut self) -> anyhow::Error {
+        let cause = match (&mut self.http.running).await {
+            Ok(Ok(())) => return anyhow!("the http server has ended"),
+            Ok(Err(error)) => anyhow::Error::from(error),
+            Err(lost) => anyhow::Error::from(lost),
+        };
+        cause.context("the http server has ended")
     }
 
     /// Stops: not ready any more, no new turns; running ones finish until the deadline and the rest are closed as

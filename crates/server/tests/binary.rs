@@ -1,5 +1,6 @@
 //! The program as its user meets it: a process with arguments, an environment, files and signals.
 
+#[cfg(test)]
 mod program;
 
 use std::fs;

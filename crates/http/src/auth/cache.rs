@@ -57,7 +57,8 @@ impl VerifiedCredentials {
         verified.insert(hash, Verified { principal, at: now, expires_at });
     }
 
-    /// Whether the use of a key is to be noted now, given when the store last noted it. Says so at most once a minute.
+    /// Whether the use of a key is to be noted now, given when the store last noted it. Says so at most once
+    /// a minute.
     pub(crate) fn is_to_be_noted(&self, key: ApiKeyId, stored: Option<Timestamp>, now: Timestamp) -> bool {
         let noted = &mut self.memory().noted;
         let last = noted.get(&key).copied().max(stored);

@@ -22,7 +22,8 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        // Only a route that is registered as open, with a handler that wants a caller, can come here without one.
+        // Only a route that is registered as open, with a handler that wants a caller, can come here without
+        // one.
         let caller = request.extensions().get::<Caller>().cloned();
         ready(caller.ok_or_else(|| Problem::internal("the route of this handler does not authenticate")))
     }

@@ -28,9 +28,8 @@ impl fmt::Debug for Shown {
 impl Shown {
     /// The bearer credential of a request.
     ///
-    /// # Errors
-    /// `unauthenticated`, where there is none, more than one, or a key in the query string: addresses end up in
-    /// logs and histories, so such a key is as good as published.
+    /// # Errors `unauthenticated`, where there is none, more than one, or a key in the query string:
+    /// addresses end up in logs and histories, so such a key is as good as published.
     pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let mut lines = request.headers().get_all(header::AUTHORIZATION);
         let (Some(line), None) = (lines.next(), lines.next()) else { return Err(unauthenticated()) };

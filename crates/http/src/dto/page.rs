@@ -39,8 +39,8 @@ impl<T: ToSchema> PageDto<T> {
 
 /// The place of a row in a list.
 ///
-/// Cursors are opaque to clients: hexadecimal of the list's name and the key's text. The name keeps a cursor from
-/// being taken for a place in another list.
+/// Cursors are opaque to clients: hexadecimal of the list's name and the key's text. The name keeps a cursor
+/// from being taken for a place in another list.
 pub(crate) trait PageKey: Sized {
     /// The list.
     const LIST: &'static str;

@@ -198,9 +198,11 @@ mod tests {
     async fn a_problem_has_one_shape() {
         let mistake = Mistake { pointer: "/title".to_owned(), detail: "is empty".to_owned() };
         let problem = Problem::new(Code::InvalidBody, "look at the errors").at([mistake]).with("limit", 5);
-        let expected = "{\"type\":\"urn:causerie:problem:invalid_body\",\"title\":\"The request body is not valid\",\
-            \"status\":400,\"detail\":\"look at the errors\",\"code\":\"invalid_body\",\"request_id\":\"req-1\",\
-            \"errors\":[{\"pointer\":\"/title\",\"detail\":\"is empty\"}],\"limit\":5}";
+        let expected = concat!(
+            r#"{"type":"urn:causerie:problem:invalid_body","title":"The request body is not valid","status":400,"#,
+            r#""detail":"look at the errors","code":"invalid_body","request_id":"req-1","#,
+            r#""errors":[{"pointer":"/title","detail":"is empty"}],"limit":5}"#,
+        );
         assert_eq!(answer(&problem).await, (400, PROBLEM_JSON.to_owned(), expected.to_owned()));
     }
 

@@ -54,20 +54,26 @@ codes! {
     VersionConflict = "version_conflict", CONFLICT, "This version exists with another content";
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The request body is too large";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The request body must be JSON";
-    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The idempotency key was used with another body";
+    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY,
+        "The idempotency key was used with another body";
     MessageTooLong = "message_too_long", UNPROCESSABLE_ENTITY, "The message is longer than the tool takes";
-    ModalityNotSupported = "modality_not_supported", UNPROCESSABLE_ENTITY, "The model does not take this kind of input";
-    ContextLengthExceeded = "context_length_exceeded", UNPROCESSABLE_ENTITY, "The message does not fit the model's context";
+    ModalityNotSupported = "modality_not_supported", UNPROCESSABLE_ENTITY,
+        "The model does not take this kind of input";
+    ContextLengthExceeded = "context_length_exceeded", UNPROCESSABLE_ENTITY,
+        "The message does not fit the model's context";
     ContentModerated = "content_moderated", UNPROCESSABLE_ENTITY, "The upstream refused the content";
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
     Internal = "internal", INTERNAL_SERVER_ERROR, "The server failed";
-    UpstreamInvalidRequest = "upstream_invalid_request", BAD_GATEWAY, "The upstream refused the request as invalid";
-    UpstreamInvalidResponse = "upstream_invalid_response", BAD_GATEWAY, "The upstream's answer cannot be understood";
+    UpstreamInvalidRequest = "upstream_invalid_request", BAD_GATEWAY,
+        "The upstream refused the request as invalid";
+    UpstreamInvalidResponse = "upstream_invalid_response", BAD_GATEWAY,
+        "The upstream's answer cannot be understood";
     UpstreamInterrupted = "upstream_interrupted", BAD_GATEWAY, "The upstream's answer was cut without an end";
     EmptyResponse = "empty_response", BAD_GATEWAY, "The model answered nothing";
     UpstreamAuthentication = "upstream_authentication", BAD_GATEWAY, "The upstream refuses this server's key";
     UpstreamPaymentRequired = "upstream_payment_required", BAD_GATEWAY, "The upstream account has no credit";
-    UpstreamRateLimited = "upstream_rate_limited", SERVICE_UNAVAILABLE, "The upstream limits the rate of requests";
+    UpstreamRateLimited = "upstream_rate_limited", SERVICE_UNAVAILABLE,
+        "The upstream limits the rate of requests";
     UpstreamBusy = "upstream_busy", SERVICE_UNAVAILABLE, "All places towards the upstream are taken";
     UpstreamUnavailable = "upstream_unavailable", SERVICE_UNAVAILABLE, "The upstream is not available";
     ModelUnavailable = "model_unavailable", SERVICE_UNAVAILABLE, "No endpoint serves the model";

@@ -8,4 +8,4 @@ mod query;
 pub(crate) use accept::AnswerForm;
 pub(crate) use body::Json;
 pub(crate) use path::PathId;
-pub(crate) use query::Query;
+pub(crate) use query::{PageParams, Query};

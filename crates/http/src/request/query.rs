@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use actix_web::{HttpRequest, web};
+use utoipa::IntoParams;
 
 use crate::error::Problem;
 
@@ -11,6 +12,18 @@ use crate::error::Problem;
 pub(crate) const DEFAULT_LIMIT: u32 = 20;
 /// How many rows a page has at most.
 pub(crate) const MAX_LIMIT: u32 = 100;
+
+/// How a list is cut into pages, as the OpenAPI document says it.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "a description alone: `Query` reads the parameters, with errors of its own")]
+pub(crate) struct PageParams {
+    /// How many rows at most; 20 if nothing is said.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before, with the same filters.
+    cursor: Option<String>,
+}
 
 /// The parameters of a request that are still to be taken.
 #[derive(Debug)]

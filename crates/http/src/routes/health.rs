@@ -22,7 +22,10 @@ const OK: Health = Health { status: "ok" };
 /// Liveness.
 ///
 /// Answers as long as the process can answer at all.
-#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, body = Health, description = "The process lives")))]
+#[utoipa::path(
+    get, path = "/healthz", tag = "operation",
+    responses((status = 200, body = Health, description = "The process lives")),
+)]
 pub(crate) async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(OK)
 }
@@ -30,7 +33,10 @@ pub(crate) async fn healthz() -> HttpResponse {
 /// Readiness.
 ///
 /// Whether the store answers with the migrations of this program, and the process is not about to stop.
-#[utoipa::path(get, path = "/readyz", tag = "operation", responses((status = 200, body = Health, description = "The process can serve")))]
+#[utoipa::path(
+    get, path = "/readyz", tag = "operation",
+    responses((status = 200, body = Health, description = "The process can serve")),
+)]
 pub(crate) async fn readyz(state: Data<AppState>) -> Result<HttpResponse, Problem> {
     if state.runtime().is_draining() {
         return Err(Problem::new(Code::ShuttingDown, "the server begins no turn any more"));
@@ -43,7 +49,10 @@ pub(crate) async fn readyz(state: Data<AppState>) -> Result<HttpResponse, Proble
 /// This document.
 ///
 /// The OpenAPI document of the running program.
-#[utoipa::path(get, path = "/openapi.json", tag = "operation", responses((status = 200, body = Object, description = "An OpenAPI 3.1 document")))]
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "operation",
+    responses((status = 200, body = Object, description = "An OpenAPI 3.1 document")),
+)]
 pub(crate) async fn openapi(state: Data<AppState>) -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(state.document())
 }

@@ -13,7 +13,7 @@ use crate::dto::{
     WholeAnswer,
 };
 use crate::error::{Problem, of_turn};
-use crate::request::{AnswerForm, Json, PathId, Query};
+use crate::request::{AnswerForm, Json, PageParams, PathId, Query};
 use crate::sse::{self, Frame};
 use crate::state::AppState;
 
@@ -21,16 +21,15 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The messages of a session.
 ///
-/// In order, from the first on; with `before_seq` alone, the latest before that one. Answers carry their tokens
-/// and cost.
+/// In order, from the first on; with `before_seq` alone, the latest before that one. Answers carry their
+/// tokens and cost.
 #[utoipa::path(
     get, path = "/sessions/{id}/messages", tag = "messages",
     params(
         ("id" = Id, Path, description = "The session"),
         ("after_seq" = Option<i64>, Query, description = "Only those after this one"),
         ("before_seq" = Option<i64>, Query, description = "Only those before this one"),
-        ("limit" = Option<u32>, Query, description = "How many at most, 1 to 100; 20 if nothing is said", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same bounds"),
+        PageParams,
     ),
     responses((status = 200, body = PageDto<MessageDto>, description = "A page of messages")),
 )]
@@ -77,14 +76,18 @@ async fn page(
 /// Send a message.
 ///
 /// The answer comes as it is written, as a stream; with `Accept: application/json`, when it is whole; with
-/// `Prefer: respond-async`, not at all: the turn is named and followed elsewhere. The turn does not depend on the
-/// connection: a client that goes away changes nothing about it.
+/// `Prefer: respond-async`, not at all: the turn is named and followed elsewhere. The turn does not depend on
+/// the connection: a client that goes away changes nothing about it.
 #[utoipa::path(
     post, path = "/sessions/{id}/messages", tag = "messages",
     params(
         ("id" = Id, Path, description = "The session"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Your name for this send, up to 255 characters: repeated with the same body it attaches to the turn that exists"),
-        ("Prefer" = Option<String>, Header, description = "`respond-async` to be answered at once with the turn"),
+        (
+            "Idempotency-Key" = Option<String>, Header,
+            description = "Your name for this send, up to 255 characters: repeated with the same body, it attaches \
+                to the turn that exists",
+        ),
+        ("Prefer" = Option<String>, Header, description = "`respond-async`: answer at once, with the turn"),
     ),
     request_body(content = SendMessageBody, description = "The message"),
     responses(

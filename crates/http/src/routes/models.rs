@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::auth::Caller;
 use crate::dto::{ModelDto, ModelKey, PageDto, PageKey as _};
 use crate::error::Problem;
-use crate::request::Query;
+use crate::request::{PageParams, Query};
 use crate::state::AppState;
 
 /// The models.
@@ -14,10 +14,7 @@ use crate::state::AppState;
 /// Those that you may see, by id, with their current prices.
 #[utoipa::path(
     get, path = "/models", tag = "models",
-    params(
-        ("limit" = Option<u32>, Query, description = "How many at most, 1 to 100; 20 if nothing is said", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
-    ),
+    params(PageParams),
     responses((status = 200, body = PageDto<ModelDto>, description = "A page of models")),
 )]
 pub(crate) async fn list_models(

@@ -13,7 +13,7 @@ use crate::dto::{
     CreateSessionBody, Id, PageDto, PageKey as _, RenameSessionBody, SessionDetailDto, SessionDto, StateWord,
 };
 use crate::error::Problem;
-use crate::request::{Json, PathId, Query};
+use crate::request::{Json, PageParams, PathId, Query};
 use crate::state::AppState;
 
 /// Make a session.
@@ -46,8 +46,7 @@ pub(crate) async fn create_session(
     params(
         ("state" = Option<StateWord>, Query, description = "Only those in this state"),
         ("tool" = Option<String>, Query, description = "Only those with this tool, by its slug"),
-        ("limit" = Option<u32>, Query, description = "How many at most, 1 to 100; 20 if nothing is said", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same filters"),
+        PageParams,
     ),
     responses((status = 200, body = PageDto<SessionDto>, description = "A page of sessions")),
 )]
@@ -114,8 +113,8 @@ pub(crate) async fn rename_session(
 
 /// Delete a session.
 ///
-/// It vanishes from every list and cannot be read any more; what it cost stays in the ledger. A running turn is
-/// stopped first.
+/// It vanishes from every list and cannot be read any more; what it cost stays in the ledger. A running turn
+/// is stopped first.
 #[utoipa::path(
     delete, path = "/sessions/{id}", tag = "sessions",
     params(("id" = Id, Path, description = "The session")),

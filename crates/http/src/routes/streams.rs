@@ -18,17 +18,23 @@ const STARTING_AFTER: &str = "starting_after";
 
 /// Follow a session's turn.
 ///
-/// With a cursor, the `id` of any frame ever sent, the rest of that frame's turn, whether it runs or has ended.
-/// Without one, the running turn from its start.
+/// With a cursor, the `id` of any frame ever sent, the rest of that frame's turn, whether it runs or has
+/// ended. Without one, the running turn from its start.
 #[utoipa::path(
     get, path = "/sessions/{id}/stream", tag = "streams",
     params(
         ("id" = Id, Path, description = "The session"),
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last frame that was read"),
-        ("starting_after" = Option<String>, Query, description = "The same, where a header cannot be sent; the header goes first"),
+        (
+            "starting_after" = Option<String>, Query,
+            description = "The same, where a header cannot be sent; the header goes first",
+        ),
     ),
     responses(
-        (status = 200, body = Frame, content_type = "text/event-stream", description = "The frames from there on"),
+        (
+            status = 200, body = Frame, content_type = "text/event-stream",
+            description = "The frames from there on",
+        ),
         (status = 204, description = "No turn runs, or the cursor is that of the terminal frame"),
     ),
 )]
@@ -56,10 +62,16 @@ pub(crate) async fn stream_session(
     params(
         ("id" = Id, Path, description = "The turn"),
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last frame that was read"),
-        ("starting_after" = Option<String>, Query, description = "The same, or only its position; the header goes first"),
+        (
+            "starting_after" = Option<String>, Query,
+            description = "The same, or only its position; the header goes first",
+        ),
     ),
     responses(
-        (status = 200, body = Frame, content_type = "text/event-stream", description = "The frames from there on"),
+        (
+            status = 200, body = Frame, content_type = "text/event-stream",
+            description = "The frames from there on",
+        ),
         (status = 204, description = "The cursor is that of the terminal frame"),
     ),
 )]
@@ -78,8 +90,8 @@ pub(crate) async fn stream_turn(
     Ok(answer(&state, reader))
 }
 
-/// The cursor of a request, and where it stands. A browser that reconnects by itself repeats the query of its first
-/// request and adds the header, so the header is the newer one.
+/// The cursor of a request, and where it stands. A browser that reconnects by itself repeats the query of its
+/// first request and adds the header, so the header is the newer one.
 fn given(request: &HttpRequest) -> Result<Option<(&'static str, String)>, Problem> {
     let mut query = Query::of(request)?;
     let starting_after = query.text(STARTING_AFTER);

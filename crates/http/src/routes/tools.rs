@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use crate::auth::Caller;
 use crate::dto::{PageDto, PageKey as _, ToolDetailDto, ToolDto, ToolKey};
 use crate::error::Problem;
-use crate::request::Query;
+use crate::request::{PageParams, Query};
 use crate::state::AppState;
 
 /// The tools.
@@ -14,10 +14,7 @@ use crate::state::AppState;
 /// Those that you may see, by slug, each in its current version.
 #[utoipa::path(
     get, path = "/tools", tag = "tools",
-    params(
-        ("limit" = Option<u32>, Query, description = "How many at most, 1 to 100; 20 if nothing is said", minimum = 1, maximum = 100),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before"),
-    ),
+    params(PageParams),
     responses((status = 200, body = PageDto<ToolDto>, description = "A page of tools")),
 )]
 pub(crate) async fn list_tools(

@@ -32,7 +32,8 @@ pub(crate) fn stream(state: &AppState, reader: TurnReader) -> HttpResponse {
         .body(FrameBody { chunks, ended: false })
 }
 
-/// Hands chunks on as they come. Dropping it, which is what a disconnect does, ends its pump and nothing else.
+/// Hands chunks on as they come. Dropping it, which is what a disconnect does, ends its pump and nothing
+/// else.
 #[derive(Debug)]
 struct FrameBody {
     chunks: mpsc::Receiver<Chunk>,
@@ -61,7 +62,8 @@ impl MessageBody for FrameBody {
                 self.ended = true;
                 Poll::Ready(Some(Ok(frames)))
             }
-            // An error makes the server break the connection off, so that the client cannot take it for the end.
+            // An error makes the server break the connection off, so that the client cannot take it for the
+            // end.
             None => Poll::Ready(Some(Err(CutOff))),
         }
     }

@@ -13,8 +13,8 @@ use crate::dto::UsageDto;
 
 /// Writes one turn as frames, from its start to its one terminal frame.
 ///
-/// Each frame's `id:` is the cursor to come back with after it. All but the terminal frame name the position in
-/// the text, also those after the last of it: who comes back from there gets the end once more, and whole.
+/// Each frame's `id:` is the cursor to come back with after it. All but the terminal frame name the position
+/// in the text, also those after the last of it: who comes back from there gets the end once more, and whole.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     turn_id: TurnId,

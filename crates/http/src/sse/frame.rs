@@ -1,4 +1,5 @@
-//! The frames of a stream: the AI SDK's "UI message stream", version 1, limited to what its majors 6 and 7 take.
+//! The frames of a stream: the AI SDK's "UI message stream", version 1, limited to what its majors 6 and 7
+//! take.
 
 use causerie_domain::message::PartKind;
 use causerie_domain::turn::TurnFailure;

@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 
 use super::encoder::Encoder;
 
-/// Chunks that wait for the connection at most. What waits longer stays in the turn's log, which is kept anyway.
+/// Chunks that wait for the connection at most. What waits longer stays in the turn's log, which is kept
+/// anyway.
 pub(crate) const WAITING_CHUNKS: usize = 4;
 
 const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
@@ -46,8 +47,8 @@ pub(crate) fn events(reader: TurnReader) -> impl Stream<Item = Result<TurnEvent,
     })
 }
 
-/// Writes a turn into a connection until the turn ends, the connection goes away, or it takes nothing any more.
-/// The turn itself is not touched by any of it.
+/// Writes a turn into a connection until the turn ends, the connection goes away, or it takes nothing any
+/// more. The turn itself is not touched by any of it.
 pub(crate) async fn pump<S>(turn_id: TurnId, events: S, chunks: mpsc::Sender<Chunk>, pace: Pace)
 where
     S: Stream<Item = Result<TurnEvent, StoreError>> + Send,

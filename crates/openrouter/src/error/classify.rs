@@ -86,6 +86,8 @@ fn refine(kind: CompletionErrorKind, said: &Said) -> CompletionErrorKind {
     }
 }
 
+/// Whether sentences name a limit for the day. Those of the limit for the minute may mention the day's in passing.
 fn names_a_day(sentences: &str) -> bool {
-    ["per-day", "per day", "per_day", "daily", "/day"].iter().any(|word| sentences.contains(word))
+    let names = |words: &[&str]| words.iter().any(|word| sentences.contains(word));
+    names(&["per-day", "per day", "per_day", "perday", "daily"]) && !names(&["per-min", "per_min"])
 }

@@ -104,14 +104,15 @@ fn build(status: Option<u16>, said: &Said) -> CompletionError {
     }
 }
 
-/// The text of a body whose shape is unknown; of JSON, without the members that name people.
+/// The beginning of a body whose shape is unknown; of JSON, without the members that name people.
 fn readable(value: Option<&Value>, text: &str) -> String {
-    match value {
+    let text = match value {
         Some(value @ (Value::Object(_) | Value::Array(_))) => {
             redact::without_private_members(value).to_string()
         }
-        _ => text.to_owned(),
-    }
+        _ => text.trim().to_owned(),
+    };
+    redact::excerpt(&text, EXCERPT).to_owned()
 }
 
 fn provider_text(text: &str) -> Option<String> {

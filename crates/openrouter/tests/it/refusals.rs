@@ -167,6 +167,8 @@ async fn daily_caps_are_not_tried_again() {
         let error = refusal(429, &[("retry-after", "60")], body.as_bytes()).await;
         assert_eq!((error.kind, error.retryable), (DailyLimit, false), "{body}");
     }
+    let minute = r#"{"error":{"code":429,"message":"Rate limit exceeded: free-models-per-min. Add credits for 1000 per day"}}"#;
+    assert_eq!(refusal(429, &[], minute.as_bytes()).await.kind, RateLimited);
 }
 
 #[tokio::test]
@@ -237,7 +239,7 @@ async fn the_message_is_ours_and_the_providers_text_is_for_the_logs() {
     assert!(logged.contains("quota of project x") && logged.contains("Google"), "{logged}");
     assert!(!format!("{error:?}").contains("quota"), "not by accident");
     let page = refusal(502, &[], format!("<html>{}", "x".repeat(10_000)).as_bytes()).await;
-    assert!(page.provider_text.is_some_and(|text| text.starts_with("<html>") && text.len() <= 2_000));
+    assert!(page.provider_text.is_some_and(|text| text.starts_with("<html>") && text.len() <= 500));
 }
 
 #[tokio::test]

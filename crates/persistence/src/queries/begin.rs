@@ -4,7 +4,7 @@ use causerie_domain::message::{Message, MessageMeta, MessageRole, MessageStatus}
 use causerie_domain::ports::{BeginTurn, BeginTurnError, Begun, NewAttachment};
 use causerie_domain::session::{Session, SessionState};
 use causerie_domain::turn::{Turn, TurnStatus};
-use diesel::dsl::sql;
+use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 use diesel_async::RunQueryDsl;
@@ -12,7 +12,9 @@ use diesel_async::RunQueryDsl;
 use super::{Conn, clock, holds, messages as reading, reap, turns as runs, usage};
 use crate::fault::{Abort, Fault, unavailable};
 use crate::input::Named;
-use crate::rows::{MessageRow, SessionRow, TurnRow, meta_text, object_text, parts_text, text, text_parts};
+use crate::rows::{
+    MessageRow, SessionRow, TurnRow, meta_text, micros, object_text, parts_text, text, text_parts,
+};
 use crate::schema::{message_attachments, messages, sessions, turns};
 use crate::types::{Key, key};
 
@@ -59,15 +61,15 @@ async fn try_take(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<SessionRo
         .filter(sessions::user_id.eq(key(begin.user_id)))
         .filter(sessions::deleted_at.is_null())
         .filter(sessions::state.eq(SessionState::Active.as_str()))
-        .filter(sessions::active_turn_id.is_null().or(sessions::lease_until.le(clock::now())))
+        .filter(sessions::active_turn_id.is_null().or(sessions::lease_until.le(clock::Now)))
         .filter(sessions::next_seq.le(last_next_seq))
         .set((
             sessions::next_seq.eq(sessions::next_seq + 2),
             sessions::active_turn_id.eq(key(begin.turn_id)),
-            sessions::lease_until.eq(clock::later(begin.lease)),
+            sessions::lease_until.eq(clock::in_micros(micros(begin.lease))),
             sessions::last_activity_at.eq(holds::no_earlier_than(begin.now.as_micros())),
-            sessions::title
-                .eq(sql::<Nullable<Text>>("COALESCE(title, ").bind::<Nullable<Text>, _>(title).sql(")")),
+            sessions::title.eq(case_when(sessions::title.is_null(), title.into_sql::<Nullable<Text>>())
+                .otherwise(sessions::title)),
         ))
         .returning(SessionRow::as_returning())
         .get_result(conn)
@@ -82,7 +84,7 @@ async fn why_refused(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<BeginT
         .filter(sessions::id.eq(key(begin.session_id)))
         .filter(sessions::user_id.eq(key(begin.user_id)))
         .filter(sessions::deleted_at.is_null())
-        .select((SessionRow::as_select(), sessions::lease_until.gt(clock::now())))
+        .select((SessionRow::as_select(), sessions::lease_until.gt(clock::Now)))
         .first(conn)
         .await
         .optional()?;

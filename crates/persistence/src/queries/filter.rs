@@ -6,7 +6,7 @@
 use causerie_domain::Filter;
 use causerie_domain::filter::{FieldTest, Order, Scalar, Test};
 use causerie_domain::ports::StoreError;
-use diesel::dsl::{InnerJoinQuerySource, not, sql};
+use diesel::dsl::{InnerJoinQuerySource, not};
 use diesel::expression::BoxableExpression;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
@@ -130,7 +130,7 @@ fn join<Q: 'static>(
 }
 
 fn constant<Q: 'static>(truth: bool) -> Condition<Q> {
-    Box::new(sql::<Nullable<Bool>>(if truth { "TRUE" } else { "FALSE" }))
+    Box::new(truth.into_sql::<Nullable<Bool>>())
 }
 
 impl<Q: 'static> Field<Q> {

@@ -87,7 +87,7 @@ pub(crate) async fn next_attempt(conn: &mut Conn, next: &NextAttempt) -> Result<
 
 /// Asks the running turn of a session to stop. One whose owner is gone is closed instead: nobody else would.
 pub(crate) async fn request_cancel(conn: &mut Conn, session: &SessionId) -> Result<Option<Turn>, Fault> {
-    let now: Option<i64> = diesel::select(clock::now()).get_result(conn).await?;
+    let now: Option<i64> = diesel::select(clock::Now).get_result(conn).await?;
     let now = Timestamp::from_micros(now.unwrap_or_default());
     if holds::release_expired(conn, *session, now).await? {
         return reap::close_running(conn, *session, now).await;

@@ -11,6 +11,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{Conn, Db, clock};
 use crate::fault::Fault;
+use crate::rows::micros;
 use crate::schema::{sessions, turns};
 use crate::types::{Key, Uid, key};
 
@@ -24,7 +25,7 @@ pub(super) async fn renew(
     let renewed = diesel::update(sessions::table)
         .filter(sessions::active_turn_id.eq(key(turn)))
         .filter(sessions::id.eq_any(session_of(turn, owner)))
-        .set(sessions::lease_until.eq(clock::later(lease)))
+        .set(sessions::lease_until.eq(clock::in_micros(micros(lease))))
         .execute(conn)
         .await?;
     Ok(renewed == 1)
@@ -65,7 +66,7 @@ pub(super) async fn release_expired(
 ) -> Result<bool, Fault> {
     let released = diesel::update(sessions::table)
         .filter(sessions::id.eq(key(session)))
-        .filter(sessions::lease_until.le(clock::now()))
+        .filter(sessions::lease_until.le(clock::Now))
         .set(freed(now.as_micros()))
         .execute(conn)
         .await?;

@@ -43,7 +43,7 @@ async fn candidates(conn: &mut Conn, reap: &Reap) -> Result<Vec<SessionId>, Faul
         .limit(i64::from(reap.limit))
         .into_boxed();
     if reap.scope == ReapScope::Expired {
-        query = query.filter(sessions::lease_until.le(clock::now()));
+        query = query.filter(sessions::lease_until.le(clock::Now));
     }
     Ok(query.load(conn).await?)
 }

@@ -4,8 +4,7 @@ use anyhow::Result;
 use causerie_domain::UsageId;
 use causerie_domain::ports::{NextAttempt, TurnLedgerError};
 
-use super::making::{Running, closed};
-use super::{Ending, Subject};
+use super::{Ending, Running, Subject, closed};
 
 fn next(subject: &Subject, running: &Running) -> NextAttempt {
     let turn = &running.begun.turn;

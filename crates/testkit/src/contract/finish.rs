@@ -11,8 +11,7 @@ use causerie_domain::usage::{CloseUsage, CostBasis, Settlement, TokenCounts, Usa
 use causerie_domain::{Filter, Usd};
 use serde_json::json;
 
-use super::making::{Running, closed};
-use super::{Ending, START, Subject, text_part};
+use super::{Ending, Running, START, Subject, closed, text_part};
 
 fn thought_and_answer() -> Ending {
     let thought = Part { kind: PartKind::Reasoning, text: "Let me see. ".to_owned() };

@@ -5,12 +5,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use causerie_domain::TurnId;
 use causerie_domain::message::PartKind;
-use causerie_domain::ports::{Reap, ReapScope, TurnFlush, TurnHold};
+use causerie_domain::ports::{BeginTurn, Reap, ReapScope, TurnFlush, TurnHold};
 use causerie_domain::turn::{ContextReport, Segment};
 use causerie_domain::usage::UsageProgress;
 
-use super::making::Running;
-use super::{START, Subject};
+use super::{Running, START, Subject};
 
 const LEASE: Duration = Duration::from_secs(600);
 
@@ -68,7 +67,7 @@ pub async fn several_turns_are_answered_in_their_order(subject: &Subject) -> Res
     let mut running = Vec::new();
     for _ in 0..4 {
         let begin = subject.send(subject.session().await?.id, "Hello");
-        running.push(subject.run(causerie_domain::ports::BeginTurn { owner, ..begin }).await?);
+        running.push(subject.run(BeginTurn { owner, ..begin }).await?);
     }
     subject.finish(&running[1], "Hi").await?;
     subject.turns.request_cancel(running[2].begun.turn.session_id).await?;

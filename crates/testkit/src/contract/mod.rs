@@ -23,7 +23,7 @@ use causerie_domain::ports::{Conversations, TurnLedger};
 use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, ToolId, ToolVersionId, UserId};
 use uuid::Uuid;
 
-pub use making::{Ending, text_part};
+pub use making::{Ending, Running, closed, text_part};
 
 /// The instant at which every check begins.
 pub const START: Timestamp = Timestamp::from_micros(1_780_000_000_000_000);

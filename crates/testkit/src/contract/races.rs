@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, IdempotencyKey, Reap, ReapScope, TurnLedger, TurnLedgerError,
+    BeginTurn, BeginTurnError, Begun, IdempotencyKey, Reap, ReapScope, TurnLedger, TurnLedgerError,
 };
 use causerie_domain::turn::{Turn, TurnStatus};
 use causerie_domain::{Filter, SessionId};
 use tokio::task::JoinSet;
 
-use super::{Ending, START, Subject};
+use super::{Ending, Running, START, Subject};
 
 /// Sends all of these at once.
 async fn send_all(
@@ -47,7 +47,7 @@ pub async fn one_of_many_sends_wins(subject: &Subject) -> Result<()> {
         let [turn] = won.as_slice() else { anyhow::bail!("one is to win, not {won:?}") };
         assert_eq!(told, vec![turn.id; 15], "the losers are told of the winner");
         let (_, owner, usage) = *owners.iter().find(|(id, ..)| *id == turn.id).context("an unknown turn")?;
-        let running = super::making::Running { owner, usage, begun: begun_of(turn, subject, id).await? };
+        let running = Running { owner, usage, begun: begun_of(turn, subject, id).await? };
         subject.finish(&running, "You").await?;
     }
     gapless(subject, id, 10).await
@@ -85,7 +85,7 @@ pub async fn many_sessions_count_without_gaps(subject: &Subject) -> Result<()> {
             let (_, owner, usage) =
                 *rows.iter().find(|(id, ..)| *id == turn.id).context("an unknown turn")?;
             let begun = begun_of(&turn, subject, turn.session_id).await?;
-            let running = super::making::Running { begun, owner, usage };
+            let running = Running { begun, owner, usage };
             let turns = Arc::clone(&subject.turns);
             let end = subject.end(&running, &Ending::whole("Hi"));
             tasks.spawn(async move { turns.finish_turn(end).await });
@@ -149,19 +149,13 @@ pub async fn an_expired_turn_is_taken_over_once(subject: &Subject) -> Result<()>
 }
 
 /// The two messages of a turn that another task began.
-async fn begun_of(turn: &Turn, subject: &Subject, id: SessionId) -> Result<causerie_domain::ports::Begun> {
+async fn begun_of(turn: &Turn, subject: &Subject, id: SessionId) -> Result<Begun> {
     let session =
         subject.conversations.session(id, &Filter::Everything).await?.context("the session is gone")?;
     let views = subject.conversations.latest_messages(id, &Filter::Everything, 2).await?;
     let [question, answer] = views.as_slice() else { anyhow::bail!("a turn has two messages") };
     let (user_message, assistant_message) = (question.message.clone(), answer.message.clone());
-    Ok(causerie_domain::ports::Begun {
-        session,
-        user_message,
-        assistant_message,
-        turn: turn.clone(),
-        history: Vec::new(),
-    })
+    Ok(Begun { session, user_message, assistant_message, turn: turn.clone(), history: Vec::new() })
 }
 
 async fn gapless(subject: &Subject, id: SessionId, messages: i64) -> Result<()> {

@@ -1,0 +1,97 @@
+//! A store to check on a database of its own, with two users and a tool.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use causerie_domain::identity::Role;
+use causerie_domain::ports::{Administration, Ids, NewToolVersion, NewUser, ToolStore};
+use causerie_domain::tool::ToolType;
+use causerie_domain::{Filter, ToolId, ToolVersionId, UserId};
+use causerie_persistence::SqlStore;
+use causerie_testkit::anyhow::{Context, Result};
+use causerie_testkit::contract::{START, Subject, TestIds};
+use causerie_testkit::database::TestDatabase;
+
+/// A subject with the database under it.
+#[derive(Debug)]
+pub struct SqlSubject {
+    subject: Subject,
+    database: TestDatabase,
+}
+
+impl Deref for SqlSubject {
+    type Target = Subject;
+
+    fn deref(&self) -> &Subject {
+        &self.subject
+    }
+}
+
+#[allow(dead_code, reason = "each test program uses another part of this")]
+impl SqlSubject {
+    /// The store.
+    pub fn store(&self) -> &SqlStore {
+        self.database.store()
+    }
+
+    /// The database.
+    pub fn database(&self) -> &TestDatabase {
+        &self.database
+    }
+}
+
+/// A subject on SQLite.
+#[allow(dead_code, reason = "each test program uses another part of this")]
+pub async fn sqlite() -> Result<Option<SqlSubject>> {
+    on(TestDatabase::sqlite().await?).await.map(Some)
+}
+
+/// A subject on PostgreSQL; none if no server is named.
+#[allow(dead_code, reason = "each test program uses another part of this")]
+pub async fn postgres() -> Result<Option<SqlSubject>> {
+    match TestDatabase::postgres().await? {
+        Some(database) => on(database).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn on(database: TestDatabase) -> Result<SqlSubject> {
+    let store = database.store().clone();
+    let ids = TestIds::default();
+    let user = UserId::next(&ids);
+    let stranger = UserId::next(&ids);
+    for (id, email) in [(user, "user@example.org"), (stranger, "stranger@example.org")] {
+        let (email, name) = (email.to_owned(), "Somebody".to_owned());
+        store.create_user(NewUser { id, email, name, role: Role::User, created_at: START }).await?;
+    }
+    let tool = tool_version(&ids, "tutor", "1.0.0");
+    store.synchronise(vec![tool]).await?;
+    let tool = store.tool("tutor", &Filter::Everything).await?.context("the tool is missing")?;
+    let subject = Subject {
+        conversations: Arc::new(store.clone()),
+        turns: Arc::new(store),
+        user,
+        stranger,
+        tool: tool.id,
+        tool_version: tool.current.id,
+        ids,
+    };
+    Ok(SqlSubject { subject, database })
+}
+
+/// A version of a tool from a file. Its content follows from its name and version.
+pub fn tool_version(ids: &dyn Ids, slug: &str, version: &str) -> NewToolVersion {
+    NewToolVersion {
+        tool_id: ToolId::next(ids),
+        version_id: ToolVersionId::next(ids),
+        slug: slug.to_owned(),
+        tool_type: ToolType::Chat,
+        group_id: None,
+        owner_id: None,
+        version: version.to_owned(),
+        title: format!("{slug} {version}"),
+        definition: format!(r#"{{"name":"{slug}"}}"#),
+        content_hash: format!("{:0>64}", version.replace('.', "")),
+        created_at: START,
+    }
+}
