@@ -5,6 +5,7 @@ use std::time::Duration;
 use causerie_domain::completion::{Clock, CompletionError, CompletionErrorKind};
 use tokio::time::{Instant, timeout};
 
+use crate::clock::monotonic;
 use crate::settings::Clocks;
 
 /// Measures one exchange from its request on.
@@ -24,7 +25,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// Starts with the request.
     pub(crate) fn start(clocks: Clocks) -> Self {
-        Watch { clocks, started: Instant::now(), begun: false, waited: Duration::ZERO }
+        Watch { clocks, started: monotonic(), begun: false, waited: Duration::ZERO }
     }
 
     /// Waits for something that is not yet a byte of the body.
@@ -33,7 +34,7 @@ impl Watch {
     /// [`CompletionErrorKind::Timeout`] with the clock that ran out.
     pub(crate) async fn wait<T>(&mut self, future: impl Future<Output = T>) -> Result<T, CompletionError> {
         let (clock, left, limit) = self.next();
-        let from = Instant::now();
+        let from = monotonic();
         let result = timeout(left, future).await;
         if self.begun {
             self.waited += from.elapsed();

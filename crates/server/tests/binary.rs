@@ -138,6 +138,22 @@ fn the_upstream_that_is_set_is_asked_with_its_key_which_is_never_shown() {
 }
 
 #[test]
+fn neither_keys_nor_conversations_are_logged_at_any_level() {
+    let program = Program::new().with("CAUSERIE_LOG", "trace");
+    let served = program.serve();
+    program.paste(&served.welcome());
+    let log = served.stop();
+    let key = fs::read_to_string(program.path("data/admin-key")).unwrap();
+    let secret = key.trim().rsplit('_').next().unwrap();
+    for (what, text) in
+        [("the key", secret), ("the question", "What is a causerie?"), ("the answer", "You said")]
+    {
+        let line = log.lines().find(|line| line.contains(text));
+        assert!(line.is_none(), "{what} is in the log: {line:?}");
+    }
+}
+
+#[test]
 fn the_log_is_json_where_nobody_sits_at_a_terminal() {
     let log = Program::new().serve().stop();
     assert!(log.lines().count() > 0);

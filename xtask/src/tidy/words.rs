@@ -67,7 +67,10 @@ const RULES: [Rule; 6] = [
         instead: "the time comes from the Clock port, settings from the server's settings",
         places: &[
             ("crates/runtime/src/clock.rs", "the system clock behind the port"),
+            ("crates/openrouter/src/clock.rs", "the client is used without our ports, too"),
             ("crates/simulator/src/recorder.rs", "it plays the outside, which has no ports"),
+            ("crates/simulator/src/routes.rs", "it plays the outside, which has no ports"),
+            ("crates/simulator/src/state.rs", "it plays the outside, which has no ports"),
         ],
     },
     Rule {

@@ -118,7 +118,7 @@ impl Caller {
     }
 
     /// Sends a request and leaves the body of its answer unread.
-    pub(crate) async fn open(&self, request: test::TestRequest) -> ServiceResponse<BoxBody> {
+    pub(crate) async fn open(&self, request: test::TestRequest) -> ServiceResponse {
         (self.call)(request).await
     }
 

@@ -12,8 +12,6 @@ mod sentence;
 mod vocabulary;
 mod wait;
 
-use std::time::SystemTime;
-
 use causerie_domain::completion::{CompletionError, CompletionErrorKind};
 use reqwest::header::HeaderMap;
 use serde::Deserialize;
@@ -21,6 +19,7 @@ use serde_json::Value;
 
 pub(crate) use self::redact::without;
 use self::said::Said;
+use crate::clock::wall;
 use crate::wire::leaf::{self, Leaf};
 
 /// How much of a body that cannot be read is kept for the logs, in bytes.
@@ -39,7 +38,7 @@ pub(crate) fn refused(status: u16, headers: &HeaderMap, body: &[u8]) -> Completi
         },
     };
     error.status = Some(status);
-    error.retry_after = wait::wait(headers, &said.unwrap_or_default(), SystemTime::now());
+    error.retry_after = wait::wait(headers, &said.unwrap_or_default(), wall());
     error.request_id = request_id(headers).or(error.request_id);
     error
 }
@@ -89,7 +88,7 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
 fn inside(said: &Said) -> CompletionError {
     let mut error = build(said.status, said);
     error.status = said.status;
-    error.retry_after = wait::wait(&HeaderMap::new(), said, SystemTime::now());
+    error.retry_after = wait::wait(&HeaderMap::new(), said, wall());
     error
 }
 

@@ -81,7 +81,7 @@ impl Assembly {
         }
         let errors = [chunk.error].into_iter().chain(choices.iter().map(|choice| choice.error));
         match errors.flatten().find_map(|error| error::in_band(error.get())) {
-            Some(error) => Err(self.with_id(error)),
+            Some(error) => Err(error),
             None => Ok(()),
         }
     }
@@ -140,12 +140,6 @@ impl Assembly {
         // Providers call a cut tool call finished; only their own word tells.
         let cut = |word| matches!(word, "length" | "max_output_tokens" | "max_tokens" | "MAX_TOKENS");
         self.finish.truncated |= reason == Some("length") || native.is_some_and(cut);
-    }
-
-    /// An error with the request's id, where it brought none of its own.
-    pub(super) fn with_id(&self, mut error: CompletionError) -> CompletionError {
-        error.request_id = error.request_id.or_else(|| self.identity.generation_id.clone());
-        error
     }
 
     fn take_choice(&mut self, choice: &Choice<'_>, form: Form, out: &mut Vec<CompletionEvent>) {

@@ -33,7 +33,10 @@ impl Assembly {
             Ending::Closed if !finished => Err(interrupted()),
             Ending::Said | Ending::Closed | Ending::Broken(_) => self.judge(),
         };
-        let outcome = outcome.map_err(|error| self.with_id(error));
+        let outcome = outcome.map_err(|error| CompletionError {
+            request_id: error.request_id.or_else(|| self.identity.generation_id.clone()),
+            ..error
+        });
         let answer = match &outcome {
             Ok(finish) if !finish.truncated => Wholeness::Whole,
             _ => Wholeness::Cut,

@@ -99,8 +99,7 @@ impl Assembly {
                 self.take_finish(Some(if filtered { "content_filter" } else { "length" }), native.as_deref());
             }
             "response.failed" => {
-                let error = error::failed_response(event.response.map_or("{}", |raw| raw.get()));
-                return Err(self.with_id(error));
+                return Err(error::failed_response(event.response.map_or("{}", |raw| raw.get())));
             }
             _ => {}
         }

@@ -1,5 +1,7 @@
 //! A store to check on a database of its own, with two users and a tool.
 
+#![allow(dead_code, unused_macros, unused_imports, reason = "each test program uses another part of this")]
+
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -27,7 +29,6 @@ impl Deref for SqlSubject {
     }
 }
 
-#[allow(dead_code, reason = "each test program uses another part of this")]
 impl SqlSubject {
     /// The store.
     pub fn store(&self) -> &SqlStore {
@@ -41,13 +42,11 @@ impl SqlSubject {
 }
 
 /// A subject on SQLite.
-#[allow(dead_code, reason = "each test program uses another part of this")]
 pub async fn sqlite() -> Result<Option<SqlSubject>> {
     on(TestDatabase::sqlite().await?).await.map(Some)
 }
 
 /// A subject on PostgreSQL; none if no server is named.
-#[allow(dead_code, reason = "each test program uses another part of this")]
 pub async fn postgres() -> Result<Option<SqlSubject>> {
     match TestDatabase::postgres().await? {
         Some(database) => on(database).await.map(Some),
@@ -78,6 +77,36 @@ async fn on(database: TestDatabase) -> Result<SqlSubject> {
     };
     Ok(SqlSubject { subject, database })
 }
+
+/// Stamps a test on each database for functions that take a [`SqlSubject`].
+macro_rules! on_both {
+    ($($check:ident),+ $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $check() -> causerie_testkit::anyhow::Result<()> {
+                    match crate::subject::sqlite().await? {
+                        Some(subject) => super::$check(&subject).await,
+                        None => Ok(()),
+                    }
+                }
+            )+
+        }
+
+        mod postgres {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $check() -> causerie_testkit::anyhow::Result<()> {
+                    match crate::subject::postgres().await? {
+                        Some(subject) => super::$check(&subject).await,
+                        None => Ok(()),
+                    }
+                }
+            )+
+        }
+    };
+}
+pub(crate) use on_both;
 
 /// A version of a tool from a file. Its content follows from its name and version.
 pub fn tool_version(ids: &dyn Ids, slug: &str, version: &str) -> NewToolVersion {

@@ -1,0 +1,74 @@
+//! Past the store: statements on its database, as a careless tool or another program could send them.
+
+#![allow(dead_code, reason = "each test program uses another part of this")]
+
+use std::path::Path;
+
+use causerie_persistence::{Database, SqlStore};
+use causerie_testkit::anyhow::{Context, Result};
+use causerie_testkit::database::TestDatabase;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+
+/// A connection of our own.
+pub enum Raw {
+    Sqlite(SqliteConnection),
+    Postgres(Box<AsyncPgConnection>),
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    line: String,
+}
+
+impl Raw {
+    /// Connects to the database under a store.
+    pub async fn to(database: &TestDatabase) -> Result<Self> {
+        match database.store().database() {
+            Database::Sqlite => {
+                let path: &Path = database.store().path().context("a file has a path")?;
+                let mut conn = SqliteConnection::establish(&path.to_string_lossy())?;
+                conn.batch_execute("PRAGMA busy_timeout = 60000; PRAGMA foreign_keys = ON;")?;
+                Ok(Raw::Sqlite(conn))
+            }
+            Database::Postgres => {
+                Ok(Raw::Postgres(Box::new(AsyncPgConnection::establish(database.url()).await?)))
+            }
+        }
+    }
+
+    /// Runs statements.
+    pub async fn run(&mut self, statements: &str) -> Result<()> {
+        match self {
+            Raw::Sqlite(conn) => conn.batch_execute(statements)?,
+            Raw::Postgres(conn) => conn.batch_execute(statements).await?,
+        }
+        Ok(())
+    }
+
+    /// The rows of a query whose one column is called `line`, in the order of the text.
+    pub async fn lines(&mut self, query: &str) -> Result<Vec<String>> {
+        let query = diesel::sql_query(query);
+        let rows: Vec<Line> = match self {
+            Raw::Sqlite(conn) => RunQueryDsl::load(query, conn)?,
+            Raw::Postgres(conn) => diesel_async::RunQueryDsl::load(query, conn.as_mut()).await?,
+        };
+        let mut lines: Vec<String> = rows.into_iter().map(|row| row.line).collect();
+        lines.sort();
+        Ok(lines)
+    }
+
+    /// How many rows a table has, under a condition.
+    pub async fn count(&mut self, rows: &str) -> Result<u64> {
+        let lines = self.lines(&format!("SELECT CAST(COUNT(*) AS TEXT) AS line FROM {rows}")).await?;
+        Ok(lines.first().context("a count has a row")?.parse()?)
+    }
+}
+
+/// Whether the store is a file.
+pub fn is_sqlite(store: &SqlStore) -> bool {
+    store.database() == Database::Sqlite
+}
