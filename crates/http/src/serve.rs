@@ -30,7 +30,7 @@ pub fn serve(listener: TcpListener, state: AppState) -> std::io::Result<Server> 
     .tcp_nodelay(true)
     // A client that closed its side is gone. Otherwise nobody would notice before the second write after it.
     .h1_allow_half_closed(false)
-    .on_connect(move |_, _| ()).on_connect(move |connection, _| { let _ = (connection, stall); })
+    .on_connect(move |connection, _| cut_when_stuck(connection, stall))
     .shutdown_timeout(settings.shutdown_timeout.as_secs())
     .disable_signals()
     .listen(listener)?;

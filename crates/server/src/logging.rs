@@ -19,22 +19,24 @@ pub(crate) fn install(settings: &LogSettings) {
         format => format,
     };
     // The one error is that there is another log; then ours is not wanted.
-    let _ = subscriber(settings, format, Ansi(terminal), io::stderr).try_init();
+    let _ = subscriber(settings, format, Terminal(terminal), io::stderr).try_init();
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Ansi(bool);
+struct Terminal(bool);
 
 fn subscriber<W>(
     settings: &LogSettings,
     format: LogFormat,
-    Ansi(ansi): Ansi,
+    Terminal(terminal): Terminal,
     writer: W,
 ) -> impl tracing::Subscriber + Send + Sync
 where
     W: for<'w> MakeWriter<'w, Writer: Write> + Send + Sync + 'static,
 {
-    let lines = fmt::layer().with_writer(writer).with_ansi(ansi);
+    // A terminal's reader may have set NO_COLOR, which is the layer's own default to look at.
+    let lines = fmt::layer().with_writer(writer);
+    let lines = if terminal { lines } else { lines.with_ansi(false) };
     let lines = match format {
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
         LogFormat::Auto | LogFormat::Human => lines.boxed(),
@@ -68,7 +70,7 @@ mod tests {
         let memory = Memory::default();
         let writer = memory.clone();
         let settings = LogSettings { filter: filter.parse().unwrap(), format };
-        let log = subscriber(&settings, format, Ansi(false), move || writer.clone());
+        let log = subscriber(&settings, format, Terminal(false), move || writer.clone());
         tracing::subscriber::with_default(log, || {
             let key = Secret::new("hunter2");
             tracing::info!(%key, also = ?key, "key read");

@@ -68,6 +68,7 @@ const RULES: [Rule; 6] = [
         places: &[
             ("crates/runtime/src/clock.rs", "the system clock behind the port"),
             ("crates/openrouter/src/clock.rs", "the client is used without our ports, too"),
+            ("crates/testkit/src/database/server.rs", "tests have no settings, and no ports before the store"),
             ("crates/simulator/src/recorder.rs", "it plays the outside, which has no ports"),
             ("crates/simulator/src/routes.rs", "it plays the outside, which has no ports"),
             ("crates/simulator/src/state.rs", "it plays the outside, which has no ports"),

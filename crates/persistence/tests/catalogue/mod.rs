@@ -8,17 +8,17 @@ use super::raw::Raw;
 
 /// The tables of a database. Columns are named `table.column`.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Catalogue {
+pub(crate) struct Catalogue {
     /// Type and nullability of each column.
-    pub columns: BTreeMap<String, String>,
+    pub(crate) columns: BTreeMap<String, String>,
     /// Each table's primary key.
-    pub keys: BTreeSet<String>,
+    pub(crate) keys: BTreeSet<String>,
     /// Each foreign key with what it does when its target goes.
-    pub foreign_keys: BTreeSet<String>,
+    pub(crate) foreign_keys: BTreeSet<String>,
     /// Each set of columns that is unique.
-    pub unique: BTreeSet<String>,
+    pub(crate) unique: BTreeSet<String>,
     /// Each named index with its columns.
-    pub indexes: BTreeSet<String>,
+    pub(crate) indexes: BTreeSet<String>,
 }
 
 const SQLITE_COLUMNS: &str = r#"
@@ -96,7 +96,7 @@ const POSTGRES_INDEXES: &str = r"
 
 impl Catalogue {
     /// Reads what the database says.
-    pub async fn read(raw: &mut Raw) -> Result<Self> {
+    pub(crate) async fn read(raw: &mut Raw) -> Result<Self> {
         let [columns, keys, foreign_keys, unique, indexes] = match raw {
             Raw::Sqlite(_) => {
                 [SQLITE_COLUMNS, SQLITE_KEYS, SQLITE_FOREIGN_KEYS, SQLITE_UNIQUE, SQLITE_INDEXES]
@@ -121,7 +121,7 @@ impl Catalogue {
 }
 
 /// PostgreSQL's column types as SQLite's strict tables name theirs.
-pub fn as_on_sqlite(columns: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+pub(crate) fn as_on_sqlite(columns: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let strict = |kind: &str| {
         let (name, null) = kind.strip_suffix(" null").map_or((kind, ""), |name| (name, " null"));
         let name = match name {
@@ -135,7 +135,7 @@ pub fn as_on_sqlite(columns: &BTreeMap<String, String>) -> BTreeMap<String, Stri
 }
 
 /// The columns that `schema.rs` declares, with PostgreSQL's names of their types.
-pub fn columns_of_schema(text: &str) -> BTreeMap<String, String> {
+pub(crate) fn columns_of_schema(text: &str) -> BTreeMap<String, String> {
     let mut columns = BTreeMap::new();
     let mut table = "";
     let mut renamed = None;

@@ -13,7 +13,7 @@ use diesel::sql_types::Text;
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 
 /// A connection of our own.
-pub enum Raw {
+pub(crate) enum Raw {
     Sqlite(SqliteConnection),
     Postgres(Box<AsyncPgConnection>),
 }
@@ -26,7 +26,7 @@ struct Line {
 
 impl Raw {
     /// Connects to the database under a store.
-    pub async fn to(database: &TestDatabase) -> Result<Self> {
+    pub(crate) async fn to(database: &TestDatabase) -> Result<Self> {
         match database.store().database() {
             Database::Sqlite => {
                 let path: &Path = database.store().path().context("a file has a path")?;
@@ -41,7 +41,7 @@ impl Raw {
     }
 
     /// Runs statements.
-    pub async fn run(&mut self, statements: &str) -> Result<()> {
+    pub(crate) async fn run(&mut self, statements: &str) -> Result<()> {
         match self {
             Raw::Sqlite(conn) => conn.batch_execute(statements)?,
             Raw::Postgres(conn) => conn.batch_execute(statements).await?,
@@ -50,7 +50,7 @@ impl Raw {
     }
 
     /// The rows of a query whose one column is called `line`, in the order of the text.
-    pub async fn lines(&mut self, query: &str) -> Result<Vec<String>> {
+    pub(crate) async fn lines(&mut self, query: &str) -> Result<Vec<String>> {
         let query = diesel::sql_query(query);
         let rows: Vec<Line> = match self {
             Raw::Sqlite(conn) => RunQueryDsl::load(query, conn)?,
@@ -62,13 +62,21 @@ impl Raw {
     }
 
     /// How many rows a table has, under a condition.
-    pub async fn count(&mut self, rows: &str) -> Result<u64> {
+    pub(crate) async fn count(&mut self, rows: &str) -> Result<u64> {
         let lines = self.lines(&format!("SELECT CAST(COUNT(*) AS TEXT) AS line FROM {rows}")).await?;
         Ok(lines.first().context("a count has a row")?.parse()?)
     }
 }
 
 /// Whether the store is a file.
-pub fn is_sqlite(store: &SqlStore) -> bool {
+pub(crate) fn is_sqlite(store: &SqlStore) -> bool {
     store.database() == Database::Sqlite
+}
+
+/// An id as a literal of the database.
+pub(crate) fn uuid(store: &SqlStore, uuid: uuid::Uuid) -> String {
+    match store.database() {
+        Database::Sqlite => format!("x'{}'", uuid.simple()),
+        Database::Postgres => format!("'{uuid}'"),
+    }
 }

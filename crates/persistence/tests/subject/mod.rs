@@ -16,7 +16,7 @@ use causerie_testkit::database::TestDatabase;
 
 /// A subject with the database under it.
 #[derive(Debug)]
-pub struct SqlSubject {
+pub(crate) struct SqlSubject {
     subject: Subject,
     database: TestDatabase,
 }
@@ -31,23 +31,23 @@ impl Deref for SqlSubject {
 
 impl SqlSubject {
     /// The store.
-    pub fn store(&self) -> &SqlStore {
+    pub(crate) fn store(&self) -> &SqlStore {
         self.database.store()
     }
 
     /// The database.
-    pub fn database(&self) -> &TestDatabase {
+    pub(crate) fn database(&self) -> &TestDatabase {
         &self.database
     }
 }
 
 /// A subject on SQLite.
-pub async fn sqlite() -> Result<Option<SqlSubject>> {
+pub(crate) async fn sqlite() -> Result<Option<SqlSubject>> {
     on(TestDatabase::sqlite().await?).await.map(Some)
 }
 
 /// A subject on PostgreSQL; none if no server is named.
-pub async fn postgres() -> Result<Option<SqlSubject>> {
+pub(crate) async fn postgres() -> Result<Option<SqlSubject>> {
     match TestDatabase::postgres().await? {
         Some(database) => on(database).await.map(Some),
         None => Ok(None),
@@ -109,7 +109,7 @@ macro_rules! on_both {
 pub(crate) use on_both;
 
 /// A version of a tool from a file. Its content follows from its name and version.
-pub fn tool_version(ids: &dyn Ids, slug: &str, version: &str) -> NewToolVersion {
+pub(crate) fn tool_version(ids: &dyn Ids, slug: &str, version: &str) -> NewToolVersion {
     NewToolVersion {
         tool_id: ToolId::next(ids),
         version_id: ToolVersionId::next(ids),

@@ -1,0 +1,233 @@
+//! Callers that go away, runtimes that end, stores that are closed, full or out of reach.
+
+mod raw;
+mod subject;
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context as Polling, Poll, Waker};
+use std::time::Duration;
+
+use causerie_domain::Filter;
+use causerie_domain::ports::{Conversations, ReapScope, StoreError, StoreHealth, TurnLedger};
+use causerie_persistence::{Database, LockError, OpenError, SqlStore, StoreSettings};
+use causerie_testkit::anyhow::{Context, Result};
+use causerie_testkit::contract::START;
+use causerie_testkit::database::TestDatabase;
+use tokio::task::JoinSet;
+
+use raw::Raw;
+use subject::{SqlSubject, on_both};
+
+on_both!(
+    a_caller_that_leaves_harms_nothing,
+    a_step_outlives_the_runtime_of_its_caller,
+    many_writers_never_meet_a_locked_database,
+    a_closed_store_says_so,
+);
+
+/// Polls a future some times and drops it wherever it is then.
+async fn abandon<T>(future: impl Future<Output = T>, polls: u32) -> Option<T> {
+    let mut future = pin!(future);
+    for _ in 0..polls {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut Polling::from_waker(Waker::noop())) {
+            return Some(value);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
+}
+
+async fn a_caller_that_leaves_harms_nothing(subject: &SqlSubject) -> Result<()> {
+    let mut sessions = Vec::new();
+    for _ in 0..20 {
+        sessions.push(subject.session().await?.id);
+    }
+    for (number, id) in sessions.iter().cycle().take(200).enumerate() {
+        let polls = u32::try_from(number % 7)?;
+        abandon(subject.store().begin_turn(subject.send(*id, "Hello")), polls).await;
+        abandon(subject.store().reap(causerie_testkit::contract::reap::everything()), polls).await;
+    }
+    // Nothing is left open: every session takes a turn at once.
+    subject.store().reap(causerie_testkit::contract::reap::everything()).await?;
+    let mut raw = Raw::to(subject.database()).await?;
+    for id in sessions {
+        let running = loop {
+            // A step that was left behind may still be on its way.
+            match subject.store().begin_turn(subject.send(id, "Still there?")).await {
+                Ok(begun) => break begun,
+                Err(_) => {
+                    subject.store().reap(causerie_testkit::contract::reap::everything()).await?;
+                }
+            }
+        };
+        let views = subject.store().latest_messages(id, &Filter::Everything, 1000).await?;
+        let seqs: Vec<i64> = views.iter().map(|view| view.message.seq).collect();
+        assert_eq!(seqs, (1..running.session.next_seq).collect::<Vec<_>>());
+    }
+    let turns = raw.count("turns").await?;
+    assert_eq!(raw.count("messages").await?, 2 * turns);
+    assert_eq!(raw.count("ai_usage").await?, turns);
+    Ok(())
+}
+
+/// A web worker's runtime is single-threaded and may end before the store: nothing of the store lives on it.
+async fn a_step_outlives_the_runtime_of_its_caller(subject: &SqlSubject) -> Result<()> {
+    let id = subject.session().await?.id;
+    for round in 0..5 {
+        let (store, begin) = (subject.store().clone(), subject.send(id, "Hello"));
+        let polls = round;
+        let worker = std::thread::spawn(move || -> Result<()> {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                store.session(id, &Filter::Everything).await?.context("the session is gone")?;
+                abandon(store.begin_turn(begin), polls).await;
+                Ok(())
+            })
+        });
+        tokio::task::spawn_blocking(move || worker.join())
+            .await?
+            .map_err(|_| causerie_testkit::anyhow::anyhow!("a caller must not panic for going away"))??;
+        subject.store().session(id, &Filter::Everything).await?.context("the session is gone")?;
+    }
+    subject.store().reap(causerie_testkit::contract::reap::everything()).await?;
+    Ok(())
+}
+
+async fn many_writers_never_meet_a_locked_database(subject: &SqlSubject) -> Result<()> {
+    let mut writers = JoinSet::new();
+    for _ in 0..32 {
+        let store = subject.store().clone();
+        let new: Vec<_> = (0..10).map(|_| subject.new_session()).collect();
+        writers.spawn(async move {
+            for new in new {
+                let id = new.id;
+                store.create_session(new).await?;
+                store.session(id, &Filter::Everything).await?.context("what was written is read")?;
+                store.rename(id, &Filter::Everything, Some("written".to_owned())).await?;
+            }
+            causerie_testkit::anyhow::Ok(())
+        });
+    }
+    while let Some(writer) = writers.join_next().await {
+        writer??;
+    }
+    let mut raw = Raw::to(subject.database()).await?;
+    assert_eq!(raw.count("sessions WHERE title = 'written'").await?, 320);
+    Ok(())
+}
+
+async fn a_closed_store_says_so(subject: &SqlSubject) -> Result<()> {
+    let store = subject.database().reopen()?;
+    store.check().await?;
+    store.close().await;
+    let read = store.session(subject.no_session(), &Filter::Everything).await;
+    assert!(matches!(read, Err(StoreError::Unavailable(_))), "{read:?}");
+    let written = store.create_session(subject.new_session()).await;
+    assert!(matches!(written, Err(StoreError::Unavailable(_))), "{written:?}");
+    assert!(store.check().await.is_err());
+    store.close().await;
+    subject.store().check().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn one_process_serves_from_a_file() -> Result<()> {
+    let database = TestDatabase::sqlite().await?;
+    let first = database.store().lock_for_serving()?;
+    assert_eq!(first.reap_scope(), ReapScope::Everything);
+    let refused = database.reopen()?.lock_for_serving();
+    let sentence = refused.as_ref().map_err(ToString::to_string).map(|_| ());
+    assert!(matches!(refused, Err(LockError::Held(_))), "{sentence:?}");
+    assert!(sentence.is_err_and(|text| text.contains("another process serves from this database")));
+    drop(first);
+    let _second = database.reopen()?.lock_for_serving()?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn many_processes_serve_from_a_server() -> Result<()> {
+    let Some(database) = TestDatabase::postgres().await? else { return Ok(()) };
+    let first = database.store().lock_for_serving()?;
+    let second = database.reopen()?.lock_for_serving()?;
+    assert_eq!([first.reap_scope(), second.reap_scope()], [ReapScope::Expired; 2]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_is_made_with_its_folder() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("deep/down/causerie.db");
+    let store = SqlStore::open(&StoreSettings::new(format!("sqlite://{}", path.display())))?;
+    assert_eq!(store.database(), Database::Sqlite);
+    store.migrate().await?;
+    store.check().await?;
+    store.close().await;
+    assert!(path.exists() && !path.with_extension("db-wal").exists(), "closing leaves one whole file");
+
+    let blocked = SqlStore::open(&StoreSettings::new(format!("sqlite://{}/below.db", path.display())));
+    assert!(matches!(blocked, Err(OpenError::File { .. })));
+    Ok(())
+}
+
+#[tokio::test]
+async fn settings_that_let_nobody_work_are_refused() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let url = format!("sqlite://{}/causerie.db", folder.path().display());
+    let none = StoreSettings { readers: 0, ..StoreSettings::new(url) };
+    assert!(matches!(SqlStore::open(&none), Err(OpenError::TooFew("reader"))));
+    let none = StoreSettings { connections: 0, ..StoreSettings::new("postgres://host/name") };
+    assert!(matches!(SqlStore::open(&none), Err(OpenError::TooFew("connection"))));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_out_of_reach_is_unavailable_and_no_password_is_told() -> Result<()> {
+    // Nobody listens on this port of this machine.
+    let mut settings = StoreSettings::new("postgres://me:hunter2@127.0.0.1:1/name");
+    settings.wait_timeout = Duration::from_secs(2);
+    let store = SqlStore::open(&settings)?;
+    let error = store.check().await.err().context("nobody answers")?;
+    assert!(matches!(error, StoreError::Unavailable(_)));
+    let migration = store.migrate().await.err().context("nobody answers")?;
+    for text in
+        [format!("{error:?}"), format!("{migration:?}"), format!("{settings:?}"), format!("{store:?}")]
+    {
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_pool_without_a_free_connection_refuses_after_its_wait() -> Result<()> {
+    let Some(database) = TestDatabase::postgres().await? else { return Ok(()) };
+    let mut settings = StoreSettings::new(database.url());
+    settings.connections = 1;
+    settings.wait_timeout = Duration::from_millis(200);
+    let store = SqlStore::open(&settings)?;
+    store.check().await?;
+    // A table that somebody else holds keeps the one connection busy.
+    let mut raw = Raw::to(&database).await?;
+    raw.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE;").await?;
+    let busy = store.clone();
+    let mut waiting = JoinSet::new();
+    waiting.spawn(async move { causerie_domain::ports::Administration::user_by_email(&busy, "x").await });
+    let refused = loop {
+        match store.check().await {
+            Ok(()) => tokio::task::yield_now().await,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, StoreError::Unavailable(_)));
+    raw.run("COMMIT;").await?;
+    waiting.join_next().await.context("the reader waits")???;
+    store.check().await?;
+    Ok(())
+}
+
+#[test]
+fn a_store_needs_a_runtime() {
+    let opened = SqlStore::open(&StoreSettings::new("postgres://host/name"));
+    assert!(matches!(opened, Err(OpenError::NoRuntime)));
+    assert!(START.as_micros() > 0);
+}

@@ -1,0 +1,120 @@
+//! Lists of sessions: filtered, in order, page by page.
+
+mod subject;
+
+use std::time::Duration;
+
+use causerie_domain::filter::{Scalar, Test};
+use causerie_domain::page::{After, PageRequest};
+use causerie_domain::ports::{Conversations, NewSession, SessionKey, SessionList, StoreError};
+use causerie_domain::session::{SessionAction, SessionState};
+use causerie_domain::{Filter, SessionId};
+use causerie_testkit::anyhow::Result;
+use causerie_testkit::contract::START;
+
+use subject::{SqlSubject, on_both};
+
+on_both!(
+    sessions_come_newest_activity_first,
+    a_list_is_read_to_its_end_page_by_page,
+    a_list_keeps_to_what_is_asked_and_allowed,
+    a_filter_that_cannot_be_answered_is_an_error,
+);
+
+fn all(limit: u32) -> SessionList {
+    SessionList {
+        visible: Filter::Everything,
+        user_id: None,
+        state: None,
+        tool_id: None,
+        page: PageRequest { limit, after: None },
+    }
+}
+
+async fn make(subject: &SqlSubject, second: u64) -> Result<SessionId> {
+    let new = NewSession { started_at: START + Duration::from_secs(second), ..subject.new_session() };
+    Ok(subject.store().create_session(new).await?.id)
+}
+
+async fn ids(subject: &SqlSubject, list: SessionList) -> Result<Vec<SessionId>> {
+    Ok(subject.store().sessions(list).await?.rows.into_iter().map(|session| session.id).collect())
+}
+
+async fn sessions_come_newest_activity_first(subject: &SqlSubject) -> Result<()> {
+    let old = make(subject, 1).await?;
+    let new = make(subject, 2).await?;
+    assert_eq!(ids(subject, all(10)).await?, [new, old]);
+    // An answer is activity; the check's turn ends at second nine.
+    subject.exchange(old, "Hello", "Hi").await?;
+    assert_eq!(ids(subject, all(10)).await?, [old, new]);
+    Ok(())
+}
+
+async fn a_list_is_read_to_its_end_page_by_page(subject: &SqlSubject) -> Result<()> {
+    let mut made = Vec::new();
+    // Many at the same instant: the order must be total all the same.
+    for second in [1, 1, 1, 2, 2, 1, 3] {
+        made.push((second, make(subject, second).await?));
+    }
+    made.sort_by_key(|(second, id)| (std::cmp::Reverse(*second), *id));
+    let expected: Vec<SessionId> = made.into_iter().map(|(_, id)| id).collect();
+    for limit in 1..=8 {
+        let mut read = Vec::new();
+        let mut after: Option<SessionKey> = None;
+        loop {
+            let list = SessionList { page: PageRequest { limit, after: after.map(After) }, ..all(limit) };
+            let page = subject.store().sessions(list).await?;
+            assert!(page.rows.len() <= limit as usize);
+            read.extend(page.rows.iter().map(|session| session.id));
+            match page.next {
+                Some(key) => after = Some(key),
+                None => break,
+            }
+        }
+        assert_eq!(read, expected, "pages of {limit}");
+    }
+    Ok(())
+}
+
+async fn a_list_keeps_to_what_is_asked_and_allowed(subject: &SqlSubject) -> Result<()> {
+    let [active, paused, deleted] =
+        [make(subject, 3).await?, make(subject, 2).await?, make(subject, 1).await?];
+    let foreign = NewSession { user_id: subject.stranger, started_at: START, ..subject.new_session() };
+    let foreign = subject.store().create_session(foreign).await?.id;
+    let everything = Filter::Everything;
+    subject.store().change_state(paused, &everything, SessionAction::Pause, START).await?;
+    subject.store().delete_session(deleted, &everything, START).await?;
+
+    let user = Some(subject.user);
+    let no_group = Filter::field("group_id", Test::IsNull);
+    let cases: [(SessionList, &[SessionId]); 8] = [
+        (all(10), &[active, paused, foreign]),
+        (SessionList { user_id: user, ..all(10) }, &[active, paused]),
+        (SessionList { state: Some(SessionState::Paused), ..all(10) }, &[paused]),
+        (SessionList { tool_id: Some(subject.tool), ..all(10) }, &[active, paused, foreign]),
+        (SessionList { visible: subject.foreign(), ..all(10) }, &[foreign]),
+        (SessionList { visible: subject.foreign(), user_id: user, ..all(10) }, &[]),
+        (SessionList { visible: Filter::Nothing, ..all(10) }, &[]),
+        (SessionList { visible: Filter::all([subject.own(), no_group]), ..all(10) }, &[active, paused]),
+    ];
+    for (list, expected) in cases {
+        assert_eq!(ids(subject, list.clone()).await?, expected, "{list:?}");
+    }
+    Ok(())
+}
+
+async fn a_filter_that_cannot_be_answered_is_an_error(subject: &SqlSubject) -> Result<()> {
+    make(subject, 1).await?;
+    let unanswerable = [
+        Filter::equals("nonsense", Scalar::Integer(1)),
+        Filter::equals("state", Scalar::Integer(1)),
+        Filter::field("user_id", Test::HasAnyOf(vec![Scalar::Uuid(subject.user.as_uuid())])),
+        Filter::field("state", Test::Size(1)),
+        Filter::negated(Filter::equals("user_id", Scalar::Text(subject.user.to_string()))),
+    ];
+    for visible in unanswerable {
+        let refused = subject.store().sessions(SessionList { visible: visible.clone(), ..all(10) }).await;
+        assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{visible:?}: {refused:?}");
+    }
+    Ok(())
+}
