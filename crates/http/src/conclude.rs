@@ -1,12 +1,12 @@
-//! The outermost step around every handler: it names the request, gives every error its one shape, and logs
-//! it.
+//! The outermost step around every handler: it names the request, and gives every error its one shape and its
+//! line in the log.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpRequest};
+use actix_web::{Error, HttpRequest, HttpResponse};
 use tracing::Instrument as _;
 
 use crate::error::{Code, Problem};
@@ -53,13 +53,12 @@ fn request_id(request: &HttpRequest) -> Result<String, Problem> {
     }
 }
 
-/// The answer to a problem, and its line in the log.
-fn answer(problem: &Problem, id: &str) -> actix_web::HttpResponse {
-    let cause = problem.causes().unwrap_or_default();
-    if problem.code.status().is_server_error() {
-        tracing::error!(code = problem.code.as_str(), cause, "request failed: {problem}");
-    } else {
-        tracing::debug!(code = problem.code.as_str(), cause, "request refused: {problem}");
+/// The answer to a problem, and its line in the log. What has a cause is a fault behind the handlers, told here
+/// for the first time; a refusal is nothing to worry about, and a failed turn was logged where it failed.
+fn answer(problem: &Problem, id: &str) -> HttpResponse {
+    match problem.causes() {
+        Some(cause) => tracing::error!(code = problem.code.as_str(), cause, "request failed"),
+        None => tracing::debug!(%problem, "request refused"),
     }
     problem.render(Some(id))
 }

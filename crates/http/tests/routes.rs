@@ -1,4 +1,5 @@
 //! The routes as their callers see them: who may call, what is refused and how, and what comes back.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! Sending, following, leaving and coming back, through the whole HTTP side.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod support;
 

@@ -67,7 +67,7 @@ async fn a_key_is_found_with_all_that_is_known_of_its_user(subject: &SqlSubject)
 
     let [ours, invited] = [GroupId::next(&subject.ids), GroupId::next(&subject.ids)];
     let mut raw = Raw::to(subject.database()).await?;
-    let literal = |uuid: causerie_domain::GroupId| raw::uuid(subject.store(), uuid.as_uuid());
+    let literal = |group: GroupId| raw::uuid(store, group.as_uuid());
     let user_id = raw::uuid(store, subject.user.as_uuid());
     for (group, role, status) in [(ours, "admin", "active"), (invited, "member", "pending")] {
         let group = literal(group);

@@ -72,7 +72,9 @@ async fn states_that_must_not_be_are_refused(subject: &SqlSubject) -> Result<()>
 async fn a_user_takes_conversations_along_and_leaves_the_ledger(subject: &SqlSubject) -> Result<()> {
     let foreign = NewSession { user_id: subject.stranger, ..subject.new_session() };
     let kept = subject.store().create_session(foreign).await?.id;
-    subject.run(BeginTurn { user_id: subject.stranger, ..subject.send(kept, "Mine") }).await?;
+    let mut theirs = BeginTurn { user_id: subject.stranger, ..subject.send(kept, "Mine") };
+    theirs.usage.user_id = subject.stranger;
+    subject.run(theirs).await?;
     let id = subject.session().await?.id;
     subject.exchange(id, "Hello", "Hi").await?;
     let running = subject.start(id, "And?").await?;

@@ -3,6 +3,8 @@
 //! This crate may know everything of ours; the parts that need a whole running program are behind the feature `app`.
 //! Deliberately absent: anything that a program which is not a test could want.
 
+#[cfg(feature = "app")]
+pub mod app;
 pub mod contract;
 pub mod database;
 

@@ -73,18 +73,23 @@ impl From<Part> for PartDto {
 pub(crate) struct MetaDto {
     /// The model that answered.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     model: Option<String>,
     /// Tokens of the answer's request, in and out.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     tokens: Option<u64>,
     /// From the send to the end of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     latency_ms: Option<u64>,
     /// Why the model stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     finish_reason: Option<String>,
     /// What modules extracted from the text.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     extractions: Option<Value>,
     #[serde(flatten)]
     #[schema(ignore)]

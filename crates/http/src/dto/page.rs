@@ -9,6 +9,7 @@ use crate::request::Query;
 
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Page)]
 pub(crate) struct PageDto<T: ToSchema> {
     data: Vec<T>,
     /// Give it as `cursor` to go on; null on the last page.

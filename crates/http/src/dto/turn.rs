@@ -66,6 +66,7 @@ pub(crate) struct FailureDto {
     retryable: bool,
     /// Seconds to wait before that, where the upstream said so.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     retry_after: Option<u64>,
 }
 

@@ -157,6 +157,7 @@ pub(crate) struct ProblemBody<'a> {
     code: Code,
     /// The id of the request, as in the header `x-request-id`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     request_id: Option<&'a str>,
     /// The places that are wrong in the body.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -199,8 +200,8 @@ mod tests {
         let mistake = Mistake { pointer: "/title".to_owned(), detail: "is empty".to_owned() };
         let problem = Problem::new(Code::InvalidBody, "look at the errors").at([mistake]).with("limit", 5);
         let expected = concat!(
-            r#"{"type":"urn:causerie:problem:invalid_body","title":"The request body is not valid","status":400,"#,
-            r#""detail":"look at the errors","code":"invalid_body","request_id":"req-1","#,
+            r#"{"type":"urn:causerie:problem:invalid_body","title":"The request body is not valid","#,
+            r#""status":400,"detail":"look at the errors","code":"invalid_body","request_id":"req-1","#,
             r#""errors":[{"pointer":"/title","detail":"is empty"}],"limit":5}"#,
         );
         assert_eq!(answer(&problem).await, (400, PROBLEM_JSON.to_owned(), expected.to_owned()));

@@ -84,8 +84,8 @@ async fn page(
         ("id" = Id, Path, description = "The session"),
         (
             "Idempotency-Key" = Option<String>, Header,
-            description = "Your name for this send, up to 255 characters: repeated with the same body, it attaches \
-                to the turn that exists",
+            description = "Your name for this send, up to 255 characters: repeated with the same body, it \
+                attaches to the turn that exists",
         ),
         ("Prefer" = Option<String>, Header, description = "`respond-async`: answer at once, with the turn"),
     ),

@@ -8,7 +8,7 @@ use causerie_domain::message::PartKind;
 use causerie_domain::turn::{TurnFailure, TurnStatus};
 use causerie_runtime::{Cursor, Delta, Place, TurnEnd, TurnEvent};
 
-use super::frame::{ErrorData, FinishMetadata, Frame};
+use super::frame::{ErrorData, FinishMetadata, FinishWord, Frame};
 use crate::dto::UsageDto;
 
 /// Writes one turn as frames, from its start to its one terminal frame.
@@ -54,7 +54,7 @@ impl Encoder {
         };
         self.close_part(&mut out);
         self.write(&mut out, &Frame::DataError { data: (&failure).into() });
-        self.terminal(&mut out, Place::At(self.position), &Frame::Error { error_text: &failure.detail });
+        self.terminal(&mut out, Place::At(self.position), &Frame::Error { text: &failure.detail });
         out
     }
 
@@ -91,15 +91,14 @@ impl Encoder {
             self.write(out, &Frame::DataUsage { data: usage.clone() });
         }
         let terminal = match (&failure, turn.status) {
-            (Some(failure), _) => Frame::Error { error_text: &failure.detail },
+            (Some(failure), _) => Frame::Error { text: &failure.detail },
             (None, TurnStatus::Cancelled) => Frame::Abort { reason: "cancelled" },
-            (None, TurnStatus::Interrupted) => Frame::Finish {
-                finish_reason: "other",
-                message_metadata: FinishMetadata { status: "interrupted", usage: None },
-            },
+            (None, TurnStatus::Interrupted) => {
+                Frame::Finish { reason: FinishWord::Other, metadata: FinishMetadata::Interrupted {} }
+            }
             (None, _) => Frame::Finish {
-                finish_reason: finish_reason(turn.finish_reason.as_deref()),
-                message_metadata: FinishMetadata { status: "completed", usage },
+                reason: FinishWord::of(turn.finish_reason.as_deref()),
+                metadata: FinishMetadata::Completed { usage },
             },
         };
         self.terminal(out, Place::End, &terminal);
@@ -122,18 +121,6 @@ impl Encoder {
         // Frames hold text and numbers only, which always have a JSON form, in one line.
         let json = serde_json::to_string(frame).unwrap_or_default();
         let _ = write!(out, "id: {cursor}\n{event}data: {json}\n\n");
-    }
-}
-
-/// The upstream's word for why the model stopped, in the AI SDK's words.
-fn finish_reason(word: Option<&str>) -> &'static str {
-    match word {
-        Some("stop") => "stop",
-        Some("length") => "length",
-        Some("content_filter") => "content-filter",
-        Some("tool_calls") => "tool-calls",
-        Some("error") => "error",
-        _ => "other",
     }
 }
 
@@ -304,18 +291,5 @@ data: {"type":"text-delta","id":"1","delta":"lo"}
             frames.lines().filter(|line| line.starts_with("id: ")).all(|line| line.ends_with(":3")),
             "{frames}"
         );
-    }
-
-    #[test]
-    fn reasons_to_stop_are_in_the_words_of_the_sdk() {
-        let check =
-            |word: Option<&str>, expected: &str| assert_eq!(finish_reason(word), expected, "{word:?}");
-        check(Some("stop"), "stop");
-        check(Some("length"), "length");
-        check(Some("content_filter"), "content-filter");
-        check(Some("tool_calls"), "tool-calls");
-        check(Some("error"), "error");
-        check(Some("eos"), "other");
-        check(None, "other");
     }
 }

@@ -12,11 +12,16 @@ use crate::error::whole_seconds;
 
 /// A frame of the stream: one JSON object in a `data:` line. The last line of every stream is `data: [DONE]`.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "type", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[serde(tag = "type", rename_all = "kebab-case")]
 #[schema(as = StreamFrame)]
 pub(crate) enum Frame<'a> {
     /// The first frame.
-    Start { message_id: Id, message_metadata: StartMetadata<'a> },
+    Start {
+        #[serde(rename = "messageId")]
+        message_id: Id,
+        #[serde(rename = "messageMetadata")]
+        metadata: StartMetadata<'a>,
+    },
     /// Earlier messages were left out to make the message fit.
     DataContext { data: ContextDto },
     /// A part of the answer begins. After a resume it can be one that is known already.
@@ -36,9 +41,17 @@ pub(crate) enum Frame<'a> {
     /// Why the turn failed; `error` follows.
     DataError { data: ErrorData },
     /// The end of an answer that is whole, or that a stop of the server cut.
-    Finish { finish_reason: &'static str, message_metadata: FinishMetadata },
+    Finish {
+        #[serde(rename = "finishReason")]
+        reason: FinishWord,
+        #[serde(rename = "messageMetadata")]
+        metadata: FinishMetadata,
+    },
     /// The end of a turn that failed. Comes as the event `error`.
-    Error { error_text: &'a str },
+    Error {
+        #[serde(rename = "errorText")]
+        text: &'a str,
+    },
     /// The end of a turn that somebody stopped.
     Abort { reason: &'static str },
 }
@@ -48,7 +61,7 @@ impl<'a> Frame<'a> {
     pub(crate) fn start(start: &'a TurnStart) -> Self {
         Frame::Start {
             message_id: start.assistant_message_id.into(),
-            message_metadata: StartMetadata {
+            metadata: StartMetadata {
                 session_id: start.session_id.into(),
                 turn_id: start.turn_id.into(),
                 user_message_id: start.user_message_id.into(),
@@ -105,16 +118,49 @@ pub(crate) struct StartMetadata<'a> {
     from: u64,
     /// Present where something else than the upstream answers, such as `simulator`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     answered_by: Option<&'a str>,
+}
+
+/// Why a model stopped, in the AI SDK's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schema(as = FinishReason)]
+pub(crate) enum FinishWord {
+    Stop,
+    Length,
+    ContentFilter,
+    ToolCalls,
+    Error,
+    Other,
+}
+
+impl FinishWord {
+    /// The twin of the upstream's normalised word.
+    pub(crate) fn of(word: Option<&str>) -> Self {
+        match word {
+            Some("stop") => FinishWord::Stop,
+            Some("length") => FinishWord::Length,
+            Some("content_filter") => FinishWord::ContentFilter,
+            Some("tool_calls") => FinishWord::ToolCalls,
+            Some("error") => FinishWord::Error,
+            _ => FinishWord::Other,
+        }
+    }
 }
 
 /// How an answer ended.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct FinishMetadata {
-    /// `completed`, or `interrupted` where a stop of the server cut the answer.
-    pub(crate) status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) usage: Option<UsageDto>,
+#[serde(tag = "status", rename_all = "snake_case")]
+pub(crate) enum FinishMetadata {
+    /// The answer is whole.
+    Completed {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        usage: Option<UsageDto>,
+    },
+    /// A stop of the server cut the answer.
+    Interrupted {},
 }
 
 /// Why a turn failed.
@@ -125,6 +171,7 @@ pub(crate) struct ErrorData {
     retryable: bool,
     /// Seconds to wait before that, where the upstream said so.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     retry_after: Option<u64>,
 }
 
@@ -135,5 +182,24 @@ impl From<&TurnFailure> for ErrorData {
             retryable: failure.code.is_retryable(),
             retry_after: failure.retry_after.map(whole_seconds),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_to_stop_are_in_the_words_of_the_sdk() {
+        let check = |word: Option<&str>, expected: &str| {
+            assert_eq!(serde_json::to_value(FinishWord::of(word)).unwrap(), expected, "{word:?}");
+        };
+        check(Some("stop"), "stop");
+        check(Some("length"), "length");
+        check(Some("content_filter"), "content-filter");
+        check(Some("tool_calls"), "tool-calls");
+        check(Some("error"), "error");
+        check(Some("eos"), "other");
+        check(None, "other");
     }
 }

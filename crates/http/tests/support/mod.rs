@@ -1,10 +1,5 @@
 //! The whole HTTP side on a store in memory and a scripted upstream, for the tests of routes and streams.
-#![allow(
-    dead_code,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "each test target uses its own part, and a test may panic"
-)]
+#![allow(dead_code, reason = "each test target uses its own part")]
 
 pub(crate) mod ports;
 

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, clock, holds, messages as reading, reap, turns as runs, usage};
+use super::{Conn, fixed, holds, messages as reading, reap, turns as runs, usage};
 use crate::fault::{Abort, Fault, unavailable};
 use crate::input::Named;
 use crate::rows::{
@@ -61,12 +61,12 @@ async fn try_take(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<SessionRo
         .filter(sessions::user_id.eq(key(begin.user_id)))
         .filter(sessions::deleted_at.is_null())
         .filter(sessions::state.eq(SessionState::Active.as_str()))
-        .filter(sessions::active_turn_id.is_null().or(sessions::lease_until.le(clock::Now)))
+        .filter(sessions::active_turn_id.is_null().or(sessions::lease_until.le(fixed::Now)))
         .filter(sessions::next_seq.le(last_next_seq))
         .set((
             sessions::next_seq.eq(sessions::next_seq + 2),
             sessions::active_turn_id.eq(key(begin.turn_id)),
-            sessions::lease_until.eq(clock::in_micros(micros(begin.lease))),
+            sessions::lease_until.eq(fixed::in_micros(micros(begin.lease))),
             sessions::last_activity_at.eq(holds::no_earlier_than(begin.now.as_micros())),
             sessions::title.eq(case_when(sessions::title.is_null(), title.into_sql::<Nullable<Text>>())
                 .otherwise(sessions::title)),
@@ -84,7 +84,7 @@ async fn why_refused(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<BeginT
         .filter(sessions::id.eq(key(begin.session_id)))
         .filter(sessions::user_id.eq(key(begin.user_id)))
         .filter(sessions::deleted_at.is_null())
-        .select((SessionRow::as_select(), sessions::lease_until.gt(clock::Now)))
+        .select((SessionRow::as_select(), sessions::lease_until.gt(fixed::Now)))
         .first(conn)
         .await
         .optional()?;

@@ -1,13 +1,13 @@
 //! What is learnt while a turn runs: new text, the next request, and the wish that it stop.
 
 use causerie_domain::ports::{NextAttempt, TurnFlush, TurnHold, TurnLedgerError};
-use causerie_domain::turn::{Segment, Turn, TurnStatus};
+use causerie_domain::turn::{Segment, Turn};
 use causerie_domain::{SessionId, Timestamp, TurnId};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, clock, holds, reap, usage};
+use super::{Conn, fixed, holds, reap, usage};
 use crate::fault::{Abort, Fault};
 use crate::input::Flush;
 use crate::rows::{TurnRow, context_text, stored, text};
@@ -87,14 +87,14 @@ pub(crate) async fn next_attempt(conn: &mut Conn, next: &NextAttempt) -> Result<
 
 /// Asks the running turn of a session to stop. One whose owner is gone is closed instead: nobody else would.
 pub(crate) async fn request_cancel(conn: &mut Conn, session: &SessionId) -> Result<Option<Turn>, Fault> {
-    let now: Option<i64> = diesel::select(clock::Now).get_result(conn).await?;
+    let now: Option<i64> = diesel::select(fixed::Now).get_result(conn).await?;
     let now = Timestamp::from_micros(now.unwrap_or_default());
     if holds::release_expired(conn, *session, now).await? {
         return reap::close_running(conn, *session, now).await;
     }
     let row: Option<TurnRow> = diesel::update(turns::table)
         .filter(turns::session_id.eq(key(*session)))
-        .filter(turns::status.eq(TurnStatus::Running.as_str()))
+        .filter(fixed::Running)
         .set(turns::cancel_requested.eq(true))
         .returning(TurnRow::as_returning())
         .get_result(conn)

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use causerie_domain::turn::TurnStatus;
 use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId};
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, Db, clock};
+use super::{Conn, Db, fixed};
 use crate::fault::Fault;
 use crate::rows::micros;
 use crate::schema::{sessions, turns};
@@ -25,7 +24,7 @@ pub(super) async fn renew(
     let renewed = diesel::update(sessions::table)
         .filter(sessions::active_turn_id.eq(key(turn)))
         .filter(sessions::id.eq_any(session_of(turn, owner)))
-        .set(sessions::lease_until.eq(clock::in_micros(micros(lease))))
+        .set(sessions::lease_until.eq(fixed::in_micros(micros(lease))))
         .execute(conn)
         .await?;
     Ok(renewed == 1)
@@ -66,7 +65,7 @@ pub(super) async fn release_expired(
 ) -> Result<bool, Fault> {
     let released = diesel::update(sessions::table)
         .filter(sessions::id.eq(key(session)))
-        .filter(sessions::lease_until.le(clock::Now))
+        .filter(sessions::lease_until.le(fixed::Now))
         .set(freed(now.as_micros()))
         .execute(conn)
         .await?;
@@ -107,7 +106,7 @@ fn session_of(turn: TurnId, owner: InstanceId) -> turns::BoxedQuery<'static, Db,
     turns::table
         .filter(turns::id.eq(key(turn)))
         .filter(turns::owner.eq(key(owner)))
-        .filter(turns::status.eq(TurnStatus::Running.as_str()))
+        .filter(fixed::Running)
         .select(turns::session_id)
         .into_boxed()
 }

@@ -22,8 +22,8 @@ pub(crate) mod tool_sync;
 pub(crate) mod tools;
 pub(crate) mod turns;
 
-mod clock;
 mod filter;
+mod fixed;
 mod holds;
 mod usage;
 

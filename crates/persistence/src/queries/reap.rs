@@ -8,7 +8,7 @@ use causerie_domain::{SessionId, Timestamp, TurnId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, clock, holds, turns as reading, usage};
+use super::{Conn, fixed, holds, turns as reading, usage};
 use crate::fault::Fault;
 use crate::rows::{TurnRow, parts_text};
 use crate::schema::{messages, segments, sessions, turns};
@@ -35,15 +35,14 @@ pub(crate) async fn round(conn: &mut Conn, reap: &Reap) -> Result<Vec<Turn>, Fau
 
 /// Sessions whose running turn is in the scope, in the order in which all steps lock several sessions.
 async fn candidates(conn: &mut Conn, reap: &Reap) -> Result<Vec<SessionId>, Fault> {
-    let mut query = turns::table
-        .inner_join(sessions::table)
-        .filter(turns::status.eq(TurnStatus::Running.as_str()))
+    let mut query = sessions::table
+        .filter(sessions::active_turn_id.is_not_null())
         .select(sessions::id)
-        .order(turns::id)
+        .order(sessions::active_turn_id)
         .limit(i64::from(reap.limit))
         .into_boxed();
     if reap.scope == ReapScope::Expired {
-        query = query.filter(sessions::lease_until.le(clock::Now));
+        query = query.filter(sessions::lease_until.le(fixed::Now));
     }
     Ok(query.load(conn).await?)
 }
@@ -56,7 +55,7 @@ pub(super) async fn close_running(
 ) -> Result<Option<Turn>, Fault> {
     let row: Option<TurnRow> = diesel::update(turns::table)
         .filter(turns::session_id.eq(key(session)))
-        .filter(turns::status.eq(TurnStatus::Running.as_str()))
+        .filter(fixed::Running)
         .set((turns::status.eq(TurnStatus::Interrupted.as_str()), turns::ended_at.eq(now.as_micros())))
         .returning(TurnRow::as_returning())
         .get_result(conn)

@@ -8,7 +8,7 @@ use diesel::dsl::max;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, filter, usage};
+use super::{Conn, filter, fixed, usage};
 use crate::fault::Fault;
 use crate::input::Named;
 use crate::rows::{
@@ -48,7 +48,7 @@ pub(super) async fn plain(conn: &mut Conn, id: TurnId) -> Result<Option<Turn>, F
 pub(crate) async fn running(conn: &mut Conn, session: &SessionId) -> Result<Option<Turn>, Fault> {
     let row: Option<TurnRow> = turns::table
         .filter(turns::session_id.eq(key(*session)))
-        .filter(turns::status.eq(TurnStatus::Running.as_str()))
+        .filter(fixed::Running)
         .select(TurnRow::as_select())
         .first(conn)
         .await

@@ -115,3 +115,129 @@ fn start(name: &str, path: &Path, work: impl FnOnce() + Send + 'static) -> Resul
 fn at(path: &Path, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> OpenError {
     OpenError::File { path: path.to_owned(), source: source.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::result::QueryResult;
+    use diesel_async::SimpleAsyncConnection;
+    use futures_util::FutureExt;
+    use futures_util::future::join_all;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::fault::Fault;
+    use crate::step::step;
+
+    fn open(folder: &TempDir) -> Engine {
+        let settings = StoreSettings { readers: 1, ..StoreSettings::new("sqlite://") };
+        Engine::open(&folder.path().join("test.db"), &settings).unwrap()
+    }
+
+    /// Statements as a step.
+    fn statements(sql: &str) -> Step<Conn, (), Fault> {
+        step(sql.to_owned(), |conn: &mut Conn, sql| {
+            async move { Ok::<_, Fault>(conn.batch_execute(&sql).await?) }.boxed()
+        })
+    }
+
+    /// Runs steps so that they are committed together: the thread is held until all of them wait.
+    async fn together(engine: &Engine, steps: &[String]) -> Vec<Result<(), StoreError>> {
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let gate = Mutex::new(gate);
+        let holder = step((), move |_: &mut Conn, _| {
+            let _ = gate.lock().unwrap().recv();
+            async { Ok::<_, Fault>(()) }.boxed()
+        });
+        let held = engine.run(Mode::Write, holder);
+        let rest = join_all(steps.iter().map(|sql| engine.run(Mode::Write, statements(sql))));
+        let release = async {
+            while engine.writer.max_capacity() - engine.writer.capacity() < steps.len() {
+                tokio::task::yield_now().await;
+            }
+            drop(open);
+        };
+        let (held, results, ()) = tokio::join!(held, rest, release);
+        held.unwrap();
+        results
+    }
+
+    async fn numbers(engine: &Engine) -> Vec<i64> {
+        #[derive(diesel::QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            number: i64,
+        }
+        let read = step((), |conn: &mut Conn, _| {
+            async move {
+                let query = diesel::sql_query("SELECT number FROM numbers ORDER BY number");
+                let rows: QueryResult<Vec<Row>> = diesel_async::RunQueryDsl::load(query, conn).await;
+                Ok::<_, Fault>(rows?.into_iter().map(|row| row.number).collect())
+            }
+            .boxed()
+        });
+        engine.run(Mode::Read, read).await.unwrap()
+    }
+
+    fn insert(number: i64) -> String {
+        format!("INSERT INTO numbers VALUES ({number}, NULL)")
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fails_leaves_its_neighbours_alone() {
+        let folder = TempDir::new().unwrap();
+        let engine = open(&folder);
+        let create = "CREATE TABLE numbers (number INTEGER PRIMARY KEY, text TEXT) STRICT";
+        engine.run(Mode::Write, statements(create)).await.unwrap();
+        let twice = format!("{}; {}", insert(2), insert(1));
+        let unreadable = format!("{}; NONSENSE", insert(7));
+        let steps = [insert(1), twice, insert(3), unreadable, insert(4)];
+        let results = together(&engine, &steps).await;
+        let done: Vec<bool> = results.iter().map(Result::is_ok).collect();
+        assert_eq!(done, [true, false, true, false, true]);
+        assert_eq!(numbers(&engine).await, [1, 3, 4]);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_fails_those_it_must_and_loses_nothing_that_was_answered() {
+        let folder = TempDir::new().unwrap();
+        let engine = open(&folder);
+        let create = "CREATE TABLE numbers (number INTEGER PRIMARY KEY, text TEXT) STRICT";
+        engine.run(Mode::Write, statements(create)).await.unwrap();
+        // The database may have some pages more, as if the disk had: SQLite ends such a transaction by itself.
+        let limit = "PRAGMA max_page_count = 8";
+        engine.run(Mode::Write, statements(limit)).await.unwrap();
+        let large = "INSERT INTO numbers VALUES (2, hex(zeroblob(100000)))".to_owned();
+        let results = together(&engine, &[insert(1), large, insert(3)]).await;
+        let done: Vec<bool> = results.iter().map(Result::is_ok).collect();
+        assert_eq!(done, [true, false, true]);
+        assert!(matches!(results[1], Err(StoreError::Unavailable(_))), "{:?}", results[1]);
+        assert_eq!(numbers(&engine).await, [1, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_somebody_else_holds_is_unavailable_and_then_works_again() {
+        let folder = TempDir::new().unwrap();
+        let settings = StoreSettings { busy_timeout: Duration::ZERO, ..StoreSettings::new("sqlite://") };
+        let engine = Engine::open(&folder.path().join("test.db"), &settings).unwrap();
+        let create = "CREATE TABLE numbers (number INTEGER PRIMARY KEY, text TEXT) STRICT";
+        engine.run(Mode::Write, statements(create)).await.unwrap();
+
+        let mut other = super::super::connect(engine.path(), Duration::ZERO, Use::Write).unwrap();
+        diesel::connection::SimpleConnection::batch_execute(&mut other, "BEGIN IMMEDIATE").unwrap();
+        let refused = engine.run(Mode::Write, statements(&insert(1))).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        assert_eq!(numbers(&engine).await, [0_i64; 0]);
+        diesel::connection::SimpleConnection::batch_execute(&mut other, "COMMIT").unwrap();
+        engine.run(Mode::Write, statements(&insert(1))).await.unwrap();
+        assert_eq!(numbers(&engine).await, [1]);
+    }
+
+    #[tokio::test]
+    async fn readers_cannot_write() {
+        let folder = TempDir::new().unwrap();
+        let engine = open(&folder);
+        let written = engine.run(Mode::Snapshot, statements("CREATE TABLE numbers (number INTEGER)")).await;
+        assert!(written.is_err());
+        assert_eq!(engine.check().ok(), Some(()));
+    }
+}

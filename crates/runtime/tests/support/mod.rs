@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each test target uses its own part, and a test may panic")]
 
 pub(crate) mod scripted;
+pub(crate) mod troubled;
 
 use std::sync::Arc;
 
@@ -12,12 +13,13 @@ use causerie_domain::{SessionId, Timestamp, UserId};
 use causerie_runtime::memory::MemoryStore;
 use causerie_runtime::tools::parse_yaml;
 use causerie_runtime::{
-    CreateSession, ListMessages, NewMessage, Runtime, RuntimeError, Sent, Settings, SystemIds, TurnEvent,
-    TurnReader,
+    CreateSession, ListMessages, NewMessage, Runtime, RuntimeError, Sent, Settings, Stores, SystemIds,
+    TurnEvent, TurnReader,
 };
 use tokio::runtime::Handle;
 
 use self::scripted::Scripted;
+use self::troubled::Troubled;
 
 pub(crate) const TOOL: &str = "\
 name: helper
@@ -41,8 +43,21 @@ pub(crate) async fn world(settings: Settings) -> World {
 }
 
 pub(crate) async fn world_on(store: MemoryStore, settings: Settings) -> World {
+    let stores = store.stores();
+    world_with(store, stores, settings).await
+}
+
+/// A world whose turns have trouble.
+pub(crate) async fn troubled_world(settings: Settings) -> (World, Arc<Troubled>) {
+    let store = MemoryStore::new();
+    let troubled = Arc::new(Troubled::new(store.clone()));
+    let stores = Stores { ledger: Arc::clone(&troubled) as _, ..store.stores() };
+    (world_with(store, stores, settings).await, troubled)
+}
+
+async fn world_with(store: MemoryStore, stores: Stores, settings: Settings) -> World {
     let upstream = Arc::new(Scripted::default());
-    let runtime = Runtime::builder(store.stores(), Arc::clone(&upstream) as _)
+    let runtime = Runtime::builder(stores, Arc::clone(&upstream) as _)
         .settings(settings)
         .build(Handle::current())
         .unwrap();

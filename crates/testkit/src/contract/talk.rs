@@ -23,18 +23,19 @@ pub async fn messages_are_read_in_order_between_bounds(subject: &Subject) -> Res
     for round in 0..4 {
         subject.exchange(id, &format!("question {round}"), &format!("answer {round}")).await?;
     }
-    let cases: [(Option<i64>, Option<i64>, u32, &[i64]); 9] = [
-        (None, None, 100, &[1, 2, 3, 4, 5, 6, 7, 8]),
-        (None, None, 3, &[1, 2, 3]),
-        (Some(5), None, 100, &[6, 7, 8]),
-        (Some(2), None, 2, &[3, 4]),
-        (None, Some(4), 100, &[1, 2, 3]),
-        (None, Some(7), 2, &[5, 6]),
-        (Some(2), Some(7), 100, &[3, 4, 5, 6]),
-        (Some(2), Some(7), 2, &[3, 4]),
-        (Some(8), None, 100, &[]),
+    type Bounds = (Option<i64>, Option<i64>, u32);
+    let cases: [(Bounds, &[i64]); 9] = [
+        ((None, None, 100), &[1, 2, 3, 4, 5, 6, 7, 8]),
+        ((None, None, 3), &[1, 2, 3]),
+        ((Some(5), None, 100), &[6, 7, 8]),
+        ((Some(2), None, 2), &[3, 4]),
+        ((None, Some(4), 100), &[1, 2, 3]),
+        ((None, Some(7), 2), &[5, 6]),
+        ((Some(2), Some(7), 100), &[3, 4, 5, 6]),
+        ((Some(2), Some(7), 2), &[3, 4]),
+        ((Some(8), None, 100), &[]),
     ];
-    for (after_seq, before_seq, limit, expected) in cases {
+    for ((after_seq, before_seq, limit), expected) in cases {
         let list = MessageList { after_seq, before_seq, limit, ..everything(id) };
         let found = subject.conversations.messages(list).await?;
         assert_eq!(seqs(&found), expected, "{after_seq:?} {before_seq:?} {limit}");

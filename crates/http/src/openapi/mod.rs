@@ -1,5 +1,7 @@
 //! The OpenAPI document: what the handlers say about themselves, and what holds for all of them.
 
+mod nulls;
+
 use actix_web::http::Method;
 use serde_json::json;
 use utoipa::openapi::content::ContentBuilder;
@@ -51,6 +53,7 @@ pub fn openapi() -> OpenApi {
     let mut inner = Vec::new();
     ProblemBody::schemas(&mut inner);
     components.schemas.extend(inner);
+    components.schemas.values_mut().for_each(nulls::require_nullable);
     for declared in operations() {
         let item = document.paths.paths.get_mut(declared.path);
         if let Some(operation) = item.and_then(|item| operation_mut(item, &declared.method)) {
@@ -117,6 +120,11 @@ fn complete(operation: &mut path::Operation, declared: &Operation) {
         errors.push(("415", "The body is not JSON"));
     } else if operation.parameters.as_ref().is_some_and(|parameters| parameters.iter().any(is_read)) {
         errors.push(("400", "A parameter is not valid"));
+    }
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(path::Parameter { schema: Some(schema), .. }) = parameter {
+            nulls::without_null(schema);
+        }
     }
     for (status, description) in errors {
         let response = ResponseBuilder::new().description(description).build();
@@ -214,6 +222,23 @@ mod tests {
             assert_eq!(operation["responses"]["401"].is_null(), is_open, "{name}");
             assert_eq!(operation["x-asks"]["action"].is_null(), is_open || is_about_oneself, "{name}");
         }
+    }
+
+    #[test]
+    fn null_is_said_in_answers_and_never_in_parameters() {
+        let document = document();
+        for (name, operation) in documented(&document) {
+            let parameters = operation["parameters"].to_string();
+            assert!(!parameters.contains("\"null\""), "{name}: {parameters}");
+        }
+        let required = |schema: &str| document["components"]["schemas"][schema]["required"].to_string();
+        assert!(required("Session").contains("\"title\""));
+        assert!(required("Turn").contains("\"failure\""));
+        let in_page =
+            &document["components"]["schemas"]["Page_Session"]["properties"]["data"]["items"]["required"];
+        assert!(in_page.to_string().contains("\"title\""));
+        assert!(!required("TurnFailure").contains("\"retry_after\""));
+        assert!(!required("NewSession").contains("\"title\""));
     }
 
     #[test]

@@ -1,0 +1,177 @@
+//! What the upstream is sent: the tool's behaviour, the history that fits, the new message.
+
+use causerie_testkit::anyhow::Result;
+use causerie_testkit::app::{TestApp, TestAppBuilder};
+use serde_json::json;
+
+use crate::tools;
+
+causerie_testkit::on_both_databases! {
+    a_conversation_is_sent_whole,
+    a_definition_decides_about_the_request,
+    the_oldest_messages_are_left_out_and_that_is_told,
+    a_message_that_cannot_fit_is_refused,
+    an_upstream_that_takes_less_than_it_says_gets_less,
+    content_is_sent_and_stored_exactly_as_given,
+    an_answer_that_broke_off_is_part_of_the_history,
+    an_answer_without_text_is_left_out_of_the_history,
+}
+
+/// The messages of the upstream's requests, one line each: `system Be kind.`
+fn sent(app: &TestApp, request: usize) -> Vec<String> {
+    let requests = app.upstream().requests();
+    let chats: Vec<_> = requests.iter().filter(|request| request.is_chat()).collect();
+    chats[request].messages().into_iter().map(|(role, text)| format!("{role} {text}")).collect()
+}
+
+async fn a_conversation_is_sent_whole(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("words", "sim/text?words=2").start().await?;
+    let chat = app.ada.chat("words").await?;
+    for content in ["one", "two", "three"] {
+        chat.say(content).await?;
+    }
+    assert_eq!(sent(&app, 0), ["system Be kind.", "user one"]);
+    assert_eq!(sent(&app, 1), ["system Be kind.", "user one", "assistant the café", "user two"]);
+    assert_eq!(
+        sent(&app, 2),
+        [
+            "system Be kind.",
+            "user one",
+            "assistant the café",
+            "user two",
+            "assistant the café",
+            "user three"
+        ]
+    );
+    assert_eq!(
+        chat.history().await?,
+        [
+            r#"1 user completed "one""#,
+            r#"2 assistant completed "the café""#,
+            r#"3 user completed "two""#,
+            r#"4 assistant completed "the café""#,
+            r#"5 user completed "three""#,
+            r#"6 assistant completed "the café""#,
+        ]
+    );
+    app.stop().await
+}
+
+async fn a_definition_decides_about_the_request(on: TestAppBuilder) -> Result<()> {
+    let app = on.definition(tools::EXPLICIT).definition(tools::GREETING).start().await?;
+    app.ada.chat("explicit").await?.say("Hello").await?;
+    let request = app.upstream().requests().pop().expect("a request");
+    let expected = [
+        ("model", json!("sim/no-endpoints")),
+        ("models", json!(["sim/no-endpoints", "sim/echo"])),
+        ("temperature", json!(0.3)),
+        ("top_p", json!(1)),
+        ("max_tokens", json!(64)),
+        ("seed", json!(7)),
+        ("stop", json!(["END"])),
+        ("stream", json!(true)),
+    ];
+    for (member, value) in expected {
+        assert_eq!(request.body[member], value, "{member} in {}", request.body);
+    }
+    assert_eq!(request.body["reasoning"]["effort"], "low");
+    assert_eq!(request.messages()[0], ("system".to_owned(), "  Be kind.\n".to_owned()));
+    assert_eq!(request.headers.get("authorization").map(String::as_str), Some("Bearer"));
+    let user = request.body["user"].as_str().expect("a pseudonym");
+    let ada = app.ada.get("/me").await?.json(200)?;
+    assert!(!user.contains(ada["user"]["id"].as_str().unwrap()) && !user.contains("ada"), "{user}");
+
+    app.ada.chat("greeting").await?.say("Hello").await?;
+    let plain = app.upstream().requests().pop().expect("a request");
+    assert_eq!(plain.body["max_tokens"], 4096, "it is always sent");
+    assert_eq!(plain.body["user"], user, "the pseudonym is stable");
+    assert_eq!(plain.body.get("temperature"), None, "what is not said is not sent");
+    app.stop().await
+}
+
+async fn the_oldest_messages_are_left_out_and_that_is_told(on: TestAppBuilder) -> Result<()> {
+    let app = on.definition(tools::FORGETFUL).start().await?;
+    let chat = app.ada.chat("forgetful").await?;
+    assert!(chat.say("one").await?.data_of("data-context").is_err(), "nothing was left out");
+    assert!(chat.say("two").await?.data_of("data-context").is_err(), "nothing was left out");
+    let third = chat.say("three").await?;
+    assert_eq!(third.lines[1], "data-context sent=3 dropped=2 @0");
+    let contents = sent(&app, 2);
+    assert_eq!(contents[..2], ["system Be kind.", "user two"], "whole turns are left out");
+    assert_eq!(contents[3], "user three");
+    let turn = app.ada.get(&format!("/turns/{}", third.turn_id)).await?.json(200)?;
+    assert_eq!((&turn["context"]["messages_sent"], &turn["context"]["messages_dropped"]), (&json!(3), &json!(2)));
+    app.stop().await
+}
+
+async fn a_message_that_cannot_fit_is_refused(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("small", "sim/small-context").start().await?;
+    let chat = app.ada.chat("small").await?;
+    let before = chat.detail().await?;
+    for refused in [chat.ask(&"word ".repeat(2000)).await?, {
+        let request = chat.sending(&"word ".repeat(2000));
+        causerie_testkit::app::Reply::to(request).await?
+    }] {
+        let problem = refused.problem(422, "context_length_exceeded")?;
+        let (limit, needed) = (problem["limit"].as_u64(), problem["needed"].as_u64());
+        assert!(limit.is_some_and(|limit| (1..1000).contains(&limit)), "{problem}");
+        assert!(needed > limit, "{problem}");
+    }
+    assert_eq!(chat.detail().await?, before);
+    assert_eq!(app.upstream().count_chat(), 0);
+    chat.say("word").await?;
+    app.stop().await
+}
+
+async fn an_upstream_that_takes_less_than_it_says_gets_less(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("less", "sim/context-length?limit=60&chars=80").start().await?;
+    let chat = app.ada.chat("less").await?;
+    for content in ["one", "two"] {
+        chat.say(content).await?;
+    }
+    let third = chat.say("three").await?;
+    assert_eq!(third.lines.last().map(String::as_str), Some("[DONE] @end"));
+    assert_eq!(chat.latest().await?["status"], "completed");
+    let turn = app.ada.get(&format!("/turns/{}", third.turn_id)).await?.json(200)?;
+    assert!(turn["context"]["messages_dropped"].as_u64() > Some(0), "{turn}");
+    assert_eq!(sent(&app, 3).last().map(String::as_str), Some("user three"));
+    assert_eq!(app.upstream().count_chat(), 4, "the third message took two requests");
+    app.stop().await
+}
+
+async fn content_is_sent_and_stored_exactly_as_given(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("words", "sim/text?words=1").start().await?;
+    let contents = [
+        "  two blanks\n\n\tand a tab \r\n",
+        "👩🏽‍🚀 e\u{301} \u{200f}\u{feff} \u{1}",
+        "<script>alert('\"')</script> -- \\u0041 %00 {{content}} ${x}",
+        "'; drop table messages; --",
+    ];
+    for (number, content) in contents.iter().enumerate() {
+        let chat = app.ada.chat("words").await?;
+        chat.say(content).await?;
+        assert_eq!(chat.messages().await?[0]["content"], *content);
+        assert_eq!(sent(&app, number)[1], format!("user {content}"));
+    }
+    app.stop().await
+}
+
+async fn an_answer_that_broke_off_is_part_of_the_history(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("cut", "sim/cut-mid-stream?after=2&times=1").start().await?;
+    let chat = app.ada.chat("cut").await?;
+    chat.say("one").await?;
+    chat.say("two").await?;
+    assert_eq!(chat.history().await?[1], r#"2 assistant failed "the café ""#);
+    assert_eq!(sent(&app, 1), ["system Be kind.", "user one", "assistant the café ", "user two"]);
+    app.stop().await
+}
+
+async fn an_answer_without_text_is_left_out_of_the_history(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("refused", "sim/moderation?times=1").start().await?;
+    let chat = app.ada.chat("refused").await?;
+    chat.say("one").await?;
+    chat.say("two").await?;
+    assert_eq!(chat.history().await?[1], r#"2 assistant failed """#);
+    assert_eq!(sent(&app, 1), ["system Be kind.", "user one", "user two"]);
+    app.stop().await
+}

@@ -1,0 +1,14 @@
+//! Conversations from end to end: through HTTP, the runtime and both databases to a simulated upstream and back.
+//!
+//! Each test has a server, a database and an upstream of its own. Nothing waits by the clock: answers are held at
+//! gates, and what is waited for is a frame, a request or an end.
+
+mod answers;
+mod context;
+mod idempotency;
+mod ownership;
+mod resume;
+mod sessions;
+mod streaming;
+mod tools;
+mod turns;

@@ -1,0 +1,169 @@
+//! What a test wants its app to be like.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Result;
+use causerie_domain::Secret;
+use causerie_domain::ports::{Clock as _, CompletionGateway as _, ModelStore as _};
+use causerie_openrouter::OpenRouter;
+use causerie_runtime::SystemClock;
+use causerie_server::Server;
+use causerie_server::settings::{
+    Clocks, HttpSettings, LogFormat, LogSettings, RuntimeSettings, Settings, StoreSettings, Upstream,
+    UpstreamSettings,
+};
+use causerie_simulator::{Options, Simulator};
+use tempfile::TempDir;
+
+use super::{TestApp, user};
+use crate::database::TestDatabase;
+
+/// The key that the upstream demands, so that every test also shows that it is sent.
+const UPSTREAM_KEY: &str = "sk-or-v1-of-the-test";
+/// Whatever takes longer than this will not happen any more.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An app that is not started yet.
+#[derive(Debug)]
+pub struct TestAppBuilder {
+    database: TestDatabase,
+    definitions: Vec<String>,
+    tune: Vec<fn(&mut Settings)>,
+    catalogue: Catalogue,
+}
+
+/// Whether the store knows the models when the server starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Catalogue {
+    /// As in a later start: prices and sizes are known from the first request on.
+    Known,
+    /// As in the very first start: the server reads them, and serves meanwhile.
+    Unread,
+}
+
+impl TestAppBuilder {
+    pub(super) fn new(database: TestDatabase) -> Self {
+        let (definitions, tune) = (Vec::new(), Vec::new());
+        TestAppBuilder { database, definitions, tune, catalogue: Catalogue::Known }
+    }
+
+    /// Adds a tool whose model picks the upstream's behaviour.
+    pub fn tool(self, name: &str, model: &str) -> Self {
+        self.definition(&format!(
+            "name: {name}\nversion: 1.0.0\ntype: chat\ntitle: {name}\nbehavior: Be kind.\nmodel: \"{model}\"\n"
+        ))
+    }
+
+    /// Adds a tool as its author writes it.
+    pub fn definition(mut self, yaml: &str) -> Self {
+        self.definitions.push(yaml.to_owned());
+        self
+    }
+
+    /// Changes the settings that the server is started with.
+    pub fn settings(mut self, tune: fn(&mut Settings)) -> Self {
+        self.tune.push(tune);
+        self
+    }
+
+    /// Leaves it to the server to read the catalogue of models.
+    pub fn without_catalogue(mut self) -> Self {
+        self.catalogue = Catalogue::Unread;
+        self
+    }
+
+    /// Starts the upstream, the server, and clients of two users.
+    ///
+    /// # Errors
+    /// Whatever stands in the way.
+    pub async fn start(self) -> Result<TestApp> {
+        // A client that is made without a provider panics. The one error is that there is one already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = TempDir::with_prefix("causerie-app-")?;
+        let tools = folder.path().join("tools");
+        fs::create_dir(&tools)?;
+        for (number, definition) in self.definitions.iter().enumerate() {
+            fs::write(tools.join(format!("{number}.yaml")), definition)?;
+        }
+        let options =
+            Options { api_key: Some(UPSTREAM_KEY.to_owned()), patience: PATIENCE, ..Options::default() };
+        let upstream = Simulator::start(options)?;
+        if self.catalogue == Catalogue::Known {
+            read_catalogue(&self.database, &upstream).await?;
+        }
+
+        let mut settings = settings(&self.database, &upstream, &folder);
+        for tune in self.tune {
+            tune(&mut settings);
+        }
+        let server = Server::start(&settings).await?;
+        // A request that hangs fails its test by name rather than by the runner's patience.
+        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(2 * PATIENCE).build()?;
+        let ada = user("ada", &self.database, &http, &server).await?;
+        let bob = user("bob", &self.database, &http, &server).await?;
+        Ok(TestApp { ada, bob, server, upstream, database: self.database, http, _folder: folder })
+    }
+}
+
+async fn read_catalogue(database: &TestDatabase, upstream: &Simulator) -> Result<()> {
+    let settings = causerie_openrouter::Settings {
+        base_url: upstream.base_url().to_owned(),
+        ..causerie_openrouter::Settings::default()
+    };
+    let models = OpenRouter::new(settings)?.models().await?;
+    database.store().take_over(models, SystemClock.now()).await?;
+    Ok(())
+}
+
+/// Patient where a busy machine would otherwise decide a test, quick where a test waits for it.
+fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> Settings {
+    Settings {
+        store: StoreSettings {
+            data_dir: folder.path().join("data"),
+            database_url: Secret::new(database.url()),
+            connections: 8,
+            wait: PATIENCE,
+            readers: 2,
+        },
+        upstream: UpstreamSettings {
+            upstream: Upstream::Gateway {
+                base_url: upstream.base_url().to_owned(),
+                api_key: Some(Secret::new(UPSTREAM_KEY)),
+            },
+            default_model: "sim/echo".to_owned(),
+            default_max_output_tokens: 4096,
+            catalogue_only: false,
+            max_retries: 1,
+            max_retry_wait: Duration::from_secs(5),
+            clocks: Clocks {
+                connect: PATIENCE,
+                first_byte: PATIENCE,
+                idle: PATIENCE,
+                progress: PATIENCE,
+                total: 2 * PATIENCE,
+            },
+            max_event: 16 << 20,
+            referer: None,
+            title: None,
+            proxy: None,
+        },
+        http: HttpSettings {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            workers: Some(1),
+            body_limit: 1 << 20,
+            keep_alive: PATIENCE,
+            stall: PATIENCE,
+        },
+        runtime: RuntimeSettings {
+            tools_dir: Some(folder.path().join("tools")),
+            drain: PATIENCE,
+            lease: Duration::from_secs(15),
+            flush_interval: Duration::from_millis(50),
+            flush_bytes: 16 << 10,
+        },
+        // Nobody installs it: the tests of a process share one subscriber, which is none.
+        log: LogSettings { filter: Default::default(), format: LogFormat::Auto },
+    }
+}
