@@ -7,6 +7,7 @@ use causerie_domain::Filter;
 use causerie_domain::filter::Scalar;
 use causerie_domain::ports::{BeginTurn, Conversations, NewSession, StoreError, TurnLedger};
 use causerie_testkit::anyhow::Result;
+use causerie_testkit::contract::Ending;
 
 use raw::Raw;
 use subject::{SqlSubject, on_both};
@@ -18,6 +19,7 @@ on_both!(
     a_fork_outlives_its_parent,
     text_that_one_database_cannot_hold_is_refused_by_both,
     limits_are_kept_by_the_store,
+    no_count_of_a_provider_breaks_the_ledger,
 );
 
 async fn states_that_must_not_be_are_refused(subject: &SqlSubject) -> Result<()> {
@@ -152,5 +154,17 @@ async fn limits_are_kept_by_the_store(subject: &SqlSubject) -> Result<()> {
         async |count: usize| subject.store().rename(id, &Filter::Everything, Some("é".repeat(count))).await;
     assert!(rename(200).await.is_ok(), "two hundred characters, not bytes");
     assert!(rename(201).await.is_err());
+    Ok(())
+}
+
+async fn no_count_of_a_provider_breaks_the_ledger(subject: &SqlSubject) -> Result<()> {
+    let id = subject.session().await?.id;
+    for _ in 0..2 {
+        let running = subject.start(id, "Hello").await?;
+        let absurd = Ending { input: u64::MAX, output: u64::MAX, ..Ending::whole("Hi") };
+        subject.store().finish_turn(subject.end(&running, &absurd)).await?;
+    }
+    let totals = subject.store().totals(id, &Filter::Everything).await?;
+    assert!(totals.is_some_and(|totals| totals.input_tokens > u64::from(u32::MAX)));
     Ok(())
 }

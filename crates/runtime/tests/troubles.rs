@@ -35,6 +35,7 @@ async fn an_end_that_is_never_taken_is_told_as_a_fault_and_left_to_the_reaper() 
         let anna = user("anna");
         let session = world.session(&anna).await;
         store.befall(Point::Finish, trouble, u32::MAX);
+        world.upstream.will(vec![text("ok"), Step::Pause(Duration::from_secs(1)), finish()]);
         let sent = world.send(&anna, session, "Hi").await.unwrap();
         let told = told_within(LEASE + Duration::from_secs(1), sent.reader).await;
         assert_eq!(told, ["start from 0", "text: ok", "failed internal"], "{trouble:?}");

@@ -4,13 +4,16 @@ mod support;
 
 use std::time::Duration;
 
-use causerie_domain::completion::{CompletionError, CompletionErrorKind, ContentPart};
+use causerie_domain::completion::{CompletionError, CompletionErrorKind, ContentPart, Finish, FinishReason};
+use causerie_domain::identity::{Credential, GroupRole, Membership, Principal};
 use causerie_domain::session::SessionAction;
 use causerie_domain::turn::TurnStatus;
 use causerie_domain::usage::CostBasis;
-use causerie_runtime::{Cursor, NewMessage, Place, RuntimeError, Settings, TurnEvent};
-use support::scripted::{Step, fail, fail_with, finish, identified, reasoning, text};
+use causerie_domain::{ApiKeyId, GroupId, Usd};
+use causerie_runtime::{CreateSession, Cursor, NewMessage, Place, RuntimeError, Settings, TurnEvent};
+use support::scripted::{Step, fail, fail_with, finish, finish_with, identified, reasoning, text};
 use support::{told, user, world};
+use uuid::Uuid;
 
 fn quick() -> Settings {
     Settings {
@@ -193,6 +196,89 @@ async fn cancelling_closes_the_connection_and_keeps_the_text() {
     assert_eq!(world.transcript(&anna, session).await[1], "2 assistant cancelled \"par\"");
     assert!(world.runtime.cancel(&anna, session).await.unwrap().is_none());
     assert_eq!(world.talk(&anna, session, "again").await.last().unwrap(), "completed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_the_wait_for_another_try_leaves_the_refused_one_free_of_charge() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    let mut refused = CompletionError::new(CompletionErrorKind::RateLimited, "slow down");
+    refused.retry_after = Some(Duration::from_secs(5));
+    world.upstream.will(vec![fail_with(refused)]);
+    world.send(&anna, session, "Hi").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let turn = world.runtime.cancel(&anna, session).await.unwrap().unwrap();
+    assert_eq!((turn.status, turn.failure), (TurnStatus::Cancelled, None));
+    let usage = world.messages(&anna, session).await.remove(1).usage.unwrap();
+    assert_eq!((usage.cost, usage.basis), (Some(Usd::ZERO), CostBasis::Estimated));
+    assert_eq!(usage.tokens.input, Some(0));
+    assert_eq!(world.upstream.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_upstream_names_itself_is_made_storable() {
+    let world = world(quick()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    let reason = FinishReason::Other("st\0op".to_owned());
+    let end = finish_with(Finish { reason: Some(reason), native_reason: None, truncated: false });
+    world.upstream.will(vec![identified("gen\0-1"), text("o\0k"), end]);
+    let sent = world.send(&anna, session, "Hi").await.unwrap();
+    let end = sent.reader.end().await.unwrap().unwrap();
+    assert_eq!(end.turn.finish_reason.as_deref(), Some("st\u{FFFD}op"));
+    assert_eq!(end.usage.unwrap().generation_id.as_deref(), Some("gen\u{FFFD}-1"));
+    assert_eq!(world.messages(&anna, session).await[1].message.content, "o\u{FFFD}k");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_runs_on_a_groups_account_only_while_its_user_is_in_the_group() {
+    let world = world(quick()).await;
+    let [group, other] = [1, 2].map(|id| GroupId::from_uuid(Uuid::from_u128(id)));
+    let anna = user("anna");
+    let membership = |group_id| Membership { group_id, role: GroupRole::Member };
+    let member = Principal { memberships: vec![membership(group), membership(other)], ..anna.clone() };
+    let new = CreateSession { tool: "helper".to_owned(), title: None, group_id: Some(group) };
+    let session = world.runtime.create_session(&member, new.clone()).await.unwrap().session.id;
+    let key = |group_id| Principal {
+        credential: Credential::ApiKey {
+            id: ApiKeyId::from_uuid(Uuid::from_u128(3)),
+            group_id: Some(group_id),
+            scopes: Vec::new(),
+        },
+        ..member.clone()
+    };
+    for (principal, expected) in
+        [(&anna, "not_a_group_member"), (&key(other), "key_is_bound_to_another_group")]
+    {
+        let refused = world.send(principal, session, "Hi").await.unwrap_err();
+        assert!(
+            matches!(&refused, RuntimeError::Forbidden { reason: Some(reason) } if reason == expected),
+            "{refused:?}"
+        );
+        let refused = world.runtime.create_session(principal, new.clone()).await.unwrap_err();
+        assert!(matches!(refused, RuntimeError::Forbidden { .. }), "{refused:?}");
+    }
+    assert_eq!(world.talk(&key(group), session, "Hi").await.last().unwrap(), "completed");
+    assert_eq!(world.talk(&member, session, "Hi").await.last().unwrap(), "completed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_may_make_no_session_is_told_so_whatever_it_asks() {
+    let world = world(quick()).await;
+    let key = Principal {
+        credential: Credential::ApiKey {
+            id: ApiKeyId::from_uuid(Uuid::from_u128(3)),
+            group_id: None,
+            scopes: vec!["use:Tool".to_owned()],
+        },
+        ..user("anna")
+    };
+    for tool in ["helper", "no-such-tool"] {
+        let new = CreateSession { tool: tool.to_owned(), title: None, group_id: None };
+        let refused = world.runtime.create_session(&key, new).await.unwrap_err();
+        assert!(matches!(refused, RuntimeError::Forbidden { .. }), "{tool}: {refused:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

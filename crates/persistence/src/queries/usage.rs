@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use crate::fault::{Fault, corrupt};
-use crate::rows::{UsageSumRow, micros, prices_text, stored, usage_by_turn};
+use crate::rows::{UsageSumRow, micros, prices_text, tokens, usage_by_turn};
 use crate::schema::ai_usage;
 use crate::types::key;
 
@@ -32,7 +32,7 @@ pub(super) async fn open(conn: &mut Conn, open: &OpenUsage) -> Result<(), Fault>
             ai_usage::attempt.eq(i64::from(open.attempt)),
             ai_usage::model.eq(&open.model),
             ai_usage::state.eq(OPEN),
-            ai_usage::estimated_input_tokens.eq(stored(open.estimated_input_tokens)),
+            ai_usage::estimated_input_tokens.eq(tokens(open.estimated_input_tokens)),
             ai_usage::prices.eq(prices),
             ai_usage::created_at.eq(open.created_at.as_micros()),
         ))
@@ -66,7 +66,7 @@ pub(super) async fn note(
 
 /// Closes a row of a turn. A row that is closed already, or is not the turn's, is an error: never closed twice.
 pub(super) async fn close(conn: &mut Conn, turn: TurnId, close: &CloseUsage) -> Result<(), Fault> {
-    let CloseUsage { tokens, settlement, .. } = close;
+    let CloseUsage { tokens: counts, settlement, .. } = close;
     let closed = diesel::update(
         ai_usage::table
             .filter(ai_usage::id.eq(key(close.id)))
@@ -78,11 +78,11 @@ pub(super) async fn close(conn: &mut Conn, turn: TurnId, close: &CloseUsage) -> 
         ai_usage::state.eq(CLOSED),
         ai_usage::outcome.eq(close.outcome.as_str()),
         ai_usage::failure_code.eq(close.failure.map(|code| code.as_str())),
-        ai_usage::input_tokens.eq(tokens.input.map(stored)),
-        ai_usage::output_tokens.eq(tokens.output.map(stored)),
-        ai_usage::cached_tokens.eq(tokens.cached.map(stored)),
-        ai_usage::cache_write_tokens.eq(tokens.cache_write.map(stored)),
-        ai_usage::reasoning_tokens.eq(tokens.reasoning.map(stored)),
+        ai_usage::input_tokens.eq(counts.input.map(tokens)),
+        ai_usage::output_tokens.eq(counts.output.map(tokens)),
+        ai_usage::cached_tokens.eq(counts.cached.map(tokens)),
+        ai_usage::cache_write_tokens.eq(counts.cache_write.map(tokens)),
+        ai_usage::reasoning_tokens.eq(counts.reasoning.map(tokens)),
         ai_usage::cost.eq(settlement.cost.map(|cost| cost.pico())),
         ai_usage::basis.eq(settlement.basis.as_str()),
         ai_usage::reported_cost.eq(settlement.reported.map(|cost| cost.pico())),

@@ -47,6 +47,12 @@ pub(crate) fn stored(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+/// Tokens for a column. Providers miscount, but no count may break the sums over it.
+pub(crate) fn tokens(count: u64) -> i64 {
+    const MOST: u64 = 1 << 50;
+    stored(count.min(MOST))
+}
+
 /// A span of time for a column, in microseconds.
 pub(crate) fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)

@@ -123,7 +123,11 @@ pub(crate) fn identified(generation_id: &str) -> Step {
 
 /// A good end: 10 tokens in, 5 out, for 0.000123 dollars.
 pub(crate) fn finish() -> Step {
-    let finish = Finish { reason: Some(FinishReason::Stop), native_reason: None, truncated: false };
+    finish_with(Finish { reason: Some(FinishReason::Stop), native_reason: None, truncated: false })
+}
+
+/// The same, with another reason to stop.
+pub(crate) fn finish_with(finish: Finish) -> Step {
     let tokens = TokenCounts { input: Some(10), output: Some(5), ..TokenCounts::default() };
     let usage = ReportedUsage { tokens, cost: Some(Usd::from_pico(123_000_000)), ..ReportedUsage::default() };
     Step::Event(CompletionEvent::Ended(Box::new(CompletionEnd {
