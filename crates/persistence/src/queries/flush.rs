@@ -4,7 +4,6 @@ use causerie_domain::ports::{NextAttempt, TurnFlush, TurnHold, TurnLedgerError};
 use causerie_domain::turn::{Segment, Turn};
 use causerie_domain::{SessionId, Timestamp, TurnId};
 use diesel::prelude::*;
-use diesel::upsert::excluded;
 use diesel_async::RunQueryDsl;
 
 use super::{Conn, fixed, holds, reap, usage};
@@ -30,9 +29,7 @@ async fn flush_one(conn: &mut Conn, flush: &Flush, news: &TurnFlush) -> Result<T
     if !holds::renew(conn, turn_id, flush.owner, flush.lease).await? {
         return Ok(TurnHold::Lost { turn_id });
     }
-    for segment in news.segments.iter().filter(|segment| !segment.text.is_empty()) {
-        write_segment(conn, turn_id, segment).await?;
-    }
+    write_segments(conn, turn_id, &news.segments).await?;
     if let Some((id, progress)) = &news.progress {
         usage::note(conn, turn_id, *id, progress).await?;
     }
@@ -55,20 +52,26 @@ async fn flush_one(conn: &mut Conn, flush: &Flush, news: &TurnFlush) -> Result<T
     Ok(TurnHold::Held { turn_id, cancel_requested })
 }
 
-/// A flush whose answer was lost is sent again, and may by then know more text at the same position.
-async fn write_segment(conn: &mut Conn, turn: TurnId, segment: &Segment) -> Result<(), Fault> {
-    diesel::insert_into(segments::table)
-        .values((
-            segments::turn_id.eq(key(turn)),
-            segments::position.eq(stored(segment.position)),
-            segments::kind.eq(segment.kind.as_str()),
-            segments::text.eq(text("segments.text", &segment.text)?),
-        ))
-        .on_conflict((segments::turn_id, segments::position))
-        .do_update()
-        .set((segments::kind.eq(excluded(segments::kind)), segments::text.eq(excluded(segments::text))))
+/// A flush whose answer was lost is sent again from where it began, perhaps with more text and cut at other places:
+/// it replaces what it wrote the first time.
+async fn write_segments(conn: &mut Conn, turn: TurnId, news: &[Segment]) -> Result<(), Fault> {
+    let Some(first) = news.first() else { return Ok(()) };
+    diesel::delete(segments::table)
+        .filter(segments::turn_id.eq(key(turn)))
+        .filter(segments::position.ge(stored(first.position)))
         .execute(conn)
         .await?;
+    for segment in news.iter().filter(|segment| !segment.text.is_empty()) {
+        diesel::insert_into(segments::table)
+            .values((
+                segments::turn_id.eq(key(turn)),
+                segments::position.eq(stored(segment.position)),
+                segments::kind.eq(segment.kind.as_str()),
+                segments::text.eq(text("segments.text", &segment.text)?),
+            ))
+            .execute(conn)
+            .await?;
+    }
     Ok(())
 }
 

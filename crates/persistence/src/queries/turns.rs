@@ -11,9 +11,7 @@ use diesel_async::RunQueryDsl;
 use super::{Conn, filter, fixed, usage};
 use crate::fault::Fault;
 use crate::input::Named;
-use crate::rows::{
-    KeyedTurnRow, MessageRow, SegmentRow, TurnRow, segments_in_order, segments_of_parts, stored,
-};
+use crate::rows::{KeyedTurnRow, MessageRow, SegmentRow, TurnRow, segments_of_parts, stored};
 use crate::schema::{messages, segments, sessions, turns};
 use crate::types::key;
 
@@ -106,5 +104,5 @@ pub(super) async fn segments_from(
         query = query.filter(segments::position.nullable().ge(start));
     }
     let rows: Vec<SegmentRow> = query.load(conn).await?;
-    Ok(segments_in_order(rows)?)
+    Ok(rows.into_iter().map(Segment::try_from).collect::<Result<_, _>>()?)
 }

@@ -27,7 +27,7 @@ pub(crate) use message::{MessageRow, text_parts};
 pub(crate) use model::ModelRow;
 pub(crate) use session::SessionRow;
 pub(crate) use tool::{ToolRow, ToolVersionRow, tool};
-pub(crate) use turn::{KeyedTurnRow, SegmentRow, TurnRow, segments_in_order, segments_of_parts};
+pub(crate) use turn::{KeyedTurnRow, SegmentRow, TurnRow, segments_of_parts};
 pub(crate) use usage::{UsageSumRow, usage_by_turn};
 
 use crate::fault::{corrupt, corrupt_by};

@@ -108,27 +108,6 @@ impl TryFrom<SegmentRow> for Segment {
     }
 }
 
-/// Segments by position, no character twice.
-///
-/// A flush whose answer was lost is sent again, perhaps cut at other places: what it wrote the first time may overlap
-/// with what it wrote the second time. The text at a position never changes, so the overlap is dropped.
-pub(crate) fn segments_in_order(rows: Vec<SegmentRow>) -> Result<Vec<Segment>, StoreError> {
-    let mut segments: Vec<Segment> = Vec::with_capacity(rows.len());
-    for row in rows {
-        let mut segment = Segment::try_from(row)?;
-        let end = segments.last().map_or(0, Segment::end);
-        if segment.position < end && !segments.is_empty() {
-            let known = usize::try_from(end - segment.position).unwrap_or(usize::MAX);
-            segment.text = segment.text.chars().skip(known).collect();
-            segment.position = end;
-        }
-        if !segment.text.is_empty() {
-            segments.push(segment);
-        }
-    }
-    Ok(segments)
-}
-
 /// The parts of an ended answer as segments, without those that end at or before a position.
 pub(crate) fn segments_of_parts(parts: Vec<Part>, position: u64) -> Vec<Segment> {
     let mut next = 0;
@@ -148,24 +127,6 @@ mod tests {
     use causerie_domain::message::PartKind;
 
     use super::*;
-
-    fn row(position: i64, text: &str) -> SegmentRow {
-        SegmentRow { position, kind: "text".to_owned(), text: text.to_owned() }
-    }
-
-    #[test]
-    fn a_repeated_flush_leaves_no_character_twice() {
-        let check = |rows: Vec<SegmentRow>, expected: &[(u64, &str)]| {
-            let segments = segments_in_order(rows).unwrap();
-            let found: Vec<(u64, &str)> =
-                segments.iter().map(|segment| (segment.position, segment.text.as_str())).collect();
-            assert_eq!(found, expected);
-        };
-        check(vec![row(0, "añb"), row(3, "c")], &[(0, "añb"), (3, "c")]);
-        check(vec![row(0, "añbcde"), row(3, "c")], &[(0, "añbcde")]);
-        check(vec![row(0, "añb"), row(2, "bcd")], &[(0, "añb"), (3, "cd")]);
-        check(vec![row(7, "x")], &[(7, "x")]);
-    }
 
     #[test]
     fn parts_count_characters_of_all_kinds() {

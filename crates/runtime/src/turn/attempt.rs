@@ -76,12 +76,9 @@ impl Attempt {
 
     fn identify(&mut self, identity: Identity, turn: &RunningTurn, flusher: &Flusher) {
         let progress = &mut self.progress;
-        let learn = |known: &mut Option<String>, news: Option<String>| {
-            *known = news.map(|news| storable(&news).into_owned()).or(known.take());
-        };
-        learn(&mut progress.generation_id, identity.generation_id);
-        learn(&mut progress.model_served, identity.model);
-        learn(&mut progress.provider, identity.provider);
+        progress.generation_id = identity.generation_id.or(progress.generation_id.take());
+        progress.model_served = identity.model.or(progress.model_served.take());
+        progress.provider = identity.provider.or(progress.provider.take());
         turn.note_progress(self.usage.id, self.progress.clone());
         flusher.note(0);
     }
@@ -101,7 +98,7 @@ impl Attempt {
 }
 
 /// PostgreSQL text cannot hold U+0000: the replacement character stands in before anything is counted.
-pub(crate) fn storable(text: &str) -> Cow<'_, str> {
+fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{FFFD}")) } else { Cow::Borrowed(text) }
 }
 

@@ -4,7 +4,6 @@ mod attempt;
 pub(crate) mod close;
 pub(crate) mod event;
 pub(crate) mod flusher;
-mod insist;
 pub(crate) mod log;
 pub(crate) mod reader;
 pub(crate) mod retry;

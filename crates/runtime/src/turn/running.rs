@@ -141,46 +141,27 @@ impl FlushPiece {
 /// The turns that run in this process.
 #[derive(Debug, Default)]
 pub(crate) struct RunningTurns {
-    table: Mutex<Table>,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    turns: HashMap<TurnId, Arc<RunningTurn>>,
-    /// Whether every turn is cut, also one that is only about to begin.
-    cut: bool,
+    turns: Mutex<HashMap<TurnId, Arc<RunningTurn>>>,
 }
 
 impl RunningTurns {
     pub(crate) fn insert(&self, turn: Arc<RunningTurn>) {
-        let mut table = self.lock();
-        if table.cut {
-            turn.stop(Stop::Draining);
-        }
-        table.turns.insert(turn.id(), turn);
+        self.lock().insert(turn.id(), turn);
     }
 
     pub(crate) fn remove(&self, id: TurnId) {
-        self.lock().turns.remove(&id);
+        self.lock().remove(&id);
     }
 
     pub(crate) fn get(&self, id: TurnId) -> Option<Arc<RunningTurn>> {
-        self.lock().turns.get(&id).cloned()
+        self.lock().get(&id).cloned()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<RunningTurn>> {
-        self.lock().turns.values().cloned().collect()
+        self.lock().values().cloned().collect()
     }
 
-    /// Stops every turn because the process ends, from now on. Returns how many run.
-    pub(crate) fn cut(&self) -> usize {
-        let mut table = self.lock();
-        table.cut = true;
-        table.turns.values().for_each(|turn| turn.stop(Stop::Draining));
-        table.turns.len()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<RunningTurn>>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

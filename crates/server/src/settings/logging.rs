@@ -28,8 +28,10 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Log")]
 pub(crate) struct LogArgs {
+    // actix_http speaks of single connections at ERROR: anybody who sends half a request, or an upstream in the
+    // simulator that breaks off as it was asked to, would fill the log with them.
     /// What to log: a level, or levels by module such as `warn,causerie_runtime=debug`.
-    #[arg(long, env = "CAUSERIE_LOG", value_name = "FILTER", default_value = "info,actix_server=warn")]
+    #[arg(long, env = "CAUSERIE_LOG", value_name = "FILTER", default_value = "info,actix_server=warn,actix_http=off")]
     #[arg(value_parser = setting(filter))]
     log: Setting<Targets>,
     /// The form of the log on standard error: auto (human on a terminal, otherwise json), human or json.

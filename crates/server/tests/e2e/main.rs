@@ -3,8 +3,11 @@
 //! Each test has a server, a database and an upstream of its own. Nothing waits by the clock: answers are held at
 //! gates, and what is waited for is a frame, a request or an end.
 
+mod accounting;
 mod answers;
+mod bad_input;
 mod context;
+mod failures;
 mod idempotency;
 mod ownership;
 mod resume;

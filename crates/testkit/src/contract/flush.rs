@@ -56,9 +56,13 @@ pub async fn a_repeated_flush_leaves_no_character_twice(subject: &Subject) -> Re
     let running = subject.start(id, "Hello").await?;
     subject.flush(&running, running.text_at(0, "one ")).await?;
     // The answer to the second flush is lost, so the third repeats its text with more behind it.
-    subject.flush(&running, running.text_at(4, "two ")).await?;
+    let segment = |position, text: &str| Segment { position, kind: PartKind::Text, text: text.to_owned() };
+    let segments = vec![segment(4, "two "), segment(8, "thr")];
+    subject.flush(&running, TurnFlush { segments, ..running.no_news() }).await?;
     subject.flush(&running, running.text_at(4, "two three")).await?;
-    assert_eq!(log_from(subject, running.id(), 0).await?, "one two three");
+    for (position, rest) in [(0, "one two three"), (9, "hree"), (12, "e")] {
+        assert_eq!(log_from(subject, running.id(), position).await?, rest, "from {position}");
+    }
     Ok(())
 }
 

@@ -1,0 +1,92 @@
+//! How much is asked of the upstream, and when it is left alone.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use causerie_openrouter::Restraint;
+use clap::Args;
+
+use super::setting::{Mistakes, Setting, setting};
+use super::values::{milliseconds, positive, whole};
+
+/// More than any process can use: a larger number is a slip of the finger.
+const MOST: u32 = 1_000_000;
+
+#[derive(Debug, Args)]
+pub(crate) struct RestraintArgs {
+    /// Requests to the upstream in a minute, spread evenly; 0 for no limit.
+    #[arg(long, env = "AI_REQUESTS_PER_MINUTE", value_name = "COUNT", default_value = "0")]
+    #[arg(value_parser = setting(whole::<u32>(0..=MOST.into())))]
+    ai_requests_per_minute: Setting<u32>,
+    /// Answers that are read from the upstream at the same time.
+    #[arg(long, env = "AI_MAX_CONCURRENT_STREAMS", value_name = "COUNT", default_value = "512")]
+    #[arg(value_parser = setting(positive(MOST)))]
+    ai_max_concurrent_streams: Setting<NonZeroU32>,
+    /// How long a request waits for its place within these limits before its turn fails as upstream_busy.
+    #[arg(long, env = "AI_MAX_QUEUE_WAIT_MS", value_name = "MS", default_value = "10000")]
+    #[arg(value_parser = setting(milliseconds))]
+    ai_max_queue_wait_ms: Setting<Duration>,
+    /// Failures in a row after which the upstream is left alone for a moment.
+    #[arg(long, env = "AI_BREAKER_FAILURES", value_name = "COUNT", default_value = "20")]
+    #[arg(value_parser = setting(positive(MOST)))]
+    ai_breaker_failures: Setting<NonZeroU32>,
+    /// How long it is left alone before one request tries it again.
+    #[arg(long, env = "AI_BREAKER_OPEN_MS", value_name = "MS", default_value = "2000")]
+    #[arg(value_parser = setting(milliseconds))]
+    ai_breaker_open_ms: Setting<Duration>,
+}
+
+impl RestraintArgs {
+    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<Restraint> {
+        let requests_per_minute = mistakes.take(self.ai_requests_per_minute);
+        let concurrent_streams = mistakes.take(self.ai_max_concurrent_streams);
+        let longest_wait = mistakes.take(self.ai_max_queue_wait_ms);
+        let failures_to_open = mistakes.take(self.ai_breaker_failures);
+        let open_for = mistakes.take(self.ai_breaker_open_ms);
+
+        Some(Restraint {
+            requests_per_minute: NonZeroU32::new(requests_per_minute?),
+            concurrent_streams: concurrent_streams?,
+            longest_wait: longest_wait?,
+            failures_to_open: failures_to_open?,
+            open_for: open_for?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        restraint: RestraintArgs,
+    }
+
+    fn read(arguments: &[&str]) -> Option<Restraint> {
+        let line = Line::parse_from(std::iter::once(&"causerie").chain(arguments));
+        line.restraint.read(&mut Mistakes::default())
+    }
+
+    #[test]
+    fn what_is_not_set_is_the_clients_own_default() {
+        assert_eq!(read(&[]), Some(Restraint::default()));
+    }
+
+    #[test]
+    fn only_the_limit_of_a_minute_can_be_taken_away() {
+        let limited = read(&["--ai-requests-per-minute", "60"]).unwrap();
+        assert_eq!(limited.requests_per_minute, NonZeroU32::new(60));
+        for flag in [
+            "--ai-max-concurrent-streams",
+            "--ai-max-queue-wait-ms",
+            "--ai-breaker-failures",
+            "--ai-breaker-open-ms",
+        ] {
+            assert_eq!(read(&[flag, "0"]), None, "{flag}");
+        }
+    }
+}
