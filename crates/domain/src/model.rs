@@ -23,6 +23,8 @@ pub struct Pricing {
     pub image: Option<Usd>,
     /// Per web search.
     pub web_search: Option<Usd>,
+    /// What is priced beside text.
+    pub further: FurtherPrices,
     /// Prices that replace the above under a condition; later matching ones win, price by price.
     pub overrides: Vec<PriceOverride>,
 }
@@ -44,6 +46,28 @@ pub struct PriceOverride {
     pub cache_read: Option<Usd>,
     /// Replaces [`Pricing::cache_write`].
     pub cache_write: Option<Usd>,
+    /// Replaces [`Pricing::further`], price by price.
+    pub further: FurtherPrices,
+}
+
+/// Prices of sound, of pictures and of the cache that keeps for an hour, in US dollars.
+///
+/// The catalogue lists them and the store keeps them. They enter no calculated cost: the upstream counts no such
+/// tokens apart, and reports what the request cost.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FurtherPrices {
+    /// Per input token of sound.
+    pub audio: Option<Usd>,
+    /// Per output token of sound.
+    pub audio_output: Option<Usd>,
+    /// Per input token of sound read from the provider's cache.
+    pub audio_cache_read: Option<Usd>,
+    /// Per output image.
+    pub image_output: Option<Usd>,
+    /// Per token of an image.
+    pub image_token: Option<Usd>,
+    /// Per input token written to the provider's cache for an hour.
+    pub cache_write_1h: Option<Usd>,
 }
 
 /// A model as the upstream's catalogue describes it.

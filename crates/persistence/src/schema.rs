@@ -234,6 +234,7 @@ diesel::table! {
         group_id -> Nullable<Uid>,
         millichars_per_token -> Nullable<BigInt>,
         listed_at -> BigInt,
+        further_prices -> Text,
     }
 }
 

@@ -172,6 +172,24 @@ async fn a_file_is_made_with_its_folder() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_new_file_is_opened_by_many_at_once() -> Result<()> {
+    for _ in 0..10 {
+        let folder = tempfile::tempdir()?;
+        let url = format!("sqlite://{}/causerie.db", folder.path().display());
+        let openers: Vec<_> = (0..8)
+            .map(|_| {
+                let settings = StoreSettings::new(url.clone());
+                std::thread::spawn(move || SqlStore::open(&settings).map(drop))
+            })
+            .collect();
+        for opener in openers {
+            opener.join().map_err(|_| causerie_testkit::anyhow::anyhow!("it panicked"))??;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn settings_that_let_nobody_work_are_refused() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let url = format!("sqlite://{}/causerie.db", folder.path().display());

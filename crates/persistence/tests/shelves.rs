@@ -6,7 +6,7 @@ mod subject;
 use std::time::Duration;
 
 use causerie_domain::filter::{Scalar, Test};
-use causerie_domain::model::{CatalogueModel, PriceOverride, Pricing};
+use causerie_domain::model::{CatalogueModel, FurtherPrices, PriceOverride, Pricing};
 use causerie_domain::ports::{ModelStore, NewToolVersion, ToolStore, ToolStoreError, ToolSync};
 use causerie_domain::{Filter, ToolVersionId, Usd};
 use causerie_testkit::anyhow::{Context, Result};
@@ -146,9 +146,15 @@ fn model(id: &str, prompt: Option<&str>) -> Result<CatalogueModel> {
             prompt: price(prompt)?,
             completion: price(Some("0.000015"))?,
             image: price(Some("0.0048"))?,
+            further: FurtherPrices {
+                audio_cache_read: price(Some("0.0000001"))?,
+                cache_write_1h: price(Some("0.00000001"))?,
+                ..FurtherPrices::default()
+            },
             overrides: vec![PriceOverride {
                 min_prompt_tokens: Some(200_000),
                 prompt: price(Some("0.000006"))?,
+                further: FurtherPrices { audio: price(Some("0.000002"))?, ..FurtherPrices::default() },
                 ..PriceOverride::default()
             }],
             ..Pricing::default()

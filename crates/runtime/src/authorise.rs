@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use causerie_domain::filter::Scalar;
 use causerie_domain::identity::{Credential, Principal};
-use causerie_domain::model::Model;
+use causerie_domain::model::{Model, without_routing_suffix};
 use causerie_domain::ports::NewSession;
 use causerie_domain::session::{Session, SessionState};
 use causerie_domain::tool::Tool;
 use causerie_domain::turn::Turn;
-use causerie_domain::{Filter, SessionId, TurnId};
+use causerie_domain::{Filter, GroupId, SessionId, TurnId};
 pub(crate) use causerie_permissions::Action;
 use causerie_permissions::{Ability, Facts, InvalidLayers, Layers, Registry, Scopes, Subject, SubjectType};
 
@@ -37,6 +37,10 @@ pub(crate) struct Access {
     ability: Ability,
     /// The principal's own sessions.
     own: Filter,
+    /// The groups the principal is in.
+    groups: Vec<GroupId>,
+    /// The group the principal's key is bound to.
+    bound_to: Option<GroupId>,
 }
 
 impl Access {
@@ -49,7 +53,9 @@ impl Access {
         };
         let ability = policy.layers.ability(&Facts::from(principal), &[], &scopes).map_err(unevaluable)?;
         let own = Filter::equals("user_id", Scalar::Uuid(principal.user.id.as_uuid()));
-        Ok(Access { policy: Arc::clone(policy), ability, own })
+        let groups = principal.memberships.iter().map(|membership| membership.group_id).collect();
+        let bound_to = principal.key_group_id();
+        Ok(Access { policy: Arc::clone(policy), ability, own, groups, bound_to })
     }
 
     /// The sessions on which an action is allowed.
@@ -120,11 +126,23 @@ impl Access {
             return Err(RuntimeError::Forbidden { reason: Some("model_not_in_catalogue".to_owned()) });
         }
         let subject = Subject::new(SubjectType::Model)
-            .with("id", known.map_or(id, |model| model.catalogue.id.as_str()))
+            .with("id", known.map_or(without_routing_suffix(id), |model| model.catalogue.id.as_str()))
             .with("enabled", known.is_none_or(|model| model.enabled))
             .with("group_id", known.and_then(|model| model.group_id).map(|id| id.to_string()))
             .with("restricted", known.is_some_and(|model| model.restricted));
         self.require(Action::Use, &subject)
+    }
+
+    /// Whether requests may run on this account: one's own, or that of a group one is in. A key that is bound to
+    /// a group refuses another one.
+    pub(crate) fn require_account(&self, group: Option<GroupId>) -> Result<(), RuntimeError> {
+        let Some(group) = group else { return Ok(()) };
+        let reason = match self.bound_to {
+            Some(bound) if bound != group => "key_is_bound_to_another_group",
+            _ if !self.groups.contains(&group) => "not_a_group_member",
+            _ => return Ok(()),
+        };
+        Err(RuntimeError::Forbidden { reason: Some(reason.to_owned()) })
     }
 
     fn require_session(&self, action: Action, session: &Session) -> Result<(), RuntimeError> {

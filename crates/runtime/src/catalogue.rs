@@ -71,7 +71,7 @@ impl Engine {
         Ok(count)
     }
 
-    /// Keeps the copy current, and the stored catalogue not older than a day, until the runtime ends.
+    /// Keeps the copy current, and the stored catalogue not older than a day.
     pub(crate) async fn keep_catalogue(&self) {
         loop {
             if let Err(error) = self.reload_catalogue().await {
@@ -82,10 +82,7 @@ impl Engine {
                     Err(error) => tracing::warn!(%error, "the catalogue of models is not current"),
                 }
             }
-            tokio::select! {
-                () = self.ended.cancelled() => return,
-                () = tokio::time::sleep(RELOAD_INTERVAL) => {}
-            }
+            tokio::time::sleep(RELOAD_INTERVAL).await;
         }
     }
 

@@ -16,6 +16,7 @@ pub mod context;
 mod definitions;
 mod engine;
 mod error;
+mod form;
 mod lifecycle;
 #[cfg(feature = "memory")]
 pub mod memory;

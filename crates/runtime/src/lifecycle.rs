@@ -7,7 +7,6 @@ use causerie_domain::ports::{Reap, ReapScope, StoreError};
 
 use crate::engine::Engine;
 use crate::streams::REAPED_AT_ONCE;
-use crate::turn::running::Stop;
 use crate::{CatalogueError, Runtime};
 
 /// How long the turns that are cut at the end of a drain have to be stored.
@@ -31,7 +30,9 @@ impl Runtime {
         let reaping = Arc::clone(engine);
         engine.machinery.spawn_on(async move { reaping.keep_reaping().await }, &engine.handle);
         let refreshing = Arc::clone(engine);
-        engine.machinery.spawn_on(async move { refreshing.keep_catalogue().await }, &engine.handle);
+        // An upstream that is slow to tell its catalogue must not hold up the end.
+        let refresh = async move { refreshing.ended.run_until_cancelled(refreshing.keep_catalogue()).await };
+        engine.machinery.spawn_on(refresh, &engine.handle);
         Ok(())
     }
 
@@ -60,11 +61,8 @@ impl Runtime {
         self.stop_sends();
         engine.turns.close();
         if tokio::time::timeout(deadline, engine.turns.wait()).await.is_err() {
-            let cut = engine.running.all();
-            tracing::info!(turns = cut.len(), "drain deadline reached, running turns are cut");
-            for turn in &cut {
-                turn.stop(Stop::Draining);
-            }
+            let turns = engine.running.cut();
+            tracing::info!(turns, "drain deadline reached, running turns are cut");
             if tokio::time::timeout(CUT_GRACE, engine.turns.wait()).await.is_err() {
                 tracing::warn!("some turns could not be stored and are left to the reaper");
             }

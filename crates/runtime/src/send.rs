@@ -23,6 +23,7 @@ use crate::clock::monotonic;
 use crate::context::{self, Context, ContextParts, Fitting, ModelSize};
 use crate::definitions::PinnedTool;
 use crate::error::RuntimeError;
+use crate::form::{check_form, check_modalities};
 use crate::turn::log::TurnLog;
 use crate::turn::reader::TurnReader;
 use crate::turn::run::TurnRun;
@@ -99,7 +100,7 @@ struct Launch {
 
 impl Runtime {
     /// Sends a message and begins its turn. The answer is written, stored and accounted whether or not anybody
-    /// reads it.
+    /// reads it, and also where the caller drops this call on its way.
     ///
     /// # Errors
     /// Any [`RuntimeError`]; then nothing was stored and nothing was sent.
@@ -109,7 +110,7 @@ impl Runtime {
         id: SessionId,
         new: NewMessage,
     ) -> Result<Sent, RuntimeError> {
-        // Held until the turn has its own task, so that a drain cannot pass between the two.
+        // Held until the turn has a task, so that a drain cannot pass between the two.
         let _about_to_begin = self.engine.turns.token();
         if self.is_draining() {
             return Err(RuntimeError::ShuttingDown);
@@ -121,8 +122,15 @@ impl Runtime {
             Admission::New(admitted) => admitted,
             Admission::Replay(turn) => return Ok(self.replay(*turn)),
         };
-        let leased_at = monotonic();
         let begin = self.begin(principal, &session, &admitted, &new);
+        // A caller that goes away from here on must not leave a begun turn behind that nobody runs.
+        let beginning = self.clone().begin_turn(begin, *admitted);
+        let begun = self.engine.turns.spawn_on(beginning, &self.engine.handle).await;
+        begun.map_err(|lost| RuntimeError::Internal(format!("a turn could not be begun: {lost}")))?
+    }
+
+    async fn begin_turn(self, begin: BeginTurn, admitted: Admitted) -> Result<Sent, RuntimeError> {
+        let leased_at = monotonic();
         let launch = Launch { attachments: begin.attachments.clone(), first: begin.usage.clone(), leased_at };
         match self.engine.ledger.begin_turn(begin).await {
             Ok(begun) => Ok(self.launch(begun, &admitted, launch)),
@@ -155,6 +163,8 @@ impl Runtime {
         if session.state != SessionState::Active {
             return Err(RuntimeError::SessionNotActive(session.state));
         }
+        // The account was checked when the session was made; a membership can end, and keys differ.
+        access.require_account(session.group_id)?;
         let pinned = engine.pinned_tool(session.tool_version_id).await?;
         access.require_tool(Action::Use, &pinned.tool)?;
         let definition = &pinned.definition;
@@ -206,7 +216,7 @@ impl Runtime {
             attachments: new.attachments.iter().map(|file| stored(file, AttachmentId::next(ids))).collect(),
             key: admitted.key.clone(),
             keys_kept_since: self.keys_kept_since(),
-            title: Some(made_title(&new.content)),
+            title: made_title(&new.content),
             model: admitted.model.clone(),
             owner: engine.instance,
             lease: engine.settings.lease,
@@ -298,30 +308,6 @@ fn same_body(found: KeyedTurn, key: Option<&IdempotencyKey>) -> Result<Turn, Run
     }
 }
 
-fn check_form(new: &NewMessage, max_chars: Option<u64>) -> Result<(), RuntimeError> {
-    if new.content.trim().is_empty() && new.attachments.is_empty() {
-        return Err(RuntimeError::invalid("/content", "is empty"));
-    }
-    let given = new.content.chars().count() as u64;
-    match max_chars {
-        Some(limit) if given > limit => Err(RuntimeError::MessageTooLong { limit, given }),
-        _ => Ok(()),
-    }
-}
-
-/// A model that the catalogue knows must take what the attachments with an address are.
-fn check_modalities(new: &NewMessage, model: &str, known: Option<&Model>) -> Result<(), RuntimeError> {
-    let Some(known) = known else { return Ok(()) };
-    for file in new.attachments.iter().filter(|file| file.storage_provider == StorageProvider::Url) {
-        let modality = if file.mime_type.starts_with("image/") { "image" } else { "file" };
-        if !known.catalogue.input_modalities.iter().any(|accepted| accepted == modality) {
-            let (model, modality) = (model.to_owned(), modality.to_owned());
-            return Err(RuntimeError::ModalityNotSupported { model, modality });
-        }
-    }
-    Ok(())
-}
-
 fn refusal(error: BeginTurnError) -> RuntimeError {
     match error {
         BeginTurnError::NotFound => RuntimeError::NotFound,
@@ -350,15 +336,15 @@ fn ids_of(asked: &str, known: Option<&Model>) -> Vec<String> {
     std::iter::once(asked.to_owned()).chain(dated).collect()
 }
 
-/// The first line of a message, cut at a word.
-fn made_title(content: &str) -> String {
-    let line = content.trim().lines().next().unwrap_or_default().trim();
+/// The first line of a message, cut at a word; none of a message without text.
+fn made_title(content: &str) -> Option<String> {
+    let line = content.trim().lines().next()?.trim();
     if line.chars().count() <= MADE_TITLE_CHARS {
-        return line.to_owned();
+        return Some(line.to_owned());
     }
     let cut: String = line.chars().take(MADE_TITLE_CHARS).collect();
     let whole_words = cut.rsplit_once(char::is_whitespace).map_or(cut.as_str(), |(words, _)| words);
-    format!("{}…", whole_words.trim_end())
+    Some(format!("{}…", whole_words.trim_end()))
 }
 
 /// A stable name for a user that says nothing about the user to the upstream.
@@ -376,10 +362,11 @@ mod tests {
 
     #[test]
     fn a_title_is_the_first_line_cut_at_a_word() {
-        let check = |content: &str, expected: &str| assert_eq!(made_title(content), expected);
+        let check = |content: &str, expected: &str| assert_eq!(made_title(content).unwrap(), expected);
         check("  Hello there  \nsecond line", "Hello there");
         check(&"word ".repeat(30), &format!("{}…", ["word"; 12].join(" ")));
         check(&"x".repeat(100), &format!("{}…", "x".repeat(60)));
+        assert_eq!(made_title(" \n"), None, "attachments alone give no title");
     }
 
     #[test]

@@ -87,9 +87,11 @@ impl Runtime {
     ) -> Result<SessionView, RuntimeError> {
         let engine = &self.engine;
         let access = self.access(principal)?;
+        access.sessions(Action::Create)?;
         let title = valid_title(new.title)?;
         let tool = self.usable_tool(&access, &new.tool).await?;
-        let group_id = account_of(principal, new.group_id)?;
+        let group_id = new.group_id.or(principal.key_group_id());
+        access.require_account(group_id)?;
         let definition = engine.definitions.of(&tool.current)?;
         let now = engine.clock.now();
         let new = NewSession {
@@ -229,16 +231,6 @@ impl Runtime {
     pub(crate) async fn view(&self, session: Session) -> Result<SessionView, RuntimeError> {
         let pinned = self.engine.pinned_tool(session.tool_version_id).await?;
         Ok(SessionView { session, tool_slug: pinned.tool.slug, tool_version: pinned.version.version })
-    }
-}
-
-/// The group a conversation runs on: the body's, else the key's. A key that is bound to one refuses another.
-fn account_of(principal: &Principal, wanted: Option<GroupId>) -> Result<Option<GroupId>, RuntimeError> {
-    match (wanted, principal.key_group_id()) {
-        (Some(wanted), Some(bound)) if wanted != bound => {
-            Err(RuntimeError::Forbidden { reason: Some("key_is_bound_to_another_group".to_owned()) })
-        }
-        (wanted, bound) => Ok(wanted.or(bound)),
     }
 }
 

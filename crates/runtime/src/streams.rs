@@ -88,21 +88,24 @@ impl Runtime {
         let until = monotonic() + engine.settings.cancel_wait;
         if let Some(running) = engine.running.get(turn.id) {
             running.stop(Stop::Cancelled);
-            let reader = TurnReader::beside(Arc::clone(&running.log), u64::MAX);
+            let reader = TurnReader::beside(Arc::clone(&running.log), running.log.length());
             if let Ok(Ok(Some(end))) = tokio::time::timeout_at(until, reader.end()).await {
                 return Ok(Some(end.turn));
             }
         }
-        while monotonic() < until {
+        loop {
             let reap = Reap { scope: ReapScope::Expired, limit: REAPED_AT_ONCE, now: engine.clock.now() };
             engine.ledger.reap(reap).await?;
             turn = self.stored_turn(turn).await?;
-            if turn.status != TurnStatus::Running {
-                break;
+            if turn.status != TurnStatus::Running || monotonic() >= until {
+                return Ok(Some(turn));
+            }
+            // It was being begun when it was looked for above.
+            if let Some(running) = engine.running.get(turn.id) {
+                running.stop(Stop::Cancelled);
             }
             tokio::time::sleep(engine.settings.poll_interval).await;
         }
-        Ok(Some(turn))
     }
 
     async fn stored_turn(&self, turn: Turn) -> Result<Turn, StoreError> {

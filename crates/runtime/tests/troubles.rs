@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use causerie_domain::completion::CompletionErrorKind;
 use causerie_domain::turn::TurnStatus;
-use causerie_runtime::{RuntimeError, Settings, TurnEvent, TurnReader};
+use causerie_runtime::{RuntimeError, Settings};
 use support::scripted::{Step, fail, finish, text};
 use support::troubled::{Point, Trouble};
-use support::{told, troubled_world, user};
+use support::{first_delta, told, told_within, troubled_world, user};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -17,15 +17,6 @@ const LEASE: Duration = Duration::from_secs(15);
 
 fn settings() -> Settings {
     Settings { lease: LEASE, flush_interval: Duration::from_millis(1), ..Settings::default() }
-}
-
-/// All a reader is told, which must come within so long.
-async fn told_within(limit: Duration, reader: TurnReader) -> Vec<String> {
-    tokio::time::timeout(limit, told(reader)).await.expect("the reader waits for ever")
-}
-
-async fn first_delta(reader: &mut TurnReader) {
-    while !matches!(reader.next().await.unwrap(), Some(TurnEvent::Delta(_))) {}
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,14 +103,16 @@ async fn a_turn_whose_news_the_store_refuses_costs_the_others_nothing() {
     let (world, store) = troubled_world(settings()).await;
     let anna = user("anna");
     let (bad, good) = (world.session(&anna).await, world.session(&anna).await);
-    let long = || vec![text("a"), Step::Pause(LEASE * 2), text("b"), finish()];
-    world.upstream.will(long());
+    let talkative: Vec<Step> =
+        (0..30).flat_map(|_| [text("a"), Step::Pause(Duration::from_secs(1))]).chain([finish()]).collect();
+    world.upstream.will(talkative);
+    let taken = world.send(&anna, good, "Hi").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    world.upstream.will(vec![text("a"), Step::Pause(LEASE * 2), finish()]);
     let refused = world.send(&anna, bad, "Hi").await.unwrap();
     store.poison(refused.turn.id);
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    world.upstream.will(long());
-    let taken = world.send(&anna, good, "Hi").await.unwrap();
-    assert_eq!(told(taken.reader).await, ["start from 0", "text: ab", "completed"]);
+    let whole = format!("text: {}", "a".repeat(30));
+    assert_eq!(told(taken.reader).await, ["start from 0", &whole, "completed"]);
     assert_eq!(told(refused.reader).await, ["start from 0", "text: a", "interrupted"]);
 }
 

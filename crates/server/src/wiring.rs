@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use causerie_domain::ports::{Administration, CompletionGateway, Identity, ReapScope, StoreHealth};
 use causerie_http::{AppParts, AppState};
-use causerie_openrouter::OpenRouter;
+use causerie_openrouter::{OpenRouter, Restrained};
 use causerie_persistence::{OpenError, ServeLock, SqlStore};
 use causerie_runtime::{Runtime, Stores, SystemClock, SystemIds};
 use causerie_simulator::Simulator;
@@ -162,7 +162,8 @@ impl Gateway {
             proxy: settings.proxy.as_ref().map(|proxy| proxy.expose().to_owned()),
         })
         .context("the client of the upstream cannot be made")?;
-        Ok(Gateway { port: Arc::new(client), simulator, introduction })
+        let restrained = Restrained::new(Arc::new(client), settings.restraint);
+        Ok(Gateway { port: Arc::new(restrained), simulator, introduction })
     }
 
     /// Stops the simulator, if there is one.

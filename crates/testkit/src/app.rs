@@ -9,13 +9,16 @@ mod client;
 mod event_stream;
 mod transcript;
 
+use std::sync::Arc;
+
 use anyhow::{Context as _, Result};
 use causerie_domain::identity::Role;
 use causerie_domain::ports::{Administration as _, Clock as _, NewApiKey, NewUser};
-use causerie_domain::{ApiKeyId, UserId};
+use causerie_domain::{ApiKeyId, Secret, UserId};
 use causerie_http::auth::KeyMaterial;
 use causerie_runtime::{SystemClock, SystemIds};
 use causerie_server::Server;
+use causerie_server::settings::Settings;
 use causerie_simulator::Simulator;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
@@ -37,10 +40,18 @@ pub struct TestApp {
     /// Another user.
     pub bob: Client,
     server: Server,
-    upstream: Simulator,
+    settings: Settings,
+    upstream: Arc<Simulator>,
     database: TestDatabase,
-    http: reqwest::Client,
     _folder: TempDir,
+}
+
+/// A further server on the same database.
+#[derive(Debug)]
+pub struct Instance {
+    /// The first user, as a client of this server.
+    pub ada: Client,
+    server: Server,
 }
 
 impl TestApp {
@@ -61,39 +72,55 @@ impl TestApp {
     }
 
     /// Who stands for the upstream: it counts requests, holds answers at gates and fails on demand.
-    pub fn upstream(&self) -> &Simulator {
+    pub fn upstream(&self) -> &Arc<Simulator> {
         &self.upstream
-    }
-
-    /// The database, for what no route tells.
-    pub fn database(&self) -> &TestDatabase {
-        &self.database
     }
 
     /// A client that shows no credential.
     pub fn nobody(&self) -> Client {
-        Client::new(self.http.clone(), self.server.address(), None)
+        self.ada.without_key()
     }
 
-    /// Stops the server as a signal does, and the upstream after it.
+    /// Starts a further server on the same database.
+    ///
+    /// # Errors
+    /// It is refused, as on SQLite it must be.
+    pub async fn beside(&self) -> Result<Instance> {
+        let server = Server::start(&self.settings).await?;
+        Ok(Instance { ada: self.ada.at(server.address()), server })
+    }
+
+    /// Stops the server as a signal does, and starts another one on the same database.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn restart(mut self) -> Result<Self> {
+        self.server.stop().await;
+        self.server = Server::start(&self.settings).await?;
+        let address = self.server.address();
+        (self.ada, self.bob) = (self.ada.at(address), self.bob.at(address));
+        Ok(self)
+    }
+
+    /// Stops the server as a signal does.
     ///
     /// # Errors
     /// An answer of the upstream is still being waited for: a turn has left its connection behind.
     pub async fn stop(self) -> Result<()> {
         self.server.stop().await;
-        self.upstream.wait_until_idle().await.context("the server left a request behind")?;
-        self.upstream.stop().await;
-        Ok(())
+        self.upstream.wait_until_idle().await.context("the server left a request behind")
     }
 }
 
-/// Makes a user with a key, and a client that shows it.
-async fn user(
-    name: &str,
-    database: &TestDatabase,
-    http: &reqwest::Client,
-    server: &Server,
-) -> Result<Client> {
+impl Instance {
+    /// Stops the server as a signal does.
+    pub async fn stop(self) {
+        self.server.stop().await;
+    }
+}
+
+/// Makes a user, and gives a key of theirs.
+async fn user(name: &str, database: &TestDatabase) -> Result<Secret> {
     let key = KeyMaterial::generate(|bytes| SysRng.try_fill_bytes(bytes))?;
     let (id, now) = (UserId::next(&SystemIds), SystemClock.now());
     let user = NewUser {
@@ -116,7 +143,7 @@ async fn user(
     };
     database.store().create_user(user).await?;
     database.store().create_key(new_key).await?;
-    Ok(Client::new(http.clone(), server.address(), Some(key.credential())))
+    Ok(key.credential())
 }
 
 /// Stamps each of these tests twice, on SQLite and on PostgreSQL. A test is an

@@ -240,13 +240,16 @@ pub trait TurnLedger: Send + Sync + Debug {
     /// [`BeginTurnError`]; then nothing is stored.
     async fn begin_turn(&self, begin: BeginTurn) -> Result<Begun, BeginTurnError>;
 
-    /// Closes a request's ledger row and opens the next one.
+    /// Closes a request's ledger row and opens the next one. Repeating it changes nothing: an owner that did not
+    /// get the answer may ask again.
     ///
     /// # Errors
     /// [`TurnLedgerError::Lost`].
     async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError>;
 
     /// Flushes several turns of one owner and renews their leases, in one transaction. Answers in their order.
+    ///
+    /// New segments replace what was flushed from their first position on, so a flush without an answer is sent again.
     async fn flush(
         &self,
         owner: InstanceId,
@@ -255,13 +258,15 @@ pub trait TurnLedger: Send + Sync + Debug {
     ) -> Result<Vec<TurnHold>, StoreError>;
 
     /// Stores the answer, the end of the turn and the closed ledger row, releases the session and drops the
-    /// segments, in one transaction. Returns the turn and the usage of all its requests.
+    /// segments, in one transaction. Returns the turn and the usage of all its requests. Repeating it is answered
+    /// alike: an owner that did not get the answer may ask again.
     ///
     /// # Errors
     /// [`TurnLedgerError::Lost`].
     async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnLedgerError>;
 
-    /// Asks the session's running turn to stop. Returns it as it now is, or `None` if none runs.
+    /// Asks the session's running turn to stop. Returns it as it now is, or `None` if none runs. A turn whose lease
+    /// has run out is closed as the reaper does instead: nobody would hear the wish.
     async fn request_cancel(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError>;
 
     /// Closes turns as interrupted: the answer keeps the flushed text, the open ledger row is closed with its

@@ -1,6 +1,6 @@
 //! Models and their prices, as clients see them.
 
-use causerie_domain::model::{Model, PriceOverride, Pricing};
+use causerie_domain::model::{FurtherPrices, Model, PriceOverride, Pricing};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -79,6 +79,8 @@ pub(crate) struct PricingDto {
     image: Option<Money>,
     /// Per web search.
     web_search: Option<Money>,
+    #[serde(flatten)]
+    further: FurtherPricesDto,
     /// Prices that replace the above under a condition; later matching ones win, price by price.
     overrides: Vec<PriceOverrideDto>,
 }
@@ -94,6 +96,7 @@ impl From<Pricing> for PricingDto {
             request: pricing.request.map(Money::from),
             image: pricing.image.map(Money::from),
             web_search: pricing.web_search.map(Money::from),
+            further: pricing.further.into(),
             overrides: pricing.overrides.into_iter().map(PriceOverrideDto::from).collect(),
         }
     }
@@ -113,6 +116,8 @@ pub(crate) struct PriceOverrideDto {
     completion: Option<Money>,
     cache_read: Option<Money>,
     cache_write: Option<Money>,
+    #[serde(flatten)]
+    further: FurtherPricesDto,
 }
 
 impl From<PriceOverride> for PriceOverrideDto {
@@ -125,6 +130,38 @@ impl From<PriceOverride> for PriceOverrideDto {
             completion: price.completion.map(Money::from),
             cache_read: price.cache_read.map(Money::from),
             cache_write: price.cache_write.map(Money::from),
+            further: price.further.into(),
+        }
+    }
+}
+
+/// Prices of sound, of pictures and of the longer cache.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FurtherPrices)]
+struct FurtherPricesDto {
+    /// Per input token of sound.
+    audio: Option<Money>,
+    /// Per output token of sound.
+    audio_output: Option<Money>,
+    /// Per input token of sound read from the provider's cache.
+    audio_cache_read: Option<Money>,
+    /// Per output image.
+    image_output: Option<Money>,
+    /// Per token of an image.
+    image_token: Option<Money>,
+    /// Per input token written to the provider's cache for an hour.
+    cache_write_1h: Option<Money>,
+}
+
+impl From<FurtherPrices> for FurtherPricesDto {
+    fn from(prices: FurtherPrices) -> Self {
+        FurtherPricesDto {
+            audio: prices.audio.map(Money::from),
+            audio_output: prices.audio_output.map(Money::from),
+            audio_cache_read: prices.audio_cache_read.map(Money::from),
+            image_output: prices.image_output.map(Money::from),
+            image_token: prices.image_token.map(Money::from),
+            cache_write_1h: prices.cache_write_1h.map(Money::from),
         }
     }
 }

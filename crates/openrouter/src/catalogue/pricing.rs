@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use causerie_domain::Usd;
-use causerie_domain::model::{PriceOverride, Pricing};
+use causerie_domain::model::{FurtherPrices, PriceOverride, Pricing};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::wire::leaf::{self, Leaf};
 
-/// The prices that the domain knows. Others, such as those of sound and of finer cache classes, have no place there
-/// and are passed over; so is the discount, a number that the listed prices already contain.
+/// The prices of a model. The discount is passed over: a number that the listed prices already contain.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Prices<'a> {
@@ -31,6 +30,18 @@ struct Prices<'a> {
     #[serde(borrow)]
     web_search: Leaf<'a>,
     #[serde(borrow)]
+    audio: Leaf<'a>,
+    #[serde(borrow)]
+    audio_output: Leaf<'a>,
+    #[serde(borrow)]
+    input_audio_cache: Leaf<'a>,
+    #[serde(borrow)]
+    image_output: Leaf<'a>,
+    #[serde(borrow)]
+    image_token: Leaf<'a>,
+    #[serde(borrow)]
+    input_cache_write_1h: Leaf<'a>,
+    #[serde(borrow)]
     overrides: Leaf<'a>,
 }
 
@@ -45,6 +56,14 @@ pub(super) fn read(pricing: Leaf<'_>) -> Pricing {
         request: price(prices.request),
         image: price(prices.image),
         web_search: price(prices.web_search),
+        further: FurtherPrices {
+            audio: price(prices.audio),
+            audio_output: price(prices.audio_output),
+            audio_cache_read: price(prices.input_audio_cache),
+            image_output: price(prices.image_output),
+            image_token: price(prices.image_token),
+            cache_write_1h: price(prices.input_cache_write_1h),
+        },
         overrides: leaf::elements(prices.overrides).into_iter().filter_map(read_override).collect(),
     }
 }
@@ -69,6 +88,12 @@ fn read_override(raw: &RawValue) -> Option<PriceOverride> {
             "completion" => prices.completion = price(value),
             "input_cache_read" => prices.cache_read = price(value),
             "input_cache_write" => prices.cache_write = price(value),
+            "audio" => prices.further.audio = price(value),
+            "audio_output" => prices.further.audio_output = price(value),
+            "input_audio_cache" => prices.further.audio_cache_read = price(value),
+            "image_output" => prices.further.image_output = price(value),
+            "image_token" => prices.further.image_token = price(value),
+            "input_cache_write_1h" => prices.further.cache_write_1h = price(value),
             // A price of another kind is text; what is no text may be a condition.
             _ if value.is_some_and(|value| value.get().starts_with('"')) && price(value).is_some() => {}
             _ => return None,
@@ -105,6 +130,34 @@ mod tests {
         assert_eq!(pricing.image, Some("0.001".parse().unwrap()));
         assert_eq!(pricing.web_search, None);
         assert_eq!(pricing.internal_reasoning, None);
+        assert_eq!(pricing.further.audio, Some("0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn every_price_of_the_catalogue_has_its_place() {
+        let names = [
+            "prompt",
+            "completion",
+            "input_cache_read",
+            "input_cache_write",
+            "internal_reasoning",
+            "request",
+            "image",
+            "web_search",
+            "audio",
+            "audio_output",
+            "input_audio_cache",
+            "image_output",
+            "image_token",
+            "input_cache_write_1h",
+        ];
+        // Each in a document of its own, so that no price can stand in for another.
+        let each = names.map(|name| read(&format!(r#"{{"{name}":"7"}}"#)));
+        let kept = each.each_ref().map(|pricing| format!("{pricing:?}").matches("Some(").count());
+        assert_eq!(kept, [1; 14], "{each:?}");
+        for (index, pricing) in each.iter().enumerate() {
+            assert!(!each[..index].contains(pricing), "{} shares its place", names[index]);
+        }
     }
 
     #[test]
@@ -118,6 +171,7 @@ mod tests {
         assert_eq!(pricing.overrides.len(), 2);
         assert_eq!(pricing.overrides[0].min_prompt_tokens, Some(200_000));
         assert_eq!(pricing.overrides[0].prompt, Some(two));
+        assert_eq!(pricing.overrides[0].further.audio, Some("9".parse().unwrap()));
         assert_eq!(pricing.overrides[1].utc_start_minute, Some(23 * 60 + 30));
         assert_eq!(pricing.overrides[1].utc_end_minute, Some(8 * 60 + 30));
     }

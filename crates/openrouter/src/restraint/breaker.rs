@@ -107,6 +107,14 @@ impl Breaker {
 }
 
 impl Passage {
+    /// Tells that an answer has begun: the end of a probe's can be minutes away, and nobody needs to wait for it.
+    pub(super) fn answered(&mut self) {
+        if self.probe {
+            self.probe = false;
+            self.breaker.succeeded(true);
+        }
+    }
+
     /// Tells how the request ended.
     pub(super) fn report(&mut self, outcome: &Result<Finish, CompletionError>) {
         self.reported = true;

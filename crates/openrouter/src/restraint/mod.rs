@@ -88,8 +88,11 @@ impl CompletionGateway for Restrained {
                     // Place and passage go with the stream: dropped early, they are free again.
                     let watched = move |event: &CompletionEvent| {
                         let _held = &place;
-                        if let CompletionEvent::Ended(end) = event {
-                            passage.report(&end.outcome);
+                        match event {
+                            // Known with the headers: nothing was generated yet.
+                            CompletionEvent::Identified(_) => {}
+                            CompletionEvent::Ended(end) => passage.report(&end.outcome),
+                            _ => passage.answered(),
                         }
                     };
                     events.inspect(watched).boxed()

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use causerie_domain::completion::{Finish, Parameters};
+use causerie_domain::completion::{Finish, Identity, Parameters};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -14,6 +14,8 @@ use super::*;
 #[derive(Debug)]
 struct Upstream {
     outcomes: Mutex<VecDeque<Result<(), CompletionErrorKind>>>,
+    /// What comes before the gate.
+    begins_with: Vec<CompletionEvent>,
     gate: Arc<Semaphore>,
     asked: Mutex<Vec<Instant>>,
 }
@@ -24,6 +26,7 @@ impl Upstream {
         let outcomes = Mutex::new(outcomes.into_iter().collect());
         Arc::new(Upstream {
             outcomes,
+            begins_with: Vec::new(),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
             asked: Mutex::default(),
         })
@@ -54,7 +57,7 @@ impl CompletionGateway for Upstream {
             let CompletionEvent::Ended(end) = ended(busy("", Duration::ZERO)) else { unreachable!() };
             CompletionEvent::Ended(Box::new(CompletionEnd { outcome, ..*end }))
         };
-        stream::once(end).boxed()
+        stream::iter(self.begins_with.clone()).chain(stream::once(end)).boxed()
     }
 
     async fn generation(&self, _: &str) -> Result<Option<GenerationRecord>, CompletionError> {
@@ -203,4 +206,28 @@ async fn refusals_do_not_open_the_breaker() {
     assert_eq!(end_of(&gateway).await, "RateLimited 0");
     assert_eq!(end_of(&gateway).await, "InvalidRequest 0");
     assert_eq!(end_of(&gateway).await, "ok");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_is_being_answered_lets_the_others_pass() {
+    let check = async |begins_with: CompletionEvent, expected: &str| {
+        let upstream = Upstream::that_ends([Err(CompletionErrorKind::Network)]);
+        let mut upstream = Arc::into_inner(upstream).unwrap();
+        upstream.begins_with = vec![begins_with];
+        let upstream = Arc::new(upstream);
+        let restraint = Restraint { failures_to_open: number(1), ..Restraint::default() };
+        let gateway = Restrained::new(Arc::clone(&upstream) as _, restraint);
+        gateway.complete(request()).collect::<Vec<_>>().await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        upstream.gate.forget_permits(Semaphore::MAX_PERMITS);
+        let mut probe = gateway.complete(request());
+        assert!(probe.next().await.is_some());
+        upstream.gate.add_permits(1);
+        let events: Vec<_> = gateway.complete(request()).collect().await;
+        let Some(CompletionEvent::Ended(end)) = events.last() else { panic!("no end") };
+        let told = end.outcome.as_ref().map_or_else(|error| format!("{:?}", error.kind), |_| "ok".to_owned());
+        assert_eq!(told, expected, "{:?}", upstream.begins_with);
+    };
+    check(CompletionEvent::Text("a".to_owned()), "ok").await;
+    check(CompletionEvent::Identified(Identity::default()), "Busy").await;
 }

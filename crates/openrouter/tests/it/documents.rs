@@ -51,6 +51,7 @@ fn an_entry_of_the_catalogue_is_read_field_by_field() {
     assert_eq!((prices.prompt, prices.completion), (usd("0.000003"), usd("0.000015")));
     assert_eq!((prices.cache_read, prices.cache_write), (usd("0.0000003"), usd("0.00000375")));
     assert_eq!((prices.web_search, prices.request), (usd("0.01"), None));
+    assert_eq!((prices.further.cache_write_1h, prices.further.audio), (usd("0.000006"), None));
     let [dearer] = &prices.overrides[..] else { panic!("{:?}", prices.overrides) };
     assert_eq!(dearer.min_prompt_tokens, Some(200_000));
     assert_eq!((dearer.prompt, dearer.completion), (usd("0.000006"), usd("0.0000225")));

@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{Conn, filter};
 use crate::fault::Fault;
-use crate::rows::{ModelRow, list_text, overrides_text, stored, text};
+use crate::rows::{ModelRow, further_text, list_text, overrides_text, stored, text};
 use crate::schema::ai_models;
 
 /// Stores what the catalogue says of each model, and leaves what administrators say.
@@ -66,6 +66,7 @@ struct Listed<'a> {
     image_price: Option<i64>,
     web_search_price: Option<i64>,
     price_overrides: String,
+    further_prices: String,
     listed_at: i64,
 }
 
@@ -89,6 +90,7 @@ impl<'a> Listed<'a> {
             image_price: prices.image.map(Usd::pico),
             web_search_price: prices.web_search.map(Usd::pico),
             price_overrides: overrides_text(&prices.overrides)?,
+            further_prices: further_text(&prices.further)?,
             listed_at: now.as_micros(),
         })
     }

@@ -1,8 +1,6 @@
 //! Records and lists in text columns, as JSON.
 
-use causerie_domain::Usd;
 use causerie_domain::message::{MessageMeta, Part};
-use causerie_domain::model::{PriceOverride, Pricing};
 use causerie_domain::ports::StoreError;
 use causerie_domain::turn::ContextReport;
 use serde::{Deserialize, Serialize};
@@ -26,48 +24,6 @@ struct StoredContext {
     estimated_tokens: u32,
     #[serde(default)]
     context_length_assumed: bool,
-}
-
-/// Prices as decimal text in US dollars, which any reader understands and none rounds.
-#[derive(Serialize, Deserialize)]
-struct StoredPrices {
-    #[serde(flatten)]
-    base: StoredPriceSet,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    internal_reasoning: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    web_search: Option<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    overrides: Vec<StoredOverride>,
-}
-
-/// The prices that an override can replace.
-#[derive(Serialize, Deserialize)]
-struct StoredPriceSet {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prompt: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    completion: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cache_read: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cache_write: Option<String>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StoredOverride {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    min_prompt_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    utc_start_minute: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    utc_end_minute: Option<u16>,
-    #[serde(flatten)]
-    prices: StoredPriceSet,
 }
 
 const META_KEYS: [&str; 5] = ["model", "tokens", "latency_ms", "finish_reason", "extractions"];
@@ -154,73 +110,11 @@ pub(super) fn list(column: &str, stored: &str) -> Result<Vec<String>, StoreError
     read(column, stored)
 }
 
-pub(crate) fn prices_text(prices: &Pricing) -> Result<String, StoreError> {
-    let stored = StoredPrices {
-        base: price_set([prices.prompt, prices.completion, prices.cache_read, prices.cache_write]),
-        internal_reasoning: decimal(prices.internal_reasoning),
-        request: decimal(prices.request),
-        image: decimal(prices.image),
-        web_search: decimal(prices.web_search),
-        overrides: prices.overrides.iter().map(stored_override).collect(),
-    };
-    write("ai_usage.prices", &stored)
-}
-
-pub(crate) fn overrides_text(overrides: &[PriceOverride]) -> Result<String, StoreError> {
-    let stored: Vec<StoredOverride> = overrides.iter().map(stored_override).collect();
-    write("ai_models.price_overrides", &stored)
-}
-
-pub(super) fn overrides(stored: &str) -> Result<Vec<PriceOverride>, StoreError> {
-    let stored: Vec<StoredOverride> = read("ai_models.price_overrides", stored)?;
-    stored.into_iter().map(price_override).collect()
-}
-
-fn stored_override(given: &PriceOverride) -> StoredOverride {
-    StoredOverride {
-        min_prompt_tokens: given.min_prompt_tokens,
-        utc_start_minute: given.utc_start_minute,
-        utc_end_minute: given.utc_end_minute,
-        prices: price_set([given.prompt, given.completion, given.cache_read, given.cache_write]),
-    }
-}
-
-fn price_override(stored: StoredOverride) -> Result<PriceOverride, StoreError> {
-    Ok(PriceOverride {
-        min_prompt_tokens: stored.min_prompt_tokens,
-        utc_start_minute: stored.utc_start_minute,
-        utc_end_minute: stored.utc_end_minute,
-        prompt: price(stored.prices.prompt)?,
-        completion: price(stored.prices.completion)?,
-        cache_read: price(stored.prices.cache_read)?,
-        cache_write: price(stored.prices.cache_write)?,
-    })
-}
-
-fn price_set([prompt, completion, cache_read, cache_write]: [Option<Usd>; 4]) -> StoredPriceSet {
-    StoredPriceSet {
-        prompt: decimal(prompt),
-        completion: decimal(completion),
-        cache_read: decimal(cache_read),
-        cache_write: decimal(cache_write),
-    }
-}
-
-fn decimal(price: Option<Usd>) -> Option<String> {
-    price.map(|price| price.to_string())
-}
-
-fn price(stored: Option<String>) -> Result<Option<Usd>, StoreError> {
-    stored
-        .map(|text| text.parse().map_err(|error| corrupt_by("ai_models.price_overrides", error)))
-        .transpose()
-}
-
-fn write<T: Serialize + ?Sized>(column: &str, value: &T) -> Result<String, StoreError> {
+pub(super) fn write<T: Serialize + ?Sized>(column: &str, value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| corrupt(format!("{column} cannot be written: {error}")))
 }
 
-fn read<'t, T: Deserialize<'t>>(column: &str, text: &'t str) -> Result<T, StoreError> {
+pub(super) fn read<'t, T: Deserialize<'t>>(column: &str, text: &'t str) -> Result<T, StoreError> {
     serde_json::from_str(text).map_err(|error| corrupt_by(column, error))
 }
 
@@ -268,18 +162,6 @@ mod tests {
                 ..MessageMeta::default()
             },
         );
-    }
-
-    #[test]
-    fn prices_are_stored_as_exact_decimal_text() {
-        let given = PriceOverride {
-            min_prompt_tokens: Some(200_000),
-            prompt: Some(Usd::from_pico(13_972)),
-            ..PriceOverride::default()
-        };
-        let stored = overrides_text(std::slice::from_ref(&given)).unwrap();
-        assert_eq!(stored, r#"[{"min_prompt_tokens":200000,"prompt":"0.000000013972"}]"#);
-        assert_eq!(overrides(&stored).unwrap(), [given]);
     }
 
     #[test]

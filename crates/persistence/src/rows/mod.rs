@@ -7,6 +7,7 @@ mod identity;
 mod json;
 mod message;
 mod model;
+mod prices;
 mod session;
 mod tool;
 mod turn;
@@ -20,11 +21,10 @@ use causerie_domain::ports::StoreError;
 
 pub(crate) use attachment::AttachmentRow;
 pub(crate) use identity::{ApiKeyRow, MembershipRow, UserRow};
-pub(crate) use json::{
-    context_text, list_text, meta_text, object_text, overrides_text, parts_text, prices_text,
-};
+pub(crate) use json::{context_text, list_text, meta_text, object_text, parts_text};
 pub(crate) use message::{MessageRow, text_parts};
 pub(crate) use model::ModelRow;
+pub(crate) use prices::{further_text, overrides_text, prices_text};
 pub(crate) use session::SessionRow;
 pub(crate) use tool::{ToolRow, ToolVersionRow, tool};
 pub(crate) use turn::{KeyedTurnRow, SegmentRow, TurnRow, segments_of_parts};

@@ -7,7 +7,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::{count, json};
+use super::{count, json, prices};
 use crate::schema::ai_models;
 
 #[derive(Debug, Queryable, Selectable)]
@@ -30,6 +30,7 @@ pub(crate) struct ModelRow {
     image_price: Option<i64>,
     web_search_price: Option<i64>,
     price_overrides: String,
+    further_prices: String,
     enabled: bool,
     restricted: bool,
     group_id: Option<GroupId>,
@@ -61,7 +62,8 @@ impl TryFrom<ModelRow> for Model {
                 request: price(row.request_price),
                 image: price(row.image_price),
                 web_search: price(row.web_search_price),
-                overrides: json::overrides(&row.price_overrides)?,
+                further: prices::further(&row.further_prices)?,
+                overrides: prices::overrides(&row.price_overrides)?,
             },
         };
         Ok(Model {

@@ -1,7 +1,7 @@
 //! A connection to the file, and transactions on it.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use diesel::ConnectionError::{BadConnection, CouldntSetupConfiguration};
 use diesel::ConnectionResult;
@@ -40,15 +40,26 @@ pub(crate) fn connect(
 ) -> ConnectionResult<SqliteConnection> {
     let name = path.to_str().ok_or_else(|| BadConnection("its path is not UTF-8".to_owned()))?;
     let mut conn = SqliteConnection::establish(name)?;
-    // The wait comes first: switching to the write-ahead log needs the file for itself for a moment.
-    let query_only = purpose == Use::Read;
     let setup = format!(
-        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
-         PRAGMA foreign_keys = ON; PRAGMA query_only = {query_only};",
+        "PRAGMA busy_timeout = {}; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA query_only = {};",
         busy_timeout.as_millis(),
+        purpose == Use::Read,
     );
     conn.batch_execute(&setup).map_err(CouldntSetupConfiguration)?;
+    use_write_ahead_log(&mut conn, busy_timeout).map_err(CouldntSetupConfiguration)?;
     Ok(conn)
+}
+
+/// Switches a new file to the write-ahead log. Of several that do so at once SQLite refuses all but one at once,
+/// whatever the busy timeout says, so we wait ourselves. On a file that has the log this is a look and no more.
+fn use_write_ahead_log(conn: &mut SqliteConnection, patience: Duration) -> QueryResult<()> {
+    let begun = Instant::now();
+    loop {
+        match conn.batch_execute("PRAGMA journal_mode = WAL") {
+            Err(_) if begun.elapsed() < patience => std::thread::sleep(Duration::from_millis(5)),
+            switched => return switched,
+        }
+    }
 }
 
 impl Line {

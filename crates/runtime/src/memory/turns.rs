@@ -8,8 +8,8 @@ use causerie_domain::message::{
     Message, MessageMeta, MessageRole, MessageStatus, MessageView, Part, PartKind, content_of,
 };
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, Begun, FinishTurn, KeyedTurn, NewAttachment, NextAttempt, Reap, ReapScope,
-    StoreError, TurnFlush, TurnHold, TurnLedger, TurnLedgerError, TurnLog,
+    BeginTurn, BeginTurnError, Begun, Clock, FinishTurn, KeyedTurn, NewAttachment, NextAttempt, Reap,
+    ReapScope, StoreError, TurnFlush, TurnHold, TurnLedger, TurnLedgerError, TurnLog,
 };
 use causerie_domain::session::SessionState;
 use causerie_domain::turn::{Segment, Turn, TurnStatus, parts_of};
@@ -20,7 +20,7 @@ use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId};
 
 use super::MemoryStore;
 use super::state::{State, StoredAttempt, StoredTurn};
-use crate::clock::monotonic;
+use crate::clock::{SystemClock, monotonic};
 
 #[async_trait]
 impl TurnLedger for MemoryStore {
@@ -70,6 +70,9 @@ impl TurnLedger for MemoryStore {
     async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError> {
         let mut state = self.lock();
         let turn = state.held(next.turn_id, next.owner).ok_or(TurnLedgerError::Lost)?;
+        if turn.attempts.iter().any(|attempt| attempt.open.id == next.open.id) {
+            return Ok(());
+        }
         turn.close(next.close);
         turn.attempts.push(StoredAttempt {
             open: next.open,
@@ -91,6 +94,9 @@ impl TurnLedger for MemoryStore {
 
     async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnLedgerError> {
         let mut state = self.lock();
+        if let Some(ended) = state.ended_before(&finish) {
+            return Ok(ended);
+        }
         let turn = state.held(finish.turn_id, finish.owner).ok_or(TurnLedgerError::Lost)?;
         turn.close(finish.usage);
         turn.segments.clear();
@@ -116,10 +122,13 @@ impl TurnLedger for MemoryStore {
         let mut state = self.lock();
         let running =
             state.turns.values_mut().find(|turn| turn.turn.session_id == session_id && turn.is_running());
-        Ok(running.map(|turn| {
-            turn.turn.cancel_requested = true;
-            turn.turn.clone()
-        }))
+        let Some(turn) = running else { return Ok(None) };
+        if turn.lease_until <= monotonic() {
+            let expired = turn.turn.id;
+            return Ok(state.interrupt(expired, SystemClock.now()));
+        }
+        turn.turn.cancel_requested = true;
+        Ok(Some(turn.turn.clone()))
     }
 
     async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError> {
@@ -203,6 +212,11 @@ impl State {
             started_at: begin.now,
             ended_at: None,
         };
+        if let Some(named) = &begin.key {
+            // A key that may be used again was used long ago: it names the new turn from now on.
+            let turns = self.turns.values_mut().filter(|stored| stored.turn.session_id == begin.session_id);
+            turns.for_each(|stored| drop(stored.key.take_if(|used| used.key == named.key)));
+        }
         let first = StoredAttempt { open: begin.usage, progress: UsageProgress::default(), closed: None };
         let stored_turn = StoredTurn {
             turn: turn.clone(),
@@ -233,13 +247,26 @@ impl State {
     fn flush(&mut self, owner: InstanceId, lease: Duration, flush: TurnFlush) -> TurnHold {
         let turn_id = flush.turn_id;
         let Some(stored) = self.held(turn_id, owner) else { return TurnHold::Lost { turn_id } };
-        stored.segments.extend(flush.segments);
+        for segment in flush.segments {
+            // A flush whose answer was lost is sent again, with what came since.
+            stored.segments.retain(|known| known.position < segment.position);
+            stored.segments.push(segment);
+        }
         stored.lease_until = monotonic() + lease;
         stored.turn.context = flush.context.or(stored.turn.context);
         if let (Some((_, progress)), Some(attempt)) = (flush.progress, stored.attempts.last_mut()) {
-            attempt.progress = progress;
+            attempt.learn(progress);
         }
         TurnHold::Held { turn_id, cancel_requested: stored.turn.cancel_requested }
+    }
+
+    /// The turn and its usage, if this very step ended it before.
+    fn ended_before(&self, finish: &FinishTurn) -> Option<(Turn, MessageUsage)> {
+        let stored = self.turns.get(&finish.turn_id)?;
+        let turn = &stored.turn;
+        let same =
+            (turn.owner, turn.status, turn.ended_at) == (finish.owner, finish.status, Some(finish.ended_at));
+        Some((turn.clone(), stored.usage()?)).filter(|_| same)
     }
 
     /// Closes a turn as interrupted, with the text that was flushed.
@@ -293,8 +320,24 @@ impl State {
 impl StoredTurn {
     fn close(&mut self, close: CloseUsage) {
         if let Some(open) = self.attempts.iter_mut().find(|attempt| attempt.open.id == close.id) {
-            open.closed.get_or_insert(close);
+            open.learn(close.progress.clone());
+            let progress = open.progress.clone();
+            open.closed.get_or_insert(CloseUsage { progress, ..close });
         }
+    }
+}
+
+impl StoredAttempt {
+    /// Takes over what is new; what was known before stays where nothing new is said.
+    fn learn(&mut self, news: UsageProgress) {
+        let UsageProgress { generation_id, model_served, provider, time_to_first_token } =
+            std::mem::take(&mut self.progress);
+        self.progress = UsageProgress {
+            generation_id: news.generation_id.or(generation_id),
+            model_served: news.model_served.or(model_served),
+            provider: news.provider.or(provider),
+            time_to_first_token: news.time_to_first_token.or(time_to_first_token),
+        };
     }
 }
 

@@ -76,9 +76,12 @@ impl Attempt {
 
     fn identify(&mut self, identity: Identity, turn: &RunningTurn, flusher: &Flusher) {
         let progress = &mut self.progress;
-        progress.generation_id = identity.generation_id.or(progress.generation_id.take());
-        progress.model_served = identity.model.or(progress.model_served.take());
-        progress.provider = identity.provider.or(progress.provider.take());
+        let learn = |known: &mut Option<String>, news: Option<String>| {
+            *known = news.map(|news| storable(&news).into_owned()).or(known.take());
+        };
+        learn(&mut progress.generation_id, identity.generation_id);
+        learn(&mut progress.model_served, identity.model);
+        learn(&mut progress.provider, identity.provider);
         turn.note_progress(self.usage.id, self.progress.clone());
         flusher.note(0);
     }
@@ -98,7 +101,7 @@ impl Attempt {
 }
 
 /// PostgreSQL text cannot hold U+0000: the replacement character stands in before anything is counted.
-fn storable(text: &str) -> Cow<'_, str> {
+pub(crate) fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{FFFD}")) } else { Cow::Borrowed(text) }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use causerie_domain::InstanceId;
-use causerie_domain::ports::{TurnHold, TurnLedger};
+use causerie_domain::ports::{StoreError, TurnHold, TurnLedger};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -88,25 +88,38 @@ impl Flusher {
             .map(|turn| turn.flush_piece())
             .filter(|piece| renew || piece.has_news())
             .collect();
-        if pieces.is_empty() {
-            return;
+        if !pieces.is_empty() {
+            self.store(pieces).await;
         }
+    }
+
+    async fn store(&self, pieces: Vec<FlushPiece>) {
         let begun_at = monotonic();
         let flushes = pieces.iter().map(|piece| piece.flush.clone()).collect();
-        match self.ledger.flush(self.owner, self.pace.lease, flushes).await {
-            Ok(holds) => {
+        let flushed = self.ledger.flush(self.owner, self.pace.lease, flushes);
+        // A store that is silent must leave time for a second try before the leases are in danger.
+        let error = match tokio::time::timeout(self.pace.lease / 6, flushed).await {
+            Ok(Ok(holds)) => {
                 for (piece, hold) in pieces.into_iter().zip(holds) {
                     settle(piece, hold, begun_at);
                 }
+                return;
             }
-            Err(error) => {
-                tracing::warn!(%error, turns = pieces.len(), "flush failed, will be tried again");
+            // One turn's bad value must not cost the others their leases.
+            Ok(Err(StoreError::Corrupt { .. })) if pieces.len() > 1 => {
                 for piece in pieces {
-                    self.keep(piece);
+                    Box::pin(self.store(vec![piece])).await;
                 }
-                self.news.notify_one();
+                return;
             }
+            Ok(Err(error)) => error,
+            Err(late) => StoreError::Unavailable(late.into()),
+        };
+        tracing::warn!(%error, turns = pieces.len(), "flush failed, will be tried again");
+        for piece in pieces {
+            self.keep(piece);
         }
+        self.news.notify_one();
     }
 
     /// A turn whose lease could not be renewed for two thirds of it stops, before somebody else takes it.

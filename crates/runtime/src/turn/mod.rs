@@ -4,6 +4,7 @@ mod attempt;
 pub(crate) mod close;
 pub(crate) mod event;
 pub(crate) mod flusher;
+mod insist;
 pub(crate) mod log;
 pub(crate) mod reader;
 pub(crate) mod retry;

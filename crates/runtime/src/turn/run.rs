@@ -16,18 +16,15 @@ use causerie_domain::usage::{OpenUsage, UsageOutcome};
 use causerie_domain::{Timestamp, UsageId};
 use serde_json::Value;
 
-use super::attempt::{Attempt, AttemptEnd};
+use super::attempt::{Attempt, AttemptEnd, storable};
 use super::close::close_usage;
 use super::event::TurnEnd;
+use super::insist::insist;
 use super::retry::{Failed, pause_before_retry};
 use super::running::{RunningTurn, Stop};
 use crate::clock::monotonic;
 use crate::context::{self, Context, ContextParts, Refused};
 use crate::engine::Engine;
-
-/// The first pause before the end of a turn is stored again; it doubles up to [`LONGEST_STORE_PAUSE`].
-const FIRST_STORE_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// A turn that was begun and is to be run to its end.
 #[derive(Debug)]
@@ -128,7 +125,9 @@ impl TurnRun {
         };
         let close = close_usage(attempt, UsageOutcome::Failed, Some(&end), &[], now);
         let next = NextAttempt { turn_id: self.turn.id, owner: engine.instance, close, open: open.clone() };
-        match engine.ledger.begin_attempt(next).await {
+        let begun =
+            insist(&self.running, engine.settings.lease, || engine.ledger.begin_attempt(next.clone())).await;
+        match begun {
             Ok(()) => {
                 *attempt = Attempt::new(open);
                 Ok(())
@@ -146,16 +145,16 @@ impl TurnRun {
         let now = engine.clock.now();
         let Outcome { status, failure, end } = outcome;
         let parts = self.running.log.parts();
-        let usage_outcome = match status {
-            TurnStatus::Completed => UsageOutcome::Completed,
-            TurnStatus::Cancelled => UsageOutcome::Cancelled,
-            TurnStatus::Failed => UsageOutcome::Failed,
-            TurnStatus::Interrupted | TurnStatus::Running => UsageOutcome::Interrupted,
-        };
-        let mut usage = close_usage(attempt, usage_outcome, end.as_deref(), &parts, now);
-        usage.failure = failure.as_ref().map(|failure| failure.code);
         let finish = end.as_ref().and_then(|end| end.outcome.as_ref().ok());
         let finish_reason = finish.and_then(finish_word);
+        // The row tells of the request: one that had failed by itself before its turn was stopped, failed.
+        let usage_outcome = match status {
+            _ if finish.is_some() => UsageOutcome::Completed,
+            _ if end.is_some() => UsageOutcome::Failed,
+            TurnStatus::Cancelled => UsageOutcome::Cancelled,
+            _ => UsageOutcome::Interrupted,
+        };
+        let usage = close_usage(attempt, usage_outcome, end.as_deref(), &parts, now);
         FinishTurn {
             turn_id: self.turn.id,
             owner: engine.instance,
@@ -183,31 +182,27 @@ impl TurnRun {
         }
     }
 
-    /// Stores the end of the turn; while the store fails, again and again as long as the turn is surely ours.
+    /// Stores the end of the turn. Where the store does not take it, the lease runs out for the reaper.
     async fn store(&self, finish: FinishTurn) -> TurnEnd {
-        let mut pause = FIRST_STORE_PAUSE;
-        loop {
-            match self.engine.ledger.finish_turn(finish.clone()).await {
-                Ok((turn, usage)) => return TurnEnd { turn, usage: Some(usage) },
-                Err(TurnLedgerError::Lost) => return self.end_of_lost().await,
-                Err(TurnLedgerError::Store(error)) => {
-                    tracing::warn!(turn = %self.turn.id, %error, "the end of a turn could not be stored");
-                }
+        let engine = &self.engine;
+        let stored =
+            insist(&self.running, engine.settings.lease, || engine.ledger.finish_turn(finish.clone())).await;
+        match stored {
+            Ok((turn, usage)) => TurnEnd { turn, usage: Some(usage) },
+            Err(TurnLedgerError::Lost) => self.end_of_lost().await,
+            Err(TurnLedgerError::Store(error)) => {
+                tracing::error!(turn = %self.turn.id, %error, "the end of a turn is left to the reaper");
+                self.unstored_end(TurnStatus::Failed, Some(internal()), finish.ended_at)
             }
-            // The flusher goes on renewing where it can; what it last achieved is how long the turn is ours.
-            if self.running.renewed_at().elapsed() + pause >= self.engine.settings.lease {
-                tracing::error!(turn = %self.turn.id, "the end of a turn is left to the reaper");
-                return self.unstored_end(TurnStatus::Failed, Some(internal()), finish.ended_at);
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_STORE_PAUSE);
         }
     }
 
     /// What a turn that somebody else closed is stored as.
     async fn end_of_lost(&self) -> TurnEnd {
-        match self.engine.ledger.turn_log(self.turn.id, self.running.log.length()).await {
-            Ok(Some(log)) if log.turn.status != TurnStatus::Running => {
+        let engine = &self.engine;
+        let log = engine.ledger.turn_log(self.turn.id, self.running.log.length());
+        match tokio::time::timeout(engine.settings.lease / 3, log).await {
+            Ok(Ok(Some(log))) if log.turn.status != TurnStatus::Running => {
                 TurnEnd { turn: log.turn, usage: log.usage }
             }
             _ => self.unstored_end(TurnStatus::Interrupted, None, self.engine.clock.now()),
@@ -258,7 +253,7 @@ fn finish_word(finish: &Finish) -> Option<String> {
     if finish.truncated {
         return Some("length".to_owned());
     }
-    finish.reason.as_ref().map(|reason| reason.as_str().to_owned())
+    finish.reason.as_ref().map(|reason| storable(reason.as_str()).into_owned())
 }
 
 fn internal() -> TurnFailure {

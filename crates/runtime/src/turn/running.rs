@@ -141,27 +141,46 @@ impl FlushPiece {
 /// The turns that run in this process.
 #[derive(Debug, Default)]
 pub(crate) struct RunningTurns {
-    turns: Mutex<HashMap<TurnId, Arc<RunningTurn>>>,
+    table: Mutex<Table>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    turns: HashMap<TurnId, Arc<RunningTurn>>,
+    /// Whether every turn is cut, also one that is only about to begin.
+    cut: bool,
 }
 
 impl RunningTurns {
     pub(crate) fn insert(&self, turn: Arc<RunningTurn>) {
-        self.lock().insert(turn.id(), turn);
+        let mut table = self.lock();
+        if table.cut {
+            turn.stop(Stop::Draining);
+        }
+        table.turns.insert(turn.id(), turn);
     }
 
     pub(crate) fn remove(&self, id: TurnId) {
-        self.lock().remove(&id);
+        self.lock().turns.remove(&id);
     }
 
     pub(crate) fn get(&self, id: TurnId) -> Option<Arc<RunningTurn>> {
-        self.lock().get(&id).cloned()
+        self.lock().turns.get(&id).cloned()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<RunningTurn>> {
-        self.lock().values().cloned().collect()
+        self.lock().turns.values().cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<TurnId, Arc<RunningTurn>>> {
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Stops every turn because the process ends, from now on. Returns how many run.
+    pub(crate) fn cut(&self) -> usize {
+        let mut table = self.lock();
+        table.cut = true;
+        table.turns.values().for_each(|turn| turn.stop(Stop::Draining));
+        table.turns.len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

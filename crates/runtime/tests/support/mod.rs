@@ -5,6 +5,7 @@ pub(crate) mod scripted;
 pub(crate) mod troubled;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use causerie_domain::identity::{Credential, Principal, Role, User, UserStatus};
 use causerie_domain::message::MessageView;
@@ -118,6 +119,16 @@ impl World {
         };
         self.messages(principal, id).await.iter().map(line).collect()
     }
+}
+
+/// Reads until the answer begins.
+pub(crate) async fn first_delta(reader: &mut TurnReader) {
+    while !matches!(reader.next().await.unwrap(), Some(TurnEvent::Delta(_))) {}
+}
+
+/// All a reader is told, which must come within so long.
+pub(crate) async fn told_within(limit: Duration, reader: TurnReader) -> Vec<String> {
+    tokio::time::timeout(limit, told(reader)).await.unwrap()
 }
 
 /// All a reader is told, a line each; neighbouring deltas of one part are joined.

@@ -31,8 +31,8 @@ pub(crate) struct LogArgs {
     // actix_http speaks of single connections at ERROR: anybody who sends half a request, or an upstream in the
     // simulator that breaks off as it was asked to, would fill the log with them.
     /// What to log: a level, or levels by module such as `warn,causerie_runtime=debug`.
-    #[arg(long, env = "CAUSERIE_LOG", value_name = "FILTER", default_value = "info,actix_server=warn,actix_http=off")]
-    #[arg(value_parser = setting(filter))]
+    #[arg(long, env = "CAUSERIE_LOG", value_name = "FILTER", value_parser = setting(filter))]
+    #[arg(default_value = "info,actix_server=warn,actix_http=off")]
     log: Setting<Targets>,
     /// The form of the log on standard error: auto (human on a terminal, otherwise json), human or json.
     #[arg(long, env = "CAUSERIE_LOG_FORMAT", value_name = "FORMAT", default_value = "auto")]

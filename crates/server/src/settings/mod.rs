@@ -5,6 +5,7 @@
 
 mod http;
 mod logging;
+mod restraint;
 mod runtime;
 mod setting;
 mod store;

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use causerie_domain::Secret;
+use causerie_openrouter::Restraint;
 use clap::Args;
 
+use super::restraint::RestraintArgs;
 use super::setting::{Mistakes, Setting, optional, setting};
 use super::values::{base_url, milliseconds, model, proxy_url, secret, switch, title, whole};
 
@@ -27,6 +29,8 @@ pub struct UpstreamSettings {
     pub max_retry_wait: Duration,
     /// When to give a request up.
     pub clocks: Clocks,
+    /// How much is asked of it, and when it is left alone.
+    pub restraint: Restraint,
     /// The largest event of a stream in bytes.
     pub max_event: usize,
     /// The application's public address, for the upstream's rankings.
@@ -128,6 +132,8 @@ pub(crate) struct UpstreamArgs {
     #[arg(long, env = "AI_PROGRESS_TIMEOUT_MS", value_name = "MS", default_value = "300000")]
     #[arg(value_parser = setting(milliseconds))]
     ai_progress_timeout_ms: Setting<Duration>,
+    #[command(flatten)]
+    restraint: RestraintArgs,
     /// The largest event of a stream in bytes; a larger one fails its turn.
     #[arg(long, env = "AI_MAX_EVENT_BYTES", value_name = "BYTES", default_value = "16777216")]
     #[arg(value_parser = setting(whole::<usize>(64 * 1024..=1 << 30)))]
@@ -161,6 +167,7 @@ impl UpstreamArgs {
         let first_byte = mistakes.take(self.ai_first_byte_timeout_ms);
         let idle = mistakes.take(self.ai_idle_timeout_ms);
         let progress = mistakes.take(self.ai_progress_timeout_ms);
+        let restraint = self.restraint.read(mistakes);
         let max_event = mistakes.take(self.ai_max_event_bytes);
         let referer = mistakes.take(self.ai_app_url);
         let title = mistakes.take(self.ai_app_title);
@@ -180,6 +187,7 @@ impl UpstreamArgs {
                 progress: progress?,
                 total: total?,
             },
+            restraint: restraint?,
             max_event: max_event?,
             referer: referer?,
             title: title?,

@@ -1,6 +1,7 @@
 //! How the texts of settings become values. Each reader answers a wrong text with what would have been right.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +19,12 @@ pub(crate) fn whole<T: TryFrom<u64>>(
             .and_then(|number| T::try_from(number).ok())
             .ok_or_else(|| format!("a whole number from {} to {}", range.start(), range.end()))
     }
+}
+
+/// A whole number from one on.
+pub(crate) fn positive(most: u32) -> impl Fn(&str) -> Result<NonZeroU32, String> + Clone + Send + Sync {
+    let read = whole::<u32>(1..=most.into());
+    move |text| read(text).and_then(|number| NonZeroU32::new(number).ok_or_else(|| "not zero".to_owned()))
 }
 
 /// A span in whole milliseconds, at least one.

@@ -1,9 +1,9 @@
 //! What an answer cost: known to the last digit, or said to be unknown.
 
 use causerie_domain::Usd;
+use causerie_simulator::Fault;
 use causerie_testkit::anyhow::{Context as _, Result};
 use causerie_testkit::app::{TestApp, TestAppBuilder, usage_in_words};
-use causerie_simulator::Fault;
 use serde_json::{Value, json};
 
 causerie_testkit::on_both_databases! {
@@ -27,9 +27,9 @@ const OUTPUT: Usd = Usd::from_pico(2_000_000);
 /// Tokens times prices, as text.
 fn priced(usage: &Value) -> String {
     let tokens = |member: &str| usage[member].as_u64().expect("a count of tokens");
-    let cost = INPUT.checked_mul(tokens("input_tokens")).and_then(|input| {
-        input.checked_add(OUTPUT.checked_mul(tokens("output_tokens"))?)
-    });
+    let cost = INPUT
+        .checked_mul(tokens("input_tokens"))
+        .and_then(|input| input.checked_add(OUTPUT.checked_mul(tokens("output_tokens"))?));
     cost.expect("a small amount").to_string()
 }
 
@@ -50,9 +50,13 @@ async fn every_answer_shows_its_tokens_and_cost(on: TestAppBuilder) -> Result<()
         let usage = chat.say(content).await?.data_of("data-usage")?["data"].clone();
         assert_eq!(chat.latest().await?["usage"], usage);
         assert_eq!((&usage["cost"], &usage["basis"]), (&json!(priced(&usage)), &json!("reported")));
-        let [input, output, total] = ["input_tokens", "output_tokens", "total_tokens"].map(|name| usage[name].as_u64());
+        let [input, output, total] =
+            ["input_tokens", "output_tokens", "total_tokens"].map(|name| usage[name].as_u64());
         assert_eq!(total, input.zip(output).map(|(input, output)| input + output));
-        assert_eq!(usage["generation_id"].as_str(), app.upstream().requests().last().unwrap().generation_id.as_deref());
+        assert_eq!(
+            usage["generation_id"].as_str(),
+            app.upstream().requests().last().unwrap().generation_id.as_deref()
+        );
         inputs.push(input);
     }
     assert!(inputs.is_sorted() && inputs[0] < inputs[2], "the history is paid for, too: {inputs:?}");
@@ -91,13 +95,15 @@ async fn an_own_provider_key_costs_the_fee_and_the_charge(on: TestAppBuilder) ->
     let free = usage_of(&app, "free").await?;
     assert_eq!((&free["cost"], &free["basis"]), (&json!(priced(&free)), &json!("reported")));
     let fee = usage_of(&app, "fee").await?;
-    let with_fee: Usd = priced(&fee).parse::<Usd>()?.checked_add("0.0001".parse()?).context("a small amount")?;
+    let with_fee: Usd =
+        priced(&fee).parse::<Usd>()?.checked_add("0.0001".parse()?).context("a small amount")?;
     assert_eq!((&fee["cost"], &fee["basis"]), (&json!(with_fee.to_string()), &json!("reported")));
     app.stop().await
 }
 
 async fn tokens_of_the_cache_and_of_thoughts_are_shown(on: TestAppBuilder) -> Result<()> {
-    let app = on.tool("cache", "sim/cache?read=1000&write=200").tool("thinker", "sim/reasoning").start().await?;
+    let app =
+        on.tool("cache", "sim/cache?read=1000&write=200").tool("thinker", "sim/reasoning").start().await?;
     let cache = usage_of(&app, "cache").await?;
     assert_eq!(cache["cached_tokens"], 1000);
     assert!(cache["input_tokens"].as_u64() > Some(1200), "{cache}");
@@ -120,7 +126,7 @@ async fn without_a_cost_it_is_pending_with_the_calculated_one(on: TestAppBuilder
     // The tool's model has a price; the answer has the shape of 2025, with tokens and without a cost.
     app.upstream().fail_all(Fault::Scenario("sim/usage?shape=legacy".to_owned()))?;
     let usage = usage_of(&app, "text").await?;
-    assert_eq!(usage_in_words(&usage), format!("sim/usage 4+26 {} pending", priced(&usage)));
+    assert_eq!(usage_in_words(&usage), format!("sim/usage?shape=legacy 4+25 {} pending", priced(&usage)));
     app.stop().await
 }
 
@@ -176,7 +182,9 @@ async fn the_model_that_served_is_named(on: TestAppBuilder) -> Result<()> {
 
 async fn the_first_start_reads_the_catalogue(on: TestAppBuilder) -> Result<()> {
     let app = on.tool("silent", "sim/no-usage").without_catalogue().start().await?;
-    app.upstream().wait_until(|requests| requests.iter().any(|request| request.path.ends_with("/models"))).await?;
+    app.upstream()
+        .wait_until(|requests| requests.iter().any(|request| request.path.ends_with("/models")))
+        .await?;
     // What the server does with the answer can only be seen by asking it.
     let listed = loop {
         let page = app.ada.get("/models?limit=100").await?.json(200)?;

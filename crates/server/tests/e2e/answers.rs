@@ -93,7 +93,8 @@ async fn what_is_said_about_a_message_comes_back_with_it(on: TestAppBuilder) -> 
         "storage_key": "bucket/triangle.png",
         "meta": { "width": 64 },
     });
-    let body = json!({ "content": "What is this?", "attachments": [file], "meta": { "page": 7, "model": "mine" } });
+    let body =
+        json!({ "content": "What is this?", "attachments": [file], "meta": { "page": 7, "model": "mine" } });
     let request = app.ada.request(Method::POST, &chat.path("/messages")).json(&body);
     EventStream::to(request).await?.rest().await?;
     let question = chat.messages().await?.swap_remove(0);

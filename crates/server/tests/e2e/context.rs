@@ -34,14 +34,7 @@ async fn a_conversation_is_sent_whole(on: TestAppBuilder) -> Result<()> {
     assert_eq!(sent(&app, 1), ["system Be kind.", "user one", "assistant the café", "user two"]);
     assert_eq!(
         sent(&app, 2),
-        [
-            "system Be kind.",
-            "user one",
-            "assistant the café",
-            "user two",
-            "assistant the café",
-            "user three"
-        ]
+        ["system Be kind.", "user one", "assistant the café", "user two", "assistant the café", "user three"]
     );
     assert_eq!(
         chat.history().await?,
@@ -100,7 +93,10 @@ async fn the_oldest_messages_are_left_out_and_that_is_told(on: TestAppBuilder) -
     assert_eq!(contents[..2], ["system Be kind.", "user two"], "whole turns are left out");
     assert_eq!(contents[3], "user three");
     let turn = app.ada.get(&format!("/turns/{}", third.turn_id)).await?.json(200)?;
-    assert_eq!((&turn["context"]["messages_sent"], &turn["context"]["messages_dropped"]), (&json!(3), &json!(2)));
+    assert_eq!(
+        (&turn["context"]["messages_sent"], &turn["context"]["messages_dropped"]),
+        (&json!(3), &json!(2))
+    );
     app.stop().await
 }
 

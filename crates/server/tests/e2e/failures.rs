@@ -82,21 +82,23 @@ async fn check(on: TestAppBuilder, model: &str, expected: Expected) -> Result<()
     assert_eq!(transcript.folded(), lines);
     assert_eq!(app.upstream().count(model), requests, "requests of the stream");
 
-    let failed = json!(text);
-    assert_eq!(chat.history().await?, [r#"1 user completed "Hello""#, &format!("2 assistant failed {failed}")]);
+    let failed = format!("2 assistant failed {}", json!(text));
+    assert_eq!(chat.history().await?, [r#"1 user completed "Hello""#, &failed]);
     assert_eq!(usage_in_words(&chat.latest().await?["usage"]), format!("{model} {usage}"));
     check_turn(&app, &transcript.turn_id, code, detail, again).await?;
     let session = chat.detail().await?;
     assert_eq!((&session["state"], &session["active_turn_id"]), (&json!("active"), &Value::Null));
 
-    let refused = chat.ask("Hello").await?;
+    let beside = app.ada.chat("tool").await?;
+    let refused = beside.ask("Hello").await?;
     let problem = refused.problem(status, code)?;
     assert_eq!(problem["detail"], detail);
-    assert_eq!(problem["turn_id"], chat.latest().await?["turn_id"]);
+    assert_eq!(problem["turn_id"], beside.latest().await?["turn_id"]);
     let wait = again.split_whitespace().rev().nth(1).filter(|_| again.ends_with(" s"));
     assert_eq!(refused.header("retry-after"), wait);
     assert_eq!(app.upstream().count(model), 2 * requests, "requests of both");
-    assert_eq!(chat.history().await?[2..], [r#"3 user completed "Hello""#, &format!("4 assistant failed {failed}")]);
+    assert_eq!(beside.history().await?, chat.history().await?);
+    assert_eq!(usage_in_words(&beside.latest().await?["usage"]), format!("{model} {usage}"));
     app.stop().await
 }
 
@@ -389,6 +391,9 @@ async fn an_outage_ends_for_everybody(on: TestAppBuilder) -> Result<()> {
     let answer = chat.ask("three").await?.json(200)?;
     assert_eq!(answer["message"]["seq"], 6);
     let statuses: Vec<_> = chat.messages().await?.iter().map(|message| message["status"].clone()).collect();
-    assert_eq!(json!(statuses), json!(["completed", "failed", "completed", "failed", "completed", "completed"]));
+    assert_eq!(
+        json!(statuses),
+        json!(["completed", "failed", "completed", "failed", "completed", "completed"])
+    );
     app.stop().await
 }

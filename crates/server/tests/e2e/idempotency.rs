@@ -92,7 +92,8 @@ async fn the_same_body_written_otherwise_is_the_same(on: TestAppBuilder) -> Resu
         EventStream::to(request.body(body))
     };
     let first = send(r#"{"content":"Hi","meta":{"a":1,"b":[2]}}"#).await?.rest().await?;
-    let second = send("{ \"meta\": {\"b\": [2], \"a\": 1},\n \"content\": \"\\u0048i\" }").await?.rest().await?;
+    let second =
+        send("{ \"meta\": {\"b\": [2], \"a\": 1},\n \"content\": \"\\u0048i\" }").await?.rest().await?;
     assert_eq!(second.turn_id, first.turn_id);
     app.stop().await
 }
@@ -111,7 +112,7 @@ async fn a_replay_is_answered_whatever_state_the_session_is_in(on: TestAppBuilde
     let app = on.tool("echo", "sim/echo").start().await?;
     let chat = app.ada.chat("echo").await?;
     let first = EventStream::to(keyed(&chat, "Hello", "k")).await?.rest().await?;
-    app.ada.patch(&chat.path("/complete"), &json!({})).await?.json(200)?;
+    chat.change("complete").await?.json(200)?;
     let again = EventStream::to(keyed(&chat, "Hello", "k")).await?.rest().await?;
     assert_eq!(again.turn_id, first.turn_id);
     Reply::to(keyed(&chat, "Bye", "k")).await?.problem(422, "idempotency_key_reused")?;

@@ -2,6 +2,7 @@
 //!
 //! Each test has a server, a database and an upstream of its own. Nothing waits by the clock: answers are held at
 //! gates, and what is waited for is a frame, a request or an end.
+#![cfg(test)]
 
 mod accounting;
 mod answers;
@@ -9,6 +10,7 @@ mod bad_input;
 mod context;
 mod failures;
 mod idempotency;
+mod lifecycle;
 mod ownership;
 mod resume;
 mod sessions;

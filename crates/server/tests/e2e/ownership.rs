@@ -63,7 +63,11 @@ async fn a_foreign_session_does_not_exist(on: TestAppBuilder) -> Result<()> {
             ask(&app.bob, &wrong).await?.problem(404, "not_found")?;
         }
     }
-    assert_eq!((chat.detail().await?, app.bob.get("/sessions").await?.json(200)?), before, "nothing was stored");
+    assert_eq!(
+        (chat.detail().await?, app.bob.get("/sessions").await?.json(200)?),
+        before,
+        "nothing was stored"
+    );
     assert_eq!(app.upstream().count_chat(), 1, "nothing was sent");
     app.stop().await
 }

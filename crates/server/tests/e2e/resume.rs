@@ -32,7 +32,9 @@ async fn the_rest_follows_from_every_position_while_the_turn_runs(on: TestAppBui
     for position in 0..=12 {
         let cursor = format!("{}:{position}", live.transcript().turn_id);
         let mut reader = chat.resume(Some(&cursor)).await?.context("the turn runs")?;
-        let start = format!("start seq=2 model=sim/reasoning?thoughts=2&words=3&gate=gate from={position} @{position}");
+        let start = format!(
+            "start seq=2 model=sim/reasoning?thoughts=2&words=3&gate=gate from={position} @{position}"
+        );
         assert_eq!(reader.line().await?, Some(start));
         readers.push((position, reader));
     }

@@ -109,13 +109,13 @@ async fn states_change_as_they_may_and_repeating_one_is_fine(on: TestAppBuilder)
         ("complete", "completed"),
     ];
     for (step, state) in steps {
-        let session = app.ada.patch(&chat.path(&format!("/{step}")), &json!({})).await?.json(200)?;
+        let session = chat.change(step).await?.json(200)?;
         assert_eq!(session["state"], state, "{step}");
         assert_eq!(session["ended_at"].is_string(), state == "completed", "{step}");
     }
     let completed = chat.detail().await?;
     for step in ["pause", "resume"] {
-        let problem = app.ada.patch(&chat.path(&format!("/{step}")), &json!({})).await?;
+        let problem = chat.change(step).await?;
         assert_eq!(problem.problem(409, "invalid_state")?["state"], "completed", "{step}");
     }
     assert_eq!(chat.detail().await?, completed);
@@ -126,7 +126,7 @@ async fn a_session_that_is_not_active_takes_no_message(on: TestAppBuilder) -> Re
     let app = on.tool("echo", "sim/echo").start().await?;
     for (step, state) in [("pause", "paused"), ("complete", "completed")] {
         let chat = app.ada.chat("echo").await?;
-        app.ada.patch(&chat.path(&format!("/{step}")), &json!({})).await?.json(200)?;
+        chat.change(step).await?.json(200)?;
         let before = chat.detail().await?;
         assert_eq!(chat.ask("Hello").await?.problem(409, "session_not_active")?["state"], state);
         assert_eq!(chat.detail().await?, before);
@@ -141,7 +141,7 @@ async fn a_running_answer_outlives_pause_and_completion(on: TestAppBuilder) -> R
         let chat = app.ada.chat("gated").await?;
         let stream = chat.send("Hello").await?;
         app.upstream().wait_until_held("gate", 1).await?;
-        app.ada.patch(&chat.path(&format!("/{step}")), &json!({})).await?.json(200)?;
+        chat.change(step).await?.json(200)?;
         app.upstream().release("gate", 2);
         assert_eq!(stream.rest().await?.text, "the café");
         assert_eq!(chat.history().await?[1], r#"2 assistant completed "the café""#);
@@ -158,7 +158,10 @@ async fn a_deleted_session_is_gone_and_its_turn_is_stopped(on: TestAppBuilder) -
     app.upstream().wait_until_held("gate", 1).await?;
     let deleted = app.ada.delete(&chat.path("")).await?;
     assert_eq!((deleted.status, deleted.body.as_str()), (204, ""));
-    assert_eq!(stream.rest().await?.lines.iter().rev().nth(1).map(String::as_str), Some("abort cancelled @end"));
+    assert_eq!(
+        stream.rest().await?.lines.iter().rev().nth(1).map(String::as_str),
+        Some("abort cancelled @end")
+    );
     app.upstream().wait_until(|requests| requests.iter().any(|request| request.client_closed())).await?;
 
     for path in [chat.path(""), chat.path("/messages"), chat.path("/stream")] {
@@ -180,13 +183,14 @@ async fn lists_are_paged_by_latest_activity(on: TestAppBuilder) -> Result<()> {
     app.bob.chat("echo").await?;
     // The oldest becomes the newest by what happens in it.
     chats[0].say("Hello").await?;
-    app.ada.patch(&chats[1].path("/complete"), &json!({})).await?.json(200)?;
+    chats[1].change("complete").await?.json(200)?;
 
     let check = async |query: &str, expected: &[&[usize]]| -> Result<()> {
         let mut cursor = String::new();
         for (number, page) in expected.iter().enumerate() {
             let answer = app.ada.get(&format!("/sessions?{query}{cursor}")).await?.json(200)?;
-            let ids: Vec<_> = answer["data"].as_array().unwrap().iter().map(|row| row["id"].clone()).collect();
+            let ids: Vec<_> =
+                answer["data"].as_array().unwrap().iter().map(|row| row["id"].clone()).collect();
             let expected_ids: Vec<_> = page.iter().map(|index| json!(chats[*index].id)).collect();
             assert_eq!(ids, expected_ids, "page {number} of {query}");
             match answer["next_cursor"].as_str() {
@@ -219,7 +223,8 @@ async fn messages_are_paged_both_ways(on: TestAppBuilder) -> Result<()> {
         for (number, page) in expected.iter().enumerate() {
             let path = chat.path(&format!("/messages?{query}{cursor}"));
             let answer = app.ada.get(&path).await?.json(200)?;
-            let given: Vec<_> = answer["data"].as_array().unwrap().iter().map(|row| row["seq"].clone()).collect();
+            let given: Vec<_> =
+                answer["data"].as_array().unwrap().iter().map(|row| row["seq"].clone()).collect();
             assert_eq!(json!(given), json!(page), "page {number} of {query}");
             match answer["next_cursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),

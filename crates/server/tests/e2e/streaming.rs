@@ -39,7 +39,10 @@ async fn frames_come_as_the_words_do(on: TestAppBuilder) -> Result<()> {
             "[DONE] @end",
         ]
     );
-    assert_eq!(chat.history().await?, [r#"1 user completed "Hello""#, r#"2 assistant completed "the café opens""#]);
+    assert_eq!(
+        chat.history().await?,
+        [r#"1 user completed "Hello""#, r#"2 assistant completed "the café opens""#]
+    );
 
     let start = transcript.data_of("start")?;
     let [question, answer] = chat.messages().await?.try_into().expect("a question and an answer");
@@ -88,7 +91,10 @@ async fn silence_is_filled_from_the_first_moment(on: TestAppBuilder) -> Result<(
         .start()
         .await?;
     let mut stream = app.ada.chat("tool").await?.send("Hello").await?;
-    assert_eq!(stream.line().await?.as_deref(), Some("start seq=2 model=sim/text?words=2&gate=head&gate_at=head from=0 @0"));
+    assert_eq!(
+        stream.line().await?.as_deref(),
+        Some("start seq=2 model=sim/text?words=2&gate=head&gate_at=head from=0 @0")
+    );
     assert_eq!(stream.line().await?.as_deref(), Some(": keep-alive"));
     assert_eq!(stream.line().await?.as_deref(), Some(": keep-alive"));
     app.upstream().open("head");
@@ -105,7 +111,11 @@ async fn what_the_upstream_says_is_told_in_the_words_of_the_stream(on: TestAppBu
         .start()
         .await?;
     for (tool, finish, text) in [
-        ("length", "finish length completed @end", "the café opens at noon 東京 listens naïvely while Ωmega 🦀 counts every grain of sand the café opens at"),
+        (
+            "length",
+            "finish length completed @end",
+            "the café opens at noon 東京 listens naïvely while Ωmega 🦀 counts every grain of sand the café opens at",
+        ),
         ("filter", "finish content-filter completed @end", "the café opens at noon"),
         ("refusal", "finish stop completed @end", "I would rather not help with this."),
         ("call", "finish tool-calls completed @end", ""),
@@ -115,7 +125,11 @@ async fn what_the_upstream_says_is_told_in_the_words_of_the_stream(on: TestAppBu
         assert_eq!(transcript.lines.iter().rev().nth(1).map(String::as_str), Some(finish), "{tool}");
         assert_eq!(transcript.text, text, "{tool}");
         let answer = chat.latest().await?;
-        assert_eq!((answer["status"].as_str(), answer["content"].as_str()), (Some("completed"), Some(text)), "{tool}");
+        assert_eq!(
+            (answer["status"].as_str(), answer["content"].as_str()),
+            (Some("completed"), Some(text)),
+            "{tool}"
+        );
     }
     app.stop().await
 }

@@ -126,9 +126,14 @@ async fn a_cancel_while_a_retry_is_waited_for(on: TestAppBuilder) -> Result<()> 
     let app = on.tool("limited", "sim/rate-limited?retry_after=4").start().await?;
     let chat = app.ada.chat("limited").await?;
     let stream = chat.send("Hello").await?;
-    app.upstream().wait_until(|requests| requests.iter().any(|request| request.is_chat() && !request.is_running())).await?;
+    app.upstream()
+        .wait_until(|requests| requests.iter().any(|request| request.is_chat() && !request.is_running()))
+        .await?;
     assert_eq!(chat.cancel().await?["status"], "cancelled");
-    assert_eq!(stream.rest().await?.lines.iter().rev().nth(1).map(String::as_str), Some("abort cancelled @end"));
+    assert_eq!(
+        stream.rest().await?.lines.iter().rev().nth(1).map(String::as_str),
+        Some("abort cancelled @end")
+    );
     assert_eq!(app.upstream().count_chat(), 1);
     app.stop().await
 }
@@ -155,7 +160,10 @@ async fn a_cancelled_answer_as_one_document(on: TestAppBuilder) -> Result<()> {
     };
     let (answer, _) = tokio::try_join!(chat.ask("Hello"), cancel)?;
     let answer = answer.json(200)?;
-    assert_eq!((&answer["turn"]["status"], &answer["message"]["status"]), (&json!("cancelled"), &json!("cancelled")));
+    assert_eq!(
+        (&answer["turn"]["status"], &answer["message"]["status"]),
+        (&json!("cancelled"), &json!("cancelled"))
+    );
     assert_eq!(answer["message"]["content"], "the ");
     app.stop().await
 }
@@ -205,7 +213,10 @@ async fn a_client_that_leaves_a_document_changes_nothing(on: TestAppBuilder) -> 
 }
 
 /// The one answer is there, whole, from one request, with the cost of that one.
-async fn check_paid_once(app: &causerie_testkit::app::TestApp, chat: &causerie_testkit::app::Chat) -> Result<()> {
+async fn check_paid_once(
+    app: &causerie_testkit::app::TestApp,
+    chat: &causerie_testkit::app::Chat,
+) -> Result<()> {
     assert_eq!(chat.history().await?[1], r#"2 assistant completed "the café opens""#);
     let usage = &chat.latest().await?["usage"];
     assert_eq!(usage_in_words(usage), "sim/gated?words=3 4+4 0.000012 reported");

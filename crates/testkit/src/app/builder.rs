@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
 use causerie_domain::Secret;
 use causerie_domain::ports::{Clock as _, CompletionGateway as _, ModelStore as _};
-use causerie_openrouter::OpenRouter;
+use causerie_openrouter::{OpenRouter, Restraint};
 use causerie_runtime::SystemClock;
 use causerie_server::Server;
 use causerie_server::settings::{
@@ -17,7 +18,7 @@ use causerie_server::settings::{
 use causerie_simulator::{Options, Simulator};
 use tempfile::TempDir;
 
-use super::{TestApp, user};
+use super::{Client, TestApp, user};
 use crate::database::TestDatabase;
 
 /// The key that the upstream demands, so that every test also shows that it is sent.
@@ -101,9 +102,10 @@ impl TestAppBuilder {
         let server = Server::start(&settings).await?;
         // A request that hangs fails its test by name rather than by the runner's patience.
         let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(2 * PATIENCE).build()?;
-        let ada = user("ada", &self.database, &http, &server).await?;
-        let bob = user("bob", &self.database, &http, &server).await?;
-        Ok(TestApp { ada, bob, server, upstream, database: self.database, http, _folder: folder })
+        let ada = Client::new(http.clone(), server.address(), user("ada", &self.database).await?);
+        let bob = Client::new(http, server.address(), user("bob", &self.database).await?);
+        let upstream = Arc::new(upstream);
+        Ok(TestApp { ada, bob, server, settings, upstream, database: self.database, _folder: folder })
     }
 }
 
@@ -144,6 +146,7 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
                 progress: PATIENCE,
                 total: 2 * PATIENCE,
             },
+            restraint: Restraint::default(),
             max_event: 16 << 20,
             referer: None,
             title: None,

@@ -83,6 +83,14 @@ impl Chat {
         Ok(Reply::to(request).await?.json(200)?["turn"].take())
     }
 
+    /// Pauses, resumes or completes the session.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn change(&self, action: &str) -> Result<Reply> {
+        Reply::to(self.client.request(Method::PATCH, &self.path(&format!("/{action}")))).await
+    }
+
     /// The session with its totals and latest messages.
     ///
     /// # Errors

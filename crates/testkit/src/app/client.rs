@@ -30,8 +30,23 @@ pub struct Reply {
 }
 
 impl Client {
-    pub(super) fn new(http: reqwest::Client, server: SocketAddr, key: Option<Secret>) -> Self {
-        Client { http, server, key }
+    pub(super) fn new(http: reqwest::Client, server: SocketAddr, key: Secret) -> Self {
+        Client { http, server, key: Some(key) }
+    }
+
+    /// This client at another server.
+    pub(super) fn at(&self, server: SocketAddr) -> Self {
+        Client { server, ..self.clone() }
+    }
+
+    /// The server it speaks to.
+    pub fn server(&self) -> SocketAddr {
+        self.server
+    }
+
+    /// This client without a key.
+    pub fn without_key(&self) -> Self {
+        Client { key: None, ..self.clone() }
     }
 
     /// This client with another key.

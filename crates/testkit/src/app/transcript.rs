@@ -228,3 +228,65 @@ pub fn usage_in_words(usage: &Value) -> String {
     let [model, input, output] = ["model", "input_tokens", "output_tokens"].map(known);
     format!("{model} {input}+{output} {} {}", known("cost"), known("basis"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How a transcript takes these blocks: its folded lines, or what it finds wrong.
+    fn told(blocks: &[&str]) -> Result<Vec<String>> {
+        let mut transcript = Transcript::default();
+        for block in blocks {
+            transcript.take(&format!("{block}\n\n"))?;
+        }
+        transcript.close()?;
+        Ok(transcript.folded())
+    }
+
+    const START: &str = r#"id: t:0
+data: {"type":"start","messageMetadata":{"turn_id":"t","seq":2,"model":"m","from":0}}"#;
+    const OPEN: &str = "id: t:0\ndata: {\"type\":\"text-start\",\"id\":\"0\"}";
+    const FIRST: &str = "id: t:2\ndata: {\"type\":\"text-delta\",\"id\":\"0\",\"delta\":\"é \"}";
+    const SECOND: &str = "id: t:3\ndata: {\"type\":\"text-delta\",\"id\":\"0\",\"delta\":\"b\"}";
+    const CLOSE: &str = "id: t:3\ndata: {\"type\":\"text-end\",\"id\":\"0\"}";
+    const ABORT: &str = "id: t:end\ndata: {\"type\":\"abort\",\"reason\":\"cancelled\"}";
+    const END: &str = "id: t:end\ndata: [DONE]";
+
+    #[test]
+    fn a_stream_is_told_in_lines_and_its_pieces_are_put_together() {
+        let lines = told(&[START, ": keep-alive", OPEN, FIRST, SECOND, CLOSE, ABORT, END]).unwrap();
+        let expected = [
+            "start seq=2 model=m from=0 @0",
+            ": keep-alive",
+            "text-start 0 @0",
+            r#"text-delta "é b" @3"#,
+            "text-end 0 @3",
+            "abort cancelled @end",
+            "[DONE] @end",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_stream_that_breaks_a_rule_is_noticed() {
+        let check = |blocks: &[&str]| assert!(told(blocks).is_err(), "{blocks:#?}");
+        check(&[]);
+        check(&[START]);
+        check(&[START, ABORT]);
+        check(&[START, END]);
+        check(&[ABORT, END]);
+        check(&[START, ABORT, ABORT, END]);
+        check(&[START, START, ABORT, END]);
+        check(&[START, ABORT, END, ABORT]);
+        check(&[START, FIRST, ABORT, END]);
+        check(&[START, OPEN, FIRST, ABORT, END]);
+        check(&[START, OPEN, SECOND, CLOSE, ABORT, END]);
+        check(&[START, OPEN, OPEN, ABORT, END]);
+        check(&[START, &ABORT.replace("t:", "u:"), END]);
+        check(&[START, &ABORT.replace("end", "0"), END]);
+        check(&[START, &format!("event: x\n{ABORT}"), END]);
+        check(&[START, &format!("{ABORT}\nretry: 5"), END]);
+        check(&[START, "data: {}", ABORT, END]);
+        check(&[START, "id: t:0\ndata: []", ABORT, END]);
+    }
+}

@@ -1,0 +1,217 @@
+//! Prices in text columns, as JSON: decimal text in US dollars, which any reader understands and none rounds.
+//!
+//! A price that is not named is not listed, so rows from before a price was known are read as they are.
+
+use causerie_domain::Usd;
+use causerie_domain::model::{FurtherPrices, PriceOverride, Pricing};
+use causerie_domain::ports::StoreError;
+use serde::{Deserialize, Serialize};
+
+use super::json::{read, write};
+use crate::fault::corrupt_by;
+
+const OVERRIDES: &str = "ai_models.price_overrides";
+const FURTHER: &str = "ai_models.further_prices";
+
+#[derive(Serialize)]
+struct StoredPrices {
+    #[serde(flatten)]
+    base: StoredPriceSet,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    internal_reasoning: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    web_search: Option<String>,
+    #[serde(flatten)]
+    further: StoredFurther,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    overrides: Vec<StoredOverride>,
+}
+
+/// The prices of text that an override can replace.
+#[derive(Serialize, Deserialize)]
+struct StoredPriceSet {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prompt: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completion: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_read: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_write: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredFurther {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio_output: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio_cache_read: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_output: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_write_1h: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredOverride {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_prompt_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    utc_start_minute: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    utc_end_minute: Option<u16>,
+    #[serde(flatten)]
+    prices: StoredPriceSet,
+    #[serde(flatten)]
+    further: StoredFurther,
+}
+
+pub(crate) fn prices_text(prices: &Pricing) -> Result<String, StoreError> {
+    let stored = StoredPrices {
+        base: price_set([prices.prompt, prices.completion, prices.cache_read, prices.cache_write]),
+        internal_reasoning: decimal(prices.internal_reasoning),
+        request: decimal(prices.request),
+        image: decimal(prices.image),
+        web_search: decimal(prices.web_search),
+        further: stored_further(&prices.further),
+        overrides: prices.overrides.iter().map(stored_override).collect(),
+    };
+    write("ai_usage.prices", &stored)
+}
+
+pub(crate) fn overrides_text(overrides: &[PriceOverride]) -> Result<String, StoreError> {
+    let stored: Vec<StoredOverride> = overrides.iter().map(stored_override).collect();
+    write(OVERRIDES, &stored)
+}
+
+pub(super) fn overrides(stored: &str) -> Result<Vec<PriceOverride>, StoreError> {
+    let stored: Vec<StoredOverride> = read(OVERRIDES, stored)?;
+    stored.into_iter().map(price_override).collect()
+}
+
+pub(crate) fn further_text(further: &FurtherPrices) -> Result<String, StoreError> {
+    write(FURTHER, &stored_further(further))
+}
+
+pub(super) fn further(stored: &str) -> Result<FurtherPrices, StoreError> {
+    further_prices(FURTHER, read(FURTHER, stored)?)
+}
+
+fn stored_override(given: &PriceOverride) -> StoredOverride {
+    StoredOverride {
+        min_prompt_tokens: given.min_prompt_tokens,
+        utc_start_minute: given.utc_start_minute,
+        utc_end_minute: given.utc_end_minute,
+        prices: price_set([given.prompt, given.completion, given.cache_read, given.cache_write]),
+        further: stored_further(&given.further),
+    }
+}
+
+fn price_override(stored: StoredOverride) -> Result<PriceOverride, StoreError> {
+    Ok(PriceOverride {
+        min_prompt_tokens: stored.min_prompt_tokens,
+        utc_start_minute: stored.utc_start_minute,
+        utc_end_minute: stored.utc_end_minute,
+        prompt: price(OVERRIDES, stored.prices.prompt)?,
+        completion: price(OVERRIDES, stored.prices.completion)?,
+        cache_read: price(OVERRIDES, stored.prices.cache_read)?,
+        cache_write: price(OVERRIDES, stored.prices.cache_write)?,
+        further: further_prices(OVERRIDES, stored.further)?,
+    })
+}
+
+fn price_set([prompt, completion, cache_read, cache_write]: [Option<Usd>; 4]) -> StoredPriceSet {
+    StoredPriceSet {
+        prompt: decimal(prompt),
+        completion: decimal(completion),
+        cache_read: decimal(cache_read),
+        cache_write: decimal(cache_write),
+    }
+}
+
+fn stored_further(given: &FurtherPrices) -> StoredFurther {
+    StoredFurther {
+        audio: decimal(given.audio),
+        audio_output: decimal(given.audio_output),
+        audio_cache_read: decimal(given.audio_cache_read),
+        image_output: decimal(given.image_output),
+        image_token: decimal(given.image_token),
+        cache_write_1h: decimal(given.cache_write_1h),
+    }
+}
+
+fn further_prices(column: &str, stored: StoredFurther) -> Result<FurtherPrices, StoreError> {
+    Ok(FurtherPrices {
+        audio: price(column, stored.audio)?,
+        audio_output: price(column, stored.audio_output)?,
+        audio_cache_read: price(column, stored.audio_cache_read)?,
+        image_output: price(column, stored.image_output)?,
+        image_token: price(column, stored.image_token)?,
+        cache_write_1h: price(column, stored.cache_write_1h)?,
+    })
+}
+
+fn decimal(price: Option<Usd>) -> Option<String> {
+    price.map(|price| price.to_string())
+}
+
+fn price(column: &str, stored: Option<String>) -> Result<Option<Usd>, StoreError> {
+    stored.map(|text| text.parse().map_err(|error| corrupt_by(column, error))).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Six prices, no two of them alike.
+    fn six() -> FurtherPrices {
+        let pico = |amount| Some(Usd::from_pico(amount));
+        FurtherPrices {
+            audio: pico(1),
+            audio_output: pico(2),
+            audio_cache_read: pico(3),
+            image_output: pico(4),
+            image_token: pico(5),
+            cache_write_1h: pico(6),
+        }
+    }
+
+    #[test]
+    fn prices_are_stored_as_exact_decimal_text() {
+        let given = PriceOverride {
+            min_prompt_tokens: Some(200_000),
+            prompt: Some(Usd::from_pico(13_972)),
+            ..PriceOverride::default()
+        };
+        let stored = overrides_text(std::slice::from_ref(&given)).unwrap();
+        assert_eq!(stored, r#"[{"min_prompt_tokens":200000,"prompt":"0.000000013972"}]"#);
+        assert_eq!(overrides(&stored).unwrap(), [given]);
+    }
+
+    #[test]
+    fn every_further_price_comes_back_to_its_place() {
+        assert_eq!(further(&further_text(&six()).unwrap()).unwrap(), six());
+        let given = PriceOverride { further: six(), ..PriceOverride::default() };
+        assert_eq!(overrides(&overrides_text(std::slice::from_ref(&given)).unwrap()).unwrap(), [given]);
+        let pricing = Pricing { further: six(), ..Pricing::default() };
+        let snapshot: serde_json::Value = serde_json::from_str(&prices_text(&pricing).unwrap()).unwrap();
+        assert_eq!(snapshot["audio"], "0.000000000001");
+        assert_eq!(snapshot["cache_write_1h"], "0.000000000006");
+    }
+
+    #[test]
+    fn what_was_stored_before_a_price_was_known_is_read() {
+        assert_eq!(further("{}").unwrap(), FurtherPrices::default());
+        let old = overrides(r#"[{"utc_start_minute":60,"completion":"0.5"}]"#).unwrap();
+        assert_eq!(old[0].further, FurtherPrices::default());
+        assert!(further(r#"{"audio":"dear"}"#).unwrap_err().to_string().contains(FURTHER));
+    }
+}

@@ -1,0 +1,1 @@
+ALTER TABLE ai_models DROP COLUMN further_prices;
