@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
+use causerie_domain::completion::{Clock, CompletionErrorKind};
 use causerie_http::HttpSettings;
 use serde_json::{Value, json};
 use support::world;
@@ -141,6 +142,37 @@ async fn a_caller_sees_itself_the_tools_and_the_models() {
     assert_eq!(ada.get("/tools/nothing").await.outcome(), (404, "not_found".to_owned()));
     assert_eq!(ada.get("/tools/%00").await.outcome(), (404, "not_found".to_owned()));
     assert_eq!(ada.get("/models").await.json(), json!({"data": [], "next_cursor": null}));
+}
+
+#[actix_web::test]
+async fn administrators_read_the_catalogue_and_a_failure_leaves_the_old_one() {
+    let world = world(HttpSettings::default()).await;
+    let (root, ada) = (world.caller("root").await, world.caller("ada").await);
+    let ids = async || {
+        let models = ada.get("/models").await.json()["data"].take();
+        models.as_array().unwrap().iter().map(|model| model["id"].clone()).collect::<Vec<_>>()
+    };
+    world.upstream.lists(Ok("sim/one"));
+    assert_eq!(ada.call(Method::POST, "/models/sync").await.outcome(), (403, "forbidden".to_owned()));
+    let done = root.call(Method::POST, "/models/sync").await;
+    assert_eq!((done.status.as_u16(), done.json()), (200, json!({"models": 1})));
+    assert_eq!(ids().await, ["sim/one"]);
+    let pricing = ada.get("/models").await.json()["data"][0]["pricing"].take();
+    assert_eq!((&pricing["audio"], &pricing["image_token"]), (&json!("0.5"), &Value::Null));
+
+    for (kind, expected) in [
+        (CompletionErrorKind::Unavailable, (503, "upstream_unavailable".to_owned())),
+        (CompletionErrorKind::InvalidResponse, (502, "upstream_invalid_response".to_owned())),
+        (CompletionErrorKind::Timeout(Clock::FirstByte), (504, "upstream_timeout".to_owned())),
+    ] {
+        world.upstream.lists(Err(kind));
+        let failed = root.call(Method::POST, "/models/sync").await;
+        assert_eq!((failed.outcome(), &failed.json()["detail"]), (expected, &json!("the upstream is away")));
+        assert_eq!(ids().await, ["sim/one"]);
+    }
+    world.upstream.lists(Ok("sim/two"));
+    root.call(Method::POST, "/models/sync").await;
+    assert_eq!(ids().await, ["sim/one", "sim/two"], "a model that vanishes stays");
 }
 
 #[actix_web::test]

@@ -3,6 +3,9 @@
 use causerie_domain::TurnId;
 use causerie_domain::ports::StoreError;
 use causerie_domain::session::{InvalidTransition, SessionState};
+use causerie_domain::turn::TurnFailure;
+
+use crate::catalogue::CatalogueError;
 
 /// A place in what was given, and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +70,9 @@ pub enum RuntimeError {
         /// `image`, `file` ...
         modality: String,
     },
+    /// The upstream did not give what was asked of it.
+    #[error("the upstream failed: {}", .0.detail)]
+    Upstream(TurnFailure),
     /// The process is about to stop and begins no turn.
     #[error("the server is shutting down")]
     ShuttingDown,
@@ -82,5 +88,18 @@ impl RuntimeError {
     /// One mistake at one place.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         RuntimeError::Invalid(vec![Mistake { pointer: pointer.into(), detail: detail.into() }])
+    }
+}
+
+impl From<CatalogueError> for RuntimeError {
+    fn from(error: CatalogueError) -> Self {
+        match error {
+            CatalogueError::Upstream(error) => RuntimeError::Upstream(TurnFailure {
+                code: error.failure_code(),
+                detail: error.message,
+                retry_after: error.retry_after,
+            }),
+            CatalogueError::Store(error) => RuntimeError::Store(error),
+        }
     }
 }

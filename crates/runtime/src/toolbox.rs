@@ -61,6 +61,19 @@ impl Runtime {
         Ok(self.engine.models.models(&visible).await?)
     }
 
+    /// Reads the upstream's catalogue into the store now, if the principal may update models. Returns how many
+    /// models it lists.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Forbidden`]; [`RuntimeError::Upstream`], and the old catalogue stays in force.
+    pub async fn sync_models(&self, principal: &Principal) -> Result<usize, RuntimeError> {
+        self.access(principal)?.models(Action::Update)?;
+        self.synchronise_models().await.map_err(|error| {
+            tracing::warn!(%error, "the catalogue of models is not current");
+            error.into()
+        })
+    }
+
     /// The tool a new session names by slug or id. One the principal may not use is as unknown as an absent one.
     pub(crate) async fn usable_tool(&self, access: &Access, named: &str) -> Result<Tool, RuntimeError> {
         let usable = access.tools(Action::Use)?;

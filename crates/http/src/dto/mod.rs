@@ -15,7 +15,7 @@ mod value;
 pub(crate) use input::Object;
 pub(crate) use me::MeDto;
 pub(crate) use message::MessageDto;
-pub(crate) use model::ModelDto;
+pub(crate) use model::{ModelDto, ModelSyncDto};
 pub(crate) use page::{MessageKey, ModelKey, PageDto, PageKey, ToolKey};
 pub(crate) use send::SendMessageBody;
 pub(crate) use session::{CreateSessionBody, RenameSessionBody, SessionDetailDto, SessionDto};

@@ -59,6 +59,14 @@ impl From<Model> for ModelDto {
     }
 }
 
+/// What a synchronisation found.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ModelSync)]
+pub(crate) struct ModelSyncDto {
+    /// How many models the upstream lists. Those it lists no more are kept.
+    pub(crate) models: usize,
+}
+
 /// Prices in US dollars. Null: the catalogue names no such price.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Pricing)]

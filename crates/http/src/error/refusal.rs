@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use causerie_domain::ports::StoreError;
-use causerie_domain::turn::{Turn, TurnStatus};
+use causerie_domain::turn::{Turn, TurnFailure, TurnStatus};
 use causerie_runtime::RuntimeError;
 
 use super::problem::Problem;
@@ -49,6 +49,7 @@ impl From<RuntimeError> for Problem {
                     .with("model", model)
                     .with("modality", modality)
             }
+            RuntimeError::Upstream(failure) => of_failure(&failure),
             RuntimeError::ShuttingDown => Problem::new(Code::ShuttingDown, detail).retry_after(MOMENT),
             RuntimeError::Store(error) => error.into(),
             RuntimeError::Internal(_) => Problem::internal(error),
@@ -78,18 +79,20 @@ pub(crate) fn of_turn(turn: &Turn) -> Option<Problem> {
             "the server stopped while it answered; the text so far is kept",
         ),
         TurnStatus::Failed => match &turn.failure {
-            Some(failure) => {
-                let problem = Problem::new(failure.code.into(), failure.detail.clone());
-                match failure.retry_after {
-                    Some(wait) => problem.retry_after(wait),
-                    None => problem,
-                }
-            }
+            Some(failure) => of_failure(failure),
             None => Problem::internal("a failed turn states no failure"),
         },
         TurnStatus::Running => Problem::internal("a turn was taken as ended while it runs"),
     };
     Some(problem.with("turn_id", turn.id.to_string()))
+}
+
+fn of_failure(failure: &TurnFailure) -> Problem {
+    let problem = Problem::new(failure.code.into(), failure.detail.clone());
+    match failure.retry_after {
+        Some(wait) => problem.retry_after(wait),
+        None => problem,
+    }
 }
 
 #[cfg(test)]

@@ -72,6 +72,7 @@ operations! {
     GET "/tools" Asks(Action::Read, SubjectType::Tool) => tools::list_tools;
     GET "/tools/{slug}" Asks(Action::Read, SubjectType::Tool) => tools::get_tool;
     GET "/models" Asks(Action::Read, SubjectType::Model) => models::list_models;
+    POST "/models/sync" Asks(Action::Update, SubjectType::Model) => models::sync_models;
     POST "/sessions" Asks(Action::Create, SubjectType::Session) => sessions::create_session;
     GET "/sessions" Asks(Action::Read, SubjectType::Session) => sessions::list_sessions;
     GET "/sessions/{id}" Asks(Action::Read, SubjectType::Session) => sessions::get_session;

@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::auth::Caller;
-use crate::dto::{ModelDto, ModelKey, PageDto, PageKey as _};
+use crate::dto::{ModelDto, ModelKey, ModelSyncDto, PageDto, PageKey as _};
 use crate::error::Problem;
 use crate::request::{PageParams, Query};
 use crate::state::AppState;
@@ -29,4 +29,20 @@ pub(crate) async fn list_models(
     let page: PageDto<ModelDto> =
         PageDto::cut(models, |model| ModelKey(model.catalogue.id.clone()), after.as_ref(), limit);
     Ok(HttpResponse::Ok().json(page))
+}
+
+/// Read the catalogue.
+///
+/// Reads the upstream's catalogue now rather than at its daily hour. If that fails, the old one stays in force.
+#[utoipa::path(
+    post, path = "/models/sync", tag = "models",
+    responses(
+        (status = 200, body = ModelSyncDto, description = "The catalogue is that of the upstream"),
+        (status = 502, description = "The upstream cannot be understood, or refuses this server"),
+        (status = 504, description = "The upstream took too long"),
+    ),
+)]
+pub(crate) async fn sync_models(state: Data<AppState>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let models = state.call(move |runtime| async move { runtime.sync_models(&caller.0).await }).await?;
+    Ok(HttpResponse::Ok().json(ModelSyncDto { models }))
 }

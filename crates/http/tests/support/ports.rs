@@ -1,4 +1,4 @@
-//! The ports of the tests: two people with a key each, a store that is well or not, and a scripted upstream.
+//! The ports of the tests: three people with a key each, a store that is well or not, and a scripted upstream.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -10,7 +10,7 @@ use causerie_domain::completion::{
     FinishReason, GenerationRecord, Identity as Answerer,
 };
 use causerie_domain::identity::{ApiKey, Role, User, UserStatus};
-use causerie_domain::model::CatalogueModel;
+use causerie_domain::model::{CatalogueModel, FurtherPrices, Pricing};
 use causerie_domain::ports::{
     CompletionGateway, CompletionStream, Identity, Ids as _, KeyHolder, StoreError, StoreHealth,
 };
@@ -21,7 +21,7 @@ use causerie_runtime::SystemIds;
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::mpsc;
 
-/// Ada and Bob.
+/// Ada, Bob, and the administrator Root.
 #[derive(Debug)]
 pub(crate) struct People {
     keys: HashMap<&'static str, KeyMaterial>,
@@ -37,9 +37,9 @@ impl People {
             Ok::<(), std::convert::Infallible>(())
         };
         let mut people = People { keys: HashMap::new(), holders: Vec::new() };
-        for name in ["ada", "bob"] {
+        for (name, role) in [("ada", Role::User), ("bob", Role::User), ("root", Role::Admin)] {
             let key = KeyMaterial::generate(&mut fill).unwrap();
-            people.holders.push(holder(name, &key));
+            people.holders.push(holder(name, role, &key));
             people.keys.insert(name, key);
         }
         people
@@ -50,14 +50,14 @@ impl People {
     }
 }
 
-fn holder(name: &str, key: &KeyMaterial) -> KeyHolder {
+fn holder(name: &str, role: Role, key: &KeyMaterial) -> KeyHolder {
     let user = User {
         id: UserId::from_uuid(SystemIds.next()),
         email: format!("{name}@example.org"),
         name: name.to_owned(),
         locale: None,
         status: UserStatus::Active,
-        role: Role::User,
+        role,
         created_at: Timestamp::from_micros(0),
     };
     let api_key = ApiKey {
@@ -103,13 +103,25 @@ impl StoreHealth for Health {
 }
 
 /// An upstream with one answer for everything, unless the next one is spoken live.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Upstream {
     live: Mutex<Option<mpsc::Receiver<CompletionEvent>>>,
     asked: AtomicUsize,
+    catalogue: Mutex<Result<Vec<CatalogueModel>, CompletionErrorKind>>,
+}
+
+impl Default for Upstream {
+    fn default() -> Self {
+        Upstream { live: Mutex::default(), asked: AtomicUsize::new(0), catalogue: Mutex::new(Ok(Vec::new())) }
+    }
 }
 
 impl Upstream {
+    /// From now on it lists one model, or fails.
+    pub(crate) fn lists(&self, listed: Result<&str, CompletionErrorKind>) {
+        *self.catalogue.lock().unwrap() = listed.map(|id| vec![model(id)]);
+    }
+
     /// Lets the test speak the next answer.
     pub(crate) fn live(&self) -> mpsc::Sender<CompletionEvent> {
         let (sender, events) = mpsc::channel(16);
@@ -183,6 +195,24 @@ impl CompletionGateway for Upstream {
     }
 
     async fn models(&self) -> Result<Vec<CatalogueModel>, CompletionError> {
-        Ok(Vec::new())
+        let listed = self.catalogue.lock().unwrap().clone();
+        listed.map_err(|kind| CompletionError::new(kind, "the upstream is away"))
+    }
+}
+
+fn model(id: &str) -> CatalogueModel {
+    CatalogueModel {
+        id: id.to_owned(),
+        canonical_slug: None,
+        name: id.to_owned(),
+        context_length: None,
+        max_completion_tokens: None,
+        input_modalities: Vec::new(),
+        output_modalities: Vec::new(),
+        supported_parameters: Vec::new(),
+        pricing: Pricing {
+            further: FurtherPrices { audio: "0.5".parse().ok(), ..FurtherPrices::default() },
+            ..Pricing::default()
+        },
     }
 }

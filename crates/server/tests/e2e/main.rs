@@ -12,6 +12,7 @@ mod failures;
 mod idempotency;
 mod lifecycle;
 mod ownership;
+mod readers;
 mod resume;
 mod sessions;
 mod streaming;

@@ -23,6 +23,8 @@ const HEADERS: [(&str, &str); 4] = [
 pub struct EventStream {
     response: Response,
     unread: Vec<u8>,
+    /// How many of the unread bytes are known to hold no blank line.
+    searched: usize,
     transcript: Transcript,
 }
 
@@ -55,7 +57,7 @@ impl EventStream {
         }
         let encoding = response.headers().get("content-encoding").and_then(|given| given.to_str().ok());
         ensure!(matches!(encoding, None | Some("identity")), "the stream is compressed: {encoding:?}");
-        Ok(Some(EventStream { response, unread: Vec::new(), transcript: Transcript::default() }))
+        Ok(Some(EventStream { response, unread: Vec::new(), searched: 0, transcript: Transcript::default() }))
     }
 
     /// The next line of the transcript; none at the end.
@@ -108,11 +110,14 @@ impl EventStream {
     /// The text up to the next blank line.
     async fn block(&mut self) -> Result<Option<String>> {
         loop {
-            if let Some(end) = self.unread.windows(2).position(|bytes| bytes == b"\n\n") {
-                let rest = self.unread.split_off(end + 2);
+            let fresh = &self.unread[self.searched..];
+            if let Some(end) = fresh.windows(2).position(|bytes| bytes == b"\n\n") {
+                let rest = self.unread.split_off(self.searched + end + 2);
                 let block = std::mem::replace(&mut self.unread, rest);
+                self.searched = 0;
                 return Ok(Some(String::from_utf8(block)?));
             }
+            self.searched = self.unread.len().saturating_sub(1);
             let bytes = tokio::time::timeout(PATIENCE, self.response.chunk())
                 .await
                 .with_context(|| format!("nothing more came after {:#?}", self.transcript.lines))??;
