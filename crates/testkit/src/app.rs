@@ -76,6 +76,11 @@ impl TestApp {
         &self.upstream
     }
 
+    /// The database, for what no route tells.
+    pub fn database(&self) -> &TestDatabase {
+        &self.database
+    }
+
     /// A client that shows no credential.
     pub fn nobody(&self) -> Client {
         self.ada.without_key()

@@ -53,9 +53,23 @@ async fn flush_one(conn: &mut Conn, flush: &Flush, news: &TurnFlush) -> Result<T
 }
 
 /// A flush whose answer was lost is sent again from where it began, perhaps with more text and cut at other places:
-/// it replaces what it wrote the first time.
+/// it replaces what it wrote the first time. One that arrives after a newer one has nothing to add, and must not
+/// take the newer text away.
 async fn write_segments(conn: &mut Conn, turn: TurnId, news: &[Segment]) -> Result<(), Fault> {
-    let Some(first) = news.first() else { return Ok(()) };
+    let (Some(first), Some(last)) = (news.first(), news.last()) else { return Ok(()) };
+    let newest: Option<(i64, String)> = segments::table
+        .filter(segments::turn_id.eq(key(turn)))
+        .order(segments::position.desc())
+        .select((segments::position, segments::text))
+        .first(conn)
+        .await
+        .optional()?;
+    let is_newer = |(position, text): (i64, String)| {
+        position.saturating_add(stored(text.chars().count() as u64)) > stored(last.end())
+    };
+    if newest.is_some_and(is_newer) {
+        return Ok(());
+    }
     diesel::delete(segments::table)
         .filter(segments::turn_id.eq(key(turn)))
         .filter(segments::position.ge(stored(first.position)))

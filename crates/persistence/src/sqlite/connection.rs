@@ -1,7 +1,7 @@
 //! A connection to the file, and transactions on it.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use diesel::ConnectionError::{BadConnection, CouldntSetupConfiguration};
 use diesel::ConnectionResult;
@@ -53,10 +53,14 @@ pub(crate) fn connect(
 /// Switches a new file to the write-ahead log. Of several that do so at once SQLite refuses all but one at once,
 /// whatever the busy timeout says, so we wait ourselves. On a file that has the log this is a look and no more.
 fn use_write_ahead_log(conn: &mut SqliteConnection, patience: Duration) -> QueryResult<()> {
-    let begun = Instant::now();
+    const PAUSE: Duration = Duration::from_millis(5);
+    let mut waited = Duration::ZERO;
     loop {
         match conn.batch_execute("PRAGMA journal_mode = WAL") {
-            Err(_) if begun.elapsed() < patience => std::thread::sleep(Duration::from_millis(5)),
+            Err(_) if waited < patience => {
+                std::thread::sleep(PAUSE);
+                waited += PAUSE;
+            }
             switched => return switched,
         }
     }

@@ -13,7 +13,7 @@ use causerie_domain::turn::Turn;
 use causerie_domain::{Filter, SessionId, Timestamp, TurnId, Usd};
 
 use super::MemoryStore;
-use super::filter::admits;
+use super::filter::{admits, admitted};
 use super::state::{MessageRow, State, StoredSession};
 
 #[async_trait]
@@ -49,14 +49,14 @@ impl Conversations for MemoryStore {
     async fn session(&self, id: SessionId, visible: &Filter) -> Result<Option<Session>, StoreError> {
         let state = self.lock();
         let found = state.session(id).map(|stored| &stored.session);
-        Ok(found.filter(|session| admits(visible, *session)).cloned())
+        Ok(admitted(visible, found)?.pop().cloned())
     }
 
     async fn sessions(&self, list: SessionList) -> Result<Page<Session, SessionKey>, StoreError> {
         let state = self.lock();
         let stored = state.sessions.values().filter(|stored| !stored.deleted).map(|stored| &stored.session);
-        let mut rows: Vec<Session> = stored
-            .filter(|session| admits(&list.visible, *session))
+        let mut rows: Vec<Session> = admitted(&list.visible, stored)?
+            .into_iter()
             .filter(|session| list.user_id.is_none_or(|user| session.user_id == user))
             .filter(|session| list.state.is_none_or(|state| session.state == state))
             .filter(|session| list.tool_id.is_none_or(|tool| session.tool_id == tool))
@@ -76,9 +76,10 @@ impl Conversations for MemoryStore {
 
     async fn totals(&self, id: SessionId, visible: &Filter) -> Result<Option<SessionTotals>, StoreError> {
         let state = self.lock();
-        let Some(stored) = state.session(id).filter(|stored| admits(visible, &stored.session)) else {
+        let Some(stored) = state.session(id) else { return Ok(None) };
+        if !admits(visible, &stored.session)? {
             return Ok(None);
-        };
+        }
         let turns = state.turns.values().filter(|turn| turn.turn.session_id == id);
         let closed: Vec<_> =
             turns.flat_map(|turn| &turn.attempts).filter_map(|attempt| attempt.closed.as_ref()).collect();
@@ -136,7 +137,7 @@ impl Conversations for MemoryStore {
 
     async fn messages(&self, list: MessageList) -> Result<Vec<MessageView>, StoreError> {
         let state = self.lock();
-        let mut found = readable(&state, list.session_id, &list.visible);
+        let mut found = readable(&state, list.session_id, &list.visible)?;
         found.retain(|view| {
             let seq = view.message.seq;
             list.after_seq.is_none_or(|after| seq > after)
@@ -156,7 +157,7 @@ impl Conversations for MemoryStore {
         visible: &Filter,
         limit: u32,
     ) -> Result<Vec<MessageView>, StoreError> {
-        let mut found = readable(&self.lock(), id, visible);
+        let mut found = readable(&self.lock(), id, visible)?;
         Ok(found.split_off(found.len().saturating_sub(limit as usize)))
     }
 
@@ -164,7 +165,7 @@ impl Conversations for MemoryStore {
         let state = self.lock();
         let Some(stored) = state.turns.get(&id) else { return Ok(None) };
         let answer = stored.turn.assistant_message_id;
-        let views = readable(&state, stored.turn.session_id, visible);
+        let views = readable(&state, stored.turn.session_id, visible)?;
         Ok(views.iter().any(|view| view.message.id == answer).then(|| stored.turn.clone()))
     }
 }
@@ -190,20 +191,20 @@ fn allowed_session<'a>(
     id: SessionId,
     allowed: &Filter,
 ) -> Result<&'a mut Session, ConversationError> {
-    state
-        .session_mut(id)
-        .map(|stored| &mut stored.session)
-        .filter(|session| admits(allowed, &**session))
-        .ok_or(ConversationError::NotFound)
+    let session =
+        state.session_mut(id).map(|stored| &mut stored.session).ok_or(ConversationError::NotFound)?;
+    if admits(allowed, session)? { Ok(session) } else { Err(ConversationError::NotFound) }
 }
 
-fn readable(state: &State, id: SessionId, visible: &Filter) -> Vec<MessageView> {
-    let Some(stored) = state.session(id) else { return Vec::new() };
-    let messages = stored.messages.iter();
-    messages
-        .filter(|message| admits(visible, &MessageRow { message, session: &stored.session }))
-        .map(|message| state.view(stored, message))
-        .collect()
+fn readable(state: &State, id: SessionId, visible: &Filter) -> Result<Vec<MessageView>, StoreError> {
+    let Some(stored) = state.session(id) else { return Ok(Vec::new()) };
+    let mut views = Vec::new();
+    for message in &stored.messages {
+        if admits(visible, &MessageRow { message, session: &stored.session })? {
+            views.push(state.view(stored, message));
+        }
+    }
+    Ok(views)
 }
 
 fn place(session: &Session) -> (Timestamp, SessionId) {

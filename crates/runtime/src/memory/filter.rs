@@ -2,6 +2,7 @@
 
 use causerie_domain::Filter;
 use causerie_domain::filter::Cell;
+use causerie_domain::ports::StoreError;
 
 /// A row whose fields rules may mention.
 pub(super) trait Row {
@@ -9,7 +10,25 @@ pub(super) trait Row {
     fn cell(&self, field: &str) -> Option<Cell>;
 }
 
-/// Whether the filter admits the row. One that speaks of another kind of row admits nothing.
-pub(super) fn admits(filter: &Filter, row: &dyn Row) -> bool {
-    filter.admits(&|field| row.cell(field)).unwrap_or(false)
+/// Whether the filter admits the row.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] for a filter that speaks of another kind of row: it must not guess.
+pub(super) fn admits(filter: &Filter, row: &dyn Row) -> Result<bool, StoreError> {
+    filter
+        .admits(&|field| row.cell(field))
+        .map_err(|unknown| StoreError::Corrupt { what: unknown.to_string(), source: None })
+}
+
+/// The rows that the filter admits.
+///
+/// # Errors
+/// As [`admits`].
+pub(super) fn admitted<'a, R: Row + 'a>(
+    filter: &Filter,
+    rows: impl IntoIterator<Item = &'a R>,
+) -> Result<Vec<&'a R>, StoreError> {
+    let verdicts = rows.into_iter().map(|row| Ok((admits(filter, row)?, row)));
+    let verdicts: Vec<(bool, &R)> = verdicts.collect::<Result<_, StoreError>>()?;
+    Ok(verdicts.into_iter().filter_map(|(admitted, row)| admitted.then_some(row)).collect())
 }

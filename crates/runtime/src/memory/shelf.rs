@@ -7,7 +7,7 @@ use causerie_domain::tool::{Tool, ToolVersion};
 use causerie_domain::{Filter, Timestamp, ToolVersionId};
 
 use super::MemoryStore;
-use super::filter::admits;
+use super::filter::admitted;
 
 #[async_trait]
 impl ToolStore for MemoryStore {
@@ -46,11 +46,11 @@ impl ToolStore for MemoryStore {
     }
 
     async fn tools(&self, visible: &Filter) -> Result<Vec<Tool>, StoreError> {
-        Ok(self.lock().tools.values().filter(|tool| admits(visible, *tool)).cloned().collect())
+        Ok(admitted(visible, self.lock().tools.values())?.into_iter().cloned().collect())
     }
 
     async fn tool(&self, slug: &str, visible: &Filter) -> Result<Option<Tool>, StoreError> {
-        Ok(self.lock().tools.get(slug).filter(|tool| admits(visible, *tool)).cloned())
+        Ok(admitted(visible, self.lock().tools.get(slug))?.pop().cloned())
     }
 
     async fn pinned(&self, id: ToolVersionId) -> Result<Option<(Tool, ToolVersion)>, StoreError> {
@@ -87,7 +87,7 @@ impl ModelStore for MemoryStore {
     }
 
     async fn models(&self, visible: &Filter) -> Result<Vec<Model>, StoreError> {
-        Ok(self.lock().models.values().filter(|model| admits(visible, *model)).cloned().collect())
+        Ok(admitted(visible, self.lock().models.values())?.into_iter().cloned().collect())
     }
 }
 

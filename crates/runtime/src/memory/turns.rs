@@ -247,11 +247,7 @@ impl State {
     fn flush(&mut self, owner: InstanceId, lease: Duration, flush: TurnFlush) -> TurnHold {
         let turn_id = flush.turn_id;
         let Some(stored) = self.held(turn_id, owner) else { return TurnHold::Lost { turn_id } };
-        for segment in flush.segments {
-            // A flush whose answer was lost is sent again, with what came since.
-            stored.segments.retain(|known| known.position < segment.position);
-            stored.segments.push(segment);
-        }
+        stored.write_segments(flush.segments);
         stored.lease_until = monotonic() + lease;
         stored.turn.context = flush.context.or(stored.turn.context);
         if let (Some((_, progress)), Some(attempt)) = (flush.progress, stored.attempts.last_mut()) {
@@ -318,6 +314,20 @@ impl State {
 }
 
 impl StoredTurn {
+    /// A flush whose answer was lost is sent again, with what came since; one that arrives after a newer one has
+    /// nothing to add.
+    fn write_segments(&mut self, news: Vec<Segment>) {
+        let (Some(from), Some(to)) =
+            (news.first().map(|first| first.position), news.last().map(Segment::end))
+        else {
+            return;
+        };
+        if self.segments.last().is_none_or(|known| known.end() <= to) {
+            self.segments.retain(|known| known.position < from);
+            self.segments.extend(news);
+        }
+    }
+
     fn close(&mut self, close: CloseUsage) {
         if let Some(open) = self.attempts.iter_mut().find(|attempt| attempt.open.id == close.id) {
             open.learn(close.progress.clone());

@@ -16,6 +16,7 @@ use causerie_domain::usage::{ReportedUsage, TokenCounts};
 use futures_util::StreamExt;
 use futures_util::stream;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 /// One step of an answer.
 #[derive(Debug, Clone)]
@@ -30,6 +31,7 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct Scripted {
     scripts: Mutex<VecDeque<Vec<Step>>>,
+    outage: Mutex<Option<(Instant, CompletionError)>>,
     requests: Mutex<Vec<CompletionRequest>>,
     gate: Arc<Semaphore>,
     dropped: Arc<Mutex<u32>>,
@@ -39,6 +41,7 @@ impl Default for Scripted {
     fn default() -> Self {
         Scripted {
             scripts: Mutex::default(),
+            outage: Mutex::default(),
             requests: Mutex::default(),
             gate: Arc::new(Semaphore::new(0)),
             dropped: Arc::default(),
@@ -49,6 +52,19 @@ impl Default for Scripted {
 impl Scripted {
     pub(crate) fn will(&self, script: Vec<Step>) {
         self.scripts.lock().unwrap().push_back(script);
+    }
+
+    /// From now on refuses every request, until the instant that is returned.
+    pub(crate) fn will_refuse_for(&self, span: Duration, error: CompletionError) -> Instant {
+        let end = Instant::now() + span;
+        *self.outage.lock().unwrap() = Some((end, error));
+        end
+    }
+
+    fn refusal(&self) -> Option<Vec<Step>> {
+        let outage = self.outage.lock().unwrap();
+        let (_, error) = outage.as_ref().filter(|(end, _)| Instant::now() < *end)?;
+        Some(vec![fail_with(error.clone())])
     }
 
     /// Lets one gate pass.
@@ -70,7 +86,8 @@ impl Scripted {
 impl CompletionGateway for Scripted {
     fn complete(&self, request: CompletionRequest) -> CompletionStream {
         self.requests.lock().unwrap().push(request);
-        let script = self.scripts.lock().unwrap().pop_front().unwrap_or_else(|| vec![text("ok"), finish()]);
+        let script = self.refusal().or_else(|| self.scripts.lock().unwrap().pop_front());
+        let script = script.unwrap_or_else(|| vec![text("ok"), finish()]);
         let guard = DropGuard { dropped: Arc::clone(&self.dropped), ended: false };
         let gate = Arc::clone(&self.gate);
         let steps = stream::unfold((script.into_iter(), gate, guard), |(mut steps, gate, mut guard)| async {

@@ -33,24 +33,33 @@ async fn send_and_take_nothing(app: &TestApp, path: &str) -> Result<TcpStream> {
 
 async fn a_reader_that_takes_nothing_is_cut_and_holds_up_nobody(on: TestAppBuilder) -> Result<()> {
     let app = on
-        .tool("long", &format!("sim/text?chars={CHARS}&letters=plain&piece=65536&gate=gate&gate_at=first"))
-        .settings(|settings| settings.http.stall = Duration::from_secs(2))
+        .tool("long", &format!("sim/text?chars={CHARS}&letters=plain&piece=65536&gate=end&gate_at=end"))
+        .settings(|settings| {
+            settings.http.stall = Duration::from_millis(1500);
+            settings.http.keep_alive = Duration::from_millis(100);
+        })
         .start()
         .await?;
     let chat = app.ada.chat("long").await?;
     let mut stuck = send_and_take_nothing(&app, &chat.path("/messages")).await?;
-    app.upstream().wait_until_held("gate", 1).await?;
-    let reader = chat.resume(None).await?.context("the turn runs")?;
-    app.upstream().open("gate");
-    let whole = reader.rest().await?;
-    assert_eq!(whole.text.len(), CHARS);
-    assert_eq!(chat.latest().await?["status"], "completed");
-
+    app.upstream().wait_until_held("end", 1).await?;
+    let mut reader = chat.resume(None).await?.context("the turn runs")?;
+    while reader.transcript().text.len() < CHARS {
+        reader.read_to("text-delta").await?;
+    }
+    // The server's own clock says when the stuck reader has been stuck for long enough.
+    for _ in 0..30 {
+        reader.read_to(": keep-alive").await?;
+    }
     let mut taken = Vec::new();
     // How the connection ends is the system's business; that it ends, and early, is ours.
     let _ = stuck.read_to_end(&mut taken).await;
     assert!(taken.len() < CHARS, "{} bytes were waiting", taken.len());
     assert!(!taken.ends_with(b"0\r\n\r\n"), "a cut stream must not look whole");
+
+    app.upstream().open("end");
+    let whole = reader.rest().await?;
+    assert_eq!(chat.latest().await?["status"], "completed");
     let cursor = format!("{}:{}", whole.turn_id, CHARS - 10);
     let rest = chat.resume(Some(&cursor)).await?.context("the rest")?.rest().await?;
     assert_eq!(rest.text, whole.text[CHARS - 10..]);

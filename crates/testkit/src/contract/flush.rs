@@ -66,6 +66,15 @@ pub async fn a_repeated_flush_leaves_no_character_twice(subject: &Subject) -> Re
     Ok(())
 }
 
+pub async fn a_late_flush_takes_nothing_away(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let running = subject.start(id, "Hello").await?;
+    subject.flush(&running, running.text_at(0, "one two")).await?;
+    subject.flush(&running, running.text_at(0, "one")).await?;
+    assert_eq!(log_from(subject, running.id(), 0).await?, "one two");
+    Ok(())
+}
+
 pub async fn several_turns_are_answered_in_their_order(subject: &Subject) -> Result<()> {
     let owner = subject.instance();
     let mut running = Vec::new();

@@ -155,6 +155,7 @@ macro_rules! turns_contract {
             flush:
                 flushed_text_is_read_from_any_position,
                 a_repeated_flush_leaves_no_character_twice,
+                a_late_flush_takes_nothing_away,
                 several_turns_are_answered_in_their_order,
                 a_flush_renews_the_lease,
                 a_flush_keeps_what_was_known_before,

@@ -1,0 +1,43 @@
+//! The contracts of the ports, on the in-memory store.
+
+use std::sync::Arc;
+
+use causerie_domain::ports::{NewToolVersion, ToolStore};
+use causerie_domain::tool::ToolType;
+use causerie_domain::{Filter, ToolId, ToolVersionId, UserId};
+use causerie_runtime::memory::MemoryStore;
+use causerie_testkit::anyhow::{Context, Result};
+use causerie_testkit::contract::{START, Subject, TestIds};
+
+causerie_testkit::conversations_contract!(subject);
+causerie_testkit::turns_contract!(subject);
+
+/// A subject by reference, as the macros want it.
+async fn subject() -> Result<Option<Arc<Subject>>> {
+    let ids = TestIds::default();
+    let store = MemoryStore::new();
+    let version = NewToolVersion {
+        tool_id: ToolId::next(&ids),
+        version_id: ToolVersionId::next(&ids),
+        slug: "tutor".to_owned(),
+        tool_type: ToolType::Chat,
+        group_id: None,
+        owner_id: None,
+        version: "1.0.0".to_owned(),
+        title: "Tutor".to_owned(),
+        definition: "{}".to_owned(),
+        content_hash: "0".repeat(64),
+        created_at: START,
+    };
+    store.synchronise(vec![version]).await?;
+    let tool = store.tool("tutor", &Filter::Everything).await?.context("the tool is missing")?;
+    Ok(Some(Arc::new(Subject {
+        conversations: Arc::new(store.clone()),
+        turns: Arc::new(store),
+        user: UserId::next(&ids),
+        stranger: UserId::next(&ids),
+        tool: tool.id,
+        tool_version: tool.current.id,
+        ids,
+    })))
+}

@@ -1,0 +1,86 @@
+//! What an upstream that limits everybody sees of many turns at once: hardly more requests than turns, and all of
+//! them served soon after it recovers.
+
+mod support;
+
+use std::time::Duration;
+
+use causerie_domain::completion::{CompletionError, CompletionErrorKind};
+use causerie_domain::identity::Principal;
+use causerie_runtime::Settings;
+use futures_util::future::join_all;
+use support::{World, user, world};
+use tokio::time::Instant;
+
+const USERS: usize = 500;
+const OUTAGE: Duration = Duration::from_secs(30);
+
+fn rate_limited(retry_after: Option<Duration>) -> CompletionError {
+    CompletionError { retry_after, ..CompletionError::new(CompletionErrorKind::RateLimited, "too many") }
+}
+
+/// The last line that a reader of one new turn is told.
+async fn outcome(world: &World, user: &Principal) -> String {
+    let session = world.session(user).await;
+    world.talk(user, session, "Hi").await.pop().unwrap_or_default()
+}
+
+async fn outcomes(world: &World, users: &[Principal]) -> Vec<String> {
+    join_all(users.iter().map(|user| outcome(world, user))).await
+}
+
+async fn limited_world(retry_after: Option<Duration>) -> (World, Vec<Principal>, Instant) {
+    let world = world(Settings::default()).await;
+    let users = (0..USERS).map(|number| user(&format!("user-{number}"))).collect();
+    let recovery = world.upstream.will_refuse_for(OUTAGE, rate_limited(retry_after));
+    (world, users, recovery)
+}
+
+/// At most a tenth more requests than turns, and no end but the two that are allowed.
+fn check_storm(world: &World, ended: &[String], case: &str) {
+    let requests = world.upstream.requests().len();
+    assert!(requests * 10 <= ended.len() * 11, "{case}: {requests} requests of {} turns", ended.len());
+    for end in ended {
+        assert!(["completed", "failed upstream_rate_limited"].contains(&end.as_str()), "{case}: {end}");
+    }
+}
+
+/// What everybody sends at the moment of recovery is answered within five seconds.
+async fn check_recovery(world: &World, users: &[Principal], recovery: Instant, case: &str) -> Vec<String> {
+    tokio::time::sleep_until(recovery).await;
+    let ended = outcomes(world, users).await;
+    assert!(recovery.elapsed() <= Duration::from_secs(5), "{case}: {:?}", recovery.elapsed());
+    assert!(ended.iter().all(|end| end == "completed"), "{case}: {ended:?}");
+    ended
+}
+
+#[tokio::test(start_paused = true)]
+async fn turns_that_are_refused_all_at_once_do_not_multiply() {
+    for retry_after in [None, Some(1), Some(5), Some(10), Some(30)] {
+        let (world, users, recovery) = limited_world(retry_after.map(Duration::from_secs)).await;
+        let case = format!("{retry_after:?}");
+        let ended = outcomes(&world, &users).await;
+        check_storm(&world, &ended, &case);
+        check_recovery(&world, &users, recovery, &case).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn users_who_keep_sending_while_they_are_refused_do_not_multiply_either() {
+    for retry_after in [None, Some(Duration::from_secs(2))] {
+        let (world, users, recovery) = limited_world(retry_after).await;
+        let impatient = async |user: &Principal| {
+            let mut ended = Vec::new();
+            while Instant::now() < recovery {
+                ended.push(outcome(&world, user).await);
+                tokio::time::sleep(Duration::from_secs(3)).await;
+            }
+            ended
+        };
+        let sent = join_all(users.iter().map(impatient));
+        let (sent, after) = tokio::join!(sent, check_recovery(&world, &users, recovery, "impatient"));
+        let ended: Vec<_> = sent.into_iter().flatten().chain(after).collect();
+        assert!(ended.len() > 8 * USERS, "{}", ended.len());
+        check_storm(&world, &ended, "impatient");
+    }
+}
