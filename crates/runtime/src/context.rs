@@ -152,7 +152,14 @@ pub fn rebuild(parts: &ContextParts, sent: &ContextReport, refused: Refused) -> 
         _ => estimated / 4 * 3,
     };
     let budget = Budget { input_tokens: target, max_output_tokens: 0, assumed: sent.context_length_assumed };
-    let fitting = fits(&parts.behavior, &parts.content, budget, parts.ratio).ok()?;
+    let fitting = match fits(&parts.behavior, &parts.content, budget, parts.ratio) {
+        Ok(fitting) => fitting,
+        // The margin may be all that is missing: the one further try goes without any history.
+        Err(too_large) => {
+            let bare = Budget { input_tokens: too_large.needed, ..budget };
+            fits(&parts.behavior, &parts.content, bare, parts.ratio).ok()?
+        }
+    };
     let smaller = build(parts, fitting);
     (smaller.report.messages_sent < sent.messages_sent).then_some(smaller)
 }
@@ -396,6 +403,8 @@ mod tests {
         assert_eq!(sent(&smaller), ["be", "new"]);
         assert_eq!(smaller.report.messages_dropped, 6);
         assert_eq!(rebuild(&whole, &smaller.report, by_a_quarter), None);
+        let to_almost_nothing = Refused { limit: Some(1), counted: Some(1000) };
+        assert_eq!(sent(&rebuild(&whole, &context.report, to_almost_nothing).unwrap()), ["be", "new"]);
     }
 
     #[test]

@@ -56,7 +56,7 @@ async fn check_recovery(world: &World, users: &[Principal], recovery: Instant, c
 
 #[tokio::test(start_paused = true)]
 async fn turns_that_are_refused_all_at_once_do_not_multiply() {
-    for retry_after in [None, Some(1), Some(5), Some(10), Some(30)] {
+    for retry_after in [None, Some(5), Some(30)] {
         let (world, users, recovery) = limited_world(retry_after.map(Duration::from_secs)).await;
         let case = format!("{retry_after:?}");
         let ended = outcomes(&world, &users).await;
@@ -73,14 +73,14 @@ async fn users_who_keep_sending_while_they_are_refused_do_not_multiply_either() 
             let mut ended = Vec::new();
             while Instant::now() < recovery {
                 ended.push(outcome(&world, user).await);
-                tokio::time::sleep(Duration::from_secs(3)).await;
+                tokio::time::sleep(Duration::from_secs(7)).await;
             }
             ended
         };
         let sent = join_all(users.iter().map(impatient));
         let (sent, after) = tokio::join!(sent, check_recovery(&world, &users, recovery, "impatient"));
         let ended: Vec<_> = sent.into_iter().flatten().chain(after).collect();
-        assert!(ended.len() > 8 * USERS, "{}", ended.len());
+        assert!(ended.len() > 5 * USERS, "{}", ended.len());
         check_storm(&world, &ended, "impatient");
     }
 }

@@ -15,6 +15,7 @@ mod ownership;
 mod readers;
 mod resume;
 mod sessions;
+mod storm;
 mod streaming;
 mod tools;
 mod turns;
