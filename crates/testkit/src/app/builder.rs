@@ -25,6 +25,8 @@ use crate::database::TestDatabase;
 const UPSTREAM_KEY: &str = "sk-or-v1-of-the-test";
 /// Whatever takes longer than this will not happen any more.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The server closes a connection that was idle for five seconds. A client that writes just then gets no answer.
+const POOL_IDLE: Duration = Duration::from_secs(2);
 
 /// An app that is not started yet.
 #[derive(Debug)]
@@ -101,7 +103,12 @@ impl TestAppBuilder {
         }
         let server = Server::start(&settings).await?;
         // A request that hangs fails its test by name rather than by the runner's patience.
-        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(2 * PATIENCE).build()?;
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([])
+            .timeout(2 * PATIENCE)
+            .pool_idle_timeout(POOL_IDLE)
+            .build()?;
         let ada = Client::new(http.clone(), server.address(), user("ada", &self.database).await?);
         let bob = Client::new(http, server.address(), user("bob", &self.database).await?);
         let upstream = Arc::new(upstream);
