@@ -72,10 +72,6 @@ const RULES: [Rule; 6] = [
                 "crates/testkit/src/database/server.rs",
                 "tests have no settings, and no ports before the store",
             ),
-            (
-                "crates/persistence/src/sqlite/connection.rs",
-                "it waits for SQLite on a thread of its own, before there is anything to time",
-            ),
             ("crates/simulator/src/recorder.rs", "it plays the outside, which has no ports"),
             ("crates/simulator/src/routes.rs", "it plays the outside, which has no ports"),
             ("crates/simulator/src/state.rs", "it plays the outside, which has no ports"),
