@@ -119,6 +119,25 @@ pub enum Credential {
     Process,
 }
 
+/// A user with everything that decides what it may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The user.
+    pub user: User,
+    /// The user's memberships in force.
+    pub memberships: Vec<Membership>,
+    /// The rules stored for the user's groups, then those for the user, each as JSON text.
+    pub rules: Vec<String>,
+}
+
+impl Standing {
+    /// The principal of a request that showed this credential.
+    pub fn principal(self, credential: Credential) -> Principal {
+        let Standing { user, memberships, rules } = self;
+        Principal { user, memberships, rules, credential }
+    }
+}
+
 /// A user as one request sees it. There is no default one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
@@ -126,6 +145,8 @@ pub struct Principal {
     pub user: User,
     /// The user's memberships in force.
     pub memberships: Vec<Membership>,
+    /// The rules stored for the user's groups, then those for the user, each as JSON text.
+    pub rules: Vec<String>,
     /// How the user showed it.
     pub credential: Credential,
 }

@@ -80,8 +80,8 @@ async fn a_key_is_found_with_all_that_is_known_of_its_user(subject: &SqlSubject)
     }
     let holder = store.key_holder("abcdefghijkl").await?.context("the key is known")?;
     assert_eq!((holder.key, holder.secret_hash), (made, [7; 32]));
-    assert_eq!(holder.user.id, subject.user);
-    assert_eq!(holder.memberships, [Membership { group_id: ours, role: GroupRole::Admin }]);
+    assert_eq!(holder.standing.user.id, subject.user);
+    assert_eq!(holder.standing.memberships, [Membership { group_id: ours, role: GroupRole::Admin }]);
     assert_eq!(store.key_holder("ABCDEFGHIJKL").await?, None);
     Ok(())
 }

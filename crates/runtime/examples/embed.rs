@@ -95,5 +95,5 @@ fn owner() -> Principal {
         role: Role::User,
         created_at: Timestamp::from_micros(SystemClock.now().as_micros()),
     };
-    Principal { user, memberships: Vec::new(), credential: Credential::Process }
+    Principal { user, memberships: Vec::new(), rules: Vec::new(), credential: Credential::Process }
 }

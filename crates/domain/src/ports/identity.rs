@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::identity::{ApiKey, Membership, User};
+use crate::identity::{ApiKey, Standing};
 use crate::ports::StoreError;
 use crate::{ApiKeyId, Timestamp};
 
@@ -13,10 +13,8 @@ pub struct KeyHolder {
     pub key: ApiKey,
     /// SHA-256 of the secret.
     pub secret_hash: [u8; 32],
-    /// The user.
-    pub user: User,
-    /// The user's memberships in force.
-    pub memberships: Vec<Membership>,
+    /// Its user.
+    pub standing: Standing,
 }
 
 /// Looks credentials up. The caller compares secrets, expiry and status.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use causerie_domain::identity::{ApiKey, Credential, Principal, Role, User, UserStatus};
+use causerie_domain::identity::{ApiKey, Credential, Principal, Role, Standing, User, UserStatus};
 use causerie_domain::ports::{Clock, Identity, KeyHolder, StoreError};
 use causerie_domain::{ApiKeyId, Timestamp};
 
@@ -47,12 +47,13 @@ pub(crate) fn holder() -> KeyHolder {
         revoked_at: None,
         last_used_at: None,
     };
-    KeyHolder { key, secret_hash: secret_hash(SECRET), user, memberships: Vec::new() }
+    let standing = Standing { user, memberships: Vec::new(), rules: Vec::new() };
+    KeyHolder { key, secret_hash: secret_hash(SECRET), standing }
 }
 
 pub(crate) fn principal() -> Principal {
     let credential = Credential::ApiKey { id: key_id(), group_id: None, scopes: Vec::new() };
-    Principal { user: holder().user, memberships: Vec::new(), credential }
+    holder().standing.principal(credential)
 }
 
 /// An identity port that knows one key, or that cannot be reached.

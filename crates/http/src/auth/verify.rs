@@ -103,10 +103,10 @@ impl Authenticator {
         let is_right = bool::from(secret_hash(key.secret).ct_eq(&expected));
         match holder {
             Some(holder) if is_right && is_in_force(&holder, now) => {
-                let KeyHolder { key, user, memberships, .. } = holder;
+                let KeyHolder { key, standing, .. } = holder;
                 let credential =
                     Credential::ApiKey { id: key.id, group_id: key.group_id, scopes: key.scopes.clone() };
-                let principal = Arc::new(Principal { user, memberships, credential });
+                let principal = Arc::new(standing.principal(credential));
                 self.cache.insert(shown.hash(), Arc::clone(&principal), now, key.expires_at);
                 Ok((principal, key))
             }
@@ -122,7 +122,7 @@ impl Authenticator {
 }
 
 fn is_in_force(holder: &KeyHolder, now: Timestamp) -> bool {
-    holder.key.is_live(now) && holder.user.status == UserStatus::Active
+    holder.key.is_live(now) && holder.standing.user.status == UserStatus::Active
 }
 
 #[cfg(test)]
@@ -153,7 +153,7 @@ mod tests {
         let keys = Keys::of(holder());
         for scheme in ["Bearer", "bearer", "BEARER"] {
             let shown = Shown::of(&request(&[&format!("{scheme} {}", credential())], ""));
-            assert_eq!(ask(&keys, shown).await.unwrap().user, holder().user);
+            assert_eq!(ask(&keys, shown).await.unwrap().user, holder().standing.user);
         }
     }
 
@@ -187,7 +187,7 @@ mod tests {
         refused(with_key(&|key| key.expires_at = Some(now)), &[&good], "").await;
         refused(with_key(&|key| key.revoked_at = Some(now)), &[&good], "").await;
         let mut disabled = holder();
-        disabled.user.status = UserStatus::Disabled;
+        disabled.standing.user.status = UserStatus::Disabled;
         refused(disabled, &[&good], "").await;
     }
 

@@ -9,7 +9,7 @@ use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, Finish,
     FinishReason, GenerationRecord, Identity as Answerer,
 };
-use causerie_domain::identity::{ApiKey, Role, User, UserStatus};
+use causerie_domain::identity::{ApiKey, Role, Standing, User, UserStatus};
 use causerie_domain::model::{CatalogueModel, FurtherPrices, Pricing};
 use causerie_domain::ports::{
     CompletionGateway, CompletionStream, Identity, Ids as _, KeyHolder, StoreError, StoreHealth,
@@ -72,7 +72,8 @@ fn holder(name: &str, role: Role, key: &KeyMaterial) -> KeyHolder {
         revoked_at: None,
         last_used_at: None,
     };
-    KeyHolder { key: api_key, secret_hash: key.secret_hash(), user, memberships: Vec::new() }
+    let standing = Standing { user, memberships: Vec::new(), rules: Vec::new() };
+    KeyHolder { key: api_key, secret_hash: key.secret_hash(), standing }
 }
 
 #[async_trait]

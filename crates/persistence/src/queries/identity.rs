@@ -1,6 +1,6 @@
 //! Finding out who asks.
 
-use causerie_domain::identity::{Membership, MembershipStatus, User};
+use causerie_domain::identity::{Membership, MembershipStatus, Standing, User};
 use causerie_domain::ports::KeyHolder;
 use causerie_domain::{ApiKeyId, Timestamp};
 use diesel::prelude::*;
@@ -25,7 +25,12 @@ pub(crate) async fn key_holder(conn: &mut Conn, public_id: &String) -> Result<Op
         .optional()?;
     let Some((api_key, user)) = found else { return Ok(None) };
     let secret_hash = api_key.secret_hash()?;
-    let user = User::try_from(user)?;
+    let standing = standing(conn, user.try_into()?).await?;
+    Ok(Some(KeyHolder { key: api_key.try_into()?, secret_hash, standing }))
+}
+
+/// What decides what a user may do.
+async fn standing(conn: &mut Conn, user: User) -> Result<Standing, Fault> {
     let rows: Vec<MembershipRow> = memberships::table
         .filter(memberships::user_id.eq(key(user.id)))
         .filter(memberships::status.eq(MembershipStatus::Active.as_str()))
@@ -34,7 +39,7 @@ pub(crate) async fn key_holder(conn: &mut Conn, public_id: &String) -> Result<Op
         .load(conn)
         .await?;
     let memberships = rows.into_iter().map(Membership::try_from).collect::<Result<_, _>>()?;
-    Ok(Some(KeyHolder { key: api_key.try_into()?, secret_hash, user, memberships }))
+    Ok(Standing { user, memberships, rules: Vec::new() })
 }
 
 pub(crate) async fn touch_key(conn: &mut Conn, (id, now): &(ApiKeyId, Timestamp)) -> Result<(), Fault> {

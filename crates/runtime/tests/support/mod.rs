@@ -81,6 +81,7 @@ pub(crate) fn user(name: &str) -> Principal {
             created_at: Timestamp::from_micros(0),
         },
         memberships: Vec::new(),
+        rules: Vec::new(),
         credential: Credential::Process,
     }
 }
