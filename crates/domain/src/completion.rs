@@ -291,6 +291,29 @@ impl CompletionError {
         }
     }
 
+    /// Whether it is a refusal: an answer, of the upstream or of our own restraint, in place of any generation. What
+    /// was refused is not charged. A request whose fate is unknown, such as one that timed out, was not refused.
+    pub fn is_refusal(&self) -> bool {
+        match self.kind {
+            CompletionErrorKind::RateLimited
+            | CompletionErrorKind::DailyLimit
+            | CompletionErrorKind::Authentication
+            | CompletionErrorKind::PaymentRequired
+            | CompletionErrorKind::Moderated
+            | CompletionErrorKind::ContextLength { .. }
+            | CompletionErrorKind::ModelUnavailable
+            | CompletionErrorKind::InvalidRequest
+            | CompletionErrorKind::Busy => true,
+            CompletionErrorKind::Unavailable => self.status.is_some(),
+            CompletionErrorKind::Timeout(_)
+            | CompletionErrorKind::InvalidResponse
+            | CompletionErrorKind::Network
+            | CompletionErrorKind::Interrupted
+            | CompletionErrorKind::Empty
+            | CompletionErrorKind::Cancelled => false,
+        }
+    }
+
     /// The code that a turn which failed by this error has.
     pub fn failure_code(&self) -> FailureCode {
         match self.kind {

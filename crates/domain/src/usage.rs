@@ -134,6 +134,10 @@ pub struct UsageProgress {
     pub provider: Option<String>,
     /// From the request to the first delta.
     pub time_to_first_token: Option<Duration>,
+    /// Estimated tokens of the context that is sent; the row was opened before its history was known.
+    pub estimated_input_tokens: Option<u64>,
+    /// The prices of the model that serves, where it is not the one asked for and the catalogue knows it.
+    pub prices: Option<Pricing>,
 }
 
 /// How a row is closed.
@@ -159,6 +163,33 @@ pub struct CloseUsage {
     pub next_lookup_at: Option<Timestamp>,
 }
 
+/// A closed row whose cost is pending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingUsage {
+    /// The row.
+    pub id: UsageId,
+    /// How the request ended.
+    pub outcome: UsageOutcome,
+    /// The upstream's id of the request, by which its cost can be looked up.
+    pub generation_id: Option<String>,
+    /// Estimated tokens of what was sent.
+    pub estimated_input_tokens: u64,
+    /// The prices that a calculated cost uses.
+    pub prices: Option<Pricing>,
+    /// The tokens; estimated ones where the upstream counted none.
+    pub tokens: TokenCounts,
+    /// The money, with the cost that stands in.
+    pub settlement: Settlement,
+    /// When the request was sent.
+    pub created_at: Timestamp,
+    /// When the row was closed.
+    pub closed_at: Timestamp,
+    /// How many look-ups were fruitless.
+    pub lookups: u32,
+    /// When the next look-up is due; of a claimed row, until when it is its claimer's.
+    pub next_lookup_at: Option<Timestamp>,
+}
+
 /// The tokens and cost of an answer: all requests of its turn together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageUsage {
@@ -166,12 +197,18 @@ pub struct MessageUsage {
     pub model: String,
     /// The tokens of all requests.
     pub tokens: TokenCounts,
-    /// The cost of all requests; `None` where one of them is unknown.
+    /// The cost of all requests, provisional where the basis is pending; `None` where one of them is unknown.
     pub cost: Option<Usd>,
-    /// The weakest basis among them.
+    /// The weakest basis among those that may have cost something.
     pub basis: CostBasis,
     /// The upstream's id of the last request.
     pub generation_id: Option<String>,
+}
+
+/// Whether a request certainly cost nothing: it was refused before anything was generated, so that no token at no
+/// price is all there is to calculate. In a sum it says nothing about how well the others are known.
+pub fn is_certain_zero(tokens: &TokenCounts, cost: Option<Usd>, basis: CostBasis) -> bool {
+    basis == CostBasis::Calculated && cost == Some(Usd::ZERO) && tokens.total() == Some(0)
 }
 
 impl TokenCounts {

@@ -10,7 +10,7 @@
 //! | --- | --- | --- |
 //! | `reported` | the answer's `usage.cost`, plus `upstream_inference_cost` on an own provider key | [`settle`] |
 //! | `looked_up` | the upstream's generation record, read afterwards | [`settle_looked_up`] |
-//! | `calculated` | tokens the upstream counted, times the prices at the time | [`settle`], [`give_up`] |
+//! | `calculated` | tokens the upstream counted, times the prices at the time; zero after a refusal | [`settle`], [`give_up`] |
 //! | `estimated` | tokens we estimated from the text, times the prices at the time | [`settle`], [`give_up`] |
 //! | `pending` | not yet: the record is still to be read; a calculated or estimated cost stands in | [`settle`] |
 //! | `unknown` | nowhere: no price, or no tokens. Never zero by silence | [`settle`], [`give_up`] |

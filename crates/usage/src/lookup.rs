@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use causerie_domain::Timestamp;
 
-/// For how long after a request was closed its record is looked up. Then [`give_up`](crate::give_up) applies.
+/// For how long after a request was closed its record is looked up, where nothing else is set. Then
+/// [`give_up`](crate::give_up) applies.
 pub const LOOKUP_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Seconds before each look-up, from the first. The record of a finished request takes about a second to appear,
@@ -14,8 +15,13 @@ const WAITS: [u64; 12] = [1, 2, 4, 8, 60, 120, 300, 600, 1800, 3600, 7200, 14_40
 /// When to look up next, after `lookups` fruitless ones, for a request that was closed at `closed_at`.
 ///
 /// The last look-up falls on the end of the window; after it the answer is `None`.
-pub fn next_lookup(closed_at: Timestamp, now: Timestamp, lookups: u32) -> Option<Timestamp> {
-    let deadline = closed_at + LOOKUP_WINDOW;
+pub fn next_lookup(
+    closed_at: Timestamp,
+    now: Timestamp,
+    lookups: u32,
+    window: Duration,
+) -> Option<Timestamp> {
+    let deadline = closed_at + window;
     if now >= deadline {
         return None;
     }
@@ -27,6 +33,10 @@ pub fn next_lookup(closed_at: Timestamp, now: Timestamp, lookups: u32) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn next_lookup(closed_at: Timestamp, now: Timestamp, lookups: u32) -> Option<Timestamp> {
+        super::next_lookup(closed_at, now, lookups, LOOKUP_WINDOW)
+    }
 
     #[test]
     fn waits_grow_from_seconds_to_hours_and_end_with_the_window() {

@@ -20,6 +20,8 @@ pub struct EstimatedTokens {
 pub struct RequestEnd<'a> {
     /// How it ended.
     pub outcome: UsageOutcome,
+    /// Whether it was refused: answered with an error in place of any generation.
+    pub refused: bool,
     /// What the upstream reported.
     pub reported: Option<&'a ReportedUsage>,
     /// Whether the upstream's id of the request is known, so that its record can be looked up.
@@ -134,25 +136,27 @@ fn stand_in(end: &RequestEnd<'_>) -> StandIn {
         let basis = calculated.map_or(CostBasis::Unknown, |_| CostBasis::Calculated);
         return StandIn { tokens: counts, cost: calculated, basis, calculated };
     }
-    let (tokens, cost) = if is_refusal(end) {
-        (TokenCounts { input: Some(0), output: Some(0), ..counts }, Some(Usd::ZERO))
-    } else {
-        let filled = TokenCounts {
-            input: counts.input.or(Some(end.estimated.input)),
-            output: counts.output.or(Some(end.estimated.output)),
-            ..counts
-        };
-        (filled, price(&filled))
+    if nothing_arrived(end) {
+        let tokens = TokenCounts { input: Some(0), output: Some(0), ..counts };
+        let basis = if end.refused { CostBasis::Calculated } else { CostBasis::Estimated };
+        let calculated = end.refused.then_some(Usd::ZERO);
+        return StandIn { tokens, cost: Some(Usd::ZERO), basis, calculated };
+    }
+    let tokens = TokenCounts {
+        input: counts.input.or(Some(end.estimated.input)),
+        output: counts.output.or(Some(end.estimated.output)),
+        ..counts
     };
-    match cost {
-        Some(_) => StandIn { tokens, cost, basis: CostBasis::Estimated, calculated: None },
+    match price(&tokens) {
+        cost @ Some(_) => StandIn { tokens, cost, basis: CostBasis::Estimated, calculated: None },
         None => StandIn { tokens: counts, cost: None, basis: CostBasis::Unknown, calculated: None },
     }
 }
 
-/// Whether the request failed before anything was generated. The upstream does not charge for those, so they are
-/// estimated at zero, whatever the prices; an estimate of the input would bill every retry of a rate limit.
-fn is_refusal(end: &RequestEnd<'_>) -> bool {
+/// Whether the request failed before anything came of it. The upstream does not charge for those, whatever the
+/// prices: after a refusal that is certain, after a silence it is our estimate. An estimate of the input would bill
+/// every retry of an upstream that is away.
+fn nothing_arrived(end: &RequestEnd<'_>) -> bool {
     let counts = counts_of(end);
     end.outcome == UsageOutcome::Failed
         && counts.input.is_none()
@@ -215,6 +219,7 @@ mod tests {
         let check = |outcome, reported: Option<ReportedUsage>, prices, at_once: &str, with_id: &str| {
             let end = RequestEnd {
                 outcome,
+                refused: false,
                 reported: reported.as_ref(),
                 generation_known: false,
                 estimated: EstimatedTokens { input: 100, output: 10 },
@@ -301,9 +306,10 @@ mod tests {
     }
 
     #[test]
-    fn a_request_refused_before_it_generated_anything_costs_nothing() {
+    fn a_request_of_which_nothing_came_costs_nothing_and_after_a_refusal_for_certain() {
         let end = RequestEnd {
             outcome: UsageOutcome::Failed,
+            refused: false,
             reported: None,
             generation_known: false,
             estimated: EstimatedTokens { input: 100, output: 0 },
@@ -312,6 +318,11 @@ mod tests {
         };
         assert_eq!(settled(&end), "0+0 0 estimated - -");
         assert_eq!(settled(&RequestEnd { generation_known: true, ..end }), "0+0 0 pending - -");
+        let refused = RequestEnd { refused: true, ..end };
+        assert_eq!(settled(&refused), "0+0 0 calculated - 0");
+        assert_eq!(settled(&RequestEnd { generation_known: true, ..refused }), "0+0 0 pending - 0");
+        let text_came = EstimatedTokens { input: 100, output: 10 };
+        assert_eq!(settled(&RequestEnd { estimated: text_came, ..refused }), "-+- - unknown - -");
         // A cancelled one may have been charged for its input.
         let priced = prices();
         let cancelled = RequestEnd { outcome: UsageOutcome::Cancelled, prices: Some(&priced), ..end };
@@ -394,9 +405,10 @@ mod tests {
         for outcome in UsageOutcome::ALL {
             for tokens in [counts(None, None), counts(Some(2), None), counts(Some(2), Some(3))] {
                 for prices in [None, Some(&priced)] {
-                    for reported in [None, Some(usage(tokens, None))] {
+                    for (reported, refused) in [(None, false), (None, true), (Some(usage(tokens, None)), false)] {
                         let end = RequestEnd {
                             outcome: *outcome,
+                            refused,
                             reported: reported.as_ref(),
                             generation_known: false,
                             estimated: EstimatedTokens { input: 100, output: 0 },

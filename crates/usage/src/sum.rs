@@ -1,7 +1,7 @@
 //! Several requests together: a turn's attempts, a session's turns, a report's rows.
 
 use causerie_domain::Usd;
-use causerie_domain::usage::{CostBasis, Settlement, TokenCounts};
+use causerie_domain::usage::{CostBasis, Settlement, TokenCounts, is_certain_zero};
 
 /// The tokens and cost of several requests.
 ///
@@ -13,7 +13,7 @@ pub struct UsageSum {
     pub tokens: TokenCounts,
     /// The cost; `None` where that of one request is unknown, or the sum is beyond what the ledger holds.
     pub cost: Option<Usd>,
-    /// The weakest basis among the requests.
+    /// The weakest basis among the requests that may have cost something.
     pub basis: CostBasis,
 }
 
@@ -40,8 +40,16 @@ impl UsageSum {
                 reasoning: counted(self.tokens.reasoning, other.tokens.reasoning),
             },
             cost: self.cost.zip(other.cost).and_then(|(mine, theirs)| mine.checked_add(theirs)),
-            basis: weaker(self.basis, other.basis),
+            basis: match (self.is_certain_zero(), other.is_certain_zero()) {
+                (true, _) => other.basis,
+                (_, true) => self.basis,
+                (false, false) => weaker(self.basis, other.basis),
+            },
         }
+    }
+
+    fn is_certain_zero(&self) -> bool {
+        is_certain_zero(&self.tokens, self.cost, self.basis)
     }
 }
 
@@ -103,6 +111,19 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_does_not_weaken_what_is_known() {
+        let none = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
+        let refused = UsageSum { tokens: none, cost: Some(Usd::ZERO), basis: CostBasis::Calculated };
+        for basis in CostBasis::ALL {
+            let answered = request(Some(5), Some(7), *basis);
+            for pair in [[refused, answered], [answered, refused]] {
+                assert_eq!(UsageSum::of(pair).unwrap().basis, *basis);
+            }
+        }
+        assert_eq!(refused.and(refused), refused);
+    }
+
+    #[test]
     fn an_unknown_cost_makes_the_sum_unknown_but_uncounted_tokens_do_not() {
         let known = request(Some(5), Some(7), CostBasis::Reported);
         let unknown = request(None, None, CostBasis::Unknown);
@@ -122,11 +143,23 @@ mod tests {
             },
         );
         let cost = option::weighted(0.9, 0i64..1_000_000_000_000);
-        (tokens, cost, select(CostBasis::ALL)).prop_map(|(tokens, cost, basis)| UsageSum {
-            tokens,
-            cost: cost.map(Usd::from_pico),
-            basis,
-        })
+        let any = (tokens, cost, select(CostBasis::ALL)).prop_map(|(tokens, cost, basis)| {
+            // A calculation has counted tokens to start from.
+            let calculated = basis == CostBasis::Calculated;
+            let counted = |count: Option<u64>| if calculated { count.or(Some(1)) } else { count };
+            UsageSum {
+                tokens: TokenCounts {
+                    input: counted(tokens.input),
+                    output: counted(tokens.output),
+                    ..tokens
+                },
+                cost: cost.map(Usd::from_pico),
+                basis,
+            }
+        });
+        let none = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
+        let refused = UsageSum { tokens: none, cost: Some(Usd::ZERO), basis: CostBasis::Calculated };
+        prop_oneof![4 => any, 1 => Just(refused)]
     }
 
     proptest! {

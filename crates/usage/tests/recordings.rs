@@ -142,6 +142,7 @@ fn settle_bill(bill: &Bill, prices: Prices) -> causerie_domain::usage::Settlemen
     let prices = Pricing { prompt, completion, cache_read, cache_write, ..Pricing::default() };
     settle(&RequestEnd {
         outcome: UsageOutcome::Completed,
+        refused: false,
         reported: Some(&reported),
         generation_known: false,
         estimated: EstimatedTokens::default(),

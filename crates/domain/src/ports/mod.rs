@@ -2,13 +2,15 @@
 //!
 //! One port method is one transaction is one business step. There are two families. [`Conversations`],
 //! [`ToolStore`], [`ModelStore`] and [`Administration`] can be reached by a request, so each call takes the
-//! principal's filter. [`TurnLedger`] and [`Identity`] belong to the machinery and take turn and owner instead.
+//! principal's filter. [`TurnLedger`], [`Reconciliation`] and [`Identity`] belong to the machinery: they take turn and
+//! owner instead, or a row and its claim.
 
 mod administration;
 mod conversations;
 mod gateway;
 mod identity;
 mod models;
+mod reconciliation;
 mod tools;
 mod turns;
 
@@ -24,6 +26,9 @@ pub use conversations::{
 pub use gateway::{CompletionGateway, CompletionStream};
 pub use identity::{Identity, KeyHolder};
 pub use models::ModelStore;
+pub use reconciliation::{
+    AccountUsage, ClaimLookup, OverdueUsage, PostponeLookup, Reconciliation, SettleUsage, UnaccountedUsage,
+};
 pub use tools::{NewToolVersion, ToolStore, ToolStoreError, ToolSync};
 pub use turns::{
     BeginTurn, BeginTurnError, Begun, FinishTurn, IdempotencyKey, KeyedTurn, NextAttempt, Reap, ReapScope,

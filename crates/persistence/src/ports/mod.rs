@@ -5,5 +5,6 @@ mod conversations;
 mod health;
 mod identity;
 mod models;
+mod reconciliation;
 mod tools;
 mod turns;

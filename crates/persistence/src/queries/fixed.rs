@@ -42,6 +42,12 @@ fixed! {
     Running: Bool = "turns.status = 'running'"
 }
 
+fixed! {
+    /// Of a ledger row: it was closed for a process that is gone, and nobody has priced it yet. In these words it is
+    /// the condition of the index of such rows.
+    Unaccounted: Bool = "(ai_usage.basis = 'pending' AND ai_usage.next_lookup_at IS NULL)"
+}
+
 /// The instant some microseconds from now.
 #[diesel::dsl::auto_type]
 pub(super) fn in_micros(span: i64) -> _ {

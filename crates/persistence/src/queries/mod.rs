@@ -16,6 +16,7 @@ pub(crate) mod identity;
 pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod reap;
+pub(crate) mod reconcile;
 pub(crate) mod session_changes;
 pub(crate) mod sessions;
 pub(crate) mod tool_sync;

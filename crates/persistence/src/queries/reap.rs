@@ -1,5 +1,5 @@
 //! Closing turns whose process is gone: their flushed text becomes the answer, and their ledger row is left to the
-//! reconciler.
+//! reconciler, which prices it.
 
 use causerie_domain::message::content_of;
 use causerie_domain::ports::{Reap, ReapScope};

@@ -1,15 +1,18 @@
 //! The ledger's rows as turns write them: opened before the request, closed exactly once.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use causerie_domain::usage::{CloseUsage, CostBasis, MessageUsage, OpenUsage, UsageOutcome, UsageProgress};
+use causerie_domain::usage::{
+    CloseUsage, CostBasis, MessageUsage, OpenUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
+};
 use causerie_domain::{Timestamp, TurnId, UsageId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use crate::fault::{Fault, corrupt};
-use crate::rows::{UsageSumRow, micros, prices_text, tokens, usage_by_turn};
+use crate::rows::{UsageSumRow, foreign, micros, prices_text, tokens, usage_by_turn};
 use crate::schema::ai_usage;
 use crate::types::key;
 
@@ -48,7 +51,7 @@ pub(super) async fn note(
     id: UsageId,
     progress: &UsageProgress,
 ) -> Result<(), Fault> {
-    let known = KnownSet::from(progress);
+    let known = KnownSet::of(progress)?;
     if known.is_empty() {
         return Ok(());
     }
@@ -66,7 +69,6 @@ pub(super) async fn note(
 
 /// Closes a row of a turn. A row that is closed already, or is not the turn's, is an error: never closed twice.
 pub(super) async fn close(conn: &mut Conn, turn: TurnId, close: &CloseUsage) -> Result<(), Fault> {
-    let CloseUsage { tokens: counts, settlement, .. } = close;
     let closed = diesel::update(
         ai_usage::table
             .filter(ai_usage::id.eq(key(close.id)))
@@ -74,19 +76,11 @@ pub(super) async fn close(conn: &mut Conn, turn: TurnId, close: &CloseUsage) -> 
             .filter(ai_usage::state.eq(OPEN)),
     )
     .set((
-        KnownSet::from(&close.progress),
+        KnownSet::of(&close.progress)?,
+        CostSet::of(&close.tokens, &close.settlement),
         ai_usage::state.eq(CLOSED),
         ai_usage::outcome.eq(close.outcome.as_str()),
         ai_usage::failure_code.eq(close.failure.map(|code| code.as_str())),
-        ai_usage::input_tokens.eq(counts.input.map(tokens)),
-        ai_usage::output_tokens.eq(counts.output.map(tokens)),
-        ai_usage::cached_tokens.eq(counts.cached.map(tokens)),
-        ai_usage::cache_write_tokens.eq(counts.cache_write.map(tokens)),
-        ai_usage::reasoning_tokens.eq(counts.reasoning.map(tokens)),
-        ai_usage::cost.eq(settlement.cost.map(|cost| cost.pico())),
-        ai_usage::basis.eq(settlement.basis.as_str()),
-        ai_usage::reported_cost.eq(settlement.reported.map(|cost| cost.pico())),
-        ai_usage::calculated_cost.eq(settlement.calculated.map(|cost| cost.pico())),
         ai_usage::duration_us.eq(micros(close.duration)),
         ai_usage::closed_at.eq(close.closed_at.as_micros()),
         ai_usage::next_lookup_at.eq(close.next_lookup_at.map(Timestamp::as_micros)),
@@ -99,7 +93,8 @@ pub(super) async fn close(conn: &mut Conn, turn: TurnId, close: &CloseUsage) -> 
     }
 }
 
-/// Closes the open row of a turn whose process is gone. What it cost is for the reconciler to find out.
+/// Closes the open row of a turn whose process is gone. It is unaccounted, pending without a look-up, until the
+/// reconciler has priced it: prices times tokens is not the store's business.
 pub(super) async fn interrupt(conn: &mut Conn, turn: TurnId, now: Timestamp) -> Result<(), Fault> {
     diesel::update(ai_usage::table.filter(ai_usage::turn_id.eq(key(turn))).filter(ai_usage::state.eq(OPEN)))
         .set((
@@ -107,7 +102,6 @@ pub(super) async fn interrupt(conn: &mut Conn, turn: TurnId, now: Timestamp) -> 
             ai_usage::outcome.eq(UsageOutcome::Interrupted.as_str()),
             ai_usage::basis.eq(CostBasis::Pending.as_str()),
             ai_usage::closed_at.eq(now.as_micros()),
-            ai_usage::next_lookup_at.eq(now.as_micros()),
         ))
         .execute(conn)
         .await?;
@@ -147,28 +141,63 @@ pub(super) async fn of_turn(conn: &mut Conn, turn: TurnId) -> Result<Option<Mess
 #[derive(AsChangeset)]
 #[diesel(table_name = ai_usage)]
 struct KnownSet<'a> {
-    generation_id: Option<&'a str>,
-    model_served: Option<&'a str>,
-    provider: Option<&'a str>,
+    generation_id: Option<Cow<'a, str>>,
+    model_served: Option<Cow<'a, str>>,
+    provider: Option<Cow<'a, str>>,
     time_to_first_token_us: Option<i64>,
+    estimated_input_tokens: Option<i64>,
+    prices: Option<String>,
 }
 
-impl KnownSet<'_> {
+impl<'a> KnownSet<'a> {
+    fn of(progress: &'a UsageProgress) -> Result<Self, Fault> {
+        Ok(KnownSet {
+            generation_id: progress.generation_id.as_deref().map(foreign),
+            model_served: progress.model_served.as_deref().map(foreign),
+            provider: progress.provider.as_deref().map(foreign),
+            time_to_first_token_us: progress.time_to_first_token.map(micros),
+            estimated_input_tokens: progress.estimated_input_tokens.map(tokens),
+            prices: progress.prices.as_ref().map(prices_text).transpose()?,
+        })
+    }
+
     fn is_empty(&self) -> bool {
         self.generation_id.is_none()
             && self.model_served.is_none()
             && self.provider.is_none()
             && self.time_to_first_token_us.is_none()
+            && self.estimated_input_tokens.is_none()
+            && self.prices.is_none()
     }
 }
 
-impl<'a> From<&'a UsageProgress> for KnownSet<'a> {
-    fn from(progress: &'a UsageProgress) -> Self {
-        KnownSet {
-            generation_id: progress.generation_id.as_deref(),
-            model_served: progress.model_served.as_deref(),
-            provider: progress.provider.as_deref(),
-            time_to_first_token_us: progress.time_to_first_token.map(micros),
+/// The columns of tokens and money.
+#[derive(AsChangeset)]
+#[diesel(table_name = ai_usage, treat_none_as_null = true)]
+pub(super) struct CostSet {
+    input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    cached_tokens: Option<i64>,
+    cache_write_tokens: Option<i64>,
+    reasoning_tokens: Option<i64>,
+    cost: Option<i64>,
+    basis: &'static str,
+    reported_cost: Option<i64>,
+    calculated_cost: Option<i64>,
+}
+
+impl CostSet {
+    pub(super) fn of(counts: &TokenCounts, settlement: &Settlement) -> Self {
+        CostSet {
+            input_tokens: counts.input.map(tokens),
+            output_tokens: counts.output.map(tokens),
+            cached_tokens: counts.cached.map(tokens),
+            cache_write_tokens: counts.cache_write.map(tokens),
+            reasoning_tokens: counts.reasoning.map(tokens),
+            cost: settlement.cost.map(|cost| cost.pico()),
+            basis: settlement.basis.as_str(),
+            reported_cost: settlement.reported.map(|cost| cost.pico()),
+            calculated_cost: settlement.calculated.map(|cost| cost.pico()),
         }
     }
 }

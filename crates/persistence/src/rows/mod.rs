@@ -13,6 +13,7 @@ mod tool;
 mod turn;
 mod usage;
 
+use std::borrow::Cow;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub(crate) use prices::{further_text, overrides_text, prices_text};
 pub(crate) use session::SessionRow;
 pub(crate) use tool::{ToolRow, ToolVersionRow, tool};
 pub(crate) use turn::{KeyedTurnRow, SegmentRow, TurnRow, segments_of_parts};
-pub(crate) use usage::{UsageSumRow, usage_by_turn};
+pub(crate) use usage::{PendingRow, UsageSumRow, usage_by_turn};
 
 use crate::fault::{corrupt, corrupt_by};
 
@@ -56,6 +57,12 @@ pub(crate) fn tokens(count: u64) -> i64 {
 /// A span of time for a column, in microseconds.
 pub(crate) fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Text that others wrote, for a column: U+0000, which PostgreSQL cannot hold, becomes the replacement character. What
+/// an upstream says of a request must not cost the request its row.
+pub(crate) fn foreign(value: &str) -> Cow<'_, str> {
+    if value.contains('\0') { Cow::Owned(value.replace('\0', "\u{FFFD}")) } else { Cow::Borrowed(value) }
 }
 
 /// Text for a column. PostgreSQL cannot hold U+0000, so SQLite must not either.

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::json::{read, write};
 use crate::fault::corrupt_by;
 
+const SNAPSHOT: &str = "ai_usage.prices";
 const OVERRIDES: &str = "ai_models.price_overrides";
 const FURTHER: &str = "ai_models.further_prices";
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct StoredPrices {
     #[serde(flatten)]
     base: StoredPriceSet,
@@ -27,7 +28,7 @@ struct StoredPrices {
     web_search: Option<String>,
     #[serde(flatten)]
     further: StoredFurther,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     overrides: Vec<StoredOverride>,
 }
 
@@ -84,7 +85,23 @@ pub(crate) fn prices_text(prices: &Pricing) -> Result<String, StoreError> {
         further: stored_further(&prices.further),
         overrides: prices.overrides.iter().map(stored_override).collect(),
     };
-    write("ai_usage.prices", &stored)
+    write(SNAPSHOT, &stored)
+}
+
+pub(super) fn prices(stored: &str) -> Result<Pricing, StoreError> {
+    let stored: StoredPrices = read(SNAPSHOT, stored)?;
+    Ok(Pricing {
+        prompt: price(SNAPSHOT, stored.base.prompt)?,
+        completion: price(SNAPSHOT, stored.base.completion)?,
+        cache_read: price(SNAPSHOT, stored.base.cache_read)?,
+        cache_write: price(SNAPSHOT, stored.base.cache_write)?,
+        internal_reasoning: price(SNAPSHOT, stored.internal_reasoning)?,
+        request: price(SNAPSHOT, stored.request)?,
+        image: price(SNAPSHOT, stored.image)?,
+        web_search: price(SNAPSHOT, stored.web_search)?,
+        further: further_prices(SNAPSHOT, stored.further)?,
+        overrides: stored.overrides.into_iter().map(price_override).collect::<Result<_, _>>()?,
+    })
 }
 
 pub(crate) fn overrides_text(overrides: &[PriceOverride]) -> Result<String, StoreError> {
@@ -205,6 +222,34 @@ mod tests {
         let snapshot: serde_json::Value = serde_json::from_str(&prices_text(&pricing).unwrap()).unwrap();
         assert_eq!(snapshot["audio"], "0.000000000001");
         assert_eq!(snapshot["cache_write_1h"], "0.000000000006");
+    }
+
+    #[test]
+    fn a_snapshot_is_read_back_as_it_was_written() {
+        let pico = |amount| Some(Usd::from_pico(amount));
+        let check = |prices_of_row: Pricing| {
+            assert_eq!(prices(&prices_text(&prices_of_row).unwrap()).unwrap(), prices_of_row);
+        };
+        check(Pricing::default());
+        check(Pricing {
+            prompt: pico(3_000_000),
+            completion: pico(-1_000_000_000_000),
+            cache_read: pico(0),
+            cache_write: pico(13_972),
+            internal_reasoning: pico(7),
+            request: pico(8),
+            image: pico(9),
+            web_search: pico(10),
+            further: six(),
+            overrides: vec![PriceOverride {
+                utc_start_minute: Some(60),
+                utc_end_minute: Some(120),
+                cache_read: pico(11),
+                further: six(),
+                ..PriceOverride::default()
+            }],
+        });
+        assert!(prices(r#"{"prompt":"dear"}"#).unwrap_err().to_string().contains(SNAPSHOT));
     }
 
     #[test]

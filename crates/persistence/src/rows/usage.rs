@@ -1,15 +1,18 @@
-//! Rows of `ai_usage`, as far as the sums over a turn need them.
+//! Rows of `ai_usage`, as far as the sums over a turn and the reconciler need them.
 
 use std::collections::HashMap;
 
 use causerie_domain::ports::StoreError;
-use causerie_domain::usage::{CostBasis, MessageUsage, TokenCounts};
-use causerie_domain::{TurnId, Usd};
+use causerie_domain::usage::{
+    CostBasis, MessageUsage, PendingUsage, Settlement, TokenCounts, is_certain_zero,
+};
+use causerie_domain::{MessageId, Timestamp, TurnId, UsageId, Usd};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::{count, word};
+use super::{count, prices, word};
+use crate::fault::corrupt;
 use crate::schema::ai_usage;
 
 /// A closed row of a turn. Rows must come in the order of their attempts.
@@ -20,13 +23,50 @@ pub(crate) struct UsageSumRow {
     model: String,
     model_served: Option<String>,
     generation_id: Option<String>,
+    #[diesel(embed)]
+    tokens: TokensRow,
+    cost: Option<i64>,
+    basis: Option<String>,
+}
+
+/// The tokens of a row.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = ai_usage, check_for_backend(Pg, Sqlite))]
+pub(crate) struct TokensRow {
     input_tokens: Option<i64>,
     output_tokens: Option<i64>,
     cached_tokens: Option<i64>,
     cache_write_tokens: Option<i64>,
     reasoning_tokens: Option<i64>,
+}
+
+/// A closed row whose cost is pending.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = ai_usage, check_for_backend(Pg, Sqlite))]
+pub(crate) struct PendingRow {
+    id: UsageId,
+    message_id: Option<MessageId>,
+    outcome: Option<String>,
+    generation_id: Option<String>,
+    estimated_input_tokens: i64,
+    prices: Option<String>,
+    #[diesel(embed)]
+    tokens: TokensRow,
     cost: Option<i64>,
     basis: Option<String>,
+    reported_cost: Option<i64>,
+    calculated_cost: Option<i64>,
+    created_at: i64,
+    closed_at: Option<i64>,
+    lookups: i64,
+    next_lookup_at: Option<i64>,
+}
+
+impl PendingRow {
+    /// The answer that the request wrote.
+    pub(crate) fn answer(&self) -> Option<MessageId> {
+        self.message_id
+    }
 }
 
 /// The usage of each turn: all its rows together.
@@ -44,12 +84,19 @@ pub(crate) fn usage_by_turn(rows: Vec<UsageSumRow>) -> Result<HashMap<TurnId, Me
     Ok(sums)
 }
 
-/// A sum and a further request: a kind of tokens that none counted stays unknown, and one unknown cost makes the
-/// whole unknown.
+/// A sum and a further request: a kind of tokens that none counted stays unknown, one unknown cost makes the whole
+/// unknown, and a request that was refused says nothing about how well the others are known.
 fn together(sum: MessageUsage, later: MessageUsage) -> MessageUsage {
     let counted = |one: Option<u64>, other: Option<u64>| match (one, other) {
         (Some(one), Some(other)) => Some(one.saturating_add(other)),
         (one, other) => one.or(other),
+    };
+    let is_zero = |usage: &MessageUsage| is_certain_zero(&usage.tokens, usage.cost, usage.basis);
+    let basis = match (is_zero(&sum), is_zero(&later)) {
+        (true, _) => later.basis,
+        (_, true) => sum.basis,
+        // The enumeration goes from the strongest basis to the weakest.
+        (false, false) => sum.basis.max(later.basis),
     };
     MessageUsage {
         model: later.model,
@@ -61,9 +108,28 @@ fn together(sum: MessageUsage, later: MessageUsage) -> MessageUsage {
             reasoning: counted(sum.tokens.reasoning, later.tokens.reasoning),
         },
         cost: sum.cost.zip(later.cost).and_then(|(one, other)| one.checked_add(other)),
-        // The enumeration goes from the strongest basis to the weakest.
-        basis: sum.basis.max(later.basis),
+        basis,
         generation_id: later.generation_id,
+    }
+}
+
+/// Only a row that is still open has no basis; it will be known.
+fn basis(stored: Option<&str>) -> Result<CostBasis, StoreError> {
+    Ok(stored.map(|basis| word("ai_usage.basis", basis)).transpose()?.unwrap_or(CostBasis::Pending))
+}
+
+impl TryFrom<TokensRow> for TokenCounts {
+    type Error = StoreError;
+
+    fn try_from(row: TokensRow) -> Result<Self, StoreError> {
+        let tokens = |column: &str, value: Option<i64>| value.map(|value| count(column, value)).transpose();
+        Ok(TokenCounts {
+            input: tokens("ai_usage.input_tokens", row.input_tokens)?,
+            output: tokens("ai_usage.output_tokens", row.output_tokens)?,
+            cached: tokens("ai_usage.cached_tokens", row.cached_tokens)?,
+            cache_write: tokens("ai_usage.cache_write_tokens", row.cache_write_tokens)?,
+            reasoning: tokens("ai_usage.reasoning_tokens", row.reasoning_tokens)?,
+        })
     }
 }
 
@@ -71,21 +137,39 @@ impl TryFrom<UsageSumRow> for MessageUsage {
     type Error = StoreError;
 
     fn try_from(row: UsageSumRow) -> Result<Self, StoreError> {
-        let tokens = |column: &str, value: Option<i64>| value.map(|value| count(column, value)).transpose();
-        let basis = row.basis.as_deref().map(|basis| word("ai_usage.basis", basis)).transpose()?;
         Ok(MessageUsage {
             model: row.model_served.unwrap_or(row.model),
-            tokens: TokenCounts {
-                input: tokens("ai_usage.input_tokens", row.input_tokens)?,
-                output: tokens("ai_usage.output_tokens", row.output_tokens)?,
-                cached: tokens("ai_usage.cached_tokens", row.cached_tokens)?,
-                cache_write: tokens("ai_usage.cache_write_tokens", row.cache_write_tokens)?,
-                reasoning: tokens("ai_usage.reasoning_tokens", row.reasoning_tokens)?,
-            },
+            tokens: row.tokens.try_into()?,
             cost: row.cost.map(Usd::from_pico),
-            // Only a row that is still open has none; it will be known.
-            basis: basis.unwrap_or(CostBasis::Pending),
+            basis: basis(row.basis.as_deref())?,
             generation_id: row.generation_id,
+        })
+    }
+}
+
+impl TryFrom<PendingRow> for PendingUsage {
+    type Error = StoreError;
+
+    fn try_from(row: PendingRow) -> Result<Self, StoreError> {
+        let open = || corrupt(format!("the ledger row {} is pending and not closed", row.id));
+        let settlement = Settlement {
+            cost: row.cost.map(Usd::from_pico),
+            basis: basis(row.basis.as_deref())?,
+            reported: row.reported_cost.map(Usd::from_pico),
+            calculated: row.calculated_cost.map(Usd::from_pico),
+        };
+        Ok(PendingUsage {
+            id: row.id,
+            outcome: word("ai_usage.outcome", row.outcome.as_deref().ok_or_else(open)?)?,
+            generation_id: row.generation_id,
+            estimated_input_tokens: count("ai_usage.estimated_input_tokens", row.estimated_input_tokens)?,
+            prices: row.prices.as_deref().map(prices::prices).transpose()?,
+            tokens: row.tokens.try_into()?,
+            settlement,
+            created_at: Timestamp::from_micros(row.created_at),
+            closed_at: Timestamp::from_micros(row.closed_at.ok_or_else(open)?),
+            lookups: count("ai_usage.lookups", row.lookups)?,
+            next_lookup_at: row.next_lookup_at.map(Timestamp::from_micros),
         })
     }
 }

@@ -1,0 +1,138 @@
+//! Learning afterwards what requests cost: rows without a price, rows to look up, and their one settlement.
+
+use causerie_domain::message::{Message, Part};
+use causerie_domain::ports::{
+    AccountUsage, ClaimLookup, OverdueUsage, PostponeLookup, SettleUsage, UnaccountedUsage,
+};
+use causerie_domain::usage::{CostBasis, PendingUsage};
+use causerie_domain::{MessageId, Timestamp, UsageId};
+use diesel::dsl::case_when;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+use diesel_async::RunQueryDsl;
+
+use super::usage::CostSet;
+use super::{Conn, fixed};
+use crate::fault::Fault;
+use crate::rows::{MessageRow, PendingRow, foreign};
+use crate::schema::{ai_usage, messages};
+use crate::types::key;
+
+pub(crate) async fn unaccounted(conn: &mut Conn, limit: &u32) -> Result<Vec<UnaccountedUsage>, Fault> {
+    let rows: Vec<PendingRow> = ai_usage::table
+        .filter(fixed::Unaccounted)
+        .order(ai_usage::created_at)
+        .limit(i64::from(*limit))
+        .select(PendingRow::as_select())
+        .load(conn)
+        .await?;
+    let mut unaccounted = Vec::with_capacity(rows.len());
+    for row in rows {
+        let parts = match row.answer() {
+            Some(answer) => parts_of(conn, answer).await?,
+            None => Vec::new(),
+        };
+        unaccounted.push(UnaccountedUsage { usage: row.try_into()?, parts });
+    }
+    Ok(unaccounted)
+}
+
+async fn parts_of(conn: &mut Conn, answer: MessageId) -> Result<Vec<Part>, Fault> {
+    let row: Option<MessageRow> = messages::table
+        .filter(messages::id.eq(key(answer)))
+        .select(MessageRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(row.map(Message::try_from).transpose()?.map(|message| message.parts).unwrap_or_default())
+}
+
+pub(crate) async fn account(conn: &mut Conn, account: &AccountUsage) -> Result<bool, Fault> {
+    let accounted =
+        diesel::update(ai_usage::table.filter(ai_usage::id.eq(key(account.id))).filter(fixed::Unaccounted))
+            .set((
+                CostSet::of(&account.tokens, &account.settlement),
+                ai_usage::next_lookup_at.eq(account.next_lookup_at.map(Timestamp::as_micros)),
+            ))
+            .execute(conn)
+            .await?;
+    Ok(accounted == 1)
+}
+
+pub(crate) async fn overdue(conn: &mut Conn, overdue: &OverdueUsage) -> Result<Vec<PendingUsage>, Fault> {
+    let rows: Vec<PendingRow> = ai_usage::table
+        .filter(ai_usage::next_lookup_at.le(overdue.now.as_micros()))
+        .filter(ai_usage::closed_at.lt(overdue.closed_before.as_micros()))
+        .filter(ai_usage::lookups.gt(0))
+        .order(ai_usage::next_lookup_at)
+        .limit(i64::from(overdue.limit))
+        .select(PendingRow::as_select())
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(PendingUsage::try_from).collect::<Result<_, _>>()?)
+}
+
+/// Moves the due time of one row: whoever waited for it finds it no longer due, and looks for the next one.
+pub(crate) async fn claim(conn: &mut Conn, claim: &ClaimLookup) -> Result<Option<PendingUsage>, Fault> {
+    let now = claim.now.as_micros();
+    loop {
+        let due: Option<UsageId> = ai_usage::table
+            .filter(ai_usage::next_lookup_at.le(now))
+            .order(ai_usage::next_lookup_at)
+            .select(ai_usage::id)
+            .first(conn)
+            .await
+            .optional()?;
+        let Some(id) = due else { return Ok(None) };
+        let claimed: Option<PendingRow> = diesel::update(ai_usage::table)
+            .filter(ai_usage::id.eq(key(id)))
+            .filter(ai_usage::next_lookup_at.le(now))
+            .set(ai_usage::next_lookup_at.eq(claim.until.as_micros()))
+            .returning(PendingRow::as_returning())
+            .get_result(conn)
+            .await
+            .optional()?;
+        if let Some(row) = claimed {
+            return Ok(Some(row.try_into()?));
+        }
+    }
+}
+
+pub(crate) async fn settle(conn: &mut Conn, settle: &SettleUsage) -> Result<bool, Fault> {
+    let never: Option<i64> = None;
+    let model_served = settle.model_served.as_deref().map(foreign);
+    let provider = settle.provider.as_deref().map(foreign);
+    let settled = diesel::update(ai_usage::table)
+        .filter(ai_usage::id.eq(key(settle.id)))
+        .filter(ai_usage::basis.eq(CostBasis::Pending.as_str()))
+        .set((
+            CostSet::of(&settle.tokens, &settle.settlement),
+            ai_usage::next_lookup_at.eq(never),
+            ai_usage::model_served.eq(case_when(
+                ai_usage::model_served.is_null(),
+                model_served.into_sql::<Nullable<Text>>(),
+            )
+            .otherwise(ai_usage::model_served)),
+            ai_usage::provider.eq(case_when(
+                ai_usage::provider.is_null(),
+                provider.into_sql::<Nullable<Text>>(),
+            )
+            .otherwise(ai_usage::provider)),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(settled == 1)
+}
+
+pub(crate) async fn postpone(conn: &mut Conn, postpone: &PostponeLookup) -> Result<(), Fault> {
+    diesel::update(ai_usage::table)
+        .filter(ai_usage::id.eq(key(postpone.id)))
+        .filter(ai_usage::next_lookup_at.eq(postpone.claimed_until.as_micros()))
+        .set((
+            ai_usage::next_lookup_at.eq(postpone.next_lookup_at.as_micros()),
+            ai_usage::lookups.eq(i64::from(postpone.lookups)),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
