@@ -7,6 +7,7 @@ mod sqlite {
 
     causerie_testkit::conversations_contract!(subject);
     causerie_testkit::turns_contract!(subject);
+    causerie_testkit::reconciliation_contract!(subject);
 }
 
 mod postgres {
@@ -14,4 +15,5 @@ mod postgres {
 
     causerie_testkit::conversations_contract!(subject);
     causerie_testkit::turns_contract!(subject);
+    causerie_testkit::reconciliation_contract!(subject);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use causerie_domain::InstanceId;
 use causerie_domain::ports::{
-    Clock, CompletionGateway, Conversations, Ids, ModelStore, ToolStore, TurnLedger,
+    Clock, CompletionGateway, Conversations, Ids, ModelStore, Reconciliation, ToolStore, TurnLedger,
 };
 use causerie_permissions::InvalidLayers;
 use tokio::runtime::Handle;
@@ -17,18 +17,21 @@ use crate::catalogue::ModelCatalogue;
 use crate::clock::{SystemClock, SystemIds, monotonic};
 use crate::definitions::Definitions;
 use crate::engine::Engine;
+use crate::reconcile::Reconciler;
 use crate::settings::Settings;
 use crate::turn::flusher::Flusher;
 use crate::turn::retry::RetryBudget;
 use crate::turn::running::RunningTurns;
 
-/// The stores a runtime works on. One adapter usually is all four.
+/// The stores a runtime works on. One adapter usually is all of them.
 #[derive(Debug, Clone)]
 pub struct Stores {
     /// Conversations, as principals see them.
     pub conversations: Arc<dyn Conversations>,
     /// The machinery of turns.
     pub ledger: Arc<dyn TurnLedger>,
+    /// The machinery that learns what requests cost.
+    pub reconciliation: Arc<dyn Reconciliation>,
     /// Tools and their versions.
     pub tools: Arc<dyn ToolStore>,
     /// The catalogue of models.
@@ -39,11 +42,12 @@ impl Stores {
     /// One adapter for all of them.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
-        S: Conversations + TurnLedger + ToolStore + ModelStore + 'static,
+        S: Conversations + TurnLedger + Reconciliation + ToolStore + ModelStore + 'static,
     {
         Stores {
             conversations: Arc::clone(store) as Arc<dyn Conversations>,
             ledger: Arc::clone(store) as Arc<dyn TurnLedger>,
+            reconciliation: Arc::clone(store) as Arc<dyn Reconciliation>,
             tools: Arc::clone(store) as Arc<dyn ToolStore>,
             models: Arc::clone(store) as Arc<dyn ModelStore>,
         }
@@ -95,11 +99,13 @@ impl RuntimeBuilder {
     /// [`InvalidLayers`] where the built-in rules contradict their registry.
     pub fn build(self, handle: Handle) -> Result<Runtime, InvalidLayers> {
         let RuntimeBuilder { stores, gateway, clock, ids, settings } = self;
-        let Stores { conversations, ledger, tools, models } = stores;
+        let Stores { conversations, ledger, reconciliation, tools, models } = stores;
         let instance = InstanceId::next(ids.as_ref());
         let running = Arc::new(RunningTurns::default());
         let flusher =
             Flusher::new(Arc::clone(&ledger), Arc::clone(&running), instance, settings.flush_pace());
+        let reconciler =
+            Reconciler::new(reconciliation, Arc::clone(&gateway), Arc::clone(&clock), settings.lookup_pace());
         let policy = Arc::new(Policy::builtin()?);
         Ok(Runtime {
             engine: Arc::new(Engine {
@@ -117,6 +123,7 @@ impl RuntimeBuilder {
                 definitions: Definitions::default(),
                 running,
                 flusher: Arc::new(flusher),
+                reconciler: Arc::new(reconciler),
                 retry_budget: RetryBudget::new(monotonic()),
                 handle,
                 turns: TaskTracker::new(),

@@ -41,6 +41,21 @@ impl ModelCatalogue {
         models.get(id).or_else(|| models.get(without_routing_suffix(id))).cloned()
     }
 
+    /// The model that served a request for another one, by the id that the answer names: its own or its dated one.
+    ///
+    /// None where the asked model answered under either of its names, and where the catalogue does not know the id.
+    /// Variants such as `:free` share a dated id with their model, which then is the one that counts.
+    pub(crate) fn served_instead(&self, asked: &str, served: &str) -> Option<Arc<Model>> {
+        let dated = |model: &Model| model.catalogue.canonical_slug.as_deref() == Some(served);
+        if asked == served || self.get(asked).is_some_and(|model| dated(&model)) {
+            return None;
+        }
+        self.get(served).or_else(|| {
+            let models = self.all();
+            models.values().filter(|model| dated(model)).min_by_key(|model| model.catalogue.id.len()).cloned()
+        })
+    }
+
     fn all(&self) -> Arc<HashMap<String, Arc<Model>>> {
         Arc::clone(&self.models.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -88,5 +103,56 @@ impl Engine {
 
     fn catalogue_is_stale(&self) -> bool {
         self.catalogue.newest_listing().is_none_or(|listed| self.clock.now().since(listed) > FRESH_FOR)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use causerie_domain::model::{CatalogueModel, Pricing};
+
+    use super::*;
+
+    fn model(id: &str, dated: Option<&str>) -> Model {
+        Model {
+            catalogue: CatalogueModel {
+                id: id.to_owned(),
+                canonical_slug: dated.map(str::to_owned),
+                name: id.to_owned(),
+                context_length: None,
+                max_completion_tokens: None,
+                input_modalities: Vec::new(),
+                output_modalities: Vec::new(),
+                supported_parameters: Vec::new(),
+                pricing: Pricing::default(),
+            },
+            enabled: true,
+            restricted: false,
+            group_id: None,
+            millichars_per_token: None,
+            listed_at: Timestamp::from_micros(0),
+        }
+    }
+
+    #[test]
+    fn the_model_that_served_is_found_by_either_of_its_names() {
+        let catalogue = ModelCatalogue::default();
+        catalogue.replace(vec![
+            model("a/big", Some("a/big-2026")),
+            model("a/big:free", Some("a/big-2026")),
+            model("b/small", None),
+            model("openrouter/auto", None),
+        ]);
+        let check = |asked: &str, served: &str, expected: Option<&str>| {
+            let found = catalogue.served_instead(asked, served);
+            assert_eq!(found.as_ref().map(|model| model.catalogue.id.as_str()), expected, "{asked} {served}");
+        };
+        check("a/big", "a/big", None);
+        check("a/big", "a/big-2026", None);
+        check("a/big:free", "a/big-2026", None);
+        check("a/big:nitro", "a/big-2026", None);
+        check("a/big", "b/small", Some("b/small"));
+        check("b/small", "a/big-2026", Some("a/big"));
+        check("openrouter/auto", "a/big-2026", Some("a/big"));
+        check("a/big", "nobody/knows", None);
     }
 }

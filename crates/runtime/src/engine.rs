@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::authorise::Policy;
 use crate::catalogue::ModelCatalogue;
 use crate::definitions::Definitions;
+use crate::reconcile::Reconciler;
 use crate::settings::Settings;
 use crate::turn::flusher::Flusher;
 use crate::turn::retry::RetryBudget;
@@ -36,12 +37,13 @@ pub(crate) struct Engine {
     pub(crate) definitions: Definitions,
     pub(crate) running: Arc<RunningTurns>,
     pub(crate) flusher: Arc<Flusher>,
+    pub(crate) reconciler: Arc<Reconciler>,
     pub(crate) retry_budget: RetryBudget,
     /// Where turns run: the process's main runtime, never a worker that ends with its connections.
     pub(crate) handle: Handle,
     /// The tasks that run turns, and the sends that are about to begin one.
     pub(crate) turns: TaskTracker,
-    /// The flusher, the reaper and the catalogue's refresh.
+    /// The flusher, the reaper, the reconciler and the catalogue's refresh.
     pub(crate) machinery: TaskTracker,
     /// Set once the process is about to end: no new turns.
     pub(crate) draining: CancellationToken,

@@ -20,6 +20,7 @@ mod form;
 mod lifecycle;
 #[cfg(feature = "memory")]
 pub mod memory;
+mod reconcile;
 mod send;
 mod sessions;
 mod settings;

@@ -13,22 +13,27 @@ use crate::{CatalogueError, Runtime};
 const CUT_GRACE: Duration = Duration::from_secs(5);
 
 impl Runtime {
-    /// Closes turns that an earlier process left running, and starts the machinery: the flusher, the reaper and
-    /// the catalogue's refresh. `scope` is [`ReapScope::Everything`] only for a store nobody else can have open.
+    /// Closes turns that an earlier process left running, and starts the machinery: the flusher, the reaper,
+    /// the reconciler and the catalogue's refresh. `scope` is [`ReapScope::Everything`] only for a store nobody else can have open.
     ///
     /// Call it once, before the first send.
     ///
     /// # Errors
-    /// [`StoreError`] where the left-over turns cannot be closed.
+    /// [`StoreError`] where the left-over turns cannot be closed or priced.
     pub async fn start(&self, scope: ReapScope) -> Result<(), StoreError> {
         let engine = &self.engine;
         engine.reap_all(scope).await?;
         engine.reload_catalogue().await?;
+        // What earlier processes left is priced before anybody asks what it cost.
+        engine.reconciler.account_all().await?;
         let flusher = Arc::clone(&engine.flusher);
         let ended = engine.ended.clone();
         engine.machinery.spawn_on(async move { flusher.run(ended).await }, &engine.handle);
         let reaping = Arc::clone(engine);
         engine.machinery.spawn_on(async move { reaping.keep_reaping().await }, &engine.handle);
+        let reconciler = Arc::clone(&engine.reconciler);
+        let ended = engine.ended.clone();
+        engine.machinery.spawn_on(async move { reconciler.run(ended).await }, &engine.handle);
         let refreshing = Arc::clone(engine);
         // An upstream that is slow to tell its catalogue must not hold up the end.
         let refresh = async move { refreshing.ended.run_until_cancelled(refreshing.keep_catalogue()).await };

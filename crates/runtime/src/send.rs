@@ -270,7 +270,9 @@ impl Runtime {
         let running = Arc::new(RunningTurn::new(Arc::clone(&log), launch.leased_at));
         engine.running.insert(Arc::clone(&running));
         let run = TurnRun { engine: Arc::clone(engine), running, turn: begun.turn.clone(), parts, request };
+        // The row was opened in the transaction that read the history: what is sent now is known only since.
         let first = OpenUsage { estimated_input_tokens: report.estimated_tokens.into(), ..launch.first };
+        engine.flusher.note(0);
         engine.turns.spawn_on(run.run(first), &engine.handle);
         Sent { turn: begun.turn, reader: TurnReader::beside(log, 0) }
     }

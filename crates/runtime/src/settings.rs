@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use causerie_usage::LOOKUP_WINDOW;
+
+use crate::reconcile::LookupPace;
 use crate::turn::flusher::Pace;
 use crate::turn::retry::RetryPolicy;
 
@@ -30,6 +33,12 @@ pub struct Settings {
     pub poll_interval: Duration,
     /// For how long an idempotency key is kept.
     pub idempotency_window: Duration,
+    /// Generation records that one process asks the upstream for in a minute; not zero.
+    pub lookups_per_minute: u32,
+    /// For how long after its end a request's generation record is asked for.
+    pub lookup_window: Duration,
+    /// How often the ledger is searched for rows to price or to look up.
+    pub reconcile_interval: Duration,
     /// Whether models that the catalogue does not list are refused.
     pub catalogue_only: bool,
     /// A mark in every answer's metadata, such as that a simulator answers.
@@ -50,6 +59,9 @@ impl Default for Settings {
             cancel_wait: Duration::from_secs(5),
             poll_interval: Duration::from_millis(200),
             idempotency_window: Duration::from_secs(24 * 60 * 60),
+            lookups_per_minute: 120,
+            lookup_window: LOOKUP_WINDOW,
+            reconcile_interval: Duration::from_secs(1),
             catalogue_only: false,
             answer_mark: None,
         }
@@ -59,6 +71,14 @@ impl Default for Settings {
 impl Settings {
     pub(crate) fn retry_policy(&self) -> RetryPolicy {
         RetryPolicy { max_retries: self.max_retries, max_wait: self.max_retry_wait }
+    }
+
+    pub(crate) fn lookup_pace(&self) -> LookupPace {
+        LookupPace {
+            gap: Duration::from_secs(60) / self.lookups_per_minute.max(1),
+            window: self.lookup_window,
+            interval: self.reconcile_interval,
+        }
     }
 
     pub(crate) fn flush_pace(&self) -> Pace {

@@ -11,6 +11,7 @@ use causerie_testkit::contract::{START, Subject, TestIds};
 
 causerie_testkit::conversations_contract!(subject);
 causerie_testkit::turns_contract!(subject);
+causerie_testkit::reconciliation_contract!(subject);
 
 /// A subject by reference, as the macros want it.
 async fn subject() -> Result<Option<Arc<Subject>>> {
@@ -33,7 +34,8 @@ async fn subject() -> Result<Option<Arc<Subject>>> {
     let tool = store.tool("tutor", &Filter::Everything).await?.context("the tool is missing")?;
     Ok(Some(Arc::new(Subject {
         conversations: Arc::new(store.clone()),
-        turns: Arc::new(store),
+        turns: Arc::new(store.clone()),
+        reconciliation: Arc::new(store),
         user: UserId::next(&ids),
         stranger: UserId::next(&ids),
         tool: tool.id,

@@ -195,6 +195,9 @@ pub(crate) fn runtime(
         lease: settings.runtime.lease,
         flush_interval: settings.runtime.flush_interval,
         flush_bytes: settings.runtime.flush_bytes,
+        lookups_per_minute: settings.runtime.lookups_per_minute.get(),
+        lookup_window: settings.runtime.lookup_window,
+        reconcile_interval: settings.runtime.reconcile_interval,
         catalogue_only: upstream.catalogue_only,
         answer_mark: gateway.simulator.as_ref().map(|_| SIMULATED.to_owned()),
         ..defaults

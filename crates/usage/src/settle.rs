@@ -405,7 +405,9 @@ mod tests {
         for outcome in UsageOutcome::ALL {
             for tokens in [counts(None, None), counts(Some(2), None), counts(Some(2), Some(3))] {
                 for prices in [None, Some(&priced)] {
-                    for (reported, refused) in [(None, false), (None, true), (Some(usage(tokens, None)), false)] {
+                    for (reported, refused) in
+                        [(None, false), (None, true), (Some(usage(tokens, None)), false)]
+                    {
                         let end = RequestEnd {
                             outcome: *outcome,
                             refused,

@@ -119,6 +119,10 @@ mod tests {
                     "//! A.\nfn f(x: f64) {}\n#[derive(Debug, serde::Serialize)]\nstruct S;\n",
                 ),
                 ("crates/http/src/b.rs", "//! B.\nfn f() { tokio::spawn(g()); }\nuse x::{TurnLedger};\n"),
+                ("crates/http/src/dto/b.rs", "//! B.\nuse x::{Reconciliation};\nfn f(x: f32) {}\n"),
+                ("crates/openrouter/src/b.rs", "//! B.\nfn f(x: f64) {}\n"),
+                ("crates/permissions/src/b.rs", "//! B.\nfn f(x: f64) {}\n"),
+                ("crates/persistence/src/b.rs", "//! B.\nfn f(x: f64) {}\n"),
                 ("crates/runtime/src/c.rs", "//! C.\nfn f() { x.unwrap_or_else(jiff::Timestamp::now) }\n"),
                 (
                     "crates/runtime/src/d.rs",
@@ -131,6 +135,10 @@ mod tests {
                 ("crates/domain/src/a.rs:3", "Serialize"),
                 ("crates/http/src/b.rs:2", "tokio::spawn"),
                 ("crates/http/src/b.rs:3", "TurnLedger"),
+                ("crates/http/src/dto/b.rs:2", "Reconciliation"),
+                ("crates/http/src/dto/b.rs:3", "f32"),
+                ("crates/openrouter/src/b.rs:2", "f64"),
+                ("crates/persistence/src/b.rs:2", "f64"),
                 ("crates/runtime/src/c.rs:2", "Timestamp::now"),
             ],
         );

@@ -18,7 +18,13 @@ struct Rule {
 const RULES: [Rule; 6] = [
     Rule {
         words: &["f32", "f64"],
-        within: &["crates/domain/", "crates/usage/"],
+        within: &[
+            "crates/domain/",
+            "crates/usage/",
+            "crates/persistence/",
+            "crates/openrouter/",
+            "crates/http/src/dto/",
+        ],
         instead: "money and tokens are integers",
         places: &[],
     },
@@ -78,7 +84,7 @@ const RULES: [Rule; 6] = [
         ],
     },
     Rule {
-        words: &["TurnLedger", "CompletionGateway"],
+        words: &["TurnLedger", "Reconciliation", "CompletionGateway"],
         within: &["crates/http/"],
         instead: "a request reaches only the ports that take the principal's filter",
         places: &[],

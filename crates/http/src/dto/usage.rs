@@ -19,7 +19,8 @@ pub(crate) struct UsageDto {
     cached_tokens: Option<u64>,
     /// Output tokens spent on reasoning.
     reasoning_tokens: Option<u64>,
-    /// In US dollars.
+    /// In US dollars. Where the basis is `pending`, a calculated or estimated cost that stands in until the upstream's
+    /// record is read; where it is `unknown`, null.
     cost: Option<Money>,
     basis: BasisWord,
     /// The upstream's id of the last request.

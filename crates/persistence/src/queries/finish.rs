@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 
 use super::{Conn, holds, reap, turns as reading, usage};
 use crate::fault::{Abort, Fault, corrupt};
-use crate::rows::{TurnRow, context_text, meta_text, micros, parts_text, text};
+use crate::rows::{TurnRow, context_text, foreign, meta_text, micros, parts_text, text};
 use crate::schema::{messages, turns};
 use crate::types::key;
 
@@ -39,9 +39,9 @@ async fn end(conn: &mut Conn, finish: &FinishTurn) -> Result<Turn, Fault> {
         .set((
             turns::status.eq(finish.status.as_str()),
             turns::failure_code.eq(failure.map(|failure| failure.code.as_str())),
-            turns::failure_detail.eq(failure.map(|failure| &failure.detail)),
+            turns::failure_detail.eq(failure.map(|failure| foreign(&failure.detail))),
             turns::failure_retry_after_us.eq(failure.and_then(|failure| failure.retry_after).map(micros)),
-            turns::finish_reason.eq(&finish.finish_reason),
+            turns::finish_reason.eq(finish.finish_reason.as_deref().map(foreign)),
             // A report that was flushed before stays where none is given now.
             context.map(|context| turns::context.eq(context)),
             turns::ended_at.eq(finish.ended_at.as_micros()),

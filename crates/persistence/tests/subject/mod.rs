@@ -68,7 +68,8 @@ async fn on(database: TestDatabase) -> Result<SqlSubject> {
     let tool = store.tool("tutor", &Filter::Everything).await?.context("the tool is missing")?;
     let subject = Subject {
         conversations: Arc::new(store.clone()),
-        turns: Arc::new(store),
+        turns: Arc::new(store.clone()),
+        reconciliation: Arc::new(store),
         user,
         stranger,
         tool: tool.id,

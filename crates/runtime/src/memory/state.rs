@@ -51,6 +51,8 @@ pub(super) struct StoredAttempt {
     pub(super) open: OpenUsage,
     pub(super) progress: UsageProgress,
     pub(super) closed: Option<CloseUsage>,
+    /// Fruitless look-ups.
+    pub(super) lookups: u32,
 }
 
 impl State {

@@ -14,13 +14,14 @@ use causerie_domain::ports::{
 use causerie_domain::session::SessionState;
 use causerie_domain::turn::{Segment, Turn, TurnStatus, parts_of};
 use causerie_domain::usage::{
-    CloseUsage, CostBasis, MessageUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
+    CloseUsage, CostBasis, MessageUsage, OpenUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
 };
 use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId};
 
 use super::MemoryStore;
 use super::state::{State, StoredAttempt, StoredTurn};
 use crate::clock::{SystemClock, monotonic};
+use crate::turn::attempt::storable;
 
 #[async_trait]
 impl TurnLedger for MemoryStore {
@@ -74,11 +75,7 @@ impl TurnLedger for MemoryStore {
             return Ok(());
         }
         turn.close(next.close);
-        turn.attempts.push(StoredAttempt {
-            open: next.open,
-            progress: UsageProgress::default(),
-            closed: None,
-        });
+        turn.attempts.push(StoredAttempt::new(next.open));
         Ok(())
     }
 
@@ -102,7 +99,7 @@ impl TurnLedger for MemoryStore {
         turn.segments.clear();
         turn.turn.status = finish.status;
         turn.turn.failure = finish.failure;
-        turn.turn.finish_reason = finish.finish_reason;
+        turn.turn.finish_reason = finish.finish_reason.map(|said| storable(&said).into_owned());
         turn.turn.context = finish.context.or(turn.turn.context);
         turn.turn.ended_at = Some(finish.ended_at);
         let ended = turn.turn.clone();
@@ -217,7 +214,7 @@ impl State {
             let turns = self.turns.values_mut().filter(|stored| stored.turn.session_id == begin.session_id);
             turns.for_each(|stored| drop(stored.key.take_if(|used| used.key == named.key)));
         }
-        let first = StoredAttempt { open: begin.usage, progress: UsageProgress::default(), closed: None };
+        let first = StoredAttempt::new(begin.usage);
         let stored_turn = StoredTurn {
             turn: turn.clone(),
             key: begin.key,
@@ -338,15 +335,21 @@ impl StoredTurn {
 }
 
 impl StoredAttempt {
+    fn new(open: OpenUsage) -> Self {
+        StoredAttempt { open, progress: UsageProgress::default(), closed: None, lookups: 0 }
+    }
+
     /// Takes over what is new; what was known before stays where nothing new is said.
     fn learn(&mut self, news: UsageProgress) {
-        let UsageProgress { generation_id, model_served, provider, time_to_first_token } =
-            std::mem::take(&mut self.progress);
+        let known = std::mem::take(&mut self.progress);
+        let said = |news: Option<String>| news.map(|news| storable(&news).into_owned());
         self.progress = UsageProgress {
-            generation_id: news.generation_id.or(generation_id),
-            model_served: news.model_served.or(model_served),
-            provider: news.provider.or(provider),
-            time_to_first_token: news.time_to_first_token.or(time_to_first_token),
+            generation_id: said(news.generation_id).or(known.generation_id),
+            model_served: said(news.model_served).or(known.model_served),
+            provider: said(news.provider).or(known.provider),
+            time_to_first_token: news.time_to_first_token.or(known.time_to_first_token),
+            estimated_input_tokens: news.estimated_input_tokens.or(known.estimated_input_tokens),
+            prices: news.prices.or(known.prices),
         };
     }
 }
@@ -368,7 +371,8 @@ fn reaped(attempt: &StoredAttempt, now: Timestamp) -> CloseUsage {
         settlement: Settlement { cost: None, basis: CostBasis::Pending, reported: None, calculated: None },
         duration: now.since(attempt.open.created_at),
         closed_at: now,
-        next_lookup_at: Some(now),
+        // Nobody has priced it yet.
+        next_lookup_at: None,
     }
 }
 

@@ -12,9 +12,9 @@ use causerie_domain::usage::{OpenUsage, UsageProgress};
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
-use super::flusher::Flusher;
 use super::running::{RunningTurn, Stop};
 use crate::clock::monotonic;
+use crate::engine::Engine;
 
 /// An upstream request under way.
 #[derive(Debug)]
@@ -37,7 +37,9 @@ pub(crate) enum AttemptEnd {
 
 impl Attempt {
     pub(crate) fn new(usage: OpenUsage) -> Self {
-        Attempt { usage, progress: UsageProgress::default(), begun_at: monotonic() }
+        let estimated_input_tokens = Some(usage.estimated_input_tokens);
+        let progress = UsageProgress { estimated_input_tokens, ..UsageProgress::default() };
+        Attempt { usage, progress, begun_at: monotonic() }
     }
 
     /// From the request until now.
@@ -50,7 +52,7 @@ impl Attempt {
         &mut self,
         stream: CompletionStream,
         turn: &RunningTurn,
-        flusher: &Flusher,
+        engine: &Engine,
     ) -> AttemptEnd {
         let mut stream = stream;
         loop {
@@ -60,13 +62,13 @@ impl Attempt {
                 event = stream.next() => event,
             };
             match event {
-                Some(CompletionEvent::Identified(identity)) => self.identify(identity, turn, flusher),
+                Some(CompletionEvent::Identified(identity)) => self.identify(identity, turn, engine),
                 Some(CompletionEvent::Reasoning(text)) => {
-                    self.append(PartKind::Reasoning, &text, turn, flusher)
+                    self.append(PartKind::Reasoning, &text, turn, engine)
                 }
                 // A refusal is what the model has to say: the reader sees it as the answer.
                 Some(CompletionEvent::Text(text) | CompletionEvent::Refusal(text)) => {
-                    self.append(PartKind::Text, &text, turn, flusher);
+                    self.append(PartKind::Text, &text, turn, engine);
                 }
                 Some(CompletionEvent::Ended(end)) => return AttemptEnd::Ended(end),
                 None => return AttemptEnd::Ended(Box::new(no_end())),
@@ -74,7 +76,7 @@ impl Attempt {
         }
     }
 
-    fn identify(&mut self, identity: Identity, turn: &RunningTurn, flusher: &Flusher) {
+    fn identify(&mut self, identity: Identity, turn: &RunningTurn, engine: &Engine) {
         let progress = &mut self.progress;
         let learn = |known: &mut Option<String>, news: Option<String>| {
             *known = news.map(|news| storable(&news).into_owned()).or(known.take());
@@ -82,11 +84,14 @@ impl Attempt {
         learn(&mut progress.generation_id, identity.generation_id);
         learn(&mut progress.model_served, identity.model);
         learn(&mut progress.provider, identity.provider);
+        let served = progress.model_served.as_deref();
+        let instead = served.and_then(|served| engine.catalogue.served_instead(&self.usage.model, served));
+        progress.prices = instead.map(|model| model.catalogue.pricing.clone());
         turn.note_progress(self.usage.id, self.progress.clone());
-        flusher.note(0);
+        engine.flusher.note(0);
     }
 
-    fn append(&mut self, kind: PartKind, text: &str, turn: &RunningTurn, flusher: &Flusher) {
+    fn append(&mut self, kind: PartKind, text: &str, turn: &RunningTurn, engine: &Engine) {
         let text = storable(text);
         if text.is_empty() {
             return;
@@ -96,7 +101,7 @@ impl Attempt {
             turn.note_progress(self.usage.id, self.progress.clone());
         }
         turn.log.append(kind, &text);
-        flusher.note(text.len());
+        engine.flusher.note(text.len());
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use causerie_domain::Timestamp;
-use causerie_domain::completion::CompletionEnd;
+use causerie_domain::completion::{CompletionEnd, CompletionError};
 use causerie_domain::message::Part;
 use causerie_domain::usage::{CloseUsage, UsageOutcome};
 use causerie_usage::{CharsPerToken, EstimatedTokens, RequestEnd, estimate_tokens, settle};
@@ -11,7 +11,7 @@ use causerie_usage::{CharsPerToken, EstimatedTokens, RequestEnd, estimate_tokens
 use super::attempt::Attempt;
 
 /// A generation record is not there at once: the first look-up comes this much after the end.
-const FIRST_LOOKUP: Duration = Duration::from_secs(1);
+pub(crate) const FIRST_LOOKUP: Duration = Duration::from_secs(1);
 
 /// How the row of an attempt is closed: with the tokens and the money as far as they are known.
 pub(crate) fn close_usage(
@@ -21,19 +21,23 @@ pub(crate) fn close_usage(
     parts: &[Part],
     now: Timestamp,
 ) -> CloseUsage {
-    let output = parts.iter().map(|part| estimate_tokens(&part.text, CharsPerToken::START)).sum();
+    let error = end.and_then(|end| end.outcome.as_ref().err());
     let settled = settle(&RequestEnd {
         outcome,
+        refused: error.is_some_and(CompletionError::is_refusal),
         reported: end.and_then(|end| end.usage.as_ref()),
         generation_known: attempt.progress.generation_id.is_some(),
-        estimated: EstimatedTokens { input: attempt.usage.estimated_input_tokens, output },
-        prices: attempt.usage.prices.as_ref(),
+        estimated: EstimatedTokens {
+            input: attempt.usage.estimated_input_tokens,
+            output: estimated_output(parts),
+        },
+        prices: attempt.progress.prices.as_ref().or(attempt.usage.prices.as_ref()),
         sent_at: attempt.usage.created_at,
     });
     CloseUsage {
         id: attempt.usage.id,
         outcome,
-        failure: end.and_then(|end| end.outcome.as_ref().err()).map(|error| error.failure_code()),
+        failure: error.map(CompletionError::failure_code),
         progress: attempt.progress.clone(),
         tokens: settled.tokens,
         settlement: settled.settlement,
@@ -41,4 +45,9 @@ pub(crate) fn close_usage(
         closed_at: now,
         next_lookup_at: settled.lookup_due.then(|| now + FIRST_LOOKUP),
     }
+}
+
+/// Our own count of what arrived.
+pub(crate) fn estimated_output(parts: &[Part]) -> u64 {
+    parts.iter().map(|part| estimate_tokens(&part.text, CharsPerToken::START)).sum()
 }

@@ -1,6 +1,6 @@
 //! Turns: running one, following one, and closing those whose owner is gone.
 
-mod attempt;
+pub(crate) mod attempt;
 pub(crate) mod close;
 pub(crate) mod event;
 pub(crate) mod flusher;

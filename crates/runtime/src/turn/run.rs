@@ -51,6 +51,7 @@ impl TurnRun {
     pub(crate) async fn run(self, first: OpenUsage) {
         let on_panic = EndGuard(&self);
         let mut attempt = Attempt::new(first);
+        self.running.note_progress(attempt.usage.id, attempt.progress.clone());
         let outcome = self.converse(&mut attempt).await;
         let finish = self.finish_of(&attempt, outcome);
         let end = self.store(finish).await;
@@ -66,9 +67,10 @@ impl TurnRun {
         let mut request = self.request.clone();
         let mut retries = 0;
         let mut rebuilt = false;
+        let mut estimated_input = attempt.usage.estimated_input_tokens;
         loop {
             let stream = engine.gateway.complete(request.clone());
-            let end = match attempt.follow(stream, &self.running, &engine.flusher).await {
+            let end = match attempt.follow(stream, &self.running, engine).await {
                 AttemptEnd::Ended(end) => end,
                 AttemptEnd::Stopped(reason) => return Outcome::stopped(reason),
             };
@@ -81,7 +83,7 @@ impl TurnRun {
             let smaller = (!rebuilt && !delta_seen).then(|| self.smaller_context(error)).flatten();
             if let Some(context) = smaller {
                 rebuilt = true;
-                attempt.usage.estimated_input_tokens = context.report.estimated_tokens.into();
+                estimated_input = context.report.estimated_tokens.into();
                 self.running.note_context(context.report);
                 request.messages = context.messages;
             } else {
@@ -100,7 +102,7 @@ impl TurnRun {
                     () = tokio::time::sleep(pause) => retries += 1,
                 }
             }
-            if let Err(outcome) = self.next_attempt(attempt, end).await {
+            if let Err(outcome) = self.next_attempt(attempt, end, estimated_input).await {
                 return outcome;
             }
         }
@@ -114,12 +116,18 @@ impl TurnRun {
     }
 
     /// Closes the ledger row of an attempt that failed and opens the next one, in one step.
-    async fn next_attempt(&self, attempt: &mut Attempt, end: Box<CompletionEnd>) -> Result<(), Outcome> {
+    async fn next_attempt(
+        &self,
+        attempt: &mut Attempt,
+        end: Box<CompletionEnd>,
+        estimated_input_tokens: u64,
+    ) -> Result<(), Outcome> {
         let engine = &self.engine;
         let now = engine.clock.now();
         let open = OpenUsage {
             id: UsageId::next(engine.ids.as_ref()),
             attempt: attempt.usage.attempt + 1,
+            estimated_input_tokens,
             created_at: now,
             ..attempt.usage.clone()
         };

@@ -9,15 +9,16 @@ use std::time::Duration;
 
 use causerie_domain::identity::{Credential, Principal, Role, User, UserStatus};
 use causerie_domain::message::MessageView;
-use causerie_domain::ports::{Ids, ReapScope};
+use causerie_domain::ports::{Clock, Ids, ReapScope};
 use causerie_domain::{SessionId, Timestamp, UserId};
 use causerie_runtime::memory::MemoryStore;
 use causerie_runtime::tools::parse_yaml;
 use causerie_runtime::{
-    CreateSession, ListMessages, NewMessage, Runtime, RuntimeError, Sent, Settings, Stores, SystemIds,
-    TurnEvent, TurnReader,
+    CreateSession, ListMessages, NewMessage, Runtime, RuntimeError, Sent, Settings, Stores, SystemClock,
+    SystemIds, TurnEvent, TurnReader,
 };
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 use self::scripted::Scripted;
 use self::troubled::Troubled;
@@ -57,9 +58,35 @@ pub(crate) async fn troubled_world(settings: Settings) -> (World, Arc<Troubled>)
 }
 
 async fn world_with(store: MemoryStore, stores: Stores, settings: Settings) -> World {
+    clocked_world(store, stores, settings, Arc::new(SystemClock)).await
+}
+
+/// A world whose wall clock goes with tokio's, which a test can pause.
+pub(crate) async fn paused_world(store: MemoryStore, settings: Settings) -> World {
+    let stores = store.stores();
+    clocked_world(store, stores, settings, Arc::new(PausedClock(Instant::now()))).await
+}
+
+/// The wall clock of a paused world, which began at this instant.
+#[derive(Debug)]
+struct PausedClock(Instant);
+
+impl Clock for PausedClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(1_780_000_000_000_000) + self.0.elapsed()
+    }
+}
+
+async fn clocked_world(
+    store: MemoryStore,
+    stores: Stores,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+) -> World {
     let upstream = Arc::new(Scripted::default());
     let runtime = Runtime::builder(stores, Arc::clone(&upstream) as _)
         .settings(settings)
+        .clock(clock)
         .build(Handle::current())
         .unwrap();
     let tool = parse_yaml("helper.yaml", TOOL.as_bytes()).unwrap();

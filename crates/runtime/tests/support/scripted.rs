@@ -35,7 +35,12 @@ pub(crate) struct Scripted {
     requests: Mutex<Vec<CompletionRequest>>,
     gate: Arc<Semaphore>,
     dropped: Arc<Mutex<u32>>,
+    records: Mutex<VecDeque<Record>>,
+    lookups: Mutex<Vec<Instant>>,
 }
+
+/// What a look-up is answered.
+pub(crate) type Record = Result<Option<GenerationRecord>, CompletionError>;
 
 impl Default for Scripted {
     fn default() -> Self {
@@ -45,6 +50,8 @@ impl Default for Scripted {
             requests: Mutex::default(),
             gate: Arc::new(Semaphore::new(0)),
             dropped: Arc::default(),
+            records: Mutex::default(),
+            lookups: Mutex::default(),
         }
     }
 }
@@ -52,6 +59,16 @@ impl Default for Scripted {
 impl Scripted {
     pub(crate) fn will(&self, script: Vec<Step>) {
         self.scripts.lock().unwrap().push_back(script);
+    }
+
+    /// Answers the next look-ups so; the last answer stays. Without one there is no record.
+    pub(crate) fn will_record(&self, records: impl IntoIterator<Item = Record>) {
+        *self.records.lock().unwrap() = records.into_iter().collect();
+    }
+
+    /// When a record was asked for.
+    pub(crate) fn lookups(&self) -> Vec<Instant> {
+        self.lookups.lock().unwrap().clone()
     }
 
     /// From now on refuses every request, until the instant that is returned.
@@ -106,7 +123,13 @@ impl CompletionGateway for Scripted {
     }
 
     async fn generation(&self, _: &str) -> Result<Option<GenerationRecord>, CompletionError> {
-        Ok(None)
+        self.lookups.lock().unwrap().push(Instant::now());
+        let mut records = self.records.lock().unwrap();
+        match records.len() {
+            0 => Ok(None),
+            1 => records[0].clone(),
+            _ => records.pop_front().unwrap(),
+        }
     }
 
     async fn models(&self) -> Result<Vec<CatalogueModel>, CompletionError> {
@@ -136,6 +159,13 @@ pub(crate) fn reasoning(text: &str) -> Step {
 pub(crate) fn identified(generation_id: &str) -> Step {
     let identity = Identity { generation_id: Some(generation_id.to_owned()), ..Identity::default() };
     Step::Event(CompletionEvent::Identified(identity))
+}
+
+/// The record of a request: 20 tokens in, 10 out, at this cost.
+pub(crate) fn record(cost: Option<i64>) -> Record {
+    let tokens = TokenCounts { input: Some(20), output: Some(10), ..TokenCounts::default() };
+    let usage = ReportedUsage { tokens, cost: cost.map(Usd::from_pico), ..ReportedUsage::default() };
+    Ok(Some(GenerationRecord { model: None, provider: None, usage, cancelled: true }))
 }
 
 /// A good end: 10 tokens in, 5 out, for 0.000123 dollars.

@@ -1,12 +1,13 @@
 //! How turns are run and tools are found.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::setting::{Mistake, Mistakes, Setting, optional, setting};
-use super::values::{milliseconds, path, whole};
+use super::values::{milliseconds, path, positive, whole};
 
 /// How turns are run and tools are found.
 #[derive(Debug, Clone)]
@@ -21,6 +22,12 @@ pub struct RuntimeSettings {
     pub flush_interval: Duration,
     /// Text waiting for the store, over all turns, that is written at once.
     pub flush_bytes: usize,
+    /// Generation records that are asked for in a minute.
+    pub lookups_per_minute: NonZeroU32,
+    /// For how long after its end a request's generation record is asked for.
+    pub lookup_window: Duration,
+    /// How often the ledger is searched for costs to learn.
+    pub reconcile_interval: Duration,
 }
 
 #[derive(Debug, Args)]
@@ -52,6 +59,18 @@ pub(crate) struct RuntimeArgs {
     #[arg(long, env = "CAUSERIE_FLUSH_BYTES", value_name = "BYTES", default_value = "16384")]
     #[arg(value_parser = setting(whole::<usize>(1..=1 << 30)))]
     flush_bytes: Setting<usize>,
+    /// Generation records asked for in a minute, to learn what cut answers cost.
+    #[arg(long, env = "AI_LOOKUPS_PER_MINUTE", value_name = "COUNT", default_value = "120")]
+    #[arg(value_parser = setting(positive(60_000)))]
+    ai_lookups_per_minute: Setting<NonZeroU32>,
+    /// How long after its end a request's record is asked for; then the calculated or estimated cost is final.
+    #[arg(long, env = "AI_LOOKUP_WINDOW_MS", value_name = "MS", default_value = "86400000")]
+    #[arg(value_parser = setting(milliseconds))]
+    ai_lookup_window_ms: Setting<Duration>,
+    /// How often the ledger is searched for costs to learn.
+    #[arg(long, env = "CAUSERIE_RECONCILE_INTERVAL_MS", value_name = "MS", default_value = "1000")]
+    #[arg(value_parser = setting(milliseconds))]
+    reconcile_interval_ms: Setting<Duration>,
 }
 
 impl RuntimeArgs {
@@ -61,6 +80,9 @@ impl RuntimeArgs {
         let lease = mistakes.take(self.lease_ms);
         let flush_interval = mistakes.take(self.flush_interval_ms);
         let flush_bytes = mistakes.take(self.flush_bytes);
+        let lookups_per_minute = mistakes.take(self.ai_lookups_per_minute);
+        let lookup_window = mistakes.take(self.ai_lookup_window_ms);
+        let reconcile_interval = mistakes.take(self.reconcile_interval_ms);
 
         let (lease, flush_interval) = (lease?, flush_interval?);
         if lease < flush_interval * 10 {
@@ -76,6 +98,9 @@ impl RuntimeArgs {
             lease,
             flush_interval,
             flush_bytes: flush_bytes?,
+            lookups_per_minute: lookups_per_minute?,
+            lookup_window: lookup_window?,
+            reconcile_interval: reconcile_interval?,
         })
     }
 }

@@ -13,6 +13,7 @@ mod idempotency;
 mod lifecycle;
 mod ownership;
 mod readers;
+mod reconciliation;
 mod resume;
 mod sessions;
 mod storm;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -172,6 +173,10 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
             lease: Duration::from_secs(15),
             flush_interval: Duration::from_millis(50),
             flush_bytes: 16 << 10,
+            lookups_per_minute: NonZeroU32::MAX,
+            lookup_window: Duration::from_secs(24 * 60 * 60),
+            // What is pending stays so, unless a test is about its end.
+            reconcile_interval: Duration::from_secs(60 * 60),
         },
         // Nobody installs it: the tests of a process share one subscriber, which is none.
         log: LogSettings { filter: Default::default(), format: LogFormat::Auto },

@@ -149,6 +149,7 @@ pub async fn the_usage_of_a_turn_is_that_of_all_its_requests(subject: &Subject) 
         model_served: Some("test/served".to_owned()),
         provider: Some("Test".to_owned()),
         time_to_first_token: Some(Duration::from_millis(250)),
+        ..UsageProgress::default()
     };
     let (_, usage) = subject.turns.finish_turn(end).await?;
     assert_eq!(usage.model, "test/served");

@@ -1,7 +1,7 @@
 //! What every store of conversations and turns promises, as checks that each implementation runs.
 //!
-//! The checks take a [`Subject`]; the macros [`crate::conversations_contract`] and [`crate::turns_contract`] stamp one
-//! test for each of them.
+//! The checks take a [`Subject`]; the macros [`crate::conversations_contract`], [`crate::turns_contract`] and
+//! [`crate::reconciliation_contract`] stamp one test for each of them.
 
 pub mod attempts;
 pub mod begin;
@@ -10,6 +10,7 @@ pub mod finish;
 pub mod flush;
 pub mod races;
 pub mod reap;
+pub mod reconcile;
 pub mod sessions;
 pub mod talk;
 
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use causerie_domain::filter::Scalar;
-use causerie_domain::ports::{Conversations, TurnLedger};
+use causerie_domain::ports::{Conversations, Reconciliation, TurnLedger};
 use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, ToolId, ToolVersionId, UserId};
 use uuid::Uuid;
 
@@ -35,6 +36,8 @@ pub struct Subject {
     pub conversations: Arc<dyn Conversations>,
     /// Its turns.
     pub turns: Arc<dyn TurnLedger>,
+    /// What learns the cost of their requests.
+    pub reconciliation: Arc<dyn Reconciliation>,
     /// Whose conversations are made.
     pub user: UserId,
     /// Somebody else.
@@ -185,6 +188,25 @@ macro_rules! turns_contract {
                 a_finish_and_a_reap_leave_one_end,
                 a_cancel_and_a_finish_leave_one_end,
                 an_expired_turn_is_taken_over_once;
+        }
+    };
+}
+
+/// Stamps the tests of [`Reconciliation`], as [`conversations_contract`] does.
+#[macro_export]
+macro_rules! reconciliation_contract {
+    ($subject:path) => {
+        $crate::contract_tests! { $subject;
+            reconcile:
+                an_interrupted_row_is_priced_once,
+                a_row_that_cannot_be_looked_up_is_final_when_it_is_priced,
+                a_due_row_is_claimed_by_one,
+                many_claimers_share_the_rows,
+                a_pending_row_is_settled_once,
+                a_postponed_row_waits,
+                rows_whose_time_is_over_are_listed,
+                a_refused_request_does_not_weaken_the_basis,
+                what_an_upstream_says_breaks_no_row;
         }
     };
 }
