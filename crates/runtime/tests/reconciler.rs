@@ -47,6 +47,11 @@ async fn world() -> World {
     paused_world(priced().await, Settings::default()).await
 }
 
+/// For days of waiting: searches once a minute.
+fn patient() -> Settings {
+    Settings { reconcile_interval: Duration::from_secs(60), ..Settings::default() }
+}
+
 /// Sends a message whose answer is cut after its first word, and waits for the end of its turn.
 async fn cut(world: &World, anna: &Principal) -> SessionId {
     let session = world.session(anna).await;
@@ -90,7 +95,7 @@ async fn a_cut_answer_costs_what_its_record_says_once_there_is_one() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_never_found_keeps_what_stood_in_for_it() {
-    let (world, anna) = (world().await, user("anna"));
+    let (world, anna) = (paused_world(priced().await, patient()).await, user("anna"));
     let session = cut(&world, &anna).await;
     let (provisional, _) = cost(&world, &anna, session).await;
     tokio::time::sleep(HOUR * 23).await;
@@ -105,7 +110,7 @@ async fn what_is_never_found_keeps_what_stood_in_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn without_prices_what_is_never_found_is_unknown() {
-    let (world, anna) = (paused_world(MemoryStore::new(), Settings::default()).await, user("anna"));
+    let (world, anna) = (paused_world(MemoryStore::new(), patient()).await, user("anna"));
     let session = cut(&world, &anna).await;
     tokio::time::sleep(HOUR * 25).await;
     assert_eq!(cost(&world, &anna, session).await, (None, CostBasis::Unknown));
@@ -131,7 +136,7 @@ async fn an_upstream_that_limits_us_is_left_alone_for_as_long_as_it_says() {
 
 #[tokio::test(start_paused = true)]
 async fn an_upstream_that_is_away_loses_no_row_and_is_not_hammered() {
-    let (world, anna) = (world().await, user("anna"));
+    let (world, anna) = (paused_world(priced().await, patient()).await, user("anna"));
     let away = CompletionError::new(CompletionErrorKind::Unavailable, "nobody is there");
     world.upstream.will_record([Err(away)]);
     let mut sessions = Vec::new();
@@ -141,7 +146,6 @@ async fn an_upstream_that_is_away_loses_no_row_and_is_not_hammered() {
     tokio::time::sleep(HOUR).await;
     let asked = world.upstream.lookups().len();
     assert!((10..100).contains(&asked), "{asked} look-ups in an hour");
-    // It comes back for half of them.
     tokio::time::sleep(HOUR * 25).await;
     for session in sessions {
         assert_eq!(cost(&world, &anna, session).await.1, CostBasis::Estimated);

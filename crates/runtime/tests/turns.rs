@@ -211,7 +211,7 @@ async fn cancelling_the_wait_for_another_try_leaves_the_refused_one_free_of_char
     let turn = world.runtime.cancel(&anna, session).await.unwrap().unwrap();
     assert_eq!((turn.status, turn.failure), (TurnStatus::Cancelled, None));
     let usage = world.messages(&anna, session).await.remove(1).usage.unwrap();
-    assert_eq!((usage.cost, usage.basis), (Some(Usd::ZERO), CostBasis::Estimated));
+    assert_eq!((usage.cost, usage.basis), (Some(Usd::ZERO), CostBasis::Calculated));
     assert_eq!(usage.tokens.input, Some(0));
     assert_eq!(world.upstream.requests().len(), 1);
 }

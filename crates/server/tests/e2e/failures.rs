@@ -58,7 +58,7 @@ const REFUSED: Expected = Expected {
     again: "final",
     detail: "",
     text: "",
-    usage: "0+0 0 estimated",
+    usage: "0+0 0 calculated",
     requests: 1,
 };
 
@@ -168,6 +168,8 @@ async fn upstream_unavailable_by_a_dropped_connection(on: TestAppBuilder) -> Res
         status: 503,
         again: "retryable",
         detail: "the connection to the upstream broke before the answer began",
+        // Nobody has said that it was not charged.
+        usage: "0+0 0 estimated",
         requests: 2,
         ..REFUSED
     };
@@ -206,6 +208,8 @@ async fn upstream_timeout_of_the_first_byte(on: TestAppBuilder) -> Result<()> {
         status: 504,
         again: "retryable",
         detail: "no answer from the upstream within 300ms (clock first_byte)",
+        // Nobody has said that it was not charged.
+        usage: "0+0 0 estimated",
         requests: 2,
         ..REFUSED
     };
@@ -289,6 +293,8 @@ async fn upstream_invalid_response(on: TestAppBuilder) -> Result<()> {
         code: "upstream_invalid_response",
         again: "retryable",
         detail: "the upstream answered with a web page",
+        // Nobody has said that it was not charged.
+        usage: "0+0 0 estimated",
         requests: 2,
         ..REFUSED
     };
