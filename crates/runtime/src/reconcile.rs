@@ -34,6 +34,8 @@ const OVERDUE_AFTER: Duration = Duration::from_secs(60);
 /// The first pause after an upstream that is away; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The longest pause on the upstream's word; a daily limit may well be lifted before its day is over.
+const LONGEST_NAMED_PAUSE: Duration = Duration::from_secs(60 * 60);
 
 /// How often the reconciler works.
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +117,7 @@ impl Reconciler {
                     self.pace.gap.saturating_sub(begun_at.elapsed())
                 }
                 Ok(Next::Pause(named)) => {
-                    let wait = named.unwrap_or(pause).clamp(self.pace.gap, LONGEST_PAUSE.max(self.pace.gap));
+                    let wait = named.map_or(pause, |named| named.min(LONGEST_NAMED_PAUSE)).max(self.pace.gap);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                     wait
                 }
