@@ -78,10 +78,9 @@ impl Reconciler {
         Reconciler { store, gateway, clock, pace }
     }
 
-    /// Reconciles until it is told to end. A look-up under way is given up: its claim runs out.
+    /// Reconciles until it is told to end. The row of a look-up under way is given back.
     pub(crate) async fn run(&self, end: CancellationToken) {
-        let work = async { tokio::join!(self.keep_accounting(), self.keep_looking_up()) };
-        end.run_until_cancelled(work).await;
+        tokio::join!(end.run_until_cancelled(self.keep_accounting()), self.keep_looking_up(&end));
     }
 
     /// Prices every row that was closed for a process that is gone.
@@ -106,11 +105,11 @@ impl Reconciler {
         }
     }
 
-    async fn keep_looking_up(&self) {
+    async fn keep_looking_up(&self, end: &CancellationToken) {
         let mut pause = FIRST_PAUSE;
-        loop {
+        while !end.is_cancelled() {
             let begun_at = monotonic();
-            let wait = match self.look_up_next().await {
+            let wait = match self.look_up_next(end).await {
                 Ok(Next::Idle) => self.pace.interval.max(self.pace.gap),
                 Ok(Next::GoOn) => {
                     pause = FIRST_PAUSE;
@@ -126,7 +125,7 @@ impl Reconciler {
                     self.pace.interval.max(self.pace.gap)
                 }
             };
-            tokio::time::sleep(wait).await;
+            end.run_until_cancelled(tokio::time::sleep(wait)).await;
         }
     }
 
@@ -166,7 +165,7 @@ impl Reconciler {
     }
 
     /// Looks up the row that is due the longest.
-    async fn look_up_next(&self) -> Result<Next, StoreError> {
+    async fn look_up_next(&self, end: &CancellationToken) -> Result<Next, StoreError> {
         let now = self.clock.now();
         let until = now + CLAIM;
         let Some(row) = self.store.claim_lookup(ClaimLookup { now, until }).await? else {
@@ -176,8 +175,12 @@ impl Reconciler {
             self.give_up(&row).await?;
             return Ok(Next::GoOn);
         };
-        let lookup = tokio::time::timeout(LOOKUP_TIMEOUT, self.gateway.generation(generation_id)).await;
-        let error = match lookup {
+        let lookup = tokio::time::timeout(LOOKUP_TIMEOUT, self.gateway.generation(generation_id));
+        let Some(answer) = end.run_until_cancelled(lookup).await else {
+            self.postpone(&row, until, now, row.lookups).await?;
+            return Ok(Next::Idle);
+        };
+        let error = match answer {
             Ok(Ok(Some(record))) => {
                 self.conclude(&row, until, record).await?;
                 return Ok(Next::GoOn);

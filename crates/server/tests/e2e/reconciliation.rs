@@ -17,7 +17,7 @@ causerie_testkit::on_both_databases! {
 }
 
 /// No look-up takes this long. What it is waited for is seen in the store only.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn quick(on: TestAppBuilder) -> TestAppBuilder {
     on.settings(|settings| settings.runtime.reconcile_interval = Duration::from_millis(20))
