@@ -40,6 +40,12 @@ impl From<Uuid> for Key {
     }
 }
 
+impl From<Key> for Uuid {
+    fn from(key: Key) -> Self {
+        key.0
+    }
+}
+
 impl ToSql<Uid, Pg> for Key {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         out.write_all(self.0.as_bytes())?;

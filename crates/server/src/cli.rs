@@ -30,6 +30,9 @@ pub(crate) enum Command {
     Serve(Box<ServeArgs>),
     /// Bring the database to this program's schema and end.
     Migrate(DatabaseArgs),
+    /// Check the stored conversations and the ledger, whether or not a server runs on them. Ends with 1 if something is
+    /// wrong.
+    Verify(VerifyArgs),
     /// Print the OpenAPI document.
     Openapi,
     /// Work with tool definitions.
@@ -76,6 +79,15 @@ impl DatabaseArgs {
         let log = self.log.read(&mut mistakes);
         mistakes.or(store.zip(log))
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// List the ledger rows whose cost is not final, too, the oldest first; so many at most.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub(crate) unsettled: u32,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
 }
 
 #[derive(Debug, Args)]

@@ -15,6 +15,7 @@ mod serve;
 pub mod settings;
 mod signals;
 mod tools;
+mod verify;
 mod welcome;
 mod wiring;
 
@@ -26,7 +27,7 @@ use anyhow::{Context as _, Result};
 use clap::Parser as _;
 use tokio::runtime::Runtime;
 
-use crate::cli::{AdminCommand, Cli, Command, DatabaseArgs, ToolsCommand};
+use crate::cli::{AdminCommand, Cli, Command, DatabaseArgs, ToolsCommand, VerifyArgs};
 use crate::settings::{Settings, WrongSettings};
 use crate::signals::StopSignals;
 use crate::wiring::Store;
@@ -51,6 +52,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         None => return serve(&cli.serve.read()?),
         Some(Command::Serve(serve_args)) => return serve(&serve_args.read()?),
         Some(Command::Migrate(database)) => migrate(database)?,
+        Some(Command::Verify(wanted)) => return verify(wanted),
         Some(Command::Openapi) => print(format_args!("{}\n", causerie_http::openapi().to_pretty_json()?))?,
         Some(Command::Tools(ToolsCommand::Check { dir })) => {
             print(format_args!("{} tool definitions are sound\n", tools::check(&dir)?))?;
@@ -113,6 +115,19 @@ fn migrate(database: DatabaseArgs) -> Result<()> {
         [] => print("the database is up to date\n"),
         versions => print(format_args!("applied {}\n", versions.join(", "))),
     }
+}
+
+fn verify(wanted: VerifyArgs) -> Result<ExitCode> {
+    let (settings, log) = wanted.database.read()?;
+    logging::install(&log);
+    let verdict = tokio_runtime()?.block_on(async {
+        let store = Store::open_existing(&settings).await?;
+        let verdict = verify::verify(store.audit().as_ref(), wanted.unsettled).await;
+        store.close().await;
+        verdict
+    })?;
+    print(&verdict)?;
+    Ok(if verdict.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Does something with a store that has this program's tables.

@@ -1,10 +1,13 @@
 //! Which adapter stands behind which port. Only this file names them together.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use causerie_domain::ports::{Administration, CompletionGateway, Identity, ReapScope, StoreHealth};
+use anyhow::{Context as _, Result, ensure};
+use causerie_domain::ports::{
+    Administration, CompletionGateway, Identity, ReapScope, StoreAudit, StoreHealth,
+};
 use causerie_http::{AppParts, AppState};
 use causerie_openrouter::{OpenRouter, Restrained};
 use causerie_persistence::{OpenError, ServeLock, SqlStore};
@@ -66,6 +69,19 @@ impl Store {
         }
     }
 
+    /// Opens a store that exists and has this program's schema, and changes nothing about it.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and where there is no such store.
+    pub(crate) async fn open_existing(settings: &StoreSettings) -> Result<Store> {
+        if let Some(path) = settings.database_url.expose().strip_prefix("sqlite://") {
+            ensure!(Path::new(path).is_file(), "there is no database {path}");
+        }
+        let store = Store::open_as_it_is(settings)?;
+        store.health().check().await.context("the database cannot be read")?;
+        Ok(store)
+    }
+
     /// Applies the migrations that are missing, and returns their versions.
     pub(crate) async fn migrate(&self) -> Result<Vec<String>> {
         self.0.migrate().await.context(DATABASE_URL)
@@ -78,6 +94,14 @@ impl Store {
 
     pub(crate) fn administration(&self) -> Arc<dyn Administration> {
         Arc::clone(&self.0) as Arc<dyn Administration>
+    }
+
+    pub(crate) fn audit(&self) -> Arc<dyn StoreAudit> {
+        Arc::clone(&self.0) as Arc<dyn StoreAudit>
+    }
+
+    pub(crate) fn health(&self) -> Arc<dyn StoreHealth> {
+        Arc::clone(&self.0) as Arc<dyn StoreHealth>
     }
 
     pub(crate) fn identity(&self) -> Arc<dyn Identity> {
@@ -212,7 +236,7 @@ pub(crate) fn app_state(settings: &HttpSettings, store: &Store, runtime: &Runtim
     let parts = AppParts {
         runtime: runtime.clone(),
         identity: store.identity(),
-        health: Arc::clone(&store.0) as Arc<dyn StoreHealth>,
+        health: store.health(),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
         main,

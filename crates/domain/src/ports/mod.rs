@@ -2,10 +2,11 @@
 //!
 //! One port method is one transaction is one business step. There are two families. [`Conversations`],
 //! [`ToolStore`], [`ModelStore`] and [`Administration`] can be reached by a request, so each call takes the
-//! principal's filter. [`TurnLedger`], [`Reconciliation`] and [`Identity`] belong to the machinery: they take turn and
-//! owner instead, or a row and its claim.
+//! principal's filter. The others belong to the machinery and cannot be reached from a route: [`TurnLedger`] and
+//! [`Identity`] take turn and owner, [`Reconciliation`] a row and its claim, [`StoreAudit`] looks at everything.
 
 mod administration;
+mod audit;
 mod conversations;
 mod gateway;
 mod identity;
@@ -19,6 +20,7 @@ use std::fmt::Debug;
 use uuid::Uuid;
 
 pub use administration::{Administration, AdministrationError, NewApiKey, NewUser};
+pub use audit::{AuditFound, AuditRule, AuditStep, AuditedRows, Breach, StoreAudit, Unsettled, UnsettledRow};
 pub use conversations::{
     ConversationError, Conversations, MessageList, NewAttachment, NewGreeting, NewSession, SessionKey,
     SessionList,

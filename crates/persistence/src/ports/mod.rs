@@ -1,6 +1,7 @@
 //! The ports, each method one step of the queries.
 
 mod administration;
+mod audit;
 mod conversations;
 mod health;
 mod identity;

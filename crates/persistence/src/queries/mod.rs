@@ -8,6 +8,7 @@
 //! order of their turns' ids: so no two steps wait for each other.
 
 pub(crate) mod administration;
+pub(crate) mod audit;
 pub(crate) mod begin;
 pub(crate) mod finish;
 pub(crate) mod flush;

@@ -1,0 +1,193 @@
+//! `causerie verify`: what is stored is held against what is promised.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use causerie_domain::ports::{AuditStep, AuditedRows, Breach, StoreAudit, Unsettled, UnsettledRow};
+
+/// Rows that are checked in one step.
+const AT_ONCE: u32 = 1000;
+/// Breaches that are named; the rest are counted.
+const NAMED: usize = 1000;
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    /// How many rows of each kind were checked.
+    checked: Vec<(AuditedRows, u64)>,
+    breaches: Vec<Breach>,
+    /// How many further breaches there are.
+    unnamed: usize,
+    /// The ledger rows whose cost is not final: how many, and those that were asked for.
+    unsettled: Unsettled,
+    /// The age of the oldest of them.
+    oldest: Option<Duration>,
+}
+
+/// Checks every row of a store, and lists so many of the ledger rows whose cost is not final.
+///
+/// # Errors
+/// The store fails.
+pub(crate) async fn verify(audit: &dyn StoreAudit, listed: u32) -> Result<Verdict> {
+    let mut verdict = Verdict {
+        checked: Vec::new(),
+        breaches: Vec::new(),
+        unnamed: 0,
+        unsettled: Unsettled::default(),
+        oldest: None,
+    };
+    for rows in AuditedRows::ALL.iter().copied() {
+        let checked =
+            verdict.check(audit, rows).await.with_context(|| format!("a {rows} cannot be checked"))?;
+        verdict.checked.push((rows, checked));
+    }
+    // The oldest is always asked for: its age stands in the last line.
+    let mut unsettled = audit.unsettled(listed.max(1)).await.context("the ledger cannot be read")?;
+    verdict.oldest = unsettled.oldest.first().map(|row| row.age);
+    unsettled.oldest.truncate(usize::try_from(listed).unwrap_or(usize::MAX));
+    verdict.unsettled = unsettled;
+    Ok(verdict)
+}
+
+impl Verdict {
+    /// Whether nothing is wrong.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.breaches.is_empty()
+    }
+
+    async fn check(&mut self, audit: &dyn StoreAudit, rows: AuditedRows) -> Result<u64> {
+        let mut part = AuditStep { rows, after: None, limit: AT_ONCE };
+        let mut checked = 0;
+        loop {
+            let found = audit.audit(part).await?;
+            checked += found.checked;
+            let room = NAMED - self.breaches.len();
+            self.unnamed += found.breaches.len().saturating_sub(room);
+            self.breaches.extend(found.breaches.into_iter().take(room));
+            match found.last {
+                Some(last) => part.after = Some(last),
+                None => return Ok(checked),
+            }
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    /// The breaches, the rows that were asked for, and a line that sums up.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Breach { rule, id } in &self.breaches {
+            writeln!(f, "{} {id}: {} [{rule}]", rule.rows(), rule.breach())?;
+        }
+        for row in &self.unsettled.oldest {
+            writeln!(f, "{}", Line(row))?;
+        }
+        match self.breaches.len() + self.unnamed {
+            0 => f.write_str("whole")?,
+            breaches => write!(f, "NOT WHOLE, breaches: {breaches}")?,
+        }
+        let Unsettled { open, pending, .. } = &self.unsettled;
+        let checked = self.checked.iter().map(|(rows, count)| format!("{rows}s: {count}"));
+        write!(f, "; checked {}", checked.collect::<Vec<_>>().join(", "))?;
+        write!(f, "; ledger rows open: {open}, pending: {pending}")?;
+        match self.oldest {
+            Some(age) => writeln!(f, ", the oldest for {}", age_in_words(age)),
+            None => writeln!(f),
+        }
+    }
+}
+
+/// A ledger row whose cost is not final, in a line.
+struct Line<'a>(&'a UnsettledRow);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let UnsettledRow { id, open, age, turn_id, generation_id, .. } = self.0;
+        let state = if *open { "open" } else { "pending" };
+        write!(f, "ledger row {id}: {state} for {}", age_in_words(*age))?;
+        if let Some(turn) = turn_id {
+            write!(f, ", turn {turn}")?;
+        }
+        match generation_id {
+            Some(generation) => write!(f, ", generation {generation}"),
+            None => f.write_str(", generation unknown"),
+        }
+    }
+}
+
+/// In the largest unit of which there are two.
+fn age_in_words(age: Duration) -> String {
+    let seconds = age.as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use causerie_domain::ports::{AuditFound, AuditRule, StoreError};
+    use causerie_domain::{Timestamp, UsageId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// A store with so many sessions, the last of which is broken, and a ledger row that was left open.
+    #[derive(Debug)]
+    struct Broken(u32);
+
+    #[async_trait::async_trait]
+    impl StoreAudit for Broken {
+        async fn audit(&self, part: AuditStep) -> Result<AuditFound, StoreError> {
+            let rows = if part.rows == AuditedRows::Sessions { self.0 } else { 0 };
+            let after = part.after.map_or(0, |id| u32::try_from(id.as_u128()).unwrap());
+            let last = rows.min(after + part.limit);
+            let broken = Breach { rule: AuditRule::Numbering, id: Uuid::from_u128(last.into()) };
+            Ok(AuditFound {
+                checked: (last - after).into(),
+                breaches: if last == rows && rows > 0 { vec![broken] } else { Vec::new() },
+                last: (last < rows).then(|| Uuid::from_u128(last.into())),
+            })
+        }
+
+        async fn unsettled(&self, limit: u32) -> Result<Unsettled, StoreError> {
+            let row = |number: u32| UnsettledRow {
+                id: UsageId::from_uuid(Uuid::from_u128(number.into())),
+                open: true,
+                age: Duration::from_secs(7300),
+                created_at: Timestamp::from_micros(0),
+                turn_id: None,
+                generation_id: Some("gen-1".to_owned()),
+            };
+            Ok(Unsettled { open: 5, pending: 0, oldest: (1..=limit.min(5)).map(row).collect() })
+        }
+    }
+
+    #[tokio::test]
+    async fn every_row_is_checked_and_every_breach_is_named() {
+        let verdict = verify(&Broken(2500), 2).await.unwrap();
+        assert!(!verdict.is_whole());
+        assert_eq!(
+            verdict.to_string(),
+            "session 00000000-0000-0000-0000-0000000009c4: its messages are not numbered from 1 up to the one before \
+             next_seq [numbering]\n\
+             ledger row 00000000-0000-0000-0000-000000000001: open for 2 h, generation gen-1\n\
+             ledger row 00000000-0000-0000-0000-000000000002: open for 2 h, generation gen-1\n\
+             NOT WHOLE, breaches: 1; checked sessions: 2500, turns: 0, messages: 0, ledger rows: 0; \
+             ledger rows open: 5, pending: 0, the oldest for 2 h\n"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_whole_store_is_one_line() {
+        let verdict = verify(&Broken(0), 0).await.unwrap();
+        assert!(verdict.is_whole());
+        assert_eq!(
+            verdict.to_string(),
+            "whole; checked sessions: 0, turns: 0, messages: 0, ledger rows: 0; ledger rows open: 5, pending: 0, \
+             the oldest for 2 h\n"
+        );
+    }
+}
