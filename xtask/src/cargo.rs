@@ -33,6 +33,8 @@ pub(crate) fn line(command: &Command) -> String {
 pub(crate) struct Programs {
     /// The binary `causerie`.
     pub(crate) causerie: PathBuf,
+    /// The binary `soak`.
+    pub(crate) soak: PathBuf,
     /// Every example, by name.
     pub(crate) examples: Vec<(String, PathBuf)>,
 }
@@ -42,18 +44,19 @@ pub(crate) struct Programs {
 /// The examples are not only wanted: naming them makes Cargo take the dev-dependencies' features into account,
 /// as it does for the tests, so that the binary needs no build of its own.
 pub(crate) fn build_programs(root: &Path) -> Result<Programs> {
-    let mut command = on_everything(root, &["build", "--bin", "causerie", "--examples"]);
+    let mut command = on_everything(root, &["build", "--bin", "causerie", "--bin", "soak", "--examples"]);
     command.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot run `{}`", line(&command)))?;
     let output = child.stdout.take().context("cargo has no output to read")?;
 
-    let mut causerie = None;
+    let (mut causerie, mut soak) = (None, None);
     let mut examples = Vec::new();
     for message in Message::parse_stream(BufReader::new(output)) {
         let Message::CompilerArtifact(artifact) = message? else { continue };
         let Some(executable) = artifact.executable else { continue };
         match artifact.target.kind.as_slice() {
             [TargetKind::Bin] if artifact.target.name == "causerie" => causerie = Some(executable.into()),
+            [TargetKind::Bin] if artifact.target.name == "soak" => soak = Some(executable.into()),
             [TargetKind::Example] => examples.push((artifact.target.name, executable.into())),
             _ => {}
         }
@@ -62,5 +65,6 @@ pub(crate) fn build_programs(root: &Path) -> Result<Programs> {
 
     examples.sort();
     let Some(causerie) = causerie else { bail!("the build made no program `causerie`") };
-    Ok(Programs { causerie, examples })
+    let Some(soak) = soak else { bail!("the build made no program `soak`") };
+    Ok(Programs { causerie, soak, examples })
 }

@@ -11,6 +11,7 @@ mod finding;
 mod layers;
 mod migrations;
 mod postgres;
+mod soak;
 mod suite;
 mod tidy;
 mod workspace;
@@ -50,6 +51,8 @@ enum Task {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Talk to real processes that are killed all the time, and print what was lost: nothing.
+    Soak(soak::Soak),
 }
 
 fn main() -> ExitCode {
@@ -66,6 +69,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Alone(check) => Ok(check::run(&[check], &workspace, &cli.postgres)),
         Task::Openapi { check: true } => Ok(check::run(&[Check::Openapi], &workspace, &cli.postgres)),
         Task::Openapi { check: false } => documents::write_openapi(&workspace).map(|()| ExitCode::SUCCESS),
+        Task::Soak(soak) => soak::run(&soak, &workspace, &cli.postgres),
         Task::Test { arguments } => suite::run(&workspace, &cli.postgres, &arguments),
     }
 }

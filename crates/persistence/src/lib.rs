@@ -4,6 +4,8 @@
 //! Deliberately absent: rules of business, clocks other than the database's, HTTP, and any other crate of ours:
 //! what is stored was decided above, and a filter is all that is known here of who asks.
 
+#[cfg(feature = "fail-points")]
+pub mod fail_point;
 mod fault;
 mod input;
 mod lock;

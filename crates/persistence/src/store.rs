@@ -118,20 +118,43 @@ macro_rules! run {
         use futures_util::FutureExt;
         use $crate::step::{Mode, step};
 
-        match &*$store.engine {
+        let answer = match &*$store.engine {
             $crate::store::Engine::Sqlite(engine) => {
                 let step = step($input, |conn, input| {
-                    async move { $crate::sqlite::queries::$module::$statements(conn, &input).await }.boxed()
+                    async move {
+                        let done = $crate::sqlite::queries::$module::$statements(conn, &input).await;
+                        $crate::store::fail_point!(done, $module::$statements, "before");
+                        done
+                    }
+                    .boxed()
                 });
                 engine.run(Mode::$mode, step).await
             }
             $crate::store::Engine::Postgres(engine) => {
                 let step = step($input, |conn, input| {
-                    async move { $crate::pg::queries::$module::$statements(conn, &input).await }.boxed()
+                    async move {
+                        let done = $crate::pg::queries::$module::$statements(conn, &input).await;
+                        $crate::store::fail_point!(done, $module::$statements, "before");
+                        done
+                    }
+                    .boxed()
                 });
                 engine.run(Mode::$mode, step).await
             }
-        }
+        };
+        $crate::store::fail_point!(answer, $module::$statements, "after");
+        answer
     }};
 }
 pub(crate) use run;
+
+/// The moment before or after the commit of a step that succeeded. Nothing at all without the feature.
+macro_rules! fail_point {
+    ($done:expr, $module:ident::$statements:ident, $moment:literal) => {
+        #[cfg(feature = "fail-points")]
+        if $done.is_ok() {
+            $crate::fail_point::reach(concat!(stringify!($module), "::", stringify!($statements)), $moment);
+        }
+    };
+}
+pub(crate) use fail_point;

@@ -9,6 +9,8 @@
 mod admin;
 mod cli;
 mod first_key;
+#[cfg(feature = "test-hooks")]
+mod hooks;
 mod keys;
 mod logging;
 mod serve;

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use causerie_domain::ports::{
-    Administration, CompletionGateway, Identity, ReapScope, StoreAudit, StoreHealth,
+    Administration, Clock, CompletionGateway, Identity, ReapScope, StoreAudit, StoreHealth,
 };
 use causerie_http::{AppParts, AppState};
 use causerie_openrouter::{OpenRouter, Restrained};
+#[cfg(feature = "test-hooks")]
+pub(crate) use causerie_persistence::fail_point::{FailPoint, arm};
 use causerie_persistence::{OpenError, ServeLock, SqlStore};
-use causerie_runtime::{Runtime, Stores, SystemClock, SystemIds};
+use causerie_runtime::{Runtime, Stores, SystemIds};
 use causerie_simulator::Simulator;
 use tokio::runtime::Handle;
 
@@ -227,7 +229,18 @@ pub(crate) fn runtime(
         ..defaults
     };
     let stores = Stores::of(&store.0);
-    Ok(Runtime::builder(stores, Arc::clone(&gateway.port)).settings(settings).build(handle)?)
+    let builder = Runtime::builder(stores, Arc::clone(&gateway.port)).settings(settings);
+    Ok(builder.clock(clock()).build(handle)?)
+}
+
+#[cfg(not(feature = "test-hooks"))]
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(causerie_runtime::SystemClock)
+}
+
+#[cfg(feature = "test-hooks")]
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(crate::hooks::WrongClock)
 }
 
 /// The HTTP side on this runtime and this store.
@@ -237,7 +250,7 @@ pub(crate) fn app_state(settings: &HttpSettings, store: &Store, runtime: &Runtim
         runtime: runtime.clone(),
         identity: store.identity(),
         health: store.health(),
-        clock: Arc::new(SystemClock),
+        clock: clock(),
         ids: Arc::new(SystemIds),
         main,
     };

@@ -7,6 +7,8 @@
 pub mod app;
 pub mod contract;
 pub mod database;
+#[cfg(feature = "app")]
+pub mod soak;
 
 /// The error of checks, for the tests that the macros of [`contract`] stamp.
 pub use anyhow;

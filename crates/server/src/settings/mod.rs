@@ -57,6 +57,9 @@ pub(crate) struct ServeArgs {
     runtime: RuntimeArgs,
     #[command(flatten)]
     log: LogArgs,
+    #[cfg(feature = "test-hooks")]
+    #[command(flatten)]
+    hooks: crate::hooks::HookArgs,
 }
 
 impl ServeArgs {
@@ -68,6 +71,8 @@ impl ServeArgs {
         let upstream = self.upstream.read(&mut mistakes);
         let runtime = self.runtime.read(&mut mistakes);
         let log = self.log.read(&mut mistakes);
+        #[cfg(feature = "test-hooks")]
+        self.hooks.install();
         let all = || {
             Some(Settings { store: store?, upstream: upstream?, http: http?, runtime: runtime?, log: log? })
         };

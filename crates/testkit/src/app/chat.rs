@@ -18,8 +18,13 @@ pub struct Chat {
 }
 
 impl Chat {
-    pub(super) fn new(client: Client, id: String) -> Self {
+    pub(crate) fn new(client: Client, id: String) -> Self {
         Chat { client, id }
+    }
+
+    /// Whose client it is.
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     /// The same session, as another client would ask for it.

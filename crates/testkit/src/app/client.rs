@@ -30,12 +30,12 @@ pub struct Reply {
 }
 
 impl Client {
-    pub(super) fn new(http: reqwest::Client, server: SocketAddr, key: Secret) -> Self {
+    pub(crate) fn new(http: reqwest::Client, server: SocketAddr, key: Secret) -> Self {
         Client { http, server, key: Some(key) }
     }
 
     /// This client at another server.
-    pub(super) fn at(&self, server: SocketAddr) -> Self {
+    pub(crate) fn at(&self, server: SocketAddr) -> Self {
         Client { server, ..self.clone() }
     }
 

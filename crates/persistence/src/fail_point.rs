@@ -1,0 +1,80 @@
+//! Moments at which a test stops the process as a crash would: before and after the commit of each step.
+//!
+//! A point is called after its step, such as `begin::turn:before` or `finish::turn:after`. Only the one that was armed
+//! does anything.
+
+#[cfg(not(debug_assertions))]
+compile_error!("fail points are for tests, and do not belong into a release build");
+
+use std::str::FromStr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The point that stops this process.
+static ARMED: OnceLock<FailPoint> = OnceLock::new();
+/// How often it has been passed.
+static PASSED: AtomicU32 = AtomicU32::new(0);
+
+/// A point, and how often it is passed before it stops the process: `flush::turns:after@3` stops the third time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailPoint {
+    step: String,
+    moment: String,
+    times: u32,
+}
+
+/// A text that names no point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a fail point has the form step:before or step:after, and may end with @ and a number from 1 on")]
+pub struct NoFailPoint;
+
+impl FromStr for FailPoint {
+    type Err = NoFailPoint;
+
+    fn from_str(text: &str) -> Result<Self, NoFailPoint> {
+        let (point, times) = text.split_once('@').unwrap_or((text, "1"));
+        let (step, moment) = point.rsplit_once(':').ok_or(NoFailPoint)?;
+        let times: u32 = times.parse().map_err(|_| NoFailPoint)?;
+        if step.is_empty() || !["before", "after"].contains(&moment) || times == 0 {
+            return Err(NoFailPoint);
+        }
+        Ok(FailPoint { step: step.to_owned(), moment: moment.to_owned(), times })
+    }
+}
+
+/// Arms a point for the rest of this process's life. The first one counts.
+pub fn arm(point: FailPoint) {
+    ARMED.get_or_init(|| point);
+}
+
+/// Stops the process, without any goodbye, if this is the armed point and it has been passed often enough.
+pub(crate) fn reach(step: &str, moment: &str) {
+    let Some(armed) = ARMED.get().filter(|armed| armed.step == step && armed.moment == moment) else {
+        return;
+    };
+    if PASSED.fetch_add(1, Ordering::Relaxed) + 1 == armed.times {
+        std::process::abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_has_a_form() {
+        let point: FailPoint = "flush::turns:after@3".parse().unwrap();
+        assert_eq!((point.step.as_str(), point.moment.as_str()), ("flush::turns", "after"));
+        assert_eq!(point.times, 3);
+        for wrong in [
+            "",
+            "begin::turn",
+            ":before",
+            "begin::turn:later",
+            "begin::turn:before@0",
+            "begin::turn:before@x",
+        ] {
+            assert!(wrong.parse::<FailPoint>().is_err(), "{wrong}");
+        }
+    }
+}

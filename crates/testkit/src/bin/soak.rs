@@ -1,0 +1,24 @@
+//! `cargo xtask soak` builds this and starts it: see [`causerie_testkit::soak`].
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "its reader sits at the terminal")]
+
+use std::process::ExitCode;
+
+use causerie_testkit::soak::{self, Plan};
+use clap::Parser as _;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match soak::run(Plan::parse()).await {
+        Ok(held) => {
+            for fault in held.faults() {
+                eprintln!("{fault}");
+            }
+            println!("{held}");
+            if held.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

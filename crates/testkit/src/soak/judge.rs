@@ -1,0 +1,137 @@
+//! The reckoning: what is stored is held against what was acknowledged, and against itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use causerie_domain::Usd;
+use serde_json::Value;
+
+use super::record::{Acknowledged, Record};
+use super::servers::Servers;
+use crate::app::Client;
+
+/// Compares every session with the record, through the API of a living server.
+pub(super) async fn judge(servers: &Servers, client: &Client, record: &Record) -> Result<()> {
+    let client = client.at(servers.address(0).context("a server lives")?);
+    let mut sessions: BTreeMap<String, Vec<Acknowledged>> = BTreeMap::new();
+    for message in record.acknowledged() {
+        sessions.entry(message.session.clone()).or_default().push(message);
+    }
+    for (session, acknowledged) in sessions {
+        let messages = messages(&client, &session).await?;
+        judge_messages(&session, &messages, record);
+        for message in &acknowledged {
+            judge_exchange(message, &messages, record);
+        }
+        let detail = client.get(&format!("/sessions/{session}")).await?.json(200)?;
+        if !detail["active_turn_id"].is_null() {
+            record.fault("stuck", format!("session {session} has an active turn"));
+        }
+        if let Some(sum) = sum(&messages)
+            && detail["totals"]["cost"] != sum.to_string()
+        {
+            record.fault(
+                "ledger",
+                format!("session {session} costs {}, its answers {sum}", detail["totals"]["cost"]),
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn messages(client: &Client, session: &str) -> Result<Vec<Value>> {
+    let mut messages = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/sessions/{session}/messages?limit=100{cursor}");
+        let mut page = client.get(&path).await?.json(200)?;
+        messages.append(page["data"].as_array_mut().context("a page has data")?);
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return Ok(messages),
+        }
+    }
+}
+
+fn judge_messages(session: &str, messages: &[Value], record: &Record) {
+    let mut contents = BTreeSet::new();
+    for (number, message) in (1_u64..).zip(messages) {
+        if message["seq"] != number {
+            record.fault("lost", format!("session {session}: {} where {number} is due", message["seq"]));
+        }
+        if message["status"] == "pending" {
+            record.fault("stuck", format!("session {session}: message {number} is pending"));
+        }
+        let content = message["content"].as_str().unwrap_or_default();
+        if message["role"] == "user" && !contents.insert(content) {
+            record.fault("duplicated", format!("session {session}: {content:?} is stored again as {number}"));
+        }
+    }
+}
+
+fn judge_exchange(acknowledged: &Acknowledged, messages: &[Value], record: &Record) {
+    let Acknowledged { session, turn, message, content, answer } = acknowledged;
+    let question = messages.iter().find(|stored| stored["id"] == message.as_str());
+    if question.is_none_or(|stored| stored["content"] != content.as_str()) {
+        record.fault("lost", format!("session {session}: {content:?} was acknowledged as {message}"));
+    }
+    let stored =
+        messages.iter().find(|stored| stored["role"] == "assistant" && stored["turn_id"] == turn.as_str());
+    let Some(stored) = stored else {
+        return record.fault("lost", format!("session {session}: turn {turn} has no answer"));
+    };
+    let parts = stored["parts"].as_array().into_iter().flatten();
+    let text: String = parts.filter_map(|part| part["text"].as_str()).collect();
+    match answer {
+        Some(answer) if *answer != text => {
+            let (told, kept) = (answer.chars().count(), text.chars().count());
+            let (status, same) = (&stored["status"], answer.starts_with(&text));
+            let what =
+                format!("session {session}: turn {turn} ({status}) told {told} characters and keeps {kept}");
+            record.fault("lost", format!("{what}, a beginning of it: {same}"));
+        }
+        Some(_) => {}
+        None => record.fault("stuck", format!("session {session}: turn {turn} was never told to its end")),
+    }
+}
+
+/// What the answers of a session cost together, if all of it is known.
+fn sum(messages: &[Value]) -> Option<Usd> {
+    messages
+        .iter()
+        .filter(|message| message["role"] == "assistant")
+        .try_fold(Usd::ZERO, |sum, message| sum.checked_add(message["usage"]["cost"].as_str()?.parse().ok()?))
+}
+
+/// Runs `causerie verify`.
+pub(super) fn verify(servers: &Servers, record: &Record) -> Result<()> {
+    let verified = servers.command(&["verify"])?;
+    if !verified.status.success() {
+        for output in [&verified.stdout, &verified.stderr] {
+            for line in String::from_utf8_lossy(output).lines() {
+                record.fault("ledger", line);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Looks for what no log may say.
+pub(super) fn read_logs(folder: &Path, record: &Record) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            for line in fs::read_to_string(&path)?.lines() {
+                if line.contains("database is locked") {
+                    record.fault("locked", line);
+                }
+                if line.contains("panicked at") {
+                    record.fault("stuck", line);
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! What the soak itself knows: what was acknowledged, what was counted, and what went wrong.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A message whose send was answered.
+#[derive(Debug, Clone)]
+pub(super) struct Acknowledged {
+    pub(super) session: String,
+    pub(super) turn: String,
+    pub(super) message: String,
+    pub(super) content: String,
+    /// The answer as its reader put it together, once the last frame was read.
+    pub(super) answer: Option<String>,
+}
+
+/// Everything that was noted.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    noted: Mutex<Noted>,
+}
+
+#[derive(Debug, Default)]
+struct Noted {
+    acknowledged: Vec<Acknowledged>,
+    counts: BTreeMap<&'static str, u64>,
+    faults: Vec<(&'static str, String)>,
+}
+
+impl Record {
+    pub(super) fn count(&self, what: &'static str) {
+        *self.lock().counts.entry(what).or_default() += 1;
+    }
+
+    /// Notes that something is `lost`, `duplicated`, `stuck`, a `ledger` mismatch or `locked`.
+    pub(super) fn fault(&self, kind: &'static str, what: impl Into<String>) {
+        self.lock().faults.push((kind, what.into()));
+    }
+
+    pub(super) fn acknowledge(&self, message: Acknowledged) {
+        self.lock().acknowledged.push(message);
+    }
+
+    /// Notes the whole answer of a turn.
+    pub(super) fn answered(&self, turn: &str, answer: &str) {
+        let mut noted = self.lock();
+        let newest = noted.acknowledged.iter_mut().rev().find(|message| message.turn == turn);
+        if let Some(message) = newest {
+            message.answer = Some(answer.to_owned());
+        }
+    }
+
+    pub(super) fn acknowledged(&self) -> Vec<Acknowledged> {
+        self.lock().acknowledged.clone()
+    }
+
+    pub(super) fn held(&self, title: String) -> Held {
+        let noted = self.lock();
+        let count = |what| noted.counts.get(what).copied().unwrap_or_default();
+        Held {
+            title,
+            turns: noted.acknowledged.len(),
+            kills: count("kill"),
+            resumes: count("resume"),
+            cancels: count("cancel"),
+            repeats: count("repeat"),
+            faults: noted.faults.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a soak held, as one line.
+#[derive(Debug, Clone)]
+pub struct Held {
+    title: String,
+    turns: usize,
+    kills: u64,
+    resumes: u64,
+    cancels: u64,
+    repeats: u64,
+    faults: Vec<(&'static str, String)>,
+}
+
+impl Held {
+    /// Whether nothing went wrong, and something happened at all.
+    pub fn is_clean(&self) -> bool {
+        self.faults.is_empty() && self.turns > 0 && self.kills > 0 && self.resumes > 0
+    }
+
+    /// What went wrong, one thing each.
+    pub fn faults(&self) -> impl Iterator<Item = String> + '_ {
+        self.faults.iter().map(|(kind, what)| format!("{kind}: {what}"))
+    }
+}
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = |kind| self.faults.iter().filter(|(found, _)| *found == kind).count();
+        write!(
+            f,
+            "{}: turns {}, kills {}, resumes {}, cancels {}, repeated sends {}, lost {}, duplicated {}, stuck {}, \
+             ledger mismatches {}, \"database is locked\" {}",
+            self.title,
+            self.turns,
+            self.kills,
+            self.resumes,
+            self.cancels,
+            self.repeats,
+            count("lost"),
+            count("duplicated"),
+            count("stuck"),
+            count("ledger"),
+            count("locked"),
+        )
+    }
+}
