@@ -14,6 +14,8 @@ pub struct StoreSettings {
     pub connections: u32,
     /// How long a step waits at most until it can begin.
     pub wait_timeout: Duration,
+    /// How long PostgreSQL works at most on one statement; half of it for a lock.
+    pub statement_timeout: Duration,
     /// How long a statement waits at most for another process that holds the SQLite file.
     pub busy_timeout: Duration,
     /// Threads that read from SQLite, beside the one that writes.
@@ -27,6 +29,7 @@ impl StoreSettings {
             url: Secret::new(url),
             connections: 16,
             wait_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(10),
             busy_timeout: Duration::from_secs(5),
             readers: 3,
         }

@@ -234,6 +234,7 @@ mod tests {
         assert_eq!(settings.store.database_url, store.url);
         assert_eq!(settings.store.connections, store.connections);
         assert_eq!(settings.store.wait, store.wait_timeout);
+        assert_eq!(settings.store.statement, store.statement_timeout);
         assert_eq!(settings.store.readers, store.readers);
     }
 

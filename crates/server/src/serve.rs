@@ -1,6 +1,7 @@
 //! From settings to a server that listens, and from a signal to one that has stopped.
 
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use anyhow::{Context as _, Result, anyhow};
@@ -9,6 +10,7 @@ use causerie_http::AppState;
 use causerie_runtime::{Runtime, SystemClock, SystemIds};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::first_key::{self, Founding, working_key_file};
@@ -16,6 +18,9 @@ use crate::settings::Settings;
 use crate::tools;
 use crate::welcome::Welcome;
 use crate::wiring::{self, Gateway, ServingRight, Store};
+
+/// How long the store may take to end what it has begun.
+const STORE_GRACE: Duration = Duration::from_secs(10);
 
 /// A server that listens.
 #[derive(Debug)]
@@ -98,7 +103,10 @@ impl Server {
         self.runtime.drain(self.welcome.drain).await;
         self.http.stop().await;
         self.gateway.close().await;
-        self.store.close().await;
+        // A disk or a network that hangs must not keep the process.
+        if timeout(STORE_GRACE, self.store.close()).await.is_err() {
+            tracing::warn!("the store did not end in time");
+        }
     }
 }
 

@@ -58,6 +58,7 @@ impl Store {
             url: settings.database_url.clone(),
             connections: settings.connections,
             wait_timeout: settings.wait,
+            statement_timeout: settings.statement,
             busy_timeout: settings.wait,
             readers: settings.readers,
         };

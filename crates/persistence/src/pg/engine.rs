@@ -9,12 +9,17 @@ use std::time::Duration;
 
 use deadpool::Runtime;
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
-use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
-use diesel_async::{AnsiTransactionManager, TransactionManager};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::{
+    AnsiTransactionManager, AsyncConnection as _, SimpleAsyncConnection as _, TransactionManager,
+};
+use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::Conn;
@@ -31,6 +36,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 pub(crate) struct Engine {
     url: String,
     pool: Pool<Conn>,
+    limits: Limits,
     runtime: Handle,
     tasks: TaskTracker,
 }
@@ -43,7 +49,10 @@ impl Engine {
         }
         let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
         let wait = Some(settings.wait_timeout);
-        let pool = Pool::builder(AsyncDieselConnectionManager::<Conn>::new(url))
+        let limits = Limits(settings.statement_timeout);
+        let mut config = ManagerConfig::<Conn>::default();
+        config.custom_setup = Box::new(move |url| connect_limited(url, limits).boxed());
+        let pool = Pool::builder(AsyncDieselConnectionManager::new_with_config(url, config))
             .max_size(usize::try_from(settings.connections).unwrap_or(usize::MAX))
             .wait_timeout(wait)
             .create_timeout(wait)
@@ -51,7 +60,7 @@ impl Engine {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|source| OpenError::Pool(source.into()))?;
-        Ok(Engine { url: url.to_owned(), pool, runtime, tasks: TaskTracker::new() })
+        Ok(Engine { url: url.to_owned(), pool, limits, runtime, tasks: TaskTracker::new() })
     }
 
     /// The address, password included.
@@ -66,11 +75,21 @@ impl Engine {
         F: Failure,
     {
         let (mut answer, answered) = oneshot::channel();
-        let pool = self.pool.clone();
+        let (pool, patience) = (self.pool.clone(), self.limits.of_a_step());
         let task = async move {
             let Some(connection) = connect(&pool, &mut answer).await else { return };
             let result = match connection {
-                Ok(mut connection) => perform(&mut connection, mode, &step).await.map_err(F::into_port),
+                Ok(mut connection) => {
+                    let performed = timeout(patience, perform(&mut connection, mode, &step)).await;
+                    performed.map_or_else(
+                        |late| {
+                            // Half a conversation with the server is no connection any more: it is closed.
+                            drop(Object::take(connection));
+                            Err(F::Port::from(unavailable(late)))
+                        },
+                        |result| result.map_err(F::into_port),
+                    )
+                }
                 Err(error) => Err(F::Port::from(unavailable(error))),
             };
             // Nobody may listen any more: that is the caller's right.
@@ -92,6 +111,33 @@ impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").field("pool", &self.pool.status()).finish_non_exhaustive()
     }
+}
+
+/// How long things may take, so that nothing hangs for ever: neither a turn nor the end of the process.
+#[derive(Debug, Clone, Copy)]
+struct Limits(Duration);
+
+impl Limits {
+    /// A step of several statements. Only a server that does not answer at all comes so far: it keeps the limits of
+    /// its statements itself.
+    fn of_a_step(self) -> Duration {
+        self.0 * 2
+    }
+}
+
+/// Connects, and has the server end what takes too long: a statement, a wait for a lock, and a transaction whose
+/// client has nothing more to say. The last one frees the locks of a process that is stopped but not dead.
+async fn connect_limited(url: &str, limits: Limits) -> ConnectionResult<Conn> {
+    let mut conn = Conn::establish(url).await?;
+    let statement = limits.0.as_millis();
+    let lock = statement.div_ceil(2);
+    conn.batch_execute(&format!(
+        "SET statement_timeout = {statement}; SET lock_timeout = {lock}; \
+         SET idle_in_transaction_session_timeout = {statement}"
+    ))
+    .await
+    .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(conn)
 }
 
 type Connected = Result<Object<Conn>, diesel_async::pooled_connection::deadpool::PoolError>;

@@ -20,6 +20,8 @@ pub struct StoreSettings {
     pub connections: u32,
     /// How long a step waits at most until it can begin.
     pub wait: Duration,
+    /// How long PostgreSQL works at most on one statement.
+    pub statement: Duration,
     /// Threads that read from SQLite.
     pub readers: u32,
 }
@@ -43,6 +45,10 @@ pub(crate) struct StoreArgs {
     #[arg(long, env = "DATABASE_WAIT_MS", value_name = "MS", default_value = "5000")]
     #[arg(value_parser = setting(milliseconds))]
     database_wait_ms: Setting<Duration>,
+    /// How long PostgreSQL works at most on one statement, and half of it on waiting for a lock.
+    #[arg(long, env = "DATABASE_STATEMENT_MS", value_name = "MS", default_value = "10000")]
+    #[arg(value_parser = setting(milliseconds))]
+    database_statement_ms: Setting<Duration>,
     /// Threads that read from SQLite, beside the one that writes.
     #[arg(long, env = "DATABASE_READERS", value_name = "COUNT", default_value = "3")]
     #[arg(value_parser = setting(whole::<u32>(1..=64)))]
@@ -55,6 +61,7 @@ impl StoreArgs {
         let database_url = mistakes.take(self.database_url);
         let connections = mistakes.take(self.database_connections);
         let wait = mistakes.take(self.database_wait_ms);
+        let statement = mistakes.take(self.database_statement_ms);
         let readers = mistakes.take(self.database_readers);
 
         let data_dir = data_dir?;
@@ -65,6 +72,7 @@ impl StoreArgs {
             database_url,
             connections: connections?,
             wait: wait?,
+            statement: statement?,
             readers: readers?,
         })
     }

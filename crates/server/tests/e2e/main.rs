@@ -12,6 +12,7 @@ mod failures;
 mod idempotency;
 mod lifecycle;
 mod ownership;
+mod races;
 mod readers;
 mod reconciliation;
 mod resume;

@@ -55,3 +55,50 @@ fn joined(mut chunks: &str) -> String {
     }
     body
 }
+
+/// An answer that is read piece by piece, and may break off.
+pub(crate) struct Stream {
+    connection: TcpStream,
+    /// What came so far, head and chunk sizes included.
+    pub(crate) seen: String,
+    unread: Vec<u8>,
+}
+
+impl Stream {
+    pub(crate) fn open(address: &str, line: &str, headers: &str, body: &str) -> std::io::Result<Self> {
+        let mut connection = TcpStream::connect(address)?;
+        connection.set_read_timeout(Some(PATIENCE))?;
+        let length = body.len();
+        let request = format!(
+            "{line}\r\nhost: causerie\r\n{headers}content-type: application/json\r\ncontent-length: {length}\r\n\
+             connection: close\r\n\r\n{body}"
+        );
+        connection.write_all(request.as_bytes())?;
+        Ok(Stream { connection, seen: String::new(), unread: Vec::new() })
+    }
+
+    /// Reads what there is. `false` at the end, in order or not.
+    pub(crate) fn read_more(&mut self) -> bool {
+        let mut bytes = [0; 4096];
+        let Ok(read @ 1..) = self.connection.read(&mut bytes) else { return false };
+        self.unread.extend_from_slice(&bytes[..read]);
+        let whole = match std::str::from_utf8(&self.unread) {
+            Ok(text) => text.len(),
+            Err(error) => error.valid_up_to(),
+        };
+        let rest = self.unread.split_off(whole);
+        let text = String::from_utf8(std::mem::replace(&mut self.unread, rest)).unwrap();
+        self.seen.push_str(&text);
+        true
+    }
+
+    /// Reads until the text is seen. `false` where the answer ends without it.
+    pub(crate) fn read_to(&mut self, text: &str) -> bool {
+        while !self.seen.contains(text) {
+            if !self.read_more() {
+                return false;
+            }
+        }
+        true
+    }
+}

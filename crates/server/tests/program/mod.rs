@@ -1,6 +1,9 @@
 //! A folder of its own, a program that is started in it, and a client of few words.
 
+#![allow(dead_code, reason = "each test program uses another part of this")]
+
 mod client;
+pub(crate) mod talk;
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -9,7 +12,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-pub(crate) use client::Answer;
+pub(crate) use client::{Answer, Stream};
 
 /// Whatever takes longer than this will not happen any more.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -57,19 +60,32 @@ impl Program {
 
     /// Starts a server on a free port and waits until it has said where it is.
     pub(crate) fn serve(&self) -> Served {
+        self.serve_with(&[])
+    }
+
+    /// The same, with further variables.
+    pub(crate) fn serve_with(&self, variables: &[(&str, &str)]) -> Served {
+        let served = self.try_serve(variables);
+        served.unwrap_or_else(|log| panic!("the start failed: {log}"))
+    }
+
+    /// The same, for a server that may end while it starts. Its log is the error.
+    pub(crate) fn try_serve(&self, variables: &[(&str, &str)]) -> Result<Served, String> {
         let log = self.path(&format!("log-{}", fs::read_dir(self.dir.path()).unwrap().count()));
         let mut command = self.command();
+        command.envs(variables.iter().copied());
         command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut served = Served { child, log, welcome: String::new(), address: String::new() };
         while !served.welcome.lines().any(|line| line.starts_with(LAST_LINE)) {
-            let line = lines.next().unwrap_or_else(|| panic!("the start failed: {}", served.log())).unwrap();
+            let Some(line) = lines.next() else { return Err(served.log()) };
+            let line = line.unwrap();
             served.welcome += &format!("{line}\n");
         }
         let address = served.welcome.split_once("http://").unwrap().1;
         served.address = address.split([',', '/']).next().unwrap().to_owned();
-        served
+        Ok(served)
     }
 
     /// Does what a reader of the welcome does: pastes the indented lines into a shell.
@@ -120,6 +136,45 @@ impl Served {
 
     pub(crate) fn post_as(&self, key: &str, path: &str, body: &str) -> Answer {
         client::request(&self.address, &format!("POST {path} HTTP/1.1"), key, body)
+    }
+
+    /// Sends a request whose answer may break off or never come, and gives what came of it. The headers end in line
+    /// ends.
+    pub(crate) fn attempt(&self, method: &str, path: &str, headers: &str, body: &str) -> String {
+        let Ok(mut stream) = self.stream(method, path, headers, body) else { return String::new() };
+        while stream.read_more() {}
+        stream.seen
+    }
+
+    /// Sends a request whose answer is read piece by piece.
+    pub(crate) fn stream(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> std::io::Result<Stream> {
+        Stream::open(&self.address, &format!("{method} {path} HTTP/1.1"), headers, body)
+    }
+
+    /// Kills it: no signal that it could hear.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits until it has died of a signal.
+    pub(crate) fn died(mut self) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "it lives on: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        assert_eq!(status.code(), None, "it ended in order: {}", self.log());
+        self.log()
     }
 
     /// Sends a message, waits until its turn is known to run, and goes away.

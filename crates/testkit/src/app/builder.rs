@@ -135,6 +135,7 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
             database_url: Secret::new(database.url()),
             connections: 8,
             wait: PATIENCE,
+            statement: PATIENCE,
             readers: 2,
         },
         upstream: UpstreamSettings {
