@@ -84,7 +84,7 @@ const RULES: [Rule; 6] = [
         ],
     },
     Rule {
-        words: &["TurnLedger", "Reconciliation", "CompletionGateway"],
+        words: &["TurnLedger", "Reconciliation", "StoreAudit", "CompletionGateway"],
         within: &["crates/http/"],
         instead: "a request reaches only the ports that take the principal's filter",
         places: &[],

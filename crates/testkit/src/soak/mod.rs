@@ -78,7 +78,7 @@ pub async fn run(plan: Plan) -> Result<Held> {
     fs::create_dir(&tools)?;
     for (number, model) in MODELS.iter().enumerate() {
         let tool = format!(
-            "name: tool-{number}\nversion: 1.0.0\ntype: chat\ntitle: {number}\nbehavior: Be kind.\nmodel: \"{model}\"\n"
+            "name: tool-{number}\nversion: 1.0.0\ntype: chat\ntitle: Tool {number}\nbehavior: Be kind.\nmodel: \"{model}\"\n"
         );
         fs::write(tools.join(format!("{number}.yaml")), tool)?;
     }

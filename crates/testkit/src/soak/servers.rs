@@ -158,7 +158,9 @@ impl Servers {
         let mut line = String::new();
         while !line.starts_with("Ctrl-C stops it") {
             line.clear();
-            ensure!(output.read_line(&mut line)? > 0, "a server does not start, see {start:05}.log");
+            let said =
+                || std::fs::read_to_string(self.folder.join(format!("{start:05}.log"))).unwrap_or_default();
+            ensure!(output.read_line(&mut line)? > 0, "a server does not start: {}", said());
             if let Some((_, rest)) = line.split_once("http://") {
                 let end = rest.find([',', '/', ' ', '\n']).unwrap_or(rest.len());
                 address = address.or(rest[..end].trim_end_matches('.').parse().ok());
