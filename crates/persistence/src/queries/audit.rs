@@ -150,7 +150,11 @@ const fn condition(rule: AuditRule) -> &'static str {
             "t.basis IN ('reported', 'looked_up') AND t.cost IS DISTINCT FROM t.reported_cost
              OR t.basis = 'calculated' AND t.cost IS DISTINCT FROM t.calculated_cost"
         }
-        AuditRule::Lookup => "t.basis = 'pending' AND t.next_lookup_at IS NULL",
+        // One that was interrupted and has no price yet is the reconciler's next work.
+        AuditRule::Lookup => {
+            "t.basis = 'pending' AND t.next_lookup_at IS NULL
+             AND (t.outcome <> 'interrupted' OR t.cost IS NOT NULL)"
+        }
     }
 }
 
