@@ -15,17 +15,33 @@ pub enum Bound {
     Text(String),
 }
 
-/// Whether two values are the same primitive. Lists and objects are never the same: JavaScript compares their
-/// identity, and a rule's value is never the very object that is asked about.
-pub(crate) fn same(held: &Value, wanted: &Value) -> bool {
+/// Whether two values (`None`: a missing one) are the same primitive. Lists and objects are never the same:
+/// JavaScript compares their identity, and a rule's value is never the very object that is asked about.
+///
+/// # Errors
+/// [`Unevaluable::NoPrimitive`], for CASL asks `>` of whatever is not the same.
+pub(crate) fn same(held: Option<&Value>, wanted: Option<&Value>) -> Result<bool, Unevaluable> {
     match (held, wanted) {
-        (Value::Null, Value::Null) => true,
-        (Value::Bool(a), Value::Bool(b)) => a == b,
-        (Value::Number(a), Value::Number(b)) => a == b,
-        (Value::Text(a), Value::Text(b)) => a == b,
-        _ => false,
+        (Some(Value::Null), Some(Value::Null)) => return Ok(true),
+        (Some(Value::Bool(a)), Some(Value::Bool(b))) => return Ok(a == b),
+        (Some(Value::Number(a)), Some(Value::Number(b))) => return Ok(a == b),
+        (Some(Value::Text(a)), Some(Value::Text(b))) => return Ok(a == b),
+        _ => {}
+    }
+    [held, wanted].into_iter().flatten().try_for_each(has_primitive).map(|()| false)
+}
+
+/// Whether JavaScript finds a primitive for a value: see [`text`].
+fn has_primitive(value: &Value) -> Result<(), Unevaluable> {
+    match value {
+        Value::List(items) => items.iter().try_for_each(has_primitive),
+        Value::Object(members) if members.get(TO_STRING).is_some() => Err(Unevaluable::NoPrimitive),
+        _ => Ok(()),
     }
 }
+
+/// A member of this name hides the method that makes an object's text, and is itself no method.
+const TO_STRING: &str = "toString";
 
 /// How a value (`None`: a missing one) stands to a bound.
 ///
@@ -132,8 +148,7 @@ fn text(value: &Value) -> Result<Cow<'_, str>, Unevaluable> {
             let texts: Result<Vec<_>, _> = items.iter().map(item_text).collect();
             Cow::Owned(texts?.join(","))
         }
-        // A member of this name hides the method that makes the text, and is itself no method.
-        Value::Object(members) if members.get("toString").is_some() => return Err(Unevaluable::NoPrimitive),
+        Value::Object(members) if members.get(TO_STRING).is_some() => return Err(Unevaluable::NoPrimitive),
         Value::Object(_) => Cow::Borrowed("[object Object]"),
     })
 }

@@ -130,7 +130,7 @@ impl Operator {
             Operator::OneOf(values) => is_one_of(path, object, values),
             Operator::NoneOf(values) => Ok(!is_one_of(path, object, values)?),
             Operator::HasAll(values) => match path.get(object)?.as_deref() {
-                Some(Value::List(held)) => Ok(values.iter().all(|value| includes(held, value))),
+                Some(Value::List(held)) => Ok(!some(values, |value| Ok(!includes(held, value)?))?),
                 _ => Ok(false),
             },
             Operator::Size(size) => has_size(path, object, *size),
@@ -160,26 +160,25 @@ fn each(
 }
 
 fn is_one_of(path: &Path, object: &Value, values: &[Value]) -> Result<bool, Unevaluable> {
-    each(path, object, |held| Ok(held.is_some_and(|held| includes(values, held))))
+    each(path, object, |held| some(values, |value| same(Some(value), held)))
 }
 
 fn equals(path: &Path, object: &Value, wanted: &Value) -> Result<bool, Unevaluable> {
-    let Some(parent) = path.get_parent(object)? else { return Ok(false) };
-    Ok(match path.get_last(&parent)?.as_deref() {
-        Some(Value::List(items)) => includes(items, wanted),
-        Some(held) => same(held, wanted),
-        None => false,
-    })
+    let Some(parent) = path.get_parent(object)? else { return same(None, Some(wanted)) };
+    match path.get_last(&parent)?.as_deref() {
+        Some(list @ Value::List(items)) => Ok(same(Some(list), Some(wanted))? || includes(items, wanted)?),
+        held => same(held, Some(wanted)),
+    }
 }
 
 /// Equality with null: the member is null or missing, but there is something it could be a member of.
 fn is_null(path: &Path, object: &Value) -> Result<bool, Unevaluable> {
     let test = |parent: &Value| match parent {
         Value::List(_) | Value::Object(_) if !path.has_last(parent) => Ok(true),
-        Value::List(_) | Value::Object(_) => Ok(match path.get_last(parent)?.as_deref() {
-            Some(Value::List(items)) => items.contains(&Value::Null),
-            held => held == Some(&Value::Null),
-        }),
+        Value::List(_) | Value::Object(_) => match path.get_last(parent)?.as_deref() {
+            Some(Value::List(items)) => includes(items, &Value::Null),
+            held => Ok(held == Some(&Value::Null)),
+        },
         _ => Ok(false),
     };
     let Some(parent) = path.get_parent(object)? else { return Ok(false) };
@@ -215,8 +214,8 @@ fn exists(path: &Path, object: &Value, wanted: bool) -> Result<bool, Unevaluable
     }
 }
 
-fn includes(values: &[Value], wanted: &Value) -> bool {
-    values.iter().any(|value| same(value, wanted))
+fn includes(values: &[Value], wanted: &Value) -> Result<bool, Unevaluable> {
+    some(values, |value| same(Some(value), Some(wanted)))
 }
 
 /// `Iterator::any` for tests that can fail: what comes after the first that passes is not tried.
@@ -258,6 +257,29 @@ mod tests {
         check(r#"{"a":{"$ne":"x"}}"#, r#"{"a":["x","y"]}"#, false);
         check(r#"{"a":{"$gt":5,"$lt":3}}"#, r#"{"a":[2,6]}"#, true);
         check(r#"{"a":{"$elemMatch":{"$gt":5,"$lt":3}}}"#, r#"{"a":[2,6]}"#, false);
+    }
+
+    #[test]
+    fn an_object_that_hides_its_text_is_compared_with_nothing() {
+        let check = |conditions: &str, object: &str, expected| {
+            let condition = Condition::parse(&serde_json::from_str(conditions).unwrap()).unwrap();
+            let object: Value = serde_json::from_str(object).unwrap();
+            assert_eq!(condition.is_met_by(&object), expected, "{conditions} on {object:?}");
+        };
+        let hiding = r#"{"a":{"toString":1}}"#;
+        for conditions in
+            [r#"{"a":1}"#, r#"{"a":{"$ne":true}}"#, r#"{"a":{"$in":["x"]}}"#, r#"{"a":{"$nin":[2]}}"#]
+        {
+            check(conditions, hiding, Err(Unevaluable::NoPrimitive));
+            check(conditions, r#"{"a":[{"toString":null}]}"#, Err(Unevaluable::NoPrimitive));
+        }
+        check(r#"{"b":{"$ne":{"toString":1}}}"#, "{}", Err(Unevaluable::NoPrimitive));
+        check(r#"{"b.c":{"$nin":[[{"toString":1}]]}}"#, r#"{"b":5}"#, Err(Unevaluable::NoPrimitive));
+        check(r#"{"a":null}"#, hiding, Ok(false));
+        check(r#"{"a":null}"#, r#"{"a":[null,{"toString":1}]}"#, Ok(true));
+        check(r#"{"a":null}"#, r#"{"a":[{"toString":1},null]}"#, Err(Unevaluable::NoPrimitive));
+        check(r#"{"a":{"$all":[]}}"#, r#"{"a":[{"toString":1}]}"#, Ok(true));
+        check(r#"{"a":{"$size":1}}"#, r#"{"a":[{"toString":1}]}"#, Ok(true));
     }
 
     #[test]

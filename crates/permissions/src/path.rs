@@ -26,6 +26,8 @@ const INHERITED: [&str; 12] = [
 
 /// The name by which CASL calls a list's element itself, inside `$elemMatch`.
 const ITSELF: &str = "__itself__";
+/// The member in which CASL keeps an object's type: it is there in a browser and not here.
+const SUBJECT_TYPE: &str = "__caslSubjectType__";
 
 /// Where a condition looks: a member, a member of a member, or the value itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,7 +50,7 @@ pub(crate) type Found<'v> = Option<Cow<'v, Value>>;
 impl Path {
     /// Reads a dotted path; `None` if one of its names can mean no member.
     pub fn parse(text: &str) -> Option<Path> {
-        let is_allowed = |name: &str| name != ITSELF && !INHERITED.contains(&name);
+        let is_allowed = |name: &str| ![ITSELF, SUBJECT_TYPE].contains(&name) && !INHERITED.contains(&name);
         let segments = text.split('.').map(|name| is_allowed(name).then(|| Segment::new(name)));
         segments.collect::<Option<_>>().map(|segments| Path { segments })
     }
@@ -240,7 +242,7 @@ mod tests {
 
     #[test]
     fn inherited_names_are_no_path() {
-        for path in ["constructor", "a.__proto__.b", "__itself__"] {
+        for path in ["constructor", "a.__proto__.b", "__itself__", "__caslSubjectType__"] {
             assert_eq!(Path::parse(path), None, "{path}");
         }
     }

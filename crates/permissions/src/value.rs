@@ -175,10 +175,10 @@ impl Serialize for Value {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(value) => serializer.serialize_bool(*value),
             // JavaScript prints 1.0 as 1; so do we, or a client would see a rule change on its way.
-            Value::Number(value) => match whole(*value) {
-                Some(value) => serializer.serialize_i64(value),
-                None => serializer.serialize_f64(*value),
-            },
+            Value::Number(value) if value.fract() == 0.0 && value.abs() < I64_LIMIT => {
+                serializer.serialize_i64(*value as i64)
+            }
+            Value::Number(value) => serializer.serialize_f64(*value),
             Value::Text(value) => serializer.serialize_str(value),
             Value::List(values) => serializer.collect_seq(values),
             Value::Object(members) => members.serialize(serializer),
@@ -216,6 +216,9 @@ pub(crate) fn whole(number: f64) -> Option<i64> {
     const LIMIT: f64 = 9_007_199_254_740_992.0;
     (number.fract() == 0.0 && number.abs() < LIMIT).then_some(number as i64)
 }
+
+/// 2^63: below it every double without a fraction is an `i64`.
+const I64_LIMIT: f64 = 9_223_372_036_854_775_808.0;
 
 struct ValueVisitor;
 
@@ -284,7 +287,13 @@ mod tests {
 
     #[test]
     fn numbers_print_as_javascript_prints_them() {
-        for (given, printed) in [("1.0", "1"), ("1e2", "100"), ("-0.0", "0"), ("2.50", "2.5")] {
+        for (given, printed) in [
+            ("1.0", "1"),
+            ("1e2", "100"),
+            ("-0.0", "0"),
+            ("2.50", "2.5"),
+            ("9007199254740992", "9007199254740992"),
+        ] {
             let value: Value = serde_json::from_str(given).unwrap();
             assert_eq!(serde_json::to_string(&value).unwrap(), printed);
         }
