@@ -35,7 +35,7 @@ impl Attempt {
     pub(crate) async fn next(&mut self) -> Option<CompletionEvent> {
         loop {
             if let Some(event) = self.ready.pop_front() {
-                return Some(event);
+                return Some(self.client.event_without_key(event));
             }
             // Whatever is not put back is over, and its connection with it, before the end is given out.
             let step = match mem::replace(&mut self.phase, Phase::Over) {
@@ -46,10 +46,7 @@ impl Attempt {
             match step {
                 Ok(answer) if !self.decoder.is_ended() => self.phase = Phase::Reading(answer),
                 Ok(_) => {}
-                Err(error) => {
-                    let error = self.client.without_key(error);
-                    self.ready.extend(self.decoder.finish(Some(error)));
-                }
+                Err(error) => self.ready.extend(self.decoder.finish(Some(error))),
             }
         }
     }

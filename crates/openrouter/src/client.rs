@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use causerie_domain::Secret;
 use causerie_domain::completion::{
-    CompletionError, CompletionErrorKind, CompletionRequest, GenerationRecord,
+    CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, GenerationRecord,
 };
 use causerie_domain::model::CatalogueModel;
 use causerie_domain::ports::{CompletionGateway, CompletionStream};
@@ -97,9 +97,21 @@ impl OpenRouter {
     /// Takes the key out of an error, should the upstream have quoted it.
     pub(crate) fn without_key(&self, mut error: CompletionError) -> CompletionError {
         if let Some(key) = &self.inner.key {
-            error.provider_text = error.provider_text.map(|text| error::without(key.expose(), &text));
+            let without = |text: String| error::without(key.expose(), &text);
+            error.provider_text = error.provider_text.map(without);
+            error.request_id = error.request_id.map(without);
         }
         error
+    }
+
+    /// Takes the key out of the error that ends an answer: it came as a status, or inside the answer.
+    pub(crate) fn event_without_key(&self, mut event: CompletionEvent) -> CompletionEvent {
+        if let CompletionEvent::Ended(end) = &mut event
+            && let Err(error) = &mut end.outcome
+        {
+            *error = self.without_key(error.clone());
+        }
+        event
     }
 }
 

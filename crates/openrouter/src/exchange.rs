@@ -4,7 +4,7 @@ use bytes::Bytes;
 use causerie_domain::completion::{Clock, CompletionError, CompletionErrorKind};
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, Stream};
-use reqwest::header::HeaderMap;
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use reqwest::{RequestBuilder, StatusCode};
 
 use crate::error;
@@ -42,7 +42,7 @@ impl Answer {
     /// The answer if its status is a success; else what its status, headers and body say.
     pub(crate) async fn accepted(mut self) -> Result<Self, CompletionError> {
         if self.status.is_success() {
-            return Ok(self);
+            return if is_encoded(&self.headers) { Err(encoded()) } else { Ok(self) };
         }
         let mut body = Vec::new();
         // A body that breaks off leaves its beginning, and the status is known anyway.
@@ -92,6 +92,20 @@ where
         })?;
         self.watch.byte();
         Ok(bytes)
+    }
+}
+
+/// Whether the body is compressed, which was not asked for.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity" && !encoding.is_empty())
+}
+
+fn encoded() -> CompletionError {
+    let message = "the answer is compressed, which was not asked for";
+    // The same request would be answered in the same way.
+    CompletionError {
+        retryable: false,
+        ..CompletionError::new(CompletionErrorKind::InvalidResponse, message)
     }
 }
 

@@ -1,12 +1,15 @@
 //! What an installation decides about the upstream, and everything that can be wrong with it.
 
+use std::fmt;
 use std::time::Duration;
 
 use causerie_domain::Secret;
 use reqwest::Url;
 
 /// Where the upstream is, who asks, and how patient the client is.
-#[derive(Debug, Clone)]
+///
+/// `Debug` shows no key, and of addresses no user name and password.
+#[derive(Clone)]
 pub struct Settings {
     /// The address under which `/chat/completions` and its neighbours live. Plain `http` is meant for a simulator
     /// or a gateway in the same network; it is accepted for every host.
@@ -35,6 +38,19 @@ impl Default for Settings {
             limits: Limits::default(),
             proxy: None,
         }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("base_url", &without_credentials(&self.base_url))
+            .field("api_key", &self.api_key)
+            .field("attribution", &self.attribution)
+            .field("clocks", &self.clocks)
+            .field("limits", &self.limits)
+            .field("proxy", &self.proxy.as_deref().map(without_credentials))
+            .finish()
     }
 }
 
@@ -94,6 +110,7 @@ impl Default for Limits {
 
 /// Why no client can be made of the settings. None of the texts holds a secret.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SettingsError {
     /// The base address is none, or none that requests can be sent to.
     #[error("the base url {given:?} is not usable: {why}")]
@@ -139,6 +156,15 @@ pub(crate) fn base_url(given: &str) -> Result<Url, SettingsError> {
     Ok(url)
 }
 
+/// An address without what stands before its host; user names and passwords end at the last `@`.
+fn without_credentials(address: &str) -> String {
+    match (address.find("://"), address.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme < at => format!("{}***{}", &address[..scheme + 3], &address[at..]),
+        (None, Some(at)) => format!("***{}", &address[at..]),
+        _ => address.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,6 +181,19 @@ mod tests {
         }
         let bare = base_url("http://127.0.0.1:8090").unwrap().join("models").unwrap();
         assert_eq!(bare.as_str(), "http://127.0.0.1:8090/models");
+    }
+
+    #[test]
+    fn debug_shows_no_credentials() {
+        let settings = Settings {
+            base_url: "https://me:hunter2@host/v1".to_owned(),
+            api_key: Some(Secret::new("hunter2")),
+            proxy: Some("me:hunter2@proxy:3128".to_owned()),
+            ..Settings::default()
+        };
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("hunter2") && shown.contains("@proxy:3128"), "{shown}");
+        assert!(format!("{:?}", Settings::default()).contains("https://openrouter.ai/api/v1"));
     }
 
     #[test]

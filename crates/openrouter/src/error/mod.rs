@@ -45,7 +45,10 @@ pub(crate) fn refused(status: u16, headers: &HeaderMap, body: &[u8]) -> Completi
 
 /// The value of an `error` field inside an answer; `None` where it says that there is none.
 pub(crate) fn in_band(error: &str) -> Option<CompletionError> {
-    let value: Value = leaf::parse(error)?;
+    let Some(value) = leaf::parse::<Value>(error) else {
+        // Nested too deeply to be read, and an error all the same.
+        return Some(inside(&Said::default()));
+    };
     match &value {
         Value::Null | Value::Bool(false) => None,
         Value::String(empty) if empty.is_empty() => None,
@@ -109,7 +112,7 @@ fn readable(value: Option<&Value>, text: &str) -> String {
         Some(value @ (Value::Object(_) | Value::Array(_))) => {
             redact::without_private_members(value).to_string()
         }
-        _ => text.trim().to_owned(),
+        _ => redact::before_private_members(text.trim()).to_owned(),
     };
     redact::excerpt(&text, EXCERPT).to_owned()
 }

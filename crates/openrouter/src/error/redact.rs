@@ -51,9 +51,28 @@ pub(crate) fn redacted(text: &str) -> String {
     clean
 }
 
-/// A text with stars in the place of a secret that is known by heart.
+/// A text with stars in the place of a secret that is known by heart, and of its beginning where the text ends.
 pub(crate) fn without(secret: &str, text: &str) -> String {
-    if secret.is_empty() { text.to_owned() } else { text.replace(secret, "***") }
+    if secret.is_empty() {
+        return text.to_owned();
+    }
+    let clean = text.replace(secret, "***");
+    // Texts are cut to a length before they come here, and the cut may go through the secret.
+    let begins = |(end, _): &(usize, char)| clean.ends_with(&secret[..*end]);
+    match secret.char_indices().rev().take_while(|(end, _)| *end >= SHORTEST_PART).find(begins) {
+        Some((end, _)) => format!("{}***", &clean[..clean.len() - end]),
+        None => clean,
+    }
+}
+
+/// Bytes of a secret that betray it; fewer are found in any text.
+const SHORTEST_PART: usize = 4;
+
+/// The part of a text before the first private member, for JSON that cannot be parsed and so not be cleaned.
+pub(crate) fn before_private_members(text: &str) -> &str {
+    let lower = text.to_ascii_lowercase();
+    let names = PRIVATE.iter().filter_map(|name| lower.find(&format!("\"{name}\"")));
+    &text[..names.min().unwrap_or(text.len())]
 }
 
 /// The beginning of a text, at most `bytes` long, whole characters only.
@@ -106,6 +125,23 @@ mod tests {
     fn private_members_go_at_every_depth() {
         let value = json!({"a":1,"user_id":"u","b":[{"Flagged_Input":"x","c":"y"}]});
         assert_eq!(without_private_members(&value), json!({"a":1,"b":[{"c":"y"}]}));
+    }
+
+    #[test]
+    fn a_secret_is_found_whole_and_cut() {
+        let check = |text: &str, expected: &str| assert_eq!(without("test-key-1234", text), expected);
+        check("the test-key-1234, the test-key-1234", "the ***, the ***");
+        check("cut at test-key-12", "cut at ***");
+        check("a test", "a ***");
+        check("a tes", "a tes");
+        check("test-key-12 and more", "test-key-12 and more");
+        assert_eq!(without("", "text"), "text");
+    }
+
+    #[test]
+    fn what_cannot_be_parsed_ends_before_its_first_private_member() {
+        assert_eq!(before_private_members(r#"{"a":"b","Flagged_Input":"my"#), r#"{"a":"b","#);
+        assert_eq!(before_private_members("{\"a\":é"), "{\"a\":é");
     }
 
     #[test]

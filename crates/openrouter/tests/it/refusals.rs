@@ -231,6 +231,38 @@ async fn accounts_keys_and_users_text_are_in_no_error() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_quoted_inside_an_answer_is_in_no_error() {
+    let quoted = format!(r#"{{"error":{{"code":401,"message":"Key {KEY} is off"}}}}"#);
+    let cut = format!(r#"{{"error":{{"code":401,"message":"{}{KEY}"}}}}"#, "x".repeat(1_990));
+    for body in [quoted.clone(), format!("data: {quoted}\n\n"), format!("data: {KEY}\n\n"), cut] {
+        let upstream = Upstream::answering(response(200, &[("x-request-id", KEY)], body.as_bytes())).await;
+        let answer = Answer::of(&upstream.client().complete(hello()).collect::<Vec<_>>().await);
+        let text = format!("{:?} {:?}", answer.error(), answer.error().provider_text);
+        assert!(!text.contains("test-key") && text.contains("***"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_parsed_ends_before_what_is_private() {
+    let cut = br#"{"error":{"code":403,"message":"m","metadata":{"flagged_input":"my secret"#;
+    let error = refusal(403, &[], cut).await;
+    let text = error.provider_text.unwrap();
+    assert!(text.contains("\"code\":403") && !text.contains("my secret"), "{text}");
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_an_invalid_response() {
+    let gzip = response(200, &[("content-encoding", "gzip")], b"\x1f\x8b\x08\x00");
+    let answer =
+        Answer::of(&Upstream::answering(gzip).await.client().complete(hello()).collect::<Vec<_>>().await);
+    assert_eq!((&answer.error().kind, answer.error().retryable), (&InvalidResponse, false));
+    let plain = response(200, &[("content-encoding", "identity")], b"{}");
+    let answer =
+        Answer::of(&Upstream::answering(plain).await.client().complete(hello()).collect::<Vec<_>>().await);
+    assert!(answer.error().retryable);
+}
+
+#[tokio::test]
 async fn the_message_is_ours_and_the_providers_text_is_for_the_logs() {
     let body = r#"{"error":{"code":429,"message":"Provider returned error","metadata":{"provider_name":"Google","raw":"quota of project x"}}}"#;
     let error = refusal(429, &[], body.as_bytes()).await;
