@@ -14,6 +14,10 @@ use self::message::Message;
 /// The longest session id that the upstream takes, in characters.
 const MAX_SESSION_CHARS: usize = 256;
 
+/// The most models that the upstream takes as fallbacks. It refuses a request with more of them altogether, which
+/// is worse than a request without the later ones.
+const MAX_FALLBACKS: usize = 3;
+
 #[derive(Debug, Serialize)]
 struct Body<'a> {
     model: &'a str,
@@ -70,7 +74,7 @@ struct Reasoning<'a> {
 pub(crate) fn body(request: &CompletionRequest) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::to_vec(&Body {
         model: &request.model,
-        models: &request.fallback_models,
+        models: &request.fallback_models[..request.fallback_models.len().min(MAX_FALLBACKS)],
         messages: request.messages.iter().filter_map(Message::of).collect(),
         stream: true,
         max_tokens: request.max_tokens,
@@ -180,6 +184,13 @@ mod tests {
                 "user":"pseudonym","session_id":"s".repeat(256),
             })
         );
+    }
+
+    #[test]
+    fn only_as_many_fallbacks_are_sent_as_the_upstream_takes() {
+        let fallback_models = ["a/1", "a/2", "a/3", "a/4"].map(str::to_owned).to_vec();
+        let many = CompletionRequest { fallback_models, ..request(Vec::new()) };
+        assert_eq!(sent(&many)["models"], json!(["a/1", "a/2", "a/3"]));
     }
 
     #[test]
