@@ -74,12 +74,12 @@ impl Assembly {
     ) -> Result<(), CompletionError> {
         self.identify(chunk.id, chunk.model, chunk.provider, out);
         self.take_usage(chunk.usage);
-        let choices = chunk.choices.as_deref().unwrap_or_default();
+        let choices = || chunk.choices.iter().flatten().flatten();
         self.recognised |= chunk.choices.is_some() || chunk.usage.is_some();
-        for choice in choices.iter().filter(|choice| leaf::count(choice.index).unwrap_or(0) == 0) {
+        for choice in choices().filter(|choice| leaf::count(choice.index).unwrap_or(0) == 0) {
             self.take_choice(choice, form, out);
         }
-        let errors = [chunk.error].into_iter().chain(choices.iter().map(|choice| choice.error));
+        let errors = [chunk.error].into_iter().chain(choices().map(|choice| choice.error));
         match errors.flatten().find_map(|error| error::in_band(error.get())) {
             Some(error) => Err(error),
             None => Ok(()),

@@ -39,7 +39,7 @@ impl ToolCalls {
     /// Takes the pieces of a delta; returns how many bytes it kept.
     pub(crate) fn absorb(&mut self, delta: &Delta<'_>) -> usize {
         let mut kept = 0;
-        for piece in delta.tool_calls.as_deref().unwrap_or_default() {
+        for piece in delta.tool_calls.iter().flatten().flatten() {
             let none = FunctionDelta::default();
             let function = piece.function.as_ref().unwrap_or(&none);
             self.add(Call {
@@ -57,8 +57,8 @@ impl ToolCalls {
     /// bytes it kept.
     pub(crate) fn absorb_message(&mut self, message: &Delta<'_>) -> usize {
         let none = FunctionDelta::default();
-        let calls = message.tool_calls.as_deref().unwrap_or_default();
-        calls.iter().map(|call| self.push_whole(call.id, call.function.as_ref().unwrap_or(&none))).sum()
+        let calls = message.tool_calls.iter().flatten().flatten();
+        calls.map(|call| self.push_whole(call.id, call.function.as_ref().unwrap_or(&none))).sum()
     }
 
     /// Takes one whole call; returns how many bytes it kept.

@@ -14,9 +14,9 @@ pub(crate) struct Chunk<'a> {
     pub(crate) model: Leaf<'a>,
     #[serde(borrow)]
     pub(crate) provider: Leaf<'a>,
-    /// Absent in bare error envelopes, empty in usage and debug chunks.
+    /// Absent in bare error envelopes, empty in usage and debug chunks; `null` among them is none.
     #[serde(borrow)]
-    pub(crate) choices: Option<Vec<Choice<'a>>>,
+    pub(crate) choices: Option<Vec<Option<Choice<'a>>>>,
     #[serde(borrow)]
     pub(crate) usage: Leaf<'a>,
     #[serde(borrow)]
@@ -59,7 +59,7 @@ pub(crate) struct Delta<'a> {
     #[serde(borrow)]
     pub(crate) reasoning_details: Leaf<'a>,
     #[serde(borrow)]
-    pub(crate) tool_calls: Option<Vec<ToolDelta<'a>>>,
+    pub(crate) tool_calls: Option<Vec<Option<ToolDelta<'a>>>>,
     #[serde(borrow)]
     pub(crate) annotations: Leaf<'a>,
     /// Not passed on, but a sign of life.

@@ -8,14 +8,23 @@ use super::leaf::{self, Leaf};
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Usage<'a> {
-    #[serde(borrow, alias = "input_tokens")]
+    #[serde(borrow)]
     prompt_tokens: Leaf<'a>,
-    #[serde(borrow, alias = "output_tokens")]
+    #[serde(borrow)]
     completion_tokens: Leaf<'a>,
-    #[serde(borrow, alias = "input_tokens_details")]
+    #[serde(borrow)]
     prompt_tokens_details: Leaf<'a>,
-    #[serde(borrow, alias = "output_tokens_details")]
+    #[serde(borrow)]
     completion_tokens_details: Leaf<'a>,
+    // The names of the responses surface. No aliases: gateways send both, and an alias would refuse the second.
+    #[serde(borrow)]
+    input_tokens: Leaf<'a>,
+    #[serde(borrow)]
+    output_tokens: Leaf<'a>,
+    #[serde(borrow)]
+    input_tokens_details: Leaf<'a>,
+    #[serde(borrow)]
+    output_tokens_details: Leaf<'a>,
     #[serde(borrow)]
     cost: Leaf<'a>,
     #[serde(borrow)]
@@ -52,13 +61,14 @@ struct CostDetails<'a> {
 /// Totals are left out on purpose: they are the sum of input and output wherever they were ever seen.
 pub(crate) fn reported(usage: Leaf<'_>) -> Option<ReportedUsage> {
     let usage: Usage<'_> = leaf::object(usage);
-    let prompt: PromptDetails<'_> = leaf::object(usage.prompt_tokens_details);
-    let completion: CompletionDetails<'_> = leaf::object(usage.completion_tokens_details);
+    let prompt: PromptDetails<'_> = leaf::object(usage.prompt_tokens_details.or(usage.input_tokens_details));
+    let completion: CompletionDetails<'_> =
+        leaf::object(usage.completion_tokens_details.or(usage.output_tokens_details));
     let cost: CostDetails<'_> = leaf::object(usage.cost_details);
     let reported = ReportedUsage {
         tokens: TokenCounts {
-            input: leaf::count(usage.prompt_tokens),
-            output: leaf::count(usage.completion_tokens),
+            input: leaf::count(usage.prompt_tokens.or(usage.input_tokens)),
+            output: leaf::count(usage.completion_tokens.or(usage.output_tokens)),
             cached: leaf::count(prompt.cached_tokens),
             cache_write: leaf::count(prompt.cache_write_tokens),
             reasoning: leaf::count(completion.reasoning_tokens),
@@ -85,6 +95,20 @@ mod tests {
         for json in ["null", "{}", "[]", "\"?\"", r#"{"prompt_tokens":null}"#, r#"{"cost":null}"#] {
             assert_eq!(read(json), None, "{json}");
         }
+    }
+
+    #[test]
+    fn counts_under_both_names_are_read_once() {
+        let usage = read(
+            r#"{"prompt_tokens":7,"input_tokens":7,"completion_tokens":2,"output_tokens":2,"cost":0.5,
+                "prompt_tokens_details":{"cached_tokens":3},"input_tokens_details":{"cached_tokens":3}}"#,
+        );
+        let usage = usage.unwrap();
+        assert_eq!(
+            (usage.tokens.input, usage.tokens.output, usage.tokens.cached),
+            (Some(7), Some(2), Some(3))
+        );
+        assert!(usage.cost.is_some());
     }
 
     #[test]

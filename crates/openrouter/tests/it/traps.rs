@@ -91,6 +91,39 @@ fn an_error_that_says_nothing_is_one_and_null_is_none() {
 }
 
 #[test]
+fn an_error_too_deep_to_be_read_is_an_error() {
+    let deep = format!(r#"{{"error":{{"metadata":{}1{}}}}}"#, "[".repeat(5_000), "]".repeat(5_000));
+    for body in [stream(&[HELLO, &deep, STOP]), done(&[HELLO, STOP, &deep]), deep] {
+        assert_eq!(kind(&answer(&body)), CompletionErrorKind::Unavailable);
+    }
+    let ignored = format!(r#"{{"new":{}1{},"choices":[]}}"#, "[".repeat(5_000), "]".repeat(5_000));
+    assert!(answer(done(&[HELLO, &ignored, STOP])).end.outcome.is_ok());
+}
+
+#[test]
+fn null_in_a_place_of_anything_is_nothing() {
+    let nulls = [
+        r#"{"id":null,"model":null,"provider":null,"choices":null,"usage":null,"error":null,"type":null}"#,
+        r#"{"choices":[null]}"#,
+        r#"{"choices":[{"index":null,"delta":null,"message":null,"finish_reason":null,"native_finish_reason":null,"error":null}]}"#,
+        r#"{"choices":[{"delta":{"content":null,"refusal":null,"reasoning":null,"reasoning_details":null,"tool_calls":null,"annotations":null}}]}"#,
+        r#"{"choices":[{"delta":{"tool_calls":[null,{"index":null,"id":null,"function":null}]}}]}"#,
+    ];
+    for null in nulls {
+        assert_eq!(answer(done(&[null, HELLO, null, STOP, null])).text, "Hello", "{null}");
+    }
+}
+
+#[test]
+fn what_follows_the_end_is_not_read() {
+    let error = r#"{"error":{"code":500,"message":"late"}}"#;
+    for garbage in [stream(&[error]), "garbage".to_owned(), "\u{feff}data: {".to_owned(), done(&[HELLO])] {
+        let found = answer(done(&[HELLO, STOP]) + &garbage);
+        assert_eq!((found.text.as_str(), reason(&found)), ("Hello", Some(FinishReason::Stop)));
+    }
+}
+
+#[test]
 fn a_finish_is_said_twice_and_counts_once() {
     let found = answer(done(&[HELLO, STOP, STOP, USAGE]));
     assert_eq!((found.text.as_str(), reason(&found)), ("Hello", Some(FinishReason::Stop)));
