@@ -10,6 +10,7 @@ use crate::wire::leaf::{self, Leaf};
 
 /// The state of the key that the client uses. Its label is left out, for it shows parts of the key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct KeyStatus {
     /// What the key may spend; `None` means without limit.
     pub limit: Option<Usd>,
@@ -29,6 +30,7 @@ pub struct KeyStatus {
 
 /// The credits of the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Credits {
     /// Bought in all.
     pub total: Usd,

@@ -12,6 +12,7 @@ use crate::wire::leaf::{self, Leaf};
 
 /// A provider's offer of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Endpoint {
     /// The provider's name.
     pub provider: String,

@@ -18,6 +18,7 @@ const MAX_PAGES: usize = 32;
 
 /// One page of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CataloguePage {
     /// The models, in the upstream's order. Entries that cannot be read are left out.
     pub models: Vec<CatalogueModel>,
