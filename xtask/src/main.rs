@@ -6,6 +6,7 @@
 
 mod cargo;
 mod check;
+mod coverage;
 mod documents;
 mod finding;
 mod layers;
@@ -53,6 +54,8 @@ enum Task {
     },
     /// Talk to real processes that are killed all the time, and print what was lost: nothing.
     Soak(soak::Soak),
+    /// Measure which lines the tests run; fail where a crate falls below its floor. Takes many minutes.
+    Coverage,
 }
 
 fn main() -> ExitCode {
@@ -71,6 +74,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Openapi { check: false } => documents::write_openapi(&workspace).map(|()| ExitCode::SUCCESS),
         Task::Soak(soak) => soak::run(&soak, &workspace, &cli.postgres),
         Task::Test { arguments } => suite::run(&workspace, &cli.postgres, &arguments),
+        Task::Coverage => coverage::run(&workspace, &cli.postgres),
     }
 }
 

@@ -105,7 +105,7 @@ pub struct Session {
     pub active_turn_id: Option<TurnId>,
     /// The session this one was forked from, while that exists.
     pub parent_session_id: Option<SessionId>,
-    /// The last message taken over from the parent.
+    /// The parent's message at which it was forked; the copy ends with the last finished answer at or before it.
     pub fork_from_seq: Option<i64>,
     /// When it was created.
     pub started_at: Timestamp,

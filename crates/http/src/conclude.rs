@@ -1,10 +1,10 @@
 //! The outermost step around every handler: it names the request, and gives every error its one shape and its
 //! line in the log.
 
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpRequest, HttpResponse};
 use tracing::Instrument as _;
@@ -26,6 +26,7 @@ pub(crate) async fn conclude(
     let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.path());
     let shown = HeaderValue::from_str(&id).map_err(Problem::internal)?;
     async move {
+        let is_head = request.method() == Method::HEAD;
         let mut response = next.call(request).await?.map_into_boxed_body();
         if let Some(error) = response.response().error() {
             let answer = match error.as_error::<Problem>() {
@@ -33,6 +34,10 @@ pub(crate) async fn conclude(
                 None => answer(&foreign(error), &id),
             };
             response = response.into_response(answer);
+        }
+        if is_head && response.response().body().size() == BodySize::Stream {
+            // The server leaves out a body whose length it knows; one that is still written would be waited for.
+            response = response.map_body(|_, _| BoxBody::new(()));
         }
         response.headers_mut().insert(REQUEST_ID, shown);
         Ok(response)

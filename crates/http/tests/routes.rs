@@ -64,8 +64,11 @@ async fn what_does_not_exist_and_what_is_not_yours_are_told_alike() {
     };
     for (method, path) in documented().into_iter().filter(|(_, path)| path.contains(NOBODY)) {
         let own_id = if path.starts_with("/turns") { ids[1] } else { ids[0] };
-        let body =
-            if path.ends_with("/messages") { json!({"content": "hi"}) } else { json!({"title": "mine"}) };
+        let body = match path.rsplit('/').next() {
+            Some("messages") => json!({"content": "hi"}),
+            Some("forks") => json!({"from_seq": 1}),
+            _ => json!({"title": "mine"}),
+        };
         let mut answers = Vec::new();
         for id in [NOBODY, own_id, "none", "01990000000070008000000000000001"] {
             let answer =
@@ -88,9 +91,9 @@ async fn unknown_paths_and_methods_are_problems_too() {
     }
     let answer = ada.call(Method::PUT, "/sessions").await;
     assert_eq!(answer.outcome(), (405, "method_not_allowed".to_owned()));
-    assert_eq!(answer.header("allow"), "POST, GET");
+    assert_eq!(answer.header("allow"), "POST, GET, HEAD");
     let anonymous = ada.send(TestRequest::delete().uri("/me")).await;
-    assert_eq!((anonymous.status.as_u16(), anonymous.header("allow")), (405, "GET"));
+    assert_eq!((anonymous.status.as_u16(), anonymous.header("allow")), (405, "GET, HEAD"));
 }
 
 #[actix_web::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use causerie_domain::ports::TurnFlush;
 use causerie_domain::session::SessionAction;
-use causerie_domain::{Filter, InstanceId, SessionId, Timestamp};
+use causerie_domain::{AttachmentId, Filter, InstanceId, SessionId, Timestamp};
 
 /// A session to give another title.
 pub(crate) struct Rename {
@@ -26,6 +26,20 @@ pub(crate) struct Delete {
     pub(crate) id: SessionId,
     pub(crate) allowed: Filter,
     pub(crate) now: Timestamp,
+}
+
+/// An attachment to mark as deleted.
+pub(crate) struct DeleteAttachment {
+    pub(crate) id: AttachmentId,
+    pub(crate) allowed: Filter,
+    pub(crate) now: Timestamp,
+}
+
+/// A model's ratio of characters per token, and what it is corrected to.
+pub(crate) struct Calibrate {
+    pub(crate) id: String,
+    pub(crate) from: Option<u32>,
+    pub(crate) to: u32,
 }
 
 /// A session whose last messages are wanted.

@@ -1,5 +1,6 @@
 //! PostgreSQL: a pool of connections, tasks that outlive their callers, and the queries over the connections.
 
+mod bulk;
 mod engine;
 
 // The same file as SQLite's on purpose: one set of queries, compiled for each database.

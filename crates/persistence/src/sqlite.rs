@@ -4,6 +4,7 @@
 //! on a single-threaded runtime, and leaves half a transaction behind. Here a step runs as a whole on a thread that
 //! owns its connection: a caller that goes away only stops listening.
 
+mod bulk;
 mod connection;
 mod engine;
 mod inline;

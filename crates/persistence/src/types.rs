@@ -25,7 +25,7 @@ use uuid::Uuid;
 pub struct Uid;
 
 /// An id on its way into a statement, whatever it names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, AsExpression, FromSqlRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, AsExpression, FromSqlRow)]
 #[diesel(sql_type = Uid)]
 pub(crate) struct Key(Uuid);
 

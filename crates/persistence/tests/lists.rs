@@ -27,6 +27,7 @@ fn all(limit: u32) -> SessionList {
         user_id: None,
         state: None,
         tool_id: None,
+        parent_session_id: None,
         page: PageRequest { limit, after: None },
     }
 }

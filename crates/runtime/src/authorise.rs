@@ -5,7 +5,7 @@ use std::sync::Arc;
 use causerie_domain::filter::Scalar;
 use causerie_domain::identity::{Credential, Principal};
 use causerie_domain::model::{Model, without_routing_suffix};
-use causerie_domain::ports::NewSession;
+use causerie_domain::ports::{NewSession, NewToolVersion};
 use causerie_domain::session::{Session, SessionState};
 use causerie_domain::tool::Tool;
 use causerie_domain::turn::Turn;
@@ -114,6 +114,16 @@ impl Access {
         self.require(action, &subject)
     }
 
+    pub(crate) fn require_new_tool(&self, new: &NewToolVersion) -> Result<(), RuntimeError> {
+        let subject = Subject::new(SubjectType::Tool)
+            .with("id", new.tool_id.to_string())
+            .with("slug", new.slug.as_str())
+            .with("enabled", true)
+            .with("group_id", new.group_id.map(|id| id.to_string()))
+            .with("owner_id", new.owner_id.map(|id| id.to_string()));
+        self.require(Action::Create, &subject)
+    }
+
     /// Whether a model may be used. One that the catalogue does not list counts as enabled and unrestricted,
     /// unless only listed ones may be used.
     pub(crate) fn require_model(
@@ -145,7 +155,7 @@ impl Access {
         Err(RuntimeError::Forbidden { reason: Some(reason.to_owned()) })
     }
 
-    fn require_session(&self, action: Action, session: &Session) -> Result<(), RuntimeError> {
+    pub(crate) fn require_session(&self, action: Action, session: &Session) -> Result<(), RuntimeError> {
         let subject = Subject::new(SubjectType::Session)
             .with("id", session.id.to_string())
             .with("user_id", session.user_id.to_string())
@@ -173,7 +183,7 @@ impl Access {
     }
 
     /// The sessions the principal may know of: those it may read or audit, and its own.
-    fn known_sessions(&self) -> Filter {
+    pub(crate) fn known_sessions(&self) -> Filter {
         let allowed = [Action::Read, Action::Audit].map(|action| self.sessions(action));
         Filter::any(allowed.into_iter().flatten().chain([self.own.clone()]))
     }

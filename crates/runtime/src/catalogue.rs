@@ -56,6 +56,20 @@ impl ModelCatalogue {
         })
     }
 
+    /// The model that an answer names: by its id, or by the dated id it stands for.
+    pub(crate) fn answering(&self, id: &str) -> Option<Arc<Model>> {
+        let dated = |model: &&Arc<Model>| model.catalogue.canonical_slug.as_deref() == Some(id);
+        self.get(id).or_else(|| self.all().values().find(dated).cloned())
+    }
+
+    /// Takes a corrected ratio over before the stored catalogue is read again.
+    pub(crate) fn calibrated(&self, id: &str, millichars: u32) {
+        let mut models = self.models.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = Arc::make_mut(&mut models).get_mut(id) {
+            Arc::make_mut(model).millichars_per_token = Some(millichars);
+        }
+    }
+
     fn all(&self) -> Arc<HashMap<String, Arc<Model>>> {
         Arc::clone(&self.models.read().unwrap_or_else(PoisonError::into_inner))
     }

@@ -3,12 +3,15 @@
 //! History is left out in whole turns, oldest first; the behaviour and the new message never are. Answers that
 //! were cut or failed are sent as far as they came; an empty one is not sent at all, its question is.
 
-use causerie_domain::attachment::StorageProvider;
+use causerie_domain::attachment::Attachment;
 use causerie_domain::completion::{ContentPart, PromptMessage};
 use causerie_domain::message::{MessageRole, MessageStatus, MessageView};
 use causerie_domain::ports::NewAttachment;
 use causerie_domain::turn::ContextReport;
 use causerie_usage::{CharsPerToken, TOKENS_PER_MESSAGE, estimate_tokens, with_margin};
+
+pub use crate::attached::Accepted;
+use crate::attached::{AttachedFile, tokens_of};
 
 /// What a model whose context length nobody knows is taken to have, in tokens.
 pub const ASSUMED_CONTEXT_LENGTH: u64 = 8192;
@@ -60,6 +63,8 @@ pub struct ContextParts {
     pub max_history_tokens: Option<u64>,
     /// How many characters make a token of the model.
     pub ratio: CharsPerToken,
+    /// What the model takes beside text: other attachments of earlier messages are left out.
+    pub accepted: Accepted,
     /// The answering models whose reasoning records may be sent again: the asked one, under all its ids.
     pub replayed_models: Vec<String>,
 }
@@ -90,17 +95,19 @@ pub struct Fitting {
     budget: Budget,
 }
 
-/// Whether the behaviour and the new message fit at all, estimates taken with a margin.
+/// Whether the behaviour and the new message, whose attachments count as `attached` tokens, fit at all. Estimates are
+/// taken with a margin.
 ///
 /// # Errors
 /// [`TooLarge`].
 pub fn fits(
     behavior: &str,
     content: &str,
+    attached: u64,
     budget: Budget,
     ratio: CharsPerToken,
 ) -> Result<Fitting, TooLarge> {
-    let tokens = message_tokens(behavior, ratio) + message_tokens(content, ratio);
+    let tokens = message_tokens(behavior, ratio) + message_tokens(content, ratio).saturating_add(attached);
     if with_margin(tokens) > budget.input_tokens {
         return Err(TooLarge { needed: with_margin(tokens), limit: budget.input_tokens });
     }
@@ -111,17 +118,18 @@ pub fn fits(
 pub fn build(parts: &ContextParts, fitting: Fitting) -> Context {
     let groups = turns_of(without_severed_answer(&parts.history));
     let most = parts.max_history_tokens.unwrap_or(u64::MAX);
-    let has_room =
-        |tokens: u64| tokens <= most && with_margin(fitting.tokens + tokens) <= fitting.budget.input_tokens;
-    let (kept, history_tokens) = latest_that_fit(&groups, &has_room, parts.ratio);
+    let has_room = |tokens: u64| {
+        tokens <= most && with_margin(fitting.tokens.saturating_add(tokens)) <= fitting.budget.input_tokens
+    };
+    let (kept, history_tokens) = latest_that_fit(&groups, &has_room, parts);
     let kept: Vec<&MessageView> = kept.iter().copied().flatten().filter(|view| is_sent(view)).collect();
     let unsent = parts.history.iter().filter(|view| !is_sent(view)).count() as u64;
     let dropped = parts.earlier_messages.saturating_sub(kept.len() as u64).saturating_sub(unsent);
 
     let mut messages = Vec::with_capacity(kept.len() + 2);
     messages.push(text_message(MessageRole::System, &parts.behavior));
-    messages.extend(kept.iter().map(|view| stored_message(view, &parts.replayed_models)));
-    messages.push(new_message(&parts.content, &parts.attachments));
+    messages.extend(kept.iter().map(|view| stored_message(view, parts)));
+    messages.push(new_message(parts));
     let report = ContextReport {
         messages_sent: count(kept.len() as u64 + 1),
         messages_dropped: count(dropped),
@@ -152,12 +160,13 @@ pub fn rebuild(parts: &ContextParts, sent: &ContextReport, refused: Refused) -> 
         _ => estimated / 4 * 3,
     };
     let budget = Budget { input_tokens: target, max_output_tokens: 0, assumed: sent.context_length_assumed };
-    let fitting = match fits(&parts.behavior, &parts.content, budget, parts.ratio) {
+    let attached = tokens_of(&parts.attachments, &parts.accepted);
+    let fitting = match fits(&parts.behavior, &parts.content, attached, budget, parts.ratio) {
         Ok(fitting) => fitting,
         // The margin may be all that is missing: the one further try goes without any history.
         Err(too_large) => {
             let bare = Budget { input_tokens: too_large.needed, ..budget };
-            fits(&parts.behavior, &parts.content, bare, parts.ratio).ok()?
+            fits(&parts.behavior, &parts.content, attached, bare, parts.ratio).ok()?
         }
     };
     let smaller = build(parts, fitting);
@@ -181,13 +190,13 @@ fn turns_of(history: &[MessageView]) -> Vec<&[MessageView]> {
 fn latest_that_fit<'a, 'b>(
     groups: &'b [&'a [MessageView]],
     has_room: &dyn Fn(u64) -> bool,
-    ratio: CharsPerToken,
+    parts: &ContextParts,
 ) -> (&'b [&'a [MessageView]], u64) {
     let mut used = 0;
     for (index, group) in groups.iter().enumerate().rev() {
         let sent = group.iter().filter(|view| is_sent(view));
-        let tokens: u64 = sent.map(|view| message_tokens(&view.message.content, ratio)).sum();
-        if !has_room(used + tokens) {
+        let tokens = sent.map(|view| stored_tokens(view, parts)).fold(0, u64::saturating_add);
+        if !has_room(u64::saturating_add(used, tokens)) {
             return (&groups[index + 1..], used);
         }
         used += tokens;
@@ -207,42 +216,32 @@ fn message_tokens(text: &str, ratio: CharsPerToken) -> u64 {
     estimate_tokens(text, ratio) + TOKENS_PER_MESSAGE
 }
 
+fn stored_tokens(view: &MessageView, parts: &ContextParts) -> u64 {
+    let attached = tokens_of(&view.attachments, &parts.accepted);
+    message_tokens(&view.message.content, parts.ratio).saturating_add(attached)
+}
+
 fn text_message(role: MessageRole, text: &str) -> PromptMessage {
     PromptMessage { role, content: vec![ContentPart::Text(text.to_owned())], reasoning_details: None }
 }
 
-fn stored_message(view: &MessageView, replayed_models: &[String]) -> PromptMessage {
+fn stored_message(view: &MessageView, parts: &ContextParts) -> PromptMessage {
     let message = &view.message;
     let mut prompt = text_message(message.role, &message.content);
-    prompt.content.extend(view.attachments.iter().filter_map(|file| {
-        attached(file.storage_provider, &file.mime_type, &file.filename, &file.storage_key)
-    }));
+    let part = |file: &Attachment| AttachedFile::from(file).part(&parts.accepted);
+    prompt.content.extend(view.attachments.iter().filter_map(part));
     let made_by = message.meta.model.as_ref().filter(|_| message.role == MessageRole::Assistant);
-    if made_by.is_some_and(|model| replayed_models.contains(model)) {
+    if made_by.is_some_and(|model| parts.replayed_models.contains(model)) {
         prompt.reasoning_details.clone_from(&message.reasoning_details);
     }
     prompt
 }
 
-fn new_message(content: &str, attachments: &[NewAttachment]) -> PromptMessage {
-    let mut prompt = text_message(MessageRole::User, content);
-    prompt.content.extend(attachments.iter().filter_map(|file| {
-        attached(file.storage_provider, &file.mime_type, &file.filename, &file.storage_key)
-    }));
+fn new_message(parts: &ContextParts) -> PromptMessage {
+    let mut prompt = text_message(MessageRole::User, &parts.content);
+    let part = |file: &NewAttachment| AttachedFile::from(file).part(&parts.accepted);
+    prompt.content.extend(parts.attachments.iter().filter_map(part));
     prompt
-}
-
-/// Only what has an address can be passed on; other attachments are for the people in the conversation.
-fn attached(provider: StorageProvider, mime_type: &str, filename: &str, key: &str) -> Option<ContentPart> {
-    match provider {
-        StorageProvider::Url if mime_type.starts_with("image/") => {
-            Some(ContentPart::ImageUrl(key.to_owned()))
-        }
-        StorageProvider::Url => {
-            Some(ContentPart::FileUrl { filename: filename.to_owned(), url: key.to_owned() })
-        }
-        StorageProvider::Local | StorageProvider::S3 | StorageProvider::Gcs => None,
-    }
 }
 
 fn count(number: u64) -> u32 {
@@ -271,6 +270,7 @@ mod tests {
             attachments: Vec::new(),
             max_history_tokens,
             ratio: by_letter(),
+            accepted: Accepted::default(),
             replayed_models: Vec::new(),
         }
     }
@@ -305,7 +305,7 @@ mod tests {
 
     fn built(history: &[MessageView], input_tokens: u64, max_history_tokens: Option<u64>) -> Context {
         let budget = Budget { input_tokens, max_output_tokens: 10, assumed: false };
-        build(&parts(history, max_history_tokens), fits("be", "new", budget, by_letter()).unwrap())
+        build(&parts(history, max_history_tokens), fits("be", "new", 0, budget, by_letter()).unwrap())
     }
 
     fn sent(context: &Context) -> Vec<&str> {
@@ -373,7 +373,7 @@ mod tests {
     #[test]
     fn a_message_that_cannot_fit_is_refused_with_both_sizes() {
         let budget = Budget { input_tokens: 14, max_output_tokens: 1, assumed: false };
-        assert_eq!(fits("be", "new", budget, by_letter()), Err(TooLarge { needed: 15, limit: 14 }));
+        assert_eq!(fits("be", "new", 0, budget, by_letter()), Err(TooLarge { needed: 15, limit: 14 }));
     }
 
     #[test]
@@ -384,7 +384,7 @@ mod tests {
                 replayed_models: vec![model.to_owned()],
                 ..parts(&talk(1, &["a", "b"]), None)
             };
-            let context = build(&parts, fits("be", "new", budget, by_letter()).unwrap());
+            let context = build(&parts, fits("be", "new", 0, budget, by_letter()).unwrap());
             context.messages.iter().filter(|message| message.reasoning_details.is_some()).count()
         };
         assert_eq!(replayed("sim/echo"), 1);

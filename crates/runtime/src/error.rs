@@ -6,6 +6,7 @@ use causerie_domain::session::{InvalidTransition, SessionState};
 use causerie_domain::turn::TurnFailure;
 
 use crate::catalogue::CatalogueError;
+use crate::tools::ToolMistake;
 
 /// A place in what was given, and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +71,37 @@ pub enum RuntimeError {
         /// `image`, `file` ...
         modality: String,
     },
+    /// The session has no message to fork at with the given number.
+    #[error("the session has {messages} messages, and none with this number")]
+    NoSuchMessage {
+        /// How many it has.
+        messages: i64,
+    },
+    /// A tool's definition is larger than one may be.
+    #[error("the definition has {given} bytes, {limit} are taken")]
+    DefinitionTooLarge {
+        /// The most bytes that are taken.
+        limit: usize,
+        /// The bytes given.
+        given: usize,
+    },
+    /// A tool's definition has mistakes.
+    #[error("the definition has mistakes")]
+    InvalidDefinition(Vec<ToolMistake>),
+    /// The same tool and version exist with another content.
+    #[error("version {version} of tool {slug} exists with another content")]
+    VersionConflict {
+        /// The tool.
+        slug: String,
+        /// The version.
+        version: String,
+    },
+    /// The name belongs to a tool that the principal may not change, to one of a file, or to another group's.
+    #[error("the name {0} belongs to another tool")]
+    NameTaken(String),
+    /// The group does not exist.
+    #[error("there is no such group")]
+    NoSuchGroup,
     /// The upstream did not give what was asked of it.
     #[error("the upstream failed: {}", .0.detail)]
     Upstream(TurnFailure),

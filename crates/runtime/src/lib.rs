@@ -8,14 +8,20 @@
 //! shortest whole program. A turn that was begun is written, stored and accounted whether or not anybody reads it:
 //! readers come and go, the turn stays.
 
+mod address;
+mod attached;
+mod attachment_form;
+mod attachments;
 mod authorise;
 mod builder;
+mod calibration;
 mod catalogue;
 mod clock;
 pub mod context;
 mod definitions;
 mod engine;
 mod error;
+mod forks;
 mod form;
 mod lifecycle;
 #[cfg(feature = "memory")]
@@ -25,18 +31,24 @@ mod send;
 mod sessions;
 mod settings;
 mod streams;
+mod tool_posts;
 mod toolbox;
 pub mod tools;
 mod turn;
 
+pub use address::Hosts;
+pub use attached::{FILE_BYTES_PER_TOKEN, IMAGE_TOKENS};
+pub use attachment_form::{MAX_ATTACHMENT_META_BYTES, MAX_ATTACHMENT_SIZE, MAX_ATTACHMENTS};
 pub use builder::{RuntimeBuilder, Stores};
 pub use catalogue::CatalogueError;
 pub use causerie_permissions::InvalidLayers;
 pub use clock::{SystemClock, SystemIds};
 pub use error::{Mistake, RuntimeError};
+pub use forks::ForkSession;
 pub use send::{AttachmentInput, MAX_IDEMPOTENCY_KEY_CHARS, NewMessage, Sent};
 pub use sessions::{CreateSession, ListMessages, ListSessions, SessionDetail, SessionView};
 pub use settings::Settings;
+pub use tool_posts::{DefinitionFormat, PostTool};
 pub use turn::event::{Cursor, Delta, InvalidCursor, Place, TurnEnd, TurnEvent, TurnStart};
 pub use turn::reader::TurnReader;
 

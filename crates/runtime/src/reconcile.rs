@@ -155,7 +155,7 @@ impl Reconciler {
             generation_known: usage.generation_id.is_some(),
             estimated: EstimatedTokens {
                 input: usage.estimated_input_tokens,
-                output: estimated_output(&row.parts),
+                output: estimated_output(&row.parts, causerie_usage::CharsPerToken::START),
             },
             prices: usage.prices.as_ref(),
             sent_at: usage.created_at,

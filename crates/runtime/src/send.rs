@@ -18,7 +18,9 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::Runtime;
+use crate::attached::{Accepted, tokens_of};
 use crate::authorise::{Access, Action};
+use crate::calibration::ratio_of;
 use crate::clock::monotonic;
 use crate::context::{self, Context, ContextParts, Fitting, ModelSize};
 use crate::definitions::PinnedTool;
@@ -173,8 +175,9 @@ impl Runtime {
             access.require_model(id, engine.catalogue.get(id).as_deref(), engine.settings.catalogue_only)?;
         }
         let known = engine.catalogue.get(&model);
-        check_form(new, definition.limits.max_input_chars)?;
-        check_modalities(new, &model, known.as_deref())?;
+        check_form(new, definition.limits.max_input_chars, engine.settings.attachment_hosts)?;
+        let accepted = Accepted::by(known.as_deref());
+        check_modalities(new, &model, &accepted)?;
 
         let size = ModelSize {
             context_length: known.as_ref().and_then(|model| model.catalogue.context_length),
@@ -183,11 +186,9 @@ impl Runtime {
         let wanted =
             definition.parameters.max_output_tokens.unwrap_or(engine.settings.default_max_output_tokens);
         let budget = context::divide(size, wanted);
-        let ratio = known
-            .as_ref()
-            .and_then(|model| model.millichars_per_token)
-            .map_or(CharsPerToken::START, CharsPerToken::from_millichars);
-        let fitting = context::fits(&definition.behavior, &new.content, budget, ratio)?;
+        let ratio = ratio_of(known.as_ref().and_then(|model| model.millichars_per_token));
+        let attached = tokens_of(&new.attachments, &accepted);
+        let fitting = context::fits(&definition.behavior, &new.content, attached, budget, ratio)?;
         let max_output_tokens = budget.max_output_tokens;
         let admitted = Admitted { pinned, model, known, max_output_tokens, fitting, ratio, key };
         Ok(Admission::New(Box::new(admitted)))
@@ -254,6 +255,7 @@ impl Runtime {
             attachments: launch.attachments,
             max_history_tokens: definition.history.max_tokens,
             ratio: admitted.ratio,
+            accepted: Accepted::by(admitted.known.as_deref()),
             replayed_models: ids_of(&admitted.model, admitted.known.as_deref()),
         };
         let Context { messages, report } = context::build(&parts, admitted.fitting);

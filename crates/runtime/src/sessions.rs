@@ -1,5 +1,8 @@
 //! Conversations: making, reading and changing them, as their principal may.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use causerie_domain::identity::Principal;
 use causerie_domain::message::MessageView;
 use causerie_domain::page::{After, Page, PageRequest};
@@ -7,10 +10,11 @@ use causerie_domain::ports::{
     ConversationError, MessageList, NewGreeting, NewSession, SessionKey, SessionList,
 };
 use causerie_domain::session::{MAX_TITLE_CHARS, Session, SessionAction, SessionState, SessionTotals};
-use causerie_domain::{GroupId, MessageId, SessionId};
+use causerie_domain::{GroupId, MessageId, SessionId, ToolVersionId};
 
 use crate::Runtime;
 use crate::authorise::Action;
+use crate::definitions::PinnedTool;
 use crate::error::RuntimeError;
 
 /// How many of the latest messages a session is shown with.
@@ -148,13 +152,10 @@ impl Runtime {
         };
         let page = PageRequest { limit: list.limit, after: list.after.map(After) };
         let user_id = Some(principal.user.id);
-        let query = SessionList { visible, user_id, state: list.state, tool_id, page };
+        let (state, parent_session_id) = (list.state, None);
+        let query = SessionList { visible, user_id, state, tool_id, parent_session_id, page };
         let page = engine.conversations.sessions(query).await?;
-        let mut rows = Vec::with_capacity(page.rows.len());
-        for session in page.rows {
-            rows.push(self.view(session).await?);
-        }
-        Ok(Page { rows, next: page.next })
+        Ok(Page { rows: self.views(page.rows).await?, next: page.next })
     }
 
     /// Gives a conversation another title, or none.
@@ -228,13 +229,29 @@ impl Runtime {
         Ok(self.engine.conversations.messages(query).await?)
     }
 
+    /// Several conversations as their principal sees them: each version is looked up once.
+    pub(crate) async fn views(&self, sessions: Vec<Session>) -> Result<Vec<SessionView>, RuntimeError> {
+        let mut tools: HashMap<ToolVersionId, PinnedTool> = HashMap::new();
+        for session in &sessions {
+            if let Entry::Vacant(entry) = tools.entry(session.tool_version_id) {
+                entry.insert(self.engine.pinned_tool(session.tool_version_id).await?);
+            }
+        }
+        let views = sessions.into_iter().filter_map(|session| {
+            let PinnedTool { tool, version, .. } = tools.get(&session.tool_version_id)?;
+            let (tool_slug, tool_version) = (tool.slug.clone(), version.version.clone());
+            Some(SessionView { session, tool_slug, tool_version })
+        });
+        Ok(views.collect())
+    }
+
     pub(crate) async fn view(&self, session: Session) -> Result<SessionView, RuntimeError> {
         let pinned = self.engine.pinned_tool(session.tool_version_id).await?;
         Ok(SessionView { session, tool_slug: pinned.tool.slug, tool_version: pinned.version.version })
     }
 }
 
-fn valid_title(title: Option<String>) -> Result<Option<String>, RuntimeError> {
+pub(crate) fn valid_title(title: Option<String>) -> Result<Option<String>, RuntimeError> {
     match title {
         Some(title) if title.chars().count() > MAX_TITLE_CHARS => {
             Err(RuntimeError::invalid("/title", format!("is longer than {MAX_TITLE_CHARS} characters")))

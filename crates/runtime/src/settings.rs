@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use causerie_usage::LOOKUP_WINDOW;
 
+use crate::address::Hosts;
 use crate::reconcile::LookupPace;
 use crate::turn::flusher::Pace;
 use crate::turn::retry::RetryPolicy;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub reconcile_interval: Duration,
     /// Whether models that the catalogue does not list are refused.
     pub catalogue_only: bool,
+    /// Which hosts the addresses of attachments may name.
+    pub attachment_hosts: Hosts,
     /// A mark in every answer's metadata, such as that a simulator answers.
     pub answer_mark: Option<String>,
 }
@@ -63,6 +66,7 @@ impl Default for Settings {
             lookup_window: LOOKUP_WINDOW,
             reconcile_interval: Duration::from_secs(1),
             catalogue_only: false,
+            attachment_hosts: Hosts::Public,
             answer_mark: None,
         }
     }

@@ -1,10 +1,11 @@
 //! Tools and models as a principal may see and use them.
 
+use causerie_domain::filter::Scalar;
 use causerie_domain::identity::Principal;
 use causerie_domain::model::Model;
 use causerie_domain::ports::{ToolStoreError, ToolSync};
 use causerie_domain::tool::Tool;
-use causerie_domain::{ToolId, ToolVersionId};
+use causerie_domain::{Filter, ToolId, ToolVersionId};
 
 use crate::Runtime;
 use crate::authorise::{Access, Action};
@@ -78,7 +79,10 @@ impl Runtime {
     pub(crate) async fn usable_tool(&self, access: &Access, named: &str) -> Result<Tool, RuntimeError> {
         let usable = access.tools(Action::Use)?;
         let found = match named.parse::<ToolId>() {
-            Ok(id) => self.engine.tools.tools(&usable).await?.into_iter().find(|tool| tool.id == id),
+            Ok(id) => {
+                let this = Filter::equals("id", Scalar::Uuid(id.as_uuid()));
+                self.engine.tools.tools(&Filter::all([usable, this])).await?.pop()
+            }
             Err(_) => self.engine.tools.tool(named, &usable).await?,
         };
         found.ok_or_else(|| RuntimeError::invalid("/tool", "there is no such tool"))

@@ -31,7 +31,7 @@ use tokio::runtime::Runtime;
 
 use crate::cli::{AdminCommand, Cli, Command, DatabaseArgs, ToolsCommand, VerifyArgs};
 use crate::settings::{Settings, WrongSettings};
-use crate::signals::StopSignals;
+use crate::signals::{ReloadSignal, StopSignals};
 use crate::wiring::Store;
 
 pub use serve::Server;
@@ -79,6 +79,7 @@ fn serve(settings: &Settings) -> Result<ExitCode> {
     let runtime = tokio_runtime()?;
     let code = runtime.block_on(async {
         let mut signals = StopSignals::listen().context("signals cannot be listened to")?;
+        let mut reload = ReloadSignal::listen().context("signals cannot be listened to")?;
         let mut server = tokio::select! {
             started = Server::start(settings) => started?,
             signal = signals.next() => {
@@ -88,12 +89,15 @@ fn serve(settings: &Settings) -> Result<ExitCode> {
         };
         // A server without anybody at its standard output serves all the same.
         let _ = print(server.welcome());
-        let broken = tokio::select! {
-            signal = signals.next() => {
-                tracing::info!(signal, "stopping, a second signal ends at once");
-                None
+        let broken = loop {
+            tokio::select! {
+                signal = signals.next() => {
+                    tracing::info!(signal, "stopping, a second signal ends at once");
+                    break None;
+                }
+                () = reload.next() => server.reload_tools().await,
+                error = server.broken() => break Some(error),
             }
-            error = server.broken() => Some(error),
         };
         tokio::select! {
             () = server.stop() => broken.map_or(Ok(ExitCode::SUCCESS), Err),

@@ -1,12 +1,14 @@
 //! From settings to a server that listens, and from a signal to one that has stopped.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use anyhow::{Context as _, Result, anyhow};
 use causerie_domain::ports::{Clock as _, ToolSync};
 use causerie_http::AppState;
+use causerie_runtime::tools::ToolDefinition;
 use causerie_runtime::{Runtime, SystemClock, SystemIds};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -30,6 +32,7 @@ pub struct Server {
     gateway: Gateway,
     store: Store,
     welcome: Welcome,
+    tools_dir: Option<PathBuf>,
     /// Given back last, when nothing is written any more.
     _right: ServingRight,
 }
@@ -54,11 +57,7 @@ impl Server {
 
         let gateway = Gateway::open(&settings.upstream)?;
         let runtime = wiring::runtime(settings, &store, &gateway, Handle::current())?;
-        let changed = runtime.synchronise_tools(definitions).await.context("the tools cannot be stored")?;
-        if changed != ToolSync::default() {
-            let (updated, disabled) = (changed.updated.join(" "), changed.disabled.join(" "));
-            tracing::info!(updated, disabled, "tools changed");
-        }
+        store_tools(&runtime, definitions).await?;
         runtime.start(right.reap_scope()).await?;
         let founded = found(settings, &store).await?;
 
@@ -74,7 +73,8 @@ impl Server {
             key_file,
             drain: settings.runtime.drain,
         };
-        Ok(Server { http, runtime, gateway, store, welcome, _right: right })
+        let tools_dir = settings.runtime.tools_dir.clone();
+        Ok(Server { http, runtime, gateway, store, welcome, tools_dir, _right: right })
     }
 
     /// Where it listens.
@@ -85,6 +85,19 @@ impl Server {
     /// What to say to the person who started it.
     pub fn welcome(&self) -> String {
         self.welcome.text()
+    }
+
+    /// Reads the tool definitions again. Running turns go on with what they began with; where anything is wrong with
+    /// the new definitions, it is logged, and all of the old ones stay in force.
+    pub async fn reload_tools(&self) {
+        let reloaded = async { store_tools(&self.runtime, tools::load(self.tools_dir.as_deref())?).await };
+        match reloaded.await {
+            Ok(()) => tracing::info!("tool definitions read again"),
+            Err(error) => {
+                let cause = format!("{error:#}");
+                tracing::error!(cause, "the tool definitions stay as they were");
+            }
+        }
     }
 
     /// Waits for an end that nobody asked for, a listener that broke, and says why.
@@ -134,6 +147,15 @@ impl Http {
         self.handle.stop(true).await;
         self.state.finished().await;
     }
+}
+
+async fn store_tools(runtime: &Runtime, definitions: Vec<ToolDefinition>) -> Result<()> {
+    let changed = runtime.synchronise_tools(definitions).await.context("the tools cannot be stored")?;
+    if changed != ToolSync::default() {
+        let (updated, disabled) = (changed.updated.join(" "), changed.disabled.join(" "));
+        tracing::info!(updated, disabled, "tools changed");
+    }
+    Ok(())
 }
 
 async fn found(settings: &Settings, store: &Store) -> Result<bool> {

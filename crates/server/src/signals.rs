@@ -1,4 +1,5 @@
-//! The signals that end the program: SIGTERM and SIGINT, once for a graceful stop, twice for one at once.
+//! The signals the program knows: SIGTERM and SIGINT end it, once for a graceful stop, twice for one at once; SIGHUP
+//! has it read its tool definitions again.
 
 use std::io;
 
@@ -9,6 +10,22 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub(crate) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
+}
+
+/// Listens for the wish to read tool definitions again.
+#[derive(Debug)]
+pub(crate) struct ReloadSignal(Signal);
+
+impl ReloadSignal {
+    /// Begins to listen. From now on SIGHUP no longer ends the process.
+    pub(crate) fn listen() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(ReloadSignal)
+    }
+
+    /// Waits for the next one. Several at once may be one.
+    pub(crate) async fn next(&mut self) {
+        self.0.recv().await;
+    }
 }
 
 impl StopSignals {

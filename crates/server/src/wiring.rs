@@ -13,7 +13,7 @@ use causerie_openrouter::{OpenRouter, Restrained};
 #[cfg(feature = "test-hooks")]
 pub(crate) use causerie_persistence::fail_point::{FailPoint, arm};
 use causerie_persistence::{OpenError, ServeLock, SqlStore};
-use causerie_runtime::{Runtime, Stores, SystemIds};
+use causerie_runtime::{Hosts, Runtime, Stores, SystemIds};
 use causerie_simulator::Simulator;
 use tokio::runtime::Handle;
 
@@ -226,6 +226,7 @@ pub(crate) fn runtime(
         lookup_window: settings.runtime.lookup_window,
         reconcile_interval: settings.runtime.reconcile_interval,
         catalogue_only: upstream.catalogue_only,
+        attachment_hosts: if settings.runtime.allow_private_urls { Hosts::Any } else { Hosts::Public },
         answer_mark: gateway.simulator.as_ref().map(|_| SIMULATED.to_owned()),
         ..defaults
     };

@@ -86,6 +86,26 @@ impl TestApp {
         self.ada.without_key()
     }
 
+    /// A client of the first administrator, whose key the server wrote at its first start.
+    ///
+    /// # Errors
+    /// There is no such key.
+    pub fn admin(&self) -> Result<Client> {
+        let file = self.settings.store.data_dir.join("admin-key");
+        Ok(self.ada.with_key(std::fs::read_to_string(file)?.trim()))
+    }
+
+    /// Writes a file of tool definitions and has the server read them again, as SIGHUP does.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub async fn reload_with(&self, file: &str, yaml: &str) -> Result<()> {
+        let tools = self.settings.runtime.tools_dir.as_ref().context("the tools have a folder")?;
+        std::fs::write(tools.join(file), yaml)?;
+        self.server.reload_tools().await;
+        Ok(())
+    }
+
     /// Starts a further server on the same database.
     ///
     /// # Errors

@@ -4,10 +4,10 @@ use std::fmt::Debug;
 
 use serde_json::{Map, Value};
 
-use crate::attachment::StorageProvider;
+use crate::attachment::{Attachment, StorageProvider};
 use crate::message::MessageView;
 use crate::page::{Page, PageRequest};
-use crate::ports::StoreError;
+use crate::ports::{AttachmentKey, AttachmentList, ForkError, Lineage, NewFork, StoreError};
 use crate::session::{InvalidTransition, Session, SessionAction, SessionState, SessionTotals};
 use crate::turn::Turn;
 use crate::{
@@ -83,6 +83,8 @@ pub struct SessionList {
     pub state: Option<SessionState>,
     /// Only those with this tool.
     pub tool_id: Option<ToolId>,
+    /// Only those that were forked from this one.
+    pub parent_session_id: Option<SessionId>,
     /// Which part of the list.
     pub page: PageRequest<SessionKey>,
 }
@@ -156,7 +158,7 @@ pub trait Conversations: Send + Sync + Debug {
         now: Timestamp,
     ) -> Result<Session, ConversationError>;
 
-    /// Marks a session as deleted: it vanishes from every read, its ledger rows stay.
+    /// Marks a session as deleted: it vanishes from every read, also as the parent of its forks; its ledger rows stay.
     ///
     /// # Errors
     /// [`ConversationError::NotFound`].
@@ -166,6 +168,16 @@ pub trait Conversations: Send + Sync + Debug {
         allowed: &Filter,
         now: Timestamp,
     ) -> Result<(), ConversationError>;
+
+    /// Copies the first messages of a session into a new one, with their attachments, in one transaction. A turn that
+    /// runs meanwhile is left alone, and so is the parent.
+    ///
+    /// # Errors
+    /// [`ForkError`]; then nothing is stored.
+    async fn fork(&self, new: NewFork) -> Result<Session, ForkError>;
+
+    /// The sessions that a session was forked from, nearest first.
+    async fn lineage(&self, lineage: Lineage) -> Result<Vec<Session>, StoreError>;
 
     /// Messages of a session in order, those that the filter (on Message) admits.
     async fn messages(&self, list: MessageList) -> Result<Vec<MessageView>, StoreError>;
@@ -177,6 +189,27 @@ pub trait Conversations: Send + Sync + Debug {
         visible: &Filter,
         limit: u32,
     ) -> Result<Vec<MessageView>, StoreError>;
+
+    /// A page of a session's attachments, in the order of its messages.
+    async fn attachments(&self, list: AttachmentList) -> Result<Page<Attachment, AttachmentKey>, StoreError>;
+
+    /// The session of an attachment that is not deleted, if the filter (on Session) admits it.
+    async fn session_of_attachment(
+        &self,
+        id: AttachmentId,
+        visible: &Filter,
+    ) -> Result<Option<Session>, StoreError>;
+
+    /// Marks an attachment as deleted: it is neither shown nor sent any more. The filter is on its Session.
+    ///
+    /// # Errors
+    /// [`ConversationError::NotFound`].
+    async fn delete_attachment(
+        &self,
+        id: AttachmentId,
+        allowed: &Filter,
+        now: Timestamp,
+    ) -> Result<(), ConversationError>;
 
     /// A turn, if the filter (on Message) admits its answer.
     async fn turn(&self, id: TurnId, visible: &Filter) -> Result<Option<Turn>, StoreError>;

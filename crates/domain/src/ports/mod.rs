@@ -6,8 +6,10 @@
 //! [`Identity`] take turn and owner, [`Reconciliation`] a row and its claim, [`StoreAudit`] looks at everything.
 
 mod administration;
+mod attachments;
 mod audit;
 mod conversations;
+mod forks;
 mod gateway;
 mod identity;
 mod models;
@@ -20,18 +22,20 @@ use std::fmt::Debug;
 use uuid::Uuid;
 
 pub use administration::{Administration, AdministrationError, NewApiKey, NewUser};
+pub use attachments::{AttachmentKey, AttachmentList};
 pub use audit::{AuditFound, AuditRule, AuditStep, AuditedRows, Breach, StoreAudit, Unsettled, UnsettledRow};
 pub use conversations::{
     ConversationError, Conversations, MessageList, NewAttachment, NewGreeting, NewSession, SessionKey,
     SessionList,
 };
+pub use forks::{ForkError, Lineage, NewFork};
 pub use gateway::{CompletionGateway, CompletionStream};
 pub use identity::{Identity, KeyHolder};
-pub use models::ModelStore;
+pub use models::{Calibration, ModelStore};
 pub use reconciliation::{
     AccountUsage, ClaimLookup, OverdueUsage, PostponeLookup, Reconciliation, SettleUsage, UnaccountedUsage,
 };
-pub use tools::{NewToolVersion, ToolStore, ToolStoreError, ToolSync};
+pub use tools::{NewToolVersion, ToolStore, ToolStoreError, ToolSync, ToolVersionKey, ToolVersionList};
 pub use turns::{
     BeginTurn, BeginTurnError, Begun, FinishTurn, IdempotencyKey, KeyedTurn, NextAttempt, Reap, ReapScope,
     TurnFlush, TurnHold, TurnLedger, TurnLedgerError, TurnLog,

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use crate::page::{Page, PageRequest};
 use crate::ports::StoreError;
 use crate::tool::{Tool, ToolType, ToolVersion};
 use crate::{Filter, GroupId, Timestamp, ToolId, ToolVersionId, UserId};
@@ -59,9 +60,27 @@ pub enum ToolStoreError {
         /// The tool.
         slug: String,
     },
+    /// The group does not exist.
+    #[error("there is no such group")]
+    NoSuchGroup,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// The place of a version among those of its tool: in the order of storing, newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToolVersionKey(pub i64);
+
+/// Which versions of a tool to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolVersionList {
+    /// The tool.
+    pub slug: String,
+    /// What the principal may read (a filter on Tool).
+    pub visible: Filter,
+    /// Which part of the list.
+    pub page: PageRequest<ToolVersionKey>,
 }
 
 /// Keeps tools and their versions. Nothing is ever deleted.
@@ -73,6 +92,22 @@ pub trait ToolStore: Send + Sync + Debug {
     /// # Errors
     /// [`ToolStoreError::VersionConflict`], [`ToolStoreError::SlugTaken`].
     async fn synchronise(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolStoreError>;
+
+    /// Stores a posted tool, or a further version of one that the filter (on Tool) admits and whose group it keeps.
+    /// Says whether the version is new; storing the same content again only enables the tool.
+    ///
+    /// # Errors
+    /// [`ToolStoreError`]; then nothing is stored.
+    async fn post(&self, new: NewToolVersion, allowed: &Filter) -> Result<(Tool, bool), ToolStoreError>;
+
+    /// Disables a tool, if the filter (on Tool) admits it. Says whether there was one.
+    async fn disable(&self, slug: &str, allowed: &Filter) -> Result<bool, StoreError>;
+
+    /// A page of a tool's versions, newest first; `None` if the filter does not admit the tool.
+    async fn versions(
+        &self,
+        list: ToolVersionList,
+    ) -> Result<Option<Page<ToolVersion, ToolVersionKey>>, StoreError>;
 
     /// The tools that the filter (on Tool) admits, by slug.
     async fn tools(&self, visible: &Filter) -> Result<Vec<Tool>, StoreError>;

@@ -1,6 +1,6 @@
 //! Pages of lists, and the opaque cursors between them.
 
-use causerie_domain::ports::SessionKey;
+use causerie_domain::ports::{AttachmentKey, SessionKey, ToolVersionKey};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -79,6 +79,31 @@ impl PageKey for SessionKey {
         let (micros, id) = text.split_once(' ')?;
         let last_activity_at = causerie_domain::Timestamp::from_micros(micros.parse().ok()?);
         Some(SessionKey { last_activity_at, id: id.parse().ok()? })
+    }
+}
+
+impl PageKey for AttachmentKey {
+    const LIST: &'static str = "attachments";
+
+    fn to_text(&self) -> String {
+        format!("{} {}", self.seq, self.id)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let (seq, id) = text.split_once(' ')?;
+        Some(AttachmentKey { seq: seq.parse().ok()?, id: id.parse().ok()? })
+    }
+}
+
+impl PageKey for ToolVersionKey {
+    const LIST: &'static str = "versions";
+
+    fn to_text(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok().map(ToolVersionKey)
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) struct SessionDto {
     active_turn_id: Option<Id>,
     /// The session this one was forked from, while that exists.
     parent_session_id: Option<Id>,
-    /// The last message taken over from the parent.
+    /// The parent's message at which it was forked; the copy ends with the last finished answer at or before it.
     fork_from_seq: Option<i64>,
     started_at: Time,
     /// When it was completed.

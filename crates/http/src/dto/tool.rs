@@ -1,6 +1,6 @@
 //! Tools, as clients see them.
 
-use causerie_domain::tool::Tool;
+use causerie_domain::tool::{Tool, ToolVersion};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -63,5 +63,41 @@ impl TryFrom<Tool> for ToolDetailDto {
     fn try_from(tool: Tool) -> Result<Self, serde_json::Error> {
         let definition = RawValue::from_string(tool.current.definition.clone())?;
         Ok(ToolDetailDto { tool: tool.into(), definition })
+    }
+}
+
+/// One immutable version of a tool, with the whole definition.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ToolVersion)]
+pub(crate) struct ToolVersionDto {
+    id: Id,
+    /// The semantic version its author gave it.
+    version: String,
+    title: String,
+    /// The definition, as a tool file has it.
+    #[schema(value_type = Object)]
+    definition: Box<RawValue>,
+    /// SHA-256 of the definition's canonical text, in hexadecimal.
+    content_hash: String,
+    /// Who posted it; null for files.
+    created_by: Option<Id>,
+    /// When it was stored.
+    created_at: Time,
+}
+
+impl TryFrom<ToolVersion> for ToolVersionDto {
+    type Error = serde_json::Error;
+
+    /// Fails where the stored definition is no JSON.
+    fn try_from(version: ToolVersion) -> Result<Self, serde_json::Error> {
+        Ok(ToolVersionDto {
+            id: version.id.into(),
+            version: version.version,
+            title: version.title,
+            definition: RawValue::from_string(version.definition)?,
+            content_hash: version.content_hash,
+            created_by: version.created_by.map(Id::from),
+            created_at: version.created_at.into(),
+        })
     }
 }

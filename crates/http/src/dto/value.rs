@@ -9,7 +9,8 @@ use causerie_domain::tool::ToolType;
 use causerie_domain::turn::TurnStatus;
 use causerie_domain::usage::CostBasis;
 use causerie_domain::{
-    ApiKeyId, AttachmentId, GroupId, MessageId, SessionId, Timestamp, ToolId, TurnId, Usd, UserId,
+    ApiKeyId, AttachmentId, GroupId, MessageId, SessionId, Timestamp, ToolId, ToolVersionId, TurnId, Usd,
+    UserId,
 };
 use serde::{Serialize, Serializer};
 use utoipa::openapi::RefOr;
@@ -28,7 +29,7 @@ macro_rules! ids {
         }
     })+ };
 }
-ids!(ApiKeyId, AttachmentId, GroupId, MessageId, SessionId, ToolId, TurnId, UserId);
+ids!(ApiKeyId, AttachmentId, GroupId, MessageId, SessionId, ToolId, ToolVersionId, TurnId, UserId);
 
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use causerie_runtime::Mistake;
+use causerie_runtime::tools::ToolMistake;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -24,7 +25,7 @@ pub(crate) struct Problem {
     pub(crate) code: Code,
     /// What is wrong this time, in a sentence for people.
     detail: Cow<'static, str>,
-    mistakes: Vec<Mistake>,
+    mistakes: Vec<Place>,
     members: Map<String, Value>,
     headers: Vec<(header::HeaderName, String)>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
@@ -60,8 +61,8 @@ impl Problem {
     }
 
     /// Adds the places that are wrong in the body.
-    pub(crate) fn at(mut self, mistakes: impl IntoIterator<Item = Mistake>) -> Self {
-        self.mistakes.extend(mistakes);
+    pub(crate) fn at<M: Into<Place>>(mut self, mistakes: impl IntoIterator<Item = M>) -> Self {
+        self.mistakes.extend(mistakes.into_iter().map(Into::into));
         self
     }
 
@@ -120,6 +121,28 @@ impl Problem {
     }
 }
 
+/// A place in the body and what is wrong there.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pointer: String,
+    detail: String,
+    /// Line and column, where the body is read for its text.
+    position: Option<(usize, usize)>,
+}
+
+impl From<Mistake> for Place {
+    fn from(mistake: Mistake) -> Self {
+        Place { pointer: mistake.pointer, detail: mistake.detail, position: None }
+    }
+}
+
+impl From<ToolMistake> for Place {
+    fn from(mistake: ToolMistake) -> Self {
+        let position = Some((mistake.line, mistake.column));
+        Place { pointer: mistake.pointer, detail: mistake.message, position }
+    }
+}
+
 /// A wait in whole seconds, rounded up.
 pub(crate) fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
@@ -175,11 +198,20 @@ pub(crate) struct MistakeBody<'a> {
     pointer: &'a str,
     /// What is wrong there.
     detail: &'a str,
+    /// Of a tool definition: the line, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    line: Option<usize>,
+    /// Of a tool definition: the column in characters, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    column: Option<usize>,
 }
 
-impl<'a> From<&'a Mistake> for MistakeBody<'a> {
-    fn from(mistake: &'a Mistake) -> Self {
-        MistakeBody { pointer: &mistake.pointer, detail: &mistake.detail }
+impl<'a> From<&'a Place> for MistakeBody<'a> {
+    fn from(place: &'a Place) -> Self {
+        let (line, column) = place.position.unzip();
+        MistakeBody { pointer: &place.pointer, detail: &place.detail, line, column }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use causerie_domain::ports::StoreError;
 use causerie_domain::turn::{Turn, TurnFailure, TurnStatus};
-use causerie_runtime::RuntimeError;
+use causerie_runtime::{Mistake, RuntimeError};
 
 use super::problem::Problem;
 use super::table::Code;
@@ -49,6 +49,18 @@ impl From<RuntimeError> for Problem {
                     .with("model", model)
                     .with("modality", modality)
             }
+            RuntimeError::NoSuchMessage { messages } => Problem::new(Code::NoSuchMessage, detail)
+                .with("messages", messages)
+                .at([Mistake { pointer: "/from_seq".to_owned(), detail: "is none of them".to_owned() }]),
+            RuntimeError::DefinitionTooLarge { limit, given } => {
+                Problem::new(Code::ToolTooLarge, detail).with("limit", limit).with("given", given)
+            }
+            RuntimeError::InvalidDefinition(mistakes) => {
+                Problem::new(Code::InvalidBody, "the errors name what is wrong and where").at(mistakes)
+            }
+            RuntimeError::VersionConflict { .. } => Problem::new(Code::VersionConflict, detail),
+            RuntimeError::NameTaken(_) => Problem::new(Code::NameTaken, detail),
+            RuntimeError::NoSuchGroup => Problem::parameter("group_id", detail),
             RuntimeError::Upstream(failure) => of_failure(&failure),
             RuntimeError::ShuttingDown => Problem::new(Code::ShuttingDown, detail).retry_after(MOMENT),
             RuntimeError::Store(error) => error.into(),

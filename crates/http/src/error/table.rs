@@ -52,10 +52,14 @@ codes! {
     SessionFull = "session_full", CONFLICT, "The session has as many messages as its tool allows";
     InvalidState = "invalid_state", CONFLICT, "The session's state does not allow this";
     VersionConflict = "version_conflict", CONFLICT, "This version exists with another content";
+    NameTaken = "name_taken", CONFLICT, "The name belongs to another tool";
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The request body is too large";
-    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The request body must be JSON";
+    ToolTooLarge = "tool_too_large", PAYLOAD_TOO_LARGE, "The tool definition is too large";
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE,
+        "The route does not take a body of this type";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY,
         "The idempotency key was used with another body";
+    NoSuchMessage = "no_such_message", UNPROCESSABLE_ENTITY, "The session has no such message";
     MessageTooLong = "message_too_long", UNPROCESSABLE_ENTITY, "The message is longer than the tool takes";
     ModalityNotSupported = "modality_not_supported", UNPROCESSABLE_ENTITY,
         "The model does not take this kind of input";

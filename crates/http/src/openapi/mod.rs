@@ -29,6 +29,7 @@ are problem details (RFC 9457) with a stable `code`.";
 
 const TAGS: &[(&str, &str)] = &[
     ("sessions", "Conversations with one tool"),
+    ("forks", "Sessions continued from an earlier message"),
     ("messages", "What is said in them"),
     ("streams", "Coming back to an answer that is being written"),
     ("turns", "One message and its answer"),

@@ -26,11 +26,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let acceptable = require_json(request.headers());
-        let limit = request.app_data::<web::Data<AppState>>().map_or(0, |state| state.settings().body_limit);
-        let announced = request
-            .headers()
-            .get(header::CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse().ok());
+        let (announced, limit) = (announced(request), limit(request));
         let payload = payload.take();
         Box::pin(async move {
             acceptable?;
@@ -40,12 +36,25 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     }
 }
 
+/// The largest body that is taken, in bytes.
+pub(super) fn limit(request: &HttpRequest) -> usize {
+    request.app_data::<web::Data<AppState>>().map_or(0, |state| state.settings().body_limit)
+}
+
+/// The length that the headers announce.
+pub(super) fn announced(request: &HttpRequest) -> Option<usize> {
+    request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
+}
+
+/// The announced media type without its parameters, in lower case; empty if there is none.
+pub(super) fn essence(headers: &header::HeaderMap) -> String {
+    let media_type = text(headers, header::CONTENT_TYPE).unwrap_or_default();
+    media_type.split(';').next().unwrap_or_default().trim().to_owned()
+}
+
 /// Whether the headers announce JSON as it is: no other type, no compression.
 fn require_json(headers: &header::HeaderMap) -> Result<(), Problem> {
-    let text =
-        |name| headers.get(name).map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase());
-    let media_type = text(header::CONTENT_TYPE).unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    let essence = essence(headers);
     let is_json = essence == "application/json"
         || essence.strip_prefix("application/").is_some_and(|subtype| subtype.ends_with("+json"));
     if !is_json {
@@ -54,13 +63,27 @@ fn require_json(headers: &header::HeaderMap) -> Result<(), Problem> {
             "send the body as `content-type: application/json`",
         ));
     }
-    match text(header::CONTENT_ENCODING).as_deref() {
+    require_plain(headers)
+}
+
+fn text(headers: &header::HeaderMap, name: header::HeaderName) -> Option<String> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase())
+}
+
+/// Whether the headers announce no compression.
+pub(super) fn require_plain(headers: &header::HeaderMap) -> Result<(), Problem> {
+    match text(headers, header::CONTENT_ENCODING).as_deref() {
         None | Some("identity") => Ok(()),
         Some(_) => Err(Problem::new(Code::UnsupportedMediaType, "send the body without a content encoding")),
     }
 }
 
-async fn read(mut payload: Payload, announced: Option<usize>, limit: usize) -> Result<BytesMut, Problem> {
+/// Reads a body up to a limit.
+pub(super) async fn read(
+    mut payload: Payload,
+    announced: Option<usize>,
+    limit: usize,
+) -> Result<BytesMut, Problem> {
     let too_large = || {
         Problem::new(Code::PayloadTooLarge, format!("the body may have at most {limit} bytes"))
             .with("limit", limit)

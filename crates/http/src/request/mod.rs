@@ -2,10 +2,12 @@
 
 mod accept;
 mod body;
+mod definition;
 mod path;
 mod query;
 
 pub(crate) use accept::AnswerForm;
 pub(crate) use body::Json;
+pub(crate) use definition::Definition;
 pub(crate) use path::PathId;
 pub(crate) use query::{PageParams, Query};

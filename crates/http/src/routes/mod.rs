@@ -1,20 +1,23 @@
 //! The one table of routes, and how they become an application.
 
+mod attachments;
 #[cfg(feature = "swagger-ui")]
 mod docs;
+mod forks;
 mod health;
 mod me;
 mod messages;
 mod models;
 mod sessions;
 mod streams;
+mod tool_posts;
 mod tools;
 mod turns;
 
 use actix_web::http::{Method, header};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Resource, Route};
+use actix_web::{HttpResponse, Resource, Route, guard};
 use causerie_permissions::{Action, SubjectType};
 use utoipa::OpenApi;
 
@@ -70,7 +73,10 @@ operations! {
     GET "/openapi.json" Open => health::openapi;
     GET "/me" Authenticated => me::me;
     GET "/tools" Asks(Action::Read, SubjectType::Tool) => tools::list_tools;
+    POST "/tools" Asks(Action::Create, SubjectType::Tool) => tool_posts::post_tool;
     GET "/tools/{slug}" Asks(Action::Read, SubjectType::Tool) => tools::get_tool;
+    DELETE "/tools/{slug}" Asks(Action::Delete, SubjectType::Tool) => tool_posts::delete_tool;
+    GET "/tools/{slug}/versions" Asks(Action::Read, SubjectType::Tool) => tool_posts::list_versions;
     GET "/models" Asks(Action::Read, SubjectType::Model) => models::list_models;
     POST "/models/sync" Asks(Action::Update, SubjectType::Model) => models::sync_models;
     POST "/sessions" Asks(Action::Create, SubjectType::Session) => sessions::create_session;
@@ -84,6 +90,11 @@ operations! {
     GET "/sessions/{id}/messages" Asks(Action::Read, SubjectType::Message) => messages::list_messages;
     POST "/sessions/{id}/messages" Asks(Action::Create, SubjectType::Message) => messages::send_message;
     GET "/sessions/{id}/stream" Asks(Action::Read, SubjectType::Message) => streams::stream_session;
+    GET "/sessions/{id}/attachments" Asks(Action::Read, SubjectType::Message) => attachments::list_attachments;
+    DELETE "/attachments/{id}" Asks(Action::Update, SubjectType::Session) => attachments::delete_attachment;
+    POST "/sessions/{id}/forks" Asks(Action::Fork, SubjectType::Session) => forks::fork_session;
+    GET "/sessions/{id}/forks" Asks(Action::Read, SubjectType::Session) => forks::list_forks;
+    GET "/sessions/{id}/lineage" Asks(Action::Read, SubjectType::Session) => forks::lineage;
     POST "/sessions/{id}/cancel" Asks(Action::Update, SubjectType::Session) => turns::cancel_turn;
     GET "/turns/{id}" Asks(Action::Read, SubjectType::Message) => turns::get_turn;
     GET "/turns/{id}/stream" Asks(Action::Read, SubjectType::Message) => streams::stream_turn;
@@ -104,16 +115,27 @@ pub fn configure(app: &mut ServiceConfig, state: AppState) {
 
 fn resource(operations: &[Operation]) -> Resource {
     let path = operations.first().map_or("", |operation| operation.path);
-    let methods: Vec<&str> = operations.iter().map(|operation| operation.method.as_str()).collect();
-    let allow = methods.join(", ");
+    let allow = operations.iter().map(allowed_as).collect::<Vec<_>>().join(", ");
     let resource = web::resource(path).default_service(web::to(move || unknown_method(allow.clone())));
     operations.iter().fold(resource, |resource, operation| {
-        let route = (operation.handler)().method(operation.method.clone());
+        let route = match operation.method {
+            // What can be read can be asked about (RFC 9110, 9.3.2); `conclude` sees to the body.
+            Method::GET => (operation.handler)().guard(guard::Any(guard::Get()).or(guard::Head())),
+            _ => (operation.handler)().method(operation.method.clone()),
+        };
         resource.route(match operation.access {
             Access::Open => route,
             Access::Authenticated | Access::Asks(..) => route.wrap(from_fn(authenticate)),
         })
     })
+}
+
+/// The methods that an operation is called by.
+fn allowed_as(operation: &Operation) -> &str {
+    match operation.method {
+        Method::GET => "GET, HEAD",
+        _ => operation.method.as_str(),
+    }
 }
 
 async fn unknown_path() -> Result<HttpResponse, Problem> {

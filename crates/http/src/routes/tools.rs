@@ -44,9 +44,13 @@ pub(crate) async fn get_tool(
     caller: Caller,
     slug: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    // No slug holds this character, and one of the databases refuses to be asked for it.
-    let slug = slug.into_inner().replace('\0', "\u{fffd}");
+    let slug = known_slug(slug);
     let tool = state.call(move |runtime| async move { runtime.tool(&caller.0, &slug).await }).await?;
     let detail = ToolDetailDto::try_from(tool).map_err(Problem::internal)?;
     Ok(HttpResponse::Ok().json(detail))
+}
+
+/// The slug of a path. None holds U+0000, and one of the databases refuses to be asked for it.
+pub(super) fn known_slug(slug: Path<String>) -> String {
+    slug.into_inner().replace('\0', "\u{fffd}")
 }

@@ -1,15 +1,17 @@
 //! Conversations as a principal may see and change them. A filter that admits nothing sends no query.
 
+use causerie_domain::attachment::Attachment;
 use causerie_domain::message::MessageView;
 use causerie_domain::page::Page;
 use causerie_domain::ports::{
-    ConversationError, Conversations, MessageList, NewSession, SessionKey, SessionList, StoreError,
+    AttachmentKey, AttachmentList, ConversationError, Conversations, ForkError, Lineage, MessageList,
+    NewFork, NewSession, SessionKey, SessionList, StoreError,
 };
 use causerie_domain::session::{Session, SessionAction, SessionTotals};
 use causerie_domain::turn::Turn;
-use causerie_domain::{Filter, SessionId, Timestamp, TurnId};
+use causerie_domain::{AttachmentId, Filter, SessionId, Timestamp, TurnId};
 
-use crate::input::{ChangeState, Delete, Latest, Rename};
+use crate::input::{ChangeState, Delete, DeleteAttachment, Latest, Rename};
 use crate::store::{SqlStore, run};
 
 #[async_trait::async_trait]
@@ -77,6 +79,20 @@ impl Conversations for SqlStore {
         run!(self, Write, session_changes::delete(Delete { id, allowed: allowed.clone(), now }))
     }
 
+    async fn fork(&self, new: NewFork) -> Result<Session, ForkError> {
+        if new.allowed.is_nothing() {
+            return Err(ForkError::NotFound);
+        }
+        run!(self, Write, forks::fork(new))
+    }
+
+    async fn lineage(&self, lineage: Lineage) -> Result<Vec<Session>, StoreError> {
+        if lineage.visible.is_nothing() {
+            return Ok(Vec::new());
+        }
+        run!(self, Snapshot, forks::lineage(lineage))
+    }
+
     async fn messages(&self, list: MessageList) -> Result<Vec<MessageView>, StoreError> {
         if list.visible.is_nothing() {
             return Ok(Vec::new());
@@ -94,6 +110,36 @@ impl Conversations for SqlStore {
             return Ok(Vec::new());
         }
         run!(self, Snapshot, messages::latest(Latest { session_id: id, visible: visible.clone(), limit }))
+    }
+
+    async fn attachments(&self, list: AttachmentList) -> Result<Page<Attachment, AttachmentKey>, StoreError> {
+        if list.visible.is_nothing() {
+            return Ok(Page { rows: Vec::new(), next: None });
+        }
+        run!(self, Snapshot, attachments::page(list))
+    }
+
+    async fn session_of_attachment(
+        &self,
+        id: AttachmentId,
+        visible: &Filter,
+    ) -> Result<Option<Session>, StoreError> {
+        if visible.is_nothing() {
+            return Ok(None);
+        }
+        run!(self, Snapshot, attachments::session((id, visible.clone())))
+    }
+
+    async fn delete_attachment(
+        &self,
+        id: AttachmentId,
+        allowed: &Filter,
+        now: Timestamp,
+    ) -> Result<(), ConversationError> {
+        if allowed.is_nothing() {
+            return Err(ConversationError::NotFound);
+        }
+        run!(self, Write, attachments::delete(DeleteAttachment { id, allowed: allowed.clone(), now }))
     }
 
     async fn turn(&self, id: TurnId, visible: &Filter) -> Result<Option<Turn>, StoreError> {

@@ -1,6 +1,9 @@
 //! The stored tools.
 
-use causerie_domain::ports::{NewToolVersion, StoreError, ToolStore, ToolStoreError, ToolSync};
+use causerie_domain::page::Page;
+use causerie_domain::ports::{
+    NewToolVersion, StoreError, ToolStore, ToolStoreError, ToolSync, ToolVersionKey, ToolVersionList,
+};
 use causerie_domain::tool::{Tool, ToolVersion};
 use causerie_domain::{Filter, ToolVersionId};
 
@@ -10,6 +13,27 @@ use crate::store::{SqlStore, run};
 impl ToolStore for SqlStore {
     async fn synchronise(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolStoreError> {
         run!(self, Write, tool_sync::synchronise(files))
+    }
+
+    async fn post(&self, new: NewToolVersion, allowed: &Filter) -> Result<(Tool, bool), ToolStoreError> {
+        run!(self, Write, tool_posts::post((new, allowed.clone())))
+    }
+
+    async fn disable(&self, slug: &str, allowed: &Filter) -> Result<bool, StoreError> {
+        if allowed.is_nothing() {
+            return Ok(false);
+        }
+        run!(self, Write, tool_posts::disable((slug.to_owned(), allowed.clone())))
+    }
+
+    async fn versions(
+        &self,
+        list: ToolVersionList,
+    ) -> Result<Option<Page<ToolVersion, ToolVersionKey>>, StoreError> {
+        if list.visible.is_nothing() {
+            return Ok(None);
+        }
+        run!(self, Snapshot, tools::versions(list))
     }
 
     async fn tools(&self, visible: &Filter) -> Result<Vec<Tool>, StoreError> {

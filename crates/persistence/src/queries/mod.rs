@@ -1,17 +1,19 @@
 //! The queries: what each step of business does, statement by statement.
 //!
 //! These files are compiled twice, over SQLite and over PostgreSQL. What differs between the two comes from the
-//! module above: the connection, the backend's type and the clock. A function here is one step of a port, run in the
+//! module above: the connection, the backend's type, the clock, and how many rows are inserted at once. A function here is one step of a port, run in the
 //! transaction that its mode asks for, or a part of one that several steps share.
 //!
 //! Locks are taken in one order everywhere, a session's row before those of its turn, and several sessions in the
 //! order of their turns' ids: so no two steps wait for each other.
 
 pub(crate) mod administration;
+pub(crate) mod attachments;
 pub(crate) mod audit;
 pub(crate) mod begin;
 pub(crate) mod finish;
 pub(crate) mod flush;
+pub(crate) mod forks;
 pub(crate) mod health;
 pub(crate) mod identity;
 pub(crate) mod messages;
@@ -20,6 +22,7 @@ pub(crate) mod reap;
 pub(crate) mod reconcile;
 pub(crate) mod session_changes;
 pub(crate) mod sessions;
+pub(crate) mod tool_posts;
 pub(crate) mod tool_sync;
 pub(crate) mod tools;
 pub(crate) mod turns;
@@ -29,4 +32,4 @@ mod fixed;
 mod holds;
 mod usage;
 
-use super::{CLOCK, Conn, Db};
+use super::{CLOCK, Conn, Db, bulk};

@@ -1,12 +1,14 @@
 //! The catalogue of models.
 
 use causerie_domain::model::{CatalogueModel, Model};
+use causerie_domain::ports::Calibration;
 use causerie_domain::{Filter, Timestamp, Usd};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{Conn, filter};
 use crate::fault::Fault;
+use crate::input::Calibrate;
 use crate::rows::{ModelRow, further_text, list_text, overrides_text, stored, text};
 use crate::schema::ai_models;
 
@@ -34,6 +36,29 @@ pub(crate) async fn take_over(
             .await?;
     }
     Ok(())
+}
+
+/// Corrects a ratio that nobody else has corrected meanwhile, else says what it is now.
+pub(crate) async fn calibrate(conn: &mut Conn, calibrate: &Calibrate) -> Result<Calibration, Fault> {
+    let update = diesel::update(ai_models::table)
+        .filter(ai_models::id.eq(&calibrate.id))
+        .set(ai_models::millichars_per_token.eq(i64::from(calibrate.to)))
+        .into_boxed();
+    let guarded = match calibrate.from {
+        Some(from) => update.filter(ai_models::millichars_per_token.eq(i64::from(from))),
+        None => update.filter(ai_models::millichars_per_token.is_null()),
+    };
+    if guarded.execute(conn).await? > 0 {
+        return Ok(Calibration::Stored);
+    }
+    let row: Option<ModelRow> = ai_models::table
+        .filter(ai_models::id.eq(&calibrate.id))
+        .select(ModelRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    let model = row.map(Model::try_from).transpose()?;
+    Ok(model.map_or(Calibration::NoSuchModel, |model| Calibration::Changed(model.millichars_per_token)))
 }
 
 pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Model>, Fault> {

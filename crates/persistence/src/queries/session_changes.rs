@@ -10,7 +10,7 @@ use crate::fault::{Abort, unavailable};
 use crate::input::{ChangeState, Delete, Rename};
 use crate::rows::{SessionRow, text};
 use crate::schema::sessions;
-use crate::types::key;
+use crate::types::{Key, key};
 
 /// How often a change is tried whose guard and the look at the row contradict each other, because others change it.
 const TRIES: u32 = 3;
@@ -88,8 +88,13 @@ pub(crate) async fn delete(conn: &mut Conn, delete: &Delete) -> Result<(), Abort
     .set(sessions::deleted_at.eq(delete.now.as_micros()))
     .execute(conn)
     .await?;
-    match deleted {
-        0 => Err(Abort::Refused(ConversationError::NotFound)),
-        _ => Ok(()),
+    if deleted == 0 {
+        return Err(Abort::Refused(ConversationError::NotFound));
     }
+    // Its forks are whole without it.
+    diesel::update(sessions::table.filter(sessions::parent_session_id.eq(key(delete.id))))
+        .set(sessions::parent_session_id.eq(None::<Key>))
+        .execute(conn)
+        .await?;
+    Ok(())
 }

@@ -90,6 +90,9 @@ pub(crate) async fn page(conn: &mut Conn, list: &SessionList) -> Result<Page<Ses
     if let Some(tool) = list.tool_id {
         query = query.filter(sessions::tool_id.eq(key(tool)));
     }
+    if let Some(parent) = list.parent_session_id {
+        query = query.filter(sessions::parent_session_id.eq(key(parent)));
+    }
     if let Some(After(last)) = list.page.after {
         let at = last.last_activity_at.as_micros();
         // The first condition says nothing new, but it is one that the index begins its range with.

@@ -12,7 +12,7 @@ use crate::schema::{tool_versions, tools};
 use crate::types::key;
 
 /// Where a tool comes from: files are one author, and disable only what came from files.
-const FROM_FILE: &str = "file";
+pub(super) const FROM_FILE: &str = "file";
 
 type Refusal = Abort<ToolStoreError>;
 
@@ -62,7 +62,11 @@ async fn take_tool(conn: &mut Conn, file: &NewToolVersion) -> Result<ToolId, Ref
 }
 
 /// Stores a version of a tool that the caller has locked. Says whether it is new.
-async fn store_version(conn: &mut Conn, file: &NewToolVersion, tool: ToolId) -> Result<bool, Refusal> {
+pub(super) async fn store_version(
+    conn: &mut Conn,
+    file: &NewToolVersion,
+    tool: ToolId,
+) -> Result<bool, Refusal> {
     let known: Option<String> = tool_versions::table
         .filter(tool_versions::tool_id.eq(key(tool)))
         .filter(tool_versions::version.eq(&file.version))

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use causerie_domain::page::{After, Page};
+use causerie_domain::ports::{ToolVersionKey, ToolVersionList};
 use causerie_domain::tool::{Tool, ToolVersion};
 use causerie_domain::{Filter, ToolId, ToolVersionId};
 use diesel::prelude::*;
@@ -54,6 +56,36 @@ pub(crate) async fn pinned(
         .await?;
     let tool = with_versions(conn, rows).await?.pop();
     Ok(tool.map(|tool| (tool, version.into())))
+}
+
+/// Versions in the order of storing, newest first.
+pub(crate) async fn versions(
+    conn: &mut Conn,
+    list: &ToolVersionList,
+) -> Result<Option<Page<ToolVersion, ToolVersionKey>>, Fault> {
+    let tool: Option<ToolId> = tools::table
+        .filter(tools::slug.eq(&list.slug))
+        .filter(filter::on_tools(&list.visible)?)
+        .select(tools::id)
+        .first(conn)
+        .await
+        .optional()?;
+    let Some(tool) = tool else { return Ok(None) };
+    let limit = list.page.limit;
+    let mut query = tool_versions::table
+        .filter(tool_versions::tool_id.eq(key(tool)))
+        .order(tool_versions::ordinal.desc())
+        .limit(i64::from(limit) + 1)
+        .select((ToolVersionRow::as_select(), tool_versions::ordinal))
+        .into_boxed();
+    if let Some(After(ToolVersionKey(last))) = list.page.after {
+        query = query.filter(tool_versions::ordinal.lt(last));
+    }
+    let mut rows: Vec<(ToolVersionRow, i64)> = query.load(conn).await?;
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().filter(|_| more).map(|(_, ordinal)| ToolVersionKey(*ordinal));
+    Ok(Some(Page { rows: rows.into_iter().map(|(row, _)| row.into()).collect(), next }))
 }
 
 /// Tools with their newest versions: one statement more, however many tools there are.

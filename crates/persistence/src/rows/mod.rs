@@ -3,6 +3,7 @@
 //! Integers and text are read as they stand; the conversions here are the one place that knows what they mean.
 
 mod attachment;
+mod copies;
 mod identity;
 mod json;
 mod message;
@@ -21,6 +22,7 @@ use causerie_domain::UnknownWord;
 use causerie_domain::ports::StoreError;
 
 pub(crate) use attachment::AttachmentRow;
+pub(crate) use copies::{AttachmentCopy, MessageCopy};
 pub(crate) use identity::{ApiKeyRow, MembershipRow, UserRow};
 pub(crate) use json::{context_text, list_text, meta_text, object_text, parts_text};
 pub(crate) use message::{MessageRow, text_parts};

@@ -1,16 +1,18 @@
 //! Conversations in memory.
 
 use async_trait::async_trait;
+use causerie_domain::attachment::Attachment;
 use causerie_domain::message::{
     Message, MessageMeta, MessageRole, MessageStatus, MessageView, Part, PartKind,
 };
 use causerie_domain::page::Page;
 use causerie_domain::ports::{
-    ConversationError, Conversations, MessageList, NewSession, SessionKey, SessionList, StoreError,
+    AttachmentKey, AttachmentList, ConversationError, Conversations, ForkError, Lineage, MessageList,
+    NewFork, NewSession, SessionKey, SessionList, StoreError,
 };
 use causerie_domain::session::{Session, SessionAction, SessionState, SessionTotals};
 use causerie_domain::turn::Turn;
-use causerie_domain::{Filter, SessionId, Timestamp, TurnId, Usd};
+use causerie_domain::{AttachmentId, Filter, SessionId, Timestamp, TurnId, Usd};
 
 use super::MemoryStore;
 use super::filter::{admits, admitted};
@@ -60,6 +62,7 @@ impl Conversations for MemoryStore {
             .filter(|session| list.user_id.is_none_or(|user| session.user_id == user))
             .filter(|session| list.state.is_none_or(|state| session.state == state))
             .filter(|session| list.tool_id.is_none_or(|tool| session.tool_id == tool))
+            .filter(|session| list.parent_session_id.is_none_or(|of| session.parent_session_id == Some(of)))
             .filter(|session| list.page.after.as_ref().is_none_or(|after| place(session) < pair(after.0)))
             .cloned()
             .collect();
@@ -115,7 +118,6 @@ impl Conversations for MemoryStore {
         let target = session.state.after(action)?;
         if session.state != target {
             session.state = target;
-            session.last_activity_at = now;
             session.ended_at = (target == SessionState::Completed).then_some(now);
         }
         Ok(session.clone())
@@ -132,6 +134,46 @@ impl Conversations for MemoryStore {
         if let Some(stored) = state.session_mut(id) {
             stored.deleted = true;
         }
+        for stored in state.sessions.values_mut() {
+            stored.session.parent_session_id.take_if(|parent| *parent == id);
+        }
+        Ok(())
+    }
+
+    async fn fork(&self, new: NewFork) -> Result<Session, ForkError> {
+        self.lock().fork(&new)
+    }
+
+    async fn lineage(&self, lineage: Lineage) -> Result<Vec<Session>, StoreError> {
+        self.lock().lineage(&lineage)
+    }
+
+    async fn attachments(&self, list: AttachmentList) -> Result<Page<Attachment, AttachmentKey>, StoreError> {
+        self.lock().attachments(&list)
+    }
+
+    async fn session_of_attachment(
+        &self,
+        id: AttachmentId,
+        visible: &Filter,
+    ) -> Result<Option<Session>, StoreError> {
+        let state = self.lock();
+        let found = state.session_of_attachment(id).map(|stored| &stored.session);
+        Ok(admitted(visible, found)?.pop().cloned())
+    }
+
+    async fn delete_attachment(
+        &self,
+        id: AttachmentId,
+        allowed: &Filter,
+        _now: Timestamp,
+    ) -> Result<(), ConversationError> {
+        let mut state = self.lock();
+        let session = state.session_of_attachment(id).ok_or(ConversationError::NotFound)?;
+        if !admits(allowed, &session.session)? {
+            return Err(ConversationError::NotFound);
+        }
+        state.drop_attachment(id);
         Ok(())
     }
 
@@ -196,7 +238,11 @@ fn allowed_session<'a>(
     if admits(allowed, session)? { Ok(session) } else { Err(ConversationError::NotFound) }
 }
 
-fn readable(state: &State, id: SessionId, visible: &Filter) -> Result<Vec<MessageView>, StoreError> {
+pub(super) fn readable(
+    state: &State,
+    id: SessionId,
+    visible: &Filter,
+) -> Result<Vec<MessageView>, StoreError> {
     let Some(stored) = state.session(id) else { return Ok(Vec::new()) };
     let mut views = Vec::new();
     for message in &stored.messages {

@@ -5,6 +5,7 @@
 
 mod conversations;
 mod filter;
+mod forks;
 mod reconciliation;
 mod shelf;
 mod state;

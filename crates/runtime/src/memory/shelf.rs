@@ -1,27 +1,30 @@
 //! Tools and models in memory.
 
+use std::collections::btree_map::Entry;
+
 use async_trait::async_trait;
 use causerie_domain::model::{CatalogueModel, Model};
-use causerie_domain::ports::{ModelStore, NewToolVersion, StoreError, ToolStore, ToolStoreError, ToolSync};
+use causerie_domain::page::{After, Page};
+use causerie_domain::ports::{
+    Calibration, ModelStore, NewToolVersion, StoreError, ToolStore, ToolStoreError, ToolSync, ToolVersionKey,
+    ToolVersionList,
+};
 use causerie_domain::tool::{Tool, ToolVersion};
 use causerie_domain::{Filter, Timestamp, ToolVersionId};
 
 use super::MemoryStore;
 use super::filter::admitted;
+use super::state::State;
 
 #[async_trait]
 impl ToolStore for MemoryStore {
     async fn synchronise(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolStoreError> {
         let mut state = self.lock();
         for file in &files {
-            let same = state.versions.values().find(|stored| {
-                stored.version == file.version
-                    && state.tools.get(&file.slug).is_some_and(|tool| tool.id == stored.tool_id)
-            });
-            if same.is_some_and(|stored| stored.content_hash != file.content_hash) {
-                let (slug, version) = (file.slug.clone(), file.version.clone());
-                return Err(ToolStoreError::VersionConflict { slug, version });
+            if state.tools.get(&file.slug).is_some_and(|tool| tool.owner_id.is_some()) {
+                return Err(ToolStoreError::SlugTaken { slug: file.slug.clone() });
             }
+            is_known(&state, file)?;
         }
         let mut sync = ToolSync::default();
         for tool in state.tools.values_mut().filter(|tool| tool.owner_id.is_none() && tool.group_id.is_none())
@@ -43,6 +46,56 @@ impl ToolStore for MemoryStore {
             state.tools.insert(tool.slug.clone(), tool);
         }
         Ok(sync)
+    }
+
+    async fn post(&self, new: NewToolVersion, allowed: &Filter) -> Result<(Tool, bool), ToolStoreError> {
+        let mut state = self.lock();
+        if let Some(tool) = state.tools.get(&new.slug) {
+            let is_free = tool.owner_id.is_some() && tool.group_id == new.group_id;
+            if !is_free || admitted(allowed, [tool])?.is_empty() {
+                return Err(ToolStoreError::SlugTaken { slug: new.slug });
+            }
+        }
+        let slug = new.slug.clone();
+        let is_new = !is_known(&state, &new)?;
+        if is_new {
+            let owner_id = state.tools.get(&slug).map_or(new.owner_id, |tool| tool.owner_id);
+            let tool = Tool { owner_id, ..tool_of(new, state.tools.values()) };
+            state.versions.insert(tool.current.id, tool.current.clone());
+            state.tools.insert(slug.clone(), tool);
+        }
+        let tool = state.tools.entry(slug.clone()).and_modify(|tool| tool.enabled = true);
+        match tool {
+            Entry::Occupied(tool) => Ok((tool.get().clone(), is_new)),
+            Entry::Vacant(_) => Err(ToolStoreError::SlugTaken { slug }),
+        }
+    }
+
+    async fn disable(&self, slug: &str, allowed: &Filter) -> Result<bool, StoreError> {
+        let mut state = self.lock();
+        let is_allowed = !admitted(allowed, state.tools.get(slug))?.is_empty();
+        if let Some(tool) = state.tools.get_mut(slug).filter(|_| is_allowed) {
+            tool.enabled = false;
+        }
+        Ok(is_allowed)
+    }
+
+    async fn versions(
+        &self,
+        list: ToolVersionList,
+    ) -> Result<Option<Page<ToolVersion, ToolVersionKey>>, StoreError> {
+        let state = self.lock();
+        let Some(tool) = admitted(&list.visible, state.tools.get(&list.slug))?.pop() else { return Ok(None) };
+        let mut versions: Vec<ToolVersion> =
+            state.versions.values().filter(|version| version.tool_id == tool.id).cloned().collect();
+        versions.sort_by_key(|version| version.id);
+        let mut rows: Vec<(i64, ToolVersion)> = (1..).zip(versions).collect();
+        rows.reverse();
+        rows.retain(|(place, _)| list.page.after.as_ref().is_none_or(|After(last)| *place < last.0));
+        let more = rows.len() > list.page.limit as usize;
+        rows.truncate(list.page.limit as usize);
+        let next = rows.last().filter(|_| more).map(|(place, _)| ToolVersionKey(*place));
+        Ok(Some(Page { rows: rows.into_iter().map(|(_, version)| version).collect(), next }))
     }
 
     async fn tools(&self, visible: &Filter) -> Result<Vec<Tool>, StoreError> {
@@ -86,8 +139,33 @@ impl ModelStore for MemoryStore {
         Ok(())
     }
 
+    async fn calibrate(&self, id: &str, from: Option<u32>, to: u32) -> Result<Calibration, StoreError> {
+        let mut state = self.lock();
+        let Some(model) = state.models.get_mut(id) else { return Ok(Calibration::NoSuchModel) };
+        if model.millichars_per_token != from {
+            return Ok(Calibration::Changed(model.millichars_per_token));
+        }
+        model.millichars_per_token = Some(to);
+        Ok(Calibration::Stored)
+    }
+
     async fn models(&self, visible: &Filter) -> Result<Vec<Model>, StoreError> {
         Ok(admitted(visible, self.lock().models.values())?.into_iter().cloned().collect())
+    }
+}
+
+/// Whether a version is stored with this content.
+fn is_known(state: &State, new: &NewToolVersion) -> Result<bool, ToolStoreError> {
+    let same = state.versions.values().find(|stored| {
+        stored.version == new.version
+            && state.tools.get(&new.slug).is_some_and(|tool| tool.id == stored.tool_id)
+    });
+    match same {
+        Some(stored) if stored.content_hash != new.content_hash => {
+            let (slug, version) = (new.slug.clone(), new.version.clone());
+            Err(ToolStoreError::VersionConflict { slug, version })
+        }
+        same => Ok(same.is_some()),
     }
 }
 

@@ -9,6 +9,7 @@ use causerie_domain::completion::{
 use causerie_domain::message::PartKind;
 use causerie_domain::ports::CompletionStream;
 use causerie_domain::usage::{OpenUsage, UsageProgress};
+use causerie_usage::CharsPerToken;
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
@@ -23,6 +24,8 @@ pub(crate) struct Attempt {
     pub(crate) usage: OpenUsage,
     /// What was learnt of it so far.
     pub(crate) progress: UsageProgress,
+    /// How many characters make a token of the model.
+    pub(crate) ratio: CharsPerToken,
     begun_at: Instant,
 }
 
@@ -36,10 +39,10 @@ pub(crate) enum AttemptEnd {
 }
 
 impl Attempt {
-    pub(crate) fn new(usage: OpenUsage) -> Self {
+    pub(crate) fn new(usage: OpenUsage, ratio: CharsPerToken) -> Self {
         let estimated_input_tokens = Some(usage.estimated_input_tokens);
         let progress = UsageProgress { estimated_input_tokens, ..UsageProgress::default() };
-        Attempt { usage, progress, begun_at: monotonic() }
+        Attempt { usage, progress, ratio, begun_at: monotonic() }
     }
 
     /// From the request until now.

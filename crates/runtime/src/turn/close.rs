@@ -29,7 +29,7 @@ pub(crate) fn close_usage(
         generation_known: attempt.progress.generation_id.is_some(),
         estimated: EstimatedTokens {
             input: attempt.usage.estimated_input_tokens,
-            output: estimated_output(parts),
+            output: estimated_output(parts, attempt.ratio),
         },
         prices: attempt.progress.prices.as_ref().or(attempt.usage.prices.as_ref()),
         sent_at: attempt.usage.created_at,
@@ -48,6 +48,6 @@ pub(crate) fn close_usage(
 }
 
 /// Our own count of what arrived.
-pub(crate) fn estimated_output(parts: &[Part]) -> u64 {
-    parts.iter().map(|part| estimate_tokens(&part.text, CharsPerToken::START)).sum()
+pub(crate) fn estimated_output(parts: &[Part], ratio: CharsPerToken) -> u64 {
+    parts.iter().map(|part| estimate_tokens(&part.text, ratio)).sum()
 }

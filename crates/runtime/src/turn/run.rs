@@ -22,6 +22,7 @@ use super::event::TurnEnd;
 use super::insist::insist;
 use super::retry::{Failed, pause_before_retry};
 use super::running::{RunningTurn, Stop};
+use crate::calibration::Observation;
 use crate::clock::monotonic;
 use crate::context::{self, Context, ContextParts, Refused};
 use crate::engine::Engine;
@@ -50,21 +51,27 @@ impl TurnRun {
     /// Runs the turn and ends its log, exactly once, whatever happens.
     pub(crate) async fn run(self, first: OpenUsage) {
         let on_panic = EndGuard(&self);
-        let mut attempt = Attempt::new(first);
+        let mut attempt = Attempt::new(first, self.parts.ratio);
         self.running.note_progress(attempt.usage.id, attempt.progress.clone());
-        let outcome = self.converse(&mut attempt).await;
+        let mut request = self.request.clone();
+        let outcome = self.converse(&mut attempt, &mut request).await;
+        let observed = Observation::of(&request, outcome.end.as_deref());
         let finish = self.finish_of(&attempt, outcome);
+        let answered_by = finish.meta.model.clone();
         let end = self.store(finish).await;
         self.running.log.end(end);
         drop(on_panic);
+        if let (Some(model), Some(observed)) = (answered_by, observed) {
+            self.engine.calibrate(&model, observed).await;
+        }
     }
 
     /// Attempts until one gives an answer, or until there is no point in another.
-    async fn converse(&self, attempt: &mut Attempt) -> Outcome {
+    /// Leaves behind the request as it was sent last.
+    async fn converse(&self, attempt: &mut Attempt, request: &mut CompletionRequest) -> Outcome {
         let engine = &self.engine;
         engine.retry_budget.earn();
         let deadline = monotonic() + engine.settings.turn_deadline;
-        let mut request = self.request.clone();
         let mut retries = 0;
         let mut rebuilt = false;
         let mut estimated_input = attempt.usage.estimated_input_tokens;
@@ -137,7 +144,7 @@ impl TurnRun {
             insist(&self.running, engine.settings.lease, || engine.ledger.begin_attempt(next.clone())).await;
         match begun {
             Ok(()) => {
-                *attempt = Attempt::new(open);
+                *attempt = Attempt::new(open, attempt.ratio);
                 Ok(())
             }
             Err(TurnLedgerError::Lost) => Err(Outcome::stopped(Stop::Lost)),

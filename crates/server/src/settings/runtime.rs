@@ -7,13 +7,15 @@ use std::time::Duration;
 use clap::Args;
 
 use super::setting::{Mistake, Mistakes, Setting, optional, setting};
-use super::values::{milliseconds, path, positive, whole};
+use super::values::{milliseconds, path, positive, switch, whole};
 
 /// How turns are run and tools are found.
 #[derive(Debug, Clone)]
 pub struct RuntimeSettings {
     /// The folder of tool definitions, if one was named.
     pub tools_dir: Option<PathBuf>,
+    /// Whether addresses of attachments may name private and local hosts.
+    pub allow_private_urls: bool,
     /// How long running turns may take to end after a stop signal.
     pub drain: Duration,
     /// How long a turn is its instance's without renewal.
@@ -43,6 +45,10 @@ pub(crate) struct RuntimeArgs {
     )]
     #[arg(value_parser = optional(path))]
     tools_dir: Setting<Option<PathBuf>>,
+    /// Whether addresses of attachments may name private and local hosts, and those over plain http, too.
+    #[arg(long, env = "CAUSERIE_ALLOW_PRIVATE_URLS", value_name = "true|false", default_value = "false")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = setting(switch))]
+    allow_private_urls: Setting<bool>,
     /// How long running turns may take to end after SIGTERM; then they are closed as interrupted.
     #[arg(long, env = "CAUSERIE_DRAIN_MS", value_name = "MS", default_value = "30000")]
     #[arg(value_parser = setting(milliseconds))]
@@ -76,6 +82,7 @@ pub(crate) struct RuntimeArgs {
 impl RuntimeArgs {
     pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<RuntimeSettings> {
         let tools_dir = mistakes.take(self.tools_dir);
+        let allow_private_urls = mistakes.take(self.allow_private_urls);
         let drain = mistakes.take(self.drain_ms);
         let lease = mistakes.take(self.lease_ms);
         let flush_interval = mistakes.take(self.flush_interval_ms);
@@ -94,6 +101,7 @@ impl RuntimeArgs {
         }
         Some(RuntimeSettings {
             tools_dir: tools_dir?,
+            allow_private_urls: allow_private_urls?,
             drain: drain?,
             lease,
             flush_interval,

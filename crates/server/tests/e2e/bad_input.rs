@@ -243,7 +243,7 @@ async fn what_is_not_there_is_not_found(on: TestAppBuilder) -> Result<()> {
     }
     let put = Reply::to(app.ada.request(Method::PUT, "/sessions")).await?;
     put.problem(405, "method_not_allowed")?;
-    assert_eq!(put.header("allow"), Some("POST, GET"));
+    assert_eq!(put.header("allow"), Some("POST, GET, HEAD"));
     let given = app.ada.request(Method::GET, "/nonsense").header("x-request-id", "mine-7");
     assert_eq!(Reply::to(given).await?.problem(404, "not_found")?["request_id"], "mine-7");
     app.stop().await

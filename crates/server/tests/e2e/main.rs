@@ -6,18 +6,22 @@
 
 mod accounting;
 mod answers;
+mod attachments;
 mod bad_input;
 mod context;
 mod failures;
+mod forks;
 mod idempotency;
 mod lifecycle;
 mod ownership;
 mod races;
 mod readers;
+mod reading;
 mod reconciliation;
 mod resume;
 mod sessions;
 mod storm;
 mod streaming;
+mod tool_posts;
 mod tools;
 mod turns;

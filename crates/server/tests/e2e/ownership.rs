@@ -27,6 +27,10 @@ fn routes(session: &str, turn: &str) -> Vec<(Method, String, Value)> {
         (Method::GET, format!("/sessions/{session}/stream"), Value::Null),
         (Method::GET, format!("/sessions/{session}/stream?starting_after={turn}:0"), Value::Null),
         (Method::POST, format!("/sessions/{session}/cancel"), Value::Null),
+        (Method::POST, format!("/sessions/{session}/forks"), json!({ "from_seq": 1 })),
+        (Method::GET, format!("/sessions/{session}/forks"), Value::Null),
+        (Method::GET, format!("/sessions/{session}/lineage"), Value::Null),
+        (Method::GET, format!("/sessions/{session}/attachments"), Value::Null),
         (Method::GET, format!("/turns/{turn}"), Value::Null),
         (Method::GET, format!("/turns/{turn}/stream"), Value::Null),
     ];

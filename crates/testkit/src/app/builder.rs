@@ -170,6 +170,7 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
         },
         runtime: RuntimeSettings {
             tools_dir: Some(folder.path().join("tools")),
+            allow_private_urls: false,
             drain: PATIENCE,
             lease: Duration::from_secs(15),
             flush_interval: Duration::from_millis(50),

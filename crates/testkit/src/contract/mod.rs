@@ -8,6 +8,7 @@ pub mod begin;
 pub mod cancel;
 pub mod finish;
 pub mod flush;
+pub mod forks;
 pub mod races;
 pub mod reap;
 pub mod reconcile;
@@ -131,6 +132,13 @@ macro_rules! conversations_contract {
                 messages_are_seen_only_through_a_filter_that_admits_them,
                 a_turn_is_seen_only_through_a_filter_that_admits_its_answer,
                 totals_are_sums_over_all_requests;
+            forks:
+                a_fork_has_copies_of_the_first_messages,
+                a_fork_ends_with_a_finished_answer,
+                a_fork_of_a_closed_session_is_active,
+                what_may_not_be_forked_does_not_exist,
+                lineage_goes_up_and_forks_go_down,
+                attachments_are_listed_in_order_and_taken_away;
         }
     };
 }

@@ -1,0 +1,52 @@
+//! Attachments of a session.
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use causerie_domain::page::{After, PageRequest};
+use causerie_domain::ports::AttachmentKey;
+use causerie_domain::{AttachmentId, SessionId};
+
+use crate::auth::Caller;
+use crate::dto::{AttachmentDto, Id, PageDto, PageKey as _};
+use crate::error::Problem;
+use crate::request::{PageParams, PathId, Query};
+use crate::state::AppState;
+
+/// The attachments of a session.
+///
+/// In the order of its messages.
+#[utoipa::path(
+    get, path = "/sessions/{id}/attachments", tag = "messages",
+    params(("id" = Id, Path, description = "The session"), PageParams),
+    responses((status = 200, body = PageDto<AttachmentDto>, description = "A page of attachments")),
+)]
+pub(crate) async fn list_attachments(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<SessionId>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&request)?;
+    let page = PageRequest { limit: query.limit()?, after: AttachmentKey::of(&mut query)?.map(After) };
+    query.finish()?;
+    let page =
+        state.call(move |runtime| async move { runtime.attachments(&caller.0, id.0, page).await }).await?;
+    Ok(HttpResponse::Ok().json(PageDto::<AttachmentDto>::new(page.rows, page.next.as_ref())))
+}
+
+/// Delete an attachment.
+///
+/// It is neither shown nor sent to a model any more. Copies in forks stay.
+#[utoipa::path(
+    delete, path = "/attachments/{id}", tag = "messages",
+    params(("id" = Id, Path, description = "The attachment")),
+    responses((status = 204, description = "The attachment is gone")),
+)]
+pub(crate) async fn delete_attachment(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<AttachmentId>,
+) -> Result<HttpResponse, Problem> {
+    state.call(move |runtime| async move { runtime.delete_attachment(&caller.0, id.0).await }).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,88 @@
+//! Forks: a session continued from an earlier message, as another session.
+
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use causerie_domain::SessionId;
+use causerie_domain::page::{After, PageRequest};
+
+use crate::auth::Caller;
+use crate::dto::{ForkBody, ForkKey, Id, LineageKey, PageDto, PageKey as _, SessionDto};
+use crate::error::Problem;
+use crate::request::{Json, PageParams, PathId, Query};
+use crate::state::AppState;
+
+/// Fork a session.
+///
+/// Copies its first messages with their attachments into a new active session of the same tool and version. The
+/// copy ends with the last finished answer at or before `from_seq`, so a running turn is not part of it; copies have
+/// no turn and no usage.
+#[utoipa::path(
+    post, path = "/sessions/{id}/forks", tag = "forks",
+    params(("id" = Id, Path, description = "The session")),
+    request_body(content = ForkBody, description = "Where to fork"),
+    responses(
+        (
+            status = 201, body = SessionDto, description = "The new session",
+            headers(("location" = String, description = "Where the session is read")),
+        ),
+        (status = 422, description = "`no_such_message`: the session has no message with this number"),
+    ),
+)]
+pub(crate) async fn fork_session(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<SessionId>,
+    body: Json<ForkBody>,
+) -> Result<HttpResponse, Problem> {
+    let fork = body.0.of(id.0);
+    let view = state.call(move |runtime| async move { runtime.fork_session(&caller.0, fork).await }).await?;
+    let location = format!("/sessions/{}", view.session.id);
+    Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(SessionDto::from(view)))
+}
+
+/// The forks of a session.
+///
+/// Newest activity first.
+#[utoipa::path(
+    get, path = "/sessions/{id}/forks", tag = "forks",
+    params(("id" = Id, Path, description = "The session"), PageParams),
+    responses((status = 200, body = PageDto<SessionDto>, description = "A page of sessions")),
+)]
+pub(crate) async fn list_forks(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<SessionId>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&request)?;
+    let after = ForkKey::of(&mut query)?.map(|ForkKey(key)| After(key));
+    let page = PageRequest { limit: query.limit()?, after };
+    query.finish()?;
+    let page = state.call(move |runtime| async move { runtime.forks(&caller.0, id.0, page).await }).await?;
+    let next = page.next.map(ForkKey);
+    Ok(HttpResponse::Ok().json(PageDto::<SessionDto>::new(page.rows, next.as_ref())))
+}
+
+/// The lineage of a session.
+///
+/// The sessions it was forked from, nearest first, as far as they exist; empty if it is no fork.
+#[utoipa::path(
+    get, path = "/sessions/{id}/lineage", tag = "forks",
+    params(("id" = Id, Path, description = "The session"), PageParams),
+    responses((status = 200, body = PageDto<SessionDto>, description = "A page of sessions")),
+)]
+pub(crate) async fn lineage(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<SessionId>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&request)?;
+    let after = LineageKey::of(&mut query)?.map(|LineageKey(last)| After(last));
+    let page = PageRequest { limit: query.limit()?, after };
+    query.finish()?;
+    let page = state.call(move |runtime| async move { runtime.lineage(&caller.0, id.0, page).await }).await?;
+    let next = page.next.map(LineageKey);
+    Ok(HttpResponse::Ok().json(PageDto::<SessionDto>::new(page.rows, next.as_ref())))
+}

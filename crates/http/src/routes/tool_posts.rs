@@ -1,0 +1,106 @@
+//! Posting tools, their versions, and disabling one.
+
+use actix_web::http::header;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use causerie_domain::page::{After, PageRequest};
+use causerie_domain::ports::ToolVersionKey;
+use causerie_runtime::PostTool;
+
+use super::tools::known_slug;
+use crate::auth::Caller;
+use crate::dto::{Id, PageDto, PageKey as _, ToolDetailDto, ToolVersionDto};
+use crate::error::Problem;
+use crate::request::{Definition, PageParams, Query};
+use crate::state::AppState;
+
+/// Post a tool.
+///
+/// A new tool, or a further version of one that was posted; a version never changes. Posting the same content again
+/// only enables the tool. Tools of files are changed by their files.
+#[utoipa::path(
+    post, path = "/tools", tag = "tools",
+    params(("group_id" = Option<Id>, Query, description = "The group that the tool is for; everyone without one")),
+    request_body(
+        content((serde_json::Value = "application/json"), (String = "application/yaml")),
+        description = "The definition, as a tool file has it, at most 256 KiB",
+    ),
+    responses(
+        (
+            status = 201, body = ToolDetailDto, description = "The tool in its new version",
+            headers(("location" = String, description = "Where the tool is read")),
+        ),
+        (status = 200, body = ToolDetailDto, description = "The tool, which had this version already"),
+        (
+            status = 409,
+            description = "`version_conflict`: the version exists with another content; `name_taken`: the name \
+                belongs to a tool of a file, of another group, or one that you may not change",
+        ),
+        (status = 413, description = "`tool_too_large`, or `payload_too_large` beyond what any body may have"),
+        (status = 415, description = "The body is neither JSON nor YAML"),
+    ),
+)]
+pub(crate) async fn post_tool(
+    state: Data<AppState>,
+    caller: Caller,
+    request: HttpRequest,
+    body: Definition,
+) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&request)?;
+    let post = PostTool { format: body.format, text: body.text.to_vec(), group_id: query.read("group_id")? };
+    query.finish()?;
+    let (tool, is_new) =
+        state.call(move |runtime| async move { runtime.post_tool(&caller.0, post).await }).await?;
+    let location = (header::LOCATION, format!("/tools/{}", tool.slug));
+    let detail = ToolDetailDto::try_from(tool).map_err(Problem::internal)?;
+    let mut answer = if is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
+    Ok(answer.insert_header(location).json(detail))
+}
+
+/// The versions of a tool.
+///
+/// Newest first, each with its whole definition.
+#[utoipa::path(
+    get, path = "/tools/{slug}/versions", tag = "tools",
+    params(("slug" = String, Path, description = "The tool's slug"), PageParams),
+    responses((status = 200, body = PageDto<ToolVersionDto>, description = "A page of versions")),
+)]
+pub(crate) async fn list_versions(
+    state: Data<AppState>,
+    caller: Caller,
+    slug: Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&request)?;
+    let page = PageRequest { limit: query.limit()?, after: ToolVersionKey::of(&mut query)?.map(After) };
+    query.finish()?;
+    let slug = known_slug(slug);
+    let page =
+        state.call(move |runtime| async move { runtime.tool_versions(&caller.0, slug, page).await }).await?;
+    let rows: Vec<ToolVersionDto> = page
+        .rows
+        .into_iter()
+        .map(ToolVersionDto::try_from)
+        .collect::<Result<_, _>>()
+        .map_err(Problem::internal)?;
+    Ok(HttpResponse::Ok().json(PageDto::<ToolVersionDto>::new(rows, page.next.as_ref())))
+}
+
+/// Disable a tool.
+///
+/// New sessions and messages may not use it any more; nothing is deleted. A tool of a file comes back when its file
+/// is next read: at a start, or at SIGHUP.
+#[utoipa::path(
+    delete, path = "/tools/{slug}", tag = "tools",
+    params(("slug" = String, Path, description = "The tool's slug")),
+    responses((status = 204, description = "The tool is disabled")),
+)]
+pub(crate) async fn delete_tool(
+    state: Data<AppState>,
+    caller: Caller,
+    slug: Path<String>,
+) -> Result<HttpResponse, Problem> {
+    let slug = known_slug(slug);
+    state.call(move |runtime| async move { runtime.disable_tool(&caller.0, &slug).await }).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,170 @@
+//! What beginning a turn costs in a full store, beside an empty one: it must not be more than half as much again.
+//!
+//! The full store has a million messages, ten thousand of them in the session that is asked; the empty one has the
+//! twenty that a turn loads. Both take turns in the same run, so that a busy machine slows both. The plans of the
+//! statements that could grow are printed beneath.
+
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "its reader sits at the terminal")]
+
+#[path = "../tests/raw/mod.rs"]
+mod raw;
+#[path = "../tests/subject/mod.rs"]
+mod subject;
+
+use std::time::{Duration, Instant};
+
+use causerie_domain::SessionId;
+use causerie_domain::ports::BeginTurn;
+use causerie_testkit::anyhow::{Result, ensure};
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+use raw::{Raw, is_sqlite, uuid};
+use subject::SqlSubject;
+
+/// Messages of the session that is asked.
+const LONG: u64 = 10_000;
+/// Other sessions, and messages of each.
+const OTHERS: (u64, u64) = (990, 1000);
+/// Messages that a turn loads.
+const LOADED: u64 = 20;
+const ROUNDS: usize = 20;
+const TURNS_OF_A_ROUND: usize = 20;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let result = runtime.expect("threads can be started").block_on(async {
+        compare("SQLite", subject::sqlite().await?, subject::sqlite().await?).await?;
+        compare("PostgreSQL", subject::postgres().await?, subject::postgres().await?).await
+    });
+    result.expect("the comparison holds");
+}
+
+async fn compare(name: &str, empty: Option<SqlSubject>, full: Option<SqlSubject>) -> Result<()> {
+    let (Some(empty), Some(full)) = (empty, full) else {
+        println!("{name}: no server is named");
+        return Ok(());
+    };
+    let in_empty = filled(&empty, LOADED, (0, 0)).await?;
+    let in_full = filled(&full, LONG, OTHERS).await?;
+    let (mut of_empty, mut of_full) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        // The first round warms both.
+        let keep = usize::from(round > 0) * TURNS_OF_A_ROUND;
+        of_empty.extend(turns(&empty, in_empty).await?.into_iter().take(keep));
+        of_full.extend(turns(&full, in_full).await?.into_iter().take(keep));
+    }
+    let (empty_median, full_median) = (median(of_empty), median(of_full));
+    println!("{name}: begin_turn {empty_median:?} in an empty store, {full_median:?} in a full one");
+    for plan in plans(&full, in_full).await? {
+        println!("    {plan}");
+    }
+    ensure!(full_median * 2 <= empty_median * 3, "{name}: a full store is too slow");
+    Ok(())
+}
+
+fn median(mut spans: Vec<Duration>) -> Duration {
+    spans.sort();
+    spans[spans.len() / 2]
+}
+
+/// Begins turns one after the other and ends each; only the beginning is timed.
+async fn turns(subject: &SqlSubject, session: SessionId) -> Result<Vec<Duration>> {
+    let mut spans = Vec::with_capacity(TURNS_OF_A_ROUND);
+    for _ in 0..TURNS_OF_A_ROUND {
+        let begin = BeginTurn { history: LOADED as u32, ..subject.send(session, "What is a causerie?") };
+        let start = Instant::now();
+        let running = subject.run(begin).await?;
+        spans.push(start.elapsed());
+        subject.finish(&running, "A light conversation.").await?;
+    }
+    Ok(spans)
+}
+
+/// A session with so many messages, beside others.
+async fn filled(subject: &SqlSubject, messages: u64, (others, each): (u64, u64)) -> Result<SessionId> {
+    let session = subject.session().await?.id;
+    let store = subject.store();
+    let id = |number: &str| match is_sqlite(store) {
+        true => format!("unhex(printf('%032x', {number}))"),
+        false => format!("lpad(to_hex({number}), 32, '0')::uuid"),
+    };
+    let series = |most: u64| match is_sqlite(store) {
+        true => format!(
+            "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {most}) SELECT n FROM s)"
+        ),
+        false => format!("(SELECT n FROM generate_series(1, {most}) AS s(n))"),
+    };
+    let text = format!("'{}'", "A sentence of a conversation. ".repeat(8));
+    let insert = |session: &str, from: &str, base: &str| {
+        format!(
+            "INSERT INTO messages (id, session_id, role, seq, status, content, parts, meta, created_at) \
+             SELECT {}, {session}, CASE WHEN m.n % 2 = 1 THEN 'user' ELSE 'assistant' END, m.n, 'completed', {text}, \
+             '[]', '{{}}', m.n FROM {from}",
+            id(base)
+        )
+    };
+    let long = uuid(store, session.as_uuid());
+    let mut raw = Raw::to(subject.database()).await?;
+    raw.run(&insert(&long, &format!("{} AS m", series(messages)), "m.n")).await?;
+    raw.run(&format!("UPDATE sessions SET next_seq = {} WHERE id = {long}", messages + 1)).await?;
+    if others > 0 {
+        raw.run(&format!(
+            "INSERT INTO sessions (id, tool_id, tool_version_id, user_id, state, next_seq, started_at, last_activity_at) \
+             SELECT {}, o.tool_id, o.tool_version_id, o.user_id, 'active', {}, o.started_at, o.last_activity_at \
+             FROM sessions AS o, {} AS k WHERE o.id = {long}",
+            id("1000000000 + k.n"),
+            each + 1,
+            series(others)
+        ))
+        .await?;
+        let from = format!("{} AS k, {} AS m", series(others), series(each));
+        let base = format!("2000000000 + k.n * {each} + m.n");
+        raw.run(&insert(&id("1000000000 + k.n"), &from, &base)).await?;
+        ensure!(raw.count("messages").await? == messages + others * each, "the store is not full");
+    }
+    raw.run("ANALYZE").await?;
+    Ok(session)
+}
+
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    line: String,
+}
+
+/// How the database finds the history, and the session that it leases.
+async fn plans(subject: &SqlSubject, session: SessionId) -> Result<Vec<String>> {
+    let id = uuid(subject.store(), session.as_uuid());
+    let statements = [
+        format!(
+            "SELECT * FROM messages WHERE session_id = {id} AND seq < {LONG} ORDER BY seq DESC LIMIT {LOADED}"
+        ),
+        format!("UPDATE sessions SET next_seq = next_seq + 2 WHERE id = {id} AND state = 'active'"),
+        format!("UPDATE turns SET ended_at = 1 WHERE session_id = {id} AND turns.status = 'running'"),
+    ];
+    let mut plans = Vec::new();
+    match Raw::to(subject.database()).await? {
+        Raw::Sqlite(mut conn) => {
+            for statement in statements {
+                let query = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}"));
+                plans
+                    .extend(RunQueryDsl::load::<Step>(query, &mut conn)?.into_iter().map(|step| step.detail));
+            }
+        }
+        Raw::Postgres(mut conn) => {
+            for statement in statements {
+                let query = diesel::sql_query(format!("EXPLAIN {statement}"));
+                let lines: Vec<Line> = diesel_async::RunQueryDsl::load(query, conn.as_mut()).await?;
+                plans.extend(lines.into_iter().map(|line| line.line));
+            }
+        }
+    }
+    Ok(plans)
+}

@@ -1,0 +1,88 @@
+//! Tools that are posted rather than kept in files, and the end of a tool.
+
+use causerie_domain::filter::{Scalar, Test};
+use causerie_domain::ports::{NewToolVersion, ToolStoreError};
+use causerie_domain::tool::Tool;
+use causerie_domain::{Filter, ToolId};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::tool_sync::store_version;
+use super::{Conn, filter, tools as reading};
+use crate::fault::{Abort, Fault, corrupt, is_dangling};
+use crate::rows::text;
+use crate::schema::tools;
+use crate::types::key;
+
+/// Where a tool comes from that was posted: no file may take its name, and it may take no file's.
+const POSTED: &str = "posted";
+
+type Refusal = Abort<ToolStoreError>;
+
+pub(crate) async fn post(
+    conn: &mut Conn,
+    (new, allowed): &(NewToolVersion, Filter),
+) -> Result<(Tool, bool), Refusal> {
+    insert_tool(conn, new).await.map_err(|fault| match fault {
+        Fault::Database(error) if is_dangling(&error) => Abort::Refused(ToolStoreError::NoSuchGroup),
+        other => Abort::Failed(other),
+    })?;
+    let tool = take_tool(conn, new, allowed).await?;
+    let is_new = store_version(conn, new, tool).await?;
+    let stored = reading::by_slug(conn, &(new.slug.clone(), Filter::Everything)).await?;
+    let stored = stored.ok_or_else(|| corrupt(format!("the tool {} is gone", new.slug)))?;
+    Ok((stored, is_new))
+}
+
+/// Disables a tool. Its sessions can be read, and take no messages.
+pub(crate) async fn disable(conn: &mut Conn, (slug, allowed): &(String, Filter)) -> Result<bool, Fault> {
+    let disabled =
+        diesel::update(tools::table.filter(tools::slug.eq(slug)).filter(filter::on_tools(allowed)?))
+            .set(tools::enabled.eq(false))
+            .execute(conn)
+            .await?;
+    Ok(disabled > 0)
+}
+
+/// Makes the tool if the name is new.
+async fn insert_tool(conn: &mut Conn, new: &NewToolVersion) -> Result<(), Fault> {
+    diesel::insert_into(tools::table)
+        .values((
+            tools::id.eq(key(new.tool_id)),
+            tools::slug.eq(text("tools.slug", &new.slug)?),
+            tools::tool_type.eq(new.tool_type.as_str()),
+            tools::origin.eq(POSTED),
+            tools::group_id.eq(new.group_id.map(key)),
+            tools::owner_id.eq(new.owner_id.map(key)),
+            tools::enabled.eq(true),
+            tools::latest_ordinal.eq(0),
+            tools::created_at.eq(new.created_at.as_micros()),
+        ))
+        .on_conflict(tools::slug)
+        .do_nothing()
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The tool with this name, enabled and locked for the rest of the step: a posted one of this group that the filter
+/// admits. The owner stays who posted it first.
+async fn take_tool(conn: &mut Conn, new: &NewToolVersion, allowed: &Filter) -> Result<ToolId, Refusal> {
+    let group = match new.group_id {
+        Some(id) => Test::Equals(Scalar::Uuid(id.as_uuid())),
+        None => Test::IsNull,
+    };
+    let of_group = Filter::all([allowed.clone(), Filter::field("group_id", group)]);
+    let tool: Option<ToolId> = diesel::update(
+        tools::table
+            .filter(tools::slug.eq(&new.slug))
+            .filter(tools::origin.eq(POSTED))
+            .filter(filter::on_tools(&of_group)?),
+    )
+    .set((tools::enabled.eq(true), tools::tool_type.eq(new.tool_type.as_str())))
+    .returning(tools::id)
+    .get_result(conn)
+    .await
+    .optional()?;
+    tool.ok_or_else(|| Abort::Refused(ToolStoreError::SlugTaken { slug: new.slug.clone() }))
+}

@@ -1,0 +1,48 @@
+//! Attachments of a conversation: reading them, and taking one away.
+
+use causerie_domain::attachment::Attachment;
+use causerie_domain::identity::Principal;
+use causerie_domain::page::{Page, PageRequest};
+use causerie_domain::ports::{AttachmentKey, AttachmentList};
+use causerie_domain::{AttachmentId, Filter, SessionId};
+
+use crate::Runtime;
+use crate::authorise::Action;
+use crate::error::RuntimeError;
+
+impl Runtime {
+    /// The attachments of a conversation, in the order of its messages.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
+    pub async fn attachments(
+        &self,
+        principal: &Principal,
+        session_id: SessionId,
+        page: PageRequest<AttachmentKey>,
+    ) -> Result<Page<Attachment, AttachmentKey>, RuntimeError> {
+        let access = self.access(principal)?;
+        self.readable_session(&access, session_id).await?;
+        let list = AttachmentList { session_id, visible: access.messages(Action::Read)?, page };
+        Ok(self.engine.conversations.attachments(list).await?)
+    }
+
+    /// Takes an attachment away: it is neither shown nor sent any more. That changes its conversation, so it asks for
+    /// the right to update it.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
+    pub async fn delete_attachment(
+        &self,
+        principal: &Principal,
+        id: AttachmentId,
+    ) -> Result<(), RuntimeError> {
+        let conversations = &self.engine.conversations;
+        let access = self.access(principal)?;
+        let allowed = access.sessions(Action::Update)?;
+        let known = Filter::any([allowed.clone(), access.known_sessions()]);
+        let session = conversations.session_of_attachment(id, &known).await?.ok_or(RuntimeError::NotFound)?;
+        access.require_session(Action::Update, &session)?;
+        Ok(conversations.delete_attachment(id, &allowed, self.engine.clock.now()).await?)
+    }
+}

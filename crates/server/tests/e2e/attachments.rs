@@ -1,0 +1,138 @@
+//! Attachments: sent where a model takes them, listed, and taken away.
+
+use causerie_testkit::anyhow::{Context as _, Result};
+use causerie_testkit::app::{Chat, Client, Reply, TestAppBuilder};
+use serde_json::{Value, json};
+
+causerie_testkit::on_both_databases! {
+    an_attachment_with_an_address_is_part_of_the_message,
+    attachments_are_listed_and_taken_away,
+    addresses_that_are_not_public_are_refused,
+    a_large_file_does_not_fit,
+    a_model_that_takes_no_images_is_named,
+}
+
+fn picture(name: &str) -> Value {
+    json!({
+        "filename": name, "mime_type": "Image/PNG", "size": 1000,
+        "storage_provider": "url", "storage_key": format!("https://example.org/{name}"),
+    })
+}
+
+async fn send(chat: &Chat, by: &Client, attachments: Value) -> Result<Reply> {
+    let body = json!({ "content": "Look", "attachments": attachments });
+    let request = by.request(reqwest::Method::POST, &chat.path("/messages")).json(&body);
+    Reply::to(request.header("accept", "application/json")).await
+}
+
+async fn an_attachment_with_an_address_is_part_of_the_message(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("words", "sim/text?words=1").start().await?;
+    let chat = app.ada.chat("words").await?;
+    let page = json!({
+        "filename": "page.pdf", "mime_type": "application/pdf", "size": 320,
+        "storage_provider": "url", "storage_key": "https://example.org/page.pdf",
+    });
+    let kept = json!({
+        "filename": "notes.txt", "mime_type": "text/plain", "size": 3,
+        "storage_provider": "local", "storage_key": "2026/notes.txt",
+    });
+    let answer = send(&chat, &app.ada, json!([picture("cat.png"), page, kept])).await?.json(200)?;
+    let expected = json!([
+        { "type": "text", "text": "Look" },
+        { "type": "image_url", "image_url": { "url": "https://example.org/cat.png" } },
+        { "type": "file", "file": { "filename": "page.pdf", "file_data": "https://example.org/page.pdf" } },
+    ]);
+    let sent = |number: usize| {
+        let requests = app.upstream().requests();
+        let mut chats = requests.iter().filter(|request| request.is_chat());
+        chats.nth(number).map(|request| request.body["messages"].clone()).unwrap_or_default()
+    };
+    assert_eq!(sent(0)[1]["content"], expected);
+    // An image counts as a thousand tokens, a file as one for 32 bytes.
+    let estimated = answer["turn"]["context"]["estimated_tokens"].as_u64().context("an estimate")?;
+    assert!((1010..1050).contains(&estimated), "{estimated}");
+
+    chat.say("And now?").await?;
+    assert_eq!(sent(1)[1]["content"], expected, "it stays part of the history");
+    let id = answer["user_message"]["attachments"][0]["id"].as_str().context("an id")?;
+    assert_eq!(app.ada.delete(&format!("/attachments/{id}")).await?.status, 204);
+    chat.say("Still there?").await?;
+    assert_eq!(sent(2)[1]["content"].as_array().map(Vec::len), Some(2), "a deleted one is not sent any more");
+    app.stop().await
+}
+
+async fn attachments_are_listed_and_taken_away(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("words", "sim/text?words=1").start().await?;
+    let chat = app.ada.chat("words").await?;
+    send(&chat, &app.ada, json!([picture("a.png"), picture("b.png")])).await?.json(200)?;
+    send(&chat, &app.ada, json!([picture("c.png")])).await?.json(200)?;
+    let (mut listed, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = app.ada.get(&chat.path(&format!("/attachments?limit=2{cursor}"))).await?.json(200)?;
+        listed.extend(page["data"].as_array().context("rows")?.clone());
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let names: Vec<_> = listed.iter().filter_map(|file| file["filename"].as_str()).collect();
+    assert_eq!(names, ["a.png", "b.png", "c.png"]);
+    assert_eq!(listed[0], chat.messages().await?[0]["attachments"][0]);
+
+    let path = format!("/attachments/{}", listed[0]["id"].as_str().context("an id")?);
+    app.bob.delete(&path).await?.problem(404, "not_found")?;
+    app.nobody().delete(&path).await?.problem(401, "unauthenticated")?;
+    app.ada.delete("/attachments/not-an-id").await?.problem(404, "not_found")?;
+    assert_eq!(app.ada.delete(&path).await?.status, 204);
+    app.ada.delete(&path).await?.problem(404, "not_found")?;
+    let rest = app.ada.get(&chat.path("/attachments")).await?.json(200)?;
+    assert_eq!(rest["data"].as_array().map(Vec::len), Some(2));
+    assert_eq!(chat.messages().await?[0]["attachments"].as_array().map(Vec::len), Some(1));
+    app.stop().await
+}
+
+async fn addresses_that_are_not_public_are_refused(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("words", "sim/text?words=1").start().await?;
+    let chat = app.ada.chat("words").await?;
+    for address in [
+        "http://example.org/cat.png",
+        "https://localhost./cat.png",
+        "https://0x7f000001/cat.png",
+        "https://[::ffff:169.254.169.254]/latest/meta-data",
+        "https://user@example.org/cat.png",
+    ] {
+        let file = json!({ "storage_key": address });
+        let mut given = picture("cat.png");
+        given["storage_key"] = file["storage_key"].clone();
+        let problem = send(&chat, &app.ada, json!([given])).await?.problem(400, "invalid_body")?;
+        assert_eq!(problem["errors"][0]["pointer"], "/attachments/0/storage_key", "{problem}");
+    }
+    assert_eq!(chat.messages().await?.len(), 0, "nothing was stored");
+    assert_eq!(app.upstream().count_chat(), 0, "nothing was sent");
+    app.stop().await
+}
+
+async fn a_large_file_does_not_fit(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("words", "sim/text?words=1").start().await?;
+    let chat = app.ada.chat("words").await?;
+    let mut film = picture("film.mp4");
+    film["mime_type"] = "video/mp4".into();
+    film["size"] = json!(1_i64 << 40);
+    send(&chat, &app.ada, json!([film])).await?.problem(422, "context_length_exceeded")?;
+    assert_eq!(chat.messages().await?.len(), 0, "nothing was stored");
+    app.stop().await
+}
+
+async fn a_model_that_takes_no_images_is_named(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("reader", "deepseek/deepseek-v4-flash").start().await?;
+    let chat = app.ada.chat("reader").await?;
+    let problem = send(&chat, &app.ada, json!([picture("cat.png")])).await?;
+    let problem = problem.problem(422, "modality_not_supported")?;
+    assert_eq!(
+        (&problem["modality"], &problem["model"]),
+        (&json!("image"), &json!("deepseek/deepseek-v4-flash"))
+    );
+    assert_eq!(chat.messages().await?.len(), 0, "nothing was stored");
+    assert_eq!(app.upstream().count_chat(), 0, "nothing was sent");
+    app.stop().await
+}

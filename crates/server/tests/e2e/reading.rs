@@ -1,0 +1,58 @@
+//! Asking about a resource without its body, and what the estimate learns from answers.
+
+use causerie_domain::Filter;
+use causerie_domain::ports::ModelStore as _;
+use causerie_testkit::anyhow::{Context as _, Result};
+use causerie_testkit::app::{Reply, TestAppBuilder};
+use reqwest::Method;
+
+causerie_testkit::on_both_databases! {
+    head_is_answered_like_get_without_a_body,
+    the_estimate_follows_what_the_upstream_counts,
+}
+
+async fn head_is_answered_like_get_without_a_body(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("gated", "sim/gated").start().await?;
+    let chat = app.ada.chat("gated").await?;
+    let mut stream = chat.send("Hello").await?;
+    stream.read_to("start").await?;
+    for path in ["/me".to_owned(), "/tools".to_owned(), chat.path(""), "/healthz".to_owned()] {
+        let (get, head) = (app.ada.get(&path).await?, Reply::to(app.ada.request(Method::HEAD, &path)).await?);
+        assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
+        for name in ["content-type", "content-length"] {
+            assert_eq!(head.header(name), get.header(name), "{name} of {path}");
+        }
+    }
+    // One of a stream does not wait for the stream's end.
+    let head = Reply::to(app.ada.request(Method::HEAD, &chat.path("/stream"))).await?;
+    assert_eq!((head.status, head.header("content-type")), (200, Some("text/event-stream")));
+    let foreign = Reply::to(app.bob.request(Method::HEAD, &chat.path(""))).await?;
+    assert_eq!((foreign.status, foreign.body.as_str()), (404, ""));
+    app.upstream().open("gate");
+    stream.rest().await?;
+    app.stop().await
+}
+
+async fn the_estimate_follows_what_the_upstream_counts(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("words", "sim/echo").start().await?;
+    // Weighed at four characters a token; the simulator counts otherwise.
+    let text = "1234567890 ".repeat(200);
+    let mut errors = Vec::new();
+    for _ in 0..12 {
+        let answer = app.ada.chat("words").await?.ask(&text).await?.json(200)?;
+        let estimated = answer["turn"]["context"]["estimated_tokens"].as_i64().context("an estimate")?;
+        let counted = answer["usage"]["input_tokens"].as_i64().context("a count")?;
+        errors.push((estimated - counted).abs() * 100 / counted);
+    }
+    let (first, last) = (errors[0], errors[errors.len() - 1]);
+    assert!(last < first && last <= 12, "the error in percent went {errors:?}");
+    let learnt = async |app: &causerie_testkit::app::TestApp| -> Result<Vec<u32>> {
+        let models = app.database().store().models(&Filter::Everything).await?;
+        Ok(models.iter().filter_map(|model| model.millichars_per_token).collect())
+    };
+    let before = learnt(&app).await?;
+    assert_eq!(before.len(), 1, "one model has answered");
+    let app = app.restart().await?;
+    assert_eq!(learnt(&app).await?, before, "it is kept");
+    app.stop().await
+}
