@@ -5,6 +5,7 @@
 //! these types in the crate that owns the format; `docs/architecture.md` says which.
 
 pub mod attachment;
+pub mod calendar;
 pub mod completion;
 pub mod failure;
 pub mod filter;
@@ -15,6 +16,7 @@ pub mod model;
 pub mod money;
 pub mod page;
 pub mod ports;
+pub mod report;
 pub mod session;
 pub mod time;
 pub mod tool;

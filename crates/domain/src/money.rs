@@ -36,7 +36,7 @@ pub enum MoneyError {
 }
 
 const DECIMALS: i32 = 12;
-const PICO_PER_USD: u64 = 1_000_000_000_000;
+const PICO_PER_USD: u128 = 1_000_000_000_000;
 
 impl Usd {
     /// Nothing.
@@ -99,14 +99,7 @@ impl FromStr for Usd {
 impl fmt::Display for Usd {
     /// The shortest decimal text that is exactly this amount, without an exponent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let magnitude = self.0.unsigned_abs();
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let (whole, fraction) = (magnitude / PICO_PER_USD, magnitude % PICO_PER_USD);
-        if fraction == 0 {
-            return write!(f, "{sign}{whole}");
-        }
-        let digits = format!("{fraction:012}");
-        write!(f, "{sign}{whole}.{}", digits.trim_end_matches('0'))
+        write_decimal(i128::from(self.0), f)
     }
 }
 
@@ -123,6 +116,18 @@ impl Sum for Usd {
     fn sum<I: Iterator<Item = Usd>>(amounts: I) -> Usd {
         amounts.fold(Usd::ZERO, Usd::saturating_add)
     }
+}
+
+/// Writes pico-dollars as the shortest decimal text of the dollars.
+pub(crate) fn write_decimal(pico: i128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let magnitude = pico.unsigned_abs();
+    let sign = if pico < 0 { "-" } else { "" };
+    let (whole, fraction) = (magnitude / PICO_PER_USD, magnitude % PICO_PER_USD);
+    if fraction == 0 {
+        return write!(f, "{sign}{whole}");
+    }
+    let digits = format!("{fraction:012}");
+    write!(f, "{sign}{whole}.{}", digits.trim_end_matches('0'))
 }
 
 /// The amount, and whether the text said exactly that.

@@ -1,8 +1,8 @@
 //! The ports: what the business layer needs of the outside, as traits with one error enum each.
 //!
 //! One port method is one transaction is one business step. There are two families. [`Conversations`],
-//! [`ToolStore`], [`ModelStore`] and [`Administration`] can be reached by a request, so each call takes the
-//! principal's filter. The others belong to the machinery and cannot be reached from a route: [`TurnLedger`] and
+//! [`ToolStore`], [`ModelStore`], [`Reports`] and [`Administration`] can be reached by a request, so each call takes
+//! the principal's filter. The others belong to the machinery and cannot be reached from a route: [`TurnLedger`] and
 //! [`Identity`] take turn and owner, [`Reconciliation`] a row and its claim, [`StoreAudit`] looks at everything.
 
 mod administration;
@@ -14,6 +14,7 @@ mod gateway;
 mod identity;
 mod models;
 mod reconciliation;
+mod reports;
 mod tools;
 mod turns;
 
@@ -35,6 +36,7 @@ pub use models::{Calibration, ModelStore};
 pub use reconciliation::{
     AccountUsage, ClaimLookup, OverdueUsage, PostponeLookup, Reconciliation, SettleUsage, UnaccountedUsage,
 };
+pub use reports::{AuditList, ReportQuery, Reports, UsageKey, UsageList, UsageReport, UsageSelection};
 pub use tools::{NewToolVersion, ToolStore, ToolStoreError, ToolSync, ToolVersionKey, ToolVersionList};
 pub use turns::{
     BeginTurn, BeginTurnError, Begun, FinishTurn, IdempotencyKey, KeyedTurn, NextAttempt, Reap, ReapScope,

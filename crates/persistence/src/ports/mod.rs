@@ -7,5 +7,6 @@ mod health;
 mod identity;
 mod models;
 mod reconciliation;
+mod reports;
 mod tools;
 mod turns;

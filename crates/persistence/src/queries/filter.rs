@@ -13,7 +13,7 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::Db;
 use crate::fault::corrupt;
-use crate::schema::{ai_models, messages, sessions, tools};
+use crate::schema::{ai_models, ai_usage, messages, sessions, tools};
 use crate::types::{Uid, key};
 
 /// A condition on rows of `Q`.
@@ -91,6 +91,22 @@ pub(super) fn on_models(filter: &Filter) -> Result<Condition<ai_models::table>, 
     })
 }
 
+/// The condition that a filter on Usage makes.
+pub(super) fn on_usage(filter: &Filter) -> Result<Condition<ai_usage::table>, StoreError> {
+    compile(filter, &|field| {
+        Some(match field {
+            "id" => Field::Id(|| Box::new(ai_usage::id.nullable())),
+            "user_id" => Field::Id(|| Box::new(ai_usage::user_id)),
+            "group_id" => Field::Id(|| Box::new(ai_usage::group_id)),
+            "tool_id" => Field::Id(|| Box::new(ai_usage::tool_id)),
+            "session_id" => Field::Id(|| Box::new(ai_usage::session_id)),
+            "model" => Field::Text(|| Box::new(ai_usage::model.nullable())),
+            "created_at" => Field::Time(|| Box::new(ai_usage::created_at.nullable())),
+            _ => return None,
+        })
+    })
+}
+
 fn compile<Q: 'static>(
     filter: &Filter,
     fields: &dyn Fn(&str) -> Option<Field<Q>>,
@@ -129,7 +145,8 @@ fn join<Q: 'static>(
     Ok(joined)
 }
 
-fn constant<Q: 'static>(truth: bool) -> Condition<Q> {
+/// Always, or never.
+pub(super) fn constant<Q: 'static>(truth: bool) -> Condition<Q> {
     Box::new(truth.into_sql::<Nullable<Bool>>())
 }
 

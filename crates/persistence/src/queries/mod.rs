@@ -20,16 +20,21 @@ pub(crate) mod messages;
 pub(crate) mod models;
 pub(crate) mod reap;
 pub(crate) mod reconcile;
+pub(crate) mod reports;
 pub(crate) mod session_changes;
+pub(crate) mod session_audit;
 pub(crate) mod sessions;
 pub(crate) mod tool_posts;
 pub(crate) mod tool_sync;
 pub(crate) mod tools;
 pub(crate) mod turns;
+pub(crate) mod usage_records;
 
 mod filter;
 mod fixed;
 mod holds;
 mod usage;
+mod usage_rows;
+mod usage_sums;
 
 use super::{CLOCK, Conn, Db, bulk};

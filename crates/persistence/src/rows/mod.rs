@@ -13,6 +13,8 @@ mod session;
 mod tool;
 mod turn;
 mod usage;
+mod usage_record;
+mod usage_sum;
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -32,6 +34,8 @@ pub(crate) use session::SessionRow;
 pub(crate) use tool::{ToolRow, ToolVersionRow, tool};
 pub(crate) use turn::{KeyedTurnRow, SegmentRow, TurnRow, segments_of_parts};
 pub(crate) use usage::{PendingRow, UsageSumRow, usage_by_turn};
+pub(crate) use usage_record::UsageRecordRow;
+pub(crate) use usage_sum::{SUM_BASES, SumColumns, UsageSumsRow, groups, total};
 
 use crate::fault::{corrupt, corrupt_by};
 
