@@ -221,10 +221,8 @@ mod tests {
         let zone = zone(name);
         let span = Span { from: zone.start_of(date(from)), to: zone.start_of(date(to)) };
         let days = zone.days(span).unwrap().into_iter();
-        days.map(|day| {
-            (day.date.to_string(), (day.span.to.as_micros() - day.span.from.as_micros()) / HOUR)
-        })
-        .collect()
+        days.map(|day| (day.date.to_string(), (day.span.to.as_micros() - day.span.from.as_micros()) / HOUR))
+            .collect()
     }
 
     #[test]
@@ -261,13 +259,16 @@ mod tests {
             Some("2026-01-01T00:00:00Z"),
             ("2025-12-31T18:30:00Z", "2026-01-01T00:00:00Z"),
         );
-        let backward = zone("UTC").span(Some(Boundary::Instant(now)), Some("2026-11-01".parse().unwrap()), now);
+        let backward =
+            zone("UTC").span(Some(Boundary::Instant(now)), Some("2026-11-01".parse().unwrap()), now);
         assert_eq!(backward, Err(BackwardSpan { to: instant("2026-11-01T00:00:00Z") }));
     }
 
     #[test]
     fn only_dates_and_date_times_are_boundaries() {
-        for text in ["", "today", "2026-11", "20261122", "2026-02-30", "2026-11-22T18:30", "22.11.2026", "1e9"] {
+        for text in
+            ["", "today", "2026-11", "20261122", "2026-02-30", "2026-11-22T18:30", "22.11.2026", "1e9"]
+        {
             assert_eq!(text.parse::<Boundary>(), Err(InvalidBoundary), "{text}");
         }
         for name in ["", "Europe/Atlantis", "../UTC", "CEST+1", "Europe"] {

@@ -7,6 +7,7 @@
 
 pub mod auth;
 mod conclude;
+mod csv;
 mod dto;
 mod error;
 mod main_runtime;

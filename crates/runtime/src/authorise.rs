@@ -81,6 +81,11 @@ impl Access {
         self.filter(action, SubjectType::Model)
     }
 
+    /// The ledger's rows on which an action is allowed.
+    pub(crate) fn usage(&self, action: Action) -> Result<Filter, RuntimeError> {
+        self.filter(action, SubjectType::Usage)
+    }
+
     pub(crate) fn require_new_session(&self, new: &NewSession) -> Result<(), RuntimeError> {
         let subject = Subject::new(SubjectType::Session)
             .with("id", new.id.to_string())

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use causerie_domain::InstanceId;
 use causerie_domain::ports::{
-    Clock, CompletionGateway, Conversations, Ids, ModelStore, Reconciliation, ToolStore, TurnLedger,
+    Clock, CompletionGateway, Conversations, Ids, ModelStore, Reconciliation, Reports, ToolStore, TurnLedger,
 };
 use causerie_permissions::InvalidLayers;
 use tokio::runtime::Handle;
@@ -36,13 +36,15 @@ pub struct Stores {
     pub tools: Arc<dyn ToolStore>,
     /// The catalogue of models.
     pub models: Arc<dyn ModelStore>,
+    /// Reports on the ledger.
+    pub reports: Arc<dyn Reports>,
 }
 
 impl Stores {
     /// One adapter for all of them.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
-        S: Conversations + TurnLedger + Reconciliation + ToolStore + ModelStore + 'static,
+        S: Conversations + TurnLedger + Reconciliation + ToolStore + ModelStore + Reports + 'static,
     {
         Stores {
             conversations: Arc::clone(store) as Arc<dyn Conversations>,
@@ -50,6 +52,7 @@ impl Stores {
             reconciliation: Arc::clone(store) as Arc<dyn Reconciliation>,
             tools: Arc::clone(store) as Arc<dyn ToolStore>,
             models: Arc::clone(store) as Arc<dyn ModelStore>,
+            reports: Arc::clone(store) as Arc<dyn Reports>,
         }
     }
 }
@@ -99,7 +102,7 @@ impl RuntimeBuilder {
     /// [`InvalidLayers`] where the built-in rules contradict their registry.
     pub fn build(self, handle: Handle) -> Result<Runtime, InvalidLayers> {
         let RuntimeBuilder { stores, gateway, clock, ids, settings } = self;
-        let Stores { conversations, ledger, reconciliation, tools, models } = stores;
+        let Stores { conversations, ledger, reconciliation, tools, models, reports } = stores;
         let instance = InstanceId::next(ids.as_ref());
         let running = Arc::new(RunningTurns::default());
         let flusher =
@@ -113,6 +116,7 @@ impl RuntimeBuilder {
                 ledger,
                 tools,
                 models,
+                reports,
                 gateway,
                 clock,
                 ids,

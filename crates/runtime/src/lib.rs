@@ -27,6 +27,7 @@ mod lifecycle;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod reconcile;
+mod reports;
 mod send;
 mod sessions;
 mod settings;
@@ -45,6 +46,7 @@ pub use causerie_permissions::InvalidLayers;
 pub use clock::{SystemClock, SystemIds};
 pub use error::{Mistake, RuntimeError};
 pub use forks::ForkSession;
+pub use reports::{AuditSessions, ListUsage, ReportUsage, SelectUsage};
 pub use send::{AttachmentInput, MAX_IDEMPOTENCY_KEY_CHARS, NewMessage, Sent};
 pub use sessions::{CreateSession, ListMessages, ListSessions, SessionDetail, SessionView};
 pub use settings::Settings;

@@ -1,27 +1,35 @@
 //! The twins of the domain's types in JSON, each with its conversion.
 
 mod fork;
+mod audit;
+mod group_key;
 mod input;
 mod me;
 mod message;
 mod model;
 mod page;
+mod report;
 mod send;
 mod session;
 mod tool;
 mod turn;
 mod usage;
+mod usage_record;
 mod value;
 
 pub(crate) use fork::{ForkBody, ForkKey, LineageKey};
+pub(crate) use audit::{AuditKey, SessionAuditDto};
+pub(crate) use group_key::GroupPlace;
 pub(crate) use input::Object;
 pub(crate) use me::MeDto;
 pub(crate) use message::{AttachmentDto, MessageDto};
 pub(crate) use model::{ModelDto, ModelSyncDto};
 pub(crate) use page::{MessageKey, ModelKey, PageDto, PageKey, ToolKey};
+pub(crate) use report::UsageReportDto;
 pub(crate) use send::SendMessageBody;
 pub(crate) use session::{CreateSessionBody, RenameSessionBody, SessionDetailDto, SessionDto};
 pub(crate) use tool::{ToolDetailDto, ToolDto, ToolVersionDto};
 pub(crate) use turn::{ContextDto, TurnAnswer, TurnDto, WholeAnswer};
 pub(crate) use usage::UsageDto;
+pub(crate) use usage_record::{RECORD_COLUMNS, UsageRecordDto};
 pub(crate) use value::{FailureWord, Id, StateWord};

@@ -52,6 +52,11 @@ pub(crate) trait PageKey: Sized {
     /// Reads what [`PageKey::to_text`] wrote.
     fn from_text(text: &str) -> Option<Self>;
 
+    /// The cursor that goes on after this place.
+    fn cursor(&self) -> String {
+        write(self)
+    }
+
     /// The place that a request's `cursor` names.
     fn of(query: &mut Query) -> Result<Option<Self>, Problem> {
         let refuse = || Problem::parameter("cursor", "it is none that this list has given");

@@ -7,10 +7,10 @@ use causerie_domain::message::{MessageRole, MessageStatus, PartKind};
 use causerie_domain::session::SessionState;
 use causerie_domain::tool::ToolType;
 use causerie_domain::turn::TurnStatus;
-use causerie_domain::usage::CostBasis;
+use causerie_domain::usage::{CostBasis, UsageOutcome, UsagePurpose};
 use causerie_domain::{
-    ApiKeyId, AttachmentId, GroupId, MessageId, SessionId, Timestamp, ToolId, ToolVersionId, TurnId, Usd,
-    UserId,
+    ApiKeyId, AttachmentId, GroupId, MessageId, SessionId, Timestamp, ToolId, ToolVersionId, TurnId, UsageId,
+    Usd, UserId,
 };
 use serde::{Serialize, Serializer};
 use utoipa::openapi::RefOr;
@@ -29,7 +29,7 @@ macro_rules! ids {
         }
     })+ };
 }
-ids!(ApiKeyId, AttachmentId, GroupId, MessageId, SessionId, ToolId, ToolVersionId, TurnId, UserId);
+ids!(ApiKeyId, AttachmentId, GroupId, MessageId, SessionId, ToolId, ToolVersionId, TurnId, UsageId, UserId);
 
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -134,6 +134,8 @@ words! {
     TurnStatusWord of TurnStatus as "TurnStatus", "Where a turn stands. Everything but `running` is final.";
     FailureWord of FailureCode as "FailureCode", "Why a turn failed.";
     BasisWord of CostBasis as "CostBasis", "How a cost came to be known.";
+    OutcomeWord of UsageOutcome as "UsageOutcome", "How a request to the upstream ended.";
+    PurposeWord of UsagePurpose as "UsagePurpose", "What a request to the upstream was for.";
     ProviderWord of StorageProvider as "StorageProvider", "Where the bytes of an attachment live.";
     ToolTypeWord of ToolType as "ToolType", "What a tool does with a message.";
     UserRoleWord of Role as "Role", "What a user is to the whole installation.";

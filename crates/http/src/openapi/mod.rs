@@ -35,6 +35,7 @@ const TAGS: &[(&str, &str)] = &[
     ("turns", "One message and its answer"),
     ("tools", "Assistants that authors describe"),
     ("models", "The catalogue with its prices"),
+    ("usage", "What was used and what it cost"),
     ("identity", "Who you are"),
     ("operation", "The running program"),
 ];

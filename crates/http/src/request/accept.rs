@@ -42,6 +42,38 @@ impl AnswerForm {
     }
 }
 
+/// How a list is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TableForm {
+    /// Page by page, as JSON.
+    Page,
+    /// As a table of comma-separated values.
+    Csv,
+}
+
+impl TableForm {
+    /// Reads `Accept`. Without a word about it, the answer is JSON.
+    ///
+    /// # Errors
+    /// `not_acceptable`, where neither form is acceptable.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let ranges: Vec<Range> = values(headers, &header::ACCEPT).filter_map(Range::read).collect();
+        if ranges.is_empty() {
+            return Ok(TableForm::Page);
+        }
+        let csv = Claim::of("text", "csv", &ranges);
+        let page = Claim::of("application", "json", &ranges);
+        match (csv.quality, page.quality) {
+            (0, 0) => Err(Problem::new(
+                Code::NotAcceptable,
+                "the list can be had as `application/json` or as `text/csv`",
+            )),
+            _ if csv > page => Ok(TableForm::Csv),
+            _ => Ok(TableForm::Page),
+        }
+    }
+}
+
 /// Whether `Prefer` (RFC 7240) asks not to be kept waiting.
 fn prefers_async(headers: &HeaderMap) -> bool {
     let name = header::HeaderName::from_static("prefer");
@@ -145,6 +177,25 @@ mod tests {
         check("text/event-stream;q=0, */*", document);
         check("text/html", None);
         check("application/json;q=0", None);
+    }
+
+    #[test]
+    fn accept_decides_between_page_and_table() {
+        let check = |accept: &str, expected: Option<TableForm>| {
+            let request = TestRequest::default().append_header(("accept", accept)).to_http_request();
+            assert_eq!(TableForm::of(request.headers()).ok(), expected, "{accept}");
+        };
+        let (page, csv) = (Some(TableForm::Page), Some(TableForm::Csv));
+        check("", page);
+        check("*/*", page);
+        check("application/json, text/csv", page);
+        check("text/csv", csv);
+        check("text/*", csv);
+        check("text/csv, */*;q=0.1", csv);
+        check("text/csv, */*", csv);
+        check("text/csv;q=0.5, application/json", page);
+        check("text/html", None);
+        check("text/csv;q=0, application/xml", None);
     }
 
     #[test]

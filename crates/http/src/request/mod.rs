@@ -5,9 +5,11 @@ mod body;
 mod definition;
 mod path;
 mod query;
+mod usage;
 
-pub(crate) use accept::AnswerForm;
+pub(crate) use accept::{AnswerForm, TableForm};
 pub(crate) use body::Json;
 pub(crate) use definition::Definition;
 pub(crate) use path::PathId;
 pub(crate) use query::{PageParams, Query};
+pub(crate) use usage::{UsageParams, grouping, selection};

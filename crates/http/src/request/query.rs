@@ -65,12 +65,15 @@ impl Query {
 
     /// Takes the size of the page.
     pub(crate) fn limit(&mut self) -> Result<u32, Problem> {
+        Ok(self.limit_to(MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT))
+    }
+
+    /// Takes the size of a page that has another default, or that can be larger than others.
+    pub(crate) fn limit_to(&mut self, max: u32) -> Result<Option<u32>, Problem> {
         match self.text("limit").map(|text| text.parse()) {
-            None => Ok(DEFAULT_LIMIT),
-            Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
-            Some(_) => {
-                Err(Problem::parameter("limit", format_args!("it must be a number from 1 to {MAX_LIMIT}")))
-            }
+            None => Ok(None),
+            Some(Ok(limit)) if (1..=max).contains(&limit) => Ok(Some(limit)),
+            Some(_) => Err(Problem::parameter("limit", format_args!("it must be a number from 1 to {max}"))),
         }
     }
 

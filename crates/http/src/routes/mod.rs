@@ -1,6 +1,7 @@
 //! The one table of routes, and how they become an application.
 
 mod attachments;
+mod audit;
 #[cfg(feature = "swagger-ui")]
 mod docs;
 mod forks;
@@ -13,6 +14,7 @@ mod streams;
 mod tool_posts;
 mod tools;
 mod turns;
+mod usage;
 
 use actix_web::http::{Method, header};
 use actix_web::middleware::from_fn;
@@ -98,6 +100,9 @@ operations! {
     POST "/sessions/{id}/cancel" Asks(Action::Update, SubjectType::Session) => turns::cancel_turn;
     GET "/turns/{id}" Asks(Action::Read, SubjectType::Message) => turns::get_turn;
     GET "/turns/{id}/stream" Asks(Action::Read, SubjectType::Message) => streams::stream_turn;
+    GET "/usage" Asks(Action::Read, SubjectType::Usage) => usage::usage_report;
+    GET "/usage/records" Asks(Action::Read, SubjectType::Usage) => usage::usage_records;
+    GET "/audit/sessions" Asks(Action::Audit, SubjectType::Session) => audit::audit_sessions;
 }
 
 /// Puts the whole API into an application.

@@ -21,10 +21,7 @@ use crate::rows::{UsageSumsRow, groups};
 use crate::schema::ai_usage;
 use crate::types::key;
 
-pub(crate) async fn page(
-    conn: &mut Conn,
-    list: &AuditList,
-) -> Result<Page<SessionAudit, SessionKey>, Fault> {
+pub(crate) async fn page(conn: &mut Conn, list: &AuditList) -> Result<Page<SessionAudit, SessionKey>, Fault> {
     let of_group = list.group_id.map(|group| Filter::equals("group_id", Scalar::Uuid(group.as_uuid())));
     let mut pages = Vec::new();
     for part in parts(&list.auditable) {

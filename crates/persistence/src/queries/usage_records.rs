@@ -16,10 +16,7 @@ use crate::rows::UsageRecordRow;
 use crate::schema::ai_usage;
 use crate::types::key;
 
-pub(crate) async fn page(
-    conn: &mut Conn,
-    list: &UsageList,
-) -> Result<Page<UsageRecord, UsageKey>, Fault> {
+pub(crate) async fn page(conn: &mut Conn, list: &UsageList) -> Result<Page<UsageRecord, UsageKey>, Fault> {
     let mut pages = Vec::new();
     for part in parts(&list.rows.visible) {
         pages.push(page_of(conn, list, part).await?);
@@ -40,8 +37,7 @@ async fn page_of(
     visible: Filter,
 ) -> Result<Page<UsageRecord, UsageKey>, Fault> {
     let rows = UsageSelection { visible, ..list.rows.clone() };
-    let mut query =
-        ai_usage::table.filter(chosen(&rows)?).select(UsageRecordRow::as_select()).into_boxed();
+    let mut query = ai_usage::table.filter(chosen(&rows)?).select(UsageRecordRow::as_select()).into_boxed();
     if let Some(After(last)) = list.page.after {
         let at = last.created_at.as_micros();
         // The first condition says nothing new, but it is one that the index begins its range with.
@@ -55,8 +51,7 @@ async fn page_of(
         .limit(i64::from(limit) + 1)
         .load(conn)
         .await?;
-    let mut rows: Vec<UsageRecord> =
-        rows.into_iter().map(UsageRecord::try_from).collect::<Result<_, _>>()?;
+    let mut rows: Vec<UsageRecord> = rows.into_iter().map(UsageRecord::try_from).collect::<Result<_, _>>()?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next = rows.last().filter(|_| more).map(|row| UsageKey { created_at: row.created_at, id: row.id });

@@ -10,8 +10,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use std::collections::HashMap;
 
-use super::filter::{self, Condition, constant};
 use super::Conn;
+use super::filter::{self, Condition, constant};
 use crate::fault::Fault;
 use crate::schema::{ai_usage, tools};
 use crate::types::{Key, key};

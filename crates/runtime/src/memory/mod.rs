@@ -1,12 +1,13 @@
 //! In-memory ports: for the tests of the runtime, and for trying it out without a database.
 //!
 //! They keep the promises of the ports, but lose everything with the process. Conversations, turns and attempts
-//! are whole; tools and models are as simple as a list.
+//! are whole; tools and models are as simple as a list, and reports are refused as unavailable.
 
 mod conversations;
 mod filter;
 mod forks;
 mod reconciliation;
+mod reports;
 mod shelf;
 mod state;
 mod turns;

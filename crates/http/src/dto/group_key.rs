@@ -1,0 +1,94 @@
+//! The place of a group in a report, as a cursor.
+
+use causerie_domain::report::{GroupKey, Grouping};
+
+use super::page::PageKey;
+use crate::error::Problem;
+use crate::request::Query;
+
+/// A group, and what the groups of its report are made by: in another report it would be another place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GroupPlace {
+    pub(crate) group_by: Vec<Grouping>,
+    pub(crate) key: GroupKey,
+}
+
+impl GroupPlace {
+    /// The group that a request's `cursor` names in a report by these fields.
+    pub(crate) fn in_report(query: &mut Query, group_by: &[Grouping]) -> Result<Option<GroupKey>, Problem> {
+        match GroupPlace::of(query)? {
+            Some(place) if place.group_by != group_by => {
+                Err(Problem::parameter("cursor", "it belongs to a report that is grouped by other fields"))
+            }
+            place => Ok(place.map(|place| place.key)),
+        }
+    }
+}
+
+impl PageKey for GroupPlace {
+    const LIST: &'static str = "usage";
+
+    fn to_text(&self) -> String {
+        let field = |grouping: &Grouping| {
+            let key = &self.key;
+            let value = match grouping {
+                Grouping::Day => key.day.map(|day| day.to_string()),
+                Grouping::Model => key.model.clone(),
+                Grouping::Tool => key.tool.map(|id| id.to_string()),
+                Grouping::User => key.user.map(|id| id.to_string()),
+                Grouping::Group => key.group.map(|id| id.to_string()),
+                Grouping::Session => key.session.map(|id| id.to_string()),
+            };
+            serde_json::json!([grouping.as_str(), value])
+        };
+        self.group_by.iter().map(field).collect::<serde_json::Value>().to_string()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let fields: Vec<(String, Option<String>)> = serde_json::from_str(text).ok()?;
+        let (mut group_by, mut key) = (Vec::new(), GroupKey::default());
+        for (word, value) in fields {
+            let grouping: Grouping = word.parse().ok()?;
+            match (grouping, value) {
+                (Grouping::Day, Some(day)) => key.day = Some(day.parse().ok()?),
+                // Every request has a day and a model.
+                (Grouping::Day | Grouping::Model, None) => return None,
+                (Grouping::Model, model) => key.model = model,
+                (Grouping::Tool, id) => key.tool = id.map(|id| id.parse()).transpose().ok()?,
+                (Grouping::User, id) => key.user = id.map(|id| id.parse()).transpose().ok()?,
+                (Grouping::Group, id) => key.group = id.map(|id| id.parse()).transpose().ok()?,
+                (Grouping::Session, id) => key.session = id.map(|id| id.parse()).transpose().ok()?,
+            }
+            group_by.push(grouping);
+        }
+        Some(GroupPlace { group_by, key })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_reads_back_what_was_written() {
+        let key = GroupKey {
+            day: "2026-11-22".parse().ok(),
+            model: Some("a \"model\", of ours".to_owned()),
+            tool: None,
+            session: "01990000-0000-7000-8000-000000000001".parse().ok(),
+            ..GroupKey::default()
+        };
+        let group_by = vec![Grouping::Session, Grouping::Tool, Grouping::Model, Grouping::Day];
+        let place = GroupPlace { group_by, key };
+        assert_eq!(GroupPlace::from_text(&place.to_text()), Some(place));
+    }
+
+    #[test]
+    fn what_is_no_place_is_refused() {
+        for text in
+            ["", "[]x", r#"[["hour","1"]]"#, r#"[["day",null]]"#, r#"[["user","me"]]"#, r#"[["day"]]"#]
+        {
+            assert_eq!(GroupPlace::from_text(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Usage: sums over the ledger, and its single requests.
+
+use std::sync::Arc;
+
+use actix_web::http::header;
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use causerie_domain::identity::Principal;
+use causerie_domain::page::Page;
+use causerie_domain::ports::UsageKey;
+use causerie_domain::report::UsageRecord;
+use causerie_runtime::{ListUsage, ReportUsage};
+use futures_util::Stream;
+use futures_util::stream::{self, StreamExt as _};
+
+use crate::auth::Caller;
+use crate::csv::{self, TEXT_CSV};
+use crate::dto::{GroupPlace, PageDto, PageKey as _, RECORD_COLUMNS, UsageRecordDto, UsageReportDto};
+use crate::error::Problem;
+use crate::request::{PageParams, Query, TableForm, UsageParams, grouping, selection};
+use crate::state::AppState;
+
+/// How many groups a page of a report has at most, and if nothing is said.
+const MAX_GROUPS: u32 = 1000;
+/// How many rows of a table are read at a time: what of it is ever in memory.
+const TABLE_PAGE: u32 = 1000;
+
+/// What was used.
+///
+/// Sums over the requests that you may see: your own, those of groups that you administer, or all. Days are those
+/// of the time zone `tz`, 23 or 25 hours long where clocks change.
+#[utoipa::path(
+    get, path = "/usage", tag = "usage",
+    params(
+        (
+            "group_by" = Option<String>, Query,
+            description = "Any of `day`, `model`, `tool`, `user`, `group` and `session`, separated by commas. The \
+                           groups come in this order of fields, those without a value first. A report by day \
+                           takes 400 days at most",
+        ),
+        UsageParams,
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many groups at most; 1000 if nothing is said"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same parameters"),
+    ),
+    responses((status = 200, body = UsageReportDto, description = "The sums")),
+)]
+pub(crate) async fn usage_report(
+    state: Data<AppState>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&request)?;
+    let (rows, zone) = selection(&mut query, state.runtime().now())?;
+    let (group_by, days) = grouping(&mut query, rows.span, &zone)?;
+    let limit = query.limit_to(MAX_GROUPS)?.unwrap_or(MAX_GROUPS);
+    let after = GroupPlace::in_report(&mut query, &group_by)?;
+    query.finish()?;
+    let report = ReportUsage { rows, group_by: group_by.clone(), days, limit, after };
+    let report =
+        state.call(move |runtime| async move { runtime.usage_report(&caller.0, report).await }).await?;
+    Ok(HttpResponse::Ok().json(UsageReportDto::new(report, &group_by)))
+}
+
+/// The single requests.
+///
+/// Those that you may see, newest first, failed and repeated ones included. With `Accept: text/csv` the answer is
+/// a table of all of them (RFC 4180, with a line of names), or of the first `limit`.
+#[utoipa::path(
+    get, path = "/usage/records", tag = "usage",
+    params(UsageParams, PageParams),
+    responses((
+        status = 200, description = "A page of requests, or the table",
+        content((PageDto<UsageRecordDto> = "application/json"), (String = "text/csv")),
+    ), (status = 406, description = "`Accept` allows neither JSON nor CSV")),
+)]
+pub(crate) async fn usage_records(
+    state: Data<AppState>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let form = TableForm::of(request.headers())?;
+    let mut query = Query::of(&request)?;
+    let (rows, _) = selection(&mut query, state.runtime().now())?;
+    let (limit, after) = match form {
+        TableForm::Page => (Some(query.limit()?), UsageKey::of(&mut query)?),
+        TableForm::Csv => (query.limit_to(u32::MAX)?, UsageKey::of(&mut query)?),
+    };
+    query.finish()?;
+    let list = ListUsage { rows, limit: limit.unwrap_or(TABLE_PAGE), after };
+    match form {
+        TableForm::Page => {
+            let page = read(&state, &caller.0, list).await?;
+            Ok(HttpResponse::Ok().json(PageDto::<UsageRecordDto>::new(page.rows, page.next.as_ref())))
+        }
+        TableForm::Csv => {
+            let mut table = Table { state, principal: caller.0, list, left: limit, is_done: false };
+            // What can be refused is refused before the answer begins.
+            let first = csv::header(&RECORD_COLUMNS) + &table.next().await?;
+            Ok(HttpResponse::Ok()
+                .insert_header((header::CONTENT_TYPE, TEXT_CSV))
+                .insert_header((header::CONTENT_DISPOSITION, "attachment; filename=\"usage.csv\""))
+                .streaming(stream::iter([Ok(Bytes::from(first))]).chain(table.lines())))
+        }
+    }
+}
+
+async fn read(
+    state: &Data<AppState>,
+    principal: &Arc<Principal>,
+    list: ListUsage,
+) -> Result<Page<UsageRecord, UsageKey>, Problem> {
+    let principal = Arc::clone(principal);
+    state.call(move |runtime| async move { runtime.usage_records(&principal, list).await }).await
+}
+
+/// A table that is written while it is read.
+struct Table {
+    state: Data<AppState>,
+    principal: Arc<Principal>,
+    list: ListUsage,
+    /// How many lines are wanted at most.
+    left: Option<u32>,
+    is_done: bool,
+}
+
+impl Table {
+    /// The next lines; nothing after the last one.
+    async fn next(&mut self) -> Result<String, Problem> {
+        let limit = self.left.map_or(TABLE_PAGE, |left| left.min(TABLE_PAGE));
+        let page = read(&self.state, &self.principal, ListUsage { limit, ..self.list.clone() }).await?;
+        self.left = self.left.map(|left| left - limit);
+        self.is_done = page.next.is_none() || self.left == Some(0);
+        self.list.after = page.next;
+        let rows = page.rows.into_iter().map(UsageRecordDto::from);
+        let lines = rows.map(|row| csv::line(&RECORD_COLUMNS, &row));
+        lines.collect::<Result<String, _>>().map_err(Problem::internal)
+    }
+
+    /// The rest of the lines. What goes wrong now can only break the answer off.
+    fn lines(self) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+        stream::try_unfold(self, |mut table| async move {
+            if table.is_done {
+                return Ok(None);
+            }
+            match table.next().await {
+                Ok(lines) => Ok(Some((Bytes::from(lines), table))),
+                Err(problem) => {
+                    tracing::warn!(%problem, cause = problem.causes(), "a table of usage broke off");
+                    Err(std::io::Error::other(problem.to_string()))
+                }
+            }
+        })
+    }
+}
