@@ -39,6 +39,8 @@ pub struct TestApp {
     pub ada: Client,
     /// Another user.
     pub bob: Client,
+    /// An admin of the installation.
+    pub root: Client,
     server: Server,
     settings: Settings,
     upstream: Arc<Simulator>,
@@ -124,6 +126,7 @@ impl TestApp {
         self.server = Server::start(&self.settings).await?;
         let address = self.server.address();
         (self.ada, self.bob) = (self.ada.at(address), self.bob.at(address));
+        self.root = self.root.at(address);
         Ok(self)
     }
 
@@ -145,16 +148,11 @@ impl Instance {
 }
 
 /// Makes a user, and gives a key of theirs.
-async fn user(name: &str, database: &TestDatabase) -> Result<Secret> {
+async fn user(name: &str, role: Role, database: &TestDatabase) -> Result<Secret> {
     let key = KeyMaterial::generate(|bytes| SysRng.try_fill_bytes(bytes))?;
     let (id, now) = (UserId::next(&SystemIds), SystemClock.now());
-    let user = NewUser {
-        id,
-        email: format!("{name}@example.org"),
-        name: name.to_owned(),
-        role: Role::User,
-        created_at: now,
-    };
+    let user =
+        NewUser { id, email: format!("{name}@example.org"), name: name.to_owned(), role, created_at: now };
     let new_key = NewApiKey {
         id: ApiKeyId::next(&SystemIds),
         public_id: key.public_id.clone(),

@@ -15,9 +15,12 @@ mod idempotency;
 mod lifecycle;
 mod ownership;
 mod races;
+#[path = "../../../persistence/tests/raw/mod.rs"]
+mod raw;
 mod readers;
 mod reading;
 mod reconciliation;
+mod reports;
 mod resume;
 mod sessions;
 mod storm;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use causerie_domain::Secret;
+use causerie_domain::identity::Role;
 use causerie_domain::ports::{Clock as _, CompletionGateway as _, ModelStore as _};
 use causerie_openrouter::{OpenRouter, Restraint};
 use causerie_runtime::SystemClock;
@@ -78,7 +79,7 @@ impl TestAppBuilder {
         self
     }
 
-    /// Starts the upstream, the server, and clients of two users.
+    /// Starts the upstream, the server, and clients of two users and an admin.
     ///
     /// # Errors
     /// Whatever stands in the way.
@@ -110,10 +111,14 @@ impl TestAppBuilder {
             .timeout(2 * PATIENCE)
             .pool_idle_timeout(POOL_IDLE)
             .build()?;
-        let ada = Client::new(http.clone(), server.address(), user("ada", &self.database).await?);
-        let bob = Client::new(http, server.address(), user("bob", &self.database).await?);
+        let client = async |name, role| -> Result<Client> {
+            Ok(Client::new(http.clone(), server.address(), user(name, role, &self.database).await?))
+        };
+        let ada = client("ada", Role::User).await?;
+        let bob = client("bob", Role::User).await?;
+        let root = client("root", Role::Admin).await?;
         let upstream = Arc::new(upstream);
-        Ok(TestApp { ada, bob, server, settings, upstream, database: self.database, _folder: folder })
+        Ok(TestApp { ada, bob, root, server, settings, upstream, database: self.database, _folder: folder })
     }
 }
 

@@ -1,0 +1,513 @@
+//! Reports: the same sums for every order, grouping, page and time zone, on rows that are as bad as rows can be.
+
+mod raw;
+mod subject;
+
+use std::collections::HashMap;
+
+use causerie_domain::calendar::{Day, Span, TimeZone};
+use causerie_domain::filter::Scalar;
+use causerie_domain::page::{After, PageRequest};
+use causerie_domain::ports::Conversations as _;
+use causerie_domain::ports::{
+    AuditList, Ids as _, NewSession, ReportQuery, Reports as _, UsageList, UsageReport, UsageSelection,
+};
+use causerie_domain::report::{GroupKey, Grouping, UsageRecord, UsageSums, UsdSum};
+use causerie_domain::session::SessionAction;
+use causerie_domain::{Filter, GroupId, SessionId, Timestamp, UserId};
+use causerie_testkit::anyhow::{Context as _, Result};
+use causerie_testkit::contract::START;
+
+use raw::Raw;
+use subject::{SqlSubject, on_both};
+
+on_both!(
+    sums_do_not_depend_on_grouping_order_or_pages,
+    time_zones_share_the_same_total,
+    no_sum_is_too_large,
+    what_has_no_cost_is_counted,
+    filters_narrow_what_is_summed_and_listed,
+    records_come_newest_first_page_by_page,
+    calculated_costs_are_compared_with_reported_ones,
+    a_removed_user_leaves_a_group_without_one,
+    auditors_see_sums_and_sessions_that_exist,
+);
+
+/// Three days and a bit, over which the rows are spread.
+const HOUR: i64 = 3_600_000_000;
+const SPAN: Span = Span {
+    from: Timestamp::from_micros(START.as_micros() - 10 * HOUR),
+    to: Timestamp::from_micros(START.as_micros() + 70 * HOUR),
+};
+
+/// A small generator: the rows are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+
+    fn pick<T: Clone>(&mut self, of: &[T]) -> T {
+        of[usize::try_from(self.roll(of.len() as u64)).unwrap()].clone()
+    }
+}
+
+/// A ledger with rows of every kind.
+struct Ledger<'s> {
+    subject: &'s SqlSubject,
+    raw: Raw,
+    groups: [GroupId; 2],
+    sessions: Vec<(SessionId, UserId)>,
+}
+
+/// What a row may say otherwise than that it is a closed one of nobody.
+#[derive(Debug, Clone, Default)]
+struct Row {
+    at: i64,
+    user: Option<UserId>,
+    group: Option<GroupId>,
+    session: Option<SessionId>,
+    with_tool: bool,
+    model: &'static str,
+    basis: Option<&'static str>,
+    cost: Option<i64>,
+    reported: Option<i64>,
+    calculated: Option<i64>,
+    tokens: [Option<i64>; 4],
+}
+
+impl<'s> Ledger<'s> {
+    async fn new(subject: &'s SqlSubject) -> Result<Self> {
+        let mut raw = Raw::to(subject.database()).await?;
+        let groups = [GroupId::next(&subject.ids), GroupId::next(&subject.ids)];
+        for group in groups {
+            let id = raw::uuid(subject.store(), group.as_uuid());
+            raw.run(&format!("INSERT INTO groups (id, name, created_at) VALUES ({id}, 'g', 1)")).await?;
+        }
+        let mut sessions = Vec::new();
+        for number in 0..5 {
+            let user_id = if number % 2 == 0 { subject.user } else { subject.stranger };
+            let new = NewSession { user_id, started_at: START, ..subject.new_session() };
+            sessions.push((subject.store().create_session(new).await?.id, user_id));
+        }
+        Ok(Ledger { subject, raw, groups, sessions })
+    }
+
+    async fn add(&mut self, row: &Row) -> Result<()> {
+        let store = self.subject.store();
+        let id = |id: Option<uuid::Uuid>| id.map_or("NULL".to_owned(), |id| raw::uuid(store, id));
+        let number = |value: Option<i64>| value.map_or("NULL".to_owned(), |value| value.to_string());
+        let closed = row.basis.is_some();
+        let [input, output, cached, reasoning] = row.tokens.map(number);
+        let values = [
+            id(Some(self.subject.ids.next())),
+            id(row.user.map(UserId::as_uuid)),
+            id(row.group.map(GroupId::as_uuid)),
+            id(row.session.map(SessionId::as_uuid)),
+            id(row.with_tool.then(|| self.subject.tool.as_uuid())),
+            "'chat', 1".to_owned(),
+            format!("'{}'", row.model),
+            format!("'{}'", if closed { "closed" } else { "open" }),
+            (if closed { "'completed', 2" } else { "NULL, NULL" }).to_owned(),
+            row.basis.map_or("NULL".to_owned(), |basis| format!("'{basis}'")),
+            number(row.cost),
+            number(row.reported),
+            number(row.calculated),
+            input,
+            output,
+            cached,
+            reasoning,
+            "0".to_owned(),
+            row.at.to_string(),
+        ];
+        let columns = "id, user_id, group_id, session_id, tool_id, purpose, attempt, model, state, outcome, \
+                       closed_at, basis, cost, reported_cost, calculated_cost, input_tokens, output_tokens, \
+                       cached_tokens, reasoning_tokens, estimated_input_tokens, created_at";
+        self.raw.run(&format!("INSERT INTO ai_usage ({columns}) VALUES ({})", values.join(", "))).await
+    }
+
+    /// Many rows of every kind, and what they come to.
+    async fn fill(&mut self, rows: u64) -> Result<UsageSums> {
+        let mut dice = Dice(rows);
+        let mut expected = UsageSums::default();
+        for _ in 0..rows {
+            let session = Some(dice.pick(&self.sessions)).filter(|_| dice.roll(2) > 0);
+            let anybody = dice.pick(&[None, Some(self.subject.user), Some(self.subject.stranger)]);
+            let count = |dice: &mut Dice| -> Option<i64> {
+                let many = i64::try_from(dice.roll(1 << 40)).ok();
+                dice.pick(&[None, Some(0), Some(7), many, many])
+            };
+            let basis = dice.pick(&[
+                None,
+                Some("reported"),
+                Some("looked_up"),
+                Some("calculated"),
+                Some("estimated"),
+                Some("pending"),
+                Some("unknown"),
+            ]);
+            let cost =
+                i64::try_from(dice.roll(1 << 45)).ok().filter(|_| !matches!(basis, None | Some("unknown")));
+            let row = Row {
+                at: SPAN.from.as_micros() + i64::try_from(dice.roll(80 * 3600)).unwrap() * 1_000_000,
+                user: session.map(|(_, user)| user).or(anybody),
+                group: dice.pick(&[None, Some(self.groups[0]), Some(self.groups[1])]),
+                session: session.map(|(session, _)| session),
+                with_tool: dice.roll(3) > 0,
+                model: dice.pick(&["one", "two", "Three"]),
+                basis,
+                cost,
+                reported: cost.filter(|_| basis == Some("reported")),
+                calculated: dice.pick(&[None, cost]),
+                tokens: [count(&mut dice), count(&mut dice), count(&mut dice), count(&mut dice)],
+            };
+            self.add(&row).await?;
+            add_to(&mut expected, &row);
+        }
+        Ok(expected)
+    }
+
+    fn all(&self) -> UsageSelection {
+        UsageSelection {
+            visible: Filter::Everything,
+            span: SPAN,
+            model: None,
+            tool_id: None,
+            user_id: None,
+            group_id: None,
+            session_id: None,
+        }
+    }
+
+    async fn report(&self, rows: UsageSelection, group_by: &[Grouping]) -> Result<UsageReport> {
+        self.report_in(&TimeZone::utc(), rows, group_by).await
+    }
+
+    async fn report_in(
+        &self,
+        zone: &TimeZone,
+        rows: UsageSelection,
+        group_by: &[Grouping],
+    ) -> Result<UsageReport> {
+        let days = days_of(zone, rows.span, group_by)?;
+        let query = ReportQuery { rows, group_by: group_by.to_vec(), days, limit: 1000, after: None };
+        Ok(self.subject.store().usage_report(query).await?)
+    }
+
+    async fn records(&self, rows: UsageSelection, limit: u32) -> Result<Vec<UsageRecord>> {
+        let mut records = Vec::new();
+        let mut after = None;
+        loop {
+            let list = UsageList { rows: rows.clone(), page: PageRequest { limit, after } };
+            let page = self.subject.store().usage_records(list).await?;
+            assert!(page.rows.len() <= limit as usize);
+            records.extend(page.rows);
+            match page.next {
+                Some(key) => after = Some(After(key)),
+                None => return Ok(records),
+            }
+        }
+    }
+}
+
+fn days_of(zone: &TimeZone, span: Span, group_by: &[Grouping]) -> Result<Vec<Day>> {
+    if group_by.contains(&Grouping::Day) { Ok(zone.days(span)?) } else { Ok(Vec::new()) }
+}
+
+/// Adds a row to sums, without the comparison of costs.
+fn add_to(sums: &mut UsageSums, row: &Row) {
+    let [input, output, cached, reasoning] = row.tokens;
+    let tokens = |count: Option<i64>| count.map_or(0, |count| u128::try_from(count).unwrap());
+    sums.requests += 1;
+    sums.requests_without_tokens += u64::from(input.is_none() || output.is_none());
+    sums.requests_without_cost += u64::from(row.cost.is_none());
+    sums.open_requests += u64::from(row.basis.is_none());
+    sums.input_tokens += tokens(input);
+    sums.output_tokens += tokens(output);
+    sums.cached_tokens += tokens(cached);
+    sums.reasoning_tokens += tokens(reasoning);
+    let cost = UsdSum::from_pico(i128::from(row.cost.unwrap_or(0)));
+    sums.cost += cost;
+    if let Some(basis) = row.basis {
+        let sum = sums.basis_mut(basis.parse().unwrap());
+        sum.requests += 1;
+        sum.cost += cost;
+    }
+}
+
+/// Sums, all alike but for the comparison, which only reports by model make.
+fn uncompared(mut sums: UsageSums) -> UsageSums {
+    sums.drift = causerie_domain::report::Drift::default();
+    sums
+}
+
+fn summed(report: &UsageReport) -> UsageSums {
+    let mut sums = UsageSums::default();
+    report.groups.rows.iter().for_each(|group| sums += group.sums);
+    sums
+}
+
+/// Every subset of the fields, each in an order of its own.
+fn groupings() -> Vec<Vec<Grouping>> {
+    let mut dice = Dice(5);
+    (0..1u32 << Grouping::ALL.len())
+        .map(|subset| {
+            let mut fields: Vec<Grouping> = Grouping::ALL.to_vec();
+            for last in (1..fields.len()).rev() {
+                let other = usize::try_from(dice.roll(last as u64 + 1)).unwrap();
+                fields.swap(last, other);
+            }
+            fields.retain(|field| subset & (1 << (*field as u32)) > 0);
+            fields
+        })
+        .collect()
+}
+
+async fn sums_do_not_depend_on_grouping_order_or_pages(subject: &SqlSubject) -> Result<()> {
+    let mut ledger = Ledger::new(subject).await?;
+    let expected = ledger.fill(300).await?;
+    let berlin: TimeZone = "Europe/Berlin".parse()?;
+    for group_by in groupings() {
+        let whole = ledger.report_in(&berlin, ledger.all(), &group_by).await?;
+        assert_eq!(uncompared(whole.total), expected, "{group_by:?}");
+        assert_eq!(summed(&whole), whole.total, "{group_by:?}");
+        let distinct: HashMap<GroupKey, ()> =
+            whole.groups.rows.iter().map(|group| (group.key.clone(), ())).collect();
+        assert_eq!(distinct.len(), whole.groups.rows.len(), "{group_by:?}: a group comes twice");
+
+        let mut paged = Vec::new();
+        let mut after = None;
+        loop {
+            let days = days_of(&berlin, SPAN, &group_by)?;
+            let query = ReportQuery { rows: ledger.all(), group_by: group_by.clone(), days, limit: 7, after };
+            let page = subject.store().usage_report(query).await?;
+            assert_eq!(page.total, whole.total, "{group_by:?}");
+            assert!(page.groups.rows.len() <= 7);
+            paged.extend(page.groups.rows);
+            match page.groups.next {
+                Some(key) if paged.len() < 80 => after = Some(key),
+                _ => break,
+            }
+        }
+        assert_eq!(paged, whole.groups.rows[..paged.len()], "{group_by:?}");
+        assert!(paged.len() == whole.groups.rows.len() || paged.len() >= 80);
+    }
+    // The same from the single rows, and session by session.
+    let records = ledger.records(ledger.all(), 100).await?;
+    let of_records: i128 =
+        records.iter().filter_map(|row| row.cost).map(|cost| i128::from(cost.pico())).sum();
+    assert_eq!(of_records, expected.cost.pico());
+    for (session, user) in &ledger.sessions {
+        let rows = UsageSelection { session_id: Some(*session), ..ledger.all() };
+        let report = ledger.report(rows, &[Grouping::User]).await?;
+        let totals = subject.store().totals(*session, &Filter::Everything).await?.context("the session")?;
+        assert_eq!(report.total.cost, UsdSum::from(totals.cost));
+        assert_eq!(report.total.input_tokens, u128::from(totals.input_tokens));
+        assert!(report.groups.rows.iter().all(|group| group.key.user == Some(*user)));
+    }
+    Ok(())
+}
+
+async fn time_zones_share_the_same_total(subject: &SqlSubject) -> Result<()> {
+    let mut ledger = Ledger::new(subject).await?;
+    let expected = ledger.fill(100).await?;
+    for name in ["UTC", "Asia/Kathmandu", "Pacific/Kiritimati", "America/St_Johns"] {
+        let zone: TimeZone = name.parse()?;
+        let report = ledger.report_in(&zone, ledger.all(), &[Grouping::Day]).await?;
+        assert_eq!((report.total, summed(&report)), (expected, expected), "{name}");
+        for group in &report.groups.rows {
+            let day = zone.days(SPAN)?.into_iter().find(|day| Some(day.date) == group.key.day);
+            let rows = UsageSelection { span: day.context("a day of the span")?.span, ..ledger.all() };
+            assert_eq!(ledger.report(rows, &[]).await?.total, group.sums, "{name} {:?}", group.key.day);
+        }
+    }
+    Ok(())
+}
+
+async fn no_sum_is_too_large(subject: &SqlSubject) -> Result<()> {
+    let mut ledger = Ledger::new(subject).await?;
+    let most = i64::MAX / 4;
+    for _ in 0..9 {
+        let row = Row {
+            at: START.as_micros(),
+            model: "one",
+            basis: Some("reported"),
+            cost: Some(i64::MAX),
+            tokens: [Some(most); 4],
+            ..Row::default()
+        };
+        ledger.add(&row).await?;
+    }
+    let refund = Row { cost: Some(-1), basis: Some("looked_up"), at: START.as_micros(), ..Row::default() };
+    ledger.add(&refund).await?;
+    let total = ledger.report(ledger.all(), &[Grouping::Model]).await?.total;
+    assert_eq!(total.cost.pico(), 9 * i128::from(i64::MAX) - 1);
+    assert_eq!(total.cost.to_string(), "83010348.331692982262");
+    assert_eq!(total.reasoning_tokens, 9 * u128::try_from(most)?);
+    Ok(())
+}
+
+async fn what_has_no_cost_is_counted(subject: &SqlSubject) -> Result<()> {
+    let mut ledger = Ledger::new(subject).await?;
+    let row = Row { at: START.as_micros(), model: "one", ..Row::default() };
+    for (basis, cost) in [
+        (None, None),
+        (Some("unknown"), None),
+        (Some("pending"), None),
+        (Some("pending"), Some(5)),
+        (Some("reported"), Some(0)),
+    ] {
+        ledger.add(&Row { basis, cost, ..row.clone() }).await?;
+    }
+    let total = ledger.report(ledger.all(), &[]).await?.total;
+    assert_eq!((total.requests, total.requests_without_cost, total.open_requests), (5, 3, 1));
+    assert_eq!(total.requests_without_tokens, 5);
+    let pending = total.basis(causerie_domain::usage::CostBasis::Pending);
+    assert_eq!((pending.requests, pending.cost.pico(), total.cost.pico()), (2, 5, 5));
+    let nothing = UsageSelection { model: Some("none".to_owned()), ..ledger.all() };
+    let report = ledger.report(nothing, &[]).await?;
+    assert_eq!((report.groups.rows.len(), report.total), (0, UsageSums::default()));
+    Ok(())
+}
+
+async fn filters_narrow_what_is_summed_and_listed(subject: &SqlSubject) -> Result<()> {
+    let mut ledger = Ledger::new(subject).await?;
+    ledger.fill(150).await?;
+    let [one, two] = ledger.groups;
+    let uuid = |id: uuid::Uuid| Scalar::Uuid(id);
+    let of = |group: GroupId| Filter::equals("group_id", uuid(group.as_uuid()));
+    let own = Filter::equals("user_id", uuid(subject.user.as_uuid()));
+    let in_groups = causerie_domain::filter::Test::OneOf(vec![uuid(one.as_uuid()), uuid(two.as_uuid())]);
+    let mixed = Filter::any([own.clone(), of(one)]);
+    let everything = ledger.records(ledger.all(), 1000).await?;
+    type Admits<'a> = &'a dyn Fn(&UsageRecord) -> bool;
+    let is_own = |row: &UsageRecord| row.user_id == Some(subject.user);
+    let cases: [(UsageSelection, Admits<'_>); 9] = [
+        (UsageSelection { visible: own.clone(), ..ledger.all() }, &is_own),
+        (UsageSelection { visible: mixed, ..ledger.all() }, &|row| is_own(row) || row.group_id == Some(one)),
+        (
+            UsageSelection {
+                visible: Filter::any([own.clone(), Filter::field("group_id", in_groups)]),
+                ..ledger.all()
+            },
+            &|row| is_own(row) || row.group_id.is_some(),
+        ),
+        (UsageSelection { visible: Filter::negated(own), ..ledger.all() }, &|row| !is_own(row)),
+        (UsageSelection { visible: Filter::Nothing, ..ledger.all() }, &|_| false),
+        (UsageSelection { model: Some("two".to_owned()), ..ledger.all() }, &|row| row.model == "two"),
+        (UsageSelection { tool_id: Some(subject.tool), ..ledger.all() }, &|row| row.tool_id.is_some()),
+        (UsageSelection { user_id: Some(subject.user), group_id: Some(two), ..ledger.all() }, &|row| {
+            is_own(row) && row.group_id == Some(two)
+        }),
+        (UsageSelection { span: Span { from: START, ..SPAN }, ..ledger.all() }, &|row| {
+            row.created_at >= START
+        }),
+    ];
+    for (rows, admits) in cases {
+        let expected: Vec<_> = everything.iter().filter(|row| admits(row)).cloned().collect();
+        assert_eq!(ledger.records(rows.clone(), 9).await?, expected, "{rows:?}");
+        let report = ledger.report(rows.clone(), &[Grouping::User, Grouping::Model]).await?;
+        assert_eq!(report.total.requests, expected.len() as u64, "{rows:?}");
+        assert_eq!(summed(&report), report.total, "{rows:?}");
+    }
+    let unknown = UsageSelection { visible: Filter::equals("title", Scalar::Integer(1)), ..ledger.all() };
+    assert!(ledger.report(unknown, &[]).await.is_err());
+    Ok(())
+}
+
+async fn records_come_newest_first_page_by_page(subject: &SqlSubject) -> Result<()> {
+    let mut ledger = Ledger::new(subject).await?;
+    // Many at the same instant: the order must be total all the same.
+    for at in [5, 5, 7, 5, 6, 5] {
+        let row =
+            Row { at: START.as_micros() + at, user: Some(subject.user), with_tool: true, ..Row::default() };
+        ledger.add(&Row { model: "one", basis: Some("unknown"), ..row }).await?;
+    }
+    let whole = ledger.records(ledger.all(), 100).await?;
+    assert_eq!(whole.len(), 6);
+    assert!(whole.is_sorted_by_key(|row| std::cmp::Reverse((row.created_at, row.id))));
+    assert!(whole.iter().all(|row| row.tool_slug.as_deref() == Some("tutor")));
+    let visible = Filter::equals("user_id", Scalar::Uuid(subject.user.as_uuid()));
+    for limit in 1..=7 {
+        assert_eq!(ledger.records(ledger.all(), limit).await?, whole, "pages of {limit}");
+        let own = UsageSelection { visible: visible.clone(), ..ledger.all() };
+        assert_eq!(ledger.records(own, limit).await?, whole, "pages of {limit}");
+    }
+    Ok(())
+}
+
+async fn calculated_costs_are_compared_with_reported_ones(subject: &SqlSubject) -> Result<()> {
+    let mut ledger = Ledger::new(subject).await?;
+    let row = Row { at: START.as_micros(), basis: Some("reported"), cost: Some(1), ..Row::default() };
+    for (model, reported, calculated) in [
+        ("one", Some(100), Some(90)),
+        ("one", Some(i64::MAX), Some(i64::MAX)),
+        ("one", Some(7), None),
+        ("two", None, Some(7)),
+    ] {
+        ledger.add(&Row { model, reported, calculated, ..row.clone() }).await?;
+    }
+    let report = ledger.report(ledger.all(), &[Grouping::Model]).await?;
+    let [one, two] = &report.groups.rows[..] else { panic!("two models: {report:?}") };
+    assert_eq!((one.sums.drift.requests, one.sums.drift.difference().pico()), (2, -10));
+    assert_eq!(one.sums.drift.reported.pico(), i128::from(i64::MAX) + 100);
+    assert_eq!((two.sums.drift.requests, two.sums.drift.difference().pico()), (0, 0));
+    assert_eq!(report.total.drift.requests, 2);
+    Ok(())
+}
+
+async fn a_removed_user_leaves_a_group_without_one(subject: &SqlSubject) -> Result<()> {
+    let mut ledger = Ledger::new(subject).await?;
+    let (session, user) = ledger.sessions[1];
+    let row =
+        Row { at: START.as_micros(), model: "one", basis: Some("reported"), cost: Some(5), ..Row::default() };
+    ledger.add(&Row { user: Some(user), session: Some(session), ..row.clone() }).await?;
+    ledger.add(&Row { user: Some(subject.user), ..row }).await?;
+    let id = raw::uuid(subject.store(), user.as_uuid());
+    ledger.raw.run(&format!("DELETE FROM users WHERE id = {id}")).await?;
+    let report = ledger.report(ledger.all(), &[Grouping::User, Grouping::Session]).await?;
+    let keys: Vec<_> = report.groups.rows.iter().map(|group| (group.key.user, group.key.session)).collect();
+    assert_eq!(keys, [(None, None), (Some(subject.user), None)]);
+    assert_eq!(report.total.cost.pico(), 10);
+    Ok(())
+}
+
+async fn auditors_see_sums_and_sessions_that_exist(subject: &SqlSubject) -> Result<()> {
+    let mut ledger = Ledger::new(subject).await?;
+    ledger.fill(60).await?;
+    let gone = ledger.sessions[0].0;
+    subject.store().delete_session(gone, &Filter::Everything, START).await?;
+    subject
+        .store()
+        .change_state(ledger.sessions[2].0, &Filter::Everything, SessionAction::Complete, START)
+        .await?;
+    let audit = async |auditable: Filter, limit: u32| -> Result<Vec<_>> {
+        let (mut rows, mut after) = (Vec::new(), None);
+        loop {
+            let page = PageRequest { limit, after };
+            let (auditable, user_id) = (auditable.clone(), None);
+            let list = AuditList { auditable, user_id, group_id: None, tool_id: None, page };
+            let page = subject.store().audit_sessions(list).await?;
+            rows.extend(page.rows);
+            match page.next {
+                Some(key) => after = Some(After(key)),
+                None => return Ok(rows),
+            }
+        }
+    };
+    let all = audit(Filter::Everything, 100).await?;
+    assert_eq!(all.len(), 4);
+    for row in &all {
+        assert_eq!(row.tool_slug, "tutor");
+        let rows = UsageSelection { session_id: Some(row.session.id), ..ledger.all() };
+        assert_eq!(ledger.report(rows, &[]).await?.total, row.sums);
+    }
+    assert_eq!(audit(Filter::Everything, 1).await?, all);
+    let users =
+        [subject.user, subject.stranger].map(|user| Filter::equals("user_id", Scalar::Uuid(user.as_uuid())));
+    assert_eq!(audit(Filter::any(users), 2).await?, all, "in parts");
+    assert!(audit(Filter::Nothing, 2).await?.is_empty());
+    Ok(())
+}
