@@ -24,6 +24,18 @@ struct Line {
     line: String,
 }
 
+#[derive(QueryableByName)]
+struct Detail {
+    #[diesel(sql_type = Text)]
+    detail: String,
+}
+
+#[derive(QueryableByName)]
+struct QueryPlan {
+    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
+    line: String,
+}
+
 impl Raw {
     /// Connects to the database under a store.
     pub(crate) async fn to(database: &TestDatabase) -> Result<Self> {
@@ -58,6 +70,23 @@ impl Raw {
         };
         let mut lines: Vec<String> = rows.into_iter().map(|row| row.line).collect();
         lines.sort();
+        Ok(lines)
+    }
+
+    /// How the database would run a query, line by line.
+    pub(crate) async fn plan(&mut self, query: &str) -> Result<Vec<String>> {
+        let lines: Vec<String> = match self {
+            Raw::Sqlite(conn) => {
+                let rows: Vec<Detail> =
+                    RunQueryDsl::load(diesel::sql_query(format!("EXPLAIN QUERY PLAN {query}")), conn)?;
+                rows.into_iter().map(|row| row.detail).collect()
+            }
+            Raw::Postgres(conn) => {
+                let query = diesel::sql_query(format!("EXPLAIN {query}"));
+                let rows: Vec<QueryPlan> = diesel_async::RunQueryDsl::load(query, conn.as_mut()).await?;
+                rows.into_iter().map(|row| row.line).collect()
+            }
+        };
         Ok(lines)
     }
 
