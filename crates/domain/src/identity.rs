@@ -1,5 +1,7 @@
 //! Who asks: users, groups, API keys, and the principal that every request is made by.
 
+use std::num::NonZeroU32;
+
 use crate::words::words;
 use crate::{ApiKeyId, GroupId, Timestamp, UserId};
 
@@ -69,6 +71,8 @@ pub struct Membership {
     pub group_id: GroupId,
     /// The user's role in it.
     pub role: GroupRole,
+    /// How many sends a minute the group grants each of its members, where it says so.
+    pub requests_per_minute: Option<NonZeroU32>,
 }
 
 /// An API key, without its secret.
@@ -115,7 +119,10 @@ pub enum Credential {
         /// What it may do at most; empty means all that the user may do.
         scopes: Vec<String>,
     },
-    /// The owner of the process itself: a service that links the runtime, or a subcommand.
+    /// A token of the external identity provider. It may do what its user may.
+    Token,
+    /// The owner of the process itself: a service that links the runtime, a subcommand, or whoever comes through
+    /// the open door of a server that authenticates nobody.
     Process,
 }
 
@@ -156,7 +163,7 @@ impl Principal {
     pub fn api_key_id(&self) -> Option<ApiKeyId> {
         match &self.credential {
             Credential::ApiKey { id, .. } => Some(*id),
-            Credential::Process => None,
+            Credential::Token | Credential::Process => None,
         }
     }
 
@@ -164,7 +171,7 @@ impl Principal {
     pub fn key_group_id(&self) -> Option<GroupId> {
         match &self.credential {
             Credential::ApiKey { group_id, .. } => *group_id,
-            Credential::Process => None,
+            Credential::Token | Credential::Process => None,
         }
     }
 }

@@ -6,10 +6,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse};
 use tracing::Instrument as _;
 
+use crate::browser;
 use crate::error::{Code, Problem};
+use crate::limits::RateHeaders;
 use crate::state::AppState;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -27,7 +29,13 @@ pub(crate) async fn conclude(
     let shown = HeaderValue::from_str(&id).map_err(Problem::internal)?;
     async move {
         let is_head = request.method() == Method::HEAD;
-        let mut response = next.call(request).await?.map_into_boxed_body();
+        let access = AppState::of(request.request())?.settings().access.clone();
+        let origin = browser::allowed_origin(request.request(), &access);
+        let mut response = match browser::at_the_door(request.request(), &access) {
+            Ok(None) => next.call(request).await?.map_into_boxed_body(),
+            Ok(Some(answer)) => request.into_response(answer),
+            Err(problem) => request.error_response(problem),
+        };
         if let Some(error) = response.response().error() {
             let answer = match error.as_error::<Problem>() {
                 Some(problem) => answer(problem, &id),
@@ -39,7 +47,13 @@ pub(crate) async fn conclude(
             // The server leaves out a body whose length it knows; one that is still written would be waited for.
             response = response.map_body(|_, _| BoxBody::new(()));
         }
-        response.headers_mut().insert(REQUEST_ID, shown);
+        let rate = response.request().extensions().get::<RateHeaders>().copied();
+        let headers = response.headers_mut();
+        if let Some(rate) = rate {
+            rate.write(headers);
+        }
+        browser::tell(headers, origin, &access);
+        headers.insert(REQUEST_ID, shown);
         Ok(response)
     }
     .instrument(span)

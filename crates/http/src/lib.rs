@@ -6,10 +6,12 @@
 //! host.
 
 pub mod auth;
+mod browser;
 mod conclude;
 mod csv;
 mod dto;
 mod error;
+mod limits;
 mod main_runtime;
 mod openapi;
 mod request;
@@ -22,5 +24,5 @@ mod state;
 pub use openapi::openapi;
 pub use routes::configure;
 pub use serve::serve;
-pub use settings::HttpSettings;
+pub use settings::{AccessSettings, HttpSettings};
 pub use state::{AppParts, AppState};

@@ -4,12 +4,13 @@ use std::sync::{Arc, OnceLock};
 
 use actix_web::{HttpRequest, web};
 use bytes::Bytes;
-use causerie_domain::ports::{Clock, Identity, Ids, StoreHealth};
+use causerie_domain::ports::{Clock, Entropy, Identity, Ids, StoreHealth, StreamTickets, TokenVerifier};
 use causerie_runtime::{Runtime, RuntimeError};
 use tokio::runtime::Handle;
 
-use crate::auth::Authenticator;
+use crate::auth::{Authenticator, Doors};
 use crate::error::Problem;
+use crate::limits::Sends;
 use crate::main_runtime::MainRuntime;
 use crate::openapi;
 use crate::settings::HttpSettings;
@@ -21,6 +22,12 @@ pub struct AppParts {
     pub runtime: Runtime,
     /// Finds out who asks.
     pub identity: Arc<dyn Identity>,
+    /// Keeps stream tickets.
+    pub tickets: Arc<dyn StreamTickets>,
+    /// Judges tokens, if those of an identity provider are accepted.
+    pub tokens: Option<Arc<dyn TokenVerifier>>,
+    /// Random bytes for tickets.
+    pub entropy: Arc<dyn Entropy>,
     /// Says whether the store can serve.
     pub health: Arc<dyn StoreHealth>,
     /// The wall clock.
@@ -39,6 +46,7 @@ pub struct AppState(Arc<Shared>);
 struct Shared {
     runtime: Runtime,
     authenticator: Arc<Authenticator>,
+    sends: Sends,
     health: Arc<dyn StoreHealth>,
     ids: Arc<dyn Ids>,
     main: MainRuntime,
@@ -49,9 +57,18 @@ struct Shared {
 impl AppState {
     /// Puts the state together.
     pub fn new(parts: AppParts, settings: HttpSettings) -> Self {
+        let doors = Doors {
+            identity: parts.identity,
+            tickets: parts.tickets,
+            tokens: parts.tokens,
+            entropy: parts.entropy,
+            clock: parts.clock,
+            ids: Arc::clone(&parts.ids),
+        };
         AppState(Arc::new(Shared {
             runtime: parts.runtime,
-            authenticator: Arc::new(Authenticator::new(parts.identity, parts.clock)),
+            authenticator: Arc::new(Authenticator::new(doors, &settings.access)),
+            sends: Sends::new(settings.access.sends_per_minute),
             health: parts.health,
             ids: parts.ids,
             main: MainRuntime::new(parts.main),
@@ -95,6 +112,10 @@ impl AppState {
 
     pub(crate) fn authenticator(&self) -> &Arc<Authenticator> {
         &self.0.authenticator
+    }
+
+    pub(crate) fn sends(&self) -> &Sends {
+        &self.0.sends
     }
 
     pub(crate) fn health(&self) -> &Arc<dyn StoreHealth> {

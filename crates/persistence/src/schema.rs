@@ -28,6 +28,7 @@ diesel::table! {
         id -> Uid,
         name -> Text,
         created_at -> BigInt,
+        requests_per_minute -> Nullable<BigInt>,
     }
 }
 
@@ -284,7 +285,26 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    use crate::types::Uid;
+
+    stream_tickets (hash) {
+        hash -> Binary,
+        session_id -> Uid,
+        user_id -> Uid,
+        api_key_id -> Nullable<Uid>,
+        turn_id -> Nullable<Uid>,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
 diesel::joinable!(api_keys -> users (user_id));
+diesel::joinable!(memberships -> groups (group_id));
+diesel::joinable!(stream_tickets -> api_keys (api_key_id));
+diesel::joinable!(stream_tickets -> users (user_id));
 diesel::joinable!(tool_versions -> tools (tool_id));
 diesel::joinable!(turns -> sessions (session_id));
 diesel::joinable!(messages -> sessions (session_id));
@@ -304,4 +324,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     message_attachments,
     ai_models,
     ai_usage,
+    stream_tickets,
 );

@@ -3,6 +3,7 @@
 mod raw;
 mod subject;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use causerie_domain::identity::{GroupRole, Membership, Role, UserStatus};
@@ -71,7 +72,10 @@ async fn a_key_is_found_with_all_that_is_known_of_its_user(subject: &SqlSubject)
     let user_id = raw::uuid(store, subject.user.as_uuid());
     for (group, role, status) in [(ours, "admin", "active"), (invited, "member", "pending")] {
         let group = literal(group);
-        raw.run(&format!("INSERT INTO groups (id, name, created_at) VALUES ({group}, 'g', 1)")).await?;
+        raw.run(&format!(
+            "INSERT INTO groups (id, name, created_at, requests_per_minute) VALUES ({group}, 'g', 1, 90)"
+        ))
+        .await?;
         raw.run(&format!(
             "INSERT INTO memberships (user_id, group_id, role, status, created_at) \
              VALUES ({user_id}, {group}, '{role}', '{status}', 1)"
@@ -81,7 +85,9 @@ async fn a_key_is_found_with_all_that_is_known_of_its_user(subject: &SqlSubject)
     let holder = store.key_holder("abcdefghijkl").await?.context("the key is known")?;
     assert_eq!((holder.key, holder.secret_hash), (made, [7; 32]));
     assert_eq!(holder.standing.user.id, subject.user);
-    assert_eq!(holder.standing.memberships, [Membership { group_id: ours, role: GroupRole::Admin }]);
+    let requests_per_minute = NonZeroU32::new(90);
+    let membership = Membership { group_id: ours, role: GroupRole::Admin, requests_per_minute };
+    assert_eq!(holder.standing.memberships, [membership]);
     assert_eq!(store.key_holder("ABCDEFGHIJKL").await?, None);
     Ok(())
 }

@@ -49,7 +49,7 @@ impl Access {
             Credential::ApiKey { scopes, .. } => {
                 Scopes::parse(scopes, &policy.registry).map_err(unevaluable)?
             }
-            Credential::Process => Scopes::default(),
+            Credential::Token | Credential::Process => Scopes::default(),
         };
         let ability = policy.layers.ability(&Facts::from(principal), &[], &scopes).map_err(unevaluable)?;
         let own = Filter::equals("user_id", Scalar::Uuid(principal.user.id.as_uuid()));

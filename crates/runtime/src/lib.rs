@@ -51,6 +51,7 @@ pub use send::{AttachmentInput, MAX_IDEMPOTENCY_KEY_CHARS, NewMessage, Sent};
 pub use sessions::{CreateSession, ListMessages, ListSessions, SessionDetail, SessionView};
 pub use settings::Settings;
 pub use tool_posts::{DefinitionFormat, PostTool};
+pub use streams::TicketedStream;
 pub use turn::event::{Cursor, Delta, InvalidCursor, Place, TurnEnd, TurnEvent, TurnStart};
 pub use turn::reader::TurnReader;
 

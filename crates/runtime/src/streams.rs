@@ -1,11 +1,12 @@
 //! Following a turn: beside it, from another instance, or after its end; and stopping it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use causerie_domain::identity::Principal;
 use causerie_domain::ports::{Reap, ReapScope, StoreError};
 use causerie_domain::turn::{Turn, TurnStatus};
-use causerie_domain::{SessionId, TurnId};
+use causerie_domain::{SessionId, Timestamp, TurnId};
 
 use crate::Runtime;
 use crate::authorise::Action;
@@ -17,6 +18,17 @@ use crate::turn::running::Stop;
 
 /// Turns closed in one round of the reaper at most.
 pub(crate) const REAPED_AT_ONCE: u32 = 100;
+
+/// What a stream ticket is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TicketedStream {
+    /// The turn that runs, if one does.
+    pub running: Option<TurnId>,
+    /// The instant at which this was so.
+    pub asked_at: Timestamp,
+    /// How long a turn can take at most.
+    pub longest_turn: Duration,
+}
 
 impl Runtime {
     /// Follows a conversation: with a cursor that turn's rest, ended or not; without one the running turn from
@@ -56,6 +68,23 @@ impl Runtime {
         let access = self.access(principal)?;
         let turn = self.readable_turn(&access, id).await?;
         Ok(self.reader_from(turn, place.unwrap_or(Place::At(0))))
+    }
+
+    /// What a ticket for a conversation's stream would be for. Whoever steers a conversation may hand one out.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
+    pub async fn ticketed_stream(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+    ) -> Result<TicketedStream, RuntimeError> {
+        // Before the look at what runs: a turn that begins in between is one that begins soon after.
+        let asked_at = self.engine.clock.now();
+        let access = self.access(principal)?;
+        self.permitted_session(&access, id, Action::Update).await?;
+        let running = self.engine.ledger.running_turn(id).await?.map(|turn| turn.id);
+        Ok(TicketedStream { running, asked_at, longest_turn: self.engine.settings.turn_deadline })
     }
 
     /// A turn's state.

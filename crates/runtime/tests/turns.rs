@@ -236,7 +236,7 @@ async fn a_session_runs_on_a_groups_account_only_while_its_user_is_in_the_group(
     let world = world(quick()).await;
     let [group, other] = [1, 2].map(|id| GroupId::from_uuid(Uuid::from_u128(id)));
     let anna = user("anna");
-    let membership = |group_id| Membership { group_id, role: GroupRole::Member };
+    let membership = |group_id| Membership { group_id, role: GroupRole::Member, requests_per_minute: None };
     let member = Principal { memberships: vec![membership(group), membership(other)], ..anna.clone() };
     let new = CreateSession { tool: "helper".to_owned(), title: None, group_id: Some(group) };
     let session = world.runtime.create_session(&member, new.clone()).await.unwrap().session.id;

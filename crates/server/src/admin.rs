@@ -4,11 +4,13 @@
 
 use anyhow::{Context as _, Result, bail};
 use causerie_domain::identity::Role;
-use causerie_domain::ports::{AdministrationError, Clock as _, NewApiKey, NewUser};
+use causerie_domain::ports::{
+    AdministrationError, Clock as _, ExternalId, ExternalIdError, NewApiKey, NewUser,
+};
 use causerie_domain::{ApiKeyId, Secret, UserId};
 use causerie_runtime::{SystemClock, SystemIds};
 
-use crate::cli::{CreateKeyArgs, CreateUserArgs, RoleName};
+use crate::cli::{CreateKeyArgs, CreateUserArgs, LinkUserArgs, RoleName};
 use crate::keys;
 use crate::wiring::Store;
 
@@ -58,5 +60,19 @@ pub(crate) async fn create_user(store: &Store, wanted: CreateUserArgs) -> Result
         Ok(user) => Ok(user.id),
         Err(AdministrationError::EmailTaken) => bail!("there is a user with the address {email} already"),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Gives a user the name by which the identity provider knows it.
+///
+/// # Errors
+/// There is no such user, another one has that name, or the store fails.
+pub(crate) async fn link_user(store: &Store, wanted: LinkUserArgs) -> Result<()> {
+    let user = store.administration().user_by_email(&wanted.user).await?;
+    let user = user.with_context(|| format!("there is no user with the address {}", wanted.user))?;
+    let id = ExternalId { issuer: wanted.issuer, subject: wanted.subject };
+    match store.identity().link(user.id, id).await {
+        Err(ExternalIdError::Taken) => bail!("another user has this issuer and subject"),
+        linked => Ok(linked?),
     }
 }

@@ -60,6 +60,8 @@ pub(crate) enum AdminCommand {
     CreateKey(CreateKeyArgs),
     /// Make a user.
     CreateUser(CreateUserArgs),
+    /// Let a user in who comes with tokens of the identity provider.
+    LinkUser(LinkUserArgs),
 }
 
 /// Where the database is, and how to speak about it.
@@ -120,6 +122,21 @@ pub(crate) struct CreateUserArgs {
     /// What the user is to the installation.
     #[arg(long, value_enum, default_value_t = RoleName::User)]
     pub(crate) role: RoleName,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LinkUserArgs {
+    /// The e-mail address of the user.
+    #[arg(long, value_name = "EMAIL")]
+    pub(crate) user: String,
+    /// Who issues the user's tokens: their `iss`.
+    #[arg(long)]
+    pub(crate) issuer: String,
+    /// What the user is called in them: their `sub`.
+    #[arg(long)]
+    pub(crate) subject: String,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
 }

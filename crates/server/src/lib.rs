@@ -7,6 +7,7 @@
 //! `CryptoProvider`, and call [`Server::start`] on a multi-thread tokio runtime.
 
 mod admin;
+mod chores;
 mod cli;
 mod first_key;
 #[cfg(feature = "test-hooks")]
@@ -69,6 +70,9 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             let id =
                 with_store(wanted.database.clone(), async |store| admin::create_user(&store, wanted).await)?;
             print(format_args!("{id}\n"))?;
+        }
+        Some(Command::Admin(AdminCommand::LinkUser(wanted))) => {
+            with_store(wanted.database.clone(), async |store| admin::link_user(&store, wanted).await)?;
         }
     }
     Ok(ExitCode::SUCCESS)

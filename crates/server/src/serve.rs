@@ -15,8 +15,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
+use crate::chores::Chores;
 use crate::first_key::{self, Founding, working_key_file};
-use crate::settings::Settings;
+use crate::settings::{Settings, check_open_door};
 use crate::tools;
 use crate::welcome::Welcome;
 use crate::wiring::{self, Gateway, ServingRight, Store};
@@ -32,6 +33,7 @@ pub struct Server {
     gateway: Gateway,
     store: Store,
     welcome: Welcome,
+    chores: Chores,
     tools_dir: Option<PathBuf>,
     /// Given back last, when nothing is written any more.
     _right: ServingRight,
@@ -47,6 +49,7 @@ impl Server {
     /// What stands in the way, as a sentence. Where it is a setting, the error is a
     /// [`WrongSettings`](crate::settings::WrongSettings).
     pub async fn start(settings: &Settings) -> Result<Server> {
+        check_open_door(&settings.http, &settings.access)?;
         let definitions = tools::load(settings.runtime.tools_dir.as_deref())?;
         let store = Store::open_as_it_is(&settings.store)?;
         let right = store.lock_for_serving()?;
@@ -61,7 +64,7 @@ impl Server {
         runtime.start(right.reap_scope()).await?;
         let founded = found(settings, &store).await?;
 
-        let state = wiring::app_state(&settings.http, &store, &runtime, Handle::current());
+        let state = wiring::app_state(settings, &store, &runtime, Handle::current())?;
         let http = Http::listen(settings.http.listen, state)?;
         tracing::info!(address = %http.address, "listening");
         let data_dir = &settings.store.data_dir;
@@ -73,8 +76,12 @@ impl Server {
             key_file,
             drain: settings.runtime.drain,
         };
+        if settings.access.open_door {
+            tracing::warn!("nobody is asked for a credential: whoever shows none is the first administrator");
+        }
+        let chores = Chores::start(store.tickets());
         let tools_dir = settings.runtime.tools_dir.clone();
-        Ok(Server { http, runtime, gateway, store, welcome, tools_dir, _right: right })
+        Ok(Server { http, runtime, gateway, store, welcome, chores, tools_dir, _right: right })
     }
 
     /// Where it listens.
@@ -115,6 +122,7 @@ impl Server {
     pub async fn stop(self) {
         self.runtime.drain(self.welcome.drain).await;
         self.http.stop().await;
+        self.chores.stop().await;
         self.gateway.close().await;
         // A disk or a network that hangs must not keep the process.
         if timeout(STORE_GRACE, self.store.close()).await.is_err() {

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use causerie_domain::ports::{
-    Administration, Clock, CompletionGateway, Identity, ReapScope, StoreAudit, StoreHealth,
+    Administration, Clock, CompletionGateway, Identity, ReapScope, StoreAudit, StoreHealth, StreamTickets,
+    TokenVerifier,
 };
 use causerie_http::{AppParts, AppState};
+use causerie_identity::Issuer;
 use causerie_openrouter::{OpenRouter, Restrained};
 #[cfg(feature = "test-hooks")]
 pub(crate) use causerie_persistence::fail_point::{FailPoint, arm};
@@ -18,9 +20,8 @@ use causerie_simulator::Simulator;
 use tokio::runtime::Handle;
 
 use crate::first_key::make_data_dir;
-use crate::settings::{
-    HttpSettings, Mistake, Settings, StoreSettings, Upstream, UpstreamSettings, WrongSettings,
-};
+use crate::keys::SystemEntropy;
+use crate::settings::{Mistake, Settings, StoreSettings, Upstream, UpstreamSettings, WrongSettings};
 
 /// What to look at where a store cannot be used.
 const DATABASE_URL: &str = "DATABASE_URL (--database-url)";
@@ -109,6 +110,10 @@ impl Store {
 
     pub(crate) fn identity(&self) -> Arc<dyn Identity> {
         Arc::clone(&self.0) as Arc<dyn Identity>
+    }
+
+    pub(crate) fn tickets(&self) -> Arc<dyn StreamTickets> {
+        Arc::clone(&self.0) as Arc<dyn StreamTickets>
     }
 
     /// Waits for the steps that run and closes the connections.
@@ -246,22 +251,42 @@ fn clock() -> Arc<dyn Clock> {
 }
 
 /// The HTTP side on this runtime and this store.
-pub(crate) fn app_state(settings: &HttpSettings, store: &Store, runtime: &Runtime, main: Handle) -> AppState {
+///
+/// # Errors
+/// No client of the identity provider can be made.
+pub(crate) fn app_state(
+    settings: &Settings,
+    store: &Store,
+    runtime: &Runtime,
+    main: Handle,
+) -> Result<AppState> {
+    let tokens = match settings.tokens.clone() {
+        Some(issuer) => {
+            let issuer = Issuer::new(issuer).context("CAUSERIE_JWT_JWKS_URL (--jwt-jwks-url)")?;
+            Some(Arc::new(issuer) as Arc<dyn TokenVerifier>)
+        }
+        None => None,
+    };
     let defaults = causerie_http::HttpSettings::default();
     let parts = AppParts {
         runtime: runtime.clone(),
         identity: store.identity(),
+        tickets: store.tickets(),
+        tokens,
+        entropy: Arc::new(SystemEntropy),
         health: store.health(),
         clock: clock(),
         ids: Arc::new(SystemIds),
         main,
     };
+    let http = &settings.http;
     let settings = causerie_http::HttpSettings {
-        workers: settings.workers.unwrap_or(defaults.workers),
-        body_limit: settings.body_limit,
-        keep_alive: settings.keep_alive,
-        stall: settings.stall,
+        workers: http.workers.unwrap_or(defaults.workers),
+        body_limit: http.body_limit,
+        keep_alive: http.keep_alive,
+        stall: http.stall,
         shutdown_timeout: LAST_FRAMES,
+        access: settings.access.clone(),
     };
-    AppState::new(parts, settings)
+    Ok(AppState::new(parts, settings))
 }

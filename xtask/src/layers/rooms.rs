@@ -14,6 +14,7 @@ pub(crate) struct Room {
 const DOMAIN: &str = "causerie-domain";
 const PERSISTENCE: &str = "causerie-persistence";
 const OPENROUTER: &str = "causerie-openrouter";
+const IDENTITY: &str = "causerie-identity";
 const USAGE: &str = "causerie-usage";
 const PERMISSIONS: &str = "causerie-permissions";
 const RUNTIME: &str = "causerie-runtime";
@@ -23,10 +24,11 @@ const SIMULATOR: &str = "causerie-simulator";
 const TESTKIT: &str = "causerie-testkit";
 const XTASK: &str = "xtask";
 
-const ROOMS: [Room; 11] = [
+const ROOMS: [Room; 12] = [
     Room { package: DOMAIN, floor: Some(0), links: &[] },
     Room { package: PERSISTENCE, floor: Some(1), links: &[DOMAIN] },
     Room { package: OPENROUTER, floor: Some(1), links: &[DOMAIN] },
+    Room { package: IDENTITY, floor: Some(1), links: &[DOMAIN] },
     Room { package: USAGE, floor: Some(1), links: &[DOMAIN] },
     Room { package: PERMISSIONS, floor: Some(1), links: &[DOMAIN] },
     Room { package: RUNTIME, floor: Some(2), links: &[USAGE, PERMISSIONS, DOMAIN] },
@@ -34,13 +36,24 @@ const ROOMS: [Room; 11] = [
     Room {
         package: SERVER,
         floor: Some(4),
-        links: &[HTTP, RUNTIME, PERSISTENCE, OPENROUTER, USAGE, PERMISSIONS, DOMAIN, SIMULATOR],
+        links: &[HTTP, RUNTIME, PERSISTENCE, OPENROUTER, IDENTITY, USAGE, PERMISSIONS, DOMAIN, SIMULATOR],
     },
     Room { package: SIMULATOR, floor: None, links: &[] },
     Room {
         package: TESTKIT,
         floor: None,
-        links: &[SERVER, HTTP, RUNTIME, PERSISTENCE, OPENROUTER, USAGE, PERMISSIONS, DOMAIN, SIMULATOR],
+        links: &[
+            SERVER,
+            HTTP,
+            RUNTIME,
+            PERSISTENCE,
+            OPENROUTER,
+            IDENTITY,
+            USAGE,
+            PERMISSIONS,
+            DOMAIN,
+            SIMULATOR,
+        ],
     },
     Room { package: XTASK, floor: None, links: &[] },
 ];
@@ -52,12 +65,14 @@ struct Fence {
     rooms: &'static [&'static str],
 }
 
-const FENCES: [Fence; 9] = [
+const FENCES: [Fence; 11] = [
     Fence { family: "actix", rooms: &[HTTP, SERVER, SIMULATOR, TESTKIT] },
     Fence { family: "utoipa", rooms: &[HTTP, SERVER, SIMULATOR, TESTKIT] },
     Fence { family: "diesel", rooms: &[PERSISTENCE] },
     Fence { family: "libsqlite3-sys", rooms: &[PERSISTENCE] },
-    Fence { family: "reqwest", rooms: &[OPENROUTER, TESTKIT] },
+    Fence { family: "reqwest", rooms: &[OPENROUTER, IDENTITY, TESTKIT] },
+    Fence { family: "jsonwebtoken", rooms: &[IDENTITY] },
+    Fence { family: "ring", rooms: &[IDENTITY] },
     Fence { family: "eventsource-stream", rooms: &[OPENROUTER] },
     Fence { family: "serde_yaml", rooms: &[RUNTIME, SERVER] },
     Fence { family: "yaml_serde", rooms: &[RUNTIME, SERVER] },

@@ -3,7 +3,8 @@
 //! One port method is one transaction is one business step. There are two families. [`Conversations`],
 //! [`ToolStore`], [`ModelStore`], [`Reports`] and [`Administration`] can be reached by a request, so each call takes
 //! the principal's filter. The others belong to the machinery and cannot be reached from a route: [`TurnLedger`] and
-//! [`Identity`] take turn and owner, [`Reconciliation`] a row and its claim, [`StoreAudit`] looks at everything.
+//! [`Identity`] take turn and owner, [`StreamTickets`] a credential, [`Reconciliation`] a row and its claim,
+//! [`StoreAudit`] looks at everything.
 
 mod administration;
 mod attachments;
@@ -15,6 +16,8 @@ mod identity;
 mod models;
 mod reconciliation;
 mod reports;
+mod tickets;
+mod tokens;
 mod tools;
 mod turns;
 
@@ -31,12 +34,14 @@ pub use conversations::{
 };
 pub use forks::{ForkError, Lineage, NewFork};
 pub use gateway::{CompletionGateway, CompletionStream};
-pub use identity::{Identity, KeyHolder};
+pub use identity::{ExternalId, ExternalIdError, Identity, KeyHolder};
 pub use models::{Calibration, ModelStore};
 pub use reconciliation::{
     AccountUsage, ClaimLookup, OverdueUsage, PostponeLookup, Reconciliation, SettleUsage, UnaccountedUsage,
 };
 pub use reports::{AuditList, ReportQuery, Reports, UsageKey, UsageList, UsageReport, UsageSelection};
+pub use tickets::{NewTicket, StreamTickets, TICKET_GRACE, TicketFor, TicketHolder};
+pub use tokens::{TokenError, TokenVerifier, VerifiedToken};
 pub use tools::{NewToolVersion, ToolStore, ToolStoreError, ToolSync, ToolVersionKey, ToolVersionList};
 pub use turns::{
     BeginTurn, BeginTurnError, Begun, FinishTurn, IdempotencyKey, KeyedTurn, NextAttempt, Reap, ReapScope,
@@ -56,6 +61,20 @@ pub trait Ids: Send + Sync + Debug {
     /// A UUIDv7 that was never given before.
     fn next(&self) -> Uuid;
 }
+
+/// The operating system's source of random bytes, for secrets.
+pub trait Entropy: Send + Sync + Debug {
+    /// Fills a buffer with bytes that nobody can guess.
+    ///
+    /// # Errors
+    /// [`NoEntropy`]
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy>;
+}
+
+/// The operating system gives no random bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system gives no random numbers")]
+pub struct NoEntropy;
 
 /// Whether the store can serve.
 #[async_trait::async_trait]

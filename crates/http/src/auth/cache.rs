@@ -83,7 +83,7 @@ impl Verified {
 }
 
 /// Forgets what is stale when the map is full, and everything when that is not enough.
-fn make_room<K: Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>, keep: impl Fn(&V) -> bool) {
+pub(crate) fn make_room<K: Eq + std::hash::Hash, V>(map: &mut HashMap<K, V>, keep: impl Fn(&V) -> bool) {
     if map.len() >= MOST {
         map.retain(|_, value| keep(value));
     }

@@ -9,8 +9,9 @@ use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest};
 use causerie_domain::identity::Principal;
 
-use super::verify::Shown;
+use super::shown::Shown;
 use crate::error::Problem;
+use crate::limits::client_address;
 use crate::state::AppState;
 
 /// The principal of the request. A handler without it is not reached by anybody's credential.
@@ -46,5 +47,6 @@ pub(crate) async fn authenticate(
 async fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     let state = AppState::of(request)?;
     let shown = Shown::of(request)?;
-    state.authenticator().principal(shown, state.main()).await.map(Caller)
+    let from = client_address(request, &state.settings().access.trusted_proxies);
+    state.authenticator().principal(shown, from, state.main()).await.map(Caller)
 }

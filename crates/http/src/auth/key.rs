@@ -60,12 +60,29 @@ impl<'a> ShownKey<'a> {
     /// Reads a credential; `None` if it has not the form of a key.
     pub(crate) fn read(credential: &'a str) -> Option<Self> {
         let (public_id, secret) = credential.strip_prefix(KEY_PREFIX)?.strip_prefix('_')?.split_once('_')?;
-        let is_base62 = |text: &str, chars: usize| {
-            text.len() == chars && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        };
         (is_base62(public_id, PUBLIC_ID_CHARS) && is_base62(secret, SECRET_CHARS))
             .then_some(ShownKey { public_id, secret })
     }
+}
+
+/// What every stream ticket begins with.
+const TICKET_PREFIX: &str = "cst_";
+
+/// Makes a stream ticket of 256 bits out of random bytes.
+///
+/// # Errors
+/// Those of `fill`.
+pub(crate) fn new_ticket<E>(mut fill: impl FnMut(&mut [u8]) -> Result<(), E>) -> Result<Secret, E> {
+    base62(SECRET_CHARS, &mut fill).map(|secret| Secret::new(format!("{TICKET_PREFIX}{secret}")))
+}
+
+/// Whether a text has the form of a stream ticket.
+pub(crate) fn is_ticket(text: &str) -> bool {
+    text.strip_prefix(TICKET_PREFIX).is_some_and(|secret| is_base62(secret, SECRET_CHARS))
+}
+
+fn is_base62(text: &str, chars: usize) -> bool {
+    text.len() == chars && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// So many random base62 characters, each as likely as any other.

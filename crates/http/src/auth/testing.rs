@@ -4,10 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use causerie_domain::identity::{ApiKey, Credential, Principal, Role, Standing, User, UserStatus};
-use causerie_domain::ports::{Clock, Identity, KeyHolder, StoreError};
-use causerie_domain::{ApiKeyId, Timestamp};
+use causerie_domain::ports::{
+    Clock, Entropy, ExternalId, ExternalIdError, Identity, KeyHolder, NewTicket, NewUser, NoEntropy,
+    StoreError, StreamTickets, TicketFor, TicketHolder,
+};
+use causerie_domain::{ApiKeyId, Timestamp, UserId};
 
 use super::key::secret_hash;
+use super::verify::Doors;
 
 pub(crate) const SECRET: &str = "sssssssssssssssssssssssssssssssssssssssssss";
 
@@ -82,6 +86,47 @@ impl Keys {
     }
 }
 
+impl Keys {
+    /// These keys beside nothing else.
+    pub(crate) fn doors(self: &Arc<Self>) -> Doors {
+        Doors {
+            identity: Arc::clone(self) as Arc<dyn Identity>,
+            tickets: Arc::clone(self) as Arc<dyn StreamTickets>,
+            tokens: None,
+            entropy: Arc::new(SameBytes),
+            clock: Arc::new(FixedClock),
+            ids: Arc::new(causerie_runtime::SystemIds),
+        }
+    }
+}
+
+/// A source of bytes that anybody can guess.
+#[derive(Debug)]
+pub(crate) struct SameBytes;
+
+impl Entropy for SameBytes {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        bytes.fill(7);
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl StreamTickets for Keys {
+    async fn issue(&self, _: NewTicket) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    async fn ticket(&self, _: [u8; 32], _: TicketFor) -> Result<Option<TicketHolder>, StoreError> {
+        self.lookups.fetch_add(1, Ordering::SeqCst);
+        Ok(None)
+    }
+
+    async fn forget_tickets(&self, _: Timestamp) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+}
+
 #[async_trait::async_trait]
 impl Identity for Keys {
     async fn key_holder(&self, public_id: &str) -> Result<Option<KeyHolder>, StoreError> {
@@ -90,6 +135,22 @@ impl Identity for Keys {
             Some(holder) => Ok(Some(holder.clone()).filter(|holder| holder.key.public_id == public_id)),
             None => Err(StoreError::Unavailable("no route to the store".into())),
         }
+    }
+
+    async fn external_user(&self, _: &ExternalId) -> Result<Option<Standing>, StoreError> {
+        Ok(None)
+    }
+
+    async fn provision(&self, _: NewUser, _: ExternalId) -> Result<Standing, ExternalIdError> {
+        Err(ExternalIdError::Taken)
+    }
+
+    async fn link(&self, _: UserId, _: ExternalId) -> Result<(), ExternalIdError> {
+        Err(ExternalIdError::NotFound)
+    }
+
+    async fn first_administrator(&self) -> Result<Option<Standing>, StoreError> {
+        Ok(self.holder.as_ref().map(|holder| holder.standing.clone()))
     }
 
     async fn touch_key(&self, _: ApiKeyId, now: Timestamp) -> Result<(), StoreError> {

@@ -1,132 +1,167 @@
-//! From the header of a request to the principal that makes it.
+//! From a credential to the principal who shows it.
 
-use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use actix_web::HttpRequest;
-use actix_web::http::header;
-use causerie_domain::identity::{ApiKey, Credential, Principal, UserStatus};
-use causerie_domain::ports::{Clock, Identity, KeyHolder};
-use causerie_domain::{ApiKeyId, Timestamp};
-use sha2::{Digest as _, Sha256};
+use causerie_domain::Timestamp;
+use causerie_domain::identity::{ApiKey, Credential, Principal, Standing, UserStatus};
+use causerie_domain::ports::{Clock, Entropy, Identity, Ids, KeyHolder, StreamTickets, TokenVerifier};
+use causerie_domain::{ApiKeyId, Secret};
 use subtle::ConstantTimeEq as _;
 
 use super::cache::{CredentialHash, VerifiedCredentials};
 use super::key::{ShownKey, secret_hash};
+use super::shown::{Shown, hash, is_like_a_token};
+use super::unauthenticated;
 use crate::error::{Code, Problem};
+use crate::limits::Failures;
 use crate::main_runtime::MainRuntime;
+use crate::settings::AccessSettings;
 
-/// What a request shows to say who makes it.
-pub(crate) struct Shown(String);
+/// What nobody's credential is remembered by: no SHA-256 of anything.
+const NOBODY: CredentialHash = [0; 32];
 
-impl fmt::Debug for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Shown(***)")
-    }
-}
-
-impl Shown {
-    /// The bearer credential of a request.
-    ///
-    /// # Errors `unauthenticated`, where there is none, more than one, or a key in the query string:
-    /// addresses end up in logs and histories, so such a key is as good as published.
-    pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let mut lines = request.headers().get_all(header::AUTHORIZATION);
-        let (Some(line), None) = (lines.next(), lines.next()) else { return Err(unauthenticated()) };
-        match line.to_str().ok().and_then(|line| line.split_once(' ')) {
-            Some((scheme, credential))
-                if scheme.eq_ignore_ascii_case("bearer") && !holds_a_key(request.query_string()) =>
-            {
-                Ok(Shown(credential.trim().to_owned()))
-            }
-            _ => Err(unauthenticated()),
-        }
-    }
-
-    fn hash(&self) -> CredentialHash {
-        Sha256::digest(self.0.as_bytes()).into()
-    }
-}
-
-fn holds_a_key(query: &str) -> bool {
-    query
-        .split('&')
-        .any(|pair| ShownKey::read(pair.split_once('=').map_or(pair, |(_, value)| value)).is_some())
-}
-
-/// The one answer to every request without a credential in force. It tells nobody what was wrong.
-fn unauthenticated() -> Problem {
-    Problem::new(Code::Unauthenticated, "send a valid API key as `Authorization: Bearer <key>`")
-        .header(header::WWW_AUTHENTICATE, "Bearer")
+/// The ports behind which credentials are known.
+#[derive(Debug, Clone)]
+pub(crate) struct Doors {
+    pub(crate) identity: Arc<dyn Identity>,
+    pub(crate) tickets: Arc<dyn StreamTickets>,
+    pub(crate) tokens: Option<Arc<dyn TokenVerifier>>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
 }
 
 /// Finds out who makes a request.
 #[derive(Debug)]
 pub(crate) struct Authenticator {
-    identity: Arc<dyn Identity>,
-    clock: Arc<dyn Clock>,
+    pub(super) doors: Doors,
+    /// Whether nobody needs a credential.
+    open: bool,
+    /// Whether somebody with a good token becomes a user.
+    pub(super) admits_newcomers: bool,
+    failures: Failures,
     cache: VerifiedCredentials,
 }
 
+/// A credential that is in force.
+pub(super) struct Verified {
+    pub(super) principal: Principal,
+    /// From when on it is not.
+    pub(super) expires_at: Option<Timestamp>,
+    /// The key to note the use of.
+    pub(super) key: Option<ApiKey>,
+}
+
 impl Authenticator {
-    pub(crate) fn new(identity: Arc<dyn Identity>, clock: Arc<dyn Clock>) -> Self {
-        Authenticator { identity, clock, cache: VerifiedCredentials::default() }
+    pub(crate) fn new(doors: Doors, settings: &AccessSettings) -> Self {
+        Authenticator {
+            doors,
+            open: settings.open_door,
+            admits_newcomers: settings.admits_newcomers,
+            failures: Failures::new(settings.failures_per_minute),
+            cache: VerifiedCredentials::default(),
+        }
     }
 
-    /// The principal behind a credential, from memory or from the store.
+    /// The principal behind a credential that comes from an address: from memory, or from the store.
     ///
     /// # Errors
-    /// `unauthenticated`, and the problems of the store.
+    /// `unauthenticated`; `rate_limited` after too many of these; and the problems of the store.
     pub(crate) async fn principal(
         self: &Arc<Self>,
         shown: Shown,
+        from: IpAddr,
         main: &MainRuntime,
     ) -> Result<Arc<Principal>, Problem> {
-        let now = self.clock.now();
-        if let Some(principal) = self.cache.get(&shown.hash(), now) {
+        let now = self.doors.clock.now();
+        // A ticket is looked up every time: whoever lost the right to follow must not come back with it.
+        let known_as = match &shown {
+            Shown::Bearer(credential) => Some(hash(credential)),
+            Shown::Nothing if self.open => Some(NOBODY),
+            Shown::Nothing => return Err(unauthenticated()),
+            Shown::Ticket(..) => None,
+        };
+        if let Some(principal) = known_as.and_then(|known_as| self.cache.get(&known_as, now)) {
             return Ok(principal);
         }
+        self.failures.admit(from)?;
         let this = Arc::clone(self);
-        let (principal, key) = main.run(async move { this.verify(&shown, now).await }).await?;
-        if self.cache.is_to_be_noted(key.id, key.last_used_at, now) {
+        let verified = match main.run(async move { this.verify(shown, now).await }).await {
+            Err(problem) if problem.code == Code::Unauthenticated => {
+                self.failures.note(from)?;
+                return Err(problem);
+            }
+            verified => verified?,
+        };
+        let principal = Arc::new(verified.principal);
+        if let Some(known_as) = known_as {
+            self.cache.insert(known_as, Arc::clone(&principal), now, verified.expires_at);
+        }
+        if let Some(key) = verified.key
+            && self.cache.is_to_be_noted(key.id, key.last_used_at, now)
+        {
             let this = Arc::clone(self);
             main.spawn(async move { this.note_use(key.id, now).await });
         }
         Ok(principal)
     }
 
-    async fn verify(&self, shown: &Shown, now: Timestamp) -> Result<(Arc<Principal>, ApiKey), Problem> {
-        let key = ShownKey::read(&shown.0).ok_or_else(unauthenticated)?;
-        let holder = self.identity.key_holder(key.public_id).await?;
+    async fn verify(&self, shown: Shown, now: Timestamp) -> Result<Verified, Problem> {
+        match shown {
+            Shown::Bearer(token) if is_like_a_token(token.expose()) => self.verify_token(&token, now).await,
+            Shown::Bearer(key) => self.verify_key(&key, now).await,
+            Shown::Ticket(ticket, wanted) => self.verify_ticket(&ticket, wanted, now).await,
+            Shown::Nothing => self.first_administrator().await,
+        }
+    }
+
+    async fn verify_key(&self, shown: &Secret, now: Timestamp) -> Result<Verified, Problem> {
+        let key = ShownKey::read(shown.expose()).ok_or_else(unauthenticated)?;
+        let holder = self.doors.identity.key_holder(key.public_id).await?;
         // The comparison is made for unknown keys too, so that its time says nothing about which ones exist.
         let expected = holder.as_ref().map_or([0; 32], |holder| holder.secret_hash);
         let is_right = bool::from(secret_hash(key.secret).ct_eq(&expected));
         match holder {
-            Some(holder) if is_right && is_in_force(&holder, now) => {
-                let KeyHolder { key, standing, .. } = holder;
-                let credential =
-                    Credential::ApiKey { id: key.id, group_id: key.group_id, scopes: key.scopes.clone() };
-                let principal = Arc::new(standing.principal(credential));
-                self.cache.insert(shown.hash(), Arc::clone(&principal), now, key.expires_at);
-                Ok((principal, key))
-            }
+            Some(KeyHolder { key, standing, .. }) if is_right => in_force(standing, Some(key), now),
             _ => Err(unauthenticated()),
         }
     }
 
+    /// Who comes through the open door.
+    async fn first_administrator(&self) -> Result<Verified, Problem> {
+        let standing = self.doors.identity.first_administrator().await?.ok_or_else(unauthenticated)?;
+        Ok(Verified { principal: standing.principal(Credential::Process), expires_at: None, key: None })
+    }
+
     async fn note_use(&self, key: ApiKeyId, now: Timestamp) {
-        if let Err(error) = self.identity.touch_key(key, now).await {
+        if let Err(error) = self.doors.identity.touch_key(key, now).await {
             tracing::warn!(%error, %key, "the last use of an API key could not be noted");
         }
     }
 }
 
-fn is_in_force(holder: &KeyHolder, now: Timestamp) -> bool {
-    holder.key.is_live(now) && holder.standing.user.status == UserStatus::Active
+/// The principal of a user who came with a key, or with a token if there is none.
+pub(super) fn in_force(standing: Standing, key: Option<ApiKey>, now: Timestamp) -> Result<Verified, Problem> {
+    let is_live = key.as_ref().is_none_or(|key| key.is_live(now));
+    if !is_live || standing.user.status != UserStatus::Active {
+        return Err(unauthenticated());
+    }
+    let credential = match &key {
+        Some(ApiKey { id, group_id, scopes, .. }) => {
+            Credential::ApiKey { id: *id, group_id: *group_id, scopes: scopes.clone() }
+        }
+        None => Credential::Token,
+    };
+    let expires_at = key.as_ref().and_then(|key| key.expires_at);
+    Ok(Verified { principal: standing.principal(credential), expires_at, key })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
+    use actix_web::HttpRequest;
     use actix_web::test::TestRequest;
 
     use super::*;
@@ -142,10 +177,15 @@ mod tests {
         headers.iter().fold(request, append).to_http_request()
     }
 
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn authenticator(keys: &Arc<Keys>, settings: &AccessSettings) -> Arc<Authenticator> {
+        Arc::new(Authenticator::new(keys.doors(), settings))
+    }
+
     async fn ask(keys: &Arc<Keys>, shown: Result<Shown, Problem>) -> Result<Arc<Principal>, Problem> {
-        let identity = Arc::clone(keys) as Arc<dyn Identity>;
-        let authenticator = Arc::new(Authenticator::new(identity, Arc::new(FixedClock)));
-        authenticator.principal(shown?, &MainRuntime::current()).await
+        let authenticator = authenticator(keys, &AccessSettings::default());
+        authenticator.principal(shown?, HERE, &MainRuntime::current()).await
     }
 
     #[tokio::test]
@@ -184,6 +224,11 @@ mod tests {
         refused(holder(), &[&good.replace('s', "S").replace("cSr", "csr")], "").await;
         refused(holder(), &[], &format!("?api_key={}", credential())).await;
         refused(holder(), &[&good], &format!("?x=1&token={}", credential())).await;
+        refused(holder(), &[&good], &format!("?%63%73r{}", &credential()[3..])).await;
+        refused(holder(), &[&good], &format!("?Bearer%20{}", credential())).await;
+        refused(holder(), &[&good], "?x=eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.").await;
+        refused(holder(), &[&good], "?eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.c2ln=%ff").await;
+        refused(holder(), &["Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ."], "").await;
         refused(with_key(&|key| key.expires_at = Some(now)), &[&good], "").await;
         refused(with_key(&|key| key.revoked_at = Some(now)), &[&good], "").await;
         let mut disabled = holder();
@@ -194,12 +239,11 @@ mod tests {
     #[tokio::test]
     async fn a_verified_credential_is_not_looked_up_again_at_once() {
         let keys = Keys::of(holder());
-        let identity = Arc::clone(&keys) as Arc<dyn Identity>;
-        let authenticator = Arc::new(Authenticator::new(identity, Arc::new(FixedClock)));
+        let authenticator = authenticator(&keys, &AccessSettings::default());
         let main = MainRuntime::current();
         for _ in 0..3 {
             let shown = Shown::of(&request(&[&format!("Bearer {}", credential())], "")).unwrap();
-            authenticator.principal(shown, &main).await.unwrap();
+            authenticator.principal(shown, HERE, &main).await.unwrap();
         }
         main.finished().await;
         assert_eq!(keys.lookups(), 1);
@@ -213,9 +257,47 @@ mod tests {
         assert_eq!(refusal.code, Code::StoreUnavailable);
     }
 
+    #[tokio::test]
+    async fn too_many_failures_hold_up_what_must_be_looked_up() {
+        let keys = Keys::of(holder());
+        let settings =
+            AccessSettings { failures_per_minute: NonZeroU32::new(2), ..AccessSettings::default() };
+        let authenticator = authenticator(&keys, &settings);
+        let main = MainRuntime::current();
+        let ask = async |credential: &str, from: IpAddr| {
+            let shown = Shown::of(&request(&[&format!("Bearer {credential}")], "")).unwrap();
+            authenticator.principal(shown, from, &main).await.map_err(|problem| problem.code)
+        };
+        let there = IpAddr::from([192, 0, 2, 7]);
+        let wrong = credential().replace("abcdef", "ABCDEF");
+        assert!(ask(&credential(), HERE).await.is_ok());
+        for expected in [Code::Unauthenticated, Code::Unauthenticated, Code::RateLimited] {
+            assert_eq!(ask(&wrong, HERE).await, Err(expected));
+        }
+        let lookups = keys.lookups();
+        assert_eq!(ask(&wrong, HERE).await, Err(Code::RateLimited));
+        assert_eq!(keys.lookups(), lookups, "nothing was looked up");
+        assert!(ask(&credential(), HERE).await.is_ok(), "what was in force a moment ago is not held up");
+        assert!(ask(&credential(), there).await.is_ok());
+        assert_eq!(ask(&wrong, there).await, Err(Code::Unauthenticated), "each address has its own count");
+    }
+
+    #[tokio::test]
+    async fn through_the_open_door_comes_the_first_administrator() {
+        let keys = Keys::of(holder());
+        let settings = AccessSettings { open_door: true, ..AccessSettings::default() };
+        let authenticator = authenticator(&keys, &settings);
+        let main = MainRuntime::current();
+        let nothing = authenticator.principal(Shown::Nothing, HERE, &main).await.unwrap();
+        assert_eq!((&nothing.user, &nothing.credential), (&holder().standing.user, &Credential::Process));
+        let wrong = Shown::of(&request(&["Bearer nonsense"], "")).unwrap();
+        let refusal = authenticator.principal(wrong, HERE, &main).await.unwrap_err();
+        assert_eq!(refusal.code, Code::Unauthenticated, "a wrong credential is not as good as none");
+    }
+
     #[test]
     fn a_shown_credential_is_not_printed() {
         let shown = Shown::of(&request(&[&format!("Bearer {}", credential())], "")).unwrap();
-        assert_eq!(format!("{shown:?}"), "Shown(***)");
+        assert_eq!(format!("{shown:?}"), "Bearer(***)");
     }
 }

@@ -31,7 +31,7 @@ impl From<&Principal> for MeDto {
         ];
         let scopes = match &principal.credential {
             Credential::ApiKey { scopes, .. } => scopes.clone(),
-            Credential::Process => Vec::new(),
+            Credential::Token | Credential::Process => Vec::new(),
         };
         MeDto {
             user: (&principal.user).into(),

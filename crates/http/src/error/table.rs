@@ -83,6 +83,8 @@ codes! {
     ModelUnavailable = "model_unavailable", SERVICE_UNAVAILABLE, "No endpoint serves the model";
     TurnInterrupted = "turn_interrupted", SERVICE_UNAVAILABLE, "The answer was cut by a stop of the server";
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The store is not available";
+    IdentityUnavailable = "identity_unavailable", SERVICE_UNAVAILABLE,
+        "The identity provider is not available";
     ShuttingDown = "shutting_down", SERVICE_UNAVAILABLE, "The server is shutting down";
     UpstreamTimeout = "upstream_timeout", GATEWAY_TIMEOUT, "The upstream took too long";
 }

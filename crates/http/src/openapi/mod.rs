@@ -9,16 +9,22 @@ use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{self, PathItem};
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey as SecuritySchemeApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement,
+    SecurityScheme,
+};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{Components, Info, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr};
 use utoipa::{OpenApi as _, PartialSchema as _, ToSchema};
 
+use crate::auth::{TICKET, TICKET_ROUTES};
 use crate::error::{PROBLEM_JSON, ProblemBody};
 use crate::routes::{Access, Handlers, Operation, operations};
 
-/// The name of the one way to authenticate.
-const SCHEME: &str = "api_key";
+/// The name of the way to authenticate.
+const SCHEME: &str = "bearer";
+/// The name of the other one, which two routes take.
+const TICKET_SCHEME: &str = "stream_ticket";
 
 const DESCRIPTION: &str = "\
 A chat runtime: conversations with tools, answers as streams that can be left and come back to, and an exact \
@@ -51,6 +57,7 @@ pub fn openapi() -> OpenApi {
     );
     let components = document.components.get_or_insert_with(Components::new);
     components.security_schemes.insert(SCHEME.to_owned(), RefOr::T(scheme()));
+    components.security_schemes.insert(TICKET_SCHEME.to_owned(), RefOr::T(ticket_scheme()));
     components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
     let mut inner = Vec::new();
     ProblemBody::schemas(&mut inner);
@@ -83,8 +90,14 @@ fn info() -> Info {
 }
 
 fn scheme() -> SecurityScheme {
-    let about = "An API key: `Authorization: Bearer csr_<id>_<secret>`";
+    let about = "An API key, `Authorization: Bearer csr_<id>_<secret>`, or a token (JWT) of the identity \
+        provider, where one is configured";
     SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(about)).build())
+}
+
+fn ticket_scheme() -> SecurityScheme {
+    let about = "A ticket for one session's stream, for clients that can send no header";
+    SecurityScheme::ApiKey(SecuritySchemeApiKey::Query(ApiKeyValue::with_description(TICKET, about)))
 }
 
 fn operation_mut<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut path::Operation> {
@@ -103,7 +116,11 @@ fn complete(operation: &mut path::Operation, declared: &Operation) {
     let mut errors =
         vec![("500", "The server failed"), ("503", "The server or its store is away for a moment")];
     if declared.access != Access::Open {
-        operation.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>(SCHEME, [])]);
+        let schemes: &[&str] =
+            if TICKET_ROUTES.contains(&declared.path) { &[SCHEME, TICKET_SCHEME] } else { &[SCHEME] };
+        let require = |scheme: &&str| SecurityRequirement::new::<_, [&str; 0], &str>(*scheme, []);
+        operation.security = Some(schemes.iter().map(require).collect());
+        errors.push(("429", "Too many of these requests, or too many failed authentications"));
         errors.push(("401", "No credential in force was shown"));
         errors.push(("403", "The rules do not allow this"));
     }

@@ -12,6 +12,7 @@ mod models;
 mod sessions;
 mod streams;
 mod tool_posts;
+mod tickets;
 mod tools;
 mod turns;
 mod usage;
@@ -26,6 +27,7 @@ use utoipa::OpenApi;
 use crate::auth::authenticate;
 use crate::conclude::conclude;
 use crate::error::{Code, Problem};
+use crate::limits::limit_sends;
 use crate::state::AppState;
 
 /// What an operation asks of its caller.
@@ -46,6 +48,17 @@ pub(crate) struct Operation {
     pub(crate) path: &'static str,
     pub(crate) access: Access,
     handler: fn() -> Route,
+}
+
+impl Operation {
+    /// Whether it has the upstream asked, so that there is a limit to how often a principal may call it.
+    pub(crate) fn is_send(&self) -> bool {
+        let is_message = matches!(
+            self.access,
+            Access::Asks(Action::Create, SubjectType::Message) | Access::Asks(Action::Use, _)
+        );
+        is_message || self.path == "/models/sync"
+    }
 }
 
 /// Declares the table, and the document with the same handlers.
@@ -97,6 +110,7 @@ operations! {
     POST "/sessions/{id}/forks" Asks(Action::Fork, SubjectType::Session) => forks::fork_session;
     GET "/sessions/{id}/forks" Asks(Action::Read, SubjectType::Session) => forks::list_forks;
     GET "/sessions/{id}/lineage" Asks(Action::Read, SubjectType::Session) => forks::lineage;
+    POST "/sessions/{id}/stream-tickets" Asks(Action::Update, SubjectType::Session) => tickets::issue_ticket;
     POST "/sessions/{id}/cancel" Asks(Action::Update, SubjectType::Session) => turns::cancel_turn;
     GET "/turns/{id}" Asks(Action::Read, SubjectType::Message) => turns::get_turn;
     GET "/turns/{id}/stream" Asks(Action::Read, SubjectType::Message) => streams::stream_turn;
@@ -128,6 +142,8 @@ fn resource(operations: &[Operation]) -> Resource {
             Method::GET => (operation.handler)().guard(guard::Any(guard::Get()).or(guard::Head())),
             _ => (operation.handler)().method(operation.method.clone()),
         };
+        // What is wrapped last comes first: whose send it is must be known before it is counted.
+        let route = if operation.is_send() { route.wrap(from_fn(limit_sends)) } else { route };
         resource.route(match operation.access {
             Access::Open => route,
             Access::Authenticated | Access::Asks(..) => route.wrap(from_fn(authenticate)),

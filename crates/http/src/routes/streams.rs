@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use causerie_domain::{SessionId, TurnId};
 use causerie_runtime::{Cursor, Place, TurnReader};
 
-use crate::auth::Caller;
+use crate::auth::{Caller, TICKET};
 use crate::dto::Id;
 use crate::error::Problem;
 use crate::request::{PathId, Query};
@@ -95,6 +95,8 @@ pub(crate) async fn stream_turn(
 fn given(request: &HttpRequest) -> Result<Option<(&'static str, String)>, Problem> {
     let mut query = Query::of(request)?;
     let starting_after = query.text(STARTING_AFTER);
+    // Whoever came with one was let in by it.
+    let _ = query.text(TICKET);
     query.finish()?;
     let header = match request.headers().get(&LAST_EVENT_ID).map(|value| value.to_str()) {
         Some(Ok("")) | None => None,

@@ -20,7 +20,7 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use self::ports::{Health, People, Upstream};
+use self::ports::{Health, NoTickets, People, SameBytes, Upstream};
 
 pub(crate) const TOOL: &str = "\
 name: helper
@@ -51,6 +51,9 @@ pub(crate) async fn world(settings: HttpSettings) -> World {
     let parts = AppParts {
         runtime: runtime.clone(),
         identity: Arc::clone(&people) as Arc<dyn Identity>,
+        tickets: Arc::new(NoTickets),
+        tokens: None,
+        entropy: Arc::new(SameBytes),
         health: Arc::clone(&health) as Arc<dyn StoreHealth>,
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),

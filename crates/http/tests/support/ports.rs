@@ -12,7 +12,8 @@ use causerie_domain::completion::{
 use causerie_domain::identity::{ApiKey, Role, Standing, User, UserStatus};
 use causerie_domain::model::{CatalogueModel, FurtherPrices, Pricing};
 use causerie_domain::ports::{
-    CompletionGateway, CompletionStream, Identity, Ids as _, KeyHolder, StoreError, StoreHealth,
+    CompletionGateway, CompletionStream, Entropy, ExternalId, ExternalIdError, Identity, Ids as _, KeyHolder,
+    NewTicket, NewUser, NoEntropy, StoreError, StoreHealth, StreamTickets, TicketFor, TicketHolder,
 };
 use causerie_domain::usage::{ReportedUsage, TokenCounts};
 use causerie_domain::{ApiKeyId, Timestamp, UserId};
@@ -82,7 +83,53 @@ impl Identity for People {
         Ok(self.holders.iter().find(|holder| holder.key.public_id == public_id).cloned())
     }
 
+    async fn external_user(&self, _: &ExternalId) -> Result<Option<Standing>, StoreError> {
+        Ok(None)
+    }
+
+    async fn provision(&self, _: NewUser, _: ExternalId) -> Result<Standing, ExternalIdError> {
+        Err(ExternalIdError::Taken)
+    }
+
+    async fn link(&self, _: UserId, _: ExternalId) -> Result<(), ExternalIdError> {
+        Err(ExternalIdError::NotFound)
+    }
+
+    async fn first_administrator(&self) -> Result<Option<Standing>, StoreError> {
+        Ok(self.holders.iter().map(|holder| holder.standing.clone()).find(|it| it.user.role == Role::Admin))
+    }
+
     async fn touch_key(&self, _: ApiKeyId, _: Timestamp) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// Nobody has a ticket here.
+#[derive(Debug)]
+pub(crate) struct NoTickets;
+
+#[async_trait]
+impl StreamTickets for NoTickets {
+    async fn issue(&self, _: NewTicket) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    async fn ticket(&self, _: [u8; 32], _: TicketFor) -> Result<Option<TicketHolder>, StoreError> {
+        Ok(None)
+    }
+
+    async fn forget_tickets(&self, _: Timestamp) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+}
+
+/// A source of bytes that anybody can guess.
+#[derive(Debug)]
+pub(crate) struct SameBytes;
+
+impl Entropy for SameBytes {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        bytes.fill(7);
         Ok(())
     }
 }

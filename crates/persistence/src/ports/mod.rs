@@ -8,5 +8,6 @@ mod identity;
 mod models;
 mod reconciliation;
 mod reports;
+mod tickets;
 mod tools;
 mod turns;

@@ -1,7 +1,7 @@
 //! Making users and keys.
 
 use causerie_domain::identity::{ApiKey, User, UserStatus};
-use causerie_domain::ports::{AdministrationError, NewApiKey, NewUser};
+use causerie_domain::ports::{AdministrationError, ExternalId, NewApiKey, NewUser};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -17,13 +17,13 @@ pub(crate) async fn found(conn: &mut Conn, (admin, api_key): &(NewUser, NewApiKe
     if any.is_some() {
         return Ok(false);
     }
-    insert_user(conn, admin).await?;
+    insert_user(conn, admin, None).await?;
     insert_key(conn, api_key).await?;
     Ok(true)
 }
 
 pub(crate) async fn create_user(conn: &mut Conn, new: &NewUser) -> Result<User, Abort<AdministrationError>> {
-    insert_user(conn, new).await.map_err(|fault| match fault {
+    insert_user(conn, new, None).await.map_err(|fault| match fault {
         Fault::Database(error) if is_duplicate_of(&error, "email_key") => {
             Abort::Refused(AdministrationError::EmailTaken)
         }
@@ -51,7 +51,12 @@ pub(crate) async fn create_key(
     })
 }
 
-async fn insert_user(conn: &mut Conn, new: &NewUser) -> Result<User, Fault> {
+/// Makes a user, perhaps one who comes with a name that an identity provider gave.
+pub(super) async fn insert_user(
+    conn: &mut Conn,
+    new: &NewUser,
+    external: Option<&ExternalId>,
+) -> Result<User, Fault> {
     let row: UserRow = diesel::insert_into(users::table)
         .values((
             users::id.eq(key(new.id)),
@@ -60,6 +65,8 @@ async fn insert_user(conn: &mut Conn, new: &NewUser) -> Result<User, Fault> {
             users::name.eq(text("users.name", &new.name)?),
             users::status.eq(UserStatus::Active.as_str()),
             users::role.eq(new.role.as_str()),
+            users::issuer.eq(external.map(|id| id.issuer.as_str())),
+            users::subject.eq(external.map(|id| id.subject.as_str())),
             users::created_at.eq(new.created_at.as_micros()),
         ))
         .returning(UserRow::as_returning())

@@ -1,15 +1,16 @@
 //! Finding out who asks.
 
-use causerie_domain::identity::{Membership, MembershipStatus, Standing, User};
-use causerie_domain::ports::KeyHolder;
-use causerie_domain::{ApiKeyId, Timestamp};
+use causerie_domain::identity::{Membership, MembershipStatus, Role, Standing, User, UserStatus};
+use causerie_domain::ports::{ExternalId, ExternalIdError, KeyHolder, NewUser};
+use causerie_domain::{ApiKeyId, Timestamp, UserId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use crate::fault::Fault;
+use super::administration::insert_user;
+use crate::fault::{Abort, Fault, is_duplicate_of};
 use crate::rows::{ApiKeyRow, MembershipRow, UserRow};
-use crate::schema::{api_keys, memberships, users};
+use crate::schema::{api_keys, groups, memberships, users};
 use crate::types::key;
 
 /// How exactly the last use of a key is known, in microseconds.
@@ -30,8 +31,9 @@ pub(crate) async fn key_holder(conn: &mut Conn, public_id: &String) -> Result<Op
 }
 
 /// What decides what a user may do.
-async fn standing(conn: &mut Conn, user: User) -> Result<Standing, Fault> {
+pub(super) async fn standing(conn: &mut Conn, user: User) -> Result<Standing, Fault> {
     let rows: Vec<MembershipRow> = memberships::table
+        .inner_join(groups::table)
         .filter(memberships::user_id.eq(key(user.id)))
         .filter(memberships::status.eq(MembershipStatus::Active.as_str()))
         .order(memberships::group_id)
@@ -40,6 +42,66 @@ async fn standing(conn: &mut Conn, user: User) -> Result<Standing, Fault> {
         .await?;
     let memberships = rows.into_iter().map(Membership::try_from).collect::<Result<_, _>>()?;
     Ok(Standing { user, memberships, rules: Vec::new() })
+}
+
+pub(crate) async fn external_user(conn: &mut Conn, id: &ExternalId) -> Result<Option<Standing>, Fault> {
+    let found: Option<UserRow> = users::table
+        .filter(users::issuer.eq(&id.issuer))
+        .filter(users::subject.eq(&id.subject))
+        .select(UserRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    match found {
+        Some(user) => standing(conn, user.try_into()?).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+pub(crate) async fn provision(
+    conn: &mut Conn,
+    (user, id): &(NewUser, ExternalId),
+) -> Result<Standing, Abort<ExternalIdError>> {
+    let user = insert_user(conn, user, Some(id)).await.map_err(taken)?;
+    Ok(standing(conn, user).await?)
+}
+
+pub(crate) async fn link(
+    conn: &mut Conn,
+    (user, id): &(UserId, ExternalId),
+) -> Result<(), Abort<ExternalIdError>> {
+    let linked = diesel::update(users::table.filter(users::id.eq(key(*user))))
+        .set((users::issuer.eq(&id.issuer), users::subject.eq(&id.subject)))
+        .execute(conn)
+        .await
+        .map_err(|error| taken(error.into()))?;
+    if linked == 0 { Err(Abort::Refused(ExternalIdError::NotFound)) } else { Ok(()) }
+}
+
+fn taken(fault: Fault) -> Abort<ExternalIdError> {
+    match fault {
+        Fault::Database(error)
+            if ["email_key", "identity", "issuer"].iter().any(|column| is_duplicate_of(&error, column)) =>
+        {
+            Abort::Refused(ExternalIdError::Taken)
+        }
+        other => Abort::Failed(other),
+    }
+}
+
+pub(crate) async fn first_administrator(conn: &mut Conn, (): &()) -> Result<Option<Standing>, Fault> {
+    let found: Option<UserRow> = users::table
+        .filter(users::role.eq(Role::Admin.as_str()))
+        .filter(users::status.eq(UserStatus::Active.as_str()))
+        .order((users::created_at, users::id))
+        .select(UserRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    match found {
+        Some(user) => standing(conn, user.try_into()?).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 pub(crate) async fn touch_key(conn: &mut Conn, (id, now): &(ApiKeyId, Timestamp)) -> Result<(), Fault> {

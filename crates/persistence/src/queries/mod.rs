@@ -25,6 +25,7 @@ pub(crate) mod session_audit;
 pub(crate) mod session_changes;
 pub(crate) mod sessions;
 pub(crate) mod tool_posts;
+pub(crate) mod tickets;
 pub(crate) mod tool_sync;
 pub(crate) mod tools;
 pub(crate) mod turns;

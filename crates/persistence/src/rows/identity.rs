@@ -1,5 +1,7 @@
 //! Rows of `users`, `memberships` and `api_keys`.
 
+use std::num::NonZeroU32;
+
 use causerie_domain::identity::{ApiKey, Membership, User};
 use causerie_domain::ports::StoreError;
 use causerie_domain::{ApiKeyId, GroupId, Timestamp, UserId};
@@ -9,7 +11,7 @@ use diesel::sqlite::Sqlite;
 
 use super::{json, word};
 use crate::fault::corrupt;
-use crate::schema::{api_keys, memberships, users};
+use crate::schema::{api_keys, groups, memberships, users};
 
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = users, check_for_backend(Pg, Sqlite))]
@@ -28,6 +30,8 @@ pub(crate) struct UserRow {
 pub(crate) struct MembershipRow {
     group_id: GroupId,
     role: String,
+    #[diesel(select_expression = groups::requests_per_minute)]
+    requests_per_minute: Option<i64>,
 }
 
 #[derive(Queryable, Selectable)]
@@ -73,7 +77,15 @@ impl TryFrom<MembershipRow> for Membership {
     type Error = StoreError;
 
     fn try_from(row: MembershipRow) -> Result<Self, StoreError> {
-        Ok(Membership { group_id: row.group_id, role: word("memberships.role", &row.role)? })
+        let requests_per_minute = match row.requests_per_minute {
+            Some(count) => NonZeroU32::new(super::count("groups.requests_per_minute", count)?),
+            None => None,
+        };
+        Ok(Membership {
+            group_id: row.group_id,
+            role: word("memberships.role", &row.role)?,
+            requests_per_minute,
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Nothing else in the program reads the environment. Everything is read before anything is opened, and all
 //! mistakes are reported at once.
 
+mod access;
 mod http;
 mod logging;
 mod restraint;
@@ -12,6 +13,7 @@ mod store;
 mod upstream;
 mod values;
 
+use causerie_http::AccessSettings;
 use clap::Args;
 
 pub use http::HttpSettings;
@@ -21,6 +23,7 @@ pub use setting::{Mistake, WrongSettings};
 pub use store::StoreSettings;
 pub use upstream::{Clocks, Upstream, UpstreamSettings};
 
+pub(crate) use access::{AccessArgs, check_open_door};
 pub(crate) use http::HttpArgs;
 pub(crate) use logging::LogArgs;
 pub(crate) use runtime::RuntimeArgs;
@@ -38,6 +41,10 @@ pub struct Settings {
     pub upstream: UpstreamSettings,
     /// How clients reach it.
     pub http: HttpSettings,
+    /// Who may come in, from where, and how often.
+    pub access: AccessSettings,
+    /// The identity provider whose tokens are accepted, if any.
+    pub tokens: Option<causerie_identity::Settings>,
     /// How turns are run.
     pub runtime: RuntimeSettings,
     /// What it says of itself.
@@ -49,6 +56,8 @@ pub struct Settings {
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     http: HttpArgs,
+    #[command(flatten)]
+    access: AccessArgs,
     #[command(flatten)]
     store: StoreArgs,
     #[command(flatten)]
@@ -67,6 +76,7 @@ impl ServeArgs {
     pub(crate) fn read(self) -> Result<Settings, WrongSettings> {
         let mut mistakes = Mistakes::default();
         let http = self.http.read(&mut mistakes);
+        let access = self.access.read(&mut mistakes);
         let store = self.store.read(&mut mistakes);
         let upstream = self.upstream.read(&mut mistakes);
         let runtime = self.runtime.read(&mut mistakes);
@@ -74,7 +84,9 @@ impl ServeArgs {
         #[cfg(feature = "test-hooks")]
         self.hooks.install();
         let all = || {
-            Some(Settings { store: store?, upstream: upstream?, http: http?, runtime: runtime?, log: log? })
+            let (access, tokens) = access?;
+            let (http, store, upstream) = (http?, store?, upstream?);
+            Some(Settings { store, upstream, http, access, tokens, runtime: runtime?, log: log? })
         };
         mistakes.or(all())
     }

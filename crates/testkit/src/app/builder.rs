@@ -10,6 +10,7 @@ use anyhow::Result;
 use causerie_domain::Secret;
 use causerie_domain::identity::Role;
 use causerie_domain::ports::{Clock as _, CompletionGateway as _, ModelStore as _};
+use causerie_http::AccessSettings;
 use causerie_openrouter::{OpenRouter, Restraint};
 use causerie_runtime::SystemClock;
 use causerie_server::Server;
@@ -173,6 +174,13 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
             keep_alive: PATIENCE,
             stall: PATIENCE,
         },
+        access: AccessSettings {
+            // Tests send as fast as they can, and fail to authenticate on purpose.
+            sends_per_minute: None,
+            failures_per_minute: None,
+            ..AccessSettings::default()
+        },
+        tokens: None,
         runtime: RuntimeSettings {
             tools_dir: Some(folder.path().join("tools")),
             allow_private_urls: false,

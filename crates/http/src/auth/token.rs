@@ -1,0 +1,79 @@
+//! Tokens of the identity provider, and the users who come with them.
+
+use causerie_domain::identity::{Role, Standing};
+use causerie_domain::ports::{ExternalIdError, NewUser, TokenError, VerifiedToken};
+use causerie_domain::{Secret, Timestamp, UserId};
+
+use super::unauthenticated;
+use super::verify::{Authenticator, Verified, in_force};
+use crate::error::{Code, Problem};
+
+/// The longest name that is taken over, in characters.
+const MAX_NAME_CHARS: usize = 200;
+/// The longest e-mail address, in bytes.
+const MAX_EMAIL_BYTES: usize = 254;
+
+impl Authenticator {
+    pub(super) async fn verify_token(&self, shown: &Secret, now: Timestamp) -> Result<Verified, Problem> {
+        let tokens = self.doors.tokens.as_ref().ok_or_else(unauthenticated)?;
+        let token = match tokens.verify(shown.expose(), now).await {
+            Ok(token) => token,
+            Err(refused @ TokenError::Refused(_)) => {
+                tracing::debug!(cause = %refused, "token refused");
+                return Err(unauthenticated());
+            }
+            Err(TokenError::Unavailable) => {
+                let detail = "tokens cannot be judged at the moment, API keys can";
+                return Err(Problem::new(Code::IdentityUnavailable, detail)
+                    .retry_after(std::time::Duration::from_secs(60)));
+            }
+        };
+        let expires_at = token.expires_at;
+        let standing = match self.doors.identity.external_user(&token.id).await? {
+            Some(standing) => standing,
+            None if self.admits_newcomers => self.admit(token, now).await?,
+            None => return Err(unauthenticated()),
+        };
+        Ok(Verified { expires_at: Some(expires_at), ..in_force(standing, None, now)? })
+    }
+
+    /// Makes a user of somebody who comes with a token for the first time. It never is a user who exists already:
+    /// whoever may choose an address at the provider would otherwise choose a user here.
+    async fn admit(&self, token: VerifiedToken, now: Timestamp) -> Result<Standing, Problem> {
+        let VerifiedToken { id, email, name, .. } = token;
+        let Some(email) = email.filter(|email| is_address(email)) else {
+            tracing::warn!("a newcomer was refused: the token has no verified e-mail address");
+            return Err(unauthenticated());
+        };
+        let name = name.as_deref().unwrap_or(&email).chars().take(MAX_NAME_CHARS).collect();
+        let user = NewUser {
+            id: UserId::from_uuid(self.doors.ids.next()),
+            email,
+            name,
+            role: Role::User,
+            created_at: now,
+        };
+        match self.doors.identity.provision(user, id.clone()).await {
+            Ok(standing) => {
+                tracing::info!(user = %standing.user.id, "a newcomer was made a user");
+                Ok(standing)
+            }
+            // The newcomer's other request was faster, or the address is another user's.
+            Err(ExternalIdError::Taken) => match self.doors.identity.external_user(&id).await? {
+                Some(standing) => Ok(standing),
+                None => {
+                    tracing::warn!("a newcomer was refused: another user has the e-mail address");
+                    Err(unauthenticated())
+                }
+            },
+            Err(ExternalIdError::NotFound) => Err(unauthenticated()),
+            Err(ExternalIdError::Store(error)) => Err(error.into()),
+        }
+    }
+}
+
+fn is_address(email: &str) -> bool {
+    let is_blank = email.chars().any(|char| char.is_whitespace() || char.is_control());
+    let has_parts = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
+    has_parts && !is_blank && email.len() <= MAX_EMAIL_BYTES
+}

@@ -1,0 +1,71 @@
+//! The address a request comes from.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use actix_web::HttpRequest;
+use actix_web::http::header::HeaderName;
+use ipnet::IpNet;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The address of whoever sent a request, as far as it can be believed: the peer's, or where that is a trusted proxy,
+/// the last address in `X-Forwarded-For` that is not one. Whatever stands before it could be the sender's invention.
+///
+/// Of an IPv6 address the network counts: one subscriber has all the rest of it.
+pub(crate) fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr {
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
+    let lines: Vec<_> = request.headers().get_all(FORWARDED_FOR).collect();
+    let hops = lines.iter().rev().flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+    network(last_untrusted(peer, hops, trusted))
+}
+
+/// Walks from the peer towards the sender, as long as each hop is trusted to name the one before it.
+fn last_untrusted<'h>(peer: IpAddr, hops: impl Iterator<Item = &'h str>, trusted: &[IpNet]) -> IpAddr {
+    let mut address = peer;
+    for hop in hops {
+        if !trusted.iter().any(|net| net.contains(&address)) {
+            break;
+        }
+        match hop.trim().parse::<IpAddr>() {
+            Ok(before) => address = before.to_canonical(),
+            Err(_) => break,
+        }
+    }
+    address
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+        IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn an_address_is_believed_as_far_as_trusted_proxies_tell_it() {
+        let check = |peer: &str, forwarded: &[&str], expected: &str| {
+            let trusted = ["10.0.0.0/8".parse().unwrap(), "2001:db8:1::/48".parse().unwrap()];
+            let request = TestRequest::default().peer_addr(peer.parse().unwrap());
+            let request =
+                forwarded.iter().fold(request, |all, line| all.append_header((FORWARDED_FOR, *line)));
+            let address = client_address(&request.to_http_request(), &trusted);
+            assert_eq!(address, expected.parse::<IpAddr>().unwrap(), "{peer} {forwarded:?}");
+        };
+        check("192.0.2.7:1", &[], "192.0.2.7");
+        check("192.0.2.7:1", &["198.51.100.1"], "192.0.2.7");
+        check("10.0.0.1:1", &[], "10.0.0.1");
+        check("10.0.0.1:1", &["198.51.100.1"], "198.51.100.1");
+        check("10.0.0.1:1", &["203.0.113.9, 198.51.100.1, 10.2.3.4"], "198.51.100.1");
+        check("10.0.0.1:1", &["203.0.113.9", "198.51.100.1"], "198.51.100.1");
+        check("10.0.0.1:1", &["nonsense"], "10.0.0.1");
+        check("[::ffff:10.0.0.1]:1", &["198.51.100.1"], "198.51.100.1");
+        check("[2001:db8:1::5]:1", &["2001:db8:2:3:4:5:6:7"], "2001:db8:2:3::");
+        check("[2001:db8:9:3:4:5:6:7]:1", &[], "2001:db8:9:3::");
+    }
+}

@@ -1,0 +1,290 @@
+//! Who may come in, from where, and how often.
+
+use std::num::NonZeroU32;
+
+use actix_web::http::Uri;
+use causerie_http::AccessSettings;
+use causerie_identity::{Algorithm, Limits, is_safe_address};
+use clap::Args;
+use ipnet::IpNet;
+
+use super::http::HttpSettings;
+use super::setting::{Mistake, Mistakes, Setting, WrongSettings, optional, setting};
+use super::values::{switch, whole};
+
+/// More than any process can serve: a larger number is a slip of the finger.
+const MOST: u64 = 1_000_000;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Access")]
+pub(crate) struct AccessArgs {
+    /// Messages a minute that each user may send, all of them at once if need be; 0 for any number. A group of the
+    /// user that grants another number goes before it.
+    #[arg(long, env = "CAUSERIE_SENDS_PER_MINUTE", value_name = "COUNT", default_value = "1200")]
+    #[arg(value_parser = setting(whole::<u32>(0..=MOST)))]
+    sends_per_minute: Setting<u32>,
+    /// Wrong credentials a minute that are borne from one address; 0 for any number.
+    #[arg(long, env = "CAUSERIE_AUTH_FAILURES_PER_MINUTE", value_name = "COUNT", default_value = "600")]
+    #[arg(value_parser = setting(whole::<u32>(0..=MOST)))]
+    auth_failures_per_minute: Setting<u32>,
+    /// Addresses or networks of proxies, with commas between them, that are believed when X-Forwarded-For names a
+    /// client [default: none].
+    #[arg(long, env = "CAUSERIE_TRUSTED_PROXIES", value_name = "NETWORKS", default_value = "")]
+    #[arg(hide_default_value = true, value_parser = setting(networks))]
+    trusted_proxies: Setting<Vec<IpNet>>,
+    /// Origins whose scripts may use the API, with commas between them, such as https://app.example.org
+    /// [default: none].
+    #[arg(long, env = "CAUSERIE_CORS_ORIGINS", value_name = "ORIGINS", default_value = "")]
+    #[arg(hide_default_value = true, value_parser = setting(origins))]
+    cors_origins: Setting<Vec<String>>,
+    /// Ask nobody for a credential: whoever shows none is the first administrator. Only on a loopback address and
+    /// without --cors-origins.
+    #[arg(long, env = "CAUSERIE_INSECURE_NO_AUTH", value_name = "BOOL", default_value = "false")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = setting(switch))]
+    insecure_no_auth: Setting<bool>,
+    /// The issuer of accepted tokens (JWT), exactly as they name it [default: no token is accepted].
+    #[arg(long, env = "CAUSERIE_JWT_ISSUER", value_name = "ISSUER", default_value = "")]
+    #[arg(hide_default_value = true, value_parser = optional(word))]
+    jwt_issuer: Setting<Option<String>>,
+    /// The audience that tokens must be for.
+    #[arg(long, env = "CAUSERIE_JWT_AUDIENCE", value_name = "AUDIENCE", default_value = "")]
+    #[arg(hide_default_value = true, value_parser = optional(word))]
+    jwt_audience: Setting<Option<String>>,
+    /// Where the issuer publishes its keys: an https address, or one of this machine.
+    #[arg(long, env = "CAUSERIE_JWT_JWKS_URL", value_name = "URL", default_value = "")]
+    #[arg(hide_default_value = true, value_parser = optional(jwks_url))]
+    jwt_jwks_url: Setting<Option<String>>,
+    /// The algorithms that are accepted, of EdDSA, ES256 and RS256, with commas between them.
+    #[arg(long, env = "CAUSERIE_JWT_ALGORITHMS", value_name = "NAMES", default_value = "EdDSA,ES256,RS256")]
+    #[arg(value_parser = setting(algorithms))]
+    jwt_algorithms: Setting<Vec<Algorithm>>,
+    /// Whether somebody with a good token that nobody here has becomes a user.
+    #[arg(long, env = "CAUSERIE_JWT_PROVISION", value_name = "BOOL", default_value = "false")]
+    #[arg(value_parser = setting(switch))]
+    jwt_provision: Setting<bool>,
+}
+
+impl AccessArgs {
+    pub(crate) fn read(
+        self,
+        mistakes: &mut Mistakes,
+    ) -> Option<(AccessSettings, Option<causerie_identity::Settings>)> {
+        let sends_per_minute = mistakes.take(self.sends_per_minute);
+        let failures_per_minute = mistakes.take(self.auth_failures_per_minute);
+        let trusted_proxies = mistakes.take(self.trusted_proxies);
+        let cors_origins = mistakes.take(self.cors_origins);
+        let open_door = mistakes.take(self.insecure_no_auth);
+        let issuer = mistakes.take(self.jwt_issuer);
+        let audience = mistakes.take(self.jwt_audience);
+        let jwks_url = mistakes.take(self.jwt_jwks_url);
+        let algorithms = mistakes.take(self.jwt_algorithms);
+        let admits_newcomers = mistakes.take(self.jwt_provision);
+
+        let tokens = match (issuer?, audience?, jwks_url?) {
+            (None, None, None) => None,
+            (Some(issuer), Some(audience), Some(jwks_url)) => Some(causerie_identity::Settings {
+                issuer,
+                audience,
+                jwks_url,
+                algorithms: algorithms?,
+                limits: Limits::default(),
+            }),
+            _ => {
+                mistakes.add(Mistake::new(
+                    "CAUSERIE_JWT_ISSUER (--jwt-issuer), CAUSERIE_JWT_AUDIENCE (--jwt-audience) and \
+                     CAUSERIE_JWT_JWKS_URL (--jwt-jwks-url) must be given together, or none of them",
+                ));
+                return None;
+            }
+        };
+        let access = AccessSettings {
+            sends_per_minute: NonZeroU32::new(sends_per_minute?),
+            failures_per_minute: NonZeroU32::new(failures_per_minute?),
+            trusted_proxies: trusted_proxies?,
+            cors_origins: cors_origins?,
+            admits_newcomers: admits_newcomers?,
+            open_door: open_door?,
+        };
+        Some((access, tokens))
+    }
+}
+
+/// Refuses a server that would let in others than whoever sits before it.
+pub(crate) fn check_open_door(http: &HttpSettings, access: &AccessSettings) -> Result<(), WrongSettings> {
+    if !access.open_door {
+        return Ok(());
+    }
+    let mut mistakes = Vec::new();
+    if !http.listen.ip().is_loopback() {
+        mistakes.push(Mistake::new(format!(
+            "CAUSERIE_INSECURE_NO_AUTH (--insecure-no-auth) works only with a loopback address in CAUSERIE_LISTEN \
+             (--listen), not with {}",
+            http.listen
+        )));
+    }
+    if !access.cors_origins.is_empty() {
+        mistakes.push(Mistake::new(
+            "CAUSERIE_INSECURE_NO_AUTH (--insecure-no-auth) works only without CAUSERIE_CORS_ORIGINS \
+             (--cors-origins)",
+        ));
+    }
+    if mistakes.is_empty() { Ok(()) } else { Err(WrongSettings(mistakes)) }
+}
+
+/// The entries of a list with commas between them.
+fn list<T>(text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(read).collect()
+}
+
+fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    list(text, |entry| {
+        let network =
+            entry.parse().or_else(|_| entry.parse().map(|address: std::net::IpAddr| address.into()));
+        network.map_err(|_| "addresses or networks, such as 10.0.0.0/8 or 192.0.2.7".to_owned())
+    })
+}
+
+/// Origins as browsers write them: no path, no default port, nothing in capitals.
+fn origins(text: &str) -> Result<Vec<String>, String> {
+    list(text, |entry| {
+        let uri = entry.parse::<Uri>().ok();
+        let written = uri.as_ref().and_then(|uri| {
+            let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
+            let is_default =
+                matches!((scheme, authority.port_u16()), ("http", Some(80)) | ("https", Some(443)));
+            let is_web = matches!(scheme, "http" | "https") && !authority.as_str().contains('@');
+            (is_web && !is_default).then(|| format!("{scheme}://{authority}").to_ascii_lowercase())
+        });
+        match written {
+            Some(origin) if origin == entry => Ok(origin),
+            _ => Err("origins as browsers send them, such as https://app.example.org".to_owned()),
+        }
+    })
+}
+
+fn algorithms(text: &str) -> Result<Vec<Algorithm>, String> {
+    let expected = || "at least one of EdDSA, ES256 and RS256".to_owned();
+    let algorithms = list(text, |entry| entry.parse().map_err(|_| expected()))?;
+    if algorithms.is_empty() { Err(expected()) } else { Ok(algorithms) }
+}
+
+fn jwks_url(text: &str) -> Result<String, String> {
+    match is_safe_address(text) {
+        true => Ok(text.to_owned()),
+        false => Err("an https:// address, or an http:// address of this machine".to_owned()),
+    }
+}
+
+fn word(text: &str) -> Result<String, String> {
+    let is_word = text.len() <= 255 && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_word { Ok(text.to_owned()) } else { Err("at most 255 printable ASCII characters".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        access: AccessArgs,
+    }
+
+    fn read(
+        arguments: &[&str],
+    ) -> Result<(AccessSettings, Option<causerie_identity::Settings>), WrongSettings> {
+        let line = Line::parse_from(std::iter::once(&"causerie").chain(arguments));
+        let mut mistakes = Mistakes::default();
+        let read = line.access.read(&mut mistakes);
+        mistakes.or(read)
+    }
+
+    #[test]
+    fn what_is_not_set_is_the_http_sides_own_default() {
+        assert_eq!(read(&[]), Ok((AccessSettings::default(), None)));
+    }
+
+    #[test]
+    fn origins_are_exact() {
+        let check = |given: &str, expected: Result<&[&str], ()>| {
+            let expected = expected.map(|all| all.iter().map(|one| (*one).to_owned()).collect());
+            assert_eq!(origins(given).map_err(|_| ()), expected, "{given}");
+        };
+        check("", Ok(&[]));
+        check(
+            "https://a.example, http://localhost:3000",
+            Ok(&["https://a.example", "http://localhost:3000"]),
+        );
+        for wrong in [
+            "*",
+            "null",
+            "a.example",
+            "https://a.example/",
+            "https://a.example/x",
+            "https://a.example:443",
+            "https://A.example",
+            "ftp://a.example",
+            "https://u@a.example",
+        ] {
+            check(wrong, Err(()));
+        }
+    }
+
+    #[test]
+    fn proxies_are_networks() {
+        let both = networks("10.0.0.0/8, 192.0.2.7").unwrap();
+        assert_eq!(both, ["10.0.0.0/8".parse().unwrap(), "192.0.2.7/32".parse().unwrap()]);
+        assert!(networks("proxy.example").is_err());
+    }
+
+    #[test]
+    fn an_issuer_is_known_whole_or_not_at_all() {
+        let all = [
+            "--jwt-issuer=https://id.example",
+            "--jwt-audience=causerie",
+            "--jwt-jwks-url=https://id.example/keys",
+            "--jwt-algorithms=ES256",
+        ];
+        let (_, tokens) = read(&all).unwrap();
+        let tokens = tokens.unwrap();
+        assert_eq!(
+            (tokens.issuer.as_str(), tokens.algorithms),
+            ("https://id.example", vec![Algorithm::Es256])
+        );
+        for missing in 0..3 {
+            let some: Vec<_> = (0..4).filter(|place| *place != missing).map(|place| all[place]).collect();
+            assert!(read(&some).is_err(), "{some:?}");
+        }
+        for wrong in
+            ["--jwt-jwks-url=http://id.example/keys", "--jwt-algorithms=HS256", "--jwt-algorithms=none"]
+        {
+            assert!(read(&[all[0], all[1], all[2], wrong]).is_err() || read(&[wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_door_stands_open_only_for_this_machine() {
+        let check = |listen: &str, arguments: &[&str], expected: usize| {
+            let http = HttpSettings {
+                listen: listen.parse().unwrap(),
+                workers: None,
+                body_limit: 1 << 20,
+                keep_alive: std::time::Duration::from_secs(15),
+                stall: std::time::Duration::from_secs(60),
+            };
+            let (access, _) = read(arguments).unwrap();
+            let mistakes = check_open_door(&http, &access).map_or_else(|wrong| wrong.0.len(), |()| 0);
+            assert_eq!(mistakes, expected, "{listen} {arguments:?}");
+        };
+        check("0.0.0.0:80", &[], 0);
+        check("127.0.0.1:80", &["--insecure-no-auth"], 0);
+        check("[::1]:80", &["--insecure-no-auth=true"], 0);
+        check("0.0.0.0:80", &["--insecure-no-auth=false"], 0);
+        check("0.0.0.0:80", &["--insecure-no-auth"], 1);
+        check("192.0.2.7:80", &["--insecure-no-auth", "--cors-origins=https://a.example"], 2);
+        check("127.0.0.1:80", &["--insecure-no-auth", "--cors-origins=https://a.example"], 1);
+    }
+}

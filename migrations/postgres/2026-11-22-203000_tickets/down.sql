@@ -1,0 +1,2 @@
+DROP TABLE stream_tickets;
+ALTER TABLE groups DROP COLUMN requests_per_minute;
