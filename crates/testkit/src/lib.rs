@@ -7,6 +7,8 @@
 pub mod app;
 pub mod contract;
 pub mod database;
+#[cfg(feature = "provider")]
+pub mod provider;
 #[cfg(feature = "app")]
 pub mod soak;
 

@@ -72,7 +72,7 @@ const FENCES: [Fence; 11] = [
     Fence { family: "libsqlite3-sys", rooms: &[PERSISTENCE] },
     Fence { family: "reqwest", rooms: &[OPENROUTER, IDENTITY, TESTKIT] },
     Fence { family: "jsonwebtoken", rooms: &[IDENTITY] },
-    Fence { family: "ring", rooms: &[IDENTITY] },
+    Fence { family: "ring", rooms: &[IDENTITY, TESTKIT] },
     Fence { family: "eventsource-stream", rooms: &[OPENROUTER] },
     Fence { family: "serde_yaml", rooms: &[RUNTIME, SERVER] },
     Fence { family: "yaml_serde", rooms: &[RUNTIME, SERVER] },

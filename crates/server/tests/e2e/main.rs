@@ -4,6 +4,7 @@
 //! gates, and what is waited for is a frame, a request or an end.
 #![cfg(test)]
 
+mod access;
 mod accounting;
 mod answers;
 mod attachments;
@@ -26,5 +27,6 @@ mod sessions;
 mod storm;
 mod streaming;
 mod tool_posts;
+mod tickets;
 mod tools;
 mod turns;

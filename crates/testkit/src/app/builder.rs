@@ -38,6 +38,7 @@ pub struct TestAppBuilder {
     definitions: Vec<String>,
     tune: Vec<fn(&mut Settings)>,
     catalogue: Catalogue,
+    tokens: Option<causerie_identity::Settings>,
 }
 
 /// Whether the store knows the models when the server starts.
@@ -52,7 +53,7 @@ enum Catalogue {
 impl TestAppBuilder {
     pub(super) fn new(database: TestDatabase) -> Self {
         let (definitions, tune) = (Vec::new(), Vec::new());
-        TestAppBuilder { database, definitions, tune, catalogue: Catalogue::Known }
+        TestAppBuilder { database, definitions, tune, catalogue: Catalogue::Known, tokens: None }
     }
 
     /// Adds a tool whose model picks the upstream's behaviour.
@@ -71,6 +72,12 @@ impl TestAppBuilder {
     /// Changes the settings that the server is started with.
     pub fn settings(mut self, tune: fn(&mut Settings)) -> Self {
         self.tune.push(tune);
+        self
+    }
+
+    /// Has the server accept the tokens of an identity provider.
+    pub fn tokens(mut self, tokens: causerie_identity::Settings) -> Self {
+        self.tokens = Some(tokens);
         self
     }
 
@@ -101,6 +108,7 @@ impl TestAppBuilder {
         }
 
         let mut settings = settings(&self.database, &upstream, &folder);
+        settings.tokens = self.tokens;
         for tune in self.tune {
             tune(&mut settings);
         }

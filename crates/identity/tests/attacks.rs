@@ -1,0 +1,299 @@
+//! Tokens that must open nothing, and the few that do.
+
+use std::time::Duration;
+
+use causerie_domain::Timestamp;
+use causerie_domain::ports::{TokenError, TokenVerifier as _, VerifiedToken};
+use causerie_identity::{Algorithm, Issuer, Limits, Settings};
+use causerie_testkit::anyhow::Result;
+use causerie_testkit::provider::{Provider, Signer, forged};
+use ring::hmac;
+use serde_json::{Value, json};
+
+const ISSUER: &str = "https://id.example";
+const AUDIENCE: &str = "causerie";
+/// The instant it is, in seconds.
+const NOW: i64 = 1_800_000_000;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds * 1_000_000)
+}
+
+fn issuer(provider: &Provider, algorithms: &[Algorithm]) -> Result<Issuer> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Ok(Issuer::new(Settings {
+        issuer: ISSUER.to_owned(),
+        audience: AUDIENCE.to_owned(),
+        jwks_url: provider.jwks_url(),
+        algorithms: algorithms.to_vec(),
+        limits: Limits::default(),
+    })?)
+}
+
+fn claims() -> Value {
+    json!({ "iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "exp": NOW + 300, "email": "ada@id.example" })
+}
+
+/// The claims with some of them replaced; null takes one away.
+fn but(changes: Value) -> Value {
+    let mut claims = claims();
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => claims.as_object_mut().unwrap().remove(name),
+            value => claims.as_object_mut().unwrap().insert(name.clone(), value.clone()),
+        };
+    }
+    claims
+}
+
+async fn verdict(issuer: &Issuer, token: &str) -> Result<VerifiedToken, TokenError> {
+    issuer.verify(token, at(NOW)).await
+}
+
+#[track_caller]
+fn refused(verdict: Result<VerifiedToken, TokenError>, what: &str) {
+    assert!(matches!(verdict, Err(TokenError::Refused(_))), "{what}: {verdict:?}");
+}
+
+#[tokio::test]
+async fn a_good_token_of_each_algorithm_names_its_user() -> Result<()> {
+    let signers = [Signer::eddsa("a")?, Signer::es256("b")?, Signer::rs256("c")?];
+    let provider = Provider::start(&signers.each_ref()).await?;
+    let issuer = issuer(&provider, &Algorithm::ALL)?;
+    for signer in &signers {
+        let token = verdict(&issuer, &signer.token(&claims())?).await?;
+        assert_eq!((token.id.issuer.as_str(), token.id.subject.as_str()), (ISSUER, "ada"));
+        assert_eq!((token.expires_at, token.email.as_deref()), (at(NOW + 300), Some("ada@id.example")));
+    }
+    assert_eq!(provider.asked(), 1, "the keys are read once");
+    Ok(())
+}
+
+#[tokio::test]
+async fn claims_are_held_to_what_is_configured() -> Result<()> {
+    let signer = Signer::es256("a")?;
+    let provider = Provider::start(&[&signer]).await?;
+    let issuer = issuer(&provider, &Algorithm::ALL)?;
+    let good = [
+        json!({ "aud": ["other", AUDIENCE] }),
+        json!({ "exp": NOW - 29 }),
+        json!({ "exp": (NOW + 5) as f64 + 0.5 }),
+        json!({ "nbf": NOW + 30 }),
+        json!({ "role": "admin", "scope": "manage:all" }),
+    ];
+    for changes in good {
+        let outcome = verdict(&issuer, &signer.token(&but(changes.clone()))?).await;
+        assert!(outcome.is_ok(), "{changes}: {outcome:?}");
+    }
+    let bad = [
+        json!({ "exp": NOW - 30 }),
+        json!({ "exp": null }),
+        json!({ "exp": "2100-01-01" }),
+        json!({ "exp": -1 }),
+        json!({ "exp": 1e300 }),
+        json!({ "exp": i64::MAX }),
+        json!({ "nbf": NOW + 31 }),
+        json!({ "nbf": "soon" }),
+        json!({ "iss": null }),
+        json!({ "iss": "https://id.example/" }),
+        json!({ "iss": [ISSUER] }),
+        json!({ "aud": null }),
+        json!({ "aud": "other" }),
+        json!({ "aud": [] }),
+        json!({ "aud": ["other"] }),
+        json!({ "aud": {"causerie": true} }),
+        json!({ "sub": null }),
+        json!({ "sub": "" }),
+        json!({ "sub": 7 }),
+        json!({ "sub": "a\u{0}b" }),
+        json!({ "sub": "s".repeat(256) }),
+    ];
+    for changes in bad {
+        let token = signer.token(&but(changes.clone()))?;
+        refused(verdict(&issuer, &token).await, &changes.to_string());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_verified_is_none() -> Result<()> {
+    let signer = Signer::eddsa("a")?;
+    let provider = Provider::start(&[&signer]).await?;
+    let issuer = issuer(&provider, &Algorithm::ALL)?;
+    for (changes, known) in [
+        (json!({ "email_verified": true }), true),
+        (json!({ "email_verified": false }), false),
+        (json!({ "email_verified": "false" }), false),
+        (json!({ "email": 7 }), false),
+        (json!({ "email": null }), false),
+    ] {
+        let token = verdict(&issuer, &signer.token(&but(changes.clone()))?).await?;
+        assert_eq!(token.email.is_some(), known, "{changes}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_header_chooses_neither_algorithm_nor_key() -> Result<()> {
+    let (rsa, ec, stranger) = (Signer::rs256("r")?, Signer::es256("e")?, Signer::es256("e")?);
+    let provider = Provider::start(&[&rsa, &ec]).await?;
+    let issuer = issuer(&provider, &Algorithm::ALL)?;
+    let header = |alg: &str, kid: &str| json!({ "alg": alg, "kid": kid });
+    let public = rsa.jwk()["n"].as_str().unwrap().as_bytes().to_vec();
+    let hmac = |key: &[u8], signed: &[u8]| {
+        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), signed).as_ref().to_vec()
+    };
+    let public_der = public.clone();
+    let forgeries = [
+        ("no signature", forged(&header("none", "r"), &claims(), |_| Vec::new())),
+        ("NONE", forged(&header("NONE", "r"), &claims(), |_| Vec::new())),
+        ("an empty signature", forged(&header("ES256", "e"), &claims(), |_| Vec::new())),
+        ("a signature of zeros", forged(&header("ES256", "e"), &claims(), |_| vec![0; 64])),
+        ("the public key as a secret", forged(&header("HS256", "r"), &claims(), |s| hmac(&public_der, s))),
+        ("another algorithm of the family", rsa.token_under(&header("RS512", "r"), &claims())?),
+        ("PS256", rsa.token_under(&header("PS256", "r"), &claims())?),
+        ("the algorithm of another key", ec.token_under(&header("RS256", "e"), &claims())?),
+        ("another key's id", ec.token_under(&header("RS256", "r"), &claims())?),
+        ("a stranger's key", stranger.token(&claims())?),
+        ("no id", ec.token_under(&json!({ "alg": "ES256" }), &claims())?),
+        ("an unknown id", ec.token_under(&header("ES256", "x"), &claims())?),
+        ("an extension", ec.token_under(&json!({"alg": "ES256", "kid": "e", "crit": ["b64"]}), &claims())?),
+        ("a key of its own", {
+            let header = json!({ "alg": "ES256", "kid": "x", "jwk": stranger.jwk(), "jku": "https://evil" });
+            stranger.token_under(&header, &claims())?
+        }),
+    ];
+    for (what, token) in forgeries {
+        refused(verdict(&issuer, &token).await, what);
+    }
+    let good = ec.token(&claims())?;
+    let (signed, signature) = good.rsplit_once('.').unwrap();
+    let (header_part, _) = signed.split_once('.').unwrap();
+    let other = ec.token(&but(json!({ "sub": "root" })))?;
+    let claims_of_other = other.split('.').nth(1).unwrap();
+    let mangled = [
+        ("other claims", format!("{header_part}.{claims_of_other}.{signature}")),
+        ("no third part", signed.to_owned()),
+        ("a fourth part", format!("{good}.x")),
+        ("padding", format!("{good}=")),
+        ("nothing", String::new()),
+        ("dots", "..".to_owned()),
+        ("too long", ec.token(&but(json!({ "x": "x".repeat(8192) })))?),
+    ];
+    for (what, token) in mangled {
+        refused(verdict(&issuer, &token).await, what);
+    }
+    assert!(verdict(&issuer, &good).await.is_ok());
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_keys_for_signatures_count_and_each_id_names_one() -> Result<()> {
+    let (signer, twin) = (Signer::es256("k")?, Signer::es256("k")?);
+    let check = async |keys: Value, algorithms: &[Algorithm], expected: bool| -> Result<()> {
+        let provider = Provider::start(&[]).await?;
+        provider.say(200, json!({ "keys": keys }).to_string());
+        let outcome = verdict(&issuer(&provider, algorithms)?, &signer.token(&claims())?).await;
+        assert_eq!(outcome.is_ok(), expected, "{keys}: {outcome:?}");
+        Ok(())
+    };
+    let with = |name: &str, value: Value| {
+        let mut jwk = signer.jwk();
+        jwk[name] = value;
+        jwk
+    };
+    let all = &Algorithm::ALL;
+    check(json!([signer.jwk()]), all, true).await?;
+    check(json!([with("use", Value::Null)]), all, true).await?;
+    check(json!([with("alg", Value::Null)]), all, true).await?;
+    check(json!([with("key_ops", json!(["verify"]))]), all, true).await?;
+    check(json!([{"kty": "unheard of"}, 7, with("use", json!("enc")), signer.jwk()]), all, true).await?;
+    check(json!([with("use", json!("enc"))]), all, false).await?;
+    check(json!([with("key_ops", json!(["sign"]))]), all, false).await?;
+    check(json!([with("alg", json!("ES384"))]), all, false).await?;
+    check(json!([with("alg", json!("HS256"))]), all, false).await?;
+    check(json!([with("crv", json!("P-384"))]), all, false).await?;
+    check(json!([with("kid", Value::Null)]), all, false).await?;
+    check(json!([with("x", json!("AAAA"))]), all, false).await?;
+    check(json!([signer.jwk(), twin.jwk()]), all, false).await?;
+    check(json!([twin.jwk(), signer.jwk()]), all, false).await?;
+    check(json!([signer.jwk()]), &[Algorithm::EdDsa, Algorithm::Rs256], false).await?;
+    check(json!([]), all, false).await
+}
+
+#[tokio::test]
+async fn keys_rotate_and_an_unknown_one_asks_at_most_once_a_minute() -> Result<()> {
+    let (old, new) = (Signer::eddsa("old")?, Signer::eddsa("new")?);
+    let provider = Provider::start(&[&old]).await?;
+    let issuer = issuer(&provider, &Algorithm::ALL)?;
+    let (by_old, by_new) = (old.token(&claims())?, new.token(&claims())?);
+    assert!(issuer.verify(&by_old, at(NOW)).await.is_ok());
+    provider.publish(&[&old, &new]);
+    for second in [0, 1, 59] {
+        refused(issuer.verify(&by_new, at(NOW + second)).await, "within the minute");
+    }
+    assert_eq!(provider.asked(), 1);
+    assert!(issuer.verify(&by_new, at(NOW + 60)).await.is_ok());
+    assert!(issuer.verify(&by_old, at(NOW + 60)).await.is_ok());
+    assert_eq!(provider.asked(), 2);
+    // A key that was withdrawn is believed for ten minutes at most.
+    provider.publish(&[&new]);
+    let late = NOW + 60 + 600;
+    let by_old = old.token(&but(json!({ "exp": late + 300 })))?;
+    assert!(issuer.verify(&by_old, at(late - 1)).await.is_ok());
+    refused(issuer.verify(&by_old, at(late)).await, "withdrawn");
+    Ok(())
+}
+
+#[tokio::test]
+async fn many_unknown_keys_at_once_ask_once() -> Result<()> {
+    let (known, unknown) = (Signer::eddsa("known")?, Signer::eddsa("unknown")?);
+    let provider = Provider::start(&[&known]).await?;
+    let issuer = issuer(&provider, &Algorithm::ALL)?;
+    let token = unknown.token(&claims())?;
+    let verdicts = tokio::join!(
+        verdict(&issuer, &token),
+        verdict(&issuer, &token),
+        verdict(&issuer, &token),
+        verdict(&issuer, &token),
+    );
+    for verdict in [verdicts.0, verdicts.1, verdicts.2, verdicts.3] {
+        refused(verdict, "unknown");
+    }
+    assert_eq!(provider.asked(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn keys_are_kept_while_the_issuer_is_away() -> Result<()> {
+    let signer = Signer::eddsa("a")?;
+    let provider = Provider::start(&[&signer]).await?;
+    let issuer = issuer(&provider, &Algorithm::ALL)?;
+    let token = signer.token(&but(json!({ "exp": NOW + 10_000 })))?;
+    assert!(issuer.verify(&token, at(NOW)).await.is_ok());
+    for (step, (status, body)) in (1..).zip([
+        (500, "{}".to_owned()),
+        (302, "{}".to_owned()),
+        (200, "<html>".to_owned()),
+        (200, json!({ "keys": [], "x": "x".repeat(300_000) }).to_string()),
+    ]) {
+        provider.say(status, body);
+        assert!(issuer.verify(&token, at(NOW + step * 1000)).await.is_ok(), "{status}");
+        assert_eq!(provider.asked(), 1 + usize::try_from(step)?);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_any_keys_nothing_can_be_said() -> Result<()> {
+    let signer = Signer::eddsa("a")?;
+    let provider = Provider::start(&[]).await?;
+    provider.say(503, String::new());
+    let issuer = issuer(&provider, &Algorithm::ALL)?;
+    let token = signer.token(&claims())?;
+    assert!(matches!(verdict(&issuer, &token).await, Err(TokenError::Unavailable)));
+    refused(verdict(&issuer, "eyJ.x.x").await, "what is no token is refused all the same");
+    provider.publish(&[&signer]);
+    assert!(issuer.verify(&token, at(NOW) + Duration::from_secs(60)).await.is_ok());
+    Ok(())
+}
