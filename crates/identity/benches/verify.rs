@@ -1,6 +1,6 @@
 //! What it costs to judge a token whose key is known.
 
-#![allow(clippy::unwrap_used, reason = "a benchmark that cannot begin has nothing to say")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot begin has nothing to say")]
 
 use std::hint::black_box;
 

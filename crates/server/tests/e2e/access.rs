@@ -106,9 +106,8 @@ async fn sends_are_limited_for_each_user(on: TestAppBuilder) -> Result<()> {
     assert_eq!(first.header("ratelimit-policy"), Some("\"sends\";q=2;w=60"));
     assert_eq!(first.header("ratelimit"), Some("\"sends\";r=1;t=30"));
     // Whatever becomes of it, it was counted, and the answer says so.
-    let absent =
-        app.ada.post("/sessions/01990000-0000-7000-8000-000000000001/messages", &json!({"content": "x"}));
-    let absent = absent.await?;
+    let nowhere = "/sessions/01990000-0000-7000-8000-000000000001/messages";
+    let absent = app.ada.post(nowhere, &json!({ "content": "x" })).await?;
     absent.problem(404, "not_found")?;
     assert_eq!(absent.header("ratelimit"), Some("\"sends\";r=0;t=60"));
 
