@@ -1,6 +1,6 @@
 //! What it costs to find out who asks: the hash of a key, and a whole request with and without a credential.
 
-#![expect(clippy::unwrap_used, reason = "a benchmark that cannot begin has nothing to say")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark that cannot begin has nothing to say")]
 
 #[path = "../tests/support/mod.rs"]
 mod support;

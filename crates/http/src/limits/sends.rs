@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -12,7 +12,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest};
 use causerie_domain::UserId;
 use causerie_domain::identity::Principal;
-use governor::clock::{Clock, MonotonicClock};
+use governor::clock::{Clock as _, MonotonicClock};
 use sha2::{Digest as _, Sha256};
 
 use super::buckets::{Buckets, Left, MINUTE};
@@ -32,7 +32,7 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(60 * 60);
 pub(crate) struct Sends {
     per_minute: Option<NonZeroU32>,
     buckets: Buckets<UserId>,
-    keyed: Mutex<HashMap<[u8; 32], <MonotonicClock as Clock>::Instant>>,
+    keyed: Mutex<HashMap<[u8; 32], Instant>>,
 }
 
 impl Sends {
@@ -45,7 +45,7 @@ impl Sends {
     fn count(&self, principal: &Principal, name: Option<[u8; 32]>) -> Result<Option<Left>, Refused> {
         let Some(per_minute) = limit_of(principal, self.per_minute) else { return Ok(None) };
         let now = MonotonicClock.now();
-        let is_kept = |at: &_| Duration::from(now.duration_since(*at)) < REMEMBERED_FOR;
+        let is_kept = |at: &_| now.duration_since(*at) < REMEMBERED_FOR;
         if let Some(name) = &name
             && self.keyed().get(name).is_some_and(is_kept)
         {
@@ -61,7 +61,7 @@ impl Sends {
         Ok(Some(left))
     }
 
-    fn keyed(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], <MonotonicClock as Clock>::Instant>> {
+    fn keyed(&self) -> MutexGuard<'_, HashMap<[u8; 32], Instant>> {
         self.keyed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

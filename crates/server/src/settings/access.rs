@@ -261,7 +261,9 @@ mod tests {
         for wrong in
             ["--jwt-jwks-url=http://id.example/keys", "--jwt-algorithms=HS256", "--jwt-algorithms=none"]
         {
-            assert!(read(&[all[0], all[1], all[2], wrong]).is_err() || read(&[wrong]).is_err(), "{wrong}");
+            let name = wrong.split('=').next().unwrap();
+            let others = all.into_iter().filter(|given| !given.starts_with(name));
+            assert!(read(&others.chain([wrong]).collect::<Vec<_>>()).is_err(), "{wrong}");
         }
     }
 
