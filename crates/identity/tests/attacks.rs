@@ -1,4 +1,5 @@
 //! Tokens that must open nothing, and the few that do.
+#![cfg(test)]
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use causerie_domain::ports::{Administration as _, ExternalId, Identity as _};
 use causerie_identity::{Algorithm, Limits};
 use causerie_testkit::anyhow::{Context as _, Result};
-use causerie_testkit::app::{Reply, TestApp, TestAppBuilder};
+use causerie_testkit::app::{Client, Reply, TestApp, TestAppBuilder};
 use causerie_testkit::provider::{Provider, Signer};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -73,9 +73,7 @@ async fn a_newcomer_becomes_a_user_only_where_that_is_wanted(on: TestAppBuilder)
     let provider = Provider::start(&[&signer]).await?;
     let on = on.settings(|settings| settings.access.admits_newcomers = true);
     let app = accepting(on, &provider).await?;
-    let as_of = |claims: &Value| {
-        Ok::<_, causerie_testkit::anyhow::Error>(app.nobody().with_key(&signer.token(claims)?))
-    };
+    let as_of = |claims: &Value| -> Result<Client> { Ok(app.nobody().with_key(&signer.token(claims)?)) };
     let eve = as_of(&claims("e-1", "eve@id.example"))?;
     let (one, two) = tokio::join!(eve.get("/me"), eve.get("/me"));
     let (one, two) = (one?.json(200)?, two?.json(200)?);
