@@ -50,8 +50,8 @@ pub use reports::{AuditSessions, ListUsage, ReportUsage, SelectUsage};
 pub use send::{AttachmentInput, MAX_IDEMPOTENCY_KEY_CHARS, NewMessage, Sent};
 pub use sessions::{CreateSession, ListMessages, ListSessions, SessionDetail, SessionView};
 pub use settings::Settings;
-pub use tool_posts::{DefinitionFormat, PostTool};
 pub use streams::TicketedStream;
+pub use tool_posts::{DefinitionFormat, PostTool};
 pub use turn::event::{Cursor, Delta, InvalidCursor, Place, TurnEnd, TurnEvent, TurnStart};
 pub use turn::reader::TurnReader;
 

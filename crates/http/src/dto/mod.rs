@@ -1,7 +1,7 @@
 //! The twins of the domain's types in JSON, each with its conversion.
 
-mod fork;
 mod audit;
+mod fork;
 mod group_key;
 mod input;
 mod me;
@@ -18,8 +18,8 @@ mod usage;
 mod usage_record;
 mod value;
 
-pub(crate) use fork::{ForkBody, ForkKey, LineageKey};
 pub(crate) use audit::{AuditKey, SessionAuditDto};
+pub(crate) use fork::{ForkBody, ForkKey, LineageKey};
 pub(crate) use group_key::GroupPlace;
 pub(crate) use input::Object;
 pub(crate) use me::MeDto;

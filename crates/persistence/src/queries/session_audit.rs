@@ -30,6 +30,7 @@ pub(crate) async fn page(conn: &mut Conn, list: &AuditList) -> Result<Page<Sessi
             user_id: list.user_id,
             state: None,
             tool_id: list.tool_id,
+            parent_session_id: None,
             page: list.page.clone(),
         };
         pages.push(sessions::page(conn, &sessions).await?);

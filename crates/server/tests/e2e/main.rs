@@ -26,7 +26,7 @@ mod resume;
 mod sessions;
 mod storm;
 mod streaming;
-mod tool_posts;
 mod tickets;
+mod tool_posts;
 mod tools;
 mod turns;
