@@ -36,7 +36,7 @@ words! {
 }
 
 words! {
-    /// How far a membership has come.
+    /// How far a membership has come. An invitation is none yet: it names an address and not a user.
     MembershipStatus, "membership status", {
         /// In force.
         Active = "active",
@@ -73,6 +73,52 @@ pub struct Membership {
     pub role: GroupRole,
     /// How many sends a minute the group grants each of its members, where it says so.
     pub requests_per_minute: Option<NonZeroU32>,
+}
+
+/// A user and the groups it is in: what rules see of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserView {
+    /// The user.
+    pub user: User,
+    /// The groups of its memberships in force, in the order of their ids.
+    pub group_ids: Vec<GroupId>,
+}
+
+/// A group of users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The id.
+    pub id: GroupId,
+    /// What people call it.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// A user as a member of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The user.
+    pub view: UserView,
+    /// The user's role in the group.
+    pub role: GroupRole,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// An invitation to a group that nobody has accepted yet: it names an address, whether or not a user has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invitation {
+    /// The group.
+    pub group_id: GroupId,
+    /// What people call the group.
+    pub group_name: String,
+    /// Who is invited.
+    pub email: String,
+    /// The role in the group that comes with it.
+    pub role: GroupRole,
+    /// When it was sent.
+    pub created_at: Timestamp,
 }
 
 /// An API key, without its secret.

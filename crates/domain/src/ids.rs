@@ -83,6 +83,8 @@ id! {
     AttachmentId,
     /// One upstream request in the ledger.
     UsageId,
+    /// An entry of the audit log.
+    AuditEventId,
     /// One running process. A restart is another instance.
     InstanceId,
 }

@@ -5,6 +5,7 @@
 //! these types in the crate that owns the format; `docs/architecture.md` says which.
 
 pub mod attachment;
+pub mod audit;
 pub mod calendar;
 pub mod completion;
 pub mod failure;
@@ -27,8 +28,8 @@ mod words;
 
 pub use filter::Filter;
 pub use ids::{
-    ApiKeyId, AttachmentId, GroupId, InstanceId, MessageId, SessionId, ToolId, ToolVersionId, TurnId,
-    UsageId, UserId,
+    ApiKeyId, AttachmentId, AuditEventId, GroupId, InstanceId, MessageId, SessionId, ToolId, ToolVersionId,
+    TurnId, UsageId, UserId,
 };
 pub use money::Usd;
 pub use time::Timestamp;

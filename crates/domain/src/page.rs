@@ -21,3 +21,18 @@ pub struct Page<T, K> {
     /// The key of the last row, when a further page exists.
     pub next: Option<K>,
 }
+
+impl<T, K> Page<T, K> {
+    /// A page of at most so many rows. One row more than asked tells whether there is a further page.
+    pub fn cut(mut rows: Vec<T>, limit: u32, key: impl Fn(&T) -> K) -> Self {
+        let more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let next = rows.last().filter(|_| more).map(key);
+        Page { rows, next }
+    }
+
+    /// The page that has no rows.
+    pub const fn empty() -> Self {
+        Page { rows: Vec::new(), next: None }
+    }
+}

@@ -26,10 +26,10 @@ pub struct AppParts {
     pub tickets: Arc<dyn StreamTickets>,
     /// Judges tokens, if those of an identity provider are accepted.
     pub tokens: Option<Arc<dyn TokenVerifier>>,
-    /// Random bytes for tickets.
-    pub entropy: Arc<dyn Entropy>,
     /// Says whether the store can serve.
     pub health: Arc<dyn StoreHealth>,
+    /// Random bytes for tickets and keys.
+    pub entropy: Arc<dyn Entropy>,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
     /// Names requests.
@@ -47,6 +47,7 @@ struct Shared {
     runtime: Runtime,
     authenticator: Arc<Authenticator>,
     sends: Sends,
+    entropy: Arc<dyn Entropy>,
     health: Arc<dyn StoreHealth>,
     ids: Arc<dyn Ids>,
     main: MainRuntime,
@@ -61,7 +62,7 @@ impl AppState {
             identity: parts.identity,
             tickets: parts.tickets,
             tokens: parts.tokens,
-            entropy: parts.entropy,
+            entropy: Arc::clone(&parts.entropy),
             clock: parts.clock,
             ids: Arc::clone(&parts.ids),
         };
@@ -69,6 +70,7 @@ impl AppState {
             runtime: parts.runtime,
             authenticator: Arc::new(Authenticator::new(doors, &settings.access)),
             sends: Sends::new(settings.access.sends_per_minute),
+            entropy: parts.entropy,
             health: parts.health,
             ids: parts.ids,
             main: MainRuntime::new(parts.main),
@@ -96,6 +98,27 @@ impl AppState {
         T: Send + 'static,
     {
         self.0.main.run(call(self.0.runtime.clone())).await
+    }
+
+    /// The same for a call that can change what somebody may do. Nobody is then trusted from memory.
+    pub(crate) async fn administer<T, F>(&self, call: impl FnOnce(Runtime) -> F) -> Result<T, Problem>
+    where
+        F: Future<Output = Result<T, RuntimeError>> + Send + 'static,
+        T: Send + 'static,
+    {
+        let this = self.clone();
+        let call = call(self.0.runtime.clone());
+        // In the call itself, which goes on where its caller leaves.
+        let call = async move {
+            let result = call.await;
+            this.0.authenticator.forget_all();
+            result
+        };
+        self.0.main.run(call).await
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        self.0.entropy.as_ref()
     }
 
     pub(crate) fn runtime(&self) -> &Runtime {

@@ -73,6 +73,11 @@ impl Scopes {
         scopes.collect::<Result<_, _>>().map(Scopes)
     }
 
+    /// Whether there is none, which allows all that the user may do.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The scopes one by one.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()

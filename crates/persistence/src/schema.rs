@@ -301,7 +301,63 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    use crate::types::Uid;
+
+    group_rules (group_id, position) {
+        group_id -> Uid,
+        position -> BigInt,
+        rule -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    use crate::types::Uid;
+
+    user_rules (user_id, position) {
+        user_id -> Uid,
+        position -> BigInt,
+        rule -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    use crate::types::Uid;
+
+    invitations (group_id, email_key) {
+        group_id -> Uid,
+        email_key -> Text,
+        email -> Text,
+        role -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    use crate::types::Uid;
+
+    audit_events (id) {
+        id -> Uid,
+        created_at -> BigInt,
+        actor_id -> Nullable<Uid>,
+        api_key_id -> Nullable<Uid>,
+        action -> Text,
+        subject_type -> Text,
+        subject_id -> Text,
+        detail -> Text,
+    }
+}
+
 diesel::joinable!(api_keys -> users (user_id));
+diesel::joinable!(invitations -> groups (group_id));
 diesel::joinable!(memberships -> groups (group_id));
 diesel::joinable!(stream_tickets -> api_keys (api_key_id));
 diesel::joinable!(stream_tickets -> users (user_id));
@@ -325,4 +381,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     ai_models,
     ai_usage,
     stream_tickets,
+    group_rules,
+    user_rules,
+    invitations,
+    audit_events,
 );

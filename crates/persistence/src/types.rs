@@ -6,8 +6,8 @@
 use std::io::Write;
 
 use causerie_domain::{
-    ApiKeyId, AttachmentId, GroupId, InstanceId, MessageId, SessionId, ToolId, ToolVersionId, TurnId,
-    UsageId, UserId,
+    ApiKeyId, AttachmentId, AuditEventId, GroupId, InstanceId, MessageId, SessionId, ToolId, ToolVersionId,
+    TurnId, UsageId, UserId,
 };
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow, FromStaticSqlRow, Queryable};
@@ -106,6 +106,7 @@ macro_rules! stored_as_uid {
 stored_as_uid! {
     ApiKeyId,
     AttachmentId,
+    AuditEventId,
     GroupId,
     InstanceId,
     MessageId,

@@ -10,7 +10,7 @@ use causerie_domain::filter::Scalar;
 use causerie_domain::page::{After, PageRequest};
 use causerie_domain::ports::Conversations as _;
 use causerie_domain::ports::{
-    AuditList, Ids as _, NewSession, ReportQuery, Reports as _, UsageList, UsageReport, UsageSelection,
+    Ids as _, NewSession, ReportQuery, Reports as _, SessionAuditList, UsageList, UsageReport, UsageSelection,
 };
 use causerie_domain::report::{GroupKey, Grouping, UsageRecord, UsageSums, UsdSum};
 use causerie_domain::session::SessionAction;
@@ -488,7 +488,7 @@ async fn auditors_see_sums_and_sessions_that_exist(subject: &SqlSubject) -> Resu
         loop {
             let page = PageRequest { limit, after };
             let (auditable, user_id) = (auditable.clone(), None);
-            let list = AuditList { auditable, user_id, group_id: None, tool_id: None, page };
+            let list = SessionAuditList { auditable, user_id, group_id: None, tool_id: None, page };
             let page = subject.store().audit_sessions(list).await?;
             rows.extend(page.rows);
             match page.next {

@@ -2,19 +2,26 @@
 
 use std::sync::Arc;
 
-use causerie_domain::filter::Scalar;
+use causerie_domain::audit::AuditStamp;
+use causerie_domain::filter::{Cell, Scalar};
 use causerie_domain::identity::{Credential, Principal};
+use causerie_domain::message::MessageRole;
 use causerie_domain::model::{Model, without_routing_suffix};
 use causerie_domain::ports::{NewSession, NewToolVersion};
-use causerie_domain::session::{Session, SessionState};
+use causerie_domain::session::Session;
 use causerie_domain::tool::Tool;
 use causerie_domain::turn::Turn;
-use causerie_domain::{Filter, GroupId, SessionId, TurnId};
+use causerie_domain::{ApiKeyId, AuditEventId, Filter, GroupId, SessionId, TurnId, UserId};
 pub(crate) use causerie_permissions::Action;
-use causerie_permissions::{Ability, Facts, InvalidLayers, Layers, Registry, Scopes, Subject, SubjectType};
+use causerie_permissions::{
+    Ability, ContentReading, Facts, InvalidLayers, Layers, RawRule, Registry, Scopes, StoredRule, Subject,
+    SubjectType,
+};
+use uuid::Uuid;
 
 use crate::Runtime;
 use crate::error::RuntimeError;
+use crate::subjects;
 
 /// The rules that do not depend on the principal.
 #[derive(Debug)]
@@ -24,17 +31,34 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    pub(crate) fn builtin() -> Result<Self, InvalidLayers> {
+    pub(crate) fn builtin(content_reading: ContentReading) -> Result<Self, InvalidLayers> {
         let registry = Registry::builtin();
-        Ok(Policy { layers: Layers::builtin(&registry)?, registry })
+        Ok(Policy { layers: Layers::builtin(&registry)?.with_content_reading(content_reading), registry })
+    }
+
+    /// What the rules speak of.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// A rule as it comes from the store, checked as it was when it was saved: this program may know other words.
+    fn stored(&self, text: &str) -> Result<StoredRule, RuntimeError> {
+        let raw: RawRule = serde_json::from_str(text).map_err(unevaluable)?;
+        self.registry.accept(raw).map_err(unevaluable)
     }
 }
 
 /// A principal's rules, compiled for one request.
+///
+/// They are not kept from one request to the next: compiling costs tens of microseconds, a request that asks the
+/// store costs more than ten times that, and whoever changes rules need not look for copies of them.
 #[derive(Debug)]
 pub(crate) struct Access {
     policy: Arc<Policy>,
     ability: Ability,
+    scopes: Scopes,
+    /// Who it is, and with which key.
+    reader: (UserId, Option<ApiKeyId>),
     /// The principal's own sessions.
     own: Filter,
     /// The groups the principal is in.
@@ -51,11 +75,15 @@ impl Access {
             }
             Credential::Token | Credential::Process => Scopes::default(),
         };
-        let ability = policy.layers.ability(&Facts::from(principal), &[], &scopes).map_err(unevaluable)?;
+        let stored = principal.rules.iter().map(|rule| policy.stored(rule));
+        let stored = stored.collect::<Result<Vec<_>, _>>()?;
+        let ability =
+            policy.layers.ability(&Facts::from(principal), &stored, &scopes).map_err(unevaluable)?;
         let own = Filter::equals("user_id", Scalar::Uuid(principal.user.id.as_uuid()));
         let groups = principal.memberships.iter().map(|membership| membership.group_id).collect();
         let bound_to = principal.key_group_id();
-        Ok(Access { policy: Arc::clone(policy), ability, own, groups, bound_to })
+        let reader = (principal.user.id, principal.api_key_id());
+        Ok(Access { policy: Arc::clone(policy), ability, scopes, reader, own, groups, bound_to })
     }
 
     /// The sessions on which an action is allowed.
@@ -86,37 +114,75 @@ impl Access {
         self.filter(action, SubjectType::Usage)
     }
 
-    pub(crate) fn require_new_session(&self, new: &NewSession) -> Result<(), RuntimeError> {
-        let subject = Subject::new(SubjectType::Session)
-            .with("id", new.id.to_string())
-            .with("user_id", new.user_id.to_string())
-            .with("group_id", new.group_id.map(|id| id.to_string()))
-            .with("tool_id", new.tool_id.to_string())
-            .with("state", SessionState::Active.as_str())
-            .with("created_at", new.started_at.to_string());
-        self.require(Action::Create, &subject)
+    /// The users on which an action is allowed.
+    pub(crate) fn users(&self, action: Action) -> Result<Filter, RuntimeError> {
+        self.filter(action, SubjectType::User)
     }
 
+    /// The groups on which an action is allowed.
+    pub(crate) fn groups(&self, action: Action) -> Result<Filter, RuntimeError> {
+        self.filter(action, SubjectType::Group)
+    }
+
+    /// The keys on which an action is allowed.
+    pub(crate) fn keys(&self, action: Action) -> Result<Filter, RuntimeError> {
+        self.filter(action, SubjectType::ApiKey)
+    }
+
+    /// The rules themselves, in order.
+    pub(crate) fn rules(&self) -> Vec<RawRule> {
+        self.ability.rules().cloned().collect()
+    }
+
+    /// Where an object is looked for that an action is asked of: among those on which it is allowed, and those the
+    /// principal may know of and is told a reason for.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Forbidden`] where the action is allowed on no object at all.
+    pub(crate) fn sought(&self, action: Action, subject: SubjectType) -> Result<Filter, RuntimeError> {
+        let allowed = self.filter(action, subject)?;
+        let known = [Action::Read, Action::Audit].map(|action| self.filter(action, subject));
+        Ok(Filter::any([allowed].into_iter().chain(known.into_iter().flatten())))
+    }
+
+    pub(crate) fn require_new_session(&self, new: &NewSession) -> Result<(), RuntimeError> {
+        self.require(Action::Create, &subjects::new_session(new))
+    }
+
+    /// Whether a message may be created in a session. It has no place in it yet.
     pub(crate) fn require_message(&self, action: Action, session: &Session) -> Result<(), RuntimeError> {
-        let subject = Subject::new(SubjectType::Message)
-            .with("id", None::<String>)
-            .with("session_id", session.id.to_string())
-            .with("role", None::<String>)
-            .with("seq", None::<String>)
-            .with("user_id", session.user_id.to_string())
-            .with("group_id", session.group_id.map(|id| id.to_string()))
-            .with("session_state", session.state.as_str());
-        self.require(action, &subject)
+        self.require(action, &subjects::new_message(session))
+    }
+
+    /// Whether the answer of a turn may be read.
+    pub(crate) fn require_answer(&self, session: &Session, turn: &Turn) -> Result<(), RuntimeError> {
+        let place = subjects::MessagePlace {
+            id: turn.assistant_message_id,
+            role: MessageRole::Assistant,
+            seq: turn.assistant_seq,
+        };
+        self.require(Action::Read, &subjects::message(place, session))
+    }
+
+    /// Whether there can be a message in a session that may be read. Which ones they are is decided row by row.
+    fn require_some_message(&self, session: &Session) -> Result<(), RuntimeError> {
+        let id = |id: Uuid| Some(Cell::One(Scalar::Uuid(id)));
+        let known = |field: &str| match field {
+            "session_id" => id(session.id.as_uuid()),
+            "user_id" => id(session.user_id.as_uuid()),
+            "group_id" => session.group_id.map_or(Some(Cell::Null), |group| id(group.as_uuid())),
+            "session_state" => Some(Cell::One(Scalar::Text(session.state.as_str().to_owned()))),
+            _ => None,
+        };
+        if self.messages(Action::Read)?.given(&known).is_nothing() {
+            self.require_message(Action::Read, session)?;
+            return Err(RuntimeError::Forbidden { reason: None });
+        }
+        Ok(())
     }
 
     pub(crate) fn require_tool(&self, action: Action, tool: &Tool) -> Result<(), RuntimeError> {
-        let subject = Subject::new(SubjectType::Tool)
-            .with("id", tool.id.to_string())
-            .with("slug", tool.slug.as_str())
-            .with("enabled", tool.enabled)
-            .with("group_id", tool.group_id.map(|id| id.to_string()))
-            .with("owner_id", tool.owner_id.map(|id| id.to_string()));
-        self.require(action, &subject)
+        self.require(action, &subjects::tool(tool))
     }
 
     pub(crate) fn require_new_tool(&self, new: &NewToolVersion) -> Result<(), RuntimeError> {
@@ -140,11 +206,10 @@ impl Access {
         if known.is_none() && catalogue_only {
             return Err(RuntimeError::Forbidden { reason: Some("model_not_in_catalogue".to_owned()) });
         }
-        let subject = Subject::new(SubjectType::Model)
-            .with("id", known.map_or(without_routing_suffix(id), |model| model.catalogue.id.as_str()))
-            .with("enabled", known.is_none_or(|model| model.enabled))
-            .with("group_id", known.and_then(|model| model.group_id).map(|id| id.to_string()))
-            .with("restricted", known.is_some_and(|model| model.restricted));
+        let subject = match known {
+            Some(model) => subjects::model(model),
+            None => subjects::unlisted_model(without_routing_suffix(id)),
+        };
         self.require(Action::Use, &subject)
     }
 
@@ -161,30 +226,50 @@ impl Access {
     }
 
     pub(crate) fn require_session(&self, action: Action, session: &Session) -> Result<(), RuntimeError> {
-        let subject = Subject::new(SubjectType::Session)
-            .with("id", session.id.to_string())
-            .with("user_id", session.user_id.to_string())
-            .with("group_id", session.group_id.map(|id| id.to_string()))
-            .with("tool_id", session.tool_id.to_string())
-            .with("state", session.state.as_str())
-            .with("created_at", session.started_at.to_string());
-        self.require(action, &subject)
+        self.require(action, &subjects::session(session))
     }
 
-    fn require(&self, action: Action, subject: &Subject) -> Result<(), RuntimeError> {
-        let decision = self.ability.decide(action, subject, None).map_err(unevaluable)?;
+    /// Whether an action is allowed on one object.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Forbidden`] with the reason of the deciding prohibition; so for the next one.
+    pub(crate) fn require(&self, action: Action, subject: &Subject) -> Result<(), RuntimeError> {
+        self.require_field(action, subject, None)
+    }
+
+    /// The same for one field of it, or for none in particular.
+    pub(crate) fn require_field(
+        &self,
+        action: Action,
+        subject: &Subject,
+        field: Option<&str>,
+    ) -> Result<(), RuntimeError> {
+        let decision = self.ability.decide(action, subject, field).map_err(unevaluable)?;
         if decision.is_allowed() {
             return Ok(());
         }
         Err(RuntimeError::Forbidden { reason: decision.reason().map(str::to_owned) })
     }
 
+    /// Whether the principal may give a key these scopes: its own narrow those of a key that it makes.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Forbidden`] for scopes beyond its own rights.
+    pub(crate) fn require_scopes(&self, wanted: &Scopes) -> Result<(), RuntimeError> {
+        let is_wider = wanted.is_empty() && !self.scopes.is_empty();
+        if is_wider || wanted.beyond(&self.ability).is_some() {
+            return Err(RuntimeError::Forbidden { reason: Some("scope_beyond_own_rights".to_owned()) });
+        }
+        Ok(())
+    }
+
     fn filter(&self, action: Action, subject: SubjectType) -> Result<Filter, RuntimeError> {
-        let filter = self.ability.filter(action, subject, &self.policy.registry).map_err(unevaluable)?;
-        if filter.is_nothing() {
+        // Rules that could allow some, if there were any, are no refusal: the list of no groups is empty.
+        let decision = self.ability.decide(action, subject, None).map_err(unevaluable)?;
+        if !decision.is_allowed() {
             return Err(RuntimeError::Forbidden { reason: None });
         }
-        Ok(filter)
+        self.ability.filter(action, subject, &self.policy.registry).map_err(unevaluable)
     }
 
     /// The sessions the principal may know of: those it may read or audit, and its own.
@@ -216,6 +301,9 @@ impl Runtime {
         let known = Filter::any([access.sessions(action)?, access.known_sessions()]);
         let session = self.engine.conversations.session(id, &known).await?.ok_or(RuntimeError::NotFound)?;
         access.require_session(action, &session)?;
+        if action == Action::Read {
+            self.note_read(access, &session).await?;
+        }
         Ok(session)
     }
 
@@ -229,7 +317,7 @@ impl Runtime {
         self.engine.conversations.session(id, &known).await?.ok_or(RuntimeError::NotFound)
     }
 
-    /// A session whose messages the principal may read.
+    /// A session with messages that the principal may read. Which ones these are, their own filter says.
     pub(crate) async fn readable_session(
         &self,
         access: &Access,
@@ -237,17 +325,35 @@ impl Runtime {
     ) -> Result<Session, RuntimeError> {
         access.messages(Action::Read)?;
         let session = self.known_session(access, id).await?;
-        access.require_message(Action::Read, &session)?;
+        access.require_some_message(&session)?;
+        self.note_read(access, &session).await?;
         Ok(session)
     }
 
-    /// A turn whose messages the principal may read.
+    /// A turn whose answer the principal may read.
     pub(crate) async fn readable_turn(&self, access: &Access, id: TurnId) -> Result<Turn, RuntimeError> {
         access.messages(Action::Read)?;
         let known = access.known_messages();
         let turn = self.engine.conversations.turn(id, &known).await?.ok_or(RuntimeError::NotFound)?;
-        self.readable_session(access, turn.session_id).await?;
+        let session = self.readable_session(access, turn.session_id).await?;
+        access.require_answer(&session, &turn)?;
         Ok(turn)
+    }
+
+    /// Writes down that somebody reads a conversation of somebody else, before they do.
+    async fn note_read(&self, access: &Access, session: &Session) -> Result<(), RuntimeError> {
+        let (actor, key) = access.reader;
+        if session.user_id == actor {
+            return Ok(());
+        }
+        let engine = &self.engine;
+        let stamp = AuditStamp {
+            event_id: AuditEventId::next(engine.ids.as_ref()),
+            actor_id: Some(actor),
+            api_key_id: key,
+            at: engine.clock.now(),
+        };
+        Ok(self.directory()?.record_read(session.id, stamp).await?)
     }
 }
 

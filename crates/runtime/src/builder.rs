@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use causerie_domain::InstanceId;
 use causerie_domain::ports::{
-    Clock, CompletionGateway, Conversations, Ids, ModelStore, Reconciliation, Reports, ToolStore, TurnLedger,
+    Clock, CompletionGateway, Conversations, Directory, Ids, ModelStore, Reconciliation, Reports, ToolStore,
+    TurnLedger,
 };
-use causerie_permissions::InvalidLayers;
+use causerie_permissions::{ContentReading, InvalidLayers};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -62,6 +63,7 @@ impl Stores {
 pub struct RuntimeBuilder {
     stores: Stores,
     gateway: Arc<dyn CompletionGateway>,
+    directory: Option<Arc<dyn Directory>>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
     settings: Settings,
@@ -72,10 +74,17 @@ impl RuntimeBuilder {
         RuntimeBuilder {
             stores,
             gateway,
+            directory: None,
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
             settings: Settings::default(),
         }
+    }
+
+    /// Where people, groups, keys and rules are kept. Without it, the runtime administers nothing.
+    #[must_use]
+    pub fn directory(self, directory: Arc<dyn Directory>) -> Self {
+        RuntimeBuilder { directory: Some(directory), ..self }
     }
 
     /// Another clock than the machine's.
@@ -101,7 +110,7 @@ impl RuntimeBuilder {
     /// # Errors
     /// [`InvalidLayers`] where the built-in rules contradict their registry.
     pub fn build(self, handle: Handle) -> Result<Runtime, InvalidLayers> {
-        let RuntimeBuilder { stores, gateway, clock, ids, settings } = self;
+        let RuntimeBuilder { stores, gateway, directory, clock, ids, settings } = self;
         let Stores { conversations, ledger, reconciliation, tools, models, reports } = stores;
         let instance = InstanceId::next(ids.as_ref());
         let running = Arc::new(RunningTurns::default());
@@ -109,7 +118,11 @@ impl RuntimeBuilder {
             Flusher::new(Arc::clone(&ledger), Arc::clone(&running), instance, settings.flush_pace());
         let reconciler =
             Reconciler::new(reconciliation, Arc::clone(&gateway), Arc::clone(&clock), settings.lookup_pace());
-        let policy = Arc::new(Policy::builtin()?);
+        let content_reading = match settings.admin_reads_content {
+            true => ContentReading::Admins,
+            false => ContentReading::OwnerOnly,
+        };
+        let policy = Arc::new(Policy::builtin(content_reading)?);
         Ok(Runtime {
             engine: Arc::new(Engine {
                 conversations,
@@ -118,6 +131,7 @@ impl RuntimeBuilder {
                 models,
                 reports,
                 gateway,
+                directory,
                 clock,
                 ids,
                 settings,

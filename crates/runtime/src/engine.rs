@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use causerie_domain::InstanceId;
 use causerie_domain::ports::{
-    Clock, CompletionGateway, Conversations, Ids, ModelStore, Reports, ToolStore, TurnLedger,
+    Clock, CompletionGateway, Conversations, Directory, Ids, ModelStore, Reports, ToolStore, TurnLedger,
 };
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,7 @@ pub(crate) struct Engine {
     pub(crate) models: Arc<dyn ModelStore>,
     pub(crate) reports: Arc<dyn Reports>,
     pub(crate) gateway: Arc<dyn CompletionGateway>,
+    pub(crate) directory: Option<Arc<dyn Directory>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) settings: Settings,

@@ -102,6 +102,15 @@ pub enum RuntimeError {
     /// The group does not exist.
     #[error("there is no such group")]
     NoSuchGroup,
+    /// Another user has the e-mail address.
+    #[error("another user has this e-mail address")]
+    EmailTaken,
+    /// Nobody would be left to administer the installation.
+    #[error("this is the last active admin; make another one first")]
+    LastAdmin,
+    /// Tools or models belong to the group.
+    #[error("tools or models belong to this group; give them to another one first")]
+    GroupInUse,
     /// The upstream did not give what was asked of it.
     #[error("the upstream failed: {}", .0.detail)]
     Upstream(TurnFailure),

@@ -4,7 +4,7 @@ use causerie_domain::calendar::{Day, Span};
 use causerie_domain::identity::Principal;
 use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{
-    AuditList, ReportQuery, SessionKey, UsageKey, UsageList, UsageReport, UsageSelection,
+    ReportQuery, SessionAuditList, SessionKey, UsageKey, UsageList, UsageReport, UsageSelection,
 };
 use causerie_domain::report::{GroupKey, Grouping, SessionAudit, UsageRecord};
 use causerie_domain::{Filter, GroupId, SessionId, Timestamp, ToolId, UserId};
@@ -123,7 +123,7 @@ impl Runtime {
         };
         let (user_id, group_id) = (list.user_id, list.group_id);
         let page = PageRequest { limit: list.limit, after: list.after.map(After) };
-        let list = AuditList { auditable, user_id, group_id, tool_id, page };
+        let list = SessionAuditList { auditable, user_id, group_id, tool_id, page };
         Ok(self.engine.reports.audit_sessions(list).await?)
     }
 

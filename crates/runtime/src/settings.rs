@@ -44,6 +44,8 @@ pub struct Settings {
     pub catalogue_only: bool,
     /// Which hosts the addresses of attachments may name.
     pub attachment_hosts: Hosts,
+    /// Whether admins may read other people's conversations. Every such read is then recorded.
+    pub admin_reads_content: bool,
     /// A mark in every answer's metadata, such as that a simulator answers.
     pub answer_mark: Option<String>,
 }
@@ -67,6 +69,7 @@ impl Default for Settings {
             reconcile_interval: Duration::from_secs(1),
             catalogue_only: false,
             attachment_hosts: Hosts::Public,
+            admin_reads_content: false,
             answer_mark: None,
         }
     }

@@ -43,10 +43,11 @@ impl Runtime {
         cursor: Option<Cursor>,
     ) -> Result<Option<TurnReader>, RuntimeError> {
         let access = self.access(principal)?;
-        self.readable_session(&access, id).await?;
+        let session = self.readable_session(&access, id).await?;
         let Some(cursor) = cursor else {
-            let running = self.engine.ledger.running_turn(id).await?;
-            return Ok(running.map(|turn| self.reader(turn, 0)));
+            let Some(running) = self.engine.ledger.running_turn(id).await? else { return Ok(None) };
+            access.require_answer(&session, &running)?;
+            return Ok(Some(self.reader(running, 0)));
         };
         let turn = self.readable_turn(&access, cursor.turn_id).await?;
         if turn.session_id != id {

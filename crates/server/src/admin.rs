@@ -2,17 +2,24 @@
 //!
 //! Whoever may read the database may do all this anyway, so no credential is asked for.
 
+use std::fmt::Write as _;
+
 use anyhow::{Context as _, Result, bail};
+use causerie_domain::audit::AuditStamp;
 use causerie_domain::identity::Role;
+use causerie_domain::page::{After, PageRequest};
 use causerie_domain::ports::{
-    AdministrationError, Clock as _, ExternalId, ExternalIdError, NewApiKey, NewUser,
+    AdministrationError, Clock as _, DirectoryError, ExternalId, ExternalIdError, NewApiKey, NewUser,
 };
-use causerie_domain::{ApiKeyId, Secret, UserId};
+use causerie_domain::{ApiKeyId, AuditEventId, Filter, Secret, UserId};
 use causerie_runtime::{SystemClock, SystemIds};
 
 use crate::cli::{CreateKeyArgs, CreateUserArgs, LinkUserArgs, RoleName};
 use crate::keys;
 use crate::wiring::Store;
+
+/// How many rows are read at once for a list.
+const PAGE: u32 = 100;
 
 /// Makes a key for a user. This is the only moment at which it is known.
 ///
@@ -74,5 +81,62 @@ pub(crate) async fn link_user(store: &Store, wanted: LinkUserArgs) -> Result<()>
     match store.identity().link(user.id, id).await {
         Err(ExternalIdError::Taken) => bail!("another user has this issuer and subject"),
         linked => Ok(linked?),
+    }
+}
+
+/// Every user in a line.
+///
+/// # Errors
+/// The store fails; so for the keys.
+pub(crate) async fn list_users(store: &Store) -> Result<String> {
+    let (directory, mut lines, mut after) = (store.directory(), String::new(), None);
+    loop {
+        let page = directory.users(&Filter::Everything, PageRequest { limit: PAGE, after }).await?;
+        for user in page.rows.iter().map(|view| &view.user) {
+            writeln!(lines, "{}\t{}\t{}\t{}\t{}", user.id, user.email, user.role, user.status, user.name)?;
+        }
+        match page.next {
+            Some(next) => after = Some(After(next)),
+            None => return Ok(lines),
+        }
+    }
+}
+
+/// Every key in a line.
+pub(crate) async fn list_keys(store: &Store) -> Result<String> {
+    let (directory, mut lines, mut after) = (store.directory(), String::new(), None);
+    let now = SystemClock.now();
+    loop {
+        let page = directory.keys(&Filter::Everything, PageRequest { limit: PAGE, after }).await?;
+        for key in &page.rows {
+            let state = match key.is_live(now) {
+                true => "live",
+                false if key.revoked_at.is_some() => "revoked",
+                false => "expired",
+            };
+            let scopes = key.scopes.join(",");
+            writeln!(
+                lines,
+                "{}\t{state}\t{}\t{}\t{scopes}\t{}",
+                key.id, key.user_id, key.public_id, key.name
+            )?;
+        }
+        match page.next {
+            Some(next) => after = Some(After(next)),
+            None => return Ok(lines),
+        }
+    }
+}
+
+/// Revokes a key. Repeating it changes nothing.
+///
+/// # Errors
+/// There is no such key, or the store fails.
+pub(crate) async fn revoke_key(store: &Store, id: ApiKeyId) -> Result<()> {
+    let event_id = AuditEventId::next(&SystemIds);
+    let stamp = AuditStamp { event_id, actor_id: None, api_key_id: None, at: SystemClock.now() };
+    match store.directory().revoke_key(id, &Filter::Everything, stamp).await {
+        Err(DirectoryError::NotFound) => bail!("there is no key with the id {id}"),
+        revoked => Ok(revoked?),
     }
 }

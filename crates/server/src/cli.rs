@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use causerie_domain::ApiKeyId;
 use causerie_permissions::{InvalidScope, Registry, Scopes};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -62,6 +63,12 @@ pub(crate) enum AdminCommand {
     CreateUser(CreateUserArgs),
     /// Let a user in who comes with tokens of the identity provider.
     LinkUser(LinkUserArgs),
+    /// List the users: id, address, role, status and name, separated by tabs.
+    ListUsers(DatabaseArgs),
+    /// List the API keys: id, state, owner's id, public part, scopes and name, separated by tabs.
+    ListKeys(DatabaseArgs),
+    /// Revoke an API key. A running server refuses it within 5 seconds.
+    RevokeKey(RevokeKeyArgs),
 }
 
 /// Where the database is, and how to speak about it.
@@ -137,6 +144,14 @@ pub(crate) struct LinkUserArgs {
     /// What the user is called in them: their `sub`.
     #[arg(long)]
     pub(crate) subject: String,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevokeKeyArgs {
+    /// The key's id, as `list-keys` shows it.
+    pub(crate) id: ApiKeyId,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
 }

@@ -74,6 +74,15 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         Some(Command::Admin(AdminCommand::LinkUser(wanted))) => {
             with_store(wanted.database.clone(), async |store| admin::link_user(&store, wanted).await)?;
         }
+        Some(Command::Admin(AdminCommand::ListUsers(database))) => {
+            print(with_store(database, async |store| admin::list_users(&store).await)?)?;
+        }
+        Some(Command::Admin(AdminCommand::ListKeys(database))) => {
+            print(with_store(database, async |store| admin::list_keys(&store).await)?)?;
+        }
+        Some(Command::Admin(AdminCommand::RevokeKey(wanted))) => {
+            with_store(wanted.database, async |store| admin::revoke_key(&store, wanted.id).await)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use causerie_domain::ports::{
-    Administration, Clock, CompletionGateway, Identity, ReapScope, StoreAudit, StoreHealth, StreamTickets,
-    TokenVerifier,
+    Administration, Clock, CompletionGateway, Directory, Identity, ReapScope, StoreAudit, StoreHealth,
+    StreamTickets, TokenVerifier,
 };
 use causerie_http::{AppParts, AppState};
 use causerie_identity::Issuer;
@@ -21,7 +21,9 @@ use tokio::runtime::Handle;
 
 use crate::first_key::make_data_dir;
 use crate::keys::SystemEntropy;
-use crate::settings::{Mistake, Settings, StoreSettings, Upstream, UpstreamSettings, WrongSettings};
+use crate::settings::{
+    HttpSettings, Mistake, Settings, StoreSettings, Upstream, UpstreamSettings, WrongSettings,
+};
 
 /// What to look at where a store cannot be used.
 const DATABASE_URL: &str = "DATABASE_URL (--database-url)";
@@ -106,6 +108,10 @@ impl Store {
 
     pub(crate) fn health(&self) -> Arc<dyn StoreHealth> {
         Arc::clone(&self.0) as Arc<dyn StoreHealth>
+    }
+
+    pub(crate) fn directory(&self) -> Arc<dyn Directory> {
+        Arc::clone(&self.0) as Arc<dyn Directory>
     }
 
     pub(crate) fn identity(&self) -> Arc<dyn Identity> {
@@ -232,12 +238,13 @@ pub(crate) fn runtime(
         reconcile_interval: settings.runtime.reconcile_interval,
         catalogue_only: upstream.catalogue_only,
         attachment_hosts: if settings.runtime.allow_private_urls { Hosts::Any } else { Hosts::Public },
+        admin_reads_content: settings.runtime.admin_reads_content,
         answer_mark: gateway.simulator.as_ref().map(|_| SIMULATED.to_owned()),
         ..defaults
     };
     let stores = Stores::of(&store.0);
-    let builder = Runtime::builder(stores, Arc::clone(&gateway.port)).settings(settings);
-    Ok(builder.clock(clock()).build(handle)?)
+    let builder = Runtime::builder(stores, Arc::clone(&gateway.port)).directory(store.directory());
+    Ok(builder.settings(settings).clock(clock()).build(handle)?)
 }
 
 #[cfg(not(feature = "test-hooks"))]

@@ -1,19 +1,24 @@
 //! The ports: what the business layer needs of the outside, as traits with one error enum each.
 //!
 //! One port method is one transaction is one business step. There are two families. [`Conversations`],
-//! [`ToolStore`], [`ModelStore`], [`Reports`] and [`Administration`] can be reached by a request, so each call takes
-//! the principal's filter. The others belong to the machinery and cannot be reached from a route: [`TurnLedger`] and
+//! [`ToolStore`], [`ModelStore`], [`Reports`] and [`Directory`] can be reached by a request, so each call takes the
+//! principal's filter. The others belong to the machinery and cannot be reached from a route: [`TurnLedger`] and
 //! [`Identity`] take turn and owner, [`StreamTickets`] a credential, [`Reconciliation`] a row and its claim,
-//! [`StoreAudit`] looks at everything.
+//! [`StoreAudit`] looks at everything, and [`Administration`] is the operator's, who has the database in hand anyway.
 
 mod administration;
 mod attachments;
 mod audit;
+mod audit_log;
 mod conversations;
+mod directory;
 mod forks;
 mod gateway;
+mod groups;
 mod identity;
 mod models;
+mod people;
+mod policies;
 mod reconciliation;
 mod reports;
 mod tickets;
@@ -28,18 +33,23 @@ use uuid::Uuid;
 pub use administration::{Administration, AdministrationError, NewApiKey, NewUser};
 pub use attachments::{AttachmentKey, AttachmentList};
 pub use audit::{AuditFound, AuditRule, AuditStep, AuditedRows, Breach, StoreAudit, Unsettled, UnsettledRow};
+pub use audit_log::{AuditEventList, AuditLog};
 pub use conversations::{
     ConversationError, Conversations, MessageList, NewAttachment, NewGreeting, NewSession, SessionKey,
     SessionList,
 };
+pub use directory::{Directory, DirectoryError};
 pub use forks::{ForkError, Lineage, NewFork};
 pub use gateway::{CompletionGateway, CompletionStream};
+pub use groups::{Groups, MemberRef, Memberships};
 pub use identity::{ExternalId, ExternalIdError, Identity, KeyHolder};
 pub use models::{Calibration, ModelStore};
+pub use people::{ApiKeys, UserChange, Users};
+pub use policies::{ModelChange, Policies, RuleOwner};
 pub use reconciliation::{
     AccountUsage, ClaimLookup, OverdueUsage, PostponeLookup, Reconciliation, SettleUsage, UnaccountedUsage,
 };
-pub use reports::{AuditList, ReportQuery, Reports, UsageKey, UsageList, UsageReport, UsageSelection};
+pub use reports::{ReportQuery, Reports, SessionAuditList, UsageKey, UsageList, UsageReport, UsageSelection};
 pub use tickets::{NewTicket, StreamTickets, TICKET_GRACE, TicketFor, TicketHolder};
 pub use tokens::{TokenError, TokenVerifier, VerifiedToken};
 pub use tools::{NewToolVersion, ToolStore, ToolStoreError, ToolSync, ToolVersionKey, ToolVersionList};

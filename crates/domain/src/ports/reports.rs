@@ -71,7 +71,7 @@ pub struct UsageList {
 
 /// Which conversations to list for an auditor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditList {
+pub struct SessionAuditList {
     /// What the principal may audit (a filter on Session).
     pub auditable: Filter,
     /// Only those of this user.
@@ -94,5 +94,8 @@ pub trait Reports: Send + Sync + Debug {
     async fn usage_records(&self, list: UsageList) -> Result<Page<UsageRecord, UsageKey>, StoreError>;
 
     /// A page of conversations with their sums, newest activity first.
-    async fn audit_sessions(&self, list: AuditList) -> Result<Page<SessionAudit, SessionKey>, StoreError>;
+    async fn audit_sessions(
+        &self,
+        list: SessionAuditList,
+    ) -> Result<Page<SessionAudit, SessionKey>, StoreError>;
 }

@@ -23,6 +23,8 @@ pub(crate) struct VerifiedCredentials(Mutex<Memory>);
 
 #[derive(Debug, Default)]
 struct Memory {
+    /// How often everything was forgotten.
+    generation: u64,
     verified: HashMap<CredentialHash, Verified>,
     noted: HashMap<ApiKeyId, Timestamp>,
 }
@@ -44,15 +46,32 @@ impl VerifiedCredentials {
             .map(|verified| Arc::clone(&verified.principal))
     }
 
-    /// Remembers a credential that was verified just now.
+    /// What [`VerifiedCredentials::insert`] is to be given, read before the store is asked.
+    pub(crate) fn generation(&self) -> u64 {
+        self.memory().generation
+    }
+
+    /// Forgets every principal: rights have changed, and nobody keeps what was taken away. Also those that are being
+    /// looked up now will not be remembered.
+    pub(crate) fn forget_all(&self) {
+        let memory = &mut *self.memory();
+        memory.generation += 1;
+        memory.verified.clear();
+    }
+
+    /// Remembers a credential that was verified just now, unless rights have changed since `generation` was read.
     pub(crate) fn insert(
         &self,
-        hash: CredentialHash,
+        (hash, generation): (CredentialHash, u64),
         principal: Arc<Principal>,
         now: Timestamp,
         expires_at: Option<Timestamp>,
     ) {
-        let verified = &mut self.memory().verified;
+        let memory = &mut *self.memory();
+        if memory.generation != generation {
+            return;
+        }
+        let verified = &mut memory.verified;
         make_room(verified, |entry| entry.holds(now));
         verified.insert(hash, Verified { principal, at: now, expires_at });
     }
@@ -105,7 +124,7 @@ mod tests {
     fn a_credential_is_trusted_for_five_seconds_and_never_past_its_end() {
         let check = |expires_at: Option<i64>, asked: i64, expected: bool| {
             let cache = VerifiedCredentials::default();
-            cache.insert([1; 32], Arc::new(principal()), at(100), expires_at.map(at));
+            cache.insert(([1; 32], 0), Arc::new(principal()), at(100), expires_at.map(at));
             assert_eq!(cache.get(&[1; 32], at(asked)).is_some(), expected, "{expires_at:?} at {asked}");
             assert!(cache.get(&[2; 32], at(asked)).is_none());
         };
@@ -115,6 +134,19 @@ mod tests {
         check(None, 99, false);
         check(Some(103), 102, true);
         check(Some(103), 103, false);
+    }
+
+    #[test]
+    fn what_was_looked_up_before_rights_changed_is_not_remembered() {
+        let cache = VerifiedCredentials::default();
+        let before = cache.generation();
+        cache.insert(([1; 32], before), Arc::new(principal()), at(100), None);
+        cache.forget_all();
+        assert!(cache.get(&[1; 32], at(100)).is_none());
+        cache.insert(([1; 32], before), Arc::new(principal()), at(100), None);
+        assert!(cache.get(&[1; 32], at(100)).is_none());
+        cache.insert(([1; 32], cache.generation()), Arc::new(principal()), at(100), None);
+        assert!(cache.get(&[1; 32], at(100)).is_some());
     }
 
     #[test]
@@ -135,7 +167,7 @@ mod tests {
         for number in 0..2 * MOST {
             let mut hash = [0; 32];
             hash[..8].copy_from_slice(&number.to_be_bytes());
-            cache.insert(hash, Arc::clone(&principal), at(100), None);
+            cache.insert((hash, 0), Arc::clone(&principal), at(100), None);
         }
         assert!(cache.memory().verified.len() <= MOST);
     }

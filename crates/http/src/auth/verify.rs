@@ -86,6 +86,8 @@ impl Authenticator {
             return Ok(principal);
         }
         self.failures.admit(from)?;
+        // Read before the look-up, so that a principal that was read before rights changed is not remembered.
+        let generation = self.cache.generation();
         let this = Arc::clone(self);
         let verified = match main.run(async move { this.verify(shown, now).await }).await {
             Err(problem) if problem.code == Code::Unauthenticated => {
@@ -96,7 +98,7 @@ impl Authenticator {
         };
         let principal = Arc::new(verified.principal);
         if let Some(known_as) = known_as {
-            self.cache.insert(known_as, Arc::clone(&principal), now, verified.expires_at);
+            self.cache.insert((known_as, generation), Arc::clone(&principal), now, verified.expires_at);
         }
         if let Some(key) = verified.key
             && self.cache.is_to_be_noted(key.id, key.last_used_at, now)
@@ -105,6 +107,11 @@ impl Authenticator {
             main.spawn(async move { this.note_use(key.id, now).await });
         }
         Ok(principal)
+    }
+
+    /// Forgets every principal: rights have changed.
+    pub(crate) fn forget_all(&self) {
+        self.cache.forget_all();
     }
 
     async fn verify(&self, shown: Shown, now: Timestamp) -> Result<Verified, Problem> {

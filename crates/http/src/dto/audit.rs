@@ -1,66 +1,42 @@
-//! Sessions as auditors see them.
+//! Entries of the audit log.
 
-use causerie_domain::ports::SessionKey;
-use causerie_domain::report::SessionAudit;
+use causerie_domain::audit::AuditEvent;
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::page::PageKey;
-use super::report::UsageSumsDto;
-use super::value::{Id, StateWord, Time};
+use super::value::{AuditActionWord, Id, Time};
 
-/// A session: who, when, which tool, and what it cost. Never its title or what was said in it.
+/// An entry of the audit log.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = SessionAudit)]
-pub(crate) struct SessionAuditDto {
+#[schema(as = AuditEvent)]
+pub(crate) struct AuditEventDto {
     id: Id,
-    /// Whose conversation it is.
-    user_id: Id,
-    /// Whose account it runs on.
-    group_id: Option<Id>,
-    /// The tool's slug.
-    tool: String,
-    tool_id: Id,
-    state: StateWord,
-    started_at: Time,
-    /// When it was completed.
-    ended_at: Option<Time>,
-    /// When something last happened in it.
-    last_activity_at: Time,
-    #[serde(flatten)]
-    sums: UsageSumsDto,
+    created_at: Time,
+    /// Who; null for the operator at the command line.
+    actor_id: Option<Id>,
+    /// With which key.
+    api_key_id: Option<Id>,
+    action: AuditActionWord,
+    /// To what kind of thing.
+    subject_type: String,
+    /// To which one. It may be gone.
+    subject_id: String,
+    /// What else is to be known, by action.
+    detail: Value,
 }
 
-/// The place of a session in the auditor's list.
-#[derive(Debug)]
-pub(crate) struct AuditKey(pub(crate) SessionKey);
-
-impl PageKey for AuditKey {
-    const LIST: &'static str = "audit";
-
-    fn to_text(&self) -> String {
-        self.0.to_text()
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        SessionKey::from_text(text).map(AuditKey)
-    }
-}
-
-impl From<SessionAudit> for SessionAuditDto {
-    fn from(audit: SessionAudit) -> Self {
-        let session = audit.session;
-        SessionAuditDto {
-            id: session.id.into(),
-            user_id: session.user_id.into(),
-            group_id: session.group_id.map(Id::from),
-            tool: audit.tool_slug,
-            tool_id: session.tool_id.into(),
-            state: session.state.into(),
-            started_at: session.started_at.into(),
-            ended_at: session.ended_at.map(Time::from),
-            last_activity_at: session.last_activity_at.into(),
-            sums: audit.sums.into(),
+impl From<AuditEvent> for AuditEventDto {
+    fn from(event: AuditEvent) -> Self {
+        AuditEventDto {
+            id: event.id.into(),
+            created_at: event.at.into(),
+            actor_id: event.actor_id.map(Id::from),
+            api_key_id: event.api_key_id.map(Id::from),
+            action: event.action.into(),
+            subject_type: event.subject_type,
+            subject_id: event.subject_id,
+            detail: serde_json::from_str(&event.detail).unwrap_or(Value::Null),
         }
     }
 }

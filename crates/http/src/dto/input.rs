@@ -53,6 +53,24 @@ where
     text.map(|text| text.parse().map_err(Error::custom)).transpose()
 }
 
+/// A member that is written as text, or left out: there is no null of it.
+pub(crate) fn given_word<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    word(deserializer).map(Some)
+}
+
+/// A member that is written as text or null, whose absence says something else than its null.
+pub(crate) fn given_optional_word<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    optional_word(deserializer).map(Some)
+}
+
 /// A member whose absence says something else than its null.
 pub(crate) fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where

@@ -1,9 +1,10 @@
 //! The principal of a request, as it sees itself.
 
-use causerie_domain::identity::{Credential, GroupRole, Membership, Principal, Role, User};
+use causerie_domain::identity::{Credential, GroupRole, Invitation, Membership, Principal, Role, User};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::group::InvitationDto;
 use super::value::{GroupRoleWord, Id, Time, UserRoleWord, UserStatusWord};
 
 /// Who makes the request.
@@ -19,10 +20,12 @@ pub(crate) struct MeDto {
     scopes: Vec<String>,
     /// The group whose account the credential is bound to.
     key_group_id: Option<Id>,
+    /// The groups to which your address is invited.
+    invitations: Vec<InvitationDto>,
 }
 
-impl From<&Principal> for MeDto {
-    fn from(principal: &Principal) -> Self {
+impl MeDto {
+    pub(crate) fn new(principal: &Principal, invitations: Vec<Invitation>) -> Self {
         let administers_a_group = principal.memberships.iter().any(|member| member.role == GroupRole::Admin);
         let roles = [
             ("user", true),
@@ -39,6 +42,7 @@ impl From<&Principal> for MeDto {
             groups: principal.memberships.iter().map(MembershipDto::from).collect(),
             scopes,
             key_group_id: principal.key_group_id().map(Id::from),
+            invitations: invitations.into_iter().map(InvitationDto::from).collect(),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Models and their prices, as clients see them.
 
+use causerie_domain::GroupId;
 use causerie_domain::model::{FurtherPrices, Model, PriceOverride, Pricing};
-use serde::Serialize;
+use causerie_domain::ports::ModelChange;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::input;
 use super::value::{Id, Money, Time};
 
 /// A model of the catalogue.
@@ -56,6 +59,31 @@ impl From<Model> for ModelDto {
             group_id: model.group_id.map(Id::from),
             listed_at: model.listed_at.into(),
         }
+    }
+}
+
+/// What to change about a model. What is left out stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ModelChange)]
+pub(crate) struct ChangeModelBody {
+    /// Whether it may be used.
+    #[serde(default, deserialize_with = "input::given")]
+    #[schema(nullable = false)]
+    enabled: Option<bool>,
+    /// Whether only the group may use it.
+    #[serde(default, deserialize_with = "input::given")]
+    #[schema(nullable = false)]
+    restricted: Option<bool>,
+    /// The group it is for; null takes it away.
+    #[serde(default, deserialize_with = "input::given_optional_word")]
+    #[schema(value_type = Option<Id>)]
+    group_id: Option<Option<GroupId>>,
+}
+
+impl From<ChangeModelBody> for ModelChange {
+    fn from(body: ChangeModelBody) -> Self {
+        ModelChange { enabled: body.enabled, restricted: body.restricted, group_id: body.group_id }
     }
 }
 

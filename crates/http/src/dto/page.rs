@@ -1,6 +1,7 @@
 //! Pages of lists, and the opaque cursors between them.
 
 use causerie_domain::ports::{AttachmentKey, SessionKey, ToolVersionKey};
+use causerie_domain::{ApiKeyId, AuditEventId, GroupId, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -141,6 +142,30 @@ impl PageKey for MessageKey {
     }
 }
 
+/// Declares keys that are the id by which a list is sorted.
+macro_rules! id_keys {
+    ($($id:ident in $list:literal;)+) => { $(
+        impl PageKey for $id {
+            const LIST: &'static str = $list;
+
+            fn to_text(&self) -> String {
+                self.to_string()
+            }
+
+            fn from_text(text: &str) -> Option<Self> {
+                text.parse().ok()
+            }
+        }
+    )+ };
+}
+
+id_keys! {
+    UserId in "users";
+    GroupId in "groups";
+    ApiKeyId in "api-keys";
+    AuditEventId in "audit-events";
+}
+
 /// Declares keys that are the text by which a list is sorted.
 macro_rules! text_keys {
     ($($(#[$meta:meta])* $name:ident in $list:literal;)+) => { $(
@@ -167,6 +192,8 @@ text_keys! {
     ToolKey in "tools";
     /// A model's id.
     ModelKey in "models";
+    /// The address of an invitation.
+    InvitationKey in "invitations";
 }
 
 #[cfg(test)]

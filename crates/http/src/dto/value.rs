@@ -1,16 +1,17 @@
 //! Values as they stand in JSON: ids, instants, money and words are all text.
 
 use causerie_domain::attachment::StorageProvider;
+use causerie_domain::audit::AuditAction;
 use causerie_domain::failure::FailureCode;
-use causerie_domain::identity::{GroupRole, Role, UserStatus};
+use causerie_domain::identity::{GroupRole, MembershipStatus, Role, UserStatus};
 use causerie_domain::message::{MessageRole, MessageStatus, PartKind};
 use causerie_domain::session::SessionState;
 use causerie_domain::tool::ToolType;
 use causerie_domain::turn::TurnStatus;
 use causerie_domain::usage::{CostBasis, UsageOutcome, UsagePurpose};
 use causerie_domain::{
-    ApiKeyId, AttachmentId, GroupId, MessageId, SessionId, Timestamp, ToolId, ToolVersionId, TurnId, UsageId,
-    Usd, UserId,
+    ApiKeyId, AttachmentId, AuditEventId, GroupId, MessageId, SessionId, Timestamp, ToolId, ToolVersionId,
+    TurnId, UsageId, Usd, UserId,
 };
 use serde::{Serialize, Serializer};
 use utoipa::openapi::RefOr;
@@ -29,7 +30,19 @@ macro_rules! ids {
         }
     })+ };
 }
-ids!(ApiKeyId, AttachmentId, GroupId, MessageId, SessionId, ToolId, ToolVersionId, TurnId, UsageId, UserId);
+ids!(
+    ApiKeyId,
+    AttachmentId,
+    AuditEventId,
+    GroupId,
+    MessageId,
+    SessionId,
+    ToolId,
+    ToolVersionId,
+    TurnId,
+    UsageId,
+    UserId
+);
 
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -141,6 +154,8 @@ words! {
     UserRoleWord of Role as "Role", "What a user is to the whole installation.";
     UserStatusWord of UserStatus as "UserStatus", "Whether a user may sign in.";
     GroupRoleWord of GroupRole as "GroupRole", "What a user is to a group.";
+    MembershipStatusWord of MembershipStatus as "MembershipStatus", "How far a membership has come.";
+    AuditActionWord of AuditAction as "AuditAction", "What was done.";
 }
 
 fn text() -> ObjectBuilder {

@@ -61,6 +61,9 @@ impl From<RuntimeError> for Problem {
             RuntimeError::VersionConflict { .. } => Problem::new(Code::VersionConflict, detail),
             RuntimeError::NameTaken(_) => Problem::new(Code::NameTaken, detail),
             RuntimeError::NoSuchGroup => Problem::parameter("group_id", detail),
+            RuntimeError::EmailTaken => Problem::new(Code::EmailTaken, detail),
+            RuntimeError::LastAdmin => Problem::new(Code::LastAdmin, detail),
+            RuntimeError::GroupInUse => Problem::new(Code::GroupInUse, detail),
             RuntimeError::Upstream(failure) => of_failure(&failure),
             RuntimeError::ShuttingDown => Problem::new(Code::ShuttingDown, detail).retry_after(MOMENT),
             RuntimeError::Store(error) => error.into(),
@@ -152,6 +155,9 @@ mod tests {
         check(RuntimeError::SessionFull(8), "session_full", 409, "limit", json!(8)).await;
         let large = RuntimeError::ContextLengthExceeded { limit: 5, needed: 6 };
         check(large, "context_length_exceeded", 422, "needed", json!(6)).await;
+        check(RuntimeError::EmailTaken, "email_taken", 409, "errors", Value::Null).await;
+        check(RuntimeError::LastAdmin, "last_admin", 409, "errors", Value::Null).await;
+        check(RuntimeError::GroupInUse, "group_in_use", 409, "errors", Value::Null).await;
         check(modality, "modality_not_supported", 422, "modality", json!("image")).await;
         check(RuntimeError::ShuttingDown, "shutting_down", 503, "retry_after", json!(2)).await;
         let away = RuntimeError::Store(StoreError::Unavailable("secret".into()));

@@ -53,6 +53,9 @@ codes! {
     InvalidState = "invalid_state", CONFLICT, "The session's state does not allow this";
     VersionConflict = "version_conflict", CONFLICT, "This version exists with another content";
     NameTaken = "name_taken", CONFLICT, "The name belongs to another tool";
+    EmailTaken = "email_taken", CONFLICT, "Another user has this e-mail address";
+    LastAdmin = "last_admin", CONFLICT, "Nobody would be left to administer the installation";
+    GroupInUse = "group_in_use", CONFLICT, "Tools or models belong to this group";
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The request body is too large";
     ToolTooLarge = "tool_too_large", PAYLOAD_TOO_LARGE, "The tool definition is too large";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE,

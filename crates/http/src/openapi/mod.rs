@@ -42,7 +42,12 @@ const TAGS: &[(&str, &str)] = &[
     ("tools", "Assistants that authors describe"),
     ("models", "The catalogue with its prices"),
     ("usage", "What was used and what it cost"),
-    ("identity", "Who you are"),
+    ("identity", "Who you are, and what you may do"),
+    ("users", "Who there is"),
+    ("groups", "Who belongs together, and who is invited"),
+    ("api-keys", "What programs sign in with"),
+    ("rules", "What administrators allow and forbid beyond the built-in rules"),
+    ("audit", "Who changed what, and who read whose conversation"),
     ("operation", "The running program"),
 ];
 
@@ -236,7 +241,7 @@ mod tests {
         let document = document();
         for (name, operation) in documented(&document) {
             let is_open = ["GET /healthz", "GET /readyz", "GET /openapi.json"].contains(&name.as_str());
-            let is_about_oneself = name == "GET /me";
+            let is_about_oneself = ["GET /me", "GET /me/abilities"].contains(&name.as_str());
             assert_eq!(operation["security"].is_null(), is_open, "{name}");
             assert_eq!(operation["responses"]["401"].is_null(), is_open, "{name}");
             assert_eq!(operation["x-asks"]["action"].is_null(), is_open || is_about_oneself, "{name}");

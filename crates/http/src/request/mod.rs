@@ -10,6 +10,6 @@ mod usage;
 pub(crate) use accept::{AnswerForm, TableForm};
 pub(crate) use body::Json;
 pub(crate) use definition::Definition;
-pub(crate) use path::PathId;
+pub(crate) use path::{PathId, PathUser};
 pub(crate) use query::{PageParams, Query};
 pub(crate) use usage::{UsageParams, grouping, selection};

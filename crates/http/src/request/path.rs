@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use causerie_domain::UserId;
 
 use crate::error::Problem;
 
@@ -22,10 +23,27 @@ impl<T: FromStr> FromRequest for PathId<T> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let given = request.match_info().get("id").unwrap_or(NOBODY);
-        let id = given.parse().or_else(|_| NOBODY.parse());
-        ready(id.map(PathId).map_err(|_| Problem::internal("the nil UUID is not taken as an id")))
+        ready(read(request, "id").map(PathId))
     }
+}
+
+/// The `{user_id}` of the path, read alike.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PathUser(pub(crate) UserId);
+
+impl FromRequest for PathUser {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(read(request, "user_id").map(PathUser))
+    }
+}
+
+fn read<T: FromStr>(request: &HttpRequest, name: &str) -> Result<T, Problem> {
+    let given = request.match_info().get(name).unwrap_or(NOBODY);
+    let id = given.parse().or_else(|_| NOBODY.parse());
+    id.map_err(|_| Problem::internal("the nil UUID is not taken as an id"))
 }
 
 #[cfg(test)]

@@ -1,45 +1,42 @@
-//! Auditing: what conversations there are and what they cost, and never what is said in them.
+//! The audit log.
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use causerie_runtime::AuditSessions;
+use causerie_domain::AuditEventId;
+use causerie_runtime::ListAudit;
 
 use crate::auth::Caller;
-use crate::dto::{AuditKey, PageDto, PageKey as _, SessionAuditDto};
+use crate::dto::{AuditEventDto, Id, PageDto, PageKey as _};
 use crate::error::Problem;
 use crate::request::{PageParams, Query};
 use crate::state::AppState;
 
-/// The sessions that you may audit.
+/// The audit log.
 ///
-/// Newest activity first: who, when, which tool, tokens and cost. Never titles, never what was said. Deleted
-/// sessions are not there; what they cost is in the usage.
+/// Who changed what about people, keys, groups, rules and models, and which admin read whose conversation, the latest
+/// first. Entries are never changed and outlive what they name.
 #[utoipa::path(
-    get, path = "/audit/sessions", tag = "usage",
+    get, path = "/audit/events", tag = "audit",
     params(
-        ("tool" = Option<String>, Query, description = "Only sessions with this tool, by its slug or its id"),
-        ("user" = Option<String>, Query, description = "Only sessions of this user, by its id"),
-        ("group" = Option<String>, Query, description = "Only sessions of this group, by its id"),
+        ("actor_id" = Option<Id>, Query, description = "Only what this user did"),
+        ("subject_id" = Option<String>, Query, description = "Only what was done to the thing with this id"),
         PageParams,
     ),
-    responses((status = 200, body = PageDto<SessionAuditDto>, description = "A page of sessions")),
+    responses((status = 200, body = PageDto<AuditEventDto>, description = "A page of entries")),
 )]
-pub(crate) async fn audit_sessions(
+pub(crate) async fn list_events(
     state: Data<AppState>,
     caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let mut query = Query::of(&request)?;
-    let list = AuditSessions {
-        tool: query.text("tool"),
-        user_id: query.read("user")?,
-        group_id: query.read("group")?,
+    let list = ListAudit {
+        actor_id: query.read("actor_id")?,
+        subject_id: query.text("subject_id"),
         limit: query.limit()?,
-        after: AuditKey::of(&mut query)?.map(|key| key.0),
+        after: AuditEventId::of(&mut query)?,
     };
     query.finish()?;
-    let page =
-        state.call(move |runtime| async move { runtime.audit_sessions(&caller.0, list).await }).await?;
-    let next = page.next.map(AuditKey);
-    Ok(HttpResponse::Ok().json(PageDto::<SessionAuditDto>::new(page.rows, next.as_ref())))
+    let page = state.call(move |runtime| async move { runtime.audit_events(&caller.0, list).await }).await?;
+    Ok(HttpResponse::Ok().json(PageDto::<AuditEventDto>::new(page.rows, page.next.as_ref())))
 }

@@ -1,14 +1,19 @@
 //! The one table of routes, and how they become an application.
 
+mod api_keys;
 mod attachments;
 mod audit;
 #[cfg(feature = "swagger-ui")]
 mod docs;
 mod forks;
+mod groups;
 mod health;
 mod me;
+mod members;
 mod messages;
 mod models;
+mod rules;
+mod session_audit;
 mod sessions;
 mod streams;
 mod tickets;
@@ -16,6 +21,7 @@ mod tool_posts;
 mod tools;
 mod turns;
 mod usage;
+mod users;
 
 use actix_web::http::{Method, header};
 use actix_web::middleware::from_fn;
@@ -87,6 +93,7 @@ operations! {
     GET "/readyz" Open => health::readyz;
     GET "/openapi.json" Open => health::openapi;
     GET "/me" Authenticated => me::me;
+    GET "/me/abilities" Authenticated => me::abilities;
     GET "/tools" Asks(Action::Read, SubjectType::Tool) => tools::list_tools;
     POST "/tools" Asks(Action::Create, SubjectType::Tool) => tool_posts::post_tool;
     GET "/tools/{slug}" Asks(Action::Read, SubjectType::Tool) => tools::get_tool;
@@ -94,6 +101,7 @@ operations! {
     GET "/tools/{slug}/versions" Asks(Action::Read, SubjectType::Tool) => tool_posts::list_versions;
     GET "/models" Asks(Action::Read, SubjectType::Model) => models::list_models;
     POST "/models/sync" Asks(Action::Update, SubjectType::Model) => models::sync_models;
+    PATCH "/models/{id}" Asks(Action::Update, SubjectType::Model) => models::change_model;
     POST "/sessions" Asks(Action::Create, SubjectType::Session) => sessions::create_session;
     GET "/sessions" Asks(Action::Read, SubjectType::Session) => sessions::list_sessions;
     GET "/sessions/{id}" Asks(Action::Read, SubjectType::Session) => sessions::get_session;
@@ -116,8 +124,38 @@ operations! {
     GET "/turns/{id}/stream" Asks(Action::Read, SubjectType::Message) => streams::stream_turn;
     GET "/usage" Asks(Action::Read, SubjectType::Usage) => usage::usage_report;
     GET "/usage/records" Asks(Action::Read, SubjectType::Usage) => usage::usage_records;
-    GET "/audit/sessions" Asks(Action::Audit, SubjectType::Session) => audit::audit_sessions;
+    GET "/audit/sessions" Asks(Action::Audit, SubjectType::Session) => session_audit::audit_sessions;
+    POST "/users" Asks(Action::Create, SubjectType::User) => users::create_user;
+    GET "/users" Asks(Action::Read, SubjectType::User) => users::list_users;
+    GET "/users/{id}" Asks(Action::Read, SubjectType::User) => users::get_user;
+    PATCH "/users/{id}" Asks(Action::Update, SubjectType::User) => users::change_user;
+    DELETE "/users/{id}" Asks(Action::Delete, SubjectType::User) => users::delete_user;
+    GET "/users/{id}/rules" Asks(Action::Manage, SubjectType::User) => rules::get_user_rules;
+    PUT "/users/{id}/rules" Asks(Action::Manage, SubjectType::User) => rules::put_user_rules;
+    POST "/groups" Asks(Action::Create, SubjectType::Group) => groups::create_group;
+    GET "/groups" Asks(Action::Read, SubjectType::Group) => groups::list_groups;
+    GET "/groups/{id}" Asks(Action::Read, SubjectType::Group) => groups::get_group;
+    PATCH "/groups/{id}" Asks(Action::Update, SubjectType::Group) => groups::change_group;
+    DELETE "/groups/{id}" Asks(Action::Delete, SubjectType::Group) => groups::delete_group;
+    GET "/groups/{id}/rules" Asks(Action::Manage, SubjectType::Group) => rules::get_group_rules;
+    PUT "/groups/{id}/rules" Asks(Action::Manage, SubjectType::Group) => rules::put_group_rules;
+    GET "/groups/{id}/members" Asks(Action::Read, SubjectType::Group) => members::list_members;
+    POST "/groups/{id}/members" Asks(Action::Update, SubjectType::Group) => members::add_member;
+    POST "/groups/{id}/members/me" Asks(Action::Update, SubjectType::User) => members::accept_invitation;
+    DELETE "/groups/{id}/members/me" Asks(Action::Update, SubjectType::User) => members::leave_group;
+    PATCH "/groups/{id}/members/{user_id}" Asks(Action::Update, SubjectType::Group) => members::change_member;
+    DELETE "/groups/{id}/members/{user_id}" Asks(Action::Update, SubjectType::Group) => members::remove_member;
+    GET "/groups/{id}/invitations" Asks(Action::Update, SubjectType::Group) => members::list_invitations;
+    DELETE "/groups/{id}/invitations/{email}" Asks(Action::Update, SubjectType::Group) => members::withdraw_invitation;
+    POST "/api-keys" Asks(Action::Create, SubjectType::ApiKey) => api_keys::create_api_key;
+    GET "/api-keys" Asks(Action::Read, SubjectType::ApiKey) => api_keys::list_api_keys;
+    GET "/api-keys/{id}" Asks(Action::Read, SubjectType::ApiKey) => api_keys::get_api_key;
+    DELETE "/api-keys/{id}" Asks(Action::Delete, SubjectType::ApiKey) => api_keys::revoke_api_key;
+    GET "/audit/events" Asks(Action::Audit, SubjectType::User) => audit::list_events;
 }
+
+/// The one path that ends in a text with slashes. It stands behind those that it would swallow.
+const MODEL: &str = "/models/{id}";
 
 /// Puts the whole API into an application.
 pub fn configure(app: &mut ServiceConfig, state: AppState) {
@@ -135,7 +173,9 @@ pub fn configure(app: &mut ServiceConfig, state: AppState) {
 fn resource(operations: &[Operation]) -> Resource {
     let path = operations.first().map_or("", |operation| operation.path);
     let allow = operations.iter().map(allowed_as).collect::<Vec<_>>().join(", ");
-    let resource = web::resource(path).default_service(web::to(move || unknown_method(allow.clone())));
+    // The ids of models have slashes in them.
+    let pattern = if path == MODEL { "/models/{id:.+}" } else { path };
+    let resource = web::resource(pattern).default_service(web::to(move || unknown_method(allow.clone())));
     operations.iter().fold(resource, |resource, operation| {
         let route = match operation.method {
             // What can be read can be asked about (RFC 9110, 9.3.2); `conclude` sees to the body.

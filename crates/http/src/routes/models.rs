@@ -1,12 +1,12 @@
 //! Models: the catalogue with its prices.
 
-use actix_web::web::Data;
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 
 use crate::auth::Caller;
-use crate::dto::{ModelDto, ModelKey, ModelSyncDto, PageDto, PageKey as _};
+use crate::dto::{ChangeModelBody, ModelDto, ModelKey, ModelSyncDto, PageDto, PageKey as _};
 use crate::error::Problem;
-use crate::request::{PageParams, Query};
+use crate::request::{Json, PageParams, Query};
 use crate::state::AppState;
 
 /// The models.
@@ -45,4 +45,29 @@ pub(crate) async fn list_models(
 pub(crate) async fn sync_models(state: Data<AppState>, caller: Caller) -> Result<HttpResponse, Problem> {
     let models = state.call(move |runtime| async move { runtime.sync_models(&caller.0).await }).await?;
     Ok(HttpResponse::Ok().json(ModelSyncDto { models }))
+}
+
+/// Change a model.
+///
+/// Who may use it, and whether anybody may. The id is the rest of the path, slashes included. Other instances know it
+/// within a minute.
+#[utoipa::path(
+    patch, path = "/models/{id}", tag = "models",
+    params(("id" = String, Path, description = "The model's id, such as `anthropic/claude-sonnet-4.5`")),
+    request_body(content = ChangeModelBody, description = "What to change"),
+    responses((status = 200, body = ModelDto, description = "The model")),
+)]
+pub(crate) async fn change_model(
+    state: Data<AppState>,
+    caller: Caller,
+    id: Path<String>,
+    body: Json<ChangeModelBody>,
+) -> Result<HttpResponse, Problem> {
+    // No id holds this character, and one of the databases refuses to be asked for it.
+    let id = id.into_inner().replace('\0', "\u{fffd}");
+    let change = body.0.into();
+    let model = state
+        .administer(move |runtime| async move { runtime.change_model(&caller.0, &id, change).await })
+        .await?;
+    Ok(HttpResponse::Ok().json(ModelDto::from(model)))
 }

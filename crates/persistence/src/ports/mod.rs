@@ -3,6 +3,7 @@
 mod administration;
 mod audit;
 mod conversations;
+mod directory;
 mod health;
 mod identity;
 mod models;

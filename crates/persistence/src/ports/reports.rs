@@ -2,7 +2,7 @@
 
 use causerie_domain::page::Page;
 use causerie_domain::ports::{
-    AuditList, ReportQuery, Reports, SessionKey, StoreError, UsageKey, UsageList, UsageReport,
+    ReportQuery, Reports, SessionAuditList, SessionKey, StoreError, UsageKey, UsageList, UsageReport,
 };
 use causerie_domain::report::{SessionAudit, UsageRecord, UsageSums};
 
@@ -24,7 +24,10 @@ impl Reports for SqlStore {
         run!(self, Snapshot, usage_records::page(list))
     }
 
-    async fn audit_sessions(&self, list: AuditList) -> Result<Page<SessionAudit, SessionKey>, StoreError> {
+    async fn audit_sessions(
+        &self,
+        list: SessionAuditList,
+    ) -> Result<Page<SessionAudit, SessionKey>, StoreError> {
         if list.auditable.is_nothing() {
             return Ok(nothing());
         }

@@ -1,11 +1,16 @@
 //! Making users and keys.
 
+use causerie_domain::audit::{AuditAction, AuditStamp};
 use causerie_domain::identity::{ApiKey, User, UserStatus};
 use causerie_domain::ports::{AdministrationError, ExternalId, NewApiKey, NewUser};
+use causerie_domain::{AuditEventId, Timestamp};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::json;
+use uuid::Uuid;
 
 use super::Conn;
+use super::audit_log::{Entry, record};
 use crate::fault::{Abort, Fault, is_dangling, is_duplicate_of};
 use crate::rows::{ApiKeyRow, UserRow, list_text, text};
 use crate::schema::{api_keys, users};
@@ -19,16 +24,20 @@ pub(crate) async fn found(conn: &mut Conn, (admin, api_key): &(NewUser, NewApiKe
     }
     insert_user(conn, admin, None).await?;
     insert_key(conn, api_key).await?;
+    record_user(conn, admin, by_operator(admin.id.as_uuid(), admin.created_at)).await?;
+    record_key(conn, api_key, by_operator(api_key.id.as_uuid(), api_key.created_at)).await?;
     Ok(true)
 }
 
 pub(crate) async fn create_user(conn: &mut Conn, new: &NewUser) -> Result<User, Abort<AdministrationError>> {
-    insert_user(conn, new, None).await.map_err(|fault| match fault {
+    let user = insert_user(conn, new, None).await.map_err(|fault| match fault {
         Fault::Database(error) if is_duplicate_of(&error, "email_key") => {
             Abort::Refused(AdministrationError::EmailTaken)
         }
         other => Abort::Failed(other),
-    })
+    })?;
+    record_user(conn, new, by_operator(new.id.as_uuid(), new.created_at)).await?;
+    Ok(user)
 }
 
 pub(crate) async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>, Fault> {
@@ -45,10 +54,34 @@ pub(crate) async fn create_key(
     conn: &mut Conn,
     new: &NewApiKey,
 ) -> Result<ApiKey, Abort<AdministrationError>> {
-    insert_key(conn, new).await.map_err(|fault| match fault {
+    let api_key = insert_key(conn, new).await.map_err(|fault| match fault {
         Fault::Database(error) if is_dangling(&error) => Abort::Refused(AdministrationError::NotFound),
         other => Abort::Failed(other),
-    })
+    })?;
+    record_key(conn, new, by_operator(new.id.as_uuid(), new.created_at)).await?;
+    Ok(api_key)
+}
+
+/// What the operator makes is recorded under its own id: it is made once.
+fn by_operator(made: Uuid, at: Timestamp) -> AuditStamp {
+    AuditStamp { event_id: AuditEventId::from_uuid(made), actor_id: None, api_key_id: None, at }
+}
+
+/// Records that a user was made.
+pub(super) async fn record_user(conn: &mut Conn, new: &NewUser, stamp: AuditStamp) -> Result<(), Fault> {
+    let detail = json!({ "role": new.role.as_str() });
+    record(conn, &stamp, Entry { action: AuditAction::UserCreate, of: ("User", &new.id), detail }).await
+}
+
+/// Records that a key was made.
+pub(super) async fn record_key(conn: &mut Conn, new: &NewApiKey, stamp: AuditStamp) -> Result<(), Fault> {
+    let detail = json!({
+        "user_id": new.user_id.to_string(),
+        "group_id": new.group_id.map(|group| group.to_string()),
+        "scopes": new.scopes,
+        "expires_at": new.expires_at.map(|end| end.to_string()),
+    });
+    record(conn, &stamp, Entry { action: AuditAction::KeyCreate, of: ("ApiKey", &new.id), detail }).await
 }
 
 /// Makes a user, perhaps one who comes with a name that an identity provider gave.
@@ -75,7 +108,7 @@ pub(super) async fn insert_user(
     Ok(row.try_into()?)
 }
 
-async fn insert_key(conn: &mut Conn, new: &NewApiKey) -> Result<ApiKey, Fault> {
+pub(super) async fn insert_key(conn: &mut Conn, new: &NewApiKey) -> Result<ApiKey, Fault> {
     let row: ApiKeyRow = diesel::insert_into(api_keys::table)
         .values((
             api_keys::id.eq(key(new.id)),

@@ -22,15 +22,17 @@ pub(super) type Condition<Q> = Box<dyn BoxableExpression<Q, Db, SqlType = Nullab
 /// Messages beside their session.
 pub(super) type MessagesOfSessions = InnerJoinQuerySource<messages::table, sessions::table>;
 
-type Column<Q, T> = Box<dyn BoxableExpression<Q, Db, SqlType = Nullable<T>>>;
+pub(super) type Column<Q, T> = Box<dyn BoxableExpression<Q, Db, SqlType = Nullable<T>>>;
 
 /// A field's column, made anew for each use of it.
-enum Field<Q> {
+pub(super) enum Field<Q> {
     Id(fn() -> Column<Q, Uid>),
     Text(fn() -> Column<Q, Text>),
     Whole(fn() -> Column<Q, BigInt>),
     Time(fn() -> Column<Q, BigInt>),
     Truth(fn() -> Column<Q, Bool>),
+    /// A list in another table. `None` where it cannot be asked that.
+    List(fn(&Test) -> Option<Condition<Q>>),
 }
 
 /// The condition that a filter on Session makes.
@@ -107,7 +109,7 @@ pub(super) fn on_usage(filter: &Filter) -> Result<Condition<ai_usage::table>, St
     })
 }
 
-fn compile<Q: 'static>(
+pub(super) fn compile<Q: 'static>(
     filter: &Filter,
     fields: &dyn Fn(&str) -> Option<Field<Q>>,
 ) -> Result<Condition<Q>, StoreError> {
@@ -157,6 +159,7 @@ impl<Q: 'static> Field<Q> {
             (Field::Id(column), test) => ids(*column, test),
             (Field::Text(column), test) => texts(*column, test),
             (Field::Truth(column), test) => truths(*column, test),
+            (Field::List(condition), test) => condition(test),
             (Field::Whole(column), Test::Ordered { order, value: Scalar::Integer(value), admits_null }) => {
                 Some(ordered(*column, *order, *value, *admits_null))
             }

@@ -1,7 +1,7 @@
 //! Finding out who asks.
 
 use causerie_domain::identity::{Membership, MembershipStatus, Role, Standing, User, UserStatus};
-use causerie_domain::ports::{ExternalId, ExternalIdError, KeyHolder, NewUser};
+use causerie_domain::ports::{ExternalId, ExternalIdError, KeyHolder, NewUser, RuleOwner};
 use causerie_domain::{ApiKeyId, Timestamp, UserId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -10,7 +10,7 @@ use super::Conn;
 use super::administration::insert_user;
 use crate::fault::{Abort, Fault, is_duplicate_of};
 use crate::rows::{ApiKeyRow, MembershipRow, UserRow};
-use crate::schema::{api_keys, groups, memberships, users};
+use crate::schema::{api_keys, group_rules, groups, memberships, users};
 use crate::types::key;
 
 /// How exactly the last use of a key is known, in microseconds.
@@ -40,8 +40,19 @@ pub(super) async fn standing(conn: &mut Conn, user: User) -> Result<Standing, Fa
         .select(MembershipRow::as_select())
         .load(conn)
         .await?;
-    let memberships = rows.into_iter().map(Membership::try_from).collect::<Result<_, _>>()?;
-    Ok(Standing { user, memberships, rules: Vec::new() })
+    let memberships = rows.into_iter().map(Membership::try_from).collect::<Result<Vec<_>, _>>()?;
+    let groups: Vec<_> = memberships.iter().map(|membership| key(membership.group_id)).collect();
+    let mut rules: Vec<String> = Vec::new();
+    if !groups.is_empty() {
+        rules = group_rules::table
+            .filter(group_rules::group_id.eq_any(groups))
+            .order((group_rules::group_id, group_rules::position))
+            .select(group_rules::rule)
+            .load(conn)
+            .await?;
+    }
+    rules.extend(super::policies::rules_of(conn, &RuleOwner::User(user.id)).await?);
+    Ok(Standing { user, memberships, rules })
 }
 
 pub(crate) async fn external_user(conn: &mut Conn, id: &ExternalId) -> Result<Option<Standing>, Fault> {

@@ -10,14 +10,20 @@
 pub(crate) mod administration;
 pub(crate) mod attachments;
 pub(crate) mod audit;
+pub(crate) mod audit_log;
 pub(crate) mod begin;
 pub(crate) mod finish;
 pub(crate) mod flush;
 pub(crate) mod forks;
+pub(crate) mod groups;
 pub(crate) mod health;
 pub(crate) mod identity;
+pub(crate) mod keys;
+pub(crate) mod memberships;
 pub(crate) mod messages;
 pub(crate) mod models;
+pub(crate) mod people;
+pub(crate) mod policies;
 pub(crate) mod reap;
 pub(crate) mod reconcile;
 pub(crate) mod reports;
@@ -32,6 +38,7 @@ pub(crate) mod turns;
 pub(crate) mod usage_records;
 
 mod filter;
+mod filter_people;
 mod fixed;
 mod holds;
 mod usage;

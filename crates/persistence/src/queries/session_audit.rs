@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use causerie_domain::filter::Scalar;
 use causerie_domain::page::Page;
-use causerie_domain::ports::{AuditList, SessionKey, SessionList};
+use causerie_domain::ports::{SessionAuditList, SessionKey, SessionList};
 use causerie_domain::report::{Grouping, SessionAudit, UsageSums};
 use causerie_domain::session::Session;
 use causerie_domain::{Filter, SessionId};
@@ -21,7 +21,10 @@ use crate::rows::{UsageSumsRow, groups};
 use crate::schema::ai_usage;
 use crate::types::key;
 
-pub(crate) async fn page(conn: &mut Conn, list: &AuditList) -> Result<Page<SessionAudit, SessionKey>, Fault> {
+pub(crate) async fn page(
+    conn: &mut Conn,
+    list: &SessionAuditList,
+) -> Result<Page<SessionAudit, SessionKey>, Fault> {
     let of_group = list.group_id.map(|group| Filter::equals("group_id", Scalar::Uuid(group.as_uuid())));
     let mut pages = Vec::new();
     for part in parts(&list.auditable) {

@@ -16,7 +16,7 @@ use crate::schema::{api_keys, groups, memberships, users};
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = users, check_for_backend(Pg, Sqlite))]
 pub(crate) struct UserRow {
-    id: UserId,
+    pub(crate) id: UserId,
     email: String,
     name: String,
     locale: Option<String>,

@@ -3,7 +3,9 @@
 //! Integers and text are read as they stand; the conversions here are the one place that knows what they mean.
 
 mod attachment;
+mod audit;
 mod copies;
+mod group;
 mod identity;
 mod json;
 mod message;
@@ -25,7 +27,9 @@ use causerie_domain::UnknownWord;
 use causerie_domain::ports::StoreError;
 
 pub(crate) use attachment::AttachmentRow;
+pub(crate) use audit::AuditEventRow;
 pub(crate) use copies::{AttachmentCopy, MessageCopy};
+pub(crate) use group::{GroupRow, InvitationRow, MemberRow};
 pub(crate) use identity::{ApiKeyRow, MembershipRow, UserRow};
 pub(crate) use json::{context_text, list_text, meta_text, object_text, parts_text};
 pub(crate) use message::{MessageRow, text_parts};
@@ -44,6 +48,11 @@ use crate::fault::{corrupt, corrupt_by};
 /// A stored word as the enumeration's variant.
 fn word<T: FromStr<Err = UnknownWord>>(column: &str, text: &str) -> Result<T, StoreError> {
     text.parse().map_err(|error: UnknownWord| corrupt_by(column, error))
+}
+
+/// A stored word, for rows that are put together by their query.
+pub(crate) fn stored_word<T: FromStr<Err = UnknownWord>>(column: &str, text: &str) -> Result<T, StoreError> {
+    word(column, text)
 }
 
 /// A count that is stored as a signed integer.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use causerie_domain::page::Page;
 use causerie_domain::ports::{
-    AuditList, ReportQuery, Reports, SessionKey, StoreError, UsageKey, UsageList, UsageReport,
+    ReportQuery, Reports, SessionAuditList, SessionKey, StoreError, UsageKey, UsageList, UsageReport,
 };
 use causerie_domain::report::{SessionAudit, UsageRecord};
 
@@ -19,7 +19,10 @@ impl Reports for MemoryStore {
         Err(unsupported())
     }
 
-    async fn audit_sessions(&self, _: AuditList) -> Result<Page<SessionAudit, SessionKey>, StoreError> {
+    async fn audit_sessions(
+        &self,
+        _: SessionAuditList,
+    ) -> Result<Page<SessionAudit, SessionKey>, StoreError> {
         Err(unsupported())
     }
 }

@@ -30,6 +30,8 @@ pub struct RuntimeSettings {
     pub lookup_window: Duration,
     /// How often the ledger is searched for costs to learn.
     pub reconcile_interval: Duration,
+    /// Whether admins may read other people's conversations.
+    pub admin_reads_content: bool,
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +79,10 @@ pub(crate) struct RuntimeArgs {
     #[arg(long, env = "CAUSERIE_RECONCILE_INTERVAL_MS", value_name = "MS", default_value = "1000")]
     #[arg(value_parser = setting(milliseconds))]
     reconcile_interval_ms: Setting<Duration>,
+    /// Whether admins may read other people's conversations. Every such read is written to the audit log first.
+    #[arg(long, env = "CAUSERIE_ADMIN_READS_CONTENT", value_name = "true|false", default_value = "false")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = setting(switch))]
+    admin_reads_content: Setting<bool>,
 }
 
 impl RuntimeArgs {
@@ -90,6 +96,7 @@ impl RuntimeArgs {
         let lookups_per_minute = mistakes.take(self.ai_lookups_per_minute);
         let lookup_window = mistakes.take(self.ai_lookup_window_ms);
         let reconcile_interval = mistakes.take(self.reconcile_interval_ms);
+        let admin_reads_content = mistakes.take(self.admin_reads_content);
 
         let (lease, flush_interval) = (lease?, flush_interval?);
         if lease < flush_interval * 10 {
@@ -109,6 +116,7 @@ impl RuntimeArgs {
             lookups_per_minute: lookups_per_minute?,
             lookup_window: lookup_window?,
             reconcile_interval: reconcile_interval?,
+            admin_reads_content: admin_reads_content?,
         })
     }
 }

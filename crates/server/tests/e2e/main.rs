@@ -6,6 +6,7 @@
 
 mod access;
 mod accounting;
+mod administration;
 mod answers;
 mod attachments;
 mod bad_input;
@@ -13,7 +14,10 @@ mod context;
 mod failures;
 mod forks;
 mod idempotency;
+mod keys;
 mod lifecycle;
+mod listing;
+mod matrix;
 mod ownership;
 mod races;
 #[path = "../../../persistence/tests/raw/mod.rs"]
@@ -23,6 +27,7 @@ mod reading;
 mod reconciliation;
 mod reports;
 mod resume;
+mod rules;
 mod sessions;
 mod storm;
 mod streaming;

@@ -200,6 +200,7 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
             lookup_window: Duration::from_secs(24 * 60 * 60),
             // What is pending stays so, unless a test is about its end.
             reconcile_interval: Duration::from_secs(60 * 60),
+            admin_reads_content: false,
         },
         // Nobody installs it: the tests of a process share one subscriber, which is none.
         log: LogSettings { filter: Default::default(), format: LogFormat::Auto },

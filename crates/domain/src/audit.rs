@@ -1,0 +1,80 @@
+//! The audit log: who changed what about people, keys, groups and rules, and which admin read whose conversation.
+
+use crate::words::words;
+use crate::{ApiKeyId, AuditEventId, Timestamp, UserId};
+
+words! {
+    /// What was done.
+    AuditAction, "audit action", {
+        /// A user was made.
+        UserCreate = "user.create",
+        /// A user was changed.
+        UserUpdate = "user.update",
+        /// A user was deleted, with everything of theirs but the ledger.
+        UserDelete = "user.delete",
+        /// A group was made.
+        GroupCreate = "group.create",
+        /// A group was changed.
+        GroupUpdate = "group.update",
+        /// A group was deleted.
+        GroupDelete = "group.delete",
+        /// An address was invited to a group.
+        MemberInvite = "member.invite",
+        /// An invitation was taken back.
+        MemberUninvite = "member.uninvite",
+        /// An invitation was accepted by the user it names.
+        MemberAccept = "member.accept",
+        /// A user was made a member directly.
+        MemberAdd = "member.add",
+        /// A member got another role.
+        MemberUpdate = "member.update",
+        /// A member left, or was removed.
+        MemberRemove = "member.remove",
+        /// An API key was made.
+        KeyCreate = "api_key.create",
+        /// An API key was revoked.
+        KeyRevoke = "api_key.revoke",
+        /// The rules of a group or a user were replaced.
+        RulesReplace = "rules.replace",
+        /// A model was enabled, disabled, restricted or given to a group.
+        ModelUpdate = "model.update",
+        /// An admin read a conversation of somebody else.
+        ContentRead = "content.read",
+    }
+}
+
+/// Who does something, when, and the id of the entry about it.
+///
+/// The port's method writes the entry in the transaction of the change, so that neither is there without the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditStamp {
+    /// The entry's id.
+    pub event_id: AuditEventId,
+    /// Who; none for the operator at the command line.
+    pub actor_id: Option<UserId>,
+    /// With which key.
+    pub api_key_id: Option<ApiKeyId>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An entry of the log. It outlives everything that it names, and holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// The id. Ids sort by time.
+    pub id: AuditEventId,
+    /// When.
+    pub at: Timestamp,
+    /// Who; none for the operator at the command line.
+    pub actor_id: Option<UserId>,
+    /// With which key.
+    pub api_key_id: Option<ApiKeyId>,
+    /// What was done.
+    pub action: AuditAction,
+    /// To what kind of thing, as rules name it.
+    pub subject_type: String,
+    /// To which one.
+    pub subject_id: String,
+    /// What else is to be known, as a JSON object.
+    pub detail: String,
+}

@@ -1,0 +1,29 @@
+//! The port to the audit log.
+
+use std::fmt::Debug;
+
+use crate::audit::{AuditEvent, AuditStamp};
+use crate::page::{Page, PageRequest};
+use crate::ports::StoreError;
+use crate::{AuditEventId, SessionId, UserId};
+
+/// Which entries to list, the latest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEventList {
+    /// Only what this user did.
+    pub actor_id: Option<UserId>,
+    /// Only what was done to the thing with this id.
+    pub subject_id: Option<String>,
+    /// The page.
+    pub page: PageRequest<AuditEventId>,
+}
+
+/// Keeps the audit log. Changes write their entries themselves; only reads are recorded here.
+#[async_trait::async_trait]
+pub trait AuditLog: Send + Sync + Debug {
+    /// Entries, the latest first.
+    async fn audit_events(&self, list: AuditEventList) -> Result<Page<AuditEvent, AuditEventId>, StoreError>;
+
+    /// Records that somebody reads a conversation of somebody else.
+    async fn record_read(&self, session: SessionId, stamp: AuditStamp) -> Result<(), StoreError>;
+}

@@ -1,0 +1,148 @@
+//! Groups, members and invitations.
+
+use causerie_domain::identity::{Group, GroupRole, Invitation};
+use causerie_domain::{GroupId, UserId};
+use causerie_runtime::{AddMember, SeenMember};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::input;
+use super::user::SeenUserDto;
+use super::value::{GroupRoleWord, Id, MembershipStatusWord, Time};
+
+/// A group to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewGroup)]
+pub(crate) struct CreateGroupBody {
+    /// What people call it, at most 200 characters.
+    pub(crate) name: String,
+}
+
+/// What to change about a group. What is left out stays as it is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = GroupChange)]
+pub(crate) struct ChangeGroupBody {
+    /// What people call it, at most 200 characters.
+    #[serde(default, deserialize_with = "input::given")]
+    #[schema(nullable = false)]
+    pub(crate) name: Option<String>,
+}
+
+/// A group of users.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Group)]
+pub(crate) struct GroupDto {
+    id: Id,
+    name: String,
+    created_at: Time,
+}
+
+impl From<Group> for GroupDto {
+    fn from(group: Group) -> Self {
+        GroupDto { id: group.id.into(), name: group.name, created_at: group.created_at.into() }
+    }
+}
+
+/// A member of a group.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Member)]
+pub(crate) struct MemberDto {
+    user: SeenUserDto,
+    role: GroupRoleWord,
+    /// Since when.
+    created_at: Time,
+}
+
+impl From<SeenMember> for MemberDto {
+    fn from(member: SeenMember) -> Self {
+        MemberDto { user: member.user.into(), role: member.role.into(), created_at: member.since.into() }
+    }
+}
+
+/// Somebody to invite by `email`, or to make a member at once by `user_id` (for who manages the group).
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewMember)]
+pub(crate) struct AddMemberBody {
+    /// Who is invited. The answer does not tell whether anybody has this address.
+    #[serde(default, deserialize_with = "input::given")]
+    #[schema(nullable = false)]
+    pub(crate) email: Option<String>,
+    /// Who becomes a member at once.
+    #[serde(default, deserialize_with = "input::given_word")]
+    #[schema(value_type = Id, required = false)]
+    pub(crate) user_id: Option<UserId>,
+    /// The role in the group; `member` if nothing is said.
+    #[serde(default, deserialize_with = "input::given_word")]
+    #[schema(value_type = GroupRoleWord, required = false)]
+    pub(crate) role: Option<GroupRole>,
+}
+
+/// What to change about a member.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = MemberChange)]
+pub(crate) struct ChangeMemberBody {
+    /// The role in the group.
+    #[serde(deserialize_with = "input::word")]
+    #[schema(value_type = GroupRoleWord)]
+    pub(crate) role: GroupRole,
+}
+
+/// A membership, or an invitation that may become one.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MembershipState)]
+pub(crate) struct MembershipStateDto {
+    group_id: Id,
+    /// Who is a member.
+    user_id: Option<Id>,
+    /// Who is invited.
+    email: Option<String>,
+    role: GroupRoleWord,
+    status: MembershipStatusWord,
+}
+
+impl MembershipStateDto {
+    pub(crate) fn new(group_id: GroupId, who: &AddMember, role: GroupRole) -> Self {
+        use causerie_domain::identity::MembershipStatus::{Active, Pending};
+        let (user_id, email, status) = match who {
+            AddMember::Invite(email) => (None, Some(email.clone()), Pending),
+            AddMember::Directly(user) => (Some(Id::from(*user)), None, Active),
+        };
+        MembershipStateDto {
+            group_id: group_id.into(),
+            user_id,
+            email,
+            role: role.into(),
+            status: status.into(),
+        }
+    }
+}
+
+/// An invitation that nobody has accepted yet.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Invitation)]
+pub(crate) struct InvitationDto {
+    group_id: Id,
+    /// What people call the group.
+    group_name: String,
+    /// Who is invited.
+    email: String,
+    /// The role that comes with it.
+    role: GroupRoleWord,
+    created_at: Time,
+}
+
+impl From<Invitation> for InvitationDto {
+    fn from(invitation: Invitation) -> Self {
+        InvitationDto {
+            group_id: invitation.group_id.into(),
+            group_name: invitation.group_name,
+            email: invitation.email,
+            role: invitation.role.into(),
+            created_at: invitation.created_at.into(),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! API keys. They are replaced, never changed.
+
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use causerie_domain::ApiKeyId;
+
+use crate::auth::{Caller, KeyMaterial};
+use crate::dto::{ApiKeyDto, CreateApiKeyBody, CreatedApiKeyDto, Id, PageDto, PageKey as _};
+use crate::error::Problem;
+use crate::request::{Json, PageParams, PathId, Query};
+use crate::state::AppState;
+
+/// Make an API key.
+///
+/// For yourself; administrators may name another user. The answer shows it this once. It never opens more than the
+/// credential it is made with.
+#[utoipa::path(
+    post, path = "/api-keys", tag = "api-keys",
+    request_body(content = CreateApiKeyBody, description = "The key to make"),
+    responses((
+        status = 201, body = CreatedApiKeyDto, description = "The key, with its secret",
+        headers(("location" = String, description = "Where the key is read, without its secret")),
+    )),
+)]
+pub(crate) async fn create_api_key(
+    state: Data<AppState>,
+    caller: Caller,
+    body: Json<CreateApiKeyBody>,
+) -> Result<HttpResponse, Problem> {
+    let material = KeyMaterial::generate(|bytes| state.entropy().fill(bytes)).map_err(Problem::internal)?;
+    let new = body.0.with(&material);
+    let key =
+        state.administer(move |runtime| async move { runtime.create_key(&caller.0, new).await }).await?;
+    let location = format!("/api-keys/{}", key.id);
+    let answer = CreatedApiKeyDto::new(key, &material.credential());
+    Ok(HttpResponse::Created()
+        .insert_header((header::LOCATION, location))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(answer))
+}
+
+/// The API keys.
+///
+/// Those that you may see, by id, revoked and expired ones included.
+#[utoipa::path(
+    get, path = "/api-keys", tag = "api-keys",
+    params(PageParams),
+    responses((status = 200, body = PageDto<ApiKeyDto>, description = "A page of keys")),
+)]
+pub(crate) async fn list_api_keys(
+    state: Data<AppState>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&request)?;
+    let (limit, after) = (query.limit()?, ApiKeyId::of(&mut query)?);
+    query.finish()?;
+    let page = state.call(move |runtime| async move { runtime.keys(&caller.0, limit, after).await }).await?;
+    Ok(HttpResponse::Ok().json(PageDto::<ApiKeyDto>::new(page.rows, page.next.as_ref())))
+}
+
+/// An API key.
+///
+/// Without its secret, which nobody knows but its owner.
+#[utoipa::path(
+    get, path = "/api-keys/{id}", tag = "api-keys",
+    params(("id" = Id, Path, description = "The key")),
+    responses((status = 200, body = ApiKeyDto, description = "The key")),
+)]
+pub(crate) async fn get_api_key(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<ApiKeyId>,
+) -> Result<HttpResponse, Problem> {
+    let key = state.call(move |runtime| async move { runtime.key(&caller.0, id.0).await }).await?;
+    Ok(HttpResponse::Ok().json(ApiKeyDto::from(key)))
+}
+
+/// Revoke an API key.
+///
+/// It is refused at once by this instance, and within 5 seconds by others. Repeating it changes nothing.
+#[utoipa::path(
+    delete, path = "/api-keys/{id}", tag = "api-keys",
+    params(("id" = Id, Path, description = "The key")),
+    responses((status = 204, description = "The key is revoked")),
+)]
+pub(crate) async fn revoke_api_key(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<ApiKeyId>,
+) -> Result<HttpResponse, Problem> {
+    state.administer(move |runtime| async move { runtime.revoke_key(&caller.0, id.0).await }).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,115 @@
+//! Groups.
+
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use causerie_domain::GroupId;
+
+use crate::auth::Caller;
+use crate::dto::{ChangeGroupBody, CreateGroupBody, GroupDto, Id, PageDto, PageKey as _};
+use crate::error::Problem;
+use crate::request::{Json, PageParams, PathId, Query};
+use crate::state::AppState;
+
+/// Make a group.
+///
+/// It has no members yet, not even you.
+#[utoipa::path(
+    post, path = "/groups", tag = "groups",
+    request_body(content = CreateGroupBody, description = "The group to make"),
+    responses((
+        status = 201, body = GroupDto, description = "The group",
+        headers(("location" = String, description = "Where the group is read")),
+    )),
+)]
+pub(crate) async fn create_group(
+    state: Data<AppState>,
+    caller: Caller,
+    body: Json<CreateGroupBody>,
+) -> Result<HttpResponse, Problem> {
+    let name = body.0.name;
+    let group =
+        state.administer(move |runtime| async move { runtime.create_group(&caller.0, name).await }).await?;
+    let location = format!("/groups/{}", group.id);
+    Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(GroupDto::from(group)))
+}
+
+/// The groups.
+///
+/// Those that you may see, by id.
+#[utoipa::path(
+    get, path = "/groups", tag = "groups",
+    params(PageParams),
+    responses((status = 200, body = PageDto<GroupDto>, description = "A page of groups")),
+)]
+pub(crate) async fn list_groups(
+    state: Data<AppState>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&request)?;
+    let (limit, after) = (query.limit()?, GroupId::of(&mut query)?);
+    query.finish()?;
+    let page =
+        state.call(move |runtime| async move { runtime.groups(&caller.0, limit, after).await }).await?;
+    Ok(HttpResponse::Ok().json(PageDto::<GroupDto>::new(page.rows, page.next.as_ref())))
+}
+
+/// A group.
+///
+/// One that you are in, or may see otherwise.
+#[utoipa::path(
+    get, path = "/groups/{id}", tag = "groups",
+    params(("id" = Id, Path, description = "The group")),
+    responses((status = 200, body = GroupDto, description = "The group")),
+)]
+pub(crate) async fn get_group(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<GroupId>,
+) -> Result<HttpResponse, Problem> {
+    let group = state.call(move |runtime| async move { runtime.group(&caller.0, id.0).await }).await?;
+    Ok(HttpResponse::Ok().json(GroupDto::from(group)))
+}
+
+/// Change a group.
+///
+/// Its admins may give it another name.
+#[utoipa::path(
+    patch, path = "/groups/{id}", tag = "groups",
+    params(("id" = Id, Path, description = "The group")),
+    request_body(content = ChangeGroupBody, description = "What to change"),
+    responses((status = 200, body = GroupDto, description = "The group")),
+)]
+pub(crate) async fn change_group(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<GroupId>,
+    body: Json<ChangeGroupBody>,
+) -> Result<HttpResponse, Problem> {
+    let name = body.0.name;
+    let group = state
+        .administer(move |runtime| async move { runtime.change_group(&caller.0, id.0, name).await })
+        .await?;
+    Ok(HttpResponse::Ok().json(GroupDto::from(group)))
+}
+
+/// Delete a group.
+///
+/// With its memberships, rules and the keys bound to it. Its members' sessions stay theirs.
+#[utoipa::path(
+    delete, path = "/groups/{id}", tag = "groups",
+    params(("id" = Id, Path, description = "The group")),
+    responses(
+        (status = 204, description = "The group is deleted"),
+        (status = 409, description = "Tools or models belong to it"),
+    ),
+)]
+pub(crate) async fn delete_group(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<GroupId>,
+) -> Result<HttpResponse, Problem> {
+    state.administer(move |runtime| async move { runtime.delete_group(&caller.0, id.0).await }).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,99 @@
+//! Stored rules of groups and users.
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use causerie_domain::ports::RuleOwner;
+use causerie_domain::{GroupId, UserId};
+
+use crate::auth::Caller;
+use crate::dto::{Id, RulesDto};
+use crate::error::Problem;
+use crate::request::{Json, PathId};
+use crate::state::AppState;
+
+/// The rules of a group.
+///
+/// They hold for its members, after the built-in ones and before those of each user.
+#[utoipa::path(
+    get, path = "/groups/{id}/rules", tag = "rules",
+    params(("id" = Id, Path, description = "The group")),
+    responses((status = 200, body = RulesDto, description = "The rules, as they were written")),
+)]
+pub(crate) async fn get_group_rules(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<GroupId>,
+) -> Result<HttpResponse, Problem> {
+    get(&state, caller, RuleOwner::Group(id.0)).await
+}
+
+/// Replace the rules of a group.
+///
+/// All at once. A rule that could not be evaluated is refused, and nothing is stored then.
+#[utoipa::path(
+    put, path = "/groups/{id}/rules", tag = "rules",
+    params(("id" = Id, Path, description = "The group")),
+    request_body(content = RulesDto, description = "The new rules"),
+    responses((status = 200, body = RulesDto, description = "The rules")),
+)]
+pub(crate) async fn put_group_rules(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<GroupId>,
+    body: Json<RulesDto>,
+) -> Result<HttpResponse, Problem> {
+    put(&state, caller, RuleOwner::Group(id.0), body.0).await
+}
+
+/// The rules of a user.
+///
+/// They hold after those of the user's groups; only the built-in prohibitions come later.
+#[utoipa::path(
+    get, path = "/users/{id}/rules", tag = "rules",
+    params(("id" = Id, Path, description = "The user")),
+    responses((status = 200, body = RulesDto, description = "The rules, as they were written")),
+)]
+pub(crate) async fn get_user_rules(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<UserId>,
+) -> Result<HttpResponse, Problem> {
+    get(&state, caller, RuleOwner::User(id.0)).await
+}
+
+/// Replace the rules of a user.
+///
+/// All at once. A rule that could not be evaluated is refused, and nothing is stored then.
+#[utoipa::path(
+    put, path = "/users/{id}/rules", tag = "rules",
+    params(("id" = Id, Path, description = "The user")),
+    request_body(content = RulesDto, description = "The new rules"),
+    responses((status = 200, body = RulesDto, description = "The rules")),
+)]
+pub(crate) async fn put_user_rules(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<UserId>,
+    body: Json<RulesDto>,
+) -> Result<HttpResponse, Problem> {
+    put(&state, caller, RuleOwner::User(id.0), body.0).await
+}
+
+async fn get(state: &AppState, caller: Caller, owner: RuleOwner) -> Result<HttpResponse, Problem> {
+    let rules =
+        state.call(move |runtime| async move { runtime.stored_rules(&caller.0, owner).await }).await?;
+    Ok(HttpResponse::Ok().json(RulesDto { rules }))
+}
+
+async fn put(
+    state: &AppState,
+    caller: Caller,
+    owner: RuleOwner,
+    new: RulesDto,
+) -> Result<HttpResponse, Problem> {
+    let replace = move |runtime: causerie_runtime::Runtime| async move {
+        runtime.replace_rules(&caller.0, owner, new.rules).await
+    };
+    let rules = state.administer(replace).await?;
+    Ok(HttpResponse::Ok().json(RulesDto { rules }))
+}

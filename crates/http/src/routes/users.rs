@@ -1,0 +1,120 @@
+//! Users.
+
+use actix_web::http::header;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use causerie_domain::UserId;
+
+use crate::auth::Caller;
+use crate::dto::{ChangeUserBody, CreateUserBody, Id, PageDto, PageKey as _, SeenUserDto};
+use crate::error::Problem;
+use crate::request::{Json, PageParams, PathId, Query};
+use crate::state::AppState;
+
+/// Make a user.
+///
+/// It signs in with an API key that you make for it.
+#[utoipa::path(
+    post, path = "/users", tag = "users",
+    request_body(content = CreateUserBody, description = "The user to make"),
+    responses(
+        (status = 201, body = SeenUserDto, description = "The user",
+         headers(("location" = String, description = "Where the user is read"))),
+        (status = 409, description = "Another user has the address"),
+    ),
+)]
+pub(crate) async fn create_user(
+    state: Data<AppState>,
+    caller: Caller,
+    body: Json<CreateUserBody>,
+) -> Result<HttpResponse, Problem> {
+    let new = body.0.into();
+    let seen =
+        state.administer(move |runtime| async move { runtime.create_user(&caller.0, new).await }).await?;
+    let location = format!("/users/{}", seen.view.user.id);
+    Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(SeenUserDto::from(seen)))
+}
+
+/// The users.
+///
+/// Those that you may see, by id.
+#[utoipa::path(
+    get, path = "/users", tag = "users",
+    params(PageParams),
+    responses((status = 200, body = PageDto<SeenUserDto>, description = "A page of users")),
+)]
+pub(crate) async fn list_users(
+    state: Data<AppState>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&request)?;
+    let (limit, after) = (query.limit()?, UserId::of(&mut query)?);
+    query.finish()?;
+    let page = state.call(move |runtime| async move { runtime.users(&caller.0, limit, after).await }).await?;
+    Ok(HttpResponse::Ok().json(PageDto::<SeenUserDto>::new(page.rows, page.next.as_ref())))
+}
+
+/// A user.
+///
+/// With the members that the rules show you.
+#[utoipa::path(
+    get, path = "/users/{id}", tag = "users",
+    params(("id" = Id, Path, description = "The user")),
+    responses((status = 200, body = SeenUserDto, description = "The user")),
+)]
+pub(crate) async fn get_user(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<UserId>,
+) -> Result<HttpResponse, Problem> {
+    let seen = state.call(move |runtime| async move { runtime.user(&caller.0, id.0).await }).await?;
+    Ok(HttpResponse::Ok().json(SeenUserDto::from(seen)))
+}
+
+/// Change a user.
+///
+/// Everybody may change their own name and language, administrators also address, status and role of others. A
+/// disabled user's credentials are refused at once by this instance, and within 5 seconds by others.
+#[utoipa::path(
+    patch, path = "/users/{id}", tag = "users",
+    params(("id" = Id, Path, description = "The user")),
+    request_body(content = ChangeUserBody, description = "What to change"),
+    responses(
+        (status = 200, body = SeenUserDto, description = "The user"),
+        (status = 409, description = "Another user has the address, or this is the last active admin"),
+    ),
+)]
+pub(crate) async fn change_user(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<UserId>,
+    body: Json<ChangeUserBody>,
+) -> Result<HttpResponse, Problem> {
+    let change = body.0.into();
+    let seen = state
+        .administer(move |runtime| async move { runtime.change_user(&caller.0, id.0, change).await })
+        .await?;
+    Ok(HttpResponse::Ok().json(SeenUserDto::from(seen)))
+}
+
+/// Delete a user.
+///
+/// With sessions, messages, keys and memberships; running turns are cancelled first. What they cost stays in the
+/// ledger, without the user.
+#[utoipa::path(
+    delete, path = "/users/{id}", tag = "users",
+    params(("id" = Id, Path, description = "The user")),
+    responses(
+        (status = 204, description = "The user is deleted"),
+        (status = 409, description = "This is the last active admin, or a turn of the user does not end"),
+    ),
+)]
+pub(crate) async fn delete_user(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<UserId>,
+) -> Result<HttpResponse, Problem> {
+    state.administer(move |runtime| async move { runtime.delete_user(&caller.0, id.0).await }).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,248 @@
+//! Who is in a group, and who is invited.
+
+use std::collections::HashMap;
+
+use causerie_domain::audit::{AuditAction, AuditStamp};
+use causerie_domain::identity::{GroupRole, Invitation, Member, MembershipStatus};
+use causerie_domain::page::{After, Page, PageRequest};
+use causerie_domain::ports::{DirectoryError, MemberRef};
+use causerie_domain::{Filter, GroupId, Timestamp, UserId};
+use diesel::dsl::exists;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::{Value, json};
+
+use super::audit_log::{Entry, record};
+use super::filter_people::on_users;
+use super::{Conn, groups as reading, people};
+use crate::fault::{Abort, Fault, corrupt, is_dangling};
+use crate::rows::{GroupRow, InvitationRow, MemberRow, UserRow, stored_word, text};
+use crate::schema::{groups, invitations, memberships, users};
+use crate::types::key;
+
+pub(crate) async fn page(
+    conn: &mut Conn,
+    (group, visible, page): &(GroupId, Filter, PageRequest<UserId>),
+) -> Result<Page<Member, UserId>, Fault> {
+    let of_group = memberships::table
+        .filter(memberships::user_id.eq(users::id))
+        .filter(memberships::group_id.eq(key(*group)))
+        .filter(memberships::status.eq(MembershipStatus::Active.as_str()));
+    let mut query = users::table
+        .filter(exists(of_group))
+        .filter(on_users(visible)?)
+        .order(users::id)
+        .select(UserRow::as_select())
+        .limit(i64::from(page.limit) + 1)
+        .into_boxed();
+    if let Some(After(last)) = page.after {
+        query = query.filter(users::id.gt(key(last)));
+    }
+    let rows: Vec<UserRow> = query.load(conn).await?;
+    let ids: Vec<_> = rows.iter().map(|row| key(row.id)).collect();
+    let of_users: Vec<MemberRow> = memberships::table
+        .filter(memberships::group_id.eq(key(*group)))
+        .filter(memberships::user_id.eq_any(ids))
+        .select(MemberRow::as_select())
+        .load(conn)
+        .await?;
+    let mut roles: HashMap<UserId, MemberRow> =
+        of_users.into_iter().map(|membership| (membership.user_id, membership)).collect();
+    let mut members = Vec::with_capacity(rows.len());
+    for view in people::views(conn, rows).await? {
+        let membership = roles.remove(&view.user.id);
+        let membership = membership.ok_or_else(|| corrupt("a member without a membership"))?;
+        let role = stored_word("memberships.role", &membership.role)?;
+        members.push(Member { view, role, since: Timestamp::from_micros(membership.created_at) });
+    }
+    Ok(Page::cut(members, page.limit, |member: &Member| member.view.user.id))
+}
+
+pub(crate) async fn add(
+    conn: &mut Conn,
+    (member, role, stamp): &(MemberRef, GroupRole, AuditStamp),
+) -> Result<(), Abort<DirectoryError>> {
+    require_group(conn, member.group_id, &member.allowed).await?;
+    let active = MembershipStatus::Active.as_str();
+    diesel::insert_into(memberships::table)
+        .values((
+            memberships::user_id.eq(key(member.user_id)),
+            memberships::group_id.eq(key(member.group_id)),
+            memberships::role.eq(role.as_str()),
+            memberships::status.eq(active),
+            memberships::created_at.eq(stamp.at.as_micros()),
+        ))
+        .on_conflict((memberships::user_id, memberships::group_id))
+        .do_update()
+        .set((memberships::role.eq(role.as_str()), memberships::status.eq(active)))
+        .execute(conn)
+        .await
+        .map_err(|error| match error {
+            error if is_dangling(&error) => Abort::Refused(DirectoryError::NoSuchReference),
+            error => Abort::from(error),
+        })?;
+    let detail = json!({ "user_id": member.user_id.to_string(), "role": role.as_str() });
+    of_group(conn, stamp, (AuditAction::MemberAdd, member.group_id), detail).await
+}
+
+pub(crate) async fn change(
+    conn: &mut Conn,
+    (member, role, stamp): &(MemberRef, GroupRole, AuditStamp),
+) -> Result<(), Abort<DirectoryError>> {
+    require_group(conn, member.group_id, &member.allowed).await?;
+    let changed = diesel::update(
+        memberships::table
+            .filter(memberships::user_id.eq(key(member.user_id)))
+            .filter(memberships::group_id.eq(key(member.group_id)))
+            .filter(memberships::status.eq(MembershipStatus::Active.as_str())),
+    )
+    .set(memberships::role.eq(role.as_str()))
+    .execute(conn)
+    .await?;
+    require_one(changed)?;
+    let detail = json!({ "user_id": member.user_id.to_string(), "role": role.as_str() });
+    of_group(conn, stamp, (AuditAction::MemberUpdate, member.group_id), detail).await
+}
+
+pub(crate) async fn remove(
+    conn: &mut Conn,
+    (member, stamp): &(MemberRef, AuditStamp),
+) -> Result<(), Abort<DirectoryError>> {
+    require_group(conn, member.group_id, &member.allowed).await?;
+    let removed = diesel::delete(
+        memberships::table
+            .filter(memberships::user_id.eq(key(member.user_id)))
+            .filter(memberships::group_id.eq(key(member.group_id))),
+    )
+    .execute(conn)
+    .await?;
+    require_one(removed)?;
+    let detail = json!({ "user_id": member.user_id.to_string() });
+    of_group(conn, stamp, (AuditAction::MemberRemove, member.group_id), detail).await
+}
+
+pub(crate) async fn invitations(
+    conn: &mut Conn,
+    (group, page): &(GroupId, PageRequest<String>),
+) -> Result<Page<Invitation, String>, Fault> {
+    let mut query = invitations::table
+        .inner_join(groups::table)
+        .filter(invitations::group_id.eq(key(*group)))
+        .order(invitations::email_key)
+        .select((InvitationRow::as_select(), GroupRow::as_select()))
+        .limit(i64::from(page.limit) + 1)
+        .into_boxed();
+    if let Some(After(last)) = &page.after {
+        query = query.filter(invitations::email_key.gt(last));
+    }
+    let rows: Vec<(InvitationRow, GroupRow)> = query.load(conn).await?;
+    let invited = rows.into_iter().map(|(row, group)| row.to_group(group.name)).collect::<Result<_, _>>()?;
+    Ok(Page::cut(invited, page.limit, |invitation: &Invitation| invitation.email.to_ascii_lowercase()))
+}
+
+pub(crate) async fn invitations_of(conn: &mut Conn, user: &UserId) -> Result<Vec<Invitation>, Fault> {
+    let email_key = users::table.filter(users::id.eq(key(*user))).select(users::email_key);
+    let rows: Vec<(InvitationRow, GroupRow)> = invitations::table
+        .inner_join(groups::table)
+        .filter(invitations::email_key.eq_any(email_key))
+        .order(invitations::group_id)
+        .select((InvitationRow::as_select(), GroupRow::as_select()))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(row, group)| row.to_group(group.name)).collect::<Result<_, _>>()?)
+}
+
+pub(crate) async fn invite(
+    conn: &mut Conn,
+    (invitation, allowed, stamp): &(Invitation, Filter, AuditStamp),
+) -> Result<(), Abort<DirectoryError>> {
+    require_group(conn, invitation.group_id, allowed).await?;
+    let email = text("invitations.email", &invitation.email)?;
+    let role = invitation.role.as_str();
+    diesel::insert_into(invitations::table)
+        .values((
+            invitations::group_id.eq(key(invitation.group_id)),
+            invitations::email_key.eq(email.to_ascii_lowercase()),
+            invitations::email.eq(email),
+            invitations::role.eq(role),
+            invitations::created_at.eq(invitation.created_at.as_micros()),
+        ))
+        .on_conflict((invitations::group_id, invitations::email_key))
+        .do_update()
+        .set((invitations::email.eq(email), invitations::role.eq(role)))
+        .execute(conn)
+        .await?;
+    let detail = json!({ "email": email, "role": role });
+    of_group(conn, stamp, (AuditAction::MemberInvite, invitation.group_id), detail).await
+}
+
+pub(crate) async fn uninvite(
+    conn: &mut Conn,
+    (group, email, allowed, stamp): &(GroupId, String, Filter, AuditStamp),
+) -> Result<(), Abort<DirectoryError>> {
+    require_group(conn, *group, allowed).await?;
+    let removed = diesel::delete(
+        invitations::table
+            .filter(invitations::group_id.eq(key(*group)))
+            .filter(invitations::email_key.eq(email.to_ascii_lowercase())),
+    )
+    .execute(conn)
+    .await?;
+    require_one(removed)?;
+    of_group(conn, stamp, (AuditAction::MemberUninvite, *group), json!({ "email": email })).await
+}
+
+pub(crate) async fn accept(
+    conn: &mut Conn,
+    (group, user, stamp): &(GroupId, UserId, AuditStamp),
+) -> Result<(), Abort<DirectoryError>> {
+    let email_key = users::table.filter(users::id.eq(key(*user))).select(users::email_key);
+    let role: Option<String> = diesel::delete(
+        invitations::table
+            .filter(invitations::group_id.eq(key(*group)))
+            .filter(invitations::email_key.eq_any(email_key)),
+    )
+    .returning(invitations::role)
+    .get_result(conn)
+    .await
+    .optional()?;
+    let role = role.ok_or(Abort::Refused(DirectoryError::NotFound))?;
+    let active = MembershipStatus::Active.as_str();
+    diesel::insert_into(memberships::table)
+        .values((
+            memberships::user_id.eq(key(*user)),
+            memberships::group_id.eq(key(*group)),
+            memberships::role.eq(&role),
+            memberships::status.eq(active),
+            memberships::created_at.eq(stamp.at.as_micros()),
+        ))
+        .on_conflict((memberships::user_id, memberships::group_id))
+        .do_update()
+        .set(memberships::status.eq(active))
+        .execute(conn)
+        .await?;
+    let detail = json!({ "user_id": user.to_string(), "role": role });
+    of_group(conn, stamp, (AuditAction::MemberAccept, *group), detail).await
+}
+
+async fn require_group(
+    conn: &mut Conn,
+    group: GroupId,
+    allowed: &Filter,
+) -> Result<(), Abort<DirectoryError>> {
+    let found = reading::by_id(conn, &(group, allowed.clone())).await?;
+    found.map(|_| ()).ok_or(Abort::Refused(DirectoryError::NotFound))
+}
+
+fn require_one(changed: usize) -> Result<(), Abort<DirectoryError>> {
+    if changed == 0 { Err(Abort::Refused(DirectoryError::NotFound)) } else { Ok(()) }
+}
+
+async fn of_group(
+    conn: &mut Conn,
+    stamp: &AuditStamp,
+    (action, group): (AuditAction, GroupId),
+    detail: Value,
+) -> Result<(), Abort<DirectoryError>> {
+    Ok(record(conn, stamp, Entry { action, of: ("Group", &group), detail }).await?)
+}

@@ -1,0 +1,55 @@
+//! Rows of `groups`, of the members in `memberships`, and of `invitations`.
+
+use causerie_domain::identity::{Group, Invitation};
+use causerie_domain::ports::StoreError;
+use causerie_domain::{GroupId, Timestamp, UserId};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
+
+use super::word;
+use crate::schema::{groups, invitations, memberships};
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = groups, check_for_backend(Pg, Sqlite))]
+pub(crate) struct GroupRow {
+    id: GroupId,
+    pub(crate) name: String,
+    created_at: i64,
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = memberships, check_for_backend(Pg, Sqlite))]
+pub(crate) struct MemberRow {
+    pub(crate) user_id: UserId,
+    pub(crate) role: String,
+    pub(crate) created_at: i64,
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = invitations, check_for_backend(Pg, Sqlite))]
+pub(crate) struct InvitationRow {
+    group_id: GroupId,
+    email: String,
+    role: String,
+    created_at: i64,
+}
+
+impl From<GroupRow> for Group {
+    fn from(row: GroupRow) -> Self {
+        Group { id: row.id, name: row.name, created_at: Timestamp::from_micros(row.created_at) }
+    }
+}
+
+impl InvitationRow {
+    /// The invitation to the group of this name.
+    pub(crate) fn to_group(self, group_name: String) -> Result<Invitation, StoreError> {
+        Ok(Invitation {
+            group_id: self.group_id,
+            group_name,
+            email: self.email,
+            role: word("invitations.role", &self.role)?,
+            created_at: Timestamp::from_micros(self.created_at),
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! Administering people, groups, keys, rules and models, as principals may.
+//!
+//! Every change is one call of the directory, which writes its entry of the audit log with it.
+
+mod form;
+mod groups;
+mod keys;
+mod people;
+mod policies;
+
+use std::sync::Arc;
+
+use causerie_domain::audit::{AuditEvent, AuditStamp};
+use causerie_domain::identity::Principal;
+use causerie_domain::page::{After, Page, PageRequest};
+use causerie_domain::ports::{AuditEventList, Directory, DirectoryError};
+use causerie_domain::{AuditEventId, Filter, UserId};
+
+pub use groups::{AddMember, SeenMember};
+pub use keys::CreateKey;
+pub use people::{CreateUser, SeenUser};
+
+use crate::Runtime;
+use crate::authorise::Action;
+use crate::error::RuntimeError;
+
+/// Which entries of the audit log to list, the latest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListAudit {
+    /// Only what this user did.
+    pub actor_id: Option<UserId>,
+    /// Only what was done to the thing with this id.
+    pub subject_id: Option<String>,
+    /// How many at most, 1 to 100.
+    pub limit: u32,
+    /// The last entry of the page before.
+    pub after: Option<AuditEventId>,
+}
+
+impl Runtime {
+    /// The audit log, for principals that may audit every user: an entry can name anybody.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Forbidden`].
+    pub async fn audit_events(
+        &self,
+        principal: &Principal,
+        list: ListAudit,
+    ) -> Result<Page<AuditEvent, AuditEventId>, RuntimeError> {
+        if self.access(principal)?.users(Action::Audit)? != Filter::Everything {
+            return Err(RuntimeError::Forbidden { reason: None });
+        }
+        let ListAudit { actor_id, subject_id, limit, after } = list;
+        let page = PageRequest { limit, after: after.map(After) };
+        Ok(self.directory()?.audit_events(AuditEventList { actor_id, subject_id, page }).await?)
+    }
+
+    /// Where people, groups, keys and rules are kept.
+    pub(crate) fn directory(&self) -> Result<&Arc<dyn Directory>, RuntimeError> {
+        let missing = || RuntimeError::Internal("the runtime was built without a directory".to_owned());
+        self.engine.directory.as_ref().ok_or_else(missing)
+    }
+
+    /// Who changes something, and now.
+    fn stamp(&self, principal: &Principal) -> AuditStamp {
+        AuditStamp {
+            event_id: AuditEventId::next(self.engine.ids.as_ref()),
+            actor_id: Some(principal.user.id),
+            api_key_id: principal.api_key_id(),
+            at: self.engine.clock.now(),
+        }
+    }
+}
+
+impl From<DirectoryError> for RuntimeError {
+    fn from(error: DirectoryError) -> Self {
+        match error {
+            DirectoryError::NotFound => RuntimeError::NotFound,
+            DirectoryError::EmailTaken => RuntimeError::EmailTaken,
+            DirectoryError::LastAdmin => RuntimeError::LastAdmin,
+            DirectoryError::GroupInUse => RuntimeError::GroupInUse,
+            DirectoryError::NotAMember => {
+                RuntimeError::Forbidden { reason: Some("not_a_group_member".to_owned()) }
+            }
+            DirectoryError::Store(error) => RuntimeError::Store(error),
+            // Each call that can meet these has an answer of its own.
+            error @ (DirectoryError::NoSuchReference | DirectoryError::TurnsRunning(_)) => {
+                RuntimeError::Internal(error.to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The flat views of things that rules decide on. A nullable field without a value is null, never left out.
+
+use causerie_domain::MessageId;
+use causerie_domain::identity::{ApiKey, Group, UserView};
+use causerie_domain::message::MessageRole;
+use causerie_domain::model::Model;
+use causerie_domain::ports::{NewApiKey, NewSession};
+use causerie_domain::session::{Session, SessionState};
+use causerie_domain::tool::Tool;
+use causerie_permissions::{Subject, SubjectType};
+
+/// Which message of a session is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessagePlace {
+    /// Its id.
+    pub id: MessageId,
+    /// Who speaks.
+    pub role: MessageRole,
+    /// Its place in the conversation.
+    pub seq: i64,
+}
+
+/// A session.
+pub fn session(session: &Session) -> Subject {
+    Subject::new(SubjectType::Session)
+        .with("id", session.id.to_string())
+        .with("user_id", session.user_id.to_string())
+        .with("group_id", session.group_id.map(|id| id.to_string()))
+        .with("tool_id", session.tool_id.to_string())
+        .with("state", session.state.as_str())
+        .with("created_at", session.started_at.to_string())
+}
+
+/// A session that is to be made.
+pub fn new_session(new: &NewSession) -> Subject {
+    Subject::new(SubjectType::Session)
+        .with("id", new.id.to_string())
+        .with("user_id", new.user_id.to_string())
+        .with("group_id", new.group_id.map(|id| id.to_string()))
+        .with("tool_id", new.tool_id.to_string())
+        .with("state", SessionState::Active.as_str())
+        .with("created_at", new.started_at.to_string())
+}
+
+/// A message of a session.
+pub fn message(place: MessagePlace, session: &Session) -> Subject {
+    of_session(session)
+        .with("id", place.id.to_string())
+        .with("role", place.role.as_str())
+        .with("seq", place.seq)
+}
+
+/// A message that is to be created: it has no id and no place yet.
+pub fn new_message(session: &Session) -> Subject {
+    of_session(session).with("id", None::<String>).with("role", None::<String>).with("seq", None::<String>)
+}
+
+/// A tool.
+pub fn tool(tool: &Tool) -> Subject {
+    Subject::new(SubjectType::Tool)
+        .with("id", tool.id.to_string())
+        .with("slug", tool.slug.as_str())
+        .with("enabled", tool.enabled)
+        .with("group_id", tool.group_id.map(|id| id.to_string()))
+        .with("owner_id", tool.owner_id.map(|id| id.to_string()))
+}
+
+/// A model of the catalogue.
+pub fn model(model: &Model) -> Subject {
+    Subject::new(SubjectType::Model)
+        .with("id", model.catalogue.id.as_str())
+        .with("enabled", model.enabled)
+        .with("group_id", model.group_id.map(|id| id.to_string()))
+        .with("restricted", model.restricted)
+}
+
+/// A model that the catalogue does not list: enabled, and nobody's.
+pub fn unlisted_model(id: &str) -> Subject {
+    Subject::new(SubjectType::Model)
+        .with("id", id)
+        .with("enabled", true)
+        .with("group_id", None::<String>)
+        .with("restricted", false)
+}
+
+/// A user.
+pub fn user(view: &UserView) -> Subject {
+    let user = &view.user;
+    let groups: Vec<String> = view.group_ids.iter().map(|id| id.to_string()).collect();
+    Subject::new(SubjectType::User)
+        .with("id", user.id.to_string())
+        .with("email", user.email.as_str())
+        .with("name", user.name.as_str())
+        .with("locale", user.locale.clone())
+        .with("status", user.status.as_str())
+        .with("role", user.role.as_str())
+        .with("group_ids", groups)
+}
+
+/// A group.
+pub fn group(group: &Group) -> Subject {
+    Subject::new(SubjectType::Group).with("id", group.id.to_string()).with("name", group.name.as_str())
+}
+
+/// An API key.
+pub fn api_key(key: &ApiKey) -> Subject {
+    Subject::new(SubjectType::ApiKey)
+        .with("id", key.id.to_string())
+        .with("user_id", key.user_id.to_string())
+        .with("group_id", key.group_id.map(|id| id.to_string()))
+        .with("revoked_at", key.revoked_at.map(|at| at.to_string()))
+        .with("expires_at", key.expires_at.map(|at| at.to_string()))
+}
+
+/// An API key that is to be made.
+pub fn new_api_key(new: &NewApiKey) -> Subject {
+    Subject::new(SubjectType::ApiKey)
+        .with("id", new.id.to_string())
+        .with("user_id", new.user_id.to_string())
+        .with("group_id", new.group_id.map(|id| id.to_string()))
+        .with("revoked_at", None::<String>)
+        .with("expires_at", new.expires_at.map(|at| at.to_string()))
+}
+
+fn of_session(session: &Session) -> Subject {
+    Subject::new(SubjectType::Message)
+        .with("session_id", session.id.to_string())
+        .with("user_id", session.user_id.to_string())
+        .with("group_id", session.group_id.map(|id| id.to_string()))
+        .with("session_state", session.state.as_str())
+}

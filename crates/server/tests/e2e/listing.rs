@@ -1,0 +1,243 @@
+//! A law: what a list shows by a rule is what a single check allows by it, on both databases, nulls included.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use causerie_domain::audit::AuditStamp;
+use causerie_domain::identity::Group;
+use causerie_domain::page::PageRequest;
+use causerie_domain::ports::{
+    ApiKeys as _, Clock as _, Conversations as _, Groups as _, MemberRef, Memberships as _, MessageList,
+    ModelChange, ModelStore as _, Policies as _, SessionList, ToolStore as _, UserChange, Users as _,
+};
+use causerie_domain::{AuditEventId, Filter, GroupId, Timestamp, UserId};
+use causerie_permissions::{Ability, Action, Kind, RawRule, Registry, Shape, Subject, SubjectType};
+use causerie_runtime::subjects::{self, MessagePlace};
+use causerie_runtime::{SystemClock, SystemIds};
+use causerie_testkit::anyhow::{Context as _, Result, ensure};
+use causerie_testkit::app::{TestApp, TestAppBuilder};
+use rand::rngs::StdRng;
+use rand::{Rng as _, RngExt as _, SeedableRng as _};
+use serde_json::{Value, json};
+
+use crate::matrix::person;
+
+causerie_testkit::on_both_databases! {
+    a_list_is_what_single_checks_allow,
+}
+
+/// Lists of rules tried for each kind of thing.
+const TRIES: u64 = 60;
+
+async fn a_list_is_what_single_checks_allow(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("echo", "sim/echo").tool("text", "sim/text").start().await?;
+    populate(&app).await?;
+    let registry = Registry::builtin();
+    let mut random = StdRng::seed_from_u64(7);
+    for subject_type in [
+        SubjectType::Session,
+        SubjectType::Message,
+        SubjectType::Tool,
+        SubjectType::Model,
+        SubjectType::User,
+        SubjectType::Group,
+        SubjectType::ApiKey,
+    ] {
+        let everything = listed(&app, subject_type, &Filter::Everything).await?;
+        ensure!(everything.len() > 1, "there are things of the kind {subject_type}");
+        let (mut shown, mut hidden) = (0, 0);
+        for _ in 0..TRIES {
+            let rules = rules(&mut random, &registry, subject_type, &everything);
+            let text = serde_json::to_string(&rules)?;
+            let ability = Ability::new(rules)?;
+            let filter = ability.filter(Action::Read, subject_type, &registry)?;
+            let found: BTreeSet<String> = ids(&listed(&app, subject_type, &filter).await?);
+            for subject in &everything {
+                let id = id_of(subject);
+                let allowed = ability.decide(Action::Read, subject, None)?.is_allowed();
+                ensure!(
+                    allowed == found.contains(&id),
+                    "{subject_type} {subject:?} by {text}: single {allowed}"
+                );
+                if allowed { shown += 1 } else { hidden += 1 }
+            }
+        }
+        ensure!(shown > 0 && hidden > 0, "{subject_type}: the rules decide nothing ({shown}, {hidden})");
+    }
+    app.stop().await
+}
+
+fn id_of(subject: &Subject) -> String {
+    match member(subject, "id") {
+        Value::String(id) => id,
+        other => other.to_string(),
+    }
+}
+
+fn ids(subjects: &[Subject]) -> BTreeSet<String> {
+    subjects.iter().map(id_of).collect()
+}
+
+fn member(subject: &Subject, name: &str) -> Value {
+    serde_json::to_value(subject.view()).unwrap_or_default()[name].clone()
+}
+
+/// What the store lists by a filter, as rules see it.
+async fn listed(app: &TestApp, subject_type: SubjectType, filter: &Filter) -> Result<Vec<Subject>> {
+    let store = app.database().store();
+    Ok(match subject_type {
+        SubjectType::User => store.users(filter, all()).await?.rows.iter().map(subjects::user).collect(),
+        SubjectType::Group => store.groups(filter, all()).await?.rows.iter().map(subjects::group).collect(),
+        SubjectType::ApiKey => store.keys(filter, all()).await?.rows.iter().map(subjects::api_key).collect(),
+        SubjectType::Tool => store.tools(filter).await?.iter().map(subjects::tool).collect(),
+        SubjectType::Model => store.models(filter).await?.iter().map(subjects::model).collect(),
+        SubjectType::Session => sessions(app, filter).await?.iter().map(subjects::session).collect(),
+        _ => {
+            let mut found = Vec::new();
+            for session in sessions(app, &Filter::Everything).await? {
+                let list = MessageList {
+                    session_id: session.id,
+                    visible: filter.clone(),
+                    after_seq: None,
+                    before_seq: None,
+                    limit: 100,
+                };
+                for view in store.messages(list).await? {
+                    let message = view.message;
+                    let place = MessagePlace { id: message.id, role: message.role, seq: message.seq };
+                    found.push(subjects::message(place, &session));
+                }
+            }
+            found
+        }
+    })
+}
+
+async fn sessions(app: &TestApp, visible: &Filter) -> Result<Vec<causerie_domain::session::Session>> {
+    let visible = visible.clone();
+    let list = SessionList {
+        visible,
+        user_id: None,
+        state: None,
+        tool_id: None,
+        page: PageRequest { limit: 100, after: None },
+    };
+    Ok(app.database().store().sessions(list).await?.rows)
+}
+
+fn all<K>() -> PageRequest<K> {
+    PageRequest { limit: 100, after: None }
+}
+
+/// One to five rules about reading, of which each can be stored.
+fn rules(random: &mut StdRng, registry: &Registry, of: SubjectType, known: &[Subject]) -> Vec<RawRule> {
+    let mut rules = Vec::new();
+    while rules.len() < 1 + random.random_range(0..5) {
+        let mut rule = json!({ "action": "read", "subject": of.as_str() });
+        if random.random_bool(0.3) {
+            rule["inverted"] = json!(true);
+        }
+        if random.random_bool(0.9) {
+            rule["conditions"] = conditions(random, registry, of, known);
+        }
+        let Ok(raw) = serde_json::from_value::<RawRule>(rule) else { continue };
+        if registry.accept(raw.clone()).is_ok() {
+            rules.push(raw);
+        }
+    }
+    rules
+}
+
+fn conditions(random: &mut StdRng, registry: &Registry, of: SubjectType, known: &[Subject]) -> Value {
+    let fields = registry.subject(of.as_str()).map(|schema| schema.fields.clone()).unwrap_or_default();
+    let mut conditions = json!({});
+    for _ in 0..random.random_range(1..=2) {
+        let field = &fields[random.random_range(0..fields.len())];
+        let mut value = || member(&known[random.random_range(0..known.len())], &field.name);
+        let (one, two) = (value(), value());
+        let is_list = matches!(field.shape, Shape::List(_));
+        let element = |value: &Value| match value {
+            Value::Array(items) => {
+                items.first().cloned().unwrap_or(json!(UserId::next(&SystemIds).to_string()))
+            }
+            value => value.clone(),
+        };
+        let (one, two) = (element(&one), element(&two));
+        let ordered = matches!(
+            field.shape,
+            Shape::One(Kind::Integer | Kind::Time) | Shape::Nullable(Kind::Integer | Kind::Time)
+        );
+        conditions[&field.name] = match random.random_range(0..8) {
+            0 if !is_list => one,
+            1 if !is_list => json!({ "$eq": one }),
+            2 if !is_list => json!({ "$ne": one }),
+            3 => json!({ "$nin": [one, two] }),
+            4 if is_list => json!({ "$all": [one, two] }),
+            5 if is_list => json!({ "$size": random.random_range(0..3) }),
+            6 if ordered => json!({ "$lt": one }),
+            7 if ordered => json!({ "$gte": one }),
+            _ => json!({ "$in": [one, two] }),
+        };
+    }
+    conditions
+}
+
+/// Things with and without whatever may be missing.
+async fn populate(app: &TestApp) -> Result<()> {
+    let store = app.database().store();
+    let mut random = StdRng::seed_from_u64(11);
+    let mut groups = Vec::new();
+    for number in 0..3 {
+        let id = GroupId::next(&SystemIds);
+        let group = Group { id, name: format!("group {}", number % 2), created_at: SystemClock.now() };
+        store.add_group(group, stamp()).await?;
+        groups.push(id);
+    }
+    for number in 0..5 {
+        let (id, client) = person(app, &format!("person-{number}")).await?;
+        let user_id: UserId = id.parse()?;
+        let change = UserChange {
+            locale: Some((number % 2 == 0).then(|| format!("l{number}"))),
+            status: (number == 3).then_some(causerie_domain::identity::UserStatus::Disabled),
+            ..UserChange::default()
+        };
+        for group_id in groups.iter().copied().filter(|_| random.next_u32() % 2 == 0) {
+            let member = MemberRef { group_id, allowed: Filter::Everything, user_id };
+            store.add_member(member, causerie_domain::identity::GroupRole::Member, stamp()).await?;
+        }
+        let groups = client.get("/me").await?.json(200)?["groups"].clone();
+        let group =
+            groups.as_array().and_then(|groups| groups.first()).map(|group| group["group_id"].clone());
+        let group = group.filter(|_| number != 1);
+        let session =
+            client.post("/sessions", &json!({ "tool": "echo", "group_id": group })).await?.json(201)?;
+        let path = format!("/sessions/{}", session["id"].as_str().context("an id")?);
+        client.post(&format!("{path}/messages"), &json!({ "content": "Hello" })).await?;
+        if number % 2 == 1 {
+            client.request(reqwest::Method::PATCH, &format!("{path}/pause")).send().await?;
+        }
+        let end = SystemClock.now() + Duration::from_secs(3600);
+        let expires_at = (number % 2 == 0).then(|| end.to_string());
+        let new = json!({ "name": "n", "group_id": group, "expires_at": expires_at });
+        let key = client.post("/api-keys", &new).await?.json(201)?;
+        if number == 2 {
+            client.delete(&format!("/api-keys/{}", key["id"].as_str().context("an id")?)).await?;
+        }
+        store.change_user(user_id, &Filter::Everything, change, stamp()).await?;
+    }
+    let models = store.models(&Filter::Everything).await?;
+    for (number, model) in models.iter().enumerate().filter(|(number, _)| number % 3 != 0) {
+        let change = ModelChange {
+            enabled: Some(number % 2 == 0),
+            restricted: Some(number % 5 == 0),
+            group_id: Some((number % 4 != 0).then(|| groups[number % 3])),
+        };
+        store.change_model(&model.catalogue.id, &Filter::Everything, change, stamp()).await?;
+    }
+    Ok(())
+}
+
+fn stamp() -> AuditStamp {
+    let at: Timestamp = SystemClock.now();
+    AuditStamp { event_id: AuditEventId::next(&SystemIds), actor_id: None, api_key_id: None, at }
+}

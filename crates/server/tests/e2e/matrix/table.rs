@@ -1,0 +1,115 @@
+//! What every operation answers to whom: the table that a new operation needs a row in.
+
+use serde_json::{Value, json};
+
+use super::cast::Cast;
+
+/// The answers to: a user who has nothing to do with it, a member of another group, an admin of the owner's group,
+/// an admin of the installation, and the owner.
+type Answers = [u16; 5];
+
+/// One request, and what it is answered.
+pub(crate) struct Row {
+    /// The operation as the document names it.
+    pub(crate) operation: &'static str,
+    pub(crate) path: fn(&Cast) -> String,
+    pub(crate) body: fn(&Cast) -> Value,
+    pub(crate) answers: Answers,
+}
+
+macro_rules! rows {
+    ($($operation:literal, |$cast:ident| $path:expr, $body:expr => $answers:expr;)+) => {
+        vec![$(Row {
+            operation: $operation,
+            path: |$cast| { let _ = $cast; $path.to_string() },
+            body: |$cast| { let _ = $cast; $body },
+            answers: $answers,
+        },)+]
+    };
+}
+
+const NONE: Value = Value::Null;
+
+/// Whatever needs no credential: it is asked for all the same, and answered alike.
+pub(crate) const OPEN: [&str; 3] = ["GET /healthz", "GET /readyz", "GET /openapi.json"];
+/// Whatever needs a credential and nothing else of it.
+pub(crate) const ABOUT_ONESELF: [&str; 2] = ["GET /me", "GET /me/abilities"];
+
+pub(crate) fn rows() -> Vec<Row> {
+    rows! {
+        "GET /healthz", |c| "/healthz", NONE => [200, 200, 200, 200, 200];
+        "GET /readyz", |c| "/readyz", NONE => [200, 200, 200, 200, 200];
+        "GET /openapi.json", |c| "/openapi.json", NONE => [200, 200, 200, 200, 200];
+        "GET /me", |c| "/me", NONE => [200, 200, 200, 200, 200];
+        "GET /me/abilities", |c| "/me/abilities", NONE => [200, 200, 200, 200, 200];
+
+        "GET /tools", |c| "/tools", NONE => [200, 200, 200, 200, 200];
+        "GET /tools/{slug}", |c| "/tools/echo", NONE => [200, 200, 200, 200, 200];
+        "GET /models", |c| "/models", NONE => [200, 200, 200, 200, 200];
+        "POST /models/sync", |c| "/models/sync", NONE => [403, 403, 403, 200, 403];
+        "PATCH /models/{id}", |c| "/models/sim/text", json!({ "enabled": true }) => [403, 403, 403, 200, 403];
+        "PATCH /models/{id}", |c| "/models/sim/nowhere", json!({ "enabled": true }) => [403, 403, 403, 404, 403];
+        "PATCH /models/{id}", |c| "/models/sim/text", json!({ "group_id": c.user }) => [403, 403, 403, 400, 403];
+
+        "POST /sessions", |c| "/sessions", json!({ "tool": "echo" }) => [201, 201, 201, 201, 201];
+        "POST /sessions", |c| "/sessions", json!({ "tool": "echo", "group_id": c.group }) => [403, 403, 201, 403, 201];
+        "POST /sessions", |c| "/sessions", json!({ "tool": "echo", "group_id": c.user }) => [403, 403, 403, 403, 403];
+        "GET /sessions", |c| "/sessions", NONE => [200, 200, 200, 200, 200];
+        "GET /sessions/{id}", |c| format!("/sessions/{}", c.session), NONE => [404, 404, 403, 403, 200];
+        "GET /sessions/{id}", |c| format!("/sessions/{}", c.user), NONE => [404, 404, 404, 404, 404];
+        "PATCH /sessions/{id}", |c| format!("/sessions/{}", c.session), json!({ "title": "Mine" }) => [404, 404, 403, 403, 200];
+        "DELETE /sessions/{id}", |c| format!("/sessions/{}", c.session), NONE => [404, 404, 403, 204, 204];
+        "PATCH /sessions/{id}/pause", |c| format!("/sessions/{}/pause", c.session), NONE => [404, 404, 403, 403, 200];
+        "PATCH /sessions/{id}/resume", |c| format!("/sessions/{}/resume", c.session), NONE => [404, 404, 403, 403, 200];
+        "PATCH /sessions/{id}/complete", |c| format!("/sessions/{}/complete", c.session), NONE => [404, 404, 403, 403, 200];
+        "GET /sessions/{id}/messages", |c| format!("/sessions/{}/messages", c.session), NONE => [404, 404, 403, 403, 200];
+        "POST /sessions/{id}/messages", |c| format!("/sessions/{}/messages", c.session), json!({ "content": "Hi" }) => [404, 404, 403, 403, 200];
+        "GET /sessions/{id}/stream", |c| format!("/sessions/{}/stream", c.session), NONE => [404, 404, 403, 403, 204];
+        "GET /sessions/{id}/stream", |c| format!("/sessions/{}/stream?starting_after={}:0", c.session, c.turn), NONE => [404, 404, 403, 403, 200];
+        "POST /sessions/{id}/cancel", |c| format!("/sessions/{}/cancel", c.session), NONE => [404, 404, 403, 403, 200];
+        "GET /turns/{id}", |c| format!("/turns/{}", c.turn), NONE => [404, 404, 404, 403, 200];
+        "GET /turns/{id}/stream", |c| format!("/turns/{}/stream", c.turn), NONE => [404, 404, 404, 403, 200];
+
+        "POST /users", |c| "/users", json!({ "email": format!("new-{}@example.org", c.key), "name": "New" }) => [403, 403, 403, 201, 403];
+        "GET /users", |c| "/users", NONE => [200, 200, 200, 200, 200];
+        "GET /users/{id}", |c| format!("/users/{}", c.user), NONE => [404, 404, 200, 200, 200];
+        "PATCH /users/{id}", |c| format!("/users/{}", c.user), json!({ "name": "Ada" }) => [404, 404, 403, 200, 200];
+        "PATCH /users/{id}", |c| format!("/users/{}", c.user), json!({ "role": "admin" }) => [404, 404, 403, 200, 403];
+        "PATCH /users/{id}", |c| format!("/users/{}", c.user), json!({ "status": "disabled" }) => [404, 404, 403, 200, 403];
+        "PATCH /users/{id}", |c| format!("/users/{}", c.user), json!({ "email": format!("x-{}@example.org", c.key) }) => [404, 404, 403, 200, 403];
+        "DELETE /users/{id}", |c| format!("/users/{}", c.user), NONE => [403, 403, 403, 204, 403];
+        "DELETE /users/{id}", |c| format!("/users/{}", c.group), NONE => [403, 403, 403, 404, 403];
+        "GET /users/{id}/rules", |c| format!("/users/{}/rules", c.user), NONE => [403, 403, 403, 200, 403];
+        "PUT /users/{id}/rules", |c| format!("/users/{}/rules", c.user), json!({ "rules": [] }) => [403, 403, 403, 200, 403];
+
+        "POST /groups", |c| "/groups", json!({ "name": "New" }) => [403, 403, 403, 201, 403];
+        "GET /groups", |c| "/groups", NONE => [200, 200, 200, 200, 200];
+        "GET /groups/{id}", |c| format!("/groups/{}", c.group), NONE => [404, 404, 200, 200, 200];
+        "PATCH /groups/{id}", |c| format!("/groups/{}", c.group), json!({ "name": "Renamed" }) => [403, 404, 200, 200, 403];
+        "PATCH /groups/{id}", |c| format!("/groups/{}", c.other_group), json!({ "name": "Renamed" }) => [403, 200, 404, 200, 403];
+        "DELETE /groups/{id}", |c| format!("/groups/{}", c.group), NONE => [403, 403, 403, 204, 403];
+        "GET /groups/{id}/rules", |c| format!("/groups/{}/rules", c.group), NONE => [403, 403, 403, 200, 403];
+        "PUT /groups/{id}/rules", |c| format!("/groups/{}/rules", c.group), json!({ "rules": [] }) => [403, 403, 403, 200, 403];
+        "GET /groups/{id}/members", |c| format!("/groups/{}/members", c.group), NONE => [404, 404, 200, 200, 200];
+        "POST /groups/{id}/members", |c| format!("/groups/{}/members", c.group), json!({ "email": "x@example.org" }) => [403, 404, 202, 202, 403];
+        "POST /groups/{id}/members", |c| format!("/groups/{}/members", c.group), json!({ "user_id": c.user }) => [403, 404, 403, 201, 403];
+        "POST /groups/{id}/members/me", |c| format!("/groups/{}/members/me", c.group), NONE => [404, 404, 404, 404, 404];
+        "DELETE /groups/{id}/members/me", |c| format!("/groups/{}/members/me", c.group), NONE => [404, 404, 204, 404, 204];
+        "PATCH /groups/{id}/members/{user_id}", |c| format!("/groups/{}/members/{}", c.group, c.user), json!({ "role": "admin" }) => [403, 404, 204, 204, 403];
+        "DELETE /groups/{id}/members/{user_id}", |c| format!("/groups/{}/members/{}", c.group, c.user), NONE => [403, 404, 204, 204, 403];
+        "DELETE /groups/{id}/members/{user_id}", |c| format!("/groups/{}/members/{}", c.other_group, c.user), NONE => [403, 404, 404, 404, 403];
+        "GET /groups/{id}/invitations", |c| format!("/groups/{}/invitations", c.group), NONE => [403, 404, 200, 200, 403];
+        "DELETE /groups/{id}/invitations/{email}", |c| format!("/groups/{}/invitations/{}", c.group, c.invited), NONE => [403, 404, 204, 204, 403];
+
+        "POST /api-keys", |c| "/api-keys", json!({ "name": "n" }) => [201, 201, 201, 201, 201];
+        "POST /api-keys", |c| "/api-keys", json!({ "name": "n", "user_id": c.user }) => [403, 403, 403, 201, 201];
+        "POST /api-keys", |c| "/api-keys", json!({ "name": "n", "user_id": c.group }) => [403, 403, 403, 400, 403];
+        "POST /api-keys", |c| "/api-keys", json!({ "name": "n", "group_id": c.group }) => [403, 403, 201, 403, 201];
+        "POST /api-keys", |c| "/api-keys", json!({ "name": "n", "scopes": ["manage:all"] }) => [403, 403, 403, 201, 403];
+        "GET /api-keys", |c| "/api-keys", NONE => [200, 200, 200, 200, 200];
+        "GET /api-keys/{id}", |c| format!("/api-keys/{}", c.key), NONE => [404, 404, 200, 200, 200];
+        "DELETE /api-keys/{id}", |c| format!("/api-keys/{}", c.key), NONE => [404, 404, 204, 204, 204];
+
+        "GET /audit/events", |c| "/audit/events", NONE => [403, 403, 403, 200, 403];
+    }
+}

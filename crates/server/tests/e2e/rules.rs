@@ -1,0 +1,136 @@
+//! Stored rules and what a browser is told of them.
+
+use causerie_testkit::anyhow::{Context as _, Result};
+use causerie_testkit::app::{Reply, TestApp, TestAppBuilder};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::matrix::person;
+
+causerie_testkit::on_both_databases! {
+    stored_rules_decide_at_once_and_in_order,
+    rules_that_could_not_be_evaluated_are_not_stored,
+    stored_rules_never_override_the_guard,
+    abilities_are_those_the_server_decides_by,
+}
+
+async fn put(app: &TestApp, path: &str, rules: Value) -> Result<Reply> {
+    Reply::to(app.root.request(Method::PUT, path).json(&json!({ "rules": rules }))).await
+}
+
+async fn stored_rules_decide_at_once_and_in_order(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("echo", "sim/echo").tool("text", "sim/text").start().await?;
+    let (id, carol) = person(&app, "carol").await?;
+    let group = app.root.post("/groups", &json!({ "name": "Lab" })).await?.json(201)?;
+    let group = group["id"].as_str().context("an id")?.to_owned();
+    app.root.post(&format!("/groups/{group}/members"), &json!({ "user_id": id })).await?.json(201)?;
+    let slugs = async || -> Result<Vec<Value>> {
+        let page = carol.get("/tools").await?.json(200)?;
+        Ok(page["data"].as_array().into_iter().flatten().map(|tool| tool["slug"].clone()).collect())
+    };
+    assert_eq!(slugs().await?, ["echo", "text"]);
+
+    let (of_group, of_user) = (format!("/groups/{group}/rules"), format!("/users/{id}/rules"));
+    let forbid =
+        json!([{ "action": ["read", "use"], "subject": "Tool", "inverted": true, "reason": "not_here" }]);
+    assert_eq!(put(&app, &of_group, forbid.clone()).await?.json(200)?["rules"], forbid);
+    carol.get("/tools").await?.problem(403, "forbidden")?;
+    app.ada.get("/tools").await?.json(200)?;
+
+    let allow = json!([
+        { "action": ["read", "use"], "subject": "Tool", "conditions": { "slug": "echo" } },
+        { "action": "read", "subject": "User", "conditions": { "id": "${user.id}" }, "fields": ["id"] },
+    ]);
+    put(&app, &of_user, allow.clone()).await?.json(200)?;
+    assert_eq!(app.root.get(&of_user).await?.json(200)?["rules"], allow);
+    assert_eq!(slugs().await?, ["echo"], "a user's rules come after the group's");
+    carol.get("/tools/text").await?.problem(404, "not_found")?;
+    carol.chat("echo").await?;
+    let refused = carol.post("/sessions", &json!({ "tool": "text" })).await?.problem(400, "invalid_body")?;
+    assert_eq!(refused["errors"][0]["pointer"], "/tool");
+
+    put(&app, &of_user, json!([])).await?.json(200)?;
+    put(&app, &of_group, json!([])).await?.json(200)?;
+    assert_eq!(slugs().await?, ["echo", "text"]);
+    app.stop().await
+}
+
+async fn rules_that_could_not_be_evaluated_are_not_stored(on: TestAppBuilder) -> Result<()> {
+    let app = on.start().await?;
+    let (id, carol) = person(&app, "carol").await?;
+    let path = format!("/users/{id}/rules");
+    let good = json!({ "action": "read", "subject": "Tool" });
+    for bad in [
+        json!({ "action": "see", "subject": "Tool" }),
+        json!({ "action": "read", "subject": "Tools" }),
+        json!({ "action": "read", "subject": "Tool", "conditions": { "title": "x" } }),
+        json!({ "action": "read", "subject": "Tool", "conditions": { "$or": [] } }),
+        json!({ "action": "read", "subject": "Tool", "conditions": { "slug": { "$regex": "^e" } } }),
+        json!({ "action": "read", "subject": "Tool", "conditions": { "slug": "${user.email}" } }),
+        json!({ "action": "read", "subject": "Tool", "fields": ["secret"] }),
+    ] {
+        let refused = put(&app, &path, json!([good, bad])).await?.problem(400, "invalid_body")?;
+        assert_eq!(refused["errors"][0]["pointer"], "/rules/1", "{refused}");
+    }
+    let refused = put(&app, &path, json!([{ "action": "read", "condition": {} }])).await?;
+    assert_eq!(refused.problem(400, "invalid_body")?["errors"][0]["pointer"], "/rules/0/condition");
+    put(&app, &path, json!(vec![good; 101])).await?.problem(400, "invalid_body")?;
+    assert_eq!(app.root.get(&path).await?.json(200)?["rules"], json!([]));
+    carol.get("/tools").await?.json(200)?;
+    app.stop().await
+}
+
+async fn stored_rules_never_override_the_guard(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("echo", "sim/echo").start().await?;
+    let (id, carol) = person(&app, "carol").await?;
+    put(&app, &format!("/users/{id}/rules"), json!([{ "action": "manage", "subject": "all" }]))
+        .await?
+        .json(200)?;
+    let chat = app.ada.chat("echo").await?;
+    chat.say("Hello").await?;
+    let refused = carol.get(&chat.path("")).await?.problem(403, "forbidden")?;
+    assert_eq!(refused["reason"], "conversation_is_private");
+    let refused = chat.as_seen_by(&carol).ask("Hi").await?.problem(403, "forbidden")?;
+    assert_eq!(refused["reason"], "not_session_owner");
+    carol.get("/users").await?.json(200)?;
+    app.stop().await
+}
+
+async fn abilities_are_those_the_server_decides_by(on: TestAppBuilder) -> Result<()> {
+    let app = on.start().await?;
+    let (id, carol) = person(&app, "carol").await?;
+    let rule = json!({ "action": "read", "subject": "Group", "conditions": { "id": { "$in": "${user.group_ids}" } }, "inverted": true });
+    put(&app, &format!("/users/{id}/rules"), json!([rule])).await?.json(200)?;
+    let answer = carol.get("/me/abilities").await?;
+    assert_eq!(answer.header("cache-control"), Some("private, no-store"));
+    let tag = answer.header("etag").context("a tag")?.to_owned();
+    let abilities = answer.json(200)?;
+    assert_eq!((&abilities["casl"], format!("{}", abilities["etag"])), (&json!(7), tag.clone()));
+    let rules = abilities["rules"].as_array().context("a list")?;
+    assert!(!answer.body.contains("${"), "placeholders are replaced");
+    assert!(
+        rules.iter().any(|rule| rule["conditions"]["id"]["$in"] == json!([]) && rule["inverted"] == true)
+    );
+    assert_eq!(rules.last().and_then(|rule| rule["reason"].as_str()), Some("keys_are_replaced_not_changed"));
+
+    let ask = |tag: &str| carol.request(Method::GET, "/me/abilities").header("if-none-match", tag);
+    for known in [tag.clone(), format!("W/{tag}"), format!("\"x\", {tag}"), "*".to_owned()] {
+        let unchanged = Reply::to(ask(&known)).await?;
+        assert_eq!((unchanged.status, unchanged.body.as_str()), (304, ""), "{known}");
+    }
+    assert_eq!(Reply::to(ask("\"x\"")).await?.status, 200);
+
+    let packed = carol.get("/me/abilities?format=packed").await?.json(200)?;
+    assert_eq!(packed["rules"].as_array().map(Vec::len), Some(rules.len()));
+    assert_eq!(packed["rules"][0][0], "read,use");
+    assert_ne!(packed["etag"], abilities["etag"]);
+    carol.get("/me/abilities?format=zip").await?.problem(400, "invalid_parameter")?;
+
+    let narrow =
+        carol.post("/api-keys", &json!({ "name": "n", "scopes": ["read:Usage"] })).await?.json(201)?;
+    let narrow = carol.with_key(narrow["key"].as_str().context("a key")?);
+    let narrowed = narrow.get("/me/abilities").await?.json(200)?;
+    let all = narrowed["rules"].as_array().context("a list")?;
+    assert!(!all.is_empty() && all.iter().all(|rule| rule["subject"] == "Usage"), "{narrowed}");
+    app.stop().await
+}
