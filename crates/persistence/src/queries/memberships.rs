@@ -136,7 +136,8 @@ pub(crate) async fn invitations(
         query = query.filter(invitations::email_key.gt(last));
     }
     let rows: Vec<(InvitationRow, GroupRow)> = query.load(conn).await?;
-    let invited = rows.into_iter().map(|(row, group)| row.to_group(group.name)).collect::<Result<_, _>>()?;
+    let invited =
+        rows.into_iter().map(|(row, group)| row.into_invitation(group.name)).collect::<Result<_, _>>()?;
     Ok(Page::cut(invited, page.limit, |invitation: &Invitation| invitation.email.to_ascii_lowercase()))
 }
 
@@ -149,7 +150,7 @@ pub(crate) async fn invitations_of(conn: &mut Conn, user: &UserId) -> Result<Vec
         .select((InvitationRow::as_select(), GroupRow::as_select()))
         .load(conn)
         .await?;
-    Ok(rows.into_iter().map(|(row, group)| row.to_group(group.name)).collect::<Result<_, _>>()?)
+    Ok(rows.into_iter().map(|(row, group)| row.into_invitation(group.name)).collect::<Result<_, _>>()?)
 }
 
 pub(crate) async fn invite(

@@ -43,7 +43,7 @@ impl From<GroupRow> for Group {
 
 impl InvitationRow {
     /// The invitation to the group of this name.
-    pub(crate) fn to_group(self, group_name: String) -> Result<Invitation, StoreError> {
+    pub(crate) fn into_invitation(self, group_name: String) -> Result<Invitation, StoreError> {
         Ok(Invitation {
             group_id: self.group_id,
             group_name,
