@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p causerie-persistence --bench reports`; PostgreSQL takes part if `CAUSERIE_TEST_POSTGRES_URL` names
 //! a server. Each line shows the median of warm runs through the port, and below stand the plans.
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "its reader sits at the terminal")]
+#![expect(clippy::print_stdout, reason = "its reader sits at the terminal")]
 
 #[path = "../tests/raw/mod.rs"]
 mod raw;
@@ -72,25 +72,25 @@ async fn measure(database: &TestDatabase) -> Result<()> {
                 limit: 1000,
                 after: None,
             };
-            let median = median(async || Ok(drop(store.usage_report(query.clone()).await?))).await?;
+            let median = median(async || Ok(store.usage_report(query.clone()).await?)).await?;
             line.push_str(&format!(" {median:>9.1?}"));
         }
         println!("{line}");
     }
     for (name, visible) in [("all", &Filter::Everything), ("groups", &of_groups), ("own", &own)] {
         let mut list = UsageList { rows: rows(visible), page: PageRequest { limit: 100, after: None } };
-        let first = median(async || Ok(drop(store.usage_records(list.clone()).await?))).await?;
+        let first = median(async || Ok(store.usage_records(list.clone()).await?)).await?;
         for _ in 0..3 {
             list.page.after = store.usage_records(list.clone()).await?.next.map(After).or(list.page.after);
         }
-        let later = median(async || Ok(drop(store.usage_records(list.clone()).await?))).await?;
+        let later = median(async || Ok(store.usage_records(list.clone()).await?)).await?;
         println!("a page of records, {name:<28} {first:>9.1?} {later:>9.1?}");
     }
     plans(database).await
 }
 
 /// The median of warm runs.
-async fn median(run: impl AsyncFn() -> Result<()>) -> Result<Duration> {
+async fn median<T>(run: impl AsyncFn() -> Result<T>) -> Result<Duration> {
     let mut took = Vec::new();
     for _ in 0..=RUNS {
         let begin = Instant::now();
