@@ -74,7 +74,6 @@ const RULES: [Rule; 6] = [
         places: &[
             ("crates/runtime/src/clock.rs", "the system clock behind the port"),
             ("crates/openrouter/src/clock.rs", "the client is used without our ports, too"),
-            ("crates/persistence/benches/begin_turn.rs", "it measures"),
             (
                 "crates/testkit/src/database/server.rs",
                 "tests have no settings, and no ports before the store",
