@@ -1,8 +1,9 @@
 //! The queries: what each step of business does, statement by statement.
 //!
 //! These files are compiled twice, over SQLite and over PostgreSQL. What differs between the two comes from the
-//! module above: the connection, the backend's type, the clock, and how many rows are inserted at once. A function here is one step of a port, run in the
-//! transaction that its mode asks for, or a part of one that several steps share.
+//! module above: the connection, the backend's type, the clock, and how many rows are inserted at once. A function
+//! here is one step of a port, run in the transaction that its mode asks for, or a part of one that several steps
+//! share.
 //!
 //! Locks are taken in one order everywhere, a session's row before those of its turn, and several sessions in the
 //! order of their turns' ids: so no two steps wait for each other.
