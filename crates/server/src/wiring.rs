@@ -21,9 +21,7 @@ use tokio::runtime::Handle;
 
 use crate::first_key::make_data_dir;
 use crate::keys::SystemEntropy;
-use crate::settings::{
-    HttpSettings, Mistake, Settings, StoreSettings, Upstream, UpstreamSettings, WrongSettings,
-};
+use crate::settings::{Mistake, Settings, StoreSettings, Upstream, UpstreamSettings, WrongSettings};
 
 /// What to look at where a store cannot be used.
 const DATABASE_URL: &str = "DATABASE_URL (--database-url)";

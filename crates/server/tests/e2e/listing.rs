@@ -120,6 +120,7 @@ async fn sessions(app: &TestApp, visible: &Filter) -> Result<Vec<causerie_domain
         user_id: None,
         state: None,
         tool_id: None,
+        parent_session_id: None,
         page: PageRequest { limit: 100, after: None },
     };
     Ok(app.database().store().sessions(list).await?.rows)

@@ -27,6 +27,7 @@ pub(crate) struct Cast {
     pub(crate) key: String,
     pub(crate) session: String,
     pub(crate) turn: String,
+    pub(crate) attachment: String,
     /// An address that is invited to the group.
     pub(crate) invited: String,
 }
@@ -50,12 +51,18 @@ impl Cast {
         let key = id(&owner.post("/api-keys", &new).await?.json(201)?)?;
         let new = json!({ "tool": "echo", "group_id": group });
         let session = id(&owner.post("/sessions", &new).await?.json(201)?)?;
+        let notes = json!({
+            "filename": "notes.txt", "mime_type": "text/plain", "size": 3,
+            "storage_provider": "local", "storage_key": "2026/notes.txt",
+        });
         let answer = owner
             .request(reqwest::Method::POST, &format!("/sessions/{session}/messages"))
             .header("accept", "application/json")
-            .json(&json!({ "content": "Hello" }));
+            .json(&json!({ "content": "Hello", "attachments": [notes] }));
         let answer = causerie_testkit::app::Reply::to(answer).await?.json(200)?;
         let turn = id(&answer["turn"])?;
+        let attachments = owner.get(&format!("/sessions/{session}/attachments")).await?.json(200)?;
+        let attachment = id(&attachments["data"][0])?;
         let invited = format!("guest-{number}@example.org");
         let invitation = json!({ "email": invited });
         app.root.post(&format!("/groups/{group}/members"), &invitation).await?.json(202)?;
@@ -70,6 +77,7 @@ impl Cast {
             key,
             session,
             turn,
+            attachment,
             invited,
         })
     }

@@ -45,6 +45,10 @@ pub(crate) fn rows() -> Vec<Row> {
 
         "GET /tools", |c| "/tools", NONE => [200, 200, 200, 200, 200];
         "GET /tools/{slug}", |c| "/tools/echo", NONE => [200, 200, 200, 200, 200];
+        "GET /tools/{slug}/versions", |c| "/tools/echo/versions", NONE => [200, 200, 200, 200, 200];
+        "POST /tools", |c| format!("/tools?group_id={}", c.group), definition(c) => [403, 403, 403, 201, 403];
+        "POST /tools", |c| format!("/tools?group_id={}", c.user), definition(c) => [403, 403, 403, 400, 403];
+        "DELETE /tools/{slug}", |c| "/tools/nowhere", NONE => [403, 403, 403, 404, 403];
         "GET /models", |c| "/models", NONE => [200, 200, 200, 200, 200];
         "POST /models/sync", |c| "/models/sync", NONE => [403, 403, 403, 200, 403];
         "PATCH /models/{id}", |c| "/models/sim/text", json!({ "enabled": true }) => [403, 403, 403, 200, 403];
@@ -66,9 +70,20 @@ pub(crate) fn rows() -> Vec<Row> {
         "POST /sessions/{id}/messages", |c| format!("/sessions/{}/messages", c.session), json!({ "content": "Hi" }) => [404, 404, 403, 403, 200];
         "GET /sessions/{id}/stream", |c| format!("/sessions/{}/stream", c.session), NONE => [404, 404, 403, 403, 204];
         "GET /sessions/{id}/stream", |c| format!("/sessions/{}/stream?starting_after={}:0", c.session, c.turn), NONE => [404, 404, 403, 403, 200];
+        "POST /sessions/{id}/stream-tickets", |c| format!("/sessions/{}/stream-tickets", c.session), NONE => [404, 404, 403, 403, 201];
+        "GET /sessions/{id}/attachments", |c| format!("/sessions/{}/attachments", c.session), NONE => [404, 404, 403, 403, 200];
+        "DELETE /attachments/{id}", |c| format!("/attachments/{}", c.attachment), NONE => [404, 404, 403, 403, 204];
+        "DELETE /attachments/{id}", |c| format!("/attachments/{}", c.session), NONE => [404, 404, 404, 404, 404];
+        "POST /sessions/{id}/forks", |c| format!("/sessions/{}/forks", c.session), json!({ "from_seq": 2 }) => [404, 404, 403, 403, 201];
+        "GET /sessions/{id}/forks", |c| format!("/sessions/{}/forks", c.session), NONE => [404, 404, 403, 403, 200];
+        "GET /sessions/{id}/lineage", |c| format!("/sessions/{}/lineage", c.session), NONE => [404, 404, 403, 403, 200];
         "POST /sessions/{id}/cancel", |c| format!("/sessions/{}/cancel", c.session), NONE => [404, 404, 403, 403, 200];
         "GET /turns/{id}", |c| format!("/turns/{}", c.turn), NONE => [404, 404, 404, 403, 200];
         "GET /turns/{id}/stream", |c| format!("/turns/{}/stream", c.turn), NONE => [404, 404, 404, 403, 200];
+
+        "GET /usage", |c| "/usage?group_by=user", NONE => [200, 200, 200, 200, 200];
+        "GET /usage/records", |c| format!("/usage/records?user={}", c.user), NONE => [200, 200, 200, 200, 200];
+        "GET /audit/sessions", |c| "/audit/sessions", NONE => [403, 200, 200, 200, 403];
 
         "POST /users", |c| "/users", json!({ "email": format!("new-{}@example.org", c.key), "name": "New" }) => [403, 403, 403, 201, 403];
         "GET /users", |c| "/users", NONE => [200, 200, 200, 200, 200];
@@ -112,4 +127,10 @@ pub(crate) fn rows() -> Vec<Row> {
 
         "GET /audit/events", |c| "/audit/events", NONE => [403, 403, 403, 200, 403];
     }
+}
+
+/// A tool of its own for each cast.
+fn definition(cast: &Cast) -> Value {
+    let name = format!("tool-{}", cast.key);
+    json!({ "name": name, "version": "1.0.0", "type": "chat", "title": "New", "behavior": "Be kind." })
 }
