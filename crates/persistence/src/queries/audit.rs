@@ -180,23 +180,25 @@ struct UnsettledLine {
     generation_id: Option<String>,
 }
 
-/// In these words the indexes of open rows and of those to look up have the rows.
+/// In these words the indexes of open rows, of those to look up and of those without a price have the rows.
 const OPEN: &str = "state = 'open'";
-const PENDING: &str = "next_lookup_at IS NOT NULL";
+const TO_LOOK_UP: &str = "next_lookup_at IS NOT NULL";
+const UNACCOUNTED: &str = "basis = 'pending' AND next_lookup_at IS NULL";
 
 pub(crate) async fn unsettled(conn: &mut Conn, limit: &u32) -> Result<Unsettled, Fault> {
     let columns = format!(
         "id, state = 'open' AS is_open, {CLOCK} - created_at AS age, created_at, turn_id, generation_id"
     );
     let rows = format!(
-        "SELECT {columns} FROM ai_usage WHERE {OPEN} UNION ALL SELECT {columns} FROM ai_usage WHERE {PENDING}
+        "SELECT {columns} FROM ai_usage WHERE {OPEN} UNION ALL SELECT {columns} FROM ai_usage WHERE {TO_LOOK_UP}
+         UNION ALL SELECT {columns} FROM ai_usage WHERE {UNACCOUNTED}
          ORDER BY created_at, id LIMIT $1"
     );
     let rows: Vec<UnsettledLine> =
         diesel::sql_query(rows).bind::<BigInt, _>(i64::from(*limit)).load(conn).await?;
     Ok(Unsettled {
         open: count(conn, OPEN).await?,
-        pending: count(conn, PENDING).await?,
+        pending: count(conn, TO_LOOK_UP).await? + count(conn, UNACCOUNTED).await?,
         oldest: rows.into_iter().map(UnsettledRow::from).collect(),
     })
 }
