@@ -30,6 +30,9 @@ pub fn serve(listener: TcpListener, state: AppState) -> std::io::Result<Server> 
     .tcp_nodelay(true)
     // A client that closed its side is gone. Otherwise nobody would notice before the second write after it.
     .h1_allow_half_closed(false)
+    // Longer than clients and proxies keep a connection in reserve: whoever reuses one that is just being closed
+    // cannot know whether the request was taken.
+    .keep_alive(settings.idle_connection)
     .on_connect(move |connection, _| cut_when_stuck(connection, stall))
     .shutdown_timeout(settings.shutdown_timeout.as_secs())
     .disable_signals()

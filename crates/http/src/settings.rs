@@ -16,6 +16,8 @@ pub struct HttpSettings {
     pub keep_alive: Duration,
     /// A connection that takes nothing for this long is cut off.
     pub stall: Duration,
+    /// A connection without a request is closed after this long.
+    pub idle_connection: Duration,
     /// How long open requests have to end once the server is told to stop. Whole seconds count.
     pub shutdown_timeout: Duration,
     /// Who may come in, from where, and how often.
@@ -60,6 +62,7 @@ impl Default for HttpSettings {
             body_limit: 1024 * 1024,
             keep_alive: Duration::from_secs(15),
             stall: Duration::from_secs(60),
+            idle_connection: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(30),
             access: AccessSettings::default(),
         }

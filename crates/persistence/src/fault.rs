@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 
 use causerie_domain::ports::StoreError;
-use diesel::result::{DatabaseErrorKind, Error};
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
 
 /// A query failed, or a row could not be read.
 #[derive(Debug)]
@@ -154,12 +154,17 @@ pub(crate) fn is_refusal(error: &Error) -> bool {
     }
 }
 
-/// What a caller is told of a failure that no step foresaw.
+/// What a caller is told of a failure that no step foresaw: whether a later try may succeed.
 pub(crate) fn store_error(error: Error) -> StoreError {
     match error {
         Error::DatabaseError(_, ref info) if is_refusal(&error) => {
             corrupt(format!("a refused value: {}", info.message()))
         }
+        Error::DatabaseError(DatabaseErrorKind::Unknown, ref info) if stays(info.as_ref()) => {
+            corrupt(format!("a statement that cannot be run: {}", info.message()))
+        }
+        // The connection is gone or was never there, the disk is full, the server stops, another process holds the
+        // file, a deadlock, a time limit.
         Error::DatabaseError(..)
         | Error::RollbackErrorOnCommit { .. }
         | Error::AlreadyInTransaction
@@ -167,5 +172,89 @@ pub(crate) fn store_error(error: Error) -> StoreError {
         | Error::BrokenTransactionManager => unavailable(error),
         Error::NotFound => corrupt("a row that must exist is missing"),
         other => corrupt_by("a value that cannot be read", other),
+    }
+}
+
+/// How SQLite begins to say that a statement or the file is wrong. Diesel hands its code on for constraints alone.
+const LASTING: [&str; 12] = [
+    "no such ",
+    "near \"",
+    "unrecognized token",
+    "table ",
+    "ambiguous column",
+    "datatype mismatch",
+    "cannot store ",
+    "integer overflow",
+    "string or blob too big",
+    "database disk image is malformed",
+    "file is not a database",
+    "attempt to write a readonly database",
+];
+
+/// Whether an error without a kind will come again: its statement is wrong for this schema, or the file is damaged.
+///
+/// PostgreSQL points at the place in the statement, in whatever language it speaks.
+fn stays(error: &dyn DatabaseErrorInformation) -> bool {
+    let message = error.message();
+    error.statement_position().is_some() || LASTING.iter().any(|start| message.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::SimpleConnection;
+    use diesel::{Connection, RunQueryDsl, SqliteConnection, sql_query};
+
+    use super::*;
+
+    fn unknown(message: &str) -> Error {
+        Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message.to_owned()))
+    }
+
+    #[track_caller]
+    fn check(error: Error, retryable: bool) {
+        let said = format!("{error:?}");
+        assert_eq!(matches!(store_error(error), StoreError::Unavailable(_)), retryable, "{said}");
+    }
+
+    #[test]
+    fn what_passes_is_told_from_what_stays() {
+        for message in [
+            "database is locked",
+            "database or disk is full",
+            "disk I/O error",
+            "unable to open database file",
+            "deadlock detected",
+            "canceling statement due to statement timeout",
+            "terminating connection due to administrator command",
+            "sorry, too many clients already",
+        ] {
+            check(unknown(message), true);
+        }
+        let kind = |kind| Error::DatabaseError(kind, Box::new("said".to_owned()));
+        check(kind(DatabaseErrorKind::ClosedConnection), true);
+        check(kind(DatabaseErrorKind::UnableToSendCommand), true);
+        check(kind(DatabaseErrorKind::SerializationFailure), true);
+        check(kind(DatabaseErrorKind::ReadOnlyTransaction), true);
+        check(Error::BrokenTransactionManager, true);
+        check(kind(DatabaseErrorKind::CheckViolation), false);
+        check(Error::NotFound, false);
+        check(unknown("database disk image is malformed"), false);
+        check(unknown("file is not a database"), false);
+    }
+
+    #[test]
+    fn a_statement_that_is_wrong_for_the_schema_stays_wrong() {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        conn.batch_execute("CREATE TABLE numbers (number INTEGER) STRICT").unwrap();
+        for statement in [
+            "NONSENSE",
+            "SELECT * FROM nowhere",
+            "SELECT nothing FROM numbers",
+            "INSERT INTO numbers VALUES (1, 2)",
+            "INSERT INTO numbers VALUES ('x')",
+            "SELECT sum(number) FROM (SELECT 9223372036854775807 AS number UNION ALL SELECT 1)",
+        ] {
+            check(sql_query(statement).execute(&mut conn).unwrap_err(), false);
+        }
     }
 }

@@ -9,6 +9,7 @@ mod connection;
 mod engine;
 mod inline;
 mod job;
+mod queue;
 mod threads;
 
 #[path = "queries/mod.rs"]

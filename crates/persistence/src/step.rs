@@ -31,6 +31,9 @@ pub(crate) enum Mode {
     Snapshot,
     /// Statements that write, all or none of them.
     Write,
+    /// The same, of a turn that runs: it goes before those that wait. A lease that had to queue behind the sends of
+    /// a busy moment would run out there.
+    Urgent,
     /// The same, for a decision about rows that do not exist yet, which nobody can lock.
     Serial,
 }

@@ -48,7 +48,7 @@ impl Engine {
     /// Corrects the ratio of the model that answered. Whatever comes between, the ratio in force is one that somebody
     /// observed, so a correction that is lost is no harm.
     pub(crate) async fn calibrate(&self, answered_by: &str, observed: Observation) {
-        let Some(model) = self.catalogue.answering(answered_by) else { return };
+        let Some(model) = self.catalogue.get(answered_by) else { return };
         let id = &model.catalogue.id;
         let mut known = model.millichars_per_token;
         for _ in 0..TRIES {

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use causerie_domain::completion::CompletionError;
-use causerie_domain::model::{Model, without_routing_suffix};
+use causerie_domain::model::{CatalogueModel, Model, without_routing_suffix};
 use causerie_domain::ports::StoreError;
 use causerie_domain::{Filter, Timestamp};
 
@@ -17,10 +17,17 @@ const FRESH_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often the stored catalogue is read, so that what other instances changed becomes known.
 pub(crate) const RELOAD_INTERVAL: Duration = Duration::from_secs(60);
 
-/// A copy of the stored catalogue by model id.
+/// A copy of the stored catalogue.
 #[derive(Debug, Default)]
 pub(crate) struct ModelCatalogue {
-    models: RwLock<Arc<HashMap<String, Arc<Model>>>>,
+    listing: RwLock<Arc<Listing>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Listing {
+    by_id: HashMap<String, Arc<Model>>,
+    /// The models by the dated ids that they stand for.
+    by_dated_id: HashMap<String, Arc<Model>>,
 }
 
 /// Why the catalogue could not be synchronised. The old one stays in force.
@@ -35,52 +42,65 @@ pub enum CatalogueError {
 }
 
 impl ModelCatalogue {
-    /// The model with this id; where only the id without its routing suffix is listed, that one.
+    /// The model with this id or this dated id; where only the id without its routing suffix is listed, that one.
     pub(crate) fn get(&self, id: &str) -> Option<Arc<Model>> {
-        let models = self.all();
-        models.get(id).or_else(|| models.get(without_routing_suffix(id))).cloned()
+        let listing = self.listing();
+        let listed = |id: &str| listing.by_id.get(id).or_else(|| listing.by_dated_id.get(id)).cloned();
+        listed(id).or_else(|| listed(without_routing_suffix(id)))
     }
 
     /// The model that served a request for another one, by the id that the answer names: its own or its dated one.
     ///
     /// None where the asked model answered under either of its names, and where the catalogue does not know the id.
-    /// Variants such as `:free` share a dated id with their model, which then is the one that counts.
     pub(crate) fn served_instead(&self, asked: &str, served: &str) -> Option<Arc<Model>> {
-        let dated = |model: &Model| model.catalogue.canonical_slug.as_deref() == Some(served);
-        if asked == served || self.get(asked).is_some_and(|model| dated(&model)) {
+        let answers =
+            |model: &CatalogueModel| model.id == served || model.canonical_slug.as_deref() == Some(served);
+        if asked == served || self.get(asked).is_some_and(|model| answers(&model.catalogue)) {
             return None;
         }
-        self.get(served).or_else(|| {
-            let models = self.all();
-            models.values().filter(|model| dated(model)).min_by_key(|model| model.catalogue.id.len()).cloned()
-        })
-    }
-
-    /// The model that an answer names: by its id, or by the dated id it stands for.
-    pub(crate) fn answering(&self, id: &str) -> Option<Arc<Model>> {
-        let dated = |model: &&Arc<Model>| model.catalogue.canonical_slug.as_deref() == Some(id);
-        self.get(id).or_else(|| self.all().values().find(dated).cloned())
+        self.get(served)
     }
 
     /// Takes a corrected ratio over before the stored catalogue is read again.
     pub(crate) fn calibrated(&self, id: &str, millichars: u32) {
-        let mut models = self.models.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(model) = Arc::make_mut(&mut models).get_mut(id) {
-            Arc::make_mut(model).millichars_per_token = Some(millichars);
+        let mut listing = self.listing.write().unwrap_or_else(PoisonError::into_inner);
+        let Listing { by_id, by_dated_id } = Arc::make_mut(&mut listing);
+        for model in by_id.values_mut().chain(by_dated_id.values_mut()) {
+            if model.catalogue.id == id {
+                Arc::make_mut(model).millichars_per_token = Some(millichars);
+            }
         }
     }
 
-    fn all(&self) -> Arc<HashMap<String, Arc<Model>>> {
-        Arc::clone(&self.models.read().unwrap_or_else(PoisonError::into_inner))
+    fn listing(&self) -> Arc<Listing> {
+        Arc::clone(&self.listing.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn newest_listing(&self) -> Option<Timestamp> {
-        self.all().values().map(|model| model.listed_at).max()
+        self.listing().by_id.values().map(|model| model.listed_at).max()
     }
 
     fn replace(&self, models: Vec<Model>) {
-        let by_id = models.into_iter().map(|model| (model.catalogue.id.clone(), Arc::new(model))).collect();
-        *self.models.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(by_id);
+        let mut models: Vec<_> = models.into_iter().map(Arc::new).collect();
+        // Of several models with one dated id, the one that was listed last has it.
+        models.sort_by_key(|model| model.listed_at);
+        let by_dated_id = models
+            .iter()
+            .filter_map(|model| Some((dated_id(&model.catalogue)?, Arc::clone(model))))
+            .collect();
+        let by_id = models.into_iter().map(|model| (model.catalogue.id.clone(), model)).collect();
+        *self.listing.write().unwrap_or_else(PoisonError::into_inner) =
+            Arc::new(Listing { by_id, by_dated_id });
+    }
+}
+
+/// The dated id that a model stands for. Variants such as `:free` share it with their model and differ in price, so
+/// theirs has the variant, too.
+fn dated_id(model: &CatalogueModel) -> Option<String> {
+    let dated = model.canonical_slug.clone()?;
+    match model.id.rsplit_once(':') {
+        Some((_, variant)) if !dated.contains(':') => Some(format!("{dated}:{variant}")),
+        _ => Some(dated),
     }
 }
 
@@ -122,15 +142,15 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
-    use causerie_domain::model::{CatalogueModel, Pricing};
+    use causerie_domain::model::Pricing;
 
     use super::*;
 
-    fn model(id: &str, dated: Option<&str>) -> Model {
+    fn model(id: &str, dated: &str, listed_at: i64) -> Model {
         Model {
             catalogue: CatalogueModel {
                 id: id.to_owned(),
-                canonical_slug: dated.map(str::to_owned),
+                canonical_slug: Some(dated.to_owned()),
                 name: id.to_owned(),
                 context_length: None,
                 max_completion_tokens: None,
@@ -143,18 +163,45 @@ mod tests {
             restricted: false,
             group_id: None,
             millichars_per_token: None,
-            listed_at: Timestamp::from_micros(0),
+            listed_at: Timestamp::from_micros(listed_at),
         }
+    }
+
+    #[test]
+    fn a_model_is_known_by_every_id_that_requests_may_name() {
+        let catalogue = ModelCatalogue::default();
+        catalogue.replace(vec![
+            model("openai/gpt-5-mini", "openai/gpt-5-mini-2025-08-07", 2),
+            model("openai/gpt-5-mini-preview", "openai/gpt-5-mini-2025-08-07", 1),
+            model("deepseek/r1", "deepseek/r1-0528", 2),
+            model("deepseek/r1:free", "deepseek/r1-0528", 2),
+            model("a/b", "c/d", 1),
+            model("c/d", "c/d", 1),
+        ]);
+        #[track_caller]
+        fn check(catalogue: &ModelCatalogue, asked: &str, expected: Option<&str>) {
+            let found = catalogue.get(asked);
+            assert_eq!(found.as_ref().map(|model| model.catalogue.id.as_str()), expected, "{asked}");
+        }
+        check(&catalogue, "openai/gpt-5-mini", Some("openai/gpt-5-mini"));
+        check(&catalogue, "openai/gpt-5-mini-2025-08-07", Some("openai/gpt-5-mini"));
+        check(&catalogue, "openai/gpt-5-mini-2025-08-07:nitro", Some("openai/gpt-5-mini"));
+        check(&catalogue, "deepseek/r1-0528", Some("deepseek/r1"));
+        check(&catalogue, "deepseek/r1-0528:free", Some("deepseek/r1:free"));
+        check(&catalogue, "deepseek/r1:online", Some("deepseek/r1"));
+        check(&catalogue, "c/d", Some("c/d"));
+        check(&catalogue, "openai/gpt-5-mini-2024-01-01", None);
+        check(&catalogue, "openai/gpt-5-mini:free", None);
     }
 
     #[test]
     fn the_model_that_served_is_found_by_either_of_its_names() {
         let catalogue = ModelCatalogue::default();
         catalogue.replace(vec![
-            model("a/big", Some("a/big-2026")),
-            model("a/big:free", Some("a/big-2026")),
-            model("b/small", None),
-            model("openrouter/auto", None),
+            model("a/big", "a/big-2026", 1),
+            model("a/big:free", "a/big-2026", 1),
+            model("b/small", "b/small", 1),
+            model("openrouter/auto", "openrouter/auto", 1),
         ]);
         let check = |asked: &str, served: &str, expected: Option<&str>| {
             let found = catalogue.served_instead(asked, served);

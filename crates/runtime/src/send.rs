@@ -7,7 +7,9 @@ use causerie_domain::completion::CompletionRequest;
 use causerie_domain::identity::Principal;
 use causerie_domain::message::MessageMeta;
 use causerie_domain::model::Model;
-use causerie_domain::ports::{BeginTurn, BeginTurnError, Begun, IdempotencyKey, KeyedTurn, NewAttachment};
+use causerie_domain::ports::{
+    BeginTurn, BeginTurnError, Begun, IdempotencyKey, KeyedTurn, NewAttachment, StoreError,
+};
 use causerie_domain::session::{Session, SessionState};
 use causerie_domain::turn::Turn;
 use causerie_domain::usage::{OpenUsage, UsagePurpose};
@@ -134,7 +136,14 @@ impl Runtime {
     async fn begin_turn(self, begin: BeginTurn, admitted: Admitted) -> Result<Sent, RuntimeError> {
         let leased_at = monotonic();
         let launch = Launch { attachments: begin.attachments.clone(), first: begin.usage.clone(), leased_at };
-        match self.engine.ledger.begin_turn(begin).await {
+        // The turn may have begun although the store fails to say so. Asked again it says so, or begins it now.
+        let begun = match self.engine.ledger.begin_turn(begin.clone()).await {
+            Err(BeginTurnError::Store(StoreError::Unavailable(_))) => {
+                self.engine.ledger.begin_turn(begin).await
+            }
+            begun => begun,
+        };
+        match begun {
             Ok(begun) => Ok(self.launch(begun, &admitted, launch)),
             Err(BeginTurnError::KeyUsed(keyed)) => {
                 let turn = same_body(*keyed, admitted.key.as_ref())?;
@@ -271,6 +280,10 @@ impl Runtime {
         let log = Arc::new(TurnLog::new(self.turn_start(&begun.turn), Some(report)));
         let running = Arc::new(RunningTurn::new(Arc::clone(&log), launch.leased_at));
         engine.running.insert(Arc::clone(&running));
+        if launch.leased_at.elapsed() > engine.settings.lease / 6 {
+            // It waited long to begin, so a good part of the lease may be gone: what there is to flush renews it.
+            engine.flusher.note(0);
+        }
         let run = TurnRun { engine: Arc::clone(engine), running, turn: begun.turn.clone(), parts, request };
         // The row was opened in the transaction that read the history: what is sent now is known only since.
         let first = OpenUsage { estimated_input_tokens: report.estimated_tokens.into(), ..launch.first };

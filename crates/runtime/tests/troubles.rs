@@ -153,3 +153,35 @@ async fn a_turn_that_begins_while_the_rest_is_cut_is_cut_too() {
     assert_eq!(world.transcript(&anna, session).await[1], "2 assistant interrupted \"\"");
     assert!(matches!(world.send(&anna, session, "Hi").await, Err(RuntimeError::ShuttingDown)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn many_leases_are_renewed_in_small_steps() {
+    let (world, store) = troubled_world(settings()).await;
+    for number in 0..150 {
+        let user = user(&format!("user-{number}"));
+        let session = world.session(&user).await;
+        world.upstream.will(vec![Step::Gate]);
+        world.send(&user, session, "Hi").await.unwrap();
+    }
+    tokio::time::sleep(LEASE / 3 + Duration::from_millis(100)).await;
+    store.flushes();
+    tokio::time::sleep(LEASE).await;
+    let flushes = store.flushes();
+    assert!(flushes.iter().all(|turns| turns.len() <= 64), "{flushes:?}");
+    let renewed: std::collections::BTreeSet<_> = flushes.concat().into_iter().collect();
+    assert_eq!(renewed.len(), 150, "and none is left out");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_begin_without_a_word_leaves_no_turn_that_nobody_runs() {
+    for trouble in [Trouble::Away, Trouble::LostAnswer] {
+        let (world, store) = troubled_world(settings()).await;
+        let anna = user("anna");
+        let session = world.session(&anna).await;
+        store.befall(Point::Begin, trouble, 1);
+        let told = world.talk(&anna, session, "Hi").await;
+        assert_eq!(told, ["start from 0", "text: ok", "completed"], "{trouble:?}");
+        let transcript = world.transcript(&anna, session).await;
+        assert_eq!(transcript, [r#"1 user completed "Hi""#, r#"2 assistant completed "ok""#], "{trouble:?}");
+    }
+}

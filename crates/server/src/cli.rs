@@ -256,6 +256,7 @@ mod tests {
         assert_eq!(settings.http.body_limit, http.body_limit);
         assert_eq!(settings.http.keep_alive, http.keep_alive);
         assert_eq!(settings.http.stall, http.stall);
+        assert_eq!(settings.http.idle_connection, http.idle_connection);
         let openrouter = causerie_openrouter::Settings::default();
         assert_eq!(upstream.clocks.connect, openrouter.clocks.connect);
         assert_eq!(upstream.clocks.first_byte, openrouter.clocks.first_byte);

@@ -290,6 +290,7 @@ pub(crate) fn app_state(
         body_limit: http.body_limit,
         keep_alive: http.keep_alive,
         stall: http.stall,
+        idle_connection: http.idle_connection,
         shutdown_timeout: LAST_FRAMES,
         access: settings.access.clone(),
     };

@@ -7,6 +7,7 @@ mod builder;
 mod chat;
 mod client;
 mod event_stream;
+mod storm;
 mod transcript;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use builder::TestAppBuilder;
 pub use chat::Chat;
 pub use client::{Client, Reply};
 pub use event_stream::EventStream;
+pub use storm::{Aftermath, Ends, Storm};
 pub use transcript::{Frame, Transcript, usage_in_words};
 
 /// Everything from a request to the database and the upstream, for one test alone.
@@ -125,8 +127,9 @@ impl TestApp {
         self.server.stop().await;
         self.server = Server::start(&self.settings).await?;
         let address = self.server.address();
-        (self.ada, self.bob) = (self.ada.at(address), self.bob.at(address));
-        self.root = self.root.at(address);
+        for client in [&mut self.ada, &mut self.bob, &mut self.root] {
+            *client = client.at(address);
+        }
         Ok(self)
     }
 

@@ -78,6 +78,7 @@ const RULES: [Rule; 6] = [
                 "crates/testkit/src/database/server.rs",
                 "tests have no settings, and no ports before the store",
             ),
+            ("crates/testkit/src/app/storm.rs", "it measures a whole server from outside"),
             ("crates/simulator/src/recorder.rs", "it plays the outside, which has no ports"),
             ("crates/simulator/src/routes.rs", "it plays the outside, which has no ports"),
             ("crates/simulator/src/state.rs", "it plays the outside, which has no ports"),

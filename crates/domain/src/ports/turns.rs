@@ -234,7 +234,8 @@ pub trait TurnLedger: Send + Sync + Debug {
 
     /// Stores the message, the placeholder, the turn and the first ledger row, and returns the history.
     ///
-    /// An expired turn of the session is closed as the reaper does, in the same transaction.
+    /// An expired turn of the session is closed as the reaper does, in the same transaction. Repeating the step while
+    /// its turn runs is answered alike: a caller that did not get the answer may ask again.
     ///
     /// # Errors
     /// [`BeginTurnError`]; then nothing is stored.

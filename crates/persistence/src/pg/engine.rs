@@ -5,8 +5,10 @@
 
 use std::fmt;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+use causerie_domain::ports::StoreError;
 use deadpool::Runtime;
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 use diesel::{ConnectionError, ConnectionResult};
@@ -18,14 +20,14 @@ use diesel_async::{
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::Conn;
 use crate::fault::{Failure, unavailable};
 use crate::settings::{OpenError, StoreSettings};
-use crate::step::{Mode, Step, abandoned};
+use crate::step::{Mode, Step, abandoned, overloaded};
 
 /// How often a transaction that lost against another is repeated.
 const REPEATS: u32 = 4;
@@ -37,6 +39,9 @@ pub(crate) struct Engine {
     url: String,
     pool: Pool<Conn>,
     limits: Limits,
+    /// Connections that steps without urgency may hold at the same time: never all of them.
+    ordinary: Arc<Semaphore>,
+    wait: Duration,
     runtime: Handle,
     tasks: TaskTracker,
 }
@@ -60,7 +65,9 @@ impl Engine {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|source| OpenError::Pool(source.into()))?;
-        Ok(Engine { url: url.to_owned(), pool, limits, runtime, tasks: TaskTracker::new() })
+        let ordinary = Arc::new(Semaphore::new(ordinary(settings.connections)));
+        let (url, wait) = (url.to_owned(), settings.wait_timeout);
+        Ok(Engine { url, pool, limits, ordinary, wait, runtime, tasks: TaskTracker::new() })
     }
 
     /// The address, password included.
@@ -75,22 +82,24 @@ impl Engine {
         F: Failure,
     {
         let (mut answer, answered) = oneshot::channel();
-        let (pool, patience) = (self.pool.clone(), self.limits.of_a_step());
+        let (pool, patience, wait) = (self.pool.clone(), self.limits.of_a_step(), self.wait);
+        let places = (mode != Mode::Urgent).then(|| Arc::clone(&self.ordinary));
         let task = async move {
-            let Some(connection) = connect(&pool, &mut answer).await else { return };
-            let result = match connection {
+            let connected = connect(&pool, places, wait);
+            let Some(connected) = unless_abandoned(connected, &mut answer).await else { return };
+            let result = match connected {
                 Ok(mut connection) => {
-                    let performed = timeout(patience, perform(&mut connection, mode, &step)).await;
+                    let performed = timeout(patience, perform(&mut connection.inner, mode, &step)).await;
                     performed.map_or_else(
                         |late| {
                             // Half a conversation with the server is no connection any more: it is closed.
-                            drop(Object::take(connection));
+                            drop(Object::take(connection.inner));
                             Err(F::Port::from(unavailable(late)))
                         },
                         |result| result.map_err(F::into_port),
                     )
                 }
-                Err(error) => Err(F::Port::from(unavailable(error))),
+                Err(error) => Err(F::Port::from(error)),
             };
             // Nobody may listen any more: that is the caller's right.
             let _ = answer.send(result);
@@ -140,14 +149,42 @@ async fn connect_limited(url: &str, limits: Limits) -> ConnectionResult<Conn> {
     Ok(conn)
 }
 
-type Connected = Result<Object<Conn>, diesel_async::pooled_connection::deadpool::PoolError>;
+/// A connection, and the place among the ordinary steps that comes with it.
+struct Connection {
+    inner: Object<Conn>,
+    _place: Option<OwnedSemaphorePermit>,
+}
 
-/// A connection of the pool; none when the caller leaves before it has one.
-async fn connect<T>(pool: &Pool<Conn>, answer: &mut oneshot::Sender<T>) -> Option<Connected> {
-    match select(pin!(pool.get()), pin!(answer.closed())).await {
-        Either::Left((connection, _)) => Some(connection),
+async fn connect(
+    pool: &Pool<Conn>,
+    places: Option<Arc<Semaphore>>,
+    wait: Duration,
+) -> Result<Connection, StoreError> {
+    let place = match places {
+        Some(places) => match timeout(wait, places.acquire_owned()).await {
+            Ok(place) => Some(place.map_err(unavailable)?),
+            Err(_) => return Err(overloaded()),
+        },
+        None => None,
+    };
+    Ok(Connection { inner: pool.get().await.map_err(unavailable)?, _place: place })
+}
+
+/// What a future comes to; none when the caller leaves before that.
+async fn unless_abandoned<T, A>(
+    future: impl Future<Output = T>,
+    answer: &mut oneshot::Sender<A>,
+) -> Option<T> {
+    match select(pin!(future), pin!(answer.closed())).await {
+        Either::Left((output, _)) => Some(output),
         Either::Right(_) => None,
     }
+}
+
+/// How many of the connections are not kept for the turns that run: three in four, but never none.
+fn ordinary(connections: u32) -> usize {
+    let kept = (connections / 4).max(u32::from(connections > 1));
+    usize::try_from(connections - kept).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
 }
 
 async fn perform<T, F: Failure>(conn: &mut Conn, mode: Mode, step: &Step<Conn, T, F>) -> Result<T, F> {
@@ -212,7 +249,7 @@ fn begin_of(mode: Mode) -> Option<&'static str> {
     match mode {
         Mode::Read => None,
         Mode::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
-        Mode::Write => Some("BEGIN ISOLATION LEVEL READ COMMITTED"),
+        Mode::Write | Mode::Urgent => Some("BEGIN ISOLATION LEVEL READ COMMITTED"),
         Mode::Serial => Some("BEGIN ISOLATION LEVEL SERIALIZABLE"),
     }
 }

@@ -29,7 +29,7 @@ impl TurnLedger for SqlStore {
     }
 
     async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError> {
-        run!(self, Write, flush::next_attempt(next))
+        run!(self, Urgent, flush::next_attempt(next))
     }
 
     async fn flush(
@@ -38,15 +38,15 @@ impl TurnLedger for SqlStore {
         lease: Duration,
         turns: Vec<TurnFlush>,
     ) -> Result<Vec<TurnHold>, StoreError> {
-        run!(self, Write, flush::turns(Flush { owner, lease, turns }))
+        run!(self, Urgent, flush::turns(Flush { owner, lease, turns }))
     }
 
     async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnLedgerError> {
-        run!(self, Write, finish::turn(finish))
+        run!(self, Urgent, finish::turn(finish))
     }
 
     async fn request_cancel(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError> {
-        run!(self, Write, flush::request_cancel(session_id))
+        run!(self, Urgent, flush::request_cancel(session_id))
     }
 
     async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError> {

@@ -1,5 +1,6 @@
 //! Beginning a turn: one transaction that writes first.
 
+use causerie_domain::MessageId;
 use causerie_domain::message::{Message, MessageMeta, MessageRole, MessageStatus};
 use causerie_domain::ports::{BeginTurn, BeginTurnError, Begun, NewAttachment};
 use causerie_domain::session::{Session, SessionState};
@@ -10,7 +11,7 @@ use diesel::sql_types::{Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::{Conn, fixed, holds, messages as reading, reap, turns as runs, usage};
-use crate::fault::{Abort, Fault, unavailable};
+use crate::fault::{Abort, Fault, corrupt, unavailable};
 use crate::input::Named;
 use crate::rows::{
     MessageRow, SessionRow, TurnRow, meta_text, micros, object_text, parts_text, text, text_parts,
@@ -24,7 +25,12 @@ type Refusal = Abort<BeginTurnError>;
 const TRIES: u32 = 3;
 
 pub(crate) async fn turn(conn: &mut Conn, begin: &BeginTurn) -> Result<Begun, Refusal> {
-    let session = take_session(conn, begin).await?;
+    let session = match take_session(conn, begin).await {
+        Err(Abort::Refused(BeginTurnError::InProgress(running))) if running == begin.turn_id => {
+            return Ok(begun_before(conn, begin).await?);
+        }
+        taken => taken?,
+    };
     // The session is ours now: nobody else can use the key or begin a turn before we are done.
     refuse_used_key(conn, begin).await?;
     reap::close_running(conn, session.id, begin.now).await?;
@@ -38,6 +44,33 @@ pub(crate) async fn turn(conn: &mut Conn, begin: &BeginTurn) -> Result<Begun, Re
     usage::open(conn, &begin.usage).await?;
     let history = reading::history(conn, begin.session_id, user_seq, begin.history).await?;
     Ok(Begun { session, user_message, assistant_message, turn, history })
+}
+
+/// What this very step did before: its answer was lost, and the caller tries again. Its turn runs, so nothing else
+/// has happened in the session since.
+async fn begun_before(conn: &mut Conn, begin: &BeginTurn) -> Result<Begun, Fault> {
+    let session: SessionRow = sessions::table
+        .filter(sessions::id.eq(key(begin.session_id)))
+        .select(SessionRow::as_select())
+        .first(conn)
+        .await?;
+    let turn = runs::plain(conn, begin.turn_id).await?;
+    let turn = turn.ok_or_else(|| corrupt(format!("the running turn {} is missing", begin.turn_id)))?;
+    let user_seq = turn.assistant_seq - 1;
+    let history = reading::history(conn, begin.session_id, user_seq, begin.history).await?;
+    Ok(Begun {
+        session: session.try_into()?,
+        user_message: message(conn, begin.user_message_id).await?,
+        assistant_message: message(conn, begin.assistant_message_id).await?,
+        turn,
+        history,
+    })
+}
+
+async fn message(conn: &mut Conn, id: MessageId) -> Result<Message, Fault> {
+    let row: MessageRow =
+        messages::table.filter(messages::id.eq(key(id))).select(MessageRow::as_select()).first(conn).await?;
+    Ok(row.try_into()?)
 }
 
 /// Raises the session's sequence and takes its lease, or says why that is refused.
@@ -90,6 +123,9 @@ async fn why_refused(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<BeginT
         .optional()?;
     let Some((row, held)) = found else { return Ok(Some(BeginTurnError::NotFound)) };
     let session = Session::try_from(row)?;
+    if session.active_turn_id == Some(begin.turn_id) && held == Some(true) {
+        return Ok(Some(BeginTurnError::InProgress(begin.turn_id)));
+    }
     if let Some(used) = key_use(conn, begin).await? {
         return Ok(Some(used));
     }

@@ -6,27 +6,24 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use causerie_domain::ports::StoreError;
-use tokio::sync::mpsc::error::SendTimeoutError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::Conn;
 use super::connection::{Line, Use};
 use super::job::StepJob;
-use super::threads::{self, Order};
+use super::queue::{Claim, Queue, Urgency};
+use super::threads;
 use crate::fault::Failure;
 use crate::settings::{OpenError, StoreSettings};
 use crate::step::{Mode, Step, abandoned, overloaded};
-
-/// How many steps may wait for the writer, and for the readers.
-const QUEUE: usize = 1024;
 
 /// A SQLite file with the threads that work on it. They end when it goes and their queues are empty.
 #[derive(Debug)]
 pub(crate) struct Engine {
     path: PathBuf,
     wait: Duration,
-    writer: mpsc::Sender<Order>,
-    readers: mpsc::Sender<Order>,
+    writer: Queue,
+    readers: Queue,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -39,10 +36,10 @@ impl Engine {
         let path = &settle(path).map_err(|source| at(path, source))?;
         let open =
             |purpose| Line::open(path, settings.busy_timeout, purpose).map_err(|source| at(path, source));
-        let (writer, orders) = mpsc::channel(QUEUE);
+        let (writer, orders) = Queue::new();
         let line = open(Use::Write)?;
         let mut threads = vec![start("store-writer", path, move || threads::write(line, orders))?];
-        let (readers, orders) = mpsc::channel(QUEUE);
+        let (readers, orders) = Queue::new();
         let orders = Arc::new(Mutex::new(orders));
         for _ in 0..settings.readers {
             let (line, orders) = (open(Use::Read)?, Arc::clone(&orders));
@@ -63,20 +60,25 @@ impl Engine {
         T: Send + 'static,
         F: Failure,
     {
-        let (answer, answered) = oneshot::channel();
+        let (answer, mut answered) = oneshot::channel();
         let queue = match mode {
             Mode::Read | Mode::Snapshot => &self.readers,
-            Mode::Write | Mode::Serial => &self.writer,
+            Mode::Write | Mode::Urgent | Mode::Serial => &self.writer,
         };
-        let order = Order::Do(Box::new(StepJob::new(mode, step, answer)));
-        let sent = queue.send_timeout(order, self.wait).await;
-        sent.map_err(|refused| {
-            F::Port::from(match refused {
-                SendTimeoutError::Timeout(_) => overloaded(),
-                SendTimeoutError::Closed(_) => abandoned(),
-            })
-        })?;
-        answered.await.unwrap_or_else(|_| Err(F::Port::from(abandoned())))
+        let claim = Claim::default();
+        let job = Box::new(StepJob::new(mode, step, claim.clone(), answer));
+        let in_time = tokio::time::timeout(self.wait, async {
+            queue.send(Urgency::from(mode), job).await?;
+            Ok((&mut answered).await)
+        });
+        let answer = match in_time.await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(F::Port::from(error)),
+            Err(_) if claim.take() => return Err(F::Port::from(overloaded())),
+            // It was begun in time, and what has begun ends.
+            Err(_) => answered.await,
+        };
+        answer.unwrap_or_else(|_| Err(F::Port::from(abandoned())))
     }
 
     /// Stops the threads after what was ordered, which leaves the file whole without its log.
@@ -84,8 +86,7 @@ impl Engine {
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in 0..threads.len() {
             let queue = if thread == 0 { &self.writer } else { &self.readers };
-            // A thread that is gone already needs no order.
-            let _ = queue.send(Order::Stop).await;
+            queue.stop().await;
         }
         let ended = tokio::task::spawn_blocking(|| threads.into_iter().try_for_each(JoinHandle::join)).await;
         if !matches!(ended, Ok(Ok(()))) {
@@ -118,6 +119,8 @@ fn at(path: &Path, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use diesel::result::QueryResult;
     use diesel_async::SimpleAsyncConnection;
     use futures_util::FutureExt;
@@ -140,23 +143,54 @@ mod tests {
         })
     }
 
-    /// Runs steps so that they are committed together: the thread is held until all of them wait.
-    async fn together(engine: &Engine, steps: &[String]) -> Vec<Result<(), StoreError>> {
-        let (open, gate) = std::sync::mpsc::channel::<()>();
-        let gate = Mutex::new(gate);
-        let holder = step((), move |_: &mut Conn, _| {
-            let _ = gate.lock().unwrap().recv();
-            async { Ok::<_, Fault>(()) }.boxed()
-        });
-        let held = engine.run(Mode::Write, holder);
-        let rest = join_all(steps.iter().map(|sql| engine.run(Mode::Write, statements(sql))));
-        let release = async {
-            while engine.writer.max_capacity() - engine.writer.capacity() < steps.len() {
+    /// Holds the thread of a step until it is opened, which dropping it does.
+    struct Gate {
+        begun: Arc<AtomicBool>,
+        _open: std::sync::mpsc::Sender<()>,
+    }
+
+    impl Gate {
+        fn new() -> (Self, Step<Conn, (), Fault>) {
+            let begun = Arc::new(AtomicBool::new(false));
+            let (open, closed) = std::sync::mpsc::channel::<()>();
+            let closed = Mutex::new(closed);
+            let holder = step(Arc::clone(&begun), move |_: &mut Conn, begun| {
+                begun.store(true, Ordering::Release);
+                let _ = closed.lock().unwrap().recv();
+                async { Ok::<_, Fault>(()) }.boxed()
+            });
+            (Gate { begun, _open: open }, holder)
+        }
+
+        /// Until the thread is held. The runtime stays busy meanwhile, so that a paused clock does not run ahead.
+        async fn held(&self) {
+            while !self.begun.load(Ordering::Acquire) {
                 tokio::task::yield_now().await;
             }
-            drop(open);
+        }
+    }
+
+    /// Until so many steps wait for the thread, which is held.
+    async fn until_waiting(engine: &Engine, count: usize) {
+        while engine.writer.len() != count {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Runs steps so that they are committed together: the thread is held until all of them wait.
+    async fn together(engine: &Engine, steps: &[String]) -> Vec<Result<(), StoreError>> {
+        let (gate, holder) = Gate::new();
+        let held = engine.run(Mode::Write, holder);
+        let rest = async {
+            gate.held().await;
+            let rest = join_all(steps.iter().map(|sql| engine.run(Mode::Write, statements(sql))));
+            let release = async {
+                until_waiting(engine, steps.len()).await;
+                drop(gate);
+            };
+            tokio::join!(rest, release).0
         };
-        let (held, results, ()) = tokio::join!(held, rest, release);
+        let (held, results) = tokio::join!(held, rest);
         held.unwrap();
         results
     }
@@ -195,6 +229,59 @@ mod tests {
         let done: Vec<bool> = results.iter().map(Result::is_ok).collect();
         assert_eq!(done, [true, false, true, false, true]);
         assert_eq!(numbers(&engine).await, [1, 3, 4]);
+    }
+
+    /// A step that writes down that it ran.
+    fn noted(log: &Arc<Mutex<Vec<Mode>>>, mode: Mode) -> Step<Conn, (), Fault> {
+        step(Arc::clone(log), move |_: &mut Conn, log| {
+            log.lock().unwrap().push(mode);
+            async { Ok::<_, Fault>(()) }.boxed()
+        })
+    }
+
+    #[tokio::test]
+    async fn what_a_running_turn_needs_goes_before_all_that_waits() {
+        let folder = TempDir::new().unwrap();
+        let engine = open(&folder);
+        let (gate, holder) = Gate::new();
+        let log = Arc::default();
+        let rest = async {
+            gate.held().await;
+            let sends = join_all((0..500).map(|_| engine.run(Mode::Write, noted(&log, Mode::Write))));
+            let renewal = async {
+                until_waiting(&engine, 500).await;
+                let renewed = engine.run(Mode::Urgent, noted(&log, Mode::Urgent));
+                let release = async {
+                    until_waiting(&engine, 501).await;
+                    drop(gate);
+                };
+                tokio::join!(renewed, release).0
+            };
+            tokio::join!(sends, renewal)
+        };
+        let (held, (sent, renewed)) = tokio::join!(engine.run(Mode::Write, holder), rest);
+        held.and(renewed).unwrap();
+        assert!(sent.iter().all(Result::is_ok));
+        assert_eq!(log.lock().unwrap().first(), Some(&Mode::Urgent));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_step_that_waits_too_long_is_never_run() {
+        let folder = TempDir::new().unwrap();
+        let engine = open(&folder);
+        let (gate, holder) = Gate::new();
+        let log = Arc::default();
+        let late = async {
+            gate.held().await;
+            let late = engine.run(Mode::Write, noted(&log, Mode::Write)).await;
+            drop(gate);
+            late
+        };
+        let (held, late) = tokio::join!(engine.run(Mode::Write, holder), late);
+        held.unwrap();
+        assert!(matches!(late, Err(StoreError::Unavailable(_))), "{late:?}");
+        engine.close().await;
+        assert_eq!(*log.lock().unwrap(), []);
     }
 
     #[tokio::test]

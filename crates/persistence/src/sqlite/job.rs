@@ -5,13 +5,14 @@ use tokio::sync::oneshot;
 
 use super::Conn;
 use super::connection::{at_once, begin, keep, undo};
+use super::queue::Claim;
 use crate::fault::{Failure, is_refusal, unavailable};
 use crate::step::{Mode, Step};
 
 /// A step, whatever its result's type is.
 pub(super) trait Job: Send {
-    /// Whether somebody still waits for it.
-    fn is_wanted(&self) -> bool;
+    /// Claims it for the thread. `false` where its caller has given up, and it must not run.
+    fn begins(&self) -> bool;
 
     /// Runs it and keeps the result. Says whether the transaction around it can be trusted afterwards.
     fn run(&mut self, conn: &mut Conn) -> Trust;
@@ -32,6 +33,7 @@ pub(super) enum Trust {
 pub(super) struct StepJob<T, F: Failure> {
     mode: Mode,
     step: Step<Conn, T, F>,
+    claim: Claim,
     result: Option<Result<T, F>>,
     answer: oneshot::Sender<Result<T, F::Port>>,
 }
@@ -40,9 +42,10 @@ impl<T, F: Failure> StepJob<T, F> {
     pub(super) fn new(
         mode: Mode,
         step: Step<Conn, T, F>,
+        claim: Claim,
         answer: oneshot::Sender<Result<T, F::Port>>,
     ) -> Self {
-        StepJob { mode, step, result: None, answer }
+        StepJob { mode, step, claim, result: None, answer }
     }
 
     /// Runs the step between a begin and an end of its own.
@@ -64,14 +67,14 @@ impl<T, F: Failure> StepJob<T, F> {
 }
 
 impl<T: Send, F: Failure> Job for StepJob<T, F> {
-    fn is_wanted(&self) -> bool {
-        !self.answer.is_closed()
+    fn begins(&self) -> bool {
+        !self.answer.is_closed() && self.claim.take()
     }
 
     fn run(&mut self, conn: &mut Conn) -> Trust {
         let (result, trust) = match self.mode {
             Mode::Read => (at_once((self.step)(conn)), Trust::Whole),
-            Mode::Snapshot | Mode::Write | Mode::Serial => self.run_apart(conn),
+            Mode::Snapshot | Mode::Write | Mode::Urgent | Mode::Serial => self.run_apart(conn),
         };
         self.result = Some(result);
         trust

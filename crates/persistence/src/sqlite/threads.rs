@@ -3,43 +3,22 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::result::{Error, QueryResult};
-use tokio::sync::mpsc;
 
 use super::connection::Line;
 use super::job::{Job, Trust};
-
-/// What a thread is told.
-pub(super) enum Order {
-    /// To do a job.
-    Do(Box<dyn Job>),
-    /// To end. What was ordered before is done first.
-    Stop,
-}
-
-/// A queue of orders.
-pub(super) type Orders = mpsc::Receiver<Order>;
+use super::queue::{Backlog, Order, Orders};
 
 /// How many jobs are committed together at most.
 const BATCH: usize = 128;
 
 /// Writes until it is told to stop or nobody is left to order anything.
 ///
-/// All jobs that wait are committed together, each in a savepoint of its own: one flush of the disk serves them all,
-/// and one that fails leaves its neighbours alone.
+/// Many jobs that wait are committed together, each in a savepoint of its own: one flush of the disk serves them all,
+/// and one that fails leaves its neighbours alone. An urgent job waits for the batch under way at most.
 pub(super) fn write(mut line: Line, mut orders: Orders) {
-    let mut stopped = false;
-    while !stopped && let Some(first) = orders.blocking_recv() {
-        let mut batch = Vec::new();
-        let mut next = Some(first);
-        while let Some(order) = next {
-            match order {
-                Order::Do(job) if job.is_wanted() => batch.push(job),
-                Order::Do(_) => {}
-                Order::Stop => stopped = true,
-            }
-            next = if batch.len() < BATCH && !stopped { orders.try_recv().ok() } else { None };
-        }
-        commit_together(&mut line, batch);
+    let mut backlog = Backlog::default();
+    while backlog.fill(&mut orders) {
+        commit_together(&mut line, backlog.next(BATCH));
     }
 }
 
@@ -48,8 +27,8 @@ pub(super) fn read(mut line: Line, orders: &Arc<Mutex<Orders>>) {
     loop {
         // Waiting under the lock is the point: the one that holds it takes the next order.
         let next = orders.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
-        let Some(Order::Do(mut job)) = next else { return };
-        if job.is_wanted() {
+        let Some(Order::Do(waiting)) = next else { return };
+        if let Some(mut job) = waiting.begin() {
             if job.run(&mut line.conn) == Trust::Doubtful {
                 line.roll_back();
             }

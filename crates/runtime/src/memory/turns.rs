@@ -51,6 +51,9 @@ impl TurnLedger for MemoryStore {
         if session.user_id != begin.user_id {
             return Err(BeginTurnError::NotFound);
         }
+        if session.active_turn_id == Some(begin.turn_id) {
+            return state.begun_before(&begin).ok_or(BeginTurnError::NotFound);
+        }
         if let Some(used) = used {
             return Err(BeginTurnError::KeyUsed(Box::new(used)));
         }
@@ -234,6 +237,17 @@ impl State {
             stored.session.clone()
         })?;
         Some(Begun { session, user_message, assistant_message, turn, history })
+    }
+
+    /// What this very step did before: its answer was lost, and the caller tries again.
+    fn begun_before(&self, begin: &BeginTurn) -> Option<Begun> {
+        let stored = self.session(begin.session_id)?;
+        let turn = self.turns.get(&begin.turn_id)?.turn.clone();
+        let [earlier @ .., user_message, assistant_message] = stored.messages.as_slice() else { return None };
+        let from = earlier.len().saturating_sub(begin.history as usize);
+        let history = earlier[from..].iter().map(|message| self.view(stored, message)).collect();
+        let (user_message, assistant_message) = (user_message.clone(), assistant_message.clone());
+        Some(Begun { session: stored.session.clone(), user_message, assistant_message, turn, history })
     }
 
     /// A running turn, if it is this owner's.

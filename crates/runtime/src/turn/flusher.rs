@@ -4,7 +4,7 @@
 //! leases of its turns; turns without news are renewed each third of a lease.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use causerie_domain::InstanceId;
@@ -13,8 +13,12 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::running::{FlushPiece, RunningTurns, Stop};
+use super::running::{FlushPiece, RunningTurn, RunningTurns, Stop};
 use crate::clock::monotonic;
+
+/// How many turns are flushed in one transaction at most. Many small ones renew some leases while the store is slow;
+/// a large one that comes too late renews none.
+const BATCH: usize = 64;
 
 /// When to flush.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +41,8 @@ pub(crate) struct Flusher {
     waiting_bytes: AtomicUsize,
     news: Notify,
     full: Notify,
+    /// Whether the last flush failed: an outage is told when it begins and when it ends.
+    failing: AtomicBool,
 }
 
 impl Flusher {
@@ -46,8 +52,16 @@ impl Flusher {
         owner: InstanceId,
         pace: Pace,
     ) -> Self {
-        let waiting_bytes = AtomicUsize::new(0);
-        Flusher { ledger, turns, owner, pace, waiting_bytes, news: Notify::new(), full: Notify::new() }
+        Flusher {
+            ledger,
+            turns,
+            owner,
+            pace,
+            waiting_bytes: AtomicUsize::new(0),
+            news: Notify::new(),
+            full: Notify::new(),
+            failing: AtomicBool::new(false),
+        }
     }
 
     /// Notes that a running turn has news, of so many bytes of text.
@@ -81,54 +95,72 @@ impl Flusher {
 
     async fn flush(&self, renew: bool) {
         self.waiting_bytes.store(0, Ordering::Relaxed);
-        let pieces: Vec<FlushPiece> = self
-            .turns
-            .all()
-            .iter()
-            .map(|turn| turn.flush_piece())
-            .filter(|piece| renew || piece.has_news())
-            .collect();
-        if !pieces.is_empty() {
-            self.store(pieces).await;
+        let mut turns = self.turns.all();
+        // Those first whose leases end first: if the store is slow, they need it most.
+        turns.sort_by_key(|turn| turn.renewed_at());
+        for batch in turns.chunks(BATCH) {
+            let pieces = batch.iter().map(|turn| turn.flush_piece());
+            let pieces: Vec<FlushPiece> = pieces.filter(|piece| renew || piece.has_news()).collect();
+            if pieces.is_empty() {
+                continue;
+            }
+            if let Err(error) = self.store(pieces).await {
+                self.news.notify_one();
+                turns.iter().for_each(|turn| self.stop_if_late(turn, &error));
+                if let StoreError::Unavailable(_) = error {
+                    self.note_outage(&error);
+                    return;
+                }
+            }
         }
     }
 
-    async fn store(&self, pieces: Vec<FlushPiece>) {
+    /// Stores news of some turns, or puts them back where the store is away.
+    async fn store(&self, pieces: Vec<FlushPiece>) -> Result<(), StoreError> {
         let begun_at = monotonic();
         let flushes = pieces.iter().map(|piece| piece.flush.clone()).collect();
         let flushed = self.ledger.flush(self.owner, self.pace.lease, flushes);
         // A store that is silent must leave time for a second try before the leases are in danger.
         let error = match tokio::time::timeout(self.pace.lease / 6, flushed).await {
             Ok(Ok(holds)) => {
+                self.note_recovery();
                 for (piece, hold) in pieces.into_iter().zip(holds) {
                     settle(piece, hold, begun_at);
                 }
-                return;
+                return Ok(());
             }
             // One turn's bad value must not cost the others their leases.
             Ok(Err(StoreError::Corrupt { .. })) if pieces.len() > 1 => {
+                let mut stored = Ok(());
                 for piece in pieces {
-                    Box::pin(self.store(vec![piece])).await;
+                    stored = stored.and(Box::pin(self.store(vec![piece])).await);
                 }
-                return;
+                return stored;
             }
             Ok(Err(error)) => error,
             Err(late) => StoreError::Unavailable(late.into()),
         };
-        tracing::warn!(%error, turns = pieces.len(), "flush failed, will be tried again");
-        for piece in pieces {
-            self.keep(piece);
-        }
-        self.news.notify_one();
+        pieces.into_iter().for_each(FlushPiece::failed);
+        Err(error)
     }
 
     /// A turn whose lease could not be renewed for two thirds of it stops, before somebody else takes it.
-    fn keep(&self, piece: FlushPiece) {
-        if piece.turn.renewed_at().elapsed() >= self.pace.lease * 2 / 3 {
-            tracing::warn!(turn = %piece.turn.id(), "lease could not be renewed, the turn stops");
-            piece.turn.stop(Stop::Lost);
+    fn stop_if_late(&self, turn: &RunningTurn, error: &StoreError) {
+        if turn.renewed_at().elapsed() >= self.pace.lease * 2 / 3 && turn.stop(Stop::Lost) {
+            tracing::warn!(turn = %turn.id(), %error, "lease could not be renewed, the turn stops");
         }
-        piece.failed();
+    }
+
+    fn note_outage(&self, error: &StoreError) {
+        if !self.failing.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "running turns cannot be flushed, will be tried until it succeeds");
+        }
+    }
+
+    fn note_recovery(&self) {
+        if self.failing.swap(false, Ordering::Relaxed) {
+            tracing::info!("running turns are flushed again");
+        }
     }
 }
 
@@ -141,6 +173,8 @@ fn settle(piece: FlushPiece, hold: TurnHold, begun_at: Instant) {
             piece.succeeded(begun_at);
         }
         // Also the answer for a turn that ended while it was flushed; nobody listens to its signal then.
-        TurnHold::Lost { .. } => piece.turn.stop(Stop::Lost),
+        TurnHold::Lost { .. } => {
+            piece.turn.stop(Stop::Lost);
+        }
     }
 }

@@ -38,7 +38,8 @@ where
         if monotonic() + pause >= until {
             return Err(error.into());
         }
-        tracing::warn!(turn = %turn.id(), %error, "a step of a turn could not be stored, will be tried again");
+        // The flusher tells of an outage for all turns together.
+        tracing::debug!(turn = %turn.id(), %error, "a step of a turn could not be stored, will be tried again");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }

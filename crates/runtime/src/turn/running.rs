@@ -68,10 +68,11 @@ impl RunningTurn {
         self.log.start.turn_id
     }
 
-    /// Asks the turn to stop. The first reason counts.
-    pub(crate) fn stop(&self, reason: Stop) {
-        self.stop.get_or_init(|| reason);
+    /// Asks the turn to stop. The first reason counts; whether this is it.
+    pub(crate) fn stop(&self, reason: Stop) -> bool {
+        let first = self.stop.set(reason).is_ok();
         self.stopped.cancel();
+        first
     }
 
     /// Resolves once the turn shall stop.
@@ -176,7 +177,9 @@ impl RunningTurns {
     pub(crate) fn cut(&self) -> usize {
         let mut table = self.lock();
         table.cut = true;
-        table.turns.values().for_each(|turn| turn.stop(Stop::Draining));
+        for turn in table.turns.values() {
+            turn.stop(Stop::Draining);
+        }
         table.turns.len()
     }
 

@@ -44,13 +44,19 @@ pub(crate) struct Troubled {
     inner: MemoryStore,
     troubles: Mutex<Vec<(Point, Trouble, u32)>>,
     poisoned: Mutex<Option<TurnId>>,
+    flushed: Mutex<Vec<Vec<TurnId>>>,
     gate: Semaphore,
 }
 
 impl Troubled {
     pub(crate) fn new(inner: MemoryStore) -> Self {
-        let (troubles, poisoned) = (Mutex::default(), Mutex::default());
-        Troubled { inner, troubles, poisoned, gate: Semaphore::new(0) }
+        Troubled {
+            inner,
+            troubles: Mutex::default(),
+            poisoned: Mutex::default(),
+            flushed: Mutex::default(),
+            gate: Semaphore::new(0),
+        }
     }
 
     /// The next so many steps of this kind have this trouble.
@@ -66,6 +72,11 @@ impl Troubled {
     /// From now on the store refuses whatever is flushed together with this turn.
     pub(crate) fn poison(&self, turn: TurnId) {
         *self.poisoned.lock().unwrap() = Some(turn);
+    }
+
+    /// The turns of each flush since the last look.
+    pub(crate) fn flushes(&self) -> Vec<Vec<TurnId>> {
+        std::mem::take(&mut self.flushed.lock().unwrap())
     }
 
     fn next(&self, point: Point) -> Option<Trouble> {
@@ -128,6 +139,7 @@ impl TurnLedger for Troubled {
         if turns.iter().any(|flush| Some(flush.turn_id) == poisoned) {
             return Err(refusal());
         }
+        self.flushed.lock().unwrap().push(turns.iter().map(|flush| flush.turn_id).collect());
         self.suffer(Point::Flush, self.inner.flush(owner, lease, turns)).await
     }
 

@@ -276,6 +276,7 @@ mod tests {
                 body_limit: 1 << 20,
                 keep_alive: std::time::Duration::from_secs(15),
                 stall: std::time::Duration::from_secs(60),
+                idle_connection: std::time::Duration::from_secs(75),
             };
             let (access, _) = read(arguments).unwrap();
             let mistakes = check_open_door(&http, &access).map_or_else(|wrong| wrong.0.len(), |()| 0);

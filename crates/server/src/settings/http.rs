@@ -21,6 +21,8 @@ pub struct HttpSettings {
     pub keep_alive: Duration,
     /// How long a reader of a stream may take nothing before it is cut.
     pub stall: Duration,
+    /// For how long a connection without a request is kept.
+    pub idle_connection: Duration,
 }
 
 #[derive(Debug, Args)]
@@ -52,6 +54,11 @@ pub(crate) struct HttpArgs {
     #[arg(long, env = "CAUSERIE_STALL_MS", value_name = "MS", default_value = "60000")]
     #[arg(value_parser = setting(milliseconds))]
     stall_ms: Setting<Duration>,
+    /// For how long a connection without a request is kept. Longer than the proxy in front keeps its own, or a
+    /// request now and then is sent on a connection that is just being closed.
+    #[arg(long, env = "CAUSERIE_IDLE_CONNECTION_MS", value_name = "MS", default_value = "75000")]
+    #[arg(value_parser = setting(milliseconds))]
+    idle_connection_ms: Setting<Duration>,
 }
 
 impl HttpArgs {
@@ -61,12 +68,14 @@ impl HttpArgs {
         let body_limit = mistakes.take(self.body_limit_bytes);
         let keep_alive = mistakes.take(self.keep_alive_ms);
         let stall = mistakes.take(self.stall_ms);
+        let idle_connection = mistakes.take(self.idle_connection_ms);
         Some(HttpSettings {
             listen: listen?,
             workers: workers?,
             body_limit: body_limit?,
             keep_alive: keep_alive?,
             stall: stall?,
+            idle_connection: idle_connection?,
         })
     }
 }

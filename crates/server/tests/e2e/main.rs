@@ -35,3 +35,4 @@ mod tickets;
 mod tool_posts;
 mod tools;
 mod turns;
+mod upstream;

@@ -1,66 +1,61 @@
-//! Many turns at once while the upstream limits everybody, and right after it stops.
+//! Many turns at once while the upstream fails for everybody, and right after it stops.
+//!
+//! The bench `storm` is the same at full length, and prints its figures.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use causerie_simulator::Fault;
 use causerie_testkit::anyhow::Result;
-use causerie_testkit::app::{Chat, TestAppBuilder};
-use futures_util::future::try_join_all;
+use causerie_testkit::app::{Aftermath, Ends, Storm, TestApp, TestAppBuilder};
 
 causerie_testkit::on_both_databases! {
     a_storm_of_refused_turns_is_no_storm_upstream,
+    a_storm_of_failing_turns_is_no_storm_upstream,
+    a_storm_of_dropped_connections_is_no_storm_upstream,
 }
 
+/// Enough to fill every queue on the way.
 const CHATS: usize = 500;
 /// Long enough for a turn to spend all its retries: they wait for a second and a half at most.
 const OUTAGE: Duration = Duration::from_secs(2);
+/// So long after the upstream's recovery every new turn is answered.
+const RECOVERY: Duration = Duration::from_secs(5);
 
-/// How turns ended, by `completed` or the code of the failure.
-type Ends = BTreeMap<String, usize>;
+async fn pass(on: TestAppBuilder, fault: Fault, chats: usize) -> Result<(TestApp, Aftermath)> {
+    let app =
+        on.tool("echo", "sim/echo").settings(|settings| settings.upstream.max_retries = 2).start().await?;
+    let after = Storm { fault, chats, outage: OUTAGE }.pass(&app, "echo").await?;
+    let (turns, requests) = (after.turns() as u64, after.requests);
+    assert!(requests * 10 <= turns * 11, "{requests} requests of {turns} turns");
+    Ok((app, after))
+}
+
+fn check_ends(ends: &Ends, allowed: &[&str]) {
+    assert!(ends.keys().all(|end| allowed.contains(&end.as_str())), "{ends:?}");
+}
 
 async fn a_storm_of_refused_turns_is_no_storm_upstream(on: TestAppBuilder) -> Result<()> {
-    let on = on.settings(|settings| {
-        settings.upstream.max_retries = 2;
-        // On a machine that is busy with other tests, renewing five hundred turns can take longer than a lease.
-        settings.runtime.lease = Duration::from_secs(60);
-    });
-    let app = on.tool("echo", "sim/echo").start().await?;
-    let chats = try_join_all((0..CHATS).map(|_| app.ada.chat("echo"))).await?;
-    let asked_before = app.upstream().total();
-    app.upstream().fail_all(Fault::RateLimited { retry_after: None })?;
-    let begun = Instant::now();
-    let mut ends = Ends::new();
-    while begun.elapsed() < OUTAGE {
-        say_everywhere(&chats, &mut ends).await?;
-    }
-    app.upstream().recover();
-    let refused: usize = ends.values().sum();
-    for code in ends.keys() {
-        assert!(["upstream_rate_limited", "upstream_busy"].contains(&code.as_str()), "{ends:?}");
-    }
-
-    let mut after = Ends::new();
-    say_everywhere(&chats, &mut after).await?;
-    assert_eq!(after, Ends::from([("completed".to_owned(), CHATS)]));
-    let (turns, requests) = (refused + CHATS, app.upstream().total() - asked_before);
-    assert!(requests * 10 <= turns as u64 * 11, "{requests} requests of {turns} turns");
+    let (app, after) = pass(on, Fault::RateLimited { retry_after: None }, CHATS).await?;
+    check_ends(&after.refused, &["completed", "upstream_rate_limited", "upstream_busy"]);
+    // Refusals open no breaker: the first send after the recovery is answered.
+    assert_eq!(after.recovered, Ends::from([("completed".to_owned(), CHATS)]));
     app.stop().await
 }
 
-/// One turn in every chat, all at once.
-async fn say_everywhere(chats: &[Chat], ends: &mut Ends) -> Result<()> {
-    for end in try_join_all(chats.iter().map(end_of_a_turn)).await? {
-        *ends.entry(end).or_default() += 1;
-    }
-    Ok(())
+async fn a_storm_of_failing_turns_is_no_storm_upstream(on: TestAppBuilder) -> Result<()> {
+    check_outage(on, Fault::Status(503)).await
 }
 
-async fn end_of_a_turn(chat: &Chat) -> Result<String> {
-    let told = chat.say("Hello").await?;
-    let end = match told.data_of("data-error") {
-        Ok(failure) => failure["data"]["code"].clone(),
-        Err(_) => told.data_of("finish")?["messageMetadata"]["status"].clone(),
-    };
-    Ok(end.as_str().unwrap_or_default().to_owned())
+async fn a_storm_of_dropped_connections_is_no_storm_upstream(on: TestAppBuilder) -> Result<()> {
+    check_outage(on, Fault::Dropped).await
+}
+
+/// Failures open the breaker: most turns are told so without a request, until a probe finds the upstream well.
+async fn check_outage(on: TestAppBuilder, fault: Fault) -> Result<()> {
+    let (app, after) = pass(on, fault, 100).await?;
+    check_ends(&after.refused, &["upstream_unavailable", "upstream_busy"]);
+    check_ends(&after.recovered, &["completed", "upstream_busy"]);
+    assert_eq!(after.recovered.get("completed"), Some(&100));
+    assert!(after.recovery <= RECOVERY, "{after:?}");
+    app.stop().await
 }

@@ -28,8 +28,6 @@ use crate::database::TestDatabase;
 const UPSTREAM_KEY: &str = "sk-or-v1-of-the-test";
 /// Whatever takes longer than this will not happen any more.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The server closes a connection that was idle for five seconds. A client that writes just then gets no answer.
-const POOL_IDLE: Duration = Duration::from_secs(2);
 
 /// An app that is not started yet.
 #[derive(Debug)]
@@ -44,8 +42,8 @@ pub struct TestAppBuilder {
 /// Whether the store knows the models when the server starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Catalogue {
-    /// As in a later start: prices and sizes are known from the first request on.
-    Known,
+    /// As in a later start: prices and sizes are known from the first request on, as they were so long ago.
+    Known(Duration),
     /// As in the very first start: the server reads them, and serves meanwhile.
     Unread,
 }
@@ -53,7 +51,13 @@ enum Catalogue {
 impl TestAppBuilder {
     pub(super) fn new(database: TestDatabase) -> Self {
         let (definitions, tune) = (Vec::new(), Vec::new());
-        TestAppBuilder { database, definitions, tune, catalogue: Catalogue::Known, tokens: None }
+        TestAppBuilder {
+            database,
+            definitions,
+            tune,
+            catalogue: Catalogue::Known(Duration::ZERO),
+            tokens: None,
+        }
     }
 
     /// Adds a tool whose model picks the upstream's behaviour.
@@ -72,6 +76,12 @@ impl TestAppBuilder {
     /// Changes the settings that the server is started with.
     pub fn settings(mut self, tune: fn(&mut Settings)) -> Self {
         self.tune.push(tune);
+        self
+    }
+
+    /// Has the catalogue of models read so long before the server starts.
+    pub fn catalogue_of(mut self, ago: Duration) -> Self {
+        self.catalogue = Catalogue::Known(ago);
         self
     }
 
@@ -103,8 +113,8 @@ impl TestAppBuilder {
         let options =
             Options { api_key: Some(UPSTREAM_KEY.to_owned()), patience: PATIENCE, ..Options::default() };
         let upstream = Simulator::start(options)?;
-        if self.catalogue == Catalogue::Known {
-            read_catalogue(&self.database, &upstream).await?;
+        if let Catalogue::Known(ago) = self.catalogue {
+            read_catalogue(&self.database, &upstream, ago).await?;
         }
 
         let mut settings = settings(&self.database, &upstream, &folder);
@@ -114,12 +124,7 @@ impl TestAppBuilder {
         }
         let server = Server::start(&settings).await?;
         // A request that hangs fails its test by name rather than by the runner's patience.
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .tls_certs_only([])
-            .timeout(2 * PATIENCE)
-            .pool_idle_timeout(POOL_IDLE)
-            .build()?;
+        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(2 * PATIENCE).build()?;
         let client = async |name, role| -> Result<Client> {
             Ok(Client::new(http.clone(), server.address(), user(name, role, &self.database).await?))
         };
@@ -131,13 +136,13 @@ impl TestAppBuilder {
     }
 }
 
-async fn read_catalogue(database: &TestDatabase, upstream: &Simulator) -> Result<()> {
+async fn read_catalogue(database: &TestDatabase, upstream: &Simulator, ago: Duration) -> Result<()> {
     let settings = causerie_openrouter::Settings {
         base_url: upstream.base_url().to_owned(),
         ..causerie_openrouter::Settings::default()
     };
     let models = OpenRouter::new(settings)?.models().await?;
-    database.store().take_over(models, SystemClock.now()).await?;
+    database.store().take_over(models, SystemClock.now().before(ago)).await?;
     Ok(())
 }
 
@@ -181,6 +186,7 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
             body_limit: 1 << 20,
             keep_alive: PATIENCE,
             stall: PATIENCE,
+            idle_connection: PATIENCE,
         },
         access: AccessSettings {
             // Tests send as fast as they can, and fail to authenticate on purpose.

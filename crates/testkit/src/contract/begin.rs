@@ -67,6 +67,21 @@ pub async fn a_turn_begins_with_its_two_messages(subject: &Subject) -> Result<()
     Ok(())
 }
 
+pub async fn a_repeated_begin_is_answered_alike(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    subject.exchange(id, "Hello", "Hi").await?;
+    let begin = BeginTurn { key: key("k"), ..subject.send(id, "And?") };
+    let first = subject.run(begin.clone()).await?;
+    let again = subject.run(begin.clone()).await?;
+    assert_eq!(first.begun, again.begun);
+    assert_eq!(subject.conversations.latest_messages(id, &Filter::Everything, 9).await?.len(), 4);
+
+    subject.finish(&first, "done").await?;
+    let late = subject.turns.begin_turn(begin).await;
+    assert!(matches!(late, Err(BeginTurnError::KeyUsed(_))), "{late:?}");
+    Ok(())
+}
+
 pub async fn the_history_is_the_last_messages_in_order(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     for round in 0..3 {

@@ -150,6 +150,7 @@ macro_rules! turns_contract {
         $crate::contract_tests! { $subject;
             begin:
                 a_turn_begins_with_its_two_messages,
+                a_repeated_begin_is_answered_alike,
                 the_history_is_the_last_messages_in_order,
                 a_title_is_given_once,
                 what_cannot_begin_is_refused_and_stores_nothing,

@@ -1,0 +1,125 @@
+//! The catalogue of models is read at the start where it is old, and once a day afterwards.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use causerie_domain::Timestamp;
+use causerie_domain::completion::{
+    CompletionError, CompletionErrorKind, CompletionRequest, GenerationRecord,
+};
+use causerie_domain::model::{CatalogueModel, Pricing};
+use causerie_domain::ports::{Clock, CompletionGateway, CompletionStream, ModelStore as _, ReapScope};
+use causerie_runtime::Runtime;
+use causerie_runtime::memory::MemoryStore;
+use futures_util::{StreamExt, stream};
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+const MINUTE: Duration = Duration::from_mins(1);
+const DAY: Duration = Duration::from_hours(24);
+
+/// An upstream that lists one model, and counts how often it is asked.
+#[derive(Debug, Default)]
+struct Upstream {
+    asked: AtomicU32,
+    failures: AtomicU32,
+}
+
+impl Upstream {
+    fn asked(&self) -> u32 {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl CompletionGateway for Upstream {
+    fn complete(&self, _: CompletionRequest) -> CompletionStream {
+        stream::empty().boxed()
+    }
+
+    async fn generation(&self, _: &str) -> Result<Option<GenerationRecord>, CompletionError> {
+        Ok(None)
+    }
+
+    async fn models(&self) -> Result<Vec<CatalogueModel>, CompletionError> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let fails =
+            self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        match fails {
+            Ok(_) => Err(CompletionError::new(CompletionErrorKind::Unavailable, "no")),
+            Err(_) => Ok(vec![model()]),
+        }
+    }
+}
+
+fn model() -> CatalogueModel {
+    CatalogueModel {
+        id: "a/b".to_owned(),
+        canonical_slug: None,
+        name: "B".to_owned(),
+        context_length: None,
+        max_completion_tokens: None,
+        input_modalities: Vec::new(),
+        output_modalities: Vec::new(),
+        supported_parameters: Vec::new(),
+        pricing: Pricing::default(),
+    }
+}
+
+/// The wall clock of a test whose time is tokio's, which it can pause.
+#[derive(Debug)]
+struct TestClock(Instant);
+
+const START: Timestamp = Timestamp::from_micros(1_780_000_000_000_000);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        START + self.0.elapsed()
+    }
+}
+
+/// A runtime whose stored catalogue was listed so long ago, if ever.
+async fn started(listed: Option<Duration>) -> (Runtime, Arc<Upstream>) {
+    let store = MemoryStore::new();
+    if let Some(ago) = listed {
+        store.take_over(vec![model()], START.before(ago)).await.unwrap();
+    }
+    let upstream = Arc::new(Upstream::default());
+    let runtime = Runtime::builder(store.stores(), Arc::clone(&upstream) as _)
+        .clock(Arc::new(TestClock(Instant::now())))
+        .build(Handle::current())
+        .unwrap();
+    runtime.start(ReapScope::Expired).await.unwrap();
+    (runtime, upstream)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_catalogue_is_read_at_the_start_where_it_is_older_than_a_day() {
+    for (listed, expected) in [(None, 1), (Some(DAY + MINUTE), 1), (Some(DAY - 10 * MINUTE), 0)] {
+        let (_runtime, upstream) = started(listed).await;
+        tokio::time::sleep(5 * MINUTE).await;
+        assert_eq!(upstream.asked(), expected, "{listed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_catalogue_is_read_once_a_day() {
+    let (runtime, upstream) = started(None).await;
+    for day in 1..4 {
+        tokio::time::sleep(DAY - 10 * MINUTE).await;
+        assert_eq!(upstream.asked(), day, "not before a day is over");
+        tokio::time::sleep(15 * MINUTE).await;
+        assert_eq!(upstream.asked(), day + 1, "once it is over");
+    }
+    runtime.drain(Duration::ZERO).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_catalogue_that_could_not_be_read_is_asked_for_again() {
+    let (_runtime, upstream) = started(Some(DAY - MINUTE)).await;
+    upstream.failures.store(3, Ordering::Relaxed);
+    tokio::time::sleep(10 * MINUTE).await;
+    assert_eq!(upstream.asked(), 4);
+}

@@ -1,0 +1,182 @@
+//! The server's own restraint towards the upstream, what it asks beside answers, and that all of it is accounted.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use causerie_simulator::Fault;
+use causerie_testkit::anyhow::{Context as _, Result};
+use causerie_testkit::app::{Chat, TestApp, TestAppBuilder};
+use serde_json::{Value, json};
+
+causerie_testkit::on_both_databases! {
+    upstream_busy_because_all_places_are_taken,
+    upstream_busy_because_the_minute_is_spent,
+    upstream_busy_because_the_upstream_keeps_failing,
+    an_old_catalogue_is_read_at_the_start,
+    a_catalogue_of_today_is_not_read_again,
+    an_administrator_reads_the_catalogue_at_once,
+    a_dated_id_has_the_price_and_the_size_of_its_model,
+    every_attempt_is_in_the_account,
+}
+
+/// A turn that was told to come back is told so in both forms, with the same wait, and costs nothing.
+async fn check_busy(
+    app: &TestApp,
+    chat: &Chat,
+    detail: &str,
+    wait: std::ops::RangeInclusive<u64>,
+) -> Result<()> {
+    let asked = app.upstream().total();
+    let refused = chat.ask("as a document").await?;
+    assert_eq!(refused.problem(503, "upstream_busy")?["detail"], detail);
+    let told: u64 = refused.header("retry-after").context("the wait is told")?.parse()?;
+    assert!(wait.contains(&told), "{told}");
+
+    let told = chat.say("as a stream").await?;
+    let failure = &told.data_of("data-error")?["data"];
+    assert_eq!((&failure["code"], &failure["retryable"]), (&json!("upstream_busy"), &json!(true)));
+    let seconds = failure["retry_after"].as_u64().context("the wait is told")?;
+    assert!(wait.contains(&seconds), "{failure}");
+    assert_eq!(app.upstream().total(), asked, "nothing was sent");
+    let answer = chat.latest().await?;
+    assert_eq!((&answer["status"], &answer["content"]), (&json!("failed"), &json!("")));
+    assert_eq!(answer["usage"]["cost"], "0");
+    Ok(())
+}
+
+async fn upstream_busy_because_all_places_are_taken(on: TestAppBuilder) -> Result<()> {
+    let on = on.settings(|settings| {
+        settings.upstream.restraint.concurrent_streams = NonZeroU32::MIN;
+        settings.upstream.restraint.longest_wait = Duration::from_millis(50);
+    });
+    let app = on.tool("gated", "sim/gated?words=1").start().await?;
+    let (first, second) = (app.ada.chat("gated").await?, app.ada.chat("gated").await?);
+    let answer = first.send("one").await?;
+    app.upstream().wait_until_held("gate", 1).await?;
+    check_busy(&app, &second, "too many requests are under way to the upstream", 1..=1).await?;
+    app.upstream().open("gate");
+    answer.rest().await?;
+    second.ask("again").await?.json(200)?;
+    app.stop().await
+}
+
+async fn upstream_busy_because_the_minute_is_spent(on: TestAppBuilder) -> Result<()> {
+    let on = on.settings(|settings| {
+        settings.upstream.restraint.requests_per_minute = Some(NonZeroU32::MIN);
+        settings.upstream.restraint.longest_wait = Duration::from_millis(50);
+    });
+    let app = on.tool("echo", "sim/echo").start().await?;
+    let chat = app.ada.chat("echo").await?;
+    chat.ask("one").await?.json(200)?;
+    check_busy(&app, &chat, "too many requests are under way to the upstream", 1..=60).await?;
+    app.stop().await
+}
+
+async fn upstream_busy_because_the_upstream_keeps_failing(on: TestAppBuilder) -> Result<()> {
+    let on = on.settings(|settings| {
+        settings.upstream.restraint.failures_to_open = NonZeroU32::MIN;
+        settings.upstream.restraint.open_for = Duration::from_secs(50);
+    });
+    let app = on.tool("echo", "sim/echo").start().await?;
+    let chat = app.ada.chat("echo").await?;
+    app.upstream().fail_all(Fault::Status(503))?;
+    // The second try finds the breaker open.
+    chat.ask("one").await?.problem(503, "upstream_busy")?;
+    app.upstream().recover();
+    check_busy(&app, &chat, "the upstream keeps failing and is left alone for a moment", 1..=50).await?;
+    app.stop().await
+}
+
+/// The models that users see, as soon as the server has read them.
+async fn prices_of(app: &TestApp, model: &str) -> Result<Value> {
+    let page = app.ada.get("/models?limit=100").await?.json(200)?;
+    let models = page["data"].as_array().context("a page has data")?;
+    let found = models.iter().find(|listed| listed["id"] == model).context("the model is listed")?;
+    Ok(found["pricing"].clone())
+}
+
+fn asked_for_models(app: &TestApp) -> usize {
+    app.upstream().requests().iter().filter(|request| request.path.ends_with("/models")).count()
+}
+
+async fn an_old_catalogue_is_read_at_the_start(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("echo", "sim/echo").catalogue_of(Duration::from_hours(25)).start().await?;
+    app.upstream()
+        .wait_until(|requests| {
+            requests.iter().filter(|request| request.path.ends_with("/models")).count() == 2
+        })
+        .await?;
+    app.stop().await
+}
+
+async fn a_catalogue_of_today_is_not_read_again(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("echo", "sim/echo").catalogue_of(Duration::from_hours(23)).start().await?;
+    app.ada.chat("echo").await?.say("Hello").await?;
+    let app = app.restart().await?;
+    assert_eq!(asked_for_models(&app), 1, "by the test itself");
+    app.stop().await
+}
+
+async fn an_administrator_reads_the_catalogue_at_once(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("echo", "sim/echo").start().await?;
+    let before = asked_for_models(&app);
+    app.ada.post("/models/sync", &json!({})).await?.problem(403, "forbidden")?;
+    assert_eq!(asked_for_models(&app), before);
+    let synchronised = app.root.post("/models/sync", &json!({})).await?.json(200)?;
+    assert_eq!(asked_for_models(&app), before + 1);
+    let listed = app.ada.get("/models?limit=100").await?.json(200)?;
+    assert_eq!(synchronised["models"].as_u64(), listed["data"].as_array().map(|all| all.len() as u64));
+
+    app.upstream().fail_all(Fault::Status(503))?;
+    let again = app.root.post("/models/sync", &json!({})).await?;
+    assert!([200, 503].contains(&again.status), "{again:?}");
+    assert_eq!(prices_of(&app, "sim/echo").await?["prompt"], "0.000001", "the old one stays in force");
+    app.stop().await
+}
+
+async fn a_dated_id_has_the_price_and_the_size_of_its_model(on: TestAppBuilder) -> Result<()> {
+    let dated = "openai/gpt-5-mini-2025-08-07";
+    let on = on.settings(|settings| settings.upstream.catalogue_only = true);
+    let app = on.tool("dated", dated).tool("unlisted", "openai/gpt-5-mini-2024-01-01").start().await?;
+    app.ada.chat("unlisted").await?.ask("Hello").await?.problem(403, "forbidden")?;
+
+    // An answer without usage: only our own catalogue can say what it cost.
+    app.upstream().fail_all(Fault::Scenario(format!("sim/no-usage?served={dated}")))?;
+    let chat = app.ada.chat("dated").await?;
+    chat.say("Hello").await?;
+    let usage = chat.latest().await?["usage"].take();
+    let prices = prices_of(&app, "openai/gpt-5-mini").await?;
+    let price = |name: &str| -> Result<causerie_domain::Usd> {
+        Ok(prices[name].as_str().context("a price")?.parse()?)
+    };
+    let tokens = |name: &str| usage[name].as_u64().context("a count");
+    let input = price("prompt")?.checked_mul(tokens("input_tokens")?).context("small")?;
+    let output = price("completion")?.checked_mul(tokens("output_tokens")?).context("small")?;
+    assert_eq!(usage["cost"], input.checked_add(output).context("small")?.to_string());
+    app.stop().await
+}
+
+async fn every_attempt_is_in_the_account(on: TestAppBuilder) -> Result<()> {
+    let app =
+        on.tool("empty", "sim/empty-then-ok").tool("failing", "sim/status?code=500&times=1").start().await?;
+    for (tool, first) in [("empty", "0.000004"), ("failing", "0")] {
+        let chat = app.ada.chat(tool).await?;
+        chat.say("Hello").await?;
+        let turn = chat.latest().await?["turn_id"].take();
+        let page = app.ada.get(&format!("/usage/records?session={}", chat.id)).await?.json(200)?;
+        let mut rows = page["data"].as_array().context("a page has data")?.clone();
+        rows.sort_by_key(|row| row["attempt"].as_u64());
+        let told: Vec<_> =
+            rows.iter().map(|row| (&row["attempt"], &row["outcome"], &row["turn_id"])).collect();
+        let (failed, completed) = (json!("failed"), json!("completed"));
+        assert_eq!(told, [(&json!(1), &failed, &turn), (&json!(2), &completed, &turn)], "{tool}");
+        assert_eq!(rows[0]["cost"], first, "{tool}");
+        let sum = rows.iter().try_fold(causerie_domain::Usd::ZERO, |sum, row| {
+            sum.checked_add(row["cost"].as_str()?.parse().ok()?)
+        });
+        let totals = chat.detail().await?["totals"]["cost"].take();
+        assert_eq!(totals, sum.context("exact costs")?.to_string(), "{tool}");
+    }
+    assert_eq!(app.upstream().count_chat(), 4);
+    app.stop().await
+}
