@@ -62,7 +62,11 @@ async fn what_does_not_exist_and_what_is_not_yours_are_told_alike() {
         body["request_id"].take();
         body
     };
-    for (method, path) in documented().into_iter().filter(|(_, path)| path.contains(NOBODY)) {
+    // Whoever administers is kept by a store that is not here; the matrix of the whole program asks those routes.
+    let is_talk =
+        |path: &str| ["/sessions", "/turns", "/attachments"].iter().any(|own| path.starts_with(own));
+    let about_one = |(_, path): &(Method, String)| path.contains(NOBODY) && is_talk(path);
+    for (method, path) in documented().into_iter().filter(about_one) {
         let own_id = if path.starts_with("/turns") { ids[1] } else { ids[0] };
         let body = match path.rsplit('/').next() {
             Some("messages") => json!({"content": "hi"}),

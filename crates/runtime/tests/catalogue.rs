@@ -1,4 +1,5 @@
 //! The catalogue of models is read at the start where it is old, and once a day afterwards.
+#![cfg(test)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
