@@ -1,4 +1,5 @@
 //! Reports: the same sums for every order, grouping, page and time zone, on rows that are as bad as rows can be.
+#![cfg(test)]
 
 mod raw;
 mod subject;

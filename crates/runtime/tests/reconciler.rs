@@ -1,4 +1,5 @@
 //! What requests cost that did not say so: learnt afterwards, within bounds, and never lost.
+#![cfg(test)]
 
 mod support;
 
@@ -78,7 +79,7 @@ fn lookups_since(world: &World, start: Instant) -> Vec<u64> {
 #[tokio::test(start_paused = true)]
 async fn a_cut_answer_costs_what_its_record_says_once_there_is_one() {
     let (world, anna) = (world().await, user("anna"));
-    world.upstream.will_record([Ok(None), Ok(None), record(None), record(Some(777))]);
+    world.upstream.will_record([Ok(None), Ok(None), Ok(record(None)), Ok(record(Some(777)))]);
     let session = cut(&world, &anna).await;
     let start = Instant::now();
     let (provisional, basis) = cost(&world, &anna, session).await;
@@ -123,7 +124,7 @@ async fn an_upstream_that_limits_us_is_left_alone_for_as_long_as_it_says() {
         retry_after: Some(Duration::from_secs(40)),
         ..CompletionError::new(CompletionErrorKind::RateLimited, "slow down")
     };
-    world.upstream.will_record([Err(limited), record(Some(5))]);
+    world.upstream.will_record([Err(limited), Ok(record(Some(5)))]);
     let sessions = [cut(&world, &anna).await, cut(&world, &anna).await, cut(&world, &anna).await];
     tokio::time::sleep(HOUR).await;
     for session in sessions {
@@ -156,7 +157,7 @@ async fn an_upstream_that_is_away_loses_no_row_and_is_not_hammered() {
 async fn no_more_records_are_asked_for_than_the_pace_allows() {
     let settings = Settings { lookups_per_minute: 6, ..Settings::default() };
     let (world, anna) = (paused_world(priced().await, settings).await, user("anna"));
-    world.upstream.will_record([record(Some(5))]);
+    world.upstream.will_record([Ok(record(Some(5)))]);
     for _ in 0..5 {
         cut(&world, &anna).await;
     }
@@ -174,7 +175,7 @@ async fn two_instances_ask_once_for_each_row() {
     let one = paused_world(store.clone(), Settings::default()).await;
     let other = paused_world(store, Settings::default()).await;
     for world in [&one, &other] {
-        world.upstream.will_record([record(Some(5))]);
+        world.upstream.will_record([Ok(record(Some(5)))]);
     }
     let mut sessions = Vec::new();
     for _ in 0..10 {
@@ -197,7 +198,7 @@ async fn a_later_process_settles_what_an_earlier_one_has_left() {
     first.runtime.drain(Duration::ZERO).await;
     assert_eq!(cost(&first, &anna, session).await.1, CostBasis::Pending);
     let second = paused_world(store, Settings::default()).await;
-    second.upstream.will_record([record(Some(5))]);
+    second.upstream.will_record([Ok(record(Some(5)))]);
     tokio::time::sleep(HOUR).await;
     assert_eq!(cost(&second, &anna, session).await, (Some(5), CostBasis::LookedUp));
     assert_eq!(first.upstream.lookups(), [], "it was told to end");
@@ -243,7 +244,7 @@ async fn a_row_of_a_dead_process_with_an_id_is_estimated_until_its_record_is_the
     assert_eq!(output, 3, "what was flushed of the answer");
     let expected = i64::try_from(input * 3 + output * 15).unwrap();
     assert_eq!(cost(&world, &anna, session).await, (Some(expected), CostBasis::Pending));
-    world.upstream.will_record([record(Some(5))]);
+    world.upstream.will_record([Ok(record(Some(5)))]);
     tokio::time::sleep(HOUR).await;
     assert_eq!(cost(&world, &anna, session).await, (Some(5), CostBasis::LookedUp));
 }

@@ -47,7 +47,6 @@ pub(crate) fn rows() -> Vec<Row> {
         "GET /tools/{slug}", |c| "/tools/echo", NONE => [200, 200, 200, 200, 200];
         "GET /tools/{slug}/versions", |c| "/tools/echo/versions", NONE => [200, 200, 200, 200, 200];
         "POST /tools", |c| format!("/tools?group_id={}", c.group), definition(c) => [403, 403, 403, 201, 403];
-        "POST /tools", |c| format!("/tools?group_id={}", c.user), definition(c) => [403, 403, 403, 400, 403];
         "DELETE /tools/{slug}", |c| "/tools/nowhere", NONE => [403, 403, 403, 404, 403];
         "GET /models", |c| "/models", NONE => [200, 200, 200, 200, 200];
         "POST /models/sync", |c| "/models/sync", NONE => [403, 403, 403, 200, 403];
