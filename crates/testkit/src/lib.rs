@@ -7,6 +7,7 @@
 pub mod app;
 pub mod contract;
 pub mod database;
+pub mod process;
 #[cfg(feature = "provider")]
 pub mod provider;
 #[cfg(feature = "app")]

@@ -202,8 +202,7 @@ impl Served {
 
     /// Sends it a signal by name, such as `TERM`.
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
-        assert!(status.unwrap().success());
+        causerie_testkit::process::signal(&self.child, name).unwrap();
     }
 
     /// Waits for its end. Gives its code and its log.

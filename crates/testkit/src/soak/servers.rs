@@ -104,7 +104,7 @@ impl Servers {
     pub(super) async fn stop(&self, number: usize) -> Result<Option<i32>> {
         let Some(mut running) = self.lock()[number].take() else { return Ok(Some(0)) };
         tokio::task::spawn_blocking(move || {
-            Command::new("kill").args(["-TERM", &running.child.id().to_string()]).status()?;
+            crate::process::signal(&running.child, "TERM")?;
             let pause = Duration::from_millis(20);
             for _ in 0..STOP.as_millis() / pause.as_millis() {
                 if let Some(status) = running.child.try_wait()? {
