@@ -11,6 +11,7 @@ use support::ports::{done, text};
 use support::{World, world};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 struct Server {
@@ -120,4 +121,30 @@ async fn a_client_that_takes_nothing_is_cut_off_and_the_turn_goes_on() {
     if cfg!(target_os = "linux") {
         tokio::time::timeout(Duration::from_secs(20), broken).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_without_a_request_is_kept_as_long_as_set_and_then_closed() {
+    // Longer than the framework keeps one by itself, which is five seconds.
+    let idle = Duration::from_secs(7);
+    let server = server(HttpSettings { idle_connection: idle, ..HttpSettings::default() }).await;
+    let mut connection = server.connect().await;
+    for _ in 0..2 {
+        connection.write_all(b"GET /healthz HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+        let answer = read_until(&mut connection, "\r\n\r\n").await;
+        assert!(answer.contains("HTTP/1.1 200"), "{answer}");
+    }
+    let silent_since = Instant::now();
+    let mut rest = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(40), connection.read_to_end(&mut rest)).await;
+    closed.expect("it is closed").unwrap();
+    // The server's clock has steps of half a second.
+    let kept = silent_since.elapsed();
+    assert!(kept > idle - Duration::from_secs(1), "{kept:?}");
+}
+
+#[test]
+fn connections_are_kept_longer_than_proxies_keep_theirs() {
+    // nginx and the load balancers of the large clouds: 60 seconds.
+    assert!(HttpSettings::default().idle_connection > Duration::from_secs(60));
 }

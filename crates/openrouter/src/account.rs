@@ -2,11 +2,11 @@
 
 use causerie_domain::Usd;
 use causerie_domain::completion::CompletionError;
-use serde::Deserialize;
 
 use crate::client::OpenRouter;
-use crate::error;
+use crate::error::{self, Document};
 use crate::wire::leaf::{self, Leaf};
+use crate::wire::object::objects;
 
 /// The state of the key that the client uses. Its label is left out, for it shows parts of the key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -38,37 +38,21 @@ pub struct Credits {
     pub used: Usd,
 }
 
-#[derive(Debug, Deserialize)]
-struct Envelope<T> {
-    data: T,
-}
+objects! {
+    struct KeyData<'a> {
+        limit: Leaf<'a>,
+        limit_remaining: Leaf<'a>,
+        limit_reset: Leaf<'a>,
+        usage: Leaf<'a>,
+        usage_daily: Leaf<'a>,
+        is_free_tier: Leaf<'a>,
+        expires_at: Leaf<'a>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct KeyData<'a> {
-    #[serde(borrow)]
-    limit: Leaf<'a>,
-    #[serde(borrow)]
-    limit_remaining: Leaf<'a>,
-    #[serde(borrow)]
-    limit_reset: Leaf<'a>,
-    #[serde(borrow)]
-    usage: Leaf<'a>,
-    #[serde(borrow)]
-    usage_daily: Leaf<'a>,
-    #[serde(borrow)]
-    is_free_tier: Leaf<'a>,
-    #[serde(borrow)]
-    expires_at: Leaf<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct CreditsData<'a> {
-    #[serde(borrow)]
-    total_credits: Leaf<'a>,
-    #[serde(borrow)]
-    total_usage: Leaf<'a>,
+    struct CreditsData<'a> {
+        total_credits: Leaf<'a>,
+        total_usage: Leaf<'a>,
+    }
 }
 
 impl OpenRouter {
@@ -90,7 +74,7 @@ impl OpenRouter {
 }
 
 fn decode_key(body: &[u8]) -> Result<KeyStatus, CompletionError> {
-    let Envelope::<KeyData<'_>> { data } = error::document(body)?;
+    let Document::<KeyData<'_>> { data, .. } = error::document(body)?;
     let owned = |leaf| leaf::word(leaf).map(|word| word.into_owned());
     Ok(KeyStatus {
         limit: leaf::amount(data.limit),
@@ -104,7 +88,7 @@ fn decode_key(body: &[u8]) -> Result<KeyStatus, CompletionError> {
 }
 
 fn decode_credits(body: &[u8]) -> Result<Credits, CompletionError> {
-    let Envelope::<CreditsData<'_>> { data } = error::document(body)?;
+    let Document::<CreditsData<'_>> { data, .. } = error::document(body)?;
     match (leaf::amount(data.total_credits), leaf::amount(data.total_usage)) {
         (Some(total), Some(used)) => Ok(Credits { total, used }),
         _ => Err(error::unreadable("the answer has an unknown shape", "")),

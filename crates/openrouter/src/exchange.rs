@@ -129,5 +129,5 @@ fn broken(kind: CompletionErrorKind, message: &str, cause: &dyn std::error::Erro
         causes = format!("{causes}: {cause}");
         source = cause.source();
     }
-    CompletionError { provider_text: Some(causes), ..CompletionError::new(kind, message) }
+    CompletionError { provider_text: error::provider_text(&causes), ..CompletionError::new(kind, message) }
 }

@@ -2,44 +2,27 @@
 
 use causerie_domain::completion::{CompletionError, GenerationRecord};
 use causerie_domain::usage::{ReportedUsage, TokenCounts};
-use serde::Deserialize;
 
 use crate::client::OpenRouter;
-use crate::error;
+use crate::error::{self, Document};
 use crate::wire::leaf::{self, Leaf};
+use crate::wire::object::objects;
 
-#[derive(Debug, Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    data: Record<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Record<'a> {
-    #[serde(borrow)]
-    model: Leaf<'a>,
-    #[serde(borrow)]
-    provider_name: Leaf<'a>,
-    #[serde(borrow)]
-    native_tokens_prompt: Leaf<'a>,
-    #[serde(borrow)]
-    native_tokens_completion: Leaf<'a>,
-    #[serde(borrow)]
-    native_tokens_cached: Leaf<'a>,
-    #[serde(borrow)]
-    native_tokens_reasoning: Leaf<'a>,
-    #[serde(borrow)]
-    total_cost: Leaf<'a>,
-    /// A number here: the cost once more.
-    #[serde(borrow)]
-    usage: Leaf<'a>,
-    #[serde(borrow)]
-    upstream_inference_cost: Leaf<'a>,
-    #[serde(borrow)]
-    is_byok: Leaf<'a>,
-    #[serde(borrow)]
-    cancelled: Leaf<'a>,
+objects! {
+    struct Record<'a> {
+        model: Leaf<'a>,
+        provider_name: Leaf<'a>,
+        native_tokens_prompt: Leaf<'a>,
+        native_tokens_completion: Leaf<'a>,
+        native_tokens_cached: Leaf<'a>,
+        native_tokens_reasoning: Leaf<'a>,
+        total_cost: Leaf<'a>,
+        /// A number here: the cost once more.
+        usage: Leaf<'a>,
+        upstream_inference_cost: Leaf<'a>,
+        is_byok: Leaf<'a>,
+        cancelled: Leaf<'a>,
+    }
 }
 
 /// Reads the record; `None` where there is none, or none yet: it appears some time after the request ended.
@@ -61,7 +44,7 @@ pub(crate) async fn read(client: &OpenRouter, id: &str) -> Result<Option<Generat
 /// [`CompletionErrorKind::InvalidResponse`](causerie_domain::completion::CompletionErrorKind::InvalidResponse),
 /// and the error that the body carries.
 pub fn decode(body: &[u8]) -> Result<GenerationRecord, CompletionError> {
-    let Envelope { data } = error::document(body)?;
+    let Document::<Record<'_>> { data, .. } = error::document(body)?;
     Ok(GenerationRecord {
         model: leaf::word(data.model).map(|word| word.into_owned()),
         provider: leaf::word(data.provider_name).map(|word| word.into_owned()),

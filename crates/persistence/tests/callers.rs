@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use causerie_domain::Filter;
 use causerie_domain::ports::{
-    BeginTurn, Conversations, ReapScope, StoreError, StoreHealth, TurnHold, TurnLedger,
+    Administration, BeginTurn, Conversations, ReapScope, StoreError, StoreHealth, TurnHold, TurnLedger,
 };
 use causerie_persistence::{Database, LockError, OpenError, SqlStore, StoreSettings};
 use causerie_testkit::anyhow::{Context, Result};
@@ -230,7 +230,7 @@ async fn a_pool_without_a_free_connection_refuses_after_its_wait() -> Result<()>
     raw.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE;").await?;
     let busy = store.clone();
     let mut waiting = JoinSet::new();
-    waiting.spawn(async move { causerie_domain::ports::Administration::user_by_email(&busy, "x").await });
+    waiting.spawn(async move { Administration::user_by_email(&busy, "x").await });
     let refused = loop {
         match store.check().await {
             Ok(()) => tokio::task::yield_now().await,
@@ -241,6 +241,46 @@ async fn a_pool_without_a_free_connection_refuses_after_its_wait() -> Result<()>
     raw.run("COMMIT;").await?;
     waiting.join_next().await.context("the reader waits")???;
     store.check().await?;
+    Ok(())
+}
+
+/// Readers of a table that somebody else holds take every place but one in four, and those are the running turns'.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_quarter_of_the_connections_is_kept_for_turns_that_run() -> Result<()> {
+    let Some(subject) = subject::postgres().await? else { return Ok(()) };
+    let owner = subject.instance();
+    let begin = subject.send(subject.session().await?.id, "Hello");
+    let running = subject.run(BeginTurn { owner, ..begin }).await?;
+    for (connections, ordinary) in [(2, 1), (4, 3), (8, 6)] {
+        let mut settings = StoreSettings::new(subject.database().url());
+        settings.connections = connections;
+        settings.wait_timeout = Duration::from_millis(500);
+        let store = SqlStore::open(&settings)?;
+        let (mut holder, mut observer) =
+            (Raw::to(subject.database()).await?, Raw::to(subject.database()).await?);
+        holder.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE;").await?;
+        let mut readers = JoinSet::new();
+        for _ in 0..ordinary {
+            let store = store.clone();
+            readers.spawn(async move { Administration::user_by_email(&store, "x").await });
+        }
+        while observer.count("pg_locks WHERE NOT granted").await? < ordinary {
+            tokio::task::yield_now().await;
+        }
+        let (further, flushed) = tokio::join!(
+            Administration::user_by_email(&store, "x"),
+            store.flush(owner, Duration::from_secs(600), vec![running.text_at(0, "text")]),
+        );
+        let refusal = further.err().context("there is a place too many")?;
+        assert!(matches!(refusal, StoreError::Unavailable(_)), "{connections}: {refusal:?}");
+        let held = TurnHold::Held { turn_id: running.id(), cancel_requested: false };
+        assert_eq!(flushed?, [held], "{connections}");
+        holder.run("COMMIT;").await?;
+        while let Some(reader) = readers.join_next().await {
+            reader??;
+        }
+        store.close().await;
+    }
     Ok(())
 }
 

@@ -152,6 +152,23 @@ async fn retries_end_and_the_wait_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_try_begins_after_the_deadline_of_the_turn() {
+    for (deadline, requests) in [(9, 3), (7, 2), (3, 1)] {
+        let world = world(Settings { turn_deadline: Duration::from_secs(deadline), ..quick() }).await;
+        let anna = user("anna");
+        let session = world.session(&anna).await;
+        for _ in 0..3 {
+            let mut busy = CompletionError::new(CompletionErrorKind::RateLimited, "slow down");
+            busy.retry_after = Some(Duration::from_millis(3_500));
+            world.upstream.will(vec![fail_with(busy)]);
+        }
+        let told = world.talk(&anna, session, "Hi").await;
+        assert_eq!(told, ["start from 0", "failed upstream_rate_limited"]);
+        assert_eq!(world.upstream.requests().len(), requests, "{deadline} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_empty_answer_is_an_error_after_one_retry() {
     let world = world(quick()).await;
     let anna = user("anna");

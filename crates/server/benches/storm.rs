@@ -42,5 +42,6 @@ async fn pass(name: &str, storm: &Storm, on: TestAppBuilder) -> Result<()> {
     );
     println!("  while it failed: {:?}", after.refused);
     println!("  afterwards: {:?}, all answered after {:?}", after.recovered, after.recovery);
+    println!("  as many turns at the pace of the outage take {:?}", after.at_the_pace_of(storm.outage));
     app.stop().await
 }

@@ -2,13 +2,13 @@
 
 use causerie_domain::completion::CompletionError;
 use causerie_domain::model::Pricing;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{pricing, size};
 use crate::client::OpenRouter;
-use crate::error;
+use crate::error::{self, Document};
 use crate::wire::leaf::{self, Leaf};
+use crate::wire::object::objects;
 
 /// A provider's offer of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,34 +28,20 @@ pub struct Endpoint {
     pub pricing: Pricing,
 }
 
-#[derive(Debug, Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    data: Data<'a>,
-}
+objects! {
+    /// An object, where the catalogue has a list.
+    struct Data<'a> {
+        endpoints: Option<Vec<&'a RawValue>>,
+    }
 
-/// An object here, where the catalogue has a list.
-#[derive(Debug, Deserialize)]
-struct Data<'a> {
-    #[serde(borrow)]
-    endpoints: Vec<&'a RawValue>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Entry<'a> {
-    #[serde(borrow)]
-    provider_name: Leaf<'a>,
-    #[serde(borrow)]
-    tag: Leaf<'a>,
-    #[serde(borrow)]
-    quantization: Leaf<'a>,
-    #[serde(borrow)]
-    context_length: Leaf<'a>,
-    #[serde(borrow)]
-    max_completion_tokens: Leaf<'a>,
-    #[serde(borrow)]
-    pricing: Leaf<'a>,
+    struct Entry<'a> {
+        provider_name: Leaf<'a>,
+        tag: Leaf<'a>,
+        quantization: Leaf<'a>,
+        context_length: Leaf<'a>,
+        max_completion_tokens: Leaf<'a>,
+        pricing: Leaf<'a>,
+    }
 }
 
 impl OpenRouter {
@@ -74,8 +60,11 @@ impl OpenRouter {
 }
 
 fn decode(body: &[u8]) -> Result<Vec<Endpoint>, CompletionError> {
-    let Envelope { data } = error::document(body)?;
-    Ok(data.endpoints.into_iter().filter_map(|entry| endpoint(Some(entry))).collect())
+    let Document::<Data<'_>> { data, .. } = error::document(body)?;
+    let Some(entries) = data.endpoints else {
+        return Err(error::unreadable("the answer lists no endpoints", ""));
+    };
+    Ok(entries.into_iter().filter_map(|entry| endpoint(Some(entry))).collect())
 }
 
 fn endpoint(entry: Leaf<'_>) -> Option<Endpoint> {

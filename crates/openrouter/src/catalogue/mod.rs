@@ -5,13 +5,13 @@ mod pricing;
 
 use causerie_domain::completion::CompletionError;
 use causerie_domain::model::CatalogueModel;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 pub use self::endpoints::Endpoint;
 use crate::client::OpenRouter;
-use crate::error;
+use crate::error::{self, Document};
 use crate::wire::leaf::{self, Leaf};
+use crate::wire::object::objects;
 
 /// The upstream sends the whole list at once. Should that change, the list still ends.
 const MAX_PAGES: usize = 32;
@@ -26,61 +26,33 @@ pub struct CataloguePage {
     pub next: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow)]
-    data: Vec<&'a RawValue>,
-    #[serde(borrow, default)]
-    links: Leaf<'a>,
-}
+objects! {
+    struct Links<'a> {
+        next: Leaf<'a>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Links<'a> {
-    #[serde(borrow)]
-    next: Leaf<'a>,
-}
+    struct Entry<'a> {
+        id: Leaf<'a>,
+        canonical_slug: Leaf<'a>,
+        name: Leaf<'a>,
+        context_length: Leaf<'a>,
+        architecture: Leaf<'a>,
+        top_provider: Leaf<'a>,
+        supported_parameters: Leaf<'a>,
+        pricing: Leaf<'a>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Entry<'a> {
-    #[serde(borrow)]
-    id: Leaf<'a>,
-    #[serde(borrow)]
-    canonical_slug: Leaf<'a>,
-    #[serde(borrow)]
-    name: Leaf<'a>,
-    #[serde(borrow)]
-    context_length: Leaf<'a>,
-    #[serde(borrow)]
-    architecture: Leaf<'a>,
-    #[serde(borrow)]
-    top_provider: Leaf<'a>,
-    #[serde(borrow)]
-    supported_parameters: Leaf<'a>,
-    #[serde(borrow)]
-    pricing: Leaf<'a>,
-}
+    struct Architecture<'a> {
+        input_modalities: Leaf<'a>,
+        output_modalities: Leaf<'a>,
+        /// The older form of both: `text+image->text`.
+        modality: Leaf<'a>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Architecture<'a> {
-    #[serde(borrow)]
-    input_modalities: Leaf<'a>,
-    #[serde(borrow)]
-    output_modalities: Leaf<'a>,
-    /// The older form of both: `text+image->text`.
-    #[serde(borrow)]
-    modality: Leaf<'a>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct TopProvider<'a> {
-    #[serde(borrow)]
-    context_length: Leaf<'a>,
-    #[serde(borrow)]
-    max_completion_tokens: Leaf<'a>,
+    struct TopProvider<'a> {
+        context_length: Leaf<'a>,
+        max_completion_tokens: Leaf<'a>,
+    }
 }
 
 /// Reads the whole catalogue, page by page.
@@ -105,10 +77,10 @@ pub(crate) async fn read(client: &OpenRouter) -> Result<Vec<CatalogueModel>, Com
 /// [`CompletionErrorKind::InvalidResponse`](causerie_domain::completion::CompletionErrorKind::InvalidResponse),
 /// and the error that the body carries.
 pub fn decode(body: &[u8]) -> Result<CataloguePage, CompletionError> {
-    let envelope: Envelope<'_> = error::document(body)?;
-    let links: Links<'_> = leaf::object(envelope.links);
-    let models: Vec<_> = envelope.data.iter().filter_map(|entry| model(Some(entry))).collect();
-    let left_out = envelope.data.len() - models.len();
+    let Document::<Vec<&RawValue>> { data, links } = error::document(body)?;
+    let links: Links<'_> = leaf::object(links);
+    let models: Vec<_> = data.iter().filter_map(|entry| model(Some(entry))).collect();
+    let left_out = data.len() - models.len();
     if left_out > 0 {
         tracing::warn!(left_out, "catalogue entries could not be read");
     }

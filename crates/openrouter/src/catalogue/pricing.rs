@@ -4,45 +4,30 @@ use std::collections::BTreeMap;
 
 use causerie_domain::Usd;
 use causerie_domain::model::{FurtherPrices, PriceOverride, Pricing};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::wire::leaf::{self, Leaf};
+use crate::wire::object::objects;
 
-/// The prices of a model. The discount is passed over: a number that the listed prices already contain.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Prices<'a> {
-    #[serde(borrow)]
-    prompt: Leaf<'a>,
-    #[serde(borrow)]
-    completion: Leaf<'a>,
-    #[serde(borrow)]
-    input_cache_read: Leaf<'a>,
-    #[serde(borrow)]
-    input_cache_write: Leaf<'a>,
-    #[serde(borrow)]
-    internal_reasoning: Leaf<'a>,
-    #[serde(borrow)]
-    request: Leaf<'a>,
-    #[serde(borrow)]
-    image: Leaf<'a>,
-    #[serde(borrow)]
-    web_search: Leaf<'a>,
-    #[serde(borrow)]
-    audio: Leaf<'a>,
-    #[serde(borrow)]
-    audio_output: Leaf<'a>,
-    #[serde(borrow)]
-    input_audio_cache: Leaf<'a>,
-    #[serde(borrow)]
-    image_output: Leaf<'a>,
-    #[serde(borrow)]
-    image_token: Leaf<'a>,
-    #[serde(borrow)]
-    input_cache_write_1h: Leaf<'a>,
-    #[serde(borrow)]
-    overrides: Leaf<'a>,
+objects! {
+    /// The prices of a model. The discount is passed over: a number that the listed prices already contain.
+    struct Prices<'a> {
+        prompt: Leaf<'a>,
+        completion: Leaf<'a>,
+        input_cache_read: Leaf<'a>,
+        input_cache_write: Leaf<'a>,
+        internal_reasoning: Leaf<'a>,
+        request: Leaf<'a>,
+        image: Leaf<'a>,
+        web_search: Leaf<'a>,
+        audio: Leaf<'a>,
+        audio_output: Leaf<'a>,
+        input_audio_cache: Leaf<'a>,
+        image_output: Leaf<'a>,
+        image_token: Leaf<'a>,
+        input_cache_write_1h: Leaf<'a>,
+        overrides: Leaf<'a>,
+    }
 }
 
 pub(super) fn read(pricing: Leaf<'_>) -> Pricing {

@@ -2,10 +2,11 @@
 //!
 //! `said` reads what an error body says, `vocabulary` knows the upstream's words, `classify` decides what it means,
 //! `context` finds the numbers of a prompt that is too long, `wait` finds how long to wait, and `redact` takes out
-//! of the logs what must not be in them.
+//! of the logs what must not be in them, through the `escapes` that hide it.
 
 mod classify;
 mod context;
+mod escapes;
 mod redact;
 mod said;
 mod sentence;
@@ -21,6 +22,7 @@ pub(crate) use self::redact::without;
 use self::said::Said;
 use crate::clock::wall;
 use crate::wire::leaf::{self, Leaf};
+use crate::wire::object::objects;
 
 /// How much of a body that cannot be read is kept for the logs, in bytes.
 pub(crate) const EXCERPT: usize = 500;
@@ -70,6 +72,14 @@ pub(crate) fn unreadable(message: &str, text: &str) -> CompletionError {
     }
 }
 
+/// An answer that ended without an end, and what was said in plain words instead.
+pub(crate) fn interrupted(stray: &str) -> CompletionError {
+    CompletionError {
+        provider_text: provider_text(&readable(None, stray)),
+        ..CompletionError::new(CompletionErrorKind::Interrupted, "the answer was cut before its end")
+    }
+}
+
 /// The id under which the upstream accounts for a request, where the head named it.
 pub(crate) fn generation_id(headers: &HeaderMap) -> Option<String> {
     header(headers, "x-generation-id")
@@ -112,32 +122,45 @@ fn readable(value: Option<&Value>, text: &str) -> String {
         Some(value @ (Value::Object(_) | Value::Array(_))) => {
             redact::without_private_members(value).to_string()
         }
-        _ => redact::before_private_members(text.trim()).to_owned(),
+        _ => text.trim().to_owned(),
     };
-    redact::excerpt(&text, EXCERPT).to_owned()
+    redact::excerpt(redact::before_private_members(&text), EXCERPT)
 }
 
-fn provider_text(text: &str) -> Option<String> {
-    let text = redact::redacted(redact::excerpt(text.trim(), 4 * EXCERPT));
+/// What the logs may hold of a text.
+pub(crate) fn provider_text(text: &str) -> Option<String> {
+    let text = redact::before_private_members(text.trim());
+    let text = redact::redacted(&redact::excerpt(text, 4 * EXCERPT));
     (!text.is_empty()).then_some(text)
 }
 
-/// A body that is one JSON document of a known shape.
+/// A body that is one JSON document.
+#[derive(Debug)]
+pub(crate) struct Document<'a, T> {
+    pub(crate) data: T,
+    pub(crate) links: Leaf<'a>,
+}
+
+objects! {
+    struct Envelope<'a> {
+        data: Leaf<'a>,
+        links: Leaf<'a>,
+        error: Leaf<'a>,
+    }
+}
+
+/// Reads a body that is one JSON document with data of a known shape.
 ///
 /// # Errors
 /// The error that the document carries, whatever its status said, or that it cannot be read.
-pub(crate) fn document<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, CompletionError> {
+pub(crate) fn document<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<Document<'a, T>, CompletionError> {
     let text = str::from_utf8(body).map_err(|_| unreadable("the answer is not valid UTF-8", ""))?;
-    let carried: Carried<'a> = serde_json::from_str(text).unwrap_or_default();
-    if let Some(error) = carried.error.and_then(|error| in_band(error.get())) {
+    let envelope: Option<Envelope<'a>> = serde_json::from_str(text).ok();
+    let Envelope { data, links, error } = envelope.unwrap_or_default();
+    if let Some(error) = error.and_then(|error| in_band(error.get())) {
         return Err(error);
     }
-    serde_json::from_str(text).map_err(|_| unreadable("the answer has an unknown shape", text))
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Carried<'a> {
-    #[serde(borrow)]
-    error: Leaf<'a>,
+    let data = data.and_then(|data| serde_json::from_str(data.get()).ok());
+    let data = data.ok_or_else(|| unreadable("the answer has an unknown shape", text))?;
+    Ok(Document { data, links })
 }

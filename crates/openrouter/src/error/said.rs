@@ -122,13 +122,10 @@ fn text(value: Option<&Value>) -> Option<String> {
 
 /// The provider's own words: a sentence, an object, or an object inside a string.
 fn raw(raw: &Value) -> String {
-    match raw {
+    match redact::without_private_members(raw) {
         Value::Null => String::new(),
-        Value::String(text) => match serde_json::from_str::<Value>(text) {
-            Ok(value @ Value::Object(_)) => redact::without_private_members(&value).to_string(),
-            _ => text.clone(),
-        },
-        value => redact::without_private_members(value).to_string(),
+        Value::String(text) => text,
+        value => value.to_string(),
     }
 }
 

@@ -6,7 +6,11 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 use super::said::Said;
 
-/// The wait that an answer asks for: `Retry-After`, else the availability's, else the reset of the rate limit.
+/// No wait is told that is longer: daily limits end within a day, and whoever asks for more has miscounted.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The wait that an answer asks for: `Retry-After`, else the availability's, else the reset of the rate limit; at
+/// most a day.
 ///
 /// Instants are compared with the upstream's own `Date` where it sent one, so that neither clock needs to be right.
 pub(crate) fn wait(headers: &HeaderMap, said: &Said, now: SystemTime) -> Option<Duration> {
@@ -17,12 +21,13 @@ pub(crate) fn wait(headers: &HeaderMap, said: &Said, now: SystemTime) -> Option<
     let retry_after = |text| seconds(text).or_else(|| since(date(text)?, now));
     let availability = || said.availability.as_ref().and_then(|availability| availability.retry_after);
     let reset = |text| since(epoch(text)?, now);
-    header(RETRY_AFTER.as_str())
+    let wait = header(RETRY_AFTER.as_str())
         .and_then(retry_after)
         .or_else(|| copied(RETRY_AFTER.as_str()).and_then(retry_after))
         .or_else(availability)
         .or_else(|| header(RESET).and_then(reset))
-        .or_else(|| copied(RESET).and_then(reset))
+        .or_else(|| copied(RESET).and_then(reset));
+    wait.map(|wait| wait.min(LONGEST))
 }
 
 const RESET: &str = "x-ratelimit-reset";
@@ -32,10 +37,11 @@ pub(crate) fn seconds(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), "0"));
     let millis = format!("{fraction:0<3}").get(..3)?.parse::<u64>().ok()?;
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) {
+    if whole.is_empty() || !digits(whole) || !digits(fraction) {
         return None;
     }
-    Some(Duration::from_secs(whole.parse().ok()?) + Duration::from_millis(millis))
+    // Digits that no number holds are still a wait, and a long one.
+    Some(Duration::from_secs(whole.parse().unwrap_or(u64::MAX)).saturating_add(Duration::from_millis(millis)))
 }
 
 fn date(text: &str) -> Option<SystemTime> {
@@ -96,7 +102,27 @@ mod tests {
         check(&[("retry-after", "Tue, 07 Oct 2025 13:57:10 GMT")], json!({}), Some(30_000));
         check(&[("retry-after", "-3")], json!({}), None);
         check(&[("retry-after", "soon")], json!({}), None);
-        check(&[("retry-after", "Tue, 07 Oct 2025 13:00:00 GMT")], json!({}), None);
+        check(&[("retry-after", "")], json!({}), None);
+    }
+
+    #[test]
+    fn a_date_in_the_past_is_no_wait_and_the_next_source_is_asked() {
+        let past = ("retry-after", "Tue, 07 Oct 2025 13:00:00 GMT");
+        check(&[past], json!({}), None);
+        check(&[past, ("x-ratelimit-reset", "1759845430000")], json!({}), Some(30_000));
+        check(&[("x-ratelimit-reset", "1759845300000")], json!({}), None);
+    }
+
+    #[test]
+    fn an_absurd_wait_is_a_day() {
+        const DAY: Option<u64> = Some(86_400_000);
+        for wait in ["86401", "99999999999", "18446744073709551615.9", "9".repeat(40).as_str()] {
+            check(&[("retry-after", wait)], json!({}), DAY);
+            check(&[], json!({"availability":{"code":"x","retry_after":wait}}), DAY);
+        }
+        check(&[("retry-after", "Fri, 31 Dec 9999 23:59:59 GMT")], json!({}), DAY);
+        check(&[("x-ratelimit-reset", "18446744073709551615")], json!({}), DAY);
+        check(&[], json!({"availability":{"code":"x","retry_after":1e30}}), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The breaker: an upstream that failed often in a row is left alone, then probed by one request at a time.
+//! The breaker: an upstream that failed often in a row is left alone, then probed by one request now and then.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::clock::monotonic;
 
-/// What a request is told that comes while a probe is under way: by then its outcome is likely to be known.
+/// What a request is told at most that comes while a probe is under way: by then its outcome is likely to be known.
 const PROBE_WAIT: Duration = Duration::from_secs(1);
 
 /// Counts failures in a row.
@@ -26,8 +26,9 @@ enum State {
     Closed { failures: u32 },
     /// None passes before this instant.
     Open { until: Instant },
-    /// One has passed, and its outcome decides.
-    Probing,
+    /// Some have passed, and the first outcome decides. A probe may hang for as long as its clocks let it, and the
+    /// upstream be well long before: after this instant another one passes.
+    Probing { next: Instant },
 }
 
 /// The right of one request to be sent. What becomes of it is reported at most once; dropped unreported (the
@@ -50,32 +51,19 @@ impl Breaker {
     /// # Errors
     /// The time after which another try makes sense.
     pub(super) fn check(&self) -> Result<(), Duration> {
-        match *self.lock() {
-            State::Closed { .. } => Ok(()),
-            State::Open { until } => match until.saturating_duration_since(monotonic()) {
-                Duration::ZERO => Ok(()),
-                wait => Err(wait),
-            },
-            State::Probing => Err(PROBE_WAIT),
-        }
+        self.lock().let_pass()
     }
 
-    /// Lets a request pass. The first one after the pause is the probe.
+    /// Lets a request pass. One that passes while the breaker is not closed is a probe.
     ///
     /// # Errors
     /// As [`Breaker::check`].
     pub(super) fn pass(self: &Arc<Self>) -> Result<Passage, Duration> {
         let mut state = self.lock();
-        let probe = match *state {
-            State::Closed { .. } => false,
-            State::Open { until } => match until.saturating_duration_since(monotonic()) {
-                Duration::ZERO => true,
-                wait => return Err(wait),
-            },
-            State::Probing => return Err(PROBE_WAIT),
-        };
+        state.let_pass()?;
+        let probe = !matches!(*state, State::Closed { .. });
         if probe {
-            *state = State::Probing;
+            *state = State::Probing { next: monotonic() + self.open_for };
         }
         Ok(Passage { breaker: Arc::clone(self), probe, reported: false })
     }
@@ -91,7 +79,7 @@ impl Breaker {
         let mut state = self.lock();
         let open = State::Open { until: monotonic() + self.open_for };
         *state = match *state {
-            _ if probe => open,
+            State::Probing { .. } if probe => open,
             State::Closed { failures } if failures + 1 < self.failures_to_open => {
                 State::Closed { failures: failures + 1 }
             }
@@ -103,6 +91,20 @@ impl Breaker {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn let_pass(self) -> Result<(), Duration> {
+        let (at, longest) = match self {
+            State::Closed { .. } => return Ok(()),
+            State::Open { until } => (until, Duration::MAX),
+            State::Probing { next } => (next, PROBE_WAIT),
+        };
+        match at.saturating_duration_since(monotonic()) {
+            Duration::ZERO => Ok(()),
+            wait => Err(wait.min(longest)),
+        }
     }
 }
 
@@ -128,8 +130,11 @@ impl Passage {
 impl Drop for Passage {
     fn drop(&mut self) {
         if self.probe && !self.reported {
-            // The next request probes instead.
-            *self.breaker.lock() = State::Open { until: monotonic() };
+            // The next request probes instead, unless another probe has decided meanwhile.
+            let mut state = self.breaker.lock();
+            if matches!(*state, State::Probing { .. }) {
+                *state = State::Probing { next: monotonic() };
+            }
         }
     }
 }

@@ -10,6 +10,8 @@ use tokio_util::task::TaskTracker;
 
 use super::*;
 
+mod recovery;
+
 /// An upstream that ends each request as told, after a gate for those it holds.
 #[derive(Debug)]
 struct Upstream {
@@ -195,6 +197,32 @@ async fn one_probe_at_a_time_and_a_dropped_one_is_replaced() {
     drop(probe);
     upstream.gate.add_permits(1);
     assert_eq!(end_of(&gateway).await, "ok");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_hangs_is_joined_by_another_and_its_late_failure_is_one_of_many() {
+    let upstream = Upstream::that_holds();
+    upstream
+        .outcomes
+        .lock()
+        .unwrap()
+        .extend([Err(CompletionErrorKind::Network), Err(CompletionErrorKind::Network)]);
+    let restraint = Restraint { failures_to_open: number(2), ..Restraint::default() };
+    let gateway = Restrained::new(Arc::clone(&upstream) as _, restraint);
+    upstream.gate.add_permits(2);
+    assert_eq!((end_of(&gateway).await, end_of(&gateway).await), ("Network 0".into(), "Network 0".into()));
+    upstream.outcomes.lock().unwrap().push_back(Err(CompletionErrorKind::Network));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let mut hanging = gateway.complete(request());
+    assert!(tokio::time::timeout(Duration::from_millis(1_900), hanging.next()).await.is_err());
+    assert_eq!(end_of(&gateway).await, "Busy 100");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    // The gate is fair: the first permit is kept for the probe that waits there.
+    upstream.gate.add_permits(2);
+    assert_eq!(end_of(&gateway).await, "ok", "the second probe");
+    upstream.gate.add_permits(1);
+    assert!(hanging.next().await.is_some(), "fails at last");
+    assert_eq!(end_of(&gateway).await, "ok", "one failure does not open it");
 }
 
 #[tokio::test(start_paused = true)]

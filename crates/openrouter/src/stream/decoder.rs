@@ -8,6 +8,7 @@ use super::assembly::{Assembly, Form};
 use super::ending::Ending;
 use super::event;
 use super::guard::EventGuard;
+use super::stray::Stray;
 use crate::error;
 use crate::settings::Limits;
 use crate::wire::chunk::Chunk;
@@ -35,6 +36,7 @@ use crate::wire::leaf;
 pub struct StreamDecoder {
     body: Body,
     assembly: Assembly,
+    stray: Stray,
     limits: Limits,
 }
 
@@ -60,7 +62,12 @@ pub fn decode(body: &[u8], limits: Limits) -> Vec<CompletionEvent> {
 impl StreamDecoder {
     /// A decoder at the start of a body.
     pub fn new(limits: Limits) -> Self {
-        StreamDecoder { body: Body::Undecided, assembly: Assembly::default(), limits }
+        StreamDecoder {
+            body: Body::Undecided,
+            assembly: Assembly::default(),
+            stray: Stray::default(),
+            limits,
+        }
     }
 
     /// Takes the generation id that came with the HTTP head; it counts for more than the ones in the body.
@@ -99,7 +106,8 @@ impl StreamDecoder {
             }
             Body::Page(page) => {
                 page.extend_from_slice(bytes);
-                if page.len() >= error::EXCERPT {
+                // One byte more than is kept, so that it is known whether the last word was cut.
+                if page.len() > error::EXCERPT {
                     let error = page_error(page);
                     self.end(Ending::Failed(error), &mut out);
                 }
@@ -116,14 +124,7 @@ impl StreamDecoder {
         let mut out = Vec::new();
         let ending = match mem::replace(&mut self.body, Body::Undecided) {
             Body::Undecided => cut(broken),
-            Body::Events(guard) => {
-                let rest = event::data(guard.rest()).ok().flatten();
-                let readable = rest.filter(|data| data.trim() == DONE || Chunk::parse(data).is_ok());
-                if readable.is_some_and(|data| self.read_event(&data, &mut out)) {
-                    return out;
-                }
-                cut(broken)
-            }
+            Body::Events(guard) => self.read_rest(guard.rest(), broken, &mut out),
             Body::Document(document) => self.read_document(&document, broken, &mut out),
             Body::Page(page) => Ending::Failed(page_error(&page)),
             Body::Over => {
@@ -147,54 +148,55 @@ impl StreamDecoder {
     }
 
     fn read_events(&mut self, out: &mut Vec<CompletionEvent>) {
-        while let Body::Events(guard) = &mut self.body {
-            let data = match guard.next_event() {
-                Ok(Some(event)) => event::data(event),
+        let Body::Events(guard) = &mut self.body else { return };
+        let ending = loop {
+            let event = match guard.next_event() {
+                Ok(Some(event)) => event,
                 Ok(None) => return,
-                Err(_) => return self.end(Ending::Failed(oversized("an event")), out),
+                Err(_) => break Ending::Failed(oversized("an event")),
             };
-            match data {
-                Ok(Some(data)) => {
-                    self.read_event(&data, out);
+            let ended = match event::data(event) {
+                Ok(Some(data)) => self.assembly.read_event(&data, self.limits, out),
+                Ok(None) => {
+                    self.stray.take(event);
+                    None
                 }
-                Ok(None) => {}
-                Err(_) => {
-                    let error = CompletionError::new(
-                        CompletionErrorKind::InvalidResponse,
-                        "an event of the answer is not valid UTF-8",
-                    );
-                    return self.end(Ending::Failed(error), out);
-                }
+                Err(_) => Some(Ending::Failed(error::unreadable(
+                    "an event of the answer is not valid UTF-8",
+                    &String::from_utf8_lossy(event),
+                ))),
+            };
+            if let Some(ending) = ended {
+                break ending;
             }
-        }
+        };
+        self.end(ending, out);
     }
 
-    /// Reads one event; true where it ended the answer.
-    fn read_event(&mut self, data: &str, out: &mut Vec<CompletionEvent>) -> bool {
-        let json = data.trim();
-        if json.is_empty() {
-            return false;
-        }
-        if json == DONE {
-            self.end(Ending::Said, out);
-            return true;
-        }
-        let read = match Chunk::parse(json) {
-            Ok(chunk) => match leaf::text(chunk.kind).as_deref() {
-                Some(kind) if kind.starts_with("response.") && chunk.error.is_none() => {
-                    self.assembly.absorb_typed(kind, json, out)
+    fn read_rest(
+        &mut self,
+        rest: &[u8],
+        broken: Option<CompletionError>,
+        out: &mut Vec<CompletionEvent>,
+    ) -> Ending {
+        match event::data(rest) {
+            Ok(Some(data)) if data.trim() == DONE || Chunk::parse(&data).is_ok() => {
+                if let Some(ending) = self.assembly.read_event(&data, self.limits, out) {
+                    return ending;
                 }
-                _ => self.assembly.absorb(&chunk, Form::Streamed, out),
-            },
-            Err(_) => Err(error::unreadable("an event of the answer is not valid JSON", json)),
-        };
-        let error = match read {
-            Err(error) => error,
-            Ok(()) if self.assembly.kept > self.limits.max_body => oversized("the answer"),
-            Ok(()) => return false,
-        };
-        self.end(Ending::Failed(error), out);
-        true
+            }
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => self.stray.take(rest),
+        }
+        let stray = self.stray.text();
+        match broken {
+            None if stray.is_empty() => cut(None),
+            None if !self.assembly.recognised => {
+                Ending::Failed(error::unreadable("the upstream answered with plain text", stray))
+            }
+            None => Ending::Broken(error::interrupted(stray)),
+            broken => cut(broken),
+        }
     }
 
     fn read_document(
@@ -228,11 +230,38 @@ impl StreamDecoder {
     }
 }
 
+impl Assembly {
+    /// Takes the data of one event; how the answer ended, where it did.
+    fn read_event(&mut self, data: &str, limits: Limits, out: &mut Vec<CompletionEvent>) -> Option<Ending> {
+        let json = data.trim();
+        if json.is_empty() {
+            return None;
+        }
+        if json == DONE {
+            return Some(Ending::Said);
+        }
+        let read = match Chunk::parse(json) {
+            Ok(chunk) => match leaf::text(chunk.kind).as_deref() {
+                Some(kind) if kind.starts_with("response.") && chunk.error.is_none() => {
+                    self.absorb_typed(kind, json, out)
+                }
+                _ => self.absorb(&chunk, Form::Streamed, out),
+            },
+            Err(_) => Err(error::unreadable("an event of the answer is not valid JSON", json)),
+        };
+        match read {
+            Err(error) => Some(Ending::Failed(error)),
+            Ok(()) if self.kept > limits.max_body => Some(Ending::Failed(oversized("the answer"))),
+            Ok(()) => None,
+        }
+    }
+}
+
 /// The data of the event that ends a stream.
 const DONE: &str = "[DONE]";
 
 fn cut(broken: Option<CompletionError>) -> Ending {
-    broken.map_or(Ending::Closed, Ending::Broken)
+    Ending::Broken(broken.unwrap_or_else(|| error::interrupted("")))
 }
 
 fn page_error(page: &[u8]) -> CompletionError {

@@ -12,9 +12,7 @@ use super::tools::Wholeness;
 pub(super) enum Ending {
     /// The upstream said that it is over: `[DONE]`, or the last byte of a whole answer.
     Said,
-    /// The body ended, and nobody said why.
-    Closed,
-    /// The connection broke, or a clock ran out.
+    /// The body ended and nobody said why, the connection broke, or a clock ran out.
     Broken(CompletionError),
     /// The upstream reported an error, or sent what cannot be read.
     Failed(CompletionError),
@@ -30,8 +28,7 @@ impl Assembly {
         let outcome = match ending {
             Ending::Failed(error) => Err(error),
             Ending::Broken(error) if !finished => Err(error),
-            Ending::Closed if !finished => Err(interrupted()),
-            Ending::Said | Ending::Closed | Ending::Broken(_) => self.judge(),
+            Ending::Said | Ending::Broken(_) => self.judge(),
         };
         let outcome = outcome.map_err(|error| CompletionError {
             request_id: error.request_id.or_else(|| self.identity.generation_id.clone()),
@@ -86,8 +83,4 @@ impl Assembly {
             reason => reason.clone(),
         }
     }
-}
-
-fn interrupted() -> CompletionError {
-    CompletionError::new(CompletionErrorKind::Interrupted, "the answer was cut before its end")
 }

@@ -1,10 +1,11 @@
-//! One whole event: from its bytes to its data, by `eventsource-stream`.
+//! One whole event: from its bytes to its data, by `eventsource-stream` unless it is the one line that nearly all are.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
 
 use eventsource_stream::EventStream;
 use futures_util::{FutureExt, StreamExt, stream};
+use memchr::memchr2;
 
 /// An event that is not text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,11 +15,28 @@ pub(crate) struct NotText;
 ///
 /// # Errors
 /// [`NotText`] for bytes that are not UTF-8.
-pub(crate) fn data(event: &[u8]) -> Result<Option<String>, NotText> {
+pub(crate) fn data(event: &[u8]) -> Result<Option<Cow<'_, str>>, NotText> {
     let text = std::str::from_utf8(event).map_err(|_| NotText)?;
     // The parser panics on a byte order mark. Only the stream's first one is legal, but a gateway that glues
     // streams together leaves others, and the line behind one is still meant.
-    let text = with_line_feeds(text.trim_start_matches('\u{feff}'));
+    let text = text.trim_start_matches('\u{feff}');
+    match only_line(text) {
+        Some(data) => Ok(Some(Cow::Borrowed(data))),
+        None => parsed(text).map(|data| data.map(Cow::Owned)),
+    }
+}
+
+/// The data of an event that is one line of data: what the parser makes of it, without its copies.
+fn only_line(text: &str) -> Option<&str> {
+    let data = text.strip_prefix("data:")?;
+    let line = memchr2(b'\n', b'\r', data.as_bytes()).map_or((data, ""), |end| data.split_at(end));
+    let (data, "" | "\n" | "\r" | "\r\n") = line else { return None };
+    Some(data.strip_prefix(' ').unwrap_or(data))
+}
+
+/// The data of any event.
+fn parsed(text: &str) -> Result<Option<String>, NotText> {
+    let text = with_line_feeds(text);
     // It copies what is left of its buffer for every line, so it gets one line at a time; an unfinished last line
     // is ended here, and the empty line that ends the event comes last.
     let end = if text.ends_with('\n') { "\n" } else { "\n\n" };
@@ -40,7 +58,19 @@ fn with_line_feeds(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn one_line_is_read_as_the_parser_reads_it(text in "data:?[ a:\u{feff}é]{0,4}[\r\n]{0,2}[ ad:]{0,3}") {
+            if let Some(data) = only_line(&text) {
+                let parsed = parsed(&text).unwrap();
+                prop_assert_eq!(parsed.as_deref(), Some(data));
+            }
+        }
+    }
 
     #[test]
     fn data_is_what_the_standard_says() {

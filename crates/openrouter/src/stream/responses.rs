@@ -4,60 +4,40 @@
 //! costs less than explaining an empty answer.
 
 use causerie_domain::completion::{CompletionError, CompletionEvent};
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::assembly::Assembly;
 use crate::error;
 use crate::wire::chunk::FunctionDelta;
 use crate::wire::leaf::{self, Leaf};
+use crate::wire::object::objects;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct TypedEvent<'a> {
-    #[serde(borrow)]
-    delta: Leaf<'a>,
-    #[serde(borrow)]
-    item: Leaf<'a>,
-    #[serde(borrow)]
-    annotation: Leaf<'a>,
-    #[serde(borrow)]
-    response: Leaf<'a>,
-}
+objects! {
+    struct TypedEvent<'a> {
+        delta: Leaf<'a>,
+        item: Leaf<'a>,
+        annotation: Leaf<'a>,
+        response: Leaf<'a>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Item<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Leaf<'a>,
-    #[serde(borrow)]
-    call_id: Leaf<'a>,
-    #[serde(borrow)]
-    name: Leaf<'a>,
-    #[serde(borrow)]
-    arguments: Leaf<'a>,
-}
+    struct Item<'a> {
+        kind = "type": Leaf<'a>,
+        call_id: Leaf<'a>,
+        name: Leaf<'a>,
+        arguments: Leaf<'a>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Response<'a> {
-    #[serde(borrow)]
-    id: Leaf<'a>,
-    #[serde(borrow)]
-    model: Leaf<'a>,
-    #[serde(borrow)]
-    provider: Leaf<'a>,
-    #[serde(borrow)]
-    usage: Leaf<'a>,
-    #[serde(borrow)]
-    incomplete_details: Leaf<'a>,
-}
+    struct Response<'a> {
+        id: Leaf<'a>,
+        model: Leaf<'a>,
+        provider: Leaf<'a>,
+        usage: Leaf<'a>,
+        incomplete_details: Leaf<'a>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct IncompleteDetails<'a> {
-    #[serde(borrow)]
-    reason: Leaf<'a>,
+    struct IncompleteDetails<'a> {
+        reason: Leaf<'a>,
+    }
 }
 
 impl Assembly {

@@ -5,4 +5,5 @@
 
 pub(crate) mod chunk;
 pub(crate) mod leaf;
+pub(crate) mod object;
 pub(crate) mod usage;

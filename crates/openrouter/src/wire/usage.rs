@@ -1,59 +1,38 @@
 //! The usage object of completions and of responses.
 
 use causerie_domain::usage::{ReportedUsage, TokenCounts};
-use serde::Deserialize;
 
 use super::leaf::{self, Leaf};
+use super::object::objects;
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Usage<'a> {
-    #[serde(borrow)]
-    prompt_tokens: Leaf<'a>,
-    #[serde(borrow)]
-    completion_tokens: Leaf<'a>,
-    #[serde(borrow)]
-    prompt_tokens_details: Leaf<'a>,
-    #[serde(borrow)]
-    completion_tokens_details: Leaf<'a>,
-    // The names of the responses surface. No aliases: gateways send both, and an alias would refuse the second.
-    #[serde(borrow)]
-    input_tokens: Leaf<'a>,
-    #[serde(borrow)]
-    output_tokens: Leaf<'a>,
-    #[serde(borrow)]
-    input_tokens_details: Leaf<'a>,
-    #[serde(borrow)]
-    output_tokens_details: Leaf<'a>,
-    #[serde(borrow)]
-    cost: Leaf<'a>,
-    #[serde(borrow)]
-    cost_details: Leaf<'a>,
-    #[serde(borrow)]
-    is_byok: Leaf<'a>,
-}
+objects! {
+    struct Usage<'a> {
+        prompt_tokens: Leaf<'a>,
+        completion_tokens: Leaf<'a>,
+        prompt_tokens_details: Leaf<'a>,
+        completion_tokens_details: Leaf<'a>,
+        // The names of the responses surface. No aliases: gateways send both, and an alias would refuse the second.
+        input_tokens: Leaf<'a>,
+        output_tokens: Leaf<'a>,
+        input_tokens_details: Leaf<'a>,
+        output_tokens_details: Leaf<'a>,
+        cost: Leaf<'a>,
+        cost_details: Leaf<'a>,
+        is_byok: Leaf<'a>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct PromptDetails<'a> {
-    #[serde(borrow)]
-    cached_tokens: Leaf<'a>,
-    #[serde(borrow)]
-    cache_write_tokens: Leaf<'a>,
-}
+    struct PromptDetails<'a> {
+        cached_tokens: Leaf<'a>,
+        cache_write_tokens: Leaf<'a>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct CompletionDetails<'a> {
-    #[serde(borrow)]
-    reasoning_tokens: Leaf<'a>,
-}
+    struct CompletionDetails<'a> {
+        reasoning_tokens: Leaf<'a>,
+    }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct CostDetails<'a> {
-    #[serde(borrow)]
-    upstream_inference_cost: Leaf<'a>,
+    struct CostDetails<'a> {
+        upstream_inference_cost: Leaf<'a>,
+    }
 }
 
 /// What a usage object says; `None` where it says nothing, as `{}` and `null` do.

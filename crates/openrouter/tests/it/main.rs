@@ -10,7 +10,11 @@
 mod answers;
 mod cuts;
 mod documents;
+mod ends;
+mod errors;
+mod framing;
 mod fuzz;
+mod private;
 mod refusals;
 mod support;
 mod transport;

@@ -1,8 +1,8 @@
 //! What the tests share: recordings, requests, and an answer put together from its events.
 
 use causerie_domain::completion::{
-    CompletionEnd, CompletionError, CompletionEvent, CompletionRequest, ContentPart, Identity, Parameters,
-    PromptMessage,
+    CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, ContentPart,
+    FinishReason, Identity, Parameters, PromptMessage,
 };
 use causerie_domain::message::MessageRole;
 use causerie_openrouter::{Limits, StreamDecoder};
@@ -84,6 +84,28 @@ pub(crate) fn answer(body: impl AsRef<[u8]>) -> Answer {
 /// A stream of events with the given data.
 pub(crate) fn stream(data: &[&str]) -> String {
     data.iter().map(|data| format!("data: {data}\n\n")).collect()
+}
+
+/// Chunks that say hello, that it is over, and what it cost.
+pub(crate) const HELLO: &str =
+    r#"{"choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}]}"#;
+pub(crate) const STOP: &str = r#"{"choices":[{"index":0,"delta":{"content":""},"finish_reason":"stop"}]}"#;
+pub(crate) const USAGE: &str =
+    r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"cost":0.00006}}"#;
+
+/// A stream of the given data that is closed by the upstream's own word.
+pub(crate) fn done(data: &[&str]) -> String {
+    format!("{}data: [DONE]\n\n", stream(data))
+}
+
+/// Why an answer failed.
+pub(crate) fn kind(answer: &Answer) -> CompletionErrorKind {
+    answer.error().kind.clone()
+}
+
+/// Why an answer stopped.
+pub(crate) fn reason(answer: &Answer) -> Option<FinishReason> {
+    answer.end.outcome.as_ref().unwrap().reason.clone()
 }
 
 /// A request that says hello.

@@ -4,12 +4,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use causerie_domain::Secret;
+use causerie_domain::completion::CompletionError;
+use causerie_domain::ports::CompletionGateway;
 use causerie_openrouter::{Clocks, OpenRouter, Settings};
+use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
+
+use crate::support::{Answer, hello};
 
 /// What happens on a connection after a request was read, in order; then it is closed.
 #[derive(Debug, Clone)]
@@ -69,9 +74,11 @@ impl Upstream {
         self.requests.lock().unwrap().clone()
     }
 
-    /// Waits until a client has left a script that hangs.
+    /// Waits until a client has left a script that hangs. It must do so long before any clock that is not set short
+    /// for the test.
     pub(crate) async fn departure(&self) {
-        self.departures.acquire().await.unwrap().forget();
+        let departure = tokio::time::timeout(Duration::from_secs(5), self.departures.acquire());
+        departure.await.expect("the client leaves at once").unwrap().forget();
     }
 }
 
@@ -112,6 +119,14 @@ pub(crate) fn chunk(text: &str) -> Step {
 /// The end of a streamed response.
 pub(crate) fn last_chunk() -> Step {
     Step::Send(b"0\r\n\r\n".to_vec())
+}
+
+/// What a request comes to whose answer has this status, these headers and this body.
+pub(crate) async fn refusal(status: u16, headers: &[(&str, &str)], body: &[u8]) -> CompletionError {
+    let upstream = Upstream::answering(response(status, headers, body)).await;
+    let answer = Answer::of(&upstream.client().complete(hello()).collect::<Vec<_>>().await);
+    assert_eq!(upstream.requests().len(), 1, "one attempt is one request");
+    answer.error().clone()
 }
 
 async fn serve(

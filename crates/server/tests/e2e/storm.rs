@@ -1,6 +1,8 @@
 //! Many turns at once while the upstream fails for everybody, and right after it stops.
 //!
-//! The bench `storm` is the same at full length, and prints its figures.
+//! How soon everybody is served afterwards is told on paused clocks, where the machine's speed is no part of it: by
+//! `crates/runtime/tests/storm.rs`, and by `crates/openrouter/src/restraint/tests/recovery.rs`. The bench `storm` is
+//! the same as this at full length, and prints its figures.
 
 use std::time::Duration;
 
@@ -18,8 +20,6 @@ causerie_testkit::on_both_databases! {
 const CHATS: usize = 500;
 /// Long enough for a turn to spend all its retries: they wait for a second and a half at most.
 const OUTAGE: Duration = Duration::from_secs(2);
-/// So long after the upstream's recovery every new turn is answered.
-const RECOVERY: Duration = Duration::from_secs(5);
 
 async fn pass(on: TestAppBuilder, fault: Fault, chats: usize) -> Result<(TestApp, Aftermath)> {
     let app =
@@ -56,6 +56,5 @@ async fn check_outage(on: TestAppBuilder, fault: Fault) -> Result<()> {
     check_ends(&after.refused, &["upstream_unavailable", "upstream_busy"]);
     check_ends(&after.recovered, &["completed", "upstream_busy"]);
     assert_eq!(after.recovered.get("completed"), Some(&100));
-    assert!(after.recovery <= RECOVERY, "{after:?}");
     app.stop().await
 }

@@ -1,7 +1,9 @@
 //! Running turns: one at a time, stopped by cancel and by nothing else.
 
-use causerie_testkit::anyhow::Result;
-use causerie_testkit::app::{EventStream, Reply, TestAppBuilder, usage_in_words};
+use std::time::Duration;
+
+use causerie_testkit::anyhow::{Context as _, Result};
+use causerie_testkit::app::{EventStream, Reply, TestApp, TestAppBuilder, usage_in_words};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -88,7 +90,7 @@ async fn a_cancelled_answer_keeps_its_text_and_closes_the_upstream(on: TestAppBu
             "[DONE] @end",
         ]
     );
-    app.upstream().wait_until(|requests| requests.iter().any(|request| request.client_closed())).await?;
+    upstream_is_left_at_once(&app).await?;
     assert_eq!(app.upstream().count_chat(), 1);
     assert_eq!(chat.history().await?[1], r#"2 assistant cancelled "the café ""#);
     assert_eq!(chat.latest().await?["usage"], transcript.data_of("data-usage")?["data"]);
@@ -102,6 +104,14 @@ async fn a_cancelled_answer_keeps_its_text_and_closes_the_upstream(on: TestAppBu
     app.stop().await
 }
 
+/// The upstream sees the connection closed, long before any clock could have done it.
+async fn upstream_is_left_at_once(app: &TestApp) -> Result<()> {
+    let closed = app.upstream().wait_until(|requests| requests.iter().any(|request| request.client_closed()));
+    Ok(tokio::time::timeout(Duration::from_secs(5), closed)
+        .await
+        .context("the connection is still there")??)
+}
+
 async fn a_cancel_before_the_first_word(on: TestAppBuilder) -> Result<()> {
     let app = on.tool("gated", "sim/text?gate=gate&gate_at=head").start().await?;
     let chat = app.ada.chat("gated").await?;
@@ -111,7 +121,7 @@ async fn a_cancel_before_the_first_word(on: TestAppBuilder) -> Result<()> {
     let lines = stream.rest().await?.lines;
     assert_eq!(lines.last().map(String::as_str), Some("[DONE] @end"));
     assert_eq!(lines[lines.len() - 2], "abort cancelled @end");
-    app.upstream().wait_until(|requests| requests.iter().any(|request| request.client_closed())).await?;
+    upstream_is_left_at_once(&app).await?;
     assert_eq!(chat.history().await?[1], r#"2 assistant cancelled """#);
 
     app.upstream().open("gate");

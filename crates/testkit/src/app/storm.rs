@@ -42,6 +42,13 @@ impl Aftermath {
     pub fn turns(&self) -> usize {
         self.refused.values().chain(self.recovered.values()).sum()
     }
+
+    /// How long the turns after the recovery take at the pace of those in an outage of this length: what the recovery
+    /// takes longer is waiting, and the rest is the machine's speed.
+    pub fn at_the_pace_of(&self, outage: Duration) -> Duration {
+        let count = |ends: &Ends| u32::try_from(ends.values().sum::<usize>()).unwrap_or(u32::MAX);
+        outage * count(&self.recovered) / count(&self.refused).max(1)
+    }
 }
 
 impl Storm {

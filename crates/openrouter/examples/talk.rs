@@ -1,0 +1,84 @@
+//! A service of one's own on this client: the catalogue, an answer as it comes, and what to do where none comes.
+//!
+//! `cargo run -p causerie-openrouter --example talk -- [BASE_URL [MODEL [QUESTION [KEY_FILE]]]]`. Without arguments it
+//! asks a simulator, which `cargo run -p causerie-simulator -- --listen 127.0.0.1:9090` starts.
+
+use std::error::Error;
+use std::io::Write;
+use std::sync::Arc;
+
+use causerie_domain::Secret;
+use causerie_domain::completion::{
+    CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, ContentPart, Parameters,
+    PromptMessage,
+};
+use causerie_domain::message::MessageRole;
+use causerie_domain::ports::CompletionGateway;
+use causerie_openrouter::{OpenRouter, Restrained, Restraint, Settings};
+use futures_util::StreamExt;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let mut next = |otherwise: &str| arguments.next().unwrap_or_else(|| otherwise.to_owned());
+    let base_url = next("http://127.0.0.1:9090/api/v1");
+    let (model, question) = (next("sim/echo"), next("Hello"));
+    let key = arguments.next().map(std::fs::read_to_string).transpose()?;
+    let api_key = key.map(|key| Secret::new(key.trim()));
+
+    // Once per program. An error means that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = OpenRouter::new(Settings { base_url, api_key, ..Settings::default() })?;
+    // One for each credential; its clones share the limits.
+    let gateway = Restrained::new(Arc::new(client), Restraint::default());
+
+    let mut out = std::io::stdout().lock();
+    let catalogue = gateway.models().await?;
+    let price = catalogue.iter().find(|listed| listed.id == model).and_then(|listed| listed.pricing.prompt);
+    let price = price.map_or("an unknown price".to_owned(), |price| format!("{price} USD"));
+    writeln!(out, "{} models are listed; a token of input to {model} costs {price}.", catalogue.len())?;
+
+    let mut events = gateway.complete(request(model, question));
+    while let Some(event) = events.next().await {
+        match event {
+            CompletionEvent::Text(text) | CompletionEvent::Refusal(text) => write!(out, "{text}")?,
+            CompletionEvent::Ended(end) => match end.outcome {
+                Ok(finish) => writeln!(out, "\n{:?}, {:?}", finish.reason, end.usage)?,
+                Err(error) => writeln!(out, "\n{error}: {}", advice(&error))?,
+            },
+            CompletionEvent::Identified(_) | CompletionEvent::Reasoning(_) => {}
+        }
+        out.flush()?;
+    }
+    Ok(())
+}
+
+fn request(model: String, question: String) -> CompletionRequest {
+    let content = vec![ContentPart::Text(question)];
+    CompletionRequest {
+        model,
+        fallback_models: Vec::new(),
+        messages: vec![PromptMessage { role: MessageRole::User, content, reasoning_details: None }],
+        parameters: Parameters::default(),
+        max_tokens: 1000,
+        user: None,
+        session: None,
+    }
+}
+
+/// What a caller makes of an error: its kind says whose turn it is, its fields say when.
+fn advice(error: &CompletionError) -> String {
+    match (&error.kind, error.retry_after) {
+        (CompletionErrorKind::Authentication | CompletionErrorKind::PaymentRequired, _) => {
+            "the operator has to look at the key and its credit".to_owned()
+        }
+        (CompletionErrorKind::ContextLength { limit: Some(limit), .. }, _) => {
+            format!("leave out what is beyond {limit} tokens")
+        }
+        (CompletionErrorKind::Moderated, _) => "say it differently".to_owned(),
+        (CompletionErrorKind::Timeout(clock), _) => format!("the clock {clock} may be too short"),
+        (_, Some(wait)) => format!("come back in {} s", wait.as_secs()),
+        _ if error.retryable => "try again".to_owned(),
+        _ => "trying again does not help".to_owned(),
+    }
+}

@@ -1,0 +1,96 @@
+//! How answers end, and what each end means.
+
+use causerie_domain::completion::{Clock, CompletionError, CompletionErrorKind, FinishReason};
+use causerie_openrouter::{Limits, StreamDecoder};
+
+use crate::support::{Answer, HELLO, STOP, USAGE, answer, done, kind, reason, stream};
+
+#[test]
+fn what_follows_the_end_is_not_read() {
+    let error = r#"{"error":{"code":500,"message":"late"}}"#;
+    for garbage in [stream(&[error]), "garbage".to_owned(), "\u{feff}data: {".to_owned(), done(&[HELLO])] {
+        let found = answer(done(&[HELLO, STOP]) + &garbage);
+        assert_eq!((found.text.as_str(), reason(&found)), ("Hello", Some(FinishReason::Stop)));
+    }
+}
+
+#[test]
+fn a_finish_is_said_twice_and_counts_once() {
+    let found = answer(done(&[HELLO, STOP, STOP, USAGE]));
+    assert_eq!((found.text.as_str(), reason(&found)), ("Hello", Some(FinishReason::Stop)));
+    assert_eq!(found.end.usage.unwrap().tokens.input, Some(7));
+}
+
+#[test]
+fn a_body_that_ends_without_a_finish_is_cut() {
+    let found = answer(stream(&[HELLO]));
+    assert_eq!(kind(&found), CompletionErrorKind::Interrupted);
+    assert_eq!(found.text, "Hello", "the partial text is kept");
+    for body in [
+        String::new(),
+        "\n    \n".to_owned(),
+        ": OPENROUTER PROCESSING\n\n".to_owned(),
+        "{\"choices\":".to_owned(),
+    ] {
+        assert_eq!(kind(&answer(&body)), CompletionErrorKind::Interrupted, "{body:?}");
+    }
+}
+
+#[test]
+fn a_body_that_ends_after_the_finish_is_whole() {
+    assert_eq!(reason(&answer(stream(&[HELLO, STOP]))), Some(FinishReason::Stop));
+}
+
+#[test]
+fn done_without_a_finish_is_an_answer_if_it_says_something() {
+    let found = answer(done(&[HELLO]));
+    assert_eq!((found.text.as_str(), reason(&found)), ("Hello", None));
+    let thought = r#"{"choices":[{"delta":{"reasoning":"hm"}}]}"#;
+    for nothing in [done(&[]), done(&[r#"{"choices":[]}"#]), done(&[thought]), done(&[STOP])] {
+        let found = answer(&nothing);
+        let expected = [CompletionErrorKind::Empty, CompletionErrorKind::InvalidResponse];
+        assert!(expected.contains(&kind(&found)) && found.error().retryable, "{nothing}");
+    }
+    assert_eq!(kind(&answer(done(&[STOP]))), CompletionErrorKind::Empty);
+}
+
+#[test]
+fn the_stream_is_over_at_done_and_not_when_the_connection_closes() {
+    let mut decoder = StreamDecoder::new(Limits::default());
+    decoder.push(done(&[HELLO, STOP]).as_bytes());
+    assert!(decoder.is_ended());
+    assert_eq!(decoder.push(stream(&[HELLO]).as_bytes()), []);
+}
+
+#[test]
+fn an_answer_that_its_maximum_cut_before_any_text_is_no_empty_answer() {
+    let cut = r#"{"choices":[{"delta":{"reasoning":"hm"},"finish_reason":"length"}]}"#;
+    let found = answer(done(&[cut]));
+    assert!(found.end.outcome.unwrap().truncated);
+}
+
+#[test]
+fn a_filter_that_left_nothing_is_moderation() {
+    let filtered = r#"{"choices":[{"delta":{},"finish_reason":"content_filter"}]}"#;
+    assert_eq!(kind(&answer(done(&[filtered]))), CompletionErrorKind::Moderated);
+    assert_eq!(reason(&answer(done(&[HELLO, filtered]))), Some(FinishReason::ContentFilter));
+}
+
+#[test]
+fn a_document_without_a_finish_is_whole_because_it_ended() {
+    let found = answer(r#"{"choices":[{"message":{"content":"Hi"},"finish_reason":null}]}"#);
+    assert_eq!((found.text.as_str(), reason(&found)), ("Hi", None));
+}
+
+#[test]
+fn a_clock_that_runs_out_after_the_finish_costs_only_the_usage() {
+    let timeout = || CompletionError::new(CompletionErrorKind::Timeout(Clock::IdleBytes), "too late");
+    let end = |data: &[&str]| {
+        let mut decoder = StreamDecoder::new(Limits::default());
+        let mut found = decoder.push(stream(data).as_bytes());
+        found.extend(decoder.finish(Some(timeout())));
+        Answer::of(&found)
+    };
+    assert!(end(&[HELLO, STOP]).end.outcome.is_ok());
+    assert_eq!(end(&[HELLO]).error(), &timeout());
+}

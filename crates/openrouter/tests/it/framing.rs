@@ -1,0 +1,184 @@
+//! What stands around the events and within their bytes, and what is sent in their place.
+
+use causerie_domain::completion::{CompletionErrorKind, FinishReason};
+use causerie_openrouter::{Limits, StreamDecoder, decode_answer};
+
+use crate::support::{Answer, HELLO, STOP, answer, done, events, kind, reason, stream};
+
+#[test]
+fn comments_are_never_data() {
+    let comment = ": OPENROUTER PROCESSING\n\n";
+    let body = format!("{comment}data: {HELLO}\n: between\n\n{comment}{}{comment}", done(&[STOP]));
+    let found = answer(&body);
+    assert_eq!((found.text.as_str(), reason(&found)), ("Hello", Some(FinishReason::Stop)));
+}
+
+#[test]
+fn glued_documents_fail_their_event_and_show_only_in_the_logs() {
+    let found = answer(done(&[HELLO, &format!("{HELLO}data: {STOP}")]));
+    assert_eq!(kind(&found), CompletionErrorKind::InvalidResponse);
+    assert_eq!(found.text, "Hello", "what came before is kept");
+    assert!(found.error().provider_text.as_deref().is_some_and(|text| text.contains("}data: {")));
+    assert!(!found.error().message.contains("data:"));
+}
+
+#[test]
+fn data_that_is_no_object_is_an_invalid_response() {
+    for data in ["[]", "null", "7", "\"text\"", "{\"choices\":", "{\"choices\":7}", "hello"] {
+        assert_eq!(kind(&answer(done(&[HELLO, data]))), CompletionErrorKind::InvalidResponse, "{data}");
+    }
+}
+
+#[test]
+fn blanks_before_a_document_are_heartbeats() {
+    let body = r#"{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}"#;
+    let heart = "\n         \n".repeat(33);
+    let found = Answer::of(&events([heart.as_bytes(), heart.as_bytes(), body.as_bytes(), b"\n"]));
+    assert_eq!(found.text, "Hi");
+}
+
+#[test]
+fn a_byte_order_mark_a_missing_blank_and_a_missing_last_line_end_are_fine() {
+    let marked = format!("\u{feff}{}", done(&[HELLO, STOP]));
+    assert_eq!(answer(&marked).text, "Hello");
+    let tight = done(&[HELLO, STOP]).replace("data: ", "data:");
+    assert_eq!(answer(&tight).text, "Hello");
+    let unfinished = format!("data: {HELLO}\n\ndata: {STOP}");
+    assert_eq!(reason(&answer(&unfinished)), Some(FinishReason::Stop));
+    let unfinished = format!("data: {HELLO}\n\ndata: [DONE]");
+    assert_eq!(reason(&answer(&unfinished)), None);
+}
+
+#[test]
+fn an_event_over_several_data_lines_is_one_document() {
+    let lines = HELLO.replace(',', ",\ndata: ");
+    assert_eq!(answer(done(&[&lines, STOP])).text, "Hello");
+}
+
+#[test]
+fn a_character_cut_in_two_is_whole_again() {
+    let text = r#"{"choices":[{"delta":{"content":"é😀"}}]}"#;
+    let body = done(&[text, STOP]);
+    assert_eq!(Answer::of(&events(body.as_bytes().chunks(1))).text, "é😀");
+}
+
+#[test]
+fn half_a_surrogate_pair_spoils_one_character() {
+    let halves = [
+        r#"{"choices":[{"delta":{"content":"a\ud83d"}}]}"#,
+        r#"{"choices":[{"delta":{"content":"\ude00b"}}]}"#,
+    ];
+    assert_eq!(answer(done(&halves)).text, "a\u{fffd}\u{fffd}b");
+}
+
+#[test]
+fn bytes_that_are_no_text_fail_their_event_at_once() {
+    let mut decoder = StreamDecoder::new(Limits::default());
+    let mut found = decoder.push(stream(&[HELLO]).as_bytes());
+    found.extend(decoder.push(b"data: {\"choices\":[{\"delta\":{\"content\":\"\xff\"}}]}\n\n"));
+    assert!(decoder.is_ended());
+    let found = Answer::of(&found);
+    assert_eq!((kind(&found), found.text.as_str()), (CompletionErrorKind::InvalidResponse, "Hello"));
+}
+
+#[test]
+fn an_event_beyond_its_limit_fails_before_it_is_whole() {
+    let limits = Limits { max_event: 1_000, max_body: 1_000 };
+    let mut decoder = StreamDecoder::new(limits);
+    decoder.push(b"data: ");
+    decoder.push(&[b'x'; 2_000]);
+    assert!(decoder.is_ended());
+    let document = format!("{{\"x\":\"{}\"}}", "x".repeat(2_000));
+    let found = Answer::of(&decode_answer(document.as_bytes(), limits));
+    assert_eq!(kind(&found), CompletionErrorKind::InvalidResponse);
+    assert!(!found.error().retryable);
+}
+
+#[test]
+fn what_a_stream_makes_the_decoder_keep_is_limited() {
+    let piece = r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"f","arguments":"xxxxxxxxxxxxxxxx"}}]}}]}"#;
+    let flood = stream(&[piece]).repeat(100);
+    let found = Answer::of(&decode_answer(flood.as_bytes(), Limits { max_event: 1_000, max_body: 1_000 }));
+    assert_eq!(kind(&found), CompletionErrorKind::InvalidResponse);
+    let long = stream(&[HELLO]).repeat(1_000) + &done(&[STOP]);
+    assert!(
+        Answer::of(&decode_answer(long.as_bytes(), Limits { max_event: 1_000, max_body: 1_000 }))
+            .end
+            .outcome
+            .is_ok()
+    );
+}
+
+#[test]
+fn floods_cost_no_more_than_their_length() {
+    // Quadratic work on any of these takes minutes, and the test's patience is shorter.
+    let lines = "data:\n".repeat(1 << 18) + "\n";
+    assert_eq!(answer(lines + &done(&[HELLO, STOP])).text, "Hello");
+    let comments = ":\n".repeat(1 << 18);
+    assert_eq!(answer(comments + &done(&[HELLO, STOP])).text, "Hello");
+    let list = |item: &dyn Fn(usize) -> String| (0..50_000).map(item).collect::<Vec<_>>().join(",");
+    let calls = list(&|at| format!(r#"{{"index":{at},"function":{{"name":"f"}}}}"#));
+    let details = list(&|at| format!(r#"{{"type":"reasoning.text","text":"t","index":{at}}}"#));
+    let both =
+        format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{calls}],"reasoning_details":[{details}]}}}}]}}"#);
+    let found = answer(done(&[&both, STOP]));
+    assert_eq!((found.end.tool_calls.len(), found.reasoning.len()), (50_000, 50_000));
+}
+
+#[test]
+fn a_web_page_is_an_invalid_response_and_kept_in_part() {
+    let page = format!("<!DOCTYPE html><title>Sign in</title>{}", "x".repeat(5_000));
+    let found = answer(&page);
+    assert_eq!(kind(&found), CompletionErrorKind::InvalidResponse);
+    let text = found.error().provider_text.clone().unwrap();
+    assert!(text.starts_with("<!DOCTYPE html>") && text.len() <= 500);
+}
+
+#[test]
+fn plain_words_in_the_place_of_an_answer_are_an_invalid_response_and_kept_for_the_logs() {
+    for words in [
+        "no healthy upstream",
+        "upstream connect error or disconnect/reset before headers\r\n",
+        "Error: bad gateway\n\nTry again later.\n\n",
+        "null",
+        "\"quoted\"",
+        "502",
+        "datacentre on fire",
+    ] {
+        for reads in [words.as_bytes().chunks(1), words.as_bytes().chunks(words.len())] {
+            let found = Answer::of(&events(reads));
+            assert_eq!((kind(&found), found.error().retryable), (CompletionErrorKind::InvalidResponse, true));
+            let logged = found.error().provider_text.clone().unwrap();
+            assert!(words.replace('\r', "").starts_with(logged.split('\n').next().unwrap()), "{logged}");
+            assert!(!found.error().message.contains(words.trim()), "{}", found.error().message);
+        }
+    }
+}
+
+#[test]
+fn plain_words_among_events_are_passed_over_and_kept_where_the_answer_is_cut() {
+    let words = "upstream connect error\n\n";
+    let whole = answer(format!("{words}{}", done(&[HELLO, STOP])));
+    assert_eq!((whole.text.as_str(), reason(&whole)), ("Hello", Some(FinishReason::Stop)));
+    for words in [words, "upstream connect error"] {
+        let cut = answer(stream(&[HELLO]) + words);
+        assert_eq!((kind(&cut), cut.text.as_str()), (CompletionErrorKind::Interrupted, "Hello"));
+        assert_eq!(cut.error().provider_text.as_deref(), Some("upstream connect error"));
+    }
+}
+
+#[test]
+fn where_nothing_was_said_nothing_is_kept() {
+    for nothing in ["", " \n \n", ": OPENROUTER PROCESSING\n\n", "event: ping\n\n", "dat", "data: {\"choi"] {
+        let found = answer(nothing);
+        assert_eq!(kind(&found), CompletionErrorKind::Interrupted, "{nothing:?}");
+        assert_eq!(found.error().provider_text, None, "{nothing:?}");
+    }
+}
+
+#[test]
+fn text_in_another_encoding_is_kept_for_the_logs() {
+    let found = Answer::of(&events([&b"Serveur indisponible \xe0 cette heure\n\n"[..]]));
+    assert_eq!(kind(&found), CompletionErrorKind::InvalidResponse);
+    assert!(found.error().provider_text.as_deref().is_some_and(|text| text.starts_with("Serveur")));
+}

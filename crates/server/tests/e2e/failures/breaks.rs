@@ -1,0 +1,157 @@
+//! Answers that break, stall, or mean nothing, and what had come of them before.
+
+use std::time::Duration;
+
+use causerie_testkit::anyhow::Result;
+use causerie_testkit::app::TestAppBuilder;
+
+use super::{Expected, REFUSED, check};
+
+causerie_testkit::on_both_databases! {
+    upstream_unavailable_by_a_dropped_connection,
+    upstream_unavailable_in_the_middle,
+    upstream_timeout_of_the_first_byte,
+    upstream_timeout_of_silence,
+    upstream_timeout_of_keep_alives_without_progress,
+    upstream_timeout_of_the_whole,
+    upstream_invalid_response,
+    upstream_invalid_response_in_the_middle,
+    upstream_interrupted,
+    empty_response,
+}
+
+async fn upstream_unavailable_by_a_dropped_connection(on: TestAppBuilder) -> Result<()> {
+    let expected = Expected {
+        code: "upstream_unavailable",
+        status: 503,
+        again: "retryable",
+        detail: "the connection to the upstream broke before the answer began",
+        // Nobody has said that it was not charged.
+        usage: "0+0 0 estimated",
+        requests: 2,
+        ..REFUSED
+    };
+    check(on, "sim/drop", expected).await
+}
+
+async fn upstream_unavailable_in_the_middle(on: TestAppBuilder) -> Result<()> {
+    // What a reader has begun to see is not begun again.
+    let expected = Expected {
+        code: "upstream_unavailable",
+        status: 503,
+        again: "retryable",
+        detail: "the model's provider is unavailable or failed (status 502)",
+        text: "the café opens ",
+        usage: "?+? ? pending",
+        ..REFUSED
+    };
+    check(on, "sim/error-mid-stream?after=3", expected).await
+}
+
+async fn upstream_timeout_of_the_first_byte(on: TestAppBuilder) -> Result<()> {
+    let on = on.settings(|settings| settings.upstream.clocks.first_byte = Duration::from_millis(300));
+    let expected = Expected {
+        code: "upstream_timeout",
+        status: 504,
+        again: "retryable",
+        detail: "no answer from the upstream within 300ms (clock first_byte)",
+        // Nobody has said that it was not charged.
+        usage: "0+0 0 estimated",
+        requests: 2,
+        ..REFUSED
+    };
+    check(on, "sim/stall?at=head", expected).await
+}
+
+async fn upstream_timeout_of_silence(on: TestAppBuilder) -> Result<()> {
+    let on = on.settings(|settings| settings.upstream.clocks.idle = Duration::from_millis(600));
+    let expected = Expected {
+        code: "upstream_timeout",
+        status: 504,
+        again: "retryable",
+        detail: "no further byte from the upstream within 600ms (clock idle_bytes)",
+        text: "the café opens ",
+        usage: "?+? ? pending",
+        ..REFUSED
+    };
+    check(on, "sim/stall?after=3", expected).await
+}
+
+async fn upstream_timeout_of_keep_alives_without_progress(on: TestAppBuilder) -> Result<()> {
+    let on = on.settings(|settings| settings.upstream.clocks.progress = Duration::from_millis(600));
+    let expected = Expected {
+        code: "upstream_timeout",
+        status: 504,
+        again: "retryable",
+        detail: "no progress of the answer within 600ms (clock idle_progress)",
+        text: "the café opens ",
+        usage: "?+? ? pending",
+        ..REFUSED
+    };
+    check(on, "sim/stall?after=3&keepalive_ms=20", expected).await
+}
+
+async fn upstream_timeout_of_the_whole(on: TestAppBuilder) -> Result<()> {
+    let on = on.settings(|settings| settings.upstream.clocks.total = Duration::from_millis(800));
+    let expected = Expected {
+        code: "upstream_timeout",
+        status: 504,
+        again: "retryable",
+        detail: "no end of the answer within 800ms (clock total)",
+        text: "the café opens ",
+        usage: "?+? ? pending",
+        ..REFUSED
+    };
+    check(on, "sim/stall?after=3&keepalive_ms=20", expected).await
+}
+
+async fn upstream_invalid_response(on: TestAppBuilder) -> Result<()> {
+    let expected = Expected {
+        code: "upstream_invalid_response",
+        again: "retryable",
+        detail: "the upstream answered with a web page",
+        // Nobody has said that it was not charged.
+        usage: "0+0 0 estimated",
+        requests: 2,
+        ..REFUSED
+    };
+    check(on, "sim/garbage?kind=html", expected).await
+}
+
+async fn upstream_invalid_response_in_the_middle(on: TestAppBuilder) -> Result<()> {
+    let expected = Expected {
+        code: "upstream_invalid_response",
+        again: "retryable",
+        detail: "an event of the answer is not valid JSON",
+        text: "the café opens ",
+        usage: "?+? ? pending",
+        ..REFUSED
+    };
+    check(on, "sim/garbage?after=3", expected).await
+}
+
+async fn upstream_interrupted(on: TestAppBuilder) -> Result<()> {
+    let expected = Expected {
+        code: "upstream_interrupted",
+        again: "retryable",
+        detail: "the connection broke before the end",
+        text: "the café opens ",
+        // This id is listed, so what came has a price.
+        usage: "12+4 0.00002 pending",
+        ..REFUSED
+    };
+    check(on, "sim/cut-mid-stream", expected).await
+}
+
+async fn empty_response(on: TestAppBuilder) -> Result<()> {
+    let expected = Expected {
+        code: "empty_response",
+        again: "retryable",
+        detail: "the model answered nothing",
+        usage: "8+0 0.000008 reported",
+        requests: 2,
+        ..REFUSED
+    };
+    // An empty answer is tried again once, however many tries there may be.
+    check(on.settings(|settings| settings.upstream.max_retries = 5), "sim/empty", expected).await
+}
