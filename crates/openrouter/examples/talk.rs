@@ -1,10 +1,10 @@
 //! A service of one's own on this client: the catalogue, an answer as it comes, and what to do where none comes.
 //!
 //! `cargo run -p causerie-openrouter --example talk -- [BASE_URL [MODEL [QUESTION [KEY_FILE]]]]`. Without arguments it
-//! asks a simulator, which `cargo run -p causerie-simulator -- --listen 127.0.0.1:9090` starts.
+//! needs no network: a stand-in for the upstream, at the foot of this file, answers.
 
 use std::error::Error;
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use causerie_domain::Secret;
@@ -16,13 +16,23 @@ use causerie_domain::message::MessageRole;
 use causerie_domain::ports::CompletionGateway;
 use causerie_openrouter::{OpenRouter, Restrained, Restraint, Settings};
 use futures_util::StreamExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let here = format!("http://{}", listener.local_addr()?);
+    tokio::select! {
+        talked = talk(&here) => talked,
+        stopped = stand_in(listener) => Ok(stopped?),
+    }
+}
+
+async fn talk(stand_in: &str) -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut next = |otherwise: &str| arguments.next().unwrap_or_else(|| otherwise.to_owned());
-    let base_url = next("http://127.0.0.1:9090/api/v1");
-    let (model, question) = (next("sim/echo"), next("Hello"));
+    let (base_url, model, question) = (next(stand_in), next("example/parrot"), next("Hello"));
     let key = arguments.next().map(std::fs::read_to_string).transpose()?;
     let api_key = key.map(|key| Secret::new(key.trim()));
 
@@ -32,7 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // One for each credential; its clones share the limits.
     let gateway = Restrained::new(Arc::new(client), Restraint::default());
 
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     let catalogue = gateway.models().await?;
     let price = catalogue.iter().find(|listed| listed.id == model).and_then(|listed| listed.pricing.prompt);
     let price = price.map_or("an unknown price".to_owned(), |price| format!("{price} USD"));
@@ -80,5 +90,35 @@ fn advice(error: &CompletionError) -> String {
         (_, Some(wait)) => format!("come back in {} s", wait.as_secs()),
         _ if error.retryable => "try again".to_owned(),
         _ => "trying again does not help".to_owned(),
+    }
+}
+
+const CATALOGUE: &str =
+    r#"{"data":[{"id":"example/parrot","pricing":{"prompt":"0.000003","completion":"0.000015"}}]}"#;
+
+const ANSWER: &str = r#": OPENROUTER PROCESSING
+
+data: {"id":"gen-1","choices":[{"index":0,"delta":{"content":"Pieces of "},"finish_reason":null}]}
+
+data: {"id":"gen-1","choices":[{"index":0,"delta":{"content":"eight!"},"finish_reason":"stop"}]}
+
+data: {"id":"gen-1","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":3,"cost":0.000069}}
+
+data: [DONE]
+
+"#;
+
+/// Stands for the upstream where none is named: lists one model, and says one thing.
+async fn stand_in(listener: TcpListener) -> io::Result<()> {
+    loop {
+        let (mut connection, _) = listener.accept().await?;
+        let mut request = [0; 16 << 10];
+        let read = connection.read(&mut request).await?;
+        let body = if request[..read].starts_with(b"GET") { CATALOGUE } else { ANSWER };
+        let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+        connection.write_all((head + body).as_bytes()).await?;
+        connection.shutdown().await?;
+        // The client closes when it has read all; until then a close of ours could break what is under way.
+        while connection.read(&mut request).await? > 0 {}
     }
 }

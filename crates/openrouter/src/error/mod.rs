@@ -1,12 +1,13 @@
 //! From whatever went wrong to one [`CompletionError`] that a caller can match on.
 //!
 //! `said` reads what an error body says, `vocabulary` knows the upstream's words, `classify` decides what it means,
-//! `context` finds the numbers of a prompt that is too long, `wait` finds how long to wait, and `redact` takes out
-//! of the logs what must not be in them, through the `escapes` that hide it.
+//! `context` finds the numbers of a prompt that is too long, `wait` finds how long to wait, `redact` takes out
+//! of the logs what must not be in them, through the `escapes` that hide it, and `members` what JSON names as private.
 
 mod classify;
 mod context;
 mod escapes;
+mod members;
 mod redact;
 mod said;
 mod sentence;
@@ -120,16 +121,16 @@ fn build(status: Option<u16>, said: &Said) -> CompletionError {
 fn readable(value: Option<&Value>, text: &str) -> String {
     let text = match value {
         Some(value @ (Value::Object(_) | Value::Array(_))) => {
-            redact::without_private_members(value).to_string()
+            members::without_private_members(value).to_string()
         }
         _ => text.trim().to_owned(),
     };
-    redact::excerpt(redact::before_private_members(&text), EXCERPT)
+    redact::excerpt(members::before_private_members(&text), EXCERPT)
 }
 
 /// What the logs may hold of a text.
 pub(crate) fn provider_text(text: &str) -> Option<String> {
-    let text = redact::before_private_members(text.trim());
+    let text = members::before_private_members(text.trim());
     let text = redact::redacted(&redact::excerpt(text, 4 * EXCERPT));
     (!text.is_empty()).then_some(text)
 }

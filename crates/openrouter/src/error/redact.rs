@@ -1,22 +1,6 @@
-//! Takes out of the logs what must not be in them: keys, account ids, addresses, and text that users wrote.
-
-use serde_json::{Map, Value};
+//! Takes out of texts for the logs what must not be in them: keys, account ids and people's addresses.
 
 use super::escapes::{Meant, meant};
-
-/// Members that hold people's text, or that name a person, an account or a key.
-const PRIVATE: [&str; 10] = [
-    "user_id",
-    "flagged_input",
-    "api_key",
-    "key",
-    "label",
-    "authorization",
-    "creator_user_id",
-    "user",
-    "account_id",
-    "organization",
-];
 
 /// What keys and account ids begin with.
 const PREFIXES: [&str; 17] = [
@@ -32,27 +16,6 @@ const NAMES: [&str; 6] =
 const SCHEMES: [&str; 2] = ["bearer", "basic"];
 
 const STARS: &str = "***";
-
-/// A JSON value without its private members, however deep, also in JSON that is a string within it.
-pub(crate) fn without_private_members(value: &Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let kept = members.iter().filter(|(name, _)| !PRIVATE.contains(&name.to_lowercase().as_str()));
-            Value::Object(
-                kept.map(|(name, value)| (name.clone(), without_private_members(value)))
-                    .collect::<Map<_, _>>(),
-            )
-        }
-        Value::Array(values) => values.iter().map(without_private_members).collect(),
-        Value::String(text) => match serde_json::from_str::<Value>(text) {
-            Ok(inner @ (Value::Object(_) | Value::Array(_))) => {
-                Value::String(without_private_members(&inner).to_string())
-            }
-            _ => value.clone(),
-        },
-        value => value.clone(),
-    }
-}
 
 /// A text with stars in the place of everything that looks like a key, an account id, a UUID or an e-mail address,
 /// however it is escaped.
@@ -116,20 +79,6 @@ pub(crate) fn without(secret: &str, text: &str) -> String {
 
 /// Characters of a secret that betray it; fewer are found in any text.
 const SHORTEST_PART: usize = 4;
-
-/// The part of a text before the first private member, for JSON that cannot be parsed and so not be cleaned.
-pub(crate) fn before_private_members(text: &str) -> &str {
-    let lower = text.to_ascii_lowercase();
-    let is_member = |at: usize, name: &str| {
-        let after = lower[at + name.len()..].trim_start_matches('\\').strip_prefix(['"', '\'']);
-        lower[..at].ends_with(['"', '\'']) && after.is_some_and(|after| after.trim_start().starts_with(':'))
-    };
-    let first = |name: &&str| lower.match_indices(*name).map(|(at, _)| at).find(|at| is_member(*at, name));
-    match PRIVATE.iter().filter_map(first).min() {
-        Some(at) => text[..at].trim_end_matches(['"', '\'', '\\']),
-        None => text,
-    }
-}
 
 /// The beginning of a text, at most `bytes` long. A word that the cut would go through is left out: half an account
 /// id is not recognised as one.
@@ -232,8 +181,6 @@ fn is_opaque(part: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -289,15 +236,6 @@ mod tests {
     }
 
     #[test]
-    fn private_members_go_at_every_depth() {
-        let value = json!({"a":1,"user_id":"u","b":[{"Flagged_Input":"x","c":"y"}]});
-        assert_eq!(without_private_members(&value), json!({"a":1,"b":[{"c":"y"}]}));
-        let inner = json!({"user_id":"u","d":json!([{"key":"k","e":1}]).to_string()}).to_string();
-        let cleaned = without_private_members(&json!({"raw":inner,"text":"{no json"}));
-        assert_eq!(cleaned, json!({"raw":json!({"d":r#"[{"e":1}]"#}).to_string(),"text":"{no json"}));
-    }
-
-    #[test]
     fn a_secret_is_found_whole_cut_and_escaped() {
         let check = |text: &str, expected: &str| assert_eq!(without("test-key-1234", text), expected);
         check("the test-key-1234, the test-key-1234", "the ***, the ***");
@@ -309,15 +247,6 @@ mod tests {
         check("test-key-12 and more", "test-key-12 and more");
         assert_eq!(without("", "text"), "text");
         assert_eq!(without("aab", "aaab"), "a***");
-    }
-
-    #[test]
-    fn what_cannot_be_parsed_ends_before_its_first_private_member() {
-        assert_eq!(before_private_members(r#"{"a":"b","Flagged_Input":"my"#), r#"{"a":"b","#);
-        assert_eq!(before_private_members(r#"no: {\"a\":1,\"user_id\" : \"u"#), r#"no: {\"a\":1,"#);
-        assert_eq!(before_private_members("{'key': 'k'}"), "{");
-        assert_eq!(before_private_members(r#"the "user" is missing"#), r#"the "user" is missing"#);
-        assert_eq!(before_private_members("{\"a\":é"), "{\"a\":é");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::redact;
+use super::members;
 
 /// What an error body says. Everything may be missing.
 #[derive(Debug, Default)]
@@ -122,7 +122,7 @@ fn text(value: Option<&Value>) -> Option<String> {
 
 /// The provider's own words: a sentence, an object, or an object inside a string.
 fn raw(raw: &Value) -> String {
-    match redact::without_private_members(raw) {
+    match members::without_private_members(raw) {
         Value::Null => String::new(),
         Value::String(text) => text,
         value => value.to_string(),

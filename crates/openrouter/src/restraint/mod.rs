@@ -33,7 +33,8 @@ pub struct Restraint {
     pub longest_wait: Duration,
     /// Failures in a row after which the upstream is left alone.
     pub failures_to_open: NonZeroU32,
-    /// For how long it is left alone before one request probes it.
+    /// For how long it is left alone before one request probes it, and how long a probe may take before another one
+    /// is sent beside it.
     pub open_for: Duration,
 }
 

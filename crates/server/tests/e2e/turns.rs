@@ -223,10 +223,7 @@ async fn a_client_that_leaves_a_document_changes_nothing(on: TestAppBuilder) -> 
 }
 
 /// The one answer is there, whole, from one request, with the cost of that one.
-async fn check_paid_once(
-    app: &causerie_testkit::app::TestApp,
-    chat: &causerie_testkit::app::Chat,
-) -> Result<()> {
+async fn check_paid_once(app: &TestApp, chat: &causerie_testkit::app::Chat) -> Result<()> {
     assert_eq!(chat.history().await?[1], r#"2 assistant completed "the café opens""#);
     let usage = &chat.latest().await?["usage"];
     assert_eq!(usage_in_words(usage), "sim/gated?words=3 4+4 0.000012 reported");

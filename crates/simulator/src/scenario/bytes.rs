@@ -21,7 +21,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 "kind",
                 "malformed",
                 "`malformed` (half an object), `glued` (two objects in one line), `utf8` (invalid bytes), `text`, \
-                 `array`, `html` (a page with status 200 instead of everything)",
+                 `array`, `html` and `words` (a page or plain text with status 200 instead of everything)",
             ),
         ],
         play: garbage,
@@ -67,11 +67,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 
 fn garbage(call: &Call<'_>) -> Result<Script, ParameterError> {
     let place = Place::Deltas(call.params.count("after", 3)?);
-    let kinds = ["malformed", "glued", "utf8", "text", "array", "html"];
+    let kinds = ["malformed", "glued", "utf8", "text", "array", "html", "words"];
     let kind = call.params.choice("kind", "malformed", &kinds)?;
     if kind == "html" {
         let page = b"<!DOCTYPE html>\n<html><body>It works!</body></html>";
         return Ok(Script::body(200, "text/html", Bytes::from_static(page)));
+    }
+    if kind == "words" {
+        return Ok(Script::body(200, "text/plain", Bytes::from_static(b"no healthy upstream")));
     }
     let mut script = call.answer(call.words(20)?)?;
     let chunk = script.frame.chunk_json(ChunkBody::from(Delta::Text("again ".to_owned())));

@@ -34,8 +34,10 @@ async fn a_wrong_event_stands_among_good_ones() {
 }
 
 #[tokio::test]
-async fn a_page_may_come_with_status_200() {
+async fn a_page_and_plain_words_may_come_with_status_200() {
     let simulator = simulator();
+    let answer = stream(&simulator, "sim/garbage?kind=words").await;
+    assert_eq!((answer.status, answer.text().as_str()), (Some(200), "no healthy upstream"));
     let answer = stream(&simulator, "sim/garbage?kind=html").await;
     assert_eq!((answer.status, answer.headers["content-type"].as_str()), (Some(200), "text/html"));
     assert!(answer.text().starts_with("<!DOCTYPE html>"));

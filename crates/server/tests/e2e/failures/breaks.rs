@@ -15,6 +15,7 @@ causerie_testkit::on_both_databases! {
     upstream_timeout_of_keep_alives_without_progress,
     upstream_timeout_of_the_whole,
     upstream_invalid_response,
+    upstream_invalid_response_in_plain_words,
     upstream_invalid_response_in_the_middle,
     upstream_interrupted,
     empty_response,
@@ -116,6 +117,18 @@ async fn upstream_invalid_response(on: TestAppBuilder) -> Result<()> {
         ..REFUSED
     };
     check(on, "sim/garbage?kind=html", expected).await
+}
+
+async fn upstream_invalid_response_in_plain_words(on: TestAppBuilder) -> Result<()> {
+    let expected = Expected {
+        code: "upstream_invalid_response",
+        again: "retryable",
+        detail: "the upstream answered with plain text",
+        usage: "0+0 0 estimated",
+        requests: 2,
+        ..REFUSED
+    };
+    check(on, "sim/garbage?kind=words", expected).await
 }
 
 async fn upstream_invalid_response_in_the_middle(on: TestAppBuilder) -> Result<()> {
