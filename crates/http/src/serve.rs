@@ -33,6 +33,8 @@ pub fn serve(listener: TcpListener, state: AppState) -> std::io::Result<Server> 
     // Longer than clients and proxies keep a connection in reserve: whoever reuses one that is just being closed
     // cannot know whether the request was taken.
     .keep_alive(settings.idle_connection)
+    // A first request gets as long: where many come at once, one that waits for its worker is not late.
+    .client_request_timeout(settings.idle_connection)
     .on_connect(move |connection, _| cut_when_stuck(connection, stall))
     .shutdown_timeout(settings.shutdown_timeout.as_secs())
     .disable_signals()
