@@ -1,4 +1,4 @@
-//! The audit log: who changed what about people, keys, groups and rules, and which admin read whose conversation.
+//! The audit log: who changed what about people, rights and tools, and who touched whose conversation.
 
 use crate::words::words;
 use crate::{ApiKeyId, AuditEventId, Timestamp, UserId};
@@ -10,6 +10,8 @@ words! {
         UserCreate = "user.create",
         /// A user was changed.
         UserUpdate = "user.update",
+        /// A user got the name by which an identity provider knows it.
+        UserLink = "user.link",
         /// A user was deleted, with everything of theirs but the ledger.
         UserDelete = "user.delete",
         /// A group was made.
@@ -36,10 +38,16 @@ words! {
         KeyRevoke = "api_key.revoke",
         /// The rules of a group or a user were replaced.
         RulesReplace = "rules.replace",
+        /// A tool, or a further version of one, was posted.
+        ToolPost = "tool.post",
+        /// A tool was disabled.
+        ToolDisable = "tool.disable",
         /// A model was enabled, disabled, restricted or given to a group.
         ModelUpdate = "model.update",
         /// An admin read a conversation of somebody else.
         ContentRead = "content.read",
+        /// A conversation was deleted by somebody else than its owner.
+        SessionDelete = "session.delete",
     }
 }
 

@@ -91,6 +91,8 @@ pub struct Group {
     pub id: GroupId,
     /// What people call it.
     pub name: String,
+    /// How many sends a minute it grants each of its members; without it, the installation's setting holds.
+    pub requests_per_minute: Option<NonZeroU32>,
     /// When it was made.
     pub created_at: Timestamp,
 }
@@ -164,6 +166,8 @@ pub enum Credential {
         group_id: Option<GroupId>,
         /// What it may do at most; empty means all that the user may do.
         scopes: Vec<String>,
+        /// When it stops working.
+        expires_at: Option<Timestamp>,
     },
     /// A token of the external identity provider. It may do what its user may.
     Token,
@@ -217,6 +221,14 @@ impl Principal {
     pub fn key_group_id(&self) -> Option<GroupId> {
         match &self.credential {
             Credential::ApiKey { group_id, .. } => *group_id,
+            Credential::Token | Credential::Process => None,
+        }
+    }
+
+    /// When the request's key stops working.
+    pub fn key_expires_at(&self) -> Option<Timestamp> {
+        match &self.credential {
+            Credential::ApiKey { expires_at, .. } => *expires_at,
             Credential::Token | Credential::Process => None,
         }
     }

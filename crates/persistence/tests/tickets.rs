@@ -5,12 +5,13 @@ mod subject;
 
 use std::time::Duration;
 
+use causerie_domain::audit::AuditStamp;
 use causerie_domain::identity::Role;
 use causerie_domain::ports::{
     Administration, ExternalId, ExternalIdError, Identity, NewApiKey, NewTicket, NewUser, StreamTickets,
     TicketFor,
 };
-use causerie_domain::{ApiKeyId, SessionId, TurnId, UserId};
+use causerie_domain::{ApiKeyId, AuditEventId, SessionId, TurnId, UserId};
 use causerie_testkit::anyhow::{Context, Result};
 use causerie_testkit::contract::START;
 
@@ -146,6 +147,12 @@ async fn an_external_name_belongs_to_one_user(subject: &SqlSubject) -> Result<()
     assert_eq!(store.external_user(&id("eve")).await?, None);
     let made = store.provision(user(subject, "eve@example.org", Role::User), id("eve")).await?;
     assert_eq!(store.external_user(&id("eve")).await?, Some(made.clone()));
+    let stamp = || AuditStamp {
+        event_id: AuditEventId::next(&subject.ids),
+        actor_id: None,
+        api_key_id: None,
+        at: START,
+    };
     let taken = |outcome: Result<_, ExternalIdError>| matches!(outcome, Err(ExternalIdError::Taken));
     assert!(taken(
         store.provision(user(subject, "eve-2@example.org", Role::User), id("eve")).await.map(drop)
@@ -153,12 +160,12 @@ async fn an_external_name_belongs_to_one_user(subject: &SqlSubject) -> Result<()
     assert!(taken(
         store.provision(user(subject, "EVE@example.org", Role::User), id("eve-2")).await.map(drop)
     ));
-    assert!(taken(store.link(subject.user, id("eve")).await));
-    store.link(subject.user, id("ada")).await?;
-    store.link(subject.user, id("ada-2")).await?;
+    assert!(taken(store.link(subject.user, id("eve"), stamp()).await));
+    store.link(subject.user, id("ada"), stamp()).await?;
+    store.link(subject.user, id("ada-2"), stamp()).await?;
     assert_eq!(store.external_user(&id("ada")).await?, None);
     assert!(store.external_user(&id("ada-2")).await?.is_some_and(|found| found.user.id == subject.user));
-    let nobody = store.link(UserId::next(&subject.ids), id("nobody")).await;
+    let nobody = store.link(UserId::next(&subject.ids), id("nobody"), stamp()).await;
     assert!(matches!(nobody, Err(ExternalIdError::NotFound)), "{nobody:?}");
     Ok(())
 }

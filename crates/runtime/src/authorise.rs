@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use causerie_domain::audit::AuditStamp;
+use causerie_domain::audit::{AuditAction, AuditStamp};
 use causerie_domain::filter::{Cell, Scalar};
 use causerie_domain::identity::{Credential, Principal};
 use causerie_domain::message::MessageRole;
@@ -302,7 +302,7 @@ impl Runtime {
         let session = self.engine.conversations.session(id, &known).await?.ok_or(RuntimeError::NotFound)?;
         access.require_session(action, &session)?;
         if action == Action::Read {
-            self.note_read(access, &session).await?;
+            self.note(AuditAction::ContentRead, access, &session).await?;
         }
         Ok(session)
     }
@@ -326,7 +326,7 @@ impl Runtime {
         access.messages(Action::Read)?;
         let session = self.known_session(access, id).await?;
         access.require_some_message(&session)?;
-        self.note_read(access, &session).await?;
+        self.note(AuditAction::ContentRead, access, &session).await?;
         Ok(session)
     }
 
@@ -340,8 +340,13 @@ impl Runtime {
         Ok(turn)
     }
 
-    /// Writes down that somebody reads a conversation of somebody else, before they do.
-    async fn note_read(&self, access: &Access, session: &Session) -> Result<(), RuntimeError> {
+    /// Writes down what somebody does to a conversation of somebody else, before they do.
+    pub(crate) async fn note(
+        &self,
+        action: AuditAction,
+        access: &Access,
+        session: &Session,
+    ) -> Result<(), RuntimeError> {
         let (actor, key) = access.reader;
         if session.user_id == actor {
             return Ok(());
@@ -353,7 +358,7 @@ impl Runtime {
             api_key_id: key,
             at: engine.clock.now(),
         };
-        Ok(self.directory()?.record_read(session.id, stamp).await?)
+        Ok(self.directory()?.record(action, session.id, stamp).await?)
     }
 }
 

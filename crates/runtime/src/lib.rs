@@ -46,7 +46,9 @@ pub use builder::{RuntimeBuilder, Stores};
 pub use catalogue::CatalogueError;
 pub use causerie_permissions::InvalidLayers;
 pub use clock::{SystemClock, SystemIds};
-pub use directory::{AddMember, CreateKey, CreateUser, ListAudit, SeenMember, SeenUser};
+pub use directory::{
+    AddMember, CreateKey, CreateUser, ListAudit, SeenMember, SeenUser, wrong_email, wrong_name,
+};
 pub use error::{Mistake, RuntimeError};
 pub use forks::ForkSession;
 pub use reports::{AuditSessions, ListUsage, ReportUsage, SelectUsage};

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use causerie_domain::audit::AuditAction;
 use causerie_domain::identity::Principal;
 use causerie_domain::message::MessageView;
 use causerie_domain::page::{After, Page, PageRequest};
@@ -201,7 +202,8 @@ impl Runtime {
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
     pub async fn delete_session(&self, principal: &Principal, id: SessionId) -> Result<(), RuntimeError> {
         let access = self.access(principal)?;
-        self.permitted_session(&access, id, Action::Delete).await?;
+        let session = self.permitted_session(&access, id, Action::Delete).await?;
+        self.note(AuditAction::SessionDelete, &access, &session).await?;
         self.stop_running_turn(id).await?;
         let allowed = access.sessions(Action::Delete)?;
         let now = self.engine.clock.now();

@@ -59,7 +59,7 @@ impl Runtime {
             created_at: engine.clock.now(),
         });
         access.require_new_tool(&version)?;
-        Ok(engine.tools.post(version, &allowed).await?)
+        Ok(engine.tools.post(version, &allowed, self.stamp(principal)).await?)
     }
 
     /// Disables a tool: no new conversation and no new message may use it. Nothing is deleted.
@@ -72,7 +72,7 @@ impl Runtime {
         let known = Filter::any(access.tools(Action::Read).into_iter().chain([allowed.clone()]));
         let tool = self.engine.tools.tool(slug, &known).await?.ok_or(RuntimeError::NotFound)?;
         access.require_tool(Action::Delete, &tool)?;
-        match self.engine.tools.disable(slug, &allowed).await? {
+        match self.engine.tools.disable(slug, &allowed, self.stamp(principal)).await? {
             true => Ok(()),
             false => Err(RuntimeError::NotFound),
         }

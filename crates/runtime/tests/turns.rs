@@ -262,6 +262,7 @@ async fn a_session_runs_on_a_groups_account_only_while_its_user_is_in_the_group(
             id: ApiKeyId::from_uuid(Uuid::from_u128(3)),
             group_id: Some(group_id),
             scopes: Vec::new(),
+            expires_at: None,
         },
         ..member.clone()
     };
@@ -288,6 +289,7 @@ async fn a_key_that_may_make_no_session_is_told_so_whatever_it_asks() {
             id: ApiKeyId::from_uuid(Uuid::from_u128(3)),
             group_id: None,
             scopes: vec!["use:Tool".to_owned()],
+            expires_at: None,
         },
         ..user("anna")
     };

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use causerie_domain::ApiKeyId;
 use causerie_permissions::{InvalidScope, Registry, Scopes};
+use causerie_runtime::{wrong_email, wrong_name};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::settings::{
@@ -105,7 +106,7 @@ pub(crate) struct CreateKeyArgs {
     #[arg(long, value_name = "EMAIL")]
     pub(crate) user: String,
     /// What the key is called in lists.
-    #[arg(long)]
+    #[arg(long, value_parser = name)]
     pub(crate) name: String,
     /// What the key may do at most, such as `create:Message`; may be given several times. Without any, the key
     /// may do what its user may.
@@ -124,7 +125,7 @@ pub(crate) struct CreateUserArgs {
     #[arg(long, value_parser = email)]
     pub(crate) email: String,
     /// The name shown to others.
-    #[arg(long)]
+    #[arg(long, value_parser = name)]
     pub(crate) name: String,
     /// What the user is to the installation.
     #[arg(long, value_enum, default_value_t = RoleName::User)]
@@ -171,13 +172,11 @@ fn scope(text: &str) -> Result<String, InvalidScope> {
 }
 
 fn email(text: &str) -> Result<String, String> {
-    let blank = text.chars().any(|char| char.is_whitespace() || char.is_control());
-    match text.split_once('@') {
-        Some((user, host)) if !user.is_empty() && !host.is_empty() && !blank && text.len() <= 254 => {
-            Ok(text.to_owned())
-        }
-        _ => Err("an e-mail address has the form name@host".to_owned()),
-    }
+    wrong_email(text).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+fn name(text: &str) -> Result<String, String> {
+    wrong_name(text).map_or_else(|| Ok(text.to_owned()), Err)
 }
 
 #[cfg(test)]

@@ -67,9 +67,11 @@ fn execute(cli: Cli) -> Result<ExitCode> {
             print(format_args!("{}\n", key.expose()))?;
         }
         Some(Command::Admin(AdminCommand::CreateUser(wanted))) => {
-            let id =
-                with_store(wanted.database.clone(), async |store| admin::create_user(&store, wanted).await)?;
-            print(format_args!("{id}\n"))?;
+            let (settings, log) = wanted.database.clone().read()?;
+            logging::install(&log);
+            // The first one may be made before the first start.
+            let making = async { admin::create_user(&Store::open(&settings).await?, wanted).await };
+            print(format_args!("{}\n", tokio_runtime()?.block_on(making)?))?;
         }
         Some(Command::Admin(AdminCommand::LinkUser(wanted))) => {
             with_store(wanted.database.clone(), async |store| admin::link_user(&store, wanted).await)?;
@@ -149,11 +151,11 @@ fn verify(wanted: VerifyArgs) -> Result<ExitCode> {
     Ok(if verdict.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Does something with a store that has this program's tables.
+/// Does something with a store that exists and has this program's tables: a mistyped address makes none.
 fn with_store<T>(database: DatabaseArgs, work: impl AsyncFnOnce(Store) -> Result<T>) -> Result<T> {
     let (settings, log) = database.read()?;
     logging::install(&log);
-    tokio_runtime()?.block_on(async { work(Store::open(&settings).await?).await })
+    tokio_runtime()?.block_on(async { work(Store::open_existing(&settings).await?).await })
 }
 
 fn tokio_runtime() -> Result<Runtime> {

@@ -90,15 +90,6 @@ impl TestApp {
         self.ada.without_key()
     }
 
-    /// A client of the first administrator, whose key the server wrote at its first start.
-    ///
-    /// # Errors
-    /// There is no such key.
-    pub fn admin(&self) -> Result<Client> {
-        let file = self.settings.store.data_dir.join("admin-key");
-        Ok(self.ada.with_key(std::fs::read_to_string(file)?.trim()))
-    }
-
     /// Writes a file of tool definitions and has the server read them again, as SIGHUP does.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::audit::{AuditEvent, AuditStamp};
+use crate::audit::{AuditAction, AuditEvent, AuditStamp};
 use crate::page::{Page, PageRequest};
 use crate::ports::StoreError;
 use crate::{AuditEventId, SessionId, UserId};
@@ -18,12 +18,18 @@ pub struct AuditEventList {
     pub page: PageRequest<AuditEventId>,
 }
 
-/// Keeps the audit log. Changes write their entries themselves; only reads are recorded here.
+/// Keeps the audit log. Changes of people, rights and tools write their entries themselves; what is
+/// done to conversations of others is recorded here.
 #[async_trait::async_trait]
 pub trait AuditLog: Send + Sync + Debug {
     /// Entries, the latest first.
     async fn audit_events(&self, list: AuditEventList) -> Result<Page<AuditEvent, AuditEventId>, StoreError>;
 
-    /// Records that somebody reads a conversation of somebody else.
-    async fn record_read(&self, session: SessionId, stamp: AuditStamp) -> Result<(), StoreError>;
+    /// Records what somebody does to a conversation of somebody else.
+    async fn record(
+        &self,
+        action: AuditAction,
+        session: SessionId,
+        stamp: AuditStamp,
+    ) -> Result<(), StoreError>;
 }

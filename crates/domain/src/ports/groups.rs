@@ -1,12 +1,22 @@
 //! The ports to groups and to who is in them.
 
 use std::fmt::Debug;
+use std::num::NonZeroU32;
 
 use super::{DirectoryError, StoreError};
 use crate::audit::AuditStamp;
 use crate::identity::{Group, GroupRole, Invitation, Member};
 use crate::page::{Page, PageRequest};
 use crate::{Filter, GroupId, UserId};
+
+/// What to change about a group. What is `None` stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GroupChange {
+    /// The name.
+    pub name: Option<String>,
+    /// How many sends a minute it grants each of its members; the inner `None` takes the grant away.
+    pub requests_per_minute: Option<Option<NonZeroU32>>,
+}
 
 /// Keeps groups, as principals administer them.
 #[async_trait::async_trait]
@@ -24,15 +34,15 @@ pub trait Groups: Send + Sync + Debug {
     /// Makes a group without members.
     async fn add_group(&self, new: Group, stamp: AuditStamp) -> Result<Group, DirectoryError>;
 
-    /// Gives a group that the filter admits another name.
+    /// Changes a group that the filter admits.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`].
-    async fn rename_group(
+    async fn change_group(
         &self,
         id: GroupId,
         allowed: &Filter,
-        name: String,
+        change: GroupChange,
         stamp: AuditStamp,
     ) -> Result<Group, DirectoryError>;
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use crate::audit::AuditStamp;
 use crate::identity::{ApiKey, Standing};
 use crate::ports::{NewUser, StoreError};
 use crate::{ApiKeyId, Timestamp, UserId};
@@ -49,17 +50,17 @@ pub trait Identity: Send + Sync + Debug {
     /// The user of this external name, a disabled one included.
     async fn external_user(&self, id: &ExternalId) -> Result<Option<Standing>, StoreError>;
 
-    /// Makes a user who comes with an external name.
+    /// Makes a user who comes with an external name, and records that it did.
     ///
     /// # Errors
     /// [`ExternalIdError::Taken`].
     async fn provision(&self, user: NewUser, id: ExternalId) -> Result<Standing, ExternalIdError>;
 
-    /// Gives an existing user an external name in place of an earlier one.
+    /// Gives an existing user an external name in place of an earlier one, and records it.
     ///
     /// # Errors
     /// [`ExternalIdError::Taken`], [`ExternalIdError::NotFound`].
-    async fn link(&self, user: UserId, id: ExternalId) -> Result<(), ExternalIdError>;
+    async fn link(&self, user: UserId, id: ExternalId, stamp: AuditStamp) -> Result<(), ExternalIdError>;
 
     /// The administrator who was made first, of those that are active.
     async fn first_administrator(&self) -> Result<Option<Standing>, StoreError>;

@@ -41,7 +41,7 @@ pub use conversations::{
 pub use directory::{Directory, DirectoryError};
 pub use forks::{ForkError, Lineage, NewFork};
 pub use gateway::{CompletionGateway, CompletionStream};
-pub use groups::{Groups, MemberRef, Memberships};
+pub use groups::{GroupChange, Groups, MemberRef, Memberships};
 pub use identity::{ExternalId, ExternalIdError, Identity, KeyHolder};
 pub use models::{Calibration, ModelStore};
 pub use people::{ApiKeys, UserChange, Users};

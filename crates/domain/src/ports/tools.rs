@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use crate::audit::AuditStamp;
 use crate::page::{Page, PageRequest};
 use crate::ports::StoreError;
 use crate::tool::{Tool, ToolType, ToolVersion};
@@ -98,10 +99,15 @@ pub trait ToolStore: Send + Sync + Debug {
     ///
     /// # Errors
     /// [`ToolStoreError`]; then nothing is stored.
-    async fn post(&self, new: NewToolVersion, allowed: &Filter) -> Result<(Tool, bool), ToolStoreError>;
+    async fn post(
+        &self,
+        new: NewToolVersion,
+        allowed: &Filter,
+        stamp: AuditStamp,
+    ) -> Result<(Tool, bool), ToolStoreError>;
 
     /// Disables a tool, if the filter (on Tool) admits it. Says whether there was one.
-    async fn disable(&self, slug: &str, allowed: &Filter) -> Result<bool, StoreError>;
+    async fn disable(&self, slug: &str, allowed: &Filter, stamp: AuditStamp) -> Result<bool, StoreError>;
 
     /// A page of a tool's versions, newest first; `None` if the filter does not admit the tool.
     async fn versions(

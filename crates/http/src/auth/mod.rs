@@ -16,7 +16,11 @@ use crate::error::{Code, Problem};
 
 pub(crate) use cache::make_room;
 pub(crate) use caller::{Caller, authenticate};
+#[cfg(test)]
+pub(crate) use key::is_ticket;
 pub use key::{KEY_PREFIX, KeyMaterial, PUBLIC_ID_CHARS, SECRET_CHARS};
+#[cfg(test)]
+pub(crate) use shown::is_lasting;
 pub(crate) use shown::{TICKET, TICKET_ROUTES};
 pub(crate) use ticket::Ticket;
 pub(crate) use verify::{Authenticator, Doors};

@@ -113,8 +113,13 @@ impl Parameters {
     fn hold_a_credential(&self) -> bool {
         let texts = self.0.iter().flat_map(|(name, value)| [name, value]);
         let mut words = texts.flat_map(|text| text.split_whitespace());
-        words.any(|word| ShownKey::read(word).is_some() || is_like_a_token(word))
+        words.any(is_lasting)
     }
+}
+
+/// Whether a text has the form of a credential that opens more than one stream: of a key, or of a token.
+pub(crate) fn is_lasting(text: &str) -> bool {
+    ShownKey::read(text).is_some() || is_like_a_token(text)
 }
 
 /// Whether a text has the form of a JWT: three parts in base64url, of which the first is a JSON object.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use causerie_domain::audit::AuditStamp;
 use causerie_domain::identity::{ApiKey, Credential, Principal, Role, Standing, User, UserStatus};
 use causerie_domain::ports::{
     Clock, Entropy, ExternalId, ExternalIdError, Identity, KeyHolder, NewTicket, NewUser, NoEntropy,
@@ -56,7 +57,8 @@ pub(crate) fn holder() -> KeyHolder {
 }
 
 pub(crate) fn principal() -> Principal {
-    let credential = Credential::ApiKey { id: key_id(), group_id: None, scopes: Vec::new() };
+    let credential =
+        Credential::ApiKey { id: key_id(), group_id: None, scopes: Vec::new(), expires_at: None };
     holder().standing.principal(credential)
 }
 
@@ -145,7 +147,7 @@ impl Identity for Keys {
         Err(ExternalIdError::Taken)
     }
 
-    async fn link(&self, _: UserId, _: ExternalId) -> Result<(), ExternalIdError> {
+    async fn link(&self, _: UserId, _: ExternalId, _: AuditStamp) -> Result<(), ExternalIdError> {
         Err(ExternalIdError::NotFound)
     }
 

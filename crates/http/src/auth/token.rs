@@ -3,6 +3,7 @@
 use causerie_domain::identity::{Role, Standing};
 use causerie_domain::ports::{ExternalIdError, NewUser, TokenError, VerifiedToken};
 use causerie_domain::{Secret, Timestamp, UserId};
+use causerie_runtime::wrong_email;
 
 use super::unauthenticated;
 use super::verify::{Authenticator, Verified, in_force};
@@ -10,8 +11,6 @@ use crate::error::{Code, Problem};
 
 /// The longest name that is taken over, in characters.
 const MAX_NAME_CHARS: usize = 200;
-/// The longest e-mail address, in bytes.
-const MAX_EMAIL_BYTES: usize = 254;
 
 impl Authenticator {
     pub(super) async fn verify_token(&self, shown: &Secret, now: Timestamp) -> Result<Verified, Problem> {
@@ -41,7 +40,7 @@ impl Authenticator {
     /// whoever may choose an address at the provider would otherwise choose a user here.
     async fn admit(&self, token: VerifiedToken, now: Timestamp) -> Result<Standing, Problem> {
         let VerifiedToken { id, email, name, .. } = token;
-        let Some(email) = email.filter(|email| is_address(email)) else {
+        let Some(email) = email.filter(|email| wrong_email(email).is_none()) else {
             tracing::warn!("a newcomer was refused: the token has no verified e-mail address");
             return Err(unauthenticated());
         };
@@ -70,10 +69,4 @@ impl Authenticator {
             Err(ExternalIdError::Store(error)) => Err(error.into()),
         }
     }
-}
-
-fn is_address(email: &str) -> bool {
-    let is_blank = email.chars().any(|char| char.is_whitespace() || char.is_control());
-    let has_parts = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-    has_parts && !is_blank && email.len() <= MAX_EMAIL_BYTES
 }

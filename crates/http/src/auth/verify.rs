@@ -155,9 +155,12 @@ pub(super) fn in_force(standing: Standing, key: Option<ApiKey>, now: Timestamp) 
         return Err(unauthenticated());
     }
     let credential = match &key {
-        Some(ApiKey { id, group_id, scopes, .. }) => {
-            Credential::ApiKey { id: *id, group_id: *group_id, scopes: scopes.clone() }
-        }
+        Some(ApiKey { id, group_id, scopes, expires_at, .. }) => Credential::ApiKey {
+            id: *id,
+            group_id: *group_id,
+            scopes: scopes.clone(),
+            expires_at: *expires_at,
+        },
         None => Credential::Token,
     };
     let expires_at = key.as_ref().and_then(|key| key.expires_at);

@@ -29,7 +29,7 @@ pub(crate) struct CreateApiKeyBody {
     #[serde(default)]
     #[schema(examples(json!(["create:Message", "read:Usage"])))]
     scopes: Vec<String>,
-    /// When it stops working.
+    /// When it stops working; a key that is made with a key ends with that one at the latest.
     #[serde(default, deserialize_with = "input::optional_word")]
     #[schema(value_type = Option<Time>)]
     expires_at: Option<Timestamp>,

@@ -1,6 +1,9 @@
 //! Groups, members and invitations.
 
+use std::num::NonZeroU32;
+
 use causerie_domain::identity::{Group, GroupRole, Invitation};
+use causerie_domain::ports::GroupChange;
 use causerie_domain::{GroupId, UserId};
 use causerie_runtime::{AddMember, SeenMember};
 use serde::{Deserialize, Serialize};
@@ -27,7 +30,18 @@ pub(crate) struct ChangeGroupBody {
     /// What people call it, at most 200 characters.
     #[serde(default, deserialize_with = "input::given")]
     #[schema(nullable = false)]
-    pub(crate) name: Option<String>,
+    name: Option<String>,
+    /// How many sends a minute each of its members has, in place of the installation's setting; null gives them that
+    /// again. For who manages the group.
+    #[serde(default, deserialize_with = "input::given")]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000_000)]
+    requests_per_minute: Option<Option<NonZeroU32>>,
+}
+
+impl From<ChangeGroupBody> for GroupChange {
+    fn from(body: ChangeGroupBody) -> Self {
+        GroupChange { name: body.name, requests_per_minute: body.requests_per_minute }
+    }
 }
 
 /// A group of users.
@@ -36,12 +50,16 @@ pub(crate) struct ChangeGroupBody {
 pub(crate) struct GroupDto {
     id: Id,
     name: String,
+    /// How many sends a minute each of its members has; null where the installation's setting holds.
+    #[schema(value_type = Option<u32>)]
+    requests_per_minute: Option<NonZeroU32>,
     created_at: Time,
 }
 
 impl From<Group> for GroupDto {
     fn from(group: Group) -> Self {
-        GroupDto { id: group.id.into(), name: group.name, created_at: group.created_at.into() }
+        let Group { id, name, requests_per_minute, created_at } = group;
+        GroupDto { id: id.into(), name, requests_per_minute, created_at: created_at.into() }
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) use input::Object;
 pub(crate) use me::MeDto;
 pub(crate) use message::{AttachmentDto, MessageDto};
 pub(crate) use model::{ChangeModelBody, ModelDto, ModelSyncDto};
-pub(crate) use page::{InvitationKey, MessageKey, ModelKey, PageDto, PageKey, ToolKey};
+pub(crate) use page::{InvitationKey, MessageKey, ModelKey, PageDto, PageKey, PageOf, ToolKey};
 pub(crate) use report::UsageReportDto;
 pub(crate) use rules::RulesDto;
 pub(crate) use send::SendMessageBody;

@@ -1,5 +1,10 @@
 //! Pages of lists, and the opaque cursors between them.
 
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{AttachmentKey, SessionKey, ToolVersionKey};
 use causerie_domain::{ApiKeyId, AuditEventId, GroupId, UserId};
 use serde::Serialize;
@@ -7,6 +12,34 @@ use utoipa::ToSchema;
 
 use crate::error::Problem;
 use crate::request::Query;
+
+/// The page that is asked for, of a list that nothing else can be asked of.
+#[derive(Debug)]
+pub(crate) struct PageOf<K>(pub(crate) PageRequest<K>);
+
+impl<K: PageKey> PageOf<K> {
+    fn read(request: &HttpRequest) -> Result<Self, Problem> {
+        let mut query = Query::of(request)?;
+        let page = PageRequest { limit: query.limit()?, after: K::of(&mut query)?.map(After) };
+        query.finish()?;
+        Ok(PageOf(page))
+    }
+
+    /// The page by the keys that are in those of the list.
+    pub(crate) fn by<T>(self, key: impl FnOnce(K) -> T) -> PageRequest<T> {
+        let PageRequest { limit, after } = self.0;
+        PageRequest { limit, after: after.map(|After(last)| After(key(last))) }
+    }
+}
+
+impl<K: PageKey> FromRequest for PageOf<K> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(PageOf::read(request))
+    }
+}
 
 /// A page of a list.
 #[derive(Debug, Serialize, ToSchema)]
@@ -23,19 +56,17 @@ impl<T: ToSchema> PageDto<T> {
         PageDto { data: rows.into_iter().map(Into::into).collect(), next_cursor: next.map(write) }
     }
 
-    /// The page after `after` of a list that is whole in memory, by its keys.
-    pub(crate) fn cut<R, K>(mut rows: Vec<R>, key: impl Fn(&R) -> K, after: Option<&K>, limit: u32) -> Self
+    /// A page of a list that is whole in memory, by its keys.
+    pub(crate) fn cut<R, K>(mut rows: Vec<R>, key: impl Fn(&R) -> K, page: PageRequest<K>) -> Self
     where
         R: Into<T>,
         K: PageKey + Ord,
     {
         // Sorted here: a database may order text by the rules of a language, and cursors compare plainly.
         rows.sort_by_cached_key(&key);
-        rows.retain(|row| after.is_none_or(|after| key(row) > *after));
-        let is_last = rows.len() <= limit as usize;
-        rows.truncate(limit as usize);
-        let next = rows.last().filter(|_| !is_last).map(key);
-        PageDto::new(rows, next.as_ref())
+        rows.retain(|row| page.after.as_ref().is_none_or(|After(last)| key(row) > *last));
+        let page = Page::cut(rows, page.limit, key);
+        PageDto::new(page.rows, page.next.as_ref())
     }
 }
 
@@ -214,10 +245,10 @@ mod tests {
         let mut after = None;
         loop {
             let rows = slugs.iter().map(|slug| Row((*slug).to_owned())).collect();
-            let page: PageDto<Row> = PageDto::cut(rows, key, after.as_ref(), limit);
+            let page: PageDto<Row> = PageDto::cut(rows, key, PageRequest { limit, after });
             pages.push(page.data.into_iter().map(|row| row.0).collect());
             match page.next_cursor {
-                Some(cursor) => after = read(&cursor),
+                Some(cursor) => after = read(&cursor).map(After),
                 None => return pages,
             }
         }

@@ -180,7 +180,8 @@ mod tests {
                 })
                 .collect();
             let group_id = bound_to.map(group);
-            principal.credential = Credential::ApiKey { id: key_id(), group_id, scopes: Vec::new() };
+            principal.credential =
+                Credential::ApiKey { id: key_id(), group_id, scopes: Vec::new(), expires_at: None };
             let everybody = Some(number(60));
             assert_eq!(limit_of(&principal, everybody), expected.map(number), "{groups:?} {bound_to:?}");
         };

@@ -1,20 +1,20 @@
 //! API keys. They are replaced, never changed.
 
+use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
 use causerie_domain::ApiKeyId;
 
 use crate::auth::{Caller, KeyMaterial};
-use crate::dto::{ApiKeyDto, CreateApiKeyBody, CreatedApiKeyDto, Id, PageDto, PageKey as _};
+use crate::dto::{ApiKeyDto, CreateApiKeyBody, CreatedApiKeyDto, Id, PageDto, PageOf};
 use crate::error::Problem;
-use crate::request::{Json, PageParams, PathId, Query};
+use crate::request::{Json, PageParams, PathId};
 use crate::state::AppState;
 
 /// Make an API key.
 ///
 /// For yourself; administrators may name another user. The answer shows it this once. It never opens more than the
-/// credential it is made with.
+/// key it is made with, and never for longer.
 #[utoipa::path(
     post, path = "/api-keys", tag = "api-keys",
     request_body(content = CreateApiKeyBody, description = "The key to make"),
@@ -51,12 +51,9 @@ pub(crate) async fn create_api_key(
 pub(crate) async fn list_api_keys(
     state: Data<AppState>,
     caller: Caller,
-    request: HttpRequest,
+    page: PageOf<ApiKeyId>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
-    let (limit, after) = (query.limit()?, ApiKeyId::of(&mut query)?);
-    query.finish()?;
-    let page = state.call(move |runtime| async move { runtime.keys(&caller.0, limit, after).await }).await?;
+    let page = state.call(move |runtime| async move { runtime.keys(&caller.0, page.0).await }).await?;
     Ok(HttpResponse::Ok().json(PageDto::<ApiKeyDto>::new(page.rows, page.next.as_ref())))
 }
 

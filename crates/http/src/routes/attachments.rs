@@ -1,15 +1,14 @@
 //! Attachments of a session.
 
+use actix_web::HttpResponse;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
-use causerie_domain::page::{After, PageRequest};
 use causerie_domain::ports::AttachmentKey;
 use causerie_domain::{AttachmentId, SessionId};
 
 use crate::auth::Caller;
-use crate::dto::{AttachmentDto, Id, PageDto, PageKey as _};
+use crate::dto::{AttachmentDto, Id, PageDto, PageOf};
 use crate::error::Problem;
-use crate::request::{PageParams, PathId, Query};
+use crate::request::{PageParams, PathId};
 use crate::state::AppState;
 
 /// The attachments of a session.
@@ -24,13 +23,10 @@ pub(crate) async fn list_attachments(
     state: Data<AppState>,
     caller: Caller,
     id: PathId<SessionId>,
-    request: HttpRequest,
+    page: PageOf<AttachmentKey>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
-    let page = PageRequest { limit: query.limit()?, after: AttachmentKey::of(&mut query)?.map(After) };
-    query.finish()?;
     let page =
-        state.call(move |runtime| async move { runtime.attachments(&caller.0, id.0, page).await }).await?;
+        state.call(move |runtime| async move { runtime.attachments(&caller.0, id.0, page.0).await }).await?;
     Ok(HttpResponse::Ok().json(PageDto::<AttachmentDto>::new(page.rows, page.next.as_ref())))
 }
 

@@ -1,15 +1,14 @@
 //! Forks: a session continued from an earlier message, as another session.
 
+use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
 use causerie_domain::SessionId;
-use causerie_domain::page::{After, PageRequest};
 
 use crate::auth::Caller;
-use crate::dto::{ForkBody, ForkKey, Id, LineageKey, PageDto, PageKey as _, SessionDto};
+use crate::dto::{ForkBody, ForkKey, Id, LineageKey, PageDto, PageOf, SessionDto};
 use crate::error::Problem;
-use crate::request::{Json, PageParams, PathId, Query};
+use crate::request::{Json, PageParams, PathId};
 use crate::state::AppState;
 
 /// Fork a session.
@@ -53,12 +52,9 @@ pub(crate) async fn list_forks(
     state: Data<AppState>,
     caller: Caller,
     id: PathId<SessionId>,
-    request: HttpRequest,
+    page: PageOf<ForkKey>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
-    let after = ForkKey::of(&mut query)?.map(|ForkKey(key)| After(key));
-    let page = PageRequest { limit: query.limit()?, after };
-    query.finish()?;
+    let page = page.by(|ForkKey(last)| last);
     let page = state.call(move |runtime| async move { runtime.forks(&caller.0, id.0, page).await }).await?;
     let next = page.next.map(ForkKey);
     Ok(HttpResponse::Ok().json(PageDto::<SessionDto>::new(page.rows, next.as_ref())))
@@ -76,12 +72,9 @@ pub(crate) async fn lineage(
     state: Data<AppState>,
     caller: Caller,
     id: PathId<SessionId>,
-    request: HttpRequest,
+    page: PageOf<LineageKey>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
-    let after = LineageKey::of(&mut query)?.map(|LineageKey(last)| After(last));
-    let page = PageRequest { limit: query.limit()?, after };
-    query.finish()?;
+    let page = page.by(|LineageKey(last)| last);
     let page = state.call(move |runtime| async move { runtime.lineage(&caller.0, id.0, page).await }).await?;
     let next = page.next.map(LineageKey);
     Ok(HttpResponse::Ok().json(PageDto::<SessionDto>::new(page.rows, next.as_ref())))

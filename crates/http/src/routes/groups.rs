@@ -1,14 +1,14 @@
 //! Groups.
 
+use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
 use causerie_domain::GroupId;
 
 use crate::auth::Caller;
-use crate::dto::{ChangeGroupBody, CreateGroupBody, GroupDto, Id, PageDto, PageKey as _};
+use crate::dto::{ChangeGroupBody, CreateGroupBody, GroupDto, Id, PageDto, PageOf};
 use crate::error::Problem;
-use crate::request::{Json, PageParams, PathId, Query};
+use crate::request::{Json, PageParams, PathId};
 use crate::state::AppState;
 
 /// Make a group.
@@ -45,13 +45,9 @@ pub(crate) async fn create_group(
 pub(crate) async fn list_groups(
     state: Data<AppState>,
     caller: Caller,
-    request: HttpRequest,
+    page: PageOf<GroupId>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
-    let (limit, after) = (query.limit()?, GroupId::of(&mut query)?);
-    query.finish()?;
-    let page =
-        state.call(move |runtime| async move { runtime.groups(&caller.0, limit, after).await }).await?;
+    let page = state.call(move |runtime| async move { runtime.groups(&caller.0, page.0).await }).await?;
     Ok(HttpResponse::Ok().json(PageDto::<GroupDto>::new(page.rows, page.next.as_ref())))
 }
 
@@ -74,7 +70,7 @@ pub(crate) async fn get_group(
 
 /// Change a group.
 ///
-/// Its admins may give it another name.
+/// Its admins may give it another name. How often its members may send is for who manages it.
 #[utoipa::path(
     patch, path = "/groups/{id}", tag = "groups",
     params(("id" = Id, Path, description = "The group")),
@@ -87,9 +83,9 @@ pub(crate) async fn change_group(
     id: PathId<GroupId>,
     body: Json<ChangeGroupBody>,
 ) -> Result<HttpResponse, Problem> {
-    let name = body.0.name;
+    let change = body.0.into();
     let group = state
-        .administer(move |runtime| async move { runtime.change_group(&caller.0, id.0, name).await })
+        .administer(move |runtime| async move { runtime.change_group(&caller.0, id.0, change).await })
         .await?;
     Ok(HttpResponse::Ok().json(GroupDto::from(group)))
 }

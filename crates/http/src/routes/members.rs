@@ -1,20 +1,19 @@
 //! Who is in a group, and who is invited.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
 use causerie_domain::identity::GroupRole;
-use causerie_domain::page::{After, PageRequest};
 use causerie_domain::{GroupId, UserId};
 use causerie_runtime::{AddMember, RuntimeError};
 
 use crate::auth::Caller;
 use crate::dto::{
     AddMemberBody, ChangeMemberBody, Id, InvitationDto, InvitationKey, MemberDto, MembershipStateDto,
-    PageDto, PageKey as _,
+    PageDto, PageOf,
 };
 use crate::error::Problem;
-use crate::request::{Json, PageParams, PathId, PathUser, Query};
+use crate::request::{Json, PageParams, PathId, PathUser};
 use crate::state::AppState;
 
 /// The members of a group.
@@ -29,12 +28,10 @@ pub(crate) async fn list_members(
     state: Data<AppState>,
     caller: Caller,
     id: PathId<GroupId>,
-    request: HttpRequest,
+    page: PageOf<UserId>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
-    let page = PageRequest { limit: query.limit()?, after: UserId::of(&mut query)?.map(After) };
-    query.finish()?;
-    let page = state.call(move |runtime| async move { runtime.members(&caller.0, id.0, page).await }).await?;
+    let page =
+        state.call(move |runtime| async move { runtime.members(&caller.0, id.0, page.0).await }).await?;
     Ok(HttpResponse::Ok().json(PageDto::<MemberDto>::new(page.rows, page.next.as_ref())))
 }
 
@@ -159,12 +156,9 @@ pub(crate) async fn list_invitations(
     state: Data<AppState>,
     caller: Caller,
     id: PathId<GroupId>,
-    request: HttpRequest,
+    page: PageOf<InvitationKey>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
-    let after = InvitationKey::of(&mut query)?;
-    let page = PageRequest { limit: query.limit()?, after: after.map(|key| After(key.0)) };
-    query.finish()?;
+    let page = page.by(|InvitationKey(last)| last);
     let page =
         state.call(move |runtime| async move { runtime.invitations(&caller.0, id.0, page).await }).await?;
     let next = page.next.map(InvitationKey);

@@ -1,12 +1,12 @@
 //! Models: the catalogue with its prices.
 
+use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
 
 use crate::auth::Caller;
-use crate::dto::{ChangeModelBody, ModelDto, ModelKey, ModelSyncDto, PageDto, PageKey as _};
+use crate::dto::{ChangeModelBody, ModelDto, ModelKey, ModelSyncDto, PageDto, PageOf};
 use crate::error::Problem;
-use crate::request::{Json, PageParams, Query};
+use crate::request::{Json, PageParams};
 use crate::state::AppState;
 
 /// The models.
@@ -20,14 +20,10 @@ use crate::state::AppState;
 pub(crate) async fn list_models(
     state: Data<AppState>,
     caller: Caller,
-    request: HttpRequest,
+    page: PageOf<ModelKey>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
-    let (limit, after) = (query.limit()?, ModelKey::of(&mut query)?);
-    query.finish()?;
     let models = state.call(move |runtime| async move { runtime.models(&caller.0).await }).await?;
-    let page: PageDto<ModelDto> =
-        PageDto::cut(models, |model| ModelKey(model.catalogue.id.clone()), after.as_ref(), limit);
+    let page: PageDto<ModelDto> = PageDto::cut(models, |model| ModelKey(model.catalogue.id.clone()), page.0);
     Ok(HttpResponse::Ok().json(page))
 }
 

@@ -3,13 +3,12 @@
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use causerie_domain::page::{After, PageRequest};
 use causerie_domain::ports::ToolVersionKey;
 use causerie_runtime::PostTool;
 
 use super::tools::known_slug;
 use crate::auth::Caller;
-use crate::dto::{Id, PageDto, PageKey as _, ToolDetailDto, ToolVersionDto};
+use crate::dto::{Id, PageDto, PageOf, ToolDetailDto, ToolVersionDto};
 use crate::error::Problem;
 use crate::request::{Definition, PageParams, Query};
 use crate::state::AppState;
@@ -69,14 +68,12 @@ pub(crate) async fn list_versions(
     state: Data<AppState>,
     caller: Caller,
     slug: Path<String>,
-    request: HttpRequest,
+    page: PageOf<ToolVersionKey>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
-    let page = PageRequest { limit: query.limit()?, after: ToolVersionKey::of(&mut query)?.map(After) };
-    query.finish()?;
     let slug = known_slug(slug);
-    let page =
-        state.call(move |runtime| async move { runtime.tool_versions(&caller.0, slug, page).await }).await?;
+    let page = state
+        .call(move |runtime| async move { runtime.tool_versions(&caller.0, slug, page.0).await })
+        .await?;
     let rows: Vec<ToolVersionDto> = page
         .rows
         .into_iter()

@@ -1,12 +1,12 @@
 //! Tools: which there are, and what each is made of.
 
+use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
 
 use crate::auth::Caller;
-use crate::dto::{PageDto, PageKey as _, ToolDetailDto, ToolDto, ToolKey};
+use crate::dto::{PageDto, PageOf, ToolDetailDto, ToolDto, ToolKey};
 use crate::error::Problem;
-use crate::request::{PageParams, Query};
+use crate::request::PageParams;
 use crate::state::AppState;
 
 /// The tools.
@@ -20,14 +20,10 @@ use crate::state::AppState;
 pub(crate) async fn list_tools(
     state: Data<AppState>,
     caller: Caller,
-    request: HttpRequest,
+    page: PageOf<ToolKey>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
-    let (limit, after) = (query.limit()?, ToolKey::of(&mut query)?);
-    query.finish()?;
     let tools = state.call(move |runtime| async move { runtime.tools(&caller.0).await }).await?;
-    let page: PageDto<ToolDto> =
-        PageDto::cut(tools, |tool| ToolKey(tool.slug.clone()), after.as_ref(), limit);
+    let page: PageDto<ToolDto> = PageDto::cut(tools, |tool| ToolKey(tool.slug.clone()), page.0);
     Ok(HttpResponse::Ok().json(page))
 }
 

@@ -1,14 +1,14 @@
 //! Users.
 
+use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
 use causerie_domain::UserId;
 
 use crate::auth::Caller;
-use crate::dto::{ChangeUserBody, CreateUserBody, Id, PageDto, PageKey as _, SeenUserDto};
+use crate::dto::{ChangeUserBody, CreateUserBody, Id, PageDto, PageOf, SeenUserDto};
 use crate::error::Problem;
-use crate::request::{Json, PageParams, PathId, Query};
+use crate::request::{Json, PageParams, PathId};
 use crate::state::AppState;
 
 /// Make a user.
@@ -46,12 +46,9 @@ pub(crate) async fn create_user(
 pub(crate) async fn list_users(
     state: Data<AppState>,
     caller: Caller,
-    request: HttpRequest,
+    page: PageOf<UserId>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
-    let (limit, after) = (query.limit()?, UserId::of(&mut query)?);
-    query.finish()?;
-    let page = state.call(move |runtime| async move { runtime.users(&caller.0, limit, after).await }).await?;
+    let page = state.call(move |runtime| async move { runtime.users(&caller.0, page.0).await }).await?;
     Ok(HttpResponse::Ok().json(PageDto::<SeenUserDto>::new(page.rows, page.next.as_ref())))
 }
 

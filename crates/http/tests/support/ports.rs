@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use causerie_domain::audit::AuditStamp;
 use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, Finish,
     FinishReason, GenerationRecord, Identity as Answerer,
@@ -91,7 +92,7 @@ impl Identity for People {
         Err(ExternalIdError::Taken)
     }
 
-    async fn link(&self, _: UserId, _: ExternalId) -> Result<(), ExternalIdError> {
+    async fn link(&self, _: UserId, _: ExternalId, _: AuditStamp) -> Result<(), ExternalIdError> {
         Err(ExternalIdError::NotFound)
     }
 

@@ -1,12 +1,12 @@
 //! What is administered. A filter that admits nothing sends no query.
 
-use causerie_domain::audit::{AuditEvent, AuditStamp};
+use causerie_domain::audit::{AuditAction, AuditEvent, AuditStamp};
 use causerie_domain::identity::{ApiKey, Group, GroupRole, Invitation, Member, User, UserView};
 use causerie_domain::model::Model;
 use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::{
-    ApiKeys, AuditEventList, AuditLog, DirectoryError, Groups, MemberRef, Memberships, ModelChange,
-    NewApiKey, NewUser, Policies, RuleOwner, StoreError, UserChange, Users,
+    ApiKeys, AuditEventList, AuditLog, DirectoryError, GroupChange, Groups, MemberRef, Memberships,
+    ModelChange, NewApiKey, NewUser, Policies, RuleOwner, StoreError, UserChange, Users,
 };
 use causerie_domain::{ApiKeyId, AuditEventId, Filter, GroupId, SessionId, UserId};
 
@@ -114,14 +114,14 @@ impl Groups for SqlStore {
         run!(self, Write, groups::add((new, stamp)))
     }
 
-    async fn rename_group(
+    async fn change_group(
         &self,
         id: GroupId,
         allowed: &Filter,
-        name: String,
+        change: GroupChange,
         stamp: AuditStamp,
     ) -> Result<Group, DirectoryError> {
-        run!(self, Write, groups::rename((id, allowed.clone(), name, stamp)))
+        run!(self, Write, groups::change((id, allowed.clone(), change, stamp)))
     }
 
     async fn delete_group(
@@ -239,7 +239,12 @@ impl AuditLog for SqlStore {
         run!(self, Read, audit_log::events(list))
     }
 
-    async fn record_read(&self, session: SessionId, stamp: AuditStamp) -> Result<(), StoreError> {
-        run!(self, Write, audit_log::record_read((session, stamp)))
+    async fn record(
+        &self,
+        action: AuditAction,
+        session: SessionId,
+        stamp: AuditStamp,
+    ) -> Result<(), StoreError> {
+        run!(self, Write, audit_log::on_session((action, session, stamp)))
     }
 }

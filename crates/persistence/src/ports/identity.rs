@@ -1,5 +1,6 @@
 //! Who asks.
 
+use causerie_domain::audit::AuditStamp;
 use causerie_domain::identity::Standing;
 use causerie_domain::ports::{ExternalId, ExternalIdError, Identity, KeyHolder, NewUser, StoreError};
 use causerie_domain::{ApiKeyId, Timestamp, UserId};
@@ -20,8 +21,8 @@ impl Identity for SqlStore {
         run!(self, Write, identity::provision((user, id)))
     }
 
-    async fn link(&self, user: UserId, id: ExternalId) -> Result<(), ExternalIdError> {
-        run!(self, Write, identity::link((user, id)))
+    async fn link(&self, user: UserId, id: ExternalId, stamp: AuditStamp) -> Result<(), ExternalIdError> {
+        run!(self, Write, identity::link((user, id, stamp)))
     }
 
     async fn first_administrator(&self) -> Result<Option<Standing>, StoreError> {

@@ -1,5 +1,6 @@
 //! The stored tools.
 
+use causerie_domain::audit::AuditStamp;
 use causerie_domain::page::Page;
 use causerie_domain::ports::{
     NewToolVersion, StoreError, ToolStore, ToolStoreError, ToolSync, ToolVersionKey, ToolVersionList,
@@ -15,15 +16,20 @@ impl ToolStore for SqlStore {
         run!(self, Write, tool_sync::synchronise(files))
     }
 
-    async fn post(&self, new: NewToolVersion, allowed: &Filter) -> Result<(Tool, bool), ToolStoreError> {
-        run!(self, Write, tool_posts::post((new, allowed.clone())))
+    async fn post(
+        &self,
+        new: NewToolVersion,
+        allowed: &Filter,
+        stamp: AuditStamp,
+    ) -> Result<(Tool, bool), ToolStoreError> {
+        run!(self, Write, tool_posts::post((new, allowed.clone(), stamp)))
     }
 
-    async fn disable(&self, slug: &str, allowed: &Filter) -> Result<bool, StoreError> {
+    async fn disable(&self, slug: &str, allowed: &Filter, stamp: AuditStamp) -> Result<bool, StoreError> {
         if allowed.is_nothing() {
             return Ok(false);
         }
-        run!(self, Write, tool_posts::disable((slug.to_owned(), allowed.clone())))
+        run!(self, Write, tool_posts::disable((slug.to_owned(), allowed.clone(), stamp)))
     }
 
     async fn versions(

@@ -44,12 +44,12 @@ pub(super) async fn record(conn: &mut Conn, stamp: &AuditStamp, entry: Entry<'_>
     Ok(())
 }
 
-pub(crate) async fn record_read(
+/// Records what somebody does to a conversation.
+pub(crate) async fn on_session(
     conn: &mut Conn,
-    (session, stamp): &(SessionId, AuditStamp),
+    (action, session, stamp): &(AuditAction, SessionId, AuditStamp),
 ) -> Result<(), Fault> {
-    let entry = Entry { action: AuditAction::ContentRead, of: ("Session", session), detail: json!({}) };
-    record(conn, stamp, entry).await
+    record(conn, stamp, Entry { action: *action, of: ("Session", session), detail: json!({}) }).await
 }
 
 pub(crate) async fn events(

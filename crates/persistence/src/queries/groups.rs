@@ -3,11 +3,11 @@
 use causerie_domain::audit::{AuditAction, AuditStamp};
 use causerie_domain::identity::Group;
 use causerie_domain::page::{After, Page, PageRequest};
-use causerie_domain::ports::DirectoryError;
+use causerie_domain::ports::{DirectoryError, GroupChange};
 use causerie_domain::{Filter, GroupId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::Conn;
 use super::audit_log::{Entry, record};
@@ -28,7 +28,7 @@ pub(crate) async fn by_id(
         .first(conn)
         .await
         .optional()?;
-    Ok(row.map(Group::from))
+    Ok(row.map(Group::try_from).transpose()?)
 }
 
 pub(crate) async fn page(
@@ -45,7 +45,7 @@ pub(crate) async fn page(
         query = query.filter(groups::id.gt(key(last)));
     }
     let rows: Vec<GroupRow> = query.load(conn).await?;
-    let groups = rows.into_iter().map(Group::from).collect();
+    let groups = rows.into_iter().map(Group::try_from).collect::<Result<_, _>>()?;
     Ok(Page::cut(groups, page.limit, |group: &Group| group.id))
 }
 
@@ -66,21 +66,30 @@ pub(crate) async fn add(
     Ok(new.clone())
 }
 
-pub(crate) async fn rename(
+pub(crate) async fn change(
     conn: &mut Conn,
-    (id, allowed, name, stamp): &(GroupId, Filter, String, AuditStamp),
+    (id, allowed, change, stamp): &(GroupId, Filter, GroupChange, AuditStamp),
 ) -> Result<Group, Abort<DirectoryError>> {
-    let row: Option<GroupRow> =
-        diesel::update(groups::table.filter(groups::id.eq(key(*id))).filter(on_groups(allowed)?))
-            .set(groups::name.eq(text("groups.name", name)?))
-            .returning(GroupRow::as_returning())
-            .get_result(conn)
-            .await
-            .optional()?;
-    let row = row.ok_or(Abort::Refused(DirectoryError::NotFound))?;
-    let detail = json!({ "name": name });
-    record(conn, stamp, Entry { action: AuditAction::GroupUpdate, of: ("Group", id), detail }).await?;
-    Ok(row.into())
+    if *change != GroupChange::default() {
+        let changed =
+            diesel::update(groups::table.filter(groups::id.eq(key(*id))).filter(on_groups(allowed)?))
+                .set(Changed {
+                    name: change.name.as_deref().map(|name| text("groups.name", name)).transpose()?,
+                    requests_per_minute: change
+                        .requests_per_minute
+                        .map(|rate| rate.map(|rate| rate.get().into())),
+                })
+                .execute(conn)
+                .await?;
+        if changed == 0 {
+            return Err(Abort::Refused(DirectoryError::NotFound));
+        }
+        let entry = Entry { action: AuditAction::GroupUpdate, of: ("Group", id), detail: told(change) };
+        record(conn, stamp, entry).await?;
+    }
+    // What the change made of the group may be beyond what the filter admits.
+    let found = by_id(conn, &(*id, Filter::Everything)).await?;
+    found.ok_or(Abort::Refused(DirectoryError::NotFound))
 }
 
 pub(crate) async fn delete(
@@ -117,4 +126,20 @@ pub(crate) async fn delete(
     }
     let entry = Entry { action: AuditAction::GroupDelete, of: ("Group", id), detail: json!({}) };
     Ok(record(conn, stamp, entry).await?)
+}
+
+/// What is given, and nothing else.
+#[derive(AsChangeset)]
+#[diesel(table_name = groups)]
+struct Changed<'a> {
+    name: Option<&'a str>,
+    requests_per_minute: Option<Option<i64>>,
+}
+
+/// What the log tells of a change.
+fn told(change: &GroupChange) -> Value {
+    let mut detail = Map::new();
+    detail.extend(change.name.iter().map(|name| ("name".to_owned(), json!(name))));
+    detail.extend(change.requests_per_minute.map(|rate| ("requests_per_minute".to_owned(), json!(rate))));
+    Value::Object(detail)
 }

@@ -1,13 +1,16 @@
 //! Finding out who asks.
 
+use causerie_domain::audit::{AuditAction, AuditStamp};
 use causerie_domain::identity::{Membership, MembershipStatus, Role, Standing, User, UserStatus};
 use causerie_domain::ports::{ExternalId, ExternalIdError, KeyHolder, NewUser, RuleOwner};
-use causerie_domain::{ApiKeyId, Timestamp, UserId};
+use causerie_domain::{ApiKeyId, AuditEventId, Timestamp, UserId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::json;
 
 use super::Conn;
 use super::administration::insert_user;
+use super::audit_log::{Entry, record};
 use crate::fault::{Abort, Fault, is_duplicate_of};
 use crate::rows::{ApiKeyRow, MembershipRow, UserRow};
 use crate::schema::{api_keys, group_rules, groups, memberships, users};
@@ -73,20 +76,29 @@ pub(crate) async fn provision(
     conn: &mut Conn,
     (user, id): &(NewUser, ExternalId),
 ) -> Result<Standing, Abort<ExternalIdError>> {
-    let user = insert_user(conn, user, Some(id)).await.map_err(taken)?;
-    Ok(standing(conn, user).await?)
+    let made = insert_user(conn, user, Some(id)).await.map_err(taken)?;
+    // Nobody did it but the newcomer, and it is done once: its id names the entry, too.
+    let event_id = AuditEventId::from_uuid(user.id.as_uuid());
+    let stamp = AuditStamp { event_id, actor_id: Some(user.id), api_key_id: None, at: user.created_at };
+    let detail = json!({ "role": user.role.as_str(), "issuer": id.issuer, "subject": id.subject });
+    record(conn, &stamp, Entry { action: AuditAction::UserCreate, of: ("User", &user.id), detail }).await?;
+    Ok(standing(conn, made).await?)
 }
 
 pub(crate) async fn link(
     conn: &mut Conn,
-    (user, id): &(UserId, ExternalId),
+    (user, id, stamp): &(UserId, ExternalId, AuditStamp),
 ) -> Result<(), Abort<ExternalIdError>> {
     let linked = diesel::update(users::table.filter(users::id.eq(key(*user))))
         .set((users::issuer.eq(&id.issuer), users::subject.eq(&id.subject)))
         .execute(conn)
         .await
         .map_err(|error| taken(error.into()))?;
-    if linked == 0 { Err(Abort::Refused(ExternalIdError::NotFound)) } else { Ok(()) }
+    if linked == 0 {
+        return Err(Abort::Refused(ExternalIdError::NotFound));
+    }
+    let detail = json!({ "issuer": id.issuer, "subject": id.subject });
+    Ok(record(conn, stamp, Entry { action: AuditAction::UserLink, of: ("User", user), detail }).await?)
 }
 
 fn taken(fault: Fault) -> Abort<ExternalIdError> {

@@ -1,12 +1,15 @@
 //! Tools that are posted rather than kept in files, and the end of a tool.
 
+use causerie_domain::audit::{AuditAction, AuditStamp};
 use causerie_domain::filter::{Scalar, Test};
 use causerie_domain::ports::{NewToolVersion, ToolStoreError};
 use causerie_domain::tool::Tool;
 use causerie_domain::{Filter, ToolId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::json;
 
+use super::audit_log::{Entry, record};
 use super::tool_sync::store_version;
 use super::{Conn, filter, tools as reading};
 use crate::fault::{Abort, Fault, corrupt, is_dangling};
@@ -21,7 +24,7 @@ type Refusal = Abort<ToolStoreError>;
 
 pub(crate) async fn post(
     conn: &mut Conn,
-    (new, allowed): &(NewToolVersion, Filter),
+    (new, allowed, stamp): &(NewToolVersion, Filter, AuditStamp),
 ) -> Result<(Tool, bool), Refusal> {
     insert_tool(conn, new).await.map_err(|fault| match fault {
         Fault::Database(error) if is_dangling(&error) => Abort::Refused(ToolStoreError::NoSuchGroup),
@@ -29,19 +32,29 @@ pub(crate) async fn post(
     })?;
     let tool = take_tool(conn, new, allowed).await?;
     let is_new = store_version(conn, new, tool).await?;
+    let detail = json!({ "slug": new.slug, "version": new.version });
+    record(conn, stamp, Entry { action: AuditAction::ToolPost, of: ("Tool", &tool), detail }).await?;
     let stored = reading::by_slug(conn, &(new.slug.clone(), Filter::Everything)).await?;
     let stored = stored.ok_or_else(|| corrupt(format!("the tool {} is gone", new.slug)))?;
     Ok((stored, is_new))
 }
 
 /// Disables a tool. Its sessions can be read, and take no messages.
-pub(crate) async fn disable(conn: &mut Conn, (slug, allowed): &(String, Filter)) -> Result<bool, Fault> {
-    let disabled =
+pub(crate) async fn disable(
+    conn: &mut Conn,
+    (slug, allowed, stamp): &(String, Filter, AuditStamp),
+) -> Result<bool, Fault> {
+    let disabled: Option<ToolId> =
         diesel::update(tools::table.filter(tools::slug.eq(slug)).filter(filter::on_tools(allowed)?))
             .set(tools::enabled.eq(false))
-            .execute(conn)
-            .await?;
-    Ok(disabled > 0)
+            .returning(tools::id)
+            .get_result(conn)
+            .await
+            .optional()?;
+    let Some(tool) = disabled else { return Ok(false) };
+    let detail = json!({ "slug": slug });
+    record(conn, stamp, Entry { action: AuditAction::ToolDisable, of: ("Tool", &tool), detail }).await?;
+    Ok(true)
 }
 
 /// Makes the tool if the name is new.

@@ -1,5 +1,7 @@
 //! Rows of `groups`, of the members in `memberships`, and of `invitations`.
 
+use std::num::NonZeroU32;
+
 use causerie_domain::identity::{Group, Invitation};
 use causerie_domain::ports::StoreError;
 use causerie_domain::{GroupId, Timestamp, UserId};
@@ -15,6 +17,7 @@ use crate::schema::{groups, invitations, memberships};
 pub(crate) struct GroupRow {
     id: GroupId,
     pub(crate) name: String,
+    requests_per_minute: Option<i64>,
     created_at: i64,
 }
 
@@ -35,10 +38,23 @@ pub(crate) struct InvitationRow {
     created_at: i64,
 }
 
-impl From<GroupRow> for Group {
-    fn from(row: GroupRow) -> Self {
-        Group { id: row.id, name: row.name, created_at: Timestamp::from_micros(row.created_at) }
+impl TryFrom<GroupRow> for Group {
+    type Error = StoreError;
+
+    fn try_from(row: GroupRow) -> Result<Self, StoreError> {
+        Ok(Group {
+            id: row.id,
+            name: row.name,
+            requests_per_minute: rate(row.requests_per_minute)?,
+            created_at: Timestamp::from_micros(row.created_at),
+        })
     }
+}
+
+/// How many sends a minute a group grants each of its members, if it says so.
+pub(super) fn rate(requests_per_minute: Option<i64>) -> Result<Option<NonZeroU32>, StoreError> {
+    let count = |per_minute| super::count::<u32>("groups.requests_per_minute", per_minute);
+    Ok(requests_per_minute.map(count).transpose()?.and_then(NonZeroU32::new))
 }
 
 impl InvitationRow {

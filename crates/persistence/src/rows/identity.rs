@@ -1,7 +1,5 @@
 //! Rows of `users`, `memberships` and `api_keys`.
 
-use std::num::NonZeroU32;
-
 use causerie_domain::identity::{ApiKey, Membership, User};
 use causerie_domain::ports::StoreError;
 use causerie_domain::{ApiKeyId, GroupId, Timestamp, UserId};
@@ -77,14 +75,10 @@ impl TryFrom<MembershipRow> for Membership {
     type Error = StoreError;
 
     fn try_from(row: MembershipRow) -> Result<Self, StoreError> {
-        let requests_per_minute = match row.requests_per_minute {
-            Some(count) => NonZeroU32::new(super::count("groups.requests_per_minute", count)?),
-            None => None,
-        };
         Ok(Membership {
             group_id: row.group_id,
             role: word("memberships.role", &row.role)?,
-            requests_per_minute,
+            requests_per_minute: super::group::rate(row.requests_per_minute)?,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! The form of what is told about people and groups.
 
+use std::num::NonZeroU32;
+
 use causerie_domain::Timestamp;
 
 use crate::error::{Mistake, RuntimeError};
@@ -11,6 +13,35 @@ const MAX_EMAIL_BYTES: usize = 254;
 /// The longest language tag that is worth its name, in characters.
 const MAX_LOCALE_CHARS: usize = 35;
 
+/// The most sends a minute that a group can grant: a larger number is a slip of the finger.
+const MAX_RATE: u32 = 1_000_000;
+
+/// What is wrong with the name of a user, a group or a key, if anything is.
+pub fn wrong_name(name: &str) -> Option<String> {
+    if name.trim().is_empty() {
+        Some("is empty".to_owned())
+    } else if name.chars().count() > MAX_NAME_CHARS {
+        Some(format!("is longer than {MAX_NAME_CHARS} characters"))
+    } else if name.contains(char::is_control) {
+        Some("holds control characters".to_owned())
+    } else {
+        None
+    }
+}
+
+/// What is wrong with an e-mail address, if anything is.
+pub fn wrong_email(email: &str) -> Option<String> {
+    let is_blank = |char: char| char.is_whitespace() || char.is_control();
+    let is_whole = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
+    if !is_whole || email.contains(is_blank) {
+        Some("an e-mail address has the form name@host".to_owned())
+    } else if email.len() > MAX_EMAIL_BYTES {
+        Some(format!("is longer than {MAX_EMAIL_BYTES} bytes"))
+    } else {
+        None
+    }
+}
+
 /// Mistakes, each with its place in the body.
 #[derive(Debug, Default)]
 pub(super) struct Mistakes(Vec<Mistake>);
@@ -21,22 +52,16 @@ impl Mistakes {
     }
 
     pub(super) fn check_name(&mut self, pointer: &str, name: &str) {
-        if name.trim().is_empty() {
-            self.add(pointer, "is empty");
-        } else if name.chars().count() > MAX_NAME_CHARS {
-            self.add(pointer, format!("is longer than {MAX_NAME_CHARS} characters"));
-        } else if name.contains(char::is_control) {
-            self.add(pointer, "holds control characters");
-        }
+        self.0.extend(wrong_name(name).map(|detail| Mistake { pointer: pointer.to_owned(), detail }));
     }
 
     pub(super) fn check_email(&mut self, pointer: &str, email: &str) {
-        let is_blank = |char: char| char.is_whitespace() || char.is_control();
-        let is_whole = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-        if !is_whole || email.contains(is_blank) {
-            self.add(pointer, "an e-mail address has the form name@host");
-        } else if email.len() > MAX_EMAIL_BYTES {
-            self.add(pointer, format!("is longer than {MAX_EMAIL_BYTES} bytes"));
+        self.0.extend(wrong_email(email).map(|detail| Mistake { pointer: pointer.to_owned(), detail }));
+    }
+
+    pub(super) fn check_rate(&mut self, pointer: &str, rate: Option<NonZeroU32>) {
+        if rate.is_some_and(|rate| rate.get() > MAX_RATE) {
+            self.add(pointer, format!("is more than {MAX_RATE}"));
         }
     }
 

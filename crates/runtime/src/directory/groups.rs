@@ -1,8 +1,8 @@
 //! Groups, their members, and invitations.
 
 use causerie_domain::identity::{Group, GroupRole, Invitation, Principal, UserView};
-use causerie_domain::page::{After, Page, PageRequest};
-use causerie_domain::ports::{DirectoryError, MemberRef};
+use causerie_domain::page::{Page, PageRequest};
+use causerie_domain::ports::{DirectoryError, GroupChange, MemberRef};
 use causerie_domain::{Filter, GroupId, Timestamp, UserId};
 use causerie_permissions::SubjectType;
 
@@ -40,11 +40,10 @@ impl Runtime {
     pub async fn groups(
         &self,
         principal: &Principal,
-        limit: u32,
-        after: Option<GroupId>,
+        page: PageRequest<GroupId>,
     ) -> Result<Page<Group, GroupId>, RuntimeError> {
         let visible = self.access(principal)?.groups(Action::Read)?;
-        Ok(self.directory()?.groups(&visible, PageRequest { limit, after: after.map(After) }).await?)
+        Ok(self.directory()?.groups(&visible, page).await?)
     }
 
     /// A group.
@@ -65,25 +64,37 @@ impl Runtime {
         access.groups(Action::Create)?;
         check_name(&name)?;
         let stamp = self.stamp(principal);
-        let new = Group { id: GroupId::next(self.engine.ids.as_ref()), name, created_at: stamp.at };
+        let id = GroupId::next(self.engine.ids.as_ref());
+        let new = Group { id, name, requests_per_minute: None, created_at: stamp.at };
         access.require(Action::Create, &subjects::group(&new))?;
         Ok(self.directory()?.add_group(new, stamp).await?)
     }
 
-    /// Gives a group another name; with none given it stays as it is.
+    /// Changes a group. Its limit of sends is for who manages it: no admin of a group raises their own.
+    ///
+    /// # Errors
+    /// Also [`RuntimeError::Invalid`].
     pub async fn change_group(
         &self,
         principal: &Principal,
         id: GroupId,
-        name: Option<String>,
+        change: GroupChange,
     ) -> Result<Group, RuntimeError> {
         let access = self.access(principal)?;
         let group = self.permitted_group(&access, id, Action::Update).await?;
-        let Some(name) = name else { return Ok(group) };
-        access.require_field(Action::Update, &subjects::group(&group), Some("name"))?;
-        check_name(&name)?;
-        let allowed = access.groups(Action::Update)?;
-        Ok(self.directory()?.rename_group(id, &allowed, name, self.stamp(principal)).await?)
+        let mut allowed = access.groups(Action::Update)?;
+        let mut mistakes = Mistakes::default();
+        if let Some(name) = &change.name {
+            access.require_field(Action::Update, &subjects::group(&group), Some("name"))?;
+            mistakes.check_name("/name", name);
+        }
+        if let Some(rate) = change.requests_per_minute {
+            access.require(Action::Manage, &subjects::group(&group))?;
+            allowed = Filter::all([allowed, access.groups(Action::Manage)?]);
+            mistakes.check_rate("/requests_per_minute", rate);
+        }
+        mistakes.finish()?;
+        Ok(self.directory()?.change_group(id, &allowed, change, self.stamp(principal)).await?)
     }
 
     /// Deletes a group, with its memberships, rules and the keys bound to it.

@@ -1,7 +1,7 @@
 //! API keys. They are replaced, never changed.
 
 use causerie_domain::identity::{ApiKey, Principal};
-use causerie_domain::page::{After, Page, PageRequest};
+use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::{DirectoryError, NewApiKey};
 use causerie_domain::{ApiKeyId, GroupId, Timestamp, UserId};
 use causerie_permissions::{Scopes, SubjectType};
@@ -26,7 +26,7 @@ pub struct CreateKey {
     pub name: String,
     /// What it may do at most; empty means all that the user may do.
     pub scopes: Vec<String>,
-    /// When it stops working.
+    /// When it stops working; when the principal's own key does if nothing is said.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -38,11 +38,10 @@ impl Runtime {
     pub async fn keys(
         &self,
         principal: &Principal,
-        limit: u32,
-        after: Option<ApiKeyId>,
+        page: PageRequest<ApiKeyId>,
     ) -> Result<Page<ApiKey, ApiKeyId>, RuntimeError> {
         let visible = self.access(principal)?.keys(Action::Read)?;
-        Ok(self.directory()?.keys(&visible, PageRequest { limit, after: after.map(After) }).await?)
+        Ok(self.directory()?.keys(&visible, page).await?)
     }
 
     /// A key.
@@ -57,8 +56,8 @@ impl Runtime {
         Ok(key)
     }
 
-    /// Makes a key. It never opens more than the credential it is made with: not in its scopes, and not in its
-    /// group.
+    /// Makes a key. It never opens more than the key it is made with: not in its scopes, not in its group, and not
+    /// for longer. One that is made with a token of the identity provider may outlive that.
     ///
     /// # Errors
     /// [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`].
@@ -81,6 +80,11 @@ impl Runtime {
             let reason = Some("key_is_bound_to_another_group".to_owned());
             return Err(RuntimeError::Forbidden { reason });
         }
+        let own_end = principal.key_expires_at();
+        let expires_at = new.expires_at.or(own_end);
+        if own_end.is_some() && expires_at > own_end {
+            return Err(RuntimeError::Forbidden { reason: Some("expires_after_own_key".to_owned()) });
+        }
         let new = NewApiKey {
             id: ApiKeyId::next(self.engine.ids.as_ref()),
             public_id: new.public_id,
@@ -90,7 +94,7 @@ impl Runtime {
             name: new.name,
             scopes: new.scopes,
             created_at: stamp.at,
-            expires_at: new.expires_at,
+            expires_at,
         };
         access.require(Action::Create, &subjects::new_api_key(&new))?;
         let scopes = Scopes::parse(&new.scopes, registry);

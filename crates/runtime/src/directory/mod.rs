@@ -16,6 +16,7 @@ use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{AuditEventList, Directory, DirectoryError};
 use causerie_domain::{AuditEventId, Filter, UserId};
 
+pub use form::{wrong_email, wrong_name};
 pub use groups::{AddMember, SeenMember};
 pub use keys::CreateKey;
 pub use people::{CreateUser, SeenUser};
@@ -62,7 +63,7 @@ impl Runtime {
     }
 
     /// Who changes something, and now.
-    fn stamp(&self, principal: &Principal) -> AuditStamp {
+    pub(crate) fn stamp(&self, principal: &Principal) -> AuditStamp {
         AuditStamp {
             event_id: AuditEventId::next(self.engine.ids.as_ref()),
             actor_id: Some(principal.user.id),

@@ -1,7 +1,7 @@
 //! Users.
 
 use causerie_domain::identity::{Invitation, Principal, Role, User, UserStatus, UserView};
-use causerie_domain::page::{After, Page, PageRequest};
+use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::{DirectoryError, NewUser, UserChange};
 use causerie_domain::turn::TurnStatus;
 use causerie_domain::{GroupId, UserId};
@@ -80,11 +80,9 @@ impl Runtime {
     pub async fn users(
         &self,
         principal: &Principal,
-        limit: u32,
-        after: Option<UserId>,
+        page: PageRequest<UserId>,
     ) -> Result<Page<SeenUser, UserId>, RuntimeError> {
         let access = self.access(principal)?;
-        let page = PageRequest { limit, after: after.map(After) };
         let found = self.directory()?.users(&access.users(Action::Read)?, page).await?;
         let rows = found.rows.into_iter().map(|view| access.see_user(view)).collect();
         Ok(Page { rows, next: found.next })

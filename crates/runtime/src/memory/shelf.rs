@@ -1,8 +1,9 @@
-//! Tools and models in memory.
+//! Tools and models in memory. There is no audit log here.
 
 use std::collections::btree_map::Entry;
 
 use async_trait::async_trait;
+use causerie_domain::audit::AuditStamp;
 use causerie_domain::model::{CatalogueModel, Model};
 use causerie_domain::page::{After, Page};
 use causerie_domain::ports::{
@@ -48,7 +49,12 @@ impl ToolStore for MemoryStore {
         Ok(sync)
     }
 
-    async fn post(&self, new: NewToolVersion, allowed: &Filter) -> Result<(Tool, bool), ToolStoreError> {
+    async fn post(
+        &self,
+        new: NewToolVersion,
+        allowed: &Filter,
+        _: AuditStamp,
+    ) -> Result<(Tool, bool), ToolStoreError> {
         let mut state = self.lock();
         if let Some(tool) = state.tools.get(&new.slug) {
             let is_free = tool.owner_id.is_some() && tool.group_id == new.group_id;
@@ -71,7 +77,7 @@ impl ToolStore for MemoryStore {
         }
     }
 
-    async fn disable(&self, slug: &str, allowed: &Filter) -> Result<bool, StoreError> {
+    async fn disable(&self, slug: &str, allowed: &Filter, _: AuditStamp) -> Result<bool, StoreError> {
         let mut state = self.lock();
         let is_allowed = !admitted(allowed, state.tools.get(slug))?.is_empty();
         if let Some(tool) = state.tools.get_mut(slug).filter(|_| is_allowed) {

@@ -10,10 +10,13 @@ use causerie_testkit::provider::{Provider, Signer};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::matrix::{column, person, stamp};
+
 causerie_testkit::on_both_databases! {
     a_token_opens_what_its_user_may_do,
     a_newcomer_becomes_a_user_only_where_that_is_wanted,
     sends_are_limited_for_each_user,
+    a_group_grants_its_members_a_limit_of_its_own,
     wrong_credentials_are_limited_for_each_address,
     scripts_of_configured_origins_may_ask,
     without_authentication_the_first_administrator_asks,
@@ -49,7 +52,7 @@ async fn a_token_opens_what_its_user_may_do(on: TestAppBuilder) -> Result<()> {
     let store = app.database().store();
     let ada = store.user_by_email("ada@example.org").await?.context("ada is a user")?;
     let id = ExternalId { issuer: ISSUER.to_owned(), subject: "a-1".to_owned() };
-    store.link(ada.id, id).await?;
+    store.link(ada.id, id, stamp()).await?;
     let me = client.get("/me").await?.json(200)?;
     assert_eq!((&me["user"]["email"], &me["scopes"]), (&json!("ada@example.org"), &json!([])));
     let chat = client.chat("echo").await?;
@@ -126,6 +129,64 @@ async fn sends_are_limited_for_each_user(on: TestAppBuilder) -> Result<()> {
         "everybody has a limit of their own"
     );
     assert_eq!(app.ada.get("/sessions").await?.status, 200, "reading is not sending");
+    app.stop().await
+}
+
+async fn a_group_grants_its_members_a_limit_of_its_own(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("echo", "sim/echo").start().await?;
+    let ((id, carol), (admin_id, admin)) = (person(&app, "carol").await?, person(&app, "boss").await?);
+    let group = app.root.post("/groups", &json!({ "name": "Lab" })).await?.json(201)?;
+    assert_eq!(group["requests_per_minute"], Value::Null);
+    let path = format!("/groups/{}", group["id"].as_str().context("an id")?);
+    for (user, role) in [(&id, "member"), (&admin_id, "admin")] {
+        let member = json!({ "user_id": user, "role": role });
+        app.root.post(&format!("{path}/members"), &member).await?.json(201)?;
+    }
+    let chat = carol.chat("echo").await?;
+    assert_eq!(
+        chat.ask("Hello").await?.header("ratelimit"),
+        None,
+        "without any limit there is nothing to tell"
+    );
+
+    for wrong in [json!(0), json!(1_000_001), json!("2"), json!(-1), json!(1.5)] {
+        let refused = app.root.patch(&path, &json!({ "requests_per_minute": wrong })).await?;
+        let problem = refused.problem(400, "invalid_body")?;
+        assert_eq!(problem["errors"][0]["pointer"], "/requests_per_minute", "{wrong}");
+    }
+    let two = json!({ "requests_per_minute": 2 });
+    // Its own admin renames it, and raises nobody's limit: not alone, and not beside a name.
+    admin.patch(&path, &two).await?.problem(403, "forbidden")?;
+    let both = json!({ "name": "Mine", "requests_per_minute": null });
+    admin.patch(&path, &both).await?.problem(403, "forbidden")?;
+    carol.patch(&path, &two).await?.problem(403, "forbidden")?;
+    assert_eq!(carol.get(&path).await?.json(200)?, group, "nothing was stored");
+    assert_eq!(app.root.patch(&path, &two).await?.json(200)?["requests_per_minute"], 2);
+    assert_eq!(admin.patch(&path, &json!({ "name": "Ours" })).await?.json(200)?["requests_per_minute"], 2);
+
+    for (remaining, reset) in [(1, 30), (0, 60)] {
+        let sent = chat.ask("Hello").await?;
+        sent.json(200)?;
+        assert_eq!(sent.header("ratelimit-policy"), Some("\"sends\";q=2;w=60"));
+        let told = sent.header("ratelimit").context("the limit is told")?;
+        assert_eq!(told, format!("\"sends\";r={remaining};t={reset}"));
+    }
+    let before = chat.history().await?;
+    let limited = chat.ask("Hello").await?;
+    limited.problem(429, "rate_limited")?;
+    let wait: u64 = limited.header("retry-after").context("the wait is told")?.parse()?;
+    assert!((1..=30).contains(&wait), "{wait}");
+    assert!(limited.header("ratelimit").is_some_and(|told| told.starts_with("\"sends\";r=0;t=")));
+    assert_eq!(chat.history().await?, before, "nothing was stored");
+    assert_eq!(admin.chat("echo").await?.ask("Hello").await?.status, 200, "each member has its own");
+    assert_eq!(app.ada.chat("echo").await?.ask("Hello").await?.header("ratelimit"), None);
+
+    let none = json!({ "requests_per_minute": null });
+    assert_eq!(app.root.patch(&path, &none).await?.json(200)?["requests_per_minute"], Value::Null);
+    assert_eq!(chat.ask("Hello").await?.header("ratelimit"), None);
+    let events = format!("/audit/events?subject_id={}", group["id"].as_str().context("an id")?);
+    let details = column(&app.root.get(&events).await?.json(200)?, "detail");
+    assert_eq!((&details[0], &details[1], &details[2]), (&none, &json!({ "name": "Ours" }), &two));
     app.stop().await
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use causerie_domain::ports::Clock as _;
+use causerie_runtime::SystemClock;
 use causerie_testkit::anyhow::{Context as _, Result};
 use causerie_testkit::app::{Client, TestAppBuilder};
 use serde_json::{Value, json};
@@ -11,6 +13,7 @@ use crate::matrix::person;
 causerie_testkit::on_both_databases! {
     a_key_is_shown_once_and_revoked_at_once,
     a_key_never_opens_more_than_what_made_it,
+    a_key_never_outlives_the_key_that_made_it,
     a_key_of_a_group_needs_a_member_and_makes_its_like,
     wrong_keys_are_not_made,
     a_revoked_key_is_refused_elsewhere_within_five_seconds,
@@ -61,6 +64,39 @@ async fn a_key_never_opens_more_than_what_made_it(on: TestAppBuilder) -> Result<
         "scope_beyond_own_rights"
     );
     make(&app.root, beyond).await?;
+    app.stop().await
+}
+
+async fn a_key_never_outlives_the_key_that_made_it(on: TestAppBuilder) -> Result<()> {
+    let app = on.start().await?;
+    let (carol, _) = person(&app, "carol").await?;
+    let after = |hours: u64| json!((SystemClock.now() + Duration::from_secs(3600 * hours)).to_string());
+    let (sooner, end, later) = (after(1), after(2), after(3));
+    for maker in [&app.ada, &app.root] {
+        let (_, short) = make(maker, json!({ "name": "short", "expires_at": end })).await?;
+        for (new, expected) in [
+            (json!({ "name": "n" }), &end),
+            (json!({ "name": "n", "expires_at": null }), &end),
+            (json!({ "name": "n", "expires_at": end }), &end),
+            (json!({ "name": "n", "expires_at": sooner }), &sooner),
+        ] {
+            assert_eq!(short.post("/api-keys", &new).await?.json(201)?["expires_at"], *expected, "{new}");
+        }
+        let mut longer = json!({ "name": "n", "expires_at": later });
+        let refused = short.post("/api-keys", &longer).await?.problem(403, "forbidden")?;
+        assert_eq!(refused["reason"], "expires_after_own_key");
+        let (_, lasting) = make(maker, longer.clone()).await?;
+        assert_eq!(lasting.get("/me").await?.status, 200);
+        // Nor does it make one of somebody else that does.
+        if maker.key() == app.root.key() {
+            longer["user_id"] = json!(carol);
+            short.post("/api-keys", &longer).await?.problem(403, "forbidden")?;
+            longer["expires_at"] = json!(null);
+            assert_eq!(short.post("/api-keys", &longer).await?.json(201)?["expires_at"], end);
+        }
+    }
+    let (id, _) = make(&app.ada, json!({ "name": "without an end" })).await?;
+    assert_eq!(app.ada.get(&format!("/api-keys/{id}")).await?.json(200)?["expires_at"], Value::Null);
     app.stop().await
 }
 

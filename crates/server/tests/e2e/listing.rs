@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use causerie_domain::audit::AuditStamp;
+use causerie_domain::calendar::Span;
 use causerie_domain::identity::Group;
 use causerie_domain::page::PageRequest;
 use causerie_domain::ports::{
     ApiKeys as _, Clock as _, Conversations as _, Groups as _, MemberRef, Memberships as _, MessageList,
-    ModelChange, ModelStore as _, Policies as _, SessionList, ToolStore as _, UserChange, Users as _,
+    ModelChange, ModelStore as _, Policies as _, Reports as _, SessionList, ToolStore as _, UsageList,
+    UsageSelection, UserChange, Users as _,
 };
-use causerie_domain::{AuditEventId, Filter, GroupId, Timestamp, UserId};
+use causerie_domain::report::UsageRecord;
+use causerie_domain::{Filter, GroupId, Timestamp, UserId};
 use causerie_permissions::{Ability, Action, Kind, RawRule, Registry, Shape, Subject, SubjectType};
 use causerie_runtime::subjects::{self, MessagePlace};
 use causerie_runtime::{SystemClock, SystemIds};
@@ -20,7 +22,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
-use crate::matrix::person;
+use crate::matrix::{person, stamp};
 
 causerie_testkit::on_both_databases! {
     a_list_is_what_single_checks_allow,
@@ -28,27 +30,23 @@ causerie_testkit::on_both_databases! {
 
 /// Lists of rules tried for each kind of thing.
 const TRIES: u64 = 60;
+/// Those that stored rules may use: others are for what no column can answer.
+const OPERATORS: [&str; 10] = ["$eq", "$ne", "$in", "$nin", "$lt", "$lte", "$gt", "$gte", "$all", "$size"];
 
 async fn a_list_is_what_single_checks_allow(on: TestAppBuilder) -> Result<()> {
     let app = on.tool("echo", "sim/echo").tool("text", "sim/text").start().await?;
     populate(&app).await?;
     let registry = Registry::builtin();
     let mut random = StdRng::seed_from_u64(7);
-    for subject_type in [
-        SubjectType::Session,
-        SubjectType::Message,
-        SubjectType::Tool,
-        SubjectType::Model,
-        SubjectType::User,
-        SubjectType::Group,
-        SubjectType::ApiKey,
-    ] {
+    let mut drawn = String::new();
+    for subject_type in SubjectType::ALL.iter().copied() {
         let everything = listed(&app, subject_type, &Filter::Everything).await?;
         ensure!(everything.len() > 1, "there are things of the kind {subject_type}");
         let (mut shown, mut hidden) = (0, 0);
         for _ in 0..TRIES {
             let rules = rules(&mut random, &registry, subject_type, &everything);
             let text = serde_json::to_string(&rules)?;
+            drawn += &text;
             let ability = Ability::new(rules)?;
             let filter = ability.filter(Action::Read, subject_type, &registry)?;
             let found: BTreeSet<String> = ids(&listed(&app, subject_type, &filter).await?);
@@ -64,6 +62,10 @@ async fn a_list_is_what_single_checks_allow(on: TestAppBuilder) -> Result<()> {
         }
         ensure!(shown > 0 && hidden > 0, "{subject_type}: the rules decide nothing ({shown}, {hidden})");
     }
+    for operator in OPERATORS {
+        ensure!(drawn.contains(&format!("\"{operator}\":")), "{operator} was never drawn");
+    }
+    ensure!(drawn.contains("null"), "null was never drawn");
     app.stop().await
 }
 
@@ -92,7 +94,8 @@ async fn listed(app: &TestApp, subject_type: SubjectType, filter: &Filter) -> Re
         SubjectType::Tool => store.tools(filter).await?.iter().map(subjects::tool).collect(),
         SubjectType::Model => store.models(filter).await?.iter().map(subjects::model).collect(),
         SubjectType::Session => sessions(app, filter).await?.iter().map(subjects::session).collect(),
-        _ => {
+        SubjectType::Usage => usage(app, filter).await?,
+        SubjectType::Message => {
             let mut found = Vec::new();
             for session in sessions(app, &Filter::Everything).await? {
                 let list = MessageList {
@@ -124,6 +127,30 @@ async fn sessions(app: &TestApp, visible: &Filter) -> Result<Vec<causerie_domain
         page: PageRequest { limit: 100, after: None },
     };
     Ok(app.database().store().sessions(list).await?.rows)
+}
+
+async fn usage(app: &TestApp, visible: &Filter) -> Result<Vec<Subject>> {
+    let rows = UsageSelection {
+        visible: visible.clone(),
+        span: Span { from: Timestamp::from_micros(0), to: SystemClock.now() },
+        model: None,
+        tool_id: None,
+        user_id: None,
+        group_id: None,
+        session_id: None,
+    };
+    let found = app.database().store().usage_records(UsageList { rows, page: all() }).await?;
+    let subject = |row: &UsageRecord| {
+        Subject::new(SubjectType::Usage)
+            .with("id", row.id.to_string())
+            .with("user_id", row.user_id.map(|id| id.to_string()))
+            .with("group_id", row.group_id.map(|id| id.to_string()))
+            .with("tool_id", row.tool_id.map(|id| id.to_string()))
+            .with("session_id", row.session_id.map(|id| id.to_string()))
+            .with("model", row.model.as_str())
+            .with("created_at", row.created_at.to_string())
+    };
+    Ok(found.rows.iter().map(subject).collect())
 }
 
 fn all<K>() -> PageRequest<K> {
@@ -168,16 +195,19 @@ fn conditions(random: &mut StdRng, registry: &Registry, of: SubjectType, known: 
             field.shape,
             Shape::One(Kind::Integer | Kind::Time) | Shape::Nullable(Kind::Integer | Kind::Time)
         );
-        conditions[&field.name] = match random.random_range(0..8) {
-            0 if !is_list => one,
-            1 if !is_list => json!({ "$eq": one }),
-            2 if !is_list => json!({ "$ne": one }),
-            3 => json!({ "$nin": [one, two] }),
-            4 if is_list => json!({ "$all": [one, two] }),
-            5 if is_list => json!({ "$size": random.random_range(0..3) }),
-            6 if ordered => json!({ "$lt": one }),
-            7 if ordered => json!({ "$gte": one }),
-            _ => json!({ "$in": [one, two] }),
+        let fits = |operator: &str| match operator {
+            "$eq" | "$ne" => !is_list,
+            "$lt" | "$lte" | "$gt" | "$gte" => ordered,
+            "$all" | "$size" => is_list,
+            _ => true,
+        };
+        let fitting: Vec<_> = OPERATORS.into_iter().filter(|operator| fits(operator)).collect();
+        let operator = fitting[random.random_range(0..fitting.len())];
+        conditions[&field.name] = match operator {
+            "$eq" if random.random_bool(0.5) => one,
+            "$in" | "$nin" | "$all" => json!({ operator: [one, two] }),
+            "$size" => json!({ operator: random.random_range(0..3) }),
+            _ => json!({ operator: one }),
         };
     }
     conditions
@@ -190,7 +220,8 @@ async fn populate(app: &TestApp) -> Result<()> {
     let mut groups = Vec::new();
     for number in 0..3 {
         let id = GroupId::next(&SystemIds);
-        let group = Group { id, name: format!("group {}", number % 2), created_at: SystemClock.now() };
+        let name = format!("group {}", number % 2);
+        let group = Group { id, name, requests_per_minute: None, created_at: SystemClock.now() };
         store.add_group(group, stamp()).await?;
         groups.push(id);
     }
@@ -226,6 +257,10 @@ async fn populate(app: &TestApp) -> Result<()> {
         }
         store.change_user(user_id, &Filter::Everything, change, stamp()).await?;
     }
+    // Somebody who is gone, and whose rows in the ledger belong to nobody.
+    let (id, client) = person(app, "gone").await?;
+    client.chat("text").await?.say("Hello").await?;
+    ensure!(app.root.delete(&format!("/users/{id}")).await?.status == 204);
     let models = store.models(&Filter::Everything).await?;
     for (number, model) in models.iter().enumerate().filter(|(number, _)| number % 3 != 0) {
         let change = ModelChange {
@@ -236,9 +271,4 @@ async fn populate(app: &TestApp) -> Result<()> {
         store.change_model(&model.catalogue.id, &Filter::Everything, change, stamp()).await?;
     }
     Ok(())
-}
-
-fn stamp() -> AuditStamp {
-    let at: Timestamp = SystemClock.now();
-    AuditStamp { event_id: AuditEventId::next(&SystemIds), actor_id: None, api_key_id: None, at }
 }

@@ -5,11 +5,13 @@ use causerie_testkit::app::{Reply, TestApp, TestAppBuilder};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::matrix::person;
+use crate::matrix::{Dump, person};
+use crate::raw::{self, Raw};
 
 causerie_testkit::on_both_databases! {
     stored_rules_decide_at_once_and_in_order,
     rules_that_could_not_be_evaluated_are_not_stored,
+    stored_rules_that_cannot_be_evaluated_allow_nothing,
     stored_rules_never_override_the_guard,
     abilities_are_those_the_server_decides_by,
 }
@@ -77,6 +79,61 @@ async fn rules_that_could_not_be_evaluated_are_not_stored(on: TestAppBuilder) ->
     put(&app, &path, json!(vec![good; 101])).await?.problem(400, "invalid_body")?;
     assert_eq!(app.root.get(&path).await?.json(200)?["rules"], json!([]));
     carol.get("/tools").await?.json(200)?;
+    app.stop().await
+}
+
+async fn stored_rules_that_cannot_be_evaluated_allow_nothing(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("echo", "sim/echo").start().await?;
+    let mut raw = Raw::to(app.database()).await?;
+    // As another program, or an earlier one, could have left them: none of these can be put.
+    let unevaluable = [
+        "no rule",
+        r#"{ "action": "see", "subject": "Tool" }"#,
+        r#"{ "action": "manage", "subject": "all", "conditions": { "$or": [] } }"#,
+        r#"{ "action": "read", "subject": "Usage", "conditions": { "title": "x" } }"#,
+        r#"{ "action": "read", "subject": "Tool", "conditions": { "slug": { "$regex": "^e" } } }"#,
+        r#"{ "action": "read", "subject": "Tool", "conditions": { "slug": "${user.email}" } }"#,
+    ];
+    for (number, rule) in unevaluable.into_iter().enumerate() {
+        let (id, carol) = person(&app, &format!("carol-{number}")).await?;
+        let group = app.root.post("/groups", &json!({ "name": "Lab" })).await?.json(201)?;
+        let group = group["id"].as_str().context("an id")?;
+        app.root.post(&format!("/groups/{group}/members"), &json!({ "user_id": id })).await?.json(201)?;
+        // Of the user, or of the group that it is in.
+        let (owner, of) = if number % 2 == 0 { ("user", id.as_str()) } else { ("group", group) };
+        let literal = raw::uuid(app.database().store(), of.parse()?);
+        let table = format!("{owner}_rules ({owner}_id, position, rule)");
+        raw.run(&format!("INSERT INTO {table} VALUES ({literal}, 0, '{rule}')")).await?;
+
+        let before = Dump::of(app.database()).await?.rows().await?;
+        for path in [
+            "/me/abilities",
+            "/tools",
+            "/tools/echo",
+            "/models",
+            "/sessions",
+            "/usage",
+            "/usage/records",
+            "/users",
+            "/groups",
+            "/api-keys",
+            "/audit/sessions",
+            "/audit/events",
+            &format!("/users/{id}"),
+        ] {
+            let refused = carol.get(path).await?;
+            refused.problem(500, "internal").with_context(|| format!("{path} by {rule}"))?;
+            assert!(!refused.body.contains("rule"), "what is wrong is for the log: {}", refused.body);
+        }
+        carol.post("/sessions", &json!({ "tool": "echo" })).await?.problem(500, "internal")?;
+        carol.post("/api-keys", &json!({ "name": "n" })).await?.problem(500, "internal")?;
+        carol.patch(&format!("/users/{id}"), &json!({ "name": "x" })).await?.problem(500, "internal")?;
+        assert_eq!(Dump::of(app.database()).await?.rows().await?, before, "nothing was stored");
+
+        app.ada.get("/tools").await?.json(200)?;
+        put(&app, &format!("/{owner}s/{of}/rules"), json!([])).await?.json(200)?;
+        carol.get("/tools").await?.json(200)?;
+    }
     app.stop().await
 }
 

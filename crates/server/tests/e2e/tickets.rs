@@ -9,12 +9,16 @@ use causerie_testkit::app::{Client, EventStream, Reply, TestApp, TestAppBuilder}
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::matrix::person;
+use crate::raw::{self, Raw};
 
 causerie_testkit::on_both_databases! {
     a_ticket_opens_the_streams_of_its_session_and_nothing_else,
     a_ticket_is_good_while_its_turn_runs_on_every_instance,
     only_who_steers_a_session_gets_a_ticket,
+    a_ticket_ends_with_the_rights_it_was_asked_for_with,
 }
 
 async fn ticket(client: &Client, session: &str) -> Result<String> {
@@ -120,6 +124,63 @@ async fn only_who_steers_a_session_gets_a_ticket(on: TestAppBuilder) -> Result<(
     let ticket = ticket(&narrow(&app, "update:Session").await?, &chat.id).await?;
     app.nobody().get(&chat.path(&format!("/stream?ticket={ticket}"))).await?.problem(403, "forbidden")?;
     app.stop().await
+}
+
+async fn a_ticket_ends_with_the_rights_it_was_asked_for_with(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("gated", "sim/gated?gate=hold").start().await?;
+    for ending in ["the user is disabled", "the key is revoked", "the key has expired", "the group is left"] {
+        let (id, carol) = person(&app, &ending.replace(' ', "-")).await?;
+        let groups = [&*new_group(&app, &id).await?, &*new_group(&app, &id).await?];
+        // What the first group takes from its members, the second, whose rules come later, gives back.
+        for (group, inverted) in groups.into_iter().zip([true, false]) {
+            let rules =
+                json!({ "rules": [{ "action": "read", "subject": "Message", "inverted": inverted }] });
+            let request = app.root.request(Method::PUT, &format!("/groups/{group}/rules")).json(&rules);
+            Reply::to(request).await?.json(200)?;
+        }
+        let made = carol.post("/api-keys", &json!({ "name": "laptop" })).await?.json(201)?;
+        let key = made["id"].as_str().context("an id")?;
+        let carol = carol.with_key(made["key"].as_str().context("a key")?);
+        let chat = carol.chat("gated").await?;
+        let accepted = chat.sending("Hello").header("prefer", "respond-async").send().await?;
+        assert_eq!(accepted.status(), 202);
+        let path = chat.path(&format!("/stream?ticket={}", ticket(&carol, &chat.id).await?));
+        let nobody = app.nobody();
+        let opened = EventStream::to(nobody.request(Method::GET, &path)).await;
+        drop(opened.with_context(|| format!("before {ending}"))?);
+        match ending {
+            "the user is disabled" => {
+                let disabled = json!({ "status": "disabled" });
+                app.root.patch(&format!("/users/{id}"), &disabled).await?.json(200)?;
+                refused(&nobody, &path).await?;
+            }
+            "the key is revoked" => {
+                assert_eq!(app.root.delete(&format!("/api-keys/{key}")).await?.status, 204);
+                refused(&nobody, &path).await?;
+            }
+            "the key has expired" => {
+                let literal = raw::uuid(app.database().store(), key.parse()?);
+                let expire = format!("UPDATE api_keys SET expires_at = 1 WHERE id = {literal}");
+                Raw::to(app.database()).await?.run(&expire).await?;
+                refused(&nobody, &path).await?;
+            }
+            _ => {
+                let member = format!("/groups/{}/members/{id}", groups[1]);
+                assert_eq!(app.root.delete(&member).await?.status, 204);
+                nobody.get(&path).await?.problem(403, "forbidden")?;
+            }
+        }
+    }
+    app.upstream().open("hold");
+    app.stop().await
+}
+
+/// A group with this member.
+async fn new_group(app: &TestApp, user: &str) -> Result<String> {
+    let group = app.root.post("/groups", &json!({ "name": "Lab" })).await?.json(201)?;
+    let id = group["id"].as_str().context("an id")?.to_owned();
+    app.root.post(&format!("/groups/{id}/members"), &json!({ "user_id": user })).await?.json(201)?;
+    Ok(id)
 }
 
 /// Ada with another key, which may do one thing only.

@@ -27,19 +27,19 @@ async fn post(by: &Client, kind: &str, text: impl Into<String>) -> Result<Reply>
 async fn a_posted_tool_is_used_in_the_version_of_each_session(on: TestAppBuilder) -> Result<()> {
     let app = on.start().await?;
     app.upstream().open("gate");
-    let admin = app.admin()?;
-    let first = post(&admin, "application/yaml", yaml("1.0.0", "Be kind.")).await?;
+    let admin = &app.root;
+    let first = post(admin, "application/yaml", yaml("1.0.0", "Be kind.")).await?;
     assert_eq!(first.header("location"), Some("/tools/posted"));
     let first = first.json(201)?;
     assert_eq!(first["owner_id"], admin.get("/me").await?.json(200)?["user"]["id"]);
     let old = app.ada.chat("posted").await?;
-    assert_eq!(post(&admin, "text/yaml; charset=utf-8", yaml("1.0.0", "Be kind.")).await?.json(200)?, first);
-    post(&admin, "application/yaml", yaml("1.0.0", "Be rude.")).await?.problem(409, "version_conflict")?;
+    assert_eq!(post(admin, "text/yaml; charset=utf-8", yaml("1.0.0", "Be kind.")).await?.json(200)?, first);
+    post(admin, "application/yaml", yaml("1.0.0", "Be rude.")).await?.problem(409, "version_conflict")?;
 
     let mut changed = first["definition"].clone();
     changed["version"] = "1.1.0".into();
     changed["behavior"] = "Be brief.".into();
-    let second = post(&admin, "application/json", changed.to_string()).await?.json(201)?;
+    let second = post(admin, "application/json", changed.to_string()).await?.json(201)?;
     assert_eq!((&second["id"], &second["version"]), (&first["id"], &json!("1.1.0")));
     let new = app.ada.chat("posted").await?;
     old.say("Hello").await?;
@@ -61,9 +61,9 @@ async fn a_posted_tool_is_used_in_the_version_of_each_session(on: TestAppBuilder
 
 async fn what_is_wrong_in_a_posted_tool_is_told_with_its_place(on: TestAppBuilder) -> Result<()> {
     let app = on.tool("filed", "sim/echo").start().await?;
-    let admin = app.admin()?;
+    let admin = &app.root;
     let place = async |kind: &str, text: &str| -> Result<Vec<Value>> {
-        let problem = post(&admin, kind, text).await?.problem(400, "invalid_body")?;
+        let problem = post(admin, kind, text).await?.problem(400, "invalid_body")?;
         let places = problem["errors"].as_array().context("errors")?;
         Ok(places.iter().map(|one| json!([one["pointer"], one["line"], one["column"]])).collect())
     };
@@ -76,13 +76,13 @@ async fn what_is_wrong_in_a_posted_tool_is_told_with_its_place(on: TestAppBuilde
     let product = yaml("1.0.0", "B").replace("type: chat", "type: product");
     assert_eq!(place("application/yaml", &product).await?, [json!(["/type", 3, 7])]);
 
-    post(&admin, "text/plain", yaml("1.0.0", "B")).await?.problem(415, "unsupported_media_type")?;
+    post(admin, "text/plain", yaml("1.0.0", "B")).await?.problem(415, "unsupported_media_type")?;
     let large = yaml("1.0.0", &"b".repeat(256 * 1024));
-    let problem = post(&admin, "application/yaml", large).await?.problem(413, "tool_too_large")?;
+    let problem = post(admin, "application/yaml", large).await?.problem(413, "tool_too_large")?;
     assert_eq!(problem["limit"], 256 * 1024);
-    post(&admin, "application/yaml", "b".repeat(1 << 21)).await?.problem(413, "payload_too_large")?;
+    post(admin, "application/yaml", "b".repeat(1 << 21)).await?.problem(413, "payload_too_large")?;
     let filed = yaml("9.0.0", "B").replace("name: posted", "name: filed");
-    post(&admin, "application/yaml", filed).await?.problem(409, "name_taken")?;
+    post(admin, "application/yaml", filed).await?.problem(409, "name_taken")?;
     let listed = app.ada.get("/tools").await?.json(200)?;
     assert_eq!(listed["data"].as_array().map(Vec::len), Some(1), "nothing was stored");
     app.stop().await
@@ -95,19 +95,19 @@ async fn a_tool_is_posted_by_those_who_may(on: TestAppBuilder) -> Result<()> {
     app.ada.delete("/tools/nothing").await?.problem(403, "forbidden")?;
     post(&app.nobody(), "application/yaml", yaml("1.0.0", "B")).await?.problem(401, "unauthenticated")?;
     let nowhere = "/tools?group_id=01990000-0000-7000-8000-000000000001";
-    let request = app.admin()?.request(Method::POST, nowhere).header("content-type", "application/yaml");
+    let request = app.root.request(Method::POST, nowhere).header("content-type", "application/yaml");
     let problem = Reply::to(request.body(yaml("1.0.0", "B"))).await?.problem(400, "invalid_parameter")?;
     assert_eq!(problem["parameter"], "group_id");
-    assert_eq!(app.admin()?.get("/tools").await?.json(200)?["data"], json!([]));
+    assert_eq!(app.root.get("/tools").await?.json(200)?["data"], json!([]));
     app.stop().await
 }
 
 async fn a_disabled_tool_takes_no_messages(on: TestAppBuilder) -> Result<()> {
     let app = on.start().await?;
     app.upstream().open("gate");
-    let admin = app.admin()?;
+    let admin = &app.root;
     admin.delete("/tools/posted").await?.problem(404, "not_found")?;
-    post(&admin, "application/yaml", yaml("1.0.0", "B")).await?.json(201)?;
+    post(admin, "application/yaml", yaml("1.0.0", "B")).await?.json(201)?;
     let chat = app.ada.chat("posted").await?;
     chat.say("Hello").await?;
     assert_eq!(admin.delete("/tools/posted").await?.status, 204);
@@ -117,7 +117,7 @@ async fn a_disabled_tool_takes_no_messages(on: TestAppBuilder) -> Result<()> {
     app.ada.get("/tools/posted").await?.problem(404, "not_found")?;
     assert_eq!(admin.get("/tools/posted").await?.json(200)?["enabled"], false);
     assert_eq!(chat.messages().await?.len(), 2, "what was said stays");
-    post(&admin, "application/yaml", yaml("1.0.0", "B")).await?.json(200)?;
+    post(admin, "application/yaml", yaml("1.0.0", "B")).await?.json(200)?;
     chat.say("Back again").await?;
     app.stop().await
 }
@@ -148,7 +148,7 @@ async fn a_tool_that_one_server_stores_is_there_for_another() -> Result<()> {
     app.upstream().open("gate");
     let beside = app.beside().await?;
     for version in ["1.0.0", "1.1.0"] {
-        post(&app.admin()?, "application/yaml", yaml(version, "B")).await?.json(201)?;
+        post(&app.root, "application/yaml", yaml(version, "B")).await?.json(201)?;
         let chat = beside.ada.chat("posted").await?;
         chat.say("Hello").await?;
         assert_eq!(chat.detail().await?["tool_version"], version);

@@ -1,7 +1,8 @@
 //! Who asks in the matrix, and what is asked about.
 
+use causerie_domain::audit::AuditStamp;
 use causerie_domain::ports::{Administration as _, Clock as _, NewApiKey};
-use causerie_domain::{ApiKeyId, Timestamp};
+use causerie_domain::{ApiKeyId, AuditEventId, Timestamp};
 use causerie_http::auth::KeyMaterial;
 use causerie_runtime::{SystemClock, SystemIds};
 use causerie_testkit::anyhow::{Context as _, Result};
@@ -9,6 +10,8 @@ use causerie_testkit::app::{Client, TestApp};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use serde_json::{Value, json};
+
+use super::table::definition;
 
 /// People, and things of one of them.
 pub(crate) struct Cast {
@@ -23,6 +26,8 @@ pub(crate) struct Cast {
     pub(crate) user: String,
     pub(crate) group: String,
     pub(crate) other_group: String,
+    /// A tool of the group.
+    pub(crate) tool: String,
     /// The owner's key that is bound to the group.
     pub(crate) key: String,
     pub(crate) session: String,
@@ -47,6 +52,8 @@ impl Cast {
             let member = json!({ "user_id": user, "role": role });
             app.root.post(&format!("/groups/{group}/members"), &member).await?.json(201)?;
         }
+        let tool = format!("of-group-{number}");
+        app.root.post(&format!("/tools?group_id={group}"), &definition(&tool)).await?.json(201)?;
         let new = json!({ "name": "bound", "group_id": group });
         let key = id(&owner.post("/api-keys", &new).await?.json(201)?)?;
         let new = json!({ "tool": "echo", "group_id": group });
@@ -74,6 +81,7 @@ impl Cast {
             user,
             group,
             other_group,
+            tool,
             key,
             session,
             turn,
@@ -124,6 +132,17 @@ pub(crate) async fn person(app: &TestApp, name: &str) -> Result<(String, Client)
     let new = json!({ "name": "first", "user_id": user });
     let made = app.root.post("/api-keys", &new).await?.json(201)?;
     Ok((user, app.root.with_key(made["key"].as_str().context("the key is shown")?)))
+}
+
+/// What is done past the API is done now, and by nobody.
+pub(crate) fn stamp() -> AuditStamp {
+    let event_id = AuditEventId::next(&SystemIds);
+    AuditStamp { event_id, actor_id: None, api_key_id: None, at: SystemClock.now() }
+}
+
+/// The values of one member over a page.
+pub(crate) fn column(page: &Value, member: &str) -> Vec<Value> {
+    page["data"].as_array().into_iter().flatten().map(|row| row[member].clone()).collect()
 }
 
 fn id(made: &Value) -> Result<String> {

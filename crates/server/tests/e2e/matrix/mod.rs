@@ -11,18 +11,23 @@ use causerie_testkit::app::{Client, Reply, TestApp, TestAppBuilder};
 use reqwest::Method;
 use serde_json::Value;
 
-pub(crate) use cast::{Cast, person};
+pub(crate) use cast::{Cast, column, person, stamp};
 pub(crate) use dump::Dump;
 use table::{ABOUT_ONESELF, OPEN, Row, rows};
 
 causerie_testkit::on_both_databases! {
     every_operation_has_its_rows,
+    a_foreign_id_is_tried_in_every_place,
     everybody_gets_the_answer_of_the_rules_and_a_refusal_stores_nothing,
     what_is_allowed_is_done,
 }
 
 /// Scopes of which no operation needs both.
 const NARROW: [&str; 2] = ["fork:Session", "read:Usage"];
+
+/// Who asks: nobody, a malformed, a revoked and an expired key, one that is too narrow, another user, a member of
+/// another group, an admin of the group, an admin of the installation, and the owner.
+const PRINCIPALS: usize = 10;
 
 async fn started(on: TestAppBuilder) -> Result<TestApp> {
     on.tool("echo", "sim/echo").start().await
@@ -65,6 +70,40 @@ async fn every_operation_has_its_rows(on: TestAppBuilder) -> Result<()> {
     app.stop().await
 }
 
+/// Wherever an operation takes an id, in its path or its body, some row has one there that is nothing of its caller's.
+async fn a_foreign_id_is_tried_in_every_place(on: TestAppBuilder) -> Result<()> {
+    let app = started(on).await?;
+    let cast = Cast::new(&app, 0).await?;
+    let document = app.nobody().get("/openapi.json").await?.json(200)?;
+    let (rows, mut places, mut untried) = (rows(), 0, Vec::new());
+    for operation in documented(&app).await? {
+        let (method, path) = operation.split_once(' ').context("an operation has a method")?;
+        let of_operation = || rows.iter().filter(|row| row.operation == operation);
+        let is_foreign = |row: &&Row| row.answers[0] >= 400 || row.answers[1] >= 400;
+        for part in path.split('/').filter(|part| part.starts_with('{')) {
+            places += 1;
+            if !of_operation().any(|row| is_foreign(&row)) {
+                untried.push(format!("{part} of {operation}"));
+            }
+        }
+        let body =
+            &document["paths"][path][method.to_lowercase()]["requestBody"]["content"]["application/json"];
+        let name =
+            body["schema"]["$ref"].as_str().and_then(|name| name.rsplit('/').next()).unwrap_or_default();
+        let members = document["components"]["schemas"][name]["properties"].as_object();
+        let takes_id = |schema: &Value| schema.to_string().contains("#/components/schemas/Id\"");
+        for (member, _) in members.into_iter().flatten().filter(|(_, schema)| takes_id(schema)) {
+            places += 1;
+            if !of_operation().any(|row| is_foreign(&row) && (row.body)(&cast)[member].is_string()) {
+                untried.push(format!("{member} in the body of {operation}"));
+            }
+        }
+    }
+    ensure!(untried.is_empty(), "no row has a foreign id as {untried:#?}");
+    println!("{places} places of ids");
+    app.stop().await
+}
+
 async fn everybody_gets_the_answer_of_the_rules_and_a_refusal_stores_nothing(
     on: TestAppBuilder,
 ) -> Result<()> {
@@ -80,7 +119,7 @@ async fn everybody_gets_the_answer_of_the_rules_and_a_refusal_stores_nothing(
     let document = app.nobody().get("/openapi.json").await?.json(200)?;
     let mut stored = Dump::of(app.database()).await?;
     let before = stored.rows().await?;
-    let (mut cells, mut mistakes) = (0, Vec::new());
+    let (mut cells, mut left, mut mistakes) = (0, 0, Vec::new());
     let rows = rows();
     for row in &rows {
         let (method, path) = row.operation.split_once(' ').context("an operation has a method")?;
@@ -109,6 +148,7 @@ async fn everybody_gets_the_answer_of_the_rules_and_a_refusal_stores_nothing(
             // What changes something has a cast of its own in the other test.
             let changes = status < 300 && method != "GET";
             if changes {
+                left += 1;
                 continue;
             }
             cells += 1;
@@ -129,7 +169,14 @@ async fn everybody_gets_the_answer_of_the_rules_and_a_refusal_stores_nothing(
         }
     }
     ensure!(mistakes.is_empty(), "{}", mistakes.join("\n"));
-    println!("{} rows, {cells} cells that store nothing", rows.len());
+    ensure!(cells + left == rows.len() * PRINCIPALS, "every row is asked by everybody");
+    let operations = documented(&app).await?.len();
+    println!(
+        "{operations} operations x {PRINCIPALS} principals in {} rows: {} cells",
+        rows.len(),
+        cells + left
+    );
+    println!("{cells} of them store nothing");
     app.stop().await
 }
 

@@ -46,8 +46,11 @@ pub(crate) fn rows() -> Vec<Row> {
         "GET /tools", |c| "/tools", NONE => [200, 200, 200, 200, 200];
         "GET /tools/{slug}", |c| "/tools/echo", NONE => [200, 200, 200, 200, 200];
         "GET /tools/{slug}/versions", |c| "/tools/echo/versions", NONE => [200, 200, 200, 200, 200];
-        "POST /tools", |c| format!("/tools?group_id={}", c.group), definition(c) => [403, 403, 403, 201, 403];
+        "GET /tools/{slug}", |c| format!("/tools/{}", c.tool), NONE => [404, 404, 200, 200, 200];
+        "GET /tools/{slug}/versions", |c| format!("/tools/{}/versions", c.tool), NONE => [404, 404, 200, 200, 200];
+        "POST /tools", |c| format!("/tools?group_id={}", c.group), definition(&format!("tool-{}", c.key)) => [403, 403, 403, 201, 403];
         "DELETE /tools/{slug}", |c| "/tools/nowhere", NONE => [403, 403, 403, 404, 403];
+        "DELETE /tools/{slug}", |c| format!("/tools/{}", c.tool), NONE => [403, 403, 403, 204, 403];
         "GET /models", |c| "/models", NONE => [200, 200, 200, 200, 200];
         "POST /models/sync", |c| "/models/sync", NONE => [403, 403, 403, 200, 403];
         "PATCH /models/{id}", |c| "/models/sim/text", json!({ "enabled": true }) => [403, 403, 403, 200, 403];
@@ -57,6 +60,7 @@ pub(crate) fn rows() -> Vec<Row> {
         "POST /sessions", |c| "/sessions", json!({ "tool": "echo" }) => [201, 201, 201, 201, 201];
         "POST /sessions", |c| "/sessions", json!({ "tool": "echo", "group_id": c.group }) => [403, 403, 201, 403, 201];
         "POST /sessions", |c| "/sessions", json!({ "tool": "echo", "group_id": c.user }) => [403, 403, 403, 403, 403];
+        "POST /sessions", |c| "/sessions", json!({ "tool": c.tool }) => [400, 400, 201, 201, 201];
         "GET /sessions", |c| "/sessions", NONE => [200, 200, 200, 200, 200];
         "GET /sessions/{id}", |c| format!("/sessions/{}", c.session), NONE => [404, 404, 403, 403, 200];
         "GET /sessions/{id}", |c| format!("/sessions/{}", c.user), NONE => [404, 404, 404, 404, 404];
@@ -101,7 +105,9 @@ pub(crate) fn rows() -> Vec<Row> {
         "GET /groups/{id}", |c| format!("/groups/{}", c.group), NONE => [404, 404, 200, 200, 200];
         "PATCH /groups/{id}", |c| format!("/groups/{}", c.group), json!({ "name": "Renamed" }) => [403, 404, 200, 200, 403];
         "PATCH /groups/{id}", |c| format!("/groups/{}", c.other_group), json!({ "name": "Renamed" }) => [403, 200, 404, 200, 403];
-        "DELETE /groups/{id}", |c| format!("/groups/{}", c.group), NONE => [403, 403, 403, 204, 403];
+        "PATCH /groups/{id}", |c| format!("/groups/{}", c.group), json!({ "requests_per_minute": 9 }) => [403, 404, 403, 200, 403];
+        "DELETE /groups/{id}", |c| format!("/groups/{}", c.group), NONE => [403, 403, 403, 409, 403];
+        "DELETE /groups/{id}", |c| format!("/groups/{}", c.other_group), NONE => [403, 403, 403, 204, 403];
         "GET /groups/{id}/rules", |c| format!("/groups/{}/rules", c.group), NONE => [403, 403, 403, 200, 403];
         "PUT /groups/{id}/rules", |c| format!("/groups/{}/rules", c.group), json!({ "rules": [] }) => [403, 403, 403, 200, 403];
         "GET /groups/{id}/members", |c| format!("/groups/{}/members", c.group), NONE => [404, 404, 200, 200, 200];
@@ -128,8 +134,7 @@ pub(crate) fn rows() -> Vec<Row> {
     }
 }
 
-/// A tool of its own for each cast.
-fn definition(cast: &Cast) -> Value {
-    let name = format!("tool-{}", cast.key);
+/// A tool with this name.
+pub(crate) fn definition(name: &str) -> Value {
     json!({ "name": name, "version": "1.0.0", "type": "chat", "title": "New", "behavior": "Be kind." })
 }
