@@ -173,9 +173,10 @@ mod tests {
 
     use actix_web::HttpRequest;
     use actix_web::test::TestRequest;
+    use causerie_domain::identity::Role;
 
     use super::*;
-    use crate::auth::testing::{FixedClock, Keys, SECRET, holder};
+    use crate::auth::testing::{FixedClock, Keys, SECRET, doors, holder};
 
     fn credential() -> String {
         format!("csr_abcdefABC123_{SECRET}")
@@ -190,7 +191,7 @@ mod tests {
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
     fn authenticator(keys: &Arc<Keys>, settings: &AccessSettings) -> Arc<Authenticator> {
-        Arc::new(Authenticator::new(keys.doors(), settings))
+        Arc::new(Authenticator::new(doors(keys), settings))
     }
 
     async fn ask(keys: &Arc<Keys>, shown: Result<Shown, Problem>) -> Result<Arc<Principal>, Problem> {
@@ -200,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_in_force_names_its_principal() {
-        let keys = Keys::of(holder());
+        let keys = Arc::new(Keys::of(vec![holder()]));
         for scheme in ["Bearer", "bearer", "BEARER"] {
             let shown = Shown::of(&request(&[&format!("{scheme} {}", credential())], ""));
             assert_eq!(ask(&keys, shown).await.unwrap().user, holder().standing.user);
@@ -212,7 +213,9 @@ mod tests {
         let good = format!("Bearer {}", credential());
         let now = FixedClock.now();
         let refused = async |holder: KeyHolder, headers: &[&str], query: &str| {
-            let refusal = ask(&Keys::of(holder), Shown::of(&request(headers, query))).await.unwrap_err();
+            let refusal = ask(&Arc::new(Keys::of(vec![holder])), Shown::of(&request(headers, query)))
+                .await
+                .unwrap_err();
             assert_eq!(refusal.code, Code::Unauthenticated, "{headers:?} {query}");
             let answer = refusal.render(Some("r"));
             assert_eq!(answer.headers().get("www-authenticate").unwrap(), "Bearer");
@@ -248,7 +251,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_verified_credential_is_not_looked_up_again_at_once() {
-        let keys = Keys::of(holder());
+        let keys = Arc::new(Keys::of(vec![holder()]));
         let authenticator = authenticator(&keys, &AccessSettings::default());
         let main = MainRuntime::current();
         for _ in 0..3 {
@@ -263,13 +266,13 @@ mod tests {
     #[tokio::test]
     async fn a_failed_lookup_is_not_taken_for_a_wrong_key() {
         let shown = Shown::of(&request(&[&format!("Bearer {}", credential())], ""));
-        let refusal = ask(&Keys::unreachable(), shown).await.unwrap_err();
+        let refusal = ask(&Arc::new(Keys::unreachable()), shown).await.unwrap_err();
         assert_eq!(refusal.code, Code::StoreUnavailable);
     }
 
     #[tokio::test]
     async fn too_many_failures_hold_up_what_must_be_looked_up() {
-        let keys = Keys::of(holder());
+        let keys = Arc::new(Keys::of(vec![holder()]));
         let settings =
             AccessSettings { failures_per_minute: NonZeroU32::new(2), ..AccessSettings::default() };
         let authenticator = authenticator(&keys, &settings);
@@ -294,12 +297,14 @@ mod tests {
 
     #[tokio::test]
     async fn through_the_open_door_comes_the_first_administrator() {
-        let keys = Keys::of(holder());
+        let mut admin = holder();
+        admin.standing.user.role = Role::Admin;
+        let keys = Arc::new(Keys::of(vec![holder(), admin.clone()]));
         let settings = AccessSettings { open_door: true, ..AccessSettings::default() };
         let authenticator = authenticator(&keys, &settings);
         let main = MainRuntime::current();
         let nothing = authenticator.principal(Shown::Nothing, HERE, &main).await.unwrap();
-        assert_eq!((&nothing.user, &nothing.credential), (&holder().standing.user, &Credential::Process));
+        assert_eq!((&nothing.user, &nothing.credential), (&admin.standing.user, &Credential::Process));
         let wrong = Shown::of(&request(&["Bearer nonsense"], "")).unwrap();
         let refusal = authenticator.principal(wrong, HERE, &main).await.unwrap_err();
         assert_eq!(refusal.code, Code::Unauthenticated, "a wrong credential is not as good as none");

@@ -187,6 +187,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::auth::{is_lasting, is_ticket};
 
     const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -205,6 +206,16 @@ mod tests {
             }
         }
         found
+    }
+
+    #[test]
+    fn no_example_is_a_credential() {
+        let document = as_json();
+        let is_of_word = |char: char| char.is_ascii_alphanumeric() || "_-.".contains(char);
+        let words = document.split(|char| !is_of_word(char));
+        let shown: Vec<_> = words.filter(|word| is_lasting(word) || is_ticket(word)).collect();
+        assert_eq!(shown, [""; 0]);
+        assert!(!document.contains("secret_hash"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The whole HTTP side on a store in memory and a scripted upstream, for the tests of routes and streams.
 #![allow(dead_code, reason = "each test target uses its own part")]
 
+pub(crate) mod identity;
 pub(crate) mod ports;
 
 use std::rc::Rc;
@@ -20,7 +21,8 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use self::ports::{Health, NoTickets, People, SameBytes, Upstream};
+use self::identity::{NoTickets, SameBytes};
+use self::ports::{Health, People, Upstream};
 
 pub(crate) const TOOL: &str = "\
 name: helper
@@ -50,7 +52,7 @@ pub(crate) async fn world(settings: HttpSettings) -> World {
     let (people, health) = (Arc::new(People::new()), Arc::new(Health::default()));
     let parts = AppParts {
         runtime: runtime.clone(),
-        identity: Arc::clone(&people) as Arc<dyn Identity>,
+        identity: Arc::clone(&people.known) as Arc<dyn Identity>,
         tickets: Arc::new(NoTickets),
         tokens: None,
         entropy: Arc::new(SameBytes),

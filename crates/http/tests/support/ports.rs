@@ -1,33 +1,29 @@
 //! The ports of the tests: three people with a key each, a store that is well or not, and a scripted upstream.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use causerie_domain::audit::AuditStamp;
 use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, Finish,
     FinishReason, GenerationRecord, Identity as Answerer,
 };
-use causerie_domain::identity::{ApiKey, Role, Standing, User, UserStatus};
+use causerie_domain::identity::Role;
 use causerie_domain::model::{CatalogueModel, FurtherPrices, Pricing};
-use causerie_domain::ports::{
-    CompletionGateway, CompletionStream, Entropy, ExternalId, ExternalIdError, Identity, Ids as _, KeyHolder,
-    NewTicket, NewUser, NoEntropy, StoreError, StoreHealth, StreamTickets, TicketFor, TicketHolder,
-};
+use causerie_domain::ports::{CompletionGateway, CompletionStream, StoreError, StoreHealth};
 use causerie_domain::usage::{ReportedUsage, TokenCounts};
-use causerie_domain::{ApiKeyId, Timestamp, UserId};
 use causerie_http::auth::KeyMaterial;
-use causerie_runtime::SystemIds;
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::mpsc;
+
+use super::identity::{Keys, holder};
 
 /// Ada, Bob, and the administrator Root.
 #[derive(Debug)]
 pub(crate) struct People {
+    pub(crate) known: Arc<Keys>,
     keys: HashMap<&'static str, KeyMaterial>,
-    holders: Vec<KeyHolder>,
 }
 
 impl People {
@@ -38,100 +34,19 @@ impl People {
             bytes.fill(byte);
             Ok::<(), std::convert::Infallible>(())
         };
-        let mut people = People { keys: HashMap::new(), holders: Vec::new() };
-        for (name, role) in [("ada", Role::User), ("bob", Role::User), ("root", Role::Admin)] {
+        let (mut keys, mut holders) = (HashMap::new(), Vec::new());
+        for (number, (name, role)) in
+            (1..).zip([("ada", Role::User), ("bob", Role::User), ("root", Role::Admin)])
+        {
             let key = KeyMaterial::generate(&mut fill).unwrap();
-            people.holders.push(holder(name, role, &key));
-            people.keys.insert(name, key);
+            holders.push(holder(number, name, role, (&key.public_id, key.secret_hash())));
+            keys.insert(name, key);
         }
-        people
+        People { known: Arc::new(Keys::of(holders)), keys }
     }
 
     pub(crate) fn key(&self, name: &str) -> String {
         self.keys[name].credential().expose().to_owned()
-    }
-}
-
-fn holder(name: &str, role: Role, key: &KeyMaterial) -> KeyHolder {
-    let user = User {
-        id: UserId::from_uuid(SystemIds.next()),
-        email: format!("{name}@example.org"),
-        name: name.to_owned(),
-        locale: None,
-        status: UserStatus::Active,
-        role,
-        created_at: Timestamp::from_micros(0),
-    };
-    let api_key = ApiKey {
-        id: ApiKeyId::from_uuid(SystemIds.next()),
-        public_id: key.public_id.clone(),
-        user_id: user.id,
-        group_id: None,
-        name: "test".to_owned(),
-        scopes: Vec::new(),
-        created_at: Timestamp::from_micros(0),
-        expires_at: None,
-        revoked_at: None,
-        last_used_at: None,
-    };
-    let standing = Standing { user, memberships: Vec::new(), rules: Vec::new() };
-    KeyHolder { key: api_key, secret_hash: key.secret_hash(), standing }
-}
-
-#[async_trait]
-impl Identity for People {
-    async fn key_holder(&self, public_id: &str) -> Result<Option<KeyHolder>, StoreError> {
-        Ok(self.holders.iter().find(|holder| holder.key.public_id == public_id).cloned())
-    }
-
-    async fn external_user(&self, _: &ExternalId) -> Result<Option<Standing>, StoreError> {
-        Ok(None)
-    }
-
-    async fn provision(&self, _: NewUser, _: ExternalId) -> Result<Standing, ExternalIdError> {
-        Err(ExternalIdError::Taken)
-    }
-
-    async fn link(&self, _: UserId, _: ExternalId, _: AuditStamp) -> Result<(), ExternalIdError> {
-        Err(ExternalIdError::NotFound)
-    }
-
-    async fn first_administrator(&self) -> Result<Option<Standing>, StoreError> {
-        Ok(self.holders.iter().map(|holder| holder.standing.clone()).find(|it| it.user.role == Role::Admin))
-    }
-
-    async fn touch_key(&self, _: ApiKeyId, _: Timestamp) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-/// Nobody has a ticket here.
-#[derive(Debug)]
-pub(crate) struct NoTickets;
-
-#[async_trait]
-impl StreamTickets for NoTickets {
-    async fn issue(&self, _: NewTicket) -> Result<bool, StoreError> {
-        Ok(true)
-    }
-
-    async fn ticket(&self, _: [u8; 32], _: TicketFor) -> Result<Option<TicketHolder>, StoreError> {
-        Ok(None)
-    }
-
-    async fn forget_tickets(&self, _: Timestamp) -> Result<usize, StoreError> {
-        Ok(0)
-    }
-}
-
-/// A source of bytes that anybody can guess.
-#[derive(Debug)]
-pub(crate) struct SameBytes;
-
-impl Entropy for SameBytes {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
-        bytes.fill(7);
-        Ok(())
     }
 }
 
