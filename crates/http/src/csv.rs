@@ -37,7 +37,7 @@ fn cell(value: &Value) -> String {
 fn quoted(text: &str) -> String {
     // An amount of money is text in JSON, and a number all the same.
     let is_number = text.parse::<Usd>().is_ok();
-    let guard = if !is_number && text.starts_with(['=', '+', '-', '@', '\t', '\r']) { "'" } else { "" };
+    let guard = if !is_number && text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { "'" } else { "" };
     if guard.is_empty() && !text.contains([',', '"', '\r', '\n']) {
         return text.to_owned();
     }
@@ -62,7 +62,7 @@ mod tests {
         check(json!("two\r\nlines"), "\"two\r\nlines\"");
         check(json!("0.000123"), "0.000123");
         check(json!("-0.5"), "-0.5");
-        for formula in ["=1+1", "+cmd|' /C calc'!A0", "@SUM(1)", "-1+cmd", "\t=1"] {
+        for formula in ["=1+1", "+cmd|' /C calc'!A0", "@SUM(1)", "-1+cmd", "\t=1", "\n=1"] {
             assert_eq!(cell(&json!(formula)), format!("\"'{formula}\""));
         }
     }
