@@ -1,6 +1,6 @@
 //! `causerie admin …` as an operator meets it: what each command prints, refuses and leaves behind.
+#![cfg(test)]
 
-#[cfg(test)]
 mod program;
 
 use program::{Ended, Program};
