@@ -168,6 +168,8 @@ pub struct CloseUsage {
 pub struct PendingUsage {
     /// The row.
     pub id: UsageId,
+    /// The model that was asked.
+    pub model: String,
     /// How the request ended.
     pub outcome: UsageOutcome,
     /// The upstream's id of the request, by which its cost can be looked up.

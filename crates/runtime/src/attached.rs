@@ -5,7 +5,7 @@
 //! stated, about what a printed page as PDF comes to.
 
 use causerie_domain::attachment::{Attachment, StorageProvider};
-use causerie_domain::completion::ContentPart;
+use causerie_domain::completion::{ContentPart, PromptMessage};
 use causerie_domain::model::Model;
 use causerie_domain::ports::NewAttachment;
 
@@ -37,6 +37,15 @@ impl Accepted {
     /// What the catalogue says of a model.
     pub fn by(model: Option<&Model>) -> Self {
         Accepted { modalities: model.map(|model| model.catalogue.input_modalities.clone()) }
+    }
+
+    /// Whether every part of a message is one that the model takes.
+    pub(crate) fn takes_all_of(&self, message: &PromptMessage) -> bool {
+        message.content.iter().all(|part| match part {
+            ContentPart::Text(_) => true,
+            ContentPart::ImageUrl(_) => self.takes("image"),
+            ContentPart::FileUrl { .. } => self.takes("file"),
+        })
     }
 
     pub(crate) fn takes(&self, modality: &str) -> bool {

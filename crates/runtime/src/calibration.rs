@@ -21,8 +21,8 @@ pub(crate) struct Observation {
 }
 
 /// The ratio of a model, corrected or at its start.
-pub(crate) fn ratio_of(millichars: Option<u32>) -> CharsPerToken {
-    millichars.map_or(CharsPerToken::START, CharsPerToken::from_millichars)
+pub(crate) fn ratio_of(model: &str, millichars: Option<u32>) -> CharsPerToken {
+    millichars.map_or_else(|| CharsPerToken::start_of(model), CharsPerToken::from_millichars)
 }
 
 impl Observation {
@@ -52,7 +52,7 @@ impl Engine {
         let id = &model.catalogue.id;
         let mut known = model.millichars_per_token;
         for _ in 0..TRIES {
-            let before = ratio_of(known);
+            let before = ratio_of(id, known);
             let after = before.after(observed.weight, observed.tokens).millichars();
             if after.abs_diff(before.millichars()) * LEAST_STEP < before.millichars() {
                 return;

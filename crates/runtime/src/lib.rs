@@ -34,6 +34,7 @@ mod sessions;
 mod settings;
 mod streams;
 pub mod subjects;
+mod title;
 mod tool_posts;
 mod toolbox;
 pub mod tools;

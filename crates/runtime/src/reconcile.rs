@@ -16,7 +16,8 @@ use causerie_domain::ports::{
 };
 use causerie_domain::usage::{CostBasis, PendingUsage};
 use causerie_usage::{
-    EstimatedTokens, PendingRequest, RequestEnd, give_up, next_lookup, settle, settle_looked_up,
+    CharsPerToken, EstimatedTokens, PendingRequest, RequestEnd, give_up, next_lookup, settle,
+    settle_looked_up,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -155,7 +156,7 @@ impl Reconciler {
             generation_known: usage.generation_id.is_some(),
             estimated: EstimatedTokens {
                 input: usage.estimated_input_tokens,
-                output: estimated_output(&row.parts, causerie_usage::CharsPerToken::START),
+                output: estimated_output(&row.parts, CharsPerToken::start_of(&usage.model)),
             },
             prices: usage.prices.as_ref(),
             sent_at: usage.created_at,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use causerie_domain::attachment::StorageProvider;
-use causerie_domain::completion::CompletionRequest;
+use causerie_domain::completion::{CompletionRequest, PromptMessage};
 use causerie_domain::identity::Principal;
 use causerie_domain::message::MessageMeta;
 use causerie_domain::model::Model;
@@ -28,6 +28,8 @@ use crate::context::{self, Context, ContextParts, Fitting, ModelSize};
 use crate::definitions::PinnedTool;
 use crate::error::RuntimeError;
 use crate::form::{check_form, check_modalities};
+use crate::title::made_title;
+use crate::tools::ToolDefinition;
 use crate::turn::log::TurnLog;
 use crate::turn::reader::TurnReader;
 use crate::turn::run::TurnRun;
@@ -35,8 +37,6 @@ use crate::turn::running::RunningTurn;
 
 /// The longest idempotency key, in characters.
 pub const MAX_IDEMPOTENCY_KEY_CHARS: usize = 255;
-/// The longest title that is made from a first message, in characters.
-const MADE_TITLE_CHARS: usize = 60;
 
 /// A message to send.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -195,7 +195,7 @@ impl Runtime {
         let wanted =
             definition.parameters.max_output_tokens.unwrap_or(engine.settings.default_max_output_tokens);
         let budget = context::divide(size, wanted);
-        let ratio = ratio_of(known.as_ref().and_then(|model| model.millichars_per_token));
+        let ratio = ratio_of(&model, known.as_ref().and_then(|model| model.millichars_per_token));
         let attached = tokens_of(&new.attachments, &accepted);
         let fitting = context::fits(&definition.behavior, &new.content, attached, budget, ratio)?;
         let max_output_tokens = budget.max_output_tokens;
@@ -270,7 +270,7 @@ impl Runtime {
         let Context { messages, report } = context::build(&parts, admitted.fitting);
         let request = CompletionRequest {
             model: admitted.model.clone(),
-            fallback_models: definition.fallback_models.clone(),
+            fallback_models: self.fallbacks_for(&messages, definition),
             messages,
             parameters: (&definition.parameters).into(),
             max_tokens: admitted.max_output_tokens,
@@ -290,6 +290,15 @@ impl Runtime {
         engine.flusher.note(0);
         engine.turns.spawn_on(run.run(first), &engine.handle);
         Sent { turn: begun.turn, reader: TurnReader::beside(log, 0) }
+    }
+
+    /// The fallback models that take all that is sent. One that does not would only refuse it, in another one's place.
+    fn fallbacks_for(&self, messages: &[PromptMessage], definition: &ToolDefinition) -> Vec<String> {
+        let takes = |id: &&String| {
+            let accepted = Accepted::by(self.engine.catalogue.get(id).as_deref());
+            messages.iter().all(|message| accepted.takes_all_of(message))
+        };
+        definition.fallback_models.iter().filter(takes).cloned().collect()
     }
 
     fn replay(&self, turn: Turn) -> Sent {
@@ -353,17 +362,6 @@ fn ids_of(asked: &str, known: Option<&Model>) -> Vec<String> {
     std::iter::once(asked.to_owned()).chain(dated).collect()
 }
 
-/// The first line of a message, cut at a word; none of a message without text.
-fn made_title(content: &str) -> Option<String> {
-    let line = content.trim().lines().next()?.trim();
-    if line.chars().count() <= MADE_TITLE_CHARS {
-        return Some(line.to_owned());
-    }
-    let cut: String = line.chars().take(MADE_TITLE_CHARS).collect();
-    let whole_words = cut.rsplit_once(char::is_whitespace).map_or(cut.as_str(), |(words, _)| words);
-    Some(format!("{}…", whole_words.trim_end()))
-}
-
 /// A stable name for a user that says nothing about the user to the upstream.
 fn pseudonym(user: &str) -> String {
     sha256(&format!("causerie user {user}"))[..32].to_owned()
@@ -376,15 +374,6 @@ fn sha256(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_title_is_the_first_line_cut_at_a_word() {
-        let check = |content: &str, expected: &str| assert_eq!(made_title(content).unwrap(), expected);
-        check("  Hello there  \nsecond line", "Hello there");
-        check(&"word ".repeat(30), &format!("{}…", ["word"; 12].join(" ")));
-        check(&"x".repeat(100), &format!("{}…", "x".repeat(60)));
-        assert_eq!(made_title(" \n"), None, "attachments alone give no title");
-    }
 
     #[test]
     fn the_hash_of_a_body_sees_every_part_of_it() {

@@ -38,6 +38,7 @@
 
 mod buckets;
 mod estimate;
+mod family;
 mod lookup;
 mod price;
 mod settle;
@@ -45,6 +46,7 @@ mod sum;
 
 pub use buckets::TokenBuckets;
 pub use estimate::{CharsPerToken, TOKENS_PER_MESSAGE, estimate_tokens, text_weight, with_margin};
+pub use family::TokenizerFamily;
 pub use lookup::{LOOKUP_WINDOW, next_lookup};
 pub use price::cost_of;
 pub use settle::{

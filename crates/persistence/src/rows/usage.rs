@@ -46,6 +46,7 @@ pub(crate) struct TokensRow {
 pub(crate) struct PendingRow {
     id: UsageId,
     message_id: Option<MessageId>,
+    model: String,
     outcome: Option<String>,
     generation_id: Option<String>,
     estimated_input_tokens: i64,
@@ -160,6 +161,7 @@ impl TryFrom<PendingRow> for PendingUsage {
         };
         Ok(PendingUsage {
             id: row.id,
+            model: row.model,
             outcome: word("ai_usage.outcome", row.outcome.as_deref().ok_or_else(open)?)?,
             generation_id: row.generation_id,
             estimated_input_tokens: count("ai_usage.estimated_input_tokens", row.estimated_input_tokens)?,

@@ -105,6 +105,7 @@ fn pending(attempt: &StoredAttempt) -> Option<PendingUsage> {
     let (open, progress) = (&attempt.open, &row.progress);
     Some(PendingUsage {
         id: row.id,
+        model: open.model.clone(),
         outcome: row.outcome,
         generation_id: progress.generation_id.clone(),
         estimated_input_tokens: progress.estimated_input_tokens.unwrap_or(open.estimated_input_tokens),

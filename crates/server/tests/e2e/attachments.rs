@@ -10,6 +10,7 @@ causerie_testkit::on_both_databases! {
     addresses_that_are_not_public_are_refused,
     a_large_file_does_not_fit,
     a_model_that_takes_no_images_is_named,
+    a_fallback_that_takes_no_images_is_left_out_where_there_are_some,
 }
 
 fn picture(name: &str) -> Value {
@@ -134,5 +135,31 @@ async fn a_model_that_takes_no_images_is_named(on: TestAppBuilder) -> Result<()>
     );
     assert_eq!(chat.messages().await?.len(), 0, "nothing was stored");
     assert_eq!(app.upstream().count_chat(), 0, "nothing was sent");
+    app.stop().await
+}
+
+async fn a_fallback_that_takes_no_images_is_left_out_where_there_are_some(on: TestAppBuilder) -> Result<()> {
+    let definition = "name: seer\nversion: 1.0.0\ntype: chat\ntitle: Seer\nbehavior: Be kind.\nmodel: sim/echo\n\
+                      fallback_models: [deepseek/deepseek-v4-flash, sim/text, nobody/knows]\n";
+    let app = on.definition(definition).start().await?;
+    let chat = app.ada.chat("seer").await?;
+    let fallbacks = || {
+        let request = app.upstream().requests().pop();
+        request.map(|request| request.body["models"].clone()).unwrap_or_default()
+    };
+    let (all, seeing) = (
+        json!(["deepseek/deepseek-v4-flash", "sim/text", "nobody/knows"]),
+        json!(["sim/text", "nobody/knows"]),
+    );
+    chat.say("Words alone").await?;
+    assert_eq!(fallbacks(), all);
+    let answer = send(&chat, &app.ada, json!([picture("cat.png")])).await?.json(200)?;
+    assert_eq!(fallbacks(), seeing, "one that the catalogue does not know is taken to take everything");
+    chat.say("And now?").await?;
+    assert_eq!(fallbacks(), seeing, "the image is still part of what is sent");
+    let id = answer["user_message"]["attachments"][0]["id"].as_str().context("an id")?;
+    assert_eq!(app.ada.delete(&format!("/attachments/{id}")).await?.status, 204);
+    chat.say("Without it").await?;
+    assert_eq!(fallbacks(), all);
     app.stop().await
 }
