@@ -190,13 +190,14 @@ async fn a_context_the_upstream_refuses_is_sent_once_more_with_less_history() {
     }
     let too_long = || fail(CompletionErrorKind::ContextLength { limit: Some(100), requested: Some(200) });
     world.upstream.will(vec![too_long()]);
-    assert_eq!(world.talk(&anna, session, "Hi").await, ["start from 0", "text: ok", "completed"]);
+    let told = world.talk(&anna, session, "Hi").await;
+    assert_eq!(told, ["start from 0", "4 dropped", "text: ok", "completed"]);
     let sizes: Vec<usize> = world.upstream.requests()[3..].iter().map(|sent| sent.messages.len()).collect();
     assert_eq!(sizes, [8, 4]);
     world.upstream.will(vec![too_long()]);
     world.upstream.will(vec![too_long()]);
     let told = world.talk(&anna, session, "Hi").await;
-    assert_eq!(told, ["start from 0", "failed context_length_exceeded"]);
+    assert_eq!(told, ["start from 0", "4 dropped", "failed context_length_exceeded"]);
 }
 
 #[tokio::test(start_paused = true)]

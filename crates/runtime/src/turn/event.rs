@@ -13,7 +13,7 @@ use causerie_domain::{MessageId, SessionId, TurnId};
 pub enum TurnEvent {
     /// The reader is in place.
     Started(TurnStart),
-    /// Earlier messages were left out. Comes when reading begins at position 0, where something was dropped.
+    /// Earlier messages were left out. Comes before the first piece, or the end, where reading began at position 0.
     Context(ContextReport),
     /// A piece of the answer.
     Delta(Delta),

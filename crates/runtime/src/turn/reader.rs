@@ -1,6 +1,5 @@
 //! Following a turn: beside its log in this process, or from the store.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,8 +29,11 @@ struct Beside {
     log: Arc<TurnLog>,
     changed: watch::Receiver<u64>,
     place: LogPlace,
-    /// What is told before any text.
-    preface: VecDeque<TurnEvent>,
+    /// Told first, before there is any text.
+    start: Option<TurnStart>,
+    /// What was left out is still to be told. That is known when the model begins to answer, or does not: before, the
+    /// request may be built anew.
+    context_due: bool,
     ended: bool,
 }
 
@@ -39,13 +41,10 @@ impl TurnReader {
     /// Reads a log of this process, from a position; one beyond the log replays it whole.
     pub(crate) fn beside(log: Arc<TurnLog>, position: u64) -> Self {
         let place = log.place_at(position).unwrap_or_default();
-        let mut preface =
-            VecDeque::from([TurnEvent::Started(TurnStart { from: place.position(), ..log.start.clone() })]);
-        if place.position() == 0 {
-            preface.extend(log.context().filter(|sent| sent.messages_dropped > 0).map(TurnEvent::Context));
-        }
+        let start = Some(TurnStart { from: place.position(), ..log.start.clone() });
+        let context_due = place.position() == 0;
         let changed = log.watch();
-        TurnReader(Source::Beside(Beside { log, changed, place, preface, ended: false }))
+        TurnReader(Source::Beside(Beside { log, changed, place, start, context_due, ended: false }))
     }
 
     /// Reads the stored log of a turn, from a position; one beyond what is stored replays it whole.
@@ -94,8 +93,8 @@ impl TurnReader {
 
 impl Beside {
     async fn next(&mut self) -> Option<TurnEvent> {
-        if let Some(event) = self.preface.pop_front() {
-            return Some(event);
+        if let Some(start) = self.start.take() {
+            return Some(TurnEvent::Started(start));
         }
         if self.ended {
             return None;
@@ -103,6 +102,12 @@ impl Beside {
         loop {
             // The end is looked up first: text that came before it is then surely seen by the read.
             let end = self.log.ending();
+            if self.context_due && (end.is_some() || self.log.length() > 0) {
+                self.context_due = false;
+                if let Some(report) = self.log.context().filter(|sent| sent.messages_dropped > 0) {
+                    return Some(TurnEvent::Context(report));
+                }
+            }
             if let Some(delta) = self.log.read(&mut self.place) {
                 return Some(TurnEvent::Delta(delta));
             }
@@ -145,6 +150,23 @@ mod tests {
         let expected =
             ["start from 0", "context 4 dropped", "0 reasoning \"hm\" @2", "1 text \"yes\" @5", "completed"];
         assert_eq!(told(TurnReader::beside(log, 0)).await, expected);
+    }
+
+    #[tokio::test]
+    async fn what_was_left_out_is_told_once_and_as_it_was_sent_last() {
+        let log = Arc::new(TurnLog::new(testing::turn_start(), Some(testing::context(0))));
+        let mut reader = TurnReader::beside(Arc::clone(&log), 0);
+        assert!(matches!(reader.next().await.unwrap(), Some(TurnEvent::Started(_))));
+        let waiting = tokio::time::timeout(Duration::ZERO, reader.next()).await;
+        assert!(waiting.is_err(), "the request may be built anew");
+        log.set_context(testing::context(4));
+        log.append(PartKind::Text, "yes");
+        log.end(testing::turn_end(TurnStatus::Completed));
+        assert_eq!(told(reader).await, ["context 4 dropped", "0 text \"yes\" @3", "completed"]);
+
+        let log = Arc::new(TurnLog::new(testing::turn_start(), Some(testing::context(4))));
+        log.end(testing::turn_end(TurnStatus::Failed));
+        assert_eq!(told(TurnReader::beside(log, 0)).await, ["start from 0", "context 4 dropped", "failed"]);
     }
 
     #[tokio::test]

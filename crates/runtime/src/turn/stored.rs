@@ -28,6 +28,8 @@ pub(crate) struct StoredReader {
     /// The kind and index of the part that the counted text ends in.
     part: Option<(PartKind, usize)>,
     ready: VecDeque<TurnEvent>,
+    /// What was left out is still to be told: with the first text or the end, as it was sent last.
+    context_due: bool,
     stage: Stage,
 }
 
@@ -51,6 +53,7 @@ impl StoredReader {
             counted: 0,
             part: None,
             ready: VecDeque::new(),
+            context_due: false,
             stage: Stage::Opening,
         }
     }
@@ -92,7 +95,12 @@ impl StoredReader {
                 }
                 self.position = 0;
             }
-            self.open(&log);
+            self.open();
+        }
+        if self.context_due && !(running && log.segments.is_empty()) {
+            self.context_due = false;
+            let dropped = log.turn.context.filter(|sent| sent.messages_dropped > 0);
+            self.ready.extend(dropped.map(TurnEvent::Context));
         }
         for segment in &log.segments {
             self.follow(segment);
@@ -103,13 +111,10 @@ impl StoredReader {
         }
     }
 
-    fn open(&mut self, log: &TurnLog) {
+    fn open(&mut self) {
         self.stage = Stage::Following;
         self.ready.push_back(TurnEvent::Started(TurnStart { from: self.position, ..self.start.clone() }));
-        if self.position == 0 {
-            let dropped = log.turn.context.filter(|sent| sent.messages_dropped > 0);
-            self.ready.extend(dropped.map(TurnEvent::Context));
-        }
+        self.context_due = self.position == 0;
     }
 
     /// Counts a segment into its part, and tells what it has beyond the position.

@@ -12,6 +12,8 @@ causerie_testkit::on_both_databases! {
     the_oldest_messages_are_left_out_and_that_is_told,
     a_message_that_cannot_fit_is_refused,
     an_upstream_that_takes_less_than_it_says_gets_less,
+    what_does_not_fit_after_one_smaller_try_fails,
+    a_context_length_that_nobody_knows_is_assumed_and_told,
     content_is_sent_and_stored_exactly_as_given,
     an_answer_that_broke_off_is_part_of_the_history,
     an_answer_without_text_is_left_out_of_the_history,
@@ -127,11 +129,44 @@ async fn an_upstream_that_takes_less_than_it_says_gets_less(on: TestAppBuilder) 
     }
     let third = chat.say("three").await?;
     assert_eq!(third.lines.last().map(String::as_str), Some("[DONE] @end"));
+    let told = third.data_of("data-context")?["data"].clone();
     assert_eq!(chat.latest().await?["status"], "completed");
     let turn = app.ada.get(&format!("/turns/{}", third.turn_id)).await?.json(200)?;
     assert!(turn["context"]["messages_dropped"].as_u64() > Some(0), "{turn}");
+    for member in ["messages_sent", "messages_dropped", "estimated_tokens"] {
+        assert_eq!(told[member], turn["context"][member], "{member}: what is told is what is stored");
+    }
     assert_eq!(sent(&app, 3).last().map(String::as_str), Some("user three"));
     assert_eq!(app.upstream().count_chat(), 4, "the third message took two requests");
+    app.stop().await
+}
+
+async fn what_does_not_fit_after_one_smaller_try_fails(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("less", "sim/context-length?limit=3").start().await?;
+    let chat = app.ada.chat("less").await?;
+    for (content, requests) in [("first question", 1), ("second question", 2), ("third question", 2)] {
+        let before = app.upstream().count_chat();
+        let problem = chat.ask(content).await?.problem(422, "context_length_exceeded")?;
+        assert!(problem["detail"].as_str().is_some_and(|detail| detail.ends_with("takes 3")), "{problem}");
+        assert_eq!(app.upstream().count_chat() - before, requests, "only a history can be left out");
+        let last = sent(&app, app.upstream().count_chat() - 1);
+        assert_eq!(last, ["system Be kind.".to_owned(), format!("user {content}")]);
+    }
+    app.stop().await
+}
+
+async fn a_context_length_that_nobody_knows_is_assumed_and_told(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("listed", "sim/echo").tool("unlisted", "sim/text?words=1").start().await?;
+    for (tool, assumed) in [("listed", json!(null)), ("unlisted", json!(true))] {
+        let transcript = app.ada.chat(tool).await?.say("Hello").await?;
+        let turn = app.ada.get(&format!("/turns/{}", transcript.turn_id)).await?.json(200)?;
+        assert_eq!(turn["context"]["context_length_assumed"], assumed, "{tool}");
+    }
+    // Of 8192 tokens half are kept for the answer.
+    let long = "word ".repeat(4000);
+    app.ada.chat("listed").await?.ask(&long).await?.json(200)?;
+    let refused = app.ada.chat("unlisted").await?.ask(&long).await?;
+    assert_eq!(refused.problem(422, "context_length_exceeded")?["limit"], 4096);
     app.stop().await
 }
 
