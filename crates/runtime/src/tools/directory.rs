@@ -53,6 +53,10 @@ fn definition_paths(directory: &Path) -> io::Result<Vec<PathBuf>> {
 /// One byte more than is allowed is enough to see that a file is too large.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let most = u64::try_from(MAX_DEFINITION_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    // Whoever opens a pipe waits for its other end.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
     let mut bytes = Vec::new();
     File::open(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)

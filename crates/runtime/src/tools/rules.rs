@@ -52,6 +52,9 @@ pub(super) enum Form {
 /// Earlier messages that are sent where a definition does not say.
 pub(super) const HISTORY_MESSAGES: u32 = 20;
 
+/// The upstream refuses a request with more fallbacks than these.
+const MOST_FALLBACKS: usize = 3;
+
 const COUNT_MOST: i64 = u32::MAX as i64;
 
 const MODEL_ID: Rule = Rule::Text { form: Form::ModelId, most_chars: Some(200) };
@@ -104,8 +107,8 @@ pub(super) const DEFINITION: &[Field] = &[
     Field {
         key: "fallback_models",
         required: false,
-        about: "Models that answer, in this order, when the first cannot.",
-        rule: Rule::List { items: &MODEL_ID, most: None },
+        about: "Up to three models that answer, in this order, when the first cannot.",
+        rule: Rule::List { items: &MODEL_ID, most: Some(MOST_FALLBACKS) },
     },
     Field {
         key: "parameters",

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 pub(crate) use client::{Answer, Stream};
 
 /// Whatever takes longer than this will not happen any more.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How the last line of a welcome begins.
 const LAST_LINE: &str = "Ctrl-C stops it";
 
@@ -226,7 +226,8 @@ impl Served {
         log
     }
 
-    fn log(&self) -> String {
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
 }

@@ -1,0 +1,120 @@
+//! Texts that are meant to hurt, or that nobody meant at all.
+
+use proptest::prelude::*;
+
+use super::*;
+
+#[test]
+fn anchors_may_repeat_but_not_explode() {
+    check_rest("meta: {a: &a [1, 2], b: *a, c: [*a, *a]}\n", &[]);
+    // A mistake in what an anchor repeats is told where it stands.
+    check_rest(
+        "meta: {a: &a {\"\\0\": 1}}\nlimits: *a\n",
+        &[
+            "t.yaml:6:15: meta.a.\"\\0\": contains the character U+0000, which cannot be stored",
+            "t.yaml:6:15: limits.\"\\0\": contains the character U+0000, which cannot be stored",
+            "t.yaml:6:15: limits.\"\\0\": unknown key, expected one of max_input_chars, max_messages_per_session",
+        ],
+    );
+    let mut bomb = "meta:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..10 {
+        let below = format!("*a{}", level - 1);
+        bomb.push_str(&format!("  a{level}: &a{level} [{}]\n", [below.as_str(); 10].join(", ")));
+    }
+    let long = format!("meta: {{a: &a {}, b: [{}]}}\n", "x".repeat(50_000), "*a, ".repeat(50));
+    for text in [bomb, long] {
+        let found = mistakes(parse_yaml("t.yaml", format!("{HEAD}{text}").as_bytes()));
+        assert!(
+            matches!(found.as_slice(), [only] if only.ends_with(": its anchors expand too far")),
+            "{found:?}"
+        );
+    }
+    check_yaml("name: &a [*a]\n", &["t.yaml:1:7: is nested too deeply"]);
+}
+
+#[test]
+fn nesting_has_an_end_that_is_reached_quickly() {
+    for (open, line, column) in [("[", 1, 1001), ("{a: ", 1, 4001), ("- ", 1, 257), ("? ", 1, 257)] {
+        let text = open.repeat(MAX_DEFINITION_BYTES / open.len());
+        check_yaml(text, &[&format!("t.yaml:{line}:{column}: is nested too deeply")]);
+    }
+    // Brackets in prose are text.
+    check_rest(&format!("greeting: |\n  {}\n", "[x] {y} ".repeat(2000)), &[]);
+}
+
+#[test]
+fn a_file_full_of_mistakes_names_the_first_and_counts_the_rest() {
+    let text: String = (0..2000).map(|index| format!("k{index}: 1\n")).collect();
+    let found = mistakes(parse_yaml("t.yaml", text.as_bytes()));
+    assert_eq!(found.len(), 51);
+    assert_eq!(found[50], "t.yaml:1:1: and 1955 more mistakes");
+}
+
+/// Lines that YAML and the table know, in any order and indentation.
+fn any_lines() -> impl Strategy<Value = String> {
+    let line = prop::sample::select(vec![
+        "name: t",
+        "version: 1.0.0",
+        "type: chat",
+        "title: T",
+        "behavior: |",
+        "text",
+        "parameters:",
+        "stop: [a,",
+        "b]",
+        "- x",
+        "- &a {b: c}",
+        "*a : 1",
+        "? [k]",
+        ": v",
+        "<<: *a",
+        "!t x",
+        "!!str 5",
+        "meta: {a: [1, {",
+        "}]}",
+        "---",
+        "...",
+        "# c",
+        "\"q: \\u0041",
+        "\"",
+        "'s'",
+        "%YAML 1.2",
+        "key: >-",
+        "\t",
+        "@",
+        "\u{85}",
+        "\0",
+        "&a",
+    ]);
+    prop::collection::vec((0usize..5, line), 0..25).prop_map(|lines| {
+        lines.into_iter().map(|(indent, line)| format!("{}{line}\n", " ".repeat(indent))).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        let _ = parse_yaml("t.yaml", &bytes);
+        let _ = parse_json("t.json", &bytes);
+    }
+
+    #[test]
+    fn no_lines_make_the_reader_panic(text in any_lines()) {
+        let lines = text.chars().filter(|character| matches!(character, '\n' | '\u{85}')).count() + 1;
+        for mistake in parse_yaml("t.yaml", text.as_bytes()).err().unwrap_or_default() {
+            prop_assert!((1..=lines).contains(&mistake.line) && mistake.column >= 1, "{}", mistake);
+        }
+        let _ = parse_json("t.json", text.as_bytes());
+    }
+
+    #[test]
+    fn texts_survive_both_formats(text in "[^\0]*[a-z][^\0]*", seed in any::<i64>()) {
+        let mut tool = parse_yaml("t.yaml", HEAD.as_bytes()).unwrap();
+        tool.behavior = text;
+        tool.parameters.seed = Some(seed);
+        let canonical = canonical_json(&tool);
+        prop_assert_eq!(&parse_json("t.json", canonical.as_bytes()).unwrap(), &tool);
+        let as_yaml = serde_yaml::to_string(&tool).unwrap();
+        prop_assert_eq!(&parse_yaml("t.yaml", as_yaml.as_bytes()).unwrap(), &tool);
+    }
+}
