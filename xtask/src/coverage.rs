@@ -1,7 +1,7 @@
 //! `cargo xtask coverage`: which lines the tests run, per crate, and a floor beneath it.
 //!
 //! The tests are those of `cargo xtask test`, on a private PostgreSQL server, in a build of their own. It takes many
-//! minutes and is no part of CI.
+//! minutes and is no part of CI. Unit tests stand in the files that they test, and their own lines count, too.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -77,7 +77,7 @@ fn provide_tool() -> Result<()> {
     Ok(())
 }
 
-/// The lines of each folder below `crates`, tests left out.
+/// The lines of each folder below `crates`, without its `tests` and `benches`.
 fn by_crate(report: &Value, root: &Path) -> Result<BTreeMap<String, Lines>> {
     let files = report["data"][0]["files"].as_array().context("the report names no files")?;
     let mut crates: BTreeMap<String, Lines> = BTreeMap::new();

@@ -229,7 +229,7 @@ impl State {
         let session = self.session_mut(begin.session_id).map(|stored| {
             stored.session.next_seq = user_seq + 2;
             stored.session.active_turn_id = Some(begin.turn_id);
-            stored.session.last_activity_at = begin.now;
+            stored.session.last_activity_at = stored.session.last_activity_at.max(begin.now);
             stored.session.title = stored.session.title.take().or(begin.title);
             let files = begin.attachments.into_iter().map(|new| attachment(new, user_message.id, begin.now));
             stored.attachments.insert(user_message.id, files.collect());
@@ -294,7 +294,7 @@ impl State {
     fn release(&mut self, turn: &Turn, now: Timestamp) {
         if let Some(stored) = self.sessions.get_mut(&turn.session_id) {
             stored.session.active_turn_id.take_if(|active| *active == turn.id);
-            stored.session.last_activity_at = now;
+            stored.session.last_activity_at = stored.session.last_activity_at.max(now);
         }
     }
 

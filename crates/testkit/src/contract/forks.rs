@@ -115,6 +115,27 @@ pub async fn a_fork_has_copies_of_the_first_messages(subject: &Subject) -> Resul
     Ok(())
 }
 
+/// Longer than what one statement takes, in messages as in attachments.
+pub async fn a_long_session_is_copied_without_a_gap(subject: &Subject) -> Result<()> {
+    let parent = subject.session().await?.id;
+    for number in 0..255 {
+        let files = ["a", "b", "c"].map(|name| format!("{name}-{number}"));
+        exchange_with(subject, parent, &files.each_ref().map(String::as_str)).await?;
+    }
+    let session = fork(subject, parent, 510).await?;
+    let told = async |id| -> Result<Vec<(i64, String, Vec<String>)>> {
+        let told = views(subject, id).await?.into_iter().map(|view| {
+            let files = names(&view.attachments).into_iter().map(str::to_owned).collect();
+            (view.message.seq, view.message.content, files)
+        });
+        Ok(told.collect())
+    };
+    let copies = told(session.id).await?;
+    assert_eq!((session.next_seq, copies.len()), (511, 510));
+    assert_eq!(copies, told(parent).await?);
+    Ok(())
+}
+
 pub async fn a_fork_ends_with_a_finished_answer(subject: &Subject) -> Result<()> {
     let parent = subject.session().await?.id;
     subject.exchange(parent, "One", "1").await?;

@@ -134,6 +134,7 @@ macro_rules! conversations_contract {
                 totals_are_sums_over_all_requests;
             forks:
                 a_fork_has_copies_of_the_first_messages,
+                a_long_session_is_copied_without_a_gap,
                 a_fork_ends_with_a_finished_answer,
                 a_fork_of_a_closed_session_is_active,
                 what_may_not_be_forked_does_not_exist,
@@ -196,7 +197,8 @@ macro_rules! turns_contract {
                 many_sessions_count_without_gaps,
                 a_finish_and_a_reap_leave_one_end,
                 a_cancel_and_a_finish_leave_one_end,
-                an_expired_turn_is_taken_over_once;
+                an_expired_turn_is_taken_over_once,
+                activity_never_goes_back;
         }
     };
 }

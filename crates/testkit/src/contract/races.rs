@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, Begun, IdempotencyKey, Reap, ReapScope, TurnLedger, TurnLedgerError,
+    BeginTurn, BeginTurnError, Begun, FinishTurn, IdempotencyKey, Reap, ReapScope, TurnLedger,
+    TurnLedgerError,
 };
 use causerie_domain::turn::{Turn, TurnStatus};
-use causerie_domain::{Filter, SessionId};
+use causerie_domain::{Filter, SessionId, Timestamp};
 use tokio::task::JoinSet;
 
 use super::{Ending, Running, START, Subject};
@@ -146,6 +147,27 @@ pub async fn an_expired_turn_is_taken_over_once(subject: &Subject) -> Result<()>
         assert_eq!(subject.turns.reap(super::reap::everything()).await?.len(), 1);
     }
     gapless(subject, id, 24).await
+}
+
+/// The clocks of several processes differ, and what they do meets the store in any order.
+pub async fn activity_never_goes_back(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let last_activity = async || -> Result<Timestamp> {
+        let session = subject.conversations.session(id, &Filter::Everything).await?;
+        Ok(session.context("the session is gone")?.last_activity_at)
+    };
+    let mut latest = START;
+    for seconds in [9, 3, 12, 1] {
+        let now = START + Duration::from_secs(seconds);
+        let begun = subject.run(BeginTurn { now, ..subject.send(id, "Hello") }).await?;
+        latest = latest.max(now);
+        assert_eq!(last_activity().await?, latest, "a beginning at {seconds} s");
+        let ended_at = START + Duration::from_secs(seconds / 2);
+        let end = FinishTurn { ended_at, ..subject.end(&begun, &Ending::whole("Hi")) };
+        let (turn, _) = subject.turns.finish_turn(end).await?;
+        assert_eq!((turn.ended_at, last_activity().await?), (Some(ended_at), latest));
+    }
+    Ok(())
 }
 
 /// The two messages of a turn that another task began.
