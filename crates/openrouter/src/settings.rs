@@ -87,7 +87,7 @@ impl Default for Clocks {
             connect: Duration::from_secs(10),
             first_byte: Duration::from_secs(120),
             idle_bytes: Duration::from_secs(60),
-            idle_progress: Duration::from_secs(300),
+            idle_progress: Duration::from_secs(420),
             total: Duration::from_secs(900),
         }
     }

@@ -18,6 +18,7 @@ use crate::settings::Settings;
 use crate::turn::flusher::Flusher;
 use crate::turn::retry::RetryBudget;
 use crate::turn::running::RunningTurns;
+use crate::turn::stored::TurnShelf;
 
 /// The ports, the settings and the running turns of one instance.
 #[derive(Debug)]
@@ -51,4 +52,11 @@ pub(crate) struct Engine {
     pub(crate) draining: CancellationToken,
     /// Set when the machinery shall end, after the turns.
     pub(crate) ended: CancellationToken,
+}
+
+impl Engine {
+    /// Where turns are read that do not run here, or not any more.
+    pub(crate) fn turn_shelf(&self) -> TurnShelf {
+        TurnShelf { ledger: Arc::clone(&self.ledger), poll: self.settings.poll_interval }
+    }
 }

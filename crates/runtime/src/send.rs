@@ -289,7 +289,7 @@ impl Runtime {
         let first = OpenUsage { estimated_input_tokens: report.estimated_tokens.into(), ..launch.first };
         engine.flusher.note(0);
         engine.turns.spawn_on(run.run(first), &engine.handle);
-        Sent { turn: begun.turn, reader: TurnReader::beside(log, 0) }
+        Sent { turn: begun.turn, reader: TurnReader::beside(log, 0, engine.turn_shelf()) }
     }
 
     /// The fallback models that take all that is sent. One that does not would only refuse it, in another one's place.

@@ -92,3 +92,14 @@ impl Settings {
         Pace { lease: self.lease, interval: self.flush_interval, bytes: self.flush_bytes }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_of_another_instance_waits_for_300_ms_at_most() {
+        let settings = Settings::default();
+        assert!(settings.flush_interval + settings.poll_interval <= Duration::from_millis(300));
+    }
+}

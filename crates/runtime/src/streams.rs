@@ -118,8 +118,11 @@ impl Runtime {
         let until = monotonic() + engine.settings.cancel_wait;
         if let Some(running) = engine.running.get(turn.id) {
             running.stop(Stop::Cancelled);
-            let reader = TurnReader::beside(Arc::clone(&running.log), running.log.length());
-            if let Ok(Ok(Some(end))) = tokio::time::timeout_at(until, reader.end()).await {
+            let (log, end) = (Arc::clone(&running.log), running.log.length());
+            let reader = TurnReader::beside(log, end, engine.turn_shelf());
+            if let Ok(Ok(Some(end))) = tokio::time::timeout_at(until, reader.end()).await
+                && end.turn.status != TurnStatus::Running
+            {
                 return Ok(Some(end.turn));
             }
         }
@@ -154,11 +157,8 @@ impl Runtime {
     pub(crate) fn reader(&self, turn: Turn, position: u64) -> TurnReader {
         let engine = &self.engine;
         match engine.running.get(turn.id) {
-            Some(running) => TurnReader::beside(Arc::clone(&running.log), position),
-            None => {
-                let start = self.turn_start(&turn);
-                TurnReader::stored(Arc::clone(&engine.ledger), start, position, engine.settings.poll_interval)
-            }
+            Some(running) => TurnReader::beside(Arc::clone(&running.log), position, engine.turn_shelf()),
+            None => TurnReader::stored(engine.turn_shelf(), self.turn_start(&turn), position),
         }
     }
 

@@ -30,11 +30,16 @@ const FAILING: &str = "sim/status?code=500&times=1";
 /// Short, because on PostgreSQL the next process waits for the lease of the dead one; long enough for a busy machine,
 /// where a turn that cannot renew it stops.
 const LEASE_MS: &str = "3000";
+/// Steps of conversations that no turn takes part in.
+const NOT_OF_A_TURN: [&str; 0] = [];
 /// By the third flush there is text. The first may have only the upstream's id.
 const TEXT_IS_KEPT: &str = "flush::turns:after@3";
 
 macro_rules! crashes {
     ($($name:ident: $point:literal, $scene:ident, $model:ident;)+) => {
+        /// The points at which a process is stopped here.
+        const POINTS: &[&str] = &[$($point),+];
+
         mod sqlite {
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -82,6 +87,25 @@ crashes! {
     after_a_session_is_renamed: "session_changes::rename:after", Session, MODEL;
     before_a_session_is_deleted: "session_changes::delete:before", Session, MODEL;
     after_a_session_is_deleted: "session_changes::delete:after", Session, MODEL;
+}
+
+/// Every step of these ports that writes has a point before its commit and one after it, by the macro that runs it.
+#[test]
+fn no_commit_of_a_turn_is_left_out() {
+    let turns = include_str!("../../persistence/src/ports/turns.rs");
+    let sessions = include_str!("../../persistence/src/ports/conversations.rs");
+    let mut steps = 0;
+    for call in turns.split("run!(self, ").chain(sessions.split("run!(self, ")) {
+        let Some((mode @ ("Write" | "Urgent"), step)) = call.split_once(", ") else { continue };
+        let step = step.split('(').next().unwrap();
+        steps += 1;
+        for moment in ["before", "after"] {
+            let point = format!("{step}:{moment}");
+            let is_covered = POINTS.iter().any(|known| known.split('@').next() == Some(&point));
+            assert!(is_covered || NOT_OF_A_TURN.contains(&step), "{mode} {point} is never reached");
+        }
+    }
+    assert!(steps >= 10, "the ports are read: {steps}");
 }
 
 fn crash(database: Option<&TestDatabase>, point: &str, scene: Scene, model: &str) {

@@ -86,3 +86,37 @@ async fn the_death_of_one_process_is_noticed_by_another() {
     }
     assert_eq!(program.run(&["verify"]).code, 0);
 }
+
+/// The owner writes to the store only when it renews its leases, so it has told more than it stored when it stops.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_slept_while_another_closed_its_turn_tells_its_reader_what_is_stored() {
+    let Some(database) = TestDatabase::postgres().await.unwrap() else { return };
+    let program = program(&database, "sim/slow?words=600").with("CAUSERIE_FLUSH_INTERVAL_MS", "60000");
+    let (owner, other) = (program.serve(), program.serve());
+    let talk = Talk::begin(&program, &owner);
+    let body = r#"{"content":"Hello"}"#;
+    let mut live = owner.stream("POST", &talk.path("/messages"), &talk.headers("k"), body).unwrap();
+    while text(&live.seen).split(' ').count() < 30 {
+        assert!(live.read_more(), "{}", live.seen);
+    }
+    owner.signal("STOP");
+    let kept = talk.say(&other, "Hello", "k");
+    owner.signal("CONT");
+    while live.read_more() {}
+
+    let frames = frames(&live.seen);
+    assert_eq!(frames.iter().filter(|frame| frame["type"] == "finish").count(), 1, "{}", live.seen);
+    assert!(live.seen.contains(r#""status":"interrupted""#), "{}", live.seen);
+    assert_eq!(text(&live.seen), text(&kept), "{}", live.seen);
+    let turn = turn_of(&live.seen).unwrap();
+    assert!(live.seen.contains(&format!("id: {turn}:end\ndata: [DONE]")), "{}", live.seen);
+    let stored = talk.messages(&other).remove(1);
+    assert_eq!(stored["content"], text(&kept));
+    // The owner has let go of it: the session takes the next message there, too.
+    let mut next = owner.stream("POST", &talk.path("/messages"), &talk.headers("next"), body).unwrap();
+    assert!(next.read_to("text-delta"), "{}", next.seen);
+    assert!(talk.cancel(&owner).contains(r#""status":"cancelled""#));
+    owner.stop();
+    other.stop();
+    assert_eq!(program.run(&["verify"]).code, 0);
+}

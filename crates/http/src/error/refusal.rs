@@ -93,11 +93,11 @@ pub(crate) fn of_turn(turn: &Turn) -> Option<Problem> {
             Code::TurnInterrupted,
             "the server stopped while it answered; the text so far is kept",
         ),
-        TurnStatus::Failed => match &turn.failure {
+        // A turn that is said to run is one whose end could not be stored.
+        TurnStatus::Failed | TurnStatus::Running => match &turn.failure {
             Some(failure) => of_failure(failure),
             None => Problem::internal("a failed turn states no failure"),
         },
-        TurnStatus::Running => Problem::internal("a turn was taken as ended while it runs"),
     };
     Some(problem.with("turn_id", turn.id.to_string()))
 }
@@ -185,5 +185,8 @@ mod tests {
         check(failed(None), Some(("internal", 500))).await;
         check(failed(Some(failure(FailureCode::UpstreamTimeout))), Some(("upstream_timeout", 504))).await;
         check(failed(Some(failure(FailureCode::ContentModerated))), Some(("content_moderated", 422))).await;
+        let unstored = failure(FailureCode::Internal);
+        let unstored = Turn { failure: Some(unstored), ..testing::turn(TurnStatus::Running) };
+        check(unstored, Some(("internal", 500))).await;
     }
 }

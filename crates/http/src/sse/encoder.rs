@@ -15,6 +15,7 @@ use crate::dto::UsageDto;
 ///
 /// Each frame's `id:` is the cursor to come back with after it. All but the terminal frame name the position
 /// in the text, also those after the last of it: who comes back from there gets the end once more, and whole.
+/// The terminal frame of a turn whose end is not stored names the position as well: its end is yet to be had.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     turn_id: TurnId,
@@ -32,6 +33,8 @@ impl Encoder {
         let mut out = String::new();
         match event {
             TurnEvent::Started(start) => {
+                // In the middle of a stream it takes the text back, and the part that is open with it.
+                self.close_part(&mut out);
                 self.position = start.from;
                 self.write(&mut out, &Frame::start(&start));
             }
@@ -101,7 +104,9 @@ impl Encoder {
                 metadata: FinishMetadata::Completed { usage },
             },
         };
-        self.terminal(out, Place::End, &terminal);
+        let is_stored = turn.status != TurnStatus::Running;
+        let place = if is_stored { Place::End } else { Place::At(self.position) };
+        self.terminal(out, place, &terminal);
     }
 
     fn terminal(&self, out: &mut String, place: Place, frame: &Frame<'_>) {
@@ -131,7 +136,7 @@ fn unstated_failure() -> TurnFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sse::testing::{TURN, context, delta, ended, failure, started, usage};
+    use crate::sse::testing::{TURN, context, delta, ended, failure, started, unstored, usage};
 
     /// What an encoder writes for these events, with the turn's id as `T`.
     fn transcript(events: Vec<TurnEvent>) -> String {
@@ -277,6 +282,47 @@ data: {"type":"text-delta","id":"1","delta":"lo"}
 
 "#;
         assert_eq!(frames.split_once("\n\n").unwrap().1, expected);
+    }
+
+    #[test]
+    fn a_start_in_the_middle_closes_the_open_part_first() {
+        let events = vec![
+            started(0),
+            delta(0, PartKind::Text, "Hello", 5),
+            started(0),
+            delta(0, PartKind::Text, "Hel", 3),
+            ended(TurnStatus::Interrupted, None, None),
+        ];
+        let frames = after_start(events);
+        let begins_anew = frames.split_once("id: T:5\ndata: {\"type\":\"text-end\",\"id\":\"0\"}\n\nid: T:0\n");
+        let (told, anew) = begins_anew.unwrap_or_else(|| panic!("{frames}"));
+        assert!(told.ends_with("\"delta\":\"Hello\"}\n\n"), "{told}");
+        assert!(anew.starts_with(r#"data: {"type":"start","#) && anew.contains(r#""from":0}"#), "{anew}");
+        let expected = r#"id: T:0
+data: {"type":"text-start","id":"0"}
+
+id: T:3
+data: {"type":"text-delta","id":"0","delta":"Hel"}
+
+id: T:3
+data: {"type":"text-end","id":"0"}
+
+id: T:end
+data: {"type":"finish","finishReason":"other","messageMetadata":{"status":"interrupted"}}
+
+id: T:end
+data: [DONE]
+
+"#;
+        assert_eq!(anew.split_once("\n\n").unwrap().1, expected);
+    }
+
+    #[test]
+    fn an_end_that_is_not_stored_leaves_the_way_back_open() {
+        let events = vec![started(0), delta(0, PartKind::Text, "Hel", 3), unstored()];
+        let frames = after_start(events);
+        assert!(frames.contains("id: T:3\nevent: error\n"), "{frames}");
+        assert!(frames.ends_with("id: T:3\ndata: [DONE]\n\n"), "{frames}");
     }
 
     #[test]

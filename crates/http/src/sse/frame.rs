@@ -15,7 +15,7 @@ use crate::error::whole_seconds;
 #[serde(tag = "type", rename_all = "kebab-case")]
 #[schema(as = StreamFrame)]
 pub(crate) enum Frame<'a> {
-    /// The first frame.
+    /// The first frame. It comes again, with `from` 0, where the turn was closed with less text than was told.
     Start {
         #[serde(rename = "messageId")]
         message_id: Id,

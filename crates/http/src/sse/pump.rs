@@ -101,6 +101,9 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use causerie_domain::message::PartKind;
     use causerie_domain::turn::TurnStatus;
     use tokio::time::{Instant, advance};
@@ -169,6 +172,41 @@ mod tests {
             assert!(matches!(chunks.recv().await, Some(Chunk::More(_))));
         }
         assert_eq!(chunks.recv().await, None);
+    }
+
+    /// What waits for a connection is a few chunks of at most one piece each, however long its turn is.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_takes_nothing_holds_a_few_pieces_and_no_more() {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&taken);
+        let endless = stream::repeat_with(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Ok(delta(0, PartKind::Text, "x", 1))
+        });
+        let (sender, chunks) = mpsc::channel(WAITING_CHUNKS);
+        pump(TURN.parse().unwrap(), endless, sender, PACE).await;
+        assert_eq!(taken.load(Ordering::Relaxed), WAITING_CHUNKS + 1);
+        drop(chunks);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_model_that_thinks_for_five_minutes_leaves_no_silence_that_a_proxy_would_cut() {
+        let (events, mut chunks, _pumps) = start();
+        let thought = Duration::from_secs(300);
+        let began = Instant::now();
+        events.send(Ok(started(0))).await.unwrap();
+        let mut last = began;
+        let mut comments = 0;
+        while began.elapsed() < thought {
+            let chunk = text(chunks.recv().await);
+            assert!(last.elapsed() < Duration::from_secs(60), "the proxy cuts a connection as silent as that");
+            assert_eq!(chunk == ": keep-alive\n\n", began.elapsed() > Duration::ZERO, "{chunk}");
+            comments += u32::from(chunk.starts_with(':'));
+            last = Instant::now();
+        }
+        assert_eq!(comments, 20);
+        events.send(Ok(ended(TurnStatus::Completed, Some("stop"), None))).await.unwrap();
+        assert!(matches!(chunks.recv().await, Some(Chunk::Last(_))));
     }
 
     #[tokio::test(start_paused = true)]

@@ -78,6 +78,14 @@ pub(crate) fn failure(retry_after_ms: Option<u64>) -> TurnEvent {
     TurnEvent::Ended(Box::new(TurnEnd { turn, usage: None }))
 }
 
+/// The end of a turn that the store did not take.
+pub(crate) fn unstored() -> TurnEvent {
+    let detail = "the answer could not be stored".to_owned();
+    let failure = TurnFailure { code: FailureCode::Internal, detail, retry_after: None };
+    let turn = Turn { failure: Some(failure), ended_at: None, ..turn(TurnStatus::Running) };
+    TurnEvent::Ended(Box::new(TurnEnd { turn, usage: None }))
+}
+
 pub(crate) fn usage() -> MessageUsage {
     MessageUsage {
         model: "test/model".to_owned(),

@@ -8,7 +8,8 @@ use causerie_domain::turn::{ContextReport, Turn};
 use causerie_domain::usage::MessageUsage;
 use causerie_domain::{MessageId, SessionId, TurnId};
 
-/// What a reader of a turn sees, in order: `Started` first, exactly one `Ended` last.
+/// What a reader of a turn sees, in order: `Started` first, exactly one `Ended` last. A further `Started`, always
+/// from 0, takes back what came before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TurnEvent {
     /// The reader is in place.
@@ -17,7 +18,7 @@ pub enum TurnEvent {
     Context(ContextReport),
     /// A piece of the answer.
     Delta(Delta),
-    /// The turn ended, and is stored as it says.
+    /// The turn ended, and is stored as it says; but see [`TurnEnd::turn`].
     Ended(Box<TurnEnd>),
 }
 
@@ -58,7 +59,8 @@ pub struct Delta {
 /// How a turn ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TurnEnd {
-    /// The turn, not running any more.
+    /// The turn, not running any more. Where its end could not be stored it is said to be running, with an internal
+    /// failure: another instance or a later start will close it, and coming back from the same place shows how.
     pub turn: Turn,
     /// The tokens and cost of all its requests.
     pub usage: Option<MessageUsage>,

@@ -30,7 +30,16 @@ struct LogState {
     parts: Vec<LogPart>,
     length: u64,
     context: Option<ContextReport>,
-    end: Option<TurnEnd>,
+    ending: Option<Ending>,
+}
+
+/// How a log ends.
+#[derive(Debug, Clone)]
+pub(crate) enum Ending {
+    /// The turn is stored as the log has it, or the store took no end of it.
+    Here(Box<TurnEnd>),
+    /// Somebody else closed the turn, perhaps with less text: what is true stands in the store alone.
+    InStore,
 }
 
 #[derive(Debug)]
@@ -90,14 +99,14 @@ impl TurnLog {
     }
 
     /// Ends the log, once: a second end is ignored, so that readers see exactly one.
-    pub(crate) fn end(&self, end: TurnEnd) {
-        self.lock().end.get_or_insert(end);
+    pub(crate) fn end(&self, ending: Ending) {
+        self.lock().ending.get_or_insert(ending);
         self.announce();
     }
 
     /// The end, if the log has one.
-    pub(crate) fn ending(&self) -> Option<TurnEnd> {
-        self.lock().end.clone()
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        self.lock().ending.clone()
     }
 
     /// The characters streamed so far.
@@ -190,6 +199,7 @@ pub(crate) fn head(text: &str, limit: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use causerie_domain::turn::TurnStatus;
     use proptest::prelude::*;
 
     use super::*;
@@ -246,9 +256,10 @@ mod tests {
     #[test]
     fn only_the_first_end_counts() {
         let log = log(&[]);
-        log.end(testing::turn_end(causerie_domain::turn::TurnStatus::Completed));
-        log.end(testing::turn_end(causerie_domain::turn::TurnStatus::Failed));
-        assert_eq!(log.ending().unwrap().turn.status, causerie_domain::turn::TurnStatus::Completed);
+        log.end(testing::ending(TurnStatus::Completed));
+        log.end(testing::ending(TurnStatus::Failed));
+        log.end(Ending::InStore);
+        assert!(matches!(log.ending(), Some(Ending::Here(end)) if end.turn.status == TurnStatus::Completed));
     }
 
     proptest! {

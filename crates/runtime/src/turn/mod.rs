@@ -10,6 +10,6 @@ pub(crate) mod reader;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod running;
-mod stored;
+pub(crate) mod stored;
 #[cfg(test)]
 mod testing;

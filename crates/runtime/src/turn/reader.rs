@@ -1,17 +1,19 @@
 //! Following a turn: beside its log in this process, or from the store.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use causerie_domain::TurnId;
-use causerie_domain::ports::{StoreError, TurnLedger};
+use causerie_domain::ports::StoreError;
 use tokio::sync::watch;
 
 use super::event::{TurnEnd, TurnEvent, TurnStart};
-use super::log::{LogPlace, TurnLog};
-use super::stored::StoredReader;
+use super::log::{Ending, LogPlace, TurnLog};
+use super::stored::{StoredReader, TurnShelf};
 
 /// Follows a turn at its own pace: [`TurnEvent::Started`] first, exactly one [`TurnEvent::Ended`] last.
+///
+/// Another [`TurnEvent::Started`] from 0 takes back what was told: another instance has closed the turn with less
+/// text. What comes after the last start is what is stored.
 ///
 /// Dropping a reader changes nothing about the turn.
 #[derive(Debug)]
@@ -35,26 +37,33 @@ struct Beside {
     /// request may be built anew.
     context_due: bool,
     ended: bool,
+    /// Where reading goes on if the turn is lost.
+    shelf: TurnShelf,
+}
+
+/// What a reader hears from a log.
+#[derive(Debug)]
+enum Heard {
+    Event(TurnEvent),
+    /// The log is not the truth any more.
+    Lost,
+    /// The end was told before.
+    Nothing,
 }
 
 impl TurnReader {
     /// Reads a log of this process, from a position; one beyond the log replays it whole.
-    pub(crate) fn beside(log: Arc<TurnLog>, position: u64) -> Self {
+    pub(crate) fn beside(log: Arc<TurnLog>, position: u64, shelf: TurnShelf) -> Self {
         let place = log.place_at(position).unwrap_or_default();
         let start = Some(TurnStart { from: place.position(), ..log.start.clone() });
         let context_due = place.position() == 0;
         let changed = log.watch();
-        TurnReader(Source::Beside(Beside { log, changed, place, start, context_due, ended: false }))
+        TurnReader(Source::Beside(Beside { log, changed, place, start, context_due, ended: false, shelf }))
     }
 
     /// Reads the stored log of a turn, from a position; one beyond what is stored replays it whole.
-    pub(crate) fn stored(
-        ledger: Arc<dyn TurnLedger>,
-        start: TurnStart,
-        position: u64,
-        poll: Duration,
-    ) -> Self {
-        TurnReader(Source::Stored(Box::new(StoredReader::new(ledger, start, position, poll))))
+    pub(crate) fn stored(shelf: TurnShelf, start: TurnStart, position: u64) -> Self {
+        TurnReader(Source::Stored(Box::new(StoredReader::new(shelf, start, position))))
     }
 
     /// The turn that is read.
@@ -71,9 +80,15 @@ impl TurnReader {
     /// [`StoreError`] where the turn is read from the store and that fails. The reader can be asked again; the
     /// turn itself is not touched.
     pub async fn next(&mut self) -> Result<Option<TurnEvent>, StoreError> {
-        match &mut self.0 {
-            Source::Beside(beside) => Ok(beside.next().await),
-            Source::Stored(stored) => stored.next().await,
+        loop {
+            match &mut self.0 {
+                Source::Beside(beside) => match beside.next().await {
+                    Heard::Event(event) => return Ok(Some(event)),
+                    Heard::Nothing => return Ok(None),
+                    Heard::Lost => self.0 = Source::Stored(Box::new(beside.successor())),
+                },
+                Source::Stored(stored) => return stored.next().await,
+            }
         }
     }
 
@@ -92,42 +107,61 @@ impl TurnReader {
 }
 
 impl Beside {
-    async fn next(&mut self) -> Option<TurnEvent> {
+    async fn next(&mut self) -> Heard {
         if let Some(start) = self.start.take() {
-            return Some(TurnEvent::Started(start));
+            return Heard::Event(TurnEvent::Started(start));
         }
         if self.ended {
-            return None;
+            return Heard::Nothing;
         }
         loop {
             // The end is looked up first: text that came before it is then surely seen by the read.
-            let end = self.log.ending();
-            if self.context_due && (end.is_some() || self.log.length() > 0) {
+            let ending = self.log.ending();
+            if let Some(Ending::InStore) = ending {
+                return Heard::Lost;
+            }
+            if self.context_due && (ending.is_some() || self.log.length() > 0) {
                 self.context_due = false;
                 if let Some(report) = self.log.context().filter(|sent| sent.messages_dropped > 0) {
-                    return Some(TurnEvent::Context(report));
+                    return Heard::Event(TurnEvent::Context(report));
                 }
             }
             if let Some(delta) = self.log.read(&mut self.place) {
-                return Some(TurnEvent::Delta(delta));
+                return Heard::Event(TurnEvent::Delta(delta));
             }
-            if let Some(end) = end {
+            if let Some(Ending::Here(end)) = ending {
                 self.ended = true;
-                return Some(TurnEvent::Ended(Box::new(end)));
+                return Heard::Event(TurnEvent::Ended(end));
             }
             // The log holds the sender and this reader holds the log, so the channel cannot close.
             let _ = self.changed.changed().await;
         }
     }
+
+    /// The reader that goes on for this one, which has told its start and all up to its place.
+    fn successor(&self) -> StoredReader {
+        let (shelf, start) = (self.shelf.clone(), self.log.start.clone());
+        let mut successor = StoredReader::in_place_of(shelf, start, self.place.position());
+        successor.context_due = self.context_due;
+        successor
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use causerie_domain::message::PartKind;
     use causerie_domain::turn::TurnStatus;
 
     use super::*;
     use crate::turn::testing;
+
+    /// A reader of a log that nobody takes away.
+    fn reader(log: Arc<TurnLog>, position: u64) -> TurnReader {
+        let ledger = Arc::new(crate::memory::MemoryStore::new());
+        TurnReader::beside(log, position, TurnShelf { ledger, poll: Duration::ZERO })
+    }
 
     fn log() -> Arc<TurnLog> {
         Arc::new(TurnLog::new(testing::turn_start(), Some(testing::context(4))))
@@ -146,10 +180,10 @@ mod tests {
         let log = log();
         log.append(PartKind::Reasoning, "hm");
         log.append(PartKind::Text, "yes");
-        log.end(testing::turn_end(TurnStatus::Completed));
+        log.end(testing::ending(TurnStatus::Completed));
         let expected =
             ["start from 0", "context 4 dropped", "0 reasoning \"hm\" @2", "1 text \"yes\" @5", "completed"];
-        assert_eq!(told(TurnReader::beside(log, 0)).await, expected);
+        assert_eq!(told(reader(log, 0)).await, expected);
     }
 
     #[tokio::test]
@@ -173,23 +207,22 @@ mod tests {
     async fn a_reader_from_a_position_gets_the_rest_and_one_from_beyond_gets_all() {
         let log = log();
         log.append(PartKind::Text, "yes");
-        log.end(testing::turn_end(TurnStatus::Completed));
+        log.end(testing::ending(TurnStatus::Completed));
         let rest = ["start from 1", "0 text \"es\" @3", "completed"];
-        assert_eq!(told(TurnReader::beside(Arc::clone(&log), 1)).await, rest);
+        assert_eq!(told(reader(Arc::clone(&log), 1)).await, rest);
         let all = ["start from 0", "context 4 dropped", "0 text \"yes\" @3", "completed"];
-        assert_eq!(told(TurnReader::beside(log, 9)).await, all);
+        assert_eq!(told(reader(log, 9)).await, all);
     }
 
     #[tokio::test]
     async fn a_waiting_reader_wakes_on_text_and_on_the_end() {
         let log = log();
-        let reader =
-            tokio_util::task::TaskTracker::new().spawn(told(TurnReader::beside(Arc::clone(&log), 0)));
+        let reader = tokio_util::task::TaskTracker::new().spawn(told(reader(Arc::clone(&log), 0)));
         tokio::task::yield_now().await;
         log.append(PartKind::Text, "a");
         tokio::task::yield_now().await;
         log.append(PartKind::Text, "b");
-        log.end(testing::turn_end(TurnStatus::Cancelled));
+        log.end(testing::ending(TurnStatus::Cancelled));
         let told = reader.await.unwrap();
         assert_eq!(told.first().unwrap(), "start from 0");
         assert_eq!(told.last().unwrap(), "cancelled");

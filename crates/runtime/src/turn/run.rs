@@ -13,13 +13,14 @@ use causerie_domain::message::MessageMeta;
 use causerie_domain::ports::{FinishTurn, NextAttempt, TurnLedgerError};
 use causerie_domain::turn::{Turn, TurnFailure, TurnStatus};
 use causerie_domain::usage::{OpenUsage, UsageOutcome};
-use causerie_domain::{Timestamp, UsageId};
+use causerie_domain::UsageId;
 use serde_json::Value;
 
 use super::attempt::{Attempt, AttemptEnd, storable};
 use super::close::close_usage;
 use super::event::TurnEnd;
 use super::insist::insist;
+use super::log::Ending;
 use super::retry::{Failed, pause_before_retry};
 use super::running::{RunningTurn, Stop};
 use crate::calibration::Observation;
@@ -58,8 +59,8 @@ impl TurnRun {
         let observed = Observation::of(&request, outcome.end.as_deref());
         let finish = self.finish_of(&attempt, outcome);
         let answered_by = finish.meta.model.clone();
-        let end = self.store(finish).await;
-        self.running.log.end(end);
+        let ending = self.store(finish).await;
+        self.running.log.end(ending);
         drop(on_panic);
         if let (Some(model), Some(observed)) = (answered_by, observed) {
             self.engine.calibrate(&model, observed).await;
@@ -198,34 +199,24 @@ impl TurnRun {
     }
 
     /// Stores the end of the turn. Where the store does not take it, the lease runs out for the reaper.
-    async fn store(&self, finish: FinishTurn) -> TurnEnd {
+    async fn store(&self, finish: FinishTurn) -> Ending {
         let engine = &self.engine;
         let stored =
             insist(&self.running, engine.settings.lease, || engine.ledger.finish_turn(finish.clone())).await;
         match stored {
-            Ok((turn, usage)) => TurnEnd { turn, usage: Some(usage) },
-            Err(TurnLedgerError::Lost) => self.end_of_lost().await,
+            Ok((turn, usage)) => Ending::Here(Box::new(TurnEnd { turn, usage: Some(usage) })),
+            Err(TurnLedgerError::Lost) => Ending::InStore,
             Err(TurnLedgerError::Store(error)) => {
                 tracing::error!(turn = %self.turn.id, %error, "the end of a turn is left to the reaper");
-                self.unstored_end(TurnStatus::Failed, Some(internal()), finish.ended_at)
+                self.unstored()
             }
         }
     }
 
-    /// What a turn that somebody else closed is stored as.
-    async fn end_of_lost(&self) -> TurnEnd {
-        let engine = &self.engine;
-        let log = engine.ledger.turn_log(self.turn.id, self.running.log.length());
-        match tokio::time::timeout(engine.settings.lease / 3, log).await {
-            Ok(Ok(Some(log))) if log.turn.status != TurnStatus::Running => {
-                TurnEnd { turn: log.turn, usage: log.usage }
-            }
-            _ => self.unstored_end(TurnStatus::Interrupted, None, self.engine.clock.now()),
-        }
-    }
-
-    fn unstored_end(&self, status: TurnStatus, failure: Option<TurnFailure>, at: Timestamp) -> TurnEnd {
-        TurnEnd { turn: Turn { status, failure, ended_at: Some(at), ..self.turn.clone() }, usage: None }
+    /// The end of a turn that could not be stored: it still runs, as far as the store knows.
+    fn unstored(&self) -> Ending {
+        let turn = Turn { failure: Some(internal()), ..self.turn.clone() };
+        Ending::Here(Box::new(TurnEnd { turn, usage: None }))
     }
 }
 
@@ -236,10 +227,8 @@ struct EndGuard<'a>(&'a TurnRun);
 impl Drop for EndGuard<'_> {
     fn drop(&mut self) {
         let TurnRun { engine, running, .. } = self.0;
-        if running.log.ending().is_none() {
-            let end = self.0.unstored_end(TurnStatus::Failed, Some(internal()), engine.clock.now());
-            running.log.end(end);
-        }
+        // The first end counts: this is for a turn that has none.
+        running.log.end(self.0.unstored());
         engine.running.remove(running.id());
     }
 }

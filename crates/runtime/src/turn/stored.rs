@@ -12,15 +12,24 @@ use causerie_domain::turn::{Segment, TurnStatus};
 use super::event::{Delta, TurnEnd, TurnEvent, TurnStart};
 use super::log::byte_at;
 
+/// Where turns are read that are not beside their reader.
+#[derive(Debug, Clone)]
+pub(crate) struct TurnShelf {
+    pub(crate) ledger: Arc<dyn TurnLedger>,
+    /// How often a turn that runs is looked at.
+    pub(crate) poll: Duration,
+}
+
 /// A reader that looks into the store, at intervals while the turn runs.
 ///
 /// A cursor can be ahead of what its turn's owner has flushed. While the turn runs, the reader waits for the
 /// flush to catch up; once it has ended without that text, the client gets the replay from the start.
 #[derive(Debug)]
 pub(crate) struct StoredReader {
-    ledger: Arc<dyn TurnLedger>,
+    shelf: TurnShelf,
     start: TurnStart,
-    poll: Duration,
+    /// Whether the client was told of a start from which reading goes on.
+    start_told: bool,
     /// Where reading goes on.
     position: u64,
     /// How many characters have been counted into parts.
@@ -29,7 +38,7 @@ pub(crate) struct StoredReader {
     part: Option<(PartKind, usize)>,
     ready: VecDeque<TurnEvent>,
     /// What was left out is still to be told: with the first text or the end, as it was sent last.
-    context_due: bool,
+    pub(super) context_due: bool,
     stage: Stage,
 }
 
@@ -44,11 +53,11 @@ enum Stage {
 }
 
 impl StoredReader {
-    pub(crate) fn new(ledger: Arc<dyn TurnLedger>, start: TurnStart, position: u64, poll: Duration) -> Self {
+    pub(crate) fn new(shelf: TurnShelf, start: TurnStart, position: u64) -> Self {
         StoredReader {
-            ledger,
+            shelf,
             start,
-            poll,
+            start_told: false,
             position,
             counted: 0,
             part: None,
@@ -56,6 +65,12 @@ impl StoredReader {
             context_due: false,
             stage: Stage::Opening,
         }
+    }
+
+    /// Goes on for a reader that has read up to a position elsewhere. It is told another start only where less
+    /// than that is kept.
+    pub(crate) fn in_place_of(shelf: TurnShelf, start: TurnStart, position: u64) -> Self {
+        StoredReader { start_told: true, ..StoredReader::new(shelf, start, position) }
     }
 
     pub(crate) fn turn_id(&self) -> TurnId {
@@ -72,7 +87,7 @@ impl StoredReader {
             }
             // The part index counts from the start of the turn, so the first look reads from there.
             let from = if self.stage == Stage::Opening { 0 } else { self.position };
-            let Some(log) = self.ledger.turn_log(self.start.turn_id, from).await? else {
+            let Some(log) = self.shelf.ledger.turn_log(self.start.turn_id, from).await? else {
                 return Err(StoreError::Corrupt {
                     what: format!("turn {} vanished while it was read", self.start.turn_id),
                     source: None,
@@ -80,7 +95,7 @@ impl StoredReader {
             };
             self.take(log);
             if self.ready.is_empty() {
-                tokio::time::sleep(self.poll).await;
+                tokio::time::sleep(self.shelf.poll).await;
             }
         }
     }
@@ -94,6 +109,7 @@ impl StoredReader {
                     return;
                 }
                 self.position = 0;
+                self.start_told = false;
             }
             self.open();
         }
@@ -113,6 +129,9 @@ impl StoredReader {
 
     fn open(&mut self) {
         self.stage = Stage::Following;
+        if self.start_told {
+            return;
+        }
         self.ready.push_back(TurnEvent::Started(TurnStart { from: self.position, ..self.start.clone() }));
         self.context_due = self.position == 0;
     }

@@ -5,6 +5,7 @@ use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId};
 use uuid::Uuid;
 
 use super::event::{TurnEnd, TurnEvent, TurnStart};
+use super::log::Ending;
 
 pub(crate) fn turn_start() -> TurnStart {
     let turn = turn(TurnStatus::Running);
@@ -40,8 +41,8 @@ pub(crate) fn turn(status: TurnStatus) -> Turn {
     }
 }
 
-pub(crate) fn turn_end(status: TurnStatus) -> TurnEnd {
-    TurnEnd { turn: turn(status), usage: None }
+pub(crate) fn ending(status: TurnStatus) -> Ending {
+    Ending::Here(Box::new(TurnEnd { turn: turn(status), usage: None }))
 }
 
 pub(crate) fn context(messages_dropped: u32) -> ContextReport {

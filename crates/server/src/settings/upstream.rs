@@ -129,7 +129,7 @@ pub(crate) struct UpstreamArgs {
     #[arg(value_parser = setting(milliseconds))]
     ai_idle_timeout_ms: Setting<Duration>,
     /// The longest time without text, keep-alive comments not counted.
-    #[arg(long, env = "AI_PROGRESS_TIMEOUT_MS", value_name = "MS", default_value = "300000")]
+    #[arg(long, env = "AI_PROGRESS_TIMEOUT_MS", value_name = "MS", default_value = "420000")]
     #[arg(value_parser = setting(milliseconds))]
     ai_progress_timeout_ms: Setting<Duration>,
     #[command(flatten)]

@@ -14,15 +14,18 @@ mod audit;
 mod bad_input;
 mod context;
 mod credentials;
+mod cuts;
 mod failures;
 mod forks;
 mod group_tools;
+mod hung;
 mod idempotency;
 mod keys;
 mod lifecycle;
 mod listing;
 mod matrix;
 mod ownership;
+mod proxies;
 mod races;
 #[path = "../../../persistence/tests/raw/mod.rs"]
 mod raw;

@@ -2,27 +2,28 @@
 
 use std::time::Duration;
 
-use causerie_testkit::anyhow::{Context as _, Result};
+use causerie_testkit::anyhow::{Context as _, Result, ensure};
 use causerie_testkit::app::{TestApp, TestAppBuilder};
+use futures_util::future::try_join_all;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 
 causerie_testkit::on_both_databases! {
     a_reader_that_takes_nothing_is_cut_and_holds_up_nobody,
+    a_hundred_readers_that_take_nothing_hold_up_nobody,
 }
 
 /// More than the system keeps for a connection whose reader has a small buffer.
 const CHARS: usize = 8 << 20;
 
-/// Sends a message on a connection that can take little, and takes nothing of the answer.
-async fn send_and_take_nothing(app: &TestApp, path: &str) -> Result<TcpStream> {
+/// Sends a request on a connection that can take little, and takes nothing of the answer.
+async fn ask_and_take_nothing(app: &TestApp, line: &str, body: &str) -> Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(4096)?;
     let mut connection = socket.connect(app.ada.server()).await?;
-    let body = json!({ "content": "Hello" }).to_string();
     let request = format!(
-        "POST {path} HTTP/1.1\r\nhost: causerie\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+        "{line} HTTP/1.1\r\nhost: causerie\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{body}",
         app.ada.key(),
         body.len()
@@ -41,7 +42,8 @@ async fn a_reader_that_takes_nothing_is_cut_and_holds_up_nobody(on: TestAppBuild
         .start()
         .await?;
     let chat = app.ada.chat("long").await?;
-    let mut stuck = send_and_take_nothing(&app, &chat.path("/messages")).await?;
+    let body = json!({ "content": "Hello" }).to_string();
+    let mut stuck = ask_and_take_nothing(&app, &format!("POST {}", chat.path("/messages")), &body).await?;
     app.upstream().wait_until_held("end", 1).await?;
     let mut reader = chat.resume(None).await?.context("the turn runs")?;
     while reader.transcript().text.len() < CHARS {
@@ -63,5 +65,36 @@ async fn a_reader_that_takes_nothing_is_cut_and_holds_up_nobody(on: TestAppBuild
     let cursor = format!("{}:{}", whole.turn_id, CHARS - 10);
     let rest = chat.resume(Some(&cursor)).await?.context("the rest")?.rest().await?;
     assert_eq!(rest.text, whole.text[CHARS - 10..]);
+    app.stop().await
+}
+
+async fn a_hundred_readers_that_take_nothing_hold_up_nobody(on: TestAppBuilder) -> Result<()> {
+    const STUCK: usize = 100;
+    let long = format!("sim/text?chars={}&letters=plain&piece=65536&gate=end&gate_at=end", CHARS / 2);
+    let on = on.tool("long", &long).tool("words", "sim/text?words=200");
+    let app = on.settings(|settings| settings.http.stall = Duration::from_secs(600)).start().await?;
+    let chat = app.ada.chat("long").await?;
+    let mut live = chat.send("Hello").await?;
+    app.upstream().wait_until_held("end", 1).await?;
+    let line = format!("GET {}", chat.path("/stream"));
+    let mut stuck = try_join_all((0..STUCK).map(|_| ask_and_take_nothing(&app, &line, ""))).await?;
+    for connection in &mut stuck {
+        // From its head on it is not read any more.
+        let mut head = [0; 15];
+        connection.read_exact(&mut head).await?;
+        ensure!(&head == b"HTTP/1.1 200 OK", "{head:?}");
+    }
+    let others = try_join_all((0..20).map(|_| app.ada.chat("words"))).await?;
+    let told = try_join_all(others.iter().map(|chat| chat.say("Hello"))).await?;
+    for transcript in told {
+        assert_eq!(transcript.text.split(' ').count(), 200);
+        assert_eq!(transcript.data_of("finish")?["messageMetadata"]["status"], "completed");
+    }
+    while live.transcript().text.len() < CHARS / 2 {
+        live.read_to("text-delta").await?;
+    }
+    app.upstream().open("end");
+    live.rest().await?;
+    drop(stuck);
     app.stop().await
 }

@@ -14,8 +14,13 @@ pub(crate) struct Talk {
 impl Talk {
     /// Makes a session with the first administrator's key.
     pub(crate) fn begin(program: &Program, served: &Served) -> Self {
+        Talk::about(program, served, "general-assistant")
+    }
+
+    /// The same, with another tool.
+    pub(crate) fn about(program: &Program, served: &Served, tool: &str) -> Self {
         let key = std::fs::read_to_string(program.path("data/admin-key")).unwrap().trim().to_owned();
-        let session = served.post_as(&key, "/sessions", r#"{"tool":"general-assistant"}"#).json();
+        let session = served.post_as(&key, "/sessions", &format!(r#"{{"tool":"{tool}"}}"#)).json();
         Talk { key, id: session["id"].as_str().unwrap().to_owned() }
     }
 
@@ -79,9 +84,11 @@ pub(crate) fn frames(stream: &str) -> Vec<Value> {
         .collect()
 }
 
-/// The text of a stream, reasoning included.
+/// The text of a stream since its last start, reasoning included: a start in the middle takes back what came before.
 pub(crate) fn text(stream: &str) -> String {
-    frames(stream).iter().filter_map(|frame| frame["delta"].as_str().map(str::to_owned)).collect()
+    let frames = frames(stream);
+    let start = frames.iter().rposition(|frame| frame["type"] == "start").unwrap_or_default();
+    frames[start..].iter().filter_map(|frame| frame["delta"].as_str()).collect()
 }
 
 /// The turn that a stream tells of, if it says so.

@@ -35,7 +35,7 @@ impl Client {
     }
 
     /// This client at another server.
-    pub(crate) fn at(&self, server: SocketAddr) -> Self {
+    pub fn at(&self, server: SocketAddr) -> Self {
         Client { server, ..self.clone() }
     }
 

@@ -31,7 +31,7 @@ pub struct Transcript {
     pub lines: Vec<String>,
     /// The turn, as the ids name it.
     pub turn_id: String,
-    /// Reasoning and text that was read, in order.
+    /// Reasoning and text that was read since the last start from 0, in order.
     pub text: String,
     position: u64,
     /// The kind of the open part and its id.
@@ -96,6 +96,7 @@ impl Transcript {
         let kind = frame.data["type"].as_str().unwrap_or(DONE);
         let words = self.step(kind, &frame.data)?;
         let expected = match self.phase {
+            Phase::Ended | Phase::Done if self.may_keep_position(frame) => place.to_owned(),
             Phase::Ended | Phase::Done => "end".to_owned(),
             _ => self.position.to_string(),
         };
@@ -105,9 +106,22 @@ impl Transcript {
         Ok(format!("{words} @{place}"))
     }
 
+    /// An error that leaves the way back to the turn's end open names the position, and so does what follows it.
+    fn may_keep_position(&self, frame: &Frame) -> bool {
+        let position = format!("{}:{}", self.turn_id, self.position);
+        let is_error = |frame: &Frame| frame.event.as_deref() == Some("error") && frame.id == position;
+        is_error(frame) || frame.data.is_null() && frame.id == position && self.frames.last().is_some_and(is_error)
+    }
+
     fn step(&mut self, kind: &str, data: &Value) -> Result<String> {
         let phase = match (self.phase, kind) {
             (Phase::Before, "start") => Phase::Running,
+            // It takes back what was told, so something was.
+            (Phase::Running, "start") if self.position > 0 && data["messageMetadata"]["from"] == 0 => {
+                ensure!(self.open.is_none(), "a part is open");
+                self.text.clear();
+                Phase::Running
+            }
             (Phase::Running, "finish" | "error" | "abort") => Phase::Ended,
             (Phase::Running, kind) if kind != "start" && kind != DONE => Phase::Running,
             (Phase::Ended, DONE) => Phase::Done,
@@ -249,6 +263,7 @@ data: {"type":"start","messageMetadata":{"turn_id":"t","seq":2,"model":"m","from
     const FIRST: &str = "id: t:2\ndata: {\"type\":\"text-delta\",\"id\":\"0\",\"delta\":\"é \"}";
     const SECOND: &str = "id: t:3\ndata: {\"type\":\"text-delta\",\"id\":\"0\",\"delta\":\"b\"}";
     const CLOSE: &str = "id: t:3\ndata: {\"type\":\"text-end\",\"id\":\"0\"}";
+    const CLOSE_EARLY: &str = "id: t:2\ndata: {\"type\":\"text-end\",\"id\":\"0\"}";
     const ABORT: &str = "id: t:end\ndata: {\"type\":\"abort\",\"reason\":\"cancelled\"}";
     const END: &str = "id: t:end\ndata: [DONE]";
 
@@ -268,6 +283,15 @@ data: {"type":"start","messageMetadata":{"turn_id":"t","seq":2,"model":"m","from
     }
 
     #[test]
+    fn a_start_in_the_middle_takes_the_text_back() {
+        let mut transcript = Transcript::default();
+        for block in [START, OPEN, FIRST, SECOND, CLOSE, START, OPEN, FIRST, CLOSE_EARLY, ABORT, END] {
+            transcript.take(&format!("{block}\n\n")).unwrap();
+        }
+        assert_eq!(transcript.text, "é ");
+    }
+
+    #[test]
     fn a_stream_that_breaks_a_rule_is_noticed() {
         let check = |blocks: &[&str]| assert!(told(blocks).is_err(), "{blocks:#?}");
         check(&[]);
@@ -277,6 +301,8 @@ data: {"type":"start","messageMetadata":{"turn_id":"t","seq":2,"model":"m","from
         check(&[ABORT, END]);
         check(&[START, ABORT, ABORT, END]);
         check(&[START, START, ABORT, END]);
+        check(&[START, OPEN, FIRST, START, ABORT, END]);
+        check(&[START, OPEN, FIRST, CLOSE_EARLY, &START.replace(r#""from":0"#, r#""from":2"#), ABORT, END]);
         check(&[START, ABORT, END, ABORT]);
         check(&[START, FIRST, ABORT, END]);
         check(&[START, OPEN, FIRST, ABORT, END]);

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::MODELS;
 use super::record::{Acknowledged, Record};
 use super::servers::Servers;
-use crate::app::{Chat, Client, EventStream, Reply};
+use crate::app::{Chat, Client, EventStream, Frame, Reply};
 
 /// What is tried for longer than this is stuck.
 const PATIENCE: Duration = Duration::from_secs(45);
@@ -153,6 +153,9 @@ impl Talk {
                 continue;
             }
             let frame = stream.last()?;
+            if frame.data["type"] == "start" {
+                start(frame, reading)?;
+            }
             if frame.data["type"].as_str().is_some_and(|kind| kind.ends_with("-delta")) {
                 reading.text.push_str(frame.data["delta"].as_str().unwrap_or_default());
             }
@@ -235,7 +238,11 @@ impl Talk {
 /// Reads the first frame of a stream. Gives the position from which it goes on.
 async fn begin(stream: &mut EventStream, reading: &mut Reading) -> Result<u64> {
     stream.read_to("start ").await?;
-    let frame = stream.last()?;
+    start(stream.last()?, reading)
+}
+
+/// Takes a start, also one in the middle of a stream. Gives the position from which it goes on.
+fn start(frame: &Frame, reading: &mut Reading) -> Result<u64> {
     let metadata = &frame.data["messageMetadata"];
     let (turn, from) = (metadata["turn_id"].as_str(), metadata["from"].as_u64());
     let (turn, from) = (turn.context("a start names its turn")?, from.context("a start has a place")?);

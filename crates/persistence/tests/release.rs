@@ -1,0 +1,39 @@
+//! No release has fail points: the compiler refuses to build their module without debug assertions.
+
+use std::process::Command;
+
+use causerie_testkit::anyhow::Result;
+
+/// What the compiler says of the module, as it is built in a release or in a test.
+fn compile(debug_assertions: &str) -> Result<String> {
+    let output = tempfile::tempdir()?;
+    let compiler = Command::new("rustc")
+        .args(["--edition", "2024", "--crate-type", "lib", "--emit", "metadata"])
+        .args(["-C", &format!("debug-assertions={debug_assertions}"), "--out-dir"])
+        .arg(output.path())
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/src/fail_point.rs"))
+        .output()?;
+    Ok(String::from_utf8(compiler.stderr)?)
+}
+
+const REFUSAL: &str = "fail points are for tests, and do not belong into a release build";
+
+#[test]
+fn a_release_with_fail_points_does_not_compile() -> Result<()> {
+    // Alone the module lacks its dependencies, which the compiler says in both cases.
+    assert!(compile("no")?.contains(REFUSAL));
+    assert!(!compile("yes")?.contains(REFUSAL));
+    Ok(())
+}
+
+#[test]
+fn fail_points_are_nothing_without_their_feature() {
+    let store = include_str!("../src/store.rs");
+    let reached = store.find("fail_point::reach").unwrap();
+    let guarded = store[..reached].rfind(r#"#[cfg(feature = "fail-points")]"#).unwrap();
+    assert!(reached - guarded < 100, "the call stands right behind its condition");
+    assert!(include_str!("../src/lib.rs").contains("#[cfg(feature = \"fail-points\")]\npub mod fail_point;"));
+    for manifest in [include_str!("../Cargo.toml"), include_str!("../../server/Cargo.toml")] {
+        assert!(!manifest.contains("default = ["), "no feature is on by itself");
+    }
+}

@@ -1,0 +1,84 @@
+//! A real process that is told to stop while it answers.
+#![cfg(test)]
+
+mod program;
+
+use std::fs;
+
+use causerie_testkit::database::TestDatabase;
+use program::talk::{Talk, frames, text};
+use program::{Program, Stream};
+
+#[test]
+fn a_stop_is_a_quiet_end_of_every_turn_on_sqlite() {
+    stop_in_the_middle(Program::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_is_a_quiet_end_of_every_turn_on_postgres() {
+    let Some(database) = TestDatabase::postgres().await.unwrap() else { return };
+    stop_in_the_middle(Program::new().with("DATABASE_URL", database.url()));
+}
+
+/// Some answers end within the deadline, the others cannot: one hangs in the middle, one has not begun.
+fn stop_in_the_middle(program: Program) {
+    let program = program.with("CAUSERIE_DRAIN_MS", "4000").with("CAUSERIE_TOOLS_DIR", "tools");
+    fs::create_dir(program.path("tools")).unwrap();
+    let tools = [
+        ("quick", "sim/slow?words=20"),
+        ("stuck", "sim/text?words=3&gate=end&gate_at=end"),
+        ("silent", "sim/text?words=3&gate=head&gate_at=head"),
+    ];
+    for (name, model) in tools {
+        let head = format!("name: {name}\nversion: 1.0.0\ntype: chat\ntitle: {name}\n");
+        let tool = format!("{head}behavior: Be kind.\nmodel: \"{model}\"\n");
+        fs::write(program.path(&format!("tools/{name}.yaml")), tool).unwrap();
+    }
+    let served = program.serve();
+    let talks: Vec<Talk> = ["quick", "quick", "stuck", "stuck", "silent"]
+        .map(|tool| Talk::about(&program, &served, tool))
+        .into_iter()
+        .collect();
+    let body = r#"{"content":"Hello"}"#;
+    let send = |talk: &Talk| served.stream("POST", &talk.path("/messages"), &talk.headers(""), body).unwrap();
+    let mut streams: Vec<Stream> = talks.iter().map(send).collect();
+    for (stream, seen) in streams.iter_mut().zip(["text-delta", "text-delta", "opens", "opens", "start"]) {
+        assert!(stream.read_to(seen), "{}", stream.seen);
+    }
+
+    served.signal("TERM");
+    served.wait_until("/readyz", 503);
+    let refused = Talk::send(&talks[4], &served, "And now?", "");
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.contains(r#""code":"shutting_down""#), "{refused}");
+    assert!(refused.to_ascii_lowercase().contains("\r\nretry-after: "), "{refused}");
+    let mut told = Vec::new();
+    for mut stream in streams {
+        while stream.read_more() {}
+        let ends: Vec<_> = frames(&stream.seen)
+            .iter()
+            .filter(|frame| frame["type"] == "finish")
+            .map(|frame| frame["messageMetadata"]["status"].as_str().unwrap().to_owned())
+            .collect();
+        assert!(stream.seen.contains("[DONE]"), "{}", stream.seen);
+        told.push((ends.join(" "), text(&stream.seen)));
+    }
+    let (code, log) = served.wait();
+    assert_eq!(code, 0, "{log}");
+    assert!(log.contains("drain deadline reached"), "{log}");
+    for line in log.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).expect(line);
+        assert!(matches!(line["level"].as_str(), Some("TRACE" | "DEBUG" | "INFO" | "WARN")), "{line}");
+    }
+    let ends: Vec<_> = told.iter().map(|(end, _)| end.as_str()).collect();
+    assert_eq!(ends, ["completed", "completed", "interrupted", "interrupted", "interrupted"]);
+
+    let served = program.serve();
+    for (talk, (status, text)) in talks.iter().zip(&told) {
+        let messages = talk.messages(&served);
+        assert_eq!(messages.len(), 2, "what was refused is not there");
+        assert_eq!((messages[1]["status"].as_str(), messages[1]["content"].as_str()), (Some(status.as_str()), Some(text.as_str())));
+    }
+    served.stop();
+    assert_eq!(program.run(&["verify"]).code, 0);
+}
