@@ -152,7 +152,8 @@ async fn a_turn_that_is_closed_elsewhere_while_it_is_read_is_told_as_it_is_store
     let (owner, other) = (world_on(store.clone(), late).await, world_on(store, Settings::default()).await);
     let anna = user("anna");
     let session = owner.session(&anna).await;
-    let answer = vec![identified("gen-1"), reasoning("hé"), text("par"), Step::Gate, text("tial"), Step::Gate];
+    let answer =
+        vec![identified("gen-1"), reasoning("hé"), text("par"), Step::Gate, text("tial"), Step::Gate];
     owner.upstream.will(answer);
     let mut sent = owner.send(&anna, session, "Hi").await.unwrap();
     first_delta(&mut sent.reader).await;

@@ -9,6 +9,8 @@ mod program;
 use causerie_testkit::database::TestDatabase;
 use program::talk::{Talk, frames, text, turn_of};
 use program::{Program, Served};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 
 /// What the client does while the process dies.
@@ -27,11 +29,14 @@ enum Scene {
 /// Twenty words over half a second, from a model that fails the first time it is asked.
 const MODEL: &str = "sim/text?words=20&delay_ms=25";
 const FAILING: &str = "sim/status?code=500&times=1";
+/// Sixty words over a second and a half: long enough for every flush that a seed can choose.
+const LONGER: &str = "sim/text?words=60&delay_ms=25";
+const SEEDS: [u64; 3] = [2026, 7, 42];
 /// Short, because on PostgreSQL the next process waits for the lease of the dead one; long enough for a busy machine,
 /// where a turn that cannot renew it stops.
 const LEASE_MS: &str = "3000";
 /// Steps of conversations that no turn takes part in.
-const NOT_OF_A_TURN: [&str; 0] = [];
+const NOT_OF_A_TURN: [&str; 2] = ["forks::fork", "attachments::delete"];
 /// By the third flush there is text. The first may have only the upstream's id.
 const TEXT_IS_KEPT: &str = "flush::turns:after@3";
 
@@ -47,6 +52,13 @@ macro_rules! crashes {
                     super::crash(None, $point, super::Scene::$scene, super::$model);
                 }
             )+
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn at_flushes_that_seeds_choose() {
+                for seed in super::SEEDS {
+                    super::crash(None, &super::flush_of(seed), super::Scene::Send, super::LONGER);
+                }
+            }
         }
 
         mod postgres {
@@ -58,6 +70,15 @@ macro_rules! crashes {
                     }
                 }
             )+
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn at_flushes_that_seeds_choose() {
+                for seed in super::SEEDS {
+                    if let Some(database) = super::TestDatabase::postgres().await.unwrap() {
+                        super::crash(Some(&database), &super::flush_of(seed), super::Scene::Send, super::LONGER);
+                    }
+                }
+            }
         }
     };
 }
@@ -87,6 +108,13 @@ crashes! {
     after_a_session_is_renamed: "session_changes::rename:after", Session, MODEL;
     before_a_session_is_deleted: "session_changes::delete:before", Session, MODEL;
     after_a_session_is_deleted: "session_changes::delete:after", Session, MODEL;
+}
+
+/// The flush of a long answer at which a seed stops the process: there is text by then.
+fn flush_of(seed: u64) -> String {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let moment = ["before", "after"][rng.random_range(0..2)];
+    format!("flush::turns:{moment}@{}", rng.random_range(4..=12))
 }
 
 /// Every step of these ports that writes has a point before its commit and one after it, by the macro that runs it.

@@ -87,11 +87,13 @@ async fn the_death_of_one_process_is_noticed_by_another() {
     assert_eq!(program.run(&["verify"]).code, 0);
 }
 
-/// The owner writes to the store only when it renews its leases, so it has told more than it stored when it stops.
+/// The owner writes to the store twice a second, so it has told more than it stored when it stops.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_process_that_slept_while_another_closed_its_turn_tells_its_reader_what_is_stored() {
     let Some(database) = TestDatabase::postgres().await.unwrap() else { return };
-    let program = program(&database, "sim/slow?words=600").with("CAUSERIE_FLUSH_INTERVAL_MS", "60000");
+    let program = program(&database, "sim/slow?words=600")
+        .with("CAUSERIE_LEASE_MS", "5000")
+        .with("CAUSERIE_FLUSH_INTERVAL_MS", "500");
     let (owner, other) = (program.serve(), program.serve());
     let talk = Talk::begin(&program, &owner);
     let body = r#"{"content":"Hello"}"#;

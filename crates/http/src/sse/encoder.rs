@@ -294,7 +294,8 @@ data: {"type":"text-delta","id":"1","delta":"lo"}
             ended(TurnStatus::Interrupted, None, None),
         ];
         let frames = after_start(events);
-        let begins_anew = frames.split_once("id: T:5\ndata: {\"type\":\"text-end\",\"id\":\"0\"}\n\nid: T:0\n");
+        let begins_anew =
+            frames.split_once("id: T:5\ndata: {\"type\":\"text-end\",\"id\":\"0\"}\n\nid: T:0\n");
         let (told, anew) = begins_anew.unwrap_or_else(|| panic!("{frames}"));
         assert!(told.ends_with("\"delta\":\"Hello\"}\n\n"), "{told}");
         assert!(anew.starts_with(r#"data: {"type":"start","#) && anew.contains(r#""from":0}"#), "{anew}");

@@ -199,7 +199,10 @@ mod tests {
         let mut comments = 0;
         while began.elapsed() < thought {
             let chunk = text(chunks.recv().await);
-            assert!(last.elapsed() < Duration::from_secs(60), "the proxy cuts a connection as silent as that");
+            assert!(
+                last.elapsed() < Duration::from_secs(60),
+                "the proxy cuts a connection as silent as that"
+            );
             assert_eq!(chunk == ": keep-alive\n\n", began.elapsed() > Duration::ZERO, "{chunk}");
             comments += u32::from(chunk.starts_with(':'));
             last = Instant::now();

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use causerie_domain::UsageId;
 use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionRequest, Finish,
 };
@@ -13,7 +14,6 @@ use causerie_domain::message::MessageMeta;
 use causerie_domain::ports::{FinishTurn, NextAttempt, TurnLedgerError};
 use causerie_domain::turn::{Turn, TurnFailure, TurnStatus};
 use causerie_domain::usage::{OpenUsage, UsageOutcome};
-use causerie_domain::UsageId;
 use serde_json::Value;
 
 use super::attempt::{Attempt, AttemptEnd, storable};

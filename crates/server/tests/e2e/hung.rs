@@ -46,7 +46,8 @@ async fn a_turn_whose_row_is_locked_for_a_while_ends_when_it_is_free_and_nobody_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_turn_whose_row_stays_locked_ends_with_an_error_from_which_its_reader_can_come_back() -> Result<()> {
+async fn a_turn_whose_row_stays_locked_ends_with_an_error_from_which_its_reader_can_come_back() -> Result<()>
+{
     let Some(on) = app().await? else { return Ok(()) };
     let app = on.start().await?;
     let chat = app.ada.chat("gated").await?;

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use causerie_testkit::anyhow::{Context as _, Result, ensure};
-use causerie_testkit::app::{TestApp, TestAppBuilder};
+use causerie_testkit::app::TestAppBuilder;
 use futures_util::future::try_join_all;
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::AsyncReadExt as _;
 
 causerie_testkit::on_both_databases! {
     a_reader_that_takes_nothing_is_cut_and_holds_up_nobody,
@@ -16,21 +15,6 @@ causerie_testkit::on_both_databases! {
 
 /// More than the system keeps for a connection whose reader has a small buffer.
 const CHARS: usize = 8 << 20;
-
-/// Sends a request on a connection that can take little, and takes nothing of the answer.
-async fn ask_and_take_nothing(app: &TestApp, line: &str, body: &str) -> Result<TcpStream> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_recv_buffer_size(4096)?;
-    let mut connection = socket.connect(app.ada.server()).await?;
-    let request = format!(
-        "{line} HTTP/1.1\r\nhost: causerie\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
-         content-length: {}\r\n\r\n{body}",
-        app.ada.key(),
-        body.len()
-    );
-    connection.write_all(request.as_bytes()).await?;
-    Ok(connection)
-}
 
 async fn a_reader_that_takes_nothing_is_cut_and_holds_up_nobody(on: TestAppBuilder) -> Result<()> {
     let app = on
@@ -43,7 +27,7 @@ async fn a_reader_that_takes_nothing_is_cut_and_holds_up_nobody(on: TestAppBuild
         .await?;
     let chat = app.ada.chat("long").await?;
     let body = json!({ "content": "Hello" }).to_string();
-    let mut stuck = ask_and_take_nothing(&app, &format!("POST {}", chat.path("/messages")), &body).await?;
+    let mut stuck = app.ada.ask_and_take_nothing(&format!("POST {}", chat.path("/messages")), &body).await?;
     app.upstream().wait_until_held("end", 1).await?;
     let mut reader = chat.resume(None).await?.context("the turn runs")?;
     while reader.transcript().text.len() < CHARS {
@@ -77,7 +61,7 @@ async fn a_hundred_readers_that_take_nothing_hold_up_nobody(on: TestAppBuilder) 
     let mut live = chat.send("Hello").await?;
     app.upstream().wait_until_held("end", 1).await?;
     let line = format!("GET {}", chat.path("/stream"));
-    let mut stuck = try_join_all((0..STUCK).map(|_| ask_and_take_nothing(&app, &line, ""))).await?;
+    let mut stuck = try_join_all((0..STUCK).map(|_| app.ada.ask_and_take_nothing(&line, ""))).await?;
     for connection in &mut stuck {
         // From its head on it is not read any more.
         let mut head = [0; 15];

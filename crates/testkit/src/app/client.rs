@@ -7,6 +7,8 @@ use causerie_domain::Secret;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::chat::Chat;
 
@@ -66,6 +68,24 @@ impl Client {
             Some(key) => request.bearer_auth(key.expose()),
             None => request,
         }
+    }
+
+    /// Sends a request by hand on a connection that can take little, and takes nothing of the answer.
+    ///
+    /// # Errors
+    /// There is no connection.
+    pub async fn ask_and_take_nothing(&self, line: &str, body: &str) -> Result<TcpStream> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(4096)?;
+        let mut connection = socket.connect(self.server).await?;
+        let request = format!(
+            "{line} HTTP/1.1\r\nhost: causerie\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            self.key(),
+            body.len()
+        );
+        connection.write_all(request.as_bytes()).await?;
+        Ok(connection)
     }
 
     /// Reads a resource.

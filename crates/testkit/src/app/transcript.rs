@@ -110,7 +110,8 @@ impl Transcript {
     fn may_keep_position(&self, frame: &Frame) -> bool {
         let position = format!("{}:{}", self.turn_id, self.position);
         let is_error = |frame: &Frame| frame.event.as_deref() == Some("error") && frame.id == position;
-        is_error(frame) || frame.data.is_null() && frame.id == position && self.frames.last().is_some_and(is_error)
+        is_error(frame)
+            || frame.data.is_null() && frame.id == position && self.frames.last().is_some_and(is_error)
     }
 
     fn step(&mut self, kind: &str, data: &Value) -> Result<String> {
