@@ -61,6 +61,8 @@ async fn stuck_readers(name: &str, turns: usize, stuck: usize, on: TestAppBuilde
         share(micros(beside.p99), micros(alone.p99)),
     );
     drop(readers);
+    // How far this differs from the first round is the noise of the machine.
+    println!("  after them:   {:?}", Round::of(&app, turns).await?);
     app.upstream().open("end");
     app.stop().await
 }
