@@ -1,6 +1,7 @@
 //! Connections cut at any byte: what was read before and what is read after are together the whole answer.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use causerie_testkit::anyhow::{Context as _, Result};
 use causerie_testkit::app::{Chat, EventStream, TestAppBuilder};
@@ -58,10 +59,9 @@ async fn a_cut_at_any_byte_of_a_running_turn_costs_no_character(on: TestAppBuild
     }
     let mut readers: BTreeMap<Option<String>, EventStream> = BTreeMap::new();
     for cut in 0..=bytes.len() {
-        let cursor = Read::of(&bytes[..cut])?.cursor;
-        if !readers.contains_key(&cursor) {
-            let reader = come_back(&chat, cursor.as_deref()).await?.context("the turn runs")?;
-            readers.insert(cursor, reader);
+        if let Entry::Vacant(new) = readers.entry(Read::of(&bytes[..cut])?.cursor) {
+            let reader = come_back(&chat, new.key().as_deref()).await?.context("the turn runs")?;
+            new.insert(reader);
         }
     }
     app.upstream().open("gate");
@@ -93,13 +93,13 @@ async fn a_cut_at_any_byte_of_an_ended_turn_costs_no_character(on: TestAppBuilde
         }
         drop(response);
         let read = Read::of(&bytes[..cut])?;
-        if !rests.contains_key(&read.cursor) {
+        if let Entry::Vacant(new) = rests.entry(read.cursor.clone()) {
             // Behind the terminal frame there is nothing left.
-            let rest = match come_back(&chat, read.cursor.as_deref()).await? {
+            let rest = match come_back(&chat, new.key().as_deref()).await? {
                 Some(reader) => reader.rest().await?.text,
                 None => String::new(),
             };
-            rests.insert(read.cursor.clone(), rest);
+            new.insert(rest);
         }
         assert_eq!(read.text + &rests[&read.cursor], whole.text, "cut after {cut} bytes");
     }
