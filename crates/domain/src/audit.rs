@@ -44,6 +44,10 @@ words! {
         ToolDisable = "tool.disable",
         /// A model was enabled, disabled, restricted or given to a group.
         ModelUpdate = "model.update",
+        /// A budget was set.
+        BudgetSet = "budget.set",
+        /// A budget was taken away.
+        BudgetDelete = "budget.delete",
         /// An admin read a conversation of somebody else.
         ContentRead = "content.read",
         /// A conversation was deleted by somebody else than its owner.

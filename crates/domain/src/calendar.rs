@@ -153,12 +153,16 @@ impl TimeZone {
 
 impl Date {
     /// The day after it; the last day of the calendar is its own.
-    fn next(self) -> Date {
+    pub(crate) fn next(self) -> Date {
         Date(self.0.saturating_add(1.day()))
     }
 
-    fn first_of_month(self) -> Date {
+    pub(crate) fn first_of_month(self) -> Date {
         Date(self.0.first_of_month())
+    }
+
+    pub(crate) fn last_of_month(self) -> Date {
+        Date(self.0.last_of_month())
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod attachment;
 pub mod audit;
+pub mod budget;
 pub mod calendar;
 pub mod completion;
 pub mod failure;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::budget::BudgetSubject;
 use crate::failure::FailureCode;
 use crate::model::Pricing;
 use crate::words::words;
@@ -211,6 +212,13 @@ pub struct MessageUsage {
 /// price is all there is to calculate. In a sum it says nothing about how well the others are known.
 pub fn is_certain_zero(tokens: &TokenCounts, cost: Option<Usd>, basis: CostBasis) -> bool {
     basis == CostBasis::Calculated && cost == Some(Usd::ZERO) && tokens.total() == Some(0)
+}
+
+impl OpenUsage {
+    /// Whose budgets the request weighs on.
+    pub fn budget_subjects(&self) -> impl Iterator<Item = BudgetSubject> {
+        BudgetSubject::of_request(Some(self.user_id), self.group_id, self.api_key_id)
+    }
 }
 
 impl TokenCounts {

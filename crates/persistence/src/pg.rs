@@ -18,3 +18,6 @@ pub(crate) type Conn = diesel_async::AsyncPgConnection;
 
 /// The database's clock in microseconds: the moment, not the begin of the transaction, which may have waited.
 pub(crate) const CLOCK: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
+
+/// Keeps others from writing the ledger until the transaction ends. Reading goes on.
+pub(crate) const HOLD_LEDGER: Option<&str> = Some("LOCK TABLE ai_usage IN SHARE ROW EXCLUSIVE MODE");

@@ -282,6 +282,7 @@ diesel::table! {
         closed_at -> Nullable<BigInt>,
         next_lookup_at -> Nullable<BigInt>,
         lookups -> BigInt,
+        reserved -> Nullable<BigInt>,
     }
 }
 
@@ -356,6 +357,35 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    use crate::types::Uid;
+
+    budgets (id) {
+        id -> Uid,
+        user_id -> Nullable<Uid>,
+        group_id -> Nullable<Uid>,
+        api_key_id -> Nullable<Uid>,
+        period -> Text,
+        amount -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+
+    use crate::types::Uid;
+
+    budget_windows (budget_id, starts_at) {
+        budget_id -> Uid,
+        starts_at -> BigInt,
+        ends_at -> BigInt,
+        spent -> BigInt,
+        reserved -> BigInt,
+    }
+}
+
 diesel::joinable!(api_keys -> users (user_id));
 diesel::joinable!(invitations -> groups (group_id));
 diesel::joinable!(memberships -> groups (group_id));
@@ -385,4 +415,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     user_rules,
     invitations,
     audit_events,
+    budgets,
+    budget_windows,
 );

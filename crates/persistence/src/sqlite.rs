@@ -29,3 +29,6 @@ pub(crate) type Conn = SyncConnectionWrapper<SqliteConnection, inline::Inline>;
 
 /// The database's clock in microseconds. Its resolution is a millisecond.
 pub(crate) const CLOCK: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
+
+/// Nobody else writes while a transaction does.
+pub(crate) const HOLD_LEDGER: Option<&str> = None;

@@ -8,6 +8,7 @@ mod sqlite {
     causerie_testkit::conversations_contract!(subject);
     causerie_testkit::turns_contract!(subject);
     causerie_testkit::reconciliation_contract!(subject);
+    causerie_testkit::budgets_contract!(subject);
 }
 
 mod postgres {
@@ -16,4 +17,5 @@ mod postgres {
     causerie_testkit::conversations_contract!(subject);
     causerie_testkit::turns_contract!(subject);
     causerie_testkit::reconciliation_contract!(subject);
+    causerie_testkit::budgets_contract!(subject);
 }

@@ -1,6 +1,7 @@
 //! Why the runtime refused a call, in cases a caller can act on.
 
 use causerie_domain::TurnId;
+use causerie_domain::budget::BudgetRefusal;
 use causerie_domain::ports::StoreError;
 use causerie_domain::session::{InvalidTransition, SessionState};
 use causerie_domain::turn::TurnFailure;
@@ -55,6 +56,9 @@ pub enum RuntimeError {
     /// The session has as many messages as the tool allows.
     #[error("the session has reached its limit of {0} messages")]
     SessionFull(u32),
+    /// A budget has less left than the answer may cost.
+    #[error("{}", over_budget(.0))]
+    BudgetExceeded(Box<BudgetRefusal>),
     /// The new message cannot fit the model, whatever is left out before it.
     #[error("the message needs about {needed} tokens, the model takes {limit} beside its answer")]
     ContextLengthExceeded {
@@ -129,6 +133,16 @@ impl RuntimeError {
     /// One mistake at one place.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         RuntimeError::Invalid(vec![Mistake { pointer: pointer.into(), detail: detail.into() }])
+    }
+}
+
+fn over_budget(BudgetRefusal { state, needed }: &BudgetRefusal) -> String {
+    let (whose, period, left) = (state.budget.subject.kind(), state.budget.period, state.left());
+    match needed {
+        Some(needed) => {
+            format!("the answer may cost {needed} USD, and {left} USD are left of the {whose}'s {period}")
+        }
+        None => format!("the {whose} has a budget, and the price of a model that may answer is unknown"),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use causerie_domain::attachment::StorageProvider;
+use causerie_domain::budget::CostCeiling;
 use causerie_domain::completion::{CompletionRequest, PromptMessage};
 use causerie_domain::identity::Principal;
 use causerie_domain::message::MessageMeta;
@@ -13,8 +14,8 @@ use causerie_domain::ports::{
 use causerie_domain::session::{Session, SessionState};
 use causerie_domain::turn::Turn;
 use causerie_domain::usage::{OpenUsage, UsagePurpose};
-use causerie_domain::{AttachmentId, MessageId, SessionId, Timestamp, TurnId, UsageId};
-use causerie_usage::CharsPerToken;
+use causerie_domain::{AttachmentId, MessageId, SessionId, Timestamp, TurnId, UsageId, Usd};
+use causerie_usage::{CharsPerToken, DearestPrices};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -75,6 +76,8 @@ pub struct Sent {
     pub turn: Turn,
     /// Follows it from its start.
     pub reader: TurnReader,
+    /// What is left of the tightest budget that applies; none of a send that was repeated.
+    pub budget_left: Option<Usd>,
 }
 
 /// The turn that a send begins, or the one its key has begun before.
@@ -246,10 +249,25 @@ impl Runtime {
                 prices: admitted.known.as_ref().map(|model| model.catalogue.pricing.clone()),
                 created_at: now,
             },
+            ceiling: self.ceiling(admitted),
             history: definition.history.messages(),
             max_messages: definition.limits.max_messages_per_session,
             now,
         }
+    }
+
+    /// What the turn may cost at most, whichever of its models answers; `None` where a price is unknown.
+    fn ceiling(&self, admitted: &Admitted) -> Option<CostCeiling> {
+        let definition = &admitted.pinned.definition;
+        let (fixed, history_tokens) = admitted.fitting.parts(definition.history.max_tokens);
+        let most_input = fixed.saturating_add(history_tokens);
+        let dearest = |model: &Model| DearestPrices::of(&model.catalogue.pricing, most_input);
+        let asked = admitted.known.as_deref().and_then(dearest)?;
+        let prices = definition.fallback_models.iter().try_fold(asked, |prices, id| {
+            Some(prices.or(self.engine.catalogue.get(id).as_deref().and_then(dearest)?))
+        })?;
+        let base = prices.cost_of(fixed, admitted.max_output_tokens)?;
+        Some(CostCeiling { base, per_input_token: prices.input, history_tokens })
     }
 
     /// Builds the request and runs the turn in a tracked task of the main runtime.
@@ -289,7 +307,8 @@ impl Runtime {
         let first = OpenUsage { estimated_input_tokens: report.estimated_tokens.into(), ..launch.first };
         engine.flusher.note(0);
         engine.turns.spawn_on(run.run(first), &engine.handle);
-        Sent { turn: begun.turn, reader: TurnReader::beside(log, 0, engine.turn_shelf()) }
+        let reader = TurnReader::beside(log, 0, engine.turn_shelf());
+        Sent { turn: begun.turn, reader, budget_left: begun.budget_left }
     }
 
     /// The fallback models that take all that is sent. One that does not would only refuse it, in another one's place.
@@ -302,7 +321,7 @@ impl Runtime {
     }
 
     fn replay(&self, turn: Turn) -> Sent {
-        Sent { reader: self.reader(turn.clone(), 0), turn }
+        Sent { reader: self.reader(turn.clone(), 0), turn, budget_left: None }
     }
 
     fn keys_kept_since(&self) -> Timestamp {
@@ -341,6 +360,7 @@ fn refusal(error: BeginTurnError) -> RuntimeError {
         BeginTurnError::InProgress(turn) => RuntimeError::TurnInProgress(turn),
         BeginTurnError::KeyUsed(_) => RuntimeError::IdempotencyKeyReused,
         BeginTurnError::Full(limit) => RuntimeError::SessionFull(limit),
+        BeginTurnError::OverBudget(refusal) => RuntimeError::BudgetExceeded(refusal),
         BeginTurnError::Store(error) => RuntimeError::Store(error),
     }
 }

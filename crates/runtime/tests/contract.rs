@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use causerie_domain::ports::{NewToolVersion, ToolStore};
 use causerie_domain::tool::ToolType;
-use causerie_domain::{Filter, ToolId, ToolVersionId, UserId};
+use causerie_domain::{ApiKeyId, Filter, GroupId, ToolId, ToolVersionId, UserId};
 use causerie_runtime::memory::MemoryStore;
 use causerie_testkit::anyhow::{Context, Result};
 use causerie_testkit::contract::{START, Subject, TestIds};
@@ -12,6 +12,7 @@ use causerie_testkit::contract::{START, Subject, TestIds};
 causerie_testkit::conversations_contract!(subject);
 causerie_testkit::turns_contract!(subject);
 causerie_testkit::reconciliation_contract!(subject);
+causerie_testkit::budgets_contract!(subject);
 
 /// A subject by reference, as the macros want it.
 async fn subject() -> Result<Option<Arc<Subject>>> {
@@ -35,9 +36,12 @@ async fn subject() -> Result<Option<Arc<Subject>>> {
     Ok(Some(Arc::new(Subject {
         conversations: Arc::new(store.clone()),
         turns: Arc::new(store.clone()),
-        reconciliation: Arc::new(store),
+        reconciliation: Arc::new(store.clone()),
+        budgets: Arc::new(store),
         user: UserId::next(&ids),
         stranger: UserId::next(&ids),
+        group: GroupId::next(&ids),
+        key: ApiKeyId::next(&ids),
         tool: tool.id,
         tool_version: tool.current.id,
         ids,

@@ -37,6 +37,7 @@
 //! ```
 
 mod buckets;
+mod ceiling;
 mod estimate;
 mod family;
 mod lookup;
@@ -45,6 +46,7 @@ mod settle;
 mod sum;
 
 pub use buckets::TokenBuckets;
+pub use ceiling::DearestPrices;
 pub use estimate::{CharsPerToken, TOKENS_PER_MESSAGE, estimate_tokens, text_weight, with_margin};
 pub use family::TokenizerFamily;
 pub use lookup::{LOOKUP_WINDOW, next_lookup};

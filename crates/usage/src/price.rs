@@ -85,17 +85,17 @@ fn applies(entry: &PriceOverride, prompt_tokens: u64, minute: i64) -> bool {
 
 /// The price of reasoning, where it is one of its own. Catalogues also write zero for "no surcharge" and repeat the
 /// output price; both mean that reasoning is output, whose overrides then apply to it.
-fn reasoning_price(prices: &Pricing) -> Option<Usd> {
+pub(crate) fn reasoning_price(prices: &Pricing) -> Option<Usd> {
     prices.internal_reasoning.filter(|price| *price != Usd::ZERO && Some(*price) != prices.completion)
 }
 
 /// A price below zero is the catalogue's way to say that it does not know.
-fn known(price: Option<Usd>) -> Option<Usd> {
+pub(crate) fn known(price: Option<Usd>) -> Option<Usd> {
     price.filter(|price| *price >= Usd::ZERO)
 }
 
 /// A missing price is `default`, an unknown one stays unknown.
-fn or_known(price: Option<Usd>, default: Usd) -> Option<Usd> {
+pub(crate) fn or_known(price: Option<Usd>, default: Usd) -> Option<Usd> {
     known(Some(price.unwrap_or(default)))
 }
 

@@ -20,6 +20,8 @@ words! {
         Messages = "message",
         /// The ledger.
         Ledger = "ledger row",
+        /// Budgets, by the ids of whose they are.
+        Budgets = "budget",
     }
 }
 
@@ -56,6 +58,10 @@ words! {
         Cost = "cost",
         /// A pending ledger row is to be looked up at a known time.
         Lookup = "lookup",
+        /// What a budget counts as spent in a window is the sum of the costs of its ledger rows.
+        Spent = "spent",
+        /// What it counts as reserved is what its ledger rows without a cost reserve: nothing outlives its request.
+        Reserved = "reserved",
     }
 }
 
@@ -64,13 +70,14 @@ impl AuditRule {
     pub const fn rows(self) -> AuditedRows {
         use AuditRule::{
             ActiveTurn, Answer, Cost, Lease, Links, Lookup, MessageTurn, Nobody, Numbering, OpenRequest,
-            PieceOrder, Pieces, Requests, Tokens, Totals,
+            PieceOrder, Pieces, Requests, Reserved, Spent, Tokens, Totals,
         };
         match self {
             Numbering | ActiveTurn | Totals => AuditedRows::Sessions,
             Lease | Answer | Requests | OpenRequest | Pieces | PieceOrder => AuditedRows::Turns,
             MessageTurn => AuditedRows::Messages,
             Nobody | Links | Tokens | Cost | Lookup => AuditedRows::Ledger,
+            Spent | Reserved => AuditedRows::Budgets,
         }
     }
 
@@ -94,6 +101,8 @@ impl AuditRule {
             AuditRule::Tokens => "its total is not the sum of its input and output",
             AuditRule::Cost => "its cost is not the one that its basis names",
             AuditRule::Lookup => "its cost is pending, and nobody will look it up",
+            AuditRule::Spent => "what it has spent is not what its requests cost",
+            AuditRule::Reserved => "what it has reserved is not for its requests without a cost",
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Everything that is administered, as one port.
 
-use super::{ApiKeys, AuditLog, Groups, Memberships, Policies, StoreError, Users};
+use super::{ApiKeys, AuditLog, Budgets, Groups, Memberships, Policies, StoreError, Users};
 use crate::SessionId;
 
-/// People, keys, groups, rules, and the log of what was done to them.
-pub trait Directory: Users + ApiKeys + Groups + Memberships + Policies + AuditLog {}
+/// People, keys, groups, rules, budgets, and the log of what was done to them.
+pub trait Directory: Users + ApiKeys + Groups + Memberships + Policies + Budgets + AuditLog {}
 
-impl<S: Users + ApiKeys + Groups + Memberships + Policies + AuditLog> Directory for S {}
+impl<S: Users + ApiKeys + Groups + Memberships + Policies + Budgets + AuditLog> Directory for S {}
 
 /// Why a change was refused. Nothing of it is stored then.
 #[derive(Debug, thiserror::Error)]

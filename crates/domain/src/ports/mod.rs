@@ -10,6 +10,7 @@ mod administration;
 mod attachments;
 mod audit;
 mod audit_log;
+mod budgets;
 mod conversations;
 mod directory;
 mod forks;
@@ -34,6 +35,7 @@ pub use administration::{Administration, AdministrationError, NewApiKey, NewUser
 pub use attachments::{AttachmentKey, AttachmentList};
 pub use audit::{AuditFound, AuditRule, AuditStep, AuditedRows, Breach, StoreAudit, Unsettled, UnsettledRow};
 pub use audit_log::{AuditEventList, AuditLog};
+pub use budgets::Budgets;
 pub use conversations::{
     ConversationError, Conversations, MessageList, NewAttachment, NewGreeting, NewSession, SessionKey,
     SessionList,

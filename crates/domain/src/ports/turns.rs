@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::budget::{BudgetRefusal, CostCeiling};
 use crate::message::{Message, MessageMeta, MessageView, Part};
 use crate::ports::{NewAttachment, StoreError};
 use crate::session::{Session, SessionState};
 use crate::turn::{ContextReport, Segment, Turn, TurnFailure, TurnStatus};
 use crate::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress};
-use crate::{InstanceId, MessageId, SessionId, Timestamp, TurnId, UsageId, UserId};
+use crate::{InstanceId, MessageId, SessionId, Timestamp, TurnId, UsageId, Usd, UserId};
 
 /// A client's name for a send, unique within its session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +64,8 @@ pub struct BeginTurn {
     pub lease: Duration,
     /// The row of the first request.
     pub usage: OpenUsage,
+    /// What the turn may cost at most, to be reserved where a budget applies; `None` where a price is unknown.
+    pub ceiling: Option<CostCeiling>,
     /// How many earlier messages to return at most.
     pub history: u32,
     /// How many messages the session may have, these two included.
@@ -84,6 +87,8 @@ pub struct Begun {
     pub turn: Turn,
     /// The last earlier messages in order, whatever their status.
     pub history: Vec<MessageView>,
+    /// What is left of the tightest budget that applies.
+    pub budget_left: Option<Usd>,
 }
 
 /// Why a turn could not be begun. Nothing was stored.
@@ -104,6 +109,9 @@ pub enum BeginTurnError {
     /// The session has as many messages as it may have.
     #[error("the session has {0} messages, the most it may have")]
     Full(u32),
+    /// A budget has less left than the turn may cost.
+    #[error("the budget of the {} is used up", .0.state.budget.subject.kind())]
+    OverBudget(Box<BudgetRefusal>),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -233,6 +241,9 @@ pub trait TurnLedger: Send + Sync + Debug {
     ) -> Result<Option<KeyedTurn>, StoreError>;
 
     /// Stores the message, the placeholder, the turn and the first ledger row, and returns the history.
+    ///
+    /// What the turn may cost is reserved in every budget that applies: of the user, the group and the key that its
+    /// ledger row names. The reservation stands until that row has a cost, and a further request takes it over.
     ///
     /// An expired turn of the session is closed as the reaper does, in the same transaction. Repeating the step while
     /// its turn runs is answered alike: a caller that did not get the answer may ask again.

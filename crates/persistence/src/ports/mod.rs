@@ -2,6 +2,7 @@
 
 mod administration;
 mod audit;
+mod budgets;
 mod conversations;
 mod directory;
 mod health;

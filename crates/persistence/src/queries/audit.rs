@@ -75,6 +75,7 @@ const fn table(rows: AuditedRows) -> &'static str {
         AuditedRows::Turns => "turns",
         AuditedRows::Messages => "messages",
         AuditedRows::Ledger => "ai_usage",
+        AuditedRows::Budgets => "budgets",
     }
 }
 
@@ -154,6 +155,18 @@ const fn condition(rule: AuditRule) -> &'static str {
         AuditRule::Lookup => {
             "t.basis = 'pending' AND t.next_lookup_at IS NULL
              AND (t.outcome <> 'interrupted' OR t.cost IS NOT NULL)"
+        }
+        AuditRule::Spent => {
+            "EXISTS (SELECT 1 FROM budget_windows w WHERE w.budget_id = t.id
+                 AND w.spent <> (SELECT COALESCE(SUM(u.cost), 0) FROM ai_usage u
+                     WHERE (u.user_id = t.user_id OR u.group_id = t.group_id OR u.api_key_id = t.api_key_id)
+                         AND u.created_at >= w.starts_at AND u.created_at < w.ends_at))"
+        }
+        AuditRule::Reserved => {
+            "EXISTS (SELECT 1 FROM budget_windows w WHERE w.budget_id = t.id
+                 AND w.reserved <> (SELECT COALESCE(SUM(u.reserved), 0) FROM ai_usage u
+                     WHERE (u.user_id = t.user_id OR u.group_id = t.group_id OR u.api_key_id = t.api_key_id)
+                         AND u.created_at >= w.starts_at AND u.created_at < w.ends_at AND u.cost IS NULL))"
         }
     }
 }

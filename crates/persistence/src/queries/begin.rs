@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, fixed, holds, messages as reading, reap, turns as runs, usage};
+use super::{Conn, fixed, holds, messages as reading, reap, turns as runs, usage, weights};
 use crate::fault::{Abort, Fault, corrupt, unavailable};
 use crate::input::Named;
 use crate::rows::{
@@ -43,7 +43,9 @@ pub(crate) async fn turn(conn: &mut Conn, begin: &BeginTurn) -> Result<Begun, Re
     }
     usage::open(conn, &begin.usage).await?;
     let history = reading::history(conn, begin.session_id, user_seq, begin.history).await?;
-    Ok(Begun { session, user_message, assistant_message, turn, history })
+    let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
+    let budget_left = weights::reserve(conn, &begin.usage, needed).await?;
+    Ok(Begun { session, user_message, assistant_message, turn, history, budget_left })
 }
 
 /// What this very step did before: its answer was lost, and the caller tries again. Its turn runs, so nothing else
@@ -64,6 +66,7 @@ async fn begun_before(conn: &mut Conn, begin: &BeginTurn) -> Result<Begun, Fault
         assistant_message: message(conn, begin.assistant_message_id).await?,
         turn,
         history,
+        budget_left: weights::left(conn, &begin.usage).await?,
     })
 }
 

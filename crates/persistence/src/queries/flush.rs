@@ -6,7 +6,7 @@ use causerie_domain::{SessionId, Timestamp, TurnId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, fixed, holds, reap, usage};
+use super::{Conn, fixed, holds, reap, usage, weights};
 use crate::fault::{Abort, Fault};
 use crate::input::Flush;
 use crate::rows::{TurnRow, context_text, stored, text};
@@ -97,9 +97,9 @@ pub(crate) async fn next_attempt(conn: &mut Conn, next: &NextAttempt) -> Result<
     if usage::exists(conn, next.turn_id, next.open.id).await? {
         return Ok(());
     }
-    usage::close(conn, next.turn_id, &next.close).await?;
+    let reserved = usage::close(conn, next.turn_id, &next.close).await?;
     usage::open(conn, &next.open).await?;
-    Ok(())
+    Ok(weights::take_over(conn, &next.open, reserved).await?)
 }
 
 /// Asks the running turn of a session to stop. One whose owner is gone is closed instead: nobody else would.

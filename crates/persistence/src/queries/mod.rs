@@ -6,13 +6,15 @@
 //! share.
 //!
 //! Locks are taken in one order everywhere, a session's row before those of its turn, and several sessions in the
-//! order of their turns' ids: so no two steps wait for each other.
+//! order of their turns' ids; then the ledger's row, and last the windows of budgets in the order of the budgets' ids:
+//! so no two steps wait for each other.
 
 pub(crate) mod administration;
 pub(crate) mod attachments;
 pub(crate) mod audit;
 pub(crate) mod audit_log;
 pub(crate) mod begin;
+pub(crate) mod budgets;
 pub(crate) mod finish;
 pub(crate) mod flush;
 pub(crate) mod forks;
@@ -45,5 +47,6 @@ mod holds;
 mod usage;
 mod usage_rows;
 mod usage_sums;
+mod weights;
 
-use super::{CLOCK, Conn, Db, bulk};
+use super::{CLOCK, Conn, Db, HOLD_LEDGER, bulk};

@@ -12,9 +12,9 @@ use diesel::sql_types::{Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::usage::CostSet;
-use super::{Conn, fixed};
+use super::{Conn, fixed, weights};
 use crate::fault::Fault;
-use crate::rows::{MessageRow, PendingRow, foreign};
+use crate::rows::{MessageRow, PendingRow, WeightRow, foreign};
 use crate::schema::{ai_usage, messages};
 use crate::types::key;
 
@@ -48,15 +48,24 @@ async fn parts_of(conn: &mut Conn, answer: MessageId) -> Result<Vec<Part>, Fault
 }
 
 pub(crate) async fn account(conn: &mut Conn, account: &AccountUsage) -> Result<bool, Fault> {
-    let accounted =
+    // Locked as it is: what it weighed before counts.
+    let row: Option<WeightRow> =
         diesel::update(ai_usage::table.filter(ai_usage::id.eq(key(account.id))).filter(fixed::Unaccounted))
-            .set((
-                CostSet::of(&account.tokens, &account.settlement),
-                ai_usage::next_lookup_at.eq(account.next_lookup_at.map(Timestamp::as_micros)),
-            ))
-            .execute(conn)
-            .await?;
-    Ok(accounted == 1)
+            .set(ai_usage::lookups.eq(ai_usage::lookups))
+            .returning(WeightRow::as_returning())
+            .get_result(conn)
+            .await
+            .optional()?;
+    let Some(row) = row else { return Ok(false) };
+    diesel::update(ai_usage::table.filter(ai_usage::id.eq(key(account.id))))
+        .set((
+            CostSet::of(&account.tokens, &account.settlement),
+            ai_usage::next_lookup_at.eq(account.next_lookup_at.map(Timestamp::as_micros)),
+        ))
+        .execute(conn)
+        .await?;
+    weights::settle(conn, &row, account.settlement.cost).await?;
+    Ok(true)
 }
 
 pub(crate) async fn overdue(conn: &mut Conn, overdue: &OverdueUsage) -> Result<Vec<PendingUsage>, Fault> {
@@ -102,9 +111,17 @@ pub(crate) async fn settle(conn: &mut Conn, settle: &SettleUsage) -> Result<bool
     let never: Option<i64> = None;
     let model_served = settle.model_served.as_deref().map(foreign);
     let provider = settle.provider.as_deref().map(foreign);
-    let settled = diesel::update(ai_usage::table)
+    let row: Option<WeightRow> = diesel::update(ai_usage::table)
         .filter(ai_usage::id.eq(key(settle.id)))
         .filter(ai_usage::basis.eq(CostBasis::Pending.as_str()))
+        .set(ai_usage::lookups.eq(ai_usage::lookups))
+        .returning(WeightRow::as_returning())
+        .get_result(conn)
+        .await
+        .optional()?;
+    let Some(row) = row else { return Ok(false) };
+    diesel::update(ai_usage::table)
+        .filter(ai_usage::id.eq(key(settle.id)))
         .set((
             CostSet::of(&settle.tokens, &settle.settlement),
             ai_usage::next_lookup_at.eq(never),
@@ -121,7 +138,8 @@ pub(crate) async fn settle(conn: &mut Conn, settle: &SettleUsage) -> Result<bool
         ))
         .execute(conn)
         .await?;
-    Ok(settled == 1)
+    weights::settle(conn, &row, settle.settlement.cost).await?;
+    Ok(true)
 }
 
 pub(crate) async fn postpone(conn: &mut Conn, postpone: &PostponeLookup) -> Result<(), Fault> {

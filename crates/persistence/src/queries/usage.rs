@@ -6,13 +6,13 @@ use std::collections::HashMap;
 use causerie_domain::usage::{
     CloseUsage, CostBasis, MessageUsage, OpenUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
 };
-use causerie_domain::{Timestamp, TurnId, UsageId};
+use causerie_domain::{Timestamp, TurnId, UsageId, Usd};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::Conn;
+use super::{Conn, weights};
 use crate::fault::{Fault, corrupt};
-use crate::rows::{UsageSumRow, foreign, micros, prices_text, tokens, usage_by_turn};
+use crate::rows::{UsageSumRow, WeightRow, foreign, micros, prices_text, tokens, usage_by_turn};
 use crate::schema::ai_usage;
 use crate::types::key;
 
@@ -67,9 +67,10 @@ pub(super) async fn note(
     Ok(())
 }
 
-/// Closes a row of a turn. A row that is closed already, or is not the turn's, is an error: never closed twice.
-pub(super) async fn close(conn: &mut Conn, turn: TurnId, close: &CloseUsage) -> Result<(), Fault> {
-    let closed = diesel::update(
+/// Closes a row of a turn, counts its cost in the budgets that apply, and returns what was reserved for it. A row that
+/// is closed already, or is not the turn's, is an error: never closed twice.
+pub(super) async fn close(conn: &mut Conn, turn: TurnId, close: &CloseUsage) -> Result<Option<Usd>, Fault> {
+    let closed: Option<WeightRow> = diesel::update(
         ai_usage::table
             .filter(ai_usage::id.eq(key(close.id)))
             .filter(ai_usage::turn_id.eq(key(turn)))
@@ -85,15 +86,17 @@ pub(super) async fn close(conn: &mut Conn, turn: TurnId, close: &CloseUsage) -> 
         ai_usage::closed_at.eq(close.closed_at.as_micros()),
         ai_usage::next_lookup_at.eq(close.next_lookup_at.map(Timestamp::as_micros)),
     ))
-    .execute(conn)
-    .await?;
-    match closed {
-        1 => Ok(()),
-        _ => Err(corrupt(format!("the ledger row {} of turn {turn} is not open", close.id)).into()),
-    }
+    .returning(WeightRow::as_returning())
+    .get_result(conn)
+    .await
+    .optional()?;
+    let not_open = || corrupt(format!("the ledger row {} of turn {turn} is not open", close.id));
+    let open = WeightRow { cost: None, ..closed.ok_or_else(not_open)? };
+    weights::settle(conn, &open, close.settlement.cost).await?;
+    Ok(open.reserved.map(Usd::from_pico))
 }
 
-/// Closes the open row of a turn whose process is gone. It is unaccounted, pending without a look-up, until the
+/// Closes the open row of a turn whose process is gone. What was reserved for it stays so. It is unaccounted, pending without a look-up, until the
 /// reconciler has priced it: prices times tokens is not the store's business.
 pub(super) async fn interrupt(conn: &mut Conn, turn: TurnId, now: Timestamp) -> Result<(), Fault> {
     diesel::update(ai_usage::table.filter(ai_usage::turn_id.eq(key(turn))).filter(ai_usage::state.eq(OPEN)))

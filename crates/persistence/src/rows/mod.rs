@@ -4,6 +4,7 @@
 
 mod attachment;
 mod audit;
+mod budget;
 mod copies;
 mod group;
 mod identity;
@@ -28,6 +29,7 @@ use causerie_domain::ports::StoreError;
 
 pub(crate) use attachment::AttachmentRow;
 pub(crate) use audit::AuditEventRow;
+pub(crate) use budget::{BudgetRow, WeightRow, WindowRow};
 pub(crate) use copies::{AttachmentCopy, MessageCopy};
 pub(crate) use group::{GroupRow, InvitationRow, MemberRow};
 pub(crate) use identity::{ApiKeyRow, MembershipRow, UserRow};

@@ -5,10 +5,11 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use causerie_domain::identity::Role;
-use causerie_domain::ports::{Administration, Ids, NewToolVersion, NewUser, ToolStore};
+use causerie_domain::audit::AuditStamp;
+use causerie_domain::identity::{Group, Role};
+use causerie_domain::ports::{Administration, Groups, Ids, NewApiKey, NewToolVersion, NewUser, ToolStore};
 use causerie_domain::tool::ToolType;
-use causerie_domain::{Filter, ToolId, ToolVersionId, UserId};
+use causerie_domain::{ApiKeyId, AuditEventId, Filter, GroupId, ToolId, ToolVersionId, UserId};
 use causerie_persistence::SqlStore;
 use causerie_testkit::anyhow::{Context, Result};
 use causerie_testkit::contract::{START, Subject, TestIds};
@@ -66,12 +67,33 @@ async fn on(database: TestDatabase) -> Result<SqlSubject> {
     let tool = tool_version(&ids, "tutor", "1.0.0");
     store.synchronise(vec![tool]).await?;
     let tool = store.tool("tutor", &Filter::Everything).await?.context("the tool is missing")?;
+    let group = GroupId::next(&ids);
+    let stamp =
+        AuditStamp { event_id: AuditEventId::next(&ids), actor_id: None, api_key_id: None, at: START };
+    store.add_group(Group { id: group, name: "Group".to_owned(), created_at: START }, stamp).await?;
+    let key = ApiKeyId::next(&ids);
+    store
+        .create_key(NewApiKey {
+            id: key,
+            public_id: "keykeykeykey".to_owned(),
+            secret_hash: [7; 32],
+            user_id: user,
+            group_id: None,
+            name: "Key".to_owned(),
+            scopes: Vec::new(),
+            created_at: START,
+            expires_at: None,
+        })
+        .await?;
     let subject = Subject {
         conversations: Arc::new(store.clone()),
         turns: Arc::new(store.clone()),
-        reconciliation: Arc::new(store),
+        reconciliation: Arc::new(store.clone()),
+        budgets: Arc::new(store),
         user,
         stranger,
+        group,
+        key,
         tool: tool.id,
         tool_version: tool.current.id,
         ids,

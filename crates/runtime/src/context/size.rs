@@ -52,6 +52,15 @@ pub struct Fitting {
     pub(super) budget: Budget,
 }
 
+impl Fitting {
+    /// The tokens of what is sent in any case, with the margin, and those that history may take beside it.
+    pub fn parts(&self, max_history_tokens: Option<u64>) -> (u64, u64) {
+        let fixed = with_margin(self.tokens);
+        let room = self.budget.input_tokens.saturating_sub(fixed);
+        (fixed, max_history_tokens.map_or(room, |most| with_margin(most).min(room)))
+    }
+}
+
 /// Whether the behaviour and the new message, whose attachments count as `attached` tokens, fit at all. Estimates are
 /// taken with a margin.
 ///

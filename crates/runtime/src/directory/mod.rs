@@ -2,6 +2,7 @@
 //!
 //! Every change is one call of the directory, which writes its entry of the audit log with it.
 
+mod budgets;
 mod form;
 mod groups;
 mod keys;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use causerie_domain::attachment::Attachment;
+use causerie_domain::budget::Budget;
 use causerie_domain::filter::{Cell, Scalar};
 use causerie_domain::message::{Message, MessageView};
 use causerie_domain::model::Model;
@@ -11,7 +12,7 @@ use causerie_domain::session::Session;
 use causerie_domain::tool::{Tool, ToolVersion};
 use causerie_domain::turn::{Segment, Turn, TurnStatus};
 use causerie_domain::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress};
-use causerie_domain::{MessageId, SessionId, ToolVersionId, TurnId};
+use causerie_domain::{MessageId, SessionId, ToolVersionId, TurnId, Usd};
 use causerie_usage::UsageSum;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -25,6 +26,8 @@ pub(super) struct State {
     pub(super) tools: BTreeMap<String, Tool>,
     pub(super) versions: HashMap<ToolVersionId, ToolVersion>,
     pub(super) models: BTreeMap<String, Model>,
+    /// By the ids of whose they are.
+    pub(super) budgets: BTreeMap<Uuid, Budget>,
 }
 
 #[derive(Debug)]
@@ -49,6 +52,8 @@ pub(super) struct StoredTurn {
 #[derive(Debug)]
 pub(super) struct StoredAttempt {
     pub(super) open: OpenUsage,
+    /// What is held back for it until it has a cost.
+    pub(super) reserved: Option<Usd>,
     pub(super) progress: UsageProgress,
     pub(super) closed: Option<CloseUsage>,
     /// Fruitless look-ups.

@@ -16,7 +16,7 @@ use causerie_domain::turn::{Segment, Turn, TurnStatus, parts_of};
 use causerie_domain::usage::{
     CloseUsage, CostBasis, MessageUsage, OpenUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
 };
-use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId};
+use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId, Usd};
 
 use super::MemoryStore;
 use super::state::{State, StoredAttempt, StoredTurn};
@@ -67,8 +67,13 @@ impl TurnLedger for MemoryStore {
             return Err(BeginTurnError::Full(most));
         }
         let from = stored.messages.len().saturating_sub(begin.history as usize);
-        let history = stored.messages[from..].iter().map(|message| state.view(stored, message)).collect();
-        state.store_turn(begin, history).ok_or(BeginTurnError::NotFound)
+        let history: Vec<MessageView> =
+            stored.messages[from..].iter().map(|message| state.view(stored, message)).collect();
+        let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
+        let budget_left = state.admit(&begin.usage, needed).map_err(BeginTurnError::OverBudget)?;
+        let reserved = needed.filter(|_| budget_left.is_some());
+        let begun = state.store_turn(begin, history, reserved).ok_or(BeginTurnError::NotFound)?;
+        Ok(Begun { budget_left, ..begun })
     }
 
     async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError> {
@@ -77,8 +82,9 @@ impl TurnLedger for MemoryStore {
         if turn.attempts.iter().any(|attempt| attempt.open.id == next.open.id) {
             return Ok(());
         }
+        let reserved = turn.attempts.last().and_then(|last| last.reserved);
         turn.close(next.close);
-        turn.attempts.push(StoredAttempt::new(next.open));
+        turn.attempts.push(StoredAttempt::new(next.open, reserved));
         Ok(())
     }
 
@@ -165,7 +171,12 @@ impl TurnLedger for MemoryStore {
 
 impl State {
     /// Stores both messages and the turn. Everything that could refuse it has been asked.
-    fn store_turn(&mut self, begin: BeginTurn, history: Vec<MessageView>) -> Option<Begun> {
+    fn store_turn(
+        &mut self,
+        begin: BeginTurn,
+        history: Vec<MessageView>,
+        reserved: Option<Usd>,
+    ) -> Option<Begun> {
         let user_seq = self.session(begin.session_id)?.session.next_seq;
         let message = |id: MessageId, role, seq, status, content: &str, meta| Message {
             id,
@@ -217,7 +228,7 @@ impl State {
             let turns = self.turns.values_mut().filter(|stored| stored.turn.session_id == begin.session_id);
             turns.for_each(|stored| drop(stored.key.take_if(|used| used.key == named.key)));
         }
-        let first = StoredAttempt::new(begin.usage);
+        let first = StoredAttempt::new(begin.usage, reserved);
         let stored_turn = StoredTurn {
             turn: turn.clone(),
             key: begin.key,
@@ -236,7 +247,7 @@ impl State {
             stored.messages.extend([user_message.clone(), assistant_message.clone()]);
             stored.session.clone()
         })?;
-        Some(Begun { session, user_message, assistant_message, turn, history })
+        Some(Begun { session, user_message, assistant_message, turn, history, budget_left: None })
     }
 
     /// What this very step did before: its answer was lost, and the caller tries again.
@@ -247,7 +258,8 @@ impl State {
         let from = earlier.len().saturating_sub(begin.history as usize);
         let history = earlier[from..].iter().map(|message| self.view(stored, message)).collect();
         let (user_message, assistant_message) = (user_message.clone(), assistant_message.clone());
-        Some(Begun { session: stored.session.clone(), user_message, assistant_message, turn, history })
+        let (session, budget_left) = (stored.session.clone(), self.left(&begin.usage));
+        Some(Begun { session, user_message, assistant_message, turn, history, budget_left })
     }
 
     /// A running turn, if it is this owner's.
@@ -349,8 +361,8 @@ impl StoredTurn {
 }
 
 impl StoredAttempt {
-    fn new(open: OpenUsage) -> Self {
-        StoredAttempt { open, progress: UsageProgress::default(), closed: None, lookups: 0 }
+    fn new(open: OpenUsage, reserved: Option<Usd>) -> Self {
+        StoredAttempt { open, reserved, progress: UsageProgress::default(), closed: None, lookups: 0 }
     }
 
     /// Takes over what is new; what was known before stays where nothing new is said.

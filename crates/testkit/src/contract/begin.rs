@@ -25,7 +25,7 @@ pub async fn a_turn_begins_with_its_two_messages(subject: &Subject) -> Result<()
     };
     let begin = BeginTurn { meta: meta.clone(), now, ..subject.send(session.id, " What is π? \n") };
     let asked = begin.clone();
-    let Begun { session: after, user_message, assistant_message, turn, history } =
+    let Begun { session: after, user_message, assistant_message, turn, history, .. } =
         subject.run(begin).await?.begun;
 
     let (next_seq, active_turn_id, last_activity_at) = (3, Some(asked.turn_id), now);

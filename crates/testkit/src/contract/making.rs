@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use causerie_domain::budget::CostCeiling;
 use causerie_domain::message::{MessageMeta, Part, PartKind};
 use causerie_domain::ports::{BeginTurn, Begun, FinishTurn, NewGreeting, NewSession, TurnFlush};
 use causerie_domain::session::Session;
@@ -128,6 +129,7 @@ impl Subject {
             owner: self.instance(),
             lease: LEASE,
             usage: self.open_usage(session, turn_id, assistant_message_id),
+            ceiling: Some(CostCeiling::FREE),
             history: 20,
             max_messages: None,
             now: START,

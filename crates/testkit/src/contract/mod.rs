@@ -1,10 +1,11 @@
 //! What every store of conversations and turns promises, as checks that each implementation runs.
 //!
-//! The checks take a [`Subject`]; the macros [`crate::conversations_contract`], [`crate::turns_contract`] and
-//! [`crate::reconciliation_contract`] stamp one test for each of them.
+//! The checks take a [`Subject`]; the macros [`crate::conversations_contract`], [`crate::turns_contract`],
+//! [`crate::reconciliation_contract`] and [`crate::budgets_contract`] stamp one test for each of them.
 
 pub mod attempts;
 pub mod begin;
+pub mod budgets;
 pub mod cancel;
 pub mod finish;
 pub mod flush;
@@ -13,6 +14,7 @@ pub mod races;
 pub mod reap;
 pub mod reconcile;
 pub mod sessions;
+pub mod spending;
 pub mod talk;
 
 mod making;
@@ -21,8 +23,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use causerie_domain::filter::Scalar;
-use causerie_domain::ports::{Conversations, Reconciliation, TurnLedger};
-use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, ToolId, ToolVersionId, UserId};
+use causerie_domain::ports::{Budgets, Conversations, Reconciliation, TurnLedger};
+use causerie_domain::{
+    ApiKeyId, Filter, GroupId, InstanceId, SessionId, Timestamp, ToolId, ToolVersionId, UserId,
+};
 use uuid::Uuid;
 
 pub use making::{Ending, Running, closed, text_part};
@@ -30,7 +34,7 @@ pub use making::{Ending, Running, closed, text_part};
 /// The instant at which every check begins.
 pub const START: Timestamp = Timestamp::from_micros(1_780_000_000_000_000);
 
-/// A store to check, empty but for two users and a tool.
+/// A store to check, empty but for two users, a group, a key and a tool.
 #[derive(Debug)]
 pub struct Subject {
     /// Its conversations.
@@ -39,10 +43,16 @@ pub struct Subject {
     pub turns: Arc<dyn TurnLedger>,
     /// What learns the cost of their requests.
     pub reconciliation: Arc<dyn Reconciliation>,
+    /// What they may cost.
+    pub budgets: Arc<dyn Budgets>,
     /// Whose conversations are made.
     pub user: UserId,
     /// Somebody else.
     pub stranger: UserId,
+    /// A group whose account requests can run on.
+    pub group: GroupId,
+    /// A key of the user.
+    pub key: ApiKeyId,
     /// The tool of all conversations.
     pub tool: ToolId,
     /// Its version.
@@ -218,6 +228,35 @@ macro_rules! reconciliation_contract {
                 rows_whose_time_is_over_are_listed,
                 a_refused_request_does_not_weaken_the_basis,
                 what_an_upstream_says_breaks_no_row;
+        }
+    };
+}
+
+/// Stamps the tests of [`Budgets`] and of what turns weigh on them, as [`conversations_contract`] does.
+#[macro_export]
+macro_rules! budgets_contract {
+    ($subject:path) => {
+        $crate::contract_tests! { $subject;
+            budgets:
+                a_begin_reserves_and_tells_what_is_left,
+                history_is_reserved_for_as_far_as_it_may_be_sent,
+                sends_at_once_reserve_no_more_than_the_limit,
+                sends_at_once_under_several_budgets_wait_for_no_other,
+                a_repeated_begin_reserves_once,
+                a_window_makes_way_for_the_next,
+                every_budget_that_applies_must_admit,
+                an_unknown_price_is_refused_where_a_budget_applies,
+                a_limit_can_be_lowered_and_raised_at_any_time,
+                what_has_no_budget_cannot_lose_it;
+            spending:
+                an_end_puts_the_cost_in_place_of_the_reservation,
+                a_further_request_takes_the_reservation_over,
+                a_correction_moves_what_was_spent,
+                an_interrupted_turn_keeps_its_reservation_until_it_is_priced,
+                an_unknown_cost_is_not_nothing,
+                what_ran_before_a_budget_counts_in_it,
+                a_budget_set_while_turns_begin_and_end_misses_none,
+                a_cost_beyond_reason_stops_no_turn;
         }
     };
 }

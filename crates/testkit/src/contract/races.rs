@@ -177,7 +177,8 @@ async fn begun_of(turn: &Turn, subject: &Subject, id: SessionId) -> Result<Begun
     let views = subject.conversations.latest_messages(id, &Filter::Everything, 2).await?;
     let [question, answer] = views.as_slice() else { anyhow::bail!("a turn has two messages") };
     let (user_message, assistant_message) = (question.message.clone(), answer.message.clone());
-    Ok(Begun { session, user_message, assistant_message, turn: turn.clone(), history: Vec::new() })
+    let (turn, history) = (turn.clone(), Vec::new());
+    Ok(Begun { session, user_message, assistant_message, turn, history, budget_left: None })
 }
 
 async fn gapless(subject: &Subject, id: SessionId, messages: i64) -> Result<()> {

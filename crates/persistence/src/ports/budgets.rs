@@ -1,0 +1,33 @@
+//! Budgets.
+
+use causerie_domain::audit::AuditStamp;
+use causerie_domain::budget::{Budget, BudgetState, BudgetSubject};
+use causerie_domain::ports::{Budgets, DirectoryError, StoreError};
+use causerie_domain::{Filter, Timestamp};
+
+use crate::store::{SqlStore, run};
+
+#[async_trait::async_trait]
+impl Budgets for SqlStore {
+    async fn budgets(&self, of: &[BudgetSubject], at: Timestamp) -> Result<Vec<BudgetState>, StoreError> {
+        run!(self, Snapshot, budgets::states((of.to_vec(), at)))
+    }
+
+    async fn set_budget(
+        &self,
+        budget: Budget,
+        allowed: &Filter,
+        stamp: AuditStamp,
+    ) -> Result<BudgetState, DirectoryError> {
+        run!(self, Write, budgets::set((budget, allowed.clone(), stamp)))
+    }
+
+    async fn delete_budget(
+        &self,
+        subject: BudgetSubject,
+        allowed: &Filter,
+        stamp: AuditStamp,
+    ) -> Result<(), DirectoryError> {
+        run!(self, Write, budgets::delete((subject, allowed.clone(), stamp)))
+    }
+}

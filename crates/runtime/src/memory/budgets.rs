@@ -1,0 +1,106 @@
+//! Budgets in memory: nothing is counted, everything is summed when it is asked for.
+
+use async_trait::async_trait;
+use causerie_domain::audit::AuditStamp;
+use causerie_domain::budget::{Budget, BudgetRefusal, BudgetState, BudgetSubject};
+use causerie_domain::ports::{Budgets, DirectoryError, StoreError};
+use causerie_domain::usage::OpenUsage;
+use causerie_domain::{Filter, Timestamp, Usd};
+
+use super::MemoryStore;
+use super::state::{State, StoredAttempt};
+
+/// Whoever the filter admits at all has a budget here: the store knows no users, groups or keys to hold against it.
+#[async_trait]
+impl Budgets for MemoryStore {
+    async fn budgets(&self, of: &[BudgetSubject], at: Timestamp) -> Result<Vec<BudgetState>, StoreError> {
+        let state = self.lock();
+        Ok(state.budgets_of(of.iter().copied()).map(|budget| state.budget_state(budget, at)).collect())
+    }
+
+    async fn set_budget(
+        &self,
+        budget: Budget,
+        allowed: &Filter,
+        stamp: AuditStamp,
+    ) -> Result<BudgetState, DirectoryError> {
+        if allowed.is_nothing() {
+            return Err(DirectoryError::NotFound);
+        }
+        let mut state = self.lock();
+        state.budgets.insert(budget.subject.id(), budget);
+        Ok(state.budget_state(budget, stamp.at))
+    }
+
+    async fn delete_budget(
+        &self,
+        subject: BudgetSubject,
+        allowed: &Filter,
+        _stamp: AuditStamp,
+    ) -> Result<(), DirectoryError> {
+        let deleted = match allowed.is_nothing() {
+            true => None,
+            false => self.lock().budgets.remove(&subject.id()),
+        };
+        deleted.map(|_| ()).ok_or(DirectoryError::NotFound)
+    }
+}
+
+impl State {
+    /// What is left of the tightest budget that applies, once the request has reserved what it may cost.
+    pub(super) fn admit(
+        &self,
+        usage: &OpenUsage,
+        needed: Option<Usd>,
+    ) -> Result<Option<Usd>, Box<BudgetRefusal>> {
+        let mut left: Option<Usd> = None;
+        for budget in self.budgets_of(usage.budget_subjects()) {
+            let state = self.budget_state(budget, usage.created_at);
+            let room = i128::from(budget.limit.pico())
+                - i128::from(state.spent.pico())
+                - i128::from(state.reserved.pico());
+            let amount = needed.filter(|amount| i128::from(amount.pico()) <= room);
+            let Some(amount) = amount else { return Err(Box::new(BudgetRefusal { state, needed })) };
+            let reserved = state.reserved.saturating_add(amount);
+            let after = BudgetState { reserved, ..state }.left();
+            left = Some(left.map_or(after, |least| least.min(after)));
+        }
+        Ok(left)
+    }
+
+    /// What is left of the tightest budget that applies to a request.
+    pub(super) fn left(&self, usage: &OpenUsage) -> Option<Usd> {
+        self.budgets_of(usage.budget_subjects())
+            .map(|budget| self.budget_state(budget, usage.created_at).left())
+            .min()
+    }
+
+    fn budgets_of(&self, subjects: impl Iterator<Item = BudgetSubject>) -> impl Iterator<Item = Budget> {
+        let mut ids: Vec<_> = subjects.map(BudgetSubject::id).collect();
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| self.budgets.get(&id).copied())
+    }
+
+    fn budget_state(&self, budget: Budget, at: Timestamp) -> BudgetState {
+        let window = budget.period.window(at);
+        let attempts = self.turns.values().flat_map(|turn| &turn.attempts).filter(|attempt| {
+            let open = &attempt.open;
+            open.budget_subjects().any(|subject| subject == budget.subject)
+                && (window.from..window.to).contains(&open.created_at)
+        });
+        let (mut spent, mut reserved) = (Usd::ZERO, Usd::ZERO);
+        for attempt in attempts {
+            match attempt.cost() {
+                Some(cost) => spent = spent.saturating_add(cost),
+                None => reserved = reserved.saturating_add(attempt.reserved.unwrap_or_default()),
+            }
+        }
+        BudgetState { budget, window, spent, reserved }
+    }
+}
+
+impl StoredAttempt {
+    fn cost(&self) -> Option<Usd> {
+        self.closed.as_ref().and_then(|closed| closed.settlement.cost)
+    }
+}

@@ -1,0 +1,172 @@
+//! What a request may cost at most: the dearest prices that may apply, whenever and by whichever model it is served.
+
+use causerie_domain::Usd;
+use causerie_domain::model::Pricing;
+
+use crate::price::{known, or_known, reasoning_price};
+
+/// The dearest prices of a request that has no more than so many tokens of input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DearestPrices {
+    /// Of a token of input, read from a cache, written to one, or neither.
+    pub input: Usd,
+    /// Of a token of output, reasoning included.
+    pub output: Usd,
+    /// Of the request itself.
+    pub request: Usd,
+}
+
+impl DearestPrices {
+    /// The dearest prices of one model; `None` where one of them is unknown.
+    ///
+    /// [`crate::cost_of`] is never above them, at any hour. Tokens that are both read from a cache and written to it
+    /// are the exception, and so is all that has a price beside text.
+    pub fn of(prices: &Pricing, most_input_tokens: u64) -> Option<Self> {
+        let (prompt, completion) = (known(prices.prompt)?, known(prices.completion)?);
+        let reasoning = reasoning_price(prices).map_or(Some(completion), |price| known(Some(price)))?;
+        let cached = or_known(prices.cache_read, prompt)?.max(or_known(prices.cache_write, prompt)?);
+        let listed = DearestPrices {
+            input: prompt.max(cached),
+            output: completion.max(reasoning),
+            request: or_known(prices.request, Usd::ZERO)?,
+        };
+        let may_apply = prices
+            .overrides
+            .iter()
+            .filter(|entry| entry.min_prompt_tokens.is_none_or(|least| most_input_tokens > least));
+        may_apply.into_iter().try_fold(listed, |dearest, entry| {
+            let input = [entry.prompt, entry.cache_read, entry.cache_write]
+                .into_iter()
+                .try_fold(dearest.input, |most, price| Some(most.max(or_known(price, most)?)))?;
+            let output = dearest.output.max(or_known(entry.completion, dearest.output)?);
+            Some(DearestPrices { input, output, ..dearest })
+        })
+    }
+
+    /// The dearer of each price.
+    #[must_use]
+    pub fn or(self, other: DearestPrices) -> Self {
+        DearestPrices {
+            input: self.input.max(other.input),
+            output: self.output.max(other.output),
+            request: self.request.max(other.request),
+        }
+    }
+
+    /// What a request costs at them; `None` beyond what the ledger holds.
+    pub fn cost_of(&self, input_tokens: u64, output_tokens: u64) -> Option<Usd> {
+        let text =
+            self.input.checked_mul(input_tokens)?.checked_add(self.output.checked_mul(output_tokens)?)?;
+        text.checked_add(self.request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use causerie_domain::Timestamp;
+    use causerie_domain::model::PriceOverride;
+    use proptest::option;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{TokenBuckets, cost_of};
+
+    fn pico(amount: i64) -> Option<Usd> {
+        Some(Usd::from_pico(amount))
+    }
+
+    fn listed(prompt: i64, completion: i64) -> Pricing {
+        Pricing { prompt: pico(prompt), completion: pico(completion), ..Pricing::default() }
+    }
+
+    #[test]
+    fn the_dearest_price_counts() {
+        let check = |prices: Pricing, input: i64, output: i64| {
+            let dearest = DearestPrices::of(&prices, 100).unwrap();
+            assert_eq!(
+                (Some(dearest.input), Some(dearest.output)),
+                (pico(input), pico(output)),
+                "{prices:?}"
+            );
+        };
+        check(listed(3, 5), 3, 5);
+        check(Pricing { cache_write: pico(4), cache_read: pico(1), ..listed(3, 5) }, 4, 5);
+        check(Pricing { internal_reasoning: pico(9), ..listed(3, 5) }, 3, 9);
+        let long = |least| PriceOverride {
+            min_prompt_tokens: Some(least),
+            prompt: pico(6),
+            completion: pico(7),
+            ..PriceOverride::default()
+        };
+        check(Pricing { overrides: vec![long(99)], ..listed(3, 5) }, 6, 7);
+        check(Pricing { overrides: vec![long(100)], ..listed(3, 5) }, 3, 5);
+        let one = DearestPrices { input: Usd::from_pico(1), output: Usd::from_pico(9), request: Usd::ZERO };
+        let other = DearestPrices { input: Usd::from_pico(2), output: Usd::from_pico(3), request: Usd::ZERO };
+        assert_eq!(one.or(other).cost_of(10, 100), pico(2 * 10 + 9 * 100));
+    }
+
+    #[test]
+    fn an_unknown_price_has_no_ceiling() {
+        let check = |prices: Pricing| assert_eq!(DearestPrices::of(&prices, 1), None, "{prices:?}");
+        check(Pricing::default());
+        check(Pricing { completion: None, ..listed(1, 1) });
+        check(Pricing { cache_write: pico(-1), ..listed(1, 1) });
+        check(Pricing { request: pico(-1), ..listed(1, 1) });
+        let unknown = PriceOverride { prompt: pico(-1), ..PriceOverride::default() };
+        check(Pricing { overrides: vec![unknown], ..listed(1, 1) });
+        assert_eq!(DearestPrices::of(&listed(i64::MAX, 0), 1).unwrap().cost_of(2, 0), None);
+    }
+
+    fn any_override() -> impl Strategy<Value = PriceOverride> {
+        let price = || option::of((0i64..1_000_000).prop_map(Usd::from_pico));
+        (option::of(0u64..3_000), option::of(0u16..1440), price(), price(), price(), price()).prop_map(
+            |(min_prompt_tokens, utc_start_minute, prompt, completion, cache_read, cache_write)| {
+                PriceOverride {
+                    min_prompt_tokens,
+                    utc_start_minute,
+                    prompt,
+                    completion,
+                    cache_read,
+                    cache_write,
+                    ..PriceOverride::default()
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn no_request_within_its_tokens_costs_more(
+            input in proptest::array::uniform3(0u64..1000),
+            output in proptest::array::uniform2(0u64..1000),
+            listed_prices in (0i64..1_000_000, 0i64..1_000_000),
+            further in proptest::array::uniform4(option::of(0i64..1_000_000)),
+            overrides in proptest::collection::vec(any_override(), 0..4),
+            minute in 0i64..1440,
+        ) {
+            let [cache_read, cache_write, internal_reasoning, request] =
+                further.map(|price| price.and_then(pico));
+            let prices = Pricing {
+                cache_read,
+                cache_write,
+                internal_reasoning,
+                request,
+                overrides,
+                ..listed(listed_prices.0, listed_prices.1)
+            };
+            let tokens = TokenBuckets {
+                uncached_input: input[0],
+                cache_read: input[1],
+                cache_write: input[2],
+                output_text: output[0],
+                reasoning: output[1],
+                rewritten: 0,
+            };
+            let (most_in, most_out) = (input.iter().sum(), output.iter().sum());
+            let ceiling = DearestPrices::of(&prices, most_in).unwrap().cost_of(most_in, most_out).unwrap();
+            let at = Timestamp::from_micros(minute * 60_000_000);
+            let cost = cost_of(&tokens, &prices, at).unwrap();
+            prop_assert!(cost <= ceiling, "{} > {}", cost, ceiling);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+ALTER TABLE ai_usage DROP COLUMN reserved;
+DROP TABLE budget_windows;
+DROP TABLE budgets;
