@@ -9,7 +9,7 @@ use crate::settings::AccessSettings;
 
 /// What scripts of another origin may read of an answer, beside its body.
 const EXPOSED: &str = "x-request-id, retry-after, ratelimit, ratelimit-policy, location, etag, \
-    www-authenticate, preference-applied, x-vercel-ai-ui-message-stream";
+    www-authenticate, x-budget-left, preference-applied, x-vercel-ai-ui-message-stream";
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 /// How long a browser may keep the answer to its question, in seconds.
 const KEPT_FOR: &str = "600";

@@ -5,11 +5,12 @@ mod subject;
 
 use std::collections::BTreeSet;
 
+use causerie_domain::budget::{Budget, BudgetPeriod, BudgetSubject};
 use causerie_domain::ports::{
     AuditRule, AuditStep, AuditedRows, BeginTurn, NextAttempt, Reap, ReapScope, StoreAudit, Unsettled,
 };
 use causerie_domain::usage::OpenUsage;
-use causerie_domain::{InstanceId, UsageId};
+use causerie_domain::{Filter, InstanceId, UsageId, Usd};
 use causerie_testkit::anyhow::Result;
 use causerie_testkit::contract::{Ending, START, closed};
 use uuid::Uuid;
@@ -54,6 +55,12 @@ async fn a_store_in_use_is_whole_after_every_step(subject: &SqlSubject) -> Resul
     };
     whole().await?;
     let id = subject.session().await?.id;
+    let budget = Budget {
+        subject: BudgetSubject::User(subject.user),
+        period: BudgetPeriod::Month,
+        limit: Usd::from_pico(1_000_000_000),
+    };
+    subject.budgets.set_budget(budget, &Filter::Everything, subject.stamp(START)).await?;
     whole().await?;
     subject.exchange(id, "Hello", "Hi").await?;
     whole().await?;
@@ -99,6 +106,12 @@ async fn every_breach_is_named(subject: &SqlSubject) -> Result<()> {
     let (ended_turn, running_turn) = (literal(ended.id().as_uuid()), literal(running.id().as_uuid()));
     let nothing = literal(Uuid::nil());
     let answer = literal(ended.begun.assistant_message.id.as_uuid());
+    let budget = Budget {
+        subject: BudgetSubject::User(subject.user),
+        period: BudgetPeriod::Month,
+        limit: Usd::from_pico(1_000),
+    };
+    subject.budgets.set_budget(budget, &Filter::Everything, subject.stamp(START)).await?;
     let piece = |turn: &str, position: u32| {
         format!(
             "INSERT INTO segments (turn_id, position, kind, text) VALUES ({turn}, {position}, 'text', 'x')"
@@ -171,7 +184,7 @@ async fn every_breach_is_named(subject: &SqlSubject) -> Result<()> {
                 "UPDATE ai_usage SET state = 'closed', outcome = 'completed', basis = 'reported', cost = 12000000, \
                  closed_at = 1 WHERE turn_id = {ended_turn}"
             ),
-            vec![OpenRequest, Nobody],
+            vec![OpenRequest, Nobody, Spent],
         ),
         (
             format!(
@@ -190,7 +203,7 @@ async fn every_breach_is_named(subject: &SqlSubject) -> Result<()> {
         (
             format!("UPDATE ai_usage SET cost = 1 WHERE turn_id = {ended_turn}"),
             format!("UPDATE ai_usage SET cost = 12000000 WHERE turn_id = {ended_turn}"),
-            vec![Cost],
+            vec![Cost, Spent],
         ),
         (
             format!("UPDATE ai_usage SET basis = 'calculated' WHERE turn_id = {ended_turn}"),
@@ -201,6 +214,21 @@ async fn every_breach_is_named(subject: &SqlSubject) -> Result<()> {
             format!("UPDATE ai_usage SET basis = 'pending' WHERE turn_id = {ended_turn}"),
             format!("UPDATE ai_usage SET basis = 'reported' WHERE turn_id = {ended_turn}"),
             vec![Lookup],
+        ),
+        (
+            "UPDATE budget_windows SET spent = spent + 1".to_owned(),
+            "UPDATE budget_windows SET spent = spent - 1".to_owned(),
+            vec![Spent],
+        ),
+        (
+            "UPDATE budget_windows SET reserved = 40".to_owned(),
+            "UPDATE budget_windows SET reserved = 0".to_owned(),
+            vec![Reserved],
+        ),
+        (
+            format!("UPDATE ai_usage SET reserved = 40 WHERE turn_id = {running_turn}"),
+            format!("UPDATE ai_usage SET reserved = NULL WHERE turn_id = {running_turn}"),
+            vec![Reserved],
         ),
     ];
     let mut raw = Raw::to(subject.database()).await?;

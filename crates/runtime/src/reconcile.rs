@@ -8,13 +8,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use causerie_domain::Timestamp;
 use causerie_domain::completion::{CompletionError, CompletionErrorKind, GenerationRecord};
 use causerie_domain::ports::{
     AccountUsage, ClaimLookup, Clock, CompletionGateway, OverdueUsage, PostponeLookup, Reconciliation,
     SettleUsage, StoreError, UnaccountedUsage,
 };
 use causerie_domain::usage::{CostBasis, PendingUsage};
+use causerie_domain::{Timestamp, UsageId};
 use causerie_usage::{
     CharsPerToken, EstimatedTokens, PendingRequest, RequestEnd, give_up, next_lookup, settle,
     settle_looked_up,
@@ -88,10 +88,12 @@ impl Reconciler {
     pub(crate) async fn account_all(&self) -> Result<(), StoreError> {
         loop {
             let rows = self.store.unaccounted(ROWS_AT_ONCE).await?;
+            let mut settled = 0;
             for row in &rows {
-                self.store.account(self.account_of(row)).await?;
+                let accounted = self.store.account(self.account_of(row)).await;
+                settled += u32::from(passed(row.usage.id, accounted)?);
             }
-            if rows.len() < ROWS_AT_ONCE as usize {
+            if rows.len() < ROWS_AT_ONCE as usize || settled == 0 {
                 return Ok(());
             }
         }
@@ -137,10 +139,11 @@ impl Reconciler {
             let closed_before = now.before(self.pace.window + OVERDUE_AFTER);
             let overdue = OverdueUsage { now, closed_before, limit: ROWS_AT_ONCE };
             let rows = self.store.overdue(overdue).await?;
+            let mut settled = 0;
             for row in &rows {
-                self.give_up(row).await?;
+                settled += u32::from(passed(row.id, self.give_up(row).await)?);
             }
-            if rows.len() < ROWS_AT_ONCE as usize {
+            if rows.len() < ROWS_AT_ONCE as usize || settled == 0 {
                 return Ok(());
             }
         }
@@ -261,6 +264,19 @@ impl Reconciler {
             SettleUsage { id: row.id, tokens: row.tokens, settlement, model_served: None, provider: None };
         self.store.settle_usage(settle).await?;
         Ok(())
+    }
+}
+
+/// Whether a row was settled. One that the store cannot take is told in the log, and keeps no other waiting; a store
+/// that is away is no fault of the row.
+fn passed<T>(id: UsageId, settled: Result<T, StoreError>) -> Result<bool, StoreError> {
+    match settled {
+        Ok(_) => Ok(true),
+        Err(error @ StoreError::Corrupt { .. }) => {
+            tracing::error!(usage = %id, %error, "a ledger row cannot be settled");
+            Ok(false)
+        }
+        Err(away) => Err(away),
     }
 }
 

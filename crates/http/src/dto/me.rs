@@ -1,9 +1,11 @@
 //! The principal of a request, as it sees itself.
 
+use causerie_domain::budget::BudgetState;
 use causerie_domain::identity::{Credential, GroupRole, Invitation, Membership, Principal, Role, User};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::budget::BudgetDto;
 use super::group::InvitationDto;
 use super::value::{GroupRoleWord, Id, Time, UserRoleWord, UserStatusWord};
 
@@ -22,10 +24,16 @@ pub(crate) struct MeDto {
     key_group_id: Option<Id>,
     /// The groups to which your address is invited.
     invitations: Vec<InvitationDto>,
+    /// The budgets that your sends weigh on: yours, your groups', and that of the key.
+    budgets: Vec<BudgetDto>,
 }
 
 impl MeDto {
-    pub(crate) fn new(principal: &Principal, invitations: Vec<Invitation>) -> Self {
+    pub(crate) fn new(
+        principal: &Principal,
+        invitations: Vec<Invitation>,
+        budgets: Vec<BudgetState>,
+    ) -> Self {
         let administers_a_group = principal.memberships.iter().any(|member| member.role == GroupRole::Admin);
         let roles = [
             ("user", true),
@@ -43,6 +51,7 @@ impl MeDto {
             scopes,
             key_group_id: principal.key_group_id().map(Id::from),
             invitations: invitations.into_iter().map(InvitationDto::from).collect(),
+            budgets: budgets.into_iter().map(BudgetDto::from).collect(),
         }
     }
 }

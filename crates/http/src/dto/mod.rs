@@ -3,6 +3,7 @@
 mod abilities;
 mod api_key;
 mod audit;
+mod budget;
 mod fork;
 mod group;
 mod group_key;
@@ -27,6 +28,7 @@ mod value;
 pub(crate) use abilities::AbilitiesDto;
 pub(crate) use api_key::{ApiKeyDto, CreateApiKeyBody, CreatedApiKeyDto};
 pub(crate) use audit::AuditEventDto;
+pub(crate) use budget::{BudgetDto, SetBudgetBody};
 pub(crate) use fork::{ForkBody, ForkKey, LineageKey};
 pub(crate) use group::{
     AddMemberBody, ChangeGroupBody, ChangeMemberBody, CreateGroupBody, GroupDto, InvitationDto, MemberDto,

@@ -2,6 +2,7 @@
 
 use causerie_domain::attachment::StorageProvider;
 use causerie_domain::audit::AuditAction;
+use causerie_domain::budget::{BudgetPeriod, BudgetSubject};
 use causerie_domain::failure::FailureCode;
 use causerie_domain::identity::{GroupRole, MembershipStatus, Role, UserStatus};
 use causerie_domain::message::{MessageRole, MessageStatus, PartKind};
@@ -43,6 +44,12 @@ ids!(
     UsageId,
     UserId
 );
+
+impl From<BudgetSubject> for Id {
+    fn from(subject: BudgetSubject) -> Self {
+        Id(subject.id())
+    }
+}
 
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -155,6 +162,7 @@ words! {
     UserStatusWord of UserStatus as "UserStatus", "Whether a user may sign in.";
     GroupRoleWord of GroupRole as "GroupRole", "What a user is to a group.";
     MembershipStatusWord of MembershipStatus as "MembershipStatus", "How far a membership has come.";
+    BudgetPeriodWord of BudgetPeriod as "BudgetPeriod", "What a budget is for; days and months are those of UTC.";
     AuditActionWord of AuditAction as "AuditAction", "What was done.";
 }
 

@@ -5,5 +5,5 @@ mod refusal;
 mod table;
 
 pub(crate) use problem::{PROBLEM_JSON, Problem, ProblemBody, whole_seconds};
-pub(crate) use refusal::of_turn;
+pub(crate) use refusal::{BUDGET_LEFT, of_turn};
 pub(crate) use table::Code;

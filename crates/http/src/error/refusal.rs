@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use actix_web::http::header::HeaderName;
+use causerie_domain::budget::BudgetRefusal;
 use causerie_domain::ports::StoreError;
 use causerie_domain::turn::{Turn, TurnFailure, TurnStatus};
 use causerie_runtime::{Mistake, RuntimeError};
@@ -9,6 +11,8 @@ use causerie_runtime::{Mistake, RuntimeError};
 use super::problem::Problem;
 use super::table::Code;
 
+/// What the tightest budget that applies to a send has left, in US dollars.
+pub(crate) const BUDGET_LEFT: HeaderName = HeaderName::from_static("x-budget-left");
 /// What is asked of a client while the store or the process is away for a moment.
 const MOMENT: Duration = Duration::from_secs(2);
 
@@ -41,6 +45,7 @@ impl From<RuntimeError> for Problem {
                 Problem::new(Code::MessageTooLong, detail).with("limit", limit).with("given", given)
             }
             RuntimeError::SessionFull(limit) => Problem::new(Code::SessionFull, detail).with("limit", limit),
+            RuntimeError::BudgetExceeded(refusal) => over_budget(*refusal, detail),
             RuntimeError::ContextLengthExceeded { limit, needed } => {
                 Problem::new(Code::ContextLengthExceeded, detail).with("limit", limit).with("needed", needed)
             }
@@ -69,6 +74,22 @@ impl From<RuntimeError> for Problem {
             RuntimeError::Store(error) => error.into(),
             RuntimeError::Internal(_) => Problem::internal(error),
         }
+    }
+}
+
+/// Names the budget and what it has left; what may be needed where that is known.
+fn over_budget(BudgetRefusal { state, needed }: BudgetRefusal, detail: String) -> Problem {
+    let left = state.left().to_string();
+    let problem = Problem::new(Code::BudgetExceeded, detail)
+        .with("subject", state.budget.subject.kind())
+        .with("period", state.budget.period.as_str())
+        .with("limit", state.budget.limit.to_string())
+        .with("left", left.as_str())
+        .with("resets_at", state.window.to.to_string())
+        .header(BUDGET_LEFT, left);
+    match needed {
+        Some(needed) => problem.with("needed", needed.to_string()),
+        None => problem,
     }
 }
 
@@ -112,9 +133,11 @@ fn of_failure(failure: &TurnFailure) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use causerie_domain::budget::{Budget, BudgetPeriod, BudgetState, BudgetSubject};
     use causerie_domain::failure::FailureCode;
     use causerie_domain::session::{InvalidTransition, SessionAction, SessionState};
     use causerie_domain::turn::TurnFailure;
+    use causerie_domain::{Timestamp, Usd};
     use serde_json::{Value, json};
 
     use super::*;
@@ -155,6 +178,21 @@ mod tests {
         check(RuntimeError::SessionFull(8), "session_full", 409, "limit", json!(8)).await;
         let large = RuntimeError::ContextLengthExceeded { limit: 5, needed: 6 };
         check(large, "context_length_exceeded", 422, "needed", json!(6)).await;
+        let budget = Budget {
+            subject: BudgetSubject::User("01990000-0000-7000-8000-000000000001".parse().unwrap()),
+            period: BudgetPeriod::Month,
+            limit: Usd::from_pico(1_000_000_000_000),
+        };
+        let window = BudgetPeriod::Month.window(Timestamp::from_micros(0));
+        let (spent, reserved) = (Usd::from_pico(700_000_000_000), Usd::from_pico(200_000_000_000));
+        let state = BudgetState { budget, window, spent, reserved };
+        let needed = Some(Usd::from_pico(110_000_000_000));
+        let over = |needed| RuntimeError::BudgetExceeded(Box::new(BudgetRefusal { state, needed }));
+        check(over(needed), "budget_exceeded", 402, "left", json!("0.1")).await;
+        check(over(needed), "budget_exceeded", 402, "needed", json!("0.11")).await;
+        let resets = json!("1970-02-01T00:00:00.000000Z");
+        check(over(None), "budget_exceeded", 402, "resets_at", resets).await;
+        assert_eq!(Problem::from(over(None)).render(None).headers().get(BUDGET_LEFT).unwrap(), "0.1");
         check(RuntimeError::EmailTaken, "email_taken", 409, "errors", Value::Null).await;
         check(RuntimeError::LastAdmin, "last_admin", 409, "errors", Value::Null).await;
         check(RuntimeError::GroupInUse, "group_in_use", 409, "errors", Value::Null).await;

@@ -12,16 +12,19 @@ use crate::state::AppState;
 
 /// Who you are.
 ///
-/// The user behind the credential, its groups and invitations, and what the credential narrows it to.
+/// The user behind the credential, its groups and invitations, what the credential narrows it to, and what the
+/// budgets that apply have left.
 #[utoipa::path(
     get, path = "/me", tag = "identity",
     responses((status = 200, body = MeDto, description = "The principal of the request")),
 )]
 pub(crate) async fn me(state: Data<AppState>, caller: Caller) -> Result<HttpResponse, Problem> {
     let principal = caller.0.clone();
-    let invitations =
-        state.call(move |runtime| async move { runtime.own_invitations(&principal).await }).await?;
-    Ok(HttpResponse::Ok().json(MeDto::new(&caller.0, invitations)))
+    let own = move |runtime: causerie_runtime::Runtime| async move {
+        Ok((runtime.own_invitations(&principal).await?, runtime.own_budgets(&principal).await?))
+    };
+    let (invitations, budgets) = state.call(own).await?;
+    Ok(HttpResponse::Ok().json(MeDto::new(&caller.0, invitations, budgets)))
 }
 
 /// What you may do.

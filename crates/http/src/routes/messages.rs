@@ -1,6 +1,6 @@
 //! Messages: reading them, and sending one.
 
-use actix_web::http::header::{self, HeaderMap, HeaderName};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use causerie_domain::SessionId;
@@ -12,7 +12,7 @@ use crate::dto::{
     Id, MessageDto, MessageKey, PageDto, PageKey as _, SendMessageBody, TurnAnswer, TurnDto, UsageDto,
     WholeAnswer,
 };
-use crate::error::{Problem, of_turn};
+use crate::error::{BUDGET_LEFT, Problem, of_turn};
 use crate::request::{AnswerForm, Json, PageParams, PathId, Query};
 use crate::sse::{self, Frame};
 use crate::state::AppState;
@@ -99,6 +99,7 @@ async fn page(
             status = 202, body = TurnAnswer, description = "The turn that writes the answer",
             headers(("location" = String, description = "Where the turn is read")),
         ),
+        (status = 402, description = "`budget_exceeded`; the header `x-budget-left` says what is left"),
         (status = 406, description = "Neither form of the answer is accepted"),
         (status = 409, description = "`turn_in_progress`, `session_not_active` or `session_full`"),
         (
@@ -122,14 +123,20 @@ pub(crate) async fn send_message(
     let principal = caller.clone();
     let sent =
         state.call(move |runtime| async move { runtime.send_message(&principal.0, id.0, new).await }).await?;
-    match form {
-        AnswerForm::Stream => Ok(sse::stream(&state, sent.reader)),
-        AnswerForm::Document => whole_answer(&state, caller, sent).await,
-        AnswerForm::Later => Ok(HttpResponse::Accepted()
+    let budget_left = sent.budget_left;
+    let mut answer = match form {
+        AnswerForm::Stream => sse::stream(&state, sent.reader),
+        AnswerForm::Document => whole_answer(&state, caller, sent).await?,
+        AnswerForm::Later => HttpResponse::Accepted()
             .insert_header((header::LOCATION, format!("/turns/{}", sent.turn.id)))
             .insert_header(("preference-applied", "respond-async"))
-            .json(TurnAnswer { turn: Some(sent.turn.into()) })),
+            .json(TurnAnswer { turn: Some(sent.turn.into()) }),
+    };
+    if let Some(left) = budget_left {
+        let left = HeaderValue::try_from(left.to_string()).map_err(Problem::internal)?;
+        answer.headers_mut().insert(BUDGET_LEFT, left);
     }
+    Ok(answer)
 }
 
 /// Waits for the end of a turn and answers with all of it.
@@ -180,7 +187,7 @@ mod tests {
     fn a_key_is_1_to_255_printable_characters() {
         let check = |given: Option<&[u8]>, expected: Result<Option<&str>, ()>| {
             let request = given.iter().fold(TestRequest::default(), |request, value| {
-                request.append_header((IDEMPOTENCY_KEY, header::HeaderValue::from_bytes(value).unwrap()))
+                request.append_header((IDEMPOTENCY_KEY, HeaderValue::from_bytes(value).unwrap()))
             });
             let key = idempotency_key(request.to_http_request().headers());
             assert_eq!(key.map_err(|_| ()), expected.map(|key| key.map(str::to_owned)));

@@ -3,6 +3,7 @@
 mod api_keys;
 mod attachments;
 mod audit;
+mod budgets;
 #[cfg(feature = "swagger-ui")]
 mod docs;
 mod forks;
@@ -151,6 +152,15 @@ operations! {
     GET "/api-keys" Asks(Action::Read, SubjectType::ApiKey) => api_keys::list_api_keys;
     GET "/api-keys/{id}" Asks(Action::Read, SubjectType::ApiKey) => api_keys::get_api_key;
     DELETE "/api-keys/{id}" Asks(Action::Delete, SubjectType::ApiKey) => api_keys::revoke_api_key;
+    GET "/budgets/user/{id}" Asks(Action::Manage, SubjectType::User) => budgets::get_user_budget;
+    PUT "/budgets/user/{id}" Asks(Action::Manage, SubjectType::User) => budgets::put_user_budget;
+    DELETE "/budgets/user/{id}" Asks(Action::Manage, SubjectType::User) => budgets::delete_user_budget;
+    GET "/budgets/group/{id}" Asks(Action::Manage, SubjectType::Group) => budgets::get_group_budget;
+    PUT "/budgets/group/{id}" Asks(Action::Manage, SubjectType::Group) => budgets::put_group_budget;
+    DELETE "/budgets/group/{id}" Asks(Action::Manage, SubjectType::Group) => budgets::delete_group_budget;
+    GET "/budgets/api_key/{id}" Asks(Action::Manage, SubjectType::ApiKey) => budgets::get_key_budget;
+    PUT "/budgets/api_key/{id}" Asks(Action::Manage, SubjectType::ApiKey) => budgets::put_key_budget;
+    DELETE "/budgets/api_key/{id}" Asks(Action::Manage, SubjectType::ApiKey) => budgets::delete_key_budget;
     GET "/audit/events" Asks(Action::Audit, SubjectType::User) => audit::list_events;
 }
 

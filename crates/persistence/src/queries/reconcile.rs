@@ -12,29 +12,47 @@ use diesel::sql_types::{Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::usage::CostSet;
-use super::{Conn, fixed, weights};
+use super::{Conn, Db, fixed, weights};
 use crate::fault::Fault;
 use crate::rows::{MessageRow, PendingRow, WeightRow, foreign};
 use crate::schema::{ai_usage, messages};
 use crate::types::key;
 
 pub(crate) async fn unaccounted(conn: &mut Conn, limit: &u32) -> Result<Vec<UnaccountedUsage>, Fault> {
-    let rows: Vec<PendingRow> = ai_usage::table
-        .filter(fixed::Unaccounted)
-        .order(ai_usage::created_at)
-        .limit(i64::from(*limit))
-        .select(PendingRow::as_select())
-        .load(conn)
-        .await?;
-    let mut unaccounted = Vec::with_capacity(rows.len());
-    for row in rows {
-        let parts = match row.answer() {
+    let waiting = || ai_usage::table.filter(fixed::Unaccounted).order(ai_usage::created_at).into_boxed();
+    let mut unaccounted = Vec::new();
+    for (answer, usage) in first_readable(conn, *limit, waiting).await? {
+        let parts = match answer {
             Some(answer) => parts_of(conn, answer).await?,
             None => Vec::new(),
         };
-        unaccounted.push(UnaccountedUsage { usage: row.try_into()?, parts });
+        unaccounted.push(UnaccountedUsage { usage, parts });
     }
     Ok(unaccounted)
+}
+
+/// The first rows that can be read, each with its answer: as many of a page as there are, and of the next page where
+/// there are none.
+async fn first_readable(
+    conn: &mut Conn,
+    limit: u32,
+    waiting: impl Fn() -> ai_usage::BoxedQuery<'static, Db>,
+) -> Result<Vec<(Option<MessageId>, PendingUsage)>, Fault> {
+    let mut passed = 0;
+    loop {
+        let rows: Vec<PendingRow> = waiting()
+            .select(PendingRow::as_select())
+            .limit(i64::from(limit))
+            .offset(passed)
+            .load(conn)
+            .await?;
+        let is_last = rows.len() < limit as usize;
+        let readable: Vec<_> = rows.into_iter().filter_map(|row| Some((row.answer(), row.read()?))).collect();
+        if is_last || !readable.is_empty() {
+            return Ok(readable);
+        }
+        passed += i64::from(limit);
+    }
 }
 
 async fn parts_of(conn: &mut Conn, answer: MessageId) -> Result<Vec<Part>, Fault> {
@@ -69,16 +87,17 @@ pub(crate) async fn account(conn: &mut Conn, account: &AccountUsage) -> Result<b
 }
 
 pub(crate) async fn overdue(conn: &mut Conn, overdue: &OverdueUsage) -> Result<Vec<PendingUsage>, Fault> {
-    let rows: Vec<PendingRow> = ai_usage::table
-        .filter(ai_usage::next_lookup_at.le(overdue.now.as_micros()))
-        .filter(ai_usage::closed_at.lt(overdue.closed_before.as_micros()))
-        .filter(ai_usage::lookups.gt(0))
-        .order(ai_usage::next_lookup_at)
-        .limit(i64::from(overdue.limit))
-        .select(PendingRow::as_select())
-        .load(conn)
-        .await?;
-    Ok(rows.into_iter().map(PendingUsage::try_from).collect::<Result<_, _>>()?)
+    let (now, closed_before) = (overdue.now.as_micros(), overdue.closed_before.as_micros());
+    let waiting = || {
+        ai_usage::table
+            .filter(ai_usage::next_lookup_at.le(now))
+            .filter(ai_usage::closed_at.lt(closed_before))
+            .filter(ai_usage::lookups.gt(0))
+            .order(ai_usage::next_lookup_at)
+            .into_boxed()
+    };
+    let rows = first_readable(conn, overdue.limit, waiting).await?;
+    Ok(rows.into_iter().map(|(_, usage)| usage).collect())
 }
 
 /// Moves the due time of one row: whoever waited for it finds it no longer due, and looks for the next one.
@@ -101,8 +120,9 @@ pub(crate) async fn claim(conn: &mut Conn, claim: &ClaimLookup) -> Result<Option
             .get_result(conn)
             .await
             .optional()?;
-        if let Some(row) = claimed {
-            return Ok(Some(row.try_into()?));
+        // One that cannot be read is left to its due time, which is a later one now.
+        if let Some(usage) = claimed.and_then(PendingRow::read) {
+            return Ok(Some(usage));
         }
     }
 }

@@ -68,6 +68,13 @@ impl PendingRow {
     pub(crate) fn answer(&self) -> Option<MessageId> {
         self.message_id
     }
+
+    /// The row, unless it cannot be read: then it stays where it is, told in the log, and keeps no other waiting.
+    pub(crate) fn read(self) -> Option<PendingUsage> {
+        let id = self.id;
+        let read = PendingUsage::try_from(self);
+        read.inspect_err(|error| tracing::error!(usage = %id, %error, "a ledger row cannot be read")).ok()
+    }
 }
 
 /// The usage of each turn: all its rows together.

@@ -42,7 +42,8 @@ impl Subject {
         self.limit_at(subject, BudgetPeriod::Day, limit, START).await
     }
 
-    pub(super) fn stamp(&self, at: Timestamp) -> AuditStamp {
+    /// Who changes something, and when.
+    pub fn stamp(&self, at: Timestamp) -> AuditStamp {
         AuditStamp { event_id: AuditEventId::next(&self.ids), actor_id: None, api_key_id: None, at }
     }
 

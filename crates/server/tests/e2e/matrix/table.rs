@@ -130,6 +130,19 @@ pub(crate) fn rows() -> Vec<Row> {
         "GET /api-keys/{id}", |c| format!("/api-keys/{}", c.key), NONE => [404, 404, 200, 200, 200];
         "DELETE /api-keys/{id}", |c| format!("/api-keys/{}", c.key), NONE => [404, 404, 204, 204, 204];
 
+        "GET /budgets/user/{id}", |c| format!("/budgets/user/{}", c.user), NONE => [403, 403, 403, 404, 403];
+        "PUT /budgets/user/{id}", |c| format!("/budgets/user/{}", c.user), json!({ "period": "day", "limit": "5" }) => [403, 403, 403, 200, 403];
+        "PUT /budgets/user/{id}", |c| format!("/budgets/user/{}", c.group), json!({ "period": "day", "limit": "5" }) => [403, 403, 403, 404, 403];
+        "DELETE /budgets/user/{id}", |c| format!("/budgets/user/{}", c.user), NONE => [403, 403, 403, 404, 403];
+        "GET /budgets/group/{id}", |c| format!("/budgets/group/{}", c.group), NONE => [403, 403, 403, 404, 403];
+        "PUT /budgets/group/{id}", |c| format!("/budgets/group/{}", c.group), json!({ "period": "day", "limit": "5" }) => [403, 403, 403, 200, 403];
+        "PUT /budgets/group/{id}", |c| format!("/budgets/group/{}", c.user), json!({ "period": "day", "limit": "5" }) => [403, 403, 403, 404, 403];
+        "DELETE /budgets/group/{id}", |c| format!("/budgets/group/{}", c.group), NONE => [403, 403, 403, 404, 403];
+        "GET /budgets/api_key/{id}", |c| format!("/budgets/api_key/{}", c.key), NONE => [403, 403, 403, 404, 403];
+        "PUT /budgets/api_key/{id}", |c| format!("/budgets/api_key/{}", c.key), json!({ "period": "day", "limit": "5" }) => [403, 403, 403, 200, 403];
+        "PUT /budgets/api_key/{id}", |c| format!("/budgets/api_key/{}", c.user), json!({ "period": "day", "limit": "5" }) => [403, 403, 403, 404, 403];
+        "DELETE /budgets/api_key/{id}", |c| format!("/budgets/api_key/{}", c.key), NONE => [403, 403, 403, 404, 403];
+
         "GET /audit/events", |c| "/audit/events", NONE => [403, 403, 403, 200, 403];
     }
 }
