@@ -16,6 +16,7 @@ mod authorise;
 mod builder;
 mod calibration;
 mod catalogue;
+mod ceiling;
 mod clock;
 pub mod context;
 mod definitions;

@@ -15,7 +15,7 @@ use causerie_domain::session::{Session, SessionState};
 use causerie_domain::turn::Turn;
 use causerie_domain::usage::{OpenUsage, UsagePurpose};
 use causerie_domain::{AttachmentId, MessageId, SessionId, Timestamp, TurnId, UsageId, Usd};
-use causerie_usage::{CharsPerToken, DearestPrices};
+use causerie_usage::CharsPerToken;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -24,6 +24,7 @@ use crate::Runtime;
 use crate::attached::{Accepted, tokens_of};
 use crate::authorise::{Access, Action};
 use crate::calibration::ratio_of;
+use crate::ceiling::{MostTokens, ceiling_of};
 use crate::clock::monotonic;
 use crate::context::{self, Context, ContextParts, Fitting, ModelSize};
 use crate::definitions::PinnedTool;
@@ -256,18 +257,14 @@ impl Runtime {
         }
     }
 
-    /// What the turn may cost at most, whichever of its models answers; `None` where a price is unknown.
+    /// What the turn may cost at most; `None` where a price is unknown.
     fn ceiling(&self, admitted: &Admitted) -> Option<CostCeiling> {
         let definition = &admitted.pinned.definition;
-        let (fixed, history_tokens) = admitted.fitting.parts(definition.history.max_tokens);
-        let most_input = fixed.saturating_add(history_tokens);
-        let dearest = |model: &Model| DearestPrices::of(&model.catalogue.pricing, most_input);
-        let asked = admitted.known.as_deref().and_then(dearest)?;
-        let prices = definition.fallback_models.iter().try_fold(asked, |prices, id| {
-            Some(prices.or(self.engine.catalogue.get(id).as_deref().and_then(dearest)?))
-        })?;
-        let base = prices.cost_of(fixed, admitted.max_output_tokens)?;
-        Some(CostCeiling { base, per_input_token: prices.input, history_tokens })
+        let fallbacks = definition.fallback_models.iter().map(|id| self.engine.catalogue.get(id));
+        let models: Vec<_> = std::iter::once(admitted.known.clone()).chain(fallbacks).collect();
+        let (fixed, history) = admitted.fitting.parts(definition.history.max_tokens);
+        let most = MostTokens { fixed, history, output: admitted.max_output_tokens };
+        ceiling_of(models.iter().map(|model| model.as_ref().map(|model| &model.catalogue.pricing)), most)
     }
 
     /// Builds the request and runs the turn in a tracked task of the main runtime.

@@ -175,7 +175,7 @@ mod tests {
              next_seq [numbering]\n\
              ledger row 00000000-0000-0000-0000-000000000001: open for 2 h, generation gen-1\n\
              ledger row 00000000-0000-0000-0000-000000000002: open for 2 h, generation gen-1\n\
-             NOT WHOLE, breaches: 1; checked sessions: 2500, turns: 0, messages: 0, ledger rows: 0; \
+             NOT WHOLE, breaches: 1; checked sessions: 2500, turns: 0, messages: 0, ledger rows: 0, budgets: 0; \
              ledger rows open: 5, pending: 0, the oldest for 2 h\n"
         );
     }
@@ -186,8 +186,8 @@ mod tests {
         assert!(verdict.is_whole());
         assert_eq!(
             verdict.to_string(),
-            "whole; checked sessions: 0, turns: 0, messages: 0, ledger rows: 0; ledger rows open: 5, pending: 0, \
-             the oldest for 2 h\n"
+            "whole; checked sessions: 0, turns: 0, messages: 0, ledger rows: 0, budgets: 0; \
+             ledger rows open: 5, pending: 0, the oldest for 2 h\n"
         );
     }
 }

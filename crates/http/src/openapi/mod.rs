@@ -47,6 +47,7 @@ const TAGS: &[(&str, &str)] = &[
     ("groups", "Who belongs together, and who is invited"),
     ("api-keys", "What programs sign in with"),
     ("rules", "What administrators allow and forbid beyond the built-in rules"),
+    ("budgets", "How much may be spent"),
     ("audit", "Who changed what, and who read whose conversation"),
     ("operation", "The running program"),
 ];

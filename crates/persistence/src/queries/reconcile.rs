@@ -19,7 +19,9 @@ use crate::schema::{ai_usage, messages};
 use crate::types::key;
 
 pub(crate) async fn unaccounted(conn: &mut Conn, limit: &u32) -> Result<Vec<UnaccountedUsage>, Fault> {
-    let waiting = || ai_usage::table.filter(fixed::Unaccounted).order(ai_usage::created_at).into_boxed();
+    let waiting = || {
+        ai_usage::table.filter(fixed::Unaccounted).order((ai_usage::created_at, ai_usage::id)).into_boxed()
+    };
     let mut unaccounted = Vec::new();
     for (answer, usage) in first_readable(conn, *limit, waiting).await? {
         let parts = match answer {
@@ -46,7 +48,7 @@ async fn first_readable(
             .offset(passed)
             .load(conn)
             .await?;
-        let is_last = rows.len() < limit as usize;
+        let is_last = rows.is_empty() || rows.len() < limit as usize;
         let readable: Vec<_> = rows.into_iter().filter_map(|row| Some((row.answer(), row.read()?))).collect();
         if is_last || !readable.is_empty() {
             return Ok(readable);
@@ -93,7 +95,7 @@ pub(crate) async fn overdue(conn: &mut Conn, overdue: &OverdueUsage) -> Result<V
             .filter(ai_usage::next_lookup_at.le(now))
             .filter(ai_usage::closed_at.lt(closed_before))
             .filter(ai_usage::lookups.gt(0))
-            .order(ai_usage::next_lookup_at)
+            .order((ai_usage::next_lookup_at, ai_usage::id))
             .into_boxed()
     };
     let rows = first_readable(conn, overdue.limit, waiting).await?;

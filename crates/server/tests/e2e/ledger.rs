@@ -138,10 +138,7 @@ async fn the_admin_of_a_group_sees_what_it_costs_and_no_words(on: TestAppBuilder
 
     let report = head.get("/usage?group_by=group,user").await?.json(200)?;
     assert_eq!(report["data"].as_array().map(Vec::len), Some(1), "{report}");
-    assert_eq!(
-        (&report["data"][0]["group_id"], &report["data"][0]["user_id"]),
-        (&json!(group), &json!(owner))
-    );
+    assert_eq!((&report["data"][0]["group"], &report["data"][0]["user"]), (&json!(group), &json!(owner)));
     assert_eq!(report["total"]["cost"], usage["cost"]);
     let records = head.get("/usage/records").await?.json(200)?;
     assert_eq!(records["data"].as_array().map(Vec::len), Some(1));

@@ -105,7 +105,7 @@ pub async fn a_begin_reserves_and_tells_what_is_left(subject: &Subject) -> Resul
 }
 
 pub async fn history_is_reserved_for_as_far_as_it_may_be_sent(subject: &Subject) -> Result<()> {
-    subject.limit(subject.purse(), 1_000_000).await?;
+    subject.limit(subject.purse(), 1_000_000_000).await?;
     let session = subject.session().await?.id;
     subject.exchange(session, "A question of some length", "An answer").await?;
     for (history_tokens, expected) in [(u64::MAX, None), (5, Some(1000 + 5 * 7)), (0, Some(1000))] {
