@@ -181,34 +181,27 @@ pub async fn a_repeated_begin_reserves_once(subject: &Subject) -> Result<()> {
 }
 
 pub async fn a_window_makes_way_for_the_next(subject: &Subject) -> Result<()> {
-    let (tomorrow, in_june) = (START + DAY, START + DAY * 4);
-    let check = async |period: BudgetPeriod, next: Timestamp| -> Result<()> {
-        subject.limit_at(subject.purse(), period, 100, START).await?;
-        let last = period.window(START).to.before(Duration::from_micros(1));
-        let opened_at = |begin: BeginTurn, created_at| BeginTurn {
-            usage: OpenUsage { created_at, ..begin.usage.clone() },
-            ..begin
-        };
-        let before = subject.counted(subject.purse()).await?;
-        let running = subject.run(opened_at(subject.costly(100).await?, START)).await?;
-        subject.refused(opened_at(subject.costly(1).await?, last)).await?;
-        let later = subject.run(opened_at(subject.costly(100).await?, next)).await?;
-        assert_eq!(later.begun.budget_left, Some(Usd::ZERO));
-        subject.finish(&running, "Late").await?;
-        assert_eq!(subject.counted(subject.purse()).await?, (before.0 + 12_000_000, 0), "it began then");
-        assert_eq!(subject.counted_at(subject.purse(), next).await?, (0, 100));
-        subject.finish(&later, "Later").await?;
-        Ok(())
+    let opened_at = async |most: i64, created_at: Timestamp| -> Result<BeginTurn> {
+        let begin = subject.costly(most).await?;
+        Ok(BeginTurn { usage: OpenUsage { created_at, ..begin.usage.clone() }, ..begin })
     };
-    check(BudgetPeriod::Day, tomorrow).await?;
-    // What was spent before would leave nothing of the month.
-    let spent = subject.limit_at(subject.purse(), BudgetPeriod::Month, 100, START).await?.spent;
-    assert_eq!(spent, pico(24_000_000), "a month has all of its days");
-    subject.refused(subject.costly(1).await?).await?;
-    let begin = subject.costly(100).await?;
-    let usage = OpenUsage { created_at: in_june, ..begin.usage.clone() };
-    subject.run(BeginTurn { usage, ..begin }).await?;
-    assert_eq!(subject.counted_at(subject.purse(), in_june).await?, (0, 100));
+    let (purse, tomorrow, in_june) = (subject.purse(), START + DAY, START + DAY * 4);
+    let midnight = subject.limit(purse, 100).await?.window.to;
+    let today = subject.run(opened_at(100, START).await?).await?;
+    subject.refused(opened_at(1, midnight.before(Duration::from_micros(1))).await?).await?;
+    let later = subject.run(opened_at(100, midnight).await?).await?;
+    assert_eq!(later.begun.budget_left, Some(Usd::ZERO));
+    subject.finish(&today, "Late").await?;
+    assert_eq!(subject.counted(purse).await?, (12_000_000, 0), "it was sent then");
+    assert_eq!(subject.counted_at(purse, tomorrow).await?, (0, 100));
+    subject.finish(&later, "Later").await?;
+
+    // Both days lie in one month, of which they leave nothing.
+    let month = subject.limit_at(purse, BudgetPeriod::Month, 100, START).await?;
+    assert_eq!(month.spent, pico(24_000_000));
+    subject.refused(opened_at(1, tomorrow).await?).await?;
+    subject.run(opened_at(100, in_june).await?).await?;
+    assert_eq!(subject.counted_at(purse, in_june).await?, (0, 100));
     Ok(())
 }
 
