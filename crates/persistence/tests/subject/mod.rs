@@ -70,7 +70,8 @@ async fn on(database: TestDatabase) -> Result<SqlSubject> {
     let group = GroupId::next(&ids);
     let stamp =
         AuditStamp { event_id: AuditEventId::next(&ids), actor_id: None, api_key_id: None, at: START };
-    store.add_group(Group { id: group, name: "Group".to_owned(), created_at: START }, stamp).await?;
+    let (name, requests_per_minute) = ("Group".to_owned(), None);
+    store.add_group(Group { id: group, name, requests_per_minute, created_at: START }, stamp).await?;
     let key = ApiKeyId::next(&ids);
     store
         .create_key(NewApiKey {
