@@ -158,7 +158,7 @@ mod tests {
     use crate::turn::testing;
 
     /// A reader of a log that nobody takes away.
-    fn reader(log: Arc<TurnLog>, position: u64) -> TurnReader {
+    fn beside(log: Arc<TurnLog>, position: u64) -> TurnReader {
         let ledger = Arc::new(crate::memory::MemoryStore::new());
         TurnReader::beside(log, position, TurnShelf { ledger, poll: Duration::ZERO })
     }
@@ -183,24 +183,24 @@ mod tests {
         log.end(testing::ending(TurnStatus::Completed));
         let expected =
             ["start from 0", "context 4 dropped", "0 reasoning \"hm\" @2", "1 text \"yes\" @5", "completed"];
-        assert_eq!(told(reader(log, 0)).await, expected);
+        assert_eq!(told(beside(log, 0)).await, expected);
     }
 
     #[tokio::test]
     async fn what_was_left_out_is_told_once_and_as_it_was_sent_last() {
         let log = Arc::new(TurnLog::new(testing::turn_start(), Some(testing::context(0))));
-        let mut reader = TurnReader::beside(Arc::clone(&log), 0);
+        let mut reader = beside(Arc::clone(&log), 0);
         assert!(matches!(reader.next().await.unwrap(), Some(TurnEvent::Started(_))));
         let waiting = tokio::time::timeout(Duration::ZERO, reader.next()).await;
         assert!(waiting.is_err(), "the request may be built anew");
         log.set_context(testing::context(4));
         log.append(PartKind::Text, "yes");
-        log.end(testing::turn_end(TurnStatus::Completed));
+        log.end(testing::ending(TurnStatus::Completed));
         assert_eq!(told(reader).await, ["context 4 dropped", "0 text \"yes\" @3", "completed"]);
 
         let log = Arc::new(TurnLog::new(testing::turn_start(), Some(testing::context(4))));
-        log.end(testing::turn_end(TurnStatus::Failed));
-        assert_eq!(told(TurnReader::beside(log, 0)).await, ["start from 0", "context 4 dropped", "failed"]);
+        log.end(testing::ending(TurnStatus::Failed));
+        assert_eq!(told(beside(log, 0)).await, ["start from 0", "context 4 dropped", "failed"]);
     }
 
     #[tokio::test]
@@ -209,15 +209,15 @@ mod tests {
         log.append(PartKind::Text, "yes");
         log.end(testing::ending(TurnStatus::Completed));
         let rest = ["start from 1", "0 text \"es\" @3", "completed"];
-        assert_eq!(told(reader(Arc::clone(&log), 1)).await, rest);
+        assert_eq!(told(beside(Arc::clone(&log), 1)).await, rest);
         let all = ["start from 0", "context 4 dropped", "0 text \"yes\" @3", "completed"];
-        assert_eq!(told(reader(log, 9)).await, all);
+        assert_eq!(told(beside(log, 9)).await, all);
     }
 
     #[tokio::test]
     async fn a_waiting_reader_wakes_on_text_and_on_the_end() {
         let log = log();
-        let reader = tokio_util::task::TaskTracker::new().spawn(told(reader(Arc::clone(&log), 0)));
+        let reader = tokio_util::task::TaskTracker::new().spawn(told(beside(Arc::clone(&log), 0)));
         tokio::task::yield_now().await;
         log.append(PartKind::Text, "a");
         tokio::task::yield_now().await;
