@@ -21,7 +21,7 @@ pub struct TurnReader(Source);
 
 #[derive(Debug)]
 enum Source {
-    Beside(Beside),
+    Beside(Box<Beside>),
     Stored(Box<StoredReader>),
 }
 
@@ -58,7 +58,8 @@ impl TurnReader {
         let start = Some(TurnStart { from: place.position(), ..log.start.clone() });
         let context_due = place.position() == 0;
         let changed = log.watch();
-        TurnReader(Source::Beside(Beside { log, changed, place, start, context_due, ended: false, shelf }))
+        let beside = Beside { log, changed, place, start, context_due, ended: false, shelf };
+        TurnReader(Source::Beside(Box::new(beside)))
     }
 
     /// Reads the stored log of a turn, from a position; one beyond what is stored replays it whole.

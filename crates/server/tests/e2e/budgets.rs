@@ -238,7 +238,7 @@ async fn a_looked_up_cost_corrects_what_was_spent(on: TestAppBuilder) -> Result<
         loop {
             let usage = chat.latest().await?["usage"].take();
             if usage["basis"] != "pending" {
-                return Ok::<_, causerie_testkit::anyhow::Error>(usage);
+                return Ok::<_, anyhow::Error>(usage);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -108,7 +108,7 @@ async fn a_row_that_cannot_be_closed_fails_its_turn_and_is_not_lost(on: TestAppB
         loop {
             let latest = chat.latest().await?;
             if latest["status"] == "interrupted" && latest["usage"]["basis"] != "pending" {
-                return Ok::<_, causerie_testkit::anyhow::Error>(latest);
+                return Ok::<_, anyhow::Error>(latest);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
