@@ -46,6 +46,8 @@ pub(crate) async fn put_user_budget(
 }
 
 /// Take the budget of a user away.
+///
+/// It refuses nothing any more. A later one counts what was spent in its window all the same.
 #[utoipa::path(
     delete, path = "/budgets/user/{id}", tag = "budgets",
     params(("id" = Id, Path, description = "The user")),
@@ -94,6 +96,8 @@ pub(crate) async fn put_group_budget(
 }
 
 /// Take the budget of a group away.
+///
+/// It refuses nothing any more. A later one counts what was spent in its window all the same.
 #[utoipa::path(
     delete, path = "/budgets/group/{id}", tag = "budgets",
     params(("id" = Id, Path, description = "The group")),
@@ -142,6 +146,8 @@ pub(crate) async fn put_key_budget(
 }
 
 /// Take the budget of an API key away.
+///
+/// It refuses nothing any more. A later one counts what was spent in its window all the same.
 #[utoipa::path(
     delete, path = "/budgets/api_key/{id}", tag = "budgets",
     params(("id" = Id, Path, description = "The key")),
