@@ -3,6 +3,7 @@
 //! They keep the promises of the ports, but lose everything with the process. Conversations, turns and attempts
 //! are whole; tools and models are as simple as a list, and reports are refused as unavailable.
 
+mod attempts;
 mod budgets;
 mod conversations;
 mod filter;

@@ -13,9 +13,7 @@ use causerie_domain::ports::{
 };
 use causerie_domain::session::SessionState;
 use causerie_domain::turn::{Segment, Turn, TurnStatus, parts_of};
-use causerie_domain::usage::{
-    CloseUsage, CostBasis, MessageUsage, OpenUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
-};
+use causerie_domain::usage::MessageUsage;
 use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId, Usd};
 
 use super::MemoryStore;
@@ -295,7 +293,7 @@ impl State {
         stored.turn.ended_at = Some(now);
         let segments = std::mem::take(&mut stored.segments);
         if let Some(open) = stored.attempts.last_mut().filter(|attempt| attempt.closed.is_none()) {
-            open.closed = Some(reaped(open, now));
+            open.closed = Some(open.interrupted(now));
         }
         let turn = stored.turn.clone();
         self.release(&turn, now);
@@ -336,70 +334,11 @@ impl State {
     }
 }
 
-impl StoredTurn {
-    /// A flush whose answer was lost is sent again, with what came since; one that arrives after a newer one has
-    /// nothing to add.
-    fn write_segments(&mut self, news: Vec<Segment>) {
-        let (Some(from), Some(to)) =
-            (news.first().map(|first| first.position), news.last().map(Segment::end))
-        else {
-            return;
-        };
-        if self.segments.last().is_none_or(|known| known.end() <= to) {
-            self.segments.retain(|known| known.position < from);
-            self.segments.extend(news);
-        }
-    }
-
-    fn close(&mut self, close: CloseUsage) {
-        if let Some(open) = self.attempts.iter_mut().find(|attempt| attempt.open.id == close.id) {
-            open.learn(close.progress.clone());
-            let progress = open.progress.clone();
-            open.closed.get_or_insert(CloseUsage { progress, ..close });
-        }
-    }
-}
-
-impl StoredAttempt {
-    fn new(open: OpenUsage, reserved: Option<Usd>) -> Self {
-        StoredAttempt { open, reserved, progress: UsageProgress::default(), closed: None, lookups: 0 }
-    }
-
-    /// Takes over what is new; what was known before stays where nothing new is said.
-    fn learn(&mut self, news: UsageProgress) {
-        let known = std::mem::take(&mut self.progress);
-        let said = |news: Option<String>| news.map(|news| storable(&news).into_owned());
-        self.progress = UsageProgress {
-            generation_id: said(news.generation_id).or(known.generation_id),
-            model_served: said(news.model_served).or(known.model_served),
-            provider: said(news.provider).or(known.provider),
-            time_to_first_token: news.time_to_first_token.or(known.time_to_first_token),
-            estimated_input_tokens: news.estimated_input_tokens.or(known.estimated_input_tokens),
-            prices: news.prices.or(known.prices),
-        };
-    }
-}
-
 fn keyed_turn(state: &State, session_id: SessionId, key: &str, since: Timestamp) -> Option<KeyedTurn> {
     state.turns.values().filter(|stored| stored.turn.session_id == session_id).find_map(|stored| {
         let used = stored.key.as_ref().filter(|used| used.key == key && stored.turn.started_at >= since)?;
         Some(KeyedTurn { turn: stored.turn.clone(), body_hash: used.body_hash.clone() })
     })
-}
-
-fn reaped(attempt: &StoredAttempt, now: Timestamp) -> CloseUsage {
-    CloseUsage {
-        id: attempt.open.id,
-        outcome: UsageOutcome::Interrupted,
-        failure: None,
-        progress: attempt.progress.clone(),
-        tokens: TokenCounts::default(),
-        settlement: Settlement { cost: None, basis: CostBasis::Pending, reported: None, calculated: None },
-        duration: now.since(attempt.open.created_at),
-        closed_at: now,
-        // Nobody has priced it yet.
-        next_lookup_at: None,
-    }
 }
 
 fn text_parts(content: &str) -> Vec<Part> {
