@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::audit_log::{Entry, record};
 use super::{Conn, HOLD_LEDGER, groups, keys, people, weights};
 use crate::fault::{Abort, Fault};
-use crate::schema::{ai_usage, budget_windows, budgets};
+use crate::schema::{ai_usage, budgets};
 use crate::types::key;
 
 pub(crate) async fn states(
@@ -124,17 +124,10 @@ async fn count(conn: &mut Conn, budget: &Budget, window: Span) -> Result<(), Fau
     let (upper, lower, reserved): (i64, i64, i64) = rows.first(conn).await?;
     let spent = (i128::from(upper) << 32) + i128::from(lower);
     let most = i128::from(weights::MOST);
-    diesel::insert_into(budget_windows::table)
-        .values((
-            budget_windows::budget_id.eq(key(budget.subject.id())),
-            budget_windows::starts_at.eq(window.from.as_micros()),
-            budget_windows::ends_at.eq(window.to.as_micros()),
-            budget_windows::spent.eq(i64::try_from(spent.clamp(-most, most)).unwrap_or(weights::MOST)),
-            budget_windows::reserved.eq(reserved),
-        ))
-        .execute(conn)
-        .await?;
-    Ok(())
+    let spent = i64::try_from(spent.clamp(-most, most)).unwrap_or(weights::MOST);
+    weights::open_window(conn, *budget, window).await?;
+    let row = (key(budget.subject.id()), window.from.as_micros());
+    weights::add(conn, row, spent, reserved).await
 }
 
 async fn tell(

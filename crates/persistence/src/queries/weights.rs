@@ -156,7 +156,7 @@ async fn try_raise(
 }
 
 /// Opens a window in which nothing was counted yet. One that is open stays as it is.
-async fn open_window(conn: &mut Conn, budget: Budget, window: Span) -> Result<(), Fault> {
+pub(super) async fn open_window(conn: &mut Conn, budget: Budget, window: Span) -> Result<(), Fault> {
     diesel::insert_into(budget_windows::table)
         .values((
             budget_windows::budget_id.eq(key(budget.subject.id())),
@@ -172,7 +172,12 @@ async fn open_window(conn: &mut Conn, budget: Budget, window: Span) -> Result<()
 }
 
 /// Adds to what a window counts, and holds the sum where a cost beyond reason would lead out of the range.
-async fn add(conn: &mut Conn, (id, starts_at): (Key, i64), spent: i64, reserved: i64) -> Result<(), Fault> {
+pub(super) async fn add(
+    conn: &mut Conn,
+    (id, starts_at): (Key, i64),
+    spent: i64,
+    reserved: i64,
+) -> Result<(), Fault> {
     let most = MOST - spent.max(0);
     diesel::update(budget_windows::table)
         .filter(budget_windows::budget_id.eq(id))
