@@ -1,5 +1,6 @@
 //! Which package may depend on which: the arrows between ours, and the rooms of foreign crates.
 
+mod circles;
 mod manifests;
 mod rooms;
 
@@ -21,6 +22,7 @@ const NEVER_LINKED: [&str; 4] = ["actix", "diesel", "libsqlite3-sys", "reqwest"]
 pub(crate) fn findings(workspace: &Workspace) -> Result<Vec<Finding>> {
     let mut findings: Vec<_> = workspace.packages.iter().flat_map(arrows).collect();
     findings.extend(manifests::findings(workspace)?);
+    findings.extend(circles::findings(workspace)?);
     findings.extend(linked(&workspace.root)?);
     Ok(findings)
 }
