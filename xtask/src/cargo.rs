@@ -1,4 +1,4 @@
-//! Cargo, always called with one selection of packages and features.
+//! Cargo commands, all with the same selection of packages and features.
 
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -9,26 +9,26 @@ use cargo_metadata::{Message, TargetKind};
 
 /// A Cargo command over the whole workspace with all features.
 ///
-/// Cargo builds a dependency anew for each set of features it is asked for, and another selection of packages
-/// is another set. With a single selection the checks and the tests share one build.
-pub(crate) fn on_everything(root: &Path, subcommand: &[&str]) -> Command {
+/// Cargo builds a dependency once for each set of its features, and the set depends on the selected packages. With a
+/// single selection the checks and the tests share one build.
+pub(crate) fn on_workspace(root: &Path, subcommand: &[&str]) -> Command {
     let mut command = Command::new("cargo");
     command.args(subcommand).args(["--workspace", "--all-features"]).current_dir(root);
     command
 }
 
-/// Runs a command to its end, its output going where ours goes.
+/// Runs a command until it exits, with inherited output.
 pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
     command.status().with_context(|| format!("cannot run `{}`", line(command)))
 }
 
-/// The command as one would type it.
+/// The command as a line for a shell.
 pub(crate) fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-/// The programs of the workspace that checks and tests run.
+/// Programs of the workspace that checks and tests run.
 #[derive(Debug)]
 pub(crate) struct Programs {
     /// The binary `causerie`.
@@ -41,10 +41,13 @@ pub(crate) struct Programs {
 
 /// Builds the programs.
 ///
-/// The examples are not only wanted: naming them makes Cargo take the dev-dependencies' features into account,
-/// as it does for the tests, so that the binary needs no build of its own.
+/// The examples also make Cargo unify features with those of the dev-dependencies, as it does for tests, so that the
+/// binary is not built a second time.
+///
+/// # Errors
+/// The build fails, or it produces no `causerie` or `soak`.
 pub(crate) fn build_programs(root: &Path) -> Result<Programs> {
-    let mut command = on_everything(root, &["build", "--bin", "causerie", "--bin", "soak", "--examples"]);
+    let mut command = on_workspace(root, &["build", "--bin", "causerie", "--bin", "soak", "--examples"]);
     command.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot run `{}`", line(&command)))?;
     let output = child.stdout.take().context("cargo has no output to read")?;
@@ -64,7 +67,7 @@ pub(crate) fn build_programs(root: &Path) -> Result<Programs> {
     ensure!(child.wait()?.success(), "`{}` failed", line(&command));
 
     examples.sort();
-    let Some(causerie) = causerie else { bail!("the build made no program `causerie`") };
-    let Some(soak) = soak else { bail!("the build made no program `soak`") };
+    let Some(causerie) = causerie else { bail!("the build produced no program `causerie`") };
+    let Some(soak) = soak else { bail!("the build produced no program `soak`") };
     Ok(Programs { causerie, soak, examples })
 }

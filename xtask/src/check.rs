@@ -1,4 +1,4 @@
-//! `cargo xtask check`: every check runs, whatever the others found.
+//! `cargo xtask check`: runs every check and summarizes the results.
 
 use std::process::ExitCode;
 
@@ -7,30 +7,31 @@ use clap::Subcommand;
 
 use crate::cargo;
 use crate::finding::Finding;
+use crate::options::Options;
 use crate::workspace::Workspace;
-use crate::{documents, layers, migrations, postgres, tidy};
+use crate::{generated_files, layers, migrations, tidy};
 
-/// A check that can also be called alone.
+/// A check; each is also a command of its own.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub(crate) enum Check {
-    /// Formatting, by rustfmt.
+    /// Check the formatting with rustfmt.
     Fmt,
-    /// Which package may depend on which, ours and foreign.
+    /// Check the dependencies between crates and between the files of a crate.
     Layers,
-    /// House rules that no compiler knows.
+    /// Check text files and commit subjects against the rules of this repository.
     Tidy,
-    /// Lints, by clippy, with warnings denied.
+    /// Run clippy; warnings are errors.
     Clippy,
-    /// The tool definitions are sound and their schema is the code's.
+    /// Check the tool definitions and their schema.
     Tools,
-    /// `docs/openapi.json` is the document the code has.
+    /// Compare `docs/openapi.json` with the document that the program writes.
     #[command(skip)]
     Openapi,
-    /// Migrations of both databases apply, revert and apply again, to the same tables.
+    /// Apply and revert the migrations of both databases and compare the resulting tables.
     Migrations,
 }
 
-/// Every check, the quick ones first.
+/// All checks, quick ones first.
 pub(crate) const ALL: [Check; 7] =
     [Check::Fmt, Check::Layers, Check::Tidy, Check::Clippy, Check::Tools, Check::Openapi, Check::Migrations];
 
@@ -47,28 +48,28 @@ impl Check {
         }
     }
 
-    fn findings(self, workspace: &Workspace, postgres: &postgres::Options) -> Result<Vec<Finding>> {
+    fn findings(self, workspace: &Workspace, options: &Options) -> Result<Vec<Finding>> {
         match self {
             Check::Fmt => fmt(workspace),
             Check::Layers => layers::findings(workspace),
             Check::Tidy => tidy::findings(&workspace.root),
             Check::Clippy => clippy(workspace),
-            Check::Tools => documents::tools(workspace),
-            Check::Openapi => documents::openapi(workspace),
-            Check::Migrations => migrations::findings(workspace, postgres),
+            Check::Tools => generated_files::tools(workspace),
+            Check::Openapi => generated_files::openapi(workspace),
+            Check::Migrations => migrations::findings(workspace, options),
         }
     }
 }
 
-/// Runs checks one after the other, prints what each found, and sums up.
-pub(crate) fn run(checks: &[Check], workspace: &Workspace, postgres: &postgres::Options) -> ExitCode {
+/// Runs checks in order, prints their findings and a summary. One failing check does not stop the others.
+pub(crate) fn run(checks: &[Check], workspace: &Workspace, options: &Options) -> ExitCode {
     let mut summary = Vec::new();
     let mut failed = false;
     for check in checks {
         println!("── {}", check.name());
         let findings = check
-            .findings(workspace, postgres)
-            .unwrap_or_else(|error| vec![Finding::error(check.name(), format!("cannot be run: {error:#}"))]);
+            .findings(workspace, options)
+            .unwrap_or_else(|error| vec![Finding::error(check.name(), format!("cannot run: {error:#}"))]);
         for finding in &findings {
             println!("{finding}");
         }
@@ -92,18 +93,22 @@ fn verdict(findings: &[Finding]) -> String {
 fn fmt(workspace: &Workspace) -> Result<Vec<Finding>> {
     let mut command = std::process::Command::new("cargo");
     command.args(["fmt", "--all", "--check"]).current_dir(&workspace.root);
-    let tidy = cargo::status(&mut command)?.success();
-    Ok(if tidy { Vec::new() } else { vec![Finding::error("workspace", "`cargo fmt --all` changes files")] })
+    let is_formatted = cargo::status(&mut command)?.success();
+    Ok(if is_formatted {
+        Vec::new()
+    } else {
+        vec![Finding::error("workspace", "not formatted; run `cargo fmt --all`")]
+    })
 }
 
 fn clippy(workspace: &Workspace) -> Result<Vec<Finding>> {
-    let mut command = cargo::on_everything(&workspace.root, &["clippy", "--all-targets"]);
+    let mut command = cargo::on_workspace(&workspace.root, &["clippy", "--all-targets"]);
     command.args(["--", "--deny", "warnings"]);
-    let clean = cargo::status(&mut command)?.success();
-    Ok(if clean {
+    let passed = cargo::status(&mut command)?.success();
+    Ok(if passed {
         Vec::new()
     } else {
-        vec![Finding::error("workspace", "clippy is not content (see above)")]
+        vec![Finding::error("workspace", "clippy reports warnings or errors (see above)")]
     })
 }
 
@@ -112,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_verdict_counts_errors_and_warnings_apart() {
+    fn a_verdict_counts_errors_and_warnings_separately() {
         #[track_caller]
         fn check(findings: &[Finding], expected: &str) {
             assert_eq!(verdict(findings), expected);

@@ -1,7 +1,7 @@
-//! `cargo xtask coverage`: which lines the tests run, per crate, and a floor beneath it.
+//! `cargo xtask coverage`: measures line coverage per crate and compares it with a minimum.
 //!
-//! The tests are those of `cargo xtask test`, on a private PostgreSQL server, in a build of their own. It takes many
-//! minutes and is no part of CI. Unit tests stand in the files that they test, and their own lines count, too.
+//! It runs the tests of `cargo xtask test` in an instrumented build, takes many minutes and is not part of CI. The
+//! lines of unit tests are counted as well, because they are in the measured files.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,41 +11,42 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::cargo;
+use crate::options::Options;
 use crate::postgres::{self, Database};
 use crate::workspace::Workspace;
 
-/// The crates that the floor is beneath.
+/// The crates that must reach the minimum.
 const MEASURED: [&str; 5] = ["runtime", "persistence", "openrouter", "usage", "http"];
-/// The least share of lines in percent.
-const FLOOR: u64 = 85;
+/// The required share of covered lines in percent.
+const MINIMUM: u64 = 85;
 
-/// Lines of a crate that there are, and that were run.
+/// The executable lines of a crate, and how many of them were run.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Lines {
     count: u64,
     covered: u64,
 }
 
-/// Runs the tests under `cargo llvm-cov` and judges each crate.
+/// Runs the tests under `cargo llvm-cov` and prints the coverage of each crate.
 ///
 /// # Errors
-/// A test fails, the tool cannot be had, or its report cannot be read.
-pub(crate) fn run(workspace: &Workspace, options: &postgres::Options) -> Result<ExitCode> {
-    provide_tool()?;
+/// A test fails, `cargo llvm-cov` cannot be installed, or its report cannot be read.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
+    install_llvm_cov()?;
     let database = postgres::provide(options)?;
     if let Database::Absent = database {
-        bail!("{}; without it the persistence crate is measured by half", postgres::NOT_RUN);
+        bail!("{}; without it half of the persistence crate is not measured", postgres::NOT_RUN);
     }
     let root = &workspace.root;
-    let mut tests = cargo::on_everything(root, &["llvm-cov", "nextest", "--no-report"]);
-    database.tell(&mut tests);
+    let mut tests = cargo::on_workspace(root, &["llvm-cov", "nextest", "--no-report"]);
+    database.configure(&mut tests);
     ensure!(cargo::status(&mut tests)?.success(), "`{}` failed (see above)", cargo::line(&tests));
 
     let mut report = Command::new("cargo");
     report.args(["llvm-cov", "report", "--json", "--summary-only"]).current_dir(root);
-    let output = report.stderr(Stdio::inherit()).output().context("cargo llvm-cov cannot be run")?;
+    let output = report.stderr(Stdio::inherit()).output().context("cannot run cargo llvm-cov")?;
     ensure!(output.status.success(), "`{}` failed", cargo::line(&report));
-    let report: Value = serde_json::from_slice(&output.stdout).context("the report is no JSON")?;
+    let report: Value = serde_json::from_slice(&output.stdout).context("the report is not JSON")?;
 
     let crates = by_crate(&report, root)?;
     let mut is_low = false;
@@ -58,8 +59,8 @@ pub(crate) fn run(workspace: &Workspace, options: &postgres::Options) -> Result<
     Ok(if is_low { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Installs the tool where it is missing, together with the part of the toolchain that it needs.
-fn provide_tool() -> Result<()> {
+/// Installs `cargo llvm-cov` and the toolchain component that it needs, unless they are there.
+fn install_llvm_cov() -> Result<()> {
     let mut probe = Command::new("cargo");
     probe.args(["llvm-cov", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
     if probe.status().is_ok_and(|status| status.success()) {
@@ -77,33 +78,33 @@ fn provide_tool() -> Result<()> {
     Ok(())
 }
 
-/// The lines of each folder below `crates`, without its `tests` and `benches`.
+/// The lines in `src` of each folder below `crates`.
 fn by_crate(report: &Value, root: &Path) -> Result<BTreeMap<String, Lines>> {
-    let files = report["data"][0]["files"].as_array().context("the report names no files")?;
+    let files = report["data"][0]["files"].as_array().context("the report has no files")?;
     let mut crates: BTreeMap<String, Lines> = BTreeMap::new();
     for file in files {
-        let name = file["filename"].as_str().context("a file has a name")?;
+        let name = file["filename"].as_str().context("a file of the report has no name")?;
         let Ok(path) = Path::new(name).strip_prefix(root) else { continue };
         let mut parts = path.iter().filter_map(|part| part.to_str());
-        let (Some("crates"), Some(of), Some("src")) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some("crates"), Some(folder), Some("src")) = (parts.next(), parts.next(), parts.next()) else {
             continue;
         };
         let lines = &file["summary"]["lines"];
-        let sum = crates.entry(of.to_owned()).or_default();
-        sum.count += lines["count"].as_u64().context("a file has lines")?;
-        sum.covered += lines["covered"].as_u64().context("a file has covered lines")?;
+        let sum = crates.entry(folder.to_owned()).or_default();
+        sum.count += lines["count"].as_u64().context("a file of the report has no line count")?;
+        sum.covered += lines["covered"].as_u64().context("a file of the report has no covered lines")?;
     }
     Ok(crates)
 }
 
 impl Lines {
-    /// The covered share in percent; nothing of nothing.
+    /// The covered share in percent; 0 for a crate without lines.
     fn share(self) -> f64 {
         if self.count == 0 { 0.0 } else { self.covered as f64 * 100.0 / self.count as f64 }
     }
 
     fn is_low(self) -> bool {
-        self.count == 0 || self.covered * 100 < self.count * FLOOR
+        self.count == 0 || self.covered * 100 < self.count * MINIMUM
     }
 }
 
@@ -114,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_summed_by_crate_and_judged() {
+    fn lines_are_summed_by_crate_and_compared_with_the_minimum() {
         let file = |name: &str, count: u64, covered: u64| json!({"filename": name, "summary": {"lines": {"count": count, "covered": covered}}});
         let report = json!({"data": [{"files": [
             file("/w/crates/http/src/a.rs", 100, 90),

@@ -1,23 +1,23 @@
-//! What a check has found, as a value that can be printed, counted and compared.
+//! The result of a check.
 
 use std::fmt;
 
 /// Whether a finding fails the check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Severity {
-    /// It is said, and that is all.
+    /// It is printed only.
     Warning,
     /// It fails the check.
     Error,
 }
 
-/// One thing that is not as it should be.
+/// A violation of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) severity: Severity,
     /// A package, a path or `path:line`.
     pub(crate) place: String,
-    /// What is wrong there, and what would be right.
+    /// What is wrong, and how to correct it.
     pub(crate) text: String,
 }
 

@@ -1,19 +1,20 @@
-//! The project's chores: `cargo xtask check` judges the sources, `cargo xtask test` runs everything that can fail.
+//! Development tasks: `cargo xtask check` checks the sources, `cargo xtask test` runs all tests.
 //!
-//! It may know Cargo, the file system and how to start a PostgreSQL server, and nothing of ours.
-//! Deliberately absent: anything that the product itself needs at run time.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "its reader sits at the terminal")]
+//! It may use Cargo, git, the file system and a PostgreSQL server, and no other crate of the workspace.
+//! Deliberately absent: anything that the program needs at run time.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command line program")]
 
 mod cargo;
 mod check;
 mod coverage;
-mod documents;
 mod finding;
+mod generated_files;
 mod layers;
 mod migrations;
+mod options;
 mod postgres;
 mod soak;
-mod suite;
+mod test_run;
 mod tidy;
 mod workspace;
 
@@ -23,38 +24,39 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 
 use crate::check::Check;
+use crate::options::Options;
 use crate::workspace::Workspace;
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The project's checks and chores")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Development tasks of this repository")]
 struct Cli {
     #[command(flatten)]
-    postgres: postgres::Options,
+    options: Options,
     #[command(subcommand)]
     task: Task,
 }
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Run every check, print all findings, then fail if there are errors among them.
+    /// Run every check, print all findings, and fail if one is an error.
     Check,
     #[command(flatten)]
-    Alone(Check),
-    /// Write `docs/openapi.json` as the code has it.
+    Single(Check),
+    /// Write `docs/openapi.json`.
     Openapi {
-        /// Only compare; a difference is a finding.
+        /// Compare the file with the document that the program writes, and fail if they differ.
         #[arg(long)]
         check: bool,
     },
-    /// Run the examples, the doctests and the tests, on a private PostgreSQL server if there is one to start.
+    /// Run the examples, doctests and tests, on a private PostgreSQL server if its programs are installed.
     Test {
-        /// Arguments for the test runner, after `--`; with any, only the tests run. A name selects tests.
+        /// Arguments of the test runner, after `--`, such as the name of a test; examples and doctests are skipped.
         #[arg(last = true)]
         arguments: Vec<String>,
     },
-    /// Talk to real processes that are killed all the time, and print what was lost: nothing.
+    /// Run the server under load, kill it repeatedly, and check that no acknowledged data is lost.
     Soak(soak::Soak),
-    /// Measure which lines the tests run; fail where a crate falls below its floor. Takes many minutes.
+    /// Measure the line coverage of the tests; fail if a crate is below the minimum. Takes many minutes.
     Coverage,
 }
 
@@ -68,13 +70,15 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> Result<ExitCode> {
     let workspace = Workspace::load()?;
     match cli.task {
-        Task::Check => Ok(check::run(&check::ALL, &workspace, &cli.postgres)),
-        Task::Alone(check) => Ok(check::run(&[check], &workspace, &cli.postgres)),
-        Task::Openapi { check: true } => Ok(check::run(&[Check::Openapi], &workspace, &cli.postgres)),
-        Task::Openapi { check: false } => documents::write_openapi(&workspace).map(|()| ExitCode::SUCCESS),
-        Task::Soak(soak) => soak::run(&soak, &workspace, &cli.postgres),
-        Task::Test { arguments } => suite::run(&workspace, &cli.postgres, &arguments),
-        Task::Coverage => coverage::run(&workspace, &cli.postgres),
+        Task::Check => Ok(check::run(&check::ALL, &workspace, &cli.options)),
+        Task::Single(check) => Ok(check::run(&[check], &workspace, &cli.options)),
+        Task::Openapi { check: true } => Ok(check::run(&[Check::Openapi], &workspace, &cli.options)),
+        Task::Openapi { check: false } => {
+            generated_files::write_openapi(&workspace).map(|()| ExitCode::SUCCESS)
+        }
+        Task::Soak(soak) => soak::run(&soak, &workspace, &cli.options),
+        Task::Test { arguments } => test_run::run(&workspace, &cli.options, &arguments),
+        Task::Coverage => coverage::run(&workspace, &cli.options),
     }
 }
 

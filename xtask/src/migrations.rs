@@ -1,17 +1,18 @@
-//! The check of the migrations, which is a test of the persistence crate: only that crate may speak SQL.
+//! The check of the migrations. It runs a test of the persistence crate, the only crate that may use SQL.
 
 use anyhow::Result;
 
 use crate::cargo;
 use crate::finding::Finding;
+use crate::options::Options;
 use crate::postgres::{self, Database};
 use crate::workspace::Workspace;
 
-/// Both sets apply, revert and apply again; both give the same tables; `schema.rs` agrees with them.
-pub(crate) fn findings(workspace: &Workspace, options: &postgres::Options) -> Result<Vec<Finding>> {
+/// Applies, reverts and reapplies both sets, and compares the tables with each other and with `schema.rs`.
+pub(crate) fn findings(workspace: &Workspace, options: &Options) -> Result<Vec<Finding>> {
     let database = postgres::provide(options)?;
-    let mut command = cargo::on_everything(&workspace.root, &["test", "--test", "migrations"]);
-    database.tell(&mut command);
+    let mut command = cargo::on_workspace(&workspace.root, &["test", "--test", "migrations"]);
+    database.configure(&mut command);
 
     let mut findings = Vec::new();
     if !cargo::status(&mut command)?.success() {

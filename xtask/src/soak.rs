@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: builds the program and the soak, finds a database, and lets the one loose on the other.
+//! `cargo xtask soak`: runs the soak test against the built program and a database.
 
 use std::process::{Command, ExitCode};
 
@@ -6,46 +6,47 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
 use crate::cargo;
+use crate::options::Options;
 use crate::postgres::{self, Database};
 use crate::workspace::Workspace;
 
-/// The databases by the names they have on the command line.
+/// The databases that the soak test can use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SoakDatabase {
-    /// A file and one process.
+    /// A file, used by one process.
     Sqlite,
-    /// A server and two processes.
+    /// A server, used by two processes.
     Postgres,
 }
 
-/// How long to soak, and on what.
+/// Options of the soak test.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Soak {
-    /// For how many minutes.
+    /// Duration in minutes.
     #[arg(long, default_value_t = 20)]
     minutes: u64,
-    /// On which database.
+    /// Database of the program.
     #[arg(long, value_enum, default_value_t = SoakDatabase::Sqlite)]
     database: SoakDatabase,
-    /// Where the random choices begin.
+    /// Seed of the random choices.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many conversations there are at the same time.
+    /// Number of concurrent sessions.
     #[arg(long, default_value_t = 24)]
     sessions: u64,
 }
 
-/// Soaks; the last line that is printed says what was held.
+/// Runs the soak test, which prints its result as the last line.
 ///
 /// # Errors
-/// The programs cannot be built, or there is no such database.
-pub(crate) fn run(soak: &Soak, workspace: &Workspace, options: &postgres::Options) -> Result<ExitCode> {
+/// The programs cannot be built, or the database is not available.
+pub(crate) fn run(soak: &Soak, workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let programs = cargo::build_programs(&workspace.root)?;
     let mut command = Command::new(programs.soak);
     command.arg("--program").arg(&programs.causerie);
     command.args(["--minutes", &soak.minutes.to_string(), "--seed", &soak.seed.to_string()]);
     command.args(["--sessions", &soak.sessions.to_string()]);
-    // Dropping it stops a server of our own, so it stays to the end.
+    // Kept until the end: dropping it stops a private server.
     let database = match soak.database {
         SoakDatabase::Sqlite => {
             command.args(["--database", "sqlite"]);
@@ -59,7 +60,7 @@ pub(crate) fn run(soak: &Soak, workspace: &Workspace, options: &postgres::Option
     if soak.database == SoakDatabase::Postgres && matches!(database, Database::Absent) {
         bail!("{}", postgres::NOT_RUN);
     }
-    database.tell(&mut command);
-    let status = command.status().context("the soak cannot be started")?;
+    database.configure(&mut command);
+    let status = command.status().context("cannot start the soak test")?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

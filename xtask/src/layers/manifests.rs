@@ -1,4 +1,4 @@
-//! What each manifest takes from the workspace's, so that a decision is written down once.
+//! Settings and dependencies that a manifest must inherit from the workspace.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,28 +13,27 @@ use crate::workspace::Workspace;
 const INHERITED: [&str; 4] = ["version", "edition", "rust-version", "license"];
 const DEPENDENCY_TABLES: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
 
-/// Judges the manifest of every member.
+/// Checks the manifest of every member.
 pub(crate) fn findings(workspace: &Workspace) -> Result<Vec<Finding>> {
     let mut manifests = BTreeMap::new();
     let mut findings = Vec::new();
     for package in &workspace.packages {
         let path = package.manifest_path.as_std_path();
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        findings.extend(misplaced(&package.name, path));
+        findings.extend(wrong_folder(&package.name, path));
         manifests.insert(package.name.to_string(), text.parse()?);
     }
-    findings.extend(judge(&manifests));
+    findings.extend(check_inheritance(&manifests));
     Ok(findings)
 }
 
-fn misplaced(name: &str, manifest: &Path) -> Option<Finding> {
+fn wrong_folder(name: &str, manifest: &Path) -> Option<Finding> {
     let folder = manifest.parent()?.file_name()?;
     let expected = name.strip_prefix("causerie-").unwrap_or(name);
-    (folder != expected)
-        .then(|| Finding::error(name, format!("lives in a folder that is not called {expected}")))
+    (folder != expected).then(|| Finding::error(name, format!("its folder must be called {expected}")))
 }
 
-fn judge(manifests: &BTreeMap<String, Table>) -> Vec<Finding> {
+fn check_inheritance(manifests: &BTreeMap<String, Table>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut uses: BTreeMap<&str, Vec<(&str, bool)>> = BTreeMap::new();
     for (package, manifest) in manifests {
@@ -46,12 +45,9 @@ fn judge(manifests: &BTreeMap<String, Table>) -> Vec<Finding> {
     for (dependency, mut users) in uses {
         users.sort_unstable();
         let shared = users.iter().any(|(package, _)| *package != users[0].0);
-        let own = users.iter().filter(|(_, inherits)| shared && !inherits);
-        findings.extend(own.map(|(package, _)| {
-            Finding::error(
-                *package,
-                format!("{dependency} has several users: make it a workspace dependency"),
-            )
+        let not_inherited = users.iter().filter(|(_, inherits)| shared && !inherits);
+        findings.extend(not_inherited.map(|(package, _)| {
+            Finding::error(*package, format!("{dependency} has several users: inherit it from the workspace"))
         }));
     }
     findings
@@ -83,7 +79,7 @@ fn dependencies(manifest: &Table) -> impl Iterator<Item = (&str, &Value)> {
 mod tests {
     use super::*;
 
-    const SOUND: &str = "\
+    const INHERITING: &str = "\
         lints.workspace = true\n\
         package = { version.workspace = true, edition.workspace = true, \
                     rust-version.workspace = true, license.workspace = true }\n";
@@ -92,15 +88,17 @@ mod tests {
     fn check(manifests: &[(&str, &str)], expected: &[&str]) {
         let tables = manifests
             .iter()
-            .map(|(name, extra)| ((*name).to_owned(), format!("{SOUND}{extra}").parse().unwrap()))
+            .map(|(name, extra)| ((*name).to_owned(), format!("{INHERITING}{extra}").parse().unwrap()))
             .collect();
-        let found: Vec<_> =
-            judge(&tables).iter().map(|finding| format!("{}: {}", finding.place, finding.text)).collect();
+        let found: Vec<_> = check_inheritance(&tables)
+            .iter()
+            .map(|finding| format!("{}: {}", finding.place, finding.text))
+            .collect();
         assert_eq!(found, expected);
     }
 
     #[test]
-    fn a_shared_dependency_belongs_to_the_workspace() {
+    fn a_shared_dependency_is_inherited_from_the_workspace() {
         check(&[("a", "dependencies.x = '1'")], &[]);
         check(&[("a", "dependencies.x = '1'\ndev-dependencies.x = '1'")], &[]);
         check(
@@ -108,7 +106,7 @@ mod tests {
                 ("a", "dependencies.x.workspace = true"),
                 ("b", "[target.'cfg(unix)'.dev-dependencies]\nx = { version = '1' }"),
             ],
-            &["b: x has several users: make it a workspace dependency"],
+            &["b: x has several users: inherit it from the workspace"],
         );
         check(
             &[("a", "dependencies.x.workspace = true"), ("b", "dependencies.x = { workspace = true }")],
@@ -117,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_manifest_says_itself_is_found() {
+    fn settings_that_are_not_inherited_are_found() {
         let manifest = "package = { version = '1', edition.workspace = true, license.workspace = true }";
         let found: Vec<_> =
             not_inherited("a", &manifest.parse().unwrap()).map(|finding| finding.text).collect();
@@ -132,8 +130,8 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_called_like_its_package() {
-        assert_eq!(misplaced("causerie-domain", Path::new("crates/domain/Cargo.toml")), None);
-        assert!(misplaced("causerie-domain", Path::new("crates/words/Cargo.toml")).is_some());
+    fn a_folder_has_the_name_of_its_package() {
+        assert_eq!(wrong_folder("causerie-domain", Path::new("crates/domain/Cargo.toml")), None);
+        assert!(wrong_folder("causerie-domain", Path::new("crates/words/Cargo.toml")).is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! A PostgreSQL server of our own, in a temporary folder, for as long as somebody holds it.
+//! A private PostgreSQL server in a temporary folder.
 
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -12,8 +12,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 
 const GUARD: &str = include_str!("guard.sh");
 
-/// Nothing in it outlives a test run, so nothing waits for a disk. Sockets in the file system have too short a
-/// limit for the names of temporary folders; autovacuum would visit template databases while tests copy them.
+/// The data is discarded after a run, so durability is off. Socket files are off because their paths have a length
+/// limit that names of temporary folders exceed; autovacuum is off because it would open template databases while
+/// tests copy them.
 const SETTINGS: &str = "
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -35,10 +36,10 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Makes a cluster with the programs in a folder and starts it on a free port.
+    /// Creates a cluster with the programs in a folder and starts its server on a free port.
     ///
     /// # Errors
-    /// The server did not start; what it said has been printed.
+    /// The server did not start; its output has been printed.
     pub(crate) fn start(programs: &Path) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("causerie-postgres-").tempdir()?;
         let port = free_port()?;
@@ -54,7 +55,7 @@ impl Cluster {
             run_as(unprivileged_account()?, folder.path(), &mut command)?;
         }
         let guard = command.spawn().context("cannot run `sh`")?;
-        // From here on the folder is the guard's to remove.
+        // From here on the guard removes the folder.
         let _ = folder.keep();
 
         let mut cluster =
@@ -63,13 +64,13 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Where the server listens, and as whom to come: its superuser.
+    /// The URL of the server, with the credentials of its superuser.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
-        let output = self.guard.stdout.as_mut().context("the guard has no output to read")?;
+        let output = self.guard.stdout.as_mut().context("the guard has no standard output")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
         ensure!(line == "ready\n", "PostgreSQL is installed but its server did not start (see above)");
@@ -84,12 +85,12 @@ impl Drop for Cluster {
     }
 }
 
-/// A port that was free a moment ago.
+/// A port that is free at the time of the call.
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// Other users of this machine can reach the port, and a superuser of a server can run programs.
+/// A random password: other users of the machine can reach the port, and a superuser of PostgreSQL can run programs.
 fn password() -> Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
@@ -120,7 +121,7 @@ fn id(which: &str, user: &str) -> Option<u32> {
 fn run_as(account: Account, folder: &Path, command: &mut Command) -> Result<()> {
     for path in [folder.to_owned(), folder.join("password"), folder.join("settings")] {
         chown(&path, Some(account.uid), Some(account.gid))
-            .with_context(|| format!("cannot give {} away", path.display()))?;
+            .with_context(|| format!("cannot change the owner of {}", path.display()))?;
     }
     command.uid(account.uid).gid(account.gid);
     Ok(())
@@ -135,9 +136,9 @@ mod tests {
 
     use super::*;
 
-    /// Programs that write down their first argument and the folder they were called in, and then play their part.
+    /// Replacements of the programs, which record their first argument and working directory.
     ///
-    /// Everybody may write there, because the tests may run as root and the guard then does not.
+    /// The folder is writable for every account, because the guard drops root's rights.
     fn programs(postgres: &str) -> Result<TempDir> {
         let folder = tempfile::tempdir()?;
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777))?;
@@ -151,16 +152,16 @@ mod tests {
         Ok(folder)
     }
 
-    /// The first arguments of all calls, and the folder they were made in.
+    /// The first arguments of all calls, and their working directory.
     fn calls(programs: &TempDir) -> Result<(Vec<String>, PathBuf)> {
         let calls = fs::read_to_string(programs.path().join("calls"))?;
         let calls: Vec<_> = calls.lines().filter_map(|line| line.split_once(' ')).collect();
-        let folder = calls.first().context("nothing was called")?.1.into();
+        let folder = calls.first().context("no program was called")?.1.into();
         Ok((calls.into_iter().map(|(argument, _)| argument.to_owned()).collect(), folder))
     }
 
     #[test]
-    fn a_server_ends_with_its_holder_and_leaves_nothing() -> Result<()> {
+    fn dropping_a_cluster_stops_the_server_and_removes_its_files() -> Result<()> {
         let programs =
             programs("echo ready >data/postmaster.pid; while [ -e data/postmaster.pid ]; do :; done")?;
         let cluster = Cluster::start(programs.path())?;
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_does_not_start_is_an_error_and_leaves_nothing() -> Result<()> {
+    fn a_server_that_does_not_start_is_an_error_and_leaves_no_files() -> Result<()> {
         let programs = programs("exit 1")?;
         let error = Cluster::start(programs.path()).unwrap_err();
         assert!(error.to_string().contains("did not start"), "{error}");

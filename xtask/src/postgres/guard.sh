@@ -1,9 +1,9 @@
-# Runs a private PostgreSQL server and stands guard over it until standard input ends.
-# $1 is the folder of the server's programs, $2 the folder that server and guard live in and take along.
+# Runs a private PostgreSQL server until standard input ends, then stops it and removes its files.
+# $1 is the folder of the server's programs, $2 the folder of the server's files.
 #
-# Standard input is a pipe whose other end xtask holds, so it ends however xtask ends, even killed. The guard itself
-# ignores the signals that a terminal sends to everyone. The server is its child, so that it can be waited for:
-# started by `pg_ctl` it would be nobody's.
+# Standard input is a pipe from xtask, so it ends whenever xtask exits, even if xtask is killed. The guard ignores the
+# signals that a terminal sends to the process group. The server is a child process, so that the guard can wait for
+# it; `pg_ctl` would start it as a daemon.
 trap '' HUP INT TERM
 
 create() {
@@ -12,14 +12,14 @@ create() {
         cat "$2/settings" >>"$2/data/postgresql.conf"
 }
 
-# The server says in its pid file when it is ready; a minute is given.
+# The pid file shows when the server is ready; the timeout is one minute.
 start() {
     "$1/postgres" -D "$2/data" </dev/null &
     server=$!
-    patience=600
+    attempts=600
     until grep -qs '^ready' "$2/data/postmaster.pid"; do
-        patience=$((patience - 1))
-        [ "$patience" -gt 0 ] && kill -0 "$server" 2>/dev/null || return 1
+        attempts=$((attempts - 1))
+        [ "$attempts" -gt 0 ] && kill -0 "$server" 2>/dev/null || return 1
         sleep 0.1
     done
 }

@@ -1,51 +1,36 @@
-//! The PostgreSQL server that tests run on: a given one, else a private one, else none.
+//! The PostgreSQL server for tests: the configured one, otherwise a private one, otherwise none.
 
 mod cluster;
 mod programs;
 
 use std::process::Command;
 
-use anyhow::Result;
-use clap::builder::FalseyValueParser;
-
 use self::cluster::Cluster;
+use crate::options::{Options, POSTGRES_URL};
+use anyhow::Result;
 
-/// The only thing that tests know of all this.
-const URL_VARIABLE: &str = "CAUSERIE_TEST_POSTGRES_URL";
-
-/// What is said where there is no server.
+/// The message for runs without a server.
 pub(crate) const NOT_RUN: &str = "NOTHING RAN ON POSTGRESQL: neither CAUSERIE_TEST_POSTGRES_URL nor installed server \
                                   binaries (Debian: apt-get install postgresql)";
 
-/// Which server to use.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Options {
-    /// URL of a PostgreSQL server on which databases may be created, instead of a private one.
-    #[arg(long, global = true, env = URL_VARIABLE, hide_env_values = true, value_name = "URL")]
-    postgres_url: Option<String>,
-    /// A missing PostgreSQL is a failure, not a remark.
-    #[arg(long, global = true, env = "CI", value_parser = FalseyValueParser::new())]
-    pub(crate) ci: bool,
-}
-
-/// The server that there is.
+/// The PostgreSQL server of a run.
 #[derive(Debug)]
 pub(crate) enum Database {
-    /// Somebody gave its URL.
-    Given(String),
-    /// Ours; it ends when this is dropped.
+    /// The server at a URL from the options.
+    Configured(String),
+    /// A server in a temporary folder, which is stopped when this is dropped.
     Private(Cluster),
-    /// None.
+    /// No URL is configured and no server is installed.
     Absent,
 }
 
-/// Finds a server or starts one.
+/// Returns the configured server or starts a private one.
 ///
 /// # Errors
-/// Server binaries are installed but no server could be started with them.
+/// PostgreSQL is installed but its server does not start.
 pub(crate) fn provide(options: &Options) -> Result<Database> {
     if let Some(url) = options.postgres_url.as_ref().filter(|url| !url.is_empty()) {
-        return Ok(Database::Given(url.clone()));
+        return Ok(Database::Configured(url.clone()));
     }
     Ok(match programs::find() {
         Some(folder) => Database::Private(Cluster::start(&folder)?),
@@ -54,12 +39,12 @@ pub(crate) fn provide(options: &Options) -> Result<Database> {
 }
 
 impl Database {
-    /// Tells a command's program, and the tests below it, where the server is.
-    pub(crate) fn tell(&self, command: &mut Command) {
+    /// Sets the URL of the server in the environment of a command.
+    pub(crate) fn configure(&self, command: &mut Command) {
         match self {
-            Database::Given(url) => command.env(URL_VARIABLE, url),
-            Database::Private(cluster) => command.env(URL_VARIABLE, cluster.url()),
-            Database::Absent => command.env_remove(URL_VARIABLE),
+            Database::Configured(url) => command.env(POSTGRES_URL, url),
+            Database::Private(cluster) => command.env(POSTGRES_URL, cluster.url()),
+            Database::Absent => command.env_remove(POSTGRES_URL),
         };
     }
 }

@@ -8,16 +8,16 @@ use std::process::Command;
 const NEEDED: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// The folder with all programs of a server: from the search path, Debian's folders (which are not on it), or
-/// `pg_config`.
+/// The folder with all programs of a server: one of `PATH`, of Debian's folders (which are not in `PATH`), or the
+/// folder that `pg_config` prints.
 pub(crate) fn find() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let searched = env::split_paths(&path).filter_map(|folder| home_of(&folder));
+    let searched = env::split_paths(&path).filter_map(|folder| target_of(&folder));
     searched.chain(versions(Path::new(DEBIAN))).chain(configured()).find(|folder| is_complete(folder))
 }
 
-/// The folder where `initdb` really is: distributions like to link it from elsewhere.
-fn home_of(folder: &Path) -> Option<PathBuf> {
+/// The folder of the file that `initdb` links to, since distributions put links to it in other folders.
+fn target_of(folder: &Path) -> Option<PathBuf> {
     Some(fs::canonicalize(folder.join("initdb")).ok()?.parent()?.to_owned())
 }
 
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_with_only_some_of_the_programs_is_no_server() -> anyhow::Result<()> {
+    fn a_folder_without_one_of_the_programs_is_not_used() -> anyhow::Result<()> {
         let root = tempfile::tempdir()?;
         for program in ["initdb", "pg_ctl"] {
             fs::write(root.path().join(program), "")?;

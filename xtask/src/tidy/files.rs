@@ -1,4 +1,4 @@
-//! The files that somebody here has written, as text.
+//! Reads the text files of the repository.
 
 use std::fs;
 use std::path::Path;
@@ -6,11 +6,12 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 const EXTENSIONS: [&str; 11] = ["rs", "sh", "toml", "md", "sql", "yaml", "yml", "json", "html", "css", "js"];
-const HIDDEN_BUT_OURS: [&str; 4] = [".cargo", ".ci", ".config", ".github"];
-/// Folders at the top that programs fill.
-const NOT_OURS: [&str; 2] = ["target", "data"];
+/// Hidden folders that are part of the repository.
+const HIDDEN_FOLDERS: [&str; 4] = [".cargo", ".ci", ".config", ".github"];
+/// Top-level folders that programs write to.
+const GENERATED_FOLDERS: [&str; 2] = ["target", "data"];
 
-/// A file, by its path from the root with `/` between the parts.
+/// A text file; its path is relative to the root and has `/` between the parts.
 #[derive(Debug)]
 pub(crate) struct File {
     pub(crate) path: String,
@@ -18,16 +19,16 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// Whether it is code that only tests run.
+    /// Whether only tests or benchmarks run its code.
     pub(crate) fn is_test(&self) -> bool {
         let mut parts = self.path.split('/');
         parts.any(|part| ["tests", "benches", "tests.rs"].contains(&part))
     }
 }
 
-/// Reads the tree, in a stable order.
+/// Reads all files below `root`, sorted by path.
 ///
-/// Data that tests read is left out: it is kept as it came.
+/// Data of tests is left out: recordings keep the bytes that were received.
 pub(crate) fn read(root: &Path) -> Result<Vec<File>> {
     let mut files = Vec::new();
     walk(root, "", &mut files)?;
@@ -42,11 +43,11 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
         let path = format!("{prefix}{name}");
         let kind = entry.file_type()?;
         if kind.is_dir() {
-            let hidden = name.starts_with('.') && !HIDDEN_BUT_OURS.contains(&name.as_str());
-            if !hidden && !NOT_OURS.contains(&path.as_str()) {
+            let hidden = name.starts_with('.') && !HIDDEN_FOLDERS.contains(&name.as_str());
+            if !hidden && !GENERATED_FOLDERS.contains(&path.as_str()) {
                 walk(&entry.path(), &format!("{path}/"), files)?;
             }
-        } else if kind.is_file() && is_ours(&path) {
+        } else if kind.is_file() && is_included(&path) {
             let text = fs::read_to_string(entry.path()).with_context(|| format!("cannot read {path}"))?;
             files.push(File { path, text });
         }
@@ -54,8 +55,8 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
     Ok(())
 }
 
-fn is_ours(path: &str) -> bool {
+fn is_included(path: &str) -> bool {
     let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
     let test_data = path.contains("/tests/") && extension != "rs";
-    path.starts_with(".ci/") || (EXTENSIONS.contains(&extension) && !test_data)
+    path.starts_with(".ci/") || path == ".env.example" || (EXTENSIONS.contains(&extension) && !test_data)
 }

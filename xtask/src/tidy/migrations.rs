@@ -1,4 +1,4 @@
-//! Rules for the migrations: equal sets for both databases, and money in whole numbers.
+//! Rules for migrations: the same ones for both databases, and money as integers.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use crate::finding::Finding;
 const DATABASES: [&str; 2] = ["postgres", "sqlite"];
 const SCHEMA: &str = "crates/persistence/src/schema.rs";
 const MONEY: [&str; 5] = ["cost", "price", "usd", "budget", "credit"];
-const NOT_WHOLE: [&str; 5] = ["real", "float", "double", "numeric", "decimal"];
+const FRACTIONAL: [&str; 5] = ["real", "float", "double", "numeric", "decimal"];
 
-/// Every migration has both directions on both databases.
-pub(crate) fn folders(files: &[File]) -> Vec<Finding> {
+/// Checks that every migration exists in both directions for both databases.
+pub(super) fn missing(files: &[File]) -> Vec<Finding> {
     let paths: BTreeSet<_> = files.iter().map(|file| file.path.as_str()).collect();
     let names: BTreeSet<_> = paths.iter().filter_map(|path| migration(path)).collect();
     let expected = DATABASES.iter().flat_map(|database| {
@@ -21,7 +21,9 @@ pub(crate) fn folders(files: &[File]) -> Vec<Finding> {
     });
     expected
         .filter(|path| !paths.contains(path.as_str()))
-        .map(|path| Finding::error(path, "is missing: both databases have the same migrations, up and down"))
+        .map(|path| {
+            Finding::error(path, "is missing: every migration has up.sql and down.sql for both databases")
+        })
         .collect()
 }
 
@@ -30,8 +32,8 @@ fn migration(path: &str) -> Option<&str> {
     DATABASES.contains(&parts.next()?).then(|| parts.next())?
 }
 
-/// Columns that are named like money and are not whole numbers.
-pub(crate) fn money(file: &File) -> Vec<Finding> {
+/// Finds columns with a name of money and a type with fractions.
+pub(super) fn fractional_money(file: &File) -> Vec<Finding> {
     if !(file.path == SCHEMA || file.path.starts_with("migrations/")) {
         return Vec::new();
     }
@@ -41,7 +43,7 @@ pub(crate) fn money(file: &File) -> Vec<Finding> {
         .map(|(number, _)| {
             Finding::error(
                 format!("{}:{number}", file.path),
-                "money is a whole number of pico-dollars (BIGINT)",
+                "money is an integer number of pico-dollars (BIGINT)",
             )
         })
         .collect()
@@ -49,5 +51,5 @@ pub(crate) fn money(file: &File) -> Vec<Finding> {
 
 fn has_fraction(line: &str) -> bool {
     let mut words = line.split(|char: char| !char.is_alphanumeric());
-    words.any(|word| NOT_WHOLE.iter().any(|kind| word.starts_with(kind)))
+    words.any(|word| FRACTIONAL.iter().any(|kind| word.starts_with(kind)))
 }

@@ -1,13 +1,39 @@
-//! Rust text with everything blanked that is not code: comments, literals and the unit tests at its foot.
+//! Splits Rust text into code, comments and literals.
 
 use super::files::File;
 
-/// The code of a file, line by line where it was. A file of tests has none.
-pub(crate) fn code(file: &File) -> String {
-    if file.is_test() { String::new() } else { without_tests(&without_words(&file.text)).into() }
+/// The code of a file without comments, literals and unit tests; lines keep their numbers. A file of tests has none.
+pub(super) fn code(file: &File) -> String {
+    let is_code = |kind, _: &str| kind == Kind::Code;
+    if file.is_test() { String::new() } else { without_tests(&blanked(&file.text, is_code)).into() }
 }
 
-/// Cuts at the unit tests; by the house's rule nothing comes after them.
+/// The comments and literals of a Rust text; lines keep their numbers.
+///
+/// A literal without a space is a name or a value, not prose, and is left out.
+pub(super) fn prose(text: &str) -> String {
+    blanked(text, |kind, part| match kind {
+        Kind::Code => false,
+        Kind::Comment => true,
+        Kind::Literal => part.trim().contains(char::is_whitespace),
+    })
+}
+
+/// Whether a line contains a word or phrase, neither preceded nor followed by another character of a name.
+pub(super) fn has_word(line: &str, word: &str) -> bool {
+    line.match_indices(word)
+        .any(|(at, _)| !line[..at].ends_with(is_name) && !line[at + word.len()..].starts_with(is_name))
+}
+
+/// What a part of a Rust text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Code,
+    Comment,
+    Literal,
+}
+
+/// Cuts at the unit tests, which are the last item of a file.
 fn without_tests(code: &str) -> &str {
     let tests = code.match_indices("#[cfg(test)]").find(|(at, attribute)| {
         let mut rest = code[at + attribute.len()..].lines().map(str::trim);
@@ -17,28 +43,47 @@ fn without_tests(code: &str) -> &str {
     tests.map_or(code, |(at, _)| &code[..at])
 }
 
-/// Blanks comments and literals; lines keep their numbers.
-fn without_words(text: &str) -> String {
-    let mut code = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(next) = rest.chars().next() {
-        let length = match next {
-            '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
-            '/' if rest.starts_with("/*") => block_comment(rest),
-            '"' => string(rest),
-            '\'' => character(rest),
-            'r' if !code.ends_with(is_name) || is_literal_prefix(&code) => raw_string(rest),
-            _ => 0,
-        };
-        if length == 0 {
-            code.push(next);
-            rest = &rest[next.len_utf8()..];
+/// The text with spaces in place of the parts that are not kept.
+fn blanked(text: &str, keep: impl Fn(Kind, &str) -> bool) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for (kind, part) in parts(text) {
+        if keep(kind, part) {
+            kept.push_str(part);
         } else {
-            code.extend(rest[..length].chars().map(|char| if char == '\n' { '\n' } else { ' ' }));
-            rest = &rest[length..];
+            kept.extend(part.chars().map(|char| if char == '\n' { '\n' } else { ' ' }));
         }
     }
-    code
+    kept
+}
+
+/// The parts of a Rust text in order; together they are the text.
+fn parts(text: &str) -> Vec<(Kind, &str)> {
+    let mut parts = Vec::new();
+    let (mut start, mut at) = (0, 0);
+    while let Some(next) = text[at..].chars().next() {
+        let rest = &text[at..];
+        let before = &text[start..at];
+        let (kind, length) = match next {
+            '/' if rest.starts_with("//") => (Kind::Comment, rest.find('\n').unwrap_or(rest.len())),
+            '/' if rest.starts_with("/*") => (Kind::Comment, block_comment(rest)),
+            '"' => (Kind::Literal, string(rest)),
+            '\'' => (Kind::Literal, character(rest)),
+            'r' if !before.ends_with(is_name) || is_literal_prefix(before) => {
+                (Kind::Literal, raw_string(rest))
+            }
+            _ => (Kind::Code, 0),
+        };
+        if length == 0 {
+            at += next.len_utf8();
+        } else {
+            parts.push((Kind::Code, before));
+            parts.push((kind, &rest[..length]));
+            at += length;
+            start = at;
+        }
+    }
+    parts.push((Kind::Code, &text[start..]));
+    parts
 }
 
 fn is_name(char: char) -> bool {
@@ -83,7 +128,7 @@ fn string(text: &str) -> usize {
     text.len()
 }
 
-/// The length of a raw string, or 0 if this is another word that begins with an r.
+/// The length of a raw string, or 0 if the `r` begins something else.
 fn raw_string(text: &str) -> usize {
     let hashes = text[1..].chars().take_while(|char| *char == '#').count();
     let opening = 1 + hashes + 1;
@@ -94,7 +139,7 @@ fn raw_string(text: &str) -> usize {
     text[opening..].find(&closing).map_or(text.len(), |at| opening + at + closing.len())
 }
 
-/// The length of a character literal, or 0 if this is a lifetime.
+/// The length of a character literal, or 0 if the quote begins a lifetime.
 fn character(text: &str) -> usize {
     let mut chars = text.char_indices().skip(1);
     match (chars.next(), chars.next()) {
@@ -113,14 +158,14 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
-        let code = without_words(text);
+        let code = blanked(text, |kind, _| kind == Kind::Code);
         let words: Vec<_> = code.split_whitespace().collect();
         assert_eq!(words.join(" "), expected);
         assert_eq!(code.lines().count(), text.lines().count());
     }
 
     #[test]
-    fn comments_and_literals_are_no_code() {
+    fn comments_and_literals_are_not_code() {
         check("a // b\nc", "a c");
         check("a /* b /* c */ d\n */ e", "a e");
         check(r#"a("b \" // c", d)"#, "a( , d)");
@@ -132,7 +177,17 @@ mod tests {
     }
 
     #[test]
-    fn the_unit_tests_at_the_foot_are_cut() {
+    fn prose_is_what_comments_and_longer_literals_say() {
+        let prose = prose("let a = \"one two\"; // three\nlet b = (\"four\", 'x');\n/* five\n six */ c");
+        assert_eq!(
+            prose.split_whitespace().collect::<Vec<_>>().join(" "),
+            "\"one two\" // three /* five six */"
+        );
+        assert_eq!(prose.lines().nth(3).map(str::trim), Some("six */"));
+    }
+
+    #[test]
+    fn unit_tests_at_the_end_of_a_file_are_cut() {
         #[track_caller]
         fn check(text: &str, expected: &str) {
             assert_eq!(without_tests(text), expected);
@@ -142,5 +197,20 @@ mod tests {
         check("a\n#[cfg(test)]\n#[expect(x)]\nmod tests {\nb\n}\n", "a\n");
         check("#[cfg(test)]\nuse a;\nb\n", "#[cfg(test)]\nuse a;\nb\n");
         check("#[cfg(test)]\nmod tests;\nb\n", "#[cfg(test)]\nmod tests;\nb\n");
+    }
+
+    #[test]
+    fn a_word_is_not_part_of_a_longer_name() {
+        #[track_caller]
+        fn check(line: &str, word: &str, expected: bool) {
+            assert_eq!(has_word(line, word), expected, "{word} in {line}");
+        }
+
+        check("let x: f64 = y", "f64", true);
+        check("let x = of64", "f64", false);
+        check("buf64.f64_value()", "f64", false);
+        check("std::time::Instant::now()", "Instant::now", true);
+        check("MyInstant::now()", "Instant::now", false);
+        check("task::spawn_blocking(f)", "task::spawn", false);
     }
 }

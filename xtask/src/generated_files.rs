@@ -1,4 +1,4 @@
-//! Files that the program writes and the repository keeps: they must be the ones it would write now.
+//! Files of the repository that the program generates: the OpenAPI document and the schema of tool definitions.
 
 use std::fs;
 use std::path::Path;
@@ -14,13 +14,11 @@ const OPENAPI: &str = "docs/openapi.json";
 const TOOL_FOLDER: &str = "tool-definitions";
 const TOOL_SCHEMA: &str = "tool-definitions/tool.schema.json";
 
-/// Compares the kept OpenAPI document with the code's.
+/// Compares the OpenAPI document in the repository with the one that the program writes.
 pub(crate) fn openapi(workspace: &Workspace) -> Result<Vec<Finding>> {
     let causerie = cargo::build_programs(&workspace.root)?.causerie;
     let current = output(&causerie, &["openapi"], &workspace.root)?;
-    Ok(difference(&workspace.root, OPENAPI, &current, "`cargo xtask openapi` writes it")
-        .into_iter()
-        .collect())
+    Ok(difference(&workspace.root, OPENAPI, &current, "run `cargo xtask openapi`").into_iter().collect())
 }
 
 /// Writes the OpenAPI document.
@@ -32,7 +30,7 @@ pub(crate) fn write_openapi(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Checks every tool definition and compares the kept schema with the code's.
+/// Checks every tool definition, and compares the schema in the repository with the one that the program writes.
 pub(crate) fn tools(workspace: &Workspace) -> Result<Vec<Finding>> {
     let causerie = cargo::build_programs(&workspace.root)?.causerie;
     let mut findings = Vec::new();
@@ -40,16 +38,16 @@ pub(crate) fn tools(workspace: &Workspace) -> Result<Vec<Finding>> {
     let mut check = Command::new(&causerie);
     check.args(["tools", "check", TOOL_FOLDER]).current_dir(&workspace.root);
     if !cargo::status(&mut check)?.success() {
-        findings.push(Finding::error(TOOL_FOLDER, "a tool definition is broken (see above)"));
+        findings.push(Finding::error(TOOL_FOLDER, "a tool definition is invalid (see above)"));
     }
 
     let current = output(&causerie, &["tools", "schema"], &workspace.root)?;
-    let remedy = format!("`causerie tools schema >{TOOL_SCHEMA}` writes it");
+    let remedy = format!("run `causerie tools schema >{TOOL_SCHEMA}`");
     findings.extend(difference(&workspace.root, TOOL_SCHEMA, &current, &remedy));
     Ok(findings)
 }
 
-/// What a program prints; its complaints go where ours go.
+/// Runs a program and returns its standard output; standard error is inherited.
 fn output(program: &Path, arguments: &[&str], root: &Path) -> Result<String> {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root).stderr(Stdio::inherit());
@@ -58,7 +56,7 @@ fn output(program: &Path, arguments: &[&str], root: &Path) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// The finding that a kept file is missing or not the current text, with the first line that differs.
+/// Compares a file with the current text; the finding names the first line that differs.
 fn difference(root: &Path, path: &str, current: &str, remedy: &str) -> Option<Finding> {
     let Ok(kept) = fs::read_to_string(root.join(path)) else {
         return Some(Finding::error(path, format!("cannot be read; {remedy}")));
@@ -67,7 +65,7 @@ fn difference(root: &Path, path: &str, current: &str, remedy: &str) -> Option<Fi
         return None;
     }
     let same = kept.lines().zip(current.lines()).take_while(|(kept, current)| kept == current).count();
-    Some(Finding::error(format!("{path}:{}", same + 1), format!("is not what the code says; {remedy}")))
+    Some(Finding::error(format!("{path}:{}", same + 1), format!("is out of date; {remedy}")))
 }
 
 #[cfg(test)]
@@ -75,11 +73,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kept_file_must_be_there_and_equal_to_the_last_byte() -> Result<()> {
+    fn a_file_must_exist_and_equal_the_current_text() -> Result<()> {
         let root = tempfile::tempdir()?;
         fs::write(root.path().join("kept"), "one\ntwo\n")?;
         let place = |path: &str, current: &str| {
-            difference(root.path(), path, current, "do it again").map(|finding| finding.place)
+            difference(root.path(), path, current, "run it").map(|finding| finding.place)
         };
 
         assert_eq!(place("kept", "one\ntwo\n"), None);

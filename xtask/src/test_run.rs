@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that can fail, on every database there is.
+//! `cargo xtask test`: runs examples, doctests and tests on all available databases.
 
 use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
@@ -7,24 +7,21 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::cargo::{self, Programs};
+use crate::options::Options;
 use crate::postgres::{self, Database};
 use crate::workspace::Workspace;
 
-/// One part of the run.
+/// A command of the run, with its name in the summary.
 #[derive(Debug)]
 struct Step {
     name: String,
     command: Command,
 }
 
-/// Runs all parts, whatever becomes of the others, and sums up.
+/// Runs all steps and prints a summary. A failed step does not stop the others.
 ///
-/// The exit code is the first failure's. The tests come last so that their own summary stands at the end.
-pub(crate) fn run(
-    workspace: &Workspace,
-    options: &postgres::Options,
-    arguments: &[String],
-) -> Result<ExitCode> {
+/// The exit code is that of the first failure. The tests are the last step, so that their summary is at the end.
+pub(crate) fn run(workspace: &Workspace, options: &Options, arguments: &[String]) -> Result<ExitCode> {
     let root = &workspace.root;
     let database = postgres::provide(options)?;
     let mut steps = Vec::new();
@@ -38,7 +35,7 @@ pub(crate) fn run(
     let mut first_failure = None;
     for Step { name, mut command } in steps {
         println!("── {name}");
-        database.tell(&mut command);
+        database.configure(&mut command);
         let start = Instant::now();
         let status = cargo::status(&mut command)?;
         summary.push(row(&name, status, start.elapsed()));
@@ -52,7 +49,7 @@ pub(crate) fn run(
     Ok(first_failure.map_or(ExitCode::SUCCESS, ExitCode::from))
 }
 
-/// The examples as a user would run them: each ends by itself and says by its exit code how it went.
+/// Every example, run without arguments; its exit code is the result.
 fn examples(root: &Path) -> Result<impl Iterator<Item = Step>> {
     let Programs { examples, .. } = cargo::build_programs(root)?;
     let root = root.to_owned();
@@ -64,16 +61,13 @@ fn examples(root: &Path) -> Result<impl Iterator<Item = Step>> {
 }
 
 fn doctests(root: &Path) -> Step {
-    Step {
-        name: "doctests".into(),
-        command: cargo::on_everything(root, &["test", "--doc", "--no-fail-fast"]),
-    }
+    Step { name: "doctests".into(), command: cargo::on_workspace(root, &["test", "--doc", "--no-fail-fast"]) }
 }
 
 fn tests(root: &Path, arguments: &[String]) -> Step {
     let runner: &[&str] =
         if has_nextest() { &["nextest", "run"] } else { &["test", "--tests", "--no-fail-fast"] };
-    let mut command = cargo::on_everything(root, runner);
+    let mut command = cargo::on_workspace(root, runner);
     command.args(arguments);
     Step { name: "tests".into(), command }
 }
@@ -89,7 +83,7 @@ fn row(name: &str, status: ExitStatus, took: Duration) -> String {
     format!("{name:<24}{verdict}  {:>4} s", took.as_secs())
 }
 
-/// The exit code to hand on, if this was a failure; what died of a signal has none of its own.
+/// The exit code of a failure; 1 if a signal ended the process.
 fn failure(status: ExitStatus) -> Option<u8> {
     match status.code() {
         Some(0) => None,
