@@ -1,7 +1,9 @@
 //! Rules of this repository that neither the compiler nor clippy checks.
 
+mod commits;
 mod files;
 mod migrations;
+mod phrases;
 mod restricted_items;
 mod rust;
 mod source;
@@ -15,12 +17,13 @@ use anyhow::Result;
 
 use crate::finding::Finding;
 
-/// Checks the files below `root`.
+/// Checks the files below `root` and the commits of the branch.
 pub(crate) fn findings(root: &Path) -> Result<Vec<Finding>> {
     let files = files::read(root)?;
     let mut findings = Vec::new();
     for file in &files {
         findings.extend(text::findings(file));
+        findings.extend(phrases::findings(file));
         findings.extend(migrations::fractional_money(file));
         if file.path.ends_with(".rs") {
             findings.extend(rust::findings(file));
@@ -28,5 +31,6 @@ pub(crate) fn findings(root: &Path) -> Result<Vec<Finding>> {
     }
     findings.extend(restricted_items::stale_exceptions(&files));
     findings.extend(migrations::missing(&files));
+    findings.extend(commits::findings(root));
     Ok(findings)
 }
