@@ -9,7 +9,7 @@ use crate::cargo;
 use crate::finding::Finding;
 use crate::options::Options;
 use crate::workspace::Workspace;
-use crate::{generated_files, layers, migrations, tidy};
+use crate::{generated_files, layers, migrations, packages, tidy};
 
 /// A check; each is also a command of its own.
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -20,6 +20,8 @@ pub(crate) enum Check {
     Layers,
     /// Check text files and commit subjects against the rules of this repository.
     Tidy,
+    /// Check versions, licences and sources of all packages with cargo-deny.
+    Packages,
     /// Run clippy; warnings are errors.
     Clippy,
     /// Check the tool definitions and their schema.
@@ -32,8 +34,16 @@ pub(crate) enum Check {
 }
 
 /// All checks, quick ones first.
-pub(crate) const ALL: [Check; 7] =
-    [Check::Fmt, Check::Layers, Check::Tidy, Check::Clippy, Check::Tools, Check::Openapi, Check::Migrations];
+pub(crate) const ALL: [Check; 8] = [
+    Check::Fmt,
+    Check::Layers,
+    Check::Tidy,
+    Check::Packages,
+    Check::Clippy,
+    Check::Tools,
+    Check::Openapi,
+    Check::Migrations,
+];
 
 impl Check {
     fn name(self) -> &'static str {
@@ -41,6 +51,7 @@ impl Check {
             Check::Fmt => "fmt",
             Check::Layers => "layers",
             Check::Tidy => "tidy",
+            Check::Packages => "packages",
             Check::Clippy => "clippy",
             Check::Tools => "tools",
             Check::Openapi => "openapi",
@@ -53,6 +64,7 @@ impl Check {
             Check::Fmt => fmt(workspace),
             Check::Layers => layers::findings(workspace),
             Check::Tidy => tidy::findings(&workspace.root),
+            Check::Packages => packages::findings(workspace, options),
             Check::Clippy => clippy(workspace),
             Check::Tools => generated_files::tools(workspace),
             Check::Openapi => generated_files::openapi(workspace),

@@ -12,6 +12,7 @@ mod generated_files;
 mod layers;
 mod migrations;
 mod options;
+mod packages;
 mod postgres;
 mod soak;
 mod test_run;
