@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use causerie_openrouter::{Limits, StreamDecoder};
+use causerie_openrouter::{SizeLimits, StreamDecoder};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 const EVENTS: usize = 20_000;
@@ -29,7 +29,7 @@ fn long_line() -> Vec<u8> {
 }
 
 fn decode(body: &[u8], read: usize) -> usize {
-    let mut decoder = StreamDecoder::new(Limits::default());
+    let mut decoder = StreamDecoder::new(SizeLimits::default());
     body.chunks(read).map(|bytes| decoder.push(bytes).len()).sum()
 }
 

@@ -14,7 +14,7 @@ use causerie_domain::completion::{
 };
 use causerie_domain::message::MessageRole;
 use causerie_domain::ports::CompletionGateway;
-use causerie_openrouter::{OpenRouter, Restrained, Restraint, Settings};
+use causerie_openrouter::{LimitedGateway, OpenRouter, Settings, UpstreamLimits};
 use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -40,7 +40,7 @@ async fn talk(stand_in: &str) -> Result<(), Box<dyn Error>> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = OpenRouter::new(Settings { base_url, api_key, ..Settings::default() })?;
     // One for each credential; its clones share the limits.
-    let gateway = Restrained::new(Arc::new(client), Restraint::default());
+    let gateway = LimitedGateway::new(Arc::new(client), UpstreamLimits::default());
 
     let mut out = io::stdout().lock();
     let catalogue = gateway.models().await?;

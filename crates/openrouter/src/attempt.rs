@@ -27,7 +27,7 @@ enum Phase {
 
 impl Attempt {
     pub(crate) fn new(client: OpenRouter, request: CompletionRequest) -> Self {
-        let decoder = StreamDecoder::new(client.limits());
+        let decoder = StreamDecoder::new(client.size_limits());
         Attempt { client, phase: Phase::Asking(Box::new(request)), decoder, ready: VecDeque::new() }
     }
 
@@ -55,7 +55,7 @@ impl Attempt {
         let answer = self.client.open(request).await?;
         // Known before the first event, so that the cost can be looked up even if none ever comes.
         if let Some(id) = error::generation_id(&answer.headers) {
-            self.ready.extend(self.decoder.identify(id));
+            self.ready.extend(self.decoder.set_generation_id(id));
         }
         answer.accepted().await.map(Box::new)
     }

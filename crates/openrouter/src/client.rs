@@ -15,7 +15,7 @@ use reqwest::{Url, redirect, retry};
 
 use crate::attempt::Attempt;
 use crate::exchange::{self, Answer};
-use crate::settings::{self, Attribution, Clocks, Limits, Settings, SettingsError};
+use crate::settings::{self, Attribution, Settings, SettingsError, SizeLimits, Timeouts};
 use crate::{catalogue, error, generation, request};
 
 /// A client of the OpenRouter API, and of what speaks like it.
@@ -32,8 +32,8 @@ struct Inner {
     http: reqwest::Client,
     base: Url,
     key: Option<Secret>,
-    clocks: Clocks,
-    limits: Limits,
+    timeouts: Timeouts,
+    size_limits: SizeLimits,
 }
 
 impl OpenRouter {
@@ -52,7 +52,7 @@ impl OpenRouter {
         let base = settings::base_url(&settings.base_url)?;
         let mut client = reqwest::Client::builder()
             .default_headers(headers(&settings)?)
-            .connect_timeout(settings.clocks.connect)
+            .connect_timeout(settings.timeouts.connect)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
             .no_proxy();
@@ -65,22 +65,22 @@ impl OpenRouter {
             None => client,
         };
         let http = client.build().map_err(|error| SettingsError::Client(error.into()))?;
-        let Settings { api_key: key, clocks, limits, .. } = settings;
-        Ok(OpenRouter { inner: Arc::new(Inner { http, base, key, clocks, limits }) })
+        let Settings { api_key: key, timeouts, size_limits, .. } = settings;
+        Ok(OpenRouter { inner: Arc::new(Inner { http, base, key, timeouts, size_limits }) })
     }
 
     /// Sends a request for a streamed answer and waits for the head of that answer, whatever its status.
     pub(crate) async fn open(&self, request: &CompletionRequest) -> Result<Answer, CompletionError> {
         let body = request::body(request).map_err(|_| cannot_be_asked())?;
         let post = self.inner.http.post(self.url("chat/completions")?);
-        exchange::send(post.header(CONTENT_TYPE, "application/json").body(body), self.inner.clocks).await
+        exchange::send(post.header(CONTENT_TYPE, "application/json").body(body), self.inner.timeouts).await
     }
 
     /// Reads a document.
     pub(crate) async fn get(&self, url: Url) -> Result<Vec<u8>, CompletionError> {
         let document = async {
-            let answer = exchange::send(self.inner.http.get(url), self.inner.clocks).await?;
-            answer.accepted().await?.document(self.inner.limits).await
+            let answer = exchange::send(self.inner.http.get(url), self.inner.timeouts).await?;
+            answer.accepted().await?.document(self.inner.size_limits).await
         };
         document.await.map_err(|error| self.without_key(error))
     }
@@ -90,8 +90,8 @@ impl OpenRouter {
         self.inner.base.join(path).map_err(|_| cannot_be_asked())
     }
 
-    pub(crate) fn limits(&self) -> Limits {
-        self.inner.limits
+    pub(crate) fn size_limits(&self) -> SizeLimits {
+        self.inner.size_limits
     }
 
     /// Takes the key out of an error, should the upstream have quoted it.

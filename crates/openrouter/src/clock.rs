@@ -1,4 +1,4 @@
-//! The clocks of this crate, read nowhere else: waits run on tokio's, which tests can pause.
+//! The timeouts of this crate, read nowhere else: waits run on tokio's, which tests can pause.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! One HTTP exchange under the watch of the clocks: from a request to the bytes of its answer.
+//! One HTTP exchange under the watch of the timeouts: from a request to the bytes of its answer.
 
 use bytes::Bytes;
 use causerie_domain::completion::{Clock, CompletionError, CompletionErrorKind};
@@ -8,7 +8,7 @@ use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use reqwest::{RequestBuilder, StatusCode};
 
 use crate::error;
-use crate::settings::{Clocks, Limits};
+use crate::settings::{SizeLimits, Timeouts};
 use crate::watch::{self, Watch};
 
 /// How much of an error's body is read, in bytes. What there is to know stands in its first lines.
@@ -31,9 +31,9 @@ pub(crate) struct Body<S> {
 ///
 /// # Errors
 /// [`CompletionErrorKind::Network`] and [`CompletionErrorKind::Timeout`].
-pub(crate) async fn send(request: RequestBuilder, clocks: Clocks) -> Result<Answer, CompletionError> {
-    let mut watch = Watch::start(clocks);
-    let response = watch.wait(request.send()).await?.map_err(|error| not_sent(&error, clocks))?;
+pub(crate) async fn send(request: RequestBuilder, timeouts: Timeouts) -> Result<Answer, CompletionError> {
+    let mut watch = Watch::start(timeouts);
+    let response = watch.wait(request.send()).await?.map_err(|error| not_sent(&error, timeouts))?;
     let (status, headers) = (response.status(), response.headers().clone());
     Ok(Answer { status, headers, body: Body { bytes: response.bytes_stream().boxed(), watch } })
 }
@@ -60,11 +60,11 @@ impl Answer {
     ///
     /// # Errors
     /// [`CompletionErrorKind::InvalidResponse`] beyond the limit, and those of [`Body::read`].
-    pub(crate) async fn document(mut self, limits: Limits) -> Result<Vec<u8>, CompletionError> {
+    pub(crate) async fn document(mut self, limits: SizeLimits) -> Result<Vec<u8>, CompletionError> {
         let mut document = Vec::new();
         while let Some(bytes) = self.body.read().await? {
             self.body.watch.progress();
-            if document.len() + bytes.len() > limits.max_body {
+            if document.len() + bytes.len() > limits.max_body_bytes {
                 return Err(CompletionError::new(
                     CompletionErrorKind::InvalidResponse,
                     "the upstream's answer is larger than allowed",
@@ -109,9 +109,9 @@ fn encoded() -> CompletionError {
     }
 }
 
-fn not_sent(error: &reqwest::Error, clocks: Clocks) -> CompletionError {
+fn not_sent(error: &reqwest::Error, timeouts: Timeouts) -> CompletionError {
     if error.is_connect() && error.is_timeout() {
-        return watch::ran_out(Clock::Connect, clocks.connect);
+        return watch::ran_out(Clock::Connect, timeouts.connect);
     }
     let what = if error.is_connect() {
         "the upstream cannot be reached"

@@ -2,7 +2,7 @@
 //!
 //! [`OpenRouter`] makes one attempt per call: it asks, decodes what comes back into the typed events of
 //! [`CompletionGateway`](causerie_domain::ports::CompletionGateway) with exactly one end, and classifies every
-//! failure. [`Restrained`] wraps it, or any other gateway, and keeps to limits that all requests with one credential
+//! failure. [`LimitedGateway`] wraps it, or any other gateway, and keeps to limits that all requests with one credential
 //! share. The crate may know HTTP, server-sent events and the upstream's wire, and of ours only the domain.
 //! Deliberately absent: retries, for each of them has a row in its caller's accounts, and prices, for it reports what
 //! the upstream says of money and computes none.
@@ -15,14 +15,14 @@
 //! use causerie_domain::Secret;
 //! use causerie_domain::completion::{CompletionEvent, CompletionRequest};
 //! use causerie_domain::ports::CompletionGateway;
-//! use causerie_openrouter::{OpenRouter, Restrained, Restraint, Settings};
+//! use causerie_openrouter::{OpenRouter, LimitedGateway, UpstreamLimits, Settings};
 //! use futures_util::StreamExt;
 //!
 //! # async fn demo(request: CompletionRequest) -> Result<(), Box<dyn std::error::Error>> {
 //! // Once per program, before the first client; an error means that somebody else was first, which is as good.
 //! let _ = rustls::crypto::ring::default_provider().install_default();
 //! let client = OpenRouter::new(Settings { api_key: Some(Secret::new("sk-or-...")), ..Settings::default() })?;
-//! let gateway = Restrained::new(Arc::new(client), Restraint::default());
+//! let gateway = LimitedGateway::new(Arc::new(client), UpstreamLimits::default());
 //! let mut events = gateway.complete(request);
 //! while let Some(event) = events.next().await {
 //!     match event {
@@ -39,10 +39,10 @@
 //!
 //! ```
 //! use causerie_domain::completion::{CompletionErrorKind, CompletionEvent};
-//! use causerie_openrouter::{Limits, decode_answer};
+//! use causerie_openrouter::{SizeLimits, decode_response};
 //!
 //! let body = br#"{"error":{"code":429,"message":"Provider returned error","metadata":{"raw":"slow down, key sk-abcdef"}}}"#;
-//! let events = decode_answer(body, Limits::default());
+//! let events = decode_response(body, SizeLimits::default());
 //! let Some(CompletionEvent::Ended(end)) = events.last() else { unreachable!("every answer has an end") };
 //! let Err(error) = &end.outcome else { unreachable!("this one failed") };
 //! assert_eq!(error.kind, CompletionErrorKind::RateLimited);
@@ -56,7 +56,7 @@
 //!
 //! ```
 //! let body = br#"{"data":[{"id":"a/b","pricing":{"prompt":"0.000003","completion":"-1"}}]}"#;
-//! let page = causerie_openrouter::decode_catalogue(body)?;
+//! let page = causerie_openrouter::decode_catalog(body)?;
 //! let pricing = &page.models[0].pricing;
 //! assert_eq!(pricing.prompt.map(|price| price.to_string()).as_deref(), Some("0.000003")); // dollars a token, exactly
 //! assert_eq!(pricing.completion, None); // `-1`: nobody knows it
@@ -86,9 +86,9 @@ mod watch;
 mod wire;
 
 pub use account::{Credits, KeyStatus};
-pub use catalogue::{CataloguePage, Endpoint, decode as decode_catalogue};
+pub use catalogue::{CatalogPage, Endpoint, decode as decode_catalog};
 pub use client::OpenRouter;
 pub use generation::decode as decode_generation;
-pub use restraint::{Restrained, Restraint};
-pub use settings::{Attribution, Clocks, Limits, Settings, SettingsError};
-pub use stream::{StreamDecoder, decode as decode_answer};
+pub use restraint::{LimitedGateway, UpstreamLimits};
+pub use settings::{Attribution, Settings, SettingsError, SizeLimits, Timeouts};
+pub use stream::{StreamDecoder, decode as decode_response};

@@ -19,9 +19,9 @@ pub struct Settings {
     /// Who asks, for the upstream's rankings and its logs.
     pub attribution: Attribution,
     /// How long each part of a request may take.
-    pub clocks: Clocks,
+    pub timeouts: Timeouts,
     /// How much of an answer is held in memory.
-    pub limits: Limits,
+    pub size_limits: SizeLimits,
     /// An HTTP proxy for every request. The proxy variables of the environment are not read: one that is meant for
     /// other programs would see the prompts, and would swallow a simulator on this machine.
     pub proxy: Option<String>,
@@ -34,8 +34,8 @@ impl Default for Settings {
             base_url: "https://openrouter.ai/api/v1".to_owned(),
             api_key: None,
             attribution: Attribution::default(),
-            clocks: Clocks::default(),
-            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            size_limits: SizeLimits::default(),
             proxy: None,
         }
     }
@@ -47,8 +47,8 @@ impl fmt::Debug for Settings {
             .field("base_url", &without_credentials(&self.base_url))
             .field("api_key", &self.api_key)
             .field("attribution", &self.attribution)
-            .field("clocks", &self.clocks)
-            .field("limits", &self.limits)
+            .field("timeouts", &self.timeouts)
+            .field("size_limits", &self.size_limits)
             .field("proxy", &self.proxy.as_deref().map(without_credentials))
             .finish()
     }
@@ -67,7 +67,7 @@ pub struct Attribution {
 
 /// How long each part of a request may take. A clock of [`Duration::MAX`] never runs out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Clocks {
+pub struct Timeouts {
     /// Until the connection stands: name, TCP and TLS.
     pub connect: Duration,
     /// From the request to the first byte of the answer's body. Models may think long before it.
@@ -81,9 +81,9 @@ pub struct Clocks {
     pub total: Duration,
 }
 
-impl Default for Clocks {
+impl Default for Timeouts {
     fn default() -> Self {
-        Clocks {
+        Timeouts {
             connect: Duration::from_secs(10),
             first_byte: Duration::from_secs(120),
             idle_bytes: Duration::from_secs(60),
@@ -95,16 +95,16 @@ impl Default for Clocks {
 
 /// How much of an answer is held in memory, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct SizeLimits {
     /// One event of a stream.
-    pub max_event: usize,
+    pub max_event_bytes: usize,
     /// One body that is not a stream; also all that a stream makes the decoder keep until its end.
-    pub max_body: usize,
+    pub max_body_bytes: usize,
 }
 
-impl Default for Limits {
+impl Default for SizeLimits {
     fn default() -> Self {
-        Limits { max_event: 16 << 20, max_body: 32 << 20 }
+        SizeLimits { max_event_bytes: 16 << 20, max_body_bytes: 32 << 20 }
     }
 }
 
@@ -113,12 +113,12 @@ impl Default for Limits {
 #[non_exhaustive]
 pub enum SettingsError {
     /// The base address is none, or none that requests can be sent to.
-    #[error("the base url {given:?} is not usable: {why}")]
+    #[error("the base url {url:?} is not usable: {reason}")]
     BaseUrl {
         /// The address, without user name and password.
-        given: String,
+        url: String,
         /// What is wrong with it.
-        why: &'static str,
+        reason: &'static str,
     },
     /// The key or an attribution holds characters that no header can carry.
     #[error("{0} holds characters that a header cannot carry")]
@@ -138,7 +138,7 @@ pub enum SettingsError {
 
 /// The base address, checked, with a path that ends in a slash so that names can be joined to it.
 pub(crate) fn base_url(given: &str) -> Result<Url, SettingsError> {
-    let refuse = |given: &str, why| SettingsError::BaseUrl { given: given.to_owned(), why };
+    let refuse = |url: &str, reason| SettingsError::BaseUrl { url: url.to_owned(), reason };
     let mut url = Url::parse(given.trim()).map_err(|_| refuse("", "it is no absolute url"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refuse("", "it holds a user name or a password, which belong into the key"));

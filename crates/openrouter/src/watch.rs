@@ -1,4 +1,4 @@
-//! The clocks of one exchange with the upstream.
+//! The timeouts of one exchange with the upstream.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use causerie_domain::completion::{Clock, CompletionError, CompletionErrorKind};
 use tokio::time::{Instant, timeout};
 
 use crate::clock::monotonic;
-use crate::settings::Clocks;
+use crate::settings::Timeouts;
 
 /// Measures one exchange from its request on.
 ///
-/// The idle clocks measure only the time spent waiting for the upstream: a reader that pauses does not make the
+/// The idle timeouts measure only the time spent waiting for the upstream: a reader that pauses does not make the
 /// upstream look dead.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    clocks: Clocks,
+    timeouts: Timeouts,
     started: Instant,
     /// Whether the first byte came.
     begun: bool,
@@ -24,8 +24,8 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Starts with the request.
-    pub(crate) fn start(clocks: Clocks) -> Self {
-        Watch { clocks, started: monotonic(), begun: false, waited: Duration::ZERO }
+    pub(crate) fn start(timeouts: Timeouts) -> Self {
+        Watch { timeouts, started: monotonic(), begun: false, waited: Duration::ZERO }
     }
 
     /// Waits for something that is not yet a byte of the body.
@@ -54,7 +54,7 @@ impl Watch {
 
     /// The clock that runs out next, what is left on it, and what it was set to.
     fn next(&self) -> (Clock, Duration, Duration) {
-        let Clocks { first_byte, idle_bytes, idle_progress, total, connect: _ } = self.clocks;
+        let Timeouts { first_byte, idle_bytes, idle_progress, total, connect: _ } = self.timeouts;
         let elapsed = self.started.elapsed();
         let running: [(Clock, Duration, Duration); 3] = if self.begun {
             [
@@ -95,8 +95,8 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn clocks() -> Clocks {
-        Clocks {
+    fn timeouts() -> Timeouts {
+        Timeouts {
             connect: MS,
             first_byte: 50 * MS,
             idle_bytes: 20 * MS,
@@ -114,7 +114,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn before_the_first_byte_only_its_own_clock_runs() {
-        let mut watch = Watch::start(clocks());
+        let mut watch = Watch::start(timeouts());
         watch.wait(sleep(30 * MS)).await.unwrap();
         assert_eq!(clock_that_ran_out(&mut watch).await, Clock::FirstByte);
         assert_eq!(watch.started.elapsed(), 50 * MS);
@@ -122,7 +122,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_noticed_by_the_bytes_clock() {
-        let mut watch = Watch::start(clocks());
+        let mut watch = Watch::start(timeouts());
         watch.byte();
         watch.wait(sleep(19 * MS)).await.unwrap();
         assert_eq!(clock_that_ran_out(&mut watch).await, Clock::IdleBytes);
@@ -131,7 +131,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn keep_alives_without_progress_are_noticed_by_the_progress_clock() {
-        let mut watch = Watch::start(clocks());
+        let mut watch = Watch::start(timeouts());
         watch.byte();
         for _ in 0..4 {
             watch.wait(sleep(15 * MS)).await.unwrap();
@@ -142,7 +142,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn progress_without_end_is_noticed_by_the_total_clock() {
-        let mut watch = Watch::start(clocks());
+        let mut watch = Watch::start(timeouts());
         watch.byte();
         for _ in 0..13 {
             watch.wait(sleep(15 * MS)).await.unwrap();
@@ -154,7 +154,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_pause_of_the_reader_is_not_the_upstreams() {
-        let mut watch = Watch::start(clocks());
+        let mut watch = Watch::start(timeouts());
         watch.byte();
         sleep(150 * MS).await;
         watch.wait(sleep(15 * MS)).await.unwrap();
@@ -163,7 +163,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_clock_without_end_never_runs_out() {
-        let endless = Clocks {
+        let endless = Timeouts {
             connect: MS,
             first_byte: Duration::MAX,
             idle_bytes: Duration::MAX,

@@ -257,11 +257,11 @@ mod tests {
         assert_eq!(settings.http.stall, http.stall);
         assert_eq!(settings.http.idle_connection, http.idle_connection);
         let openrouter = causerie_openrouter::Settings::default();
-        assert_eq!(upstream.clocks.connect, openrouter.clocks.connect);
-        assert_eq!(upstream.clocks.first_byte, openrouter.clocks.first_byte);
-        assert_eq!(upstream.clocks.idle, openrouter.clocks.idle_bytes);
-        assert_eq!(upstream.clocks.progress, openrouter.clocks.idle_progress);
-        assert_eq!(upstream.max_event, openrouter.limits.max_event);
+        assert_eq!(upstream.clocks.connect, openrouter.timeouts.connect);
+        assert_eq!(upstream.clocks.first_byte, openrouter.timeouts.first_byte);
+        assert_eq!(upstream.clocks.idle, openrouter.timeouts.idle_bytes);
+        assert_eq!(upstream.clocks.progress, openrouter.timeouts.idle_progress);
+        assert_eq!(upstream.max_event, openrouter.size_limits.max_event_bytes);
         let store = causerie_persistence::StoreSettings::new("sqlite://data/causerie.db");
         assert_eq!(settings.store.database_url, store.url);
         assert_eq!(settings.store.connections, store.connections);

@@ -11,7 +11,7 @@ use causerie_domain::ports::{
 };
 use causerie_http::{AppParts, AppState};
 use causerie_identity::Issuer;
-use causerie_openrouter::{OpenRouter, Restrained};
+use causerie_openrouter::{LimitedGateway, OpenRouter};
 #[cfg(feature = "test-hooks")]
 pub(crate) use causerie_persistence::fail_point::{FailPoint, arm};
 use causerie_persistence::{OpenError, ServeLock, SqlStore};
@@ -184,21 +184,21 @@ impl Gateway {
                 title: settings.title.clone(),
                 categories: Vec::new(),
             },
-            clocks: causerie_openrouter::Clocks {
+            timeouts: causerie_openrouter::Timeouts {
                 connect: clocks.connect,
                 first_byte: clocks.first_byte,
                 idle_bytes: clocks.idle,
                 idle_progress: clocks.progress,
                 total: clocks.total,
             },
-            limits: causerie_openrouter::Limits {
-                max_event: settings.max_event,
-                ..causerie_openrouter::Limits::default()
+            size_limits: causerie_openrouter::SizeLimits {
+                max_event_bytes: settings.max_event,
+                ..causerie_openrouter::SizeLimits::default()
             },
             proxy: settings.proxy.as_ref().map(|proxy| proxy.expose().to_owned()),
         })
         .context("the client of the upstream cannot be made")?;
-        let restrained = Restrained::new(Arc::new(client), settings.restraint);
+        let restrained = LimitedGateway::new(Arc::new(client), settings.restraint);
         Ok(Gateway { port: Arc::new(restrained), simulator, introduction })
     }
 

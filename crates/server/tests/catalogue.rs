@@ -6,7 +6,7 @@ use std::time::Duration;
 use causerie_domain::model::CatalogueModel;
 use causerie_domain::ports::ModelStore as _;
 use causerie_domain::{Filter, Timestamp};
-use causerie_openrouter::decode_catalogue;
+use causerie_openrouter::decode_catalog;
 use causerie_testkit::anyhow::{Context as _, Result, ensure};
 use causerie_testkit::database::TestDatabase;
 
@@ -31,7 +31,7 @@ async fn check(database: TestDatabase) -> Result<()> {
     let store = database.store();
     let first = Timestamp::from_micros(1_750_000_000_000_000);
     let then = first + Duration::from_hours(24 * 365);
-    let (old, new) = (decode_catalogue(OF_2025)?.models, decode_catalogue(OF_2026)?.models);
+    let (old, new) = (decode_catalog(OF_2025)?.models, decode_catalog(OF_2026)?.models);
     assert_eq!((old.len(), new.len()), (91, 200));
     store.take_over(old.clone(), first).await?;
     store.take_over(new.clone(), then).await?;

@@ -19,7 +19,7 @@ const MAX_PAGES: usize = 32;
 /// One page of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct CataloguePage {
+pub struct CatalogPage {
     /// The models, in the upstream's order. Entries that cannot be read are left out.
     pub models: Vec<CatalogueModel>,
     /// The address of the next page, where there is one.
@@ -76,7 +76,7 @@ pub(crate) async fn read(client: &OpenRouter) -> Result<Vec<CatalogueModel>, Com
 /// # Errors
 /// [`CompletionErrorKind::InvalidResponse`](causerie_domain::completion::CompletionErrorKind::InvalidResponse),
 /// and the error that the body carries.
-pub fn decode(body: &[u8]) -> Result<CataloguePage, CompletionError> {
+pub fn decode(body: &[u8]) -> Result<CatalogPage, CompletionError> {
     let Document::<Vec<&RawValue>> { data, links } = error::document(body)?;
     let links: Links<'_> = leaf::object(links);
     let models: Vec<_> = data.iter().filter_map(|entry| model(Some(entry))).collect();
@@ -84,7 +84,7 @@ pub fn decode(body: &[u8]) -> Result<CataloguePage, CompletionError> {
     if left_out > 0 {
         tracing::warn!(left_out, "catalogue entries could not be read");
     }
-    Ok(CataloguePage { models, next: leaf::word(links.next).map(|next| next.into_owned()) })
+    Ok(CatalogPage { models, next: leaf::word(links.next).map(|next| next.into_owned()) })
 }
 
 fn model(entry: Leaf<'_>) -> Option<CatalogueModel> {

@@ -15,8 +15,8 @@ const PROBE_WAIT: Duration = Duration::from_secs(1);
 /// Counts failures in a row.
 #[derive(Debug)]
 pub(super) struct Breaker {
-    failures_to_open: u32,
-    open_for: Duration,
+    breaker_failure_threshold: u32,
+    breaker_open_duration: Duration,
     state: Mutex<State>,
 }
 
@@ -26,7 +26,7 @@ enum State {
     Closed { failures: u32 },
     /// None passes before this instant.
     Open { until: Instant },
-    /// Some have passed, and the first outcome decides. A probe may hang for as long as its clocks let it, and the
+    /// Some have passed, and the first outcome decides. A probe may hang for as long as its timeouts let it, and the
     /// upstream be well long before: after this instant another one passes.
     Probing { next: Instant },
 }
@@ -41,9 +41,9 @@ pub(super) struct Passage {
 }
 
 impl Breaker {
-    pub(super) fn new(failures_to_open: NonZeroU32, open_for: Duration) -> Self {
+    pub(super) fn new(breaker_failure_threshold: NonZeroU32, breaker_open_duration: Duration) -> Self {
         let state = Mutex::new(State::Closed { failures: 0 });
-        Breaker { failures_to_open: failures_to_open.get(), open_for, state }
+        Breaker { breaker_failure_threshold: breaker_failure_threshold.get(), breaker_open_duration, state }
     }
 
     /// Whether a request would pass now.
@@ -63,7 +63,7 @@ impl Breaker {
         state.let_pass()?;
         let probe = !matches!(*state, State::Closed { .. });
         if probe {
-            *state = State::Probing { next: monotonic() + self.open_for };
+            *state = State::Probing { next: monotonic() + self.breaker_open_duration };
         }
         Ok(Passage { breaker: Arc::clone(self), probe, reported: false })
     }
@@ -77,10 +77,10 @@ impl Breaker {
 
     fn failed(&self, probe: bool) {
         let mut state = self.lock();
-        let open = State::Open { until: monotonic() + self.open_for };
+        let open = State::Open { until: monotonic() + self.breaker_open_duration };
         *state = match *state {
             State::Probing { .. } if probe => open,
-            State::Closed { failures } if failures + 1 < self.failures_to_open => {
+            State::Closed { failures } if failures + 1 < self.breaker_failure_threshold => {
                 State::Closed { failures: failures + 1 }
             }
             State::Closed { .. } => open,

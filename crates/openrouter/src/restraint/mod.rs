@@ -1,4 +1,4 @@
-//! Restraint towards the upstream: so many requests a minute, so many streams at once, and none for a while when it
+//! UpstreamLimits towards the upstream: so many requests a minute, so many streams at once, and none for a while when it
 //! keeps failing.
 //!
 //! It wraps any gateway and belongs to one credential. Requests wait in the order they came, for a bounded time;
@@ -24,48 +24,51 @@ use self::queue::{Place, Queue};
 
 /// How much is asked of the upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Restraint {
+pub struct UpstreamLimits {
     /// Requests in a minute, spread evenly with bursts of up to a tenth; none for no limit.
     pub requests_per_minute: Option<NonZeroU32>,
     /// Answers that are written at the same time.
-    pub concurrent_streams: NonZeroU32,
+    pub max_concurrent_streams: NonZeroU32,
     /// How long a request waits for its place before it is told to come back.
-    pub longest_wait: Duration,
+    pub max_queue_wait: Duration,
     /// Failures in a row after which the upstream is left alone.
-    pub failures_to_open: NonZeroU32,
+    pub breaker_failure_threshold: NonZeroU32,
     /// For how long it is left alone before one request probes it, and how long a probe may take before another one
     /// is sent beside it.
-    pub open_for: Duration,
+    pub breaker_open_duration: Duration,
 }
 
-impl Default for Restraint {
+impl Default for UpstreamLimits {
     fn default() -> Self {
         let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-        Restraint {
+        UpstreamLimits {
             requests_per_minute: None,
-            concurrent_streams: number(512),
-            longest_wait: Duration::from_secs(10),
-            failures_to_open: number(20),
-            open_for: Duration::from_secs(2),
+            max_concurrent_streams: number(512),
+            max_queue_wait: Duration::from_secs(10),
+            breaker_failure_threshold: number(20),
+            breaker_open_duration: Duration::from_secs(2),
         }
     }
 }
 
 /// A gateway that restrains itself. Cheap to clone; clones share the limits.
 #[derive(Debug, Clone)]
-pub struct Restrained {
+pub struct LimitedGateway {
     inner: Arc<dyn CompletionGateway>,
     queue: Arc<Queue>,
     breaker: Arc<Breaker>,
 }
 
-impl Restrained {
+impl LimitedGateway {
     /// Restrains a gateway.
-    pub fn new(inner: Arc<dyn CompletionGateway>, restraint: Restraint) -> Self {
-        Restrained {
+    pub fn new(inner: Arc<dyn CompletionGateway>, restraint: UpstreamLimits) -> Self {
+        LimitedGateway {
             inner,
             queue: Arc::new(Queue::new(&restraint)),
-            breaker: Arc::new(Breaker::new(restraint.failures_to_open, restraint.open_for)),
+            breaker: Arc::new(Breaker::new(
+                restraint.breaker_failure_threshold,
+                restraint.breaker_open_duration,
+            )),
         }
     }
 
@@ -79,7 +82,7 @@ impl Restrained {
 }
 
 #[async_trait]
-impl CompletionGateway for Restrained {
+impl CompletionGateway for LimitedGateway {
     fn complete(&self, request: CompletionRequest) -> CompletionStream {
         let this = self.clone();
         let admitted = async move {

@@ -11,7 +11,7 @@ use governor::{Quota, RateLimiter};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-use super::Restraint;
+use super::UpstreamLimits;
 use crate::clock::monotonic;
 
 /// What a request is told that found no free stream: when one will end is not known.
@@ -28,7 +28,7 @@ pub(super) struct Queue {
     streams: Arc<Semaphore>,
     /// The head of the line waits here for its turn within the minute; those behind it wait for the lock.
     minute: Option<Mutex<Minute>>,
-    longest_wait: Duration,
+    max_queue_wait: Duration,
 }
 
 /// The place of one stream, free again when dropped.
@@ -38,17 +38,18 @@ pub(super) struct Place {
 }
 
 impl Queue {
-    pub(super) fn new(restraint: &Restraint) -> Self {
+    pub(super) fn new(restraint: &UpstreamLimits) -> Self {
         let minute = restraint.requests_per_minute.map(|requests| {
             let burst = (requests.get() / BURST_SHARE).max(1);
             let quota = Quota::per_minute(requests).allow_burst(burst.try_into().unwrap_or(requests));
             Mutex::new(RateLimiter::direct_with_clock(quota, TokioClock { start: monotonic() }))
         });
-        let streams = usize::try_from(restraint.concurrent_streams.get()).unwrap_or(Semaphore::MAX_PERMITS);
+        let streams =
+            usize::try_from(restraint.max_concurrent_streams.get()).unwrap_or(Semaphore::MAX_PERMITS);
         Queue {
             streams: Arc::new(Semaphore::new(streams.min(Semaphore::MAX_PERMITS))),
             minute,
-            longest_wait: restraint.longest_wait,
+            max_queue_wait: restraint.max_queue_wait,
         }
     }
 
@@ -57,13 +58,13 @@ impl Queue {
     /// # Errors
     /// The time after which another try makes sense, where it would be too long to wait.
     pub(super) async fn join(&self) -> Result<Place, Duration> {
-        let deadline = monotonic() + self.longest_wait;
+        let deadline = monotonic() + self.max_queue_wait;
         let stream = Arc::clone(&self.streams).acquire_owned();
         let stream = tokio::time::timeout_at(deadline, stream).await;
         let Ok(Ok(stream)) = stream else { return Err(STREAM_WAIT) };
         if let Some(minute) = &self.minute {
             let Ok(minute) = tokio::time::timeout_at(deadline, minute.lock()).await else {
-                return Err(self.longest_wait);
+                return Err(self.max_queue_wait);
             };
             while let Err(refused) = minute.check() {
                 let wait = refused.wait_time_from(minute.clock().now());

@@ -88,7 +88,7 @@ fn number(number: u32) -> NonZeroU32 {
 }
 
 /// How a request through the gateway ends: `ok`, or the kind and the told wait in milliseconds.
-async fn end_of(gateway: &Restrained) -> String {
+async fn end_of(gateway: &LimitedGateway) -> String {
     let mut events: Vec<CompletionEvent> = gateway.complete(request()).collect().await;
     let Some(CompletionEvent::Ended(end)) = events.pop() else { panic!("no end") };
     assert_eq!(events, [], "exactly one event");
@@ -101,10 +101,10 @@ async fn end_of(gateway: &Restrained) -> String {
 #[tokio::test(start_paused = true)]
 async fn streams_beyond_the_limit_wait_and_are_told_when_they_waited_too_long() {
     let upstream = Upstream::that_holds();
-    let restraint = Restraint { concurrent_streams: number(1), ..Restraint::default() };
-    let gateway = Restrained::new(Arc::clone(&upstream) as _, restraint);
+    let restraint = UpstreamLimits { max_concurrent_streams: number(1), ..UpstreamLimits::default() };
+    let gateway = LimitedGateway::new(Arc::clone(&upstream) as _, restraint);
     let tasks = TaskTracker::new();
-    let waiter = |gateway: &Restrained| {
+    let waiter = |gateway: &LimitedGateway| {
         let gateway = gateway.clone();
         tasks.spawn(async move { end_of(&gateway).await })
     };
@@ -123,8 +123,8 @@ async fn streams_beyond_the_limit_wait_and_are_told_when_they_waited_too_long() 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_is_dropped_gives_its_place_back() {
     let upstream = Upstream::that_holds();
-    let restraint = Restraint { concurrent_streams: number(1), ..Restraint::default() };
-    let gateway = Restrained::new(Arc::clone(&upstream) as _, restraint);
+    let restraint = UpstreamLimits { max_concurrent_streams: number(1), ..UpstreamLimits::default() };
+    let gateway = LimitedGateway::new(Arc::clone(&upstream) as _, restraint);
     let mut held = gateway.complete(request());
     assert!(tokio::time::timeout(Duration::from_secs(1), held.next()).await.is_err());
     drop(held);
@@ -135,12 +135,12 @@ async fn a_stream_that_is_dropped_gives_its_place_back() {
 #[tokio::test(start_paused = true)]
 async fn requests_are_spread_over_the_minute_in_the_order_they_came() {
     let upstream = Upstream::that_ends([]);
-    let restraint = Restraint {
+    let restraint = UpstreamLimits {
         requests_per_minute: Some(number(60)),
-        longest_wait: Duration::from_secs(20),
-        ..Restraint::default()
+        max_queue_wait: Duration::from_secs(20),
+        ..UpstreamLimits::default()
     };
-    let gateway = Restrained::new(Arc::clone(&upstream) as _, restraint);
+    let gateway = LimitedGateway::new(Arc::clone(&upstream) as _, restraint);
     let begun = crate::clock::monotonic();
     let tasks = TaskTracker::new();
     let ends: Vec<_> = (0..30)
@@ -167,8 +167,8 @@ async fn requests_are_spread_over_the_minute_in_the_order_they_came() {
 async fn an_upstream_that_keeps_failing_is_left_alone_and_then_probed() {
     let down = || Err(CompletionErrorKind::Unavailable);
     let upstream = Upstream::that_ends([down(), down(), down(), down()]);
-    let restraint = Restraint { failures_to_open: number(3), ..Restraint::default() };
-    let gateway = Restrained::new(Arc::clone(&upstream) as _, restraint);
+    let restraint = UpstreamLimits { breaker_failure_threshold: number(3), ..UpstreamLimits::default() };
+    let gateway = LimitedGateway::new(Arc::clone(&upstream) as _, restraint);
     for _ in 0..3 {
         assert_eq!(end_of(&gateway).await, "Unavailable 0");
     }
@@ -186,8 +186,8 @@ async fn an_upstream_that_keeps_failing_is_left_alone_and_then_probed() {
 async fn one_probe_at_a_time_and_a_dropped_one_is_replaced() {
     let upstream = Upstream::that_holds();
     upstream.outcomes.lock().unwrap().push_back(Err(CompletionErrorKind::Network));
-    let restraint = Restraint { failures_to_open: number(1), ..Restraint::default() };
-    let gateway = Restrained::new(Arc::clone(&upstream) as _, restraint);
+    let restraint = UpstreamLimits { breaker_failure_threshold: number(1), ..UpstreamLimits::default() };
+    let gateway = LimitedGateway::new(Arc::clone(&upstream) as _, restraint);
     upstream.gate.add_permits(1);
     assert_eq!(end_of(&gateway).await, "Network 0");
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -207,8 +207,8 @@ async fn a_probe_that_hangs_is_joined_by_another_and_its_late_failure_is_one_of_
         .lock()
         .unwrap()
         .extend([Err(CompletionErrorKind::Network), Err(CompletionErrorKind::Network)]);
-    let restraint = Restraint { failures_to_open: number(2), ..Restraint::default() };
-    let gateway = Restrained::new(Arc::clone(&upstream) as _, restraint);
+    let restraint = UpstreamLimits { breaker_failure_threshold: number(2), ..UpstreamLimits::default() };
+    let gateway = LimitedGateway::new(Arc::clone(&upstream) as _, restraint);
     upstream.gate.add_permits(2);
     assert_eq!((end_of(&gateway).await, end_of(&gateway).await), ("Network 0".into(), "Network 0".into()));
     upstream.outcomes.lock().unwrap().push_back(Err(CompletionErrorKind::Network));
@@ -229,8 +229,8 @@ async fn a_probe_that_hangs_is_joined_by_another_and_its_late_failure_is_one_of_
 async fn refusals_do_not_open_the_breaker() {
     let refusals = [CompletionErrorKind::RateLimited, CompletionErrorKind::InvalidRequest];
     let upstream = Upstream::that_ends(refusals.into_iter().map(Err));
-    let restraint = Restraint { failures_to_open: number(1), ..Restraint::default() };
-    let gateway = Restrained::new(Arc::clone(&upstream) as _, restraint);
+    let restraint = UpstreamLimits { breaker_failure_threshold: number(1), ..UpstreamLimits::default() };
+    let gateway = LimitedGateway::new(Arc::clone(&upstream) as _, restraint);
     assert_eq!(end_of(&gateway).await, "RateLimited 0");
     assert_eq!(end_of(&gateway).await, "InvalidRequest 0");
     assert_eq!(end_of(&gateway).await, "ok");
@@ -243,8 +243,8 @@ async fn a_probe_that_is_being_answered_lets_the_others_pass() {
         let mut upstream = Arc::into_inner(upstream).unwrap();
         upstream.begins_with = vec![begins_with];
         let upstream = Arc::new(upstream);
-        let restraint = Restraint { failures_to_open: number(1), ..Restraint::default() };
-        let gateway = Restrained::new(Arc::clone(&upstream) as _, restraint);
+        let restraint = UpstreamLimits { breaker_failure_threshold: number(1), ..UpstreamLimits::default() };
+        let gateway = LimitedGateway::new(Arc::clone(&upstream) as _, restraint);
         gateway.complete(request()).collect::<Vec<_>>().await;
         tokio::time::sleep(Duration::from_secs(2)).await;
         upstream.gate.forget_permits(Semaphore::MAX_PERMITS);

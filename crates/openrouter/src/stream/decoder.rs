@@ -10,7 +10,7 @@ use super::event;
 use super::guard::EventGuard;
 use super::stray::Stray;
 use crate::error;
-use crate::settings::Limits;
+use crate::settings::SizeLimits;
 use crate::wire::chunk::Chunk;
 use crate::wire::leaf;
 
@@ -20,13 +20,13 @@ use crate::wire::leaf;
 /// `stream` answer whole. Feed it with [`push`](Self::push) and close it with [`finish`](Self::finish);
 /// it gives out exactly one [`CompletionEvent::Ended`], as the last event, and takes no more bytes afterwards.
 ///
-/// Time is linear in the bytes, memory is bounded by the [`Limits`].
+/// Time is linear in the bytes, memory is bounded by the [`SizeLimits`].
 ///
 /// ```
 /// use causerie_domain::completion::CompletionEvent;
-/// use causerie_openrouter::{Limits, StreamDecoder};
+/// use causerie_openrouter::{SizeLimits, StreamDecoder};
 ///
-/// let mut decoder = StreamDecoder::new(Limits::default());
+/// let mut decoder = StreamDecoder::new(SizeLimits::default());
 /// let events = decoder.push(b"data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n");
 /// assert_eq!(events, [CompletionEvent::Text("Hi".to_owned())]);
 /// let events = decoder.push(b"data: [DONE]\n\n");
@@ -37,7 +37,7 @@ pub struct StreamDecoder {
     body: Body,
     assembly: Assembly,
     stray: Stray,
-    limits: Limits,
+    limits: SizeLimits,
 }
 
 #[derive(Debug, Clone)]
@@ -52,7 +52,7 @@ enum Body {
 }
 
 /// Decodes a whole body at once, streamed or not.
-pub fn decode(body: &[u8], limits: Limits) -> Vec<CompletionEvent> {
+pub fn decode(body: &[u8], limits: SizeLimits) -> Vec<CompletionEvent> {
     let mut decoder = StreamDecoder::new(limits);
     let mut events = decoder.push(body);
     events.extend(decoder.finish(None));
@@ -61,7 +61,7 @@ pub fn decode(body: &[u8], limits: Limits) -> Vec<CompletionEvent> {
 
 impl StreamDecoder {
     /// A decoder at the start of a body.
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: SizeLimits) -> Self {
         StreamDecoder {
             body: Body::Undecided,
             assembly: Assembly::default(),
@@ -71,7 +71,7 @@ impl StreamDecoder {
     }
 
     /// Takes the generation id that came with the HTTP head; it counts for more than the ones in the body.
-    pub fn identify(&mut self, generation_id: String) -> Vec<CompletionEvent> {
+    pub fn set_generation_id(&mut self, generation_id: String) -> Vec<CompletionEvent> {
         let mut out = Vec::new();
         self.assembly.settle_id(generation_id, &mut out);
         out
@@ -88,7 +88,7 @@ impl StreamDecoder {
                     self.body = match bytes[start] {
                         b'{' | b'[' => Body::Document(Vec::new()),
                         b'<' => Body::Page(Vec::new()),
-                        _ => Body::Events(EventGuard::new(self.limits.max_event)),
+                        _ => Body::Events(EventGuard::new(self.limits.max_event_bytes)),
                     };
                     return self.push(&bytes[start..]);
                 }
@@ -100,7 +100,7 @@ impl StreamDecoder {
             Body::Document(document) => {
                 document.extend_from_slice(bytes);
                 self.assembly.progress += 1;
-                if document.len() > self.limits.max_body {
+                if document.len() > self.limits.max_body_bytes {
                     self.end(Ending::Failed(oversized("the answer")), &mut out);
                 }
             }
@@ -232,7 +232,12 @@ impl StreamDecoder {
 
 impl Assembly {
     /// Takes the data of one event; how the answer ended, where it did.
-    fn read_event(&mut self, data: &str, limits: Limits, out: &mut Vec<CompletionEvent>) -> Option<Ending> {
+    fn read_event(
+        &mut self,
+        data: &str,
+        limits: SizeLimits,
+        out: &mut Vec<CompletionEvent>,
+    ) -> Option<Ending> {
         let json = data.trim();
         if json.is_empty() {
             return None;
@@ -251,7 +256,7 @@ impl Assembly {
         };
         match read {
             Err(error) => Some(Ending::Failed(error)),
-            Ok(()) if self.kept > limits.max_body => Some(Ending::Failed(oversized("the answer"))),
+            Ok(()) if self.kept > limits.max_body_bytes => Some(Ending::Failed(oversized("the answer"))),
             Ok(()) => None,
         }
     }

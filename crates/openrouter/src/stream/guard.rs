@@ -22,13 +22,13 @@ pub(crate) struct EventGuard {
     scanned: usize,
     /// The last line ended with a CR, so that an LF at `scanned` belongs to it.
     after_cr: bool,
-    max_event: usize,
+    max_event_bytes: usize,
 }
 
 impl EventGuard {
-    /// A guard at the start of a stream, for events of at most `max_event` bytes.
-    pub(crate) fn new(max_event: usize) -> Self {
-        EventGuard { buffer: Vec::new(), event: 0, line: 0, scanned: 0, after_cr: false, max_event }
+    /// A guard at the start of a stream, for events of at most `max_event_bytes` bytes.
+    pub(crate) fn new(max_event_bytes: usize) -> Self {
+        EventGuard { buffer: Vec::new(), event: 0, line: 0, scanned: 0, after_cr: false, max_event_bytes }
     }
 
     /// Takes what was read.
@@ -52,7 +52,7 @@ impl EventGuard {
             self.skip_second_half_of_crlf();
             let Some(found) = memchr2(b'\n', b'\r', &self.buffer[self.scanned..]) else {
                 self.scanned = self.buffer.len();
-                return if self.rest().len() > self.max_event { Err(Oversized) } else { Ok(None) };
+                return if self.rest().len() > self.max_event_bytes { Err(Oversized) } else { Ok(None) };
             };
             let (event, line, end) = (self.event, self.line, self.scanned + found);
             self.after_cr = self.buffer[end] == b'\r';
@@ -64,7 +64,7 @@ impl EventGuard {
                 self.event = self.scanned;
             } else if end == line {
                 self.event = self.scanned;
-                return if line - event > self.max_event {
+                return if line - event > self.max_event_bytes {
                     Err(Oversized)
                 } else {
                     Ok(Some(&self.buffer[event..line]))
@@ -99,8 +99,8 @@ mod tests {
 
     use super::*;
 
-    fn events(reads: &[&[u8]], max_event: usize) -> Result<Vec<String>, Oversized> {
-        let mut guard = EventGuard::new(max_event);
+    fn events(reads: &[&[u8]], max_event_bytes: usize) -> Result<Vec<String>, Oversized> {
+        let mut guard = EventGuard::new(max_event_bytes);
         let mut found = Vec::new();
         for read in reads {
             guard.push(read);

@@ -1,7 +1,7 @@
 //! Streams that are cut: at every single position, and read in pieces of every size.
 
 use causerie_domain::completion::CompletionErrorKind;
-use causerie_openrouter::{Limits, StreamDecoder};
+use causerie_openrouter::{SizeLimits, StreamDecoder};
 use proptest::prelude::*;
 
 use crate::support::{Answer, answer, events, recording, recordings};
@@ -30,7 +30,7 @@ fn no_cut_stream_is_a_success() {
         let body = recording(&file);
         let whole = answer(&body);
         let over = bytes_until_over(&body);
-        let mut decoder = StreamDecoder::new(Limits::default());
+        let mut decoder = StreamDecoder::new(SizeLimits::default());
         let mut seen = Vec::new();
         for cut in 0..=body.len() {
             let before = seen.len();

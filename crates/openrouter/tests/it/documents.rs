@@ -4,7 +4,7 @@ use causerie_domain::Usd;
 use causerie_domain::completion::CompletionErrorKind;
 use causerie_domain::model::CatalogueModel;
 use causerie_domain::ports::CompletionGateway;
-use causerie_openrouter::{Limits, Settings, decode_catalogue, decode_generation};
+use causerie_openrouter::{Settings, SizeLimits, decode_catalog, decode_generation};
 
 use crate::support::recording;
 use crate::upstream::{Step, Upstream, client, response};
@@ -28,7 +28,7 @@ fn both_shapes_of_the_catalogue_are_read_whole() {
         ("models_2026-08_trimmed.json", 200),
         ("models_four_exact.json", 4),
     ] {
-        let page = decode_catalogue(&recording(file)).unwrap();
+        let page = decode_catalog(&recording(file)).unwrap();
         assert_eq!((page.models.len(), page.next), (count, None), "{file}");
         for model in &page.models {
             assert!(model.context_length.is_some(), "{file} {}", model.id);
@@ -45,7 +45,7 @@ fn both_shapes_of_the_catalogue_are_read_whole() {
 
 #[test]
 fn an_entry_of_the_catalogue_is_read_field_by_field() {
-    let models = decode_catalogue(&recording("models_four_exact.json")).unwrap().models;
+    let models = decode_catalog(&recording("models_four_exact.json")).unwrap().models;
     let sonnet = find(&models, "anthropic/claude-sonnet-4");
     let prices = &sonnet.pricing;
     assert_eq!((prices.prompt, prices.completion), (usd("0.000003"), usd("0.000015")));
@@ -62,7 +62,7 @@ fn an_entry_of_the_catalogue_is_read_field_by_field() {
 
 #[test]
 fn a_router_has_no_price_and_a_free_model_costs_nothing() {
-    let models = decode_catalogue(&recording("models_2026-08_trimmed.json")).unwrap().models;
+    let models = decode_catalog(&recording("models_2026-08_trimmed.json")).unwrap().models;
     let router = &find(&models, "openrouter/fusion").pricing;
     assert_eq!((router.prompt, router.completion), (None, None));
     let free = models.iter().find(|model| model.id.ends_with(":free")).unwrap();
@@ -95,8 +95,8 @@ async fn a_large_catalogue_is_read_and_one_beyond_the_limit_is_not() {
     let body = recording("models_2026-08_trimmed.json");
     let upstream = answering(200, &body).await;
     assert_eq!(upstream.client().models().await.unwrap().len(), 200);
-    let limits = Limits { max_event: 1_000, max_body: 100_000 };
-    let small = client(Settings { base_url: upstream.url.clone(), limits, ..Settings::default() });
+    let size_limits = SizeLimits { max_event_bytes: 1_000, max_body_bytes: 100_000 };
+    let small = client(Settings { base_url: upstream.url.clone(), size_limits, ..Settings::default() });
     assert_eq!(small.models().await.unwrap_err().kind, CompletionErrorKind::InvalidResponse);
 }
 

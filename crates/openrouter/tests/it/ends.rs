@@ -1,7 +1,7 @@
 //! How answers end, and what each end means.
 
 use causerie_domain::completion::{Clock, CompletionError, CompletionErrorKind, FinishReason};
-use causerie_openrouter::{Limits, StreamDecoder};
+use causerie_openrouter::{SizeLimits, StreamDecoder};
 
 use crate::support::{Answer, HELLO, STOP, USAGE, answer, done, kind, reason, stream};
 
@@ -56,7 +56,7 @@ fn done_without_a_finish_is_an_answer_if_it_says_something() {
 
 #[test]
 fn the_stream_is_over_at_done_and_not_when_the_connection_closes() {
-    let mut decoder = StreamDecoder::new(Limits::default());
+    let mut decoder = StreamDecoder::new(SizeLimits::default());
     decoder.push(done(&[HELLO, STOP]).as_bytes());
     assert!(decoder.is_ended());
     assert_eq!(decoder.push(stream(&[HELLO]).as_bytes()), []);
@@ -86,7 +86,7 @@ fn a_document_without_a_finish_is_whole_because_it_ended() {
 fn a_clock_that_runs_out_after_the_finish_costs_only_the_usage() {
     let timeout = || CompletionError::new(CompletionErrorKind::Timeout(Clock::IdleBytes), "too late");
     let end = |data: &[&str]| {
-        let mut decoder = StreamDecoder::new(Limits::default());
+        let mut decoder = StreamDecoder::new(SizeLimits::default());
         let mut found = decoder.push(stream(data).as_bytes());
         found.extend(decoder.finish(Some(timeout())));
         Answer::of(&found)

@@ -1,7 +1,7 @@
 //! What stands around the events and within their bytes, and what is sent in their place.
 
 use causerie_domain::completion::{CompletionErrorKind, FinishReason};
-use causerie_openrouter::{Limits, StreamDecoder, decode_answer};
+use causerie_openrouter::{SizeLimits, StreamDecoder, decode_response};
 
 use crate::support::{Answer, HELLO, STOP, answer, done, events, kind, reason, stream};
 
@@ -73,7 +73,7 @@ fn half_a_surrogate_pair_spoils_one_character() {
 
 #[test]
 fn bytes_that_are_no_text_fail_their_event_at_once() {
-    let mut decoder = StreamDecoder::new(Limits::default());
+    let mut decoder = StreamDecoder::new(SizeLimits::default());
     let mut found = decoder.push(stream(&[HELLO]).as_bytes());
     found.extend(decoder.push(b"data: {\"choices\":[{\"delta\":{\"content\":\"\xff\"}}]}\n\n"));
     assert!(decoder.is_ended());
@@ -83,13 +83,13 @@ fn bytes_that_are_no_text_fail_their_event_at_once() {
 
 #[test]
 fn an_event_beyond_its_limit_fails_before_it_is_whole() {
-    let limits = Limits { max_event: 1_000, max_body: 1_000 };
+    let limits = SizeLimits { max_event_bytes: 1_000, max_body_bytes: 1_000 };
     let mut decoder = StreamDecoder::new(limits);
     decoder.push(b"data: ");
     decoder.push(&[b'x'; 2_000]);
     assert!(decoder.is_ended());
     let document = format!("{{\"x\":\"{}\"}}", "x".repeat(2_000));
-    let found = Answer::of(&decode_answer(document.as_bytes(), limits));
+    let found = Answer::of(&decode_response(document.as_bytes(), limits));
     assert_eq!(kind(&found), CompletionErrorKind::InvalidResponse);
     assert!(!found.error().retryable);
 }
@@ -98,14 +98,20 @@ fn an_event_beyond_its_limit_fails_before_it_is_whole() {
 fn what_a_stream_makes_the_decoder_keep_is_limited() {
     let piece = r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"f","arguments":"xxxxxxxxxxxxxxxx"}}]}}]}"#;
     let flood = stream(&[piece]).repeat(100);
-    let found = Answer::of(&decode_answer(flood.as_bytes(), Limits { max_event: 1_000, max_body: 1_000 }));
+    let found = Answer::of(&decode_response(
+        flood.as_bytes(),
+        SizeLimits { max_event_bytes: 1_000, max_body_bytes: 1_000 },
+    ));
     assert_eq!(kind(&found), CompletionErrorKind::InvalidResponse);
     let long = stream(&[HELLO]).repeat(1_000) + &done(&[STOP]);
     assert!(
-        Answer::of(&decode_answer(long.as_bytes(), Limits { max_event: 1_000, max_body: 1_000 }))
-            .end
-            .outcome
-            .is_ok()
+        Answer::of(&decode_response(
+            long.as_bytes(),
+            SizeLimits { max_event_bytes: 1_000, max_body_bytes: 1_000 }
+        ))
+        .end
+        .outcome
+        .is_ok()
     );
 }
 

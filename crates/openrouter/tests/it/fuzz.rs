@@ -1,12 +1,12 @@
 //! Bytes that nobody meant: the decoder never panics, and it ends exactly once.
 
-use causerie_openrouter::{Limits, StreamDecoder, decode_catalogue, decode_generation};
+use causerie_openrouter::{SizeLimits, StreamDecoder, decode_catalog, decode_generation};
 use proptest::prelude::*;
 
 use crate::support::{Answer, recording, recordings};
 
 /// Feeds pieces and checks the shape of what comes out.
-fn check(reads: &[&[u8]], limits: Limits) {
+fn check(reads: &[&[u8]], limits: SizeLimits) {
     let mut decoder = StreamDecoder::new(limits);
     let mut events = Vec::new();
     for read in reads {
@@ -52,20 +52,20 @@ proptest! {
     fn arbitrary_bytes_end_once(
         reads in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..60), 0..8),
     ) {
-        check(&reads.iter().map(Vec::as_slice).collect::<Vec<_>>(), Limits::default());
+        check(&reads.iter().map(Vec::as_slice).collect::<Vec<_>>(), SizeLimits::default());
     }
 
     #[test]
     fn arbitrary_fragments_end_once(
         fragments in prop::collection::vec(fragment(), 0..40),
-        max_event in 1usize..200,
-        max_body in 1usize..200,
+        max_event_bytes in 1usize..200,
+        max_body_bytes in 1usize..200,
     ) {
         let reads: Vec<&[u8]> = fragments.iter().map(Vec::as_slice).collect();
-        check(&reads, Limits::default());
-        check(&reads, Limits { max_event, max_body });
+        check(&reads, SizeLimits::default());
+        check(&reads, SizeLimits { max_event_bytes, max_body_bytes });
         let whole = fragments.concat();
-        check(&[&whole], Limits::default());
+        check(&[&whole], SizeLimits::default());
     }
 
     #[test]
@@ -84,8 +84,8 @@ proptest! {
                 _ => drop(body.remove(at)),
             }
         }
-        check(&[&body], Limits::default());
-        let _ = decode_catalogue(&body);
+        check(&[&body], SizeLimits::default());
+        let _ = decode_catalog(&body);
         let _ = decode_generation(&body);
     }
 }

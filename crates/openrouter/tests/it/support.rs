@@ -5,7 +5,7 @@ use causerie_domain::completion::{
     FinishReason, Identity, Parameters, PromptMessage,
 };
 use causerie_domain::message::MessageRole;
-use causerie_openrouter::{Limits, StreamDecoder};
+use causerie_openrouter::{SizeLimits, StreamDecoder};
 
 /// The bytes of a recording.
 pub(crate) fn recording(file: &str) -> Vec<u8> {
@@ -69,7 +69,7 @@ impl Answer {
 
 /// The events of a body that was read in the given pieces.
 pub(crate) fn events<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Vec<CompletionEvent> {
-    let mut decoder = StreamDecoder::new(Limits::default());
+    let mut decoder = StreamDecoder::new(SizeLimits::default());
     let mut events: Vec<_> = reads.into_iter().flat_map(|read| decoder.push(read)).collect();
     events.extend(decoder.finish(None));
     assert!(decoder.is_ended());

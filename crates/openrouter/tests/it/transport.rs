@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use causerie_domain::completion::{Clock, CompletionErrorKind, CompletionEvent, FinishReason};
 use causerie_domain::ports::CompletionGateway;
-use causerie_openrouter::{Attribution, Clocks, OpenRouter, Settings, SettingsError};
+use causerie_openrouter::{Attribution, OpenRouter, Settings, SettingsError, Timeouts};
 use futures_util::StreamExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
@@ -145,9 +145,10 @@ async fn the_connect_clock_runs_while_nobody_accepts() {
     while let Ok(connection) = timeout(SHORT, TcpStream::connect(address)).await {
         queued.push(connection.unwrap());
     }
-    let clocks = Clocks { connect: SHORT, ..Clocks::default() };
+    let timeouts = Timeouts { connect: SHORT, ..Timeouts::default() };
     let answer =
-        ask(&client(Settings { base_url: format!("http://{address}"), clocks, ..Settings::default() })).await;
+        ask(&client(Settings { base_url: format!("http://{address}"), timeouts, ..Settings::default() }))
+            .await;
     timed_out(&answer, Clock::Connect);
 }
 
@@ -155,7 +156,7 @@ async fn the_connect_clock_runs_while_nobody_accepts() {
 async fn the_first_byte_clock_runs_without_a_head_and_without_a_body() {
     for script in [vec![Step::Hang], vec![head(), Step::Hang]] {
         let upstream = Upstream::playing(vec![script]).await;
-        let client = upstream.client_with(Clocks { first_byte: SHORT, ..Clocks::default() });
+        let client = upstream.client_with(Timeouts { first_byte: SHORT, ..Timeouts::default() });
         timed_out(&ask(&client).await, Clock::FirstByte);
         upstream.departure().await;
     }
@@ -164,7 +165,7 @@ async fn the_first_byte_clock_runs_without_a_head_and_without_a_body() {
 #[tokio::test]
 async fn the_idle_clock_runs_in_a_silence() {
     let upstream = Upstream::playing(vec![vec![head(), chunk(&stream(&[HELLO])), Step::Hang]]).await;
-    let answer = ask(&upstream.client_with(Clocks { idle_bytes: SHORT, ..Clocks::default() })).await;
+    let answer = ask(&upstream.client_with(Timeouts { idle_bytes: SHORT, ..Timeouts::default() })).await;
     timed_out(&answer, Clock::IdleBytes);
     assert_eq!(answer.text, "Hello");
     upstream.departure().await;
@@ -180,8 +181,9 @@ async fn a_stall_behind_keep_alives_is_a_stall() {
             script.extend([Step::Wait(Duration::from_millis(5)), chunk(sign_of_life)]);
         }
         let upstream = Upstream::playing(vec![script]).await;
-        let clocks = Clocks { idle_bytes: Duration::from_secs(5), idle_progress: SHORT, ..Clocks::default() };
-        timed_out(&ask(&upstream.client_with(clocks)).await, Clock::IdleProgress);
+        let timeouts =
+            Timeouts { idle_bytes: Duration::from_secs(5), idle_progress: SHORT, ..Timeouts::default() };
+        timed_out(&ask(&upstream.client_with(timeouts)).await, Clock::IdleProgress);
     }
 }
 
@@ -192,7 +194,7 @@ async fn the_total_clock_runs_through_progress() {
         script.extend([Step::Wait(Duration::from_millis(5)), chunk(&stream(&[HELLO]))]);
     }
     let upstream = Upstream::playing(vec![script]).await;
-    let answer = ask(&upstream.client_with(Clocks { total: SHORT, ..Clocks::default() })).await;
+    let answer = ask(&upstream.client_with(Timeouts { total: SHORT, ..Timeouts::default() })).await;
     timed_out(&answer, Clock::Total);
     assert!(answer.text.starts_with("HelloHello"));
 }
@@ -238,7 +240,7 @@ async fn a_connection_is_used_again_after_a_whole_answer() {
     // so it is counted by the connections that were opened.
     let whole = [head(), chunk(&stream(&[HELLO, STOP])), chunk("data: [DONE]\n\n"), last_chunk(), Step::Hang];
     let upstream = Upstream::playing(vec![whole.to_vec()]).await;
-    let client = upstream.client_with(Clocks { first_byte: SHORT, ..Clocks::default() });
+    let client = upstream.client_with(Timeouts { first_byte: SHORT, ..Timeouts::default() });
     assert!(ask(&client).await.end.outcome.is_ok());
     tokio::task::yield_now().await;
     timed_out(&ask(&client).await, Clock::FirstByte);

@@ -1,7 +1,7 @@
 //! What has broken other clients of this API within its chunks, one test each.
 
 use causerie_domain::completion::{CompletionErrorKind, FinishReason};
-use causerie_openrouter::{Limits, StreamDecoder};
+use causerie_openrouter::{SizeLimits, StreamDecoder};
 
 use crate::support::{Answer, HELLO, STOP, USAGE, answer, done, events, kind, reason, stream};
 
@@ -103,8 +103,8 @@ fn an_id_is_a_text_or_a_number() {
 
 #[test]
 fn the_id_of_the_head_counts_and_who_serves_may_change() {
-    let mut decoder = StreamDecoder::new(Limits::default());
-    let mut found = decoder.identify("gen-head".to_owned());
+    let mut decoder = StreamDecoder::new(SizeLimits::default());
+    let mut found = decoder.set_generation_id("gen-head".to_owned());
     let first = r#"{"id":"cmpl-body","model":"a/b","provider":"One","choices":[]}"#;
     let second = r#"{"id":"cmpl-body","model":"a/b-2026","provider":"Two","choices":[]}"#;
     found.extend(decoder.push(done(&[first, second, HELLO, STOP]).as_bytes()));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use causerie_domain::Secret;
 use causerie_domain::completion::CompletionError;
 use causerie_domain::ports::CompletionGateway;
-use causerie_openrouter::{Clocks, OpenRouter, Settings};
+use causerie_openrouter::{OpenRouter, Settings, Timeouts};
 use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -62,11 +62,11 @@ impl Upstream {
 
     /// A client of this upstream, with a key.
     pub(crate) fn client(&self) -> OpenRouter {
-        self.client_with(Clocks::default())
+        self.client_with(Timeouts::default())
     }
 
-    pub(crate) fn client_with(&self, clocks: Clocks) -> OpenRouter {
-        client(Settings { base_url: self.url.clone(), clocks, ..Settings::default() })
+    pub(crate) fn client_with(&self, timeouts: Timeouts) -> OpenRouter {
+        client(Settings { base_url: self.url.clone(), timeouts, ..Settings::default() })
     }
 
     /// The requests so far, heads and bodies.

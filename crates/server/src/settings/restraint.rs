@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use causerie_openrouter::Restraint;
+use causerie_openrouter::UpstreamLimits;
 use clap::Args;
 
 use super::setting::{Mistakes, Setting, setting};
@@ -37,19 +37,19 @@ pub(crate) struct RestraintArgs {
 }
 
 impl RestraintArgs {
-    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<Restraint> {
+    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<UpstreamLimits> {
         let requests_per_minute = mistakes.take(self.ai_requests_per_minute);
-        let concurrent_streams = mistakes.take(self.ai_max_concurrent_streams);
-        let longest_wait = mistakes.take(self.ai_max_queue_wait_ms);
-        let failures_to_open = mistakes.take(self.ai_breaker_failures);
-        let open_for = mistakes.take(self.ai_breaker_open_ms);
+        let max_concurrent_streams = mistakes.take(self.ai_max_concurrent_streams);
+        let max_queue_wait = mistakes.take(self.ai_max_queue_wait_ms);
+        let breaker_failure_threshold = mistakes.take(self.ai_breaker_failures);
+        let breaker_open_duration = mistakes.take(self.ai_breaker_open_ms);
 
-        Some(Restraint {
+        Some(UpstreamLimits {
             requests_per_minute: NonZeroU32::new(requests_per_minute?),
-            concurrent_streams: concurrent_streams?,
-            longest_wait: longest_wait?,
-            failures_to_open: failures_to_open?,
-            open_for: open_for?,
+            max_concurrent_streams: max_concurrent_streams?,
+            max_queue_wait: max_queue_wait?,
+            breaker_failure_threshold: breaker_failure_threshold?,
+            breaker_open_duration: breaker_open_duration?,
         })
     }
 }
@@ -66,14 +66,14 @@ mod tests {
         restraint: RestraintArgs,
     }
 
-    fn read(arguments: &[&str]) -> Option<Restraint> {
+    fn read(arguments: &[&str]) -> Option<UpstreamLimits> {
         let line = Line::parse_from(std::iter::once(&"causerie").chain(arguments));
         line.restraint.read(&mut Mistakes::default())
     }
 
     #[test]
     fn what_is_not_set_is_the_clients_own_default() {
-        assert_eq!(read(&[]), Some(Restraint::default()));
+        assert_eq!(read(&[]), Some(UpstreamLimits::default()));
     }
 
     #[test]

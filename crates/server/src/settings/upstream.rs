@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use causerie_domain::Secret;
-use causerie_openrouter::Restraint;
+use causerie_openrouter::UpstreamLimits;
 use clap::Args;
 
 use super::restraint::RestraintArgs;
@@ -30,7 +30,7 @@ pub struct UpstreamSettings {
     /// When to give a request up.
     pub clocks: Clocks,
     /// How much is asked of it, and when it is left alone.
-    pub restraint: Restraint,
+    pub restraint: UpstreamLimits,
     /// The largest event of a stream in bytes.
     pub max_event: usize,
     /// The application's public address, for the upstream's rankings.

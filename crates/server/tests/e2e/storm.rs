@@ -1,7 +1,7 @@
 //! Many turns at once while the upstream fails for everybody, and right after it stops.
 //!
 //! How soon everybody is served afterwards is told on paused clocks, where the machine's speed is no part of it: by
-//! `crates/runtime/tests/storm.rs`, and by `crates/openrouter/src/restraint/tests/recovery.rs`. The bench `storm` is
+//! `crates/runtime/tests/storm.rs`, and by `crates/openrouter/src/limits/tests/recovery.rs`. The bench `storm` is
 //! the same as this at full length, and prints its figures.
 
 use std::time::Duration;

@@ -46,8 +46,8 @@ async fn check_busy(
 
 async fn upstream_busy_because_all_places_are_taken(on: TestAppBuilder) -> Result<()> {
     let on = on.settings(|settings| {
-        settings.upstream.restraint.concurrent_streams = NonZeroU32::MIN;
-        settings.upstream.restraint.longest_wait = Duration::from_millis(50);
+        settings.upstream.restraint.max_concurrent_streams = NonZeroU32::MIN;
+        settings.upstream.restraint.max_queue_wait = Duration::from_millis(50);
     });
     let app = on.tool("gated", "sim/gated?words=1").start().await?;
     let (first, second) = (app.ada.chat("gated").await?, app.ada.chat("gated").await?);
@@ -63,7 +63,7 @@ async fn upstream_busy_because_all_places_are_taken(on: TestAppBuilder) -> Resul
 async fn upstream_busy_because_the_minute_is_spent(on: TestAppBuilder) -> Result<()> {
     let on = on.settings(|settings| {
         settings.upstream.restraint.requests_per_minute = Some(NonZeroU32::MIN);
-        settings.upstream.restraint.longest_wait = Duration::from_millis(50);
+        settings.upstream.restraint.max_queue_wait = Duration::from_millis(50);
     });
     let app = on.tool("echo", "sim/echo").start().await?;
     let chat = app.ada.chat("echo").await?;
@@ -74,8 +74,8 @@ async fn upstream_busy_because_the_minute_is_spent(on: TestAppBuilder) -> Result
 
 async fn upstream_busy_because_the_upstream_keeps_failing(on: TestAppBuilder) -> Result<()> {
     let on = on.settings(|settings| {
-        settings.upstream.restraint.failures_to_open = NonZeroU32::MIN;
-        settings.upstream.restraint.open_for = Duration::from_secs(50);
+        settings.upstream.restraint.breaker_failure_threshold = NonZeroU32::MIN;
+        settings.upstream.restraint.breaker_open_duration = Duration::from_secs(50);
     });
     let app = on.tool("echo", "sim/echo").start().await?;
     let chat = app.ada.chat("echo").await?;

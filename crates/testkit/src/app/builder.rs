@@ -11,7 +11,7 @@ use causerie_domain::Secret;
 use causerie_domain::identity::Role;
 use causerie_domain::ports::{Clock as _, CompletionGateway as _, ModelStore as _};
 use causerie_http::AccessSettings;
-use causerie_openrouter::{OpenRouter, Restraint};
+use causerie_openrouter::{OpenRouter, UpstreamLimits};
 use causerie_runtime::SystemClock;
 use causerie_server::Server;
 use causerie_server::settings::{
@@ -174,7 +174,7 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
                 progress: PATIENCE,
                 total: 2 * PATIENCE,
             },
-            restraint: Restraint::default(),
+            restraint: UpstreamLimits::default(),
             max_event: 16 << 20,
             referer: None,
             title: None,

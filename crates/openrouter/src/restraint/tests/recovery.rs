@@ -49,7 +49,7 @@ impl CompletionGateway for Ailing {
 }
 
 /// Sends again and again, as soon as told or at once, until an answer comes.
-async fn until_answered(gateway: &Restrained) {
+async fn until_answered(gateway: &LimitedGateway) {
     loop {
         let events: Vec<CompletionEvent> = gateway.complete(request()).collect().await;
         let Some(CompletionEvent::Ended(end)) = events.last() else { panic!("no end") };
@@ -65,7 +65,7 @@ async fn everybody_is_served_soon_after_the_upstream_is_well() {
         for hangs_after in [Duration::MAX, outage / 3] {
             let start = crate::clock::monotonic();
             let upstream = Ailing { start, hangs_after, is_well_after: outage };
-            let gateway = Restrained::new(Arc::new(upstream), Restraint::default());
+            let gateway = LimitedGateway::new(Arc::new(upstream), UpstreamLimits::default());
             // Some send all the time, so that the breaker is open; their requests stay until the end.
             let mut impatient = join_all((0..50).map(|_| until_answered(&gateway)));
             let millisecond = Duration::from_millis(1);
