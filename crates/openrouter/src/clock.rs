@@ -1,15 +1,15 @@
-//! The timeouts of this crate, read nowhere else: waits run on tokio's, which tests can pause.
+//! The only place that reads timeouts. Waits use tokio's clock, which tests can pause.
 
 use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-/// The monotonic clock that waits are measured by.
+/// Returns the monotonic time, by which waits are measured.
 pub(crate) fn monotonic() -> Instant {
     Instant::now()
 }
 
-/// The wall clock, for waits that the upstream tells as a date.
+/// Returns the wall-clock time, for waits that the upstream states as a date.
 pub(crate) fn wall() -> SystemTime {
     SystemTime::now()
 }

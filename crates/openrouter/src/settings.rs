@@ -1,4 +1,4 @@
-//! What an installation decides about the upstream, and everything that can be wrong with it.
+//! Settings of the client, and the errors that make them unusable.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,29 +6,29 @@ use std::time::Duration;
 use causerie_domain::Secret;
 use reqwest::Url;
 
-/// Where the upstream is, who asks, and how patient the client is.
+/// Settings of an [`OpenRouter`](crate::OpenRouter) client.
 ///
-/// `Debug` shows no key, and of addresses no user name and password.
+/// `Debug` shows no API key, and no user name or password of URLs.
 #[derive(Clone)]
 pub struct Settings {
-    /// The address under which `/chat/completions` and its neighbours live. Plain `http` is meant for a simulator
-    /// or a gateway in the same network; it is accepted for every host.
+    /// URL under which `/chat/completions` and the other routes are found. Plain `http` is meant for a simulator or a
+    /// gateway in the same network; it is accepted for every host.
     pub base_url: String,
-    /// The key. Without one no `Authorization` header is sent, which only simulators and local gateways accept.
+    /// API key. Without one no `Authorization` header is sent, which only simulators and local gateways accept.
     pub api_key: Option<Secret>,
-    /// Who asks, for the upstream's rankings and its logs.
+    /// Identification of the application for the upstream's rankings and logs.
     pub attribution: Attribution,
-    /// How long each part of a request may take.
+    /// Time limits of a request.
     pub timeouts: Timeouts,
-    /// How much of an answer is held in memory.
+    /// Memory limits of a response.
     pub size_limits: SizeLimits,
-    /// An HTTP proxy for every request. The proxy variables of the environment are not read: one that is meant for
-    /// other programs would see the prompts, and would swallow a simulator on this machine.
+    /// URL of an HTTP proxy for every request. The proxy variables of the environment are not read: a proxy that is
+    /// meant for other programs would see the prompts, and would intercept requests to a simulator on this machine.
     pub proxy: Option<String>,
 }
 
 impl Default for Settings {
-    /// OpenRouter's public address, without a key.
+    /// OpenRouter's public URL, without a key.
     fn default() -> Self {
         Settings {
             base_url: "https://openrouter.ai/api/v1".to_owned(),
@@ -54,30 +54,30 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// Who asks. Everything here is public: the upstream shows it on its pages.
+/// Identification of the application. All of it is public: the upstream shows it on its pages.
 #[derive(Debug, Clone, Default)]
 pub struct Attribution {
-    /// The application's address. Without it the upstream makes no entry for the application.
+    /// URL of the application. Without it the upstream creates no entry for the application.
     pub referer: Option<String>,
-    /// The application's name.
+    /// Name of the application.
     pub title: Option<String>,
-    /// The application's categories. The upstream takes two and ignores unknown ones.
+    /// Categories of the application. The upstream takes two and ignores unknown ones.
     pub categories: Vec<String>,
 }
 
-/// How long each part of a request may take. A clock of [`Duration::MAX`] never runs out.
+/// Time limits of a request. [`Duration::MAX`] disables a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// Until the connection stands: name, TCP and TLS.
+    /// Time to connect: name resolution, TCP and TLS.
     pub connect: Duration,
-    /// From the request to the first byte of the answer's body. Models may think long before it.
+    /// Time from the request to the first byte of the response body. Models may think for long before it.
     pub first_byte: Duration,
-    /// Between two reads. Every byte counts as life, a keep-alive comment too.
+    /// Time between two reads. Every byte counts, also that of a keep-alive comment.
     pub idle_bytes: Duration,
-    /// Between two pieces of an answer. Keep-alive comments do not count: an upstream that only says that it
-    /// is still there is stopped by this clock and by no other. Only time spent waiting for the upstream counts.
+    /// Time between two parts of an answer. Keep-alive comments do not count: this limit alone ends a response that
+    /// consists of nothing else. Only time spent waiting for the upstream is measured.
     pub idle_progress: Duration,
-    /// The whole request, the reader's pauses included.
+    /// Time of the whole request, including pauses of the reader.
     pub total: Duration,
 }
 
@@ -93,12 +93,13 @@ impl Default for Timeouts {
     }
 }
 
-/// How much of an answer is held in memory, in bytes.
+/// Memory limits of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SizeLimits {
-    /// One event of a stream.
+    /// Maximum size of one event of a stream, in bytes.
     pub max_event_bytes: usize,
-    /// One body that is not a stream; also all that a stream makes the decoder keep until its end.
+    /// Maximum size of a body that is not a stream, and of all data that the decoder retains until the end of a
+    /// stream, in bytes.
     pub max_body_bytes: usize,
 }
 
@@ -108,46 +109,46 @@ impl Default for SizeLimits {
     }
 }
 
-/// Why no client can be made of the settings. None of the texts holds a secret.
+/// Why a client cannot be created from its settings. No text contains a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// The base address is none, or none that requests can be sent to.
+    /// The base URL is malformed or not supported.
     #[error("the base url {url:?} is not usable: {reason}")]
     BaseUrl {
-        /// The address, without user name and password.
+        /// The URL; empty if it may contain a user name or password.
         url: String,
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// The key or an attribution holds characters that no header can carry.
-    #[error("{0} holds characters that a header cannot carry")]
+    /// The API key or an attribution has characters that a header cannot carry.
+    #[error("{0} has characters that a header cannot carry")]
     Header(&'static str),
-    /// The proxy's address is none.
-    #[error("the proxy address is not usable")]
+    /// The proxy URL is malformed.
+    #[error("the proxy url is not usable")]
     Proxy(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The process has no cryptography for TLS.
+    /// The process has no default `CryptoProvider` for TLS.
     #[error(
-        "no TLS cryptography is installed: install a rustls CryptoProvider before the first client is made"
+        "no TLS cryptography is installed: install a rustls CryptoProvider before the first client is created"
     )]
     NoCryptoProvider,
-    /// The HTTP client could not be made, for example because the system has no root certificates.
-    #[error("the http client could not be made")]
+    /// The HTTP client cannot be created, for example because the system has no root certificates.
+    #[error("the http client cannot be created")]
     Client(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The base address, checked, with a path that ends in a slash so that names can be joined to it.
-pub(crate) fn base_url(given: &str) -> Result<Url, SettingsError> {
-    let refuse = |url: &str, reason| SettingsError::BaseUrl { url: url.to_owned(), reason };
-    let mut url = Url::parse(given.trim()).map_err(|_| refuse("", "it is no absolute url"))?;
+/// Parses and checks the base URL. The path of the result ends in a slash, so that names can be joined to it.
+pub(crate) fn parse_base_url(text: &str) -> Result<Url, SettingsError> {
+    let error = |url: &str, reason| SettingsError::BaseUrl { url: url.to_owned(), reason };
+    let mut url = Url::parse(text.trim()).map_err(|_| error("", "it is not an absolute url"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(refuse("", "it holds a user name or a password, which belong into the key"));
+        return Err(error("", "it has a user name or a password; the API key has its own setting"));
     }
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(refuse(given, "its scheme is neither http nor https"));
+        return Err(error(text, "its scheme is neither http nor https"));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(refuse(given, "it has a query or a fragment"));
+        return Err(error(text, "it has a query or a fragment"));
     }
     if !url.path().ends_with('/') {
         let path = format!("{}/", url.path());
@@ -156,7 +157,7 @@ pub(crate) fn base_url(given: &str) -> Result<Url, SettingsError> {
     Ok(url)
 }
 
-/// An address without what stands before its host; user names and passwords end at the last `@`.
+/// Replaces the user name and password of a URL with stars; they end at the last `@`.
 fn without_credentials(address: &str) -> String {
     match (address.find("://"), address.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => format!("{}***{}", &address[..scheme + 3], &address[at..]),
@@ -170,16 +171,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_joined_to_every_spelling_of_the_base() {
+    fn paths_join_to_every_spelling_of_the_base_url() {
         for given in [
             "https://openrouter.ai/api/v1",
             "https://openrouter.ai/api/v1/",
             " https://openrouter.ai/api/v1 ",
         ] {
-            let url = base_url(given).unwrap().join("chat/completions").unwrap();
+            let url = parse_base_url(given).unwrap().join("chat/completions").unwrap();
             assert_eq!(url.as_str(), "https://openrouter.ai/api/v1/chat/completions");
         }
-        let bare = base_url("http://127.0.0.1:8090").unwrap().join("models").unwrap();
+        let bare = parse_base_url("http://127.0.0.1:8090").unwrap().join("models").unwrap();
         assert_eq!(bare.as_str(), "http://127.0.0.1:8090/models");
     }
 
@@ -197,13 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn an_unusable_base_is_refused_without_its_password() {
+    fn an_unusable_base_url_is_rejected_without_showing_its_password() {
         for given in
             ["", "openrouter.ai", "ftp://host/", "https://host/?a=1", "https://host/#x", "mailto:a@b"]
         {
-            assert!(base_url(given).is_err(), "{given}");
+            assert!(parse_base_url(given).is_err(), "{given}");
         }
-        let error = base_url("https://me:hunter2@host/").unwrap_err();
+        let error = parse_base_url("https://me:hunter2@host/").unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"));
     }
 }

@@ -1,54 +1,55 @@
-//! What an error means: its words first, then what stands beside them, then its status, then its sentences.
+//! Classifies an error: by its codes, then by the fields beside them, then by its status, then by its texts.
 
 use causerie_domain::completion::CompletionErrorKind;
 
-use super::context;
-use super::said::Said;
-use super::vocabulary;
+use super::codes;
+use super::context_length;
+use super::error_body::ErrorBody;
 
-/// The kind of an error. `status` is absent where an error came inside an answer and named no code.
-pub(crate) fn kind(status: Option<u16>, said: &Said) -> CompletionErrorKind {
-    if said.flagged {
+/// Returns the kind of an error. `status` is `None` for an error inside a response that has no numeric code.
+pub(super) fn kind(status: Option<u16>, body: &ErrorBody) -> CompletionErrorKind {
+    if body.flagged {
         return CompletionErrorKind::Moderated;
     }
-    let by_word = said.words.iter().find_map(|word| vocabulary::kind(word));
+    let by_code = body.codes.iter().find_map(|code| codes::kind(code));
     let by_availability =
-        || said.availability.as_ref().map(|found| vocabulary::availability(&found.code, status));
-    let kind = by_word.or_else(by_availability).unwrap_or_else(|| by_status(status, said));
-    refine(kind, said)
+        || body.availability.as_ref().map(|found| codes::availability_kind(&found.code, status));
+    let kind = by_code.or_else(by_availability).unwrap_or_else(|| by_status(status, body));
+    refine(kind, body)
 }
 
-/// Whether another try of the same request may succeed.
-pub(crate) fn is_retryable(kind: &CompletionErrorKind, status: Option<u16>, said: &Said) -> bool {
-    let said_so = said.availability.as_ref().and_then(|availability| availability.retryable);
+/// Whether a retry of the same request may succeed.
+pub(super) fn is_retryable(kind: &CompletionErrorKind, status: Option<u16>, body: &ErrorBody) -> bool {
+    let stated = body.availability.as_ref().and_then(|availability| availability.retryable);
     match kind {
-        // No word of the upstream makes waiting seconds help here.
+        // The upstream may state that a retry helps, but not within seconds.
         CompletionErrorKind::DailyLimit => false,
-        // A redirect leads there again.
+        // A retry would get the same redirect.
         CompletionErrorKind::InvalidResponse if status.is_some_and(|status| status < 400) => false,
-        kind => said_so.unwrap_or(kind.is_retryable()),
+        kind => stated.unwrap_or(kind.is_retryable()),
     }
 }
 
-fn by_status(status: Option<u16>, said: &Said) -> CompletionErrorKind {
+fn by_status(status: Option<u16>, body: &ErrorBody) -> CompletionErrorKind {
     match status {
         Some(401) => CompletionErrorKind::Authentication,
         Some(402) => CompletionErrorKind::PaymentRequired,
-        Some(403) => forbidden(said),
+        Some(403) => by_forbidden(body),
         Some(404 | 410) => CompletionErrorKind::ModelUnavailable,
         Some(408) => CompletionErrorKind::Unavailable,
         Some(429) => CompletionErrorKind::RateLimited,
         Some(400..500) => CompletionErrorKind::InvalidRequest,
-        // Redirects are not followed, for they would carry the key to another host.
+        // Redirects are not followed, because they would carry the key to another host.
         Some(..400) => CompletionErrorKind::InvalidResponse,
         Some(500..) | None => CompletionErrorKind::Unavailable,
     }
 }
 
-/// A 403 is moderation, a guardrail, a provider that refuses to serve, or a key without permission.
-fn forbidden(said: &Said) -> CompletionErrorKind {
-    let sentences = said.sentences();
-    let speaks_of_content = [
+/// Classifies a 403: moderation or a guardrail, a provider that does not serve the request, or a key without
+/// permission.
+fn by_forbidden(body: &ErrorBody) -> CompletionErrorKind {
+    let text = body.search_text();
+    let is_about_content = [
         "moderat",
         "flagged",
         "policy",
@@ -60,34 +61,34 @@ fn forbidden(said: &Said) -> CompletionErrorKind {
         "blocked",
     ]
     .iter()
-    .any(|word| sentences.contains(word));
-    if speaks_of_content {
+    .any(|word| text.contains(word));
+    if is_about_content {
         CompletionErrorKind::Moderated
-    } else if !said.raw.is_empty() {
+    } else if !body.raw.is_empty() {
         CompletionErrorKind::ModelUnavailable
     } else {
         CompletionErrorKind::Authentication
     }
 }
 
-/// Tells apart what shares a word or a status and differs only in its sentence.
-fn refine(kind: CompletionErrorKind, said: &Said) -> CompletionErrorKind {
-    let sentences = said.sentences();
+/// Distinguishes errors that share a code or a status and differ only in their texts.
+fn refine(kind: CompletionErrorKind, body: &ErrorBody) -> CompletionErrorKind {
+    let text = body.search_text();
     match kind {
-        CompletionErrorKind::RateLimited if names_a_day(&sentences) => CompletionErrorKind::DailyLimit,
-        CompletionErrorKind::ContextLength { .. } => context::lengths(&sentences),
-        CompletionErrorKind::InvalidRequest if context::is_too_long(&sentences) => {
-            context::lengths(&sentences)
+        CompletionErrorKind::RateLimited if is_daily(&text) => CompletionErrorKind::DailyLimit,
+        CompletionErrorKind::ContextLength { .. } => context_length::parse(&text),
+        CompletionErrorKind::InvalidRequest if context_length::is_mentioned(&text) => {
+            context_length::parse(&text)
         }
-        CompletionErrorKind::InvalidRequest if sentences.contains("not a valid model") => {
+        CompletionErrorKind::InvalidRequest if text.contains("not a valid model") => {
             CompletionErrorKind::ModelUnavailable
         }
         kind => kind,
     }
 }
 
-/// Whether sentences name a limit for the day. Those of the limit for the minute may mention the day's in passing.
-fn names_a_day(sentences: &str) -> bool {
-    let names = |words: &[&str]| words.iter().any(|word| sentences.contains(word));
-    names(&["per-day", "per day", "per_day", "perday", "daily"]) && !names(&["per-min", "per_min"])
+/// Whether a text names a daily limit. Texts about the limit per minute may mention the daily one in passing.
+fn is_daily(text: &str) -> bool {
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    has(&["per-day", "per day", "per_day", "perday", "daily"]) && !has(&["per-min", "per_min"])
 }

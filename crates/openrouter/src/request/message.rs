@@ -1,4 +1,4 @@
-//! One message of a request.
+//! The JSON of one message of a request.
 
 use causerie_domain::completion::{ContentPart, PromptMessage};
 use causerie_domain::message::MessageRole;
@@ -40,9 +40,9 @@ struct File<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// The message as it is sent. An answer without content is left out: several providers refuse the whole
-    /// request for an empty one, and it tells the model nothing.
-    pub(super) fn of(message: &'a PromptMessage) -> Option<Self> {
+    /// Converts a message; `None` for an assistant message without content, which carries no information and makes
+    /// several providers reject the whole request.
+    pub(super) fn from_prompt(message: &'a PromptMessage) -> Option<Self> {
         let is_empty =
             message.content.iter().all(|part| matches!(part, ContentPart::Text(text) if text.is_empty()));
         if message.role == MessageRole::Assistant && is_empty {

@@ -1,7 +1,7 @@
-//! The body of a request: what the caller asks, in the upstream's words.
+//! The JSON body of a completion request.
 //!
-//! Fields that the upstream declares to be without effect (`stream_options`, `usage.include`) are not sent, and
-//! what the caller leaves open is left to the model: absent parameters stay absent.
+//! Fields that the upstream documents as without effect (`stream_options`, `usage.include`) are not sent. Parameters
+//! that the caller leaves out are not sent either, so that the model's defaults apply.
 
 mod message;
 
@@ -11,11 +11,11 @@ use serde_json::{Number, Value};
 
 use self::message::Message;
 
-/// The longest session id that the upstream takes, in characters.
+/// Maximum length of a session id, in characters.
 const MAX_SESSION_CHARS: usize = 256;
 
-/// The most models that the upstream takes as fallbacks. It refuses a request with more of them altogether, which
-/// is worse than a request without the later ones.
+/// Maximum number of fallback models. The upstream rejects a request with more, which is worse than sending a request
+/// without the last ones.
 const MAX_FALLBACKS: usize = 3;
 
 #[derive(Debug, Serialize)]
@@ -25,7 +25,7 @@ struct Body<'a> {
     models: &'a [String],
     messages: Vec<Message<'a>>,
     stream: bool,
-    /// Always: without it the upstream checks the account's credit against the model's maximum.
+    /// Always sent: without it the upstream checks the account's credit against the model's maximum.
     max_tokens: u64,
     #[serde(flatten)]
     sampling: Sampling<'a>,
@@ -67,15 +67,15 @@ struct Reasoning<'a> {
     exclude: Option<bool>,
 }
 
-/// The JSON body of a streamed request.
+/// Serializes a request for a streamed completion.
 ///
 /// # Errors
-/// Of the serialiser, which has none for these types.
+/// The serializer's error, which does not occur for these types.
 pub(crate) fn body(request: &CompletionRequest) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::to_vec(&Body {
         model: &request.model,
         models: &request.fallback_models[..request.fallback_models.len().min(MAX_FALLBACKS)],
-        messages: request.messages.iter().filter_map(Message::of).collect(),
+        messages: request.messages.iter().filter_map(Message::from_prompt).collect(),
         stream: true,
         max_tokens: request.max_tokens,
         sampling: Sampling::from(&request.parameters),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_request_has_five_fields_with_max_tokens_among_them() {
+    fn the_smallest_request_has_four_fields_including_max_tokens() {
         assert_eq!(
             sent(&request(vec![text(MessageRole::User, "Hi")])),
             json!({"model":"a/b","messages":[{"role":"user","content":"Hi"}],"stream":true,"max_tokens":100})
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_a_caller_can_say_is_sent() {
+    fn every_parameter_is_sent() {
         let number = |text: &str| serde_json::from_str::<Number>(text).unwrap();
         let everything = CompletionRequest {
             fallback_models: vec!["c/d".to_owned()],
@@ -187,14 +187,14 @@ mod tests {
     }
 
     #[test]
-    fn only_as_many_fallbacks_are_sent_as_the_upstream_takes() {
+    fn no_more_fallback_models_are_sent_than_the_upstream_accepts() {
         let fallback_models = ["a/1", "a/2", "a/3", "a/4"].map(str::to_owned).to_vec();
         let many = CompletionRequest { fallback_models, ..request(Vec::new()) };
         assert_eq!(sent(&many)["models"], json!(["a/1", "a/2", "a/3"]));
     }
 
     #[test]
-    fn parts_that_are_not_one_text_are_sent_as_a_list() {
+    fn content_other_than_one_text_is_sent_as_a_list() {
         let parts = message(
             MessageRole::User,
             vec![
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn reasoning_records_go_back_verbatim_and_only_where_they_were_given() {
+    fn reasoning_records_are_sent_verbatim_and_only_if_present() {
         for details in [json!([]), json!([{"type":"reasoning.text","text":"t","signature":"s","index":0}])] {
             let replay = PromptMessage {
                 reasoning_details: Some(details.clone()),
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_text_is_not_sent() {
+    fn an_assistant_message_without_content_is_not_sent() {
         let empty = [message(MessageRole::Assistant, Vec::new()), text(MessageRole::Assistant, "")];
         let messages = empty.into_iter().chain([text(MessageRole::User, "")]).collect();
         assert_eq!(sent(&request(messages))["messages"], json!([{"role":"user","content":""}]));

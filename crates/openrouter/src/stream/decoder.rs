@@ -1,24 +1,25 @@
-//! From the bytes of an answer to its events, whatever the bytes turn out to be.
+//! Decodes the bytes of a response to events, whatever the bytes are.
 
 use std::mem;
 
 use causerie_domain::completion::{CompletionError, CompletionErrorKind, CompletionEvent};
 
-use super::assembly::{Assembly, Form};
-use super::ending::Ending;
 use super::event;
-use super::guard::EventGuard;
-use super::stray::Stray;
+use super::event_splitter::EventSplitter;
+use super::non_event_text::NonEventText;
+use super::outcome::Termination;
+use super::response_builder::{ChoiceFormat, ResponseBuilder};
 use crate::error;
 use crate::settings::SizeLimits;
 use crate::wire::chunk::Chunk;
-use crate::wire::leaf;
+use crate::wire::raw_field;
 
-/// Decodes the body of one answer: a stream of events, one JSON document, or neither.
+/// Decodes the body of one response: a stream of events, one JSON document, or neither.
 ///
-/// The bytes decide, not their label: errors come as JSON under every content type, and gateways that ignore
-/// `stream` answer whole. Feed it with [`push`](Self::push) and close it with [`finish`](Self::finish);
-/// it gives out exactly one [`CompletionEvent::Ended`], as the last event, and takes no more bytes afterwards.
+/// The first bytes decide, not the content type: errors come as JSON under every content type, and some gateways
+/// ignore `stream` and send a whole document. Bytes are added with [`push`](Self::push), and
+/// [`finish`](Self::finish) ends the body. Exactly one [`CompletionEvent::Ended`] is returned, as the last event; later
+/// bytes are ignored.
 ///
 /// Time is linear in the bytes, memory is bounded by the [`SizeLimits`].
 ///
@@ -35,20 +36,20 @@ use crate::wire::leaf;
 #[derive(Debug, Clone)]
 pub struct StreamDecoder {
     body: Body,
-    assembly: Assembly,
-    stray: Stray,
+    builder: ResponseBuilder,
+    non_event_text: NonEventText,
     limits: SizeLimits,
 }
 
 #[derive(Debug, Clone)]
 enum Body {
-    /// Nothing but blanks so far.
-    Undecided,
-    Events(EventGuard),
-    Document(Vec<u8>),
-    /// HTML or the like: its beginning, for the logs.
-    Page(Vec<u8>),
-    Over,
+    /// Only whitespace so far.
+    Unknown,
+    Events(EventSplitter),
+    Json(Vec<u8>),
+    /// HTML or similar; its beginning is retained for the logs.
+    Html(Vec<u8>),
+    Ended,
 }
 
 /// Decodes a whole body at once, streamed or not.
@@ -60,203 +61,205 @@ pub fn decode(body: &[u8], limits: SizeLimits) -> Vec<CompletionEvent> {
 }
 
 impl StreamDecoder {
-    /// A decoder at the start of a body.
+    /// Creates a decoder for one body.
     pub fn new(limits: SizeLimits) -> Self {
         StreamDecoder {
-            body: Body::Undecided,
-            assembly: Assembly::default(),
-            stray: Stray::default(),
+            body: Body::Unknown,
+            builder: ResponseBuilder::default(),
+            non_event_text: NonEventText::default(),
             limits,
         }
     }
 
-    /// Takes the generation id that came with the HTTP head; it counts for more than the ones in the body.
+    /// Sets the generation id of the HTTP headers, which takes precedence over ids in the body.
     pub fn set_generation_id(&mut self, generation_id: String) -> Vec<CompletionEvent> {
         let mut out = Vec::new();
-        self.assembly.settle_id(generation_id, &mut out);
+        self.builder.set_header_id(generation_id, &mut out);
         out
     }
 
-    /// Takes bytes and gives the events they complete.
+    /// Adds bytes and returns the events that they complete.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<CompletionEvent> {
         let mut out = Vec::new();
         match &mut self.body {
-            Body::Undecided => {
-                // Heartbeats are blanks, and blanks mean nothing before either kind of body.
+            Body::Unknown => {
+                // Keep-alives are whitespace, which has no meaning before either kind of body.
                 let blank = |byte: &u8| b" \t\r\n\xef\xbb\xbf".contains(byte);
                 if let Some(start) = bytes.iter().position(|byte| !blank(byte)) {
                     self.body = match bytes[start] {
-                        b'{' | b'[' => Body::Document(Vec::new()),
-                        b'<' => Body::Page(Vec::new()),
-                        _ => Body::Events(EventGuard::new(self.limits.max_event_bytes)),
+                        b'{' | b'[' => Body::Json(Vec::new()),
+                        b'<' => Body::Html(Vec::new()),
+                        _ => Body::Events(EventSplitter::new(self.limits.max_event_bytes)),
                     };
                     return self.push(&bytes[start..]);
                 }
             }
-            Body::Events(guard) => {
-                guard.push(bytes);
-                self.read_events(&mut out);
+            Body::Events(splitter) => {
+                splitter.push(bytes);
+                self.decode_events(&mut out);
             }
-            Body::Document(document) => {
+            Body::Json(document) => {
                 document.extend_from_slice(bytes);
-                self.assembly.progress += 1;
+                self.builder.progress += 1;
                 if document.len() > self.limits.max_body_bytes {
-                    self.end(Ending::Failed(oversized("the answer")), &mut out);
+                    self.end(Termination::Failed(oversized("the answer")), &mut out);
                 }
             }
-            Body::Page(page) => {
+            Body::Html(page) => {
                 page.extend_from_slice(bytes);
-                // One byte more than is kept, so that it is known whether the last word was cut.
-                if page.len() > error::EXCERPT {
-                    let error = page_error(page);
-                    self.end(Ending::Failed(error), &mut out);
+                // One byte more than the excerpt, so that truncation of its last word is detected.
+                if page.len() > error::MAX_EXCERPT_BYTES {
+                    let error = html_error(page);
+                    self.end(Termination::Failed(error), &mut out);
                 }
             }
-            Body::Over => {}
+            Body::Ended => {}
         }
         out
     }
 
-    /// Takes the end of the body; `broken` is what broke it, if it did not just end.
+    /// Ends the body. `error` is the reason if it broke off.
     ///
-    /// An unfinished last event counts if it can be read: connections end before the last blank line.
-    pub fn finish(&mut self, broken: Option<CompletionError>) -> Vec<CompletionEvent> {
+    /// An incomplete last event is used if it can be decoded: connections end before the last blank line.
+    pub fn finish(&mut self, error: Option<CompletionError>) -> Vec<CompletionEvent> {
         let mut out = Vec::new();
-        let ending = match mem::replace(&mut self.body, Body::Undecided) {
-            Body::Undecided => cut(broken),
-            Body::Events(guard) => self.read_rest(guard.rest(), broken, &mut out),
-            Body::Document(document) => self.read_document(&document, broken, &mut out),
-            Body::Page(page) => Ending::Failed(page_error(&page)),
-            Body::Over => {
-                self.body = Body::Over;
+        let termination = match mem::replace(&mut self.body, Body::Unknown) {
+            Body::Unknown => interrupted(error),
+            Body::Events(splitter) => self.decode_rest(splitter.rest(), error, &mut out),
+            Body::Json(document) => self.decode_document(&document, error, &mut out),
+            Body::Html(page) => Termination::Failed(html_error(&page)),
+            Body::Ended => {
+                self.body = Body::Ended;
                 return out;
             }
         };
-        self.end(ending, &mut out);
+        self.end(termination, &mut out);
         out
     }
 
-    /// Whether the end was given out.
+    /// Whether the final event was returned.
     pub fn is_ended(&self) -> bool {
-        matches!(self.body, Body::Over)
+        matches!(self.body, Body::Ended)
     }
 
-    /// A number that grows whenever the answer comes forward, by text, reasoning, a tool call, its finish or its
-    /// usage; keep-alive comments and empty deltas leave it.
+    /// A counter that grows with each progress of the answer: text, reasoning, a tool call, the finish reason or
+    /// usage. Keep-alive comments and empty deltas do not change it.
     pub fn progress(&self) -> u64 {
-        self.assembly.progress
+        self.builder.progress
     }
 
-    fn read_events(&mut self, out: &mut Vec<CompletionEvent>) {
-        let Body::Events(guard) = &mut self.body else { return };
-        let ending = loop {
-            let event = match guard.next_event() {
+    fn decode_events(&mut self, out: &mut Vec<CompletionEvent>) {
+        let Body::Events(splitter) = &mut self.body else { return };
+        let termination = loop {
+            let event = match splitter.next_event() {
                 Ok(Some(event)) => event,
                 Ok(None) => return,
-                Err(_) => break Ending::Failed(oversized("an event")),
+                Err(_) => break Termination::Failed(oversized("an event")),
             };
-            let ended = match event::data(event) {
-                Ok(Some(data)) => self.assembly.read_event(&data, self.limits, out),
+            let ended = match event::parse_data(event) {
+                Ok(Some(data)) => self.builder.add_event(&data, self.limits, out),
                 Ok(None) => {
-                    self.stray.take(event);
+                    self.non_event_text.add(event);
                     None
                 }
-                Err(_) => Some(Ending::Failed(error::unreadable(
+                Err(_) => Some(Termination::Failed(error::invalid_response(
                     "an event of the answer is not valid UTF-8",
                     &String::from_utf8_lossy(event),
                 ))),
             };
-            if let Some(ending) = ended {
-                break ending;
+            if let Some(termination) = ended {
+                break termination;
             }
         };
-        self.end(ending, out);
+        self.end(termination, out);
     }
 
-    fn read_rest(
+    fn decode_rest(
         &mut self,
         rest: &[u8],
-        broken: Option<CompletionError>,
+        error: Option<CompletionError>,
         out: &mut Vec<CompletionEvent>,
-    ) -> Ending {
-        match event::data(rest) {
+    ) -> Termination {
+        match event::parse_data(rest) {
             Ok(Some(data)) if data.trim() == DONE || Chunk::parse(&data).is_ok() => {
-                if let Some(ending) = self.assembly.read_event(&data, self.limits, out) {
-                    return ending;
+                if let Some(termination) = self.builder.add_event(&data, self.limits, out) {
+                    return termination;
                 }
             }
             Ok(Some(_)) => {}
-            Ok(None) | Err(_) => self.stray.take(rest),
+            Ok(None) | Err(_) => self.non_event_text.add(rest),
         }
-        let stray = self.stray.text();
-        match broken {
-            None if stray.is_empty() => cut(None),
-            None if !self.assembly.recognised => {
-                Ending::Failed(error::unreadable("the upstream answered with plain text", stray))
+        let text = self.non_event_text.as_str();
+        match error {
+            None if text.is_empty() => interrupted(None),
+            None if !self.builder.recognized => {
+                Termination::Failed(error::invalid_response("the upstream answered with plain text", text))
             }
-            None => Ending::Broken(error::interrupted(stray)),
-            broken => cut(broken),
+            None => Termination::Interrupted(error::interrupted(text)),
+            error => interrupted(error),
         }
     }
 
-    fn read_document(
+    fn decode_document(
         &mut self,
         document: &[u8],
-        broken: Option<CompletionError>,
+        error: Option<CompletionError>,
         out: &mut Vec<CompletionEvent>,
-    ) -> Ending {
-        let unreadable = |text: &str| error::unreadable("the answer is not valid JSON", text);
+    ) -> Termination {
+        let invalid_json = |text: &str| error::invalid_response("the answer is not valid JSON", text);
         let Ok(json) = std::str::from_utf8(document) else {
-            return match broken {
-                Some(error) => Ending::Broken(error),
-                None => Ending::Failed(unreadable(&String::from_utf8_lossy(document))),
+            return match error {
+                Some(error) => Termination::Interrupted(error),
+                None => Termination::Failed(invalid_json(&String::from_utf8_lossy(document))),
             };
         };
         match Chunk::parse(json) {
-            Ok(chunk) => match self.assembly.absorb(&chunk, Form::Whole, out) {
-                Ok(()) => Ending::Said,
-                Err(error) => Ending::Failed(error),
+            Ok(chunk) => match self.builder.add_chunk(&chunk, ChoiceFormat::Message, out) {
+                Ok(()) => Termination::Completed,
+                Err(error) => Termination::Failed(error),
             },
-            // Half a document is what a broken connection leaves.
-            Err(error) if error.is_eof() => cut(broken),
-            Err(_) => Ending::Failed(unreadable(json)),
+            // A broken connection leaves an incomplete document.
+            Err(parse_error) if parse_error.is_eof() => interrupted(error),
+            Err(_) => Termination::Failed(invalid_json(json)),
         }
     }
 
-    fn end(&mut self, ending: Ending, out: &mut Vec<CompletionEvent>) {
-        self.body = Body::Over;
-        let end = mem::take(&mut self.assembly).end(ending);
+    fn end(&mut self, termination: Termination, out: &mut Vec<CompletionEvent>) {
+        self.body = Body::Ended;
+        let end = mem::take(&mut self.builder).into_end(termination);
         out.push(CompletionEvent::Ended(Box::new(end)));
     }
 }
 
-impl Assembly {
-    /// Takes the data of one event; how the answer ended, where it did.
-    fn read_event(
+impl ResponseBuilder {
+    /// Adds the data of one event; returns how the response ended, if it did.
+    fn add_event(
         &mut self,
         data: &str,
         limits: SizeLimits,
         out: &mut Vec<CompletionEvent>,
-    ) -> Option<Ending> {
+    ) -> Option<Termination> {
         let json = data.trim();
         if json.is_empty() {
             return None;
         }
         if json == DONE {
-            return Some(Ending::Said);
+            return Some(Termination::Completed);
         }
-        let read = match Chunk::parse(json) {
-            Ok(chunk) => match leaf::text(chunk.kind).as_deref() {
+        let result = match Chunk::parse(json) {
+            Ok(chunk) => match raw_field::text(chunk.kind).as_deref() {
                 Some(kind) if kind.starts_with("response.") && chunk.error.is_none() => {
-                    self.absorb_typed(kind, json, out)
+                    self.add_responses_event(kind, json, out)
                 }
-                _ => self.absorb(&chunk, Form::Streamed, out),
+                _ => self.add_chunk(&chunk, ChoiceFormat::Delta, out),
             },
-            Err(_) => Err(error::unreadable("an event of the answer is not valid JSON", json)),
+            Err(_) => Err(error::invalid_response("an event of the answer is not valid JSON", json)),
         };
-        match read {
-            Err(error) => Some(Ending::Failed(error)),
-            Ok(()) if self.kept > limits.max_body_bytes => Some(Ending::Failed(oversized("the answer"))),
+        match result {
+            Err(error) => Some(Termination::Failed(error)),
+            Ok(()) if self.retained_bytes > limits.max_body_bytes => {
+                Some(Termination::Failed(oversized("the answer")))
+            }
             Ok(()) => None,
         }
     }
@@ -265,18 +268,18 @@ impl Assembly {
 /// The data of the event that ends a stream.
 const DONE: &str = "[DONE]";
 
-fn cut(broken: Option<CompletionError>) -> Ending {
-    Ending::Broken(broken.unwrap_or_else(|| error::interrupted("")))
+fn interrupted(error: Option<CompletionError>) -> Termination {
+    Termination::Interrupted(error.unwrap_or_else(|| error::interrupted("")))
 }
 
-fn page_error(page: &[u8]) -> CompletionError {
-    error::unreadable("the upstream answered with a web page", &String::from_utf8_lossy(page))
+fn html_error(page: &[u8]) -> CompletionError {
+    error::invalid_response("the upstream answered with a web page", &String::from_utf8_lossy(page))
 }
 
 fn oversized(what: &str) -> CompletionError {
     let mut error =
         CompletionError::new(CompletionErrorKind::InvalidResponse, format!("{what} is larger than allowed"));
-    // The same request would bring the same flood.
+    // A retry would get the same amount of data.
     error.retryable = false;
     error
 }

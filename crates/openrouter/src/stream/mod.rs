@@ -1,17 +1,17 @@
-//! From the bytes of an answer to its events.
+//! Decodes the bytes of a response to events.
 //!
-//! `guard` finds whole events, `event` reads their data, `decoder` decides what kind of body it is and when it
-//! ends, `assembly` puts the answer together with `reasoning`, `tools` and `responses`, `stray` keeps plain words for
-//! the logs, and `ending` says what the end means.
+//! `event_splitter` finds whole events, `event` parses their data, `decoder` detects the kind of body and its end,
+//! `response_builder` builds the answer with `reasoning`, `function_calls` and `responses_api`, `non_event_text` keeps
+//! plain text for the logs, and `outcome` decides how the answer ended.
 
-mod assembly;
 mod decoder;
-mod ending;
 mod event;
-mod guard;
+mod event_splitter;
+mod function_calls;
+mod non_event_text;
+mod outcome;
 mod reasoning;
-mod responses;
-mod stray;
-mod tools;
+mod response_builder;
+mod responses_api;
 
 pub use decoder::{StreamDecoder, decode};

@@ -1,69 +1,69 @@
-//! One event of a stream, or one whole answer: they differ only in `delta` and `message`.
+//! The JSON of one stream event or of one whole completion, which differ only in `delta` and `message`.
 
-use super::leaf::Leaf;
-use super::object::objects;
+use super::object::wire_objects;
+use super::raw_field::RawField;
 
-objects! {
-    /// A streamed chunk or a whole completion.
+wire_objects! {
+    /// A chunk of a stream, or a whole completion.
     pub(crate) struct Chunk<'a> {
-        pub(crate) id: Leaf<'a>,
-        pub(crate) model: Leaf<'a>,
-        pub(crate) provider: Leaf<'a>,
-        /// Absent in bare error envelopes, empty in usage and debug chunks; `null` among them is none.
+        pub(crate) id: RawField<'a>,
+        pub(crate) model: RawField<'a>,
+        pub(crate) provider: RawField<'a>,
+        /// Absent in bare error envelopes, empty in usage and debug chunks; `null` entries are ignored.
         pub(crate) choices: Option<Vec<Option<Choice<'a>>>>,
-        pub(crate) usage: Leaf<'a>,
-        pub(crate) error: Leaf<'a>,
-        /// Only events of the newer surfaces have a type.
-        pub(crate) kind = "type": Leaf<'a>,
+        pub(crate) usage: RawField<'a>,
+        pub(crate) error: RawField<'a>,
+        /// Only events of the Responses API have a type.
+        pub(crate) kind = "type": RawField<'a>,
     }
 
     pub(crate) struct Choice<'a> {
-        pub(crate) index: Leaf<'a>,
+        pub(crate) index: RawField<'a>,
         pub(crate) delta: Option<Delta<'a>>,
         pub(crate) message: Option<Delta<'a>>,
-        pub(crate) finish_reason: Leaf<'a>,
-        pub(crate) native_finish_reason: Leaf<'a>,
-        pub(crate) error: Leaf<'a>,
+        pub(crate) finish_reason: RawField<'a>,
+        pub(crate) native_finish_reason: RawField<'a>,
+        pub(crate) error: RawField<'a>,
     }
 
-    /// What a chunk adds, or what a message is.
+    /// The content of a chunk, or a whole message.
     pub(crate) struct Delta<'a> {
-        pub(crate) content: Leaf<'a>,
-        pub(crate) refusal: Leaf<'a>,
-        pub(crate) reasoning: Leaf<'a>,
-        /// Other gateways' name of `reasoning`.
-        pub(crate) reasoning_content: Leaf<'a>,
-        pub(crate) reasoning_details: Leaf<'a>,
-        pub(crate) tool_calls: Option<Vec<Option<ToolDelta<'a>>>>,
-        pub(crate) annotations: Leaf<'a>,
-        /// Not passed on, but a sign of life.
-        pub(crate) images: Leaf<'a>,
-        /// Not passed on, but a sign of life.
-        pub(crate) audio: Leaf<'a>,
+        pub(crate) content: RawField<'a>,
+        pub(crate) refusal: RawField<'a>,
+        pub(crate) reasoning: RawField<'a>,
+        /// The name of `reasoning` in other gateways.
+        pub(crate) reasoning_content: RawField<'a>,
+        pub(crate) reasoning_details: RawField<'a>,
+        pub(crate) tool_calls: Option<Vec<Option<FunctionCallDelta<'a>>>>,
+        pub(crate) annotations: RawField<'a>,
+        /// Not emitted, but counted as progress.
+        pub(crate) images: RawField<'a>,
+        /// Not emitted, but counted as progress.
+        pub(crate) audio: RawField<'a>,
     }
 
-    pub(crate) struct ToolDelta<'a> {
-        pub(crate) index: Leaf<'a>,
-        pub(crate) id: Leaf<'a>,
+    pub(crate) struct FunctionCallDelta<'a> {
+        pub(crate) index: RawField<'a>,
+        pub(crate) id: RawField<'a>,
         pub(crate) function: Option<FunctionDelta<'a>>,
     }
 
     pub(crate) struct FunctionDelta<'a> {
-        pub(crate) name: Leaf<'a>,
+        pub(crate) name: RawField<'a>,
         /// JSON text as a string; some gateways send the object itself.
-        pub(crate) arguments: Leaf<'a>,
+        pub(crate) arguments: RawField<'a>,
     }
 }
 
 impl<'a> Chunk<'a> {
-    /// Reads one JSON object.
+    /// Parses one JSON object.
     ///
     /// # Errors
-    /// Of the parser, for everything that is not exactly one object; its text may quote the input.
+    /// A parser error for anything else; its text may quote the input.
     pub(crate) fn parse(json: &'a str) -> Result<Self, serde_json::Error> {
-        // Within an answer a list can stand for an empty object; in the place of an answer it is none.
+        // Within a completion a list can stand for an empty object, but not for the completion itself.
         if json.trim_start().starts_with('[') {
-            return Err(serde::de::Error::custom("an array where an object belongs"));
+            return Err(serde::de::Error::custom("an array in place of an object"));
         }
         serde_json::from_str(json)
     }

@@ -1,9 +1,9 @@
-//! The shapes of the wire. Nothing here judges; it only reads, and it reads what others would stumble over.
+//! The upstream's JSON formats. This module only reads them and judges nothing.
 //!
-//! The upstream adds fields, words and shapes without notice, so every field is optional, no field is refused,
-//! and a leaf of an unexpected type counts as absent instead of spoiling what stands around it.
+//! The upstream adds fields, codes and formats without notice: every field is optional, unknown fields are ignored,
+//! and a field of an unexpected type counts as absent without affecting the fields beside it.
 
 pub(crate) mod chunk;
-pub(crate) mod leaf;
 pub(crate) mod object;
+pub(crate) mod raw_field;
 pub(crate) mod usage;

@@ -1,18 +1,16 @@
-//! Objects of the wire: any member may be missing, unknown ones are passed over, and a member that is said twice
-//! breaks nothing.
+//! JSON objects of the wire: every field is optional, unknown ones are ignored, and repeated ones are accepted.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-/// Declares objects and how they are read. Every member is an `Option`; its name on the wire is its field's, unless
-/// another one stands behind the field.
+/// Declares structs and their `Deserialize`. Every field is an `Option`. Its JSON name is the name of the field, or the
+/// literal after it.
 ///
-/// Of a member that is said more than once the last one that is not `null` counts: the parsers that gateways are
-/// written with keep the last one, and `null` says nothing. A list in the place of an object, which PHP makes of
-/// empty ones, is an empty object.
-macro_rules! objects {
+/// Of a repeated field the last value that is not `null` counts: the parsers of most gateways keep the last one, and
+/// `null` means absent. A list in place of an object is an empty object, since PHP encodes empty objects as lists.
+macro_rules! wire_objects {
     ($(
         $(#[$meta:meta])*
         $access:vis struct $object:ident<$life:lifetime> {
@@ -38,9 +36,9 @@ macro_rules! objects {
 
                     fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                         let ObjectVisitor(mut object) = self;
-                        while let Some($crate::wire::object::Name(name)) = map.next_key()? {
+                        while let Some($crate::wire::object::FieldName(name)) = map.next_key()? {
                             match name.as_ref() {
-                                $($crate::wire::object::name!($field $($name)?) => {
+                                $($crate::wire::object::field_name!($field $($name)?) => {
                                     object.$field = map.next_value::<$value>()?.or(object.$field.take());
                                 })*
                                 _ => drop(map.next_value::<serde::de::IgnoredAny>()?),
@@ -60,10 +58,10 @@ macro_rules! objects {
         }
     )*};
 }
-pub(crate) use objects;
+pub(crate) use wire_objects;
 
-/// The name of a field on the wire.
-macro_rules! name {
+/// The JSON name of a field.
+macro_rules! field_name {
     ($field:ident) => {
         stringify!($field)
     };
@@ -71,13 +69,13 @@ macro_rules! name {
         $name
     };
 }
-pub(crate) use name;
+pub(crate) use field_name;
 
-/// The name of a member, borrowed where it is written without escapes.
+/// A field name in JSON, borrowed if it has no escapes.
 #[derive(Debug)]
-pub(crate) struct Name<'a>(pub(crate) Cow<'a, str>);
+pub(crate) struct FieldName<'a>(pub(crate) Cow<'a, str>);
 
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for FieldName<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Text;
 
@@ -97,7 +95,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
             }
         }
 
-        deserializer.deserialize_str(Text).map(Name)
+        deserializer.deserialize_str(Text).map(FieldName)
     }
 }
 
@@ -105,52 +103,52 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
 mod tests {
     use serde_json::value::RawValue;
 
-    use crate::wire::leaf::Leaf;
+    use crate::wire::raw_field::RawField;
 
-    objects! {
+    wire_objects! {
         struct Outer<'a> {
-            plain: Leaf<'a>,
-            renamed = "type": Leaf<'a>,
+            plain: RawField<'a>,
+            renamed = "type": RawField<'a>,
             inner: Option<Inner<'a>>,
         }
 
         struct Inner<'a> {
-            leaf: Leaf<'a>,
+            field: RawField<'a>,
         }
     }
 
     #[track_caller]
     fn check(json: &str, expected: [Option<&str>; 3]) {
         let outer: Outer<'_> = serde_json::from_str(json).unwrap();
-        let leaf = outer.inner.and_then(|inner| inner.leaf);
+        let field = outer.inner.and_then(|inner| inner.field);
         assert_eq!(
-            [outer.plain, outer.renamed, leaf].map(|leaf| leaf.map(RawValue::get)),
+            [outer.plain, outer.renamed, field].map(|field| field.map(RawValue::get)),
             expected,
             "{json}"
         );
     }
 
     #[test]
-    fn members_are_found_by_their_names_and_the_others_passed_over() {
+    fn fields_are_found_by_name_and_unknown_ones_are_ignored() {
         check(r#"{"new":[{}],"type":"t","plain":1,"renamed":2}"#, [Some("1"), Some(r#""t""#), None]);
         check(r#"{"pl\u0061in":1}"#, [Some("1"), None, None]);
         check("{}", [None; 3]);
     }
 
     #[test]
-    fn of_a_member_that_is_said_twice_the_last_that_says_something_counts() {
+    fn of_a_repeated_field_the_last_value_that_is_not_null_counts() {
         check(r#"{"plain":1,"plain":2}"#, [Some("2"), None, None]);
         check(r#"{"plain":1,"plain":null}"#, [Some("1"), None, None]);
         check(r#"{"plain":null,"plain":1}"#, [Some("1"), None, None]);
-        check(r#"{"inner":{"leaf":1},"inner":{"leaf":2}}"#, [None, None, Some("2")]);
-        check(r#"{"inner":{"leaf":1,"leaf":2}}"#, [None, None, Some("2")]);
-        check(r#"{"inner":{"leaf":1},"inner":null}"#, [None, None, Some("1")]);
+        check(r#"{"inner":{"field":1},"inner":{"field":2}}"#, [None, None, Some("2")]);
+        check(r#"{"inner":{"field":1,"field":2}}"#, [None, None, Some("2")]);
+        check(r#"{"inner":{"field":1},"inner":null}"#, [None, None, Some("1")]);
     }
 
     #[test]
-    fn a_list_in_the_place_of_an_object_is_an_empty_one_and_anything_else_an_error() {
+    fn a_list_in_place_of_an_object_is_an_empty_object_and_other_types_are_errors() {
         check(r#"{"plain":1,"inner":[]}"#, [Some("1"), None, None]);
-        check(r#"{"plain":1,"inner":[{"leaf":1}]}"#, [Some("1"), None, None]);
+        check(r#"{"plain":1,"inner":[{"field":1}]}"#, [Some("1"), None, None]);
         for json in [r#"{"inner":1}"#, r#"{"inner":"text"}"#, "1", "{", r#"{"plain":}"#] {
             assert!(serde_json::from_str::<Outer<'_>>(json).is_err(), "{json}");
         }

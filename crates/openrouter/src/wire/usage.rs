@@ -1,60 +1,61 @@
-//! The usage object of completions and of responses.
+//! The usage object of chat completions and of the Responses API.
 
 use causerie_domain::usage::{ReportedUsage, TokenCounts};
 
-use super::leaf::{self, Leaf};
-use super::object::objects;
+use super::object::wire_objects;
+use super::raw_field::{self, RawField};
 
-objects! {
+wire_objects! {
     struct Usage<'a> {
-        prompt_tokens: Leaf<'a>,
-        completion_tokens: Leaf<'a>,
-        prompt_tokens_details: Leaf<'a>,
-        completion_tokens_details: Leaf<'a>,
-        // The names of the responses surface. No aliases: gateways send both, and an alias would refuse the second.
-        input_tokens: Leaf<'a>,
-        output_tokens: Leaf<'a>,
-        input_tokens_details: Leaf<'a>,
-        output_tokens_details: Leaf<'a>,
-        cost: Leaf<'a>,
-        cost_details: Leaf<'a>,
-        is_byok: Leaf<'a>,
+        prompt_tokens: RawField<'a>,
+        completion_tokens: RawField<'a>,
+        prompt_tokens_details: RawField<'a>,
+        completion_tokens_details: RawField<'a>,
+        // The names of the Responses API. They are not aliases, because an alias rejects a document with both names.
+        input_tokens: RawField<'a>,
+        output_tokens: RawField<'a>,
+        input_tokens_details: RawField<'a>,
+        output_tokens_details: RawField<'a>,
+        cost: RawField<'a>,
+        cost_details: RawField<'a>,
+        is_byok: RawField<'a>,
     }
 
     struct PromptDetails<'a> {
-        cached_tokens: Leaf<'a>,
-        cache_write_tokens: Leaf<'a>,
+        cached_tokens: RawField<'a>,
+        cache_write_tokens: RawField<'a>,
     }
 
     struct CompletionDetails<'a> {
-        reasoning_tokens: Leaf<'a>,
+        reasoning_tokens: RawField<'a>,
     }
 
     struct CostDetails<'a> {
-        upstream_inference_cost: Leaf<'a>,
+        upstream_inference_cost: RawField<'a>,
     }
 }
 
-/// What a usage object says; `None` where it says nothing, as `{}` and `null` do.
+/// Decodes a usage object; `None` if it has no value, as `{}` and `null`.
 ///
-/// Totals are left out on purpose: they are the sum of input and output wherever they were ever seen.
-pub(crate) fn reported(usage: Leaf<'_>) -> Option<ReportedUsage> {
-    let usage: Usage<'_> = leaf::object(usage);
-    let prompt: PromptDetails<'_> = leaf::object(usage.prompt_tokens_details.or(usage.input_tokens_details));
+/// Totals are not read: in all known responses they are the sum of input and output.
+pub(crate) fn decode(usage: RawField<'_>) -> Option<ReportedUsage> {
+    let usage: Usage<'_> = raw_field::object(usage);
+    let prompt: PromptDetails<'_> =
+        raw_field::object(usage.prompt_tokens_details.or(usage.input_tokens_details));
     let completion: CompletionDetails<'_> =
-        leaf::object(usage.completion_tokens_details.or(usage.output_tokens_details));
-    let cost: CostDetails<'_> = leaf::object(usage.cost_details);
+        raw_field::object(usage.completion_tokens_details.or(usage.output_tokens_details));
+    let cost: CostDetails<'_> = raw_field::object(usage.cost_details);
     let reported = ReportedUsage {
         tokens: TokenCounts {
-            input: leaf::count(usage.prompt_tokens.or(usage.input_tokens)),
-            output: leaf::count(usage.completion_tokens.or(usage.output_tokens)),
-            cached: leaf::count(prompt.cached_tokens),
-            cache_write: leaf::count(prompt.cache_write_tokens),
-            reasoning: leaf::count(completion.reasoning_tokens),
+            input: raw_field::count(usage.prompt_tokens.or(usage.input_tokens)),
+            output: raw_field::count(usage.completion_tokens.or(usage.output_tokens)),
+            cached: raw_field::count(prompt.cached_tokens),
+            cache_write: raw_field::count(prompt.cache_write_tokens),
+            reasoning: raw_field::count(completion.reasoning_tokens),
         },
-        cost: leaf::amount(usage.cost),
-        upstream_inference_cost: leaf::amount(cost.upstream_inference_cost),
-        is_byok: leaf::flag(usage.is_byok).unwrap_or(false),
+        cost: raw_field::usd(usage.cost),
+        upstream_inference_cost: raw_field::usd(cost.upstream_inference_cost),
+        is_byok: raw_field::boolean(usage.is_byok).unwrap_or(false),
     };
     (reported != ReportedUsage::default()).then_some(reported)
 }
@@ -66,11 +67,11 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Option<ReportedUsage> {
-        reported(serde_json::from_str::<Option<&RawValue>>(json).unwrap())
+        decode(serde_json::from_str::<Option<&RawValue>>(json).unwrap())
     }
 
     #[test]
-    fn nothing_said_is_nothing_reported() {
+    fn a_usage_object_without_values_is_none() {
         for json in ["null", "{}", "[]", "\"?\"", r#"{"prompt_tokens":null}"#, r#"{"cost":null}"#] {
             assert_eq!(read(json), None, "{json}");
         }
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_spoilt_detail_does_not_hide_the_rest() {
+    fn a_field_of_another_type_does_not_hide_the_others() {
         let usage =
             read(r#"{"prompt_tokens":7,"prompt_tokens_details":[],"cost":"0.5","is_byok":"no"}"#).unwrap();
         assert_eq!(usage.tokens.input, Some(7));

@@ -53,7 +53,7 @@ async fn upstream_busy_because_all_places_are_taken(on: TestAppBuilder) -> Resul
     let (first, second) = (app.ada.chat("gated").await?, app.ada.chat("gated").await?);
     let answer = first.send("one").await?;
     app.upstream().wait_until_held("gate", 1).await?;
-    check_busy(&app, &second, "too many requests are under way to the upstream", 1..=1).await?;
+    check_busy(&app, &second, "too many requests to the upstream are in progress", 1..=1).await?;
     app.upstream().open("gate");
     answer.rest().await?;
     second.ask("again").await?.json(200)?;
@@ -68,7 +68,7 @@ async fn upstream_busy_because_the_minute_is_spent(on: TestAppBuilder) -> Result
     let app = on.tool("echo", "sim/echo").start().await?;
     let chat = app.ada.chat("echo").await?;
     chat.ask("one").await?.json(200)?;
-    check_busy(&app, &chat, "too many requests are under way to the upstream", 1..=60).await?;
+    check_busy(&app, &chat, "too many requests to the upstream are in progress", 1..=60).await?;
     app.stop().await
 }
 
@@ -83,7 +83,7 @@ async fn upstream_busy_because_the_upstream_keeps_failing(on: TestAppBuilder) ->
     // The second try finds the breaker open.
     chat.ask("one").await?.problem(503, "upstream_busy")?;
     app.upstream().recover();
-    check_busy(&app, &chat, "the upstream keeps failing and is left alone for a moment", 1..=50).await?;
+    check_busy(&app, &chat, "the upstream keeps failing, and requests are paused", 1..=50).await?;
     app.stop().await
 }
 

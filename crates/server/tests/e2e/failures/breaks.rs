@@ -55,7 +55,7 @@ async fn upstream_timeout_of_the_first_byte(on: TestAppBuilder) -> Result<()> {
         code: "upstream_timeout",
         status: 504,
         again: "retryable",
-        detail: "no answer from the upstream within 300ms (clock first_byte)",
+        detail: "no answer from the upstream within 300ms (timeout first_byte)",
         // Nobody has said that it was not charged.
         usage: "0+0 0 estimated",
         requests: 2,
@@ -70,7 +70,7 @@ async fn upstream_timeout_of_silence(on: TestAppBuilder) -> Result<()> {
         code: "upstream_timeout",
         status: 504,
         again: "retryable",
-        detail: "no further byte from the upstream within 600ms (clock idle_bytes)",
+        detail: "no further byte from the upstream within 600ms (timeout idle_bytes)",
         text: "the café opens ",
         usage: "?+? ? pending",
         ..REFUSED
@@ -84,7 +84,7 @@ async fn upstream_timeout_of_keep_alives_without_progress(on: TestAppBuilder) ->
         code: "upstream_timeout",
         status: 504,
         again: "retryable",
-        detail: "no progress of the answer within 600ms (clock idle_progress)",
+        detail: "no progress of the answer within 600ms (timeout idle_progress)",
         text: "the café opens ",
         usage: "?+? ? pending",
         ..REFUSED
@@ -98,7 +98,7 @@ async fn upstream_timeout_of_the_whole(on: TestAppBuilder) -> Result<()> {
         code: "upstream_timeout",
         status: 504,
         again: "retryable",
-        detail: "no end of the answer within 800ms (clock total)",
+        detail: "no end of the answer within 800ms (timeout total)",
         text: "the café opens ",
         usage: "?+? ? pending",
         ..REFUSED

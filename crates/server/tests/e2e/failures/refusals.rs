@@ -110,7 +110,7 @@ async fn upstream_invalid_request(on: TestAppBuilder) -> Result<()> {
 async fn upstream_authentication(on: TestAppBuilder) -> Result<()> {
     let expected = Expected {
         code: "upstream_authentication",
-        detail: "the upstream refuses our key or its permissions",
+        detail: "the upstream rejects the API key or its permissions",
         ..REFUSED
     };
     check(on, "sim/unauthorized", expected).await

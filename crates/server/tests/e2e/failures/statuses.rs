@@ -48,7 +48,7 @@ async fn statuses_that_blame_the_request(on: TestAppBuilder) -> Result<()> {
 async fn statuses_that_blame_us_or_the_model(on: TestAppBuilder) -> Result<()> {
     let ours = |model, code, detail| (model, Expected { code, detail, ..REFUSED });
     let key =
-        |model| ours(model, "upstream_authentication", "the upstream refuses our key or its permissions");
+        |model| ours(model, "upstream_authentication", "the upstream rejects the API key or its permissions");
     let credit = "the upstream account has no credit for this request";
     let gone = |model| {
         let (code, detail) = ("model_unavailable", "no provider serves the model");

@@ -1,0 +1,77 @@
+//! One attempt at a completion: sends the request, reads the response and yields events until the end.
+
+use std::collections::VecDeque;
+use std::mem;
+
+use causerie_domain::completion::{CompletionError, CompletionEvent, CompletionRequest};
+
+use super::OpenRouter;
+use super::exchange::Response;
+use crate::error;
+use crate::stream::StreamDecoder;
+
+/// An attempt in progress. Dropping it closes the connection.
+pub(super) struct Attempt {
+    client: OpenRouter,
+    phase: Phase,
+    decoder: StreamDecoder,
+    /// Events that are decoded and not yet yielded.
+    ready: VecDeque<CompletionEvent>,
+}
+
+enum Phase {
+    Sending(Box<CompletionRequest>),
+    Reading(Box<Response>),
+    Ended,
+}
+
+impl Attempt {
+    pub(super) fn new(client: OpenRouter, request: CompletionRequest) -> Self {
+        let decoder = StreamDecoder::new(client.size_limits());
+        Attempt { client, phase: Phase::Sending(Box::new(request)), decoder, ready: VecDeque::new() }
+    }
+
+    /// Returns the next event; `None` after the final one.
+    pub(super) async fn next(&mut self) -> Option<CompletionEvent> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(self.client.redact_key_in_event(event));
+            }
+            // The response is put back only while the stream goes on: the connection is closed before the final
+            // event is yielded.
+            let step = match mem::replace(&mut self.phase, Phase::Ended) {
+                Phase::Sending(request) => self.send(&request).await,
+                Phase::Reading(response) => self.read(response).await,
+                Phase::Ended => return None,
+            };
+            match step {
+                Ok(response) if !self.decoder.is_ended() => self.phase = Phase::Reading(response),
+                Ok(_) => {}
+                Err(error) => self.ready.extend(self.decoder.finish(Some(error))),
+            }
+        }
+    }
+
+    async fn send(&mut self, request: &CompletionRequest) -> Result<Box<Response>, CompletionError> {
+        let response = self.client.post_completion(request).await?;
+        // Taken from the headers, so that the cost can be looked up even if no event follows.
+        if let Some(id) = error::generation_id(&response.headers) {
+            self.ready.extend(self.decoder.set_generation_id(id));
+        }
+        response.error_for_status().await.map(Box::new)
+    }
+
+    async fn read(&mut self, mut response: Box<Response>) -> Result<Box<Response>, CompletionError> {
+        match response.body.read().await? {
+            Some(bytes) => {
+                let before = self.decoder.progress();
+                self.ready.extend(self.decoder.push(&bytes));
+                if self.decoder.progress() != before {
+                    response.body.timeouts.record_progress();
+                }
+            }
+            None => self.ready.extend(self.decoder.finish(None)),
+        }
+        Ok(response)
+    }
+}

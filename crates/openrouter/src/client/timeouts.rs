@@ -1,0 +1,175 @@
+//! The timeouts of one exchange with the upstream.
+
+use std::time::Duration;
+
+use causerie_domain::completion::{Clock, CompletionError, CompletionErrorKind};
+use tokio::time::{Instant, timeout};
+
+use crate::clock::monotonic;
+use crate::settings::Timeouts;
+
+/// Tracks the timeouts of one exchange, from its request on.
+///
+/// The idle timeouts measure only the time spent waiting for the upstream, so that a pausing reader does not make the
+/// upstream time out.
+#[derive(Debug)]
+pub(super) struct TimeoutTracker {
+    limits: Timeouts,
+    started: Instant,
+    first_byte_received: bool,
+    /// Time spent waiting since the last progress.
+    waited: Duration,
+}
+
+impl TimeoutTracker {
+    /// Starts the timeouts, at the time of the request.
+    pub(super) fn start(limits: Timeouts) -> Self {
+        TimeoutTracker { limits, started: monotonic(), first_byte_received: false, waited: Duration::ZERO }
+    }
+
+    /// Waits for a future until the next timeout.
+    ///
+    /// # Errors
+    /// [`CompletionErrorKind::Timeout`] with the timeout that expired.
+    pub(super) async fn wait<T>(&mut self, future: impl Future<Output = T>) -> Result<T, CompletionError> {
+        let (kind, remaining, limit) = self.next();
+        let from = monotonic();
+        let result = timeout(remaining, future).await;
+        if self.first_byte_received {
+            self.waited += from.elapsed();
+        }
+        result.map_err(|_| timeout_error(kind, limit))
+    }
+
+    /// Records that bytes arrived.
+    pub(super) fn record_bytes(&mut self) {
+        self.first_byte_received = true;
+    }
+
+    /// Records progress of the answer.
+    pub(super) fn record_progress(&mut self) {
+        self.waited = Duration::ZERO;
+    }
+
+    /// The timeout that expires next, its remaining time and its limit.
+    fn next(&self) -> (Clock, Duration, Duration) {
+        let Timeouts { first_byte, idle_bytes, idle_progress, total, connect: _ } = self.limits;
+        let elapsed = self.started.elapsed();
+        let active: [(Clock, Duration, Duration); 3] = if self.first_byte_received {
+            [
+                (Clock::IdleBytes, idle_bytes, idle_bytes),
+                (Clock::IdleProgress, idle_progress.saturating_sub(self.waited), idle_progress),
+                (Clock::Total, total.saturating_sub(elapsed), total),
+            ]
+        } else {
+            let first = (Clock::FirstByte, first_byte.saturating_sub(elapsed), first_byte);
+            [first, first, (Clock::Total, total.saturating_sub(elapsed), total)]
+        };
+        active.into_iter().min_by_key(|(_, remaining, _)| *remaining).unwrap_or(active[2])
+    }
+}
+
+/// Creates the error of an expired timeout.
+pub(super) fn timeout_error(kind: Clock, limit: Duration) -> CompletionError {
+    let what = match kind {
+        Clock::Connect => "no connection to the upstream",
+        Clock::FirstByte => "no answer from the upstream",
+        Clock::IdleBytes => "no further byte from the upstream",
+        Clock::IdleProgress => "no progress of the answer",
+        Clock::Total => "no end of the answer",
+    };
+    CompletionError::new(
+        CompletionErrorKind::Timeout(kind),
+        format!("{what} within {limit:?} (timeout {kind})"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn limits() -> Timeouts {
+        Timeouts {
+            connect: MS,
+            first_byte: 50 * MS,
+            idle_bytes: 20 * MS,
+            idle_progress: 70 * MS,
+            total: 200 * MS,
+        }
+    }
+
+    async fn expired_timeout(tracker: &mut TimeoutTracker) -> Clock {
+        match tracker.wait(pending::<()>()).await.unwrap_err().kind {
+            CompletionErrorKind::Timeout(kind) => kind,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn before_the_first_byte_the_first_byte_timeout_runs() {
+        let mut tracker = TimeoutTracker::start(limits());
+        tracker.wait(sleep(30 * MS)).await.unwrap();
+        assert_eq!(expired_timeout(&mut tracker).await, Clock::FirstByte);
+        assert_eq!(tracker.started.elapsed(), 50 * MS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_expires_the_idle_bytes_timeout() {
+        let mut tracker = TimeoutTracker::start(limits());
+        tracker.record_bytes();
+        tracker.wait(sleep(19 * MS)).await.unwrap();
+        assert_eq!(expired_timeout(&mut tracker).await, Clock::IdleBytes);
+        assert_eq!(tracker.started.elapsed(), 39 * MS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keep_alives_without_progress_expire_the_idle_progress_timeout() {
+        let mut tracker = TimeoutTracker::start(limits());
+        tracker.record_bytes();
+        for _ in 0..4 {
+            tracker.wait(sleep(15 * MS)).await.unwrap();
+        }
+        assert_eq!(expired_timeout(&mut tracker).await, Clock::IdleProgress);
+        assert_eq!(tracker.started.elapsed(), 70 * MS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn progress_without_an_end_expires_the_total_timeout() {
+        let mut tracker = TimeoutTracker::start(limits());
+        tracker.record_bytes();
+        for _ in 0..13 {
+            tracker.wait(sleep(15 * MS)).await.unwrap();
+            tracker.record_progress();
+        }
+        assert_eq!(expired_timeout(&mut tracker).await, Clock::Total);
+        assert_eq!(tracker.started.elapsed(), 200 * MS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_of_the_reader_does_not_count_as_waiting() {
+        let mut tracker = TimeoutTracker::start(limits());
+        tracker.record_bytes();
+        sleep(150 * MS).await;
+        tracker.wait(sleep(15 * MS)).await.unwrap();
+        assert_eq!(expired_timeout(&mut tracker).await, Clock::IdleBytes);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unlimited_timeout_never_expires() {
+        let unlimited = Timeouts {
+            connect: MS,
+            first_byte: Duration::MAX,
+            idle_bytes: Duration::MAX,
+            idle_progress: Duration::MAX,
+            total: Duration::MAX,
+        };
+        let mut tracker = TimeoutTracker::start(unlimited);
+        tracker.wait(sleep(1_000_000 * MS)).await.unwrap();
+    }
+}

@@ -1,0 +1,199 @@
+//! Builds a response from its chunks: emits what is new in each chunk and retains the rest for the end.
+
+use causerie_domain::completion::{CompletionError, CompletionEvent, FinishReason, Identity};
+use causerie_domain::usage::ReportedUsage;
+use serde_json::Value;
+
+use super::function_calls::FunctionCalls;
+use super::reasoning::Reasoning;
+use crate::error;
+use crate::wire::chunk::{Choice, Chunk, Delta};
+use crate::wire::raw_field::{self, RawField};
+use crate::wire::usage;
+
+/// The state of a response in progress.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ResponseBuilder {
+    pub(super) identity: Identity,
+    /// Whether the generation id is final: it came with the HTTP headers, or the body has named one. A later id in
+    /// the body is the same one or a provider's own.
+    id_is_final: bool,
+    pub(super) emitted: EmittedContent,
+    pub(super) reasoning: Reasoning,
+    pub(super) function_calls: FunctionCalls,
+    pub(super) annotations: Vec<Value>,
+    pub(super) finish: FinishState,
+    pub(super) usage: Option<ReportedUsage>,
+    /// Whether any chunk was recognized as part of a completion.
+    pub(super) recognized: bool,
+    /// Counter that grows with each progress of the answer.
+    pub(super) progress: u64,
+    /// Number of bytes that are retained until the end.
+    pub(super) retained_bytes: usize,
+}
+
+/// Which kinds of content the reader has received.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct EmittedContent {
+    pub(super) text: bool,
+    pub(super) refusal: bool,
+}
+
+/// The finish reasons so far. Providers send them more than once, and not always the same.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FinishState {
+    pub(super) reason: Option<FinishReason>,
+    pub(super) native: Option<String>,
+    pub(super) truncated: bool,
+}
+
+/// The field in which a choice has its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ChoiceFormat {
+    /// `delta`: a chunk of a stream.
+    Delta,
+    /// `message`: a whole completion.
+    Message,
+}
+
+impl ResponseBuilder {
+    /// Sets the generation id of the HTTP headers.
+    pub(super) fn set_header_id(&mut self, id: String, out: &mut Vec<CompletionEvent>) {
+        self.id_is_final = true;
+        self.identity.generation_id = Some(id.clone());
+        out.push(CompletionEvent::Identified(Identity { generation_id: Some(id), ..Identity::default() }));
+    }
+
+    /// Adds a chunk or a whole completion.
+    ///
+    /// # Errors
+    /// The error in the chunk, at its top level or in a choice. The rest of the chunk is added first: usage and the
+    /// last piece of text come beside errors.
+    pub(super) fn add_chunk(
+        &mut self,
+        chunk: &Chunk<'_>,
+        format: ChoiceFormat,
+        out: &mut Vec<CompletionEvent>,
+    ) -> Result<(), CompletionError> {
+        self.update_identity(chunk.id, chunk.model, chunk.provider, out);
+        self.set_usage(chunk.usage);
+        let choices = || chunk.choices.iter().flatten().flatten();
+        self.recognized |= chunk.choices.is_some() || chunk.usage.is_some();
+        for choice in choices().filter(|choice| raw_field::count(choice.index).unwrap_or(0) == 0) {
+            self.add_choice(choice, format, out);
+        }
+        let errors = [chunk.error].into_iter().chain(choices().map(|choice| choice.error));
+        match errors.flatten().find_map(|error| error::from_error_field(error.get())) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Updates the identity and emits the fields that are new or changed.
+    pub(super) fn update_identity(
+        &mut self,
+        id: RawField<'_>,
+        model: RawField<'_>,
+        provider: RawField<'_>,
+        out: &mut Vec<CompletionEvent>,
+    ) {
+        let id = id.filter(|_| !self.id_is_final);
+        let changes = Identity {
+            generation_id: update(&mut self.identity.generation_id, id),
+            model: update(&mut self.identity.model, model),
+            provider: update(&mut self.identity.provider, provider),
+        };
+        self.id_is_final |= changes.generation_id.is_some();
+        if changes != Identity::default() {
+            out.push(CompletionEvent::Identified(changes));
+        }
+    }
+
+    /// Sets the usage. Each usage object is a snapshot, so the last one with any value counts.
+    pub(super) fn set_usage(&mut self, usage: RawField<'_>) {
+        if let Some(usage) = usage::decode(usage) {
+            self.usage = Some(usage);
+            self.progress += 1;
+        }
+    }
+
+    pub(super) fn push_text(&mut self, text: Option<String>, out: &mut Vec<CompletionEvent>) {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            self.emitted.text = true;
+            out.push(CompletionEvent::Text(text));
+        }
+    }
+
+    pub(super) fn push_refusal(&mut self, text: Option<String>, out: &mut Vec<CompletionEvent>) {
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            self.emitted.refusal = true;
+            out.push(CompletionEvent::Refusal(text));
+        }
+    }
+
+    /// Sets the finish reason. The last reason counts; `truncated` is never reset.
+    pub(super) fn set_finish(&mut self, reason: Option<&str>, native: Option<&str>) {
+        if let Some(native) = native {
+            self.finish.native = Some(native.to_owned());
+        }
+        if let Some(reason) = reason {
+            self.finish.reason = Some(FinishReason::from(reason));
+            self.progress += 1;
+        }
+        // Providers report a truncated tool call as finished; only the native reason shows the truncation.
+        let truncated =
+            |reason| matches!(reason, "length" | "max_output_tokens" | "max_tokens" | "MAX_TOKENS");
+        self.finish.truncated |= reason == Some("length") || native.is_some_and(truncated);
+    }
+
+    fn add_choice(&mut self, choice: &Choice<'_>, format: ChoiceFormat, out: &mut Vec<CompletionEvent>) {
+        let before = (out.len(), self.retained_bytes);
+        let has_media = match (format, &choice.delta, &choice.message) {
+            (ChoiceFormat::Delta, Some(delta), _) => {
+                self.retained_bytes += self.function_calls.add_delta(delta);
+                self.add_content(delta, out)
+            }
+            (ChoiceFormat::Message, _, Some(message)) => {
+                self.retained_bytes += self.function_calls.add_message(message);
+                self.add_content(message, out)
+            }
+            _ => false,
+        };
+        if (out.len(), self.retained_bytes) != before || has_media {
+            self.progress += 1;
+        }
+        self.set_finish(
+            raw_field::non_empty_text(choice.finish_reason).as_deref(),
+            raw_field::non_empty_text(choice.native_finish_reason).as_deref(),
+        );
+    }
+
+    /// Adds everything in a delta except tool calls. Returns whether it has images or audio, which are not emitted.
+    fn add_content(&mut self, delta: &Delta<'_>, out: &mut Vec<CompletionEvent>) -> bool {
+        self.retained_bytes += self.reasoning.add_delta(delta, out);
+        self.push_text(content(delta.content), out);
+        self.push_refusal(content(delta.refusal), out);
+        let annotations = raw_field::array(delta.annotations).filter(|annotations| !annotations.is_empty());
+        if let Some(annotations) = annotations {
+            self.retained_bytes += raw_field::byte_len(delta.annotations);
+            self.annotations.extend(annotations);
+        }
+        delta.images.is_some() || delta.audio.is_some()
+    }
+}
+
+/// Sets a text if it is new or changed, and returns the change.
+fn update(known: &mut Option<String>, field: RawField<'_>) -> Option<String> {
+    let text = raw_field::non_empty_text(field).filter(|text| known.as_deref() != Some(text.as_ref()))?;
+    *known = Some(text.into_owned());
+    known.clone()
+}
+
+/// Reads content: a text, or a list of parts whose texts are joined.
+fn content(field: RawField<'_>) -> Option<String> {
+    if !field?.get().starts_with('[') {
+        return raw_field::text(field).map(|text| text.into_owned());
+    }
+    let parts = raw_field::array(field)?;
+    Some(parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect())
+}

@@ -1,0 +1,169 @@
+//! Raw fields: JSON values that are kept as text and parsed leniently when they are read.
+//!
+//! Ids come as strings and as numbers, counts as numbers and as strings, costs with more digits than a float holds.
+//! Parsing each from its own text supports all of them, and money never becomes a float.
+
+use std::borrow::Cow;
+
+use causerie_domain::Usd;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// A JSON value in the upstream's own text. An absent field and `null` are both `None`.
+pub(crate) type RawField<'a> = Option<&'a RawValue>;
+
+/// Reads a string, or a number as text. An empty string is a text.
+pub(crate) fn text(field: RawField<'_>) -> Option<Cow<'_, str>> {
+    let raw = field?.get();
+    match raw.as_bytes().first()? {
+        b'"' if !raw.contains('\\') => Some(Cow::Borrowed(raw.get(1..raw.len() - 1)?)),
+        b'"' => parse_lossy::<String>(raw).map(Cow::Owned),
+        b'-' | b'0'..=b'9' => Some(Cow::Borrowed(raw)),
+        _ => None,
+    }
+}
+
+/// Reads a string that is not empty, or a number as text.
+pub(crate) fn non_empty_text(field: RawField<'_>) -> Option<Cow<'_, str>> {
+    text(field).filter(|text| !text.is_empty())
+}
+
+/// Reads a whole number that is not negative, written as `12`, `12.0` or `"12"`.
+pub(crate) fn count(field: RawField<'_>) -> Option<u64> {
+    let text = text(field)?;
+    let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    if fraction.bytes().all(|digit| digit == b'0') { whole.parse().ok() } else { None }
+}
+
+/// Reads `true` or `false`.
+pub(crate) fn boolean(field: RawField<'_>) -> Option<bool> {
+    field?.get().parse().ok()
+}
+
+/// Reads an amount in USD, rounded to the pico-dollar.
+pub(crate) fn usd(field: RawField<'_>) -> Option<Usd> {
+    Usd::parse_rounding(text(field)?.trim()).ok()
+}
+
+/// Returns the length of the JSON text in bytes.
+pub(crate) fn byte_len(field: RawField<'_>) -> usize {
+    field.map_or(0, |raw| raw.get().len())
+}
+
+/// Reads the elements of an array.
+pub(crate) fn array(field: RawField<'_>) -> Option<Vec<Value>> {
+    parse_lossy(field?.get())
+}
+
+/// Reads the elements of an array as raw JSON.
+pub(crate) fn raw_elements(field: RawField<'_>) -> Vec<&RawValue> {
+    field.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+}
+
+/// Reads an object of a known shape; anything else is an empty object.
+pub(crate) fn object<'a, T: Deserialize<'a> + Default>(field: RawField<'a>) -> T {
+    // A derived `Deserialize` would also accept an array of the fields.
+    let object = field.map(|raw| raw.get()).filter(|raw| raw.starts_with('{'));
+    object.and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or_default()
+}
+
+/// Parses any JSON value; lone surrogates in its strings become U+FFFD.
+///
+/// Gateways written in JavaScript cut text between the surrogates of an emoji and send each as an escape of its own.
+/// JSON allows that and Rust strings do not; the rest of the text must not be lost.
+pub(crate) fn parse_lossy<T: DeserializeOwned>(json: &str) -> Option<T> {
+    serde_json::from_str(json).or_else(|_| serde_json::from_str(&without_lone_surrogates(json))).ok()
+}
+
+fn without_lone_surrogates(json: &str) -> String {
+    let mut output = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        output.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let (escape, replacement) = match (code_unit(rest), rest.get(6..).and_then(code_unit)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (12, None),
+            (Some(0xD800..=0xDFFF), _) => (6, Some(r"\ufffd")),
+            (Some(_), _) => (6, None),
+            // A short escape: the backslash and the character after it, possibly another backslash.
+            (None, _) => (1 + rest[1..].chars().next().map_or(0, char::len_utf8), None),
+        };
+        output.push_str(replacement.unwrap_or(&rest[..escape]));
+        rest = &rest[escape..];
+    }
+    output.push_str(rest);
+    output
+}
+
+/// Decodes the UTF-16 code unit of a `\uXXXX` escape at the start of a text.
+fn code_unit(json: &str) -> Option<u16> {
+    let digits = json.strip_prefix("\\u")?.get(..4)?;
+    u16::from_str_radix(digits, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with<T>(json: &str, read: impl FnOnce(RawField<'_>) -> T) -> T {
+        read(serde_json::from_str::<Option<&RawValue>>(json).unwrap())
+    }
+
+    #[test]
+    fn ids_are_strings_or_numbers() {
+        let check = |json: &str, expected: Option<&str>| {
+            assert_eq!(with(json, |field| text(field).map(Cow::into_owned)).as_deref(), expected, "{json}");
+        };
+        check(r#""gen-1""#, Some("gen-1"));
+        check(r#""a\"\u00e4""#, Some("a\"ä"));
+        check("17", Some("17"));
+        check("-1.5e3", Some("-1.5e3"));
+        check(r#""""#, Some(""));
+        check("null", None);
+        check("true", None);
+        check("[1]", None);
+        check(r#"{"a":1}"#, None);
+    }
+
+    #[test]
+    fn counts_are_whole_numbers_and_not_negative() {
+        let check = |json: &str, expected: Option<u64>| {
+            assert_eq!(with(json, count), expected, "{json}");
+        };
+        check("12", Some(12));
+        check("12.0", Some(12));
+        check(r#""12""#, Some(12));
+        check("-1", None);
+        check("1.5", None);
+        check("1e3", None);
+        check("99999999999999999999", None);
+        check("null", None);
+    }
+
+    #[test]
+    fn costs_keep_every_significant_digit() {
+        let check = |json: &str, pico: Option<i64>| {
+            assert_eq!(with(json, usd), pico.map(Usd::from_pico), "{json}");
+        };
+        check("0", Some(0));
+        check("6e-05", Some(60_000_000));
+        check("0.0076509169000000005", Some(7_650_916_900));
+        check(r#""0.000000013972""#, Some(13_972));
+        check("null", None);
+        check(r#""free""#, None);
+    }
+
+    #[test]
+    fn a_lone_surrogate_replaces_one_character() {
+        let check =
+            |json: &str, expected: &str| assert_eq!(parse_lossy::<String>(json).as_deref(), Some(expected));
+        check(r#""a\ud83db""#, "a\u{fffd}b");
+        check(r#""\ude00!""#, "\u{fffd}!");
+        check(r#""\ud83d\ude00\ud83d""#, "😀\u{fffd}");
+        check(r#""\\ud83d \ud83d""#, "\\ud83d \u{fffd}");
+        check(r#""é\ud83d\n""#, "é\u{fffd}\n");
+        assert_eq!(parse_lossy::<String>(r#""\u12"#), None);
+    }
+}
