@@ -1,4 +1,4 @@
-//! How fast answers are decoded, beside the least that any reader of events must do: finding the ends of lines.
+//! Throughput of the decoder, compared with the minimum that every event reader does: splitting lines.
 //!
 //! `cargo bench -p causerie-openrouter`; each row shows events and bytes per second.
 
@@ -10,7 +10,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 const EVENTS: usize = 20_000;
 const LONG_LINE: usize = 8 << 20;
 
-/// A stream like those of the upstream: one short piece of text per event.
+/// Creates a typical stream of the upstream: one short piece of text per event.
 fn tokens() -> Vec<u8> {
     let event = concat!(
         r#"data: {"id":"gen-1780944363-ycVfiF0zq8LxtcFRCkoy","object":"chat.completion.chunk","created":1780944363,"#,
@@ -21,7 +21,7 @@ fn tokens() -> Vec<u8> {
     [event.repeat(EVENTS), "data: [DONE]\n\n".to_owned()].concat().into_bytes()
 }
 
-/// A stream of one event, as sealed reasoning and images make them.
+/// Creates a stream of one long event, as encrypted reasoning and images have.
 fn long_line() -> Vec<u8> {
     let text = "x".repeat(LONG_LINE);
     format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\ndata: [DONE]\n\n")
@@ -33,7 +33,7 @@ fn decode(body: &[u8], read: usize) -> usize {
     body.chunks(read).map(|bytes| decoder.push(bytes).len()).sum()
 }
 
-/// The bare line splitter: carries a line over from read to read, and counts the lines.
+/// Splits lines only: carries an incomplete line over from read to read, and counts the lines.
 fn split_lines(body: &[u8], read: usize) -> usize {
     let (mut line, mut lines) = (Vec::new(), 0);
     for bytes in body.chunks(read) {

@@ -1,7 +1,7 @@
-//! A service of one's own on this client: the catalogue, an answer as it comes, and what to do where none comes.
+//! A complete program with this client: reads the catalog, prints an answer while it streams, and handles errors.
 //!
 //! `cargo run -p causerie-openrouter --example talk -- [BASE_URL [MODEL [QUESTION [KEY_FILE]]]]`. Without arguments it
-//! needs no network: a stand-in for the upstream, at the foot of this file, answers.
+//! needs no network: a simulated upstream at the end of this file answers.
 
 use std::error::Error;
 use std::io::{self, Write};
@@ -22,31 +22,31 @@ use tokio::net::TcpListener;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let here = format!("http://{}", listener.local_addr()?);
+    let simulated_url = format!("http://{}", listener.local_addr()?);
     tokio::select! {
-        talked = talk(&here) => talked,
-        stopped = stand_in(listener) => Ok(stopped?),
+        result = talk(&simulated_url) => result,
+        result = simulate_upstream(listener) => Ok(result?),
     }
 }
 
-async fn talk(stand_in: &str) -> Result<(), Box<dyn Error>> {
+async fn talk(simulated_url: &str) -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let mut next = |otherwise: &str| arguments.next().unwrap_or_else(|| otherwise.to_owned());
-    let (base_url, model, question) = (next(stand_in), next("example/parrot"), next("Hello"));
+    let mut next = |default: &str| arguments.next().unwrap_or_else(|| default.to_owned());
+    let (base_url, model, question) = (next(simulated_url), next("example/parrot"), next("Hello"));
     let key = arguments.next().map(std::fs::read_to_string).transpose()?;
     let api_key = key.map(|key| Secret::new(key.trim()));
 
-    // Once per program. An error means that there is one already.
+    // Once per process. An error means that a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = OpenRouter::new(Settings { base_url, api_key, ..Settings::default() })?;
-    // One for each credential; its clones share the limits.
+    // One per credential; clones share the limits.
     let gateway = LimitedGateway::new(Arc::new(client), UpstreamLimits::default());
 
     let mut out = io::stdout().lock();
-    let catalogue = gateway.models().await?;
-    let price = catalogue.iter().find(|listed| listed.id == model).and_then(|listed| listed.pricing.prompt);
+    let catalog = gateway.models().await?;
+    let price = catalog.iter().find(|listed| listed.id == model).and_then(|listed| listed.pricing.prompt);
     let price = price.map_or("an unknown price".to_owned(), |price| format!("{price} USD"));
-    writeln!(out, "{} models are listed; a token of input to {model} costs {price}.", catalogue.len())?;
+    writeln!(out, "{} models are listed; a token of input to {model} costs {price}.", catalog.len())?;
 
     let mut events = gateway.complete(request(model, question));
     while let Some(event) = events.next().await {
@@ -76,24 +76,24 @@ fn request(model: String, question: String) -> CompletionRequest {
     }
 }
 
-/// What a caller makes of an error: its kind says whose turn it is, its fields say when.
+/// Suggests what to do about an error: the kind says what is wrong, the fields whether and when to retry.
 fn advice(error: &CompletionError) -> String {
     match (&error.kind, error.retry_after) {
         (CompletionErrorKind::Authentication | CompletionErrorKind::PaymentRequired, _) => {
-            "the operator has to look at the key and its credit".to_owned()
+            "check the API key and its credit".to_owned()
         }
         (CompletionErrorKind::ContextLength { limit: Some(limit), .. }, _) => {
-            format!("leave out what is beyond {limit} tokens")
+            format!("shorten the messages to {limit} tokens")
         }
-        (CompletionErrorKind::Moderated, _) => "say it differently".to_owned(),
-        (CompletionErrorKind::Timeout(clock), _) => format!("the clock {clock} may be too short"),
-        (_, Some(wait)) => format!("come back in {} s", wait.as_secs()),
-        _ if error.retryable => "try again".to_owned(),
-        _ => "trying again does not help".to_owned(),
+        (CompletionErrorKind::Moderated, _) => "rephrase the message".to_owned(),
+        (CompletionErrorKind::Timeout(kind), _) => format!("the timeout {kind} may be too short"),
+        (_, Some(wait)) => format!("retry in {} s", wait.as_secs()),
+        _ if error.retryable => "retry".to_owned(),
+        _ => "a retry does not help".to_owned(),
     }
 }
 
-const CATALOGUE: &str =
+const CATALOG: &str =
     r#"{"data":[{"id":"example/parrot","pricing":{"prompt":"0.000003","completion":"0.000015"}}]}"#;
 
 const ANSWER: &str = r#": OPENROUTER PROCESSING
@@ -108,17 +108,17 @@ data: [DONE]
 
 "#;
 
-/// Stands for the upstream where none is named: lists one model, and says one thing.
-async fn stand_in(listener: TcpListener) -> io::Result<()> {
+/// Simulates an upstream with one model and one answer.
+async fn simulate_upstream(listener: TcpListener) -> io::Result<()> {
     loop {
         let (mut connection, _) = listener.accept().await?;
         let mut request = [0; 16 << 10];
         let read = connection.read(&mut request).await?;
-        let body = if request[..read].starts_with(b"GET") { CATALOGUE } else { ANSWER };
+        let body = if request[..read].starts_with(b"GET") { CATALOG } else { ANSWER };
         let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
         connection.write_all((head + body).as_bytes()).await?;
         connection.shutdown().await?;
-        // The client closes when it has read all; until then a close of ours could break what is under way.
+        // The connection is dropped after the client has closed it; dropping it earlier could reset it.
         while connection.read(&mut request).await? > 0 {}
     }
 }

@@ -1,4 +1,4 @@
-//! What is not a completion: the catalogue, records of requests, the key and its account.
+//! Documents that are not completions: the catalog, generation records, the key and the credits.
 
 use causerie_domain::Usd;
 use causerie_domain::completion::CompletionErrorKind;
@@ -6,8 +6,8 @@ use causerie_domain::model::CatalogueModel;
 use causerie_domain::ports::CompletionGateway;
 use causerie_openrouter::{Settings, SizeLimits, decode_catalog, decode_generation};
 
+use crate::scripted_upstream::{Step, Upstream, client, response};
 use crate::support::recording;
-use crate::upstream::{Step, Upstream, client, response};
 
 async fn answering(status: u16, body: &[u8]) -> Upstream {
     Upstream::answering(response(status, &[("content-type", "application/json")], body)).await
@@ -22,7 +22,7 @@ fn find<'a>(models: &'a [CatalogueModel], id: &str) -> &'a CatalogueModel {
 }
 
 #[test]
-fn both_shapes_of_the_catalogue_are_read_whole() {
+fn both_formats_of_the_catalog_are_decoded_completely() {
     for (file, count) in [
         ("models_2025-07_trimmed.json", 91),
         ("models_2026-08_trimmed.json", 200),
@@ -44,7 +44,7 @@ fn both_shapes_of_the_catalogue_are_read_whole() {
 }
 
 #[test]
-fn an_entry_of_the_catalogue_is_read_field_by_field() {
+fn an_entry_of_the_catalog_is_decoded_field_by_field() {
     let models = decode_catalog(&recording("models_four_exact.json")).unwrap().models;
     let sonnet = find(&models, "anthropic/claude-sonnet-4");
     let prices = &sonnet.pricing;
@@ -52,10 +52,10 @@ fn an_entry_of_the_catalogue_is_read_field_by_field() {
     assert_eq!((prices.cache_read, prices.cache_write), (usd("0.0000003"), usd("0.00000375")));
     assert_eq!((prices.web_search, prices.request), (usd("0.01"), None));
     assert_eq!((prices.further.cache_write_1h, prices.further.audio), (usd("0.000006"), None));
-    let [dearer] = &prices.overrides[..] else { panic!("{:?}", prices.overrides) };
-    assert_eq!(dearer.min_prompt_tokens, Some(200_000));
-    assert_eq!((dearer.prompt, dearer.completion), (usd("0.000006"), usd("0.0000225")));
-    assert_eq!((dearer.cache_read, dearer.cache_write), (usd("0.0000006"), usd("0.0000075")));
+    let [override_price] = &prices.overrides[..] else { panic!("{:?}", prices.overrides) };
+    assert_eq!(override_price.min_prompt_tokens, Some(200_000));
+    assert_eq!((override_price.prompt, override_price.completion), (usd("0.000006"), usd("0.0000225")));
+    assert_eq!((override_price.cache_read, override_price.cache_write), (usd("0.0000006"), usd("0.0000075")));
     assert!(sonnet.supported_parameters.iter().any(|parameter| parameter == "tools"));
     assert!(sonnet.max_completion_tokens.is_some_and(|tokens| tokens > 0));
 }
@@ -73,25 +73,25 @@ fn a_router_has_no_price_and_a_free_model_costs_nothing() {
 }
 
 #[tokio::test]
-async fn the_catalogue_is_fetched_page_by_page_from_its_own_host_only() {
+async fn the_catalog_is_fetched_page_by_page_from_one_origin() {
     let page = |id: &str, next: &str| {
         let body = format!(r#"{{"data":[{{"id":"{id}"}}],"links":{{"next":{next}}}}}"#);
         vec![Step::Send(response(200, &[], body.as_bytes()))]
     };
-    let elsewhere = Upstream::playing(vec![vec![]]).await;
+    let other_origin = Upstream::playing(vec![vec![]]).await;
     let scripts = vec![
         page("a/1", r#""/api/v1/models?offset=1""#),
-        page("a/2", &format!("\"{}/models\"", elsewhere.url)),
+        page("a/2", &format!("\"{}/models\"", other_origin.url)),
     ];
     let upstream = Upstream::playing(scripts).await;
     let models = upstream.client().models().await.unwrap();
     assert_eq!(models.iter().map(|model| model.id.as_str()).collect::<Vec<_>>(), ["a/1", "a/2"]);
     assert!(upstream.requests()[1].starts_with("GET /api/v1/models?offset=1 "));
-    assert_eq!(elsewhere.requests(), Vec::<String>::new());
+    assert_eq!(other_origin.requests(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn a_large_catalogue_is_read_and_one_beyond_the_limit_is_not() {
+async fn a_catalog_beyond_the_size_limit_is_an_invalid_response() {
     let body = recording("models_2026-08_trimmed.json");
     let upstream = answering(200, &body).await;
     assert_eq!(upstream.client().models().await.unwrap().len(), 200);
@@ -101,7 +101,7 @@ async fn a_large_catalogue_is_read_and_one_beyond_the_limit_is_not() {
 }
 
 #[tokio::test]
-async fn a_catalogue_that_is_refused_or_broken_is_an_error() {
+async fn a_rejected_or_malformed_catalog_is_an_error() {
     let kind =
         async |status, body: &[u8]| answering(status, body).await.client().models().await.unwrap_err().kind;
     assert_eq!(kind(503, b"").await, CompletionErrorKind::Unavailable);
@@ -113,7 +113,7 @@ async fn a_catalogue_that_is_refused_or_broken_is_an_error() {
 }
 
 #[test]
-fn a_record_counts_what_is_billed() {
+fn a_generation_record_has_the_billed_counts() {
     let record = decode_generation(&recording("doc_generation.json")).unwrap();
     assert_eq!(record.model.as_deref(), Some("sao10k/l3-stheno-8b"));
     assert_eq!(record.provider.as_deref(), Some("Infermatic"));
@@ -127,7 +127,7 @@ fn a_record_counts_what_is_billed() {
 }
 
 #[test]
-fn an_aborted_request_has_a_cost() {
+fn a_cancelled_request_has_a_cost() {
     let record = decode_generation(&recording("generation_cancelled.json")).unwrap();
     assert!(record.cancelled);
     assert_eq!(record.usage.cost, usd("0.00002715"));
@@ -135,7 +135,7 @@ fn an_aborted_request_has_a_cost() {
 }
 
 #[tokio::test]
-async fn a_record_that_is_not_there_yet_is_none() {
+async fn a_missing_generation_record_is_none() {
     let missing = br#"{"error":{"code":404,"message":"Generation gen-1 not found"}}"#;
     assert_eq!(answering(404, missing).await.client().generation("gen-1").await, Ok(None));
     let upstream = answering(200, &recording("doc_generation.json")).await;
@@ -151,7 +151,7 @@ async fn a_record_that_is_not_there_yet_is_none() {
 }
 
 #[tokio::test]
-async fn the_key_and_the_credits_are_read_as_money() {
+async fn the_key_and_the_credits_are_decoded_as_money() {
     let key = answering(200, &recording("doc_key.json")).await.client().key().await.unwrap();
     assert_eq!((key.limit, key.limit_remaining, key.usage), (usd("100"), usd("74.5"), usd("25.5")));
     assert_eq!((key.limit_reset.as_deref(), key.is_free_tier), (Some("monthly"), false));
@@ -163,7 +163,7 @@ async fn the_key_and_the_credits_are_read_as_money() {
 }
 
 #[tokio::test]
-async fn the_endpoints_of_a_model_are_an_object_of_their_own() {
+async fn the_endpoints_of_a_model_are_decoded() {
     let upstream = answering(200, &recording("doc_model_endpoints.json")).await;
     let endpoints = upstream.client().endpoints("openai/gpt-4").await.unwrap();
     assert_eq!(endpoints.len(), 1);

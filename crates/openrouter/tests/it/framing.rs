@@ -1,4 +1,4 @@
-//! What stands around the events and within their bytes, and what is sent in their place.
+//! Framing: comments, line ends, byte order marks, other encodings, and bodies that are not event streams.
 
 use causerie_domain::completion::{CompletionErrorKind, FinishReason};
 use causerie_openrouter::{SizeLimits, StreamDecoder, decode_response};
@@ -6,7 +6,7 @@ use causerie_openrouter::{SizeLimits, StreamDecoder, decode_response};
 use crate::support::{Answer, HELLO, STOP, answer, done, events, kind, reason, stream};
 
 #[test]
-fn comments_are_never_data() {
+fn comments_are_not_data() {
     let comment = ": OPENROUTER PROCESSING\n\n";
     let body = format!("{comment}data: {HELLO}\n: between\n\n{comment}{}{comment}", done(&[STOP]));
     let found = answer(&body);
@@ -14,31 +14,31 @@ fn comments_are_never_data() {
 }
 
 #[test]
-fn glued_documents_fail_their_event_and_show_only_in_the_logs() {
+fn joined_documents_in_one_event_are_an_invalid_response_shown_only_in_logs() {
     let found = answer(done(&[HELLO, &format!("{HELLO}data: {STOP}")]));
     assert_eq!(kind(&found), CompletionErrorKind::InvalidResponse);
-    assert_eq!(found.text, "Hello", "what came before is kept");
+    assert_eq!(found.text, "Hello", "the text before is kept");
     assert!(found.error().provider_text.as_deref().is_some_and(|text| text.contains("}data: {")));
     assert!(!found.error().message.contains("data:"));
 }
 
 #[test]
-fn data_that_is_no_object_is_an_invalid_response() {
+fn data_that_is_not_an_object_is_an_invalid_response() {
     for data in ["[]", "null", "7", "\"text\"", "{\"choices\":", "{\"choices\":7}", "hello"] {
         assert_eq!(kind(&answer(done(&[HELLO, data]))), CompletionErrorKind::InvalidResponse, "{data}");
     }
 }
 
 #[test]
-fn blanks_before_a_document_are_heartbeats() {
+fn whitespace_before_a_document_is_a_keep_alive() {
     let body = r#"{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}]}"#;
-    let heart = "\n         \n".repeat(33);
-    let found = Answer::of(&events([heart.as_bytes(), heart.as_bytes(), body.as_bytes(), b"\n"]));
+    let keep_alive = "\n         \n".repeat(33);
+    let found = Answer::of(&events([keep_alive.as_bytes(), keep_alive.as_bytes(), body.as_bytes(), b"\n"]));
     assert_eq!(found.text, "Hi");
 }
 
 #[test]
-fn a_byte_order_mark_a_missing_blank_and_a_missing_last_line_end_are_fine() {
+fn a_byte_order_mark_a_missing_space_and_a_missing_last_line_end_are_accepted() {
     let marked = format!("\u{feff}{}", done(&[HELLO, STOP]));
     assert_eq!(answer(&marked).text, "Hello");
     let tight = done(&[HELLO, STOP]).replace("data: ", "data:");
@@ -50,20 +50,20 @@ fn a_byte_order_mark_a_missing_blank_and_a_missing_last_line_end_are_fine() {
 }
 
 #[test]
-fn an_event_over_several_data_lines_is_one_document() {
+fn several_data_lines_of_an_event_form_one_document() {
     let lines = HELLO.replace(',', ",\ndata: ");
     assert_eq!(answer(done(&[&lines, STOP])).text, "Hello");
 }
 
 #[test]
-fn a_character_cut_in_two_is_whole_again() {
+fn a_character_split_between_reads_is_joined() {
     let text = r#"{"choices":[{"delta":{"content":"é😀"}}]}"#;
     let body = done(&[text, STOP]);
     assert_eq!(Answer::of(&events(body.as_bytes().chunks(1))).text, "é😀");
 }
 
 #[test]
-fn half_a_surrogate_pair_spoils_one_character() {
+fn a_lone_surrogate_replaces_only_itself() {
     let halves = [
         r#"{"choices":[{"delta":{"content":"a\ud83d"}}]}"#,
         r#"{"choices":[{"delta":{"content":"\ude00b"}}]}"#,
@@ -72,7 +72,7 @@ fn half_a_surrogate_pair_spoils_one_character() {
 }
 
 #[test]
-fn bytes_that_are_no_text_fail_their_event_at_once() {
+fn invalid_utf8_fails_the_answer_at_once() {
     let mut decoder = StreamDecoder::new(SizeLimits::default());
     let mut found = decoder.push(stream(&[HELLO]).as_bytes());
     found.extend(decoder.push(b"data: {\"choices\":[{\"delta\":{\"content\":\"\xff\"}}]}\n\n"));
@@ -82,7 +82,7 @@ fn bytes_that_are_no_text_fail_their_event_at_once() {
 }
 
 #[test]
-fn an_event_beyond_its_limit_fails_before_it_is_whole() {
+fn an_oversized_event_fails_before_it_is_complete() {
     let limits = SizeLimits { max_event_bytes: 1_000, max_body_bytes: 1_000 };
     let mut decoder = StreamDecoder::new(limits);
     decoder.push(b"data: ");
@@ -95,7 +95,7 @@ fn an_event_beyond_its_limit_fails_before_it_is_whole() {
 }
 
 #[test]
-fn what_a_stream_makes_the_decoder_keep_is_limited() {
+fn the_data_retained_by_a_stream_is_limited() {
     let piece = r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"name":"f","arguments":"xxxxxxxxxxxxxxxx"}}]}}]}"#;
     let flood = stream(&[piece]).repeat(100);
     let found = Answer::of(&decode_response(
@@ -116,8 +116,8 @@ fn what_a_stream_makes_the_decoder_keep_is_limited() {
 }
 
 #[test]
-fn floods_cost_no_more_than_their_length() {
-    // Quadratic work on any of these takes minutes, and the test's patience is shorter.
+fn decoding_time_is_linear() {
+    // Quadratic time on any of these takes minutes, and the test runner's timeout is shorter.
     let lines = "data:\n".repeat(1 << 18) + "\n";
     assert_eq!(answer(lines + &done(&[HELLO, STOP])).text, "Hello");
     let comments = ":\n".repeat(1 << 18);
@@ -132,7 +132,7 @@ fn floods_cost_no_more_than_their_length() {
 }
 
 #[test]
-fn a_web_page_is_an_invalid_response_and_kept_in_part() {
+fn a_web_page_is_an_invalid_response_with_an_excerpt_for_the_logs() {
     let page = format!("<!DOCTYPE html><title>Sign in</title>{}", "x".repeat(5_000));
     let found = answer(&page);
     assert_eq!(kind(&found), CompletionErrorKind::InvalidResponse);
@@ -141,7 +141,7 @@ fn a_web_page_is_an_invalid_response_and_kept_in_part() {
 }
 
 #[test]
-fn plain_words_in_the_place_of_an_answer_are_an_invalid_response_and_kept_for_the_logs() {
+fn plain_text_in_place_of_an_answer_is_an_invalid_response_with_an_excerpt_for_the_logs() {
     for words in [
         "no healthy upstream",
         "upstream connect error or disconnect/reset before headers\r\n",
@@ -162,7 +162,7 @@ fn plain_words_in_the_place_of_an_answer_are_an_invalid_response_and_kept_for_th
 }
 
 #[test]
-fn plain_words_among_events_are_passed_over_and_kept_where_the_answer_is_cut() {
+fn plain_text_between_events_is_ignored_and_logged_if_the_answer_is_interrupted() {
     let words = "upstream connect error\n\n";
     let whole = answer(format!("{words}{}", done(&[HELLO, STOP])));
     assert_eq!((whole.text.as_str(), reason(&whole)), ("Hello", Some(FinishReason::Stop)));
@@ -174,7 +174,7 @@ fn plain_words_among_events_are_passed_over_and_kept_where_the_answer_is_cut() {
 }
 
 #[test]
-fn where_nothing_was_said_nothing_is_kept() {
+fn an_interrupted_answer_without_plain_text_has_no_text_for_the_logs() {
     for nothing in ["", " \n \n", ": OPENROUTER PROCESSING\n\n", "event: ping\n\n", "dat", "data: {\"choi"] {
         let found = answer(nothing);
         assert_eq!(kind(&found), CompletionErrorKind::Interrupted, "{nothing:?}");
@@ -183,7 +183,7 @@ fn where_nothing_was_said_nothing_is_kept() {
 }
 
 #[test]
-fn text_in_another_encoding_is_kept_for_the_logs() {
+fn plain_text_in_another_encoding_is_kept_for_the_logs() {
     let found = Answer::of(&events([&b"Serveur indisponible \xe0 cette heure\n\n"[..]]));
     assert_eq!(kind(&found), CompletionErrorKind::InvalidResponse);
     assert!(found.error().provider_text.as_deref().is_some_and(|text| text.starts_with("Serveur")));

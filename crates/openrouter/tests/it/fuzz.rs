@@ -1,11 +1,11 @@
-//! Bytes that nobody meant: the decoder never panics, and it ends exactly once.
+//! Arbitrary bytes: the decoder never panics and ends exactly once.
 
 use causerie_openrouter::{SizeLimits, StreamDecoder, decode_catalog, decode_generation};
 use proptest::prelude::*;
 
 use crate::support::{Answer, recording, recordings};
 
-/// Feeds pieces and checks the shape of what comes out.
+/// Feeds reads to a decoder and checks the shape of the events.
 fn check(reads: &[&[u8]], limits: SizeLimits) {
     let mut decoder = StreamDecoder::new(limits);
     let mut events = Vec::new();
@@ -24,7 +24,7 @@ fn check(reads: &[&[u8]], limits: SizeLimits) {
     }
 }
 
-/// Pieces that events are made of, and some that they are not.
+/// Fragments of valid events, and some of invalid ones.
 fn fragment() -> impl Strategy<Value = Vec<u8>> {
     let known: Vec<&'static [u8]> = vec![
         b"data: ", b"data:", b"\n", b"\n\n", b"\r", b"\r\n", b"\r\n\r\n", b": OPENROUTER PROCESSING\n\n", b"[DONE]",
@@ -69,16 +69,16 @@ proptest! {
     }
 
     #[test]
-    fn spoilt_recordings_end_once(
+    fn corrupted_recordings_end_once(
         pick in any::<prop::sample::Index>(),
-        spoils in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0usize..3), 1..12),
+        corruptions in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0usize..3), 1..12),
     ) {
         let files = [recordings(".sse"), recordings(".json")].concat();
         let mut body = recording(pick.get::<String>(&files));
         body.truncate(20_000);
-        for (at, byte, how) in spoils {
+        for (at, byte, operation) in corruptions {
             let at = at.index(body.len());
-            match how {
+            match operation {
                 0 => body[at] = byte,
                 1 => body.insert(at, byte),
                 _ => drop(body.remove(at)),

@@ -1,22 +1,17 @@
-//! The tests of the client from outside, as one program: linking is most of their time.
+//! Tests of the public interface, as one binary: linking is most of their build time.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that panics has failed, as it should"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic fails the test")]
 
-mod answers;
-mod cuts;
 mod documents;
-mod ends;
-mod errors;
+mod error_statuses;
+mod errors_in_responses;
 mod framing;
 mod fuzz;
-mod private;
-mod refusals;
+mod outcomes;
+mod recorded_completions;
+mod redaction;
+mod scripted_upstream;
 mod support;
 mod transport;
-mod traps;
-mod upstream;
+mod truncation;
+mod upstream_quirks;

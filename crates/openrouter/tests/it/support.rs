@@ -1,4 +1,4 @@
-//! What the tests share: recordings, requests, and an answer put together from its events.
+//! Shared helpers: recordings, requests, and answers assembled from events.
 
 use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, ContentPart,
@@ -13,7 +13,7 @@ pub(crate) fn recording(file: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The names of all recordings with an ending.
+/// The names of all recordings with a file extension, sorted.
 pub(crate) fn recordings(ending: &str) -> Vec<String> {
     let folder = std::fs::read_dir(format!("{}/tests/recordings", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -22,7 +22,7 @@ pub(crate) fn recordings(ending: &str) -> Vec<String> {
     names
 }
 
-/// An answer, put together.
+/// An answer assembled from its events.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) identity: Identity,
@@ -33,10 +33,10 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Puts events together. Fails unless the last one, and no other, is the end.
+    /// Assembles an answer. Panics unless the last event, and no other, is the end.
     pub(crate) fn of(events: &[CompletionEvent]) -> Answer {
         let (last, before) = events.split_last().expect("there is an end");
-        let CompletionEvent::Ended(end) = last else { panic!("the last event is no end: {last:?}") };
+        let CompletionEvent::Ended(end) = last else { panic!("the last event is not the end: {last:?}") };
         let mut answer = Answer {
             identity: Identity::default(),
             reasoning: String::new(),
@@ -46,11 +46,11 @@ impl Answer {
         };
         for event in before {
             match event {
-                CompletionEvent::Identified(news) => {
+                CompletionEvent::Identified(changes) => {
                     let known = &mut answer.identity;
-                    known.generation_id = news.generation_id.clone().or(known.generation_id.take());
-                    known.model = news.model.clone().or(known.model.take());
-                    known.provider = news.provider.clone().or(known.provider.take());
+                    known.generation_id = changes.generation_id.clone().or(known.generation_id.take());
+                    known.model = changes.model.clone().or(known.model.take());
+                    known.provider = changes.provider.clone().or(known.provider.take());
                 }
                 CompletionEvent::Reasoning(text) => answer.reasoning.push_str(text),
                 CompletionEvent::Text(text) => answer.text.push_str(text),
@@ -61,7 +61,7 @@ impl Answer {
         answer
     }
 
-    /// The error that ended it.
+    /// The error of a failed answer.
     pub(crate) fn error(&self) -> &CompletionError {
         self.end.outcome.as_ref().expect_err("the answer failed")
     }
@@ -76,7 +76,7 @@ pub(crate) fn events<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Vec<Compl
     events
 }
 
-/// The answer in a body that was read at once.
+/// The answer of a body that is read at once.
 pub(crate) fn answer(body: impl AsRef<[u8]>) -> Answer {
     Answer::of(&events([body.as_ref()]))
 }
@@ -86,29 +86,29 @@ pub(crate) fn stream(data: &[&str]) -> String {
     data.iter().map(|data| format!("data: {data}\n\n")).collect()
 }
 
-/// Chunks that say hello, that it is over, and what it cost.
+/// Chunks with a text, a finish reason, and usage.
 pub(crate) const HELLO: &str =
     r#"{"choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}]}"#;
 pub(crate) const STOP: &str = r#"{"choices":[{"index":0,"delta":{"content":""},"finish_reason":"stop"}]}"#;
 pub(crate) const USAGE: &str =
     r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"cost":0.00006}}"#;
 
-/// A stream of the given data that is closed by the upstream's own word.
+/// A stream of events with the given data, ended by `[DONE]`.
 pub(crate) fn done(data: &[&str]) -> String {
     format!("{}data: [DONE]\n\n", stream(data))
 }
 
-/// Why an answer failed.
+/// The kind of error of a failed answer.
 pub(crate) fn kind(answer: &Answer) -> CompletionErrorKind {
     answer.error().kind.clone()
 }
 
-/// Why an answer stopped.
+/// The finish reason of a successful answer.
 pub(crate) fn reason(answer: &Answer) -> Option<FinishReason> {
     answer.end.outcome.as_ref().unwrap().reason.clone()
 }
 
-/// A request that says hello.
+/// A request with the text `Hello`.
 pub(crate) fn hello() -> CompletionRequest {
     CompletionRequest {
         model: "example/model".to_owned(),

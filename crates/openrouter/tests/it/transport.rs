@@ -1,4 +1,4 @@
-//! Connections that fail, stall and break, and what becomes of them when nobody listens any more.
+//! Connections that fail, stall and break, timeouts, and cancellation.
 
 use std::time::Duration;
 
@@ -9,33 +9,33 @@ use futures_util::StreamExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::timeout;
 
+use crate::scripted_upstream::{KEY, Step, Upstream, chunk, client, head, last_chunk, response};
 use crate::support::{Answer, hello, stream};
-use crate::upstream::{KEY, Step, Upstream, chunk, client, head, last_chunk, response};
 
 const HELLO: &str =
     r#"{"id":"gen-body","choices":[{"index":0,"delta":{"content":"Hello"},"finish_reason":null}]}"#;
 const STOP: &str = r#"{"choices":[{"index":0,"delta":{"content":""},"finish_reason":"stop"}]}"#;
 const KEEP_ALIVE: &str = ": OPENROUTER PROCESSING\n\n";
 
-/// Long for a machine, short for a test.
+/// Long enough for a local connection, short for a test.
 const SHORT: Duration = Duration::from_millis(80);
 
-async fn ask(client: &OpenRouter) -> Answer {
+async fn complete(client: &OpenRouter) -> Answer {
     Answer::of(&client.complete(hello()).collect::<Vec<_>>().await)
 }
 
-async fn ask_playing(script: Vec<Step>) -> Answer {
-    ask(&Upstream::playing(vec![script]).await.client()).await
+async fn complete_with_script(script: Vec<Step>) -> Answer {
+    complete(&Upstream::playing(vec![script]).await.client()).await
 }
 
-fn timed_out(answer: &Answer, clock: Clock) {
-    assert_eq!(answer.error().kind, CompletionErrorKind::Timeout(clock));
-    assert!(answer.error().message.contains(clock.as_str()), "{}", answer.error().message);
+fn check_timeout(answer: &Answer, kind: Clock) {
+    assert_eq!(answer.error().kind, CompletionErrorKind::Timeout(kind));
+    assert!(answer.error().message.contains(kind.as_str()), "{}", answer.error().message);
     assert!(answer.error().retryable);
 }
 
 #[tokio::test]
-async fn a_stream_is_read_to_its_end_and_identified_by_its_head() {
+async fn a_stream_is_read_to_its_end_and_identified_by_its_headers() {
     let script = vec![
         head(),
         chunk(KEEP_ALIVE),
@@ -43,13 +43,13 @@ async fn a_stream_is_read_to_its_end_and_identified_by_its_head() {
         chunk("data: [DONE]\n\n"),
         last_chunk(),
     ];
-    let answer = ask_playing(script).await;
+    let answer = complete_with_script(script).await;
     assert_eq!((answer.text.as_str(), answer.identity.generation_id.as_deref()), ("Hello", Some("gen-head")));
     assert_eq!(answer.end.outcome.unwrap().reason, Some(FinishReason::Stop));
 }
 
 #[tokio::test]
-async fn the_request_carries_key_and_attribution_and_is_sent_once() {
+async fn the_request_has_key_and_attribution_and_is_sent_once() {
     let upstream = Upstream::playing(vec![vec![]]).await;
     let client = client(Settings {
         base_url: upstream.url.clone(),
@@ -60,19 +60,19 @@ async fn the_request_carries_key_and_attribution_and_is_sent_once() {
         },
         ..Settings::default()
     });
-    ask(&client).await;
+    complete(&client).await;
     let requests = upstream.requests();
-    assert_eq!(requests.len(), 1, "a request that may have been read is not sent again");
+    assert_eq!(requests.len(), 1, "a request that the upstream may have read is not sent again");
     let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("POST /api/v1/chat/completions HTTP/1.1"), "{head}");
-    let wanted = [
+    let expected = [
         format!("authorization: Bearer {KEY}"),
         "http-referer: https://example.org".to_owned(),
         "x-openrouter-title: Café".to_owned(),
         "x-openrouter-categories: one,two".to_owned(),
         "content-type: application/json".to_owned(),
     ];
-    for line in wanted {
+    for line in expected {
         assert!(head.contains(&line), "{line} in {head}");
     }
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
@@ -88,20 +88,20 @@ async fn nothing_is_sent_before_the_stream_is_polled() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_a_network_error() {
+async fn a_refused_connection_is_a_network_error() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let answer = ask(&client(Settings { base_url, ..Settings::default() })).await;
+    let answer = complete(&client(Settings { base_url, ..Settings::default() })).await;
     assert_eq!(answer.error().kind, CompletionErrorKind::Network);
     assert!(answer.error().retryable && answer.error().provider_text.is_some());
 }
 
 #[tokio::test]
-async fn a_connection_that_closes_or_breaks_before_the_head_is_a_network_error() {
+async fn a_connection_that_closes_before_the_response_head_is_a_network_error() {
     for script in [vec![], vec![Step::Reset], vec![Step::Send(b"HTTP/1.1 200".to_vec())]] {
         assert_eq!(
-            ask_playing(script.clone()).await.error().kind,
+            complete_with_script(script.clone()).await.error().kind,
             CompletionErrorKind::Network,
             "{script:?}"
         );
@@ -109,17 +109,17 @@ async fn a_connection_that_closes_or_breaks_before_the_head_is_a_network_error()
 }
 
 #[tokio::test]
-async fn a_head_that_is_no_http_is_a_network_error() {
-    let answer = ask_playing(vec![Step::Send(b"SSH-2.0-OpenSSH_9.9\r\n".to_vec())]).await;
+async fn a_response_that_is_not_http_is_a_network_error() {
+    let answer = complete_with_script(vec![Step::Send(b"SSH-2.0-OpenSSH_9.9\r\n".to_vec())]).await;
     assert_eq!(answer.error().kind, CompletionErrorKind::Network);
 }
 
 #[tokio::test]
-async fn a_connection_that_closes_or_breaks_in_the_answer_is_cut_and_keeps_what_came() {
+async fn a_connection_that_breaks_in_the_answer_interrupts_it_and_keeps_its_text() {
     for end in [vec![], vec![Step::Reset], vec![last_chunk()]] {
         let mut script = vec![head(), chunk(&stream(&[HELLO])), Step::Wait(SHORT)];
         script.extend(end);
-        let answer = ask_playing(script.clone()).await;
+        let answer = complete_with_script(script.clone()).await;
         assert_eq!(answer.error().kind, CompletionErrorKind::Interrupted, "{script:?}");
         assert_eq!(answer.text, "Hello");
         assert_eq!(answer.error().request_id.as_deref(), Some("gen-head"));
@@ -127,16 +127,17 @@ async fn a_connection_that_closes_or_breaks_in_the_answer_is_cut_and_keeps_what_
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_after_the_finish_is_no_failure() {
+async fn a_connection_that_breaks_after_the_finish_reason_is_not_a_failure() {
     let answer =
-        ask_playing(vec![head(), chunk(&stream(&[HELLO, STOP])), Step::Wait(SHORT), Step::Reset]).await;
+        complete_with_script(vec![head(), chunk(&stream(&[HELLO, STOP])), Step::Wait(SHORT), Step::Reset])
+            .await;
     assert_eq!((answer.text.as_str(), answer.end.usage), ("Hello", None));
     assert!(answer.end.outcome.is_ok());
 }
 
 #[tokio::test]
-async fn the_connect_clock_runs_while_nobody_accepts() {
-    // A listener whose queue is full lets further connections wait for ever.
+async fn the_connect_timeout_runs_while_no_connection_is_accepted() {
+    // A listener with a full queue lets further connections wait for ever.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();
@@ -146,56 +147,59 @@ async fn the_connect_clock_runs_while_nobody_accepts() {
         queued.push(connection.unwrap());
     }
     let timeouts = Timeouts { connect: SHORT, ..Timeouts::default() };
-    let answer =
-        ask(&client(Settings { base_url: format!("http://{address}"), timeouts, ..Settings::default() }))
-            .await;
-    timed_out(&answer, Clock::Connect);
+    let answer = complete(&client(Settings {
+        base_url: format!("http://{address}"),
+        timeouts,
+        ..Settings::default()
+    }))
+    .await;
+    check_timeout(&answer, Clock::Connect);
 }
 
 #[tokio::test]
-async fn the_first_byte_clock_runs_without_a_head_and_without_a_body() {
+async fn the_first_byte_timeout_runs_without_a_head_and_without_a_body() {
     for script in [vec![Step::Hang], vec![head(), Step::Hang]] {
         let upstream = Upstream::playing(vec![script]).await;
         let client = upstream.client_with(Timeouts { first_byte: SHORT, ..Timeouts::default() });
-        timed_out(&ask(&client).await, Clock::FirstByte);
+        check_timeout(&complete(&client).await, Clock::FirstByte);
         upstream.departure().await;
     }
 }
 
 #[tokio::test]
-async fn the_idle_clock_runs_in_a_silence() {
+async fn the_idle_bytes_timeout_runs_in_silence() {
     let upstream = Upstream::playing(vec![vec![head(), chunk(&stream(&[HELLO])), Step::Hang]]).await;
-    let answer = ask(&upstream.client_with(Timeouts { idle_bytes: SHORT, ..Timeouts::default() })).await;
-    timed_out(&answer, Clock::IdleBytes);
+    let answer = complete(&upstream.client_with(Timeouts { idle_bytes: SHORT, ..Timeouts::default() })).await;
+    check_timeout(&answer, Clock::IdleBytes);
     assert_eq!(answer.text, "Hello");
     upstream.departure().await;
 }
 
 #[tokio::test]
-async fn a_stall_behind_keep_alives_is_a_stall() {
+async fn the_idle_progress_timeout_runs_through_keep_alives() {
     let empty_delta =
         stream(&[r#"{"choices":[{"delta":{"role":"assistant","content":""},"finish_reason":null}]}"#]);
-    for sign_of_life in [KEEP_ALIVE, &empty_delta] {
+    for keep_alive in [KEEP_ALIVE, &empty_delta] {
         let mut script = vec![head(), chunk(&stream(&[HELLO]))];
         for _ in 0..200 {
-            script.extend([Step::Wait(Duration::from_millis(5)), chunk(sign_of_life)]);
+            script.extend([Step::Wait(Duration::from_millis(5)), chunk(keep_alive)]);
         }
         let upstream = Upstream::playing(vec![script]).await;
         let timeouts =
             Timeouts { idle_bytes: Duration::from_secs(5), idle_progress: SHORT, ..Timeouts::default() };
-        timed_out(&ask(&upstream.client_with(timeouts)).await, Clock::IdleProgress);
+        check_timeout(&complete(&upstream.client_with(timeouts)).await, Clock::IdleProgress);
     }
 }
 
 #[tokio::test]
-async fn the_total_clock_runs_through_progress() {
+async fn the_total_timeout_runs_through_progress() {
     let mut script = vec![head()];
     for _ in 0..200 {
         script.extend([Step::Wait(Duration::from_millis(5)), chunk(&stream(&[HELLO]))]);
     }
     let upstream = Upstream::playing(vec![script]).await;
-    let answer = ask(&upstream.client_with(Timeouts { total: SHORT, ..Timeouts::default() })).await;
-    timed_out(&answer, Clock::Total);
+    let answer = complete(&upstream.client_with(Timeouts { total: SHORT, ..Timeouts::default() })).await;
+    check_timeout(&answer, Clock::Total);
     assert!(answer.text.starts_with("HelloHello"));
 }
 
@@ -212,7 +216,7 @@ async fn dropping_the_stream_closes_the_connection_at_once() {
         for _ in 0..events {
             assert!(stream.next().await.is_some());
         }
-        // The request is under way even where no event is there yet.
+        // The request is in progress even if it has no event yet.
         assert!(timeout(SHORT, stream.next()).await.is_err());
         drop(stream);
         upstream.departure().await;
@@ -220,7 +224,7 @@ async fn dropping_the_stream_closes_the_connection_at_once() {
 }
 
 #[tokio::test]
-async fn the_connection_is_closed_when_the_end_is_given_out() {
+async fn the_connection_is_closed_when_the_final_event_is_returned() {
     let error = stream(&[r#"{"error":{"code":500,"message":"no"}}"#]);
     let upstream = Upstream::playing(vec![vec![head(), chunk(&error), Step::Hang]]).await;
     let mut events = upstream.client().complete(hello());
@@ -231,19 +235,20 @@ async fn the_connection_is_closed_when_the_end_is_given_out() {
     }
     upstream.departure().await;
     assert!(events.next().await.is_none());
-    assert!(events.next().await.is_none(), "polling on is harmless");
+    assert!(events.next().await.is_none(), "further polls are harmless");
 }
 
 #[tokio::test]
-async fn a_connection_is_used_again_after_a_whole_answer() {
-    // The second request arrives on the first connection only if the client kept it: the script reads it as noise,
-    // so it is counted by the connections that were opened.
-    let whole = [head(), chunk(&stream(&[HELLO, STOP])), chunk("data: [DONE]\n\n"), last_chunk(), Step::Hang];
-    let upstream = Upstream::playing(vec![whole.to_vec()]).await;
+async fn a_connection_is_reused_after_a_complete_answer() {
+    // The upstream counts requests per connection. On a reused connection the script does not answer the second
+    // request, so that it times out and is not counted.
+    let script =
+        [head(), chunk(&stream(&[HELLO, STOP])), chunk("data: [DONE]\n\n"), last_chunk(), Step::Hang];
+    let upstream = Upstream::playing(vec![script.to_vec()]).await;
     let client = upstream.client_with(Timeouts { first_byte: SHORT, ..Timeouts::default() });
-    assert!(ask(&client).await.end.outcome.is_ok());
+    assert!(complete(&client).await.end.outcome.is_ok());
     tokio::task::yield_now().await;
-    timed_out(&ask(&client).await, Clock::FirstByte);
+    check_timeout(&complete(&client).await, Clock::FirstByte);
     assert_eq!(upstream.requests().len(), 1);
 }
 
@@ -251,24 +256,24 @@ async fn a_connection_is_used_again_after_a_whole_answer() {
 async fn redirects_are_not_followed() {
     let target = Upstream::playing(vec![vec![]]).await;
     let moved = response(307, &[("location", &target.url)], b"");
-    let answer = ask(&Upstream::answering(moved).await.client()).await;
+    let answer = complete(&Upstream::answering(moved).await.client()).await;
     assert_eq!(answer.error().kind, CompletionErrorKind::InvalidResponse);
     assert!(!answer.error().retryable);
     assert_eq!(target.requests(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn a_proxy_is_used_where_one_is_set() {
+async fn the_configured_proxy_is_used() {
     let proxy = Upstream::answering(response(200, &[], stream(&[HELLO, STOP]).as_bytes())).await;
     let address = proxy.url.trim_end_matches("/api/v1").to_owned();
     let base_url = "http://upstream.invalid/v1".to_owned();
-    let answer = ask(&client(Settings { base_url, proxy: Some(address), ..Settings::default() })).await;
+    let answer = complete(&client(Settings { base_url, proxy: Some(address), ..Settings::default() })).await;
     assert_eq!(answer.text, "Hello");
     assert!(proxy.requests()[0].starts_with("POST http://upstream.invalid/v1/chat/completions"));
 }
 
 #[test]
-fn settings_that_cannot_work_are_refused_and_never_shown() {
+fn unusable_settings_are_rejected_without_showing_secrets() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let refused = |settings| OpenRouter::new(settings).unwrap_err();
     let key = Some(causerie_domain::Secret::new("line\nbreak"));

@@ -1,4 +1,4 @@
-//! What has broken other clients of this API within its chunks, one test each.
+//! Quirks of the upstream and its gateways within chunks, one test each.
 
 use causerie_domain::completion::{CompletionErrorKind, FinishReason};
 use causerie_openrouter::{SizeLimits, StreamDecoder};
@@ -6,7 +6,7 @@ use causerie_openrouter::{SizeLimits, StreamDecoder};
 use crate::support::{Answer, HELLO, STOP, USAGE, answer, done, events, kind, reason, stream};
 
 #[test]
-fn null_in_a_place_of_anything_is_nothing() {
+fn null_is_accepted_in_place_of_any_value() {
     let nulls = [
         r#"{"id":null,"model":null,"provider":null,"choices":null,"usage":null,"error":null,"type":null}"#,
         r#"{"choices":[null]}"#,
@@ -20,7 +20,7 @@ fn null_in_a_place_of_anything_is_nothing() {
 }
 
 #[test]
-fn usage_comes_in_every_kind_of_chunk_and_the_last_one_counts() {
+fn usage_may_come_in_any_chunk_and_the_last_one_counts() {
     let repeated =
         r#"{"choices":[{"index":0,"delta":{"content":""},"finish_reason":"stop"}],"usage":{"cost":1}}"#;
     let early =
@@ -35,7 +35,7 @@ fn usage_comes_in_every_kind_of_chunk_and_the_last_one_counts() {
 }
 
 #[test]
-fn usage_that_says_nothing_is_absent_and_wipes_nothing() {
+fn usage_without_values_is_absent_and_replaces_nothing() {
     for nothing in [r#"{"choices":[],"usage":{}}"#, r#"{"choices":[],"usage":null}"#, r#"{"choices":[]}"#] {
         assert_eq!(answer(done(&[HELLO, STOP, nothing])).end.usage, None, "{nothing}");
         assert!(answer(done(&[HELLO, STOP, USAGE, nothing])).end.usage.is_some(), "{nothing}");
@@ -43,7 +43,7 @@ fn usage_that_says_nothing_is_absent_and_wipes_nothing() {
 }
 
 #[test]
-fn reasoning_details_are_missing_null_or_empty() {
+fn reasoning_details_may_be_missing_null_or_empty() {
     for details in ["", r#","reasoning_details":null"#, r#","reasoning_details":[]"#] {
         let chunk = format!(r#"{{"choices":[{{"delta":{{"reasoning":"hm"{details}}}}}]}}"#);
         assert_eq!(answer(done(&[&chunk, HELLO, STOP])).reasoning, "hm", "{details}");
@@ -51,7 +51,7 @@ fn reasoning_details_are_missing_null_or_empty() {
 }
 
 #[test]
-fn a_cut_tool_call_is_never_complete_whatever_the_finish_claims() {
+fn a_truncated_tool_call_is_never_complete_whatever_the_finish_reason() {
     let call = r#"{"choices":[{"delta":{"content":null,"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}}]}"#;
     for native in ["length", "max_output_tokens", "MAX_TOKENS"] {
         let finish = format!(
@@ -67,7 +67,7 @@ fn a_cut_tool_call_is_never_complete_whatever_the_finish_claims() {
 }
 
 #[test]
-fn tool_calls_count_for_more_than_the_word_stop() {
+fn tool_calls_take_precedence_over_the_finish_reason_stop() {
     let call = r#"{"choices":[{"delta":{"tool_calls":[{"id":"a","function":{"name":"f"}}]},"finish_reason":"tool_calls"}]}"#;
     let found = answer(done(&[call, STOP]));
     assert_eq!(reason(&found), Some(FinishReason::ToolCalls));
@@ -75,7 +75,7 @@ fn tool_calls_count_for_more_than_the_word_stop() {
 }
 
 #[test]
-fn a_whole_message_keeps_calls_apart_that_have_neither_index_nor_id() {
+fn calls_of_a_whole_message_are_separate_without_index_and_id() {
     let body = r#"{"choices":[{"message":{"tool_calls":[{"function":{"name":"f","arguments":"{}"}},{"function":{"name":"f"}}]},"finish_reason":"tool_calls"}]}"#;
     let calls = answer(body).end.tool_calls;
     assert_eq!(calls.len(), 2);
@@ -83,7 +83,7 @@ fn a_whole_message_keeps_calls_apart_that_have_neither_index_nor_id() {
 }
 
 #[test]
-fn unknown_words_are_kept() {
+fn unknown_finish_reasons_are_kept() {
     let odd = r#"{"choices":[{"delta":{},"finish_reason":"eager","native_finish_reason":"EAGER","new":{}}],"newer":1}"#;
     let found = answer(done(&[HELLO, odd]));
     let finish = found.end.outcome.unwrap();
@@ -92,7 +92,7 @@ fn unknown_words_are_kept() {
 }
 
 #[test]
-fn an_id_is_a_text_or_a_number() {
+fn a_generation_id_is_a_string_or_a_number() {
     for (id, expected) in
         [("17", Some("17")), ("\"g\"", Some("g")), ("null", None), ("{}", None), ("\"\"", None)]
     {
@@ -102,7 +102,7 @@ fn an_id_is_a_text_or_a_number() {
 }
 
 #[test]
-fn the_id_of_the_head_counts_and_who_serves_may_change() {
+fn the_id_of_the_headers_counts_and_model_and_provider_may_change() {
     let mut decoder = StreamDecoder::new(SizeLimits::default());
     let mut found = decoder.set_generation_id("gen-head".to_owned());
     let first = r#"{"id":"cmpl-body","model":"a/b","provider":"One","choices":[]}"#;
@@ -114,7 +114,7 @@ fn the_id_of_the_head_counts_and_who_serves_may_change() {
 }
 
 #[test]
-fn nothing_is_identified_twice() {
+fn an_unchanged_identity_is_emitted_once() {
     let chunk = r#"{"id":"g","model":"a/b","provider":"P","choices":[{"delta":{"content":"x"}}]}"#;
     let identified = events([done(&[chunk, chunk, chunk]).as_bytes()])
         .into_iter()
@@ -123,13 +123,13 @@ fn nothing_is_identified_twice() {
 }
 
 #[test]
-fn content_in_parts_is_read_as_its_texts() {
+fn content_in_parts_is_read_as_the_joined_texts() {
     let body = r#"{"choices":[{"message":{"content":[{"type":"text","text":"a"},{"type":"image"},{"type":"text","text":"b"}]},"finish_reason":"stop"}]}"#;
     assert_eq!(answer(body).text, "ab");
 }
 
 #[test]
-fn costs_and_who_pays_are_passed_on_as_they_are() {
+fn costs_and_byok_are_passed_on_unchanged() {
     let chunk = r#"{"choices":[],"usage":{"cost":0,"is_byok":true,"cost_details":{"upstream_inference_cost":0.0003253}}}"#;
     let usage = answer(done(&[HELLO, STOP, chunk])).end.usage.unwrap();
     assert!(usage.is_byok);
@@ -138,14 +138,14 @@ fn costs_and_who_pays_are_passed_on_as_they_are() {
 }
 
 #[test]
-fn more_reasoning_than_output_is_no_reason_to_subtract() {
+fn reasoning_tokens_are_not_subtracted_from_output_tokens() {
     let chunk = r#"{"choices":[],"usage":{"completion_tokens":10,"completion_tokens_details":{"reasoning_tokens":11}}}"#;
     let tokens = answer(done(&[HELLO, STOP, chunk])).end.usage.unwrap().tokens;
     assert_eq!((tokens.output, tokens.reasoning), (Some(10), Some(11)));
 }
 
 #[test]
-fn a_member_that_is_said_twice_breaks_nothing_and_its_last_word_counts() {
+fn of_a_repeated_field_the_last_value_counts() {
     let of_a_choice = |content: &str| {
         format!(
             r#"{{"id":"no","id":"g","choices":[],"choices":[{{"index":1,"index":0,{content},{content},
@@ -154,9 +154,9 @@ fn a_member_that_is_said_twice_breaks_nothing_and_its_last_word_counts() {
                 "cost_details":{{}},"cost_details":{{"upstream_inference_cost":2,"upstream_inference_cost":3}}}},"usage":null}}"#
         )
     };
-    let said = r#"{"content":"no","content":"Hello","tool_calls":[{"id":"x","id":"a","function":{"name":"x","name":"f"}}]}"#;
+    let content = r#"{"content":"no","content":"Hello","tool_calls":[{"id":"x","id":"a","function":{"name":"x","name":"f"}}]}"#;
     let (streamed, whole) =
-        (of_a_choice(&format!(r#""delta":{said}"#)), of_a_choice(&format!(r#""message":{said}"#)));
+        (of_a_choice(&format!(r#""delta":{content}"#)), of_a_choice(&format!(r#""message":{content}"#)));
     for body in [done(&[&streamed.replace('\n', " ")]), whole] {
         let found = answer(&body);
         assert_eq!((found.text.as_str(), found.identity.generation_id.as_deref()), ("Hello", Some("g")));
@@ -170,7 +170,7 @@ fn a_member_that_is_said_twice_breaks_nothing_and_its_last_word_counts() {
 }
 
 #[test]
-fn an_error_beside_a_null_of_the_same_name_is_an_error() {
+fn an_error_beside_a_null_error_is_an_error() {
     let error = r#""error":{"code":429,"message":"no"}"#;
     for twice in [format!(r#"{error},"error":null"#), format!(r#""error":null,{error}"#)] {
         for body in [format!("{{{twice}}}"), stream(&[&format!("{{{twice}}}")])] {
@@ -180,7 +180,7 @@ fn an_error_beside_a_null_of_the_same_name_is_an_error() {
 }
 
 #[test]
-fn a_list_in_the_place_of_an_object_says_nothing() {
+fn a_list_in_place_of_an_object_is_an_empty_object() {
     let empty = [
         r#"{"choices":[{"delta":[],"message":[]}],"usage":[]}"#,
         r#"{"choices":[[]]}"#,

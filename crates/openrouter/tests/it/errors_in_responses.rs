@@ -1,4 +1,4 @@
-//! Errors inside answers: where they stand, in what form, and what they take with them.
+//! Errors inside responses: their places, their formats, and what is kept beside them.
 
 use causerie_domain::completion::CompletionErrorKind;
 
@@ -16,19 +16,19 @@ fn an_error_envelope_on_a_200_is_an_error_streamed_or_not() {
 }
 
 #[test]
-fn an_error_is_found_wherever_it_stands() {
+fn an_error_is_found_at_the_top_level_and_in_every_choice() {
     let top = r#"{"id":"g","error":{"code":429,"message":"no"},"choices":[]}"#;
     let choice = r#"{"choices":[{"index":0,"delta":{"content":"!"},"error":{"code":429,"message":"no"}}]}"#;
     let second = r#"{"choices":[{"index":0,"delta":{}},{"index":1,"error":{"code":429,"message":"no"}}]}"#;
     for (error, text) in [(top, "Hello"), (choice, "Hello!"), (second, "Hello")] {
         let found = answer(done(&[HELLO, error]));
         assert_eq!(kind(&found), CompletionErrorKind::RateLimited, "{error}");
-        assert_eq!(found.text, text, "what came beside the error is kept");
+        assert_eq!(found.text, text, "the text beside the error is kept");
     }
 }
 
 #[test]
-fn an_error_wins_over_a_finish_before_it_and_keeps_its_usage() {
+fn an_error_takes_precedence_over_an_earlier_finish_and_keeps_its_usage() {
     let error =
         r#"{"error":{"code":500,"message":"late"},"choices":[],"usage":{"prompt_tokens":1,"cost":0}}"#;
     let found = answer(done(&[HELLO, STOP, error]));
@@ -37,7 +37,7 @@ fn an_error_wins_over_a_finish_before_it_and_keeps_its_usage() {
 }
 
 #[test]
-fn an_error_code_is_a_number_a_text_a_word_or_missing() {
+fn an_error_code_is_a_number_a_numeric_text_a_known_text_or_missing() {
     let check = |code: &str, status: Option<u16>, expected: CompletionErrorKind| {
         let found = answer(stream(&[&format!(r#"{{"error":{{{code}"message":"m"}}}}"#)]));
         assert_eq!((kind(&found), found.error().status), (expected, status), "{code}");
@@ -46,14 +46,14 @@ fn an_error_code_is_a_number_a_text_a_word_or_missing() {
     check(r#""code":"402","#, Some(402), CompletionErrorKind::PaymentRequired);
     check(r#""code":"server_error","#, None, CompletionErrorKind::Unavailable);
     check(r#""code":"rate_limit_exceeded","#, None, CompletionErrorKind::RateLimited);
-    check(r#""code":"brand_new_word","#, None, CompletionErrorKind::Unavailable);
+    check(r#""code":"brand_new_code","#, None, CompletionErrorKind::Unavailable);
     check(r#""code":null,"#, None, CompletionErrorKind::Unavailable);
     check(r#""code":7,"#, None, CompletionErrorKind::Unavailable);
     check("", None, CompletionErrorKind::Unavailable);
 }
 
 #[test]
-fn an_error_that_says_nothing_is_one_and_null_is_none() {
+fn an_error_without_content_is_an_error_and_null_is_none() {
     for error in [r#"{"error":{}}"#, r#"{"error":"boom"}"#, r#"{"error":true}"#, r#"{"error":[]}"#] {
         assert_eq!(kind(&answer(stream(&[error]))), CompletionErrorKind::Unavailable, "{error}");
     }
@@ -65,7 +65,7 @@ fn an_error_that_says_nothing_is_one_and_null_is_none() {
 }
 
 #[test]
-fn an_error_too_deep_to_be_read_is_an_error() {
+fn an_error_nested_too_deeply_to_parse_is_an_error() {
     let deep = format!(r#"{{"error":{{"metadata":{}1{}}}}}"#, "[".repeat(5_000), "]".repeat(5_000));
     for body in [stream(&[HELLO, &deep, STOP]), done(&[HELLO, STOP, &deep]), deep] {
         assert_eq!(kind(&answer(&body)), CompletionErrorKind::Unavailable);
@@ -75,13 +75,13 @@ fn an_error_too_deep_to_be_read_is_an_error() {
 }
 
 #[test]
-fn a_finish_by_error_without_an_error_is_an_error() {
+fn a_finish_reason_error_without_an_error_is_an_error() {
     let failed = r#"{"choices":[{"delta":{},"finish_reason":"error"}]}"#;
     assert_eq!(kind(&answer(done(&[HELLO, failed]))), CompletionErrorKind::Unavailable);
 }
 
 #[test]
-fn a_failed_response_of_the_newer_surface_is_an_error_with_its_word() {
+fn a_failed_response_of_the_responses_api_is_an_error_with_its_code() {
     let failed = r#"{"type":"response.failed","response":{"id":"g","error":{"code":"server_error","message":"m"},"error_type":"authentication"}}"#;
     assert_eq!(kind(&answer(stream(&[failed]))), CompletionErrorKind::Authentication);
     let plain = r#"{"type":"error","error":{"type":"overloaded_error","message":"m","error_type":"provider_overloaded"}}"#;

@@ -1,4 +1,4 @@
-//! Every recorded answer, streamed or whole, against what is known to be in it.
+//! Recorded completions, streamed and whole, each compared with its known content.
 
 mod table;
 
@@ -9,40 +9,40 @@ use serde_json::Value;
 
 use crate::support::{Answer, answer, events, recording, recordings};
 
-/// A text, or the number of its characters with its beginning and its end.
+/// An expected text: the number of its characters, its beginning and its end.
 #[derive(Debug, Clone, Copy)]
-struct Said(usize, &'static str, &'static str);
+struct ExpectedText(usize, &'static str, &'static str);
 
-impl From<&'static str> for Said {
+impl From<&'static str> for ExpectedText {
     fn from(text: &'static str) -> Self {
-        Said(text.chars().count(), text, text)
+        ExpectedText(text.chars().count(), text, text)
     }
 }
 
-impl From<(usize, &'static str, &'static str)> for Said {
+impl From<(usize, &'static str, &'static str)> for ExpectedText {
     fn from((chars, start, end): (usize, &'static str, &'static str)) -> Self {
-        Said(chars, start, end)
+        ExpectedText(chars, start, end)
     }
 }
 
-impl Said {
+impl ExpectedText {
     fn check(self, text: &str, what: &str) {
-        let Said(chars, start, end) = self;
+        let ExpectedText(chars, start, end) = self;
         assert_eq!(text.chars().count(), chars, "{what}: {text:?}");
         assert!(text.starts_with(start) && text.ends_with(end), "{what}: {text:?}");
     }
 }
 
-/// What is in a recording.
+/// The expected content of a recording.
 #[derive(Debug)]
 struct Expected {
     file: &'static str,
     outcome: Result<Finish, CompletionErrorKind>,
-    by: [Option<&'static str>; 3],
-    reasoning: Said,
-    text: Said,
-    refusal: Said,
-    tools: Vec<(&'static str, &'static str, Said)>,
+    identity: [Option<&'static str>; 3],
+    reasoning: ExpectedText,
+    text: ExpectedText,
+    refusal: ExpectedText,
+    tools: Vec<(&'static str, &'static str, ExpectedText)>,
     details: Option<usize>,
     annotations: usize,
     usage: Option<ReportedUsage>,
@@ -65,7 +65,7 @@ fn expected(file: &'static str, outcome: Result<Finish, CompletionErrorKind>) ->
     Expected {
         file,
         outcome,
-        by: [None; 3],
+        identity: [None; 3],
         reasoning: "".into(),
         text: "".into(),
         refusal: "".into(),
@@ -76,28 +76,30 @@ fn expected(file: &'static str, outcome: Result<Finish, CompletionErrorKind>) ->
     }
 }
 
-fn known(word: &str) -> Option<&str> {
-    (word != "-").then_some(word)
+/// Returns a text of the table; `-` means none.
+fn known(text: &str) -> Option<&str> {
+    (text != "-").then_some(text)
 }
 
 impl Expected {
+    /// Generation id, model and provider.
     fn by(self, id: &'static str, model: &'static str, provider: &'static str) -> Self {
-        Expected { by: [id, model, provider].map(known), ..self }
+        Expected { identity: [id, model, provider].map(known), ..self }
     }
 
-    fn reasoning(self, text: impl Into<Said>) -> Self {
+    fn reasoning(self, text: impl Into<ExpectedText>) -> Self {
         Expected { reasoning: text.into(), ..self }
     }
 
-    fn text(self, text: impl Into<Said>) -> Self {
+    fn text(self, text: impl Into<ExpectedText>) -> Self {
         Expected { text: text.into(), ..self }
     }
 
-    fn refusal(self, text: impl Into<Said>) -> Self {
+    fn refusal(self, text: impl Into<ExpectedText>) -> Self {
         Expected { refusal: text.into(), ..self }
     }
 
-    fn tool(mut self, id: &'static str, name: &'static str, arguments: impl Into<Said>) -> Self {
+    fn tool(mut self, id: &'static str, name: &'static str, arguments: impl Into<ExpectedText>) -> Self {
         self.tools.push((id, name, arguments.into()));
         self
     }
@@ -106,7 +108,7 @@ impl Expected {
         Expected { outcome: self.outcome.map(|finish| Finish { truncated: true, ..finish }), ..self }
     }
 
-    /// How many reasoning records are left once their pieces are joined.
+    /// Number of reasoning records after their pieces are joined.
     fn details(self, count: usize) -> Self {
         Expected { details: Some(count), ..self }
     }
@@ -115,7 +117,7 @@ impl Expected {
         Expected { annotations: count, ..self }
     }
 
-    /// Tokens in, out, cached, written to the cache and spent on reasoning; then cost and upstream cost.
+    /// Counts of input, output, cached, cache write and reasoning tokens; then cost and upstream cost.
     fn used(self, tokens: &str, cost: &str, upstream: &str) -> Self {
         let count = |text: &str| known(text).map(|text| text.parse().unwrap());
         let amount = |text: &str| known(text).map(|text| text.parse::<Usd>().unwrap());
@@ -138,9 +140,10 @@ impl Expected {
         let file = self.file;
         let outcome = found.end.outcome.as_ref().map_err(|error| error.kind.clone());
         assert_eq!(outcome, self.outcome.as_ref().map_err(Clone::clone), "{file}");
-        let identity = &found.identity;
-        let by = [&identity.generation_id, &identity.model, &identity.provider].map(|word| word.as_deref());
-        assert_eq!(by, self.by, "{file}");
+        let found_identity = &found.identity;
+        let identity = [&found_identity.generation_id, &found_identity.model, &found_identity.provider]
+            .map(|text| text.as_deref());
+        assert_eq!(identity, self.identity, "{file}");
         self.reasoning.check(&found.reasoning, file);
         self.text.check(&found.text, file);
         self.refusal.check(&found.refusal, file);
@@ -148,8 +151,8 @@ impl Expected {
         for (call, (id, name, arguments)) in found.end.tool_calls.iter().zip(&self.tools) {
             assert_eq!((call.id.as_deref(), call.name.as_str()), (Some(*id), *name), "{file}");
             arguments.check(&call.arguments, file);
-            let is_whole = self.outcome.as_ref().is_ok_and(|finish| !finish.truncated);
-            assert_eq!(call.complete, is_whole, "{file}");
+            let is_complete = self.outcome.as_ref().is_ok_and(|finish| !finish.truncated);
+            assert_eq!(call.complete, is_complete, "{file}");
         }
         let details = found.end.reasoning_details.as_ref().map(|details| details.as_array().unwrap().len());
         assert_eq!(details, self.details, "{file}");
@@ -158,8 +161,8 @@ impl Expected {
     }
 }
 
-/// Recorded answers that are no completions; `documents` and `refusals` read them.
-fn is_no_completion(file: &str) -> bool {
+/// Whether a recording is not a completion; `documents` and `error_statuses` read those.
+fn is_other_document(file: &str) -> bool {
     [
         "error_4",
         "doc_error_",
@@ -175,13 +178,13 @@ fn is_no_completion(file: &str) -> bool {
 }
 
 #[test]
-fn every_recorded_answer_decodes_to_what_is_in_it() {
+fn every_recorded_completion_decodes_to_its_known_content() {
     let table = table::table();
     for expected in &table {
         expected.check(&answer(recording(expected.file)));
     }
     let files = recordings(".sse").into_iter().chain(recordings(".json"));
-    let mut untested: Vec<String> = files.filter(|file| !is_no_completion(file)).collect();
+    let mut untested: Vec<String> = files.filter(|file| !is_other_document(file)).collect();
     untested.retain(|file| table.iter().all(|expected| expected.file != file));
     assert_eq!(untested, Vec::<String>::new(), "recordings without an expectation");
 }
@@ -211,7 +214,7 @@ fn carriage_returns_give_the_same_events() {
 }
 
 #[test]
-fn signatures_and_sealed_records_are_kept_verbatim() {
+fn signatures_and_encrypted_records_are_kept_verbatim() {
     let details = |file| answer(recording(file)).end.reasoning_details.unwrap();
     let signed = details("reasoning_claude_signature.sse");
     assert_eq!(signed[0]["text"], "This is a simple arithmetic question. 2+2 equals 4.");
@@ -220,9 +223,9 @@ fn signatures_and_sealed_records_are_kept_verbatim() {
             .as_str()
             .is_some_and(|signature| signature.starts_with("Et0BCkgIChACGAIqQA2s"))
     );
-    let sealed = details("reasoning_o3_encrypted.sse");
-    assert_eq!(sealed[0]["type"], "reasoning.encrypted");
-    assert!(sealed[0]["data"].as_str().is_some_and(|data| data.len() > 1_000));
+    let encrypted = details("reasoning_o3_encrypted.sse");
+    assert_eq!(encrypted[0]["type"], "reasoning.encrypted");
+    assert!(encrypted[0]["data"].as_str().is_some_and(|data| data.len() > 1_000));
 }
 
 #[test]

@@ -1,13 +1,13 @@
-//! What upstreams say about failures is for the logs, without keys, accounts and people; no client is told it.
+//! Redaction: upstreams' error texts reach logs only, without keys, account ids and personal data.
 
 use causerie_domain::ports::CompletionGateway;
 use futures_util::StreamExt;
 
+use crate::scripted_upstream::{KEY, Upstream, refusal, response};
 use crate::support::{Answer, events, hello, recording};
-use crate::upstream::{KEY, Upstream, refusal, response};
 
 #[tokio::test]
-async fn accounts_keys_and_users_text_are_in_no_error() {
+async fn no_error_contains_accounts_keys_or_user_text() {
     let quoted = format!(
         r#"{{"error":{{"code":401,"message":"Key {KEY} of user_2NbqAAAAAA is off, see sk-or-v1-abcdef"}}}}"#
     );
@@ -29,7 +29,7 @@ async fn accounts_keys_and_users_text_are_in_no_error() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_quoted_inside_an_answer_is_in_no_error() {
+async fn a_key_quoted_inside_a_response_is_redacted() {
     let quoted = format!(r#"{{"error":{{"code":401,"message":"Key {KEY} is off"}}}}"#);
     let cut = format!(r#"{{"error":{{"code":401,"message":"{}{KEY}"}}}}"#, "x".repeat(1_990));
     for body in [quoted.clone(), format!("data: {quoted}\n\n"), format!("data: {KEY}\n\n"), cut] {
@@ -41,7 +41,7 @@ async fn a_key_that_is_quoted_inside_an_answer_is_in_no_error() {
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_parsed_ends_before_what_is_private() {
+async fn an_unparsable_body_is_cut_before_its_first_private_field() {
     let cut = br#"{"error":{"code":403,"message":"m","metadata":{"flagged_input":"my secret"#;
     let error = refusal(403, &[], cut).await;
     let text = error.provider_text.unwrap();
@@ -49,19 +49,19 @@ async fn a_body_that_cannot_be_parsed_ends_before_what_is_private() {
 }
 
 #[tokio::test]
-async fn the_message_is_ours_and_the_providers_text_is_for_the_logs() {
+async fn the_message_never_quotes_the_provider_whose_text_goes_to_the_logs() {
     let body = r#"{"error":{"code":429,"message":"Provider returned error","metadata":{"provider_name":"Google","raw":"quota of project x"}}}"#;
     let error = refusal(429, &[], body.as_bytes()).await;
     assert_eq!(error.message, "the rate limit of the model is reached");
     let logged = error.provider_text.clone().unwrap();
     assert!(logged.contains("quota of project x") && logged.contains("Google"), "{logged}");
-    assert!(!format!("{error:?}").contains("quota"), "not by accident");
+    assert!(!format!("{error:?}").contains("quota"), "`Debug` does not show it");
     let page = refusal(502, &[], format!("<html>{}", "x".repeat(10_000)).as_bytes()).await;
     assert!(page.provider_text.is_some_and(|text| text.starts_with("<html>") && text.len() <= 500));
 }
 
-/// Keys and people in every form that texts are written in, and what of each must not be left.
-const ODD: [(&str, &str); 13] = [
+/// Keys and personal data in every escaped form, each with a part that must be redacted.
+const ESCAPED: [(&str, &str); 13] = [
     (KEY, "1234"),
     ("test%2Dkey%2D1234", "1234"),
     ("test%252Dkey%252D1234", "1234"),
@@ -78,15 +78,15 @@ const ODD: [(&str, &str); 13] = [
 ];
 
 #[tokio::test]
-async fn keys_and_people_in_odd_forms_are_in_no_error() {
-    for (odd, leak) in ODD {
-        let said = format!("no, {odd} is off");
-        let message = serde_json::json!({"error":{"code":502,"message":said}}).to_string();
-        let inner = serde_json::json!({"error":{"text":said,"user_id":"u-77123"}}).to_string();
+async fn escaped_keys_and_personal_data_are_redacted() {
+    for (escaped, leak) in ESCAPED {
+        let text = format!("no, {escaped} is off");
+        let message = serde_json::json!({"error":{"code":502,"message":text}}).to_string();
+        let inner = serde_json::json!({"error":{"text":text,"user_id":"u-77123"}}).to_string();
         let raw =
             serde_json::json!({"error":{"code":502,"message":"m","metadata":{"raw":inner}}}).to_string();
-        let page = format!("<html>{said}</html>");
-        for body in [&message, &raw, &page, &said] {
+        let page = format!("<html>{text}</html>");
+        for body in [&message, &raw, &page, &text] {
             let refused = refusal(502, &[], body.as_bytes()).await;
             let upstream = Upstream::answering(response(200, &[], body.as_bytes())).await;
             let found = Answer::of(&upstream.client().complete(hello()).collect::<Vec<_>>().await);
@@ -102,7 +102,7 @@ async fn keys_and_people_in_odd_forms_are_in_no_error() {
 }
 
 #[test]
-fn what_a_cut_or_a_read_goes_through_is_left_out() {
+fn private_data_at_a_truncation_or_between_reads_is_left_out() {
     for padding in 380..520 {
         for private in
             ["sk-or-v1-0123456789abcdef", "ada.lovelace@example.org", "00000000-1111-2222-3333-444444444444"]

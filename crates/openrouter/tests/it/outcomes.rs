@@ -1,4 +1,4 @@
-//! How answers end, and what each end means.
+//! How responses end, and the outcome of each end.
 
 use causerie_domain::completion::{Clock, CompletionError, CompletionErrorKind, FinishReason};
 use causerie_openrouter::{SizeLimits, StreamDecoder};
@@ -6,7 +6,7 @@ use causerie_openrouter::{SizeLimits, StreamDecoder};
 use crate::support::{Answer, HELLO, STOP, USAGE, answer, done, kind, reason, stream};
 
 #[test]
-fn what_follows_the_end_is_not_read() {
+fn bytes_after_the_end_are_ignored() {
     let error = r#"{"error":{"code":500,"message":"late"}}"#;
     for garbage in [stream(&[error]), "garbage".to_owned(), "\u{feff}data: {".to_owned(), done(&[HELLO])] {
         let found = answer(done(&[HELLO, STOP]) + &garbage);
@@ -15,14 +15,14 @@ fn what_follows_the_end_is_not_read() {
 }
 
 #[test]
-fn a_finish_is_said_twice_and_counts_once() {
+fn a_repeated_finish_reason_counts_once() {
     let found = answer(done(&[HELLO, STOP, STOP, USAGE]));
     assert_eq!((found.text.as_str(), reason(&found)), ("Hello", Some(FinishReason::Stop)));
     assert_eq!(found.end.usage.unwrap().tokens.input, Some(7));
 }
 
 #[test]
-fn a_body_that_ends_without_a_finish_is_cut() {
+fn a_body_that_ends_without_a_finish_reason_is_interrupted() {
     let found = answer(stream(&[HELLO]));
     assert_eq!(kind(&found), CompletionErrorKind::Interrupted);
     assert_eq!(found.text, "Hello", "the partial text is kept");
@@ -37,12 +37,12 @@ fn a_body_that_ends_without_a_finish_is_cut() {
 }
 
 #[test]
-fn a_body_that_ends_after_the_finish_is_whole() {
+fn a_body_that_ends_after_the_finish_reason_is_complete() {
     assert_eq!(reason(&answer(stream(&[HELLO, STOP]))), Some(FinishReason::Stop));
 }
 
 #[test]
-fn done_without_a_finish_is_an_answer_if_it_says_something() {
+fn done_without_a_finish_reason_is_an_answer_if_there_is_content() {
     let found = answer(done(&[HELLO]));
     assert_eq!((found.text.as_str(), reason(&found)), ("Hello", None));
     let thought = r#"{"choices":[{"delta":{"reasoning":"hm"}}]}"#;
@@ -55,7 +55,7 @@ fn done_without_a_finish_is_an_answer_if_it_says_something() {
 }
 
 #[test]
-fn the_stream_is_over_at_done_and_not_when_the_connection_closes() {
+fn the_stream_ends_at_done_before_the_connection_closes() {
     let mut decoder = StreamDecoder::new(SizeLimits::default());
     decoder.push(done(&[HELLO, STOP]).as_bytes());
     assert!(decoder.is_ended());
@@ -63,27 +63,27 @@ fn the_stream_is_over_at_done_and_not_when_the_connection_closes() {
 }
 
 #[test]
-fn an_answer_that_its_maximum_cut_before_any_text_is_no_empty_answer() {
+fn an_answer_truncated_before_any_text_is_not_empty() {
     let cut = r#"{"choices":[{"delta":{"reasoning":"hm"},"finish_reason":"length"}]}"#;
     let found = answer(done(&[cut]));
     assert!(found.end.outcome.unwrap().truncated);
 }
 
 #[test]
-fn a_filter_that_left_nothing_is_moderation() {
+fn a_content_filter_that_left_nothing_is_moderation() {
     let filtered = r#"{"choices":[{"delta":{},"finish_reason":"content_filter"}]}"#;
     assert_eq!(kind(&answer(done(&[filtered]))), CompletionErrorKind::Moderated);
     assert_eq!(reason(&answer(done(&[HELLO, filtered]))), Some(FinishReason::ContentFilter));
 }
 
 #[test]
-fn a_document_without_a_finish_is_whole_because_it_ended() {
+fn a_whole_document_needs_no_finish_reason() {
     let found = answer(r#"{"choices":[{"message":{"content":"Hi"},"finish_reason":null}]}"#);
     assert_eq!((found.text.as_str(), reason(&found)), ("Hi", None));
 }
 
 #[test]
-fn a_clock_that_runs_out_after_the_finish_costs_only_the_usage() {
+fn a_timeout_after_the_finish_reason_loses_only_the_usage() {
     let timeout = || CompletionError::new(CompletionErrorKind::Timeout(Clock::IdleBytes), "too late");
     let end = |data: &[&str]| {
         let mut decoder = StreamDecoder::new(SizeLimits::default());

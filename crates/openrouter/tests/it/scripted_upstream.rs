@@ -1,4 +1,4 @@
-//! An upstream on this machine that does exactly what its script says, and faults most of all.
+//! A scripted upstream on this machine, mostly for faults.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,14 +16,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::support::{Answer, hello};
 
-/// What happens on a connection after a request was read, in order; then it is closed.
+/// A step of the script that runs on a connection after its request was read. The connection is closed at the end.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Send(Vec<u8>),
     Wait(Duration),
-    /// Says nothing more until the client has gone.
+    /// Sends nothing until the client closes the connection.
     Hang,
-    /// Breaks the connection instead of closing it.
+    /// Resets the connection instead of closing it.
     Reset,
 }
 
@@ -32,13 +32,13 @@ pub(crate) enum Step {
 pub(crate) struct Upstream {
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,
-    /// One permit for each client that left while the script hung.
+    /// One permit for each client that closed its connection during [`Step::Hang`].
     departures: Arc<Semaphore>,
     _tasks: TaskTracker,
 }
 
 impl Upstream {
-    /// Plays one script per connection: the first one first, the last one for all that follow.
+    /// Plays one script per connection, in order; further connections get the last one.
     pub(crate) async fn playing(scripts: Vec<Vec<Step>>) -> Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/api/v1", listener.local_addr().unwrap());
@@ -55,7 +55,7 @@ impl Upstream {
         Upstream { url, requests, departures, _tasks: tasks }
     }
 
-    /// Answers every request with the same bytes.
+    /// Sends the same bytes as the response to every request.
     pub(crate) async fn answering(response: Vec<u8>) -> Upstream {
         Upstream::playing(vec![vec![Step::Send(response)]]).await
     }
@@ -69,25 +69,25 @@ impl Upstream {
         client(Settings { base_url: self.url.clone(), timeouts, ..Settings::default() })
     }
 
-    /// The requests so far, heads and bodies.
+    /// The requests so far, heads with bodies.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 
-    /// Waits until a client has left a script that hangs. It must do so long before any clock that is not set short
-    /// for the test.
+    /// Waits until a client has closed its connection during [`Step::Hang`], at most 5 s: longer than the shortened
+    /// timeouts of the tests and shorter than the default ones.
     pub(crate) async fn departure(&self) {
         let departure = tokio::time::timeout(Duration::from_secs(5), self.departures.acquire());
-        departure.await.expect("the client leaves at once").unwrap().forget();
+        departure.await.expect("the client closes the connection at once").unwrap().forget();
     }
 }
 
-/// The key that clients of the tests use.
+/// The API key of the tests.
 pub(crate) const KEY: &str = "test-key-1234";
 
-/// A client with the key of the tests.
+/// A client with the API key of the tests.
 pub(crate) fn client(settings: Settings) -> OpenRouter {
-    // Another test of this process may have been first.
+    // Another test of this process may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     OpenRouter::new(Settings { api_key: Some(Secret::new(KEY)), ..settings }).unwrap()
 }
@@ -121,7 +121,7 @@ pub(crate) fn last_chunk() -> Step {
     Step::Send(b"0\r\n\r\n".to_vec())
 }
 
-/// What a request comes to whose answer has this status, these headers and this body.
+/// Completes a request to an upstream with this response, and returns its error.
 pub(crate) async fn refusal(status: u16, headers: &[(&str, &str)], body: &[u8]) -> CompletionError {
     let upstream = Upstream::answering(response(status, headers, body)).await;
     let answer = Answer::of(&upstream.client().complete(hello()).collect::<Vec<_>>().await);
@@ -155,11 +155,11 @@ async fn serve(
             }
         }
     }
-    // A close with unread bytes is a reset: tell the client that nothing follows before the socket goes.
+    // Closing a socket with unread bytes resets it, so the end is sent before.
     let _ = connection.shutdown().await;
 }
 
-/// Reads a head and the body it announces.
+/// Reads a request head and the body that it announces.
 async fn read_request(connection: &mut TcpStream) -> Option<String> {
     let mut request = Vec::new();
     loop {

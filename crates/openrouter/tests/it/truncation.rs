@@ -1,4 +1,4 @@
-//! Streams that are cut: at every single position, and read in pieces of every size.
+//! Truncated streams: cut at every position, and read in pieces of every size.
 
 use causerie_domain::completion::CompletionErrorKind;
 use causerie_openrouter::{SizeLimits, StreamDecoder};
@@ -6,17 +6,17 @@ use proptest::prelude::*;
 
 use crate::support::{Answer, answer, events, recording, recordings};
 
-/// How many bytes of a stream it takes until it said that the answer is over.
-fn bytes_until_over(body: &[u8]) -> usize {
+/// Returns the number of bytes after which a stream has stated its end.
+fn bytes_until_end(body: &[u8]) -> usize {
     let text = std::str::from_utf8(body).unwrap();
-    let says_so = |line: &str| {
+    let states_end = |line: &str| {
         line == "data: [DONE]"
             || line.contains(r#""type":"response.completed""#)
             || [r#""finish_reason":""#, r#""error":{"#].iter().any(|sign| line.contains(sign))
     };
     let mut end = 0;
     for line in text.split_inclusive('\n') {
-        if says_so(line.trim_end()) {
+        if states_end(line.trim_end()) {
             return end + line.trim_end().len();
         }
         end += line.len();
@@ -25,11 +25,11 @@ fn bytes_until_over(body: &[u8]) -> usize {
 }
 
 #[test]
-fn no_cut_stream_is_a_success() {
+fn a_truncated_stream_is_never_a_success() {
     for file in recordings(".sse") {
         let body = recording(&file);
         let whole = answer(&body);
-        let over = bytes_until_over(&body);
+        let stated_end = bytes_until_end(&body);
         let mut decoder = StreamDecoder::new(SizeLimits::default());
         let mut seen = Vec::new();
         for cut in 0..=body.len() {
@@ -40,12 +40,12 @@ fn no_cut_stream_is_a_success() {
             assert!(whole.text.starts_with(&found.text), "{file} cut at {cut}");
             assert!(whole.reasoning.starts_with(&found.reasoning), "{file} cut at {cut}");
             assert!(whole.refusal.starts_with(&found.refusal), "{file} cut at {cut}");
-            if cut < over {
+            if cut < stated_end {
                 assert_eq!(found.error().kind, CompletionErrorKind::Interrupted, "{file} cut at {cut}");
                 assert!(found.end.tool_calls.iter().all(|call| !call.complete), "{file} cut at {cut}");
             }
             if found.end.outcome.is_ok() {
-                // One recorded model added a line end after it had finished.
+                // One recorded model added a line end after its finish reason.
                 assert_eq!(found.text.trim_end(), whole.text.trim_end(), "{file} cut at {cut}");
             }
             if let Some(byte) = body.get(cut) {
@@ -56,7 +56,7 @@ fn no_cut_stream_is_a_success() {
 }
 
 #[test]
-fn a_broken_connection_after_the_finish_costs_the_usage_and_no_more() {
+fn a_connection_that_breaks_after_the_finish_reason_loses_only_the_usage() {
     let body = String::from_utf8(recording("text_haiku_two_finish_chunks.sse")).unwrap();
     let finished = body.find(r#"{"id":"gen-1780944363-ycVfiF0zq8LxtcFRCkoy","object":"chat.completion.chunk","created":1780944363,"model":"anthropic/claude-4.5-haiku-20251001","provider":"Amazon Bedrock","service_tier""#).unwrap();
     let found = answer(&body[..finished]);
@@ -66,7 +66,7 @@ fn a_broken_connection_after_the_finish_costs_the_usage_and_no_more() {
 
 proptest! {
     #[test]
-    fn reads_of_any_size_give_the_same_events(
+    fn read_sizes_do_not_change_the_events_of_recordings(
         pick in any::<prop::sample::Index>(),
         sizes in prop::collection::vec(1usize..2_000, 1..40),
     ) {

@@ -1,4 +1,4 @@
-//! What is known to be in each recorded answer.
+//! The known content of each recorded completion.
 
 use causerie_domain::completion::CompletionErrorKind::*;
 

@@ -1,4 +1,4 @@
-//! Answers whose status is an error: every status, every recorded body, and bodies of every other shape.
+//! Responses with an error status: every status, every recorded body, and bodies of other formats.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use causerie_domain::completion::CompletionErrorKind::{self, *};
 use causerie_domain::ports::CompletionGateway;
 use futures_util::StreamExt;
 
+use crate::scripted_upstream::{Upstream, refusal, response};
 use crate::support::{Answer, hello, recording};
-use crate::upstream::{Upstream, refusal, response};
 
 const UNKNOWN_LENGTH: CompletionErrorKind = ContextLength { limit: None, requested: None };
 
 #[tokio::test]
-async fn every_status_has_its_kind_without_any_body() {
+async fn every_status_has_a_kind_without_a_body() {
     let table = [
         (400, InvalidRequest, false),
         (401, Authentication, false),
@@ -48,7 +48,7 @@ async fn every_status_has_its_kind_without_any_body() {
 }
 
 #[tokio::test]
-async fn recorded_refusals_mean_what_they_say() {
+async fn recorded_error_bodies_are_classified() {
     let check = async |file: &str, status, kind, retryable| {
         let error = refusal(status, &[], &recording(file)).await;
         assert_eq!((error.kind, error.retryable), (kind, retryable), "{file}");
@@ -69,7 +69,7 @@ async fn recorded_refusals_mean_what_they_say() {
 }
 
 #[tokio::test]
-async fn the_upstreams_word_counts_for_more_than_its_status() {
+async fn an_error_code_takes_precedence_over_the_status() {
     let table = [
         ("context_length_exceeded", UNKNOWN_LENGTH, false),
         ("string_too_long", UNKNOWN_LENGTH, false),
@@ -92,15 +92,15 @@ async fn the_upstreams_word_counts_for_more_than_its_status() {
         ("image_download_failed", InvalidRequest, false),
         ("server", Unavailable, true),
         ("timeout", Unavailable, true),
-        // These mean what their status means.
+        // These have the kind of their status.
         ("unmapped", InvalidRequest, false),
         ("permission_denied", InvalidRequest, false),
-        ("a_word_of_tomorrow", InvalidRequest, false),
+        ("a_code_of_tomorrow", InvalidRequest, false),
     ];
-    for (word, kind, retryable) in table {
+    for (code, kind, retryable) in table {
         let inside =
-            format!(r#"{{"error":{{"code":418,"message":"m","metadata":{{"error_type":"{word}"}}}}}}"#);
-        let beside = format!(r#"{{"error":{{"code":418,"message":"m","error_type":"{word}"}}}}"#);
+            format!(r#"{{"error":{{"code":418,"message":"m","metadata":{{"error_type":"{code}"}}}}}}"#);
+        let beside = format!(r#"{{"error":{{"code":418,"message":"m","error_type":"{code}"}}}}"#);
         for body in [inside, beside] {
             let error = refusal(418, &[], body.as_bytes()).await;
             assert_eq!((error.kind, error.retryable), (kind.clone(), retryable), "{body}");
@@ -109,7 +109,7 @@ async fn the_upstreams_word_counts_for_more_than_its_status() {
 }
 
 #[tokio::test]
-async fn availability_says_why_and_whether_to_try_again() {
+async fn availability_states_the_reason_and_whether_to_retry() {
     let check = async |status, availability: &str, kind, retryable, wait: Option<u64>| {
         let body = format!(r#"{{"error":{{"message":"m","availability":{availability}}}}}"#);
         let error = refusal(status, &[], body.as_bytes()).await;
@@ -133,7 +133,7 @@ async fn availability_says_why_and_whether_to_try_again() {
 }
 
 #[tokio::test]
-async fn a_forbidden_request_is_one_of_four_things() {
+async fn a_403_is_moderation_a_guardrail_a_refusing_provider_or_a_key_without_permission() {
     let check = async |body: &str, kind| {
         assert_eq!(refusal(403, &[], body.as_bytes()).await.kind, kind, "{body}");
     };
@@ -148,7 +148,7 @@ async fn a_forbidden_request_is_one_of_four_things() {
 }
 
 #[tokio::test]
-async fn daily_caps_are_not_tried_again() {
+async fn daily_limits_are_not_retryable() {
     let by_message =
         r#"{"error":{"code":429,"message":"Rate limit exceeded: free-models-per-day-high-balance. "}}"#;
     let by_source = r#"{"error":{"code":429,"message":"Rate limit exceeded","metadata":{"limit_source":"free_per_day"}}}"#;
@@ -161,7 +161,7 @@ async fn daily_caps_are_not_tried_again() {
 }
 
 #[tokio::test]
-async fn the_wait_is_taken_from_headers_and_body() {
+async fn the_retry_wait_is_read_from_headers_and_body() {
     let reset = recording("error_429_free_per_minute.json");
     let date = ("date", "Tue, 07 Oct 2025 13:56:50 GMT");
     let wait = async |headers: &[(&str, &str)], body: &[u8]| refusal(429, headers, body).await.retry_after;
@@ -175,13 +175,13 @@ async fn the_wait_is_taken_from_headers_and_body() {
         wait(&[date, ("retry-after", "Tue, 07 Oct 2025 13:57:20 GMT")], b"").await,
         Some(Duration::from_secs(30))
     );
-    assert_eq!(wait(&[], &reset).await, None, "the reset is long past");
+    assert_eq!(wait(&[], &reset).await, None, "the reset has passed");
     let overloaded = refusal(503, &[("retry-after", "3")], b"").await;
     assert_eq!(overloaded.retry_after, Some(Duration::from_secs(3)));
 }
 
 #[tokio::test]
-async fn the_request_is_named_for_support() {
+async fn an_error_has_the_id_of_its_request() {
     let id = async |headers: &[(&str, &str)], body: &[u8]| refusal(500, headers, body).await.request_id;
     assert_eq!(id(&[("cf-ray", "ray-1"), ("x-generation-id", "gen-1")], b"").await.as_deref(), Some("gen-1"));
     assert_eq!(id(&[("cf-ray", "ray-1"), ("x-request-id", "req-1")], b"").await.as_deref(), Some("req-1"));
@@ -191,7 +191,7 @@ async fn the_request_is_named_for_support() {
 }
 
 #[tokio::test]
-async fn a_refused_request_is_identified_where_its_head_names_it() {
+async fn a_rejected_request_is_identified_by_its_headers() {
     let upstream = Upstream::answering(response(502, &[("x-generation-id", "gen-1")], b"")).await;
     let answer = Answer::of(&upstream.client().complete(hello()).collect::<Vec<_>>().await);
     assert_eq!(answer.identity.generation_id.as_deref(), Some("gen-1"));
@@ -210,7 +210,7 @@ async fn a_compressed_answer_is_an_invalid_response() {
 }
 
 #[tokio::test]
-async fn a_length_that_only_the_provider_names_is_found() {
+async fn a_context_length_named_only_by_the_provider_is_found() {
     let body = r#"{"error":{"code":400,"message":"Provider returned error","metadata":{"raw":"{\"type\":\"error\",\"error\":{\"type\":\"invalid_request_error\",\"message\":\"prompt is too long: 205012 tokens > 200000 maximum\"}}"}}}"#;
     let error = refusal(400, &[], body.as_bytes()).await;
     assert_eq!(error.kind, ContextLength { limit: Some(200_000), requested: Some(205_012) });
