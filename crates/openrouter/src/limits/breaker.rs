@@ -16,8 +16,8 @@ const MAX_PROBE_WAIT: Duration = Duration::from_secs(1);
 /// Counts consecutive failures and decides whether requests may be sent.
 #[derive(Debug)]
 pub(super) struct Breaker {
-    breaker_failure_threshold: u32,
-    breaker_open_duration: Duration,
+    failure_threshold: u32,
+    open_duration: Duration,
     state: Mutex<State>,
 }
 
@@ -42,9 +42,9 @@ pub(super) struct BreakerPermit {
 }
 
 impl Breaker {
-    pub(super) fn new(breaker_failure_threshold: NonZeroU32, breaker_open_duration: Duration) -> Self {
+    pub(super) fn new(failure_threshold: NonZeroU32, open_duration: Duration) -> Self {
         let state = Mutex::new(State::Closed { failures: 0 });
-        Breaker { breaker_failure_threshold: breaker_failure_threshold.get(), breaker_open_duration, state }
+        Breaker { failure_threshold: failure_threshold.get(), open_duration, state }
     }
 
     /// Checks whether a request would be permitted now.
@@ -64,7 +64,7 @@ impl Breaker {
         state.check()?;
         let probe = !matches!(*state, State::Closed { .. });
         if probe {
-            *state = State::Probing { next: monotonic() + self.breaker_open_duration };
+            *state = State::Probing { next: monotonic() + self.open_duration };
         }
         Ok(BreakerPermit { breaker: Arc::clone(self), probe, reported: false })
     }
@@ -78,10 +78,10 @@ impl Breaker {
 
     fn record_failure(&self, probe: bool) {
         let mut state = self.lock();
-        let open = State::Open { until: monotonic() + self.breaker_open_duration };
+        let open = State::Open { until: monotonic() + self.open_duration };
         *state = match *state {
             State::Probing { .. } if probe => open,
-            State::Closed { failures } if failures + 1 < self.breaker_failure_threshold => {
+            State::Closed { failures } if failures + 1 < self.failure_threshold => {
                 State::Closed { failures: failures + 1 }
             }
             State::Closed { .. } => open,
@@ -140,7 +140,7 @@ impl Drop for BreakerPermit {
     }
 }
 
-/// Whether an error counts as a failure of the upstream. Refusals do not: only failures that any request would have met.
+/// Whether an error counts as a failure of the upstream. Refusals do not: another request might have been accepted.
 fn is_upstream_failure(kind: &CompletionErrorKind) -> bool {
     matches!(
         kind,

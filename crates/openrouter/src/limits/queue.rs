@@ -28,7 +28,7 @@ pub(super) struct Queue {
     streams: Arc<Semaphore>,
     /// The first request in the queue holds the lock while it waits for the limiter; the others wait for the lock.
     minute: Option<Mutex<MinuteLimiter>>,
-    max_queue_wait: Duration,
+    max_wait: Duration,
 }
 
 /// Permission for one stream, released when dropped.
@@ -48,7 +48,7 @@ impl Queue {
         Queue {
             streams: Arc::new(Semaphore::new(streams.min(Semaphore::MAX_PERMITS))),
             minute,
-            max_queue_wait: limits.max_queue_wait,
+            max_wait: limits.max_queue_wait,
         }
     }
 
@@ -57,13 +57,13 @@ impl Queue {
     /// # Errors
     /// The time to wait before a retry, if the wait would be longer than the limit.
     pub(super) async fn acquire(&self) -> Result<QueuePermit, Duration> {
-        let deadline = monotonic() + self.max_queue_wait;
+        let deadline = monotonic() + self.max_wait;
         let stream = Arc::clone(&self.streams).acquire_owned();
         let stream = tokio::time::timeout_at(deadline, stream).await;
         let Ok(Ok(stream)) = stream else { return Err(STREAM_WAIT) };
         if let Some(minute) = &self.minute {
             let Ok(minute) = tokio::time::timeout_at(deadline, minute.lock()).await else {
-                return Err(self.max_queue_wait);
+                return Err(self.max_wait);
             };
             while let Err(refused) = minute.check() {
                 let wait = refused.wait_time_from(minute.clock().now());

@@ -40,11 +40,11 @@ pub(in crate::error) fn remove_private_fields(value: &Value) -> Value {
 /// Returns the part of a text before its first private field, for JSON that cannot be parsed.
 pub(in crate::error) fn before_private_fields(text: &str) -> &str {
     let lower = text.to_ascii_lowercase();
-    let is_member = |at: usize, name: &str| {
+    let is_field = |at: usize, name: &str| {
         let after = lower[at + name.len()..].trim_start_matches('\\').strip_prefix(['"', '\'']);
         lower[..at].ends_with(['"', '\'']) && after.is_some_and(|after| after.trim_start().starts_with(':'))
     };
-    let first = |name: &&str| lower.match_indices(*name).map(|(at, _)| at).find(|at| is_member(*at, name));
+    let first = |name: &&str| lower.match_indices(*name).map(|(at, _)| at).find(|at| is_field(*at, name));
     match PRIVATE_FIELDS.iter().filter_map(first).min() {
         Some(at) => text[..at].trim_end_matches(['"', '\'', '\\']),
         None => text,
