@@ -6,12 +6,12 @@ use std::hint::black_box;
 
 use causerie_domain::identity::Role;
 use causerie_domain::{GroupId, UserId};
-use causerie_permissions::{Action, Facts, Layers, Registry, Scopes, Subject, SubjectType};
+use causerie_permissions::{Action, BuiltinRules, PrincipalFacts, Registry, Scopes, Subject, SubjectType};
 use criterion::{Criterion, criterion_group, criterion_main};
 use uuid::Uuid;
 
-fn facts(role: Role) -> Facts {
-    Facts {
+fn facts(role: Role) -> PrincipalFacts {
+    PrincipalFacts {
         user_id: UserId::from_uuid(Uuid::from_u128(1)),
         group_ids: (10..13).map(|id| GroupId::from_uuid(Uuid::from_u128(id))).collect(),
         admin_group_ids: vec![GroupId::from_uuid(Uuid::from_u128(10))],
@@ -21,7 +21,7 @@ fn facts(role: Role) -> Facts {
 
 fn check(criterion: &mut Criterion) {
     let registry = Registry::builtin();
-    let layers = Layers::builtin(&registry).expect("the layers that come with the crate are valid");
+    let layers = BuiltinRules::new(&registry).expect("the layers that come with the crate are valid");
     let ability =
         |role| layers.ability(&facts(role), &[], &Scopes::default()).expect("their rules are valid");
     let (user, admin) = (ability(Role::User), ability(Role::Admin));

@@ -5,47 +5,33 @@
 //! Deliberately absent: I/O, the database, HTTP, and the entities that rules speak of: callers show them as
 //! [`Subject`]s.
 //!
-//! [`Ability`] answers for any list of rules. [`Layers`] and a [`Registry`] make the list that a principal of
+//! [`Ability`] answers for any list of rules. [`BuiltinRules`] and a [`Registry`] make the list that a principal of
 //! Causerie has, [`StoredRule`]s included and [`Scopes`] applied; [`Ability::filter`] says the same to a store.
 
 mod ability;
-mod alias;
-mod compare;
+mod builtin;
 mod condition;
-mod expression;
-mod layers;
-mod pack;
-mod parse;
-mod path;
-mod pattern;
-mod placeholder;
+mod error;
+mod filter;
 mod registry;
 mod rule;
-mod scope;
-mod select;
+mod scopes;
 mod stored;
-mod subject;
-mod translate;
 mod value;
-mod vocabulary;
 
-pub use ability::{Ability, Decision, Unevaluable};
-pub use alias::{Aliases, InvalidAlias};
-pub use compare::Bound;
-pub use condition::{Condition, Operator};
-pub use expression::{Expression, InvalidExpression};
-pub use layers::{ContentReading, InvalidLayers, Layers};
-pub use pack::{InvalidPackedRule, PackedRule, pack, unpack};
-pub use parse::InvalidCondition;
-pub use path::Path;
-pub use pattern::{FieldPatterns, InvalidFieldPatterns};
-pub use placeholder::{Facts, InvalidPlaceholder};
-pub use registry::{Field, Kind, Registry, Shape, Source, SubjectSchema};
-pub use rule::{ANY_ACTION, ANY_SUBJECT, InvalidRule, Names, RawRule, Rule};
-pub use scope::{InvalidScope, Scope, Scopes};
-pub use select::{Branch, Selection};
-pub use stored::{Refusal, StoredRule};
-pub use subject::{Subject, Target};
-pub use translate::Untranslatable;
+pub use ability::{Ability, Branch, Decision, Selection, Subject, Target};
+pub use builtin::{BuiltinRules, ContentAccess, InvalidBuiltinRules};
+pub use condition::{Bound, Condition, InvalidCondition, InvalidRegex, JsRegex, Operator, Path};
+pub use error::EvaluationError;
+pub use filter::FilterError;
+pub use registry::{
+    Action, FieldSchema, FieldSource, FieldType, Registry, ScalarType, SubjectSchema, SubjectType,
+    UnknownName,
+};
+pub use rule::{
+    ANY_ACTION, ANY_SUBJECT, Aliases, FieldPatterns, InvalidAlias, InvalidFieldPatterns, InvalidPackedRule,
+    InvalidRule, Names, PackedRule, RawRule, Rule, pack, unpack,
+};
+pub use scopes::{InvalidScope, Scope, Scopes};
+pub use stored::{InvalidPlaceholder, InvalidStoredRule, PrincipalFacts, StoredRule};
 pub use value::{Object, Value};
-pub use vocabulary::{Action, SubjectType, UnknownName};

@@ -52,7 +52,7 @@ impl Object {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    /// Adds a member; one of the same name keeps its place and takes the new value.
+    /// Adds a member; one of the same name keeps its index and takes the new value.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<Value>) {
         let (name, value) = (name.into(), value.into());
         match self.0.iter_mut().find(|(key, _)| *key == name) {
@@ -88,13 +88,13 @@ impl IntoIterator for Object {
 
 impl FromIterator<(String, Value)> for Object {
     fn from_iter<I: IntoIterator<Item = (String, Value)>>(members: I) -> Self {
-        let mut places = HashMap::new();
+        let mut indexes = HashMap::new();
         let mut kept: Vec<(String, Value)> = Vec::new();
         for (name, value) in members {
-            match places.get(&name) {
-                Some(&place) => kept[place] = (name, value),
+            match indexes.get(&name) {
+                Some(&index) => kept[index] = (name, value),
                 None => {
-                    places.insert(name.clone(), kept.len());
+                    indexes.insert(name.clone(), kept.len());
                     kept.push((name, value));
                 }
             }
@@ -212,7 +212,7 @@ impl<'de> Deserialize<'de> for Object {
 }
 
 /// The whole number that a double stands for exactly.
-pub(crate) fn whole(number: f64) -> Option<i64> {
+pub(crate) fn exact_integer(number: f64) -> Option<i64> {
     const LIMIT: f64 = 9_007_199_254_740_992.0;
     (number.fract() == 0.0 && number.abs() < LIMIT).then_some(number as i64)
 }

@@ -14,8 +14,8 @@ use causerie_domain::turn::Turn;
 use causerie_domain::{ApiKeyId, AuditEventId, Filter, GroupId, SessionId, TurnId, UserId};
 pub(crate) use causerie_permissions::Action;
 use causerie_permissions::{
-    Ability, ContentReading, Facts, InvalidLayers, Layers, RawRule, Registry, Scopes, StoredRule, Subject,
-    SubjectType,
+    Ability, BuiltinRules, ContentAccess, InvalidBuiltinRules, PrincipalFacts, RawRule, Registry, Scopes,
+    StoredRule, Subject, SubjectType,
 };
 use uuid::Uuid;
 
@@ -27,13 +27,16 @@ use crate::subjects;
 #[derive(Debug)]
 pub(crate) struct Policy {
     registry: Registry,
-    layers: Layers,
+    builtin_rules: BuiltinRules,
 }
 
 impl Policy {
-    pub(crate) fn builtin(content_reading: ContentReading) -> Result<Self, InvalidLayers> {
+    pub(crate) fn builtin(content_reading: ContentAccess) -> Result<Self, InvalidBuiltinRules> {
         let registry = Registry::builtin();
-        Ok(Policy { layers: Layers::builtin(&registry)?.with_content_reading(content_reading), registry })
+        Ok(Policy {
+            builtin_rules: BuiltinRules::new(&registry)?.with_content_access(content_reading),
+            registry,
+        })
     }
 
     /// What the rules speak of.
@@ -44,7 +47,7 @@ impl Policy {
     /// A rule as it comes from the store, checked as it was when it was saved: this program may know other words.
     fn stored(&self, text: &str) -> Result<StoredRule, RuntimeError> {
         let raw: RawRule = serde_json::from_str(text).map_err(unevaluable)?;
-        self.registry.accept(raw).map_err(unevaluable)
+        self.registry.validate(raw).map_err(unevaluable)
     }
 }
 
@@ -77,8 +80,10 @@ impl Access {
         };
         let stored = principal.rules.iter().map(|rule| policy.stored(rule));
         let stored = stored.collect::<Result<Vec<_>, _>>()?;
-        let ability =
-            policy.layers.ability(&Facts::from(principal), &stored, &scopes).map_err(unevaluable)?;
+        let ability = policy
+            .builtin_rules
+            .ability(&PrincipalFacts::from(principal), &stored, &scopes)
+            .map_err(unevaluable)?;
         let own = Filter::equals("user_id", Scalar::Uuid(principal.user.id.as_uuid()));
         let groups = principal.memberships.iter().map(|membership| membership.group_id).collect();
         let bound_to = principal.key_group_id();
@@ -257,7 +262,7 @@ impl Access {
     /// [`RuntimeError::Forbidden`] for scopes beyond its own rights.
     pub(crate) fn require_scopes(&self, wanted: &Scopes) -> Result<(), RuntimeError> {
         let is_wider = wanted.is_empty() && !self.scopes.is_empty();
-        if is_wider || wanted.beyond(&self.ability).is_some() {
+        if is_wider || wanted.first_exceeding(&self.ability).is_some() {
             return Err(RuntimeError::Forbidden { reason: Some("scope_beyond_own_rights".to_owned()) });
         }
         Ok(())

@@ -7,7 +7,7 @@ use causerie_domain::ports::{
     Clock, CompletionGateway, Conversations, Directory, Ids, ModelStore, Reconciliation, Reports, ToolStore,
     TurnLedger,
 };
-use causerie_permissions::{ContentReading, InvalidLayers};
+use causerie_permissions::{ContentAccess, InvalidBuiltinRules};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -108,8 +108,8 @@ impl RuntimeBuilder {
     /// Builds the runtime. Its turns run on the tokio runtime behind the handle; call [`Runtime::start`] next.
     ///
     /// # Errors
-    /// [`InvalidLayers`] where the built-in rules contradict their registry.
-    pub fn build(self, handle: Handle) -> Result<Runtime, InvalidLayers> {
+    /// [`InvalidBuiltinRules`] where the built-in rules contradict their registry.
+    pub fn build(self, handle: Handle) -> Result<Runtime, InvalidBuiltinRules> {
         let RuntimeBuilder { stores, gateway, directory, clock, ids, settings } = self;
         let Stores { conversations, ledger, reconciliation, tools, models, reports } = stores;
         let instance = InstanceId::next(ids.as_ref());
@@ -119,8 +119,8 @@ impl RuntimeBuilder {
         let reconciler =
             Reconciler::new(reconciliation, Arc::clone(&gateway), Arc::clone(&clock), settings.lookup_pace());
         let content_reading = match settings.admin_reads_content {
-            true => ContentReading::Admins,
-            false => ContentReading::OwnerOnly,
+            true => ContentAccess::Admins,
+            false => ContentAccess::OwnerOnly,
         };
         let policy = Arc::new(Policy::builtin(content_reading)?);
         Ok(Runtime {

@@ -53,7 +53,7 @@ impl Runtime {
         }
         let mut texts = Vec::with_capacity(rules.len());
         for (place, rule) in rules.iter().enumerate().take(MAX_RULES) {
-            match self.engine.policy.registry().accept(rule.clone()) {
+            match self.engine.policy.registry().validate(rule.clone()) {
                 Err(refusal) => mistakes.add(format!("/rules/{place}"), refusal.to_string()),
                 Ok(accepted) => texts.push(
                     serde_json::to_string(accepted.raw())

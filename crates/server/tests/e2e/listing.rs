@@ -13,7 +13,7 @@ use causerie_domain::ports::{
 };
 use causerie_domain::report::UsageRecord;
 use causerie_domain::{Filter, GroupId, Timestamp, UserId};
-use causerie_permissions::{Ability, Action, Kind, RawRule, Registry, Shape, Subject, SubjectType};
+use causerie_permissions::{Ability, Action, FieldType, RawRule, Registry, ScalarType, Subject, SubjectType};
 use causerie_runtime::subjects::{self, MessagePlace};
 use causerie_runtime::{SystemClock, SystemIds};
 use causerie_testkit::anyhow::{Context as _, Result, ensure};
@@ -169,7 +169,7 @@ fn rules(random: &mut StdRng, registry: &Registry, of: SubjectType, known: &[Sub
             rule["conditions"] = conditions(random, registry, of, known);
         }
         let Ok(raw) = serde_json::from_value::<RawRule>(rule) else { continue };
-        if registry.accept(raw.clone()).is_ok() {
+        if registry.validate(raw.clone()).is_ok() {
             rules.push(raw);
         }
     }
@@ -183,7 +183,7 @@ fn conditions(random: &mut StdRng, registry: &Registry, of: SubjectType, known: 
         let field = &fields[random.random_range(0..fields.len())];
         let mut value = || member(&known[random.random_range(0..known.len())], &field.name);
         let (one, two) = (value(), value());
-        let is_list = matches!(field.shape, Shape::List(_));
+        let is_list = matches!(field.field_type, FieldType::List(_));
         let element = |value: &Value| match value {
             Value::Array(items) => {
                 items.first().cloned().unwrap_or(json!(UserId::next(&SystemIds).to_string()))
@@ -192,8 +192,9 @@ fn conditions(random: &mut StdRng, registry: &Registry, of: SubjectType, known: 
         };
         let (one, two) = (element(&one), element(&two));
         let ordered = matches!(
-            field.shape,
-            Shape::One(Kind::Integer | Kind::Time) | Shape::Nullable(Kind::Integer | Kind::Time)
+            field.field_type,
+            FieldType::Required(ScalarType::Integer | ScalarType::Time)
+                | FieldType::Nullable(ScalarType::Integer | ScalarType::Time)
         );
         let fits = |operator: &str| match operator {
             "$eq" | "$ne" => !is_list,

@@ -1,6 +1,6 @@
 //! The actions and the subjects that Causerie's rules speak of.
 
-use crate::subject::Target;
+use crate::ability::Target;
 
 /// A name that is none of those an enumeration knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,7 +13,7 @@ pub struct UnknownName {
 }
 
 /// Declares an enumeration of names as rules write them.
-macro_rules! names {
+macro_rules! string_enum {
     ($(#[$meta:meta])* $enum:ident, $what:literal, { $($(#[$doc:meta])* $variant:ident = $name:literal,)+ }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,7 +54,7 @@ macro_rules! names {
     };
 }
 
-names! {
+string_enum! {
     /// What can be done to an object.
     Action, "action", {
         /// Make one.
@@ -76,7 +76,7 @@ names! {
     }
 }
 
-names! {
+string_enum! {
     /// What it can be done to.
     SubjectType, "subject", {
         /// A conversation.

@@ -27,7 +27,7 @@ pub(super) fn translate(pattern: &str, flags: &Flags) -> Result<String, Problem>
         pattern.encode_utf16().map(u32::from).collect()
     };
     let mut translation =
-        Translation { flags, input, place: 0, output: String::new(), depth: 0, names: HashSet::new() };
+        Translation { flags, input, index: 0, output: String::new(), depth: 0, names: HashSet::new() };
     translation.pattern()?;
     let output = translation.output;
     let case = if flags.reading == Reading::FoldedCodePoints { "(?i)" } else { "" };
@@ -38,7 +38,7 @@ struct Translation<'a> {
     flags: &'a Flags,
     /// Code units, or code points with the flag `u`.
     input: Vec<u32>,
-    place: usize,
+    index: usize,
     output: String,
     /// How many groups are open.
     depth: usize,
@@ -68,7 +68,7 @@ impl Translation<'_> {
                 '.' => self.dot(),
                 '[' => self.brackets()?,
                 '\\' => self.escape()?,
-                _ => self.literal(self.input[self.place - 1]),
+                _ => self.literal(self.input[self.index - 1]),
             };
         }
         if self.depth == 0 { Ok(()) } else { Err("an unclosed group") }
@@ -76,18 +76,18 @@ impl Translation<'_> {
 
     /// The next character; what is none (half of a pair) shows as a replacement character, which means nothing.
     fn peek(&self) -> Option<char> {
-        self.input.get(self.place).map(|unit| char::from_u32(*unit).unwrap_or(char::REPLACEMENT_CHARACTER))
+        self.input.get(self.index).map(|unit| char::from_u32(*unit).unwrap_or(char::REPLACEMENT_CHARACTER))
     }
 
     fn take(&mut self) -> Option<char> {
         let next = self.peek();
-        self.place += usize::from(next.is_some());
+        self.index += usize::from(next.is_some());
         next
     }
 
     fn take_if(&mut self, wanted: char) -> bool {
         let found = self.peek() == Some(wanted);
-        self.place += usize::from(found);
+        self.index += usize::from(found);
         found
     }
 
@@ -144,13 +144,13 @@ impl Translation<'_> {
 
     /// `{2}`, `{2,}` or `{2,3}` after the opening brace; nothing is taken if it is none of these.
     fn braces(&mut self) -> Option<String> {
-        let rest: String = self.input[self.place..].iter().map_while(|unit| char::from_u32(*unit)).collect();
+        let rest: String = self.input[self.index..].iter().map_while(|unit| char::from_u32(*unit)).collect();
         let (inside, _) = rest.split_once('}')?;
         let (least, most) = inside.split_once(',').unwrap_or((inside, "0"));
         let are_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
         let is_quantifier = !least.is_empty() && are_digits(least) && are_digits(most);
         is_quantifier.then(|| {
-            self.place += inside.len() + 1;
+            self.index += inside.len() + 1;
             format!("{{{inside}}}")
         })
     }
@@ -167,7 +167,7 @@ impl Translation<'_> {
     }
 
     fn name(&mut self) -> Result<(), Problem> {
-        let rest = &self.input[self.place..];
+        let rest = &self.input[self.index..];
         let length = rest.iter().position(|unit| *unit == u32::from('>')).ok_or("an unclosed group name")?;
         let name = rest[..length].to_vec();
         let is_letter = |c: char| c.is_alphabetic() || matches!(c, '$' | '_');
@@ -176,7 +176,7 @@ impl Translation<'_> {
             letters.first().is_some_and(|c| is_letter(*c))
                 && letters.iter().all(|c| is_letter(*c) || c.is_numeric())
         });
-        self.place += length + 1;
+        self.index += length + 1;
         if is_name && self.names.insert(name) { Ok(()) } else { Err("an invalid group name") }
     }
 
@@ -186,12 +186,12 @@ impl Translation<'_> {
         while !self.take_if(']') {
             let first = self.class_atom()?;
             let is_range =
-                self.peek() == Some('-') && self.input.get(self.place + 1) != Some(&u32::from(']'));
+                self.peek() == Some('-') && self.input.get(self.index + 1) != Some(&u32::from(']'));
             if !is_range {
                 class.extend(first);
                 continue;
             }
-            self.place += 1;
+            self.index += 1;
             let last = self.class_atom()?;
             match (first.single(), last.single()) {
                 (Some(first), Some(last)) if first <= last => class.extend(Class::range(first, last)),
@@ -212,16 +212,16 @@ impl Translation<'_> {
             None => Err("an unclosed class"),
             Some('\\') => match self.peek() {
                 Some('b') => {
-                    self.place += 1;
+                    self.index += 1;
                     Ok(Class::one(0x08))
                 }
                 Some('-') if self.reads_code_points() => {
-                    self.place += 1;
+                    self.index += 1;
                     Ok(Class::one('-'.into()))
                 }
                 _ => self.escaped(),
             },
-            Some(_) => Ok(Class::one(self.input[self.place - 1])),
+            Some(_) => Ok(Class::one(self.input[self.index - 1])),
         }
     }
 
@@ -234,7 +234,7 @@ impl Translation<'_> {
                 return Ok(self.class(&class, Negation::Plain));
             }
         };
-        self.place += 1;
+        self.index += 1;
         Ok(self.emit(boundary, false))
     }
 
@@ -266,7 +266,7 @@ impl Translation<'_> {
             _ if self.reads_code_points() && !r"^$\.*+?()[]{}|/".contains(letter) => {
                 return Err("an invalid escape");
             }
-            _ => self.input[self.place - 1],
+            _ => self.input[self.index - 1],
         };
         // Alone, half of a surrogate pair is in no text that is read by code point.
         if self.reads_code_points() && char::from_u32(unit).is_none() {
@@ -282,7 +282,7 @@ impl Translation<'_> {
         for _ in 0..2 {
             let Some(digit) = self.peek().and_then(|c| c.to_digit(8)) else { break };
             value = value * 8 + digit;
-            self.place += 1;
+            self.index += 1;
         }
         let is_plain = value == 0 && !self.peek().is_some_and(|c| c.is_ascii_digit());
         if self.reads_code_points() && !is_plain { Err("an octal escape") } else { Ok(value) }
@@ -295,25 +295,25 @@ impl Translation<'_> {
 
     /// So many hexadecimal digits, or nothing is taken.
     fn hex(&mut self, digits: usize) -> Option<u32> {
-        let rest = self.input.get(self.place..self.place + digits)?;
+        let rest = self.input.get(self.index..self.index + digits)?;
         let mut value = 0u32;
         for unit in rest {
             value = value.checked_mul(16)?.checked_add(char::from_u32(*unit)?.to_digit(16)?)?;
         }
-        self.place += digits;
+        self.index += digits;
         Some(value)
     }
 
     /// What follows `\u`: four digits, with the flag `u` also two times four, or digits in braces.
     fn unicode(&mut self) -> Option<u32> {
         if self.reads_code_points() && self.take_if('{') {
-            let length = self.input[self.place..].iter().position(|unit| *unit == u32::from('}'))?;
+            let length = self.input[self.index..].iter().position(|unit| *unit == u32::from('}'))?;
             let value = self.hex(length).filter(|value| length > 0 && *value <= 0x10_ffff)?;
-            self.place += 1;
+            self.index += 1;
             return Some(value);
         }
         let first = self.hex(4)?;
-        let after = self.place;
+        let after = self.index;
         if self.reads_code_points()
             && (0xd800..0xdc00).contains(&first)
             && self.take_if('\\')
@@ -322,14 +322,14 @@ impl Translation<'_> {
         {
             return Some(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00));
         }
-        self.place = after;
+        self.index = after;
         Some(first)
     }
 
     /// `\p{...}` or `\P{...}` after its letter.
     fn property(&mut self, letter: char) -> Result<Class, Problem> {
         const UNKNOWN: Problem = "a property that is not supported";
-        let rest: String = self.input[self.place..].iter().map_while(|unit| char::from_u32(*unit)).collect();
+        let rest: String = self.input[self.index..].iter().map_while(|unit| char::from_u32(*unit)).collect();
         let name = rest
             .strip_prefix('{')
             .and_then(|rest| rest.split_once('}'))
@@ -347,7 +347,7 @@ impl Translation<'_> {
         if !is_known {
             return Err(UNKNOWN);
         }
-        self.place += name.chars().count() + 2;
+        self.index += name.chars().count() + 2;
         Ok(Class::property(format!("\\{letter}{{{name}}}")))
     }
 }

@@ -1,10 +1,17 @@
 //! Rules as they are written, and as they are asked.
 
+mod aliases;
+mod field_patterns;
+mod pack;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::condition::Condition;
-use crate::parse::InvalidCondition;
-use crate::pattern::FieldPatterns;
+pub use aliases::{Aliases, InvalidAlias};
+pub use field_patterns::{FieldPatterns, InvalidFieldPatterns};
+pub use pack::{InvalidPackedRule, PackedRule, pack, unpack};
+
+use crate::condition::{Condition, InvalidCondition};
+use crate::error::EvaluationError;
 use crate::value::{Object, Value};
 
 /// The action that stands for every action.
@@ -64,13 +71,13 @@ pub enum InvalidRule {
     /// A list of fields without any.
     #[error("rule {rule}: the list of fields is empty")]
     NoFields {
-        /// The rule's place in the list.
+        /// The rule's index in the list.
         rule: usize,
     },
     /// Its conditions.
     #[error("rule {rule}: {problem}")]
     Condition {
-        /// The rule's place in the list.
+        /// The rule's index in the list.
         rule: usize,
         /// What is wrong with them.
         problem: InvalidCondition,
@@ -78,7 +85,7 @@ pub enum InvalidRule {
     /// Its patterns of fields.
     #[error("rule {rule}: the patterns of fields are too large")]
     FieldPatterns {
-        /// The rule's place in the list.
+        /// The rule's index in the list.
         rule: usize,
     },
 }
@@ -161,19 +168,19 @@ impl RawRule {
 }
 
 impl Rule {
-    /// Compiles a rule; `place` is its place in the list.
+    /// Compiles a rule; `index` is its index in the list.
     ///
     /// # Errors
     /// [`InvalidRule`].
-    pub(crate) fn compile(raw: RawRule, place: usize) -> Result<Rule, InvalidRule> {
+    pub(crate) fn compile(raw: RawRule, index: usize) -> Result<Rule, InvalidRule> {
         let condition = raw.conditions.as_ref().map(Condition::parse).transpose();
-        let condition = condition.map_err(|problem| InvalidRule::Condition { rule: place, problem })?;
+        let condition = condition.map_err(|problem| InvalidRule::Condition { rule: index, problem })?;
         let fields = match raw.fields() {
-            Some([]) => return Err(InvalidRule::NoFields { rule: place }),
+            Some([]) => return Err(InvalidRule::NoFields { rule: index }),
             Some(patterns) => Some(FieldPatterns::new(patterns)),
             None => None,
         };
-        let fields = fields.transpose().map_err(|_| InvalidRule::FieldPatterns { rule: place })?;
+        let fields = fields.transpose().map_err(|_| InvalidRule::FieldPatterns { rule: index })?;
         Ok(Rule { raw, condition, fields })
     }
 
@@ -198,17 +205,17 @@ impl Rule {
         match (&self.fields, field) {
             (None, _) => true,
             (Some(_), None) => !self.raw.inverted,
-            (Some(patterns), Some(field)) => patterns.cover(field),
+            (Some(patterns), Some(field)) => patterns.matches(field),
         }
     }
 
     /// Whether the rule applies to an object, or to a type as a whole (no object): a permission then always, "some
     /// of them perhaps", and a prohibition only if it asks nothing of the object.
-    pub(crate) fn applies_to(&self, object: Option<&Value>) -> Result<bool, crate::Unevaluable> {
+    pub(crate) fn applies_to(&self, object: Option<&Value>) -> Result<bool, EvaluationError> {
         match (&self.condition, object) {
             (None, _) => Ok(true),
             (Some(condition), None) => Ok(!self.raw.inverted || condition.is_empty()),
-            (Some(condition), Some(object)) => condition.is_met_by(object),
+            (Some(condition), Some(object)) => condition.matches(object),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Reading, stand_in};
-use crate::compare::is_space;
+use crate::condition::compare::is_js_whitespace;
 
 /// A set of code units (or of code points, with the flag `u`).
 #[derive(Debug, Clone, Default)]
@@ -39,7 +39,9 @@ impl Class {
                 vec![(0x30, 0x39), (0x41, 0x5a), (0x5f, 0x5f), (0x61, 0x7a), (0x17f, 0x17f), (0x212a, 0x212a)]
             }
             'w' => vec![(0x30, 0x39), (0x41, 0x5a), (0x5f, 0x5f), (0x61, 0x7a)],
-            's' => ('\0'..='\u{ffff}').filter(|c| is_space(*c)).map(|c| (c.into(), c.into())).collect(),
+            's' => {
+                ('\0'..='\u{ffff}').filter(|c| is_js_whitespace(*c)).map(|c| (c.into(), c.into())).collect()
+            }
             _ => return None,
         };
         let class = Class { ranges, properties: Vec::new() };

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::corpus::{self, Question, report};
+use super::corpus::{self, Question, report};
 use causerie_permissions::{
-    Ability, Aliases, Decision, FieldPatterns, Names, PackedRule, RawRule, Subject, Target, Unevaluable,
+    Ability, Aliases, Decision, EvaluationError, FieldPatterns, Names, PackedRule, RawRule, Subject, Target,
     pack, unpack,
 };
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ fn field_patterns_agree() {
         "field_patterns",
         |corpus| &corpus.field_patterns,
         |case| {
-            let covered = FieldPatterns::new(&case.patterns).unwrap().cover(&case.field);
+            let covered = FieldPatterns::new(&case.patterns).unwrap().matches(&case.field);
             if covered == case.expected { Ok(()) } else { Err(json!(covered)) }
         },
     );
@@ -122,10 +122,10 @@ fn ask(case: &Question) -> Value {
     describe(ability.decide(&case.action, target, case.field.as_deref()))
 }
 
-fn describe(decision: Result<Decision<'_>, Unevaluable>) -> Value {
+fn describe(decision: Result<Decision<'_>, EvaluationError>) -> Value {
     match decision {
         Ok(decision) => {
-            json!({"can": decision.is_allowed(), "rule": decision.rule(), "reason": decision.reason()})
+            json!({"can": decision.is_allowed(), "rule": decision.rule_index(), "reason": decision.reason()})
         }
         Err(problem) => json!({"can": false, "problem": problem.to_string()}),
     }

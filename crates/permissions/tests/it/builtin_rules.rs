@@ -1,12 +1,10 @@
 //! What the layers that come with Causerie allow to whom, and why not.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use causerie_domain::identity::Role;
 use causerie_domain::{Filter, GroupId, UserId};
 use causerie_permissions::{
-    Ability, Action, ContentReading, Facts, Layers, RawRule, Registry, Scopes, StoredRule, Subject,
-    SubjectType,
+    Ability, Action, BuiltinRules, ContentAccess, PrincipalFacts, RawRule, Registry, Scopes, StoredRule,
+    Subject, SubjectType,
 };
 use uuid::Uuid;
 
@@ -23,21 +21,21 @@ enum Who {
 }
 
 fn ability(who: Who) -> Ability {
-    ability_with(who, ContentReading::OwnerOnly, &[])
+    ability_with(who, ContentAccess::OwnerOnly, &[])
 }
 
-fn ability_with(who: Who, reading: ContentReading, stored: &[&str]) -> Ability {
+fn ability_with(who: Who, reading: ContentAccess, stored: &[&str]) -> Ability {
     let registry = Registry::builtin();
     let stored: Vec<StoredRule> =
-        stored.iter().map(|rule| registry.accept(serde_json::from_str(rule).unwrap()).unwrap()).collect();
+        stored.iter().map(|rule| registry.validate(serde_json::from_str(rule).unwrap()).unwrap()).collect();
     let group = GroupId::from_uuid(Uuid::from_u128(GROUP));
-    let facts = Facts {
+    let facts = PrincipalFacts {
         user_id: UserId::from_uuid(Uuid::from_u128(OWN)),
         group_ids: vec![group],
         admin_group_ids: if who == Who::GroupAdmin { vec![group] } else { vec![] },
         role: if who == Who::Admin { Role::Admin } else { Role::User },
     };
-    let layers = Layers::builtin(&registry).unwrap().with_content_reading(reading);
+    let layers = BuiltinRules::new(&registry).unwrap().with_content_access(reading);
     layers.ability(&facts, &stored, &Scopes::default()).unwrap()
 }
 
@@ -180,7 +178,7 @@ fn stored_rules_win_over_the_first_layers_and_never_over_the_guard() {
         r#"{"action": "manage", "subject": "all"}"#,
         r#"{"action": "use", "subject": "Tool", "conditions": {"slug": "translate"}, "inverted": true, "reason": "not_for_you"}"#,
     ];
-    let user = ability_with(Who::User, ContentReading::OwnerOnly, &stored);
+    let user = ability_with(Who::User, ContentAccess::OwnerOnly, &stored);
     check(&user, Action::Delete, &tool(true, None), Ok(()));
     check(&user, Action::Use, &tool(true, None), Err(Some("not_for_you")));
     check(&user, Action::Read, &session(FOREIGN, None), Err(Some("conversation_is_private")));
@@ -191,14 +189,14 @@ fn stored_rules_win_over_the_first_layers_and_never_over_the_guard() {
 fn only_the_setting_opens_conversations_and_only_to_admins() {
     let grant = [r#"{"action": "read", "subject": "Session"}"#];
     check(
-        &ability_with(Who::Admin, ContentReading::Admins, &[]),
+        &ability_with(Who::Admin, ContentAccess::Admins, &[]),
         Action::Read,
         &session(FOREIGN, None),
         Ok(()),
     );
-    let user = ability_with(Who::User, ContentReading::Admins, &grant);
+    let user = ability_with(Who::User, ContentAccess::Admins, &grant);
     check(&user, Action::Read, &session(FOREIGN, None), Err(Some("conversation_is_private")));
-    let admin = ability_with(Who::Admin, ContentReading::Admins, &[]);
+    let admin = ability_with(Who::Admin, ContentAccess::Admins, &[]);
     check(&admin, Action::Create, &message(FOREIGN, "active"), Err(Some("not_session_owner")));
 }
 

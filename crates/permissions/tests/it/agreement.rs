@@ -1,14 +1,12 @@
 //! Laws on random rules and objects of Causerie's own registry: a list holds exactly what the single check allows,
 //! packing changes nothing, and scopes only ever take away.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use causerie_domain::filter::{Cell, Scalar};
 use causerie_domain::identity::Role;
 use causerie_domain::{GroupId, Timestamp, UserId};
 use causerie_permissions::{
-    Ability, Action, ContentReading, Facts, Field, Kind, Layers, RawRule, Registry, Scopes, Shape,
-    StoredRule, Subject, SubjectSchema, SubjectType, pack, unpack,
+    Ability, Action, BuiltinRules, ContentAccess, FieldSchema, FieldType, PrincipalFacts, RawRule, Registry,
+    ScalarType, Scopes, StoredRule, Subject, SubjectSchema, SubjectType, pack, unpack,
 };
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -60,8 +58,8 @@ proptest! {
 /// A principal with stored rules, and objects of one type.
 #[derive(Debug, Clone)]
 struct Case {
-    facts: Facts,
-    reading: ContentReading,
+    facts: PrincipalFacts,
+    reading: ContentAccess,
     stored: Vec<Value>,
     subject_type: SubjectType,
     objects: Vec<Object>,
@@ -84,8 +82,8 @@ impl Case {
     fn ability(&self, scopes: &Scopes) -> Ability {
         let registry = Registry::builtin();
         let rules = self.stored.iter().map(|rule| serde_json::from_value(rule.clone()).unwrap());
-        let stored: Vec<StoredRule> = rules.map(|rule| registry.accept(rule).unwrap()).collect();
-        let layers = Layers::builtin(&registry).unwrap().with_content_reading(self.reading);
+        let stored: Vec<StoredRule> = rules.map(|rule| registry.validate(rule).unwrap()).collect();
+        let layers = BuiltinRules::new(&registry).unwrap().with_content_access(self.reading);
         layers.ability(&self.facts, &stored, scopes).unwrap()
     }
 
@@ -101,7 +99,7 @@ fn case() -> impl Strategy<Value = Case> {
         let objects = prop::collection::vec(object(&schema), 1..8);
         (rules, objects).prop_map(move |(stored, objects)| Case {
             facts: facts.clone(),
-            reading: if admins_read { ContentReading::Admins } else { ContentReading::OwnerOnly },
+            reading: if admins_read { ContentAccess::Admins } else { ContentAccess::OwnerOnly },
             stored,
             subject_type,
             objects,
@@ -114,12 +112,12 @@ fn uuid() -> impl Strategy<Value = Uuid> {
     (1..5u128).prop_map(Uuid::from_u128)
 }
 
-fn facts() -> impl Strategy<Value = Facts> {
+fn facts() -> impl Strategy<Value = PrincipalFacts> {
     let groups: Vec<GroupId> = (1..5).map(|id| GroupId::from_uuid(Uuid::from_u128(id))).collect();
     (uuid(), subsequence(groups, 0..3), 0..3usize, select(Role::ALL)).prop_map(
         |(id, group_ids, administered, role)| {
             let admin_group_ids = group_ids.iter().copied().take(administered).collect();
-            Facts { user_id: UserId::from_uuid(id), group_ids, admin_group_ids, role }
+            PrincipalFacts { user_id: UserId::from_uuid(id), group_ids, admin_group_ids, role }
         },
     )
 }
@@ -159,10 +157,10 @@ fn rule(schema: &SubjectSchema) -> impl Strategy<Value = Value> + use<> {
 }
 
 /// The value of one member of the conditions.
-fn test(field: &Field) -> BoxedStrategy<Value> {
-    let (kind, takes_null) = match field.shape {
-        Shape::One(kind) | Shape::List(kind) => (kind, false),
-        Shape::Nullable(kind) => (kind, true),
+fn test(field: &FieldSchema) -> BoxedStrategy<Value> {
+    let (kind, takes_null) = match field.field_type {
+        FieldType::Required(kind) | FieldType::List(kind) => (kind, false),
+        FieldType::Nullable(kind) => (kind, true),
     };
     let one = move || {
         let value = scalar(kind).prop_map(|scalar| plain(&scalar));
@@ -178,14 +176,14 @@ fn test(field: &Field) -> BoxedStrategy<Value> {
         operator("$in", many().boxed()).boxed(),
         operator("$nin", many().boxed()).boxed(),
     ];
-    if matches!(field.shape, Shape::List(_)) {
+    if matches!(field.field_type, FieldType::List(_)) {
         tests.push(operator("$all", many().boxed()).boxed());
         tests.push(operator("$size", (0..3).prop_map(Value::from).boxed()).boxed());
-    } else if matches!(kind, Kind::Integer | Kind::Time) {
+    } else if matches!(kind, ScalarType::Integer | ScalarType::Time) {
         let bound = move || scalar(kind).prop_map(|scalar| plain(&scalar)).boxed();
         tests.extend(["$lt", "$lte", "$gt", "$gte"].map(|name| operator(name, bound()).boxed()));
     }
-    if kind == Kind::Id {
+    if kind == ScalarType::Id {
         tests.push(Just(json!("${user.id}")).boxed());
         tests.push(Just(json!({"$in": "${user.group_ids}"})).boxed());
         tests.push(Just(json!({"$nin": "${user.admin_group_ids}"})).boxed());
@@ -193,15 +191,15 @@ fn test(field: &Field) -> BoxedStrategy<Value> {
     prop::strategy::Union::new(tests).boxed()
 }
 
-fn scalar(kind: Kind) -> BoxedStrategy<Scalar> {
+fn scalar(kind: ScalarType) -> BoxedStrategy<Scalar> {
     match kind {
-        Kind::Bool => any::<bool>().prop_map(Scalar::Bool).boxed(),
-        Kind::Integer => (-2..4i64).prop_map(Scalar::Integer).boxed(),
-        Kind::Text => {
+        ScalarType::Bool => any::<bool>().prop_map(Scalar::Bool).boxed(),
+        ScalarType::Integer => (-2..4i64).prop_map(Scalar::Integer).boxed(),
+        ScalarType::Text => {
             select(vec!["", "a", "active", "paused", "5"]).prop_map(|text| Scalar::Text(text.into())).boxed()
         }
-        Kind::Id => uuid().prop_map(Scalar::Uuid).boxed(),
-        Kind::Time => {
+        ScalarType::Id => uuid().prop_map(Scalar::Uuid).boxed(),
+        ScalarType::Time => {
             // Around a second's end, where times that are written unlike would sort unlike.
             select(vec![-1i64, 0, 1, 1_780_944_362_999_999, 1_780_944_363_000_000])
                 .prop_map(|micros| Scalar::Time(Timestamp::from_micros(micros)))
@@ -223,14 +221,14 @@ fn object(schema: &SubjectSchema) -> impl Strategy<Value = Object> + use<> {
     })
 }
 
-fn cell(field: &Field) -> BoxedStrategy<(String, Cell)> {
+fn cell(field: &FieldSchema) -> BoxedStrategy<(String, Cell)> {
     let name = field.name.clone();
-    let cell = match field.shape {
-        Shape::One(kind) => scalar(kind).prop_map(Cell::One).boxed(),
-        Shape::Nullable(kind) => {
+    let cell = match field.field_type {
+        FieldType::Required(kind) => scalar(kind).prop_map(Cell::One).boxed(),
+        FieldType::Nullable(kind) => {
             prop_oneof![3 => scalar(kind).prop_map(Cell::One), 1 => Just(Cell::Null)].boxed()
         }
-        Shape::List(kind) => prop::collection::vec(scalar(kind), 0..3).prop_map(Cell::List).boxed(),
+        FieldType::List(kind) => prop::collection::vec(scalar(kind), 0..3).prop_map(Cell::List).boxed(),
     };
     cell.prop_map(move |cell| (name.clone(), cell)).boxed()
 }

@@ -1,16 +1,18 @@
 //! Rules that people write: checked against the registry when they are saved and when they are loaded.
 
+mod placeholders;
+
 use causerie_domain::identity::Role;
 use causerie_domain::{GroupId, UserId};
 use uuid::Uuid;
 
-use crate::condition::Condition;
-use crate::parse::InvalidCondition;
-use crate::pattern::{FieldPatterns, InvalidFieldPatterns};
-use crate::placeholder::{Facts, InvalidPlaceholder, Template};
+use placeholders::Template;
+pub use placeholders::{InvalidPlaceholder, PrincipalFacts};
+
+use crate::condition::{Condition, InvalidCondition};
+use crate::filter::FilterError;
 use crate::registry::{Registry, SubjectSchema};
-use crate::rule::RawRule;
-use crate::translate::Untranslatable;
+use crate::rule::{FieldPatterns, InvalidFieldPatterns, RawRule};
 
 /// A rule that the registry has accepted: it can be evaluated, packed, and turned into a filter.
 ///
@@ -18,7 +20,7 @@ use crate::translate::Untranslatable;
 /// use causerie_permissions::{RawRule, Registry};
 ///
 /// let registry = Registry::builtin();
-/// let rule = |json: &str| registry.accept(serde_json::from_str::<RawRule>(json).unwrap());
+/// let rule = |json: &str| registry.validate(serde_json::from_str::<RawRule>(json).unwrap());
 ///
 /// assert!(rule(r#"{"action": "use", "subject": "Tool", "conditions": {"slug": "translate"}}"#).is_ok());
 /// let refusal = rule(r#"{"action": "use", "subject": "Tool", "conditions": {"$or": []}}"#).unwrap_err();
@@ -29,7 +31,7 @@ pub struct StoredRule(Template);
 
 /// Why a rule cannot be stored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum InvalidStoredRule {
     /// A list of actions, subjects or fields, or an object of conditions, without anything in it.
     #[error("{member} is empty")]
     Empty {
@@ -56,7 +58,7 @@ pub enum Refusal {
         /// The pattern.
         field: String,
     },
-    /// A placeholder that is none, or in the wrong place.
+    /// A placeholder that is none, or in the wrong index.
     #[error(transparent)]
     Placeholder(#[from] InvalidPlaceholder),
     /// Conditions that CASL cannot read, or would misread.
@@ -67,7 +69,7 @@ pub enum Refusal {
     FieldPatterns(#[from] InvalidFieldPatterns),
     /// Conditions that no store can answer.
     #[error(transparent)]
-    Untranslatable(#[from] Untranslatable),
+    Filter(#[from] FilterError),
 }
 
 impl StoredRule {
@@ -77,7 +79,7 @@ impl StoredRule {
     }
 
     /// The rule for a principal.
-    pub(crate) fn fill(&self, facts: &Facts) -> RawRule {
+    pub(crate) fn fill(&self, facts: &PrincipalFacts) -> RawRule {
         self.0.fill(facts)
     }
 }
@@ -86,14 +88,16 @@ impl Registry {
     /// Checks a rule that is to be stored, or has been.
     ///
     /// # Errors
-    /// [`Refusal`] for whatever CASL, a browser or a store would not understand, or not alike.
-    pub fn accept(&self, rule: RawRule) -> Result<StoredRule, Refusal> {
+    /// [`InvalidStoredRule`] for whatever CASL, a browser or a store would not understand, or not alike.
+    pub fn validate(&self, rule: RawRule) -> Result<StoredRule, InvalidStoredRule> {
         self.check_actions(&rule)?;
         let template = Template::new(rule)?;
         let filled = template.fill(&sample());
         let condition = match &filled.conditions {
             // CASL 6 and 7 read empty conditions differently.
-            Some(conditions) if conditions.is_empty() => return Err(Refusal::Empty { member: "conditions" }),
+            Some(conditions) if conditions.is_empty() => {
+                return Err(InvalidStoredRule::Empty { member: "conditions" });
+            }
             Some(conditions) => Some(Condition::parse(conditions)?),
             None => None,
         };
@@ -104,51 +108,54 @@ impl Registry {
         Ok(StoredRule(template))
     }
 
-    fn check_actions(&self, rule: &RawRule) -> Result<(), Refusal> {
+    fn check_actions(&self, rule: &RawRule) -> Result<(), InvalidStoredRule> {
         let actions = rule.action.as_slice();
         if actions.is_empty() {
-            return Err(Refusal::Empty { member: "action" });
+            return Err(InvalidStoredRule::Empty { member: "action" });
         }
         match actions.iter().find(|action| !self.has_action(action)) {
-            Some(action) => Err(Refusal::UnknownAction { action: action.clone() }),
+            Some(action) => Err(InvalidStoredRule::UnknownAction { action: action.clone() }),
             None => Ok(()),
         }
     }
 
-    fn named_subjects(&self, rule: &RawRule) -> Result<Vec<&SubjectSchema>, Refusal> {
+    fn named_subjects(&self, rule: &RawRule) -> Result<Vec<&SubjectSchema>, InvalidStoredRule> {
         let names = rule.subjects();
         if names.is_empty() {
-            return Err(Refusal::Empty { member: "subject" });
+            return Err(InvalidStoredRule::Empty { member: "subject" });
         }
         let mut subjects = Vec::new();
         for name in names {
             let before = subjects.len();
             subjects.extend(self.subjects(name));
             if subjects.len() == before {
-                return Err(Refusal::UnknownSubject { subject: name.to_owned() });
+                return Err(InvalidStoredRule::UnknownSubject { subject: name.to_owned() });
             }
         }
         Ok(subjects)
     }
 }
 
-fn check_fields(rule: &RawRule, subject: &SubjectSchema) -> Result<(), Refusal> {
+fn check_fields(rule: &RawRule, subject: &SubjectSchema) -> Result<(), InvalidStoredRule> {
     let Some(patterns) = rule.fields() else { return Ok(()) };
     if patterns.is_empty() {
-        return Err(Refusal::Empty { member: "fields" });
+        return Err(InvalidStoredRule::Empty { member: "fields" });
     }
     for pattern in patterns {
         let covered = FieldPatterns::new([pattern])?;
-        if !subject.fields.iter().any(|field| covered.cover(&field.name)) {
-            return Err(Refusal::UnknownField { subject: subject.name.clone(), field: pattern.clone() });
+        if !subject.fields.iter().any(|field| covered.matches(&field.name)) {
+            return Err(InvalidStoredRule::UnknownField {
+                subject: subject.name.clone(),
+                field: pattern.clone(),
+            });
         }
     }
     Ok(())
 }
 
 /// Some principal, to see whether a rule holds water once its placeholders are filled.
-fn sample() -> Facts {
-    Facts {
+fn sample() -> PrincipalFacts {
+    PrincipalFacts {
         user_id: UserId::from_uuid(Uuid::nil()),
         group_ids: vec![GroupId::from_uuid(Uuid::nil())],
         admin_group_ids: vec![GroupId::from_uuid(Uuid::nil())],
@@ -161,7 +168,7 @@ mod tests {
     use super::*;
 
     fn check(rule: &str, expected: Result<(), &str>) {
-        let accepted = Registry::builtin().accept(serde_json::from_str(rule).unwrap());
+        let accepted = Registry::builtin().validate(serde_json::from_str(rule).unwrap());
         let accepted = accepted.map(|_| ()).map_err(|refusal| refusal.to_string());
         assert_eq!(accepted, expected.map_err(str::to_owned), "{rule}");
     }

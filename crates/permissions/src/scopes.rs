@@ -19,7 +19,7 @@ pub struct Scope {
 /// use causerie_permissions::{Ability, RawRule, Registry, Scopes};
 ///
 /// let scopes = Scopes::parse(["read:Session"], &Registry::builtin())?;
-/// let ability = Ability::new(scopes.narrow(vec![RawRule::can("manage", "all")])).unwrap();
+/// let ability = Ability::new(scopes.restrict(vec![RawRule::can("manage", "all")])).unwrap();
 /// assert!(ability.can("read", "Session"));
 /// assert!(!ability.can("read", "Message"));
 /// # Ok::<(), causerie_permissions::InvalidScope>(())
@@ -83,35 +83,35 @@ impl Scopes {
         self.0.iter()
     }
 
-    /// The first scope that goes beyond what somebody may do, for keys that are being made.
-    pub fn beyond(&self, ability: &Ability) -> Option<&Scope> {
+    /// The first scope that goes first_exceeding what somebody may do, for keys that are being made.
+    pub fn first_exceeding(&self, ability: &Ability) -> Option<&Scope> {
         self.iter().find(|scope| !ability.can(&scope.action, scope.subject.as_str()))
     }
 
     /// The same rules, permissions and prohibitions, as far as they lie within the scopes.
-    pub fn narrow(&self, rules: Vec<RawRule>) -> Vec<RawRule> {
+    pub fn restrict(&self, rules: Vec<RawRule>) -> Vec<RawRule> {
         if self.0.is_empty() {
             return rules;
         }
-        rules.iter().flat_map(|rule| self.narrow_rule(rule)).collect()
+        rules.iter().flat_map(|rule| self.restrict_rule(rule)).collect()
     }
 
     /// One rule for each subject that is left, with the actions that are left on it.
-    fn narrow_rule(&self, rule: &RawRule) -> Vec<RawRule> {
+    fn restrict_rule(&self, rule: &RawRule) -> Vec<RawRule> {
         let mut kept: Vec<(&str, Vec<String>)> = Vec::new();
         for scope in self.iter() {
             let subjects = rule.subjects();
             for subject in subjects.iter().filter_map(|name| Scope::common(name, &scope.subject, ANY_SUBJECT))
             {
-                let place = kept.iter().position(|(name, _)| *name == subject).unwrap_or_else(|| {
+                let index = kept.iter().position(|(name, _)| *name == subject).unwrap_or_else(|| {
                     kept.push((subject, Vec::new()));
                     kept.len() - 1
                 });
                 for action in rule.action.as_slice() {
                     let common = Scope::common(action, &scope.action, ANY_ACTION);
-                    if let Some(action) = common.filter(|name| !kept[place].1.iter().any(|held| held == name))
+                    if let Some(action) = common.filter(|name| !kept[index].1.iter().any(|held| held == name))
                     {
-                        kept[place].1.push(action.to_owned());
+                        kept[index].1.push(action.to_owned());
                     }
                 }
             }
@@ -131,7 +131,7 @@ mod tests {
 
     fn narrowed(scopes: &[&str], rule: &str) -> String {
         let scopes = Scopes::parse(scopes, &Registry::builtin()).unwrap();
-        serde_json::to_string(&scopes.narrow(vec![serde_json::from_str(rule).unwrap()])).unwrap()
+        serde_json::to_string(&scopes.restrict(vec![serde_json::from_str(rule).unwrap()])).unwrap()
     }
 
     #[test]
@@ -174,6 +174,6 @@ mod tests {
     fn a_scope_beyond_ones_own_rights_is_named() {
         let ability = Ability::new([RawRule::can("read", "Usage")]).unwrap();
         let scopes = Scopes::parse(["read:Usage", "read:User"], &Registry::builtin()).unwrap();
-        assert_eq!(scopes.beyond(&ability).map(Scope::to_string), Some("read:User".to_owned()));
+        assert_eq!(scopes.first_exceeding(&ability).map(Scope::to_string), Some("read:User".to_owned()));
     }
 }

@@ -3,13 +3,21 @@
 //! The operators answer as CASL 7 does on JSON values, corner by corner: which operator looks through lists, what a
 //! missing member is beside null, and where the answer is an exception.
 
+mod compare;
+mod parse;
+mod path;
+mod regex;
+
 use causerie_domain::filter::Order;
 
-use crate::Unevaluable;
-use crate::compare::{Bound, order, same};
-use crate::expression::Expression;
-use crate::path::Path;
+use crate::error::EvaluationError;
 use crate::value::Value;
+pub use compare::Bound;
+use compare::equal;
+pub(crate) use compare::ordering;
+pub use parse::InvalidCondition;
+pub use path::Path;
+pub use regex::{InvalidRegex, JsRegex};
 
 /// What an object must meet.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,21 +38,21 @@ pub enum Operator {
     /// `$eq`, or a plain value.
     Equals(Value),
     /// `$ne`
-    Differs(Value),
+    NotEquals(Value),
     /// `$lt`, `$lte`, `$gt`, `$gte`
-    Ordered(Order, Bound),
+    Compare(Order, Bound),
     /// `$in`
-    OneOf(Vec<Value>),
+    In(Vec<Value>),
     /// `$nin`
-    NoneOf(Vec<Value>),
+    NotIn(Vec<Value>),
     /// `$all`
-    HasAll(Vec<Value>),
+    All(Vec<Value>),
     /// `$size`
     Size(f64),
     /// `$regex` with its `$options`
-    Matches(Expression),
+    Regex(JsRegex),
     /// `$elemMatch`
-    Element(Box<Condition>),
+    ElemMatch(Box<Condition>),
     /// `$exists`
     Exists(bool),
 }
@@ -87,12 +95,12 @@ impl Condition {
     /// Whether `object` meets the condition.
     ///
     /// # Errors
-    /// [`Unevaluable`] where CASL throws. Parts are tried in order, and the first that decides ends it.
-    pub fn is_met_by(&self, object: &Value) -> Result<bool, Unevaluable> {
+    /// [`EvaluationError`] where CASL throws. Parts are tried in order, and the first that decides ends it.
+    pub fn matches(&self, object: &Value) -> Result<bool, EvaluationError> {
         match self {
-            Condition::All(parts) => Ok(!some(parts, |part| Ok(!part.is_met_by(object)?))?),
-            Condition::Any(parts) => some(parts, |part| part.is_met_by(object)),
-            Condition::Not(part) => Ok(!part.is_met_by(object)?),
+            Condition::All(parts) => Ok(!some(parts, |part| Ok(!part.matches(object)?))?),
+            Condition::Any(parts) => some(parts, |part| part.matches(object)),
+            Condition::Not(part) => Ok(!part.matches(object)?),
             Condition::Field(path, operator) => operator.holds(path, object),
         }
     }
@@ -103,43 +111,43 @@ impl Operator {
     pub fn name(&self) -> &'static str {
         match self {
             Operator::Equals(_) => "$eq",
-            Operator::Differs(_) => "$ne",
-            Operator::Ordered(Order::Less, _) => "$lt",
-            Operator::Ordered(Order::AtMost, _) => "$lte",
-            Operator::Ordered(Order::Greater, _) => "$gt",
-            Operator::Ordered(Order::AtLeast, _) => "$gte",
-            Operator::OneOf(_) => "$in",
-            Operator::NoneOf(_) => "$nin",
-            Operator::HasAll(_) => "$all",
+            Operator::NotEquals(_) => "$ne",
+            Operator::Compare(Order::Less, _) => "$lt",
+            Operator::Compare(Order::AtMost, _) => "$lte",
+            Operator::Compare(Order::Greater, _) => "$gt",
+            Operator::Compare(Order::AtLeast, _) => "$gte",
+            Operator::In(_) => "$in",
+            Operator::NotIn(_) => "$nin",
+            Operator::All(_) => "$all",
             Operator::Size(_) => "$size",
-            Operator::Matches(_) => "$regex",
-            Operator::Element(_) => "$elemMatch",
+            Operator::Regex(_) => "$regex",
+            Operator::ElemMatch(_) => "$elemMatch",
             Operator::Exists(_) => "$exists",
         }
     }
 
-    fn holds(&self, path: &Path, object: &Value) -> Result<bool, Unevaluable> {
+    fn holds(&self, path: &Path, object: &Value) -> Result<bool, EvaluationError> {
         match self {
             Operator::Equals(Value::Null) => is_null(path, object),
             Operator::Equals(wanted) => equals(path, object, wanted),
-            Operator::Differs(Value::Null) => Ok(!is_null(path, object)?),
-            Operator::Differs(wanted) => Ok(!equals(path, object, wanted)?),
-            Operator::Ordered(wanted, bound) => {
-                each(path, object, |held| Ok(wanted.holds(order(held, bound)?)))
+            Operator::NotEquals(Value::Null) => Ok(!is_null(path, object)?),
+            Operator::NotEquals(wanted) => Ok(!equals(path, object, wanted)?),
+            Operator::Compare(wanted, bound) => {
+                each(path, object, |held| Ok(wanted.holds(ordering(held, bound)?)))
             }
-            Operator::OneOf(values) => is_one_of(path, object, values),
-            Operator::NoneOf(values) => Ok(!is_one_of(path, object, values)?),
-            Operator::HasAll(values) => match path.get(object)?.as_deref() {
+            Operator::In(values) => is_one_of(path, object, values),
+            Operator::NotIn(values) => Ok(!is_one_of(path, object, values)?),
+            Operator::All(values) => match path.get(object)?.as_deref() {
                 Some(Value::List(held)) => Ok(!some(values, |value| Ok(!includes(held, value)?))?),
                 _ => Ok(false),
             },
             Operator::Size(size) => has_size(path, object, *size),
-            Operator::Matches(expression) => each(path, object, |held| match held {
+            Operator::Regex(expression) => each(path, object, |held| match held {
                 Some(Value::Text(text)) => expression.is_match(text),
                 _ => Ok(false),
             }),
-            Operator::Element(condition) => match path.get(object)?.as_deref() {
-                Some(Value::List(items)) => some(items, |item| condition.is_met_by(item)),
+            Operator::ElemMatch(condition) => match path.get(object)?.as_deref() {
+                Some(Value::List(items)) => some(items, |item| condition.matches(item)),
                 _ => Ok(false),
             },
             Operator::Exists(wanted) => exists(path, object, *wanted),
@@ -151,28 +159,28 @@ impl Operator {
 fn each(
     path: &Path,
     object: &Value,
-    test: impl Fn(Option<&Value>) -> Result<bool, Unevaluable>,
-) -> Result<bool, Unevaluable> {
+    test: impl Fn(Option<&Value>) -> Result<bool, EvaluationError>,
+) -> Result<bool, EvaluationError> {
     match path.get(object)?.as_deref() {
         Some(Value::List(items)) => some(items, |item| test(Some(item))),
         held => test(held),
     }
 }
 
-fn is_one_of(path: &Path, object: &Value, values: &[Value]) -> Result<bool, Unevaluable> {
-    each(path, object, |held| some(values, |value| same(Some(value), held)))
+fn is_one_of(path: &Path, object: &Value, values: &[Value]) -> Result<bool, EvaluationError> {
+    each(path, object, |held| some(values, |value| equal(Some(value), held)))
 }
 
-fn equals(path: &Path, object: &Value, wanted: &Value) -> Result<bool, Unevaluable> {
-    let Some(parent) = path.get_parent(object)? else { return same(None, Some(wanted)) };
+fn equals(path: &Path, object: &Value, wanted: &Value) -> Result<bool, EvaluationError> {
+    let Some(parent) = path.get_parent(object)? else { return equal(None, Some(wanted)) };
     match path.get_last(&parent)?.as_deref() {
-        Some(list @ Value::List(items)) => Ok(same(Some(list), Some(wanted))? || includes(items, wanted)?),
-        held => same(held, Some(wanted)),
+        Some(list @ Value::List(items)) => Ok(equal(Some(list), Some(wanted))? || includes(items, wanted)?),
+        held => equal(held, Some(wanted)),
     }
 }
 
 /// Equality with null: the member is null or missing, but there is something it could be a member of.
-fn is_null(path: &Path, object: &Value) -> Result<bool, Unevaluable> {
+fn is_null(path: &Path, object: &Value) -> Result<bool, EvaluationError> {
     let test = |parent: &Value| match parent {
         Value::List(_) | Value::Object(_) if !path.has_last(parent) => Ok(true),
         Value::List(_) | Value::Object(_) => match path.get_last(parent)?.as_deref() {
@@ -188,7 +196,7 @@ fn is_null(path: &Path, object: &Value) -> Result<bool, Unevaluable> {
     }
 }
 
-fn has_size(path: &Path, object: &Value, size: f64) -> Result<bool, Unevaluable> {
+fn has_size(path: &Path, object: &Value, size: f64) -> Result<bool, EvaluationError> {
     let test = |parent: &Value| {
         Ok(
             matches!(path.get_last(parent)?.as_deref(), Some(Value::List(items)) if items.len() as f64 == size),
@@ -201,7 +209,7 @@ fn has_size(path: &Path, object: &Value, size: f64) -> Result<bool, Unevaluable>
     }
 }
 
-fn exists(path: &Path, object: &Value, wanted: bool) -> Result<bool, Unevaluable> {
+fn exists(path: &Path, object: &Value, wanted: bool) -> Result<bool, EvaluationError> {
     if path.is_itself() {
         // An element is never missing, and CASL then forgets to ask what was wanted.
         return Ok(true);
@@ -214,12 +222,12 @@ fn exists(path: &Path, object: &Value, wanted: bool) -> Result<bool, Unevaluable
     }
 }
 
-fn includes(values: &[Value], wanted: &Value) -> Result<bool, Unevaluable> {
-    some(values, |value| same(Some(value), Some(wanted)))
+fn includes(values: &[Value], wanted: &Value) -> Result<bool, EvaluationError> {
+    some(values, |value| equal(Some(value), Some(wanted)))
 }
 
 /// `Iterator::any` for tests that can fail: what comes after the first that passes is not tried.
-fn some<T>(items: &[T], test: impl Fn(&T) -> Result<bool, Unevaluable>) -> Result<bool, Unevaluable> {
+fn some<T>(items: &[T], test: impl Fn(&T) -> Result<bool, EvaluationError>) -> Result<bool, EvaluationError> {
     for item in items {
         if test(item)? {
             return Ok(true);
@@ -237,7 +245,7 @@ mod tests {
         let conditions: Object = serde_json::from_str(conditions).unwrap();
         let condition = Condition::parse(&conditions).unwrap();
         let object: Value = serde_json::from_str(object).unwrap();
-        assert_eq!(condition.is_met_by(&object), Ok(expected), "{conditions:?} on {object:?}");
+        assert_eq!(condition.matches(&object), Ok(expected), "{conditions:?} on {object:?}");
     }
 
     #[test]
@@ -264,20 +272,20 @@ mod tests {
         let check = |conditions: &str, object: &str, expected| {
             let condition = Condition::parse(&serde_json::from_str(conditions).unwrap()).unwrap();
             let object: Value = serde_json::from_str(object).unwrap();
-            assert_eq!(condition.is_met_by(&object), expected, "{conditions} on {object:?}");
+            assert_eq!(condition.matches(&object), expected, "{conditions} on {object:?}");
         };
         let hiding = r#"{"a":{"toString":1}}"#;
         for conditions in
             [r#"{"a":1}"#, r#"{"a":{"$ne":true}}"#, r#"{"a":{"$in":["x"]}}"#, r#"{"a":{"$nin":[2]}}"#]
         {
-            check(conditions, hiding, Err(Unevaluable::NoPrimitive));
-            check(conditions, r#"{"a":[{"toString":null}]}"#, Err(Unevaluable::NoPrimitive));
+            check(conditions, hiding, Err(EvaluationError::NotComparable));
+            check(conditions, r#"{"a":[{"toString":null}]}"#, Err(EvaluationError::NotComparable));
         }
-        check(r#"{"b":{"$ne":{"toString":1}}}"#, "{}", Err(Unevaluable::NoPrimitive));
-        check(r#"{"b.c":{"$nin":[[{"toString":1}]]}}"#, r#"{"b":5}"#, Err(Unevaluable::NoPrimitive));
+        check(r#"{"b":{"$ne":{"toString":1}}}"#, "{}", Err(EvaluationError::NotComparable));
+        check(r#"{"b.c":{"$nin":[[{"toString":1}]]}}"#, r#"{"b":5}"#, Err(EvaluationError::NotComparable));
         check(r#"{"a":null}"#, hiding, Ok(false));
         check(r#"{"a":null}"#, r#"{"a":[null,{"toString":1}]}"#, Ok(true));
-        check(r#"{"a":null}"#, r#"{"a":[{"toString":1},null]}"#, Err(Unevaluable::NoPrimitive));
+        check(r#"{"a":null}"#, r#"{"a":[{"toString":1},null]}"#, Err(EvaluationError::NotComparable));
         check(r#"{"a":{"$all":[]}}"#, r#"{"a":[{"toString":1}]}"#, Ok(true));
         check(r#"{"a":{"$size":1}}"#, r#"{"a":[{"toString":1}]}"#, Ok(true));
     }
@@ -293,7 +301,7 @@ mod tests {
     fn a_part_that_fails_is_not_reached_once_the_answer_is_known() {
         let conditions = |text| Condition::parse(&serde_json::from_str(text).unwrap()).unwrap();
         let object: Value = serde_json::from_str(r#"{"a":[null],"b":1}"#).unwrap();
-        assert!(conditions(r#"{"a.x":{"$gt":1},"b":2}"#).is_met_by(&object).is_err());
-        assert_eq!(conditions(r#"{"b":2,"a.x":{"$gt":1}}"#).is_met_by(&object), Ok(false));
+        assert!(conditions(r#"{"a.x":{"$gt":1},"b":2}"#).matches(&object).is_err());
+        assert_eq!(conditions(r#"{"b":2,"a.x":{"$gt":1}}"#).matches(&object), Ok(false));
     }
 }

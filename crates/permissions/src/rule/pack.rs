@@ -15,7 +15,7 @@ pub struct PackedRule(Vec<Value>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("packed rule {rule}: {member} is missing or of the wrong type")]
 pub struct InvalidPackedRule {
-    /// The rule's place in the list.
+    /// The rule's index in the list.
     pub rule: usize,
     /// The member that is wrong.
     pub member: &'static str,
@@ -40,7 +40,7 @@ pub fn pack(rules: &[RawRule]) -> Vec<PackedRule> {
 /// # Errors
 /// [`InvalidPackedRule`] for lists that `packRules` does not make.
 pub fn unpack(rules: &[PackedRule]) -> Result<Vec<RawRule>, InvalidPackedRule> {
-    rules.iter().enumerate().map(|(place, PackedRule(members))| unpack_rule(members, place)).collect()
+    rules.iter().enumerate().map(|(index, PackedRule(members))| unpack_rule(members, index)).collect()
 }
 
 fn pack_rule(rule: &RawRule) -> PackedRule {
@@ -61,14 +61,14 @@ fn pack_rule(rule: &RawRule) -> PackedRule {
 
 fn unpack_rule(members: &[Value], rule: usize) -> Result<RawRule, InvalidPackedRule> {
     let invalid = |member| InvalidPackedRule { rule, member };
-    let present = |place: usize| members.get(place).filter(|value| value.is_truthy());
-    let text = |place, member| match present(place) {
+    let present = |index: usize| members.get(index).filter(|value| value.is_truthy());
+    let text = |index, member| match present(index) {
         Some(Value::Text(text)) => Ok(Some(text.as_str())),
         Some(_) => Err(invalid(member)),
         None => Ok(None),
     };
     let names = |text: &str| Names::Many(text.split(',').map(str::to_owned).collect());
-    let required = |place: usize, member| match members.get(place) {
+    let required = |index: usize, member| match members.get(index) {
         Some(Value::Text(text)) => Ok(names(text)),
         _ => Err(invalid(member)),
     };

@@ -4,21 +4,21 @@ use causerie_domain::identity::Role;
 use serde::Deserialize;
 
 use crate::ability::Ability;
-use crate::placeholder::Facts;
 use crate::registry::Registry;
 use crate::rule::{InvalidRule, RawRule};
-use crate::scope::Scopes;
-use crate::stored::{Refusal, StoredRule};
+use crate::scopes::Scopes;
+use crate::stored::PrincipalFacts;
+use crate::stored::{InvalidStoredRule, StoredRule};
 
 /// The rules themselves, kept as data so that they can be read beside CASL's documentation.
-const BUILTIN: &str = include_str!("layers.json");
+const BUILTIN: &str = include_str!("rules.json");
 
 /// The reason given by the rule that keeps other people's conversations from everybody, admins too.
 const PRIVATE: &str = "conversation_is_private";
 
 /// Whether an admin may read other people's conversations. Every such read is then written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ContentReading {
+pub enum ContentAccess {
     /// Nobody reads them but their owner.
     #[default]
     OwnerOnly,
@@ -30,12 +30,12 @@ pub enum ContentReading {
 ///
 /// ```
 /// use causerie_domain::{UserId, identity::Role};
-/// use causerie_permissions::{Action, Facts, Layers, Registry, Scopes, Subject, SubjectType};
+/// use causerie_permissions::{Action, PrincipalFacts, BuiltinRules, Registry, Scopes, Subject, SubjectType};
 /// # use uuid::Uuid;
 ///
-/// let layers = Layers::builtin(&Registry::builtin())?;
+/// let layers = BuiltinRules::new(&Registry::builtin())?;
 /// let user_id = UserId::from_uuid(Uuid::nil());
-/// let facts = Facts { user_id, group_ids: vec![], admin_group_ids: vec![], role: Role::User };
+/// let facts = PrincipalFacts { user_id, group_ids: vec![], admin_group_ids: vec![], role: Role::User };
 /// let ability = layers.ability(&facts, &[], &Scopes::default())?;
 ///
 /// let own = Subject::new(SubjectType::Session).with("user_id", user_id.to_string());
@@ -46,17 +46,17 @@ pub enum ContentReading {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Layers {
+pub struct BuiltinRules {
     user: Vec<StoredRule>,
     group_admin: Vec<StoredRule>,
     admin: Vec<StoredRule>,
     guard: Vec<StoredRule>,
-    content_reading: ContentReading,
+    content_access: ContentAccess,
 }
 
-/// Layers that cannot be used.
+/// BuiltinRules that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum InvalidLayers {
+pub enum InvalidBuiltinRules {
     /// The text is not what layers look like.
     #[error("the layers of rules cannot be read")]
     Format(#[source] serde_json::Error),
@@ -66,7 +66,7 @@ pub enum InvalidLayers {
         /// The layer.
         layer: &'static str,
         /// Why.
-        refusal: Refusal,
+        refusal: InvalidStoredRule,
     },
 }
 
@@ -79,51 +79,51 @@ struct Written {
     guard: Vec<RawRule>,
 }
 
-impl Layers {
+impl BuiltinRules {
     /// The layers that come with Causerie.
     ///
     /// # Errors
-    /// [`InvalidLayers`] if the registry is not Causerie's own.
-    pub fn builtin(registry: &Registry) -> Result<Self, InvalidLayers> {
-        Layers::from_json(BUILTIN, registry)
+    /// [`InvalidBuiltinRules`] if the registry is not Causerie's own.
+    pub fn new(registry: &Registry) -> Result<Self, InvalidBuiltinRules> {
+        BuiltinRules::from_json(BUILTIN, registry)
     }
 
     /// Other layers: an object with `user`, `group_admin`, `admin` and `guard`, each a list of rules.
     ///
     /// # Errors
-    /// [`InvalidLayers`].
-    pub fn from_json(text: &str, registry: &Registry) -> Result<Self, InvalidLayers> {
-        let written: Written = serde_json::from_str(text).map_err(InvalidLayers::Format)?;
+    /// [`InvalidBuiltinRules`].
+    pub fn from_json(text: &str, registry: &Registry) -> Result<Self, InvalidBuiltinRules> {
+        let written: Written = serde_json::from_str(text).map_err(InvalidBuiltinRules::Format)?;
         let accept = |layer, rules: Vec<RawRule>| {
-            let accepted = rules.into_iter().map(|rule| registry.accept(rule));
-            accepted.collect::<Result<_, _>>().map_err(|refusal| InvalidLayers::Rule { layer, refusal })
+            let accepted = rules.into_iter().map(|rule| registry.validate(rule));
+            accepted.collect::<Result<_, _>>().map_err(|refusal| InvalidBuiltinRules::Rule { layer, refusal })
         };
-        Ok(Layers {
+        Ok(BuiltinRules {
             user: accept("user", written.user)?,
             group_admin: accept("group_admin", written.group_admin)?,
             admin: accept("admin", written.admin)?,
             guard: accept("guard", written.guard)?,
-            content_reading: ContentReading::default(),
+            content_access: ContentAccess::default(),
         })
     }
 
     /// The same with another setting of who may read conversations.
     #[must_use]
-    pub fn with_content_reading(self, content_reading: ContentReading) -> Self {
-        Layers { content_reading, ..self }
+    pub fn with_content_access(self, content_access: ContentAccess) -> Self {
+        BuiltinRules { content_access, ..self }
     }
 
     /// A principal's rules in order, placeholders replaced and scopes applied: what `GET /me/abilities` answers.
     ///
     /// `stored` are the rules of the user's groups, then the user's own.
-    pub fn rules(&self, facts: &Facts, stored: &[StoredRule], scopes: &Scopes) -> Vec<RawRule> {
+    pub fn rules(&self, facts: &PrincipalFacts, stored: &[StoredRule], scopes: &Scopes) -> Vec<RawRule> {
         let is_admin = facts.role == Role::Admin;
         let group_admin = if facts.admin_group_ids.is_empty() { &[][..] } else { &self.group_admin };
         let admin = if is_admin { self.admin.as_slice() } else { &[] };
-        let reads_all = is_admin && self.content_reading == ContentReading::Admins;
+        let reads_all = is_admin && self.content_access == ContentAccess::Admins;
         let guard = self.guard.iter().filter(|rule| !(reads_all && rule.raw().reason() == Some(PRIVATE)));
         let layers = self.user.iter().chain(group_admin).chain(admin).chain(stored).chain(guard);
-        scopes.narrow(layers.map(|rule| rule.fill(facts)).collect())
+        scopes.restrict(layers.map(|rule| rule.fill(facts)).collect())
     }
 
     /// What a principal may do.
@@ -132,7 +132,7 @@ impl Layers {
     /// [`InvalidRule`], never for rules that a registry has accepted.
     pub fn ability(
         &self,
-        facts: &Facts,
+        facts: &PrincipalFacts,
         stored: &[StoredRule],
         scopes: &Scopes,
     ) -> Result<Ability, InvalidRule> {

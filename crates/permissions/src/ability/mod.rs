@@ -1,11 +1,16 @@
 //! A list of rules that answers questions: the last rule that applies decides, and none means no.
 
+mod selection;
+mod subject;
+
 use std::collections::{BTreeSet, HashMap};
 
-use crate::alias::Aliases;
+pub use selection::{Branch, Selection};
+pub use subject::{Subject, Target};
+
+use crate::error::EvaluationError;
+use crate::rule::Aliases;
 use crate::rule::{ANY_ACTION, ANY_SUBJECT, InvalidRule, RawRule, Rule};
-use crate::select::Selection;
-use crate::subject::Target;
 
 /// What a principal may do.
 ///
@@ -38,30 +43,13 @@ pub struct Decision<'a> {
     deciding: Option<(usize, &'a Rule)>,
 }
 
-/// A question that has no answer: CASL throws. It counts as a no.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unevaluable {
-    /// A path leads through a list whose element (null, for instance) has no members.
-    #[error("{name:?} is asked of something without members")]
-    NoMembers {
-        /// The member.
-        name: String,
-    },
-    /// An object cannot be compared, since its member `toString` hides the method.
-    #[error("an object with a member toString cannot be compared")]
-    NoPrimitive,
-    /// A pattern asks for lines in a text with uncommon line ends.
-    #[error("a pattern by lines meets an uncommon line end")]
-    LineEnd,
-}
-
 impl Ability {
     /// Takes rules in their order: later ones win.
     ///
     /// # Errors
     /// [`InvalidRule`]. Every rule is compiled now, so no check meets an invalid one later.
     pub fn new(rules: impl IntoIterator<Item = RawRule>) -> Result<Self, InvalidRule> {
-        let rules = rules.into_iter().enumerate().map(|(place, raw)| Rule::compile(raw, place));
+        let rules = rules.into_iter().enumerate().map(|(index, raw)| Rule::compile(raw, index));
         let rules = rules.collect::<Result<Vec<_>, _>>()?;
         Ok(Ability { index: Index::new(&rules), rules })
     }
@@ -85,18 +73,18 @@ impl Ability {
     /// Whether the action is allowed, on one field if one is named, and by which rule.
     ///
     /// # Errors
-    /// [`Unevaluable`], which must never be taken for a yes.
+    /// [`EvaluationError`], which must never be taken for a yes.
     pub fn decide<'t>(
         &self,
         action: impl AsRef<str>,
         target: impl Into<Target<'t>>,
         field: Option<&str>,
-    ) -> Result<Decision<'_>, Unevaluable> {
+    ) -> Result<Decision<'_>, EvaluationError> {
         let target = target.into();
         let field = field.filter(|field| !field.is_empty());
-        for (place, rule) in self.candidates(action.as_ref(), target.subject_type()) {
+        for (index, rule) in self.candidates(action.as_ref(), target.subject_type()) {
             if rule.covers_field(field) && rule.applies_to(target.view())? {
-                return Ok(Decision { deciding: Some((place, rule)) });
+                return Ok(Decision { deciding: Some((index, rule)) });
             }
         }
         Ok(Decision { deciding: None })
@@ -107,13 +95,13 @@ impl Ability {
     /// Patterns are listed as they stand in the rules.
     ///
     /// # Errors
-    /// [`Unevaluable`].
+    /// [`EvaluationError`].
     pub fn permitted_fields<'t>(
         &self,
         action: impl AsRef<str>,
         target: impl Into<Target<'t>>,
         all_fields: &[&str],
-    ) -> Result<Vec<String>, Unevaluable> {
+    ) -> Result<Vec<String>, EvaluationError> {
         let target = target.into();
         let mut permitted: Vec<String> = Vec::new();
         for (_, rule) in self.candidates(action.as_ref(), target.subject_type()).rev() {
@@ -150,7 +138,7 @@ impl Ability {
 
     /// The rules that speak of an action on a type, those that win first.
     fn candidates(&self, action: &str, subject: &str) -> impl DoubleEndedIterator<Item = (usize, &Rule)> {
-        self.index.get(action, subject).iter().filter_map(|place| Some((*place, self.rules.get(*place)?)))
+        self.index.get(action, subject).iter().filter_map(|index| Some((*index, self.rules.get(*index)?)))
     }
 }
 
@@ -160,9 +148,9 @@ impl<'a> Decision<'a> {
         self.deciding.is_some_and(|(_, rule)| !rule.is_inverted())
     }
 
-    /// The place of the rule that decided, if one did.
-    pub fn rule(self) -> Option<usize> {
-        self.deciding.map(|(place, _)| place)
+    /// The index of the rule that decided, if one did.
+    pub fn rule_index(self) -> Option<usize> {
+        self.deciding.map(|(index, _)| index)
     }
 
     /// The reason that rule gives.
@@ -171,7 +159,7 @@ impl<'a> Decision<'a> {
     }
 }
 
-/// The places of the rules by subject and action, those that win first.
+/// The indexes of the rules by subject and action, those that win first.
 #[derive(Debug, Clone)]
 struct Index {
     by_subject: HashMap<String, HashMap<String, Vec<usize>>>,
@@ -183,13 +171,13 @@ impl Index {
         let actions: BTreeSet<&str> =
             raws().flat_map(|rule| rule.action.as_slice()).map(String::as_str).chain([ANY_ACTION]).collect();
         let subjects: BTreeSet<&str> = raws().flat_map(RawRule::subjects).chain([ANY_SUBJECT]).collect();
-        let places = |action: &str, subject: &str| {
+        let indexes = |action: &str, subject: &str| {
             let covering =
                 rules.iter().enumerate().rev().filter(|(_, rule)| rule.raw().covers(action, subject));
-            covering.map(|(place, _)| place).collect()
+            covering.map(|(index, _)| index).collect()
         };
         let by_action =
-            |subject| actions.iter().map(move |action| ((*action).to_owned(), places(action, subject)));
+            |subject| actions.iter().map(move |action| ((*action).to_owned(), indexes(action, subject)));
         let by_subject = subjects.iter().map(|subject| ((*subject).to_owned(), by_action(subject).collect()));
         Index { by_subject: by_subject.collect() }
     }
@@ -198,7 +186,7 @@ impl Index {
     fn get(&self, action: &str, subject: &str) -> &[usize] {
         let by_action = self.by_subject.get(subject).or_else(|| self.by_subject.get(ANY_SUBJECT));
         by_action
-            .and_then(|places| places.get(action).or_else(|| places.get(ANY_ACTION)))
+            .and_then(|indexes| indexes.get(action).or_else(|| indexes.get(ANY_ACTION)))
             .map_or(&[], Vec::as_slice)
     }
 }

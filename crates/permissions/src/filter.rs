@@ -8,14 +8,14 @@ use causerie_domain::{Filter, Timestamp};
 use uuid::Uuid;
 
 use crate::ability::Ability;
-use crate::compare::{Bound, order};
+use crate::condition::{Bound, ordering};
 use crate::condition::{Condition, Operator};
-use crate::registry::{Kind, Registry, Shape, SubjectSchema};
-use crate::value::{Value, whole};
+use crate::registry::{FieldType, Registry, ScalarType, SubjectSchema};
+use crate::value::{Value, exact_integer};
 
 /// A condition that no store can answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Untranslatable {
+pub enum FilterError {
     /// The registry has no such subject.
     #[error("unknown subject {subject:?}")]
     UnknownSubject {
@@ -32,7 +32,7 @@ pub enum Untranslatable {
     },
     /// The operator is not for fields of this type.
     #[error("{operator} is not allowed on the field {field}")]
-    Operator {
+    UnsupportedOperator {
         /// The field.
         field: String,
         /// The operator.
@@ -40,7 +40,7 @@ pub enum Untranslatable {
     },
     /// The value is not one the field can have.
     #[error("the field {field} is compared with something that is not {expected}")]
-    Operand {
+    InvalidOperand {
         /// The field.
         field: String,
         /// What it can have.
@@ -64,16 +64,16 @@ impl Ability {
     /// ```
     ///
     /// # Errors
-    /// [`Untranslatable`], never for rules that [`Registry::accept`] has accepted.
+    /// [`FilterError`], never for rules that [`Registry::validate`] has accepted.
     pub fn filter(
         &self,
         action: impl AsRef<str>,
         subject_type: impl AsRef<str>,
         registry: &Registry,
-    ) -> Result<Filter, Untranslatable> {
+    ) -> Result<Filter, FilterError> {
         let name = subject_type.as_ref();
         let schema = registry.subject(name);
-        let schema = schema.ok_or_else(|| Untranslatable::UnknownSubject { subject: name.to_owned() })?;
+        let schema = schema.ok_or_else(|| FilterError::UnknownSubject { subject: name.to_owned() })?;
         match self.select(action, name).condition() {
             Some(condition) => condition.to_filter(schema),
             None => Ok(Filter::Nothing),
@@ -85,9 +85,9 @@ impl Condition {
     /// The condition as a filter on objects of one type.
     ///
     /// # Errors
-    /// [`Untranslatable`].
-    pub fn to_filter(&self, schema: &SubjectSchema) -> Result<Filter, Untranslatable> {
-        let translated = |parts: &[Condition]| -> Result<Vec<Filter>, Untranslatable> {
+    /// [`FilterError`].
+    pub fn to_filter(&self, schema: &SubjectSchema) -> Result<Filter, FilterError> {
+        let translated = |parts: &[Condition]| -> Result<Vec<Filter>, FilterError> {
             parts.iter().map(|part| part.to_filter(schema)).collect()
         };
         match self {
@@ -96,11 +96,11 @@ impl Condition {
             Condition::Not(part) => part.to_filter(schema).map(Filter::negated),
             Condition::Field(path, operator) => {
                 let field = path.as_field().and_then(|name| schema.field(name));
-                let field = field.ok_or_else(|| Untranslatable::UnknownField {
+                let field = field.ok_or_else(|| FilterError::UnknownField {
                     subject: schema.name.clone(),
                     field: path.to_string(),
                 })?;
-                let target = FieldTarget { name: &field.name, shape: field.shape };
+                let target = FieldTarget { name: &field.name, field_type: field.field_type };
                 target.filter(operator)
             }
         }
@@ -110,25 +110,25 @@ impl Condition {
 /// The field that an operator is translated for.
 struct FieldTarget<'a> {
     name: &'a str,
-    shape: Shape,
+    field_type: FieldType,
 }
 
 impl FieldTarget<'_> {
-    fn filter(&self, operator: &Operator) -> Result<Filter, Untranslatable> {
-        match (operator, self.shape) {
+    fn filter(&self, operator: &Operator) -> Result<Filter, FilterError> {
+        match (operator, self.field_type) {
             (Operator::Equals(value), _) => self.one_of(std::slice::from_ref(value)),
-            (Operator::Differs(value), _) => self.one_of(std::slice::from_ref(value)).map(Filter::negated),
-            (Operator::OneOf(values), _) => self.one_of(values),
-            (Operator::NoneOf(values), _) => self.one_of(values).map(Filter::negated),
-            (Operator::Ordered(wanted, bound), Shape::One(kind) | Shape::Nullable(kind)) => {
+            (Operator::NotEquals(value), _) => self.one_of(std::slice::from_ref(value)).map(Filter::negated),
+            (Operator::In(values), _) => self.one_of(values),
+            (Operator::NotIn(values), _) => self.one_of(values).map(Filter::negated),
+            (Operator::Compare(wanted, bound), FieldType::Required(kind) | FieldType::Nullable(kind)) => {
                 self.ordered(*wanted, bound, kind)
             }
-            (Operator::HasAll(values), Shape::List(kind)) => {
+            (Operator::All(values), FieldType::List(kind)) => {
                 let values: Result<_, _> = values.iter().map(|value| self.scalar(value, kind)).collect();
                 Ok(self.test(Test::HasAllOf(values?)))
             }
-            (Operator::Size(size), Shape::List(_)) => {
-                let size = whole(*size).and_then(|size| u64::try_from(size).ok());
+            (Operator::Size(size), FieldType::List(_)) => {
+                let size = exact_integer(*size).and_then(|size| u64::try_from(size).ok());
                 Ok(self.test(Test::Size(size.ok_or_else(|| self.operand("a count"))?)))
             }
             (operator, _) => Err(self.refuse(operator)),
@@ -140,56 +140,56 @@ impl FieldTarget<'_> {
     }
 
     /// A plain field that is one of the values, or a list that has one of them.
-    fn one_of(&self, values: &[Value]) -> Result<Filter, Untranslatable> {
-        let (kind, takes_null) = match self.shape {
-            Shape::One(kind) | Shape::List(kind) => (kind, false),
-            Shape::Nullable(kind) => (kind, true),
+    fn one_of(&self, values: &[Value]) -> Result<Filter, FilterError> {
+        let (kind, takes_null) = match self.field_type {
+            FieldType::Required(kind) | FieldType::List(kind) => (kind, false),
+            FieldType::Nullable(kind) => (kind, true),
         };
         let is_null = |value: &&Value| takes_null && **value == Value::Null;
         let null = values.iter().any(|value| is_null(&value)).then(|| self.test(Test::IsNull));
         let scalars = values.iter().filter(|value| !is_null(value)).map(|value| self.scalar(value, kind));
         let mut scalars = scalars.collect::<Result<Vec<_>, _>>()?;
-        let held = match (self.shape, scalars.len()) {
+        let held = match (self.field_type, scalars.len()) {
             (_, 0) => Filter::Nothing,
-            (Shape::List(_), _) => self.test(Test::HasAnyOf(scalars)),
+            (FieldType::List(_), _) => self.test(Test::HasAnyOf(scalars)),
             (_, 1) => self.test(Test::Equals(scalars.remove(0))),
             _ => self.test(Test::OneOf(scalars)),
         };
         Ok(Filter::any([held].into_iter().chain(null)))
     }
 
-    fn ordered(&self, wanted: Order, bound: &Bound, kind: Kind) -> Result<Filter, Untranslatable> {
+    fn ordered(&self, wanted: Order, bound: &Bound, kind: ScalarType) -> Result<Filter, FilterError> {
         let value = match (bound, kind) {
-            (Bound::Number(number), Kind::Integer) => whole(*number).map(Scalar::Integer),
-            (Bound::Text(text), Kind::Time) => instant(text).map(Scalar::Time),
-            (_, Kind::Integer | Kind::Time) => None,
-            _ => return Err(self.refuse(&Operator::Ordered(wanted, bound.clone()))),
+            (Bound::Number(number), ScalarType::Integer) => exact_integer(*number).map(Scalar::Integer),
+            (Bound::Text(text), ScalarType::Time) => instant(text).map(Scalar::Time),
+            (_, ScalarType::Integer | ScalarType::Time) => None,
+            _ => return Err(self.refuse(&Operator::Compare(wanted, bound.clone()))),
         };
         let value = value.ok_or_else(|| self.operand(expected(kind)))?;
-        let is_nullable = matches!(self.shape, Shape::Nullable(_));
+        let is_nullable = matches!(self.field_type, FieldType::Nullable(_));
         let admits_null =
-            is_nullable && order(Some(&Value::Null), bound).is_ok_and(|found| wanted.holds(found));
+            is_nullable && ordering(Some(&Value::Null), bound).is_ok_and(|found| wanted.holds(found));
         Ok(self.test(Test::Ordered { order: wanted, value, admits_null }))
     }
 
-    fn scalar(&self, value: &Value, kind: Kind) -> Result<Scalar, Untranslatable> {
+    fn scalar(&self, value: &Value, kind: ScalarType) -> Result<Scalar, FilterError> {
         let scalar = match (kind, value) {
-            (Kind::Bool, Value::Bool(value)) => Some(Scalar::Bool(*value)),
-            (Kind::Integer, Value::Number(number)) => whole(*number).map(Scalar::Integer),
-            (Kind::Text, Value::Text(text)) => Some(Scalar::Text(text.clone())),
-            (Kind::Id, Value::Text(text)) => id(text).map(Scalar::Uuid),
-            (Kind::Time, Value::Text(text)) => instant(text).map(Scalar::Time),
+            (ScalarType::Bool, Value::Bool(value)) => Some(Scalar::Bool(*value)),
+            (ScalarType::Integer, Value::Number(number)) => exact_integer(*number).map(Scalar::Integer),
+            (ScalarType::Text, Value::Text(text)) => Some(Scalar::Text(text.clone())),
+            (ScalarType::Id, Value::Text(text)) => id(text).map(Scalar::Uuid),
+            (ScalarType::Time, Value::Text(text)) => instant(text).map(Scalar::Time),
             _ => None,
         };
         scalar.ok_or_else(|| self.operand(expected(kind)))
     }
 
-    fn operand(&self, expected: &'static str) -> Untranslatable {
-        Untranslatable::Operand { field: self.name.to_owned(), expected }
+    fn operand(&self, expected: &'static str) -> FilterError {
+        FilterError::InvalidOperand { field: self.name.to_owned(), expected }
     }
 
-    fn refuse(&self, operator: &Operator) -> Untranslatable {
-        Untranslatable::Operator { field: self.name.to_owned(), operator: operator.name() }
+    fn refuse(&self, operator: &Operator) -> FilterError {
+        FilterError::UnsupportedOperator { field: self.name.to_owned(), operator: operator.name() }
     }
 }
 
@@ -203,12 +203,12 @@ fn instant(text: &str) -> Option<Timestamp> {
     text.parse().ok().filter(|instant: &Timestamp| instant.to_string() == text)
 }
 
-const fn expected(kind: Kind) -> &'static str {
+const fn expected(kind: ScalarType) -> &'static str {
     match kind {
-        Kind::Bool => "true or false",
-        Kind::Integer => "a whole number",
-        Kind::Text => "a text",
-        Kind::Id => "an id with hyphens and in lower case",
-        Kind::Time => "an instant like 2026-06-08T18:46:03.250000Z",
+        ScalarType::Bool => "true or false",
+        ScalarType::Integer => "a whole number",
+        ScalarType::Text => "a text",
+        ScalarType::Id => "an id with hyphens and in lower case",
+        ScalarType::Time => "an instant like 2026-06-08T18:46:03.250000Z",
     }
 }

@@ -1,7 +1,10 @@
 //! Which subjects there are, which fields rules may mention, and of which type they are.
 
+mod vocabulary;
+
+pub use vocabulary::{Action, SubjectType, UnknownName};
+
 use crate::rule::{ANY_ACTION, ANY_SUBJECT};
-use crate::vocabulary::{Action, SubjectType};
 
 /// The actions, the subjects and their fields. What is not in here, no stored rule may name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,34 +19,34 @@ pub struct SubjectSchema {
     /// The subject's name.
     pub name: String,
     /// Its fields.
-    pub fields: Vec<Field>,
+    pub fields: Vec<FieldSchema>,
 }
 
 /// A field that rules may mention.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Field {
+pub struct FieldSchema {
     /// Its name.
     pub name: String,
     /// What it holds.
-    pub shape: Shape,
+    pub field_type: FieldType,
     /// Where a store finds it.
-    pub source: Source,
+    pub source: FieldSource,
 }
 
 /// What a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
+pub enum FieldType {
     /// Always a value.
-    One(Kind),
+    Required(ScalarType),
     /// A value or null.
-    Nullable(Kind),
+    Nullable(ScalarType),
     /// A list of values, never null itself and without nulls in it.
-    List(Kind),
+    List(ScalarType),
 }
 
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ScalarType {
     /// `true` or `false`
     Bool,
     /// A whole number.
@@ -58,9 +61,9 @@ pub enum Kind {
 
 /// Where a store finds a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum FieldSource {
     /// In the column of its own name.
-    Own,
+    Column,
     /// In the session that the object belongs to, in the column of its name without `session_`.
     Session,
     /// In the groups of the user's memberships.
@@ -79,7 +82,7 @@ impl Registry {
             name: subject.to_string(),
             fields: fields(*subject)
                 .iter()
-                .map(|(name, shape, source)| field(name, *shape, *source))
+                .map(|(name, field_type, source)| field(name, *field_type, *source))
                 .collect(),
         });
         Registry::new(Action::ALL.iter().map(|action| action.as_str()), subjects.collect())
@@ -103,81 +106,81 @@ impl Registry {
 
 impl SubjectSchema {
     /// The field of this name.
-    pub fn field(&self, name: &str) -> Option<&Field> {
+    pub fn field(&self, name: &str) -> Option<&FieldSchema> {
         self.fields.iter().find(|field| field.name == name)
     }
 }
 
-fn field(name: &str, shape: Shape, source: Source) -> Field {
-    Field { name: name.to_owned(), shape, source }
+fn field(name: &str, field_type: FieldType, source: FieldSource) -> FieldSchema {
+    FieldSchema { name: name.to_owned(), field_type, source }
 }
 
 /// The fields of each subject: this table is the whole of what rules see.
-const fn fields(subject: SubjectType) -> &'static [(&'static str, Shape, Source)] {
-    const ID: Shape = Shape::One(Kind::Id);
-    const MAYBE_ID: Shape = Shape::Nullable(Kind::Id);
-    const TEXT: Shape = Shape::One(Kind::Text);
-    const BOOL: Shape = Shape::One(Kind::Bool);
-    const TIME: Shape = Shape::One(Kind::Time);
-    const MAYBE_TIME: Shape = Shape::Nullable(Kind::Time);
+const fn fields(subject: SubjectType) -> &'static [(&'static str, FieldType, FieldSource)] {
+    const ID: FieldType = FieldType::Required(ScalarType::Id);
+    const MAYBE_ID: FieldType = FieldType::Nullable(ScalarType::Id);
+    const TEXT: FieldType = FieldType::Required(ScalarType::Text);
+    const BOOL: FieldType = FieldType::Required(ScalarType::Bool);
+    const TIME: FieldType = FieldType::Required(ScalarType::Time);
+    const MAYBE_TIME: FieldType = FieldType::Nullable(ScalarType::Time);
     match subject {
         SubjectType::Session => &[
-            ("id", ID, Source::Own),
-            ("user_id", ID, Source::Own),
-            ("group_id", MAYBE_ID, Source::Own),
-            ("tool_id", ID, Source::Own),
-            ("state", TEXT, Source::Own),
-            ("created_at", TIME, Source::Own),
+            ("id", ID, FieldSource::Column),
+            ("user_id", ID, FieldSource::Column),
+            ("group_id", MAYBE_ID, FieldSource::Column),
+            ("tool_id", ID, FieldSource::Column),
+            ("state", TEXT, FieldSource::Column),
+            ("created_at", TIME, FieldSource::Column),
         ],
         SubjectType::Message => &[
-            ("id", ID, Source::Own),
-            ("session_id", ID, Source::Own),
-            ("role", TEXT, Source::Own),
-            ("seq", Shape::One(Kind::Integer), Source::Own),
-            ("user_id", ID, Source::Session),
-            ("group_id", MAYBE_ID, Source::Session),
-            ("session_state", TEXT, Source::Session),
+            ("id", ID, FieldSource::Column),
+            ("session_id", ID, FieldSource::Column),
+            ("role", TEXT, FieldSource::Column),
+            ("seq", FieldType::Required(ScalarType::Integer), FieldSource::Column),
+            ("user_id", ID, FieldSource::Session),
+            ("group_id", MAYBE_ID, FieldSource::Session),
+            ("session_state", TEXT, FieldSource::Session),
         ],
         SubjectType::Tool => &[
-            ("id", ID, Source::Own),
-            ("slug", TEXT, Source::Own),
-            ("enabled", BOOL, Source::Own),
-            ("group_id", MAYBE_ID, Source::Own),
-            ("owner_id", MAYBE_ID, Source::Own),
+            ("id", ID, FieldSource::Column),
+            ("slug", TEXT, FieldSource::Column),
+            ("enabled", BOOL, FieldSource::Column),
+            ("group_id", MAYBE_ID, FieldSource::Column),
+            ("owner_id", MAYBE_ID, FieldSource::Column),
         ],
         // A model's id is the upstream's own name for it.
         SubjectType::Model => &[
-            ("id", TEXT, Source::Own),
-            ("enabled", BOOL, Source::Own),
-            ("group_id", MAYBE_ID, Source::Own),
-            ("restricted", BOOL, Source::Own),
+            ("id", TEXT, FieldSource::Column),
+            ("enabled", BOOL, FieldSource::Column),
+            ("group_id", MAYBE_ID, FieldSource::Column),
+            ("restricted", BOOL, FieldSource::Column),
         ],
         // The rows outlive what they point to, so every reference may be null.
         SubjectType::Usage => &[
-            ("id", ID, Source::Own),
-            ("user_id", MAYBE_ID, Source::Own),
-            ("group_id", MAYBE_ID, Source::Own),
-            ("tool_id", MAYBE_ID, Source::Own),
-            ("session_id", MAYBE_ID, Source::Own),
-            ("model", TEXT, Source::Own),
-            ("created_at", TIME, Source::Own),
+            ("id", ID, FieldSource::Column),
+            ("user_id", MAYBE_ID, FieldSource::Column),
+            ("group_id", MAYBE_ID, FieldSource::Column),
+            ("tool_id", MAYBE_ID, FieldSource::Column),
+            ("session_id", MAYBE_ID, FieldSource::Column),
+            ("model", TEXT, FieldSource::Column),
+            ("created_at", TIME, FieldSource::Column),
         ],
         SubjectType::User => &[
-            ("id", ID, Source::Own),
-            ("email", TEXT, Source::Own),
-            ("name", TEXT, Source::Own),
-            ("locale", Shape::Nullable(Kind::Text), Source::Own),
-            ("status", TEXT, Source::Own),
-            ("role", TEXT, Source::Own),
-            ("group_ids", Shape::List(Kind::Id), Source::Memberships),
+            ("id", ID, FieldSource::Column),
+            ("email", TEXT, FieldSource::Column),
+            ("name", TEXT, FieldSource::Column),
+            ("locale", FieldType::Nullable(ScalarType::Text), FieldSource::Column),
+            ("status", TEXT, FieldSource::Column),
+            ("role", TEXT, FieldSource::Column),
+            ("group_ids", FieldType::List(ScalarType::Id), FieldSource::Memberships),
         ],
-        SubjectType::Group => &[("id", ID, Source::Own), ("name", TEXT, Source::Own)],
+        SubjectType::Group => &[("id", ID, FieldSource::Column), ("name", TEXT, FieldSource::Column)],
         SubjectType::ApiKey => &[
-            ("id", ID, Source::Own),
-            ("user_id", ID, Source::Own),
-            ("group_id", MAYBE_ID, Source::Own),
-            ("revoked_at", MAYBE_TIME, Source::Own),
-            ("expires_at", MAYBE_TIME, Source::Own),
+            ("id", ID, FieldSource::Column),
+            ("user_id", ID, FieldSource::Column),
+            ("group_id", MAYBE_ID, FieldSource::Column),
+            ("revoked_at", MAYBE_TIME, FieldSource::Column),
+            ("expires_at", MAYBE_TIME, FieldSource::Column),
         ],
     }
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::Unevaluable;
-use crate::compare::number;
+use crate::condition::compare::parse_number;
+use crate::error::EvaluationError;
 use crate::value::Value;
 
 /// The names every JavaScript object inherits. CASL refuses them as a condition's field or finds inherited methods
@@ -76,13 +76,13 @@ impl Path {
     /// The value at the path. Lists on the way are looked through, element by element.
     ///
     /// # Errors
-    /// [`Unevaluable::NoMembers`] if there is nothing to look in.
-    pub(crate) fn get<'v>(&self, object: &'v Value) -> Result<Found<'v>, Unevaluable> {
+    /// [`EvaluationError::NotAnObject`] if there is nothing to look in.
+    pub(crate) fn get<'v>(&self, object: &'v Value) -> Result<Found<'v>, EvaluationError> {
         look(object, &self.segments)
     }
 
     /// The value at the path but for its last name. For the value itself and for paths of one name: `object`.
-    pub(crate) fn get_parent<'v>(&self, object: &'v Value) -> Result<Found<'v>, Unevaluable> {
+    pub(crate) fn get_parent<'v>(&self, object: &'v Value) -> Result<Found<'v>, EvaluationError> {
         match self.segments.split_last() {
             Some((_, before)) => look(object, before),
             None => Ok(Some(Cow::Borrowed(object))),
@@ -90,7 +90,7 @@ impl Path {
     }
 
     /// The value at the path's last name, seen from its parent; nothing if that has no members.
-    pub(crate) fn get_last<'v>(&self, parent: &'v Value) -> Result<Found<'v>, Unevaluable> {
+    pub(crate) fn get_last<'v>(&self, parent: &'v Value) -> Result<Found<'v>, EvaluationError> {
         match (self.segments.last(), parent) {
             (None, _) => Ok(Some(Cow::Borrowed(parent))),
             (Some(last), Value::List(_) | Value::Object(_)) => last.read(parent),
@@ -103,7 +103,7 @@ impl Path {
         self.segments.last().is_some_and(|last| member(parent, &last.name).is_some())
     }
 
-    /// The elements that the path's last name is looked up in one by one, if `parent` is a list and not the place.
+    /// The elements that the path's last name is looked up in one by one, if `parent` is a list and not the index.
     pub(crate) fn elements<'v>(&self, parent: &'v Value) -> Option<&'v [Value]> {
         match parent {
             Value::List(items) if self.segments.last().is_none_or(|last| !last.is_numeric) => Some(items),
@@ -117,8 +117,8 @@ impl fmt::Display for Path {
         if self.is_itself() {
             return f.write_str(ITSELF);
         }
-        for (place, segment) in self.segments.iter().enumerate() {
-            if place > 0 {
+        for (index, segment) in self.segments.iter().enumerate() {
+            if index > 0 {
                 f.write_str(".")?;
             }
             f.write_str(&segment.name)?;
@@ -129,11 +129,11 @@ impl fmt::Display for Path {
 
 impl Segment {
     fn new(name: &str) -> Segment {
-        Segment { name: name.to_owned(), is_numeric: !number(name).is_nan() }
+        Segment { name: name.to_owned(), is_numeric: !parse_number(name).is_nan() }
     }
 
     /// The member of this name, or, in a list, those of its elements.
-    fn read<'v>(&self, value: &'v Value) -> Result<Found<'v>, Unevaluable> {
+    fn read<'v>(&self, value: &'v Value) -> Result<Found<'v>, EvaluationError> {
         match value {
             Value::List(items) if !self.is_numeric => self.gather(items).map(|found| Some(Cow::Owned(found))),
             _ => Ok(member(value, &self.name)),
@@ -141,11 +141,11 @@ impl Segment {
     }
 
     /// The members of this name of all elements, in one list; lists among them are merged into it.
-    fn gather(&self, items: &[Value]) -> Result<Value, Unevaluable> {
+    fn gather(&self, items: &[Value]) -> Result<Value, EvaluationError> {
         let mut found = Vec::new();
         for item in items {
             if *item == Value::Null {
-                return Err(Unevaluable::NoMembers { name: self.name.clone() });
+                return Err(EvaluationError::NotAnObject { name: self.name.clone() });
             }
             match member(item, &self.name).map(Cow::into_owned) {
                 Some(Value::List(values)) => found.extend(values),
@@ -158,15 +158,15 @@ impl Segment {
 }
 
 /// Follows `segments` from `object`, which JavaScript must count as true.
-fn look<'v>(object: &'v Value, segments: &[Segment]) -> Result<Found<'v>, Unevaluable> {
+fn look<'v>(object: &'v Value, segments: &[Segment]) -> Result<Found<'v>, EvaluationError> {
     match segments.first() {
         None => Ok(Some(Cow::Borrowed(object))),
-        Some(first) if !object.is_truthy() => Err(Unevaluable::NoMembers { name: first.name.clone() }),
+        Some(first) if !object.is_truthy() => Err(EvaluationError::NotAnObject { name: first.name.clone() }),
         Some(first) => walk(object, first, &segments[1..]),
     }
 }
 
-fn walk<'v>(value: &'v Value, first: &Segment, rest: &[Segment]) -> Result<Found<'v>, Unevaluable> {
+fn walk<'v>(value: &'v Value, first: &Segment, rest: &[Segment]) -> Result<Found<'v>, EvaluationError> {
     let found = first.read(value)?;
     let Some((next, after)) = rest.split_first() else { return Ok(found) };
     match found {
@@ -196,10 +196,10 @@ fn member<'v>(value: &'v Value, name: &str) -> Found<'v> {
     }
 }
 
-/// A place in a list, if the name is one as JavaScript writes it.
+/// A index in a list, if the name is one as JavaScript writes it.
 fn index(name: &str) -> Option<usize> {
-    let place: usize = name.parse().ok()?;
-    (place.to_string() == name).then_some(place)
+    let index: usize = name.parse().ok()?;
+    (index.to_string() == name).then_some(index)
 }
 
 #[cfg(test)]
@@ -236,7 +236,7 @@ mod tests {
         let object: Value = serde_json::from_str(r#"{"a":[null]}"#).unwrap();
         assert_eq!(
             Path::parse("a.b").unwrap().get(&object),
-            Err(Unevaluable::NoMembers { name: "b".into() })
+            Err(EvaluationError::NotAnObject { name: "b".into() })
         );
     }
 

@@ -8,8 +8,8 @@ use regex::Regex;
 /// use causerie_permissions::FieldPatterns;
 ///
 /// let patterns = FieldPatterns::new(["id", "profile.*"])?;
-/// assert!(patterns.cover("profile.name"));
-/// assert!(!patterns.cover("profile.name.first"));
+/// assert!(patterns.matches("profile.name"));
+/// assert!(!patterns.matches("profile.name.first"));
 /// # Ok::<(), causerie_permissions::InvalidFieldPatterns>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ impl FieldPatterns {
     }
 
     /// Whether a field is among them.
-    pub fn cover(&self, field: &str) -> bool {
+    pub fn matches(&self, field: &str) -> bool {
         match self {
             FieldPatterns::Names(names) => names.iter().any(|name| name == field),
             FieldPatterns::Matching(regex) => regex.is_match(field),
@@ -92,10 +92,10 @@ mod tests {
     fn check(patterns: &[&str], covered: &[&str], others: &[&str]) {
         let compiled = FieldPatterns::new(patterns).unwrap();
         for field in covered {
-            assert!(compiled.cover(field), "{patterns:?} {field:?}");
+            assert!(compiled.matches(field), "{patterns:?} {field:?}");
         }
         for field in others {
-            assert!(!compiled.cover(field), "{patterns:?} {field:?}");
+            assert!(!compiled.matches(field), "{patterns:?} {field:?}");
         }
     }
 

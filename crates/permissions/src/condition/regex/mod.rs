@@ -10,15 +10,15 @@ use std::borrow::Cow;
 
 use regex::Regex;
 
-use crate::Unevaluable;
+use crate::error::EvaluationError;
 
 /// A compiled `$regex` with its `$options`.
 #[derive(Debug, Clone)]
-pub struct Expression {
+pub struct JsRegex {
     source: String,
     flags: String,
     regex: Regex,
-    /// With the flag `m`: the same without its anchors, see [`Expression::is_match`].
+    /// With the flag `m`: the same without its anchors, see [`JsRegex::is_match`].
     unanchored: Option<Regex>,
     reading: Reading,
 }
@@ -39,21 +39,21 @@ enum Reading {
 /// A pattern that is not valid in JavaScript, or that is not supported here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem} in the pattern {pattern:?}")]
-pub struct InvalidExpression {
+pub struct InvalidRegex {
     /// The pattern.
     pub pattern: String,
     /// What is wrong with it.
     pub problem: String,
 }
 
-impl Expression {
+impl JsRegex {
     /// Compiles a pattern with the given flags.
     ///
     /// # Errors
-    /// [`InvalidExpression`] for what JavaScript refuses, and for what is not supported: look-around, back-references,
+    /// [`InvalidRegex`] for what JavaScript refuses, and for what is not supported: look-around, back-references,
     /// the flag `v`, properties other than categories and scripts, and a negated property with the flag `i`.
-    pub fn new(source: &str, flags: &str) -> Result<Self, InvalidExpression> {
-        let invalid = |problem: String| InvalidExpression { pattern: source.to_owned(), problem };
+    pub fn new(source: &str, flags: &str) -> Result<Self, InvalidRegex> {
+        let invalid = |problem: String| InvalidRegex { pattern: source.to_owned(), problem };
         let flags = Flags::parse(flags).ok_or_else(|| invalid(format!("invalid flags {flags:?}")))?;
         let compile = |flags: &Flags| {
             let translated =
@@ -61,7 +61,7 @@ impl Expression {
             Regex::new(&translated).map_err(|error| invalid(error.to_string()))
         };
         let unanchored = flags.lines == Lines::Each;
-        Ok(Expression {
+        Ok(JsRegex {
             source: source.to_owned(),
             regex: compile(&flags)?,
             unanchored: unanchored
@@ -85,21 +85,23 @@ impl Expression {
     /// Whether some part of the text matches.
     ///
     /// # Errors
-    /// [`Unevaluable::LineEnd`] where the answer depends on a line end that only JavaScript knows: with the flag
+    /// [`EvaluationError::AmbiguousLineEnd`] where the answer depends on a line end that only JavaScript knows: with the flag
     /// `m`, between `\r` and `\n`, and beside U+2028 and U+2029.
-    pub fn is_match(&self, text: &str) -> Result<bool, Unevaluable> {
+    pub fn is_match(&self, text: &str) -> Result<bool, EvaluationError> {
         let text = self.reading.of(text);
         if self.regex.is_match(&text) {
             return Ok(true);
         }
         match &self.unanchored {
-            Some(loose) if has_uncommon_line_end(&text) && loose.is_match(&text) => Err(Unevaluable::LineEnd),
+            Some(loose) if has_uncommon_line_end(&text) && loose.is_match(&text) => {
+                Err(EvaluationError::AmbiguousLineEnd)
+            }
             _ => Ok(false),
         }
     }
 }
 
-impl PartialEq for Expression {
+impl PartialEq for JsRegex {
     fn eq(&self, other: &Self) -> bool {
         self.source == other.source && self.flags == other.flags
     }
@@ -204,7 +206,7 @@ mod tests {
     use super::*;
 
     fn check(pattern: &str, flags: &str, matching: &[&str], others: &[&str]) {
-        let expression = Expression::new(pattern, flags).unwrap();
+        let expression = JsRegex::new(pattern, flags).unwrap();
         for text in matching {
             assert_eq!(expression.is_match(text), Ok(true), "/{pattern}/{flags} on {text:?}");
         }
@@ -251,10 +253,13 @@ mod tests {
     fn lines_end_where_javascript_ends_them_or_nobody_answers() {
         check("^b$", "m", &["a\nb", "a\rb\rc", "a\r\nb"], &["ab"]);
         check("^b$", "", &[], &["a\nb", "b\n"]);
-        let empty_line = Expression::new("^$", "m").unwrap();
-        assert_eq!(empty_line.is_match("a\r\nb"), Err(Unevaluable::LineEnd));
-        assert_eq!(Expression::new("^b", "m").unwrap().is_match("a\u{2028}b"), Err(Unevaluable::LineEnd));
-        assert_eq!(Expression::new("^c", "m").unwrap().is_match("a\u{2028}b"), Ok(false));
+        let empty_line = JsRegex::new("^$", "m").unwrap();
+        assert_eq!(empty_line.is_match("a\r\nb"), Err(EvaluationError::AmbiguousLineEnd));
+        assert_eq!(
+            JsRegex::new("^b", "m").unwrap().is_match("a\u{2028}b"),
+            Err(EvaluationError::AmbiguousLineEnd)
+        );
+        assert_eq!(JsRegex::new("^c", "m").unwrap().is_match("a\u{2028}b"), Ok(false));
     }
 
     #[test]
@@ -298,7 +303,7 @@ mod tests {
             ("(?P<n>a)", ""),
         ];
         for (pattern, flags) in cases {
-            assert!(Expression::new(pattern, flags).is_err(), "/{pattern}/{flags}");
+            assert!(JsRegex::new(pattern, flags).is_err(), "/{pattern}/{flags}");
         }
     }
 }

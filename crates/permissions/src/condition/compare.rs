@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use crate::Unevaluable;
-use crate::value::{Value, whole};
+use crate::error::EvaluationError;
+use crate::value::{Value, exact_integer};
 
 /// What an order operator compares with: CASL takes nothing else.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +19,8 @@ pub enum Bound {
 /// JavaScript compares their identity, and a rule's value is never the very object that is asked about.
 ///
 /// # Errors
-/// [`Unevaluable::NoPrimitive`], for CASL asks `>` of whatever is not the same.
-pub(crate) fn same(held: Option<&Value>, wanted: Option<&Value>) -> Result<bool, Unevaluable> {
+/// [`EvaluationError::NotComparable`], for CASL asks `>` of whatever is not the same.
+pub(crate) fn equal(held: Option<&Value>, wanted: Option<&Value>) -> Result<bool, EvaluationError> {
     match (held, wanted) {
         (Some(Value::Null), Some(Value::Null)) => return Ok(true),
         (Some(Value::Bool(a)), Some(Value::Bool(b))) => return Ok(a == b),
@@ -28,14 +28,14 @@ pub(crate) fn same(held: Option<&Value>, wanted: Option<&Value>) -> Result<bool,
         (Some(Value::Text(a)), Some(Value::Text(b))) => return Ok(a == b),
         _ => {}
     }
-    [held, wanted].into_iter().flatten().try_for_each(has_primitive).map(|()| false)
+    [held, wanted].into_iter().flatten().try_for_each(check_comparable).map(|()| false)
 }
 
 /// Whether JavaScript finds a primitive for a value: see [`text`].
-fn has_primitive(value: &Value) -> Result<(), Unevaluable> {
+fn check_comparable(value: &Value) -> Result<(), EvaluationError> {
     match value {
-        Value::List(items) => items.iter().try_for_each(has_primitive),
-        Value::Object(members) if members.get(TO_STRING).is_some() => Err(Unevaluable::NoPrimitive),
+        Value::List(items) => items.iter().try_for_each(check_comparable),
+        Value::Object(members) if members.get(TO_STRING).is_some() => Err(EvaluationError::NotComparable),
         _ => Ok(()),
     }
 }
@@ -49,13 +49,13 @@ const TO_STRING: &str = "toString";
 /// or a word beside a number.
 ///
 /// # Errors
-/// [`Unevaluable::NoPrimitive`].
-pub(crate) fn order(held: Option<&Value>, bound: &Bound) -> Result<Ordering, Unevaluable> {
+/// [`EvaluationError::NotComparable`].
+pub(crate) fn ordering(held: Option<&Value>, bound: &Bound) -> Result<Ordering, EvaluationError> {
     let (equal, greater) = match (held, bound) {
         (None, _) => (false, false),
         (Some(Value::Number(held)), Bound::Number(bound)) => (held == bound, held > bound),
-        (Some(Value::Text(held)), Bound::Text(bound)) => (held == bound, is_later(held, bound)),
-        (Some(held), bound) => (false, exceeds(&primitive(held)?, bound)),
+        (Some(Value::Text(held)), Bound::Text(bound)) => (held == bound, is_after(held, bound)),
+        (Some(held), bound) => (false, is_greater(&primitive(held)?, bound)),
     };
     Ok(if equal {
         Ordering::Equal
@@ -67,8 +67,8 @@ pub(crate) fn order(held: Option<&Value>, bound: &Bound) -> Result<Ordering, Une
 }
 
 /// The number that JavaScript reads in a text; no number (`NaN`) if there is none.
-pub(crate) fn number(text: &str) -> f64 {
-    let text = text.trim_matches(is_space);
+pub(crate) fn parse_number(text: &str) -> f64 {
+    let text = text.trim_matches(is_js_whitespace);
     let radix = match text.get(..2) {
         Some("0x" | "0X") => 16,
         Some("0o" | "0O") => 8,
@@ -76,7 +76,7 @@ pub(crate) fn number(text: &str) -> f64 {
         _ => 10,
     };
     if radix != 10 {
-        return whole_number(&text[2..], radix);
+        return parse_digits(&text[2..], radix);
     }
     match text {
         "" => 0.0,
@@ -91,12 +91,12 @@ pub(crate) fn number(text: &str) -> f64 {
 }
 
 /// Whether JavaScript takes a character for white space (or a line's end).
-pub(crate) fn is_space(c: char) -> bool {
+pub(crate) fn is_js_whitespace(c: char) -> bool {
     c == '\u{feff}' || (c.is_whitespace() && c != '\u{85}')
 }
 
 /// The digits' value; with more digits than a double holds, as exact as adding them up is.
-fn whole_number(digits: &str, radix: u32) -> f64 {
+fn parse_digits(digits: &str, radix: u32) -> f64 {
     if digits.is_empty() {
         return f64::NAN;
     }
@@ -112,55 +112,57 @@ enum Primitive<'a> {
     Text(Cow<'a, str>),
 }
 
-fn primitive(value: &Value) -> Result<Primitive<'_>, Unevaluable> {
+fn primitive(value: &Value) -> Result<Primitive<'_>, EvaluationError> {
     Ok(match value {
         Value::Null => Primitive::Number(0.0),
         Value::Bool(value) => Primitive::Number(f64::from(u8::from(*value))),
         Value::Number(value) => Primitive::Number(*value),
         Value::Text(value) => Primitive::Text(Cow::Borrowed(value)),
-        Value::List(_) | Value::Object(_) => Primitive::Text(text(value)?),
+        Value::List(_) | Value::Object(_) => Primitive::Text(to_js_string(value)?),
     })
 }
 
-fn exceeds(held: &Primitive<'_>, bound: &Bound) -> bool {
+fn is_greater(held: &Primitive<'_>, bound: &Bound) -> bool {
     match (held, bound) {
-        (Primitive::Text(held), Bound::Text(bound)) => is_later(held, bound),
-        (Primitive::Text(held), Bound::Number(bound)) => number(held) > *bound,
-        (Primitive::Number(held), Bound::Text(bound)) => *held > number(bound),
+        (Primitive::Text(held), Bound::Text(bound)) => is_after(held, bound),
+        (Primitive::Text(held), Bound::Number(bound)) => parse_number(held) > *bound,
+        (Primitive::Number(held), Bound::Text(bound)) => *held > parse_number(bound),
         (Primitive::Number(held), Bound::Number(bound)) => held > bound,
     }
 }
 
 /// Whether one text sorts after another, by UTF-16 code unit.
-fn is_later(a: &str, b: &str) -> bool {
+fn is_after(a: &str, b: &str) -> bool {
     a.encode_utf16().gt(b.encode_utf16())
 }
 
 /// JavaScript's `String(value)`.
-fn text(value: &Value) -> Result<Cow<'_, str>, Unevaluable> {
+fn to_js_string(value: &Value) -> Result<Cow<'_, str>, EvaluationError> {
     Ok(match value {
         Value::Null => Cow::Borrowed("null"),
         Value::Bool(true) => Cow::Borrowed("true"),
         Value::Bool(false) => Cow::Borrowed("false"),
-        Value::Number(value) => Cow::Owned(number_text(*value)),
+        Value::Number(value) => Cow::Owned(number_to_js_string(*value)),
         Value::Text(value) => Cow::Borrowed(value),
         Value::List(items) => {
-            let texts: Result<Vec<_>, _> = items.iter().map(item_text).collect();
+            let texts: Result<Vec<_>, _> = items.iter().map(element_to_js_string).collect();
             Cow::Owned(texts?.join(","))
         }
-        Value::Object(members) if members.get(TO_STRING).is_some() => return Err(Unevaluable::NoPrimitive),
+        Value::Object(members) if members.get(TO_STRING).is_some() => {
+            return Err(EvaluationError::NotComparable);
+        }
         Value::Object(_) => Cow::Borrowed("[object Object]"),
     })
 }
 
 /// The text of a list's element: null leaves a gap.
-fn item_text(value: &Value) -> Result<Cow<'_, str>, Unevaluable> {
-    if *value == Value::Null { Ok(Cow::Borrowed("")) } else { text(value) }
+fn element_to_js_string(value: &Value) -> Result<Cow<'_, str>, EvaluationError> {
+    if *value == Value::Null { Ok(Cow::Borrowed("")) } else { to_js_string(value) }
 }
 
-fn number_text(number: f64) -> String {
+fn number_to_js_string(number: f64) -> String {
     let size = number.abs();
-    if whole(number).is_some() || (1e-6..1e21).contains(&size) {
+    if exact_integer(number).is_some() || (1e-6..1e21).contains(&size) {
         // Adding zero turns -0 into 0.
         return (number + 0.0).to_string();
     }
@@ -190,10 +192,10 @@ mod tests {
             ("-Infinity", f64::NEG_INFINITY),
         ];
         for (text, expected) in cases {
-            assert_eq!(number(text), expected, "{text:?}");
+            assert_eq!(parse_number(text), expected, "{text:?}");
         }
         for text in ["inf", "nan", "1_000", "-0x10", "0x", "1 2", ".", "e5", "\u{85}1", "12px", "0xg"] {
-            assert!(number(text).is_nan(), "{text:?}");
+            assert!(parse_number(text).is_nan(), "{text:?}");
         }
     }
 
@@ -210,15 +212,16 @@ mod tests {
             (-2.5e300, "-2.5e+300"),
         ];
         for (number, expected) in cases {
-            assert_eq!(number_text(number), expected);
+            assert_eq!(number_to_js_string(number), expected);
         }
     }
 
     #[test]
     fn what_cannot_be_compared_is_less() {
         let six = Bound::Number(6.0);
-        let check =
-            |held: Option<Value>, expected| assert_eq!(order(held.as_ref(), &six), Ok(expected), "{held:?}");
+        let check = |held: Option<Value>, expected| {
+            assert_eq!(ordering(held.as_ref(), &six), Ok(expected), "{held:?}")
+        };
         check(None, Ordering::Less);
         check(Some("word".into()), Ordering::Less);
         check(Some("10".into()), Ordering::Greater);
@@ -230,6 +233,6 @@ mod tests {
 
     #[test]
     fn text_sorts_by_utf16_code_unit() {
-        assert_eq!(order(Some(&"\u{1f600}".into()), &Bound::Text("\u{ff5e}".into())), Ok(Ordering::Less));
+        assert_eq!(ordering(Some(&"\u{1f600}".into()), &Bound::Text("\u{ff5e}".into())), Ok(Ordering::Less));
     }
 }

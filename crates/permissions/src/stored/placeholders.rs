@@ -8,7 +8,7 @@ use crate::value::{Object, Value};
 
 /// What rules may know of the principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Facts {
+pub struct PrincipalFacts {
     /// `${user.id}`
     pub user_id: UserId,
     /// `${user.group_ids}`: the groups the user is in.
@@ -21,7 +21,7 @@ pub struct Facts {
 
 /// A `${` that is no placeholder standing alone as the value in a condition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no placeholder, or not in a place for one")]
+#[error("{text:?} is no placeholder, or not in a index for one")]
 pub struct InvalidPlaceholder {
     /// The text in which it stands.
     pub text: String,
@@ -31,13 +31,13 @@ pub struct InvalidPlaceholder {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Template(RawRule);
 
-impl From<&Principal> for Facts {
+impl From<&Principal> for PrincipalFacts {
     fn from(principal: &Principal) -> Self {
         let groups = |wanted: fn(GroupRole) -> bool| {
             let memberships = principal.memberships.iter().filter(|membership| wanted(membership.role));
             memberships.map(|membership| membership.group_id).collect()
         };
-        Facts {
+        PrincipalFacts {
             user_id: principal.user.id,
             group_ids: groups(|_| true),
             admin_group_ids: groups(|role| role == GroupRole::Admin),
@@ -63,7 +63,7 @@ impl Template {
     }
 
     /// The rule for a principal.
-    pub(crate) fn fill(&self, facts: &Facts) -> RawRule {
+    pub(crate) fn fill(&self, facts: &PrincipalFacts) -> RawRule {
         let mut rule = self.0.clone();
         rule.conditions = rule.conditions.map(|conditions| fill_object(conditions, facts));
         rule
@@ -101,11 +101,11 @@ fn check_plain(text: &str) -> Result<(), InvalidPlaceholder> {
     if text.contains("${") { Err(InvalidPlaceholder { text: text.to_owned() }) } else { Ok(()) }
 }
 
-fn fill_object(object: Object, facts: &Facts) -> Object {
+fn fill_object(object: Object, facts: &PrincipalFacts) -> Object {
     object.into_iter().map(|(name, value)| (name, fill_value(value, facts))).collect()
 }
 
-fn fill_value(value: Value, facts: &Facts) -> Value {
+fn fill_value(value: Value, facts: &PrincipalFacts) -> Value {
     match value {
         Value::Text(text) => match Placeholder::read(&text) {
             Some(placeholder) => placeholder.value(facts),
@@ -134,7 +134,7 @@ impl Placeholder {
         }
     }
 
-    fn value(self, facts: &Facts) -> Value {
+    fn value(self, facts: &PrincipalFacts) -> Value {
         let texts = |ids: &[GroupId]| ids.iter().map(GroupId::to_string).collect::<Vec<_>>().into();
         match self {
             Placeholder::UserId => facts.user_id.to_string().into(),
@@ -151,8 +151,8 @@ mod tests {
 
     use super::*;
 
-    fn facts() -> Facts {
-        Facts {
+    fn facts() -> PrincipalFacts {
+        PrincipalFacts {
             user_id: UserId::from_uuid(Uuid::from_u128(1)),
             group_ids: vec![GroupId::from_uuid(Uuid::from_u128(2)), GroupId::from_uuid(Uuid::from_u128(3))],
             admin_group_ids: vec![],

@@ -5,16 +5,16 @@
 
 use causerie_domain::filter::Order;
 
-use crate::compare::Bound;
-use crate::condition::{Condition, Operator};
-use crate::expression::{Expression, InvalidExpression};
-use crate::path::Path;
+use super::Bound;
+use super::Path;
+use super::{Condition, Operator};
+use super::{InvalidRegex, JsRegex};
 use crate::value::{Object, Value};
 
 /// Conditions that mean nothing, or that CASL would take for something else.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCondition {
-    /// An operator that CASL does not have, or not in this place.
+    /// An operator that CASL does not have, or not in this index.
     #[error("{operator} is no operator here")]
     UnknownOperator {
         /// What stands there.
@@ -36,7 +36,7 @@ pub enum InvalidCondition {
     },
     /// A pattern that cannot be used.
     #[error(transparent)]
-    InvalidExpression(#[from] InvalidExpression),
+    InvalidRegex(#[from] InvalidRegex),
 }
 
 impl Condition {
@@ -71,19 +71,19 @@ fn operators(path: &Path, members: &Object) -> Result<Condition, InvalidConditio
     for (name, operand) in members.iter() {
         let operator = match name {
             "$eq" => Operator::Equals(operand.clone()),
-            "$ne" => Operator::Differs(operand.clone()),
-            "$lt" => Operator::Ordered(Order::Less, bound(name, operand)?),
-            "$lte" => Operator::Ordered(Order::AtMost, bound(name, operand)?),
-            "$gt" => Operator::Ordered(Order::Greater, bound(name, operand)?),
-            "$gte" => Operator::Ordered(Order::AtLeast, bound(name, operand)?),
-            "$in" => Operator::OneOf(list(name, operand)?),
-            "$nin" => Operator::NoneOf(list(name, operand)?),
-            "$all" => Operator::HasAll(list(name, operand)?),
+            "$ne" => Operator::NotEquals(operand.clone()),
+            "$lt" => Operator::Compare(Order::Less, bound(name, operand)?),
+            "$lte" => Operator::Compare(Order::AtMost, bound(name, operand)?),
+            "$gt" => Operator::Compare(Order::Greater, bound(name, operand)?),
+            "$gte" => Operator::Compare(Order::AtLeast, bound(name, operand)?),
+            "$in" => Operator::In(list(name, operand)?),
+            "$nin" => Operator::NotIn(list(name, operand)?),
+            "$all" => Operator::All(list(name, operand)?),
             "$size" => Operator::Size(size(operand)?),
-            "$regex" => Operator::Matches(expression(operand, members.get("$options"))?),
+            "$regex" => Operator::Regex(expression(operand, members.get("$options"))?),
             "$options" if members.get("$regex").is_some() => continue,
             "$options" => return Err(invalid(name, "a $regex beside it")),
-            "$elemMatch" => Operator::Element(Box::new(element(operand)?)),
+            "$elemMatch" => Operator::ElemMatch(Box::new(element(operand)?)),
             "$exists" => Operator::Exists(truth(operand)?),
             _ => return Err(unknown(name)),
         };
@@ -129,10 +129,10 @@ fn truth(operand: &Value) -> Result<bool, InvalidCondition> {
     }
 }
 
-fn expression(pattern: &Value, options: Option<&Value>) -> Result<Expression, InvalidCondition> {
+fn expression(pattern: &Value, options: Option<&Value>) -> Result<JsRegex, InvalidCondition> {
     match (pattern, options) {
-        (Value::Text(pattern), None | Some(Value::Null)) => Ok(Expression::new(pattern, "")?),
-        (Value::Text(pattern), Some(Value::Text(flags))) => Ok(Expression::new(pattern, flags)?),
+        (Value::Text(pattern), None | Some(Value::Null)) => Ok(JsRegex::new(pattern, "")?),
+        (Value::Text(pattern), Some(Value::Text(flags))) => Ok(JsRegex::new(pattern, flags)?),
         (Value::Text(_), Some(_)) => Err(invalid("$options", "a text")),
         _ => Err(invalid("$regex", "a text")),
     }

@@ -3,11 +3,11 @@
 use std::cell::Cell as Counter;
 use std::collections::BTreeSet;
 
-use crate::corpus::{self, QueryCase, report};
+use super::corpus::{self, QueryCase, report};
 use causerie_domain::filter::{Cell, Scalar};
 use causerie_permissions::{
-    Ability, Bound, Branch, Condition, Field, Kind, Object, Operator, Registry, Rule, Selection, Shape,
-    Source, Subject, SubjectSchema, Value,
+    Ability, Bound, Branch, Condition, FieldSchema, FieldSource, FieldType, Object, Operator, Registry, Rule,
+    ScalarType, Selection, Subject, SubjectSchema, Value,
 };
 use serde_json::json;
 
@@ -20,7 +20,7 @@ fn rows_are_selected_as_casl_selects_them() {
             let ability = ability(case);
             let condition = ability.select(&case.action, &case.subject_type).condition();
             let chosen = |test: &dyn Fn(&Object) -> bool| -> Vec<usize> {
-                (0..case.rows.len()).filter(|place| test(&case.rows[*place])).collect()
+                (0..case.rows.len()).filter(|index| test(&case.rows[*index])).collect()
             };
             let checked = chosen(&|row| {
                 ability.can(&case.action, &Subject::from_members(&case.subject_type, row.clone()))
@@ -28,7 +28,7 @@ fn rows_are_selected_as_casl_selects_them() {
             let listed = chosen(&|row| {
                 condition
                     .as_ref()
-                    .is_some_and(|condition| condition.is_met_by(&Value::Object(row.clone())).unwrap())
+                    .is_some_and(|condition| condition.matches(&Value::Object(row.clone())).unwrap())
             });
             if checked == case.rows_allowed && listed == case.rows_allowed {
                 Ok(())
@@ -126,13 +126,13 @@ fn syntax(condition: &Condition) -> serde_json::Value {
         Condition::Field(path, operator) => (path.to_string(), operator),
     };
     let value = match operator {
-        Operator::Equals(value) | Operator::Differs(value) => json!(value),
-        Operator::Ordered(_, Bound::Number(number)) => json!(Value::Number(*number)),
-        Operator::Ordered(_, Bound::Text(text)) => json!(text),
-        Operator::OneOf(values) | Operator::NoneOf(values) | Operator::HasAll(values) => json!(values),
+        Operator::Equals(value) | Operator::NotEquals(value) => json!(value),
+        Operator::Compare(_, Bound::Number(number)) => json!(Value::Number(*number)),
+        Operator::Compare(_, Bound::Text(text)) => json!(text),
+        Operator::In(values) | Operator::NotIn(values) | Operator::All(values) => json!(values),
         Operator::Size(size) => json!(Value::Number(*size)),
-        Operator::Matches(expression) => json!({"regex": expression.source(), "flags": expression.flags()}),
-        Operator::Element(condition) => syntax(condition),
+        Operator::Regex(expression) => json!({"regex": expression.source(), "flags": expression.flags()}),
+        Operator::ElemMatch(condition) => syntax(condition),
         Operator::Exists(wanted) => json!(wanted),
     };
     let name = operator.name().trim_start_matches('$');
@@ -157,22 +157,23 @@ fn schema_of(case: &QueryCase) -> SubjectSchema {
     let names: BTreeSet<&str> = case.rows.iter().flat_map(Object::iter).map(|(name, _)| name).collect();
     let fields = names.into_iter().filter_map(|name| {
         let values = case.rows.iter().filter_map(|row| row.get(name)).filter(|value| **value != Value::Null);
-        let mut shapes = values.map(shape);
-        let first = shapes.next()??;
-        let shape = shapes.all(|other| other == Some(first)).then_some(first)?;
-        Some(Field { name: name.to_owned(), shape, source: Source::Own })
+        let mut types = values.map(field_type);
+        let first = types.next()??;
+        let field_type = types.all(|other| other == Some(first)).then_some(first)?;
+        Some(FieldSchema { name: name.to_owned(), field_type, source: FieldSource::Column })
     });
     SubjectSchema { name: case.subject_type.clone(), fields: fields.collect() }
 }
 
-fn shape(value: &Value) -> Option<Shape> {
+fn field_type(value: &Value) -> Option<FieldType> {
     match value {
-        Value::Bool(_) => Some(Shape::Nullable(Kind::Bool)),
-        Value::Number(number) => (number.fract() == 0.0).then_some(Shape::Nullable(Kind::Integer)),
-        Value::Text(_) => Some(Shape::Nullable(Kind::Text)),
-        Value::List(items) => {
-            items.iter().all(|item| matches!(item, Value::Text(_))).then_some(Shape::List(Kind::Text))
-        }
+        Value::Bool(_) => Some(FieldType::Nullable(ScalarType::Bool)),
+        Value::Number(number) => (number.fract() == 0.0).then_some(FieldType::Nullable(ScalarType::Integer)),
+        Value::Text(_) => Some(FieldType::Nullable(ScalarType::Text)),
+        Value::List(items) => items
+            .iter()
+            .all(|item| matches!(item, Value::Text(_)))
+            .then_some(FieldType::List(ScalarType::Text)),
         Value::Null | Value::Object(_) => None,
     }
 }

@@ -52,12 +52,12 @@ impl Aliases {
     #[must_use]
     pub fn resolve(&self, mut rule: RawRule) -> RawRule {
         let mut actions = rule.action.as_slice().to_vec();
-        let mut place = 0;
-        while let Some(action) = actions.get(place) {
+        let mut index = 0;
+        while let Some(action) = actions.get(index) {
             if let Some(meant) = self.0.get(action) {
                 actions.extend_from_slice(meant.as_slice());
             }
-            place += 1;
+            index += 1;
         }
         if actions.len() > rule.action.as_slice().len() {
             rule.action = Names::Many(actions);
@@ -68,8 +68,8 @@ impl Aliases {
     /// Follows an alias to its end. An action met on two ways counts as a cycle, as in CASL.
     fn check(&self, alias: &str) -> Result<(), InvalidAlias> {
         let mut actions = vec![alias.to_owned()];
-        let mut place = 0;
-        while let Some(action) = actions.get(place) {
+        let mut index = 0;
+        while let Some(action) = actions.get(index) {
             if action == ANY_ACTION {
                 return Err(InvalidAlias::Reserved { alias: alias.to_owned() });
             }
@@ -79,7 +79,7 @@ impl Aliases {
                 }
                 actions.extend_from_slice(meant.as_slice());
             }
-            place += 1;
+            index += 1;
         }
         Ok(())
     }

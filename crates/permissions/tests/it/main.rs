@@ -1,0 +1,7 @@
+//! Integration tests of the rules: conformance with CASL, agreement of lists and single checks, the built-in rules.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod agreement;
+mod builtin_rules;
+mod conformance;
