@@ -1,6 +1,6 @@
-//! What a check costs with the rules that come with Causerie, for a member of three groups.
+//! Cost of a check with the built-in rules, for a member of three groups.
 
-#![expect(clippy::expect_used, reason = "a benchmark without its rules measures nothing")]
+#![expect(clippy::expect_used, reason = "a benchmark fails by panicking")]
 
 use std::hint::black_box;
 
@@ -21,9 +21,10 @@ fn facts(role: Role) -> PrincipalFacts {
 
 fn check(criterion: &mut Criterion) {
     let registry = Registry::builtin();
-    let layers = BuiltinRules::new(&registry).expect("the layers that come with the crate are valid");
-    let ability =
-        |role| layers.ability(&facts(role), &[], &Scopes::default()).expect("their rules are valid");
+    let builtin = BuiltinRules::new(&registry).expect("the built-in rules are valid");
+    let ability = |role| {
+        builtin.ability(&facts(role), &[], &Scopes::default()).expect("the rules of a principal are valid")
+    };
     let (user, admin) = (ability(Role::User), ability(Role::Admin));
     let id = |id: u128| Uuid::from_u128(id).to_string();
 
@@ -55,16 +56,16 @@ fn check(criterion: &mut Criterion) {
     criterion.bench_function("create a session", |b| {
         b.iter(|| user.can(black_box(Action::Create), black_box(&session)))
     });
-    criterion.bench_function("use a foreign tool", |b| {
+    criterion.bench_function("use a tool of another group", |b| {
         b.iter(|| user.can(black_box(Action::Use), black_box(&foreign_tool)));
     });
     criterion.bench_function("an admin reads a session", |b| {
         b.iter(|| admin.can(black_box(Action::Read), black_box(&session)));
     });
-    criterion.bench_function("read sessions at all", |b| {
+    criterion.bench_function("read sessions as a type", |b| {
         b.iter(|| user.can(black_box(Action::Read), black_box(SubjectType::Session)));
     });
-    criterion.bench_function("filter of readable sessions", |b| {
+    criterion.bench_function("filter for readable sessions", |b| {
         b.iter(|| user.filter(black_box(Action::Read), SubjectType::Session, &registry));
     });
     criterion.bench_function("build an ability", |b| b.iter(|| ability(black_box(Role::User))));

@@ -1,7 +1,7 @@
-//! From conditions to the filter that a store understands.
+//! Compilation of conditions to the filter that a store evaluates.
 //!
-//! Only what a column can answer is translated, and every operand must be of its field's type, so that the list and
-//! the single check never differ.
+//! Only operators that a column supports compile, and every operand must have the type of its field, so that a list
+//! and a single check always agree.
 
 use causerie_domain::filter::{Order, Scalar, Test};
 use causerie_domain::{Filter, Timestamp};
@@ -13,45 +13,31 @@ use crate::condition::{Condition, Operator};
 use crate::registry::{FieldType, Registry, ScalarType, SubjectSchema};
 use crate::value::{Value, exact_integer};
 
-/// A condition that no store can answer.
+/// A condition that does not compile to a filter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FilterError {
-    /// The registry has no such subject.
+    /// The registry does not contain the subject.
     #[error("unknown subject {subject:?}")]
-    UnknownSubject {
-        /// The subject.
-        subject: String,
-    },
-    /// The subject has no such field.
+    UnknownSubject { subject: String },
+    /// The schema of the subject does not contain the field.
     #[error("{subject} has no field {field:?}")]
-    UnknownField {
-        /// The subject.
-        subject: String,
-        /// The field.
-        field: String,
-    },
-    /// The operator is not for fields of this type.
+    UnknownField { subject: String, field: String },
+    /// The type of the field does not support the operator.
     #[error("{operator} is not allowed on the field {field}")]
-    UnsupportedOperator {
-        /// The field.
-        field: String,
-        /// The operator.
-        operator: &'static str,
-    },
-    /// The value is not one the field can have.
-    #[error("the field {field} is compared with something that is not {expected}")]
+    UnsupportedOperator { field: String, operator: &'static str },
+    /// The operand does not have the type of the field.
+    #[error("the field {field} must be compared with {expected}")]
     InvalidOperand {
-        /// The field.
         field: String,
-        /// What it can have.
+        /// Description of the values that the field can have.
         expected: &'static str,
     },
 }
 
 impl Ability {
-    /// The objects of a type on which an action is allowed, for a list.
+    /// The objects of a type on which an action is allowed, as a filter for lists.
     ///
-    /// Rules for some fields count as if they were for the whole object.
+    /// A permission for some fields counts as one for the whole object.
     ///
     /// ```
     /// use causerie_domain::Filter;
@@ -64,7 +50,8 @@ impl Ability {
     /// ```
     ///
     /// # Errors
-    /// [`FilterError`], never for rules that [`Registry::validate`] has accepted.
+    /// [`FilterError`] for a subject that `registry` does not contain; never for rules that [`Registry::validate`] has
+    /// accepted.
     pub fn filter(
         &self,
         action: impl AsRef<str>,
@@ -82,17 +69,17 @@ impl Ability {
 }
 
 impl Condition {
-    /// The condition as a filter on objects of one type.
+    /// Compiles the condition to a filter on objects of one type.
     ///
     /// # Errors
-    /// [`FilterError`].
+    /// [`FilterError`] for fields, operators and operands that the schema does not allow.
     pub fn to_filter(&self, schema: &SubjectSchema) -> Result<Filter, FilterError> {
-        let translated = |parts: &[Condition]| -> Result<Vec<Filter>, FilterError> {
+        let compile = |parts: &[Condition]| -> Result<Vec<Filter>, FilterError> {
             parts.iter().map(|part| part.to_filter(schema)).collect()
         };
         match self {
-            Condition::All(parts) => translated(parts).map(Filter::all),
-            Condition::Any(parts) => translated(parts).map(Filter::any),
+            Condition::All(parts) => compile(parts).map(Filter::all),
+            Condition::Any(parts) => compile(parts).map(Filter::any),
             Condition::Not(part) => part.to_filter(schema).map(Filter::negated),
             Condition::Field(path, operator) => {
                 let field = path.as_field().and_then(|name| schema.field(name));
@@ -100,38 +87,40 @@ impl Condition {
                     subject: schema.name.clone(),
                     field: path.to_string(),
                 })?;
-                let target = FieldTarget { name: &field.name, field_type: field.field_type };
-                target.filter(operator)
+                let compiler = FieldCompiler { name: &field.name, field_type: field.field_type };
+                compiler.filter(operator)
             }
         }
     }
 }
 
-/// The field that an operator is translated for.
-struct FieldTarget<'a> {
+/// The field that an operator is compiled for.
+struct FieldCompiler<'a> {
     name: &'a str,
     field_type: FieldType,
 }
 
-impl FieldTarget<'_> {
+impl FieldCompiler<'_> {
     fn filter(&self, operator: &Operator) -> Result<Filter, FilterError> {
         match (operator, self.field_type) {
             (Operator::Equals(value), _) => self.one_of(std::slice::from_ref(value)),
             (Operator::NotEquals(value), _) => self.one_of(std::slice::from_ref(value)).map(Filter::negated),
             (Operator::In(values), _) => self.one_of(values),
             (Operator::NotIn(values), _) => self.one_of(values).map(Filter::negated),
-            (Operator::Compare(wanted, bound), FieldType::Required(kind) | FieldType::Nullable(kind)) => {
-                self.ordered(*wanted, bound, kind)
-            }
-            (Operator::All(values), FieldType::List(kind)) => {
-                let values: Result<_, _> = values.iter().map(|value| self.scalar(value, kind)).collect();
+            (
+                Operator::Compare(order, bound),
+                FieldType::Required(scalar_type) | FieldType::Nullable(scalar_type),
+            ) => self.ordered(*order, bound, scalar_type),
+            (Operator::All(values), FieldType::List(scalar_type)) => {
+                let values: Result<_, _> =
+                    values.iter().map(|value| self.scalar(value, scalar_type)).collect();
                 Ok(self.test(Test::HasAllOf(values?)))
             }
             (Operator::Size(size), FieldType::List(_)) => {
                 let size = exact_integer(*size).and_then(|size| u64::try_from(size).ok());
-                Ok(self.test(Test::Size(size.ok_or_else(|| self.operand("a count"))?)))
+                Ok(self.test(Test::Size(size.ok_or_else(|| self.invalid_operand("a count"))?)))
             }
-            (operator, _) => Err(self.refuse(operator)),
+            (operator, _) => Err(self.unsupported(operator)),
         }
     }
 
@@ -139,41 +128,42 @@ impl FieldTarget<'_> {
         Filter::field(self.name, test)
     }
 
-    /// A plain field that is one of the values, or a list that has one of them.
+    /// Compiles `$eq` and `$in`: a plain field that equals one of the values, or a list that contains one of them.
     fn one_of(&self, values: &[Value]) -> Result<Filter, FilterError> {
-        let (kind, takes_null) = match self.field_type {
-            FieldType::Required(kind) | FieldType::List(kind) => (kind, false),
-            FieldType::Nullable(kind) => (kind, true),
+        let (scalar_type, is_nullable) = match self.field_type {
+            FieldType::Required(scalar_type) | FieldType::List(scalar_type) => (scalar_type, false),
+            FieldType::Nullable(scalar_type) => (scalar_type, true),
         };
-        let is_null = |value: &&Value| takes_null && **value == Value::Null;
-        let null = values.iter().any(|value| is_null(&value)).then(|| self.test(Test::IsNull));
-        let scalars = values.iter().filter(|value| !is_null(value)).map(|value| self.scalar(value, kind));
+        let matches_null = |value: &&Value| is_nullable && **value == Value::Null;
+        let null = values.iter().any(|value| matches_null(&value)).then(|| self.test(Test::IsNull));
+        let scalars =
+            values.iter().filter(|value| !matches_null(value)).map(|value| self.scalar(value, scalar_type));
         let mut scalars = scalars.collect::<Result<Vec<_>, _>>()?;
-        let held = match (self.field_type, scalars.len()) {
+        let predicate = match (self.field_type, scalars.len()) {
             (_, 0) => Filter::Nothing,
             (FieldType::List(_), _) => self.test(Test::HasAnyOf(scalars)),
             (_, 1) => self.test(Test::Equals(scalars.remove(0))),
             _ => self.test(Test::OneOf(scalars)),
         };
-        Ok(Filter::any([held].into_iter().chain(null)))
+        Ok(Filter::any([predicate].into_iter().chain(null)))
     }
 
-    fn ordered(&self, wanted: Order, bound: &Bound, kind: ScalarType) -> Result<Filter, FilterError> {
-        let value = match (bound, kind) {
+    fn ordered(&self, order: Order, bound: &Bound, scalar_type: ScalarType) -> Result<Filter, FilterError> {
+        let value = match (bound, scalar_type) {
             (Bound::Number(number), ScalarType::Integer) => exact_integer(*number).map(Scalar::Integer),
             (Bound::Text(text), ScalarType::Time) => instant(text).map(Scalar::Time),
             (_, ScalarType::Integer | ScalarType::Time) => None,
-            _ => return Err(self.refuse(&Operator::Compare(wanted, bound.clone()))),
+            _ => return Err(self.unsupported(&Operator::Compare(order, bound.clone()))),
         };
-        let value = value.ok_or_else(|| self.operand(expected(kind)))?;
+        let value = value.ok_or_else(|| self.invalid_operand(expected(scalar_type)))?;
         let is_nullable = matches!(self.field_type, FieldType::Nullable(_));
         let admits_null =
-            is_nullable && ordering(Some(&Value::Null), bound).is_ok_and(|found| wanted.holds(found));
-        Ok(self.test(Test::Ordered { order: wanted, value, admits_null }))
+            is_nullable && ordering(Some(&Value::Null), bound).is_ok_and(|found| order.holds(found));
+        Ok(self.test(Test::Ordered { order, value, admits_null }))
     }
 
-    fn scalar(&self, value: &Value, kind: ScalarType) -> Result<Scalar, FilterError> {
-        let scalar = match (kind, value) {
+    fn scalar(&self, value: &Value, scalar_type: ScalarType) -> Result<Scalar, FilterError> {
+        let scalar = match (scalar_type, value) {
             (ScalarType::Bool, Value::Bool(value)) => Some(Scalar::Bool(*value)),
             (ScalarType::Integer, Value::Number(number)) => exact_integer(*number).map(Scalar::Integer),
             (ScalarType::Text, Value::Text(text)) => Some(Scalar::Text(text.clone())),
@@ -181,34 +171,35 @@ impl FieldTarget<'_> {
             (ScalarType::Time, Value::Text(text)) => instant(text).map(Scalar::Time),
             _ => None,
         };
-        scalar.ok_or_else(|| self.operand(expected(kind)))
+        scalar.ok_or_else(|| self.invalid_operand(expected(scalar_type)))
     }
 
-    fn operand(&self, expected: &'static str) -> FilterError {
+    fn invalid_operand(&self, expected: &'static str) -> FilterError {
         FilterError::InvalidOperand { field: self.name.to_owned(), expected }
     }
 
-    fn refuse(&self, operator: &Operator) -> FilterError {
+    fn unsupported(&self, operator: &Operator) -> FilterError {
         FilterError::UnsupportedOperator { field: self.name.to_owned(), operator: operator.name() }
     }
 }
 
-/// An id, if it is written as ids are printed: rules compare the text.
+/// Parses an id. Only its canonical text is accepted, because single checks compare ids as text.
 fn id(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|id| id.hyphenated().to_string() == text)
 }
 
-/// An instant, if it is written as instants are printed: rules compare the text.
+/// Parses an instant. Only its canonical text is accepted, because single checks compare instants as text.
 fn instant(text: &str) -> Option<Timestamp> {
     text.parse().ok().filter(|instant: &Timestamp| instant.to_string() == text)
 }
 
-const fn expected(kind: ScalarType) -> &'static str {
-    match kind {
+/// Description of the values of a type, for error texts.
+const fn expected(scalar_type: ScalarType) -> &'static str {
+    match scalar_type {
         ScalarType::Bool => "true or false",
         ScalarType::Integer => "a whole number",
         ScalarType::Text => "a text",
-        ScalarType::Id => "an id with hyphens and in lower case",
-        ScalarType::Time => "an instant like 2026-06-08T18:46:03.250000Z",
+        ScalarType::Id => "a UUID with hyphens in lower case",
+        ScalarType::Time => "an instant such as 2026-06-08T18:46:03.250000Z",
     }
 }

@@ -1,12 +1,10 @@
-//! CASL rules in Rust: parse them, decide by them, pack them, and turn them into a filter for lists.
+//! CASL rules in Rust: parse them, evaluate them, pack them, and compile them to a filter for lists.
 //!
-//! This crate may know JSON, regular expressions and the words of the domain; its answers are those of
-//! `@casl/ability` 7, so that a browser with the same rules agrees.
-//! Deliberately absent: I/O, the database, HTTP, and the entities that rules speak of: callers show them as
+//! The crate may depend on JSON, regular expressions and the types of the domain.
+//! Deliberately absent: I/O, the database, HTTP, and the entities that rules apply to: callers pass them as
 //! [`Subject`]s.
-//!
-//! [`Ability`] answers for any list of rules. [`BuiltinRules`] and a [`Registry`] make the list that a principal of
-//! Causerie has, [`StoredRule`]s included and [`Scopes`] applied; [`Ability::filter`] says the same to a store.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
 
 mod ability;
 mod builtin;

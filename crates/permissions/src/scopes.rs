@@ -1,4 +1,4 @@
-//! Scopes: what a key may do at most, as `action:Subject`.
+//! Scopes: upper bounds of what an API key may do, written `action:Subject`.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use crate::ability::Ability;
 use crate::registry::Registry;
 use crate::rule::{ANY_ACTION, ANY_SUBJECT, Names, RawRule};
 
-/// One action on one subject; `manage` and `all` stand for every one.
+/// One action on one subject; `manage` stands for every action and `all` for every subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
     action: String,
     subject: String,
 }
 
-/// What a key may do at most. None: all that its user may do.
+/// The scopes of an API key. An empty list does not restrict the rights of the user.
 ///
 /// ```
 /// use causerie_permissions::{Ability, RawRule, Registry, Scopes};
@@ -27,20 +27,19 @@ pub struct Scope {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Scopes(Vec<Scope>);
 
-/// A text that is no scope.
+/// A text that is not a scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{scope:?} is no scope: expected action:Subject, both known")]
+#[error("{scope:?} is not a scope: expected action:Subject with a known action and subject")]
 pub struct InvalidScope {
-    /// The text.
     pub scope: String,
 }
 
 impl Scope {
-    /// The part of two names that both mean; `any` means every name.
-    fn common<'n>(ours: &'n str, theirs: &'n str, any: &str) -> Option<&'n str> {
-        match (ours, theirs) {
-            (ours, theirs) if ours == theirs || theirs == any => Some(ours),
-            (ours, theirs) if ours == any => Some(theirs),
+    /// The intersection of two names; `any` stands for every name.
+    fn intersect<'n>(left: &'n str, right: &'n str, any: &str) -> Option<&'n str> {
+        match (left, right) {
+            (left, right) if left == right || right == any => Some(left),
+            (left, right) if left == any => Some(right),
             _ => None,
         }
     }
@@ -53,10 +52,10 @@ impl fmt::Display for Scope {
 }
 
 impl Scopes {
-    /// Reads scopes.
+    /// Parses scopes.
     ///
     /// # Errors
-    /// [`InvalidScope`] for the first that the registry does not know.
+    /// [`InvalidScope`] for the first text of another form, or with an action or subject that the registry lacks.
     pub fn parse<S: AsRef<str>>(
         texts: impl IntoIterator<Item = S>,
         registry: &Registry,
@@ -73,22 +72,21 @@ impl Scopes {
         scopes.collect::<Result<_, _>>().map(Scopes)
     }
 
-    /// Whether there is none, which allows all that the user may do.
+    /// Whether the list is empty, which restricts nothing.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The scopes one by one.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()
     }
 
-    /// The first scope that goes first_exceeding what somebody may do, for keys that are being made.
+    /// The first scope that exceeds an ability, for the check of a new key.
     pub fn first_exceeding(&self, ability: &Ability) -> Option<&Scope> {
         self.iter().find(|scope| !ability.can(&scope.action, scope.subject.as_str()))
     }
 
-    /// The same rules, permissions and prohibitions, as far as they lie within the scopes.
+    /// Restricts rules, both permissions and prohibitions, to the scopes.
     pub fn restrict(&self, rules: Vec<RawRule>) -> Vec<RawRule> {
         if self.0.is_empty() {
             return rules;
@@ -96,32 +94,34 @@ impl Scopes {
         rules.iter().flat_map(|rule| self.restrict_rule(rule)).collect()
     }
 
-    /// One rule for each subject that is left, with the actions that are left on it.
+    /// Splits a rule into one per remaining subject, each with its remaining actions.
     fn restrict_rule(&self, rule: &RawRule) -> Vec<RawRule> {
         let mut kept: Vec<(&str, Vec<String>)> = Vec::new();
         for scope in self.iter() {
             let subjects = rule.subjects();
-            for subject in subjects.iter().filter_map(|name| Scope::common(name, &scope.subject, ANY_SUBJECT))
+            for subject in
+                subjects.iter().filter_map(|name| Scope::intersect(name, &scope.subject, ANY_SUBJECT))
             {
                 let index = kept.iter().position(|(name, _)| *name == subject).unwrap_or_else(|| {
                     kept.push((subject, Vec::new()));
                     kept.len() - 1
                 });
                 for action in rule.action.as_slice() {
-                    let common = Scope::common(action, &scope.action, ANY_ACTION);
-                    if let Some(action) = common.filter(|name| !kept[index].1.iter().any(|held| held == name))
+                    let intersection = Scope::intersect(action, &scope.action, ANY_ACTION);
+                    if let Some(action) =
+                        intersection.filter(|name| !kept[index].1.iter().any(|other| other == name))
                     {
                         kept[index].1.push(action.to_owned());
                     }
                 }
             }
         }
-        let narrowed = |(subject, actions): (&str, Vec<String>)| RawRule {
+        let restricted = |(subject, actions): (&str, Vec<String>)| RawRule {
             action: Names::Many(actions),
             subject: Some(subject.into()),
             ..rule.clone()
         };
-        kept.into_iter().filter(|(_, actions)| !actions.is_empty()).map(narrowed).collect()
+        kept.into_iter().filter(|(_, actions)| !actions.is_empty()).map(restricted).collect()
     }
 }
 
@@ -129,49 +129,49 @@ impl Scopes {
 mod tests {
     use super::*;
 
-    fn narrowed(scopes: &[&str], rule: &str) -> String {
+    fn restricted(scopes: &[&str], rule: &str) -> String {
         let scopes = Scopes::parse(scopes, &Registry::builtin()).unwrap();
         serde_json::to_string(&scopes.restrict(vec![serde_json::from_str(rule).unwrap()])).unwrap()
     }
 
     #[test]
-    fn rules_keep_what_lies_within_a_scope() {
+    fn rules_keep_the_part_within_a_scope() {
         let rule = r#"{"action":["read","use"],"subject":["Tool","Model"],"conditions":{"enabled":true}}"#;
         assert_eq!(
-            narrowed(&["use:Tool", "create:Message", "manage:Model"], rule),
+            restricted(&["use:Tool", "create:Message", "manage:Model"], rule),
             r#"[{"action":["use"],"subject":"Tool","conditions":{"enabled":true}},{"action":["read","use"],"subject":"Model","conditions":{"enabled":true}}]"#
         );
-        assert_eq!(narrowed(&["create:Message"], rule), "[]");
+        assert_eq!(restricted(&["create:Message"], rule), "[]");
     }
 
     #[test]
-    fn rules_for_everything_shrink_to_the_scopes() {
+    fn rules_for_everything_are_restricted_to_the_scopes() {
         let rule = r#"{"action":"manage","subject":"all"}"#;
         assert_eq!(
-            narrowed(&["read:all", "update:Tool"], rule),
+            restricted(&["read:all", "update:Tool"], rule),
             r#"[{"action":["read"],"subject":"all"},{"action":["update"],"subject":"Tool"}]"#
         );
-        assert_eq!(narrowed(&[], rule), r#"[{"action":"manage","subject":"all"}]"#);
+        assert_eq!(restricted(&[], rule), r#"[{"action":"manage","subject":"all"}]"#);
     }
 
     #[test]
-    fn prohibitions_hold_within_scopes_too() {
+    fn prohibitions_are_restricted_like_permissions() {
         let rule = r#"{"action":"manage","subject":"all","inverted":true,"reason":"closed"}"#;
         assert_eq!(
-            narrowed(&["read:Usage"], rule),
+            restricted(&["read:Usage"], rule),
             r#"[{"action":["read"],"subject":"Usage","inverted":true,"reason":"closed"}]"#
         );
     }
 
     #[test]
-    fn unknown_scopes_are_refused() {
+    fn unknown_scopes_are_rejected() {
         for text in ["", "read", "read:", "see:Session", "read:Sessions", "read:Session:x"] {
             assert!(Scopes::parse([text], &Registry::builtin()).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn a_scope_beyond_ones_own_rights_is_named() {
+    fn the_first_scope_that_exceeds_an_ability_is_found() {
         let ability = Ability::new([RawRule::can("read", "Usage")]).unwrap();
         let scopes = Scopes::parse(["read:Usage", "read:User"], &Registry::builtin()).unwrap();
         assert_eq!(scopes.first_exceeding(&ability).map(Scope::to_string), Some("read:User".to_owned()));

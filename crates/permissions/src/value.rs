@@ -1,4 +1,4 @@
-//! Values as JSON has them and CASL compares them: objects keep their order, numbers are IEEE doubles.
+//! JSON values as JavaScript represents them: objects keep the order of their members, numbers are IEEE doubles.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,31 +6,27 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// A JSON value. Its equality is structural; what a rule calls equal is decided by the conditions.
+/// A JSON value. `==` is structural; the equality that rules use is part of [`Condition`](crate::Condition).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// `null`, which is not the same as a missing member.
+    /// `null`, distinct from a missing member.
     Null,
-    /// A truth value.
     Bool(bool),
-    /// A number. Whole numbers are exact up to 2^53, as in JavaScript.
+    /// Integers are exact up to 2^53, as in JavaScript.
     Number(f64),
-    /// Text.
     Text(String),
-    /// A list.
     List(Vec<Value>),
-    /// An object.
     Object(Object),
 }
 
-/// The members of a JSON object in the order they were written.
+/// The members of a JSON object in document order.
 ///
-/// The order decides which part of a condition is tried first, which shows where a later part cannot be evaluated.
+/// The order decides which part of a condition is evaluated first, which is observable where a later part fails.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Object(Vec<(String, Value)>);
 
 impl Value {
-    /// Whether JavaScript counts the value as true.
+    /// Whether the value is truthy in JavaScript.
     pub(crate) fn is_truthy(&self) -> bool {
         match self {
             Value::Null | Value::Bool(false) => false,
@@ -42,36 +38,36 @@ impl Value {
 }
 
 impl Object {
-    /// An object without members.
+    /// Creates an object without members.
     pub const fn new() -> Self {
         Object(Vec::new())
     }
 
-    /// The member called `name`.
+    /// The member of this name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
-    /// Adds a member; one of the same name keeps its index and takes the new value.
+    /// Adds a member. An existing member of that name keeps its position and gets the new value.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<Value>) {
         let (name, value) = (name.into(), value.into());
         match self.0.iter_mut().find(|(key, _)| *key == name) {
-            Some((_, held)) => *held = value,
+            Some((_, current)) => *current = value,
             None => self.0.push((name, value)),
         }
     }
 
-    /// The members in order.
+    /// The members in document order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// How many members there are.
+    /// Number of members.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether the object has no members.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -110,7 +106,7 @@ impl From<bool> for Value {
 }
 
 impl From<i64> for Value {
-    /// Beyond 2^53 the nearest double is taken, as a browser would.
+    /// Rounds to the nearest double beyond 2^53, as JavaScript does.
     fn from(value: i64) -> Self {
         Value::Number(value as f64)
     }
@@ -147,7 +143,7 @@ impl<T: Into<Value>> From<Vec<T>> for Value {
 }
 
 impl<T: Into<Value>> From<Option<T>> for Value {
-    /// `None` is null: a nullable field is present with null, never left out.
+    /// Converts `None` to null, so that a nullable field is present without a value.
     fn from(value: Option<T>) -> Self {
         value.map_or(Value::Null, Into::into)
     }
@@ -158,7 +154,7 @@ impl From<serde_json::Value> for Value {
         match value {
             serde_json::Value::Null => Value::Null,
             serde_json::Value::Bool(value) => Value::Bool(value),
-            // Without the arbitrary-precision feature every JSON number has a double.
+            // Every JSON number converts to a double unless serde_json's arbitrary_precision feature is on.
             serde_json::Value::Number(value) => value.as_f64().map_or(Value::Null, Value::Number),
             serde_json::Value::String(value) => Value::Text(value),
             serde_json::Value::Array(values) => values.into(),
@@ -174,7 +170,7 @@ impl Serialize for Value {
         match self {
             Value::Null => serializer.serialize_unit(),
             Value::Bool(value) => serializer.serialize_bool(*value),
-            // JavaScript prints 1.0 as 1; so do we, or a client would see a rule change on its way.
+            // JavaScript prints 1.0 as 1; another form would change rules on their way to a client.
             Value::Number(value) if value.fract() == 0.0 && value.abs() < I64_LIMIT => {
                 serializer.serialize_i64(*value as i64)
             }
@@ -211,13 +207,13 @@ impl<'de> Deserialize<'de> for Object {
     }
 }
 
-/// The whole number that a double stands for exactly.
+/// Converts a double to an integer if it is one, below 2^53.
 pub(crate) fn exact_integer(number: f64) -> Option<i64> {
     const LIMIT: f64 = 9_007_199_254_740_992.0;
     (number.fract() == 0.0 && number.abs() < LIMIT).then_some(number as i64)
 }
 
-/// 2^63: below it every double without a fraction is an `i64`.
+/// 2^63, below which every double without a fraction fits an `i64`.
 const I64_LIMIT: f64 = 9_223_372_036_854_775_808.0;
 
 struct ValueVisitor;
@@ -279,14 +275,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_reads_and_prints_in_its_own_order() {
+    fn json_round_trips_in_document_order() {
         let text = r#"{"z":[1,-2.5,null,true],"a":{"k":"v"},"m":9007199254740991}"#;
         let value: Value = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&value).unwrap(), text);
     }
 
     #[test]
-    fn numbers_print_as_javascript_prints_them() {
+    fn numbers_print_as_in_javascript() {
         for (given, printed) in [
             ("1.0", "1"),
             ("1e2", "100"),
@@ -300,13 +296,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_two_members_with_one_name_counts() {
+    fn the_last_of_two_members_of_one_name_wins() {
         let value: Object = serde_json::from_str(r#"{"a":1,"b":2,"a":3}"#).unwrap();
         assert_eq!(serde_json::to_string(&value).unwrap(), r#"{"a":3,"b":2}"#);
     }
 
     #[test]
-    fn null_is_present() {
+    fn a_null_member_is_present() {
         let mut object = Object::new();
         object.insert("group_id", None::<String>);
         assert_eq!(object.get("group_id"), Some(&Value::Null));

@@ -1,4 +1,4 @@
-//! A list of rules that answers questions: the last rule that applies decides, and none means no.
+//! Evaluation of a list of rules: the last rule that matches decides, and without a match the answer is no.
 
 mod selection;
 mod subject;
@@ -12,7 +12,7 @@ use crate::error::EvaluationError;
 use crate::rule::Aliases;
 use crate::rule::{ANY_ACTION, ANY_SUBJECT, InvalidRule, RawRule, Rule};
 
-/// What a principal may do.
+/// A compiled list of rules that answers whether an action is allowed.
 ///
 /// ```
 /// use causerie_permissions::{Ability, RawRule, Subject};
@@ -27,37 +27,37 @@ use crate::rule::{ANY_ACTION, ANY_SUBJECT, InvalidRule, RawRule, Rule};
 /// let decision = ability.decide("read", &session, None).unwrap();
 /// assert!(!decision.is_allowed());
 /// assert_eq!(decision.reason(), Some("private"));
-/// assert!(ability.can("read", "Session"), "some of them perhaps");
+/// assert!(ability.can("read", "Session"), "allowed for some objects");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Ability {
-    /// In the order given: later ones win.
+    /// In the given order: later rules win.
     rules: Vec<Rule>,
     index: Index,
 }
 
-/// An answer, and the rule that gave it.
+/// An answer with the rule that decided it.
 #[derive(Debug, Clone, Copy)]
 pub struct Decision<'a> {
     deciding: Option<(usize, &'a Rule)>,
 }
 
 impl Ability {
-    /// Takes rules in their order: later ones win.
+    /// Compiles rules in the given order: later rules win.
     ///
     /// # Errors
-    /// [`InvalidRule`]. Every rule is compiled now, so no check meets an invalid one later.
+    /// [`InvalidRule`] for the first rule that does not compile.
     pub fn new(rules: impl IntoIterator<Item = RawRule>) -> Result<Self, InvalidRule> {
         let rules = rules.into_iter().enumerate().map(|(index, raw)| Rule::compile(raw, index));
         let rules = rules.collect::<Result<Vec<_>, _>>()?;
         Ok(Ability { index: Index::new(&rules), rules })
     }
 
-    /// The same for rules whose actions may be aliases.
+    /// Compiles rules whose actions may be aliases.
     ///
     /// # Errors
-    /// [`InvalidRule`].
+    /// [`InvalidRule`] for the first rule that does not compile.
     pub fn with_aliases(
         rules: impl IntoIterator<Item = RawRule>,
         aliases: &Aliases,
@@ -65,15 +65,15 @@ impl Ability {
         Ability::new(rules.into_iter().map(|rule| aliases.resolve(rule)))
     }
 
-    /// Whether the action is allowed. A question without an answer is a no.
+    /// Whether the action is allowed; `false` where the rules cannot be evaluated.
     pub fn can<'t>(&self, action: impl AsRef<str>, target: impl Into<Target<'t>>) -> bool {
         self.decide(action, target, None).is_ok_and(|decision| decision.is_allowed())
     }
 
-    /// Whether the action is allowed, on one field if one is named, and by which rule.
+    /// Decides whether the action is allowed, on `field` if one is given, and reports the deciding rule.
     ///
     /// # Errors
-    /// [`EvaluationError`], which must never be taken for a yes.
+    /// [`EvaluationError`] where CASL throws an exception. Callers must treat it as a refusal.
     pub fn decide<'t>(
         &self,
         action: impl AsRef<str>,
@@ -83,19 +83,19 @@ impl Ability {
         let target = target.into();
         let field = field.filter(|field| !field.is_empty());
         for (index, rule) in self.candidates(action.as_ref(), target.subject_type()) {
-            if rule.covers_field(field) && rule.applies_to(target.view())? {
+            if rule.matches_field(field) && rule.matches_conditions(target.object())? {
                 return Ok(Decision { deciding: Some((index, rule)) });
             }
         }
         Ok(Decision { deciding: None })
     }
 
-    /// The fields on which the action is allowed. A rule that names none speaks of `all_fields`.
+    /// The fields on which the action is allowed. A rule without fields applies to `all_fields`.
     ///
-    /// Patterns are listed as they stand in the rules.
+    /// Field patterns are returned unexpanded, as the rules contain them.
     ///
     /// # Errors
-    /// [`EvaluationError`].
+    /// [`EvaluationError`] where CASL throws an exception.
     pub fn permitted_fields<'t>(
         &self,
         action: impl AsRef<str>,
@@ -105,7 +105,7 @@ impl Ability {
         let target = target.into();
         let mut permitted: Vec<String> = Vec::new();
         for (_, rule) in self.candidates(action.as_ref(), target.subject_type()).rev() {
-            if !rule.applies_to(target.view())? {
+            if !rule.matches_conditions(target.object())? {
                 continue;
             }
             let fields = match rule.raw().fields() {
@@ -125,18 +125,18 @@ impl Ability {
         Ok(permitted)
     }
 
-    /// Which objects of a type the action is allowed on, for lists.
+    /// The objects of a type on which the action is allowed, for lists.
     pub fn select(&self, action: impl AsRef<str>, subject_type: impl AsRef<str>) -> Selection<'_> {
         let rules = self.candidates(action.as_ref(), subject_type.as_ref());
-        Selection::of(rules.map(|(_, rule)| rule).filter(|rule| rule.covers_field(None)))
+        Selection::from_rules(rules.map(|(_, rule)| rule).filter(|rule| rule.matches_field(None)))
     }
 
-    /// The rules as they were given, aliases resolved.
+    /// The rules in the given order, with aliases resolved.
     pub fn rules(&self) -> impl Iterator<Item = &RawRule> {
         self.rules.iter().map(Rule::raw)
     }
 
-    /// The rules that speak of an action on a type, those that win first.
+    /// The rules that match an action and a type, in descending precedence.
     fn candidates(&self, action: &str, subject: &str) -> impl DoubleEndedIterator<Item = (usize, &Rule)> {
         self.index.get(action, subject).iter().filter_map(|index| Some((*index, self.rules.get(*index)?)))
     }
@@ -148,18 +148,18 @@ impl<'a> Decision<'a> {
         self.deciding.is_some_and(|(_, rule)| !rule.is_inverted())
     }
 
-    /// The index of the rule that decided, if one did.
+    /// Index of the deciding rule in the list; `None` if no rule matched.
     pub fn rule_index(self) -> Option<usize> {
         self.deciding.map(|(index, _)| index)
     }
 
-    /// The reason that rule gives.
+    /// Reason of the deciding rule.
     pub fn reason(self) -> Option<&'a str> {
         self.deciding.and_then(|(_, rule)| rule.raw().reason())
     }
 }
 
-/// The indexes of the rules by subject and action, those that win first.
+/// Rule indexes by subject and action, in descending precedence.
 #[derive(Debug, Clone)]
 struct Index {
     by_subject: HashMap<String, HashMap<String, Vec<usize>>>,
@@ -172,9 +172,9 @@ impl Index {
             raws().flat_map(|rule| rule.action.as_slice()).map(String::as_str).chain([ANY_ACTION]).collect();
         let subjects: BTreeSet<&str> = raws().flat_map(RawRule::subjects).chain([ANY_SUBJECT]).collect();
         let indexes = |action: &str, subject: &str| {
-            let covering =
-                rules.iter().enumerate().rev().filter(|(_, rule)| rule.raw().covers(action, subject));
-            covering.map(|(index, _)| index).collect()
+            let matching =
+                rules.iter().enumerate().rev().filter(|(_, rule)| rule.raw().matches(action, subject));
+            matching.map(|(index, _)| index).collect()
         };
         let by_action =
             |subject| actions.iter().map(move |action| ((*action).to_owned(), indexes(action, subject)));
@@ -182,7 +182,8 @@ impl Index {
         Index { by_subject: by_subject.collect() }
     }
 
-    /// No rule names an unknown action or subject, so what is said of all of them is all that is said of it.
+    /// Looks up an action and a subject. A name that no rule contains is matched only by rules for `manage` or `all`,
+    /// so it shares their entry.
     fn get(&self, action: &str, subject: &str) -> &[usize] {
         let by_action = self.by_subject.get(subject).or_else(|| self.by_subject.get(ANY_SUBJECT));
         by_action

@@ -1,26 +1,27 @@
-//! Which objects of a type an action is allowed on: the rules for one question, folded for lists.
+//! Selections: the rules for one action on one type, combined into a condition for lists.
 
 use crate::condition::Condition;
 use crate::rule::Rule;
 
-/// The objects on which an action is allowed: those of any branch.
+/// The objects on which an action is allowed: the union of its branches.
 #[derive(Debug, Clone)]
 pub struct Selection<'a> {
     branches: Vec<Branch<'a>>,
 }
 
-/// The objects that one permission allows, less those that a stronger prohibition withholds.
+/// The objects that one permission allows, except those that a prohibition of higher precedence excludes.
 #[derive(Debug, Clone)]
 pub struct Branch<'a> {
-    /// What the permission asks; `None` allows every object.
+    /// The permission; `None` stands for one without conditions, which allows every object.
     pub permission: Option<&'a Rule>,
-    /// The prohibitions that win over it, strongest first.
+    /// The prohibitions of higher precedence, highest first.
     pub prohibitions: Vec<&'a Rule>,
 }
 
 impl<'a> Selection<'a> {
-    /// Folds rules, those that win first. An unconditional rule ends the walk: nothing below it is ever asked.
-    pub(crate) fn of(rules: impl Iterator<Item = &'a Rule>) -> Selection<'a> {
+    /// Combines rules given in descending precedence. The first rule without conditions ends the list, because rules
+    /// of lower precedence never decide.
+    pub(crate) fn from_rules(rules: impl Iterator<Item = &'a Rule>) -> Selection<'a> {
         let mut branches = Vec::new();
         let mut prohibitions = Vec::new();
         for rule in rules {
@@ -31,7 +32,7 @@ impl<'a> Selection<'a> {
                     branches.push(Branch { permission: Some(rule), prohibitions: prohibitions.clone() });
                 }
                 (false, None) if prohibitions.is_empty() => {
-                    // Every object is allowed, so what else is allowed adds nothing.
+                    // This branch allows every object, so the other branches are redundant.
                     branches = vec![Branch { permission: None, prohibitions }];
                     break;
                 }
@@ -44,12 +45,12 @@ impl<'a> Selection<'a> {
         Selection { branches }
     }
 
-    /// The branches, strongest first. None: no object is allowed, whatever it is.
+    /// The branches in descending precedence. Without branches no object is allowed.
     pub fn branches(&self) -> &[Branch<'a>] {
         &self.branches
     }
 
-    /// The selection as one condition; `None` if no object can meet it.
+    /// The selection as one condition; `None` if it contains no object.
     pub fn condition(&self) -> Option<Condition> {
         let branches = self.branches.iter().map(Branch::condition);
         (!self.branches.is_empty()).then(|| Condition::any(branches))

@@ -1,11 +1,11 @@
-//! What a question is about: everything, a type, or one object of a type.
+//! Targets of a question: anything, a type, or one object of a type.
 
 use crate::rule::ANY_SUBJECT;
 use crate::value::{Object, Value};
 
-/// One object as rules see it: its type and a view of its members.
+/// An object that rules are evaluated on: its type and its members.
 ///
-/// A nullable member without a value is present with null, never left out: to some operators these differ.
+/// A nullable member without a value must be present as null: some operators distinguish null from a missing member.
 ///
 /// ```
 /// use causerie_permissions::Subject;
@@ -16,54 +16,54 @@ use crate::value::{Object, Value};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
     subject_type: String,
-    /// Always an object.
-    view: Value,
+    /// Always [`Value::Object`].
+    object: Value,
 }
 
-/// What a question is about.
+/// The target of a question.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Target<'a> {
-    /// No subject in particular: only rules about everything speak of it.
+    /// No particular subject: only rules for the subject `all` match.
     Anything,
-    /// A type as a whole. A permission with conditions then answers "some of them perhaps".
+    /// A type as a whole. A permission with conditions matches, as its conditions may hold for some objects.
     Type(&'a str),
     /// One object.
     Object(&'a Subject),
 }
 
 impl Subject {
-    /// An object of this type without members yet.
+    /// Creates an object without members.
     pub fn new(subject_type: impl AsRef<str>) -> Self {
         Subject::from_members(subject_type, Object::new())
     }
 
-    /// An object of this type with these members.
+    /// Creates an object with the given members.
     pub fn from_members(subject_type: impl AsRef<str>, members: Object) -> Self {
-        Subject { subject_type: subject_type.as_ref().to_owned(), view: Value::Object(members) }
+        Subject { subject_type: subject_type.as_ref().to_owned(), object: Value::Object(members) }
     }
 
-    /// The same with one more member.
+    /// Adds a member, or replaces the member of that name.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        if let Value::Object(members) = &mut self.view {
+        if let Value::Object(members) = &mut self.object {
             members.insert(name, value);
         }
         self
     }
 
-    /// The type's name.
+    /// Name of the type.
     pub fn subject_type(&self) -> &str {
         &self.subject_type
     }
 
-    /// The members, as an object.
-    pub fn view(&self) -> &Value {
-        &self.view
+    /// The members as a [`Value::Object`].
+    pub fn object(&self) -> &Value {
+        &self.object
     }
 }
 
 impl<'a> Target<'a> {
-    /// The type's name, `all` for anything.
+    /// Name of the type; `all` for [`Target::Anything`].
     pub fn subject_type(self) -> &'a str {
         match self {
             Target::Anything => ANY_SUBJECT,
@@ -72,10 +72,10 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The object's members, if one object is meant.
-    pub(crate) fn view(self) -> Option<&'a Value> {
+    /// The members of the object, if the target is one object.
+    pub(crate) fn object(self) -> Option<&'a Value> {
         match self {
-            Target::Object(subject) => Some(subject.view()),
+            Target::Object(subject) => Some(subject.object()),
             Target::Anything | Target::Type(_) => None,
         }
     }

@@ -1,4 +1,4 @@
-//! The layers of rules that every principal has, in the order in which they win.
+//! The built-in rule sets of every principal, in ascending precedence.
 
 use causerie_domain::identity::Role;
 use serde::Deserialize;
@@ -10,33 +10,34 @@ use crate::scopes::Scopes;
 use crate::stored::PrincipalFacts;
 use crate::stored::{InvalidStoredRule, StoredRule};
 
-/// The rules themselves, kept as data so that they can be read beside CASL's documentation.
+/// The rules, kept as data so that they compare directly with CASL's documentation.
 const BUILTIN: &str = include_str!("rules.json");
 
-/// The reason given by the rule that keeps other people's conversations from everybody, admins too.
-const PRIVATE: &str = "conversation_is_private";
+/// Reason of the rule that denies reading conversations of other users, also to admins.
+const PRIVATE_REASON: &str = "conversation_is_private";
 
-/// Whether an admin may read other people's conversations. Every such read is then written down.
+/// Access of admins to conversations of other users. The caller records every such read in the audit log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ContentAccess {
-    /// Nobody reads them but their owner.
+    /// Only the owner reads a conversation.
     #[default]
     OwnerOnly,
-    /// Admins do.
+    /// Admins read the conversations of all users.
     Admins,
 }
 
-/// The rules that do not depend on what is stored.
+/// The rule sets that are the same in every installation: for users, group admins and admins, and the guard, which
+/// overrides stored rules.
 ///
 /// ```
 /// use causerie_domain::{UserId, identity::Role};
 /// use causerie_permissions::{Action, PrincipalFacts, BuiltinRules, Registry, Scopes, Subject, SubjectType};
 /// # use uuid::Uuid;
 ///
-/// let layers = BuiltinRules::new(&Registry::builtin())?;
+/// let builtin = BuiltinRules::new(&Registry::builtin())?;
 /// let user_id = UserId::from_uuid(Uuid::nil());
 /// let facts = PrincipalFacts { user_id, group_ids: vec![], admin_group_ids: vec![], role: Role::User };
-/// let ability = layers.ability(&facts, &[], &Scopes::default())?;
+/// let ability = builtin.ability(&facts, &[], &Scopes::default())?;
 ///
 /// let own = Subject::new(SubjectType::Session).with("user_id", user_id.to_string());
 /// assert!(ability.can(Action::Read, &own));
@@ -54,25 +55,25 @@ pub struct BuiltinRules {
     content_access: ContentAccess,
 }
 
-/// BuiltinRules that cannot be used.
+/// An invalid document of rule sets.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidBuiltinRules {
-    /// The text is not what layers look like.
-    #[error("the layers of rules cannot be read")]
+    /// The text is not an object with the four rule sets.
+    #[error("the built-in rules cannot be parsed")]
     Format(#[source] serde_json::Error),
-    /// A rule in them is refused.
-    #[error("a rule of the layer {layer} is refused: {refusal}")]
+    /// The registry rejects a rule.
+    #[error("invalid rule in the set {set}: {error}")]
     Rule {
-        /// The layer.
-        layer: &'static str,
-        /// Why.
-        refusal: InvalidStoredRule,
+        /// Name of the rule set.
+        set: &'static str,
+        /// Reason of the rejection.
+        error: InvalidStoredRule,
     },
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct RuleSets {
     user: Vec<RawRule>,
     group_admin: Vec<RawRule>,
     admin: Vec<RawRule>,
@@ -80,56 +81,58 @@ struct Written {
 }
 
 impl BuiltinRules {
-    /// The layers that come with Causerie.
+    /// Loads the rule sets of Causerie.
     ///
     /// # Errors
-    /// [`InvalidBuiltinRules`] if the registry is not Causerie's own.
+    /// [`InvalidBuiltinRules`] if the registry lacks a name that they contain; never with [`Registry::builtin`].
     pub fn new(registry: &Registry) -> Result<Self, InvalidBuiltinRules> {
         BuiltinRules::from_json(BUILTIN, registry)
     }
 
-    /// Other layers: an object with `user`, `group_admin`, `admin` and `guard`, each a list of rules.
+    /// Parses other rule sets from an object with `user`, `group_admin`, `admin` and `guard`, each a list of rules.
     ///
     /// # Errors
-    /// [`InvalidBuiltinRules`].
+    /// [`InvalidBuiltinRules`] if the text has another form or the registry rejects a rule.
     pub fn from_json(text: &str, registry: &Registry) -> Result<Self, InvalidBuiltinRules> {
-        let written: Written = serde_json::from_str(text).map_err(InvalidBuiltinRules::Format)?;
-        let accept = |layer, rules: Vec<RawRule>| {
-            let accepted = rules.into_iter().map(|rule| registry.validate(rule));
-            accepted.collect::<Result<_, _>>().map_err(|refusal| InvalidBuiltinRules::Rule { layer, refusal })
+        let sets: RuleSets = serde_json::from_str(text).map_err(InvalidBuiltinRules::Format)?;
+        let validate = |set, rules: Vec<RawRule>| {
+            let validated = rules.into_iter().map(|rule| registry.validate(rule));
+            validated.collect::<Result<_, _>>().map_err(|error| InvalidBuiltinRules::Rule { set, error })
         };
         Ok(BuiltinRules {
-            user: accept("user", written.user)?,
-            group_admin: accept("group_admin", written.group_admin)?,
-            admin: accept("admin", written.admin)?,
-            guard: accept("guard", written.guard)?,
+            user: validate("user", sets.user)?,
+            group_admin: validate("group_admin", sets.group_admin)?,
+            admin: validate("admin", sets.admin)?,
+            guard: validate("guard", sets.guard)?,
             content_access: ContentAccess::default(),
         })
     }
 
-    /// The same with another setting of who may read conversations.
+    /// Sets the access of admins to conversations of other users.
     #[must_use]
     pub fn with_content_access(self, content_access: ContentAccess) -> Self {
         BuiltinRules { content_access, ..self }
     }
 
-    /// A principal's rules in order, placeholders replaced and scopes applied: what `GET /me/abilities` answers.
+    /// The rules of a principal in ascending precedence, with placeholders replaced and scopes applied: the response
+    /// of `GET /me/abilities`.
     ///
-    /// `stored` are the rules of the user's groups, then the user's own.
+    /// `stored` contains the rules of the user's groups, then those of the user.
     pub fn rules(&self, facts: &PrincipalFacts, stored: &[StoredRule], scopes: &Scopes) -> Vec<RawRule> {
         let is_admin = facts.role == Role::Admin;
         let group_admin = if facts.admin_group_ids.is_empty() { &[][..] } else { &self.group_admin };
         let admin = if is_admin { self.admin.as_slice() } else { &[] };
-        let reads_all = is_admin && self.content_access == ContentAccess::Admins;
-        let guard = self.guard.iter().filter(|rule| !(reads_all && rule.raw().reason() == Some(PRIVATE)));
-        let layers = self.user.iter().chain(group_admin).chain(admin).chain(stored).chain(guard);
-        scopes.restrict(layers.map(|rule| rule.fill(facts)).collect())
+        let admin_reads = is_admin && self.content_access == ContentAccess::Admins;
+        let guard =
+            self.guard.iter().filter(|rule| !(admin_reads && rule.raw().reason() == Some(PRIVATE_REASON)));
+        let rules = self.user.iter().chain(group_admin).chain(admin).chain(stored).chain(guard);
+        scopes.restrict(rules.map(|rule| rule.substitute(facts)).collect())
     }
 
-    /// What a principal may do.
+    /// Compiles the rules of a principal.
     ///
     /// # Errors
-    /// [`InvalidRule`], never for rules that a registry has accepted.
+    /// [`InvalidRule`]; never for rules that a registry has validated.
     pub fn ability(
         &self,
         facts: &PrincipalFacts,

@@ -1,4 +1,4 @@
-//! How CASL compares two values: JavaScript's `===` and `>`, on what JSON can hold.
+//! Comparison of JSON values as CASL does it: JavaScript's `===` and `>`.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -6,32 +6,31 @@ use std::cmp::Ordering;
 use crate::error::EvaluationError;
 use crate::value::{Value, exact_integer};
 
-/// What an order operator compares with: CASL takes nothing else.
+/// Operand of `$lt`, `$lte`, `$gt` and `$gte`. CASL supports no other types.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Bound {
-    /// A number.
     Number(f64),
-    /// Text, ordered by UTF-16 code unit.
+    /// Ordered by UTF-16 code unit.
     Text(String),
 }
 
-/// Whether two values (`None`: a missing one) are the same primitive. Lists and objects are never the same:
-/// JavaScript compares their identity, and a rule's value is never the very object that is asked about.
+/// Whether two values are equal primitives; `None` stands for a missing value. Lists and objects are never equal:
+/// JavaScript compares their identity, and a value in a rule is never identical to one in an object.
 ///
 /// # Errors
-/// [`EvaluationError::NotComparable`], for CASL asks `>` of whatever is not the same.
-pub(crate) fn equal(held: Option<&Value>, wanted: Option<&Value>) -> Result<bool, EvaluationError> {
-    match (held, wanted) {
+/// [`EvaluationError::NotComparable`], because CASL evaluates `>` on values that are not equal.
+pub(crate) fn equal(actual: Option<&Value>, expected: Option<&Value>) -> Result<bool, EvaluationError> {
+    match (actual, expected) {
         (Some(Value::Null), Some(Value::Null)) => return Ok(true),
         (Some(Value::Bool(a)), Some(Value::Bool(b))) => return Ok(a == b),
         (Some(Value::Number(a)), Some(Value::Number(b))) => return Ok(a == b),
         (Some(Value::Text(a)), Some(Value::Text(b))) => return Ok(a == b),
         _ => {}
     }
-    [held, wanted].into_iter().flatten().try_for_each(check_comparable).map(|()| false)
+    [actual, expected].into_iter().flatten().try_for_each(check_comparable).map(|()| false)
 }
 
-/// Whether JavaScript finds a primitive for a value: see [`text`].
+/// Checks that JavaScript can convert a value to a primitive, see [`to_js_string`].
 fn check_comparable(value: &Value) -> Result<(), EvaluationError> {
     match value {
         Value::List(items) => items.iter().try_for_each(check_comparable),
@@ -40,22 +39,22 @@ fn check_comparable(value: &Value) -> Result<(), EvaluationError> {
     }
 }
 
-/// A member of this name hides the method that makes an object's text, and is itself no method.
+/// A member of this name hides the method that converts an object to text, and JSON has no methods.
 const TO_STRING: &str = "toString";
 
-/// How a value (`None`: a missing one) stands to a bound.
+/// Ordering of a value relative to a bound; `None` stands for a missing value.
 ///
-/// CASL asks `===`, then `>`, and calls everything else less: also what cannot be compared, such as a missing value
-/// or a word beside a number.
+/// CASL evaluates `===`, then `>`, and treats every other pair as less, including pairs without an order such as a
+/// missing value or a text compared with a number.
 ///
 /// # Errors
-/// [`EvaluationError::NotComparable`].
-pub(crate) fn ordering(held: Option<&Value>, bound: &Bound) -> Result<Ordering, EvaluationError> {
-    let (equal, greater) = match (held, bound) {
+/// [`EvaluationError::NotComparable`] for an object that has no primitive.
+pub(crate) fn ordering(actual: Option<&Value>, bound: &Bound) -> Result<Ordering, EvaluationError> {
+    let (equal, greater) = match (actual, bound) {
         (None, _) => (false, false),
-        (Some(Value::Number(held)), Bound::Number(bound)) => (held == bound, held > bound),
-        (Some(Value::Text(held)), Bound::Text(bound)) => (held == bound, is_after(held, bound)),
-        (Some(held), bound) => (false, is_greater(&primitive(held)?, bound)),
+        (Some(Value::Number(actual)), Bound::Number(bound)) => (actual == bound, actual > bound),
+        (Some(Value::Text(actual)), Bound::Text(bound)) => (actual == bound, is_after(actual, bound)),
+        (Some(actual), bound) => (false, is_greater(&primitive(actual)?, bound)),
     };
     Ok(if equal {
         Ordering::Equal
@@ -66,7 +65,7 @@ pub(crate) fn ordering(held: Option<&Value>, bound: &Bound) -> Result<Ordering, 
     })
 }
 
-/// The number that JavaScript reads in a text; no number (`NaN`) if there is none.
+/// JavaScript's `Number(text)`: `NaN` if the text is not a number.
 pub(crate) fn parse_number(text: &str) -> f64 {
     let text = text.trim_matches(is_js_whitespace);
     let radix = match text.get(..2) {
@@ -82,7 +81,7 @@ pub(crate) fn parse_number(text: &str) -> f64 {
         "" => 0.0,
         "Infinity" | "+Infinity" => f64::INFINITY,
         "-Infinity" => f64::NEG_INFINITY,
-        // Rust also reads words such as `inf` and `nan`, which JavaScript does not.
+        // Rust also parses words such as `inf` and `nan`, unlike JavaScript.
         _ if text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')) => {
             text.parse().unwrap_or(f64::NAN)
         }
@@ -90,12 +89,12 @@ pub(crate) fn parse_number(text: &str) -> f64 {
     }
 }
 
-/// Whether JavaScript takes a character for white space (or a line's end).
+/// Whether JavaScript treats a character as white space or as a line end.
 pub(crate) fn is_js_whitespace(c: char) -> bool {
     c == '\u{feff}' || (c.is_whitespace() && c != '\u{85}')
 }
 
-/// The digits' value; with more digits than a double holds, as exact as adding them up is.
+/// Value of digits in a radix. Beyond the precision of a double the result is as exact as adding the digits one by one.
 fn parse_digits(digits: &str, radix: u32) -> f64 {
     if digits.is_empty() {
         return f64::NAN;
@@ -106,7 +105,7 @@ fn parse_digits(digits: &str, radix: u32) -> f64 {
         .unwrap_or(f64::NAN)
 }
 
-/// A value as JavaScript compares it: a number or a text.
+/// A value converted for JavaScript's `>`.
 enum Primitive<'a> {
     Number(f64),
     Text(Cow<'a, str>),
@@ -122,12 +121,12 @@ fn primitive(value: &Value) -> Result<Primitive<'_>, EvaluationError> {
     })
 }
 
-fn is_greater(held: &Primitive<'_>, bound: &Bound) -> bool {
-    match (held, bound) {
-        (Primitive::Text(held), Bound::Text(bound)) => is_after(held, bound),
-        (Primitive::Text(held), Bound::Number(bound)) => parse_number(held) > *bound,
-        (Primitive::Number(held), Bound::Text(bound)) => *held > parse_number(bound),
-        (Primitive::Number(held), Bound::Number(bound)) => held > bound,
+fn is_greater(actual: &Primitive<'_>, bound: &Bound) -> bool {
+    match (actual, bound) {
+        (Primitive::Text(actual), Bound::Text(bound)) => is_after(actual, bound),
+        (Primitive::Text(actual), Bound::Number(bound)) => parse_number(actual) > *bound,
+        (Primitive::Number(actual), Bound::Text(bound)) => *actual > parse_number(bound),
+        (Primitive::Number(actual), Bound::Number(bound)) => actual > bound,
     }
 }
 
@@ -155,7 +154,7 @@ fn to_js_string(value: &Value) -> Result<Cow<'_, str>, EvaluationError> {
     })
 }
 
-/// The text of a list's element: null leaves a gap.
+/// Text of a list's element; null is the empty text.
 fn element_to_js_string(value: &Value) -> Result<Cow<'_, str>, EvaluationError> {
     if *value == Value::Null { Ok(Cow::Borrowed("")) } else { to_js_string(value) }
 }
@@ -178,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_read_as_numbers_where_javascript_reads_one() {
+    fn texts_convert_to_numbers_as_in_javascript() {
         let cases = [
             ("", 0.0),
             (" \u{feff}7\n", 7.0),
@@ -217,10 +216,10 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_compared_is_less() {
+    fn values_without_an_order_count_as_less() {
         let six = Bound::Number(6.0);
-        let check = |held: Option<Value>, expected| {
-            assert_eq!(ordering(held.as_ref(), &six), Ok(expected), "{held:?}")
+        let check = |actual: Option<Value>, expected| {
+            assert_eq!(ordering(actual.as_ref(), &six), Ok(expected), "{actual:?}")
         };
         check(None, Ordering::Less);
         check(Some("word".into()), Ordering::Less);
@@ -232,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn text_sorts_by_utf16_code_unit() {
+    fn text_is_ordered_by_utf16_code_unit() {
         assert_eq!(ordering(Some(&"\u{1f600}".into()), &Bound::Text("\u{ff5e}".into())), Ok(Ordering::Less));
     }
 }

@@ -1,7 +1,7 @@
-//! Conditions as a tree, and whether an object meets them.
+//! Conditions: a tree of operators, and its evaluation on an object.
 //!
-//! The operators answer as CASL 7 does on JSON values, corner by corner: which operator looks through lists, what a
-//! missing member is beside null, and where the answer is an exception.
+//! The operators evaluate as in CASL 7 on JSON values, including which operators look into lists, how a missing member
+//! differs from null, and where the result is an exception.
 
 mod compare;
 mod parse;
@@ -19,23 +19,23 @@ pub use parse::InvalidCondition;
 pub use path::Path;
 pub use regex::{InvalidRegex, JsRegex};
 
-/// What an object must meet.
+/// A condition on an object.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Condition {
-    /// All of these; met if there are none.
+    /// Conjunction; an empty one is true.
     All(Vec<Condition>),
-    /// At least one of these; not met if there are none.
+    /// Disjunction; an empty one is false.
     Any(Vec<Condition>),
-    /// Not this one.
+    /// Negation.
     Not(Box<Condition>),
-    /// A test of what stands at a path.
+    /// An operator on the value at a path.
     Field(Path, Operator),
 }
 
-/// A test of one value.
+/// An operator with its operand.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operator {
-    /// `$eq`, or a plain value.
+    /// `$eq`, also written as a plain value.
     Equals(Value),
     /// `$ne`
     NotEquals(Value),
@@ -58,7 +58,7 @@ pub enum Operator {
 }
 
 impl Condition {
-    /// All of `parts`, without needless nesting.
+    /// Conjunction of `parts`, with nested conjunctions flattened.
     pub fn all(parts: impl IntoIterator<Item = Condition>) -> Condition {
         let mut flat = Vec::new();
         for part in parts {
@@ -70,7 +70,7 @@ impl Condition {
         if flat.len() == 1 { flat.remove(0) } else { Condition::All(flat) }
     }
 
-    /// Any of `parts`, without needless nesting.
+    /// Disjunction of `parts`, with nested disjunctions flattened.
     pub fn any(parts: impl IntoIterator<Item = Condition>) -> Condition {
         let mut flat = Vec::new();
         for part in parts {
@@ -82,12 +82,12 @@ impl Condition {
         if flat.len() == 1 { flat.remove(0) } else { Condition::Any(flat) }
     }
 
-    /// The opposite of `part`.
+    /// Negation of `part`.
     pub fn negated(part: Condition) -> Condition {
         Condition::Not(Box::new(part))
     }
 
-    /// Whether every object meets this, because it asks nothing.
+    /// Whether the condition is the empty conjunction, which every object meets.
     pub fn is_empty(&self) -> bool {
         matches!(self, Condition::All(parts) if parts.is_empty())
     }
@@ -95,19 +95,19 @@ impl Condition {
     /// Whether `object` meets the condition.
     ///
     /// # Errors
-    /// [`EvaluationError`] where CASL throws. Parts are tried in order, and the first that decides ends it.
+    /// [`EvaluationError`] where CASL throws an exception. Parts are evaluated in order until the result is known.
     pub fn matches(&self, object: &Value) -> Result<bool, EvaluationError> {
         match self {
-            Condition::All(parts) => Ok(!some(parts, |part| Ok(!part.matches(object)?))?),
-            Condition::Any(parts) => some(parts, |part| part.matches(object)),
+            Condition::All(parts) => Ok(!any(parts, |part| Ok(!part.matches(object)?))?),
+            Condition::Any(parts) => any(parts, |part| part.matches(object)),
             Condition::Not(part) => Ok(!part.matches(object)?),
-            Condition::Field(path, operator) => operator.holds(path, object),
+            Condition::Field(path, operator) => operator.matches(path, object),
         }
     }
 }
 
 impl Operator {
-    /// The operator's name in rules.
+    /// Name of the operator in rules.
     pub fn name(&self) -> &'static str {
         match self {
             Operator::Equals(_) => "$eq",
@@ -126,72 +126,74 @@ impl Operator {
         }
     }
 
-    fn holds(&self, path: &Path, object: &Value) -> Result<bool, EvaluationError> {
+    fn matches(&self, path: &Path, object: &Value) -> Result<bool, EvaluationError> {
         match self {
             Operator::Equals(Value::Null) => is_null(path, object),
-            Operator::Equals(wanted) => equals(path, object, wanted),
+            Operator::Equals(expected) => equals(path, object, expected),
             Operator::NotEquals(Value::Null) => Ok(!is_null(path, object)?),
-            Operator::NotEquals(wanted) => Ok(!equals(path, object, wanted)?),
-            Operator::Compare(wanted, bound) => {
-                each(path, object, |held| Ok(wanted.holds(ordering(held, bound)?)))
+            Operator::NotEquals(expected) => Ok(!equals(path, object, expected)?),
+            Operator::Compare(order, bound) => {
+                value_or_element(path, object, |actual| Ok(order.holds(ordering(actual, bound)?)))
             }
             Operator::In(values) => is_one_of(path, object, values),
             Operator::NotIn(values) => Ok(!is_one_of(path, object, values)?),
             Operator::All(values) => match path.get(object)?.as_deref() {
-                Some(Value::List(held)) => Ok(!some(values, |value| Ok(!includes(held, value)?))?),
+                Some(Value::List(actual)) => Ok(!any(values, |value| Ok(!includes(actual, value)?))?),
                 _ => Ok(false),
             },
             Operator::Size(size) => has_size(path, object, *size),
-            Operator::Regex(expression) => each(path, object, |held| match held {
+            Operator::Regex(expression) => value_or_element(path, object, |actual| match actual {
                 Some(Value::Text(text)) => expression.is_match(text),
                 _ => Ok(false),
             }),
             Operator::ElemMatch(condition) => match path.get(object)?.as_deref() {
-                Some(Value::List(items)) => some(items, |item| condition.matches(item)),
+                Some(Value::List(items)) => any(items, |item| condition.matches(item)),
                 _ => Ok(false),
             },
-            Operator::Exists(wanted) => exists(path, object, *wanted),
+            Operator::Exists(expected) => exists(path, object, *expected),
         }
     }
 }
 
-/// Whether the value at the path, or one of its elements if it is a list, passes.
-fn each(
+/// Whether the value at the path passes a test, or one of its elements if it is a list.
+fn value_or_element(
     path: &Path,
     object: &Value,
     test: impl Fn(Option<&Value>) -> Result<bool, EvaluationError>,
 ) -> Result<bool, EvaluationError> {
     match path.get(object)?.as_deref() {
-        Some(Value::List(items)) => some(items, |item| test(Some(item))),
-        held => test(held),
+        Some(Value::List(items)) => any(items, |item| test(Some(item))),
+        actual => test(actual),
     }
 }
 
 fn is_one_of(path: &Path, object: &Value, values: &[Value]) -> Result<bool, EvaluationError> {
-    each(path, object, |held| some(values, |value| equal(Some(value), held)))
+    value_or_element(path, object, |actual| any(values, |value| equal(Some(value), actual)))
 }
 
-fn equals(path: &Path, object: &Value, wanted: &Value) -> Result<bool, EvaluationError> {
-    let Some(parent) = path.get_parent(object)? else { return equal(None, Some(wanted)) };
+fn equals(path: &Path, object: &Value, expected: &Value) -> Result<bool, EvaluationError> {
+    let Some(parent) = path.get_parent(object)? else { return equal(None, Some(expected)) };
     match path.get_last(&parent)?.as_deref() {
-        Some(list @ Value::List(items)) => Ok(equal(Some(list), Some(wanted))? || includes(items, wanted)?),
-        held => equal(held, Some(wanted)),
+        Some(list @ Value::List(items)) => {
+            Ok(equal(Some(list), Some(expected))? || includes(items, expected)?)
+        }
+        actual => equal(actual, Some(expected)),
     }
 }
 
-/// Equality with null: the member is null or missing, but there is something it could be a member of.
+/// Equality with null: the member is null or missing, and its parent is a list or an object.
 fn is_null(path: &Path, object: &Value) -> Result<bool, EvaluationError> {
     let test = |parent: &Value| match parent {
         Value::List(_) | Value::Object(_) if !path.has_last(parent) => Ok(true),
         Value::List(_) | Value::Object(_) => match path.get_last(parent)?.as_deref() {
             Some(Value::List(items)) => includes(items, &Value::Null),
-            held => Ok(held == Some(&Value::Null)),
+            actual => Ok(actual == Some(&Value::Null)),
         },
         _ => Ok(false),
     };
     let Some(parent) = path.get_parent(object)? else { return Ok(false) };
     match path.elements(&parent) {
-        Some(items) => some(items, test),
+        Some(items) => any(items, test),
         None => test(&parent),
     }
 }
@@ -204,30 +206,30 @@ fn has_size(path: &Path, object: &Value, size: f64) -> Result<bool, EvaluationEr
     };
     let Some(parent) = path.get_parent(object)? else { return Ok(false) };
     match path.elements(&parent) {
-        Some(items) if !path.is_itself() => some(items, test),
+        Some(items) if !path.is_itself() => any(items, test),
         _ => test(&parent),
     }
 }
 
-fn exists(path: &Path, object: &Value, wanted: bool) -> Result<bool, EvaluationError> {
+fn exists(path: &Path, object: &Value, expected: bool) -> Result<bool, EvaluationError> {
     if path.is_itself() {
-        // An element is never missing, and CASL then forgets to ask what was wanted.
+        // An element always exists. CASL answers true here for `$exists: false` too.
         return Ok(true);
     }
-    let test = |parent: &Value| Ok(path.has_last(parent) == wanted);
-    let Some(parent) = path.get_parent(object)? else { return Ok(!wanted) };
+    let test = |parent: &Value| Ok(path.has_last(parent) == expected);
+    let Some(parent) = path.get_parent(object)? else { return Ok(!expected) };
     match path.elements(&parent) {
-        Some(items) => some(items, test),
+        Some(items) => any(items, test),
         None => test(&parent),
     }
 }
 
-fn includes(values: &[Value], wanted: &Value) -> Result<bool, EvaluationError> {
-    some(values, |value| equal(Some(value), Some(wanted)))
+fn includes(values: &[Value], expected: &Value) -> Result<bool, EvaluationError> {
+    any(values, |value| equal(Some(value), Some(expected)))
 }
 
-/// `Iterator::any` for tests that can fail: what comes after the first that passes is not tried.
-fn some<T>(items: &[T], test: impl Fn(&T) -> Result<bool, EvaluationError>) -> Result<bool, EvaluationError> {
+/// `Iterator::any` for fallible tests; stops at the first element that passes.
+fn any<T>(items: &[T], test: impl Fn(&T) -> Result<bool, EvaluationError>) -> Result<bool, EvaluationError> {
     for item in items {
         if test(item)? {
             return Ok(true);
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_is_null_to_equality_but_not_to_sets() {
+    fn a_missing_member_equals_null_but_is_not_in_a_set() {
         check(r#"{"a":null}"#, "{}", true);
         check(r#"{"a":{"$ne":null}}"#, "{}", false);
         check(r#"{"a":{"$in":[null]}}"#, "{}", false);
@@ -260,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn one_element_of_a_list_is_enough() {
+    fn a_list_matches_if_one_element_does() {
         check(r#"{"a":"x"}"#, r#"{"a":["x","y"]}"#, true);
         check(r#"{"a":{"$ne":"x"}}"#, r#"{"a":["x","y"]}"#, false);
         check(r#"{"a":{"$gt":5,"$lt":3}}"#, r#"{"a":[2,6]}"#, true);
@@ -268,22 +270,22 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_hides_its_text_is_compared_with_nothing() {
+    fn an_object_with_a_member_to_string_cannot_be_compared() {
         let check = |conditions: &str, object: &str, expected| {
             let condition = Condition::parse(&serde_json::from_str(conditions).unwrap()).unwrap();
             let object: Value = serde_json::from_str(object).unwrap();
             assert_eq!(condition.matches(&object), expected, "{conditions} on {object:?}");
         };
-        let hiding = r#"{"a":{"toString":1}}"#;
+        let with_to_string = r#"{"a":{"toString":1}}"#;
         for conditions in
             [r#"{"a":1}"#, r#"{"a":{"$ne":true}}"#, r#"{"a":{"$in":["x"]}}"#, r#"{"a":{"$nin":[2]}}"#]
         {
-            check(conditions, hiding, Err(EvaluationError::NotComparable));
+            check(conditions, with_to_string, Err(EvaluationError::NotComparable));
             check(conditions, r#"{"a":[{"toString":null}]}"#, Err(EvaluationError::NotComparable));
         }
         check(r#"{"b":{"$ne":{"toString":1}}}"#, "{}", Err(EvaluationError::NotComparable));
         check(r#"{"b.c":{"$nin":[[{"toString":1}]]}}"#, r#"{"b":5}"#, Err(EvaluationError::NotComparable));
-        check(r#"{"a":null}"#, hiding, Ok(false));
+        check(r#"{"a":null}"#, with_to_string, Ok(false));
         check(r#"{"a":null}"#, r#"{"a":[null,{"toString":1}]}"#, Ok(true));
         check(r#"{"a":null}"#, r#"{"a":[{"toString":1},null]}"#, Err(EvaluationError::NotComparable));
         check(r#"{"a":{"$all":[]}}"#, r#"{"a":[{"toString":1}]}"#, Ok(true));
@@ -291,14 +293,14 @@ mod tests {
     }
 
     #[test]
-    fn inside_a_list_null_is_asked_of_the_elements_members() {
+    fn inside_elem_match_null_tests_the_elements_members() {
         check(r#"{"a":{"$elemMatch":{"$eq":null}}}"#, r#"{"a":[null]}"#, false);
         check(r#"{"a":{"$elemMatch":{"$eq":null}}}"#, r#"{"a":[{}]}"#, true);
         check(r#"{"a":{"$elemMatch":{"$exists":false}}}"#, r#"{"a":[1]}"#, true);
     }
 
     #[test]
-    fn a_part_that_fails_is_not_reached_once_the_answer_is_known() {
+    fn evaluation_stops_once_the_result_is_known() {
         let conditions = |text| Condition::parse(&serde_json::from_str(text).unwrap()).unwrap();
         let object: Value = serde_json::from_str(r#"{"a":[null],"b":1}"#).unwrap();
         assert!(conditions(r#"{"a.x":{"$gt":1},"b":2}"#).matches(&object).is_err());

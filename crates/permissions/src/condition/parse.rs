@@ -1,7 +1,7 @@
-//! From the conditions of a rule, as they are written, to the tree that decides.
+//! Parser for the conditions of a rule.
 //!
-//! Stricter than CASL where CASL would quietly read something else: an operator it does not know becomes a field's
-//! name or an object to be equal to, and the rule silently never applies.
+//! It is stricter than CASL, which treats an unknown operator as a field name or as an object to compare with, so that
+//! the rule silently never applies.
 
 use causerie_domain::filter::Order;
 
@@ -11,39 +11,32 @@ use super::{Condition, Operator};
 use super::{InvalidRegex, JsRegex};
 use crate::value::{Object, Value};
 
-/// Conditions that mean nothing, or that CASL would take for something else.
+/// Conditions that are invalid, or that CASL would misinterpret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCondition {
-    /// An operator that CASL does not have, or not in this index.
-    #[error("{operator} is no operator here")]
-    UnknownOperator {
-        /// What stands there.
-        operator: String,
-    },
-    /// A path with a name that no member can have, such as `__proto__`.
-    #[error("{path:?} is no field")]
-    InvalidPath {
-        /// The path.
-        path: String,
-    },
-    /// An operator with a value it cannot take.
-    #[error("{operator} needs {needs}")]
+    /// An operator that CASL does not support, or not in this position.
+    #[error("{operator} is not an operator here")]
+    UnknownOperator { operator: String },
+    /// A path with a reserved name, such as `__proto__`.
+    #[error("{path:?} is not a field")]
+    InvalidPath { path: String },
+    /// An operator with an operand of the wrong type.
+    #[error("{operator} requires {expected}")]
     InvalidOperand {
-        /// The operator.
         operator: String,
-        /// What it needs.
-        needs: &'static str,
+        /// Description of valid operands.
+        expected: &'static str,
     },
-    /// A pattern that cannot be used.
+    /// An invalid or unsupported regular expression.
     #[error(transparent)]
     InvalidRegex(#[from] InvalidRegex),
 }
 
 impl Condition {
-    /// Reads the conditions of a rule. Empty ones are met by every object.
+    /// Parses the conditions of a rule. Every object meets empty conditions.
     ///
     /// # Errors
-    /// [`InvalidCondition`], also where CASL itself would only fail at the first check.
+    /// [`InvalidCondition`], also where CASL itself only fails at the first check.
     pub fn parse(conditions: &Object) -> Result<Condition, InvalidCondition> {
         let parts: Result<Vec<_>, _> = conditions.iter().map(|(name, value)| field(name, value)).collect();
         Ok(Condition::all(parts?))
@@ -61,7 +54,7 @@ fn field(name: &str, value: &Value) -> Result<Condition, InvalidCondition> {
     }
 }
 
-/// Whether an object holds operators rather than being a value to be equal to.
+/// Whether an object contains operators; otherwise it is a value to compare with.
 fn has_operators(members: &Object) -> bool {
     members.iter().any(|(name, _)| name.starts_with('$'))
 }
@@ -142,8 +135,8 @@ fn unknown(operator: &str) -> InvalidCondition {
     InvalidCondition::UnknownOperator { operator: operator.to_owned() }
 }
 
-fn invalid(operator: &str, needs: &'static str) -> InvalidCondition {
-    InvalidCondition::InvalidOperand { operator: operator.to_owned(), needs }
+fn invalid(operator: &str, expected: &'static str) -> InvalidCondition {
+    InvalidCondition::InvalidOperand { operator: operator.to_owned(), expected }
 }
 
 #[cfg(test)]
@@ -156,28 +149,28 @@ mod tests {
     }
 
     #[test]
-    fn what_casl_would_take_for_something_else_is_refused() {
-        check(r#"{"$or":[{"a":1}]}"#, Err("$or is no operator here"));
-        check(r#"{"$eq":5}"#, Err("$eq is no operator here"));
-        check(r#"{"a":{"$not":{"$eq":1}}}"#, Err("$not is no operator here"));
-        check(r#"{"a":{"$gt":1,"b":2}}"#, Err("b is no operator here"));
-        check(r#"{"a":{"$options":"i"}}"#, Err("$options needs a $regex beside it"));
-        check(r#"{"a":{"$elemMatch":{"$or":[]}}}"#, Err("$or is no operator here"));
-        check(r#"{"constructor":1}"#, Err("\"constructor\" is no field"));
+    fn conditions_that_casl_misinterprets_are_rejected() {
+        check(r#"{"$or":[{"a":1}]}"#, Err("$or is not an operator here"));
+        check(r#"{"$eq":5}"#, Err("$eq is not an operator here"));
+        check(r#"{"a":{"$not":{"$eq":1}}}"#, Err("$not is not an operator here"));
+        check(r#"{"a":{"$gt":1,"b":2}}"#, Err("b is not an operator here"));
+        check(r#"{"a":{"$options":"i"}}"#, Err("$options requires a $regex beside it"));
+        check(r#"{"a":{"$elemMatch":{"$or":[]}}}"#, Err("$or is not an operator here"));
+        check(r#"{"constructor":1}"#, Err("\"constructor\" is not a field"));
     }
 
     #[test]
-    fn operands_have_the_types_that_casl_wants() {
-        check(r#"{"a":{"$in":"x"}}"#, Err("$in needs a list"));
-        check(r#"{"a":{"$gt":null}}"#, Err("$gt needs a text or a number"));
-        check(r#"{"a":{"$size":"2"}}"#, Err("$size needs a number"));
-        check(r#"{"a":{"$exists":1}}"#, Err("$exists needs true or false"));
-        check(r#"{"a":{"$elemMatch":[1]}}"#, Err("$elemMatch needs an object"));
+    fn operands_have_the_types_that_casl_requires() {
+        check(r#"{"a":{"$in":"x"}}"#, Err("$in requires a list"));
+        check(r#"{"a":{"$gt":null}}"#, Err("$gt requires a text or a number"));
+        check(r#"{"a":{"$size":"2"}}"#, Err("$size requires a number"));
+        check(r#"{"a":{"$exists":1}}"#, Err("$exists requires true or false"));
+        check(r#"{"a":{"$elemMatch":[1]}}"#, Err("$elemMatch requires an object"));
         check(r#"{"a":{"$regex":"("}}"#, Err("an unclosed group in the pattern \"(\""));
     }
 
     #[test]
-    fn plain_values_and_objects_are_equalities() {
+    fn plain_values_and_objects_parse_to_equality() {
         check(r#"{"a":{"b":1},"c":[1],"d":{},"e.f":null}"#, Ok(()));
         check("{}", Ok(()));
     }

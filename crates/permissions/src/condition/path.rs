@@ -1,4 +1,4 @@
-//! Paths such as `owner.id` into a value, and the members that JavaScript finds there.
+//! Paths such as `owner.id` into a value, with JavaScript's member access.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,8 +7,8 @@ use crate::condition::compare::parse_number;
 use crate::error::EvaluationError;
 use crate::value::Value;
 
-/// The names every JavaScript object inherits. CASL refuses them as a condition's field or finds inherited methods
-/// under them; either way no rule can mean it.
+/// Names that every JavaScript object inherits. CASL rejects them as a field of a condition or reads the inherited
+/// methods, so no rule can use them.
 const INHERITED: [&str; 12] = [
     "__defineGetter__",
     "__defineSetter__",
@@ -24,48 +24,48 @@ const INHERITED: [&str; 12] = [
     "valueOf",
 ];
 
-/// The name by which CASL calls a list's element itself, inside `$elemMatch`.
+/// CASL's name for the list element itself, inside `$elemMatch`.
 const ITSELF: &str = "__itself__";
-/// The member in which CASL keeps an object's type: it is there in a browser and not here.
+/// The member in which CASL stores the type of an object: present in a browser, absent here.
 const SUBJECT_TYPE: &str = "__caslSubjectType__";
 
-/// Where a condition looks: a member, a member of a member, or the value itself.
+/// A path to a member, to a member of a member, or to the value itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
-    /// None for the value itself.
+    /// Empty for the value itself.
     segments: Vec<Segment>,
 }
 
-/// One name of a path.
+/// One name in a path.
 #[derive(Debug, Clone, PartialEq)]
 struct Segment {
     name: String,
-    /// Such a name (also an empty one) is looked up in a list; any other is looked up in each of its elements.
+    /// A numeric name, including the empty name, is looked up in a list; any other in each element of the list.
     is_numeric: bool,
 }
 
-/// A value that a path found: part of the object, or gathered from a list's elements.
+/// The value at a path: borrowed from the object, or collected from the elements of a list.
 pub(crate) type Found<'v> = Option<Cow<'v, Value>>;
 
 impl Path {
-    /// Reads a dotted path; `None` if one of its names can mean no member.
+    /// Parses a dotted path; `None` if it contains a reserved name.
     pub fn parse(text: &str) -> Option<Path> {
         let is_allowed = |name: &str| ![ITSELF, SUBJECT_TYPE].contains(&name) && !INHERITED.contains(&name);
         let segments = text.split('.').map(|name| is_allowed(name).then(|| Segment::new(name)));
         segments.collect::<Option<_>>().map(|segments| Path { segments })
     }
 
-    /// The value itself: what operators directly inside `$elemMatch` test.
+    /// The path to the value itself, which operators directly inside `$elemMatch` test.
     pub const fn itself() -> Path {
         Path { segments: Vec::new() }
     }
 
-    /// Whether this is the value itself.
+    /// Whether this is the path to the value itself.
     pub fn is_itself(&self) -> bool {
         self.segments.is_empty()
     }
 
-    /// The name of a path that has just one.
+    /// The name, if the path consists of one.
     pub fn as_field(&self) -> Option<&str> {
         match self.segments.as_slice() {
             [segment] => Some(&segment.name),
@@ -73,15 +73,15 @@ impl Path {
         }
     }
 
-    /// The value at the path. Lists on the way are looked through, element by element.
+    /// The value at the path. In a list on the way, the rest of the path applies to each element.
     ///
     /// # Errors
-    /// [`EvaluationError::NotAnObject`] if there is nothing to look in.
+    /// [`EvaluationError::NotAnObject`] if a member of a value without members is read.
     pub(crate) fn get<'v>(&self, object: &'v Value) -> Result<Found<'v>, EvaluationError> {
         look(object, &self.segments)
     }
 
-    /// The value at the path but for its last name. For the value itself and for paths of one name: `object`.
+    /// The value at the path without its last name: `object` for paths of at most one name.
     pub(crate) fn get_parent<'v>(&self, object: &'v Value) -> Result<Found<'v>, EvaluationError> {
         match self.segments.split_last() {
             Some((_, before)) => look(object, before),
@@ -89,7 +89,7 @@ impl Path {
         }
     }
 
-    /// The value at the path's last name, seen from its parent; nothing if that has no members.
+    /// The member of `parent` at the last name of the path; `None` if `parent` has no members.
     pub(crate) fn get_last<'v>(&self, parent: &'v Value) -> Result<Found<'v>, EvaluationError> {
         match (self.segments.last(), parent) {
             (None, _) => Ok(Some(Cow::Borrowed(parent))),
@@ -98,12 +98,12 @@ impl Path {
         }
     }
 
-    /// Whether `parent` has a member of the path's last name.
+    /// Whether `parent` has a member of the last name of the path.
     pub(crate) fn has_last(&self, parent: &Value) -> bool {
         self.segments.last().is_some_and(|last| member(parent, &last.name).is_some())
     }
 
-    /// The elements that the path's last name is looked up in one by one, if `parent` is a list and not the index.
+    /// The elements of `parent` if it is a list and the last name of the path is not an index into it.
     pub(crate) fn elements<'v>(&self, parent: &'v Value) -> Option<&'v [Value]> {
         match parent {
             Value::List(items) if self.segments.last().is_none_or(|last| !last.is_numeric) => Some(items),
@@ -132,7 +132,7 @@ impl Segment {
         Segment { name: name.to_owned(), is_numeric: !parse_number(name).is_nan() }
     }
 
-    /// The member of this name, or, in a list, those of its elements.
+    /// The member of this name; in a list, the members of its elements.
     fn read<'v>(&self, value: &'v Value) -> Result<Found<'v>, EvaluationError> {
         match value {
             Value::List(items) if !self.is_numeric => self.gather(items).map(|found| Some(Cow::Owned(found))),
@@ -140,7 +140,7 @@ impl Segment {
         }
     }
 
-    /// The members of this name of all elements, in one list; lists among them are merged into it.
+    /// Collects the members of this name of all elements into one list, flattening lists by one level.
     fn gather(&self, items: &[Value]) -> Result<Value, EvaluationError> {
         let mut found = Vec::new();
         for item in items {
@@ -157,7 +157,7 @@ impl Segment {
     }
 }
 
-/// Follows `segments` from `object`, which JavaScript must count as true.
+/// Follows `segments` from `object`, which must be truthy in JavaScript.
 fn look<'v>(object: &'v Value, segments: &[Segment]) -> Result<Found<'v>, EvaluationError> {
     match segments.first() {
         None => Ok(Some(Cow::Borrowed(object))),
@@ -178,7 +178,7 @@ fn walk<'v>(value: &'v Value, first: &Segment, rest: &[Segment]) -> Result<Found
     }
 }
 
-/// An own member in JavaScript's sense: texts and lists have a `length` and their parts by index.
+/// An own member as in JavaScript: texts and lists have a `length`, and elements by index.
 fn member<'v>(value: &'v Value, name: &str) -> Found<'v> {
     match value {
         Value::Object(members) => members.get(name).map(Cow::Borrowed),
@@ -187,7 +187,7 @@ fn member<'v>(value: &'v Value, name: &str) -> Found<'v> {
         Value::Text(text) if name == "length" => {
             Some(Cow::Owned(Value::Number(text.encode_utf16().count() as f64)))
         }
-        // Half of a surrogate pair is no text here; nothing a rule could hold equals it.
+        // A lone surrogate is not a Rust string; no value in a rule equals it either.
         Value::Text(text) => {
             let unit = text.encode_utf16().nth(index(name)?)?;
             Some(Cow::Owned(String::from_utf16_lossy(&[unit]).into()))
@@ -196,7 +196,7 @@ fn member<'v>(value: &'v Value, name: &str) -> Found<'v> {
     }
 }
 
-/// A index in a list, if the name is one as JavaScript writes it.
+/// The list index, if the name is the canonical text of one.
 fn index(name: &str) -> Option<usize> {
     let index: usize = name.parse().ok()?;
     (index.to_string() == name).then_some(index)
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_looked_through_unless_an_index_is_named() {
+    fn a_path_applies_to_each_element_unless_it_names_an_index() {
         check("a.b", r#"{"a":[{"b":1},{},{"b":[2,3]}]}"#, Some("[1,2,3]"));
         check("a.0.b", r#"{"a":[{"b":1},{"b":2}]}"#, Some("1"));
         check("a.00", r#"{"a":[1]}"#, None);
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_null_element_on_the_way_cannot_be_looked_into() {
+    fn a_null_element_on_the_way_is_an_error() {
         let object: Value = serde_json::from_str(r#"{"a":[null]}"#).unwrap();
         assert_eq!(
             Path::parse("a.b").unwrap().get(&object),
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn inherited_names_are_no_path() {
+    fn inherited_names_are_rejected() {
         for path in ["constructor", "a.__proto__.b", "__itself__", "__caslSubjectType__"] {
             assert_eq!(Path::parse(path), None, "{path}");
         }

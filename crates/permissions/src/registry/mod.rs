@@ -1,4 +1,4 @@
-//! Which subjects there are, which fields rules may mention, and of which type they are.
+//! The registry: actions, subjects and typed fields that stored rules may use.
 
 mod vocabulary;
 
@@ -6,7 +6,7 @@ pub use vocabulary::{Action, SubjectType, UnknownName};
 
 use crate::rule::{ANY_ACTION, ANY_SUBJECT};
 
-/// The actions, the subjects and their fields. What is not in here, no stored rule may name.
+/// Actions, subjects and their fields. [`Registry::validate`] rejects rules that use other names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registry {
     actions: Vec<String>,
@@ -16,67 +16,61 @@ pub struct Registry {
 /// A subject and its fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubjectSchema {
-    /// The subject's name.
     pub name: String,
-    /// Its fields.
     pub fields: Vec<FieldSchema>,
 }
 
-/// A field that rules may mention.
+/// A field that rules may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldSchema {
-    /// Its name.
     pub name: String,
-    /// What it holds.
     pub field_type: FieldType,
-    /// Where a store finds it.
     pub source: FieldSource,
 }
 
-/// What a field holds.
+/// Type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldType {
-    /// Always a value.
+    /// A value, never null.
     Required(ScalarType),
     /// A value or null.
     Nullable(ScalarType),
-    /// A list of values, never null itself and without nulls in it.
+    /// A list of values; neither the list nor an element is null.
     List(ScalarType),
 }
 
-/// The type of a value.
+/// Type of a single value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScalarType {
-    /// `true` or `false`
     Bool,
-    /// A whole number.
     Integer,
-    /// Text, also a word of an enumeration.
+    /// Text, also the value of an enumeration.
     Text,
-    /// A UUID, written with hyphens and in lower case.
+    /// A UUID, written with hyphens in lower case.
     Id,
-    /// An instant, written like `2026-06-08T18:46:03.250000Z`, which sorts as text like it sorts as an instant.
+    /// An instant in UTC with microseconds, such as `2026-06-08T18:46:03.250000Z`. In this form the order of texts is
+    /// the order of instants.
     Time,
 }
 
-/// Where a store finds a field.
+/// The place where a store finds the value of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldSource {
-    /// In the column of its own name.
+    /// The column of the same name.
     Column,
-    /// In the session that the object belongs to, in the column of its name without `session_`.
+    /// A column of the session that the object belongs to; its name is that of the field without `session_`.
     Session,
-    /// In the groups of the user's memberships.
+    /// The groups of the user's memberships.
     Memberships,
 }
 
 impl Registry {
-    /// A registry of one's own. `manage` and `all` are understood without being named.
+    /// Creates a registry. `manage` and `all` are known implicitly.
     pub fn new(actions: impl IntoIterator<Item = impl Into<String>>, subjects: Vec<SubjectSchema>) -> Self {
         Registry { actions: actions.into_iter().map(Into::into).collect(), subjects }
     }
 
-    /// What Causerie's own rules speak of.
+    /// The registry of Causerie's own actions and subjects.
     pub fn builtin() -> Self {
         let subjects = SubjectType::ALL.iter().map(|subject| SubjectSchema {
             name: subject.to_string(),
@@ -93,12 +87,12 @@ impl Registry {
         self.subjects.iter().find(|subject| subject.name == name)
     }
 
-    /// The subjects of this name: all of them for `all`, none for an unknown name.
+    /// The subjects that a name stands for: every subject for `all`, none for an unknown name.
     pub fn subjects(&self, name: &str) -> impl Iterator<Item = &SubjectSchema> {
         self.subjects.iter().filter(move |subject| name == ANY_SUBJECT || subject.name == name)
     }
 
-    /// Whether there is such an action.
+    /// Whether the action is known; `manage` always is.
     pub fn has_action(&self, name: &str) -> bool {
         name == ANY_ACTION || self.actions.iter().any(|action| action == name)
     }
@@ -115,19 +109,19 @@ fn field(name: &str, field_type: FieldType, source: FieldSource) -> FieldSchema 
     FieldSchema { name: name.to_owned(), field_type, source }
 }
 
-/// The fields of each subject: this table is the whole of what rules see.
+/// The fields of each subject: the complete list of what rules may use.
 const fn fields(subject: SubjectType) -> &'static [(&'static str, FieldType, FieldSource)] {
     const ID: FieldType = FieldType::Required(ScalarType::Id);
-    const MAYBE_ID: FieldType = FieldType::Nullable(ScalarType::Id);
+    const NULLABLE_ID: FieldType = FieldType::Nullable(ScalarType::Id);
     const TEXT: FieldType = FieldType::Required(ScalarType::Text);
     const BOOL: FieldType = FieldType::Required(ScalarType::Bool);
     const TIME: FieldType = FieldType::Required(ScalarType::Time);
-    const MAYBE_TIME: FieldType = FieldType::Nullable(ScalarType::Time);
+    const NULLABLE_TIME: FieldType = FieldType::Nullable(ScalarType::Time);
     match subject {
         SubjectType::Session => &[
             ("id", ID, FieldSource::Column),
             ("user_id", ID, FieldSource::Column),
-            ("group_id", MAYBE_ID, FieldSource::Column),
+            ("group_id", NULLABLE_ID, FieldSource::Column),
             ("tool_id", ID, FieldSource::Column),
             ("state", TEXT, FieldSource::Column),
             ("created_at", TIME, FieldSource::Column),
@@ -138,30 +132,30 @@ const fn fields(subject: SubjectType) -> &'static [(&'static str, FieldType, Fie
             ("role", TEXT, FieldSource::Column),
             ("seq", FieldType::Required(ScalarType::Integer), FieldSource::Column),
             ("user_id", ID, FieldSource::Session),
-            ("group_id", MAYBE_ID, FieldSource::Session),
+            ("group_id", NULLABLE_ID, FieldSource::Session),
             ("session_state", TEXT, FieldSource::Session),
         ],
         SubjectType::Tool => &[
             ("id", ID, FieldSource::Column),
             ("slug", TEXT, FieldSource::Column),
             ("enabled", BOOL, FieldSource::Column),
-            ("group_id", MAYBE_ID, FieldSource::Column),
-            ("owner_id", MAYBE_ID, FieldSource::Column),
+            ("group_id", NULLABLE_ID, FieldSource::Column),
+            ("owner_id", NULLABLE_ID, FieldSource::Column),
         ],
-        // A model's id is the upstream's own name for it.
+        // The id of a model is its name at the upstream.
         SubjectType::Model => &[
             ("id", TEXT, FieldSource::Column),
             ("enabled", BOOL, FieldSource::Column),
-            ("group_id", MAYBE_ID, FieldSource::Column),
+            ("group_id", NULLABLE_ID, FieldSource::Column),
             ("restricted", BOOL, FieldSource::Column),
         ],
-        // The rows outlive what they point to, so every reference may be null.
+        // Usage rows outlive the objects they refer to, so every reference is nullable.
         SubjectType::Usage => &[
             ("id", ID, FieldSource::Column),
-            ("user_id", MAYBE_ID, FieldSource::Column),
-            ("group_id", MAYBE_ID, FieldSource::Column),
-            ("tool_id", MAYBE_ID, FieldSource::Column),
-            ("session_id", MAYBE_ID, FieldSource::Column),
+            ("user_id", NULLABLE_ID, FieldSource::Column),
+            ("group_id", NULLABLE_ID, FieldSource::Column),
+            ("tool_id", NULLABLE_ID, FieldSource::Column),
+            ("session_id", NULLABLE_ID, FieldSource::Column),
             ("model", TEXT, FieldSource::Column),
             ("created_at", TIME, FieldSource::Column),
         ],
@@ -178,9 +172,9 @@ const fn fields(subject: SubjectType) -> &'static [(&'static str, FieldType, Fie
         SubjectType::ApiKey => &[
             ("id", ID, FieldSource::Column),
             ("user_id", ID, FieldSource::Column),
-            ("group_id", MAYBE_ID, FieldSource::Column),
-            ("revoked_at", MAYBE_TIME, FieldSource::Column),
-            ("expires_at", MAYBE_TIME, FieldSource::Column),
+            ("group_id", NULLABLE_ID, FieldSource::Column),
+            ("revoked_at", NULLABLE_TIME, FieldSource::Column),
+            ("expires_at", NULLABLE_TIME, FieldSource::Column),
         ],
     }
 }

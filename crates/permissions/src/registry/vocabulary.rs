@@ -1,18 +1,17 @@
-//! The actions and the subjects that Causerie's rules speak of.
+//! The actions and subjects of Causerie's own rules.
 
 use crate::ability::Target;
 
-/// A name that is none of those an enumeration knows.
+/// A name that an enumeration does not contain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what} {name:?}")]
 pub struct UnknownName {
-    /// What was expected.
+    /// Kind of the name: `action` or `subject`.
     pub what: &'static str,
-    /// The name that was given.
     pub name: String,
 }
 
-/// Declares an enumeration of names as rules write them.
+/// Declares an enumeration with the names that rules use.
 macro_rules! string_enum {
     ($(#[$meta:meta])* $enum:ident, $what:literal, { $($(#[$doc:meta])* $variant:ident = $name:literal,)+ }) => {
         $(#[$meta])*
@@ -23,7 +22,7 @@ macro_rules! string_enum {
             /// Every one, in declaration order.
             pub const ALL: &'static [$enum] = &[$($enum::$variant,)+];
 
-            /// The name in rules.
+            /// Name in rules.
             pub const fn as_str(self) -> &'static str {
                 match self { $($enum::$variant => $name,)+ }
             }
@@ -55,45 +54,34 @@ macro_rules! string_enum {
 }
 
 string_enum! {
-    /// What can be done to an object.
+    /// An action on an object.
     Action, "action", {
-        /// Make one.
         Create = "create",
-        /// See it.
         Read = "read",
-        /// Change it.
         Update = "update",
-        /// Delete it.
         Delete = "delete",
-        /// Let it work: a tool or a model.
+        /// Run a turn with a tool or a model.
         Use = "use",
-        /// Copy a conversation and go on in the copy.
+        /// Copy a session to continue in the copy.
         Fork = "fork",
-        /// See who, when and what it cost, never what was said.
+        /// Read owner, times and cost of a session without its content.
         Audit = "audit",
-        /// Everything.
+        /// Every action.
         Manage = "manage",
     }
 }
 
 string_enum! {
-    /// What it can be done to.
+    /// A type of object that rules apply to.
     SubjectType, "subject", {
-        /// A conversation.
         Session = "Session",
-        /// A message of one.
         Message = "Message",
-        /// A tool.
         Tool = "Tool",
-        /// A model of the catalogue.
         Model = "Model",
-        /// A row of the ledger.
+        /// A row of the usage ledger.
         Usage = "Usage",
-        /// A user.
         User = "User",
-        /// A group of users.
         Group = "Group",
-        /// An API key.
         ApiKey = "ApiKey",
     }
 }
@@ -109,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_read_back() {
+    fn names_round_trip() {
         for action in Action::ALL {
             assert_eq!(action.as_str().parse(), Ok(*action));
         }

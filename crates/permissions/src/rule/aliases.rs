@@ -1,10 +1,10 @@
-//! Names for groups of actions, such as `write` for `create` and `update`.
+//! Aliases: names for groups of actions, such as `write` for `create` and `update`.
 
 use std::collections::BTreeMap;
 
 use crate::rule::{ANY_ACTION, Names, RawRule};
 
-/// Names for groups of actions, checked for cycles.
+/// Aliases of actions, checked for cycles.
 ///
 /// ```
 /// use causerie_permissions::{Aliases, Names, RawRule};
@@ -18,44 +18,36 @@ use crate::rule::{ANY_ACTION, Names, RawRule};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Aliases(BTreeMap<String, Names>);
 
-/// An alias that cannot be used.
+/// An invalid alias.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAlias {
-    /// The action that stands for all is an alias, or is meant by one.
+    /// The reserved action `manage` is an alias or the target of one.
     #[error("the alias {alias} uses the reserved action {ANY_ACTION}")]
-    Reserved {
-        /// The alias.
-        alias: String,
-    },
-    /// An action is reached from the alias twice, perhaps the alias itself.
+    Reserved { alias: String },
+    /// An action, possibly the alias itself, is reached from the alias twice.
     #[error("the alias {alias} reaches {action} twice")]
-    Repeated {
-        /// The alias.
-        alias: String,
-        /// The action.
-        action: String,
-    },
+    Repeated { alias: String, action: String },
 }
 
 impl Aliases {
-    /// Takes aliases and what they stand for, which may be aliases too.
+    /// Creates aliases from names and their targets, which may be aliases too.
     ///
     /// # Errors
-    /// [`InvalidAlias`].
+    /// [`InvalidAlias`] for cycles, repeated targets and the reserved action.
     pub fn new(aliases: impl IntoIterator<Item = (String, Names)>) -> Result<Self, InvalidAlias> {
         let aliases = Aliases(aliases.into_iter().collect());
         aliases.0.keys().try_for_each(|alias| aliases.check(alias))?;
         Ok(aliases)
     }
 
-    /// The rule with the actions behind its actions added to them.
+    /// Adds the targets of a rule's aliases to its actions, transitively.
     #[must_use]
     pub fn resolve(&self, mut rule: RawRule) -> RawRule {
         let mut actions = rule.action.as_slice().to_vec();
         let mut index = 0;
         while let Some(action) = actions.get(index) {
-            if let Some(meant) = self.0.get(action) {
-                actions.extend_from_slice(meant.as_slice());
+            if let Some(targets) = self.0.get(action) {
+                actions.extend_from_slice(targets.as_slice());
             }
             index += 1;
         }
@@ -65,7 +57,7 @@ impl Aliases {
         rule
     }
 
-    /// Follows an alias to its end. An action met on two ways counts as a cycle, as in CASL.
+    /// Checks an alias transitively. An action reached on two paths counts as a cycle, as in CASL.
     fn check(&self, alias: &str) -> Result<(), InvalidAlias> {
         let mut actions = vec![alias.to_owned()];
         let mut index = 0;
@@ -73,11 +65,11 @@ impl Aliases {
             if action == ANY_ACTION {
                 return Err(InvalidAlias::Reserved { alias: alias.to_owned() });
             }
-            if let Some(meant) = self.0.get(action) {
-                if let Some(action) = repeated(&actions, meant) {
+            if let Some(targets) = self.0.get(action) {
+                if let Some(action) = repeated(&actions, targets) {
                     return Err(InvalidAlias::Repeated { alias: alias.to_owned(), action });
                 }
-                actions.extend_from_slice(meant.as_slice());
+                actions.extend_from_slice(targets.as_slice());
             }
             index += 1;
         }
@@ -85,11 +77,11 @@ impl Aliases {
     }
 }
 
-/// The first action of `meant` that is among `actions` already.
-fn repeated(actions: &[String], meant: &Names) -> Option<String> {
+/// The first action of `targets` that `actions` already contains.
+fn repeated(actions: &[String], targets: &Names) -> Option<String> {
     let is_known = |action: &String| actions.contains(action);
-    match meant {
-        // CASL also goes through a single name letter by letter; what it refuses, we refuse.
+    match targets {
+        // CASL also iterates over the letters of a single name; a match there is rejected here too.
         Names::One(name) if !is_known(name) => name.chars().map(String::from).find(is_known),
         names => names.as_slice().iter().find(|action| is_known(action)).cloned(),
     }
@@ -104,14 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn aliases_of_aliases_are_followed() {
+    fn aliases_are_resolved_transitively() {
         let aliases = aliases(r#"{"write":["create","update"],"modify":["write","delete"]}"#).unwrap();
         let rule = aliases.resolve(RawRule::can("modify", "Session"));
         assert_eq!(rule.action.as_slice(), ["modify", "write", "delete", "create", "update"]);
     }
 
     #[test]
-    fn cycles_and_reserved_actions_are_refused() {
+    fn cycles_and_reserved_actions_are_rejected() {
         for json in [
             r#"{"x":"y","y":"x"}"#,
             r#"{"x":["y"],"y":["z"],"z":["x"]}"#,

@@ -1,8 +1,8 @@
-//! Patterns of field names: `name`, `address.*`, `stats.**`, `*Name`.
+//! Field patterns such as `name`, `address.*`, `stats.**` and `*Name`.
 
 use regex::Regex;
 
-/// The fields a rule speaks of.
+/// The compiled field patterns of a rule. `*` matches within one part of a dotted name, `**` across parts.
 ///
 /// ```
 /// use causerie_permissions::FieldPatterns;
@@ -14,26 +14,26 @@ use regex::Regex;
 /// ```
 #[derive(Debug, Clone)]
 pub enum FieldPatterns {
-    /// Names without stars.
+    /// Names without wildcards, compared literally.
     Names(Vec<String>),
-    /// Anything with a star in it.
+    /// At least one pattern with a wildcard.
     Matching(Regex),
 }
 
-/// Patterns that together are too large to be compiled.
+/// Field patterns whose compiled form exceeds the size limit of the `regex` crate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the patterns of fields are too large")]
+#[error("the field patterns are too large")]
 pub struct InvalidFieldPatterns;
 
-/// What a star matches within one part of a name, and what two stars match: any character of one line.
+/// Character classes of `*` (one part of a name) and of `**` (any character of one line).
 const WITHIN_PART: &str = r"[^.]";
 const ACROSS_PARTS: &str = r"[^\n\r\x{2028}\x{2029}]";
 
 impl FieldPatterns {
-    /// Compiles the patterns.
+    /// Compiles patterns.
     ///
     /// # Errors
-    /// [`InvalidFieldPatterns`] if they are too large.
+    /// [`InvalidFieldPatterns`] if their compiled form is too large.
     pub fn new<S: AsRef<str>>(patterns: impl IntoIterator<Item = S>) -> Result<Self, InvalidFieldPatterns> {
         let patterns: Vec<String> = patterns.into_iter().map(|pattern| pattern.as_ref().to_owned()).collect();
         if patterns.iter().all(|pattern| !pattern.contains('*')) {
@@ -44,7 +44,7 @@ impl FieldPatterns {
         regex.map(FieldPatterns::Matching).map_err(|_| InvalidFieldPatterns)
     }
 
-    /// Whether a field is among them.
+    /// Whether a field matches one of the patterns.
     pub fn matches(&self, field: &str) -> bool {
         match self {
             FieldPatterns::Names(names) => names.iter().any(|name| name == field),
@@ -53,12 +53,12 @@ impl FieldPatterns {
     }
 }
 
-/// One pattern as an expression.
+/// Translates one pattern to a regular expression.
 ///
-/// Stars are taken together with the dots beside them. They match nothing too, unless the pattern begins with a
-/// star or has dots on both sides of this one; at the pattern's end they may be missing with their dot.
+/// A wildcard is translated together with the dots next to it. It also matches the empty text, unless the pattern
+/// starts with a wildcard or this one has dots on both sides; at the end of the pattern wildcard and dot are optional.
 fn translate(pattern: &str) -> String {
-    let starts_with_star = pattern.starts_with('*');
+    let starts_with_wildcard = pattern.starts_with('*');
     let mut expression = String::new();
     let mut rest = pattern;
     while let Some(star) = rest.find('*') {
@@ -74,7 +74,7 @@ fn translate(pattern: &str) -> String {
             None => (after, ""),
         };
         let is_between_dots = !leading.is_empty() && !trailing.is_empty();
-        let quantifier = if starts_with_star || is_between_dots { "+" } else { "*" };
+        let quantifier = if starts_with_wildcard || is_between_dots { "+" } else { "*" };
         let matcher = if count > 1 { ACROSS_PARTS } else { WITHIN_PART };
         let group = format!("{leading}{matcher}{quantifier}{trailing}");
         expression.push_str(&regex::escape(literal));
@@ -89,9 +89,9 @@ fn translate(pattern: &str) -> String {
 mod tests {
     use super::*;
 
-    fn check(patterns: &[&str], covered: &[&str], others: &[&str]) {
+    fn check(patterns: &[&str], matching: &[&str], others: &[&str]) {
         let compiled = FieldPatterns::new(patterns).unwrap();
-        for field in covered {
+        for field in matching {
             assert!(compiled.matches(field), "{patterns:?} {field:?}");
         }
         for field in others {
@@ -100,13 +100,13 @@ mod tests {
     }
 
     #[test]
-    fn names_are_themselves() {
+    fn names_match_literally() {
         check(&["a.b", "c"], &["a.b", "c"], &["axb", "a", "C"]);
         check(&["a+b", "c(d)*"], &["a+b", "c(d)", "c(d)e"], &["aab"]);
     }
 
     #[test]
-    fn stars_stop_at_dots_unless_doubled() {
+    fn a_single_star_does_not_cross_a_dot() {
         check(&["address.*"], &["address", "address.city"], &["address.city.zip", "addressx"]);
         check(&["address.**"], &["address", "address.city.zip"], &["addresses"]);
         check(&["a.*.c"], &["a.b.c"], &["a.c", "a..c", "a.b.d.c"]);

@@ -1,4 +1,4 @@
-//! Rules as they are written, and as they are asked.
+//! Rules: the JSON form that CASL exchanges, and the compiled form.
 
 mod aliases;
 mod field_patterns;
@@ -19,9 +19,9 @@ pub const ANY_ACTION: &str = "manage";
 /// The subject that stands for every subject.
 pub const ANY_SUBJECT: &str = "all";
 
-/// A rule as CASL writes it in JSON.
+/// A rule in CASL's JSON form.
 ///
-/// Unknown members are refused: a misspelt `conditions` would otherwise allow everything.
+/// Unknown members are rejected: a misspelt `conditions` would otherwise apply the rule to every object.
 ///
 /// ```
 /// use causerie_permissions::RawRule;
@@ -36,21 +36,21 @@ pub const ANY_SUBJECT: &str = "all";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawRule {
-    /// What may be done, or not.
+    /// The actions; [`ANY_ACTION`] stands for every action.
     pub action: Names,
-    /// To objects of which types; without it, to all.
+    /// Types of the objects; `None` stands for every type, like [`ANY_SUBJECT`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Names>,
-    /// To those objects only that meet this.
+    /// Conditions that an object must meet; `None` applies the rule to every object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conditions: Option<Object>,
-    /// To these fields only; `*` stands for a part of a name, `**` for any number of parts.
+    /// Patterns of the fields; `None` applies the rule to every field. See [`FieldPatterns`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fields: Option<Names>,
-    /// Whether this is a prohibition.
+    /// Whether the rule is a prohibition.
     #[serde(default, deserialize_with = "null_is_false", skip_serializing_if = "std::ops::Not::not")]
     pub inverted: bool,
-    /// Why, told to who is refused.
+    /// Reason that is reported when the prohibition decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -59,38 +59,35 @@ pub struct RawRule {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Names {
-    /// One.
     One(String),
-    /// Several.
     Many(Vec<String>),
 }
 
-/// A rule that cannot be used.
+/// A rule that does not compile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRule {
-    /// A list of fields without any.
+    /// The list of fields is empty.
     #[error("rule {rule}: the list of fields is empty")]
     NoFields {
-        /// The rule's index in the list.
+        /// Index of the rule in the list.
         rule: usize,
     },
-    /// Its conditions.
+    /// The conditions are invalid.
     #[error("rule {rule}: {problem}")]
     Condition {
-        /// The rule's index in the list.
+        /// Index of the rule in the list.
         rule: usize,
-        /// What is wrong with them.
         problem: InvalidCondition,
     },
-    /// Its patterns of fields.
-    #[error("rule {rule}: the patterns of fields are too large")]
+    /// The compiled field patterns exceed the size limit.
+    #[error("rule {rule}: the field patterns are too large")]
     FieldPatterns {
-        /// The rule's index in the list.
+        /// Index of the rule in the list.
         rule: usize,
     },
 }
 
-/// A rule, ready to be asked.
+/// A compiled rule.
 #[derive(Debug, Clone)]
 pub struct Rule {
     raw: RawRule,
@@ -107,8 +104,8 @@ impl Names {
         }
     }
 
-    /// The names, if there is anything but an empty name: JavaScript takes that for none.
-    fn unless_blank(&self) -> Option<&[String]> {
+    /// The names; `None` for a single empty name, which JavaScript treats as absent.
+    fn non_empty(&self) -> Option<&[String]> {
         match self {
             Names::One(name) if name.is_empty() => None,
             names => Some(names.as_slice()),
@@ -129,7 +126,7 @@ impl From<Vec<String>> for Names {
 }
 
 impl RawRule {
-    /// A permission without conditions.
+    /// Creates a permission without conditions.
     pub fn can(action: impl Into<Names>, subject: impl Into<Names>) -> Self {
         RawRule {
             action: action.into(),
@@ -141,26 +138,26 @@ impl RawRule {
         }
     }
 
-    /// The subjects, `all` where none is named.
+    /// The subjects; `all` if the rule names none.
     pub fn subjects(&self) -> Vec<&str> {
-        match self.subject.as_ref().and_then(Names::unless_blank) {
+        match self.subject.as_ref().and_then(Names::non_empty) {
             Some(names) => names.iter().map(String::as_str).collect(),
             None => vec![ANY_SUBJECT],
         }
     }
 
-    /// The fields to which the rule is restricted, if it is.
+    /// The field patterns, if the rule is restricted to fields.
     pub fn fields(&self) -> Option<&[String]> {
-        self.fields.as_ref().and_then(Names::unless_blank)
+        self.fields.as_ref().and_then(Names::non_empty)
     }
 
-    /// The reason, unless it is empty.
+    /// The reason, if it is not empty.
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref().filter(|reason| !reason.is_empty())
     }
 
-    /// Whether the rule speaks of this action on this subject.
-    pub(crate) fn covers(&self, action: &str, subject: &str) -> bool {
+    /// Whether the rule applies to the action and the subject.
+    pub(crate) fn matches(&self, action: &str, subject: &str) -> bool {
         let names = |name: &str, wanted: &str, any: &str| name == wanted || name == any;
         self.action.as_slice().iter().any(|name| names(name, action, ANY_ACTION))
             && self.subjects().iter().any(|name| names(name, subject, ANY_SUBJECT))
@@ -168,10 +165,10 @@ impl RawRule {
 }
 
 impl Rule {
-    /// Compiles a rule; `index` is its index in the list.
+    /// Compiles a rule; errors contain `index`, its position in the list.
     ///
     /// # Errors
-    /// [`InvalidRule`].
+    /// [`InvalidRule`] for invalid conditions or field patterns.
     pub(crate) fn compile(raw: RawRule, index: usize) -> Result<Rule, InvalidRule> {
         let condition = raw.conditions.as_ref().map(Condition::parse).transpose();
         let condition = condition.map_err(|problem| InvalidRule::Condition { rule: index, problem })?;
@@ -184,24 +181,24 @@ impl Rule {
         Ok(Rule { raw, condition, fields })
     }
 
-    /// The rule as it was written.
+    /// The rule in its JSON form.
     pub fn raw(&self) -> &RawRule {
         &self.raw
     }
 
-    /// Whether this is a prohibition.
+    /// Whether the rule is a prohibition.
     pub fn is_inverted(&self) -> bool {
         self.raw.inverted
     }
 
-    /// What objects must meet; without it, every object is meant.
+    /// The condition that objects must meet; `None` applies the rule to every object.
     pub fn condition(&self) -> Option<&Condition> {
         self.condition.as_ref()
     }
 
-    /// Whether the rule speaks of this field. Asked without a field, a permission of some fields counts, a
-    /// prohibition of some fields does not.
-    pub(crate) fn covers_field(&self, field: Option<&str>) -> bool {
+    /// Whether the rule applies to the field. Without a field, a permission for some fields applies and a prohibition
+    /// for some fields does not: CASL's `matchesField`.
+    pub(crate) fn matches_field(&self, field: Option<&str>) -> bool {
         match (&self.fields, field) {
             (None, _) => true,
             (Some(_), None) => !self.raw.inverted,
@@ -209,9 +206,10 @@ impl Rule {
         }
     }
 
-    /// Whether the rule applies to an object, or to a type as a whole (no object): a permission then always, "some
-    /// of them perhaps", and a prohibition only if it asks nothing of the object.
-    pub(crate) fn applies_to(&self, object: Option<&Value>) -> Result<bool, EvaluationError> {
+    /// Whether an object meets the conditions: CASL's `matchesConditions`. Without an object the question is about a
+    /// type as a whole: a permission applies, as some objects may meet its conditions, and a prohibition applies only if
+    /// it has no conditions.
+    pub(crate) fn matches_conditions(&self, object: Option<&Value>) -> Result<bool, EvaluationError> {
         match (&self.condition, object) {
             (None, _) => Ok(true),
             (Some(condition), None) => Ok(!self.raw.inverted || condition.is_empty()),
@@ -229,14 +227,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rule_prints_as_it_was_written() {
+    fn a_rule_round_trips() {
         let text = r#"{"action":"update","subject":["User"],"conditions":{"b":1,"a":null},"fields":["name"],"inverted":true,"reason":"no"}"#;
         let rule: RawRule = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&rule).unwrap(), text);
     }
 
     #[test]
-    fn null_parts_are_absent_parts() {
+    fn a_null_member_counts_as_absent() {
         let rule: RawRule = serde_json::from_str(
             r#"{"action":"read","subject":null,"conditions":null,"fields":null,"inverted":null,"reason":null}"#,
         )
@@ -246,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn misspelt_and_missing_members_are_refused() {
+    fn misspelt_and_missing_members_are_rejected() {
         for text in [
             r#"{"action":"read","condition":{"a":1}}"#,
             r#"{"subject":"Session"}"#,

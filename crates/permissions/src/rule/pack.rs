@@ -1,27 +1,27 @@
-//! The packed form of rules, as `packRules` and `unpackRules` of `@casl/ability/extra` exchange it.
+//! The packed form of rules, as `packRules` and `unpackRules` of `@casl/ability/extra` write and read it.
 
 use serde::{Deserialize, Serialize};
 
 use crate::rule::{ANY_SUBJECT, Names, RawRule};
 use crate::value::Value;
 
-/// A rule as a list: actions, subjects, conditions or 0, 1 if inverted, fields or 0, reason. Names are joined with
-/// commas, and empty members at the end are left out.
+/// A rule as a list: actions, subjects, conditions or 0, 1 for a prohibition, fields or 0, reason. Names are joined with
+/// commas; empty trailing members are omitted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PackedRule(Vec<Value>);
 
-/// A list that is no packed rule.
+/// A list that is not a packed rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("packed rule {rule}: {member} is missing or of the wrong type")]
 pub struct InvalidPackedRule {
-    /// The rule's index in the list.
+    /// Index of the rule in the list.
     pub rule: usize,
-    /// The member that is wrong.
+    /// Name of the invalid member.
     pub member: &'static str,
 }
 
-/// Packs rules for sending.
+/// Packs rules for transfer to a browser.
 ///
 /// ```
 /// use causerie_permissions::{RawRule, pack, unpack};
@@ -38,14 +38,14 @@ pub fn pack(rules: &[RawRule]) -> Vec<PackedRule> {
 /// Unpacks rules.
 ///
 /// # Errors
-/// [`InvalidPackedRule`] for lists that `packRules` does not make.
+/// [`InvalidPackedRule`] for a list without actions or subjects, or with a member of another type.
 pub fn unpack(rules: &[PackedRule]) -> Result<Vec<RawRule>, InvalidPackedRule> {
     rules.iter().enumerate().map(|(index, PackedRule(members))| unpack_rule(members, index)).collect()
 }
 
 fn pack_rule(rule: &RawRule) -> PackedRule {
     let joined = |names: &Names| Value::from(names.as_slice().join(","));
-    // `unpackRules` cannot read a rule without a subject, so the one that is meant is written out.
+    // `unpackRules` requires a subject, so an absent one is written as `all`.
     let subject = rule.subject.as_ref().map(joined).filter(Value::is_truthy);
     let mut members = vec![
         joined(&rule.action),
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_that_are_no_packed_rules_are_refused() {
+    fn lists_of_another_form_are_rejected() {
         for (text, member) in [
             ("[[]]", "actions"),
             (r#"[["read"]]"#, "subjects"),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_without_subject_is_packed_as_one_for_all() {
+    fn a_rule_without_subject_is_packed_for_all() {
         let rule: RawRule = serde_json::from_str(r#"{"action":"export"}"#).unwrap();
         assert_eq!(serde_json::to_string(&pack(&[rule])).unwrap(), r#"[["export","all"]]"#);
     }

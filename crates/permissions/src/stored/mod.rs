@@ -1,4 +1,4 @@
-//! Rules that people write: checked against the registry when they are saved and when they are loaded.
+//! Stored rules: rules of users and groups, validated against the registry when they are saved and when they are loaded.
 
 mod placeholders;
 
@@ -14,7 +14,7 @@ use crate::filter::FilterError;
 use crate::registry::{Registry, SubjectSchema};
 use crate::rule::{FieldPatterns, InvalidFieldPatterns, RawRule};
 
-/// A rule that the registry has accepted: it can be evaluated, packed, and turned into a filter.
+/// A rule that the registry has validated: it can be evaluated, packed, and compiled to a filter.
 ///
 /// ```
 /// use causerie_permissions::{RawRule, Registry};
@@ -23,87 +23,80 @@ use crate::rule::{FieldPatterns, InvalidFieldPatterns, RawRule};
 /// let rule = |json: &str| registry.validate(serde_json::from_str::<RawRule>(json).unwrap());
 ///
 /// assert!(rule(r#"{"action": "use", "subject": "Tool", "conditions": {"slug": "translate"}}"#).is_ok());
-/// let refusal = rule(r#"{"action": "use", "subject": "Tool", "conditions": {"$or": []}}"#).unwrap_err();
-/// assert_eq!(refusal.to_string(), "$or is no operator here");
+/// let error = rule(r#"{"action": "use", "subject": "Tool", "conditions": {"$or": []}}"#).unwrap_err();
+/// assert_eq!(error.to_string(), "$or is not an operator here");
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRule(Template);
 
-/// Why a rule cannot be stored.
+/// A rule that the registry rejects.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidStoredRule {
-    /// A list of actions, subjects or fields, or an object of conditions, without anything in it.
+    /// An empty list of actions, subjects or fields, or an empty object of conditions.
     #[error("{member} is empty")]
     Empty {
-        /// The member of the rule.
+        /// Name of the member of the rule.
         member: &'static str,
     },
-    /// The registry has no such action.
+    /// The registry does not contain the action.
     #[error("unknown action {action:?}")]
-    UnknownAction {
-        /// The action.
-        action: String,
-    },
-    /// The registry has no such subject.
+    UnknownAction { action: String },
+    /// The registry does not contain the subject.
     #[error("unknown subject {subject:?}")]
-    UnknownSubject {
-        /// The subject.
-        subject: String,
-    },
-    /// A pattern covers no field of a subject.
+    UnknownSubject { subject: String },
+    /// A field pattern matches no field of a subject.
     #[error("{subject} has no field {field:?}")]
     UnknownField {
-        /// The subject.
         subject: String,
-        /// The pattern.
+        /// The field pattern.
         field: String,
     },
-    /// A placeholder that is none, or in the wrong index.
+    /// An unknown placeholder, or one in the wrong position.
     #[error(transparent)]
     Placeholder(#[from] InvalidPlaceholder),
-    /// Conditions that CASL cannot read, or would misread.
+    /// Conditions that are invalid, or that CASL would misinterpret.
     #[error(transparent)]
     Condition(#[from] InvalidCondition),
-    /// Patterns of fields that are too large.
+    /// Field patterns that are too large.
     #[error(transparent)]
     FieldPatterns(#[from] InvalidFieldPatterns),
-    /// Conditions that no store can answer.
+    /// Conditions that do not compile to a filter.
     #[error(transparent)]
     Filter(#[from] FilterError),
 }
 
 impl StoredRule {
-    /// The rule as it was written, with its placeholders.
+    /// The rule as it was stored, with its placeholders.
     pub fn raw(&self) -> &RawRule {
         self.0.raw()
     }
 
-    /// The rule for a principal.
-    pub(crate) fn fill(&self, facts: &PrincipalFacts) -> RawRule {
-        self.0.fill(facts)
+    /// Replaces the placeholders for a principal.
+    pub(crate) fn substitute(&self, facts: &PrincipalFacts) -> RawRule {
+        self.0.substitute(facts)
     }
 }
 
 impl Registry {
-    /// Checks a rule that is to be stored, or has been.
+    /// Validates a rule before it is stored and after it is loaded.
     ///
     /// # Errors
-    /// [`InvalidStoredRule`] for whatever CASL, a browser or a store would not understand, or not alike.
+    /// [`InvalidStoredRule`] for a rule that CASL, a browser and a store would not evaluate alike.
     pub fn validate(&self, rule: RawRule) -> Result<StoredRule, InvalidStoredRule> {
         self.check_actions(&rule)?;
         let template = Template::new(rule)?;
-        let filled = template.fill(&sample());
-        let condition = match &filled.conditions {
-            // CASL 6 and 7 read empty conditions differently.
+        let substituted = template.substitute(&sample_facts());
+        let condition = match &substituted.conditions {
+            // CASL 6 and 7 interpret empty conditions differently.
             Some(conditions) if conditions.is_empty() => {
                 return Err(InvalidStoredRule::Empty { member: "conditions" });
             }
             Some(conditions) => Some(Condition::parse(conditions)?),
             None => None,
         };
-        for subject in self.named_subjects(&filled)? {
+        for subject in self.named_subjects(&substituted)? {
             condition.as_ref().map(|condition| condition.to_filter(subject)).transpose()?;
-            check_fields(&filled, subject)?;
+            check_fields(&substituted, subject)?;
         }
         Ok(StoredRule(template))
     }
@@ -142,8 +135,8 @@ fn check_fields(rule: &RawRule, subject: &SubjectSchema) -> Result<(), InvalidSt
         return Err(InvalidStoredRule::Empty { member: "fields" });
     }
     for pattern in patterns {
-        let covered = FieldPatterns::new([pattern])?;
-        if !subject.fields.iter().any(|field| covered.matches(&field.name)) {
+        let compiled = FieldPatterns::new([pattern])?;
+        if !subject.fields.iter().any(|field| compiled.matches(&field.name)) {
             return Err(InvalidStoredRule::UnknownField {
                 subject: subject.name.clone(),
                 field: pattern.clone(),
@@ -153,8 +146,8 @@ fn check_fields(rule: &RawRule, subject: &SubjectSchema) -> Result<(), InvalidSt
     Ok(())
 }
 
-/// Some principal, to see whether a rule holds water once its placeholders are filled.
-fn sample() -> PrincipalFacts {
+/// Facts of an example principal, for the validation of rules with placeholders.
+fn sample_facts() -> PrincipalFacts {
     PrincipalFacts {
         user_id: UserId::from_uuid(Uuid::nil()),
         group_ids: vec![GroupId::from_uuid(Uuid::nil())],
@@ -168,9 +161,9 @@ mod tests {
     use super::*;
 
     fn check(rule: &str, expected: Result<(), &str>) {
-        let accepted = Registry::builtin().validate(serde_json::from_str(rule).unwrap());
-        let accepted = accepted.map(|_| ()).map_err(|refusal| refusal.to_string());
-        assert_eq!(accepted, expected.map_err(str::to_owned), "{rule}");
+        let result = Registry::builtin().validate(serde_json::from_str(rule).unwrap());
+        let result = result.map(|_| ()).map_err(|error| error.to_string());
+        assert_eq!(result, expected.map_err(str::to_owned), "{rule}");
     }
 
     fn check_conditions(conditions: &str, expected: Result<(), &str>) {
@@ -178,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_those_of_the_registry() {
+    fn names_must_be_in_the_registry() {
         check(r#"{"action":"see","subject":"Tool"}"#, Err("unknown action \"see\""));
         check(r#"{"action":"read,use","subject":"Tool"}"#, Err("unknown action \"read,use\""));
         check(r#"{"action":"read","subject":["Tool","Tools"]}"#, Err("unknown subject \"Tools\""));
@@ -189,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_are_those_of_every_subject_named() {
+    fn fields_must_exist_in_every_named_subject() {
         check(r#"{"action":"read","subject":"User","fields":["name","*_ids"]}"#, Ok(()));
         check(
             r#"{"action":"read","subject":"User","fields":["password"]}"#,
@@ -206,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn operators_are_those_a_column_can_answer() {
+    fn operators_must_be_supported_by_the_field() {
         check_conditions(
             r#"{"seq":{"$gte":1,"$lt":10},"role":{"$nin":["user"]},"group_id":{"$ne":null}}"#,
             Ok(()),
@@ -219,7 +212,7 @@ mod tests {
             r#"{"role":{"$elemMatch":{"$eq":1}}}"#,
             Err("$elemMatch is not allowed on the field role"),
         );
-        check_conditions(r#"{"$or":[{"seq":1}]}"#, Err("$or is no operator here"));
+        check_conditions(r#"{"$or":[{"seq":1}]}"#, Err("$or is not an operator here"));
         check_conditions("{}", Err("conditions is empty"));
         check(
             r#"{"action":"read","subject":"User","conditions":{"group_ids":{"$lt":"a"}}}"#,
@@ -228,19 +221,15 @@ mod tests {
     }
 
     #[test]
-    fn values_are_such_as_the_field_can_have() {
-        let id =
-            "the field user_id is compared with something that is not an id with hyphens and in lower case";
+    fn operands_must_have_the_type_of_the_field() {
+        let id = "the field user_id must be compared with a UUID with hyphens in lower case";
         check_conditions(r#"{"user_id":"01990000-0000-7000-8000-00000000000a"}"#, Ok(()));
         check_conditions(r#"{"user_id":"${user.id}"}"#, Ok(()));
         check_conditions(r#"{"user_id":"01990000-0000-7000-8000-00000000000A"}"#, Err(id));
         check_conditions(r#"{"user_id":null}"#, Err(id));
         check_conditions(r#"{"user_id":"${user.group_ids}"}"#, Err(id));
         check_conditions(r#"{"user_id":"me"}"#, Err(id));
-        check_conditions(
-            r#"{"seq":1.5}"#,
-            Err("the field seq is compared with something that is not a whole number"),
-        );
+        check_conditions(r#"{"seq":1.5}"#, Err("the field seq must be compared with a whole number"));
         check(
             r#"{"action":"read","subject":"Usage","conditions":{"created_at":{"$gte":"2026-01-01T00:00:00.000000Z"}}}"#,
             Ok(()),
@@ -250,13 +239,14 @@ mod tests {
                 &format!(
                     r#"{{"action":"read","subject":"Usage","conditions":{{"created_at":{{"$gte":"{other}"}}}}}}"#
                 ),
-                Err("the field created_at is compared with something that is not \
-                     an instant like 2026-06-08T18:46:03.250000Z"),
+                Err(
+                    "the field created_at must be compared with an instant such as 2026-06-08T18:46:03.250000Z",
+                ),
             );
         }
         check(
             r#"{"action":"read","subject":"User","conditions":{"group_ids":{"$size":-1}}}"#,
-            Err("the field group_ids is compared with something that is not a count"),
+            Err("the field group_ids must be compared with a count"),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Placeholders in rules, replaced in the parsed tree: no text is ever spliced into JSON.
+//! Placeholders in rules. They are replaced in the parsed tree, so no text is ever inserted into JSON.
 
 use causerie_domain::identity::{GroupRole, Principal, Role};
 use causerie_domain::{GroupId, UserId};
@@ -6,35 +6,35 @@ use causerie_domain::{GroupId, UserId};
 use crate::rule::{Names, RawRule};
 use crate::value::{Object, Value};
 
-/// What rules may know of the principal.
+/// The facts about a principal that placeholders and rule sets use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrincipalFacts {
     /// `${user.id}`
     pub user_id: UserId,
-    /// `${user.group_ids}`: the groups the user is in.
+    /// `${user.group_ids}`: groups of which the user is a member.
     pub group_ids: Vec<GroupId>,
-    /// `${user.admin_group_ids}`: those the user administers.
+    /// `${user.admin_group_ids}`: groups of which the user is an admin.
     pub admin_group_ids: Vec<GroupId>,
-    /// What the user is to the installation.
+    /// Role in the installation.
     pub role: Role,
 }
 
-/// A `${` that is no placeholder standing alone as the value in a condition.
+/// A text with `${` that is not a known placeholder, or not the entire value in a condition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no placeholder, or not in a index for one")]
+#[error("{text:?} contains an unknown placeholder, or one in a position where none is allowed")]
 pub struct InvalidPlaceholder {
-    /// The text in which it stands.
+    /// The text that contains the placeholder.
     pub text: String,
 }
 
-/// A rule whose placeholders are known to be in order.
+/// A rule with validated placeholders.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Template(RawRule);
 
 impl From<&Principal> for PrincipalFacts {
     fn from(principal: &Principal) -> Self {
-        let groups = |wanted: fn(GroupRole) -> bool| {
-            let memberships = principal.memberships.iter().filter(|membership| wanted(membership.role));
+        let groups = |has_role: fn(GroupRole) -> bool| {
+            let memberships = principal.memberships.iter().filter(|membership| has_role(membership.role));
             memberships.map(|membership| membership.group_id).collect()
         };
         PrincipalFacts {
@@ -47,10 +47,10 @@ impl From<&Principal> for PrincipalFacts {
 }
 
 impl Template {
-    /// Takes a rule with placeholders.
+    /// Validates the placeholders of a rule.
     ///
     /// # Errors
-    /// [`InvalidPlaceholder`].
+    /// [`InvalidPlaceholder`] for an unknown placeholder, or one outside the value of a condition.
     pub(crate) fn new(rule: RawRule) -> Result<Self, InvalidPlaceholder> {
         let names = [Some(&rule.action), rule.subject.as_ref(), rule.fields.as_ref()];
         let names = names.into_iter().flatten().flat_map(Names::as_slice);
@@ -62,10 +62,10 @@ impl Template {
         Ok(Template(rule))
     }
 
-    /// The rule for a principal.
-    pub(crate) fn fill(&self, facts: &PrincipalFacts) -> RawRule {
+    /// Replaces the placeholders for a principal.
+    pub(crate) fn substitute(&self, facts: &PrincipalFacts) -> RawRule {
         let mut rule = self.0.clone();
-        rule.conditions = rule.conditions.map(|conditions| fill_object(conditions, facts));
+        rule.conditions = rule.conditions.map(|conditions| substitute_in_object(conditions, facts));
         rule
     }
 
@@ -78,12 +78,12 @@ impl Template {
 fn check_member(name: &str, value: &Value) -> Result<(), InvalidPlaceholder> {
     check_plain(name)?;
     match value {
-        Value::Text(text) if Placeholder::read(text).is_some() => Ok(()),
+        Value::Text(text) if Placeholder::parse(text).is_some() => Ok(()),
         Value::Text(text) => check_plain(text),
         Value::Object(members) => members.iter().try_for_each(|(name, value)| check_member(name, value)),
-        // In a list, a placeholder for a list would make a list of lists, which nothing is equal to.
+        // A list placeholder inside a list would create a list of lists, which equals no value.
         Value::List(items) => items.iter().try_for_each(|item| match item {
-            Value::Text(text) if Placeholder::read(text) == Some(Placeholder::UserId) => Ok(()),
+            Value::Text(text) if Placeholder::parse(text) == Some(Placeholder::UserId) => Ok(()),
             item => check_item(item),
         }),
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
@@ -101,18 +101,20 @@ fn check_plain(text: &str) -> Result<(), InvalidPlaceholder> {
     if text.contains("${") { Err(InvalidPlaceholder { text: text.to_owned() }) } else { Ok(()) }
 }
 
-fn fill_object(object: Object, facts: &PrincipalFacts) -> Object {
-    object.into_iter().map(|(name, value)| (name, fill_value(value, facts))).collect()
+fn substitute_in_object(object: Object, facts: &PrincipalFacts) -> Object {
+    object.into_iter().map(|(name, value)| (name, substitute_in_value(value, facts))).collect()
 }
 
-fn fill_value(value: Value, facts: &PrincipalFacts) -> Value {
+fn substitute_in_value(value: Value, facts: &PrincipalFacts) -> Value {
     match value {
-        Value::Text(text) => match Placeholder::read(&text) {
+        Value::Text(text) => match Placeholder::parse(&text) {
             Some(placeholder) => placeholder.value(facts),
             None => Value::Text(text),
         },
-        Value::List(items) => Value::List(items.into_iter().map(|item| fill_value(item, facts)).collect()),
-        Value::Object(members) => Value::Object(fill_object(members, facts)),
+        Value::List(items) => {
+            Value::List(items.into_iter().map(|item| substitute_in_value(item, facts)).collect())
+        }
+        Value::Object(members) => Value::Object(substitute_in_object(members, facts)),
         plain => plain,
     }
 }
@@ -125,7 +127,7 @@ enum Placeholder {
 }
 
 impl Placeholder {
-    fn read(text: &str) -> Option<Placeholder> {
+    fn parse(text: &str) -> Option<Placeholder> {
         match text {
             "${user.id}" => Some(Placeholder::UserId),
             "${user.group_ids}" => Some(Placeholder::GroupIds),
@@ -169,7 +171,7 @@ mod tests {
         let template = template(
             r#"{"action":"read","subject":"Tool","conditions":{"owner_id":"${user.id}","group_id":{"$in":"${user.group_ids}","$nin":"${user.admin_group_ids}"}}}"#,
         );
-        let conditions = template.unwrap().fill(&facts()).conditions.unwrap();
+        let conditions = template.unwrap().substitute(&facts()).conditions.unwrap();
         assert_eq!(
             serde_json::to_string(&conditions).unwrap(),
             concat!(
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_use_is_refused() {
+    fn unknown_and_misplaced_placeholders_are_rejected() {
         for rule in [
             r#"{"action":"read","conditions":{"a":"x${user.id}"}}"#,
             r#"{"action":"read","conditions":{"a":"${user.email}"}}"#,

@@ -1,5 +1,5 @@
-//! Laws on random rules and objects of Causerie's own registry: a list holds exactly what the single check allows,
-//! packing changes nothing, and scopes only ever take away.
+//! Property tests on random rules and objects of Causerie's registry: a list contains exactly the objects that the
+//! single check allows, packing preserves answers, and scopes only restrict.
 
 use causerie_domain::filter::{Cell, Scalar};
 use causerie_domain::identity::Role;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 proptest! {
     #[test]
-    fn a_list_holds_what_the_single_check_allows(case in case()) {
+    fn a_list_contains_what_the_single_check_allows(case in case()) {
         let registry = Registry::builtin();
         let ability = case.ability(&Scopes::default());
         for action in Action::ALL {
@@ -31,7 +31,7 @@ proptest! {
     }
 
     #[test]
-    fn packing_changes_no_answer(case in case()) {
+    fn packing_preserves_every_answer(case in case()) {
         let ability = case.ability(&Scopes::default());
         let rules: Vec<RawRule> = ability.rules().cloned().collect();
         let unpacked = Ability::new(unpack(&pack(&rules)).unwrap()).unwrap();
@@ -41,7 +41,7 @@ proptest! {
     }
 
     #[test]
-    fn scopes_allow_what_is_allowed_and_within_them(case in case(), scopes in scopes()) {
+    fn scopes_allow_the_intersection_with_the_rules(case in case(), scopes in scopes()) {
         let within = Scopes::parse(&scopes, &Registry::builtin()).unwrap();
         let (ability, narrowed) = (case.ability(&Scopes::default()), case.ability(&within));
         let covers = |action: &str, subject: &str| scopes.is_empty() || scopes.iter().any(|scope| {
@@ -59,13 +59,13 @@ proptest! {
 #[derive(Debug, Clone)]
 struct Case {
     facts: PrincipalFacts,
-    reading: ContentAccess,
+    content_access: ContentAccess,
     stored: Vec<Value>,
     subject_type: SubjectType,
     objects: Vec<Object>,
 }
 
-/// An object as rules see it and as a store has it.
+/// An object in the form of rules and in the form of a store.
 #[derive(Debug, Clone)]
 struct Object {
     subject: Subject,
@@ -83,7 +83,7 @@ impl Case {
         let registry = Registry::builtin();
         let rules = self.stored.iter().map(|rule| serde_json::from_value(rule.clone()).unwrap());
         let stored: Vec<StoredRule> = rules.map(|rule| registry.validate(rule).unwrap()).collect();
-        let layers = BuiltinRules::new(&registry).unwrap().with_content_access(self.reading);
+        let layers = BuiltinRules::new(&registry).unwrap().with_content_access(self.content_access);
         layers.ability(&self.facts, &stored, scopes).unwrap()
     }
 
@@ -99,7 +99,7 @@ fn case() -> impl Strategy<Value = Case> {
         let objects = prop::collection::vec(object(&schema), 1..8);
         (rules, objects).prop_map(move |(stored, objects)| Case {
             facts: facts.clone(),
-            reading: if admins_read { ContentAccess::Admins } else { ContentAccess::OwnerOnly },
+            content_access: if admins_read { ContentAccess::Admins } else { ContentAccess::OwnerOnly },
             stored,
             subject_type,
             objects,
@@ -107,7 +107,7 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
-/// Ids out of few, so that they meet.
+/// Ids from a small set, so that they often coincide.
 fn uuid() -> impl Strategy<Value = Uuid> {
     (1..5u128).prop_map(Uuid::from_u128)
 }
@@ -137,7 +137,9 @@ fn rule(schema: &SubjectSchema) -> impl Strategy<Value = Value> + use<> {
         prop::collection::vec(select(schema.fields.clone()), 1..3).prop_flat_map(|fields| {
             fields
                 .into_iter()
-                .map(|field| test(&field).prop_map(move |test| (field.name.clone(), test)))
+                .map(|field| {
+                    field_condition(&field).prop_map(move |condition| (field.name.clone(), condition))
+                })
                 .collect::<Vec<_>>()
         }),
     );
@@ -157,14 +159,14 @@ fn rule(schema: &SubjectSchema) -> impl Strategy<Value = Value> + use<> {
 }
 
 /// The value of one member of the conditions.
-fn test(field: &FieldSchema) -> BoxedStrategy<Value> {
-    let (kind, takes_null) = match field.field_type {
+fn field_condition(field: &FieldSchema) -> BoxedStrategy<Value> {
+    let (kind, is_nullable) = match field.field_type {
         FieldType::Required(kind) | FieldType::List(kind) => (kind, false),
         FieldType::Nullable(kind) => (kind, true),
     };
     let one = move || {
         let value = scalar(kind).prop_map(|scalar| plain(&scalar));
-        if takes_null { prop_oneof![3 => value, 1 => Just(Value::Null)].boxed() } else { value.boxed() }
+        if is_nullable { prop_oneof![3 => value, 1 => Just(Value::Null)].boxed() } else { value.boxed() }
     };
     let many = move || prop::collection::vec(one(), 0..3).prop_map(Value::from);
     let operator = |name: &'static str, operand: BoxedStrategy<Value>| {
@@ -200,7 +202,7 @@ fn scalar(kind: ScalarType) -> BoxedStrategy<Scalar> {
         }
         ScalarType::Id => uuid().prop_map(Scalar::Uuid).boxed(),
         ScalarType::Time => {
-            // Around a second's end, where times that are written unlike would sort unlike.
+            // Around the end of a second, where different text forms of instants sort differently.
             select(vec![-1i64, 0, 1, 1_780_944_362_999_999, 1_780_944_363_000_000])
                 .prop_map(|micros| Scalar::Time(Timestamp::from_micros(micros)))
                 .boxed()
@@ -233,7 +235,7 @@ fn cell(field: &FieldSchema) -> BoxedStrategy<(String, Cell)> {
     cell.prop_map(move |cell| (name.clone(), cell)).boxed()
 }
 
-/// A scalar as rules and views write it.
+/// A scalar in the JSON form of rules and objects.
 fn plain(scalar: &Scalar) -> Value {
     match scalar {
         Scalar::Bool(value) => json!(value),

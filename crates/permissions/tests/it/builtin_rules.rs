@@ -1,4 +1,4 @@
-//! What the layers that come with Causerie allow to whom, and why not.
+//! Decisions and reasons of the built-in rule sets.
 
 use causerie_domain::identity::Role;
 use causerie_domain::{Filter, GroupId, UserId};
@@ -14,17 +14,17 @@ const GROUP: u128 = 10;
 const FOREIGN_GROUP: u128 = 11;
 
 #[derive(Clone, Copy, PartialEq)]
-enum Who {
+enum Caller {
     User,
     GroupAdmin,
     Admin,
 }
 
-fn ability(who: Who) -> Ability {
-    ability_with(who, ContentAccess::OwnerOnly, &[])
+fn ability(caller: Caller) -> Ability {
+    ability_with(caller, ContentAccess::OwnerOnly, &[])
 }
 
-fn ability_with(who: Who, reading: ContentAccess, stored: &[&str]) -> Ability {
+fn ability_with(caller: Caller, content_access: ContentAccess, stored: &[&str]) -> Ability {
     let registry = Registry::builtin();
     let stored: Vec<StoredRule> =
         stored.iter().map(|rule| registry.validate(serde_json::from_str(rule).unwrap()).unwrap()).collect();
@@ -32,11 +32,11 @@ fn ability_with(who: Who, reading: ContentAccess, stored: &[&str]) -> Ability {
     let facts = PrincipalFacts {
         user_id: UserId::from_uuid(Uuid::from_u128(OWN)),
         group_ids: vec![group],
-        admin_group_ids: if who == Who::GroupAdmin { vec![group] } else { vec![] },
-        role: if who == Who::Admin { Role::Admin } else { Role::User },
+        admin_group_ids: if caller == Caller::GroupAdmin { vec![group] } else { vec![] },
+        role: if caller == Caller::Admin { Role::Admin } else { Role::User },
     };
-    let layers = BuiltinRules::new(&registry).unwrap().with_content_access(reading);
-    layers.ability(&facts, &stored, &Scopes::default()).unwrap()
+    let builtin = BuiltinRules::new(&registry).unwrap().with_content_access(content_access);
+    builtin.ability(&facts, &stored, &Scopes::default()).unwrap()
 }
 
 fn id(id: u128) -> String {
@@ -89,8 +89,8 @@ fn check(ability: &Ability, action: Action, subject: &Subject, expected: Result<
 
 #[test]
 fn conversations_belong_to_their_owner() {
-    for who in [Who::User, Who::GroupAdmin, Who::Admin] {
-        let ability = ability(who);
+    for caller in [Caller::User, Caller::GroupAdmin, Caller::Admin] {
+        let ability = ability(caller);
         for action in [Action::Create, Action::Read, Action::Update, Action::Delete, Action::Fork] {
             check(&ability, action, &session(OWN, None), Ok(()));
         }
@@ -100,14 +100,14 @@ fn conversations_belong_to_their_owner() {
             check(&ability, action, &session(FOREIGN, None), Err(Some("not_session_owner")));
         }
     }
-    check(&ability(Who::User), Action::Delete, &session(FOREIGN, None), Err(None));
-    check(&ability(Who::Admin), Action::Delete, &session(FOREIGN, None), Ok(()));
+    check(&ability(Caller::User), Action::Delete, &session(FOREIGN, None), Err(None));
+    check(&ability(Caller::Admin), Action::Delete, &session(FOREIGN, None), Ok(()));
 }
 
 #[test]
-fn posting_needs_an_active_session_of_ones_own() {
-    for who in [Who::User, Who::Admin] {
-        let ability = ability(who);
+fn posting_requires_an_active_session_of_the_caller() {
+    for caller in [Caller::User, Caller::Admin] {
+        let ability = ability(caller);
         check(&ability, Action::Create, &message(OWN, "active"), Ok(()));
         check(&ability, Action::Create, &message(OWN, "paused"), Err(Some("session_not_active")));
         check(&ability, Action::Create, &message(FOREIGN, "active"), Err(Some("not_session_owner")));
@@ -116,24 +116,24 @@ fn posting_needs_an_active_session_of_ones_own() {
 
 #[test]
 fn group_admins_audit_but_do_not_read() {
-    let admin = ability(Who::GroupAdmin);
+    let admin = ability(Caller::GroupAdmin);
     check(&admin, Action::Audit, &session(FOREIGN, Some(GROUP)), Ok(()));
     check(&admin, Action::Audit, &session(FOREIGN, Some(FOREIGN_GROUP)), Err(None));
     check(&admin, Action::Read, &session(FOREIGN, Some(GROUP)), Err(Some("conversation_is_private")));
     check(&admin, Action::Read, &usage(FOREIGN, Some(GROUP)), Ok(()));
     check(&admin, Action::Delete, &key(FOREIGN, Some(GROUP)), Ok(()));
-    check(&ability(Who::User), Action::Audit, &session(FOREIGN, Some(GROUP)), Err(None));
+    check(&ability(Caller::User), Action::Audit, &session(FOREIGN, Some(GROUP)), Err(None));
 }
 
 #[test]
 fn tools_and_models_are_used_while_they_are_enabled() {
-    for who in [Who::User, Who::Admin] {
-        let ability = ability(who);
+    for caller in [Caller::User, Caller::Admin] {
+        let ability = ability(caller);
         check(&ability, Action::Use, &tool(true, None), Ok(()));
         check(&ability, Action::Use, &tool(true, Some(GROUP)), Ok(()));
         check(&ability, Action::Use, &tool(false, None), Err(Some("disabled")));
     }
-    let user = ability(Who::User);
+    let user = ability(Caller::User);
     check(&user, Action::Use, &tool(true, Some(FOREIGN_GROUP)), Err(None));
     check(&user, Action::Use, &model(false, None), Ok(()));
     check(&user, Action::Use, &model(true, None), Err(None));
@@ -141,9 +141,9 @@ fn tools_and_models_are_used_while_they_are_enabled() {
 }
 
 #[test]
-fn keys_and_sessions_are_made_for_groups_one_is_in() {
-    for who in [Who::User, Who::Admin] {
-        let ability = ability(who);
+fn keys_and_sessions_are_created_only_for_own_groups() {
+    for caller in [Caller::User, Caller::Admin] {
+        let ability = ability(caller);
         for subject in [key(OWN, Some(GROUP)), session(OWN, Some(GROUP)), key(OWN, None)] {
             check(&ability, Action::Create, &subject, Ok(()));
         }
@@ -154,17 +154,17 @@ fn keys_and_sessions_are_made_for_groups_one_is_in() {
 }
 
 #[test]
-fn nobody_changes_the_ledger_or_a_key() {
-    let admin = ability(Who::Admin);
+fn the_ledger_and_keys_are_immutable_also_to_admins() {
+    let admin = ability(Caller::Admin);
     check(&admin, Action::Update, &usage(OWN, None), Err(Some("usage_is_append_only")));
     check(&admin, Action::Delete, &usage(OWN, None), Err(Some("usage_is_append_only")));
     check(&admin, Action::Update, &key(OWN, None), Err(Some("keys_are_replaced_not_changed")));
-    assert!(!admin.can(Action::Update, SubjectType::ApiKey), "not even some of them");
+    assert!(!admin.can(Action::Update, SubjectType::ApiKey), "no key may be updated");
 }
 
 #[test]
 fn users_change_only_their_name_and_locale() {
-    let user = ability(Who::User);
+    let user = ability(Caller::User);
     let own = Subject::new(SubjectType::User).with("id", id(OWN)).with("group_ids", Vec::<String>::new());
     for (field, allowed) in [("name", true), ("locale", true), ("role", false), ("email", false)] {
         assert_eq!(user.decide(Action::Update, &own, Some(field)).unwrap().is_allowed(), allowed, "{field}");
@@ -173,12 +173,12 @@ fn users_change_only_their_name_and_locale() {
 }
 
 #[test]
-fn stored_rules_win_over_the_first_layers_and_never_over_the_guard() {
+fn stored_rules_override_the_other_sets_but_never_the_guard() {
     let stored = [
         r#"{"action": "manage", "subject": "all"}"#,
         r#"{"action": "use", "subject": "Tool", "conditions": {"slug": "translate"}, "inverted": true, "reason": "not_for_you"}"#,
     ];
-    let user = ability_with(Who::User, ContentAccess::OwnerOnly, &stored);
+    let user = ability_with(Caller::User, ContentAccess::OwnerOnly, &stored);
     check(&user, Action::Delete, &tool(true, None), Ok(()));
     check(&user, Action::Use, &tool(true, None), Err(Some("not_for_you")));
     check(&user, Action::Read, &session(FOREIGN, None), Err(Some("conversation_is_private")));
@@ -186,42 +186,42 @@ fn stored_rules_win_over_the_first_layers_and_never_over_the_guard() {
 }
 
 #[test]
-fn only_the_setting_opens_conversations_and_only_to_admins() {
+fn only_the_setting_grants_conversations_and_only_to_admins() {
     let grant = [r#"{"action": "read", "subject": "Session"}"#];
     check(
-        &ability_with(Who::Admin, ContentAccess::Admins, &[]),
+        &ability_with(Caller::Admin, ContentAccess::Admins, &[]),
         Action::Read,
         &session(FOREIGN, None),
         Ok(()),
     );
-    let user = ability_with(Who::User, ContentAccess::Admins, &grant);
+    let user = ability_with(Caller::User, ContentAccess::Admins, &grant);
     check(&user, Action::Read, &session(FOREIGN, None), Err(Some("conversation_is_private")));
-    let admin = ability_with(Who::Admin, ContentAccess::Admins, &[]);
+    let admin = ability_with(Caller::Admin, ContentAccess::Admins, &[]);
     check(&admin, Action::Create, &message(FOREIGN, "active"), Err(Some("not_session_owner")));
 }
 
 #[test]
-fn types_that_nobody_may_touch_are_known_without_an_object() {
-    let user = ability(Who::User);
+fn forbidden_types_are_decided_without_an_object() {
+    let user = ability(Caller::User);
     assert!(!user.can(Action::Create, SubjectType::Tool));
-    assert!(user.can(Action::Update, SubjectType::Session), "some of them");
+    assert!(user.can(Action::Update, SubjectType::Session), "some sessions may be updated");
     assert!(!user.can(Action::Audit, SubjectType::Session));
-    assert!(ability(Who::GroupAdmin).can(Action::Audit, SubjectType::Session));
+    assert!(ability(Caller::GroupAdmin).can(Action::Audit, SubjectType::Session));
 }
 
 #[test]
-fn lists_ask_as_little_as_they_can() {
+fn filters_are_in_their_simplest_form() {
     let registry = Registry::builtin();
-    let filter = |who, action, subject| ability(who).filter(action, subject, &registry).unwrap();
-    assert_eq!(filter(Who::User, Action::Delete, SubjectType::Tool), Filter::Nothing);
-    assert_eq!(filter(Who::Admin, Action::Delete, SubjectType::Session), Filter::Everything);
+    let filter = |caller, action, subject| ability(caller).filter(action, subject, &registry).unwrap();
+    assert_eq!(filter(Caller::User, Action::Delete, SubjectType::Tool), Filter::Nothing);
+    assert_eq!(filter(Caller::Admin, Action::Delete, SubjectType::Session), Filter::Everything);
     let own = Filter::equals("user_id", causerie_domain::filter::Scalar::Uuid(Uuid::from_u128(OWN)));
-    assert_eq!(filter(Who::Admin, Action::Read, SubjectType::Session), own);
+    assert_eq!(filter(Caller::Admin, Action::Read, SubjectType::Session), own);
 }
 
 #[test]
-fn the_rules_sent_to_a_browser_have_no_placeholders_left() {
-    let rules: Vec<RawRule> = ability(Who::GroupAdmin).rules().cloned().collect();
+fn the_rules_for_a_browser_contain_no_placeholders() {
+    let rules: Vec<RawRule> = ability(Caller::GroupAdmin).rules().cloned().collect();
     let text = serde_json::to_string(&rules).unwrap();
     assert!(!text.contains("${"), "{text}");
     assert!(text.contains(&id(OWN)) && text.contains(&id(GROUP)), "{text}");

@@ -1,41 +1,41 @@
-//! Sets of characters: what stands in brackets, and the shorthands.
+//! Character classes: bracket expressions and shorthands.
 
 use std::fmt::Write;
 
-use super::{Reading, stand_in};
+use super::{Encoding, unit_to_char};
 use crate::condition::compare::is_js_whitespace;
 
-/// A set of code units (or of code points, with the flag `u`).
+/// A set of code units, or of code points with the flag `u`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Class {
-    /// Ranges, both ends included.
+    /// Inclusive ranges.
     ranges: Vec<(u32, u32)>,
-    /// Properties in the engine's own notation, such as `\p{Lu}`.
+    /// Unicode properties in the syntax of the engine, such as `\p{Lu}`.
     properties: Vec<String>,
 }
 
 impl Class {
-    /// The set of one character.
+    /// A class of one character.
     pub(super) fn one(unit: u32) -> Class {
         Class::range(unit, unit)
     }
 
-    /// The set of a range, both ends included.
+    /// A class of an inclusive range.
     pub(super) fn range(first: u32, last: u32) -> Class {
         Class { ranges: vec![(first, last)], properties: Vec::new() }
     }
 
-    /// A property such as `\p{Lu}`.
+    /// A class of a Unicode property such as `\p{Lu}`.
     pub(super) fn property(notation: String) -> Class {
         Class { ranges: Vec::new(), properties: vec![notation] }
     }
 
-    /// The set behind `\d`, `\D`, `\w`, `\W`, `\s`, `\S`.
-    pub(super) fn shorthand(letter: char, reading: Reading) -> Option<Class> {
+    /// The class of `\d`, `\D`, `\w`, `\W`, `\s` or `\S`.
+    pub(super) fn shorthand(letter: char, encoding: Encoding) -> Option<Class> {
         let ranges: Vec<(u32, u32)> = match letter.to_ascii_lowercase() {
             'd' => vec![(0x30, 0x39)],
-            // Two more characters become a letter of ASCII when their case is folded: the long s and the kelvin.
-            'w' if reading == Reading::FoldedCodePoints => {
+            // With case folding, U+017F and U+212A are word characters too: they fold to s and k.
+            'w' if encoding == Encoding::FoldedCodePoints => {
                 vec![(0x30, 0x39), (0x41, 0x5a), (0x5f, 0x5f), (0x61, 0x7a), (0x17f, 0x17f), (0x212a, 0x212a)]
             }
             'w' => vec![(0x30, 0x39), (0x41, 0x5a), (0x5f, 0x5f), (0x61, 0x7a)],
@@ -48,12 +48,12 @@ impl Class {
         Some(if letter.is_ascii_uppercase() { class.complement() } else { class })
     }
 
-    /// What `.` does not match.
+    /// The line ends, which `.` does not match.
     pub(super) fn line_ends() -> Class {
         Class { ranges: vec![(0x0a, 0x0a), (0x0d, 0x0d), (0x2028, 0x2029)], properties: Vec::new() }
     }
 
-    /// The one character in the set, if it is one.
+    /// The character, if the class contains exactly one.
     pub(super) fn single(&self) -> Option<u32> {
         match (self.ranges.as_slice(), self.properties.as_slice()) {
             ([(first, last)], []) if first == last => Some(*first),
@@ -61,13 +61,13 @@ impl Class {
         }
     }
 
-    /// Adds another set to this one.
+    /// Adds the members of another class.
     pub(super) fn extend(&mut self, other: Class) {
         self.ranges.extend(other.ranges);
         self.properties.extend(other.properties);
     }
 
-    /// Everything that is not in this set of ranges, which are in order.
+    /// The complement of the ranges, which must be sorted.
     fn complement(&self) -> Class {
         let mut ranges = Vec::new();
         let mut next = 0;
@@ -81,12 +81,13 @@ impl Class {
         Class { ranges, properties: Vec::new() }
     }
 
-    /// The set in the engine's notation.
-    pub(super) fn notation(&self, negation: Negation, reading: Reading) -> String {
+    /// The class in the syntax of the engine.
+    pub(super) fn notation(&self, negation: Negation, encoding: Encoding) -> String {
         let mut notation = String::from(if negation == Negation::Negated { "[^" } else { "[" });
-        let ranges = if reading == Reading::FoldedUnits { folded(&self.ranges) } else { self.ranges.clone() };
-        for (first, last) in ranges.into_iter().flat_map(|range| around_halves(range, reading)) {
-            // Writing to a string cannot fail.
+        let ranges =
+            if encoding == Encoding::FoldedUnits { folded(&self.ranges) } else { self.ranges.clone() };
+        for (first, last) in ranges.into_iter().flat_map(|range| char_ranges(range, encoding)) {
+            // Writing to a string never fails.
             let _ = write!(notation, "\\x{{{:x}}}-\\x{{{:x}}}", u32::from(first), u32::from(last));
         }
         notation.extend(self.properties.iter().map(String::as_str));
@@ -99,19 +100,17 @@ impl Class {
     }
 }
 
-/// Whether a set is meant, or everything else.
+/// Whether a class is negated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Negation {
-    /// The set.
     Plain,
-    /// Everything else.
     Negated,
 }
 
-/// The units of these ranges, each in the case in which it is compared.
+/// The case-folded units of ranges, as sorted ranges.
 fn folded(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
     let units = ranges.iter().flat_map(|(first, last)| *first..=(*last).min(0xffff));
-    let mut units: Vec<u32> = units.map(|unit| Reading::FoldedUnits.fold(unit)).collect();
+    let mut units: Vec<u32> = units.map(|unit| Encoding::FoldedUnits.fold(unit)).collect();
     units.sort_unstable();
     units.dedup();
     let mut merged: Vec<(u32, u32)> = Vec::new();
@@ -124,15 +123,16 @@ fn folded(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
     merged
 }
 
-/// A range in characters: halves of surrogate pairs are none, so they are cut out or stood in for.
-fn around_halves((first, last): (u32, u32), reading: Reading) -> impl Iterator<Item = (char, char)> {
+/// Converts a range to ranges of characters. Surrogates are not characters: they are omitted by code point, and replaced
+/// by their representation by code unit.
+fn char_ranges((first, last): (u32, u32), encoding: Encoding) -> impl Iterator<Item = (char, char)> {
     let below = (first, last.min(0xd7ff));
-    let halves = (first.max(0xd800), last.min(0xdfff));
+    let surrogates = (first.max(0xd800), last.min(0xdfff));
     let above = (first.max(0xe000), last);
-    let halves = (!reading.is_by_code_point()).then_some(halves);
-    [Some(below), halves, Some(above)]
+    let surrogates = (!encoding.is_by_code_point()).then_some(surrogates);
+    [Some(below), surrogates, Some(above)]
         .into_iter()
         .flatten()
         .filter(|(first, last)| first <= last)
-        .map(|(first, last)| (stand_in(first), stand_in(last)))
+        .map(|(first, last)| (unit_to_char(first), unit_to_char(last)))
 }

@@ -1,7 +1,7 @@
-//! JavaScript's regular expressions, answered by the `regex` crate.
+//! JavaScript's regular expressions, matched by the `regex` crate.
 //!
-//! A pattern is translated character by character, so that `\d`, `.`, `$` and the rest mean what they mean in a
-//! browser. What that crate cannot do in linear time (look-around, back-references) is refused.
+//! A pattern is translated character by character, so that `\d`, `.`, `$` and the rest match as in a browser. Features
+//! without a linear-time implementation (look-around, back-references) are rejected.
 
 mod class;
 mod syntax;
@@ -18,40 +18,39 @@ pub struct JsRegex {
     source: String,
     flags: String,
     regex: Regex,
-    /// With the flag `m`: the same without its anchors, see [`JsRegex::is_match`].
+    /// With the flag `m`: the pattern without its anchors, see [`JsRegex::is_match`].
     unanchored: Option<Regex>,
-    reading: Reading,
+    encoding: Encoding,
 }
 
-/// How the text is laid before the expression.
+/// Encoding of the text that the engine matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reading {
-    /// By code point, as it is: the flag `u`.
+enum Encoding {
+    /// Code points: the flag `u`.
     CodePoints,
-    /// By code point, while the engine folds the case: the flags `i` and `u`.
+    /// Code points, with case folding by the engine: the flags `i` and `u`.
     FoldedCodePoints,
-    /// By UTF-16 code unit.
+    /// UTF-16 code units.
     Units,
-    /// By UTF-16 code unit, each in its upper case: the flag `i`.
+    /// UTF-16 code units, each converted to upper case: the flag `i`.
     FoldedUnits,
 }
 
-/// A pattern that is not valid in JavaScript, or that is not supported here.
+/// A pattern that is invalid in JavaScript or not supported here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem} in the pattern {pattern:?}")]
 pub struct InvalidRegex {
-    /// The pattern.
     pub pattern: String,
-    /// What is wrong with it.
+    /// Description of the problem.
     pub problem: String,
 }
 
 impl JsRegex {
-    /// Compiles a pattern with the given flags.
+    /// Compiles a pattern with flags.
     ///
     /// # Errors
-    /// [`InvalidRegex`] for what JavaScript refuses, and for what is not supported: look-around, back-references,
-    /// the flag `v`, properties other than categories and scripts, and a negated property with the flag `i`.
+    /// [`InvalidRegex`] for patterns that JavaScript rejects, and for unsupported features: look-around,
+    /// back-references, the flag `v`, properties other than categories and scripts, and a negated property with the flag `i`.
     pub fn new(source: &str, flags: &str) -> Result<Self, InvalidRegex> {
         let invalid = |problem: String| InvalidRegex { pattern: source.to_owned(), problem };
         let flags = Flags::parse(flags).ok_or_else(|| invalid(format!("invalid flags {flags:?}")))?;
@@ -67,12 +66,12 @@ impl JsRegex {
             unanchored: unanchored
                 .then(|| compile(&Flags { lines: Lines::Ignored, ..flags.clone() }))
                 .transpose()?,
-            reading: flags.reading,
+            encoding: flags.encoding,
             flags: flags.text,
         })
     }
 
-    /// The pattern as it was given.
+    /// The pattern in JavaScript's syntax.
     pub fn source(&self) -> &str {
         &self.source
     }
@@ -82,18 +81,18 @@ impl JsRegex {
         &self.flags
     }
 
-    /// Whether some part of the text matches.
+    /// Whether a part of the text matches.
     ///
     /// # Errors
-    /// [`EvaluationError::AmbiguousLineEnd`] where the answer depends on a line end that only JavaScript knows: with the flag
-    /// `m`, between `\r` and `\n`, and beside U+2028 and U+2029.
+    /// [`EvaluationError::AmbiguousLineEnd`] where the result depends on a line end that only JavaScript recognizes: with
+    /// the flag `m`, between `\r` and `\n`, and next to U+2028 and U+2029.
     pub fn is_match(&self, text: &str) -> Result<bool, EvaluationError> {
-        let text = self.reading.of(text);
+        let text = self.encoding.encode(text);
         if self.regex.is_match(&text) {
             return Ok(true);
         }
         match &self.unanchored {
-            Some(loose) if has_uncommon_line_end(&text) && loose.is_match(&text) => {
+            Some(unanchored) if has_uncommon_line_end(&text) && unanchored.is_match(&text) => {
                 Err(EvaluationError::AmbiguousLineEnd)
             }
             _ => Ok(false),
@@ -107,27 +106,27 @@ impl PartialEq for JsRegex {
     }
 }
 
-/// What the flags ask for.
+/// Parsed flags.
 #[derive(Debug, Clone)]
 struct Flags {
-    /// The flags themselves, sorted.
+    /// The flags in alphabetical order.
     text: String,
-    reading: Reading,
+    encoding: Encoding,
     lines: Lines,
     /// `s`
     dot_matches_line_ends: bool,
-    /// `y`: a match begins where the text does, since every test begins there.
+    /// `y`: a match starts at the start of the text, as every test starts there.
     is_sticky: bool,
 }
 
-/// Where `^` and `$` hold.
+/// Positions at which `^` and `$` match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lines {
-    /// At the text's ends.
+    /// At the ends of the text.
     One,
     /// At the ends of each line.
     Each,
-    /// Everywhere.
+    /// At every position.
     Ignored,
 }
 
@@ -142,11 +141,11 @@ impl Flags {
         }
         let has = |flag| letters.contains(&flag);
         Some(Flags {
-            reading: match (has('u'), has('i')) {
-                (true, false) => Reading::CodePoints,
-                (true, true) => Reading::FoldedCodePoints,
-                (false, true) => Reading::FoldedUnits,
-                (false, false) => Reading::Units,
+            encoding: match (has('u'), has('i')) {
+                (true, false) => Encoding::CodePoints,
+                (true, true) => Encoding::FoldedCodePoints,
+                (false, true) => Encoding::FoldedUnits,
+                (false, false) => Encoding::Units,
             },
             lines: if has('m') { Lines::Each } else { Lines::One },
             dot_matches_line_ends: has('s'),
@@ -156,42 +155,42 @@ impl Flags {
     }
 }
 
-impl Reading {
-    /// The text as the engine sees it: one character per unit.
-    fn of(self, text: &str) -> Cow<'_, str> {
+impl Encoding {
+    /// Encodes a text for the engine, with one character per unit.
+    fn encode(self, text: &str) -> Cow<'_, str> {
         match self {
-            Reading::CodePoints => Cow::Borrowed(text),
-            // The long s and the kelvin are letters of ASCII in another case, to word boundaries too.
-            Reading::FoldedCodePoints if text.contains(['\u{17f}', '\u{212a}']) => {
+            Encoding::CodePoints => Cow::Borrowed(text),
+            // U+017F and U+212A fold to the ASCII letters s and k, also for word boundaries.
+            Encoding::FoldedCodePoints if text.contains(['\u{17f}', '\u{212a}']) => {
                 Cow::Owned(text.replace('\u{17f}', "s").replace('\u{212a}', "k"))
             }
-            Reading::FoldedCodePoints => Cow::Borrowed(text),
-            Reading::Units if text.chars().all(|c| c <= '\u{ffff}') => Cow::Borrowed(text),
-            Reading::Units | Reading::FoldedUnits => {
-                text.encode_utf16().map(|unit| stand_in(self.fold(u32::from(unit)))).collect()
+            Encoding::FoldedCodePoints => Cow::Borrowed(text),
+            Encoding::Units if text.chars().all(|c| c <= '\u{ffff}') => Cow::Borrowed(text),
+            Encoding::Units | Encoding::FoldedUnits => {
+                text.encode_utf16().map(|unit| unit_to_char(self.fold(u32::from(unit)))).collect()
             }
         }
     }
 
     fn is_by_code_point(self) -> bool {
-        matches!(self, Reading::CodePoints | Reading::FoldedCodePoints)
+        matches!(self, Encoding::CodePoints | Encoding::FoldedCodePoints)
     }
 
-    /// A unit in the case in which it is compared: JavaScript's `Canonicalize`.
+    /// Case of a unit for comparison: JavaScript's `Canonicalize`.
     fn fold(self, unit: u32) -> u32 {
-        let (Reading::FoldedUnits, Some(letter)) = (self, char::from_u32(unit)) else { return unit };
+        let (Encoding::FoldedUnits, Some(letter)) = (self, char::from_u32(unit)) else { return unit };
         let mut upper = letter.to_uppercase();
         match (upper.next().map(u32::from), upper.next()) {
-            // A letter never becomes two, and no other letter becomes one of ASCII.
+            // Canonicalize never maps one unit to two, and never a non-ASCII unit to ASCII.
             (Some(folded), None) if folded <= 0xffff && (unit < 0x80 || folded >= 0x80) => folded,
             _ => unit,
         }
     }
 }
 
-/// The character that stands for a UTF-16 code unit. Half of a pair is none, so it gets one of the last private
-/// plane, whose own characters never appear: they are written as pairs too.
-fn stand_in(unit: u32) -> char {
+/// The character that represents a UTF-16 code unit. A surrogate is not a character, so it is represented by one of the
+/// last private-use plane, whose own characters never appear, as they are encoded as pairs.
+fn unit_to_char(unit: u32) -> char {
     char::from_u32(unit)
         .or_else(|| char::from_u32(0x10_0000 + unit % 0x800))
         .unwrap_or(char::REPLACEMENT_CHARACTER)
@@ -206,17 +205,17 @@ mod tests {
     use super::*;
 
     fn check(pattern: &str, flags: &str, matching: &[&str], others: &[&str]) {
-        let expression = JsRegex::new(pattern, flags).unwrap();
+        let regex = JsRegex::new(pattern, flags).unwrap();
         for text in matching {
-            assert_eq!(expression.is_match(text), Ok(true), "/{pattern}/{flags} on {text:?}");
+            assert_eq!(regex.is_match(text), Ok(true), "/{pattern}/{flags} on {text:?}");
         }
         for text in others {
-            assert_eq!(expression.is_match(text), Ok(false), "/{pattern}/{flags} on {text:?}");
+            assert_eq!(regex.is_match(text), Ok(false), "/{pattern}/{flags} on {text:?}");
         }
     }
 
     #[test]
-    fn classes_mean_what_they_mean_in_a_browser() {
+    fn classes_match_as_in_a_browser() {
         check(r"^\d+$", "", &["123"], &["\u{661}", "123\n", ""]);
         check(r"^\w$", "", &["a", "_"], &["\u{e9}"]);
         check(r"^\s$", "", &["\u{feff}", "\u{2029}", "\t"], &["\u{85}"]);
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_read_by_code_unit_unless_told_otherwise() {
+    fn text_is_matched_by_code_unit_without_the_flag_u() {
         check("^..$", "", &["\u{1f600}", "ab"], &["a"]);
         check("^.$", "u", &["\u{1f600}"], &["ab"]);
         check(r"^\ud83d", "", &["\u{1f600}"], &["\u{10083d}"]);
@@ -250,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_end_where_javascript_ends_them_or_nobody_answers() {
+    fn lines_end_as_in_javascript_or_the_match_is_an_error() {
         check("^b$", "m", &["a\nb", "a\rb\rc", "a\r\nb"], &["ab"]);
         check("^b$", "", &[], &["a\nb", "b\n"]);
         let empty_line = JsRegex::new("^$", "m").unwrap();
@@ -263,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn braces_are_literal_where_they_repeat_nothing() {
+    fn braces_that_are_no_quantifier_are_literal() {
         check("^a{,2}$", "", &["a{,2}"], &["aa"]);
         check("^a{2}$", "", &["aa"], &["a{2}"]);
         check("x]}", "", &["x]}"], &[]);
@@ -276,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_javascript_refuses_is_refused_and_so_is_look_around() {
+    fn invalid_patterns_and_look_around_are_rejected() {
         let cases = [
             ("(", ""),
             ("a)", ""),

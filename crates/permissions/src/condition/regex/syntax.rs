@@ -1,52 +1,52 @@
-//! The grammar of JavaScript's patterns, translated into that of the `regex` crate.
+//! Translator of JavaScript's pattern syntax to that of the `regex` crate.
 //!
-//! Every literal is written as a code point, so nothing of the one syntax can mean something in the other.
+//! Every literal is written as a code point, so no character has a different meaning in the other syntax.
 
 use std::collections::HashSet;
 
 use super::class::{Class, Negation};
-use super::{Flags, Lines, Reading};
+use super::{Encoding, Flags, Lines};
 
-/// Why a pattern was not translated.
+/// Description of an invalid or unsupported pattern.
 pub(super) type Problem = &'static str;
 
 const NOTHING_TO_REPEAT: Problem = "nothing to repeat";
 const UNSUPPORTED_GROUP: Problem = "a group that is not supported (look-around, inline flags)";
 
-/// The general categories that `\p{...}` may name.
+/// General categories that `\p{...}` supports.
 const CATEGORIES: &str = "C Cc Cf Cn Co L LC Ll Lm Lo Lt Lu M Mc Me Mn N Nd Nl No P Pc Pd Pe Pf Pi Po Ps \
                           S Sc Sk Sm So Z Zl Zp Zs";
-/// The other properties that `\p{...}` may name.
+/// Other properties that `\p{...}` supports.
 const PROPERTIES: [&str; 6] = ["ASCII", "Alphabetic", "Any", "Lowercase", "Uppercase", "White_Space"];
 
 /// Translates a pattern.
 pub(super) fn translate(pattern: &str, flags: &Flags) -> Result<String, Problem> {
-    let input = if flags.reading.is_by_code_point() {
+    let input = if flags.encoding.is_by_code_point() {
         pattern.chars().map(u32::from).collect()
     } else {
         pattern.encode_utf16().map(u32::from).collect()
     };
-    let mut translation =
-        Translation { flags, input, index: 0, output: String::new(), depth: 0, names: HashSet::new() };
-    translation.pattern()?;
-    let output = translation.output;
-    let case = if flags.reading == Reading::FoldedCodePoints { "(?i)" } else { "" };
+    let mut translator =
+        Translator { flags, input, index: 0, output: String::new(), depth: 0, names: HashSet::new() };
+    translator.pattern()?;
+    let output = translator.output;
+    let case = if flags.encoding == Encoding::FoldedCodePoints { "(?i)" } else { "" };
     Ok(if flags.is_sticky { format!(r"{case}\A(?:{output})") } else { format!("{case}{output}") })
 }
 
-struct Translation<'a> {
+struct Translator<'a> {
     flags: &'a Flags,
     /// Code units, or code points with the flag `u`.
     input: Vec<u32>,
     index: usize,
     output: String,
-    /// How many groups are open.
+    /// Number of open groups.
     depth: usize,
-    /// The names of groups, each of which may appear once.
+    /// Names of groups, which must be unique.
     names: HashSet<Vec<u32>>,
 }
 
-impl Translation<'_> {
+impl Translator<'_> {
     fn pattern(&mut self) -> Result<(), Problem> {
         let mut can_repeat = false;
         while let Some(next) = self.take() {
@@ -74,7 +74,7 @@ impl Translation<'_> {
         if self.depth == 0 { Ok(()) } else { Err("an unclosed group") }
     }
 
-    /// The next character; what is none (half of a pair) shows as a replacement character, which means nothing.
+    /// The next character. A lone surrogate is returned as a replacement character, which has no special meaning.
     fn peek(&self) -> Option<char> {
         self.input.get(self.index).map(|unit| char::from_u32(*unit).unwrap_or(char::REPLACEMENT_CHARACTER))
     }
@@ -85,24 +85,24 @@ impl Translation<'_> {
         next
     }
 
-    fn take_if(&mut self, wanted: char) -> bool {
-        let found = self.peek() == Some(wanted);
+    fn take_if(&mut self, expected: char) -> bool {
+        let found = self.peek() == Some(expected);
         self.index += usize::from(found);
         found
     }
 
     fn reads_code_points(&self) -> bool {
-        self.flags.reading.is_by_code_point()
+        self.flags.encoding.is_by_code_point()
     }
 
-    /// Writes a piece, and says whether it can be repeated.
+    /// Appends a piece; returns whether a quantifier may follow it.
     fn emit(&mut self, piece: &str, can_repeat: bool) -> bool {
         self.output.push_str(piece);
         can_repeat
     }
 
     fn class(&mut self, class: &Class, negation: Negation) -> bool {
-        let notation = class.notation(negation, self.flags.reading);
+        let notation = class.notation(negation, self.flags.encoding);
         self.emit(&notation, true)
     }
 
@@ -110,7 +110,7 @@ impl Translation<'_> {
         self.class(&Class::one(unit), Negation::Plain)
     }
 
-    /// A character that is itself only without the flag `u`.
+    /// A character that is a literal only without the flag `u`.
     fn lenient(&mut self, c: char) -> Result<bool, Problem> {
         if self.reads_code_points() { Err("a lone bracket or brace") } else { Ok(self.literal(c.into())) }
     }
@@ -142,13 +142,13 @@ impl Translation<'_> {
         Ok(self.emit(&quantifier, false))
     }
 
-    /// `{2}`, `{2,}` or `{2,3}` after the opening brace; nothing is taken if it is none of these.
+    /// Parses the rest of `{2}`, `{2,}` or `{2,3}` after the opening brace. Consumes nothing on `None`.
     fn braces(&mut self) -> Option<String> {
         let rest: String = self.input[self.index..].iter().map_while(|unit| char::from_u32(*unit)).collect();
         let (inside, _) = rest.split_once('}')?;
-        let (least, most) = inside.split_once(',').unwrap_or((inside, "0"));
+        let (min, max) = inside.split_once(',').unwrap_or((inside, "0"));
         let are_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-        let is_quantifier = !least.is_empty() && are_digits(least) && are_digits(most);
+        let is_quantifier = !min.is_empty() && are_digits(min) && are_digits(max);
         is_quantifier.then(|| {
             self.index += inside.len() + 1;
             format!("{{{inside}}}")
@@ -238,10 +238,10 @@ impl Translation<'_> {
         Ok(self.emit(boundary, false))
     }
 
-    /// What a backslash makes of the characters after it.
+    /// The class of an escape sequence after its backslash.
     fn escaped(&mut self) -> Result<Class, Problem> {
         let letter = self.take().ok_or("a backslash at the end")?;
-        if let Some(class) = Class::shorthand(letter, self.flags.reading) {
+        if let Some(class) = Class::shorthand(letter, self.flags.encoding) {
             return Ok(class);
         }
         let unit = match letter {
@@ -256,9 +256,9 @@ impl Translation<'_> {
                 Some(control) if control.is_ascii_alphabetic() => u32::from(control) % 32,
                 _ => return Err("an invalid control escape"),
             },
-            // Its cases are not those of everything but the property's cases.
-            'P' if self.flags.reading == Reading::FoldedCodePoints => {
-                return Err("a negated property beside i");
+            // The case variants of the complement differ from the complement of the case variants.
+            'P' if self.flags.encoding == Encoding::FoldedCodePoints => {
+                return Err("a negated property with the flag i");
             }
             'p' | 'P' if self.reads_code_points() => return self.property(letter),
             'x' => self.hex(2).or(self.itself(letter)).ok_or("an invalid escape")?,
@@ -268,7 +268,7 @@ impl Translation<'_> {
             }
             _ => self.input[self.index - 1],
         };
-        // Alone, half of a surrogate pair is in no text that is read by code point.
+        // A text matched by code point never contains a lone surrogate.
         if self.reads_code_points() && char::from_u32(unit).is_none() {
             Ok(Class::default())
         } else {
@@ -276,7 +276,7 @@ impl Translation<'_> {
         }
     }
 
-    /// What follows `\0`: nothing, or, without the flag `u`, up to two more octal digits.
+    /// Parses the rest of `\0`: nothing, or, without the flag `u`, up to two more octal digits.
     fn octal(&mut self) -> Result<u32, Problem> {
         let mut value = 0;
         for _ in 0..2 {
@@ -288,12 +288,12 @@ impl Translation<'_> {
         if self.reads_code_points() && !is_plain { Err("an octal escape") } else { Ok(value) }
     }
 
-    /// A letter that stands for itself after a backslash, which it does only without the flag `u`.
+    /// The literal value of an escaped letter, which is valid only without the flag `u`.
     fn itself(&self, letter: char) -> Option<u32> {
         (!self.reads_code_points()).then_some(letter.into())
     }
 
-    /// So many hexadecimal digits, or nothing is taken.
+    /// Parses a fixed number of hexadecimal digits. Consumes nothing on `None`.
     fn hex(&mut self, digits: usize) -> Option<u32> {
         let rest = self.input.get(self.index..self.index + digits)?;
         let mut value = 0u32;
@@ -304,7 +304,7 @@ impl Translation<'_> {
         Some(value)
     }
 
-    /// What follows `\u`: four digits, with the flag `u` also two times four, or digits in braces.
+    /// Parses the rest of `\u`: four digits; with the flag `u` also a surrogate pair or digits in braces.
     fn unicode(&mut self) -> Option<u32> {
         if self.reads_code_points() && self.take_if('{') {
             let length = self.input[self.index..].iter().position(|unit| *unit == u32::from('}'))?;
@@ -326,7 +326,7 @@ impl Translation<'_> {
         Some(first)
     }
 
-    /// `\p{...}` or `\P{...}` after its letter.
+    /// Parses the rest of `\p{...}` or `\P{...}` after its letter.
     fn property(&mut self, letter: char) -> Result<Class, Problem> {
         const UNKNOWN: Problem = "a property that is not supported";
         let rest: String = self.input[self.index..].iter().map_while(|unit| char::from_u32(*unit)).collect();

@@ -1,4 +1,4 @@
-//! Reads the corpora in `tests/data`.
+//! Loader for the corpora in `tests/data`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// A corpus; sections it does not have are empty.
+/// A corpus; absent sections are empty.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Corpus {
@@ -21,7 +21,7 @@ pub(crate) struct Corpus {
     pub(crate) query: Vec<QueryCase>,
 }
 
-/// Rules and a question. The rules stay text: whether they can be read is part of what is asked.
+/// Rules and a question. The rules are kept as text, because parsing them is part of the test.
 #[derive(Deserialize)]
 pub(crate) struct Question {
     pub(crate) id: String,
@@ -88,16 +88,16 @@ cases!(Question, PatternCase, FieldsCase, PackCase, QueryCase);
 
 impl Question {
     pub(crate) fn is_tagged(&self, tag: &str) -> bool {
-        self.tags.iter().any(|held| held == tag)
+        self.tags.iter().any(|other| other == tag)
     }
 }
 
-/// The rules of a case, or why they cannot be read.
+/// The rules of a case, or the parse error.
 pub(crate) fn rules(text: &RawValue) -> Result<Vec<RawRule>, String> {
     serde_json::from_str(text.get()).map_err(|error| error.to_string())
 }
 
-/// Checks every case of a section in every corpus, and fails with all that disagree.
+/// Checks every case of a section in every corpus, and fails with a list of all that disagree.
 pub(crate) fn report<C: Case>(
     section: &str,
     cases: impl Fn(&Corpus) -> &Vec<C>,

@@ -1,4 +1,4 @@
-//! Decisions, refusals, patterns of fields, packing.
+//! Decisions, rejected rules, field patterns, packing.
 
 use std::collections::BTreeMap;
 
@@ -15,10 +15,10 @@ fn decisions_agree() {
         "can",
         |corpus| &corpus.can,
         |case| {
-            let answer = ask(case);
+            let answer = answer(case);
             let expected = match (&case.expected, case.is_tagged("regex-lookaround")) {
                 (Value::String(_), _) => return if answer["can"] == true { Err(answer) } else { Ok(()) },
-                (_, true) if answer["refused"] == true => return Ok(()),
+                (_, true) if answer["rejected"] == true => return Ok(()),
                 (expected, _) => json!({"can": expected, "rule": case.rule, "reason": case.reason}),
             };
             if answer == expected { Ok(()) } else { Err(answer) }
@@ -27,7 +27,7 @@ fn decisions_agree() {
 }
 
 #[test]
-fn rules_that_casl_misreads_are_refused() {
+fn rules_that_casl_misinterprets_are_rejected() {
     report(
         "strict",
         |corpus| &corpus.strict,
@@ -39,7 +39,7 @@ fn rules_that_casl_misreads_are_refused() {
 }
 
 #[test]
-fn operators_that_casl_has_on_request_are_refused() {
+fn optional_operators_of_casl_are_rejected() {
     report(
         "extended",
         |corpus| &corpus.extended,
@@ -56,8 +56,8 @@ fn field_patterns_agree() {
         "field_patterns",
         |corpus| &corpus.field_patterns,
         |case| {
-            let covered = FieldPatterns::new(&case.patterns).unwrap().matches(&case.field);
-            if covered == case.expected { Ok(()) } else { Err(json!(covered)) }
+            let matched = FieldPatterns::new(&case.patterns).unwrap().matches(&case.field);
+            if matched == case.expected { Ok(()) } else { Err(json!(matched)) }
         },
     );
 }
@@ -98,7 +98,7 @@ fn packing_agrees_in_both_directions() {
     );
 }
 
-/// The ability of a case, or why its rules are refused.
+/// The ability of a case, or the error that rejects its rules.
 fn ability(case: &Question) -> Result<Ability, String> {
     let rules = corpus::rules(&case.rules)?;
     let aliases: BTreeMap<String, Names> = case.aliases.clone().unwrap_or_default();
@@ -106,10 +106,10 @@ fn ability(case: &Question) -> Result<Ability, String> {
     Ability::with_aliases(rules, &aliases).map_err(|error| error.to_string())
 }
 
-fn ask(case: &Question) -> Value {
+fn answer(case: &Question) -> Value {
     let ability = match ability(case) {
         Ok(ability) => ability,
-        Err(problem) => return json!({"can": false, "refused": true, "problem": problem}),
+        Err(problem) => return json!({"can": false, "rejected": true, "problem": problem}),
     };
     let subject = case.instance.clone().map(|members| {
         Subject::from_members(case.subject_type.as_deref().expect("an instance has a type"), members)

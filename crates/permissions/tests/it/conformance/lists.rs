@@ -1,4 +1,4 @@
-//! Lists: rows, queries, trees and filters.
+//! Lists: selected rows, queries, condition trees and filters.
 
 use std::cell::Cell as Counter;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use causerie_permissions::{
 use serde_json::json;
 
 #[test]
-fn rows_are_selected_as_casl_selects_them() {
+fn rows_are_selected_as_in_casl() {
     report(
         "query",
         |corpus| &corpus.query,
@@ -40,7 +40,7 @@ fn rows_are_selected_as_casl_selects_them() {
 }
 
 #[test]
-fn queries_are_built_as_casl_builds_them() {
+fn queries_are_built_as_in_casl() {
     report(
         "query",
         |corpus| &corpus.query,
@@ -97,7 +97,7 @@ fn ability(case: &QueryCase) -> Ability {
     Ability::new(corpus::rules(&case.rules).unwrap()).unwrap()
 }
 
-/// The Mongo-shaped query that a selection is in `@casl/mongoose`.
+/// The MongoDB query that `@casl/mongoose` builds for a selection.
 fn mongo(selection: &Selection<'_>) -> serde_json::Value {
     let conditions = |rule: &&Rule| json!(rule.raw().conditions);
     let branch = |branch: &Branch<'_>| {
@@ -116,7 +116,7 @@ fn mongo(selection: &Selection<'_>) -> serde_json::Value {
     }
 }
 
-/// A condition as the corpus writes CASL's tree.
+/// A condition in the corpus's form of CASL's tree.
 fn syntax(condition: &Condition) -> serde_json::Value {
     let all = |parts: &[Condition]| parts.iter().map(syntax).collect::<Vec<_>>();
     let (path, operator) = match condition {
@@ -139,7 +139,7 @@ fn syntax(condition: &Condition) -> serde_json::Value {
     json!({"op": name, "field": path, "value": value})
 }
 
-/// CASL's tree without conjunctions of nothing inside conjunctions, which ours leaves out.
+/// CASL's tree without empty conjunctions inside conjunctions, which this crate omits.
 fn without_empty_parts(mut tree: serde_json::Value) -> serde_json::Value {
     let is_and = tree["op"] == "and";
     let has_parts = tree["value"].get(0).is_some_and(|part| part["op"].is_string());
@@ -178,7 +178,7 @@ fn field_type(value: &Value) -> Option<FieldType> {
     }
 }
 
-/// A row as a table has it: what is missing is null.
+/// A row of a table: missing members are null.
 fn with_nulls(row: &Object, schema: &SubjectSchema) -> Object {
     let mut row = row.clone();
     for field in &schema.fields {
