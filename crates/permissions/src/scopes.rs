@@ -6,7 +6,7 @@ use crate::ability::Ability;
 use crate::registry::Registry;
 use crate::rule::{ANY_ACTION, ANY_SUBJECT, Names, RawRule};
 
-/// One action on one subject; `manage` stands for every action and `all` for every subject.
+/// One action on one subject; `manage` means every action and `all` for every subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
     action: String,
@@ -35,7 +35,7 @@ pub struct InvalidScope {
 }
 
 impl Scope {
-    /// The intersection of two names; `any` stands for every name.
+    /// The intersection of two names; `any` means every name.
     fn intersect<'n>(left: &'n str, right: &'n str, any: &str) -> Option<&'n str> {
         match (left, right) {
             (left, right) if left == right || right == any => Some(left),

@@ -12,7 +12,7 @@ pub struct Selection<'a> {
 /// The objects that one permission allows, except those that a prohibition of higher precedence excludes.
 #[derive(Debug, Clone)]
 pub struct Branch<'a> {
-    /// The permission; `None` stands for one without conditions, which allows every object.
+    /// The permission; `None` means one without conditions, which allows every object.
     pub permission: Option<&'a Rule>,
     /// The prohibitions of higher precedence, highest first.
     pub prohibitions: Vec<&'a Rule>,

@@ -14,7 +14,7 @@ pub enum Bound {
     Text(String),
 }
 
-/// Whether two values are equal primitives; `None` stands for a missing value. Lists and objects are never equal:
+/// Whether two values are equal primitives; `None` means a missing value. Lists and objects are never equal:
 /// JavaScript compares their identity, and a value in a rule is never identical to one in an object.
 ///
 /// # Errors
@@ -42,7 +42,7 @@ fn check_comparable(value: &Value) -> Result<(), EvaluationError> {
 /// A member of this name hides the method that converts an object to text, and JSON has no methods.
 const TO_STRING: &str = "toString";
 
-/// Ordering of a value relative to a bound; `None` stands for a missing value.
+/// Ordering of a value relative to a bound; `None` means a missing value.
 ///
 /// CASL evaluates `===`, then `>`, and treats every other pair as less, including pairs without an order such as a
 /// missing value or a text compared with a number.

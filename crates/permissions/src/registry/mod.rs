@@ -87,7 +87,7 @@ impl Registry {
         self.subjects.iter().find(|subject| subject.name == name)
     }
 
-    /// The subjects that a name stands for: every subject for `all`, none for an unknown name.
+    /// The subjects that a name means: every subject for `all`, none for an unknown name.
     pub fn subjects(&self, name: &str) -> impl Iterator<Item = &SubjectSchema> {
         self.subjects.iter().filter(move |subject| name == ANY_SUBJECT || subject.name == name)
     }

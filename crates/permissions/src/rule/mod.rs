@@ -14,9 +14,9 @@ use crate::condition::{Condition, InvalidCondition};
 use crate::error::EvaluationError;
 use crate::value::{Object, Value};
 
-/// The action that stands for every action.
+/// The action that means every action.
 pub const ANY_ACTION: &str = "manage";
-/// The subject that stands for every subject.
+/// The subject that means every subject.
 pub const ANY_SUBJECT: &str = "all";
 
 /// A rule in CASL's JSON form.
@@ -36,9 +36,9 @@ pub const ANY_SUBJECT: &str = "all";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RawRule {
-    /// The actions; [`ANY_ACTION`] stands for every action.
+    /// The actions; [`ANY_ACTION`] means every action.
     pub action: Names,
-    /// Types of the objects; `None` stands for every type, like [`ANY_SUBJECT`].
+    /// Types of the objects; `None` means every type, like [`ANY_SUBJECT`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Names>,
     /// Conditions that an object must meet; `None` applies the rule to every object.
@@ -158,7 +158,7 @@ impl RawRule {
 
     /// Whether the rule applies to the action and the subject.
     pub(crate) fn matches(&self, action: &str, subject: &str) -> bool {
-        let names = |name: &str, wanted: &str, any: &str| name == wanted || name == any;
+        let names = |name: &str, expected: &str, any: &str| name == expected || name == any;
         self.action.as_slice().iter().any(|name| names(name, action, ANY_ACTION))
             && self.subjects().iter().any(|name| names(name, subject, ANY_SUBJECT))
     }

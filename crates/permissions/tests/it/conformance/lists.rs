@@ -133,7 +133,7 @@ fn syntax(condition: &Condition) -> serde_json::Value {
         Operator::Size(size) => json!(Value::Number(*size)),
         Operator::Regex(expression) => json!({"regex": expression.source(), "flags": expression.flags()}),
         Operator::ElemMatch(condition) => syntax(condition),
-        Operator::Exists(wanted) => json!(wanted),
+        Operator::Exists(expected) => json!(expected),
     };
     let name = operator.name().trim_start_matches('$');
     json!({"op": name, "field": path, "value": value})
