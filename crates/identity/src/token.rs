@@ -1,4 +1,4 @@
-//! The verdict on one token.
+//! Verification of one token with a known key.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use jsonwebtoken::{decode, decode_header};
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
-use crate::keys::SigningKey;
+use crate::jwks::VerificationKey;
 
-/// The longest token that is looked at, in bytes.
+/// Maximum length of a token in bytes.
 const MAX_TOKEN_BYTES: usize = 8 * 1024;
-/// The longest subject, in bytes: it is stored.
+/// Maximum length of a subject in bytes, because the subject is stored.
 const MAX_SUBJECT_BYTES: usize = 255;
-/// By how much the issuer's clock and ours may differ.
+/// Tolerated difference between the clock of the issuer and the local clock.
 const LEEWAY: Duration = Duration::from_secs(30);
 
-/// The claims that are read. Whatever else a token claims, roles among it, changes nothing.
+/// The claims that are used. Other claims, including roles, are ignored.
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
@@ -29,36 +29,40 @@ struct Claims {
     name: Option<Value>,
 }
 
-/// The id of the key that a token says it was signed with. Nothing else of its header is ever believed.
+/// Reads the key id from the header of a token. No other header parameter is used.
 pub(crate) fn key_id(token: &str) -> Result<String, TokenError> {
     if token.len() > MAX_TOKEN_BYTES {
         return Err(TokenError::Refused("it is too long"));
     }
-    let header = decode_header(token).map_err(|_| TokenError::Refused("its header cannot be read"))?;
+    let header = decode_header(token).map_err(|_| TokenError::Refused("its header is invalid"))?;
     if header.crit.is_some() {
-        return Err(TokenError::Refused("it demands an extension"));
+        return Err(TokenError::Refused("it requires an extension"));
     }
-    header.kid.ok_or(TokenError::Refused("it names no key"))
+    header.kid.ok_or(TokenError::Refused("it has no key id"))
 }
 
-/// Judges a token by the key it was signed with.
-pub(crate) fn judge(token: &str, key: &SigningKey, now: Timestamp) -> Result<VerifiedToken, TokenError> {
+/// Verifies signature and claims of a token.
+pub(crate) fn verify(
+    token: &str,
+    key: &VerificationKey,
+    now: Timestamp,
+) -> Result<VerifiedToken, TokenError> {
     let claims = decode::<Claims>(token, &key.decoding, &key.validation)
         .map_err(|_| TokenError::Refused("its signature, issuer, audience or a claim is wrong"))?
         .claims;
-    let expires_at = instant(&claims.exp).ok_or(TokenError::Refused("its end is no instant"))?;
+    let expires_at = instant(&claims.exp).ok_or(TokenError::Refused("its expiration time is invalid"))?;
     if now >= expires_at + LEEWAY {
         return Err(TokenError::Refused("it has expired"));
     }
-    if let Some(from) = &claims.nbf {
-        let from = instant(from).ok_or(TokenError::Refused("its beginning is no instant"))?;
-        if from > now + LEEWAY {
-            return Err(TokenError::Refused("it is not in force yet"));
+    if let Some(not_before) = &claims.nbf {
+        let not_before = instant(not_before).ok_or(TokenError::Refused("its not-before time is invalid"))?;
+        if not_before > now + LEEWAY {
+            return Err(TokenError::Refused("it is not valid yet"));
         }
     }
     let subject = claims.sub;
     if subject.is_empty() || subject.len() > MAX_SUBJECT_BYTES || subject.contains('\0') {
-        return Err(TokenError::Refused("its subject is no name"));
+        return Err(TokenError::Refused("its subject is empty, too long or contains U+0000"));
     }
     let is_verified = !matches!(claims.email_verified, Some(Value::Bool(false)))
         && claims.email_verified.as_ref().and_then(Value::as_str) != Some("false");
@@ -70,7 +74,7 @@ pub(crate) fn judge(token: &str, key: &SigningKey, now: Timestamp) -> Result<Ver
     })
 }
 
-/// A NumericDate (RFC 7519), of which whole seconds count.
+/// Parses a NumericDate (RFC 7519), truncated to seconds.
 fn instant(seconds: &Number) -> Option<Timestamp> {
     let whole = match seconds.as_i64() {
         Some(whole) => whole,
@@ -80,7 +84,7 @@ fn instant(seconds: &Number) -> Option<Timestamp> {
     (whole >= 0).then(|| Timestamp::from_micros(micros))
 }
 
-/// A claim that is text for people.
+/// A claim that is non-empty text without control characters.
 fn text(claim: Value) -> Option<String> {
     match claim {
         Value::String(text) if !text.is_empty() && !text.chars().any(char::is_control) => Some(text),

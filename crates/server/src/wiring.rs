@@ -10,7 +10,7 @@ use causerie_domain::ports::{
     StreamTickets, TokenVerifier,
 };
 use causerie_http::{AppParts, AppState};
-use causerie_identity::Issuer;
+use causerie_identity::JwksVerifier;
 use causerie_openrouter::{LimitedGateway, OpenRouter};
 #[cfg(feature = "test-hooks")]
 pub(crate) use causerie_persistence::fail_point::{FailPoint, arm};
@@ -267,7 +267,7 @@ pub(crate) fn app_state(
 ) -> Result<AppState> {
     let tokens = match settings.tokens.clone() {
         Some(issuer) => {
-            let issuer = Issuer::new(issuer).context("CAUSERIE_JWT_JWKS_URL (--jwt-jwks-url)")?;
+            let issuer = JwksVerifier::new(issuer).context("CAUSERIE_JWT_JWKS_URL (--jwt-jwks-url)")?;
             Some(Arc::new(issuer) as Arc<dyn TokenVerifier>)
         }
         None => None,

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use actix_web::http::Uri;
 use causerie_http::AccessSettings;
-use causerie_identity::{Algorithm, Limits, is_safe_address};
+use causerie_identity::{Algorithm, FetchLimits, is_secure_jwks_url};
 use clap::Args;
 use ipnet::IpNet;
 
@@ -88,7 +88,7 @@ impl AccessArgs {
                 audience,
                 jwks_url,
                 algorithms: algorithms?,
-                limits: Limits::default(),
+                limits: FetchLimits::default(),
             }),
             _ => {
                 mistakes.add(Mistake::new(
@@ -170,7 +170,7 @@ fn algorithms(text: &str) -> Result<Vec<Algorithm>, String> {
 }
 
 fn jwks_url(text: &str) -> Result<String, String> {
-    match is_safe_address(text) {
+    match is_secure_jwks_url(text) {
         true => Ok(text.to_owned()),
         false => Err("an https:// address, or an http:// address of this machine".to_owned()),
     }

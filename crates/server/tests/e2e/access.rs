@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use causerie_domain::ports::{Administration as _, ExternalId, Identity as _};
-use causerie_identity::{Algorithm, Limits};
+use causerie_identity::{Algorithm, FetchLimits};
 use causerie_testkit::anyhow::{Context as _, Result};
 use causerie_testkit::app::{Client, Reply, TestApp, TestAppBuilder};
 use causerie_testkit::provider::{Provider, Signer};
@@ -36,7 +36,7 @@ async fn accepting(on: TestAppBuilder, provider: &Provider) -> Result<TestApp> {
         audience: "causerie".to_owned(),
         jwks_url: provider.jwks_url(),
         algorithms: Algorithm::ALL.to_vec(),
-        limits: Limits::default(),
+        limits: FetchLimits::default(),
     };
     on.tool("echo", "sim/echo").tokens(tokens).start().await
 }

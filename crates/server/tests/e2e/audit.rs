@@ -1,6 +1,6 @@
 //! The audit log: what is done to people, rights, tools and other people's conversations, and by whom.
 
-use causerie_identity::{Algorithm, Limits};
+use causerie_identity::{Algorithm, FetchLimits};
 use causerie_testkit::anyhow::{Context as _, Result};
 use causerie_testkit::app::{TestApp, TestAppBuilder};
 use causerie_testkit::provider::{Provider, Signer};
@@ -111,7 +111,7 @@ async fn a_newcomer_with_a_token_is_written_down(on: TestAppBuilder) -> Result<(
         audience: "causerie".to_owned(),
         jwks_url: provider.jwks_url(),
         algorithms: Algorithm::ALL.to_vec(),
-        limits: Limits::default(),
+        limits: FetchLimits::default(),
     };
     let app = on.settings(|settings| settings.access.admits_newcomers = true).tokens(tokens).start().await?;
     let claims = json!({

@@ -1,7 +1,7 @@
 //! Credentials that open nothing: each is answered as if there were none.
 
 use causerie_domain::ports::{Administration as _, ExternalId, Identity as _};
-use causerie_identity::{Algorithm, Limits};
+use causerie_identity::{Algorithm, FetchLimits};
 use causerie_testkit::anyhow::{Context as _, Result, ensure};
 use causerie_testkit::app::{Client, Reply, TestAppBuilder};
 use causerie_testkit::provider::{Provider, Signer, forged};
@@ -45,7 +45,7 @@ async fn every_401_is_the_same_answer_to_the_byte(on: TestAppBuilder) -> Result<
         audience: "causerie".to_owned(),
         jwks_url: provider.jwks_url(),
         algorithms: Algorithm::ALL.to_vec(),
-        limits: Limits::default(),
+        limits: FetchLimits::default(),
     };
     let app = on.tool("echo", "sim/echo").tokens(tokens).start().await?;
     let cast = Cast::new(&app, 0).await?;

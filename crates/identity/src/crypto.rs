@@ -1,7 +1,7 @@
-//! The signatures under tokens, checked by ring, which is under our TLS anyway.
+//! Signature verification with ring, which the TLS stack links too.
 //!
-//! The library for tokens leaves cryptography to a provider, one per process. This one knows the three algorithms that
-//! can be configured and signs nothing.
+//! `jsonwebtoken` delegates cryptography to one provider per process. This provider verifies the three supported
+//! algorithms and does not sign.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{Error, ErrorKind};
@@ -11,7 +11,7 @@ use ring::signature::{
 };
 use signature::Verifier;
 
-/// The provider to install before the first token is judged.
+/// Crypto provider for `jsonwebtoken`; must be installed before the first token is verified.
 pub(crate) static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: |_, _| Err(ErrorKind::UnsupportedAlgorithm.into()),
     verifier_factory: verifier,
@@ -21,35 +21,36 @@ pub(crate) static PROVIDER: CryptoProvider = CryptoProvider {
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
     let key = match (algorithm, key.kind()) {
         (Algorithm::EdDSA | Algorithm::ES256, DecodingKeyKind::SecretOrDer(bytes)) => {
-            Key::Whole(bytes.clone())
+            Key::Encoded(bytes.clone())
         }
         (Algorithm::RS256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
             Key::Rsa(RsaPublicKeyComponents { n: n.clone(), e: e.clone() })
         }
         _ => return Err(ErrorKind::InvalidAlgorithm.into()),
     };
-    Ok(Box::new(Signature { algorithm: *algorithm, key }))
+    Ok(Box::new(RingVerifier { algorithm: *algorithm, key }))
 }
 
-/// A key as ring takes it.
+/// A public key in the form of ring.
 enum Key {
-    Whole(Vec<u8>),
+    /// The encoded public key.
+    Encoded(Vec<u8>),
     Rsa(RsaPublicKeyComponents<Vec<u8>>),
 }
 
-/// A key with the one algorithm it is for.
-struct Signature {
+/// Verifier for one key and algorithm.
+struct RingVerifier {
     algorithm: Algorithm,
     key: Key,
 }
 
-impl Verifier<Vec<u8>> for Signature {
+impl Verifier<Vec<u8>> for RingVerifier {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
         let checked = match (&self.key, self.algorithm) {
-            (Key::Whole(key), Algorithm::EdDSA) => {
+            (Key::Encoded(key), Algorithm::EdDSA) => {
                 UnparsedPublicKey::new(&ED25519, key).verify(message, signature)
             }
-            (Key::Whole(key), Algorithm::ES256) => {
+            (Key::Encoded(key), Algorithm::ES256) => {
                 UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key).verify(message, signature)
             }
             (Key::Rsa(key), Algorithm::RS256) => key.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature),
@@ -59,7 +60,7 @@ impl Verifier<Vec<u8>> for Signature {
     }
 }
 
-impl JwtVerifier for Signature {
+impl JwtVerifier for RingVerifier {
     fn algorithm(&self) -> Algorithm {
         self.algorithm
     }

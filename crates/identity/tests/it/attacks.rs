@@ -1,11 +1,10 @@
-//! Tokens that must open nothing, and the few that do.
-#![cfg(test)]
+//! Forged, expired and malformed tokens are rejected; valid ones are accepted.
 
 use std::time::Duration;
 
 use causerie_domain::Timestamp;
 use causerie_domain::ports::{TokenError, TokenVerifier as _, VerifiedToken};
-use causerie_identity::{Algorithm, Issuer, Limits, Settings};
+use causerie_identity::{Algorithm, FetchLimits, JwksVerifier, Settings};
 use causerie_testkit::anyhow::Result;
 use causerie_testkit::provider::{Provider, Signer, forged};
 use ring::hmac;
@@ -13,21 +12,21 @@ use serde_json::{Value, json};
 
 const ISSUER: &str = "https://id.example";
 const AUDIENCE: &str = "causerie";
-/// The instant it is, in seconds.
+/// Current time of the tests, in seconds since the epoch.
 const NOW: i64 = 1_800_000_000;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
 }
 
-fn issuer(provider: &Provider, algorithms: &[Algorithm]) -> Result<Issuer> {
+fn verifier(provider: &Provider, algorithms: &[Algorithm]) -> Result<JwksVerifier> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Ok(Issuer::new(Settings {
+    Ok(JwksVerifier::new(Settings {
         issuer: ISSUER.to_owned(),
         audience: AUDIENCE.to_owned(),
         jwks_url: provider.jwks_url(),
         algorithms: algorithms.to_vec(),
-        limits: Limits::default(),
+        limits: FetchLimits::default(),
     })?)
 }
 
@@ -35,8 +34,8 @@ fn claims() -> Value {
     json!({ "iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "exp": NOW + 300, "email": "ada@id.example" })
 }
 
-/// The claims with some of them replaced; null takes one away.
-fn but(changes: Value) -> Value {
+/// The claims with some of them replaced; null removes a claim.
+fn claims_with(changes: Value) -> Value {
     let mut claims = claims();
     for (name, value) in changes.as_object().unwrap() {
         match value {
@@ -47,34 +46,34 @@ fn but(changes: Value) -> Value {
     claims
 }
 
-async fn verdict(issuer: &Issuer, token: &str) -> Result<VerifiedToken, TokenError> {
-    issuer.verify(token, at(NOW)).await
+async fn verify(verifier: &JwksVerifier, token: &str) -> Result<VerifiedToken, TokenError> {
+    verifier.verify(token, at(NOW)).await
 }
 
 #[track_caller]
-fn refused(verdict: Result<VerifiedToken, TokenError>, what: &str) {
-    assert!(matches!(verdict, Err(TokenError::Refused(_))), "{what}: {verdict:?}");
+fn assert_refused(outcome: Result<VerifiedToken, TokenError>, what: &str) {
+    assert!(matches!(outcome, Err(TokenError::Refused(_))), "{what}: {outcome:?}");
 }
 
 #[tokio::test]
-async fn a_good_token_of_each_algorithm_names_its_user() -> Result<()> {
+async fn a_valid_token_of_each_algorithm_is_accepted() -> Result<()> {
     let signers = [Signer::eddsa("a")?, Signer::es256("b")?, Signer::rs256("c")?];
     let provider = Provider::start(&signers.each_ref()).await?;
-    let issuer = issuer(&provider, &Algorithm::ALL)?;
+    let verifier = verifier(&provider, &Algorithm::ALL)?;
     for signer in &signers {
-        let token = verdict(&issuer, &signer.token(&claims())?).await?;
+        let token = verify(&verifier, &signer.token(&claims())?).await?;
         assert_eq!((token.id.issuer.as_str(), token.id.subject.as_str()), (ISSUER, "ada"));
         assert_eq!((token.expires_at, token.email.as_deref()), (at(NOW + 300), Some("ada@id.example")));
     }
-    assert_eq!(provider.asked(), 1, "the keys are read once");
+    assert_eq!(provider.asked(), 1, "the keys are downloaded once");
     Ok(())
 }
 
 #[tokio::test]
-async fn claims_are_held_to_what_is_configured() -> Result<()> {
+async fn claims_must_match_the_settings() -> Result<()> {
     let signer = Signer::es256("a")?;
     let provider = Provider::start(&[&signer]).await?;
-    let issuer = issuer(&provider, &Algorithm::ALL)?;
+    let verifier = verifier(&provider, &Algorithm::ALL)?;
     let good = [
         json!({ "aud": ["other", AUDIENCE] }),
         json!({ "exp": NOW - 29 }),
@@ -83,7 +82,7 @@ async fn claims_are_held_to_what_is_configured() -> Result<()> {
         json!({ "role": "admin", "scope": "manage:all" }),
     ];
     for changes in good {
-        let outcome = verdict(&issuer, &signer.token(&but(changes.clone()))?).await;
+        let outcome = verify(&verifier, &signer.token(&claims_with(changes.clone()))?).await;
         assert!(outcome.is_ok(), "{changes}: {outcome:?}");
     }
     let bad = [
@@ -110,17 +109,17 @@ async fn claims_are_held_to_what_is_configured() -> Result<()> {
         json!({ "sub": "s".repeat(256) }),
     ];
     for changes in bad {
-        let token = signer.token(&but(changes.clone()))?;
-        refused(verdict(&issuer, &token).await, &changes.to_string());
+        let token = signer.token(&claims_with(changes.clone()))?;
+        assert_refused(verify(&verifier, &token).await, &changes.to_string());
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn an_address_that_is_not_verified_is_none() -> Result<()> {
+async fn an_unverified_email_address_is_ignored() -> Result<()> {
     let signer = Signer::eddsa("a")?;
     let provider = Provider::start(&[&signer]).await?;
-    let issuer = issuer(&provider, &Algorithm::ALL)?;
+    let verifier = verifier(&provider, &Algorithm::ALL)?;
     for (changes, known) in [
         (json!({ "email_verified": true }), true),
         (json!({ "email_verified": false }), false),
@@ -128,17 +127,17 @@ async fn an_address_that_is_not_verified_is_none() -> Result<()> {
         (json!({ "email": 7 }), false),
         (json!({ "email": null }), false),
     ] {
-        let token = verdict(&issuer, &signer.token(&but(changes.clone()))?).await?;
+        let token = verify(&verifier, &signer.token(&claims_with(changes.clone()))?).await?;
         assert_eq!(token.email.is_some(), known, "{changes}");
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn the_header_chooses_neither_algorithm_nor_key() -> Result<()> {
+async fn the_header_selects_neither_algorithm_nor_key() -> Result<()> {
     let (rsa, ec, stranger) = (Signer::rs256("r")?, Signer::es256("e")?, Signer::es256("e")?);
     let provider = Provider::start(&[&rsa, &ec]).await?;
-    let issuer = issuer(&provider, &Algorithm::ALL)?;
+    let verifier = verifier(&provider, &Algorithm::ALL)?;
     let header = |alg: &str, kid: &str| json!({ "alg": alg, "kid": kid });
     let public = rsa.jwk()["n"].as_str().unwrap().as_bytes().to_vec();
     let hmac = |key: &[u8], signed: &[u8]| {
@@ -165,12 +164,12 @@ async fn the_header_chooses_neither_algorithm_nor_key() -> Result<()> {
         }),
     ];
     for (what, token) in forgeries {
-        refused(verdict(&issuer, &token).await, what);
+        assert_refused(verify(&verifier, &token).await, what);
     }
     let good = ec.token(&claims())?;
     let (signed, signature) = good.rsplit_once('.').unwrap();
     let (header_part, _) = signed.split_once('.').unwrap();
-    let other = ec.token(&but(json!({ "sub": "root" })))?;
+    let other = ec.token(&claims_with(json!({ "sub": "root" })))?;
     let claims_of_other = other.split('.').nth(1).unwrap();
     let mangled = [
         ("other claims", format!("{header_part}.{claims_of_other}.{signature}")),
@@ -179,22 +178,22 @@ async fn the_header_chooses_neither_algorithm_nor_key() -> Result<()> {
         ("padding", format!("{good}=")),
         ("nothing", String::new()),
         ("dots", "..".to_owned()),
-        ("too long", ec.token(&but(json!({ "x": "x".repeat(8192) })))?),
+        ("too long", ec.token(&claims_with(json!({ "x": "x".repeat(8192) })))?),
     ];
     for (what, token) in mangled {
-        refused(verdict(&issuer, &token).await, what);
+        assert_refused(verify(&verifier, &token).await, what);
     }
-    assert!(verdict(&issuer, &good).await.is_ok());
+    assert!(verify(&verifier, &good).await.is_ok());
     Ok(())
 }
 
 #[tokio::test]
-async fn only_keys_for_signatures_count_and_each_id_names_one() -> Result<()> {
+async fn only_signature_keys_with_a_unique_id_are_used() -> Result<()> {
     let (signer, twin) = (Signer::es256("k")?, Signer::es256("k")?);
     let check = async |keys: Value, algorithms: &[Algorithm], expected: bool| -> Result<()> {
         let provider = Provider::start(&[]).await?;
         provider.say(200, json!({ "keys": keys }).to_string());
-        let outcome = verdict(&issuer(&provider, algorithms)?, &signer.token(&claims())?).await;
+        let outcome = verify(&verifier(&provider, algorithms)?, &signer.token(&claims())?).await;
         assert_eq!(outcome.is_ok(), expected, "{keys}: {outcome:?}");
         Ok(())
     };
@@ -223,55 +222,55 @@ async fn only_keys_for_signatures_count_and_each_id_names_one() -> Result<()> {
 }
 
 #[tokio::test]
-async fn keys_rotate_and_an_unknown_one_asks_at_most_once_a_minute() -> Result<()> {
+async fn keys_rotate_and_an_unknown_key_causes_one_download_a_minute() -> Result<()> {
     let (old, new) = (Signer::eddsa("old")?, Signer::eddsa("new")?);
     let provider = Provider::start(&[&old]).await?;
-    let issuer = issuer(&provider, &Algorithm::ALL)?;
+    let verifier = verifier(&provider, &Algorithm::ALL)?;
     let (by_old, by_new) = (old.token(&claims())?, new.token(&claims())?);
-    assert!(issuer.verify(&by_old, at(NOW)).await.is_ok());
+    assert!(verifier.verify(&by_old, at(NOW)).await.is_ok());
     provider.publish(&[&old, &new]);
     for second in [0, 1, 59] {
-        refused(issuer.verify(&by_new, at(NOW + second)).await, "within the minute");
+        assert_refused(verifier.verify(&by_new, at(NOW + second)).await, "within the minute");
     }
     assert_eq!(provider.asked(), 1);
-    assert!(issuer.verify(&by_new, at(NOW + 60)).await.is_ok());
-    assert!(issuer.verify(&by_old, at(NOW + 60)).await.is_ok());
+    assert!(verifier.verify(&by_new, at(NOW + 60)).await.is_ok());
+    assert!(verifier.verify(&by_old, at(NOW + 60)).await.is_ok());
     assert_eq!(provider.asked(), 2);
-    // A key that was withdrawn is believed for ten minutes at most.
+    // A withdrawn key stays valid for at most ten minutes.
     provider.publish(&[&new]);
     let late = NOW + 60 + 600;
-    let by_old = old.token(&but(json!({ "exp": late + 300 })))?;
-    assert!(issuer.verify(&by_old, at(late - 1)).await.is_ok());
-    refused(issuer.verify(&by_old, at(late)).await, "withdrawn");
+    let by_old = old.token(&claims_with(json!({ "exp": late + 300 })))?;
+    assert!(verifier.verify(&by_old, at(late - 1)).await.is_ok());
+    assert_refused(verifier.verify(&by_old, at(late)).await, "withdrawn");
     Ok(())
 }
 
 #[tokio::test]
-async fn many_unknown_keys_at_once_ask_once() -> Result<()> {
+async fn concurrent_unknown_keys_cause_one_download() -> Result<()> {
     let (known, unknown) = (Signer::eddsa("known")?, Signer::eddsa("unknown")?);
     let provider = Provider::start(&[&known]).await?;
-    let issuer = issuer(&provider, &Algorithm::ALL)?;
+    let verifier = verifier(&provider, &Algorithm::ALL)?;
     let token = unknown.token(&claims())?;
-    let verdicts = tokio::join!(
-        verdict(&issuer, &token),
-        verdict(&issuer, &token),
-        verdict(&issuer, &token),
-        verdict(&issuer, &token),
+    let outcomes = tokio::join!(
+        verify(&verifier, &token),
+        verify(&verifier, &token),
+        verify(&verifier, &token),
+        verify(&verifier, &token),
     );
-    for verdict in [verdicts.0, verdicts.1, verdicts.2, verdicts.3] {
-        refused(verdict, "unknown");
+    for outcome in [outcomes.0, outcomes.1, outcomes.2, outcomes.3] {
+        assert_refused(outcome, "unknown");
     }
     assert_eq!(provider.asked(), 1);
     Ok(())
 }
 
 #[tokio::test]
-async fn keys_are_kept_while_the_issuer_is_away() -> Result<()> {
+async fn keys_stay_cached_while_the_issuer_is_unreachable() -> Result<()> {
     let signer = Signer::eddsa("a")?;
     let provider = Provider::start(&[&signer]).await?;
-    let issuer = issuer(&provider, &Algorithm::ALL)?;
-    let token = signer.token(&but(json!({ "exp": NOW + 10_000 })))?;
-    assert!(issuer.verify(&token, at(NOW)).await.is_ok());
+    let verifier = verifier(&provider, &Algorithm::ALL)?;
+    let token = signer.token(&claims_with(json!({ "exp": NOW + 10_000 })))?;
+    assert!(verifier.verify(&token, at(NOW)).await.is_ok());
     for (step, (status, body)) in (1..).zip([
         (500, "{}".to_owned()),
         (302, "{}".to_owned()),
@@ -279,22 +278,22 @@ async fn keys_are_kept_while_the_issuer_is_away() -> Result<()> {
         (200, json!({ "keys": [], "x": "x".repeat(300_000) }).to_string()),
     ]) {
         provider.say(status, body);
-        assert!(issuer.verify(&token, at(NOW + step * 1000)).await.is_ok(), "{status}");
+        assert!(verifier.verify(&token, at(NOW + step * 1000)).await.is_ok(), "{status}");
         assert_eq!(provider.asked(), 1 + usize::try_from(step)?);
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn without_any_keys_nothing_can_be_said() -> Result<()> {
+async fn without_keys_verification_is_unavailable() -> Result<()> {
     let signer = Signer::eddsa("a")?;
     let provider = Provider::start(&[]).await?;
     provider.say(503, String::new());
-    let issuer = issuer(&provider, &Algorithm::ALL)?;
+    let verifier = verifier(&provider, &Algorithm::ALL)?;
     let token = signer.token(&claims())?;
-    assert!(matches!(verdict(&issuer, &token).await, Err(TokenError::Unavailable)));
-    refused(verdict(&issuer, "eyJ.x.x").await, "what is no token is refused all the same");
+    assert!(matches!(verify(&verifier, &token).await, Err(TokenError::Unavailable)));
+    assert_refused(verify(&verifier, "eyJ.x.x").await, "a malformed token is still refused");
     provider.publish(&[&signer]);
-    assert!(issuer.verify(&token, at(NOW) + Duration::from_secs(60)).await.is_ok());
+    assert!(verifier.verify(&token, at(NOW) + Duration::from_secs(60)).await.is_ok());
     Ok(())
 }

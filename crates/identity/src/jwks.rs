@@ -1,4 +1,4 @@
-//! The keys an issuer publishes, each with the one algorithm it is for.
+//! The JSON Web Key Set (RFC 7517) of an issuer, with one algorithm per key.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,21 +10,21 @@ use jsonwebtoken::{DecodingKey, Validation};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// More keys than any issuer publishes.
-const MOST_KEYS: usize = 100;
+/// Maximum number of keys that are read, well above what issuers publish.
+const MAX_KEYS: usize = 100;
 
-/// A signature algorithm that can be accepted: none of them has a secret that a public key could be taken for.
+/// A supported signature algorithm (RFC 7518, RFC 8037). All are asymmetric, so a public key is never usable as a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// Ed25519.
+    /// EdDSA on the curve Ed25519.
     EdDsa,
     /// ECDSA on the curve P-256.
     Es256,
-    /// RSA, PKCS #1 version 1.5, with at least 2048 bits.
+    /// RSASSA-PKCS1-v1_5 with SHA-256, with keys of at least 2048 bits.
     Rs256,
 }
 
-/// A word that names no algorithm of ours.
+/// The name of an unsupported algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not one of EdDSA, ES256, RS256")]
 pub struct UnknownAlgorithm;
@@ -33,7 +33,7 @@ impl Algorithm {
     /// Every algorithm.
     pub const ALL: [Algorithm; 3] = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256];
 
-    /// Its registered name.
+    /// Registered name of the algorithm.
     pub const fn as_str(self) -> &'static str {
         match self {
             Algorithm::EdDsa => "EdDSA",
@@ -42,7 +42,7 @@ impl Algorithm {
         }
     }
 
-    const fn library(self) -> jsonwebtoken::Algorithm {
+    const fn to_jsonwebtoken(self) -> jsonwebtoken::Algorithm {
         match self {
             Algorithm::EdDsa => jsonwebtoken::Algorithm::EdDSA,
             Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
@@ -50,8 +50,8 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of a key, which follows from its kind alone.
-    fn of(jwk: &Jwk) -> Option<Self> {
+    /// The algorithm of a key, derived from its type and curve alone.
+    fn of_key(jwk: &Jwk) -> Option<Self> {
         match &jwk.algorithm {
             AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
                 Some(Algorithm::EdDsa)
@@ -79,16 +79,16 @@ impl FromStr for Algorithm {
     }
 }
 
-/// A key, and what a token under it must be like.
+/// A public key, and the validation rules for tokens signed with it.
 #[derive(Debug)]
-pub(crate) struct SigningKey {
+pub(crate) struct VerificationKey {
     pub(crate) decoding: DecodingKey,
     pub(crate) validation: Validation,
 }
 
-/// The keys of an issuer by their ids.
+/// Keys by key id; `None` for an id of several keys.
 #[derive(Debug, Default)]
-pub(crate) struct KeySet(HashMap<String, Option<SigningKey>>);
+pub(crate) struct KeySet(HashMap<String, Option<VerificationKey>>);
 
 #[derive(Deserialize)]
 struct Document {
@@ -96,7 +96,7 @@ struct Document {
 }
 
 impl KeySet {
-    /// Reads a JSON Web Key Set. A key that is of no use here is passed over: issuers publish others, too.
+    /// Parses a JSON Web Key Set. Unusable keys are skipped, because issuers also publish keys for other purposes.
     pub(crate) fn parse(
         document: &[u8],
         algorithms: &[Algorithm],
@@ -105,28 +105,29 @@ impl KeySet {
     ) -> Result<Self, serde_json::Error> {
         let document: Document = serde_json::from_slice(document)?;
         let mut keys = HashMap::new();
-        for jwk in document.keys.into_iter().take(MOST_KEYS) {
+        for jwk in document.keys.into_iter().take(MAX_KEYS) {
             let Ok(jwk) = serde_json::from_value::<Jwk>(jwk) else { continue };
-            let (Some(id), Some(algorithm)) = (jwk.common.key_id.clone(), accepted(&jwk, algorithms)) else {
+            let (Some(id), Some(algorithm)) = (jwk.common.key_id.clone(), usable_algorithm(&jwk, algorithms))
+            else {
                 continue;
             };
             let Ok(decoding) = DecodingKey::from_jwk(&jwk) else { continue };
-            let key = SigningKey { decoding, validation: validation(algorithm, issuer, audience) };
+            let key = VerificationKey { decoding, validation: validation(algorithm, issuer, audience) };
             match keys.entry(id) {
-                Entry::Vacant(place) => {
-                    place.insert(Some(key));
+                Entry::Vacant(entry) => {
+                    entry.insert(Some(key));
                 }
-                // Which of two keys is meant would be the token's choice.
-                Entry::Occupied(mut place) => {
-                    place.insert(None);
+                // An ambiguous id would let the token choose between keys.
+                Entry::Occupied(mut entry) => {
+                    entry.insert(None);
                 }
             }
         }
         Ok(KeySet(keys))
     }
 
-    /// The key with this id. `Some(None)` where the id is ambiguous.
-    pub(crate) fn get(&self, id: &str) -> Option<Option<&SigningKey>> {
+    /// The key with this id; `Some(None)` if several keys have the id.
+    pub(crate) fn get(&self, id: &str) -> Option<Option<&VerificationKey>> {
         self.0.get(id).map(Option::as_ref)
     }
 
@@ -135,22 +136,24 @@ impl KeySet {
     }
 }
 
-/// The algorithm of a key that may sign tokens, if it is an accepted one.
-fn accepted(jwk: &Jwk, algorithms: &[Algorithm]) -> Option<Algorithm> {
+/// The algorithm of a key, if it is accepted and the key is for signatures.
+fn usable_algorithm(jwk: &Jwk, algorithms: &[Algorithm]) -> Option<Algorithm> {
     let common = &jwk.common;
     let signs = common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature);
     let verifies = common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
-    let algorithm = Algorithm::of(jwk).filter(|algorithm| algorithms.contains(algorithm))?;
-    let is_meant = common.key_algorithm.is_none_or(|named| named == KeyAlgorithm::from(algorithm.library()));
-    (signs && verifies && is_meant).then_some(algorithm)
+    let algorithm = Algorithm::of_key(jwk).filter(|algorithm| algorithms.contains(algorithm))?;
+    let matches_declared = common
+        .key_algorithm
+        .is_none_or(|declared| declared == KeyAlgorithm::from(algorithm.to_jsonwebtoken()));
+    (signs && verifies && matches_declared).then_some(algorithm)
 }
 
 fn validation(algorithm: Algorithm, issuer: &str, audience: &str) -> Validation {
-    let mut validation = Validation::new(algorithm.library());
+    let mut validation = Validation::new(algorithm.to_jsonwebtoken());
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     validation.set_issuer(&[issuer]);
     validation.set_audience(&[audience]);
-    // Times are compared with our own clock, which tests can set.
+    // `token::verify` checks times, with the clock of the caller.
     validation.validate_exp = false;
     validation.validate_nbf = false;
     validation

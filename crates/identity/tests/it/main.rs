@@ -1,0 +1,4 @@
+//! Integration tests of token verification.
+#![cfg(test)]
+
+mod attacks;
