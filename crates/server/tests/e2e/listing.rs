@@ -81,7 +81,7 @@ fn ids(subjects: &[Subject]) -> BTreeSet<String> {
 }
 
 fn member(subject: &Subject, name: &str) -> Value {
-    serde_json::to_value(subject.view()).unwrap_or_default()[name].clone()
+    serde_json::to_value(subject.object()).unwrap_or_default()[name].clone()
 }
 
 /// What the store lists by a filter, as rules see it.
