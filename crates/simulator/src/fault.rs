@@ -1,9 +1,9 @@
-//! Outages: one fault that answers every request until it is lifted.
+//! Outages: a fault that answers every request until the outage ends.
 
-/// How everything fails during an outage.
+/// The response to every request during an outage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Status 429; with a `Retry-After` of so many seconds, if given.
+    /// Status 429; with `Retry-After` in seconds if set.
     RateLimited { retry_after: Option<u32> },
     /// An error envelope with this status, 400 to 599.
     Status(u16),
@@ -11,7 +11,7 @@ pub enum Fault {
     Dropped,
     /// Connections stay open without an answer.
     Silent,
-    /// Whatever this model id does, such as `sim/cut-mid-stream?after=1`.
+    /// The scenario of this model id, such as `sim/cut-mid-stream?after=1`.
     Scenario(String),
 }
 

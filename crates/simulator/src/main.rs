@@ -12,10 +12,10 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// Where to listen; port 0 takes a free one.
+    /// Address to listen on; port 0 selects a free port.
     #[arg(long, default_value = "127.0.0.1:9090")]
     listen: SocketAddr,
-    /// The only key to accept; without it, everybody is let in.
+    /// Accepted key; without it every request is accepted.
     #[arg(long, env = "SIMULATOR_API_KEY", hide_env_values = true)]
     api_key: Option<String>,
     /// Milliseconds before each word of an echo.
@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            // Where standard error is gone too, the exit code has to do.
+            // If standard error is closed too, only the exit code reports the failure.
             let _ = writeln!(io::stderr(), "causerie-simulator: {error}{cause}");
             ExitCode::FAILURE
         }
@@ -43,13 +43,13 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         typing_delay: Duration::from_millis(arguments.typing_delay_ms),
         ..Options::default()
     })?;
-    introduce(&simulator, &mut io::stdout().lock())?;
+    print_overview(&simulator, &mut io::stdout().lock())?;
     tokio::signal::ctrl_c().await?;
     simulator.stop().await;
     Ok(())
 }
 
-fn introduce(simulator: &Simulator, out: &mut impl Write) -> io::Result<()> {
+fn print_overview(simulator: &Simulator, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "The simulated upstream is at {}", simulator.base_url())?;
     writeln!(out, "\nThe model id picks what happens; any other id gets an echo:\n")?;
     for scenario in scenarios() {

@@ -1,21 +1,21 @@
-//! How a simulator is started.
+//! Options of a simulator.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-/// Settings; the default ones suit tests.
+/// Options of a simulator; the defaults are for tests.
 #[derive(Clone)]
 pub struct Options {
-    /// Where to listen; port 0 (the default) takes a free port of the loopback interface.
+    /// Address to listen on; by default a free port on the loopback interface.
     pub listen: SocketAddr,
-    /// The only key that is accepted; none (the default) lets everybody in, without a key too.
+    /// The accepted key; by default every request is accepted, also without a key.
     pub api_key: Option<String>,
-    /// The pause before each word of an echo, none by default; about 25 ms is pleasant to watch.
+    /// Delay before each word of an echo; none by default, about 25 ms resembles a real model.
     pub typing_delay: Duration,
-    /// How many requests are remembered, at least 1; 10,000 by default, together at most 64 MiB.
+    /// Maximum number of recorded requests, at least 1; 10,000 by default. Their bodies are limited to 64 MiB in total.
     pub recorded_requests: usize,
-    /// How long the waits of [`Simulator`](crate::Simulator) last before they fail; 10 s by default.
+    /// Timeout of the waits of [`Simulator`](crate::Simulator); 10 s by default.
     pub patience: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! A running simulator, and the handle by which tests read and steer it.
+//! The running simulator, and the handle that controls it in tests.
 
 use std::io;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use tokio::sync::oneshot;
 
 use crate::fault::Fault;
 use crate::options::Options;
-use crate::record::RecordedRequest;
-use crate::routes::{self, BASE};
+use crate::recording::RecordedRequest;
 use crate::scenario;
-use crate::state::State;
+use crate::server::routes::{self, BASE};
+use crate::server::state::State;
 
-/// Idle connections of a client's pool live this long; shorter would surprise a test between two requests.
+/// Lifetime of idle connections, longer than the pause between two requests of a test.
 const KEEP_ALIVE_SECONDS: u64 = 75;
 
-/// Why a simulator cannot do what it was asked.
+/// A failed operation of the simulator.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulatorError {
     #[error("cannot listen on {address}")]
@@ -27,7 +27,7 @@ pub enum SimulatorError {
     Thread(#[source] io::Error),
     #[error("no such fault: {0}")]
     Fault(String),
-    #[error("what was waited for did not happen within {0:?}")]
+    #[error("the awaited condition was not met within {0:?}")]
     TimedOut(std::time::Duration),
 }
 
@@ -53,7 +53,7 @@ impl Simulator {
         let listen_error = |source| SimulatorError::Listen { address, source };
         let state = Arc::new(State::new(options));
         let shared = Arc::clone(&state);
-        // Bound by the server and not by us: the standard library's queue of 128 connections overflows when hundreds
+        // The server binds the address itself: the standard library's queue of 128 connections overflows when hundreds
         // of clients connect at once, and each that does not fit waits a second for its next try.
         let server = HttpServer::new(move || {
             App::new().app_data(web::Data::from(Arc::clone(&shared))).configure(routes::configure)
@@ -74,7 +74,7 @@ impl Simulator {
         thread::Builder::new()
             .name("simulator".to_owned())
             .spawn(move || {
-                // An error would mean that a thread could not be made; then nobody listens, and clients notice.
+                // The only error is a failure to create a thread; clients then fail to connect.
                 let _ = actix_web::rt::System::new().block_on(server);
                 let _ = announce_end.send(());
             })
@@ -82,44 +82,44 @@ impl Simulator {
         Ok(Self { base_url: format!("http://{listen}{BASE}"), state, server: handle, ended: Some(ended) })
     }
 
-    /// The URL that stands for `https://openrouter.ai/api/v1`, without a slash at its end.
+    /// The base URL, in place of `https://openrouter.ai/api/v1`, without a trailing slash.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// The remembered requests as they are now, in the order of their arrival.
+    /// The recorded requests in order of arrival.
     pub fn requests(&self) -> Vec<Arc<RecordedRequest>> {
         self.state.recorder.requests()
     }
 
-    /// The remembered chat requests with this `model`, as it was sent.
+    /// The recorded chat requests with this `model`, as it was sent.
     pub fn requests_for(&self, model: &str) -> Vec<Arc<RecordedRequest>> {
         let mut requests = self.requests();
         requests.retain(|request| is_chat_with(request, model));
         requests
     }
 
-    /// How many of the remembered requests are chat requests with this `model`.
+    /// How many of the recorded requests are chat requests with this `model`.
     pub fn count(&self, model: &str) -> usize {
         self.state.recorder.count(|request| is_chat_with(request, model))
     }
 
-    /// How many chat requests are remembered.
+    /// How many chat requests are recorded.
     pub fn count_chat(&self) -> usize {
         self.state.recorder.count(RecordedRequest::is_chat)
     }
 
-    /// How many requests there were since the start, forgotten ones included.
+    /// Number of requests since the start, including removed ones.
     pub fn total(&self) -> u64 {
         self.state.recorder.total()
     }
 
-    /// Forgets the remembered requests.
+    /// Removes the recorded requests.
     pub fn clear(&self) {
         self.state.recorder.clear();
     }
 
-    /// Waits until the remembered requests satisfy the condition, which is asked again at every change.
+    /// Waits until the recorded requests satisfy the condition, which is evaluated at every change.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl Simulator {
         &self,
         condition: impl FnMut(&[Arc<RecordedRequest>]) -> bool,
     ) -> Result<(), SimulatorError> {
-        self.patiently(self.state.recorder.wait_until(condition)).await
+        self.with_timeout(self.state.recorder.wait_until(condition)).await
     }
 
     /// Waits until `count` chat requests with this `model` have arrived.
@@ -158,20 +158,20 @@ impl Simulator {
     ///
     /// [`SimulatorError::TimedOut`] after [`Options::patience`].
     pub async fn wait_until_held(&self, gate: &str, count: usize) -> Result<(), SimulatorError> {
-        self.patiently(self.state.gates.held(gate, count)).await
+        self.with_timeout(self.state.gates.held(gate, count)).await
     }
 
-    /// Opens a gate for good.
+    /// Opens a gate permanently.
     pub fn open(&self, gate: &str) {
         self.state.gates.open(gate);
     }
 
-    /// Lets `count` arrivals pass a gate, those already held first; a gate before each delta counts each delta.
+    /// Releases `count` arrivals at a gate, current waiters first; a gate before each delta counts each delta.
     pub fn release(&self, gate: &str, count: usize) {
         self.state.gates.release(gate, count);
     }
 
-    /// Begins an outage: from now on every request, on every route, meets the fault. Running answers go on.
+    /// Starts an outage: every later request on every route gets the fault. Running answers continue.
     ///
     /// # Errors
     ///
@@ -202,7 +202,7 @@ impl Simulator {
         }
     }
 
-    async fn patiently(&self, wait: impl Future<Output = ()>) -> Result<(), SimulatorError> {
+    async fn with_timeout(&self, wait: impl Future<Output = ()>) -> Result<(), SimulatorError> {
         let patience = self.state.options.patience;
         tokio::time::timeout(patience, wait).await.map_err(|_| SimulatorError::TimedOut(patience))
     }
@@ -211,7 +211,7 @@ impl Simulator {
 impl Drop for Simulator {
     fn drop(&mut self) {
         self.state.cut_running();
-        // The command is sent at once; the future only waits for its effect.
+        // The stop command is sent immediately; the future only waits for its completion.
         drop(self.server.stop(false));
     }
 }

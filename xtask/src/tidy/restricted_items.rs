@@ -80,14 +80,14 @@ const RESTRICTIONS: [Restriction; 6] = [
             ),
             ("crates/testkit/src/app/storm.rs", "it measures a whole server from outside"),
             (
-                "crates/simulator/src/recorder.rs",
+                "crates/simulator/src/recording/mod.rs",
                 "the simulator replaces a foreign service, which has no ports",
             ),
             (
-                "crates/simulator/src/routes.rs",
+                "crates/simulator/src/server/routes/mod.rs",
                 "the simulator replaces a foreign service, which has no ports",
             ),
-            ("crates/simulator/src/state.rs", "the simulator replaces a foreign service, which has no ports"),
+            ("crates/simulator/src/server/state.rs", "the simulator replaces a foreign service, which has no ports"),
         ],
     },
     Restriction {

@@ -3,12 +3,12 @@
 use std::str::FromStr as _;
 
 use super::{Scenario, parameter};
-use crate::answer::UsageShape;
-use crate::bill::{Bill, Payer};
-use crate::call::Call;
-use crate::credits::Credits;
-use crate::params::{ParameterError, invalid};
+use crate::scenario::call::Call;
+use crate::scenario::params::{ParameterError, invalid};
+use crate::scenario::reply_script::UsageShape;
 use crate::script::Script;
+use crate::script::bill::{Bill, Payer};
+use crate::wire::credits::Credits;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::{Parameter, Scenario, parameter};
-use crate::call::Call;
-use crate::catalogue::SMALL_CONTEXT;
-use crate::params::ParameterError;
-use crate::reply::{Delta, Finish, Reply};
+use crate::catalog::SMALL_CONTEXT;
+use crate::scenario::call::Call;
+use crate::scenario::params::ParameterError;
 use crate::scenario::refusals;
+use crate::scenario::text;
 use crate::script::Script;
-use crate::text;
+use crate::script::reply::{Delta, Finish, Reply};
 use crate::wire::request::Role;
 
 pub(super) const SCENARIOS: &[Scenario] = &[

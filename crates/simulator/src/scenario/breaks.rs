@@ -7,10 +7,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{Scenario, answers, parameter};
-use crate::call::{Call, PROVIDER};
-use crate::params::ParameterError;
-use crate::reply::{Delta, Finish};
-use crate::script::{ChunkKind, Event, HEARTBEAT, Head, Pause, Place, Script};
+use crate::scenario::call::{Call, PROVIDER};
+use crate::scenario::params::ParameterError;
+use crate::script::reply::{Delta, Finish};
+use crate::script::{ChunkKind, Event, HEARTBEAT, Head, Pause, Position, Script};
 use crate::wire;
 use crate::wire::chunk::{Choice, ChunkBody};
 use crate::wire::error::{envelope, error, message};
@@ -92,9 +92,9 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 fn cut_mid_stream(call: &Call<'_>) -> Result<Script, ParameterError> {
     let after = call.params.count("after", 3)?;
     let place = match call.params.choice("at", "delta", &["delta", "finish", "usage"])? {
-        "finish" => Place::Finish,
-        "usage" => Place::Usage,
-        _ => Place::Deltas(after),
+        "finish" => Position::Finish,
+        "usage" => Position::Usage,
+        _ => Position::Deltas(after),
     };
     let mut script = call.answer(call.words(20)?)?;
     let fault = match call.params.choice("how", "abrupt", &["abrupt", "inside", "clean", "done"])? {
@@ -112,7 +112,7 @@ fn cut_mid_stream(call: &Call<'_>) -> Result<Script, ParameterError> {
 }
 
 fn error_mid_stream(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let place = Place::Deltas(call.params.count("after", 3)?);
+    let place = Position::Deltas(call.params.count("after", 3)?);
     let code = u16::try_from(call.params.number("code", 502)?).unwrap_or(502);
     let forms = ["numeric", "string", "no-code", "envelope", "no-choices", "choice", "after-length"];
     let form = call.params.choice("form", "numeric", &forms)?;
@@ -133,7 +133,7 @@ fn error_mid_stream(call: &Call<'_>) -> Result<Script, ParameterError> {
             "choice" => document_with_error(call, error, content),
             _ => envelope(error),
         };
-        script.break_at(Place::Deltas(usize::MAX), [Event::Body(wire::json(&body).into())]);
+        script.break_at(Position::Deltas(usize::MAX), [Event::Body(wire::json(&body).into())]);
     }
     Ok(script)
 }
@@ -195,7 +195,7 @@ fn blank() -> Choice {
 }
 
 fn stall(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let place = Place::Deltas(call.params.count("after", 3)?);
+    let place = Position::Deltas(call.params.count("after", 3)?);
     let every = call.params.millis("keepalive_ms", Duration::ZERO)?;
     if call.params.choice("at", "delta", &["delta", "head"])? == "head" {
         return Ok(Script::new(Head::Never, VecDeque::new()));
@@ -220,7 +220,7 @@ fn thinking(call: &Call<'_>) -> Result<Script, ParameterError> {
             if call.request.stream { Event::Comment } else { Event::Raw(Bytes::from_static(HEARTBEAT)) };
         [Event::Pause(Pause::Wait(every)), beat]
     });
-    script.insert_at(Place::Deltas(0), thinking);
+    script.insert_at(Position::Deltas(0), thinking);
     Ok(script)
 }
 

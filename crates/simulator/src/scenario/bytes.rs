@@ -3,12 +3,12 @@
 use bytes::Bytes;
 
 use super::{Scenario, answers, parameter};
-use crate::call::Call;
-use crate::frame::Framing;
-use crate::params::ParameterError;
-use crate::reply::{Delta, Reply};
-use crate::script::{Event, HEARTBEAT, Place, Script};
-use crate::text::{self, Letters};
+use crate::scenario::call::Call;
+use crate::scenario::params::ParameterError;
+use crate::scenario::text::{self, Alphabet};
+use crate::script::framing::Framing;
+use crate::script::reply::{Delta, Reply};
+use crate::script::{Event, HEARTBEAT, Position, Script};
 use crate::wire::chunk::ChunkBody;
 
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -66,7 +66,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
 ];
 
 fn garbage(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let place = Place::Deltas(call.params.count("after", 3)?);
+    let place = Position::Deltas(call.params.count("after", 3)?);
     let kinds = ["malformed", "glued", "utf8", "text", "array", "html", "words"];
     let kind = call.params.choice("kind", "malformed", &kinds)?;
     if kind == "html" {
@@ -89,7 +89,7 @@ fn garbage(call: &Call<'_>) -> Result<Script, ParameterError> {
     if call.request.stream {
         script.insert_at(place, [Event::Raw([b"data: ".as_slice(), &wrong, b"\n\n"].concat().into())]);
     } else {
-        script.break_at(Place::Deltas(usize::MAX), [Event::Body(wrong)]);
+        script.break_at(Position::Deltas(usize::MAX), [Event::Body(wrong)]);
     }
     Ok(script)
 }
@@ -129,7 +129,7 @@ fn framing(call: &Call<'_>) -> Result<Script, ParameterError> {
 
 fn huge_line(call: &Call<'_>) -> Result<Script, ParameterError> {
     let bytes = call.params.number_up_to("bytes", 64 << 20)?.unwrap_or(1 << 20);
-    let line = text::characters(usize::try_from(bytes).unwrap_or(usize::MAX), Letters::Plain);
+    let line = text::characters(usize::try_from(bytes).unwrap_or(usize::MAX), Alphabet::Plain);
     call.answer(Reply::of_text(vec![line]))
 }
 

@@ -6,8 +6,8 @@ use actix_web::http::header::HttpDate;
 use serde_json::json;
 
 use super::{Scenario, parameter};
-use crate::call::Call;
-use crate::params::ParameterError;
+use crate::scenario::call::Call;
+use crate::scenario::params::ParameterError;
 use crate::script::Script;
 use crate::wire::error::{envelope, error, provider_error};
 

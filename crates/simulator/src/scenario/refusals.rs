@@ -4,8 +4,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{Scenario, answers, parameter};
-use crate::call::Call;
-use crate::params::{ParameterError, invalid};
+use crate::scenario::call::Call;
+use crate::scenario::params::{ParameterError, invalid};
 use crate::script::Script;
 use crate::wire::error::{envelope, error, message, missing_authentication, provider_error};
 

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{Scenario, parameter};
-use crate::call::Call;
-use crate::params::ParameterError;
-use crate::reply::{Delta, Finish, Reply, ToolDelta};
+use crate::scenario::call::Call;
+use crate::scenario::params::ParameterError;
 use crate::script::Script;
+use crate::script::reply::{Delta, Finish, Reply, ToolDelta};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {

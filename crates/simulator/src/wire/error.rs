@@ -24,7 +24,7 @@ pub(crate) fn provider_error(status: u16, raw: Value) -> Value {
     })
 }
 
-/// The answer to a request without a valid key: nobody is known yet, so there is neither account nor metadata.
+/// The answer to a request without a valid key: the account is unknown, so the error has neither account nor metadata.
 pub(crate) fn missing_authentication() -> Value {
     json!({ "error": { "message": "Missing Authentication header", "code": 401 } })
 }

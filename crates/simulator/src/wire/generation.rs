@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::credits::Credits;
+use crate::wire::credits::Credits;
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Envelope {

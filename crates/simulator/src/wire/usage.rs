@@ -4,7 +4,7 @@ use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::credits::Credits;
+use crate::wire::credits::Credits;
 
 /// The forms that the member `usage` takes, where it is there at all.
 #[derive(Clone, Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct Usage {
 /// What usage grew over the years; the body of October 2025 has none of it.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Accounting {
-    pub(crate) cost: Figure,
+    pub(crate) cost: JsonNumber,
     pub(crate) is_byok: bool,
     pub(crate) prompt_tokens_details: PromptDetails,
     pub(crate) cost_details: CostDetails,
@@ -59,7 +59,7 @@ pub(crate) struct CompletionDetails {
 
 /// A number as JSON text: the exact amount, or the literal that a request asked for.
 #[derive(Clone, Debug)]
-pub(crate) enum Figure {
+pub(crate) enum JsonNumber {
     Exact(Credits),
     Literal(String),
 }
@@ -74,7 +74,7 @@ impl Serialize for UsageMember {
     }
 }
 
-impl Serialize for Figure {
+impl Serialize for JsonNumber {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Exact(credits) => credits.serialize(serializer),
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_literal_is_written_as_it_was_given() {
-        let text = serde_json::to_string(&Figure::Literal("6e-05".to_owned())).unwrap();
+        let text = serde_json::to_string(&JsonNumber::Literal("6e-05".to_owned())).unwrap();
         assert_eq!(text, "6e-05");
     }
 }

@@ -1,0 +1,157 @@
+//! The input of a scenario: a request and the parameters of its model id.
+
+use std::time::{Duration, SystemTime};
+
+use crate::catalog;
+use crate::scenario::params::{ParameterError, Params, invalid};
+use crate::scenario::text::{self, Alphabet};
+use crate::script::bill::{self, Bill, CHARACTERS_PER_TOKEN, Payer};
+use crate::script::framing::{Frame, Framing};
+use crate::script::reply::Reply;
+use crate::script::{Event, Pause};
+use crate::wire::request::ChatRequest;
+
+pub(crate) const PROVIDER: &str = "Simulated Provider";
+
+/// The input of a scenario. Equal calls always produce equal scripts.
+#[derive(Clone, Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) request: &'a ChatRequest,
+    /// The id that selected the scenario: the requested model, or one of its fallbacks.
+    pub(crate) model: String,
+    pub(crate) params: Params,
+    /// 1 for the first request with exactly this model id.
+    pub(crate) attempt: u64,
+    pub(crate) generation_id: String,
+    /// Current time, used only for waits that are sent as a point in time.
+    pub(crate) now: SystemTime,
+    /// Creation time in the answer, in seconds since the epoch.
+    pub(crate) created: u64,
+    /// Default delay before each delta.
+    pub(crate) typing_delay: Duration,
+}
+
+impl Call<'_> {
+    /// The tokens of the input.
+    pub(crate) fn prompt_tokens(&self) -> Result<u64, ParameterError> {
+        Ok(bill::tokens(self.request.characters(), self.characters_per_token()?))
+    }
+
+    /// The text that `words`, `chars` and `letters` select, or by default `own`, split into deltas.
+    pub(crate) fn pieces(&self, own: impl FnOnce() -> String) -> Result<Vec<String>, ParameterError> {
+        let letters = match self.params.choice("letters", "mixed", &["mixed", "plain", "emoji", "nul"])? {
+            "plain" => Alphabet::Plain,
+            "emoji" => Alphabet::Emoji,
+            "nul" => Alphabet::Nul,
+            _ => Alphabet::Mixed,
+        };
+        let chars =
+            self.params.number_up_to("chars", 16 << 20)?.and_then(|count| usize::try_from(count).ok());
+        let whole = match (chars, self.params.text("words")) {
+            (Some(count), _) => text::characters(count, letters),
+            (None, Some(_)) => text::words(self.params.count("words", 0)?),
+            (None, None) => own(),
+        };
+        Ok(match self.params.count("piece", 0)? {
+            0 => text::by_word(&whole),
+            size => text::by_characters(&whole, size),
+        })
+    }
+
+    /// The default answer of most scenarios: `count` words.
+    pub(crate) fn words(&self, count: usize) -> Result<Reply, ParameterError> {
+        Ok(Reply::of_text(self.pieces(|| text::words(count))?))
+    }
+
+    /// The cost of a reply at the catalog's prices for the model.
+    pub(crate) fn bill(&self, reply: &Reply) -> Result<Bill, ParameterError> {
+        let characters_per_token = self.characters_per_token()?;
+        let (said, thought) = reply.characters();
+        let prompt = self.prompt_tokens()?;
+        Ok(Bill {
+            prices: catalog::prices(&self.model, prompt),
+            characters_per_token,
+            prompt,
+            cached: 0,
+            cache_write: 0,
+            completion: bill::tokens(said, characters_per_token),
+            reasoning: bill::tokens(thought, characters_per_token),
+            payer: Payer::Platform,
+            cost_literal: None,
+        })
+    }
+
+    /// The members that all events of the answer share.
+    pub(crate) fn frame(&self, framing: Framing) -> Frame {
+        Frame {
+            id: self.generation_id.clone(),
+            created: self.created,
+            model: self.served_as(),
+            provider: PROVIDER,
+            framing,
+        }
+    }
+
+    /// The pauses before the response head: a wait, and the gate with `gate_at=head`.
+    pub(crate) fn before_head(&self) -> Result<Vec<Pause>, ParameterError> {
+        let wait = self.params.millis("head_ms", Duration::ZERO)?;
+        let wait = (!wait.is_zero()).then_some(Pause::Wait(wait));
+        let gate = self.gate()?.filter(|gate| gate.at == GateAt::Head).map(|gate| gate.pause());
+        Ok(wait.into_iter().chain(gate).collect())
+    }
+
+    /// The model id that the answer carries.
+    pub(crate) fn served_as(&self) -> String {
+        self.params.text("served").map_or_else(|| catalog::served_as(&self.model), str::to_owned)
+    }
+
+    /// The gate that the parameters name, with its position.
+    pub(crate) fn gate(&self) -> Result<Option<Gate>, ParameterError> {
+        let Some(name) = self.params.text("gate") else { return Ok(None) };
+        let at = match self.params.text("gate_at").unwrap_or("each") {
+            "each" => GateAt::Each,
+            "first" => GateAt::Before(0),
+            "end" => GateAt::End,
+            "head" => GateAt::Head,
+            number => GateAt::Before(number.parse().map_err(|_| {
+                invalid("gate_at", number, "head, first, each, end or a number of deltas".to_owned())
+            })?),
+        };
+        Ok(Some(Gate { name: name.to_owned(), at }))
+    }
+
+    fn characters_per_token(&self) -> Result<u64, ParameterError> {
+        self.params.number("chars_per_token", CHARACTERS_PER_TOKEN)
+    }
+}
+
+/// A gate and its position in the answer.
+pub(crate) struct Gate {
+    name: String,
+    pub(crate) at: GateAt,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GateAt {
+    Head,
+    /// Before every delta.
+    Each,
+    /// Before the delta with this index.
+    Before(usize),
+    /// After the last delta.
+    End,
+}
+
+impl Gate {
+    pub(crate) fn holds(&self, delta: usize) -> bool {
+        self.at == GateAt::Each || self.at == GateAt::Before(delta)
+    }
+
+    pub(crate) fn event(&self) -> Event {
+        Event::Pause(self.pause())
+    }
+
+    fn pause(&self) -> Pause {
+        Pause::Gate(self.name.clone())
+    }
+}

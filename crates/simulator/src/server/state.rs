@@ -1,0 +1,89 @@
+//! State shared by the routes and the handle.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::options::Options;
+use crate::recording::Recorder;
+use crate::server::gates::Gates;
+use crate::server::generations::Generations;
+
+/// Maximum number of model ids counted for `times`; requests for further ids count as first ones.
+const COUNTED_IDS: usize = 10_000;
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) options: Options,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) gates: Gates,
+    pub(crate) generations: Generations,
+    /// Since the epoch, at the start.
+    epoch: Duration,
+    issued: AtomicU64,
+    attempts: Mutex<HashMap<String, u64>>,
+    /// The model id whose scenario answers everything during an outage.
+    outage: Mutex<Option<String>>,
+    cut: Mutex<CancellationToken>,
+}
+
+impl State {
+    pub(crate) fn new(options: Options) -> Self {
+        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            recorder: Arc::new(Recorder::new(options.recorded_requests)),
+            options,
+            gates: Gates::default(),
+            generations: Generations::default(),
+            epoch,
+            issued: AtomicU64::new(0),
+            attempts: Mutex::default(),
+            outage: Mutex::default(),
+            cut: Mutex::default(),
+        }
+    }
+
+    /// Creation time in all answers, in seconds since the epoch.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.as_secs()
+    }
+
+    /// A generation id, unique among all simulators: the start time and a counter.
+    pub(crate) fn issue_id(&self) -> String {
+        let number = self.issued.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("gen-{}-{:09}x{number:010}", self.epoch.as_secs(), self.epoch.subsec_nanos())
+    }
+
+    /// Counts a request for a model id: 1 for the first one.
+    pub(crate) fn count_attempt(&self, model: &str) -> u64 {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        if attempts.len() >= COUNTED_IDS && !attempts.contains_key(model) {
+            return 1;
+        }
+        let attempt = attempts.entry(model.to_owned()).or_default();
+        *attempt += 1;
+        *attempt
+    }
+
+    pub(crate) fn outage(&self) -> Option<String> {
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_outage(&self, model: Option<String>) {
+        *self.outage.lock().unwrap_or_else(PoisonError::into_inner) = model;
+    }
+
+    /// Token that is cancelled to cut the answers running now.
+    pub(crate) fn cut_token(&self) -> CancellationToken {
+        self.cut.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Closes the connections of all running answers; later requests are not affected.
+    pub(crate) fn cut_running(&self) {
+        let mut current = self.cut.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *current).cancel();
+    }
+}
