@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::failure::FailureCode;
-use crate::message::MessageRole;
+use crate::messages::MessageRole;
+use crate::string_enum::string_enum;
 use crate::usage::ReportedUsage;
-use crate::words::words;
 
 /// One request to a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,7 +94,7 @@ pub struct ReasoningParameters {
 #[derive(Debug, Clone, PartialEq)]
 pub enum CompletionEvent {
     /// Something about the answer became known. Can come more than once; later ones add.
-    Identified(Identity),
+    Identified(GenerationInfo),
     /// A piece of reasoning.
     Reasoning(String),
     /// A piece of the answer.
@@ -107,7 +107,7 @@ pub enum CompletionEvent {
 
 /// What is known about an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Identity {
+pub struct GenerationInfo {
     /// The upstream's id of the request, by which its cost can be looked up.
     pub generation_id: Option<String>,
     /// The model that serves, often not the one that was asked for.
@@ -199,9 +199,9 @@ pub struct ToolCall {
     pub complete: bool,
 }
 
-words! {
+string_enum! {
     /// The clocks that watch a request.
-    Clock, "clock", {
+    TimeoutKind, "clock", {
         /// Until the connection stands.
         Connect = "connect",
         /// Until the first byte of the answer.
@@ -223,7 +223,7 @@ pub enum CompletionErrorKind {
     /// A daily cap: waiting seconds does not help.
     DailyLimit,
     /// A clock ran out.
-    Timeout(Clock),
+    Timeout(TimeoutKind),
     /// The upstream refuses our key.
     Authentication,
     /// The upstream account has no credit for the request.

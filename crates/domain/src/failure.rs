@@ -1,8 +1,8 @@
 //! The codes a failed turn can have: stable words that clients match on.
 
-use crate::words::words;
+use crate::string_enum::string_enum;
 
-words! {
+string_enum! {
     /// Why a turn failed. `docs/api-design.md` has the table with meanings and statuses.
     FailureCode, "failure code", {
         /// The upstream refused for its rate limit, and retrying did not help.

@@ -2,7 +2,7 @@
 //!
 //! The permissions crate makes these trees out of rules; the stores answer with the rows they admit. Every test
 //! is two-valued: it holds or it does not, also on a null field, so `Not` never loses rows. In SQL that means
-//! `col = ? AND col IS NOT NULL` for [`Test::Equals`], and the like for the others.
+//! `col = ? AND col IS NOT NULL` for [`Predicate::Equals`], and the like for the others.
 
 use uuid::Uuid;
 
@@ -22,21 +22,21 @@ pub enum Filter {
     /// Admits what this does not.
     Not(Box<Filter>),
     /// Admits objects whose field passes a test.
-    Field(FieldTest),
+    Field(FieldPredicate),
 }
 
 /// A test of one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldTest {
+pub struct FieldPredicate {
     /// The field's name, as the registry of subjects declares it, such as `user_id`.
     pub field: String,
     /// What must hold of its value.
-    pub test: Test,
+    pub test: Predicate,
 }
 
 /// What must hold of a field's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Test {
+pub enum Predicate {
     /// The field is null.
     IsNull,
     /// A plain field equals the value; a null one does not.
@@ -46,7 +46,7 @@ pub enum Test {
     /// A plain field compares to the value, a whole number or an instant.
     Ordered {
         /// The comparison.
-        order: Order,
+        order: Comparison,
         /// What the field is compared with.
         value: Scalar,
         /// Whether a null field passes.
@@ -62,7 +62,7 @@ pub enum Test {
 
 /// A comparison by order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum Comparison {
     /// `<`
     Less,
     /// `<=`
@@ -90,7 +90,7 @@ pub enum Scalar {
 
 /// The value of a field, for deciding about one object in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cell {
+pub enum FieldValue {
     /// A nullable field without a value.
     Null,
     /// A plain field's value.
@@ -107,27 +107,27 @@ pub struct UnknownField {
     pub field: String,
 }
 
-impl Order {
+impl Comparison {
     /// Whether the comparison holds for operands that stand to each other like this.
-    pub fn holds(self, ordering: std::cmp::Ordering) -> bool {
+    pub fn matches(self, ordering: std::cmp::Ordering) -> bool {
         match self {
-            Order::Less => ordering.is_lt(),
-            Order::AtMost => ordering.is_le(),
-            Order::Greater => ordering.is_gt(),
-            Order::AtLeast => ordering.is_ge(),
+            Comparison::Less => ordering.is_lt(),
+            Comparison::AtMost => ordering.is_le(),
+            Comparison::Greater => ordering.is_gt(),
+            Comparison::AtLeast => ordering.is_ge(),
         }
     }
 }
 
 impl Filter {
     /// Admits objects whose `field` passes `test`.
-    pub fn field(field: impl Into<String>, test: Test) -> Self {
-        Filter::Field(FieldTest { field: field.into(), test })
+    pub fn field(field: impl Into<String>, test: Predicate) -> Self {
+        Filter::Field(FieldPredicate { field: field.into(), test })
     }
 
     /// Admits objects whose `field` equals `value`.
     pub fn equals(field: impl Into<String>, value: Scalar) -> Self {
-        Filter::field(field, Test::Equals(value))
+        Filter::field(field, Predicate::Equals(value))
     }
 
     /// Admits what all of `parts` admit, in the simplest form.
@@ -181,15 +181,16 @@ impl Filter {
 
     /// What is left to ask where some fields are known already; `read` gives those by name.
     #[must_use]
-    pub fn given(&self, read: &dyn Fn(&str) -> Option<Cell>) -> Self {
-        let all = |parts: &[Filter]| parts.iter().map(|part| part.given(read)).collect::<Vec<_>>();
+    pub fn partially_evaluate(&self, read: &dyn Fn(&str) -> Option<FieldValue>) -> Self {
+        let all =
+            |parts: &[Filter]| parts.iter().map(|part| part.partially_evaluate(read)).collect::<Vec<_>>();
         match self {
             Filter::Everything | Filter::Nothing => self.clone(),
             Filter::All(parts) => Filter::all(all(parts)),
             Filter::Any(parts) => Filter::any(all(parts)),
-            Filter::Not(part) => Filter::negated(part.given(read)),
-            Filter::Field(FieldTest { field, test }) => match read(field) {
-                Some(cell) if test.holds(&cell) => Filter::Everything,
+            Filter::Not(part) => Filter::negated(part.partially_evaluate(read)),
+            Filter::Field(FieldPredicate { field, test }) => match read(field) {
+                Some(cell) if test.matches(&cell) => Filter::Everything,
                 Some(_) => Filter::Nothing,
                 None => self.clone(),
             },
@@ -200,35 +201,41 @@ impl Filter {
     ///
     /// # Errors
     /// [`UnknownField`] if `read` knows a tested field not: under a `Not`, any guess could admit too much.
-    pub fn admits(&self, read: &dyn Fn(&str) -> Option<Cell>) -> Result<bool, UnknownField> {
+    pub fn matches(&self, read: &dyn Fn(&str) -> Option<FieldValue>) -> Result<bool, UnknownField> {
         match self {
             Filter::Everything => Ok(true),
             Filter::Nothing => Ok(false),
-            Filter::All(parts) => parts.iter().try_fold(true, |all, part| Ok(part.admits(read)? && all)),
-            Filter::Any(parts) => parts.iter().try_fold(false, |any, part| Ok(part.admits(read)? || any)),
-            Filter::Not(part) => Ok(!part.admits(read)?),
-            Filter::Field(FieldTest { field, test }) => match read(field) {
-                Some(cell) => Ok(test.holds(&cell)),
+            Filter::All(parts) => parts.iter().try_fold(true, |all, part| Ok(part.matches(read)? && all)),
+            Filter::Any(parts) => parts.iter().try_fold(false, |any, part| Ok(part.matches(read)? || any)),
+            Filter::Not(part) => Ok(!part.matches(read)?),
+            Filter::Field(FieldPredicate { field, test }) => match read(field) {
+                Some(cell) => Ok(test.matches(&cell)),
                 None => Err(UnknownField { field: field.clone() }),
             },
         }
     }
 }
 
-impl Test {
+impl Predicate {
     /// Whether a field's value passes.
-    pub fn holds(&self, cell: &Cell) -> bool {
+    pub fn matches(&self, cell: &FieldValue) -> bool {
         match (self, cell) {
-            (Test::IsNull, cell) => *cell == Cell::Null,
-            (Test::Equals(value), Cell::One(held)) => held == value,
-            (Test::OneOf(values), Cell::One(held)) => values.contains(held),
-            (Test::Ordered { order, value, .. }, Cell::One(held)) => {
-                held.ordering(value).is_some_and(|ordering| order.holds(ordering))
+            (Predicate::IsNull, cell) => *cell == FieldValue::Null,
+            (Predicate::Equals(value), FieldValue::One(held)) => held == value,
+            (Predicate::OneOf(values), FieldValue::One(held)) => values.contains(held),
+            (Predicate::Ordered { order, value, .. }, FieldValue::One(held)) => {
+                held.ordering(value).is_some_and(|ordering| order.matches(ordering))
             }
-            (Test::Ordered { admits_null, .. }, Cell::Null) => *admits_null,
-            (Test::HasAnyOf(values), Cell::List(held)) => values.iter().any(|value| held.contains(value)),
-            (Test::HasAllOf(values), Cell::List(held)) => values.iter().all(|value| held.contains(value)),
-            (Test::Size(size), Cell::List(held)) => u64::try_from(held.len()).is_ok_and(|len| len == *size),
+            (Predicate::Ordered { admits_null, .. }, FieldValue::Null) => *admits_null,
+            (Predicate::HasAnyOf(values), FieldValue::List(held)) => {
+                values.iter().any(|value| held.contains(value))
+            }
+            (Predicate::HasAllOf(values), FieldValue::List(held)) => {
+                values.iter().all(|value| held.contains(value))
+            }
+            (Predicate::Size(size), FieldValue::List(held)) => {
+                u64::try_from(held.len()).is_ok_and(|len| len == *size)
+            }
             _ => false,
         }
     }
@@ -257,12 +264,12 @@ fn single(mut parts: Vec<Filter>, empty: Filter, join: fn(Vec<Filter>) -> Filter
 mod tests {
     use super::*;
 
-    fn seq(test: Test) -> Filter {
+    fn seq(test: Predicate) -> Filter {
         Filter::field("seq", test)
     }
 
-    fn ordered(order: Order, admits_null: bool) -> Filter {
-        seq(Test::Ordered { order, value: Scalar::Integer(3), admits_null })
+    fn ordered(order: Comparison, admits_null: bool) -> Filter {
+        seq(Predicate::Ordered { order, value: Scalar::Integer(3), admits_null })
     }
 
     #[test]
@@ -284,25 +291,29 @@ mod tests {
 
     #[test]
     fn a_test_and_its_negation_share_the_objects_between_them() {
-        let cells = [Cell::Null, Cell::One(Scalar::Integer(3)), Cell::List(vec![Scalar::Integer(3)])];
+        let cells = [
+            FieldValue::Null,
+            FieldValue::One(Scalar::Integer(3)),
+            FieldValue::List(vec![Scalar::Integer(3)]),
+        ];
         let tests = [
-            (seq(Test::IsNull), [true, false, false]),
-            (seq(Test::Equals(Scalar::Integer(3))), [false, true, false]),
-            (seq(Test::Equals(Scalar::Text("3".into()))), [false, false, false]),
-            (seq(Test::OneOf(vec![Scalar::Integer(2), Scalar::Integer(3)])), [false, true, false]),
-            (ordered(Order::AtMost, true), [true, true, false]),
-            (ordered(Order::Less, false), [false, false, false]),
-            (seq(Test::HasAnyOf(vec![Scalar::Integer(3), Scalar::Integer(4)])), [false, false, true]),
-            (seq(Test::HasAllOf(vec![Scalar::Integer(3), Scalar::Integer(4)])), [false, false, false]),
-            (seq(Test::HasAllOf(vec![])), [false, false, true]),
-            (seq(Test::Size(1)), [false, false, true]),
+            (seq(Predicate::IsNull), [true, false, false]),
+            (seq(Predicate::Equals(Scalar::Integer(3))), [false, true, false]),
+            (seq(Predicate::Equals(Scalar::Text("3".into()))), [false, false, false]),
+            (seq(Predicate::OneOf(vec![Scalar::Integer(2), Scalar::Integer(3)])), [false, true, false]),
+            (ordered(Comparison::AtMost, true), [true, true, false]),
+            (ordered(Comparison::Less, false), [false, false, false]),
+            (seq(Predicate::HasAnyOf(vec![Scalar::Integer(3), Scalar::Integer(4)])), [false, false, true]),
+            (seq(Predicate::HasAllOf(vec![Scalar::Integer(3), Scalar::Integer(4)])), [false, false, false]),
+            (seq(Predicate::HasAllOf(vec![])), [false, false, true]),
+            (seq(Predicate::Size(1)), [false, false, true]),
         ];
         for (filter, expected) in tests {
             for (cell, expected) in cells.iter().zip(expected) {
                 let read = |name: &str| (name == "seq").then(|| cell.clone());
-                assert_eq!(filter.admits(&read), Ok(expected), "{filter:?} on {cell:?}");
+                assert_eq!(filter.matches(&read), Ok(expected), "{filter:?} on {cell:?}");
                 assert_eq!(
-                    Filter::negated(filter.clone()).admits(&read),
+                    Filter::negated(filter.clone()).matches(&read),
                     Ok(!expected),
                     "{filter:?} on {cell:?}"
                 );
@@ -314,10 +325,10 @@ mod tests {
     fn what_is_known_need_not_be_asked_again() {
         let known = Filter::equals("role", Scalar::Text("user".into()));
         let open = || Filter::equals("seq", Scalar::Integer(1));
-        let read = |name: &str| (name == "role").then(|| Cell::One(Scalar::Text("user".into())));
-        assert_eq!(Filter::all([known.clone(), open()]).given(&read), open());
-        assert_eq!(Filter::any([known.clone(), open()]).given(&read), Filter::Everything);
-        assert_eq!(Filter::all([Filter::negated(known), open()]).given(&read), Filter::Nothing);
+        let read = |name: &str| (name == "role").then(|| FieldValue::One(Scalar::Text("user".into())));
+        assert_eq!(Filter::all([known.clone(), open()]).partially_evaluate(&read), open());
+        assert_eq!(Filter::any([known.clone(), open()]).partially_evaluate(&read), Filter::Everything);
+        assert_eq!(Filter::all([Filter::negated(known), open()]).partially_evaluate(&read), Filter::Nothing);
     }
 
     #[test]
@@ -326,7 +337,7 @@ mod tests {
             Filter::equals("seq", Scalar::Integer(1)),
             Filter::equals("id", Scalar::Integer(1)),
         ]);
-        let read = |name: &str| (name == "seq").then_some(Cell::One(Scalar::Integer(1)));
-        assert_eq!(filter.admits(&read), Err(UnknownField { field: "id".into() }));
+        let read = |name: &str| (name == "seq").then_some(FieldValue::One(Scalar::Integer(1)));
+        assert_eq!(filter.matches(&read), Err(UnknownField { field: "id".into() }));
     }
 }

@@ -1,31 +1,34 @@
-//! The words of Causerie: entities, ids, money, states, and the ports at which every other crate meets.
+//! Domain types of Causerie: entities, ids, money, time, and the ports between the crates.
 //!
-//! This crate may know the standard library, UUIDs, instants and JSON values, and nothing of ours.
-//! Deliberately absent: serialisation, SQL, HTTP and I/O of any kind. Rows, wire structs and DTOs are twins of
-//! these types in the crate that owns the format; `docs/architecture.md` says which.
+//! The crate depends on no other crate of the workspace. Its types carry no serde, diesel or utoipa derive: the crate
+//! that owns a format has a type of its own for it, with the conversion beside it.
 
-pub mod attachment;
-pub mod audit;
-pub mod budget;
+pub mod api_keys;
+pub mod attachments;
+pub mod audit_events;
+pub mod budgets;
 pub mod calendar;
 pub mod completion;
 pub mod failure;
 pub mod filter;
-pub mod identity;
+pub mod groups;
 pub mod ids;
-pub mod message;
-pub mod model;
+pub mod memberships;
+pub mod messages;
+pub mod models;
 pub mod money;
 pub mod page;
 pub mod ports;
-pub mod report;
-pub mod session;
+pub mod principal;
+pub mod sessions;
 pub mod time;
-pub mod tool;
-pub mod turn;
+pub mod tools;
+pub mod turns;
 pub mod usage;
+pub mod users;
 
-mod words;
+mod secret;
+mod string_enum;
 
 pub use filter::Filter;
 pub use ids::{
@@ -33,5 +36,6 @@ pub use ids::{
     TurnId, UsageId, UserId,
 };
 pub use money::Usd;
+pub use secret::Secret;
+pub use string_enum::UnknownVariant;
 pub use time::Timestamp;
-pub use words::{Secret, UnknownWord};

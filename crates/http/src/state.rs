@@ -4,7 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use actix_web::{HttpRequest, web};
 use bytes::Bytes;
-use causerie_domain::ports::{Clock, Entropy, Identity, Ids, StoreHealth, StreamTickets, TokenVerifier};
+use causerie_domain::ports::{
+    Authentication, Clock, Entropy, Ids, StoreHealth, StreamTickets, TokenVerifier,
+};
 use causerie_runtime::{Runtime, RuntimeError};
 use tokio::runtime::Handle;
 
@@ -21,7 +23,7 @@ pub struct AppParts {
     /// The chat runtime.
     pub runtime: Runtime,
     /// Finds out who asks.
-    pub identity: Arc<dyn Identity>,
+    pub identity: Arc<dyn Authentication>,
     /// Keeps stream tickets.
     pub tickets: Arc<dyn StreamTickets>,
     /// Judges tokens, if those of an identity provider are accepted.

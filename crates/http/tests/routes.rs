@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use actix_web::http::Method;
 use actix_web::test::TestRequest;
-use causerie_domain::completion::{Clock, CompletionErrorKind};
+use causerie_domain::completion::{CompletionErrorKind, TimeoutKind};
 use causerie_http::HttpSettings;
 use serde_json::{Value, json};
 use support::world;
@@ -170,7 +170,7 @@ async fn administrators_read_the_catalogue_and_a_failure_leaves_the_old_one() {
     for (kind, expected) in [
         (CompletionErrorKind::Unavailable, (503, "upstream_unavailable".to_owned())),
         (CompletionErrorKind::InvalidResponse, (502, "upstream_invalid_response".to_owned())),
-        (CompletionErrorKind::Timeout(Clock::FirstByte), (504, "upstream_timeout".to_owned())),
+        (CompletionErrorKind::Timeout(TimeoutKind::FirstByte), (504, "upstream_timeout".to_owned())),
     ] {
         world.upstream.lists(Err(kind));
         let failed = root.call(Method::POST, "/models/sync").await;

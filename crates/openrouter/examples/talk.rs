@@ -12,7 +12,7 @@ use causerie_domain::completion::{
     CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, ContentPart, Parameters,
     PromptMessage,
 };
-use causerie_domain::message::MessageRole;
+use causerie_domain::messages::MessageRole;
 use causerie_domain::ports::CompletionGateway;
 use causerie_openrouter::{LimitedGateway, OpenRouter, Settings, UpstreamLimits};
 use futures_util::StreamExt;

@@ -4,7 +4,7 @@
 
 use std::hint::black_box;
 
-use causerie_domain::identity::Role;
+use causerie_domain::users::Role;
 use causerie_domain::{GroupId, UserId};
 use causerie_permissions::{Action, BuiltinRules, PrincipalFacts, Registry, Scopes, Subject, SubjectType};
 use criterion::{Criterion, criterion_group, criterion_main};

@@ -3,7 +3,7 @@
 //! Only operators that a column supports compile, and every operand must have the type of its field, so that a list
 //! and a single check always agree.
 
-use causerie_domain::filter::{Order, Scalar, Test};
+use causerie_domain::filter::{Comparison, Predicate, Scalar};
 use causerie_domain::{Filter, Timestamp};
 use uuid::Uuid;
 
@@ -114,17 +114,17 @@ impl FieldCompiler<'_> {
             (Operator::All(values), FieldType::List(scalar_type)) => {
                 let values: Result<_, _> =
                     values.iter().map(|value| self.scalar(value, scalar_type)).collect();
-                Ok(self.test(Test::HasAllOf(values?)))
+                Ok(self.test(Predicate::HasAllOf(values?)))
             }
             (Operator::Size(size), FieldType::List(_)) => {
                 let size = exact_integer(*size).and_then(|size| u64::try_from(size).ok());
-                Ok(self.test(Test::Size(size.ok_or_else(|| self.invalid_operand("a count"))?)))
+                Ok(self.test(Predicate::Size(size.ok_or_else(|| self.invalid_operand("a count"))?)))
             }
             (operator, _) => Err(self.unsupported(operator)),
         }
     }
 
-    fn test(&self, test: Test) -> Filter {
+    fn test(&self, test: Predicate) -> Filter {
         Filter::field(self.name, test)
     }
 
@@ -135,20 +135,25 @@ impl FieldCompiler<'_> {
             FieldType::Nullable(scalar_type) => (scalar_type, true),
         };
         let matches_null = |value: &&Value| is_nullable && **value == Value::Null;
-        let null = values.iter().any(|value| matches_null(&value)).then(|| self.test(Test::IsNull));
+        let null = values.iter().any(|value| matches_null(&value)).then(|| self.test(Predicate::IsNull));
         let scalars =
             values.iter().filter(|value| !matches_null(value)).map(|value| self.scalar(value, scalar_type));
         let mut scalars = scalars.collect::<Result<Vec<_>, _>>()?;
         let predicate = match (self.field_type, scalars.len()) {
             (_, 0) => Filter::Nothing,
-            (FieldType::List(_), _) => self.test(Test::HasAnyOf(scalars)),
-            (_, 1) => self.test(Test::Equals(scalars.remove(0))),
-            _ => self.test(Test::OneOf(scalars)),
+            (FieldType::List(_), _) => self.test(Predicate::HasAnyOf(scalars)),
+            (_, 1) => self.test(Predicate::Equals(scalars.remove(0))),
+            _ => self.test(Predicate::OneOf(scalars)),
         };
         Ok(Filter::any([predicate].into_iter().chain(null)))
     }
 
-    fn ordered(&self, order: Order, bound: &Bound, scalar_type: ScalarType) -> Result<Filter, FilterError> {
+    fn ordered(
+        &self,
+        order: Comparison,
+        bound: &Bound,
+        scalar_type: ScalarType,
+    ) -> Result<Filter, FilterError> {
         let value = match (bound, scalar_type) {
             (Bound::Number(number), ScalarType::Integer) => exact_integer(*number).map(Scalar::Integer),
             (Bound::Text(text), ScalarType::Time) => instant(text).map(Scalar::Time),
@@ -158,8 +163,8 @@ impl FieldCompiler<'_> {
         let value = value.ok_or_else(|| self.invalid_operand(expected(scalar_type)))?;
         let is_nullable = matches!(self.field_type, FieldType::Nullable(_));
         let admits_null =
-            is_nullable && ordering(Some(&Value::Null), bound).is_ok_and(|found| order.holds(found));
-        Ok(self.test(Test::Ordered { order, value, admits_null }))
+            is_nullable && ordering(Some(&Value::Null), bound).is_ok_and(|found| order.matches(found));
+        Ok(self.test(Predicate::Ordered { order, value, admits_null }))
     }
 
     fn scalar(&self, value: &Value, scalar_type: ScalarType) -> Result<Scalar, FilterError> {

@@ -10,10 +10,10 @@ mod raw;
 use std::time::{Duration, Instant};
 
 use causerie_domain::calendar::{Span, TimeZone};
-use causerie_domain::filter::{Scalar, Test};
+use causerie_domain::filter::{Predicate, Scalar};
 use causerie_domain::page::{After, PageRequest};
-use causerie_domain::ports::{ReportQuery, Reports as _, UsageList, UsageSelection};
-use causerie_domain::report::Grouping;
+use causerie_domain::ports::{UsageFilter, UsageRecordQuery, UsageReportQuery, UsageReports as _};
+use causerie_domain::usage::reports::Grouping;
 use causerie_domain::{Filter, Timestamp};
 use causerie_testkit::anyhow::Result;
 use causerie_testkit::database::TestDatabase;
@@ -47,9 +47,9 @@ async fn measure(database: &TestDatabase) -> Result<()> {
 
     let uuid = |prefix: u128, number: u128| Scalar::Uuid(id(prefix, number));
     let own = Filter::equals("user_id", uuid(1, 7));
-    let groups = Test::OneOf(vec![uuid(2, 3), uuid(2, 4)]);
+    let groups = Predicate::OneOf(vec![uuid(2, 3), uuid(2, 4)]);
     let of_groups = Filter::any([own.clone(), Filter::field("group_id", groups)]);
-    let rows = |visible: &Filter| UsageSelection {
+    let rows = |visible: &Filter| UsageFilter {
         visible: visible.clone(),
         span: MONTH,
         model: None,
@@ -65,7 +65,7 @@ async fn measure(database: &TestDatabase) -> Result<()> {
         let words: Vec<&str> = group_by.iter().map(|grouping| grouping.as_str()).collect();
         let mut line = format!("usage by {:<38}", words.join(","));
         for visible in [&Filter::Everything, &of_groups, &own] {
-            let query = ReportQuery {
+            let query = UsageReportQuery {
                 rows: rows(visible),
                 group_by: group_by.clone(),
                 days: zone.days(MONTH)?,
@@ -78,7 +78,8 @@ async fn measure(database: &TestDatabase) -> Result<()> {
         println!("{line}");
     }
     for (name, visible) in [("all", &Filter::Everything), ("groups", &of_groups), ("own", &own)] {
-        let mut list = UsageList { rows: rows(visible), page: PageRequest { limit: 100, after: None } };
+        let mut list =
+            UsageRecordQuery { rows: rows(visible), page: PageRequest { limit: 100, after: None } };
         let first = median(async || Ok(store.usage_records(list.clone()).await?)).await?;
         for _ in 0..3 {
             list.page.after = store.usage_records(list.clone()).await?.next.map(After).or(list.page.after);

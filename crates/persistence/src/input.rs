@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use causerie_domain::ports::TurnFlush;
-use causerie_domain::session::SessionAction;
+use causerie_domain::sessions::SessionAction;
 use causerie_domain::{AttachmentId, Filter, InstanceId, SessionId, Timestamp};
 
 /// A session to give another title.

@@ -1,13 +1,14 @@
-//! The audit of a store: it finds nothing where nothing is wrong, and each breach where something is.
+//! The audit of a store: it finds nothing where nothing is wrong, and each violation where something is.
 
 mod raw;
 mod subject;
 
 use std::collections::BTreeSet;
 
-use causerie_domain::budget::{Budget, BudgetPeriod, BudgetSubject};
+use causerie_domain::budgets::{Budget, BudgetPeriod, BudgetSubject};
 use causerie_domain::ports::{
-    AuditRule, AuditStep, AuditedRows, BeginTurn, NextAttempt, Reap, ReapScope, StoreAudit, Unsettled,
+    BeginTurn, CheckedRows, IntegrityCheck, IntegrityChecks, IntegrityRule, NextAttempt, Reap, ReapScope,
+    UnsettledUsage,
 };
 use causerie_domain::usage::OpenUsage;
 use causerie_domain::{Filter, InstanceId, UsageId, Usd};
@@ -20,20 +21,20 @@ use subject::{SqlSubject, on_both};
 
 on_both!(
     a_store_in_use_is_whole_after_every_step,
-    every_breach_is_named,
+    every_violation_is_named,
     a_lease_that_has_run_out_is_a_breach_until_the_turn_is_closed,
     a_store_is_checked_some_rows_at_a_time,
     what_is_not_settled_is_listed_by_age,
 );
 
-/// The breaches of a whole store, each as its rule and row; so many rows are checked at a time.
-async fn breaches(subject: &SqlSubject, limit: u32) -> Result<BTreeSet<(AuditRule, Uuid)>> {
+/// The violations of a whole store, each as its rule and row; so many rows are checked at a time.
+async fn violations(subject: &SqlSubject, limit: u32) -> Result<BTreeSet<(IntegrityRule, Uuid)>> {
     let mut found = BTreeSet::new();
-    for rows in AuditedRows::ALL.iter().copied() {
-        let mut part = AuditStep { rows, after: None, limit };
+    for rows in CheckedRows::ALL.iter().copied() {
+        let mut part = IntegrityCheck { rows, after: None, limit };
         loop {
-            let step = subject.store().audit(part).await?;
-            found.extend(step.breaches.iter().map(|breach| (breach.rule, breach.id)));
+            let step = subject.store().check(part).await?;
+            found.extend(step.violations.iter().map(|violation| (violation.rule, violation.id)));
             if step.last.is_none() {
                 break;
             }
@@ -44,8 +45,8 @@ async fn breaches(subject: &SqlSubject, limit: u32) -> Result<BTreeSet<(AuditRul
 }
 
 /// The rules that are broken.
-async fn rules(subject: &SqlSubject) -> Result<BTreeSet<AuditRule>> {
-    Ok(breaches(subject, 100).await?.into_iter().map(|(rule, _)| rule).collect())
+async fn rules(subject: &SqlSubject) -> Result<BTreeSet<IntegrityRule>> {
+    Ok(violations(subject, 100).await?.into_iter().map(|(rule, _)| rule).collect())
 }
 
 async fn a_store_in_use_is_whole_after_every_step(subject: &SqlSubject) -> Result<()> {
@@ -94,7 +95,7 @@ async fn a_store_in_use_is_whole_after_every_step(subject: &SqlSubject) -> Resul
 }
 
 /// What is broken by a statement on a store with an ended turn and a running one, in that order.
-async fn every_breach_is_named(subject: &SqlSubject) -> Result<()> {
+async fn every_violation_is_named(subject: &SqlSubject) -> Result<()> {
     let id = subject.session().await?.id;
     let ended = subject.exchange(id, "Hello", "Hi").await?;
     let running = subject.start(id, "And?").await?;
@@ -118,8 +119,8 @@ async fn every_breach_is_named(subject: &SqlSubject) -> Result<()> {
         )
     };
     // The statement, what undoes it, and the rules that it breaks: some facts are promised twice.
-    use AuditRule::*;
-    let broken: Vec<(String, String, Vec<AuditRule>)> = vec![
+    use IntegrityRule::*;
+    let broken: Vec<(String, String, Vec<IntegrityRule>)> = vec![
         (
             format!("UPDATE sessions SET next_seq = 6 WHERE id = {session}"),
             format!("UPDATE sessions SET next_seq = 5 WHERE id = {session}"),
@@ -184,7 +185,7 @@ async fn every_breach_is_named(subject: &SqlSubject) -> Result<()> {
                 "UPDATE ai_usage SET state = 'closed', outcome = 'completed', basis = 'reported', cost = 12000000, \
                  closed_at = 1 WHERE turn_id = {ended_turn}"
             ),
-            vec![OpenRequest, Nobody, Spent],
+            vec![OpenRequest, Orphaned, Spent],
         ),
         (
             format!(
@@ -197,9 +198,9 @@ async fn every_breach_is_named(subject: &SqlSubject) -> Result<()> {
             ),
             vec![OpenRequest],
         ),
-        (piece(&ended_turn, 0), format!("DELETE FROM segments WHERE turn_id = {ended_turn}"), vec![Pieces]),
-        (piece(&running_turn, 2), "DELETE FROM segments WHERE position = 2".to_owned(), vec![PieceOrder]),
-        (piece(&running_turn, 4), "DELETE FROM segments WHERE position = 4".to_owned(), vec![PieceOrder]),
+        (piece(&ended_turn, 0), format!("DELETE FROM segments WHERE turn_id = {ended_turn}"), vec![Segments]),
+        (piece(&running_turn, 2), "DELETE FROM segments WHERE position = 2".to_owned(), vec![SegmentOrder]),
+        (piece(&running_turn, 4), "DELETE FROM segments WHERE position = 4".to_owned(), vec![SegmentOrder]),
         (
             format!("UPDATE ai_usage SET cost = 1 WHERE turn_id = {ended_turn}"),
             format!("UPDATE ai_usage SET cost = 12000000 WHERE turn_id = {ended_turn}"),
@@ -245,17 +246,17 @@ async fn every_breach_is_named(subject: &SqlSubject) -> Result<()> {
     raw.run("ALTER TABLE ai_usage ADD COLUMN total_tokens INTEGER").await?;
     assert_eq!(rules(subject).await?, BTreeSet::from([Tokens]));
     seen.insert(Tokens);
-    assert_eq!(seen, AuditRule::ALL.iter().copied().collect(), "each rule has been broken");
+    assert_eq!(seen, IntegrityRule::ALL.iter().copied().collect(), "each rule has been broken");
     Ok(())
 }
 
 async fn a_lease_that_has_run_out_is_a_breach_until_the_turn_is_closed(subject: &SqlSubject) -> Result<()> {
     let id = subject.session().await?.id;
     let gone = subject.start_expired(id, "Hello").await?;
-    let expected = BTreeSet::from([(AuditRule::Lease, gone.id().as_uuid())]);
-    assert_eq!(breaches(subject, 100).await?, expected);
+    let expected = BTreeSet::from([(IntegrityRule::Lease, gone.id().as_uuid())]);
+    assert_eq!(violations(subject, 100).await?, expected);
     subject.turns.reap(Reap { scope: ReapScope::Expired, limit: 10, now: START }).await?;
-    assert_eq!(breaches(subject, 100).await?, BTreeSet::new());
+    assert_eq!(violations(subject, 100).await?, BTreeSet::new());
     Ok(())
 }
 
@@ -264,19 +265,19 @@ async fn a_store_is_checked_some_rows_at_a_time(subject: &SqlSubject) -> Result<
     for _ in 0..7 {
         let id = subject.session().await?.id;
         subject.exchange(id, "Hello", "Hi").await?;
-        sessions.insert((AuditRule::Numbering, id.as_uuid()));
+        sessions.insert((IntegrityRule::Numbering, id.as_uuid()));
     }
     Raw::to(subject.database()).await?.run("UPDATE sessions SET next_seq = 9").await?;
     for limit in [1, 2, 3, 7, 8, 100] {
-        assert_eq!(breaches(subject, limit).await?, sessions, "{limit} at a time");
+        assert_eq!(violations(subject, limit).await?, sessions, "{limit} at a time");
     }
-    let part = AuditStep { rows: AuditedRows::Messages, after: None, limit: 5 };
-    assert_eq!(subject.store().audit(part).await?.checked, 5);
+    let part = IntegrityCheck { rows: CheckedRows::Messages, after: None, limit: 5 };
+    assert_eq!(subject.store().check(part).await?.checked, 5);
     Ok(())
 }
 
 async fn what_is_not_settled_is_listed_by_age(subject: &SqlSubject) -> Result<()> {
-    assert_eq!(subject.store().unsettled(10).await?, Unsettled::default());
+    assert_eq!(subject.store().unsettled(10).await?, UnsettledUsage::default());
     let (one, two) = (subject.session().await?.id, subject.session().await?.id);
     subject.exchange(one, "Hello", "Hi").await?;
     let gone = subject.start_expired(one, "Gone").await?;

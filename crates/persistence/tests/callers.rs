@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use causerie_domain::Filter;
 use causerie_domain::ports::{
-    Administration, BeginTurn, Conversations, ReapScope, StoreError, StoreHealth, TurnHold, TurnLedger,
+    Administration, BeginTurn, LeaseStatus, Messages, ReapScope, Sessions, StoreError, StoreHealth,
+    TurnLedger,
 };
 use causerie_persistence::{Database, LockError, OpenError, SqlStore, StoreSettings};
 use causerie_testkit::anyhow::{Context, Result, ensure};
@@ -277,7 +278,7 @@ async fn a_quarter_of_the_connections_is_kept_for_turns_that_run() -> Result<()>
         );
         let refusal = further.err().context("there is a place too many")?;
         assert!(matches!(refusal, StoreError::Unavailable(_)), "{connections}: {refusal:?}");
-        let held = TurnHold::Held { turn_id: running.id(), cancel_requested: false };
+        let held = LeaseStatus::Held { turn_id: running.id(), cancel_requested: false };
         assert_eq!(flushed?, [held], "{connections}");
         holder.run("COMMIT;").await?;
         while let Some(reader) = readers.join_next().await {
@@ -317,7 +318,8 @@ async fn a_transaction_that_loses_a_deadlock_is_repeated() -> Result<()> {
     };
     let (flushed, crossed) = tokio::join!(flushed, crossing);
     crossed?;
-    let expected = running.iter().map(|turn| TurnHold::Held { turn_id: turn.id(), cancel_requested: false });
+    let expected =
+        running.iter().map(|turn| LeaseStatus::Held { turn_id: turn.id(), cancel_requested: false });
     assert_eq!(flushed?, expected.collect::<Vec<_>>());
     for turn in &running {
         let log = subject.store().turn_log(turn.id(), 0).await?.context("the turn is gone")?;

@@ -4,10 +4,10 @@ mod subject;
 
 use std::time::Duration;
 
-use causerie_domain::filter::{Scalar, Test};
+use causerie_domain::filter::{Predicate, Scalar};
 use causerie_domain::page::{After, PageRequest};
-use causerie_domain::ports::{Conversations, NewSession, SessionKey, SessionList, StoreError};
-use causerie_domain::session::{SessionAction, SessionState};
+use causerie_domain::ports::{NewSession, SessionCursor, SessionQuery, Sessions, StoreError};
+use causerie_domain::sessions::{SessionAction, SessionState};
 use causerie_domain::{Filter, SessionId};
 use causerie_testkit::anyhow::Result;
 use causerie_testkit::contract::START;
@@ -21,8 +21,8 @@ on_both!(
     a_filter_that_cannot_be_answered_is_an_error,
 );
 
-fn all(limit: u32) -> SessionList {
-    SessionList {
+fn all(limit: u32) -> SessionQuery {
+    SessionQuery {
         visible: Filter::Everything,
         user_id: None,
         state: None,
@@ -37,7 +37,7 @@ async fn make(subject: &SqlSubject, second: u64) -> Result<SessionId> {
     Ok(subject.store().create_session(new).await?.id)
 }
 
-async fn ids(subject: &SqlSubject, list: SessionList) -> Result<Vec<SessionId>> {
+async fn ids(subject: &SqlSubject, list: SessionQuery) -> Result<Vec<SessionId>> {
     Ok(subject.store().sessions(list).await?.rows.into_iter().map(|session| session.id).collect())
 }
 
@@ -61,9 +61,9 @@ async fn a_list_is_read_to_its_end_page_by_page(subject: &SqlSubject) -> Result<
     let expected: Vec<SessionId> = made.into_iter().map(|(_, id)| id).collect();
     for limit in 1..=8 {
         let mut read = Vec::new();
-        let mut after: Option<SessionKey> = None;
+        let mut after: Option<SessionCursor> = None;
         loop {
-            let list = SessionList { page: PageRequest { limit, after: after.map(After) }, ..all(limit) };
+            let list = SessionQuery { page: PageRequest { limit, after: after.map(After) }, ..all(limit) };
             let page = subject.store().sessions(list).await?;
             assert!(page.rows.len() <= limit as usize);
             read.extend(page.rows.iter().map(|session| session.id));
@@ -87,16 +87,16 @@ async fn a_list_keeps_to_what_is_asked_and_allowed(subject: &SqlSubject) -> Resu
     subject.store().delete_session(deleted, &everything, START).await?;
 
     let user = Some(subject.user);
-    let no_group = Filter::field("group_id", Test::IsNull);
-    let cases: [(SessionList, &[SessionId]); 8] = [
+    let no_group = Filter::field("group_id", Predicate::IsNull);
+    let cases: [(SessionQuery, &[SessionId]); 8] = [
         (all(10), &[active, paused, foreign]),
-        (SessionList { user_id: user, ..all(10) }, &[active, paused]),
-        (SessionList { state: Some(SessionState::Paused), ..all(10) }, &[paused]),
-        (SessionList { tool_id: Some(subject.tool), ..all(10) }, &[active, paused, foreign]),
-        (SessionList { visible: subject.foreign(), ..all(10) }, &[foreign]),
-        (SessionList { visible: subject.foreign(), user_id: user, ..all(10) }, &[]),
-        (SessionList { visible: Filter::Nothing, ..all(10) }, &[]),
-        (SessionList { visible: Filter::all([subject.own(), no_group]), ..all(10) }, &[active, paused]),
+        (SessionQuery { user_id: user, ..all(10) }, &[active, paused]),
+        (SessionQuery { state: Some(SessionState::Paused), ..all(10) }, &[paused]),
+        (SessionQuery { tool_id: Some(subject.tool), ..all(10) }, &[active, paused, foreign]),
+        (SessionQuery { visible: subject.foreign(), ..all(10) }, &[foreign]),
+        (SessionQuery { visible: subject.foreign(), user_id: user, ..all(10) }, &[]),
+        (SessionQuery { visible: Filter::Nothing, ..all(10) }, &[]),
+        (SessionQuery { visible: Filter::all([subject.own(), no_group]), ..all(10) }, &[active, paused]),
     ];
     for (list, expected) in cases {
         assert_eq!(ids(subject, list.clone()).await?, expected, "{list:?}");
@@ -109,12 +109,12 @@ async fn a_filter_that_cannot_be_answered_is_an_error(subject: &SqlSubject) -> R
     let unanswerable = [
         Filter::equals("nonsense", Scalar::Integer(1)),
         Filter::equals("state", Scalar::Integer(1)),
-        Filter::field("user_id", Test::HasAnyOf(vec![Scalar::Uuid(subject.user.as_uuid())])),
-        Filter::field("state", Test::Size(1)),
+        Filter::field("user_id", Predicate::HasAnyOf(vec![Scalar::Uuid(subject.user.as_uuid())])),
+        Filter::field("state", Predicate::Size(1)),
         Filter::negated(Filter::equals("user_id", Scalar::Text(subject.user.to_string()))),
     ];
     for visible in unanswerable {
-        let refused = subject.store().sessions(SessionList { visible: visible.clone(), ..all(10) }).await;
+        let refused = subject.store().sessions(SessionQuery { visible: visible.clone(), ..all(10) }).await;
         assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{visible:?}: {refused:?}");
     }
     Ok(())

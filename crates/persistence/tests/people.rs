@@ -6,10 +6,11 @@ mod subject;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use causerie_domain::identity::{GroupRole, Membership, Role, UserStatus};
+use causerie_domain::memberships::{GroupRole, Membership};
 use causerie_domain::ports::{
-    Administration, AdministrationError, Identity, Ids, NewApiKey, NewUser, StoreError,
+    Administration, AdministrationError, Authentication, Ids, NewApiKey, NewUser, StoreError,
 };
+use causerie_domain::users::{Role, UserStatus};
 use causerie_domain::{ApiKeyId, GroupId, Timestamp, UserId};
 use causerie_persistence::SqlStore;
 use causerie_testkit::anyhow::{Context, Result};
@@ -82,13 +83,13 @@ async fn a_key_is_found_with_all_that_is_known_of_its_user(subject: &SqlSubject)
         ))
         .await?;
     }
-    let holder = store.key_holder("abcdefghijkl").await?.context("the key is known")?;
+    let holder = store.api_key_record("abcdefghijkl").await?.context("the key is known")?;
     assert_eq!((holder.key, holder.secret_hash), (made, [7; 32]));
-    assert_eq!(holder.standing.user.id, subject.user);
+    assert_eq!(holder.access.user.id, subject.user);
     let requests_per_minute = NonZeroU32::new(90);
     let membership = Membership { group_id: ours, role: GroupRole::Admin, requests_per_minute };
-    assert_eq!(holder.standing.memberships, [membership]);
-    assert_eq!(store.key_holder("ABCDEFGHIJKL").await?, None);
+    assert_eq!(holder.access.memberships, [membership]);
+    assert_eq!(store.api_key_record("ABCDEFGHIJKL").await?, None);
     Ok(())
 }
 
@@ -114,8 +115,8 @@ async fn the_last_use_of_a_key_is_known_to_the_minute(subject: &SqlSubject) -> R
     let uses: [(Timestamp, Timestamp); 4] =
         [(at(0), at(0)), (at(59), at(0)), (at(60), at(60)), (at(30), at(60))];
     for (now, expected) in uses {
-        store.touch_key(id, now).await?;
-        let holder = store.key_holder("abcdefghijkl").await?.context("the key is known")?;
+        store.touch_api_key(id, now).await?;
+        let holder = store.api_key_record("abcdefghijkl").await?.context("the key is known")?;
         assert_eq!(holder.key.last_used_at, Some(expected), "used at {now}");
     }
     Ok(())
@@ -132,7 +133,7 @@ async fn found_at_once(store: &SqlStore) -> Result<()> {
             let ids = TestIds::after(1000 * number);
             let admin = user(&ids, &email);
             let api_key = api_key(&ids, admin.id, &format!("key-{number:08}"));
-            store.found(admin, api_key).await
+            store.bootstrap(admin, api_key).await
         });
     }
     let mut founders = 0;
@@ -143,8 +144,8 @@ async fn found_at_once(store: &SqlStore) -> Result<()> {
     let ids = TestIds::after(100_000);
     let late = user(&ids, "late");
     let key = api_key(&ids, late.id, "late-key-012");
-    assert!(!store.found(late, key).await?);
-    assert_eq!(store.key_holder("late-key-012").await?, None);
+    assert!(!store.bootstrap(late, key).await?);
+    assert_eq!(store.api_key_record("late-key-012").await?, None);
     Ok(())
 }
 

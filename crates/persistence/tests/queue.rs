@@ -6,7 +6,7 @@ mod subject;
 use std::time::Duration;
 
 use causerie_domain::UsageId;
-use causerie_domain::ports::{ClaimLookup, FinishTurn, OverdueUsage, PostponeLookup, Reap, ReapScope};
+use causerie_domain::ports::{ClaimLookup, ExpiredLookupsQuery, FinishTurn, PostponeLookup, Reap, ReapScope};
 use causerie_domain::usage::{CloseUsage, CostBasis, Settlement, UsageProgress};
 use causerie_domain::{Timestamp, Usd};
 use causerie_testkit::anyhow::{Context as _, Result};
@@ -56,7 +56,7 @@ async fn an_unreadable_row_keeps_none_from_being_priced(subject: &SqlSubject) ->
         spoil(subject, *row).await?;
     }
     for limit in [1, 2, 9] {
-        let found = subject.reconciliation.unaccounted(limit).await?;
+        let found = subject.reconciliation.unpriced(limit).await?;
         let ids: Vec<UsageId> = found.iter().map(|row| row.usage.id).collect();
         assert_eq!(ids, [rows[3]], "{limit} at a time");
     }
@@ -86,8 +86,8 @@ async fn an_unreadable_row_keeps_none_from_being_given_up(subject: &SqlSubject) 
         assert_eq!(claimed.id, id);
     }
     spoil(subject, spoilt).await?;
-    let overdue = OverdueUsage { now: START + HOUR * 9, closed_before: START + HOUR * 9, limit: 1 };
-    let found = subject.reconciliation.overdue(overdue).await?;
+    let overdue = ExpiredLookupsQuery { now: START + HOUR * 9, closed_before: START + HOUR * 9, limit: 1 };
+    let found = subject.reconciliation.expired_lookups(overdue).await?;
     assert_eq!(found.iter().map(|row| row.id).collect::<Vec<_>>(), [sound]);
     Ok(())
 }

@@ -5,7 +5,7 @@ mod subject;
 
 use causerie_domain::Filter;
 use causerie_domain::filter::Scalar;
-use causerie_domain::ports::{BeginTurn, Conversations, NewSession, StoreError, TurnLedger};
+use causerie_domain::ports::{BeginTurn, NewSession, Sessions, StoreError, TurnLedger};
 use causerie_testkit::anyhow::Result;
 use causerie_testkit::contract::Ending;
 

@@ -1,4 +1,4 @@
-//! Reports: the same sums for every order, grouping, page and time zone, on rows that are as bad as rows can be.
+//! UsageReports: the same sums for every order, grouping, page and time zone, on rows that are as bad as rows can be.
 #![cfg(test)]
 
 mod ledger;
@@ -10,10 +10,12 @@ use std::collections::HashMap;
 use causerie_domain::calendar::{Span, TimeZone};
 use causerie_domain::filter::Scalar;
 use causerie_domain::page::{After, PageRequest};
-use causerie_domain::ports::Conversations as _;
-use causerie_domain::ports::{ReportQuery, Reports as _, SessionAuditList, UsageReport, UsageSelection};
-use causerie_domain::report::{GroupKey, Grouping, UsageRecord, UsageSums, UsdSum};
-use causerie_domain::session::SessionAction;
+use causerie_domain::ports::Sessions as _;
+use causerie_domain::ports::{
+    SessionAuditQuery, UsageFilter, UsageReport, UsageReportQuery, UsageReports as _,
+};
+use causerie_domain::sessions::SessionAction;
+use causerie_domain::usage::reports::{GroupKey, Grouping, UsageRecord, UsageSums, UsdSum};
 use causerie_domain::{Filter, GroupId};
 use causerie_testkit::anyhow::{Context as _, Result};
 use causerie_testkit::contract::START;
@@ -35,7 +37,7 @@ on_both!(
 
 /// Sums, all alike but for the comparison, which only reports by model make.
 fn uncompared(mut sums: UsageSums) -> UsageSums {
-    sums.drift = causerie_domain::report::Drift::default();
+    sums.price_variance = causerie_domain::usage::reports::PriceVariance::default();
     sums
 }
 
@@ -77,7 +79,8 @@ async fn sums_do_not_depend_on_grouping_order_or_pages(subject: &SqlSubject) -> 
         let mut after = None;
         loop {
             let days = days_of(&berlin, SPAN, &group_by)?;
-            let query = ReportQuery { rows: ledger.all(), group_by: group_by.clone(), days, limit: 7, after };
+            let query =
+                UsageReportQuery { rows: ledger.all(), group_by: group_by.clone(), days, limit: 7, after };
             let page = subject.store().usage_report(query).await?;
             assert_eq!(page.total, whole.total, "{group_by:?}");
             assert!(page.groups.rows.len() <= 7);
@@ -96,7 +99,7 @@ async fn sums_do_not_depend_on_grouping_order_or_pages(subject: &SqlSubject) -> 
         records.iter().filter_map(|row| row.cost).map(|cost| i128::from(cost.pico())).sum();
     assert_eq!(of_records, expected.cost.pico());
     for (session, user) in &ledger.sessions {
-        let rows = UsageSelection { session_id: Some(*session), ..ledger.all() };
+        let rows = UsageFilter { session_id: Some(*session), ..ledger.all() };
         let report = ledger.report(rows, &[Grouping::User]).await?;
         let totals = subject.store().totals(*session, &Filter::Everything).await?.context("the session")?;
         assert_eq!(report.total.cost, UsdSum::from(totals.cost));
@@ -115,7 +118,7 @@ async fn time_zones_share_the_same_total(subject: &SqlSubject) -> Result<()> {
         assert_eq!((report.total, summed(&report)), (expected, expected), "{name}");
         for group in &report.groups.rows {
             let day = zone.days(SPAN)?.into_iter().find(|day| Some(day.date) == group.key.day);
-            let rows = UsageSelection { span: day.context("a day of the span")?.span, ..ledger.all() };
+            let rows = UsageFilter { span: day.context("a day of the span")?.span, ..ledger.all() };
             assert_eq!(ledger.report(rows, &[]).await?.total, group.sums, "{name} {:?}", group.key.day);
         }
     }
@@ -162,7 +165,7 @@ async fn what_has_no_cost_is_counted(subject: &SqlSubject) -> Result<()> {
     assert_eq!(total.requests_without_tokens, 5);
     let pending = total.basis(causerie_domain::usage::CostBasis::Pending);
     assert_eq!((pending.requests, pending.cost.pico(), total.cost.pico()), (2, 5, 5));
-    let nothing = UsageSelection { model: Some("none".to_owned()), ..ledger.all() };
+    let nothing = UsageFilter { model: Some("none".to_owned()), ..ledger.all() };
     let report = ledger.report(nothing, &[]).await?;
     assert_eq!((report.groups.rows.len(), report.total), (0, UsageSums::default()));
     Ok(())
@@ -175,31 +178,29 @@ async fn filters_narrow_what_is_summed_and_listed(subject: &SqlSubject) -> Resul
     let uuid = |id: uuid::Uuid| Scalar::Uuid(id);
     let of = |group: GroupId| Filter::equals("group_id", uuid(group.as_uuid()));
     let own = Filter::equals("user_id", uuid(subject.user.as_uuid()));
-    let in_groups = causerie_domain::filter::Test::OneOf(vec![uuid(one.as_uuid()), uuid(two.as_uuid())]);
+    let in_groups = causerie_domain::filter::Predicate::OneOf(vec![uuid(one.as_uuid()), uuid(two.as_uuid())]);
     let mixed = Filter::any([own.clone(), of(one)]);
     let everything = ledger.records(ledger.all(), 1000).await?;
     type Admits<'a> = &'a dyn Fn(&UsageRecord) -> bool;
     let is_own = |row: &UsageRecord| row.user_id == Some(subject.user);
-    let cases: [(UsageSelection, Admits<'_>); 9] = [
-        (UsageSelection { visible: own.clone(), ..ledger.all() }, &is_own),
-        (UsageSelection { visible: mixed, ..ledger.all() }, &|row| is_own(row) || row.group_id == Some(one)),
+    let cases: [(UsageFilter, Admits<'_>); 9] = [
+        (UsageFilter { visible: own.clone(), ..ledger.all() }, &is_own),
+        (UsageFilter { visible: mixed, ..ledger.all() }, &|row| is_own(row) || row.group_id == Some(one)),
         (
-            UsageSelection {
+            UsageFilter {
                 visible: Filter::any([own.clone(), Filter::field("group_id", in_groups)]),
                 ..ledger.all()
             },
             &|row| is_own(row) || row.group_id.is_some(),
         ),
-        (UsageSelection { visible: Filter::negated(own), ..ledger.all() }, &|row| !is_own(row)),
-        (UsageSelection { visible: Filter::Nothing, ..ledger.all() }, &|_| false),
-        (UsageSelection { model: Some("two".to_owned()), ..ledger.all() }, &|row| row.model == "two"),
-        (UsageSelection { tool_id: Some(subject.tool), ..ledger.all() }, &|row| row.tool_id.is_some()),
-        (UsageSelection { user_id: Some(subject.user), group_id: Some(two), ..ledger.all() }, &|row| {
+        (UsageFilter { visible: Filter::negated(own), ..ledger.all() }, &|row| !is_own(row)),
+        (UsageFilter { visible: Filter::Nothing, ..ledger.all() }, &|_| false),
+        (UsageFilter { model: Some("two".to_owned()), ..ledger.all() }, &|row| row.model == "two"),
+        (UsageFilter { tool_id: Some(subject.tool), ..ledger.all() }, &|row| row.tool_id.is_some()),
+        (UsageFilter { user_id: Some(subject.user), group_id: Some(two), ..ledger.all() }, &|row| {
             is_own(row) && row.group_id == Some(two)
         }),
-        (UsageSelection { span: Span { from: START, ..SPAN }, ..ledger.all() }, &|row| {
-            row.created_at >= START
-        }),
+        (UsageFilter { span: Span { from: START, ..SPAN }, ..ledger.all() }, &|row| row.created_at >= START),
     ];
     for (rows, admits) in cases {
         let expected: Vec<_> = everything.iter().filter(|row| admits(row)).cloned().collect();
@@ -208,7 +209,7 @@ async fn filters_narrow_what_is_summed_and_listed(subject: &SqlSubject) -> Resul
         assert_eq!(report.total.requests, expected.len() as u64, "{rows:?}");
         assert_eq!(summed(&report), report.total, "{rows:?}");
     }
-    let unknown = UsageSelection { visible: Filter::equals("title", Scalar::Integer(1)), ..ledger.all() };
+    let unknown = UsageFilter { visible: Filter::equals("title", Scalar::Integer(1)), ..ledger.all() };
     assert!(ledger.report(unknown, &[]).await.is_err());
     Ok(())
 }
@@ -228,7 +229,7 @@ async fn records_come_newest_first_page_by_page(subject: &SqlSubject) -> Result<
     let visible = Filter::equals("user_id", Scalar::Uuid(subject.user.as_uuid()));
     for limit in 1..=7 {
         assert_eq!(ledger.records(ledger.all(), limit).await?, whole, "pages of {limit}");
-        let own = UsageSelection { visible: visible.clone(), ..ledger.all() };
+        let own = UsageFilter { visible: visible.clone(), ..ledger.all() };
         assert_eq!(ledger.records(own, limit).await?, whole, "pages of {limit}");
     }
     Ok(())
@@ -247,10 +248,10 @@ async fn calculated_costs_are_compared_with_reported_ones(subject: &SqlSubject) 
     }
     let report = ledger.report(ledger.all(), &[Grouping::Model]).await?;
     let [one, two] = &report.groups.rows[..] else { panic!("two models: {report:?}") };
-    assert_eq!((one.sums.drift.requests, one.sums.drift.difference().pico()), (2, -10));
-    assert_eq!(one.sums.drift.reported.pico(), i128::from(i64::MAX) + 100);
-    assert_eq!((two.sums.drift.requests, two.sums.drift.difference().pico()), (0, 0));
-    assert_eq!(report.total.drift.requests, 2);
+    assert_eq!((one.sums.price_variance.requests, one.sums.price_variance.difference().pico()), (2, -10));
+    assert_eq!(one.sums.price_variance.reported.pico(), i128::from(i64::MAX) + 100);
+    assert_eq!((two.sums.price_variance.requests, two.sums.price_variance.difference().pico()), (0, 0));
+    assert_eq!(report.total.price_variance.requests, 2);
     Ok(())
 }
 
@@ -284,7 +285,7 @@ async fn auditors_see_sums_and_sessions_that_exist(subject: &SqlSubject) -> Resu
         loop {
             let page = PageRequest { limit, after };
             let (auditable, user_id) = (auditable.clone(), None);
-            let list = SessionAuditList { auditable, user_id, group_id: None, tool_id: None, page };
+            let list = SessionAuditQuery { auditable, user_id, group_id: None, tool_id: None, page };
             let page = subject.store().audit_sessions(list).await?;
             rows.extend(page.rows);
             match page.next {
@@ -297,7 +298,7 @@ async fn auditors_see_sums_and_sessions_that_exist(subject: &SqlSubject) -> Resu
     assert_eq!(all.len(), 4);
     for row in &all {
         assert_eq!(row.tool_slug, "tutor");
-        let rows = UsageSelection { session_id: Some(row.session.id), ..ledger.all() };
+        let rows = UsageFilter { session_id: Some(row.session.id), ..ledger.all() };
         assert_eq!(ledger.report(rows, &[]).await?.total, row.sums);
     }
     assert_eq!(audit(Filter::Everything, 1).await?, all);

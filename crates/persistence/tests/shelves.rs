@@ -5,9 +5,9 @@ mod subject;
 
 use std::time::Duration;
 
-use causerie_domain::filter::{Scalar, Test};
-use causerie_domain::model::{CatalogueModel, FurtherPrices, PriceOverride, Pricing};
-use causerie_domain::ports::{ModelStore, NewToolVersion, ToolStore, ToolStoreError, ToolSync};
+use causerie_domain::filter::{Predicate, Scalar};
+use causerie_domain::models::{CatalogModel, ExtraPrices, PriceOverride, Pricing};
+use causerie_domain::ports::{Models, NewToolVersion, ToolError, ToolSync, Tools};
 use causerie_domain::{Filter, ToolVersionId, Usd};
 use causerie_testkit::anyhow::{Context, Result};
 use causerie_testkit::contract::START;
@@ -61,7 +61,7 @@ async fn a_version_never_changes(subject: &SqlSubject) -> Result<()> {
     let changed =
         NewToolVersion { content_hash: "f".repeat(64), ..tool_version(&subject.ids, "tutor", "1.0.0") };
     match store.synchronise(vec![new, changed]).await {
-        Err(ToolStoreError::VersionConflict { slug, version }) => {
+        Err(ToolError::VersionConflict { slug, version }) => {
             assert_eq!((slug.as_str(), version.as_str()), ("tutor", "1.0.0"));
         }
         other => causerie_testkit::anyhow::bail!("the version exists: {other:?}"),
@@ -74,7 +74,7 @@ async fn a_posted_tool_is_not_a_files(subject: &SqlSubject) -> Result<()> {
     let mut raw = Raw::to(subject.database()).await?;
     raw.run("UPDATE tools SET origin = 'posted'").await?;
     let refused = subject.store().synchronise(vec![tool_version(&subject.ids, "tutor", "2.0.0")]).await;
-    assert!(matches!(refused, Err(ToolStoreError::SlugTaken { slug }) if slug == "tutor"));
+    assert!(matches!(refused, Err(ToolError::SlugTaken { slug }) if slug == "tutor"));
     assert_eq!(subject.store().synchronise(Vec::new()).await?, ToolSync::default());
     assert_eq!(enabled(subject).await?, ["tutor"]);
     Ok(())
@@ -119,7 +119,7 @@ async fn tools_are_seen_through_filters(subject: &SqlSubject) -> Result<()> {
         (Filter::equals("slug", Scalar::Text("tutor".to_owned())), true),
         (Filter::equals("id", id.clone()), true),
         (Filter::negated(Filter::equals("id", id)), false),
-        (Filter::field("group_id", Test::IsNull), true),
+        (Filter::field("group_id", Predicate::IsNull), true),
         (Filter::negated(Filter::equals("owner_id", Scalar::Uuid(subject.user.as_uuid()))), true),
         (Filter::equals("enabled", Scalar::Bool(false)), false),
     ];
@@ -131,9 +131,9 @@ async fn tools_are_seen_through_filters(subject: &SqlSubject) -> Result<()> {
     Ok(())
 }
 
-fn model(id: &str, prompt: Option<&str>) -> Result<CatalogueModel> {
+fn model(id: &str, prompt: Option<&str>) -> Result<CatalogModel> {
     let price = |text: Option<&str>| text.map(str::parse::<Usd>).transpose();
-    Ok(CatalogueModel {
+    Ok(CatalogModel {
         id: id.to_owned(),
         canonical_slug: Some(format!("{id}-20260101")),
         name: id.to_uppercase(),
@@ -146,15 +146,15 @@ fn model(id: &str, prompt: Option<&str>) -> Result<CatalogueModel> {
             prompt: price(prompt)?,
             completion: price(Some("0.000015"))?,
             image: price(Some("0.0048"))?,
-            further: FurtherPrices {
+            extra: ExtraPrices {
                 audio_cache_read: price(Some("0.0000001"))?,
                 cache_write_1h: price(Some("0.00000001"))?,
-                ..FurtherPrices::default()
+                ..ExtraPrices::default()
             },
             overrides: vec![PriceOverride {
                 min_prompt_tokens: Some(200_000),
                 prompt: price(Some("0.000006"))?,
-                further: FurtherPrices { audio: price(Some("0.000002"))?, ..FurtherPrices::default() },
+                extra: ExtraPrices { audio: price(Some("0.000002"))?, ..ExtraPrices::default() },
                 ..PriceOverride::default()
             }],
             ..Pricing::default()
@@ -165,7 +165,9 @@ fn model(id: &str, prompt: Option<&str>) -> Result<CatalogueModel> {
 async fn the_catalogue_is_taken_over_and_ours_is_kept(subject: &SqlSubject) -> Result<()> {
     let store = subject.store();
     let later = START + Duration::from_hours(1);
-    store.take_over(vec![model("b/two", Some("0.000000013972"))?, model("a/one", None)?], START).await?;
+    store
+        .replace_catalog(vec![model("b/two", Some("0.000000013972"))?, model("a/one", None)?], START)
+        .await?;
     let found = store.models(&Filter::Everything).await?;
     let catalogue: Vec<_> = found.iter().map(|model| model.catalogue.clone()).collect();
     assert_eq!(catalogue, [model("a/one", None)?, model("b/two", Some("0.000000013972"))?]);
@@ -173,7 +175,7 @@ async fn the_catalogue_is_taken_over_and_ours_is_kept(subject: &SqlSubject) -> R
 
     let mut raw = Raw::to(subject.database()).await?;
     raw.run("UPDATE ai_models SET restricted = TRUE, millichars_per_token = 3900 WHERE id = 'b/two'").await?;
-    store.take_over(vec![model("b/two", None)?, model("c/three", None)?], later).await?;
+    store.replace_catalog(vec![model("b/two", None)?, model("c/three", None)?], later).await?;
     let found = store.models(&Filter::Everything).await?;
     let listed: Vec<_> = found.iter().map(|model| (model.catalogue.id.as_str(), model.listed_at)).collect();
     assert_eq!(listed, [("a/one", START), ("b/two", later), ("c/three", later)]);

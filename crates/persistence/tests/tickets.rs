@@ -5,12 +5,12 @@ mod subject;
 
 use std::time::Duration;
 
-use causerie_domain::audit::AuditStamp;
-use causerie_domain::identity::Role;
+use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::ports::{
-    Administration, ExternalId, ExternalIdError, Identity, NewApiKey, NewTicket, NewUser, StreamTickets,
-    TicketFor,
+    Administration, Authentication, ExternalId, ExternalIdError, NewApiKey, NewTicket, NewUser,
+    StreamTickets, TicketTarget,
 };
+use causerie_domain::users::Role;
 use causerie_domain::{ApiKeyId, AuditEventId, SessionId, TurnId, UserId};
 use causerie_testkit::anyhow::{Context, Result};
 use causerie_testkit::contract::START;
@@ -40,7 +40,7 @@ fn ticket(subject: &SqlSubject, session_id: SessionId) -> NewTicket {
 }
 
 async fn a_session(subject: &SqlSubject) -> Result<SessionId> {
-    use causerie_domain::ports::Conversations as _;
+    use causerie_domain::ports::Sessions as _;
     Ok(subject.store().create_session(subject.new_session()).await?.id)
 }
 
@@ -52,13 +52,13 @@ async fn a_ticket_is_found_for_its_session_and_its_turns(subject: &SqlSubject) -
     assert!(store.issue(ticket(subject, session)).await?);
     let found =
         async |hash, wanted| Ok::<_, causerie_testkit::anyhow::Error>(store.ticket(hash, wanted).await?);
-    let holder = found([1; 32], TicketFor::Session(session)).await?.context("the ticket is known")?;
-    assert_eq!((holder.standing.user.id, holder.key), (subject.user, None));
-    assert!(found([1; 32], TicketFor::Turn(turn)).await?.is_some());
-    assert!(found([2; 32], TicketFor::Session(session)).await?.is_none());
-    assert!(found([1; 32], TicketFor::Session(other)).await?.is_none());
-    assert!(found([1; 32], TicketFor::Turn(foreign)).await?.is_none());
-    assert!(found([1; 32], TicketFor::Turn(TurnId::next(&subject.ids))).await?.is_none());
+    let holder = found([1; 32], TicketTarget::Session(session)).await?.context("the ticket is known")?;
+    assert_eq!((holder.access.user.id, holder.key), (subject.user, None));
+    assert!(found([1; 32], TicketTarget::Turn(turn)).await?.is_some());
+    assert!(found([2; 32], TicketTarget::Session(session)).await?.is_none());
+    assert!(found([1; 32], TicketTarget::Session(other)).await?.is_none());
+    assert!(found([1; 32], TicketTarget::Turn(foreign)).await?.is_none());
+    assert!(found([1; 32], TicketTarget::Turn(TurnId::next(&subject.ids))).await?.is_none());
     Ok(())
 }
 
@@ -78,7 +78,7 @@ async fn a_ticket_knows_its_turn(subject: &SqlSubject) -> Result<()> {
         raw.run(&statement).await.map(|()| START + after + Duration::from_micros(7))
     };
     let known = async |hash| {
-        let holder = store.ticket(hash, TicketFor::Session(session)).await?;
+        let holder = store.ticket(hash, TicketTarget::Session(session)).await?;
         Ok::<_, causerie_testkit::anyhow::Error>(holder.context("the ticket is known")?.turn)
     };
     let before = NewTicket { hash: [2; 32], created_at: second, ..ticket(subject, session) };
@@ -114,7 +114,7 @@ async fn a_ticket_goes_with_what_it_depends_on(subject: &SqlSubject) -> Result<(
     };
     let key = store.create_key(key).await?;
     assert!(store.issue(NewTicket { api_key_id: Some(key.id), ..ticket(subject, session) }).await?);
-    let wanted = TicketFor::Session(session);
+    let wanted = TicketTarget::Session(session);
     let holder = store.ticket([1; 32], wanted).await?.context("the ticket is known")?;
     assert_eq!(holder.key, Some(key));
     Raw::to(subject.database()).await?.run("DELETE FROM api_keys").await?;
@@ -130,8 +130,8 @@ async fn tickets_that_are_over_are_forgotten(subject: &SqlSubject) -> Result<()>
         assert!(store.issue(NewTicket { hash: [number; 32], expires_at, ..ticket(subject, session) }).await?);
     }
     assert_eq!(store.forget_tickets(START + Duration::from_secs(20)).await?, 2);
-    assert!(store.ticket([2; 32], TicketFor::Session(session)).await?.is_none());
-    assert!(store.ticket([3; 32], TicketFor::Session(session)).await?.is_some());
+    assert!(store.ticket([2; 32], TicketTarget::Session(session)).await?.is_none());
+    assert!(store.ticket([3; 32], TicketTarget::Session(session)).await?.is_some());
     Ok(())
 }
 
@@ -172,7 +172,7 @@ async fn an_external_name_belongs_to_one_user(subject: &SqlSubject) -> Result<()
 
 async fn the_first_administrator_is_the_oldest_active_one(subject: &SqlSubject) -> Result<()> {
     let store = subject.store();
-    assert_eq!(store.first_administrator().await?, None);
+    assert_eq!(store.first_admin().await?, None);
     let first = store.create_user(user(subject, "first@example.org", Role::Admin)).await?;
     let later = NewUser {
         created_at: START + Duration::from_secs(1),
@@ -180,7 +180,7 @@ async fn the_first_administrator_is_the_oldest_active_one(subject: &SqlSubject) 
     };
     let later = store.create_user(later).await?;
     let is = async |expected: UserId| {
-        let found = store.first_administrator().await?;
+        let found = store.first_admin().await?;
         assert_eq!(found.map(|found| found.user.id), Some(expected));
         Ok::<_, causerie_testkit::anyhow::Error>(())
     };

@@ -10,9 +10,10 @@ use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionEvent, CompletionRequest, Finish, FinishReason,
     GenerationRecord,
 };
-use causerie_domain::identity::{Credential, Principal, Role, User, UserStatus};
-use causerie_domain::model::CatalogueModel;
+use causerie_domain::models::CatalogModel;
 use causerie_domain::ports::{Clock, CompletionGateway, CompletionStream, Ids, ReapScope};
+use causerie_domain::principal::{Credential, Principal};
+use causerie_domain::users::{Role, User, UserStatus};
 use causerie_domain::{Timestamp, UserId};
 use causerie_runtime::memory::MemoryStore;
 use causerie_runtime::tools::parse_yaml;
@@ -54,7 +55,7 @@ impl CompletionGateway for Parrot {
         Ok(None)
     }
 
-    async fn models(&self) -> Result<Vec<CatalogueModel>, CompletionError> {
+    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
         Ok(Vec::new())
     }
 }

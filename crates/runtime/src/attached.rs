@@ -4,9 +4,9 @@
 //! picture of a megapixel; a file is a token for every [`FILE_BYTES_PER_TOKEN`] bytes of the size that its sender
 //! stated, about what a printed page as PDF comes to.
 
-use causerie_domain::attachment::{Attachment, StorageProvider};
+use causerie_domain::attachments::{Attachment, StorageProvider};
 use causerie_domain::completion::{ContentPart, PromptMessage};
-use causerie_domain::model::Model;
+use causerie_domain::models::Model;
 use causerie_domain::ports::NewAttachment;
 
 use crate::send::AttachmentInput;

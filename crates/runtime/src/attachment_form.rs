@@ -1,6 +1,6 @@
 //! Whether an attachment is described as it can be stored, shown and passed on.
 
-use causerie_domain::attachment::{
+use causerie_domain::attachments::{
     MAX_FILENAME_CHARS, MAX_MIME_TYPE_CHARS, MAX_STORAGE_KEY_CHARS, StorageProvider,
 };
 

@@ -1,9 +1,9 @@
 //! Attachments of a conversation: reading them, and taking one away.
 
-use causerie_domain::attachment::Attachment;
-use causerie_domain::identity::Principal;
+use causerie_domain::attachments::Attachment;
 use causerie_domain::page::{Page, PageRequest};
-use causerie_domain::ports::{AttachmentKey, AttachmentList};
+use causerie_domain::ports::{AttachmentCursor, AttachmentQuery};
+use causerie_domain::principal::Principal;
 use causerie_domain::{AttachmentId, Filter, SessionId};
 
 use crate::Runtime;
@@ -19,11 +19,11 @@ impl Runtime {
         &self,
         principal: &Principal,
         session_id: SessionId,
-        page: PageRequest<AttachmentKey>,
-    ) -> Result<Page<Attachment, AttachmentKey>, RuntimeError> {
+        page: PageRequest<AttachmentCursor>,
+    ) -> Result<Page<Attachment, AttachmentCursor>, RuntimeError> {
         let access = self.access(principal)?;
         self.readable_session(&access, session_id).await?;
-        let list = AttachmentList { session_id, visible: access.messages(Action::Read)?, page };
+        let list = AttachmentQuery { session_id, visible: access.messages(Action::Read)?, page };
         Ok(self.engine.conversations.attachments(list).await?)
     }
 

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use causerie_domain::audit::{AuditAction, AuditStamp};
-use causerie_domain::filter::{Cell, Scalar};
-use causerie_domain::identity::{Credential, Principal};
-use causerie_domain::message::MessageRole;
-use causerie_domain::model::{Model, without_routing_suffix};
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
+use causerie_domain::filter::{FieldValue, Scalar};
+use causerie_domain::messages::MessageRole;
+use causerie_domain::models::{Model, strip_routing_suffix};
 use causerie_domain::ports::{NewSession, NewToolVersion};
-use causerie_domain::session::Session;
-use causerie_domain::tool::Tool;
-use causerie_domain::turn::Turn;
+use causerie_domain::principal::{Credential, Principal};
+use causerie_domain::sessions::Session;
+use causerie_domain::tools::Tool;
+use causerie_domain::turns::Turn;
 use causerie_domain::{ApiKeyId, AuditEventId, Filter, GroupId, SessionId, TurnId, UserId};
 pub(crate) use causerie_permissions::Action;
 use causerie_permissions::{
@@ -171,15 +171,15 @@ impl Access {
 
     /// Whether there can be a message in a session that may be read. Which ones they are is decided row by row.
     fn require_some_message(&self, session: &Session) -> Result<(), RuntimeError> {
-        let id = |id: Uuid| Some(Cell::One(Scalar::Uuid(id)));
+        let id = |id: Uuid| Some(FieldValue::One(Scalar::Uuid(id)));
         let known = |field: &str| match field {
             "session_id" => id(session.id.as_uuid()),
             "user_id" => id(session.user_id.as_uuid()),
-            "group_id" => session.group_id.map_or(Some(Cell::Null), |group| id(group.as_uuid())),
-            "session_state" => Some(Cell::One(Scalar::Text(session.state.as_str().to_owned()))),
+            "group_id" => session.group_id.map_or(Some(FieldValue::Null), |group| id(group.as_uuid())),
+            "session_state" => Some(FieldValue::One(Scalar::Text(session.state.as_str().to_owned()))),
             _ => None,
         };
-        if self.messages(Action::Read)?.given(&known).is_nothing() {
+        if self.messages(Action::Read)?.partially_evaluate(&known).is_nothing() {
             self.require_message(Action::Read, session)?;
             return Err(RuntimeError::Forbidden { reason: None });
         }
@@ -213,7 +213,7 @@ impl Access {
         }
         let subject = match known {
             Some(model) => subjects::model(model),
-            None => subjects::unlisted_model(without_routing_suffix(id)),
+            None => subjects::unlisted_model(strip_routing_suffix(id)),
         };
         self.require(Action::Use, &subject)
     }

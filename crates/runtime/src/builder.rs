@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use causerie_domain::InstanceId;
 use causerie_domain::ports::{
-    Clock, CompletionGateway, Conversations, Directory, Ids, ModelStore, Reconciliation, Reports, ToolStore,
-    TurnLedger,
+    Clock, CompletionGateway, Conversations, Directory, Ids, Models, Reconciliation, Tools, TurnLedger,
+    UsageReports,
 };
 use causerie_permissions::{ContentAccess, InvalidBuiltinRules};
 use tokio::runtime::Handle;
@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::Runtime;
 use crate::authorise::Policy;
-use crate::catalogue::ModelCatalogue;
+use crate::catalogue::ModelCatalog;
 use crate::clock::{SystemClock, SystemIds, monotonic};
 use crate::definitions::Definitions;
 use crate::engine::Engine;
@@ -34,26 +34,26 @@ pub struct Stores {
     /// The machinery that learns what requests cost.
     pub reconciliation: Arc<dyn Reconciliation>,
     /// Tools and their versions.
-    pub tools: Arc<dyn ToolStore>,
+    pub tools: Arc<dyn Tools>,
     /// The catalogue of models.
-    pub models: Arc<dyn ModelStore>,
-    /// Reports on the ledger.
-    pub reports: Arc<dyn Reports>,
+    pub models: Arc<dyn Models>,
+    /// UsageReports on the ledger.
+    pub reports: Arc<dyn UsageReports>,
 }
 
 impl Stores {
     /// One adapter for all of them.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
-        S: Conversations + TurnLedger + Reconciliation + ToolStore + ModelStore + Reports + 'static,
+        S: Conversations + TurnLedger + Reconciliation + Tools + Models + UsageReports + 'static,
     {
         Stores {
             conversations: Arc::clone(store) as Arc<dyn Conversations>,
             ledger: Arc::clone(store) as Arc<dyn TurnLedger>,
             reconciliation: Arc::clone(store) as Arc<dyn Reconciliation>,
-            tools: Arc::clone(store) as Arc<dyn ToolStore>,
-            models: Arc::clone(store) as Arc<dyn ModelStore>,
-            reports: Arc::clone(store) as Arc<dyn Reports>,
+            tools: Arc::clone(store) as Arc<dyn Tools>,
+            models: Arc::clone(store) as Arc<dyn Models>,
+            reports: Arc::clone(store) as Arc<dyn UsageReports>,
         }
     }
 }
@@ -137,7 +137,7 @@ impl RuntimeBuilder {
                 settings,
                 policy,
                 instance,
-                catalogue: ModelCatalogue::default(),
+                catalogue: ModelCatalog::default(),
                 definitions: Definitions::default(),
                 running,
                 flusher: Arc::new(flusher),

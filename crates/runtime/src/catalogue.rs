@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use causerie_domain::completion::CompletionError;
-use causerie_domain::model::{CatalogueModel, Model, without_routing_suffix};
+use causerie_domain::models::{CatalogModel, Model, strip_routing_suffix};
 use causerie_domain::ports::StoreError;
 use causerie_domain::{Filter, Timestamp};
 
@@ -19,7 +19,7 @@ pub(crate) const RELOAD_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A copy of the stored catalogue.
 #[derive(Debug, Default)]
-pub(crate) struct ModelCatalogue {
+pub(crate) struct ModelCatalog {
     listing: RwLock<Arc<Listing>>,
 }
 
@@ -32,7 +32,7 @@ struct Listing {
 
 /// Why the catalogue could not be synchronised. The old one stays in force.
 #[derive(Debug, thiserror::Error)]
-pub enum CatalogueError {
+pub enum CatalogError {
     /// The upstream did not give it.
     #[error("the upstream's catalogue cannot be read: {0}")]
     Upstream(#[from] CompletionError),
@@ -41,12 +41,12 @@ pub enum CatalogueError {
     Store(#[from] StoreError),
 }
 
-impl ModelCatalogue {
+impl ModelCatalog {
     /// The model with this id or this dated id; where only the id without its routing suffix is listed, that one.
     pub(crate) fn get(&self, id: &str) -> Option<Arc<Model>> {
         let listing = self.listing();
         let listed = |id: &str| listing.by_id.get(id).or_else(|| listing.by_dated_id.get(id)).cloned();
-        listed(id).or_else(|| listed(without_routing_suffix(id)))
+        listed(id).or_else(|| listed(strip_routing_suffix(id)))
     }
 
     /// The model that served a request for another one, by the id that the answer names: its own or its dated one.
@@ -54,7 +54,7 @@ impl ModelCatalogue {
     /// None where the asked model answered under either of its names, and where the catalogue does not know the id.
     pub(crate) fn served_instead(&self, asked: &str, served: &str) -> Option<Arc<Model>> {
         let answers =
-            |model: &CatalogueModel| model.id == served || model.canonical_slug.as_deref() == Some(served);
+            |model: &CatalogModel| model.id == served || model.canonical_slug.as_deref() == Some(served);
         if asked == served || self.get(asked).is_some_and(|model| answers(&model.catalogue)) {
             return None;
         }
@@ -96,7 +96,7 @@ impl ModelCatalogue {
 
 /// The dated id that a model stands for. Variants such as `:free` share it with their model and differ in price, so
 /// theirs has the variant, too.
-fn dated_id(model: &CatalogueModel) -> Option<String> {
+fn dated_id(model: &CatalogModel) -> Option<String> {
     let dated = model.canonical_slug.clone()?;
     match model.id.rsplit_once(':') {
         Some((_, variant)) if !dated.contains(':') => Some(format!("{dated}:{variant}")),
@@ -112,10 +112,10 @@ impl Engine {
     }
 
     /// Reads the upstream's catalogue into the store. Returns how many models it lists.
-    pub(crate) async fn synchronise_catalogue(&self) -> Result<usize, CatalogueError> {
+    pub(crate) async fn synchronise_catalogue(&self) -> Result<usize, CatalogError> {
         let listed = self.gateway.models().await?;
         let count = listed.len();
-        self.models.take_over(listed, self.clock.now()).await?;
+        self.models.replace_catalog(listed, self.clock.now()).await?;
         self.reload_catalogue().await?;
         Ok(count)
     }
@@ -142,13 +142,13 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
-    use causerie_domain::model::Pricing;
+    use causerie_domain::models::Pricing;
 
     use super::*;
 
     fn model(id: &str, dated: &str, listed_at: i64) -> Model {
         Model {
-            catalogue: CatalogueModel {
+            catalogue: CatalogModel {
                 id: id.to_owned(),
                 canonical_slug: Some(dated.to_owned()),
                 name: id.to_owned(),
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_model_is_known_by_every_id_that_requests_may_name() {
-        let catalogue = ModelCatalogue::default();
+        let catalogue = ModelCatalog::default();
         catalogue.replace(vec![
             model("openai/gpt-5-mini", "openai/gpt-5-mini-2025-08-07", 2),
             model("openai/gpt-5-mini-preview", "openai/gpt-5-mini-2025-08-07", 1),
@@ -179,7 +179,7 @@ mod tests {
             model("c/d", "c/d", 1),
         ]);
         #[track_caller]
-        fn check(catalogue: &ModelCatalogue, asked: &str, expected: Option<&str>) {
+        fn check(catalogue: &ModelCatalog, asked: &str, expected: Option<&str>) {
             let found = catalogue.get(asked);
             assert_eq!(found.as_ref().map(|model| model.catalogue.id.as_str()), expected, "{asked}");
         }
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn the_model_that_served_is_found_by_either_of_its_names() {
-        let catalogue = ModelCatalogue::default();
+        let catalogue = ModelCatalog::default();
         catalogue.replace(vec![
             model("a/big", "a/big-2026", 1),
             model("a/big:free", "a/big-2026", 1),

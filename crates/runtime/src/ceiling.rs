@@ -1,7 +1,7 @@
 //! What a turn may cost at most, whichever of its models answers.
 
-use causerie_domain::budget::CostCeiling;
-use causerie_domain::model::Pricing;
+use causerie_domain::budgets::CostCeiling;
+use causerie_domain::models::Pricing;
 use causerie_usage::DearestPrices;
 
 /// How many tokens a turn may take.

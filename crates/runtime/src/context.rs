@@ -7,11 +7,11 @@ mod size;
 #[cfg(test)]
 mod tests;
 
-use causerie_domain::attachment::Attachment;
+use causerie_domain::attachments::Attachment;
 use causerie_domain::completion::{ContentPart, PromptMessage};
-use causerie_domain::message::{MessageRole, MessageStatus, MessageView};
+use causerie_domain::messages::{MessageRole, MessageStatus, MessageView};
 use causerie_domain::ports::NewAttachment;
-use causerie_domain::turn::ContextReport;
+use causerie_domain::turns::ContextReport;
 use causerie_usage::{CharsPerToken, with_margin};
 
 use self::size::message_tokens;

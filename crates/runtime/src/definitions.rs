@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use causerie_domain::ToolVersionId;
-use causerie_domain::tool::{Tool, ToolVersion};
+use causerie_domain::tools::{Tool, ToolVersion};
 
 use crate::engine::Engine;
 use crate::error::RuntimeError;

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use causerie_domain::InstanceId;
 use causerie_domain::ports::{
-    Clock, CompletionGateway, Conversations, Directory, Ids, ModelStore, Reports, ToolStore, TurnLedger,
+    Clock, CompletionGateway, Conversations, Directory, Ids, Models, Tools, TurnLedger, UsageReports,
 };
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::authorise::Policy;
-use crate::catalogue::ModelCatalogue;
+use crate::catalogue::ModelCatalog;
 use crate::definitions::Definitions;
 use crate::reconcile::Reconciler;
 use crate::settings::Settings;
@@ -25,9 +25,9 @@ use crate::turn::stored::TurnShelf;
 pub(crate) struct Engine {
     pub(crate) conversations: Arc<dyn Conversations>,
     pub(crate) ledger: Arc<dyn TurnLedger>,
-    pub(crate) tools: Arc<dyn ToolStore>,
-    pub(crate) models: Arc<dyn ModelStore>,
-    pub(crate) reports: Arc<dyn Reports>,
+    pub(crate) tools: Arc<dyn Tools>,
+    pub(crate) models: Arc<dyn Models>,
+    pub(crate) reports: Arc<dyn UsageReports>,
     pub(crate) gateway: Arc<dyn CompletionGateway>,
     pub(crate) directory: Option<Arc<dyn Directory>>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -36,7 +36,7 @@ pub(crate) struct Engine {
     pub(crate) policy: Arc<Policy>,
     /// This process, as the owner of its turns.
     pub(crate) instance: InstanceId,
-    pub(crate) catalogue: ModelCatalogue,
+    pub(crate) catalogue: ModelCatalog,
     pub(crate) definitions: Definitions,
     pub(crate) running: Arc<RunningTurns>,
     pub(crate) flusher: Arc<Flusher>,

@@ -1,12 +1,12 @@
 //! Why the runtime refused a call, in cases a caller can act on.
 
 use causerie_domain::TurnId;
-use causerie_domain::budget::BudgetRefusal;
+use causerie_domain::budgets::BudgetRefusal;
 use causerie_domain::ports::StoreError;
-use causerie_domain::session::{InvalidTransition, SessionState};
-use causerie_domain::turn::TurnFailure;
+use causerie_domain::sessions::{InvalidTransition, SessionState};
+use causerie_domain::turns::TurnFailure;
 
-use crate::catalogue::CatalogueError;
+use crate::catalogue::CatalogError;
 use crate::tools::ToolMistake;
 
 /// A place in what was given, and what is wrong there.
@@ -146,15 +146,15 @@ fn over_budget(BudgetRefusal { state, needed }: &BudgetRefusal) -> String {
     }
 }
 
-impl From<CatalogueError> for RuntimeError {
-    fn from(error: CatalogueError) -> Self {
+impl From<CatalogError> for RuntimeError {
+    fn from(error: CatalogError) -> Self {
         match error {
-            CatalogueError::Upstream(error) => RuntimeError::Upstream(TurnFailure {
+            CatalogError::Upstream(error) => RuntimeError::Upstream(TurnFailure {
                 code: error.failure_code(),
                 detail: error.message,
                 retry_after: error.retry_after,
             }),
-            CatalogueError::Store(error) => RuntimeError::Store(error),
+            CatalogError::Store(error) => RuntimeError::Store(error),
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use causerie_domain::SessionId;
-use causerie_domain::identity::Principal;
 use causerie_domain::page::{After, Page, PageRequest};
-use causerie_domain::ports::{ForkError, Lineage, NewFork, SessionKey, SessionList};
+use causerie_domain::ports::{ForkError, Lineage, NewFork, SessionCursor, SessionQuery};
+use causerie_domain::principal::Principal;
 
 use crate::Runtime;
 use crate::authorise::Action;
@@ -62,11 +62,11 @@ impl Runtime {
         &self,
         principal: &Principal,
         of: SessionId,
-        page: PageRequest<SessionKey>,
-    ) -> Result<Page<SessionView, SessionKey>, RuntimeError> {
+        page: PageRequest<SessionCursor>,
+    ) -> Result<Page<SessionView, SessionCursor>, RuntimeError> {
         let access = self.access(principal)?;
         self.permitted_session(&access, of, Action::Read).await?;
-        let list = SessionList {
+        let list = SessionQuery {
             visible: access.sessions(Action::Read)?,
             user_id: None,
             state: None,

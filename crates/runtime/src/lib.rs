@@ -45,7 +45,7 @@ pub use address::Hosts;
 pub use attached::{FILE_BYTES_PER_TOKEN, IMAGE_TOKENS};
 pub use attachment_form::{MAX_ATTACHMENT_META_BYTES, MAX_ATTACHMENT_SIZE, MAX_ATTACHMENTS};
 pub use builder::{RuntimeBuilder, Stores};
-pub use catalogue::CatalogueError;
+pub use catalogue::CatalogError;
 pub use causerie_permissions::InvalidBuiltinRules;
 pub use clock::{SystemClock, SystemIds};
 pub use directory::{

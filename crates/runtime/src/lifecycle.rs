@@ -7,7 +7,7 @@ use causerie_domain::ports::{Reap, ReapScope, StoreError};
 
 use crate::engine::Engine;
 use crate::streams::REAPED_AT_ONCE;
-use crate::{CatalogueError, Runtime};
+use crate::{CatalogError, Runtime};
 
 /// How long the turns that are cut at the end of a drain have to be stored.
 const CUT_GRACE: Duration = Duration::from_secs(5);
@@ -44,8 +44,8 @@ impl Runtime {
     /// Reads the upstream's catalogue of models now. Returns how many models it lists.
     ///
     /// # Errors
-    /// [`CatalogueError`]; the old catalogue stays in force.
-    pub async fn synchronise_models(&self) -> Result<usize, CatalogueError> {
+    /// [`CatalogError`]; the old catalogue stays in force.
+    pub async fn synchronise_models(&self) -> Result<usize, CatalogError> {
         self.engine.synchronise_catalogue().await
     }
 

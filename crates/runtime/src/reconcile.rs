@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use causerie_domain::completion::{CompletionError, CompletionErrorKind, GenerationRecord};
 use causerie_domain::ports::{
-    AccountUsage, ClaimLookup, Clock, CompletionGateway, OverdueUsage, PostponeLookup, Reconciliation,
-    SettleUsage, StoreError, UnaccountedUsage,
+    ClaimLookup, Clock, CompletionGateway, ExpiredLookupsQuery, PostponeLookup, PriceUsage, Reconciliation,
+    SettleUsage, StoreError, UnpricedUsage,
 };
 use causerie_domain::usage::{CostBasis, PendingUsage};
 use causerie_domain::{Timestamp, UsageId};
@@ -87,10 +87,10 @@ impl Reconciler {
     /// Prices every row that was closed for a process that is gone.
     pub(crate) async fn account_all(&self) -> Result<(), StoreError> {
         loop {
-            let rows = self.store.unaccounted(ROWS_AT_ONCE).await?;
+            let rows = self.store.unpriced(ROWS_AT_ONCE).await?;
             let mut settled = 0;
             for row in &rows {
-                let accounted = self.store.account(self.account_of(row)).await;
+                let accounted = self.store.price(self.account_of(row)).await;
                 settled += u32::from(passed(row.usage.id, accounted)?);
             }
             if rows.len() < ROWS_AT_ONCE as usize || settled == 0 {
@@ -137,8 +137,8 @@ impl Reconciler {
         loop {
             let now = self.clock.now();
             let closed_before = now.before(self.pace.window + OVERDUE_AFTER);
-            let overdue = OverdueUsage { now, closed_before, limit: ROWS_AT_ONCE };
-            let rows = self.store.overdue(overdue).await?;
+            let overdue = ExpiredLookupsQuery { now, closed_before, limit: ROWS_AT_ONCE };
+            let rows = self.store.expired_lookups(overdue).await?;
             let mut settled = 0;
             for row in &rows {
                 settled += u32::from(passed(row.id, self.give_up(row).await)?);
@@ -150,7 +150,7 @@ impl Reconciler {
     }
 
     /// What a request cost whose process is gone: the flushed text and what was sent, at the prices of its row.
-    fn account_of(&self, row: &UnaccountedUsage) -> AccountUsage {
+    fn account_of(&self, row: &UnpricedUsage) -> PriceUsage {
         let usage = &row.usage;
         let settled = settle(&RequestEnd {
             outcome: usage.outcome,
@@ -165,7 +165,7 @@ impl Reconciler {
             sent_at: usage.created_at,
         });
         let next_lookup_at = settled.lookup_due.then(|| self.clock.now() + FIRST_LOOKUP);
-        AccountUsage { id: usage.id, tokens: settled.tokens, settlement: settled.settlement, next_lookup_at }
+        PriceUsage { id: usage.id, tokens: settled.tokens, settlement: settled.settlement, next_lookup_at }
     }
 
     /// Looks up the row that is due the longest.

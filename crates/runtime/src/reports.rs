@@ -1,12 +1,14 @@
 //! What was used and what it cost, as a principal may read it; and conversations, as one may audit them.
 
 use causerie_domain::calendar::{Day, Span};
-use causerie_domain::identity::Principal;
 use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{
-    ReportQuery, SessionAuditList, SessionKey, UsageKey, UsageList, UsageReport, UsageSelection,
+    SessionAuditQuery, SessionCursor, UsageFilter, UsageRecordCursor, UsageRecordQuery, UsageReport,
+    UsageReportQuery,
 };
-use causerie_domain::report::{GroupKey, Grouping, SessionAudit, UsageRecord};
+use causerie_domain::principal::Principal;
+use causerie_domain::sessions::SessionAudit;
+use causerie_domain::usage::reports::{GroupKey, Grouping, UsageRecord};
 use causerie_domain::{Filter, GroupId, SessionId, Timestamp, ToolId, UserId};
 
 use crate::Runtime;
@@ -53,7 +55,7 @@ pub struct ListUsage {
     /// How many at most, 1 to 1000.
     pub limit: u32,
     /// The last one of the page before.
-    pub after: Option<UsageKey>,
+    pub after: Option<UsageRecordCursor>,
 }
 
 /// Which conversations to audit.
@@ -68,7 +70,7 @@ pub struct AuditSessions {
     /// How many at most, 1 to 100.
     pub limit: u32,
     /// The last one of the page before.
-    pub after: Option<SessionKey>,
+    pub after: Option<SessionCursor>,
 }
 
 impl Runtime {
@@ -88,7 +90,7 @@ impl Runtime {
     ) -> Result<UsageReport, RuntimeError> {
         let rows = self.selection(&self.access(principal)?, report.rows).await?;
         let ReportUsage { group_by, days, limit, after, .. } = report;
-        Ok(self.engine.reports.usage_report(ReportQuery { rows, group_by, days, limit, after }).await?)
+        Ok(self.engine.reports.usage_report(UsageReportQuery { rows, group_by, days, limit, after }).await?)
     }
 
     /// The requests that the principal may read, newest first.
@@ -99,10 +101,10 @@ impl Runtime {
         &self,
         principal: &Principal,
         list: ListUsage,
-    ) -> Result<Page<UsageRecord, UsageKey>, RuntimeError> {
+    ) -> Result<Page<UsageRecord, UsageRecordCursor>, RuntimeError> {
         let rows = self.selection(&self.access(principal)?, list.rows).await?;
         let page = PageRequest { limit: list.limit, after: list.after.map(After) };
-        Ok(self.engine.reports.usage_records(UsageList { rows, page }).await?)
+        Ok(self.engine.reports.usage_records(UsageRecordQuery { rows, page }).await?)
     }
 
     /// The conversations that the principal may audit, newest activity first: who, when, which tool and what it
@@ -114,7 +116,7 @@ impl Runtime {
         &self,
         principal: &Principal,
         list: AuditSessions,
-    ) -> Result<Page<SessionAudit, SessionKey>, RuntimeError> {
+    ) -> Result<Page<SessionAudit, SessionCursor>, RuntimeError> {
         let auditable = self.access(principal)?.sessions(Action::Audit)?;
         let (auditable, tool_id) = match self.named_tool(list.tool).await? {
             NamedTool::Any => (auditable, None),
@@ -123,11 +125,11 @@ impl Runtime {
         };
         let (user_id, group_id) = (list.user_id, list.group_id);
         let page = PageRequest { limit: list.limit, after: list.after.map(After) };
-        let list = SessionAuditList { auditable, user_id, group_id, tool_id, page };
-        Ok(self.engine.reports.audit_sessions(list).await?)
+        let list = SessionAuditQuery { auditable, user_id, group_id, tool_id, page };
+        Ok(self.engine.conversations.audit_sessions(list).await?)
     }
 
-    async fn selection(&self, access: &Access, rows: SelectUsage) -> Result<UsageSelection, RuntimeError> {
+    async fn selection(&self, access: &Access, rows: SelectUsage) -> Result<UsageFilter, RuntimeError> {
         let visible = access.usage(Action::Read)?;
         let (visible, tool_id) = match self.named_tool(rows.tool).await? {
             NamedTool::Any => (visible, None),
@@ -135,7 +137,7 @@ impl Runtime {
             NamedTool::Unknown => (Filter::Nothing, None),
         };
         let SelectUsage { span, model, user_id, group_id, session_id, .. } = rows;
-        Ok(UsageSelection { visible, span, model, tool_id, user_id, group_id, session_id })
+        Ok(UsageFilter { visible, span, model, tool_id, user_id, group_id, session_id })
     }
 
     /// The tool that a request names. Whoever may read a row may ask for it by its tool, also when the tool is not

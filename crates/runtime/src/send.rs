@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use causerie_domain::attachment::StorageProvider;
-use causerie_domain::budget::CostCeiling;
+use causerie_domain::attachments::StorageProvider;
+use causerie_domain::budgets::CostCeiling;
 use causerie_domain::completion::{CompletionRequest, PromptMessage};
-use causerie_domain::identity::Principal;
-use causerie_domain::message::MessageMeta;
-use causerie_domain::model::Model;
+use causerie_domain::messages::MessageMeta;
+use causerie_domain::models::Model;
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, Begun, IdempotencyKey, KeyedTurn, NewAttachment, StoreError,
+    BeginTurn, BeginTurnError, BegunTurn, IdempotencyKey, KeyedTurn, NewAttachment, StoreError,
 };
-use causerie_domain::session::{Session, SessionState};
-use causerie_domain::turn::Turn;
+use causerie_domain::principal::Principal;
+use causerie_domain::sessions::{Session, SessionState};
+use causerie_domain::turns::Turn;
 use causerie_domain::usage::{OpenUsage, UsagePurpose};
 use causerie_domain::{AttachmentId, MessageId, SessionId, Timestamp, TurnId, UsageId, Usd};
 use causerie_usage::CharsPerToken;
@@ -268,7 +268,7 @@ impl Runtime {
     }
 
     /// Builds the request and runs the turn in a tracked task of the main runtime.
-    fn launch(&self, begun: Begun, admitted: &Admitted, launch: Launch) -> Sent {
+    fn launch(&self, begun: BegunTurn, admitted: &Admitted, launch: Launch) -> Sent {
         let engine = &self.engine;
         let definition = &admitted.pinned.definition;
         let parts = ContextParts {

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use causerie_domain::audit::AuditAction;
-use causerie_domain::identity::Principal;
-use causerie_domain::message::MessageView;
+use causerie_domain::audit_events::AuditAction;
+use causerie_domain::messages::MessageView;
 use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{
-    ConversationError, MessageList, NewGreeting, NewSession, SessionKey, SessionList,
+    MessageQuery, NewGreeting, NewSession, SessionCursor, SessionError, SessionQuery,
 };
-use causerie_domain::session::{MAX_TITLE_CHARS, Session, SessionAction, SessionState, SessionTotals};
+use causerie_domain::principal::Principal;
+use causerie_domain::sessions::{MAX_TITLE_CHARS, Session, SessionAction, SessionState, SessionTotals};
 use causerie_domain::{GroupId, MessageId, SessionId, ToolVersionId};
 
 use crate::Runtime;
@@ -64,7 +64,7 @@ pub struct ListSessions {
     /// How many at most, 1 to 100.
     pub limit: u32,
     /// The last one of the page before.
-    pub after: Option<SessionKey>,
+    pub after: Option<SessionCursor>,
 }
 
 /// Which messages to list.
@@ -140,7 +140,7 @@ impl Runtime {
         &self,
         principal: &Principal,
         list: ListSessions,
-    ) -> Result<Page<SessionView, SessionKey>, RuntimeError> {
+    ) -> Result<Page<SessionView, SessionCursor>, RuntimeError> {
         let engine = &self.engine;
         let access = self.access(principal)?;
         let visible = access.sessions(Action::Read)?;
@@ -154,7 +154,7 @@ impl Runtime {
         let page = PageRequest { limit: list.limit, after: list.after.map(After) };
         let user_id = Some(principal.user.id);
         let (state, parent_session_id) = (list.state, None);
-        let query = SessionList { visible, user_id, state, tool_id, parent_session_id, page };
+        let query = SessionQuery { visible, user_id, state, tool_id, parent_session_id, page };
         let page = engine.conversations.sessions(query).await?;
         Ok(Page { rows: self.views(page.rows).await?, next: page.next })
     }
@@ -221,7 +221,7 @@ impl Runtime {
     ) -> Result<Vec<MessageView>, RuntimeError> {
         let access = self.access(principal)?;
         self.readable_session(&access, list.session_id).await?;
-        let query = MessageList {
+        let query = MessageQuery {
             session_id: list.session_id,
             visible: access.messages(Action::Read)?,
             after_seq: list.after_seq,
@@ -263,12 +263,12 @@ pub(crate) fn valid_title(title: Option<String>) -> Result<Option<String>, Runti
     }
 }
 
-impl From<ConversationError> for RuntimeError {
-    fn from(error: ConversationError) -> Self {
+impl From<SessionError> for RuntimeError {
+    fn from(error: SessionError) -> Self {
         match error {
-            ConversationError::NotFound => RuntimeError::NotFound,
-            ConversationError::InvalidState(refusal) => RuntimeError::InvalidState(refusal),
-            ConversationError::Store(error) => RuntimeError::Store(error),
+            SessionError::NotFound => RuntimeError::NotFound,
+            SessionError::InvalidState(refusal) => RuntimeError::InvalidState(refusal),
+            SessionError::Store(error) => RuntimeError::Store(error),
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use causerie_domain::identity::Principal;
 use causerie_domain::ports::{Reap, ReapScope, StoreError};
-use causerie_domain::turn::{Turn, TurnStatus};
+use causerie_domain::principal::Principal;
+use causerie_domain::turns::{Turn, TurnStatus};
 use causerie_domain::{SessionId, Timestamp, TurnId};
 
 use crate::Runtime;

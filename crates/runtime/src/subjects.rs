@@ -1,12 +1,14 @@
 //! The flat views of things that rules decide on. A nullable field without a value is null, never left out.
 
 use causerie_domain::MessageId;
-use causerie_domain::identity::{ApiKey, Group, UserView};
-use causerie_domain::message::MessageRole;
-use causerie_domain::model::Model;
+use causerie_domain::api_keys::ApiKey;
+use causerie_domain::groups::Group;
+use causerie_domain::messages::MessageRole;
+use causerie_domain::models::Model;
 use causerie_domain::ports::{NewApiKey, NewSession};
-use causerie_domain::session::{Session, SessionState};
-use causerie_domain::tool::Tool;
+use causerie_domain::sessions::{Session, SessionState};
+use causerie_domain::tools::Tool;
+use causerie_domain::users::UserView;
 use causerie_permissions::{Subject, SubjectType};
 
 /// Which message of a session is meant.

@@ -31,7 +31,7 @@ fn is_invisible(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use causerie_domain::session::MAX_TITLE_CHARS;
+    use causerie_domain::sessions::MAX_TITLE_CHARS;
     use proptest::prelude::*;
 
     use super::*;

@@ -1,9 +1,9 @@
 //! Tools that are posted, their versions, and the end of a tool.
 
-use causerie_domain::identity::Principal;
 use causerie_domain::page::{Page, PageRequest};
-use causerie_domain::ports::{ToolStoreError, ToolVersionKey, ToolVersionList};
-use causerie_domain::tool::{Tool, ToolVersion};
+use causerie_domain::ports::{ToolError, ToolVersionCursor, ToolVersionQuery};
+use causerie_domain::principal::Principal;
+use causerie_domain::tools::{Tool, ToolVersion};
 use causerie_domain::{Filter, GroupId, ToolId, ToolVersionId};
 
 use crate::Runtime;
@@ -86,10 +86,10 @@ impl Runtime {
         &self,
         principal: &Principal,
         slug: String,
-        page: PageRequest<ToolVersionKey>,
-    ) -> Result<Page<ToolVersion, ToolVersionKey>, RuntimeError> {
+        page: PageRequest<ToolVersionCursor>,
+    ) -> Result<Page<ToolVersion, ToolVersionCursor>, RuntimeError> {
         let visible = self.access(principal)?.tools(Action::Read)?;
-        let list = ToolVersionList { slug, visible, page };
+        let list = ToolVersionQuery { slug, visible, page };
         self.engine.tools.versions(list).await?.ok_or(RuntimeError::NotFound)
     }
 }
@@ -105,15 +105,13 @@ fn read(post: &PostTool) -> Result<ToolDefinition, RuntimeError> {
     parse(BODY, &post.text).map_err(RuntimeError::InvalidDefinition)
 }
 
-impl From<ToolStoreError> for RuntimeError {
-    fn from(error: ToolStoreError) -> Self {
+impl From<ToolError> for RuntimeError {
+    fn from(error: ToolError) -> Self {
         match error {
-            ToolStoreError::VersionConflict { slug, version } => {
-                RuntimeError::VersionConflict { slug, version }
-            }
-            ToolStoreError::SlugTaken { slug } => RuntimeError::NameTaken(slug),
-            ToolStoreError::NoSuchGroup => RuntimeError::NoSuchGroup,
-            ToolStoreError::Store(error) => RuntimeError::Store(error),
+            ToolError::VersionConflict { slug, version } => RuntimeError::VersionConflict { slug, version },
+            ToolError::SlugTaken { slug } => RuntimeError::NameTaken(slug),
+            ToolError::NoSuchGroup => RuntimeError::NoSuchGroup,
+            ToolError::Store(error) => RuntimeError::Store(error),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Tools and models as a principal may see and use them.
 
 use causerie_domain::filter::Scalar;
-use causerie_domain::identity::Principal;
-use causerie_domain::model::Model;
-use causerie_domain::ports::{ToolStoreError, ToolSync};
-use causerie_domain::tool::Tool;
+use causerie_domain::models::Model;
+use causerie_domain::ports::{ToolError, ToolSync};
+use causerie_domain::principal::Principal;
+use causerie_domain::tools::Tool;
 use causerie_domain::{Filter, ToolId, ToolVersionId};
 
 use crate::Runtime;
@@ -16,11 +16,8 @@ impl Runtime {
     /// Stores the tools of files: new versions are added, tools whose file is gone are disabled.
     ///
     /// # Errors
-    /// [`ToolStoreError::VersionConflict`] where a version's content changed under its name.
-    pub async fn synchronise_tools(
-        &self,
-        definitions: Vec<ToolDefinition>,
-    ) -> Result<ToolSync, ToolStoreError> {
+    /// [`ToolError::VersionConflict`] where a version's content changed under its name.
+    pub async fn synchronise_tools(&self, definitions: Vec<ToolDefinition>) -> Result<ToolSync, ToolError> {
         let engine = &self.engine;
         let ids = engine.ids.as_ref();
         let created_at = engine.clock.now();

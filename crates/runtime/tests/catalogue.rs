@@ -10,8 +10,8 @@ use causerie_domain::Timestamp;
 use causerie_domain::completion::{
     CompletionError, CompletionErrorKind, CompletionRequest, GenerationRecord,
 };
-use causerie_domain::model::{CatalogueModel, Pricing};
-use causerie_domain::ports::{Clock, CompletionGateway, CompletionStream, ModelStore as _, ReapScope};
+use causerie_domain::models::{CatalogModel, Pricing};
+use causerie_domain::ports::{Clock, CompletionGateway, CompletionStream, Models as _, ReapScope};
 use causerie_runtime::Runtime;
 use causerie_runtime::memory::MemoryStore;
 use futures_util::{StreamExt, stream};
@@ -44,7 +44,7 @@ impl CompletionGateway for Upstream {
         Ok(None)
     }
 
-    async fn models(&self) -> Result<Vec<CatalogueModel>, CompletionError> {
+    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let fails =
             self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
@@ -55,8 +55,8 @@ impl CompletionGateway for Upstream {
     }
 }
 
-fn model() -> CatalogueModel {
-    CatalogueModel {
+fn model() -> CatalogModel {
+    CatalogModel {
         id: "a/b".to_owned(),
         canonical_slug: None,
         name: "B".to_owned(),
@@ -85,7 +85,7 @@ impl Clock for TestClock {
 async fn started(listed: Option<Duration>) -> (Runtime, Arc<Upstream>) {
     let store = MemoryStore::new();
     if let Some(ago) = listed {
-        store.take_over(vec![model()], START.before(ago)).await.unwrap();
+        store.replace_catalog(vec![model()], START.before(ago)).await.unwrap();
     }
     let upstream = Arc::new(Upstream::default());
     let runtime = Runtime::builder(store.stores(), Arc::clone(&upstream) as _)

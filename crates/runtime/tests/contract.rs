@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use causerie_domain::ports::{NewToolVersion, ToolStore};
-use causerie_domain::tool::ToolType;
+use causerie_domain::ports::{NewToolVersion, Tools};
+use causerie_domain::tools::ToolType;
 use causerie_domain::{ApiKeyId, Filter, GroupId, ToolId, ToolVersionId, UserId};
 use causerie_runtime::memory::MemoryStore;
 use causerie_testkit::anyhow::{Context, Result};

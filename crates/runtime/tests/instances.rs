@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use causerie_domain::ports::ReapScope;
-use causerie_domain::turn::TurnStatus;
+use causerie_domain::turns::TurnStatus;
 use causerie_domain::usage::CostBasis;
 use causerie_runtime::memory::MemoryStore;
 use causerie_runtime::{Cursor, Place, Settings, TurnEvent, TurnReader};

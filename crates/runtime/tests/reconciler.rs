@@ -5,10 +5,10 @@ mod support;
 
 use std::time::Duration;
 
-use causerie_domain::completion::{CompletionError, CompletionErrorKind, CompletionEvent, Identity};
-use causerie_domain::identity::Principal;
-use causerie_domain::model::{CatalogueModel, Pricing};
-use causerie_domain::ports::{ModelStore, Reap, ReapScope, Reconciliation, TurnLedger};
+use causerie_domain::completion::{CompletionError, CompletionErrorKind, CompletionEvent, GenerationInfo};
+use causerie_domain::models::{CatalogModel, Pricing};
+use causerie_domain::ports::{Models, Reap, ReapScope, Reconciliation, TurnLedger};
+use causerie_domain::principal::Principal;
 use causerie_domain::usage::{CostBasis, MessageUsage};
 use causerie_domain::{SessionId, Timestamp, Usd};
 use causerie_runtime::Settings;
@@ -23,7 +23,7 @@ const NOW: Timestamp = Timestamp::from_micros(1_780_000_000_000_000);
 /// The tool's model at 3 and 15 pico-dollars a token, and another one at 100 each.
 async fn priced() -> MemoryStore {
     let store = MemoryStore::new();
-    let model = |id: &str, dated: &str, prompt, completion| CatalogueModel {
+    let model = |id: &str, dated: &str, prompt, completion| CatalogModel {
         id: id.to_owned(),
         canonical_slug: Some(dated.to_owned()),
         name: id.to_owned(),
@@ -40,7 +40,7 @@ async fn priced() -> MemoryStore {
     };
     let models =
         vec![model("sim/test", "sim/test-2026", 3, 15), model("sim/dear", "sim/dear-2026", 100, 100)];
-    store.take_over(models, NOW).await.unwrap();
+    store.replace_catalog(models, NOW).await.unwrap();
     store
 }
 
@@ -222,7 +222,7 @@ async fn left_behind(world: &World, anna: &Principal, script: Vec<Step>) -> Sess
 async fn a_row_of_a_dead_process_knows_what_was_sent_and_is_settled_at_once_without_an_id() {
     let (world, anna) = (world().await, user("anna"));
     let session = left_behind(&world, &anna, vec![Step::Gate]).await;
-    let [row] = &world.store.unaccounted(9).await.unwrap()[..] else { panic!("one row is left") };
+    let [row] = &world.store.unpriced(9).await.unwrap()[..] else { panic!("one row is left") };
     let turn =
         world.store.turn_log(world.messages(&anna, session).await[3].message.turn_id.unwrap(), 0).await;
     let sent = u64::from(turn.unwrap().unwrap().turn.context.unwrap().estimated_tokens);
@@ -265,7 +265,7 @@ async fn a_calculated_cost_uses_the_prices_of_the_model_that_served() {
     let (world, anna) = (world().await, user("anna"));
     let check = async |served: &str, (prompt, completion): (u64, u64)| {
         let session = world.session(&anna).await;
-        let identity = Identity { model: Some(served.to_owned()), ..Identity::default() };
+        let identity = GenerationInfo { model: Some(served.to_owned()), ..GenerationInfo::default() };
         world.upstream.will(vec![
             Step::Event(CompletionEvent::Identified(identity)),
             text("four"),

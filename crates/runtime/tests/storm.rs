@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use causerie_domain::completion::{CompletionError, CompletionErrorKind};
-use causerie_domain::identity::Principal;
+use causerie_domain::principal::Principal;
 use causerie_runtime::Settings;
 use futures_util::future::join_all;
 use support::{World, user, world};

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use causerie_domain::completion::CompletionErrorKind;
-use causerie_domain::turn::TurnStatus;
+use causerie_domain::turns::TurnStatus;
 use causerie_runtime::{RuntimeError, Settings};
 use support::scripted::{Step, fail, finish, text};
 use support::troubled::{Point, Trouble};

@@ -5,9 +5,10 @@ mod support;
 use std::time::Duration;
 
 use causerie_domain::completion::{CompletionError, CompletionErrorKind, ContentPart, Finish, FinishReason};
-use causerie_domain::identity::{Credential, GroupRole, Membership, Principal};
-use causerie_domain::session::SessionAction;
-use causerie_domain::turn::TurnStatus;
+use causerie_domain::memberships::{GroupRole, Membership};
+use causerie_domain::principal::{Credential, Principal};
+use causerie_domain::sessions::SessionAction;
+use causerie_domain::turns::TurnStatus;
 use causerie_domain::usage::CostBasis;
 use causerie_domain::{ApiKeyId, GroupId, Usd};
 use causerie_runtime::{CreateSession, Cursor, NewMessage, Place, RuntimeError, Settings, TurnEvent};

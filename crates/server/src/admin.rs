@@ -5,12 +5,12 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context as _, Result, bail};
-use causerie_domain::audit::AuditStamp;
-use causerie_domain::identity::Role;
+use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::page::{After, PageRequest};
 use causerie_domain::ports::{
     AdministrationError, Clock as _, DirectoryError, ExternalId, ExternalIdError, NewApiKey, NewUser,
 };
+use causerie_domain::users::Role;
 use causerie_domain::{ApiKeyId, AuditEventId, Filter, Secret, UserId};
 use causerie_runtime::{SystemClock, SystemIds};
 
@@ -107,7 +107,7 @@ pub(crate) async fn list_keys(store: &Store) -> Result<String> {
     let (directory, mut lines, mut after) = (store.directory(), String::new(), None);
     let now = SystemClock.now();
     loop {
-        let page = directory.keys(&Filter::Everything, PageRequest { limit: PAGE, after }).await?;
+        let page = directory.api_keys(&Filter::Everything, PageRequest { limit: PAGE, after }).await?;
         for key in &page.rows {
             let state = match key.is_live(now) {
                 true => "live",
@@ -133,7 +133,7 @@ pub(crate) async fn list_keys(store: &Store) -> Result<String> {
 /// # Errors
 /// There is no such key, or the store fails.
 pub(crate) async fn revoke_key(store: &Store, id: ApiKeyId) -> Result<()> {
-    match store.directory().revoke_key(id, &Filter::Everything, by_operator()).await {
+    match store.directory().revoke_api_key(id, &Filter::Everything, by_operator()).await {
         Err(DirectoryError::NotFound) => bail!("there is no key with the id {id}"),
         revoked => Ok(revoked?),
     }

@@ -9,8 +9,8 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use causerie_domain::identity::Role;
-use causerie_domain::ports::{Administration, Clock, Identity, Ids, NewApiKey, NewUser};
+use causerie_domain::ports::{Administration, Authentication, Clock, Ids, NewApiKey, NewUser};
+use causerie_domain::users::Role;
 use causerie_domain::{ApiKeyId, Secret, Timestamp, UserId};
 
 use crate::keys::{self, KeyMaterial};
@@ -54,7 +54,7 @@ pub(crate) async fn found(founding: Founding<'_>) -> Result<bool> {
     write_secret(&draft, &key.credential()).with_context(|| format!("cannot write {}", draft.display()))?;
 
     let (user, new_key) = administrator(founding, &key);
-    match founding.administration.found(user, new_key).await {
+    match founding.administration.bootstrap(user, new_key).await {
         Ok(true) => {
             publish(&draft, &key_path(founding.data_dir))
                 .with_context(|| format!("cannot rename {}, which holds the first key", draft.display()))?;
@@ -71,14 +71,14 @@ pub(crate) async fn found(founding: Founding<'_>) -> Result<bool> {
 /// folder may have served another one before.
 pub(crate) async fn working_key_file(
     data_dir: &Path,
-    identity: &dyn Identity,
+    identity: &dyn Authentication,
     now: Timestamp,
 ) -> Option<PathBuf> {
     let path = std::path::absolute(key_path(data_dir)).ok()?;
     let credential = fs::read_to_string(&path).ok()?;
     let public_id = credential.split('_').nth(1)?;
     // Without the key the server serves all the same, so a store that fails here is not worth a word.
-    let holder = identity.key_holder(public_id).await.ok().flatten()?;
+    let holder = identity.api_key_record(public_id).await.ok().flatten()?;
     holder.key.is_live(now).then_some(path)
 }
 
@@ -125,8 +125,9 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
     use std::sync::Mutex;
 
-    use causerie_domain::identity::{ApiKey, User};
+    use causerie_domain::api_keys::ApiKey;
     use causerie_domain::ports::{AdministrationError, StoreError};
+    use causerie_domain::users::User;
     use uuid::Uuid;
 
     use super::*;
@@ -140,7 +141,7 @@ mod tests {
 
     #[async_trait::async_trait]
     impl Administration for Registry {
-        async fn found(&self, _: NewUser, key: NewApiKey) -> Result<bool, StoreError> {
+        async fn bootstrap(&self, _: NewUser, key: NewApiKey) -> Result<bool, StoreError> {
             let mut keys = self.keys.lock().unwrap();
             if self.refuses {
                 return Err(StoreError::Unavailable("no store".into()));

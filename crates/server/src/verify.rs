@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use causerie_domain::ports::{AuditStep, AuditedRows, Breach, StoreAudit, Unsettled, UnsettledRow};
+use causerie_domain::ports::{
+    CheckedRows, IntegrityCheck, IntegrityChecks, UnsettledUsage, UnsettledUsageRow, Violation,
+};
 
 /// Rows that are checked in one step.
 const AT_ONCE: u32 = 1000;
@@ -15,12 +17,12 @@ const NAMED: usize = 1000;
 #[derive(Debug)]
 pub(crate) struct Verdict {
     /// How many rows of each kind were checked.
-    checked: Vec<(AuditedRows, u64)>,
-    breaches: Vec<Breach>,
-    /// How many further breaches there are.
+    checked: Vec<(CheckedRows, u64)>,
+    violations: Vec<Violation>,
+    /// How many further violations there are.
     unnamed: usize,
     /// The ledger rows whose cost is not final: how many, and those that were asked for.
-    unsettled: Unsettled,
+    unsettled: UnsettledUsage,
     /// The age of the oldest of them.
     oldest: Option<Duration>,
 }
@@ -29,15 +31,15 @@ pub(crate) struct Verdict {
 ///
 /// # Errors
 /// The store fails.
-pub(crate) async fn verify(audit: &dyn StoreAudit, listed: u32) -> Result<Verdict> {
+pub(crate) async fn verify(audit: &dyn IntegrityChecks, listed: u32) -> Result<Verdict> {
     let mut verdict = Verdict {
         checked: Vec::new(),
-        breaches: Vec::new(),
+        violations: Vec::new(),
         unnamed: 0,
-        unsettled: Unsettled::default(),
+        unsettled: UnsettledUsage::default(),
         oldest: None,
     };
-    for rows in AuditedRows::ALL.iter().copied() {
+    for rows in CheckedRows::ALL.iter().copied() {
         let checked =
             verdict.check(audit, rows).await.with_context(|| format!("a {rows} cannot be checked"))?;
         verdict.checked.push((rows, checked));
@@ -53,18 +55,18 @@ pub(crate) async fn verify(audit: &dyn StoreAudit, listed: u32) -> Result<Verdic
 impl Verdict {
     /// Whether nothing is wrong.
     pub(crate) fn is_whole(&self) -> bool {
-        self.breaches.is_empty()
+        self.violations.is_empty()
     }
 
-    async fn check(&mut self, audit: &dyn StoreAudit, rows: AuditedRows) -> Result<u64> {
-        let mut part = AuditStep { rows, after: None, limit: AT_ONCE };
+    async fn check(&mut self, audit: &dyn IntegrityChecks, rows: CheckedRows) -> Result<u64> {
+        let mut part = IntegrityCheck { rows, after: None, limit: AT_ONCE };
         let mut checked = 0;
         loop {
-            let found = audit.audit(part).await?;
+            let found = audit.check(part).await?;
             checked += found.checked;
-            let room = NAMED - self.breaches.len();
-            self.unnamed += found.breaches.len().saturating_sub(room);
-            self.breaches.extend(found.breaches.into_iter().take(room));
+            let room = NAMED - self.violations.len();
+            self.unnamed += found.violations.len().saturating_sub(room);
+            self.violations.extend(found.violations.into_iter().take(room));
             match found.last {
                 Some(last) => part.after = Some(last),
                 None => return Ok(checked),
@@ -74,19 +76,19 @@ impl Verdict {
 }
 
 impl fmt::Display for Verdict {
-    /// The breaches, the rows that were asked for, and a line that sums up.
+    /// The violations, the rows that were asked for, and a line that sums up.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Breach { rule, id } in &self.breaches {
-            writeln!(f, "{} {id}: {} [{rule}]", rule.rows(), rule.breach())?;
+        for Violation { rule, id } in &self.violations {
+            writeln!(f, "{} {id}: {} [{rule}]", rule.rows(), rule.violation())?;
         }
         for row in &self.unsettled.oldest {
             writeln!(f, "{}", Line(row))?;
         }
-        match self.breaches.len() + self.unnamed {
+        match self.violations.len() + self.unnamed {
             0 => f.write_str("whole")?,
-            breaches => write!(f, "NOT WHOLE, breaches: {breaches}")?,
+            violations => write!(f, "NOT WHOLE, violations: {violations}")?,
         }
-        let Unsettled { open, pending, .. } = &self.unsettled;
+        let UnsettledUsage { open, pending, .. } = &self.unsettled;
         let checked = self.checked.iter().map(|(rows, count)| format!("{rows}s: {count}"));
         write!(f, "; checked {}", checked.collect::<Vec<_>>().join(", "))?;
         write!(f, "; ledger rows open: {open}, pending: {pending}")?;
@@ -98,11 +100,11 @@ impl fmt::Display for Verdict {
 }
 
 /// A ledger row whose cost is not final, in a line.
-struct Line<'a>(&'a UnsettledRow);
+struct Line<'a>(&'a UnsettledUsageRow);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let UnsettledRow { id, open, age, turn_id, generation_id, .. } = self.0;
+        let UnsettledUsageRow { id, open, age, turn_id, generation_id, .. } = self.0;
         let state = if *open { "open" } else { "pending" };
         write!(f, "ledger row {id}: {state} for {}", age_in_words(*age))?;
         if let Some(turn) = turn_id {
@@ -128,7 +130,7 @@ fn age_in_words(age: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use causerie_domain::ports::{AuditFound, AuditRule, StoreError};
+    use causerie_domain::ports::{IntegrityReport, IntegrityRule, StoreError};
     use causerie_domain::{Timestamp, UsageId};
     use uuid::Uuid;
 
@@ -139,21 +141,21 @@ mod tests {
     struct Broken(u32);
 
     #[async_trait::async_trait]
-    impl StoreAudit for Broken {
-        async fn audit(&self, part: AuditStep) -> Result<AuditFound, StoreError> {
-            let rows = if part.rows == AuditedRows::Sessions { self.0 } else { 0 };
-            let after = part.after.map_or(0, |id| u32::try_from(id.as_u128()).unwrap());
-            let last = rows.min(after + part.limit);
-            let broken = Breach { rule: AuditRule::Numbering, id: Uuid::from_u128(last.into()) };
-            Ok(AuditFound {
+    impl IntegrityChecks for Broken {
+        async fn check(&self, wanted: IntegrityCheck) -> Result<IntegrityReport, StoreError> {
+            let rows = if wanted.rows == CheckedRows::Sessions { self.0 } else { 0 };
+            let after = wanted.after.map_or(0, |id| u32::try_from(id.as_u128()).unwrap());
+            let last = rows.min(after + wanted.limit);
+            let broken = Violation { rule: IntegrityRule::Numbering, id: Uuid::from_u128(last.into()) };
+            Ok(IntegrityReport {
                 checked: (last - after).into(),
-                breaches: if last == rows && rows > 0 { vec![broken] } else { Vec::new() },
+                violations: if last == rows && rows > 0 { vec![broken] } else { Vec::new() },
                 last: (last < rows).then(|| Uuid::from_u128(last.into())),
             })
         }
 
-        async fn unsettled(&self, limit: u32) -> Result<Unsettled, StoreError> {
-            let row = |number: u32| UnsettledRow {
+        async fn unsettled(&self, limit: u32) -> Result<UnsettledUsage, StoreError> {
+            let row = |number: u32| UnsettledUsageRow {
                 id: UsageId::from_uuid(Uuid::from_u128(number.into())),
                 open: true,
                 age: Duration::from_secs(7300),
@@ -161,7 +163,7 @@ mod tests {
                 turn_id: None,
                 generation_id: Some("gen-1".to_owned()),
             };
-            Ok(Unsettled { open: 5, pending: 0, oldest: (1..=limit.min(5)).map(row).collect() })
+            Ok(UnsettledUsage { open: 5, pending: 0, oldest: (1..=limit.min(5)).map(row).collect() })
         }
     }
 
@@ -175,7 +177,7 @@ mod tests {
              next_seq [numbering]\n\
              ledger row 00000000-0000-0000-0000-000000000001: open for 2 h, generation gen-1\n\
              ledger row 00000000-0000-0000-0000-000000000002: open for 2 h, generation gen-1\n\
-             NOT WHOLE, breaches: 1; checked sessions: 2500, turns: 0, messages: 0, ledger rows: 0, budgets: 0; \
+             NOT WHOLE, violations: 1; checked sessions: 2500, turns: 0, messages: 0, ledger rows: 0, budgets: 0; \
              ledger rows open: 5, pending: 0, the oldest for 2 h\n"
         );
     }

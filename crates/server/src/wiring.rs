@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use causerie_domain::ports::{
-    Administration, Clock, CompletionGateway, Directory, Identity, ReapScope, StoreAudit, StoreHealth,
-    StreamTickets, TokenVerifier,
+    Administration, Authentication, Clock, CompletionGateway, Directory, IntegrityChecks, ReapScope,
+    StoreHealth, StreamTickets, TokenVerifier,
 };
 use causerie_http::{AppParts, AppState};
 use causerie_identity::JwksVerifier;
@@ -100,8 +100,8 @@ impl Store {
         Arc::clone(&self.0) as Arc<dyn Administration>
     }
 
-    pub(crate) fn audit(&self) -> Arc<dyn StoreAudit> {
-        Arc::clone(&self.0) as Arc<dyn StoreAudit>
+    pub(crate) fn audit(&self) -> Arc<dyn IntegrityChecks> {
+        Arc::clone(&self.0) as Arc<dyn IntegrityChecks>
     }
 
     pub(crate) fn health(&self) -> Arc<dyn StoreHealth> {
@@ -112,8 +112,8 @@ impl Store {
         Arc::clone(&self.0) as Arc<dyn Directory>
     }
 
-    pub(crate) fn identity(&self) -> Arc<dyn Identity> {
-        Arc::clone(&self.0) as Arc<dyn Identity>
+    pub(crate) fn identity(&self) -> Arc<dyn Authentication> {
+        Arc::clone(&self.0) as Arc<dyn Authentication>
     }
 
     pub(crate) fn tickets(&self) -> Arc<dyn StreamTickets> {

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use causerie_domain::model::CatalogueModel;
-use causerie_domain::ports::ModelStore as _;
+use causerie_domain::models::CatalogModel;
+use causerie_domain::ports::Models as _;
 use causerie_domain::{Filter, Timestamp};
 use causerie_openrouter::decode_catalog;
 use causerie_testkit::anyhow::{Context as _, Result, ensure};
@@ -33,11 +33,11 @@ async fn check(database: TestDatabase) -> Result<()> {
     let then = first + Duration::from_hours(24 * 365);
     let (old, new) = (decode_catalog(OF_2025)?.models, decode_catalog(OF_2026)?.models);
     assert_eq!((old.len(), new.len()), (91, 200));
-    store.take_over(old.clone(), first).await?;
-    store.take_over(new.clone(), then).await?;
+    store.replace_catalog(old.clone(), first).await?;
+    store.replace_catalog(new.clone(), then).await?;
 
     let stored = store.models(&Filter::Everything).await?;
-    let find = |listed: &CatalogueModel| stored.iter().find(|model| model.catalogue.id == listed.id);
+    let find = |listed: &CatalogModel| stored.iter().find(|model| model.catalogue.id == listed.id);
     for listed in &new {
         let model = find(listed).with_context(|| listed.id.clone())?;
         assert_eq!((&model.catalogue, model.listed_at, model.enabled), (listed, then, true));

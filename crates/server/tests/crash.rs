@@ -120,10 +120,15 @@ fn flush_of(seed: u64) -> String {
 /// Every step of these ports that writes has a point before its commit and one after it, by the macro that runs it.
 #[test]
 fn no_commit_of_a_turn_is_left_out() {
-    let turns = include_str!("../../persistence/src/ports/turns.rs");
-    let sessions = include_str!("../../persistence/src/ports/conversations.rs");
+    let ports = [
+        include_str!("../../persistence/src/ports/turns.rs"),
+        include_str!("../../persistence/src/ports/sessions.rs"),
+        include_str!("../../persistence/src/ports/forks.rs"),
+        include_str!("../../persistence/src/ports/messages.rs"),
+        include_str!("../../persistence/src/ports/attachments.rs"),
+    ];
     let mut steps = 0;
-    for call in turns.split("run!(self, ").chain(sessions.split("run!(self, ")) {
+    for call in ports.iter().flat_map(|port| port.split("run!(self, ")) {
         let Some((mode @ ("Write" | "Urgent"), step)) = call.split_once(", ") else { continue };
         let step = step.split('(').next().unwrap();
         steps += 1;

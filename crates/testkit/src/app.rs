@@ -13,8 +13,8 @@ mod transcript;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use causerie_domain::identity::Role;
 use causerie_domain::ports::{Administration as _, Clock as _, NewApiKey, NewUser};
+use causerie_domain::users::Role;
 use causerie_domain::{ApiKeyId, Secret, UserId};
 use causerie_http::auth::KeyMaterial;
 use causerie_runtime::{SystemClock, SystemIds};

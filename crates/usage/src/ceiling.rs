@@ -1,7 +1,7 @@
 //! What a request may cost at most: the dearest prices that may apply, whenever and by whichever model it is served.
 
 use causerie_domain::Usd;
-use causerie_domain::model::Pricing;
+use causerie_domain::models::Pricing;
 
 use crate::price::{known, or_known, reasoning_price};
 
@@ -64,7 +64,7 @@ impl DearestPrices {
 #[cfg(test)]
 mod tests {
     use causerie_domain::Timestamp;
-    use causerie_domain::model::PriceOverride;
+    use causerie_domain::models::PriceOverride;
     use proptest::option;
     use proptest::prelude::*;
 

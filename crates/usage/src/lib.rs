@@ -19,7 +19,7 @@
 //! searches, images or file parsing are only in reported costs, so a calculated cost is a lower bound of those.
 //!
 //! ```
-//! use causerie_domain::model::Pricing;
+//! use causerie_domain::models::Pricing;
 //! use causerie_domain::usage::TokenCounts;
 //! use causerie_domain::Timestamp;
 //! use causerie_usage::{TokenBuckets, cost_of};

@@ -1,6 +1,6 @@
 //! Tokens times prices, in whole pico-dollars.
 
-use causerie_domain::model::{PriceOverride, Pricing};
+use causerie_domain::models::{PriceOverride, Pricing};
 use causerie_domain::{Timestamp, Usd};
 
 use crate::TokenBuckets;

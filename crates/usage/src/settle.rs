@@ -1,6 +1,6 @@
 //! How the cost of a request becomes known when it ends, and what remains when it never does.
 
-use causerie_domain::model::Pricing;
+use causerie_domain::models::Pricing;
 use causerie_domain::usage::{CostBasis, ReportedUsage, Settlement, TokenCounts, UsageOutcome};
 use causerie_domain::{Timestamp, Usd};
 

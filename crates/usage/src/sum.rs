@@ -1,7 +1,7 @@
 //! Several requests together: a turn's attempts, a session's turns, a report's rows.
 
 use causerie_domain::Usd;
-use causerie_domain::usage::{CostBasis, Settlement, TokenCounts, is_certain_zero};
+use causerie_domain::usage::{CostBasis, Settlement, TokenCounts, is_known_zero};
 
 /// The tokens and cost of several requests.
 ///
@@ -40,7 +40,7 @@ impl UsageSum {
                 reasoning: counted(self.tokens.reasoning, other.tokens.reasoning),
             },
             cost: self.cost.zip(other.cost).and_then(|(mine, theirs)| mine.checked_add(theirs)),
-            basis: match (self.is_certain_zero(), other.is_certain_zero()) {
+            basis: match (self.is_known_zero(), other.is_known_zero()) {
                 (true, _) => other.basis,
                 (_, true) => self.basis,
                 (false, false) => weaker(self.basis, other.basis),
@@ -48,8 +48,8 @@ impl UsageSum {
         }
     }
 
-    fn is_certain_zero(&self) -> bool {
-        is_certain_zero(&self.tokens, self.cost, self.basis)
+    fn is_known_zero(&self) -> bool {
+        is_known_zero(&self.tokens, self.cost, self.basis)
     }
 }
 

@@ -5,7 +5,7 @@
 
 #![cfg(test)]
 
-use causerie_domain::model::Pricing;
+use causerie_domain::models::Pricing;
 use causerie_domain::usage::{CostBasis, ReportedUsage, TokenCounts, UsageOutcome};
 use causerie_domain::{Timestamp, Usd};
 use causerie_usage::{EstimatedTokens, RequestEnd, settle};

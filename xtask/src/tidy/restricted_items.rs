@@ -87,11 +87,14 @@ const RESTRICTIONS: [Restriction; 6] = [
                 "crates/simulator/src/server/routes/mod.rs",
                 "the simulator replaces a foreign service, which has no ports",
             ),
-            ("crates/simulator/src/server/state.rs", "the simulator replaces a foreign service, which has no ports"),
+            (
+                "crates/simulator/src/server/state.rs",
+                "the simulator replaces a foreign service, which has no ports",
+            ),
         ],
     },
     Restriction {
-        items: &["TurnLedger", "Reconciliation", "StoreAudit", "CompletionGateway"],
+        items: &["TurnLedger", "Reconciliation", "IntegrityChecks", "CompletionGateway"],
         folders: &["crates/http/"],
         reason: "a request reaches only the ports that take the principal's filter",
         exceptions: &[],

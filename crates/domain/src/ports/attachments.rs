@@ -1,24 +1,70 @@
-//! Which attachments are asked of the store.
+//! Port for attachments.
 
-use crate::page::PageRequest;
-use crate::{AttachmentId, Filter, SessionId};
+use std::fmt::Debug;
 
-/// The place of an attachment in a session: by its message, then by its id.
+use serde_json::{Map, Value};
+
+use crate::attachments::{Attachment, StorageProvider};
+use crate::page::{Page, PageRequest};
+use crate::ports::{SessionError, StoreError};
+use crate::sessions::Session;
+use crate::{AttachmentId, Filter, SessionId, Timestamp};
+
+/// An attachment to store with its message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAttachment {
+    pub id: AttachmentId,
+    pub filename: String,
+    pub mime_type: String,
+    /// Size in bytes.
+    pub size: i64,
+    pub storage_provider: StorageProvider,
+    /// Key of the file at the storage provider.
+    pub storage_key: String,
+    /// Metadata from the client.
+    pub meta: Map<String, Value>,
+}
+
+/// Position of an attachment in a session: by the sequence number of its message, then by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AttachmentKey {
-    /// The message's number.
+pub struct AttachmentCursor {
     pub seq: i64,
-    /// Its id.
     pub id: AttachmentId,
 }
 
-/// Which attachments to list: those of a session that are not deleted, in the order of its messages.
+/// Selects the attachments of a session that are not deleted, in the order of their messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttachmentList {
-    /// The conversation.
+pub struct AttachmentQuery {
     pub session_id: SessionId,
-    /// What the principal may read (a filter on Message).
+    /// Messages that the principal may read (filter on Message).
     pub visible: Filter,
-    /// Which part of the list.
-    pub page: PageRequest<AttachmentKey>,
+    pub page: PageRequest<AttachmentCursor>,
+}
+
+/// Reads and deletes attachments. [`TurnLedger`](super::TurnLedger) writes them with their message.
+#[async_trait::async_trait]
+pub trait Attachments: Send + Sync + Debug {
+    /// Returns a page of the attachments of a session.
+    async fn attachments(
+        &self,
+        query: AttachmentQuery,
+    ) -> Result<Page<Attachment, AttachmentCursor>, StoreError>;
+
+    /// Returns the session of an attachment that is not deleted, if the session matches the filter.
+    async fn session_of_attachment(
+        &self,
+        id: AttachmentId,
+        visible: &Filter,
+    ) -> Result<Option<Session>, StoreError>;
+
+    /// Marks an attachment as deleted: it is neither listed nor sent upstream again. The filter is on its Session.
+    ///
+    /// # Errors
+    /// [`SessionError::NotFound`].
+    async fn delete_attachment(
+        &self,
+        id: AttachmentId,
+        allowed: &Filter,
+        now: Timestamp,
+    ) -> Result<(), SessionError>;
 }

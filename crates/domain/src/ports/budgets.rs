@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use super::{DirectoryError, StoreError};
-use crate::audit::AuditStamp;
-use crate::budget::{Budget, BudgetState, BudgetSubject};
+use crate::audit_events::AuditStamp;
+use crate::budgets::{Budget, BudgetState, BudgetSubject};
 use crate::{Filter, Timestamp};
 
 /// Keeps budgets. A deleted user, group or key takes its own with it.

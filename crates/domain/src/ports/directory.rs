@@ -1,38 +1,42 @@
-//! Everything that is administered, as one port.
+//! The administered resources as one port.
 
-use super::{ApiKeys, AuditLog, Budgets, Groups, Memberships, Policies, StoreError, Users};
+use super::{ApiKeys, AuditEvents, Budgets, Groups, Memberships, ModelSettings, Rules, StoreError, Users};
 use crate::SessionId;
 
-/// People, keys, groups, rules, budgets, and the log of what was done to them.
-pub trait Directory: Users + ApiKeys + Groups + Memberships + Policies + Budgets + AuditLog {}
+/// Users, API keys, groups, memberships, rules, model settings, budgets, and their audit events.
+pub trait Directory:
+    Users + ApiKeys + Groups + Memberships + Rules + ModelSettings + Budgets + AuditEvents
+{
+}
 
-impl<S: Users + ApiKeys + Groups + Memberships + Policies + Budgets + AuditLog> Directory for S {}
+impl<S> Directory for S where
+    S: Users + ApiKeys + Groups + Memberships + Rules + ModelSettings + Budgets + AuditEvents
+{
+}
 
-/// Why a change was refused. Nothing of it is stored then.
+/// Refusal of a change. Nothing was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
-    /// There is no such thing, or the filter does not admit it.
-    #[error("there is no such thing")]
+    /// The object does not exist or does not match the filter.
+    #[error("no such object")]
     NotFound,
-    /// Another user has the address.
     #[error("a user with this e-mail address exists")]
     EmailTaken,
-    /// What the change refers to does not exist: the group of a model, the user of a key.
-    #[error("there is no such user or group")]
+    /// A referenced object does not exist: the group of a model, the user of an API key.
+    #[error("no such user or group")]
     NoSuchReference,
-    /// Nobody would be left to administer the installation.
+    /// The change would leave the installation without an active admin.
     #[error("this is the last active admin")]
     LastAdmin,
-    /// Tools or models belong to the group: without it they would be everybody's.
+    /// The group owns tools or models, which would become public without it.
     #[error("tools or models belong to this group")]
     GroupInUse,
-    /// The user of the key is not in the group that the key is to be bound to.
+    /// The user of an API key is not in the group to which the key is to be bound.
     #[error("the user is not a member of the group")]
     NotAMember,
-    /// Turns of these sessions run, and must be cancelled first.
+    /// Turns of these sessions are running and must be cancelled first.
     #[error("turns of the user are running")]
     TurnsRunning(Vec<SessionId>),
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

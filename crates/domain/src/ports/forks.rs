@@ -1,52 +1,65 @@
-//! What is asked of the store to fork a conversation, and to read where one comes from.
+//! Port for forks of sessions.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::ports::{Ids, StoreError};
+use crate::sessions::Session;
 use crate::{Filter, SessionId, Timestamp, UserId};
 
-/// A fork to make: a new active session with the parent's tool, version, group and first messages.
+/// A fork to create: an active session with the tool, version, group and first messages of its parent.
 #[derive(Debug, Clone)]
 pub struct NewFork {
-    /// The new session's id.
+    /// Id of the new session.
     pub id: SessionId,
-    /// The session to fork.
     pub parent: SessionId,
-    /// What the principal may fork (a filter on Session).
+    /// Sessions that the principal may fork (filter on Session).
     pub allowed: Filter,
-    /// Whose session the fork is.
+    /// Owner of the fork.
     pub user_id: UserId,
-    /// The message at which it is forked. The copy ends with the last finished answer at or before it.
+    /// Sequence number at which the parent is forked. The copy ends with the last finished answer at or before it.
     pub from_seq: i64,
-    /// Its title; without one, the parent's.
+    /// Title; `None` copies the title of the parent.
     pub title: Option<String>,
-    /// When it is made.
     pub now: Timestamp,
-    /// Where the ids of the copied messages and attachments come from: their number is known only in the store.
+    /// Source of the ids of copied messages and attachments. Only the store knows how many it copies.
     pub ids: Arc<dyn Ids>,
 }
 
-/// Why a session could not be forked. Nothing was stored.
+/// Failure of a fork. Nothing was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum ForkError {
-    /// There is no such session, or the filter does not admit it.
+    /// The parent does not exist or does not match the filter.
     #[error("no such session")]
     NotFound,
-    /// The session has no message with that number.
+    /// The parent has no message with the sequence number; the value is the number of its messages.
     #[error("the session has {0} messages")]
     NoSuchMessage(i64),
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Which ancestors of a session to list: nearest first.
+/// Selects the ancestors of a session, nearest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lineage {
-    /// The session whose parent is the first one.
+    /// Session whose parent is the first ancestor.
     pub of: SessionId,
-    /// What the principal may read (a filter on Session). The list ends before an ancestor that it does not admit.
+    /// Sessions that the principal may read (filter on Session). The list ends before the first other ancestor.
     pub visible: Filter,
-    /// How many at most, 1 to 100.
+    /// Maximum length of the list, 1 to 100.
     pub limit: u32,
+}
+
+/// Forks sessions.
+#[async_trait::async_trait]
+pub trait Forks: Send + Sync + Debug {
+    /// Copies the first messages of a session, with their attachments, into a new session in one transaction. The
+    /// parent and its running turn do not change.
+    ///
+    /// # Errors
+    /// [`ForkError`]; nothing is stored then.
+    async fn fork(&self, new: NewFork) -> Result<Session, ForkError>;
+
+    /// Returns the ancestors of a session, nearest first.
+    async fn lineage(&self, lineage: Lineage) -> Result<Vec<Session>, StoreError>;
 }

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use futures_util::stream::BoxStream;
 
 use crate::completion::{CompletionError, CompletionEvent, CompletionRequest, GenerationRecord};
-use crate::model::CatalogueModel;
+use crate::models::CatalogModel;
 
 /// The events of one request. Dropping it closes the connection to the upstream at once.
 pub type CompletionStream = BoxStream<'static, CompletionEvent>;
@@ -27,5 +27,5 @@ pub trait CompletionGateway: Send + Sync + Debug {
     ///
     /// # Errors
     /// [`CompletionError`].
-    async fn models(&self) -> Result<Vec<CatalogueModel>, CompletionError>;
+    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError>;
 }

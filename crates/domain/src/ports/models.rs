@@ -1,31 +1,58 @@
-//! The port to the stored catalogue of models.
+//! Ports for the stored catalog of models.
 
 use std::fmt::Debug;
 
-use crate::model::{CatalogueModel, Model};
-use crate::ports::StoreError;
-use crate::{Filter, Timestamp};
+use super::{DirectoryError, StoreError};
+use crate::audit_events::AuditStamp;
+use crate::models::{CatalogModel, Model};
+use crate::{Filter, GroupId, Timestamp};
 
-/// What became of a corrected ratio of characters per token.
+/// Result of a calibration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Calibration {
-    /// It is in force.
     Stored,
-    /// Somebody else corrected it meanwhile; this is what it is now. Nothing was stored.
+    /// The stored ratio differs from the expected one; the value is the stored ratio. Nothing was stored.
     Changed(Option<u32>),
-    /// There is no such model.
     NoSuchModel,
 }
 
-/// Keeps the upstream's catalogue and what administrators say of it.
+/// Stores the catalog of the upstream together with the settings of administrators.
 #[async_trait::async_trait]
-pub trait ModelStore: Send + Sync + Debug {
-    /// Takes over a catalogue. A model that vanished from it stays, for history; what administrators said stays.
-    async fn take_over(&self, catalogue: Vec<CatalogueModel>, now: Timestamp) -> Result<(), StoreError>;
+pub trait Models: Send + Sync + Debug {
+    /// Replaces the catalog. Models that are no longer listed stay stored for history. Settings of administrators
+    /// stay.
+    async fn replace_catalog(&self, catalog: Vec<CatalogModel>, now: Timestamp) -> Result<(), StoreError>;
 
-    /// Replaces a model's ratio of characters per token, in thousandths, if it still is the one it was corrected from.
+    /// Replaces the ratio of characters per token of a model, in thousandths, if the stored ratio is `from`.
     async fn calibrate(&self, id: &str, from: Option<u32>, to: u32) -> Result<Calibration, StoreError>;
 
-    /// The models that the filter (on Model) admits, by id.
+    /// Returns the models that match the filter (on Model), by id.
     async fn models(&self, visible: &Filter) -> Result<Vec<Model>, StoreError>;
+}
+
+/// Changeset of a model: fields that are `Some` are updated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ModelChange {
+    /// Whether the model may be used.
+    pub enabled: Option<bool>,
+    /// Whether only the group may use the model.
+    pub restricted: Option<bool>,
+    /// Group of a restricted model; `Some(None)` removes it.
+    pub group_id: Option<Option<GroupId>>,
+}
+
+/// Stores the settings of administrators for models. Each change and its audit event are one transaction.
+#[async_trait::async_trait]
+pub trait ModelSettings: Send + Sync + Debug {
+    /// Changes a model that matches the filter (on Model).
+    ///
+    /// # Errors
+    /// [`DirectoryError::NotFound`], [`DirectoryError::NoSuchReference`] for the group.
+    async fn change_model(
+        &self,
+        id: &str,
+        allowed: &Filter,
+        change: ModelChange,
+        stamp: AuditStamp,
+    ) -> Result<Model, DirectoryError>;
 }

@@ -2,10 +2,10 @@
 
 use std::fmt::Debug;
 
-use crate::audit::AuditStamp;
+use crate::audit_events::AuditStamp;
 use crate::page::{Page, PageRequest};
 use crate::ports::StoreError;
-use crate::tool::{Tool, ToolType, ToolVersion};
+use crate::tools::{Tool, ToolType, ToolVersion};
 use crate::{Filter, GroupId, Timestamp, ToolId, ToolVersionId, UserId};
 
 /// A version to store. Storing the same content again changes nothing but `enabled`, which becomes true.
@@ -46,7 +46,7 @@ pub struct ToolSync {
 
 /// Why a tool could not be stored.
 #[derive(Debug, thiserror::Error)]
-pub enum ToolStoreError {
+pub enum ToolError {
     /// The same slug and version exist with another content. Versions are immutable.
     #[error("version {version} of tool {slug} exists with another content")]
     VersionConflict {
@@ -71,40 +71,40 @@ pub enum ToolStoreError {
 
 /// The place of a version among those of its tool: in the order of storing, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ToolVersionKey(pub i64);
+pub struct ToolVersionCursor(pub i64);
 
 /// Which versions of a tool to list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToolVersionList {
+pub struct ToolVersionQuery {
     /// The tool.
     pub slug: String,
     /// What the principal may read (a filter on Tool).
     pub visible: Filter,
     /// Which part of the list.
-    pub page: PageRequest<ToolVersionKey>,
+    pub page: PageRequest<ToolVersionCursor>,
 }
 
 /// Keeps tools and their versions. Nothing is ever deleted.
 #[async_trait::async_trait]
-pub trait ToolStore: Send + Sync + Debug {
+pub trait Tools: Send + Sync + Debug {
     /// Stores the tools of files, and disables tools of earlier files (those without group and owner) that are
     /// not among them. All or nothing.
     ///
     /// # Errors
-    /// [`ToolStoreError::VersionConflict`], [`ToolStoreError::SlugTaken`].
-    async fn synchronise(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolStoreError>;
+    /// [`ToolError::VersionConflict`], [`ToolError::SlugTaken`].
+    async fn synchronise(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolError>;
 
     /// Stores a posted tool, or a further version of one that the filter (on Tool) admits and whose group it keeps.
     /// Says whether the version is new; storing the same content again only enables the tool.
     ///
     /// # Errors
-    /// [`ToolStoreError`]; then nothing is stored.
+    /// [`ToolError`]; then nothing is stored.
     async fn post(
         &self,
         new: NewToolVersion,
         allowed: &Filter,
         stamp: AuditStamp,
-    ) -> Result<(Tool, bool), ToolStoreError>;
+    ) -> Result<(Tool, bool), ToolError>;
 
     /// Disables a tool, if the filter (on Tool) admits it. Says whether there was one.
     async fn disable(&self, slug: &str, allowed: &Filter, stamp: AuditStamp) -> Result<bool, StoreError>;
@@ -112,8 +112,8 @@ pub trait ToolStore: Send + Sync + Debug {
     /// A page of a tool's versions, newest first; `None` if the filter does not admit the tool.
     async fn versions(
         &self,
-        list: ToolVersionList,
-    ) -> Result<Option<Page<ToolVersion, ToolVersionKey>>, StoreError>;
+        list: ToolVersionQuery,
+    ) -> Result<Option<Page<ToolVersion, ToolVersionCursor>>, StoreError>;
 
     /// The tools that the filter (on Tool) admits, by slug.
     async fn tools(&self, visible: &Filter) -> Result<Vec<Tool>, StoreError>;

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::budget::{BudgetRefusal, CostCeiling};
-use crate::message::{Message, MessageMeta, MessageView, Part};
+use crate::budgets::{BudgetRefusal, CostCeiling};
+use crate::messages::{Message, MessageMeta, MessageView, Part};
 use crate::ports::{NewAttachment, StoreError};
-use crate::session::{Session, SessionState};
-use crate::turn::{ContextReport, Segment, Turn, TurnFailure, TurnStatus};
+use crate::sessions::{Session, SessionState};
+use crate::turns::{ContextReport, Segment, Turn, TurnFailure, TurnStatus};
 use crate::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress};
-use crate::{InstanceId, MessageId, SessionId, Timestamp, TurnId, UsageId, Usd, UserId};
+use crate::{Filter, InstanceId, MessageId, SessionId, Timestamp, TurnId, UsageId, Usd, UserId};
 
 /// A client's name for a send, unique within its session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub struct BeginTurn {
 
 /// A turn that was begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Begun {
+pub struct BegunTurn {
     /// The session after it.
     pub session: Session,
     /// The new message.
@@ -145,7 +145,7 @@ pub struct TurnFlush {
 
 /// Whether a turn is still its owner's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TurnHold {
+pub enum LeaseStatus {
     /// It is, for another lease.
     Held {
         /// The turn.
@@ -250,7 +250,7 @@ pub trait TurnLedger: Send + Sync + Debug {
     ///
     /// # Errors
     /// [`BeginTurnError`]; then nothing is stored.
-    async fn begin_turn(&self, begin: BeginTurn) -> Result<Begun, BeginTurnError>;
+    async fn begin_turn(&self, begin: BeginTurn) -> Result<BegunTurn, BeginTurnError>;
 
     /// Closes a request's ledger row and opens the next one. Repeating it changes nothing: an owner that did not
     /// get the answer may ask again.
@@ -267,7 +267,7 @@ pub trait TurnLedger: Send + Sync + Debug {
         owner: InstanceId,
         lease: Duration,
         turns: Vec<TurnFlush>,
-    ) -> Result<Vec<TurnHold>, StoreError>;
+    ) -> Result<Vec<LeaseStatus>, StoreError>;
 
     /// Stores the answer, the end of the turn and the closed ledger row, releases the session and drops the
     /// segments, in one transaction. Returns the turn and the usage of all its requests. Repeating it is answered
@@ -290,4 +290,11 @@ pub trait TurnLedger: Send + Sync + Debug {
 
     /// The stored log of a turn from a position on. The caller has decided that its reader may read it.
     async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<TurnLog>, StoreError>;
+}
+
+/// Reads turns.
+#[async_trait::async_trait]
+pub trait Turns: Send + Sync + Debug {
+    /// Returns a turn whose answer matches the filter (on Message).
+    async fn turn(&self, id: TurnId, visible: &Filter) -> Result<Option<Turn>, StoreError>;
 }

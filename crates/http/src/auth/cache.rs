@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use causerie_domain::identity::Principal;
+use causerie_domain::principal::Principal;
 use causerie_domain::{ApiKeyId, Timestamp};
 
 /// How long a verified credential is taken at its word: what a revoked key can still do at most.

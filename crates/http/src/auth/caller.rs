@@ -7,7 +7,7 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage as _, HttpRequest};
-use causerie_domain::identity::Principal;
+use causerie_domain::principal::Principal;
 
 use super::shown::Shown;
 use crate::error::Problem;

@@ -5,7 +5,7 @@ use std::fmt;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{HttpRequest, web};
 use causerie_domain::Secret;
-use causerie_domain::ports::TicketFor;
+use causerie_domain::ports::TicketTarget;
 use sha2::{Digest as _, Sha256};
 
 use super::cache::CredentialHash;
@@ -23,7 +23,7 @@ pub(crate) enum Shown {
     /// A key or a token, as `Authorization: Bearer`.
     Bearer(Secret),
     /// A ticket, and the stream it is shown for.
-    Ticket(Secret, TicketFor),
+    Ticket(Secret, TicketTarget),
     /// Nothing at all.
     Nothing,
 }
@@ -82,13 +82,13 @@ fn bearer(headers: &HeaderMap) -> Result<Option<Secret>, Problem> {
 }
 
 /// The stream that a ticket in this request would be for.
-fn ticket_for(request: &HttpRequest) -> Option<TicketFor> {
+fn ticket_for(request: &HttpRequest) -> Option<TicketTarget> {
     let pattern = request.match_pattern()?;
     let place = TICKET_ROUTES.iter().position(|route| *route == pattern)?;
     let id = request.match_info().get("id")?;
     match place {
-        0 => id.parse().ok().map(TicketFor::Session),
-        _ => id.parse().ok().map(TicketFor::Turn),
+        0 => id.parse().ok().map(TicketTarget::Session),
+        _ => id.parse().ok().map(TicketTarget::Turn),
     }
 }
 

@@ -5,8 +5,9 @@ mod identity;
 
 use std::sync::Arc;
 
-use causerie_domain::identity::{Credential, Principal, Role};
-use causerie_domain::ports::{Clock, Identity, KeyHolder};
+use causerie_domain::ports::{ApiKeyRecord, Authentication, Clock};
+use causerie_domain::principal::{Credential, Principal};
+use causerie_domain::users::Role;
 use causerie_domain::{ApiKeyId, Timestamp};
 
 use self::identity::{NoTickets, SameBytes};
@@ -27,7 +28,7 @@ impl Clock for FixedClock {
     }
 }
 
-pub(crate) fn holder() -> KeyHolder {
+pub(crate) fn holder() -> ApiKeyRecord {
     identity::holder(1, "ada", Role::User, ("abcdefABC123", secret_hash(SECRET)))
 }
 
@@ -38,13 +39,13 @@ pub(crate) fn key_id() -> ApiKeyId {
 pub(crate) fn principal() -> Principal {
     let credential =
         Credential::ApiKey { id: key_id(), group_id: None, scopes: Vec::new(), expires_at: None };
-    holder().standing.principal(credential)
+    holder().access.principal(credential)
 }
 
 /// These keys beside nothing else.
 pub(crate) fn doors(keys: &Arc<Keys>) -> Doors {
     Doors {
-        identity: Arc::clone(keys) as Arc<dyn Identity>,
+        identity: Arc::clone(keys) as Arc<dyn Authentication>,
         tickets: Arc::new(NoTickets),
         tokens: None,
         entropy: Arc::new(SameBytes),

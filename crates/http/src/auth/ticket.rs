@@ -1,7 +1,7 @@
 //! Stream tickets: issued to whoever may steer a conversation, looked up at each connection.
 
-use causerie_domain::identity::Principal;
-use causerie_domain::ports::{NewTicket, TICKET_GRACE, TicketFor};
+use causerie_domain::ports::{NewTicket, TICKET_GRACE, TicketTarget};
+use causerie_domain::principal::Principal;
 use causerie_domain::{Secret, SessionId, Timestamp};
 use causerie_runtime::TicketedStream;
 
@@ -50,12 +50,12 @@ impl Authenticator {
     pub(super) async fn verify_ticket(
         &self,
         shown: &Secret,
-        wanted: TicketFor,
+        wanted: TicketTarget,
         now: Timestamp,
     ) -> Result<Verified, Problem> {
         let hash = ticket_hash(shown).ok_or_else(unauthenticated)?;
         match self.doors.tickets.ticket(hash, wanted).await? {
-            Some(holder) if holder.is_good(now) => in_force(holder.standing, holder.key, now),
+            Some(holder) if holder.is_good(now) => in_force(holder.access, holder.key, now),
             _ => Err(unauthenticated()),
         }
     }

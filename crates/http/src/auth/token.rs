@@ -1,7 +1,8 @@
 //! Tokens of the identity provider, and the users who come with them.
 
-use causerie_domain::identity::{Role, Standing};
 use causerie_domain::ports::{ExternalIdError, NewUser, TokenError, VerifiedToken};
+use causerie_domain::principal::UserAccess;
+use causerie_domain::users::Role;
 use causerie_domain::{Secret, Timestamp, UserId};
 use causerie_runtime::wrong_email;
 
@@ -28,17 +29,17 @@ impl Authenticator {
             }
         };
         let expires_at = token.expires_at;
-        let standing = match self.doors.identity.external_user(&token.id).await? {
-            Some(standing) => standing,
+        let access = match self.doors.identity.external_user(&token.id).await? {
+            Some(access) => access,
             None if self.admits_newcomers => self.admit(token, now).await?,
             None => return Err(unauthenticated()),
         };
-        Ok(Verified { expires_at: Some(expires_at), ..in_force(standing, None, now)? })
+        Ok(Verified { expires_at: Some(expires_at), ..in_force(access, None, now)? })
     }
 
     /// Makes a user of somebody who comes with a token for the first time. It never is a user who exists already:
     /// whoever may choose an address at the provider would otherwise choose a user here.
-    async fn admit(&self, token: VerifiedToken, now: Timestamp) -> Result<Standing, Problem> {
+    async fn admit(&self, token: VerifiedToken, now: Timestamp) -> Result<UserAccess, Problem> {
         let VerifiedToken { id, email, name, .. } = token;
         let Some(email) = email.filter(|email| wrong_email(email).is_none()) else {
             tracing::warn!("a newcomer was refused: the token has no verified e-mail address");
@@ -53,13 +54,13 @@ impl Authenticator {
             created_at: now,
         };
         match self.doors.identity.provision(user, id.clone()).await {
-            Ok(standing) => {
-                tracing::info!(user = %standing.user.id, "a newcomer was made a user");
-                Ok(standing)
+            Ok(access) => {
+                tracing::info!(user = %access.user.id, "a newcomer was made a user");
+                Ok(access)
             }
             // The newcomer's other request was faster, or the address is another user's.
             Err(ExternalIdError::Taken) => match self.doors.identity.external_user(&id).await? {
-                Some(standing) => Ok(standing),
+                Some(access) => Ok(access),
                 None => {
                     tracing::warn!("a newcomer was refused: another user has the e-mail address");
                     Err(unauthenticated())

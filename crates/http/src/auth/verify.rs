@@ -4,8 +4,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use causerie_domain::Timestamp;
-use causerie_domain::identity::{ApiKey, Credential, Principal, Standing, UserStatus};
-use causerie_domain::ports::{Clock, Entropy, Identity, Ids, KeyHolder, StreamTickets, TokenVerifier};
+use causerie_domain::api_keys::ApiKey;
+use causerie_domain::ports::{
+    ApiKeyRecord, Authentication, Clock, Entropy, Ids, StreamTickets, TokenVerifier,
+};
+use causerie_domain::principal::{Credential, Principal, UserAccess};
+use causerie_domain::users::UserStatus;
 use causerie_domain::{ApiKeyId, Secret};
 use subtle::ConstantTimeEq as _;
 
@@ -24,7 +28,7 @@ const NOBODY: CredentialHash = [0; 32];
 /// The ports behind which credentials are known.
 #[derive(Debug, Clone)]
 pub(crate) struct Doors {
-    pub(crate) identity: Arc<dyn Identity>,
+    pub(crate) identity: Arc<dyn Authentication>,
     pub(crate) tickets: Arc<dyn StreamTickets>,
     pub(crate) tokens: Option<Arc<dyn TokenVerifier>>,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -119,39 +123,39 @@ impl Authenticator {
             Shown::Bearer(token) if is_like_a_token(token.expose()) => self.verify_token(&token, now).await,
             Shown::Bearer(key) => self.verify_key(&key, now).await,
             Shown::Ticket(ticket, wanted) => self.verify_ticket(&ticket, wanted, now).await,
-            Shown::Nothing => self.first_administrator().await,
+            Shown::Nothing => self.first_admin().await,
         }
     }
 
     async fn verify_key(&self, shown: &Secret, now: Timestamp) -> Result<Verified, Problem> {
         let key = ShownKey::read(shown.expose()).ok_or_else(unauthenticated)?;
-        let holder = self.doors.identity.key_holder(key.public_id).await?;
+        let holder = self.doors.identity.api_key_record(key.public_id).await?;
         // The comparison is made for unknown keys too, so that its time says nothing about which ones exist.
         let expected = holder.as_ref().map_or([0; 32], |holder| holder.secret_hash);
         let is_right = bool::from(secret_hash(key.secret).ct_eq(&expected));
         match holder {
-            Some(KeyHolder { key, standing, .. }) if is_right => in_force(standing, Some(key), now),
+            Some(ApiKeyRecord { key, access, .. }) if is_right => in_force(access, Some(key), now),
             _ => Err(unauthenticated()),
         }
     }
 
     /// Who comes through the open door.
-    async fn first_administrator(&self) -> Result<Verified, Problem> {
-        let standing = self.doors.identity.first_administrator().await?.ok_or_else(unauthenticated)?;
-        Ok(Verified { principal: standing.principal(Credential::Process), expires_at: None, key: None })
+    async fn first_admin(&self) -> Result<Verified, Problem> {
+        let access = self.doors.identity.first_admin().await?.ok_or_else(unauthenticated)?;
+        Ok(Verified { principal: access.principal(Credential::Process), expires_at: None, key: None })
     }
 
     async fn note_use(&self, key: ApiKeyId, now: Timestamp) {
-        if let Err(error) = self.doors.identity.touch_key(key, now).await {
+        if let Err(error) = self.doors.identity.touch_api_key(key, now).await {
             tracing::warn!(%error, %key, "the last use of an API key could not be noted");
         }
     }
 }
 
 /// The principal of a user who came with a key, or with a token if there is none.
-pub(super) fn in_force(standing: Standing, key: Option<ApiKey>, now: Timestamp) -> Result<Verified, Problem> {
+pub(super) fn in_force(access: UserAccess, key: Option<ApiKey>, now: Timestamp) -> Result<Verified, Problem> {
     let is_live = key.as_ref().is_none_or(|key| key.is_live(now));
-    if !is_live || standing.user.status != UserStatus::Active {
+    if !is_live || access.user.status != UserStatus::Active {
         return Err(unauthenticated());
     }
     let credential = match &key {
@@ -164,7 +168,7 @@ pub(super) fn in_force(standing: Standing, key: Option<ApiKey>, now: Timestamp) 
         None => Credential::Token,
     };
     let expires_at = key.as_ref().and_then(|key| key.expires_at);
-    Ok(Verified { principal: standing.principal(credential), expires_at, key })
+    Ok(Verified { principal: access.principal(credential), expires_at, key })
 }
 
 #[cfg(test)]
@@ -173,7 +177,7 @@ mod tests {
 
     use actix_web::HttpRequest;
     use actix_web::test::TestRequest;
-    use causerie_domain::identity::Role;
+    use causerie_domain::users::Role;
 
     use super::*;
     use crate::auth::testing::{FixedClock, Keys, SECRET, doors, holder};
@@ -204,7 +208,7 @@ mod tests {
         let keys = Arc::new(Keys::of(vec![holder()]));
         for scheme in ["Bearer", "bearer", "BEARER"] {
             let shown = Shown::of(&request(&[&format!("{scheme} {}", credential())], ""));
-            assert_eq!(ask(&keys, shown).await.unwrap().user, holder().standing.user);
+            assert_eq!(ask(&keys, shown).await.unwrap().user, holder().access.user);
         }
     }
 
@@ -212,7 +216,7 @@ mod tests {
     async fn every_other_credential_gets_one_answer() {
         let good = format!("Bearer {}", credential());
         let now = FixedClock.now();
-        let refused = async |holder: KeyHolder, headers: &[&str], query: &str| {
+        let refused = async |holder: ApiKeyRecord, headers: &[&str], query: &str| {
             let refusal = ask(&Arc::new(Keys::of(vec![holder])), Shown::of(&request(headers, query)))
                 .await
                 .unwrap_err();
@@ -245,7 +249,7 @@ mod tests {
         refused(with_key(&|key| key.expires_at = Some(now)), &[&good], "").await;
         refused(with_key(&|key| key.revoked_at = Some(now)), &[&good], "").await;
         let mut disabled = holder();
-        disabled.standing.user.status = UserStatus::Disabled;
+        disabled.access.user.status = UserStatus::Disabled;
         refused(disabled, &[&good], "").await;
     }
 
@@ -298,13 +302,13 @@ mod tests {
     #[tokio::test]
     async fn through_the_open_door_comes_the_first_administrator() {
         let mut admin = holder();
-        admin.standing.user.role = Role::Admin;
+        admin.access.user.role = Role::Admin;
         let keys = Arc::new(Keys::of(vec![holder(), admin.clone()]));
         let settings = AccessSettings { open_door: true, ..AccessSettings::default() };
         let authenticator = authenticator(&keys, &settings);
         let main = MainRuntime::current();
         let nothing = authenticator.principal(Shown::Nothing, HERE, &main).await.unwrap();
-        assert_eq!((&nothing.user, &nothing.credential), (&admin.standing.user, &Credential::Process));
+        assert_eq!((&nothing.user, &nothing.credential), (&admin.access.user, &Credential::Process));
         let wrong = Shown::of(&request(&["Bearer nonsense"], "")).unwrap();
         let refusal = authenticator.principal(wrong, HERE, &main).await.unwrap_err();
         assert_eq!(refusal.code, Code::Unauthenticated, "a wrong credential is not as good as none");

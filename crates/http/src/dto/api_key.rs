@@ -1,6 +1,6 @@
 //! API keys, as they are made and listed.
 
-use causerie_domain::identity::ApiKey;
+use causerie_domain::api_keys::ApiKey;
 use causerie_domain::{GroupId, Secret, Timestamp, UserId};
 use causerie_runtime::CreateKey;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,6 @@
 //! Entries of the audit log.
 
-use causerie_domain::audit::AuditEvent;
+use causerie_domain::audit_events::AuditEvent;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;

@@ -1,7 +1,7 @@
 //! Budgets, as they are set and as they stand.
 
 use causerie_domain::Usd;
-use causerie_domain::budget::{Budget, BudgetPeriod, BudgetState, BudgetSubject};
+use causerie_domain::budgets::{Budget, BudgetPeriod, BudgetState, BudgetSubject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 

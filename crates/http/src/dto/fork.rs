@@ -1,7 +1,7 @@
 //! Forks, as clients make them, and places in their lists.
 
 use causerie_domain::SessionId;
-use causerie_domain::ports::SessionKey;
+use causerie_domain::ports::SessionCursor;
 use causerie_runtime::ForkSession;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -29,7 +29,7 @@ impl ForkBody {
 
 /// The place of a session in the list of a session's forks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ForkKey(pub(crate) SessionKey);
+pub(crate) struct ForkKey(pub(crate) SessionCursor);
 
 impl PageKey for ForkKey {
     const LIST: &'static str = "forks";
@@ -39,7 +39,7 @@ impl PageKey for ForkKey {
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        SessionKey::from_text(text).map(ForkKey)
+        SessionCursor::from_text(text).map(ForkKey)
     }
 }
 

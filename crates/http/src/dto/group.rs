@@ -2,7 +2,8 @@
 
 use std::num::NonZeroU32;
 
-use causerie_domain::identity::{Group, GroupRole, Invitation};
+use causerie_domain::groups::Group;
+use causerie_domain::memberships::{GroupRole, Invitation};
 use causerie_domain::ports::GroupChange;
 use causerie_domain::{GroupId, UserId};
 use causerie_runtime::{AddMember, SeenMember};
@@ -124,7 +125,7 @@ pub(crate) struct MembershipStateDto {
 
 impl MembershipStateDto {
     pub(crate) fn new(group_id: GroupId, who: &AddMember, role: GroupRole) -> Self {
-        use causerie_domain::identity::MembershipStatus::{Active, Pending};
+        use causerie_domain::memberships::MembershipStatus::{Active, Pending};
         let (user_id, email, status) = match who {
             AddMember::Invite(email) => (None, Some(email.clone()), Pending),
             AddMember::Directly(user) => (Some(Id::from(*user)), None, Active),

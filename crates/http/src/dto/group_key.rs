@@ -1,6 +1,6 @@
 //! The place of a group in a report, as a cursor.
 
-use causerie_domain::report::{GroupKey, Grouping};
+use causerie_domain::usage::reports::{GroupKey, Grouping};
 
 use super::page::PageKey;
 use crate::error::Problem;

@@ -1,7 +1,9 @@
 //! The principal of a request, as it sees itself.
 
-use causerie_domain::budget::BudgetState;
-use causerie_domain::identity::{Credential, GroupRole, Invitation, Membership, Principal, Role, User};
+use causerie_domain::budgets::BudgetState;
+use causerie_domain::memberships::{GroupRole, Invitation, Membership};
+use causerie_domain::principal::{Credential, Principal};
+use causerie_domain::users::{Role, User};
 use serde::Serialize;
 use utoipa::ToSchema;
 

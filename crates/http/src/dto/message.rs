@@ -1,7 +1,7 @@
 //! Messages and attachments, as clients see them.
 
-use causerie_domain::attachment::Attachment;
-use causerie_domain::message::{MessageMeta, MessageView, Part};
+use causerie_domain::attachments::Attachment;
+use causerie_domain::messages::{MessageMeta, MessageView, Part};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;

@@ -1,7 +1,7 @@
 //! Models and their prices, as clients see them.
 
 use causerie_domain::GroupId;
-use causerie_domain::model::{FurtherPrices, Model, PriceOverride, Pricing};
+use causerie_domain::models::{ExtraPrices, Model, PriceOverride, Pricing};
 use causerie_domain::ports::ModelChange;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -132,7 +132,7 @@ impl From<Pricing> for PricingDto {
             request: pricing.request.map(Money::from),
             image: pricing.image.map(Money::from),
             web_search: pricing.web_search.map(Money::from),
-            further: pricing.further.into(),
+            further: pricing.extra.into(),
             overrides: pricing.overrides.into_iter().map(PriceOverrideDto::from).collect(),
         }
     }
@@ -166,14 +166,14 @@ impl From<PriceOverride> for PriceOverrideDto {
             completion: price.completion.map(Money::from),
             cache_read: price.cache_read.map(Money::from),
             cache_write: price.cache_write.map(Money::from),
-            further: price.further.into(),
+            further: price.extra.into(),
         }
     }
 }
 
 /// Prices of sound, of pictures and of the longer cache.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = FurtherPrices)]
+#[schema(as = ExtraPrices)]
 struct FurtherPricesDto {
     /// Per input token of sound.
     audio: Option<Money>,
@@ -189,8 +189,8 @@ struct FurtherPricesDto {
     cache_write_1h: Option<Money>,
 }
 
-impl From<FurtherPrices> for FurtherPricesDto {
-    fn from(prices: FurtherPrices) -> Self {
+impl From<ExtraPrices> for FurtherPricesDto {
+    fn from(prices: ExtraPrices) -> Self {
         FurtherPricesDto {
             audio: prices.audio.map(Money::from),
             audio_output: prices.audio_output.map(Money::from),

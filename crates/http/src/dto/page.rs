@@ -5,7 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use causerie_domain::page::{After, Page, PageRequest};
-use causerie_domain::ports::{AttachmentKey, SessionKey, ToolVersionKey};
+use causerie_domain::ports::{AttachmentCursor, SessionCursor, ToolVersionCursor};
 use causerie_domain::{ApiKeyId, AuditEventId, GroupId, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -105,7 +105,7 @@ fn read<K: PageKey>(cursor: &str) -> Option<K> {
     K::from_text(text.strip_prefix(K::LIST)?.strip_prefix(' ')?)
 }
 
-impl PageKey for SessionKey {
+impl PageKey for SessionCursor {
     const LIST: &'static str = "sessions";
 
     fn to_text(&self) -> String {
@@ -115,11 +115,11 @@ impl PageKey for SessionKey {
     fn from_text(text: &str) -> Option<Self> {
         let (micros, id) = text.split_once(' ')?;
         let last_activity_at = causerie_domain::Timestamp::from_micros(micros.parse().ok()?);
-        Some(SessionKey { last_activity_at, id: id.parse().ok()? })
+        Some(SessionCursor { last_activity_at, id: id.parse().ok()? })
     }
 }
 
-impl PageKey for AttachmentKey {
+impl PageKey for AttachmentCursor {
     const LIST: &'static str = "attachments";
 
     fn to_text(&self) -> String {
@@ -128,11 +128,11 @@ impl PageKey for AttachmentKey {
 
     fn from_text(text: &str) -> Option<Self> {
         let (seq, id) = text.split_once(' ')?;
-        Some(AttachmentKey { seq: seq.parse().ok()?, id: id.parse().ok()? })
+        Some(AttachmentCursor { seq: seq.parse().ok()?, id: id.parse().ok()? })
     }
 }
 
-impl PageKey for ToolVersionKey {
+impl PageKey for ToolVersionCursor {
     const LIST: &'static str = "versions";
 
     fn to_text(&self) -> String {
@@ -140,7 +140,7 @@ impl PageKey for ToolVersionKey {
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        text.parse().ok().map(ToolVersionKey)
+        text.parse().ok().map(ToolVersionCursor)
     }
 }
 
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn a_cursor_reads_back_what_was_written() {
         let id = "01990000-0000-7000-8000-000000000001".parse().unwrap();
-        check_cursor(SessionKey { last_activity_at: causerie_domain::Timestamp::from_micros(-5), id });
+        check_cursor(SessionCursor { last_activity_at: causerie_domain::Timestamp::from_micros(-5), id });
         check_cursor(MessageKey::After(7));
         check_cursor(MessageKey::Before(1));
         check_cursor(ToolKey("a b".to_owned()));
@@ -281,9 +281,9 @@ mod tests {
     #[test]
     fn what_another_list_or_nobody_gave_is_no_cursor() {
         let of_messages = write(&MessageKey::After(7));
-        assert_eq!(read::<SessionKey>(&of_messages), None);
+        assert_eq!(read::<SessionCursor>(&of_messages), None);
         for cursor in ["", "x", "00", "7", "ff", &hex::encode("sessions 5"), &hex::encode("sessions 5 me")] {
-            assert_eq!(read::<SessionKey>(cursor), None, "{cursor}");
+            assert_eq!(read::<SessionCursor>(cursor), None, "{cursor}");
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use causerie_domain::calendar::Date;
 use causerie_domain::ports::UsageReport;
-use causerie_domain::report::{Drift, GroupKey, Grouping, UsageGroup, UsageSums, UsdSum};
 use causerie_domain::usage::CostBasis;
+use causerie_domain::usage::reports::{GroupKey, Grouping, PriceVariance, UsageGroup, UsageSums, UsdSum};
 use serde::{Serialize, Serializer};
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -218,12 +218,12 @@ pub(crate) struct DriftDto {
 }
 
 fn drift(sums: &UsageSums, group_by: &[Grouping]) -> Option<DriftDto> {
-    let Drift { requests, reported, calculated } = sums.drift;
+    let PriceVariance { requests, reported, calculated } = sums.price_variance;
     group_by.contains(&Grouping::Model).then(|| DriftDto {
         requests,
         reported: MoneySum(reported),
         calculated: MoneySum(calculated),
-        difference: MoneySum(sums.drift.difference()),
+        difference: MoneySum(sums.price_variance.difference()),
     })
 }
 

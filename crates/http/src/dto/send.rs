@@ -1,6 +1,6 @@
 //! A message to send, as clients give it.
 
-use causerie_domain::attachment::StorageProvider;
+use causerie_domain::attachments::StorageProvider;
 use causerie_runtime::{AttachmentInput, NewMessage};
 use serde::Deserialize;
 use serde_json::{Map, Value};

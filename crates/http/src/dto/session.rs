@@ -1,7 +1,7 @@
 //! Sessions, as clients make and see them.
 
 use causerie_domain::GroupId;
-use causerie_domain::session::SessionTotals;
+use causerie_domain::sessions::SessionTotals;
 use causerie_runtime::{CreateSession, SessionDetail, SessionView};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

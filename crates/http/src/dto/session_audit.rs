@@ -1,7 +1,7 @@
 //! Sessions as auditors see them.
 
-use causerie_domain::ports::SessionKey;
-use causerie_domain::report::SessionAudit;
+use causerie_domain::ports::SessionCursor;
+use causerie_domain::sessions::SessionAudit;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -33,7 +33,7 @@ pub(crate) struct SessionAuditDto {
 
 /// The place of a session in the auditor's list.
 #[derive(Debug)]
-pub(crate) struct AuditKey(pub(crate) SessionKey);
+pub(crate) struct AuditKey(pub(crate) SessionCursor);
 
 impl PageKey for AuditKey {
     const LIST: &'static str = "audit";
@@ -43,7 +43,7 @@ impl PageKey for AuditKey {
     }
 
     fn from_text(text: &str) -> Option<Self> {
-        SessionKey::from_text(text).map(AuditKey)
+        SessionCursor::from_text(text).map(AuditKey)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tools, as clients see them.
 
-use causerie_domain::tool::{Tool, ToolVersion};
+use causerie_domain::tools::{Tool, ToolVersion};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;

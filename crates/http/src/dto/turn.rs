@@ -1,6 +1,6 @@
 //! Turns, as clients see them.
 
-use causerie_domain::turn::{ContextReport, Turn, TurnFailure};
+use causerie_domain::turns::{ContextReport, Turn, TurnFailure};
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,8 +1,8 @@
 //! Single requests of the ledger, as clients see them: in JSON, and as lines of a table.
 
 use causerie_domain::Timestamp;
-use causerie_domain::ports::UsageKey;
-use causerie_domain::report::UsageRecord;
+use causerie_domain::ports::UsageRecordCursor;
+use causerie_domain::usage::reports::UsageRecord;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -102,7 +102,7 @@ pub(crate) const RECORD_COLUMNS: [&str; 31] = [
     "duration_ms",
 ];
 
-impl PageKey for UsageKey {
+impl PageKey for UsageRecordCursor {
     const LIST: &'static str = "usage-records";
 
     fn to_text(&self) -> String {
@@ -111,7 +111,10 @@ impl PageKey for UsageKey {
 
     fn from_text(text: &str) -> Option<Self> {
         let (micros, id) = text.split_once(' ')?;
-        Some(UsageKey { created_at: Timestamp::from_micros(micros.parse().ok()?), id: id.parse().ok()? })
+        Some(UsageRecordCursor {
+            created_at: Timestamp::from_micros(micros.parse().ok()?),
+            id: id.parse().ok()?,
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Users, as others make, change and see them.
 
-use causerie_domain::identity::{Role, UserStatus};
 use causerie_domain::ports::UserChange;
+use causerie_domain::users::{Role, UserStatus};
 use causerie_runtime::{CreateUser, SeenUser};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,15 +1,16 @@
 //! Values as they stand in JSON: ids, instants, money and words are all text.
 
-use causerie_domain::attachment::StorageProvider;
-use causerie_domain::audit::AuditAction;
-use causerie_domain::budget::{BudgetPeriod, BudgetSubject};
+use causerie_domain::attachments::StorageProvider;
+use causerie_domain::audit_events::AuditAction;
+use causerie_domain::budgets::{BudgetPeriod, BudgetSubject};
 use causerie_domain::failure::FailureCode;
-use causerie_domain::identity::{GroupRole, MembershipStatus, Role, UserStatus};
-use causerie_domain::message::{MessageRole, MessageStatus, PartKind};
-use causerie_domain::session::SessionState;
-use causerie_domain::tool::ToolType;
-use causerie_domain::turn::TurnStatus;
+use causerie_domain::memberships::{GroupRole, MembershipStatus};
+use causerie_domain::messages::{MessageRole, MessageStatus, PartKind};
+use causerie_domain::sessions::SessionState;
+use causerie_domain::tools::ToolType;
+use causerie_domain::turns::TurnStatus;
 use causerie_domain::usage::{CostBasis, UsageOutcome, UsagePurpose};
+use causerie_domain::users::{Role, UserStatus};
 use causerie_domain::{
     ApiKeyId, AttachmentId, AuditEventId, GroupId, MessageId, SessionId, Timestamp, ToolId, ToolVersionId,
     TurnId, UsageId, Usd, UserId,
@@ -134,7 +135,7 @@ macro_rules! words {
 
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
-                text().enum_values(Some($of::WORDS.iter().copied())).description(Some($meaning)).into()
+                text().enum_values(Some($of::NAMES.iter().copied())).description(Some($meaning)).into()
             }
         }
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use actix_web::http::header::HeaderName;
-use causerie_domain::budget::BudgetRefusal;
+use causerie_domain::budgets::BudgetRefusal;
 use causerie_domain::ports::StoreError;
-use causerie_domain::turn::{Turn, TurnFailure, TurnStatus};
+use causerie_domain::turns::{Turn, TurnFailure, TurnStatus};
 use causerie_runtime::{Mistake, RuntimeError};
 
 use super::problem::Problem;
@@ -133,10 +133,10 @@ fn of_failure(failure: &TurnFailure) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use causerie_domain::budget::{Budget, BudgetPeriod, BudgetState, BudgetSubject};
+    use causerie_domain::budgets::{Budget, BudgetPeriod, BudgetState, BudgetSubject};
     use causerie_domain::failure::FailureCode;
-    use causerie_domain::session::{InvalidTransition, SessionAction, SessionState};
-    use causerie_domain::turn::TurnFailure;
+    use causerie_domain::sessions::{InvalidTransition, SessionAction, SessionState};
+    use causerie_domain::turns::TurnFailure;
     use causerie_domain::{Timestamp, Usd};
     use serde_json::{Value, json};
 

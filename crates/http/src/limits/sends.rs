@@ -11,7 +11,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _, HttpRequest};
 use causerie_domain::UserId;
-use causerie_domain::identity::Principal;
+use causerie_domain::principal::Principal;
 use governor::clock::{Clock as _, MonotonicClock};
 use sha2::{Digest as _, Sha256};
 
@@ -154,7 +154,8 @@ fn name_of(request: &HttpRequest, principal: &Principal) -> Option<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use causerie_domain::GroupId;
-    use causerie_domain::identity::{Credential, GroupRole, Membership};
+    use causerie_domain::memberships::{GroupRole, Membership};
+    use causerie_domain::principal::Credential;
 
     use super::*;
     use crate::auth::testing::{key_id, principal};

@@ -89,7 +89,7 @@ impl Query {
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
-    use causerie_domain::session::SessionState;
+    use causerie_domain::sessions::SessionState;
 
     use super::*;
 

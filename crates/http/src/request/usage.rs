@@ -2,7 +2,7 @@
 
 use causerie_domain::Timestamp;
 use causerie_domain::calendar::{Boundary, Day, Span, TimeZone};
-use causerie_domain::report::Grouping;
+use causerie_domain::usage::reports::Grouping;
 use causerie_runtime::SelectUsage;
 use utoipa::IntoParams;
 

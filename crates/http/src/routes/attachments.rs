@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use causerie_domain::ports::AttachmentKey;
+use causerie_domain::ports::AttachmentCursor;
 use causerie_domain::{AttachmentId, SessionId};
 
 use crate::auth::Caller;
@@ -23,7 +23,7 @@ pub(crate) async fn list_attachments(
     state: Data<AppState>,
     caller: Caller,
     id: PathId<SessionId>,
-    page: PageOf<AttachmentKey>,
+    page: PageOf<AttachmentCursor>,
 ) -> Result<HttpResponse, Problem> {
     let page =
         state.call(move |runtime| async move { runtime.attachments(&caller.0, id.0, page.0).await }).await?;

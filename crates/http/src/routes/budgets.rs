@@ -2,7 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use causerie_domain::budget::BudgetSubject;
+use causerie_domain::budgets::BudgetSubject;
 use causerie_domain::{ApiKeyId, GroupId, UserId};
 
 use crate::auth::Caller;

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
-use causerie_domain::identity::GroupRole;
+use causerie_domain::memberships::GroupRole;
 use causerie_domain::{GroupId, UserId};
 use causerie_runtime::{AddMember, RuntimeError};
 

@@ -4,8 +4,8 @@ use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use causerie_domain::SessionId;
-use causerie_domain::ports::SessionKey;
-use causerie_domain::session::SessionAction;
+use causerie_domain::ports::SessionCursor;
+use causerie_domain::sessions::SessionAction;
 use causerie_runtime::ListSessions;
 
 use crate::auth::Caller;
@@ -60,7 +60,7 @@ pub(crate) async fn list_sessions(
         state: query.read("state")?,
         tool: query.text("tool"),
         limit: query.limit()?,
-        after: SessionKey::of(&mut query)?,
+        after: SessionCursor::of(&mut query)?,
     };
     query.finish()?;
     let page = state.call(move |runtime| async move { runtime.sessions(&caller.0, list).await }).await?;

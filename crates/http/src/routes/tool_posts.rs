@@ -3,7 +3,7 @@
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use causerie_domain::ports::ToolVersionKey;
+use causerie_domain::ports::ToolVersionCursor;
 use causerie_runtime::PostTool;
 
 use super::tools::known_slug;
@@ -68,7 +68,7 @@ pub(crate) async fn list_versions(
     state: Data<AppState>,
     caller: Caller,
     slug: Path<String>,
-    page: PageOf<ToolVersionKey>,
+    page: PageOf<ToolVersionCursor>,
 ) -> Result<HttpResponse, Problem> {
     let slug = known_slug(slug);
     let page = state

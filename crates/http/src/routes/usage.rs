@@ -5,10 +5,10 @@ use std::sync::Arc;
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
-use causerie_domain::identity::Principal;
 use causerie_domain::page::Page;
-use causerie_domain::ports::UsageKey;
-use causerie_domain::report::UsageRecord;
+use causerie_domain::ports::UsageRecordCursor;
+use causerie_domain::principal::Principal;
+use causerie_domain::usage::reports::UsageRecord;
 use causerie_runtime::{ListUsage, ReportUsage};
 use futures_util::Stream;
 use futures_util::stream::{self, StreamExt as _};
@@ -82,8 +82,8 @@ pub(crate) async fn usage_records(
     let mut query = Query::of(&request)?;
     let (rows, _) = selection(&mut query, state.runtime().now())?;
     let (limit, after) = match form {
-        TableForm::Page => (Some(query.limit()?), UsageKey::of(&mut query)?),
-        TableForm::Csv => (query.limit_to(u32::MAX)?, UsageKey::of(&mut query)?),
+        TableForm::Page => (Some(query.limit()?), UsageRecordCursor::of(&mut query)?),
+        TableForm::Csv => (query.limit_to(u32::MAX)?, UsageRecordCursor::of(&mut query)?),
     };
     query.finish()?;
     let list = ListUsage { rows, limit: limit.unwrap_or(TABLE_PAGE), after };
@@ -108,7 +108,7 @@ async fn read(
     state: &Data<AppState>,
     principal: &Arc<Principal>,
     list: ListUsage,
-) -> Result<Page<UsageRecord, UsageKey>, Problem> {
+) -> Result<Page<UsageRecord, UsageRecordCursor>, Problem> {
     let principal = Arc::clone(principal);
     state.call(move |runtime| async move { runtime.usage_records(&principal, list).await }).await
 }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use causerie_domain::TurnId;
 use causerie_domain::failure::FailureCode;
-use causerie_domain::message::PartKind;
-use causerie_domain::turn::{TurnFailure, TurnStatus};
+use causerie_domain::messages::PartKind;
+use causerie_domain::turns::{TurnFailure, TurnStatus};
 use causerie_runtime::{Cursor, Delta, Place, TurnEnd, TurnEvent};
 
 use super::frame::{ErrorData, FinishMetadata, FinishWord, Frame};

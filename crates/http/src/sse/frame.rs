@@ -1,8 +1,8 @@
 //! The frames of a stream: the AI SDK's "UI message stream", version 1, limited to what its majors 6 and 7
 //! take.
 
-use causerie_domain::message::PartKind;
-use causerie_domain::turn::TurnFailure;
+use causerie_domain::messages::PartKind;
+use causerie_domain::turns::TurnFailure;
 use causerie_runtime::TurnStart;
 use serde::Serialize;
 use utoipa::ToSchema;

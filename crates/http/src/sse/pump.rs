@@ -104,8 +104,8 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use causerie_domain::message::PartKind;
-    use causerie_domain::turn::TurnStatus;
+    use causerie_domain::messages::PartKind;
+    use causerie_domain::turns::TurnStatus;
     use tokio::time::{Instant, advance};
     use tokio_util::task::TaskTracker;
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use causerie_domain::failure::FailureCode;
-use causerie_domain::message::PartKind;
-use causerie_domain::turn::{ContextReport, Turn, TurnFailure, TurnStatus};
+use causerie_domain::messages::PartKind;
+use causerie_domain::turns::{ContextReport, Turn, TurnFailure, TurnStatus};
 use causerie_domain::usage::{CostBasis, MessageUsage, TokenCounts};
 use causerie_domain::{Timestamp, Usd};
 use causerie_runtime::{Delta, TurnEnd, TurnEvent, TurnStart};

@@ -5,12 +5,14 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use causerie_domain::audit::AuditStamp;
-use causerie_domain::identity::{ApiKey, Role, Standing, User, UserStatus};
+use causerie_domain::api_keys::ApiKey;
+use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::ports::{
-    Entropy, ExternalId, ExternalIdError, Identity, KeyHolder, NewTicket, NewUser, NoEntropy, StoreError,
-    StreamTickets, TicketFor, TicketHolder,
+    ApiKeyRecord, Authentication, Entropy, ExternalId, ExternalIdError, NewTicket, NewUser, NoEntropy,
+    StoreError, StreamTickets, TicketRecord, TicketTarget,
 };
+use causerie_domain::principal::UserAccess;
+use causerie_domain::users::{Role, User, UserStatus};
 use causerie_domain::{ApiKeyId, Timestamp, UserId};
 use uuid::Uuid;
 
@@ -20,7 +22,7 @@ pub(crate) fn holder(
     name: &str,
     role: Role,
     (public_id, secret_hash): (&str, [u8; 32]),
-) -> KeyHolder {
+) -> ApiKeyRecord {
     let user = User {
         id: UserId::from_uuid(Uuid::from_u128(number)),
         email: format!("{name}@example.org"),
@@ -42,20 +44,20 @@ pub(crate) fn holder(
         revoked_at: None,
         last_used_at: None,
     };
-    let standing = Standing { user, memberships: Vec::new(), rules: Vec::new() };
-    KeyHolder { key, secret_hash, standing }
+    let access = UserAccess { user, memberships: Vec::new(), rules: Vec::new() };
+    ApiKeyRecord { key, secret_hash, access }
 }
 
 /// The keys of some people, or a store of them that cannot be reached.
 #[derive(Debug)]
 pub(crate) struct Keys {
-    holders: Option<Vec<KeyHolder>>,
+    holders: Option<Vec<ApiKeyRecord>>,
     lookups: AtomicUsize,
     touches: Mutex<Vec<Timestamp>>,
 }
 
 impl Keys {
-    pub(crate) fn of(holders: Vec<KeyHolder>) -> Self {
+    pub(crate) fn of(holders: Vec<ApiKeyRecord>) -> Self {
         Keys { holders: Some(holders), lookups: AtomicUsize::new(0), touches: Mutex::default() }
     }
 
@@ -73,23 +75,23 @@ impl Keys {
         self.touches.lock().unwrap().clone()
     }
 
-    fn holders(&self) -> Result<&[KeyHolder], StoreError> {
+    fn holders(&self) -> Result<&[ApiKeyRecord], StoreError> {
         self.holders.as_deref().ok_or_else(|| StoreError::Unavailable("no route to the store".into()))
     }
 }
 
 #[async_trait::async_trait]
-impl Identity for Keys {
-    async fn key_holder(&self, public_id: &str) -> Result<Option<KeyHolder>, StoreError> {
+impl Authentication for Keys {
+    async fn api_key_record(&self, public_id: &str) -> Result<Option<ApiKeyRecord>, StoreError> {
         self.lookups.fetch_add(1, Ordering::SeqCst);
         Ok(self.holders()?.iter().find(|holder| holder.key.public_id == public_id).cloned())
     }
 
-    async fn external_user(&self, _: &ExternalId) -> Result<Option<Standing>, StoreError> {
+    async fn external_user(&self, _: &ExternalId) -> Result<Option<UserAccess>, StoreError> {
         Ok(None)
     }
 
-    async fn provision(&self, _: NewUser, _: ExternalId) -> Result<Standing, ExternalIdError> {
+    async fn provision(&self, _: NewUser, _: ExternalId) -> Result<UserAccess, ExternalIdError> {
         Err(ExternalIdError::Taken)
     }
 
@@ -97,12 +99,12 @@ impl Identity for Keys {
         Err(ExternalIdError::NotFound)
     }
 
-    async fn first_administrator(&self) -> Result<Option<Standing>, StoreError> {
-        let mut standings = self.holders()?.iter().map(|holder| holder.standing.clone());
-        Ok(standings.find(|standing| standing.user.role == Role::Admin))
+    async fn first_admin(&self) -> Result<Option<UserAccess>, StoreError> {
+        let mut standings = self.holders()?.iter().map(|holder| holder.access.clone());
+        Ok(standings.find(|access| access.user.role == Role::Admin))
     }
 
-    async fn touch_key(&self, _: ApiKeyId, now: Timestamp) -> Result<(), StoreError> {
+    async fn touch_api_key(&self, _: ApiKeyId, now: Timestamp) -> Result<(), StoreError> {
         self.touches.lock().unwrap().push(now);
         Ok(())
     }
@@ -118,7 +120,7 @@ impl StreamTickets for NoTickets {
         Ok(true)
     }
 
-    async fn ticket(&self, _: [u8; 32], _: TicketFor) -> Result<Option<TicketHolder>, StoreError> {
+    async fn ticket(&self, _: [u8; 32], _: TicketTarget) -> Result<Option<TicketRecord>, StoreError> {
         Ok(None)
     }
 

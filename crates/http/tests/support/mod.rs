@@ -11,7 +11,7 @@ use actix_web::dev::ServiceResponse;
 use actix_web::http::header::HeaderMap;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{App, test};
-use causerie_domain::ports::{Identity, ReapScope, StoreHealth};
+use causerie_domain::ports::{Authentication, ReapScope, StoreHealth};
 use causerie_http::{AppParts, AppState, HttpSettings, configure};
 use causerie_runtime::memory::MemoryStore;
 use causerie_runtime::tools::parse_yaml;
@@ -52,7 +52,7 @@ pub(crate) async fn world(settings: HttpSettings) -> World {
     let (people, health) = (Arc::new(People::new()), Arc::new(Health::default()));
     let parts = AppParts {
         runtime: runtime.clone(),
-        identity: Arc::clone(&people.known) as Arc<dyn Identity>,
+        identity: Arc::clone(&people.known) as Arc<dyn Authentication>,
         tickets: Arc::new(NoTickets),
         tokens: None,
         entropy: Arc::new(SameBytes),

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, Finish,
-    FinishReason, GenerationRecord, Identity as Answerer,
+    FinishReason, GenerationInfo as Answerer, GenerationRecord,
 };
-use causerie_domain::identity::Role;
-use causerie_domain::model::{CatalogueModel, FurtherPrices, Pricing};
+use causerie_domain::models::{CatalogModel, ExtraPrices, Pricing};
 use causerie_domain::ports::{CompletionGateway, CompletionStream, StoreError, StoreHealth};
 use causerie_domain::usage::{ReportedUsage, TokenCounts};
+use causerie_domain::users::Role;
 use causerie_http::auth::KeyMaterial;
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::mpsc;
@@ -71,7 +71,7 @@ impl StoreHealth for Health {
 pub(crate) struct Upstream {
     live: Mutex<Option<mpsc::Receiver<CompletionEvent>>>,
     asked: AtomicUsize,
-    catalogue: Mutex<Result<Vec<CatalogueModel>, CompletionErrorKind>>,
+    catalogue: Mutex<Result<Vec<CatalogModel>, CompletionErrorKind>>,
 }
 
 impl Default for Upstream {
@@ -158,14 +158,14 @@ impl CompletionGateway for Upstream {
         Ok(None)
     }
 
-    async fn models(&self) -> Result<Vec<CatalogueModel>, CompletionError> {
+    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
         let listed = self.catalogue.lock().unwrap().clone();
         listed.map_err(|kind| CompletionError::new(kind, "the upstream is away"))
     }
 }
 
-fn model(id: &str) -> CatalogueModel {
-    CatalogueModel {
+fn model(id: &str) -> CatalogModel {
+    CatalogModel {
         id: id.to_owned(),
         canonical_slug: None,
         name: id.to_owned(),
@@ -175,7 +175,7 @@ fn model(id: &str) -> CatalogueModel {
         output_modalities: Vec::new(),
         supported_parameters: Vec::new(),
         pricing: Pricing {
-            further: FurtherPrices { audio: "0.5".parse().ok(), ..FurtherPrices::default() },
+            extra: ExtraPrices { audio: "0.5".parse().ok(), ..ExtraPrices::default() },
             ..Pricing::default()
         },
     }

@@ -1,7 +1,7 @@
 //! Endpoints: the providers of one model. The catalog lists the price of the first one; another one may answer.
 
 use causerie_domain::completion::CompletionError;
-use causerie_domain::model::Pricing;
+use causerie_domain::models::Pricing;
 use serde_json::value::RawValue;
 
 use super::{non_zero_count, pricing};

@@ -4,7 +4,7 @@ mod endpoints;
 mod pricing;
 
 use causerie_domain::completion::CompletionError;
-use causerie_domain::model::CatalogueModel;
+use causerie_domain::models::CatalogModel;
 use serde_json::value::RawValue;
 
 pub use self::endpoints::Endpoint;
@@ -18,7 +18,7 @@ use crate::wire::raw_field::{self, RawField};
 #[non_exhaustive]
 pub struct CatalogPage {
     /// The models in the upstream's order. Entries that cannot be decoded are left out.
-    pub models: Vec<CatalogueModel>,
+    pub models: Vec<CatalogModel>,
     /// URL of the next page, absolute or relative; `None` on the last one.
     pub next: Option<String>,
 }
@@ -68,7 +68,7 @@ pub fn decode_models(body: &[u8]) -> Result<CatalogPage, CompletionError> {
     Ok(CatalogPage { models, next: raw_field::non_empty_text(links.next).map(|next| next.into_owned()) })
 }
 
-fn decode_entry(entry: RawField<'_>) -> Option<CatalogueModel> {
+fn decode_entry(entry: RawField<'_>) -> Option<CatalogModel> {
     let entry: Entry<'_> = raw_field::object(entry);
     let architecture: Architecture<'_> = raw_field::object(entry.architecture);
     let top_provider: TopProvider<'_> = raw_field::object(entry.top_provider);
@@ -76,7 +76,7 @@ fn decode_entry(entry: RawField<'_>) -> Option<CatalogueModel> {
     let id = owned(entry.id)?;
     let modality = raw_field::non_empty_text(architecture.modality).unwrap_or_default();
     let (input, output) = modality.split_once("->").unwrap_or_default();
-    Some(CatalogueModel {
+    Some(CatalogModel {
         canonical_slug: owned(entry.canonical_slug),
         name: owned(entry.name).unwrap_or_else(|| id.clone()),
         context_length: non_zero_count(entry.context_length)
@@ -109,7 +109,7 @@ fn split_modalities(modalities: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn only(entry: &str) -> CatalogueModel {
+    fn only(entry: &str) -> CatalogModel {
         let page = decode_models(format!(r#"{{"data":[{entry}]}}"#).as_bytes()).unwrap();
         page.models.into_iter().next().unwrap()
     }

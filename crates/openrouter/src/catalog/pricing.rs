@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use causerie_domain::Usd;
-use causerie_domain::model::{FurtherPrices, PriceOverride, Pricing};
+use causerie_domain::models::{ExtraPrices, PriceOverride, Pricing};
 use serde_json::value::RawValue;
 
 use crate::wire::object::wire_objects;
@@ -42,7 +42,7 @@ pub(super) fn decode(pricing: RawField<'_>) -> Pricing {
         request: price(prices.request),
         image: price(prices.image),
         web_search: price(prices.web_search),
-        further: FurtherPrices {
+        extra: ExtraPrices {
             audio: price(prices.audio),
             audio_output: price(prices.audio_output),
             audio_cache_read: price(prices.input_audio_cache),
@@ -77,12 +77,12 @@ fn decode_override(raw: &RawValue) -> Option<PriceOverride> {
             "completion" => prices.completion = price(value),
             "input_cache_read" => prices.cache_read = price(value),
             "input_cache_write" => prices.cache_write = price(value),
-            "audio" => prices.further.audio = price(value),
-            "audio_output" => prices.further.audio_output = price(value),
-            "input_audio_cache" => prices.further.audio_cache_read = price(value),
-            "image_output" => prices.further.image_output = price(value),
-            "image_token" => prices.further.image_token = price(value),
-            "input_cache_write_1h" => prices.further.cache_write_1h = price(value),
+            "audio" => prices.extra.audio = price(value),
+            "audio_output" => prices.extra.audio_output = price(value),
+            "input_audio_cache" => prices.extra.audio_cache_read = price(value),
+            "image_output" => prices.extra.image_output = price(value),
+            "image_token" => prices.extra.image_token = price(value),
+            "input_cache_write_1h" => prices.extra.cache_write_1h = price(value),
             // A price of an unknown kind is text; a value that is not text may be a condition.
             _ if value.is_some_and(|value| value.get().starts_with('"')) && price(value).is_some() => {}
             _ => return None,
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(pricing.image, Some("0.001".parse().unwrap()));
         assert_eq!(pricing.web_search, None);
         assert_eq!(pricing.internal_reasoning, None);
-        assert_eq!(pricing.further.audio, Some("0.1".parse().unwrap()));
+        assert_eq!(pricing.extra.audio, Some("0.1".parse().unwrap()));
     }
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(pricing.overrides.len(), 2);
         assert_eq!(pricing.overrides[0].min_prompt_tokens, Some(200_000));
         assert_eq!(pricing.overrides[0].prompt, Some(two));
-        assert_eq!(pricing.overrides[0].further.audio, Some("9".parse().unwrap()));
+        assert_eq!(pricing.overrides[0].extra.audio, Some("9".parse().unwrap()));
         assert_eq!(pricing.overrides[1].utc_start_minute, Some(23 * 60 + 30));
         assert_eq!(pricing.overrides[1].utc_end_minute, Some(8 * 60 + 30));
     }

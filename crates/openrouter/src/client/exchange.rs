@@ -1,7 +1,7 @@
 //! One HTTP exchange under timeouts: from a request to the bytes of its response.
 
 use bytes::Bytes;
-use causerie_domain::completion::{Clock, CompletionError, CompletionErrorKind};
+use causerie_domain::completion::{CompletionError, CompletionErrorKind, TimeoutKind};
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, Stream};
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
@@ -115,7 +115,7 @@ fn compressed_body() -> CompletionError {
 
 fn send_error(error: &reqwest::Error, timeouts: Timeouts) -> CompletionError {
     if error.is_connect() && error.is_timeout() {
-        return timeouts::timeout_error(Clock::Connect, timeouts.connect);
+        return timeouts::timeout_error(TimeoutKind::Connect, timeouts.connect);
     }
     let message = if error.is_connect() {
         "the upstream cannot be reached"

@@ -1,7 +1,7 @@
 //! The `GET` resources of the API: models, endpoints, generation records, the key and the credits.
 
 use causerie_domain::completion::{CompletionError, GenerationRecord};
-use causerie_domain::model::CatalogueModel;
+use causerie_domain::models::CatalogModel;
 
 use super::OpenRouter;
 use crate::catalog::{self, Endpoint};
@@ -57,7 +57,7 @@ impl OpenRouter {
     }
 
     /// Fetches the whole catalog, page by page: `GET /models`.
-    pub(super) async fn fetch_models(&self) -> Result<Vec<CatalogueModel>, CompletionError> {
+    pub(super) async fn fetch_models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
         let first = self.url("models")?;
         let mut models = Vec::new();
         let mut next = Some(first.clone());

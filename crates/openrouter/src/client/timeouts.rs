@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use causerie_domain::completion::{Clock, CompletionError, CompletionErrorKind};
+use causerie_domain::completion::{CompletionError, CompletionErrorKind, TimeoutKind};
 use tokio::time::{Instant, timeout};
 
 use crate::clock::monotonic;
@@ -52,31 +52,31 @@ impl TimeoutTracker {
     }
 
     /// The timeout that expires next, its remaining time and its limit.
-    fn next(&self) -> (Clock, Duration, Duration) {
+    fn next(&self) -> (TimeoutKind, Duration, Duration) {
         let Timeouts { first_byte, idle_bytes, idle_progress, total, connect: _ } = self.limits;
         let elapsed = self.started.elapsed();
-        let active: [(Clock, Duration, Duration); 3] = if self.first_byte_received {
+        let active: [(TimeoutKind, Duration, Duration); 3] = if self.first_byte_received {
             [
-                (Clock::IdleBytes, idle_bytes, idle_bytes),
-                (Clock::IdleProgress, idle_progress.saturating_sub(self.waited), idle_progress),
-                (Clock::Total, total.saturating_sub(elapsed), total),
+                (TimeoutKind::IdleBytes, idle_bytes, idle_bytes),
+                (TimeoutKind::IdleProgress, idle_progress.saturating_sub(self.waited), idle_progress),
+                (TimeoutKind::Total, total.saturating_sub(elapsed), total),
             ]
         } else {
-            let first = (Clock::FirstByte, first_byte.saturating_sub(elapsed), first_byte);
-            [first, first, (Clock::Total, total.saturating_sub(elapsed), total)]
+            let first = (TimeoutKind::FirstByte, first_byte.saturating_sub(elapsed), first_byte);
+            [first, first, (TimeoutKind::Total, total.saturating_sub(elapsed), total)]
         };
         active.into_iter().min_by_key(|(_, remaining, _)| *remaining).unwrap_or(active[2])
     }
 }
 
 /// Creates the error of an expired timeout.
-pub(super) fn timeout_error(kind: Clock, limit: Duration) -> CompletionError {
+pub(super) fn timeout_error(kind: TimeoutKind, limit: Duration) -> CompletionError {
     let what = match kind {
-        Clock::Connect => "no connection to the upstream",
-        Clock::FirstByte => "no answer from the upstream",
-        Clock::IdleBytes => "no further byte from the upstream",
-        Clock::IdleProgress => "no progress of the answer",
-        Clock::Total => "no end of the answer",
+        TimeoutKind::Connect => "no connection to the upstream",
+        TimeoutKind::FirstByte => "no answer from the upstream",
+        TimeoutKind::IdleBytes => "no further byte from the upstream",
+        TimeoutKind::IdleProgress => "no progress of the answer",
+        TimeoutKind::Total => "no end of the answer",
     };
     CompletionError::new(
         CompletionErrorKind::Timeout(kind),
@@ -104,7 +104,7 @@ mod tests {
         }
     }
 
-    async fn expired_timeout(tracker: &mut TimeoutTracker) -> Clock {
+    async fn expired_timeout(tracker: &mut TimeoutTracker) -> TimeoutKind {
         match tracker.wait(pending::<()>()).await.unwrap_err().kind {
             CompletionErrorKind::Timeout(kind) => kind,
             other => panic!("{other:?}"),
@@ -115,7 +115,7 @@ mod tests {
     async fn before_the_first_byte_the_first_byte_timeout_runs() {
         let mut tracker = TimeoutTracker::start(limits());
         tracker.wait(sleep(30 * MS)).await.unwrap();
-        assert_eq!(expired_timeout(&mut tracker).await, Clock::FirstByte);
+        assert_eq!(expired_timeout(&mut tracker).await, TimeoutKind::FirstByte);
         assert_eq!(tracker.started.elapsed(), 50 * MS);
     }
 
@@ -124,7 +124,7 @@ mod tests {
         let mut tracker = TimeoutTracker::start(limits());
         tracker.record_bytes();
         tracker.wait(sleep(19 * MS)).await.unwrap();
-        assert_eq!(expired_timeout(&mut tracker).await, Clock::IdleBytes);
+        assert_eq!(expired_timeout(&mut tracker).await, TimeoutKind::IdleBytes);
         assert_eq!(tracker.started.elapsed(), 39 * MS);
     }
 
@@ -135,7 +135,7 @@ mod tests {
         for _ in 0..4 {
             tracker.wait(sleep(15 * MS)).await.unwrap();
         }
-        assert_eq!(expired_timeout(&mut tracker).await, Clock::IdleProgress);
+        assert_eq!(expired_timeout(&mut tracker).await, TimeoutKind::IdleProgress);
         assert_eq!(tracker.started.elapsed(), 70 * MS);
     }
 
@@ -147,7 +147,7 @@ mod tests {
             tracker.wait(sleep(15 * MS)).await.unwrap();
             tracker.record_progress();
         }
-        assert_eq!(expired_timeout(&mut tracker).await, Clock::Total);
+        assert_eq!(expired_timeout(&mut tracker).await, TimeoutKind::Total);
         assert_eq!(tracker.started.elapsed(), 200 * MS);
     }
 
@@ -157,7 +157,7 @@ mod tests {
         tracker.record_bytes();
         sleep(150 * MS).await;
         tracker.wait(sleep(15 * MS)).await.unwrap();
-        assert_eq!(expired_timeout(&mut tracker).await, Clock::IdleBytes);
+        assert_eq!(expired_timeout(&mut tracker).await, TimeoutKind::IdleBytes);
     }
 
     #[tokio::test(start_paused = true)]

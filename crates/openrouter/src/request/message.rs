@@ -1,7 +1,7 @@
 //! The JSON of one message of a request.
 
 use causerie_domain::completion::{ContentPart, PromptMessage};
-use causerie_domain::message::MessageRole;
+use causerie_domain::messages::MessageRole;
 use serde::Serialize;
 use serde_json::Value;
 

@@ -113,7 +113,7 @@ impl<'a> From<&'a ReasoningParameters> for Reasoning<'a> {
 #[cfg(test)]
 mod tests {
     use causerie_domain::completion::{ContentPart, PromptMessage};
-    use causerie_domain::message::MessageRole;
+    use causerie_domain::messages::MessageRole;
     use serde_json::json;
 
     use super::*;

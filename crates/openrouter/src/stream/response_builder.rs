@@ -1,6 +1,6 @@
 //! Builds a response from its chunks: emits what is new in each chunk and retains the rest for the end.
 
-use causerie_domain::completion::{CompletionError, CompletionEvent, FinishReason, Identity};
+use causerie_domain::completion::{CompletionError, CompletionEvent, FinishReason, GenerationInfo};
 use causerie_domain::usage::ReportedUsage;
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ use crate::wire::usage;
 /// The state of a response in progress.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ResponseBuilder {
-    pub(super) identity: Identity,
+    pub(super) identity: GenerationInfo,
     /// Whether the generation id is final: it came with the HTTP headers, or the body has named one. A later id in
     /// the body is the same one or a provider's own.
     id_is_final: bool,
@@ -61,7 +61,10 @@ impl ResponseBuilder {
     pub(super) fn set_header_id(&mut self, id: String, out: &mut Vec<CompletionEvent>) {
         self.id_is_final = true;
         self.identity.generation_id = Some(id.clone());
-        out.push(CompletionEvent::Identified(Identity { generation_id: Some(id), ..Identity::default() }));
+        out.push(CompletionEvent::Identified(GenerationInfo {
+            generation_id: Some(id),
+            ..GenerationInfo::default()
+        }));
     }
 
     /// Adds a chunk or a whole completion.
@@ -98,13 +101,13 @@ impl ResponseBuilder {
         out: &mut Vec<CompletionEvent>,
     ) {
         let id = id.filter(|_| !self.id_is_final);
-        let changes = Identity {
+        let changes = GenerationInfo {
             generation_id: update(&mut self.identity.generation_id, id),
             model: update(&mut self.identity.model, model),
             provider: update(&mut self.identity.provider, provider),
         };
         self.id_is_final |= changes.generation_id.is_some();
-        if changes != Identity::default() {
+        if changes != GenerationInfo::default() {
             out.push(CompletionEvent::Identified(changes));
         }
     }

@@ -2,7 +2,7 @@
 
 use causerie_domain::Usd;
 use causerie_domain::completion::CompletionErrorKind;
-use causerie_domain::model::CatalogueModel;
+use causerie_domain::models::CatalogModel;
 use causerie_domain::ports::CompletionGateway;
 use causerie_openrouter::{Settings, SizeLimits, decode_catalog, decode_generation};
 
@@ -17,7 +17,7 @@ fn usd(text: &str) -> Option<Usd> {
     Some(text.parse().unwrap())
 }
 
-fn find<'a>(models: &'a [CatalogueModel], id: &str) -> &'a CatalogueModel {
+fn find<'a>(models: &'a [CatalogModel], id: &str) -> &'a CatalogModel {
     models.iter().find(|model| model.id == id).unwrap_or_else(|| panic!("{id} is listed"))
 }
 
@@ -51,7 +51,7 @@ fn an_entry_of_the_catalog_is_decoded_field_by_field() {
     assert_eq!((prices.prompt, prices.completion), (usd("0.000003"), usd("0.000015")));
     assert_eq!((prices.cache_read, prices.cache_write), (usd("0.0000003"), usd("0.00000375")));
     assert_eq!((prices.web_search, prices.request), (usd("0.01"), None));
-    assert_eq!((prices.further.cache_write_1h, prices.further.audio), (usd("0.000006"), None));
+    assert_eq!((prices.extra.cache_write_1h, prices.extra.audio), (usd("0.000006"), None));
     let [override_price] = &prices.overrides[..] else { panic!("{:?}", prices.overrides) };
     assert_eq!(override_price.min_prompt_tokens, Some(200_000));
     assert_eq!((override_price.prompt, override_price.completion), (usd("0.000006"), usd("0.0000225")));

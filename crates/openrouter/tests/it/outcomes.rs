@@ -1,6 +1,6 @@
 //! How responses end, and the outcome of each end.
 
-use causerie_domain::completion::{Clock, CompletionError, CompletionErrorKind, FinishReason};
+use causerie_domain::completion::{CompletionError, CompletionErrorKind, FinishReason, TimeoutKind};
 use causerie_openrouter::{SizeLimits, StreamDecoder};
 
 use crate::support::{Answer, HELLO, STOP, USAGE, answer, done, kind, reason, stream};
@@ -84,7 +84,7 @@ fn a_whole_document_needs_no_finish_reason() {
 
 #[test]
 fn a_timeout_after_the_finish_reason_loses_only_the_usage() {
-    let timeout = || CompletionError::new(CompletionErrorKind::Timeout(Clock::IdleBytes), "too late");
+    let timeout = || CompletionError::new(CompletionErrorKind::Timeout(TimeoutKind::IdleBytes), "too late");
     let end = |data: &[&str]| {
         let mut decoder = StreamDecoder::new(SizeLimits::default());
         let mut found = decoder.push(stream(data).as_bytes());

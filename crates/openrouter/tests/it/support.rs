@@ -2,9 +2,9 @@
 
 use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, ContentPart,
-    FinishReason, Identity, Parameters, PromptMessage,
+    FinishReason, GenerationInfo, Parameters, PromptMessage,
 };
-use causerie_domain::message::MessageRole;
+use causerie_domain::messages::MessageRole;
 use causerie_openrouter::{SizeLimits, StreamDecoder};
 
 /// The bytes of a recording.
@@ -25,7 +25,7 @@ pub(crate) fn recordings(ending: &str) -> Vec<String> {
 /// An answer assembled from its events.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Answer {
-    pub(crate) identity: Identity,
+    pub(crate) identity: GenerationInfo,
     pub(crate) reasoning: String,
     pub(crate) text: String,
     pub(crate) refusal: String,
@@ -38,7 +38,7 @@ impl Answer {
         let (last, before) = events.split_last().expect("there is an end");
         let CompletionEvent::Ended(end) = last else { panic!("the last event is not the end: {last:?}") };
         let mut answer = Answer {
-            identity: Identity::default(),
+            identity: GenerationInfo::default(),
             reasoning: String::new(),
             text: String::new(),
             refusal: String::new(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use causerie_domain::completion::{Clock, CompletionErrorKind, CompletionEvent, FinishReason};
+use causerie_domain::completion::{CompletionErrorKind, CompletionEvent, FinishReason, TimeoutKind};
 use causerie_domain::ports::CompletionGateway;
 use causerie_openrouter::{Attribution, OpenRouter, Settings, SettingsError, Timeouts};
 use futures_util::StreamExt;
@@ -28,7 +28,7 @@ async fn complete_with_script(script: Vec<Step>) -> Answer {
     complete(&Upstream::playing(vec![script]).await.client()).await
 }
 
-fn check_timeout(answer: &Answer, kind: Clock) {
+fn check_timeout(answer: &Answer, kind: TimeoutKind) {
     assert_eq!(answer.error().kind, CompletionErrorKind::Timeout(kind));
     assert!(answer.error().message.contains(kind.as_str()), "{}", answer.error().message);
     assert!(answer.error().retryable);
@@ -153,7 +153,7 @@ async fn the_connect_timeout_runs_while_no_connection_is_accepted() {
         ..Settings::default()
     }))
     .await;
-    check_timeout(&answer, Clock::Connect);
+    check_timeout(&answer, TimeoutKind::Connect);
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn the_first_byte_timeout_runs_without_a_head_and_without_a_body() {
     for script in [vec![Step::Hang], vec![head(), Step::Hang]] {
         let upstream = Upstream::playing(vec![script]).await;
         let client = upstream.client_with(Timeouts { first_byte: SHORT, ..Timeouts::default() });
-        check_timeout(&complete(&client).await, Clock::FirstByte);
+        check_timeout(&complete(&client).await, TimeoutKind::FirstByte);
         upstream.departure().await;
     }
 }
@@ -170,7 +170,7 @@ async fn the_first_byte_timeout_runs_without_a_head_and_without_a_body() {
 async fn the_idle_bytes_timeout_runs_in_silence() {
     let upstream = Upstream::playing(vec![vec![head(), chunk(&stream(&[HELLO])), Step::Hang]]).await;
     let answer = complete(&upstream.client_with(Timeouts { idle_bytes: SHORT, ..Timeouts::default() })).await;
-    check_timeout(&answer, Clock::IdleBytes);
+    check_timeout(&answer, TimeoutKind::IdleBytes);
     assert_eq!(answer.text, "Hello");
     upstream.departure().await;
 }
@@ -187,7 +187,7 @@ async fn the_idle_progress_timeout_runs_through_keep_alives() {
         let upstream = Upstream::playing(vec![script]).await;
         let timeouts =
             Timeouts { idle_bytes: Duration::from_secs(5), idle_progress: SHORT, ..Timeouts::default() };
-        check_timeout(&complete(&upstream.client_with(timeouts)).await, Clock::IdleProgress);
+        check_timeout(&complete(&upstream.client_with(timeouts)).await, TimeoutKind::IdleProgress);
     }
 }
 
@@ -199,7 +199,7 @@ async fn the_total_timeout_runs_through_progress() {
     }
     let upstream = Upstream::playing(vec![script]).await;
     let answer = complete(&upstream.client_with(Timeouts { total: SHORT, ..Timeouts::default() })).await;
-    check_timeout(&answer, Clock::Total);
+    check_timeout(&answer, TimeoutKind::Total);
     assert!(answer.text.starts_with("HelloHello"));
 }
 
@@ -248,7 +248,7 @@ async fn a_connection_is_reused_after_a_complete_answer() {
     let client = upstream.client_with(Timeouts { first_byte: SHORT, ..Timeouts::default() });
     assert!(complete(&client).await.end.outcome.is_ok());
     tokio::task::yield_now().await;
-    check_timeout(&complete(&client).await, Clock::FirstByte);
+    check_timeout(&complete(&client).await, TimeoutKind::FirstByte);
     assert_eq!(upstream.requests().len(), 1);
 }
 

@@ -1,6 +1,6 @@
 //! The built-in rule sets of every principal, in ascending precedence.
 
-use causerie_domain::identity::Role;
+use causerie_domain::users::Role;
 use serde::Deserialize;
 
 use crate::ability::Ability;
@@ -30,7 +30,7 @@ pub enum ContentAccess {
 /// overrides stored rules.
 ///
 /// ```
-/// use causerie_domain::{UserId, identity::Role};
+/// use causerie_domain::{UserId, users::Role};
 /// use causerie_permissions::{Action, PrincipalFacts, BuiltinRules, Registry, Scopes, Subject, SubjectType};
 /// # use uuid::Uuid;
 ///

@@ -8,7 +8,7 @@ mod parse;
 mod path;
 mod regex;
 
-use causerie_domain::filter::Order;
+use causerie_domain::filter::Comparison;
 
 use crate::error::EvaluationError;
 use crate::value::Value;
@@ -40,7 +40,7 @@ pub enum Operator {
     /// `$ne`
     NotEquals(Value),
     /// `$lt`, `$lte`, `$gt`, `$gte`
-    Compare(Order, Bound),
+    Compare(Comparison, Bound),
     /// `$in`
     In(Vec<Value>),
     /// `$nin`
@@ -112,10 +112,10 @@ impl Operator {
         match self {
             Operator::Equals(_) => "$eq",
             Operator::NotEquals(_) => "$ne",
-            Operator::Compare(Order::Less, _) => "$lt",
-            Operator::Compare(Order::AtMost, _) => "$lte",
-            Operator::Compare(Order::Greater, _) => "$gt",
-            Operator::Compare(Order::AtLeast, _) => "$gte",
+            Operator::Compare(Comparison::Less, _) => "$lt",
+            Operator::Compare(Comparison::AtMost, _) => "$lte",
+            Operator::Compare(Comparison::Greater, _) => "$gt",
+            Operator::Compare(Comparison::AtLeast, _) => "$gte",
             Operator::In(_) => "$in",
             Operator::NotIn(_) => "$nin",
             Operator::All(_) => "$all",
@@ -133,7 +133,7 @@ impl Operator {
             Operator::NotEquals(Value::Null) => Ok(!is_null(path, object)?),
             Operator::NotEquals(expected) => Ok(!equals(path, object, expected)?),
             Operator::Compare(order, bound) => {
-                value_or_element(path, object, |actual| Ok(order.holds(ordering(actual, bound)?)))
+                value_or_element(path, object, |actual| Ok(order.matches(ordering(actual, bound)?)))
             }
             Operator::In(values) => is_one_of(path, object, values),
             Operator::NotIn(values) => Ok(!is_one_of(path, object, values)?),

@@ -3,7 +3,7 @@
 //! It is stricter than CASL, which treats an unknown operator as a field name or as an object to compare with, so that
 //! the rule silently never applies.
 
-use causerie_domain::filter::Order;
+use causerie_domain::filter::Comparison;
 
 use super::Bound;
 use super::Path;
@@ -65,10 +65,10 @@ fn operators(path: &Path, members: &Object) -> Result<Condition, InvalidConditio
         let operator = match name {
             "$eq" => Operator::Equals(operand.clone()),
             "$ne" => Operator::NotEquals(operand.clone()),
-            "$lt" => Operator::Compare(Order::Less, bound(name, operand)?),
-            "$lte" => Operator::Compare(Order::AtMost, bound(name, operand)?),
-            "$gt" => Operator::Compare(Order::Greater, bound(name, operand)?),
-            "$gte" => Operator::Compare(Order::AtLeast, bound(name, operand)?),
+            "$lt" => Operator::Compare(Comparison::Less, bound(name, operand)?),
+            "$lte" => Operator::Compare(Comparison::AtMost, bound(name, operand)?),
+            "$gt" => Operator::Compare(Comparison::Greater, bound(name, operand)?),
+            "$gte" => Operator::Compare(Comparison::AtLeast, bound(name, operand)?),
             "$in" => Operator::In(list(name, operand)?),
             "$nin" => Operator::NotIn(list(name, operand)?),
             "$all" => Operator::All(list(name, operand)?),

@@ -2,7 +2,7 @@
 
 mod placeholders;
 
-use causerie_domain::identity::Role;
+use causerie_domain::users::Role;
 use causerie_domain::{GroupId, UserId};
 use uuid::Uuid;
 

@@ -1,6 +1,8 @@
 //! Placeholders in rules. They are replaced in the parsed tree, so no text is ever inserted into JSON.
 
-use causerie_domain::identity::{GroupRole, Principal, Role};
+use causerie_domain::memberships::GroupRole;
+use causerie_domain::principal::Principal;
+use causerie_domain::users::Role;
 use causerie_domain::{GroupId, UserId};
 
 use crate::rule::{Names, RawRule};
@@ -148,7 +150,7 @@ impl Placeholder {
 
 #[cfg(test)]
 mod tests {
-    use causerie_domain::identity::Role;
+    use causerie_domain::users::Role;
     use uuid::Uuid;
 
     use super::*;

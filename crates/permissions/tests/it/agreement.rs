@@ -1,8 +1,8 @@
 //! Property tests on random rules and objects of Causerie's registry: a list contains exactly the objects that the
 //! single check allows, packing preserves answers, and scopes only restrict.
 
-use causerie_domain::filter::{Cell, Scalar};
-use causerie_domain::identity::Role;
+use causerie_domain::filter::{FieldValue, Scalar};
+use causerie_domain::users::Role;
 use causerie_domain::{GroupId, Timestamp, UserId};
 use causerie_permissions::{
     Ability, Action, BuiltinRules, ContentAccess, FieldSchema, FieldType, PrincipalFacts, RawRule, Registry,
@@ -21,7 +21,7 @@ proptest! {
         for action in Action::ALL {
             let filter = ability.filter(action, case.subject_type, &registry).unwrap();
             for object in &case.objects {
-                let listed = filter.admits(&|name| object.cell(name)).unwrap();
+                let listed = filter.matches(&|name| object.cell(name)).unwrap();
                 prop_assert_eq!(listed, ability.can(action, &object.subject), "{} by {:?}", action, filter);
             }
             if filter.is_nothing() {
@@ -69,11 +69,11 @@ struct Case {
 #[derive(Debug, Clone)]
 struct Object {
     subject: Subject,
-    cells: Vec<(String, Cell)>,
+    cells: Vec<(String, FieldValue)>,
 }
 
 impl Object {
-    fn cell(&self, name: &str) -> Option<Cell> {
+    fn cell(&self, name: &str) -> Option<FieldValue> {
         self.cells.iter().find(|(field, _)| field == name).map(|(_, cell)| cell.clone())
     }
 }
@@ -215,22 +215,22 @@ fn object(schema: &SubjectSchema) -> impl Strategy<Value = Object> + use<> {
     let cells: Vec<_> = schema.fields.iter().map(cell).collect();
     cells.prop_map(move |cells| Object {
         subject: cells.iter().fold(Subject::new(&name), |subject, (name, cell)| match cell {
-            Cell::Null => subject.with(name, None::<&str>),
-            Cell::One(scalar) => subject.with(name, plain(scalar)),
-            Cell::List(scalars) => subject.with(name, scalars.iter().map(plain).collect::<Vec<_>>()),
+            FieldValue::Null => subject.with(name, None::<&str>),
+            FieldValue::One(scalar) => subject.with(name, plain(scalar)),
+            FieldValue::List(scalars) => subject.with(name, scalars.iter().map(plain).collect::<Vec<_>>()),
         }),
         cells,
     })
 }
 
-fn cell(field: &FieldSchema) -> BoxedStrategy<(String, Cell)> {
+fn cell(field: &FieldSchema) -> BoxedStrategy<(String, FieldValue)> {
     let name = field.name.clone();
     let cell = match field.field_type {
-        FieldType::Required(kind) => scalar(kind).prop_map(Cell::One).boxed(),
+        FieldType::Required(kind) => scalar(kind).prop_map(FieldValue::One).boxed(),
         FieldType::Nullable(kind) => {
-            prop_oneof![3 => scalar(kind).prop_map(Cell::One), 1 => Just(Cell::Null)].boxed()
+            prop_oneof![3 => scalar(kind).prop_map(FieldValue::One), 1 => Just(FieldValue::Null)].boxed()
         }
-        FieldType::List(kind) => prop::collection::vec(scalar(kind), 0..3).prop_map(Cell::List).boxed(),
+        FieldType::List(kind) => prop::collection::vec(scalar(kind), 0..3).prop_map(FieldValue::List).boxed(),
     };
     cell.prop_map(move |cell| (name.clone(), cell)).boxed()
 }

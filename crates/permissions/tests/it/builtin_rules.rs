@@ -1,6 +1,6 @@
 //! Decisions and reasons of the built-in rule sets.
 
-use causerie_domain::identity::Role;
+use causerie_domain::users::Role;
 use causerie_domain::{Filter, GroupId, UserId};
 use causerie_permissions::{
     Ability, Action, BuiltinRules, ContentAccess, PrincipalFacts, RawRule, Registry, Scopes, StoredRule,

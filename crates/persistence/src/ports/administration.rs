@@ -1,13 +1,14 @@
 //! Users and keys.
 
-use causerie_domain::identity::{ApiKey, User};
+use causerie_domain::api_keys::ApiKey;
 use causerie_domain::ports::{Administration, AdministrationError, NewApiKey, NewUser, StoreError};
+use causerie_domain::users::User;
 
 use crate::store::{SqlStore, run};
 
 #[async_trait::async_trait]
 impl Administration for SqlStore {
-    async fn found(&self, admin: NewUser, key: NewApiKey) -> Result<bool, StoreError> {
+    async fn bootstrap(&self, admin: NewUser, key: NewApiKey) -> Result<bool, StoreError> {
         run!(self, Serial, administration::found((admin, key)))
     }
 

@@ -1,16 +1,16 @@
 //! Checking a store against what it promises.
 
-use causerie_domain::ports::{AuditFound, AuditStep, StoreAudit, StoreError, Unsettled};
+use causerie_domain::ports::{IntegrityCheck, IntegrityChecks, IntegrityReport, StoreError, UnsettledUsage};
 
 use crate::store::{SqlStore, run};
 
 #[async_trait::async_trait]
-impl StoreAudit for SqlStore {
-    async fn audit(&self, part: AuditStep) -> Result<AuditFound, StoreError> {
-        run!(self, Snapshot, audit::part(part))
+impl IntegrityChecks for SqlStore {
+    async fn check(&self, rows: IntegrityCheck) -> Result<IntegrityReport, StoreError> {
+        run!(self, Snapshot, audit::part(rows))
     }
 
-    async fn unsettled(&self, limit: u32) -> Result<Unsettled, StoreError> {
+    async fn unsettled(&self, limit: u32) -> Result<UnsettledUsage, StoreError> {
         run!(self, Snapshot, audit::unsettled(limit))
     }
 }

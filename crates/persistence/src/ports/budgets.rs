@@ -1,7 +1,7 @@
 //! Budgets.
 
-use causerie_domain::audit::AuditStamp;
-use causerie_domain::budget::{Budget, BudgetState, BudgetSubject};
+use causerie_domain::audit_events::AuditStamp;
+use causerie_domain::budgets::{Budget, BudgetState, BudgetSubject};
 use causerie_domain::ports::{Budgets, DirectoryError, StoreError};
 use causerie_domain::{Filter, Timestamp};
 

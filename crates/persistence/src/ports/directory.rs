@@ -1,13 +1,16 @@
 //! What is administered. A filter that admits nothing sends no query.
 
-use causerie_domain::audit::{AuditAction, AuditEvent, AuditStamp};
-use causerie_domain::identity::{ApiKey, Group, GroupRole, Invitation, Member, User, UserView};
-use causerie_domain::model::Model;
+use causerie_domain::api_keys::ApiKey;
+use causerie_domain::audit_events::{AuditAction, AuditEvent, AuditStamp};
+use causerie_domain::groups::Group;
+use causerie_domain::memberships::{GroupRole, Invitation, Member};
+use causerie_domain::models::Model;
 use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::{
-    ApiKeys, AuditEventList, AuditLog, DirectoryError, GroupChange, Groups, MemberRef, Memberships,
-    ModelChange, NewApiKey, NewUser, Policies, RuleOwner, StoreError, UserChange, Users,
+    ApiKeys, AuditEventQuery, AuditEvents, DirectoryError, GroupChange, Groups, MemberRef, Memberships,
+    ModelChange, ModelSettings, NewApiKey, NewUser, RuleOwner, Rules, StoreError, UserChange, Users,
 };
+use causerie_domain::users::{User, UserView};
 use causerie_domain::{ApiKeyId, AuditEventId, Filter, GroupId, SessionId, UserId};
 
 use crate::store::{SqlStore, run};
@@ -58,14 +61,14 @@ impl Users for SqlStore {
 
 #[async_trait::async_trait]
 impl ApiKeys for SqlStore {
-    async fn key(&self, id: ApiKeyId, visible: &Filter) -> Result<Option<ApiKey>, StoreError> {
+    async fn api_key(&self, id: ApiKeyId, visible: &Filter) -> Result<Option<ApiKey>, StoreError> {
         if visible.is_nothing() {
             return Ok(None);
         }
         run!(self, Read, keys::by_id((id, visible.clone())))
     }
 
-    async fn keys(
+    async fn api_keys(
         &self,
         visible: &Filter,
         page: PageRequest<ApiKeyId>,
@@ -76,11 +79,11 @@ impl ApiKeys for SqlStore {
         run!(self, Read, keys::page((visible.clone(), page)))
     }
 
-    async fn add_key(&self, new: NewApiKey, stamp: AuditStamp) -> Result<ApiKey, DirectoryError> {
+    async fn add_api_key(&self, new: NewApiKey, stamp: AuditStamp) -> Result<ApiKey, DirectoryError> {
         run!(self, Write, keys::add((new, stamp)))
     }
 
-    async fn revoke_key(
+    async fn revoke_api_key(
         &self,
         id: ApiKeyId,
         allowed: &Filter,
@@ -207,7 +210,7 @@ impl Memberships for SqlStore {
 }
 
 #[async_trait::async_trait]
-impl Policies for SqlStore {
+impl Rules for SqlStore {
     async fn stored_rules(&self, owner: RuleOwner) -> Result<Vec<String>, StoreError> {
         run!(self, Read, policies::rules_of(owner))
     }
@@ -221,7 +224,10 @@ impl Policies for SqlStore {
     ) -> Result<(), DirectoryError> {
         run!(self, Write, policies::replace_rules((owner, allowed.clone(), rules, stamp)))
     }
+}
 
+#[async_trait::async_trait]
+impl ModelSettings for SqlStore {
     async fn change_model(
         &self,
         id: &str,
@@ -234,8 +240,11 @@ impl Policies for SqlStore {
 }
 
 #[async_trait::async_trait]
-impl AuditLog for SqlStore {
-    async fn audit_events(&self, list: AuditEventList) -> Result<Page<AuditEvent, AuditEventId>, StoreError> {
+impl AuditEvents for SqlStore {
+    async fn audit_events(
+        &self,
+        list: AuditEventQuery,
+    ) -> Result<Page<AuditEvent, AuditEventId>, StoreError> {
         run!(self, Read, audit_log::events(list))
     }
 

@@ -1,16 +1,16 @@
 //! The stored catalogue of models.
 
-use causerie_domain::model::{CatalogueModel, Model};
-use causerie_domain::ports::{Calibration, ModelStore, StoreError};
+use causerie_domain::models::{CatalogModel, Model};
+use causerie_domain::ports::{Calibration, Models, StoreError};
 use causerie_domain::{Filter, Timestamp};
 
 use crate::input::Calibrate;
 use crate::store::{SqlStore, run};
 
 #[async_trait::async_trait]
-impl ModelStore for SqlStore {
-    async fn take_over(&self, catalogue: Vec<CatalogueModel>, now: Timestamp) -> Result<(), StoreError> {
-        run!(self, Write, models::take_over((catalogue, now)))
+impl Models for SqlStore {
+    async fn replace_catalog(&self, catalogue: Vec<CatalogModel>, now: Timestamp) -> Result<(), StoreError> {
+        run!(self, Write, models::replace_catalog((catalogue, now)))
     }
 
     async fn calibrate(&self, id: &str, from: Option<u32>, to: u32) -> Result<Calibration, StoreError> {

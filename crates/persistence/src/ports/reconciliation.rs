@@ -1,8 +1,8 @@
 //! The machinery that learns what requests cost.
 
 use causerie_domain::ports::{
-    AccountUsage, ClaimLookup, OverdueUsage, PostponeLookup, Reconciliation, SettleUsage, StoreError,
-    UnaccountedUsage,
+    ClaimLookup, ExpiredLookupsQuery, PostponeLookup, PriceUsage, Reconciliation, SettleUsage, StoreError,
+    UnpricedUsage,
 };
 use causerie_domain::usage::PendingUsage;
 
@@ -10,16 +10,16 @@ use crate::store::{SqlStore, run};
 
 #[async_trait::async_trait]
 impl Reconciliation for SqlStore {
-    async fn unaccounted(&self, limit: u32) -> Result<Vec<UnaccountedUsage>, StoreError> {
-        run!(self, Snapshot, reconcile::unaccounted(limit))
+    async fn unpriced(&self, limit: u32) -> Result<Vec<UnpricedUsage>, StoreError> {
+        run!(self, Snapshot, reconcile::unpriced(limit))
     }
 
-    async fn account(&self, account: AccountUsage) -> Result<bool, StoreError> {
-        run!(self, Write, reconcile::account(account))
+    async fn price(&self, price: PriceUsage) -> Result<bool, StoreError> {
+        run!(self, Write, reconcile::account(price))
     }
 
-    async fn overdue(&self, overdue: OverdueUsage) -> Result<Vec<PendingUsage>, StoreError> {
-        run!(self, Read, reconcile::overdue(overdue))
+    async fn expired_lookups(&self, overdue: ExpiredLookupsQuery) -> Result<Vec<PendingUsage>, StoreError> {
+        run!(self, Read, reconcile::expired_lookups(overdue))
     }
 
     async fn claim_lookup(&self, claim: ClaimLookup) -> Result<Option<PendingUsage>, StoreError> {

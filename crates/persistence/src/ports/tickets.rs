@@ -1,7 +1,7 @@
 //! Stream tickets.
 
 use causerie_domain::Timestamp;
-use causerie_domain::ports::{NewTicket, StoreError, StreamTickets, TicketFor, TicketHolder};
+use causerie_domain::ports::{NewTicket, StoreError, StreamTickets, TicketRecord, TicketTarget};
 
 use crate::store::{SqlStore, run};
 
@@ -11,7 +11,7 @@ impl StreamTickets for SqlStore {
         run!(self, Write, tickets::issue(ticket))
     }
 
-    async fn ticket(&self, hash: [u8; 32], wanted: TicketFor) -> Result<Option<TicketHolder>, StoreError> {
+    async fn ticket(&self, hash: [u8; 32], wanted: TicketTarget) -> Result<Option<TicketRecord>, StoreError> {
         run!(self, Snapshot, tickets::holder((hash, wanted)))
     }
 

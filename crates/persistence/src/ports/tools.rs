@@ -1,18 +1,18 @@
 //! The stored tools.
 
-use causerie_domain::audit::AuditStamp;
+use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::page::Page;
 use causerie_domain::ports::{
-    NewToolVersion, StoreError, ToolStore, ToolStoreError, ToolSync, ToolVersionKey, ToolVersionList,
+    NewToolVersion, StoreError, ToolError, ToolSync, ToolVersionCursor, ToolVersionQuery, Tools,
 };
-use causerie_domain::tool::{Tool, ToolVersion};
+use causerie_domain::tools::{Tool, ToolVersion};
 use causerie_domain::{Filter, ToolVersionId};
 
 use crate::store::{SqlStore, run};
 
 #[async_trait::async_trait]
-impl ToolStore for SqlStore {
-    async fn synchronise(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolStoreError> {
+impl Tools for SqlStore {
+    async fn synchronise(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolError> {
         run!(self, Write, tool_sync::synchronise(files))
     }
 
@@ -21,7 +21,7 @@ impl ToolStore for SqlStore {
         new: NewToolVersion,
         allowed: &Filter,
         stamp: AuditStamp,
-    ) -> Result<(Tool, bool), ToolStoreError> {
+    ) -> Result<(Tool, bool), ToolError> {
         run!(self, Write, tool_posts::post((new, allowed.clone(), stamp)))
     }
 
@@ -34,8 +34,8 @@ impl ToolStore for SqlStore {
 
     async fn versions(
         &self,
-        list: ToolVersionList,
-    ) -> Result<Option<Page<ToolVersion, ToolVersionKey>>, StoreError> {
+        list: ToolVersionQuery,
+    ) -> Result<Option<Page<ToolVersion, ToolVersionCursor>>, StoreError> {
         if list.visible.is_nothing() {
             return Ok(None);
         }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, Begun, FinishTurn, KeyedTurn, NextAttempt, Reap, StoreError, TurnFlush,
-    TurnHold, TurnLedger, TurnLedgerError, TurnLog,
+    BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt, Reap, StoreError,
+    TurnFlush, TurnLedger, TurnLedgerError, TurnLog, Turns,
 };
-use causerie_domain::turn::Turn;
+use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
-use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId};
+use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, TurnId};
 
 use crate::input::{Flush, Named};
 use crate::store::{SqlStore, run};
@@ -24,7 +24,7 @@ impl TurnLedger for SqlStore {
         run!(self, Read, turns::by_key(Named { session_id, key: key.to_owned(), since }))
     }
 
-    async fn begin_turn(&self, begin: BeginTurn) -> Result<Begun, BeginTurnError> {
+    async fn begin_turn(&self, begin: BeginTurn) -> Result<BegunTurn, BeginTurnError> {
         run!(self, Write, begin::turn(begin))
     }
 
@@ -37,7 +37,7 @@ impl TurnLedger for SqlStore {
         owner: InstanceId,
         lease: Duration,
         turns: Vec<TurnFlush>,
-    ) -> Result<Vec<TurnHold>, StoreError> {
+    ) -> Result<Vec<LeaseStatus>, StoreError> {
         run!(self, Urgent, flush::turns(Flush { owner, lease, turns }))
     }
 
@@ -59,5 +59,15 @@ impl TurnLedger for SqlStore {
 
     async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<TurnLog>, StoreError> {
         run!(self, Snapshot, turns::log((turn_id, position)))
+    }
+}
+
+#[async_trait::async_trait]
+impl Turns for SqlStore {
+    async fn turn(&self, id: TurnId, visible: &Filter) -> Result<Option<Turn>, StoreError> {
+        if visible.is_nothing() {
+            return Ok(None);
+        }
+        run!(self, Snapshot, turns::by_id((id, visible.clone())))
     }
 }

@@ -1,8 +1,9 @@
 //! Making users and keys.
 
-use causerie_domain::audit::{AuditAction, AuditStamp};
-use causerie_domain::identity::{ApiKey, User, UserStatus};
+use causerie_domain::api_keys::ApiKey;
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
 use causerie_domain::ports::{AdministrationError, ExternalId, NewApiKey, NewUser};
+use causerie_domain::users::{User, UserStatus};
 use causerie_domain::{AuditEventId, Timestamp};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;

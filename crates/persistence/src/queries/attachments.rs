@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use causerie_domain::attachment::Attachment;
+use causerie_domain::attachments::Attachment;
 use causerie_domain::page::{After, Page};
-use causerie_domain::ports::{AttachmentKey, AttachmentList, ConversationError};
-use causerie_domain::session::Session;
+use causerie_domain::ports::{AttachmentCursor, AttachmentQuery, SessionError};
+use causerie_domain::sessions::Session;
 use causerie_domain::{AttachmentId, Filter, MessageId, SessionId};
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -21,8 +21,8 @@ use crate::types::key;
 /// Follows the messages that have attachments in their order, so that what is read is what is shown.
 pub(crate) async fn page(
     conn: &mut Conn,
-    list: &AttachmentList,
-) -> Result<Page<Attachment, AttachmentKey>, Fault> {
+    list: &AttachmentQuery,
+) -> Result<Page<Attachment, AttachmentCursor>, Fault> {
     let limit = list.page.limit;
     let mut query = messages::table
         .inner_join(sessions::table)
@@ -56,7 +56,7 @@ pub(crate) async fn page(
     rows.retain(|row| after.is_none_or(|after| place(row) > after));
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
-    let next = rows.last().filter(|_| more).map(place).map(|(seq, id)| AttachmentKey { seq, id });
+    let next = rows.last().filter(|_| more).map(place).map(|(seq, id)| AttachmentCursor { seq, id });
     Ok(Page { rows, next })
 }
 
@@ -78,12 +78,9 @@ pub(crate) async fn session(
     }
 }
 
-pub(crate) async fn delete(
-    conn: &mut Conn,
-    delete: &DeleteAttachment,
-) -> Result<(), Abort<ConversationError>> {
+pub(crate) async fn delete(conn: &mut Conn, delete: &DeleteAttachment) -> Result<(), Abort<SessionError>> {
     if session(conn, &(delete.id, delete.allowed.clone())).await?.is_none() {
-        return Err(Abort::Refused(ConversationError::NotFound));
+        return Err(Abort::Refused(SessionError::NotFound));
     }
     let deleted = diesel::update(message_attachments::table)
         .filter(message_attachments::id.eq(key(delete.id)))
@@ -92,7 +89,7 @@ pub(crate) async fn delete(
         .execute(conn)
         .await?;
     match deleted {
-        0 => Err(Abort::Refused(ConversationError::NotFound)),
+        0 => Err(Abort::Refused(SessionError::NotFound)),
         _ => Ok(()),
     }
 }

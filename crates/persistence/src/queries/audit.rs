@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use causerie_domain::ports::{
-    AuditFound, AuditRule, AuditStep, AuditedRows, Breach, Unsettled, UnsettledRow,
+    CheckedRows, IntegrityCheck, IntegrityReport, IntegrityRule, UnsettledUsage, UnsettledUsageRow, Violation,
 };
 use causerie_domain::{Timestamp, TurnId, UsageId};
 use diesel::prelude::*;
@@ -31,21 +31,21 @@ struct Range {
     last: Uuid,
 }
 
-pub(crate) async fn part(conn: &mut Conn, part: &AuditStep) -> Result<AuditFound, Fault> {
+pub(crate) async fn part(conn: &mut Conn, part: &IntegrityCheck) -> Result<IntegrityReport, Fault> {
     let Some(range) = range(conn, part).await? else {
-        return Ok(AuditFound { checked: 0, breaches: Vec::new(), last: None });
+        return Ok(IntegrityReport { checked: 0, violations: Vec::new(), last: None });
     };
-    let mut breaches = Vec::new();
-    for rule in AuditRule::ALL.iter().copied().filter(|rule| rule.rows() == part.rows) {
+    let mut violations = Vec::new();
+    for rule in IntegrityRule::ALL.iter().copied().filter(|rule| rule.rows() == part.rows) {
         for row in broken(conn, rule, &range, part.limit).await? {
-            breaches.push(Breach { rule, id: row.id.into() });
+            violations.push(Violation { rule, id: row.id.into() });
         }
     }
     let more = range.count == u64::from(part.limit);
-    Ok(AuditFound { checked: range.count, breaches, last: more.then_some(range.last) })
+    Ok(IntegrityReport { checked: range.count, violations, last: more.then_some(range.last) })
 }
 
-async fn range(conn: &mut Conn, part: &AuditStep) -> Result<Option<Range>, Fault> {
+async fn range(conn: &mut Conn, part: &IntegrityCheck) -> Result<Option<Range>, Fault> {
     let after = part.after.unwrap_or(Uuid::nil());
     let ids = format!("SELECT id FROM {} WHERE id > $1 ORDER BY id LIMIT $2", table(part.rows));
     let rows: Vec<Row> = diesel::sql_query(ids)
@@ -57,7 +57,7 @@ async fn range(conn: &mut Conn, part: &AuditStep) -> Result<Option<Range>, Fault
     Ok(rows.last().map(|row| Range { count, after, last: row.id.into() }))
 }
 
-async fn broken(conn: &mut Conn, rule: AuditRule, range: &Range, limit: u32) -> Result<Vec<Row>, Fault> {
+async fn broken(conn: &mut Conn, rule: IntegrityRule, range: &Range, limit: u32) -> Result<Vec<Row>, Fault> {
     let (table, broken) = (table(rule.rows()), condition(rule).replace("NOW", CLOCK));
     let rows = format!(
         "SELECT t.id AS id FROM {table} t WHERE t.id > $1 AND t.id <= $2 AND ({broken}) ORDER BY t.id LIMIT $3"
@@ -69,40 +69,40 @@ async fn broken(conn: &mut Conn, rule: AuditRule, range: &Range, limit: u32) -> 
     Ok(rows.load(conn).await?)
 }
 
-const fn table(rows: AuditedRows) -> &'static str {
+const fn table(rows: CheckedRows) -> &'static str {
     match rows {
-        AuditedRows::Sessions => "sessions",
-        AuditedRows::Turns => "turns",
-        AuditedRows::Messages => "messages",
-        AuditedRows::Ledger => "ai_usage",
-        AuditedRows::Budgets => "budgets",
+        CheckedRows::Sessions => "sessions",
+        CheckedRows::Turns => "turns",
+        CheckedRows::Messages => "messages",
+        CheckedRows::Ledger => "ai_usage",
+        CheckedRows::Budgets => "budgets",
     }
 }
 
 /// What holds for a row `t` that breaks the rule, in words of both databases; `NOW` is the store's clock.
-const fn condition(rule: AuditRule) -> &'static str {
+const fn condition(rule: IntegrityRule) -> &'static str {
     match rule {
         // Numbers are unique and begin at 1: as many as the highest of them leave no gap.
-        AuditRule::Numbering => {
+        IntegrityRule::Numbering => {
             "t.next_seq <> 1 + (SELECT COUNT(*) FROM messages m WHERE m.session_id = t.id)
              OR t.next_seq <> 1 + (SELECT COALESCE(MAX(m.seq), 0) FROM messages m WHERE m.session_id = t.id)"
         }
-        AuditRule::ActiveTurn => {
+        IntegrityRule::ActiveTurn => {
             "t.active_turn_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM turns r
                  WHERE r.id = t.active_turn_id AND r.session_id = t.id AND r.status = 'running')"
         }
-        AuditRule::Totals => {
+        IntegrityRule::Totals => {
             "(SELECT COUNT(*) FROM ai_usage u WHERE u.session_id = t.id)
                  <> (SELECT COUNT(*) FROM turns r JOIN ai_usage u ON u.turn_id = r.id WHERE r.session_id = t.id)
              OR (SELECT COALESCE(SUM(u.cost), 0) FROM ai_usage u WHERE u.session_id = t.id)
                  <> (SELECT COALESCE(SUM(u.cost), 0) FROM turns r JOIN ai_usage u ON u.turn_id = r.id
                      WHERE r.session_id = t.id)"
         }
-        AuditRule::Lease => {
+        IntegrityRule::Lease => {
             "t.status = 'running' AND NOT EXISTS (SELECT 1 FROM sessions s
                  WHERE s.id = t.session_id AND s.active_turn_id = t.id AND s.lease_until > NOW)"
         }
-        AuditRule::Answer => {
+        IntegrityRule::Answer => {
             "NOT EXISTS (SELECT 1 FROM messages m
                  WHERE m.id = t.user_message_id AND m.session_id = t.session_id AND m.turn_id = t.id
                      AND m.role = 'user' AND m.seq = t.assistant_seq - 1)
@@ -111,58 +111,58 @@ const fn condition(rule: AuditRule) -> &'static str {
                      AND m.role = 'assistant' AND m.seq = t.assistant_seq
                      AND m.status = CASE t.status WHEN 'running' THEN 'pending' ELSE t.status END)"
         }
-        AuditRule::Requests => {
+        IntegrityRule::Requests => {
             "(SELECT COUNT(*) FROM ai_usage u WHERE u.turn_id = t.id) = 0
              OR (SELECT COUNT(*) FROM ai_usage u WHERE u.turn_id = t.id)
                  <> (SELECT MAX(u.attempt) FROM ai_usage u WHERE u.turn_id = t.id)
              OR (SELECT COUNT(*) FROM ai_usage u WHERE u.turn_id = t.id)
                  <> (SELECT COUNT(DISTINCT u.attempt) FROM ai_usage u WHERE u.turn_id = t.id)"
         }
-        AuditRule::OpenRequest => {
+        IntegrityRule::OpenRequest => {
             "(SELECT COUNT(*) FROM ai_usage u WHERE u.turn_id = t.id AND u.state = 'open')
                  <> CASE t.status WHEN 'running' THEN 1 ELSE 0 END"
         }
-        AuditRule::Pieces => {
+        IntegrityRule::Segments => {
             "t.status <> 'running' AND EXISTS (SELECT 1 FROM segments g WHERE g.turn_id = t.id)"
         }
-        AuditRule::PieceOrder => {
+        IntegrityRule::SegmentOrder => {
             "t.status = 'running' AND EXISTS (SELECT 1 FROM
                  (SELECT g.position, SUM(LENGTH(g.text)) OVER (ORDER BY g.position) - LENGTH(g.text) AS before_it
                   FROM segments g WHERE g.turn_id = t.id) p
                  WHERE p.position <> p.before_it)"
         }
-        AuditRule::MessageTurn => {
+        IntegrityRule::MessageTurn => {
             "CASE WHEN t.turn_id IS NULL THEN t.status = 'pending' ELSE NOT EXISTS (SELECT 1 FROM turns r
                  WHERE r.id = t.turn_id AND r.session_id = t.session_id
                      AND (r.user_message_id = t.id OR r.assistant_message_id = t.id)
                      AND (t.status <> 'pending' OR r.status = 'running')) END"
         }
-        AuditRule::Nobody => {
+        IntegrityRule::Orphaned => {
             "t.state = 'open' AND (t.lease_until IS NULL OR t.lease_until <= NOW)
              AND NOT EXISTS (SELECT 1 FROM turns r WHERE r.id = t.turn_id AND r.status = 'running')"
         }
-        AuditRule::Links => {
+        IntegrityRule::Links => {
             "EXISTS (SELECT 1 FROM turns r WHERE r.id = t.turn_id
                  AND (r.session_id IS DISTINCT FROM t.session_id
                      OR r.assistant_message_id IS DISTINCT FROM t.message_id))"
         }
-        AuditRule::Tokens => "t.total_tokens IS DISTINCT FROM t.input_tokens + t.output_tokens",
-        AuditRule::Cost => {
+        IntegrityRule::Tokens => "t.total_tokens IS DISTINCT FROM t.input_tokens + t.output_tokens",
+        IntegrityRule::Cost => {
             "t.basis IN ('reported', 'looked_up') AND t.cost IS DISTINCT FROM t.reported_cost
              OR t.basis = 'calculated' AND t.cost IS DISTINCT FROM t.calculated_cost"
         }
         // One that was interrupted and has no price yet is the reconciler's next work.
-        AuditRule::Lookup => {
+        IntegrityRule::Lookup => {
             "t.basis = 'pending' AND t.next_lookup_at IS NULL
              AND (t.outcome <> 'interrupted' OR t.cost IS NOT NULL)"
         }
-        AuditRule::Spent => {
+        IntegrityRule::Spent => {
             "EXISTS (SELECT 1 FROM budget_windows w WHERE w.budget_id = t.id
                  AND w.spent <> (SELECT COALESCE(SUM(u.cost), 0) FROM ai_usage u
                      WHERE (u.user_id = t.user_id OR u.group_id = t.group_id OR u.api_key_id = t.api_key_id)
                          AND u.created_at >= w.starts_at AND u.created_at < w.ends_at))"
         }
-        AuditRule::Reserved => {
+        IntegrityRule::Reserved => {
             "EXISTS (SELECT 1 FROM budget_windows w WHERE w.budget_id = t.id
                  AND w.reserved <> (SELECT COALESCE(SUM(u.reserved), 0) FROM ai_usage u
                      WHERE (u.user_id = t.user_id OR u.group_id = t.group_id OR u.api_key_id = t.api_key_id)
@@ -198,7 +198,7 @@ const OPEN: &str = "state = 'open'";
 const TO_LOOK_UP: &str = "next_lookup_at IS NOT NULL";
 const UNACCOUNTED: &str = "basis = 'pending' AND next_lookup_at IS NULL";
 
-pub(crate) async fn unsettled(conn: &mut Conn, limit: &u32) -> Result<Unsettled, Fault> {
+pub(crate) async fn unsettled(conn: &mut Conn, limit: &u32) -> Result<UnsettledUsage, Fault> {
     let columns = format!(
         "id, state = 'open' AS is_open, {CLOCK} - created_at AS age, created_at, turn_id, generation_id"
     );
@@ -209,10 +209,10 @@ pub(crate) async fn unsettled(conn: &mut Conn, limit: &u32) -> Result<Unsettled,
     );
     let rows: Vec<UnsettledLine> =
         diesel::sql_query(rows).bind::<BigInt, _>(i64::from(*limit)).load(conn).await?;
-    Ok(Unsettled {
+    Ok(UnsettledUsage {
         open: count(conn, OPEN).await?,
         pending: count(conn, TO_LOOK_UP).await? + count(conn, UNACCOUNTED).await?,
-        oldest: rows.into_iter().map(UnsettledRow::from).collect(),
+        oldest: rows.into_iter().map(UnsettledUsageRow::from).collect(),
     })
 }
 
@@ -224,9 +224,9 @@ async fn count(conn: &mut Conn, condition: &str) -> Result<u64, Fault> {
     Ok(counted.count.unsigned_abs())
 }
 
-impl From<UnsettledLine> for UnsettledRow {
+impl From<UnsettledLine> for UnsettledUsageRow {
     fn from(line: UnsettledLine) -> Self {
-        UnsettledRow {
+        UnsettledUsageRow {
             id: UsageId::from_uuid(line.id.into()),
             open: line.is_open,
             // Clocks of instances differ: a row may seem to come from the future.

@@ -2,9 +2,9 @@
 
 use std::fmt::Display;
 
-use causerie_domain::audit::{AuditAction, AuditEvent, AuditStamp};
+use causerie_domain::audit_events::{AuditAction, AuditEvent, AuditStamp};
 use causerie_domain::page::{After, Page};
-use causerie_domain::ports::AuditEventList;
+use causerie_domain::ports::AuditEventQuery;
 use causerie_domain::{AuditEventId, SessionId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -54,7 +54,7 @@ pub(crate) async fn on_session(
 
 pub(crate) async fn events(
     conn: &mut Conn,
-    list: &AuditEventList,
+    list: &AuditEventQuery,
 ) -> Result<Page<AuditEvent, AuditEventId>, Fault> {
     let limit = list.page.limit;
     let mut query = audit_events::table

@@ -1,10 +1,10 @@
 //! Beginning a turn: one transaction that writes first.
 
 use causerie_domain::MessageId;
-use causerie_domain::message::{Message, MessageMeta, MessageRole, MessageStatus};
-use causerie_domain::ports::{BeginTurn, BeginTurnError, Begun, NewAttachment};
-use causerie_domain::session::{Session, SessionState};
-use causerie_domain::turn::{Turn, TurnStatus};
+use causerie_domain::messages::{Message, MessageMeta, MessageRole, MessageStatus};
+use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, NewAttachment};
+use causerie_domain::sessions::{Session, SessionState};
+use causerie_domain::turns::{Turn, TurnStatus};
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
@@ -24,7 +24,7 @@ type Refusal = Abort<BeginTurnError>;
 /// How often the session is asked for whose refusal and whose state contradict each other, because others change it.
 const TRIES: u32 = 3;
 
-pub(crate) async fn turn(conn: &mut Conn, begin: &BeginTurn) -> Result<Begun, Refusal> {
+pub(crate) async fn turn(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTurn, Refusal> {
     let session = match take_session(conn, begin).await {
         Err(Abort::Refused(BeginTurnError::InProgress(running))) if running == begin.turn_id => {
             return Ok(begun_before(conn, begin).await?);
@@ -45,12 +45,12 @@ pub(crate) async fn turn(conn: &mut Conn, begin: &BeginTurn) -> Result<Begun, Re
     let history = reading::history(conn, begin.session_id, user_seq, begin.history).await?;
     let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
     let budget_left = weights::reserve(conn, &begin.usage, needed).await?;
-    Ok(Begun { session, user_message, assistant_message, turn, history, budget_left })
+    Ok(BegunTurn { session, user_message, assistant_message, turn, history, budget_left })
 }
 
 /// What this very step did before: its answer was lost, and the caller tries again. Its turn runs, so nothing else
 /// has happened in the session since.
-async fn begun_before(conn: &mut Conn, begin: &BeginTurn) -> Result<Begun, Fault> {
+async fn begun_before(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTurn, Fault> {
     let session: SessionRow = sessions::table
         .filter(sessions::id.eq(key(begin.session_id)))
         .select(SessionRow::as_select())
@@ -60,7 +60,7 @@ async fn begun_before(conn: &mut Conn, begin: &BeginTurn) -> Result<Begun, Fault
     let turn = turn.ok_or_else(|| corrupt(format!("the running turn {} is missing", begin.turn_id)))?;
     let user_seq = turn.assistant_seq - 1;
     let history = reading::history(conn, begin.session_id, user_seq, begin.history).await?;
-    Ok(Begun {
+    Ok(BegunTurn {
         session: session.try_into()?,
         user_message: message(conn, begin.user_message_id).await?,
         assistant_message: message(conn, begin.assistant_message_id).await?,

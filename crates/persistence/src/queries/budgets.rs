@@ -1,7 +1,7 @@
 //! Budgets, as principals administer them.
 
-use causerie_domain::audit::{AuditAction, AuditStamp};
-use causerie_domain::budget::{Budget, BudgetState, BudgetSubject};
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
+use causerie_domain::budgets::{Budget, BudgetState, BudgetSubject};
 use causerie_domain::calendar::Span;
 use causerie_domain::ports::DirectoryError;
 use causerie_domain::{Filter, Timestamp};

@@ -4,7 +4,7 @@
 //! subject does not have, or a test that its column cannot answer, is an error: guessing could admit too much.
 
 use causerie_domain::Filter;
-use causerie_domain::filter::{FieldTest, Order, Scalar, Test};
+use causerie_domain::filter::{Comparison, FieldPredicate, Predicate, Scalar};
 use causerie_domain::ports::StoreError;
 use diesel::dsl::{InnerJoinQuerySource, not};
 use diesel::expression::BoxableExpression;
@@ -32,7 +32,7 @@ pub(super) enum Field<Q> {
     Time(fn() -> Column<Q, BigInt>),
     Truth(fn() -> Column<Q, Bool>),
     /// A list in another table. `None` where it cannot be asked that.
-    List(fn(&Test) -> Option<Condition<Q>>),
+    List(fn(&Predicate) -> Option<Condition<Q>>),
 }
 
 /// The condition that a filter on Session makes.
@@ -121,7 +121,7 @@ pub(super) fn compile<Q: 'static>(
         Filter::Any(parts) => join(parts, fields, |any, part| Box::new(any.or(part)))
             .map(|joined| joined.unwrap_or_else(|| constant(false))),
         Filter::Not(part) => Ok(Box::new(not(compile(part, fields)?))),
-        Filter::Field(FieldTest { field, test }) => {
+        Filter::Field(FieldPredicate { field, test }) => {
             let column =
                 fields(field).ok_or_else(|| corrupt(format!("a filter on the unknown field {field}")))?;
             column
@@ -154,16 +154,17 @@ pub(super) fn constant<Q: 'static>(truth: bool) -> Condition<Q> {
 
 impl<Q: 'static> Field<Q> {
     /// The condition that the field passes the test; `None` if it cannot be asked that.
-    fn condition(&self, test: &Test) -> Option<Condition<Q>> {
+    fn condition(&self, test: &Predicate) -> Option<Condition<Q>> {
         match (self, test) {
             (Field::Id(column), test) => ids(*column, test),
             (Field::Text(column), test) => texts(*column, test),
             (Field::Truth(column), test) => truths(*column, test),
             (Field::List(condition), test) => condition(test),
-            (Field::Whole(column), Test::Ordered { order, value: Scalar::Integer(value), admits_null }) => {
-                Some(ordered(*column, *order, *value, *admits_null))
-            }
-            (Field::Time(column), Test::Ordered { order, value: Scalar::Time(value), admits_null }) => {
+            (
+                Field::Whole(column),
+                Predicate::Ordered { order, value: Scalar::Integer(value), admits_null },
+            ) => Some(ordered(*column, *order, *value, *admits_null)),
+            (Field::Time(column), Predicate::Ordered { order, value: Scalar::Time(value), admits_null }) => {
                 Some(ordered(*column, *order, value.as_micros(), *admits_null))
             }
             (Field::Whole(column), test) => wholes(*column, test),
@@ -175,15 +176,15 @@ impl<Q: 'static> Field<Q> {
 /// Declares the tests of equality on columns of one type. `None` for a value of another type, or another test.
 macro_rules! equality {
     ($name:ident: $sql:ty, $scalar:pat => $value:expr) => {
-        fn $name<Q: 'static>(column: fn() -> Column<Q, $sql>, test: &Test) -> Option<Condition<Q>> {
+        fn $name<Q: 'static>(column: fn() -> Column<Q, $sql>, test: &Predicate) -> Option<Condition<Q>> {
             let read = |scalar: &Scalar| match scalar {
                 $scalar => Some($value),
                 _ => None,
             };
             Some(match test {
-                Test::IsNull => Box::new(column().is_null().and(constant(true))),
-                Test::Equals(value) => Box::new(column().eq(read(value)?).and(column().is_not_null())),
-                Test::OneOf(values) => {
+                Predicate::IsNull => Box::new(column().is_null().and(constant(true))),
+                Predicate::Equals(value) => Box::new(column().eq(read(value)?).and(column().is_not_null())),
+                Predicate::OneOf(values) => {
                     let values: Vec<_> = values.iter().map(read).collect::<Option<_>>()?;
                     Box::new(column().eq_any(values).and(column().is_not_null()))
                 }
@@ -201,15 +202,15 @@ equality!(times: BigInt, Scalar::Time(instant) => instant.as_micros());
 
 fn ordered<Q: 'static>(
     column: fn() -> Column<Q, BigInt>,
-    order: Order,
+    order: Comparison,
     value: i64,
     admits_null: bool,
 ) -> Condition<Q> {
     let compared: Condition<Q> = match order {
-        Order::Less => Box::new(column().lt(value)),
-        Order::AtMost => Box::new(column().le(value)),
-        Order::Greater => Box::new(column().gt(value)),
-        Order::AtLeast => Box::new(column().ge(value)),
+        Comparison::Less => Box::new(column().lt(value)),
+        Comparison::AtMost => Box::new(column().le(value)),
+        Comparison::Greater => Box::new(column().gt(value)),
+        Comparison::AtLeast => Box::new(column().ge(value)),
     };
     match admits_null {
         true => Box::new(compared.and(column().is_not_null()).or(column().is_null())),

@@ -1,8 +1,8 @@
 //! Filters on users, groups and keys as conditions of a query.
 
 use causerie_domain::Filter;
-use causerie_domain::filter::{Scalar, Test};
-use causerie_domain::identity::MembershipStatus;
+use causerie_domain::filter::{Predicate, Scalar};
+use causerie_domain::memberships::MembershipStatus;
 use causerie_domain::ports::StoreError;
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -53,7 +53,7 @@ pub(super) fn on_keys(filter: &Filter) -> Result<Condition<api_keys::table>, Sto
 }
 
 /// The groups of a user's memberships in force: a list without nulls, and never null itself.
-fn group_ids(test: &Test) -> Option<Condition<users::table>> {
+fn group_ids(test: &Predicate) -> Option<Condition<users::table>> {
     let ids = |values: &[Scalar]| -> Option<Vec<Key>> {
         let id = |value: &Scalar| match value {
             Scalar::Uuid(uuid) => Some(key(*uuid)),
@@ -62,12 +62,12 @@ fn group_ids(test: &Test) -> Option<Condition<users::table>> {
         values.iter().map(id).collect()
     };
     Some(match test {
-        Test::IsNull => constant(false),
-        Test::HasAnyOf(values) => in_any_of(ids(values)?),
-        Test::HasAllOf(values) => ids(values)?
+        Predicate::IsNull => constant(false),
+        Predicate::HasAnyOf(values) => in_any_of(ids(values)?),
+        Predicate::HasAllOf(values) => ids(values)?
             .into_iter()
             .fold(constant(true), |all, group| Box::new(all.and(in_any_of(vec![group])))),
-        Test::Size(size) => {
+        Predicate::Size(size) => {
             let count = memberships::table
                 .filter(memberships::user_id.eq(users::id))
                 .filter(memberships::status.eq(MembershipStatus::Active.as_str()))
@@ -76,7 +76,7 @@ fn group_ids(test: &Test) -> Option<Condition<users::table>> {
             // No user is in so many groups that the number would not fit.
             Box::new(count.eq(i64::try_from(*size).unwrap_or(i64::MAX)).and(constant(true)))
         }
-        Test::Equals(_) | Test::OneOf(_) | Test::Ordered { .. } => return None,
+        Predicate::Equals(_) | Predicate::OneOf(_) | Predicate::Ordered { .. } => return None,
     })
 }
 

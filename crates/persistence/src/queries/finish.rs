@@ -1,8 +1,8 @@
 //! Ending a turn: text, money and the session's freedom in one transaction.
 
-use causerie_domain::message::content_of;
+use causerie_domain::messages::content_of;
 use causerie_domain::ports::{FinishTurn, TurnLedgerError};
-use causerie_domain::turn::Turn;
+use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;

@@ -1,7 +1,7 @@
 //! What is learnt while a turn runs: new text, the next request, and the wish that it stop.
 
-use causerie_domain::ports::{NextAttempt, TurnFlush, TurnHold, TurnLedgerError};
-use causerie_domain::turn::{Segment, Turn};
+use causerie_domain::ports::{LeaseStatus, NextAttempt, TurnFlush, TurnLedgerError};
+use causerie_domain::turns::{Segment, Turn};
 use causerie_domain::{SessionId, Timestamp, TurnId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -13,10 +13,10 @@ use crate::rows::{TurnRow, context_text, stored, text};
 use crate::schema::{segments, turns};
 use crate::types::key;
 
-pub(crate) async fn turns(conn: &mut Conn, flush: &Flush) -> Result<Vec<TurnHold>, Fault> {
+pub(crate) async fn turns(conn: &mut Conn, flush: &Flush) -> Result<Vec<LeaseStatus>, Fault> {
     let mut order: Vec<usize> = (0..flush.turns.len()).collect();
     order.sort_by_key(|place| flush.turns[*place].turn_id);
-    let mut holds: Vec<(usize, TurnHold)> = Vec::with_capacity(order.len());
+    let mut holds: Vec<(usize, LeaseStatus)> = Vec::with_capacity(order.len());
     for place in order {
         holds.push((place, flush_one(conn, flush, &flush.turns[place]).await?));
     }
@@ -24,10 +24,10 @@ pub(crate) async fn turns(conn: &mut Conn, flush: &Flush) -> Result<Vec<TurnHold
     Ok(holds.into_iter().map(|(_, hold)| hold).collect())
 }
 
-async fn flush_one(conn: &mut Conn, flush: &Flush, news: &TurnFlush) -> Result<TurnHold, Fault> {
+async fn flush_one(conn: &mut Conn, flush: &Flush, news: &TurnFlush) -> Result<LeaseStatus, Fault> {
     let turn_id = news.turn_id;
     if !holds::renew(conn, turn_id, flush.owner, flush.lease).await? {
-        return Ok(TurnHold::Lost { turn_id });
+        return Ok(LeaseStatus::Lost { turn_id });
     }
     write_segments(conn, turn_id, &news.segments).await?;
     if let Some((id, progress)) = &news.progress {
@@ -49,7 +49,7 @@ async fn flush_one(conn: &mut Conn, flush: &Flush, news: &TurnFlush) -> Result<T
                 .await?
         }
     };
-    Ok(TurnHold::Held { turn_id, cancel_requested })
+    Ok(LeaseStatus::Held { turn_id, cancel_requested })
 }
 
 /// A flush whose answer was lost is sent again from where it began, perhaps with more text and cut at other places:
@@ -99,7 +99,7 @@ pub(crate) async fn next_attempt(conn: &mut Conn, next: &NextAttempt) -> Result<
     }
     let reserved = usage::close(conn, next.turn_id, &next.close).await?;
     usage::open(conn, &next.open).await?;
-    Ok(weights::take_over(conn, &next.open, reserved).await?)
+    Ok(weights::replace_catalog(conn, &next.open, reserved).await?)
 }
 
 /// Asks the running turn of a session to stop. One whose owner is gone is closed instead: nobody else would.

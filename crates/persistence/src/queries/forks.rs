@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use causerie_domain::message::{MessageRole, MessageStatus};
+use causerie_domain::messages::{MessageRole, MessageStatus};
 use causerie_domain::ports::{ForkError, Lineage, NewFork};
-use causerie_domain::session::{Session, SessionState};
+use causerie_domain::sessions::{Session, SessionState};
 use causerie_domain::{AttachmentId, MessageId, SessionId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;

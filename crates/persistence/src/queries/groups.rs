@@ -1,7 +1,7 @@
 //! Groups, as principals administer them.
 
-use causerie_domain::audit::{AuditAction, AuditStamp};
-use causerie_domain::identity::Group;
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
+use causerie_domain::groups::Group;
 use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{DirectoryError, GroupChange};
 use causerie_domain::{Filter, GroupId};

@@ -1,8 +1,10 @@
 //! Finding out who asks.
 
-use causerie_domain::audit::{AuditAction, AuditStamp};
-use causerie_domain::identity::{Membership, MembershipStatus, Role, Standing, User, UserStatus};
-use causerie_domain::ports::{ExternalId, ExternalIdError, KeyHolder, NewUser, RuleOwner};
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
+use causerie_domain::memberships::{Membership, MembershipStatus};
+use causerie_domain::ports::{ApiKeyRecord, ExternalId, ExternalIdError, NewUser, RuleOwner};
+use causerie_domain::principal::UserAccess;
+use causerie_domain::users::{Role, User, UserStatus};
 use causerie_domain::{ApiKeyId, AuditEventId, Timestamp, UserId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -19,7 +21,10 @@ use crate::types::key;
 /// How exactly the last use of a key is known, in microseconds.
 const USE_RESOLUTION: i64 = 60_000_000;
 
-pub(crate) async fn key_holder(conn: &mut Conn, public_id: &String) -> Result<Option<KeyHolder>, Fault> {
+pub(crate) async fn api_key_record(
+    conn: &mut Conn,
+    public_id: &String,
+) -> Result<Option<ApiKeyRecord>, Fault> {
     let found: Option<(ApiKeyRow, UserRow)> = api_keys::table
         .inner_join(users::table)
         .filter(api_keys::public_id.eq(public_id))
@@ -29,12 +34,12 @@ pub(crate) async fn key_holder(conn: &mut Conn, public_id: &String) -> Result<Op
         .optional()?;
     let Some((api_key, user)) = found else { return Ok(None) };
     let secret_hash = api_key.secret_hash()?;
-    let standing = standing(conn, user.try_into()?).await?;
-    Ok(Some(KeyHolder { key: api_key.try_into()?, secret_hash, standing }))
+    let access = user_access(conn, user.try_into()?).await?;
+    Ok(Some(ApiKeyRecord { key: api_key.try_into()?, secret_hash, access }))
 }
 
 /// What decides what a user may do.
-pub(super) async fn standing(conn: &mut Conn, user: User) -> Result<Standing, Fault> {
+pub(super) async fn user_access(conn: &mut Conn, user: User) -> Result<UserAccess, Fault> {
     let rows: Vec<MembershipRow> = memberships::table
         .inner_join(groups::table)
         .filter(memberships::user_id.eq(key(user.id)))
@@ -55,10 +60,10 @@ pub(super) async fn standing(conn: &mut Conn, user: User) -> Result<Standing, Fa
             .await?;
     }
     rules.extend(super::policies::rules_of(conn, &RuleOwner::User(user.id)).await?);
-    Ok(Standing { user, memberships, rules })
+    Ok(UserAccess { user, memberships, rules })
 }
 
-pub(crate) async fn external_user(conn: &mut Conn, id: &ExternalId) -> Result<Option<Standing>, Fault> {
+pub(crate) async fn external_user(conn: &mut Conn, id: &ExternalId) -> Result<Option<UserAccess>, Fault> {
     let found: Option<UserRow> = users::table
         .filter(users::issuer.eq(&id.issuer))
         .filter(users::subject.eq(&id.subject))
@@ -67,7 +72,7 @@ pub(crate) async fn external_user(conn: &mut Conn, id: &ExternalId) -> Result<Op
         .await
         .optional()?;
     match found {
-        Some(user) => standing(conn, user.try_into()?).await.map(Some),
+        Some(user) => user_access(conn, user.try_into()?).await.map(Some),
         None => Ok(None),
     }
 }
@@ -75,14 +80,14 @@ pub(crate) async fn external_user(conn: &mut Conn, id: &ExternalId) -> Result<Op
 pub(crate) async fn provision(
     conn: &mut Conn,
     (user, id): &(NewUser, ExternalId),
-) -> Result<Standing, Abort<ExternalIdError>> {
+) -> Result<UserAccess, Abort<ExternalIdError>> {
     let made = insert_user(conn, user, Some(id)).await.map_err(taken)?;
     // Nobody did it but the newcomer, and it is done once: its id names the entry, too.
     let event_id = AuditEventId::from_uuid(user.id.as_uuid());
     let stamp = AuditStamp { event_id, actor_id: Some(user.id), api_key_id: None, at: user.created_at };
     let detail = json!({ "role": user.role.as_str(), "issuer": id.issuer, "subject": id.subject });
     record(conn, &stamp, Entry { action: AuditAction::UserCreate, of: ("User", &user.id), detail }).await?;
-    Ok(standing(conn, made).await?)
+    Ok(user_access(conn, made).await?)
 }
 
 pub(crate) async fn link(
@@ -112,7 +117,7 @@ fn taken(fault: Fault) -> Abort<ExternalIdError> {
     }
 }
 
-pub(crate) async fn first_administrator(conn: &mut Conn, (): &()) -> Result<Option<Standing>, Fault> {
+pub(crate) async fn first_admin(conn: &mut Conn, (): &()) -> Result<Option<UserAccess>, Fault> {
     let found: Option<UserRow> = users::table
         .filter(users::role.eq(Role::Admin.as_str()))
         .filter(users::status.eq(UserStatus::Active.as_str()))
@@ -122,12 +127,12 @@ pub(crate) async fn first_administrator(conn: &mut Conn, (): &()) -> Result<Opti
         .await
         .optional()?;
     match found {
-        Some(user) => standing(conn, user.try_into()?).await.map(Some),
+        Some(user) => user_access(conn, user.try_into()?).await.map(Some),
         None => Ok(None),
     }
 }
 
-pub(crate) async fn touch_key(conn: &mut Conn, (id, now): &(ApiKeyId, Timestamp)) -> Result<(), Fault> {
+pub(crate) async fn touch_api_key(conn: &mut Conn, (id, now): &(ApiKeyId, Timestamp)) -> Result<(), Fault> {
     let now = now.as_micros();
     diesel::update(api_keys::table)
         .filter(api_keys::id.eq(key(*id)))

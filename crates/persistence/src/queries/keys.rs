@@ -1,7 +1,8 @@
 //! API keys, as principals administer them.
 
-use causerie_domain::audit::{AuditAction, AuditStamp};
-use causerie_domain::identity::{ApiKey, MembershipStatus};
+use causerie_domain::api_keys::ApiKey;
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
+use causerie_domain::memberships::MembershipStatus;
 use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{DirectoryError, NewApiKey};
 use causerie_domain::{ApiKeyId, Filter, GroupId};

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use causerie_domain::audit::{AuditAction, AuditStamp};
-use causerie_domain::identity::{GroupRole, Invitation, Member, MembershipStatus};
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
+use causerie_domain::memberships::{GroupRole, Invitation, Member, MembershipStatus};
 use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{DirectoryError, MemberRef};
 use causerie_domain::{Filter, GroupId, Timestamp, UserId};

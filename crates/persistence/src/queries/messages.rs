@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use causerie_domain::attachment::Attachment;
-use causerie_domain::message::{Message, MessageRole, MessageView};
-use causerie_domain::ports::MessageList;
+use causerie_domain::attachments::Attachment;
+use causerie_domain::messages::{Message, MessageRole, MessageView};
+use causerie_domain::ports::MessageQuery;
 use causerie_domain::{MessageId, SessionId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -16,7 +16,7 @@ use crate::rows::{AttachmentRow, MessageRow};
 use crate::schema::{message_attachments, messages, sessions};
 use crate::types::key;
 
-pub(crate) async fn list(conn: &mut Conn, list: &MessageList) -> Result<Vec<MessageView>, Fault> {
+pub(crate) async fn list(conn: &mut Conn, list: &MessageQuery) -> Result<Vec<MessageView>, Fault> {
     let mut query = messages::table
         .inner_join(sessions::table)
         .filter(messages::session_id.eq(key(list.session_id)))

@@ -1,6 +1,6 @@
 //! The catalogue of models.
 
-use causerie_domain::model::{CatalogueModel, Model};
+use causerie_domain::models::{CatalogModel, Model};
 use causerie_domain::ports::Calibration;
 use causerie_domain::{Filter, Timestamp, Usd};
 use diesel::prelude::*;
@@ -13,12 +13,12 @@ use crate::rows::{ModelRow, further_text, list_text, overrides_text, stored, tex
 use crate::schema::ai_models;
 
 /// Stores what the catalogue says of each model, and leaves what administrators say.
-pub(crate) async fn take_over(
+pub(crate) async fn replace_catalog(
     conn: &mut Conn,
-    (catalogue, now): &(Vec<CatalogueModel>, Timestamp),
+    (catalogue, now): &(Vec<CatalogModel>, Timestamp),
 ) -> Result<(), Fault> {
     // In one order, so that two instances that synchronise at once do not wait for each other.
-    let mut models: Vec<&CatalogueModel> = catalogue.iter().collect();
+    let mut models: Vec<&CatalogModel> = catalogue.iter().collect();
     models.sort_by(|one, other| one.id.cmp(&other.id));
     for model in models {
         let listed = Listed::new(model, *now)?;
@@ -96,7 +96,7 @@ struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    fn new(model: &'a CatalogueModel, now: Timestamp) -> Result<Self, Fault> {
+    fn new(model: &'a CatalogModel, now: Timestamp) -> Result<Self, Fault> {
         let prices = &model.pricing;
         Ok(Listed {
             canonical_slug: model.canonical_slug.as_deref(),
@@ -115,7 +115,7 @@ impl<'a> Listed<'a> {
             image_price: prices.image.map(Usd::pico),
             web_search_price: prices.web_search.map(Usd::pico),
             price_overrides: overrides_text(&prices.overrides)?,
-            further_prices: further_text(&prices.further)?,
+            further_prices: further_text(&prices.extra)?,
             listed_at: now.as_micros(),
         })
     }

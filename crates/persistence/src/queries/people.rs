@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use causerie_domain::audit::{AuditAction, AuditStamp};
-use causerie_domain::identity::{MembershipStatus, Role, User, UserStatus, UserView};
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
+use causerie_domain::memberships::MembershipStatus;
 use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{DirectoryError, NewUser, UserChange};
+use causerie_domain::users::{Role, User, UserStatus, UserView};
 use causerie_domain::{Filter, GroupId, SessionId, UserId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;

@@ -1,7 +1,7 @@
 //! Stored rules, and what administrators say of models.
 
-use causerie_domain::audit::{AuditAction, AuditStamp};
-use causerie_domain::model::Model;
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
+use causerie_domain::models::Model;
 use causerie_domain::ports::{DirectoryError, ModelChange, RuleOwner};
 use causerie_domain::{Filter, GroupId, UserId};
 use diesel::prelude::*;

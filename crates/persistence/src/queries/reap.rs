@@ -1,9 +1,9 @@
 //! Closing turns whose process is gone: their flushed text becomes the answer, and their ledger row is left to the
 //! reconciler, which prices it.
 
-use causerie_domain::message::content_of;
+use causerie_domain::messages::content_of;
 use causerie_domain::ports::{Reap, ReapScope};
-use causerie_domain::turn::{Segment, Turn, TurnStatus, parts_of};
+use causerie_domain::turns::{Segment, Turn, TurnStatus, parts_of};
 use causerie_domain::{SessionId, Timestamp, TurnId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;

@@ -1,8 +1,8 @@
 //! Learning afterwards what requests cost: rows without a price, rows to look up, and their one settlement.
 
-use causerie_domain::message::{Message, Part};
+use causerie_domain::messages::{Message, Part};
 use causerie_domain::ports::{
-    AccountUsage, ClaimLookup, OverdueUsage, PostponeLookup, SettleUsage, UnaccountedUsage,
+    ClaimLookup, ExpiredLookupsQuery, PostponeLookup, PriceUsage, SettleUsage, UnpricedUsage,
 };
 use causerie_domain::usage::{CostBasis, PendingUsage};
 use causerie_domain::{MessageId, Timestamp, UsageId};
@@ -18,19 +18,19 @@ use crate::rows::{MessageRow, PendingRow, WeightRow, foreign};
 use crate::schema::{ai_usage, messages};
 use crate::types::key;
 
-pub(crate) async fn unaccounted(conn: &mut Conn, limit: &u32) -> Result<Vec<UnaccountedUsage>, Fault> {
+pub(crate) async fn unpriced(conn: &mut Conn, limit: &u32) -> Result<Vec<UnpricedUsage>, Fault> {
     let waiting = || {
         ai_usage::table.filter(fixed::Unaccounted).order((ai_usage::created_at, ai_usage::id)).into_boxed()
     };
-    let mut unaccounted = Vec::new();
+    let mut unpriced = Vec::new();
     for (answer, usage) in first_readable(conn, *limit, waiting).await? {
         let parts = match answer {
             Some(answer) => parts_of(conn, answer).await?,
             None => Vec::new(),
         };
-        unaccounted.push(UnaccountedUsage { usage, parts });
+        unpriced.push(UnpricedUsage { usage, parts });
     }
-    Ok(unaccounted)
+    Ok(unpriced)
 }
 
 /// The first rows that can be read, each with its answer: as many of a page as there are, and of the next page where
@@ -67,7 +67,7 @@ async fn parts_of(conn: &mut Conn, answer: MessageId) -> Result<Vec<Part>, Fault
     Ok(row.map(Message::try_from).transpose()?.map(|message| message.parts).unwrap_or_default())
 }
 
-pub(crate) async fn account(conn: &mut Conn, account: &AccountUsage) -> Result<bool, Fault> {
+pub(crate) async fn account(conn: &mut Conn, account: &PriceUsage) -> Result<bool, Fault> {
     // Locked as it is: what it weighed before counts.
     let row: Option<WeightRow> =
         diesel::update(ai_usage::table.filter(ai_usage::id.eq(key(account.id))).filter(fixed::Unaccounted))
@@ -88,7 +88,10 @@ pub(crate) async fn account(conn: &mut Conn, account: &AccountUsage) -> Result<b
     Ok(true)
 }
 
-pub(crate) async fn overdue(conn: &mut Conn, overdue: &OverdueUsage) -> Result<Vec<PendingUsage>, Fault> {
+pub(crate) async fn expired_lookups(
+    conn: &mut Conn,
+    overdue: &ExpiredLookupsQuery,
+) -> Result<Vec<PendingUsage>, Fault> {
     let (now, closed_before) = (overdue.now.as_micros(), overdue.closed_before.as_micros());
     let waiting = || {
         ai_usage::table

@@ -1,8 +1,8 @@
-//! Reports: sums over the ledger, page by page of their groups.
+//! UsageReports: sums over the ledger, page by page of their groups.
 
 use causerie_domain::page::Page;
-use causerie_domain::ports::{ReportQuery, StoreError, UsageReport};
-use causerie_domain::report::{Grouping, UsageGroup, UsageSums};
+use causerie_domain::ports::{StoreError, UsageReport, UsageReportQuery};
+use causerie_domain::usage::reports::{Grouping, UsageGroup, UsageSums};
 use diesel::BoolExpressionMethods;
 use diesel_async::RunQueryDsl;
 
@@ -12,7 +12,7 @@ use super::usage_sums::SumRows;
 use crate::fault::Fault;
 use crate::rows::{UsageSumsRow, groups, total};
 
-pub(crate) async fn make(conn: &mut Conn, query: &ReportQuery) -> Result<UsageReport, Fault> {
+pub(crate) async fn make(conn: &mut Conn, query: &UsageReportQuery) -> Result<UsageReport, Fault> {
     let found: Vec<UsageSumsRow> = of_page(query)?.load(conn).await?;
     let mut found = groups(found, &query.days)?;
     let is_last = found.len() <= query.limit as usize;
@@ -32,14 +32,14 @@ pub(crate) async fn make(conn: &mut Conn, query: &ReportQuery) -> Result<UsageRe
 }
 
 /// Sums all rows of a report.
-fn statement(query: &ReportQuery) -> Result<SumRows, StoreError> {
+fn statement(query: &UsageReportQuery) -> Result<SumRows, StoreError> {
     let statement = SumRows::of(chosen(&query.rows)?);
     let by_model = query.group_by.contains(&Grouping::Model);
     Ok(if by_model { statement.comparing() } else { statement })
 }
 
 /// Sums the rows of its page by group.
-fn of_page(query: &ReportQuery) -> Result<SumRows, StoreError> {
+fn of_page(query: &UsageReportQuery) -> Result<SumRows, StoreError> {
     let mut statement = statement(query)?;
     if let Some(last) = &query.after {
         let after = after(&query.group_by, &query.days, last);

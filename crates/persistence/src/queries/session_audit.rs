@@ -5,9 +5,10 @@ use std::collections::HashMap;
 
 use causerie_domain::filter::Scalar;
 use causerie_domain::page::Page;
-use causerie_domain::ports::{SessionAuditList, SessionKey, SessionList};
-use causerie_domain::report::{Grouping, SessionAudit, UsageSums};
-use causerie_domain::session::Session;
+use causerie_domain::ports::{SessionAuditQuery, SessionCursor, SessionQuery};
+use causerie_domain::sessions::Session;
+use causerie_domain::sessions::SessionAudit;
+use causerie_domain::usage::reports::{Grouping, UsageSums};
 use causerie_domain::{Filter, SessionId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -23,12 +24,12 @@ use crate::types::key;
 
 pub(crate) async fn page(
     conn: &mut Conn,
-    list: &SessionAuditList,
-) -> Result<Page<SessionAudit, SessionKey>, Fault> {
+    list: &SessionAuditQuery,
+) -> Result<Page<SessionAudit, SessionCursor>, Fault> {
     let of_group = list.group_id.map(|group| Filter::equals("group_id", Scalar::Uuid(group.as_uuid())));
     let mut pages = Vec::new();
     for part in parts(&list.auditable) {
-        let sessions = SessionList {
+        let sessions = SessionQuery {
             visible: Filter::all([part].into_iter().chain(of_group.clone())),
             user_id: list.user_id,
             state: None,
@@ -38,7 +39,7 @@ pub(crate) async fn page(
         };
         pages.push(sessions::page(conn, &sessions).await?);
     }
-    let of = |row: &Session| SessionKey { last_activity_at: row.last_activity_at, id: row.id };
+    let of = |row: &Session| SessionCursor { last_activity_at: row.last_activity_at, id: row.id };
     let Page { rows, next } =
         merge(pages, list.page.limit, |row| (Reverse(row.last_activity_at), row.id), of);
 

@@ -1,7 +1,7 @@
 //! Changing sessions: one guarded statement each, and a look at the row only where the guard refused.
 
-use causerie_domain::ports::ConversationError;
-use causerie_domain::session::{InvalidTransition, Session, SessionState};
+use causerie_domain::ports::SessionError;
+use causerie_domain::sessions::{InvalidTransition, Session, SessionState};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -15,7 +15,7 @@ use crate::types::{Key, key};
 /// How often a change is tried whose guard and the look at the row contradict each other, because others change it.
 const TRIES: u32 = 3;
 
-pub(crate) async fn rename(conn: &mut Conn, rename: &Rename) -> Result<Session, Abort<ConversationError>> {
+pub(crate) async fn rename(conn: &mut Conn, rename: &Rename) -> Result<Session, Abort<SessionError>> {
     let title = rename.title.as_deref().map(|title| text("sessions.title", title)).transpose()?;
     let renamed: Option<SessionRow> = diesel::update(
         sessions::table
@@ -30,21 +30,21 @@ pub(crate) async fn rename(conn: &mut Conn, rename: &Rename) -> Result<Session, 
     .optional()?;
     match renamed {
         Some(row) => Ok(row.try_into()?),
-        None => Err(Abort::Refused(ConversationError::NotFound)),
+        None => Err(Abort::Refused(SessionError::NotFound)),
     }
 }
 
 pub(crate) async fn change_state(
     conn: &mut Conn,
     change: &ChangeState,
-) -> Result<Session, Abort<ConversationError>> {
+) -> Result<Session, Abort<SessionError>> {
     let target = change.action.target();
     for _ in 0..TRIES {
         if let Some(changed) = try_change(conn, change).await? {
             return Ok(changed.try_into()?);
         }
         let found = reading::by_id(conn, &(change.id, change.allowed.clone())).await?;
-        let session = found.ok_or(Abort::Refused(ConversationError::NotFound))?;
+        let session = found.ok_or(Abort::Refused(SessionError::NotFound))?;
         if session.state == target {
             return Ok(session);
         }
@@ -59,7 +59,7 @@ pub(crate) async fn change_state(
 async fn try_change(
     conn: &mut Conn,
     change: &ChangeState,
-) -> Result<Option<SessionRow>, Abort<ConversationError>> {
+) -> Result<Option<SessionRow>, Abort<SessionError>> {
     let target = change.action.target();
     let sources: Vec<&str> = change.action.sources().iter().map(|state| state.as_str()).collect();
     let ended_at = (target == SessionState::Completed).then_some(change.now.as_micros());
@@ -78,7 +78,7 @@ async fn try_change(
     Ok(changed)
 }
 
-pub(crate) async fn delete(conn: &mut Conn, delete: &Delete) -> Result<(), Abort<ConversationError>> {
+pub(crate) async fn delete(conn: &mut Conn, delete: &Delete) -> Result<(), Abort<SessionError>> {
     let deleted = diesel::update(
         sessions::table
             .filter(sessions::id.eq(key(delete.id)))
@@ -89,7 +89,7 @@ pub(crate) async fn delete(conn: &mut Conn, delete: &Delete) -> Result<(), Abort
     .execute(conn)
     .await?;
     if deleted == 0 {
-        return Err(Abort::Refused(ConversationError::NotFound));
+        return Err(Abort::Refused(SessionError::NotFound));
     }
     // Its forks are whole without it.
     diesel::update(sessions::table.filter(sessions::parent_session_id.eq(key(delete.id))))

@@ -1,9 +1,9 @@
 //! Making and reading sessions.
 
-use causerie_domain::message::{MessageRole, MessageStatus};
+use causerie_domain::messages::{MessageRole, MessageStatus};
 use causerie_domain::page::{After, Page};
-use causerie_domain::ports::{NewGreeting, NewSession, SessionKey, SessionList};
-use causerie_domain::session::{Session, SessionState, SessionTotals};
+use causerie_domain::ports::{NewGreeting, NewSession, SessionCursor, SessionQuery};
+use causerie_domain::sessions::{Session, SessionState, SessionTotals};
 use causerie_domain::{Filter, SessionId, Usd};
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -75,7 +75,10 @@ pub(crate) async fn by_id(
     Ok(row.map(Session::try_from).transpose()?)
 }
 
-pub(crate) async fn page(conn: &mut Conn, list: &SessionList) -> Result<Page<Session, SessionKey>, Fault> {
+pub(crate) async fn page(
+    conn: &mut Conn,
+    list: &SessionQuery,
+) -> Result<Page<Session, SessionCursor>, Fault> {
     let mut query = sessions::table
         .filter(sessions::deleted_at.is_null())
         .filter(filter::on_sessions(&list.visible)?)
@@ -113,7 +116,7 @@ pub(crate) async fn page(conn: &mut Conn, list: &SessionList) -> Result<Page<Ses
     let next = rows
         .last()
         .filter(|_| more)
-        .map(|last| SessionKey { last_activity_at: last.last_activity_at, id: last.id });
+        .map(|last| SessionCursor { last_activity_at: last.last_activity_at, id: last.id });
     Ok(Page { rows, next })
 }
 

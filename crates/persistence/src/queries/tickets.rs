@@ -1,13 +1,13 @@
 //! Stream tickets: kept by their hash, found with everything that decides whether they open anything.
 
-use causerie_domain::identity::ApiKey;
-use causerie_domain::ports::{NewTicket, TICKET_GRACE, TicketFor, TicketHolder};
+use causerie_domain::api_keys::ApiKey;
+use causerie_domain::ports::{NewTicket, TICKET_GRACE, TicketRecord, TicketTarget};
 use causerie_domain::{SessionId, Timestamp};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use super::identity::standing;
+use super::identity::user_access;
 use crate::fault::{Fault, is_dangling};
 use crate::rows::{ApiKeyRow, TicketRow, UserRow, micros};
 use crate::schema::{api_keys, stream_tickets, turns, users};
@@ -35,8 +35,8 @@ pub(crate) async fn issue(conn: &mut Conn, new: &NewTicket) -> Result<bool, Faul
 
 pub(crate) async fn holder(
     conn: &mut Conn,
-    (hash, wanted): &([u8; 32], TicketFor),
-) -> Result<Option<TicketHolder>, Fault> {
+    (hash, wanted): &([u8; 32], TicketTarget),
+) -> Result<Option<TicketRecord>, Fault> {
     let found: Option<(TicketRow, UserRow, Option<ApiKeyRow>)> = stream_tickets::table
         .inner_join(users::table)
         .left_join(api_keys::table)
@@ -50,20 +50,20 @@ pub(crate) async fn holder(
         return Ok(None);
     }
     let turn = turn_of(conn, &ticket).await?;
-    let standing = standing(conn, user.try_into()?).await?;
-    Ok(Some(TicketHolder {
+    let access = user_access(conn, user.try_into()?).await?;
+    Ok(Some(TicketRecord {
         created_at: Timestamp::from_micros(ticket.created_at),
         expires_at: Timestamp::from_micros(ticket.expires_at),
         turn: turn.map(|end| end.map(Timestamp::from_micros)),
         key: api_key.map(ApiKey::try_from).transpose()?,
-        standing,
+        access,
     }))
 }
 
-async fn session_of(conn: &mut Conn, wanted: TicketFor) -> Result<Option<SessionId>, Fault> {
+async fn session_of(conn: &mut Conn, wanted: TicketTarget) -> Result<Option<SessionId>, Fault> {
     match wanted {
-        TicketFor::Session(session) => Ok(Some(session)),
-        TicketFor::Turn(turn) => {
+        TicketTarget::Session(session) => Ok(Some(session)),
+        TicketTarget::Turn(turn) => {
             let query = turns::table.filter(turns::id.eq(key(turn))).select(turns::session_id);
             Ok(query.first(conn).await.optional()?)
         }

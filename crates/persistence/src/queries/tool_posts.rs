@@ -1,9 +1,9 @@
 //! Tools that are posted rather than kept in files, and the end of a tool.
 
-use causerie_domain::audit::{AuditAction, AuditStamp};
-use causerie_domain::filter::{Scalar, Test};
-use causerie_domain::ports::{NewToolVersion, ToolStoreError};
-use causerie_domain::tool::Tool;
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
+use causerie_domain::filter::{Predicate, Scalar};
+use causerie_domain::ports::{NewToolVersion, ToolError};
+use causerie_domain::tools::Tool;
 use causerie_domain::{Filter, ToolId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -20,14 +20,14 @@ use crate::types::key;
 /// Where a tool comes from that was posted: no file may take its name, and it may take no file's.
 const POSTED: &str = "posted";
 
-type Refusal = Abort<ToolStoreError>;
+type Refusal = Abort<ToolError>;
 
 pub(crate) async fn post(
     conn: &mut Conn,
     (new, allowed, stamp): &(NewToolVersion, Filter, AuditStamp),
 ) -> Result<(Tool, bool), Refusal> {
     insert_tool(conn, new).await.map_err(|fault| match fault {
-        Fault::Database(error) if is_dangling(&error) => Abort::Refused(ToolStoreError::NoSuchGroup),
+        Fault::Database(error) if is_dangling(&error) => Abort::Refused(ToolError::NoSuchGroup),
         other => Abort::Failed(other),
     })?;
     let tool = take_tool(conn, new, allowed).await?;
@@ -82,8 +82,8 @@ async fn insert_tool(conn: &mut Conn, new: &NewToolVersion) -> Result<(), Fault>
 /// admits. The owner stays who posted it first.
 async fn take_tool(conn: &mut Conn, new: &NewToolVersion, allowed: &Filter) -> Result<ToolId, Refusal> {
     let group = match new.group_id {
-        Some(id) => Test::Equals(Scalar::Uuid(id.as_uuid())),
-        None => Test::IsNull,
+        Some(id) => Predicate::Equals(Scalar::Uuid(id.as_uuid())),
+        None => Predicate::IsNull,
     };
     let of_group = Filter::all([allowed.clone(), Filter::field("group_id", group)]);
     let tool: Option<ToolId> = diesel::update(
@@ -97,5 +97,5 @@ async fn take_tool(conn: &mut Conn, new: &NewToolVersion, allowed: &Filter) -> R
     .get_result(conn)
     .await
     .optional()?;
-    tool.ok_or_else(|| Abort::Refused(ToolStoreError::SlugTaken { slug: new.slug.clone() }))
+    tool.ok_or_else(|| Abort::Refused(ToolError::SlugTaken { slug: new.slug.clone() }))
 }

@@ -1,7 +1,7 @@
 //! Bringing the tools of files into the store.
 
 use causerie_domain::ToolId;
-use causerie_domain::ports::{NewToolVersion, ToolStoreError, ToolSync};
+use causerie_domain::ports::{NewToolVersion, ToolError, ToolSync};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -14,7 +14,7 @@ use crate::types::key;
 /// Where a tool comes from: files are one author, and disable only what came from files.
 pub(super) const FROM_FILE: &str = "file";
 
-type Refusal = Abort<ToolStoreError>;
+type Refusal = Abort<ToolError>;
 
 pub(crate) async fn synchronise(conn: &mut Conn, files: &[NewToolVersion]) -> Result<ToolSync, Refusal> {
     // In one order, so that two instances that start at once do not wait for each other.
@@ -58,7 +58,7 @@ async fn take_tool(conn: &mut Conn, file: &NewToolVersion) -> Result<ToolId, Ref
         .get_result(conn)
         .await
         .optional()?;
-    tool.ok_or_else(|| Abort::Refused(ToolStoreError::SlugTaken { slug: file.slug.clone() }))
+    tool.ok_or_else(|| Abort::Refused(ToolError::SlugTaken { slug: file.slug.clone() }))
 }
 
 /// Stores a version of a tool that the caller has locked. Says whether it is new.
@@ -78,7 +78,7 @@ pub(super) async fn store_version(
         Some(hash) if hash == file.content_hash => return Ok(false),
         Some(_) => {
             let (slug, version) = (file.slug.clone(), file.version.clone());
-            return Err(Abort::Refused(ToolStoreError::VersionConflict { slug, version }));
+            return Err(Abort::Refused(ToolError::VersionConflict { slug, version }));
         }
         None => {}
     }

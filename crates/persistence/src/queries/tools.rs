@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use causerie_domain::page::{After, Page};
-use causerie_domain::ports::{ToolVersionKey, ToolVersionList};
-use causerie_domain::tool::{Tool, ToolVersion};
+use causerie_domain::ports::{ToolVersionCursor, ToolVersionQuery};
+use causerie_domain::tools::{Tool, ToolVersion};
 use causerie_domain::{Filter, ToolId, ToolVersionId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -61,8 +61,8 @@ pub(crate) async fn pinned(
 /// Versions in the order of storing, newest first.
 pub(crate) async fn versions(
     conn: &mut Conn,
-    list: &ToolVersionList,
-) -> Result<Option<Page<ToolVersion, ToolVersionKey>>, Fault> {
+    list: &ToolVersionQuery,
+) -> Result<Option<Page<ToolVersion, ToolVersionCursor>>, Fault> {
     let tool: Option<ToolId> = tools::table
         .filter(tools::slug.eq(&list.slug))
         .filter(filter::on_tools(&list.visible)?)
@@ -78,13 +78,13 @@ pub(crate) async fn versions(
         .limit(i64::from(limit) + 1)
         .select((ToolVersionRow::as_select(), tool_versions::ordinal))
         .into_boxed();
-    if let Some(After(ToolVersionKey(last))) = list.page.after {
+    if let Some(After(ToolVersionCursor(last))) = list.page.after {
         query = query.filter(tool_versions::ordinal.lt(last));
     }
     let mut rows: Vec<(ToolVersionRow, i64)> = query.load(conn).await?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
-    let next = rows.last().filter(|_| more).map(|(_, ordinal)| ToolVersionKey(*ordinal));
+    let next = rows.last().filter(|_| more).map(|(_, ordinal)| ToolVersionCursor(*ordinal));
     Ok(Some(Page { rows: rows.into_iter().map(|(row, _)| row.into()).collect(), next }))
 }
 

@@ -1,8 +1,8 @@
 //! Reading turns and their logs.
 
-use causerie_domain::message::{Message, MessageRole};
+use causerie_domain::messages::{Message, MessageRole};
 use causerie_domain::ports::{KeyedTurn, TurnLog};
-use causerie_domain::turn::{Segment, Turn, TurnStatus};
+use causerie_domain::turns::{Segment, Turn, TurnStatus};
 use causerie_domain::{Filter, SessionId, TurnId};
 use diesel::dsl::max;
 use diesel::prelude::*;

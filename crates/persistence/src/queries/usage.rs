@@ -96,7 +96,7 @@ pub(super) async fn close(conn: &mut Conn, turn: TurnId, close: &CloseUsage) -> 
     Ok(open.reserved.map(Usd::from_pico))
 }
 
-/// Closes the open row of a turn whose process is gone. What was reserved for it stays so. It is unaccounted, pending without a look-up, until the
+/// Closes the open row of a turn whose process is gone. What was reserved for it stays so. It is unpriced, pending without a look-up, until the
 /// reconciler has priced it: prices times tokens is not the store's business.
 pub(super) async fn interrupt(conn: &mut Conn, turn: TurnId, now: Timestamp) -> Result<(), Fault> {
     diesel::update(ai_usage::table.filter(ai_usage::turn_id.eq(key(turn))).filter(ai_usage::state.eq(OPEN)))

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use causerie_domain::Filter;
 use causerie_domain::page::{After, Page};
-use causerie_domain::ports::{UsageKey, UsageList, UsageSelection};
-use causerie_domain::report::UsageRecord;
+use causerie_domain::ports::{UsageFilter, UsageRecordCursor, UsageRecordQuery};
+use causerie_domain::usage::reports::UsageRecord;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -16,12 +16,15 @@ use crate::rows::UsageRecordRow;
 use crate::schema::ai_usage;
 use crate::types::key;
 
-pub(crate) async fn page(conn: &mut Conn, list: &UsageList) -> Result<Page<UsageRecord, UsageKey>, Fault> {
+pub(crate) async fn page(
+    conn: &mut Conn,
+    list: &UsageRecordQuery,
+) -> Result<Page<UsageRecord, UsageRecordCursor>, Fault> {
     let mut pages = Vec::new();
     for part in parts(&list.rows.visible) {
         pages.push(page_of(conn, list, part).await?);
     }
-    let of = |row: &UsageRecord| UsageKey { created_at: row.created_at, id: row.id };
+    let of = |row: &UsageRecord| UsageRecordCursor { created_at: row.created_at, id: row.id };
     let mut page = merge(pages, list.page.limit, |row| Reverse((row.created_at, row.id)), of);
     let slugs = slugs(conn, page.rows.iter().filter_map(|row| row.tool_id)).await?;
     for row in &mut page.rows {
@@ -33,10 +36,10 @@ pub(crate) async fn page(conn: &mut Conn, list: &UsageList) -> Result<Page<Usage
 /// The page of the rows that one part of the filter admits.
 async fn page_of(
     conn: &mut Conn,
-    list: &UsageList,
+    list: &UsageRecordQuery,
     visible: Filter,
-) -> Result<Page<UsageRecord, UsageKey>, Fault> {
-    let rows = UsageSelection { visible, ..list.rows.clone() };
+) -> Result<Page<UsageRecord, UsageRecordCursor>, Fault> {
+    let rows = UsageFilter { visible, ..list.rows.clone() };
     let mut query = ai_usage::table.filter(chosen(&rows)?).select(UsageRecordRow::as_select()).into_boxed();
     if let Some(After(last)) = list.page.after {
         let at = last.created_at.as_micros();
@@ -54,6 +57,7 @@ async fn page_of(
     let mut rows: Vec<UsageRecord> = rows.into_iter().map(UsageRecord::try_from).collect::<Result<_, _>>()?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
-    let next = rows.last().filter(|_| more).map(|row| UsageKey { created_at: row.created_at, id: row.id });
+    let next =
+        rows.last().filter(|_| more).map(|row| UsageRecordCursor { created_at: row.created_at, id: row.id });
     Ok(Page { rows, next })
 }

@@ -1,10 +1,10 @@
 //! Which rows of the ledger a question is about, as conditions.
 
 use causerie_domain::calendar::Day;
-use causerie_domain::filter::{FieldTest, Test};
+use causerie_domain::filter::{FieldPredicate, Predicate};
 use causerie_domain::page::Page;
-use causerie_domain::ports::{StoreError, UsageSelection};
-use causerie_domain::report::{GroupKey, Grouping};
+use causerie_domain::ports::{StoreError, UsageFilter};
+use causerie_domain::usage::reports::{GroupKey, Grouping};
 use causerie_domain::{Filter, ToolId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -22,7 +22,7 @@ type OnRows = Condition<ai_usage::table>;
 const MAX_PARTS: usize = 16;
 
 /// The rows that are asked for and allowed.
-pub(super) fn chosen(rows: &UsageSelection) -> Result<OnRows, StoreError> {
+pub(super) fn chosen(rows: &UsageFilter) -> Result<OnRows, StoreError> {
     let mut chosen: OnRows = Box::new(
         filter::on_usage(&rows.visible)?
             .and(ai_usage::created_at.ge(rows.span.from.as_micros()))
@@ -106,7 +106,7 @@ pub(super) fn parts(filter: &Filter) -> Vec<Filter> {
 fn collect(filter: &Filter, parts: &mut Vec<Filter>) {
     match filter {
         Filter::Any(any) => any.iter().for_each(|part| collect(part, parts)),
-        Filter::Field(FieldTest { field, test: Test::OneOf(values) }) => {
+        Filter::Field(FieldPredicate { field, test: Predicate::OneOf(values) }) => {
             parts.extend(values.iter().map(|value| Filter::equals(field.clone(), value.clone())));
         }
         other => parts.push(other.clone()),

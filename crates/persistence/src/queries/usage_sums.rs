@@ -5,7 +5,7 @@
 //! SQLite fail and PostgreSQL leave the integers. Rows are summed by their basis, too, and put together by the reader.
 
 use causerie_domain::calendar::Day;
-use causerie_domain::report::Grouping;
+use causerie_domain::usage::reports::Grouping;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::BigInt;

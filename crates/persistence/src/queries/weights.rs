@@ -4,7 +4,7 @@
 //! the budgets' ids. Whoever comes here has written to the ledger already, and a change of the budgets themselves
 //! keeps others from that: what is found here stays until the transaction ends.
 
-use causerie_domain::budget::{Budget, BudgetRefusal, BudgetState, BudgetSubject};
+use causerie_domain::budgets::{Budget, BudgetRefusal, BudgetState, BudgetSubject};
 use causerie_domain::calendar::Span;
 use causerie_domain::ports::BeginTurnError;
 use causerie_domain::usage::OpenUsage;
@@ -51,7 +51,11 @@ pub(super) async fn reserve(
 }
 
 /// Has a further request of a turn take over the reservation of the last one, without being asked again.
-pub(super) async fn take_over(conn: &mut Conn, usage: &OpenUsage, amount: Option<Usd>) -> Result<(), Fault> {
+pub(super) async fn replace_catalog(
+    conn: &mut Conn,
+    usage: &OpenUsage,
+    amount: Option<Usd>,
+) -> Result<(), Fault> {
     for budget in of(conn, usage.budget_subjects()).await? {
         let window = budget.period.window(usage.created_at);
         // It may be a new one, and what the request costs must be counted there also if it reserves nothing.

@@ -1,6 +1,6 @@
 //! Rows of `message_attachments`.
 
-use causerie_domain::attachment::Attachment;
+use causerie_domain::attachments::Attachment;
 use causerie_domain::ports::StoreError;
 use causerie_domain::{AttachmentId, MessageId, Timestamp};
 use diesel::pg::Pg;

@@ -1,6 +1,6 @@
 //! Rows of `audit_events`.
 
-use causerie_domain::audit::AuditEvent;
+use causerie_domain::audit_events::AuditEvent;
 use causerie_domain::ports::StoreError;
 use causerie_domain::{ApiKeyId, AuditEventId, Timestamp, UserId};
 use diesel::pg::Pg;

@@ -1,6 +1,6 @@
 //! Rows of budgets, of their windows, and what a row of the ledger weighs on them.
 
-use causerie_domain::budget::{Budget, BudgetState, BudgetSubject};
+use causerie_domain::budgets::{Budget, BudgetState, BudgetSubject};
 use causerie_domain::calendar::Span;
 use causerie_domain::ports::StoreError;
 use causerie_domain::{ApiKeyId, GroupId, Usd, UserId};

@@ -2,7 +2,8 @@
 
 use std::num::NonZeroU32;
 
-use causerie_domain::identity::{Group, Invitation};
+use causerie_domain::groups::Group;
+use causerie_domain::memberships::Invitation;
 use causerie_domain::ports::StoreError;
 use causerie_domain::{GroupId, Timestamp, UserId};
 use diesel::pg::Pg;

@@ -1,7 +1,9 @@
 //! Rows of `users`, `memberships` and `api_keys`.
 
-use causerie_domain::identity::{ApiKey, Membership, User};
+use causerie_domain::api_keys::ApiKey;
+use causerie_domain::memberships::Membership;
 use causerie_domain::ports::StoreError;
+use causerie_domain::users::User;
 use causerie_domain::{ApiKeyId, GroupId, Timestamp, UserId};
 use diesel::pg::Pg;
 use diesel::prelude::*;

@@ -1,8 +1,8 @@
 //! Records and lists in text columns, as JSON.
 
-use causerie_domain::message::{MessageMeta, Part};
+use causerie_domain::messages::{MessageMeta, Part};
 use causerie_domain::ports::StoreError;
-use causerie_domain::turn::ContextReport;
+use causerie_domain::turns::ContextReport;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -120,7 +120,7 @@ pub(super) fn read<'t, T: Deserialize<'t>>(column: &str, text: &'t str) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use causerie_domain::message::PartKind;
+    use causerie_domain::messages::PartKind;
     use serde_json::json;
 
     use super::*;

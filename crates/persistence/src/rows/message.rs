@@ -1,6 +1,6 @@
 //! Rows of `messages`.
 
-use causerie_domain::message::{Message, Part, PartKind, push_part};
+use causerie_domain::messages::{Message, Part, PartKind, push_part};
 use causerie_domain::ports::StoreError;
 use causerie_domain::{MessageId, SessionId, Timestamp, TurnId};
 use diesel::pg::Pg;

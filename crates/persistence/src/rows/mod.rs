@@ -24,7 +24,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 use std::time::Duration;
 
-use causerie_domain::UnknownWord;
+use causerie_domain::UnknownVariant;
 use causerie_domain::ports::StoreError;
 
 pub(crate) use attachment::AttachmentRow;
@@ -48,12 +48,15 @@ pub(crate) use usage_sum::{SUM_BASES, SumColumns, UsageSumsRow, groups, total};
 use crate::fault::{corrupt, corrupt_by};
 
 /// A stored word as the enumeration's variant.
-fn word<T: FromStr<Err = UnknownWord>>(column: &str, text: &str) -> Result<T, StoreError> {
-    text.parse().map_err(|error: UnknownWord| corrupt_by(column, error))
+fn word<T: FromStr<Err = UnknownVariant>>(column: &str, text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(|error: UnknownVariant| corrupt_by(column, error))
 }
 
 /// A stored word, for rows that are put together by their query.
-pub(crate) fn stored_word<T: FromStr<Err = UnknownWord>>(column: &str, text: &str) -> Result<T, StoreError> {
+pub(crate) fn stored_word<T: FromStr<Err = UnknownVariant>>(
+    column: &str,
+    text: &str,
+) -> Result<T, StoreError> {
     word(column, text)
 }
 

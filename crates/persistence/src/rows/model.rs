@@ -1,6 +1,6 @@
 //! Rows of `ai_models`.
 
-use causerie_domain::model::{CatalogueModel, Model, Pricing};
+use causerie_domain::models::{CatalogModel, Model, Pricing};
 use causerie_domain::ports::StoreError;
 use causerie_domain::{GroupId, Timestamp, Usd};
 use diesel::pg::Pg;
@@ -44,7 +44,7 @@ impl TryFrom<ModelRow> for Model {
     fn try_from(row: ModelRow) -> Result<Self, StoreError> {
         let tokens = |column: &str, value: Option<i64>| value.map(|value| count(column, value)).transpose();
         let price = |pico: Option<i64>| pico.map(Usd::from_pico);
-        let catalogue = CatalogueModel {
+        let catalogue = CatalogModel {
             id: row.id,
             canonical_slug: row.canonical_slug,
             name: row.name,
@@ -62,7 +62,7 @@ impl TryFrom<ModelRow> for Model {
                 request: price(row.request_price),
                 image: price(row.image_price),
                 web_search: price(row.web_search_price),
-                further: prices::further(&row.further_prices)?,
+                extra: prices::further(&row.further_prices)?,
                 overrides: prices::overrides(&row.price_overrides)?,
             },
         };

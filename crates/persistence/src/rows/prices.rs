@@ -3,7 +3,7 @@
 //! A price that is not named is not listed, so rows from before a price was known are read as they are.
 
 use causerie_domain::Usd;
-use causerie_domain::model::{FurtherPrices, PriceOverride, Pricing};
+use causerie_domain::models::{ExtraPrices, PriceOverride, Pricing};
 use causerie_domain::ports::StoreError;
 use serde::{Deserialize, Serialize};
 
@@ -82,7 +82,7 @@ pub(crate) fn prices_text(prices: &Pricing) -> Result<String, StoreError> {
         request: decimal(prices.request),
         image: decimal(prices.image),
         web_search: decimal(prices.web_search),
-        further: stored_further(&prices.further),
+        further: stored_further(&prices.extra),
         overrides: prices.overrides.iter().map(stored_override).collect(),
     };
     write(SNAPSHOT, &stored)
@@ -99,7 +99,7 @@ pub(super) fn prices(stored: &str) -> Result<Pricing, StoreError> {
         request: price(SNAPSHOT, stored.request)?,
         image: price(SNAPSHOT, stored.image)?,
         web_search: price(SNAPSHOT, stored.web_search)?,
-        further: further_prices(SNAPSHOT, stored.further)?,
+        extra: further_prices(SNAPSHOT, stored.further)?,
         overrides: stored.overrides.into_iter().map(price_override).collect::<Result<_, _>>()?,
     })
 }
@@ -114,11 +114,11 @@ pub(super) fn overrides(stored: &str) -> Result<Vec<PriceOverride>, StoreError> 
     stored.into_iter().map(price_override).collect()
 }
 
-pub(crate) fn further_text(further: &FurtherPrices) -> Result<String, StoreError> {
+pub(crate) fn further_text(further: &ExtraPrices) -> Result<String, StoreError> {
     write(FURTHER, &stored_further(further))
 }
 
-pub(super) fn further(stored: &str) -> Result<FurtherPrices, StoreError> {
+pub(super) fn further(stored: &str) -> Result<ExtraPrices, StoreError> {
     further_prices(FURTHER, read(FURTHER, stored)?)
 }
 
@@ -128,7 +128,7 @@ fn stored_override(given: &PriceOverride) -> StoredOverride {
         utc_start_minute: given.utc_start_minute,
         utc_end_minute: given.utc_end_minute,
         prices: price_set([given.prompt, given.completion, given.cache_read, given.cache_write]),
-        further: stored_further(&given.further),
+        further: stored_further(&given.extra),
     }
 }
 
@@ -141,7 +141,7 @@ fn price_override(stored: StoredOverride) -> Result<PriceOverride, StoreError> {
         completion: price(OVERRIDES, stored.prices.completion)?,
         cache_read: price(OVERRIDES, stored.prices.cache_read)?,
         cache_write: price(OVERRIDES, stored.prices.cache_write)?,
-        further: further_prices(OVERRIDES, stored.further)?,
+        extra: further_prices(OVERRIDES, stored.further)?,
     })
 }
 
@@ -154,7 +154,7 @@ fn price_set([prompt, completion, cache_read, cache_write]: [Option<Usd>; 4]) ->
     }
 }
 
-fn stored_further(given: &FurtherPrices) -> StoredFurther {
+fn stored_further(given: &ExtraPrices) -> StoredFurther {
     StoredFurther {
         audio: decimal(given.audio),
         audio_output: decimal(given.audio_output),
@@ -165,8 +165,8 @@ fn stored_further(given: &FurtherPrices) -> StoredFurther {
     }
 }
 
-fn further_prices(column: &str, stored: StoredFurther) -> Result<FurtherPrices, StoreError> {
-    Ok(FurtherPrices {
+fn further_prices(column: &str, stored: StoredFurther) -> Result<ExtraPrices, StoreError> {
+    Ok(ExtraPrices {
         audio: price(column, stored.audio)?,
         audio_output: price(column, stored.audio_output)?,
         audio_cache_read: price(column, stored.audio_cache_read)?,
@@ -189,9 +189,9 @@ mod tests {
     use super::*;
 
     /// Six prices, no two of them alike.
-    fn six() -> FurtherPrices {
+    fn six() -> ExtraPrices {
         let pico = |amount| Some(Usd::from_pico(amount));
-        FurtherPrices {
+        ExtraPrices {
             audio: pico(1),
             audio_output: pico(2),
             audio_cache_read: pico(3),
@@ -216,9 +216,9 @@ mod tests {
     #[test]
     fn every_further_price_comes_back_to_its_place() {
         assert_eq!(further(&further_text(&six()).unwrap()).unwrap(), six());
-        let given = PriceOverride { further: six(), ..PriceOverride::default() };
+        let given = PriceOverride { extra: six(), ..PriceOverride::default() };
         assert_eq!(overrides(&overrides_text(std::slice::from_ref(&given)).unwrap()).unwrap(), [given]);
-        let pricing = Pricing { further: six(), ..Pricing::default() };
+        let pricing = Pricing { extra: six(), ..Pricing::default() };
         let snapshot: serde_json::Value = serde_json::from_str(&prices_text(&pricing).unwrap()).unwrap();
         assert_eq!(snapshot["audio"], "0.000000000001");
         assert_eq!(snapshot["cache_write_1h"], "0.000000000006");
@@ -240,12 +240,12 @@ mod tests {
             request: pico(8),
             image: pico(9),
             web_search: pico(10),
-            further: six(),
+            extra: six(),
             overrides: vec![PriceOverride {
                 utc_start_minute: Some(60),
                 utc_end_minute: Some(120),
                 cache_read: pico(11),
-                further: six(),
+                extra: six(),
                 ..PriceOverride::default()
             }],
         });
@@ -254,9 +254,9 @@ mod tests {
 
     #[test]
     fn what_was_stored_before_a_price_was_known_is_read() {
-        assert_eq!(further("{}").unwrap(), FurtherPrices::default());
+        assert_eq!(further("{}").unwrap(), ExtraPrices::default());
         let old = overrides(r#"[{"utc_start_minute":60,"completion":"0.5"}]"#).unwrap();
-        assert_eq!(old[0].further, FurtherPrices::default());
+        assert_eq!(old[0].extra, ExtraPrices::default());
         assert!(further(r#"{"audio":"dear"}"#).unwrap_err().to_string().contains(FURTHER));
     }
 }

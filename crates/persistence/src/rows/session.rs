@@ -1,7 +1,7 @@
 //! Rows of `sessions`.
 
 use causerie_domain::ports::StoreError;
-use causerie_domain::session::Session;
+use causerie_domain::sessions::Session;
 use causerie_domain::{GroupId, SessionId, Timestamp, ToolId, ToolVersionId, TurnId, UserId};
 use diesel::pg::Pg;
 use diesel::prelude::*;

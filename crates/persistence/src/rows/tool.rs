@@ -1,7 +1,7 @@
 //! Rows of `tools` and `tool_versions`.
 
 use causerie_domain::ports::StoreError;
-use causerie_domain::tool::{Tool, ToolVersion};
+use causerie_domain::tools::{Tool, ToolVersion};
 use causerie_domain::{GroupId, Timestamp, ToolId, ToolVersionId, UserId};
 use diesel::pg::Pg;
 use diesel::prelude::*;

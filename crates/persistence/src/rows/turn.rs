@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use causerie_domain::message::Part;
+use causerie_domain::messages::Part;
 use causerie_domain::ports::{KeyedTurn, StoreError};
-use causerie_domain::turn::{Segment, Turn, TurnFailure};
+use causerie_domain::turns::{Segment, Turn, TurnFailure};
 use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -124,7 +124,7 @@ pub(crate) fn segments_of_parts(parts: Vec<Part>, position: u64) -> Vec<Segment>
 
 #[cfg(test)]
 mod tests {
-    use causerie_domain::message::PartKind;
+    use causerie_domain::messages::PartKind;
 
     use super::*;
 

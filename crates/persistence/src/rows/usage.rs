@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use causerie_domain::ports::StoreError;
-use causerie_domain::usage::{
-    CostBasis, MessageUsage, PendingUsage, Settlement, TokenCounts, is_certain_zero,
-};
+use causerie_domain::usage::{CostBasis, MessageUsage, PendingUsage, Settlement, TokenCounts, is_known_zero};
 use causerie_domain::{MessageId, Timestamp, TurnId, UsageId, Usd};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -99,7 +97,7 @@ fn together(sum: MessageUsage, later: MessageUsage) -> MessageUsage {
         (Some(one), Some(other)) => Some(one.saturating_add(other)),
         (one, other) => one.or(other),
     };
-    let is_zero = |usage: &MessageUsage| is_certain_zero(&usage.tokens, usage.cost, usage.basis);
+    let is_zero = |usage: &MessageUsage| is_known_zero(&usage.tokens, usage.cost, usage.basis);
     let basis = match (is_zero(&sum), is_zero(&later)) {
         (true, _) => later.basis,
         (_, true) => sum.basis,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use causerie_domain::ports::StoreError;
-use causerie_domain::report::UsageRecord;
 use causerie_domain::usage::TokenCounts;
+use causerie_domain::usage::reports::UsageRecord;
 use causerie_domain::{
     ApiKeyId, GroupId, MessageId, SessionId, Timestamp, ToolId, TurnId, UsageId, Usd, UserId,
 };

@@ -2,8 +2,8 @@
 
 use causerie_domain::calendar::Day;
 use causerie_domain::ports::StoreError;
-use causerie_domain::report::{Drift, GroupKey, UsageGroup, UsageSums, UsdSum};
 use causerie_domain::usage::CostBasis;
+use causerie_domain::usage::reports::{GroupKey, PriceVariance, UsageGroup, UsageSums, UsdSum};
 use causerie_domain::{GroupId, SessionId, ToolId, UserId};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
@@ -116,7 +116,7 @@ impl UsageSumsRow {
             cached_tokens: tokens(self.cached)?,
             reasoning_tokens: tokens(self.reasoning)?,
             cost,
-            drift: Drift {
+            price_variance: PriceVariance {
                 requests: count("a number of rows", self.compared)?,
                 reported: UsdSum::from_pico(whole(self.reported)),
                 calculated: UsdSum::from_pico(whole(self.calculated)),

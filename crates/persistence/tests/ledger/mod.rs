@@ -3,10 +3,10 @@
 use causerie_domain::calendar::{Day, Span, TimeZone};
 use causerie_domain::page::{After, PageRequest};
 use causerie_domain::ports::{
-    Conversations as _, Ids as _, NewSession, ReportQuery, Reports as _, UsageList, UsageReport,
-    UsageSelection,
+    Ids as _, NewSession, Sessions as _, UsageFilter, UsageRecordQuery, UsageReport, UsageReportQuery,
+    UsageReports as _,
 };
-use causerie_domain::report::{Grouping, UsageRecord, UsageSums, UsdSum};
+use causerie_domain::usage::reports::{Grouping, UsageRecord, UsageSums, UsdSum};
 use causerie_domain::{Filter, GroupId, SessionId, Timestamp, UserId};
 use causerie_testkit::anyhow::Result;
 use causerie_testkit::contract::START;
@@ -150,8 +150,8 @@ impl<'s> Ledger<'s> {
         Ok(expected)
     }
 
-    pub(crate) fn all(&self) -> UsageSelection {
-        UsageSelection {
+    pub(crate) fn all(&self) -> UsageFilter {
+        UsageFilter {
             visible: Filter::Everything,
             span: SPAN,
             model: None,
@@ -162,26 +162,26 @@ impl<'s> Ledger<'s> {
         }
     }
 
-    pub(crate) async fn report(&self, rows: UsageSelection, group_by: &[Grouping]) -> Result<UsageReport> {
+    pub(crate) async fn report(&self, rows: UsageFilter, group_by: &[Grouping]) -> Result<UsageReport> {
         self.report_in(&TimeZone::utc(), rows, group_by).await
     }
 
     pub(crate) async fn report_in(
         &self,
         zone: &TimeZone,
-        rows: UsageSelection,
+        rows: UsageFilter,
         group_by: &[Grouping],
     ) -> Result<UsageReport> {
         let days = days_of(zone, rows.span, group_by)?;
-        let query = ReportQuery { rows, group_by: group_by.to_vec(), days, limit: 1000, after: None };
+        let query = UsageReportQuery { rows, group_by: group_by.to_vec(), days, limit: 1000, after: None };
         Ok(self.subject.store().usage_report(query).await?)
     }
 
-    pub(crate) async fn records(&self, rows: UsageSelection, limit: u32) -> Result<Vec<UsageRecord>> {
+    pub(crate) async fn records(&self, rows: UsageFilter, limit: u32) -> Result<Vec<UsageRecord>> {
         let mut records = Vec::new();
         let mut after = None;
         loop {
-            let list = UsageList { rows: rows.clone(), page: PageRequest { limit, after } };
+            let list = UsageRecordQuery { rows: rows.clone(), page: PageRequest { limit, after } };
             let page = self.subject.store().usage_records(list).await?;
             assert!(page.rows.len() <= limit as usize);
             records.extend(page.rows);

@@ -5,10 +5,11 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use causerie_domain::audit::AuditStamp;
-use causerie_domain::identity::{Group, Role};
-use causerie_domain::ports::{Administration, Groups, Ids, NewApiKey, NewToolVersion, NewUser, ToolStore};
-use causerie_domain::tool::ToolType;
+use causerie_domain::audit_events::AuditStamp;
+use causerie_domain::groups::Group;
+use causerie_domain::ports::{Administration, Groups, Ids, NewApiKey, NewToolVersion, NewUser, Tools};
+use causerie_domain::tools::ToolType;
+use causerie_domain::users::Role;
 use causerie_domain::{ApiKeyId, AuditEventId, Filter, GroupId, ToolId, ToolVersionId, UserId};
 use causerie_persistence::SqlStore;
 use causerie_testkit::anyhow::{Context, Result};

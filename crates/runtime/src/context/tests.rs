@@ -1,6 +1,6 @@
 //! Contexts of small conversations, and what holds of every one.
 
-use causerie_domain::message::{Message, MessageMeta};
+use causerie_domain::messages::{Message, MessageMeta};
 use causerie_domain::{MessageId, SessionId, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;

@@ -2,8 +2,8 @@
 
 use causerie_domain::Filter;
 use causerie_domain::Usd;
-use causerie_domain::budget::{Budget, BudgetState, BudgetSubject, MAX_LIMIT};
-use causerie_domain::identity::Principal;
+use causerie_domain::budgets::{Budget, BudgetState, BudgetSubject, MAX_LIMIT};
+use causerie_domain::principal::Principal;
 use causerie_permissions::SubjectType;
 
 use crate::authorise::{Access, Action};
@@ -93,7 +93,7 @@ impl Runtime {
             }
             BudgetSubject::ApiKey(id) => {
                 let sought = access.sought(Action::Manage, SubjectType::ApiKey)?;
-                let key = self.directory()?.key(id, &sought).await?.ok_or(RuntimeError::NotFound)?;
+                let key = self.directory()?.api_key(id, &sought).await?.ok_or(RuntimeError::NotFound)?;
                 access.require(Action::Manage, &subjects::api_key(&key))?;
                 access.keys(Action::Manage)
             }

@@ -1,8 +1,11 @@
 //! Groups, their members, and invitations.
 
-use causerie_domain::identity::{Group, GroupRole, Invitation, Principal, UserView};
+use causerie_domain::groups::Group;
+use causerie_domain::memberships::{GroupRole, Invitation};
 use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::{DirectoryError, GroupChange, MemberRef};
+use causerie_domain::principal::Principal;
+use causerie_domain::users::UserView;
 use causerie_domain::{Filter, GroupId, Timestamp, UserId};
 use causerie_permissions::SubjectType;
 

@@ -1,8 +1,9 @@
 //! API keys. They are replaced, never changed.
 
-use causerie_domain::identity::{ApiKey, Principal};
+use causerie_domain::api_keys::ApiKey;
 use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::{DirectoryError, NewApiKey};
+use causerie_domain::principal::Principal;
 use causerie_domain::{ApiKeyId, GroupId, Timestamp, UserId};
 use causerie_permissions::{Scopes, SubjectType};
 
@@ -41,7 +42,7 @@ impl Runtime {
         page: PageRequest<ApiKeyId>,
     ) -> Result<Page<ApiKey, ApiKeyId>, RuntimeError> {
         let visible = self.access(principal)?.keys(Action::Read)?;
-        Ok(self.directory()?.keys(&visible, page).await?)
+        Ok(self.directory()?.api_keys(&visible, page).await?)
     }
 
     /// A key.
@@ -51,7 +52,7 @@ impl Runtime {
     pub async fn key(&self, principal: &Principal, id: ApiKeyId) -> Result<ApiKey, RuntimeError> {
         let access = self.access(principal)?;
         let sought = access.sought(Action::Read, SubjectType::ApiKey)?;
-        let key = self.directory()?.key(id, &sought).await?.ok_or(RuntimeError::NotFound)?;
+        let key = self.directory()?.api_key(id, &sought).await?.ok_or(RuntimeError::NotFound)?;
         access.require(Action::Read, &subjects::api_key(&key))?;
         Ok(key)
     }
@@ -99,7 +100,7 @@ impl Runtime {
         access.require(Action::Create, &subjects::new_api_key(&new))?;
         let scopes = Scopes::parse(&new.scopes, registry);
         access.require_scopes(&scopes.map_err(|unknown| RuntimeError::Internal(unknown.to_string()))?)?;
-        match self.directory()?.add_key(new, stamp).await {
+        match self.directory()?.add_api_key(new, stamp).await {
             Err(DirectoryError::NoSuchReference) => {
                 Err(RuntimeError::invalid("/user_id", "there is no such user"))
             }
@@ -114,12 +115,12 @@ impl Runtime {
     pub async fn revoke_key(&self, principal: &Principal, id: ApiKeyId) -> Result<(), RuntimeError> {
         let access = self.access(principal)?;
         let sought = access.sought(Action::Delete, SubjectType::ApiKey)?;
-        let key = self.directory()?.key(id, &sought).await?.ok_or(RuntimeError::NotFound)?;
+        let key = self.directory()?.api_key(id, &sought).await?.ok_or(RuntimeError::NotFound)?;
         access.require(Action::Delete, &subjects::api_key(&key))?;
         let allowed = access.keys(Action::Delete)?;
-        match self.directory()?.revoke_key(id, &allowed, self.stamp(principal)).await {
+        match self.directory()?.revoke_api_key(id, &allowed, self.stamp(principal)).await {
             // A rule can allow to revoke only what is not revoked: who repeats it finds it done.
-            Err(DirectoryError::NotFound) => match self.directory()?.key(id, &sought).await? {
+            Err(DirectoryError::NotFound) => match self.directory()?.api_key(id, &sought).await? {
                 Some(key) if key.revoked_at.is_some() => Ok(()),
                 _ => Err(RuntimeError::NotFound),
             },

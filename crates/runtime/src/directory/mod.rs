@@ -11,10 +11,10 @@ mod policies;
 
 use std::sync::Arc;
 
-use causerie_domain::audit::{AuditEvent, AuditStamp};
-use causerie_domain::identity::Principal;
+use causerie_domain::audit_events::{AuditEvent, AuditStamp};
 use causerie_domain::page::{After, Page, PageRequest};
-use causerie_domain::ports::{AuditEventList, Directory, DirectoryError};
+use causerie_domain::ports::{AuditEventQuery, Directory, DirectoryError};
+use causerie_domain::principal::Principal;
 use causerie_domain::{AuditEventId, Filter, UserId};
 
 pub use form::{wrong_email, wrong_name};
@@ -54,7 +54,7 @@ impl Runtime {
         }
         let ListAudit { actor_id, subject_id, limit, after } = list;
         let page = PageRequest { limit, after: after.map(After) };
-        Ok(self.directory()?.audit_events(AuditEventList { actor_id, subject_id, page }).await?)
+        Ok(self.directory()?.audit_events(AuditEventQuery { actor_id, subject_id, page }).await?)
     }
 
     /// Where people, groups, keys and rules are kept.

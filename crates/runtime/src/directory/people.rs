@@ -1,9 +1,11 @@
 //! Users.
 
-use causerie_domain::identity::{Invitation, Principal, Role, User, UserStatus, UserView};
+use causerie_domain::memberships::Invitation;
 use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::{DirectoryError, NewUser, UserChange};
-use causerie_domain::turn::TurnStatus;
+use causerie_domain::principal::Principal;
+use causerie_domain::turns::TurnStatus;
+use causerie_domain::users::{Role, User, UserStatus, UserView};
 use causerie_domain::{GroupId, UserId};
 use causerie_permissions::{RawRule, SubjectType};
 

@@ -2,9 +2,9 @@
 
 use causerie_domain::Filter;
 use causerie_domain::filter::Scalar;
-use causerie_domain::identity::Principal;
-use causerie_domain::model::Model;
+use causerie_domain::models::Model;
 use causerie_domain::ports::{DirectoryError, ModelChange, RuleOwner};
+use causerie_domain::principal::Principal;
 use causerie_permissions::{RawRule, SubjectType};
 
 use super::form::Mistakes;

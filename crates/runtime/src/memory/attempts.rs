@@ -1,6 +1,6 @@
 //! What a turn in memory has so far: its text, and its requests.
 
-use causerie_domain::turn::Segment;
+use causerie_domain::turns::Segment;
 use causerie_domain::usage::{
     CloseUsage, CostBasis, OpenUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
 };

@@ -1,8 +1,8 @@
 //! Budgets in memory: nothing is counted, everything is summed when it is asked for.
 
 use async_trait::async_trait;
-use causerie_domain::audit::AuditStamp;
-use causerie_domain::budget::{Budget, BudgetRefusal, BudgetState, BudgetSubject};
+use causerie_domain::audit_events::AuditStamp;
+use causerie_domain::budgets::{Budget, BudgetRefusal, BudgetState, BudgetSubject};
 use causerie_domain::ports::{Budgets, DirectoryError, StoreError};
 use causerie_domain::usage::OpenUsage;
 use causerie_domain::{Filter, Timestamp, Usd};

@@ -1,25 +1,25 @@
 //! Conversations in memory.
 
-use async_trait::async_trait;
-use causerie_domain::attachment::Attachment;
-use causerie_domain::message::{
+use causerie_domain::attachments::Attachment;
+use causerie_domain::messages::{
     Message, MessageMeta, MessageRole, MessageStatus, MessageView, Part, PartKind,
 };
 use causerie_domain::page::Page;
 use causerie_domain::ports::{
-    AttachmentKey, AttachmentList, ConversationError, Conversations, ForkError, Lineage, MessageList,
-    NewFork, NewSession, SessionKey, SessionList, StoreError,
+    AttachmentCursor, AttachmentQuery, Attachments, ForkError, Forks, Lineage, MessageQuery, Messages,
+    NewFork, NewSession, SessionAuditQuery, SessionCursor, SessionError, SessionQuery, Sessions, StoreError,
+    Turns,
 };
-use causerie_domain::session::{Session, SessionAction, SessionState, SessionTotals};
-use causerie_domain::turn::Turn;
+use causerie_domain::sessions::{Session, SessionAction, SessionAudit, SessionState, SessionTotals};
+use causerie_domain::turns::Turn;
 use causerie_domain::{AttachmentId, Filter, SessionId, Timestamp, TurnId, Usd};
 
 use super::MemoryStore;
 use super::filter::{admits, admitted};
 use super::state::{MessageRow, State, StoredSession};
 
-#[async_trait]
-impl Conversations for MemoryStore {
+#[async_trait::async_trait]
+impl Sessions for MemoryStore {
     async fn create_session(&self, new: NewSession) -> Result<Session, StoreError> {
         let messages: Vec<Message> = greeting_of(&new).into_iter().collect();
         let session = Session {
@@ -54,7 +54,7 @@ impl Conversations for MemoryStore {
         Ok(admitted(visible, found)?.pop().cloned())
     }
 
-    async fn sessions(&self, list: SessionList) -> Result<Page<Session, SessionKey>, StoreError> {
+    async fn sessions(&self, list: SessionQuery) -> Result<Page<Session, SessionCursor>, StoreError> {
         let state = self.lock();
         let stored = state.sessions.values().filter(|stored| !stored.deleted).map(|stored| &stored.session);
         let mut rows: Vec<Session> = admitted(&list.visible, stored)?
@@ -73,7 +73,7 @@ impl Conversations for MemoryStore {
         let next = rows
             .last()
             .filter(|_| more)
-            .map(|last| SessionKey { last_activity_at: last.last_activity_at, id: last.id });
+            .map(|last| SessionCursor { last_activity_at: last.last_activity_at, id: last.id });
         Ok(Page { rows, next })
     }
 
@@ -99,7 +99,7 @@ impl Conversations for MemoryStore {
         id: SessionId,
         allowed: &Filter,
         title: Option<String>,
-    ) -> Result<Session, ConversationError> {
+    ) -> Result<Session, SessionError> {
         let mut state = self.lock();
         let session = allowed_session(&mut state, id, allowed)?;
         session.title = title;
@@ -112,7 +112,7 @@ impl Conversations for MemoryStore {
         allowed: &Filter,
         action: SessionAction,
         now: Timestamp,
-    ) -> Result<Session, ConversationError> {
+    ) -> Result<Session, SessionError> {
         let mut state = self.lock();
         let session = allowed_session(&mut state, id, allowed)?;
         let target = session.state.after(action)?;
@@ -128,7 +128,7 @@ impl Conversations for MemoryStore {
         id: SessionId,
         allowed: &Filter,
         _now: Timestamp,
-    ) -> Result<(), ConversationError> {
+    ) -> Result<(), SessionError> {
         let mut state = self.lock();
         allowed_session(&mut state, id, allowed)?;
         if let Some(stored) = state.session_mut(id) {
@@ -140,6 +140,20 @@ impl Conversations for MemoryStore {
         Ok(())
     }
 
+    async fn audit_sessions(
+        &self,
+        _: SessionAuditQuery,
+    ) -> Result<Page<SessionAudit, SessionCursor>, StoreError> {
+        Err(unsupported())
+    }
+}
+
+pub(super) fn unsupported() -> StoreError {
+    StoreError::Unavailable("a store in memory makes no reports".into())
+}
+
+#[async_trait::async_trait]
+impl Forks for MemoryStore {
     async fn fork(&self, new: NewFork) -> Result<Session, ForkError> {
         self.lock().fork(&new)
     }
@@ -147,37 +161,11 @@ impl Conversations for MemoryStore {
     async fn lineage(&self, lineage: Lineage) -> Result<Vec<Session>, StoreError> {
         self.lock().lineage(&lineage)
     }
+}
 
-    async fn attachments(&self, list: AttachmentList) -> Result<Page<Attachment, AttachmentKey>, StoreError> {
-        self.lock().attachments(&list)
-    }
-
-    async fn session_of_attachment(
-        &self,
-        id: AttachmentId,
-        visible: &Filter,
-    ) -> Result<Option<Session>, StoreError> {
-        let state = self.lock();
-        let found = state.session_of_attachment(id).map(|stored| &stored.session);
-        Ok(admitted(visible, found)?.pop().cloned())
-    }
-
-    async fn delete_attachment(
-        &self,
-        id: AttachmentId,
-        allowed: &Filter,
-        _now: Timestamp,
-    ) -> Result<(), ConversationError> {
-        let mut state = self.lock();
-        let session = state.session_of_attachment(id).ok_or(ConversationError::NotFound)?;
-        if !admits(allowed, &session.session)? {
-            return Err(ConversationError::NotFound);
-        }
-        state.drop_attachment(id);
-        Ok(())
-    }
-
-    async fn messages(&self, list: MessageList) -> Result<Vec<MessageView>, StoreError> {
+#[async_trait::async_trait]
+impl Messages for MemoryStore {
+    async fn messages(&self, list: MessageQuery) -> Result<Vec<MessageView>, StoreError> {
         let state = self.lock();
         let mut found = readable(&state, list.session_id, &list.visible)?;
         found.retain(|view| {
@@ -202,7 +190,45 @@ impl Conversations for MemoryStore {
         let mut found = readable(&self.lock(), id, visible)?;
         Ok(found.split_off(found.len().saturating_sub(limit as usize)))
     }
+}
 
+#[async_trait::async_trait]
+impl Attachments for MemoryStore {
+    async fn attachments(
+        &self,
+        list: AttachmentQuery,
+    ) -> Result<Page<Attachment, AttachmentCursor>, StoreError> {
+        self.lock().attachments(&list)
+    }
+
+    async fn session_of_attachment(
+        &self,
+        id: AttachmentId,
+        visible: &Filter,
+    ) -> Result<Option<Session>, StoreError> {
+        let state = self.lock();
+        let found = state.session_of_attachment(id).map(|stored| &stored.session);
+        Ok(admitted(visible, found)?.pop().cloned())
+    }
+
+    async fn delete_attachment(
+        &self,
+        id: AttachmentId,
+        allowed: &Filter,
+        _now: Timestamp,
+    ) -> Result<(), SessionError> {
+        let mut state = self.lock();
+        let session = state.session_of_attachment(id).ok_or(SessionError::NotFound)?;
+        if !admits(allowed, &session.session)? {
+            return Err(SessionError::NotFound);
+        }
+        state.drop_attachment(id);
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl Turns for MemoryStore {
     async fn turn(&self, id: TurnId, visible: &Filter) -> Result<Option<Turn>, StoreError> {
         let state = self.lock();
         let Some(stored) = state.turns.get(&id) else { return Ok(None) };
@@ -232,10 +258,9 @@ fn allowed_session<'a>(
     state: &'a mut State,
     id: SessionId,
     allowed: &Filter,
-) -> Result<&'a mut Session, ConversationError> {
-    let session =
-        state.session_mut(id).map(|stored| &mut stored.session).ok_or(ConversationError::NotFound)?;
-    if admits(allowed, session)? { Ok(session) } else { Err(ConversationError::NotFound) }
+) -> Result<&'a mut Session, SessionError> {
+    let session = state.session_mut(id).map(|stored| &mut stored.session).ok_or(SessionError::NotFound)?;
+    if admits(allowed, session)? { Ok(session) } else { Err(SessionError::NotFound) }
 }
 
 pub(super) fn readable(
@@ -257,6 +282,6 @@ fn place(session: &Session) -> (Timestamp, SessionId) {
     (session.last_activity_at, session.id)
 }
 
-fn pair(key: SessionKey) -> (Timestamp, SessionId) {
+fn pair(key: SessionCursor) -> (Timestamp, SessionId) {
     (key.last_activity_at, key.id)
 }

@@ -1,13 +1,13 @@
 //! Rows as filters see them.
 
 use causerie_domain::Filter;
-use causerie_domain::filter::Cell;
+use causerie_domain::filter::FieldValue;
 use causerie_domain::ports::StoreError;
 
 /// A row whose fields rules may mention.
 pub(super) trait Row {
     /// The field's value; `None` for a field that rows of this kind do not have.
-    fn cell(&self, field: &str) -> Option<Cell>;
+    fn cell(&self, field: &str) -> Option<FieldValue>;
 }
 
 /// Whether the filter admits the row.
@@ -16,7 +16,7 @@ pub(super) trait Row {
 /// [`StoreError::Corrupt`] for a filter that speaks of another kind of row: it must not guess.
 pub(super) fn admits(filter: &Filter, row: &dyn Row) -> Result<bool, StoreError> {
     filter
-        .admits(&|field| row.cell(field))
+        .matches(&|field| row.cell(field))
         .map_err(|unknown| StoreError::Corrupt { what: unknown.to_string(), source: None })
 }
 

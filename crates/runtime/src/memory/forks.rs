@@ -1,10 +1,10 @@
 //! Forks and attachments in memory.
 
-use causerie_domain::attachment::Attachment;
-use causerie_domain::message::{Message, MessageRole, MessageStatus};
+use causerie_domain::attachments::Attachment;
+use causerie_domain::messages::{Message, MessageRole, MessageStatus};
 use causerie_domain::page::{After, Page};
-use causerie_domain::ports::{AttachmentKey, AttachmentList, ForkError, Lineage, NewFork, StoreError};
-use causerie_domain::session::{Session, SessionState};
+use causerie_domain::ports::{AttachmentCursor, AttachmentQuery, ForkError, Lineage, NewFork, StoreError};
+use causerie_domain::sessions::{Session, SessionState};
 use causerie_domain::{AttachmentId, MessageId, SessionId};
 
 use super::conversations::readable;
@@ -83,14 +83,16 @@ impl State {
     /// A page of a session's attachments.
     pub(super) fn attachments(
         &self,
-        list: &AttachmentList,
-    ) -> Result<Page<Attachment, AttachmentKey>, StoreError> {
-        let mut rows: Vec<(AttachmentKey, Attachment)> = Vec::new();
+        list: &AttachmentQuery,
+    ) -> Result<Page<Attachment, AttachmentCursor>, StoreError> {
+        let mut rows: Vec<(AttachmentCursor, Attachment)> = Vec::new();
         for view in readable(self, list.session_id, &list.visible)? {
             let seq = view.message.seq;
-            rows.extend(view.attachments.into_iter().map(|file| (AttachmentKey { seq, id: file.id }, file)));
+            rows.extend(
+                view.attachments.into_iter().map(|file| (AttachmentCursor { seq, id: file.id }, file)),
+            );
         }
-        let place = |key: &AttachmentKey| (key.seq, key.id);
+        let place = |key: &AttachmentCursor| (key.seq, key.id);
         rows.sort_by_key(|(key, _)| place(key));
         rows.retain(|(key, _)| list.page.after.as_ref().is_none_or(|After(last)| place(key) > place(last)));
         let more = rows.len() > list.page.limit as usize;

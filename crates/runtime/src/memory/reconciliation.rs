@@ -1,10 +1,10 @@
 //! Settling pending rows in memory.
 
 use async_trait::async_trait;
-use causerie_domain::message::Part;
+use causerie_domain::messages::Part;
 use causerie_domain::ports::{
-    AccountUsage, ClaimLookup, OverdueUsage, PostponeLookup, Reconciliation, SettleUsage, StoreError,
-    UnaccountedUsage,
+    ClaimLookup, ExpiredLookupsQuery, PostponeLookup, PriceUsage, Reconciliation, SettleUsage, StoreError,
+    UnpricedUsage,
 };
 use causerie_domain::usage::{CloseUsage, CostBasis, PendingUsage};
 use causerie_domain::{MessageId, Timestamp, UsageId};
@@ -14,24 +14,23 @@ use super::state::{State, StoredAttempt};
 
 #[async_trait]
 impl Reconciliation for MemoryStore {
-    async fn unaccounted(&self, limit: u32) -> Result<Vec<UnaccountedUsage>, StoreError> {
+    async fn unpriced(&self, limit: u32) -> Result<Vec<UnpricedUsage>, StoreError> {
         let state = self.lock();
         let rows = state.pending().filter(|(_, row)| row.next_lookup_at.is_none()).take(limit as usize);
-        let with_parts =
-            rows.map(|(answer, usage)| UnaccountedUsage { parts: state.parts_of(answer), usage });
+        let with_parts = rows.map(|(answer, usage)| UnpricedUsage { parts: state.parts_of(answer), usage });
         Ok(with_parts.collect())
     }
 
-    async fn account(&self, account: AccountUsage) -> Result<bool, StoreError> {
+    async fn price(&self, price: PriceUsage) -> Result<bool, StoreError> {
         let mut state = self.lock();
-        let found = state.pending_row(account.id).filter(|(_, row)| row.next_lookup_at.is_none());
+        let found = state.pending_row(price.id).filter(|(_, row)| row.next_lookup_at.is_none());
         let Some((_, row)) = found else { return Ok(false) };
-        (row.tokens, row.settlement) = (account.tokens, account.settlement);
-        row.next_lookup_at = account.next_lookup_at;
+        (row.tokens, row.settlement) = (price.tokens, price.settlement);
+        row.next_lookup_at = price.next_lookup_at;
         Ok(true)
     }
 
-    async fn overdue(&self, overdue: OverdueUsage) -> Result<Vec<PendingUsage>, StoreError> {
+    async fn expired_lookups(&self, overdue: ExpiredLookupsQuery) -> Result<Vec<PendingUsage>, StoreError> {
         let state = self.lock();
         let rows = state.pending().map(|(_, row)| row).filter(|row| {
             is_due(row, overdue.now) && row.closed_at < overdue.closed_before && row.lookups > 0

@@ -3,30 +3,23 @@
 use async_trait::async_trait;
 use causerie_domain::page::Page;
 use causerie_domain::ports::{
-    ReportQuery, Reports, SessionAuditList, SessionKey, StoreError, UsageKey, UsageList, UsageReport,
+    StoreError, UsageRecordCursor, UsageRecordQuery, UsageReport, UsageReportQuery, UsageReports,
 };
-use causerie_domain::report::{SessionAudit, UsageRecord};
+use causerie_domain::usage::reports::UsageRecord;
 
 use super::MemoryStore;
+use super::conversations::unsupported;
 
 #[async_trait]
-impl Reports for MemoryStore {
-    async fn usage_report(&self, _: ReportQuery) -> Result<UsageReport, StoreError> {
+impl UsageReports for MemoryStore {
+    async fn usage_report(&self, _: UsageReportQuery) -> Result<UsageReport, StoreError> {
         Err(unsupported())
     }
 
-    async fn usage_records(&self, _: UsageList) -> Result<Page<UsageRecord, UsageKey>, StoreError> {
-        Err(unsupported())
-    }
-
-    async fn audit_sessions(
+    async fn usage_records(
         &self,
-        _: SessionAuditList,
-    ) -> Result<Page<SessionAudit, SessionKey>, StoreError> {
+        _: UsageRecordQuery,
+    ) -> Result<Page<UsageRecord, UsageRecordCursor>, StoreError> {
         Err(unsupported())
     }
-}
-
-fn unsupported() -> StoreError {
-    StoreError::Unavailable("a store in memory makes no reports".into())
 }

@@ -3,14 +3,14 @@
 use std::collections::btree_map::Entry;
 
 use async_trait::async_trait;
-use causerie_domain::audit::AuditStamp;
-use causerie_domain::model::{CatalogueModel, Model};
+use causerie_domain::audit_events::AuditStamp;
+use causerie_domain::models::{CatalogModel, Model};
 use causerie_domain::page::{After, Page};
 use causerie_domain::ports::{
-    Calibration, ModelStore, NewToolVersion, StoreError, ToolStore, ToolStoreError, ToolSync, ToolVersionKey,
-    ToolVersionList,
+    Calibration, Models, NewToolVersion, StoreError, ToolError, ToolSync, ToolVersionCursor,
+    ToolVersionQuery, Tools,
 };
-use causerie_domain::tool::{Tool, ToolVersion};
+use causerie_domain::tools::{Tool, ToolVersion};
 use causerie_domain::{Filter, Timestamp, ToolVersionId};
 
 use super::MemoryStore;
@@ -18,12 +18,12 @@ use super::filter::admitted;
 use super::state::State;
 
 #[async_trait]
-impl ToolStore for MemoryStore {
-    async fn synchronise(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolStoreError> {
+impl Tools for MemoryStore {
+    async fn synchronise(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolError> {
         let mut state = self.lock();
         for file in &files {
             if state.tools.get(&file.slug).is_some_and(|tool| tool.owner_id.is_some()) {
-                return Err(ToolStoreError::SlugTaken { slug: file.slug.clone() });
+                return Err(ToolError::SlugTaken { slug: file.slug.clone() });
             }
             is_known(&state, file)?;
         }
@@ -54,12 +54,12 @@ impl ToolStore for MemoryStore {
         new: NewToolVersion,
         allowed: &Filter,
         _: AuditStamp,
-    ) -> Result<(Tool, bool), ToolStoreError> {
+    ) -> Result<(Tool, bool), ToolError> {
         let mut state = self.lock();
         if let Some(tool) = state.tools.get(&new.slug) {
             let is_free = tool.owner_id.is_some() && tool.group_id == new.group_id;
             if !is_free || admitted(allowed, [tool])?.is_empty() {
-                return Err(ToolStoreError::SlugTaken { slug: new.slug });
+                return Err(ToolError::SlugTaken { slug: new.slug });
             }
         }
         let slug = new.slug.clone();
@@ -73,7 +73,7 @@ impl ToolStore for MemoryStore {
         let tool = state.tools.entry(slug.clone()).and_modify(|tool| tool.enabled = true);
         match tool {
             Entry::Occupied(tool) => Ok((tool.get().clone(), is_new)),
-            Entry::Vacant(_) => Err(ToolStoreError::SlugTaken { slug }),
+            Entry::Vacant(_) => Err(ToolError::SlugTaken { slug }),
         }
     }
 
@@ -88,8 +88,8 @@ impl ToolStore for MemoryStore {
 
     async fn versions(
         &self,
-        list: ToolVersionList,
-    ) -> Result<Option<Page<ToolVersion, ToolVersionKey>>, StoreError> {
+        list: ToolVersionQuery,
+    ) -> Result<Option<Page<ToolVersion, ToolVersionCursor>>, StoreError> {
         let state = self.lock();
         let Some(tool) = admitted(&list.visible, state.tools.get(&list.slug))?.pop() else { return Ok(None) };
         let mut versions: Vec<ToolVersion> =
@@ -100,7 +100,7 @@ impl ToolStore for MemoryStore {
         rows.retain(|(place, _)| list.page.after.as_ref().is_none_or(|After(last)| *place < last.0));
         let more = rows.len() > list.page.limit as usize;
         rows.truncate(list.page.limit as usize);
-        let next = rows.last().filter(|_| more).map(|(place, _)| ToolVersionKey(*place));
+        let next = rows.last().filter(|_| more).map(|(place, _)| ToolVersionCursor(*place));
         Ok(Some(Page { rows: rows.into_iter().map(|(_, version)| version).collect(), next }))
     }
 
@@ -124,8 +124,8 @@ impl ToolStore for MemoryStore {
 }
 
 #[async_trait]
-impl ModelStore for MemoryStore {
-    async fn take_over(&self, catalogue: Vec<CatalogueModel>, now: Timestamp) -> Result<(), StoreError> {
+impl Models for MemoryStore {
+    async fn replace_catalog(&self, catalogue: Vec<CatalogModel>, now: Timestamp) -> Result<(), StoreError> {
         let mut state = self.lock();
         for listed in catalogue {
             let known = state.models.remove(&listed.id);
@@ -161,7 +161,7 @@ impl ModelStore for MemoryStore {
 }
 
 /// Whether a version is stored with this content.
-fn is_known(state: &State, new: &NewToolVersion) -> Result<bool, ToolStoreError> {
+fn is_known(state: &State, new: &NewToolVersion) -> Result<bool, ToolError> {
     let same = state.versions.values().find(|stored| {
         stored.version == new.version
             && state.tools.get(&new.slug).is_some_and(|tool| tool.id == stored.tool_id)
@@ -169,7 +169,7 @@ fn is_known(state: &State, new: &NewToolVersion) -> Result<bool, ToolStoreError>
     match same {
         Some(stored) if stored.content_hash != new.content_hash => {
             let (slug, version) = (new.slug.clone(), new.version.clone());
-            Err(ToolStoreError::VersionConflict { slug, version })
+            Err(ToolError::VersionConflict { slug, version })
         }
         same => Ok(same.is_some()),
     }

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use causerie_domain::attachment::Attachment;
-use causerie_domain::budget::Budget;
-use causerie_domain::filter::{Cell, Scalar};
-use causerie_domain::message::{Message, MessageView};
-use causerie_domain::model::Model;
+use causerie_domain::attachments::Attachment;
+use causerie_domain::budgets::Budget;
+use causerie_domain::filter::{FieldValue, Scalar};
+use causerie_domain::messages::{Message, MessageView};
+use causerie_domain::models::Model;
 use causerie_domain::ports::IdempotencyKey;
-use causerie_domain::session::Session;
-use causerie_domain::tool::{Tool, ToolVersion};
-use causerie_domain::turn::{Segment, Turn, TurnStatus};
+use causerie_domain::sessions::Session;
+use causerie_domain::tools::{Tool, ToolVersion};
+use causerie_domain::turns::{Segment, Turn, TurnStatus};
 use causerie_domain::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress};
 use causerie_domain::{MessageId, SessionId, ToolVersionId, TurnId, Usd};
 use causerie_usage::UsageSum;
@@ -106,24 +106,24 @@ impl StoredTurn {
     }
 }
 
-fn one(value: Scalar) -> Cell {
-    Cell::One(value)
+fn one(value: Scalar) -> FieldValue {
+    FieldValue::One(value)
 }
 
-fn id(value: Uuid) -> Cell {
+fn id(value: Uuid) -> FieldValue {
     one(Scalar::Uuid(value))
 }
 
-fn nullable_id(value: Option<Uuid>) -> Cell {
-    value.map_or(Cell::Null, id)
+fn nullable_id(value: Option<Uuid>) -> FieldValue {
+    value.map_or(FieldValue::Null, id)
 }
 
-fn text(value: &str) -> Cell {
+fn text(value: &str) -> FieldValue {
     one(Scalar::Text(value.to_owned()))
 }
 
 impl Row for Session {
-    fn cell(&self, field: &str) -> Option<Cell> {
+    fn cell(&self, field: &str) -> Option<FieldValue> {
         Some(match field {
             "id" => id(self.id.as_uuid()),
             "user_id" => id(self.user_id.as_uuid()),
@@ -144,7 +144,7 @@ pub(super) struct MessageRow<'a> {
 }
 
 impl Row for MessageRow<'_> {
-    fn cell(&self, field: &str) -> Option<Cell> {
+    fn cell(&self, field: &str) -> Option<FieldValue> {
         Some(match field {
             "id" => id(self.message.id.as_uuid()),
             "session_id" => id(self.session.id.as_uuid()),
@@ -159,7 +159,7 @@ impl Row for MessageRow<'_> {
 }
 
 impl Row for Tool {
-    fn cell(&self, field: &str) -> Option<Cell> {
+    fn cell(&self, field: &str) -> Option<FieldValue> {
         Some(match field {
             "id" => id(self.id.as_uuid()),
             "slug" => text(&self.slug),
@@ -172,7 +172,7 @@ impl Row for Tool {
 }
 
 impl Row for Model {
-    fn cell(&self, field: &str) -> Option<Cell> {
+    fn cell(&self, field: &str) -> Option<FieldValue> {
         Some(match field {
             "id" => text(&self.catalogue.id),
             "enabled" => one(Scalar::Bool(self.enabled)),

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use causerie_domain::attachment::Attachment;
-use causerie_domain::message::{
+use causerie_domain::attachments::Attachment;
+use causerie_domain::messages::{
     Message, MessageMeta, MessageRole, MessageStatus, MessageView, Part, PartKind, content_of,
 };
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, Begun, Clock, FinishTurn, KeyedTurn, NewAttachment, NextAttempt, Reap,
-    ReapScope, StoreError, TurnFlush, TurnHold, TurnLedger, TurnLedgerError, TurnLog,
+    BeginTurn, BeginTurnError, BegunTurn, Clock, FinishTurn, KeyedTurn, LeaseStatus, NewAttachment,
+    NextAttempt, Reap, ReapScope, StoreError, TurnFlush, TurnLedger, TurnLedgerError, TurnLog,
 };
-use causerie_domain::session::SessionState;
-use causerie_domain::turn::{Segment, Turn, TurnStatus, parts_of};
+use causerie_domain::sessions::SessionState;
+use causerie_domain::turns::{Segment, Turn, TurnStatus, parts_of};
 use causerie_domain::usage::MessageUsage;
 use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId, Usd};
 
@@ -32,7 +32,7 @@ impl TurnLedger for MemoryStore {
         Ok(keyed_turn(&self.lock(), session_id, key, since))
     }
 
-    async fn begin_turn(&self, begin: BeginTurn) -> Result<Begun, BeginTurnError> {
+    async fn begin_turn(&self, begin: BeginTurn) -> Result<BegunTurn, BeginTurnError> {
         let mut state = self.lock();
         if let Some(active) = state.session(begin.session_id).and_then(|found| found.session.active_turn_id) {
             let expired = state.turns.get(&active).is_some_and(|turn| turn.lease_until <= monotonic());
@@ -71,7 +71,7 @@ impl TurnLedger for MemoryStore {
         let budget_left = state.admit(&begin.usage, needed).map_err(BeginTurnError::OverBudget)?;
         let reserved = needed.filter(|_| budget_left.is_some());
         let begun = state.store_turn(begin, history, reserved).ok_or(BeginTurnError::NotFound)?;
-        Ok(Begun { budget_left, ..begun })
+        Ok(BegunTurn { budget_left, ..begun })
     }
 
     async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError> {
@@ -91,7 +91,7 @@ impl TurnLedger for MemoryStore {
         owner: InstanceId,
         lease: Duration,
         turns: Vec<TurnFlush>,
-    ) -> Result<Vec<TurnHold>, StoreError> {
+    ) -> Result<Vec<LeaseStatus>, StoreError> {
         let mut state = self.lock();
         Ok(turns.into_iter().map(|flush| state.flush(owner, lease, flush)).collect())
     }
@@ -174,7 +174,7 @@ impl State {
         begin: BeginTurn,
         history: Vec<MessageView>,
         reserved: Option<Usd>,
-    ) -> Option<Begun> {
+    ) -> Option<BegunTurn> {
         let user_seq = self.session(begin.session_id)?.session.next_seq;
         let message = |id: MessageId, role, seq, status, content: &str, meta| Message {
             id,
@@ -245,11 +245,11 @@ impl State {
             stored.messages.extend([user_message.clone(), assistant_message.clone()]);
             stored.session.clone()
         })?;
-        Some(Begun { session, user_message, assistant_message, turn, history, budget_left: None })
+        Some(BegunTurn { session, user_message, assistant_message, turn, history, budget_left: None })
     }
 
     /// What this very step did before: its answer was lost, and the caller tries again.
-    fn begun_before(&self, begin: &BeginTurn) -> Option<Begun> {
+    fn begun_before(&self, begin: &BeginTurn) -> Option<BegunTurn> {
         let stored = self.session(begin.session_id)?;
         let turn = self.turns.get(&begin.turn_id)?.turn.clone();
         let [earlier @ .., user_message, assistant_message] = stored.messages.as_slice() else { return None };
@@ -257,7 +257,7 @@ impl State {
         let history = earlier[from..].iter().map(|message| self.view(stored, message)).collect();
         let (user_message, assistant_message) = (user_message.clone(), assistant_message.clone());
         let (session, budget_left) = (stored.session.clone(), self.left(&begin.usage));
-        Some(Begun { session, user_message, assistant_message, turn, history, budget_left })
+        Some(BegunTurn { session, user_message, assistant_message, turn, history, budget_left })
     }
 
     /// A running turn, if it is this owner's.
@@ -265,16 +265,16 @@ impl State {
         self.turns.get_mut(&id).filter(|stored| stored.is_running() && stored.turn.owner == owner)
     }
 
-    fn flush(&mut self, owner: InstanceId, lease: Duration, flush: TurnFlush) -> TurnHold {
+    fn flush(&mut self, owner: InstanceId, lease: Duration, flush: TurnFlush) -> LeaseStatus {
         let turn_id = flush.turn_id;
-        let Some(stored) = self.held(turn_id, owner) else { return TurnHold::Lost { turn_id } };
+        let Some(stored) = self.held(turn_id, owner) else { return LeaseStatus::Lost { turn_id } };
         stored.write_segments(flush.segments);
         stored.lease_until = monotonic() + lease;
         stored.turn.context = flush.context.or(stored.turn.context);
         if let (Some((_, progress)), Some(attempt)) = (flush.progress, stored.attempts.last_mut()) {
             attempt.learn(progress);
         }
-        TurnHold::Held { turn_id, cancel_requested: stored.turn.cancel_requested }
+        LeaseStatus::Held { turn_id, cancel_requested: stored.turn.cancel_requested }
     }
 
     /// The turn and its usage, if this very step ended it before.
@@ -343,7 +343,7 @@ fn keyed_turn(state: &State, session_id: SessionId, key: &str, since: Timestamp)
 
 fn text_parts(content: &str) -> Vec<Part> {
     let mut parts = Vec::new();
-    causerie_domain::message::push_part(&mut parts, PartKind::Text, content);
+    causerie_domain::messages::push_part(&mut parts, PartKind::Text, content);
     parts
 }
 

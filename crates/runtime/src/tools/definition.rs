@@ -2,7 +2,7 @@
 
 use causerie_domain::completion::{Parameters, ReasoningParameters};
 use causerie_domain::ports::NewToolVersion;
-use causerie_domain::tool::ToolType;
+use causerie_domain::tools::ToolType;
 use causerie_domain::{GroupId, Timestamp, ToolId, ToolVersionId, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
@@ -188,7 +188,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 /// The domain's words carry no serde, so the format spells them here.
 mod tool_type {
-    use causerie_domain::tool::ToolType;
+    use causerie_domain::tools::ToolType;
     use serde::de::{Deserialize, Deserializer, Error};
     use serde::ser::Serializer;
 

@@ -1,6 +1,6 @@
 //! The keys of a definition: what each may hold. The checks and the JSON Schema both read this table.
 
-use causerie_domain::tool::ToolType;
+use causerie_domain::tools::ToolType;
 use uuid::Uuid;
 
 /// A key of a mapping.

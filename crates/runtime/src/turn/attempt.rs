@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use causerie_domain::completion::{
-    CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, Identity,
+    CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, GenerationInfo,
 };
-use causerie_domain::message::PartKind;
+use causerie_domain::messages::PartKind;
 use causerie_domain::ports::CompletionStream;
 use causerie_domain::usage::{OpenUsage, UsageProgress};
 use causerie_usage::CharsPerToken;
@@ -79,7 +79,7 @@ impl Attempt {
         }
     }
 
-    fn identify(&mut self, identity: Identity, turn: &RunningTurn, engine: &Engine) {
+    fn identify(&mut self, identity: GenerationInfo, turn: &RunningTurn, engine: &Engine) {
         let progress = &mut self.progress;
         let learn = |known: &mut Option<String>, news: Option<String>| {
             *known = news.map(|news| storable(&news).into_owned()).or(known.take());

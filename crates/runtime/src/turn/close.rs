@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use causerie_domain::Timestamp;
 use causerie_domain::completion::{CompletionEnd, CompletionError};
-use causerie_domain::message::Part;
+use causerie_domain::messages::Part;
 use causerie_domain::usage::{CloseUsage, UsageOutcome};
 use causerie_usage::{CharsPerToken, EstimatedTokens, RequestEnd, estimate_tokens, settle};
 

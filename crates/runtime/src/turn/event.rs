@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use causerie_domain::message::PartKind;
-use causerie_domain::turn::{ContextReport, Turn};
+use causerie_domain::messages::PartKind;
+use causerie_domain::turns::{ContextReport, Turn};
 use causerie_domain::usage::MessageUsage;
 use causerie_domain::{MessageId, SessionId, TurnId};
 

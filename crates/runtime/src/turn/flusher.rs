@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use causerie_domain::InstanceId;
-use causerie_domain::ports::{StoreError, TurnHold, TurnLedger};
+use causerie_domain::ports::{LeaseStatus, StoreError, TurnLedger};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -164,16 +164,16 @@ impl Flusher {
     }
 }
 
-fn settle(piece: FlushPiece, hold: TurnHold, begun_at: Instant) {
+fn settle(piece: FlushPiece, hold: LeaseStatus, begun_at: Instant) {
     match hold {
-        TurnHold::Held { cancel_requested, .. } => {
+        LeaseStatus::Held { cancel_requested, .. } => {
             if cancel_requested {
                 piece.turn.stop(Stop::Cancelled);
             }
             piece.succeeded(begun_at);
         }
         // Also the answer for a turn that ended while it was flushed; nobody listens to its signal then.
-        TurnHold::Lost { .. } => {
+        LeaseStatus::Lost { .. } => {
             piece.turn.stop(Stop::Lost);
         }
     }

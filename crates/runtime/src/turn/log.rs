@@ -6,8 +6,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use causerie_domain::message::{Part, PartKind};
-use causerie_domain::turn::{ContextReport, Segment};
+use causerie_domain::messages::{Part, PartKind};
+use causerie_domain::turns::{ContextReport, Segment};
 use tokio::sync::watch;
 
 use super::event::{Delta, TurnEnd, TurnStart};
@@ -199,7 +199,7 @@ pub(crate) fn head(text: &str, limit: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use causerie_domain::turn::TurnStatus;
+    use causerie_domain::turns::TurnStatus;
     use proptest::prelude::*;
 
     use super::*;
@@ -283,7 +283,7 @@ mod tests {
                 prop_assert_eq!(place.position(), log.length());
             }
             let segments = log.take_segments(&mut LogPlace::default());
-            let parts = causerie_domain::turn::parts_of(&segments);
+            let parts = causerie_domain::turns::parts_of(&segments);
             prop_assert_eq!(parts, log.parts());
         }
     }

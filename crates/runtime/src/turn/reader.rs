@@ -152,8 +152,8 @@ impl Beside {
 mod tests {
     use std::time::Duration;
 
-    use causerie_domain::message::PartKind;
-    use causerie_domain::turn::TurnStatus;
+    use causerie_domain::messages::PartKind;
+    use causerie_domain::turns::TurnStatus;
 
     use super::*;
     use crate::turn::testing;

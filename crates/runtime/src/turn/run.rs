@@ -10,9 +10,9 @@ use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionRequest, Finish,
 };
 use causerie_domain::failure::FailureCode;
-use causerie_domain::message::MessageMeta;
+use causerie_domain::messages::MessageMeta;
 use causerie_domain::ports::{FinishTurn, NextAttempt, TurnLedgerError};
-use causerie_domain::turn::{Turn, TurnFailure, TurnStatus};
+use causerie_domain::turns::{Turn, TurnFailure, TurnStatus};
 use causerie_domain::usage::{OpenUsage, UsageOutcome};
 use serde_json::Value;
 

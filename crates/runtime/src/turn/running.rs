@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use causerie_domain::ports::TurnFlush;
-use causerie_domain::turn::ContextReport;
+use causerie_domain::turns::ContextReport;
 use causerie_domain::usage::UsageProgress;
 use causerie_domain::{TurnId, UsageId};
 use tokio::time::Instant;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use causerie_domain::TurnId;
-use causerie_domain::message::PartKind;
+use causerie_domain::messages::PartKind;
 use causerie_domain::ports::{StoreError, TurnLedger, TurnLog};
-use causerie_domain::turn::{Segment, TurnStatus};
+use causerie_domain::turns::{Segment, TurnStatus};
 
 use super::event::{Delta, TurnEnd, TurnEvent, TurnStart};
 use super::log::byte_at;

@@ -1,6 +1,6 @@
 //! Made-up turns for the tests of this folder.
 
-use causerie_domain::turn::{ContextReport, Turn, TurnStatus};
+use causerie_domain::turns::{ContextReport, Turn, TurnStatus};
 use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId};
 use uuid::Uuid;
 

@@ -7,9 +7,10 @@ pub(crate) mod troubled;
 use std::sync::Arc;
 use std::time::Duration;
 
-use causerie_domain::identity::{Credential, Principal, Role, User, UserStatus};
-use causerie_domain::message::MessageView;
+use causerie_domain::messages::MessageView;
 use causerie_domain::ports::{Clock, Ids, ReapScope};
+use causerie_domain::principal::{Credential, Principal};
+use causerie_domain::users::{Role, User, UserStatus};
 use causerie_domain::{SessionId, Timestamp, UserId};
 use causerie_runtime::memory::MemoryStore;
 use causerie_runtime::tools::parse_yaml;

@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use causerie_domain::Usd;
 use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, Finish,
-    FinishReason, GenerationRecord, Identity,
+    FinishReason, GenerationInfo, GenerationRecord,
 };
-use causerie_domain::model::CatalogueModel;
+use causerie_domain::models::CatalogModel;
 use causerie_domain::ports::{CompletionGateway, CompletionStream};
 use causerie_domain::usage::{ReportedUsage, TokenCounts};
 use futures_util::StreamExt;
@@ -132,7 +132,7 @@ impl CompletionGateway for Scripted {
         }
     }
 
-    async fn models(&self) -> Result<Vec<CatalogueModel>, CompletionError> {
+    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
         Ok(Vec::new())
     }
 }
@@ -157,7 +157,8 @@ pub(crate) fn reasoning(text: &str) -> Step {
 }
 
 pub(crate) fn identified(generation_id: &str) -> Step {
-    let identity = Identity { generation_id: Some(generation_id.to_owned()), ..Identity::default() };
+    let identity =
+        GenerationInfo { generation_id: Some(generation_id.to_owned()), ..GenerationInfo::default() };
     Step::Event(CompletionEvent::Identified(identity))
 }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, Begun, FinishTurn, KeyedTurn, NextAttempt, Reap, StoreError, TurnFlush,
-    TurnHold, TurnLedger, TurnLedgerError, TurnLog,
+    BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt, Reap, StoreError,
+    TurnFlush, TurnLedger, TurnLedgerError, TurnLog,
 };
-use causerie_domain::turn::Turn;
+use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
 use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId};
 use causerie_runtime::memory::MemoryStore;
@@ -121,7 +121,7 @@ impl TurnLedger for Troubled {
         self.inner.turn_by_key(session_id, key, since).await
     }
 
-    async fn begin_turn(&self, begin: BeginTurn) -> Result<Begun, BeginTurnError> {
+    async fn begin_turn(&self, begin: BeginTurn) -> Result<BegunTurn, BeginTurnError> {
         self.suffer(Point::Begin, self.inner.begin_turn(begin)).await
     }
 
@@ -134,7 +134,7 @@ impl TurnLedger for Troubled {
         owner: InstanceId,
         lease: Duration,
         turns: Vec<TurnFlush>,
-    ) -> Result<Vec<TurnHold>, StoreError> {
+    ) -> Result<Vec<LeaseStatus>, StoreError> {
         let poisoned = *self.poisoned.lock().unwrap();
         if turns.iter().any(|flush| Some(flush.turn_id) == poisoned) {
             return Err(refusal());

@@ -1,6 +1,6 @@
 //! Credentials that open nothing: each is answered as if there were none.
 
-use causerie_domain::ports::{Administration as _, ExternalId, Identity as _};
+use causerie_domain::ports::{Administration as _, Authentication as _, ExternalId};
 use causerie_identity::{Algorithm, FetchLimits};
 use causerie_testkit::anyhow::{Context as _, Result, ensure};
 use causerie_testkit::app::{Client, Reply, TestAppBuilder};

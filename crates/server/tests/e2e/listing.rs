@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use causerie_domain::calendar::Span;
-use causerie_domain::identity::Group;
+use causerie_domain::groups::Group;
 use causerie_domain::page::PageRequest;
 use causerie_domain::ports::{
-    ApiKeys as _, Clock as _, Conversations as _, Groups as _, MemberRef, Memberships as _, MessageList,
-    ModelChange, ModelStore as _, Policies as _, Reports as _, SessionList, ToolStore as _, UsageList,
-    UsageSelection, UserChange, Users as _,
+    ApiKeys as _, Clock as _, Groups as _, MemberRef, Memberships as _, MessageQuery, Messages as _,
+    ModelChange, ModelSettings as _, Models as _, SessionQuery, Sessions as _, Tools as _, UsageFilter,
+    UsageRecordQuery, UsageReports as _, UserChange, Users as _,
 };
-use causerie_domain::report::UsageRecord;
+use causerie_domain::usage::reports::UsageRecord;
 use causerie_domain::{Filter, GroupId, Timestamp, UserId};
 use causerie_permissions::{Ability, Action, FieldType, RawRule, Registry, ScalarType, Subject, SubjectType};
 use causerie_runtime::subjects::{self, MessagePlace};
@@ -90,7 +90,9 @@ async fn listed(app: &TestApp, subject_type: SubjectType, filter: &Filter) -> Re
     Ok(match subject_type {
         SubjectType::User => store.users(filter, all()).await?.rows.iter().map(subjects::user).collect(),
         SubjectType::Group => store.groups(filter, all()).await?.rows.iter().map(subjects::group).collect(),
-        SubjectType::ApiKey => store.keys(filter, all()).await?.rows.iter().map(subjects::api_key).collect(),
+        SubjectType::ApiKey => {
+            store.api_keys(filter, all()).await?.rows.iter().map(subjects::api_key).collect()
+        }
         SubjectType::Tool => store.tools(filter).await?.iter().map(subjects::tool).collect(),
         SubjectType::Model => store.models(filter).await?.iter().map(subjects::model).collect(),
         SubjectType::Session => sessions(app, filter).await?.iter().map(subjects::session).collect(),
@@ -98,7 +100,7 @@ async fn listed(app: &TestApp, subject_type: SubjectType, filter: &Filter) -> Re
         SubjectType::Message => {
             let mut found = Vec::new();
             for session in sessions(app, &Filter::Everything).await? {
-                let list = MessageList {
+                let list = MessageQuery {
                     session_id: session.id,
                     visible: filter.clone(),
                     after_seq: None,
@@ -116,9 +118,9 @@ async fn listed(app: &TestApp, subject_type: SubjectType, filter: &Filter) -> Re
     })
 }
 
-async fn sessions(app: &TestApp, visible: &Filter) -> Result<Vec<causerie_domain::session::Session>> {
+async fn sessions(app: &TestApp, visible: &Filter) -> Result<Vec<causerie_domain::sessions::Session>> {
     let visible = visible.clone();
-    let list = SessionList {
+    let list = SessionQuery {
         visible,
         user_id: None,
         state: None,
@@ -130,7 +132,7 @@ async fn sessions(app: &TestApp, visible: &Filter) -> Result<Vec<causerie_domain
 }
 
 async fn usage(app: &TestApp, visible: &Filter) -> Result<Vec<Subject>> {
-    let rows = UsageSelection {
+    let rows = UsageFilter {
         visible: visible.clone(),
         span: Span { from: Timestamp::from_micros(0), to: SystemClock.now() },
         model: None,
@@ -139,7 +141,7 @@ async fn usage(app: &TestApp, visible: &Filter) -> Result<Vec<Subject>> {
         group_id: None,
         session_id: None,
     };
-    let found = app.database().store().usage_records(UsageList { rows, page: all() }).await?;
+    let found = app.database().store().usage_records(UsageRecordQuery { rows, page: all() }).await?;
     let subject = |row: &UsageRecord| {
         Subject::new(SubjectType::Usage)
             .with("id", row.id.to_string())
@@ -231,12 +233,12 @@ async fn populate(app: &TestApp) -> Result<()> {
         let user_id: UserId = id.parse()?;
         let change = UserChange {
             locale: Some((number % 2 == 0).then(|| format!("l{number}"))),
-            status: (number == 3).then_some(causerie_domain::identity::UserStatus::Disabled),
+            status: (number == 3).then_some(causerie_domain::users::UserStatus::Disabled),
             ..UserChange::default()
         };
         for group_id in groups.iter().copied().filter(|_| random.next_u32() % 2 == 0) {
             let member = MemberRef { group_id, allowed: Filter::Everything, user_id };
-            store.add_member(member, causerie_domain::identity::GroupRole::Member, stamp()).await?;
+            store.add_member(member, causerie_domain::memberships::GroupRole::Member, stamp()).await?;
         }
         let groups = client.get("/me").await?.json(200)?["groups"].clone();
         let group =

@@ -1,7 +1,7 @@
 //! Asking about a resource without its body, and what the estimate learns from answers.
 
 use causerie_domain::Filter;
-use causerie_domain::ports::ModelStore as _;
+use causerie_domain::ports::Models as _;
 use causerie_testkit::anyhow::{Context as _, Result};
 use causerie_testkit::app::{Reply, TestApp, TestAppBuilder};
 use reqwest::Method;

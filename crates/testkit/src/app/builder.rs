@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use causerie_domain::Secret;
-use causerie_domain::identity::Role;
-use causerie_domain::ports::{Clock as _, CompletionGateway as _, ModelStore as _};
+use causerie_domain::ports::{Clock as _, CompletionGateway as _, Models as _};
+use causerie_domain::users::Role;
 use causerie_http::AccessSettings;
 use causerie_openrouter::{OpenRouter, UpstreamLimits};
 use causerie_runtime::SystemClock;
@@ -142,7 +142,7 @@ async fn read_catalogue(database: &TestDatabase, upstream: &Simulator, ago: Dura
         ..causerie_openrouter::Settings::default()
     };
     let models = OpenRouter::new(settings)?.models().await?;
-    database.store().take_over(models, SystemClock.now().before(ago)).await?;
+    database.store().replace_catalog(models, SystemClock.now().before(ago)).await?;
     Ok(())
 }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::Filter;
-use causerie_domain::message::{MessageMeta, MessageRole, MessageStatus};
-use causerie_domain::ports::{BeginTurn, BeginTurnError, Begun, IdempotencyKey};
-use causerie_domain::session::{Session, SessionAction, SessionState};
-use causerie_domain::turn::{Turn, TurnStatus};
+use causerie_domain::messages::{MessageMeta, MessageRole, MessageStatus};
+use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, IdempotencyKey};
+use causerie_domain::sessions::{Session, SessionAction, SessionState};
+use causerie_domain::turns::{Turn, TurnStatus};
 use causerie_domain::usage::CostBasis;
 
 use super::{START, Subject, text_part};
@@ -25,7 +25,7 @@ pub async fn a_turn_begins_with_its_two_messages(subject: &Subject) -> Result<()
     };
     let begin = BeginTurn { meta: meta.clone(), now, ..subject.send(session.id, " What is π? \n") };
     let asked = begin.clone();
-    let Begun { session: after, user_message, assistant_message, turn, history, .. } =
+    let BegunTurn { session: after, user_message, assistant_message, turn, history, .. } =
         subject.run(begin).await?.begun;
 
     let (next_seq, active_turn_id, last_activity_at) = (3, Some(asked.turn_id), now);

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use causerie_domain::audit::AuditStamp;
-use causerie_domain::budget::{Budget, BudgetPeriod, BudgetRefusal, BudgetState, BudgetSubject, CostCeiling};
+use causerie_domain::audit_events::AuditStamp;
+use causerie_domain::budgets::{
+    Budget, BudgetPeriod, BudgetRefusal, BudgetState, BudgetSubject, CostCeiling,
+};
 use causerie_domain::ports::{BeginTurn, BeginTurnError};
 use causerie_domain::usage::OpenUsage;
 use causerie_domain::{AuditEventId, Filter, Timestamp, Usd};

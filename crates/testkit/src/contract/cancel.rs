@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use causerie_domain::Filter;
-use causerie_domain::message::MessageStatus;
-use causerie_domain::turn::{Turn, TurnStatus};
+use causerie_domain::messages::MessageStatus;
+use causerie_domain::turns::{Turn, TurnStatus};
 
 use super::Subject;
 

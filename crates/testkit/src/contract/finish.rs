@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::failure::FailureCode;
-use causerie_domain::message::{MessageMeta, MessageStatus, Part, PartKind};
+use causerie_domain::messages::{MessageMeta, MessageStatus, Part, PartKind};
 use causerie_domain::ports::{FinishTurn, NextAttempt, TurnLedgerError};
-use causerie_domain::turn::{ContextReport, Segment, TurnFailure, TurnStatus};
+use causerie_domain::turns::{ContextReport, Segment, TurnFailure, TurnStatus};
 use causerie_domain::usage::{CloseUsage, CostBasis, Settlement, TokenCounts, UsageOutcome, UsageProgress};
 use causerie_domain::{Filter, Usd};
 use serde_json::json;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::TurnId;
-use causerie_domain::message::PartKind;
-use causerie_domain::ports::{BeginTurn, Reap, ReapScope, TurnFlush, TurnHold};
-use causerie_domain::turn::{ContextReport, Segment};
+use causerie_domain::messages::PartKind;
+use causerie_domain::ports::{BeginTurn, LeaseStatus, Reap, ReapScope, TurnFlush};
+use causerie_domain::turns::{ContextReport, Segment};
 use causerie_domain::usage::UsageProgress;
 
 use super::{Running, START, Subject};
@@ -89,9 +89,9 @@ pub async fn several_turns_are_answered_in_their_order(subject: &Subject) -> Res
         order.iter().map(|place: &usize| running[*place].text_at(0, &format!("text {place}"))).collect();
     let holds = subject.turns.flush(owner, LEASE, news).await?;
     let held =
-        |place: usize, cancel_requested| TurnHold::Held { turn_id: running[place].id(), cancel_requested };
+        |place: usize, cancel_requested| LeaseStatus::Held { turn_id: running[place].id(), cancel_requested };
     let expected =
-        [held(3, false), held(0, false), held(2, true), TurnHold::Lost { turn_id: running[1].id() }];
+        [held(3, false), held(0, false), held(2, true), LeaseStatus::Lost { turn_id: running[1].id() }];
     assert_eq!(holds, expected);
     for place in [0, 2, 3] {
         assert_eq!(log_from(subject, running[place].id(), 0).await?, format!("text {place}"));
@@ -103,7 +103,7 @@ pub async fn several_turns_are_answered_in_their_order(subject: &Subject) -> Res
 pub async fn a_flush_renews_the_lease(subject: &Subject) -> Result<()> {
     let running = subject.start_expired(subject.session().await?.id, "Hello").await?;
     let holds = subject.turns.flush(running.owner, LEASE, vec![running.no_news()]).await?;
-    assert_eq!(holds, [TurnHold::Held { turn_id: running.id(), cancel_requested: false }]);
+    assert_eq!(holds, [LeaseStatus::Held { turn_id: running.id(), cancel_requested: false }]);
     let reap = Reap { scope: ReapScope::Expired, limit: 10, now: START };
     assert_eq!(subject.turns.reap(reap).await?, []);
     Ok(())
@@ -135,11 +135,14 @@ pub async fn a_turn_of_another_owner_is_lost(subject: &Subject) -> Result<()> {
     let running = subject.start(subject.session().await?.id, "Hello").await?;
     let thief = Running { owner: subject.instance(), ..running.clone() };
     let holds = subject.turns.flush(thief.owner, LEASE, vec![thief.text_at(0, "stolen")]).await?;
-    assert_eq!(holds, [TurnHold::Lost { turn_id: running.id() }]);
+    assert_eq!(holds, [LeaseStatus::Lost { turn_id: running.id() }]);
     assert_eq!(log_from(subject, running.id(), 0).await?, "");
     let unknown = TurnFlush { turn_id: TurnId::next(&subject.ids), ..running.no_news() };
     let turn_id = unknown.turn_id;
-    assert_eq!(subject.turns.flush(running.owner, LEASE, vec![unknown]).await?, [TurnHold::Lost { turn_id }]);
+    assert_eq!(
+        subject.turns.flush(running.owner, LEASE, vec![unknown]).await?,
+        [LeaseStatus::Lost { turn_id }]
+    );
     Ok(())
 }
 
@@ -147,7 +150,7 @@ pub async fn an_ended_turn_is_lost(subject: &Subject) -> Result<()> {
     let running = subject.start(subject.session().await?.id, "Hello").await?;
     subject.finish(&running, "Hi").await?;
     let holds = subject.turns.flush(running.owner, LEASE, vec![running.text_at(0, "late")]).await?;
-    assert_eq!(holds, [TurnHold::Lost { turn_id: running.id() }]);
+    assert_eq!(holds, [LeaseStatus::Lost { turn_id: running.id() }]);
     assert_eq!(log_from(subject, running.id(), 0).await?, "Hi");
     Ok(())
 }

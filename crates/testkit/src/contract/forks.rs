@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use causerie_domain::attachment::{Attachment, StorageProvider};
-use causerie_domain::message::{Message, MessageView};
+use causerie_domain::attachments::{Attachment, StorageProvider};
+use causerie_domain::messages::{Message, MessageView};
 use causerie_domain::page::{After, PageRequest};
 use causerie_domain::ports::{
-    AttachmentList, BeginTurn, ConversationError, ForkError, Lineage, NewAttachment, NewFork, NewSession,
-    SessionList,
+    AttachmentQuery, BeginTurn, ForkError, Lineage, NewAttachment, NewFork, NewSession, SessionError,
+    SessionQuery,
 };
-use causerie_domain::session::{Session, SessionAction, SessionState};
+use causerie_domain::sessions::{Session, SessionAction, SessionState};
 use causerie_domain::{AttachmentId, Filter, SessionId};
 
 use super::{START, Subject, TestIds};
@@ -200,7 +200,7 @@ pub async fn lineage_goes_up_and_forks_go_down(subject: &Subject) -> Result<()> 
     assert_eq!(lineage(grandchild.id, subject.foreign(), 9).await?, []);
 
     let forks = async |of: SessionId, limit: u32, after| -> Result<_> {
-        let list = SessionList {
+        let list = SessionQuery {
             visible: subject.own(),
             user_id: None,
             state: None,
@@ -237,7 +237,7 @@ pub async fn attachments_are_listed_in_order_and_taken_away(subject: &Subject) -
         let (mut found, mut after) = (Vec::new(), None);
         loop {
             let page = PageRequest { limit, after };
-            let list = AttachmentList { session_id: id, visible: visible.clone(), page };
+            let list = AttachmentQuery { session_id: id, visible: visible.clone(), page };
             let page = subject.conversations.attachments(list).await?;
             assert!(page.rows.len() <= limit as usize);
             found.extend(page.rows.iter().map(|file| file.filename.clone()));
@@ -257,13 +257,13 @@ pub async fn attachments_are_listed_in_order_and_taken_away(subject: &Subject) -
     assert_eq!(owner(subject.own()).await?.map(|session| session.id), Some(id));
     assert_eq!(owner(subject.foreign()).await?, None);
     let foreign = conversations.delete_attachment(first[1], &subject.foreign(), START).await;
-    assert!(matches!(foreign, Err(ConversationError::NotFound)));
+    assert!(matches!(foreign, Err(SessionError::NotFound)));
     let copy = fork(subject, id, 6).await?.id;
     conversations.delete_attachment(first[1], &subject.own(), START).await?;
     assert_eq!(list(subject.own(), 2).await?, ["a", "c", "d", "e"]);
     assert_eq!(owner(subject.own()).await?, None);
     let again = conversations.delete_attachment(first[1], &subject.own(), START).await;
-    assert!(matches!(again, Err(ConversationError::NotFound)));
+    assert!(matches!(again, Err(SessionError::NotFound)));
     assert_eq!(names(&views(subject, id).await?[0].attachments), ["a", "c"]);
     assert_eq!(names(&views(subject, copy).await?[0].attachments), ["a", "b", "c"], "copies stay");
     assert_eq!(names(&views(subject, fork(subject, id, 6).await?.id).await?[0].attachments), ["a", "c"]);

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use causerie_domain::budget::CostCeiling;
-use causerie_domain::message::{MessageMeta, Part, PartKind};
-use causerie_domain::ports::{BeginTurn, Begun, FinishTurn, NewGreeting, NewSession, TurnFlush};
-use causerie_domain::session::Session;
-use causerie_domain::turn::{Segment, Turn, TurnStatus};
+use causerie_domain::budgets::CostCeiling;
+use causerie_domain::messages::{MessageMeta, Part, PartKind};
+use causerie_domain::ports::{BeginTurn, BegunTurn, FinishTurn, NewGreeting, NewSession, TurnFlush};
+use causerie_domain::sessions::Session;
+use causerie_domain::turns::{Segment, Turn, TurnStatus};
 use causerie_domain::usage::{
     CloseUsage, CostBasis, MessageUsage, OpenUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
     UsagePurpose,
@@ -23,7 +23,7 @@ const LEASE: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone)]
 pub struct Running {
     /// What its begin answered.
-    pub begun: Begun,
+    pub begun: BegunTurn,
     /// Who runs it.
     pub owner: InstanceId,
     /// Its open row in the ledger.

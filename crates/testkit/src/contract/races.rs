@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, Begun, FinishTurn, IdempotencyKey, Reap, ReapScope, TurnLedger,
+    BeginTurn, BeginTurnError, BegunTurn, FinishTurn, IdempotencyKey, Reap, ReapScope, TurnLedger,
     TurnLedgerError,
 };
-use causerie_domain::turn::{Turn, TurnStatus};
+use causerie_domain::turns::{Turn, TurnStatus};
 use causerie_domain::{Filter, SessionId, Timestamp};
 use tokio::task::JoinSet;
 
@@ -171,14 +171,14 @@ pub async fn activity_never_goes_back(subject: &Subject) -> Result<()> {
 }
 
 /// The two messages of a turn that another task began.
-async fn begun_of(turn: &Turn, subject: &Subject, id: SessionId) -> Result<Begun> {
+async fn begun_of(turn: &Turn, subject: &Subject, id: SessionId) -> Result<BegunTurn> {
     let session =
         subject.conversations.session(id, &Filter::Everything).await?.context("the session is gone")?;
     let views = subject.conversations.latest_messages(id, &Filter::Everything, 2).await?;
     let [question, answer] = views.as_slice() else { anyhow::bail!("a turn has two messages") };
     let (user_message, assistant_message) = (question.message.clone(), answer.message.clone());
     let (turn, history) = (turn.clone(), Vec::new());
-    Ok(Begun { session, user_message, assistant_message, turn, history, budget_left: None })
+    Ok(BegunTurn { session, user_message, assistant_message, turn, history, budget_left: None })
 }
 
 async fn gapless(subject: &Subject, id: SessionId, messages: i64) -> Result<()> {

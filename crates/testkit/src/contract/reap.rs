@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::Filter;
-use causerie_domain::message::{MessageStatus, Part, PartKind};
-use causerie_domain::ports::{Reap, ReapScope, TurnFlush, TurnHold, TurnLedgerError};
-use causerie_domain::turn::{Segment, TurnStatus};
+use causerie_domain::messages::{MessageStatus, Part, PartKind};
+use causerie_domain::ports::{LeaseStatus, Reap, ReapScope, TurnFlush, TurnLedgerError};
+use causerie_domain::turns::{Segment, TurnStatus};
 use causerie_domain::usage::CostBasis;
 
 use super::{Ending, START, Subject, text_part};
@@ -91,7 +91,7 @@ pub async fn a_reaped_owner_has_lost_its_turn(subject: &Subject) -> Result<()> {
     let running = subject.start_expired(id, "Hello").await?;
     subject.turns.reap(expired()).await?;
     let holds = subject.turns.flush(running.owner, LATER, vec![running.text_at(0, "late")]).await?;
-    assert_eq!(holds, [TurnHold::Lost { turn_id: running.id() }]);
+    assert_eq!(holds, [LeaseStatus::Lost { turn_id: running.id() }]);
     let finish = subject.turns.finish_turn(subject.end(&running, &Ending::whole("late"))).await;
     assert!(matches!(finish, Err(TurnLedgerError::Lost)), "{finish:?}");
     let views = subject.conversations.latest_messages(id, &Filter::Everything, 1).await?;

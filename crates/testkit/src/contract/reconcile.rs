@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use causerie_domain::model::Pricing;
+use causerie_domain::models::Pricing;
 use causerie_domain::ports::{
-    AccountUsage, BeginTurn, ClaimLookup, FinishTurn, NextAttempt, OverdueUsage, PostponeLookup, SettleUsage,
-    TurnFlush,
+    BeginTurn, ClaimLookup, ExpiredLookupsQuery, FinishTurn, NextAttempt, PostponeLookup, PriceUsage,
+    SettleUsage, TurnFlush,
 };
 use causerie_domain::usage::{
     CloseUsage, CostBasis, MessageUsage, OpenUsage, PendingUsage, Settlement, TokenCounts, UsageOutcome,
@@ -76,11 +76,11 @@ pub async fn an_interrupted_row_is_priced_once(subject: &Subject) -> Result<()> 
     };
     let progress = Some((running.usage, progress));
     subject.flush(&running, TurnFlush { progress, ..running.text_at(0, "Half an answer") }).await?;
-    assert_eq!(subject.reconciliation.unaccounted(9).await?, [], "an open row is its owner's");
+    assert_eq!(subject.reconciliation.unpriced(9).await?, [], "an open row is its owner's");
     subject.turns.reap(everything()).await?;
     assert_eq!(claim(subject, START + DAY).await?, None, "nothing is looked up before it is priced");
 
-    let found = subject.reconciliation.unaccounted(9).await?;
+    let found = subject.reconciliation.unpriced(9).await?;
     let [row] = found.as_slice() else { anyhow::bail!("one row is expected, not {found:?}") };
     assert_eq!(row.parts, [text_part("Half an answer")]);
     let usage = &row.usage;
@@ -91,17 +91,17 @@ pub async fn an_interrupted_row_is_priced_once(subject: &Subject) -> Result<()> 
     assert_eq!((usage.tokens, usage.settlement), (TokenCounts::default(), money(None, CostBasis::Pending)));
 
     let tokens = TokenCounts { input: Some(41), output: Some(4), ..TokenCounts::default() };
-    let account = AccountUsage {
+    let account = PriceUsage {
         id: running.usage,
         tokens,
         settlement: money(Some(123), CostBasis::Pending),
         next_lookup_at: Some(at(60)),
     };
-    assert!(subject.reconciliation.account(account.clone()).await?);
+    assert!(subject.reconciliation.price(account.clone()).await?);
     let late =
-        AccountUsage { settlement: money(Some(5), CostBasis::Estimated), next_lookup_at: None, ..account };
-    assert!(!subject.reconciliation.account(late).await?, "it is priced");
-    assert_eq!(subject.reconciliation.unaccounted(9).await?, []);
+        PriceUsage { settlement: money(Some(5), CostBasis::Estimated), next_lookup_at: None, ..account };
+    assert!(!subject.reconciliation.price(late).await?, "it is priced");
+    assert_eq!(subject.reconciliation.unpriced(9).await?, []);
     let usage = usage_of(subject, session).await?;
     assert_eq!(
         (usage.tokens, usage.cost, usage.basis),
@@ -116,15 +116,15 @@ pub async fn a_row_that_cannot_be_looked_up_is_final_when_it_is_priced(subject: 
     let session = subject.session().await?.id;
     let running = subject.start(session, "Hello").await?;
     subject.turns.reap(everything()).await?;
-    let account = AccountUsage {
+    let account = PriceUsage {
         id: running.usage,
         tokens: TokenCounts::default(),
         settlement: money(None, CostBasis::Unknown),
         next_lookup_at: None,
     };
-    assert!(subject.reconciliation.account(account).await?);
+    assert!(subject.reconciliation.price(account).await?);
     assert_eq!(usage_of(subject, session).await?.basis, CostBasis::Unknown);
-    assert_eq!(subject.reconciliation.unaccounted(9).await?, []);
+    assert_eq!(subject.reconciliation.unpriced(9).await?, []);
     assert_eq!(claim(subject, START + DAY).await?, None);
     Ok(())
 }
@@ -212,19 +212,19 @@ pub async fn a_postponed_row_waits(subject: &Subject) -> Result<()> {
 
 pub async fn rows_whose_time_is_over_are_listed(subject: &Subject) -> Result<()> {
     let (_, id) = pending(subject, at(10)).await?;
-    let overdue = OverdueUsage { now: START + DAY, closed_before: at(10), limit: 9 };
-    assert_eq!(subject.reconciliation.overdue(overdue).await?, [], "it was never looked up");
+    let overdue = ExpiredLookupsQuery { now: START + DAY, closed_before: at(10), limit: 9 };
+    assert_eq!(subject.reconciliation.expired_lookups(overdue).await?, [], "it was never looked up");
     let row = claim(subject, at(10)).await?.context("it is due")?;
     let claimed_until = row.next_lookup_at.context("it is claimed")?;
     let postpone = PostponeLookup { id, claimed_until, next_lookup_at: at(100), lookups: 1 };
     subject.reconciliation.postpone_lookup(postpone).await?;
     for (given, expected) in [
         (overdue, 1),
-        (OverdueUsage { now: at(99), ..overdue }, 0),
-        (OverdueUsage { closed_before: at(9), ..overdue }, 0),
-        (OverdueUsage { limit: 0, ..overdue }, 0),
+        (ExpiredLookupsQuery { now: at(99), ..overdue }, 0),
+        (ExpiredLookupsQuery { closed_before: at(9), ..overdue }, 0),
+        (ExpiredLookupsQuery { limit: 0, ..overdue }, 0),
     ] {
-        assert_eq!(subject.reconciliation.overdue(given).await?.len(), expected, "{given:?}");
+        assert_eq!(subject.reconciliation.expired_lookups(given).await?.len(), expected, "{given:?}");
     }
     Ok(())
 }

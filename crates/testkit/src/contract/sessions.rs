@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::Filter;
-use causerie_domain::filter::{Scalar, Test};
-use causerie_domain::message::{MessageRole, MessageStatus};
-use causerie_domain::ports::{BeginTurnError, ConversationError, MessageList, NewSession, StoreError};
-use causerie_domain::session::{Session, SessionAction, SessionState};
+use causerie_domain::filter::{Predicate, Scalar};
+use causerie_domain::messages::{MessageRole, MessageStatus};
+use causerie_domain::ports::{BeginTurnError, MessageQuery, NewSession, SessionError, StoreError};
+use causerie_domain::sessions::{Session, SessionAction, SessionState};
 
 use super::{START, Subject, text_part};
 
@@ -69,20 +69,23 @@ pub async fn a_session_is_seen_only_through_a_filter_that_admits_it(subject: &Su
         (Filter::negated(subject.foreign()), true),
         (Filter::All(vec![]), true),
         (Filter::Any(vec![]), false),
-        (Filter::All(vec![subject.own(), state(Test::Equals(text("active")))]), true),
-        (Filter::All(vec![subject.own(), state(Test::Equals(text("paused")))]), false),
+        (Filter::All(vec![subject.own(), state(Predicate::Equals(text("active")))]), true),
+        (Filter::All(vec![subject.own(), state(Predicate::Equals(text("paused")))]), false),
         (
-            Filter::Any(vec![subject.foreign(), state(Test::OneOf(vec![text("paused"), text("active")]))]),
+            Filter::Any(vec![
+                subject.foreign(),
+                state(Predicate::OneOf(vec![text("paused"), text("active")])),
+            ]),
             true,
         ),
-        (state(Test::OneOf(vec![])), false),
-        (Filter::Not(Box::new(state(Test::OneOf(vec![])))), true),
-        (group(Test::IsNull), true),
-        (Filter::Not(Box::new(group(Test::IsNull))), false),
-        (group(Test::Equals(some_group())), false),
+        (state(Predicate::OneOf(vec![])), false),
+        (Filter::Not(Box::new(state(Predicate::OneOf(vec![])))), true),
+        (group(Predicate::IsNull), true),
+        (Filter::Not(Box::new(group(Predicate::IsNull))), false),
+        (group(Predicate::Equals(some_group())), false),
         // The heart of it: in SQL's three values this would be unknown, and the session lost.
-        (Filter::Not(Box::new(group(Test::Equals(some_group())))), true),
-        (Filter::Not(Box::new(group(Test::OneOf(vec![some_group()])))), true),
+        (Filter::Not(Box::new(group(Predicate::Equals(some_group())))), true),
+        (Filter::Not(Box::new(group(Predicate::OneOf(vec![some_group()])))), true),
         (Filter::equals("created_at", Scalar::Time(START)), true),
     ];
     for (filter, admitted) in cases {
@@ -113,7 +116,7 @@ pub async fn a_title_can_be_given_and_taken(subject: &Subject) -> Result<()> {
     let renamed = rename(subject.own(), Some("Fractions")).await?;
     assert_eq!(renamed, Session { title: Some("Fractions".to_owned()), ..session.clone() });
     for foreign in [subject.foreign(), Filter::Nothing] {
-        assert!(matches!(rename(foreign, Some("mine")).await, Err(ConversationError::NotFound)));
+        assert!(matches!(rename(foreign, Some("mine")).await, Err(SessionError::NotFound)));
     }
     assert_eq!(subject.conversations.session(session.id, &Filter::Everything).await?, Some(renamed));
     assert_eq!(rename(subject.own(), None).await?.title, None);
@@ -136,13 +139,13 @@ pub async fn every_state_answers_every_action(subject: &Subject) -> Result<()> {
             for step in path {
                 change(subject.own(), *step).await?;
             }
-            assert!(matches!(change(subject.foreign(), *action).await, Err(ConversationError::NotFound)));
+            assert!(matches!(change(subject.foreign(), *action).await, Err(SessionError::NotFound)));
             let stored = match (change(subject.own(), *action).await, from.after(*action)) {
                 (Ok(session), Ok(expected)) => {
                     assert_eq!(session.state, expected, "{from} {action}");
                     expected
                 }
-                (Err(ConversationError::InvalidState(refusal)), Err(expected)) => {
+                (Err(SessionError::InvalidState(refusal)), Err(expected)) => {
                     assert_eq!(refusal, expected);
                     from
                 }
@@ -164,24 +167,24 @@ pub async fn a_deleted_session_is_gone_from_every_read(subject: &Subject) -> Res
     let later = START + Duration::from_secs(5);
     for foreign in [subject.foreign(), Filter::Nothing] {
         let refused = conversations.delete_session(id, &foreign, later).await;
-        assert!(matches!(refused, Err(ConversationError::NotFound)), "{refused:?}");
+        assert!(matches!(refused, Err(SessionError::NotFound)), "{refused:?}");
     }
     conversations.delete_session(id, &subject.own(), later).await?;
 
     let all = Filter::Everything;
     let list =
-        MessageList { session_id: id, visible: all.clone(), after_seq: None, before_seq: None, limit: 9 };
+        MessageQuery { session_id: id, visible: all.clone(), after_seq: None, before_seq: None, limit: 9 };
     assert_eq!(conversations.session(id, &all).await?, None);
     assert_eq!(conversations.totals(id, &all).await?, None);
     assert_eq!(conversations.messages(list).await?, []);
     assert_eq!(conversations.latest_messages(id, &all, 9).await?, []);
     assert_eq!(conversations.turn(turn, &all).await?, None);
     let again = conversations.delete_session(id, &all, later).await;
-    assert!(matches!(again, Err(ConversationError::NotFound)));
+    assert!(matches!(again, Err(SessionError::NotFound)));
     let renamed = conversations.rename(id, &all, None).await;
-    assert!(matches!(renamed, Err(ConversationError::NotFound)));
+    assert!(matches!(renamed, Err(SessionError::NotFound)));
     let paused = conversations.change_state(id, &all, SessionAction::Pause, later).await;
-    assert!(matches!(paused, Err(ConversationError::NotFound)));
+    assert!(matches!(paused, Err(SessionError::NotFound)));
     let sent = subject.turns.begin_turn(subject.send(id, "Still there?")).await;
     assert!(matches!(sent, Err(BeginTurnError::NotFound)));
     Ok(())

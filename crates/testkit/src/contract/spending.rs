@@ -1,9 +1,9 @@
 //! What a turn weighs on a budget, from its begin to the last word about its cost.
 
 use anyhow::{Context, Result};
-use causerie_domain::budget::BudgetSubject;
-use causerie_domain::ports::{AccountUsage, FinishTurn, NextAttempt, SettleUsage};
-use causerie_domain::turn::TurnStatus;
+use causerie_domain::budgets::BudgetSubject;
+use causerie_domain::ports::{FinishTurn, NextAttempt, PriceUsage, SettleUsage};
+use causerie_domain::turns::TurnStatus;
 use causerie_domain::usage::{
     CloseUsage, CostBasis, OpenUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
 };
@@ -100,14 +100,14 @@ pub async fn an_interrupted_turn_keeps_its_reservation_until_it_is_priced(subjec
     let running = subject.run(subject.costly(40).await?).await?;
     subject.turns.reap(everything()).await?;
     assert_eq!(subject.counted(subject.purse()).await?, (0, 40), "it may have cost that");
-    let account = AccountUsage {
+    let account = PriceUsage {
         id: running.usage,
         tokens: TokenCounts { input: Some(7), output: Some(5), ..TokenCounts::default() },
         settlement: money(Some(25), CostBasis::Estimated),
         next_lookup_at: None,
     };
-    assert!(subject.reconciliation.account(account.clone()).await?);
-    assert!(!subject.reconciliation.account(account).await?);
+    assert!(subject.reconciliation.price(account.clone()).await?);
+    assert!(!subject.reconciliation.price(account).await?);
     assert_eq!(subject.counted(subject.purse()).await?, (25, 0));
     Ok(())
 }

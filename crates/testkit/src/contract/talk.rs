@@ -1,11 +1,11 @@
 //! Messages, turns and totals, as a reader sees them.
 
 use anyhow::{Context, Result};
-use causerie_domain::attachment::{Attachment, StorageProvider};
-use causerie_domain::filter::{Order, Scalar, Test};
-use causerie_domain::message::MessageView;
-use causerie_domain::ports::{BeginTurn, MessageList, NewAttachment};
-use causerie_domain::session::SessionTotals;
+use causerie_domain::attachments::{Attachment, StorageProvider};
+use causerie_domain::filter::{Comparison, Predicate, Scalar};
+use causerie_domain::messages::MessageView;
+use causerie_domain::ports::{BeginTurn, MessageQuery, NewAttachment};
+use causerie_domain::sessions::SessionTotals;
 use causerie_domain::{AttachmentId, Filter, SessionId, TurnId, Usd};
 
 use super::{START, Subject};
@@ -14,8 +14,8 @@ fn seqs(views: &[MessageView]) -> Vec<i64> {
     views.iter().map(|view| view.message.seq).collect()
 }
 
-fn everything(session_id: SessionId) -> MessageList {
-    MessageList { session_id, visible: Filter::Everything, after_seq: None, before_seq: None, limit: 100 }
+fn everything(session_id: SessionId) -> MessageQuery {
+    MessageQuery { session_id, visible: Filter::Everything, after_seq: None, before_seq: None, limit: 100 }
 }
 
 pub async fn messages_are_read_in_order_between_bounds(subject: &Subject) -> Result<()> {
@@ -36,7 +36,7 @@ pub async fn messages_are_read_in_order_between_bounds(subject: &Subject) -> Res
         ((Some(8), None, 100), &[]),
     ];
     for ((after_seq, before_seq, limit), expected) in cases {
-        let list = MessageList { after_seq, before_seq, limit, ..everything(id) };
+        let list = MessageQuery { after_seq, before_seq, limit, ..everything(id) };
         let found = subject.conversations.messages(list).await?;
         assert_eq!(seqs(&found), expected, "{after_seq:?} {before_seq:?} {limit}");
     }
@@ -94,7 +94,7 @@ pub async fn messages_are_seen_only_through_a_filter_that_admits_them(subject: &
     subject.exchange(id, "Hello", "Hi").await?;
     let text = |text: &str| Scalar::Text(text.to_owned());
     let seq = |order, value, admits_null| {
-        Filter::field("seq", Test::Ordered { order, value: Scalar::Integer(value), admits_null })
+        Filter::field("seq", Predicate::Ordered { order, value: Scalar::Integer(value), admits_null })
     };
     let cases: [(Filter, &[i64]); 9] = [
         (subject.own(), &[1, 2]),
@@ -103,13 +103,13 @@ pub async fn messages_are_seen_only_through_a_filter_that_admits_them(subject: &
         (Filter::equals("role", text("user")), &[1]),
         (Filter::negated(Filter::equals("role", text("user"))), &[2]),
         (Filter::equals("session_state", text("active")), &[1, 2]),
-        (Filter::all([subject.own(), seq(Order::Greater, 1, false)]), &[2]),
-        (seq(Order::AtMost, 1, true), &[1]),
+        (Filter::all([subject.own(), seq(Comparison::Greater, 1, false)]), &[2]),
+        (seq(Comparison::AtMost, 1, true), &[1]),
         (Filter::equals("session_id", Scalar::Uuid(id.as_uuid())), &[1, 2]),
     ];
     for (visible, expected) in cases {
         let listed =
-            subject.conversations.messages(MessageList { visible: visible.clone(), ..everything(id) });
+            subject.conversations.messages(MessageQuery { visible: visible.clone(), ..everything(id) });
         assert_eq!(seqs(&listed.await?), expected, "{visible:?}");
         let latest = subject.conversations.latest_messages(id, &visible, 100).await?;
         assert_eq!(seqs(&latest), expected, "{visible:?}");

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use causerie_domain::completion::{Finish, Identity, Parameters};
+use causerie_domain::completion::{Finish, GenerationInfo, Parameters};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -66,7 +66,7 @@ impl CompletionGateway for Upstream {
         Ok(None)
     }
 
-    async fn models(&self) -> Result<Vec<CatalogueModel>, CompletionError> {
+    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
         Ok(Vec::new())
     }
 }
@@ -258,5 +258,5 @@ async fn a_probe_whose_answer_has_begun_closes_the_breaker() {
         assert_eq!(result, expected, "{:?}", upstream.first_events);
     };
     check(CompletionEvent::Text("a".to_owned()), "ok").await;
-    check(CompletionEvent::Identified(Identity::default()), "Busy").await;
+    check(CompletionEvent::Identified(GenerationInfo::default()), "Busy").await;
 }

@@ -1,6 +1,6 @@
 //! Time until all requests are answered again after an outage, with the default limits.
 
-use causerie_domain::completion::Clock;
+use causerie_domain::completion::TimeoutKind;
 use futures_util::future::join_all;
 
 use super::*;
@@ -29,7 +29,7 @@ impl CompletionGateway for FailingUpstream {
                 Ok(Finish { reason: None, native_reason: None, truncated: false })
             } else if hangs {
                 tokio::time::sleep(FIRST_BYTE).await;
-                Err(CompletionError::new(CompletionErrorKind::Timeout(Clock::FirstByte), "no answer"))
+                Err(CompletionError::new(CompletionErrorKind::Timeout(TimeoutKind::FirstByte), "no answer"))
             } else {
                 Err(CompletionError::new(CompletionErrorKind::Unavailable, "no"))
             };
@@ -43,7 +43,7 @@ impl CompletionGateway for FailingUpstream {
         Ok(None)
     }
 
-    async fn models(&self) -> Result<Vec<CatalogueModel>, CompletionError> {
+    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
         Ok(Vec::new())
     }
 }

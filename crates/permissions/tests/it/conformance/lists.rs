@@ -4,7 +4,7 @@ use std::cell::Cell as Counter;
 use std::collections::BTreeSet;
 
 use super::corpus::{self, QueryCase, report};
-use causerie_domain::filter::{Cell, Scalar};
+use causerie_domain::filter::{FieldValue, Scalar};
 use causerie_permissions::{
     Ability, Bound, Branch, Condition, FieldSchema, FieldSource, FieldType, Object, Operator, Registry, Rule,
     ScalarType, Selection, Subject, SubjectSchema, Value,
@@ -78,7 +78,7 @@ fn filters_admit_the_rows_that_the_single_check_allows() {
                 let read = |name: &str| row.get(name).map(cell);
                 let allowed =
                     ability.can(&case.action, &Subject::from_members(&case.subject_type, row.clone()));
-                if filter.admits(&read).unwrap() != allowed {
+                if filter.matches(&read).unwrap() != allowed {
                     return Err(json!({"filter": format!("{filter:?}"), "row": row}));
                 }
             }
@@ -197,8 +197,8 @@ fn cell(value: &Value) -> Cell {
         Value::Null | Value::List(_) | Value::Object(_) => panic!("{value:?} is no scalar"),
     };
     match value {
-        Value::Null => Cell::Null,
-        Value::List(items) => Cell::List(items.iter().map(scalar).collect()),
-        value => Cell::One(scalar(value)),
+        Value::Null => FieldValue::Null,
+        Value::List(items) => FieldValue::List(items.iter().map(scalar).collect()),
+        value => FieldValue::One(scalar(value)),
     }
 }

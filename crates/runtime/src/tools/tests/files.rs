@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use causerie_domain::tool::ToolType;
+use causerie_domain::tools::ToolType;
 use causerie_domain::{Timestamp, ToolId, ToolVersionId};
 use uuid::Uuid;
 

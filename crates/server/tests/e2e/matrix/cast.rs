@@ -1,6 +1,6 @@
 //! Who asks in the matrix, and what is asked about.
 
-use causerie_domain::audit::AuditStamp;
+use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::ports::{Administration as _, Clock as _, NewApiKey};
 use causerie_domain::{ApiKeyId, AuditEventId, Timestamp};
 use causerie_http::auth::KeyMaterial;

@@ -1,9 +1,9 @@
 //! Tools: assistants that authors describe in YAML, in immutable versions.
 
-use crate::words::words;
+use crate::string_enum::string_enum;
 use crate::{GroupId, Timestamp, ToolId, ToolVersionId, UserId};
 
-words! {
+string_enum! {
     /// What a tool does with a message.
     ToolType, "tool type", {
         /// Holds conversations.

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::attachment::Attachment;
+use crate::attachments::Attachment;
+use crate::string_enum::string_enum;
 use crate::usage::MessageUsage;
-use crate::words::words;
 use crate::{MessageId, SessionId, Timestamp, TurnId};
 
-words! {
+string_enum! {
     /// Who speaks.
     MessageRole, "message role", {
         /// The person.
@@ -19,7 +19,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// What became of a message.
     MessageStatus, "message status", {
         /// An answer that is being written.
@@ -35,7 +35,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// What kind of text a part holds.
     PartKind, "part kind", {
         /// The answer.

@@ -1,9 +1,9 @@
 //! The audit log: who changed what about people, rights and tools, and who touched whose conversation.
 
-use crate::words::words;
+use crate::string_enum::string_enum;
 use crate::{ApiKeyId, AuditEventId, Timestamp, UserId};
 
-words! {
+string_enum! {
     /// What was done.
     AuditAction, "audit action", {
         /// A user was made.

@@ -1,14 +1,16 @@
 //! The ledger's words: one row for each upstream request.
 
+pub mod reports;
+
 use std::time::Duration;
 
-use crate::budget::BudgetSubject;
+use crate::budgets::BudgetSubject;
 use crate::failure::FailureCode;
-use crate::model::Pricing;
-use crate::words::words;
+use crate::models::Pricing;
+use crate::string_enum::string_enum;
 use crate::{ApiKeyId, GroupId, MessageId, SessionId, Timestamp, ToolId, TurnId, UsageId, Usd, UserId};
 
-words! {
+string_enum! {
     /// How a cost came to be known.
     CostBasis, "cost basis", {
         /// The upstream said it in its answer.
@@ -26,7 +28,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// How an upstream request ended.
     UsageOutcome, "usage outcome", {
         /// With an answer.
@@ -40,7 +42,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// What an upstream request was for.
     UsagePurpose, "usage purpose", {
         /// A turn of a conversation.
@@ -210,7 +212,7 @@ pub struct MessageUsage {
 
 /// Whether a request certainly cost nothing: it was refused before anything was generated, so that no token at no
 /// price is all there is to calculate. In a sum it says nothing about how well the others are known.
-pub fn is_certain_zero(tokens: &TokenCounts, cost: Option<Usd>, basis: CostBasis) -> bool {
+pub fn is_known_zero(tokens: &TokenCounts, cost: Option<Usd>, basis: CostBasis) -> bool {
     basis == CostBasis::Calculated && cost == Some(Usd::ZERO) && tokens.total() == Some(0)
 }
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::calendar::Date;
 use crate::failure::FailureCode;
 use crate::money::write_decimal;
-use crate::session::Session;
+
+use crate::string_enum::string_enum;
 use crate::usage::{CostBasis, TokenCounts, UsageOutcome, UsagePurpose};
-use crate::words::words;
 use crate::{ApiKeyId, GroupId, MessageId, SessionId, Timestamp, ToolId, TurnId, UsageId, Usd, UserId};
 
-words! {
+string_enum! {
     /// What rows are summed by.
     Grouping, "grouping", {
         /// The day on which the request was opened, in the report's time zone.
@@ -86,12 +86,12 @@ pub struct UsageSums {
     /// The same by basis, in the order of [`CostBasis::ALL`].
     pub by_basis: [BasisSum; CostBasis::ALL.len()],
     /// How far the calculation was from the bill.
-    pub drift: Drift,
+    pub price_variance: PriceVariance,
 }
 
 /// Calculated beside reported costs, over the rows that have both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Drift {
+pub struct PriceVariance {
     /// How many rows have both.
     pub requests: u64,
     /// What the upstream said.
@@ -168,17 +168,6 @@ pub struct UsageRecord {
     pub duration: Option<Duration>,
 }
 
-/// A conversation as an auditor sees it: who, when, which tool, and what it cost. Never what was said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionAudit {
-    /// The conversation. Its title is not for the auditor.
-    pub session: Session,
-    /// The tool's slug.
-    pub tool_slug: String,
-    /// What its requests come to.
-    pub sums: UsageSums,
-}
-
 impl UsageSums {
     /// The sums over the rows of one basis.
     pub fn basis(&self, basis: CostBasis) -> BasisSum {
@@ -207,13 +196,13 @@ impl AddAssign for UsageSums {
             mine.requests += theirs.requests;
             mine.cost += theirs.cost;
         }
-        self.drift.requests += other.drift.requests;
-        self.drift.reported += other.drift.reported;
-        self.drift.calculated += other.drift.calculated;
+        self.price_variance.requests += other.price_variance.requests;
+        self.price_variance.reported += other.price_variance.reported;
+        self.price_variance.calculated += other.price_variance.calculated;
     }
 }
 
-impl Drift {
+impl PriceVariance {
     /// By how much the calculation is above the bill.
     pub fn difference(&self) -> UsdSum {
         UsdSum(self.calculated.0 - self.reported.0)

@@ -3,14 +3,14 @@
 use uuid::Uuid;
 
 use crate::calendar::{Span, TimeZone};
-use crate::message::MessageView;
-use crate::words::words;
+use crate::messages::MessageView;
+use crate::string_enum::string_enum;
 use crate::{ApiKeyId, GroupId, Timestamp, Usd, UserId};
 
 /// The largest limit, a million US dollars: the ledger's integers have room for nine of them.
 pub const MAX_LIMIT: Usd = Usd::from_pico(1_000_000_000_000_000_000);
 
-words! {
+string_enum! {
     /// What a budget is for, after which it is whole again.
     BudgetPeriod, "budget period", {
         /// A day in UTC.

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::words::words;
+use crate::string_enum::string_enum;
 use crate::{AttachmentId, MessageId, Timestamp};
 
-words! {
+string_enum! {
     /// Where the bytes of an attachment live.
     StorageProvider, "storage provider", {
         /// On this installation's disk.

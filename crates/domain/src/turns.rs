@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::failure::FailureCode;
-use crate::message::{MessageStatus, Part, PartKind};
-use crate::words::words;
+use crate::messages::{MessageStatus, Part, PartKind};
+use crate::string_enum::string_enum;
 use crate::{InstanceId, MessageId, SessionId, Timestamp, TurnId};
 
-words! {
+string_enum! {
     /// Where a turn stands. Everything but running is final.
     TurnStatus, "turn status", {
         /// Its answer is being written.
@@ -115,7 +115,7 @@ impl Segment {
 pub fn parts_of(segments: &[Segment]) -> Vec<Part> {
     let mut parts = Vec::new();
     for segment in segments {
-        crate::message::push_part(&mut parts, segment.kind, &segment.text);
+        crate::messages::push_part(&mut parts, segment.kind, &segment.text);
     }
     parts
 }

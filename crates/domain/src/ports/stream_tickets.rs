@@ -3,8 +3,9 @@
 use std::fmt::Debug;
 use std::time::Duration;
 
-use crate::identity::{ApiKey, Standing};
+use crate::api_keys::ApiKey;
 use crate::ports::StoreError;
+use crate::principal::UserAccess;
 use crate::{ApiKeyId, SessionId, Timestamp, TurnId, UserId};
 
 /// How long a ticket is good without a turn: before its turn begins, and after it has ended.
@@ -31,7 +32,7 @@ pub struct NewTicket {
 
 /// What somebody wants to follow with a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TicketFor {
+pub enum TicketTarget {
     /// A conversation's stream.
     Session(SessionId),
     /// A turn's stream.
@@ -40,7 +41,7 @@ pub enum TicketFor {
 
 /// A ticket that opens what it was shown for, and everything that is known about its user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TicketHolder {
+pub struct TicketRecord {
     /// When it was issued.
     pub created_at: Timestamp,
     /// From when on it can be forgotten.
@@ -50,10 +51,10 @@ pub struct TicketHolder {
     /// The key it was asked for with.
     pub key: Option<ApiKey>,
     /// Its user.
-    pub standing: Standing,
+    pub access: UserAccess,
 }
 
-impl TicketHolder {
+impl TicketRecord {
     /// Whether the ticket itself is still good: while its turn runs, and for a grace without one.
     pub fn is_good(&self, now: Timestamp) -> bool {
         let until = match self.turn {
@@ -73,7 +74,7 @@ pub trait StreamTickets: Send + Sync + Debug {
     async fn issue(&self, ticket: NewTicket) -> Result<bool, StoreError>;
 
     /// The ticket with this hash, if it is for this stream. The caller asks whether it and its key are in force.
-    async fn ticket(&self, hash: [u8; 32], wanted: TicketFor) -> Result<Option<TicketHolder>, StoreError>;
+    async fn ticket(&self, hash: [u8; 32], wanted: TicketTarget) -> Result<Option<TicketRecord>, StoreError>;
 
     /// Forgets tickets whose time is over; returns how many.
     async fn forget_tickets(&self, now: Timestamp) -> Result<usize, StoreError>;
@@ -82,13 +83,13 @@ pub trait StreamTickets: Send + Sync + Debug {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::{Role, User, UserStatus};
+    use crate::users::{Role, User, UserStatus};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_micros(seconds * 1_000_000)
     }
 
-    fn holder(turn: Option<Option<Timestamp>>) -> TicketHolder {
+    fn holder(turn: Option<Option<Timestamp>>) -> TicketRecord {
         let user = User {
             id: UserId::from_uuid(uuid::Uuid::nil()),
             email: "ada@example.org".to_owned(),
@@ -98,8 +99,8 @@ mod tests {
             role: Role::User,
             created_at: at(0),
         };
-        let standing = Standing { user, memberships: Vec::new(), rules: Vec::new() };
-        TicketHolder { created_at: at(100), expires_at: at(1000), turn, key: None, standing }
+        let access = UserAccess { user, memberships: Vec::new(), rules: Vec::new() };
+        TicketRecord { created_at: at(100), expires_at: at(1000), turn, key: None, access }
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub struct Pricing {
     /// Per web search.
     pub web_search: Option<Usd>,
     /// What is priced beside text.
-    pub further: FurtherPrices,
+    pub extra: ExtraPrices,
     /// Prices that replace the above under a condition; later matching ones win, price by price.
     pub overrides: Vec<PriceOverride>,
 }
@@ -47,7 +47,7 @@ pub struct PriceOverride {
     /// Replaces [`Pricing::cache_write`].
     pub cache_write: Option<Usd>,
     /// Replaces [`Pricing::further`], price by price.
-    pub further: FurtherPrices,
+    pub extra: ExtraPrices,
 }
 
 /// Prices of sound, of pictures and of the cache that keeps for an hour, in US dollars.
@@ -55,7 +55,7 @@ pub struct PriceOverride {
 /// The catalogue lists them and the store keeps them. They enter no calculated cost: the upstream counts no such
 /// tokens apart, and reports what the request cost.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct FurtherPrices {
+pub struct ExtraPrices {
     /// Per input token of sound.
     pub audio: Option<Usd>,
     /// Per output token of sound.
@@ -72,7 +72,7 @@ pub struct FurtherPrices {
 
 /// A model as the upstream's catalogue describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CatalogueModel {
+pub struct CatalogModel {
     /// The id that requests name, such as `anthropic/claude-sonnet-4.5`.
     pub id: String,
     /// The dated id it stands for.
@@ -97,7 +97,7 @@ pub struct CatalogueModel {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Model {
     /// The catalogue's description.
-    pub catalogue: CatalogueModel,
+    pub catalogue: CatalogModel,
     /// Whether it may be used.
     pub enabled: bool,
     /// Whether only the group may use it.
@@ -113,7 +113,7 @@ pub struct Model {
 /// The id without a dynamic suffix: `:nitro`, `:floor`, `:exacto` and `:online` change the routing, not the model.
 ///
 /// Static variants such as `:free` are models of their own and stay.
-pub fn without_routing_suffix(id: &str) -> &str {
+pub fn strip_routing_suffix(id: &str) -> &str {
     match id.rsplit_once(':') {
         Some((base, "nitro" | "floor" | "exacto" | "online")) => base,
         _ => id,

@@ -1,11 +1,9 @@
 //! Enumerations that are stored and sent as words.
 
-use std::fmt;
-
 /// A text that is none of the words an enumeration knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what} {given:?}, expected one of {}", expected.join(", "))]
-pub struct UnknownWord {
+pub struct UnknownVariant {
     /// What was expected, in the reader's terms, such as `session state`.
     pub what: &'static str,
     /// The text that was given.
@@ -16,8 +14,8 @@ pub struct UnknownWord {
 
 /// Declares an enumeration whose variants are stored and sent as the given words.
 ///
-/// It gets `ALL`, `WORDS`, `as_str`, `Display` and `FromStr`, so that the words stand in exactly one place.
-macro_rules! words {
+/// It gets `ALL`, `NAMES`, `as_str`, `Display` and `FromStr`, so that the words stand in exactly one place.
+macro_rules! string_enum {
     ($(#[$meta:meta])* $name:ident, $what:literal, { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,7 +25,7 @@ macro_rules! words {
             /// Every variant, in declaration order.
             pub const ALL: &'static [$name] = &[$($name::$variant,)+];
             /// Every word, in declaration order.
-            pub const WORDS: &'static [&'static str] = &[$($word,)+];
+            pub const NAMES: &'static [&'static str] = &[$($word,)+];
 
             /// The word this variant is stored and sent as.
             pub const fn as_str(self) -> &'static str {
@@ -42,45 +40,15 @@ macro_rules! words {
         }
 
         impl std::str::FromStr for $name {
-            type Err = $crate::UnknownWord;
+            type Err = $crate::UnknownVariant;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 match text {
                     $($word => Ok($name::$variant),)+
-                    _ => Err($crate::UnknownWord { what: $what, given: text.to_owned(), expected: Self::WORDS }),
+                    _ => Err($crate::UnknownVariant { what: $what, given: text.to_owned(), expected: Self::NAMES }),
                 }
             }
         }
     };
 }
-pub(crate) use words;
-
-/// Text that must never be printed: a key, a token, a password.
-///
-/// `Debug` and `Display` print stars; [`Secret::expose`] is the one way to the value.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret.
-    pub fn new(value: impl Into<String>) -> Self {
-        Secret(value.into())
-    }
-
-    /// The secret itself, for the one place that sends or compares it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(***)")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
+pub(crate) use string_enum;

@@ -1,9 +1,10 @@
 //! Conversations and the machine of their states.
 
-use crate::words::words;
+use crate::string_enum::string_enum;
+use crate::usage::reports::UsageSums;
 use crate::{GroupId, SessionId, Timestamp, ToolId, ToolVersionId, TurnId, UserId};
 
-words! {
+string_enum! {
     /// Where a conversation stands.
     SessionState, "session state", {
         /// Takes messages.
@@ -15,7 +16,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// What can be asked of a conversation's state.
     SessionAction, "session action", {
         /// To paused.
@@ -126,6 +127,17 @@ pub struct SessionTotals {
     pub output_tokens: u64,
     /// What its requests cost.
     pub cost: crate::Usd,
+}
+
+/// A conversation as an auditor sees it: who, when, which tool, and what it cost. Never what was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionAudit {
+    /// The conversation. Its title is not for the auditor.
+    pub session: Session,
+    /// The tool's slug.
+    pub tool_slug: String,
+    /// What its requests come to.
+    pub sums: UsageSums,
 }
 
 #[cfg(test)]

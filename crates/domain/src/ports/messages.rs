@@ -1,0 +1,39 @@
+//! Port for messages.
+
+use std::fmt::Debug;
+
+use crate::messages::MessageView;
+use crate::ports::StoreError;
+use crate::{Filter, SessionId};
+
+/// Selects the messages of a session to list, in order.
+///
+/// Without bounds, and with `after_seq`, the list starts at the earliest match. With `before_seq` alone it ends
+/// directly before that message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageQuery {
+    pub session_id: SessionId,
+    /// Messages that the principal may read (filter on Message).
+    pub visible: Filter,
+    /// Exclusive lower bound of the sequence number.
+    pub after_seq: Option<i64>,
+    /// Exclusive upper bound of the sequence number.
+    pub before_seq: Option<i64>,
+    /// Maximum length of the list, 1 to 100.
+    pub limit: u32,
+}
+
+/// Reads messages. [`TurnLedger`](super::TurnLedger) writes them.
+#[async_trait::async_trait]
+pub trait Messages: Send + Sync + Debug {
+    /// Returns messages of a session in order.
+    async fn messages(&self, query: MessageQuery) -> Result<Vec<MessageView>, StoreError>;
+
+    /// Returns the last messages of a session that match the filter (on Message), in order.
+    async fn latest_messages(
+        &self,
+        id: SessionId,
+        visible: &Filter,
+        limit: u32,
+    ) -> Result<Vec<MessageView>, StoreError>;
+}

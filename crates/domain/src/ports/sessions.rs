@@ -1,0 +1,132 @@
+//! Port for sessions. Deleted sessions are invisible to every method.
+
+use std::fmt::Debug;
+
+use crate::page::{Page, PageRequest};
+use crate::ports::StoreError;
+use crate::sessions::{InvalidTransition, Session, SessionAction, SessionAudit, SessionState, SessionTotals};
+use crate::{Filter, GroupId, MessageId, SessionId, Timestamp, ToolId, ToolVersionId, UserId};
+
+/// A session to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSession {
+    pub id: SessionId,
+    pub tool_id: ToolId,
+    /// Version of the tool that the session keeps.
+    pub tool_version_id: ToolVersionId,
+    /// Owner.
+    pub user_id: UserId,
+    /// Group to which the usage of the session is accounted.
+    pub group_id: Option<GroupId>,
+    pub title: Option<String>,
+    /// Greeting of the tool, stored as message 1.
+    pub greeting: Option<NewGreeting>,
+    pub started_at: Timestamp,
+}
+
+/// Greeting of a tool: a completed assistant message without a turn and without usage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewGreeting {
+    pub id: MessageId,
+    pub text: String,
+}
+
+/// Position of a session in a list: latest activity first, then by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionCursor {
+    pub last_activity_at: Timestamp,
+    pub id: SessionId,
+}
+
+/// Selects the sessions to list. Fields that are `None` do not restrict the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionQuery {
+    /// Sessions that the principal may read (filter on Session).
+    pub visible: Filter,
+    pub user_id: Option<UserId>,
+    pub state: Option<SessionState>,
+    pub tool_id: Option<ToolId>,
+    /// Parent of forked sessions.
+    pub parent_session_id: Option<SessionId>,
+    pub page: PageRequest<SessionCursor>,
+}
+
+/// Selects the sessions that an auditor lists. Fields that are `None` do not restrict the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionAuditQuery {
+    /// Sessions that the principal may audit (filter on Session).
+    pub auditable: Filter,
+    pub user_id: Option<UserId>,
+    pub group_id: Option<GroupId>,
+    pub tool_id: Option<ToolId>,
+    pub page: PageRequest<SessionCursor>,
+}
+
+/// Failure of a change to a session or to one of its attachments.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The session does not exist or does not match the filter.
+    #[error("no such session")]
+    NotFound,
+    #[error(transparent)]
+    InvalidState(#[from] InvalidTransition),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Stores sessions.
+#[async_trait::async_trait]
+pub trait Sessions: Send + Sync + Debug {
+    /// Creates a session. The caller checks the right to create it.
+    async fn create_session(&self, new: NewSession) -> Result<Session, StoreError>;
+
+    /// Returns a session that matches the filter (on Session).
+    async fn session(&self, id: SessionId, visible: &Filter) -> Result<Option<Session>, StoreError>;
+
+    /// Returns a page of sessions, latest activity first.
+    async fn sessions(&self, query: SessionQuery) -> Result<Page<Session, SessionCursor>, StoreError>;
+
+    /// Returns the sums over a session that matches the filter (on Session).
+    async fn totals(&self, id: SessionId, visible: &Filter) -> Result<Option<SessionTotals>, StoreError>;
+
+    /// Sets or removes the title of a session.
+    ///
+    /// # Errors
+    /// [`SessionError::NotFound`].
+    async fn rename(
+        &self,
+        id: SessionId,
+        allowed: &Filter,
+        title: Option<String>,
+    ) -> Result<Session, SessionError>;
+
+    /// Changes the state of a session in one guarded statement. Repeating an action changes nothing.
+    ///
+    /// # Errors
+    /// [`SessionError::NotFound`], [`SessionError::InvalidState`].
+    async fn change_state(
+        &self,
+        id: SessionId,
+        allowed: &Filter,
+        action: SessionAction,
+        now: Timestamp,
+    ) -> Result<Session, SessionError>;
+
+    /// Marks a session as deleted. Reads no longer return it, also not as the parent of its forks. Its usage rows
+    /// stay.
+    ///
+    /// # Errors
+    /// [`SessionError::NotFound`].
+    async fn delete_session(
+        &self,
+        id: SessionId,
+        allowed: &Filter,
+        now: Timestamp,
+    ) -> Result<(), SessionError>;
+
+    /// Returns a page of sessions for an auditor, latest activity first, without titles and texts.
+    async fn audit_sessions(
+        &self,
+        query: SessionAuditQuery,
+    ) -> Result<Page<SessionAudit, SessionCursor>, StoreError>;
+}

@@ -1,0 +1,76 @@
+//! Ports for the usage ledger: reports for principals, and [`reconciliation`] of costs.
+
+pub(super) mod reconciliation;
+
+use std::fmt::Debug;
+
+use crate::calendar::{Day, Span};
+use crate::page::{Page, PageRequest};
+use crate::ports::StoreError;
+use crate::usage::reports::{GroupKey, Grouping, UsageGroup, UsageRecord, UsageSums};
+use crate::{Filter, GroupId, SessionId, Timestamp, ToolId, UsageId, UserId};
+
+/// Selects usage rows. Fields that are `None` do not restrict the selection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageFilter {
+    /// Rows that the principal may read (filter on Usage).
+    pub visible: Filter,
+    /// Half-open range of the creation time.
+    pub span: Span,
+    /// Requested model.
+    pub model: Option<String>,
+    pub tool_id: Option<ToolId>,
+    pub user_id: Option<UserId>,
+    pub group_id: Option<GroupId>,
+    pub session_id: Option<SessionId>,
+}
+
+/// A report on usage rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageReportQuery {
+    pub rows: UsageFilter,
+    /// Grouping fields without repetition. They are also the sort order; groups without a value come first.
+    pub group_by: Vec<Grouping>,
+    /// Days of the span; used where rows are grouped by day.
+    pub days: Vec<Day>,
+    /// Maximum number of groups.
+    pub limit: u32,
+    /// Last group of the previous page.
+    pub after: Option<GroupKey>,
+}
+
+/// Sums by group, and the total.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageReport {
+    pub groups: Page<UsageGroup, GroupKey>,
+    /// Sums over all selected rows, independent of the page.
+    pub total: UsageSums,
+}
+
+/// Position of a usage row in a list: newest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsageRecordCursor {
+    pub created_at: Timestamp,
+    pub id: UsageId,
+}
+
+/// Selects usage rows to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageRecordQuery {
+    pub rows: UsageFilter,
+    /// Page. Exports use pages of up to 1000 rows; other lists use at most 100.
+    pub page: PageRequest<UsageRecordCursor>,
+}
+
+/// Reads usage rows.
+#[async_trait::async_trait]
+pub trait UsageReports: Send + Sync + Debug {
+    /// Returns sums over rows, computed from one snapshot of the ledger.
+    async fn usage_report(&self, query: UsageReportQuery) -> Result<UsageReport, StoreError>;
+
+    /// Returns a page of rows, newest first.
+    async fn usage_records(
+        &self,
+        query: UsageRecordQuery,
+    ) -> Result<Page<UsageRecord, UsageRecordCursor>, StoreError>;
+}
