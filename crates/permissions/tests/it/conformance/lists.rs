@@ -189,7 +189,7 @@ fn with_nulls(row: &Object, schema: &SubjectSchema) -> Object {
     row
 }
 
-fn cell(value: &Value) -> Cell {
+fn cell(value: &Value) -> FieldValue {
     let scalar = |value: &Value| match value {
         Value::Bool(value) => Scalar::Bool(*value),
         Value::Number(number) => Scalar::Integer(*number as i64),
