@@ -43,7 +43,6 @@ mod family;
 mod lookup;
 mod price;
 mod settle;
-mod sum;
 
 pub use buckets::TokenBuckets;
 pub use ceiling::DearestPrices;
@@ -54,4 +53,3 @@ pub use price::cost_of;
 pub use settle::{
     EstimatedTokens, PendingRequest, RequestEnd, Settled, give_up, reported_cost, settle, settle_looked_up,
 };
-pub use sum::UsageSum;

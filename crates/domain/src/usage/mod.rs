@@ -1,6 +1,7 @@
 //! The ledger's words: one row for each upstream request.
 
 pub mod reports;
+mod sum;
 
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use crate::failure::FailureCode;
 use crate::models::Pricing;
 use crate::string_enum::string_enum;
 use crate::{ApiKeyId, GroupId, MessageId, SessionId, Timestamp, ToolId, TurnId, UsageId, Usd, UserId};
+
+pub use sum::UsageSum;
 
 string_enum! {
     /// How a cost came to be known.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use causerie_domain::ports::StoreError;
-use causerie_domain::usage::{CostBasis, MessageUsage, PendingUsage, Settlement, TokenCounts, is_known_zero};
+use causerie_domain::usage::{CostBasis, MessageUsage, PendingUsage, Settlement, TokenCounts};
 use causerie_domain::{MessageId, Timestamp, TurnId, UsageId, Usd};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -82,41 +82,12 @@ pub(crate) fn usage_by_turn(rows: Vec<UsageSumRow>) -> Result<HashMap<TurnId, Me
         let Some(turn) = row.turn_id.take() else { continue };
         let usage = MessageUsage::try_from(row)?;
         let sum = match sums.remove(&turn) {
-            Some(sum) => together(sum, usage),
+            Some(sum) => sum.and_later(usage),
             None => usage,
         };
         sums.insert(turn, sum);
     }
     Ok(sums)
-}
-
-/// A sum and a further request: a kind of tokens that none counted stays unknown, one unknown cost makes the whole
-/// unknown, and a request that was refused says nothing about how well the others are known.
-fn together(sum: MessageUsage, later: MessageUsage) -> MessageUsage {
-    let counted = |one: Option<u64>, other: Option<u64>| match (one, other) {
-        (Some(one), Some(other)) => Some(one.saturating_add(other)),
-        (one, other) => one.or(other),
-    };
-    let is_zero = |usage: &MessageUsage| is_known_zero(&usage.tokens, usage.cost, usage.basis);
-    let basis = match (is_zero(&sum), is_zero(&later)) {
-        (true, _) => later.basis,
-        (_, true) => sum.basis,
-        // The enumeration goes from the strongest basis to the weakest.
-        (false, false) => sum.basis.max(later.basis),
-    };
-    MessageUsage {
-        model: later.model,
-        tokens: TokenCounts {
-            input: counted(sum.tokens.input, later.tokens.input),
-            output: counted(sum.tokens.output, later.tokens.output),
-            cached: counted(sum.tokens.cached, later.tokens.cached),
-            cache_write: counted(sum.tokens.cache_write, later.tokens.cache_write),
-            reasoning: counted(sum.tokens.reasoning, later.tokens.reasoning),
-        },
-        cost: sum.cost.zip(later.cost).and_then(|(one, other)| one.checked_add(other)),
-        basis,
-        generation_id: later.generation_id,
-    }
 }
 
 /// Only a row that is still open has no basis; it will be known.

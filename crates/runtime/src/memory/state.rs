@@ -11,9 +11,8 @@ use causerie_domain::ports::IdempotencyKey;
 use causerie_domain::sessions::Session;
 use causerie_domain::tools::{Tool, ToolVersion};
 use causerie_domain::turns::{Segment, Turn, TurnStatus};
-use causerie_domain::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress};
+use causerie_domain::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress, UsageSum};
 use causerie_domain::{MessageId, SessionId, ToolVersionId, TurnId, Usd};
-use causerie_usage::UsageSum;
 use tokio::time::Instant;
 use uuid::Uuid;
 

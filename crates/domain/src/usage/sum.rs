@@ -1,49 +1,51 @@
-//! Several requests together: a turn's attempts, a session's turns, a report's rows.
+//! The sum of several requests: the attempts of a turn, the turns of a session, the rows of a report.
 
-use causerie_domain::Usd;
-use causerie_domain::usage::{CostBasis, Settlement, TokenCounts, is_known_zero};
+use super::{CostBasis, MessageUsage, Settlement, TokenCounts, is_known_zero};
+use crate::Usd;
 
-/// The tokens and cost of several requests.
+/// The tokens and the cost of several requests.
 ///
-/// Sums do not depend on order or grouping: attempts summed to turns and turns to a session are the session's
-/// attempts summed at once.
+/// Addition is associative and commutative: summing attempts to turns and turns to a session gives the same result
+/// as summing all attempts of the session at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UsageSum {
-    /// Tokens, each kind summed over the requests that counted it; absent where none did.
+    /// Tokens, each kind summed over the requests that counted it; `None` where no request did.
     pub tokens: TokenCounts,
-    /// The cost; `None` where that of one request is unknown, or the sum is beyond what the ledger holds.
+    /// The cost; `None` where the cost of one request is unknown, or where the sum exceeds 64 bits of pico-USD.
     pub cost: Option<Usd>,
     /// The weakest basis among the requests that may have cost something.
     pub basis: CostBasis,
 }
 
 impl UsageSum {
-    /// One request.
+    /// The sum of one request.
     pub fn one(tokens: TokenCounts, settlement: &Settlement) -> Self {
         UsageSum { tokens, cost: settlement.cost, basis: settlement.basis }
     }
 
-    /// Several requests; `None` for none.
+    /// The sum of several requests; `None` for an empty iterator.
     pub fn of(requests: impl IntoIterator<Item = UsageSum>) -> Option<Self> {
         requests.into_iter().reduce(UsageSum::and)
     }
 
-    /// Both together.
+    /// Adds two sums.
+    ///
+    /// A request that certainly cost nothing ([`is_known_zero`]) does not weaken the basis of the other sum.
     #[must_use]
     pub fn and(self, other: UsageSum) -> Self {
         UsageSum {
             tokens: TokenCounts {
-                input: counted(self.tokens.input, other.tokens.input),
-                output: counted(self.tokens.output, other.tokens.output),
-                cached: counted(self.tokens.cached, other.tokens.cached),
-                cache_write: counted(self.tokens.cache_write, other.tokens.cache_write),
-                reasoning: counted(self.tokens.reasoning, other.tokens.reasoning),
+                input: add_counted(self.tokens.input, other.tokens.input),
+                output: add_counted(self.tokens.output, other.tokens.output),
+                cached: add_counted(self.tokens.cached, other.tokens.cached),
+                cache_write: add_counted(self.tokens.cache_write, other.tokens.cache_write),
+                reasoning: add_counted(self.tokens.reasoning, other.tokens.reasoning),
             },
             cost: self.cost.zip(other.cost).and_then(|(mine, theirs)| mine.checked_add(theirs)),
             basis: match (self.is_known_zero(), other.is_known_zero()) {
                 (true, _) => other.basis,
                 (_, true) => self.basis,
-                (false, false) => weaker(self.basis, other.basis),
+                (false, false) => self.basis.weaker(other.basis),
             },
         }
     }
@@ -53,27 +55,44 @@ impl UsageSum {
     }
 }
 
-fn counted(one: Option<u64>, other: Option<u64>) -> Option<u64> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.saturating_add(other)),
-        (one, other) => one.or(other),
+impl MessageUsage {
+    /// Adds a later request of the same turn. The model and the generation id are those of the later request.
+    #[must_use]
+    pub fn and_later(self, later: MessageUsage) -> Self {
+        let sum = self.sum().and(later.sum());
+        MessageUsage { tokens: sum.tokens, cost: sum.cost, basis: sum.basis, ..later }
+    }
+
+    fn sum(&self) -> UsageSum {
+        UsageSum { tokens: self.tokens, cost: self.cost, basis: self.basis }
     }
 }
 
-/// The basis that says less of a sum in which both take part.
-fn weaker(one: CostBasis, other: CostBasis) -> CostBasis {
-    if weakness(one) >= weakness(other) { one } else { other }
+impl CostBasis {
+    /// The weaker of two bases: the basis of a sum to which both contribute.
+    #[must_use]
+    pub fn weaker(self, other: CostBasis) -> CostBasis {
+        if self.weakness() >= other.weakness() { self } else { other }
+    }
+
+    /// The rank of a basis; a higher rank means a less reliable cost.
+    fn weakness(self) -> u8 {
+        match self {
+            CostBasis::Reported => 0,
+            CostBasis::LookedUp => 1,
+            CostBasis::Calculated => 2,
+            CostBasis::Estimated => 3,
+            // A pending cost is provisional and may still change; an estimate is final.
+            CostBasis::Pending => 4,
+            CostBasis::Unknown => 5,
+        }
+    }
 }
 
-fn weakness(basis: CostBasis) -> u8 {
-    match basis {
-        CostBasis::Reported => 0,
-        CostBasis::LookedUp => 1,
-        CostBasis::Calculated => 2,
-        CostBasis::Estimated => 3,
-        // What stands in for a pending cost may yet change, so it says less than an estimate that is final.
-        CostBasis::Pending => 4,
-        CostBasis::Unknown => 5,
+fn add_counted(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.saturating_add(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -97,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn the_weakest_basis_counts() {
+    fn a_sum_has_the_weakest_basis_of_its_requests() {
         use CostBasis::{Calculated, Estimated, LookedUp, Pending, Reported, Unknown};
         let order = [Reported, LookedUp, Calculated, Estimated, Pending, Unknown];
         for (place, weak) in order.iter().enumerate() {
@@ -111,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_does_not_weaken_what_is_known() {
+    fn a_refused_request_does_not_weaken_the_basis_of_others() {
         let none = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
         let refused = UsageSum { tokens: none, cost: Some(Usd::ZERO), basis: CostBasis::Calculated };
         for basis in CostBasis::ALL {
@@ -124,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_cost_makes_the_sum_unknown_but_uncounted_tokens_do_not() {
+    fn an_unknown_cost_makes_the_sum_unknown_and_uncounted_tokens_do_not() {
         let known = request(Some(5), Some(7), CostBasis::Reported);
         let unknown = request(None, None, CostBasis::Unknown);
         let sum = UsageSum::of([known, unknown]).unwrap();
@@ -144,7 +163,7 @@ mod tests {
         );
         let cost = option::weighted(0.9, 0i64..1_000_000_000_000);
         let any = (tokens, cost, select(CostBasis::ALL)).prop_map(|(tokens, cost, basis)| {
-            // A calculation has counted tokens to start from.
+            // A calculated cost has counted tokens.
             let calculated = basis == CostBasis::Calculated;
             let counted = |count: Option<u64>| if calculated { count.or(Some(1)) } else { count };
             UsageSum {
