@@ -1,4 +1,4 @@
-//! Files that messages refer to. Their bytes live elsewhere.
+//! Attachments of messages. The store holds metadata only; the files are at a storage provider.
 
 use serde_json::{Map, Value};
 
@@ -6,45 +6,41 @@ use crate::string_enum::string_enum;
 use crate::{AttachmentId, MessageId, Timestamp};
 
 string_enum! {
-    /// Where the bytes of an attachment live.
+    /// Location of the file of an attachment.
     StorageProvider, "storage provider", {
-        /// On this installation's disk.
+        /// Local disk of the installation.
         Local = "local",
-        /// In an S3 bucket.
+        /// S3 bucket.
         S3 = "s3",
-        /// In a Google Cloud Storage bucket.
+        /// Google Cloud Storage bucket.
         Gcs = "gcs",
-        /// At the address that the storage key is.
+        /// The storage key is a URL.
         Url = "url",
     }
 }
 
-/// The longest file name, in characters.
+/// Maximum length of a file name in characters.
 pub const MAX_FILENAME_CHARS: usize = 255;
-/// The longest MIME type, in characters.
+/// Maximum length of a MIME type in characters.
 pub const MAX_MIME_TYPE_CHARS: usize = 100;
-/// The longest storage key, in characters.
+/// Maximum length of a storage key in characters.
 pub const MAX_STORAGE_KEY_CHARS: usize = 500;
 
-/// A file that a message refers to.
+/// Attachment of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attachment {
-    /// The id.
     pub id: AttachmentId,
-    /// The message.
     pub message_id: MessageId,
-    /// The name, without path parts, at most [`MAX_FILENAME_CHARS`] characters.
+    /// File name without directories, at most [`MAX_FILENAME_CHARS`] characters.
     pub filename: String,
-    /// The media type, at most [`MAX_MIME_TYPE_CHARS`] characters.
+    /// MIME type, at most [`MAX_MIME_TYPE_CHARS`] characters.
     pub mime_type: String,
-    /// The size in bytes.
+    /// Size in bytes.
     pub size: i64,
-    /// Where the bytes live.
     pub storage_provider: StorageProvider,
-    /// Where they live there, at most [`MAX_STORAGE_KEY_CHARS`] characters.
+    /// Key of the file at the storage provider, at most [`MAX_STORAGE_KEY_CHARS`] characters.
     pub storage_key: String,
-    /// Whatever else was said about it.
+    /// Metadata from the client.
     pub meta: Map<String, Value>,
-    /// When it was stored.
     pub uploaded_at: Timestamp,
 }

@@ -1,92 +1,77 @@
-//! The audit log: who changed what about people, rights and tools, and who touched whose conversation.
+//! Audit events: changes of users, groups, rights, tools, models and budgets, and access to sessions of other users.
 
 use crate::string_enum::string_enum;
 use crate::{ApiKeyId, AuditEventId, Timestamp, UserId};
 
 string_enum! {
-    /// What was done.
+    /// Audited action.
     AuditAction, "audit action", {
-        /// A user was made.
         UserCreate = "user.create",
-        /// A user was changed.
         UserUpdate = "user.update",
-        /// A user got the name by which an identity provider knows it.
+        /// An external id of an identity provider was set for a user.
         UserLink = "user.link",
-        /// A user was deleted, with everything of theirs but the ledger.
+        /// A user was deleted. Its usage rows stay.
         UserDelete = "user.delete",
-        /// A group was made.
         GroupCreate = "group.create",
-        /// A group was changed.
         GroupUpdate = "group.update",
-        /// A group was deleted.
         GroupDelete = "group.delete",
-        /// An address was invited to a group.
+        /// An e-mail address was invited to a group.
         MemberInvite = "member.invite",
-        /// An invitation was taken back.
+        /// An invitation was withdrawn.
         MemberUninvite = "member.uninvite",
-        /// An invitation was accepted by the user it names.
+        /// A user accepted an invitation.
         MemberAccept = "member.accept",
-        /// A user was made a member directly.
+        /// An admin added a user to a group without an invitation.
         MemberAdd = "member.add",
-        /// A member got another role.
+        /// The role of a member was changed.
         MemberUpdate = "member.update",
-        /// A member left, or was removed.
+        /// A member left or was removed.
         MemberRemove = "member.remove",
-        /// An API key was made.
         KeyCreate = "api_key.create",
-        /// An API key was revoked.
         KeyRevoke = "api_key.revoke",
         /// The rules of a group or a user were replaced.
         RulesReplace = "rules.replace",
-        /// A tool, or a further version of one, was posted.
+        /// A tool or a new version of a tool was posted.
         ToolPost = "tool.post",
-        /// A tool was disabled.
         ToolDisable = "tool.disable",
-        /// A model was enabled, disabled, restricted or given to a group.
+        /// The settings of a model were changed.
         ModelUpdate = "model.update",
-        /// A budget was set.
         BudgetSet = "budget.set",
-        /// A budget was taken away.
         BudgetDelete = "budget.delete",
-        /// An admin read a conversation of somebody else.
+        /// An admin read a session of another user.
         ContentRead = "content.read",
-        /// A conversation was deleted by somebody else than its owner.
+        /// A session was deleted by another user than its owner.
         SessionDelete = "session.delete",
     }
 }
 
-/// Who does something, when, and the id of the entry about it.
+/// Actor and time of a change, and the id of its audit event.
 ///
-/// The port's method writes the entry in the transaction of the change, so that neither is there without the other.
+/// A port method writes the audit event in the transaction of the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditStamp {
-    /// The entry's id.
     pub event_id: AuditEventId,
-    /// Who; none for the operator at the command line.
+    /// User; `None` for the operator at the command line.
     pub actor_id: Option<UserId>,
-    /// With which key.
+    /// API key of the request.
     pub api_key_id: Option<ApiKeyId>,
-    /// When.
     pub at: Timestamp,
 }
 
-/// An entry of the log. It outlives everything that it names, and holds no secret.
+/// Audit event. It stays when the objects that it names are deleted, and it holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEvent {
-    /// The id. Ids sort by time.
+    /// Id; ids sort by time.
     pub id: AuditEventId,
-    /// When.
     pub at: Timestamp,
-    /// Who; none for the operator at the command line.
+    /// User; `None` for the operator at the command line.
     pub actor_id: Option<UserId>,
-    /// With which key.
+    /// API key of the request.
     pub api_key_id: Option<ApiKeyId>,
-    /// What was done.
     pub action: AuditAction,
-    /// To what kind of thing, as rules name it.
+    /// Subject type as rules name it.
     pub subject_type: String,
-    /// To which one.
     pub subject_id: String,
-    /// What else is to be known, as a JSON object.
+    /// Further details as a JSON object.
     pub detail: String,
 }

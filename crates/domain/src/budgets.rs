@@ -1,4 +1,4 @@
-//! Budgets: how much a user, a group or an API key may spend in a UTC day or month.
+//! Budgets: spending limits of a user, a group or an API key per UTC day or month.
 
 use uuid::Uuid;
 
@@ -7,76 +7,72 @@ use crate::messages::MessageView;
 use crate::string_enum::string_enum;
 use crate::{ApiKeyId, GroupId, Timestamp, Usd, UserId};
 
-/// The largest limit, a million US dollars: the ledger's integers have room for nine of them.
+/// Maximum limit: one million US dollars. The integers of the ledger hold nine times as much.
 pub const MAX_LIMIT: Usd = Usd::from_pico(1_000_000_000_000_000_000);
 
 string_enum! {
-    /// What a budget is for, after which it is whole again.
+    /// Period of a budget.
     BudgetPeriod, "budget period", {
-        /// A day in UTC.
+        /// Day in UTC.
         Day = "day",
-        /// A month in UTC.
+        /// Month in UTC.
         Month = "month",
     }
 }
 
-/// Whose budget. Each has one at most.
+/// Subject of a budget. A subject has at most one budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BudgetSubject {
-    /// Everything a user sends.
+    /// All requests of a user.
     User(UserId),
-    /// Everything that runs on a group's account.
+    /// All requests that are accounted to a group.
     Group(GroupId),
-    /// Everything that is sent with a key.
+    /// All requests with an API key.
     ApiKey(ApiKeyId),
 }
 
-/// A limit.
+/// Spending limit of a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Whose.
     pub subject: BudgetSubject,
-    /// Over which time.
     pub period: BudgetPeriod,
-    /// How much may be spent in it.
+    /// Maximum spending in one period.
     pub limit: Usd,
 }
 
-/// Where a budget stands in the window of an instant.
+/// State of a budget in one window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BudgetState {
-    /// The budget.
     pub budget: Budget,
-    /// The day or month.
+    /// Day or month.
     pub window: Span,
-    /// The cost of the requests of the window, provisional ones included.
+    /// Cost of the requests of the window, including provisional costs.
     pub spent: Usd,
-    /// What is held back for those whose cost is not known yet.
+    /// Reservations of requests whose cost is not known yet.
     pub reserved: Usd,
 }
 
-/// Why a budget did not admit a request.
+/// Refusal of a request by a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BudgetRefusal {
-    /// Where the budget stands.
     pub state: BudgetState,
-    /// What the request may cost at most; `None` where a price is unknown.
+    /// Maximum cost of the request; `None` if a price is unknown.
     pub needed: Option<Usd>,
 }
 
-/// What a request may cost at most, as far as it is known before its history is read.
+/// Maximum cost of a request before its history is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CostCeiling {
-    /// All but the history: the system message, the new message, the longest answer, the fee.
+    /// Maximum cost without the history: system message, new message, longest answer, and fee per request.
     pub base: Usd,
-    /// The dearest price of a token of input.
+    /// Highest price of one input token.
     pub per_input_token: Usd,
-    /// How many tokens of history the context has room for.
+    /// Maximum number of history tokens.
     pub history_tokens: u64,
 }
 
 impl BudgetPeriod {
-    /// The window of an instant.
+    /// Returns the window that contains an instant.
     pub fn window(self, at: Timestamp) -> Span {
         let utc = TimeZone::utc();
         let today = utc.date_of(at);
@@ -89,7 +85,7 @@ impl BudgetPeriod {
 }
 
 impl BudgetSubject {
-    /// Whose budgets a request weighs on: all three that its ledger row names.
+    /// Returns the subjects of a request: user, group and API key of its usage row.
     pub fn of_request(
         user: Option<UserId>,
         group: Option<GroupId>,
@@ -99,7 +95,7 @@ impl BudgetSubject {
         user.into_iter().chain(group.map(BudgetSubject::Group)).chain(key.map(BudgetSubject::ApiKey))
     }
 
-    /// The id of the user, the group or the key.
+    /// Returns the id of the user, the group or the API key.
     pub fn id(self) -> Uuid {
         match self {
             BudgetSubject::User(id) => id.as_uuid(),
@@ -108,7 +104,7 @@ impl BudgetSubject {
         }
     }
 
-    /// What it is, in a word.
+    /// Returns the kind of the subject as a word.
     pub const fn kind(self) -> &'static str {
         match self {
             BudgetSubject::User(_) => "user",
@@ -119,7 +115,7 @@ impl BudgetSubject {
 }
 
 impl BudgetState {
-    /// What may still be spent: nothing where more was spent than the limit is now.
+    /// Returns the remaining amount, at least zero.
     pub fn left(&self) -> Usd {
         let pico = |amount: Usd| i128::from(amount.pico());
         let left = pico(self.budget.limit) - pico(self.spent) - pico(self.reserved);
@@ -128,28 +124,28 @@ impl BudgetState {
     }
 }
 
-/// Bytes of history that count as one token: fewer than those of any script's first estimate.
+/// Bytes of history per token: a lower bound of the initial estimates of all scripts.
 const BYTES_PER_TOKEN: usize = 2;
-/// The frame of a message.
+/// Tokens of the frame of a message.
 const TOKENS_PER_MESSAGE: u64 = 8;
-/// What an attachment counts as at least: a picture.
+/// Minimum tokens of an attachment: an image.
 const TOKENS_PER_ATTACHMENT: u64 = 1100;
-/// Bytes of an attached file that count as one token.
+/// Bytes of an attached file per token.
 const FILE_BYTES_PER_TOKEN: u64 = 29;
 
 impl CostCeiling {
-    /// Of a request that costs nothing.
+    /// Ceiling of a request without cost.
     pub const FREE: CostCeiling =
         CostCeiling { base: Usd::ZERO, per_input_token: Usd::ZERO, history_tokens: 0 };
 
-    /// What the request may cost with this history; `None` beyond what the ledger holds.
+    /// Returns the maximum cost with this history; `None` if it exceeds the range of the ledger.
     pub fn with_history(&self, history: &[MessageView]) -> Option<Usd> {
         let tokens = history.iter().map(most_tokens).fold(0, u64::saturating_add).min(self.history_tokens);
         self.base.checked_add(self.per_input_token.checked_mul(tokens)?)
     }
 }
 
-/// How many tokens a message is at most, whatever its script.
+/// Returns an upper bound of the tokens of a message for any script.
 fn most_tokens(view: &MessageView) -> u64 {
     let text = view.message.content.len().div_ceil(BYTES_PER_TOKEN);
     let of_file = |size: i64| {

@@ -1,7 +1,6 @@
-//! Days of named time zones, and spans of time that are asked for by them.
+//! Days of named time zones, and half-open time spans.
 //!
-//! The zones are those of the database that is compiled in: every instance draws the same boundaries, whatever its
-//! machine has installed.
+//! Time zones come from the database that is compiled in, so each instance uses the same boundaries.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,93 +10,90 @@ use jiff::civil;
 
 use crate::Timestamp;
 
-/// How many days a list of them has at most: a year, and a month to compare it with.
+/// Maximum number of days in a list: a year, and a month for comparison.
 pub const MAX_DAYS: usize = 400;
 
-/// A day of the calendar, of years 0 to 9999. It prints as `2026-11-22`.
+/// Calendar day of the years 0 to 9999, displayed as `2026-11-22`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Date(civil::Date);
 
-/// A text that is no date of the form `2026-11-22`.
+/// The text is not a date of the form `2026-11-22`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it must be a date such as 2026-11-22")]
 pub struct InvalidDate;
 
-/// A time zone by its IANA name.
+/// Time zone with an IANA name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeZone(jiff::tz::TimeZone);
 
-/// A name that no time zone has.
+/// No time zone has this name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it must be the IANA name of a time zone, such as UTC or Europe/Berlin")]
 pub struct UnknownTimeZone;
 
-/// A time from one instant up to, and without, another.
+/// Half-open range of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    /// The first instant.
+    /// Inclusive start.
     pub from: Timestamp,
-    /// The first instant after it.
+    /// Exclusive end.
     pub to: Timestamp,
 }
 
-/// A day, or the part of it that lies in a span.
+/// Day, or the part of a day that lies in a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Day {
-    /// Which day.
     pub date: Date,
-    /// Where it begins and ends; 23 or 25 hours where clocks change.
+    /// Start and end. A day has 23 or 25 hours where the clock changes.
     pub span: Span,
 }
 
-/// An end of a span, as it is asked for.
+/// Boundary of a span as a client gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Boundary {
-    /// The begin of a day, wherever that is in the time zone.
+    /// Start of a day in the time zone.
     Date(Date),
-    /// An instant.
     Instant(Timestamp),
 }
 
-/// A text that is neither a date nor a date-time.
+/// The text is neither a date nor a date-time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("it must be a date such as 2026-11-22 or an RFC 3339 date-time such as 2026-11-22T18:30:00Z")]
 pub struct InvalidBoundary;
 
-/// A span that reaches over more than [`MAX_DAYS`] days.
+/// The span covers more than [`MAX_DAYS`] days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("at most {MAX_DAYS} days can be told apart")]
 pub struct TooManyDays;
 
-/// A span that ends before it begins.
+/// The end of the span is before its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it must not be after the end of the range, {to}")]
 pub struct BackwardSpan {
-    /// The end.
     pub to: Timestamp,
 }
 
 impl TimeZone {
-    /// Coordinated universal time.
+    /// Returns the time zone UTC.
     pub fn utc() -> Self {
         TimeZone(jiff::tz::TimeZone::UTC)
     }
 
-    /// The name.
+    /// Returns the IANA name.
     pub fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")
     }
 
-    /// The first instant of a day. Where clocks skip midnight, the day begins after the gap.
+    /// Returns the first instant of a day. Where the clock skips midnight, the day starts after the gap.
     pub fn start_of(&self, date: Date) -> Timestamp {
         match date.0.to_zoned(self.0.clone()) {
             Ok(start) => Timestamp::from_micros(start.timestamp().as_microsecond()),
-            // Only at the ends of the calendar an offset leads out of it.
+            // The offset leaves the range of the calendar only at its ends.
             Err(_) => Timestamp::from_micros(if date.0.year() > 5000 { i64::MAX } else { i64::MIN }),
         }
     }
 
-    /// The day of an instant.
+    /// Returns the day that contains an instant.
     pub fn date_of(&self, instant: Timestamp) -> Date {
         match jiff::Timestamp::from_microsecond(instant.as_micros()) {
             Ok(instant) => Date(instant.to_zoned(self.0.clone()).date()),
@@ -105,8 +101,8 @@ impl TimeZone {
         }
     }
 
-    /// The span between two boundaries. Without an end it ends with today, and without a begin it begins with the
-    /// month in which it ends.
+    /// Returns the span between two boundaries. The default end is the end of the current day; the default start is
+    /// the start of the month that contains the end.
     ///
     /// # Errors
     /// [`BackwardSpan`]
@@ -126,7 +122,7 @@ impl TimeZone {
         if from > to { Err(BackwardSpan { to }) } else { Ok(Span { from, to }) }
     }
 
-    /// The days of a span, in order: each instant of it is in exactly one.
+    /// Returns the days of a span in order. Each instant of the span is in exactly one of them.
     ///
     /// # Errors
     /// [`TooManyDays`]
@@ -137,7 +133,7 @@ impl TimeZone {
         while from < span.to {
             let next = date.next();
             let to = if next == date { span.to } else { self.start_of(next).min(span.to) };
-            // A zone that crosses the date line skips a day, which then has no instant.
+            // A zone that crosses the date line skips a day; that day has no instants.
             if from < to {
                 if days.len() == MAX_DAYS {
                     return Err(TooManyDays);
@@ -152,7 +148,7 @@ impl TimeZone {
 }
 
 impl Date {
-    /// The day after it; the last day of the calendar is its own.
+    /// Returns the following day; the last day of the calendar returns itself.
     pub(crate) fn next(self) -> Date {
         Date(self.0.saturating_add(1.day()))
     }
@@ -177,7 +173,7 @@ impl FromStr for Date {
 
     fn from_str(text: &str) -> Result<Self, InvalidDate> {
         let date: civil::Date = text.parse().map_err(|_| InvalidDate)?;
-        // Other spellings of a date are read, too, and even date-times, of which the time would be lost.
+        // The parser also accepts other forms, among them date-times, whose time would be lost.
         if date.to_string() == text { Ok(Date(date)) } else { Err(InvalidDate) }
     }
 }
@@ -220,7 +216,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// The days between two dates of a zone, with their hours.
+    /// Returns the days between two dates of a zone with their length in hours.
     fn days(name: &str, from: &str, to: &str) -> Vec<(String, i64)> {
         let zone = zone(name);
         let span = Span { from: zone.start_of(date(from)), to: zone.start_of(date(to)) };
@@ -238,9 +234,9 @@ mod tests {
         check("UTC", "2026-03-29", "2026-03-30", &[("2026-03-29", 24)]);
         check("Europe/Berlin", "2026-03-28", "2026-03-30", &[("2026-03-28", 24), ("2026-03-29", 23)]);
         check("Europe/Berlin", "2026-10-25", "2026-10-26", &[("2026-10-25", 25)]);
-        // The gap is at midnight: the day begins at one o'clock.
+        // The gap is at midnight: the day starts at one o'clock.
         check("America/Sao_Paulo", "2018-11-03", "2018-11-05", &[("2018-11-03", 24), ("2018-11-04", 23)]);
-        // The day across the date line was never there.
+        // The day at the change of the date line does not exist.
         check("Pacific/Apia", "2011-12-29", "2012-01-01", &[("2011-12-29", 24), ("2011-12-31", 24)]);
     }
 

@@ -1,4 +1,4 @@
-//! The gateway's words: what is asked of a model, what comes back, and how it fails.
+//! Types of the completion gateway: requests, events and errors.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,53 +10,45 @@ use crate::messages::MessageRole;
 use crate::string_enum::string_enum;
 use crate::usage::ReportedUsage;
 
-/// One request to a model.
+/// Request to a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompletionRequest {
-    /// The model's id.
     pub model: String,
-    /// Models to fall back to, in order.
+    /// Fallback models in order.
     pub fallback_models: Vec<String>,
-    /// What is sent, in order.
     pub messages: Vec<PromptMessage>,
-    /// Sampling and the like.
     pub parameters: Parameters,
-    /// Output tokens at most. Always sent: without it the upstream checks the account against the model's maximum.
+    /// Maximum number of output tokens. It is always sent: without it the upstream compares the credit of the account
+    /// with the maximum of the model.
     pub max_tokens: u64,
-    /// A stable pseudonym of the user, for the upstream's abuse handling.
+    /// Stable pseudonym of the user, for the abuse detection of the upstream.
     pub user: Option<String>,
-    /// A stable name of the conversation, for sticky routing.
+    /// Stable id of the session, for sticky routing.
     pub session: Option<String>,
 }
 
-/// A message as it is sent.
+/// Message of a prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromptMessage {
-    /// Who speaks.
     pub role: MessageRole,
-    /// What is said.
     pub content: Vec<ContentPart>,
-    /// The upstream's own reasoning records of an earlier answer, verbatim.
+    /// Reasoning records of an earlier answer, verbatim.
     pub reasoning_details: Option<Value>,
 }
 
-/// A piece of a message.
+/// Part of the content of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContentPart {
-    /// Text.
     Text(String),
-    /// An image at an address.
+    /// URL of an image.
     ImageUrl(String),
-    /// A file at an address.
     FileUrl {
-        /// Its name.
         filename: String,
-        /// Its address.
         url: String,
     },
 }
 
-/// Sampling parameters. Decimal numbers stay the decimal text their author wrote; absent ones are not sent.
+/// Sampling parameters. Decimal numbers keep the text of their author; absent parameters are not sent.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Parameters {
     /// 0 to 2.
@@ -69,98 +61,94 @@ pub struct Parameters {
     pub frequency_penalty: Option<serde_json::Number>,
     /// -2 to 2.
     pub presence_penalty: Option<serde_json::Number>,
-    /// For repeatable answers, where a provider can.
+    /// Seed for repeatable answers, where a provider supports it.
     pub seed: Option<i64>,
-    /// Up to four texts that end the answer.
+    /// Up to four stop sequences.
     pub stop: Vec<String>,
-    /// How much the model shall think.
     pub reasoning: Option<ReasoningParameters>,
-    /// Provider preferences, passed on as they are.
+    /// Provider preferences, sent unchanged.
     pub provider: Option<Value>,
 }
 
-/// How much a model shall think.
+/// Reasoning parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ReasoningParameters {
-    /// `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`.
+    /// `none`, `minimal`, `low`, `medium`, `high`, `xhigh` or `max`.
     pub effort: Option<String>,
-    /// A budget in tokens instead of an effort.
+    /// Maximum number of reasoning tokens, in place of an effort.
     pub max_tokens: Option<u64>,
-    /// Think, but do not send the thoughts.
+    /// Whether the reasoning is left out of the answer.
     pub exclude: Option<bool>,
 }
 
-/// What a request yields, in order; [`CompletionEvent::Ended`] comes exactly once and last.
+/// Event of a completion stream. [`CompletionEvent::Ended`] is the last event and occurs exactly once.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CompletionEvent {
-    /// Something about the answer became known. Can come more than once; later ones add.
+    /// Metadata of the answer. Later events add to earlier ones.
     Identified(GenerationInfo),
-    /// A piece of reasoning.
+    /// Delta of the reasoning.
     Reasoning(String),
-    /// A piece of the answer.
+    /// Delta of the answer.
     Text(String),
-    /// A piece of a refusal: text that the model sent instead of an answer.
+    /// Delta of a refusal, which the model sends in place of an answer.
     Refusal(String),
-    /// The end.
     Ended(Box<CompletionEnd>),
 }
 
-/// What is known about an answer.
+/// Metadata of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GenerationInfo {
-    /// The upstream's id of the request, by which its cost can be looked up.
+    /// Id of the request at the upstream, with which its cost is looked up.
     pub generation_id: Option<String>,
-    /// The model that serves, often not the one that was asked for.
+    /// Served model. It can differ from the requested model.
     pub model: Option<String>,
-    /// The provider that serves.
+    /// Provider that serves the request.
     pub provider: Option<String>,
 }
 
-/// How a request ended, and all that is only known then.
+/// End of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CompletionEnd {
-    /// With an answer, or not.
     pub outcome: Result<Finish, CompletionError>,
-    /// What the upstream reported. Absent is a stated fact: failed and aborted requests often report none.
+    /// Usage that the upstream reported. Failed and aborted requests often have none.
     pub usage: Option<ReportedUsage>,
-    /// The reasoning records, put together, for replay.
+    /// Reasoning records for replay in later requests.
     pub reasoning_details: Option<Value>,
-    /// Tool calls, whole, in order of their index.
+    /// Complete tool calls in the order of their index.
     pub tool_calls: Vec<ToolCall>,
     /// Citations and file annotations, verbatim.
     pub annotations: Vec<Value>,
 }
 
-/// An answer's end.
+/// End of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finish {
-    /// Why the model stopped, where the upstream said.
+    /// Finish reason, if the upstream sent one.
     pub reason: Option<FinishReason>,
-    /// The provider's own word for it.
+    /// Finish reason in the words of the provider.
     pub native_reason: Option<String>,
-    /// Whether the output was cut at its maximum, whatever the reason claims.
+    /// Whether the output was cut at its maximum, independent of the finish reason.
     pub truncated: bool,
 }
 
-/// Why a model stopped. Unknown words are kept.
+/// Finish reason. Unknown values are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FinishReason {
-    /// It was done.
+    /// The model completed the answer.
     Stop,
-    /// The maximum of output tokens.
+    /// The maximum number of output tokens was reached.
     Length,
-    /// It wants tools called.
+    /// The model requests tool calls.
     ToolCalls,
-    /// A filter cut it.
+    /// A content filter cut the answer.
     ContentFilter,
-    /// It failed.
+    /// The model or provider failed.
     Error,
-    /// A word we do not know.
     Other(String),
 }
 
 impl FinishReason {
-    /// The upstream's word.
+    /// Returns the value in the words of the upstream.
     pub fn as_str(&self) -> &str {
         match self {
             FinishReason::Stop => "stop",
@@ -186,98 +174,96 @@ impl From<&str> for FinishReason {
     }
 }
 
-/// A call of a function that the model asks for.
+/// Function call that the model requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolCall {
-    /// The upstream's id of the call.
+    /// Id of the call at the upstream.
     pub id: Option<String>,
-    /// The function.
+    /// Name of the function.
     pub name: String,
-    /// Its arguments as JSON text.
+    /// Arguments as JSON text.
     pub arguments: String,
-    /// Whether the arguments are whole: they parse, and the output was not cut.
+    /// Whether the arguments are valid JSON and the output was not cut.
     pub complete: bool,
 }
 
 string_enum! {
-    /// The clocks that watch a request.
+    /// Timeout of a request.
     TimeoutKind, "clock", {
-        /// Until the connection stands.
+        /// Time until the connection is established.
         Connect = "connect",
-        /// Until the first byte of the answer.
+        /// Time until the first byte of the response.
         FirstByte = "first_byte",
-        /// Between two reads; keep-alive comments count as life.
+        /// Time between two reads. Keep-alive comments reset it.
         IdleBytes = "idle_bytes",
-        /// Between two deltas; keep-alive comments do not count.
+        /// Time between two deltas. Keep-alive comments do not reset it.
         IdleProgress = "idle_progress",
-        /// The whole request.
+        /// Time of the whole request.
         Total = "total",
     }
 }
 
-/// Why a request gave no answer.
+/// Kind of a failed request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CompletionErrorKind {
-    /// The upstream's or the provider's rate limit.
+    /// Rate limit of the upstream or the provider.
     RateLimited,
-    /// A daily cap: waiting seconds does not help.
+    /// Daily limit: a wait of seconds does not help.
     DailyLimit,
-    /// A clock ran out.
     Timeout(TimeoutKind),
-    /// The upstream refuses our key.
+    /// The upstream rejects the API key.
     Authentication,
-    /// The upstream account has no credit for the request.
+    /// The account at the upstream has not enough credit.
     PaymentRequired,
     /// The content was refused.
     Moderated,
-    /// The messages do not fit the model.
+    /// The messages exceed the context length of the model.
     ContextLength {
-        /// The limit in tokens, where the upstream said.
+        /// Context length in tokens, if the upstream reported it.
         limit: Option<u64>,
-        /// The tokens asked for, where the upstream said.
+        /// Requested tokens, if the upstream reported them.
         requested: Option<u64>,
     },
     /// No endpoint serves the model.
     ModelUnavailable,
-    /// The upstream says that we asked wrongly.
+    /// The upstream rejects the request as invalid.
     InvalidRequest,
-    /// The answer cannot be understood.
+    /// The response cannot be decoded.
     InvalidResponse,
-    /// The upstream is down or answers with server errors.
+    /// The upstream is down or responds with server errors.
     Unavailable,
-    /// No connection, or it broke before the answer began.
+    /// The connection failed or broke before the response started.
     Network,
-    /// The answer was cut without an end.
+    /// The response ended without its end marker.
     Interrupted,
-    /// The connection was closed on our own word.
+    /// The caller closed the connection.
     Cancelled,
-    /// The answer had no text, no tool call and no refusal.
+    /// The response has no text, no tool call and no refusal.
     Empty,
-    /// Our own limiter or breaker had no place.
+    /// The rate limiter or circuit breaker of the gateway refused the request.
     Busy,
 }
 
-/// A request that gave no answer.
+/// Failed request.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CompletionError {
-    /// Why, to match on.
     pub kind: CompletionErrorKind,
-    /// A human sentence without secrets, account ids or provider text.
+    /// Sentence for users. It holds no secrets, no account ids and no text of the provider.
     pub message: String,
-    /// What the upstream and the provider said, for logs only; account ids and user text are taken out.
+    /// Message of the upstream and the provider, for logs only. Account ids and user text are removed.
     pub provider_text: Option<String>,
-    /// The HTTP status, where there was one.
+    /// HTTP status, if a response arrived.
     pub status: Option<u16>,
-    /// How long the upstream asks to wait.
+    /// Wait that the upstream asks for.
     pub retry_after: Option<Duration>,
-    /// Whether another try of the same request may succeed.
+    /// Whether a repetition of the same request may succeed.
     pub retryable: bool,
-    /// The upstream's id of the request, for support tickets.
+    /// Id of the HTTP request at the upstream, for support tickets.
     pub request_id: Option<String>,
 }
 
 impl CompletionError {
-    /// An error of a kind, with the kind's own retryability and nothing else known.
+    /// Creates an error with the default retryability of its kind.
     pub fn new(kind: CompletionErrorKind, message: impl Into<String>) -> Self {
         let retryable = kind.is_retryable();
         CompletionError {
@@ -291,8 +277,8 @@ impl CompletionError {
         }
     }
 
-    /// Whether it is a refusal: an answer, of the upstream or of our own restraint, in place of any generation. What
-    /// was refused is not charged. A request whose fate is unknown, such as one that timed out, was not refused.
+    /// Returns whether the upstream or the limits of the gateway refused the request before any generation. Refused
+    /// requests are not charged. A request with an unknown result, such as a timeout, is not a refusal.
     pub fn is_refusal(&self) -> bool {
         match self.kind {
             CompletionErrorKind::RateLimited
@@ -314,7 +300,7 @@ impl CompletionError {
         }
     }
 
-    /// The code that a turn which failed by this error has.
+    /// Returns the failure code of a turn that fails with this error.
     pub fn failure_code(&self) -> FailureCode {
         match self.kind {
             CompletionErrorKind::RateLimited | CompletionErrorKind::DailyLimit => {
@@ -334,14 +320,14 @@ impl CompletionError {
             CompletionErrorKind::Interrupted => FailureCode::UpstreamInterrupted,
             CompletionErrorKind::Empty => FailureCode::EmptyResponse,
             CompletionErrorKind::Busy => FailureCode::UpstreamBusy,
-            // A cancelled request ends a cancelled turn; a turn cannot fail by it.
+            // A cancelled request ends a cancelled turn; no turn fails with this kind.
             CompletionErrorKind::Cancelled => FailureCode::Internal,
         }
     }
 }
 
 impl CompletionErrorKind {
-    /// Whether another try of the same request may succeed, where the upstream says nothing more exact.
+    /// Returns whether a repetition of the same request may succeed, unless the upstream reports otherwise.
     pub const fn is_retryable(&self) -> bool {
         match self {
             CompletionErrorKind::RateLimited
@@ -373,7 +359,7 @@ impl fmt::Display for CompletionError {
 impl std::error::Error for CompletionError {}
 
 impl fmt::Debug for CompletionError {
-    // The provider's text is for the one place that logs it on purpose, not for every `{:?}`.
+    // `Debug` leaves out the text of the provider, which only its log line may hold.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CompletionError")
             .field("kind", &self.kind)
@@ -386,14 +372,13 @@ impl fmt::Debug for CompletionError {
     }
 }
 
-/// The upstream's record of one request, read after it ended.
+/// Record of a request at the upstream, available after the request ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GenerationRecord {
-    /// The model that served.
+    /// Served model.
     pub model: Option<String>,
-    /// The provider that served.
     pub provider: Option<String>,
-    /// Tokens and cost, as billed.
+    /// Billed tokens and cost.
     pub usage: ReportedUsage,
     /// Whether the request was aborted.
     pub cancelled: bool,

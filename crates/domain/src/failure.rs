@@ -1,43 +1,43 @@
-//! The codes a failed turn can have: stable words that clients match on.
+//! Failure codes of turns. Clients match on them.
 
 use crate::string_enum::string_enum;
 
 string_enum! {
-    /// Why a turn failed. `docs/api-design.md` has the table with meanings and statuses.
+    /// Reason of the failure of a turn. `docs/api-design.md` lists meanings and statuses.
     FailureCode, "failure code", {
-        /// The upstream refused for its rate limit, and retrying did not help.
+        /// The rate limit of the upstream was exceeded, and retries did not help.
         UpstreamRateLimited = "upstream_rate_limited",
-        /// Our own limiter or breaker in front of the upstream had no place.
+        /// The rate limiter or circuit breaker in front of the upstream refused the request.
         UpstreamBusy = "upstream_busy",
-        /// The upstream is down or answers with server errors.
+        /// The upstream is down or responds with server errors.
         UpstreamUnavailable = "upstream_unavailable",
         /// No endpoint serves the model.
         ModelUnavailable = "model_unavailable",
-        /// A clock ran out; the detail names it.
+        /// A timeout expired; the detail names it.
         UpstreamTimeout = "upstream_timeout",
-        /// The messages do not fit the model's context.
+        /// The messages exceed the context length of the model.
         ContextLengthExceeded = "context_length_exceeded",
         /// The upstream refused the content.
         ContentModerated = "content_moderated",
-        /// The upstream says that we asked wrongly.
+        /// The upstream rejects the request as invalid.
         UpstreamInvalidRequest = "upstream_invalid_request",
-        /// The upstream's answer cannot be understood.
+        /// The response of the upstream cannot be decoded.
         UpstreamInvalidResponse = "upstream_invalid_response",
-        /// The answer was cut without an end.
+        /// The response ended without its end marker.
         UpstreamInterrupted = "upstream_interrupted",
-        /// The model answered nothing, twice.
+        /// The model returned an empty answer twice.
         EmptyResponse = "empty_response",
-        /// The upstream refuses our key.
+        /// The upstream rejects the API key of the server.
         UpstreamAuthentication = "upstream_authentication",
-        /// The upstream account has no credit.
+        /// The account at the upstream has not enough credit.
         UpstreamPaymentRequired = "upstream_payment_required",
-        /// A fault of ours.
+        /// Internal error.
         Internal = "internal",
     }
 }
 
 impl FailureCode {
-    /// Whether the same message may succeed when it is sent again later, unchanged.
+    /// Returns whether the same message may succeed when it is sent again later.
     pub const fn is_retryable(self) -> bool {
         matches!(
             self,

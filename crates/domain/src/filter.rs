@@ -1,66 +1,62 @@
-//! What a principal may see, as a tree that a store can turn into a `WHERE` clause.
+//! Filters: conditions on objects, which a store compiles to a `WHERE` clause.
 //!
-//! The permissions crate makes these trees out of rules; the stores answer with the rows they admit. Every test
-//! is two-valued: it holds or it does not, also on a null field, so `Not` never loses rows. In SQL that means
-//! `col = ? AND col IS NOT NULL` for [`Predicate::Equals`], and the like for the others.
+//! The permissions crate derives filters from rules. Each predicate is two-valued: on a null field it is true or
+//! false, so `Not` keeps each row that does not match. In SQL, [`Predicate::Equals`] is `col = ? AND col IS NOT NULL`;
+//! the other predicates are compiled accordingly.
 
 use uuid::Uuid;
 
 use crate::Timestamp;
 
-/// A condition on one object of a known kind (a session, a message, a tool ...).
+/// Condition on one object of a known type, such as a session, a message or a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filter {
-    /// Admits every object.
+    /// Matches each object.
     Everything,
-    /// Admits none: no query needs to be sent.
+    /// Matches no object: no query is necessary.
     Nothing,
-    /// Admits what all of these admit.
+    /// Matches objects that all parts match.
     All(Vec<Filter>),
-    /// Admits what any of these admits.
+    /// Matches objects that any part matches.
     Any(Vec<Filter>),
-    /// Admits what this does not.
+    /// Matches objects that the part does not match.
     Not(Box<Filter>),
-    /// Admits objects whose field passes a test.
+    /// Matches objects whose field satisfies a predicate.
     Field(FieldPredicate),
 }
 
-/// A test of one field.
+/// Predicate on one field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldPredicate {
-    /// The field's name, as the registry of subjects declares it, such as `user_id`.
+    /// Name of the field in the registry of subjects, such as `user_id`.
     pub field: String,
-    /// What must hold of its value.
     pub test: Predicate,
 }
 
-/// What must hold of a field's value.
+/// Predicate on the value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Predicate {
-    /// The field is null.
     IsNull,
-    /// A plain field equals the value; a null one does not.
+    /// A scalar field equals the value; null does not.
     Equals(Scalar),
-    /// A plain field equals one of the values; a null one does not.
+    /// A scalar field equals one of the values; null does not.
     OneOf(Vec<Scalar>),
-    /// A plain field compares to the value, a whole number or an instant.
+    /// A scalar field compares to the value, an integer or a timestamp.
     Ordered {
-        /// The comparison.
         order: Comparison,
-        /// What the field is compared with.
         value: Scalar,
-        /// Whether a null field passes.
+        /// Whether a null field satisfies the predicate.
         admits_null: bool,
     },
-    /// A list field has at least one of the values.
+    /// A list field contains at least one of the values.
     HasAnyOf(Vec<Scalar>),
-    /// A list field has every one of the values.
+    /// A list field contains each of the values.
     HasAllOf(Vec<Scalar>),
-    /// A list field has exactly this many elements.
+    /// A list field has exactly this number of elements.
     Size(u64),
 }
 
-/// A comparison by order.
+/// Ordering comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
     /// `<`
@@ -73,42 +69,35 @@ pub enum Comparison {
     AtLeast,
 }
 
-/// A value to compare with, of the field's own type.
+/// Scalar value of the type of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scalar {
-    /// A truth value.
     Bool(bool),
-    /// A whole number.
     Integer(i64),
-    /// Text.
     Text(String),
-    /// An id.
     Uuid(Uuid),
-    /// An instant.
     Time(Timestamp),
 }
 
-/// The value of a field, for deciding about one object in memory.
+/// Value of a field of an object in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FieldValue {
-    /// A nullable field without a value.
     Null,
-    /// A plain field's value.
+    /// Value of a scalar field.
     One(Scalar),
-    /// A list field's values.
+    /// Values of a list field.
     List(Vec<Scalar>),
 }
 
-/// A filter tests a field that the object does not have: the two speak of different kinds of object.
+/// The filter names a field that the object does not have: they are of different types.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the filter tests {field}, which the object does not have")]
 pub struct UnknownField {
-    /// The field.
     pub field: String,
 }
 
 impl Comparison {
-    /// Whether the comparison holds for operands that stand to each other like this.
+    /// Returns whether the ordering of two operands satisfies the comparison.
     pub fn matches(self, ordering: std::cmp::Ordering) -> bool {
         match self {
             Comparison::Less => ordering.is_lt(),
@@ -120,17 +109,17 @@ impl Comparison {
 }
 
 impl Filter {
-    /// Admits objects whose `field` passes `test`.
+    /// Returns a filter that matches objects whose `field` satisfies `test`.
     pub fn field(field: impl Into<String>, test: Predicate) -> Self {
         Filter::Field(FieldPredicate { field: field.into(), test })
     }
 
-    /// Admits objects whose `field` equals `value`.
+    /// Returns a filter that matches objects whose `field` equals `value`.
     pub fn equals(field: impl Into<String>, value: Scalar) -> Self {
         Filter::field(field, Predicate::Equals(value))
     }
 
-    /// Admits what all of `parts` admit, in the simplest form.
+    /// Returns the conjunction of `parts` in its simplest form.
     pub fn all(parts: impl IntoIterator<Item = Filter>) -> Self {
         let mut kept = Vec::new();
         for part in parts {
@@ -144,7 +133,7 @@ impl Filter {
         single(kept, Filter::Everything, Filter::All)
     }
 
-    /// Admits what any of `parts` admits, in the simplest form.
+    /// Returns the disjunction of `parts` in its simplest form.
     pub fn any(parts: impl IntoIterator<Item = Filter>) -> Self {
         let mut kept = Vec::new();
         for part in parts {
@@ -158,7 +147,7 @@ impl Filter {
         single(kept, Filter::Nothing, Filter::Any)
     }
 
-    /// Admits what `part` does not, in the simplest form.
+    /// Returns the negation of `part` in its simplest form.
     pub fn negated(part: Filter) -> Self {
         match part {
             Filter::Everything => Filter::Nothing,
@@ -168,7 +157,7 @@ impl Filter {
         }
     }
 
-    /// Whether nothing at all is admitted, whatever the objects.
+    /// Returns whether the filter matches no object at all.
     pub fn is_nothing(&self) -> bool {
         match self {
             Filter::Nothing => true,
@@ -179,7 +168,7 @@ impl Filter {
         }
     }
 
-    /// What is left to ask where some fields are known already; `read` gives those by name.
+    /// Returns the remaining condition after the known fields are inserted; `read` returns a known field by name.
     #[must_use]
     pub fn partially_evaluate(&self, read: &dyn Fn(&str) -> Option<FieldValue>) -> Self {
         let all =
@@ -197,10 +186,10 @@ impl Filter {
         }
     }
 
-    /// Whether one object is admitted; `read` gives its fields by name.
+    /// Returns whether the filter matches an object; `read` returns a field of the object by name.
     ///
     /// # Errors
-    /// [`UnknownField`] if `read` knows a tested field not: under a `Not`, any guess could admit too much.
+    /// [`UnknownField`] if `read` does not know a tested field. Under a `Not`, a default could match too much.
     pub fn matches(&self, read: &dyn Fn(&str) -> Option<FieldValue>) -> Result<bool, UnknownField> {
         match self {
             Filter::Everything => Ok(true),
@@ -217,7 +206,7 @@ impl Filter {
 }
 
 impl Predicate {
-    /// Whether a field's value passes.
+    /// Returns whether the value of a field satisfies the predicate.
     pub fn matches(&self, cell: &FieldValue) -> bool {
         match (self, cell) {
             (Predicate::IsNull, cell) => *cell == FieldValue::Null,
@@ -242,7 +231,7 @@ impl Predicate {
 }
 
 impl Scalar {
-    /// How two values of the same ordered type stand to each other.
+    /// Compares two values of the same ordered type.
     fn ordering(&self, other: &Scalar) -> Option<std::cmp::Ordering> {
         match (self, other) {
             (Scalar::Integer(a), Scalar::Integer(b)) => Some(a.cmp(b)),
@@ -252,7 +241,7 @@ impl Scalar {
     }
 }
 
-/// The only part, `empty` if there is none, or `join` of all.
+/// Returns the only part, `empty` for no parts, or `join` of all parts.
 fn single(mut parts: Vec<Filter>, empty: Filter, join: fn(Vec<Filter>) -> Filter) -> Filter {
     match parts.len() {
         0 | 1 => parts.pop().unwrap_or(empty),

@@ -1,15 +1,14 @@
-//! Identifiers: one newtype per thing, each a UUIDv7, so that ids sort by time of creation.
+//! Identifiers: one newtype for each entity. They are UUIDv7, so ids sort by creation time.
 
 use std::fmt;
 use std::str::FromStr;
 
 use uuid::Uuid;
 
-/// A text that is not an identifier.
+/// The text is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{given:?} is not a UUID")]
 pub struct InvalidId {
-    /// The text that was given.
     pub given: String,
 }
 
@@ -20,17 +19,17 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// Takes a UUID as it is.
+            /// Creates an id from a UUID.
             pub const fn from_uuid(uuid: Uuid) -> Self {
                 $name(uuid)
             }
 
-            /// The UUID behind the id.
+            /// Returns the UUID of the id.
             pub const fn as_uuid(self) -> Uuid {
                 self.0
             }
 
-            /// The next id of this kind.
+            /// Creates a new id.
             pub fn next(ids: &dyn crate::ports::Ids) -> Self {
                 $name(ids.next())
             }
@@ -52,7 +51,7 @@ macro_rules! id {
             type Err = InvalidId;
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                // Only the hyphenated form is an id: every other spelling would be a second name for one row.
+                // Only the hyphenated form is accepted: another spelling would be a second name of the same row.
                 match (text.len(), Uuid::try_parse(text)) {
                     (36, Ok(uuid)) => Ok($name(uuid)),
                     _ => Err(InvalidId { given: text.chars().take(64).collect() }),
@@ -63,29 +62,24 @@ macro_rules! id {
 }
 
 id! {
-    /// A person or a service that holds conversations.
+    /// User: a person or a service.
     UserId,
-    /// A group of users: tools, models, keys and budgets can belong to one.
+    /// Group of users. It can own tools, models, API keys and budgets.
     GroupId,
-    /// An API key.
     ApiKeyId,
-    /// A tool, across its versions.
+    /// Tool, independent of its versions.
     ToolId,
-    /// One immutable version of a tool.
+    /// Immutable version of a tool.
     ToolVersionId,
-    /// A conversation.
     SessionId,
-    /// A message of a conversation.
     MessageId,
-    /// A message and its answer.
+    /// Turn: a user message and its answer.
     TurnId,
-    /// A file that a message refers to.
     AttachmentId,
-    /// One upstream request in the ledger.
+    /// Usage row of one upstream request.
     UsageId,
-    /// An entry of the audit log.
     AuditEventId,
-    /// One running process. A restart is another instance.
+    /// Instance: one running process. A restart is another instance.
     InstanceId,
 }
 

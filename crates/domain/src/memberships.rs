@@ -7,58 +7,49 @@ use crate::users::UserView;
 use crate::{GroupId, Timestamp};
 
 string_enum! {
-    /// What a user is to a group.
+    /// Role of a user in a group.
     GroupRole, "group role", {
-        /// Uses what the group has.
+        /// Uses the resources of the group.
         Member = "member",
-        /// Also administers it.
+        /// Also administers the group.
         Admin = "admin",
     }
 }
 
 string_enum! {
-    /// How far a membership has come. An invitation is none yet: it names an address and not a user.
+    /// Status of a membership. An open invitation is no membership: it names an e-mail address and no user.
     MembershipStatus, "membership status", {
-        /// In force.
         Active = "active",
-        /// An invitation that its user has not accepted.
+        /// Invited, but not accepted yet.
         Pending = "pending",
     }
 }
 
-/// A membership of the principal, in force.
+/// Active membership of a principal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Membership {
-    /// The group.
     pub group_id: GroupId,
-    /// The user's role in it.
     pub role: GroupRole,
-    /// How many sends a minute the group grants each of its members, where it says so.
+    /// Sends per minute that the group grants each of its members.
     pub requests_per_minute: Option<NonZeroU32>,
 }
 
-/// A user as a member of a group.
+/// Member of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// The user.
     pub view: UserView,
-    /// The user's role in the group.
     pub role: GroupRole,
-    /// Since when.
+    /// Start of the membership.
     pub since: Timestamp,
 }
 
-/// An invitation to a group that nobody has accepted yet: it names an address, whether or not a user has it.
+/// Open invitation to a group. It names an e-mail address, independent of whether a user has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invitation {
-    /// The group.
     pub group_id: GroupId,
-    /// What people call the group.
     pub group_name: String,
-    /// Who is invited.
     pub email: String,
-    /// The role in the group that comes with it.
+    /// Role of the future member.
     pub role: GroupRole,
-    /// When it was sent.
     pub created_at: Timestamp,
 }

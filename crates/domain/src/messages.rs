@@ -1,4 +1,4 @@
-//! Messages: what was said, in order.
+//! Messages of a session.
 
 use serde_json::{Map, Value};
 
@@ -8,113 +8,102 @@ use crate::usage::MessageUsage;
 use crate::{MessageId, SessionId, Timestamp, TurnId};
 
 string_enum! {
-    /// Who speaks.
+    /// Author of a message.
     MessageRole, "message role", {
-        /// The person.
         User = "user",
         /// The model.
         Assistant = "assistant",
-        /// The tool's behaviour. Stored messages seldom have it: the behaviour comes from the pinned version.
+        /// System message. It is seldom stored: the behaviour comes from the version of the tool.
         System = "system",
     }
 }
 
 string_enum! {
-    /// What became of a message.
+    /// Status of a message.
     MessageStatus, "message status", {
-        /// An answer that is being written.
+        /// Answer of a running turn.
         Pending = "pending",
-        /// Whole.
         Completed = "completed",
-        /// An answer that its reader stopped; the text so far is kept.
+        /// Answer that was cancelled; the partial text is kept.
         Cancelled = "cancelled",
-        /// An answer that the server's end cut; the text so far is kept.
+        /// Answer that ended with its process; the partial text is kept.
         Interrupted = "interrupted",
-        /// An answer that the upstream failed; the text so far is kept.
+        /// Answer that failed at the upstream; the partial text is kept.
         Failed = "failed",
     }
 }
 
 string_enum! {
-    /// What kind of text a part holds.
+    /// Kind of a part.
     PartKind, "part kind", {
-        /// The answer.
+        /// Text of the answer.
         Text = "text",
-        /// What the model thought before it.
+        /// Reasoning of the model before the answer.
         Reasoning = "reasoning",
     }
 }
 
-/// A run of text of one kind.
+/// Part of a message: contiguous text of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Its kind.
     pub kind: PartKind,
-    /// The text, exactly as it was streamed.
+    /// Text exactly as it was streamed.
     pub text: String,
 }
 
-/// What is known about how a message came to be. Unknown keys are kept.
+/// Metadata of a message. Unknown keys are kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MessageMeta {
-    /// The model that answered.
+    /// Model that answered.
     pub model: Option<String>,
-    /// Tokens of the answer's request, in and out.
+    /// Input and output tokens of the request of the answer.
     pub tokens: Option<u64>,
-    /// From the send to the end of the answer.
+    /// Time from the send to the end of the answer.
     pub latency_ms: Option<u64>,
-    /// Why the model stopped.
     pub finish_reason: Option<String>,
-    /// What modules extracted from the text.
+    /// Data that modules extracted from the text.
     pub extractions: Option<Value>,
-    /// Everything else, as it was given.
+    /// Metadata from the client.
     pub other: Map<String, Value>,
 }
 
-/// One message of a conversation.
+/// Message of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The id.
     pub id: MessageId,
-    /// The conversation.
     pub session_id: SessionId,
-    /// The turn it belongs to; a greeting and a forked copy have none.
+    /// Turn of the message; `None` for greetings and forked copies.
     pub turn_id: Option<TurnId>,
-    /// Who speaks.
     pub role: MessageRole,
-    /// Its place, from 1, without gaps.
+    /// Sequence number in the session, from 1 without gaps.
     pub seq: i64,
-    /// What became of it.
     pub status: MessageStatus,
-    /// The text parts, joined.
+    /// Text parts, joined.
     pub content: String,
-    /// All parts in the order they were streamed.
+    /// All parts in stream order.
     pub parts: Vec<Part>,
-    /// The upstream's reasoning records, verbatim, for replay to the model that made them.
+    /// Reasoning records of the upstream, verbatim, for replay to the model that created them.
     pub reasoning_details: Option<Value>,
-    /// How it came to be.
     pub meta: MessageMeta,
-    /// When it was stored.
     pub created_at: Timestamp,
 }
 
-/// A message as its reader sees it.
+/// Message with its attachments and usage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageView {
-    /// The message.
     pub message: Message,
-    /// Its attachments that are not deleted.
+    /// Attachments that are not deleted.
     pub attachments: Vec<Attachment>,
-    /// Of an answer: the tokens and cost of all its requests.
+    /// Tokens and cost of all requests of an answer.
     pub usage: Option<MessageUsage>,
 }
 
-/// Joins the text parts: the content of a message.
+/// Joins the text parts to the content of a message.
 pub fn content_of(parts: &[Part]) -> String {
     parts.iter().filter(|part| part.kind == PartKind::Text).map(|part| part.text.as_str()).collect()
 }
 
-/// Appends text to a list of parts, opening a new part where the kind changes.
+/// Appends text to a list of parts. A change of the kind starts a new part.
 pub fn push_part(parts: &mut Vec<Part>, kind: PartKind, text: &str) {
     match parts.last_mut() {
         Some(last) if last.kind == kind => last.text.push_str(text),

@@ -1,14 +1,14 @@
-//! Money: whole pico-dollars, from the decimal text of a price to the decimal text of a bill.
+//! Money in pico-dollars.
 //!
-//! A price per token such as `0.000000013972` has twelve decimals, so one pico-dollar (1e-12 USD) is the unit.
-//! An `i64` of them holds 9.22 million dollars, per price, per row and per stored sum.
+//! Prices per token such as `0.000000013972` have twelve decimals, so the unit is one pico-dollar (1e-12 USD). An
+//! `i64` holds 9.22 million dollars per price, row and stored sum.
 
 use std::fmt;
 use std::iter::Sum;
 use std::ops::Neg;
 use std::str::FromStr;
 
-/// An exact amount of US dollars, in whole pico-dollars.
+/// Exact amount in US dollars, stored as pico-dollars.
 ///
 /// ```
 /// use causerie_domain::Usd;
@@ -21,16 +21,15 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Usd(i64);
 
-/// Why a text is not an amount.
+/// The text is not an amount.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
-    /// The text is not a decimal number.
     #[error("{0:?} is not a decimal number")]
     Malformed(String),
-    /// The number has more than twelve decimals that matter.
+    /// The number has more than twelve significant decimals.
     #[error("{0:?} is finer than a pico-dollar")]
     TooFine(String),
-    /// The amount is beyond what the ledger holds, about 9.2 million dollars.
+    /// The amount exceeds the range of the ledger, about 9.2 million dollars.
     #[error("{0:?} is beyond 9.2 million dollars")]
     TooLarge(String),
 }
@@ -39,23 +38,22 @@ const DECIMALS: i32 = 12;
 const PICO_PER_USD: u128 = 1_000_000_000_000;
 
 impl Usd {
-    /// Nothing.
     pub const ZERO: Usd = Usd(0);
 
-    /// Takes whole pico-dollars.
+    /// Creates an amount from pico-dollars.
     pub const fn from_pico(pico: i64) -> Self {
         Usd(pico)
     }
 
-    /// The amount in whole pico-dollars.
+    /// Returns the amount in pico-dollars.
     pub const fn pico(self) -> i64 {
         self.0
     }
 
-    /// Reads decimal text, rounding what is finer than a pico-dollar half to even.
+    /// Parses decimal text and rounds half to even to a pico-dollar.
     ///
-    /// Upstream costs are binary floats printed in full, such as `0.0076509169000000005`: the digits beyond the
-    /// twelfth are noise of the printing, far below what is ever charged.
+    /// Costs of the upstream are binary floats printed in full, such as `0.0076509169000000005`. The digits after the
+    /// twelfth are artefacts of the conversion, far below any charged amount.
     ///
     /// # Errors
     /// [`MoneyError::Malformed`] and [`MoneyError::TooLarge`].
@@ -63,22 +61,22 @@ impl Usd {
         parse(text).map(|(amount, _exact)| amount)
     }
 
-    /// The sum, or `None` beyond the range.
+    /// Returns the sum, or `None` on overflow.
     pub fn checked_add(self, other: Usd) -> Option<Usd> {
         self.0.checked_add(other.0).map(Usd)
     }
 
-    /// The difference, or `None` beyond the range.
+    /// Returns the difference, or `None` on overflow.
     pub fn checked_sub(self, other: Usd) -> Option<Usd> {
         self.0.checked_sub(other.0).map(Usd)
     }
 
-    /// This price, `count` times, or `None` beyond the range.
+    /// Multiplies a price by a count; returns `None` on overflow.
     pub fn checked_mul(self, count: u64) -> Option<Usd> {
         i64::try_from(i128::from(self.0).checked_mul(i128::from(count))?).ok().map(Usd)
     }
 
-    /// The sum, held at the end of the range.
+    /// Returns the sum, saturating at the bounds of the range.
     pub fn saturating_add(self, other: Usd) -> Usd {
         Usd(self.0.saturating_add(other.0))
     }
@@ -87,7 +85,7 @@ impl Usd {
 impl FromStr for Usd {
     type Err = MoneyError;
 
-    /// Reads decimal text exactly: digits, an optional sign, point and exponent.
+    /// Parses decimal text exactly: digits with an optional sign, point and exponent.
     fn from_str(text: &str) -> Result<Self, MoneyError> {
         match parse(text)? {
             (amount, true) => Ok(amount),
@@ -97,7 +95,7 @@ impl FromStr for Usd {
 }
 
 impl fmt::Display for Usd {
-    /// The shortest decimal text that is exactly this amount, without an exponent.
+    /// Formats the amount as the shortest exact decimal text without an exponent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_decimal(i128::from(self.0), f)
     }
@@ -112,13 +110,13 @@ impl Neg for Usd {
 }
 
 impl Sum for Usd {
-    /// The sum, held at the end of the range.
+    /// Returns the sum, saturating at the bounds of the range.
     fn sum<I: Iterator<Item = Usd>>(amounts: I) -> Usd {
         amounts.fold(Usd::ZERO, Usd::saturating_add)
     }
 }
 
-/// Writes pico-dollars as the shortest decimal text of the dollars.
+/// Writes pico-dollars as the shortest exact decimal text in dollars.
 pub(crate) fn write_decimal(pico: i128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let magnitude = pico.unsigned_abs();
     let sign = if pico < 0 { "-" } else { "" };
@@ -130,7 +128,7 @@ pub(crate) fn write_decimal(pico: i128, f: &mut fmt::Formatter<'_>) -> fmt::Resu
     write!(f, "{sign}{whole}.{}", digits.trim_end_matches('0'))
 }
 
-/// The amount, and whether the text said exactly that.
+/// Parses an amount and returns whether it is exact.
 fn parse(text: &str) -> Result<(Usd, bool), MoneyError> {
     let malformed = || MoneyError::Malformed(clip(text));
     let (negative, unsigned) = match text.as_bytes().first() {
@@ -148,7 +146,7 @@ fn parse(text: &str) -> Result<(Usd, bool), MoneyError> {
         return Err(malformed());
     }
     let digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).map(|byte| byte - b'0').collect();
-    // How many of the digits stand before the pico-dollar's point.
+    // Number of digits before the point of a pico-dollar.
     let kept =
         i64::try_from(whole.len()).map_err(|_| malformed())? + i64::from(exponent) + i64::from(DECIMALS);
     let (pico, exact) = scale(&digits, kept).ok_or_else(|| MoneyError::TooLarge(clip(text)))?;
@@ -157,7 +155,7 @@ fn parse(text: &str) -> Result<(Usd, bool), MoneyError> {
     Ok((Usd(amount), exact))
 }
 
-/// The number that the first `kept` digits make, rounded half to even on the rest; `None` when it is too large.
+/// Returns the number of the first `kept` digits, rounded half to even; `None` on overflow.
 fn scale(digits: &[u8], kept: i64) -> Option<(i128, bool)> {
     let mut value: i128 = 0;
     let significant = digits.iter().position(|digit| *digit != 0).unwrap_or(digits.len());
@@ -175,7 +173,7 @@ fn scale(digits: &[u8], kept: i64) -> Option<(i128, bool)> {
     }
     let rest = digits.get(kept_digits..).unwrap_or(&[]);
     let exact = rest.iter().all(|digit| *digit == 0);
-    // With leading zeros left out of `digits`, a negative `kept` means that the first lost place is a zero.
+    // `digits` has no leading zeros, so with a negative `kept` the first dropped digit is a zero.
     let first_lost = if kept < 0 { 0 } else { rest.first().copied().unwrap_or(0) };
     let beyond_half = kept < 0 || rest.iter().skip(1).all(|digit| *digit == 0);
     let round_up = match first_lost {

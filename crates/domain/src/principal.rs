@@ -4,61 +4,55 @@ use crate::memberships::Membership;
 use crate::users::User;
 use crate::{ApiKeyId, GroupId, Timestamp};
 
-/// How a principal showed who it is.
+/// Credential of a principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credential {
-    /// An API key.
     ApiKey {
-        /// The key.
         id: ApiKeyId,
-        /// The group it is bound to.
+        /// Group to which the API key is bound.
         group_id: Option<GroupId>,
-        /// What it may do at most; empty means all that the user may do.
+        /// Upper bound of the rights; empty means all rights of the user.
         scopes: Vec<String>,
-        /// When it stops working.
         expires_at: Option<Timestamp>,
     },
-    /// A token of the external identity provider. It may do what its user may.
+    /// Token of the external identity provider. It has all rights of its user.
     Token,
-    /// The owner of the process itself: a service that links the runtime, a subcommand, or whoever comes through
-    /// the open door of a server that authenticates nobody.
+    /// Process itself: a service that links the runtime, a command of the operator, or any request to a server without
+    /// authentication.
     Process,
 }
 
-/// A user with everything that decides what it may do.
+/// User with its memberships and rules, which decide its rights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserAccess {
-    /// The user.
     pub user: User,
-    /// The user's memberships in force.
+    /// Active memberships.
     pub memberships: Vec<Membership>,
-    /// The rules stored for the user's groups, then those for the user, each as JSON text.
+    /// Stored rules of the groups of the user, then rules of the user, each as JSON text.
     pub rules: Vec<String>,
 }
 
 impl UserAccess {
-    /// The principal of a request that showed this credential.
+    /// Creates the principal of a request with this credential.
     pub fn principal(self, credential: Credential) -> Principal {
         let UserAccess { user, memberships, rules } = self;
         Principal { user, memberships, rules, credential }
     }
 }
 
-/// A user as one request sees it. There is no default one.
+/// User of a request, with its rights and the presented credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
-    /// The user.
     pub user: User,
-    /// The user's memberships in force.
+    /// Active memberships.
     pub memberships: Vec<Membership>,
-    /// The rules stored for the user's groups, then those for the user, each as JSON text.
+    /// Stored rules of the groups of the user, then rules of the user, each as JSON text.
     pub rules: Vec<String>,
-    /// How the user showed it.
     pub credential: Credential,
 }
 
 impl Principal {
-    /// The key behind the request, if it came with one.
+    /// Returns the API key of the request.
     pub fn api_key_id(&self) -> Option<ApiKeyId> {
         match &self.credential {
             Credential::ApiKey { id, .. } => Some(*id),
@@ -66,7 +60,7 @@ impl Principal {
         }
     }
 
-    /// The group the request's key is bound to.
+    /// Returns the group to which the API key of the request is bound.
     pub fn key_group_id(&self) -> Option<GroupId> {
         match &self.credential {
             Credential::ApiKey { group_id, .. } => *group_id,
@@ -74,7 +68,7 @@ impl Principal {
         }
     }
 
-    /// When the request's key stops working.
+    /// Returns the expiry of the API key of the request.
     pub fn key_expires_at(&self) -> Option<Timestamp> {
         match &self.credential {
             Credential::ApiKey { expires_at, .. } => *expires_at,

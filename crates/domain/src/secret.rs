@@ -2,19 +2,19 @@
 
 use std::fmt;
 
-/// Text that must never be printed: a key, a token, a password.
+/// Secret text: an API key, a token, a password.
 ///
-/// `Debug` and `Display` print stars; [`Secret::expose`] is the one way to the value.
+/// `Debug` and `Display` print asterisks. [`Secret::expose`] is the only access to the value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a secret.
+    /// Creates a secret.
     pub fn new(value: impl Into<String>) -> Self {
         Secret(value.into())
     }
 
-    /// The secret itself, for the one place that sends or compares it.
+    /// Returns the secret, to send or compare it.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,45 +1,40 @@
-//! Conversations and the machine of their states.
+//! Sessions and the transitions of their states.
 
 use crate::string_enum::string_enum;
 use crate::usage::reports::UsageSums;
 use crate::{GroupId, SessionId, Timestamp, ToolId, ToolVersionId, TurnId, UserId};
 
 string_enum! {
-    /// Where a conversation stands.
+    /// State of a session.
     SessionState, "session state", {
-        /// Takes messages.
+        /// Accepts messages.
         Active = "active",
-        /// Takes none until it is resumed.
+        /// Accepts messages after it is resumed.
         Paused = "paused",
-        /// Takes none any more.
+        /// Accepts no more messages.
         Completed = "completed",
     }
 }
 
 string_enum! {
-    /// What can be asked of a conversation's state.
+    /// Action that changes the state of a session.
     SessionAction, "session action", {
-        /// To paused.
         Pause = "pause",
-        /// Back to active.
         Resume = "resume",
-        /// To completed, for good.
         Complete = "complete",
     }
 }
 
-/// An action that a state does not allow.
+/// The state does not allow the action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a {from} session cannot be {}", participle(*.action))]
 pub struct InvalidTransition {
-    /// The state the session is in.
     pub from: SessionState,
-    /// What was asked.
     pub action: SessionAction,
 }
 
 impl SessionAction {
-    /// The state this action leads to.
+    /// Returns the state after the action.
     pub const fn target(self) -> SessionState {
         match self {
             SessionAction::Pause => SessionState::Paused,
@@ -48,7 +43,7 @@ impl SessionAction {
         }
     }
 
-    /// The states from which this action changes something.
+    /// Returns the states that the action changes.
     pub const fn sources(self) -> &'static [SessionState] {
         match self {
             SessionAction::Pause => &[SessionState::Active],
@@ -59,10 +54,10 @@ impl SessionAction {
 }
 
 impl SessionState {
-    /// The state after an action; repeating an action changes nothing.
+    /// Returns the state after an action. Repeating an action changes nothing.
     ///
     /// # Errors
-    /// [`InvalidTransition`] where the state does not allow it: completed is final.
+    /// [`InvalidTransition`] if the state does not allow the action. `completed` is final.
     pub fn after(self, action: SessionAction) -> Result<SessionState, InvalidTransition> {
         if self == action.target() || action.sources().contains(&self) {
             Ok(action.target())
@@ -80,63 +75,54 @@ fn participle(action: SessionAction) -> &'static str {
     }
 }
 
-/// The longest title of a session, in characters.
+/// Maximum length of a title in characters.
 pub const MAX_TITLE_CHARS: usize = 200;
 
-/// A conversation of one user with one pinned version of a tool.
+/// Session: a conversation of one user with one version of a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// The id.
     pub id: SessionId,
-    /// The tool.
     pub tool_id: ToolId,
-    /// The version it is pinned to.
+    /// Version of the tool, fixed at creation.
     pub tool_version_id: ToolVersionId,
-    /// Whose conversation it is.
+    /// Owner.
     pub user_id: UserId,
-    /// Whose account it runs on, fixed at creation.
+    /// Group to which usage is accounted, fixed at creation.
     pub group_id: Option<GroupId>,
-    /// Where it stands.
     pub state: SessionState,
-    /// Its title, at most [`MAX_TITLE_CHARS`] characters.
+    /// At most [`MAX_TITLE_CHARS`] characters.
     pub title: Option<String>,
-    /// The sequence number the next message gets; the first is 1.
+    /// Sequence number of the next message; the first is 1.
     pub next_seq: i64,
-    /// The turn that is running, as far as the session row knows.
+    /// Running turn according to the session row. The turn may have ended since.
     pub active_turn_id: Option<TurnId>,
-    /// The session this one was forked from, while that exists.
+    /// Session from which this one was forked, while it exists.
     pub parent_session_id: Option<SessionId>,
-    /// The parent's message at which it was forked; the copy ends with the last finished answer at or before it.
+    /// Sequence number at which the parent was forked. The copy ends with the last finished answer at or before it.
     pub fork_from_seq: Option<i64>,
-    /// When it was created.
     pub started_at: Timestamp,
-    /// When it was completed.
+    /// Time of completion.
     pub ended_at: Option<Timestamp>,
-    /// When something last happened in it: creation, a message, an answer's end.
+    /// Time of the last activity: creation, message, or end of an answer.
     pub last_activity_at: Timestamp,
 }
 
-/// Sums over a conversation, computed from the ledger when they are read.
+/// Sums over a session, computed from its usage rows on each read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionTotals {
-    /// Messages in it.
+    /// Number of messages.
     pub messages: u64,
-    /// Tokens sent.
     pub input_tokens: u64,
-    /// Tokens received.
     pub output_tokens: u64,
-    /// What its requests cost.
     pub cost: crate::Usd,
 }
 
-/// A conversation as an auditor sees it: who, when, which tool, and what it cost. Never what was said.
+/// Session in a list for auditors, without texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionAudit {
-    /// The conversation. Its title is not for the auditor.
+    /// Session. Its title is not part of the list.
     pub session: Session,
-    /// The tool's slug.
     pub tool_slug: String,
-    /// What its requests come to.
     pub sums: UsageSums,
 }
 

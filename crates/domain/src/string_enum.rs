@@ -1,20 +1,19 @@
-//! Enumerations that are stored and sent as words.
+//! Enumerations that are stored and sent as text.
 
-/// A text that is none of the words an enumeration knows.
+/// The text is not a variant of the enumeration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown {what} {given:?}, expected one of {}", expected.join(", "))]
 pub struct UnknownVariant {
-    /// What was expected, in the reader's terms, such as `session state`.
+    /// Name of the enumeration, such as `session state`.
     pub what: &'static str,
-    /// The text that was given.
     pub given: String,
-    /// Every word that would have been accepted.
+    /// Valid texts.
     pub expected: &'static [&'static str],
 }
 
-/// Declares an enumeration whose variants are stored and sent as the given words.
+/// Declares an enumeration with the text of each variant.
 ///
-/// It gets `ALL`, `NAMES`, `as_str`, `Display` and `FromStr`, so that the words stand in exactly one place.
+/// The macro generates `ALL`, `NAMES`, `as_str`, `Display` and `FromStr`.
 macro_rules! string_enum {
     ($(#[$meta:meta])* $name:ident, $what:literal, { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
@@ -22,12 +21,12 @@ macro_rules! string_enum {
         pub enum $name { $($(#[$doc])* $variant,)+ }
 
         impl $name {
-            /// Every variant, in declaration order.
+            /// All variants in declaration order.
             pub const ALL: &'static [$name] = &[$($name::$variant,)+];
-            /// Every word, in declaration order.
+            /// Texts of all variants in declaration order.
             pub const NAMES: &'static [&'static str] = &[$($word,)+];
 
-            /// The word this variant is stored and sent as.
+            /// Returns the stored text of the variant.
             pub const fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $word,)+ }
             }

@@ -1,41 +1,40 @@
-//! Instants, with the precision the stores keep.
+//! Timestamps with microsecond precision.
 
 use std::fmt;
 use std::ops::Add;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// An instant in microseconds since 1970-01-01T00:00:00Z.
+/// Time in microseconds since 1970-01-01T00:00:00Z.
 ///
-/// It prints as RFC 3339 in UTC with six fractional digits, which sorts as text like it sorts as a number.
+/// `Display` prints RFC 3339 in UTC with six fractional digits; its order as text is the order in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// A text that is no instant, or one outside the years -9999 to 9999.
+/// The text is not a timestamp, or is outside the years -9999 to 9999.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{given:?} is not an RFC 3339 date-time")]
 pub struct InvalidTimestamp {
-    /// The text that was given.
     pub given: String,
 }
 
 impl Timestamp {
-    /// Takes microseconds since the epoch as they are.
+    /// Creates a timestamp from microseconds since the epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Timestamp(micros)
     }
 
-    /// Microseconds since the epoch.
+    /// Returns the microseconds since the epoch.
     pub const fn as_micros(self) -> i64 {
         self.0
     }
 
-    /// The time since `earlier`, or zero if that is later.
+    /// Returns the duration since `earlier`, or zero if `earlier` is later.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0).max(0).unsigned_abs())
     }
 
-    /// The instant `span` before this one.
+    /// Returns the timestamp `span` before this one.
     pub fn before(self, span: Duration) -> Timestamp {
         Timestamp(self.0.saturating_sub(i64::try_from(span.as_micros()).unwrap_or(i64::MAX)))
     }

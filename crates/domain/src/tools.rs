@@ -4,51 +4,45 @@ use crate::string_enum::string_enum;
 use crate::{GroupId, Timestamp, ToolId, ToolVersionId, UserId};
 
 string_enum! {
-    /// What a tool does with a message.
+    /// Type of a tool.
     ToolType, "tool type", {
-        /// Holds conversations.
+        /// Holds sessions.
         Chat = "chat",
-        /// Answers one input once. Not supported yet: parsed, then refused by name.
+        /// Answers a single input. Definitions of this type are parsed and refused as not supported yet.
         Product = "product",
     }
 }
 
-/// A tool, across its versions.
+/// Tool with its newest version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tool {
-    /// The id.
     pub id: ToolId,
-    /// The unique name in addresses.
+    /// Unique name in URLs.
     pub slug: String,
-    /// What it does with a message.
     pub tool_type: ToolType,
-    /// The group it belongs to; none means everyone.
+    /// Owning group; `None` makes the tool public.
     pub group_id: Option<GroupId>,
-    /// Who posted it; tools from files have no owner.
+    /// User who posted the tool; `None` for tools from files.
     pub owner_id: Option<UserId>,
-    /// Whether new sessions and messages may use it. Nothing is ever deleted.
+    /// Whether new sessions and messages may use the tool. Tools are disabled, never deleted.
     pub enabled: bool,
-    /// The newest version.
+    /// Newest version.
     pub current: ToolVersion,
 }
 
-/// One immutable version of a tool.
+/// Immutable version of a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolVersion {
-    /// The id.
     pub id: ToolVersionId,
-    /// The tool.
     pub tool_id: ToolId,
-    /// The semantic version its author gave it.
+    /// Semantic version that the author assigned.
     pub version: String,
-    /// The title shown to people.
     pub title: String,
-    /// The definition as canonical JSON text.
+    /// Definition as canonical JSON text.
     pub definition: String,
-    /// SHA-256 of the canonical text, in hex.
+    /// SHA-256 of the canonical text in hex.
     pub content_hash: String,
-    /// Who posted it; none for files.
+    /// User who posted the version; `None` for files.
     pub created_by: Option<UserId>,
-    /// When it was stored.
     pub created_at: Timestamp,
 }

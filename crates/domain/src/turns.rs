@@ -1,4 +1,4 @@
-//! Turns: one user message and its answer.
+//! Turns: a user message and its answer.
 
 use std::time::Duration;
 
@@ -8,23 +8,21 @@ use crate::string_enum::string_enum;
 use crate::{InstanceId, MessageId, SessionId, Timestamp, TurnId};
 
 string_enum! {
-    /// Where a turn stands. Everything but running is final.
+    /// Status of a turn. All statuses except `running` are final.
     TurnStatus, "turn status", {
-        /// Its answer is being written.
         Running = "running",
-        /// Answered.
         Completed = "completed",
-        /// Stopped by its user; the text so far is kept.
+        /// Cancelled by a user; the partial text is kept.
         Cancelled = "cancelled",
-        /// Failed; the text so far is kept.
+        /// Failed; the partial text is kept.
         Failed = "failed",
-        /// Cut by the end of the process that ran it; the text that was flushed is kept.
+        /// Ended with its process; the flushed text is kept.
         Interrupted = "interrupted",
     }
 }
 
 impl TurnStatus {
-    /// The status of the answer of a turn in this status.
+    /// Returns the status of the answer of a turn in this status.
     pub const fn of_message(self) -> MessageStatus {
         match self {
             TurnStatus::Running => MessageStatus::Pending,
@@ -36,82 +34,70 @@ impl TurnStatus {
     }
 }
 
-/// Why a turn failed, as its reader is told.
+/// Failure of a turn, as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TurnFailure {
-    /// The stable code.
     pub code: FailureCode,
-    /// A human sentence without secrets or provider text.
+    /// Sentence for users, without secrets and text of the provider.
     pub detail: String,
-    /// How long to wait before another try, where the upstream said so.
+    /// Wait that the upstream asks for.
     pub retry_after: Option<Duration>,
 }
 
-/// What was sent to the model, and what was left out to make it fit.
+/// Report on the context that was sent to the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContextReport {
-    /// Messages sent, the new one counted, the system message not.
+    /// Messages in the request, including the new message and excluding the system message.
     pub messages_sent: u32,
-    /// Older messages left out of the last N.
+    /// Messages of the history that were left out.
     pub messages_dropped: u32,
-    /// Estimated tokens of all that was sent.
+    /// Estimated tokens of the request.
     pub estimated_tokens: u32,
-    /// Whether the model's context length is unknown, so that 8192 was assumed.
+    /// Whether the context length of the model is unknown and 8192 was assumed.
     pub context_length_assumed: bool,
 }
 
-/// One user message and its answer.
+/// Turn: a user message and its answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Turn {
-    /// The id.
     pub id: TurnId,
-    /// The conversation.
     pub session_id: SessionId,
-    /// The message that was sent.
     pub user_message_id: MessageId,
-    /// The answer.
     pub assistant_message_id: MessageId,
-    /// The answer's place in the conversation.
+    /// Sequence number of the answer.
     pub assistant_seq: i64,
-    /// Where it stands.
     pub status: TurnStatus,
-    /// The instance that runs it, or ran it.
+    /// Instance that runs the turn or ran it.
     pub owner: InstanceId,
-    /// The model that was asked.
+    /// Requested model.
     pub model: String,
-    /// Whether someone asked it to stop.
     pub cancel_requested: bool,
-    /// Why it failed.
     pub failure: Option<TurnFailure>,
-    /// Why the model stopped, in the upstream's normalised words.
+    /// Finish reason in the normalised words of the upstream.
     pub finish_reason: Option<String>,
-    /// What was sent, once it is known.
+    /// Context report, once the request is built.
     pub context: Option<ContextReport>,
-    /// When it began.
     pub started_at: Timestamp,
-    /// When it ended.
     pub ended_at: Option<Timestamp>,
 }
 
-/// A run of streamed text that was flushed to the store while its turn runs.
+/// Segment: streamed text that was flushed to the store during the turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// Characters (Unicode scalar values) of reasoning and text streamed before this run.
+    /// Number of characters (Unicode scalar values) of reasoning and text before the segment.
     pub position: u64,
-    /// What kind of text it is.
     pub kind: PartKind,
-    /// The text.
     pub text: String,
 }
 
 impl Segment {
-    /// The position after it.
+    /// Returns the position after the segment.
     pub fn end(&self) -> u64 {
         self.position + self.text.chars().count() as u64
     }
 }
 
-/// Puts flushed segments together to the parts of an answer. Segments must be in order of position.
+/// Joins segments to the parts of an answer. Segments must be ordered by position.
 pub fn parts_of(segments: &[Segment]) -> Vec<Part> {
     let mut parts = Vec::new();
     for segment in segments {

@@ -4,49 +4,43 @@ use crate::string_enum::string_enum;
 use crate::{GroupId, Timestamp, UserId};
 
 string_enum! {
-    /// What a user is to the whole installation.
+    /// Role of a user in the installation.
     Role, "role", {
         /// Uses the product.
         User = "user",
-        /// Administers it. An admin does not read other people's conversations.
+        /// Administers the installation. An admin does not read sessions of other users.
         Admin = "admin",
     }
 }
 
 string_enum! {
-    /// Whether a user may sign in.
+    /// Status of a user.
     UserStatus, "user status", {
         /// May sign in.
         Active = "active",
-        /// Is refused like an unknown credential.
+        /// Credentials are refused like unknown ones.
         Disabled = "disabled",
     }
 }
 
-/// A person or a service that holds conversations.
+/// User: a person or a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// The id.
     pub id: UserId,
-    /// The e-mail address, unique, compared without regard to ASCII case.
+    /// Unique e-mail address; ASCII case is ignored.
     pub email: String,
-    /// The name shown to others.
     pub name: String,
-    /// A BCP 47 language tag, if the user chose one.
+    /// BCP 47 language tag.
     pub locale: Option<String>,
-    /// Whether the user may sign in.
     pub status: UserStatus,
-    /// What the user is to the installation.
     pub role: Role,
-    /// When the user was created.
     pub created_at: Timestamp,
 }
 
-/// A user and the groups it is in: what rules see of it.
+/// User with its groups, as rules see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserView {
-    /// The user.
     pub user: User,
-    /// The groups of its memberships in force, in the order of their ids.
+    /// Groups of active memberships, by id.
     pub group_ids: Vec<GroupId>,
 }

@@ -1,4 +1,4 @@
-//! The port to the audit log.
+//! Port for audit events.
 
 use std::fmt::Debug;
 
@@ -7,26 +7,24 @@ use crate::page::{Page, PageRequest};
 use crate::ports::StoreError;
 use crate::{AuditEventId, SessionId, UserId};
 
-/// Which entries to list, the latest first.
+/// Selects audit events, latest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEventQuery {
-    /// Only what this user did.
     pub actor_id: Option<UserId>,
-    /// Only what was done to the thing with this id.
+    /// Id of the changed object.
     pub subject_id: Option<String>,
-    /// The page.
     pub page: PageRequest<AuditEventId>,
 }
 
-/// Keeps the audit log. Changes of people, rights and tools write their entries themselves; what is
-/// done to conversations of others is recorded here.
+/// Stores audit events. Methods of other ports write the events of their changes themselves; this port records access
+/// to sessions of other users.
 #[async_trait::async_trait]
 pub trait AuditEvents: Send + Sync + Debug {
-    /// Entries, the latest first.
+    /// Returns audit events, latest first.
     async fn audit_events(&self, list: AuditEventQuery)
     -> Result<Page<AuditEvent, AuditEventId>, StoreError>;
 
-    /// Records what somebody does to a conversation of somebody else.
+    /// Records access to a session of another user.
     async fn record(
         &self,
         action: AuditAction,

@@ -1,4 +1,4 @@
-//! The port to budgets, as principals administer them. What a turn weighs on them is the ledger's business.
+//! Port for the administration of budgets. Reservations and spending belong to the port of turns.
 
 use std::fmt::Debug;
 
@@ -7,15 +7,15 @@ use crate::audit_events::AuditStamp;
 use crate::budgets::{Budget, BudgetState, BudgetSubject};
 use crate::{Filter, Timestamp};
 
-/// Keeps budgets. A deleted user, group or key takes its own with it.
+/// Stores budgets. Deleting a user, group or API key deletes its budget.
 #[async_trait::async_trait]
 pub trait Budgets: Send + Sync + Debug {
-    /// Where the budgets of these subjects stand at an instant, by the ids of the subjects. Who has none is left out.
-    /// The caller has decided that its reader may read them.
+    /// Returns the state of the budgets of these subjects at a time, by the id of the subject. Subjects without a
+    /// budget are left out. The caller checks the right to read them.
     async fn budgets(&self, of: &[BudgetSubject], at: Timestamp) -> Result<Vec<BudgetState>, StoreError>;
 
-    /// Sets the budget of a subject that the filter (on User, Group or ApiKey) admits, in place of the one it has.
-    /// What its requests cost and reserve in the current window counts at once.
+    /// Sets or replaces the budget of a subject that matches the filter (on User, Group or ApiKey). Costs and
+    /// reservations of the current window count at once.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`].
@@ -26,10 +26,10 @@ pub trait Budgets: Send + Sync + Debug {
         stamp: AuditStamp,
     ) -> Result<BudgetState, DirectoryError>;
 
-    /// Takes the budget of a subject that the filter admits away.
+    /// Deletes the budget of a subject that matches the filter.
     ///
     /// # Errors
-    /// [`DirectoryError::NotFound`], also where it has none.
+    /// [`DirectoryError::NotFound`], also if the subject has no budget.
     async fn delete_budget(
         &self,
         subject: BudgetSubject,

@@ -1,4 +1,4 @@
-//! The port to the models.
+//! Port to the upstream.
 
 use std::fmt::Debug;
 
@@ -7,23 +7,23 @@ use futures_util::stream::BoxStream;
 use crate::completion::{CompletionError, CompletionEvent, CompletionRequest, GenerationRecord};
 use crate::models::CatalogModel;
 
-/// The events of one request. Dropping it closes the connection to the upstream at once.
+/// Events of one request. Dropping the stream closes the connection to the upstream.
 pub type CompletionStream = BoxStream<'static, CompletionEvent>;
 
-/// One attempt at a time: a gateway classifies a failure, and its caller decides on another try.
+/// Sends requests to the upstream, one attempt each. It classifies failures; the caller decides on retries.
 #[async_trait::async_trait]
 pub trait CompletionGateway: Send + Sync + Debug {
-    /// Sends a request as soon as the stream is polled. The stream ends with exactly one
-    /// [`CompletionEvent::Ended`], whatever happens.
+    /// Sends a request when the stream is first polled. The stream ends with exactly one [`CompletionEvent::Ended`] in
+    /// all cases.
     fn complete(&self, request: CompletionRequest) -> CompletionStream;
 
-    /// The upstream's record of a request.
+    /// Returns the generation record of a request.
     ///
     /// # Errors
-    /// [`CompletionError`]; `Ok(None)` where the record does not exist, or not yet.
+    /// [`CompletionError`]; `Ok(None)` if the record does not exist yet or at all.
     async fn generation(&self, generation_id: &str) -> Result<Option<GenerationRecord>, CompletionError>;
 
-    /// The upstream's catalogue.
+    /// Returns the catalog of the upstream.
     ///
     /// # Errors
     /// [`CompletionError`].

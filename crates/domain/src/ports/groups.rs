@@ -1,4 +1,4 @@
-//! The ports to groups and to who is in them.
+//! Port for groups.
 
 use std::fmt::Debug;
 use std::num::NonZeroU32;
@@ -9,32 +9,31 @@ use crate::groups::Group;
 use crate::page::{Page, PageRequest};
 use crate::{Filter, GroupId};
 
-/// What to change about a group. What is `None` stays as it is.
+/// Changeset of a group: fields that are `Some` are updated.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GroupChange {
-    /// The name.
     pub name: Option<String>,
-    /// How many sends a minute it grants each of its members; the inner `None` takes the grant away.
+    /// Sends per minute that the group grants each of its members; `Some(None)` removes the grant.
     pub requests_per_minute: Option<Option<NonZeroU32>>,
 }
 
-/// Keeps groups, as principals administer them.
+/// Stores groups. Each change and its audit event are one transaction.
 #[async_trait::async_trait]
 pub trait Groups: Send + Sync + Debug {
-    /// The group with this id, if the filter (on Group) admits it.
+    /// Returns a group that matches the filter (on Group).
     async fn group(&self, id: GroupId, visible: &Filter) -> Result<Option<Group>, StoreError>;
 
-    /// The groups that the filter admits, by id.
+    /// Returns a page of groups that match the filter, by id.
     async fn groups(
         &self,
         visible: &Filter,
         page: PageRequest<GroupId>,
     ) -> Result<Page<Group, GroupId>, StoreError>;
 
-    /// Makes a group without members.
+    /// Creates a group without members.
     async fn add_group(&self, new: Group, stamp: AuditStamp) -> Result<Group, DirectoryError>;
 
-    /// Changes a group that the filter admits.
+    /// Changes a group that matches the filter.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`].
@@ -46,7 +45,7 @@ pub trait Groups: Send + Sync + Debug {
         stamp: AuditStamp,
     ) -> Result<Group, DirectoryError>;
 
-    /// Deletes a group that the filter admits, with its memberships, rules and the keys bound to it.
+    /// Deletes a group that matches the filter, with its memberships, rules and API keys.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`], [`DirectoryError::GroupInUse`].

@@ -8,21 +8,19 @@ use crate::memberships::{GroupRole, Invitation, Member};
 use crate::page::{Page, PageRequest};
 use crate::{Filter, GroupId, UserId};
 
-/// A group that the filter (on Group) must admit, and a user in it.
+/// A user in a group that must match the filter (on Group).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberRef {
-    /// The group.
     pub group_id: GroupId,
-    /// What the caller may do this to.
+    /// Groups that the principal may change (filter on Group).
     pub allowed: Filter,
-    /// The user.
     pub user_id: UserId,
 }
 
-/// Keeps who is in a group, and who is invited.
+/// Stores memberships and invitations. Each change and its audit event are one transaction.
 #[async_trait::async_trait]
 pub trait Memberships: Send + Sync + Debug {
-    /// The members of a group that the filter (on User) admits, by user id.
+    /// Returns a page of the members of a group that match the filter (on User), by user id.
     async fn members(
         &self,
         group: GroupId,
@@ -30,7 +28,7 @@ pub trait Memberships: Send + Sync + Debug {
         page: PageRequest<UserId>,
     ) -> Result<Page<Member, UserId>, StoreError>;
 
-    /// Makes a user a member; one that is a member gets the role.
+    /// Adds a member, or sets the role of an existing member.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`] for the group, [`DirectoryError::NoSuchReference`] for the user.
@@ -41,7 +39,7 @@ pub trait Memberships: Send + Sync + Debug {
         stamp: AuditStamp,
     ) -> Result<(), DirectoryError>;
 
-    /// Gives a member another role.
+    /// Sets the role of a member.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`].
@@ -52,24 +50,24 @@ pub trait Memberships: Send + Sync + Debug {
         stamp: AuditStamp,
     ) -> Result<(), DirectoryError>;
 
-    /// Ends a membership.
+    /// Removes a member.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`].
     async fn remove_member(&self, member: MemberRef, stamp: AuditStamp) -> Result<(), DirectoryError>;
 
-    /// The open invitations to a group, by address in lower case.
+    /// Returns a page of the open invitations to a group, by e-mail address in lower case.
     async fn invitations(
         &self,
         group: GroupId,
         page: PageRequest<String>,
     ) -> Result<Page<Invitation, String>, StoreError>;
 
-    /// The open invitations of a user, by its address.
+    /// Returns the open invitations of a user, found by its e-mail address.
     async fn invitations_of(&self, user: UserId) -> Result<Vec<Invitation>, StoreError>;
 
-    /// Invites an address to a group that the filter (on Group) admits. A second invitation replaces the first;
-    /// whether a user has the address makes no difference.
+    /// Invites an e-mail address to a group that matches the filter (on Group). A second invitation replaces the
+    /// first. The result does not depend on whether a user has the address.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`] for the group.
@@ -80,7 +78,7 @@ pub trait Memberships: Send + Sync + Debug {
         stamp: AuditStamp,
     ) -> Result<(), DirectoryError>;
 
-    /// Takes an invitation back.
+    /// Withdraws an invitation.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`].
@@ -92,9 +90,9 @@ pub trait Memberships: Send + Sync + Debug {
         stamp: AuditStamp,
     ) -> Result<(), DirectoryError>;
 
-    /// Accepts the invitation of the user's own address. A member that was invited again keeps its role.
+    /// Accepts the invitation of the e-mail address of the user. An existing member keeps its role.
     ///
     /// # Errors
-    /// [`DirectoryError::NotFound`] where the address is not invited.
+    /// [`DirectoryError::NotFound`] if the address is not invited.
     async fn accept(&self, group: GroupId, user: UserId, stamp: AuditStamp) -> Result<(), DirectoryError>;
 }

@@ -1,4 +1,4 @@
-//! The port of stream tickets: credentials for one conversation's stream, for clients that can send no header.
+//! Port for stream tickets: credentials for the stream of one session, for clients that cannot send headers.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -8,75 +8,68 @@ use crate::ports::StoreError;
 use crate::principal::UserAccess;
 use crate::{ApiKeyId, SessionId, Timestamp, TurnId, UserId};
 
-/// How long a ticket is good without a turn: before its turn begins, and after it has ended.
+/// Validity of a ticket without a running turn: before its turn starts and after it ends.
 pub const TICKET_GRACE: Duration = Duration::from_secs(60);
 
-/// A ticket to issue.
+/// Ticket to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTicket {
     /// SHA-256 of the ticket.
     pub hash: [u8; 32],
-    /// The conversation whose stream it opens.
     pub session_id: SessionId,
-    /// Whose ticket it is.
     pub user_id: UserId,
-    /// The key it was asked for with: the ticket opens no more than that.
+    /// API key of the request. The ticket has at most its rights.
     pub api_key_id: Option<ApiKeyId>,
-    /// The turn it is for; without one, the first that begins within [`TICKET_GRACE`].
+    /// Turn of the ticket. `None` selects the first turn that starts within [`TICKET_GRACE`].
     pub turn_id: Option<TurnId>,
-    /// The instant it is.
     pub created_at: Timestamp,
-    /// From when on it can be forgotten, whatever its turn does.
+    /// Time after which the ticket is removed, independent of its turn.
     pub expires_at: Timestamp,
 }
 
-/// What somebody wants to follow with a ticket.
+/// Stream that a client opens with a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TicketTarget {
-    /// A conversation's stream.
     Session(SessionId),
-    /// A turn's stream.
     Turn(TurnId),
 }
 
-/// A ticket that opens what it was shown for, and everything that is known about its user.
+/// Stored ticket with the access of its user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TicketRecord {
-    /// When it was issued.
     pub created_at: Timestamp,
-    /// From when on it can be forgotten.
     pub expires_at: Timestamp,
-    /// Its turn, if that has begun: with the instant of its end, if it has ended.
+    /// Turn of the ticket: `None` before it starts, otherwise the time of its end, if it ended.
     pub turn: Option<Option<Timestamp>>,
-    /// The key it was asked for with.
+    /// API key of the request that created the ticket.
     pub key: Option<ApiKey>,
-    /// Its user.
     pub access: UserAccess,
 }
 
 impl TicketRecord {
-    /// Whether the ticket itself is still good: while its turn runs, and for a grace without one.
+    /// Returns whether the ticket is valid: while its turn runs, and for [`TICKET_GRACE`] without a running turn.
     pub fn is_good(&self, now: Timestamp) -> bool {
         let until = match self.turn {
             None => self.created_at + TICKET_GRACE,
             Some(None) => self.expires_at,
-            // A ticket that was issued beside the end of its turn has its grace from then on.
+            // The validity of a ticket created after the end of its turn starts at its creation.
             Some(Some(ended)) => ended.max(self.created_at) + TICKET_GRACE,
         };
         now < until.min(self.expires_at)
     }
 }
 
-/// Keeps tickets where every instance finds them.
+/// Stores tickets. All instances share them.
 #[async_trait::async_trait]
 pub trait StreamTickets: Send + Sync + Debug {
-    /// Stores a ticket. Says whether the conversation is still there.
+    /// Stores a ticket. Returns whether the session exists.
     async fn issue(&self, ticket: NewTicket) -> Result<bool, StoreError>;
 
-    /// The ticket with this hash, if it is for this stream. The caller asks whether it and its key are in force.
+    /// Returns the ticket with this hash for this stream. The caller checks the validity of the ticket and of its API
+    /// key.
     async fn ticket(&self, hash: [u8; 32], wanted: TicketTarget) -> Result<Option<TicketRecord>, StoreError>;
 
-    /// Forgets tickets whose time is over; returns how many.
+    /// Removes expired tickets and returns their number.
     async fn forget_tickets(&self, now: Timestamp) -> Result<usize, StoreError>;
 }
 

@@ -1,38 +1,35 @@
-//! The port that judges tokens of an external identity provider.
+//! Port that verifies tokens of an external identity provider.
 
 use std::fmt::Debug;
 
 use crate::Timestamp;
 use crate::ports::ExternalId;
 
-/// What a token says that can be believed.
+/// Verified claims of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedToken {
-    /// Who shows it.
     pub id: ExternalId,
-    /// From when on it says nothing any more.
     pub expires_at: Timestamp,
-    /// The e-mail address, unless the provider says that it has not verified it.
+    /// E-mail address, unless the provider marks it as not verified.
     pub email: Option<String>,
-    /// The name shown to others.
     pub name: Option<String>,
 }
 
-/// Why a token gives no verdict to act on.
+/// Failure to verify a token.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
-    /// It is not in force here. The cause is for the log alone.
+    /// The token is not valid. The reason is for logs only.
     #[error("the token is refused: {0}")]
     Refused(&'static str),
-    /// The provider's keys have never been read, so nothing can be said of any token.
+    /// The keys of the identity provider have never been fetched, so no token can be verified.
     #[error("the keys of the identity provider cannot be read")]
     Unavailable,
 }
 
-/// Judges tokens. Which issuer, audience and algorithms are accepted is its configuration and never the token's.
+/// Verifies tokens. Accepted issuers, audiences and algorithms are configuration, never claims of the token.
 #[async_trait::async_trait]
 pub trait TokenVerifier: Send + Sync + Debug {
-    /// What a token says, if all of it holds at this instant.
+    /// Returns the claims of a token that is valid at this time.
     ///
     /// # Errors
     /// [`TokenError`].

@@ -1,4 +1,4 @@
-//! The port of the machinery that runs turns: each step is fenced by the turn's owner.
+//! Ports for turns. Each change of a running turn is fenced by its owner.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -13,226 +13,189 @@ use crate::turns::{ContextReport, Segment, Turn, TurnFailure, TurnStatus};
 use crate::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress};
 use crate::{Filter, InstanceId, MessageId, SessionId, Timestamp, TurnId, UsageId, Usd, UserId};
 
-/// A client's name for a send, unique within its session.
+/// Idempotency key of a send, unique in its session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    /// The key, up to 255 characters.
+    /// Up to 255 characters.
     pub key: String,
-    /// SHA-256 of the parsed body, in hex.
+    /// SHA-256 of the parsed body in hex.
     pub body_hash: String,
 }
 
-/// A turn that was begun with a key.
+/// Turn that was begun with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyedTurn {
-    /// The turn.
     pub turn: Turn,
-    /// The hash of the body it was begun with.
+    /// Hash of the body with which the turn was begun.
     pub body_hash: String,
 }
 
-/// A turn to begin.
+/// Turn to begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BeginTurn {
-    /// The turn's id.
     pub turn_id: TurnId,
-    /// The conversation.
     pub session_id: SessionId,
-    /// Whose conversation it must be.
+    /// Owner of the session.
     pub user_id: UserId,
-    /// The new message's id.
     pub user_message_id: MessageId,
-    /// The answer's id.
     pub assistant_message_id: MessageId,
-    /// The new message's text, exactly as given.
+    /// Text of the user message, stored unchanged.
     pub content: String,
-    /// What else was said about it.
+    /// Metadata from the client.
     pub meta: MessageMeta,
-    /// What it refers to.
     pub attachments: Vec<NewAttachment>,
-    /// The client's name for the send.
     pub key: Option<IdempotencyKey>,
-    /// Keys of turns begun before this instant are cleared and may be used again.
+    /// Start of the period in which idempotency keys are kept. Earlier keys are cleared and may be reused.
     pub keys_kept_since: Timestamp,
-    /// The title of a session that has none yet.
+    /// Title; stored if the session has none.
     pub title: Option<String>,
-    /// The model that is asked.
     pub model: String,
-    /// The instance that runs the turn.
+    /// Instance that runs the turn.
     pub owner: InstanceId,
-    /// For how long the turn is its owner's without renewal, on the store's clock.
+    /// Duration of the lease, by the clock of the store.
     pub lease: Duration,
-    /// The row of the first request.
+    /// Usage row of the first request.
     pub usage: OpenUsage,
-    /// What the turn may cost at most, to be reserved where a budget applies; `None` where a price is unknown.
+    /// Maximum cost of the turn, to reserve in budgets; `None` if a price is unknown.
     pub ceiling: Option<CostCeiling>,
-    /// How many earlier messages to return at most.
+    /// Maximum number of earlier messages to return.
     pub history: u32,
-    /// How many messages the session may have, these two included.
+    /// Maximum number of messages of the session, including the two new ones.
     pub max_messages: Option<u32>,
-    /// The instant it is.
     pub now: Timestamp,
 }
 
-/// A turn that was begun.
+/// Turn that was begun.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BegunTurn {
-    /// The session after it.
+    /// Session after the change.
     pub session: Session,
-    /// The new message.
     pub user_message: Message,
-    /// The placeholder of the answer.
+    /// Placeholder of the answer.
     pub assistant_message: Message,
-    /// The turn, running.
     pub turn: Turn,
-    /// The last earlier messages in order, whatever their status.
+    /// Last earlier messages in order, with any status.
     pub history: Vec<MessageView>,
-    /// What is left of the tightest budget that applies.
+    /// Remaining amount of the budget with the least left.
     pub budget_left: Option<Usd>,
 }
 
-/// Why a turn could not be begun. Nothing was stored.
+/// Refusal to begin a turn. Nothing was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum BeginTurnError {
-    /// No such session of this user.
     #[error("no such session")]
     NotFound,
-    /// The session takes no messages.
     #[error("the session is {0}")]
     NotActive(SessionState),
-    /// Another turn of the session runs.
+    /// Another turn of the session is running.
     #[error("turn {0} of the session is running")]
     InProgress(TurnId),
-    /// The key was used for this turn. The caller compares the bodies.
+    /// The key belongs to this turn. The caller compares the bodies.
     #[error("the idempotency key was used for turn {}", .0.turn.id)]
     KeyUsed(Box<KeyedTurn>),
-    /// The session has as many messages as it may have.
+    /// The session has reached its maximum number of messages.
     #[error("the session has {0} messages, the most it may have")]
     Full(u32),
-    /// A budget has less left than the turn may cost.
+    /// The remaining amount of a budget is less than the maximum cost of the turn.
     #[error("the budget of the {} is used up", .0.state.budget.subject.kind())]
     OverBudget(Box<BudgetRefusal>),
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The change from one request of a turn to the next.
+/// Transition from one request of a turn to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextAttempt {
-    /// The turn.
     pub turn_id: TurnId,
-    /// Its owner.
     pub owner: InstanceId,
-    /// How the last row is closed.
+    /// Values that close the previous usage row.
     pub close: CloseUsage,
-    /// The row of the next request.
+    /// Usage row of the next request.
     pub open: OpenUsage,
 }
 
-/// What became known of a running turn since the last flush. An empty one only renews the lease.
+/// State of a running turn since the last flush. An empty flush only renews the lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TurnFlush {
-    /// The turn.
     pub turn_id: TurnId,
-    /// New text, in order.
+    /// New text in order.
     pub segments: Vec<Segment>,
-    /// News of the open ledger row.
+    /// Progress of the open usage row.
     pub progress: Option<(UsageId, UsageProgress)>,
-    /// What was sent, once it is known.
+    /// Context report, once the request is built.
     pub context: Option<ContextReport>,
 }
 
-/// Whether a turn is still its owner's.
+/// Result of the renewal of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LeaseStatus {
-    /// It is, for another lease.
-    Held {
-        /// The turn.
-        turn_id: TurnId,
-        /// Whether someone asked it to stop.
-        cancel_requested: bool,
-    },
-    /// It is not: it was reaped. Nothing of it was flushed.
-    Lost {
-        /// The turn.
-        turn_id: TurnId,
-    },
+    /// The lease was renewed.
+    Held { turn_id: TurnId, cancel_requested: bool },
+    /// The lease was lost: the turn is closed, and nothing of it was flushed.
+    Lost { turn_id: TurnId },
 }
 
-/// The end of a turn.
+/// End of a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FinishTurn {
-    /// The turn.
     pub turn_id: TurnId,
-    /// Its owner.
     pub owner: InstanceId,
-    /// How it ended; not running.
+    /// Final status; not `running`.
     pub status: TurnStatus,
-    /// Why it failed.
     pub failure: Option<TurnFailure>,
-    /// Why the model stopped.
     pub finish_reason: Option<String>,
-    /// What was sent.
     pub context: Option<ContextReport>,
-    /// The whole answer, in order.
+    /// Complete answer in order.
     pub parts: Vec<Part>,
-    /// The upstream's reasoning records.
+    /// Reasoning records of the upstream.
     pub reasoning_details: Option<Value>,
-    /// How the answer came to be.
     pub meta: MessageMeta,
-    /// How the open ledger row is closed.
+    /// Values that close the open usage row.
     pub usage: CloseUsage,
-    /// When it ended.
     pub ended_at: Timestamp,
 }
 
-/// Why a step of a turn was refused.
+/// Refusal of a change to a turn.
 #[derive(Debug, thiserror::Error)]
 pub enum TurnLedgerError {
-    /// The turn is not this owner's any more: it was reaped, or it ended.
+    /// The instance no longer owns the turn, because the turn was closed.
     #[error("the turn is no longer held by this instance")]
     Lost,
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Which turns to close as interrupted.
+/// Selects the turns to close as interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReapScope {
-    /// Those whose lease has run out on the store's clock.
+    /// Turns whose lease has expired, by the clock of the store.
     Expired,
-    /// Every running one. Only for a store that nobody else can have open.
+    /// All running turns. Valid only if no other process uses the store.
     Everything,
 }
 
-/// A round of the reaper.
+/// One round of the reaper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reap {
-    /// Which turns.
     pub scope: ReapScope,
-    /// How many at most.
     pub limit: u32,
-    /// The instant it is.
     pub now: Timestamp,
 }
 
-/// The stored log of a turn, for readers that are not beside it.
+/// Stored log of a turn, for readers in other processes and after the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TurnLog {
-    /// The turn.
     pub turn: Turn,
-    /// The text from about the asked position on: the first segment may begin before it.
+    /// Text from the requested position. The first segment may start before it.
     pub segments: Vec<Segment>,
-    /// Of an ended turn: the tokens and cost of all its requests.
+    /// Tokens and cost of all requests of an ended turn.
     pub usage: Option<MessageUsage>,
 }
 
-/// Runs turns in the store. A turn's owner holds it by a lease that every flush renews.
+/// Stores running turns. The owner of a turn holds it by a lease, which each flush renews.
 #[async_trait::async_trait]
 pub trait TurnLedger: Send + Sync + Debug {
-    /// The turn that was begun with this key since the given instant.
+    /// Returns the turn that was begun with this key at or after `since`.
     async fn turn_by_key(
         &self,
         session_id: SessionId,
@@ -240,28 +203,29 @@ pub trait TurnLedger: Send + Sync + Debug {
         since: Timestamp,
     ) -> Result<Option<KeyedTurn>, StoreError>;
 
-    /// Stores the message, the placeholder, the turn and the first ledger row, and returns the history.
+    /// Stores the user message, the placeholder, the turn and the first usage row, and returns the history.
     ///
-    /// What the turn may cost is reserved in every budget that applies: of the user, the group and the key that its
-    /// ledger row names. The reservation stands until that row has a cost, and a further request takes it over.
+    /// The maximum cost of the turn is reserved in each budget that applies: those of the user, the group and the API
+    /// key of the usage row. The reservation lasts until the row has a cost; the row of a further request takes it
+    /// over.
     ///
-    /// An expired turn of the session is closed as the reaper does, in the same transaction. Repeating the step while
-    /// its turn runs is answered alike: a caller that did not get the answer may ask again.
+    /// An expired turn of the session is closed in the same transaction, as the reaper does it. While the turn runs, a
+    /// repetition of the call returns the same result, so a caller that lost the result can repeat it.
     ///
     /// # Errors
-    /// [`BeginTurnError`]; then nothing is stored.
+    /// [`BeginTurnError`]; nothing is stored then.
     async fn begin_turn(&self, begin: BeginTurn) -> Result<BegunTurn, BeginTurnError>;
 
-    /// Closes a request's ledger row and opens the next one. Repeating it changes nothing: an owner that did not
-    /// get the answer may ask again.
+    /// Closes the usage row of a request and opens the next one. A repetition changes nothing, so an owner that lost
+    /// the result can repeat it.
     ///
     /// # Errors
     /// [`TurnLedgerError::Lost`].
     async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError>;
 
-    /// Flushes several turns of one owner and renews their leases, in one transaction. Answers in their order.
+    /// Flushes turns of one owner and renews their leases in one transaction. Results are in the order of `turns`.
     ///
-    /// New segments replace what was flushed from their first position on, so a flush without an answer is sent again.
+    /// New segments replace flushed text from their first position on, so a flush without a result can be repeated.
     async fn flush(
         &self,
         owner: InstanceId,
@@ -269,26 +233,25 @@ pub trait TurnLedger: Send + Sync + Debug {
         turns: Vec<TurnFlush>,
     ) -> Result<Vec<LeaseStatus>, StoreError>;
 
-    /// Stores the answer, the end of the turn and the closed ledger row, releases the session and drops the
-    /// segments, in one transaction. Returns the turn and the usage of all its requests. Repeating it is answered
-    /// alike: an owner that did not get the answer may ask again.
+    /// Stores the answer, the end of the turn and the closed usage row, releases the session and deletes the segments
+    /// in one transaction. Returns the turn and the usage of all its requests. A repetition returns the same result.
     ///
     /// # Errors
     /// [`TurnLedgerError::Lost`].
     async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnLedgerError>;
 
-    /// Asks the session's running turn to stop. Returns it as it now is, or `None` if none runs. A turn whose lease
-    /// has run out is closed as the reaper does instead: nobody would hear the wish.
+    /// Requests the cancellation of the running turn of a session. Returns the turn, or `None` if no turn is running.
+    /// A turn whose lease has expired is closed instead, as the reaper does it.
     async fn request_cancel(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError>;
 
-    /// Closes turns as interrupted: the answer keeps the flushed text, the open ledger row is closed with its
-    /// cost pending, the session is released. Returns the closed turns.
+    /// Closes turns as interrupted: the answer keeps the flushed text, the open usage row is closed with a pending
+    /// cost, and the session is released. Returns the closed turns.
     async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError>;
 
-    /// The running turn of a session.
+    /// Returns the running turn of a session.
     async fn running_turn(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError>;
 
-    /// The stored log of a turn from a position on. The caller has decided that its reader may read it.
+    /// Returns the stored log of a turn from a position on. The caller checks the right to read it.
     async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<TurnLog>, StoreError>;
 }
 

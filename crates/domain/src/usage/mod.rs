@@ -1,4 +1,4 @@
-//! The ledger's words: one row for each upstream request.
+//! Usage ledger: one row for each request to the upstream.
 
 pub mod reports;
 mod sum;
@@ -14,220 +14,197 @@ use crate::{ApiKeyId, GroupId, MessageId, SessionId, Timestamp, ToolId, TurnId, 
 pub use sum::UsageSum;
 
 string_enum! {
-    /// How a cost came to be known.
+    /// Basis of a cost.
     CostBasis, "cost basis", {
-        /// The upstream said it in its answer.
+        /// Reported in the response of the upstream.
         Reported = "reported",
-        /// The upstream's generation record said it afterwards.
+        /// Read from the generation record of the upstream.
         LookedUp = "looked_up",
-        /// Tokens the upstream reported, times the catalogue's prices at the time.
+        /// Reported tokens times the prices of the catalog at the time of the request.
         Calculated = "calculated",
-        /// Tokens we estimated from the text, times the catalogue's prices at the time.
+        /// Estimated tokens times the prices of the catalog at the time of the request.
         Estimated = "estimated",
-        /// Not known yet: the generation record is still to be read. A calculated cost may stand in.
+        /// Not final: the generation record is still to be read. The cost is provisional.
         Pending = "pending",
-        /// Cannot be known. Never zero by silence.
+        /// Unknown. An unknown cost is never shown as zero.
         Unknown = "unknown",
     }
 }
 
 string_enum! {
-    /// How an upstream request ended.
+    /// Outcome of a request to the upstream.
     UsageOutcome, "usage outcome", {
-        /// With an answer.
         Completed = "completed",
-        /// By our closing the connection on the user's word.
+        /// The connection was closed because the turn was cancelled.
         Cancelled = "cancelled",
-        /// With an error.
         Failed = "failed",
-        /// With the end of the process that made it.
+        /// The process ended during the request.
         Interrupted = "interrupted",
     }
 }
 
 string_enum! {
-    /// What an upstream request was for.
+    /// Purpose of a request to the upstream.
     UsagePurpose, "usage purpose", {
-        /// A turn of a conversation.
+        /// Turn of a session.
         Chat = "chat",
-        /// A request of the OpenAI-compatible route.
+        /// Request of the OpenAI-compatible route.
         Completion = "completion",
     }
 }
 
-/// Tokens as the upstream counted them. Absent is not zero.
+/// Tokens as the upstream counted them. `None` means not counted, which differs from zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TokenCounts {
-    /// All input tokens, cached and written ones included.
+    /// All input tokens, including cached and written ones.
     pub input: Option<u64>,
-    /// All output tokens, reasoning included.
+    /// All output tokens, including reasoning.
     pub output: Option<u64>,
-    /// Input tokens read from the provider's cache.
+    /// Input tokens read from the cache of the provider.
     pub cached: Option<u64>,
-    /// Input tokens written to the provider's cache.
+    /// Input tokens written to the cache of the provider.
     pub cache_write: Option<u64>,
-    /// Output tokens spent on reasoning. Providers are known to report more of them than output tokens.
+    /// Output tokens of reasoning. Some providers report more reasoning tokens than output tokens.
     pub reasoning: Option<u64>,
 }
 
-/// What the upstream reported of a request.
+/// Usage that the upstream reported for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ReportedUsage {
-    /// The tokens.
     pub tokens: TokenCounts,
-    /// Credits charged to the upstream account.
+    /// Credits charged to the account at the upstream.
     pub cost: Option<Usd>,
-    /// What the provider charged. It is our cost, on top of `cost`, only where `is_byok`.
+    /// Charge of the provider. It adds to `cost` only if `is_byok`.
     pub upstream_inference_cost: Option<Usd>,
-    /// Whether the request ran on the account's own provider key.
+    /// Whether the request used a provider key of the account (bring your own key).
     pub is_byok: bool,
 }
 
-/// What a closed row says about money.
+/// Cost of a closed row and its basis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settlement {
-    /// The cost that counts; `None` where it is unknown.
+    /// Cost that counts; `None` if it is unknown.
     pub cost: Option<Usd>,
-    /// How it came to be known.
     pub basis: CostBasis,
-    /// What the upstream reported, whatever counts.
+    /// Cost that the upstream reported, independent of the basis.
     pub reported: Option<Usd>,
-    /// Tokens times prices, where both are known.
+    /// Tokens times prices, if both are known.
     pub calculated: Option<Usd>,
 }
 
-/// A row to open, before its request is sent.
+/// Row to open before its request is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenUsage {
-    /// The id.
     pub id: UsageId,
-    /// Whose request it is.
     pub user_id: UserId,
-    /// Whose account it runs on.
+    /// Group to which the request is accounted.
     pub group_id: Option<GroupId>,
-    /// The tool, if it was made with one.
     pub tool_id: Option<ToolId>,
-    /// The conversation, if it is part of one.
     pub session_id: Option<SessionId>,
-    /// The turn, if it is part of one.
     pub turn_id: Option<TurnId>,
-    /// The answer, if it writes one.
+    /// Answer that the request writes.
     pub message_id: Option<MessageId>,
-    /// The key that asked.
     pub api_key_id: Option<ApiKeyId>,
-    /// What it is for.
     pub purpose: UsagePurpose,
-    /// Which request of its turn it is, from 1.
+    /// Number of the request in its turn, from 1.
     pub attempt: u32,
-    /// The model asked for.
+    /// Requested model.
     pub model: String,
-    /// Estimated input tokens, for the case that the upstream reports none.
+    /// Estimated input tokens, used if the upstream reports none.
     pub estimated_input_tokens: u64,
-    /// The prices its calculated cost will use, whatever the catalogue says later.
+    /// Price snapshot for the calculated cost.
     pub prices: Option<Pricing>,
-    /// When it was opened.
     pub created_at: Timestamp,
 }
 
-/// What is learnt about a running request before it ends.
+/// Data of a running request that become known before its end.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct UsageProgress {
-    /// The upstream's id of the request, by which its cost can be looked up.
+    /// Id of the request at the upstream, with which its cost is looked up.
     pub generation_id: Option<String>,
-    /// The model that serves.
+    /// Served model.
     pub model_served: Option<String>,
-    /// The provider that serves.
     pub provider: Option<String>,
-    /// From the request to the first delta.
+    /// Time from the request to the first delta.
     pub time_to_first_token: Option<Duration>,
-    /// Estimated tokens of the context that is sent; the row was opened before its history was known.
+    /// Estimated tokens of the request, known after the row was opened with its history.
     pub estimated_input_tokens: Option<u64>,
-    /// The prices of the model that serves, where it is not the one asked for and the catalogue knows it.
+    /// Prices of the served model, if it differs from the requested model and the catalog lists it.
     pub prices: Option<Pricing>,
 }
 
-/// How a row is closed.
+/// Values that close a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloseUsage {
-    /// The row.
     pub id: UsageId,
-    /// How the request ended.
     pub outcome: UsageOutcome,
-    /// Why it failed.
     pub failure: Option<FailureCode>,
-    /// What was learnt on the way.
     pub progress: UsageProgress,
-    /// The tokens; estimated ones where the basis says so.
+    /// Tokens; estimated ones if the basis says so.
     pub tokens: TokenCounts,
-    /// The money.
     pub settlement: Settlement,
-    /// From the request to its end.
+    /// Time from the request to its end.
     pub duration: Duration,
-    /// When it was closed.
     pub closed_at: Timestamp,
-    /// When the generation record is to be read first, where the basis is pending.
+    /// Time of the first look-up of the generation record, if the basis is pending.
     pub next_lookup_at: Option<Timestamp>,
 }
 
-/// A closed row whose cost is pending.
+/// Closed row whose cost is pending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingUsage {
-    /// The row.
     pub id: UsageId,
-    /// The model that was asked.
+    /// Requested model.
     pub model: String,
-    /// How the request ended.
     pub outcome: UsageOutcome,
-    /// The upstream's id of the request, by which its cost can be looked up.
+    /// Id of the request at the upstream, with which its cost is looked up.
     pub generation_id: Option<String>,
-    /// Estimated tokens of what was sent.
+    /// Estimated tokens of the request.
     pub estimated_input_tokens: u64,
-    /// The prices that a calculated cost uses.
+    /// Price snapshot for the calculated cost.
     pub prices: Option<Pricing>,
-    /// The tokens; estimated ones where the upstream counted none.
+    /// Tokens; estimated ones if the upstream counted none.
     pub tokens: TokenCounts,
-    /// The money, with the cost that stands in.
+    /// Provisional cost.
     pub settlement: Settlement,
-    /// When the request was sent.
+    /// Time at which the request was sent.
     pub created_at: Timestamp,
-    /// When the row was closed.
     pub closed_at: Timestamp,
-    /// How many look-ups were fruitless.
+    /// Number of look-ups so far that found no record.
     pub lookups: u32,
-    /// When the next look-up is due; of a claimed row, until when it is its claimer's.
+    /// Time of the next look-up; for a claimed row the end of the claim.
     pub next_lookup_at: Option<Timestamp>,
 }
 
-/// The tokens and cost of an answer: all requests of its turn together.
+/// Tokens and cost of an answer: the sum over all requests of its turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageUsage {
-    /// The model that answered.
+    /// Model that answered.
     pub model: String,
-    /// The tokens of all requests.
     pub tokens: TokenCounts,
-    /// The cost of all requests, provisional where the basis is pending; `None` where one of them is unknown.
+    /// Cost, provisional if the basis is pending; `None` if the cost of a request is unknown.
     pub cost: Option<Usd>,
-    /// The weakest basis among those that may have cost something.
+    /// Weakest basis among the requests that may have cost something.
     pub basis: CostBasis,
-    /// The upstream's id of the last request.
+    /// Id of the last request at the upstream.
     pub generation_id: Option<String>,
 }
 
-/// Whether a request certainly cost nothing: it was refused before anything was generated, so that no token at no
-/// price is all there is to calculate. In a sum it says nothing about how well the others are known.
+/// Returns whether a request cost nothing: it was refused before any generation, so its calculated cost is zero. In a
+/// sum, such a request does not weaken the basis.
 pub fn is_known_zero(tokens: &TokenCounts, cost: Option<Usd>, basis: CostBasis) -> bool {
     basis == CostBasis::Calculated && cost == Some(Usd::ZERO) && tokens.total() == Some(0)
 }
 
 impl OpenUsage {
-    /// Whose budgets the request weighs on.
+    /// Returns the subjects of the budgets that the request counts on.
     pub fn budget_subjects(&self) -> impl Iterator<Item = BudgetSubject> {
         BudgetSubject::of_request(Some(self.user_id), self.group_id, self.api_key_id)
     }
 }
 
 impl TokenCounts {
-    /// Input and output together, where both are known.
+    /// Returns the sum of input and output, if both are known.
     pub fn total(&self) -> Option<u64> {
         Some(self.input?.saturating_add(self.output?))
     }

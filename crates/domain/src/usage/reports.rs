@@ -1,4 +1,4 @@
-//! What the ledger's rows come to: sums of them by day, model, tool, user, group and session, and the single rows.
+//! Reports on usage rows: sums by day, model, tool, user, group and session, and single rows.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -13,169 +13,140 @@ use crate::usage::{CostBasis, TokenCounts, UsageOutcome, UsagePurpose};
 use crate::{ApiKeyId, GroupId, MessageId, SessionId, Timestamp, ToolId, TurnId, UsageId, Usd, UserId};
 
 string_enum! {
-    /// What rows are summed by.
+    /// Grouping field of a report.
     Grouping, "grouping", {
-        /// The day on which the request was opened, in the report's time zone.
+        /// Day on which the row was created, in the time zone of the report.
         Day = "day",
-        /// The model that was asked for.
+        /// Requested model.
         Model = "model",
-        /// The tool.
         Tool = "tool",
-        /// Whose request it was.
         User = "user",
-        /// Whose account it ran on.
         Group = "group",
-        /// The conversation.
         Session = "session",
     }
 }
 
-/// A sum of amounts. Unlike a single [`Usd`] it has room for as many rows as there can be.
+/// Sum of amounts. It has a wider range than a single [`Usd`], enough for any number of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct UsdSum(i128);
 
-/// What the rows of a group have in common: each field is a value only if the rows are summed by it and have one.
+/// Key of a group. A field is `Some` if rows are grouped by it and have a value.
 ///
-/// A row whose user, group, tool or session was removed, or that never had one, is in the group without it.
+/// Rows without a user, group, tool or session, also after its removal, are in the group without that value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct GroupKey {
-    /// The day.
     pub day: Option<Date>,
-    /// The model.
     pub model: Option<String>,
-    /// The tool.
     pub tool: Option<ToolId>,
-    /// The user.
     pub user: Option<UserId>,
-    /// The group.
     pub group: Option<GroupId>,
-    /// The conversation.
     pub session: Option<SessionId>,
 }
 
-/// The requests of one basis.
+/// Sums over the rows of one basis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BasisSum {
-    /// How many.
+    /// Number of rows.
     pub requests: u64,
-    /// What they cost together, as far as each has a cost.
+    /// Sum of the known costs.
     pub cost: UsdSum,
 }
 
-/// Sums over rows. They depend neither on the rows' order nor on how they were grouped before.
+/// Sums over rows. They do not depend on order or grouping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UsageSums {
-    /// Rows.
+    /// Number of rows.
     pub requests: u64,
-    /// Rows for which input or output was not counted; what was counted is in the sums.
+    /// Rows without a count of input or output tokens. Their other counts are in the sums.
     pub requests_without_tokens: u64,
-    /// Rows without a cost: unknown ones, open ones, and pending ones that nothing stands in for.
+    /// Rows without a cost: unknown, open, or pending without a provisional cost.
     pub requests_without_cost: u64,
-    /// Rows that are still open.
+    /// Rows whose request is running.
     pub open_requests: u64,
-    /// Input tokens.
     pub input_tokens: u128,
-    /// Output tokens.
     pub output_tokens: u128,
-    /// Input tokens read from a provider's cache.
+    /// Input tokens read from the cache of a provider.
     pub cached_tokens: u128,
-    /// Output tokens spent on reasoning.
+    /// Output tokens of reasoning.
     pub reasoning_tokens: u128,
-    /// What the rows cost, the provisional cost of pending ones included.
+    /// Cost, including the provisional cost of pending rows.
     pub cost: UsdSum,
-    /// The same by basis, in the order of [`CostBasis::ALL`].
+    /// Sums by basis, in the order of [`CostBasis::ALL`].
     pub by_basis: [BasisSum; CostBasis::ALL.len()],
-    /// How far the calculation was from the bill.
     pub price_variance: PriceVariance,
 }
 
-/// Calculated beside reported costs, over the rows that have both.
+/// Calculated and reported cost of the rows that have both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PriceVariance {
-    /// How many rows have both.
+    /// Number of rows.
     pub requests: u64,
-    /// What the upstream said.
+    /// Cost that the upstream reported.
     pub reported: UsdSum,
-    /// What tokens and prices come to.
+    /// Tokens times prices.
     pub calculated: UsdSum,
 }
 
-/// Rows with the same key, summed.
+/// Sums over the rows with one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageGroup {
-    /// What they have in common.
     pub key: GroupKey,
-    /// The tool's slug, if they are summed by tool.
+    /// Slug of the tool, if rows are grouped by tool.
     pub tool_slug: Option<String>,
-    /// The sums.
     pub sums: UsageSums,
 }
 
-/// A row of the ledger as it is shown.
+/// Usage row in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageRecord {
-    /// The id.
     pub id: UsageId,
-    /// When the request was opened.
     pub created_at: Timestamp,
-    /// When it ended; none while it is open.
+    /// End of the request; `None` while it is running.
     pub closed_at: Option<Timestamp>,
-    /// Whose request it was.
     pub user_id: Option<UserId>,
-    /// Whose account it ran on.
+    /// Group to which the request is accounted.
     pub group_id: Option<GroupId>,
-    /// The tool.
     pub tool_id: Option<ToolId>,
-    /// The tool's slug.
     pub tool_slug: Option<String>,
-    /// The conversation.
     pub session_id: Option<SessionId>,
-    /// The turn.
     pub turn_id: Option<TurnId>,
-    /// The answer.
+    /// Answer.
     pub message_id: Option<MessageId>,
-    /// The key that asked.
     pub api_key_id: Option<ApiKeyId>,
-    /// What it was for.
     pub purpose: UsagePurpose,
-    /// Which request of its turn it was, from 1.
+    /// Number of the request in its turn, from 1.
     pub attempt: u32,
-    /// The model asked for.
+    /// Requested model.
     pub model: String,
-    /// The model that served.
+    /// Served model.
     pub model_served: Option<String>,
-    /// The provider that served.
     pub provider: Option<String>,
-    /// The upstream's id of the request.
+    /// Id of the request at the upstream.
     pub generation_id: Option<String>,
-    /// How it ended.
     pub outcome: Option<UsageOutcome>,
-    /// Why it failed.
     pub failure: Option<FailureCode>,
-    /// The tokens.
     pub tokens: TokenCounts,
-    /// The cost that counts.
+    /// Cost that counts.
     pub cost: Option<Usd>,
-    /// How that came to be known.
     pub basis: Option<CostBasis>,
-    /// What the upstream reported.
+    /// Cost that the upstream reported.
     pub reported_cost: Option<Usd>,
     /// Tokens times prices.
     pub calculated_cost: Option<Usd>,
-    /// From the request to the first delta.
+    /// Time from the request to the first delta.
     pub time_to_first_token: Option<Duration>,
-    /// From the request to its end.
+    /// Time from the request to its end.
     pub duration: Option<Duration>,
 }
 
 impl UsageSums {
-    /// The sums over the rows of one basis.
+    /// Returns the sums over the rows of one basis.
     pub fn basis(&self, basis: CostBasis) -> BasisSum {
-        // The variants are numbered in the order in which they are declared.
+        // Variants are numbered in declaration order.
         self.by_basis[basis as usize]
     }
 
-    /// The sums over the rows of one basis, to change.
+    /// Returns the sums over the rows of one basis for a change.
     pub fn basis_mut(&mut self, basis: CostBasis) -> &mut BasisSum {
         &mut self.by_basis[basis as usize]
     }
@@ -203,19 +174,19 @@ impl AddAssign for UsageSums {
 }
 
 impl PriceVariance {
-    /// By how much the calculation is above the bill.
+    /// Returns the calculated cost minus the reported cost.
     pub fn difference(&self) -> UsdSum {
         UsdSum(self.calculated.0 - self.reported.0)
     }
 }
 
 impl UsdSum {
-    /// Takes whole pico-dollars.
+    /// Creates a sum from pico-dollars.
     pub const fn from_pico(pico: i128) -> Self {
         UsdSum(pico)
     }
 
-    /// The sum in whole pico-dollars.
+    /// Returns the sum in pico-dollars.
     pub const fn pico(self) -> i128 {
         self.0
     }
@@ -228,14 +199,14 @@ impl From<Usd> for UsdSum {
 }
 
 impl AddAssign for UsdSum {
-    /// Amounts have 64 bits, so that no number of rows that a store can hold leads out of the range.
+    /// Amounts have 64 bits, so no number of rows that a store can hold exceeds the range.
     fn add_assign(&mut self, other: UsdSum) {
         self.0 += other.0;
     }
 }
 
 impl fmt::Display for UsdSum {
-    /// As a [`Usd`]: the shortest decimal text that is exactly this sum.
+    /// Formats the sum like a [`Usd`]: the shortest exact decimal text.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_decimal(self.0, f)
     }
