@@ -3,7 +3,6 @@
 use uuid::Uuid;
 
 use crate::calendar::{Span, TimeZone};
-use crate::messages::MessageView;
 use crate::string_enum::string_enum;
 use crate::{ApiKeyId, GroupId, Timestamp, Usd, UserId};
 
@@ -60,17 +59,6 @@ pub struct BudgetRefusal {
     pub needed: Option<Usd>,
 }
 
-/// Maximum cost of a request before its history is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CostCeiling {
-    /// Maximum cost without the history: system message, new message, longest answer, and fee per request.
-    pub base: Usd,
-    /// Highest price of one input token.
-    pub per_input_token: Usd,
-    /// Maximum number of history tokens.
-    pub history_tokens: u64,
-}
-
 impl BudgetPeriod {
     /// Returns the window that contains an instant.
     pub fn window(self, at: Timestamp) -> Span {
@@ -122,37 +110,6 @@ impl BudgetState {
         let most = i128::from(self.budget.limit.pico()).max(0);
         Usd::from_pico(i64::try_from(left.clamp(0, most)).unwrap_or(i64::MAX))
     }
-}
-
-/// Bytes of history per token: a lower bound of the initial estimates of all scripts.
-const BYTES_PER_TOKEN: usize = 2;
-/// Tokens of the frame of a message.
-const TOKENS_PER_MESSAGE: u64 = 8;
-/// Minimum tokens of an attachment: an image.
-const TOKENS_PER_ATTACHMENT: u64 = 1100;
-/// Bytes of an attached file per token.
-const FILE_BYTES_PER_TOKEN: u64 = 29;
-
-impl CostCeiling {
-    /// Ceiling of a request without cost.
-    pub const FREE: CostCeiling =
-        CostCeiling { base: Usd::ZERO, per_input_token: Usd::ZERO, history_tokens: 0 };
-
-    /// Returns the maximum cost with this history; `None` if it exceeds the range of the ledger.
-    pub fn with_history(&self, history: &[MessageView]) -> Option<Usd> {
-        let tokens = history.iter().map(most_tokens).fold(0, u64::saturating_add).min(self.history_tokens);
-        self.base.checked_add(self.per_input_token.checked_mul(tokens)?)
-    }
-}
-
-/// Returns an upper bound of the tokens of a message for any script.
-fn most_tokens(view: &MessageView) -> u64 {
-    let text = view.message.content.len().div_ceil(BYTES_PER_TOKEN);
-    let of_file = |size: i64| {
-        u64::try_from(size).unwrap_or(0).div_ceil(FILE_BYTES_PER_TOKEN).max(TOKENS_PER_ATTACHMENT)
-    };
-    let attached = view.attachments.iter().map(|file| of_file(file.size)).fold(0, u64::saturating_add);
-    u64::try_from(text).unwrap_or(u64::MAX).saturating_add(attached).saturating_add(TOKENS_PER_MESSAGE)
 }
 
 #[cfg(test)]

@@ -5,6 +5,12 @@ use std::str::FromStr;
 
 use uuid::Uuid;
 
+/// Source of identifiers.
+pub trait Ids: Send + Sync + fmt::Debug {
+    /// Returns a new UUIDv7.
+    fn next(&self) -> Uuid;
+}
+
 /// The text is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{given:?} is not a UUID")]
@@ -30,7 +36,7 @@ macro_rules! id {
             }
 
             /// Creates a new id.
-            pub fn next(ids: &dyn crate::ports::Ids) -> Self {
+            pub fn next(ids: &dyn Ids) -> Self {
                 $name(ids.next())
             }
         }

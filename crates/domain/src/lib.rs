@@ -9,6 +9,7 @@ pub mod audit_events;
 pub mod budgets;
 pub mod calendar;
 pub mod completion;
+pub mod cost_ceiling;
 pub mod failure;
 pub mod filter;
 pub mod groups;

@@ -1,6 +1,6 @@
 //! What a turn may cost at most, whichever of its models answers.
 
-use causerie_domain::budgets::CostCeiling;
+use causerie_domain::cost_ceiling::CostCeiling;
 use causerie_domain::models::Pricing;
 use causerie_usage::DearestPrices;
 

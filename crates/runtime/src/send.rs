@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use causerie_domain::attachments::StorageProvider;
-use causerie_domain::budgets::CostCeiling;
 use causerie_domain::completion::{CompletionRequest, PromptMessage};
+use causerie_domain::cost_ceiling::CostCeiling;
 use causerie_domain::messages::MessageMeta;
 use causerie_domain::models::Model;
 use causerie_domain::ports::{

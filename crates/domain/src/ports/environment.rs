@@ -1,8 +1,6 @@
-//! Ports to the environment of the process: time, ids and random bytes.
+//! Ports to the environment of the process: time and random bytes.
 
 use std::fmt::Debug;
-
-use uuid::Uuid;
 
 use crate::Timestamp;
 
@@ -10,12 +8,6 @@ use crate::Timestamp;
 pub trait Clock: Send + Sync + Debug {
     /// Returns the current time.
     fn now(&self) -> Timestamp;
-}
-
-/// Source of identifiers.
-pub trait Ids: Send + Sync + Debug {
-    /// Returns a new UUIDv7.
-    fn next(&self) -> Uuid;
 }
 
 /// Source of cryptographically secure random bytes.

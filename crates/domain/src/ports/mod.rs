@@ -41,7 +41,7 @@ pub use authentication::{ApiKeyRecord, Authentication, ExternalId, ExternalIdErr
 pub use budgets::Budgets;
 pub use conversations::Conversations;
 pub use directory::{Directory, DirectoryError};
-pub use environment::{Clock, Entropy, Ids, NoEntropy};
+pub use environment::{Clock, Entropy, NoEntropy};
 pub use forks::{ForkError, Forks, Lineage, NewFork};
 pub use gateway::{CompletionGateway, CompletionStream};
 pub use groups::{GroupChange, Groups};
@@ -71,3 +71,5 @@ pub use usage::{
     UsageFilter, UsageRecordCursor, UsageRecordQuery, UsageReport, UsageReportQuery, UsageReports,
 };
 pub use users::{NewUser, UserChange, Users};
+
+pub use crate::ids::Ids;

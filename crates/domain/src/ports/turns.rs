@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::budgets::{BudgetRefusal, CostCeiling};
+use crate::budgets::BudgetRefusal;
+use crate::cost_ceiling::CostCeiling;
 use crate::messages::{Message, MessageMeta, MessageView, Part};
 use crate::ports::{NewAttachment, StoreError};
 use crate::sessions::{Session, SessionState};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use causerie_domain::budgets::CostCeiling;
+use causerie_domain::cost_ceiling::CostCeiling;
 use causerie_domain::messages::{MessageMeta, Part, PartKind};
 use causerie_domain::ports::{BeginTurn, BegunTurn, FinishTurn, NewGreeting, NewSession, TurnFlush};
 use causerie_domain::sessions::Session;
