@@ -24,8 +24,17 @@ const REFUSED: [&str; 14] = [
 ];
 
 /// Folders and files in which a refused phrase is an error. Elsewhere it is a warning.
-const CLEAN: &[&str] =
-    &[".ci/", ".config/", ".github/", "CONTRIBUTING.md", "SECURITY.md", "clippy.toml", "deny.toml", "xtask/"];
+const CLEAN: &[&str] = &[
+    ".ci/",
+    ".config/",
+    ".github/",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "clippy.toml",
+    "deny.toml",
+    "docs/operations.md",
+    "xtask/",
+];
 
 /// Files that quote refused phrases, or that are kept as they were released.
 const EXEMPT: [&str; 3] = ["CHANGELOG.md", "docs/style.md", "xtask/src/tidy/phrases.rs"];
