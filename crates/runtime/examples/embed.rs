@@ -1,6 +1,6 @@
 //! The runtime as a library: in-memory stores, an upstream of one's own, one message.
 //!
-//! Run it with `cargo run -p causerie-runtime --example embed --features memory`.
+//! Run it with `cargo run -p causerie-runtime --example embed`.
 
 use std::error::Error;
 use std::io::Write;
@@ -15,9 +15,9 @@ use causerie_domain::ports::{Clock, CompletionGateway, CompletionStream, Ids, Re
 use causerie_domain::principal::{Credential, Principal};
 use causerie_domain::users::{Role, User, UserStatus};
 use causerie_domain::{Timestamp, UserId};
-use causerie_runtime::memory::MemoryStore;
-use causerie_runtime::tools::parse_yaml;
-use causerie_runtime::{CreateSession, NewMessage, Runtime, SystemClock, SystemIds, TurnEvent};
+use causerie_memory_store::MemoryStore;
+use causerie_runtime::{CreateSession, NewMessage, Runtime, Stores, SystemClock, SystemIds, TurnEvent};
+use causerie_tool_definitions::parse_yaml;
 use futures_util::{StreamExt, stream};
 use tokio::runtime::Handle;
 
@@ -62,7 +62,8 @@ impl CompletionGateway for Parrot {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let runtime = Runtime::builder(MemoryStore::new().stores(), Arc::new(Parrot)).build(Handle::current())?;
+    let runtime = Runtime::builder(Stores::of(&Arc::new(MemoryStore::new())), Arc::new(Parrot))
+        .build(Handle::current())?;
     let tool = parse_yaml("parrot.yaml", PARROT.as_bytes()).map_err(|mistakes| format!("{mistakes:?}"))?;
     runtime.synchronise_tools(vec![tool]).await?;
     runtime.start(ReapScope::Everything).await?;

@@ -8,7 +8,7 @@ use causerie_domain::tools::{Tool, ToolVersion};
 
 use crate::engine::Engine;
 use crate::error::RuntimeError;
-use crate::tools::ToolDefinition;
+use causerie_tool_definitions::ToolDefinition;
 
 /// Parsed definitions kept at most; beyond it the memory begins anew.
 const KEPT: usize = 1024;

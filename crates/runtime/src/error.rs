@@ -7,7 +7,7 @@ use causerie_domain::sessions::{InvalidTransition, SessionState};
 use causerie_domain::turns::TurnFailure;
 
 use crate::catalogue::CatalogError;
-use crate::tools::ToolMistake;
+use causerie_tool_definitions::ToolMistake;
 
 /// A place in what was given, and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq)]

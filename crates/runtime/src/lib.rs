@@ -26,8 +26,6 @@ mod error;
 mod forks;
 mod form;
 mod lifecycle;
-#[cfg(feature = "memory")]
-pub mod memory;
 mod reconcile;
 mod reports;
 mod send;
@@ -38,7 +36,6 @@ pub mod subjects;
 mod title;
 mod tool_posts;
 mod toolbox;
-pub mod tools;
 mod turn;
 
 pub use address::Hosts;

@@ -31,11 +31,11 @@ use crate::definitions::PinnedTool;
 use crate::error::RuntimeError;
 use crate::form::{check_form, check_modalities};
 use crate::title::made_title;
-use crate::tools::ToolDefinition;
 use crate::turn::log::TurnLog;
 use crate::turn::reader::TurnReader;
 use crate::turn::run::TurnRun;
 use crate::turn::running::RunningTurn;
+use causerie_tool_definitions::ToolDefinition;
 
 /// The longest idempotency key, in characters.
 pub const MAX_IDEMPOTENCY_KEY_CHARS: usize = 255;

@@ -9,7 +9,9 @@ use causerie_domain::{Filter, GroupId, ToolId, ToolVersionId};
 use crate::Runtime;
 use crate::authorise::Action;
 use crate::error::RuntimeError;
-use crate::tools::{MAX_DEFINITION_BYTES, Placement, ToolDefinition, ToolMistake, parse_json, parse_yaml};
+use causerie_tool_definitions::{
+    MAX_DEFINITION_BYTES, Placement, ToolDefinition, ToolMistake, parse_json, parse_yaml,
+};
 
 /// How a definition that was posted is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

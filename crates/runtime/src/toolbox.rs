@@ -10,7 +10,7 @@ use causerie_domain::{Filter, ToolId, ToolVersionId};
 use crate::Runtime;
 use crate::authorise::{Access, Action};
 use crate::error::RuntimeError;
-use crate::tools::{Placement, ToolDefinition};
+use causerie_tool_definitions::{Placement, ToolDefinition};
 
 impl Runtime {
     /// Stores the tools of files: new versions are added, tools whose file is gone are disabled.

@@ -60,7 +60,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         Some(Command::Tools(ToolsCommand::Check { dir })) => {
             print(format_args!("{} tool definitions are sound\n", tools::check(&dir)?))?;
         }
-        Some(Command::Tools(ToolsCommand::Schema)) => print(causerie_runtime::tools::tool_schema_text())?,
+        Some(Command::Tools(ToolsCommand::Schema)) => print(causerie_tool_definitions::tool_schema_text())?,
         Some(Command::Admin(AdminCommand::CreateKey(wanted))) => {
             let key =
                 with_store(wanted.database.clone(), async |store| admin::create_key(&store, wanted).await)?;

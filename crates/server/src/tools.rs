@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use causerie_runtime::tools::{ToolDefinition, ToolMistake, load_directory, load_files};
+use causerie_tool_definitions::{ToolDefinition, ToolMistake, load_directory, load_files};
 use include_dir::{Dir, include_dir};
 
 /// The definitions that are looked for beside the program's working directory.

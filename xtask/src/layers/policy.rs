@@ -17,6 +17,8 @@ const OPENROUTER: &str = "causerie-openrouter";
 const IDENTITY: &str = "causerie-identity";
 const USAGE: &str = "causerie-usage";
 const PERMISSIONS: &str = "causerie-permissions";
+const TOOL_DEFINITIONS: &str = "causerie-tool-definitions";
+const MEMORY_STORE: &str = "causerie-memory-store";
 const RUNTIME: &str = "causerie-runtime";
 const HTTP: &str = "causerie-http";
 const SERVER: &str = "causerie-server";
@@ -24,19 +26,36 @@ const SIMULATOR: &str = "causerie-simulator";
 const TESTKIT: &str = "causerie-testkit";
 const XTASK: &str = "xtask";
 
-const CRATES: [CratePolicy; 12] = [
+const CRATES: [CratePolicy; 14] = [
     CratePolicy { name: DOMAIN, layer: Some(0), links: &[] },
     CratePolicy { name: PERSISTENCE, layer: Some(1), links: &[DOMAIN] },
     CratePolicy { name: OPENROUTER, layer: Some(1), links: &[DOMAIN] },
     CratePolicy { name: IDENTITY, layer: Some(1), links: &[DOMAIN] },
     CratePolicy { name: USAGE, layer: Some(1), links: &[DOMAIN] },
     CratePolicy { name: PERMISSIONS, layer: Some(1), links: &[DOMAIN] },
-    CratePolicy { name: RUNTIME, layer: Some(2), links: &[USAGE, PERMISSIONS, DOMAIN] },
-    CratePolicy { name: HTTP, layer: Some(3), links: &[RUNTIME, USAGE, PERMISSIONS, DOMAIN] },
+    CratePolicy { name: TOOL_DEFINITIONS, layer: Some(1), links: &[DOMAIN] },
+    CratePolicy { name: MEMORY_STORE, layer: Some(1), links: &[DOMAIN] },
+    CratePolicy { name: RUNTIME, layer: Some(2), links: &[TOOL_DEFINITIONS, USAGE, PERMISSIONS, DOMAIN] },
+    CratePolicy {
+        name: HTTP,
+        layer: Some(3),
+        links: &[RUNTIME, TOOL_DEFINITIONS, USAGE, PERMISSIONS, DOMAIN],
+    },
     CratePolicy {
         name: SERVER,
         layer: Some(4),
-        links: &[HTTP, RUNTIME, PERSISTENCE, OPENROUTER, IDENTITY, USAGE, PERMISSIONS, DOMAIN, SIMULATOR],
+        links: &[
+            HTTP,
+            RUNTIME,
+            TOOL_DEFINITIONS,
+            PERSISTENCE,
+            OPENROUTER,
+            IDENTITY,
+            USAGE,
+            PERMISSIONS,
+            DOMAIN,
+            SIMULATOR,
+        ],
     },
     CratePolicy { name: SIMULATOR, layer: None, links: &[] },
     CratePolicy {
@@ -74,8 +93,8 @@ const FOREIGN_CRATES: [ForeignCratePolicy; 11] = [
     ForeignCratePolicy { family: "jsonwebtoken", users: &[IDENTITY] },
     ForeignCratePolicy { family: "ring", users: &[IDENTITY, TESTKIT] },
     ForeignCratePolicy { family: "eventsource-stream", users: &[OPENROUTER] },
-    ForeignCratePolicy { family: "serde_yaml", users: &[RUNTIME, SERVER] },
-    ForeignCratePolicy { family: "yaml_serde", users: &[RUNTIME, SERVER] },
+    ForeignCratePolicy { family: "serde_yaml", users: &[TOOL_DEFINITIONS, SERVER] },
+    ForeignCratePolicy { family: "yaml_serde", users: &[TOOL_DEFINITIONS, SERVER] },
     ForeignCratePolicy { family: "anyhow", users: &[SERVER, TESTKIT, XTASK] },
 ];
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use causerie_runtime::Mistake;
-use causerie_runtime::tools::ToolMistake;
+use causerie_tool_definitions::ToolMistake;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;

@@ -13,9 +13,9 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{App, test};
 use causerie_domain::ports::{Authentication, ReapScope, StoreHealth};
 use causerie_http::{AppParts, AppState, HttpSettings, configure};
-use causerie_runtime::memory::MemoryStore;
-use causerie_runtime::tools::parse_yaml;
-use causerie_runtime::{Runtime, SystemClock, SystemIds};
+use causerie_memory_store::MemoryStore;
+use causerie_runtime::{Runtime, Stores, SystemClock, SystemIds};
+use causerie_tool_definitions::parse_yaml;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use serde_json::{Value, json};
@@ -46,7 +46,9 @@ pub(crate) struct World {
 pub(crate) async fn world(settings: HttpSettings) -> World {
     let upstream = Arc::new(Upstream::default());
     let gateway = Arc::clone(&upstream) as _;
-    let runtime = Runtime::builder(MemoryStore::new().stores(), gateway).build(Handle::current()).unwrap();
+    let runtime = Runtime::builder(Stores::of(&Arc::new(MemoryStore::new())), gateway)
+        .build(Handle::current())
+        .unwrap();
     runtime.synchronise_tools(vec![parse_yaml("helper.yaml", TOOL.as_bytes()).unwrap()]).await.unwrap();
     runtime.start(ReapScope::Everything).await.unwrap();
     let (people, health) = (Arc::new(People::new()), Arc::new(Health::default()));

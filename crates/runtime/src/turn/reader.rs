@@ -160,7 +160,7 @@ mod tests {
 
     /// A reader of a log that nobody takes away.
     fn beside(log: Arc<TurnLog>, position: u64) -> TurnReader {
-        let ledger = Arc::new(crate::memory::MemoryStore::new());
+        let ledger = Arc::new(causerie_memory_store::MemoryStore::new());
         TurnReader::beside(log, position, TurnShelf { ledger, poll: Duration::ZERO })
     }
 

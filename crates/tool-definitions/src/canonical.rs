@@ -21,7 +21,7 @@ pub fn content_hash(canonical: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tools::{parse_json, parse_yaml};
+    use crate::{parse_json, parse_yaml};
 
     fn yaml(text: &str) -> ToolDefinition {
         parse_yaml("t.yaml", text.as_bytes()).unwrap()

@@ -1,8 +1,8 @@
 //! A runtime on memory and a scripted upstream, for the tests of turns.
-#![allow(dead_code, clippy::unwrap_used, reason = "each test target uses its own part, and a test may panic")]
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-pub(crate) mod scripted;
-pub(crate) mod troubled;
+pub(crate) mod failing_store;
+pub(crate) mod scripted_gateway;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,17 +12,17 @@ use causerie_domain::ports::{Clock, Ids, ReapScope};
 use causerie_domain::principal::{Credential, Principal};
 use causerie_domain::users::{Role, User, UserStatus};
 use causerie_domain::{SessionId, Timestamp, UserId};
-use causerie_runtime::memory::MemoryStore;
-use causerie_runtime::tools::parse_yaml;
+use causerie_memory_store::MemoryStore;
 use causerie_runtime::{
     CreateSession, ListMessages, NewMessage, Runtime, RuntimeError, Sent, Settings, Stores, SystemClock,
     SystemIds, TurnEvent, TurnReader,
 };
+use causerie_tool_definitions::parse_yaml;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use self::scripted::Scripted;
-use self::troubled::Troubled;
+use self::failing_store::Troubled;
+use self::scripted_gateway::Scripted;
 
 pub(crate) const TOOL: &str = "\
 name: helper
@@ -46,7 +46,7 @@ pub(crate) async fn world(settings: Settings) -> World {
 }
 
 pub(crate) async fn world_on(store: MemoryStore, settings: Settings) -> World {
-    let stores = store.stores();
+    let stores = stores_of(&store);
     world_with(store, stores, settings).await
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn world_on(store: MemoryStore, settings: Settings) -> World {
 pub(crate) async fn troubled_world(settings: Settings) -> (World, Arc<Troubled>) {
     let store = MemoryStore::new();
     let troubled = Arc::new(Troubled::new(store.clone()));
-    let stores = Stores { ledger: Arc::clone(&troubled) as _, ..store.stores() };
+    let stores = Stores { ledger: Arc::clone(&troubled) as _, ..stores_of(&store) };
     (world_with(store, stores, settings).await, troubled)
 }
 
@@ -64,7 +64,7 @@ async fn world_with(store: MemoryStore, stores: Stores, settings: Settings) -> W
 
 /// A world whose wall clock goes with tokio's, which a test can pause.
 pub(crate) async fn paused_world(store: MemoryStore, settings: Settings) -> World {
-    let stores = store.stores();
+    let stores = stores_of(&store);
     clocked_world(store, stores, settings, Arc::new(PausedClock(Instant::now()))).await
 }
 
@@ -94,6 +94,11 @@ async fn clocked_world(
     runtime.synchronise_tools(vec![tool]).await.unwrap();
     runtime.start(ReapScope::Expired).await.unwrap();
     World { runtime, upstream, store }
+}
+
+/// The ports of a runtime, all of them the same store.
+pub(crate) fn stores_of(store: &MemoryStore) -> Stores {
+    Stores::of(&Arc::new(store.clone()))
 }
 
 pub(crate) fn user(name: &str) -> Principal {

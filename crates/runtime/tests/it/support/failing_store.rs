@@ -11,7 +11,7 @@ use causerie_domain::ports::{
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
 use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId};
-use causerie_runtime::memory::MemoryStore;
+use causerie_memory_store::MemoryStore;
 use tokio::sync::Semaphore;
 
 /// A step that trouble can befall.

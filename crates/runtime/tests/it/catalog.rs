@@ -1,5 +1,4 @@
 //! The catalogue of models is read at the start where it is old, and once a day afterwards.
-#![cfg(test)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +12,9 @@ use causerie_domain::completion::{
 use causerie_domain::models::{CatalogModel, Pricing};
 use causerie_domain::ports::{Clock, CompletionGateway, CompletionStream, Models as _, ReapScope};
 use causerie_runtime::Runtime;
-use causerie_runtime::memory::MemoryStore;
+
+use crate::support::stores_of;
+use causerie_memory_store::MemoryStore;
 use futures_util::{StreamExt, stream};
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -88,7 +89,7 @@ async fn started(listed: Option<Duration>) -> (Runtime, Arc<Upstream>) {
         store.replace_catalog(vec![model()], START.before(ago)).await.unwrap();
     }
     let upstream = Arc::new(Upstream::default());
-    let runtime = Runtime::builder(store.stores(), Arc::clone(&upstream) as _)
+    let runtime = Runtime::builder(stores_of(&store), Arc::clone(&upstream) as _)
         .clock(Arc::new(TestClock(Instant::now())))
         .build(Handle::current())
         .unwrap();

@@ -1,15 +1,13 @@
 //! What an upstream that limits everybody sees of many turns at once: hardly more requests than turns, and all of
 //! them served soon after it recovers.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{World, user, world};
 use causerie_domain::completion::{CompletionError, CompletionErrorKind};
 use causerie_domain::principal::Principal;
 use causerie_runtime::Settings;
 use futures_util::future::join_all;
-use support::{World, user, world};
 use tokio::time::Instant;
 
 const USERS: usize = 500;

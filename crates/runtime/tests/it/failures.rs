@@ -1,15 +1,13 @@
 //! What a turn promises while the store fails, and while callers and processes go away.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::failing_store::{Point, Trouble};
+use crate::support::scripted_gateway::{Step, fail, finish, text};
+use crate::support::{first_delta, told, told_within, troubled_world, user};
 use causerie_domain::completion::CompletionErrorKind;
 use causerie_domain::turns::TurnStatus;
 use causerie_runtime::{RuntimeError, Settings};
-use support::scripted::{Step, fail, finish, text};
-use support::troubled::{Point, Trouble};
-use support::{first_delta, told, told_within, troubled_world, user};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 

@@ -7,7 +7,7 @@ use causerie_domain::usage::{
 use causerie_domain::{Timestamp, Usd};
 
 use super::state::{StoredAttempt, StoredTurn};
-use crate::turn::attempt::storable;
+use crate::text::storable;
 
 impl StoredTurn {
     /// A flush whose answer was lost is sent again, with what came since; one that arrives after a newer one has

@@ -1,16 +1,14 @@
 //! Several instances on one store: each reads, stops and inherits the turns of the others.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::scripted_gateway::{Step, finish, identified, reasoning, text};
+use crate::support::{World, first_delta, told, told_within, user, world_on};
 use causerie_domain::ports::ReapScope;
 use causerie_domain::turns::TurnStatus;
 use causerie_domain::usage::CostBasis;
-use causerie_runtime::memory::MemoryStore;
+use causerie_memory_store::MemoryStore;
 use causerie_runtime::{Cursor, Place, Settings, TurnEvent, TurnReader};
-use support::scripted::{Step, finish, identified, reasoning, text};
-use support::{World, first_delta, told, told_within, user, world_on};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 

@@ -1,9 +1,11 @@
 //! What a turn promises: it is stored, it ends once, it outlives its readers, and it is accounted.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::scripted_gateway::{
+    Step, fail, fail_with, finish, finish_with, identified, reasoning, text,
+};
+use crate::support::{told, user, world};
 use causerie_domain::completion::{CompletionError, CompletionErrorKind, ContentPart, Finish, FinishReason};
 use causerie_domain::memberships::{GroupRole, Membership};
 use causerie_domain::principal::{Credential, Principal};
@@ -12,8 +14,6 @@ use causerie_domain::turns::TurnStatus;
 use causerie_domain::usage::CostBasis;
 use causerie_domain::{ApiKeyId, GroupId, Usd};
 use causerie_runtime::{CreateSession, Cursor, NewMessage, Place, RuntimeError, Settings, TurnEvent};
-use support::scripted::{Step, fail, fail_with, finish, finish_with, identified, reasoning, text};
-use support::{told, user, world};
 use uuid::Uuid;
 
 fn quick() -> Settings {

@@ -5,19 +5,20 @@
 
 mod attempts;
 mod budgets;
+mod clock;
 mod conversations;
 mod filter;
 mod forks;
 mod reconciliation;
 mod reports;
-mod shelf;
 mod state;
+mod text;
+mod tools_and_models;
 mod turns;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::state::State;
-use crate::builder::Stores;
 
 /// A store in memory. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -29,11 +30,6 @@ impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
         MemoryStore::default()
-    }
-
-    /// The store as all the ports that a runtime needs.
-    pub fn stores(&self) -> Stores {
-        Stores::of(&Arc::new(self.clone()))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

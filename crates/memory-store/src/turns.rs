@@ -8,8 +8,8 @@ use causerie_domain::messages::{
     Message, MessageMeta, MessageRole, MessageStatus, MessageView, Part, PartKind, content_of,
 };
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, BegunTurn, Clock, FinishTurn, KeyedTurn, LeaseStatus, NewAttachment,
-    NextAttempt, Reap, ReapScope, StoreError, TurnFlush, TurnLedger, TurnLedgerError, TurnLog,
+    BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NewAttachment, NextAttempt,
+    Reap, ReapScope, StoreError, TurnFlush, TurnLedger, TurnLedgerError, TurnLog,
 };
 use causerie_domain::sessions::SessionState;
 use causerie_domain::turns::{Segment, Turn, TurnStatus, parts_of};
@@ -18,8 +18,8 @@ use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId, Usd};
 
 use super::MemoryStore;
 use super::state::{State, StoredAttempt, StoredTurn};
-use crate::clock::{SystemClock, monotonic};
-use crate::turn::attempt::storable;
+use crate::clock::{monotonic, now};
+use crate::text::storable;
 
 #[async_trait]
 impl TurnLedger for MemoryStore {
@@ -129,7 +129,7 @@ impl TurnLedger for MemoryStore {
         let Some(turn) = running else { return Ok(None) };
         if turn.lease_until <= monotonic() {
             let expired = turn.turn.id;
-            return Ok(state.interrupt(expired, SystemClock.now()));
+            return Ok(state.interrupt(expired, now()));
         }
         turn.turn.cancel_requested = true;
         Ok(Some(turn.turn.clone()))

@@ -1,20 +1,17 @@
 //! What requests cost that did not say so: learnt afterwards, within bounds, and never lost.
-#![cfg(test)]
-
-mod support;
 
 use std::time::Duration;
 
+use crate::support::scripted_gateway::{Step, fail, finish, identified, record, text};
+use crate::support::{World, first_delta, paused_world, user};
 use causerie_domain::completion::{CompletionError, CompletionErrorKind, CompletionEvent, GenerationInfo};
 use causerie_domain::models::{CatalogModel, Pricing};
 use causerie_domain::ports::{Models, Reap, ReapScope, Reconciliation, TurnLedger};
 use causerie_domain::principal::Principal;
 use causerie_domain::usage::{CostBasis, MessageUsage};
 use causerie_domain::{SessionId, Timestamp, Usd};
+use causerie_memory_store::MemoryStore;
 use causerie_runtime::Settings;
-use causerie_runtime::memory::MemoryStore;
-use support::scripted::{Step, fail, finish, identified, record, text};
-use support::{World, first_delta, paused_world, user};
 use tokio::time::Instant;
 
 const HOUR: Duration = Duration::from_secs(3600);

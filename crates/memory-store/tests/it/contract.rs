@@ -5,7 +5,7 @@ use std::sync::Arc;
 use causerie_domain::ports::{NewToolVersion, Tools};
 use causerie_domain::tools::ToolType;
 use causerie_domain::{ApiKeyId, Filter, GroupId, ToolId, ToolVersionId, UserId};
-use causerie_runtime::memory::MemoryStore;
+use causerie_memory_store::MemoryStore;
 use causerie_testkit::anyhow::{Context, Result};
 use causerie_testkit::contract::{START, Subject, TestIds};
 

@@ -1,0 +1,3 @@
+//! Integration tests of the in-memory store.
+
+mod contract;

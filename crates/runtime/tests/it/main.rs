@@ -1,0 +1,9 @@
+//! Integration tests of the runtime, on the in-memory store and a scripted gateway.
+
+mod catalog;
+mod failures;
+mod rate_limits;
+mod reconciler;
+mod several_instances;
+mod support;
+mod turns;
