@@ -1,6 +1,6 @@
 //! Moments at which a test stops the process as a crash would: before and after the commit of each step.
 //!
-//! A point is called after its step, such as `begin::turn:before` or `finish::turn:after`. Only the one that was armed
+//! A point is called after its step, such as `turns::begin:before` or `turns::finish:after`. Only the one that was armed
 //! does anything.
 
 #[cfg(not(debug_assertions))]
@@ -15,7 +15,7 @@ static ARMED: OnceLock<FailPoint> = OnceLock::new();
 /// How often it has been passed.
 static PASSED: AtomicU32 = AtomicU32::new(0);
 
-/// A point, and how often it is passed before it stops the process: `flush::turns:after@3` stops the third time.
+/// A point, and how often it is passed before it stops the process: `turns::flush:after@3` stops the third time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailPoint {
     step: String,
@@ -63,16 +63,16 @@ mod tests {
 
     #[test]
     fn a_point_has_a_form() {
-        let point: FailPoint = "flush::turns:after@3".parse().unwrap();
-        assert_eq!((point.step.as_str(), point.moment.as_str()), ("flush::turns", "after"));
+        let point: FailPoint = "turns::flush:after@3".parse().unwrap();
+        assert_eq!((point.step.as_str(), point.moment.as_str()), ("turns::flush", "after"));
         assert_eq!(point.times, 3);
         for wrong in [
             "",
-            "begin::turn",
+            "turns::begin",
             ":before",
-            "begin::turn:later",
-            "begin::turn:before@0",
-            "begin::turn:before@x",
+            "turns::begin:later",
+            "turns::begin:before@0",
+            "turns::begin:before@x",
         ] {
             assert!(wrong.parse::<FailPoint>().is_err(), "{wrong}");
         }

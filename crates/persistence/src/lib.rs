@@ -4,19 +4,16 @@
 //! Deliberately absent: rules of business, clocks other than the database's, HTTP, and any other crate of ours:
 //! what is stored was decided above, and a filter is all that is known here of who asks.
 
+mod backend;
+mod error;
 #[cfg(feature = "fail-points")]
 pub mod fail_point;
-mod fault;
 mod input;
 mod lock;
 mod migrations;
-mod pg;
-mod ports;
 mod rows;
 mod schema;
 mod settings;
-mod sqlite;
-mod step;
 mod store;
 mod types;
 

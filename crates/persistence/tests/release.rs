@@ -28,7 +28,7 @@ fn a_release_with_fail_points_does_not_compile() -> Result<()> {
 
 #[test]
 fn fail_points_are_nothing_without_their_feature() {
-    let store = include_str!("../src/store.rs");
+    let store = include_str!("../src/store/mod.rs");
     let reached = store.find("fail_point::reach").unwrap();
     let guarded = store[..reached].rfind(r#"#[cfg(feature = "fail-points")]"#).unwrap();
     assert!(reached - guarded < 100, "the call stands right behind its condition");

@@ -11,14 +11,17 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::Conn;
-use super::audit_log::{Entry, record};
-use crate::fault::{Abort, Fault, is_dangling, is_duplicate_of};
+use super::audit_events::{Entry, record};
+use crate::error::{Abort, Fault, is_dangling, is_duplicate_of};
 use crate::rows::{ApiKeyRow, UserRow, list_text, text};
 use crate::schema::{api_keys, users};
 use crate::types::key;
 
 /// Makes the first user and its key, unless there is a user. Of two instances that try at once, one does.
-pub(crate) async fn found(conn: &mut Conn, (admin, api_key): &(NewUser, NewApiKey)) -> Result<bool, Fault> {
+pub(crate) async fn bootstrap(
+    conn: &mut Conn,
+    (admin, api_key): &(NewUser, NewApiKey),
+) -> Result<bool, Fault> {
     let any: Option<i64> = users::table.select(users::created_at).first(conn).await.optional()?;
     if any.is_some() {
         return Ok(false);

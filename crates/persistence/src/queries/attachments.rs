@@ -11,8 +11,8 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, filter, sessions as reading};
-use crate::fault::{Abort, Fault};
+use super::{Conn, filters, sessions as session_queries};
+use crate::error::{Abort, Fault};
 use crate::input::DeleteAttachment;
 use crate::rows::AttachmentRow;
 use crate::schema::{message_attachments, messages, sessions};
@@ -28,7 +28,7 @@ pub(crate) async fn page(
         .inner_join(sessions::table)
         .filter(messages::session_id.eq(key(list.session_id)))
         .filter(sessions::deleted_at.is_null())
-        .filter(filter::on_messages(&list.visible)?)
+        .filter(filters::on_messages(&list.visible)?)
         .filter(exists(
             message_attachments::table
                 .filter(message_attachments::message_id.eq(messages::id))
@@ -73,7 +73,7 @@ pub(crate) async fn session(
         .await
         .optional()?;
     match session {
-        Some(session) => reading::by_id(conn, &(session, visible.clone())).await,
+        Some(session) => session_queries::by_id(conn, &(session, visible.clone())).await,
         None => Ok(None),
     }
 }

@@ -12,8 +12,8 @@ use causerie_domain::{AttachmentId, MessageId, SessionId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, bulk, sessions as reading};
-use crate::fault::{Abort, Fault};
+use super::{Conn, bulk, sessions as session_queries};
+use crate::error::{Abort, Fault};
 use crate::rows::{AttachmentCopy, MessageCopy, SessionRow, text};
 use crate::schema::{message_attachments, messages, sessions};
 use crate::types::{Key, key};
@@ -22,7 +22,7 @@ use crate::types::{Key, key};
 const BATCH: usize = 500;
 
 pub(crate) async fn fork(conn: &mut Conn, new: &NewFork) -> Result<Session, Abort<ForkError>> {
-    let found = reading::by_id(conn, &(new.parent, new.allowed.clone())).await?;
+    let found = session_queries::by_id(conn, &(new.parent, new.allowed.clone())).await?;
     let parent = found.ok_or(Abort::Refused(ForkError::NotFound))?;
     let count = parent.next_seq - 1;
     if !(1..=count).contains(&new.from_seq) {
@@ -145,7 +145,9 @@ pub(crate) async fn lineage(conn: &mut Conn, lineage: &Lineage) -> Result<Vec<Se
     let mut next = parent.flatten();
     let mut ancestors = Vec::new();
     while let Some(id) = next.filter(|_| ancestors.len() < lineage.limit as usize) {
-        let Some(session) = reading::by_id(conn, &(id, lineage.visible.clone())).await? else { break };
+        let Some(session) = session_queries::by_id(conn, &(id, lineage.visible.clone())).await? else {
+            break;
+        };
         next = session.parent_session_id;
         ancestors.push(session);
     }

@@ -10,9 +10,9 @@ use diesel_async::RunQueryDsl;
 use serde_json::{Map, Value, json};
 
 use super::Conn;
-use super::audit_log::{Entry, record};
-use super::filter_people::on_groups;
-use crate::fault::{Abort, Fault, is_dangling};
+use super::audit_events::{Entry, record};
+use super::filters::on_groups;
+use crate::error::{Abort, Fault, is_dangling};
 use crate::rows::{GroupRow, text};
 use crate::schema::{ai_models, groups, tools};
 use crate::types::key;

@@ -7,7 +7,7 @@ use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use crate::fault::Fault;
+use crate::error::Fault;
 
 #[derive(QueryableByName)]
 struct Applied {

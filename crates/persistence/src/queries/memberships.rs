@@ -12,10 +12,10 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
-use super::audit_log::{Entry, record};
-use super::filter_people::on_users;
-use super::{Conn, groups as reading, people};
-use crate::fault::{Abort, Fault, corrupt, is_dangling};
+use super::audit_events::{Entry, record};
+use super::filters::on_users;
+use super::{Conn, groups as group_queries, users as user_queries};
+use crate::error::{Abort, Fault, corrupt, is_dangling};
 use crate::rows::{GroupRow, InvitationRow, MemberRow, UserRow, stored_word, text};
 use crate::schema::{groups, invitations, memberships, users};
 use crate::types::key;
@@ -49,7 +49,7 @@ pub(crate) async fn page(
     let mut roles: HashMap<UserId, MemberRow> =
         of_users.into_iter().map(|membership| (membership.user_id, membership)).collect();
     let mut members = Vec::with_capacity(rows.len());
-    for view in people::views(conn, rows).await? {
+    for view in user_queries::views(conn, rows).await? {
         let membership = roles.remove(&view.user.id);
         let membership = membership.ok_or_else(|| corrupt("a member without a membership"))?;
         let role = stored_word("memberships.role", &membership.role)?;
@@ -231,7 +231,7 @@ async fn require_group(
     group: GroupId,
     allowed: &Filter,
 ) -> Result<(), Abort<DirectoryError>> {
-    let found = reading::by_id(conn, &(group, allowed.clone())).await?;
+    let found = group_queries::by_id(conn, &(group, allowed.clone())).await?;
     found.map(|_| ()).ok_or(Abort::Refused(DirectoryError::NotFound))
 }
 

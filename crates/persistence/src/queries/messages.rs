@@ -9,8 +9,8 @@ use causerie_domain::{MessageId, SessionId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, filter, usage};
-use crate::fault::Fault;
+use super::{Conn, filters, usage};
+use crate::error::Fault;
 use crate::input::Latest;
 use crate::rows::{AttachmentRow, MessageRow};
 use crate::schema::{message_attachments, messages, sessions};
@@ -21,7 +21,7 @@ pub(crate) async fn list(conn: &mut Conn, list: &MessageQuery) -> Result<Vec<Mes
         .inner_join(sessions::table)
         .filter(messages::session_id.eq(key(list.session_id)))
         .filter(sessions::deleted_at.is_null())
-        .filter(filter::on_messages(&list.visible)?)
+        .filter(filters::on_messages(&list.visible)?)
         .select(MessageRow::as_select())
         .limit(i64::from(list.limit))
         .into_boxed();
@@ -48,7 +48,7 @@ pub(crate) async fn latest(conn: &mut Conn, latest: &Latest) -> Result<Vec<Messa
         .inner_join(sessions::table)
         .filter(messages::session_id.eq(key(latest.session_id)))
         .filter(sessions::deleted_at.is_null())
-        .filter(filter::on_messages(&latest.visible)?)
+        .filter(filters::on_messages(&latest.visible)?)
         .select(MessageRow::as_select())
         .order(messages::seq.desc())
         .limit(i64::from(latest.limit))

@@ -10,43 +10,27 @@
 //! so no two steps wait for each other.
 
 pub(crate) mod administration;
+pub(crate) mod api_keys;
 pub(crate) mod attachments;
-pub(crate) mod audit;
-pub(crate) mod audit_log;
-pub(crate) mod begin;
+pub(crate) mod audit_events;
+pub(crate) mod authentication;
 pub(crate) mod budgets;
-pub(crate) mod finish;
-pub(crate) mod flush;
 pub(crate) mod forks;
 pub(crate) mod groups;
 pub(crate) mod health;
-pub(crate) mod identity;
-pub(crate) mod keys;
+pub(crate) mod integrity;
 pub(crate) mod memberships;
 pub(crate) mod messages;
 pub(crate) mod models;
-pub(crate) mod people;
-pub(crate) mod policies;
-pub(crate) mod reap;
-pub(crate) mod reconcile;
-pub(crate) mod reports;
-pub(crate) mod session_audit;
-pub(crate) mod session_changes;
+pub(crate) mod rules;
 pub(crate) mod sessions;
-pub(crate) mod tickets;
-pub(crate) mod tool_posts;
-pub(crate) mod tool_sync;
+pub(crate) mod stream_tickets;
 pub(crate) mod tools;
 pub(crate) mod turns;
-pub(crate) mod usage_records;
+pub(crate) mod usage;
+pub(crate) mod users;
 
-mod filter;
-mod filter_people;
-mod fixed;
-mod holds;
-mod usage;
-mod usage_rows;
-mod usage_sums;
-mod weights;
+mod filters;
+mod sql_literals;
 
-use super::{CLOCK, Conn, Db, HOLD_LEDGER, bulk};
+use super::{CLOCK, Conn, Db, LOCK_LEDGER_SQL, bulk};

@@ -1,16 +1,20 @@
 //! The catalogue of models.
 
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
 use causerie_domain::models::{CatalogModel, Model};
-use causerie_domain::ports::Calibration;
+use causerie_domain::ports::{Calibration, DirectoryError, ModelChange};
 use causerie_domain::{Filter, Timestamp, Usd};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::{Value, json};
 
-use super::{Conn, filter};
-use crate::fault::Fault;
+use super::audit_events::{Entry, record};
+use super::{Conn, filters};
+use crate::error::{Abort, Fault, is_dangling};
 use crate::input::Calibrate;
 use crate::rows::{ModelRow, further_text, list_text, overrides_text, stored, text};
 use crate::schema::ai_models;
+use crate::types::{Key, key};
 
 /// Stores what the catalogue says of each model, and leaves what administrators say.
 pub(crate) async fn replace_catalog(
@@ -63,7 +67,7 @@ pub(crate) async fn calibrate(conn: &mut Conn, calibrate: &Calibrate) -> Result<
 
 pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Model>, Fault> {
     let rows: Vec<ModelRow> = ai_models::table
-        .filter(filter::on_models(visible)?)
+        .filter(filters::on_models(visible)?)
         .order(ai_models::id)
         .select(ModelRow::as_select())
         .load(conn)
@@ -119,4 +123,50 @@ impl<'a> Listed<'a> {
             listed_at: now.as_micros(),
         })
     }
+}
+
+pub(crate) async fn change(
+    conn: &mut Conn,
+    (id, allowed, change, stamp): &(String, Filter, ModelChange, AuditStamp),
+) -> Result<Model, Abort<DirectoryError>> {
+    let with_filter = |allowed: &Filter| -> Result<_, Fault> {
+        Ok(ai_models::table.filter(ai_models::id.eq(id)).filter(filters::on_models(allowed)?))
+    };
+    if *change != ModelChange::default() {
+        let changed = diesel::update(with_filter(allowed)?)
+            .set(Changed {
+                enabled: change.enabled,
+                restricted: change.restricted,
+                group_id: change.group_id.map(|group| group.map(key)),
+            })
+            .execute(conn)
+            .await
+            .map_err(|error| match error {
+                error if is_dangling(&error) => Abort::Refused(DirectoryError::NoSuchReference),
+                error => Abort::from(error),
+            })?;
+        if changed == 0 {
+            return Err(Abort::Refused(DirectoryError::NotFound));
+        }
+        let mut detail = serde_json::Map::new();
+        detail.extend(change.enabled.map(|enabled| ("enabled".to_owned(), json!(enabled))));
+        detail.extend(change.restricted.map(|restricted| ("restricted".to_owned(), json!(restricted))));
+        let group = change.group_id.map(|group| group.map(|id| id.to_string()));
+        detail.extend(group.map(|group| ("group_id".to_owned(), json!(group))));
+        let detail = Value::Object(detail);
+        record(conn, stamp, Entry { action: AuditAction::ModelUpdate, of: ("Model", id), detail }).await?;
+    }
+    let row: Option<ModelRow> =
+        with_filter(&Filter::Everything)?.select(ModelRow::as_select()).first(conn).await.optional()?;
+    let row = row.ok_or(Abort::Refused(DirectoryError::NotFound))?;
+    Ok(Model::try_from(row)?)
+}
+
+/// What is given, and nothing else.
+#[derive(AsChangeset)]
+#[diesel(table_name = ai_models)]
+struct Changed {
+    enabled: Option<bool>,
+    restricted: Option<bool>,
+    group_id: Option<Option<Key>>,
 }

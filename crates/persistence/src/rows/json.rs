@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::word;
-use crate::fault::{corrupt, corrupt_by};
+use crate::error::{corrupt, corrupt_by};
 
 /// A part of a message: `{"type": "text", "text": "..."}`.
 #[derive(Serialize, Deserialize)]

@@ -2,23 +2,25 @@
 //!
 //! Integers and text are read as they stand; the conversions here are the one place that knows what they mean.
 
-mod attachment;
-mod audit;
-mod budget;
-mod copies;
-mod group;
-mod identity;
+mod api_keys;
+mod attachments;
+mod audit_events;
+mod budgets;
+mod forks;
+mod groups;
 mod json;
-mod message;
-mod model;
+mod memberships;
+mod messages;
+mod models;
 mod prices;
-mod session;
-mod ticket;
-mod tool;
-mod turn;
+mod sessions;
+mod stream_tickets;
+mod tools;
+mod turns;
 mod usage;
-mod usage_record;
-mod usage_sum;
+mod usage_records;
+mod usage_sums;
+mod users;
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -27,25 +29,27 @@ use std::time::Duration;
 use causerie_domain::UnknownVariant;
 use causerie_domain::ports::StoreError;
 
-pub(crate) use attachment::AttachmentRow;
-pub(crate) use audit::AuditEventRow;
-pub(crate) use budget::{BudgetRow, WeightRow, WindowRow};
-pub(crate) use copies::{AttachmentCopy, MessageCopy};
-pub(crate) use group::{GroupRow, InvitationRow, MemberRow};
-pub(crate) use identity::{ApiKeyRow, MembershipRow, UserRow};
+pub(crate) use api_keys::ApiKeyRow;
+pub(crate) use attachments::AttachmentRow;
+pub(crate) use audit_events::AuditEventRow;
+pub(crate) use budgets::{BudgetRow, WeightRow, WindowRow};
+pub(crate) use forks::{AttachmentCopy, MessageCopy};
+pub(crate) use groups::GroupRow;
 pub(crate) use json::{context_text, list_text, meta_text, object_text, parts_text};
-pub(crate) use message::{MessageRow, text_parts};
-pub(crate) use model::ModelRow;
+pub(crate) use memberships::{InvitationRow, MemberRow, MembershipRow};
+pub(crate) use messages::{MessageRow, text_parts};
+pub(crate) use models::ModelRow;
 pub(crate) use prices::{further_text, overrides_text, prices_text};
-pub(crate) use session::SessionRow;
-pub(crate) use ticket::TicketRow;
-pub(crate) use tool::{ToolRow, ToolVersionRow, tool};
-pub(crate) use turn::{KeyedTurnRow, SegmentRow, TurnRow, segments_of_parts};
+pub(crate) use sessions::SessionRow;
+pub(crate) use stream_tickets::TicketRow;
+pub(crate) use tools::{ToolRow, ToolVersionRow, tool};
+pub(crate) use turns::{KeyedTurnRow, SegmentRow, TurnRow, segments_of_parts};
 pub(crate) use usage::{PendingRow, UsageSumRow, usage_by_turn};
-pub(crate) use usage_record::UsageRecordRow;
-pub(crate) use usage_sum::{SUM_BASES, SumColumns, UsageSumsRow, groups, total};
+pub(crate) use usage_records::UsageRecordRow;
+pub(crate) use usage_sums::{SUM_BASES, SumColumns, UsageSumsRow, groups, total};
+pub(crate) use users::UserRow;
 
-use crate::fault::{corrupt, corrupt_by};
+use crate::error::{corrupt, corrupt_by};
 
 /// A stored word as the enumeration's variant.
 fn word<T: FromStr<Err = UnknownVariant>>(column: &str, text: &str) -> Result<T, StoreError> {

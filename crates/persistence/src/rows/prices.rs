@@ -8,7 +8,7 @@ use causerie_domain::ports::StoreError;
 use serde::{Deserialize, Serialize};
 
 use super::json::{read, write};
-use crate::fault::corrupt_by;
+use crate::error::corrupt_by;
 
 const SNAPSHOT: &str = "ai_usage.prices";
 const OVERRIDES: &str = "ai_models.price_overrides";

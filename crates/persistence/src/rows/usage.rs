@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
 use super::{count, prices, word};
-use crate::fault::corrupt;
+use crate::error::corrupt;
 use crate::schema::ai_usage;
 
 /// A closed row of a turn. Rows must come in the order of their attempts.

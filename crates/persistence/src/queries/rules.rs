@@ -1,0 +1,97 @@
+//! Stored rules of users and groups.
+
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
+use causerie_domain::ports::{DirectoryError, RuleOwner};
+use causerie_domain::{Filter, GroupId, UserId};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::{Value, json};
+
+use super::audit_events::{Entry, record};
+use super::{Conn, groups, users};
+use crate::error::{Abort, Fault, corrupt_by};
+use crate::rows::text;
+use crate::schema::{group_rules, user_rules};
+use crate::types::key;
+
+pub(crate) async fn of_owner(conn: &mut Conn, owner: &RuleOwner) -> Result<Vec<String>, Fault> {
+    let rules = match owner {
+        RuleOwner::Group(id) => {
+            group_rules::table
+                .filter(group_rules::group_id.eq(key(*id)))
+                .order(group_rules::position)
+                .select(group_rules::rule)
+                .load(conn)
+                .await?
+        }
+        RuleOwner::User(id) => {
+            user_rules::table
+                .filter(user_rules::user_id.eq(key(*id)))
+                .order(user_rules::position)
+                .select(user_rules::rule)
+                .load(conn)
+                .await?
+        }
+    };
+    Ok(rules)
+}
+
+pub(crate) async fn replace(
+    conn: &mut Conn,
+    (owner, allowed, rules, stamp): &(RuleOwner, Filter, Vec<String>, AuditStamp),
+) -> Result<(), Abort<DirectoryError>> {
+    let detail = json!({ "rules": told(rules)? });
+    match owner {
+        RuleOwner::Group(id) => {
+            let found = groups::by_id(conn, &(*id, allowed.clone())).await?;
+            found.ok_or(Abort::Refused(DirectoryError::NotFound))?;
+            replace_of_group(conn, *id, rules).await?;
+            let entry = Entry { action: AuditAction::RulesReplace, of: ("Group", id), detail };
+            Ok(record(conn, stamp, entry).await?)
+        }
+        RuleOwner::User(id) => {
+            let found = users::by_id(conn, &(*id, allowed.clone())).await?;
+            found.ok_or(Abort::Refused(DirectoryError::NotFound))?;
+            replace_of_user(conn, *id, rules).await?;
+            let entry = Entry { action: AuditAction::RulesReplace, of: ("User", id), detail };
+            Ok(record(conn, stamp, entry).await?)
+        }
+    }
+}
+
+async fn replace_of_group(conn: &mut Conn, id: GroupId, rules: &[String]) -> Result<(), Fault> {
+    diesel::delete(group_rules::table.filter(group_rules::group_id.eq(key(id)))).execute(conn).await?;
+    for (position, rule) in (0_i64..).zip(rules) {
+        diesel::insert_into(group_rules::table)
+            .values((
+                group_rules::group_id.eq(key(id)),
+                group_rules::position.eq(position),
+                group_rules::rule.eq(text("group_rules.rule", rule)?),
+            ))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn replace_of_user(conn: &mut Conn, id: UserId, rules: &[String]) -> Result<(), Fault> {
+    diesel::delete(user_rules::table.filter(user_rules::user_id.eq(key(id)))).execute(conn).await?;
+    for (position, rule) in (0_i64..).zip(rules) {
+        diesel::insert_into(user_rules::table)
+            .values((
+                user_rules::user_id.eq(key(id)),
+                user_rules::position.eq(position),
+                user_rules::rule.eq(text("user_rules.rule", rule)?),
+            ))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The rules as JSON again, for the log.
+fn told(rules: &[String]) -> Result<Vec<Value>, Fault> {
+    let read =
+        |rule: &String| serde_json::from_str(rule).map_err(|error| corrupt_by("a rule to store", error));
+    Ok(rules.iter().map(read).collect::<Result<_, _>>()?)
+}
