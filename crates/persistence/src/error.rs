@@ -1,128 +1,127 @@
-//! How a step fails on its way through the database, and what its caller is told.
+//! Errors of queries and transactions, and their conversion to port errors.
 
 use std::error::Error as StdError;
 
 use causerie_domain::ports::StoreError;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
 
-/// A query failed, or a row could not be read.
+/// The failure of a query, or of reading a row.
 #[derive(Debug)]
-pub(crate) enum Fault {
-    /// The database said no.
+pub(crate) enum QueryError {
+    /// An error of the database or of diesel.
     Database(Error),
-    /// A row holds what it must not.
+    /// A value that cannot be stored or read.
     Store(StoreError),
 }
 
-/// A step of business ended without effect: refused for a reason its caller can act on, or failed.
+/// The error of a transaction. It has no effect.
 #[derive(Debug)]
-pub(crate) enum Abort<E> {
-    /// The refusal, in the port's words.
+pub(crate) enum TransactionError<E> {
+    /// Refused, with the port's error.
     Refused(E),
-    /// The failure.
-    Failed(Fault),
+    /// Failed in the database.
+    Failed(QueryError),
 }
 
-/// What a step can end with besides its result.
-pub(crate) trait Failure: From<Error> + Send + 'static {
-    /// The port's error.
-    type Port: From<StoreError> + Send + 'static;
+/// An error type of transactions, which converts to the error of their port.
+pub(crate) trait IntoPortError: From<Error> + Send + 'static {
+    type PortError: From<StoreError> + Send + 'static;
 
-    /// The database's error, where that is the cause.
-    fn database(&self) -> Option<&Error>;
+    /// The database's error, if it is the cause.
+    fn database_error(&self) -> Option<&Error>;
 
-    /// What the caller is told.
-    fn into_port(self) -> Self::Port;
+    /// Converts to the port's error.
+    fn into_port_error(self) -> Self::PortError;
 }
 
-impl Failure for Fault {
-    type Port = StoreError;
+impl IntoPortError for QueryError {
+    type PortError = StoreError;
 
-    fn database(&self) -> Option<&Error> {
+    fn database_error(&self) -> Option<&Error> {
         match self {
-            Fault::Database(error) => Some(error),
-            Fault::Store(_) => None,
+            QueryError::Database(error) => Some(error),
+            QueryError::Store(_) => None,
         }
     }
 
-    fn into_port(self) -> StoreError {
+    fn into_port_error(self) -> StoreError {
         match self {
-            Fault::Database(error) => store_error(error),
-            Fault::Store(error) => error,
-        }
-    }
-}
-
-impl<E: From<StoreError> + Send + 'static> Failure for Abort<E> {
-    type Port = E;
-
-    fn database(&self) -> Option<&Error> {
-        match self {
-            Abort::Refused(_) => None,
-            Abort::Failed(fault) => fault.database(),
-        }
-    }
-
-    fn into_port(self) -> E {
-        match self {
-            Abort::Refused(refusal) => refusal,
-            Abort::Failed(fault) => fault.into_port().into(),
+            QueryError::Database(error) => store_error(error),
+            QueryError::Store(error) => error,
         }
     }
 }
 
-impl From<Error> for Fault {
+impl<E: From<StoreError> + Send + 'static> IntoPortError for TransactionError<E> {
+    type PortError = E;
+
+    fn database_error(&self) -> Option<&Error> {
+        match self {
+            TransactionError::Refused(_) => None,
+            TransactionError::Failed(error) => error.database_error(),
+        }
+    }
+
+    fn into_port_error(self) -> E {
+        match self {
+            TransactionError::Refused(refusal) => refusal,
+            TransactionError::Failed(error) => error.into_port_error().into(),
+        }
+    }
+}
+
+impl From<Error> for QueryError {
     fn from(error: Error) -> Self {
-        Fault::Database(error)
+        QueryError::Database(error)
     }
 }
 
-impl From<StoreError> for Fault {
+impl From<StoreError> for QueryError {
     fn from(error: StoreError) -> Self {
-        Fault::Store(error)
+        QueryError::Store(error)
     }
 }
 
-impl<E> From<Fault> for Abort<E> {
-    fn from(fault: Fault) -> Self {
-        Abort::Failed(fault)
+impl<E> From<QueryError> for TransactionError<E> {
+    fn from(error: QueryError) -> Self {
+        TransactionError::Failed(error)
     }
 }
 
-impl<E> From<Error> for Abort<E> {
+impl<E> From<Error> for TransactionError<E> {
     fn from(error: Error) -> Self {
-        Abort::Failed(Fault::Database(error))
+        TransactionError::Failed(QueryError::Database(error))
     }
 }
 
-impl<E> From<StoreError> for Abort<E> {
+impl<E> From<StoreError> for TransactionError<E> {
     fn from(error: StoreError) -> Self {
-        Abort::Failed(Fault::Store(error))
+        TransactionError::Failed(QueryError::Store(error))
     }
 }
 
-/// The store cannot do it now.
+/// A temporary failure; a later attempt may succeed.
 pub(crate) fn unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> StoreError {
     StoreError::Unavailable(cause.into())
 }
 
-/// The store holds what it must not.
+/// Invalid data in the store.
 pub(crate) fn corrupt(what: impl Into<String>) -> StoreError {
     StoreError::Corrupt { what: what.into(), source: None }
 }
 
-/// The store holds what it must not, as a parser found.
-pub(crate) fn corrupt_by(
+/// Invalid data in the store, with the parser's error.
+pub(crate) fn corrupt_with_source(
     what: impl Into<String>,
     source: impl Into<Box<dyn StdError + Send + Sync>>,
 ) -> StoreError {
     StoreError::Corrupt { what: what.into(), source: Some(source.into()) }
 }
 
-/// Whether the statement broke the uniqueness of a column.
+/// Whether the statement violated the unique constraint of a column.
 ///
-/// PostgreSQL names the constraint, SQLite only the columns, so constraints are named after their column.
-pub(crate) fn is_duplicate_of(error: &Error, column: &str) -> bool {
+/// PostgreSQL names the constraint and SQLite only the columns, so each constraint is named after its column.
+pub(crate) fn is_unique_violation(error: &Error, column: &str) -> bool {
     match error {
         Error::DatabaseError(DatabaseErrorKind::UniqueViolation, info) => match info.constraint_name() {
             Some(constraint) => constraint.contains(column),
@@ -132,13 +131,13 @@ pub(crate) fn is_duplicate_of(error: &Error, column: &str) -> bool {
     }
 }
 
-/// Whether the statement referred to a row that does not exist.
-pub(crate) fn is_dangling(error: &Error) -> bool {
+/// Whether the statement violated a foreign key.
+pub(crate) fn is_foreign_key_violation(error: &Error) -> bool {
     matches!(error, Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _))
 }
 
-/// Whether the database refused a value, and so left the transaction around the statement alone.
-pub(crate) fn is_refusal(error: &Error) -> bool {
+/// Whether the statement violated a constraint or found no row. SQLite keeps the surrounding transaction then.
+pub(crate) fn is_constraint_violation(error: &Error) -> bool {
     match error {
         Error::NotFound => true,
         Error::DatabaseError(kind, _) => matches!(
@@ -154,29 +153,29 @@ pub(crate) fn is_refusal(error: &Error) -> bool {
     }
 }
 
-/// What a caller is told of a failure that no step foresaw: whether a later try may succeed.
+/// The store error of an unexpected database error: unavailable if a later attempt may succeed, otherwise corrupt.
 pub(crate) fn store_error(error: Error) -> StoreError {
     match error {
-        Error::DatabaseError(_, ref info) if is_refusal(&error) => {
-            corrupt(format!("a refused value: {}", info.message()))
+        Error::DatabaseError(_, ref info) if is_constraint_violation(&error) => {
+            corrupt(format!("a constraint was violated: {}", info.message()))
         }
-        Error::DatabaseError(DatabaseErrorKind::Unknown, ref info) if stays(info.as_ref()) => {
-            corrupt(format!("a statement that cannot be run: {}", info.message()))
+        Error::DatabaseError(DatabaseErrorKind::Unknown, ref info) if is_permanent(info.as_ref()) => {
+            corrupt(format!("a statement cannot be executed: {}", info.message()))
         }
-        // The connection is gone or was never there, the disk is full, the server stops, another process holds the
-        // file, a deadlock, a time limit.
+        // No connection, a full disk, a server that shuts down, a file locked by another process, a deadlock, a timeout.
         Error::DatabaseError(..)
         | Error::RollbackErrorOnCommit { .. }
         | Error::AlreadyInTransaction
         | Error::NotInTransaction
         | Error::BrokenTransactionManager => unavailable(error),
         Error::NotFound => corrupt("a row that must exist is missing"),
-        other => corrupt_by("a value that cannot be read", other),
+        other => corrupt_with_source("a value that cannot be read", other),
     }
 }
 
-/// How SQLite begins to say that a statement or the file is wrong. Diesel hands its code on for constraints alone.
-const LASTING: [&str; 12] = [
+/// Prefixes of SQLite's messages for invalid statements and damaged files. diesel passes error codes on for constraint
+/// violations only.
+const PERMANENT_SQLITE_ERRORS: [&str; 12] = [
     "no such ",
     "near \"",
     "unrecognized token",
@@ -191,12 +190,13 @@ const LASTING: [&str; 12] = [
     "attempt to write a readonly database",
 ];
 
-/// Whether an error without a kind will come again: its statement is wrong for this schema, or the file is damaged.
+/// Whether an error of unknown kind is permanent: the statement does not fit the schema, or the file is damaged.
 ///
-/// PostgreSQL points at the place in the statement, in whatever language it speaks.
-fn stays(error: &dyn DatabaseErrorInformation) -> bool {
+/// PostgreSQL sets the position in the statement, whatever the language of its message.
+fn is_permanent(error: &dyn DatabaseErrorInformation) -> bool {
     let message = error.message();
-    error.statement_position().is_some() || LASTING.iter().any(|start| message.starts_with(start))
+    error.statement_position().is_some()
+        || PERMANENT_SQLITE_ERRORS.iter().any(|start| message.starts_with(start))
 }
 
 #[cfg(test)]
@@ -212,12 +212,12 @@ mod tests {
 
     #[track_caller]
     fn check(error: Error, retryable: bool) {
-        let said = format!("{error:?}");
-        assert_eq!(matches!(store_error(error), StoreError::Unavailable(_)), retryable, "{said}");
+        let text = format!("{error:?}");
+        assert_eq!(matches!(store_error(error), StoreError::Unavailable(_)), retryable, "{text}");
     }
 
     #[test]
-    fn what_passes_is_told_from_what_stays() {
+    fn temporary_errors_are_unavailable_and_permanent_errors_are_corrupt() {
         for message in [
             "database is locked",
             "database or disk is full",
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_that_is_wrong_for_the_schema_stays_wrong() {
+    fn a_statement_that_does_not_fit_the_schema_is_a_permanent_error() {
         let mut conn = SqliteConnection::establish(":memory:").unwrap();
         conn.batch_execute("CREATE TABLE numbers (number INTEGER) STRICT").unwrap();
         for statement in [

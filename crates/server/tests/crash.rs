@@ -129,7 +129,7 @@ fn no_commit_of_a_turn_is_left_out() {
     ];
     let mut steps = 0;
     for call in ports.iter().flat_map(|port| port.split("transact!(self, ")) {
-        let Some((mode @ ("Write" | "Urgent"), step)) = call.split_once(", ") else { continue };
+        let Some((mode @ ("Write" | "PriorityWrite"), step)) = call.split_once(", ") else { continue };
         let step = step.split('(').next().unwrap();
         steps += 1;
         for moment in ["before", "after"] {

@@ -1,4 +1,4 @@
-//! One step of business: the statements that a port method runs as a unit.
+//! A transaction: the statements that one port method runs as a unit.
 
 use std::sync::Arc;
 
@@ -7,14 +7,15 @@ use futures_util::future::BoxFuture;
 
 use crate::error::unavailable;
 
-/// The statements of a step. They may run more than once: a transaction that lost against another is repeated.
-pub(crate) type Step<C, T, F> = Box<dyn for<'c> Fn(&'c mut C) -> BoxFuture<'c, Result<T, F>> + Send + Sync>;
+/// The statements of a transaction. They may run more than once: a transaction that conflicts with another is repeated.
+pub(crate) type Transaction<C, T, F> =
+    Box<dyn for<'c> Fn(&'c mut C) -> BoxFuture<'c, Result<T, F>> + Send + Sync>;
 
-/// A step of these statements. The input is shared between its runs.
-pub(crate) fn step<C, I, T, F>(
+/// Creates a transaction. Its runs share the input.
+pub(crate) fn transaction<C, I, T, F>(
     input: I,
     statements: impl for<'c> Fn(&'c mut C, Arc<I>) -> BoxFuture<'c, Result<T, F>> + Send + Sync + 'static,
-) -> Step<C, T, F>
+) -> Transaction<C, T, F>
 where
     I: Send + Sync + 'static,
 {
@@ -22,28 +23,28 @@ where
     Box::new(move |conn| statements(conn, Arc::clone(&input)))
 }
 
-/// What a step needs around it.
+/// The access and isolation that a transaction needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// One statement that reads.
     Read,
     /// Several statements that read and must see one state of the store.
     Snapshot,
-    /// Statements that write, all or none of them.
+    /// Statements that write.
     Write,
-    /// The same, of a turn that runs: it goes before those that wait. A lease that had to queue behind the sends of
-    /// a busy moment would run out there.
-    Urgent,
-    /// The same, for a decision about rows that do not exist yet, which nobody can lock.
-    Serial,
+    /// A write of a running turn, which runs before other waiting writes: a lease could expire in a queue behind the
+    /// sends of a busy moment.
+    PriorityWrite,
+    /// A write that decides on the absence of rows, which cannot be locked.
+    Serializable,
 }
 
-/// The thread or the task that ran a step is gone.
-pub(crate) fn abandoned() -> StoreError {
+/// The error of a transaction whose thread or task has ended.
+pub(crate) fn store_closed() -> StoreError {
     unavailable("the store is closed")
 }
 
-/// Nobody could take a step on within the time its caller may wait.
+/// The error of a transaction that could not start within the wait timeout.
 pub(crate) fn overloaded() -> StoreError {
-    unavailable("the store has no place for another caller")
+    unavailable("the store is overloaded: no transaction could start within the wait timeout")
 }

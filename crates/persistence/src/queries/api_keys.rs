@@ -1,4 +1,4 @@
-//! API keys, as principals administer them.
+//! API keys, as administrators manage them.
 
 use causerie_domain::api_keys::ApiKey;
 use causerie_domain::audit_events::{AuditAction, AuditStamp};
@@ -12,19 +12,19 @@ use serde_json::json;
 
 use super::Conn;
 use super::administration::{insert_key, record_key};
-use super::audit_events::{Entry, record};
+use super::audit_events::{AuditEntry, record};
 use super::filters::on_api_keys;
-use crate::error::{Abort, Fault, is_dangling};
+use crate::error::{QueryError, TransactionError, is_foreign_key_violation};
 use crate::rows::ApiKeyRow;
 use crate::schema::{api_keys, memberships};
-use crate::types::key;
+use crate::types::id_param;
 
 pub(crate) async fn by_id(
     conn: &mut Conn,
     (id, visible): &(ApiKeyId, Filter),
-) -> Result<Option<ApiKey>, Fault> {
+) -> Result<Option<ApiKey>, QueryError> {
     let row: Option<ApiKeyRow> = api_keys::table
-        .filter(api_keys::id.eq(key(*id)))
+        .filter(api_keys::id.eq(id_param(*id)))
         .filter(on_api_keys(visible)?)
         .select(ApiKeyRow::as_select())
         .first(conn)
@@ -36,7 +36,7 @@ pub(crate) async fn by_id(
 pub(crate) async fn page(
     conn: &mut Conn,
     (visible, page): &(Filter, PageRequest<ApiKeyId>),
-) -> Result<Page<ApiKey, ApiKeyId>, Fault> {
+) -> Result<Page<ApiKey, ApiKeyId>, QueryError> {
     let mut query = api_keys::table
         .filter(on_api_keys(visible)?)
         .order(api_keys::id)
@@ -44,7 +44,7 @@ pub(crate) async fn page(
         .limit(i64::from(page.limit) + 1)
         .into_boxed();
     if let Some(After(last)) = page.after {
-        query = query.filter(api_keys::id.gt(key(last)));
+        query = query.filter(api_keys::id.gt(id_param(last)));
     }
     let rows: Vec<ApiKeyRow> = query.load(conn).await?;
     let keys = rows.into_iter().map(ApiKey::try_from).collect::<Result<_, _>>()?;
@@ -54,36 +54,38 @@ pub(crate) async fn page(
 pub(crate) async fn add(
     conn: &mut Conn,
     (new, stamp): &(NewApiKey, AuditStamp),
-) -> Result<ApiKey, Abort<DirectoryError>> {
-    let made = insert_key(conn, new).await.map_err(|fault| match fault {
-        Fault::Database(error) if is_dangling(&error) => Abort::Refused(DirectoryError::NoSuchReference),
-        other => Abort::Failed(other),
+) -> Result<ApiKey, TransactionError<DirectoryError>> {
+    let created = insert_key(conn, new).await.map_err(|error| match error {
+        QueryError::Database(error) if is_foreign_key_violation(&error) => {
+            TransactionError::Refused(DirectoryError::NoSuchReference)
+        }
+        other => TransactionError::Failed(other),
     })?;
     if let Some(group) = new.group_id {
         let member: Option<GroupId> = memberships::table
-            .filter(memberships::user_id.eq(key(new.user_id)))
-            .filter(memberships::group_id.eq(key(group)))
+            .filter(memberships::user_id.eq(id_param(new.user_id)))
+            .filter(memberships::group_id.eq(id_param(group)))
             .filter(memberships::status.eq(MembershipStatus::Active.as_str()))
             .select(memberships::group_id)
             .first(conn)
             .await
             .optional()?;
         if member.is_none() {
-            return Err(Abort::Refused(DirectoryError::NotAMember));
+            return Err(TransactionError::Refused(DirectoryError::NotAMember));
         }
     }
     record_key(conn, new, *stamp).await?;
-    Ok(made)
+    Ok(created)
 }
 
-/// Repeating it changes nothing, and is not recorded again.
+/// Revokes a key. A repetition has no effect and is not recorded.
 pub(crate) async fn revoke(
     conn: &mut Conn,
     (id, allowed, stamp): &(ApiKeyId, Filter, AuditStamp),
-) -> Result<(), Abort<DirectoryError>> {
+) -> Result<(), TransactionError<DirectoryError>> {
     let revoked = diesel::update(
         api_keys::table
-            .filter(api_keys::id.eq(key(*id)))
+            .filter(api_keys::id.eq(id_param(*id)))
             .filter(api_keys::revoked_at.is_null())
             .filter(on_api_keys(allowed)?),
     )
@@ -92,8 +94,8 @@ pub(crate) async fn revoke(
     .await?;
     if revoked == 0 {
         let found = by_id(conn, &(*id, allowed.clone())).await?;
-        return found.map(|_| ()).ok_or(Abort::Refused(DirectoryError::NotFound));
+        return found.map(|_| ()).ok_or(TransactionError::Refused(DirectoryError::NotFound));
     }
-    let entry = Entry { action: AuditAction::KeyRevoke, of: ("ApiKey", id), detail: json!({}) };
+    let entry = AuditEntry { action: AuditAction::KeyRevoke, of: ("ApiKey", id), detail: json!({}) };
     Ok(record(conn, stamp, entry).await?)
 }

@@ -1,7 +1,7 @@
-//! Checking the rows of a table against the rules about them, some at a time.
+//! Integrity checks: the rows of a table are checked against the integrity rules in batches.
 //!
-//! Each rule is one statement over a range of ids, so that neither the time nor the memory of a step depends on the
-//! size of the store. What belongs to a row is found through an index.
+//! Each rule is one statement over a range of ids, so neither the duration nor the memory of a transaction depends on
+//! the size of the store. Related rows are found through an index.
 
 use std::time::Duration;
 
@@ -15,23 +15,23 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use super::{CLOCK, Conn};
-use crate::error::Fault;
-use crate::types::{Key, Uid, key};
+use crate::error::QueryError;
+use crate::types::{IdParam, SqlId, id_param};
 
 #[derive(QueryableByName)]
 struct Row {
-    #[diesel(sql_type = Uid)]
-    id: Key,
+    #[diesel(sql_type = SqlId)]
+    id: IdParam,
 }
 
-/// The rows of a part, by their number and the ids between which they lie.
+/// The rows of a batch: their number, and the range of their ids.
 struct Range {
     count: u64,
     after: Uuid,
     last: Uuid,
 }
 
-pub(crate) async fn check(conn: &mut Conn, part: &IntegrityCheck) -> Result<IntegrityReport, Fault> {
+pub(crate) async fn check(conn: &mut Conn, part: &IntegrityCheck) -> Result<IntegrityReport, QueryError> {
     let Some(range) = range(conn, part).await? else {
         return Ok(IntegrityReport { checked: 0, violations: Vec::new(), last: None });
     };
@@ -45,11 +45,11 @@ pub(crate) async fn check(conn: &mut Conn, part: &IntegrityCheck) -> Result<Inte
     Ok(IntegrityReport { checked: range.count, violations, last: more.then_some(range.last) })
 }
 
-async fn range(conn: &mut Conn, part: &IntegrityCheck) -> Result<Option<Range>, Fault> {
+async fn range(conn: &mut Conn, part: &IntegrityCheck) -> Result<Option<Range>, QueryError> {
     let after = part.after.unwrap_or(Uuid::nil());
     let ids = format!("SELECT id FROM {} WHERE id > $1 ORDER BY id LIMIT $2", table(part.rows));
     let rows: Vec<Row> = diesel::sql_query(ids)
-        .bind::<Uid, _>(key(after))
+        .bind::<SqlId, _>(id_param(after))
         .bind::<BigInt, _>(i64::from(part.limit))
         .load(conn)
         .await?;
@@ -57,14 +57,19 @@ async fn range(conn: &mut Conn, part: &IntegrityCheck) -> Result<Option<Range>, 
     Ok(rows.last().map(|row| Range { count, after, last: row.id.into() }))
 }
 
-async fn broken(conn: &mut Conn, rule: IntegrityRule, range: &Range, limit: u32) -> Result<Vec<Row>, Fault> {
+async fn broken(
+    conn: &mut Conn,
+    rule: IntegrityRule,
+    range: &Range,
+    limit: u32,
+) -> Result<Vec<Row>, QueryError> {
     let (table, broken) = (table(rule.rows()), condition(rule).replace("NOW", CLOCK));
     let rows = format!(
         "SELECT t.id AS id FROM {table} t WHERE t.id > $1 AND t.id <= $2 AND ({broken}) ORDER BY t.id LIMIT $3"
     );
     let rows = diesel::sql_query(rows)
-        .bind::<Uid, _>(key(range.after))
-        .bind::<Uid, _>(key(range.last))
+        .bind::<SqlId, _>(id_param(range.after))
+        .bind::<SqlId, _>(id_param(range.last))
         .bind::<BigInt, _>(i64::from(limit));
     Ok(rows.load(conn).await?)
 }
@@ -79,10 +84,10 @@ const fn table(rows: CheckedRows) -> &'static str {
     }
 }
 
-/// What holds for a row `t` that breaks the rule, in words of both databases; `NOW` is the store's clock.
+/// The SQL condition of a row `t` that violates the rule, valid in both databases. `NOW` stands for the store's clock.
 const fn condition(rule: IntegrityRule) -> &'static str {
     match rule {
-        // Numbers are unique and begin at 1: as many as the highest of them leave no gap.
+        // Numbers are unique and start at 1: there is no gap if the count equals the highest number.
         IntegrityRule::Numbering => {
             "t.next_seq <> 1 + (SELECT COUNT(*) FROM messages m WHERE m.session_id = t.id)
              OR t.next_seq <> 1 + (SELECT COALESCE(MAX(m.seq), 0) FROM messages m WHERE m.session_id = t.id)"
@@ -151,7 +156,7 @@ const fn condition(rule: IntegrityRule) -> &'static str {
             "t.basis IN ('reported', 'looked_up') AND t.cost IS DISTINCT FROM t.reported_cost
              OR t.basis = 'calculated' AND t.cost IS DISTINCT FROM t.calculated_cost"
         }
-        // One that was interrupted and has no price yet is the reconciler's next work.
+        // An interrupted request without a price is not a violation: the reconciler prices it.
         IntegrityRule::Lookup => {
             "t.basis = 'pending' AND t.next_lookup_at IS NULL
              AND (t.outcome <> 'interrupted' OR t.cost IS NOT NULL)"
@@ -179,44 +184,45 @@ struct Count {
 
 #[derive(QueryableByName)]
 struct UnsettledLine {
-    #[diesel(sql_type = Uid)]
-    id: Key,
+    #[diesel(sql_type = SqlId)]
+    id: IdParam,
     #[diesel(sql_type = Bool)]
     is_open: bool,
     #[diesel(sql_type = BigInt)]
     age: i64,
     #[diesel(sql_type = BigInt)]
     created_at: i64,
-    #[diesel(sql_type = Nullable<Uid>)]
-    turn_id: Option<Key>,
+    #[diesel(sql_type = Nullable<SqlId>)]
+    turn_id: Option<IdParam>,
     #[diesel(sql_type = Nullable<Text>)]
     generation_id: Option<String>,
 }
 
-/// In these words the indexes of open rows, of those to look up and of those without a price have the rows.
+/// The conditions of the partial indexes of open rows, of rows to look up and of unpriced rows. The texts must equal
+/// those of the indexes.
 const OPEN: &str = "state = 'open'";
 const TO_LOOK_UP: &str = "next_lookup_at IS NOT NULL";
-const UNACCOUNTED: &str = "basis = 'pending' AND next_lookup_at IS NULL";
+const UNPRICED: &str = "basis = 'pending' AND next_lookup_at IS NULL";
 
-pub(crate) async fn unsettled(conn: &mut Conn, limit: &u32) -> Result<UnsettledUsage, Fault> {
+pub(crate) async fn unsettled(conn: &mut Conn, limit: &u32) -> Result<UnsettledUsage, QueryError> {
     let columns = format!(
         "id, state = 'open' AS is_open, {CLOCK} - created_at AS age, created_at, turn_id, generation_id"
     );
     let rows = format!(
         "SELECT {columns} FROM ai_usage WHERE {OPEN} UNION ALL SELECT {columns} FROM ai_usage WHERE {TO_LOOK_UP}
-         UNION ALL SELECT {columns} FROM ai_usage WHERE {UNACCOUNTED}
+         UNION ALL SELECT {columns} FROM ai_usage WHERE {UNPRICED}
          ORDER BY created_at, id LIMIT $1"
     );
     let rows: Vec<UnsettledLine> =
         diesel::sql_query(rows).bind::<BigInt, _>(i64::from(*limit)).load(conn).await?;
     Ok(UnsettledUsage {
         open: count(conn, OPEN).await?,
-        pending: count(conn, TO_LOOK_UP).await? + count(conn, UNACCOUNTED).await?,
+        pending: count(conn, TO_LOOK_UP).await? + count(conn, UNPRICED).await?,
         oldest: rows.into_iter().map(UnsettledUsageRow::from).collect(),
     })
 }
 
-async fn count(conn: &mut Conn, condition: &str) -> Result<u64, Fault> {
+async fn count(conn: &mut Conn, condition: &str) -> Result<u64, QueryError> {
     let counted: Count =
         diesel::sql_query(format!("SELECT COUNT(*) AS count FROM ai_usage WHERE {condition}"))
             .get_result(conn)
@@ -229,7 +235,7 @@ impl From<UnsettledLine> for UnsettledUsageRow {
         UnsettledUsageRow {
             id: UsageId::from_uuid(line.id.into()),
             open: line.is_open,
-            // Clocks of instances differ: a row may seem to come from the future.
+            // The clocks of instances differ, so an age may be negative.
             age: Duration::from_micros(u64::try_from(line.age).unwrap_or_default()),
             created_at: Timestamp::from_micros(line.created_at),
             turn_id: line.turn_id.map(|turn| TurnId::from_uuid(turn.into())),

@@ -1,13 +1,12 @@
-//! The queries: what each step of business does, statement by statement.
+//! The queries: the statements of each transaction.
 //!
-//! These files are compiled twice, over SQLite and over PostgreSQL. What differs between the two comes from the
-//! module above: the connection, the backend's type, the clock, and how many rows are inserted at once. A function
-//! here is one step of a port, run in the transaction that its mode asks for, or a part of one that several steps
-//! share.
+//! These files are compiled twice, for SQLite and for PostgreSQL. The differences come from the parent module: the
+//! connection, the backend type, the clock, the lock of the ledger and bulk inserts. A function here is the body of one
+//! port method, run in a transaction of the mode that the port method names, or a part that several of them share.
 //!
-//! Locks are taken in one order everywhere, a session's row before those of its turn, and several sessions in the
-//! order of their turns' ids; then the ledger's row, and last the windows of budgets in the order of the budgets' ids:
-//! so no two steps wait for each other.
+//! All transactions take locks in one order, so no two of them deadlock: the row of a session before the rows of its
+//! turn, several sessions in the order of their turns' ids, then the ledger's row, and last the windows of budgets in
+//! the order of the budgets' ids.
 
 pub(crate) mod administration;
 pub(crate) mod api_keys;

@@ -1,4 +1,4 @@
-//! Pieces of SQL without values: unlike diesel's literals they leave their statements in the connection's cache.
+//! SQL literals. Statements with them stay in the connection's statement cache, unlike those with diesel's `sql`.
 
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping};
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -32,24 +32,24 @@ macro_rules! sql_literal {
 
 sql_literal! {
     #[derive(DieselNumericOps)]
-    /// The instant it is on the database's clock, in microseconds: leases run by it, since those of instances differ.
+    /// The current instant of the database's clock, in microseconds. Leases use it, since the clocks of instances differ.
     Now: Nullable<BigInt> = CLOCK
 }
 
 sql_literal! {
-    /// Of a turn: it runs. Only in these words is it the condition of the index of running turns; a bound value
-    /// would have the database read all turns of a session.
+    /// The condition of a running turn. The text must equal the condition of the partial index of running turns; with
+    /// a bound value the database would read all turns of a session.
     Running: Bool = "turns.status = 'running'"
 }
 
 sql_literal! {
-    /// Of a ledger row: it was closed for a process that is gone, and nobody has priced it yet. In these words it is
-    /// the condition of the index of such rows.
-    Unaccounted: Bool = "(ai_usage.basis = 'pending' AND ai_usage.next_lookup_at IS NULL)"
+    /// The condition of an unpriced ledger row, which was closed after its process ended. The text must equal the
+    /// condition of the partial index of such rows.
+    Unpriced: Bool = "(ai_usage.basis = 'pending' AND ai_usage.next_lookup_at IS NULL)"
 }
 
-/// The instant some microseconds from now.
+/// The instant this number of microseconds after now.
 #[diesel::dsl::auto_type]
-pub(crate) fn in_micros(span: i64) -> _ {
+pub(crate) fn after_micros(span: i64) -> _ {
     Now + span
 }

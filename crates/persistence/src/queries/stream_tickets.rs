@@ -1,4 +1,4 @@
-//! Stream tickets: kept by their hash, found with everything that decides whether they open anything.
+//! Stream tickets, stored by their hash and read with the rows that decide whether they are valid.
 
 use causerie_domain::api_keys::ApiKey;
 use causerie_domain::ports::{NewTicket, TICKET_GRACE, TicketRecord, TicketTarget};
@@ -8,19 +8,19 @@ use diesel_async::RunQueryDsl;
 
 use super::Conn;
 use super::authentication::user_access;
-use crate::error::{Fault, is_dangling};
+use crate::error::{QueryError, is_foreign_key_violation};
 use crate::rows::{ApiKeyRow, TicketRow, UserRow, micros};
 use crate::schema::{api_keys, stream_tickets, turns, users};
-use crate::types::key;
+use crate::types::id_param;
 
-pub(crate) async fn issue(conn: &mut Conn, new: &NewTicket) -> Result<bool, Fault> {
+pub(crate) async fn issue(conn: &mut Conn, new: &NewTicket) -> Result<bool, QueryError> {
     let inserted = diesel::insert_into(stream_tickets::table)
         .values((
             stream_tickets::hash.eq(new.hash.as_slice()),
-            stream_tickets::session_id.eq(key(new.session_id)),
-            stream_tickets::user_id.eq(key(new.user_id)),
-            stream_tickets::api_key_id.eq(new.api_key_id.map(key)),
-            stream_tickets::turn_id.eq(new.turn_id.map(key)),
+            stream_tickets::session_id.eq(id_param(new.session_id)),
+            stream_tickets::user_id.eq(id_param(new.user_id)),
+            stream_tickets::api_key_id.eq(new.api_key_id.map(id_param)),
+            stream_tickets::turn_id.eq(new.turn_id.map(id_param)),
             stream_tickets::created_at.eq(new.created_at.as_micros()),
             stream_tickets::expires_at.eq(new.expires_at.as_micros()),
         ))
@@ -28,7 +28,7 @@ pub(crate) async fn issue(conn: &mut Conn, new: &NewTicket) -> Result<bool, Faul
         .await;
     match inserted {
         Ok(_) => Ok(true),
-        Err(error) if is_dangling(&error) => Ok(false),
+        Err(error) if is_foreign_key_violation(&error) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
@@ -36,7 +36,7 @@ pub(crate) async fn issue(conn: &mut Conn, new: &NewTicket) -> Result<bool, Faul
 pub(crate) async fn ticket(
     conn: &mut Conn,
     (hash, wanted): &([u8; 32], TicketTarget),
-) -> Result<Option<TicketRecord>, Fault> {
+) -> Result<Option<TicketRecord>, QueryError> {
     let found: Option<(TicketRow, UserRow, Option<ApiKeyRow>)> = stream_tickets::table
         .inner_join(users::table)
         .left_join(api_keys::table)
@@ -60,30 +60,31 @@ pub(crate) async fn ticket(
     }))
 }
 
-async fn session_of(conn: &mut Conn, wanted: TicketTarget) -> Result<Option<SessionId>, Fault> {
+async fn session_of(conn: &mut Conn, wanted: TicketTarget) -> Result<Option<SessionId>, QueryError> {
     match wanted {
         TicketTarget::Session(session) => Ok(Some(session)),
         TicketTarget::Turn(turn) => {
-            let query = turns::table.filter(turns::id.eq(key(turn))).select(turns::session_id);
+            let query = turns::table.filter(turns::id.eq(id_param(turn))).select(turns::session_id);
             Ok(query.first(conn).await.optional()?)
         }
     }
 }
 
-/// The end of the ticket's turn: of the one it was issued for, else of the first that began soon after.
-async fn turn_of(conn: &mut Conn, ticket: &TicketRow) -> Result<Option<Option<i64>>, Fault> {
+/// When the ticket's turn ended. It is the turn that the ticket was issued for, or else the first that began within
+/// [`TICKET_GRACE`]. The outer `None` means that there is no turn, the inner one that it runs.
+async fn turn_of(conn: &mut Conn, ticket: &TicketRow) -> Result<Option<Option<i64>>, QueryError> {
     let mut query = turns::table.select(turns::ended_at).order(turns::started_at).into_boxed();
     query = match ticket.turn_id {
-        Some(turn) => query.filter(turns::id.eq(key(turn))),
+        Some(turn) => query.filter(turns::id.eq(id_param(turn))),
         None => query
-            .filter(turns::session_id.eq(key(ticket.session_id)))
+            .filter(turns::session_id.eq(id_param(ticket.session_id)))
             .filter(turns::started_at.ge(ticket.created_at))
             .filter(turns::started_at.lt(ticket.created_at + micros(TICKET_GRACE))),
     };
     Ok(query.first(conn).await.optional()?)
 }
 
-pub(crate) async fn forget(conn: &mut Conn, now: &Timestamp) -> Result<usize, Fault> {
+pub(crate) async fn forget(conn: &mut Conn, now: &Timestamp) -> Result<usize, QueryError> {
     let over = stream_tickets::table.filter(stream_tickets::expires_at.le(now.as_micros()));
     Ok(diesel::delete(over).execute(conn).await?)
 }

@@ -1,4 +1,4 @@
-//! Users, as principals administer them.
+//! Users, as administrators manage them.
 
 use std::collections::HashMap;
 
@@ -14,19 +14,19 @@ use serde_json::{Map, Value, json};
 
 use super::Conn;
 use super::administration::{insert_user, record_user};
-use super::audit_events::{Entry, record};
+use super::audit_events::{AuditEntry, record};
 use super::filters::on_users;
-use crate::error::{Abort, Fault, is_duplicate_of};
-use crate::rows::{UserRow, text};
+use crate::error::{QueryError, TransactionError, is_unique_violation};
+use crate::rows::{UserRow, checked_text};
 use crate::schema::{memberships, sessions, users};
-use crate::types::key;
+use crate::types::id_param;
 
 pub(crate) async fn by_id(
     conn: &mut Conn,
     (id, visible): &(UserId, Filter),
-) -> Result<Option<UserView>, Fault> {
+) -> Result<Option<UserView>, QueryError> {
     let row: Option<UserRow> = users::table
-        .filter(users::id.eq(key(*id)))
+        .filter(users::id.eq(id_param(*id)))
         .filter(on_users(visible)?)
         .select(UserRow::as_select())
         .first(conn)
@@ -38,7 +38,7 @@ pub(crate) async fn by_id(
 pub(crate) async fn page(
     conn: &mut Conn,
     (visible, page): &(Filter, PageRequest<UserId>),
-) -> Result<Page<UserView, UserId>, Fault> {
+) -> Result<Page<UserView, UserId>, QueryError> {
     let mut query = users::table
         .filter(on_users(visible)?)
         .order(users::id)
@@ -46,15 +46,15 @@ pub(crate) async fn page(
         .limit(i64::from(page.limit) + 1)
         .into_boxed();
     if let Some(After(last)) = page.after {
-        query = query.filter(users::id.gt(key(last)));
+        query = query.filter(users::id.gt(id_param(last)));
     }
     let rows = query.load(conn).await?;
     Ok(Page::cut(views(conn, rows).await?, page.limit, |view: &UserView| view.user.id))
 }
 
-/// Users with the groups they are in: one statement more, however many users there are.
-pub(super) async fn views(conn: &mut Conn, rows: Vec<UserRow>) -> Result<Vec<UserView>, Fault> {
-    let ids: Vec<_> = rows.iter().map(|row| key(row.id)).collect();
+/// Users with their groups. It takes one more statement for any number of users.
+pub(super) async fn views(conn: &mut Conn, rows: Vec<UserRow>) -> Result<Vec<UserView>, QueryError> {
+    let ids: Vec<_> = rows.iter().map(|row| id_param(row.id)).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -79,8 +79,8 @@ pub(super) async fn views(conn: &mut Conn, rows: Vec<UserRow>) -> Result<Vec<Use
 pub(crate) async fn add(
     conn: &mut Conn,
     (new, stamp): &(NewUser, AuditStamp),
-) -> Result<User, Abort<DirectoryError>> {
-    let user = insert_user(conn, new, None).await.map_err(taken)?;
+) -> Result<User, TransactionError<DirectoryError>> {
+    let user = insert_user(conn, new, None).await.map_err(map_duplicate)?;
     record_user(conn, new, *stamp).await?;
     Ok(user)
 }
@@ -88,53 +88,55 @@ pub(crate) async fn add(
 pub(crate) async fn change(
     conn: &mut Conn,
     (id, allowed, change, stamp): &(UserId, Filter, UserChange, AuditStamp),
-) -> Result<UserView, Abort<DirectoryError>> {
+) -> Result<UserView, TransactionError<DirectoryError>> {
     if *change != UserChange::default() {
-        let changed = diesel::update(users::table.filter(users::id.eq(key(*id))).filter(on_users(allowed)?))
-            .set(Changed::new(change)?)
-            .execute(conn)
-            .await
-            .map_err(|error| taken(error.into()))?;
+        let changed =
+            diesel::update(users::table.filter(users::id.eq(id_param(*id))).filter(on_users(allowed)?))
+                .set(Changed::new(change)?)
+                .execute(conn)
+                .await
+                .map_err(|error| map_duplicate(error.into()))?;
         if changed == 0 {
-            return Err(Abort::Refused(DirectoryError::NotFound));
+            return Err(TransactionError::Refused(DirectoryError::NotFound));
         }
         if change.role == Some(Role::User) || change.status == Some(UserStatus::Disabled) {
             keep_an_admin(conn).await?;
         }
-        let entry = Entry { action: AuditAction::UserUpdate, of: ("User", id), detail: told(change) };
+        let entry =
+            AuditEntry { action: AuditAction::UserUpdate, of: ("User", id), detail: audit_detail(change) };
         record(conn, stamp, entry).await?;
     }
-    // What the change made of the user may be beyond what the filter admits.
+    // The changed user may no longer match the filter.
     let found = by_id(conn, &(*id, Filter::Everything)).await?;
-    found.ok_or(Abort::Refused(DirectoryError::NotFound))
+    found.ok_or(TransactionError::Refused(DirectoryError::NotFound))
 }
 
 pub(crate) async fn delete(
     conn: &mut Conn,
     (id, allowed, stamp): &(UserId, Filter, AuditStamp),
-) -> Result<(), Abort<DirectoryError>> {
+) -> Result<(), TransactionError<DirectoryError>> {
     let found = by_id(conn, &(*id, allowed.clone())).await?;
-    let view = found.ok_or(Abort::Refused(DirectoryError::NotFound))?;
+    let view = found.ok_or(TransactionError::Refused(DirectoryError::NotFound))?;
     let running: Vec<SessionId> = sessions::table
-        .filter(sessions::user_id.eq(key(*id)))
+        .filter(sessions::user_id.eq(id_param(*id)))
         .filter(sessions::active_turn_id.is_not_null())
         .select(sessions::id)
         .load(conn)
         .await?;
     if !running.is_empty() {
-        return Err(Abort::Refused(DirectoryError::TurnsRunning(running)));
+        return Err(TransactionError::Refused(DirectoryError::TurnsRunning(running)));
     }
-    diesel::delete(users::table.filter(users::id.eq(key(*id)))).execute(conn).await?;
+    diesel::delete(users::table.filter(users::id.eq(id_param(*id)))).execute(conn).await?;
     if view.user.role == Role::Admin {
         keep_an_admin(conn).await?;
     }
-    let entry = Entry { action: AuditAction::UserDelete, of: ("User", id), detail: json!({}) };
+    let entry = AuditEntry { action: AuditAction::UserDelete, of: ("User", id), detail: json!({}) };
     Ok(record(conn, stamp, entry).await?)
 }
 
-/// Refuses a change after which nobody could administer the installation. The transaction is a serial one, so two
-/// admins cannot send each other away at once.
-async fn keep_an_admin(conn: &mut Conn) -> Result<(), Abort<DirectoryError>> {
+/// Refuses a change that leaves no active admin. The transaction is serializable, so two admins cannot remove each
+/// other at the same time.
+async fn keep_an_admin(conn: &mut Conn) -> Result<(), TransactionError<DirectoryError>> {
     let left: Option<UserId> = users::table
         .filter(users::role.eq(Role::Admin.as_str()))
         .filter(users::status.eq(UserStatus::Active.as_str()))
@@ -142,20 +144,20 @@ async fn keep_an_admin(conn: &mut Conn) -> Result<(), Abort<DirectoryError>> {
         .first(conn)
         .await
         .optional()?;
-    left.map(|_| ()).ok_or(Abort::Refused(DirectoryError::LastAdmin))
+    left.map(|_| ()).ok_or(TransactionError::Refused(DirectoryError::LastAdmin))
 }
 
-fn taken(fault: Fault) -> Abort<DirectoryError> {
-    match fault {
-        Fault::Database(error) if is_duplicate_of(&error, "email_key") => {
-            Abort::Refused(DirectoryError::EmailTaken)
+fn map_duplicate(error: QueryError) -> TransactionError<DirectoryError> {
+    match error {
+        QueryError::Database(error) if is_unique_violation(&error, "email_key") => {
+            TransactionError::Refused(DirectoryError::EmailTaken)
         }
-        other => Abort::Failed(other),
+        other => TransactionError::Failed(other),
     }
 }
 
-/// What the log tells of a change: which members, and the new value where it decides what somebody may do.
-fn told(change: &UserChange) -> Value {
+/// The audit event's detail of a change: the changed fields, with the new value if it affects permissions.
+fn audit_detail(change: &UserChange) -> Value {
     let names = [
         ("email", change.email.is_some()),
         ("name", change.name.is_some()),
@@ -170,7 +172,7 @@ fn told(change: &UserChange) -> Value {
     Value::Object(detail)
 }
 
-/// What is given, and nothing else.
+/// Changeset: columns whose value is `Some` are updated.
 #[derive(AsChangeset)]
 #[diesel(table_name = users)]
 struct Changed<'a> {
@@ -183,7 +185,7 @@ struct Changed<'a> {
 }
 
 impl<'a> Changed<'a> {
-    fn new(change: &'a UserChange) -> Result<Self, Fault> {
+    fn new(change: &'a UserChange) -> Result<Self, QueryError> {
         let given = |column: &str, value: &'a Option<String>| {
             value.as_deref().map(|value| text(column, value)).transpose()
         };

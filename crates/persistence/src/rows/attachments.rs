@@ -7,7 +7,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::{json, word};
+use super::{json, parse_variant};
 use crate::schema::message_attachments;
 
 #[derive(Debug, Queryable, Selectable)]
@@ -34,7 +34,7 @@ impl TryFrom<AttachmentRow> for Attachment {
             filename: row.filename,
             mime_type: row.mime_type,
             size: row.size,
-            storage_provider: word("message_attachments.storage_provider", &row.storage_provider)?,
+            storage_provider: parse_variant("message_attachments.storage_provider", &row.storage_provider)?,
             storage_key: row.storage_key,
             meta: json::object("message_attachments.meta", &row.meta)?,
             uploaded_at: Timestamp::from_micros(row.uploaded_at),

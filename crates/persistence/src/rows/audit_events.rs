@@ -7,7 +7,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::word;
+use super::parse_variant;
 use crate::schema::audit_events;
 
 #[derive(Debug, Queryable, Selectable)]
@@ -32,7 +32,7 @@ impl TryFrom<AuditEventRow> for AuditEvent {
             at: Timestamp::from_micros(row.created_at),
             actor_id: row.actor_id,
             api_key_id: row.api_key_id,
-            action: word("audit_events.action", &row.action)?,
+            action: parse_variant("audit_events.action", &row.action)?,
             subject_type: row.subject_type,
             subject_id: row.subject_id,
             detail: row.detail,

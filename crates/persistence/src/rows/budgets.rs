@@ -1,4 +1,4 @@
-//! Rows of budgets, of their windows, and what a row of the ledger weighs on them.
+//! Rows of `budgets` and `budget_windows`, and the columns of `ai_usage` that affect budgets.
 
 use causerie_domain::budgets::{Budget, BudgetState, BudgetSubject};
 use causerie_domain::calendar::Span;
@@ -8,7 +8,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::word;
+use super::parse_variant;
 use crate::error::corrupt;
 use crate::schema::{ai_usage, budget_windows, budgets};
 
@@ -22,7 +22,7 @@ pub(crate) struct BudgetRow {
     amount: i64,
 }
 
-/// What was counted in a window.
+/// The amounts of a window, in picodollars.
 #[derive(Debug, Clone, Copy, Default, Queryable, Selectable)]
 #[diesel(table_name = budget_windows, check_for_backend(Pg, Sqlite))]
 pub(crate) struct WindowRow {
@@ -30,10 +30,10 @@ pub(crate) struct WindowRow {
     reserved: i64,
 }
 
-/// What of a ledger row matters to budgets.
+/// The columns of a ledger row that affect budgets.
 #[derive(Debug, Clone, Copy, Queryable, Selectable)]
 #[diesel(table_name = ai_usage, check_for_backend(Pg, Sqlite))]
-pub(crate) struct WeightRow {
+pub(crate) struct ReservationRow {
     pub(crate) user_id: Option<UserId>,
     pub(crate) group_id: Option<GroupId>,
     pub(crate) api_key_id: Option<ApiKeyId>,
@@ -50,32 +50,32 @@ impl TryFrom<BudgetRow> for Budget {
             (Some(user), None, None) => BudgetSubject::User(user),
             (None, Some(group), None) => BudgetSubject::Group(group),
             (None, None, Some(key)) => BudgetSubject::ApiKey(key),
-            _ => return Err(corrupt("a budget has not one subject")),
+            _ => return Err(corrupt("a budget does not have exactly one subject")),
         };
         Ok(Budget {
             subject,
-            period: word("budgets.period", &row.period)?,
+            period: parse_variant("budgets.period", &row.period)?,
             limit: Usd::from_pico(row.amount),
         })
     }
 }
 
 impl WindowRow {
-    /// Where a budget stands with this.
+    /// The state of a budget with these amounts.
     pub(crate) fn of(self, budget: Budget, window: Span) -> BudgetState {
         let (spent, reserved) = (Usd::from_pico(self.spent), Usd::from_pico(self.reserved));
         BudgetState { budget, window, spent, reserved }
     }
 }
 
-impl WeightRow {
-    /// Whose budgets the row weighs on.
+impl ReservationRow {
+    /// Subjects whose budgets apply to the row.
     pub(crate) fn subjects(&self) -> impl Iterator<Item = BudgetSubject> {
         BudgetSubject::of_request(self.user_id, self.group_id, self.api_key_id)
     }
 
-    /// What is held back for it as long as it has this cost or none.
-    pub(crate) fn held_with(&self, cost: Option<i64>) -> i64 {
+    /// The row's reservation if it had this cost: a row with a cost has none.
+    pub(crate) fn reserved_with(&self, cost: Option<i64>) -> i64 {
         self.reserved.filter(|_| cost.is_none()).unwrap_or(0)
     }
 }

@@ -7,7 +7,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::word;
+use super::parse_variant;
 use crate::schema::{groups, invitations, memberships};
 
 #[derive(Debug, Queryable, Selectable)]
@@ -42,20 +42,20 @@ impl TryFrom<MembershipRow> for Membership {
     fn try_from(row: MembershipRow) -> Result<Self, StoreError> {
         Ok(Membership {
             group_id: row.group_id,
-            role: word("memberships.role", &row.role)?,
+            role: parse_variant("memberships.role", &row.role)?,
             requests_per_minute: super::groups::rate(row.requests_per_minute)?,
         })
     }
 }
 
 impl InvitationRow {
-    /// The invitation to the group of this name.
+    /// Converts the row to an invitation, with the name of its group.
     pub(crate) fn into_invitation(self, group_name: String) -> Result<Invitation, StoreError> {
         Ok(Invitation {
             group_id: self.group_id,
             group_name,
             email: self.email,
-            role: word("invitations.role", &self.role)?,
+            role: parse_variant("invitations.role", &self.role)?,
             created_at: Timestamp::from_micros(self.created_at),
         })
     }

@@ -7,7 +7,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::{json, word};
+use super::{json, parse_variant};
 use crate::schema::messages;
 
 #[derive(Debug, Queryable, Selectable)]
@@ -35,9 +35,9 @@ impl TryFrom<MessageRow> for Message {
             id: row.id,
             session_id: row.session_id,
             turn_id: row.turn_id,
-            role: word("messages.role", &row.role)?,
+            role: parse_variant("messages.role", &row.role)?,
             seq: row.seq,
-            status: word("messages.status", &row.status)?,
+            status: parse_variant("messages.status", &row.status)?,
             content: row.content,
             parts: json::parts(&row.parts)?,
             reasoning_details: details
@@ -49,7 +49,7 @@ impl TryFrom<MessageRow> for Message {
     }
 }
 
-/// The parts of a message that is nothing but text.
+/// The parts of a message with text only.
 pub(crate) fn text_parts(content: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     push_part(&mut parts, PartKind::Text, content);

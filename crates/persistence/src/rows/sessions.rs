@@ -7,7 +7,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::word;
+use super::parse_variant;
 use crate::schema::sessions;
 
 #[derive(Debug, Queryable, Selectable)]
@@ -39,7 +39,7 @@ impl TryFrom<SessionRow> for Session {
             tool_version_id: row.tool_version_id,
             user_id: row.user_id,
             group_id: row.group_id,
-            state: word("sessions.state", &row.state)?,
+            state: parse_variant("sessions.state", &row.state)?,
             title: row.title,
             next_seq: row.next_seq,
             active_turn_id: row.active_turn_id,

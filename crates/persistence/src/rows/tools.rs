@@ -7,7 +7,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::word;
+use super::parse_variant;
 use crate::schema::{tool_versions, tools};
 
 #[derive(Debug, Queryable, Selectable)]
@@ -39,7 +39,7 @@ pub(crate) fn tool(row: ToolRow, newest: ToolVersionRow) -> Result<Tool, StoreEr
     Ok(Tool {
         id: row.id,
         slug: row.slug,
-        tool_type: word("tools.type", &row.tool_type)?,
+        tool_type: parse_variant("tools.type", &row.tool_type)?,
         group_id: row.group_id,
         owner_id: row.owner_id,
         enabled: row.enabled,

@@ -10,7 +10,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::{count, json, word};
+use super::{count, json, parse_variant};
 use crate::error::corrupt;
 use crate::schema::{segments, turns};
 
@@ -35,7 +35,7 @@ pub(crate) struct TurnRow {
     ended_at: Option<i64>,
 }
 
-/// A turn with the hash of the body that it was begun with.
+/// A turn with the hash of the request body that began it.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = turns, check_for_backend(Pg, Sqlite))]
 pub(crate) struct KeyedTurnRow {
@@ -62,7 +62,7 @@ impl TryFrom<TurnRow> for Turn {
             .transpose()?;
         let failure = match row.failure_code {
             Some(code) => Some(TurnFailure {
-                code: word("turns.failure_code", &code)?,
+                code: parse_variant("turns.failure_code", &code)?,
                 detail: row.failure_detail.unwrap_or_default(),
                 retry_after,
             }),
@@ -74,7 +74,7 @@ impl TryFrom<TurnRow> for Turn {
             user_message_id: row.user_message_id,
             assistant_message_id: row.assistant_message_id,
             assistant_seq: row.assistant_seq,
-            status: word("turns.status", &row.status)?,
+            status: parse_variant("turns.status", &row.status)?,
             owner: row.owner,
             model: row.model,
             cancel_requested: row.cancel_requested,
@@ -91,7 +91,9 @@ impl TryFrom<KeyedTurnRow> for KeyedTurn {
     type Error = StoreError;
 
     fn try_from(row: KeyedTurnRow) -> Result<Self, StoreError> {
-        let body_hash = row.body_hash.ok_or_else(|| corrupt("turns.body_hash is missing beside its key"))?;
+        let body_hash = row
+            .body_hash
+            .ok_or_else(|| corrupt("turns.body_hash is null while turns.idempotency_key is not"))?;
         Ok(KeyedTurn { turn: row.turn.try_into()?, body_hash })
     }
 }
@@ -102,13 +104,13 @@ impl TryFrom<SegmentRow> for Segment {
     fn try_from(row: SegmentRow) -> Result<Self, StoreError> {
         Ok(Segment {
             position: count("segments.position", row.position)?,
-            kind: word("segments.kind", &row.kind)?,
+            kind: parse_variant("segments.kind", &row.kind)?,
             text: row.text,
         })
     }
 }
 
-/// The parts of an ended answer as segments, without those that end at or before a position.
+/// The parts of a finished answer as segments, without those that end at or before a position.
 pub(crate) fn segments_of_parts(parts: Vec<Part>, position: u64) -> Vec<Segment> {
     let mut next = 0;
     let mut segments = Vec::with_capacity(parts.len());

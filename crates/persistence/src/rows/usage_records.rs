@@ -1,4 +1,4 @@
-//! Rows of `ai_usage`, as they are listed.
+//! Rows of `ai_usage`, for lists.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::{count, word};
+use super::{count, parse_variant};
 use crate::schema::ai_usage;
 
 #[derive(Debug, Queryable, Selectable)]
@@ -57,9 +57,9 @@ impl TryFrom<UsageRecordRow> for UsageRecord {
         let span = |column: &str, value: Option<i64>| {
             value.map(|value| count(column, value).map(Duration::from_micros)).transpose()
         };
-        let outcome = row.outcome.as_deref().map(|outcome| word("ai_usage.outcome", outcome));
-        let failure = row.failure_code.as_deref().map(|code| word("ai_usage.failure_code", code));
-        let basis = row.basis.as_deref().map(|basis| word("ai_usage.basis", basis));
+        let outcome = row.outcome.as_deref().map(|outcome| parse_variant("ai_usage.outcome", outcome));
+        let failure = row.failure_code.as_deref().map(|code| parse_variant("ai_usage.failure_code", code));
+        let basis = row.basis.as_deref().map(|basis| parse_variant("ai_usage.basis", basis));
         Ok(UsageRecord {
             id: row.id,
             created_at: Timestamp::from_micros(row.created_at),
@@ -72,7 +72,7 @@ impl TryFrom<UsageRecordRow> for UsageRecord {
             turn_id: row.turn_id,
             message_id: row.message_id,
             api_key_id: row.api_key_id,
-            purpose: word("ai_usage.purpose", &row.purpose)?,
+            purpose: parse_variant("ai_usage.purpose", &row.purpose)?,
             attempt: count("ai_usage.attempt", row.attempt)?,
             model: row.model,
             model_served: row.model_served,

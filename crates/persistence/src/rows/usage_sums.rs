@@ -1,4 +1,4 @@
-//! Rows of the statement that sums the ledger.
+//! Rows of the statement that sums ledger rows.
 
 use causerie_domain::calendar::Day;
 use causerie_domain::ports::StoreError;
@@ -8,23 +8,23 @@ use causerie_domain::{GroupId, SessionId, ToolId, UserId};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
-use super::{count, word};
+use super::{count, parse_variant};
 use crate::error::corrupt;
-use crate::types::Uid;
+use crate::types::SqlId;
 
-/// How many rows a group has at most: one for each basis, and one for open requests.
+/// Maximum number of rows per group: one for each basis, and one for open requests.
 pub(crate) const SUM_BASES: i64 = 7;
 
 type Wide = (BigInt, BigInt);
 
-/// The columns of the statement.
+/// SQL types of the statement's columns.
 pub(crate) type SumColumns = (
     Nullable<BigInt>,
     Nullable<Text>,
-    Nullable<Uid>,
-    Nullable<Uid>,
-    Nullable<Uid>,
-    Nullable<Uid>,
+    Nullable<SqlId>,
+    Nullable<SqlId>,
+    Nullable<SqlId>,
+    Nullable<SqlId>,
     Nullable<Text>,
     BigInt,
     BigInt,
@@ -39,7 +39,7 @@ pub(crate) type SumColumns = (
     Wide,
 );
 
-/// Rows of one group and one basis, summed. A wide sum is its upper and its lower half.
+/// The sums of one group and basis. A wide sum is split into its upper and lower half.
 #[derive(Debug, Queryable)]
 pub(crate) struct UsageSumsRow {
     day: Option<i64>,
@@ -62,7 +62,7 @@ pub(crate) struct UsageSumsRow {
     calculated: (i64, i64),
 }
 
-/// The groups that rows make, which come with those of a group together.
+/// Combines rows into groups. The rows of a group must be adjacent.
 pub(crate) fn groups(rows: Vec<UsageSumsRow>, days: &[Day]) -> Result<Vec<UsageGroup>, StoreError> {
     let mut groups: Vec<UsageGroup> = Vec::new();
     for mut row in rows {
@@ -125,11 +125,11 @@ impl UsageSumsRow {
         };
         match &self.basis {
             Some(basis) => {
-                let basis: CostBasis = word("ai_usage.basis", basis)?;
+                let basis: CostBasis = parse_variant("ai_usage.basis", basis)?;
                 let of_basis = sums.basis_mut(basis);
                 (of_basis.requests, of_basis.cost) = (requests, cost);
             }
-            // Only an open row has none.
+            // Only open rows have no basis.
             None => sums.open_requests = requests,
         }
         Ok(sums)

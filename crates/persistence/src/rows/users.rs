@@ -7,7 +7,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::word;
+use super::parse_variant;
 use crate::schema::users;
 
 #[derive(Debug, Queryable, Selectable)]
@@ -31,8 +31,8 @@ impl TryFrom<UserRow> for User {
             email: row.email,
             name: row.name,
             locale: row.locale,
-            status: word("users.status", &row.status)?,
-            role: word("users.role", &row.role)?,
+            status: parse_variant("users.status", &row.status)?,
+            role: parse_variant("users.role", &row.role)?,
             created_at: Timestamp::from_micros(row.created_at),
         })
     }

@@ -1,4 +1,4 @@
-//! Users and keys.
+//! Administration by the operator: users and API keys.
 
 use causerie_domain::api_keys::ApiKey;
 use causerie_domain::ports::{Administration, AdministrationError, NewApiKey, NewUser, StoreError};
@@ -9,7 +9,7 @@ use crate::store::{SqlStore, transact};
 #[async_trait::async_trait]
 impl Administration for SqlStore {
     async fn bootstrap(&self, admin: NewUser, key: NewApiKey) -> Result<bool, StoreError> {
-        transact!(self, Serial, administration::bootstrap((admin, key)))
+        transact!(self, Serializable, administration::bootstrap((admin, key)))
     }
 
     async fn create_user(&self, user: NewUser) -> Result<User, AdministrationError> {

@@ -1,4 +1,4 @@
-//! Who asks.
+//! Authentication.
 
 use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::ports::{

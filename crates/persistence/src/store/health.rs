@@ -1,4 +1,4 @@
-//! Whether the store can serve.
+//! Health check: the store can serve if its backend runs and its migrations are those of this program.
 
 use causerie_domain::ports::{StoreError, StoreHealth};
 
@@ -9,10 +9,10 @@ use crate::store::{SqlStore, transact};
 #[async_trait::async_trait]
 impl StoreHealth for SqlStore {
     async fn check(&self) -> Result<(), StoreError> {
-        self.check_engine()?;
+        self.check_backend()?;
         match transact!(self, Read, health::applied(()))? == known_versions() {
             true => Ok(()),
-            false => Err(unavailable("the database's migrations are not those of this program")),
+            false => Err(unavailable("the applied migrations differ from those of this program")),
         }
     }
 }

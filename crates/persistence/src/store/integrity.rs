@@ -1,4 +1,4 @@
-//! Checking a store against what it promises.
+//! Integrity checks.
 
 use causerie_domain::ports::{IntegrityCheck, IntegrityChecks, IntegrityReport, StoreError, UnsettledUsage};
 

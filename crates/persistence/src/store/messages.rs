@@ -4,7 +4,7 @@ use causerie_domain::messages::MessageView;
 use causerie_domain::ports::{MessageQuery, Messages, StoreError};
 use causerie_domain::{Filter, SessionId};
 
-use crate::input::Latest;
+use crate::input::LatestMessages;
 use crate::store::{SqlStore, transact};
 
 #[async_trait::async_trait]
@@ -28,7 +28,7 @@ impl Messages for SqlStore {
         transact!(
             self,
             Snapshot,
-            messages::latest(Latest { session_id: id, visible: visible.clone(), limit })
+            messages::latest(LatestMessages { session_id: id, visible: visible.clone(), limit })
         )
     }
 }

@@ -32,27 +32,27 @@ use crate::lock::{LockError, ServeLock};
 use crate::migrations::{self, Direction, MigrationError};
 use crate::settings::{Address, OpenError, StoreSettings};
 
-/// A store, cheap to clone. It implements every port that keeps something.
+/// A store. It implements the storage ports, and is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct SqlStore {
     backend: Arc<Backend>,
 }
 
-/// Which database a store is.
+/// The database of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Database {
-    /// A file, served by one process.
+    /// A SQLite file, served by one process.
     Sqlite,
-    /// A server, shared by any number of instances.
+    /// A PostgreSQL server, shared by any number of instances.
     Postgres,
 }
 
 impl SqlStore {
-    /// Opens a store. A SQLite file and its folder are made where they are missing; PostgreSQL is not connected to
-    /// before the first step. The current tokio runtime drives the connections, so it must outlive the store.
+    /// Opens a store. A SQLite file and its folder are created if they are missing; the first transaction connects to
+    /// PostgreSQL. The current tokio runtime drives the connections, so it must outlive the store.
     ///
     /// # Errors
-    /// [`OpenError`]
+    /// The URL or a setting is invalid, or the file cannot be opened.
     pub fn open(settings: &StoreSettings) -> Result<Self, OpenError> {
         let backend = match Address::parse(settings.url.expose())? {
             Address::Sqlite(path) => Backend::Sqlite(sqlite::Engine::open(&path, settings)?),
@@ -61,7 +61,7 @@ impl SqlStore {
         Ok(SqlStore { backend: Arc::new(backend) })
     }
 
-    /// Which database it is.
+    /// The database of the store.
     pub fn database(&self) -> Database {
         match &*self.backend {
             Backend::Sqlite(_) => Database::Sqlite,
@@ -69,7 +69,7 @@ impl SqlStore {
         }
     }
 
-    /// The database's file, if it is one.
+    /// Path of the database file; `None` on PostgreSQL.
     pub fn path(&self) -> Option<&Path> {
         match &*self.backend {
             Backend::Sqlite(engine) => Some(engine.path()),
@@ -77,26 +77,26 @@ impl SqlStore {
         }
     }
 
-    /// Applies the migrations that are missing, and returns their versions. Instances may do so at the same time.
+    /// Applies the pending migrations and returns their versions. Several instances may do so at the same time.
     ///
     /// # Errors
-    /// [`MigrationError`], also where the database has migrations that this program does not know.
+    /// A migration fails, or the database has migrations that this program does not know.
     pub async fn migrate(&self) -> Result<Vec<String>, MigrationError> {
         self.change(Direction::Up).await
     }
 
-    /// Undoes all migrations, and with them everything that is stored. Returns their versions.
+    /// Reverts all migrations, which deletes all data. Returns their versions.
     ///
     /// # Errors
-    /// [`MigrationError`]
+    /// A migration fails, or the database has migrations that this program does not know.
     pub async fn revert(&self) -> Result<Vec<String>, MigrationError> {
         self.change(Direction::Down).await
     }
 
-    /// Takes the right to serve: on SQLite for this process alone, on PostgreSQL beside others.
+    /// Takes the right to serve: exclusive on SQLite, shared on PostgreSQL.
     ///
     /// # Errors
-    /// [`LockError::Held`] where another process serves from the same file.
+    /// [`LockError::Held`] if another process serves from the same file.
     pub fn lock_for_serving(&self) -> Result<ServeLock, LockError> {
         match &*self.backend {
             Backend::Sqlite(engine) => ServeLock::exclusive(engine.path()),
@@ -104,7 +104,7 @@ impl SqlStore {
         }
     }
 
-    /// Waits for the steps that run and closes the connections. Later steps fail.
+    /// Waits for running transactions and closes the connections. Later calls fail.
     pub async fn close(&self) {
         match &*self.backend {
             Backend::Sqlite(engine) => engine.close().await,
@@ -112,8 +112,8 @@ impl SqlStore {
         }
     }
 
-    /// Fails when no step could be run at all.
-    pub(crate) fn check_engine(&self) -> Result<(), StoreError> {
+    /// Fails if no transaction can run.
+    pub(crate) fn check_backend(&self) -> Result<(), StoreError> {
         match &*self.backend {
             Backend::Sqlite(engine) => engine.check(),
             Backend::Postgres(_) => Ok(()),
@@ -128,15 +128,15 @@ impl SqlStore {
     }
 }
 
-/// Runs a step of the queries on whichever database the store is: `transact!(self, Write, turns::begin(input))`.
+/// Runs a query function as one transaction on the store's database: `transact!(self, Write, turns::begin(input))`.
 macro_rules! transact {
     ($store:expr, $mode:ident, $module:ident::$statements:ident($input:expr)) => {{
         use futures_util::FutureExt;
-        use $crate::backend::transaction::{Mode, step};
+        use $crate::backend::transaction::{Mode, transaction};
 
         let answer = match &*$store.backend {
             $crate::backend::Backend::Sqlite(engine) => {
-                let step = step($input, |conn, input| {
+                let transaction = transaction($input, |conn, input| {
                     async move {
                         let done = $crate::backend::sqlite::queries::$module::$statements(conn, &input).await;
                         $crate::store::fail_point!(done, $module::$statements, "before");
@@ -144,10 +144,10 @@ macro_rules! transact {
                     }
                     .boxed()
                 });
-                engine.run(Mode::$mode, step).await
+                engine.run(Mode::$mode, transaction).await
             }
             $crate::backend::Backend::Postgres(engine) => {
-                let step = step($input, |conn, input| {
+                let transaction = transaction($input, |conn, input| {
                     async move {
                         let done =
                             $crate::backend::postgres::queries::$module::$statements(conn, &input).await;
@@ -156,7 +156,7 @@ macro_rules! transact {
                     }
                     .boxed()
                 });
-                engine.run(Mode::$mode, step).await
+                engine.run(Mode::$mode, transaction).await
             }
         };
         $crate::store::fail_point!(answer, $module::$statements, "after");
@@ -165,7 +165,7 @@ macro_rules! transact {
 }
 pub(crate) use transact;
 
-/// The moment before or after the commit of a step that succeeded. Nothing at all without the feature.
+/// A fail point before or after the commit of a successful transaction. Without the feature it expands to nothing.
 macro_rules! fail_point {
     ($done:expr, $module:ident::$statements:ident, $moment:literal) => {
         #[cfg(feature = "fail-points")]

@@ -1,11 +1,11 @@
-//! The stored catalogue of models.
+//! Models. A filter that matches nothing sends no query.
 
 use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::models::{CatalogModel, Model};
 use causerie_domain::ports::{Calibration, DirectoryError, ModelChange, ModelSettings, Models, StoreError};
 use causerie_domain::{Filter, Timestamp};
 
-use crate::input::Calibrate;
+use crate::input::CalibrateModel;
 use crate::store::{SqlStore, transact};
 
 #[async_trait::async_trait]
@@ -15,7 +15,7 @@ impl Models for SqlStore {
     }
 
     async fn calibrate(&self, id: &str, from: Option<u32>, to: u32) -> Result<Calibration, StoreError> {
-        transact!(self, Write, models::calibrate(Calibrate { id: id.to_owned(), from, to }))
+        transact!(self, Write, models::calibrate(CalibrateModel { id: id.to_owned(), from, to }))
     }
 
     async fn models(&self, visible: &Filter) -> Result<Vec<Model>, StoreError> {

@@ -1,4 +1,4 @@
-//! The machinery that learns what requests cost.
+//! Reconciliation of the costs of requests.
 
 use causerie_domain::ports::{
     ClaimLookup, ExpiredLookupsQuery, PostponeLookup, PriceUsage, Reconciliation, SettleUsage, StoreError,

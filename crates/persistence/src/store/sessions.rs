@@ -7,7 +7,7 @@ use causerie_domain::ports::{
 use causerie_domain::sessions::{Session, SessionAction, SessionAudit, SessionTotals};
 use causerie_domain::{Filter, SessionId, Timestamp};
 
-use crate::input::{ChangeState, Delete, Rename};
+use crate::input::{ChangeSessionState, DeleteSession, RenameSession};
 use crate::store::{SqlStore, transact};
 
 #[async_trait::async_trait]
@@ -46,7 +46,7 @@ impl Sessions for SqlStore {
         if allowed.is_nothing() {
             return Err(SessionError::NotFound);
         }
-        transact!(self, Write, sessions::rename(Rename { id, allowed: allowed.clone(), title }))
+        transact!(self, Write, sessions::rename(RenameSession { id, allowed: allowed.clone(), title }))
     }
 
     async fn change_state(
@@ -59,7 +59,7 @@ impl Sessions for SqlStore {
         if allowed.is_nothing() {
             return Err(SessionError::NotFound);
         }
-        let change = ChangeState { id, allowed: allowed.clone(), action, now };
+        let change = ChangeSessionState { id, allowed: allowed.clone(), action, now };
         transact!(self, Write, sessions::change_state(change))
     }
 
@@ -72,7 +72,7 @@ impl Sessions for SqlStore {
         if allowed.is_nothing() {
             return Err(SessionError::NotFound);
         }
-        transact!(self, Write, sessions::delete(Delete { id, allowed: allowed.clone(), now }))
+        transact!(self, Write, sessions::delete(DeleteSession { id, allowed: allowed.clone(), now }))
     }
 
     async fn audit_sessions(

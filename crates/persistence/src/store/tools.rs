@@ -1,4 +1,4 @@
-//! The stored tools.
+//! Tools. A filter that matches nothing sends no query.
 
 use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::page::Page;

@@ -1,4 +1,4 @@
-//! The machinery that runs turns.
+//! Turns.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
 use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, TurnId};
 
-use crate::input::{Flush, Named};
+use crate::input::{FlushTurns, KeyLookup};
 use crate::store::{SqlStore, transact};
 
 #[async_trait::async_trait]
@@ -21,7 +21,7 @@ impl TurnLedger for SqlStore {
         key: &str,
         since: Timestamp,
     ) -> Result<Option<KeyedTurn>, StoreError> {
-        transact!(self, Read, turns::by_key(Named { session_id, key: key.to_owned(), since }))
+        transact!(self, Read, turns::by_key(KeyLookup { session_id, key: key.to_owned(), since }))
     }
 
     async fn begin_turn(&self, begin: BeginTurn) -> Result<BegunTurn, BeginTurnError> {
@@ -29,7 +29,7 @@ impl TurnLedger for SqlStore {
     }
 
     async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError> {
-        transact!(self, Urgent, turns::begin_attempt(next))
+        transact!(self, PriorityWrite, turns::begin_attempt(next))
     }
 
     async fn flush(
@@ -38,15 +38,15 @@ impl TurnLedger for SqlStore {
         lease: Duration,
         turns: Vec<TurnFlush>,
     ) -> Result<Vec<LeaseStatus>, StoreError> {
-        transact!(self, Urgent, turns::flush(Flush { owner, lease, turns }))
+        transact!(self, PriorityWrite, turns::flush(FlushTurns { owner, lease, turns }))
     }
 
     async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnLedgerError> {
-        transact!(self, Urgent, turns::finish(finish))
+        transact!(self, PriorityWrite, turns::finish(finish))
     }
 
     async fn request_cancel(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError> {
-        transact!(self, Urgent, turns::request_cancel(session_id))
+        transact!(self, PriorityWrite, turns::request_cancel(session_id))
     }
 
     async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError> {

@@ -1,4 +1,4 @@
-//! UsageReports on the ledger, as a principal may read it. A filter that admits nothing sends no query.
+//! Usage reports. A filter that matches nothing sends no query.
 
 use causerie_domain::page::Page;
 use causerie_domain::ports::{
@@ -12,7 +12,7 @@ use crate::store::{SqlStore, transact};
 impl UsageReports for SqlStore {
     async fn usage_report(&self, query: UsageReportQuery) -> Result<UsageReport, StoreError> {
         if query.rows.visible.is_nothing() {
-            return Ok(UsageReport { groups: nothing(), total: UsageSums::default() });
+            return Ok(UsageReport { groups: empty(), total: UsageSums::default() });
         }
         transact!(self, Snapshot, usage::report(query))
     }
@@ -22,12 +22,12 @@ impl UsageReports for SqlStore {
         list: UsageRecordQuery,
     ) -> Result<Page<UsageRecord, UsageRecordCursor>, StoreError> {
         if list.rows.visible.is_nothing() {
-            return Ok(nothing());
+            return Ok(empty());
         }
         transact!(self, Snapshot, usage::records(list))
     }
 }
 
-fn nothing<T, K>() -> Page<T, K> {
+fn empty<T, K>() -> Page<T, K> {
     Page { rows: Vec::new(), next: None }
 }

@@ -39,7 +39,7 @@ impl Users for SqlStore {
         change: UserChange,
         stamp: AuditStamp,
     ) -> Result<UserView, DirectoryError> {
-        transact!(self, Serial, users::change((id, allowed.clone(), change, stamp)))
+        transact!(self, Serializable, users::change((id, allowed.clone(), change, stamp)))
     }
 
     async fn delete_user(
@@ -48,6 +48,6 @@ impl Users for SqlStore {
         allowed: &Filter,
         stamp: AuditStamp,
     ) -> Result<(), DirectoryError> {
-        transact!(self, Serial, users::delete((id, allowed.clone(), stamp)))
+        transact!(self, Serializable, users::delete((id, allowed.clone(), stamp)))
     }
 }

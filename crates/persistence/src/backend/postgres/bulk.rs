@@ -1,4 +1,4 @@
-//! Many rows in one statement, which spares a journey to the server for each.
+//! Bulk inserts: all rows in one statement, which saves a round trip per row.
 
 use diesel::result::QueryResult;
 use diesel_async::RunQueryDsl;

@@ -1,7 +1,7 @@
-//! Runs steps in tasks of the runtime that opened the store.
+//! Runs transactions in tasks of the runtime that opened the store.
 //!
-//! A task is not its caller's: one that goes away stops listening, and the transaction ends as if it had stayed. And
-//! a connection's driver lives on the runtime that opened it, which must not be a web worker's.
+//! A task does not depend on its caller: if the caller is dropped, the transaction runs to its end. A connection's driver
+//! runs on the runtime that opened it, which must not be the runtime of a web worker.
 
 use std::fmt;
 use std::pin::pin;
@@ -25,21 +25,21 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::Conn;
-use crate::backend::transaction::{Mode, Step, abandoned, overloaded};
-use crate::error::{Failure, unavailable};
+use crate::backend::transaction::{Mode, Transaction, overloaded, store_closed};
+use crate::error::{IntoPortError, unavailable};
 use crate::settings::{OpenError, StoreSettings};
 
-/// How often a transaction that lost against another is repeated.
+/// How often a transaction is repeated after a conflict.
 const REPEATS: u32 = 4;
-/// How long the first repetition waits; each further one waits twice as long.
+/// Pause before the first repetition; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
-/// A database of a server.
+/// A PostgreSQL database and its connection pool.
 pub(crate) struct Engine {
     url: String,
     pool: Pool<Conn>,
     limits: Limits,
-    /// Connections that steps without urgency may hold at the same time: never all of them.
+    /// Connections that transactions of normal priority may hold at the same time; fewer than all.
     ordinary: Arc<Semaphore>,
     wait: Duration,
     runtime: Handle,
@@ -47,7 +47,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Makes the pool. Nothing is connected before the first step.
+    /// Creates the pool. The first transaction opens the first connection.
     pub(crate) fn open(url: &str, settings: &StoreSettings) -> Result<Self, OpenError> {
         if settings.connections == 0 {
             return Err(OpenError::TooFew("connection"));
@@ -70,45 +70,50 @@ impl Engine {
         Ok(Engine { url, pool, limits, ordinary, wait, runtime, tasks: TaskTracker::new() })
     }
 
-    /// The address, password included.
+    /// Database URL, including the password.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Runs a step in a task of its own.
-    pub(crate) async fn run<T, F>(&self, mode: Mode, step: Step<Conn, T, F>) -> Result<T, F::Port>
+    /// Runs a transaction in its own task.
+    pub(crate) async fn run<T, F>(
+        &self,
+        mode: Mode,
+        transaction: Transaction<Conn, T, F>,
+    ) -> Result<T, F::PortError>
     where
         T: Send + 'static,
-        F: Failure,
+        F: IntoPortError,
     {
         let (mut answer, answered) = oneshot::channel();
         let (pool, patience, wait) = (self.pool.clone(), self.limits.of_a_step(), self.wait);
-        let places = (mode != Mode::Urgent).then(|| Arc::clone(&self.ordinary));
+        let permits = (mode != Mode::PriorityWrite).then(|| Arc::clone(&self.ordinary));
         let task = async move {
-            let connected = connect(&pool, places, wait);
+            let connected = connect(&pool, permits, wait);
             let Some(connected) = unless_abandoned(connected, &mut answer).await else { return };
             let result = match connected {
                 Ok(mut connection) => {
-                    let performed = timeout(patience, perform(&mut connection.inner, mode, &step)).await;
+                    let performed =
+                        timeout(patience, perform(&mut connection.inner, mode, &transaction)).await;
                     performed.map_or_else(
                         |late| {
-                            // Half a conversation with the server is no connection any more: it is closed.
+                            // The connection is in the middle of an exchange with the server: it is closed.
                             drop(Object::take(connection.inner));
-                            Err(F::Port::from(unavailable(late)))
+                            Err(F::PortError::from(unavailable(late)))
                         },
-                        |result| result.map_err(F::into_port),
+                        |result| result.map_err(F::into_port_error),
                     )
                 }
-                Err(error) => Err(F::Port::from(error)),
+                Err(error) => Err(F::PortError::from(error)),
             };
-            // Nobody may listen any more: that is the caller's right.
+            // The caller may have dropped the receiver.
             let _ = answer.send(result);
         };
         self.tasks.spawn_on(task, &self.runtime);
-        answered.await.unwrap_or_else(|_| Err(F::Port::from(abandoned())))
+        answered.await.unwrap_or_else(|_| Err(F::PortError::from(store_closed())))
     }
 
-    /// Waits for the steps that run, and closes all connections.
+    /// Waits for running transactions and closes all connections.
     pub(crate) async fn close(&self) {
         self.tasks.close();
         self.tasks.wait().await;
@@ -122,20 +127,20 @@ impl fmt::Debug for Engine {
     }
 }
 
-/// How long things may take, so that nothing hangs for ever: neither a turn nor the end of the process.
+/// Time limits of statements and transactions, so that neither a turn nor the shutdown hangs.
 #[derive(Debug, Clone, Copy)]
 struct Limits(Duration);
 
 impl Limits {
-    /// A step of several statements. Only a server that does not answer at all comes so far: it keeps the limits of
-    /// its statements itself.
+    /// Limit of a whole transaction. Only an unresponsive server reaches it: the server enforces the statement limits
+    /// itself.
     fn of_a_step(self) -> Duration {
         self.0 * 2
     }
 }
 
-/// Connects, and has the server end what takes too long: a statement, a wait for a lock, and a transaction whose
-/// client has nothing more to say. The last one frees the locks of a process that is stopped but not dead.
+/// Connects and sets the server's timeouts for statements, lock waits and idle transactions. The last one releases the
+/// locks of a process that is suspended.
 async fn connect_limited(url: &str, limits: Limits) -> ConnectionResult<Conn> {
     let mut conn = Conn::establish(url).await?;
     let statement = limits.0.as_millis();
@@ -149,28 +154,28 @@ async fn connect_limited(url: &str, limits: Limits) -> ConnectionResult<Conn> {
     Ok(conn)
 }
 
-/// A connection, and the place among the ordinary steps that comes with it.
+/// A connection and its permit among the transactions of normal priority.
 struct Connection {
     inner: Object<Conn>,
-    _place: Option<OwnedSemaphorePermit>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 async fn connect(
     pool: &Pool<Conn>,
-    places: Option<Arc<Semaphore>>,
+    permits: Option<Arc<Semaphore>>,
     wait: Duration,
 ) -> Result<Connection, StoreError> {
-    let place = match places {
-        Some(places) => match timeout(wait, places.acquire_owned()).await {
-            Ok(place) => Some(place.map_err(unavailable)?),
+    let permit = match permits {
+        Some(permits) => match timeout(wait, permits.acquire_owned()).await {
+            Ok(permit) => Some(permit.map_err(unavailable)?),
             Err(_) => return Err(overloaded()),
         },
         None => None,
     };
-    Ok(Connection { inner: pool.get().await.map_err(unavailable)?, _place: place })
+    Ok(Connection { inner: pool.get().await.map_err(unavailable)?, _permit: permit })
 }
 
-/// What a future comes to; none when the caller leaves before that.
+/// Output of a future; `None` if the caller drops the receiver first.
 async fn unless_abandoned<T, A>(
     future: impl Future<Output = T>,
     answer: &mut oneshot::Sender<A>,
@@ -181,33 +186,37 @@ async fn unless_abandoned<T, A>(
     }
 }
 
-/// How many of the connections are not kept for the turns that run: three in four, but never none.
+/// Number of connections that are not reserved for running turns: three quarters, at least one.
 fn ordinary(connections: u32) -> usize {
     let kept = (connections / 4).max(u32::from(connections > 1));
     usize::try_from(connections - kept).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
 }
 
-async fn perform<T, F: Failure>(conn: &mut Conn, mode: Mode, step: &Step<Conn, T, F>) -> Result<T, F> {
-    let Some(begin) = begin_of(mode) else { return step(conn).await };
+async fn perform<T, F: IntoPortError>(
+    conn: &mut Conn,
+    mode: Mode,
+    transaction: &Transaction<Conn, T, F>,
+) -> Result<T, F> {
+    let Some(begin) = begin_of(mode) else { return transaction(conn).await };
     let mut pause = FIRST_PAUSE;
     for _ in 0..REPEATS {
-        match attempt(conn, mode, begin, step).await {
+        match attempt(conn, mode, begin, transaction).await {
             Err(Attempt::Lost(failure)) => {
-                tracing::debug!(cause = ?failure.database(), "a transaction is repeated");
+                tracing::debug!(cause = ?failure.database_error(), "repeating a transaction after a conflict");
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
             other => return other.map_err(Attempt::into_failure),
         }
     }
-    attempt(conn, mode, begin, step).await.map_err(Attempt::into_failure)
+    attempt(conn, mode, begin, transaction).await.map_err(Attempt::into_failure)
 }
 
-/// How a transaction ended without effect.
+/// The failure of one attempt of a transaction.
 enum Attempt<F> {
-    /// Against another one: the same statements may succeed now.
+    /// A conflict with another transaction: a repetition may succeed.
     Lost(F),
-    /// For a reason that stays.
+    /// Any other failure; it is not repeated.
     Failed(F),
 }
 
@@ -219,27 +228,27 @@ impl<F> Attempt<F> {
     }
 }
 
-async fn attempt<T, F: Failure>(
+async fn attempt<T, F: IntoPortError>(
     conn: &mut Conn,
     mode: Mode,
     begin: &str,
-    step: &Step<Conn, T, F>,
+    transaction: &Transaction<Conn, T, F>,
 ) -> Result<T, Attempt<F>> {
     let begun: QueryResult<()> = AnsiTransactionManager::begin_transaction_sql(conn, begin).await;
     begun.map_err(|error| Attempt::Failed(error.into()))?;
-    match step(conn).await {
+    match transaction(conn).await {
         Ok(value) => match AnsiTransactionManager::commit_transaction(conn).await {
             Ok(()) => Ok(value),
-            // Only this answer to a commit says that nothing of it was kept.
+            // Only this error of a commit guarantees that nothing was committed.
             Err(error) if is_conflict(&error) => Err(Attempt::Lost(error.into())),
             Err(error) => Err(Attempt::Failed(error.into())),
         },
         Err(failure) => {
-            // If that fails too, the connection knows it is broken, and the pool closes it.
+            // If that fails too, the connection is marked as broken and the pool closes it.
             if let Err(error) = AnsiTransactionManager::rollback_transaction(conn).await {
-                tracing::debug!(%error, "a transaction could not be rolled back");
+                tracing::debug!(%error, "rolling back a transaction failed");
             }
-            let lost = failure.database().is_some_and(|error| may_pass(mode, error));
+            let lost = failure.database_error().is_some_and(|error| may_pass(mode, error));
             Err(if lost { Attempt::Lost(failure) } else { Attempt::Failed(failure) })
         }
     }
@@ -249,8 +258,8 @@ fn begin_of(mode: Mode) -> Option<&'static str> {
     match mode {
         Mode::Read => None,
         Mode::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
-        Mode::Write | Mode::Urgent => Some("BEGIN ISOLATION LEVEL READ COMMITTED"),
-        Mode::Serial => Some("BEGIN ISOLATION LEVEL SERIALIZABLE"),
+        Mode::Write | Mode::PriorityWrite => Some("BEGIN ISOLATION LEVEL READ COMMITTED"),
+        Mode::Serializable => Some("BEGIN ISOLATION LEVEL SERIALIZABLE"),
     }
 }
 
@@ -258,13 +267,14 @@ fn is_conflict(error: &Error) -> bool {
     matches!(error, Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _))
 }
 
-/// A deadlock has no kind of its own in diesel, and its message is in the server's language.
+/// Whether a repetition may succeed. diesel has no error kind for a deadlock, and its message is localized, so unknown
+/// errors count as conflicts.
 fn may_pass(mode: Mode, error: &Error) -> bool {
     let Error::DatabaseError(kind, _) = error else { return false };
     match kind {
         DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::Unknown => true,
-        // What two transactions both found missing, both insert: this is how the later one hears of it.
-        DatabaseErrorKind::UniqueViolation => mode == Mode::Serial,
+        // Two transactions found the same row missing and inserted it; the later one gets this error.
+        DatabaseErrorKind::UniqueViolation => mode == Mode::Serializable,
         _ => false,
     }
 }

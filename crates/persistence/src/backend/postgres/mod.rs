@@ -1,23 +1,24 @@
-//! PostgreSQL: a pool of connections, tasks that outlive their callers, and the queries over the connections.
+//! PostgreSQL: a connection pool, tasks that run to the end when their caller goes away, and the queries.
 
 mod bulk;
 mod engine;
 
-// The same file as SQLite's on purpose: one set of queries, compiled for each database.
+// The same file as SQLite's: one set of queries, compiled for each database.
 #[path = "../../queries/mod.rs"]
 #[expect(clippy::duplicate_mod, reason = "one set of queries serves both databases")]
 pub(crate) mod queries;
 
 pub(crate) use engine::Engine;
 
-/// The database, for the queries.
+/// The backend type for the queries.
 pub(crate) type Db = diesel::pg::Pg;
 
-/// The connection, for the queries.
+/// The connection type for the queries.
 pub(crate) type Conn = diesel_async::AsyncPgConnection;
 
-/// The database's clock in microseconds: the moment, not the begin of the transaction, which may have waited.
+/// SQL of the database's clock in microseconds: the current instant, not the start of the transaction, which may have
+/// waited for a lock.
 pub(crate) const CLOCK: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
 
-/// Keeps others from writing the ledger until the transaction ends. Reading goes on.
+/// Blocks writes to the usage ledger by other transactions until this one ends. Reads continue.
 pub(crate) const LOCK_LEDGER_SQL: Option<&str> = Some("LOCK TABLE ai_usage IN SHARE ROW EXCLUSIVE MODE");

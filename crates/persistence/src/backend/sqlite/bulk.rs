@@ -1,4 +1,4 @@
-//! Many rows, one after the other: here a statement is a call within the process, and prepared only once.
+//! Bulk inserts: one statement per row. A statement is a call within the process and is prepared only once.
 
 use diesel::result::QueryResult;
 use diesel_async::RunQueryDsl;

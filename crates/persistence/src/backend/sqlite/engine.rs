@@ -1,4 +1,4 @@
-//! Takes steps to the threads and brings their results back.
+//! Runs transactions on the threads of a database file.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,15 +9,15 @@ use causerie_domain::ports::StoreError;
 use tokio::sync::oneshot;
 
 use super::Conn;
-use super::connection::{Line, Use};
-use super::job::StepJob;
-use super::queue::{Claim, Queue, Urgency};
+use super::connection::{ConnRole, SqliteConn};
+use super::job::TransactionJob;
+use super::queue::{Ownership, Priority, Queue};
 use super::threads;
-use crate::backend::transaction::{Mode, Step, abandoned, overloaded};
-use crate::error::Failure;
+use crate::backend::transaction::{Mode, Transaction, overloaded, store_closed};
+use crate::error::IntoPortError;
 use crate::settings::{OpenError, StoreSettings};
 
-/// A SQLite file with the threads that work on it. They end when it goes and their queues are empty.
+/// A SQLite file and the threads that serve it. The threads end when this value is dropped and their queues are empty.
 #[derive(Debug)]
 pub(crate) struct Engine {
     path: PathBuf,
@@ -28,60 +28,64 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Opens the file, making it and its folder where they are missing.
+    /// Opens the file. The file and its folder are created if they are missing.
     pub(crate) fn open(path: &Path, settings: &StoreSettings) -> Result<Self, OpenError> {
         if settings.readers == 0 {
             return Err(OpenError::TooFew("reader"));
         }
         let path = &settle(path).map_err(|source| at(path, source))?;
         let open =
-            |purpose| Line::open(path, settings.busy_timeout, purpose).map_err(|source| at(path, source));
-        let (writer, orders) = Queue::new();
-        let line = open(Use::Write)?;
-        let mut threads = vec![start("store-writer", path, move || threads::write(line, orders))?];
-        let (readers, orders) = Queue::new();
-        let orders = Arc::new(Mutex::new(orders));
+            |role| SqliteConn::open(path, settings.busy_timeout, role).map_err(|source| at(path, source));
+        let (writer, commands) = Queue::new();
+        let conn = open(ConnRole::Writer)?;
+        let mut threads = vec![start("store-writer", path, move || threads::write(conn, commands))?];
+        let (readers, commands) = Queue::new();
+        let commands = Arc::new(Mutex::new(commands));
         for _ in 0..settings.readers {
-            let (line, orders) = (open(Use::Read)?, Arc::clone(&orders));
-            threads.push(start("store-reader", path, move || threads::read(line, &orders))?);
+            let (conn, commands) = (open(ConnRole::Reader)?, Arc::clone(&commands));
+            threads.push(start("store-reader", path, move || threads::read(conn, &commands))?);
         }
         let threads = Mutex::new(threads);
         Ok(Engine { path: path.clone(), wait: settings.wait_timeout, writer, readers, threads })
     }
 
-    /// The file.
+    /// Path of the database file, without symbolic links.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Runs a step on one of the threads. A caller that stops waiting changes nothing of what it does.
-    pub(crate) async fn run<T, F>(&self, mode: Mode, step: Step<Conn, T, F>) -> Result<T, F::Port>
+    /// Runs a transaction on one of the threads. Dropping the future does not cancel a transaction that has started.
+    pub(crate) async fn run<T, F>(
+        &self,
+        mode: Mode,
+        transaction: Transaction<Conn, T, F>,
+    ) -> Result<T, F::PortError>
     where
         T: Send + 'static,
-        F: Failure,
+        F: IntoPortError,
     {
         let (answer, mut answered) = oneshot::channel();
         let queue = match mode {
             Mode::Read | Mode::Snapshot => &self.readers,
-            Mode::Write | Mode::Urgent | Mode::Serial => &self.writer,
+            Mode::Write | Mode::PriorityWrite | Mode::Serializable => &self.writer,
         };
-        let claim = Claim::default();
-        let job = Box::new(StepJob::new(mode, step, claim.clone(), answer));
+        let ownership = Ownership::default();
+        let job = Box::new(TransactionJob::new(mode, transaction, ownership.clone(), answer));
         let in_time = tokio::time::timeout(self.wait, async {
-            queue.send(Urgency::from(mode), job).await?;
+            queue.send(Priority::from(mode), job).await?;
             Ok((&mut answered).await)
         });
         let answer = match in_time.await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(F::Port::from(error)),
-            Err(_) if claim.take() => return Err(F::Port::from(overloaded())),
-            // It was begun in time, and what has begun ends.
+            Ok(Err(error)) => return Err(F::PortError::from(error)),
+            Err(_) if ownership.take() => return Err(F::PortError::from(overloaded())),
+            // It started in time, and runs to its end.
             Err(_) => answered.await,
         };
-        answer.unwrap_or_else(|_| Err(F::Port::from(abandoned())))
+        answer.unwrap_or_else(|_| Err(F::PortError::from(store_closed())))
     }
 
-    /// Stops the threads after what was ordered, which leaves the file whole without its log.
+    /// Stops the threads after the queued jobs. Closing the connections writes the log back into the file.
     pub(crate) async fn close(&self) {
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in 0..threads.len() {
@@ -90,17 +94,17 @@ impl Engine {
         }
         let ended = tokio::task::spawn_blocking(|| threads.into_iter().try_for_each(JoinHandle::join)).await;
         if !matches!(ended, Ok(Ok(()))) {
-            tracing::warn!("a thread of the store ended early");
+            tracing::warn!("a store thread panicked");
         }
     }
 
-    /// Fails when the thread that writes is gone.
+    /// Fails if the writer thread has ended.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        if self.writer.is_closed() { Err(abandoned()) } else { Ok(()) }
+        if self.writer.is_closed() { Err(store_closed()) } else { Ok(()) }
     }
 }
 
-/// Makes the file where it is missing, and gives its one true name: links to a file lead to the same lock.
+/// Creates the file if it is missing and returns its canonical path, so that links to one file use one lock.
 fn settle(path: &Path) -> std::io::Result<PathBuf> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -128,41 +132,41 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::backend::transaction::step;
-    use crate::error::Fault;
+    use crate::backend::transaction::transaction;
+    use crate::error::QueryError;
 
     fn open(folder: &TempDir) -> Engine {
         let settings = StoreSettings { readers: 1, ..StoreSettings::new("sqlite://") };
         Engine::open(&folder.path().join("test.db"), &settings).unwrap()
     }
 
-    /// Statements as a step.
-    fn statements(sql: &str) -> Step<Conn, (), Fault> {
-        step(sql.to_owned(), |conn: &mut Conn, sql| {
-            async move { Ok::<_, Fault>(conn.batch_execute(&sql).await?) }.boxed()
+    /// A transaction of these statements.
+    fn statements(sql: &str) -> Transaction<Conn, (), QueryError> {
+        transaction(sql.to_owned(), |conn: &mut Conn, sql| {
+            async move { Ok::<_, QueryError>(conn.batch_execute(&sql).await?) }.boxed()
         })
     }
 
-    /// Holds the thread of a step until it is opened, which dropping it does.
+    /// Blocks the thread of a transaction until the gate is dropped.
     struct Gate {
         begun: Arc<AtomicBool>,
         _open: std::sync::mpsc::Sender<()>,
     }
 
     impl Gate {
-        fn new() -> (Self, Step<Conn, (), Fault>) {
+        fn new() -> (Self, Transaction<Conn, (), QueryError>) {
             let begun = Arc::new(AtomicBool::new(false));
             let (open, closed) = std::sync::mpsc::channel::<()>();
             let closed = Mutex::new(closed);
-            let holder = step(Arc::clone(&begun), move |_: &mut Conn, begun| {
+            let holder = transaction(Arc::clone(&begun), move |_: &mut Conn, begun| {
                 begun.store(true, Ordering::Release);
                 let _ = closed.lock().unwrap().recv();
-                async { Ok::<_, Fault>(()) }.boxed()
+                async { Ok::<_, QueryError>(()) }.boxed()
             });
             (Gate { begun, _open: open }, holder)
         }
 
-        /// Until the thread is held. The runtime stays busy meanwhile, so that a paused clock does not run ahead.
+        /// Waits until the thread is blocked. The runtime stays busy meanwhile, so that a paused clock does not advance.
         async fn held(&self) {
             while !self.begun.load(Ordering::Acquire) {
                 tokio::task::yield_now().await;
@@ -170,14 +174,14 @@ mod tests {
         }
     }
 
-    /// Until so many steps wait for the thread, which is held.
+    /// Waits until this number of jobs is queued for the blocked thread.
     async fn until_waiting(engine: &Engine, count: usize) {
         while engine.writer.len() != count {
             tokio::task::yield_now().await;
         }
     }
 
-    /// Runs steps so that they are committed together: the thread is held until all of them wait.
+    /// Runs transactions so that they are committed together: the thread is blocked until all of them are queued.
     async fn together(engine: &Engine, steps: &[String]) -> Vec<Result<(), StoreError>> {
         let (gate, holder) = Gate::new();
         let held = engine.run(Mode::Write, holder);
@@ -201,11 +205,11 @@ mod tests {
             #[diesel(sql_type = diesel::sql_types::BigInt)]
             number: i64,
         }
-        let read = step((), |conn: &mut Conn, _| {
+        let read = transaction((), |conn: &mut Conn, _| {
             async move {
                 let query = diesel::sql_query("SELECT number FROM numbers ORDER BY number");
                 let rows: QueryResult<Vec<Row>> = diesel_async::RunQueryDsl::load(query, conn).await;
-                Ok::<_, Fault>(rows?.into_iter().map(|row| row.number).collect())
+                Ok::<_, QueryError>(rows?.into_iter().map(|row| row.number).collect())
             }
             .boxed()
         });
@@ -232,10 +236,10 @@ mod tests {
     }
 
     /// A step that writes down that it ran.
-    fn noted(log: &Arc<Mutex<Vec<Mode>>>, mode: Mode) -> Step<Conn, (), Fault> {
-        step(Arc::clone(log), move |_: &mut Conn, log| {
+    fn noted(log: &Arc<Mutex<Vec<Mode>>>, mode: Mode) -> Transaction<Conn, (), QueryError> {
+        transaction(Arc::clone(log), move |_: &mut Conn, log| {
             log.lock().unwrap().push(mode);
-            async { Ok::<_, Fault>(()) }.boxed()
+            async { Ok::<_, QueryError>(()) }.boxed()
         })
     }
 
@@ -250,7 +254,7 @@ mod tests {
             let sends = join_all((0..500).map(|_| engine.run(Mode::Write, noted(&log, Mode::Write))));
             let renewal = async {
                 until_waiting(&engine, 500).await;
-                let renewed = engine.run(Mode::Urgent, noted(&log, Mode::Urgent));
+                let renewed = engine.run(Mode::PriorityWrite, noted(&log, Mode::PriorityWrite));
                 let release = async {
                     until_waiting(&engine, 501).await;
                     drop(gate);
@@ -262,7 +266,7 @@ mod tests {
         let (held, (sent, renewed)) = tokio::join!(engine.run(Mode::Write, holder), rest);
         held.and(renewed).unwrap();
         assert!(sent.iter().all(Result::is_ok));
-        assert_eq!(log.lock().unwrap().first(), Some(&Mode::Urgent));
+        assert_eq!(log.lock().unwrap().first(), Some(&Mode::PriorityWrite));
     }
 
     #[tokio::test(start_paused = true)]
@@ -309,7 +313,7 @@ mod tests {
         let create = "CREATE TABLE numbers (number INTEGER PRIMARY KEY, text TEXT) STRICT";
         engine.run(Mode::Write, statements(create)).await.unwrap();
 
-        let mut other = super::super::connect(engine.path(), Duration::ZERO, Use::Write).unwrap();
+        let mut other = super::super::connect(engine.path(), Duration::ZERO, ConnRole::Writer).unwrap();
         diesel::connection::SimpleConnection::batch_execute(&mut other, "BEGIN IMMEDIATE").unwrap();
         let refused = engine.run(Mode::Write, statements(&insert(1))).await;
         assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");

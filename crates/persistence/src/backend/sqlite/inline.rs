@@ -1,11 +1,11 @@
-//! Runs a connection's work at once, on the thread that asks.
+//! Runs blocking work of a connection on the calling thread.
 
 use std::error::Error;
 
 use diesel_async::sync_connection_wrapper::SpawnBlocking;
 use futures_util::future::{BoxFuture, FutureExt, ready};
 
-/// The thread is ours and waits anyway: nothing needs to be moved to another one.
+/// Runs each task immediately. The store's threads may block, so no task has to move to another thread.
 #[derive(Debug)]
 pub(crate) struct Inline;
 

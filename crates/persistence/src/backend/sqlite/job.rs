@@ -1,96 +1,98 @@
-//! A step on its way to a thread and its result on the way back.
+//! Jobs: transactions that are sent to a thread, and their results.
 
 use causerie_domain::ports::StoreError;
 use tokio::sync::oneshot;
 
 use super::Conn;
-use super::connection::{at_once, begin, keep, undo};
-use super::queue::Claim;
-use crate::backend::transaction::{Mode, Step};
-use crate::error::{Failure, is_refusal, unavailable};
+use super::connection::{begin, block_on_ready, commit_inner, roll_back_inner};
+use super::queue::Ownership;
+use crate::backend::transaction::{Mode, Transaction};
+use crate::error::{IntoPortError, is_constraint_violation, unavailable};
 
-/// A step, whatever its result's type is.
+/// A transaction whose result type is erased.
 pub(super) trait Job: Send {
-    /// Claims it for the thread. `false` where its caller has given up, and it must not run.
-    fn begins(&self) -> bool;
+    /// Claims the job for the thread. `false` if its caller has given up; the job must not run then.
+    fn claim(&self) -> bool;
 
-    /// Runs it and keeps the result. Says whether the transaction around it can be trusted afterwards.
-    fn run(&mut self, conn: &mut Conn) -> Trust;
+    /// Runs the job, keeps its result and returns the state of the surrounding transaction.
+    fn run(&mut self, conn: &mut Conn) -> TxState;
 
-    /// Answers with the result, or with what kept it from being committed.
+    /// Sends the result to the caller, or the reason why it was not committed.
     fn answer(self: Box<Self>, committed: Result<(), String>);
 }
 
-/// The state of a transaction after a job.
+/// The state of a database transaction after a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trust {
-    /// It holds what the earlier jobs did, and this one's work or none of it.
-    Whole,
-    /// It may be gone: some failures, a full disk among them, make SQLite end it by itself.
-    Doubtful,
+pub(super) enum TxState {
+    /// It holds the effects of the earlier jobs, and all or none of this job's.
+    Intact,
+    /// It may have ended: SQLite rolls back by itself on some failures, such as a full disk.
+    Unknown,
 }
 
-pub(super) struct StepJob<T, F: Failure> {
+pub(super) struct TransactionJob<T, F: IntoPortError> {
     mode: Mode,
-    step: Step<Conn, T, F>,
-    claim: Claim,
+    transaction: Transaction<Conn, T, F>,
+    ownership: Ownership,
     result: Option<Result<T, F>>,
-    answer: oneshot::Sender<Result<T, F::Port>>,
+    answer: oneshot::Sender<Result<T, F::PortError>>,
 }
 
-impl<T, F: Failure> StepJob<T, F> {
+impl<T, F: IntoPortError> TransactionJob<T, F> {
     pub(super) fn new(
         mode: Mode,
-        step: Step<Conn, T, F>,
-        claim: Claim,
-        answer: oneshot::Sender<Result<T, F::Port>>,
+        transaction: Transaction<Conn, T, F>,
+        ownership: Ownership,
+        answer: oneshot::Sender<Result<T, F::PortError>>,
     ) -> Self {
-        StepJob { mode, step, claim, result: None, answer }
+        TransactionJob { mode, transaction, ownership, result: None, answer }
     }
 
-    /// Runs the step between a begin and an end of its own.
-    fn run_apart(&self, conn: &mut Conn) -> (Result<T, F>, Trust) {
+    /// Runs the transaction in a savepoint, or in a transaction of its own if none is open.
+    fn run_in_savepoint(&self, conn: &mut Conn) -> (Result<T, F>, TxState) {
         if let Err(error) = begin(conn) {
-            return (Err(error.into()), Trust::Doubtful);
+            return (Err(error.into()), TxState::Unknown);
         }
-        let result = at_once((self.step)(conn));
-        let ended = if result.is_ok() { keep(conn) } else { undo(conn) };
+        let result = block_on_ready((self.transaction)(conn));
+        let ended = if result.is_ok() { commit_inner(conn) } else { roll_back_inner(conn) };
         match (result, ended) {
-            (Ok(value), Ok(())) => (Ok(value), Trust::Whole),
-            (Ok(_), Err(error)) => (Err(error.into()), Trust::Doubtful),
-            (Err(failure), Ok(())) if failure.database().is_none_or(is_refusal) => {
-                (Err(failure), Trust::Whole)
+            (Ok(value), Ok(())) => (Ok(value), TxState::Intact),
+            (Ok(_), Err(error)) => (Err(error.into()), TxState::Unknown),
+            (Err(failure), Ok(())) if failure.database_error().is_none_or(is_constraint_violation) => {
+                (Err(failure), TxState::Intact)
             }
-            (Err(failure), _) => (Err(failure), Trust::Doubtful),
+            (Err(failure), _) => (Err(failure), TxState::Unknown),
         }
     }
 }
 
-impl<T: Send, F: Failure> Job for StepJob<T, F> {
-    fn begins(&self) -> bool {
-        !self.answer.is_closed() && self.claim.take()
+impl<T: Send, F: IntoPortError> Job for TransactionJob<T, F> {
+    fn claim(&self) -> bool {
+        !self.answer.is_closed() && self.ownership.take()
     }
 
-    fn run(&mut self, conn: &mut Conn) -> Trust {
-        let (result, trust) = match self.mode {
-            Mode::Read => (at_once((self.step)(conn)), Trust::Whole),
-            Mode::Snapshot | Mode::Write | Mode::Urgent | Mode::Serial => self.run_apart(conn),
+    fn run(&mut self, conn: &mut Conn) -> TxState {
+        let (result, tx_state) = match self.mode {
+            Mode::Read => (block_on_ready((self.transaction)(conn)), TxState::Intact),
+            Mode::Snapshot | Mode::Write | Mode::PriorityWrite | Mode::Serializable => {
+                self.run_in_savepoint(conn)
+            }
         };
         self.result = Some(result);
-        trust
+        tx_state
     }
 
     fn answer(self: Box<Self>, committed: Result<(), String>) {
         let answer = match (committed, self.result) {
-            (_, Some(Err(failure))) => Err(failure.into_port()),
+            (_, Some(Err(failure))) => Err(failure.into_port_error()),
             (Ok(()), Some(Ok(value))) => Ok(value),
-            (Err(cause), _) => Err(F::Port::from(unavailable(cause))),
-            (Ok(()), None) => Err(F::Port::from(StoreError::Corrupt {
-                what: "a step that was answered before it ran".to_owned(),
+            (Err(cause), _) => Err(F::PortError::from(unavailable(cause))),
+            (Ok(()), None) => Err(F::PortError::from(StoreError::Corrupt {
+                what: "a transaction that was answered before it ran".to_owned(),
                 source: None,
             })),
         };
-        // Nobody may listen any more: that is the caller's right.
+        // The caller may have dropped the receiver.
         let _ = self.answer.send(answer);
     }
 }

@@ -1,8 +1,8 @@
-//! SQLite: one thread that writes, a few that read, and the queries over their connections.
+//! SQLite: one writer thread, several reader threads, and the queries.
 //!
-//! diesel-async's own wrapper runs each statement on tokio's blocking pool, which panics when a caller goes away
-//! on a single-threaded runtime, and leaves half a transaction behind. Here a step runs as a whole on a thread that
-//! owns its connection: a caller that goes away only stops listening.
+//! diesel-async's own wrapper runs each statement on tokio's blocking pool, which panics when a caller is dropped on a
+//! single-threaded runtime, and leaves a transaction half done. Here a transaction runs as a whole on a thread that owns
+//! its connection: dropping the caller only drops the receiver of the result.
 
 mod bulk;
 mod connection;
@@ -18,17 +18,17 @@ pub(crate) mod queries;
 use diesel::sqlite::SqliteConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 
-pub(crate) use connection::{Use, connect};
+pub(crate) use connection::{ConnRole, connect};
 pub(crate) use engine::Engine;
 
-/// The database, for the queries.
+/// The backend type for the queries.
 pub(crate) type Db = diesel::sqlite::Sqlite;
 
-/// The connection, for the queries.
+/// The connection type for the queries.
 pub(crate) type Conn = SyncConnectionWrapper<SqliteConnection, inline::Inline>;
 
-/// The database's clock in microseconds. Its resolution is a millisecond.
+/// SQL of the database's clock in microseconds. Its resolution is one millisecond.
 pub(crate) const CLOCK: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
-/// Nobody else writes while a transaction does.
+/// None: SQLite allows one writing transaction at a time.
 pub(crate) const LOCK_LEDGER_SQL: Option<&str> = None;

@@ -1,4 +1,4 @@
-//! The steps that wait for a thread, and their order.
+//! The queue of jobs that wait for a thread, in two priorities.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,155 +8,153 @@ use causerie_domain::ports::StoreError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::job::Job;
-use crate::backend::transaction::{Mode, abandoned};
+use crate::backend::transaction::{Mode, store_closed};
 
-/// How many steps may wait in a queue, of each urgency.
-const PLACES: usize = 1024;
+/// Maximum number of waiting jobs per queue and priority.
+const QUEUE_CAPACITY: usize = 1024;
 
-/// Which steps go first.
+/// The order in which waiting jobs run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Urgency {
-    /// Of a turn that runs. There are never more of them than such turns, so the others get their chance.
-    Urgent,
-    /// Everything else.
-    Ordinary,
+pub(super) enum Priority {
+    /// Writes of running turns. There are never more of them than running turns, so other jobs are not starved.
+    High,
+    /// All other jobs.
+    Normal,
 }
 
-impl From<Mode> for Urgency {
+impl From<Mode> for Priority {
     fn from(mode: Mode) -> Self {
         match mode {
-            Mode::Urgent => Urgency::Urgent,
-            Mode::Read | Mode::Snapshot | Mode::Write | Mode::Serial => Urgency::Ordinary,
+            Mode::PriorityWrite => Priority::High,
+            Mode::Read | Mode::Snapshot | Mode::Write | Mode::Serializable => Priority::Normal,
         }
     }
 }
 
-/// Whose a waiting step is: its thread's, which then runs it, or its caller's, who then gives up. The first that
-/// says so has it.
+/// Ownership flag of a waiting job: decides whether a thread runs it or the caller cancels it. The first to take it wins.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Claim(Arc<AtomicBool>);
+pub(super) struct Ownership(Arc<AtomicBool>);
 
-impl Claim {
-    /// Whether it was still free.
+impl Ownership {
+    /// Takes the job. `false` if it is taken already.
     pub(super) fn take(&self) -> bool {
         !self.0.swap(true, Ordering::AcqRel)
     }
 }
 
-/// The way into a queue.
+/// The sending side of a queue.
 #[derive(Debug)]
 pub(super) struct Queue {
-    orders: mpsc::Sender<Order>,
-    urgent: Arc<Semaphore>,
-    ordinary: Arc<Semaphore>,
+    commands: mpsc::Sender<Command>,
+    high: Arc<Semaphore>,
+    normal: Arc<Semaphore>,
 }
 
-/// The way out of it, for one thread or several in turn.
-pub(super) type Orders = mpsc::Receiver<Order>;
+/// The receiving side of a queue, for one thread or for several in turn.
+pub(super) type Commands = mpsc::Receiver<Command>;
 
-/// What a thread is told.
-pub(super) enum Order {
-    /// To do a job.
-    Do(Waiting),
-    /// To end. What was ordered before is done first.
+/// A command to a thread.
+pub(super) enum Command {
+    /// Run a job.
+    Run(QueuedJob),
+    /// End after the commands that were sent before.
     Stop,
 }
 
-/// A job that waits.
-pub(super) struct Waiting {
+/// A waiting job.
+pub(super) struct QueuedJob {
     job: Box<dyn Job>,
-    urgency: Urgency,
-    _place: OwnedSemaphorePermit,
+    priority: Priority,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Waiting {
-    /// The job, unless nobody wants it any more. Its place is free again.
-    pub(super) fn begin(self) -> Option<Box<dyn Job>> {
-        self.job.begins().then_some(self.job)
+impl QueuedJob {
+    /// The job, unless its caller has given up. The permit is released.
+    pub(super) fn claim(self) -> Option<Box<dyn Job>> {
+        self.job.claim().then_some(self.job)
     }
 }
 
 impl Queue {
-    pub(super) fn new() -> (Self, Orders) {
-        // A place is taken before the channel is, so there is always room for a job that has one.
-        let (orders, receiver) = mpsc::channel(2 * PLACES);
-        let places = || Arc::new(Semaphore::new(PLACES));
-        (Queue { orders, urgent: places(), ordinary: places() }, receiver)
+    pub(super) fn new() -> (Self, Commands) {
+        // A permit is taken before the channel is used, so the channel has capacity for each job with a permit.
+        let (commands, receiver) = mpsc::channel(2 * QUEUE_CAPACITY);
+        let permits = || Arc::new(Semaphore::new(QUEUE_CAPACITY));
+        (Queue { commands, high: permits(), normal: permits() }, receiver)
     }
 
-    /// Queues a job as soon as there is a place.
-    pub(super) async fn send(&self, urgency: Urgency, job: Box<dyn Job>) -> Result<(), StoreError> {
-        let place = Arc::clone(self.places(urgency)).acquire_owned().await.map_err(|_| abandoned())?;
-        let waiting = Waiting { job, urgency, _place: place };
-        self.orders.try_send(Order::Do(waiting)).map_err(|_| abandoned())
+    /// Queues a job as soon as a permit is free.
+    pub(super) async fn send(&self, priority: Priority, job: Box<dyn Job>) -> Result<(), StoreError> {
+        let permit = Arc::clone(self.permits(priority)).acquire_owned().await.map_err(|_| store_closed())?;
+        let waiting = QueuedJob { job, priority, _permit: permit };
+        self.commands.try_send(Command::Run(waiting)).map_err(|_| store_closed())
     }
 
-    /// Tells one thread to stop.
+    /// Sends one thread the command to stop.
     pub(super) async fn stop(&self) {
-        // A thread that is gone already needs no order.
-        let _ = self.orders.send(Order::Stop).await;
+        // The command is not needed if the thread has ended already.
+        let _ = self.commands.send(Command::Stop).await;
     }
 
-    /// Whether nobody takes orders any more.
+    /// Whether no thread receives commands any more.
     pub(super) fn is_closed(&self) -> bool {
-        self.orders.is_closed()
+        self.commands.is_closed()
     }
 
-    /// How many orders no thread has taken yet.
+    /// Number of commands that no thread has received yet.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.orders.max_capacity() - self.orders.capacity()
+        self.commands.max_capacity() - self.commands.capacity()
     }
 
-    fn places(&self, urgency: Urgency) -> &Arc<Semaphore> {
-        match urgency {
-            Urgency::Urgent => &self.urgent,
-            Urgency::Ordinary => &self.ordinary,
+    fn permits(&self, priority: Priority) -> &Arc<Semaphore> {
+        match priority {
+            Priority::High => &self.high,
+            Priority::Normal => &self.normal,
         }
     }
 }
 
-/// What a thread has taken from its queue and not begun yet, the urgent first.
+/// Jobs that a thread has received and not started, by priority.
 #[derive(Default)]
 pub(super) struct Backlog {
-    urgent: VecDeque<Waiting>,
-    ordinary: VecDeque<Waiting>,
+    high: VecDeque<QueuedJob>,
+    normal: VecDeque<QueuedJob>,
     stopped: bool,
 }
 
 impl Backlog {
-    /// Takes everything that is ordered, waiting for it where nothing is left to do. Nothing more will come and
-    /// nothing is left: `false`.
-    pub(super) fn fill(&mut self, orders: &mut Orders) -> bool {
+    /// Receives all pending commands; blocks while there is no job to run. `false` if no job is left and none will come.
+    pub(super) fn fill(&mut self, commands: &mut Commands) -> bool {
         if self.is_empty() && !self.stopped {
-            match orders.blocking_recv() {
+            match commands.blocking_recv() {
                 Some(order) => self.take(order),
                 None => self.stopped = true,
             }
         }
         while !self.stopped
-            && let Ok(order) = orders.try_recv()
+            && let Ok(order) = commands.try_recv()
         {
             self.take(order);
         }
         !self.is_empty() || !self.stopped
     }
 
-    /// The next jobs that somebody wants, up to a number.
-    pub(super) fn next(&mut self, most: usize) -> Vec<Box<dyn Job>> {
-        let waiting = std::iter::from_fn(|| self.urgent.pop_front().or_else(|| self.ordinary.pop_front()));
-        waiting.filter_map(Waiting::begin).take(most).collect()
+    /// The next jobs whose callers still wait, up to a maximum.
+    pub(super) fn next(&mut self, max: usize) -> Vec<Box<dyn Job>> {
+        let waiting = std::iter::from_fn(|| self.high.pop_front().or_else(|| self.normal.pop_front()));
+        waiting.filter_map(QueuedJob::claim).take(max).collect()
     }
 
-    fn take(&mut self, order: Order) {
+    fn take(&mut self, order: Command) {
         match order {
-            Order::Do(waiting) if waiting.urgency == Urgency::Urgent => self.urgent.push_back(waiting),
-            Order::Do(waiting) => self.ordinary.push_back(waiting),
-            Order::Stop => self.stopped = true,
+            Command::Run(waiting) if waiting.priority == Priority::High => self.high.push_back(waiting),
+            Command::Run(waiting) => self.normal.push_back(waiting),
+            Command::Stop => self.stopped = true,
         }
     }
 
     fn is_empty(&self) -> bool {
-        self.urgent.is_empty() && self.ordinary.is_empty()
+        self.high.is_empty() && self.normal.is_empty()
     }
 }

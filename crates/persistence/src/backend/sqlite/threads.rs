@@ -1,80 +1,80 @@
-//! The threads that own the connections.
+//! The loops of the threads that own the connections.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use diesel::result::{Error, QueryResult};
 
-use super::connection::Line;
-use super::job::{Job, Trust};
-use super::queue::{Backlog, Order, Orders};
+use super::connection::SqliteConn;
+use super::job::{Job, TxState};
+use super::queue::{Backlog, Command, Commands};
 
-/// How many jobs are committed together at most.
+/// Maximum number of jobs per commit.
 const BATCH: usize = 128;
 
-/// Writes until it is told to stop or nobody is left to order anything.
+/// Runs the jobs of the writer thread until a stop command arrives or the queue is dropped.
 ///
-/// Many jobs that wait are committed together, each in a savepoint of its own: one flush of the disk serves them all,
-/// and one that fails leaves its neighbours alone. An urgent job waits for the batch under way at most.
-pub(super) fn write(mut line: Line, mut orders: Orders) {
+/// Waiting jobs are committed together, each in its own savepoint: one disk flush serves all of them, and a failing job
+/// does not affect the others. A job of high priority waits for the running batch at most.
+pub(super) fn write(mut conn: SqliteConn, mut commands: Commands) {
     let mut backlog = Backlog::default();
-    while backlog.fill(&mut orders) {
-        commit_together(&mut line, backlog.next(BATCH));
+    while backlog.fill(&mut commands) {
+        commit_together(&mut conn, backlog.next(BATCH));
     }
 }
 
-/// Reads until it is told to stop or nobody is left to order anything. Several threads share the queue.
-pub(super) fn read(mut line: Line, orders: &Arc<Mutex<Orders>>) {
+/// Runs the jobs of a reader thread until a stop command arrives or the queue is dropped. Several threads share a queue.
+pub(super) fn read(mut conn: SqliteConn, commands: &Arc<Mutex<Commands>>) {
     loop {
-        // Waiting under the lock is the point: the one that holds it takes the next order.
-        let next = orders.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
-        let Some(Order::Do(waiting)) = next else { return };
-        if let Some(mut job) = waiting.begin() {
-            if job.run(&mut line.conn) == Trust::Doubtful {
-                line.roll_back();
+        // Blocking with the lock held is intended: its holder receives the next command.
+        let next = commands.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+        let Some(Command::Run(waiting)) = next else { return };
+        if let Some(mut job) = waiting.claim() {
+            if job.run(&mut conn.inner) == TxState::Unknown {
+                conn.roll_back();
             }
             job.answer(Ok(()));
         }
     }
 }
 
-fn commit_together(line: &mut Line, mut batch: Vec<Box<dyn Job>>) {
-    match attempt(line, &mut batch) {
-        Ok(Trust::Whole) => answer_all(batch, &Ok(())),
-        // Whose fault it was is seen when each has a transaction of its own.
-        Ok(Trust::Doubtful) if batch.len() > 1 => {
+fn commit_together(conn: &mut SqliteConn, mut batch: Vec<Box<dyn Job>>) {
+    match attempt(conn, &mut batch) {
+        Ok(TxState::Intact) => answer_all(batch, &Ok(())),
+        // Each job runs again in its own transaction, which shows the job that failed.
+        Ok(TxState::Unknown) if batch.len() > 1 => {
             for job in batch {
-                commit_together(line, vec![job]);
+                commit_together(conn, vec![job]);
             }
         }
-        Ok(Trust::Doubtful) => answer_all(batch, &Err("the transaction was undone".to_owned())),
+        Ok(TxState::Unknown) => answer_all(batch, &Err("the transaction was rolled back".to_owned())),
         Err(error) => {
-            tracing::warn!(%error, jobs = batch.len(), "a transaction could not be committed");
+            tracing::warn!(%error, jobs = batch.len(), "committing a transaction failed");
             answer_all(batch, &Err(error.to_string()));
         }
     }
 }
 
-fn attempt(line: &mut Line, batch: &mut [Box<dyn Job>]) -> QueryResult<Trust> {
+fn attempt(conn: &mut SqliteConn, batch: &mut [Box<dyn Job>]) -> QueryResult<TxState> {
     if batch.is_empty() {
-        return Ok(Trust::Whole);
+        return Ok(TxState::Intact);
     }
-    begin(line)?;
+    begin(conn)?;
     for job in batch {
-        if job.run(&mut line.conn) == Trust::Doubtful {
-            line.roll_back();
-            return Ok(Trust::Doubtful);
+        if job.run(&mut conn.inner) == TxState::Unknown {
+            conn.roll_back();
+            return Ok(TxState::Unknown);
         }
     }
-    line.commit()?;
-    Ok(Trust::Whole)
+    conn.commit()?;
+    Ok(TxState::Intact)
 }
 
-/// A connection whose state is in doubt gets one chance to be put right.
-fn begin(line: &mut Line) -> QueryResult<()> {
-    match line.begin_immediate() {
+/// Begins a transaction. A connection in an unknown state is rolled back once first.
+fn begin(conn: &mut SqliteConn) -> QueryResult<()> {
+    match conn.begin_immediate() {
         Err(Error::AlreadyInTransaction | Error::BrokenTransactionManager) => {
-            line.roll_back();
-            line.begin_immediate()
+            conn.roll_back();
+            conn.begin_immediate()
         }
         begun => begun,
     }

@@ -1,4 +1,4 @@
-//! Budgets: their limits, and what is spent and reserved in their windows.
+//! Budgets: their limits, and the amounts spent and reserved in their windows.
 
 mod reservations;
 mod settings;

@@ -1,4 +1,4 @@
-//! Budgets, as principals administer them.
+//! Setting and deleting budgets.
 
 use causerie_domain::audit_events::{AuditAction, AuditStamp};
 use causerie_domain::budgets::{Budget, BudgetState, BudgetSubject};
@@ -11,17 +11,17 @@ use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
-use super::super::audit_events::{Entry, record};
+use super::super::audit_events::{AuditEntry, record};
 use super::super::{Conn, LOCK_LEDGER_SQL, api_keys, groups, users};
 use super::reservations;
-use crate::error::{Abort, Fault};
+use crate::error::{QueryError, TransactionError};
 use crate::schema::{ai_usage, budgets};
-use crate::types::key;
+use crate::types::id_param;
 
 pub(crate) async fn states(
     conn: &mut Conn,
     (of, at): &(Vec<BudgetSubject>, Timestamp),
-) -> Result<Vec<BudgetState>, Fault> {
+) -> Result<Vec<BudgetState>, QueryError> {
     let mut states = Vec::new();
     for budget in reservations::of(conn, of.iter().copied()).await? {
         states.push(reservations::state_at(conn, budget, *at).await?);
@@ -32,66 +32,66 @@ pub(crate) async fn states(
 pub(crate) async fn set(
     conn: &mut Conn,
     (budget, allowed, stamp): &(Budget, Filter, AuditStamp),
-) -> Result<BudgetState, Abort<DirectoryError>> {
+) -> Result<BudgetState, TransactionError<DirectoryError>> {
     lock_ledger(conn).await?;
     require(conn, budget.subject, allowed).await?;
-    // Its windows go with it: they may be of another length.
+    // Its windows are deleted with it, since their length may change.
     remove(conn, budget.subject).await?;
     insert(conn, budget).await?;
     count(conn, budget, budget.period.window(stamp.at)).await?;
     let detail = json!({ "period": budget.period.as_str(), "limit": budget.limit.to_string() });
-    tell(conn, stamp, (AuditAction::BudgetSet, budget.subject), detail).await?;
+    record_change(conn, stamp, (AuditAction::BudgetSet, budget.subject), detail).await?;
     Ok(reservations::state_at(conn, *budget, stamp.at).await?)
 }
 
 pub(crate) async fn delete(
     conn: &mut Conn,
     (subject, allowed, stamp): &(BudgetSubject, Filter, AuditStamp),
-) -> Result<(), Abort<DirectoryError>> {
+) -> Result<(), TransactionError<DirectoryError>> {
     lock_ledger(conn).await?;
     require(conn, *subject, allowed).await?;
     if !remove(conn, *subject).await? {
-        return Err(Abort::Refused(DirectoryError::NotFound));
+        return Err(TransactionError::Refused(DirectoryError::NotFound));
     }
-    Ok(tell(conn, stamp, (AuditAction::BudgetDelete, *subject), json!({})).await?)
+    Ok(record_change(conn, stamp, (AuditAction::BudgetDelete, *subject), json!({})).await?)
 }
 
-/// Has those wait who write the ledger: no row may get a cost between the sum over the rows and the window.
-async fn lock_ledger(conn: &mut Conn) -> Result<(), Fault> {
+/// Blocks writes to the ledger: no row may get a cost between summing the rows and writing the window.
+async fn lock_ledger(conn: &mut Conn) -> Result<(), QueryError> {
     if let Some(statement) = LOCK_LEDGER_SQL {
         diesel::sql_query(statement).execute(conn).await?;
     }
     Ok(())
 }
 
-/// Refuses where the filter does not admit the subject.
+/// Refuses a subject that does not match the filter.
 async fn require(
     conn: &mut Conn,
     subject: BudgetSubject,
     allowed: &Filter,
-) -> Result<(), Abort<DirectoryError>> {
-    let is_admitted = match subject {
+) -> Result<(), TransactionError<DirectoryError>> {
+    let is_visible = match subject {
         BudgetSubject::User(id) => users::by_id(conn, &(id, allowed.clone())).await?.is_some(),
         BudgetSubject::Group(id) => groups::by_id(conn, &(id, allowed.clone())).await?.is_some(),
         BudgetSubject::ApiKey(id) => api_keys::by_id(conn, &(id, allowed.clone())).await?.is_some(),
     };
-    if is_admitted { Ok(()) } else { Err(Abort::Refused(DirectoryError::NotFound)) }
+    if is_visible { Ok(()) } else { Err(TransactionError::Refused(DirectoryError::NotFound)) }
 }
 
-async fn remove(conn: &mut Conn, subject: BudgetSubject) -> Result<bool, Fault> {
-    let this = budgets::table.filter(budgets::id.eq(key(subject.id())));
+async fn remove(conn: &mut Conn, subject: BudgetSubject) -> Result<bool, QueryError> {
+    let this = budgets::table.filter(budgets::id.eq(id_param(subject.id())));
     Ok(diesel::delete(this).execute(conn).await? == 1)
 }
 
-async fn insert(conn: &mut Conn, budget: &Budget) -> Result<(), Fault> {
+async fn insert(conn: &mut Conn, budget: &Budget) -> Result<(), QueryError> {
     let (user, group, api_key) = match budget.subject {
-        BudgetSubject::User(id) => (Some(key(id)), None, None),
-        BudgetSubject::Group(id) => (None, Some(key(id)), None),
-        BudgetSubject::ApiKey(id) => (None, None, Some(key(id))),
+        BudgetSubject::User(id) => (Some(id_param(id)), None, None),
+        BudgetSubject::Group(id) => (None, Some(id_param(id)), None),
+        BudgetSubject::ApiKey(id) => (None, None, Some(id_param(id))),
     };
     diesel::insert_into(budgets::table)
         .values((
-            budgets::id.eq(key(budget.subject.id())),
+            budgets::id.eq(id_param(budget.subject.id())),
             budgets::user_id.eq(user),
             budgets::group_id.eq(group),
             budgets::api_key_id.eq(api_key),
@@ -103,9 +103,9 @@ async fn insert(conn: &mut Conn, budget: &Budget) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Opens a window with what the ledger holds of it. Costs are summed in two halves, which no number of them leads
-/// out of the range.
-async fn count(conn: &mut Conn, budget: &Budget, window: Span) -> Result<(), Fault> {
+/// Creates a window with the amounts of the ledger rows in it. The upper and the lower 32 bits are summed separately,
+/// which cannot overflow.
+async fn count(conn: &mut Conn, budget: &Budget, window: Span) -> Result<(), QueryError> {
     let mut rows = ai_usage::table
         .filter(ai_usage::created_at.ge(window.from.as_micros()))
         .filter(ai_usage::created_at.lt(window.to.as_micros()))
@@ -118,30 +118,30 @@ async fn count(conn: &mut Conn, budget: &Budget, window: Span) -> Result<(), Fau
         ))
         .into_boxed();
     rows = match budget.subject {
-        BudgetSubject::User(id) => rows.filter(ai_usage::user_id.eq(key(id))),
-        BudgetSubject::Group(id) => rows.filter(ai_usage::group_id.eq(key(id))),
-        BudgetSubject::ApiKey(id) => rows.filter(ai_usage::api_key_id.eq(key(id))),
+        BudgetSubject::User(id) => rows.filter(ai_usage::user_id.eq(id_param(id))),
+        BudgetSubject::Group(id) => rows.filter(ai_usage::group_id.eq(id_param(id))),
+        BudgetSubject::ApiKey(id) => rows.filter(ai_usage::api_key_id.eq(id_param(id))),
     };
     let (upper, lower, reserved): (i64, i64, i64) = rows.first(conn).await?;
     let spent = (i128::from(upper) << 32) + i128::from(lower);
-    let most = i128::from(reservations::MOST);
-    let spent = i64::try_from(spent.clamp(-most, most)).unwrap_or(reservations::MOST);
+    let max = i128::from(reservations::MAX_WINDOW_AMOUNT);
+    let spent = i64::try_from(spent.clamp(-max, max)).unwrap_or(reservations::MAX_WINDOW_AMOUNT);
     reservations::open_window(conn, *budget, window).await?;
-    let row = (key(budget.subject.id()), window.from.as_micros());
+    let row = (id_param(budget.subject.id()), window.from.as_micros());
     reservations::add(conn, row, spent, reserved).await
 }
 
-async fn tell(
+async fn record_change(
     conn: &mut Conn,
     stamp: &AuditStamp,
     (action, subject): (AuditAction, BudgetSubject),
     detail: Value,
-) -> Result<(), Fault> {
+) -> Result<(), QueryError> {
     let kind = match subject {
         BudgetSubject::User(_) => "User",
         BudgetSubject::Group(_) => "Group",
         BudgetSubject::ApiKey(_) => "ApiKey",
     };
     let id = subject.id();
-    record(conn, stamp, Entry { action, of: (kind, &id), detail }).await
+    record(conn, stamp, AuditEntry { action, of: (kind, &id), detail }).await
 }

@@ -1,4 +1,4 @@
-//! The columns behind the fields that filters name, for each kind of subject.
+//! The columns of the fields that a filter may name, for each subject type.
 
 use causerie_domain::Filter;
 use causerie_domain::filter::{Predicate, Scalar};
@@ -9,12 +9,12 @@ use diesel::prelude::*;
 
 use super::compile::{Condition, Field, compile, constant};
 use crate::schema::{ai_models, ai_usage, api_keys, groups, memberships, messages, sessions, tools, users};
-use crate::types::{Key, key};
+use crate::types::{IdParam, id_param};
 
-/// Messages beside their session.
+/// Messages joined with their sessions.
 pub(in super::super) type MessagesOfSessions = InnerJoinQuerySource<messages::table, sessions::table>;
 
-/// The condition that a filter on Session makes.
+/// The condition of a filter on the subject type `Session`.
 pub(in super::super) fn on_sessions(filter: &Filter) -> Result<Condition<sessions::table>, StoreError> {
     compile(filter, &|field| {
         Some(match field {
@@ -29,7 +29,7 @@ pub(in super::super) fn on_sessions(filter: &Filter) -> Result<Condition<session
     })
 }
 
-/// The condition that a filter on Message makes.
+/// The condition of a filter on the subject type `Message`.
 pub(in super::super) fn on_messages(filter: &Filter) -> Result<Condition<MessagesOfSessions>, StoreError> {
     compile(filter, &|field| {
         Some(match field {
@@ -45,7 +45,7 @@ pub(in super::super) fn on_messages(filter: &Filter) -> Result<Condition<Message
     })
 }
 
-/// The condition that a filter on Tool makes.
+/// The condition of a filter on the subject type `Tool`.
 pub(in super::super) fn on_tools(filter: &Filter) -> Result<Condition<tools::table>, StoreError> {
     compile(filter, &|field| {
         Some(match field {
@@ -59,7 +59,7 @@ pub(in super::super) fn on_tools(filter: &Filter) -> Result<Condition<tools::tab
     })
 }
 
-/// The condition that a filter on Model makes.
+/// The condition of a filter on the subject type `Model`.
 pub(in super::super) fn on_models(filter: &Filter) -> Result<Condition<ai_models::table>, StoreError> {
     compile(filter, &|field| {
         Some(match field {
@@ -72,7 +72,7 @@ pub(in super::super) fn on_models(filter: &Filter) -> Result<Condition<ai_models
     })
 }
 
-/// The condition that a filter on Usage makes.
+/// The condition of a filter on the subject type `Usage`.
 pub(in super::super) fn on_usage(filter: &Filter) -> Result<Condition<ai_usage::table>, StoreError> {
     compile(filter, &|field| {
         Some(match field {
@@ -88,7 +88,7 @@ pub(in super::super) fn on_usage(filter: &Filter) -> Result<Condition<ai_usage::
     })
 }
 
-/// The condition that a filter on User makes.
+/// The condition of a filter on the subject type `User`.
 pub(in super::super) fn on_users(filter: &Filter) -> Result<Condition<users::table>, StoreError> {
     compile(filter, &|field| {
         Some(match field {
@@ -104,7 +104,7 @@ pub(in super::super) fn on_users(filter: &Filter) -> Result<Condition<users::tab
     })
 }
 
-/// The condition that a filter on Group makes.
+/// The condition of a filter on the subject type `Group`.
 pub(in super::super) fn on_groups(filter: &Filter) -> Result<Condition<groups::table>, StoreError> {
     compile(filter, &|field| {
         Some(match field {
@@ -115,7 +115,7 @@ pub(in super::super) fn on_groups(filter: &Filter) -> Result<Condition<groups::t
     })
 }
 
-/// The condition that a filter on ApiKey makes.
+/// The condition of a filter on the subject type `ApiKey`.
 pub(in super::super) fn on_api_keys(filter: &Filter) -> Result<Condition<api_keys::table>, StoreError> {
     compile(filter, &|field| {
         Some(match field {
@@ -129,11 +129,11 @@ pub(in super::super) fn on_api_keys(filter: &Filter) -> Result<Condition<api_key
     })
 }
 
-/// The groups of a user's memberships in force: a list without nulls, and never null itself.
+/// A predicate on the groups of a user's active memberships: a list without nulls, which is never null itself.
 fn group_ids(test: &Predicate) -> Option<Condition<users::table>> {
-    let ids = |values: &[Scalar]| -> Option<Vec<Key>> {
+    let ids = |values: &[Scalar]| -> Option<Vec<IdParam>> {
         let id = |value: &Scalar| match value {
-            Scalar::Uuid(uuid) => Some(key(*uuid)),
+            Scalar::Uuid(uuid) => Some(id_param(*uuid)),
             _ => None,
         };
         values.iter().map(id).collect()
@@ -150,14 +150,14 @@ fn group_ids(test: &Predicate) -> Option<Condition<users::table>> {
                 .filter(memberships::status.eq(MembershipStatus::Active.as_str()))
                 .count()
                 .single_value();
-            // No user is in so many groups that the number would not fit.
+            // The number of groups always fits.
             Box::new(count.eq(i64::try_from(*size).unwrap_or(i64::MAX)).and(constant(true)))
         }
         Predicate::Equals(_) | Predicate::OneOf(_) | Predicate::Ordered { .. } => return None,
     })
 }
 
-fn in_any_of(groups: Vec<Key>) -> Condition<users::table> {
+fn in_any_of(groups: Vec<IdParam>) -> Condition<users::table> {
     let of_user = memberships::table
         .filter(memberships::user_id.eq(users::id))
         .filter(memberships::status.eq(MembershipStatus::Active.as_str()))

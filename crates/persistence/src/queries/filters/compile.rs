@@ -1,7 +1,7 @@
-//! A filter as a condition of a query: values are bound, never written into SQL.
+//! Compiles a filter to a condition of a query. Values are bind parameters, never SQL text.
 //!
-//! Each test is true or false and never null, so that a `NOT` around it keeps the rows it must keep. A field that the
-//! subject does not have, or a test that its column cannot answer, is an error: guessing could admit too much.
+//! Each predicate is true or false and never null, so that `NOT` is exact. An unknown field, or a predicate that does not
+//! apply to the type of its column, is an error: a guess could match too many rows.
 
 use causerie_domain::Filter;
 use causerie_domain::filter::{Comparison, FieldPredicate, Predicate, Scalar};
@@ -13,21 +13,21 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use super::super::Db;
 use crate::error::corrupt;
-use crate::types::{Uid, key};
+use crate::types::{SqlId, id_param};
 
 /// A condition on rows of `Q`.
 pub(in super::super) type Condition<Q> = Box<dyn BoxableExpression<Q, Db, SqlType = Nullable<Bool>>>;
 
 pub(in super::super) type Column<Q, T> = Box<dyn BoxableExpression<Q, Db, SqlType = Nullable<T>>>;
 
-/// A field's column, made anew for each use of it.
+/// A field's column, created for each use.
 pub(in super::super) enum Field<Q> {
-    Id(fn() -> Column<Q, Uid>),
+    Id(fn() -> Column<Q, SqlId>),
     Text(fn() -> Column<Q, Text>),
     Whole(fn() -> Column<Q, BigInt>),
     Time(fn() -> Column<Q, BigInt>),
     Truth(fn() -> Column<Q, Bool>),
-    /// A list in another table. `None` where it cannot be asked that.
+    /// A list in another table. `None` if the predicate does not apply.
     List(fn(&Predicate) -> Option<Condition<Q>>),
 }
 
@@ -45,10 +45,10 @@ pub(in super::super) fn compile<Q: 'static>(
         Filter::Not(part) => Ok(Box::new(not(compile(part, fields)?))),
         Filter::Field(FieldPredicate { field, test }) => {
             let column =
-                fields(field).ok_or_else(|| corrupt(format!("a filter on the unknown field {field}")))?;
+                fields(field).ok_or_else(|| corrupt(format!("a filter has the unknown field {field}")))?;
             column
                 .condition(test)
-                .ok_or_else(|| corrupt(format!("a filter asks {field} what it cannot answer")))
+                .ok_or_else(|| corrupt(format!("a filter has a predicate that does not apply to {field}")))
         }
     }
 }
@@ -69,13 +69,13 @@ fn join<Q: 'static>(
     Ok(joined)
 }
 
-/// Always, or never.
+/// A constant condition.
 pub(in super::super) fn constant<Q: 'static>(truth: bool) -> Condition<Q> {
     Box::new(truth.into_sql::<Nullable<Bool>>())
 }
 
 impl<Q: 'static> Field<Q> {
-    /// The condition that the field passes the test; `None` if it cannot be asked that.
+    /// The condition of a predicate on the field; `None` if it does not apply to the field's type.
     fn condition(&self, test: &Predicate) -> Option<Condition<Q>> {
         match (self, test) {
             (Field::Id(column), test) => ids(*column, test),
@@ -95,7 +95,8 @@ impl<Q: 'static> Field<Q> {
     }
 }
 
-/// Declares the tests of equality on columns of one type. `None` for a value of another type, or another test.
+/// Declares a function for equality predicates on columns of one type. It returns `None` for values of another type and
+/// for other predicates.
 macro_rules! equality {
     ($name:ident: $sql:ty, $scalar:pat => $value:expr) => {
         fn $name<Q: 'static>(column: fn() -> Column<Q, $sql>, test: &Predicate) -> Option<Condition<Q>> {
@@ -116,7 +117,7 @@ macro_rules! equality {
     };
 }
 
-equality!(ids: Uid, Scalar::Uuid(uuid) => key(*uuid));
+equality!(ids: SqlId, Scalar::Uuid(uuid) => id_param(*uuid));
 equality!(texts: Text, Scalar::Text(text) => text.clone());
 equality!(truths: Bool, Scalar::Bool(truth) => *truth);
 equality!(wholes: BigInt, Scalar::Integer(number) => *number);

@@ -1,4 +1,4 @@
-//! Conversations as auditors see them: with their sums, without their words.
+//! Sessions for auditors: with usage sums, without messages.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -17,15 +17,15 @@ use super::super::Conn;
 use super::super::filters::constant;
 use super::super::usage::{SumRows, merge, parts, slugs};
 use super::read;
-use crate::error::{Fault, corrupt};
+use crate::error::{QueryError, corrupt};
 use crate::rows::{UsageSumsRow, groups};
 use crate::schema::ai_usage;
-use crate::types::key;
+use crate::types::id_param;
 
 pub(crate) async fn audit(
     conn: &mut Conn,
     list: &SessionAuditQuery,
-) -> Result<Page<SessionAudit, SessionCursor>, Fault> {
+) -> Result<Page<SessionAudit, SessionCursor>, QueryError> {
     let of_group = list.group_id.map(|group| Filter::equals("group_id", Scalar::Uuid(group.as_uuid())));
     let mut pages = Vec::new();
     for part in parts(&list.auditable) {
@@ -49,17 +49,17 @@ pub(crate) async fn audit(
         let slug = slugs.get(&session.tool_id).cloned();
         let tool_slug = slug.ok_or_else(|| corrupt(format!("session {} has no tool", session.id)))?;
         let sums = sums.remove(&session.id).unwrap_or_default();
-        Ok::<_, Fault>(SessionAudit { session, tool_slug, sums })
+        Ok::<_, QueryError>(SessionAudit { session, tool_slug, sums })
     });
     Ok(Page { rows: audited.collect::<Result<_, _>>()?, next })
 }
 
-/// What the requests of each session come to.
-async fn sums(conn: &mut Conn, sessions: &[Session]) -> Result<HashMap<SessionId, UsageSums>, Fault> {
+/// Usage sums of each session.
+async fn sums(conn: &mut Conn, sessions: &[Session]) -> Result<HashMap<SessionId, UsageSums>, QueryError> {
     if sessions.is_empty() {
         return Ok(HashMap::new());
     }
-    let ids = sessions.iter().map(|session| key(session.id));
+    let ids = sessions.iter().map(|session| id_param(session.id));
     let rows = Box::new(ai_usage::session_id.eq_any(ids).and(constant(true)));
     let rows: Vec<UsageSumsRow> = SumRows::of(rows).by(&[Grouping::Session], &[]).load(conn).await?;
     let groups = groups(rows, &[])?.into_iter();

@@ -7,21 +7,21 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::super::Conn;
-use crate::error::Fault;
-use crate::rows::{SessionRow, parts_text, text, text_parts};
+use crate::error::QueryError;
+use crate::rows::{SessionRow, checked_text, parts_text, text_parts};
 use crate::schema::{messages, sessions};
-use crate::types::key;
+use crate::types::id_param;
 
-pub(crate) async fn create(conn: &mut Conn, new: &NewSession) -> Result<Session, Fault> {
-    let title = new.title.as_deref().map(|title| text("sessions.title", title)).transpose()?;
+pub(crate) async fn create(conn: &mut Conn, new: &NewSession) -> Result<Session, QueryError> {
+    let title = new.title.as_deref().map(|title| checked_text("sessions.title", title)).transpose()?;
     let next_seq = if new.greeting.is_some() { 2 } else { 1 };
     let row: SessionRow = diesel::insert_into(sessions::table)
         .values((
-            sessions::id.eq(key(new.id)),
-            sessions::tool_id.eq(key(new.tool_id)),
-            sessions::tool_version_id.eq(key(new.tool_version_id)),
-            sessions::user_id.eq(key(new.user_id)),
-            sessions::group_id.eq(new.group_id.map(key)),
+            sessions::id.eq(id_param(new.id)),
+            sessions::tool_id.eq(id_param(new.tool_id)),
+            sessions::tool_version_id.eq(id_param(new.tool_version_id)),
+            sessions::user_id.eq(id_param(new.user_id)),
+            sessions::group_id.eq(new.group_id.map(id_param)),
             sessions::state.eq(SessionState::Active.as_str()),
             sessions::title.eq(title),
             sessions::next_seq.eq(next_seq),
@@ -32,21 +32,25 @@ pub(crate) async fn create(conn: &mut Conn, new: &NewSession) -> Result<Session,
         .get_result(conn)
         .await?;
     if let Some(greeting) = &new.greeting {
-        greet(conn, new, greeting).await?;
+        insert_greeting(conn, new, greeting).await?;
     }
     Ok(row.try_into()?)
 }
 
-/// The tool's first word is an answer like any other, without turn and usage.
-async fn greet(conn: &mut Conn, new: &NewSession, greeting: &NewGreeting) -> Result<(), Fault> {
+/// Inserts the tool's greeting: an assistant message without a turn and without usage.
+async fn insert_greeting(
+    conn: &mut Conn,
+    new: &NewSession,
+    greeting: &NewGreeting,
+) -> Result<(), QueryError> {
     diesel::insert_into(messages::table)
         .values((
-            messages::id.eq(key(greeting.id)),
-            messages::session_id.eq(key(new.id)),
+            messages::id.eq(id_param(greeting.id)),
+            messages::session_id.eq(id_param(new.id)),
             messages::role.eq(MessageRole::Assistant.as_str()),
             messages::seq.eq(1),
             messages::status.eq(MessageStatus::Completed.as_str()),
-            messages::content.eq(text("messages.content", &greeting.text)?),
+            messages::content.eq(checked_text("messages.content", &greeting.text)?),
             messages::parts.eq(parts_text(&text_parts(&greeting.text))?),
             messages::meta.eq("{}"),
             messages::created_at.eq(new.started_at.as_micros()),

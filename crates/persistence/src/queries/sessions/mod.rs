@@ -1,4 +1,4 @@
-//! Sessions.
+//! Sessions: creating, reading, updating and auditing.
 
 mod audit;
 mod create;

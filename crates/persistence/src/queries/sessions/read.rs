@@ -10,17 +10,17 @@ use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 
 use super::super::{Conn, filters};
-use crate::error::{Fault, corrupt};
+use crate::error::{QueryError, corrupt};
 use crate::rows::SessionRow;
 use crate::schema::{ai_usage, sessions};
-use crate::types::key;
+use crate::types::id_param;
 
 pub(crate) async fn by_id(
     conn: &mut Conn,
     (id, visible): &(SessionId, Filter),
-) -> Result<Option<Session>, Fault> {
+) -> Result<Option<Session>, QueryError> {
     let row: Option<SessionRow> = sessions::table
-        .filter(sessions::id.eq(key(*id)))
+        .filter(sessions::id.eq(id_param(*id)))
         .filter(sessions::deleted_at.is_null())
         .filter(filters::on_sessions(visible)?)
         .select(SessionRow::as_select())
@@ -33,30 +33,30 @@ pub(crate) async fn by_id(
 pub(crate) async fn page(
     conn: &mut Conn,
     list: &SessionQuery,
-) -> Result<Page<Session, SessionCursor>, Fault> {
+) -> Result<Page<Session, SessionCursor>, QueryError> {
     let mut query = sessions::table
         .filter(sessions::deleted_at.is_null())
         .filter(filters::on_sessions(&list.visible)?)
         .select(SessionRow::as_select())
         .into_boxed();
     if let Some(user) = list.user_id {
-        query = query.filter(sessions::user_id.eq(key(user)));
+        query = query.filter(sessions::user_id.eq(id_param(user)));
     }
     if let Some(state) = list.state {
         query = query.filter(sessions::state.eq(state.as_str()));
     }
     if let Some(tool) = list.tool_id {
-        query = query.filter(sessions::tool_id.eq(key(tool)));
+        query = query.filter(sessions::tool_id.eq(id_param(tool)));
     }
     if let Some(parent) = list.parent_session_id {
-        query = query.filter(sessions::parent_session_id.eq(key(parent)));
+        query = query.filter(sessions::parent_session_id.eq(id_param(parent)));
     }
     if let Some(After(last)) = list.page.after {
         let at = last.last_activity_at.as_micros();
-        // The first condition says nothing new, but it is one that the index begins its range with.
+        // The first condition is redundant, but it gives the start of the range in the index.
         query = query
             .filter(sessions::last_activity_at.le(at))
-            .filter(sessions::last_activity_at.lt(at).or(sessions::id.gt(key(last.id))));
+            .filter(sessions::last_activity_at.lt(at).or(sessions::id.gt(id_param(last.id))));
     }
     let limit = list.page.limit;
     let rows: Vec<SessionRow> = query
@@ -65,7 +65,7 @@ pub(crate) async fn page(
         .load(conn)
         .await?;
     let mut rows: Vec<Session> = rows.into_iter().map(Session::try_from).collect::<Result<_, _>>()?;
-    // One row more than asked tells whether there is a further page.
+    // One row more than the limit was read: it shows whether there is a further page.
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next = rows
@@ -78,9 +78,9 @@ pub(crate) async fn page(
 pub(crate) async fn totals(
     conn: &mut Conn,
     (id, visible): &(SessionId, Filter),
-) -> Result<Option<SessionTotals>, Fault> {
+) -> Result<Option<SessionTotals>, QueryError> {
     let next_seq: Option<i64> = sessions::table
-        .filter(sessions::id.eq(key(*id)))
+        .filter(sessions::id.eq(id_param(*id)))
         .filter(sessions::deleted_at.is_null())
         .filter(filters::on_sessions(visible)?)
         .select(sessions::next_seq)
@@ -89,7 +89,7 @@ pub(crate) async fn totals(
         .optional()?;
     let Some(next_seq) = next_seq else { return Ok(None) };
     let (input, output, cost): (i64, i64, i64) = ai_usage::table
-        .filter(ai_usage::session_id.eq(key(*id)))
+        .filter(ai_usage::session_id.eq(id_param(*id)))
         .select((
             sql::<BigInt>("CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT)"),
             sql::<BigInt>("CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT)"),

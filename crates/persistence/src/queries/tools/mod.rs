@@ -1,4 +1,4 @@
-//! Tools and their versions.
+//! Tools and their versions: reading, publishing, and syncing with files.
 
 mod publish;
 mod read;

@@ -1,4 +1,4 @@
-//! Tools that are posted rather than kept in files, and the end of a tool.
+//! Publishing tools through the API, and disabling tools.
 
 use causerie_domain::audit_events::{AuditAction, AuditStamp};
 use causerie_domain::filter::{Predicate, Scalar};
@@ -9,42 +9,44 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::json;
 
-use super::super::audit_events::{Entry, record};
+use super::super::audit_events::{AuditEntry, record};
 use super::super::{Conn, filters};
 use super::read;
 use super::sync::store_version;
-use crate::error::{Abort, Fault, corrupt, is_dangling};
-use crate::rows::text;
+use crate::error::{QueryError, TransactionError, corrupt, is_foreign_key_violation};
+use crate::rows::checked_text;
 use crate::schema::tools;
-use crate::types::key;
+use crate::types::id_param;
 
-/// Where a tool comes from that was posted: no file may take its name, and it may take no file's.
-const POSTED: &str = "posted";
+/// Origin of a tool that was posted. Posted tools and tools of files cannot take each other's slugs.
+const ORIGIN_POSTED: &str = "posted";
 
-type Refusal = Abort<ToolError>;
+type Refusal = TransactionError<ToolError>;
 
 pub(crate) async fn post(
     conn: &mut Conn,
     (new, allowed, stamp): &(NewToolVersion, Filter, AuditStamp),
 ) -> Result<(Tool, bool), Refusal> {
-    insert_tool(conn, new).await.map_err(|fault| match fault {
-        Fault::Database(error) if is_dangling(&error) => Abort::Refused(ToolError::NoSuchGroup),
-        other => Abort::Failed(other),
+    insert_tool(conn, new).await.map_err(|error| match error {
+        QueryError::Database(error) if is_foreign_key_violation(&error) => {
+            TransactionError::Refused(ToolError::NoSuchGroup)
+        }
+        other => TransactionError::Failed(other),
     })?;
-    let tool = take_tool(conn, new, allowed).await?;
+    let tool = lock_tool(conn, new, allowed).await?;
     let is_new = store_version(conn, new, tool).await?;
     let detail = json!({ "slug": new.slug, "version": new.version });
-    record(conn, stamp, Entry { action: AuditAction::ToolPost, of: ("Tool", &tool), detail }).await?;
+    record(conn, stamp, AuditEntry { action: AuditAction::ToolPost, of: ("Tool", &tool), detail }).await?;
     let stored = read::by_slug(conn, &(new.slug.clone(), Filter::Everything)).await?;
-    let stored = stored.ok_or_else(|| corrupt(format!("the tool {} is gone", new.slug)))?;
+    let stored = stored.ok_or_else(|| corrupt(format!("tool {} is missing", new.slug)))?;
     Ok((stored, is_new))
 }
 
-/// Disables a tool. Its sessions can be read, and take no messages.
+/// Disables a tool. Its sessions can still be read, and accept no messages.
 pub(crate) async fn disable(
     conn: &mut Conn,
     (slug, allowed, stamp): &(String, Filter, AuditStamp),
-) -> Result<bool, Fault> {
+) -> Result<bool, QueryError> {
     let disabled: Option<ToolId> =
         diesel::update(tools::table.filter(tools::slug.eq(slug)).filter(filters::on_tools(allowed)?))
             .set(tools::enabled.eq(false))
@@ -54,20 +56,20 @@ pub(crate) async fn disable(
             .optional()?;
     let Some(tool) = disabled else { return Ok(false) };
     let detail = json!({ "slug": slug });
-    record(conn, stamp, Entry { action: AuditAction::ToolDisable, of: ("Tool", &tool), detail }).await?;
+    record(conn, stamp, AuditEntry { action: AuditAction::ToolDisable, of: ("Tool", &tool), detail }).await?;
     Ok(true)
 }
 
-/// Makes the tool if the name is new.
-async fn insert_tool(conn: &mut Conn, new: &NewToolVersion) -> Result<(), Fault> {
+/// Creates the tool if the slug is new.
+async fn insert_tool(conn: &mut Conn, new: &NewToolVersion) -> Result<(), QueryError> {
     diesel::insert_into(tools::table)
         .values((
-            tools::id.eq(key(new.tool_id)),
-            tools::slug.eq(text("tools.slug", &new.slug)?),
+            tools::id.eq(id_param(new.tool_id)),
+            tools::slug.eq(checked_text("tools.slug", &new.slug)?),
             tools::tool_type.eq(new.tool_type.as_str()),
-            tools::origin.eq(POSTED),
-            tools::group_id.eq(new.group_id.map(key)),
-            tools::owner_id.eq(new.owner_id.map(key)),
+            tools::origin.eq(ORIGIN_POSTED),
+            tools::group_id.eq(new.group_id.map(id_param)),
+            tools::owner_id.eq(new.owner_id.map(id_param)),
             tools::enabled.eq(true),
             tools::latest_ordinal.eq(0),
             tools::created_at.eq(new.created_at.as_micros()),
@@ -79,9 +81,9 @@ async fn insert_tool(conn: &mut Conn, new: &NewToolVersion) -> Result<(), Fault>
     Ok(())
 }
 
-/// The tool with this name, enabled and locked for the rest of the step: a posted one of this group that the filter
-/// admits. The owner stays who posted it first.
-async fn take_tool(conn: &mut Conn, new: &NewToolVersion, allowed: &Filter) -> Result<ToolId, Refusal> {
+/// Enables the tool with this slug and locks it until the transaction ends. It must be a posted tool of this group that
+/// matches the filter. The owner remains the user who posted it first.
+async fn lock_tool(conn: &mut Conn, new: &NewToolVersion, allowed: &Filter) -> Result<ToolId, Refusal> {
     let group = match new.group_id {
         Some(id) => Predicate::Equals(Scalar::Uuid(id.as_uuid())),
         None => Predicate::IsNull,
@@ -90,7 +92,7 @@ async fn take_tool(conn: &mut Conn, new: &NewToolVersion, allowed: &Filter) -> R
     let tool: Option<ToolId> = diesel::update(
         tools::table
             .filter(tools::slug.eq(&new.slug))
-            .filter(tools::origin.eq(POSTED))
+            .filter(tools::origin.eq(ORIGIN_POSTED))
             .filter(filters::on_tools(&of_group)?),
     )
     .set((tools::enabled.eq(true), tools::tool_type.eq(new.tool_type.as_str())))
@@ -98,5 +100,5 @@ async fn take_tool(conn: &mut Conn, new: &NewToolVersion, allowed: &Filter) -> R
     .get_result(conn)
     .await
     .optional()?;
-    tool.ok_or_else(|| Abort::Refused(ToolError::SlugTaken { slug: new.slug.clone() }))
+    tool.ok_or_else(|| TransactionError::Refused(ToolError::SlugTaken { slug: new.slug.clone() }))
 }

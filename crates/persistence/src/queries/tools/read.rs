@@ -10,12 +10,12 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::super::{Conn, filters};
-use crate::error::{Fault, corrupt};
+use crate::error::{QueryError, corrupt};
 use crate::rows::{ToolRow, ToolVersionRow, tool};
 use crate::schema::{tool_versions, tools};
-use crate::types::key;
+use crate::types::id_param;
 
-pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Tool>, Fault> {
+pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Tool>, QueryError> {
     let rows: Vec<ToolRow> = tools::table
         .filter(filters::on_tools(visible)?)
         .order(tools::slug)
@@ -28,7 +28,7 @@ pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Too
 pub(crate) async fn by_slug(
     conn: &mut Conn,
     (slug, visible): &(String, Filter),
-) -> Result<Option<Tool>, Fault> {
+) -> Result<Option<Tool>, QueryError> {
     let rows: Vec<ToolRow> = tools::table
         .filter(tools::slug.eq(slug))
         .filter(filters::on_tools(visible)?)
@@ -41,16 +41,16 @@ pub(crate) async fn by_slug(
 pub(crate) async fn pinned(
     conn: &mut Conn,
     id: &ToolVersionId,
-) -> Result<Option<(Tool, ToolVersion)>, Fault> {
+) -> Result<Option<(Tool, ToolVersion)>, QueryError> {
     let version: Option<ToolVersionRow> = tool_versions::table
-        .filter(tool_versions::id.eq(key(*id)))
+        .filter(tool_versions::id.eq(id_param(*id)))
         .select(ToolVersionRow::as_select())
         .first(conn)
         .await
         .optional()?;
     let Some(version) = version else { return Ok(None) };
     let rows: Vec<ToolRow> = tools::table
-        .filter(tools::id.eq(key(version.tool_id)))
+        .filter(tools::id.eq(id_param(version.tool_id)))
         .select(ToolRow::as_select())
         .load(conn)
         .await?;
@@ -58,11 +58,11 @@ pub(crate) async fn pinned(
     Ok(tool.map(|tool| (tool, version.into())))
 }
 
-/// Versions in the order of storing, newest first.
+/// Versions of a tool, newest first.
 pub(crate) async fn versions(
     conn: &mut Conn,
     list: &ToolVersionQuery,
-) -> Result<Option<Page<ToolVersion, ToolVersionCursor>>, Fault> {
+) -> Result<Option<Page<ToolVersion, ToolVersionCursor>>, QueryError> {
     let tool: Option<ToolId> = tools::table
         .filter(tools::slug.eq(&list.slug))
         .filter(filters::on_tools(&list.visible)?)
@@ -73,7 +73,7 @@ pub(crate) async fn versions(
     let Some(tool) = tool else { return Ok(None) };
     let limit = list.page.limit;
     let mut query = tool_versions::table
-        .filter(tool_versions::tool_id.eq(key(tool)))
+        .filter(tool_versions::tool_id.eq(id_param(tool)))
         .order(tool_versions::ordinal.desc())
         .limit(i64::from(limit) + 1)
         .select((ToolVersionRow::as_select(), tool_versions::ordinal))
@@ -88,9 +88,9 @@ pub(crate) async fn versions(
     Ok(Some(Page { rows: rows.into_iter().map(|(row, _)| row.into()).collect(), next }))
 }
 
-/// Tools with their newest versions: one statement more, however many tools there are.
-async fn with_versions(conn: &mut Conn, rows: Vec<ToolRow>) -> Result<Vec<Tool>, Fault> {
-    let ids: Vec<_> = rows.iter().map(|row| key(row.id)).collect();
+/// Tools with their newest versions. It takes one more statement for any number of tools.
+async fn with_versions(conn: &mut Conn, rows: Vec<ToolRow>) -> Result<Vec<Tool>, QueryError> {
+    let ids: Vec<_> = rows.iter().map(|row| id_param(row.id)).collect();
     let newest: Vec<ToolVersionRow> = tool_versions::table
         .inner_join(tools::table)
         .filter(tool_versions::tool_id.eq_any(ids))

@@ -1,4 +1,4 @@
-//! Bringing the tools of files into the store.
+//! Syncing tools from files.
 
 use causerie_domain::ToolId;
 use causerie_domain::ports::{NewToolVersion, ToolError, ToolSync};
@@ -6,23 +6,23 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::super::Conn;
-use crate::error::{Abort, Fault};
-use crate::rows::text;
+use crate::error::{QueryError, TransactionError};
+use crate::rows::checked_text;
 use crate::schema::{tool_versions, tools};
-use crate::types::key;
+use crate::types::id_param;
 
-/// Where a tool comes from: files are one author, and disable only what came from files.
-pub(super) const FROM_FILE: &str = "file";
+/// Origin of a tool from a file. A sync disables only tools of this origin.
+pub(super) const ORIGIN_FILE: &str = "file";
 
-type Refusal = Abort<ToolError>;
+type Refusal = TransactionError<ToolError>;
 
 pub(crate) async fn sync(conn: &mut Conn, files: &[NewToolVersion]) -> Result<ToolSync, Refusal> {
-    // In one order, so that two instances that start at once do not wait for each other.
+    // Sorted, so that instances that start at the same time do not deadlock.
     let mut files: Vec<&NewToolVersion> = files.iter().collect();
     files.sort_by(|one, other| one.slug.cmp(&other.slug));
     let mut sync = ToolSync::default();
     for file in &files {
-        let tool = take_tool(conn, file).await?;
+        let tool = lock_tool(conn, file).await?;
         if store_version(conn, file, tool).await? {
             sync.updated.push(file.slug.clone());
         }
@@ -32,16 +32,16 @@ pub(crate) async fn sync(conn: &mut Conn, files: &[NewToolVersion]) -> Result<To
     Ok(sync)
 }
 
-/// The tool of a file, made if the name is new, and locked for the rest of the step.
-async fn take_tool(conn: &mut Conn, file: &NewToolVersion) -> Result<ToolId, Refusal> {
+/// Creates the tool of a file if its slug is new, enables it and locks it until the transaction ends.
+async fn lock_tool(conn: &mut Conn, file: &NewToolVersion) -> Result<ToolId, Refusal> {
     diesel::insert_into(tools::table)
         .values((
-            tools::id.eq(key(file.tool_id)),
-            tools::slug.eq(text("tools.slug", &file.slug)?),
+            tools::id.eq(id_param(file.tool_id)),
+            tools::slug.eq(checked_text("tools.slug", &file.slug)?),
             tools::tool_type.eq(file.tool_type.as_str()),
-            tools::origin.eq(FROM_FILE),
-            tools::group_id.eq(file.group_id.map(key)),
-            tools::owner_id.eq(file.owner_id.map(key)),
+            tools::origin.eq(ORIGIN_FILE),
+            tools::group_id.eq(file.group_id.map(id_param)),
+            tools::owner_id.eq(file.owner_id.map(id_param)),
             tools::enabled.eq(true),
             tools::latest_ordinal.eq(0),
             tools::created_at.eq(file.created_at.as_micros()),
@@ -52,23 +52,23 @@ async fn take_tool(conn: &mut Conn, file: &NewToolVersion) -> Result<ToolId, Ref
         .await?;
     let tool: Option<ToolId> = diesel::update(tools::table)
         .filter(tools::slug.eq(&file.slug))
-        .filter(tools::origin.eq(FROM_FILE))
+        .filter(tools::origin.eq(ORIGIN_FILE))
         .set((tools::enabled.eq(true), tools::tool_type.eq(file.tool_type.as_str())))
         .returning(tools::id)
         .get_result(conn)
         .await
         .optional()?;
-    tool.ok_or_else(|| Abort::Refused(ToolError::SlugTaken { slug: file.slug.clone() }))
+    tool.ok_or_else(|| TransactionError::Refused(ToolError::SlugTaken { slug: file.slug.clone() }))
 }
 
-/// Stores a version of a tool that the caller has locked. Says whether it is new.
+/// Stores a version of a tool that the caller has locked. Returns whether the version is new.
 pub(super) async fn store_version(
     conn: &mut Conn,
     file: &NewToolVersion,
     tool: ToolId,
 ) -> Result<bool, Refusal> {
     let known: Option<String> = tool_versions::table
-        .filter(tool_versions::tool_id.eq(key(tool)))
+        .filter(tool_versions::tool_id.eq(id_param(tool)))
         .filter(tool_versions::version.eq(&file.version))
         .select(tool_versions::content_hash)
         .first(conn)
@@ -78,25 +78,25 @@ pub(super) async fn store_version(
         Some(hash) if hash == file.content_hash => return Ok(false),
         Some(_) => {
             let (slug, version) = (file.slug.clone(), file.version.clone());
-            return Err(Abort::Refused(ToolError::VersionConflict { slug, version }));
+            return Err(TransactionError::Refused(ToolError::VersionConflict { slug, version }));
         }
         None => {}
     }
-    let ordinal: i64 = diesel::update(tools::table.filter(tools::id.eq(key(tool))))
+    let ordinal: i64 = diesel::update(tools::table.filter(tools::id.eq(id_param(tool))))
         .set(tools::latest_ordinal.eq(tools::latest_ordinal + 1))
         .returning(tools::latest_ordinal)
         .get_result(conn)
         .await?;
     diesel::insert_into(tool_versions::table)
         .values((
-            tool_versions::id.eq(key(file.version_id)),
-            tool_versions::tool_id.eq(key(tool)),
+            tool_versions::id.eq(id_param(file.version_id)),
+            tool_versions::tool_id.eq(id_param(tool)),
             tool_versions::ordinal.eq(ordinal),
-            tool_versions::version.eq(text("tool_versions.version", &file.version)?),
-            tool_versions::title.eq(text("tool_versions.title", &file.title)?),
-            tool_versions::definition.eq(text("tool_versions.definition", &file.definition)?),
+            tool_versions::version.eq(checked_text("tool_versions.version", &file.version)?),
+            tool_versions::title.eq(checked_text("tool_versions.title", &file.title)?),
+            tool_versions::definition.eq(checked_text("tool_versions.definition", &file.definition)?),
             tool_versions::content_hash.eq(&file.content_hash),
-            tool_versions::created_by.eq(file.owner_id.map(key)),
+            tool_versions::created_by.eq(file.owner_id.map(id_param)),
             tool_versions::created_at.eq(file.created_at.as_micros()),
         ))
         .execute(conn)
@@ -104,10 +104,10 @@ pub(super) async fn store_version(
     Ok(true)
 }
 
-/// Disables the tools of files that are gone. Says which were enabled until now.
-async fn disable_others(conn: &mut Conn, kept: Vec<&str>) -> Result<Vec<String>, Fault> {
+/// Disables the tools of missing files. Returns the slugs of those that were enabled.
+async fn disable_others(conn: &mut Conn, kept: Vec<&str>) -> Result<Vec<String>, QueryError> {
     let mut disabled: Vec<String> = diesel::update(tools::table)
-        .filter(tools::origin.eq(FROM_FILE))
+        .filter(tools::origin.eq(ORIGIN_FILE))
         .filter(tools::enabled.eq(true))
         .filter(tools::slug.ne_all(kept))
         .set(tools::enabled.eq(false))

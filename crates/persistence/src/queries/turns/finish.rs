@@ -1,4 +1,4 @@
-//! Ending a turn: text, money and the session's freedom in one transaction.
+//! Finishing a turn: answer, usage and release of the session in one transaction.
 
 use causerie_domain::messages::content_of;
 use causerie_domain::ports::{FinishTurn, TurnLedgerError};
@@ -9,15 +9,15 @@ use diesel_async::RunQueryDsl;
 
 use super::super::{Conn, usage};
 use super::{lease, read, reap};
-use crate::error::{Abort, Fault, corrupt};
-use crate::rows::{TurnRow, context_text, foreign, meta_text, micros, parts_text, text};
+use crate::error::{QueryError, TransactionError, corrupt};
+use crate::rows::{TurnRow, checked_text, context_text, meta_text, micros, parts_text, sanitized};
 use crate::schema::{messages, turns};
-use crate::types::key;
+use crate::types::id_param;
 
 pub(crate) async fn finish(
     conn: &mut Conn,
     finish: &FinishTurn,
-) -> Result<(Turn, MessageUsage), Abort<TurnLedgerError>> {
+) -> Result<(Turn, MessageUsage), TransactionError<TurnLedgerError>> {
     let turn = match lease::release(conn, finish.turn_id, finish.owner, finish.ended_at).await? {
         true => {
             let turn = end(conn, finish).await?;
@@ -26,24 +26,24 @@ pub(crate) async fn finish(
             reap::drop_segments(conn, turn.id).await?;
             turn
         }
-        false => ended_before(conn, finish).await?.ok_or(Abort::Refused(TurnLedgerError::Lost))?,
+        false => ended_before(conn, finish).await?.ok_or(TransactionError::Refused(TurnLedgerError::Lost))?,
     };
     let usage = usage::of_turn(conn, turn.id).await?;
-    let usage = usage.ok_or_else(|| corrupt(format!("turn {} has no row in the ledger", turn.id)))?;
+    let usage = usage.ok_or_else(|| corrupt(format!("turn {} has no ledger row", turn.id)))?;
     Ok((turn, usage))
 }
 
-async fn end(conn: &mut Conn, finish: &FinishTurn) -> Result<Turn, Fault> {
+async fn end(conn: &mut Conn, finish: &FinishTurn) -> Result<Turn, QueryError> {
     let failure = finish.failure.as_ref();
     let context = finish.context.as_ref().map(context_text).transpose()?;
-    let row: TurnRow = diesel::update(turns::table.filter(turns::id.eq(key(finish.turn_id))))
+    let row: TurnRow = diesel::update(turns::table.filter(turns::id.eq(id_param(finish.turn_id))))
         .set((
             turns::status.eq(finish.status.as_str()),
             turns::failure_code.eq(failure.map(|failure| failure.code.as_str())),
-            turns::failure_detail.eq(failure.map(|failure| foreign(&failure.detail))),
+            turns::failure_detail.eq(failure.map(|failure| sanitized(&failure.detail))),
             turns::failure_retry_after_us.eq(failure.and_then(|failure| failure.retry_after).map(micros)),
-            turns::finish_reason.eq(finish.finish_reason.as_deref().map(foreign)),
-            // A report that was flushed before stays where none is given now.
+            turns::finish_reason.eq(finish.finish_reason.as_deref().map(sanitized)),
+            // Without a new report the flushed one is kept.
             context.map(|context| turns::context.eq(context)),
             turns::ended_at.eq(finish.ended_at.as_micros()),
         ))
@@ -53,13 +53,13 @@ async fn end(conn: &mut Conn, finish: &FinishTurn) -> Result<Turn, Fault> {
     Ok(row.try_into()?)
 }
 
-async fn answer(conn: &mut Conn, finish: &FinishTurn, turn: &Turn) -> Result<(), Fault> {
+async fn answer(conn: &mut Conn, finish: &FinishTurn, turn: &Turn) -> Result<(), QueryError> {
     let content = content_of(&finish.parts);
     let details = finish.reasoning_details.as_ref().map(ToString::to_string);
-    diesel::update(messages::table.filter(messages::id.eq(key(turn.assistant_message_id))))
+    diesel::update(messages::table.filter(messages::id.eq(id_param(turn.assistant_message_id))))
         .set((
             messages::status.eq(turn.status.of_message().as_str()),
-            messages::content.eq(text("messages.content", &content)?),
+            messages::content.eq(checked_text("messages.content", &content)?),
             messages::parts.eq(parts_text(&finish.parts)?),
             messages::reasoning_details.eq(details),
             messages::meta.eq(meta_text(&finish.meta)),
@@ -69,8 +69,8 @@ async fn answer(conn: &mut Conn, finish: &FinishTurn, turn: &Turn) -> Result<(),
     Ok(())
 }
 
-/// The turn, if this very step ended it before: its answer was lost, and the caller tries again.
-async fn ended_before(conn: &mut Conn, finish: &FinishTurn) -> Result<Option<Turn>, Fault> {
+/// The turn, if an earlier try of this call ended it and its response was lost.
+async fn ended_before(conn: &mut Conn, finish: &FinishTurn) -> Result<Option<Turn>, QueryError> {
     let turn = read::plain(conn, finish.turn_id).await?;
     Ok(turn.filter(|turn| {
         turn.owner == finish.owner && turn.status == finish.status && turn.ended_at == Some(finish.ended_at)

@@ -1,4 +1,4 @@
-//! What is learnt while a turn runs: new text, the next request, and the wish that it stop.
+//! Writes of a running turn: flushed text, the next attempt, and the request to cancel.
 
 use causerie_domain::ports::{LeaseStatus, NextAttempt, TurnFlush, TurnLedgerError};
 use causerie_domain::turns::{Segment, Turn};
@@ -8,13 +8,13 @@ use diesel_async::RunQueryDsl;
 
 use super::super::{Conn, budgets, sql_literals, usage};
 use super::{lease, reap};
-use crate::error::{Abort, Fault};
-use crate::input::Flush;
-use crate::rows::{TurnRow, context_text, stored, text};
+use crate::error::{QueryError, TransactionError};
+use crate::input::FlushTurns;
+use crate::rows::{TurnRow, checked_text, context_text, stored};
 use crate::schema::{segments, turns};
-use crate::types::key;
+use crate::types::id_param;
 
-pub(crate) async fn flush(conn: &mut Conn, flush: &Flush) -> Result<Vec<LeaseStatus>, Fault> {
+pub(crate) async fn flush(conn: &mut Conn, flush: &FlushTurns) -> Result<Vec<LeaseStatus>, QueryError> {
     let mut order: Vec<usize> = (0..flush.turns.len()).collect();
     order.sort_by_key(|place| flush.turns[*place].turn_id);
     let mut holds: Vec<(usize, LeaseStatus)> = Vec::with_capacity(order.len());
@@ -25,18 +25,22 @@ pub(crate) async fn flush(conn: &mut Conn, flush: &Flush) -> Result<Vec<LeaseSta
     Ok(holds.into_iter().map(|(_, hold)| hold).collect())
 }
 
-async fn flush_one(conn: &mut Conn, flush: &Flush, news: &TurnFlush) -> Result<LeaseStatus, Fault> {
-    let turn_id = news.turn_id;
+async fn flush_one(
+    conn: &mut Conn,
+    flush: &FlushTurns,
+    flush_of_turn: &TurnFlush,
+) -> Result<LeaseStatus, QueryError> {
+    let turn_id = flush_of_turn.turn_id;
     if !lease::renew(conn, turn_id, flush.owner, flush.lease).await? {
         return Ok(LeaseStatus::Lost { turn_id });
     }
-    write_segments(conn, turn_id, &news.segments).await?;
-    if let Some((id, progress)) = &news.progress {
+    write_segments(conn, turn_id, &flush_of_turn.segments).await?;
+    if let Some((id, progress)) = &flush_of_turn.progress {
         usage::note(conn, turn_id, *id, progress).await?;
     }
-    let cancel_requested = match &news.context {
+    let cancel_requested = match &flush_of_turn.context {
         Some(context) => {
-            diesel::update(turns::table.filter(turns::id.eq(key(turn_id))))
+            diesel::update(turns::table.filter(turns::id.eq(id_param(turn_id))))
                 .set(turns::context.eq(context_text(context)?))
                 .returning(turns::cancel_requested)
                 .get_result(conn)
@@ -44,7 +48,7 @@ async fn flush_one(conn: &mut Conn, flush: &Flush, news: &TurnFlush) -> Result<L
         }
         None => {
             turns::table
-                .filter(turns::id.eq(key(turn_id)))
+                .filter(turns::id.eq(id_param(turn_id)))
                 .select(turns::cancel_requested)
                 .first(conn)
                 .await?
@@ -53,13 +57,13 @@ async fn flush_one(conn: &mut Conn, flush: &Flush, news: &TurnFlush) -> Result<L
     Ok(LeaseStatus::Held { turn_id, cancel_requested })
 }
 
-/// A flush whose answer was lost is sent again from where it began, perhaps with more text and cut at other places:
-/// it replaces what it wrote the first time. One that arrives after a newer one has nothing to add, and must not
-/// take the newer text away.
-async fn write_segments(conn: &mut Conn, turn: TurnId, news: &[Segment]) -> Result<(), Fault> {
-    let (Some(first), Some(last)) = (news.first(), news.last()) else { return Ok(()) };
+/// Writes the segments of a flush. A flush whose response was lost is repeated from the same position, possibly with more
+/// text and other boundaries, and replaces the segments of the first try. A flush that arrives after a newer one has no
+/// effect, since it must not remove newer text.
+async fn write_segments(conn: &mut Conn, turn: TurnId, flushed: &[Segment]) -> Result<(), QueryError> {
+    let (Some(first), Some(last)) = (flushed.first(), flushed.last()) else { return Ok(()) };
     let newest: Option<(i64, String)> = segments::table
-        .filter(segments::turn_id.eq(key(turn)))
+        .filter(segments::turn_id.eq(id_param(turn)))
         .order(segments::position.desc())
         .select((segments::position, segments::text))
         .first(conn)
@@ -72,17 +76,17 @@ async fn write_segments(conn: &mut Conn, turn: TurnId, news: &[Segment]) -> Resu
         return Ok(());
     }
     diesel::delete(segments::table)
-        .filter(segments::turn_id.eq(key(turn)))
+        .filter(segments::turn_id.eq(id_param(turn)))
         .filter(segments::position.ge(stored(first.position)))
         .execute(conn)
         .await?;
-    for segment in news.iter().filter(|segment| !segment.text.is_empty()) {
+    for segment in flushed.iter().filter(|segment| !segment.text.is_empty()) {
         diesel::insert_into(segments::table)
             .values((
-                segments::turn_id.eq(key(turn)),
+                segments::turn_id.eq(id_param(turn)),
                 segments::position.eq(stored(segment.position)),
                 segments::kind.eq(segment.kind.as_str()),
-                segments::text.eq(text("segments.text", &segment.text)?),
+                segments::text.eq(checked_text("segments.text", &segment.text)?),
             ))
             .execute(conn)
             .await?;
@@ -90,11 +94,14 @@ async fn write_segments(conn: &mut Conn, turn: TurnId, news: &[Segment]) -> Resu
     Ok(())
 }
 
-pub(crate) async fn begin_attempt(conn: &mut Conn, next: &NextAttempt) -> Result<(), Abort<TurnLedgerError>> {
+pub(crate) async fn begin_attempt(
+    conn: &mut Conn,
+    next: &NextAttempt,
+) -> Result<(), TransactionError<TurnLedgerError>> {
     if !lease::lock(conn, next.turn_id, next.owner).await? {
-        return Err(Abort::Refused(TurnLedgerError::Lost));
+        return Err(TransactionError::Refused(TurnLedgerError::Lost));
     }
-    // A step whose answer was lost is sent again: it is done already.
+    // The call is repeated after a lost response; the row exists then.
     if usage::exists(conn, next.turn_id, next.open.id).await? {
         return Ok(());
     }
@@ -103,15 +110,16 @@ pub(crate) async fn begin_attempt(conn: &mut Conn, next: &NextAttempt) -> Result
     Ok(budgets::transfer(conn, &next.open, reserved).await?)
 }
 
-/// Asks the running turn of a session to stop. One whose owner is gone is closed instead: nobody else would.
-pub(crate) async fn request_cancel(conn: &mut Conn, session: &SessionId) -> Result<Option<Turn>, Fault> {
+/// Requests the cancellation of a session's running turn. A turn whose lease has expired is closed instead, since it has
+/// no owner that could stop it.
+pub(crate) async fn request_cancel(conn: &mut Conn, session: &SessionId) -> Result<Option<Turn>, QueryError> {
     let now: Option<i64> = diesel::select(sql_literals::Now).get_result(conn).await?;
     let now = Timestamp::from_micros(now.unwrap_or_default());
     if lease::release_expired(conn, *session, now).await? {
         return reap::close_running(conn, *session, now).await;
     }
     let row: Option<TurnRow> = diesel::update(turns::table)
-        .filter(turns::session_id.eq(key(*session)))
+        .filter(turns::session_id.eq(id_param(*session)))
         .filter(sql_literals::Running)
         .set(turns::cancel_requested.eq(true))
         .returning(TurnRow::as_returning())

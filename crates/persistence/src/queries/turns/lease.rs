@@ -1,4 +1,4 @@
-//! Who holds a turn: the lease on the session's row is the lock, taken, renewed and released by conditional updates.
+//! Leases of turns. The lease in the session's row is a lock that conditional updates take, renew and release.
 
 use std::time::Duration;
 
@@ -9,31 +9,31 @@ use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 
 use super::super::{Conn, Db, sql_literals};
-use crate::error::Fault;
+use crate::error::QueryError;
 use crate::rows::micros;
 use crate::schema::{sessions, turns};
-use crate::types::{Key, Uid, key};
+use crate::types::{IdParam, SqlId, id_param};
 
-/// Gives the turn's owner another lease. `false` if the turn is not this owner's any more.
+/// Renews the lease of a turn. `false` if this owner no longer holds it.
 pub(super) async fn renew(
     conn: &mut Conn,
     turn: TurnId,
     owner: InstanceId,
     lease: Duration,
-) -> Result<bool, Fault> {
+) -> Result<bool, QueryError> {
     let renewed = diesel::update(sessions::table)
-        .filter(sessions::active_turn_id.eq(key(turn)))
+        .filter(sessions::active_turn_id.eq(id_param(turn)))
         .filter(sessions::id.eq_any(session_of(turn, owner)))
-        .set(sessions::lease_until.eq(sql_literals::in_micros(micros(lease))))
+        .set(sessions::lease_until.eq(sql_literals::after_micros(micros(lease))))
         .execute(conn)
         .await?;
     Ok(renewed == 1)
 }
 
-/// Locks the session of a turn and leaves it as it is. `false` if the turn is not this owner's any more.
-pub(super) async fn lock(conn: &mut Conn, turn: TurnId, owner: InstanceId) -> Result<bool, Fault> {
+/// Locks the session's row of a turn without a change. `false` if this owner no longer holds the lease.
+pub(super) async fn lock(conn: &mut Conn, turn: TurnId, owner: InstanceId) -> Result<bool, QueryError> {
     let locked = diesel::update(sessions::table)
-        .filter(sessions::active_turn_id.eq(key(turn)))
+        .filter(sessions::active_turn_id.eq(id_param(turn)))
         .filter(sessions::id.eq_any(session_of(turn, owner)))
         .set(sessions::lease_until.eq(sessions::lease_until))
         .execute(conn)
@@ -41,48 +41,52 @@ pub(super) async fn lock(conn: &mut Conn, turn: TurnId, owner: InstanceId) -> Re
     Ok(locked == 1)
 }
 
-/// Gives the session of a turn free. `false` if the turn is not this owner's any more.
+/// Releases the session of a turn. `false` if this owner no longer holds the lease.
 pub(super) async fn release(
     conn: &mut Conn,
     turn: TurnId,
     owner: InstanceId,
     now: Timestamp,
-) -> Result<bool, Fault> {
+) -> Result<bool, QueryError> {
     let released = diesel::update(sessions::table)
-        .filter(sessions::active_turn_id.eq(key(turn)))
+        .filter(sessions::active_turn_id.eq(id_param(turn)))
         .filter(sessions::id.eq_any(session_of(turn, owner)))
-        .set(freed(now.as_micros()))
+        .set(released_columns(now.as_micros()))
         .execute(conn)
         .await?;
     Ok(released == 1)
 }
 
-/// Gives a session free whose turn's lease has run out on the database's clock. `false` if it has not, or no turn runs.
+/// Releases a session whose lease has expired on the database's clock. `false` if it has not, or if no turn runs.
 pub(super) async fn release_expired(
     conn: &mut Conn,
     session: SessionId,
     now: Timestamp,
-) -> Result<bool, Fault> {
+) -> Result<bool, QueryError> {
     let released = diesel::update(sessions::table)
-        .filter(sessions::id.eq(key(session)))
+        .filter(sessions::id.eq(id_param(session)))
         .filter(sessions::lease_until.le(sql_literals::Now))
-        .set(freed(now.as_micros()))
+        .set(released_columns(now.as_micros()))
         .execute(conn)
         .await?;
     Ok(released == 1)
 }
 
-/// Gives a session free, whoever holds it.
-pub(super) async fn release_any(conn: &mut Conn, session: SessionId, now: Timestamp) -> Result<(), Fault> {
+/// Releases a session, with any owner.
+pub(super) async fn release_any(
+    conn: &mut Conn,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<(), QueryError> {
     diesel::update(sessions::table)
-        .filter(sessions::id.eq(key(session)))
-        .set(freed(now.as_micros()))
+        .filter(sessions::id.eq(id_param(session)))
+        .set(released_columns(now.as_micros()))
         .execute(conn)
         .await?;
     Ok(())
 }
 
-/// The later of the session's last activity and this instant: clocks of instances differ.
+/// The later one of the session's last activity and this instant; the clocks of instances differ.
 #[diesel::dsl::auto_type]
 pub(super) fn no_earlier_than(micros: i64) -> _ {
     case_when(sessions::last_activity_at.lt(micros), micros.into_sql::<BigInt>())
@@ -90,22 +94,22 @@ pub(super) fn no_earlier_than(micros: i64) -> _ {
 }
 
 #[diesel::dsl::auto_type]
-fn freed(micros: i64) -> _ {
-    let nobody: Option<Key> = None;
-    let never: Option<i64> = None;
+fn released_columns(micros: i64) -> _ {
+    let no_turn: Option<IdParam> = None;
+    let no_lease: Option<i64> = None;
     let activity: no_earlier_than = no_earlier_than(micros);
     (
-        sessions::active_turn_id.eq(nobody),
-        sessions::lease_until.eq(never),
+        sessions::active_turn_id.eq(no_turn),
+        sessions::lease_until.eq(no_lease),
         sessions::last_activity_at.eq(activity),
     )
 }
 
-/// The session of a running turn, if this owner runs it.
-fn session_of(turn: TurnId, owner: InstanceId) -> turns::BoxedQuery<'static, Db, Uid> {
+/// The session of a running turn of this owner.
+fn session_of(turn: TurnId, owner: InstanceId) -> turns::BoxedQuery<'static, Db, SqlId> {
     turns::table
-        .filter(turns::id.eq(key(turn)))
-        .filter(turns::owner.eq(key(owner)))
+        .filter(turns::id.eq(id_param(turn)))
+        .filter(turns::owner.eq(id_param(owner)))
         .filter(sql_literals::Running)
         .select(turns::session_id)
         .into_boxed()

@@ -1,4 +1,4 @@
-//! Turns: their leases, their logs, and each step from begin to end.
+//! Turns: leases, logs, and the writes from the start of a turn to its end.
 
 mod begin;
 mod finish;

@@ -9,17 +9,20 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::super::{Conn, filters, sql_literals, usage};
-use crate::error::Fault;
-use crate::input::Named;
+use crate::error::QueryError;
+use crate::input::KeyLookup;
 use crate::rows::{KeyedTurnRow, MessageRow, SegmentRow, TurnRow, segments_of_parts, stored};
 use crate::schema::{messages, segments, sessions, turns};
-use crate::types::key;
+use crate::types::id_param;
 
-/// A turn, if the filter admits its answer.
-pub(crate) async fn by_id(conn: &mut Conn, (id, visible): &(TurnId, Filter)) -> Result<Option<Turn>, Fault> {
+/// A turn whose answer matches the filter.
+pub(crate) async fn by_id(
+    conn: &mut Conn,
+    (id, visible): &(TurnId, Filter),
+) -> Result<Option<Turn>, QueryError> {
     let answer: Option<TurnId> = messages::table
         .inner_join(sessions::table)
-        .filter(messages::turn_id.eq(key(*id)))
+        .filter(messages::turn_id.eq(id_param(*id)))
         .filter(messages::role.eq(MessageRole::Assistant.as_str()))
         .filter(sessions::deleted_at.is_null())
         .filter(filters::on_messages(visible)?)
@@ -33,9 +36,9 @@ pub(crate) async fn by_id(conn: &mut Conn, (id, visible): &(TurnId, Filter)) -> 
     }
 }
 
-pub(super) async fn plain(conn: &mut Conn, id: TurnId) -> Result<Option<Turn>, Fault> {
+pub(super) async fn plain(conn: &mut Conn, id: TurnId) -> Result<Option<Turn>, QueryError> {
     let row: Option<TurnRow> = turns::table
-        .filter(turns::id.eq(key(id)))
+        .filter(turns::id.eq(id_param(id)))
         .select(TurnRow::as_select())
         .first(conn)
         .await
@@ -43,9 +46,9 @@ pub(super) async fn plain(conn: &mut Conn, id: TurnId) -> Result<Option<Turn>, F
     Ok(row.map(Turn::try_from).transpose()?)
 }
 
-pub(crate) async fn running(conn: &mut Conn, session: &SessionId) -> Result<Option<Turn>, Fault> {
+pub(crate) async fn running(conn: &mut Conn, session: &SessionId) -> Result<Option<Turn>, QueryError> {
     let row: Option<TurnRow> = turns::table
-        .filter(turns::session_id.eq(key(*session)))
+        .filter(turns::session_id.eq(id_param(*session)))
         .filter(sql_literals::Running)
         .select(TurnRow::as_select())
         .first(conn)
@@ -54,9 +57,9 @@ pub(crate) async fn running(conn: &mut Conn, session: &SessionId) -> Result<Opti
     Ok(row.map(Turn::try_from).transpose()?)
 }
 
-pub(crate) async fn by_key(conn: &mut Conn, named: &Named) -> Result<Option<KeyedTurn>, Fault> {
+pub(crate) async fn by_key(conn: &mut Conn, named: &KeyLookup) -> Result<Option<KeyedTurn>, QueryError> {
     let row: Option<KeyedTurnRow> = turns::table
-        .filter(turns::session_id.eq(key(named.session_id)))
+        .filter(turns::session_id.eq(id_param(named.session_id)))
         .filter(turns::idempotency_key.eq(&named.key))
         .filter(turns::started_at.ge(named.since.as_micros()))
         .select(KeyedTurnRow::as_select())
@@ -66,15 +69,18 @@ pub(crate) async fn by_key(conn: &mut Conn, named: &Named) -> Result<Option<Keye
     Ok(row.map(KeyedTurn::try_from).transpose()?)
 }
 
-/// The log of a turn from a position on: of its segments while it runs, of its answer afterwards.
-pub(crate) async fn log(conn: &mut Conn, (id, position): &(TurnId, u64)) -> Result<Option<TurnLog>, Fault> {
+/// The log of a turn from a position on: from its segments while it runs, from its answer afterwards.
+pub(crate) async fn log(
+    conn: &mut Conn,
+    (id, position): &(TurnId, u64),
+) -> Result<Option<TurnLog>, QueryError> {
     let Some(turn) = plain(conn, *id).await? else { return Ok(None) };
     if turn.status == TurnStatus::Running {
         let segments = segments_from(conn, *id, *position).await?;
         return Ok(Some(TurnLog { turn, segments, usage: None }));
     }
     let answer: MessageRow = messages::table
-        .filter(messages::id.eq(key(turn.assistant_message_id)))
+        .filter(messages::id.eq(id_param(turn.assistant_message_id)))
         .select(MessageRow::as_select())
         .first(conn)
         .await?;
@@ -83,21 +89,21 @@ pub(crate) async fn log(conn: &mut Conn, (id, position): &(TurnId, u64)) -> Resu
     Ok(Some(TurnLog { turn, segments, usage }))
 }
 
-/// The flushed text of a running turn, from the segment that covers the position on.
+/// The segments of a running turn, starting with the one that contains the position.
 pub(super) async fn segments_from(
     conn: &mut Conn,
     turn: TurnId,
     position: u64,
-) -> Result<Vec<Segment>, Fault> {
+) -> Result<Vec<Segment>, QueryError> {
     let mut query = segments::table
-        .filter(segments::turn_id.eq(key(turn)))
+        .filter(segments::turn_id.eq(id_param(turn)))
         .order(segments::position)
         .select(SegmentRow::as_select())
         .into_boxed();
     if position > 0 {
         let covering = diesel::alias!(segments as covering);
         let start = covering
-            .filter(covering.field(segments::turn_id).eq(key(turn)))
+            .filter(covering.field(segments::turn_id).eq(id_param(turn)))
             .filter(covering.field(segments::position).le(stored(position)))
             .select(max(covering.field(segments::position)))
             .single_value();

@@ -1,5 +1,4 @@
-//! Closing turns whose process is gone: their flushed text becomes the answer, and their ledger row is left to the
-//! reconciler, which prices it.
+//! Closing turns whose process has ended: the flushed text becomes the answer, and the reconciler prices the ledger row.
 
 use causerie_domain::messages::content_of;
 use causerie_domain::ports::{Reap, ReapScope};
@@ -10,13 +9,13 @@ use diesel_async::RunQueryDsl;
 
 use super::super::{Conn, sql_literals, usage};
 use super::{lease, read};
-use crate::error::Fault;
+use crate::error::QueryError;
 use crate::rows::{TurnRow, parts_text};
 use crate::schema::{messages, segments, sessions, turns};
-use crate::types::key;
+use crate::types::id_param;
 
-/// One round of the reaper.
-pub(crate) async fn reap(conn: &mut Conn, reap: &Reap) -> Result<Vec<Turn>, Fault> {
+/// Closes turns in the scope, up to the limit.
+pub(crate) async fn reap(conn: &mut Conn, reap: &Reap) -> Result<Vec<Turn>, QueryError> {
     let mut closed = Vec::new();
     for session in candidates(conn, reap).await? {
         let free = match reap.scope {
@@ -26,7 +25,7 @@ pub(crate) async fn reap(conn: &mut Conn, reap: &Reap) -> Result<Vec<Turn>, Faul
                 true
             }
         };
-        // An owner that renewed in the meantime keeps its turn.
+        // An owner that has renewed its lease meanwhile keeps its turn.
         if free {
             closed.extend(close_running(conn, session, reap.now).await?);
         }
@@ -34,8 +33,8 @@ pub(crate) async fn reap(conn: &mut Conn, reap: &Reap) -> Result<Vec<Turn>, Faul
     Ok(closed)
 }
 
-/// Sessions whose running turn is in the scope, in the order in which all steps lock several sessions.
-async fn candidates(conn: &mut Conn, reap: &Reap) -> Result<Vec<SessionId>, Fault> {
+/// Sessions whose running turn is in the scope, in the order in which sessions are locked.
+async fn candidates(conn: &mut Conn, reap: &Reap) -> Result<Vec<SessionId>, QueryError> {
     let mut query = sessions::table
         .filter(sessions::active_turn_id.is_not_null())
         .select(sessions::id)
@@ -48,14 +47,14 @@ async fn candidates(conn: &mut Conn, reap: &Reap) -> Result<Vec<SessionId>, Faul
     Ok(query.load(conn).await?)
 }
 
-/// Closes the running turn of a session that the caller has locked and given free. None runs: nothing happens.
+/// Closes the running turn of a session that the caller has locked and released. No effect if no turn runs.
 pub(super) async fn close_running(
     conn: &mut Conn,
     session: SessionId,
     now: Timestamp,
-) -> Result<Option<Turn>, Fault> {
+) -> Result<Option<Turn>, QueryError> {
     let row: Option<TurnRow> = diesel::update(turns::table)
-        .filter(turns::session_id.eq(key(session)))
+        .filter(turns::session_id.eq(id_param(session)))
         .filter(sql_literals::Running)
         .set((turns::status.eq(TurnStatus::Interrupted.as_str()), turns::ended_at.eq(now.as_micros())))
         .returning(TurnRow::as_returning())
@@ -65,7 +64,7 @@ pub(super) async fn close_running(
     let Some(turn) = row.map(Turn::try_from).transpose()? else { return Ok(None) };
     let flushed: Vec<Segment> = read::segments_from(conn, turn.id, 0).await?;
     let parts = parts_of(&flushed);
-    diesel::update(messages::table.filter(messages::id.eq(key(turn.assistant_message_id))))
+    diesel::update(messages::table.filter(messages::id.eq(id_param(turn.assistant_message_id))))
         .set((
             messages::status.eq(turn.status.of_message().as_str()),
             messages::content.eq(content_of(&parts)),
@@ -78,8 +77,8 @@ pub(super) async fn close_running(
     Ok(Some(turn))
 }
 
-/// Drops the flushed text of a turn whose answer holds it now.
-pub(super) async fn drop_segments(conn: &mut Conn, turn: TurnId) -> Result<(), Fault> {
-    diesel::delete(segments::table.filter(segments::turn_id.eq(key(turn)))).execute(conn).await?;
+/// Deletes the segments of a turn. Its answer holds the text.
+pub(super) async fn drop_segments(conn: &mut Conn, turn: TurnId) -> Result<(), QueryError> {
+    diesel::delete(segments::table.filter(segments::turn_id.eq(id_param(turn)))).execute(conn).await?;
     Ok(())
 }

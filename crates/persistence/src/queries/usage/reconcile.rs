@@ -1,4 +1,4 @@
-//! Learning afterwards what requests cost: rows without a price, rows to look up, and their one settlement.
+//! Reconciliation of costs: unpriced rows, rows to look up, and their settlement.
 
 use causerie_domain::messages::{Message, Part};
 use causerie_domain::ports::{
@@ -12,16 +12,16 @@ use diesel::sql_types::{Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::super::{Conn, Db, budgets, sql_literals};
-use super::write::CostSet;
-use crate::error::Fault;
-use crate::rows::{MessageRow, PendingRow, WeightRow, foreign};
+use super::write::CostChangeset;
+use crate::error::QueryError;
+use crate::rows::{MessageRow, PendingRow, ReservationRow, sanitized};
 use crate::schema::{ai_usage, messages};
-use crate::types::key;
+use crate::types::id_param;
 
-pub(crate) async fn unpriced(conn: &mut Conn, limit: &u32) -> Result<Vec<UnpricedUsage>, Fault> {
+pub(crate) async fn unpriced(conn: &mut Conn, limit: &u32) -> Result<Vec<UnpricedUsage>, QueryError> {
     let waiting = || {
         ai_usage::table
-            .filter(sql_literals::Unaccounted)
+            .filter(sql_literals::Unpriced)
             .order((ai_usage::created_at, ai_usage::id))
             .into_boxed()
     };
@@ -36,13 +36,12 @@ pub(crate) async fn unpriced(conn: &mut Conn, limit: &u32) -> Result<Vec<Unprice
     Ok(unpriced)
 }
 
-/// The first rows that can be read, each with its answer: as many of a page as there are, and of the next page where
-/// there are none.
+/// The first readable rows with their answers, from the first page that has any.
 async fn first_readable(
     conn: &mut Conn,
     limit: u32,
     waiting: impl Fn() -> ai_usage::BoxedQuery<'static, Db>,
-) -> Result<Vec<(Option<MessageId>, PendingUsage)>, Fault> {
+) -> Result<Vec<(Option<MessageId>, PendingUsage)>, QueryError> {
     let mut passed = 0;
     loop {
         let rows: Vec<PendingRow> = waiting()
@@ -60,9 +59,9 @@ async fn first_readable(
     }
 }
 
-async fn parts_of(conn: &mut Conn, answer: MessageId) -> Result<Vec<Part>, Fault> {
+async fn parts_of(conn: &mut Conn, answer: MessageId) -> Result<Vec<Part>, QueryError> {
     let row: Option<MessageRow> = messages::table
-        .filter(messages::id.eq(key(answer)))
+        .filter(messages::id.eq(id_param(answer)))
         .select(MessageRow::as_select())
         .first(conn)
         .await
@@ -70,20 +69,20 @@ async fn parts_of(conn: &mut Conn, answer: MessageId) -> Result<Vec<Part>, Fault
     Ok(row.map(Message::try_from).transpose()?.map(|message| message.parts).unwrap_or_default())
 }
 
-pub(crate) async fn price(conn: &mut Conn, account: &PriceUsage) -> Result<bool, Fault> {
-    // Locked as it is: what it weighed before counts.
-    let row: Option<WeightRow> = diesel::update(
-        ai_usage::table.filter(ai_usage::id.eq(key(account.id))).filter(sql_literals::Unaccounted),
+pub(crate) async fn price(conn: &mut Conn, account: &PriceUsage) -> Result<bool, QueryError> {
+    // Locks the row without a change and returns its old values, which the budgets need.
+    let row: Option<ReservationRow> = diesel::update(
+        ai_usage::table.filter(ai_usage::id.eq(id_param(account.id))).filter(sql_literals::Unpriced),
     )
     .set(ai_usage::lookups.eq(ai_usage::lookups))
-    .returning(WeightRow::as_returning())
+    .returning(ReservationRow::as_returning())
     .get_result(conn)
     .await
     .optional()?;
     let Some(row) = row else { return Ok(false) };
-    diesel::update(ai_usage::table.filter(ai_usage::id.eq(key(account.id))))
+    diesel::update(ai_usage::table.filter(ai_usage::id.eq(id_param(account.id))))
         .set((
-            CostSet::of(&account.tokens, &account.settlement),
+            CostChangeset::of(&account.tokens, &account.settlement),
             ai_usage::next_lookup_at.eq(account.next_lookup_at.map(Timestamp::as_micros)),
         ))
         .execute(conn)
@@ -95,7 +94,7 @@ pub(crate) async fn price(conn: &mut Conn, account: &PriceUsage) -> Result<bool,
 pub(crate) async fn expired_lookups(
     conn: &mut Conn,
     overdue: &ExpiredLookupsQuery,
-) -> Result<Vec<PendingUsage>, Fault> {
+) -> Result<Vec<PendingUsage>, QueryError> {
     let (now, closed_before) = (overdue.now.as_micros(), overdue.closed_before.as_micros());
     let waiting = || {
         ai_usage::table
@@ -109,11 +108,11 @@ pub(crate) async fn expired_lookups(
     Ok(rows.into_iter().map(|(_, usage)| usage).collect())
 }
 
-/// Moves the due time of one row: whoever waited for it finds it no longer due, and looks for the next one.
+/// Claims a due row by moving its due time. A concurrent claim finds it no longer due and takes the next one.
 pub(crate) async fn claim_lookup(
     conn: &mut Conn,
     claim: &ClaimLookup,
-) -> Result<Option<PendingUsage>, Fault> {
+) -> Result<Option<PendingUsage>, QueryError> {
     let now = claim.now.as_micros();
     loop {
         let due: Option<UsageId> = ai_usage::table
@@ -125,37 +124,37 @@ pub(crate) async fn claim_lookup(
             .optional()?;
         let Some(id) = due else { return Ok(None) };
         let claimed: Option<PendingRow> = diesel::update(ai_usage::table)
-            .filter(ai_usage::id.eq(key(id)))
+            .filter(ai_usage::id.eq(id_param(id)))
             .filter(ai_usage::next_lookup_at.le(now))
             .set(ai_usage::next_lookup_at.eq(claim.until.as_micros()))
             .returning(PendingRow::as_returning())
             .get_result(conn)
             .await
             .optional()?;
-        // One that cannot be read is left to its due time, which is a later one now.
+        // An unreadable row is skipped; it is due again at its new time.
         if let Some(usage) = claimed.and_then(PendingRow::read) {
             return Ok(Some(usage));
         }
     }
 }
 
-pub(crate) async fn settle(conn: &mut Conn, settle: &SettleUsage) -> Result<bool, Fault> {
+pub(crate) async fn settle(conn: &mut Conn, settle: &SettleUsage) -> Result<bool, QueryError> {
     let never: Option<i64> = None;
-    let model_served = settle.model_served.as_deref().map(foreign);
-    let provider = settle.provider.as_deref().map(foreign);
-    let row: Option<WeightRow> = diesel::update(ai_usage::table)
-        .filter(ai_usage::id.eq(key(settle.id)))
+    let model_served = settle.model_served.as_deref().map(sanitized);
+    let provider = settle.provider.as_deref().map(sanitized);
+    let row: Option<ReservationRow> = diesel::update(ai_usage::table)
+        .filter(ai_usage::id.eq(id_param(settle.id)))
         .filter(ai_usage::basis.eq(CostBasis::Pending.as_str()))
         .set(ai_usage::lookups.eq(ai_usage::lookups))
-        .returning(WeightRow::as_returning())
+        .returning(ReservationRow::as_returning())
         .get_result(conn)
         .await
         .optional()?;
     let Some(row) = row else { return Ok(false) };
     diesel::update(ai_usage::table)
-        .filter(ai_usage::id.eq(key(settle.id)))
+        .filter(ai_usage::id.eq(id_param(settle.id)))
         .set((
-            CostSet::of(&settle.tokens, &settle.settlement),
+            CostChangeset::of(&settle.tokens, &settle.settlement),
             ai_usage::next_lookup_at.eq(never),
             ai_usage::model_served.eq(case_when(
                 ai_usage::model_served.is_null(),
@@ -174,9 +173,9 @@ pub(crate) async fn settle(conn: &mut Conn, settle: &SettleUsage) -> Result<bool
     Ok(true)
 }
 
-pub(crate) async fn postpone_lookup(conn: &mut Conn, postpone: &PostponeLookup) -> Result<(), Fault> {
+pub(crate) async fn postpone_lookup(conn: &mut Conn, postpone: &PostponeLookup) -> Result<(), QueryError> {
     diesel::update(ai_usage::table)
-        .filter(ai_usage::id.eq(key(postpone.id)))
+        .filter(ai_usage::id.eq(id_param(postpone.id)))
         .filter(ai_usage::next_lookup_at.eq(postpone.claimed_until.as_micros()))
         .set((
             ai_usage::next_lookup_at.eq(postpone.next_lookup_at.as_micros()),

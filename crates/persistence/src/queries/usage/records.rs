@@ -1,4 +1,4 @@
-//! The rows of the ledger, newest first, page by page.
+//! Pages of ledger rows, newest first.
 
 use std::cmp::Reverse;
 
@@ -11,15 +11,15 @@ use diesel_async::RunQueryDsl;
 
 use super::super::Conn;
 use super::selection::{chosen, merge, parts, slugs};
-use crate::error::Fault;
+use crate::error::QueryError;
 use crate::rows::UsageRecordRow;
 use crate::schema::ai_usage;
-use crate::types::key;
+use crate::types::id_param;
 
 pub(crate) async fn records(
     conn: &mut Conn,
     list: &UsageRecordQuery,
-) -> Result<Page<UsageRecord, UsageRecordCursor>, Fault> {
+) -> Result<Page<UsageRecord, UsageRecordCursor>, QueryError> {
     let mut pages = Vec::new();
     for part in parts(&list.rows.visible) {
         pages.push(page_of(conn, list, part).await?);
@@ -33,20 +33,20 @@ pub(crate) async fn records(
     Ok(page)
 }
 
-/// The page of the rows that one part of the filter admits.
+/// The page of the rows that match one part of the filter.
 async fn page_of(
     conn: &mut Conn,
     list: &UsageRecordQuery,
     visible: Filter,
-) -> Result<Page<UsageRecord, UsageRecordCursor>, Fault> {
+) -> Result<Page<UsageRecord, UsageRecordCursor>, QueryError> {
     let rows = UsageFilter { visible, ..list.rows.clone() };
     let mut query = ai_usage::table.filter(chosen(&rows)?).select(UsageRecordRow::as_select()).into_boxed();
     if let Some(After(last)) = list.page.after {
         let at = last.created_at.as_micros();
-        // The first condition says nothing new, but it is one that the index begins its range with.
+        // The first condition is redundant, but it gives the start of the range in the index.
         query = query
             .filter(ai_usage::created_at.le(at))
-            .filter(ai_usage::created_at.lt(at).or(ai_usage::id.lt(key(last.id))));
+            .filter(ai_usage::created_at.lt(at).or(ai_usage::id.lt(id_param(last.id))));
     }
     let limit = list.page.limit;
     let rows: Vec<UsageRecordRow> = query

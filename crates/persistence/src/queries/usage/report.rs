@@ -1,4 +1,4 @@
-//! UsageReports: sums over the ledger, page by page of their groups.
+//! Usage reports: pages of groups with sums over the ledger.
 
 use causerie_domain::page::Page;
 use causerie_domain::ports::{StoreError, UsageReport, UsageReportQuery};
@@ -9,15 +9,15 @@ use diesel_async::RunQueryDsl;
 use super::super::Conn;
 use super::report_sql::SumRows;
 use super::selection::{after, chosen, slugs};
-use crate::error::Fault;
+use crate::error::QueryError;
 use crate::rows::{UsageSumsRow, groups, total};
 
-pub(crate) async fn report(conn: &mut Conn, query: &UsageReportQuery) -> Result<UsageReport, Fault> {
+pub(crate) async fn report(conn: &mut Conn, query: &UsageReportQuery) -> Result<UsageReport, QueryError> {
     let found: Vec<UsageSumsRow> = of_page(query)?.load(conn).await?;
     let mut found = groups(found, &query.days)?;
     let is_last = found.len() <= query.limit as usize;
     let sums = if is_last && query.after.is_none() {
-        // Everything stands on the one page there is.
+        // The report has one page, so its groups add up to the total.
         let mut sums = UsageSums::default();
         found.iter().for_each(|group| sums += group.sums);
         sums
@@ -31,14 +31,14 @@ pub(crate) async fn report(conn: &mut Conn, query: &UsageReportQuery) -> Result<
     Ok(UsageReport { groups: Page { rows: found, next }, total: sums })
 }
 
-/// Sums all rows of a report.
+/// The statement that sums all rows of a report.
 fn statement(query: &UsageReportQuery) -> Result<SumRows, StoreError> {
     let statement = SumRows::of(chosen(&query.rows)?);
     let by_model = query.group_by.contains(&Grouping::Model);
     Ok(if by_model { statement.comparing() } else { statement })
 }
 
-/// Sums the rows of its page by group.
+/// The statement that sums the groups of a page.
 fn of_page(query: &UsageReportQuery) -> Result<SumRows, StoreError> {
     let mut statement = statement(query)?;
     if let Some(last) = &query.after {
@@ -48,7 +48,7 @@ fn of_page(query: &UsageReportQuery) -> Result<SumRows, StoreError> {
     Ok(statement.by(&query.group_by, &query.days).limit(query.limit))
 }
 
-async fn name_tools(conn: &mut Conn, groups: &mut [UsageGroup]) -> Result<(), Fault> {
+async fn name_tools(conn: &mut Conn, groups: &mut [UsageGroup]) -> Result<(), QueryError> {
     let slugs = slugs(conn, groups.iter().filter_map(|group| group.key.tool)).await?;
     for group in groups {
         group.tool_slug = group.key.tool.and_then(|tool| slugs.get(&tool).cloned());

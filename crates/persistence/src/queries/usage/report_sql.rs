@@ -1,8 +1,8 @@
-//! The one statement that sums rows of the ledger, by any of their fields.
+//! The statement that sums ledger rows, grouped by any of their fields.
 //!
-//! It is written out, since diesel's `GROUP BY` is fixed when a program is compiled. Sums are made in two halves, of
-//! the upper and the lower 32 bits: together they have room for every number of rows, where a sum of 64 bits makes
-//! SQLite fail and PostgreSQL leave the integers. Rows are summed by their basis, too, and put together by the reader.
+//! It is built as text, since diesel's `GROUP BY` is fixed at compile time. The upper and the lower 32 bits of a column
+//! are summed separately, which cannot overflow for any number of rows; a sum of 64-bit values fails on SQLite and
+//! becomes a numeric on PostgreSQL. Rows are also grouped by basis; the caller combines these groups.
 
 use causerie_domain::calendar::Day;
 use causerie_domain::usage::reports::Grouping;
@@ -15,29 +15,29 @@ use super::super::filters::Condition;
 use crate::rows::{SUM_BASES, SumColumns};
 use crate::schema::ai_usage;
 
-/// A statement that sums rows.
+/// A statement that sums ledger rows.
 pub(in super::super) struct SumRows {
     rows: Condition<ai_usage::table>,
     group_by: Vec<Grouping>,
-    /// Where each day begins, in microseconds.
+    /// Start of each day, in microseconds.
     days: Vec<i64>,
     limit: Option<i64>,
     compares: bool,
 }
 
 impl SumRows {
-    /// Sums these rows together.
+    /// Sums these rows in one group.
     pub(in super::super) fn of(rows: Condition<ai_usage::table>) -> Self {
         SumRows { rows, group_by: Vec::new(), days: Vec::new(), limit: None, compares: false }
     }
 
-    /// Sums them by these fields, in whose order the groups come, those without a value first.
+    /// Groups by these fields. The groups are in the order of the fields, with nulls first.
     pub(in super::super) fn by(self, group_by: &[Grouping], days: &[Day]) -> Self {
         let days = days.iter().map(|day| day.span.from.as_micros()).collect();
         SumRows { group_by: group_by.to_vec(), days, ..self }
     }
 
-    /// Sums fewer rows.
+    /// Restricts the rows.
     pub(in super::super) fn narrowed(
         self,
         narrow: impl FnOnce(Condition<ai_usage::table>) -> Condition<ai_usage::table>,
@@ -45,12 +45,12 @@ impl SumRows {
         SumRows { rows: narrow(self.rows), ..self }
     }
 
-    /// Compares calculated with reported costs.
+    /// Also sums calculated and reported costs for a comparison.
     pub(in super::super) fn comparing(self) -> Self {
         SumRows { compares: true, ..self }
     }
 
-    /// Reads so many groups, and the begin of a further one if there is any.
+    /// Reads this number of groups and at least one row of the next group, if there is one.
     pub(in super::super) fn limit(self, groups: u32) -> Self {
         SumRows { limit: Some(i64::from(groups) * SUM_BASES + 1), ..self }
     }
@@ -60,7 +60,7 @@ impl SumRows {
     }
 }
 
-/// The fields as columns, in the order of [`SumColumns`]. Positions count from one.
+/// The columns of the fields, in the order of [`SumColumns`]. Positions start at one.
 const FIELDS: [(Grouping, &str); 6] = [
     (Grouping::Day, ""),
     (Grouping::Model, "ai_usage.model"),
@@ -84,7 +84,7 @@ fn position(grouping: Grouping) -> &'static str {
 
 /// The summed columns, in the order of [`SumColumns`].
 const SUMMED: [&str; 5] = ["cost", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"];
-/// Summed only over rows that have both, and only where they are compared.
+/// Columns that are summed only over rows with both values, and only for a comparison.
 const COMPARED: [&str; 2] = ["reported_cost", "calculated_cost"];
 const BOTH: &str = "ai_usage.reported_cost IS NOT NULL AND ai_usage.calculated_cost IS NOT NULL";
 
@@ -100,7 +100,7 @@ impl QueryId for SumRows {
 
 impl QueryFragment<Db> for SumRows {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
-        // There are too many forms of it to keep, and its plan shall know the span.
+        // Not cached: there are too many variants, and the plan should be made for the span's values.
         pass.unsafe_to_cache_prepared();
         pass.push_sql("SELECT ");
         for (grouping, column) in FIELDS {
@@ -149,7 +149,7 @@ impl QueryFragment<Db> for SumRows {
     }
 }
 
-/// The number of a row's day: a search among the boundaries, as deep as the logarithm of their number.
+/// The index of a row's day, as a binary search among the boundaries in nested `CASE` expressions.
 fn walk_days<'b>(days: &'b [i64], first: usize, mut pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
     if days.len() < 2 {
         pass.push_sql(&first.to_string());

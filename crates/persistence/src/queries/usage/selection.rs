@@ -1,4 +1,4 @@
-//! Which rows of the ledger a question is about, as conditions.
+//! Conditions that select ledger rows, and helpers for their pages.
 
 use causerie_domain::calendar::Day;
 use causerie_domain::filter::{FieldPredicate, Predicate};
@@ -12,16 +12,16 @@ use std::collections::HashMap;
 
 use super::super::Conn;
 use super::super::filters::{self, Condition, constant};
-use crate::error::Fault;
+use crate::error::QueryError;
 use crate::schema::{ai_usage, tools};
-use crate::types::{Key, key};
+use crate::types::{IdParam, id_param};
 
 type OnRows = Condition<ai_usage::table>;
 
-/// The most parts that a filter is taken apart into.
+/// Maximum number of parts that a filter is split into.
 const MAX_PARTS: usize = 16;
 
-/// The rows that are asked for and allowed.
+/// The condition of the rows that are requested and visible.
 pub(in super::super) fn chosen(rows: &UsageFilter) -> Result<OnRows, StoreError> {
     let mut chosen: OnRows = Box::new(
         filters::on_usage(&rows.visible)?
@@ -32,21 +32,21 @@ pub(in super::super) fn chosen(rows: &UsageFilter) -> Result<OnRows, StoreError>
         chosen = Box::new(chosen.and(ai_usage::model.eq(model.clone())));
     }
     if let Some(tool) = rows.tool_id {
-        chosen = Box::new(chosen.and(ai_usage::tool_id.eq(key(tool))));
+        chosen = Box::new(chosen.and(ai_usage::tool_id.eq(id_param(tool))));
     }
     if let Some(user) = rows.user_id {
-        chosen = Box::new(chosen.and(ai_usage::user_id.eq(key(user))));
+        chosen = Box::new(chosen.and(ai_usage::user_id.eq(id_param(user))));
     }
     if let Some(group) = rows.group_id {
-        chosen = Box::new(chosen.and(ai_usage::group_id.eq(key(group))));
+        chosen = Box::new(chosen.and(ai_usage::group_id.eq(id_param(group))));
     }
     if let Some(session) = rows.session_id {
-        chosen = Box::new(chosen.and(ai_usage::session_id.eq(key(session))));
+        chosen = Box::new(chosen.and(ai_usage::session_id.eq(id_param(session))));
     }
     Ok(chosen)
 }
 
-/// The rows of the groups after this one, in the order of the groups: by each field, those without a value first.
+/// The condition of rows in the groups after `last`. Groups are ordered by each field, with nulls first.
 pub(in super::super) fn after(group_by: &[Grouping], days: &[Day], last: &GroupKey) -> OnRows {
     let mut after: OnRows = constant(false);
     for grouping in group_by.iter().rev() {
@@ -56,7 +56,7 @@ pub(in super::super) fn after(group_by: &[Grouping], days: &[Day], last: &GroupK
     after
 }
 
-/// The rows whose field comes after that of a group, and those with the same.
+/// The conditions of rows whose field is greater than the group's, and equal to it.
 fn compared(grouping: Grouping, days: &[Day], last: &GroupKey) -> (OnRows, OnRows) {
     macro_rules! by {
         ($column:ident, $value:expr) => {
@@ -75,10 +75,10 @@ fn compared(grouping: Grouping, days: &[Day], last: &GroupKey) -> (OnRows, OnRow
     match grouping {
         Grouping::Day => by_day(days, last),
         Grouping::Model => by!(model, last.model.clone()),
-        Grouping::Tool => by!(tool_id, last.tool.map(Key::from)),
-        Grouping::User => by!(user_id, last.user.map(Key::from)),
-        Grouping::Group => by!(group_id, last.group.map(Key::from)),
-        Grouping::Session => by!(session_id, last.session.map(Key::from)),
+        Grouping::Tool => by!(tool_id, last.tool.map(IdParam::from)),
+        Grouping::User => by!(user_id, last.user.map(IdParam::from)),
+        Grouping::Group => by!(group_id, last.group.map(IdParam::from)),
+        Grouping::Session => by!(session_id, last.session.map(IdParam::from)),
     }
 }
 
@@ -95,8 +95,8 @@ fn by_day(days: &[Day], last: &GroupKey) -> (OnRows, OnRows) {
     (beyond.map_or_else(|| constant(false), from_day), same.map_or_else(|| constant(false), of_day))
 }
 
-/// A filter as filters that each have an index, where it is an alternative of such: the first rows of all are among
-/// the first rows of each, while a database would read and sort everything that any of them admits.
+/// Splits a filter with alternatives into one filter per alternative, each of which can use an index. The first rows of
+/// the whole are among the first rows of each part, while the database would read and sort all matching rows.
 pub(in super::super) fn parts(filter: &Filter) -> Vec<Filter> {
     let mut parts = Vec::new();
     collect(filter, &mut parts);
@@ -113,7 +113,7 @@ fn collect(filter: &Filter, parts: &mut Vec<Filter>) {
     }
 }
 
-/// The page that pages of parts make together, in the order of the keys.
+/// Merges the pages of several parts into one page, in the order of `place`.
 pub(in super::super) fn merge<T, K: Clone, O: Ord>(
     pages: Vec<Page<T, K>>,
     limit: u32,
@@ -123,7 +123,7 @@ pub(in super::super) fn merge<T, K: Clone, O: Ord>(
     let more = pages.iter().any(|page| page.next.is_some());
     let mut rows: Vec<T> = pages.into_iter().flat_map(|page| page.rows).collect();
     rows.sort_by_cached_key(&place);
-    // What several parts admit is there several times.
+    // Rows that match several parts occur several times.
     rows.dedup_by_key(|row| place(row));
     let more = more || rows.len() > limit as usize;
     rows.truncate(limit as usize);
@@ -131,11 +131,11 @@ pub(in super::super) fn merge<T, K: Clone, O: Ord>(
     Page { rows, next }
 }
 
-/// The slugs of tools.
+/// Slugs of tools by id.
 pub(in super::super) async fn slugs(
     conn: &mut Conn,
     ids: impl IntoIterator<Item = ToolId>,
-) -> Result<HashMap<ToolId, String>, Fault> {
+) -> Result<HashMap<ToolId, String>, QueryError> {
     let mut ids: Vec<ToolId> = ids.into_iter().collect();
     ids.sort_unstable();
     ids.dedup();
@@ -143,7 +143,7 @@ pub(in super::super) async fn slugs(
         return Ok(HashMap::new());
     }
     let named: Vec<(ToolId, String)> = tools::table
-        .filter(tools::id.eq_any(ids.into_iter().map(key)))
+        .filter(tools::id.eq_any(ids.into_iter().map(id_param)))
         .select((tools::id, tools::slug))
         .load(conn)
         .await?;

@@ -1,4 +1,4 @@
-//! The ledger's rows as turns write them: opened before the request, closed exactly once.
+//! Writing the ledger rows of turns: a row is opened before the request and closed exactly once.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,26 +11,26 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::super::{Conn, budgets};
-use crate::error::{Fault, corrupt};
-use crate::rows::{UsageSumRow, WeightRow, foreign, micros, prices_text, tokens, usage_by_turn};
+use crate::error::{QueryError, corrupt};
+use crate::rows::{ReservationRow, UsageSumRow, micros, prices_text, sanitized, tokens, usage_by_turn};
 use crate::schema::ai_usage;
-use crate::types::key;
+use crate::types::id_param;
 
 const OPEN: &str = "open";
 const CLOSED: &str = "closed";
 
-pub(in super::super) async fn open(conn: &mut Conn, open: &OpenUsage) -> Result<(), Fault> {
+pub(in super::super) async fn open(conn: &mut Conn, open: &OpenUsage) -> Result<(), QueryError> {
     let prices = open.prices.as_ref().map(prices_text).transpose()?;
     diesel::insert_into(ai_usage::table)
         .values((
-            ai_usage::id.eq(key(open.id)),
-            ai_usage::user_id.eq(key(open.user_id)),
-            ai_usage::group_id.eq(open.group_id.map(key)),
-            ai_usage::tool_id.eq(open.tool_id.map(key)),
-            ai_usage::session_id.eq(open.session_id.map(key)),
-            ai_usage::turn_id.eq(open.turn_id.map(key)),
-            ai_usage::message_id.eq(open.message_id.map(key)),
-            ai_usage::api_key_id.eq(open.api_key_id.map(key)),
+            ai_usage::id.eq(id_param(open.id)),
+            ai_usage::user_id.eq(id_param(open.user_id)),
+            ai_usage::group_id.eq(open.group_id.map(id_param)),
+            ai_usage::tool_id.eq(open.tool_id.map(id_param)),
+            ai_usage::session_id.eq(open.session_id.map(id_param)),
+            ai_usage::turn_id.eq(open.turn_id.map(id_param)),
+            ai_usage::message_id.eq(open.message_id.map(id_param)),
+            ai_usage::api_key_id.eq(open.api_key_id.map(id_param)),
             ai_usage::purpose.eq(open.purpose.as_str()),
             ai_usage::attempt.eq(i64::from(open.attempt)),
             ai_usage::model.eq(&open.model),
@@ -44,21 +44,21 @@ pub(in super::super) async fn open(conn: &mut Conn, open: &OpenUsage) -> Result<
     Ok(())
 }
 
-/// Notes what became known of an open row. What was known before stays where nothing new is said.
+/// Updates an open row. Columns without a new value keep the old one.
 pub(in super::super) async fn note(
     conn: &mut Conn,
     turn: TurnId,
     id: UsageId,
     progress: &UsageProgress,
-) -> Result<(), Fault> {
-    let known = KnownSet::of(progress)?;
+) -> Result<(), QueryError> {
+    let known = ProgressChangeset::of(progress)?;
     if known.is_empty() {
         return Ok(());
     }
     diesel::update(
         ai_usage::table
-            .filter(ai_usage::id.eq(key(id)))
-            .filter(ai_usage::turn_id.eq(key(turn)))
+            .filter(ai_usage::id.eq(id_param(id)))
+            .filter(ai_usage::turn_id.eq(id_param(turn)))
             .filter(ai_usage::state.eq(OPEN)),
     )
     .set(known)
@@ -67,22 +67,22 @@ pub(in super::super) async fn note(
     Ok(())
 }
 
-/// Closes a row of a turn, counts its cost in the budgets that apply, and returns what was reserved for it. A row that
-/// is closed already, or is not the turn's, is an error: never closed twice.
+/// Closes a row of a turn, counts its cost in the budgets that apply, and returns its reservation. A row that is closed
+/// already, or belongs to another turn, is an error: no row is closed twice.
 pub(in super::super) async fn close(
     conn: &mut Conn,
     turn: TurnId,
     close: &CloseUsage,
-) -> Result<Option<Usd>, Fault> {
-    let closed: Option<WeightRow> = diesel::update(
+) -> Result<Option<Usd>, QueryError> {
+    let closed: Option<ReservationRow> = diesel::update(
         ai_usage::table
-            .filter(ai_usage::id.eq(key(close.id)))
-            .filter(ai_usage::turn_id.eq(key(turn)))
+            .filter(ai_usage::id.eq(id_param(close.id)))
+            .filter(ai_usage::turn_id.eq(id_param(turn)))
             .filter(ai_usage::state.eq(OPEN)),
     )
     .set((
-        KnownSet::of(&close.progress)?,
-        CostSet::of(&close.tokens, &close.settlement),
+        ProgressChangeset::of(&close.progress)?,
+        CostChangeset::of(&close.tokens, &close.settlement),
         ai_usage::state.eq(CLOSED),
         ai_usage::outcome.eq(close.outcome.as_str()),
         ai_usage::failure_code.eq(close.failure.map(|code| code.as_str())),
@@ -90,47 +90,54 @@ pub(in super::super) async fn close(
         ai_usage::closed_at.eq(close.closed_at.as_micros()),
         ai_usage::next_lookup_at.eq(close.next_lookup_at.map(Timestamp::as_micros)),
     ))
-    .returning(WeightRow::as_returning())
+    .returning(ReservationRow::as_returning())
     .get_result(conn)
     .await
     .optional()?;
-    let not_open = || corrupt(format!("the ledger row {} of turn {turn} is not open", close.id));
-    let open = WeightRow { cost: None, ..closed.ok_or_else(not_open)? };
+    let not_open = || corrupt(format!("ledger row {} of turn {turn} is not open", close.id));
+    let open = ReservationRow { cost: None, ..closed.ok_or_else(not_open)? };
     budgets::settle(conn, &open, close.settlement.cost).await?;
     Ok(open.reserved.map(Usd::from_pico))
 }
 
-/// Closes the open row of a turn whose process is gone. What was reserved for it stays so. It is unpriced, pending without a look-up, until the
-/// reconciler has priced it: prices times tokens is not the store's business.
-pub(in super::super) async fn interrupt(conn: &mut Conn, turn: TurnId, now: Timestamp) -> Result<(), Fault> {
-    diesel::update(ai_usage::table.filter(ai_usage::turn_id.eq(key(turn))).filter(ai_usage::state.eq(OPEN)))
-        .set((
-            ai_usage::state.eq(CLOSED),
-            ai_usage::outcome.eq(UsageOutcome::Interrupted.as_str()),
-            ai_usage::basis.eq(CostBasis::Pending.as_str()),
-            ai_usage::closed_at.eq(now.as_micros()),
-        ))
-        .execute(conn)
-        .await?;
+/// Closes the open row of a turn whose process has ended. Its reservation remains. The row is pending without a lookup
+/// until the reconciler prices it; the store does not calculate costs.
+pub(in super::super) async fn interrupt(
+    conn: &mut Conn,
+    turn: TurnId,
+    now: Timestamp,
+) -> Result<(), QueryError> {
+    diesel::update(
+        ai_usage::table.filter(ai_usage::turn_id.eq(id_param(turn))).filter(ai_usage::state.eq(OPEN)),
+    )
+    .set((
+        ai_usage::state.eq(CLOSED),
+        ai_usage::outcome.eq(UsageOutcome::Interrupted.as_str()),
+        ai_usage::basis.eq(CostBasis::Pending.as_str()),
+        ai_usage::closed_at.eq(now.as_micros()),
+    ))
+    .execute(conn)
+    .await?;
     Ok(())
 }
 
 /// Whether a row exists, open or closed.
-pub(in super::super) async fn exists(conn: &mut Conn, turn: TurnId, id: UsageId) -> Result<bool, Fault> {
-    let row = ai_usage::table.filter(ai_usage::id.eq(key(id))).filter(ai_usage::turn_id.eq(key(turn)));
+pub(in super::super) async fn exists(conn: &mut Conn, turn: TurnId, id: UsageId) -> Result<bool, QueryError> {
+    let row =
+        ai_usage::table.filter(ai_usage::id.eq(id_param(id))).filter(ai_usage::turn_id.eq(id_param(turn)));
     Ok(diesel::select(diesel::dsl::exists(row)).get_result(conn).await?)
 }
 
-/// The usage of turns: the closed rows of each, together.
+/// The usage of each turn, summed over its closed rows.
 pub(in super::super) async fn of_turns(
     conn: &mut Conn,
     turns: &[TurnId],
-) -> Result<HashMap<TurnId, MessageUsage>, Fault> {
+) -> Result<HashMap<TurnId, MessageUsage>, QueryError> {
     if turns.is_empty() {
         return Ok(HashMap::new());
     }
     let rows: Vec<UsageSumRow> = ai_usage::table
-        .filter(ai_usage::turn_id.eq_any(turns.iter().copied().map(key)))
+        .filter(ai_usage::turn_id.eq_any(turns.iter().copied().map(id_param)))
         .filter(ai_usage::state.eq(CLOSED))
         .order((ai_usage::attempt, ai_usage::id))
         .select(UsageSumRow::as_select())
@@ -140,14 +147,17 @@ pub(in super::super) async fn of_turns(
 }
 
 /// The usage of one turn.
-pub(in super::super) async fn of_turn(conn: &mut Conn, turn: TurnId) -> Result<Option<MessageUsage>, Fault> {
+pub(in super::super) async fn of_turn(
+    conn: &mut Conn,
+    turn: TurnId,
+) -> Result<Option<MessageUsage>, QueryError> {
     Ok(of_turns(conn, &[turn]).await?.remove(&turn))
 }
 
-/// The columns of what is learnt on the way; `None` leaves a column alone.
+/// Changeset of a row's progress. Columns whose value is `None` are not updated.
 #[derive(AsChangeset)]
 #[diesel(table_name = ai_usage)]
-struct KnownSet<'a> {
+struct ProgressChangeset<'a> {
     generation_id: Option<Cow<'a, str>>,
     model_served: Option<Cow<'a, str>>,
     provider: Option<Cow<'a, str>>,
@@ -156,12 +166,12 @@ struct KnownSet<'a> {
     prices: Option<String>,
 }
 
-impl<'a> KnownSet<'a> {
-    fn of(progress: &'a UsageProgress) -> Result<Self, Fault> {
-        Ok(KnownSet {
-            generation_id: progress.generation_id.as_deref().map(foreign),
-            model_served: progress.model_served.as_deref().map(foreign),
-            provider: progress.provider.as_deref().map(foreign),
+impl<'a> ProgressChangeset<'a> {
+    fn of(progress: &'a UsageProgress) -> Result<Self, QueryError> {
+        Ok(ProgressChangeset {
+            generation_id: progress.generation_id.as_deref().map(sanitized),
+            model_served: progress.model_served.as_deref().map(sanitized),
+            provider: progress.provider.as_deref().map(sanitized),
             time_to_first_token_us: progress.time_to_first_token.map(micros),
             estimated_input_tokens: progress.estimated_input_tokens.map(tokens),
             prices: progress.prices.as_ref().map(prices_text).transpose()?,
@@ -178,10 +188,10 @@ impl<'a> KnownSet<'a> {
     }
 }
 
-/// The columns of tokens and money.
+/// Changeset of tokens and costs. Columns whose value is `None` are set to null.
 #[derive(AsChangeset)]
 #[diesel(table_name = ai_usage, treat_none_as_null = true)]
-pub(in super::super) struct CostSet {
+pub(in super::super) struct CostChangeset {
     input_tokens: Option<i64>,
     output_tokens: Option<i64>,
     cached_tokens: Option<i64>,
@@ -193,9 +203,9 @@ pub(in super::super) struct CostSet {
     calculated_cost: Option<i64>,
 }
 
-impl CostSet {
+impl CostChangeset {
     pub(in super::super) fn of(counts: &TokenCounts, settlement: &Settlement) -> Self {
-        CostSet {
+        CostChangeset {
             input_tokens: counts.input.map(tokens),
             output_tokens: counts.output.map(tokens),
             cached_tokens: counts.cached.map(tokens),
