@@ -162,7 +162,8 @@ pub(crate) fn store_error(error: Error) -> StoreError {
         Error::DatabaseError(DatabaseErrorKind::Unknown, ref info) if is_permanent(info.as_ref()) => {
             corrupt(format!("a statement cannot be executed: {}", info.message()))
         }
-        // No connection, a full disk, a server that shuts down, a file locked by another process, a deadlock, a timeout.
+        // No connection, a full disk, a server that shuts down, a file locked by another process, a deadlock, a
+        // timeout.
         Error::DatabaseError(..)
         | Error::RollbackErrorOnCommit { .. }
         | Error::AlreadyInTransaction

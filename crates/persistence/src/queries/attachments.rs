@@ -36,8 +36,8 @@ pub(crate) async fn page(
                 .filter(message_attachments::deleted_at.is_null()),
         ))
         .order(messages::seq)
-        // All attachments of the first message may be on the previous page, and the last message shows whether there is a
-        // further page.
+        // All attachments of the first message may be on the previous page, and the last message shows whether there
+        // is a further page.
         .limit(i64::from(limit) + 2)
         .select((messages::id, messages::seq))
         .into_boxed();

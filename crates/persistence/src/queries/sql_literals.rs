@@ -32,7 +32,8 @@ macro_rules! sql_literal {
 
 sql_literal! {
     #[derive(DieselNumericOps)]
-    /// The current instant of the database's clock, in microseconds. Leases use it, since the clocks of instances differ.
+    /// The current instant of the database's clock, in microseconds. Leases use it, since the clocks of instances
+    /// differ.
     Now: Nullable<BigInt> = CLOCK
 }
 

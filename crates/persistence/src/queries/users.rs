@@ -187,7 +187,7 @@ struct Changed<'a> {
 impl<'a> Changed<'a> {
     fn new(change: &'a UserChange) -> Result<Self, QueryError> {
         let given = |column: &str, value: &'a Option<String>| {
-            value.as_deref().map(|value| text(column, value)).transpose()
+            value.as_deref().map(|value| checked_text(column, value)).transpose()
         };
         let locale = match &change.locale {
             Some(locale) => Some(given("users.locale", locale)?),

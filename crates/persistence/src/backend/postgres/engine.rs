@@ -1,7 +1,7 @@
 //! Runs transactions in tasks of the runtime that opened the store.
 //!
-//! A task does not depend on its caller: if the caller is dropped, the transaction runs to its end. A connection's driver
-//! runs on the runtime that opened it, which must not be the runtime of a web worker.
+//! A task does not depend on its caller: if the caller is dropped, the transaction runs to its end. A connection's
+//! driver runs on the runtime that opened it, which must not be the runtime of a web worker.
 
 use std::fmt;
 use std::pin::pin;

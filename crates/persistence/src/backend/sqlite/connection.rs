@@ -50,8 +50,9 @@ pub(crate) fn connect(
     Ok(conn)
 }
 
-/// Switches a new file to the write-ahead log. If several connections do so at the same time, SQLite refuses all but one
-/// immediately and ignores the busy timeout, so this function retries. On a file in this mode it only reads the mode.
+/// Switches a new file to the write-ahead log. If several connections do so at the same time, SQLite refuses all but
+/// one immediately and ignores the busy timeout, so this function retries. On a file in this mode it only reads the
+/// mode.
 fn use_write_ahead_log(conn: &mut SqliteConnection, patience: Duration) -> QueryResult<()> {
     const PAUSE: Duration = Duration::from_millis(5);
     let mut waited = Duration::ZERO;

@@ -166,7 +166,8 @@ mod tests {
             (Gate { begun, _open: open }, holder)
         }
 
-        /// Waits until the thread is blocked. The runtime stays busy meanwhile, so that a paused clock does not advance.
+        /// Waits until the thread is blocked. The runtime stays busy meanwhile, so that a paused clock does not
+        /// advance.
         async fn held(&self) {
             while !self.begun.load(Ordering::Acquire) {
                 tokio::task::yield_now().await;
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_job_that_fails_leaves_its_neighbours_alone() {
+    async fn a_failed_job_does_not_affect_the_other_jobs_of_its_batch() {
         let folder = TempDir::new().unwrap();
         let engine = open(&folder);
         let create = "CREATE TABLE numbers (number INTEGER PRIMARY KEY, text TEXT) STRICT";
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_running_turn_needs_goes_before_all_that_waits() {
+    async fn writes_of_running_turns_run_before_waiting_writes() {
         let folder = TempDir::new().unwrap();
         let engine = open(&folder);
         let (gate, holder) = Gate::new();
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_step_that_waits_too_long_is_never_run() {
+    async fn a_transaction_that_waits_too_long_is_never_run() {
         let folder = TempDir::new().unwrap();
         let engine = open(&folder);
         let (gate, holder) = Gate::new();
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_disk_fails_those_it_must_and_loses_nothing_that_was_answered() {
+    async fn a_full_disk_fails_only_the_affected_jobs_and_loses_no_committed_one() {
         let folder = TempDir::new().unwrap();
         let engine = open(&folder);
         let create = "CREATE TABLE numbers (number INTEGER PRIMARY KEY, text TEXT) STRICT";
@@ -306,7 +307,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_somebody_else_holds_is_unavailable_and_then_works_again() {
+    async fn a_locked_file_is_unavailable_until_the_lock_is_released() {
         let folder = TempDir::new().unwrap();
         let settings = StoreSettings { busy_timeout: Duration::ZERO, ..StoreSettings::new("sqlite://") };
         let engine = Engine::open(&folder.path().join("test.db"), &settings).unwrap();

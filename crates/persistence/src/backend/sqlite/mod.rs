@@ -1,8 +1,8 @@
 //! SQLite: one writer thread, several reader threads, and the queries.
 //!
 //! diesel-async's own wrapper runs each statement on tokio's blocking pool, which panics when a caller is dropped on a
-//! single-threaded runtime, and leaves a transaction half done. Here a transaction runs as a whole on a thread that owns
-//! its connection: dropping the caller only drops the receiver of the result.
+//! single-threaded runtime, and leaves a transaction half done. Here a transaction runs as a whole on a thread that
+//! owns its connection: dropping the caller only drops the receiver of the result.
 
 mod bulk;
 mod connection;

@@ -31,7 +31,8 @@ impl From<Mode> for Priority {
     }
 }
 
-/// Ownership flag of a waiting job: decides whether a thread runs it or the caller cancels it. The first to take it wins.
+/// Ownership flag of a waiting job: decides whether a thread runs it or the caller cancels it. The first to take it
+/// wins.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ownership(Arc<AtomicBool>);
 
@@ -124,7 +125,8 @@ pub(super) struct Backlog {
 }
 
 impl Backlog {
-    /// Receives all pending commands; blocks while there is no job to run. `false` if no job is left and none will come.
+    /// Receives all pending commands; blocks while there is no job to run. `false` if no job is left and none will
+    /// come.
     pub(super) fn fill(&mut self, commands: &mut Commands) -> bool {
         if self.is_empty() && !self.stopped {
             match commands.blocking_recv() {

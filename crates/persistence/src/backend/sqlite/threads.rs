@@ -22,7 +22,8 @@ pub(super) fn write(mut conn: SqliteConn, mut commands: Commands) {
     }
 }
 
-/// Runs the jobs of a reader thread until a stop command arrives or the queue is dropped. Several threads share a queue.
+/// Runs the jobs of a reader thread until a stop command arrives or the queue is dropped. Several threads share a
+/// queue.
 pub(super) fn read(mut conn: SqliteConn, commands: &Arc<Mutex<Commands>>) {
     loop {
         // Blocking with the lock held is intended: its holder receives the next command.

@@ -1,8 +1,8 @@
 //! Budget reservations held by open usage rows, and the costs that replace them.
 //!
 //! All requests of a subject update the row of its window, so a transaction updates windows last, in the order of the
-//! budgets' ids. The callers have written to the ledger before, and a change of a budget blocks writes to the ledger, so
-//! the budgets do not change until the transaction ends.
+//! budgets' ids. The callers have written to the ledger before, and a change of a budget blocks writes to the ledger,
+//! so the budgets do not change until the transaction ends.
 
 use causerie_domain::budgets::{Budget, BudgetRefusal, BudgetState, BudgetSubject};
 use causerie_domain::calendar::Span;

@@ -1,7 +1,7 @@
 //! Compiles a filter to a condition of a query. Values are bind parameters, never SQL text.
 //!
-//! Each predicate is true or false and never null, so that `NOT` is exact. An unknown field, or a predicate that does not
-//! apply to the type of its column, is an error: a guess could match too many rows.
+//! Each predicate is true or false and never null, so that `NOT` is exact. An unknown field, or a predicate that does
+//! not apply to the type of its column, is an error: a guess could match too many rows.
 
 use causerie_domain::Filter;
 use causerie_domain::filter::{Comparison, FieldPredicate, Predicate, Scalar};

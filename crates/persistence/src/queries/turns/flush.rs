@@ -57,9 +57,9 @@ async fn flush_one(
     Ok(LeaseStatus::Held { turn_id, cancel_requested })
 }
 
-/// Writes the segments of a flush. A flush whose response was lost is repeated from the same position, possibly with more
-/// text and other boundaries, and replaces the segments of the first try. A flush that arrives after a newer one has no
-/// effect, since it must not remove newer text.
+/// Writes the segments of a flush. A flush whose response was lost is repeated from the same position, possibly with
+/// more text and other boundaries, and replaces the segments of the first try. A flush that arrives after a newer one
+/// has no effect, since it must not remove newer text.
 async fn write_segments(conn: &mut Conn, turn: TurnId, flushed: &[Segment]) -> Result<(), QueryError> {
     let (Some(first), Some(last)) = (flushed.first(), flushed.last()) else { return Ok(()) };
     let newest: Option<(i64, String)> = segments::table
@@ -110,8 +110,8 @@ pub(crate) async fn begin_attempt(
     Ok(budgets::transfer(conn, &next.open, reserved).await?)
 }
 
-/// Requests the cancellation of a session's running turn. A turn whose lease has expired is closed instead, since it has
-/// no owner that could stop it.
+/// Requests the cancellation of a session's running turn. A turn whose lease has expired is closed instead, since it
+/// has no owner that could stop it.
 pub(crate) async fn request_cancel(conn: &mut Conn, session: &SessionId) -> Result<Option<Turn>, QueryError> {
     let now: Option<i64> = diesel::select(sql_literals::Now).get_result(conn).await?;
     let now = Timestamp::from_micros(now.unwrap_or_default());

@@ -1,4 +1,5 @@
-//! Closing turns whose process has ended: the flushed text becomes the answer, and the reconciler prices the ledger row.
+//! Closing turns whose process has ended: the flushed text becomes the answer, and the reconciler prices the ledger
+//! row.
 
 use causerie_domain::messages::content_of;
 use causerie_domain::ports::{Reap, ReapScope};
