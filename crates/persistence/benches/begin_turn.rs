@@ -1,6 +1,6 @@
-//! What beginning a turn costs in a full store, beside an empty one: it must not be more than half as much again.
+//! The duration of beginning a turn in a full store compared with an empty one: at most 1.5 times as long.
 //!
-//! The full store has a million messages, ten thousand of them in the session that is asked; the empty one has the
+//! The full store has a million messages, ten thousand of them in the measured session; the empty one has the
 //! twenty that a turn loads. Both take turns in the same run, so that a busy machine slows both. The plans of the
 //! statements that could grow are printed beneath.
 
@@ -22,7 +22,7 @@ use diesel::sql_types::Text;
 use raw::{Raw, is_sqlite, uuid};
 use subject::SqlSubject;
 
-/// Messages of the session that is asked.
+/// Messages of the measured session.
 const LONG: u64 = 10_000;
 /// Other sessions, and messages of each.
 const OTHERS: (u64, u64) = (990, 1000);
@@ -81,7 +81,7 @@ async fn turns(subject: &SqlSubject, session: SessionId) -> Result<Vec<Duration>
     Ok(spans)
 }
 
-/// A session with so many messages, beside others.
+/// A session with this number of messages, and other sessions.
 async fn filled(subject: &SqlSubject, messages: u64, (others, each): (u64, u64)) -> Result<SessionId> {
     let session = subject.session().await?.id;
     let store = subject.store();
@@ -139,7 +139,7 @@ struct Line {
     line: String,
 }
 
-/// How the database finds the history, and the session that it leases.
+/// The plans of the statements that read the history and lease the session.
 async fn plans(subject: &SqlSubject, session: SessionId) -> Result<Vec<String>> {
     let id = uuid(subject.store(), session.as_uuid());
     let statements = [

@@ -1,4 +1,4 @@
-//! How fast reports are on a million rows, a hundred thousand of them in the month that is asked for.
+//! The duration of reports on a million rows, a hundred thousand of them in the reported month.
 //!
 //! `cargo bench -p causerie-persistence --bench reports`; PostgreSQL takes part if `CAUSERIE_TEST_POSTGRES_URL` names
 //! a server. Each line shows the median of warm runs through the port, and below stand the plans.
@@ -153,7 +153,7 @@ async fn seed(database: &TestDatabase) -> Result<()> {
     raw.run(if is_sqlite { "PRAGMA wal_checkpoint(TRUNCATE)" } else { "VACUUM ANALYZE ai_usage" }).await
 }
 
-/// How the databases go about the parts that take the time.
+/// The plans of the statements that take the most time.
 async fn plans(database: &TestDatabase) -> Result<()> {
     let mut raw = Raw::to(database).await?;
     let own = raw::uuid(database.store(), id(1, 7));

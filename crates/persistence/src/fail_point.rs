@@ -1,7 +1,7 @@
-//! Moments at which a test stops the process as a crash would: before and after the commit of each step.
+//! Fail points: a test stops the process there as a crash would, before or after the commit of a transaction.
 //!
-//! A point is called after its step, such as `begin::turn:before` or `finish::turn:after`. Only the one that was armed
-//! does anything.
+//! A fail point is named after its transaction, such as `turns::begin:before` or `turns::finish:after`. Only the
+//! armed fail point has an effect.
 
 #[cfg(not(debug_assertions))]
 compile_error!("fail points are for tests, and do not belong into a release build");
@@ -10,12 +10,12 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// The point that stops this process.
+/// The fail point that stops this process.
 static ARMED: OnceLock<FailPoint> = OnceLock::new();
-/// How often it has been passed.
+/// How often it was reached.
 static PASSED: AtomicU32 = AtomicU32::new(0);
 
-/// A point, and how often it is passed before it stops the process: `flush::turns:after@3` stops the third time.
+/// A fail point and a count: `turns::flush:after@3` stops the process when the point is reached the third time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailPoint {
     step: String,
@@ -23,7 +23,7 @@ pub struct FailPoint {
     times: u32,
 }
 
-/// A text that names no point.
+/// A text is not the name of a fail point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a fail point has the form step:before or step:after, and may end with @ and a number from 1 on")]
 pub struct NoFailPoint;
@@ -42,12 +42,12 @@ impl FromStr for FailPoint {
     }
 }
 
-/// Arms a point for the rest of this process's life. The first one counts.
+/// Arms a fail point for the lifetime of the process. Later calls have no effect.
 pub fn arm(point: FailPoint) {
     ARMED.get_or_init(|| point);
 }
 
-/// Stops the process, without any goodbye, if this is the armed point and it has been passed often enough.
+/// Aborts the process if this is the armed fail point and its count is reached.
 pub(crate) fn reach(step: &str, moment: &str) {
     let Some(armed) = ARMED.get().filter(|armed| armed.step == step && armed.moment == moment) else {
         return;
@@ -62,17 +62,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_point_has_a_form() {
-        let point: FailPoint = "flush::turns:after@3".parse().unwrap();
-        assert_eq!((point.step.as_str(), point.moment.as_str()), ("flush::turns", "after"));
+    fn a_fail_point_is_parsed_from_its_name() {
+        let point: FailPoint = "turns::flush:after@3".parse().unwrap();
+        assert_eq!((point.step.as_str(), point.moment.as_str()), ("turns::flush", "after"));
         assert_eq!(point.times, 3);
         for wrong in [
             "",
-            "begin::turn",
+            "turns::begin",
             ":before",
-            "begin::turn:later",
-            "begin::turn:before@0",
-            "begin::turn:before@x",
+            "turns::begin:later",
+            "turns::begin:before@0",
+            "turns::begin:before@x",
         ] {
             assert!(wrong.parse::<FailPoint>().is_err(), "{wrong}");
         }

@@ -1,4 +1,4 @@
-//! What steps are given, where the port has no structure for it.
+//! Inputs of transactions whose port method has no request struct.
 
 use std::time::Duration;
 
@@ -6,58 +6,58 @@ use causerie_domain::ports::TurnFlush;
 use causerie_domain::sessions::SessionAction;
 use causerie_domain::{AttachmentId, Filter, InstanceId, SessionId, Timestamp};
 
-/// A session to give another title.
-pub(crate) struct Rename {
+/// A change of a session's title.
+pub(crate) struct RenameSession {
     pub(crate) id: SessionId,
     pub(crate) allowed: Filter,
     pub(crate) title: Option<String>,
 }
 
-/// A session to bring into another state.
-pub(crate) struct ChangeState {
+/// A change of a session's state.
+pub(crate) struct ChangeSessionState {
     pub(crate) id: SessionId,
     pub(crate) allowed: Filter,
     pub(crate) action: SessionAction,
     pub(crate) now: Timestamp,
 }
 
-/// A session to mark as deleted.
-pub(crate) struct Delete {
+/// The deletion of a session.
+pub(crate) struct DeleteSession {
     pub(crate) id: SessionId,
     pub(crate) allowed: Filter,
     pub(crate) now: Timestamp,
 }
 
-/// An attachment to mark as deleted.
+/// The deletion of an attachment.
 pub(crate) struct DeleteAttachment {
     pub(crate) id: AttachmentId,
     pub(crate) allowed: Filter,
     pub(crate) now: Timestamp,
 }
 
-/// A model's ratio of characters per token, and what it is corrected to.
-pub(crate) struct Calibrate {
+/// A correction of a model's ratio of characters to tokens, in thousandths. `from` is the expected current value.
+pub(crate) struct CalibrateModel {
     pub(crate) id: String,
     pub(crate) from: Option<u32>,
     pub(crate) to: u32,
 }
 
-/// A session whose last messages are wanted.
-pub(crate) struct Latest {
+/// A query for the last messages of a session.
+pub(crate) struct LatestMessages {
     pub(crate) session_id: SessionId,
     pub(crate) visible: Filter,
     pub(crate) limit: u32,
 }
 
-/// A client's name for a send.
-pub(crate) struct Named {
+/// A lookup of a turn by its idempotency key. Turns that started before `since` do not count.
+pub(crate) struct KeyLookup {
     pub(crate) session_id: SessionId,
     pub(crate) key: String,
     pub(crate) since: Timestamp,
 }
 
 /// A flush of several turns.
-pub(crate) struct Flush {
+pub(crate) struct FlushTurns {
     pub(crate) owner: InstanceId,
     pub(crate) lease: Duration,
     pub(crate) turns: Vec<TurnFlush>,

@@ -1,22 +1,24 @@
-//! The store: every port that keeps something, on SQLite and on PostgreSQL, with one set of queries for both.
+//! The store: implements the storage ports of the domain on SQLite and on PostgreSQL, with one set of queries for both.
 //!
-//! This crate may know the domain, diesel and the two databases.
-//! Deliberately absent: rules of business, clocks other than the database's, HTTP, and any other crate of ours:
-//! what is stored was decided above, and a filter is all that is known here of who asks.
+//! - `store`: the port implementations. One port method is one transaction.
+//! - `queries`: the statements of each transaction, compiled once per database.
+//! - `rows`: the columns of each table and their conversion to the domain's entities.
+//! - `backend`: how each database runs a transaction.
+//!
+//! This crate depends on the domain, diesel and the two databases. It contains no business rules, no clock other than
+//! the database's, no HTTP and no other workspace crate: callers decide what is stored, and a filter is the only
+//! information about the principal.
 
+mod backend;
+mod error;
 #[cfg(feature = "fail-points")]
 pub mod fail_point;
-mod fault;
 mod input;
 mod lock;
 mod migrations;
-mod pg;
-mod ports;
 mod rows;
 mod schema;
 mod settings;
-mod sqlite;
-mod step;
 mod store;
 mod types;
 

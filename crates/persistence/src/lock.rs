@@ -1,42 +1,42 @@
-//! The lock that keeps a SQLite file to one serving process.
+//! The lock that restricts a SQLite file to one serving process.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 use causerie_domain::ports::ReapScope;
 
-/// The right to serve from a store, held as long as this value lives.
+/// The right to serve from a store. Dropping it releases the lock.
 #[derive(Debug)]
-#[must_use = "the right to serve ends when this is dropped"]
+#[must_use = "dropping this value releases the lock"]
 pub struct ServeLock {
-    /// Closing it gives the lock back, also when the process dies.
+    /// Closing the file releases the lock, also when the process dies.
     file: Option<File>,
 }
 
 /// Why a process may not serve from a store.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Another process does.
+    /// Another process holds the lock.
     #[error("another process serves from this database: it holds {}", .0.display())]
     Held(PathBuf),
     /// The lock file cannot be used.
     #[error("the lock file {} cannot be used", path.display())]
     File {
-        /// The file.
+        /// Path of the lock file.
         path: PathBuf,
-        /// The cause.
+        /// Error of the file system.
         #[source]
         source: std::io::Error,
     },
 }
 
 impl ServeLock {
-    /// The right that any number of instances share.
+    /// The right to serve that any number of instances share.
     pub(crate) fn shared() -> Self {
         ServeLock { file: None }
     }
 
-    /// The right of one process, by a lock file beside the database's.
+    /// The exclusive right of this process, by a lock file next to the database file.
     pub(crate) fn exclusive(database: &Path) -> Result<Self, LockError> {
         let mut path = database.as_os_str().to_owned();
         path.push(".lock");
@@ -50,7 +50,7 @@ impl ServeLock {
         }
     }
 
-    /// Which turns its holder may close at start: where nobody else can be running any, all of them.
+    /// The turns that the holder may close at startup: all turns if no other process can run any.
     pub fn reap_scope(&self) -> ReapScope {
         if self.file.is_some() { ReapScope::Everything } else { ReapScope::Expired }
     }

@@ -1,12 +1,12 @@
-//! The tables, once for both databases; `cargo xtask check` compares them with what the migrations make.
+//! The tables of both databases. `cargo xtask check` compares them with the result of the migrations.
 
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     users (id) {
-        id -> Uid,
+        id -> SqlId,
         email -> Text,
         email_key -> Text,
         name -> Text,
@@ -22,10 +22,10 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     groups (id) {
-        id -> Uid,
+        id -> SqlId,
         name -> Text,
         created_at -> BigInt,
         requests_per_minute -> Nullable<BigInt>,
@@ -35,11 +35,11 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     memberships (user_id, group_id) {
-        user_id -> Uid,
-        group_id -> Uid,
+        user_id -> SqlId,
+        group_id -> SqlId,
         role -> Text,
         status -> Text,
         created_at -> BigInt,
@@ -49,14 +49,14 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     api_keys (id) {
-        id -> Uid,
+        id -> SqlId,
         public_id -> Text,
         secret_hash -> Binary,
-        user_id -> Uid,
-        group_id -> Nullable<Uid>,
+        user_id -> SqlId,
+        group_id -> Nullable<SqlId>,
         name -> Text,
         scopes -> Text,
         created_at -> BigInt,
@@ -69,16 +69,16 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     tools (id) {
-        id -> Uid,
+        id -> SqlId,
         slug -> Text,
         #[sql_name = "type"]
         tool_type -> Text,
         origin -> Text,
-        group_id -> Nullable<Uid>,
-        owner_id -> Nullable<Uid>,
+        group_id -> Nullable<SqlId>,
+        owner_id -> Nullable<SqlId>,
         enabled -> Bool,
         latest_ordinal -> BigInt,
         created_at -> BigInt,
@@ -88,17 +88,17 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     tool_versions (id) {
-        id -> Uid,
-        tool_id -> Uid,
+        id -> SqlId,
+        tool_id -> SqlId,
         ordinal -> BigInt,
         version -> Text,
         title -> Text,
         definition -> Text,
         content_hash -> Text,
-        created_by -> Nullable<Uid>,
+        created_by -> Nullable<SqlId>,
         created_at -> BigInt,
     }
 }
@@ -106,20 +106,20 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     sessions (id) {
-        id -> Uid,
-        tool_id -> Uid,
-        tool_version_id -> Uid,
-        user_id -> Uid,
-        group_id -> Nullable<Uid>,
+        id -> SqlId,
+        tool_id -> SqlId,
+        tool_version_id -> SqlId,
+        user_id -> SqlId,
+        group_id -> Nullable<SqlId>,
         state -> Text,
         title -> Nullable<Text>,
         next_seq -> BigInt,
-        active_turn_id -> Nullable<Uid>,
+        active_turn_id -> Nullable<SqlId>,
         lease_until -> Nullable<BigInt>,
-        parent_session_id -> Nullable<Uid>,
+        parent_session_id -> Nullable<SqlId>,
         fork_from_seq -> Nullable<BigInt>,
         started_at -> BigInt,
         ended_at -> Nullable<BigInt>,
@@ -131,16 +131,16 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     turns (id) {
-        id -> Uid,
-        session_id -> Uid,
-        user_message_id -> Uid,
-        assistant_message_id -> Uid,
+        id -> SqlId,
+        session_id -> SqlId,
+        user_message_id -> SqlId,
+        assistant_message_id -> SqlId,
         assistant_seq -> BigInt,
         status -> Text,
-        owner -> Uid,
+        owner -> SqlId,
         model -> Text,
         cancel_requested -> Bool,
         failure_code -> Nullable<Text>,
@@ -158,12 +158,12 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     messages (id) {
-        id -> Uid,
-        session_id -> Uid,
-        turn_id -> Nullable<Uid>,
+        id -> SqlId,
+        session_id -> SqlId,
+        turn_id -> Nullable<SqlId>,
         role -> Text,
         seq -> BigInt,
         status -> Text,
@@ -178,10 +178,10 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     segments (turn_id, position) {
-        turn_id -> Uid,
+        turn_id -> SqlId,
         position -> BigInt,
         kind -> Text,
         text -> Text,
@@ -191,11 +191,11 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     message_attachments (id) {
-        id -> Uid,
-        message_id -> Uid,
+        id -> SqlId,
+        message_id -> SqlId,
         filename -> Text,
         mime_type -> Text,
         size -> BigInt,
@@ -210,7 +210,7 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     ai_models (id) {
         id -> Text,
@@ -232,7 +232,7 @@ diesel::table! {
         price_overrides -> Text,
         enabled -> Bool,
         restricted -> Bool,
-        group_id -> Nullable<Uid>,
+        group_id -> Nullable<SqlId>,
         millichars_per_token -> Nullable<BigInt>,
         listed_at -> BigInt,
         further_prices -> Text,
@@ -242,18 +242,18 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     ai_usage (id) {
-        id -> Uid,
-        user_id -> Nullable<Uid>,
-        group_id -> Nullable<Uid>,
-        tool_id -> Nullable<Uid>,
-        session_id -> Nullable<Uid>,
-        turn_id -> Nullable<Uid>,
-        message_id -> Nullable<Uid>,
-        api_key_id -> Nullable<Uid>,
-        owner -> Nullable<Uid>,
+        id -> SqlId,
+        user_id -> Nullable<SqlId>,
+        group_id -> Nullable<SqlId>,
+        tool_id -> Nullable<SqlId>,
+        session_id -> Nullable<SqlId>,
+        turn_id -> Nullable<SqlId>,
+        message_id -> Nullable<SqlId>,
+        api_key_id -> Nullable<SqlId>,
+        owner -> Nullable<SqlId>,
         lease_until -> Nullable<BigInt>,
         purpose -> Text,
         attempt -> BigInt,
@@ -289,14 +289,14 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     stream_tickets (hash) {
         hash -> Binary,
-        session_id -> Uid,
-        user_id -> Uid,
-        api_key_id -> Nullable<Uid>,
-        turn_id -> Nullable<Uid>,
+        session_id -> SqlId,
+        user_id -> SqlId,
+        api_key_id -> Nullable<SqlId>,
+        turn_id -> Nullable<SqlId>,
         created_at -> BigInt,
         expires_at -> BigInt,
     }
@@ -305,10 +305,10 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     group_rules (group_id, position) {
-        group_id -> Uid,
+        group_id -> SqlId,
         position -> BigInt,
         rule -> Text,
     }
@@ -317,10 +317,10 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     user_rules (user_id, position) {
-        user_id -> Uid,
+        user_id -> SqlId,
         position -> BigInt,
         rule -> Text,
     }
@@ -329,10 +329,10 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     invitations (group_id, email_key) {
-        group_id -> Uid,
+        group_id -> SqlId,
         email_key -> Text,
         email -> Text,
         role -> Text,
@@ -343,13 +343,13 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     audit_events (id) {
-        id -> Uid,
+        id -> SqlId,
         created_at -> BigInt,
-        actor_id -> Nullable<Uid>,
-        api_key_id -> Nullable<Uid>,
+        actor_id -> Nullable<SqlId>,
+        api_key_id -> Nullable<SqlId>,
         action -> Text,
         subject_type -> Text,
         subject_id -> Text,
@@ -360,13 +360,13 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     budgets (id) {
-        id -> Uid,
-        user_id -> Nullable<Uid>,
-        group_id -> Nullable<Uid>,
-        api_key_id -> Nullable<Uid>,
+        id -> SqlId,
+        user_id -> Nullable<SqlId>,
+        group_id -> Nullable<SqlId>,
+        api_key_id -> Nullable<SqlId>,
         period -> Text,
         amount -> BigInt,
     }
@@ -375,10 +375,10 @@ diesel::table! {
 diesel::table! {
     use diesel::sql_types::*;
 
-    use crate::types::Uid;
+    use crate::types::SqlId;
 
     budget_windows (budget_id, starts_at) {
-        budget_id -> Uid,
+        budget_id -> SqlId,
         starts_at -> BigInt,
         ends_at -> BigInt,
         spent -> BigInt,

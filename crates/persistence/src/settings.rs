@@ -1,29 +1,29 @@
-//! How a store is opened.
+//! Settings for opening a store.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use causerie_domain::Secret;
 
-/// Which store to open, and how.
+/// Address and limits of a store.
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
-    /// `sqlite://PATH`, the path taken as it stands, or `postgres://USER:PASSWORD@HOST:PORT/NAME`.
+    /// `sqlite://PATH`, with the path not decoded, or `postgres://USER:PASSWORD@HOST:PORT/NAME`.
     pub url: Secret,
-    /// Connections to PostgreSQL at most.
+    /// Maximum number of connections to PostgreSQL.
     pub connections: u32,
-    /// How long a step waits at most until it can begin.
+    /// Maximum wait of a transaction for a connection or thread.
     pub wait_timeout: Duration,
-    /// How long PostgreSQL works at most on one statement; half of it for a lock.
+    /// Maximum duration of a statement on PostgreSQL; half of it for a lock.
     pub statement_timeout: Duration,
-    /// How long a statement waits at most for another process that holds the SQLite file.
+    /// Maximum wait for another process that has locked the SQLite file.
     pub busy_timeout: Duration,
-    /// Threads that read from SQLite, beside the one that writes.
+    /// Number of SQLite reader threads, in addition to the writer thread.
     pub readers: u32,
 }
 
 impl StoreSettings {
-    /// The store at an address, with defaults for the rest.
+    /// Settings for a store at a URL, with defaults for the rest.
     pub fn new(url: impl Into<String>) -> Self {
         StoreSettings {
             url: Secret::new(url),
@@ -36,53 +36,53 @@ impl StoreSettings {
     }
 }
 
-/// Why a store could not be opened. No message holds a password.
+/// The error of opening a store. No message contains a password.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The address names neither database.
+    /// The URL has neither of the two schemes.
     #[error("the database address begins neither with sqlite:// nor with postgres://")]
     UnknownScheme,
-    /// The address names no file on a disk.
+    /// The URL has no path of a file.
     #[error("the database address names no file: give a path after sqlite://")]
     NotAFile,
-    /// The address asks for an encrypted connection.
+    /// The URL has a parameter that requires TLS.
     #[error(
         "connections to PostgreSQL with TLS are not supported yet: {0} in the database address asks for one"
     )]
     TlsUnsupported(String),
-    /// The settings allow nobody to work.
+    /// The settings allow no connection or no reader thread.
     #[error("a store needs at least one {0}")]
     TooFew(&'static str),
-    /// Outside of a tokio runtime there is nobody to drive the connections.
-    #[error("a store is opened inside of a tokio runtime, which then drives its connections")]
+    /// There is no current tokio runtime.
+    #[error("a store must be opened within a tokio runtime, which drives its connections")]
     NoRuntime,
-    /// The file cannot be made or opened.
+    /// The file cannot be created or opened.
     #[error("the database file {} cannot be opened", path.display())]
     File {
-        /// The file.
+        /// Path of the database file.
         path: PathBuf,
-        /// The cause.
+        /// Error of the file system or of SQLite.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The pool of connections cannot be built.
-    #[error("the pool of connections cannot be built")]
+    /// The connection pool cannot be built.
+    #[error("the connection pool cannot be built")]
     Pool(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// What an address names.
+/// A parsed database URL.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Address {
-    /// A file.
+    /// Path of a SQLite file.
     Sqlite(PathBuf),
-    /// A database of a server.
+    /// URL of a PostgreSQL database.
     Postgres(String),
 }
 
 impl Address {
     pub(crate) fn parse(url: &str) -> Result<Self, OpenError> {
         if let Some(path) = url.strip_prefix("sqlite://") {
-            // Each of our connections would see another database in memory.
+            // Each connection would open its own in-memory database.
             return match path {
                 "" | ":memory:" => Err(OpenError::NotAFile),
                 path => Ok(Address::Sqlite(PathBuf::from(path))),
@@ -93,14 +93,14 @@ impl Address {
         }
         let parameters = url.split_once('?').map_or("", |(_, query)| query);
         match parameters.split('&').find(|parameter| asks_for_tls(parameter)) {
-            // Only the parameter's name and word are shown, never the part with the password.
+            // Only the parameter is shown, never the part with the password.
             Some(parameter) => Err(OpenError::TlsUnsupported(parameter.to_owned())),
             None => Ok(Address::Postgres(url.to_owned())),
         }
     }
 }
 
-/// Also `prefer` asks: going plain where the server can do better would be a silent answer.
+/// Whether a parameter requires TLS. `prefer` counts: an unencrypted connection would be a silent downgrade.
 fn asks_for_tls(parameter: &str) -> bool {
     parameter.starts_with("ssl") && parameter != "sslmode=disable"
 }

@@ -1,7 +1,7 @@
-//! Ids in columns: one SQL type that is a native `uuid` on PostgreSQL and sixteen bytes on SQLite.
+//! The SQL type of ids: a native `uuid` on PostgreSQL and sixteen bytes on SQLite.
 //!
-//! The domain's ids are read as they are; to be written they become a [`Key`], since diesel keeps foreign types from
-//! being expressions. Everything else is stored as plain integers and text, which both databases read alike.
+//! Ids of the domain are read directly. To be written they are converted to [`IdParam`], since diesel does not allow
+//! foreign types as expressions. All other columns are integers and text, which both databases treat alike.
 
 use std::io::Write;
 
@@ -19,80 +19,80 @@ use diesel::sql_types::{Binary, SqlType, Uuid as PgUuid};
 use diesel::sqlite::Sqlite;
 use uuid::Uuid;
 
-/// The SQL type of ids. In both forms they sort by time of creation.
+/// The SQL type of ids. In both representations ids sort by time of creation.
 #[derive(Debug, Clone, Copy, Default, QueryId, SqlType)]
 #[diesel(postgres_type(oid = 2950, array_oid = 2951), sqlite_type(name = "Binary"))]
-pub struct Uid;
+pub struct SqlId;
 
-/// An id on its way into a statement, whatever it names.
+/// A bind parameter with an id of any kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, AsExpression, FromSqlRow)]
-#[diesel(sql_type = Uid)]
-pub(crate) struct Key(Uuid);
+#[diesel(sql_type = SqlId)]
+pub(crate) struct IdParam(Uuid);
 
-/// An id for a statement.
-pub(crate) fn key(id: impl Into<Key>) -> Key {
+/// Converts an id to a bind parameter.
+pub(crate) fn id_param(id: impl Into<IdParam>) -> IdParam {
     id.into()
 }
 
-impl From<Uuid> for Key {
+impl From<Uuid> for IdParam {
     fn from(uuid: Uuid) -> Self {
-        Key(uuid)
+        IdParam(uuid)
     }
 }
 
-impl From<Key> for Uuid {
-    fn from(key: Key) -> Self {
+impl From<IdParam> for Uuid {
+    fn from(key: IdParam) -> Self {
         key.0
     }
 }
 
-impl ToSql<Uid, Pg> for Key {
+impl ToSql<SqlId, Pg> for IdParam {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         out.write_all(self.0.as_bytes())?;
         Ok(IsNull::No)
     }
 }
 
-impl ToSql<Uid, Sqlite> for Key {
+impl ToSql<SqlId, Sqlite> for IdParam {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Sqlite>) -> serialize::Result {
         out.set_value(self.0.as_bytes().as_slice());
         Ok(IsNull::No)
     }
 }
 
-impl FromSql<Uid, Pg> for Key {
+impl FromSql<SqlId, Pg> for IdParam {
     fn from_sql(value: PgValue<'_>) -> deserialize::Result<Self> {
-        <Uuid as FromSql<PgUuid, Pg>>::from_sql(value).map(Key)
+        <Uuid as FromSql<PgUuid, Pg>>::from_sql(value).map(IdParam)
     }
 }
 
-impl FromSql<Uid, Sqlite> for Key {
+impl FromSql<SqlId, Sqlite> for IdParam {
     fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
         let bytes = <Vec<u8> as FromSql<Binary, Sqlite>>::from_sql(value)?;
-        Ok(Key(Uuid::from_slice(&bytes)?))
+        Ok(IdParam(Uuid::from_slice(&bytes)?))
     }
 }
 
-macro_rules! stored_as_uid {
+macro_rules! stored_as_sql_id {
     ($($id:ident,)+) => { $(
-        impl From<$id> for Key {
+        impl From<$id> for IdParam {
             fn from(id: $id) -> Self {
-                Key(id.as_uuid())
+                IdParam(id.as_uuid())
             }
         }
 
-        impl<DB: Backend> FromSql<Uid, DB> for $id
+        impl<DB: Backend> FromSql<SqlId, DB> for $id
         where
-            Key: FromSql<Uid, DB>,
+            IdParam: FromSql<SqlId, DB>,
         {
             fn from_sql(value: DB::RawValue<'_>) -> deserialize::Result<Self> {
-                Key::from_sql(value).map(|key| $id::from_uuid(key.0))
+                IdParam::from_sql(value).map(|key| $id::from_uuid(key.0))
             }
         }
 
-        impl<DB: Backend> Queryable<Uid, DB> for $id
+        impl<DB: Backend> Queryable<SqlId, DB> for $id
         where
-            $id: FromStaticSqlRow<Uid, DB>,
+            $id: FromStaticSqlRow<SqlId, DB>,
         {
             type Row = Self;
 
@@ -103,7 +103,7 @@ macro_rules! stored_as_uid {
     )+ };
 }
 
-stored_as_uid! {
+stored_as_sql_id! {
     ApiKeyId,
     AttachmentId,
     AuditEventId,

@@ -1,4 +1,4 @@
-//! The audit of a store: it finds nothing where nothing is wrong, and each violation where something is.
+//! Integrity checks: a valid store has no violations, and each kind of damage is found.
 
 mod raw;
 mod subject;
@@ -44,7 +44,7 @@ async fn violations(subject: &SqlSubject, limit: u32) -> Result<BTreeSet<(Integr
     Ok(found)
 }
 
-/// The rules that are broken.
+/// The violated rules.
 async fn rules(subject: &SqlSubject) -> Result<BTreeSet<IntegrityRule>> {
     Ok(violations(subject, 100).await?.into_iter().map(|(rule, _)| rule).collect())
 }
@@ -94,7 +94,7 @@ async fn a_store_in_use_is_whole_after_every_step(subject: &SqlSubject) -> Resul
     whole().await
 }
 
-/// What is broken by a statement on a store with an ended turn and a running one, in that order.
+/// The rules that a statement violates in a store with an ended turn and a running one, in that order.
 async fn every_violation_is_named(subject: &SqlSubject) -> Result<()> {
     let id = subject.session().await?.id;
     let ended = subject.exchange(id, "Hello", "Hi").await?;
@@ -118,7 +118,7 @@ async fn every_violation_is_named(subject: &SqlSubject) -> Result<()> {
             "INSERT INTO segments (turn_id, position, kind, text) VALUES ({turn}, {position}, 'text', 'x')"
         )
     };
-    // The statement, what undoes it, and the rules that it breaks: some facts are promised twice.
+    // The statement, its reversal, and the rules that it violates; some facts are covered by two rules.
     use IntegrityRule::*;
     let broken: Vec<(String, String, Vec<IntegrityRule>)> = vec![
         (

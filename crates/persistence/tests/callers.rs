@@ -1,4 +1,4 @@
-//! Callers that go away, runtimes that end, stores that are closed, full or out of reach.
+//! Dropped callers, runtimes that end, and stores that are closed, overloaded or unreachable.
 
 mod raw;
 mod subject;
@@ -28,7 +28,7 @@ on_both!(
     a_closed_store_says_so,
 );
 
-/// Polls a future some times and drops it wherever it is then.
+/// Polls a future a number of times and drops it.
 async fn abandon<T>(future: impl Future<Output = T>, polls: u32) -> Option<T> {
     let mut future = pin!(future);
     for _ in 0..polls {
@@ -50,12 +50,12 @@ async fn a_caller_that_leaves_harms_nothing(subject: &SqlSubject) -> Result<()> 
         abandon(subject.store().begin_turn(subject.send(*id, "Hello")), polls).await;
         abandon(subject.store().reap(causerie_testkit::contract::reap::everything()), polls).await;
     }
-    // Nothing is left open: every session takes a turn at once.
+    // No transaction is left open: every session can begin a turn.
     subject.store().reap(causerie_testkit::contract::reap::everything()).await?;
     let mut raw = Raw::to(subject.database()).await?;
     for id in sessions {
         let running = loop {
-            // A step that was left behind may still be on its way.
+            // A transaction of a dropped caller may still be running.
             match subject.store().begin_turn(subject.send(id, "Still there?")).await {
                 Ok(begun) => break begun,
                 Err(_) => {
@@ -73,7 +73,7 @@ async fn a_caller_that_leaves_harms_nothing(subject: &SqlSubject) -> Result<()> 
     Ok(())
 }
 
-/// A web worker's runtime is single-threaded and may end before the store: nothing of the store lives on it.
+/// A web worker's runtime is single-threaded and may end before the store, so no part of the store may run on it.
 async fn a_step_outlives_the_runtime_of_its_caller(subject: &SqlSubject) -> Result<()> {
     let id = subject.session().await?.id;
     for round in 0..5 {
@@ -157,7 +157,7 @@ async fn many_processes_serve_from_a_server() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_file_is_made_with_its_folder() -> Result<()> {
+async fn a_file_is_created_with_its_folder() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("deep/down/causerie.db");
     let store = SqlStore::open(&StoreSettings::new(format!("sqlite://{}", path.display())))?;
@@ -191,7 +191,7 @@ async fn a_new_file_is_opened_by_many_at_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn settings_that_let_nobody_work_are_refused() -> Result<()> {
+async fn settings_without_a_connection_or_reader_are_refused() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let url = format!("sqlite://{}/causerie.db", folder.path().display());
     let none = StoreSettings { readers: 0, ..StoreSettings::new(url) };
@@ -202,14 +202,14 @@ async fn settings_that_let_nobody_work_are_refused() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_server_out_of_reach_is_unavailable_and_no_password_is_told() -> Result<()> {
-    // Nobody listens on this port of this machine.
+async fn an_unreachable_server_is_unavailable_and_no_error_shows_the_password() -> Result<()> {
+    // No process listens on this port.
     let mut settings = StoreSettings::new("postgres://me:hunter2@127.0.0.1:1/name");
     settings.wait_timeout = Duration::from_secs(2);
     let store = SqlStore::open(&settings)?;
-    let error = store.check().await.err().context("nobody answers")?;
+    let error = store.check().await.err().context("no server answers")?;
     assert!(matches!(error, StoreError::Unavailable(_)));
-    let migration = store.migrate().await.err().context("nobody answers")?;
+    let migration = store.migrate().await.err().context("no server answers")?;
     for text in
         [format!("{error:?}"), format!("{migration:?}"), format!("{settings:?}"), format!("{store:?}")]
     {
@@ -226,7 +226,7 @@ async fn a_pool_without_a_free_connection_refuses_after_its_wait() -> Result<()>
     settings.wait_timeout = Duration::from_millis(200);
     let store = SqlStore::open(&settings)?;
     store.check().await?;
-    // A table that somebody else holds keeps the one connection busy.
+    // A table that another connection has locked keeps the only connection busy.
     let mut raw = Raw::to(&database).await?;
     raw.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE;").await?;
     let busy = store.clone();
@@ -245,9 +245,9 @@ async fn a_pool_without_a_free_connection_refuses_after_its_wait() -> Result<()>
     Ok(())
 }
 
-/// Readers of a table that somebody else holds take every place but one in four, and those are the running turns'.
+/// Readers of a locked table take three quarters of the connections; the rest is reserved for running turns.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_quarter_of_the_connections_is_kept_for_turns_that_run() -> Result<()> {
+async fn a_quarter_of_the_connections_is_reserved_for_running_turns() -> Result<()> {
     let Some(subject) = subject::postgres().await? else { return Ok(()) };
     let owner = subject.instance();
     let begin = subject.send(subject.session().await?.id, "Hello");
@@ -312,7 +312,7 @@ async fn a_transaction_that_loses_a_deadlock_is_repeated() -> Result<()> {
         while observer.count("pg_locks WHERE NOT granted").await? == 0 {
             tokio::task::yield_now().await;
         }
-        // Whichever of the two loses: the flush must not hear of it.
+        // The flush succeeds, whichever of the two transactions is rolled back.
         let _ = other.run(&touch(0)).await;
         other.run("ROLLBACK;").await
     };

@@ -53,7 +53,7 @@ async fn sessions_come_newest_activity_first(subject: &SqlSubject) -> Result<()>
 
 async fn a_list_is_read_to_its_end_page_by_page(subject: &SqlSubject) -> Result<()> {
     let mut made = Vec::new();
-    // Many at the same instant: the order must be total all the same.
+    // Many sessions have the same instant: the order must be total.
     for second in [1, 1, 1, 2, 2, 1, 3] {
         made.push((second, make(subject, second).await?));
     }

@@ -120,7 +120,7 @@ async fn eight_instances_migrate_a_server_at_once() -> Result<()> {
     }
 }
 
-/// A program must not work on tables that a newer one made.
+/// A program must not use tables of a newer version.
 async fn unknown_migration(database: TestDatabase) -> Result<()> {
     let mut raw = Raw::to(&database).await?;
     raw.run("INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000')").await?;
@@ -131,7 +131,7 @@ async fn unknown_migration(database: TestDatabase) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_migration_from_the_future_is_refused() -> Result<()> {
+async fn an_unknown_migration_is_refused() -> Result<()> {
     unknown_migration(TestDatabase::sqlite().await?).await?;
     match TestDatabase::postgres().await? {
         Some(database) => unknown_migration(database).await,

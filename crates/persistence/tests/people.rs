@@ -1,4 +1,4 @@
-//! Users, keys and the first start.
+//! Users, API keys and the first startup.
 
 mod raw;
 mod subject;
@@ -57,7 +57,7 @@ async fn an_address_belongs_to_one_user(subject: &SqlSubject) -> Result<()> {
     let again = store.create_user(user(&subject.ids, "ada@example.ORG")).await;
     assert!(matches!(again, Err(AdministrationError::EmailTaken)), "{again:?}");
     assert_eq!(store.user_by_email("ADA@example.org").await?, Some(made));
-    assert_eq!(store.user_by_email("nobody@example.org").await?, None);
+    assert_eq!(store.user_by_email("unknown@example.org").await?, None);
     Ok(())
 }
 
@@ -94,10 +94,10 @@ async fn a_key_is_found_with_all_that_is_known_of_its_user(subject: &SqlSubject)
 }
 
 async fn a_key_needs_its_user_and_group(subject: &SqlSubject) -> Result<()> {
-    let nobody = api_key(&subject.ids, UserId::next(&subject.ids), "abcdefghijkl");
+    let no_user = api_key(&subject.ids, UserId::next(&subject.ids), "abcdefghijkl");
     let no_group =
-        NewApiKey { user_id: subject.user, group_id: Some(GroupId::next(&subject.ids)), ..nobody.clone() };
-    for new in [nobody, no_group] {
+        NewApiKey { user_id: subject.user, group_id: Some(GroupId::next(&subject.ids)), ..no_user.clone() };
+    for new in [no_user, no_group] {
         let refused = subject.store().create_key(new).await;
         assert!(matches!(refused, Err(AdministrationError::NotFound)), "{refused:?}");
     }
@@ -127,7 +127,7 @@ async fn found_at_once(store: &SqlStore) -> Result<()> {
     let mut instances = JoinSet::new();
     for number in 0..8 {
         let store = store.clone();
-        // All call the first user alike, or each another way: neither makes two.
+        // The first users have equal or different names; only one is created either way.
         let email = if number % 2 == 0 { "admin".to_owned() } else { format!("admin-{number}") };
         instances.spawn(async move {
             let ids = TestIds::after(1000 * number);
@@ -150,7 +150,7 @@ async fn found_at_once(store: &SqlStore) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_empty_store_is_founded_once() -> Result<()> {
+async fn an_empty_store_is_bootstrapped_once() -> Result<()> {
     found_at_once(TestDatabase::sqlite().await?.store()).await?;
     match TestDatabase::postgres().await? {
         Some(database) => found_at_once(database.store()).await,
@@ -159,6 +159,6 @@ async fn an_empty_store_is_founded_once() -> Result<()> {
 }
 
 #[test]
-fn test_ids_do_not_meet() {
+fn ids_of_tests_do_not_collide() {
     assert!(TestIds::after(1000).next() > TestIds::after(0).next());
 }

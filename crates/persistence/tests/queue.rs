@@ -1,4 +1,4 @@
-//! What waits for the reconciler: a row that cannot be read, or priced, keeps no other waiting.
+//! Rows that wait for the reconciler: one that cannot be read or priced does not block the others.
 
 mod raw;
 mod subject;
@@ -24,14 +24,14 @@ on_both!(
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Makes a row one that nobody can read.
+/// Makes a row unreadable.
 async fn spoil(subject: &SqlSubject, id: UsageId) -> Result<()> {
     let id = uuid(subject.store(), id.as_uuid());
     let spoilt = format!("UPDATE ai_usage SET prices = 'nonsense' WHERE id = {id}");
     Raw::to(subject.database()).await?.run(&spoilt).await
 }
 
-/// A closed row whose cost is to be looked up from an instant on.
+/// A closed row whose cost is looked up from an instant on.
 async fn pending(subject: &SqlSubject, due: Timestamp) -> Result<UsageId> {
     let running = subject.start(subject.session().await?.id, "Hello").await?;
     let end = subject.end(&running, &Ending::whole("Hi"));

@@ -1,4 +1,4 @@
-//! What the database itself refuses, and what goes when something else goes.
+//! Constraints of the database, and cascading deletions.
 
 mod raw;
 mod subject;
@@ -138,7 +138,7 @@ async fn text_that_one_database_cannot_hold_is_refused_by_both(subject: &SqlSubj
     let flushed = subject.flush(&running, running.text_at(0, "a\0b")).await;
     assert!(flushed.is_err(), "{flushed:?}");
     subject.finish(&running, "well").await?;
-    // As a value to compare with it is just one that no row has.
+    // As a value in a comparison it matches no row.
     let filter = Filter::equals("state", Scalar::Text("a\0b".to_owned()));
     let found = subject.store().session(id, &filter).await;
     assert!(

@@ -1,10 +1,10 @@
-//! No release has fail points: the compiler refuses to build their module without debug assertions.
+//! Release builds cannot contain fail points: their module does not compile without debug assertions.
 
 use std::process::Command;
 
 use causerie_testkit::anyhow::Result;
 
-/// What the compiler says of the module, as it is built in a release or in a test.
+/// The compiler's messages for the module, with or without debug assertions.
 fn compile(debug_assertions: &str) -> Result<String> {
     let output = tempfile::tempdir()?;
     let compiler = Command::new("rustc")
@@ -20,20 +20,20 @@ const REFUSAL: &str = "fail points are for tests, and do not belong into a relea
 
 #[test]
 fn a_release_with_fail_points_does_not_compile() -> Result<()> {
-    // Alone the module lacks its dependencies, which the compiler says in both cases.
+    // The module alone lacks its dependencies, so both compilations fail.
     assert!(compile("no")?.contains(REFUSAL));
     assert!(!compile("yes")?.contains(REFUSAL));
     Ok(())
 }
 
 #[test]
-fn fail_points_are_nothing_without_their_feature() {
-    let store = include_str!("../src/store.rs");
+fn fail_points_are_compiled_only_with_their_feature() {
+    let store = include_str!("../src/store/mod.rs");
     let reached = store.find("fail_point::reach").unwrap();
     let guarded = store[..reached].rfind(r#"#[cfg(feature = "fail-points")]"#).unwrap();
-    assert!(reached - guarded < 100, "the call stands right behind its condition");
+    assert!(reached - guarded < 100, "the call follows its condition");
     assert!(include_str!("../src/lib.rs").contains("#[cfg(feature = \"fail-points\")]\npub mod fail_point;"));
     for manifest in [include_str!("../Cargo.toml"), include_str!("../../server/Cargo.toml")] {
-        assert!(!manifest.contains("default = ["), "no feature is on by itself");
+        assert!(!manifest.contains("default = ["), "no feature is enabled by default");
     }
 }

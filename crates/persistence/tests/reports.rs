@@ -1,4 +1,4 @@
-//! UsageReports: the same sums for every order, grouping, page and time zone, on rows that are as bad as rows can be.
+//! Usage reports: the same sums for every order, grouping, page and time zone, on rows with extreme and missing values.
 #![cfg(test)]
 
 mod ledger;
@@ -216,7 +216,7 @@ async fn filters_narrow_what_is_summed_and_listed(subject: &SqlSubject) -> Resul
 
 async fn records_come_newest_first_page_by_page(subject: &SqlSubject) -> Result<()> {
     let mut ledger = Ledger::new(subject).await?;
-    // Many at the same instant: the order must be total all the same.
+    // Many rows have the same instant: the order must be total.
     for at in [5, 5, 7, 5, 6, 5] {
         let row =
             Row { at: START.as_micros() + at, user: Some(subject.user), with_tool: true, ..Row::default() };

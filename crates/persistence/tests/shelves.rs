@@ -47,7 +47,7 @@ async fn tools_of_files_come_and_go(subject: &SqlSubject) -> Result<()> {
     assert_eq!(enabled(subject).await?, ["coder", "tutor"]);
     let coder = store.tool("coder", &Filter::Everything).await?.context("the tool is gone")?;
     assert_eq!((coder.current.version.as_str(), coder.current.tool_id), ("1.1.0", coder.id));
-    assert_eq!(store.tool("nobody", &Filter::Everything).await?, None);
+    assert_eq!(store.tool("unknown", &Filter::Everything).await?, None);
 
     assert_eq!(store.synchronise(Vec::new()).await?.disabled, ["coder", "tutor"]);
     assert_eq!(store.tools(&Filter::Everything).await?.len(), 3, "nothing is deleted");

@@ -1,4 +1,4 @@
-//! Stream tickets, and the names that identity providers give.
+//! Stream tickets, and external ids of users.
 
 mod raw;
 mod subject;
@@ -165,8 +165,8 @@ async fn an_external_name_belongs_to_one_user(subject: &SqlSubject) -> Result<()
     store.link(subject.user, id("ada-2"), stamp()).await?;
     assert_eq!(store.external_user(&id("ada")).await?, None);
     assert!(store.external_user(&id("ada-2")).await?.is_some_and(|found| found.user.id == subject.user));
-    let nobody = store.link(UserId::next(&subject.ids), id("nobody"), stamp()).await;
-    assert!(matches!(nobody, Err(ExternalIdError::NotFound)), "{nobody:?}");
+    let unknown = store.link(UserId::next(&subject.ids), id("unknown"), stamp()).await;
+    assert!(matches!(unknown, Err(ExternalIdError::NotFound)), "{unknown:?}");
     Ok(())
 }
 

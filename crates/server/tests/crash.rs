@@ -38,7 +38,7 @@ const LEASE_MS: &str = "3000";
 /// Steps of conversations that no turn takes part in.
 const NOT_OF_A_TURN: [&str; 2] = ["forks::fork", "attachments::delete"];
 /// By the third flush there is text. The first may have only the upstream's id.
-const TEXT_IS_KEPT: &str = "flush::turns:after@3";
+const TEXT_IS_KEPT: &str = "turns::flush:after@3";
 
 macro_rules! crashes {
     ($($name:ident: $point:literal, $scene:ident, $model:ident;)+) => {
@@ -84,52 +84,52 @@ macro_rules! crashes {
 }
 
 crashes! {
-    before_a_turn_is_begun: "begin::turn:before", Send, MODEL;
-    after_a_turn_is_begun: "begin::turn:after", Send, MODEL;
-    before_the_next_attempt: "flush::next_attempt:before", Send, FAILING;
-    after_the_next_attempt: "flush::next_attempt:after", Send, FAILING;
-    before_the_first_flush: "flush::turns:before", Send, MODEL;
-    after_the_first_flush: "flush::turns:after", Send, MODEL;
-    before_a_later_flush: "flush::turns:before@4", Send, MODEL;
-    after_a_later_flush: "flush::turns:after@3", Send, MODEL;
-    before_a_turn_is_ended: "finish::turn:before", Send, MODEL;
-    after_a_turn_is_ended: "finish::turn:after", Send, MODEL;
-    before_a_cancel_is_noted: "flush::request_cancel:before", Cancel, MODEL;
-    after_a_cancel_is_noted: "flush::request_cancel:after", Cancel, MODEL;
-    before_a_cancelled_turn_is_ended: "finish::turn:before", Cancel, MODEL;
-    after_a_cancelled_turn_is_ended: "finish::turn:after", Cancel, MODEL;
-    before_a_turn_is_reaped: "reap::round:before", Reap, MODEL;
-    after_a_turn_is_reaped: "reap::round:after", Reap, MODEL;
+    before_a_turn_is_begun: "turns::begin:before", Send, MODEL;
+    after_a_turn_is_begun: "turns::begin:after", Send, MODEL;
+    before_the_next_attempt: "turns::begin_attempt:before", Send, FAILING;
+    after_the_next_attempt: "turns::begin_attempt:after", Send, FAILING;
+    before_the_first_flush: "turns::flush:before", Send, MODEL;
+    after_the_first_flush: "turns::flush:after", Send, MODEL;
+    before_a_later_flush: "turns::flush:before@4", Send, MODEL;
+    after_a_later_flush: "turns::flush:after@3", Send, MODEL;
+    before_a_turn_is_ended: "turns::finish:before", Send, MODEL;
+    after_a_turn_is_ended: "turns::finish:after", Send, MODEL;
+    before_a_cancel_is_noted: "turns::request_cancel:before", Cancel, MODEL;
+    after_a_cancel_is_noted: "turns::request_cancel:after", Cancel, MODEL;
+    before_a_cancelled_turn_is_ended: "turns::finish:before", Cancel, MODEL;
+    after_a_cancelled_turn_is_ended: "turns::finish:after", Cancel, MODEL;
+    before_a_turn_is_reaped: "turns::reap:before", Reap, MODEL;
+    after_a_turn_is_reaped: "turns::reap:after", Reap, MODEL;
     before_a_session_is_made: "sessions::create:before", Session, MODEL;
     after_a_session_is_made: "sessions::create:after", Session, MODEL;
-    before_a_session_changes: "session_changes::change_state:before", Session, MODEL;
-    after_a_session_changes: "session_changes::change_state:after", Session, MODEL;
-    before_a_session_is_renamed: "session_changes::rename:before", Session, MODEL;
-    after_a_session_is_renamed: "session_changes::rename:after", Session, MODEL;
-    before_a_session_is_deleted: "session_changes::delete:before", Session, MODEL;
-    after_a_session_is_deleted: "session_changes::delete:after", Session, MODEL;
+    before_a_session_changes: "sessions::change_state:before", Session, MODEL;
+    after_a_session_changes: "sessions::change_state:after", Session, MODEL;
+    before_a_session_is_renamed: "sessions::rename:before", Session, MODEL;
+    after_a_session_is_renamed: "sessions::rename:after", Session, MODEL;
+    before_a_session_is_deleted: "sessions::delete:before", Session, MODEL;
+    after_a_session_is_deleted: "sessions::delete:after", Session, MODEL;
 }
 
 /// The flush of a long answer at which a seed stops the process: there is text by then.
 fn flush_of(seed: u64) -> String {
     let mut rng = StdRng::seed_from_u64(seed);
     let moment = ["before", "after"][rng.random_range(0..2)];
-    format!("flush::turns:{moment}@{}", rng.random_range(4..=12))
+    format!("turns::flush:{moment}@{}", rng.random_range(4..=12))
 }
 
 /// Every step of these ports that writes has a point before its commit and one after it, by the macro that runs it.
 #[test]
 fn no_commit_of_a_turn_is_left_out() {
     let ports = [
-        include_str!("../../persistence/src/ports/turns.rs"),
-        include_str!("../../persistence/src/ports/sessions.rs"),
-        include_str!("../../persistence/src/ports/forks.rs"),
-        include_str!("../../persistence/src/ports/messages.rs"),
-        include_str!("../../persistence/src/ports/attachments.rs"),
+        include_str!("../../persistence/src/store/turns.rs"),
+        include_str!("../../persistence/src/store/sessions.rs"),
+        include_str!("../../persistence/src/store/forks.rs"),
+        include_str!("../../persistence/src/store/messages.rs"),
+        include_str!("../../persistence/src/store/attachments.rs"),
     ];
     let mut steps = 0;
-    for call in ports.iter().flat_map(|port| port.split("run!(self, ")) {
-        let Some((mode @ ("Write" | "Urgent"), step)) = call.split_once(", ") else { continue };
+    for call in ports.iter().flat_map(|port| port.split("transact!(self, ")) {
+        let Some((mode @ ("Write" | "PriorityWrite"), step)) = call.split_once(", ") else { continue };
         let step = step.split('(').next().unwrap();
         steps += 1;
         for moment in ["before", "after"] {
@@ -229,8 +229,8 @@ fn change_another_session(talk: &Talk, served: &Served) {
 /// How the turn stands in the end.
 fn status(point: &str, scene: Scene) -> &'static str {
     match point {
-        "finish::turn:after" if scene == Scene::Cancel => "cancelled",
-        "begin::turn:before" | "finish::turn:after" => "completed",
+        "turns::finish:after" if scene == Scene::Cancel => "cancelled",
+        "turns::begin:before" | "turns::finish:after" => "completed",
         _ => "interrupted",
     }
 }

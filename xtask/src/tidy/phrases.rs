@@ -31,6 +31,7 @@ const CLEAN: &[&str] = &[
     "CONTRIBUTING.md",
     "SECURITY.md",
     "clippy.toml",
+    "crates/persistence/",
     "deny.toml",
     "docs/operations.md",
     "xtask/",

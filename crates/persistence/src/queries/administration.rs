@@ -1,4 +1,4 @@
-//! Making users and keys.
+//! Creating users and API keys.
 
 use causerie_domain::api_keys::ApiKey;
 use causerie_domain::audit_events::{AuditAction, AuditStamp};
@@ -11,14 +11,17 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::Conn;
-use super::audit_log::{Entry, record};
-use crate::fault::{Abort, Fault, is_dangling, is_duplicate_of};
-use crate::rows::{ApiKeyRow, UserRow, list_text, text};
+use super::audit_events::{AuditEntry, record};
+use crate::error::{QueryError, TransactionError, is_foreign_key_violation, is_unique_violation};
+use crate::rows::{ApiKeyRow, UserRow, checked_text, list_text};
 use crate::schema::{api_keys, users};
-use crate::types::key;
+use crate::types::id_param;
 
-/// Makes the first user and its key, unless there is a user. Of two instances that try at once, one does.
-pub(crate) async fn found(conn: &mut Conn, (admin, api_key): &(NewUser, NewApiKey)) -> Result<bool, Fault> {
+/// Creates the first user and its key, unless there is a user. If two instances try at the same time, one succeeds.
+pub(crate) async fn bootstrap(
+    conn: &mut Conn,
+    (admin, api_key): &(NewUser, NewApiKey),
+) -> Result<bool, QueryError> {
     let any: Option<i64> = users::table.select(users::created_at).first(conn).await.optional()?;
     if any.is_some() {
         return Ok(false);
@@ -30,18 +33,21 @@ pub(crate) async fn found(conn: &mut Conn, (admin, api_key): &(NewUser, NewApiKe
     Ok(true)
 }
 
-pub(crate) async fn create_user(conn: &mut Conn, new: &NewUser) -> Result<User, Abort<AdministrationError>> {
-    let user = insert_user(conn, new, None).await.map_err(|fault| match fault {
-        Fault::Database(error) if is_duplicate_of(&error, "email_key") => {
-            Abort::Refused(AdministrationError::EmailTaken)
+pub(crate) async fn create_user(
+    conn: &mut Conn,
+    new: &NewUser,
+) -> Result<User, TransactionError<AdministrationError>> {
+    let user = insert_user(conn, new, None).await.map_err(|error| match error {
+        QueryError::Database(error) if is_unique_violation(&error, "email_key") => {
+            TransactionError::Refused(AdministrationError::EmailTaken)
         }
-        other => Abort::Failed(other),
+        other => TransactionError::Failed(other),
     })?;
     record_user(conn, new, by_operator(new.id.as_uuid(), new.created_at)).await?;
     Ok(user)
 }
 
-pub(crate) async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>, Fault> {
+pub(crate) async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>, QueryError> {
     let row: Option<UserRow> = users::table
         .filter(users::email_key.eq(email.to_ascii_lowercase()))
         .select(UserRow::as_select())
@@ -54,49 +60,55 @@ pub(crate) async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option
 pub(crate) async fn create_key(
     conn: &mut Conn,
     new: &NewApiKey,
-) -> Result<ApiKey, Abort<AdministrationError>> {
-    let api_key = insert_key(conn, new).await.map_err(|fault| match fault {
-        Fault::Database(error) if is_dangling(&error) => Abort::Refused(AdministrationError::NotFound),
-        other => Abort::Failed(other),
+) -> Result<ApiKey, TransactionError<AdministrationError>> {
+    let api_key = insert_key(conn, new).await.map_err(|error| match error {
+        QueryError::Database(error) if is_foreign_key_violation(&error) => {
+            TransactionError::Refused(AdministrationError::NotFound)
+        }
+        other => TransactionError::Failed(other),
     })?;
     record_key(conn, new, by_operator(new.id.as_uuid(), new.created_at)).await?;
     Ok(api_key)
 }
 
-/// What the operator makes is recorded under its own id: it is made once.
-fn by_operator(made: Uuid, at: Timestamp) -> AuditStamp {
-    AuditStamp { event_id: AuditEventId::from_uuid(made), actor_id: None, api_key_id: None, at }
+/// The audit stamp of a creation by the operator. The event has the id of the created row, which is created once.
+fn by_operator(created: Uuid, at: Timestamp) -> AuditStamp {
+    AuditStamp { event_id: AuditEventId::from_uuid(created), actor_id: None, api_key_id: None, at }
 }
 
-/// Records that a user was made.
-pub(super) async fn record_user(conn: &mut Conn, new: &NewUser, stamp: AuditStamp) -> Result<(), Fault> {
+/// Records the creation of a user.
+pub(super) async fn record_user(conn: &mut Conn, new: &NewUser, stamp: AuditStamp) -> Result<(), QueryError> {
     let detail = json!({ "role": new.role.as_str() });
-    record(conn, &stamp, Entry { action: AuditAction::UserCreate, of: ("User", &new.id), detail }).await
+    record(conn, &stamp, AuditEntry { action: AuditAction::UserCreate, of: ("User", &new.id), detail }).await
 }
 
-/// Records that a key was made.
-pub(super) async fn record_key(conn: &mut Conn, new: &NewApiKey, stamp: AuditStamp) -> Result<(), Fault> {
+/// Records the creation of a key.
+pub(super) async fn record_key(
+    conn: &mut Conn,
+    new: &NewApiKey,
+    stamp: AuditStamp,
+) -> Result<(), QueryError> {
     let detail = json!({
         "user_id": new.user_id.to_string(),
         "group_id": new.group_id.map(|group| group.to_string()),
         "scopes": new.scopes,
         "expires_at": new.expires_at.map(|end| end.to_string()),
     });
-    record(conn, &stamp, Entry { action: AuditAction::KeyCreate, of: ("ApiKey", &new.id), detail }).await
+    record(conn, &stamp, AuditEntry { action: AuditAction::KeyCreate, of: ("ApiKey", &new.id), detail }).await
 }
 
-/// Makes a user, perhaps one who comes with a name that an identity provider gave.
+/// Creates a user, with the external id from an identity provider if there is one.
 pub(super) async fn insert_user(
     conn: &mut Conn,
     new: &NewUser,
     external: Option<&ExternalId>,
-) -> Result<User, Fault> {
+) -> Result<User, QueryError> {
     let row: UserRow = diesel::insert_into(users::table)
         .values((
-            users::id.eq(key(new.id)),
-            users::email.eq(text("users.email", &new.email)?),
+            users::id.eq(id_param(new.id)),
+            users::email.eq(checked_text("users.email", &new.email)?),
             users::email_key.eq(new.email.to_ascii_lowercase()),
-            users::name.eq(text("users.name", &new.name)?),
+            users::name.eq(checked_text("users.name", &new.name)?),
             users::status.eq(UserStatus::Active.as_str()),
             users::role.eq(new.role.as_str()),
             users::issuer.eq(external.map(|id| id.issuer.as_str())),
@@ -109,15 +121,15 @@ pub(super) async fn insert_user(
     Ok(row.try_into()?)
 }
 
-pub(super) async fn insert_key(conn: &mut Conn, new: &NewApiKey) -> Result<ApiKey, Fault> {
+pub(super) async fn insert_key(conn: &mut Conn, new: &NewApiKey) -> Result<ApiKey, QueryError> {
     let row: ApiKeyRow = diesel::insert_into(api_keys::table)
         .values((
-            api_keys::id.eq(key(new.id)),
-            api_keys::public_id.eq(text("api_keys.public_id", &new.public_id)?),
+            api_keys::id.eq(id_param(new.id)),
+            api_keys::public_id.eq(checked_text("api_keys.public_id", &new.public_id)?),
             api_keys::secret_hash.eq(new.secret_hash.as_slice()),
-            api_keys::user_id.eq(key(new.user_id)),
-            api_keys::group_id.eq(new.group_id.map(key)),
-            api_keys::name.eq(text("api_keys.name", &new.name)?),
+            api_keys::user_id.eq(id_param(new.user_id)),
+            api_keys::group_id.eq(new.group_id.map(id_param)),
+            api_keys::name.eq(checked_text("api_keys.name", &new.name)?),
             api_keys::scopes.eq(list_text(&new.scopes)?),
             api_keys::created_at.eq(new.created_at.as_micros()),
             api_keys::expires_at.eq(new.expires_at.map(|end| end.as_micros())),

@@ -1,4 +1,4 @@
-//! Attachments on their own: listed, and marked as deleted.
+//! Listing and deleting attachments.
 
 use std::collections::HashMap;
 
@@ -11,31 +11,33 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, filter, sessions as reading};
-use crate::fault::{Abort, Fault};
+use super::{Conn, filters, sessions as session_queries};
+use crate::error::{QueryError, TransactionError};
 use crate::input::DeleteAttachment;
 use crate::rows::AttachmentRow;
 use crate::schema::{message_attachments, messages, sessions};
-use crate::types::key;
+use crate::types::id_param;
 
-/// Follows the messages that have attachments in their order, so that what is read is what is shown.
+/// A page of a session's attachments, in the order of their messages. It reads only messages with attachments, so it
+/// reads no more rows than it returns.
 pub(crate) async fn page(
     conn: &mut Conn,
     list: &AttachmentQuery,
-) -> Result<Page<Attachment, AttachmentCursor>, Fault> {
+) -> Result<Page<Attachment, AttachmentCursor>, QueryError> {
     let limit = list.page.limit;
     let mut query = messages::table
         .inner_join(sessions::table)
-        .filter(messages::session_id.eq(key(list.session_id)))
+        .filter(messages::session_id.eq(id_param(list.session_id)))
         .filter(sessions::deleted_at.is_null())
-        .filter(filter::on_messages(&list.visible)?)
+        .filter(filters::on_messages(&list.visible)?)
         .filter(exists(
             message_attachments::table
                 .filter(message_attachments::message_id.eq(messages::id))
                 .filter(message_attachments::deleted_at.is_null()),
         ))
         .order(messages::seq)
-        // The first message may have been shown whole, and the last tells whether there is a further page.
+        // All attachments of the first message may be on the previous page, and the last message shows whether there
+        // is a further page.
         .limit(i64::from(limit) + 2)
         .select((messages::id, messages::seq))
         .into_boxed();
@@ -45,7 +47,7 @@ pub(crate) async fn page(
     }
     let seqs: HashMap<MessageId, i64> = query.load::<(MessageId, i64)>(conn).await?.into_iter().collect();
     let rows: Vec<AttachmentRow> = message_attachments::table
-        .filter(message_attachments::message_id.eq_any(seqs.keys().copied().map(key)))
+        .filter(message_attachments::message_id.eq_any(seqs.keys().copied().map(id_param)))
         .filter(message_attachments::deleted_at.is_null())
         .select(AttachmentRow::as_select())
         .load(conn)
@@ -63,33 +65,36 @@ pub(crate) async fn page(
 pub(crate) async fn session(
     conn: &mut Conn,
     (id, visible): &(AttachmentId, Filter),
-) -> Result<Option<Session>, Fault> {
+) -> Result<Option<Session>, QueryError> {
     let session: Option<SessionId> = message_attachments::table
         .inner_join(messages::table)
-        .filter(message_attachments::id.eq(key(*id)))
+        .filter(message_attachments::id.eq(id_param(*id)))
         .filter(message_attachments::deleted_at.is_null())
         .select(messages::session_id)
         .first(conn)
         .await
         .optional()?;
     match session {
-        Some(session) => reading::by_id(conn, &(session, visible.clone())).await,
+        Some(session) => session_queries::by_id(conn, &(session, visible.clone())).await,
         None => Ok(None),
     }
 }
 
-pub(crate) async fn delete(conn: &mut Conn, delete: &DeleteAttachment) -> Result<(), Abort<SessionError>> {
+pub(crate) async fn delete(
+    conn: &mut Conn,
+    delete: &DeleteAttachment,
+) -> Result<(), TransactionError<SessionError>> {
     if session(conn, &(delete.id, delete.allowed.clone())).await?.is_none() {
-        return Err(Abort::Refused(SessionError::NotFound));
+        return Err(TransactionError::Refused(SessionError::NotFound));
     }
     let deleted = diesel::update(message_attachments::table)
-        .filter(message_attachments::id.eq(key(delete.id)))
+        .filter(message_attachments::id.eq(id_param(delete.id)))
         .filter(message_attachments::deleted_at.is_null())
         .set(message_attachments::deleted_at.eq(delete.now.as_micros()))
         .execute(conn)
         .await?;
     match deleted {
-        0 => Err(Abort::Refused(SessionError::NotFound)),
+        0 => Err(TransactionError::Refused(SessionError::NotFound)),
         _ => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! Groups, as principals administer them.
+//! Groups, as administrators manage them.
 
 use causerie_domain::audit_events::{AuditAction, AuditStamp};
 use causerie_domain::groups::Group;
@@ -10,19 +10,19 @@ use diesel_async::RunQueryDsl;
 use serde_json::{Map, Value, json};
 
 use super::Conn;
-use super::audit_log::{Entry, record};
-use super::filter_people::on_groups;
-use crate::fault::{Abort, Fault, is_dangling};
-use crate::rows::{GroupRow, text};
+use super::audit_events::{AuditEntry, record};
+use super::filters::on_groups;
+use crate::error::{QueryError, TransactionError, is_foreign_key_violation};
+use crate::rows::{GroupRow, checked_text};
 use crate::schema::{ai_models, groups, tools};
-use crate::types::key;
+use crate::types::id_param;
 
 pub(crate) async fn by_id(
     conn: &mut Conn,
     (id, visible): &(GroupId, Filter),
-) -> Result<Option<Group>, Fault> {
+) -> Result<Option<Group>, QueryError> {
     let row: Option<GroupRow> = groups::table
-        .filter(groups::id.eq(key(*id)))
+        .filter(groups::id.eq(id_param(*id)))
         .filter(on_groups(visible)?)
         .select(GroupRow::as_select())
         .first(conn)
@@ -34,7 +34,7 @@ pub(crate) async fn by_id(
 pub(crate) async fn page(
     conn: &mut Conn,
     (visible, page): &(Filter, PageRequest<GroupId>),
-) -> Result<Page<Group, GroupId>, Fault> {
+) -> Result<Page<Group, GroupId>, QueryError> {
     let mut query = groups::table
         .filter(on_groups(visible)?)
         .order(groups::id)
@@ -42,7 +42,7 @@ pub(crate) async fn page(
         .limit(i64::from(page.limit) + 1)
         .into_boxed();
     if let Some(After(last)) = page.after {
-        query = query.filter(groups::id.gt(key(last)));
+        query = query.filter(groups::id.gt(id_param(last)));
     }
     let rows: Vec<GroupRow> = query.load(conn).await?;
     let groups = rows.into_iter().map(Group::try_from).collect::<Result<_, _>>()?;
@@ -52,29 +52,30 @@ pub(crate) async fn page(
 pub(crate) async fn add(
     conn: &mut Conn,
     (new, stamp): &(Group, AuditStamp),
-) -> Result<Group, Abort<DirectoryError>> {
+) -> Result<Group, TransactionError<DirectoryError>> {
     diesel::insert_into(groups::table)
         .values((
-            groups::id.eq(key(new.id)),
-            groups::name.eq(text("groups.name", &new.name)?),
+            groups::id.eq(id_param(new.id)),
+            groups::name.eq(checked_text("groups.name", &new.name)?),
             groups::created_at.eq(new.created_at.as_micros()),
         ))
         .execute(conn)
         .await?;
     let detail = json!({ "name": new.name });
-    record(conn, stamp, Entry { action: AuditAction::GroupCreate, of: ("Group", &new.id), detail }).await?;
+    record(conn, stamp, AuditEntry { action: AuditAction::GroupCreate, of: ("Group", &new.id), detail })
+        .await?;
     Ok(new.clone())
 }
 
 pub(crate) async fn change(
     conn: &mut Conn,
     (id, allowed, change, stamp): &(GroupId, Filter, GroupChange, AuditStamp),
-) -> Result<Group, Abort<DirectoryError>> {
+) -> Result<Group, TransactionError<DirectoryError>> {
     if *change != GroupChange::default() {
         let changed =
-            diesel::update(groups::table.filter(groups::id.eq(key(*id))).filter(on_groups(allowed)?))
+            diesel::update(groups::table.filter(groups::id.eq(id_param(*id))).filter(on_groups(allowed)?))
                 .set(Changed {
-                    name: change.name.as_deref().map(|name| text("groups.name", name)).transpose()?,
+                    name: change.name.as_deref().map(|name| checked_text("groups.name", name)).transpose()?,
                     requests_per_minute: change
                         .requests_per_minute
                         .map(|rate| rate.map(|rate| rate.get().into())),
@@ -82,53 +83,57 @@ pub(crate) async fn change(
                 .execute(conn)
                 .await?;
         if changed == 0 {
-            return Err(Abort::Refused(DirectoryError::NotFound));
+            return Err(TransactionError::Refused(DirectoryError::NotFound));
         }
-        let entry = Entry { action: AuditAction::GroupUpdate, of: ("Group", id), detail: told(change) };
+        let entry =
+            AuditEntry { action: AuditAction::GroupUpdate, of: ("Group", id), detail: audit_detail(change) };
         record(conn, stamp, entry).await?;
     }
-    // What the change made of the group may be beyond what the filter admits.
+    // The changed group may no longer match the filter.
     let found = by_id(conn, &(*id, Filter::Everything)).await?;
-    found.ok_or(Abort::Refused(DirectoryError::NotFound))
+    found.ok_or(TransactionError::Refused(DirectoryError::NotFound))
 }
 
 pub(crate) async fn delete(
     conn: &mut Conn,
     (id, allowed, stamp): &(GroupId, Filter, AuditStamp),
-) -> Result<(), Abort<DirectoryError>> {
+) -> Result<(), TransactionError<DirectoryError>> {
     let found = by_id(conn, &(*id, allowed.clone())).await?;
-    found.ok_or(Abort::Refused(DirectoryError::NotFound))?;
-    // Asked beforehand, since SQLite does not say that it was this that stood in the way.
+    found.ok_or(TransactionError::Refused(DirectoryError::NotFound))?;
+    // Checked first, since SQLite does not name the violated foreign key.
     let tool: Option<i64> = tools::table
-        .filter(tools::group_id.eq(key(*id)))
+        .filter(tools::group_id.eq(id_param(*id)))
         .select(tools::created_at)
         .first(conn)
         .await
         .optional()?;
     let model: Option<i64> = ai_models::table
-        .filter(ai_models::group_id.eq(key(*id)))
+        .filter(ai_models::group_id.eq(id_param(*id)))
         .select(ai_models::listed_at)
         .first(conn)
         .await
         .optional()?;
     if tool.or(model).is_some() {
-        return Err(Abort::Refused(DirectoryError::GroupInUse));
+        return Err(TransactionError::Refused(DirectoryError::GroupInUse));
     }
-    let deleted = diesel::delete(groups::table.filter(groups::id.eq(key(*id))).filter(on_groups(allowed)?))
-        .execute(conn)
-        .await
-        .map_err(|error| match error {
-            error if is_dangling(&error) => Abort::Refused(DirectoryError::GroupInUse),
-            error => Abort::from(error),
-        })?;
+    let deleted =
+        diesel::delete(groups::table.filter(groups::id.eq(id_param(*id))).filter(on_groups(allowed)?))
+            .execute(conn)
+            .await
+            .map_err(|error| match error {
+                error if is_foreign_key_violation(&error) => {
+                    TransactionError::Refused(DirectoryError::GroupInUse)
+                }
+                error => TransactionError::from(error),
+            })?;
     if deleted == 0 {
-        return Err(Abort::Refused(DirectoryError::NotFound));
+        return Err(TransactionError::Refused(DirectoryError::NotFound));
     }
-    let entry = Entry { action: AuditAction::GroupDelete, of: ("Group", id), detail: json!({}) };
+    let entry = AuditEntry { action: AuditAction::GroupDelete, of: ("Group", id), detail: json!({}) };
     Ok(record(conn, stamp, entry).await?)
 }
 
-/// What is given, and nothing else.
+/// Changeset: columns whose value is `Some` are updated.
 #[derive(AsChangeset)]
 #[diesel(table_name = groups)]
 struct Changed<'a> {
@@ -136,8 +141,8 @@ struct Changed<'a> {
     requests_per_minute: Option<Option<i64>>,
 }
 
-/// What the log tells of a change.
-fn told(change: &GroupChange) -> Value {
+/// The audit event's detail of a change.
+fn audit_detail(change: &GroupChange) -> Value {
     let mut detail = Map::new();
     detail.extend(change.name.iter().map(|name| ("name".to_owned(), json!(name))));
     detail.extend(change.requests_per_minute.map(|rate| ("requests_per_minute".to_owned(), json!(rate))));

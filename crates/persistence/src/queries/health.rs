@@ -1,4 +1,4 @@
-//! Whether the tables are those of this program.
+//! The applied migrations, for the health check.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use diesel::sql_types::Text;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use crate::fault::Fault;
+use crate::error::QueryError;
 
 #[derive(QueryableByName)]
 struct Applied {
@@ -15,8 +15,8 @@ struct Applied {
     version: String,
 }
 
-/// The versions of the migrations that were applied.
-pub(crate) async fn applied(conn: &mut Conn, _: &()) -> Result<BTreeSet<String>, Fault> {
+/// Versions of the applied migrations.
+pub(crate) async fn applied(conn: &mut Conn, _: &()) -> Result<BTreeSet<String>, QueryError> {
     let applied: Vec<Applied> =
         diesel::sql_query("SELECT version FROM __diesel_schema_migrations").load(conn).await?;
     Ok(applied.into_iter().map(|row| row.version).collect())

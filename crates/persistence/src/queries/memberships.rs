@@ -1,4 +1,4 @@
-//! Who is in a group, and who is invited.
+//! Memberships of groups, and invitations.
 
 use std::collections::HashMap;
 
@@ -12,21 +12,21 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
-use super::audit_log::{Entry, record};
-use super::filter_people::on_users;
-use super::{Conn, groups as reading, people};
-use crate::fault::{Abort, Fault, corrupt, is_dangling};
-use crate::rows::{GroupRow, InvitationRow, MemberRow, UserRow, stored_word, text};
+use super::audit_events::{AuditEntry, record};
+use super::filters::on_users;
+use super::{Conn, groups as group_queries, users as user_queries};
+use crate::error::{QueryError, TransactionError, corrupt, is_foreign_key_violation};
+use crate::rows::{GroupRow, InvitationRow, MemberRow, UserRow, checked_text, parse_variant};
 use crate::schema::{groups, invitations, memberships, users};
-use crate::types::key;
+use crate::types::id_param;
 
 pub(crate) async fn page(
     conn: &mut Conn,
     (group, visible, page): &(GroupId, Filter, PageRequest<UserId>),
-) -> Result<Page<Member, UserId>, Fault> {
+) -> Result<Page<Member, UserId>, QueryError> {
     let of_group = memberships::table
         .filter(memberships::user_id.eq(users::id))
-        .filter(memberships::group_id.eq(key(*group)))
+        .filter(memberships::group_id.eq(id_param(*group)))
         .filter(memberships::status.eq(MembershipStatus::Active.as_str()));
     let mut query = users::table
         .filter(exists(of_group))
@@ -36,12 +36,12 @@ pub(crate) async fn page(
         .limit(i64::from(page.limit) + 1)
         .into_boxed();
     if let Some(After(last)) = page.after {
-        query = query.filter(users::id.gt(key(last)));
+        query = query.filter(users::id.gt(id_param(last)));
     }
     let rows: Vec<UserRow> = query.load(conn).await?;
-    let ids: Vec<_> = rows.iter().map(|row| key(row.id)).collect();
+    let ids: Vec<_> = rows.iter().map(|row| id_param(row.id)).collect();
     let of_users: Vec<MemberRow> = memberships::table
-        .filter(memberships::group_id.eq(key(*group)))
+        .filter(memberships::group_id.eq(id_param(*group)))
         .filter(memberships::user_id.eq_any(ids))
         .select(MemberRow::as_select())
         .load(conn)
@@ -49,10 +49,10 @@ pub(crate) async fn page(
     let mut roles: HashMap<UserId, MemberRow> =
         of_users.into_iter().map(|membership| (membership.user_id, membership)).collect();
     let mut members = Vec::with_capacity(rows.len());
-    for view in people::views(conn, rows).await? {
+    for view in user_queries::views(conn, rows).await? {
         let membership = roles.remove(&view.user.id);
-        let membership = membership.ok_or_else(|| corrupt("a member without a membership"))?;
-        let role = stored_word("memberships.role", &membership.role)?;
+        let membership = membership.ok_or_else(|| corrupt("a member has no membership"))?;
+        let role = parse_variant("memberships.role", &membership.role)?;
         members.push(Member { view, role, since: Timestamp::from_micros(membership.created_at) });
     }
     Ok(Page::cut(members, page.limit, |member: &Member| member.view.user.id))
@@ -61,13 +61,13 @@ pub(crate) async fn page(
 pub(crate) async fn add(
     conn: &mut Conn,
     (member, role, stamp): &(MemberRef, GroupRole, AuditStamp),
-) -> Result<(), Abort<DirectoryError>> {
+) -> Result<(), TransactionError<DirectoryError>> {
     require_group(conn, member.group_id, &member.allowed).await?;
     let active = MembershipStatus::Active.as_str();
     diesel::insert_into(memberships::table)
         .values((
-            memberships::user_id.eq(key(member.user_id)),
-            memberships::group_id.eq(key(member.group_id)),
+            memberships::user_id.eq(id_param(member.user_id)),
+            memberships::group_id.eq(id_param(member.group_id)),
             memberships::role.eq(role.as_str()),
             memberships::status.eq(active),
             memberships::created_at.eq(stamp.at.as_micros()),
@@ -78,8 +78,10 @@ pub(crate) async fn add(
         .execute(conn)
         .await
         .map_err(|error| match error {
-            error if is_dangling(&error) => Abort::Refused(DirectoryError::NoSuchReference),
-            error => Abort::from(error),
+            error if is_foreign_key_violation(&error) => {
+                TransactionError::Refused(DirectoryError::NoSuchReference)
+            }
+            error => TransactionError::from(error),
         })?;
     let detail = json!({ "user_id": member.user_id.to_string(), "role": role.as_str() });
     of_group(conn, stamp, (AuditAction::MemberAdd, member.group_id), detail).await
@@ -88,12 +90,12 @@ pub(crate) async fn add(
 pub(crate) async fn change(
     conn: &mut Conn,
     (member, role, stamp): &(MemberRef, GroupRole, AuditStamp),
-) -> Result<(), Abort<DirectoryError>> {
+) -> Result<(), TransactionError<DirectoryError>> {
     require_group(conn, member.group_id, &member.allowed).await?;
     let changed = diesel::update(
         memberships::table
-            .filter(memberships::user_id.eq(key(member.user_id)))
-            .filter(memberships::group_id.eq(key(member.group_id)))
+            .filter(memberships::user_id.eq(id_param(member.user_id)))
+            .filter(memberships::group_id.eq(id_param(member.group_id)))
             .filter(memberships::status.eq(MembershipStatus::Active.as_str())),
     )
     .set(memberships::role.eq(role.as_str()))
@@ -107,12 +109,12 @@ pub(crate) async fn change(
 pub(crate) async fn remove(
     conn: &mut Conn,
     (member, stamp): &(MemberRef, AuditStamp),
-) -> Result<(), Abort<DirectoryError>> {
+) -> Result<(), TransactionError<DirectoryError>> {
     require_group(conn, member.group_id, &member.allowed).await?;
     let removed = diesel::delete(
         memberships::table
-            .filter(memberships::user_id.eq(key(member.user_id)))
-            .filter(memberships::group_id.eq(key(member.group_id))),
+            .filter(memberships::user_id.eq(id_param(member.user_id)))
+            .filter(memberships::group_id.eq(id_param(member.group_id))),
     )
     .execute(conn)
     .await?;
@@ -124,10 +126,10 @@ pub(crate) async fn remove(
 pub(crate) async fn invitations(
     conn: &mut Conn,
     (group, page): &(GroupId, PageRequest<String>),
-) -> Result<Page<Invitation, String>, Fault> {
+) -> Result<Page<Invitation, String>, QueryError> {
     let mut query = invitations::table
         .inner_join(groups::table)
-        .filter(invitations::group_id.eq(key(*group)))
+        .filter(invitations::group_id.eq(id_param(*group)))
         .order(invitations::email_key)
         .select((InvitationRow::as_select(), GroupRow::as_select()))
         .limit(i64::from(page.limit) + 1)
@@ -141,8 +143,8 @@ pub(crate) async fn invitations(
     Ok(Page::cut(invited, page.limit, |invitation: &Invitation| invitation.email.to_ascii_lowercase()))
 }
 
-pub(crate) async fn invitations_of(conn: &mut Conn, user: &UserId) -> Result<Vec<Invitation>, Fault> {
-    let email_key = users::table.filter(users::id.eq(key(*user))).select(users::email_key);
+pub(crate) async fn invitations_of(conn: &mut Conn, user: &UserId) -> Result<Vec<Invitation>, QueryError> {
+    let email_key = users::table.filter(users::id.eq(id_param(*user))).select(users::email_key);
     let rows: Vec<(InvitationRow, GroupRow)> = invitations::table
         .inner_join(groups::table)
         .filter(invitations::email_key.eq_any(email_key))
@@ -156,13 +158,13 @@ pub(crate) async fn invitations_of(conn: &mut Conn, user: &UserId) -> Result<Vec
 pub(crate) async fn invite(
     conn: &mut Conn,
     (invitation, allowed, stamp): &(Invitation, Filter, AuditStamp),
-) -> Result<(), Abort<DirectoryError>> {
+) -> Result<(), TransactionError<DirectoryError>> {
     require_group(conn, invitation.group_id, allowed).await?;
-    let email = text("invitations.email", &invitation.email)?;
+    let email = checked_text("invitations.email", &invitation.email)?;
     let role = invitation.role.as_str();
     diesel::insert_into(invitations::table)
         .values((
-            invitations::group_id.eq(key(invitation.group_id)),
+            invitations::group_id.eq(id_param(invitation.group_id)),
             invitations::email_key.eq(email.to_ascii_lowercase()),
             invitations::email.eq(email),
             invitations::role.eq(role),
@@ -180,11 +182,11 @@ pub(crate) async fn invite(
 pub(crate) async fn uninvite(
     conn: &mut Conn,
     (group, email, allowed, stamp): &(GroupId, String, Filter, AuditStamp),
-) -> Result<(), Abort<DirectoryError>> {
+) -> Result<(), TransactionError<DirectoryError>> {
     require_group(conn, *group, allowed).await?;
     let removed = diesel::delete(
         invitations::table
-            .filter(invitations::group_id.eq(key(*group)))
+            .filter(invitations::group_id.eq(id_param(*group)))
             .filter(invitations::email_key.eq(email.to_ascii_lowercase())),
     )
     .execute(conn)
@@ -196,23 +198,23 @@ pub(crate) async fn uninvite(
 pub(crate) async fn accept(
     conn: &mut Conn,
     (group, user, stamp): &(GroupId, UserId, AuditStamp),
-) -> Result<(), Abort<DirectoryError>> {
-    let email_key = users::table.filter(users::id.eq(key(*user))).select(users::email_key);
+) -> Result<(), TransactionError<DirectoryError>> {
+    let email_key = users::table.filter(users::id.eq(id_param(*user))).select(users::email_key);
     let role: Option<String> = diesel::delete(
         invitations::table
-            .filter(invitations::group_id.eq(key(*group)))
+            .filter(invitations::group_id.eq(id_param(*group)))
             .filter(invitations::email_key.eq_any(email_key)),
     )
     .returning(invitations::role)
     .get_result(conn)
     .await
     .optional()?;
-    let role = role.ok_or(Abort::Refused(DirectoryError::NotFound))?;
+    let role = role.ok_or(TransactionError::Refused(DirectoryError::NotFound))?;
     let active = MembershipStatus::Active.as_str();
     diesel::insert_into(memberships::table)
         .values((
-            memberships::user_id.eq(key(*user)),
-            memberships::group_id.eq(key(*group)),
+            memberships::user_id.eq(id_param(*user)),
+            memberships::group_id.eq(id_param(*group)),
             memberships::role.eq(&role),
             memberships::status.eq(active),
             memberships::created_at.eq(stamp.at.as_micros()),
@@ -230,13 +232,13 @@ async fn require_group(
     conn: &mut Conn,
     group: GroupId,
     allowed: &Filter,
-) -> Result<(), Abort<DirectoryError>> {
-    let found = reading::by_id(conn, &(group, allowed.clone())).await?;
-    found.map(|_| ()).ok_or(Abort::Refused(DirectoryError::NotFound))
+) -> Result<(), TransactionError<DirectoryError>> {
+    let found = group_queries::by_id(conn, &(group, allowed.clone())).await?;
+    found.map(|_| ()).ok_or(TransactionError::Refused(DirectoryError::NotFound))
 }
 
-fn require_one(changed: usize) -> Result<(), Abort<DirectoryError>> {
-    if changed == 0 { Err(Abort::Refused(DirectoryError::NotFound)) } else { Ok(()) }
+fn require_one(changed: usize) -> Result<(), TransactionError<DirectoryError>> {
+    if changed == 0 { Err(TransactionError::Refused(DirectoryError::NotFound)) } else { Ok(()) }
 }
 
 async fn of_group(
@@ -244,6 +246,6 @@ async fn of_group(
     stamp: &AuditStamp,
     (action, group): (AuditAction, GroupId),
     detail: Value,
-) -> Result<(), Abort<DirectoryError>> {
-    Ok(record(conn, stamp, Entry { action, of: ("Group", &group), detail }).await?)
+) -> Result<(), TransactionError<DirectoryError>> {
+    Ok(record(conn, stamp, AuditEntry { action, of: ("Group", &group), detail }).await?)
 }

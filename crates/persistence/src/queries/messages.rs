@@ -1,4 +1,4 @@
-//! Reading messages, with what belongs to them.
+//! Reading messages with their attachments and usage.
 
 use std::collections::HashMap;
 
@@ -9,19 +9,19 @@ use causerie_domain::{MessageId, SessionId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Conn, filter, usage};
-use crate::fault::Fault;
-use crate::input::Latest;
+use super::{Conn, filters, usage};
+use crate::error::QueryError;
+use crate::input::LatestMessages;
 use crate::rows::{AttachmentRow, MessageRow};
 use crate::schema::{message_attachments, messages, sessions};
-use crate::types::key;
+use crate::types::id_param;
 
-pub(crate) async fn list(conn: &mut Conn, list: &MessageQuery) -> Result<Vec<MessageView>, Fault> {
+pub(crate) async fn list(conn: &mut Conn, list: &MessageQuery) -> Result<Vec<MessageView>, QueryError> {
     let mut query = messages::table
         .inner_join(sessions::table)
-        .filter(messages::session_id.eq(key(list.session_id)))
+        .filter(messages::session_id.eq(id_param(list.session_id)))
         .filter(sessions::deleted_at.is_null())
-        .filter(filter::on_messages(&list.visible)?)
+        .filter(filters::on_messages(&list.visible)?)
         .select(MessageRow::as_select())
         .limit(i64::from(list.limit))
         .into_boxed();
@@ -43,12 +43,12 @@ pub(crate) async fn list(conn: &mut Conn, list: &MessageQuery) -> Result<Vec<Mes
     views(conn, rows).await
 }
 
-pub(crate) async fn latest(conn: &mut Conn, latest: &Latest) -> Result<Vec<MessageView>, Fault> {
+pub(crate) async fn latest(conn: &mut Conn, latest: &LatestMessages) -> Result<Vec<MessageView>, QueryError> {
     let mut rows: Vec<MessageRow> = messages::table
         .inner_join(sessions::table)
-        .filter(messages::session_id.eq(key(latest.session_id)))
+        .filter(messages::session_id.eq(id_param(latest.session_id)))
         .filter(sessions::deleted_at.is_null())
-        .filter(filter::on_messages(&latest.visible)?)
+        .filter(filters::on_messages(&latest.visible)?)
         .select(MessageRow::as_select())
         .order(messages::seq.desc())
         .limit(i64::from(latest.limit))
@@ -58,15 +58,15 @@ pub(crate) async fn latest(conn: &mut Conn, latest: &Latest) -> Result<Vec<Messa
     views(conn, rows).await
 }
 
-/// The last messages of a session before one, in order. The caller has locked the session.
+/// The last messages of a session before a sequence number, in order. The caller has locked the session.
 pub(super) async fn history(
     conn: &mut Conn,
     session_id: SessionId,
     before_seq: i64,
     limit: u32,
-) -> Result<Vec<MessageView>, Fault> {
+) -> Result<Vec<MessageView>, QueryError> {
     let mut rows: Vec<MessageRow> = messages::table
-        .filter(messages::session_id.eq(key(session_id)))
+        .filter(messages::session_id.eq(id_param(session_id)))
         .filter(messages::seq.lt(before_seq))
         .select(MessageRow::as_select())
         .order(messages::seq.desc())
@@ -77,8 +77,8 @@ pub(super) async fn history(
     views(conn, rows).await
 }
 
-/// Messages with their attachments and usage: two statements more, however many messages there are.
-async fn views(conn: &mut Conn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>, Fault> {
+/// Messages with their attachments and usage. It takes two more statements for any number of messages.
+async fn views(conn: &mut Conn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>, QueryError> {
     let messages: Vec<Message> = rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
     let mut attachments = attachments_of(conn, &messages).await?;
     let answers = messages.iter().filter(|message| message.role == MessageRole::Assistant);
@@ -98,11 +98,11 @@ async fn views(conn: &mut Conn, rows: Vec<MessageRow>) -> Result<Vec<MessageView
 async fn attachments_of(
     conn: &mut Conn,
     messages: &[Message],
-) -> Result<HashMap<MessageId, Vec<Attachment>>, Fault> {
+) -> Result<HashMap<MessageId, Vec<Attachment>>, QueryError> {
     let mut found: HashMap<MessageId, Vec<Attachment>> = HashMap::new();
-    // Only people attach files.
+    // Only user messages have attachments.
     let users = messages.iter().filter(|message| message.role == MessageRole::User);
-    let ids: Vec<_> = users.map(|message| key(message.id)).collect();
+    let ids: Vec<_> = users.map(|message| id_param(message.id)).collect();
     if ids.is_empty() {
         return Ok(found);
     }

@@ -1,30 +1,34 @@
-//! The catalogue of models.
+//! The model catalogue, and settings of models.
 
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
 use causerie_domain::models::{CatalogModel, Model};
-use causerie_domain::ports::Calibration;
+use causerie_domain::ports::{Calibration, DirectoryError, ModelChange};
 use causerie_domain::{Filter, Timestamp, Usd};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use serde_json::{Value, json};
 
-use super::{Conn, filter};
-use crate::fault::Fault;
-use crate::input::Calibrate;
-use crate::rows::{ModelRow, further_text, list_text, overrides_text, stored, text};
+use super::audit_events::{AuditEntry, record};
+use super::{Conn, filters};
+use crate::error::{QueryError, TransactionError, is_foreign_key_violation};
+use crate::input::CalibrateModel;
+use crate::rows::{ModelRow, checked_text, extra_prices_text, list_text, overrides_text, stored};
 use crate::schema::ai_models;
+use crate::types::{IdParam, id_param};
 
-/// Stores what the catalogue says of each model, and leaves what administrators say.
+/// Stores the catalogue's columns of each model and keeps the columns that administrators set.
 pub(crate) async fn replace_catalog(
     conn: &mut Conn,
-    (catalogue, now): &(Vec<CatalogModel>, Timestamp),
-) -> Result<(), Fault> {
-    // In one order, so that two instances that synchronise at once do not wait for each other.
-    let mut models: Vec<&CatalogModel> = catalogue.iter().collect();
+    (catalog, now): &(Vec<CatalogModel>, Timestamp),
+) -> Result<(), QueryError> {
+    // Sorted, so that instances that update at the same time do not deadlock.
+    let mut models: Vec<&CatalogModel> = catalog.iter().collect();
     models.sort_by(|one, other| one.id.cmp(&other.id));
     for model in models {
         let listed = Listed::new(model, *now)?;
         diesel::insert_into(ai_models::table)
             .values((
-                ai_models::id.eq(text("ai_models.id", &model.id)?),
+                ai_models::id.eq(checked_text("ai_models.id", &model.id)?),
                 &listed,
                 ai_models::enabled.eq(true),
                 ai_models::restricted.eq(false),
@@ -38,8 +42,11 @@ pub(crate) async fn replace_catalog(
     Ok(())
 }
 
-/// Corrects a ratio that nobody else has corrected meanwhile, else says what it is now.
-pub(crate) async fn calibrate(conn: &mut Conn, calibrate: &Calibrate) -> Result<Calibration, Fault> {
+/// Corrects a model's ratio if it still has the expected value; otherwise returns the current one.
+pub(crate) async fn calibrate(
+    conn: &mut Conn,
+    calibrate: &CalibrateModel,
+) -> Result<Calibration, QueryError> {
     let update = diesel::update(ai_models::table)
         .filter(ai_models::id.eq(&calibrate.id))
         .set(ai_models::millichars_per_token.eq(i64::from(calibrate.to)))
@@ -61,9 +68,9 @@ pub(crate) async fn calibrate(conn: &mut Conn, calibrate: &Calibrate) -> Result<
     Ok(model.map_or(Calibration::NoSuchModel, |model| Calibration::Changed(model.millichars_per_token)))
 }
 
-pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Model>, Fault> {
+pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Model>, QueryError> {
     let rows: Vec<ModelRow> = ai_models::table
-        .filter(filter::on_models(visible)?)
+        .filter(filters::on_models(visible)?)
         .order(ai_models::id)
         .select(ModelRow::as_select())
         .load(conn)
@@ -71,7 +78,7 @@ pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Mod
     Ok(rows.into_iter().map(Model::try_from).collect::<Result<_, _>>()?)
 }
 
-/// What the catalogue says of a model. A price it names no more becomes unknown.
+/// The columns from the catalogue. A price that is no longer listed becomes null.
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = ai_models, treat_none_as_null = true)]
 struct Listed<'a> {
@@ -96,11 +103,11 @@ struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    fn new(model: &'a CatalogModel, now: Timestamp) -> Result<Self, Fault> {
+    fn new(model: &'a CatalogModel, now: Timestamp) -> Result<Self, QueryError> {
         let prices = &model.pricing;
         Ok(Listed {
             canonical_slug: model.canonical_slug.as_deref(),
-            name: text("ai_models.name", &model.name)?,
+            name: checked_text("ai_models.name", &model.name)?,
             context_length: model.context_length.map(stored),
             max_completion_tokens: model.max_completion_tokens.map(stored),
             input_modalities: list_text(&model.input_modalities)?,
@@ -115,8 +122,57 @@ impl<'a> Listed<'a> {
             image_price: prices.image.map(Usd::pico),
             web_search_price: prices.web_search.map(Usd::pico),
             price_overrides: overrides_text(&prices.overrides)?,
-            further_prices: further_text(&prices.extra)?,
+            further_prices: extra_prices_text(&prices.extra)?,
             listed_at: now.as_micros(),
         })
     }
+}
+
+pub(crate) async fn change(
+    conn: &mut Conn,
+    (id, allowed, change, stamp): &(String, Filter, ModelChange, AuditStamp),
+) -> Result<Model, TransactionError<DirectoryError>> {
+    let with_filter = |allowed: &Filter| -> Result<_, QueryError> {
+        Ok(ai_models::table.filter(ai_models::id.eq(id)).filter(filters::on_models(allowed)?))
+    };
+    if *change != ModelChange::default() {
+        let changed = diesel::update(with_filter(allowed)?)
+            .set(Changed {
+                enabled: change.enabled,
+                restricted: change.restricted,
+                group_id: change.group_id.map(|group| group.map(id_param)),
+            })
+            .execute(conn)
+            .await
+            .map_err(|error| match error {
+                error if is_foreign_key_violation(&error) => {
+                    TransactionError::Refused(DirectoryError::NoSuchReference)
+                }
+                error => TransactionError::from(error),
+            })?;
+        if changed == 0 {
+            return Err(TransactionError::Refused(DirectoryError::NotFound));
+        }
+        let mut detail = serde_json::Map::new();
+        detail.extend(change.enabled.map(|enabled| ("enabled".to_owned(), json!(enabled))));
+        detail.extend(change.restricted.map(|restricted| ("restricted".to_owned(), json!(restricted))));
+        let group = change.group_id.map(|group| group.map(|id| id.to_string()));
+        detail.extend(group.map(|group| ("group_id".to_owned(), json!(group))));
+        let detail = Value::Object(detail);
+        record(conn, stamp, AuditEntry { action: AuditAction::ModelUpdate, of: ("Model", id), detail })
+            .await?;
+    }
+    let row: Option<ModelRow> =
+        with_filter(&Filter::Everything)?.select(ModelRow::as_select()).first(conn).await.optional()?;
+    let row = row.ok_or(TransactionError::Refused(DirectoryError::NotFound))?;
+    Ok(Model::try_from(row)?)
+}
+
+/// Changeset: columns whose value is `Some` are updated.
+#[derive(AsChangeset)]
+#[diesel(table_name = ai_models)]
+struct Changed {
+    enabled: Option<bool>,
+    restricted: Option<bool>,
+    group_id: Option<Option<IdParam>>,
 }

@@ -1,4 +1,4 @@
-//! Records and lists in text columns, as JSON.
+//! JSON in text columns.
 
 use causerie_domain::messages::{MessageMeta, Part};
 use causerie_domain::ports::StoreError;
@@ -6,8 +6,8 @@ use causerie_domain::turns::ContextReport;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::word;
-use crate::fault::{corrupt, corrupt_by};
+use super::parse_variant;
+use crate::error::{corrupt, corrupt_with_source};
 
 /// A part of a message: `{"type": "text", "text": "..."}`.
 #[derive(Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub(super) fn parts(stored: &str) -> Result<Vec<Part>, StoreError> {
     let parts: Vec<StoredPart> = read("messages.parts", stored)?;
     parts
         .into_iter()
-        .map(|part| Ok(Part { kind: word("messages.parts", &part.kind)?, text: part.text }))
+        .map(|part| Ok(Part { kind: parse_variant("messages.parts", &part.kind)?, text: part.text }))
         .collect()
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn meta_text(meta: &MessageMeta) -> String {
     Value::Object(object).to_string()
 }
 
-/// A known key with a value of another type is kept as it is, like an unknown one.
+/// Reads the metadata of a message. A known key with a value of an unexpected type is kept like an unknown key.
 pub(super) fn meta(stored: &str) -> Result<MessageMeta, StoreError> {
     let mut object: Map<String, Value> = read("messages.meta", stored)?;
     let mut take = |key: &str, fits: fn(&Value) -> bool| {
@@ -115,7 +115,7 @@ pub(super) fn write<T: Serialize + ?Sized>(column: &str, value: &T) -> Result<St
 }
 
 pub(super) fn read<'t, T: Deserialize<'t>>(column: &str, text: &'t str) -> Result<T, StoreError> {
-    serde_json::from_str(text).map_err(|error| corrupt_by(column, error))
+    serde_json::from_str(text).map_err(|error| corrupt_with_source(column, error))
 }
 
 #[cfg(test)]
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_keep_their_order_and_every_character() {
+    fn parts_keep_their_order_and_all_characters() {
         let given = vec![
             Part { kind: PartKind::Reasoning, text: "hm\n\"\u{1}\u{1F600}".to_owned() },
             Part { kind: PartKind::Text, text: " Hello ".to_owned() },
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_says_what_it_is_known_to_know_and_keeps_the_rest() {
+    fn metadata_is_read_into_known_fields_and_keeps_unknown_keys() {
         let check = |stored: Value, expected: MessageMeta| {
             let read = meta(&stored.to_string()).unwrap();
             assert_eq!(read, expected);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_names_its_column() {
+    fn an_error_names_the_column() {
         let refused = parts(r#"[{"type":"song","text":"la"}]"#).unwrap_err();
         assert!(refused.to_string().contains("messages.parts"), "{refused}");
         assert!(context("{}").unwrap_err().to_string().contains("turns.context"));

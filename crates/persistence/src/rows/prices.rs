@@ -1,6 +1,6 @@
-//! Prices in text columns, as JSON: decimal text in US dollars, which any reader understands and none rounds.
+//! Prices in text columns, as JSON. A price is decimal text in US dollars, which is exact.
 //!
-//! A price that is not named is not listed, so rows from before a price was known are read as they are.
+//! An unknown price is left out, so rows from before a kind of price was added can be read.
 
 use causerie_domain::Usd;
 use causerie_domain::models::{ExtraPrices, PriceOverride, Pricing};
@@ -8,7 +8,7 @@ use causerie_domain::ports::StoreError;
 use serde::{Deserialize, Serialize};
 
 use super::json::{read, write};
-use crate::fault::corrupt_by;
+use crate::error::corrupt_with_source;
 
 const SNAPSHOT: &str = "ai_usage.prices";
 const OVERRIDES: &str = "ai_models.price_overrides";
@@ -32,7 +32,7 @@ struct StoredPrices {
     overrides: Vec<StoredOverride>,
 }
 
-/// The prices of text that an override can replace.
+/// The token prices that an override can replace.
 #[derive(Serialize, Deserialize)]
 struct StoredPriceSet {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -114,7 +114,7 @@ pub(super) fn overrides(stored: &str) -> Result<Vec<PriceOverride>, StoreError> 
     stored.into_iter().map(price_override).collect()
 }
 
-pub(crate) fn further_text(further: &ExtraPrices) -> Result<String, StoreError> {
+pub(crate) fn extra_prices_text(further: &ExtraPrices) -> Result<String, StoreError> {
     write(FURTHER, &stored_further(further))
 }
 
@@ -181,14 +181,14 @@ fn decimal(price: Option<Usd>) -> Option<String> {
 }
 
 fn price(column: &str, stored: Option<String>) -> Result<Option<Usd>, StoreError> {
-    stored.map(|text| text.parse().map_err(|error| corrupt_by(column, error))).transpose()
+    stored.map(|text| text.parse().map_err(|error| corrupt_with_source(column, error))).transpose()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Six prices, no two of them alike.
+    /// Six different prices.
     fn six() -> ExtraPrices {
         let pico = |amount| Some(Usd::from_pico(amount));
         ExtraPrices {
@@ -214,8 +214,8 @@ mod tests {
     }
 
     #[test]
-    fn every_further_price_comes_back_to_its_place() {
-        assert_eq!(further(&further_text(&six()).unwrap()).unwrap(), six());
+    fn all_extra_prices_are_read_back() {
+        assert_eq!(further(&extra_prices_text(&six()).unwrap()).unwrap(), six());
         let given = PriceOverride { extra: six(), ..PriceOverride::default() };
         assert_eq!(overrides(&overrides_text(std::slice::from_ref(&given)).unwrap()).unwrap(), [given]);
         let pricing = Pricing { extra: six(), ..Pricing::default() };
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_stored_before_a_price_was_known_is_read() {
+    fn rows_without_extra_prices_can_be_read() {
         assert_eq!(further("{}").unwrap(), ExtraPrices::default());
         let old = overrides(r#"[{"utc_start_minute":60,"completion":"0.5"}]"#).unwrap();
         assert_eq!(old[0].extra, ExtraPrices::default());

@@ -1,4 +1,4 @@
-//! Rows of `ai_usage`, as far as the sums over a turn and the reconciler need them.
+//! Rows of `ai_usage`, for the usage of a turn and for the reconciler.
 
 use std::collections::HashMap;
 
@@ -9,11 +9,11 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::{count, prices, word};
-use crate::fault::corrupt;
+use super::{count, parse_variant, prices};
+use crate::error::corrupt;
 use crate::schema::ai_usage;
 
-/// A closed row of a turn. Rows must come in the order of their attempts.
+/// A closed row of a turn. Rows must be in the order of their attempts.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = ai_usage, check_for_backend(Pg, Sqlite))]
 pub(crate) struct UsageSumRow {
@@ -67,15 +67,16 @@ impl PendingRow {
         self.message_id
     }
 
-    /// The row, unless it cannot be read: then it stays where it is, told in the log, and keeps no other waiting.
+    /// Converts the row. An unreadable row is logged and skipped, so that it does not block others.
     pub(crate) fn read(self) -> Option<PendingUsage> {
         let id = self.id;
         let read = PendingUsage::try_from(self);
-        read.inspect_err(|error| tracing::error!(usage = %id, %error, "a ledger row cannot be read")).ok()
+        read.inspect_err(|error| tracing::error!(usage = %id, %error, "skipping an unreadable ledger row"))
+            .ok()
     }
 }
 
-/// The usage of each turn: all its rows together.
+/// The usage of each turn, summed over its rows.
 pub(crate) fn usage_by_turn(rows: Vec<UsageSumRow>) -> Result<HashMap<TurnId, MessageUsage>, StoreError> {
     let mut sums: HashMap<TurnId, MessageUsage> = HashMap::new();
     for mut row in rows {
@@ -90,9 +91,9 @@ pub(crate) fn usage_by_turn(rows: Vec<UsageSumRow>) -> Result<HashMap<TurnId, Me
     Ok(sums)
 }
 
-/// Only a row that is still open has no basis; it will be known.
+/// The basis of a row. Only an open row has none; it counts as pending.
 fn basis(stored: Option<&str>) -> Result<CostBasis, StoreError> {
-    Ok(stored.map(|basis| word("ai_usage.basis", basis)).transpose()?.unwrap_or(CostBasis::Pending))
+    Ok(stored.map(|basis| parse_variant("ai_usage.basis", basis)).transpose()?.unwrap_or(CostBasis::Pending))
 }
 
 impl TryFrom<TokensRow> for TokenCounts {
@@ -128,7 +129,7 @@ impl TryFrom<PendingRow> for PendingUsage {
     type Error = StoreError;
 
     fn try_from(row: PendingRow) -> Result<Self, StoreError> {
-        let open = || corrupt(format!("the ledger row {} is pending and not closed", row.id));
+        let open = || corrupt(format!("ledger row {} is pending and not closed", row.id));
         let settlement = Settlement {
             cost: row.cost.map(Usd::from_pico),
             basis: basis(row.basis.as_deref())?,
@@ -138,7 +139,7 @@ impl TryFrom<PendingRow> for PendingUsage {
         Ok(PendingUsage {
             id: row.id,
             model: row.model,
-            outcome: word("ai_usage.outcome", row.outcome.as_deref().ok_or_else(open)?)?,
+            outcome: parse_variant("ai_usage.outcome", row.outcome.as_deref().ok_or_else(open)?)?,
             generation_id: row.generation_id,
             estimated_input_tokens: count("ai_usage.estimated_input_tokens", row.estimated_input_tokens)?,
             prices: row.prices.as_deref().map(prices::prices).transpose()?,

@@ -1,4 +1,4 @@
-//! What a database says of its tables, in one form for both.
+//! The tables of a database as it describes them, in one form for both databases.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,9 +13,9 @@ pub(crate) struct Catalogue {
     pub(crate) columns: BTreeMap<String, String>,
     /// Each table's primary key.
     pub(crate) keys: BTreeSet<String>,
-    /// Each foreign key with what it does when its target goes.
+    /// Each foreign key with its action on deletion of the target.
     pub(crate) foreign_keys: BTreeSet<String>,
-    /// Each set of columns that is unique.
+    /// Each unique set of columns.
     pub(crate) unique: BTreeSet<String>,
     /// Each named index with its columns.
     pub(crate) indexes: BTreeSet<String>,
@@ -95,7 +95,7 @@ const POSTGRES_INDEXES: &str = r"
 ";
 
 impl Catalogue {
-    /// Reads what the database says.
+    /// Reads the tables from the database.
     pub(crate) async fn read(raw: &mut Raw) -> Result<Self> {
         let [columns, keys, foreign_keys, unique, indexes] = match raw {
             Raw::Sqlite(_) => {
@@ -120,7 +120,7 @@ impl Catalogue {
     }
 }
 
-/// PostgreSQL's column types as SQLite's strict tables name theirs.
+/// Converts PostgreSQL's column types to the names in SQLite's strict tables.
 pub(crate) fn as_on_sqlite(columns: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let strict = |kind: &str| {
         let (name, null) = kind.strip_suffix(" null").map_or((kind, ""), |name| (name, " null"));
@@ -150,7 +150,7 @@ pub(crate) fn columns_of_schema(text: &str) -> BTreeMap<String, String> {
                 None => (kind, ""),
             };
             let kind = match kind {
-                "Uid" => "uuid",
+                "SqlId" => "uuid",
                 "Text" => "text",
                 "BigInt" => "bigint",
                 "Bool" => "boolean",

@@ -1,4 +1,4 @@
-//! A ledger of rows that are as bad as rows can be, and what they come to.
+//! A ledger of rows with extreme and missing values, and their sums.
 
 use causerie_domain::calendar::{Day, Span, TimeZone};
 use causerie_domain::page::{After, PageRequest};
@@ -15,7 +15,7 @@ use crate::raw::{self, Raw};
 use crate::subject::SqlSubject;
 
 const HOUR: i64 = 3_600_000_000;
-/// Three days and a bit, over which the rows are spread.
+/// Over three days, across which the rows are spread.
 pub(crate) const SPAN: Span = Span {
     from: Timestamp::from_micros(START.as_micros() - 10 * HOUR),
     to: Timestamp::from_micros(START.as_micros() + 70 * HOUR),
@@ -43,7 +43,7 @@ pub(crate) struct Ledger<'s> {
     pub(crate) sessions: Vec<(SessionId, UserId)>,
 }
 
-/// What a row may say otherwise than that it is a closed one of nobody.
+/// The columns in which a row may differ from a closed row without a user.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Row {
     pub(crate) at: i64,
@@ -109,13 +109,13 @@ impl<'s> Ledger<'s> {
         self.raw.run(&format!("INSERT INTO ai_usage ({columns}) VALUES ({})", values.join(", "))).await
     }
 
-    /// Many rows of every kind, and what they come to.
+    /// Many rows of every kind, and their sums.
     pub(crate) async fn fill(&mut self, rows: u64) -> Result<UsageSums> {
         let mut dice = Dice(rows);
         let mut expected = UsageSums::default();
         for _ in 0..rows {
             let session = Some(dice.pick(&self.sessions)).filter(|_| dice.roll(2) > 0);
-            let anybody = dice.pick(&[None, Some(self.subject.user), Some(self.subject.stranger)]);
+            let any_user = dice.pick(&[None, Some(self.subject.user), Some(self.subject.stranger)]);
             let count = |dice: &mut Dice| -> Option<i64> {
                 let many = i64::try_from(dice.roll(1 << 40)).ok();
                 dice.pick(&[None, Some(0), Some(7), many, many])
@@ -133,7 +133,7 @@ impl<'s> Ledger<'s> {
                 i64::try_from(dice.roll(1 << 45)).ok().filter(|_| !matches!(basis, None | Some("unknown")));
             let row = Row {
                 at: SPAN.from.as_micros() + i64::try_from(dice.roll(80 * 3600)).unwrap() * 1_000_000,
-                user: session.map(|(_, user)| user).or(anybody),
+                user: session.map(|(_, user)| user).or(any_user),
                 group: dice.pick(&[None, Some(self.groups[0]), Some(self.groups[1])]),
                 session: session.map(|(session, _)| session),
                 with_tool: dice.roll(3) > 0,

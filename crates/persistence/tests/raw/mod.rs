@@ -1,4 +1,4 @@
-//! Past the store: statements on its database, as a careless tool or another program could send them.
+//! Raw SQL on the database of a store, as another program could send it.
 
 #![allow(dead_code, reason = "each test program uses another part of this")]
 
@@ -12,7 +12,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 
-/// A connection of our own.
+/// A connection that bypasses the store.
 pub(crate) enum Raw {
     Sqlite(SqliteConnection),
     Postgres(Box<AsyncPgConnection>),
@@ -73,7 +73,7 @@ impl Raw {
         Ok(lines)
     }
 
-    /// How the database would run a query, line by line.
+    /// The query plan, line by line.
     pub(crate) async fn plan(&mut self, query: &str) -> Result<Vec<String>> {
         let lines: Vec<String> = match self {
             Raw::Sqlite(conn) => {
@@ -90,14 +90,14 @@ impl Raw {
         Ok(lines)
     }
 
-    /// How many rows a table has, under a condition.
+    /// Number of rows of a table that match a condition.
     pub(crate) async fn count(&mut self, rows: &str) -> Result<u64> {
         let lines = self.lines(&format!("SELECT CAST(COUNT(*) AS TEXT) AS line FROM {rows}")).await?;
         Ok(lines.first().context("a count has a row")?.parse()?)
     }
 }
 
-/// Whether the store is a file.
+/// Whether the store is on SQLite.
 pub(crate) fn is_sqlite(store: &SqlStore) -> bool {
     store.database() == Database::Sqlite
 }

@@ -1,4 +1,4 @@
-//! A store to check on a database of its own, with two users and a tool.
+//! A store under test on its own database, with two users and a tool.
 
 #![allow(dead_code, unused_macros, unused_imports, reason = "each test program uses another part of this")]
 
@@ -16,7 +16,7 @@ use causerie_testkit::anyhow::{Context, Result};
 use causerie_testkit::contract::{START, Subject, TestIds};
 use causerie_testkit::database::TestDatabase;
 
-/// A subject with the database under it.
+/// A store under test and its database.
 #[derive(Debug)]
 pub(crate) struct SqlSubject {
     subject: Subject,
@@ -32,12 +32,10 @@ impl Deref for SqlSubject {
 }
 
 impl SqlSubject {
-    /// The store.
     pub(crate) fn store(&self) -> &SqlStore {
         self.database.store()
     }
 
-    /// The database.
     pub(crate) fn database(&self) -> &TestDatabase {
         &self.database
     }
@@ -48,7 +46,7 @@ pub(crate) async fn sqlite() -> Result<Option<SqlSubject>> {
     on(TestDatabase::sqlite().await?).await.map(Some)
 }
 
-/// A subject on PostgreSQL; none if no server is named.
+/// A subject on PostgreSQL; `None` if no server is configured.
 pub(crate) async fn postgres() -> Result<Option<SqlSubject>> {
     match TestDatabase::postgres().await? {
         Some(database) => on(database).await.map(Some),
@@ -62,7 +60,7 @@ async fn on(database: TestDatabase) -> Result<SqlSubject> {
     let user = UserId::next(&ids);
     let stranger = UserId::next(&ids);
     for (id, email) in [(user, "user@example.org"), (stranger, "stranger@example.org")] {
-        let (email, name) = (email.to_owned(), "Somebody".to_owned());
+        let (email, name) = (email.to_owned(), "A User".to_owned());
         store.create_user(NewUser { id, email, name, role: Role::User, created_at: START }).await?;
     }
     let tool = tool_version(&ids, "tutor", "1.0.0");

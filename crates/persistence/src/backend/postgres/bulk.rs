@@ -1,0 +1,20 @@
+//! Bulk inserts: all rows in one statement, which saves a round trip per row.
+
+use diesel::result::QueryResult;
+use diesel_async::RunQueryDsl;
+
+use super::Conn;
+use crate::rows::{AttachmentCopy, MessageCopy};
+use crate::schema::{message_attachments, messages};
+
+/// Inserts copied messages.
+pub(crate) async fn insert_messages(conn: &mut Conn, copies: Vec<MessageCopy>) -> QueryResult<()> {
+    diesel::insert_into(messages::table).values(copies).execute(conn).await?;
+    Ok(())
+}
+
+/// Inserts copied attachments.
+pub(crate) async fn insert_attachments(conn: &mut Conn, copies: Vec<AttachmentCopy>) -> QueryResult<()> {
+    diesel::insert_into(message_attachments::table).values(copies).execute(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,280 @@
+//! Runs transactions in tasks of the runtime that opened the store.
+//!
+//! A task does not depend on its caller: if the caller is dropped, the transaction runs to its end. A connection's
+//! driver runs on the runtime that opened it, which must not be the runtime of a web worker.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use causerie_domain::ports::StoreError;
+use deadpool::Runtime;
+use diesel::result::{DatabaseErrorKind, Error, QueryResult};
+use diesel::{ConnectionError, ConnectionResult};
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::{
+    AnsiTransactionManager, AsyncConnection as _, SimpleAsyncConnection as _, TransactionManager,
+};
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, select};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+
+use super::Conn;
+use crate::backend::transaction::{Mode, Transaction, overloaded, store_closed};
+use crate::error::{IntoPortError, unavailable};
+use crate::settings::{OpenError, StoreSettings};
+
+/// How often a transaction is repeated after a conflict.
+const REPEATS: u32 = 4;
+/// Pause before the first repetition; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+
+/// A PostgreSQL database and its connection pool.
+pub(crate) struct Engine {
+    url: String,
+    pool: Pool<Conn>,
+    limits: Limits,
+    /// Connections that transactions of normal priority may hold at the same time; fewer than all.
+    ordinary: Arc<Semaphore>,
+    wait: Duration,
+    runtime: Handle,
+    tasks: TaskTracker,
+}
+
+impl Engine {
+    /// Creates the pool. The first transaction opens the first connection.
+    pub(crate) fn open(url: &str, settings: &StoreSettings) -> Result<Self, OpenError> {
+        if settings.connections == 0 {
+            return Err(OpenError::TooFew("connection"));
+        }
+        let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
+        let wait = Some(settings.wait_timeout);
+        let limits = Limits(settings.statement_timeout);
+        let mut config = ManagerConfig::<Conn>::default();
+        config.custom_setup = Box::new(move |url| connect_limited(url, limits).boxed());
+        let pool = Pool::builder(AsyncDieselConnectionManager::new_with_config(url, config))
+            .max_size(usize::try_from(settings.connections).unwrap_or(usize::MAX))
+            .wait_timeout(wait)
+            .create_timeout(wait)
+            .recycle_timeout(wait)
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|source| OpenError::Pool(source.into()))?;
+        let ordinary = Arc::new(Semaphore::new(ordinary(settings.connections)));
+        let (url, wait) = (url.to_owned(), settings.wait_timeout);
+        Ok(Engine { url, pool, limits, ordinary, wait, runtime, tasks: TaskTracker::new() })
+    }
+
+    /// Database URL, including the password.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Runs a transaction in its own task.
+    pub(crate) async fn run<T, F>(
+        &self,
+        mode: Mode,
+        transaction: Transaction<Conn, T, F>,
+    ) -> Result<T, F::PortError>
+    where
+        T: Send + 'static,
+        F: IntoPortError,
+    {
+        let (mut answer, answered) = oneshot::channel();
+        let (pool, patience, wait) = (self.pool.clone(), self.limits.of_a_step(), self.wait);
+        let permits = (mode != Mode::PriorityWrite).then(|| Arc::clone(&self.ordinary));
+        let task = async move {
+            let connected = connect(&pool, permits, wait);
+            let Some(connected) = unless_abandoned(connected, &mut answer).await else { return };
+            let result = match connected {
+                Ok(mut connection) => {
+                    let performed =
+                        timeout(patience, perform(&mut connection.inner, mode, &transaction)).await;
+                    performed.map_or_else(
+                        |late| {
+                            // The connection is in the middle of an exchange with the server: it is closed.
+                            drop(Object::take(connection.inner));
+                            Err(F::PortError::from(unavailable(late)))
+                        },
+                        |result| result.map_err(F::into_port_error),
+                    )
+                }
+                Err(error) => Err(F::PortError::from(error)),
+            };
+            // The caller may have dropped the receiver.
+            let _ = answer.send(result);
+        };
+        self.tasks.spawn_on(task, &self.runtime);
+        answered.await.unwrap_or_else(|_| Err(F::PortError::from(store_closed())))
+    }
+
+    /// Waits for running transactions and closes all connections.
+    pub(crate) async fn close(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.pool.close();
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("pool", &self.pool.status()).finish_non_exhaustive()
+    }
+}
+
+/// Time limits of statements and transactions, so that neither a turn nor the shutdown hangs.
+#[derive(Debug, Clone, Copy)]
+struct Limits(Duration);
+
+impl Limits {
+    /// Limit of a whole transaction. Only an unresponsive server reaches it: the server enforces the statement limits
+    /// itself.
+    fn of_a_step(self) -> Duration {
+        self.0 * 2
+    }
+}
+
+/// Connects and sets the server's timeouts for statements, lock waits and idle transactions. The last one releases the
+/// locks of a process that is suspended.
+async fn connect_limited(url: &str, limits: Limits) -> ConnectionResult<Conn> {
+    let mut conn = Conn::establish(url).await?;
+    let statement = limits.0.as_millis();
+    let lock = statement.div_ceil(2);
+    conn.batch_execute(&format!(
+        "SET statement_timeout = {statement}; SET lock_timeout = {lock}; \
+         SET idle_in_transaction_session_timeout = {statement}"
+    ))
+    .await
+    .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(conn)
+}
+
+/// A connection and its permit among the transactions of normal priority.
+struct Connection {
+    inner: Object<Conn>,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+async fn connect(
+    pool: &Pool<Conn>,
+    permits: Option<Arc<Semaphore>>,
+    wait: Duration,
+) -> Result<Connection, StoreError> {
+    let permit = match permits {
+        Some(permits) => match timeout(wait, permits.acquire_owned()).await {
+            Ok(permit) => Some(permit.map_err(unavailable)?),
+            Err(_) => return Err(overloaded()),
+        },
+        None => None,
+    };
+    Ok(Connection { inner: pool.get().await.map_err(unavailable)?, _permit: permit })
+}
+
+/// Output of a future; `None` if the caller drops the receiver first.
+async fn unless_abandoned<T, A>(
+    future: impl Future<Output = T>,
+    answer: &mut oneshot::Sender<A>,
+) -> Option<T> {
+    match select(pin!(future), pin!(answer.closed())).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}
+
+/// Number of connections that are not reserved for running turns: three quarters, at least one.
+fn ordinary(connections: u32) -> usize {
+    let kept = (connections / 4).max(u32::from(connections > 1));
+    usize::try_from(connections - kept).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
+}
+
+async fn perform<T, F: IntoPortError>(
+    conn: &mut Conn,
+    mode: Mode,
+    transaction: &Transaction<Conn, T, F>,
+) -> Result<T, F> {
+    let Some(begin) = begin_of(mode) else { return transaction(conn).await };
+    let mut pause = FIRST_PAUSE;
+    for _ in 0..REPEATS {
+        match attempt(conn, mode, begin, transaction).await {
+            Err(Attempt::Lost(failure)) => {
+                tracing::debug!(cause = ?failure.database_error(), "repeating a transaction after a conflict");
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            other => return other.map_err(Attempt::into_failure),
+        }
+    }
+    attempt(conn, mode, begin, transaction).await.map_err(Attempt::into_failure)
+}
+
+/// The failure of one attempt of a transaction.
+enum Attempt<F> {
+    /// A conflict with another transaction: a repetition may succeed.
+    Lost(F),
+    /// Any other failure; it is not repeated.
+    Failed(F),
+}
+
+impl<F> Attempt<F> {
+    fn into_failure(self) -> F {
+        match self {
+            Attempt::Lost(failure) | Attempt::Failed(failure) => failure,
+        }
+    }
+}
+
+async fn attempt<T, F: IntoPortError>(
+    conn: &mut Conn,
+    mode: Mode,
+    begin: &str,
+    transaction: &Transaction<Conn, T, F>,
+) -> Result<T, Attempt<F>> {
+    let begun: QueryResult<()> = AnsiTransactionManager::begin_transaction_sql(conn, begin).await;
+    begun.map_err(|error| Attempt::Failed(error.into()))?;
+    match transaction(conn).await {
+        Ok(value) => match AnsiTransactionManager::commit_transaction(conn).await {
+            Ok(()) => Ok(value),
+            // Only this error of a commit guarantees that nothing was committed.
+            Err(error) if is_conflict(&error) => Err(Attempt::Lost(error.into())),
+            Err(error) => Err(Attempt::Failed(error.into())),
+        },
+        Err(failure) => {
+            // If that fails too, the connection is marked as broken and the pool closes it.
+            if let Err(error) = AnsiTransactionManager::rollback_transaction(conn).await {
+                tracing::debug!(%error, "rolling back a transaction failed");
+            }
+            let lost = failure.database_error().is_some_and(|error| may_pass(mode, error));
+            Err(if lost { Attempt::Lost(failure) } else { Attempt::Failed(failure) })
+        }
+    }
+}
+
+fn begin_of(mode: Mode) -> Option<&'static str> {
+    match mode {
+        Mode::Read => None,
+        Mode::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+        Mode::Write | Mode::PriorityWrite => Some("BEGIN ISOLATION LEVEL READ COMMITTED"),
+        Mode::Serializable => Some("BEGIN ISOLATION LEVEL SERIALIZABLE"),
+    }
+}
+
+fn is_conflict(error: &Error) -> bool {
+    matches!(error, Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _))
+}
+
+/// Whether a repetition may succeed. diesel has no error kind for a deadlock, and its message is localized, so unknown
+/// errors count as conflicts.
+fn may_pass(mode: Mode, error: &Error) -> bool {
+    let Error::DatabaseError(kind, _) = error else { return false };
+    match kind {
+        DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::Unknown => true,
+        // Two transactions found the same row missing and inserted it; the later one gets this error.
+        DatabaseErrorKind::UniqueViolation => mode == Mode::Serializable,
+        _ => false,
+    }
+}

@@ -1,0 +1,24 @@
+//! PostgreSQL: a connection pool, tasks that run to the end when their caller goes away, and the queries.
+
+mod bulk;
+mod engine;
+
+// The same file as SQLite's: one set of queries, compiled for each database.
+#[path = "../../queries/mod.rs"]
+#[expect(clippy::duplicate_mod, reason = "one set of queries serves both databases")]
+pub(crate) mod queries;
+
+pub(crate) use engine::Engine;
+
+/// The backend type for the queries.
+pub(crate) type Db = diesel::pg::Pg;
+
+/// The connection type for the queries.
+pub(crate) type Conn = diesel_async::AsyncPgConnection;
+
+/// SQL of the database's clock in microseconds: the current instant, not the start of the transaction, which may have
+/// waited for a lock.
+pub(crate) const CLOCK: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
+
+/// Blocks writes to the usage ledger by other transactions until this one ends. Reads continue.
+pub(crate) const LOCK_LEDGER_SQL: Option<&str> = Some("LOCK TABLE ai_usage IN SHARE ROW EXCLUSIVE MODE");

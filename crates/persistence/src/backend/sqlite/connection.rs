@@ -1,0 +1,125 @@
+//! A connection to the database file, and its transactions.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use diesel::ConnectionError::{BadConnection, CouldntSetupConfiguration};
+use diesel::ConnectionResult;
+use diesel::connection::{AnsiTransactionManager, Connection, SimpleConnection};
+use diesel::result::{Error, QueryResult};
+use diesel::sqlite::SqliteConnection;
+use diesel_async::{AsyncConnection, TransactionManager};
+use futures_util::FutureExt;
+
+use super::Conn;
+
+type Manager = <Conn as AsyncConnection>::TransactionManager;
+
+/// The access that a connection has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConnRole {
+    /// Reads only; SQLite refuses writes.
+    Reader,
+    /// Reads and writes.
+    Writer,
+}
+
+/// A connection that is replaced if it cannot be rolled back.
+pub(super) struct SqliteConn {
+    path: PathBuf,
+    busy_timeout: Duration,
+    role: ConnRole,
+    pub(super) inner: Conn,
+}
+
+/// Opens the file and sets up the connection.
+pub(crate) fn connect(
+    path: &Path,
+    busy_timeout: Duration,
+    role: ConnRole,
+) -> ConnectionResult<SqliteConnection> {
+    let name = path.to_str().ok_or_else(|| BadConnection("the path is not UTF-8".to_owned()))?;
+    let mut conn = SqliteConnection::establish(name)?;
+    let setup = format!(
+        "PRAGMA busy_timeout = {}; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA query_only = {};",
+        busy_timeout.as_millis(),
+        role == ConnRole::Reader,
+    );
+    conn.batch_execute(&setup).map_err(CouldntSetupConfiguration)?;
+    use_write_ahead_log(&mut conn, busy_timeout).map_err(CouldntSetupConfiguration)?;
+    Ok(conn)
+}
+
+/// Switches a new file to the write-ahead log. If several connections do so at the same time, SQLite refuses all but
+/// one immediately and ignores the busy timeout, so this function retries. On a file in this mode it only reads the
+/// mode.
+fn use_write_ahead_log(conn: &mut SqliteConnection, patience: Duration) -> QueryResult<()> {
+    const PAUSE: Duration = Duration::from_millis(5);
+    let mut waited = Duration::ZERO;
+    loop {
+        match conn.batch_execute("PRAGMA journal_mode = WAL") {
+            Err(_) if waited < patience => {
+                std::thread::sleep(PAUSE);
+                waited += PAUSE;
+            }
+            switched => return switched,
+        }
+    }
+}
+
+impl SqliteConn {
+    pub(super) fn open(path: &Path, busy_timeout: Duration, role: ConnRole) -> ConnectionResult<Self> {
+        let conn = Conn::new(connect(path, busy_timeout, role)?);
+        Ok(SqliteConn { path: path.to_owned(), busy_timeout, role, inner: conn })
+    }
+
+    /// Begins a transaction that holds the write lock from its start, or a savepoint within a transaction.
+    pub(super) fn begin_immediate(&mut self) -> QueryResult<()> {
+        block_on_ready(
+            self.inner.spawn_blocking(|conn| {
+                AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")
+            }),
+        )
+    }
+
+    /// Commits. If that fails, the transaction is rolled back.
+    pub(super) fn commit(&mut self) -> QueryResult<()> {
+        let committed = block_on_ready(Manager::commit_transaction(&mut self.inner));
+        if committed.is_err() {
+            self.roll_back();
+        }
+        committed
+    }
+
+    /// Rolls back the transaction. If that fails, the connection is replaced: closing it rolls back.
+    pub(super) fn roll_back(&mut self) {
+        let undone = block_on_ready(Manager::rollback_transaction(&mut self.inner));
+        if matches!(undone, Ok(()) | Err(Error::NotInTransaction)) {
+            return;
+        }
+        match connect(&self.path, self.busy_timeout, self.role) {
+            Ok(conn) => self.inner = Conn::new(conn),
+            Err(error) => tracing::warn!(%error, "replacing a broken database connection failed"),
+        }
+    }
+}
+
+/// Begins a transaction, or a savepoint within one.
+pub(super) fn begin(conn: &mut Conn) -> QueryResult<()> {
+    block_on_ready(Manager::begin_transaction(conn))
+}
+
+/// Commits the innermost transaction or savepoint.
+pub(super) fn commit_inner(conn: &mut Conn) -> QueryResult<()> {
+    block_on_ready(Manager::commit_transaction(conn))
+}
+
+/// Rolls back the innermost transaction or savepoint.
+pub(super) fn roll_back_inner(conn: &mut Conn) -> QueryResult<()> {
+    block_on_ready(Manager::rollback_transaction(conn))
+}
+
+/// The result of a future that never waits. With [`super::inline::Inline`] no future of a connection waits.
+pub(super) fn block_on_ready<T, E: From<Error>>(future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    future.now_or_never().unwrap_or_else(|| Err(E::from(Error::BrokenTransactionManager)))
+}

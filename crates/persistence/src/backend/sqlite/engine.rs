@@ -1,0 +1,335 @@
+//! Runs transactions on the threads of a database file.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use causerie_domain::ports::StoreError;
+use tokio::sync::oneshot;
+
+use super::Conn;
+use super::connection::{ConnRole, SqliteConn};
+use super::job::TransactionJob;
+use super::queue::{Ownership, Priority, Queue};
+use super::threads;
+use crate::backend::transaction::{Mode, Transaction, overloaded, store_closed};
+use crate::error::IntoPortError;
+use crate::settings::{OpenError, StoreSettings};
+
+/// A SQLite file and the threads that serve it. The threads end when this value is dropped and their queues are empty.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    path: PathBuf,
+    wait: Duration,
+    writer: Queue,
+    readers: Queue,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Opens the file. The file and its folder are created if they are missing.
+    pub(crate) fn open(path: &Path, settings: &StoreSettings) -> Result<Self, OpenError> {
+        if settings.readers == 0 {
+            return Err(OpenError::TooFew("reader"));
+        }
+        let path = &settle(path).map_err(|source| at(path, source))?;
+        let open =
+            |role| SqliteConn::open(path, settings.busy_timeout, role).map_err(|source| at(path, source));
+        let (writer, commands) = Queue::new();
+        let conn = open(ConnRole::Writer)?;
+        let mut threads = vec![start("store-writer", path, move || threads::write(conn, commands))?];
+        let (readers, commands) = Queue::new();
+        let commands = Arc::new(Mutex::new(commands));
+        for _ in 0..settings.readers {
+            let (conn, commands) = (open(ConnRole::Reader)?, Arc::clone(&commands));
+            threads.push(start("store-reader", path, move || threads::read(conn, &commands))?);
+        }
+        let threads = Mutex::new(threads);
+        Ok(Engine { path: path.clone(), wait: settings.wait_timeout, writer, readers, threads })
+    }
+
+    /// Path of the database file, without symbolic links.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs a transaction on one of the threads. Dropping the future does not cancel a transaction that has started.
+    pub(crate) async fn run<T, F>(
+        &self,
+        mode: Mode,
+        transaction: Transaction<Conn, T, F>,
+    ) -> Result<T, F::PortError>
+    where
+        T: Send + 'static,
+        F: IntoPortError,
+    {
+        let (answer, mut answered) = oneshot::channel();
+        let queue = match mode {
+            Mode::Read | Mode::Snapshot => &self.readers,
+            Mode::Write | Mode::PriorityWrite | Mode::Serializable => &self.writer,
+        };
+        let ownership = Ownership::default();
+        let job = Box::new(TransactionJob::new(mode, transaction, ownership.clone(), answer));
+        let in_time = tokio::time::timeout(self.wait, async {
+            queue.send(Priority::from(mode), job).await?;
+            Ok((&mut answered).await)
+        });
+        let answer = match in_time.await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(F::PortError::from(error)),
+            Err(_) if ownership.take() => return Err(F::PortError::from(overloaded())),
+            // It started in time, and runs to its end.
+            Err(_) => answered.await,
+        };
+        answer.unwrap_or_else(|_| Err(F::PortError::from(store_closed())))
+    }
+
+    /// Stops the threads after the queued jobs. Closing the connections writes the log back into the file.
+    pub(crate) async fn close(&self) {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in 0..threads.len() {
+            let queue = if thread == 0 { &self.writer } else { &self.readers };
+            queue.stop().await;
+        }
+        let ended = tokio::task::spawn_blocking(|| threads.into_iter().try_for_each(JoinHandle::join)).await;
+        if !matches!(ended, Ok(Ok(()))) {
+            tracing::warn!("a store thread panicked");
+        }
+    }
+
+    /// Fails if the writer thread has ended.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        if self.writer.is_closed() { Err(store_closed()) } else { Ok(()) }
+    }
+}
+
+/// Creates the file if it is missing and returns its canonical path, so that links to one file use one lock.
+fn settle(path: &Path) -> std::io::Result<PathBuf> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+    path.canonicalize()
+}
+
+fn start(name: &str, path: &Path, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map_err(|source| at(path, source))
+}
+
+fn at(path: &Path, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> OpenError {
+    OpenError::File { path: path.to_owned(), source: source.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use diesel::result::QueryResult;
+    use diesel_async::SimpleAsyncConnection;
+    use futures_util::FutureExt;
+    use futures_util::future::join_all;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::backend::transaction::transaction;
+    use crate::error::QueryError;
+
+    fn open(folder: &TempDir) -> Engine {
+        let settings = StoreSettings { readers: 1, ..StoreSettings::new("sqlite://") };
+        Engine::open(&folder.path().join("test.db"), &settings).unwrap()
+    }
+
+    /// A transaction of these statements.
+    fn statements(sql: &str) -> Transaction<Conn, (), QueryError> {
+        transaction(sql.to_owned(), |conn: &mut Conn, sql| {
+            async move { Ok::<_, QueryError>(conn.batch_execute(&sql).await?) }.boxed()
+        })
+    }
+
+    /// Blocks the thread of a transaction until the gate is dropped.
+    struct Gate {
+        begun: Arc<AtomicBool>,
+        _open: std::sync::mpsc::Sender<()>,
+    }
+
+    impl Gate {
+        fn new() -> (Self, Transaction<Conn, (), QueryError>) {
+            let begun = Arc::new(AtomicBool::new(false));
+            let (open, closed) = std::sync::mpsc::channel::<()>();
+            let closed = Mutex::new(closed);
+            let holder = transaction(Arc::clone(&begun), move |_: &mut Conn, begun| {
+                begun.store(true, Ordering::Release);
+                let _ = closed.lock().unwrap().recv();
+                async { Ok::<_, QueryError>(()) }.boxed()
+            });
+            (Gate { begun, _open: open }, holder)
+        }
+
+        /// Waits until the thread is blocked. The runtime stays busy meanwhile, so that a paused clock does not
+        /// advance.
+        async fn held(&self) {
+            while !self.begun.load(Ordering::Acquire) {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Waits until this number of jobs is queued for the blocked thread.
+    async fn until_waiting(engine: &Engine, count: usize) {
+        while engine.writer.len() != count {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Runs transactions so that they are committed together: the thread is blocked until all of them are queued.
+    async fn together(engine: &Engine, steps: &[String]) -> Vec<Result<(), StoreError>> {
+        let (gate, holder) = Gate::new();
+        let held = engine.run(Mode::Write, holder);
+        let rest = async {
+            gate.held().await;
+            let rest = join_all(steps.iter().map(|sql| engine.run(Mode::Write, statements(sql))));
+            let release = async {
+                until_waiting(engine, steps.len()).await;
+                drop(gate);
+            };
+            tokio::join!(rest, release).0
+        };
+        let (held, results) = tokio::join!(held, rest);
+        held.unwrap();
+        results
+    }
+
+    async fn numbers(engine: &Engine) -> Vec<i64> {
+        #[derive(diesel::QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            number: i64,
+        }
+        let read = transaction((), |conn: &mut Conn, _| {
+            async move {
+                let query = diesel::sql_query("SELECT number FROM numbers ORDER BY number");
+                let rows: QueryResult<Vec<Row>> = diesel_async::RunQueryDsl::load(query, conn).await;
+                Ok::<_, QueryError>(rows?.into_iter().map(|row| row.number).collect())
+            }
+            .boxed()
+        });
+        engine.run(Mode::Read, read).await.unwrap()
+    }
+
+    fn insert(number: i64) -> String {
+        format!("INSERT INTO numbers VALUES ({number}, NULL)")
+    }
+
+    #[tokio::test]
+    async fn a_failed_job_does_not_affect_the_other_jobs_of_its_batch() {
+        let folder = TempDir::new().unwrap();
+        let engine = open(&folder);
+        let create = "CREATE TABLE numbers (number INTEGER PRIMARY KEY, text TEXT) STRICT";
+        engine.run(Mode::Write, statements(create)).await.unwrap();
+        let twice = format!("{}; {}", insert(2), insert(1));
+        let unreadable = format!("{}; NONSENSE", insert(7));
+        let steps = [insert(1), twice, insert(3), unreadable, insert(4)];
+        let results = together(&engine, &steps).await;
+        let done: Vec<bool> = results.iter().map(Result::is_ok).collect();
+        assert_eq!(done, [true, false, true, false, true]);
+        assert_eq!(numbers(&engine).await, [1, 3, 4]);
+    }
+
+    /// A step that writes down that it ran.
+    fn noted(log: &Arc<Mutex<Vec<Mode>>>, mode: Mode) -> Transaction<Conn, (), QueryError> {
+        transaction(Arc::clone(log), move |_: &mut Conn, log| {
+            log.lock().unwrap().push(mode);
+            async { Ok::<_, QueryError>(()) }.boxed()
+        })
+    }
+
+    #[tokio::test]
+    async fn writes_of_running_turns_run_before_waiting_writes() {
+        let folder = TempDir::new().unwrap();
+        let engine = open(&folder);
+        let (gate, holder) = Gate::new();
+        let log = Arc::default();
+        let rest = async {
+            gate.held().await;
+            let sends = join_all((0..500).map(|_| engine.run(Mode::Write, noted(&log, Mode::Write))));
+            let renewal = async {
+                until_waiting(&engine, 500).await;
+                let renewed = engine.run(Mode::PriorityWrite, noted(&log, Mode::PriorityWrite));
+                let release = async {
+                    until_waiting(&engine, 501).await;
+                    drop(gate);
+                };
+                tokio::join!(renewed, release).0
+            };
+            tokio::join!(sends, renewal)
+        };
+        let (held, (sent, renewed)) = tokio::join!(engine.run(Mode::Write, holder), rest);
+        held.and(renewed).unwrap();
+        assert!(sent.iter().all(Result::is_ok));
+        assert_eq!(log.lock().unwrap().first(), Some(&Mode::PriorityWrite));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_transaction_that_waits_too_long_is_never_run() {
+        let folder = TempDir::new().unwrap();
+        let engine = open(&folder);
+        let (gate, holder) = Gate::new();
+        let log = Arc::default();
+        let late = async {
+            gate.held().await;
+            let late = engine.run(Mode::Write, noted(&log, Mode::Write)).await;
+            drop(gate);
+            late
+        };
+        let (held, late) = tokio::join!(engine.run(Mode::Write, holder), late);
+        held.unwrap();
+        assert!(matches!(late, Err(StoreError::Unavailable(_))), "{late:?}");
+        engine.close().await;
+        assert_eq!(*log.lock().unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_fails_only_the_affected_jobs_and_loses_no_committed_one() {
+        let folder = TempDir::new().unwrap();
+        let engine = open(&folder);
+        let create = "CREATE TABLE numbers (number INTEGER PRIMARY KEY, text TEXT) STRICT";
+        engine.run(Mode::Write, statements(create)).await.unwrap();
+        // The database may have some pages more, as if the disk had: SQLite ends such a transaction by itself.
+        let limit = "PRAGMA max_page_count = 8";
+        engine.run(Mode::Write, statements(limit)).await.unwrap();
+        let large = "INSERT INTO numbers VALUES (2, hex(zeroblob(100000)))".to_owned();
+        let results = together(&engine, &[insert(1), large, insert(3)]).await;
+        let done: Vec<bool> = results.iter().map(Result::is_ok).collect();
+        assert_eq!(done, [true, false, true]);
+        assert!(matches!(results[1], Err(StoreError::Unavailable(_))), "{:?}", results[1]);
+        assert_eq!(numbers(&engine).await, [1, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_locked_file_is_unavailable_until_the_lock_is_released() {
+        let folder = TempDir::new().unwrap();
+        let settings = StoreSettings { busy_timeout: Duration::ZERO, ..StoreSettings::new("sqlite://") };
+        let engine = Engine::open(&folder.path().join("test.db"), &settings).unwrap();
+        let create = "CREATE TABLE numbers (number INTEGER PRIMARY KEY, text TEXT) STRICT";
+        engine.run(Mode::Write, statements(create)).await.unwrap();
+
+        let mut other = super::super::connect(engine.path(), Duration::ZERO, ConnRole::Writer).unwrap();
+        diesel::connection::SimpleConnection::batch_execute(&mut other, "BEGIN IMMEDIATE").unwrap();
+        let refused = engine.run(Mode::Write, statements(&insert(1))).await;
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        assert_eq!(numbers(&engine).await, [0_i64; 0]);
+        diesel::connection::SimpleConnection::batch_execute(&mut other, "COMMIT").unwrap();
+        engine.run(Mode::Write, statements(&insert(1))).await.unwrap();
+        assert_eq!(numbers(&engine).await, [1]);
+    }
+
+    #[tokio::test]
+    async fn readers_cannot_write() {
+        let folder = TempDir::new().unwrap();
+        let engine = open(&folder);
+        let written = engine.run(Mode::Snapshot, statements("CREATE TABLE numbers (number INTEGER)")).await;
+        assert!(written.is_err());
+        assert_eq!(engine.check().ok(), Some(()));
+    }
+}

@@ -1,0 +1,34 @@
+//! SQLite: one writer thread, several reader threads, and the queries.
+//!
+//! diesel-async's own wrapper runs each statement on tokio's blocking pool, which panics when a caller is dropped on a
+//! single-threaded runtime, and leaves a transaction half done. Here a transaction runs as a whole on a thread that
+//! owns its connection: dropping the caller only drops the receiver of the result.
+
+mod bulk;
+mod connection;
+mod engine;
+mod inline;
+mod job;
+mod queue;
+mod threads;
+
+#[path = "../../queries/mod.rs"]
+pub(crate) mod queries;
+
+use diesel::sqlite::SqliteConnection;
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+
+pub(crate) use connection::{ConnRole, connect};
+pub(crate) use engine::Engine;
+
+/// The backend type for the queries.
+pub(crate) type Db = diesel::sqlite::Sqlite;
+
+/// The connection type for the queries.
+pub(crate) type Conn = SyncConnectionWrapper<SqliteConnection, inline::Inline>;
+
+/// SQL of the database's clock in microseconds. Its resolution is one millisecond.
+pub(crate) const CLOCK: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
+
+/// None: SQLite allows one writing transaction at a time.
+pub(crate) const LOCK_LEDGER_SQL: Option<&str> = None;

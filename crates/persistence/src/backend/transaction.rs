@@ -1,0 +1,50 @@
+//! A transaction: the statements that one port method runs as a unit.
+
+use std::sync::Arc;
+
+use causerie_domain::ports::StoreError;
+use futures_util::future::BoxFuture;
+
+use crate::error::unavailable;
+
+/// The statements of a transaction. They may run more than once: a transaction that conflicts with another is repeated.
+pub(crate) type Transaction<C, T, F> =
+    Box<dyn for<'c> Fn(&'c mut C) -> BoxFuture<'c, Result<T, F>> + Send + Sync>;
+
+/// Creates a transaction. Its runs share the input.
+pub(crate) fn transaction<C, I, T, F>(
+    input: I,
+    statements: impl for<'c> Fn(&'c mut C, Arc<I>) -> BoxFuture<'c, Result<T, F>> + Send + Sync + 'static,
+) -> Transaction<C, T, F>
+where
+    I: Send + Sync + 'static,
+{
+    let input = Arc::new(input);
+    Box::new(move |conn| statements(conn, Arc::clone(&input)))
+}
+
+/// The access and isolation that a transaction needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// One statement that reads.
+    Read,
+    /// Several statements that read and must see one state of the store.
+    Snapshot,
+    /// Statements that write.
+    Write,
+    /// A write of a running turn, which runs before other waiting writes: a lease could expire in a queue behind the
+    /// sends of a busy moment.
+    PriorityWrite,
+    /// A write that decides on the absence of rows, which cannot be locked.
+    Serializable,
+}
+
+/// The error of a transaction whose thread or task has ended.
+pub(crate) fn store_closed() -> StoreError {
+    unavailable("the store is closed")
+}
+
+/// The error of a transaction that could not start within the wait timeout.
+pub(crate) fn overloaded() -> StoreError {
+    unavailable("the store is overloaded: no transaction could start within the wait timeout")
+}

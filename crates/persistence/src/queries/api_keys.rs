@@ -1,0 +1,101 @@
+//! API keys, as administrators manage them.
+
+use causerie_domain::api_keys::ApiKey;
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
+use causerie_domain::memberships::MembershipStatus;
+use causerie_domain::page::{After, Page, PageRequest};
+use causerie_domain::ports::{DirectoryError, NewApiKey};
+use causerie_domain::{ApiKeyId, Filter, GroupId};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::json;
+
+use super::Conn;
+use super::administration::{insert_key, record_key};
+use super::audit_events::{AuditEntry, record};
+use super::filters::on_api_keys;
+use crate::error::{QueryError, TransactionError, is_foreign_key_violation};
+use crate::rows::ApiKeyRow;
+use crate::schema::{api_keys, memberships};
+use crate::types::id_param;
+
+pub(crate) async fn by_id(
+    conn: &mut Conn,
+    (id, visible): &(ApiKeyId, Filter),
+) -> Result<Option<ApiKey>, QueryError> {
+    let row: Option<ApiKeyRow> = api_keys::table
+        .filter(api_keys::id.eq(id_param(*id)))
+        .filter(on_api_keys(visible)?)
+        .select(ApiKeyRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(row.map(ApiKey::try_from).transpose()?)
+}
+
+pub(crate) async fn page(
+    conn: &mut Conn,
+    (visible, page): &(Filter, PageRequest<ApiKeyId>),
+) -> Result<Page<ApiKey, ApiKeyId>, QueryError> {
+    let mut query = api_keys::table
+        .filter(on_api_keys(visible)?)
+        .order(api_keys::id)
+        .select(ApiKeyRow::as_select())
+        .limit(i64::from(page.limit) + 1)
+        .into_boxed();
+    if let Some(After(last)) = page.after {
+        query = query.filter(api_keys::id.gt(id_param(last)));
+    }
+    let rows: Vec<ApiKeyRow> = query.load(conn).await?;
+    let keys = rows.into_iter().map(ApiKey::try_from).collect::<Result<_, _>>()?;
+    Ok(Page::cut(keys, page.limit, |key: &ApiKey| key.id))
+}
+
+pub(crate) async fn add(
+    conn: &mut Conn,
+    (new, stamp): &(NewApiKey, AuditStamp),
+) -> Result<ApiKey, TransactionError<DirectoryError>> {
+    let created = insert_key(conn, new).await.map_err(|error| match error {
+        QueryError::Database(error) if is_foreign_key_violation(&error) => {
+            TransactionError::Refused(DirectoryError::NoSuchReference)
+        }
+        other => TransactionError::Failed(other),
+    })?;
+    if let Some(group) = new.group_id {
+        let member: Option<GroupId> = memberships::table
+            .filter(memberships::user_id.eq(id_param(new.user_id)))
+            .filter(memberships::group_id.eq(id_param(group)))
+            .filter(memberships::status.eq(MembershipStatus::Active.as_str()))
+            .select(memberships::group_id)
+            .first(conn)
+            .await
+            .optional()?;
+        if member.is_none() {
+            return Err(TransactionError::Refused(DirectoryError::NotAMember));
+        }
+    }
+    record_key(conn, new, *stamp).await?;
+    Ok(created)
+}
+
+/// Revokes a key. A repetition has no effect and is not recorded.
+pub(crate) async fn revoke(
+    conn: &mut Conn,
+    (id, allowed, stamp): &(ApiKeyId, Filter, AuditStamp),
+) -> Result<(), TransactionError<DirectoryError>> {
+    let revoked = diesel::update(
+        api_keys::table
+            .filter(api_keys::id.eq(id_param(*id)))
+            .filter(api_keys::revoked_at.is_null())
+            .filter(on_api_keys(allowed)?),
+    )
+    .set(api_keys::revoked_at.eq(stamp.at.as_micros()))
+    .execute(conn)
+    .await?;
+    if revoked == 0 {
+        let found = by_id(conn, &(*id, allowed.clone())).await?;
+        return found.map(|_| ()).ok_or(TransactionError::Refused(DirectoryError::NotFound));
+    }
+    let entry = AuditEntry { action: AuditAction::KeyRevoke, of: ("ApiKey", id), detail: json!({}) };
+    Ok(record(conn, stamp, entry).await?)
+}

@@ -1,0 +1,7 @@
+//! Budgets: their limits, and the amounts spent and reserved in their windows.
+
+mod reservations;
+mod settings;
+
+pub(super) use reservations::{left, reserve, settle, transfer};
+pub(crate) use settings::{delete, set, states};

@@ -1,0 +1,98 @@
+//! Stored rules of users and groups.
+
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
+use causerie_domain::ports::{DirectoryError, RuleOwner};
+use causerie_domain::{Filter, GroupId, UserId};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use serde_json::{Value, json};
+
+use super::audit_events::{AuditEntry, record};
+use super::{Conn, groups, users};
+use crate::error::{QueryError, TransactionError, corrupt_with_source};
+use crate::rows::checked_text;
+use crate::schema::{group_rules, user_rules};
+use crate::types::id_param;
+
+pub(crate) async fn of_owner(conn: &mut Conn, owner: &RuleOwner) -> Result<Vec<String>, QueryError> {
+    let rules = match owner {
+        RuleOwner::Group(id) => {
+            group_rules::table
+                .filter(group_rules::group_id.eq(id_param(*id)))
+                .order(group_rules::position)
+                .select(group_rules::rule)
+                .load(conn)
+                .await?
+        }
+        RuleOwner::User(id) => {
+            user_rules::table
+                .filter(user_rules::user_id.eq(id_param(*id)))
+                .order(user_rules::position)
+                .select(user_rules::rule)
+                .load(conn)
+                .await?
+        }
+    };
+    Ok(rules)
+}
+
+pub(crate) async fn replace(
+    conn: &mut Conn,
+    (owner, allowed, rules, stamp): &(RuleOwner, Filter, Vec<String>, AuditStamp),
+) -> Result<(), TransactionError<DirectoryError>> {
+    let detail = json!({ "rules": audit_detail(rules)? });
+    match owner {
+        RuleOwner::Group(id) => {
+            let found = groups::by_id(conn, &(*id, allowed.clone())).await?;
+            found.ok_or(TransactionError::Refused(DirectoryError::NotFound))?;
+            replace_of_group(conn, *id, rules).await?;
+            let entry = AuditEntry { action: AuditAction::RulesReplace, of: ("Group", id), detail };
+            Ok(record(conn, stamp, entry).await?)
+        }
+        RuleOwner::User(id) => {
+            let found = users::by_id(conn, &(*id, allowed.clone())).await?;
+            found.ok_or(TransactionError::Refused(DirectoryError::NotFound))?;
+            replace_of_user(conn, *id, rules).await?;
+            let entry = AuditEntry { action: AuditAction::RulesReplace, of: ("User", id), detail };
+            Ok(record(conn, stamp, entry).await?)
+        }
+    }
+}
+
+async fn replace_of_group(conn: &mut Conn, id: GroupId, rules: &[String]) -> Result<(), QueryError> {
+    diesel::delete(group_rules::table.filter(group_rules::group_id.eq(id_param(id)))).execute(conn).await?;
+    for (position, rule) in (0_i64..).zip(rules) {
+        diesel::insert_into(group_rules::table)
+            .values((
+                group_rules::group_id.eq(id_param(id)),
+                group_rules::position.eq(position),
+                group_rules::rule.eq(checked_text("group_rules.rule", rule)?),
+            ))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn replace_of_user(conn: &mut Conn, id: UserId, rules: &[String]) -> Result<(), QueryError> {
+    diesel::delete(user_rules::table.filter(user_rules::user_id.eq(id_param(id)))).execute(conn).await?;
+    for (position, rule) in (0_i64..).zip(rules) {
+        diesel::insert_into(user_rules::table)
+            .values((
+                user_rules::user_id.eq(id_param(id)),
+                user_rules::position.eq(position),
+                user_rules::rule.eq(checked_text("user_rules.rule", rule)?),
+            ))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The rules as JSON, for the audit event.
+fn audit_detail(rules: &[String]) -> Result<Vec<Value>, QueryError> {
+    let read = |rule: &String| {
+        serde_json::from_str(rule).map_err(|error| corrupt_with_source("a rule is not valid JSON", error))
+    };
+    Ok(rules.iter().map(read).collect::<Result<_, _>>()?)
+}

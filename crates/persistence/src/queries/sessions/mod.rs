@@ -1,0 +1,11 @@
+//! Sessions: creating, reading, updating and auditing.
+
+mod audit;
+mod create;
+mod read;
+mod update;
+
+pub(crate) use audit::audit;
+pub(crate) use create::create;
+pub(crate) use read::{by_id, page, totals};
+pub(crate) use update::{change_state, delete, rename};

@@ -1,0 +1,107 @@
+//! Reading sessions.
+
+use causerie_domain::page::{After, Page};
+use causerie_domain::ports::{SessionCursor, SessionQuery};
+use causerie_domain::sessions::{Session, SessionTotals};
+use causerie_domain::{Filter, SessionId, Usd};
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel_async::RunQueryDsl;
+
+use super::super::{Conn, filters};
+use crate::error::{QueryError, corrupt};
+use crate::rows::SessionRow;
+use crate::schema::{ai_usage, sessions};
+use crate::types::id_param;
+
+pub(crate) async fn by_id(
+    conn: &mut Conn,
+    (id, visible): &(SessionId, Filter),
+) -> Result<Option<Session>, QueryError> {
+    let row: Option<SessionRow> = sessions::table
+        .filter(sessions::id.eq(id_param(*id)))
+        .filter(sessions::deleted_at.is_null())
+        .filter(filters::on_sessions(visible)?)
+        .select(SessionRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(row.map(Session::try_from).transpose()?)
+}
+
+pub(crate) async fn page(
+    conn: &mut Conn,
+    list: &SessionQuery,
+) -> Result<Page<Session, SessionCursor>, QueryError> {
+    let mut query = sessions::table
+        .filter(sessions::deleted_at.is_null())
+        .filter(filters::on_sessions(&list.visible)?)
+        .select(SessionRow::as_select())
+        .into_boxed();
+    if let Some(user) = list.user_id {
+        query = query.filter(sessions::user_id.eq(id_param(user)));
+    }
+    if let Some(state) = list.state {
+        query = query.filter(sessions::state.eq(state.as_str()));
+    }
+    if let Some(tool) = list.tool_id {
+        query = query.filter(sessions::tool_id.eq(id_param(tool)));
+    }
+    if let Some(parent) = list.parent_session_id {
+        query = query.filter(sessions::parent_session_id.eq(id_param(parent)));
+    }
+    if let Some(After(last)) = list.page.after {
+        let at = last.last_activity_at.as_micros();
+        // The first condition is redundant, but it gives the start of the range in the index.
+        query = query
+            .filter(sessions::last_activity_at.le(at))
+            .filter(sessions::last_activity_at.lt(at).or(sessions::id.gt(id_param(last.id))));
+    }
+    let limit = list.page.limit;
+    let rows: Vec<SessionRow> = query
+        .order((sessions::last_activity_at.desc(), sessions::id.asc()))
+        .limit(i64::from(limit) + 1)
+        .load(conn)
+        .await?;
+    let mut rows: Vec<Session> = rows.into_iter().map(Session::try_from).collect::<Result<_, _>>()?;
+    // One row more than the limit was read: it shows whether there is a further page.
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows
+        .last()
+        .filter(|_| more)
+        .map(|last| SessionCursor { last_activity_at: last.last_activity_at, id: last.id });
+    Ok(Page { rows, next })
+}
+
+pub(crate) async fn totals(
+    conn: &mut Conn,
+    (id, visible): &(SessionId, Filter),
+) -> Result<Option<SessionTotals>, QueryError> {
+    let next_seq: Option<i64> = sessions::table
+        .filter(sessions::id.eq(id_param(*id)))
+        .filter(sessions::deleted_at.is_null())
+        .filter(filters::on_sessions(visible)?)
+        .select(sessions::next_seq)
+        .first(conn)
+        .await
+        .optional()?;
+    let Some(next_seq) = next_seq else { return Ok(None) };
+    let (input, output, cost): (i64, i64, i64) = ai_usage::table
+        .filter(ai_usage::session_id.eq(id_param(*id)))
+        .select((
+            sql::<BigInt>("CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT)"),
+            sql::<BigInt>("CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT)"),
+            sql::<BigInt>("CAST(COALESCE(SUM(cost), 0) AS BIGINT)"),
+        ))
+        .first(conn)
+        .await?;
+    let count = |value: i64| u64::try_from(value).map_err(|_| corrupt(format!("a sum of tokens is {value}")));
+    Ok(Some(SessionTotals {
+        messages: count(next_seq - 1)?,
+        input_tokens: count(input)?,
+        output_tokens: count(output)?,
+        cost: Usd::from_pico(cost),
+    }))
+}

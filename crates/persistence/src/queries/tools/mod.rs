@@ -1,0 +1,9 @@
+//! Tools and their versions: reading, publishing, and syncing with files.
+
+mod publish;
+mod read;
+mod sync;
+
+pub(crate) use publish::{disable, post};
+pub(crate) use read::{by_slug, pinned, versions, visible};
+pub(crate) use sync::sync;

@@ -1,0 +1,109 @@
+//! Reading tools.
+
+use std::collections::HashMap;
+
+use causerie_domain::page::{After, Page};
+use causerie_domain::ports::{ToolVersionCursor, ToolVersionQuery};
+use causerie_domain::tools::{Tool, ToolVersion};
+use causerie_domain::{Filter, ToolId, ToolVersionId};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::super::{Conn, filters};
+use crate::error::{QueryError, corrupt};
+use crate::rows::{ToolRow, ToolVersionRow, tool};
+use crate::schema::{tool_versions, tools};
+use crate::types::id_param;
+
+pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Tool>, QueryError> {
+    let rows: Vec<ToolRow> = tools::table
+        .filter(filters::on_tools(visible)?)
+        .order(tools::slug)
+        .select(ToolRow::as_select())
+        .load(conn)
+        .await?;
+    with_versions(conn, rows).await
+}
+
+pub(crate) async fn by_slug(
+    conn: &mut Conn,
+    (slug, visible): &(String, Filter),
+) -> Result<Option<Tool>, QueryError> {
+    let rows: Vec<ToolRow> = tools::table
+        .filter(tools::slug.eq(slug))
+        .filter(filters::on_tools(visible)?)
+        .select(ToolRow::as_select())
+        .load(conn)
+        .await?;
+    Ok(with_versions(conn, rows).await?.pop())
+}
+
+pub(crate) async fn pinned(
+    conn: &mut Conn,
+    id: &ToolVersionId,
+) -> Result<Option<(Tool, ToolVersion)>, QueryError> {
+    let version: Option<ToolVersionRow> = tool_versions::table
+        .filter(tool_versions::id.eq(id_param(*id)))
+        .select(ToolVersionRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    let Some(version) = version else { return Ok(None) };
+    let rows: Vec<ToolRow> = tools::table
+        .filter(tools::id.eq(id_param(version.tool_id)))
+        .select(ToolRow::as_select())
+        .load(conn)
+        .await?;
+    let tool = with_versions(conn, rows).await?.pop();
+    Ok(tool.map(|tool| (tool, version.into())))
+}
+
+/// Versions of a tool, newest first.
+pub(crate) async fn versions(
+    conn: &mut Conn,
+    list: &ToolVersionQuery,
+) -> Result<Option<Page<ToolVersion, ToolVersionCursor>>, QueryError> {
+    let tool: Option<ToolId> = tools::table
+        .filter(tools::slug.eq(&list.slug))
+        .filter(filters::on_tools(&list.visible)?)
+        .select(tools::id)
+        .first(conn)
+        .await
+        .optional()?;
+    let Some(tool) = tool else { return Ok(None) };
+    let limit = list.page.limit;
+    let mut query = tool_versions::table
+        .filter(tool_versions::tool_id.eq(id_param(tool)))
+        .order(tool_versions::ordinal.desc())
+        .limit(i64::from(limit) + 1)
+        .select((ToolVersionRow::as_select(), tool_versions::ordinal))
+        .into_boxed();
+    if let Some(After(ToolVersionCursor(last))) = list.page.after {
+        query = query.filter(tool_versions::ordinal.lt(last));
+    }
+    let mut rows: Vec<(ToolVersionRow, i64)> = query.load(conn).await?;
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    let next = rows.last().filter(|_| more).map(|(_, ordinal)| ToolVersionCursor(*ordinal));
+    Ok(Some(Page { rows: rows.into_iter().map(|(row, _)| row.into()).collect(), next }))
+}
+
+/// Tools with their newest versions. It takes one more statement for any number of tools.
+async fn with_versions(conn: &mut Conn, rows: Vec<ToolRow>) -> Result<Vec<Tool>, QueryError> {
+    let ids: Vec<_> = rows.iter().map(|row| id_param(row.id)).collect();
+    let newest: Vec<ToolVersionRow> = tool_versions::table
+        .inner_join(tools::table)
+        .filter(tool_versions::tool_id.eq_any(ids))
+        .filter(tool_versions::ordinal.eq(tools::latest_ordinal))
+        .select(ToolVersionRow::as_select())
+        .load(conn)
+        .await?;
+    let mut newest: HashMap<ToolId, ToolVersionRow> =
+        newest.into_iter().map(|version| (version.tool_id, version)).collect();
+    let joined = rows.into_iter().map(|row| {
+        let version = newest.remove(&row.id);
+        let version = version.ok_or_else(|| corrupt(format!("tool {} has no version", row.id)))?;
+        tool(row, version)
+    });
+    Ok(joined.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,78 @@
+//! Finishing a turn: answer, usage and release of the session in one transaction.
+
+use causerie_domain::messages::content_of;
+use causerie_domain::ports::{FinishTurn, TurnLedgerError};
+use causerie_domain::turns::Turn;
+use causerie_domain::usage::MessageUsage;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::super::{Conn, usage};
+use super::{lease, read, reap};
+use crate::error::{QueryError, TransactionError, corrupt};
+use crate::rows::{TurnRow, checked_text, context_text, meta_text, micros, parts_text, sanitized};
+use crate::schema::{messages, turns};
+use crate::types::id_param;
+
+pub(crate) async fn finish(
+    conn: &mut Conn,
+    finish: &FinishTurn,
+) -> Result<(Turn, MessageUsage), TransactionError<TurnLedgerError>> {
+    let turn = match lease::release(conn, finish.turn_id, finish.owner, finish.ended_at).await? {
+        true => {
+            let turn = end(conn, finish).await?;
+            answer(conn, finish, &turn).await?;
+            usage::close(conn, turn.id, &finish.usage).await?;
+            reap::drop_segments(conn, turn.id).await?;
+            turn
+        }
+        false => ended_before(conn, finish).await?.ok_or(TransactionError::Refused(TurnLedgerError::Lost))?,
+    };
+    let usage = usage::of_turn(conn, turn.id).await?;
+    let usage = usage.ok_or_else(|| corrupt(format!("turn {} has no ledger row", turn.id)))?;
+    Ok((turn, usage))
+}
+
+async fn end(conn: &mut Conn, finish: &FinishTurn) -> Result<Turn, QueryError> {
+    let failure = finish.failure.as_ref();
+    let context = finish.context.as_ref().map(context_text).transpose()?;
+    let row: TurnRow = diesel::update(turns::table.filter(turns::id.eq(id_param(finish.turn_id))))
+        .set((
+            turns::status.eq(finish.status.as_str()),
+            turns::failure_code.eq(failure.map(|failure| failure.code.as_str())),
+            turns::failure_detail.eq(failure.map(|failure| sanitized(&failure.detail))),
+            turns::failure_retry_after_us.eq(failure.and_then(|failure| failure.retry_after).map(micros)),
+            turns::finish_reason.eq(finish.finish_reason.as_deref().map(sanitized)),
+            // Without a new report the flushed one is kept.
+            context.map(|context| turns::context.eq(context)),
+            turns::ended_at.eq(finish.ended_at.as_micros()),
+        ))
+        .returning(TurnRow::as_returning())
+        .get_result(conn)
+        .await?;
+    Ok(row.try_into()?)
+}
+
+async fn answer(conn: &mut Conn, finish: &FinishTurn, turn: &Turn) -> Result<(), QueryError> {
+    let content = content_of(&finish.parts);
+    let details = finish.reasoning_details.as_ref().map(ToString::to_string);
+    diesel::update(messages::table.filter(messages::id.eq(id_param(turn.assistant_message_id))))
+        .set((
+            messages::status.eq(turn.status.of_message().as_str()),
+            messages::content.eq(checked_text("messages.content", &content)?),
+            messages::parts.eq(parts_text(&finish.parts)?),
+            messages::reasoning_details.eq(details),
+            messages::meta.eq(meta_text(&finish.meta)),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The turn, if an earlier try of this call ended it and its response was lost.
+async fn ended_before(conn: &mut Conn, finish: &FinishTurn) -> Result<Option<Turn>, QueryError> {
+    let turn = read::plain(conn, finish.turn_id).await?;
+    Ok(turn.filter(|turn| {
+        turn.owner == finish.owner && turn.status == finish.status && turn.ended_at == Some(finish.ended_at)
+    }))
+}

@@ -1,0 +1,130 @@
+//! Writes of a running turn: flushed text, the next attempt, and the request to cancel.
+
+use causerie_domain::ports::{LeaseStatus, NextAttempt, TurnFlush, TurnLedgerError};
+use causerie_domain::turns::{Segment, Turn};
+use causerie_domain::{SessionId, Timestamp, TurnId};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::super::{Conn, budgets, sql_literals, usage};
+use super::{lease, reap};
+use crate::error::{QueryError, TransactionError};
+use crate::input::FlushTurns;
+use crate::rows::{TurnRow, checked_text, context_text, stored};
+use crate::schema::{segments, turns};
+use crate::types::id_param;
+
+pub(crate) async fn flush(conn: &mut Conn, flush: &FlushTurns) -> Result<Vec<LeaseStatus>, QueryError> {
+    let mut order: Vec<usize> = (0..flush.turns.len()).collect();
+    order.sort_by_key(|place| flush.turns[*place].turn_id);
+    let mut holds: Vec<(usize, LeaseStatus)> = Vec::with_capacity(order.len());
+    for place in order {
+        holds.push((place, flush_one(conn, flush, &flush.turns[place]).await?));
+    }
+    holds.sort_by_key(|(place, _)| *place);
+    Ok(holds.into_iter().map(|(_, hold)| hold).collect())
+}
+
+async fn flush_one(
+    conn: &mut Conn,
+    flush: &FlushTurns,
+    flush_of_turn: &TurnFlush,
+) -> Result<LeaseStatus, QueryError> {
+    let turn_id = flush_of_turn.turn_id;
+    if !lease::renew(conn, turn_id, flush.owner, flush.lease).await? {
+        return Ok(LeaseStatus::Lost { turn_id });
+    }
+    write_segments(conn, turn_id, &flush_of_turn.segments).await?;
+    if let Some((id, progress)) = &flush_of_turn.progress {
+        usage::note(conn, turn_id, *id, progress).await?;
+    }
+    let cancel_requested = match &flush_of_turn.context {
+        Some(context) => {
+            diesel::update(turns::table.filter(turns::id.eq(id_param(turn_id))))
+                .set(turns::context.eq(context_text(context)?))
+                .returning(turns::cancel_requested)
+                .get_result(conn)
+                .await?
+        }
+        None => {
+            turns::table
+                .filter(turns::id.eq(id_param(turn_id)))
+                .select(turns::cancel_requested)
+                .first(conn)
+                .await?
+        }
+    };
+    Ok(LeaseStatus::Held { turn_id, cancel_requested })
+}
+
+/// Writes the segments of a flush. A flush whose response was lost is repeated from the same position, possibly with
+/// more text and other boundaries, and replaces the segments of the first try. A flush that arrives after a newer one
+/// has no effect, since it must not remove newer text.
+async fn write_segments(conn: &mut Conn, turn: TurnId, flushed: &[Segment]) -> Result<(), QueryError> {
+    let (Some(first), Some(last)) = (flushed.first(), flushed.last()) else { return Ok(()) };
+    let newest: Option<(i64, String)> = segments::table
+        .filter(segments::turn_id.eq(id_param(turn)))
+        .order(segments::position.desc())
+        .select((segments::position, segments::text))
+        .first(conn)
+        .await
+        .optional()?;
+    let is_newer = |(position, text): (i64, String)| {
+        position.saturating_add(stored(text.chars().count() as u64)) > stored(last.end())
+    };
+    if newest.is_some_and(is_newer) {
+        return Ok(());
+    }
+    diesel::delete(segments::table)
+        .filter(segments::turn_id.eq(id_param(turn)))
+        .filter(segments::position.ge(stored(first.position)))
+        .execute(conn)
+        .await?;
+    for segment in flushed.iter().filter(|segment| !segment.text.is_empty()) {
+        diesel::insert_into(segments::table)
+            .values((
+                segments::turn_id.eq(id_param(turn)),
+                segments::position.eq(stored(segment.position)),
+                segments::kind.eq(segment.kind.as_str()),
+                segments::text.eq(checked_text("segments.text", &segment.text)?),
+            ))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn begin_attempt(
+    conn: &mut Conn,
+    next: &NextAttempt,
+) -> Result<(), TransactionError<TurnLedgerError>> {
+    if !lease::lock(conn, next.turn_id, next.owner).await? {
+        return Err(TransactionError::Refused(TurnLedgerError::Lost));
+    }
+    // The call is repeated after a lost response; the row exists then.
+    if usage::exists(conn, next.turn_id, next.open.id).await? {
+        return Ok(());
+    }
+    let reserved = usage::close(conn, next.turn_id, &next.close).await?;
+    usage::open(conn, &next.open).await?;
+    Ok(budgets::transfer(conn, &next.open, reserved).await?)
+}
+
+/// Requests the cancellation of a session's running turn. A turn whose lease has expired is closed instead, since it
+/// has no owner that could stop it.
+pub(crate) async fn request_cancel(conn: &mut Conn, session: &SessionId) -> Result<Option<Turn>, QueryError> {
+    let now: Option<i64> = diesel::select(sql_literals::Now).get_result(conn).await?;
+    let now = Timestamp::from_micros(now.unwrap_or_default());
+    if lease::release_expired(conn, *session, now).await? {
+        return reap::close_running(conn, *session, now).await;
+    }
+    let row: Option<TurnRow> = diesel::update(turns::table)
+        .filter(turns::session_id.eq(id_param(*session)))
+        .filter(sql_literals::Running)
+        .set(turns::cancel_requested.eq(true))
+        .returning(TurnRow::as_returning())
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.map(Turn::try_from).transpose()?)
+}

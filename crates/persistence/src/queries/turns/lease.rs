@@ -1,0 +1,116 @@
+//! Leases of turns. The lease in the session's row is a lock that conditional updates take, renew and release.
+
+use std::time::Duration;
+
+use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId};
+use diesel::dsl::case_when;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel_async::RunQueryDsl;
+
+use super::super::{Conn, Db, sql_literals};
+use crate::error::QueryError;
+use crate::rows::micros;
+use crate::schema::{sessions, turns};
+use crate::types::{IdParam, SqlId, id_param};
+
+/// Renews the lease of a turn. `false` if this owner no longer holds it.
+pub(super) async fn renew(
+    conn: &mut Conn,
+    turn: TurnId,
+    owner: InstanceId,
+    lease: Duration,
+) -> Result<bool, QueryError> {
+    let renewed = diesel::update(sessions::table)
+        .filter(sessions::active_turn_id.eq(id_param(turn)))
+        .filter(sessions::id.eq_any(session_of(turn, owner)))
+        .set(sessions::lease_until.eq(sql_literals::after_micros(micros(lease))))
+        .execute(conn)
+        .await?;
+    Ok(renewed == 1)
+}
+
+/// Locks the session's row of a turn without a change. `false` if this owner no longer holds the lease.
+pub(super) async fn lock(conn: &mut Conn, turn: TurnId, owner: InstanceId) -> Result<bool, QueryError> {
+    let locked = diesel::update(sessions::table)
+        .filter(sessions::active_turn_id.eq(id_param(turn)))
+        .filter(sessions::id.eq_any(session_of(turn, owner)))
+        .set(sessions::lease_until.eq(sessions::lease_until))
+        .execute(conn)
+        .await?;
+    Ok(locked == 1)
+}
+
+/// Releases the session of a turn. `false` if this owner no longer holds the lease.
+pub(super) async fn release(
+    conn: &mut Conn,
+    turn: TurnId,
+    owner: InstanceId,
+    now: Timestamp,
+) -> Result<bool, QueryError> {
+    let released = diesel::update(sessions::table)
+        .filter(sessions::active_turn_id.eq(id_param(turn)))
+        .filter(sessions::id.eq_any(session_of(turn, owner)))
+        .set(released_columns(now.as_micros()))
+        .execute(conn)
+        .await?;
+    Ok(released == 1)
+}
+
+/// Releases a session whose lease has expired on the database's clock. `false` if it has not, or if no turn runs.
+pub(super) async fn release_expired(
+    conn: &mut Conn,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<bool, QueryError> {
+    let released = diesel::update(sessions::table)
+        .filter(sessions::id.eq(id_param(session)))
+        .filter(sessions::lease_until.le(sql_literals::Now))
+        .set(released_columns(now.as_micros()))
+        .execute(conn)
+        .await?;
+    Ok(released == 1)
+}
+
+/// Releases a session, with any owner.
+pub(super) async fn release_any(
+    conn: &mut Conn,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<(), QueryError> {
+    diesel::update(sessions::table)
+        .filter(sessions::id.eq(id_param(session)))
+        .set(released_columns(now.as_micros()))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The later one of the session's last activity and this instant; the clocks of instances differ.
+#[diesel::dsl::auto_type]
+pub(super) fn no_earlier_than(micros: i64) -> _ {
+    case_when(sessions::last_activity_at.lt(micros), micros.into_sql::<BigInt>())
+        .otherwise(sessions::last_activity_at)
+}
+
+#[diesel::dsl::auto_type]
+fn released_columns(micros: i64) -> _ {
+    let no_turn: Option<IdParam> = None;
+    let no_lease: Option<i64> = None;
+    let activity: no_earlier_than = no_earlier_than(micros);
+    (
+        sessions::active_turn_id.eq(no_turn),
+        sessions::lease_until.eq(no_lease),
+        sessions::last_activity_at.eq(activity),
+    )
+}
+
+/// The session of a running turn of this owner.
+fn session_of(turn: TurnId, owner: InstanceId) -> turns::BoxedQuery<'static, Db, SqlId> {
+    turns::table
+        .filter(turns::id.eq(id_param(turn)))
+        .filter(turns::owner.eq(id_param(owner)))
+        .filter(sql_literals::Running)
+        .select(turns::session_id)
+        .into_boxed()
+}

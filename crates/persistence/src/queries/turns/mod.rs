@@ -1,0 +1,14 @@
+//! Turns: leases, logs, and the writes from the start of a turn to its end.
+
+mod begin;
+mod finish;
+mod flush;
+mod lease;
+mod read;
+mod reap;
+
+pub(crate) use begin::begin;
+pub(crate) use finish::finish;
+pub(crate) use flush::{begin_attempt, flush, request_cancel};
+pub(crate) use read::{by_id, by_key, log, running};
+pub(crate) use reap::reap;

@@ -1,0 +1,85 @@
+//! Closing turns whose process has ended: the flushed text becomes the answer, and the reconciler prices the ledger
+//! row.
+
+use causerie_domain::messages::content_of;
+use causerie_domain::ports::{Reap, ReapScope};
+use causerie_domain::turns::{Segment, Turn, TurnStatus, parts_of};
+use causerie_domain::{SessionId, Timestamp, TurnId};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::super::{Conn, sql_literals, usage};
+use super::{lease, read};
+use crate::error::QueryError;
+use crate::rows::{TurnRow, parts_text};
+use crate::schema::{messages, segments, sessions, turns};
+use crate::types::id_param;
+
+/// Closes turns in the scope, up to the limit.
+pub(crate) async fn reap(conn: &mut Conn, reap: &Reap) -> Result<Vec<Turn>, QueryError> {
+    let mut closed = Vec::new();
+    for session in candidates(conn, reap).await? {
+        let free = match reap.scope {
+            ReapScope::Expired => lease::release_expired(conn, session, reap.now).await?,
+            ReapScope::Everything => {
+                lease::release_any(conn, session, reap.now).await?;
+                true
+            }
+        };
+        // An owner that has renewed its lease meanwhile keeps its turn.
+        if free {
+            closed.extend(close_running(conn, session, reap.now).await?);
+        }
+    }
+    Ok(closed)
+}
+
+/// Sessions whose running turn is in the scope, in the order in which sessions are locked.
+async fn candidates(conn: &mut Conn, reap: &Reap) -> Result<Vec<SessionId>, QueryError> {
+    let mut query = sessions::table
+        .filter(sessions::active_turn_id.is_not_null())
+        .select(sessions::id)
+        .order(sessions::active_turn_id)
+        .limit(i64::from(reap.limit))
+        .into_boxed();
+    if reap.scope == ReapScope::Expired {
+        query = query.filter(sessions::lease_until.le(sql_literals::Now));
+    }
+    Ok(query.load(conn).await?)
+}
+
+/// Closes the running turn of a session that the caller has locked and released. No effect if no turn runs.
+pub(super) async fn close_running(
+    conn: &mut Conn,
+    session: SessionId,
+    now: Timestamp,
+) -> Result<Option<Turn>, QueryError> {
+    let row: Option<TurnRow> = diesel::update(turns::table)
+        .filter(turns::session_id.eq(id_param(session)))
+        .filter(sql_literals::Running)
+        .set((turns::status.eq(TurnStatus::Interrupted.as_str()), turns::ended_at.eq(now.as_micros())))
+        .returning(TurnRow::as_returning())
+        .get_result(conn)
+        .await
+        .optional()?;
+    let Some(turn) = row.map(Turn::try_from).transpose()? else { return Ok(None) };
+    let flushed: Vec<Segment> = read::segments_from(conn, turn.id, 0).await?;
+    let parts = parts_of(&flushed);
+    diesel::update(messages::table.filter(messages::id.eq(id_param(turn.assistant_message_id))))
+        .set((
+            messages::status.eq(turn.status.of_message().as_str()),
+            messages::content.eq(content_of(&parts)),
+            messages::parts.eq(parts_text(&parts)?),
+        ))
+        .execute(conn)
+        .await?;
+    usage::interrupt(conn, turn.id, now).await?;
+    drop_segments(conn, turn.id).await?;
+    Ok(Some(turn))
+}
+
+/// Deletes the segments of a turn. Its answer holds the text.
+pub(super) async fn drop_segments(conn: &mut Conn, turn: TurnId) -> Result<(), QueryError> {
+    diesel::delete(segments::table.filter(segments::turn_id.eq(id_param(turn)))).execute(conn).await?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Usage reports: pages of groups with sums over the ledger.
+
+use causerie_domain::page::Page;
+use causerie_domain::ports::{StoreError, UsageReport, UsageReportQuery};
+use causerie_domain::usage::reports::{Grouping, UsageGroup, UsageSums};
+use diesel::BoolExpressionMethods;
+use diesel_async::RunQueryDsl;
+
+use super::super::Conn;
+use super::report_sql::SumRows;
+use super::selection::{after, chosen, slugs};
+use crate::error::QueryError;
+use crate::rows::{UsageSumsRow, groups, total};
+
+pub(crate) async fn report(conn: &mut Conn, query: &UsageReportQuery) -> Result<UsageReport, QueryError> {
+    let found: Vec<UsageSumsRow> = of_page(query)?.load(conn).await?;
+    let mut found = groups(found, &query.days)?;
+    let is_last = found.len() <= query.limit as usize;
+    let sums = if is_last && query.after.is_none() {
+        // The report has one page, so its groups add up to the total.
+        let mut sums = UsageSums::default();
+        found.iter().for_each(|group| sums += group.sums);
+        sums
+    } else {
+        let everything: Vec<UsageSumsRow> = statement(query)?.load(conn).await?;
+        total(everything)?
+    };
+    found.truncate(query.limit as usize);
+    name_tools(conn, &mut found).await?;
+    let next = found.last().filter(|_| !is_last).map(|group| group.key.clone());
+    Ok(UsageReport { groups: Page { rows: found, next }, total: sums })
+}
+
+/// The statement that sums all rows of a report.
+fn statement(query: &UsageReportQuery) -> Result<SumRows, StoreError> {
+    let statement = SumRows::of(chosen(&query.rows)?);
+    let by_model = query.group_by.contains(&Grouping::Model);
+    Ok(if by_model { statement.comparing() } else { statement })
+}
+
+/// The statement that sums the groups of a page.
+fn of_page(query: &UsageReportQuery) -> Result<SumRows, StoreError> {
+    let mut statement = statement(query)?;
+    if let Some(last) = &query.after {
+        let after = after(&query.group_by, &query.days, last);
+        statement = statement.narrowed(|rows| Box::new(rows.and(after)));
+    }
+    Ok(statement.by(&query.group_by, &query.days).limit(query.limit))
+}
+
+async fn name_tools(conn: &mut Conn, groups: &mut [UsageGroup]) -> Result<(), QueryError> {
+    let slugs = slugs(conn, groups.iter().filter_map(|group| group.key.tool)).await?;
+    for group in groups {
+        group.tool_slug = group.key.tool.and_then(|tool| slugs.get(&tool).cloned());
+    }
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! Writing the ledger rows of turns: a row is opened before the request and closed exactly once.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use causerie_domain::usage::{
+    CloseUsage, CostBasis, MessageUsage, OpenUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
+};
+use causerie_domain::{Timestamp, TurnId, UsageId, Usd};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::super::{Conn, budgets};
+use crate::error::{QueryError, corrupt};
+use crate::rows::{ReservationRow, UsageSumRow, micros, prices_text, sanitized, tokens, usage_by_turn};
+use crate::schema::ai_usage;
+use crate::types::id_param;
+
+const OPEN: &str = "open";
+const CLOSED: &str = "closed";
+
+pub(in super::super) async fn open(conn: &mut Conn, open: &OpenUsage) -> Result<(), QueryError> {
+    let prices = open.prices.as_ref().map(prices_text).transpose()?;
+    diesel::insert_into(ai_usage::table)
+        .values((
+            ai_usage::id.eq(id_param(open.id)),
+            ai_usage::user_id.eq(id_param(open.user_id)),
+            ai_usage::group_id.eq(open.group_id.map(id_param)),
+            ai_usage::tool_id.eq(open.tool_id.map(id_param)),
+            ai_usage::session_id.eq(open.session_id.map(id_param)),
+            ai_usage::turn_id.eq(open.turn_id.map(id_param)),
+            ai_usage::message_id.eq(open.message_id.map(id_param)),
+            ai_usage::api_key_id.eq(open.api_key_id.map(id_param)),
+            ai_usage::purpose.eq(open.purpose.as_str()),
+            ai_usage::attempt.eq(i64::from(open.attempt)),
+            ai_usage::model.eq(&open.model),
+            ai_usage::state.eq(OPEN),
+            ai_usage::estimated_input_tokens.eq(tokens(open.estimated_input_tokens)),
+            ai_usage::prices.eq(prices),
+            ai_usage::created_at.eq(open.created_at.as_micros()),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Updates an open row. Columns without a new value keep the old one.
+pub(in super::super) async fn note(
+    conn: &mut Conn,
+    turn: TurnId,
+    id: UsageId,
+    progress: &UsageProgress,
+) -> Result<(), QueryError> {
+    let known = ProgressChangeset::of(progress)?;
+    if known.is_empty() {
+        return Ok(());
+    }
+    diesel::update(
+        ai_usage::table
+            .filter(ai_usage::id.eq(id_param(id)))
+            .filter(ai_usage::turn_id.eq(id_param(turn)))
+            .filter(ai_usage::state.eq(OPEN)),
+    )
+    .set(known)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Closes a row of a turn, counts its cost in the budgets that apply, and returns its reservation. A row that is closed
+/// already, or belongs to another turn, is an error: no row is closed twice.
+pub(in super::super) async fn close(
+    conn: &mut Conn,
+    turn: TurnId,
+    close: &CloseUsage,
+) -> Result<Option<Usd>, QueryError> {
+    let closed: Option<ReservationRow> = diesel::update(
+        ai_usage::table
+            .filter(ai_usage::id.eq(id_param(close.id)))
+            .filter(ai_usage::turn_id.eq(id_param(turn)))
+            .filter(ai_usage::state.eq(OPEN)),
+    )
+    .set((
+        ProgressChangeset::of(&close.progress)?,
+        CostChangeset::of(&close.tokens, &close.settlement),
+        ai_usage::state.eq(CLOSED),
+        ai_usage::outcome.eq(close.outcome.as_str()),
+        ai_usage::failure_code.eq(close.failure.map(|code| code.as_str())),
+        ai_usage::duration_us.eq(micros(close.duration)),
+        ai_usage::closed_at.eq(close.closed_at.as_micros()),
+        ai_usage::next_lookup_at.eq(close.next_lookup_at.map(Timestamp::as_micros)),
+    ))
+    .returning(ReservationRow::as_returning())
+    .get_result(conn)
+    .await
+    .optional()?;
+    let not_open = || corrupt(format!("ledger row {} of turn {turn} is not open", close.id));
+    let open = ReservationRow { cost: None, ..closed.ok_or_else(not_open)? };
+    budgets::settle(conn, &open, close.settlement.cost).await?;
+    Ok(open.reserved.map(Usd::from_pico))
+}
+
+/// Closes the open row of a turn whose process has ended. Its reservation remains. The row is pending without a lookup
+/// until the reconciler prices it; the store does not calculate costs.
+pub(in super::super) async fn interrupt(
+    conn: &mut Conn,
+    turn: TurnId,
+    now: Timestamp,
+) -> Result<(), QueryError> {
+    diesel::update(
+        ai_usage::table.filter(ai_usage::turn_id.eq(id_param(turn))).filter(ai_usage::state.eq(OPEN)),
+    )
+    .set((
+        ai_usage::state.eq(CLOSED),
+        ai_usage::outcome.eq(UsageOutcome::Interrupted.as_str()),
+        ai_usage::basis.eq(CostBasis::Pending.as_str()),
+        ai_usage::closed_at.eq(now.as_micros()),
+    ))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Whether a row exists, open or closed.
+pub(in super::super) async fn exists(conn: &mut Conn, turn: TurnId, id: UsageId) -> Result<bool, QueryError> {
+    let row =
+        ai_usage::table.filter(ai_usage::id.eq(id_param(id))).filter(ai_usage::turn_id.eq(id_param(turn)));
+    Ok(diesel::select(diesel::dsl::exists(row)).get_result(conn).await?)
+}
+
+/// The usage of each turn, summed over its closed rows.
+pub(in super::super) async fn of_turns(
+    conn: &mut Conn,
+    turns: &[TurnId],
+) -> Result<HashMap<TurnId, MessageUsage>, QueryError> {
+    if turns.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<UsageSumRow> = ai_usage::table
+        .filter(ai_usage::turn_id.eq_any(turns.iter().copied().map(id_param)))
+        .filter(ai_usage::state.eq(CLOSED))
+        .order((ai_usage::attempt, ai_usage::id))
+        .select(UsageSumRow::as_select())
+        .load(conn)
+        .await?;
+    Ok(usage_by_turn(rows)?)
+}
+
+/// The usage of one turn.
+pub(in super::super) async fn of_turn(
+    conn: &mut Conn,
+    turn: TurnId,
+) -> Result<Option<MessageUsage>, QueryError> {
+    Ok(of_turns(conn, &[turn]).await?.remove(&turn))
+}
+
+/// Changeset of a row's progress. Columns whose value is `None` are not updated.
+#[derive(AsChangeset)]
+#[diesel(table_name = ai_usage)]
+struct ProgressChangeset<'a> {
+    generation_id: Option<Cow<'a, str>>,
+    model_served: Option<Cow<'a, str>>,
+    provider: Option<Cow<'a, str>>,
+    time_to_first_token_us: Option<i64>,
+    estimated_input_tokens: Option<i64>,
+    prices: Option<String>,
+}
+
+impl<'a> ProgressChangeset<'a> {
+    fn of(progress: &'a UsageProgress) -> Result<Self, QueryError> {
+        Ok(ProgressChangeset {
+            generation_id: progress.generation_id.as_deref().map(sanitized),
+            model_served: progress.model_served.as_deref().map(sanitized),
+            provider: progress.provider.as_deref().map(sanitized),
+            time_to_first_token_us: progress.time_to_first_token.map(micros),
+            estimated_input_tokens: progress.estimated_input_tokens.map(tokens),
+            prices: progress.prices.as_ref().map(prices_text).transpose()?,
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.generation_id.is_none()
+            && self.model_served.is_none()
+            && self.provider.is_none()
+            && self.time_to_first_token_us.is_none()
+            && self.estimated_input_tokens.is_none()
+            && self.prices.is_none()
+    }
+}
+
+/// Changeset of tokens and costs. Columns whose value is `None` are set to null.
+#[derive(AsChangeset)]
+#[diesel(table_name = ai_usage, treat_none_as_null = true)]
+pub(in super::super) struct CostChangeset {
+    input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    cached_tokens: Option<i64>,
+    cache_write_tokens: Option<i64>,
+    reasoning_tokens: Option<i64>,
+    cost: Option<i64>,
+    basis: &'static str,
+    reported_cost: Option<i64>,
+    calculated_cost: Option<i64>,
+}
+
+impl CostChangeset {
+    pub(in super::super) fn of(counts: &TokenCounts, settlement: &Settlement) -> Self {
+        CostChangeset {
+            input_tokens: counts.input.map(tokens),
+            output_tokens: counts.output.map(tokens),
+            cached_tokens: counts.cached.map(tokens),
+            cache_write_tokens: counts.cache_write.map(tokens),
+            reasoning_tokens: counts.reasoning.map(tokens),
+            cost: settlement.cost.map(|cost| cost.pico()),
+            basis: settlement.basis.as_str(),
+            reported_cost: settlement.reported.map(|cost| cost.pico()),
+            calculated_cost: settlement.calculated.map(|cost| cost.pico()),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Rows of `turns` and `segments`.
+
+use std::time::Duration;
+
+use causerie_domain::messages::Part;
+use causerie_domain::ports::{KeyedTurn, StoreError};
+use causerie_domain::turns::{Segment, Turn, TurnFailure};
+use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sqlite::Sqlite;
+
+use super::{count, json, parse_variant};
+use crate::error::corrupt;
+use crate::schema::{segments, turns};
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = turns, check_for_backend(Pg, Sqlite))]
+pub(crate) struct TurnRow {
+    id: TurnId,
+    session_id: SessionId,
+    user_message_id: MessageId,
+    assistant_message_id: MessageId,
+    assistant_seq: i64,
+    status: String,
+    owner: InstanceId,
+    model: String,
+    cancel_requested: bool,
+    failure_code: Option<String>,
+    failure_detail: Option<String>,
+    failure_retry_after_us: Option<i64>,
+    finish_reason: Option<String>,
+    context: Option<String>,
+    started_at: i64,
+    ended_at: Option<i64>,
+}
+
+/// A turn with the hash of the request body that began it.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = turns, check_for_backend(Pg, Sqlite))]
+pub(crate) struct KeyedTurnRow {
+    #[diesel(embed)]
+    turn: TurnRow,
+    body_hash: Option<String>,
+}
+
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = segments, check_for_backend(Pg, Sqlite))]
+pub(crate) struct SegmentRow {
+    position: i64,
+    kind: String,
+    text: String,
+}
+
+impl TryFrom<TurnRow> for Turn {
+    type Error = StoreError;
+
+    fn try_from(row: TurnRow) -> Result<Self, StoreError> {
+        let retry_after = row
+            .failure_retry_after_us
+            .map(|span| count("turns.failure_retry_after_us", span).map(Duration::from_micros))
+            .transpose()?;
+        let failure = match row.failure_code {
+            Some(code) => Some(TurnFailure {
+                code: parse_variant("turns.failure_code", &code)?,
+                detail: row.failure_detail.unwrap_or_default(),
+                retry_after,
+            }),
+            None => None,
+        };
+        Ok(Turn {
+            id: row.id,
+            session_id: row.session_id,
+            user_message_id: row.user_message_id,
+            assistant_message_id: row.assistant_message_id,
+            assistant_seq: row.assistant_seq,
+            status: parse_variant("turns.status", &row.status)?,
+            owner: row.owner,
+            model: row.model,
+            cancel_requested: row.cancel_requested,
+            failure,
+            finish_reason: row.finish_reason,
+            context: row.context.map(|text| json::context(&text)).transpose()?,
+            started_at: Timestamp::from_micros(row.started_at),
+            ended_at: row.ended_at.map(Timestamp::from_micros),
+        })
+    }
+}
+
+impl TryFrom<KeyedTurnRow> for KeyedTurn {
+    type Error = StoreError;
+
+    fn try_from(row: KeyedTurnRow) -> Result<Self, StoreError> {
+        let body_hash = row
+            .body_hash
+            .ok_or_else(|| corrupt("turns.body_hash is null while turns.idempotency_key is not"))?;
+        Ok(KeyedTurn { turn: row.turn.try_into()?, body_hash })
+    }
+}
+
+impl TryFrom<SegmentRow> for Segment {
+    type Error = StoreError;
+
+    fn try_from(row: SegmentRow) -> Result<Self, StoreError> {
+        Ok(Segment {
+            position: count("segments.position", row.position)?,
+            kind: parse_variant("segments.kind", &row.kind)?,
+            text: row.text,
+        })
+    }
+}
+
+/// The parts of a finished answer as segments, without those that end at or before a position.
+pub(crate) fn segments_of_parts(parts: Vec<Part>, position: u64) -> Vec<Segment> {
+    let mut next = 0;
+    let mut segments = Vec::with_capacity(parts.len());
+    for part in parts {
+        let segment = Segment { position: next, kind: part.kind, text: part.text };
+        next = segment.end();
+        if next > position {
+            segments.push(segment);
+        }
+    }
+    segments
+}
+
+#[cfg(test)]
+mod tests {
+    use causerie_domain::messages::PartKind;
+
+    use super::*;
+
+    #[test]
+    fn parts_count_characters_of_all_kinds() {
+        let part = |kind, text: &str| Part { kind, text: text.to_owned() };
+        let parts = vec![part(PartKind::Reasoning, "ñé"), part(PartKind::Text, "abc")];
+        let starts = |position| -> Vec<u64> {
+            segments_of_parts(parts.clone(), position).iter().map(|segment| segment.position).collect()
+        };
+        assert_eq!(starts(0), [0, 2]);
+        assert_eq!(starts(1), [0, 2]);
+        assert_eq!(starts(2), [2]);
+        assert_eq!(starts(5), [0_u64; 0]);
+    }
+}

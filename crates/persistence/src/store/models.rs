@@ -1,0 +1,40 @@
+//! Models. A filter that matches nothing sends no query.
+
+use causerie_domain::audit_events::AuditStamp;
+use causerie_domain::models::{CatalogModel, Model};
+use causerie_domain::ports::{Calibration, DirectoryError, ModelChange, ModelSettings, Models, StoreError};
+use causerie_domain::{Filter, Timestamp};
+
+use crate::input::CalibrateModel;
+use crate::store::{SqlStore, transact};
+
+#[async_trait::async_trait]
+impl Models for SqlStore {
+    async fn replace_catalog(&self, catalogue: Vec<CatalogModel>, now: Timestamp) -> Result<(), StoreError> {
+        transact!(self, Write, models::replace_catalog((catalogue, now)))
+    }
+
+    async fn calibrate(&self, id: &str, from: Option<u32>, to: u32) -> Result<Calibration, StoreError> {
+        transact!(self, Write, models::calibrate(CalibrateModel { id: id.to_owned(), from, to }))
+    }
+
+    async fn models(&self, visible: &Filter) -> Result<Vec<Model>, StoreError> {
+        if visible.is_nothing() {
+            return Ok(Vec::new());
+        }
+        transact!(self, Read, models::visible(visible.clone()))
+    }
+}
+
+#[async_trait::async_trait]
+impl ModelSettings for SqlStore {
+    async fn change_model(
+        &self,
+        id: &str,
+        allowed: &Filter,
+        change: ModelChange,
+        stamp: AuditStamp,
+    ) -> Result<Model, DirectoryError> {
+        transact!(self, Write, models::change((id.to_owned(), allowed.clone(), change, stamp)))
+    }
+}

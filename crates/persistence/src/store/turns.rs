@@ -1,0 +1,73 @@
+//! Turns.
+
+use std::time::Duration;
+
+use causerie_domain::ports::{
+    BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt, Reap, StoreError,
+    TurnFlush, TurnLedger, TurnLedgerError, TurnLog, Turns,
+};
+use causerie_domain::turns::Turn;
+use causerie_domain::usage::MessageUsage;
+use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, TurnId};
+
+use crate::input::{FlushTurns, KeyLookup};
+use crate::store::{SqlStore, transact};
+
+#[async_trait::async_trait]
+impl TurnLedger for SqlStore {
+    async fn turn_by_key(
+        &self,
+        session_id: SessionId,
+        key: &str,
+        since: Timestamp,
+    ) -> Result<Option<KeyedTurn>, StoreError> {
+        transact!(self, Read, turns::by_key(KeyLookup { session_id, key: key.to_owned(), since }))
+    }
+
+    async fn begin_turn(&self, begin: BeginTurn) -> Result<BegunTurn, BeginTurnError> {
+        transact!(self, Write, turns::begin(begin))
+    }
+
+    async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError> {
+        transact!(self, PriorityWrite, turns::begin_attempt(next))
+    }
+
+    async fn flush(
+        &self,
+        owner: InstanceId,
+        lease: Duration,
+        turns: Vec<TurnFlush>,
+    ) -> Result<Vec<LeaseStatus>, StoreError> {
+        transact!(self, PriorityWrite, turns::flush(FlushTurns { owner, lease, turns }))
+    }
+
+    async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnLedgerError> {
+        transact!(self, PriorityWrite, turns::finish(finish))
+    }
+
+    async fn request_cancel(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError> {
+        transact!(self, PriorityWrite, turns::request_cancel(session_id))
+    }
+
+    async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError> {
+        transact!(self, Write, turns::reap(reap))
+    }
+
+    async fn running_turn(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError> {
+        transact!(self, Read, turns::running(session_id))
+    }
+
+    async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<TurnLog>, StoreError> {
+        transact!(self, Snapshot, turns::log((turn_id, position)))
+    }
+}
+
+#[async_trait::async_trait]
+impl Turns for SqlStore {
+    async fn turn(&self, id: TurnId, visible: &Filter) -> Result<Option<Turn>, StoreError> {
+        if visible.is_nothing() {
+            return Ok(None);
+        }
+        transact!(self, Snapshot, turns::by_id((id, visible.clone())))
+    }
+}
