@@ -19,6 +19,7 @@ mod sqlite;
 mod step;
 mod store;
 mod types;
+mod wide;
 
 pub use lock::{LockError, ServeLock};
 pub use migrations::MigrationError;
