@@ -25,6 +25,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::Conn;
+use super::job::{Job, StepJob};
 use crate::fault::{Failure, unavailable};
 use crate::settings::{OpenError, StoreSettings};
 use crate::step::{Mode, Step, abandoned, overloaded};
@@ -81,31 +82,31 @@ impl Engine {
         T: Send + 'static,
         F: Failure,
     {
-        let (mut answer, answered) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
+        self.start(mode, Box::new(StepJob::new(step, answer)));
+        answered.await.unwrap_or_else(|_| Err(F::Port::from(abandoned())))
+    }
+
+    /// Starts the task of a step.
+    fn start(&self, mode: Mode, mut job: Box<dyn Job>) {
         let (pool, patience, wait) = (self.pool.clone(), self.limits.of_a_step(), self.wait);
         let places = (mode != Mode::Urgent).then(|| Arc::clone(&self.ordinary));
         let task = async move {
             let connected = connect(&pool, places, wait);
-            let Some(connected) = unless_abandoned(connected, &mut answer).await else { return };
-            let result = match connected {
+            let Some(connected) = unless_abandoned(connected, &mut *job).await else { return };
+            match connected {
                 Ok(mut connection) => {
-                    let performed = timeout(patience, perform(&mut connection.inner, mode, &step)).await;
-                    performed.map_or_else(
-                        |late| {
-                            // Half a conversation with the server is no connection any more: it is closed.
-                            drop(Object::take(connection.inner));
-                            Err(F::Port::from(unavailable(late)))
-                        },
-                        |result| result.map_err(F::into_port),
-                    )
+                    let performed = timeout(patience, perform(&mut connection.inner, mode, &mut *job)).await;
+                    job.answer(performed.map_err(|late| {
+                        // Half a conversation with the server is no connection any more: it is closed.
+                        drop(Object::take(connection.inner));
+                        unavailable(late)
+                    }));
                 }
-                Err(error) => Err(F::Port::from(error)),
-            };
-            // Nobody may listen any more: that is the caller's right.
-            let _ = answer.send(result);
+                Err(error) => job.answer(Err(error)),
+            }
         };
         self.tasks.spawn_on(task, &self.runtime);
-        answered.await.unwrap_or_else(|_| Err(F::Port::from(abandoned())))
     }
 
     /// Waits for the steps that run, and closes all connections.
@@ -171,11 +172,8 @@ async fn connect(
 }
 
 /// What a future comes to; none when the caller leaves before that.
-async fn unless_abandoned<T, A>(
-    future: impl Future<Output = T>,
-    answer: &mut oneshot::Sender<A>,
-) -> Option<T> {
-    match select(pin!(future), pin!(answer.closed())).await {
+async fn unless_abandoned<T>(future: impl Future<Output = T>, job: &mut dyn Job) -> Option<T> {
+    match select(pin!(future), job.closed()).await {
         Either::Left((output, _)) => Some(output),
         Either::Right(_) => None,
     }
@@ -187,62 +185,58 @@ fn ordinary(connections: u32) -> usize {
     usize::try_from(connections - kept).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
 }
 
-async fn perform<T, F: Failure>(conn: &mut Conn, mode: Mode, step: &Step<Conn, T, F>) -> Result<T, F> {
-    let Some(begin) = begin_of(mode) else { return step(conn).await };
+/// Runs a step in a transaction where it needs one. The step keeps its result, and its failure.
+async fn perform(conn: &mut Conn, mode: Mode, job: &mut dyn Job) {
+    let Some(begin) = begin_of(mode) else {
+        job.run(conn).await;
+        return;
+    };
     let mut pause = FIRST_PAUSE;
     for _ in 0..REPEATS {
-        match attempt(conn, mode, begin, step).await {
-            Err(Attempt::Lost(failure)) => {
-                tracing::debug!(cause = ?failure.database(), "a transaction is repeated");
+        match attempt(conn, mode, begin, job).await {
+            Attempt::Lost => {
+                tracing::debug!(cause = ?job.cause(), "a transaction is repeated");
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
-            other => return other.map_err(Attempt::into_failure),
+            Attempt::Ended => return,
         }
     }
-    attempt(conn, mode, begin, step).await.map_err(Attempt::into_failure)
+    attempt(conn, mode, begin, job).await;
 }
 
-/// How a transaction ended without effect.
-enum Attempt<F> {
-    /// Against another one: the same statements may succeed now.
-    Lost(F),
-    /// For a reason that stays.
-    Failed(F),
+/// How a transaction went.
+enum Attempt {
+    /// It had no effect because of another one: the same statements may succeed now.
+    Lost,
+    /// It was committed, or failed for a reason that stays.
+    Ended,
 }
 
-impl<F> Attempt<F> {
-    fn into_failure(self) -> F {
-        match self {
-            Attempt::Lost(failure) | Attempt::Failed(failure) => failure,
-        }
-    }
-}
-
-async fn attempt<T, F: Failure>(
-    conn: &mut Conn,
-    mode: Mode,
-    begin: &str,
-    step: &Step<Conn, T, F>,
-) -> Result<T, Attempt<F>> {
+async fn attempt(conn: &mut Conn, mode: Mode, begin: &str, job: &mut dyn Job) -> Attempt {
     let begun: QueryResult<()> = AnsiTransactionManager::begin_transaction_sql(conn, begin).await;
-    begun.map_err(|error| Attempt::Failed(error.into()))?;
-    match step(conn).await {
-        Ok(value) => match AnsiTransactionManager::commit_transaction(conn).await {
-            Ok(()) => Ok(value),
-            // Only this answer to a commit says that nothing of it was kept.
-            Err(error) if is_conflict(&error) => Err(Attempt::Lost(error.into())),
-            Err(error) => Err(Attempt::Failed(error.into())),
-        },
-        Err(failure) => {
-            // If that fails too, the connection knows it is broken, and the pool closes it.
-            if let Err(error) = AnsiTransactionManager::rollback_transaction(conn).await {
-                tracing::debug!(%error, "a transaction could not be rolled back");
-            }
-            let lost = failure.database().is_some_and(|error| may_pass(mode, error));
-            Err(if lost { Attempt::Lost(failure) } else { Attempt::Failed(failure) })
-        }
+    if let Err(error) = begun {
+        job.fail(error);
+        return Attempt::Ended;
     }
+    let lost = if job.run(conn).await {
+        match AnsiTransactionManager::commit_transaction(conn).await {
+            Ok(()) => false,
+            Err(error) => {
+                // Only this answer to a commit says that nothing of it was kept.
+                let lost = is_conflict(&error);
+                job.fail(error);
+                lost
+            }
+        }
+    } else {
+        // If that fails too, the connection knows it is broken, and the pool closes it.
+        if let Err(error) = AnsiTransactionManager::rollback_transaction(conn).await {
+            tracing::debug!(%error, "a transaction could not be rolled back");
+        }
+        job.cause().is_some_and(|error| may_pass(mode, error))
+    };
+    if lost { Attempt::Lost } else { Attempt::Ended }
 }
 
 fn begin_of(mode: Mode) -> Option<&'static str> {
