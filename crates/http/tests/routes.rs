@@ -6,7 +6,7 @@ mod support;
 use std::sync::atomic::Ordering;
 
 use actix_web::http::Method;
-use actix_web::test::TestRequest;
+use actix_web::test::{self, TestRequest};
 use causerie_domain::completion::{CompletionErrorKind, TimeoutKind};
 use causerie_http::HttpSettings;
 use serde_json::{Value, json};
@@ -318,4 +318,31 @@ async fn the_document_is_served_with_a_page_that_shows_it() {
     assert!(!page.text.contains("http://") && !page.text.contains("https://"));
     assert!(ada.get("/docs/swagger-initializer.js").await.text.contains("../openapi.json"));
     assert_eq!(ada.get("/docs/nothing.js").await.outcome(), (404, "not_found".to_owned()));
+}
+
+#[cfg(feature = "swagger-ui")]
+#[actix_web::test]
+async fn the_files_of_the_page_are_sent_compressed_to_clients_that_take_it() {
+    let world = world(HttpSettings::default()).await;
+    let ada = world.caller("ada").await;
+    let plain = ada.get("/docs/swagger-ui.css").await;
+    assert_eq!((plain.header("content-type"), plain.header("vary")), ("text/css", "accept-encoding"));
+    assert!(plain.text.contains(".swagger-ui"));
+    for (accepted, encoding) in
+        [("gzip, br", Some("gzip")), ("br, gzip;q=0.5", Some("gzip")), ("gzip;q=0", None)]
+    {
+        let request = ada.request(Method::GET, "/docs/swagger-ui.css");
+        let answer = ada.open(request.insert_header(("accept-encoding", accepted))).await;
+        let found = answer.headers().get("content-encoding").map(|encoding| encoding.to_str().unwrap());
+        assert_eq!(found, encoding, "{accepted}");
+        let body = test::read_body(answer).await;
+        match encoding {
+            // A gzip file ends with the size of what is in it.
+            Some(_) => {
+                let (_, size) = body.split_last_chunk().unwrap();
+                assert_eq!(u32::from_le_bytes(*size) as usize, plain.text.len());
+            }
+            None => assert_eq!(body, plain.text),
+        }
+    }
 }

@@ -21,6 +21,7 @@ mod schema;
 mod settings;
 mod store;
 mod types;
+mod wide;
 
 pub use lock::{LockError, ServeLock};
 pub use migrations::MigrationError;

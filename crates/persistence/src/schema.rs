@@ -239,50 +239,65 @@ diesel::table! {
     }
 }
 
-diesel::table! {
-    use diesel::sql_types::*;
+mod narrow {
+    diesel::table! {
+        use diesel::sql_types::*;
 
+        use crate::types::SqlId;
+
+        ai_usage (id) {
+            id -> SqlId,
+            user_id -> Nullable<SqlId>,
+            group_id -> Nullable<SqlId>,
+            tool_id -> Nullable<SqlId>,
+            session_id -> Nullable<SqlId>,
+            turn_id -> Nullable<SqlId>,
+            message_id -> Nullable<SqlId>,
+            api_key_id -> Nullable<SqlId>,
+            purpose -> Text,
+            attempt -> BigInt,
+            model -> Text,
+            model_served -> Nullable<Text>,
+            provider -> Nullable<Text>,
+            generation_id -> Nullable<Text>,
+            state -> Text,
+            outcome -> Nullable<Text>,
+            input_tokens -> Nullable<BigInt>,
+            output_tokens -> Nullable<BigInt>,
+            cached_tokens -> Nullable<BigInt>,
+            cache_write_tokens -> Nullable<BigInt>,
+            reasoning_tokens -> Nullable<BigInt>,
+            estimated_input_tokens -> BigInt,
+            cost -> Nullable<BigInt>,
+            basis -> Nullable<Text>,
+            reported_cost -> Nullable<BigInt>,
+            calculated_cost -> Nullable<BigInt>,
+            prices -> Nullable<Text>,
+            created_at -> BigInt,
+            closed_at -> Nullable<BigInt>,
+            next_lookup_at -> Nullable<BigInt>,
+            lookups -> BigInt,
+            reserved -> Nullable<BigInt>,
+        }
+    }
+}
+
+/// Usage ledger. It has more than 32 columns, so six of them are declared separately.
+pub(crate) mod ai_usage {
+    use diesel::sql_types::{BigInt, Nullable, Text};
+
+    pub(crate) use super::narrow::ai_usage::*;
     use crate::types::SqlId;
 
-    ai_usage (id) {
-        id -> SqlId,
-        user_id -> Nullable<SqlId>,
-        group_id -> Nullable<SqlId>,
-        tool_id -> Nullable<SqlId>,
-        session_id -> Nullable<SqlId>,
-        turn_id -> Nullable<SqlId>,
-        message_id -> Nullable<SqlId>,
-        api_key_id -> Nullable<SqlId>,
-        owner -> Nullable<SqlId>,
-        lease_until -> Nullable<BigInt>,
-        purpose -> Text,
-        attempt -> BigInt,
-        model -> Text,
-        model_served -> Nullable<Text>,
-        provider -> Nullable<Text>,
-        generation_id -> Nullable<Text>,
-        state -> Text,
-        outcome -> Nullable<Text>,
-        failure_code -> Nullable<Text>,
-        input_tokens -> Nullable<BigInt>,
-        output_tokens -> Nullable<BigInt>,
-        total_tokens -> Nullable<BigInt>,
-        cached_tokens -> Nullable<BigInt>,
-        cache_write_tokens -> Nullable<BigInt>,
-        reasoning_tokens -> Nullable<BigInt>,
-        estimated_input_tokens -> BigInt,
-        cost -> Nullable<BigInt>,
-        basis -> Nullable<Text>,
-        reported_cost -> Nullable<BigInt>,
-        calculated_cost -> Nullable<BigInt>,
-        prices -> Nullable<Text>,
-        time_to_first_token_us -> Nullable<BigInt>,
-        duration_us -> Nullable<BigInt>,
-        created_at -> BigInt,
-        closed_at -> Nullable<BigInt>,
-        next_lookup_at -> Nullable<BigInt>,
-        lookups -> BigInt,
-        reserved -> Nullable<BigInt>,
+    crate::wide::extra_columns! {
+        ai_usage (id) {
+            owner -> Nullable<SqlId>,
+            lease_until -> Nullable<BigInt>,
+            failure_code -> Nullable<Text>,
+            total_tokens -> Nullable<BigInt>,
+            time_to_first_token_us -> Nullable<BigInt>,
+            duration_us -> Nullable<BigInt>,
+        }
     }
 }
 

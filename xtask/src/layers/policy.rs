@@ -174,7 +174,7 @@ mod tests {
         check(PERSISTENCE, "diesel-async", Normal, true);
         check(RUNTIME, "diesel_migrations", Normal, false);
         check(DOMAIN, "utoipa", Normal, false);
-        check(HTTP, "utoipa-swagger-ui", Normal, true);
+        check(HTTP, "utoipa-swagger-ui-vendored", Normal, true);
         check(SERVER, "reqwest", Normal, false);
         check(SERVER, "reqwest", Development, true);
         check(HTTP, "yaml_serde", Normal, false);

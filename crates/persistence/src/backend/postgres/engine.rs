@@ -25,6 +25,7 @@ use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::Conn;
+use super::job::{Job, TransactionJob};
 use crate::backend::transaction::{Mode, Transaction, overloaded, store_closed};
 use crate::error::{IntoPortError, unavailable};
 use crate::settings::{OpenError, StoreSettings};
@@ -85,32 +86,31 @@ impl Engine {
         T: Send + 'static,
         F: IntoPortError,
     {
-        let (mut answer, answered) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
+        self.start(mode, Box::new(TransactionJob::new(transaction, answer)));
+        answered.await.unwrap_or_else(|_| Err(F::PortError::from(store_closed())))
+    }
+
+    /// Starts the task of a job.
+    fn start(&self, mode: Mode, mut job: Box<dyn Job>) {
         let (pool, patience, wait) = (self.pool.clone(), self.limits.of_a_step(), self.wait);
         let permits = (mode != Mode::PriorityWrite).then(|| Arc::clone(&self.ordinary));
         let task = async move {
             let connected = connect(&pool, permits, wait);
-            let Some(connected) = unless_abandoned(connected, &mut answer).await else { return };
-            let result = match connected {
+            let Some(connected) = unless_abandoned(connected, &mut *job).await else { return };
+            match connected {
                 Ok(mut connection) => {
-                    let performed =
-                        timeout(patience, perform(&mut connection.inner, mode, &transaction)).await;
-                    performed.map_or_else(
-                        |late| {
-                            // The connection is in the middle of an exchange with the server: it is closed.
-                            drop(Object::take(connection.inner));
-                            Err(F::PortError::from(unavailable(late)))
-                        },
-                        |result| result.map_err(F::into_port_error),
-                    )
+                    let performed = timeout(patience, perform(&mut connection.inner, mode, &mut *job)).await;
+                    job.answer(performed.map_err(|late| {
+                        // The connection is in the middle of an exchange with the server: it is closed.
+                        drop(Object::take(connection.inner));
+                        unavailable(late)
+                    }));
                 }
-                Err(error) => Err(F::PortError::from(error)),
-            };
-            // The caller may have dropped the receiver.
-            let _ = answer.send(result);
+                Err(error) => job.answer(Err(error)),
+            }
         };
         self.tasks.spawn_on(task, &self.runtime);
-        answered.await.unwrap_or_else(|_| Err(F::PortError::from(store_closed())))
     }
 
     /// Waits for running transactions and closes all connections.
@@ -176,11 +176,8 @@ async fn connect(
 }
 
 /// Output of a future; `None` if the caller drops the receiver first.
-async fn unless_abandoned<T, A>(
-    future: impl Future<Output = T>,
-    answer: &mut oneshot::Sender<A>,
-) -> Option<T> {
-    match select(pin!(future), pin!(answer.closed())).await {
+async fn unless_abandoned<T>(future: impl Future<Output = T>, job: &mut dyn Job) -> Option<T> {
+    match select(pin!(future), job.closed()).await {
         Either::Left((output, _)) => Some(output),
         Either::Right(_) => None,
     }
@@ -192,66 +189,58 @@ fn ordinary(connections: u32) -> usize {
     usize::try_from(connections - kept).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
 }
 
-async fn perform<T, F: IntoPortError>(
-    conn: &mut Conn,
-    mode: Mode,
-    transaction: &Transaction<Conn, T, F>,
-) -> Result<T, F> {
-    let Some(begin) = begin_of(mode) else { return transaction(conn).await };
+/// Runs a job in the transaction that its mode requires. The job keeps its result or failure.
+async fn perform(conn: &mut Conn, mode: Mode, job: &mut dyn Job) {
+    let Some(begin) = begin_of(mode) else {
+        job.run(conn).await;
+        return;
+    };
     let mut pause = FIRST_PAUSE;
     for _ in 0..REPEATS {
-        match attempt(conn, mode, begin, transaction).await {
-            Err(Attempt::Lost(failure)) => {
-                tracing::debug!(cause = ?failure.database_error(), "repeating a transaction after a conflict");
+        match attempt(conn, mode, begin, job).await {
+            Attempt::Lost => {
+                tracing::debug!(cause = ?job.cause(), "repeating a transaction after a conflict");
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
-            other => return other.map_err(Attempt::into_failure),
+            Attempt::Ended => return,
         }
     }
-    attempt(conn, mode, begin, transaction).await.map_err(Attempt::into_failure)
+    attempt(conn, mode, begin, job).await;
 }
 
-/// The failure of one attempt of a transaction.
-enum Attempt<F> {
+/// Result of one attempt of a transaction.
+enum Attempt {
     /// A conflict with another transaction: a repetition may succeed.
-    Lost(F),
-    /// Any other failure; it is not repeated.
-    Failed(F),
+    Lost,
+    /// The transaction was committed, or failed for another reason; it is not repeated.
+    Ended,
 }
 
-impl<F> Attempt<F> {
-    fn into_failure(self) -> F {
-        match self {
-            Attempt::Lost(failure) | Attempt::Failed(failure) => failure,
-        }
-    }
-}
-
-async fn attempt<T, F: IntoPortError>(
-    conn: &mut Conn,
-    mode: Mode,
-    begin: &str,
-    transaction: &Transaction<Conn, T, F>,
-) -> Result<T, Attempt<F>> {
+async fn attempt(conn: &mut Conn, mode: Mode, begin: &str, job: &mut dyn Job) -> Attempt {
     let begun: QueryResult<()> = AnsiTransactionManager::begin_transaction_sql(conn, begin).await;
-    begun.map_err(|error| Attempt::Failed(error.into()))?;
-    match transaction(conn).await {
-        Ok(value) => match AnsiTransactionManager::commit_transaction(conn).await {
-            Ok(()) => Ok(value),
-            // Only this error of a commit guarantees that nothing was committed.
-            Err(error) if is_conflict(&error) => Err(Attempt::Lost(error.into())),
-            Err(error) => Err(Attempt::Failed(error.into())),
-        },
-        Err(failure) => {
-            // If that fails too, the connection is marked as broken and the pool closes it.
-            if let Err(error) = AnsiTransactionManager::rollback_transaction(conn).await {
-                tracing::debug!(%error, "rolling back a transaction failed");
-            }
-            let lost = failure.database_error().is_some_and(|error| may_pass(mode, error));
-            Err(if lost { Attempt::Lost(failure) } else { Attempt::Failed(failure) })
-        }
+    if let Err(error) = begun {
+        job.fail(error);
+        return Attempt::Ended;
     }
+    let lost = if job.run(conn).await {
+        match AnsiTransactionManager::commit_transaction(conn).await {
+            Ok(()) => false,
+            Err(error) => {
+                // Only this error of a commit guarantees that nothing was committed.
+                let lost = is_conflict(&error);
+                job.fail(error);
+                lost
+            }
+        }
+    } else {
+        // If that fails too, the connection is marked as broken and the pool closes it.
+        if let Err(error) = AnsiTransactionManager::rollback_transaction(conn).await {
+            tracing::debug!(%error, "rolling back a transaction failed");
+        }
+        job.cause().is_some_and(|error| may_pass(mode, error))
+    };
+    if lost { Attempt::Lost } else { Attempt::Ended }
 }
 
 fn begin_of(mode: Mode) -> Option<&'static str> {

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod engine;
+mod job;
 
 // The same file as SQLite's: one set of queries, compiled for each database.
 #[path = "../../queries/mod.rs"]
