@@ -46,13 +46,13 @@ pub struct TooLarge {
 
 /// The behaviour and the new message fit: the proof that [`build`] asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fitting {
+pub struct FixedPrompt {
     /// Their estimated tokens.
     pub tokens: u64,
     pub(super) budget: Budget,
 }
 
-impl Fitting {
+impl FixedPrompt {
     /// The tokens of what is sent in any case, with the margin, and those that history may take beside it.
     pub fn parts(&self, max_history_tokens: Option<u64>) -> (u64, u64) {
         let fixed = with_margin(self.tokens);
@@ -72,12 +72,12 @@ pub fn fits(
     attached: u64,
     budget: Budget,
     ratio: CharsPerToken,
-) -> Result<Fitting, TooLarge> {
+) -> Result<FixedPrompt, TooLarge> {
     let tokens = message_tokens(behavior, ratio) + message_tokens(content, ratio).saturating_add(attached);
     if with_margin(tokens) > budget.input_tokens {
         return Err(TooLarge { needed: with_margin(tokens), limit: budget.input_tokens });
     }
-    Ok(Fitting { tokens, budget })
+    Ok(FixedPrompt { tokens, budget })
 }
 
 /// The tokens of a message, its frame included.

@@ -22,7 +22,7 @@ fn parts(history: &[MessageView], max_history_tokens: Option<u64>) -> ContextPar
         attachments: Vec::new(),
         max_history_tokens,
         ratio: by_letter(),
-        accepted: Accepted::default(),
+        accepted: InputModalities::default(),
         replayed_models: Vec::new(),
     }
 }

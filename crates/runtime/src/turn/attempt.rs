@@ -14,8 +14,8 @@ use futures_util::StreamExt;
 use tokio::time::Instant;
 
 use super::running::{RunningTurn, Stop};
-use crate::clock::monotonic;
-use crate::engine::Engine;
+use crate::core::clock::monotonic;
+use crate::runtime::RuntimeInner;
 
 /// An upstream request under way.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Attempt {
         &mut self,
         stream: CompletionStream,
         turn: &RunningTurn,
-        engine: &Engine,
+        inner: &RuntimeInner,
     ) -> AttemptEnd {
         let mut stream = stream;
         loop {
@@ -65,13 +65,13 @@ impl Attempt {
                 event = stream.next() => event,
             };
             match event {
-                Some(CompletionEvent::Identified(identity)) => self.identify(identity, turn, engine),
+                Some(CompletionEvent::Identified(identity)) => self.identify(identity, turn, inner),
                 Some(CompletionEvent::Reasoning(text)) => {
-                    self.append(PartKind::Reasoning, &text, turn, engine)
+                    self.append(PartKind::Reasoning, &text, turn, inner)
                 }
                 // A refusal is what the model has to say: the reader sees it as the answer.
                 Some(CompletionEvent::Text(text) | CompletionEvent::Refusal(text)) => {
-                    self.append(PartKind::Text, &text, turn, engine);
+                    self.append(PartKind::Text, &text, turn, inner);
                 }
                 Some(CompletionEvent::Ended(end)) => return AttemptEnd::Ended(end),
                 None => return AttemptEnd::Ended(Box::new(no_end())),
@@ -79,7 +79,7 @@ impl Attempt {
         }
     }
 
-    fn identify(&mut self, identity: GenerationInfo, turn: &RunningTurn, engine: &Engine) {
+    fn identify(&mut self, identity: GenerationInfo, turn: &RunningTurn, inner: &RuntimeInner) {
         let progress = &mut self.progress;
         let learn = |known: &mut Option<String>, news: Option<String>| {
             *known = news.map(|news| storable(&news).into_owned()).or(known.take());
@@ -88,13 +88,13 @@ impl Attempt {
         learn(&mut progress.model_served, identity.model);
         learn(&mut progress.provider, identity.provider);
         let served = progress.model_served.as_deref();
-        let instead = served.and_then(|served| engine.catalogue.served_instead(&self.usage.model, served));
+        let instead = served.and_then(|served| inner.catalog.served_instead(&self.usage.model, served));
         progress.prices = instead.map(|model| model.catalogue.pricing.clone());
         turn.note_progress(self.usage.id, self.progress.clone());
-        engine.flusher.note(0);
+        inner.flusher.note(0);
     }
 
-    fn append(&mut self, kind: PartKind, text: &str, turn: &RunningTurn, engine: &Engine) {
+    fn append(&mut self, kind: PartKind, text: &str, turn: &RunningTurn, inner: &RuntimeInner) {
         let text = storable(text);
         if text.is_empty() {
             return;
@@ -104,7 +104,7 @@ impl Attempt {
             turn.note_progress(self.usage.id, self.progress.clone());
         }
         turn.log.append(kind, &text);
-        engine.flusher.note(text.len());
+        inner.flusher.note(text.len());
     }
 }
 

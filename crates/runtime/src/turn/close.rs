@@ -1,17 +1,13 @@
 //! Closing a ledger row from what an attempt has shown.
 
-use std::time::Duration;
-
 use causerie_domain::Timestamp;
 use causerie_domain::completion::{CompletionEnd, CompletionError};
 use causerie_domain::messages::Part;
 use causerie_domain::usage::{CloseUsage, UsageOutcome};
-use causerie_usage::{CharsPerToken, EstimatedTokens, RequestEnd, estimate_tokens, settle};
+use causerie_usage::{EstimatedTokens, RequestEnd, settle};
 
 use super::attempt::Attempt;
-
-/// A generation record is not there at once: the first look-up comes this much after the end.
-pub(crate) const FIRST_LOOKUP: Duration = Duration::from_secs(1);
+use crate::usage::estimates::{FIRST_LOOKUP, estimated_output};
 
 /// How the row of an attempt is closed: with the tokens and the money as far as they are known.
 pub(crate) fn close_usage(
@@ -45,9 +41,4 @@ pub(crate) fn close_usage(
         closed_at: now,
         next_lookup_at: settled.lookup_due.then(|| now + FIRST_LOOKUP),
     }
-}
-
-/// Our own count of what arrived.
-pub(crate) fn estimated_output(parts: &[Part], ratio: CharsPerToken) -> u64 {
-    parts.iter().map(|part| estimate_tokens(&part.text, ratio)).sum()
 }

@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::running::{FlushPiece, RunningTurn, RunningTurns, Stop};
-use crate::clock::monotonic;
+use crate::core::clock::monotonic;
+use crate::core::settings::Settings;
 
 /// How many turns are flushed in one transaction at most. Many small ones renew some leases while the store is slow;
 /// a large one that comes too late renews none.
@@ -29,6 +30,12 @@ pub(crate) struct Pace {
     pub(crate) interval: Duration,
     /// Bytes of waiting text that are flushed at once.
     pub(crate) bytes: usize,
+}
+
+impl From<&Settings> for Pace {
+    fn from(settings: &Settings) -> Self {
+        Pace { lease: settings.lease, interval: settings.flush_interval, bytes: settings.flush_bytes }
+    }
 }
 
 /// Flushes the running turns of one instance.

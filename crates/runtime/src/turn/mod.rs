@@ -4,12 +4,13 @@ pub(crate) mod attempt;
 pub(crate) mod close;
 pub(crate) mod event;
 pub(crate) mod flusher;
-mod insist;
+mod lease_retry;
 pub(crate) mod log;
 pub(crate) mod reader;
+pub(crate) mod replay;
 pub(crate) mod retry;
 pub(crate) mod run;
 pub(crate) mod running;
-pub(crate) mod stored;
+pub(crate) mod streams;
 #[cfg(test)]
 mod testing;

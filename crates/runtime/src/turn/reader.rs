@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::event::{TurnEnd, TurnEvent, TurnStart};
 use super::log::{Ending, LogPlace, TurnLog};
-use super::stored::{StoredReader, TurnShelf};
+use super::replay::{StoredReader, StoredTurnSource};
 
 /// Follows a turn at its own pace: [`TurnEvent::Started`] first, exactly one [`TurnEvent::Ended`] last.
 ///
@@ -21,13 +21,13 @@ pub struct TurnReader(Source);
 
 #[derive(Debug)]
 enum Source {
-    Beside(Box<Beside>),
+    Live(Box<LiveReader>),
     Stored(Box<StoredReader>),
 }
 
 /// A reader in the process that runs the turn.
 #[derive(Debug)]
-struct Beside {
+struct LiveReader {
     log: Arc<TurnLog>,
     changed: watch::Receiver<u64>,
     place: LogPlace,
@@ -38,12 +38,12 @@ struct Beside {
     context_due: bool,
     ended: bool,
     /// Where reading goes on if the turn is lost.
-    shelf: TurnShelf,
+    shelf: StoredTurnSource,
 }
 
 /// What a reader hears from a log.
 #[derive(Debug)]
-enum Heard {
+enum LogItem {
     Event(TurnEvent),
     /// The log is not the truth any more.
     Lost,
@@ -53,24 +53,24 @@ enum Heard {
 
 impl TurnReader {
     /// Reads a log of this process, from a position; one beyond the log replays it whole.
-    pub(crate) fn beside(log: Arc<TurnLog>, position: u64, shelf: TurnShelf) -> Self {
+    pub(crate) fn beside(log: Arc<TurnLog>, position: u64, shelf: StoredTurnSource) -> Self {
         let place = log.place_at(position).unwrap_or_default();
         let start = Some(TurnStart { from: place.position(), ..log.start.clone() });
         let context_due = place.position() == 0;
         let changed = log.watch();
-        let beside = Beside { log, changed, place, start, context_due, ended: false, shelf };
-        TurnReader(Source::Beside(Box::new(beside)))
+        let beside = LiveReader { log, changed, place, start, context_due, ended: false, shelf };
+        TurnReader(Source::Live(Box::new(beside)))
     }
 
     /// Reads the stored log of a turn, from a position; one beyond what is stored replays it whole.
-    pub(crate) fn stored(shelf: TurnShelf, start: TurnStart, position: u64) -> Self {
+    pub(crate) fn stored(shelf: StoredTurnSource, start: TurnStart, position: u64) -> Self {
         TurnReader(Source::Stored(Box::new(StoredReader::new(shelf, start, position))))
     }
 
     /// The turn that is read.
     pub fn turn_id(&self) -> TurnId {
         match &self.0 {
-            Source::Beside(beside) => beside.log.start.turn_id,
+            Source::Live(beside) => beside.log.start.turn_id,
             Source::Stored(stored) => stored.turn_id(),
         }
     }
@@ -83,10 +83,10 @@ impl TurnReader {
     pub async fn next(&mut self) -> Result<Option<TurnEvent>, StoreError> {
         loop {
             match &mut self.0 {
-                Source::Beside(beside) => match beside.next().await {
-                    Heard::Event(event) => return Ok(Some(event)),
-                    Heard::Nothing => return Ok(None),
-                    Heard::Lost => self.0 = Source::Stored(Box::new(beside.successor())),
+                Source::Live(beside) => match beside.next().await {
+                    LogItem::Event(event) => return Ok(Some(event)),
+                    LogItem::Nothing => return Ok(None),
+                    LogItem::Lost => self.0 = Source::Stored(Box::new(beside.successor())),
                 },
                 Source::Stored(stored) => return stored.next().await,
             }
@@ -107,32 +107,32 @@ impl TurnReader {
     }
 }
 
-impl Beside {
-    async fn next(&mut self) -> Heard {
+impl LiveReader {
+    async fn next(&mut self) -> LogItem {
         if let Some(start) = self.start.take() {
-            return Heard::Event(TurnEvent::Started(start));
+            return LogItem::Event(TurnEvent::Started(start));
         }
         if self.ended {
-            return Heard::Nothing;
+            return LogItem::Nothing;
         }
         loop {
             // The end is looked up first: text that came before it is then surely seen by the read.
             let ending = self.log.ending();
             if let Some(Ending::InStore) = ending {
-                return Heard::Lost;
+                return LogItem::Lost;
             }
             if self.context_due && (ending.is_some() || self.log.length() > 0) {
                 self.context_due = false;
                 if let Some(report) = self.log.context().filter(|sent| sent.messages_dropped > 0) {
-                    return Heard::Event(TurnEvent::Context(report));
+                    return LogItem::Event(TurnEvent::Context(report));
                 }
             }
             if let Some(delta) = self.log.read(&mut self.place) {
-                return Heard::Event(TurnEvent::Delta(delta));
+                return LogItem::Event(TurnEvent::Delta(delta));
             }
             if let Some(Ending::Here(end)) = ending {
                 self.ended = true;
-                return Heard::Event(TurnEvent::Ended(end));
+                return LogItem::Event(TurnEvent::Ended(end));
             }
             // The log holds the sender and this reader holds the log, so the channel cannot close.
             let _ = self.changed.changed().await;
@@ -161,7 +161,7 @@ mod tests {
     /// A reader of a log that nobody takes away.
     fn beside(log: Arc<TurnLog>, position: u64) -> TurnReader {
         let ledger = Arc::new(causerie_memory_store::MemoryStore::new());
-        TurnReader::beside(log, position, TurnShelf { ledger, poll: Duration::ZERO })
+        TurnReader::beside(log, position, StoredTurnSource { ledger, poll: Duration::ZERO })
     }
 
     fn log() -> Arc<TurnLog> {

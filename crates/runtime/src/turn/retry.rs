@@ -6,6 +6,8 @@ use std::time::Duration;
 use causerie_domain::completion::{CompletionError, CompletionErrorKind};
 use tokio::time::Instant;
 
+use crate::core::settings::Settings;
+
 /// The first pause at most; it doubles with every further try.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// No pause of our own choosing is longer.
@@ -22,6 +24,12 @@ pub(crate) struct RetryPolicy {
     pub(crate) max_retries: u32,
     /// A longer wait is told to the reader instead of waited for.
     pub(crate) max_wait: Duration,
+}
+
+impl From<&Settings> for RetryPolicy {
+    fn from(settings: &Settings) -> Self {
+        RetryPolicy { max_retries: settings.max_retries, max_wait: settings.max_retry_wait }
+    }
 }
 
 /// What is known when an attempt has failed.
@@ -123,7 +131,7 @@ impl BudgetState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::monotonic;
+    use crate::core::clock::monotonic;
 
     const POLICY: RetryPolicy = RetryPolicy { max_retries: 2, max_wait: Duration::from_secs(10) };
 

@@ -19,19 +19,19 @@ use serde_json::Value;
 use super::attempt::{Attempt, AttemptEnd, storable};
 use super::close::close_usage;
 use super::event::TurnEnd;
-use super::insist::insist;
+use super::lease_retry::retry_until_lease_expires;
 use super::log::Ending;
-use super::retry::{Failed, pause_before_retry};
+use super::retry::{Failed, RetryPolicy, pause_before_retry};
 use super::running::{RunningTurn, Stop};
-use crate::calibration::Observation;
-use crate::clock::monotonic;
 use crate::context::{self, Context, ContextParts, Refused};
-use crate::engine::Engine;
+use crate::core::clock::monotonic;
+use crate::models::calibration::Observation;
+use crate::runtime::RuntimeInner;
 
 /// A turn that was begun and is to be run to its end.
 #[derive(Debug)]
 pub(crate) struct TurnRun {
-    pub(crate) engine: Arc<Engine>,
+    pub(crate) inner: Arc<RuntimeInner>,
     pub(crate) running: Arc<RunningTurn>,
     /// The turn as it was begun.
     pub(crate) turn: Turn,
@@ -63,22 +63,22 @@ impl TurnRun {
         self.running.log.end(ending);
         drop(on_panic);
         if let (Some(model), Some(observed)) = (answered_by, observed) {
-            self.engine.calibrate(&model, observed).await;
+            self.inner.calibrate(&model, observed).await;
         }
     }
 
     /// Attempts until one gives an answer, or until there is no point in another.
     /// Leaves behind the request as it was sent last.
     async fn converse(&self, attempt: &mut Attempt, request: &mut CompletionRequest) -> Outcome {
-        let engine = &self.engine;
-        engine.retry_budget.earn();
-        let deadline = monotonic() + engine.settings.turn_deadline;
+        let inner = &self.inner;
+        inner.retry_budget.earn();
+        let deadline = monotonic() + inner.settings.turn_deadline;
         let mut retries = 0;
         let mut rebuilt = false;
         let mut estimated_input = attempt.usage.estimated_input_tokens;
         loop {
-            let stream = engine.gateway.complete(request.clone());
-            let end = match attempt.follow(stream, &self.running, engine).await {
+            let stream = inner.gateway.complete(request.clone());
+            let end = match attempt.follow(stream, &self.running, inner).await {
                 AttemptEnd::Ended(end) => end,
                 AttemptEnd::Stopped(reason) => return Outcome::stopped(reason),
             };
@@ -96,9 +96,9 @@ impl TurnRun {
                 request.messages = context.messages;
             } else {
                 let failed = Failed { error, retries, delta_seen };
-                let pause = pause_before_retry(engine.settings.retry_policy(), &failed, rand::random())
+                let pause = pause_before_retry(RetryPolicy::from(&inner.settings), &failed, rand::random())
                     .filter(|pause| monotonic() + *pause < deadline)
-                    .filter(|_| engine.retry_budget.spend(monotonic()));
+                    .filter(|_| inner.retry_budget.spend(monotonic()));
                 let Some(pause) = pause else {
                     return Outcome::failed(error.clone(), end);
                 };
@@ -130,19 +130,21 @@ impl TurnRun {
         end: Box<CompletionEnd>,
         estimated_input_tokens: u64,
     ) -> Result<(), Outcome> {
-        let engine = &self.engine;
-        let now = engine.clock.now();
+        let inner = &self.inner;
+        let now = inner.clock.now();
         let open = OpenUsage {
-            id: UsageId::next(engine.ids.as_ref()),
+            id: UsageId::next(inner.ids.as_ref()),
             attempt: attempt.usage.attempt + 1,
             estimated_input_tokens,
             created_at: now,
             ..attempt.usage.clone()
         };
         let close = close_usage(attempt, UsageOutcome::Failed, Some(&end), &[], now);
-        let next = NextAttempt { turn_id: self.turn.id, owner: engine.instance, close, open: open.clone() };
-        let begun =
-            insist(&self.running, engine.settings.lease, || engine.ledger.begin_attempt(next.clone())).await;
+        let next = NextAttempt { turn_id: self.turn.id, owner: inner.instance, close, open: open.clone() };
+        let begun = retry_until_lease_expires(&self.running, inner.settings.lease, || {
+            inner.ledger.begin_attempt(next.clone())
+        })
+        .await;
         match begun {
             Ok(()) => {
                 *attempt = Attempt::new(open, attempt.ratio);
@@ -157,8 +159,8 @@ impl TurnRun {
     }
 
     fn finish_of(&self, attempt: &Attempt, outcome: Outcome) -> FinishTurn {
-        let engine = &self.engine;
-        let now = engine.clock.now();
+        let inner = &self.inner;
+        let now = inner.clock.now();
         let Outcome { status, failure, end } = outcome;
         let parts = self.running.log.parts();
         let finish = end.as_ref().and_then(|end| end.outcome.as_ref().ok());
@@ -173,7 +175,7 @@ impl TurnRun {
         let usage = close_usage(attempt, usage_outcome, end.as_deref(), &parts, now);
         FinishTurn {
             turn_id: self.turn.id,
-            owner: engine.instance,
+            owner: inner.instance,
             status,
             failure,
             context: self.running.log.context(),
@@ -183,7 +185,7 @@ impl TurnRun {
                 latency_ms: Some(milliseconds(now.since(self.turn.started_at))),
                 finish_reason: finish_reason.clone(),
                 extractions: None,
-                other: engine
+                other: inner
                     .settings
                     .answer_mark
                     .iter()
@@ -200,9 +202,11 @@ impl TurnRun {
 
     /// Stores the end of the turn. Where the store does not take it, the lease runs out for the reaper.
     async fn store(&self, finish: FinishTurn) -> Ending {
-        let engine = &self.engine;
-        let stored =
-            insist(&self.running, engine.settings.lease, || engine.ledger.finish_turn(finish.clone())).await;
+        let inner = &self.inner;
+        let stored = retry_until_lease_expires(&self.running, inner.settings.lease, || {
+            inner.ledger.finish_turn(finish.clone())
+        })
+        .await;
         match stored {
             Ok((turn, usage)) => Ending::Here(Box::new(TurnEnd { turn, usage: Some(usage) })),
             Err(TurnLedgerError::Lost) => Ending::InStore,
@@ -226,10 +230,10 @@ struct EndGuard<'a>(&'a TurnRun);
 
 impl Drop for EndGuard<'_> {
     fn drop(&mut self) {
-        let TurnRun { engine, running, .. } = self.0;
+        let TurnRun { inner, running, .. } = self.0;
         // The first end counts: this is for a turn that has none.
         running.log.end(self.0.unstored());
-        engine.running.remove(running.id());
+        inner.running.remove(running.id());
     }
 }
 

@@ -1,0 +1,104 @@
+//! Budgets: who may spend how much.
+
+use causerie_domain::Filter;
+use causerie_domain::Usd;
+use causerie_domain::budgets::{Budget, BudgetState, BudgetSubject, MAX_LIMIT};
+use causerie_domain::principal::Principal;
+use causerie_permissions::SubjectType;
+
+use crate::authorization::subjects;
+use crate::authorization::{Access, Action};
+use crate::core::error::RuntimeError;
+use crate::runtime::Runtime;
+
+impl Runtime {
+    /// Where the budgets stand that the principal's own sends weigh on: its own, those of its groups, and that of
+    /// its key. A runtime without a directory knows of none.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Store`].
+    pub async fn own_budgets(&self, principal: &Principal) -> Result<Vec<BudgetState>, RuntimeError> {
+        let Some(directory) = &self.inner.directory else { return Ok(Vec::new()) };
+        let bound_to = principal.key_group_id();
+        let mut of = vec![BudgetSubject::User(principal.user.id)];
+        let groups = principal.memberships.iter().map(|membership| membership.group_id);
+        let usable = groups.filter(|group| bound_to.is_none_or(|bound| bound == *group));
+        of.extend(usable.map(BudgetSubject::Group));
+        of.extend(principal.api_key_id().map(BudgetSubject::ApiKey));
+        Ok(directory.budgets(&of, self.inner.clock.now()).await?)
+    }
+
+    /// Where the budget of a subject stands.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], also where it has none; [`RuntimeError::Forbidden`].
+    pub async fn budget(
+        &self,
+        principal: &Principal,
+        subject: BudgetSubject,
+    ) -> Result<BudgetState, RuntimeError> {
+        let access = self.access(principal)?;
+        self.permitted_subject(&access, subject).await?;
+        let states = self.directory()?.budgets(&[subject], self.inner.clock.now()).await?;
+        states.into_iter().next().ok_or(RuntimeError::NotFound)
+    }
+
+    /// Sets the budget of a subject, in place of the one it has. What was spent in the current window counts.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`].
+    pub async fn set_budget(
+        &self,
+        principal: &Principal,
+        budget: Budget,
+    ) -> Result<BudgetState, RuntimeError> {
+        let access = self.access(principal)?;
+        let allowed = self.permitted_subject(&access, budget.subject).await?;
+        if !(Usd::ZERO..=MAX_LIMIT).contains(&budget.limit) {
+            return Err(RuntimeError::invalid(
+                "/limit",
+                format!("is not between 0 and {MAX_LIMIT} US dollars"),
+            ));
+        }
+        Ok(self.directory()?.set_budget(budget, &allowed, self.stamp(principal)).await?)
+    }
+
+    /// Takes the budget of a subject away.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], also where it has none; [`RuntimeError::Forbidden`].
+    pub async fn delete_budget(
+        &self,
+        principal: &Principal,
+        subject: BudgetSubject,
+    ) -> Result<(), RuntimeError> {
+        let access = self.access(principal)?;
+        let allowed = self.permitted_subject(&access, subject).await?;
+        Ok(self.directory()?.delete_budget(subject, &allowed, self.stamp(principal)).await?)
+    }
+
+    /// The filter within which budgets of such subjects may be managed, if this one is in it.
+    async fn permitted_subject(
+        &self,
+        access: &Access,
+        subject: BudgetSubject,
+    ) -> Result<Filter, RuntimeError> {
+        match subject {
+            BudgetSubject::User(id) => {
+                self.permitted_user(access, id, Action::Manage).await?;
+                access.users(Action::Manage)
+            }
+            BudgetSubject::Group(id) => {
+                self.permitted_group(access, id, Action::Manage).await?;
+                access.groups(Action::Manage)
+            }
+            BudgetSubject::ApiKey(id) => {
+                let lookup_filter = access.lookup_filter(Action::Manage, SubjectType::ApiKey)?;
+                let key =
+                    self.directory()?.api_key(id, &lookup_filter).await?.ok_or(RuntimeError::NotFound)?;
+                access.require(Action::Manage, &subjects::api_key(&key))?;
+                access.keys(Action::Manage)
+            }
+        }
+    }
+}

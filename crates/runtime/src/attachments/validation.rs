@@ -1,0 +1,224 @@
+//! Whether an attachment is described as it can be stored, shown and passed on.
+
+use causerie_domain::attachments::{
+    MAX_FILENAME_CHARS, MAX_MIME_TYPE_CHARS, MAX_STORAGE_KEY_CHARS, StorageProvider,
+};
+
+use crate::attachments::AttachmentInput;
+use crate::attachments::url_policy::{self, Hosts};
+use crate::core::error::Mistake;
+
+/// How many attachments a message has at most.
+pub const MAX_ATTACHMENTS: usize = 20;
+/// The largest size that may be stated, in bytes: beyond it JSON numbers are no longer exact.
+pub const MAX_ATTACHMENT_SIZE: i64 = (1 << 53) - 1;
+/// The longest metadata of an attachment, in bytes of JSON.
+pub const MAX_ATTACHMENT_META_BYTES: usize = 16 * 1024;
+
+/// All mistakes in a message's attachments.
+pub(crate) fn mistakes_in(files: &[AttachmentInput], hosts: Hosts) -> Vec<Mistake> {
+    if files.len() > MAX_ATTACHMENTS {
+        let detail = format!("has more than {MAX_ATTACHMENTS} attachments");
+        return vec![Mistake { pointer: "/attachments".to_owned(), detail }];
+    }
+    let mistakes = files.iter().enumerate().flat_map(|(index, file)| {
+        let at = move |(member, detail): (&str, String)| Mistake {
+            pointer: format!("/attachments/{index}/{member}"),
+            detail,
+        };
+        mistakes_of(file, hosts).into_iter().map(at)
+    });
+    mistakes.collect()
+}
+
+fn mistakes_of(file: &AttachmentInput, hosts: Hosts) -> Vec<(&'static str, String)> {
+    let found = [
+        ("filename", of_length(&file.filename, MAX_FILENAME_CHARS).or(of_name(&file.filename))),
+        ("mime_type", of_length(&file.mime_type, MAX_MIME_TYPE_CHARS).or(of_media_type(&file.mime_type))),
+        ("size", of_size(file.size)),
+        ("storage_key", of_length(&file.storage_key, MAX_STORAGE_KEY_CHARS).or(of_key(file, hosts))),
+        ("meta", of_meta(file)),
+    ];
+    found.into_iter().filter_map(|(member, mistake)| Some((member, mistake?))).collect()
+}
+
+fn of_length(text: &str, most: usize) -> Option<String> {
+    let fits = (1..=most).contains(&text.chars().count());
+    (!fits).then(|| format!("is not 1 to {most} characters"))
+}
+
+fn of_name(name: &str) -> Option<String> {
+    let has_drive = name.as_bytes().get(1) == Some(&b':') && name.as_bytes()[0].is_ascii_alphabetic();
+    let is_path = name.contains(['/', '\\']) || name == "." || name == ".." || has_drive;
+    match is_path {
+        true => Some("has path parts".to_owned()),
+        false => name.contains(char::is_control).then(|| "has control characters".to_owned()),
+    }
+}
+
+/// A media type as RFC 6838 names them, with the parameters of RFC 2045.
+fn of_media_type(text: &str) -> Option<String> {
+    let mut parts = text.split(';');
+    let is_type = parts
+        .next()
+        .and_then(|essence| essence.trim_end_matches(' ').split_once('/'))
+        .is_some_and(|(kind, subtype)| [kind, subtype].iter().all(|name| is_restricted_name(name)));
+    let are_parameters = parts.all(|parameter| {
+        parameter
+            .trim_matches(' ')
+            .split_once('=')
+            .is_some_and(|(name, value)| is_token(name) && is_value(value))
+    });
+    (!(is_type && are_parameters)).then(|| "is no media type such as image/png".to_owned())
+}
+
+fn is_restricted_name(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&byte))
+}
+
+fn is_value(text: &str) -> bool {
+    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    quoted.map_or_else(
+        || is_token(text),
+        |inner| inner.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'),
+    )
+}
+
+fn of_size(size: i64) -> Option<String> {
+    let fits = (0..=MAX_ATTACHMENT_SIZE).contains(&size);
+    (!fits).then(|| format!("is not 0 to {MAX_ATTACHMENT_SIZE} bytes"))
+}
+
+fn of_key(file: &AttachmentInput, hosts: Hosts) -> Option<String> {
+    let key = &file.storage_key;
+    if file.storage_provider == StorageProvider::Url {
+        return url_policy::mistake_in(key, hosts).map(str::to_owned);
+    }
+    let climbs = key.split(['/', '\\']).any(|part| part == "." || part == "..");
+    let is_relative = !key.starts_with(['/', '\\']) && !climbs;
+    match key.contains(char::is_control) {
+        true => Some("has control characters".to_owned()),
+        false => (!is_relative).then(|| "is no key within its store".to_owned()),
+    }
+}
+
+fn of_meta(file: &AttachmentInput) -> Option<String> {
+    // Maps of JSON values can always be written.
+    let length = serde_json::to_string(&file.meta).map_or(usize::MAX, |text| text.len());
+    (length > MAX_ATTACHMENT_META_BYTES).then(|| format!("is longer than {MAX_ATTACHMENT_META_BYTES} bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture() -> AttachmentInput {
+        AttachmentInput {
+            filename: "cat.png".to_owned(),
+            mime_type: "image/png".to_owned(),
+            size: 0,
+            storage_provider: StorageProvider::Url,
+            storage_key: "https://example.org/cat.png".to_owned(),
+            meta: serde_json::Map::new(),
+        }
+    }
+
+    fn check(file: AttachmentInput, expected: &[&str]) {
+        let found = mistakes_in(&[picture(), file.clone()], Hosts::Public);
+        let pointers: Vec<&str> = found.iter().map(|mistake| mistake.pointer.as_str()).collect();
+        let expected: Vec<String> =
+            expected.iter().map(|member| format!("/attachments/1/{member}")).collect();
+        assert_eq!(pointers, expected, "{file:?}");
+    }
+
+    #[test]
+    fn lengths_count_characters() {
+        let long = |length: usize| "é".repeat(length);
+        let address = |length: usize| format!("https://example.org/{}", long(length - 20));
+        check(picture(), &[]);
+        check(AttachmentInput { filename: long(255), ..picture() }, &[]);
+        check(AttachmentInput { storage_key: address(500), ..picture() }, &[]);
+        let mime_type = format!("image/{}", "p".repeat(95));
+        check(AttachmentInput { filename: long(256), mime_type, ..picture() }, &["filename", "mime_type"]);
+        let storage_key = address(501);
+        check(AttachmentInput { storage_key, size: -1, ..picture() }, &["size", "storage_key"]);
+        check(AttachmentInput { size: 1 << 53, ..picture() }, &["size"]);
+        check(AttachmentInput { size: MAX_ATTACHMENT_SIZE, ..picture() }, &[]);
+    }
+
+    #[test]
+    fn a_name_is_one_part_of_a_path() {
+        for name in ["", ".", "..", "a/b", "/a", "a\\b", "c:\\cat.png", "c:cat.png", "a\nb", "a\u{7f}"] {
+            check(AttachmentInput { filename: name.to_owned(), ..picture() }, &["filename"]);
+        }
+        for name in [".hidden", "...", "12:30 notes.txt", "Übung 1.pdf", "a b"] {
+            check(AttachmentInput { filename: name.to_owned(), ..picture() }, &[]);
+        }
+    }
+
+    #[test]
+    fn a_media_type_has_its_syntax() {
+        for name in [
+            "",
+            "image",
+            "image/",
+            "/png",
+            "image/*",
+            "*/*",
+            "image/png/x",
+            "ima ge/png",
+            "image/png;",
+            "image/png;a",
+            "image/png; a=",
+            "image/pñg",
+            "-image/png",
+            "image/png\n",
+            "text/plain; charset=\"a\"b\"",
+        ] {
+            check(AttachmentInput { mime_type: name.to_owned(), ..picture() }, &["mime_type"]);
+        }
+        for name in [
+            "IMAGE/PNG",
+            "application/vnd.ms-excel",
+            "image/svg+xml",
+            "text/plain; charset=utf-8",
+            "text/plain;charset=\"utf-8\"; format=flowed",
+        ] {
+            check(AttachmentInput { mime_type: name.to_owned(), ..picture() }, &[]);
+        }
+    }
+
+    #[test]
+    fn a_key_stays_within_its_store() {
+        let stored = |key: &str| AttachmentInput {
+            storage_provider: StorageProvider::Local,
+            storage_key: key.to_owned(),
+            ..picture()
+        };
+        for key in ["/etc/passwd", "../a", "a/../../b", "a/./b", "\\\\host\\share", "a\\..\\b", "a\nb"] {
+            check(stored(key), &["storage_key"]);
+        }
+        for key in ["a", "2026/11/cat.png", "a..b", "bucket/Übung"] {
+            check(stored(key), &[]);
+        }
+        check(AttachmentInput { storage_key: "https://10.0.0.1/".to_owned(), ..picture() }, &["storage_key"]);
+    }
+
+    #[test]
+    fn metadata_and_numbers_of_attachments_have_an_end() {
+        let meta = |length: usize| {
+            serde_json::Map::from_iter([("a".to_owned(), "b".repeat(length - r#"{"a":""}"#.len()).into())])
+        };
+        check(AttachmentInput { meta: meta(MAX_ATTACHMENT_META_BYTES), ..picture() }, &[]);
+        check(AttachmentInput { meta: meta(MAX_ATTACHMENT_META_BYTES + 1), ..picture() }, &["meta"]);
+        assert_eq!(mistakes_in(&vec![picture(); MAX_ATTACHMENTS], Hosts::Public), []);
+        let many = mistakes_in(&vec![picture(); MAX_ATTACHMENTS + 1], Hosts::Public);
+        assert_eq!(many[0].pointer, "/attachments");
+    }
+}

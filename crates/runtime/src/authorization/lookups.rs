@@ -1,0 +1,89 @@
+//! Look-ups of sessions and turns on which an action is allowed.
+
+use causerie_domain::audit_events::{AuditAction, AuditStamp};
+use causerie_domain::principal::Principal;
+use causerie_domain::sessions::Session;
+use causerie_domain::turns::Turn;
+use causerie_domain::{AuditEventId, Filter, SessionId, TurnId};
+use causerie_permissions::Action;
+
+use super::access::Access;
+use crate::core::error::RuntimeError;
+use crate::runtime::Runtime;
+
+impl Runtime {
+    /// What a principal may do.
+    pub(crate) fn access(&self, principal: &Principal) -> Result<Access, RuntimeError> {
+        Access::of(&self.inner.policy, principal)
+    }
+
+    /// A session on which an action is allowed: one the principal may not know of does not exist.
+    pub(crate) async fn permitted_session(
+        &self,
+        access: &Access,
+        id: SessionId,
+        action: Action,
+    ) -> Result<Session, RuntimeError> {
+        let known = Filter::any([access.sessions(action)?, access.known_sessions()]);
+        let session = self.inner.conversations.session(id, &known).await?.ok_or(RuntimeError::NotFound)?;
+        access.require_session(action, &session)?;
+        if action == Action::Read {
+            self.record_audit(AuditAction::ContentRead, access, &session).await?;
+        }
+        Ok(session)
+    }
+
+    /// A session the principal may know of, whatever it may do there.
+    pub(crate) async fn known_session(
+        &self,
+        access: &Access,
+        id: SessionId,
+    ) -> Result<Session, RuntimeError> {
+        let known = access.known_sessions();
+        self.inner.conversations.session(id, &known).await?.ok_or(RuntimeError::NotFound)
+    }
+
+    /// A session with messages that the principal may read. Which ones these are, their own filter says.
+    pub(crate) async fn readable_session(
+        &self,
+        access: &Access,
+        id: SessionId,
+    ) -> Result<Session, RuntimeError> {
+        access.messages(Action::Read)?;
+        let session = self.known_session(access, id).await?;
+        access.require_some_message(&session)?;
+        self.record_audit(AuditAction::ContentRead, access, &session).await?;
+        Ok(session)
+    }
+
+    /// A turn whose answer the principal may read.
+    pub(crate) async fn readable_turn(&self, access: &Access, id: TurnId) -> Result<Turn, RuntimeError> {
+        access.messages(Action::Read)?;
+        let known = access.known_messages();
+        let turn = self.inner.conversations.turn(id, &known).await?.ok_or(RuntimeError::NotFound)?;
+        let session = self.readable_session(access, turn.session_id).await?;
+        access.require_answer(&session, &turn)?;
+        Ok(turn)
+    }
+
+    /// Writes down what somebody does to a conversation of somebody else, before they do.
+    pub(crate) async fn record_audit(
+        &self,
+        action: AuditAction,
+        access: &Access,
+        session: &Session,
+    ) -> Result<(), RuntimeError> {
+        let (actor, key) = access.reader;
+        if session.user_id == actor {
+            return Ok(());
+        }
+        let inner = &self.inner;
+        let stamp = AuditStamp {
+            event_id: AuditEventId::next(inner.ids.as_ref()),
+            actor_id: Some(actor),
+            api_key_id: key,
+            at: inner.clock.now(),
+        };
+        Ok(self.directory()?.record(action, session.id, stamp).await?)
+    }
+}

@@ -1,0 +1,276 @@
+//! Conversations: making, reading and changing them, as their principal may.
+
+pub(crate) mod forks;
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use causerie_domain::audit_events::AuditAction;
+use causerie_domain::messages::MessageView;
+use causerie_domain::page::{After, Page, PageRequest};
+use causerie_domain::ports::{
+    MessageQuery, NewGreeting, NewSession, SessionCursor, SessionError, SessionQuery,
+};
+use causerie_domain::principal::Principal;
+use causerie_domain::sessions::{MAX_TITLE_CHARS, Session, SessionAction, SessionState, SessionTotals};
+use causerie_domain::{GroupId, MessageId, SessionId, ToolVersionId};
+
+use crate::authorization::Action;
+use crate::core::error::RuntimeError;
+use crate::runtime::Runtime;
+use crate::tools::definitions::PinnedTool;
+
+/// How many of the latest messages a session is shown with.
+const LATEST_MESSAGES: u32 = 20;
+
+/// A conversation to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateSession {
+    /// The tool's slug or id.
+    pub tool: String,
+    /// A title of up to 200 characters; without one, the first message gives it.
+    pub title: Option<String>,
+    /// Whose account it runs on; without one, the key's group.
+    pub group_id: Option<GroupId>,
+}
+
+/// A conversation as its principal sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// The conversation.
+    pub session: Session,
+    /// The tool's name.
+    pub tool_slug: String,
+    /// The version it is pinned to.
+    pub tool_version: String,
+}
+
+/// A conversation with its sums and its latest messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionDetail {
+    /// The conversation.
+    pub view: SessionView,
+    /// The sums.
+    pub totals: SessionTotals,
+    /// The latest messages, in order.
+    pub messages: Vec<MessageView>,
+}
+
+/// Which conversations to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListSessions {
+    /// Only those in this state.
+    pub state: Option<SessionState>,
+    /// Only those with this tool, by slug.
+    pub tool: Option<String>,
+    /// How many at most, 1 to 100.
+    pub limit: u32,
+    /// The last one of the page before.
+    pub after: Option<SessionCursor>,
+}
+
+/// Which messages to list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListMessages {
+    /// The conversation.
+    pub session_id: SessionId,
+    /// Only those after this one.
+    pub after_seq: Option<i64>,
+    /// Only those before this one.
+    pub before_seq: Option<i64>,
+    /// How many at most, 1 to 100.
+    pub limit: u32,
+}
+
+impl Runtime {
+    /// Makes a conversation with the current version of a tool, which it stays pinned to.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Invalid`] for an unknown tool or a long title, [`RuntimeError::Forbidden`].
+    pub async fn create_session(
+        &self,
+        principal: &Principal,
+        new: CreateSession,
+    ) -> Result<SessionView, RuntimeError> {
+        let inner = &self.inner;
+        let access = self.access(principal)?;
+        access.sessions(Action::Create)?;
+        let title = valid_title(new.title)?;
+        let tool = self.usable_tool(&access, &new.tool).await?;
+        let group_id = new.group_id.or(principal.key_group_id());
+        access.require_account(group_id)?;
+        let definition = inner.definitions.of(&tool.current)?;
+        let now = inner.clock.now();
+        let new = NewSession {
+            id: SessionId::next(inner.ids.as_ref()),
+            tool_id: tool.id,
+            tool_version_id: tool.current.id,
+            user_id: principal.user.id,
+            group_id,
+            title,
+            greeting: definition
+                .greeting
+                .clone()
+                .map(|text| NewGreeting { id: MessageId::next(inner.ids.as_ref()), text }),
+            started_at: now,
+        };
+        access.require_new_session(&new)?;
+        let session = inner.conversations.create_session(new).await?;
+        Ok(SessionView { session, tool_slug: tool.slug, tool_version: tool.current.version })
+    }
+
+    /// A conversation with its sums and its latest messages.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
+    pub async fn session(&self, principal: &Principal, id: SessionId) -> Result<SessionDetail, RuntimeError> {
+        let inner = &self.inner;
+        let access = self.access(principal)?;
+        let session = self.permitted_session(&access, id, Action::Read).await?;
+        let visible = access.sessions(Action::Read)?;
+        let totals = inner.conversations.totals(id, &visible).await?.ok_or(RuntimeError::NotFound)?;
+        let readable = access.messages(Action::Read)?;
+        let messages = inner.conversations.latest_messages(id, &readable, LATEST_MESSAGES).await?;
+        Ok(SessionDetail { view: self.view(session).await?, totals, messages })
+    }
+
+    /// The principal's own conversations, newest activity first.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Forbidden`] where the principal may read no session at all.
+    pub async fn sessions(
+        &self,
+        principal: &Principal,
+        list: ListSessions,
+    ) -> Result<Page<SessionView, SessionCursor>, RuntimeError> {
+        let inner = &self.inner;
+        let access = self.access(principal)?;
+        let visible = access.sessions(Action::Read)?;
+        let tool_id = match &list.tool {
+            Some(slug) => match inner.tools.tool(slug, &access.tools(Action::Read)?).await? {
+                Some(tool) => Some(tool.id),
+                None => return Ok(Page { rows: Vec::new(), next: None }),
+            },
+            None => None,
+        };
+        let page = PageRequest { limit: list.limit, after: list.after.map(After) };
+        let user_id = Some(principal.user.id);
+        let (state, parent_session_id) = (list.state, None);
+        let query = SessionQuery { visible, user_id, state, tool_id, parent_session_id, page };
+        let page = inner.conversations.sessions(query).await?;
+        Ok(Page { rows: self.views(page.rows).await?, next: page.next })
+    }
+
+    /// Gives a conversation another title, or none.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`].
+    pub async fn rename_session(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        title: Option<String>,
+    ) -> Result<SessionView, RuntimeError> {
+        let access = self.access(principal)?;
+        self.permitted_session(&access, id, Action::Update).await?;
+        let title = valid_title(title)?;
+        let allowed = access.sessions(Action::Update)?;
+        let session = self.inner.conversations.rename(id, &allowed, title).await?;
+        self.view(session).await
+    }
+
+    /// Pauses, resumes or completes a conversation. Repeating one changes nothing.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::InvalidState`].
+    pub async fn change_session_state(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        action: SessionAction,
+    ) -> Result<SessionView, RuntimeError> {
+        let access = self.access(principal)?;
+        self.permitted_session(&access, id, Action::Update).await?;
+        let allowed = access.sessions(Action::Update)?;
+        let now = self.inner.clock.now();
+        let session = self.inner.conversations.change_state(id, &allowed, action, now).await?;
+        self.view(session).await
+    }
+
+    /// Deletes a conversation: it vanishes from every read, what it cost stays in the ledger. A running turn is
+    /// cancelled first.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
+    pub async fn delete_session(&self, principal: &Principal, id: SessionId) -> Result<(), RuntimeError> {
+        let access = self.access(principal)?;
+        let session = self.permitted_session(&access, id, Action::Delete).await?;
+        self.record_audit(AuditAction::SessionDelete, &access, &session).await?;
+        self.stop_running_turn(id).await?;
+        let allowed = access.sessions(Action::Delete)?;
+        let now = self.inner.clock.now();
+        Ok(self.inner.conversations.delete_session(id, &allowed, now).await?)
+    }
+
+    /// Messages of a conversation in order.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
+    pub async fn messages(
+        &self,
+        principal: &Principal,
+        list: ListMessages,
+    ) -> Result<Vec<MessageView>, RuntimeError> {
+        let access = self.access(principal)?;
+        self.readable_session(&access, list.session_id).await?;
+        let query = MessageQuery {
+            session_id: list.session_id,
+            visible: access.messages(Action::Read)?,
+            after_seq: list.after_seq,
+            before_seq: list.before_seq,
+            limit: list.limit,
+        };
+        Ok(self.inner.conversations.messages(query).await?)
+    }
+
+    /// Several conversations as their principal sees them: each version is looked up once.
+    pub(crate) async fn views(&self, sessions: Vec<Session>) -> Result<Vec<SessionView>, RuntimeError> {
+        let mut tools: HashMap<ToolVersionId, PinnedTool> = HashMap::new();
+        for session in &sessions {
+            if let Entry::Vacant(entry) = tools.entry(session.tool_version_id) {
+                entry.insert(self.inner.pinned_tool(session.tool_version_id).await?);
+            }
+        }
+        let views = sessions.into_iter().filter_map(|session| {
+            let PinnedTool { tool, version, .. } = tools.get(&session.tool_version_id)?;
+            let (tool_slug, tool_version) = (tool.slug.clone(), version.version.clone());
+            Some(SessionView { session, tool_slug, tool_version })
+        });
+        Ok(views.collect())
+    }
+
+    pub(crate) async fn view(&self, session: Session) -> Result<SessionView, RuntimeError> {
+        let pinned = self.inner.pinned_tool(session.tool_version_id).await?;
+        Ok(SessionView { session, tool_slug: pinned.tool.slug, tool_version: pinned.version.version })
+    }
+}
+
+pub(crate) fn valid_title(title: Option<String>) -> Result<Option<String>, RuntimeError> {
+    match title {
+        Some(title) if title.chars().count() > MAX_TITLE_CHARS => {
+            Err(RuntimeError::invalid("/title", format!("is longer than {MAX_TITLE_CHARS} characters")))
+        }
+        Some(title) if title.trim().is_empty() => Err(RuntimeError::invalid("/title", "is empty")),
+        title => Ok(title),
+    }
+}
+
+impl From<SessionError> for RuntimeError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::NotFound => RuntimeError::NotFound,
+            SessionError::InvalidState(refusal) => RuntimeError::InvalidState(refusal),
+            SessionError::Store(error) => RuntimeError::Store(error),
+        }
+    }
+}
