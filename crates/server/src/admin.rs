@@ -15,7 +15,7 @@ use causerie_domain::{ApiKeyId, AuditEventId, Filter, Secret, UserId};
 use causerie_runtime::{SystemClock, SystemIds};
 
 use crate::cli::{CreateKeyArgs, CreateUserArgs, LinkUserArgs, RoleName};
-use crate::keys;
+use crate::entropy;
 use crate::wiring::Store;
 
 /// How many rows are read at once for a list.
@@ -78,7 +78,7 @@ pub(crate) async fn link_user(store: &Store, wanted: LinkUserArgs) -> Result<()>
     let user = store.administration().user_by_email(&wanted.user).await?;
     let user = user.with_context(|| format!("there is no user with the address {}", wanted.user))?;
     let id = ExternalId { issuer: wanted.issuer, subject: wanted.subject };
-    match store.identity().link(user.id, id, by_operator()).await {
+    match store.identity().link(user.id, id, operator_stamp()).await {
         Err(ExternalIdError::Taken) => bail!("another user has this issuer and subject"),
         linked => Ok(linked?),
     }
@@ -133,14 +133,14 @@ pub(crate) async fn list_keys(store: &Store) -> Result<String> {
 /// # Errors
 /// There is no such key, or the store fails.
 pub(crate) async fn revoke_key(store: &Store, id: ApiKeyId) -> Result<()> {
-    match store.directory().revoke_api_key(id, &Filter::Everything, by_operator()).await {
+    match store.directory().revoke_api_key(id, &Filter::Everything, operator_stamp()).await {
         Err(DirectoryError::NotFound) => bail!("there is no key with the id {id}"),
         revoked => Ok(revoked?),
     }
 }
 
 /// What is done here is done now, and by nobody with a name in the store.
-fn by_operator() -> AuditStamp {
+fn operator_stamp() -> AuditStamp {
     let event_id = AuditEventId::next(&SystemIds);
     AuditStamp { event_id, actor_id: None, api_key_id: None, at: SystemClock.now() }
 }

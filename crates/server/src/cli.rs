@@ -9,7 +9,7 @@ use causerie_runtime::{wrong_email, wrong_name};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::settings::{
-    LogArgs, LogSettings, Mistakes, ServeArgs, StoreArgs, StoreSettings, WrongSettings, span,
+    InvalidSettings, LogArgs, LogSettings, ServeArgs, SettingErrors, StoreArgs, StoreSettings, span,
 };
 
 /// A chat runtime that never loses a message or a cent.
@@ -83,11 +83,11 @@ pub(crate) struct DatabaseArgs {
 
 impl DatabaseArgs {
     /// The settings, or every mistake in them.
-    pub(crate) fn read(self) -> Result<(StoreSettings, LogSettings), WrongSettings> {
-        let mut mistakes = Mistakes::default();
-        let store = self.store.read(&mut mistakes);
-        let log = self.log.read(&mut mistakes);
-        mistakes.or(store.zip(log))
+    pub(crate) fn read(self) -> Result<(StoreSettings, LogSettings), InvalidSettings> {
+        let mut errors = SettingErrors::default();
+        let store = self.store.read(&mut errors);
+        let log = self.log.read(&mut errors);
+        errors.or(store.zip(log))
     }
 }
 
@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(upstream.default_max_output_tokens, runtime.default_max_output_tokens);
         assert_eq!(upstream.max_retries, runtime.max_retries);
         assert_eq!(upstream.max_retry_wait, runtime.max_retry_wait);
-        assert_eq!(upstream.clocks.total, runtime.turn_deadline);
+        assert_eq!(upstream.timeouts.total, runtime.turn_deadline);
         assert_eq!(settings.runtime.lease, runtime.lease);
         assert_eq!(settings.runtime.flush_interval, runtime.flush_interval);
         assert_eq!(settings.runtime.flush_bytes, runtime.flush_bytes);
@@ -257,10 +257,10 @@ mod tests {
         assert_eq!(settings.http.stall, http.stall);
         assert_eq!(settings.http.idle_connection, http.idle_connection);
         let openrouter = causerie_openrouter::Settings::default();
-        assert_eq!(upstream.clocks.connect, openrouter.timeouts.connect);
-        assert_eq!(upstream.clocks.first_byte, openrouter.timeouts.first_byte);
-        assert_eq!(upstream.clocks.idle, openrouter.timeouts.idle_bytes);
-        assert_eq!(upstream.clocks.progress, openrouter.timeouts.idle_progress);
+        assert_eq!(upstream.timeouts.connect, openrouter.timeouts.connect);
+        assert_eq!(upstream.timeouts.first_byte, openrouter.timeouts.first_byte);
+        assert_eq!(upstream.timeouts.idle, openrouter.timeouts.idle_bytes);
+        assert_eq!(upstream.timeouts.progress, openrouter.timeouts.idle_progress);
         assert_eq!(upstream.max_event, openrouter.size_limits.max_event_bytes);
         let store = causerie_persistence::StoreSettings::new("sqlite://data/causerie.db");
         assert_eq!(settings.store.database_url, store.url);

@@ -7,19 +7,19 @@
 //! `CryptoProvider`, and call [`Server::start`] on a multi-thread tokio runtime.
 
 mod admin;
-mod chores;
+mod background_tasks;
+mod banner;
+mod bootstrap;
 mod cli;
-mod first_key;
-#[cfg(feature = "test-hooks")]
-mod hooks;
-mod keys;
+mod entropy;
 mod logging;
 mod serve;
 pub mod settings;
 mod signals;
+#[cfg(feature = "test-hooks")]
+mod test_hooks;
 mod tools;
 mod verify;
-mod welcome;
 mod wiring;
 
 use std::fmt::Display;
@@ -31,14 +31,14 @@ use clap::Parser as _;
 use tokio::runtime::Runtime;
 
 use crate::cli::{AdminCommand, Cli, Command, DatabaseArgs, ToolsCommand, VerifyArgs};
-use crate::settings::{Settings, WrongSettings};
+use crate::settings::{InvalidSettings, Settings};
 use crate::signals::{ReloadSignal, StopSignals};
 use crate::wiring::Store;
 
 pub use serve::Server;
 
 /// The code of a program that was called wrongly, clap's own.
-const WRONGLY_CALLED: u8 = 2;
+const USAGE_ERROR: u8 = 2;
 
 /// Runs the program with the process's arguments and environment.
 pub fn run() -> ExitCode {
@@ -46,7 +46,7 @@ pub fn run() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     match execute(Cli::parse()) {
         Ok(code) => code,
-        Err(error) => complain(&error),
+        Err(error) => report_error(&error),
     }
 }
 
@@ -103,7 +103,7 @@ fn serve(settings: &Settings) -> Result<ExitCode> {
             }
         };
         // A server without anybody at its standard output serves all the same.
-        let _ = print(server.welcome());
+        let _ = print(server.banner());
         let broken = loop {
             tokio::select! {
                 signal = signals.next() => {
@@ -131,7 +131,7 @@ fn migrate(database: DatabaseArgs) -> Result<()> {
     let (store, log) = database.read()?;
     logging::install(&log);
     let runtime = tokio_runtime()?;
-    let versions = runtime.block_on(async { Store::open_as_it_is(&store)?.migrate().await })?;
+    let versions = runtime.block_on(async { Store::open_without_migrating(&store)?.migrate().await })?;
     match versions.as_slice() {
         [] => print("the database is up to date\n"),
         versions => print(format_args!("applied {}\n", versions.join(", "))),
@@ -141,14 +141,14 @@ fn migrate(database: DatabaseArgs) -> Result<()> {
 fn verify(wanted: VerifyArgs) -> Result<ExitCode> {
     let (settings, log) = wanted.database.read()?;
     logging::install(&log);
-    let verdict = tokio_runtime()?.block_on(async {
+    let report = tokio_runtime()?.block_on(async {
         let store = Store::open_existing(&settings).await?;
-        let verdict = verify::verify(store.audit().as_ref(), wanted.unsettled).await;
+        let report = verify::verify(store.audit().as_ref(), wanted.unsettled).await;
         store.close().await;
-        verdict
+        report
     })?;
-    print(&verdict)?;
-    Ok(if verdict.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    print(&report)?;
+    Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Does something with a store that exists and has this program's tables: a mistyped address makes none.
@@ -172,9 +172,9 @@ fn print(text: impl Display) -> Result<()> {
 }
 
 /// Says why the program ends, on standard error, and with which code.
-fn complain(error: &anyhow::Error) -> ExitCode {
-    let (text, code) = match error.downcast_ref::<WrongSettings>() {
-        Some(wrong) => (wrong.to_string().replace('\n', "\ncauserie: "), ExitCode::from(WRONGLY_CALLED)),
+fn report_error(error: &anyhow::Error) -> ExitCode {
+    let (text, code) = match error.downcast_ref::<InvalidSettings>() {
+        Some(wrong) => (wrong.to_string().replace('\n', "\ncauserie: "), ExitCode::from(USAGE_ERROR)),
         None => (format!("{error:#}"), ExitCode::FAILURE),
     };
     // Where standard error is gone too, the code has to do.

@@ -15,15 +15,15 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use crate::chores::Chores;
-use crate::first_key::{self, Founding, working_key_file};
+use crate::background_tasks::BackgroundTasks;
+use crate::banner::StartupBanner;
+use crate::bootstrap::{self, Bootstrap, working_key_file};
 use crate::settings::{Settings, check_open_door};
 use crate::tools;
-use crate::welcome::Welcome;
 use crate::wiring::{self, Gateway, ServingRight, Store};
 
 /// How long the store may take to end what it has begun.
-const STORE_GRACE: Duration = Duration::from_secs(10);
+const STORE_CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A server that listens.
 #[derive(Debug)]
@@ -32,8 +32,8 @@ pub struct Server {
     runtime: Runtime,
     gateway: Gateway,
     store: Store,
-    welcome: Welcome,
-    chores: Chores,
+    banner: StartupBanner,
+    background_tasks: BackgroundTasks,
     tools_dir: Option<PathBuf>,
     /// Given back last, when nothing is written any more.
     _right: ServingRight,
@@ -47,11 +47,11 @@ impl Server {
     ///
     /// # Errors
     /// What stands in the way, as a sentence. Where it is a setting, the error is a
-    /// [`WrongSettings`](crate::settings::WrongSettings).
+    /// [`InvalidSettings`](crate::settings::InvalidSettings).
     pub async fn start(settings: &Settings) -> Result<Server> {
         check_open_door(&settings.http, &settings.access)?;
         let definitions = tools::load(settings.runtime.tools_dir.as_deref())?;
-        let store = Store::open_as_it_is(&settings.store)?;
+        let store = Store::open_without_migrating(&settings.store)?;
         let right = store.lock_for_serving()?;
         let migrations = store.migrate().await?;
         if !migrations.is_empty() {
@@ -62,26 +62,26 @@ impl Server {
         let runtime = wiring::runtime(settings, &store, &gateway, Handle::current())?;
         store_tools(&runtime, definitions).await?;
         runtime.start(right.reap_scope()).await?;
-        let founded = found(settings, &store).await?;
+        let bootstrapped = bootstrap_admin(settings, &store).await?;
 
         let state = wiring::app_state(settings, &store, &runtime, Handle::current())?;
         let http = Http::listen(settings.http.listen, state)?;
         tracing::info!(address = %http.address, "listening");
         let data_dir = &settings.store.data_dir;
         let key_file = working_key_file(data_dir, store.identity().as_ref(), SystemClock.now()).await;
-        let welcome = Welcome {
+        let banner = StartupBanner {
             address: http.address,
-            upstream: gateway.introduction.clone(),
-            founded,
+            upstream: gateway.description.clone(),
+            bootstrapped,
             key_file,
             drain: settings.runtime.drain,
         };
         if settings.access.open_door {
             tracing::warn!("nobody is asked for a credential: whoever shows none is the first administrator");
         }
-        let chores = Chores::start(store.tickets());
+        let background_tasks = BackgroundTasks::start(store.tickets());
         let tools_dir = settings.runtime.tools_dir.clone();
-        Ok(Server { http, runtime, gateway, store, welcome, chores, tools_dir, _right: right })
+        Ok(Server { http, runtime, gateway, store, banner, background_tasks, tools_dir, _right: right })
     }
 
     /// Where it listens.
@@ -90,8 +90,8 @@ impl Server {
     }
 
     /// What to say to the person who started it.
-    pub fn welcome(&self) -> String {
-        self.welcome.text()
+    pub fn banner(&self) -> String {
+        self.banner.text()
     }
 
     /// Reads the tool definitions again. Running turns go on with what they began with; where anything is wrong with
@@ -120,12 +120,12 @@ impl Server {
     /// Stops: not ready any more, no new turns; running ones finish until the deadline and the rest are closed as
     /// interrupted; then the connections end, at last the upstream's and the store's.
     pub async fn stop(self) {
-        self.runtime.drain(self.welcome.drain).await;
+        self.runtime.drain(self.banner.drain).await;
         self.http.stop().await;
-        self.chores.stop().await;
+        self.background_tasks.stop().await;
         self.gateway.close().await;
         // A disk or a network that hangs must not keep the process.
-        if timeout(STORE_GRACE, self.store.close()).await.is_err() {
+        if timeout(STORE_CLOSE_TIMEOUT, self.store.close()).await.is_err() {
             tracing::warn!("the store did not end in time");
         }
     }
@@ -166,13 +166,13 @@ async fn store_tools(runtime: &Runtime, definitions: Vec<ToolDefinition>) -> Res
     Ok(())
 }
 
-async fn found(settings: &Settings, store: &Store) -> Result<bool> {
+async fn bootstrap_admin(settings: &Settings, store: &Store) -> Result<bool> {
     let administration = store.administration();
-    let founding = Founding {
+    let bootstrap = Bootstrap {
         administration: administration.as_ref(),
         clock: &SystemClock,
         ids: &SystemIds,
         data_dir: &settings.store.data_dir,
     };
-    first_key::found(founding).await.context("the first administrator cannot be made")
+    bootstrap::run(bootstrap).await.context("the first administrator cannot be made")
 }

@@ -56,6 +56,6 @@ mod tests {
     fn the_built_in_tools_are_sound_and_have_the_one_that_the_start_names() {
         let names: Vec<_> = built_in().unwrap().into_iter().map(|definition| definition.name).collect();
         assert!(names.len() >= 3, "{names:?}");
-        assert!(names.contains(&crate::welcome::TOOL.to_owned()), "{names:?}");
+        assert!(names.contains(&crate::banner::TOOL.to_owned()), "{names:?}");
     }
 }

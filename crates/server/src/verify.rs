@@ -9,13 +9,13 @@ use causerie_domain::ports::{
 };
 
 /// Rows that are checked in one step.
-const AT_ONCE: u32 = 1000;
+const BATCH: u32 = 1000;
 /// Breaches that are named; the rest are counted.
-const NAMED: usize = 1000;
+const MAX_LISTED: usize = 1000;
 
 /// What was found.
 #[derive(Debug)]
-pub(crate) struct Verdict {
+pub(crate) struct VerifyReport {
     /// How many rows of each kind were checked.
     checked: Vec<(CheckedRows, u64)>,
     violations: Vec<Violation>,
@@ -31,8 +31,8 @@ pub(crate) struct Verdict {
 ///
 /// # Errors
 /// The store fails.
-pub(crate) async fn verify(audit: &dyn IntegrityChecks, listed: u32) -> Result<Verdict> {
-    let mut verdict = Verdict {
+pub(crate) async fn verify(audit: &dyn IntegrityChecks, listed: u32) -> Result<VerifyReport> {
+    let mut report = VerifyReport {
         checked: Vec::new(),
         violations: Vec::new(),
         unnamed: 0,
@@ -41,30 +41,30 @@ pub(crate) async fn verify(audit: &dyn IntegrityChecks, listed: u32) -> Result<V
     };
     for rows in CheckedRows::ALL.iter().copied() {
         let checked =
-            verdict.check(audit, rows).await.with_context(|| format!("a {rows} cannot be checked"))?;
-        verdict.checked.push((rows, checked));
+            report.check(audit, rows).await.with_context(|| format!("a {rows} cannot be checked"))?;
+        report.checked.push((rows, checked));
     }
     // The oldest is always asked for: its age stands in the last line.
     let mut unsettled = audit.unsettled(listed.max(1)).await.context("the ledger cannot be read")?;
-    verdict.oldest = unsettled.oldest.first().map(|row| row.age);
+    report.oldest = unsettled.oldest.first().map(|row| row.age);
     unsettled.oldest.truncate(usize::try_from(listed).unwrap_or(usize::MAX));
-    verdict.unsettled = unsettled;
-    Ok(verdict)
+    report.unsettled = unsettled;
+    Ok(report)
 }
 
-impl Verdict {
+impl VerifyReport {
     /// Whether nothing is wrong.
     pub(crate) fn is_whole(&self) -> bool {
         self.violations.is_empty()
     }
 
     async fn check(&mut self, audit: &dyn IntegrityChecks, rows: CheckedRows) -> Result<u64> {
-        let mut part = IntegrityCheck { rows, after: None, limit: AT_ONCE };
+        let mut part = IntegrityCheck { rows, after: None, limit: BATCH };
         let mut checked = 0;
         loop {
             let found = audit.check(part).await?;
             checked += found.checked;
-            let room = NAMED - self.violations.len();
+            let room = MAX_LISTED - self.violations.len();
             self.unnamed += found.violations.len().saturating_sub(room);
             self.violations.extend(found.violations.into_iter().take(room));
             match found.last {
@@ -75,7 +75,7 @@ impl Verdict {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for VerifyReport {
     /// The violations, the rows that were asked for, and a line that sums up.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Violation { rule, id } in &self.violations {
@@ -169,10 +169,10 @@ mod tests {
 
     #[tokio::test]
     async fn every_row_is_checked_and_every_breach_is_named() {
-        let verdict = verify(&Broken(2500), 2).await.unwrap();
-        assert!(!verdict.is_whole());
+        let report = verify(&Broken(2500), 2).await.unwrap();
+        assert!(!report.is_whole());
         assert_eq!(
-            verdict.to_string(),
+            report.to_string(),
             "session 00000000-0000-0000-0000-0000000009c4: its messages are not numbered from 1 up to the one before \
              next_seq [numbering]\n\
              ledger row 00000000-0000-0000-0000-000000000001: open for 2 h, generation gen-1\n\
@@ -184,10 +184,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_whole_store_is_one_line() {
-        let verdict = verify(&Broken(0), 0).await.unwrap();
-        assert!(verdict.is_whole());
+        let report = verify(&Broken(0), 0).await.unwrap();
+        assert!(report.is_whole());
         assert_eq!(
-            verdict.to_string(),
+            report.to_string(),
             "whole; checked sessions: 0, turns: 0, messages: 0, ledger rows: 0, budgets: 0; \
              ledger rows open: 5, pending: 0, the oldest for 2 h\n"
         );

@@ -12,25 +12,23 @@ use causerie_domain::ports::{
 use causerie_http::{AppParts, AppState};
 use causerie_identity::JwksVerifier;
 use causerie_openrouter::{LimitedGateway, OpenRouter};
-#[cfg(feature = "test-hooks")]
-pub(crate) use causerie_persistence::fail_point::{FailPoint, arm};
 use causerie_persistence::{OpenError, ServeLock, SqlStore};
 use causerie_runtime::{Hosts, Runtime, Stores, SystemIds};
 use causerie_simulator::Simulator;
 use tokio::runtime::Handle;
 
-use crate::first_key::make_data_dir;
-use crate::keys::SystemEntropy;
-use crate::settings::{Mistake, Settings, StoreSettings, Upstream, UpstreamSettings, WrongSettings};
+use crate::bootstrap::create_data_dir;
+use crate::entropy::SystemEntropy;
+use crate::settings::{InvalidSettings, SettingError, Settings, StoreSettings, Upstream, UpstreamSettings};
 
 /// What to look at where a store cannot be used.
 const DATABASE_URL: &str = "DATABASE_URL (--database-url)";
 /// The pause before each word of the built-in simulator: about the pace of a model.
-const TYPING_DELAY: Duration = Duration::from_millis(25);
+const SIMULATOR_WORD_DELAY: Duration = Duration::from_millis(25);
 /// How long connections have to take their last frames once every turn has ended.
-const LAST_FRAMES: Duration = Duration::from_secs(5);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// What the built-in simulator writes into the metadata of its answers.
-const SIMULATED: &str = "simulator";
+const SIMULATOR_MARK: &str = "simulator";
 
 /// A store that was opened and has this program's tables.
 #[derive(Debug, Clone)]
@@ -40,9 +38,9 @@ impl Store {
     /// Opens a store and brings it to this program's schema.
     ///
     /// # Errors
-    /// [`WrongSettings`] where the address cannot be one, else what went wrong on the way.
+    /// [`InvalidSettings`] where the address cannot be one, else what went wrong on the way.
     pub(crate) async fn open(settings: &StoreSettings) -> Result<Store> {
-        let store = Store::open_as_it_is(settings)?;
+        let store = Store::open_without_migrating(settings)?;
         store.migrate().await?;
         Ok(store)
     }
@@ -51,9 +49,9 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub(crate) fn open_as_it_is(settings: &StoreSettings) -> Result<Store> {
+    pub(crate) fn open_without_migrating(settings: &StoreSettings) -> Result<Store> {
         if settings.database_url.expose().starts_with("sqlite://") {
-            make_data_dir(&settings.data_dir)?;
+            create_data_dir(&settings.data_dir)?;
         }
         let settings = causerie_persistence::StoreSettings {
             url: settings.database_url.clone(),
@@ -66,8 +64,8 @@ impl Store {
         match SqlStore::open(&settings) {
             Ok(store) => Ok(Store(Arc::new(store))),
             Err(error @ (OpenError::UnknownScheme | OpenError::NotAFile | OpenError::TlsUnsupported(_))) => {
-                let mistake = Mistake::new(format!("{DATABASE_URL} cannot be used: {error}"));
-                Err(WrongSettings(vec![mistake]).into())
+                let mistake = SettingError::new(format!("{DATABASE_URL} cannot be used: {error}"));
+                Err(InvalidSettings(vec![mistake]).into())
             }
             Err(error) => Err(error).context(DATABASE_URL),
         }
@@ -81,7 +79,7 @@ impl Store {
         if let Some(path) = settings.database_url.expose().strip_prefix("sqlite://") {
             ensure!(Path::new(path).is_file(), "there is no database {path}");
         }
-        let store = Store::open_as_it_is(settings)?;
+        let store = Store::open_without_migrating(settings)?;
         store.health().check().await.context("the database cannot be read")?;
         Ok(store)
     }
@@ -143,7 +141,7 @@ pub(crate) struct Gateway {
     port: Arc<dyn CompletionGateway>,
     simulator: Option<Simulator>,
     /// Who answers, in a sentence.
-    pub(crate) introduction: String,
+    pub(crate) description: String,
 }
 
 impl Gateway {
@@ -155,7 +153,7 @@ impl Gateway {
         let (simulator, base_url, api_key) = match &settings.upstream {
             Upstream::Simulator => {
                 let options = causerie_simulator::Options {
-                    typing_delay: TYPING_DELAY,
+                    typing_delay: SIMULATOR_WORD_DELAY,
                     recorded_requests: 1,
                     ..causerie_simulator::Options::default()
                 };
@@ -166,7 +164,7 @@ impl Gateway {
             }
             Upstream::Gateway { base_url, api_key } => (None, base_url.clone(), api_key.clone()),
         };
-        let introduction = match (&simulator, &api_key) {
+        let description = match (&simulator, &api_key) {
             (Some(_), _) => {
                 "AI_API_KEY is not set: answers come from the built-in simulator, and their metadata \
                              says so."
@@ -175,7 +173,7 @@ impl Gateway {
             (None, Some(_)) => format!("Answers come from {base_url}."),
             (None, None) => format!("Answers come from {base_url}, which is asked without a key."),
         };
-        let clocks = settings.clocks;
+        let timeouts = settings.timeouts;
         let client = OpenRouter::new(causerie_openrouter::Settings {
             base_url,
             api_key,
@@ -185,11 +183,11 @@ impl Gateway {
                 categories: Vec::new(),
             },
             timeouts: causerie_openrouter::Timeouts {
-                connect: clocks.connect,
-                first_byte: clocks.first_byte,
-                idle_bytes: clocks.idle,
-                idle_progress: clocks.progress,
-                total: clocks.total,
+                connect: timeouts.connect,
+                first_byte: timeouts.first_byte,
+                idle_bytes: timeouts.idle,
+                idle_progress: timeouts.progress,
+                total: timeouts.total,
             },
             size_limits: causerie_openrouter::SizeLimits {
                 max_event_bytes: settings.max_event,
@@ -198,8 +196,8 @@ impl Gateway {
             proxy: settings.proxy.as_ref().map(|proxy| proxy.expose().to_owned()),
         })
         .context("the client of the upstream cannot be made")?;
-        let restrained = LimitedGateway::new(Arc::new(client), settings.restraint);
-        Ok(Gateway { port: Arc::new(restrained), simulator, introduction })
+        let limited = LimitedGateway::new(Arc::new(client), settings.limits);
+        Ok(Gateway { port: Arc::new(limited), simulator, description })
     }
 
     /// Stops the simulator, if there is one.
@@ -227,7 +225,7 @@ pub(crate) fn runtime(
         default_max_output_tokens: upstream.default_max_output_tokens,
         max_retries: upstream.max_retries,
         max_retry_wait: upstream.max_retry_wait,
-        turn_deadline: upstream.clocks.total,
+        turn_deadline: upstream.timeouts.total,
         lease: settings.runtime.lease,
         flush_interval: settings.runtime.flush_interval,
         flush_bytes: settings.runtime.flush_bytes,
@@ -237,7 +235,7 @@ pub(crate) fn runtime(
         catalogue_only: upstream.catalogue_only,
         attachment_hosts: if settings.runtime.allow_private_urls { Hosts::Any } else { Hosts::Public },
         admin_reads_content: settings.runtime.admin_reads_content,
-        answer_mark: gateway.simulator.as_ref().map(|_| SIMULATED.to_owned()),
+        answer_mark: gateway.simulator.as_ref().map(|_| SIMULATOR_MARK.to_owned()),
         ..defaults
     };
     let stores = Stores::of(&store.0);
@@ -252,7 +250,7 @@ fn clock() -> Arc<dyn Clock> {
 
 #[cfg(feature = "test-hooks")]
 fn clock() -> Arc<dyn Clock> {
-    Arc::new(crate::hooks::WrongClock)
+    Arc::new(crate::test_hooks::SkewedClock)
 }
 
 /// The HTTP side on this runtime and this store.
@@ -291,7 +289,7 @@ pub(crate) fn app_state(
         keep_alive: http.keep_alive,
         stall: http.stall,
         idle_connection: http.idle_connection,
-        shutdown_timeout: LAST_FRAMES,
+        shutdown_timeout: SHUTDOWN_TIMEOUT,
         access: settings.access.clone(),
     };
     Ok(AppState::new(parts, settings))

@@ -9,11 +9,11 @@ use clap::Args;
 use ipnet::IpNet;
 
 use super::http::HttpSettings;
-use super::setting::{Mistake, Mistakes, Setting, WrongSettings, optional, setting};
+use super::setting::{InvalidSettings, Setting, SettingError, SettingErrors, optional, setting};
 use super::values::{switch, whole};
 
 /// More than any process can serve: a larger number is a slip of the finger.
-const MOST: u64 = 1_000_000;
+const MAX: u64 = 1_000_000;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Access")]
@@ -21,11 +21,11 @@ pub(crate) struct AccessArgs {
     /// Messages a minute that each user may send, all of them at once if need be; 0 for any number. A group of the
     /// user that grants another number goes before it.
     #[arg(long, env = "CAUSERIE_SENDS_PER_MINUTE", value_name = "COUNT", default_value = "1200")]
-    #[arg(value_parser = setting(whole::<u32>(0..=MOST)))]
+    #[arg(value_parser = setting(whole::<u32>(0..=MAX)))]
     sends_per_minute: Setting<u32>,
     /// Wrong credentials a minute that are borne from one address; 0 for any number.
     #[arg(long, env = "CAUSERIE_AUTH_FAILURES_PER_MINUTE", value_name = "COUNT", default_value = "600")]
-    #[arg(value_parser = setting(whole::<u32>(0..=MOST)))]
+    #[arg(value_parser = setting(whole::<u32>(0..=MAX)))]
     auth_failures_per_minute: Setting<u32>,
     /// Addresses or networks of proxies, with commas between them, that are believed when X-Forwarded-For names a
     /// client [default: none].
@@ -68,18 +68,18 @@ pub(crate) struct AccessArgs {
 impl AccessArgs {
     pub(crate) fn read(
         self,
-        mistakes: &mut Mistakes,
+        errors: &mut SettingErrors,
     ) -> Option<(AccessSettings, Option<causerie_identity::Settings>)> {
-        let sends_per_minute = mistakes.take(self.sends_per_minute);
-        let failures_per_minute = mistakes.take(self.auth_failures_per_minute);
-        let trusted_proxies = mistakes.take(self.trusted_proxies);
-        let cors_origins = mistakes.take(self.cors_origins);
-        let open_door = mistakes.take(self.insecure_no_auth);
-        let issuer = mistakes.take(self.jwt_issuer);
-        let audience = mistakes.take(self.jwt_audience);
-        let jwks_url = mistakes.take(self.jwt_jwks_url);
-        let algorithms = mistakes.take(self.jwt_algorithms);
-        let admits_newcomers = mistakes.take(self.jwt_provision);
+        let sends_per_minute = errors.take(self.sends_per_minute);
+        let failures_per_minute = errors.take(self.auth_failures_per_minute);
+        let trusted_proxies = errors.take(self.trusted_proxies);
+        let cors_origins = errors.take(self.cors_origins);
+        let open_door = errors.take(self.insecure_no_auth);
+        let issuer = errors.take(self.jwt_issuer);
+        let audience = errors.take(self.jwt_audience);
+        let jwks_url = errors.take(self.jwt_jwks_url);
+        let algorithms = errors.take(self.jwt_algorithms);
+        let admits_newcomers = errors.take(self.jwt_provision);
 
         let tokens = match (issuer?, audience?, jwks_url?) {
             (None, None, None) => None,
@@ -91,7 +91,7 @@ impl AccessArgs {
                 limits: FetchLimits::default(),
             }),
             _ => {
-                mistakes.add(Mistake::new(
+                errors.add(SettingError::new(
                     "CAUSERIE_JWT_ISSUER (--jwt-issuer), CAUSERIE_JWT_AUDIENCE (--jwt-audience) and \
                      CAUSERIE_JWT_JWKS_URL (--jwt-jwks-url) must be given together, or none of them",
                 ));
@@ -111,25 +111,25 @@ impl AccessArgs {
 }
 
 /// Refuses a server that would let in others than whoever sits before it.
-pub(crate) fn check_open_door(http: &HttpSettings, access: &AccessSettings) -> Result<(), WrongSettings> {
+pub(crate) fn check_open_door(http: &HttpSettings, access: &AccessSettings) -> Result<(), InvalidSettings> {
     if !access.open_door {
         return Ok(());
     }
-    let mut mistakes = Vec::new();
+    let mut errors = Vec::new();
     if !http.listen.ip().is_loopback() {
-        mistakes.push(Mistake::new(format!(
+        errors.push(SettingError::new(format!(
             "CAUSERIE_INSECURE_NO_AUTH (--insecure-no-auth) works only with a loopback address in CAUSERIE_LISTEN \
              (--listen), not with {}",
             http.listen
         )));
     }
     if !access.cors_origins.is_empty() {
-        mistakes.push(Mistake::new(
+        errors.push(SettingError::new(
             "CAUSERIE_INSECURE_NO_AUTH (--insecure-no-auth) works only without CAUSERIE_CORS_ORIGINS \
              (--cors-origins)",
         ));
     }
-    if mistakes.is_empty() { Ok(()) } else { Err(WrongSettings(mistakes)) }
+    if errors.is_empty() { Ok(()) } else { Err(InvalidSettings(errors)) }
 }
 
 /// The entries of a list with commas between them.
@@ -195,11 +195,11 @@ mod tests {
 
     fn read(
         arguments: &[&str],
-    ) -> Result<(AccessSettings, Option<causerie_identity::Settings>), WrongSettings> {
+    ) -> Result<(AccessSettings, Option<causerie_identity::Settings>), InvalidSettings> {
         let line = Line::parse_from(std::iter::once(&"causerie").chain(arguments));
-        let mut mistakes = Mistakes::default();
-        let read = line.access.read(&mut mistakes);
-        mistakes.or(read)
+        let mut errors = SettingErrors::default();
+        let read = line.access.read(&mut errors);
+        errors.or(read)
     }
 
     #[test]
@@ -279,8 +279,8 @@ mod tests {
                 idle_connection: std::time::Duration::from_secs(75),
             };
             let (access, _) = read(arguments).unwrap();
-            let mistakes = check_open_door(&http, &access).map_or_else(|wrong| wrong.0.len(), |()| 0);
-            assert_eq!(mistakes, expected, "{listen} {arguments:?}");
+            let errors = check_open_door(&http, &access).map_or_else(|wrong| wrong.0.len(), |()| 0);
+            assert_eq!(errors, expected, "{listen} {arguments:?}");
         };
         check("0.0.0.0:80", &[], 0);
         check("127.0.0.1:80", &["--insecure-no-auth"], 0);

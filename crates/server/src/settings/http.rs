@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::setting::{Mistakes, Setting, optional, setting};
+use super::setting::{Setting, SettingErrors, optional, setting};
 use super::values::{address, milliseconds, whole};
 
 /// How clients reach the server.
@@ -62,13 +62,13 @@ pub(crate) struct HttpArgs {
 }
 
 impl HttpArgs {
-    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<HttpSettings> {
-        let listen = mistakes.take(self.listen);
-        let workers = mistakes.take(self.workers);
-        let body_limit = mistakes.take(self.body_limit_bytes);
-        let keep_alive = mistakes.take(self.keep_alive_ms);
-        let stall = mistakes.take(self.stall_ms);
-        let idle_connection = mistakes.take(self.idle_connection_ms);
+    pub(crate) fn read(self, errors: &mut SettingErrors) -> Option<HttpSettings> {
+        let listen = errors.take(self.listen);
+        let workers = errors.take(self.workers);
+        let body_limit = errors.take(self.body_limit_bytes);
+        let keep_alive = errors.take(self.keep_alive_ms);
+        let stall = errors.take(self.stall_ms);
+        let idle_connection = errors.take(self.idle_connection_ms);
         Some(HttpSettings {
             listen: listen?,
             workers: workers?,

@@ -3,7 +3,7 @@
 use clap::Args;
 use tracing_subscriber::filter::Targets;
 
-use super::setting::{Mistakes, Setting, setting};
+use super::setting::{Setting, SettingErrors, setting};
 
 /// What is logged, and how.
 #[derive(Debug, Clone)]
@@ -41,9 +41,9 @@ pub(crate) struct LogArgs {
 }
 
 impl LogArgs {
-    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<LogSettings> {
-        let filter = mistakes.take(self.log);
-        let format = mistakes.take(self.log_format);
+    pub(crate) fn read(self, errors: &mut SettingErrors) -> Option<LogSettings> {
+        let filter = errors.take(self.log);
+        let format = errors.take(self.log_format);
         Some(LogSettings { filter: filter?, format: format? })
     }
 }

@@ -6,11 +6,11 @@
 mod access;
 mod http;
 mod logging;
-mod restraint;
 mod runtime;
 mod setting;
 mod store;
 mod upstream;
+mod upstream_limits;
 mod values;
 
 use causerie_http::AccessSettings;
@@ -19,15 +19,15 @@ use clap::Args;
 pub use http::HttpSettings;
 pub use logging::{LogFormat, LogSettings};
 pub use runtime::RuntimeSettings;
-pub use setting::{Mistake, WrongSettings};
+pub use setting::{InvalidSettings, SettingError};
 pub use store::StoreSettings;
-pub use upstream::{Clocks, Upstream, UpstreamSettings};
+pub use upstream::{Upstream, UpstreamSettings, UpstreamTimeouts};
 
 pub(crate) use access::{AccessArgs, check_open_door};
 pub(crate) use http::HttpArgs;
 pub(crate) use logging::LogArgs;
 pub(crate) use runtime::RuntimeArgs;
-pub(crate) use setting::Mistakes;
+pub(crate) use setting::SettingErrors;
 pub(crate) use store::StoreArgs;
 pub(crate) use upstream::UpstreamArgs;
 pub(crate) use values::span;
@@ -68,19 +68,19 @@ pub(crate) struct ServeArgs {
     log: LogArgs,
     #[cfg(feature = "test-hooks")]
     #[command(flatten)]
-    hooks: crate::hooks::HookArgs,
+    hooks: crate::test_hooks::HookArgs,
 }
 
 impl ServeArgs {
     /// The settings, or every mistake in them.
-    pub(crate) fn read(self) -> Result<Settings, WrongSettings> {
-        let mut mistakes = Mistakes::default();
-        let http = self.http.read(&mut mistakes);
-        let access = self.access.read(&mut mistakes);
-        let store = self.store.read(&mut mistakes);
-        let upstream = self.upstream.read(&mut mistakes);
-        let runtime = self.runtime.read(&mut mistakes);
-        let log = self.log.read(&mut mistakes);
+    pub(crate) fn read(self) -> Result<Settings, InvalidSettings> {
+        let mut errors = SettingErrors::default();
+        let http = self.http.read(&mut errors);
+        let access = self.access.read(&mut errors);
+        let store = self.store.read(&mut errors);
+        let upstream = self.upstream.read(&mut errors);
+        let runtime = self.runtime.read(&mut errors);
+        let log = self.log.read(&mut errors);
         #[cfg(feature = "test-hooks")]
         self.hooks.install();
         let all = || {
@@ -88,6 +88,6 @@ impl ServeArgs {
             let (http, store, upstream) = (http?, store?, upstream?);
             Some(Settings { store, upstream, http, access, tokens, runtime: runtime?, log: log? })
         };
-        mistakes.or(all())
+        errors.or(all())
     }
 }

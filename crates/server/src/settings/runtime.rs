@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::setting::{Mistake, Mistakes, Setting, optional, setting};
+use super::setting::{Setting, SettingError, SettingErrors, optional, setting};
 use super::values::{milliseconds, path, positive, switch, whole};
 
 /// How turns are run and tools are found.
@@ -86,21 +86,21 @@ pub(crate) struct RuntimeArgs {
 }
 
 impl RuntimeArgs {
-    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<RuntimeSettings> {
-        let tools_dir = mistakes.take(self.tools_dir);
-        let allow_private_urls = mistakes.take(self.allow_private_urls);
-        let drain = mistakes.take(self.drain_ms);
-        let lease = mistakes.take(self.lease_ms);
-        let flush_interval = mistakes.take(self.flush_interval_ms);
-        let flush_bytes = mistakes.take(self.flush_bytes);
-        let lookups_per_minute = mistakes.take(self.ai_lookups_per_minute);
-        let lookup_window = mistakes.take(self.ai_lookup_window_ms);
-        let reconcile_interval = mistakes.take(self.reconcile_interval_ms);
-        let admin_reads_content = mistakes.take(self.admin_reads_content);
+    pub(crate) fn read(self, errors: &mut SettingErrors) -> Option<RuntimeSettings> {
+        let tools_dir = errors.take(self.tools_dir);
+        let allow_private_urls = errors.take(self.allow_private_urls);
+        let drain = errors.take(self.drain_ms);
+        let lease = errors.take(self.lease_ms);
+        let flush_interval = errors.take(self.flush_interval_ms);
+        let flush_bytes = errors.take(self.flush_bytes);
+        let lookups_per_minute = errors.take(self.ai_lookups_per_minute);
+        let lookup_window = errors.take(self.ai_lookup_window_ms);
+        let reconcile_interval = errors.take(self.reconcile_interval_ms);
+        let admin_reads_content = errors.take(self.admin_reads_content);
 
         let (lease, flush_interval) = (lease?, flush_interval?);
         if lease < flush_interval * 10 {
-            mistakes.add(Mistake::new(
+            errors.add(SettingError::new(
                 "CAUSERIE_LEASE_MS (--lease-ms) must be at least ten times CAUSERIE_FLUSH_INTERVAL_MS \
                  (--flush-interval-ms), or turns are lost while they are renewed",
             ));

@@ -1,6 +1,6 @@
 //! One setting: a flag that is also an environment variable, read without stopping at the first mistake.
 //!
-//! clap ends the program at the first value it cannot read. Here a wrong value becomes a [`Mistake`] that is
+//! clap ends the program at the first value it cannot read. Here a wrong value becomes a [`SettingError`] that is
 //! kept in its place, so that a start with three wrong values names all three. The sentence takes the names
 //! from the declaration itself, which is why the two cannot drift apart.
 
@@ -11,20 +11,20 @@ use clap::builder::TypedValueParser;
 
 /// A setting as it was given: a value, or what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Setting<T>(Result<T, Mistake>);
+pub(crate) struct Setting<T>(Result<T, SettingError>);
 
 /// A sentence that names a setting and says what it must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake(String);
+pub struct SettingError(String);
 
-impl Mistake {
+impl SettingError {
     /// A mistake that lies between settings rather than in one of them. The sentence names them.
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
-        Mistake(sentence.into())
+        SettingError(sentence.into())
     }
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -32,37 +32,37 @@ impl fmt::Display for Mistake {
 
 /// What was found wrong so far.
 #[derive(Debug, Default)]
-pub(crate) struct Mistakes(Vec<Mistake>);
+pub(crate) struct SettingErrors(Vec<SettingError>);
 
-impl Mistakes {
+impl SettingErrors {
     /// The value, or a note of the mistake. Take every setting of a struct before giving up on any.
     pub(crate) fn take<T>(&mut self, setting: Setting<T>) -> Option<T> {
         setting.0.map_err(|mistake| self.0.push(mistake)).ok()
     }
 
     /// Notes a mistake.
-    pub(crate) fn add(&mut self, mistake: Mistake) {
+    pub(crate) fn add(&mut self, mistake: SettingError) {
         self.0.push(mistake);
     }
 
     /// What was read, if nothing was wrong with any of it.
-    pub(crate) fn or<T>(self, read: Option<T>) -> Result<T, WrongSettings> {
+    pub(crate) fn or<T>(self, read: Option<T>) -> Result<T, InvalidSettings> {
         match read {
             Some(value) if self.0.is_empty() => Ok(value),
-            _ => Err(WrongSettings(self.0)),
+            _ => Err(InvalidSettings(self.0)),
         }
     }
 }
 
 /// Settings with which the program does not start: every mistake that was found, one per line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrongSettings(pub Vec<Mistake>);
+pub struct InvalidSettings(pub Vec<SettingError>);
 
-impl std::error::Error for WrongSettings {}
+impl std::error::Error for InvalidSettings {}
 
-impl fmt::Display for WrongSettings {
+impl fmt::Display for InvalidSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sentences: Vec<_> = self.0.iter().map(Mistake::to_string).collect();
+        let sentences: Vec<_> = self.0.iter().map(SettingError::to_string).collect();
         f.write_str(&sentences.join("\n"))
     }
 }
@@ -113,14 +113,14 @@ where
     }
 }
 
-fn mistake(argument: Option<&clap::Arg>, given: &OsStr, expected: &str) -> Mistake {
+fn mistake(argument: Option<&clap::Arg>, given: &OsStr, expected: &str) -> SettingError {
     let flag = argument.and_then(clap::Arg::get_long).unwrap_or_default();
     let variable = argument.and_then(clap::Arg::get_env).map(OsStr::to_string_lossy).unwrap_or_default();
     // What --help must not show, an error must not show either: it may be a key that was pasted in two halves.
     if argument.is_none_or(clap::Arg::is_hide_env_values_set) {
-        Mistake(format!("{variable} (--{flag}) must be {expected}"))
+        SettingError(format!("{variable} (--{flag}) must be {expected}"))
     } else {
-        Mistake(format!("{variable} (--{flag}) must be {expected}, not {given:?}"))
+        SettingError(format!("{variable} (--{flag}) must be {expected}, not {given:?}"))
     }
 }
 
@@ -139,9 +139,9 @@ mod tests {
         let matches = Command::new("test")
             .arg(argument)
             .get_matches_from(["test".to_owned(), format!("--size={given}")]);
-        let mut mistakes = Mistakes::default();
-        let value = mistakes.take(matches.get_one::<Setting<T>>("size").unwrap().clone());
-        mistakes.or(value).map_err(|wrong| wrong.to_string())
+        let mut errors = SettingErrors::default();
+        let value = errors.take(matches.get_one::<Setting<T>>("size").unwrap().clone());
+        errors.or(value).map_err(|wrong| wrong.to_string())
     }
 
     fn size() -> Arg {
@@ -175,10 +175,10 @@ mod tests {
 
     #[test]
     fn all_mistakes_are_kept_in_order() {
-        let mut mistakes = Mistakes::default();
-        mistakes.add(Mistake::new("one"));
-        mistakes.add(Mistake::new("two"));
-        assert_eq!(mistakes.or(Some(())).unwrap_err().to_string(), "one\ntwo");
-        assert_eq!(Mistakes::default().or(Some(1)), Ok(1));
+        let mut errors = SettingErrors::default();
+        errors.add(SettingError::new("one"));
+        errors.add(SettingError::new("two"));
+        assert_eq!(errors.or(Some(())).unwrap_err().to_string(), "one\ntwo");
+        assert_eq!(SettingErrors::default().or(Some(1)), Ok(1));
     }
 }

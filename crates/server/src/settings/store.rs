@@ -6,7 +6,7 @@ use std::time::Duration;
 use causerie_domain::Secret;
 use clap::Args;
 
-use super::setting::{Mistakes, Setting, optional, setting};
+use super::setting::{Setting, SettingErrors, optional, setting};
 use super::values::{milliseconds, path, whole};
 
 /// Where conversations and money are kept.
@@ -56,13 +56,13 @@ pub(crate) struct StoreArgs {
 }
 
 impl StoreArgs {
-    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<StoreSettings> {
-        let data_dir = mistakes.take(self.data_dir);
-        let database_url = mistakes.take(self.database_url);
-        let connections = mistakes.take(self.database_connections);
-        let wait = mistakes.take(self.database_wait_ms);
-        let statement = mistakes.take(self.database_statement_ms);
-        let readers = mistakes.take(self.database_readers);
+    pub(crate) fn read(self, errors: &mut SettingErrors) -> Option<StoreSettings> {
+        let data_dir = errors.take(self.data_dir);
+        let database_url = errors.take(self.database_url);
+        let connections = errors.take(self.database_connections);
+        let wait = errors.take(self.database_wait_ms);
+        let statement = errors.take(self.database_statement_ms);
+        let readers = errors.take(self.database_readers);
 
         let data_dir = data_dir?;
         let default = || Secret::new(format!("sqlite://{}", data_dir.join("causerie.db").display()));

@@ -6,8 +6,8 @@ use causerie_domain::Secret;
 use causerie_openrouter::UpstreamLimits;
 use clap::Args;
 
-use super::restraint::RestraintArgs;
-use super::setting::{Mistakes, Setting, optional, setting};
+use super::setting::{Setting, SettingErrors, optional, setting};
+use super::upstream_limits::UpstreamLimitsArgs;
 use super::values::{base_url, milliseconds, model, proxy_url, secret, switch, title, whole};
 
 const OPENROUTER: &str = "https://openrouter.ai/api/v1";
@@ -28,9 +28,9 @@ pub struct UpstreamSettings {
     /// A longer wait is told to the client instead of waited for.
     pub max_retry_wait: Duration,
     /// When to give a request up.
-    pub clocks: Clocks,
+    pub timeouts: UpstreamTimeouts,
     /// How much is asked of it, and when it is left alone.
-    pub restraint: UpstreamLimits,
+    pub limits: UpstreamLimits,
     /// The largest event of a stream in bytes.
     pub max_event: usize,
     /// The application's public address, for the upstream's rankings.
@@ -55,9 +55,9 @@ pub enum Upstream {
     },
 }
 
-/// The clocks of one request, each started by another event.
+/// The timeouts of one request, each started by another event.
 #[derive(Debug, Clone, Copy)]
-pub struct Clocks {
+pub struct UpstreamTimeouts {
     /// From the start to a connection.
     pub connect: Duration,
     /// From the request to the first byte.
@@ -133,7 +133,7 @@ pub(crate) struct UpstreamArgs {
     #[arg(value_parser = setting(milliseconds))]
     ai_progress_timeout_ms: Setting<Duration>,
     #[command(flatten)]
-    restraint: RestraintArgs,
+    limits: UpstreamLimitsArgs,
     /// The largest event of a stream in bytes; a larger one fails its turn.
     #[arg(long, env = "AI_MAX_EVENT_BYTES", value_name = "BYTES", default_value = "16777216")]
     #[arg(value_parser = setting(whole::<usize>(64 * 1024..=1 << 30)))]
@@ -153,25 +153,25 @@ pub(crate) struct UpstreamArgs {
 }
 
 impl UpstreamArgs {
-    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<UpstreamSettings> {
-        let gateway_url = mistakes.take(self.ai_gateway_url);
-        let api_key = mistakes.take(self.ai_api_key);
-        let openrouter_key = mistakes.take(self.openrouter_api_key);
-        let default_model = mistakes.take(self.ai_default_model);
-        let default_max_output_tokens = mistakes.take(self.ai_default_max_output_tokens);
-        let catalogue_only = mistakes.take(self.ai_models_catalogue_only);
-        let max_retries = mistakes.take(self.ai_max_retries);
-        let max_retry_wait = mistakes.take(self.ai_max_retry_wait_ms);
-        let total = mistakes.take(self.ai_request_timeout_ms);
-        let connect = mistakes.take(self.ai_connect_timeout_ms);
-        let first_byte = mistakes.take(self.ai_first_byte_timeout_ms);
-        let idle = mistakes.take(self.ai_idle_timeout_ms);
-        let progress = mistakes.take(self.ai_progress_timeout_ms);
-        let restraint = self.restraint.read(mistakes);
-        let max_event = mistakes.take(self.ai_max_event_bytes);
-        let referer = mistakes.take(self.ai_app_url);
-        let title = mistakes.take(self.ai_app_title);
-        let proxy = mistakes.take(self.ai_proxy_url);
+    pub(crate) fn read(self, errors: &mut SettingErrors) -> Option<UpstreamSettings> {
+        let gateway_url = errors.take(self.ai_gateway_url);
+        let api_key = errors.take(self.ai_api_key);
+        let openrouter_key = errors.take(self.openrouter_api_key);
+        let default_model = errors.take(self.ai_default_model);
+        let default_max_output_tokens = errors.take(self.ai_default_max_output_tokens);
+        let catalogue_only = errors.take(self.ai_models_catalogue_only);
+        let max_retries = errors.take(self.ai_max_retries);
+        let max_retry_wait = errors.take(self.ai_max_retry_wait_ms);
+        let total = errors.take(self.ai_request_timeout_ms);
+        let connect = errors.take(self.ai_connect_timeout_ms);
+        let first_byte = errors.take(self.ai_first_byte_timeout_ms);
+        let idle = errors.take(self.ai_idle_timeout_ms);
+        let progress = errors.take(self.ai_progress_timeout_ms);
+        let limits = self.limits.read(errors);
+        let max_event = errors.take(self.ai_max_event_bytes);
+        let referer = errors.take(self.ai_app_url);
+        let title = errors.take(self.ai_app_title);
+        let proxy = errors.take(self.ai_proxy_url);
 
         Some(UpstreamSettings {
             upstream: upstream(gateway_url?, api_key?.or(openrouter_key?)),
@@ -180,14 +180,14 @@ impl UpstreamArgs {
             catalogue_only: catalogue_only?,
             max_retries: max_retries?,
             max_retry_wait: max_retry_wait?,
-            clocks: Clocks {
+            timeouts: UpstreamTimeouts {
                 connect: connect?,
                 first_byte: first_byte?,
                 idle: idle?,
                 progress: progress?,
                 total: total?,
             },
-            restraint: restraint?,
+            limits: limits?,
             max_event: max_event?,
             referer: referer?,
             title: title?,

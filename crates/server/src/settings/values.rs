@@ -46,13 +46,13 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
     };
     let count: u64 = text.strip_suffix(unit).and_then(|count| count.parse().ok()).ok_or_else(expected)?;
     match count.checked_mul(seconds) {
-        Some(total @ 1..=MOST_SECONDS) => Ok(Duration::from_secs(total)),
+        Some(total @ 1..=MAX_SPAN_SECONDS) => Ok(Duration::from_secs(total)),
         _ => Err(expected()),
     }
 }
 
 /// A hundred years: beyond it a span is a slip of the finger.
-const MOST_SECONDS: u64 = 100 * 366 * 24 * 60 * 60;
+const MAX_SPAN_SECONDS: u64 = 100 * 366 * 24 * 60 * 60;
 
 /// `true` or `false`.
 pub(crate) fn switch(text: &str) -> Result<bool, String> {

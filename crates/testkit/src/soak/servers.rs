@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use causerie_domain::Secret;
 
-use super::record::Record;
+use super::history::History;
 use crate::app::Client;
 
 /// Short, so that many leases run out in a soak.
@@ -120,12 +120,12 @@ impl Servers {
     }
 
     /// Stops all servers; one that does not end in order is stuck.
-    pub(super) async fn stop_all(&self, record: &Record) {
+    pub(super) async fn stop_all(&self, history: &History) {
         for number in 0..self.count() {
             match self.stop(number).await {
                 Ok(Some(0)) => {}
                 other => {
-                    record.fault("stuck", format!("server {number} was stopped and ended with {other:?}"))
+                    history.fault("stuck", format!("server {number} was stopped and ended with {other:?}"))
                 }
             }
         }

@@ -10,27 +10,27 @@ pub(crate) const TOOL: &str = "general-assistant";
 
 /// What a start has to tell.
 #[derive(Debug)]
-pub(crate) struct Welcome {
+pub(crate) struct StartupBanner {
     /// Where the server listens.
     pub(crate) address: SocketAddr,
     /// Who answers.
     pub(crate) upstream: String,
     /// Whether the administrator was made just now.
-    pub(crate) founded: bool,
+    pub(crate) bootstrapped: bool,
     /// The file of the first key, if it is there and the key works.
     pub(crate) key_file: Option<PathBuf>,
     /// How long running turns may take to end.
     pub(crate) drain: Duration,
 }
 
-impl Welcome {
+impl StartupBanner {
     /// The text, which ends in a line break. The lines to paste need curl and sed and nothing else.
     pub(crate) fn text(&self) -> String {
         // Writing to a String cannot fail, which is what `_` says below.
         let url = base_url(self.address);
         let mut text =
             format!("Causerie listens on {url}, its API is described at {url}/docs.\n{}\n", self.upstream);
-        if self.founded {
+        if self.bootstrapped {
             text.push_str("This is the first start: the user `admin` was made, with one API key.\n");
         }
         if let Some(key_file) = &self.key_file {
@@ -101,15 +101,15 @@ mod tests {
 
     #[test]
     fn without_a_key_file_there_is_nothing_to_paste() {
-        let welcome = Welcome {
+        let banner = StartupBanner {
             address: SocketAddr::from(([127, 0, 0, 1], 8080)),
             upstream: "Answers come from https://openrouter.ai/api/v1.".to_owned(),
-            founded: false,
+            bootstrapped: false,
             key_file: None,
             drain: Duration::from_secs(30),
         };
         assert_eq!(
-            welcome.text(),
+            banner.text(),
             "Causerie listens on http://127.0.0.1:8080, its API is described at http://127.0.0.1:8080/docs.\n\
              Answers come from https://openrouter.ai/api/v1.\n\
              An API key is made by `causerie admin create-key --user EMAIL --name NAME`.\n\

@@ -13,7 +13,7 @@ use causerie_domain::ports::{Administration, Authentication, Clock, Ids, NewApiK
 use causerie_domain::users::Role;
 use causerie_domain::{ApiKeyId, Secret, Timestamp, UserId};
 
-use crate::keys::{self, KeyMaterial};
+use crate::entropy::{self, KeyMaterial};
 
 /// The address of the administrator of the first start.
 pub(crate) const ADMIN_EMAIL: &str = "admin@localhost";
@@ -22,7 +22,7 @@ const KEY_FILE: &str = "admin-key";
 
 /// What the first start needs.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Founding<'a> {
+pub(crate) struct Bootstrap<'a> {
     pub(crate) administration: &'a dyn Administration,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) ids: &'a dyn Ids,
@@ -30,7 +30,7 @@ pub(crate) struct Founding<'a> {
 }
 
 /// Makes the folder of the files that the program writes, where it is missing, for its owner alone.
-pub(crate) fn make_data_dir(path: &Path) -> Result<()> {
+pub(crate) fn create_data_dir(path: &Path) -> Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.with_context(|| format!("cannot make the folder {} (--data-dir)", path.display()))
 }
@@ -44,19 +44,19 @@ pub(crate) fn key_path(data_dir: &Path) -> PathBuf {
 ///
 /// The key is on disk before the store knows it, under a name of its own until it does: however this is
 /// interrupted, there is never an administrator whose key nobody has.
-pub(crate) async fn found(founding: Founding<'_>) -> Result<bool> {
-    if founding.administration.user_by_email(ADMIN_EMAIL).await?.is_some() {
+pub(crate) async fn run(bootstrap: Bootstrap<'_>) -> Result<bool> {
+    if bootstrap.administration.user_by_email(ADMIN_EMAIL).await?.is_some() {
         return Ok(false);
     }
     let key = keys::generate()?;
-    make_data_dir(founding.data_dir)?;
-    let draft = founding.data_dir.join(format!("{KEY_FILE}.{}", key.public_id));
+    create_data_dir(bootstrap.data_dir)?;
+    let draft = bootstrap.data_dir.join(format!("{KEY_FILE}.{}", key.public_id));
     write_secret(&draft, &key.credential()).with_context(|| format!("cannot write {}", draft.display()))?;
 
-    let (user, new_key) = administrator(founding, &key);
-    match founding.administration.bootstrap(user, new_key).await {
+    let (user, new_key) = administrator(bootstrap, &key);
+    match bootstrap.administration.bootstrap(user, new_key).await {
         Ok(true) => {
-            publish(&draft, &key_path(founding.data_dir))
+            publish(&draft, &key_path(bootstrap.data_dir))
                 .with_context(|| format!("cannot rename {}, which holds the first key", draft.display()))?;
             Ok(true)
         }
@@ -82,17 +82,17 @@ pub(crate) async fn working_key_file(
     holder.key.is_live(now).then_some(path)
 }
 
-fn administrator(founding: Founding<'_>, key: &KeyMaterial) -> (NewUser, NewApiKey) {
-    let now = founding.clock.now();
+fn administrator(bootstrap: Bootstrap<'_>, key: &KeyMaterial) -> (NewUser, NewApiKey) {
+    let now = bootstrap.clock.now();
     let user = NewUser {
-        id: UserId::next(founding.ids),
+        id: UserId::next(bootstrap.ids),
         email: ADMIN_EMAIL.to_owned(),
         name: ADMIN_NAME.to_owned(),
         role: Role::Admin,
         created_at: now,
     };
     let key = NewApiKey {
-        id: ApiKeyId::next(founding.ids),
+        id: ApiKeyId::next(bootstrap.ids),
         public_id: key.public_id.clone(),
         secret_hash: key.secret_hash(),
         user_id: user.id,
@@ -132,7 +132,7 @@ mod tests {
 
     use super::*;
 
-    /// A store that has been founded or not, and fails or not.
+    /// A store that has been bootstrapped or not, and fails or not.
     #[derive(Debug, Default)]
     struct Registry {
         keys: Mutex<Vec<NewApiKey>>,
@@ -180,7 +180,7 @@ mod tests {
     }
 
     async fn start(registry: &Registry, data_dir: &Path) -> Result<bool> {
-        found(Founding { administration: registry, clock: &Fixed, ids: &Fixed, data_dir }).await
+        run(Bootstrap { administration: registry, clock: &Fixed, ids: &Fixed, data_dir }).await
     }
 
     fn files(dir: &Path) -> Vec<String> {

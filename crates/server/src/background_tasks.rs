@@ -9,22 +9,24 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long a ticket that is over may lie in the store.
-const TICKETS_EVERY: Duration = Duration::from_secs(600);
+const TICKET_CLEANUP_INTERVAL: Duration = Duration::from_secs(600);
 
-/// The chores of a running server.
+/// The background_tasks of a running server.
 #[derive(Debug)]
-pub(crate) struct Chores {
+pub(crate) struct BackgroundTasks {
     tasks: TaskTracker,
     ended: CancellationToken,
 }
 
-impl Chores {
+impl BackgroundTasks {
     /// Begins them.
     pub(crate) fn start(tickets: Arc<dyn StreamTickets>) -> Self {
-        let chores = Chores { tasks: TaskTracker::new(), ended: CancellationToken::new() };
-        let ended = chores.ended.clone();
-        chores.tasks.spawn(async move { ended.run_until_cancelled(forget_tickets(tickets)).await });
-        chores
+        let background_tasks = BackgroundTasks { tasks: TaskTracker::new(), ended: CancellationToken::new() };
+        let ended = background_tasks.ended.clone();
+        background_tasks
+            .tasks
+            .spawn(async move { ended.run_until_cancelled(delete_expired_tickets(tickets)).await });
+        background_tasks
     }
 
     /// Ends them.
@@ -36,13 +38,13 @@ impl Chores {
 }
 
 /// Forgets tickets that are over, at the start and from then on.
-async fn forget_tickets(tickets: Arc<dyn StreamTickets>) {
+async fn delete_expired_tickets(tickets: Arc<dyn StreamTickets>) {
     loop {
         match tickets.forget_tickets(SystemClock.now()).await {
             Ok(0) => {}
             Ok(forgotten) => tracing::debug!(forgotten, "stream tickets forgotten"),
             Err(error) => tracing::warn!(%error, "old stream tickets could not be forgotten"),
         }
-        tokio::time::sleep(TICKETS_EVERY).await;
+        tokio::time::sleep(TICKET_CLEANUP_INTERVAL).await;
     }
 }
