@@ -1,4 +1,4 @@
-//! What has to be done now and then, whoever asks for what.
+//! Periodic tasks of a running server that no request starts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use causerie_runtime::SystemClock;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long a ticket that is over may lie in the store.
+/// Interval at which expired stream tickets are deleted.
 const TICKET_CLEANUP_INTERVAL: Duration = Duration::from_secs(600);
 
-/// The background_tasks of a running server.
+/// The background tasks of a running server.
 #[derive(Debug)]
 pub(crate) struct BackgroundTasks {
     tasks: TaskTracker,
@@ -19,7 +19,7 @@ pub(crate) struct BackgroundTasks {
 }
 
 impl BackgroundTasks {
-    /// Begins them.
+    /// Starts the tasks.
     pub(crate) fn start(tickets: Arc<dyn StreamTickets>) -> Self {
         let background_tasks = BackgroundTasks { tasks: TaskTracker::new(), ended: CancellationToken::new() };
         let ended = background_tasks.ended.clone();
@@ -29,7 +29,7 @@ impl BackgroundTasks {
         background_tasks
     }
 
-    /// Ends them.
+    /// Cancels the tasks and waits until they have ended.
     pub(crate) async fn stop(self) {
         self.ended.cancel();
         self.tasks.close();
@@ -37,13 +37,13 @@ impl BackgroundTasks {
     }
 }
 
-/// Forgets tickets that are over, at the start and from then on.
+/// Deletes expired stream tickets, first at once and then at each interval.
 async fn delete_expired_tickets(tickets: Arc<dyn StreamTickets>) {
     loop {
         match tickets.forget_tickets(SystemClock.now()).await {
             Ok(0) => {}
-            Ok(forgotten) => tracing::debug!(forgotten, "stream tickets forgotten"),
-            Err(error) => tracing::warn!(%error, "old stream tickets could not be forgotten"),
+            Ok(forgotten) => tracing::debug!(forgotten, "expired stream tickets deleted"),
+            Err(error) => tracing::warn!(%error, "deleting expired stream tickets failed; retrying"),
         }
         tokio::time::sleep(TICKET_CLEANUP_INTERVAL).await;
     }

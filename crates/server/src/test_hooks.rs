@@ -1,4 +1,6 @@
-//! What a test can do to a process from outside. Compiled only with the feature `test-hooks`, never into a release.
+//! Hooks with which tests control a process: a fail point and a clock skew.
+//!
+//! Compiled only with the feature `test-hooks`, with which a release cannot be built.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -8,16 +10,16 @@ use causerie_persistence::fail_point::{FailPoint, arm};
 use causerie_runtime::SystemClock;
 use clap::Args;
 
-/// By how many microseconds this process's clock is wrong.
+/// Clock skew of this process in microseconds.
 static SKEW_MICROS: AtomicI64 = AtomicI64::new(0);
 
-/// The hooks, as they are given. Both are for the whole process.
+/// The command-line arguments of the hooks. Both apply to the whole process.
 #[derive(Debug, Args)]
 pub(crate) struct HookArgs {
-    /// Where the process stops as if it had crashed.
+    /// Fail point at which the process stops as if it had crashed.
     #[arg(long, env = "CAUSERIE_FAIL_POINT", hide = true)]
     fail_point: Option<FailPoint>,
-    /// By how much its clock is ahead.
+    /// Clock skew in milliseconds; a negative value makes the clock run late.
     #[arg(long, env = "CAUSERIE_CLOCK_AHEAD_MS", hide = true, allow_negative_numbers = true)]
     clock_ahead_ms: Option<i64>,
 }
@@ -31,7 +33,7 @@ impl HookArgs {
     }
 }
 
-/// The machine's clock, as wrong as the test wants it.
+/// The system clock plus the configured skew.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SkewedClock;
 

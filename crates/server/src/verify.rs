@@ -1,4 +1,4 @@
-//! `causerie verify`: what is stored is held against what is promised.
+//! `causerie verify`: checks the stored rows against the integrity rules.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,26 +8,26 @@ use causerie_domain::ports::{
     CheckedRows, IntegrityCheck, IntegrityChecks, UnsettledUsage, UnsettledUsageRow, Violation,
 };
 
-/// Rows that are checked in one step.
+/// Rows that are checked per call.
 const BATCH: u32 = 1000;
-/// Breaches that are named; the rest are counted.
+/// Maximum number of violations that are listed; further ones are counted.
 const MAX_LISTED: usize = 1000;
 
 /// What was found.
 #[derive(Debug)]
 pub(crate) struct VerifyReport {
-    /// How many rows of each kind were checked.
+    /// Number of checked rows of each kind.
     checked: Vec<(CheckedRows, u64)>,
     violations: Vec<Violation>,
-    /// How many further violations there are.
+    /// Number of violations that are not listed.
     unnamed: usize,
-    /// The ledger rows whose cost is not final: how many, and those that were asked for.
+    /// The ledger rows without a final cost: their number, and the oldest ones.
     unsettled: UnsettledUsage,
-    /// The age of the oldest of them.
+    /// The age of the oldest of these rows.
     oldest: Option<Duration>,
 }
 
-/// Checks every row of a store, and lists so many of the ledger rows whose cost is not final.
+/// Checks every row of a store, and lists up to `listed` ledger rows without a final cost.
 ///
 /// # Errors
 /// The store fails.
@@ -44,7 +44,7 @@ pub(crate) async fn verify(audit: &dyn IntegrityChecks, listed: u32) -> Result<V
             report.check(audit, rows).await.with_context(|| format!("a {rows} cannot be checked"))?;
         report.checked.push((rows, checked));
     }
-    // The oldest is always asked for: its age stands in the last line.
+    // At least one row is requested, since the last line contains the age of the oldest.
     let mut unsettled = audit.unsettled(listed.max(1)).await.context("the ledger cannot be read")?;
     report.oldest = unsettled.oldest.first().map(|row| row.age);
     unsettled.oldest.truncate(usize::try_from(listed).unwrap_or(usize::MAX));
@@ -53,7 +53,7 @@ pub(crate) async fn verify(audit: &dyn IntegrityChecks, listed: u32) -> Result<V
 }
 
 impl VerifyReport {
-    /// Whether nothing is wrong.
+    /// Whether there is no violation.
     pub(crate) fn is_whole(&self) -> bool {
         self.violations.is_empty()
     }
@@ -76,7 +76,7 @@ impl VerifyReport {
 }
 
 impl fmt::Display for VerifyReport {
-    /// The violations, the rows that were asked for, and a line that sums up.
+    /// Writes the violations, the requested ledger rows, and a summary line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Violation { rule, id } in &self.violations {
             writeln!(f, "{} {id}: {} [{rule}]", rule.rows(), rule.violation())?;
@@ -99,7 +99,7 @@ impl fmt::Display for VerifyReport {
     }
 }
 
-/// A ledger row whose cost is not final, in a line.
+/// Formats a ledger row without a final cost as one line.
 struct Line<'a>(&'a UnsettledUsageRow);
 
 impl fmt::Display for Line<'_> {
@@ -117,7 +117,7 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// In the largest unit of which there are two.
+/// Formats an age in the largest unit of which it has at least two.
 fn age_in_words(age: Duration) -> String {
     let seconds = age.as_secs();
     match seconds {
@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    /// A store with so many sessions, the last of which is broken, and a ledger row that was left open.
+    /// A store with a number of sessions, the last of which is invalid, and five open ledger rows.
     #[derive(Debug)]
     struct Broken(u32);
 
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_row_is_checked_and_every_breach_is_named() {
+    async fn every_row_is_checked_and_every_violation_is_listed() {
         let report = verify(&Broken(2500), 2).await.unwrap();
         assert!(!report.is_whole());
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Which adapter stands behind which port. Only this file names them together.
+//! Creates the adapters and connects them to the ports. Only this file combines adapters.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,31 +21,31 @@ use crate::bootstrap::create_data_dir;
 use crate::entropy::SystemEntropy;
 use crate::settings::{InvalidSettings, SettingError, Settings, StoreSettings, Upstream, UpstreamSettings};
 
-/// What to look at where a store cannot be used.
+/// The setting that errors of the store name.
 const DATABASE_URL: &str = "DATABASE_URL (--database-url)";
-/// The pause before each word of the built-in simulator: about the pace of a model.
+/// Delay before each word of the built-in simulator, similar to the pace of a model.
 const SIMULATOR_WORD_DELAY: Duration = Duration::from_millis(25);
-/// How long connections have to take their last frames once every turn has ended.
+/// Time that connections have to receive their last frames after every turn has ended.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
-/// What the built-in simulator writes into the metadata of its answers.
+/// The mark in the metadata of answers from the built-in simulator.
 const SIMULATOR_MARK: &str = "simulator";
 
-/// A store that was opened and has this program's tables.
+/// An open store.
 #[derive(Debug, Clone)]
 pub(crate) struct Store(Arc<SqlStore>);
 
 impl Store {
-    /// Opens a store and brings it to this program's schema.
+    /// Opens a store and applies the missing migrations.
     ///
     /// # Errors
-    /// [`InvalidSettings`] where the address cannot be one, else what went wrong on the way.
+    /// [`InvalidSettings`] if the address is invalid; otherwise the store cannot be opened or migrated.
     pub(crate) async fn open(settings: &StoreSettings) -> Result<Store> {
         let store = Store::open_without_migrating(settings)?;
         store.migrate().await?;
         Ok(store)
     }
 
-    /// Opens a store without looking at its schema.
+    /// Opens a store without checking its schema.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -64,32 +64,32 @@ impl Store {
         match SqlStore::open(&settings) {
             Ok(store) => Ok(Store(Arc::new(store))),
             Err(error @ (OpenError::UnknownScheme | OpenError::NotAFile | OpenError::TlsUnsupported(_))) => {
-                let mistake = SettingError::new(format!("{DATABASE_URL} cannot be used: {error}"));
-                Err(InvalidSettings(vec![mistake]).into())
+                let error = SettingError::new(format!("{DATABASE_URL} cannot be used: {error}"));
+                Err(InvalidSettings(vec![error]).into())
             }
             Err(error) => Err(error).context(DATABASE_URL),
         }
     }
 
-    /// Opens a store that exists and has this program's schema, and changes nothing about it.
+    /// Opens an existing store with this program's schema, without changing it.
     ///
     /// # Errors
-    /// As [`Store::open`], and where there is no such store.
+    /// As [`Store::open`], or the store does not exist.
     pub(crate) async fn open_existing(settings: &StoreSettings) -> Result<Store> {
         if let Some(path) = settings.database_url.expose().strip_prefix("sqlite://") {
             ensure!(Path::new(path).is_file(), "there is no database {path}");
         }
         let store = Store::open_without_migrating(settings)?;
-        store.health().check().await.context("the database cannot be read")?;
+        store.health().check().await.context("cannot read the database")?;
         Ok(store)
     }
 
-    /// Applies the migrations that are missing, and returns their versions.
+    /// Applies the missing migrations and returns their versions.
     pub(crate) async fn migrate(&self) -> Result<Vec<String>> {
         self.0.migrate().await.context(DATABASE_URL)
     }
 
-    /// Takes the right to serve: on SQLite for this process alone, on PostgreSQL beside others.
+    /// Acquires the right to serve: exclusive on SQLite, shared on PostgreSQL.
     pub(crate) fn lock_for_serving(&self) -> Result<ServingRight> {
         Ok(ServingRight(self.0.lock_for_serving()?))
     }
@@ -118,37 +118,37 @@ impl Store {
         Arc::clone(&self.0) as Arc<dyn StreamTickets>
     }
 
-    /// Waits for the steps that run and closes the connections.
+    /// Waits for running transactions and closes the connections.
     pub(crate) async fn close(&self) {
         self.0.close().await;
     }
 }
 
-/// The right to serve from a store, held as long as this value lives.
+/// The right to serve from a store, released on drop.
 #[derive(Debug)]
 pub(crate) struct ServingRight(ServeLock);
 
 impl ServingRight {
-    /// Which running turns its holder may close at the start.
+    /// The running turns that this process may close at its start.
     pub(crate) fn reap_scope(&self) -> ReapScope {
         self.0.reap_scope()
     }
 }
 
-/// Who answers: a gateway, and the simulator behind it if it is the built-in one.
+/// The upstream gateway, with the built-in simulator if that is used.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     port: Arc<dyn CompletionGateway>,
     simulator: Option<Simulator>,
-    /// Who answers, in a sentence.
+    /// A sentence that names the upstream, for the banner.
     pub(crate) description: String,
 }
 
 impl Gateway {
-    /// Connects to nothing yet: a gateway is asked when a turn asks.
+    /// Creates the client and starts the simulator if it is used. Connections are opened by the first request.
     ///
     /// # Errors
-    /// The client cannot be made, or the simulator cannot listen.
+    /// The client cannot be created, or the simulator cannot listen.
     pub(crate) fn open(settings: &UpstreamSettings) -> Result<Gateway> {
         let (simulator, base_url, api_key) = match &settings.upstream {
             Upstream::Simulator => {
@@ -157,8 +157,7 @@ impl Gateway {
                     recorded_requests: 1,
                     ..causerie_simulator::Options::default()
                 };
-                let simulator =
-                    Simulator::start(options).context("the built-in simulator cannot be started")?;
+                let simulator = Simulator::start(options).context("cannot start the built-in simulator")?;
                 let base_url = simulator.base_url().to_owned();
                 (Some(simulator), base_url, None)
             }
@@ -171,7 +170,7 @@ impl Gateway {
                     .to_owned()
             }
             (None, Some(_)) => format!("Answers come from {base_url}."),
-            (None, None) => format!("Answers come from {base_url}, which is asked without a key."),
+            (None, None) => format!("Answers come from {base_url}, without an API key."),
         };
         let timeouts = settings.timeouts;
         let client = OpenRouter::new(causerie_openrouter::Settings {
@@ -195,12 +194,12 @@ impl Gateway {
             },
             proxy: settings.proxy.as_ref().map(|proxy| proxy.expose().to_owned()),
         })
-        .context("the client of the upstream cannot be made")?;
+        .context("cannot create the client of the upstream")?;
         let limited = LimitedGateway::new(Arc::new(client), settings.limits);
         Ok(Gateway { port: Arc::new(limited), simulator, description })
     }
 
-    /// Stops the simulator, if there is one.
+    /// Stops the simulator, if it is used.
     pub(crate) async fn close(self) {
         if let Some(simulator) = self.simulator {
             simulator.stop().await;
@@ -208,10 +207,10 @@ impl Gateway {
     }
 }
 
-/// The runtime on this store and this gateway. Its turns run on the tokio runtime behind the handle.
+/// Builds the runtime on a store and a gateway. Its turns run on the tokio runtime of the handle.
 ///
 /// # Errors
-/// The built-in rules contradict themselves.
+/// The runtime cannot be built.
 pub(crate) fn runtime(
     settings: &Settings,
     store: &Store,
@@ -253,10 +252,10 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(crate::test_hooks::SkewedClock)
 }
 
-/// The HTTP side on this runtime and this store.
+/// Builds the state of the HTTP server on a runtime and a store.
 ///
 /// # Errors
-/// No client of the identity provider can be made.
+/// The client of the identity provider cannot be created.
 pub(crate) fn app_state(
     settings: &Settings,
     store: &Store,

@@ -1,7 +1,7 @@
-//! The settings: one struct per concern, each as it is given (`…Args`) and as it was understood.
+//! The settings: one struct per concern, each as command-line arguments (`…Args`) and as parsed values.
 //!
-//! Nothing else in the program reads the environment. Everything is read before anything is opened, and all
-//! mistakes are reported at once.
+//! No other module reads the environment. All settings are read before a file or a socket is opened, and all errors
+//! are reported together.
 
 mod access;
 mod http;
@@ -32,26 +32,26 @@ pub(crate) use store::StoreArgs;
 pub(crate) use upstream::UpstreamArgs;
 pub(crate) use values::span;
 
-/// Everything that can be set about a server.
+/// The settings of a server.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where conversations and money are kept.
+    /// Database and data folder.
     pub store: StoreSettings,
-    /// Who answers.
+    /// The upstream API.
     pub upstream: UpstreamSettings,
-    /// How clients reach it.
+    /// The HTTP listener.
     pub http: HttpSettings,
-    /// Who may come in, from where, and how often.
+    /// Authentication, rate limits, trusted proxies and CORS.
     pub access: AccessSettings,
     /// The identity provider whose tokens are accepted, if any.
     pub tokens: Option<causerie_identity::Settings>,
-    /// How turns are run.
+    /// Turns, tool definitions and cost reconciliation.
     pub runtime: RuntimeSettings,
-    /// What it says of itself.
+    /// The log.
     pub log: LogSettings,
 }
 
-/// The settings of `serve`, as they are given.
+/// The command-line arguments of `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
@@ -72,7 +72,10 @@ pub(crate) struct ServeArgs {
 }
 
 impl ServeArgs {
-    /// The settings, or every mistake in them.
+    /// Parses the settings.
+    ///
+    /// # Errors
+    /// All invalid settings.
     pub(crate) fn read(self) -> Result<Settings, InvalidSettings> {
         let mut errors = SettingErrors::default();
         let http = self.http.read(&mut errors);

@@ -16,8 +16,8 @@ pub(crate) use client::{Answer, Stream};
 
 /// Whatever takes longer than this will not happen any more.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// How the last line of a banner begins.
-const LAST_LINE: &str = "Ctrl-C stops it";
+/// Prefix of the last line of the banner.
+const LAST_LINE: &str = "Ctrl-C stops the server";
 
 /// The program in an empty folder, with nothing in its environment but what a test puts there.
 pub(crate) struct Program {
@@ -84,7 +84,7 @@ impl Program {
             served.banner += &format!("{line}\n");
         }
         let address = served.banner.split_once("http://").unwrap().1;
-        served.address = address.split([',', '/']).next().unwrap().to_owned();
+        served.address = address.split([';', '/']).next().unwrap().to_owned();
         Ok(served)
     }
 

@@ -156,13 +156,13 @@ impl Servers {
         let mut address = None;
         // The welcome is read to its end: nobody is left who could read more.
         let mut line = String::new();
-        while !line.starts_with("Ctrl-C stops it") {
+        while !line.starts_with("Ctrl-C stops the server") {
             line.clear();
             let said =
                 || std::fs::read_to_string(self.folder.join(format!("{start:05}.log"))).unwrap_or_default();
             ensure!(output.read_line(&mut line)? > 0, "a server does not start: {}", said());
             if let Some((_, rest)) = line.split_once("http://") {
-                let end = rest.find([',', '/', ' ', '\n']).unwrap_or(rest.len());
+                let end = rest.find([',', ';', '/', ' ', '\n']).unwrap_or(rest.len());
                 address = address.or(rest[..end].trim_end_matches('.').parse().ok());
             }
         }
