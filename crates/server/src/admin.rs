@@ -1,6 +1,6 @@
-//! `causerie admin …`: users and keys, directly in the database.
+//! `causerie admin …`: administers users and keys directly in the database.
 //!
-//! Whoever may read the database may do all this anyway, so no credential is asked for.
+//! No credential is required, because access to the database already permits every change.
 
 use std::fmt::Write as _;
 
@@ -15,13 +15,13 @@ use causerie_domain::{ApiKeyId, AuditEventId, Filter, Secret, UserId};
 use causerie_runtime::{SystemClock, SystemIds};
 
 use crate::cli::{CreateKeyArgs, CreateUserArgs, LinkUserArgs, RoleName};
-use crate::keys;
+use crate::entropy;
 use crate::wiring::Store;
 
-/// How many rows are read at once for a list.
+/// Page size of lists.
 const PAGE: u32 = 100;
 
-/// Makes a key for a user. This is the only moment at which it is known.
+/// Creates a key for a user and returns it. The secret is not stored and cannot be read again.
 ///
 /// # Errors
 /// There is no such user, or the store fails.
@@ -47,7 +47,7 @@ pub(crate) async fn create_key(store: &Store, wanted: CreateKeyArgs) -> Result<S
     Ok(key.credential())
 }
 
-/// Makes a user and returns its id.
+/// Creates a user and returns its id.
 ///
 /// # Errors
 /// The address is taken, or the store fails.
@@ -70,24 +70,24 @@ pub(crate) async fn create_user(store: &Store, wanted: CreateUserArgs) -> Result
     }
 }
 
-/// Gives a user the name by which the identity provider knows it.
+/// Links a user to an identity of the identity provider.
 ///
 /// # Errors
-/// There is no such user, another one has that name, or the store fails.
+/// There is no such user, another user has that identity, or the store fails.
 pub(crate) async fn link_user(store: &Store, wanted: LinkUserArgs) -> Result<()> {
     let user = store.administration().user_by_email(&wanted.user).await?;
     let user = user.with_context(|| format!("there is no user with the address {}", wanted.user))?;
     let id = ExternalId { issuer: wanted.issuer, subject: wanted.subject };
-    match store.identity().link(user.id, id, by_operator()).await {
+    match store.identity().link(user.id, id, operator_stamp()).await {
         Err(ExternalIdError::Taken) => bail!("another user has this issuer and subject"),
         linked => Ok(linked?),
     }
 }
 
-/// Every user in a line.
+/// Lists the users, one per line.
 ///
 /// # Errors
-/// The store fails; so for the keys.
+/// The store fails.
 pub(crate) async fn list_users(store: &Store) -> Result<String> {
     let (directory, mut lines, mut after) = (store.directory(), String::new(), None);
     loop {
@@ -102,7 +102,10 @@ pub(crate) async fn list_users(store: &Store) -> Result<String> {
     }
 }
 
-/// Every key in a line.
+/// Lists the keys, one per line.
+///
+/// # Errors
+/// The store fails.
 pub(crate) async fn list_keys(store: &Store) -> Result<String> {
     let (directory, mut lines, mut after) = (store.directory(), String::new(), None);
     let now = SystemClock.now();
@@ -133,14 +136,14 @@ pub(crate) async fn list_keys(store: &Store) -> Result<String> {
 /// # Errors
 /// There is no such key, or the store fails.
 pub(crate) async fn revoke_key(store: &Store, id: ApiKeyId) -> Result<()> {
-    match store.directory().revoke_api_key(id, &Filter::Everything, by_operator()).await {
+    match store.directory().revoke_api_key(id, &Filter::Everything, operator_stamp()).await {
         Err(DirectoryError::NotFound) => bail!("there is no key with the id {id}"),
         revoked => Ok(revoked?),
     }
 }
 
-/// What is done here is done now, and by nobody with a name in the store.
-fn by_operator() -> AuditStamp {
+/// The audit stamp of a change by the operator, who is not a user of the store.
+fn operator_stamp() -> AuditStamp {
     let event_id = AuditEventId::next(&SystemIds);
     AuditStamp { event_id, actor_id: None, api_key_id: None, at: SystemClock.now() }
 }

@@ -1,4 +1,4 @@
-//! The command line: `causerie` with nothing after it serves.
+//! The command line. Without a subcommand, `causerie` serves.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,15 +9,15 @@ use causerie_runtime::{wrong_email, wrong_name};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::settings::{
-    LogArgs, LogSettings, Mistakes, ServeArgs, StoreArgs, StoreSettings, WrongSettings, span,
+    InvalidSettings, LogArgs, LogSettings, ServeArgs, SettingErrors, StoreArgs, StoreSettings, span,
 };
 
 /// A chat runtime that never loses a message or a cent.
 #[derive(Debug, Parser)]
 #[command(name = "causerie", version, args_conflicts_with_subcommands = true)]
 #[command(
-    after_help = "Every setting is a flag and an environment variable; the flag wins, and an empty value \
-                        counts as not given."
+    after_help = "Every setting is a flag and an environment variable. The flag takes precedence, and an empty \
+                        value counts as not set."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -28,28 +28,28 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve the API until SIGTERM or SIGINT. This is what happens without a subcommand.
+    /// Serve the API until SIGTERM or SIGINT. This is the default subcommand.
     Serve(Box<ServeArgs>),
-    /// Bring the database to this program's schema and end.
+    /// Apply the missing migrations to the database and exit.
     Migrate(DatabaseArgs),
-    /// Check the stored conversations and the ledger, whether or not a server runs on them. Ends with 1 if something is
-    /// wrong.
+    /// Check the integrity of the stored conversations and the ledger. A server may run at the same time. Exits with 1
+    /// if there is a violation.
     Verify(VerifyArgs),
     /// Print the OpenAPI document.
     Openapi,
     /// Work with tool definitions.
     #[command(subcommand)]
     Tools(ToolsCommand),
-    /// Administer users and keys directly in the database, whether or not a server runs on it.
+    /// Administer users and keys directly in the database. A server may run at the same time.
     #[command(subcommand)]
     Admin(AdminCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ToolsCommand {
-    /// Read every tool definition of a folder and list all mistakes of all files.
+    /// Check every tool definition of a folder and list all errors of all files.
     Check {
-        /// The folder with the `.yaml` files.
+        /// Folder with the `.yaml` files.
         dir: PathBuf,
     },
     /// Print the JSON Schema of tool definitions, for editors.
@@ -58,11 +58,11 @@ pub(crate) enum ToolsCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AdminCommand {
-    /// Make an API key for a user and print it. It is shown this once.
+    /// Create an API key for a user and print it. It cannot be displayed again.
     CreateKey(CreateKeyArgs),
-    /// Make a user.
+    /// Create a user and print its id.
     CreateUser(CreateUserArgs),
-    /// Let a user in who comes with tokens of the identity provider.
+    /// Link a user to an identity of the identity provider, so that tokens (JWT) authenticate the user.
     LinkUser(LinkUserArgs),
     /// List the users: id, address, role, status and name, separated by tabs.
     ListUsers(DatabaseArgs),
@@ -72,7 +72,7 @@ pub(crate) enum AdminCommand {
     RevokeKey(RevokeKeyArgs),
 }
 
-/// Where the database is, and how to speak about it.
+/// The settings of commands that use the database.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DatabaseArgs {
     #[command(flatten)]
@@ -82,18 +82,21 @@ pub(crate) struct DatabaseArgs {
 }
 
 impl DatabaseArgs {
-    /// The settings, or every mistake in them.
-    pub(crate) fn read(self) -> Result<(StoreSettings, LogSettings), WrongSettings> {
-        let mut mistakes = Mistakes::default();
-        let store = self.store.read(&mut mistakes);
-        let log = self.log.read(&mut mistakes);
-        mistakes.or(store.zip(log))
+    /// Parses the settings.
+    ///
+    /// # Errors
+    /// All invalid settings.
+    pub(crate) fn read(self) -> Result<(StoreSettings, LogSettings), InvalidSettings> {
+        let mut errors = SettingErrors::default();
+        let store = self.store.read(&mut errors);
+        let log = self.log.read(&mut errors);
+        errors.or(store.zip(log))
     }
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// List the ledger rows whose cost is not final, too, the oldest first; so many at most.
+    /// Maximum number of ledger rows without a final cost to list, the oldest first.
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     pub(crate) unsettled: u32,
     #[command(flatten)]
@@ -102,17 +105,17 @@ pub(crate) struct VerifyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CreateKeyArgs {
-    /// The e-mail address of the user whose key it will be.
+    /// E-mail address of the owner of the key.
     #[arg(long, value_name = "EMAIL")]
     pub(crate) user: String,
-    /// What the key is called in lists.
+    /// Name of the key in lists.
     #[arg(long, value_parser = name)]
     pub(crate) name: String,
-    /// What the key may do at most, such as `create:Message`; may be given several times. Without any, the key
-    /// may do what its user may.
+    /// Scope of the key, such as `create:Message`; can be repeated. Without a scope, the key has all permissions of its
+    /// user.
     #[arg(long, value_name = "ACTION:SUBJECT", value_parser = scope)]
     pub(crate) scope: Vec<String>,
-    /// After what time the key stops working, such as `90d` or `12h`. Without it, never.
+    /// Time until the key expires, such as `90d` or `12h` [default: never].
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub(crate) expires_in: Option<Duration>,
     #[command(flatten)]
@@ -121,13 +124,13 @@ pub(crate) struct CreateKeyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct CreateUserArgs {
-    /// The e-mail address, unique without regard to case.
+    /// E-mail address, unique regardless of case.
     #[arg(long, value_parser = email)]
     pub(crate) email: String,
-    /// The name shown to others.
+    /// Display name.
     #[arg(long, value_parser = name)]
     pub(crate) name: String,
-    /// What the user is to the installation.
+    /// Role in the installation.
     #[arg(long, value_enum, default_value_t = RoleName::User)]
     pub(crate) role: RoleName,
     #[command(flatten)]
@@ -136,13 +139,13 @@ pub(crate) struct CreateUserArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct LinkUserArgs {
-    /// The e-mail address of the user.
+    /// E-mail address of the user.
     #[arg(long, value_name = "EMAIL")]
     pub(crate) user: String,
-    /// Who issues the user's tokens: their `iss`.
+    /// Issuer of the user's tokens: their `iss` claim.
     #[arg(long)]
     pub(crate) issuer: String,
-    /// What the user is called in them: their `sub`.
+    /// Subject of the user's tokens: their `sub` claim.
     #[arg(long)]
     pub(crate) subject: String,
     #[command(flatten)]
@@ -151,22 +154,22 @@ pub(crate) struct LinkUserArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RevokeKeyArgs {
-    /// The key's id, as `list-keys` shows it.
+    /// Id of the key, as printed by `list-keys`.
     pub(crate) id: ApiKeyId,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
 }
 
-/// The roles by the names they have on the command line.
+/// The names of the roles on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RoleName {
-    /// Uses the product.
+    /// Has the permissions of the built-in user rules and of groups.
     User,
-    /// Administers it.
+    /// Administers the installation.
     Admin,
 }
 
-/// A scope that the rules know. One that they do not would refuse every request of its key.
+/// Parses a scope. An unknown scope is an error, because it would refuse every request of its key.
 fn scope(text: &str) -> Result<String, InvalidScope> {
     Scopes::parse([text], &Registry::builtin()).map(|_| text.to_owned())
 }
@@ -219,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flag_is_its_variable_in_other_letters() {
+    fn a_flag_has_the_name_of_its_variable() {
         for (variable, (flag, _)) in declared() {
             let name = variable.strip_prefix("CAUSERIE_").unwrap_or(&variable);
             assert_eq!(flag, name.to_ascii_lowercase().replace('_', "-"), "{variable}");
@@ -227,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_never_shown_by_help() {
+    fn help_never_prints_secrets() {
         let command = Cli::command();
         for variable in ["AI_API_KEY", "OPENROUTER_API_KEY", "DATABASE_URL", "AI_PROXY_URL"] {
             let argument =
@@ -247,7 +250,7 @@ mod tests {
         assert_eq!(upstream.default_max_output_tokens, runtime.default_max_output_tokens);
         assert_eq!(upstream.max_retries, runtime.max_retries);
         assert_eq!(upstream.max_retry_wait, runtime.max_retry_wait);
-        assert_eq!(upstream.clocks.total, runtime.turn_deadline);
+        assert_eq!(upstream.timeouts.total, runtime.turn_deadline);
         assert_eq!(settings.runtime.lease, runtime.lease);
         assert_eq!(settings.runtime.flush_interval, runtime.flush_interval);
         assert_eq!(settings.runtime.flush_bytes, runtime.flush_bytes);
@@ -257,10 +260,10 @@ mod tests {
         assert_eq!(settings.http.stall, http.stall);
         assert_eq!(settings.http.idle_connection, http.idle_connection);
         let openrouter = causerie_openrouter::Settings::default();
-        assert_eq!(upstream.clocks.connect, openrouter.timeouts.connect);
-        assert_eq!(upstream.clocks.first_byte, openrouter.timeouts.first_byte);
-        assert_eq!(upstream.clocks.idle, openrouter.timeouts.idle_bytes);
-        assert_eq!(upstream.clocks.progress, openrouter.timeouts.idle_progress);
+        assert_eq!(upstream.timeouts.connect, openrouter.timeouts.connect);
+        assert_eq!(upstream.timeouts.first_byte, openrouter.timeouts.first_byte);
+        assert_eq!(upstream.timeouts.idle, openrouter.timeouts.idle_bytes);
+        assert_eq!(upstream.timeouts.progress, openrouter.timeouts.idle_progress);
         assert_eq!(upstream.max_event, openrouter.size_limits.max_event_bytes);
         let store = causerie_persistence::StoreSettings::new("sqlite://data/causerie.db");
         assert_eq!(settings.store.database_url, store.url);

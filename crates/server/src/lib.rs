@@ -1,25 +1,25 @@
 //! The program `causerie`: settings, wiring, start and graceful stop.
 //!
-//! It may know every crate of ours, but only `wiring.rs` names adapters.
+//! It depends on every crate of the workspace, but only `wiring.rs` combines adapters.
 //! Deliberately absent: decisions about conversations, money, permissions or HTTP.
 //!
-//! [`run`] is the whole program. To embed the server in another one, make [`settings::Settings`], install a rustls
-//! `CryptoProvider`, and call [`Server::start`] on a multi-thread tokio runtime.
+//! [`run`] is the whole program. To embed the server in another program, create [`settings::Settings`], install a
+//! rustls `CryptoProvider`, and call [`Server::start`] on a multi-thread tokio runtime.
 
 mod admin;
-mod chores;
+mod background_tasks;
+mod banner;
+mod bootstrap;
 mod cli;
-mod first_key;
-#[cfg(feature = "test-hooks")]
-mod hooks;
-mod keys;
+mod entropy;
 mod logging;
 mod serve;
 pub mod settings;
 mod signals;
+#[cfg(feature = "test-hooks")]
+mod test_hooks;
 mod tools;
 mod verify;
-mod welcome;
 mod wiring;
 
 use std::fmt::Display;
@@ -31,22 +31,22 @@ use clap::Parser as _;
 use tokio::runtime::Runtime;
 
 use crate::cli::{AdminCommand, Cli, Command, DatabaseArgs, ToolsCommand, VerifyArgs};
-use crate::settings::{Settings, WrongSettings};
+use crate::settings::{InvalidSettings, Settings};
 use crate::signals::{ReloadSignal, StopSignals};
 use crate::wiring::Store;
 
 pub use serve::Server;
 
-/// The code of a program that was called wrongly, clap's own.
-const WRONGLY_CALLED: u8 = 2;
+/// Exit code for invalid arguments or settings, the same as clap's.
+const USAGE_ERROR: u8 = 2;
 
-/// Runs the program with the process's arguments and environment.
+/// Runs the program with the arguments and the environment of the process.
 pub fn run() -> ExitCode {
-    // Before anything else: a client that is made without a provider panics. The one error is that there is one.
+    // Must be first: creating a client without a provider panics. It fails only if a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match execute(Cli::parse()) {
         Ok(code) => code,
-        Err(error) => complain(&error),
+        Err(error) => report_error(&error),
     }
 }
 
@@ -69,7 +69,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         Some(Command::Admin(AdminCommand::CreateUser(wanted))) => {
             let (settings, log) = wanted.database.clone().read()?;
             logging::install(&log);
-            // The first one may be made before the first start.
+            // The database may not exist yet: the first user can be created before the first start.
             let making = async { admin::create_user(&Store::open(&settings).await?, wanted).await };
             print(format_args!("{}\n", tokio_runtime()?.block_on(making)?))?;
         }
@@ -93,21 +93,21 @@ fn serve(settings: &Settings) -> Result<ExitCode> {
     logging::install(&settings.log);
     let runtime = tokio_runtime()?;
     let code = runtime.block_on(async {
-        let mut signals = StopSignals::listen().context("signals cannot be listened to")?;
-        let mut reload = ReloadSignal::listen().context("signals cannot be listened to")?;
+        let mut signals = StopSignals::listen().context("cannot listen to signals")?;
+        let mut reload = ReloadSignal::listen().context("cannot listen to signals")?;
         let mut server = tokio::select! {
             started = Server::start(settings) => started?,
             signal = signals.next() => {
-                tracing::info!(signal, "stopped while starting");
+                tracing::info!(signal, "stopped during startup");
                 return Ok(ExitCode::SUCCESS);
             }
         };
-        // A server without anybody at its standard output serves all the same.
-        let _ = print(server.welcome());
+        // A closed standard output does not stop the server.
+        let _ = print(server.banner());
         let broken = loop {
             tokio::select! {
                 signal = signals.next() => {
-                    tracing::info!(signal, "stopping, a second signal ends at once");
+                    tracing::info!(signal, "stopping; a second signal stops at once");
                     break None;
                 }
                 () = reload.next() => server.reload_tools().await,
@@ -117,12 +117,12 @@ fn serve(settings: &Settings) -> Result<ExitCode> {
         tokio::select! {
             () = server.stop() => broken.map_or(Ok(ExitCode::SUCCESS), Err),
             signal = signals.next() => {
-                tracing::warn!(signal, "ended at once");
+                tracing::warn!(signal, "stopped at once");
                 Ok(ExitCode::FAILURE)
             }
         }
     });
-    // Whatever still runs has been given its time.
+    // Tasks that still run have used up the drain time.
     runtime.shutdown_background();
     code
 }
@@ -131,7 +131,7 @@ fn migrate(database: DatabaseArgs) -> Result<()> {
     let (store, log) = database.read()?;
     logging::install(&log);
     let runtime = tokio_runtime()?;
-    let versions = runtime.block_on(async { Store::open_as_it_is(&store)?.migrate().await })?;
+    let versions = runtime.block_on(async { Store::open_without_migrating(&store)?.migrate().await })?;
     match versions.as_slice() {
         [] => print("the database is up to date\n"),
         versions => print(format_args!("applied {}\n", versions.join(", "))),
@@ -141,17 +141,17 @@ fn migrate(database: DatabaseArgs) -> Result<()> {
 fn verify(wanted: VerifyArgs) -> Result<ExitCode> {
     let (settings, log) = wanted.database.read()?;
     logging::install(&log);
-    let verdict = tokio_runtime()?.block_on(async {
+    let report = tokio_runtime()?.block_on(async {
         let store = Store::open_existing(&settings).await?;
-        let verdict = verify::verify(store.audit().as_ref(), wanted.unsettled).await;
+        let report = verify::verify(store.audit().as_ref(), wanted.unsettled).await;
         store.close().await;
-        verdict
+        report
     })?;
-    print(&verdict)?;
-    Ok(if verdict.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    print(&report)?;
+    Ok(if report.is_whole() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Does something with a store that exists and has this program's tables: a mistyped address makes none.
+/// Runs `work` on an existing store with this program's schema. A mistyped address creates no database.
 fn with_store<T>(database: DatabaseArgs, work: impl AsyncFnOnce(Store) -> Result<T>) -> Result<T> {
     let (settings, log) = database.read()?;
     logging::install(&log);
@@ -163,21 +163,21 @@ fn tokio_runtime() -> Result<Runtime> {
         .enable_all()
         .thread_name("causerie")
         .build()
-        .context("the threads of the program cannot be started")
+        .context("cannot start the worker threads")
 }
 
 fn print(text: impl Display) -> Result<()> {
     let mut out = io::stdout().lock();
-    write!(out, "{text}").and_then(|()| out.flush()).context("standard output cannot be written")
+    write!(out, "{text}").and_then(|()| out.flush()).context("cannot write to standard output")
 }
 
-/// Says why the program ends, on standard error, and with which code.
-fn complain(error: &anyhow::Error) -> ExitCode {
-    let (text, code) = match error.downcast_ref::<WrongSettings>() {
-        Some(wrong) => (wrong.to_string().replace('\n', "\ncauserie: "), ExitCode::from(WRONGLY_CALLED)),
+/// Prints the error on standard error and returns the exit code.
+fn report_error(error: &anyhow::Error) -> ExitCode {
+    let (text, code) = match error.downcast_ref::<InvalidSettings>() {
+        Some(wrong) => (wrong.to_string().replace('\n', "\ncauserie: "), ExitCode::from(USAGE_ERROR)),
         None => (format!("{error:#}"), ExitCode::FAILURE),
     };
-    // Where standard error is gone too, the code has to do.
+    // If standard error is closed too, the exit code is the only output.
     let _ = writeln!(io::stderr(), "causerie: {text}");
     code
 }

@@ -1,6 +1,6 @@
-//! The log: for people on a terminal, otherwise one JSON object per line; always on standard error.
+//! The log on standard error: human-readable on a terminal, otherwise one JSON object per line.
 //!
-//! Standard output belongs to what a subcommand was asked for, such as a key or the OpenAPI document.
+//! Standard output is reserved for the output of subcommands, such as a key or the OpenAPI document.
 
 use std::io::{self, IsTerminal as _, Write};
 
@@ -10,7 +10,7 @@ use tracing_subscriber::{Registry, fmt};
 
 use crate::settings::{LogFormat, LogSettings};
 
-/// Makes this the log of the process. A log that is there already, such as an embedder's, stays.
+/// Installs the log of the process. An existing log, such as that of an embedding program, stays in place.
 pub(crate) fn install(settings: &LogSettings) {
     let terminal = io::stderr().is_terminal();
     let format = match settings.format {
@@ -18,7 +18,7 @@ pub(crate) fn install(settings: &LogSettings) {
         LogFormat::Auto => LogFormat::Json,
         format => format,
     };
-    // The one error is that there is another log; then ours is not wanted.
+    // It fails only if another log is installed, which then stays.
     let _ = subscriber(settings, format, Terminal(terminal), io::stderr).try_init();
 }
 
@@ -34,7 +34,7 @@ fn subscriber<W>(
 where
     W: for<'w> MakeWriter<'w, Writer: Write> + Send + Sync + 'static,
 {
-    // A terminal's reader may have set NO_COLOR, which is the layer's own default to look at.
+    // The layer itself respects NO_COLOR on a terminal.
     let lines = fmt::layer().with_writer(writer);
     let lines = if terminal { lines } else { lines.with_ansi(false) };
     let lines = match format {
@@ -52,7 +52,7 @@ mod tests {
 
     use super::*;
 
-    /// What was written, to be read by a test.
+    /// A writer that keeps its output for the test.
     #[derive(Debug, Clone, Default)]
     struct Memory(Arc<Mutex<Vec<u8>>>);
 
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_for_programs_is_a_json_object_without_secrets() {
+    fn a_json_line_is_an_object_without_secrets() {
         let log = logged("info", LogFormat::Json);
         let line: serde_json::Value = serde_json::from_str(&log).unwrap();
         assert_eq!(line["message"], "key read");
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_for_people_is_text_without_secrets() {
+    fn a_human_line_is_text_without_secrets() {
         let log = logged("info", LogFormat::Human);
         assert!(log.contains("INFO") && log.contains("key read"), "{log}");
         assert!(!log.contains("hunter2") && !log.contains("detail"), "{log}");

@@ -1,4 +1,4 @@
-//! From settings to a server that listens, and from a signal to one that has stopped.
+//! Start and graceful stop of a server.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
@@ -15,43 +15,43 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use crate::chores::Chores;
-use crate::first_key::{self, Founding, working_key_file};
+use crate::background_tasks::BackgroundTasks;
+use crate::banner::StartupBanner;
+use crate::bootstrap::{self, Bootstrap, working_key_file};
 use crate::settings::{Settings, check_open_door};
 use crate::tools;
-use crate::welcome::Welcome;
 use crate::wiring::{self, Gateway, ServingRight, Store};
 
-/// How long the store may take to end what it has begun.
-const STORE_GRACE: Duration = Duration::from_secs(10);
+/// Maximum time for the store to finish its transactions and close.
+const STORE_CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server that listens.
+/// A running server.
 #[derive(Debug)]
 pub struct Server {
     http: Http,
     runtime: Runtime,
     gateway: Gateway,
     store: Store,
-    welcome: Welcome,
-    chores: Chores,
+    banner: StartupBanner,
+    background_tasks: BackgroundTasks,
     tools_dir: Option<PathBuf>,
-    /// Given back last, when nothing is written any more.
+    /// Released last, after all writes.
     _right: ServingRight,
 }
 
 impl Server {
-    /// Starts everything, in the order in which it can fail with the least done: tool definitions, the right to
-    /// serve, the store's schema, the runtime, the first key. The socket comes last.
+    /// Starts the server. The steps that change the least come first, so that a failure leaves little behind: tool
+    /// definitions, the lock of the database, migrations, the runtime, the first key. The socket is opened last.
     ///
-    /// The current tokio runtime must be a multi-thread one; it runs the turns.
+    /// The current tokio runtime must be a multi-thread one. It runs the turns.
     ///
     /// # Errors
-    /// What stands in the way, as a sentence. Where it is a setting, the error is a
-    /// [`WrongSettings`](crate::settings::WrongSettings).
+    /// A step fails. For an invalid setting, the error is a
+    /// [`InvalidSettings`](crate::settings::InvalidSettings).
     pub async fn start(settings: &Settings) -> Result<Server> {
         check_open_door(&settings.http, &settings.access)?;
         let definitions = tools::load(settings.runtime.tools_dir.as_deref())?;
-        let store = Store::open_as_it_is(&settings.store)?;
+        let store = Store::open_without_migrating(&settings.store)?;
         let right = store.lock_for_serving()?;
         let migrations = store.migrate().await?;
         if !migrations.is_empty() {
@@ -62,52 +62,54 @@ impl Server {
         let runtime = wiring::runtime(settings, &store, &gateway, Handle::current())?;
         store_tools(&runtime, definitions).await?;
         runtime.start(right.reap_scope()).await?;
-        let founded = found(settings, &store).await?;
+        let bootstrapped = bootstrap_admin(settings, &store).await?;
 
         let state = wiring::app_state(settings, &store, &runtime, Handle::current())?;
         let http = Http::listen(settings.http.listen, state)?;
         tracing::info!(address = %http.address, "listening");
         let data_dir = &settings.store.data_dir;
         let key_file = working_key_file(data_dir, store.identity().as_ref(), SystemClock.now()).await;
-        let welcome = Welcome {
+        let banner = StartupBanner {
             address: http.address,
-            upstream: gateway.introduction.clone(),
-            founded,
+            upstream: gateway.description.clone(),
+            bootstrapped,
             key_file,
             drain: settings.runtime.drain,
         };
         if settings.access.open_door {
-            tracing::warn!("nobody is asked for a credential: whoever shows none is the first administrator");
+            tracing::warn!(
+                "authentication is disabled (CAUSERIE_INSECURE_NO_AUTH): requests without a credential act as the first admin"
+            );
         }
-        let chores = Chores::start(store.tickets());
+        let background_tasks = BackgroundTasks::start(store.tickets());
         let tools_dir = settings.runtime.tools_dir.clone();
-        Ok(Server { http, runtime, gateway, store, welcome, chores, tools_dir, _right: right })
+        Ok(Server { http, runtime, gateway, store, banner, background_tasks, tools_dir, _right: right })
     }
 
-    /// Where it listens.
+    /// The address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.http.address
     }
 
-    /// What to say to the person who started it.
-    pub fn welcome(&self) -> String {
-        self.welcome.text()
+    /// The startup banner, for standard output.
+    pub fn banner(&self) -> String {
+        self.banner.text()
     }
 
-    /// Reads the tool definitions again. Running turns go on with what they began with; where anything is wrong with
-    /// the new definitions, it is logged, and all of the old ones stay in force.
+    /// Reloads the tool definitions. Running turns keep the definitions they started with. If one of the new definitions
+    /// is invalid, the error is logged and all old definitions stay in force.
     pub async fn reload_tools(&self) {
         let reloaded = async { store_tools(&self.runtime, tools::load(self.tools_dir.as_deref())?).await };
         match reloaded.await {
-            Ok(()) => tracing::info!("tool definitions read again"),
+            Ok(()) => tracing::info!("tool definitions reloaded"),
             Err(error) => {
                 let cause = format!("{error:#}");
-                tracing::error!(cause, "the tool definitions stay as they were");
+                tracing::error!(cause, "reloading the tool definitions failed; keeping the old ones");
             }
         }
     }
 
-    /// Waits for an end that nobody asked for, a listener that broke, and says why.
+    /// Waits until the listener fails, and returns the error.
     pub async fn broken(&mut self) -> anyhow::Error {
         let cause = match (&mut self.http.running).await {
             Ok(Ok(())) => return anyhow!("the http server has ended"),
@@ -117,21 +119,22 @@ impl Server {
         cause.context("the http server has ended")
     }
 
-    /// Stops: not ready any more, no new turns; running ones finish until the deadline and the rest are closed as
-    /// interrupted; then the connections end, at last the upstream's and the store's.
+    /// Stops the server gracefully. It refuses new turns and reports itself as not ready. Running turns have the drain
+    /// time to finish; the others are then closed as interrupted. Then client connections are closed, and last the
+    /// simulator and the store.
     pub async fn stop(self) {
-        self.runtime.drain(self.welcome.drain).await;
+        self.runtime.drain(self.banner.drain).await;
         self.http.stop().await;
-        self.chores.stop().await;
+        self.background_tasks.stop().await;
         self.gateway.close().await;
-        // A disk or a network that hangs must not keep the process.
-        if timeout(STORE_GRACE, self.store.close()).await.is_err() {
-            tracing::warn!("the store did not end in time");
+        // A hanging disk or network must not block the end of the process.
+        if timeout(STORE_CLOSE_TIMEOUT, self.store.close()).await.is_err() {
+            tracing::warn!("closing the store timed out");
         }
     }
 }
 
-/// The workers around one listener.
+/// The HTTP workers and their listener.
 #[derive(Debug)]
 struct Http {
     address: SocketAddr,
@@ -158,7 +161,7 @@ impl Http {
 }
 
 async fn store_tools(runtime: &Runtime, definitions: Vec<ToolDefinition>) -> Result<()> {
-    let changed = runtime.synchronise_tools(definitions).await.context("the tools cannot be stored")?;
+    let changed = runtime.synchronise_tools(definitions).await.context("cannot store the tools")?;
     if changed != ToolSync::default() {
         let (updated, disabled) = (changed.updated.join(" "), changed.disabled.join(" "));
         tracing::info!(updated, disabled, "tools changed");
@@ -166,13 +169,13 @@ async fn store_tools(runtime: &Runtime, definitions: Vec<ToolDefinition>) -> Res
     Ok(())
 }
 
-async fn found(settings: &Settings, store: &Store) -> Result<bool> {
+async fn bootstrap_admin(settings: &Settings, store: &Store) -> Result<bool> {
     let administration = store.administration();
-    let founding = Founding {
+    let bootstrap = Bootstrap {
         administration: administration.as_ref(),
         clock: &SystemClock,
         ids: &SystemIds,
         data_dir: &settings.store.data_dir,
     };
-    first_key::found(founding).await.context("the first administrator cannot be made")
+    bootstrap::run(bootstrap).await.context("cannot create the first admin")
 }

@@ -1,35 +1,35 @@
-//! The signals the program knows: SIGTERM and SIGINT end it, once for a graceful stop, twice for one at once; SIGHUP
-//! has it read its tool definitions again.
+//! Signals: the first SIGTERM or SIGINT stops the server gracefully, the second at once; SIGHUP reloads the tool
+//! definitions.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Listens from the moment it is made, so that no signal is lost while the server starts.
+/// A listener for SIGTERM and SIGINT. It receives signals from its creation, so none is lost during startup.
 #[derive(Debug)]
 pub(crate) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
-/// Listens for the wish to read tool definitions again.
+/// A listener for SIGHUP, which reloads the tool definitions.
 #[derive(Debug)]
 pub(crate) struct ReloadSignal(Signal);
 
 impl ReloadSignal {
-    /// Begins to listen. From now on SIGHUP no longer ends the process.
+    /// Starts to listen. SIGHUP no longer ends the process.
     pub(crate) fn listen() -> io::Result<Self> {
         signal(SignalKind::hangup()).map(ReloadSignal)
     }
 
-    /// Waits for the next one. Several at once may be one.
+    /// Waits for the next signal. Several signals in a row may be merged into one.
     pub(crate) async fn next(&mut self) {
         self.0.recv().await;
     }
 }
 
 impl StopSignals {
-    /// Begins to listen. From now on these signals no longer end the process by themselves.
+    /// Starts to listen. The signals no longer end the process by themselves.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(StopSignals {
             terminate: signal(SignalKind::terminate())?,
@@ -37,7 +37,7 @@ impl StopSignals {
         })
     }
 
-    /// Waits for the next one and gives its name.
+    /// Waits for the next signal and returns its name.
     pub(crate) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",

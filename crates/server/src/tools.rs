@@ -1,4 +1,4 @@
-//! Where tool definitions come from, and the subcommands that look at them.
+//! Sources of tool definitions, and the subcommand that checks them.
 
 use std::path::Path;
 
@@ -6,16 +6,16 @@ use anyhow::{Result, anyhow};
 use causerie_tool_definitions::{ToolDefinition, ToolMistake, load_directory, load_files};
 use include_dir::{Dir, include_dir};
 
-/// The definitions that are looked for beside the program's working directory.
+/// Default folder of definitions, relative to the working directory.
 const FOLDER: &str = "tool-definitions";
 
 static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../tool-definitions");
 
-/// The definitions of the folder that was named, else of `./tool-definitions` where that exists, else those that
-/// were built in.
+/// Loads the definitions of the configured folder, otherwise of `./tool-definitions` if it exists, otherwise the
+/// built-in ones.
 ///
 /// # Errors
-/// All mistakes of all files, one per line.
+/// All errors of all files, one per line.
 pub(crate) fn load(named: Option<&Path>) -> Result<Vec<ToolDefinition>> {
     let found = Path::new(FOLDER);
     match named {
@@ -29,10 +29,10 @@ pub(crate) fn load(named: Option<&Path>) -> Result<Vec<ToolDefinition>> {
     }
 }
 
-/// Reads a folder of definitions for `tools check`, and says how many are sound.
+/// Checks a folder of definitions for `tools check`, and returns their number.
 ///
 /// # Errors
-/// All mistakes of all files, one per line.
+/// All errors of all files, one per line.
 pub(crate) fn check(folder: &Path) -> Result<usize> {
     let definitions = load_directory(folder).map_err(|mistakes| broken("the tool definitions", &mistakes))?;
     Ok(definitions.len())
@@ -53,9 +53,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_tools_are_sound_and_have_the_one_that_the_start_names() {
+    fn the_built_in_tools_are_valid_and_include_the_tool_of_the_banner() {
         let names: Vec<_> = built_in().unwrap().into_iter().map(|definition| definition.name).collect();
         assert!(names.len() >= 3, "{names:?}");
-        assert!(names.contains(&crate::welcome::TOOL.to_owned()), "{names:?}");
+        assert!(names.contains(&crate::banner::TOOL.to_owned()), "{names:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! `causerie verify`: what is stored is held against what is promised.
+//! `causerie verify`: checks the stored rows against the integrity rules.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,31 +8,31 @@ use causerie_domain::ports::{
     CheckedRows, IntegrityCheck, IntegrityChecks, UnsettledUsage, UnsettledUsageRow, Violation,
 };
 
-/// Rows that are checked in one step.
-const AT_ONCE: u32 = 1000;
-/// Breaches that are named; the rest are counted.
-const NAMED: usize = 1000;
+/// Rows that are checked per call.
+const BATCH: u32 = 1000;
+/// Maximum number of violations that are listed; further ones are counted.
+const MAX_LISTED: usize = 1000;
 
 /// What was found.
 #[derive(Debug)]
-pub(crate) struct Verdict {
-    /// How many rows of each kind were checked.
+pub(crate) struct VerifyReport {
+    /// Number of checked rows of each kind.
     checked: Vec<(CheckedRows, u64)>,
     violations: Vec<Violation>,
-    /// How many further violations there are.
+    /// Number of violations that are not listed.
     unnamed: usize,
-    /// The ledger rows whose cost is not final: how many, and those that were asked for.
+    /// The ledger rows without a final cost: their number, and the oldest ones.
     unsettled: UnsettledUsage,
-    /// The age of the oldest of them.
+    /// The age of the oldest of these rows.
     oldest: Option<Duration>,
 }
 
-/// Checks every row of a store, and lists so many of the ledger rows whose cost is not final.
+/// Checks every row of a store, and lists up to `listed` ledger rows without a final cost.
 ///
 /// # Errors
 /// The store fails.
-pub(crate) async fn verify(audit: &dyn IntegrityChecks, listed: u32) -> Result<Verdict> {
-    let mut verdict = Verdict {
+pub(crate) async fn verify(audit: &dyn IntegrityChecks, listed: u32) -> Result<VerifyReport> {
+    let mut report = VerifyReport {
         checked: Vec::new(),
         violations: Vec::new(),
         unnamed: 0,
@@ -41,30 +41,30 @@ pub(crate) async fn verify(audit: &dyn IntegrityChecks, listed: u32) -> Result<V
     };
     for rows in CheckedRows::ALL.iter().copied() {
         let checked =
-            verdict.check(audit, rows).await.with_context(|| format!("a {rows} cannot be checked"))?;
-        verdict.checked.push((rows, checked));
+            report.check(audit, rows).await.with_context(|| format!("a {rows} cannot be checked"))?;
+        report.checked.push((rows, checked));
     }
-    // The oldest is always asked for: its age stands in the last line.
+    // At least one row is requested, since the last line contains the age of the oldest.
     let mut unsettled = audit.unsettled(listed.max(1)).await.context("the ledger cannot be read")?;
-    verdict.oldest = unsettled.oldest.first().map(|row| row.age);
+    report.oldest = unsettled.oldest.first().map(|row| row.age);
     unsettled.oldest.truncate(usize::try_from(listed).unwrap_or(usize::MAX));
-    verdict.unsettled = unsettled;
-    Ok(verdict)
+    report.unsettled = unsettled;
+    Ok(report)
 }
 
-impl Verdict {
-    /// Whether nothing is wrong.
+impl VerifyReport {
+    /// Whether there is no violation.
     pub(crate) fn is_whole(&self) -> bool {
         self.violations.is_empty()
     }
 
     async fn check(&mut self, audit: &dyn IntegrityChecks, rows: CheckedRows) -> Result<u64> {
-        let mut part = IntegrityCheck { rows, after: None, limit: AT_ONCE };
+        let mut part = IntegrityCheck { rows, after: None, limit: BATCH };
         let mut checked = 0;
         loop {
             let found = audit.check(part).await?;
             checked += found.checked;
-            let room = NAMED - self.violations.len();
+            let room = MAX_LISTED - self.violations.len();
             self.unnamed += found.violations.len().saturating_sub(room);
             self.violations.extend(found.violations.into_iter().take(room));
             match found.last {
@@ -75,8 +75,8 @@ impl Verdict {
     }
 }
 
-impl fmt::Display for Verdict {
-    /// The violations, the rows that were asked for, and a line that sums up.
+impl fmt::Display for VerifyReport {
+    /// Writes the violations, the requested ledger rows, and a summary line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Violation { rule, id } in &self.violations {
             writeln!(f, "{} {id}: {} [{rule}]", rule.rows(), rule.violation())?;
@@ -99,7 +99,7 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// A ledger row whose cost is not final, in a line.
+/// Formats a ledger row without a final cost as one line.
 struct Line<'a>(&'a UnsettledUsageRow);
 
 impl fmt::Display for Line<'_> {
@@ -117,7 +117,7 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// In the largest unit of which there are two.
+/// Formats an age in the largest unit of which it has at least two.
 fn age_in_words(age: Duration) -> String {
     let seconds = age.as_secs();
     match seconds {
@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
 
-    /// A store with so many sessions, the last of which is broken, and a ledger row that was left open.
+    /// A store with a number of sessions, the last of which is invalid, and five open ledger rows.
     #[derive(Debug)]
     struct Broken(u32);
 
@@ -168,11 +168,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_row_is_checked_and_every_breach_is_named() {
-        let verdict = verify(&Broken(2500), 2).await.unwrap();
-        assert!(!verdict.is_whole());
+    async fn every_row_is_checked_and_every_violation_is_listed() {
+        let report = verify(&Broken(2500), 2).await.unwrap();
+        assert!(!report.is_whole());
         assert_eq!(
-            verdict.to_string(),
+            report.to_string(),
             "session 00000000-0000-0000-0000-0000000009c4: its messages are not numbered from 1 up to the one before \
              next_seq [numbering]\n\
              ledger row 00000000-0000-0000-0000-000000000001: open for 2 h, generation gen-1\n\
@@ -184,10 +184,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_whole_store_is_one_line() {
-        let verdict = verify(&Broken(0), 0).await.unwrap();
-        assert!(verdict.is_whole());
+        let report = verify(&Broken(0), 0).await.unwrap();
+        assert!(report.is_whole());
         assert_eq!(
-            verdict.to_string(),
+            report.to_string(),
             "whole; checked sessions: 0, turns: 0, messages: 0, ledger rows: 0, budgets: 0; \
              ledger rows open: 5, pending: 0, the oldest for 2 h\n"
         );

@@ -1,4 +1,4 @@
-//! Which adapter stands behind which port. Only this file names them together.
+//! Creates the adapters and connects them to the ports. Only this file combines adapters.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,48 +12,46 @@ use causerie_domain::ports::{
 use causerie_http::{AppParts, AppState};
 use causerie_identity::JwksVerifier;
 use causerie_openrouter::{LimitedGateway, OpenRouter};
-#[cfg(feature = "test-hooks")]
-pub(crate) use causerie_persistence::fail_point::{FailPoint, arm};
 use causerie_persistence::{OpenError, ServeLock, SqlStore};
 use causerie_runtime::{Hosts, Runtime, Stores, SystemIds};
 use causerie_simulator::Simulator;
 use tokio::runtime::Handle;
 
-use crate::first_key::make_data_dir;
-use crate::keys::SystemEntropy;
-use crate::settings::{Mistake, Settings, StoreSettings, Upstream, UpstreamSettings, WrongSettings};
+use crate::bootstrap::create_data_dir;
+use crate::entropy::SystemEntropy;
+use crate::settings::{InvalidSettings, SettingError, Settings, StoreSettings, Upstream, UpstreamSettings};
 
-/// What to look at where a store cannot be used.
+/// The setting that errors of the store name.
 const DATABASE_URL: &str = "DATABASE_URL (--database-url)";
-/// The pause before each word of the built-in simulator: about the pace of a model.
-const TYPING_DELAY: Duration = Duration::from_millis(25);
-/// How long connections have to take their last frames once every turn has ended.
-const LAST_FRAMES: Duration = Duration::from_secs(5);
-/// What the built-in simulator writes into the metadata of its answers.
-const SIMULATED: &str = "simulator";
+/// Delay before each word of the built-in simulator, similar to the pace of a model.
+const SIMULATOR_WORD_DELAY: Duration = Duration::from_millis(25);
+/// Time that connections have to receive their last frames after every turn has ended.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+/// The mark in the metadata of answers from the built-in simulator.
+const SIMULATOR_MARK: &str = "simulator";
 
-/// A store that was opened and has this program's tables.
+/// An open store.
 #[derive(Debug, Clone)]
 pub(crate) struct Store(Arc<SqlStore>);
 
 impl Store {
-    /// Opens a store and brings it to this program's schema.
+    /// Opens a store and applies the missing migrations.
     ///
     /// # Errors
-    /// [`WrongSettings`] where the address cannot be one, else what went wrong on the way.
+    /// [`InvalidSettings`] if the address is invalid; otherwise the store cannot be opened or migrated.
     pub(crate) async fn open(settings: &StoreSettings) -> Result<Store> {
-        let store = Store::open_as_it_is(settings)?;
+        let store = Store::open_without_migrating(settings)?;
         store.migrate().await?;
         Ok(store)
     }
 
-    /// Opens a store without looking at its schema.
+    /// Opens a store without checking its schema.
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub(crate) fn open_as_it_is(settings: &StoreSettings) -> Result<Store> {
+    pub(crate) fn open_without_migrating(settings: &StoreSettings) -> Result<Store> {
         if settings.database_url.expose().starts_with("sqlite://") {
-            make_data_dir(&settings.data_dir)?;
+            create_data_dir(&settings.data_dir)?;
         }
         let settings = causerie_persistence::StoreSettings {
             url: settings.database_url.clone(),
@@ -66,32 +64,32 @@ impl Store {
         match SqlStore::open(&settings) {
             Ok(store) => Ok(Store(Arc::new(store))),
             Err(error @ (OpenError::UnknownScheme | OpenError::NotAFile | OpenError::TlsUnsupported(_))) => {
-                let mistake = Mistake::new(format!("{DATABASE_URL} cannot be used: {error}"));
-                Err(WrongSettings(vec![mistake]).into())
+                let error = SettingError::new(format!("{DATABASE_URL} cannot be used: {error}"));
+                Err(InvalidSettings(vec![error]).into())
             }
             Err(error) => Err(error).context(DATABASE_URL),
         }
     }
 
-    /// Opens a store that exists and has this program's schema, and changes nothing about it.
+    /// Opens an existing store with this program's schema, without changing it.
     ///
     /// # Errors
-    /// As [`Store::open`], and where there is no such store.
+    /// As [`Store::open`], or the store does not exist.
     pub(crate) async fn open_existing(settings: &StoreSettings) -> Result<Store> {
         if let Some(path) = settings.database_url.expose().strip_prefix("sqlite://") {
             ensure!(Path::new(path).is_file(), "there is no database {path}");
         }
-        let store = Store::open_as_it_is(settings)?;
-        store.health().check().await.context("the database cannot be read")?;
+        let store = Store::open_without_migrating(settings)?;
+        store.health().check().await.context("cannot read the database")?;
         Ok(store)
     }
 
-    /// Applies the migrations that are missing, and returns their versions.
+    /// Applies the missing migrations and returns their versions.
     pub(crate) async fn migrate(&self) -> Result<Vec<String>> {
         self.0.migrate().await.context(DATABASE_URL)
     }
 
-    /// Takes the right to serve: on SQLite for this process alone, on PostgreSQL beside others.
+    /// Acquires the right to serve: exclusive on SQLite, shared on PostgreSQL.
     pub(crate) fn lock_for_serving(&self) -> Result<ServingRight> {
         Ok(ServingRight(self.0.lock_for_serving()?))
     }
@@ -120,62 +118,61 @@ impl Store {
         Arc::clone(&self.0) as Arc<dyn StreamTickets>
     }
 
-    /// Waits for the steps that run and closes the connections.
+    /// Waits for running transactions and closes the connections.
     pub(crate) async fn close(&self) {
         self.0.close().await;
     }
 }
 
-/// The right to serve from a store, held as long as this value lives.
+/// The right to serve from a store, released on drop.
 #[derive(Debug)]
 pub(crate) struct ServingRight(ServeLock);
 
 impl ServingRight {
-    /// Which running turns its holder may close at the start.
+    /// The running turns that this process may close at its start.
     pub(crate) fn reap_scope(&self) -> ReapScope {
         self.0.reap_scope()
     }
 }
 
-/// Who answers: a gateway, and the simulator behind it if it is the built-in one.
+/// The upstream gateway, with the built-in simulator if that is used.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     port: Arc<dyn CompletionGateway>,
     simulator: Option<Simulator>,
-    /// Who answers, in a sentence.
-    pub(crate) introduction: String,
+    /// A sentence that names the upstream, for the banner.
+    pub(crate) description: String,
 }
 
 impl Gateway {
-    /// Connects to nothing yet: a gateway is asked when a turn asks.
+    /// Creates the client and starts the simulator if it is used. Connections are opened by the first request.
     ///
     /// # Errors
-    /// The client cannot be made, or the simulator cannot listen.
+    /// The client cannot be created, or the simulator cannot listen.
     pub(crate) fn open(settings: &UpstreamSettings) -> Result<Gateway> {
         let (simulator, base_url, api_key) = match &settings.upstream {
             Upstream::Simulator => {
                 let options = causerie_simulator::Options {
-                    typing_delay: TYPING_DELAY,
+                    typing_delay: SIMULATOR_WORD_DELAY,
                     recorded_requests: 1,
                     ..causerie_simulator::Options::default()
                 };
-                let simulator =
-                    Simulator::start(options).context("the built-in simulator cannot be started")?;
+                let simulator = Simulator::start(options).context("cannot start the built-in simulator")?;
                 let base_url = simulator.base_url().to_owned();
                 (Some(simulator), base_url, None)
             }
             Upstream::Gateway { base_url, api_key } => (None, base_url.clone(), api_key.clone()),
         };
-        let introduction = match (&simulator, &api_key) {
+        let description = match (&simulator, &api_key) {
             (Some(_), _) => {
                 "AI_API_KEY is not set: answers come from the built-in simulator, and their metadata \
                              says so."
                     .to_owned()
             }
             (None, Some(_)) => format!("Answers come from {base_url}."),
-            (None, None) => format!("Answers come from {base_url}, which is asked without a key."),
+            (None, None) => format!("Answers come from {base_url}, without an API key."),
         };
-        let clocks = settings.clocks;
+        let timeouts = settings.timeouts;
         let client = OpenRouter::new(causerie_openrouter::Settings {
             base_url,
             api_key,
@@ -185,11 +182,11 @@ impl Gateway {
                 categories: Vec::new(),
             },
             timeouts: causerie_openrouter::Timeouts {
-                connect: clocks.connect,
-                first_byte: clocks.first_byte,
-                idle_bytes: clocks.idle,
-                idle_progress: clocks.progress,
-                total: clocks.total,
+                connect: timeouts.connect,
+                first_byte: timeouts.first_byte,
+                idle_bytes: timeouts.idle,
+                idle_progress: timeouts.progress,
+                total: timeouts.total,
             },
             size_limits: causerie_openrouter::SizeLimits {
                 max_event_bytes: settings.max_event,
@@ -197,12 +194,12 @@ impl Gateway {
             },
             proxy: settings.proxy.as_ref().map(|proxy| proxy.expose().to_owned()),
         })
-        .context("the client of the upstream cannot be made")?;
-        let restrained = LimitedGateway::new(Arc::new(client), settings.restraint);
-        Ok(Gateway { port: Arc::new(restrained), simulator, introduction })
+        .context("cannot create the client of the upstream")?;
+        let limited = LimitedGateway::new(Arc::new(client), settings.limits);
+        Ok(Gateway { port: Arc::new(limited), simulator, description })
     }
 
-    /// Stops the simulator, if there is one.
+    /// Stops the simulator, if it is used.
     pub(crate) async fn close(self) {
         if let Some(simulator) = self.simulator {
             simulator.stop().await;
@@ -210,10 +207,10 @@ impl Gateway {
     }
 }
 
-/// The runtime on this store and this gateway. Its turns run on the tokio runtime behind the handle.
+/// Builds the runtime on a store and a gateway. Its turns run on the tokio runtime of the handle.
 ///
 /// # Errors
-/// The built-in rules contradict themselves.
+/// The runtime cannot be built.
 pub(crate) fn runtime(
     settings: &Settings,
     store: &Store,
@@ -227,7 +224,7 @@ pub(crate) fn runtime(
         default_max_output_tokens: upstream.default_max_output_tokens,
         max_retries: upstream.max_retries,
         max_retry_wait: upstream.max_retry_wait,
-        turn_deadline: upstream.clocks.total,
+        turn_deadline: upstream.timeouts.total,
         lease: settings.runtime.lease,
         flush_interval: settings.runtime.flush_interval,
         flush_bytes: settings.runtime.flush_bytes,
@@ -237,7 +234,7 @@ pub(crate) fn runtime(
         catalogue_only: upstream.catalogue_only,
         attachment_hosts: if settings.runtime.allow_private_urls { Hosts::Any } else { Hosts::Public },
         admin_reads_content: settings.runtime.admin_reads_content,
-        answer_mark: gateway.simulator.as_ref().map(|_| SIMULATED.to_owned()),
+        answer_mark: gateway.simulator.as_ref().map(|_| SIMULATOR_MARK.to_owned()),
         ..defaults
     };
     let stores = Stores::of(&store.0);
@@ -252,13 +249,13 @@ fn clock() -> Arc<dyn Clock> {
 
 #[cfg(feature = "test-hooks")]
 fn clock() -> Arc<dyn Clock> {
-    Arc::new(crate::hooks::WrongClock)
+    Arc::new(crate::test_hooks::SkewedClock)
 }
 
-/// The HTTP side on this runtime and this store.
+/// Builds the state of the HTTP server on a runtime and a store.
 ///
 /// # Errors
-/// No client of the identity provider can be made.
+/// The client of the identity provider cannot be created.
 pub(crate) fn app_state(
     settings: &Settings,
     store: &Store,
@@ -291,7 +288,7 @@ pub(crate) fn app_state(
         keep_alive: http.keep_alive,
         stall: http.stall,
         idle_connection: http.idle_connection,
-        shutdown_timeout: LAST_FRAMES,
+        shutdown_timeout: SHUTDOWN_TIMEOUT,
         access: settings.access.clone(),
     };
     Ok(AppState::new(parts, settings))

@@ -15,12 +15,12 @@ fn a_first_start_writes_a_key_and_prints_lines_that_work() {
     let key_file = program.path("data/admin-key");
     assert_eq!(fs::metadata(&key_file).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::metadata(program.path("data")).unwrap().permissions().mode() & 0o777, 0o700);
-    let welcome = served.welcome();
-    assert!(welcome.contains("built-in simulator") && welcome.contains("first start"), "{welcome}");
-    assert!(welcome.contains(key_file.to_str().unwrap()), "{welcome}");
+    let banner = served.banner();
+    assert!(banner.contains("built-in simulator") && banner.contains("first start"), "{banner}");
+    assert!(banner.contains(key_file.to_str().unwrap()), "{banner}");
     assert_eq!(served.get("/readyz").status, 200);
 
-    let output = program.paste(&welcome);
+    let output = program.paste(&banner);
     let (stream, messages) = output.split_once("data: [DONE]").expect(&output);
     assert!(stream.contains(r#""type":"start""#) && stream.contains(r#""status":"completed""#), "{output}");
     assert!(stream.matches(r#""type":"text-delta""#).count() > 1, "the answer comes in pieces: {output}");
@@ -31,7 +31,7 @@ fn a_first_start_writes_a_key_and_prints_lines_that_work() {
     let log = served.stop();
     let key = fs::read_to_string(&key_file).unwrap();
     assert!(
-        !welcome.contains(key.trim()) && !log.contains(key.trim()),
+        !banner.contains(key.trim()) && !log.contains(key.trim()),
         "the key is in its file and nowhere else"
     );
 }
@@ -43,7 +43,7 @@ fn a_second_start_keeps_the_key_and_a_second_server_is_refused() {
     let key = fs::read_to_string(program.path("data/admin-key")).unwrap();
 
     let served = program.serve();
-    assert!(!served.welcome().contains("first start"));
+    assert!(!served.banner().contains("first start"));
     assert_eq!(fs::read_to_string(program.path("data/admin-key")).unwrap(), key);
     assert_eq!(served.get_as(&key, "/me").status, 200);
 
@@ -58,13 +58,13 @@ fn lines_to_paste_are_printed_only_with_a_key_that_opens_this_store() {
     let program = Program::new();
     program.serve().stop();
     let other = program.with("DATABASE_URL", "sqlite://other.db");
-    let welcome = other.serve().welcome();
-    assert!(welcome.contains("first start") && welcome.contains("SESSION="), "{welcome}");
+    let banner = other.serve().banner();
+    assert!(banner.contains("first start") && banner.contains("SESSION="), "{banner}");
     assert!(other.path("data/admin-key.earlier").exists(), "the key of the first store is kept");
 
     let first = other.with("DATABASE_URL", "sqlite://data/causerie.db");
-    let welcome = first.serve().welcome();
-    assert!(!welcome.contains("SESSION=") && welcome.contains("causerie admin create-key"), "{welcome}");
+    let banner = first.serve().banner();
+    assert!(!banner.contains("SESSION=") && banner.contains("causerie admin create-key"), "{banner}");
 }
 
 #[test]
@@ -129,8 +129,8 @@ fn the_upstream_that_is_set_is_asked_with_its_key_which_is_never_shown() {
         .with("OPENROUTER_API_KEY", "sk-hunter2")
         .with("CAUSERIE_LOG", "trace");
     let served = program.serve();
-    let welcome = served.welcome();
-    assert!(welcome.contains(&url) && !welcome.contains("simulator"), "{welcome}");
+    let banner = served.banner();
+    assert!(banner.contains(&url) && !banner.contains("simulator"), "{banner}");
     let request = first_request(&upstream);
     assert!(request.to_lowercase().contains("authorization: bearer sk-hunter2"), "{request}");
     let log = served.stop();
@@ -141,7 +141,7 @@ fn the_upstream_that_is_set_is_asked_with_its_key_which_is_never_shown() {
 fn neither_keys_nor_conversations_are_logged_at_any_level() {
     let program = Program::new().with("CAUSERIE_LOG", "trace");
     let served = program.serve();
-    program.paste(&served.welcome());
+    program.paste(&served.banner());
     let log = served.stop();
     let key = fs::read_to_string(program.path("data/admin-key")).unwrap();
     let secret = key.trim().rsplit('_').next().unwrap();
@@ -158,7 +158,7 @@ fn the_log_is_json_without_errors_where_nobody_sits_at_a_terminal() {
     // What an upstream does wrong is told to the client; it is no error of this program.
     let program = Program::new().with("AI_DEFAULT_MODEL", "sim/cut-mid-stream");
     let served = program.serve();
-    let stream = program.paste(&served.welcome());
+    let stream = program.paste(&served.banner());
     assert!(stream.contains("upstream_interrupted"), "{stream}");
     let log = served.stop();
     assert!(log.lines().count() > 0);

@@ -1,11 +1,11 @@
-//! Tokens sorted by price, each counted once, whatever a provider reports.
+//! Tokens by price class. Each token is counted once, also where the provider counts it in several totals.
 
 use causerie_domain::usage::TokenCounts;
 
 /// The tokens of one request, each in exactly one bucket.
 ///
-/// Providers count cached, written and reasoning tokens inside the input and output totals, and some count more of
-/// a part than of the whole. Here the first three always sum to the input and the next two to the output.
+/// Providers include cached, written and reasoning tokens in the input and output totals, and some report a part that
+/// is larger than its total. Here the first three fields always sum to the input and the next two to the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TokenBuckets {
     /// Input neither read from nor written to the provider's cache.
@@ -18,16 +18,16 @@ pub struct TokenBuckets {
     pub output_text: u64,
     /// Output spent on reasoning.
     pub reasoning: u64,
-    /// How many of `cache_read` were written to the cache as well, and are charged for both. Not a bucket of its
-    /// own: these tokens are counted above.
+    /// Tokens of `cache_read` that were written to the cache as well and are charged for both. They are not a
+    /// separate bucket: `cache_read` includes them.
     pub rewritten: u64,
 }
 
 impl TokenBuckets {
-    /// Sorts counted tokens; `None` where the input or the output was not counted.
+    /// Sorts counted tokens; `None` if the input or the output was not counted.
     ///
-    /// Parts that exceed their whole are cut to it. Reads and writes that exceed the input together are taken for
-    /// the same tokens as far as possible: Gemini reports 2161 read and 2161 written of 2168, and charges 7
+    /// A part that exceeds its total is reduced to the total. Where reads and writes together exceed the input, they
+    /// are taken as the same tokens as far as possible: Gemini reports 2161 read and 2161 written of 2168, and charges 7
     /// uncached, 2161 read and 2161 written.
     pub fn of(counts: &TokenCounts) -> Option<Self> {
         let (input, output) = (counts.input?, counts.output?);
@@ -124,7 +124,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn buckets_sum_to_what_was_counted(counts in any_counts()) {
+        fn buckets_sum_to_the_counted_tokens(counts in any_counts()) {
             let buckets = TokenBuckets::of(&counts).unwrap();
             prop_assert_eq!(Some(buckets.input()), counts.input);
             prop_assert_eq!(Some(buckets.output()), counts.output);

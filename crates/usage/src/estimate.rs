@@ -1,9 +1,12 @@
-//! How many tokens a text will be, before anybody counted them.
+//! Estimates of the number of tokens in a text, before the upstream has counted them.
 //!
-//! A model's tokenizer is not ours to run, so a text is weighed instead: each character counts as so many Latin
-//! ones, by its script, and one ratio per model says how many of those make a token. The ratio starts at what its
-//! [family](TokenizerFamily) has in English prose and follows what the upstream reports. The weights lean to the
-//! dear side, because an overestimate sends a little less history and an underestimate fails the request:
+//! The tokenizers of the models are not available, so an estimate uses weights: each character counts as a number of
+//! Latin characters that depends on its script, and a ratio per model gives the Latin characters per token. The ratio
+//! starts at the value of the [family](TokenizerFamily) for English prose and follows the counts that the upstream
+//! reports. The weights err on the high side: an overestimate sends slightly less history, an underestimate fails
+//! the request.
+//!
+//! Weights by script:
 //!
 //! | characters | count as | characters per token, where prose has 4 |
 //! | --- | --- | --- |
@@ -14,33 +17,33 @@
 //! | Indic, Thai, Ethiopic and other scripts; symbols | 2.7 | 1.5 |
 //! | Kana, Hangul | 3.3 | 1.2 |
 //! | Han and full-width forms | 4 | 1 |
-//! | emoji and all else beyond the basic plane | 8 | 0.5 |
+//! | emoji and other characters beyond the basic plane | 8 | 0.5 |
 
 use crate::family::TokenizerFamily;
 
-/// Tokens that the frame of a message takes beside its text: role and separators.
+/// Tokens per message beside its text, for the role and separators.
 pub const TOKENS_PER_MESSAGE: u64 = 4;
 
-/// How many characters make a token of a model, in thousandths of a Latin character.
+/// The average length of a token of a model, in thousandths of a Latin character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CharsPerToken(u32);
 
 impl CharsPerToken {
-    const LEAST: u32 = 1000;
-    const MOST: u32 = 12_000;
-    /// Below this many tokens the frame of the messages outweighs their text.
-    const LEAST_SAMPLE: u64 = 50;
-    /// How much of the way to an observation the ratio goes.
+    const MIN: u32 = 1000;
+    const MAX: u32 = 12_000;
+    /// Observations of fewer tokens are ignored: there the roles and separators outweigh the text.
+    const MIN_SAMPLE: u64 = 50;
+    /// Divisor of the step towards an observation.
     const SHARE: i64 = 8;
 
-    /// The ratio of a model of which nothing was reported yet: that of its family.
+    /// The initial ratio of a model, by its family, before the upstream has reported a count.
     pub fn start_of(model: &str) -> Self {
         CharsPerToken(TokenizerFamily::of(model).millichars())
     }
 
-    /// Takes thousandths, held between 1 and 12 characters per token.
+    /// Creates a ratio from thousandths, clamped to 1 to 12 characters per token.
     pub fn from_millichars(thousandths: u32) -> Self {
-        CharsPerToken(thousandths.clamp(Self::LEAST, Self::MOST))
+        CharsPerToken(thousandths.clamp(Self::MIN, Self::MAX))
     }
 
     /// The ratio in thousandths.
@@ -50,11 +53,12 @@ impl CharsPerToken {
 
     /// The ratio after the upstream counted `tokens` in texts of this [`text_weight`] together.
     ///
-    /// It goes an eighth of the way, and one observation counts as at most half or twice the ratio, so that a
-    /// single odd report (an image, a hidden system prompt) moves it by an eighth at most. Small samples are left out.
+    /// The ratio moves by an eighth of the difference, and an observation is clamped to between half and twice the
+    /// ratio, so that a single outlier (an image, a hidden system prompt) moves it by an eighth at most. Observations
+    /// of fewer than 50 tokens are ignored.
     #[must_use]
     pub fn after(self, weight: u64, tokens: u64) -> Self {
-        if tokens < Self::LEAST_SAMPLE {
+        if tokens < Self::MIN_SAMPLE {
             return self;
         }
         let observed = u32::try_from(weight / tokens).unwrap_or(u32::MAX);
@@ -65,17 +69,17 @@ impl CharsPerToken {
     }
 }
 
-/// How many tokens a text is likely to be, rounded up.
+/// The estimated number of tokens in a text, rounded up.
 pub fn estimate_tokens(text: &str, ratio: CharsPerToken) -> u64 {
     text_weight(text).div_ceil(u64::from(ratio.millichars()))
 }
 
-/// An estimate with the margin that keeps most underestimates within the model's context: a tenth.
+/// Adds a margin of a tenth, rounded up, so that most underestimates still fit the context of the model.
 pub fn with_margin(tokens: u64) -> u64 {
     tokens.saturating_add(tokens.div_ceil(10))
 }
 
-/// How long a text is in thousandths of a Latin character.
+/// The length of a text in thousandths of a Latin character.
 pub fn text_weight(text: &str) -> u64 {
     text.chars().map(weight_of).fold(0, u64::saturating_add)
 }
@@ -86,7 +90,7 @@ fn weight_of(character: char) -> u64 {
         0x00..=0x7F => 1000,
         0x80..=0x058F | 0x10A0..=0x10FF | 0x1C90..=0x1CBF | 0x1E00..=0x1FFF => 1600,
         0x0590..=0x08FF | 0xFB1D..=0xFDFF | 0xFE70..=0xFEFF => 2000,
-        // Typographic quotes, dashes and spaces stand in Latin prose and mostly merge with their neighbours.
+        // Typographic quotes, dashes and spaces are common in Latin prose and mostly merge with their neighbours.
         0x2000..=0x206F => 1600,
         0x1100..=0x11FF | 0x3040..=0x318F | 0x31F0..=0x31FF | 0xA960..=0xA97F | 0xAC00..=0xD7FF => 3333,
         0x2E80..=0x303F | 0x3190..=0x31EF | 0x3200..=0x9FFF | 0xF900..=0xFAFF | 0xFF00..=0xFFEF => 4000,
@@ -101,11 +105,11 @@ mod tests {
 
     use super::*;
 
-    /// Of a model of no known family.
+    /// The ratio of a model of no known family.
     const START: CharsPerToken = CharsPerToken(4000);
 
     #[test]
-    fn a_model_starts_with_what_its_family_has() {
+    fn a_model_starts_with_the_ratio_of_its_family() {
         let check = |model: &str, tokens: u64| {
             assert_eq!(
                 estimate_tokens(&"word ".repeat(1000), CharsPerToken::start_of(model)),
@@ -124,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn scripts_weigh_what_the_table_says() {
+    fn scripts_have_the_weights_of_the_table() {
         let check = |text: &str, tokens: u64| {
             assert_eq!(estimate_tokens(text, START), tokens, "{text}");
         };
@@ -157,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn one_odd_report_moves_a_ratio_by_an_eighth_at_most() {
+    fn an_outlier_moves_a_ratio_by_an_eighth_at_most() {
         let check = |weight: u64, tokens: u64, expected: u32| {
             assert_eq!(START.after(weight, tokens).millichars(), expected);
         };
@@ -179,7 +183,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_text_weighs_what_its_pieces_weigh(text in ".{0,60}", more in ".{0,60}") {
+        fn the_weight_of_a_text_is_the_sum_of_its_pieces(text in ".{0,60}", more in ".{0,60}") {
             prop_assert_eq!(text_weight(&text) + text_weight(&more), text_weight(&format!("{text}{more}")));
         }
 
@@ -199,7 +203,7 @@ mod tests {
         }
 
         #[test]
-        fn no_report_leads_out_of_bounds(start in any::<u32>(), weight in any::<u64>(), tokens in any::<u64>()) {
+        fn no_report_moves_a_ratio_out_of_bounds(start in any::<u32>(), weight in any::<u64>(), tokens in any::<u64>()) {
             let moved = CharsPerToken::from_millichars(start).after(weight, tokens);
             prop_assert!((1000..=12_000).contains(&moved.millichars()));
         }

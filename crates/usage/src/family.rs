@@ -1,7 +1,8 @@
-//! The families of tokenizers: how many characters of English prose a token of theirs has, before a model's own
-//! answers say it better. Where the numbers come from: `docs/decisions/token-estimate.md`.
+//! Families of tokenizers, with the initial number of characters per token in English prose.
+//!
+//! The source of the numbers is in `docs/decisions/token-estimate.md`. Counts reported for a model correct them later.
 
-/// Models that share a tokenizer, or ones much alike.
+/// Models that share a tokenizer or have similar ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TokenizerFamily {
     /// OpenAI: GPT and the o-series.
@@ -10,7 +11,7 @@ pub enum TokenizerFamily {
     Claude,
     /// Google: Gemini and Gemma.
     Gemini,
-    /// Meta's Llama 3 and later, and what others made of it.
+    /// Meta's Llama 3 and later, and models derived from it.
     Llama,
     /// Mistral AI.
     Mistral,
@@ -18,13 +19,13 @@ pub enum TokenizerFamily {
     Qwen,
     /// DeepSeek.
     DeepSeek,
-    /// All others, and routers that choose a model themselves.
+    /// All others, and routers that choose the model.
     Other,
 }
 
-/// What in a model's id tells its family; the first that is found decides. A model distilled into another one has the
-/// tokenizer of that one, so Llama and Qwen come before DeepSeek.
-const WORDS: [(&str, TokenizerFamily); 15] = [
+/// Substrings of model ids and their families; the first match decides. A model that is distilled into another one
+/// has the tokenizer of the latter, so Llama and Qwen come before DeepSeek.
+const ID_PATTERNS: [(&str, TokenizerFamily); 15] = [
     ("llama", TokenizerFamily::Llama),
     ("qwen", TokenizerFamily::Qwen),
     ("qwq", TokenizerFamily::Qwen),
@@ -43,14 +44,14 @@ const WORDS: [(&str, TokenizerFamily); 15] = [
 ];
 
 impl TokenizerFamily {
-    /// The family of a model, by its id.
+    /// The family of a model by its id.
     pub fn of(model: &str) -> Self {
         let id = model.to_ascii_lowercase();
-        let found = WORDS.iter().find(|(word, _)| id.contains(word));
+        let found = ID_PATTERNS.iter().find(|(word, _)| id.contains(word));
         found.map_or(TokenizerFamily::Other, |(_, family)| *family)
     }
 
-    /// Characters of English prose to a token, in thousandths.
+    /// Characters of English prose per token, in thousandths.
     pub(crate) const fn millichars(self) -> u32 {
         match self {
             TokenizerFamily::Gpt | TokenizerFamily::Gemini | TokenizerFamily::Other => 4000,

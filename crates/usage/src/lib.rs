@@ -1,54 +1,38 @@
-//! What an answer costs: token buckets, prices, estimates, and the rules by which a cost becomes known.
+//! The cost of an answer: token buckets, prices, estimates, and the rules that settle a cost.
 //!
-//! This crate may know the domain, and nothing else: every function is pure, every number is an integer, and the
-//! instant it is comes in as an argument. Deliberately absent: stores, clocks, the catalogue's synchronisation,
-//! and the decision when to look a cost up; the runtime and the store have those.
+//! The crate depends on the domain only. Every function is pure, every number is an integer, and the current time is
+//! an argument. Deliberately absent: stores, clocks, the synchronisation of the catalogue, and the decision when to
+//! look up a cost; these are in the runtime and in the store.
 //!
-//! How the cost of a request becomes known, best first:
+//! The bases of a cost, the most reliable first:
 //!
-//! | basis | where it comes from | who decides |
+//! | basis | source | decided by |
 //! | --- | --- | --- |
-//! | `reported` | the answer's `usage.cost`, plus `upstream_inference_cost` on an own provider key | [`settle`] |
+//! | `reported` | `usage.cost` of the answer, plus `upstream_inference_cost` for a request on the account's own provider key | [`settle`] |
 //! | `looked_up` | the upstream's generation record, read afterwards | [`settle_looked_up`] |
-//! | `calculated` | tokens the upstream counted, times the prices at the time; zero after a refusal | [`settle`], [`give_up`] |
-//! | `estimated` | tokens we estimated from the text, times the prices at the time | [`settle`], [`give_up`] |
-//! | `pending` | not yet: the record is still to be read; a calculated or estimated cost stands in | [`settle`] |
-//! | `unknown` | nowhere: no price, or no tokens. Never zero by silence | [`settle`], [`give_up`] |
+//! | `calculated` | tokens counted by the upstream, times the prices at the time; zero after a refusal | [`settle`], [`give_up`] |
+//! | `estimated` | tokens estimated from the text, times the prices at the time | [`settle`], [`give_up`] |
+//! | `pending` | none yet: the generation record is still to be read; the cost is provisional, calculated or estimated | [`settle`] |
+//! | `unknown` | none: no price, or no tokens. A missing cost is never stored as zero | [`settle`], [`give_up`] |
 //!
-//! What a calculation covers: input, cache reads and writes, output, reasoning and the fee per request. Fees for
-//! searches, images or file parsing are only in reported costs, so a calculated cost is a lower bound of those.
-//!
-//! ```
-//! use causerie_domain::models::Pricing;
-//! use causerie_domain::usage::TokenCounts;
-//! use causerie_domain::Timestamp;
-//! use causerie_usage::{TokenBuckets, cost_of};
-//!
-//! let prices = Pricing {
-//!     prompt: Some("0.000003".parse()?),
-//!     completion: Some("0.000015".parse()?),
-//!     ..Pricing::default()
-//! };
-//! let counts = TokenCounts { input: Some(254), output: Some(5), ..TokenCounts::default() };
-//! let buckets = TokenBuckets::of(&counts).expect("input and output are known");
-//! let cost = cost_of(&buckets, &prices, Timestamp::from_micros(0)).expect("both prices are known");
-//! assert_eq!(cost.to_string(), "0.000837");
-//! # Ok::<(), causerie_domain::money::MoneyError>(())
-//! ```
+//! A calculated cost covers input, cache reads and writes, output, reasoning and the fee per request. Fees for
+//! searches, images or file parsing are in reported costs only, so a calculated cost is a lower bound.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
 
 mod buckets;
-mod ceiling;
 mod estimate;
 mod family;
 mod lookup;
+mod max_prices;
 mod price;
 mod settle;
 
 pub use buckets::TokenBuckets;
-pub use ceiling::DearestPrices;
 pub use estimate::{CharsPerToken, TOKENS_PER_MESSAGE, estimate_tokens, text_weight, with_margin};
 pub use family::TokenizerFamily;
 pub use lookup::{LOOKUP_WINDOW, next_lookup};
+pub use max_prices::MaxPrices;
 pub use price::cost_of;
 pub use settle::{
     EstimatedTokens, PendingRequest, RequestEnd, Settled, give_up, reported_cost, settle, settle_looked_up,

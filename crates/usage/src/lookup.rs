@@ -1,20 +1,20 @@
-//! When to read a request's generation record, and when to stop trying.
+//! The schedule of look-ups of a generation record.
 
 use std::time::Duration;
 
 use causerie_domain::Timestamp;
 
-/// For how long after a request was closed its record is looked up, where nothing else is set. Then
+/// The default time after the end of a request during which its record is looked up. After it,
 /// [`give_up`](crate::give_up) applies.
 pub const LOOKUP_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Seconds before each look-up, from the first. The record of a finished request takes about a second to appear,
-/// that of an aborted one minutes, and an outage of the upstream hours.
+/// Seconds before each look-up, from the first. The record of a finished request appears after about a second, the
+/// record of an aborted one after minutes; an outage of the upstream can last hours.
 const WAITS: [u64; 12] = [1, 2, 4, 8, 60, 120, 300, 600, 1800, 3600, 7200, 14_400];
 
-/// When to look up next, after `lookups` fruitless ones, for a request that was closed at `closed_at`.
+/// The time of the next look-up, after `lookups` without a result, of a request that was closed at `closed_at`.
 ///
-/// The last look-up falls on the end of the window; after it the answer is `None`.
+/// The last look-up is at the end of the window; after it the result is `None`.
 pub fn next_lookup(
     closed_at: Timestamp,
     now: Timestamp,
@@ -25,8 +25,8 @@ pub fn next_lookup(
     if now >= deadline {
         return None;
     }
-    let place = usize::try_from(lookups).unwrap_or(usize::MAX).min(WAITS.len() - 1);
-    let wait = WAITS.get(place).copied().map(Duration::from_secs)?;
+    let index = usize::try_from(lookups).unwrap_or(usize::MAX).min(WAITS.len() - 1);
+    let wait = WAITS.get(index).copied().map(Duration::from_secs)?;
     Some((now + wait).min(deadline))
 }
 

@@ -1,16 +1,16 @@
-//! Tokens times prices, in whole pico-dollars.
+//! Tokens times prices, in whole pico-USD.
 
 use causerie_domain::models::{PriceOverride, Pricing};
 use causerie_domain::{Timestamp, Usd};
 
 use crate::TokenBuckets;
 
-/// What these tokens cost in a request sent at `at`; `None` where a price is unknown or the sum is beyond what the
-/// ledger holds.
+/// The cost of these tokens in a request sent at `at`; `None` if a price is unknown or the sum exceeds 64 bits of
+/// pico-USD.
 ///
-/// Overrides apply in their order, so that later ones win, price by price. A missing price of cache reads is the
-/// price of the prompt; so is a missing price of cache writes, except for tokens that were read as well, which are
-/// then paid once.
+/// Overrides apply in order, so that later ones win, price by price. A missing price of cache reads or cache writes is
+/// the price of the prompt. Tokens that are both read and written are charged for the read only if cache writes have
+/// no price.
 pub fn cost_of(tokens: &TokenBuckets, prices: &Pricing, at: Timestamp) -> Option<Usd> {
     let rates = Rates::of(prices, tokens.input(), at);
     let prompt = known(rates.prompt)?;
@@ -72,7 +72,7 @@ fn minute_of_day(at: Timestamp) -> i64 {
 }
 
 fn applies(entry: &PriceOverride, prompt_tokens: u64, minute: i64) -> bool {
-    let long_enough = entry.min_prompt_tokens.is_none_or(|least| prompt_tokens > least);
+    let long_enough = entry.min_prompt_tokens.is_none_or(|min| prompt_tokens > min);
     let start = entry.utc_start_minute.map_or(0, i64::from);
     let end = entry.utc_end_minute.map_or(MINUTES_PER_DAY, i64::from);
     let in_span = match start.cmp(&end) {
@@ -83,18 +83,18 @@ fn applies(entry: &PriceOverride, prompt_tokens: u64, minute: i64) -> bool {
     long_enough && in_span
 }
 
-/// The price of reasoning, where it is one of its own. Catalogues also write zero for "no surcharge" and repeat the
-/// output price; both mean that reasoning is output, whose overrides then apply to it.
+/// The separate price of reasoning, if there is one. A catalogue entry of zero or of the output price means that
+/// reasoning is charged as output, and the overrides of output then apply to it.
 pub(crate) fn reasoning_price(prices: &Pricing) -> Option<Usd> {
     prices.internal_reasoning.filter(|price| *price != Usd::ZERO && Some(*price) != prices.completion)
 }
 
-/// A price below zero is the catalogue's way to say that it does not know.
+/// Filters out negative prices, which mean "unknown" in the catalogue.
 pub(crate) fn known(price: Option<Usd>) -> Option<Usd> {
     price.filter(|price| *price >= Usd::ZERO)
 }
 
-/// A missing price is `default`, an unknown one stays unknown.
+/// Replaces a missing price by `default`; an unknown price stays unknown.
 pub(crate) fn or_known(price: Option<Usd>, default: Usd) -> Option<Usd> {
     known(Some(price.unwrap_or(default)))
 }
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_free_costs_nothing() {
+    fn a_free_model_costs_nothing() {
         assert_eq!(cost_of(&buckets(10_000, 10_000), &listed(0, 0), NOON), Some(Usd::ZERO));
     }
 
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_read_and_written_are_paid_twice_only_where_writing_has_a_price() {
+    fn tokens_read_and_written_are_charged_twice_only_if_writes_have_a_price() {
         let tokens = TokenBuckets { cache_read: 10, rewritten: 10, ..TokenBuckets::default() };
         let read_only = Pricing { cache_read: pico(1), ..listed(3, 5) };
         assert_eq!(cost_of(&tokens, &read_only, NOON), pico(10));
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn reasoning_is_output_unless_it_has_a_price_of_its_own() {
+    fn reasoning_is_output_unless_it_has_a_separate_price() {
         let tokens = TokenBuckets { reasoning: 100, ..TokenBuckets::default() };
         let long = PriceOverride { completion: pico(9), ..PriceOverride::default() };
         let check = |internal: Option<i64>, overrides: Vec<PriceOverride>, expected: i64| {
@@ -170,14 +170,14 @@ mod tests {
     }
 
     #[test]
-    fn a_request_fee_is_paid_once() {
+    fn a_request_fee_is_charged_once() {
         let prices = Pricing { request: pico(7), ..listed(1, 1) };
         assert_eq!(cost_of(&buckets(2, 3), &prices, NOON), pico(12));
     }
 
     #[test]
     fn a_long_prompt_has_its_own_prices() {
-        // As listed for a model of one vendor: two steps, each naming only some prices.
+        // As listed for a model of one vendor: two steps, each with only some of the prices.
         let step = |least: u64, prompt: i64, completion: Option<i64>| PriceOverride {
             min_prompt_tokens: Some(least),
             prompt: pico(prompt),
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sum_beyond_the_ledger_is_no_cost() {
+    fn a_sum_beyond_64_bits_is_no_cost() {
         assert_eq!(cost_of(&buckets(u64::MAX, 0), &listed(i64::MAX, 0), NOON), None);
         assert_eq!(cost_of(&buckets(2, 0), &listed(i64::MAX, 0), NOON), None);
         assert_eq!(cost_of(&buckets(1, 0), &listed(i64::MAX, 0), NOON), pico(i64::MAX));
@@ -289,12 +289,12 @@ mod tests {
         }
 
         #[test]
-        fn dearer_prices_never_cost_less(tokens in any_buckets(), prices in any_prices(), rise in 0i64..1_000_000) {
-            let dearer = Pricing {
+        fn higher_prices_never_cost_less(tokens in any_buckets(), prices in any_prices(), rise in 0i64..1_000_000) {
+            let raised = Pricing {
                 prompt: prices.prompt.map(|price| Usd::from_pico(price.pico() + rise)),
                 ..prices.clone()
             };
-            prop_assert!(cost_of(&tokens, &prices, NOON) <= cost_of(&tokens, &dearer, NOON));
+            prop_assert!(cost_of(&tokens, &prices, NOON) <= cost_of(&tokens, &raised, NOON));
         }
 
         #[test]

@@ -1,4 +1,4 @@
-//! How the cost of a request becomes known when it ends, and what remains when it never does.
+//! Settlement of the cost of a request at its end, after a look-up, and after the last look-up without a result.
 
 use causerie_domain::models::Pricing;
 use causerie_domain::usage::{CostBasis, ReportedUsage, Settlement, TokenCounts, UsageOutcome};
@@ -6,62 +6,56 @@ use causerie_domain::{Timestamp, Usd};
 
 use crate::{TokenBuckets, cost_of};
 
-/// Tokens we estimate from the text, for the case that the upstream counted none.
+/// Tokens estimated from the text, used if the upstream counted none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct EstimatedTokens {
-    /// Of what was sent.
+    /// Tokens of the request.
     pub input: u64,
-    /// Of the text and reasoning that arrived.
+    /// Tokens of the received text and reasoning.
     pub output: u64,
 }
 
-/// What is known of a request at its end.
+/// The facts about a request at its end.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestEnd<'a> {
-    /// How it ended.
     pub outcome: UsageOutcome,
-    /// Whether it was refused: answered with an error in place of any generation.
+    /// Whether the upstream refused it: answered with an error before generating anything.
     pub refused: bool,
-    /// What the upstream reported.
     pub reported: Option<&'a ReportedUsage>,
     /// Whether the upstream's id of the request is known, so that its record can be looked up.
     pub generation_known: bool,
-    /// Our own count.
     pub estimated: EstimatedTokens,
     /// The prices of the model when the request was sent.
     pub prices: Option<&'a Pricing>,
-    /// When the request was sent; some prices depend on the hour.
+    /// When the request was sent; some prices depend on the hour of the day.
     pub sent_at: Timestamp,
 }
 
-/// What the ledger keeps of a request.
+/// The tokens and the cost of a request, as the ledger stores them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settled {
-    /// The tokens: the upstream's count, or ours where the basis is estimated, or will be if a look-up fails.
+    /// The count of the upstream, or the estimate if the basis is estimated or becomes so when look-ups fail.
     pub tokens: TokenCounts,
-    /// The money.
     pub settlement: Settlement,
-    /// Whether the request's record is to be looked up.
+    /// Whether the generation record has to be looked up.
     pub lookup_due: bool,
 }
 
-/// A request whose record is to be looked up, as the ledger keeps it.
+/// A request whose generation record has to be looked up, as the ledger stores it.
 #[derive(Debug, Clone, Copy)]
 pub struct PendingRequest<'a> {
-    /// Its tokens.
     pub tokens: TokenCounts,
-    /// Its money.
     pub settlement: Settlement,
-    /// The prices of the model when it was sent.
+    /// The prices of the model when the request was sent.
     pub prices: Option<&'a Pricing>,
-    /// When it was sent.
     pub sent_at: Timestamp,
 }
 
-/// The cost that the upstream reported, in full; `None` where a part of it is missing.
+/// The whole cost that the upstream reported; `None` if a part of it is missing or negative.
 ///
-/// That is `cost`, and on an own provider key the provider's charge on top: there `cost` is only the fee, mostly
-/// zero, so without the charge the cost is not known. Elsewhere the charge repeats the cost and is not added.
+/// It is `cost`, plus the charge of the provider if the request ran on the account's own provider key: there `cost` is
+/// only the fee, mostly zero, so without the charge the cost is unknown. In other requests the charge repeats the cost
+/// and is not added.
 pub fn reported_cost(usage: &ReportedUsage) -> Option<Usd> {
     let cost = usage.cost.filter(|cost| *cost >= Usd::ZERO)?;
     if usage.is_byok {
@@ -71,26 +65,26 @@ pub fn reported_cost(usage: &ReportedUsage) -> Option<Usd> {
     }
 }
 
-/// Settles a request at its end, from the best that is known.
+/// Settles a request at its end, from the most reliable basis available.
 ///
-/// A reported cost counts at once. Without one, but with a generation id, the cost is pending and the calculated or
-/// estimated one stands in. Without either, that one is final.
+/// A reported cost is final. Without one, but with a generation id, the cost is pending, and the calculated or
+/// estimated cost is stored provisionally. Without either, the calculated or estimated cost is final.
 pub fn settle(end: &RequestEnd<'_>) -> Settled {
-    let stand_in = stand_in(end);
+    let provisional = provisional(end);
     let reported = end.reported.and_then(reported_cost);
     let (tokens, cost, basis) = match reported {
         Some(_) => (counts_of(end), reported, CostBasis::Reported),
-        None if end.generation_known => (stand_in.tokens, stand_in.cost, CostBasis::Pending),
-        None => (stand_in.tokens, stand_in.cost, stand_in.basis),
+        None if end.generation_known => (provisional.tokens, provisional.cost, CostBasis::Pending),
+        None => (provisional.tokens, provisional.cost, provisional.basis),
     };
     Settled {
         tokens,
-        settlement: Settlement { cost, basis, reported, calculated: stand_in.calculated },
+        settlement: Settlement { cost, basis, reported, calculated: provisional.calculated },
         lookup_due: basis == CostBasis::Pending,
     }
 }
 
-/// Settles a pending request from its record; `None` while the record states no cost.
+/// Settles a pending request from its generation record; `None` while the record has no cost.
 pub fn settle_looked_up(pending: &PendingRequest<'_>, record: &ReportedUsage) -> Option<Settled> {
     let cost = reported_cost(record)?;
     let recounted = TokenBuckets::of(&record.tokens);
@@ -110,7 +104,7 @@ pub fn settle_looked_up(pending: &PendingRequest<'_>, record: &ReportedUsage) ->
     })
 }
 
-/// Settles a pending request whose record never came: what stood in for its cost becomes final.
+/// Settles a pending request whose record never appeared: the provisional cost becomes final.
 pub fn give_up(pending: &Settlement) -> Settlement {
     let basis = match (pending.calculated, pending.cost) {
         (Some(_), _) => CostBasis::Calculated,
@@ -120,27 +114,27 @@ pub fn give_up(pending: &Settlement) -> Settlement {
     Settlement { cost: pending.calculated.or(pending.cost), basis, ..*pending }
 }
 
-/// What is known without a reported cost.
-struct StandIn {
+/// The settlement without a reported cost.
+struct Provisional {
     tokens: TokenCounts,
     cost: Option<Usd>,
     basis: CostBasis,
     calculated: Option<Usd>,
 }
 
-fn stand_in(end: &RequestEnd<'_>) -> StandIn {
+fn provisional(end: &RequestEnd<'_>) -> Provisional {
     let counts = counts_of(end);
     let price = |tokens: &TokenCounts| cost_of(&TokenBuckets::of(tokens)?, end.prices?, end.sent_at);
     if TokenBuckets::of(&counts).is_some() {
         let calculated = price(&counts);
         let basis = calculated.map_or(CostBasis::Unknown, |_| CostBasis::Calculated);
-        return StandIn { tokens: counts, cost: calculated, basis, calculated };
+        return Provisional { tokens: counts, cost: calculated, basis, calculated };
     }
     if nothing_arrived(end) {
         let tokens = TokenCounts { input: Some(0), output: Some(0), ..counts };
         let basis = if end.refused { CostBasis::Calculated } else { CostBasis::Estimated };
         let calculated = end.refused.then_some(Usd::ZERO);
-        return StandIn { tokens, cost: Some(Usd::ZERO), basis, calculated };
+        return Provisional { tokens, cost: Some(Usd::ZERO), basis, calculated };
     }
     let tokens = TokenCounts {
         input: counts.input.or(Some(end.estimated.input)),
@@ -148,14 +142,14 @@ fn stand_in(end: &RequestEnd<'_>) -> StandIn {
         ..counts
     };
     match price(&tokens) {
-        cost @ Some(_) => StandIn { tokens, cost, basis: CostBasis::Estimated, calculated: None },
-        None => StandIn { tokens: counts, cost: None, basis: CostBasis::Unknown, calculated: None },
+        cost @ Some(_) => Provisional { tokens, cost, basis: CostBasis::Estimated, calculated: None },
+        None => Provisional { tokens: counts, cost: None, basis: CostBasis::Unknown, calculated: None },
     }
 }
 
-/// Whether the request failed before anything came of it. The upstream does not charge for those, whatever the
-/// prices: after a refusal that is certain, after a silence it is our estimate. An estimate of the input would bill
-/// every retry of an upstream that is away.
+/// Whether the request failed before any output arrived. The upstream does not charge for such requests: after a
+/// refusal that is certain, after a lost connection it is an estimate. Estimating the input instead would bill every
+/// retry during an outage of the upstream.
 fn nothing_arrived(end: &RequestEnd<'_>) -> bool {
     let counts = counts_of(end);
     end.outcome == UsageOutcome::Failed
@@ -213,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_that_is_known_counts() {
+    fn the_most_reliable_basis_counts() {
         use UsageOutcome::{Cancelled, Completed, Failed, Interrupted};
         let (priced, nothing) = (prices(), None);
         let check = |outcome, reported: Option<ReportedUsage>, prices, at_once: &str, with_id: &str| {
@@ -290,7 +284,7 @@ mod tests {
             "0+0 0 calculated - 0",
             "0+0 0 pending - 0",
         );
-        // Half counted: our own count fills the gap.
+        // Half counted: the estimate fills the gap.
         check(
             Cancelled,
             Some(usage(counts(Some(200), None), None)),
@@ -306,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_of_which_nothing_came_costs_nothing_and_after_a_refusal_for_certain() {
+    fn a_request_without_output_costs_nothing_and_a_refused_one_certainly() {
         let end = RequestEnd {
             outcome: UsageOutcome::Failed,
             refused: false,
@@ -330,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn the_providers_charge_is_added_on_an_own_key_only() {
+    fn the_charge_of_the_provider_is_added_only_for_an_own_key() {
         let check = |cost: Option<i64>, charge: Option<i64>, is_byok: bool, expected: Option<i64>| {
             let usage = ReportedUsage {
                 cost: cost.map(Usd::from_pico),
@@ -353,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_settles_what_is_pending() {
+    fn a_record_settles_a_pending_cost() {
         let priced = prices();
         let pending = PendingRequest {
             tokens: counts(Some(100), Some(10)),
@@ -384,7 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stood_in_becomes_final() {
+    fn a_provisional_cost_becomes_final() {
         let check = |cost: Option<i64>, calculated: Option<i64>, expected: &str| {
             let pending = Settlement {
                 cost: cost.map(Usd::from_pico),
@@ -400,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn giving_up_is_what_settling_without_an_id_would_have_been() {
+    fn giving_up_equals_settling_without_a_generation_id() {
         let priced = prices();
         for outcome in UsageOutcome::ALL {
             for tokens in [counts(None, None), counts(Some(2), None), counts(Some(2), Some(3))] {

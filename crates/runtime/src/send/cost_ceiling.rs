@@ -2,7 +2,7 @@
 
 use causerie_domain::cost_ceiling::CostCeiling;
 use causerie_domain::models::Pricing;
-use causerie_usage::DearestPrices;
+use causerie_usage::MaxPrices;
 
 /// How many tokens a turn may take.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +21,7 @@ pub(crate) fn ceiling_of<'a>(
     most: TokenLimits,
 ) -> Option<CostCeiling> {
     let most_input = most.fixed.saturating_add(most.history);
-    let dearest = models.map(|prices| DearestPrices::of(prices?, most_input));
+    let dearest = models.map(|prices| MaxPrices::of(prices?, most_input));
     let prices = dearest.reduce(|one, other| Some(one?.or(other?))).flatten()?;
     let base = prices.cost_of(most.fixed, most.output)?;
     Some(CostCeiling { base, per_input_token: prices.input, history_tokens: most.history })

@@ -1,4 +1,4 @@
-//! Who may come in, from where, and how often.
+//! Settings of authentication, rate limits, trusted proxies and CORS.
 
 use std::num::NonZeroU32;
 
@@ -9,57 +9,58 @@ use clap::Args;
 use ipnet::IpNet;
 
 use super::http::HttpSettings;
-use super::setting::{Mistake, Mistakes, Setting, WrongSettings, optional, setting};
+use super::setting::{InvalidSettings, Setting, SettingError, SettingErrors, optional, setting};
 use super::values::{switch, whole};
 
-/// More than any process can serve: a larger number is a slip of the finger.
-const MOST: u64 = 1_000_000;
+/// Maximum of the rate limits: more than a process can serve, so a larger number is a typing error.
+const MAX: u64 = 1_000_000;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Access")]
 pub(crate) struct AccessArgs {
-    /// Messages a minute that each user may send, all of them at once if need be; 0 for any number. A group of the
-    /// user that grants another number goes before it.
+    /// Messages per minute that each user may send, in bursts up to the same number; 0 disables the limit. A group of the
+    /// user that sets another number overrides it. Each instance counts separately.
     #[arg(long, env = "CAUSERIE_SENDS_PER_MINUTE", value_name = "COUNT", default_value = "1200")]
-    #[arg(value_parser = setting(whole::<u32>(0..=MOST)))]
+    #[arg(value_parser = setting(whole::<u32>(0..=MAX)))]
     sends_per_minute: Setting<u32>,
-    /// Wrong credentials a minute that are borne from one address; 0 for any number.
+    /// Failed authentications allowed per minute and client address; 0 disables the limit. Further requests are
+    /// answered with 429. Each instance counts separately.
     #[arg(long, env = "CAUSERIE_AUTH_FAILURES_PER_MINUTE", value_name = "COUNT", default_value = "600")]
-    #[arg(value_parser = setting(whole::<u32>(0..=MOST)))]
+    #[arg(value_parser = setting(whole::<u32>(0..=MAX)))]
     auth_failures_per_minute: Setting<u32>,
-    /// Addresses or networks of proxies, with commas between them, that are believed when X-Forwarded-For names a
-    /// client [default: none].
+    /// Addresses or networks of proxies, separated by commas, whose X-Forwarded-For header is trusted
+    /// [default: none].
     #[arg(long, env = "CAUSERIE_TRUSTED_PROXIES", value_name = "NETWORKS", default_value = "")]
     #[arg(hide_default_value = true, value_parser = setting(networks))]
     trusted_proxies: Setting<Vec<IpNet>>,
-    /// Origins whose scripts may use the API, with commas between them, such as https://app.example.org
+    /// Origins whose scripts may use the API (CORS), separated by commas, such as https://app.example.org
     /// [default: none].
     #[arg(long, env = "CAUSERIE_CORS_ORIGINS", value_name = "ORIGINS", default_value = "")]
     #[arg(hide_default_value = true, value_parser = setting(origins))]
     cors_origins: Setting<Vec<String>>,
-    /// Ask nobody for a credential: whoever shows none is the first administrator. Only on a loopback address and
-    /// without --cors-origins.
+    /// Disable authentication: requests without a credential act as the first admin. Startup fails unless the listen
+    /// address is a loopback address and --cors-origins is empty.
     #[arg(long, env = "CAUSERIE_INSECURE_NO_AUTH", value_name = "BOOL", default_value = "false")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(value_parser = setting(switch))]
     insecure_no_auth: Setting<bool>,
-    /// The issuer of accepted tokens (JWT), exactly as they name it [default: no token is accepted].
+    /// Issuer of accepted tokens (JWT), exactly as in their `iss` claim [default: no token is accepted].
     #[arg(long, env = "CAUSERIE_JWT_ISSUER", value_name = "ISSUER", default_value = "")]
     #[arg(hide_default_value = true, value_parser = optional(word))]
     jwt_issuer: Setting<Option<String>>,
-    /// The audience that tokens must be for.
+    /// Audience that tokens must have in their `aud` claim.
     #[arg(long, env = "CAUSERIE_JWT_AUDIENCE", value_name = "AUDIENCE", default_value = "")]
     #[arg(hide_default_value = true, value_parser = optional(word))]
     jwt_audience: Setting<Option<String>>,
-    /// Where the issuer publishes its keys: an https address, or one of this machine.
+    /// Address of the issuer's key set (JWKS): https, or http on a loopback address.
     #[arg(long, env = "CAUSERIE_JWT_JWKS_URL", value_name = "URL", default_value = "")]
     #[arg(hide_default_value = true, value_parser = optional(jwks_url))]
     jwt_jwks_url: Setting<Option<String>>,
-    /// The algorithms that are accepted, of EdDSA, ES256 and RS256, with commas between them.
+    /// Accepted signature algorithms, separated by commas: EdDSA, ES256 and RS256.
     #[arg(long, env = "CAUSERIE_JWT_ALGORITHMS", value_name = "NAMES", default_value = "EdDSA,ES256,RS256")]
     #[arg(value_parser = setting(algorithms))]
     jwt_algorithms: Setting<Vec<Algorithm>>,
-    /// Whether somebody with a good token that nobody here has becomes a user.
+    /// Create a user for a valid token whose subject is unknown. If false, such a token is refused.
     #[arg(long, env = "CAUSERIE_JWT_PROVISION", value_name = "BOOL", default_value = "false")]
     #[arg(value_parser = setting(switch))]
     jwt_provision: Setting<bool>,
@@ -68,18 +69,18 @@ pub(crate) struct AccessArgs {
 impl AccessArgs {
     pub(crate) fn read(
         self,
-        mistakes: &mut Mistakes,
+        errors: &mut SettingErrors,
     ) -> Option<(AccessSettings, Option<causerie_identity::Settings>)> {
-        let sends_per_minute = mistakes.take(self.sends_per_minute);
-        let failures_per_minute = mistakes.take(self.auth_failures_per_minute);
-        let trusted_proxies = mistakes.take(self.trusted_proxies);
-        let cors_origins = mistakes.take(self.cors_origins);
-        let open_door = mistakes.take(self.insecure_no_auth);
-        let issuer = mistakes.take(self.jwt_issuer);
-        let audience = mistakes.take(self.jwt_audience);
-        let jwks_url = mistakes.take(self.jwt_jwks_url);
-        let algorithms = mistakes.take(self.jwt_algorithms);
-        let admits_newcomers = mistakes.take(self.jwt_provision);
+        let sends_per_minute = errors.take(self.sends_per_minute);
+        let failures_per_minute = errors.take(self.auth_failures_per_minute);
+        let trusted_proxies = errors.take(self.trusted_proxies);
+        let cors_origins = errors.take(self.cors_origins);
+        let open_door = errors.take(self.insecure_no_auth);
+        let issuer = errors.take(self.jwt_issuer);
+        let audience = errors.take(self.jwt_audience);
+        let jwks_url = errors.take(self.jwt_jwks_url);
+        let algorithms = errors.take(self.jwt_algorithms);
+        let admits_newcomers = errors.take(self.jwt_provision);
 
         let tokens = match (issuer?, audience?, jwks_url?) {
             (None, None, None) => None,
@@ -91,7 +92,7 @@ impl AccessArgs {
                 limits: FetchLimits::default(),
             }),
             _ => {
-                mistakes.add(Mistake::new(
+                errors.add(SettingError::new(
                     "CAUSERIE_JWT_ISSUER (--jwt-issuer), CAUSERIE_JWT_AUDIENCE (--jwt-audience) and \
                      CAUSERIE_JWT_JWKS_URL (--jwt-jwks-url) must be given together, or none of them",
                 ));
@@ -110,29 +111,32 @@ impl AccessArgs {
     }
 }
 
-/// Refuses a server that would let in others than whoever sits before it.
-pub(crate) fn check_open_door(http: &HttpSettings, access: &AccessSettings) -> Result<(), WrongSettings> {
+/// Refuses disabled authentication unless the server is reachable from this machine only.
+///
+/// # Errors
+/// The listen address is not a loopback address, or CORS origins are set.
+pub(crate) fn check_open_door(http: &HttpSettings, access: &AccessSettings) -> Result<(), InvalidSettings> {
     if !access.open_door {
         return Ok(());
     }
-    let mut mistakes = Vec::new();
+    let mut errors = Vec::new();
     if !http.listen.ip().is_loopback() {
-        mistakes.push(Mistake::new(format!(
+        errors.push(SettingError::new(format!(
             "CAUSERIE_INSECURE_NO_AUTH (--insecure-no-auth) works only with a loopback address in CAUSERIE_LISTEN \
              (--listen), not with {}",
             http.listen
         )));
     }
     if !access.cors_origins.is_empty() {
-        mistakes.push(Mistake::new(
+        errors.push(SettingError::new(
             "CAUSERIE_INSECURE_NO_AUTH (--insecure-no-auth) works only without CAUSERIE_CORS_ORIGINS \
              (--cors-origins)",
         ));
     }
-    if mistakes.is_empty() { Ok(()) } else { Err(WrongSettings(mistakes)) }
+    if errors.is_empty() { Ok(()) } else { Err(InvalidSettings(errors)) }
 }
 
-/// The entries of a list with commas between them.
+/// Parses the entries of a comma-separated list.
 fn list<T>(text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
     text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(read).collect()
 }
@@ -145,7 +149,7 @@ fn networks(text: &str) -> Result<Vec<IpNet>, String> {
     })
 }
 
-/// Origins as browsers write them: no path, no default port, nothing in capitals.
+/// Parses origins as browsers send them: without a path or a default port, in lower case.
 fn origins(text: &str) -> Result<Vec<String>, String> {
     list(text, |entry| {
         let uri = entry.parse::<Uri>().ok();
@@ -195,15 +199,15 @@ mod tests {
 
     fn read(
         arguments: &[&str],
-    ) -> Result<(AccessSettings, Option<causerie_identity::Settings>), WrongSettings> {
+    ) -> Result<(AccessSettings, Option<causerie_identity::Settings>), InvalidSettings> {
         let line = Line::parse_from(std::iter::once(&"causerie").chain(arguments));
-        let mut mistakes = Mistakes::default();
-        let read = line.access.read(&mut mistakes);
-        mistakes.or(read)
+        let mut errors = SettingErrors::default();
+        let read = line.access.read(&mut errors);
+        errors.or(read)
     }
 
     #[test]
-    fn what_is_not_set_is_the_http_sides_own_default() {
+    fn an_unset_setting_has_the_default_of_the_http_crate() {
         assert_eq!(read(&[]), Ok((AccessSettings::default(), None)));
     }
 
@@ -241,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn an_issuer_is_known_whole_or_not_at_all() {
+    fn the_settings_of_an_issuer_are_given_together() {
         let all = [
             "--jwt-issuer=https://id.example",
             "--jwt-audience=causerie",
@@ -268,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn the_door_stands_open_only_for_this_machine() {
+    fn authentication_can_be_disabled_on_a_loopback_address_only() {
         let check = |listen: &str, arguments: &[&str], expected: usize| {
             let http = HttpSettings {
                 listen: listen.parse().unwrap(),
@@ -279,8 +283,8 @@ mod tests {
                 idle_connection: std::time::Duration::from_secs(75),
             };
             let (access, _) = read(arguments).unwrap();
-            let mistakes = check_open_door(&http, &access).map_or_else(|wrong| wrong.0.len(), |()| 0);
-            assert_eq!(mistakes, expected, "{listen} {arguments:?}");
+            let errors = check_open_door(&http, &access).map_or_else(|wrong| wrong.0.len(), |()| 0);
+            assert_eq!(errors, expected, "{listen} {arguments:?}");
         };
         check("0.0.0.0:80", &[], 0);
         check("127.0.0.1:80", &["--insecure-no-auth"], 0);

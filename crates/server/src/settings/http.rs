@@ -1,34 +1,34 @@
-//! How clients reach the server.
+//! Settings of the HTTP listener and its streams.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::setting::{Mistakes, Setting, optional, setting};
+use super::setting::{Setting, SettingErrors, optional, setting};
 use super::values::{address, milliseconds, whole};
 
-/// How clients reach the server.
+/// Settings of the HTTP listener and its streams.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// Where it listens.
+    /// The address to listen on.
     pub listen: SocketAddr,
-    /// Threads that read requests and write answers; none means one per core.
+    /// Threads that read requests and write answers; `None` means one per core.
     pub workers: Option<usize>,
-    /// The largest request body in bytes.
+    /// Maximum size of a request body in bytes.
     pub body_limit: usize,
-    /// The silence after which a stream sends a comment.
+    /// Time without an event after which a stream sends a comment.
     pub keep_alive: Duration,
-    /// How long a reader of a stream may take nothing before it is cut.
+    /// Time a client may stop reading a stream before its connection is closed.
     pub stall: Duration,
-    /// For how long a connection without a request is kept.
+    /// Time after which a connection without a request is closed.
     pub idle_connection: Duration,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
 pub(crate) struct HttpArgs {
-    /// Where to listen. Port 0 lets the system choose a port, which the start then names.
+    /// Address to listen on. Port 0 lets the system choose a port; the startup banner names it.
     #[arg(long, env = "CAUSERIE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     #[arg(value_parser = setting(address))]
     listen: Setting<SocketAddr>,
@@ -42,33 +42,34 @@ pub(crate) struct HttpArgs {
     )]
     #[arg(value_parser = optional(whole::<usize>(1..=256)))]
     workers: Setting<Option<usize>>,
-    /// The largest request body in bytes; a larger one is answered 413.
+    /// Maximum size of a request body in bytes. A larger body is answered with 413.
     #[arg(long, env = "CAUSERIE_BODY_LIMIT_BYTES", value_name = "BYTES", default_value = "1048576")]
     #[arg(value_parser = setting(whole::<usize>(1024..=1 << 30)))]
     body_limit_bytes: Setting<usize>,
-    /// The silence after which a stream sends a comment, so that no proxy takes it for dead.
+    /// Time without an event, in milliseconds, after which a stream sends a comment, so that proxies keep it open.
     #[arg(long, env = "CAUSERIE_KEEP_ALIVE_MS", value_name = "MS", default_value = "15000")]
     #[arg(value_parser = setting(milliseconds))]
     keep_alive_ms: Setting<Duration>,
-    /// How long a reader of a stream may take nothing before its connection is cut. It can come back.
+    /// Time, in milliseconds, that a client may stop reading a stream. Then its connection is closed; the client can
+    /// resume the stream.
     #[arg(long, env = "CAUSERIE_STALL_MS", value_name = "MS", default_value = "60000")]
     #[arg(value_parser = setting(milliseconds))]
     stall_ms: Setting<Duration>,
-    /// For how long a connection without a request is kept. Longer than the proxy in front keeps its own, or a
-    /// request now and then is sent on a connection that is just being closed.
+    /// Time, in milliseconds, after which a connection without a request is closed. It must be longer than the idle
+    /// timeout of a proxy in front, or the proxy sometimes sends a request on a connection that is being closed.
     #[arg(long, env = "CAUSERIE_IDLE_CONNECTION_MS", value_name = "MS", default_value = "75000")]
     #[arg(value_parser = setting(milliseconds))]
     idle_connection_ms: Setting<Duration>,
 }
 
 impl HttpArgs {
-    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<HttpSettings> {
-        let listen = mistakes.take(self.listen);
-        let workers = mistakes.take(self.workers);
-        let body_limit = mistakes.take(self.body_limit_bytes);
-        let keep_alive = mistakes.take(self.keep_alive_ms);
-        let stall = mistakes.take(self.stall_ms);
-        let idle_connection = mistakes.take(self.idle_connection_ms);
+    pub(crate) fn read(self, errors: &mut SettingErrors) -> Option<HttpSettings> {
+        let listen = errors.take(self.listen);
+        let workers = errors.take(self.workers);
+        let body_limit = errors.take(self.body_limit_bytes);
+        let keep_alive = errors.take(self.keep_alive_ms);
+        let stall = errors.take(self.stall_ms);
+        let idle_connection = errors.take(self.idle_connection_ms);
         Some(HttpSettings {
             listen: listen?,
             workers: workers?,

@@ -1,16 +1,16 @@
-//! The settings: one struct per concern, each as it is given (`…Args`) and as it was understood.
+//! The settings: one struct per concern, each as command-line arguments (`…Args`) and as parsed values.
 //!
-//! Nothing else in the program reads the environment. Everything is read before anything is opened, and all
-//! mistakes are reported at once.
+//! No other module reads the environment. All settings are read before a file or a socket is opened, and all errors
+//! are reported together.
 
 mod access;
 mod http;
 mod logging;
-mod restraint;
 mod runtime;
 mod setting;
 mod store;
 mod upstream;
+mod upstream_limits;
 mod values;
 
 use causerie_http::AccessSettings;
@@ -19,39 +19,39 @@ use clap::Args;
 pub use http::HttpSettings;
 pub use logging::{LogFormat, LogSettings};
 pub use runtime::RuntimeSettings;
-pub use setting::{Mistake, WrongSettings};
+pub use setting::{InvalidSettings, SettingError};
 pub use store::StoreSettings;
-pub use upstream::{Clocks, Upstream, UpstreamSettings};
+pub use upstream::{Upstream, UpstreamSettings, UpstreamTimeouts};
 
 pub(crate) use access::{AccessArgs, check_open_door};
 pub(crate) use http::HttpArgs;
 pub(crate) use logging::LogArgs;
 pub(crate) use runtime::RuntimeArgs;
-pub(crate) use setting::Mistakes;
+pub(crate) use setting::SettingErrors;
 pub(crate) use store::StoreArgs;
 pub(crate) use upstream::UpstreamArgs;
 pub(crate) use values::span;
 
-/// Everything that can be set about a server.
+/// The settings of a server.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where conversations and money are kept.
+    /// Database and data folder.
     pub store: StoreSettings,
-    /// Who answers.
+    /// The upstream API.
     pub upstream: UpstreamSettings,
-    /// How clients reach it.
+    /// The HTTP listener.
     pub http: HttpSettings,
-    /// Who may come in, from where, and how often.
+    /// Authentication, rate limits, trusted proxies and CORS.
     pub access: AccessSettings,
     /// The identity provider whose tokens are accepted, if any.
     pub tokens: Option<causerie_identity::Settings>,
-    /// How turns are run.
+    /// Turns, tool definitions and cost reconciliation.
     pub runtime: RuntimeSettings,
-    /// What it says of itself.
+    /// The log.
     pub log: LogSettings,
 }
 
-/// The settings of `serve`, as they are given.
+/// The command-line arguments of `serve`.
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
@@ -68,19 +68,22 @@ pub(crate) struct ServeArgs {
     log: LogArgs,
     #[cfg(feature = "test-hooks")]
     #[command(flatten)]
-    hooks: crate::hooks::HookArgs,
+    hooks: crate::test_hooks::HookArgs,
 }
 
 impl ServeArgs {
-    /// The settings, or every mistake in them.
-    pub(crate) fn read(self) -> Result<Settings, WrongSettings> {
-        let mut mistakes = Mistakes::default();
-        let http = self.http.read(&mut mistakes);
-        let access = self.access.read(&mut mistakes);
-        let store = self.store.read(&mut mistakes);
-        let upstream = self.upstream.read(&mut mistakes);
-        let runtime = self.runtime.read(&mut mistakes);
-        let log = self.log.read(&mut mistakes);
+    /// Parses the settings.
+    ///
+    /// # Errors
+    /// All invalid settings.
+    pub(crate) fn read(self) -> Result<Settings, InvalidSettings> {
+        let mut errors = SettingErrors::default();
+        let http = self.http.read(&mut errors);
+        let access = self.access.read(&mut errors);
+        let store = self.store.read(&mut errors);
+        let upstream = self.upstream.read(&mut errors);
+        let runtime = self.runtime.read(&mut errors);
+        let log = self.log.read(&mut errors);
         #[cfg(feature = "test-hooks")]
         self.hooks.install();
         let all = || {
@@ -88,6 +91,6 @@ impl ServeArgs {
             let (http, store, upstream) = (http?, store?, upstream?);
             Some(Settings { store, upstream, http, access, tokens, runtime: runtime?, log: log? })
         };
-        mistakes.or(all())
+        errors.or(all())
     }
 }

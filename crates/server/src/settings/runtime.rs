@@ -1,4 +1,4 @@
-//! How turns are run and tools are found.
+//! Settings of turns, tool definitions and cost reconciliation.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -6,38 +6,38 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::setting::{Mistake, Mistakes, Setting, optional, setting};
+use super::setting::{Setting, SettingError, SettingErrors, optional, setting};
 use super::values::{milliseconds, path, positive, switch, whole};
 
-/// How turns are run and tools are found.
+/// Settings of turns, tool definitions and cost reconciliation.
 #[derive(Debug, Clone)]
 pub struct RuntimeSettings {
-    /// The folder of tool definitions, if one was named.
+    /// Folder of tool definitions; `None` for `./tool-definitions` or the built-in ones.
     pub tools_dir: Option<PathBuf>,
-    /// Whether addresses of attachments may name private and local hosts.
+    /// Whether addresses of attachments may name private and local hosts, also over plain http.
     pub allow_private_urls: bool,
-    /// How long running turns may take to end after a stop signal.
+    /// Time that running turns have to end after a stop signal.
     pub drain: Duration,
-    /// How long a turn is its instance's without renewal.
+    /// Duration of a turn's lease without renewal.
     pub lease: Duration,
-    /// How far the store may be behind a stream.
+    /// Interval at which the text of running turns is written to the store.
     pub flush_interval: Duration,
-    /// Text waiting for the store, over all turns, that is written at once.
+    /// Unwritten bytes over all turns that trigger a write before the interval ends.
     pub flush_bytes: usize,
-    /// Generation records that are asked for in a minute.
+    /// Maximum number of look-ups of generation records per minute.
     pub lookups_per_minute: NonZeroU32,
-    /// For how long after its end a request's generation record is asked for.
+    /// Time after the end of a request during which its generation record is looked up.
     pub lookup_window: Duration,
-    /// How often the ledger is searched for costs to learn.
+    /// Interval at which the ledger is searched for pending costs.
     pub reconcile_interval: Duration,
-    /// Whether admins may read other people's conversations.
+    /// Whether admins may read the conversations of other users.
     pub admin_reads_content: bool,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Runtime")]
 pub(crate) struct RuntimeArgs {
-    /// The folder of tool definitions [default: ./tool-definitions if it exists, else those built in].
+    /// Folder of tool definitions [default: ./tool-definitions if it exists, otherwise the built-in ones].
     #[arg(
         long,
         env = "CAUSERIE_TOOLS_DIR",
@@ -47,62 +47,65 @@ pub(crate) struct RuntimeArgs {
     )]
     #[arg(value_parser = optional(path))]
     tools_dir: Setting<Option<PathBuf>>,
-    /// Whether addresses of attachments may name private and local hosts, and those over plain http, too.
+    /// Allow attachment addresses of private and local hosts, also over plain http.
     #[arg(long, env = "CAUSERIE_ALLOW_PRIVATE_URLS", value_name = "true|false", default_value = "false")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = setting(switch))]
     allow_private_urls: Setting<bool>,
-    /// How long running turns may take to end after SIGTERM; then they are closed as interrupted.
+    /// Time, in milliseconds, that running turns have to end after SIGTERM. Then they are closed as interrupted.
     #[arg(long, env = "CAUSERIE_DRAIN_MS", value_name = "MS", default_value = "30000")]
     #[arg(value_parser = setting(milliseconds))]
     drain_ms: Setting<Duration>,
-    /// How long a turn stays its instance's without renewal: after a crash, other instances wait this long.
+    /// Duration of a turn's lease, in milliseconds. After a crash of an instance, other instances wait this long before
+    /// they close its turns. It must be at least ten times the flush interval.
     #[arg(long, env = "CAUSERIE_LEASE_MS", value_name = "MS", default_value = "15000")]
     #[arg(value_parser = setting(milliseconds))]
     lease_ms: Setting<Duration>,
-    /// How far the store may be behind a stream: what a crash can cost of an answer.
+    /// Interval, in milliseconds, at which the text of running turns is written to the store. A crash loses at most the
+    /// text of this time.
     #[arg(long, env = "CAUSERIE_FLUSH_INTERVAL_MS", value_name = "MS", default_value = "50")]
     #[arg(value_parser = setting(milliseconds))]
     flush_interval_ms: Setting<Duration>,
-    /// Text waiting for the store, over all turns, that is written without waiting for the interval.
+    /// Unwritten bytes, over all turns, that trigger a write before the interval ends.
     #[arg(long, env = "CAUSERIE_FLUSH_BYTES", value_name = "BYTES", default_value = "16384")]
     #[arg(value_parser = setting(whole::<usize>(1..=1 << 30)))]
     flush_bytes: Setting<usize>,
-    /// Generation records asked for in a minute, to learn what cut answers cost.
+    /// Maximum number of look-ups of generation records per minute. They give the cost of interrupted answers.
     #[arg(long, env = "AI_LOOKUPS_PER_MINUTE", value_name = "COUNT", default_value = "120")]
     #[arg(value_parser = setting(positive(60_000)))]
     ai_lookups_per_minute: Setting<NonZeroU32>,
-    /// How long after its end a request's record is asked for; then the calculated or estimated cost is final.
+    /// Time, in milliseconds, after the end of a request during which its generation record is looked up. Then the
+    /// calculated or estimated cost becomes final.
     #[arg(long, env = "AI_LOOKUP_WINDOW_MS", value_name = "MS", default_value = "86400000")]
     #[arg(value_parser = setting(milliseconds))]
     ai_lookup_window_ms: Setting<Duration>,
-    /// How often the ledger is searched for costs to learn.
+    /// Interval, in milliseconds, at which the ledger is searched for pending costs.
     #[arg(long, env = "CAUSERIE_RECONCILE_INTERVAL_MS", value_name = "MS", default_value = "1000")]
     #[arg(value_parser = setting(milliseconds))]
     reconcile_interval_ms: Setting<Duration>,
-    /// Whether admins may read other people's conversations. Every such read is written to the audit log first.
+    /// Allow admins to read the conversations of other users. Each read is written to the audit log first.
     #[arg(long, env = "CAUSERIE_ADMIN_READS_CONTENT", value_name = "true|false", default_value = "false")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = setting(switch))]
     admin_reads_content: Setting<bool>,
 }
 
 impl RuntimeArgs {
-    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<RuntimeSettings> {
-        let tools_dir = mistakes.take(self.tools_dir);
-        let allow_private_urls = mistakes.take(self.allow_private_urls);
-        let drain = mistakes.take(self.drain_ms);
-        let lease = mistakes.take(self.lease_ms);
-        let flush_interval = mistakes.take(self.flush_interval_ms);
-        let flush_bytes = mistakes.take(self.flush_bytes);
-        let lookups_per_minute = mistakes.take(self.ai_lookups_per_minute);
-        let lookup_window = mistakes.take(self.ai_lookup_window_ms);
-        let reconcile_interval = mistakes.take(self.reconcile_interval_ms);
-        let admin_reads_content = mistakes.take(self.admin_reads_content);
+    pub(crate) fn read(self, errors: &mut SettingErrors) -> Option<RuntimeSettings> {
+        let tools_dir = errors.take(self.tools_dir);
+        let allow_private_urls = errors.take(self.allow_private_urls);
+        let drain = errors.take(self.drain_ms);
+        let lease = errors.take(self.lease_ms);
+        let flush_interval = errors.take(self.flush_interval_ms);
+        let flush_bytes = errors.take(self.flush_bytes);
+        let lookups_per_minute = errors.take(self.ai_lookups_per_minute);
+        let lookup_window = errors.take(self.ai_lookup_window_ms);
+        let reconcile_interval = errors.take(self.reconcile_interval_ms);
+        let admin_reads_content = errors.take(self.admin_reads_content);
 
         let (lease, flush_interval) = (lease?, flush_interval?);
         if lease < flush_interval * 10 {
-            mistakes.add(Mistake::new(
+            errors.add(SettingError::new(
                 "CAUSERIE_LEASE_MS (--lease-ms) must be at least ten times CAUSERIE_FLUSH_INTERVAL_MS \
-                 (--flush-interval-ms), or turns are lost while they are renewed",
+                 (--flush-interval-ms), or leases expire before they are renewed",
             ));
             return None;
         }

@@ -1,76 +1,77 @@
-//! One setting: a flag that is also an environment variable, read without stopping at the first mistake.
+//! One setting: a flag that is also an environment variable. Errors are collected.
 //!
-//! clap ends the program at the first value it cannot read. Here a wrong value becomes a [`Mistake`] that is
-//! kept in its place, so that a start with three wrong values names all three. The sentence takes the names
-//! from the declaration itself, which is why the two cannot drift apart.
+//! clap ends the program at the first invalid value. Here an invalid value becomes a [`SettingError`], so that the
+//! program reports all of them. The message takes the names of flag and variable from the declaration.
 
 use std::ffi::OsStr;
 use std::fmt;
 
 use clap::builder::TypedValueParser;
 
-/// A setting as it was given: a value, or what is wrong with it.
+/// The value of a setting, or the error in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Setting<T>(Result<T, Mistake>);
+pub(crate) struct Setting<T>(Result<T, SettingError>);
 
-/// A sentence that names a setting and says what it must be.
+/// An invalid setting: a message with its name and the expected value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake(String);
+pub struct SettingError(String);
 
-impl Mistake {
-    /// A mistake that lies between settings rather than in one of them. The sentence names them.
+impl SettingError {
+    /// Creates an error that concerns several settings. The message must name them.
     pub(crate) fn new(sentence: impl Into<String>) -> Self {
-        Mistake(sentence.into())
+        SettingError(sentence.into())
     }
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-/// What was found wrong so far.
+/// The errors that were found so far.
 #[derive(Debug, Default)]
-pub(crate) struct Mistakes(Vec<Mistake>);
+pub(crate) struct SettingErrors(Vec<SettingError>);
 
-impl Mistakes {
-    /// The value, or a note of the mistake. Take every setting of a struct before giving up on any.
+impl SettingErrors {
+    /// Returns the value, or adds the error. Call it for every setting of a struct before returning early.
     pub(crate) fn take<T>(&mut self, setting: Setting<T>) -> Option<T> {
-        setting.0.map_err(|mistake| self.0.push(mistake)).ok()
+        setting.0.map_err(|error| self.0.push(error)).ok()
     }
 
-    /// Notes a mistake.
-    pub(crate) fn add(&mut self, mistake: Mistake) {
-        self.0.push(mistake);
+    /// Adds an error.
+    pub(crate) fn add(&mut self, error: SettingError) {
+        self.0.push(error);
     }
 
-    /// What was read, if nothing was wrong with any of it.
-    pub(crate) fn or<T>(self, read: Option<T>) -> Result<T, WrongSettings> {
+    /// Returns the value if there is no error.
+    ///
+    /// # Errors
+    /// All errors that were added.
+    pub(crate) fn or<T>(self, read: Option<T>) -> Result<T, InvalidSettings> {
         match read {
             Some(value) if self.0.is_empty() => Ok(value),
-            _ => Err(WrongSettings(self.0)),
+            _ => Err(InvalidSettings(self.0)),
         }
     }
 }
 
-/// Settings with which the program does not start: every mistake that was found, one per line.
+/// Invalid settings: all errors, one per line. The program does not start with them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrongSettings(pub Vec<Mistake>);
+pub struct InvalidSettings(pub Vec<SettingError>);
 
-impl std::error::Error for WrongSettings {}
+impl std::error::Error for InvalidSettings {}
 
-impl fmt::Display for WrongSettings {
+impl fmt::Display for InvalidSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sentences: Vec<_> = self.0.iter().map(Mistake::to_string).collect();
+        let sentences: Vec<_> = self.0.iter().map(SettingError::to_string).collect();
         f.write_str(&sentences.join("\n"))
     }
 }
 
-/// Reads a setting by a function that answers a wrong text with what would have been right, such as
-/// `a whole number from 0 to 10`.
+/// Parser of a setting. The error of `read` describes the expected value, such as `a whole number from 0 to 10`.
 ///
-/// An empty text counts as not given, so that `AI_API_KEY=` in a file of variables means what it looks like.
+/// An empty text counts as not set, so that `AI_API_KEY=` in a file of variables is the same as no line.
 pub(crate) fn setting<T, F>(read: F) -> Reader<F>
 where
     F: Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
@@ -78,7 +79,7 @@ where
     Reader(read)
 }
 
-/// Reads a setting that may be absent: its declaration has an empty, hidden default.
+/// Parser of an optional setting. Its declaration has an empty, hidden default.
 pub(crate) fn optional<T, F>(read: F) -> Reader<impl Fn(&str) -> Result<Option<T>, String> + Clone>
 where
     F: Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
@@ -109,18 +110,18 @@ where
             Some(text) => (self.0)(text),
             None => Err("UTF-8 text".to_owned()),
         };
-        Ok(Setting(read.map_err(|expected| mistake(argument, given, &expected))))
+        Ok(Setting(read.map_err(|expected| invalid(argument, given, &expected))))
     }
 }
 
-fn mistake(argument: Option<&clap::Arg>, given: &OsStr, expected: &str) -> Mistake {
+fn invalid(argument: Option<&clap::Arg>, given: &OsStr, expected: &str) -> SettingError {
     let flag = argument.and_then(clap::Arg::get_long).unwrap_or_default();
     let variable = argument.and_then(clap::Arg::get_env).map(OsStr::to_string_lossy).unwrap_or_default();
-    // What --help must not show, an error must not show either: it may be a key that was pasted in two halves.
+    // The error hides a value that --help hides: it may be a part of a key.
     if argument.is_none_or(clap::Arg::is_hide_env_values_set) {
-        Mistake(format!("{variable} (--{flag}) must be {expected}"))
+        SettingError(format!("{variable} (--{flag}) must be {expected}"))
     } else {
-        Mistake(format!("{variable} (--{flag}) must be {expected}, not {given:?}"))
+        SettingError(format!("{variable} (--{flag}) must be {expected}, not {given:?}"))
     }
 }
 
@@ -139,9 +140,9 @@ mod tests {
         let matches = Command::new("test")
             .arg(argument)
             .get_matches_from(["test".to_owned(), format!("--size={given}")]);
-        let mut mistakes = Mistakes::default();
-        let value = mistakes.take(matches.get_one::<Setting<T>>("size").unwrap().clone());
-        mistakes.or(value).map_err(|wrong| wrong.to_string())
+        let mut errors = SettingErrors::default();
+        let value = errors.take(matches.get_one::<Setting<T>>("size").unwrap().clone());
+        errors.or(value).map_err(|wrong| wrong.to_string())
     }
 
     fn size() -> Arg {
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_becomes_a_sentence_that_names_flag_and_variable() {
+    fn the_error_of_an_invalid_value_names_flag_and_variable() {
         let check = |given: &str, expected: Result<u8, &str>| {
             let read = read::<u8>(size().value_parser(setting(small)), given);
             assert_eq!(read, expected.map_err(str::to_owned));
@@ -174,11 +175,11 @@ mod tests {
     }
 
     #[test]
-    fn all_mistakes_are_kept_in_order() {
-        let mut mistakes = Mistakes::default();
-        mistakes.add(Mistake::new("one"));
-        mistakes.add(Mistake::new("two"));
-        assert_eq!(mistakes.or(Some(())).unwrap_err().to_string(), "one\ntwo");
-        assert_eq!(Mistakes::default().or(Some(1)), Ok(1));
+    fn all_errors_are_kept_in_order() {
+        let mut errors = SettingErrors::default();
+        errors.add(SettingError::new("one"));
+        errors.add(SettingError::new("two"));
+        assert_eq!(errors.or(Some(())).unwrap_err().to_string(), "one\ntwo");
+        assert_eq!(SettingErrors::default().or(Some(1)), Ok(1));
     }
 }

@@ -1,4 +1,4 @@
-//! Where conversations and money are kept.
+//! Settings of the database and the data folder.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use causerie_domain::Secret;
 use clap::Args;
 
-use super::setting::{Mistakes, Setting, optional, setting};
+use super::setting::{Setting, SettingErrors, optional, setting};
 use super::values::{milliseconds, path, whole};
 
-/// Where conversations and money are kept.
+/// Settings of the database and the data folder.
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
-    /// The folder of files that the program writes itself.
+    /// Folder of the files that the program writes.
     pub data_dir: PathBuf,
-    /// `sqlite://PATH` or `postgres://…`; it may hold a password.
+    /// `sqlite://PATH` or `postgres://…`; it may contain a password.
     pub database_url: Secret,
-    /// Connections to PostgreSQL at most.
+    /// Maximum number of connections to PostgreSQL.
     pub connections: u32,
-    /// How long a step waits at most until it can begin.
+    /// Maximum time a transaction waits until it starts.
     pub wait: Duration,
-    /// How long PostgreSQL works at most on one statement.
+    /// Maximum time of one statement on PostgreSQL.
     pub statement: Duration,
     /// Threads that read from SQLite.
     pub readers: u32,
@@ -29,40 +29,40 @@ pub struct StoreSettings {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Store")]
 pub(crate) struct StoreArgs {
-    /// The folder of files that the program writes: the SQLite database and the first admin key.
+    /// Folder of the files that the program writes: the SQLite database and the first admin key.
     #[arg(long, env = "CAUSERIE_DATA_DIR", value_name = "DIR", default_value = "data")]
     #[arg(value_parser = setting(path))]
     data_dir: Setting<PathBuf>,
-    /// The database: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME` [default: sqlite://DATA_DIR/causerie.db].
+    /// Database: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME` [default: sqlite://DATA_DIR/causerie.db].
     #[arg(long, env = "DATABASE_URL", value_name = "URL", default_value = "", hide_default_value = true)]
     #[arg(hide_env_values = true, value_parser = optional(database_url))]
     database_url: Setting<Option<Secret>>,
-    /// Connections to PostgreSQL at most.
+    /// Maximum number of connections to PostgreSQL. A quarter of them is reserved for running turns.
     #[arg(long, env = "DATABASE_CONNECTIONS", value_name = "COUNT", default_value = "16")]
     #[arg(value_parser = setting(whole::<u32>(1..=1000)))]
     database_connections: Setting<u32>,
-    /// How long a request waits for its turn at the database before it is answered 503.
+    /// Maximum time, in milliseconds, that a request waits for the database. Then it is answered with 503.
     #[arg(long, env = "DATABASE_WAIT_MS", value_name = "MS", default_value = "5000")]
     #[arg(value_parser = setting(milliseconds))]
     database_wait_ms: Setting<Duration>,
-    /// How long PostgreSQL works at most on one statement, and half of it on waiting for a lock.
+    /// Maximum time, in milliseconds, of one statement on PostgreSQL; half of it is the maximum wait for a lock.
     #[arg(long, env = "DATABASE_STATEMENT_MS", value_name = "MS", default_value = "10000")]
     #[arg(value_parser = setting(milliseconds))]
     database_statement_ms: Setting<Duration>,
-    /// Threads that read from SQLite, beside the one that writes.
+    /// Threads that read from SQLite, in addition to the one that writes.
     #[arg(long, env = "DATABASE_READERS", value_name = "COUNT", default_value = "3")]
     #[arg(value_parser = setting(whole::<u32>(1..=64)))]
     database_readers: Setting<u32>,
 }
 
 impl StoreArgs {
-    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<StoreSettings> {
-        let data_dir = mistakes.take(self.data_dir);
-        let database_url = mistakes.take(self.database_url);
-        let connections = mistakes.take(self.database_connections);
-        let wait = mistakes.take(self.database_wait_ms);
-        let statement = mistakes.take(self.database_statement_ms);
-        let readers = mistakes.take(self.database_readers);
+    pub(crate) fn read(self, errors: &mut SettingErrors) -> Option<StoreSettings> {
+        let data_dir = errors.take(self.data_dir);
+        let database_url = errors.take(self.database_url);
+        let connections = errors.take(self.database_connections);
+        let wait = errors.take(self.database_wait_ms);
+        let statement = errors.take(self.database_statement_ms);
+        let readers = errors.take(self.database_readers);
 
         let data_dir = data_dir?;
         let default = || Secret::new(format!("sqlite://{}", data_dir.join("causerie.db").display()));

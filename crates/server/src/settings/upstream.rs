@@ -1,4 +1,4 @@
-//! Who answers: OpenRouter, another gateway of its kind, or the built-in simulator.
+//! Settings of the upstream: OpenRouter, a compatible gateway, or the built-in simulator.
 
 use std::time::Duration;
 
@@ -6,83 +6,82 @@ use causerie_domain::Secret;
 use causerie_openrouter::UpstreamLimits;
 use clap::Args;
 
-use super::restraint::RestraintArgs;
-use super::setting::{Mistakes, Setting, optional, setting};
+use super::setting::{Setting, SettingErrors, optional, setting};
+use super::upstream_limits::UpstreamLimitsArgs;
 use super::values::{base_url, milliseconds, model, proxy_url, secret, switch, title, whole};
 
 const OPENROUTER: &str = "https://openrouter.ai/api/v1";
 
-/// Who answers, and how patiently it is asked.
+/// Settings of the upstream.
 #[derive(Debug, Clone)]
 pub struct UpstreamSettings {
-    /// Whom to ask.
+    /// The API that receives the requests.
     pub upstream: Upstream,
-    /// The model of tools that name none.
+    /// Model of tools that name none.
     pub default_model: String,
-    /// Output tokens of tools that name no maximum.
+    /// Maximum number of output tokens of tools that set none.
     pub default_max_output_tokens: u64,
-    /// Whether models that the catalogue does not list are refused.
+    /// Whether models outside the catalogue are refused.
     pub catalogue_only: bool,
-    /// Tries of one turn beyond the first.
+    /// Retries of one turn.
     pub max_retries: u32,
-    /// A longer wait is told to the client instead of waited for.
+    /// Maximum wait before a retry. If the upstream asks for a longer one, the turn fails and reports the wait.
     pub max_retry_wait: Duration,
-    /// When to give a request up.
-    pub clocks: Clocks,
-    /// How much is asked of it, and when it is left alone.
-    pub restraint: UpstreamLimits,
-    /// The largest event of a stream in bytes.
+    pub timeouts: UpstreamTimeouts,
+    /// Rate, concurrency, queue and circuit breaker.
+    pub limits: UpstreamLimits,
+    /// Maximum size of a stream event in bytes.
     pub max_event: usize,
-    /// The application's public address, for the upstream's rankings.
+    /// Public address of the application, for the rankings of the upstream.
     pub referer: Option<String>,
-    /// The application's public name, for the upstream's rankings.
+    /// Public name of the application, for the rankings of the upstream.
     pub title: Option<String>,
-    /// A proxy for every request; its address may hold a password.
+    /// HTTP proxy of every upstream request; its address may contain a password.
     pub proxy: Option<Secret>,
 }
 
-/// Whom to ask.
+/// The API that receives the requests.
 #[derive(Debug, Clone)]
 pub enum Upstream {
-    /// The simulator in this process: nothing was set.
+    /// The simulator in this process, used if neither a key nor an address is set.
     Simulator,
-    /// A gateway that speaks OpenRouter's API.
+    /// A gateway with the API of OpenRouter.
     Gateway {
-        /// The address below which `/chat/completions` is.
+        /// Base address, to which `/chat/completions` is appended.
         base_url: String,
-        /// The key, if it wants one.
+        /// API key, if the gateway requires one.
         api_key: Option<Secret>,
     },
 }
 
-/// The clocks of one request, each started by another event.
+/// Timeouts of one upstream request.
 #[derive(Debug, Clone, Copy)]
-pub struct Clocks {
-    /// From the start to a connection.
+pub struct UpstreamTimeouts {
+    /// From the start of the request to a connection.
     pub connect: Duration,
-    /// From the request to the first byte.
+    /// From the start of the request to the first byte of the answer.
     pub first_byte: Duration,
-    /// From one byte to the next.
+    /// Between two bytes.
     pub idle: Duration,
-    /// From one delta to the next; comments that keep the connection alive do not count.
+    /// Between two deltas; keep-alive comments do not count.
     pub progress: Duration,
-    /// From the start to the end.
+    /// From the start of the request to its end.
     pub total: Duration,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Upstream")]
 pub(crate) struct UpstreamArgs {
-    /// The API below which `/chat/completions` is [default: https://openrouter.ai/api/v1]. Without a key,
-    /// requests to it carry no Authorization header.
+    /// Base address of the API, to which `/chat/completions` is appended [default: https://openrouter.ai/api/v1].
+    /// Without a key, requests have no Authorization header.
     #[arg(long, env = "AI_GATEWAY_URL", value_name = "URL", default_value = "", hide_default_value = true)]
     #[arg(value_parser = optional(base_url))]
     ai_gateway_url: Setting<Option<String>>,
-    /// The key of the API. Without it and without AI_GATEWAY_URL the built-in simulator answers.
+    /// API key of the upstream. If neither it nor AI_GATEWAY_URL is set, the built-in simulator answers.
     #[arg(long, env = "AI_API_KEY", value_name = "KEY", default_value = "", hide_default_value = true)]
     #[arg(hide_env_values = true, value_parser = optional(secret))]
     ai_api_key: Setting<Option<Secret>>,
-    /// Another name of AI_API_KEY, which wins if both are given.
+    /// Alternative name of AI_API_KEY; AI_API_KEY takes precedence.
     #[arg(
         long,
         env = "OPENROUTER_API_KEY",
@@ -92,86 +91,87 @@ pub(crate) struct UpstreamArgs {
     )]
     #[arg(hide_env_values = true, value_parser = optional(secret))]
     openrouter_api_key: Setting<Option<Secret>>,
-    /// The model of tools that name none.
+    /// Model of tools that name none.
     #[arg(long, env = "AI_DEFAULT_MODEL", value_name = "MODEL", default_value = "openrouter/auto")]
     #[arg(value_parser = setting(model))]
     ai_default_model: Setting<String>,
-    /// Output tokens of tools that name no maximum.
+    /// Maximum number of output tokens of tools that set none.
     #[arg(long, env = "AI_DEFAULT_MAX_OUTPUT_TOKENS", value_name = "TOKENS", default_value = "4096")]
     #[arg(value_parser = setting(whole::<u64>(1..=10_000_000)))]
     ai_default_max_output_tokens: Setting<u64>,
-    /// Whether models that the catalogue does not list are refused.
+    /// Refuse models that the catalogue does not list.
     #[arg(long, env = "AI_MODELS_CATALOGUE_ONLY", value_name = "true|false", default_value = "false")]
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = setting(switch))]
     ai_models_catalogue_only: Setting<bool>,
-    /// Tries of one turn beyond the first. There is none once the first delta has arrived.
+    /// Maximum number of retries of one turn. A turn is not retried after its first delta.
     #[arg(long, env = "AI_MAX_RETRIES", value_name = "COUNT", default_value = "2")]
     #[arg(value_parser = setting(whole::<u32>(0..=10)))]
     ai_max_retries: Setting<u32>,
-    /// A wait before a retry that is longer than this is told to the client instead of waited for.
+    /// Maximum wait, in milliseconds, before a retry. If the upstream asks for a longer one, the turn fails and the
+    /// client receives the wait.
     #[arg(long, env = "AI_MAX_RETRY_WAIT_MS", value_name = "MS", default_value = "10000")]
     #[arg(value_parser = setting(milliseconds))]
     ai_max_retry_wait_ms: Setting<Duration>,
-    /// The longest that one request may take from its start to its end.
+    /// Timeout of a whole upstream request, in milliseconds.
     #[arg(long, env = "AI_REQUEST_TIMEOUT_MS", value_name = "MS", default_value = "600000")]
     #[arg(value_parser = setting(milliseconds))]
     ai_request_timeout_ms: Setting<Duration>,
-    /// The longest that connecting may take.
+    /// Timeout of connecting to the upstream, in milliseconds.
     #[arg(long, env = "AI_CONNECT_TIMEOUT_MS", value_name = "MS", default_value = "10000")]
     #[arg(value_parser = setting(milliseconds))]
     ai_connect_timeout_ms: Setting<Duration>,
-    /// The longest that the first byte of an answer may take.
+    /// Timeout of the first byte of an answer, in milliseconds.
     #[arg(long, env = "AI_FIRST_BYTE_TIMEOUT_MS", value_name = "MS", default_value = "120000")]
     #[arg(value_parser = setting(milliseconds))]
     ai_first_byte_timeout_ms: Setting<Duration>,
-    /// The longest silence within an answer, keep-alive comments being a sound.
+    /// Maximum time, in milliseconds, between two bytes of an answer; keep-alive comments count as bytes.
     #[arg(long, env = "AI_IDLE_TIMEOUT_MS", value_name = "MS", default_value = "60000")]
     #[arg(value_parser = setting(milliseconds))]
     ai_idle_timeout_ms: Setting<Duration>,
-    /// The longest time without text, keep-alive comments not counted.
+    /// Maximum time, in milliseconds, between two deltas of an answer; keep-alive comments do not count.
     #[arg(long, env = "AI_PROGRESS_TIMEOUT_MS", value_name = "MS", default_value = "420000")]
     #[arg(value_parser = setting(milliseconds))]
     ai_progress_timeout_ms: Setting<Duration>,
     #[command(flatten)]
-    restraint: RestraintArgs,
-    /// The largest event of a stream in bytes; a larger one fails its turn.
+    limits: UpstreamLimitsArgs,
+    /// Maximum size of a stream event in bytes. A larger event fails its turn.
     #[arg(long, env = "AI_MAX_EVENT_BYTES", value_name = "BYTES", default_value = "16777216")]
     #[arg(value_parser = setting(whole::<usize>(64 * 1024..=1 << 30)))]
     ai_max_event_bytes: Setting<usize>,
-    /// The application's public address, sent as HTTP-Referer for the upstream's rankings.
+    /// Public address of the application, sent as HTTP-Referer for the rankings of the upstream.
     #[arg(long, env = "AI_APP_URL", value_name = "URL", default_value = "", hide_default_value = true)]
     #[arg(value_parser = optional(base_url))]
     ai_app_url: Setting<Option<String>>,
-    /// The application's public name, sent as X-OpenRouter-Title for the upstream's rankings.
+    /// Public name of the application, sent as X-OpenRouter-Title for the rankings of the upstream.
     #[arg(long, env = "AI_APP_TITLE", value_name = "NAME", default_value = "", hide_default_value = true)]
     #[arg(value_parser = optional(title))]
     ai_app_title: Setting<Option<String>>,
-    /// An HTTP proxy for requests to the upstream. No other variable of the environment sets one.
+    /// HTTP proxy for upstream requests. Other proxy variables of the environment are ignored.
     #[arg(long, env = "AI_PROXY_URL", value_name = "URL", default_value = "", hide_default_value = true)]
     #[arg(hide_env_values = true, value_parser = optional(proxy_url))]
     ai_proxy_url: Setting<Option<Secret>>,
 }
 
 impl UpstreamArgs {
-    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<UpstreamSettings> {
-        let gateway_url = mistakes.take(self.ai_gateway_url);
-        let api_key = mistakes.take(self.ai_api_key);
-        let openrouter_key = mistakes.take(self.openrouter_api_key);
-        let default_model = mistakes.take(self.ai_default_model);
-        let default_max_output_tokens = mistakes.take(self.ai_default_max_output_tokens);
-        let catalogue_only = mistakes.take(self.ai_models_catalogue_only);
-        let max_retries = mistakes.take(self.ai_max_retries);
-        let max_retry_wait = mistakes.take(self.ai_max_retry_wait_ms);
-        let total = mistakes.take(self.ai_request_timeout_ms);
-        let connect = mistakes.take(self.ai_connect_timeout_ms);
-        let first_byte = mistakes.take(self.ai_first_byte_timeout_ms);
-        let idle = mistakes.take(self.ai_idle_timeout_ms);
-        let progress = mistakes.take(self.ai_progress_timeout_ms);
-        let restraint = self.restraint.read(mistakes);
-        let max_event = mistakes.take(self.ai_max_event_bytes);
-        let referer = mistakes.take(self.ai_app_url);
-        let title = mistakes.take(self.ai_app_title);
-        let proxy = mistakes.take(self.ai_proxy_url);
+    pub(crate) fn read(self, errors: &mut SettingErrors) -> Option<UpstreamSettings> {
+        let gateway_url = errors.take(self.ai_gateway_url);
+        let api_key = errors.take(self.ai_api_key);
+        let openrouter_key = errors.take(self.openrouter_api_key);
+        let default_model = errors.take(self.ai_default_model);
+        let default_max_output_tokens = errors.take(self.ai_default_max_output_tokens);
+        let catalogue_only = errors.take(self.ai_models_catalogue_only);
+        let max_retries = errors.take(self.ai_max_retries);
+        let max_retry_wait = errors.take(self.ai_max_retry_wait_ms);
+        let total = errors.take(self.ai_request_timeout_ms);
+        let connect = errors.take(self.ai_connect_timeout_ms);
+        let first_byte = errors.take(self.ai_first_byte_timeout_ms);
+        let idle = errors.take(self.ai_idle_timeout_ms);
+        let progress = errors.take(self.ai_progress_timeout_ms);
+        let limits = self.limits.read(errors);
+        let max_event = errors.take(self.ai_max_event_bytes);
+        let referer = errors.take(self.ai_app_url);
+        let title = errors.take(self.ai_app_title);
+        let proxy = errors.take(self.ai_proxy_url);
 
         Some(UpstreamSettings {
             upstream: upstream(gateway_url?, api_key?.or(openrouter_key?)),
@@ -180,14 +180,14 @@ impl UpstreamArgs {
             catalogue_only: catalogue_only?,
             max_retries: max_retries?,
             max_retry_wait: max_retry_wait?,
-            clocks: Clocks {
+            timeouts: UpstreamTimeouts {
                 connect: connect?,
                 first_byte: first_byte?,
                 idle: idle?,
                 progress: progress?,
                 total: total?,
             },
-            restraint: restraint?,
+            limits: limits?,
             max_event: max_event?,
             referer: referer?,
             title: title?,
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_key_and_address_the_simulator_answers() {
+    fn without_a_key_and_an_address_the_simulator_answers() {
         let key = || Some(Secret::new("k"));
         let url = || Some("http://127.0.0.1:9".to_owned());
         let asked = |url, key| match upstream(url, key) {

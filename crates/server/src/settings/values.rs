@@ -1,4 +1,4 @@
-//! How the texts of settings become values. Each reader answers a wrong text with what would have been right.
+//! Parsers of the values of settings. The error of a parser describes the expected value.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::http::Uri;
 use causerie_domain::Secret;
 
-/// A whole number in a range that its type can hold.
+/// Parses a whole number within a range and its type.
 pub(crate) fn whole<T: TryFrom<u64>>(
     range: RangeInclusive<u64>,
 ) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync {
@@ -21,19 +21,19 @@ pub(crate) fn whole<T: TryFrom<u64>>(
     }
 }
 
-/// A whole number from one on.
-pub(crate) fn positive(most: u32) -> impl Fn(&str) -> Result<NonZeroU32, String> + Clone + Send + Sync {
-    let read = whole::<u32>(1..=most.into());
+/// Parses a whole number from 1 to a maximum.
+pub(crate) fn positive(max: u32) -> impl Fn(&str) -> Result<NonZeroU32, String> + Clone + Send + Sync {
+    let read = whole::<u32>(1..=max.into());
     move |text| read(text).and_then(|number| NonZeroU32::new(number).ok_or_else(|| "not zero".to_owned()))
 }
 
-/// A span in whole milliseconds, at least one.
+/// Parses a duration in whole milliseconds, from 1 millisecond to 1 day.
 pub(crate) fn milliseconds(text: &str) -> Result<Duration, String> {
     const DAY: u64 = 24 * 60 * 60 * 1000;
     whole(1..=DAY)(text).map(Duration::from_millis).map_err(|expected| format!("{expected} milliseconds"))
 }
 
-/// A span such as `90d`, `12h`, `30m` or `45s`.
+/// Parses a duration such as `90d`, `12h`, `30m` or `45s`.
 pub(crate) fn span(text: &str) -> Result<Duration, String> {
     let expected = || "a number of days, hours, minutes or seconds, such as 90d or 12h".to_owned();
     let unit = text.chars().next_back().ok_or_else(expected)?;
@@ -46,30 +46,30 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
     };
     let count: u64 = text.strip_suffix(unit).and_then(|count| count.parse().ok()).ok_or_else(expected)?;
     match count.checked_mul(seconds) {
-        Some(total @ 1..=MOST_SECONDS) => Ok(Duration::from_secs(total)),
+        Some(total @ 1..=MAX_SPAN_SECONDS) => Ok(Duration::from_secs(total)),
         _ => Err(expected()),
     }
 }
 
-/// A hundred years: beyond it a span is a slip of the finger.
-const MOST_SECONDS: u64 = 100 * 366 * 24 * 60 * 60;
+/// A hundred years; a longer duration is a typing error.
+const MAX_SPAN_SECONDS: u64 = 100 * 366 * 24 * 60 * 60;
 
-/// `true` or `false`.
+/// Parses `true` or `false`.
 pub(crate) fn switch(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "true or false".to_owned())
 }
 
-/// An address and a port. Port 0 lets the system choose one.
+/// Parses an IP address and a port. Port 0 lets the system choose one.
 pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned())
 }
 
-/// A path, as it is.
+/// Parses a path without NUL characters.
 pub(crate) fn path(text: &str) -> Result<PathBuf, String> {
     if text.contains('\0') { Err("a path".to_owned()) } else { Ok(PathBuf::from(text)) }
 }
 
-/// The base address of an HTTP API, without credentials, query and fragment, and without a slash at its end.
+/// Parses the base address of an HTTP API without credentials, query and fragment, and removes slashes at its end.
 pub(crate) fn base_url(text: &str) -> Result<String, String> {
     let expected = || "an http:// or https:// address without user, query and fragment".to_owned();
     let uri: Uri = text.parse().map_err(|_| expected())?;
@@ -79,7 +79,7 @@ pub(crate) fn base_url(text: &str) -> Result<String, String> {
     if known && bare && anonymous { Ok(text.trim_end_matches('/').to_owned()) } else { Err(expected()) }
 }
 
-/// A secret that can travel in a header: printable ASCII without blanks.
+/// Parses a secret that is valid in a header: printable ASCII without blanks.
 pub(crate) fn secret(text: &str) -> Result<Secret, String> {
     if text.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(Secret::new(text))
@@ -88,7 +88,7 @@ pub(crate) fn secret(text: &str) -> Result<Secret, String> {
     }
 }
 
-/// The address of a proxy, which may hold a user and a password.
+/// Parses the address of a proxy, which may contain a user and a password.
 pub(crate) fn proxy_url(text: &str) -> Result<Secret, String> {
     match text.parse::<Uri>().ok().as_ref().map(Uri::scheme_str) {
         Some(Some("http" | "https")) => Ok(Secret::new(text)),
@@ -96,7 +96,7 @@ pub(crate) fn proxy_url(text: &str) -> Result<Secret, String> {
     }
 }
 
-/// A short name that can travel in a header.
+/// Parses a name of at most 100 characters that is valid in a header.
 pub(crate) fn title(text: &str) -> Result<String, String> {
     if text.len() <= 100 && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         Ok(text.to_owned())
@@ -105,7 +105,7 @@ pub(crate) fn title(text: &str) -> Result<String, String> {
     }
 }
 
-/// The id of a model: one word.
+/// Parses the id of a model: at most 200 printable ASCII characters without blanks.
 pub(crate) fn model(text: &str) -> Result<String, String> {
     if !text.is_empty() && text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_graphic()) {
         Ok(text.to_owned())

@@ -1,4 +1,4 @@
-//! The server's own restraint towards the upstream, what it asks beside answers, and that all of it is accounted.
+//! The limits on upstream requests, the other requests to the upstream, and their rows in the ledger.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -46,8 +46,8 @@ async fn check_busy(
 
 async fn upstream_busy_because_all_places_are_taken(on: TestAppBuilder) -> Result<()> {
     let on = on.settings(|settings| {
-        settings.upstream.restraint.max_concurrent_streams = NonZeroU32::MIN;
-        settings.upstream.restraint.max_queue_wait = Duration::from_millis(50);
+        settings.upstream.limits.max_concurrent_streams = NonZeroU32::MIN;
+        settings.upstream.limits.max_queue_wait = Duration::from_millis(50);
     });
     let app = on.tool("gated", "sim/gated?words=1").start().await?;
     let (first, second) = (app.ada.chat("gated").await?, app.ada.chat("gated").await?);
@@ -62,8 +62,8 @@ async fn upstream_busy_because_all_places_are_taken(on: TestAppBuilder) -> Resul
 
 async fn upstream_busy_because_the_minute_is_spent(on: TestAppBuilder) -> Result<()> {
     let on = on.settings(|settings| {
-        settings.upstream.restraint.requests_per_minute = Some(NonZeroU32::MIN);
-        settings.upstream.restraint.max_queue_wait = Duration::from_millis(50);
+        settings.upstream.limits.requests_per_minute = Some(NonZeroU32::MIN);
+        settings.upstream.limits.max_queue_wait = Duration::from_millis(50);
     });
     let app = on.tool("echo", "sim/echo").start().await?;
     let chat = app.ada.chat("echo").await?;
@@ -74,8 +74,8 @@ async fn upstream_busy_because_the_minute_is_spent(on: TestAppBuilder) -> Result
 
 async fn upstream_busy_because_the_upstream_keeps_failing(on: TestAppBuilder) -> Result<()> {
     let on = on.settings(|settings| {
-        settings.upstream.restraint.breaker_failure_threshold = NonZeroU32::MIN;
-        settings.upstream.restraint.breaker_open_duration = Duration::from_secs(50);
+        settings.upstream.limits.breaker_failure_threshold = NonZeroU32::MIN;
+        settings.upstream.limits.breaker_open_duration = Duration::from_secs(50);
     });
     let app = on.tool("echo", "sim/echo").start().await?;
     let chat = app.ada.chat("echo").await?;

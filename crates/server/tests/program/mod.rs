@@ -16,8 +16,8 @@ pub(crate) use client::{Answer, Stream};
 
 /// Whatever takes longer than this will not happen any more.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// How the last line of a welcome begins.
-const LAST_LINE: &str = "Ctrl-C stops it";
+/// Prefix of the last line of the banner.
+const LAST_LINE: &str = "Ctrl-C stops the server";
 
 /// The program in an empty folder, with nothing in its environment but what a test puts there.
 pub(crate) struct Program {
@@ -77,20 +77,20 @@ impl Program {
         command.args(["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut served = Served { child, log, welcome: String::new(), address: String::new() };
-        while !served.welcome.lines().any(|line| line.starts_with(LAST_LINE)) {
+        let mut served = Served { child, log, banner: String::new(), address: String::new() };
+        while !served.banner.lines().any(|line| line.starts_with(LAST_LINE)) {
             let Some(line) = lines.next() else { return Err(served.log()) };
             let line = line.unwrap();
-            served.welcome += &format!("{line}\n");
+            served.banner += &format!("{line}\n");
         }
-        let address = served.welcome.split_once("http://").unwrap().1;
-        served.address = address.split([',', '/']).next().unwrap().to_owned();
+        let address = served.banner.split_once("http://").unwrap().1;
+        served.address = address.split([';', '/']).next().unwrap().to_owned();
         Ok(served)
     }
 
-    /// Does what a reader of the welcome does: pastes the indented lines into a shell.
-    pub(crate) fn paste(&self, welcome: &str) -> String {
-        let lines: Vec<_> = welcome.lines().filter_map(|line| line.strip_prefix("  ")).collect();
+    /// Does what a reader of the banner does: pastes the indented lines into a shell.
+    pub(crate) fn paste(&self, banner: &str) -> String {
+        let lines: Vec<_> = banner.lines().filter_map(|line| line.strip_prefix("  ")).collect();
         // `-u` because a line that lost its variable would still send something.
         let output = Command::new("sh").args(["-euc", &lines.join("\n")]).output().unwrap();
         let (stdout, stderr) =
@@ -116,14 +116,14 @@ impl Program {
 pub(crate) struct Served {
     child: Child,
     log: PathBuf,
-    welcome: String,
+    banner: String,
     address: String,
 }
 
 impl Served {
     /// What it printed at its start.
-    pub(crate) fn welcome(&self) -> String {
-        self.welcome.clone()
+    pub(crate) fn banner(&self) -> String {
+        self.banner.clone()
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

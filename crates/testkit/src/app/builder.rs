@@ -15,8 +15,8 @@ use causerie_openrouter::{OpenRouter, UpstreamLimits};
 use causerie_runtime::SystemClock;
 use causerie_server::Server;
 use causerie_server::settings::{
-    Clocks, HttpSettings, LogFormat, LogSettings, RuntimeSettings, Settings, StoreSettings, Upstream,
-    UpstreamSettings,
+    HttpSettings, LogFormat, LogSettings, RuntimeSettings, Settings, StoreSettings, Upstream,
+    UpstreamSettings, UpstreamTimeouts,
 };
 use causerie_simulator::{Options, Simulator};
 use tempfile::TempDir;
@@ -167,14 +167,14 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
             catalogue_only: false,
             max_retries: 1,
             max_retry_wait: Duration::from_secs(5),
-            clocks: Clocks {
+            timeouts: UpstreamTimeouts {
                 connect: PATIENCE,
                 first_byte: PATIENCE,
                 idle: PATIENCE,
                 progress: PATIENCE,
                 total: 2 * PATIENCE,
             },
-            restraint: UpstreamLimits::default(),
+            limits: UpstreamLimits::default(),
             max_event: 16 << 20,
             referer: None,
             title: None,

@@ -9,12 +9,12 @@ use clap::Parser as _;
 #[tokio::main]
 async fn main() -> ExitCode {
     match soak::run(Plan::parse()).await {
-        Ok(held) => {
-            for fault in held.faults() {
+        Ok(report) => {
+            for fault in report.faults() {
                 eprintln!("{fault}");
             }
-            println!("{held}");
-            if held.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            println!("{report}");
+            if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
             eprintln!("error: {error:#}");

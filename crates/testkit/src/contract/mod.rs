@@ -5,19 +5,19 @@
 
 pub mod attempts;
 pub mod begin;
+pub mod budget_reservations;
 pub mod budgets;
 pub mod cancel;
 pub mod finish;
 pub mod flush;
 pub mod forks;
+pub mod messages;
 pub mod races;
 pub mod reap;
-pub mod reconcile;
+pub mod reconciliation;
 pub mod sessions;
-pub mod spending;
-pub mod talk;
 
-mod making;
+mod fixtures;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,7 +29,7 @@ use causerie_domain::{
 };
 use uuid::Uuid;
 
-pub use making::{Ending, Running, closed, text_part};
+pub use fixtures::{Ending, Running, closed, text_part};
 
 /// The instant at which every check begins.
 pub const START: Timestamp = Timestamp::from_micros(1_780_000_000_000_000);
@@ -136,7 +136,7 @@ macro_rules! conversations_contract {
                 a_title_can_be_given_and_taken,
                 every_state_answers_every_action,
                 a_deleted_session_is_gone_from_every_read;
-            talk:
+            messages:
                 messages_are_read_in_order_between_bounds,
                 messages_show_their_attachments_and_usage,
                 messages_are_seen_only_through_a_filter_that_admits_them,
@@ -218,7 +218,7 @@ macro_rules! turns_contract {
 macro_rules! reconciliation_contract {
     ($subject:path) => {
         $crate::contract_tests! { $subject;
-            reconcile:
+            reconciliation:
                 an_interrupted_row_is_priced_once,
                 a_row_that_cannot_be_looked_up_is_final_when_it_is_priced,
                 a_due_row_is_claimed_by_one,
@@ -248,7 +248,7 @@ macro_rules! budgets_contract {
                 an_unknown_price_is_refused_where_a_budget_applies,
                 a_limit_can_be_lowered_and_raised_at_any_time,
                 what_has_no_budget_cannot_lose_it;
-            spending:
+            budget_reservations:
                 an_end_puts_the_cost_in_place_of_the_reservation,
                 a_further_request_takes_the_reservation_over,
                 a_correction_moves_what_was_spent,

@@ -1,13 +1,13 @@
 //! A soak: many conversations against real processes that are killed all the time, and a reckoning at the end.
 //!
-//! It keeps its own record of what was acknowledged, so that the store is not its own witness. The upstream is a
+//! It keeps its own history of what was acknowledged, so that the store is not its own witness. The upstream is a
 //! simulator in this process with scenarios and outages; on PostgreSQL two servers share the database.
 
-mod chaos;
-mod judge;
-mod record;
+mod checker;
+mod faults;
+mod history;
 mod servers;
-mod talk;
+mod workload;
 
 use std::fs;
 use std::path::PathBuf;
@@ -26,8 +26,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::database::TestDatabase;
 
-pub use record::Held;
-use record::Record;
+use history::History;
+pub use history::SoakReport;
 use servers::Servers;
 
 /// What the upstream does, one tool each. Most answers are whole: what is to be shown is that they stay so.
@@ -47,7 +47,10 @@ const REST: Duration = Duration::from_secs(60);
 
 /// What to do, as it is given on the command line.
 #[derive(Debug, Clone, clap::Parser)]
-#[command(name = "soak", about = "Talk to servers that are killed all the time, and see what is lost")]
+#[command(
+    name = "soak",
+    about = "Conversation to servers that are killed all the time, and see what is lost"
+)]
 pub struct Plan {
     /// For how long.
     #[arg(long, value_name = "MINUTES", default_value_t = 20)]
@@ -66,11 +69,11 @@ pub struct Plan {
     program: PathBuf,
 }
 
-/// Soaks, and says what was held.
+/// Soaks, and says what was report.
 ///
 /// # Errors
 /// The soak itself could not be done.
-pub async fn run(plan: Plan) -> Result<Held> {
+pub async fn run(plan: Plan) -> Result<SoakReport> {
     // A client that is made without a provider panics. The one error is that there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = TempDir::with_prefix("causerie-soak-")?;
@@ -95,31 +98,37 @@ pub async fn run(plan: Plan) -> Result<Held> {
     let servers = Servers::new(plan.program.clone(), folder.path(), &url, upstream.base_url(), instances);
     servers.start_all().await?;
 
-    let record = Arc::new(Record::default());
+    let history = Arc::new(History::default());
     let mut seeds = StdRng::seed_from_u64(plan.seed);
     let (over, still) = (CancellationToken::new(), CancellationToken::new());
     let client = servers.client()?;
     let talks = (0..plan.sessions).map(|number| {
         let rng = StdRng::seed_from_u64(seeds.random());
-        let talk = talk::Talk::new(number, client.clone(), Arc::clone(&servers), Arc::clone(&record), rng);
+        let talk = workload::Conversation::new(
+            number,
+            client.clone(),
+            Arc::clone(&servers),
+            Arc::clone(&history),
+            rng,
+        );
         talk.go_on(over.clone())
     });
     let mut talks = pin!(join_all(talks));
-    let trouble = TaskTracker::new();
+    let faults_tasks = TaskTracker::new();
     let rng = StdRng::seed_from_u64(plan.seed.wrapping_add(1));
-    trouble.spawn(chaos::make(
+    faults_tasks.spawn(faults::inject(
         Arc::clone(&servers),
         Arc::clone(&upstream),
-        Arc::clone(&record),
+        Arc::clone(&history),
         rng,
         still.clone(),
     ));
-    trouble.close();
+    faults_tasks.close();
     let conduct = async {
         tokio::time::sleep(Duration::from_secs(plan.minutes * 60)).await;
         // First everything stays alive, then the last answers are read.
         still.cancel();
-        trouble.wait().await;
+        faults_tasks.wait().await;
         upstream.recover();
         let started = servers.start_all().await;
         over.cancel();
@@ -130,23 +139,23 @@ pub async fn run(plan: Plan) -> Result<Held> {
         _ = &mut talks => bail!("the conversations ended by themselves"),
     }
     if tokio::time::timeout(REST, talks).await.is_err() {
-        record.fault("stuck", "conversations did not come to rest");
+        history.fault("stuck", "conversations did not come to rest");
     }
-    judge::judge(&servers, &client, &record).await?;
-    servers.stop_all(&record).await;
-    judge::verify(&servers, &record)?;
-    judge::read_logs(folder.path(), &record)?;
-    let held = record.held(format!("soak {} {} min seed {}", plan.database, plan.minutes, plan.seed));
-    if !held.is_clean() {
+    checker::check(&servers, &client, &history).await?;
+    servers.stop_all(&history).await;
+    checker::verify(&servers, &history)?;
+    checker::read_logs(folder.path(), &history)?;
+    let report = history.report(format!("soak {} {} min seed {}", plan.database, plan.minutes, plan.seed));
+    if !report.is_clean() {
         // What happened is in the logs and the database.
         let kept = folder.keep();
-        record_kept(&kept);
+        print_kept_folder(&kept);
     }
     drop(database);
-    Ok(held)
+    Ok(report)
 }
 
 #[expect(clippy::print_stderr, reason = "its reader sits at the terminal")]
-fn record_kept(folder: &std::path::Path) {
+fn print_kept_folder(folder: &std::path::Path) {
     eprintln!("the logs and files of the soak are kept in {}", folder.display());
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use causerie_domain::Secret;
 
-use super::record::Record;
+use super::history::History;
 use crate::app::Client;
 
 /// Short, so that many leases run out in a soak.
@@ -120,12 +120,12 @@ impl Servers {
     }
 
     /// Stops all servers; one that does not end in order is stuck.
-    pub(super) async fn stop_all(&self, record: &Record) {
+    pub(super) async fn stop_all(&self, history: &History) {
         for number in 0..self.count() {
             match self.stop(number).await {
                 Ok(Some(0)) => {}
                 other => {
-                    record.fault("stuck", format!("server {number} was stopped and ended with {other:?}"))
+                    history.fault("stuck", format!("server {number} was stopped and ended with {other:?}"))
                 }
             }
         }
@@ -156,13 +156,13 @@ impl Servers {
         let mut address = None;
         // The welcome is read to its end: nobody is left who could read more.
         let mut line = String::new();
-        while !line.starts_with("Ctrl-C stops it") {
+        while !line.starts_with("Ctrl-C stops the server") {
             line.clear();
             let said =
                 || std::fs::read_to_string(self.folder.join(format!("{start:05}.log"))).unwrap_or_default();
             ensure!(output.read_line(&mut line)? > 0, "a server does not start: {}", said());
             if let Some((_, rest)) = line.split_once("http://") {
-                let end = rest.find([',', '/', ' ', '\n']).unwrap_or(rest.len());
+                let end = rest.find([',', ';', '/', ' ', '\n']).unwrap_or(rest.len());
                 address = address.or(rest[..end].trim_end_matches('.').parse().ok());
             }
         }

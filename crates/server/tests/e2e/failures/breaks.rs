@@ -50,7 +50,7 @@ async fn upstream_unavailable_in_the_middle(on: TestAppBuilder) -> Result<()> {
 }
 
 async fn upstream_timeout_of_the_first_byte(on: TestAppBuilder) -> Result<()> {
-    let on = on.settings(|settings| settings.upstream.clocks.first_byte = Duration::from_millis(300));
+    let on = on.settings(|settings| settings.upstream.timeouts.first_byte = Duration::from_millis(300));
     let expected = Expected {
         code: "upstream_timeout",
         status: 504,
@@ -65,7 +65,7 @@ async fn upstream_timeout_of_the_first_byte(on: TestAppBuilder) -> Result<()> {
 }
 
 async fn upstream_timeout_of_silence(on: TestAppBuilder) -> Result<()> {
-    let on = on.settings(|settings| settings.upstream.clocks.idle = Duration::from_millis(600));
+    let on = on.settings(|settings| settings.upstream.timeouts.idle = Duration::from_millis(600));
     let expected = Expected {
         code: "upstream_timeout",
         status: 504,
@@ -79,7 +79,7 @@ async fn upstream_timeout_of_silence(on: TestAppBuilder) -> Result<()> {
 }
 
 async fn upstream_timeout_of_keep_alives_without_progress(on: TestAppBuilder) -> Result<()> {
-    let on = on.settings(|settings| settings.upstream.clocks.progress = Duration::from_millis(600));
+    let on = on.settings(|settings| settings.upstream.timeouts.progress = Duration::from_millis(600));
     let expected = Expected {
         code: "upstream_timeout",
         status: 504,
@@ -93,7 +93,7 @@ async fn upstream_timeout_of_keep_alives_without_progress(on: TestAppBuilder) ->
 }
 
 async fn upstream_timeout_of_the_whole(on: TestAppBuilder) -> Result<()> {
-    let on = on.settings(|settings| settings.upstream.clocks.total = Duration::from_millis(800));
+    let on = on.settings(|settings| settings.upstream.timeouts.total = Duration::from_millis(800));
     let expected = Expected {
         code: "upstream_timeout",
         status: 504,

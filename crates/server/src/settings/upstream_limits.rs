@@ -1,4 +1,4 @@
-//! How much is asked of the upstream, and when it is left alone.
+//! Limits on upstream requests: rate, concurrency, queue and circuit breaker.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -6,43 +6,43 @@ use std::time::Duration;
 use causerie_openrouter::UpstreamLimits;
 use clap::Args;
 
-use super::setting::{Mistakes, Setting, setting};
+use super::setting::{Setting, SettingErrors, setting};
 use super::values::{milliseconds, positive, whole};
 
-/// More than any process can use: a larger number is a slip of the finger.
-const MOST: u32 = 1_000_000;
+/// Maximum of the limits: more than a process can use, so a larger number is a typing error.
+const MAX: u32 = 1_000_000;
 
 #[derive(Debug, Args)]
-pub(crate) struct RestraintArgs {
-    /// Requests to the upstream in a minute, spread evenly; 0 for no limit.
+pub(crate) struct UpstreamLimitsArgs {
+    /// Maximum number of upstream requests per minute, evenly spaced; 0 disables the limit.
     #[arg(long, env = "AI_REQUESTS_PER_MINUTE", value_name = "COUNT", default_value = "0")]
-    #[arg(value_parser = setting(whole::<u32>(0..=MOST.into())))]
+    #[arg(value_parser = setting(whole::<u32>(0..=MAX.into())))]
     ai_requests_per_minute: Setting<u32>,
-    /// Answers that are read from the upstream at the same time.
+    /// Maximum number of upstream answers that are read at the same time.
     #[arg(long, env = "AI_MAX_CONCURRENT_STREAMS", value_name = "COUNT", default_value = "512")]
-    #[arg(value_parser = setting(positive(MOST)))]
+    #[arg(value_parser = setting(positive(MAX)))]
     ai_max_concurrent_streams: Setting<NonZeroU32>,
-    /// How long a request waits for its place within these limits before its turn fails as upstream_busy.
+    /// Maximum time, in milliseconds, that a request waits for these limits. Then its turn fails with upstream_busy.
     #[arg(long, env = "AI_MAX_QUEUE_WAIT_MS", value_name = "MS", default_value = "10000")]
     #[arg(value_parser = setting(milliseconds))]
     ai_max_queue_wait_ms: Setting<Duration>,
-    /// Failures in a row after which the upstream is left alone for a moment.
+    /// Consecutive failures after which the circuit breaker opens and requests fail without being sent.
     #[arg(long, env = "AI_BREAKER_FAILURES", value_name = "COUNT", default_value = "20")]
-    #[arg(value_parser = setting(positive(MOST)))]
+    #[arg(value_parser = setting(positive(MAX)))]
     ai_breaker_failures: Setting<NonZeroU32>,
-    /// How long it is left alone before one request tries it again.
+    /// Time, in milliseconds, that the circuit breaker stays open before one request tests the upstream.
     #[arg(long, env = "AI_BREAKER_OPEN_MS", value_name = "MS", default_value = "2000")]
     #[arg(value_parser = setting(milliseconds))]
     ai_breaker_open_ms: Setting<Duration>,
 }
 
-impl RestraintArgs {
-    pub(crate) fn read(self, mistakes: &mut Mistakes) -> Option<UpstreamLimits> {
-        let requests_per_minute = mistakes.take(self.ai_requests_per_minute);
-        let max_concurrent_streams = mistakes.take(self.ai_max_concurrent_streams);
-        let max_queue_wait = mistakes.take(self.ai_max_queue_wait_ms);
-        let breaker_failure_threshold = mistakes.take(self.ai_breaker_failures);
-        let breaker_open_duration = mistakes.take(self.ai_breaker_open_ms);
+impl UpstreamLimitsArgs {
+    pub(crate) fn read(self, errors: &mut SettingErrors) -> Option<UpstreamLimits> {
+        let requests_per_minute = errors.take(self.ai_requests_per_minute);
+        let max_concurrent_streams = errors.take(self.ai_max_concurrent_streams);
+        let max_queue_wait = errors.take(self.ai_max_queue_wait_ms);
+        let breaker_failure_threshold = errors.take(self.ai_breaker_failures);
+        let breaker_open_duration = errors.take(self.ai_breaker_open_ms);
 
         Some(UpstreamLimits {
             requests_per_minute: NonZeroU32::new(requests_per_minute?),
@@ -63,21 +63,21 @@ mod tests {
     #[derive(Debug, Parser)]
     struct Line {
         #[command(flatten)]
-        restraint: RestraintArgs,
+        limits: UpstreamLimitsArgs,
     }
 
     fn read(arguments: &[&str]) -> Option<UpstreamLimits> {
         let line = Line::parse_from(std::iter::once(&"causerie").chain(arguments));
-        line.restraint.read(&mut Mistakes::default())
+        line.limits.read(&mut SettingErrors::default())
     }
 
     #[test]
-    fn what_is_not_set_is_the_clients_own_default() {
+    fn an_unset_setting_has_the_default_of_the_client() {
         assert_eq!(read(&[]), Some(UpstreamLimits::default()));
     }
 
     #[test]
-    fn only_the_limit_of_a_minute_can_be_taken_away() {
+    fn only_the_limit_per_minute_can_be_disabled() {
         let limited = read(&["--ai-requests-per-minute", "60"]).unwrap();
         assert_eq!(limited.requests_per_minute, NonZeroU32::new(60));
         for flag in [

@@ -8,14 +8,14 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use tokio_util::sync::CancellationToken;
 
-use super::record::Record;
+use super::history::History;
 use super::servers::Servers;
 
 /// Disturbs until it is told to be still.
-pub(super) async fn make(
+pub(super) async fn inject(
     servers: Arc<Servers>,
     upstream: Arc<Simulator>,
-    record: Arc<Record>,
+    history: Arc<History>,
     mut rng: StdRng,
     still: CancellationToken,
 ) {
@@ -28,12 +28,12 @@ pub(super) async fn make(
         match rng.random_range(0..10) {
             0..7 => {
                 servers.kill(number);
-                record.count("kill");
+                history.count("kill");
             }
             7 => match servers.stop(number).await {
-                Ok(Some(0)) => record.count("stop"),
+                Ok(Some(0)) => history.count("stop"),
                 other => {
-                    record.fault("stuck", format!("server {number} was stopped and ended with {other:?}"))
+                    history.fault("stuck", format!("server {number} was stopped and ended with {other:?}"))
                 }
             },
             _ => {
@@ -53,7 +53,7 @@ pub(super) async fn make(
         }
         tokio::time::sleep(Duration::from_millis(rng.random_range(0..1500))).await;
         if let Err(error) = servers.start(number).await {
-            record.fault("stuck", format!("server {number} does not start again: {error:#}"));
+            history.fault("stuck", format!("server {number} does not start again: {error:#}"));
         }
     }
 }

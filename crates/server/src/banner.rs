@@ -1,42 +1,44 @@
-//! What a start says to the person in front of it: where the server is, and lines to paste.
+//! The startup banner on standard output: the address of the server, and lines to paste into a shell.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The tool of the example. It has no greeting, so the first message is number 1.
+/// The tool of the example. It has no greeting, so the first message has the sequence number 1.
 pub(crate) const TOOL: &str = "general-assistant";
 
-/// What a start has to tell.
+/// The content of the startup banner.
 #[derive(Debug)]
-pub(crate) struct Welcome {
-    /// Where the server listens.
+pub(crate) struct StartupBanner {
+    /// The address that the server listens on.
     pub(crate) address: SocketAddr,
-    /// Who answers.
+    /// A sentence that names the upstream.
     pub(crate) upstream: String,
-    /// Whether the administrator was made just now.
-    pub(crate) founded: bool,
-    /// The file of the first key, if it is there and the key works.
+    /// Whether this start created the first admin.
+    pub(crate) bootstrapped: bool,
+    /// The file of the first key, if it exists and the key is valid for this database.
     pub(crate) key_file: Option<PathBuf>,
-    /// How long running turns may take to end.
+    /// Time that running turns have to end after a stop signal.
     pub(crate) drain: Duration,
 }
 
-impl Welcome {
-    /// The text, which ends in a line break. The lines to paste need curl and sed and nothing else.
+impl StartupBanner {
+    /// The text, with a line break at its end. The lines to paste need curl and sed only.
     pub(crate) fn text(&self) -> String {
-        // Writing to a String cannot fail, which is what `_` says below.
+        // Writing to a `String` cannot fail, so the results below are ignored.
         let url = base_url(self.address);
-        let mut text =
-            format!("Causerie listens on {url}, its API is described at {url}/docs.\n{}\n", self.upstream);
-        if self.founded {
-            text.push_str("This is the first start: the user `admin` was made, with one API key.\n");
+        let mut text = format!(
+            "Causerie listens on {url}; the API documentation is at {url}/docs.\n{}\n",
+            self.upstream
+        );
+        if self.bootstrapped {
+            text.push_str("This is the first start: the user `admin` and one API key were created.\n");
         }
         if let Some(key_file) = &self.key_file {
             let _ = write!(
                 text,
-                r#"The key of `admin` is in {shown}, which only you can read. Try it, in another terminal:
+                r#"The key of `admin` is in {shown}, readable by its owner only. To try it, paste into another terminal:
 
   AUTH="Authorization: Bearer $(cat {quoted})" JSON='Content-Type: application/json'
   SESSION=$(curl -s {url}/sessions -H "$AUTH" -H "$JSON" -d '{{"tool":"{TOOL}"}}' | sed -n 's/^{{"id":"\([^"]*\)".*/\1/p')
@@ -48,18 +50,20 @@ impl Welcome {
                 quoted = shell_word(&key_file.to_string_lossy()),
             );
         } else {
-            text.push_str("An API key is made by `causerie admin create-key --user EMAIL --name NAME`.\n");
+            text.push_str(
+                "To create an API key, run `causerie admin create-key --user EMAIL --name NAME`.\n",
+            );
         }
         let _ = writeln!(
             text,
-            "Ctrl-C stops it: running answers have {:?} to end; a second Ctrl-C does not wait for them.",
+            "Ctrl-C stops the server: running answers have {:?} to end; a second Ctrl-C stops it at once.",
             self.drain
         );
         text
     }
 }
 
-/// An address under which a program on this machine reaches the server.
+/// The base URL for programs on this machine.
 fn base_url(address: SocketAddr) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -69,7 +73,7 @@ fn base_url(address: SocketAddr) -> String {
     format!("http://{}", SocketAddr::new(ip, address.port()))
 }
 
-/// A text as one word of a shell's command line.
+/// Quotes a text as one word of a shell command.
 fn shell_word(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
     if !text.is_empty() && text.bytes().all(plain) {
@@ -83,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_is_one_that_can_be_called() {
+    fn an_unspecified_address_becomes_a_loopback_address() {
         let check = |address: &str, expected: &str| assert_eq!(base_url(address.parse().unwrap()), expected);
         check("127.0.0.1:8080", "http://127.0.0.1:8080");
         check("0.0.0.0:80", "http://127.0.0.1:80");
@@ -92,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_quoted_where_a_shell_would_take_it_apart() {
+    fn a_path_with_special_characters_is_quoted() {
         assert_eq!(shell_word("/srv/causerie/data/admin-key"), "/srv/causerie/data/admin-key");
         assert_eq!(shell_word("/srv/my data/admin-key"), "'/srv/my data/admin-key'");
         assert_eq!(shell_word("it's"), r"'it'\''s'");
@@ -100,20 +104,20 @@ mod tests {
     }
 
     #[test]
-    fn without_a_key_file_there_is_nothing_to_paste() {
-        let welcome = Welcome {
+    fn without_a_key_file_the_banner_has_no_lines_to_paste() {
+        let banner = StartupBanner {
             address: SocketAddr::from(([127, 0, 0, 1], 8080)),
             upstream: "Answers come from https://openrouter.ai/api/v1.".to_owned(),
-            founded: false,
+            bootstrapped: false,
             key_file: None,
             drain: Duration::from_secs(30),
         };
         assert_eq!(
-            welcome.text(),
-            "Causerie listens on http://127.0.0.1:8080, its API is described at http://127.0.0.1:8080/docs.\n\
+            banner.text(),
+            "Causerie listens on http://127.0.0.1:8080; the API documentation is at http://127.0.0.1:8080/docs.\n\
              Answers come from https://openrouter.ai/api/v1.\n\
-             An API key is made by `causerie admin create-key --user EMAIL --name NAME`.\n\
-             Ctrl-C stops it: running answers have 30s to end; a second Ctrl-C does not wait for them.\n"
+             To create an API key, run `causerie admin create-key --user EMAIL --name NAME`.\n\
+             Ctrl-C stops the server: running answers have 30s to end; a second Ctrl-C stops it at once.\n"
         );
     }
 }

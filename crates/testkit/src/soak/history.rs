@@ -15,20 +15,20 @@ pub(super) struct Acknowledged {
     pub(super) answer: Option<String>,
 }
 
-/// Everything that was noted.
+/// Everything that was entries.
 #[derive(Debug, Default)]
-pub(super) struct Record {
-    noted: Mutex<Noted>,
+pub(super) struct History {
+    entries: Mutex<Entries>,
 }
 
 #[derive(Debug, Default)]
-struct Noted {
+struct Entries {
     acknowledged: Vec<Acknowledged>,
     counts: BTreeMap<&'static str, u64>,
     faults: Vec<(&'static str, String)>,
 }
 
-impl Record {
+impl History {
     pub(super) fn count(&self, what: &'static str) {
         *self.lock().counts.entry(what).or_default() += 1;
     }
@@ -44,8 +44,8 @@ impl Record {
 
     /// Notes the whole answer of a turn.
     pub(super) fn answered(&self, turn: &str, answer: &str) {
-        let mut noted = self.lock();
-        let newest = noted.acknowledged.iter_mut().rev().find(|message| message.turn == turn);
+        let mut entries = self.lock();
+        let newest = entries.acknowledged.iter_mut().rev().find(|message| message.turn == turn);
         if let Some(message) = newest {
             message.answer = Some(answer.to_owned());
         }
@@ -55,28 +55,28 @@ impl Record {
         self.lock().acknowledged.clone()
     }
 
-    pub(super) fn held(&self, title: String) -> Held {
-        let noted = self.lock();
-        let count = |what| noted.counts.get(what).copied().unwrap_or_default();
-        Held {
+    pub(super) fn report(&self, title: String) -> SoakReport {
+        let entries = self.lock();
+        let count = |what| entries.counts.get(what).copied().unwrap_or_default();
+        SoakReport {
             title,
-            turns: noted.acknowledged.len(),
+            turns: entries.acknowledged.len(),
             kills: count("kill"),
             resumes: count("resume"),
             cancels: count("cancel"),
             repeats: count("repeat"),
-            faults: noted.faults.clone(),
+            faults: entries.faults.clone(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Noted> {
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a soak held, as one line.
+/// What a soak report, as one line.
 #[derive(Debug, Clone)]
-pub struct Held {
+pub struct SoakReport {
     title: String,
     turns: usize,
     kills: u64,
@@ -86,7 +86,7 @@ pub struct Held {
     faults: Vec<(&'static str, String)>,
 }
 
-impl Held {
+impl SoakReport {
     /// Whether nothing went wrong, and something happened at all.
     pub fn is_clean(&self) -> bool {
         self.faults.is_empty() && self.turns > 0 && self.kills > 0 && self.resumes > 0
@@ -98,7 +98,7 @@ impl Held {
     }
 }
 
-impl fmt::Display for Held {
+impl fmt::Display for SoakReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |kind| self.faults.iter().filter(|(found, _)| *found == kind).count();
         write!(

@@ -1,7 +1,7 @@
-//! The first start: an administrator and one key, in a file that only its owner can read.
+//! The first start: creates the first admin and one API key, in a file that only its owner can read.
 //!
-//! There is no default password and no default key. The key is written to a file and never printed, so that it
-//! ends up in no log and no scroll-back.
+//! There is no default password and no default key. The key is written to a file and never printed, so that it is in no
+//! log and no terminal history.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
@@ -13,50 +13,50 @@ use causerie_domain::ports::{Administration, Authentication, Clock, Ids, NewApiK
 use causerie_domain::users::Role;
 use causerie_domain::{ApiKeyId, Secret, Timestamp, UserId};
 
-use crate::keys::{self, KeyMaterial};
+use crate::entropy::{self, KeyMaterial};
 
-/// The address of the administrator of the first start.
+/// E-mail address of the first admin.
 pub(crate) const ADMIN_EMAIL: &str = "admin@localhost";
 const ADMIN_NAME: &str = "admin";
 const KEY_FILE: &str = "admin-key";
 
-/// What the first start needs.
+/// The inputs of [`run`].
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Founding<'a> {
+pub(crate) struct Bootstrap<'a> {
     pub(crate) administration: &'a dyn Administration,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) ids: &'a dyn Ids,
     pub(crate) data_dir: &'a Path,
 }
 
-/// Makes the folder of the files that the program writes, where it is missing, for its owner alone.
-pub(crate) fn make_data_dir(path: &Path) -> Result<()> {
+/// Creates the data folder if it is missing, accessible to its owner only.
+pub(crate) fn create_data_dir(path: &Path) -> Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.with_context(|| format!("cannot make the folder {} (--data-dir)", path.display()))
 }
 
-/// Where the key of the first administrator is written.
+/// The path of the first admin's key.
 pub(crate) fn key_path(data_dir: &Path) -> PathBuf {
     data_dir.join(KEY_FILE)
 }
 
-/// On a store without any user: makes the administrator and writes the key. Says whether it did.
+/// Creates the admin and writes the key if the store has no user. Returns whether it did.
 ///
-/// The key is on disk before the store knows it, under a name of its own until it does: however this is
-/// interrupted, there is never an administrator whose key nobody has.
-pub(crate) async fn found(founding: Founding<'_>) -> Result<bool> {
-    if founding.administration.user_by_email(ADMIN_EMAIL).await?.is_some() {
+/// The key is written to a draft file before it is stored, and the file is renamed afterwards. An interruption at any
+/// point therefore never leaves an admin without a key on disk.
+pub(crate) async fn run(bootstrap: Bootstrap<'_>) -> Result<bool> {
+    if bootstrap.administration.user_by_email(ADMIN_EMAIL).await?.is_some() {
         return Ok(false);
     }
     let key = keys::generate()?;
-    make_data_dir(founding.data_dir)?;
-    let draft = founding.data_dir.join(format!("{KEY_FILE}.{}", key.public_id));
+    create_data_dir(bootstrap.data_dir)?;
+    let draft = bootstrap.data_dir.join(format!("{KEY_FILE}.{}", key.public_id));
     write_secret(&draft, &key.credential()).with_context(|| format!("cannot write {}", draft.display()))?;
 
-    let (user, new_key) = administrator(founding, &key);
-    match founding.administration.bootstrap(user, new_key).await {
+    let (user, new_key) = administrator(bootstrap, &key);
+    match bootstrap.administration.bootstrap(user, new_key).await {
         Ok(true) => {
-            publish(&draft, &key_path(founding.data_dir))
+            publish(&draft, &key_path(bootstrap.data_dir))
                 .with_context(|| format!("cannot rename {}, which holds the first key", draft.display()))?;
             Ok(true)
         }
@@ -67,8 +67,8 @@ pub(crate) async fn found(founding: Founding<'_>) -> Result<bool> {
     }
 }
 
-/// The file of the first key under a path that holds in every terminal, if the key in it opens this store: the
-/// folder may have served another one before.
+/// The absolute path of the first key's file, if its key is valid in this store. The folder may contain the key of
+/// another database.
 pub(crate) async fn working_key_file(
     data_dir: &Path,
     identity: &dyn Authentication,
@@ -77,22 +77,22 @@ pub(crate) async fn working_key_file(
     let path = std::path::absolute(key_path(data_dir)).ok()?;
     let credential = fs::read_to_string(&path).ok()?;
     let public_id = credential.split('_').nth(1)?;
-    // Without the key the server serves all the same, so a store that fails here is not worth a word.
+    // The path is for the banner only, so an error of the store is ignored here.
     let holder = identity.api_key_record(public_id).await.ok().flatten()?;
     holder.key.is_live(now).then_some(path)
 }
 
-fn administrator(founding: Founding<'_>, key: &KeyMaterial) -> (NewUser, NewApiKey) {
-    let now = founding.clock.now();
+fn administrator(bootstrap: Bootstrap<'_>, key: &KeyMaterial) -> (NewUser, NewApiKey) {
+    let now = bootstrap.clock.now();
     let user = NewUser {
-        id: UserId::next(founding.ids),
+        id: UserId::next(bootstrap.ids),
         email: ADMIN_EMAIL.to_owned(),
         name: ADMIN_NAME.to_owned(),
         role: Role::Admin,
         created_at: now,
     };
     let key = NewApiKey {
-        id: ApiKeyId::next(founding.ids),
+        id: ApiKeyId::next(bootstrap.ids),
         public_id: key.public_id.clone(),
         secret_hash: key.secret_hash(),
         user_id: user.id,
@@ -105,14 +105,17 @@ fn administrator(founding: Founding<'_>, key: &KeyMaterial) -> (NewUser, NewApiK
     (user, key)
 }
 
-/// Writes a secret to a file that does not exist yet and that nobody else can read.
+/// Writes a secret to a new file that only its owner can read.
+///
+/// # Errors
+/// The file or a symbolic link of that name exists, or it cannot be written.
 fn write_secret(path: &Path, secret: &Secret) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     writeln!(file, "{}", secret.expose())?;
     file.sync_all()
 }
 
-/// Gives the draft its name. A file that has it already opens another database: it is kept beside the new one.
+/// Renames the draft to its final name. An existing file belongs to another database and is kept as `*.earlier`.
 fn publish(draft: &Path, target: &Path) -> io::Result<()> {
     match fs::rename(target, target.with_extension("earlier")) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -132,7 +135,7 @@ mod tests {
 
     use super::*;
 
-    /// A store that has been founded or not, and fails or not.
+    /// A store that may have been bootstrapped, and that can fail.
     #[derive(Debug, Default)]
     struct Registry {
         keys: Mutex<Vec<NewApiKey>>,
@@ -180,7 +183,7 @@ mod tests {
     }
 
     async fn start(registry: &Registry, data_dir: &Path) -> Result<bool> {
-        found(Founding { administration: registry, clock: &Fixed, ids: &Fixed, data_dir }).await
+        run(Bootstrap { administration: registry, clock: &Fixed, ids: &Fixed, data_dir }).await
     }
 
     fn files(dir: &Path) -> Vec<String> {
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_start_writes_one_key_for_its_owner_alone() {
+    async fn the_first_start_writes_one_key_readable_by_its_owner_only() {
         let dir = tempfile::tempdir().unwrap();
         let registry = Registry::default();
 
@@ -203,7 +206,7 @@ mod tests {
         let public_id = registry.keys.lock().unwrap()[0].public_id.clone();
         assert!(written.starts_with(&format!("csr_{public_id}_")) && written.ends_with('\n'));
 
-        assert!(!start(&registry, dir.path()).await.unwrap(), "a second start founds nothing");
+        assert!(!start(&registry, dir.path()).await.unwrap(), "a second start creates nothing");
         assert_eq!(files(dir.path()), ["admin-key"]);
         assert_eq!(fs::read_to_string(&path).unwrap(), written);
     }
@@ -218,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_left_behind_when_the_store_fails() {
+    async fn no_file_remains_when_the_store_fails() {
         let dir = tempfile::tempdir().unwrap();
         let registry = Registry { refuses: true, ..Registry::default() };
         assert!(start(&registry, dir.path()).await.is_err());
@@ -226,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_never_written_through_what_is_there_already() {
+    fn a_secret_is_never_written_to_an_existing_file_or_link() {
         let dir = tempfile::tempdir().unwrap();
         let (taken, link) = (dir.path().join("taken"), dir.path().join("link"));
         fs::write(&taken, "before").unwrap();

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::MODELS;
-use super::record::{Acknowledged, Record};
+use super::history::{Acknowledged, History};
 use super::servers::Servers;
 use crate::app::{Chat, Client, EventStream, Frame, Reply};
 
@@ -29,11 +29,11 @@ const MOVE_ON: u32 = 25;
 
 /// A user with one session at a time.
 #[derive(Debug)]
-pub(super) struct Talk {
+pub(super) struct Conversation {
     number: u64,
     client: Client,
     servers: Arc<Servers>,
-    record: Arc<Record>,
+    history: Arc<History>,
     rng: StdRng,
     session: Option<String>,
     sent: u64,
@@ -53,15 +53,15 @@ impl Reading {
     }
 }
 
-impl Talk {
+impl Conversation {
     pub(super) fn new(
         number: u64,
         client: Client,
         servers: Arc<Servers>,
-        record: Arc<Record>,
+        history: Arc<History>,
         rng: StdRng,
     ) -> Self {
-        Talk { number, client, servers, record, rng, session: None, sent: 0 }
+        Conversation { number, client, servers, history, rng, session: None, sent: 0 }
     }
 
     /// Exchanges messages until it is over.
@@ -69,7 +69,7 @@ impl Talk {
         while !over.is_cancelled() {
             if let Err(error) = self.exchange().await {
                 let what = format!("session {:?}: {error:#}", self.session);
-                self.record.fault("stuck", what);
+                self.history.fault("stuck", what);
                 self.session = None;
             }
         }
@@ -89,7 +89,7 @@ impl Talk {
         let mut stream = self.first_frame(&session, send, &mut reading).await?;
         let start = &stream.last()?.data["messageMetadata"];
         let message = start["user_message_id"].as_str().context("a start names the message")?.to_owned();
-        self.record.acknowledge(Acknowledged {
+        self.history.acknowledge(Acknowledged {
             session: session.clone(),
             turn: reading.turn.clone(),
             message,
@@ -105,13 +105,13 @@ impl Talk {
                 break;
             }
             drop(stream);
-            self.record.count("resume");
+            self.history.count("resume");
             match self.resume(&session, &mut reading).await? {
                 Some(resumed) => stream = resumed,
                 None => anyhow::bail!("turn {} ended before its end was told", reading.turn),
             }
         }
-        self.record.answered(&reading.turn, &reading.text);
+        self.history.answered(&reading.turn, &reading.text);
         Ok(())
     }
 
@@ -132,13 +132,13 @@ impl Talk {
     }
 
     async fn resume(&mut self, session: &str, reading: &mut Reading) -> Result<Option<EventStream>> {
-        let record = Arc::clone(&self.record);
+        let history = Arc::clone(&self.history);
         self.insist(session, async |chat| {
             let Some(mut stream) = chat.resume(Some(&reading.cursor)).await? else { return Ok(None) };
             let known = reading.text.chars().count();
             let from = begin(&mut stream, reading).await?;
             if from != 0 && from != known as u64 {
-                record.fault("lost", format!("turn {}: asked from {known}, told from {from}", reading.turn));
+                history.fault("lost", format!("turn {}: asked from {known}, told from {from}", reading.turn));
             }
             Ok(Some(stream))
         })
@@ -164,7 +164,7 @@ impl Talk {
                 return Ok(());
             }
             if self.one_in(CANCEL) {
-                self.record.count("cancel");
+                self.history.count("cancel");
                 // One that is not heard is one that came too late or reached a dying server.
                 if let Some(chat) = self.anywhere(session) {
                     let _ = chat.cancel().await;
@@ -187,10 +187,10 @@ impl Talk {
         let (one, other) = (self.anywhere(session), self.anywhere(session));
         let (one, other) = tokio::join!(send(one), send(other));
         for reply in [one, other].into_iter().flatten() {
-            self.record.count("repeat");
+            self.history.count("repeat");
             let taken = reply.json(202).map(|body| body["turn"]["id"] == turn);
             if reply.status < 500 && !taken.is_ok_and(|same| same) {
-                self.record
+                self.history
                     .fault("duplicated", format!("turn {turn} again is {} {}", reply.status, reply.body));
             }
         }

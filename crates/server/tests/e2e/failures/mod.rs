@@ -1,7 +1,7 @@
 //! Everything that can go wrong upstream: what the client is told, what is stored, what it cost, how often was asked.
 //!
 //! A failure for each code that a turn can fail with: refusals, each status of the upstream among them, and answers
-//! that break, stall or mean nothing. `upstream.rs` has what our own restraint refuses.
+//! that break, stall or mean nothing. `upstream.rs` has what our own upstream limits refuse.
 
 mod breaks;
 mod refusals;

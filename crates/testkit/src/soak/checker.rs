@@ -1,4 +1,4 @@
-//! The reckoning: what is stored is held against what was acknowledged, and against itself.
+//! The reckoning: what is stored is report against what was acknowledged, and against itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,31 +8,31 @@ use anyhow::{Context as _, Result};
 use causerie_domain::Usd;
 use serde_json::Value;
 
-use super::record::{Acknowledged, Record};
+use super::history::{Acknowledged, History};
 use super::servers::Servers;
 use crate::app::Client;
 
-/// Compares every session with the record, through the API of a living server.
-pub(super) async fn judge(servers: &Servers, client: &Client, record: &Record) -> Result<()> {
+/// Compares every session with the history, through the API of a living server.
+pub(super) async fn check(servers: &Servers, client: &Client, history: &History) -> Result<()> {
     let client = client.at(servers.address(0).context("a server lives")?);
     let mut sessions: BTreeMap<String, Vec<Acknowledged>> = BTreeMap::new();
-    for message in record.acknowledged() {
+    for message in history.acknowledged() {
         sessions.entry(message.session.clone()).or_default().push(message);
     }
     for (session, acknowledged) in sessions {
         let messages = messages(&client, &session).await?;
-        judge_messages(&session, &messages, record);
+        check_messages(&session, &messages, history);
         for message in &acknowledged {
-            judge_exchange(message, &messages, record);
+            check_exchange(message, &messages, history);
         }
         let detail = client.get(&format!("/sessions/{session}")).await?.json(200)?;
         if !detail["active_turn_id"].is_null() {
-            record.fault("stuck", format!("session {session} has an active turn"));
+            history.fault("stuck", format!("session {session} has an active turn"));
         }
         if let Some(sum) = sum(&messages)
             && detail["totals"]["cost"] != sum.to_string()
         {
-            record.fault(
+            history.fault(
                 "ledger",
                 format!("session {session} costs {}, its answers {sum}", detail["totals"]["cost"]),
             );
@@ -55,32 +55,33 @@ async fn messages(client: &Client, session: &str) -> Result<Vec<Value>> {
     }
 }
 
-fn judge_messages(session: &str, messages: &[Value], record: &Record) {
+fn check_messages(session: &str, messages: &[Value], history: &History) {
     let mut contents = BTreeSet::new();
     for (number, message) in (1_u64..).zip(messages) {
         if message["seq"] != number {
-            record.fault("lost", format!("session {session}: {} where {number} is due", message["seq"]));
+            history.fault("lost", format!("session {session}: {} where {number} is due", message["seq"]));
         }
         if message["status"] == "pending" {
-            record.fault("stuck", format!("session {session}: message {number} is pending"));
+            history.fault("stuck", format!("session {session}: message {number} is pending"));
         }
         let content = message["content"].as_str().unwrap_or_default();
         if message["role"] == "user" && !contents.insert(content) {
-            record.fault("duplicated", format!("session {session}: {content:?} is stored again as {number}"));
+            history
+                .fault("duplicated", format!("session {session}: {content:?} is stored again as {number}"));
         }
     }
 }
 
-fn judge_exchange(acknowledged: &Acknowledged, messages: &[Value], record: &Record) {
+fn check_exchange(acknowledged: &Acknowledged, messages: &[Value], history: &History) {
     let Acknowledged { session, turn, message, content, answer } = acknowledged;
     let question = messages.iter().find(|stored| stored["id"] == message.as_str());
     if question.is_none_or(|stored| stored["content"] != content.as_str()) {
-        record.fault("lost", format!("session {session}: {content:?} was acknowledged as {message}"));
+        history.fault("lost", format!("session {session}: {content:?} was acknowledged as {message}"));
     }
     let stored =
         messages.iter().find(|stored| stored["role"] == "assistant" && stored["turn_id"] == turn.as_str());
     let Some(stored) = stored else {
-        return record.fault("lost", format!("session {session}: turn {turn} has no answer"));
+        return history.fault("lost", format!("session {session}: turn {turn} has no answer"));
     };
     let parts = stored["parts"].as_array().into_iter().flatten();
     let text: String = parts.filter_map(|part| part["text"].as_str()).collect();
@@ -90,10 +91,10 @@ fn judge_exchange(acknowledged: &Acknowledged, messages: &[Value], record: &Reco
             let (status, same) = (&stored["status"], answer.starts_with(&text));
             let what =
                 format!("session {session}: turn {turn} ({status}) told {told} characters and keeps {kept}");
-            record.fault("lost", format!("{what}, a beginning of it: {same}"));
+            history.fault("lost", format!("{what}, a beginning of it: {same}"));
         }
         Some(_) => {}
-        None => record.fault("stuck", format!("session {session}: turn {turn} was never told to its end")),
+        None => history.fault("stuck", format!("session {session}: turn {turn} was never told to its end")),
     }
 }
 
@@ -106,12 +107,12 @@ fn sum(messages: &[Value]) -> Option<Usd> {
 }
 
 /// Runs `causerie verify`.
-pub(super) fn verify(servers: &Servers, record: &Record) -> Result<()> {
+pub(super) fn verify(servers: &Servers, history: &History) -> Result<()> {
     let verified = servers.command(&["verify"])?;
     if !verified.status.success() {
         for output in [&verified.stdout, &verified.stderr] {
             for line in String::from_utf8_lossy(output).lines() {
-                record.fault("ledger", line);
+                history.fault("ledger", line);
             }
         }
     }
@@ -119,16 +120,16 @@ pub(super) fn verify(servers: &Servers, record: &Record) -> Result<()> {
 }
 
 /// Looks for what no log may say.
-pub(super) fn read_logs(folder: &Path, record: &Record) -> Result<()> {
+pub(super) fn read_logs(folder: &Path, history: &History) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "log") {
             for line in fs::read_to_string(&path)?.lines() {
                 if line.contains("database is locked") {
-                    record.fault("locked", line);
+                    history.fault("locked", line);
                 }
                 if line.contains("panicked at") {
-                    record.fault("stuck", line);
+                    history.fault("stuck", line);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! New API keys from the operating system's random numbers.
+//! Random numbers of the operating system, and API keys made from them.
 
 use anyhow::Result;
 use causerie_domain::ports::{Entropy, NoEntropy};
@@ -7,7 +7,7 @@ use rand::rngs::SysRng;
 
 pub(crate) use causerie_http::auth::KeyMaterial;
 
-/// The operating system's random numbers.
+/// The random number generator of the operating system.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SystemEntropy;
 
@@ -17,7 +17,10 @@ impl Entropy for SystemEntropy {
     }
 }
 
-/// A key that nobody has had before.
+/// Generates an API key.
+///
+/// # Errors
+/// The operating system provides no random numbers.
 pub(crate) fn generate() -> Result<KeyMaterial> {
     Ok(KeyMaterial::generate(|bytes| SystemEntropy.fill(bytes))?)
 }

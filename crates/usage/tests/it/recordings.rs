@@ -1,9 +1,7 @@
-//! The bills of recorded answers, calculated from their tokens and the prices of their day.
+//! The cost of recorded answers, calculated from their tokens and the prices at the time.
 //!
-//! The figures are re-typed from the wire bodies that `openrouter/tests` decodes; prices are USD per million tokens.
-//! Where the upstream multiplied in binary floats, its figure is off by less than the last digit it prints.
-
-#![cfg(test)]
+//! The figures are copied from the recorded bodies that `openrouter/tests` decodes; prices are USD per million tokens.
+//! The upstream multiplies in binary floats, so its figure can differ by less than the last digit it prints.
 
 use causerie_domain::models::Pricing;
 use causerie_domain::usage::{CostBasis, ReportedUsage, TokenCounts, UsageOutcome};
@@ -38,7 +36,7 @@ const GPT_4_1_MINI: Prices = ["0.4", "1.6", "0.1", ""];
 const FREE: Prices = ["0", "0", "", ""];
 
 #[test]
-fn a_calculated_bill_is_the_reported_one() {
+fn a_calculated_cost_equals_the_reported_one() {
     let check = |bill: Bill, prices: Prices| {
         let settled = settle_bill(&bill, prices);
         assert_eq!(settled.basis, CostBasis::Reported, "{}", bill.file);
@@ -62,12 +60,12 @@ fn a_calculated_bill_is_the_reported_one() {
         O4_MINI,
     );
     check(bill("text_grok4_fallback_cached_encrypted.sse", [687, 679, 0, 187, 118], "0.00333825"), GROK_4);
-    // More reasoning than output, and an error after the tokens; free, so that nothing is paid.
+    // More reasoning than output, and an error after the tokens; the model is free.
     check(bill("error_inband_400_after_length.sse", [43, 0, 0, 10, 11], "0"), FREE);
 }
 
 #[test]
-fn tokens_read_and_written_at_once_are_paid_for_both() {
+fn tokens_read_and_written_are_charged_for_both() {
     // The price of a write has more digits than a pico-dollar holds (0.08333… per million), hence the difference:
     // a third of a pico-dollar for each of 2161 tokens.
     let overlap = bill(
@@ -81,7 +79,7 @@ fn tokens_read_and_written_at_once_are_paid_for_both() {
 }
 
 #[test]
-fn on_an_own_key_the_providers_charge_is_the_cost() {
+fn for_an_own_key_the_charge_of_the_provider_is_the_cost() {
     let own_key = Bill {
         file: "json_byok_cost_zero.json",
         tokens: [326, 0, 0, 91, 0],
@@ -105,7 +103,7 @@ fn fees_of_server_tools_are_in_the_reported_cost_only() {
     // One search, for a cent.
     let fee = settled.cost.zip(settled.calculated).and_then(|(cost, tokens)| cost.checked_sub(tokens));
     assert_eq!(fee.map(|fee| fee.to_string()).as_deref(), Some("0.01"));
-    // Here the key is missing that says whose key it was: ours, so the charge is no extra cost.
+    // `is_byok` is absent here, so the charge is not added.
     let annotated = Bill {
         charge: Some("0.0006509169"),
         ..bill("web_search_annotations_stream.sse", [2317, 0, 0, 53, 0], "0.0076509169000000005")
@@ -116,7 +114,7 @@ fn fees_of_server_tools_are_in_the_reported_cost_only() {
 }
 
 #[test]
-fn an_answer_from_before_costs_were_reported_is_calculated() {
+fn an_answer_without_a_reported_cost_is_calculated() {
     let legacy = Bill {
         file: "json_legacy_usage_no_cost.json",
         tokens: [695, 0, 0, 55, 0],

@@ -1,31 +1,31 @@
-//! What a request may cost at most: the dearest prices that may apply, whenever and by whichever model it is served.
+//! The maximum cost of a request: the highest prices that may apply, at any hour and for every model that may serve it.
 
 use causerie_domain::Usd;
 use causerie_domain::models::Pricing;
 
 use crate::price::{known, or_known, reasoning_price};
 
-/// The dearest prices of a request that has no more than so many tokens of input.
+/// The highest prices, in pico-USD, of a request with a limited number of input tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DearestPrices {
-    /// Of a token of input, read from a cache, written to one, or neither.
+pub struct MaxPrices {
+    /// Per input token, whether read from a cache, written to one, or neither.
     pub input: Usd,
-    /// Of a token of output, reasoning included.
+    /// Per output token, reasoning included.
     pub output: Usd,
-    /// Of the request itself.
+    /// Per request.
     pub request: Usd,
 }
 
-impl DearestPrices {
-    /// The dearest prices of one model; `None` where one of them is unknown.
+impl MaxPrices {
+    /// The highest prices of one model; `None` if one of them is unknown.
     ///
-    /// [`crate::cost_of`] is never above them, at any hour. Tokens that are both read from a cache and written to it
-    /// are the exception, and so is all that has a price beside text.
-    pub fn of(prices: &Pricing, most_input_tokens: u64) -> Option<Self> {
+    /// The result of [`crate::cost_of`] never exceeds them, at any hour. Exceptions are tokens that are both read from
+    /// a cache and written to it, and everything priced beside text.
+    pub fn of(prices: &Pricing, max_input_tokens: u64) -> Option<Self> {
         let (prompt, completion) = (known(prices.prompt)?, known(prices.completion)?);
         let reasoning = reasoning_price(prices).map_or(Some(completion), |price| known(Some(price)))?;
         let cached = or_known(prices.cache_read, prompt)?.max(or_known(prices.cache_write, prompt)?);
-        let listed = DearestPrices {
+        let listed = MaxPrices {
             input: prompt.max(cached),
             output: completion.max(reasoning),
             request: or_known(prices.request, Usd::ZERO)?,
@@ -33,27 +33,27 @@ impl DearestPrices {
         let may_apply = prices
             .overrides
             .iter()
-            .filter(|entry| entry.min_prompt_tokens.is_none_or(|least| most_input_tokens > least));
-        may_apply.into_iter().try_fold(listed, |dearest, entry| {
+            .filter(|entry| entry.min_prompt_tokens.is_none_or(|min| max_input_tokens > min));
+        may_apply.into_iter().try_fold(listed, |highest, entry| {
             let input = [entry.prompt, entry.cache_read, entry.cache_write]
                 .into_iter()
-                .try_fold(dearest.input, |most, price| Some(most.max(or_known(price, most)?)))?;
-            let output = dearest.output.max(or_known(entry.completion, dearest.output)?);
-            Some(DearestPrices { input, output, ..dearest })
+                .try_fold(highest.input, |max, price| Some(max.max(or_known(price, max)?)))?;
+            let output = highest.output.max(or_known(entry.completion, highest.output)?);
+            Some(MaxPrices { input, output, ..highest })
         })
     }
 
-    /// The dearer of each price.
+    /// The higher of each price.
     #[must_use]
-    pub fn or(self, other: DearestPrices) -> Self {
-        DearestPrices {
+    pub fn or(self, other: MaxPrices) -> Self {
+        MaxPrices {
             input: self.input.max(other.input),
             output: self.output.max(other.output),
             request: self.request.max(other.request),
         }
     }
 
-    /// What a request costs at them; `None` beyond what the ledger holds.
+    /// The cost of a request at these prices; `None` if it exceeds 64 bits of pico-USD.
     pub fn cost_of(&self, input_tokens: u64, output_tokens: u64) -> Option<Usd> {
         let text =
             self.input.checked_mul(input_tokens)?.checked_add(self.output.checked_mul(output_tokens)?)?;
@@ -80,14 +80,10 @@ mod tests {
     }
 
     #[test]
-    fn the_dearest_price_counts() {
+    fn the_highest_price_counts() {
         let check = |prices: Pricing, input: i64, output: i64| {
-            let dearest = DearestPrices::of(&prices, 100).unwrap();
-            assert_eq!(
-                (Some(dearest.input), Some(dearest.output)),
-                (pico(input), pico(output)),
-                "{prices:?}"
-            );
+            let max = MaxPrices::of(&prices, 100).unwrap();
+            assert_eq!((Some(max.input), Some(max.output)), (pico(input), pico(output)), "{prices:?}");
         };
         check(listed(3, 5), 3, 5);
         check(Pricing { cache_write: pico(4), cache_read: pico(1), ..listed(3, 5) }, 4, 5);
@@ -100,21 +96,21 @@ mod tests {
         };
         check(Pricing { overrides: vec![long(99)], ..listed(3, 5) }, 6, 7);
         check(Pricing { overrides: vec![long(100)], ..listed(3, 5) }, 3, 5);
-        let one = DearestPrices { input: Usd::from_pico(1), output: Usd::from_pico(9), request: Usd::ZERO };
-        let other = DearestPrices { input: Usd::from_pico(2), output: Usd::from_pico(3), request: Usd::ZERO };
+        let one = MaxPrices { input: Usd::from_pico(1), output: Usd::from_pico(9), request: Usd::ZERO };
+        let other = MaxPrices { input: Usd::from_pico(2), output: Usd::from_pico(3), request: Usd::ZERO };
         assert_eq!(one.or(other).cost_of(10, 100), pico(2 * 10 + 9 * 100));
     }
 
     #[test]
-    fn an_unknown_price_has_no_ceiling() {
-        let check = |prices: Pricing| assert_eq!(DearestPrices::of(&prices, 1), None, "{prices:?}");
+    fn an_unknown_price_gives_no_maximum() {
+        let check = |prices: Pricing| assert_eq!(MaxPrices::of(&prices, 1), None, "{prices:?}");
         check(Pricing::default());
         check(Pricing { completion: None, ..listed(1, 1) });
         check(Pricing { cache_write: pico(-1), ..listed(1, 1) });
         check(Pricing { request: pico(-1), ..listed(1, 1) });
         let unknown = PriceOverride { prompt: pico(-1), ..PriceOverride::default() };
         check(Pricing { overrides: vec![unknown], ..listed(1, 1) });
-        assert_eq!(DearestPrices::of(&listed(i64::MAX, 0), 1).unwrap().cost_of(2, 0), None);
+        assert_eq!(MaxPrices::of(&listed(i64::MAX, 0), 1).unwrap().cost_of(2, 0), None);
     }
 
     fn any_override() -> impl Strategy<Value = PriceOverride> {
@@ -163,10 +159,10 @@ mod tests {
                 rewritten: 0,
             };
             let (most_in, most_out) = (input.iter().sum(), output.iter().sum());
-            let ceiling = DearestPrices::of(&prices, most_in).unwrap().cost_of(most_in, most_out).unwrap();
+            let max_cost = MaxPrices::of(&prices, most_in).unwrap().cost_of(most_in, most_out).unwrap();
             let at = Timestamp::from_micros(minute * 60_000_000);
             let cost = cost_of(&tokens, &prices, at).unwrap();
-            prop_assert!(cost <= ceiling, "{} > {}", cost, ceiling);
+            prop_assert!(cost <= max_cost, "{} > {}", cost, max_cost);
         }
     }
 }

@@ -1,0 +1,5 @@
+//! Tests of the crate's public interface.
+
+#![cfg(test)]
+
+mod recordings;
