@@ -22,7 +22,7 @@ use crate::finding::Finding;
 use crate::workspace::Workspace;
 
 /// Crates whose circles are warnings until they are resolved.
-const EXEMPT: &[&str] = &["causerie-http", "causerie-runtime"];
+const EXEMPT: &[&str] = &["causerie-runtime"];
 
 /// Searches the library and the binaries of every package.
 ///
