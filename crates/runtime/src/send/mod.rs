@@ -366,6 +366,8 @@ fn sha256(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Map;
+
     use super::*;
 
     #[test]
