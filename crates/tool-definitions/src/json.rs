@@ -6,10 +6,9 @@ use serde::Deserialize as _;
 use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
 use serde_json::value::RawValue;
 
-use super::mistake::Position;
+use super::mistake::{Broken, Position};
 use super::node::{Budget, Node, ReadNode};
 use super::place::Step;
-use super::source::Broken;
 use super::walk::{Mark, Walk};
 
 /// Reads the one value of a text.

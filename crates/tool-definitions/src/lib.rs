@@ -5,7 +5,6 @@
 //! the tree against the table, so that all mistakes are found and not only the first; the clean tree to a
 //! [`ToolDefinition`]. Only then is a mistake's place looked up, by walking the text again to where it is.
 
-mod canonical;
 mod check;
 mod definition;
 mod directory;
@@ -23,9 +22,9 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-pub use canonical::{canonical_json, content_hash};
 pub use definition::{
     DEFAULT_MAX_MESSAGES, History, Limits, Placement, Reasoning, ToolDefinition, ToolParameters,
+    canonical_json, content_hash,
 };
 pub use directory::load_directory;
 pub use load::{load_files, parse_json, parse_yaml};

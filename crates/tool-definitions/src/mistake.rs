@@ -69,6 +69,15 @@ impl fmt::Display for ToolMistake {
 
 impl std::error::Error for ToolMistake {}
 
+/// A definition that cannot be read at all.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// Where reading ended.
+    pub(super) at: Position,
+    /// Why.
+    pub(super) message: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

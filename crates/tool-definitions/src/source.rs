@@ -17,15 +17,6 @@ pub(super) enum Format {
     Json,
 }
 
-/// A definition that cannot be read at all.
-#[derive(Debug)]
-pub(super) struct Broken {
-    /// Where reading ended.
-    pub(super) at: Position,
-    /// Why.
-    pub(super) message: String,
-}
-
 /// The text of one definition.
 #[derive(Debug)]
 pub(super) struct Source<'a> {

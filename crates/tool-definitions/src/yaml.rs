@@ -4,10 +4,9 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Visitor};
 
-use super::mistake::Position;
+use super::mistake::{Broken, Position};
 use super::node::{Budget, Node, ReadNode};
 use super::place::Step;
-use super::source::Broken;
 use super::walk::{Mark, Walk};
 
 /// Deeper brackets are refused before parsing: the parser's time grows with the square of their depth. Counted

@@ -375,7 +375,7 @@ mod tests {
         let hash = |new: &NewMessage| keyed("k", new).unwrap().body_hash;
         let plain = NewMessage { content: "a".to_owned(), ..NewMessage::default() };
         let other = NewMessage { content: "b".to_owned(), ..NewMessage::default() };
-        let meta = Map::from_iter([("k".to_owned(), json!(1))]);
+        let meta = serde_json::Map::from_iter([("k".to_owned(), json!(1))]);
         let marked = NewMessage { meta, ..plain.clone() };
         assert_eq!(hash(&plain), hash(&plain.clone()));
         assert_ne!(hash(&plain), hash(&other));

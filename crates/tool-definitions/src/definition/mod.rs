@@ -1,5 +1,7 @@
 //! A definition that was found to be right.
 
+mod canonical;
+
 use causerie_domain::completion::{Parameters, ReasoningParameters};
 use causerie_domain::ports::NewToolVersion;
 use causerie_domain::tools::ToolType;
@@ -7,15 +9,15 @@ use causerie_domain::{GroupId, Timestamp, ToolId, ToolVersionId, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
-use super::rules::HISTORY_MESSAGES;
-use super::{canonical_json, content_hash};
+pub use self::canonical::{canonical_json, content_hash};
+use crate::rules::HISTORY_MESSAGES;
 
 /// How many earlier messages are sent where a definition does not say.
 pub const DEFAULT_MAX_MESSAGES: u32 = HISTORY_MESSAGES;
 
 /// A tool as its author describes it. Texts are exactly as they were written, never trimmed.
 ///
-/// Reading one with serde checks its shape only; authors' files go through [`parse_yaml`](super::parse_yaml).
+/// Reading one with serde checks its shape only; authors' files go through [`parse_yaml`](crate::parse_yaml).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToolDefinition {
