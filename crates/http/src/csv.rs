@@ -1,7 +1,7 @@
-//! Tables as comma-separated values (RFC 4180), made of the same objects as the JSON answers.
+//! Comma-separated values (RFC 4180) of the same objects as JSON responses.
 //!
-//! Text that a spreadsheet would take for a formula is preceded by an apostrophe: what a model or a provider calls
-//! itself must not run on the desk of whoever opens the table.
+//! Text that a spreadsheet would evaluate as a formula is preceded by an apostrophe: names of models and providers
+//! are untrusted.
 
 use causerie_domain::Usd;
 use serde::Serialize;

@@ -1,18 +1,18 @@
-//! The HTTP side of Causerie: routes, bodies, authentication, streams, errors and the OpenAPI document.
+//! The HTTP API of Causerie: routes, bodies, authentication, streams, errors and the OpenAPI document.
 //!
-//! It may know actix, the chat runtime and the ports of the domain, and turns requests into calls of the
-//! runtime and its results into answers. Deliberately absent: SQL, upstreams, settings read from anywhere,
-//! and decisions: who may do what and what happens then is the runtime's, so that it is the same for every
-//! host.
+//! It depends on actix, the chat runtime and the ports of the domain: it turns requests into calls of the runtime,
+//! and results into responses. Deliberately absent: SQL, upstream clients, reading settings from files or the
+//! environment, and decisions. The runtime decides what a principal may do, so that every host decides alike.
 
+mod app;
 pub mod auth;
-mod browser;
-mod conclude;
+mod bounded_map;
 mod csv;
 mod dto;
 mod error;
 mod limits;
 mod main_runtime;
+mod middleware;
 mod openapi;
 mod request;
 mod routes;
@@ -20,9 +20,11 @@ mod serve;
 mod settings;
 mod sse;
 mod state;
+#[cfg(test)]
+mod testing;
 
+pub use app::configure;
 pub use openapi::openapi;
-pub use routes::configure;
 pub use serve::serve;
 pub use settings::{AccessSettings, HttpSettings};
 pub use state::{AppParts, AppState};

@@ -1,8 +1,8 @@
-//! The hop from an actix worker to the main runtime.
+//! Calls from an actix worker into the main runtime of the process.
 //!
-//! A worker is a single-threaded runtime that ends with its server: a task spawned there dies with it, and a
-//! database connection opened there breaks. So workers parse and write, and everything below this crate is
-//! run here, on the runtime the process started with.
+//! A worker is a single-threaded runtime that ends with its server: a task spawned there ends with it, and a database
+//! connection opened there breaks. Workers only parse requests and write responses; calls of lower layers run on the
+//! main runtime of the process.
 
 use std::fmt;
 
@@ -31,8 +31,7 @@ impl MainRuntime {
         MainRuntime { handle, tasks: TaskTracker::new() }
     }
 
-    /// Runs a call on the main runtime. A caller that goes away does not stop it: a send that has begun is
-    /// ended.
+    /// Runs a call on the main runtime. It completes even if its caller disconnects, so a started send always ends.
     ///
     /// # Errors
     /// Those of the call, and `internal` where it panicked.
@@ -47,12 +46,11 @@ impl MainRuntime {
         outcome(self.spawn(call).await)
     }
 
-    /// Runs a call on the main runtime that is of no use to anybody but its caller: it ends when that goes
-    /// away.
+    /// Runs a call on the main runtime, and aborts it when its caller disconnects.
     ///
     /// # Errors
     /// As [`MainRuntime::run`].
-    pub(crate) async fn run_while_wanted<T, E>(
+    pub(crate) async fn run_abortable<T, E>(
         &self,
         call: impl Future<Output = Result<T, E>> + Send + 'static,
     ) -> Result<T, Problem>
@@ -104,7 +102,7 @@ mod tests {
     use crate::error::Code;
 
     #[tokio::test]
-    async fn a_call_whose_caller_goes_away_is_ended_all_the_same() {
+    async fn a_call_completes_after_its_caller_is_dropped() {
         let main = MainRuntime::current();
         let (go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (gone, ended) = (Arc::clone(&go), Arc::clone(&done));
@@ -119,15 +117,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_is_for_its_caller_alone_ends_with_it() {
+    async fn an_abortable_call_ends_with_its_caller() {
         let main = MainRuntime::current();
-        let call = main.run_while_wanted(std::future::pending::<Result<(), Problem>>());
+        let call = main.run_abortable(std::future::pending::<Result<(), Problem>>());
         assert!(call.now_or_never().is_none());
         main.finished().await;
     }
 
     #[tokio::test]
-    async fn a_call_that_panics_is_a_fault_of_ours() {
+    async fn a_panicking_call_is_an_internal_error() {
         let main = MainRuntime::current();
         let call = async { if true { panic!("on purpose") } else { Ok::<(), Problem>(()) } };
         assert_eq!(main.run(call).await.unwrap_err().code, Code::Internal);

@@ -1,4 +1,4 @@
-//! The server: workers around one listener, with the options that streams need.
+//! The HTTP server: workers on one listener, with options for streams.
 
 use std::any::Any;
 use std::net::TcpListener;
@@ -8,15 +8,15 @@ use actix_web::dev::Server;
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpServer};
 
-use crate::routes::configure;
+use crate::app::configure;
 use crate::state::AppState;
 
 /// Serves the application on a listener, until the returned server is stopped through its handle.
 ///
-/// Signals are left to the caller, who has more to end than this server.
+/// It handles no signals: the caller stops other parts of the process as well.
 ///
 /// # Errors
-/// Where the listener cannot be used.
+/// The listener cannot be used.
 pub fn serve(listener: TcpListener, state: AppState) -> std::io::Result<Server> {
     let settings = state.settings().clone();
     let stall = settings.stall;
@@ -25,31 +25,32 @@ pub fn serve(listener: TcpListener, state: AppState) -> std::io::Result<Server> 
         App::new().configure(move |app| configure(app, state))
     })
     .workers(settings.workers)
-    // The head of a stream and its first frame are two writes: unsent, the second waits 40 ms for an
+    // The head of a stream and its first frame are two writes. With Nagle's algorithm the second waits 40 ms for an
     // acknowledgement.
     .tcp_nodelay(true)
-    // A client that closed its side is gone. Otherwise nobody would notice before the second write after it.
+    // A half-closed connection counts as closed. Otherwise a disconnect is detected only at the second write after
+    // it.
     .h1_allow_half_closed(false)
-    // Longer than clients and proxies keep a connection in reserve: whoever reuses one that is just being closed
-    // cannot know whether the request was taken.
+    // Longer than clients and proxies keep idle connections: a client that reuses a connection while it is being
+    // closed cannot know whether the request was processed.
     .keep_alive(settings.idle_connection)
-    // A first request gets as long: where many come at once, one that waits for its worker is not late.
+    // The first request has the same limit: under load it can wait for its worker.
     .client_request_timeout(settings.idle_connection)
-    .on_connect(move |connection, _| cut_when_stuck(connection, stall))
+    .on_connect(move |connection, _| set_write_timeout(connection, stall))
     .shutdown_timeout(settings.shutdown_timeout.as_secs())
     .disable_signals()
     .listen(listener)?;
     Ok(server.run())
 }
 
-/// Lets the kernel close a connection whose peer has taken nothing for so long. A body that is not asked for
-/// more cannot do it: the server waits for the socket and polls nothing else of that connection.
-fn cut_when_stuck(connection: &dyn Any, stall: Duration) {
+/// Makes the kernel close a connection whose peer acknowledges nothing for this long. The response body cannot do it:
+/// the server waits for the socket and does not poll the body meanwhile.
+fn set_write_timeout(connection: &dyn Any, stall: Duration) {
     #[cfg(target_os = "linux")]
     if let Some(connection) = connection.downcast_ref::<TcpStream>()
         && let Err(error) = socket2::SockRef::from(connection).set_tcp_user_timeout(Some(stall))
     {
-        tracing::debug!(%error, "a connection takes no time limit");
+        tracing::debug!(%error, "setting TCP_USER_TIMEOUT failed");
     }
     #[cfg(not(target_os = "linux"))]
     let _ = (connection.downcast_ref::<TcpStream>(), stall);

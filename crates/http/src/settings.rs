@@ -1,44 +1,44 @@
-//! What can be set about the HTTP side, with defaults that suit a single instance.
+//! Settings of the HTTP server, with defaults for a single instance.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-/// Settings of the HTTP side. Every field has a default that works.
+/// Settings of the HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSettings {
     /// Threads that parse requests and write answers.
     pub workers: usize,
-    /// The largest request body, in bytes.
+    /// Maximum size of a request body, in bytes.
     pub body_limit: usize,
-    /// A silence this long in a stream is filled with a comment.
+    /// Interval of keep-alive comments in a silent stream.
     pub keep_alive: Duration,
-    /// A connection that takes nothing for this long is cut off.
+    /// Write timeout: a connection that accepts no data for this long is closed.
     pub stall: Duration,
-    /// A connection without a request is closed after this long.
+    /// Idle timeout: a connection without a request is closed after this time.
     pub idle_connection: Duration,
-    /// How long open requests have to end once the server is told to stop. Whole seconds count.
+    /// Time for open requests to end after a stop is requested, in whole seconds.
     pub shutdown_timeout: Duration,
-    /// Who may come in, from where, and how often.
+    /// Authentication, CORS and rate limits.
     pub access: AccessSettings,
 }
 
-/// Who may come in, from where, and how often.
+/// Authentication, CORS and rate limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessSettings {
-    /// Sends a minute for each user whose groups say nothing else; none means any number.
+    /// Sends allowed per minute and user, unless a group of the user sets another limit; `None` disables the limit.
     pub sends_per_minute: Option<NonZeroU32>,
-    /// Failed authentications a minute from one address; none means any number.
+    /// Failed authentications allowed per minute and client address; `None` disables the limit.
     pub failures_per_minute: Option<NonZeroU32>,
-    /// The networks of proxies that are believed when they name a client's address.
+    /// Networks of proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// The origins whose scripts may read answers, such as `https://app.example.org`.
+    /// Origins whose scripts may read responses (CORS), such as `https://app.example.org`.
     pub cors_origins: Vec<String>,
-    /// Whether somebody with a token of the identity provider, but without a user, becomes one.
+    /// Whether a valid token of an unknown user creates the user.
     pub admits_newcomers: bool,
-    /// Whether a request without a credential is the first administrator's. Only for a server that nobody else can
-    /// reach: it must listen on a loopback address and have no `cors_origins`.
+    /// Disables authentication: requests without a credential act as the first administrator. The server must listen
+    /// on a loopback address and have no `cors_origins`.
     pub open_door: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What every handler can reach.
+//! The state of the application, shared by all workers.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,45 +10,48 @@ use causerie_domain::ports::{
 use causerie_runtime::{Runtime, RuntimeError};
 use tokio::runtime::Handle;
 
-use crate::auth::{Authenticator, Doors};
+use crate::auth::{AuthPorts, Authenticator};
 use crate::error::Problem;
-use crate::limits::Sends;
+use crate::limits::SendRateLimiter;
 use crate::main_runtime::MainRuntime;
-use crate::openapi;
 use crate::settings::HttpSettings;
 
-/// The parts that the HTTP side is put together from.
+/// The parts of the HTTP server.
 #[derive(Debug)]
 pub struct AppParts {
     /// The chat runtime.
     pub runtime: Runtime,
-    /// Finds out who asks.
+    /// Users and API keys.
     pub identity: Arc<dyn Authentication>,
-    /// Keeps stream tickets.
+    /// Stream tickets.
     pub tickets: Arc<dyn StreamTickets>,
-    /// Judges tokens, if those of an identity provider are accepted.
+    /// Verifies tokens, if an identity provider is configured.
     pub tokens: Option<Arc<dyn TokenVerifier>>,
-    /// Says whether the store can serve.
+    /// Health check of the store.
     pub health: Arc<dyn StoreHealth>,
     /// Random bytes for tickets and keys.
     pub entropy: Arc<dyn Entropy>,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
-    /// Names requests.
+    /// Generates request ids.
     pub ids: Arc<dyn Ids>,
     /// The tokio runtime that outlives the workers: everything below this crate runs there.
     pub main: Handle,
 }
 
-/// What every handler can reach. Cheap to clone; every clone is the same state.
+/// The state of the application. Cheap to clone; every clone refers to the same state.
 #[derive(Debug, Clone)]
 pub struct AppState(Arc<Shared>);
+
+/// Writes the OpenAPI document. The document is made of the handlers, so a handler gets its writer as an argument.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DocumentWriter(pub(crate) fn() -> String);
 
 #[derive(Debug)]
 struct Shared {
     runtime: Runtime,
     authenticator: Arc<Authenticator>,
-    sends: Sends,
+    sends: SendRateLimiter,
     entropy: Arc<dyn Entropy>,
     health: Arc<dyn StoreHealth>,
     ids: Arc<dyn Ids>,
@@ -58,9 +61,9 @@ struct Shared {
 }
 
 impl AppState {
-    /// Puts the state together.
+    /// Creates the state.
     pub fn new(parts: AppParts, settings: HttpSettings) -> Self {
-        let doors = Doors {
+        let ports = AuthPorts {
             identity: parts.identity,
             tickets: parts.tickets,
             tokens: parts.tokens,
@@ -70,8 +73,8 @@ impl AppState {
         };
         AppState(Arc::new(Shared {
             runtime: parts.runtime,
-            authenticator: Arc::new(Authenticator::new(doors, &settings.access)),
-            sends: Sends::new(settings.access.sends_per_minute),
+            authenticator: Arc::new(Authenticator::new(ports, &settings.access)),
+            sends: SendRateLimiter::new(settings.access.sends_per_minute),
             entropy: parts.entropy,
             health: parts.health,
             ids: parts.ids,
@@ -81,19 +84,19 @@ impl AppState {
         }))
     }
 
-    /// Waits until everything has ended that requests started on the main runtime. For the time after the
-    /// server has stopped: a client that left in the middle of a send has not stopped it.
+    /// Waits for all tasks that requests started on the main runtime. Call it after the server has stopped: a send
+    /// continues after its client disconnects.
     pub async fn finished(&self) {
         self.0.main.finished().await;
     }
 
-    /// The state of the application that a request came to.
+    /// The state of the application that handles a request.
     pub(crate) fn of(request: &HttpRequest) -> Result<&AppState, Problem> {
         let state = request.app_data::<web::Data<AppState>>();
         state.map(|state| state.as_ref()).ok_or_else(|| Problem::internal("the application has no state"))
     }
 
-    /// Makes a call to the chat runtime, on the main runtime and to its end.
+    /// Calls the chat runtime on the main runtime. The call completes even if its caller disconnects.
     pub(crate) async fn call<T, F>(&self, call: impl FnOnce(Runtime) -> F) -> Result<T, Problem>
     where
         F: Future<Output = Result<T, RuntimeError>> + Send + 'static,
@@ -102,7 +105,7 @@ impl AppState {
         self.0.main.run(call(self.0.runtime.clone())).await
     }
 
-    /// The same for a call that can change what somebody may do. Nobody is then trusted from memory.
+    /// Like [`AppState::call`], for calls that can change rights: afterwards the cache of credentials is cleared.
     pub(crate) async fn administer<T, F>(&self, call: impl FnOnce(Runtime) -> F) -> Result<T, Problem>
     where
         F: Future<Output = Result<T, RuntimeError>> + Send + 'static,
@@ -110,7 +113,7 @@ impl AppState {
     {
         let this = self.clone();
         let call = call(self.0.runtime.clone());
-        // In the call itself, which goes on where its caller leaves.
+        // Part of the call, which continues if its caller disconnects.
         let call = async move {
             let result = call.await;
             this.0.authenticator.forget_all();
@@ -139,7 +142,7 @@ impl AppState {
         &self.0.authenticator
     }
 
-    pub(crate) fn sends(&self) -> &Sends {
+    pub(crate) fn sends(&self) -> &SendRateLimiter {
         &self.0.sends
     }
 
@@ -151,8 +154,8 @@ impl AppState {
         self.0.ids.as_ref()
     }
 
-    /// The OpenAPI document as JSON, written once.
-    pub(crate) fn document(&self) -> Bytes {
-        self.0.document.get_or_init(|| openapi::as_json().into()).clone()
+    /// The OpenAPI document as JSON. It is written once, for all workers.
+    pub(crate) fn document(&self, writer: &DocumentWriter) -> Bytes {
+        self.0.document.get_or_init(|| (writer.0)().into()).clone()
     }
 }

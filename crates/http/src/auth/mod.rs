@@ -1,31 +1,28 @@
-//! Who makes a request: API keys, tokens, stream tickets, and the step that turns one into a principal.
+//! Authentication: API keys, tokens and stream tickets, and the principal that a credential stands for.
 
+mod api_key;
+mod authenticator;
 mod cache;
 mod caller;
-mod key;
-mod shown;
-#[cfg(test)]
-pub(crate) mod testing;
+mod credential;
 mod ticket;
 mod token;
-mod verify;
 
 use actix_web::http::header;
 
 use crate::error::{Code, Problem};
 
-pub(crate) use cache::make_room;
-pub(crate) use caller::{Caller, authenticate};
+pub use api_key::{KEY_PREFIX, KeyMaterial, PUBLIC_ID_CHARS, SECRET_CHARS};
 #[cfg(test)]
-pub(crate) use key::is_ticket;
-pub use key::{KEY_PREFIX, KeyMaterial, PUBLIC_ID_CHARS, SECRET_CHARS};
+pub(crate) use api_key::{has_ticket_form, secret_hash};
+pub(crate) use authenticator::{AuthPorts, Authenticator};
+pub(crate) use caller::Caller;
 #[cfg(test)]
-pub(crate) use shown::is_lasting;
-pub(crate) use shown::{TICKET, TICKET_ROUTES};
+pub(crate) use credential::is_reusable_credential;
+pub(crate) use credential::{PresentedCredential, TICKET, TICKET_ROUTES};
 pub(crate) use ticket::Ticket;
-pub(crate) use verify::{Authenticator, Doors};
 
-/// The one answer to every request without a credential in force. It tells nobody what was wrong.
+/// The answer to every request without a valid credential. It does not reveal why a credential is refused.
 fn unauthenticated() -> Problem {
     Problem::new(Code::Unauthenticated, "send a valid API key or token as `Authorization: Bearer …`")
         .header(header::WWW_AUTHENTICATE, "Bearer")

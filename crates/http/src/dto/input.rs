@@ -1,4 +1,4 @@
-//! Reading the values of request bodies.
+//! Deserialization of values in request bodies.
 
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
@@ -7,10 +7,9 @@ use std::str::FromStr;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-/// A value that is written as an object and as nothing else.
+/// A value that is deserialized from a JSON object only.
 ///
-/// A derived struct would also be read from an array of its members in their order, which is no contract that
-/// anybody has made.
+/// A struct with a derived `Deserialize` also accepts an array of its fields in order, which is not part of the API.
 #[derive(Debug)]
 pub(crate) struct Object<T>(pub(crate) T);
 
@@ -34,7 +33,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     }
 }
 
-/// A value that is written as text: an id, or a word of an enumeration.
+/// Deserializes text: an id, an amount or the name of an enum variant.
 pub(crate) fn word<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -43,7 +42,7 @@ where
     String::deserialize(deserializer)?.parse().map_err(Error::custom)
 }
 
-/// A value that is written as text, or null.
+/// Deserializes text or null.
 pub(crate) fn optional_word<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -53,7 +52,7 @@ where
     text.map(|text| text.parse().map_err(Error::custom)).transpose()
 }
 
-/// A member that is written as text, or left out: there is no null of it.
+/// Deserializes an optional member from text; null is refused.
 pub(crate) fn given_word<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -62,7 +61,7 @@ where
     word(deserializer).map(Some)
 }
 
-/// A member that is written as text or null, whose absence says something else than its null.
+/// Deserializes an optional member from text or null, where absence and null differ.
 pub(crate) fn given_optional_word<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     D: Deserializer<'de>,
@@ -71,7 +70,7 @@ where
     optional_word(deserializer).map(Some)
 }
 
-/// A member whose absence says something else than its null.
+/// Deserializes an optional member, where absence and null differ.
 pub(crate) fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,15 +1,16 @@
 //! The principal of a request, as it sees itself.
 
 use causerie_domain::budgets::BudgetState;
-use causerie_domain::memberships::{GroupRole, Invitation, Membership};
+use causerie_domain::memberships::{GroupRole, Invitation};
 use causerie_domain::principal::{Credential, Principal};
-use causerie_domain::users::{Role, User};
+use causerie_domain::users::Role;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::budget::BudgetDto;
-use super::group::InvitationDto;
-use super::value::{GroupRoleWord, Id, Time, UserRoleWord, UserStatusWord};
+use super::budgets::BudgetDto;
+use super::memberships::{InvitationDto, MembershipDto};
+use super::users::UserDto;
+use super::values::Id;
 
 /// Who makes the request.
 #[derive(Debug, Serialize, ToSchema)]
@@ -55,47 +56,5 @@ impl MeDto {
             invitations: invitations.into_iter().map(InvitationDto::from).collect(),
             budgets: budgets.into_iter().map(BudgetDto::from).collect(),
         }
-    }
-}
-
-/// A person or a service that holds conversations.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = User)]
-pub(crate) struct UserDto {
-    id: Id,
-    email: String,
-    name: String,
-    /// A BCP 47 language tag, if the user chose one.
-    locale: Option<String>,
-    status: UserStatusWord,
-    role: UserRoleWord,
-    created_at: Time,
-}
-
-impl From<&User> for UserDto {
-    fn from(user: &User) -> Self {
-        UserDto {
-            id: user.id.into(),
-            email: user.email.clone(),
-            name: user.name.clone(),
-            locale: user.locale.clone(),
-            status: user.status.into(),
-            role: user.role.into(),
-            created_at: user.created_at.into(),
-        }
-    }
-}
-
-/// A membership in force.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Membership)]
-pub(crate) struct MembershipDto {
-    group_id: Id,
-    role: GroupRoleWord,
-}
-
-impl From<&Membership> for MembershipDto {
-    fn from(membership: &Membership) -> Self {
-        MembershipDto { group_id: membership.group_id.into(), role: membership.role.into() }
     }
 }

@@ -1,54 +1,47 @@
-//! The twins of the domain's types in JSON, each with its conversion.
+//! Data transfer objects: the JSON form of requests and responses, each with its conversion.
 
 mod abilities;
-mod api_key;
-mod audit;
-mod budget;
-mod fork;
-mod group;
-mod group_key;
+mod api_keys;
+mod attachments;
+mod audit_events;
+mod budgets;
+mod forks;
+mod groups;
 mod input;
 mod me;
-mod message;
-mod model;
+mod memberships;
+mod messages;
+mod models;
 mod page;
-mod report;
 mod rules;
-mod send;
-mod session;
-mod session_audit;
-mod ticket;
-mod tool;
-mod turn;
+mod sessions;
+mod stream_tickets;
+mod tools;
+mod turns;
 mod usage;
-mod usage_record;
-mod user;
-mod value;
+mod users;
+mod values;
 
 pub(crate) use abilities::AbilitiesDto;
-pub(crate) use api_key::{ApiKeyDto, CreateApiKeyBody, CreatedApiKeyDto};
-pub(crate) use audit::AuditEventDto;
-pub(crate) use budget::{BudgetDto, SetBudgetBody};
-pub(crate) use fork::{ForkBody, ForkKey, LineageKey};
-pub(crate) use group::{
-    AddMemberBody, ChangeGroupBody, ChangeMemberBody, CreateGroupBody, GroupDto, InvitationDto, MemberDto,
-    MembershipStateDto,
-};
-pub(crate) use group_key::GroupPlace;
+pub(crate) use api_keys::{ApiKeyDto, CreateApiKeyBody, CreatedApiKeyDto};
+pub(crate) use attachments::AttachmentDto;
+pub(crate) use audit_events::AuditEventDto;
+pub(crate) use budgets::{BudgetDto, SetBudgetBody};
+pub(crate) use forks::{ForkBody, ForkCursor, LineageCursor};
+pub(crate) use groups::{ChangeGroupBody, CreateGroupBody, GroupDto};
 pub(crate) use input::Object;
 pub(crate) use me::MeDto;
-pub(crate) use message::{AttachmentDto, MessageDto};
-pub(crate) use model::{ChangeModelBody, ModelDto, ModelSyncDto};
-pub(crate) use page::{InvitationKey, MessageKey, ModelKey, PageDto, PageKey, PageOf, ToolKey};
-pub(crate) use report::UsageReportDto;
+pub(crate) use memberships::{AddMemberBody, ChangeMemberBody, InvitationDto, MemberDto, MembershipStateDto};
+pub(crate) use messages::{MessageDto, SendMessageBody};
+pub(crate) use models::{ChangeModelBody, ModelDto, ModelSyncDto};
+pub(crate) use page::{InvitationCursor, MessageCursor, ModelCursor, PageCursor, PageDto, ToolCursor};
 pub(crate) use rules::RulesDto;
-pub(crate) use send::SendMessageBody;
-pub(crate) use session::{CreateSessionBody, RenameSessionBody, SessionDetailDto, SessionDto};
-pub(crate) use session_audit::{AuditKey, SessionAuditDto};
-pub(crate) use ticket::TicketDto;
-pub(crate) use tool::{ToolDetailDto, ToolDto, ToolVersionDto};
-pub(crate) use turn::{ContextDto, TurnAnswer, TurnDto, WholeAnswer};
-pub(crate) use usage::UsageDto;
-pub(crate) use usage_record::{RECORD_COLUMNS, UsageRecordDto};
-pub(crate) use user::{ChangeUserBody, CreateUserBody, SeenUserDto};
-pub(crate) use value::{FailureWord, Id, StateWord};
+pub(crate) use sessions::{
+    CreateSessionBody, RenameSessionBody, SessionAuditCursor, SessionAuditDto, SessionDetailDto, SessionDto,
+};
+pub(crate) use stream_tickets::TicketDto;
+pub(crate) use tools::{ToolDetailDto, ToolDto, ToolVersionDto};
+pub(crate) use turns::{ContextDto, TurnAnswer, TurnDto, WholeAnswer};
+pub(crate) use usage::{RECORD_COLUMNS, UsageDto, UsageGroupCursor, UsageRecordDto, UsageReportDto};
+pub(crate) use users::{ChangeUserBody, CreateUserBody, SeenUserDto};
+pub(crate) use values::{FailureCodeDto, Id, SessionStateDto};

@@ -1,9 +1,9 @@
 //! Errors as clients see them: one table of codes, one shape of answer.
 
+mod codes;
 mod problem;
-mod refusal;
-mod table;
+mod runtime;
 
+pub(crate) use codes::Code;
 pub(crate) use problem::{PROBLEM_JSON, Problem, ProblemBody, whole_seconds};
-pub(crate) use refusal::{BUDGET_LEFT, of_turn};
-pub(crate) use table::Code;
+pub(crate) use runtime::{BUDGET_LEFT, of_turn};

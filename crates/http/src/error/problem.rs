@@ -1,4 +1,4 @@
-//! RFC 9457 problem details: the one shape of every error answer.
+//! Problem details (RFC 9457): the format of every error response.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -13,17 +13,17 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::table::Code;
+use super::codes::Code;
 
 /// The media type of problem details.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Why a request got no ordinary answer.
+/// An error response.
 #[derive(Debug)]
 pub(crate) struct Problem {
-    /// The row of the table.
+    /// The error code.
     pub(crate) code: Code,
-    /// What is wrong this time, in a sentence for people.
+    /// Description of this occurrence, for people.
     detail: Cow<'static, str>,
     mistakes: Vec<Place>,
     members: Map<String, Value>,
@@ -44,29 +44,29 @@ impl Problem {
         }
     }
 
-    /// What is absent, and what the caller may not know of: one answer for both.
+    /// The response for missing resources, and for those that the caller may not see.
     pub(crate) fn not_found() -> Self {
         Problem::new(Code::NotFound, "there is no such thing, or it is not visible to you")
     }
 
-    /// A fault of ours. The cause is for the log alone.
+    /// An internal error. The cause is logged and not sent.
     pub(crate) fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Problem::new(Code::Internal, "the request id of this answer finds the cause in the server's log")
             .because(cause)
     }
 
-    /// A query parameter or header that cannot be taken.
+    /// An invalid query parameter or header.
     pub(crate) fn parameter(name: &str, detail: impl fmt::Display) -> Self {
         Problem::new(Code::InvalidParameter, format!("{name}: {detail}")).with("parameter", name)
     }
 
-    /// Adds the places that are wrong in the body.
+    /// Adds errors in the request body.
     pub(crate) fn at<M: Into<Place>>(mut self, mistakes: impl IntoIterator<Item = M>) -> Self {
         self.mistakes.extend(mistakes.into_iter().map(Into::into));
         self
     }
 
-    /// Adds a member of its own to the answer.
+    /// Adds a member to the response.
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
         self
@@ -78,13 +78,13 @@ impl Problem {
         self
     }
 
-    /// Says when another try makes sense, in whole seconds and never too early.
+    /// Sets the wait before a retry, rounded up to whole seconds.
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         let seconds = whole_seconds(wait);
         self.with("retry_after", seconds).header(header::RETRY_AFTER, seconds.to_string())
     }
 
-    /// Notes the cause for the log. It never reaches the answer.
+    /// Sets the cause for the log. It is never sent.
     pub(crate) fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
@@ -121,7 +121,7 @@ impl Problem {
     }
 }
 
-/// A place in the body and what is wrong there.
+/// An error in the request body.
 #[derive(Debug)]
 pub(crate) struct Place {
     pointer: String,
@@ -164,25 +164,25 @@ impl ResponseError for Problem {
     }
 }
 
-/// An error answer (RFC 9457). Some codes add members of their own, such as `turn_id`.
+/// An error response (RFC 9457). Some codes add members, such as `turn_id`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemBody<'a> {
-    /// Names the kind of problem: `urn:causerie:problem:` and the code.
+    /// Kind of the problem: `urn:causerie:problem:` and the code.
     #[serde(rename = "type")]
     kind: String,
-    /// What went wrong, the same words for every occurrence.
+    /// Description of the error, the same for every occurrence.
     title: &'static str,
     /// The HTTP status.
     status: u16,
-    /// What is wrong this time, in a sentence for people.
+    /// Description of this occurrence, for people.
     detail: &'a str,
     code: Code,
     /// The id of the request, as in the header `x-request-id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     request_id: Option<&'a str>,
-    /// The places that are wrong in the body.
+    /// Errors in the request body.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<MistakeBody<'a>>,
     #[serde(flatten)]
@@ -190,13 +190,13 @@ pub(crate) struct ProblemBody<'a> {
     members: &'a Map<String, Value>,
 }
 
-/// A place in the request body, and what is wrong there.
+/// An error in the request body.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ProblemPlace)]
 pub(crate) struct MistakeBody<'a> {
     /// A JSON pointer (RFC 6901) into the request body; empty for the body itself.
     pointer: &'a str,
-    /// What is wrong there.
+    /// Description of the error.
     detail: &'a str,
     /// Of a tool definition: the line, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,10 +8,10 @@ use ipnet::IpNet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The address of whoever sent a request, as far as it can be believed: the peer's, or where that is a trusted proxy,
-/// the last address in `X-Forwarded-For` that is not one. Whatever stands before it could be the sender's invention.
+/// The client's address: the peer's, or if the peer is a trusted proxy, the last address in `X-Forwarded-For` that
+/// is not a trusted proxy. The client itself can forge every earlier address.
 ///
-/// Of an IPv6 address the network counts: one subscriber has all the rest of it.
+/// An IPv6 address is reduced to its /64 network, since one subscriber has all addresses in it.
 pub(crate) fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr {
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());
     let lines: Vec<_> = request.headers().get_all(FORWARDED_FOR).collect();
@@ -19,7 +19,7 @@ pub(crate) fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr
     network(last_untrusted(peer, hops, trusted))
 }
 
-/// Walks from the peer towards the sender, as long as each hop is trusted to name the one before it.
+/// Goes from the peer towards the client, as long as each hop is a trusted proxy.
 fn last_untrusted<'h>(peer: IpAddr, hops: impl Iterator<Item = &'h str>, trusted: &[IpNet]) -> IpAddr {
     let mut address = peer;
     for hop in hops {
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_believed_as_far_as_trusted_proxies_tell_it() {
+    fn forwarded_addresses_are_used_up_to_the_first_untrusted_hop() {
         let check = |peer: &str, forwarded: &[&str], expected: &str| {
             let trusted = ["10.0.0.0/8".parse().unwrap(), "2001:db8:1::/48".parse().unwrap()];
             let request = TestRequest::default().peer_addr(peer.parse().unwrap());

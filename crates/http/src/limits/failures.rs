@@ -1,4 +1,4 @@
-//! Failed authentications from an address.
+//! The limit of failed authentications from a client address.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -6,24 +6,24 @@ use std::time::Duration;
 
 use governor::clock::MonotonicClock;
 
-use super::buckets::Buckets;
+use super::keyed::KeyedRateLimiter;
 use crate::error::{Code, Problem};
 
-/// Counts wrong credentials. Once there were too many from an address, credentials from there are not looked up for
-/// a while; those that were found in force a moment ago need no look-up and are not held up.
+/// Counts failed authentications by client address. Beyond the limit, credentials from the address are not looked up
+/// for a while. Credentials in the cache need no look-up and are not affected.
 #[derive(Debug)]
-pub(crate) struct Failures {
+pub(crate) struct FailureRateLimiter {
     per_minute: Option<NonZeroU32>,
-    buckets: Buckets<IpAddr>,
+    buckets: KeyedRateLimiter<IpAddr>,
 }
 
-impl Failures {
-    /// So many failures in a minute are borne, or any number.
+impl FailureRateLimiter {
+    /// Allows this number of failures a minute from each address; `None` disables the limit.
     pub(crate) fn new(per_minute: Option<NonZeroU32>) -> Self {
-        Failures { per_minute, buckets: Buckets::new(MonotonicClock) }
+        FailureRateLimiter { per_minute, buckets: KeyedRateLimiter::new(MonotonicClock) }
     }
 
-    /// Whether a credential from there is looked at.
+    /// Checks whether a credential from an address may be looked up.
     ///
     /// # Errors
     /// `rate_limited`
@@ -31,10 +31,10 @@ impl Failures {
         self.buckets.look(&from).map_err(limited)
     }
 
-    /// Notes a failure.
+    /// Counts a failure.
     ///
     /// # Errors
-    /// `rate_limited`, where it was one too many.
+    /// `rate_limited`, if the failure exceeds the limit.
     pub(crate) fn note(&self, from: IpAddr) -> Result<(), Problem> {
         match self.per_minute {
             Some(per_minute) => self.buckets.take(from, per_minute).map(|_| ()).map_err(limited),

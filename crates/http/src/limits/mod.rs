@@ -1,12 +1,12 @@
-//! How often somebody may: sends of a principal, and failed authentications from an address.
+//! Rate limits: sends of a user, and failed authentications from a client address.
 //!
-//! The counts are this process's own. Several instances together allow several times as much.
+//! Each process counts for itself, so several instances together allow a multiple of each limit.
 
 mod address;
-mod buckets;
 mod failures;
+mod keyed;
 mod sends;
 
 pub(crate) use address::client_address;
-pub(crate) use failures::Failures;
-pub(crate) use sends::{RateHeaders, Sends, limit_sends};
+pub(crate) use failures::FailureRateLimiter;
+pub(crate) use sends::{RateHeaders, SendRateLimiter};

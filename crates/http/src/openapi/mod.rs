@@ -1,4 +1,4 @@
-//! The OpenAPI document: what the handlers say about themselves, and what holds for all of them.
+//! The OpenAPI document: the documentation of the handlers, and what applies to all of them.
 
 mod nulls;
 
@@ -21,9 +21,9 @@ use crate::auth::{TICKET, TICKET_ROUTES};
 use crate::error::{PROBLEM_JSON, ProblemBody};
 use crate::routes::{Access, Handlers, Operation, operations};
 
-/// The name of the way to authenticate.
+/// Name of the security scheme of keys and tokens.
 const SCHEME: &str = "bearer";
-/// The name of the other one, which two routes take.
+/// Name of the security scheme of stream tickets, which two routes accept.
 const TICKET_SCHEME: &str = "stream_ticket";
 
 const DESCRIPTION: &str = "\
@@ -36,20 +36,20 @@ are problem details (RFC 9457) with a stable `code`.";
 const TAGS: &[(&str, &str)] = &[
     ("sessions", "Conversations with one tool"),
     ("forks", "Sessions continued from an earlier message"),
-    ("messages", "What is said in them"),
-    ("streams", "Coming back to an answer that is being written"),
+    ("messages", "Messages and attachments of sessions"),
+    ("streams", "Following and resuming the stream of a turn"),
     ("turns", "One message and its answer"),
     ("tools", "Assistants that authors describe"),
     ("models", "The catalogue with its prices"),
-    ("usage", "What was used and what it cost"),
-    ("identity", "Who you are, and what you may do"),
-    ("users", "Who there is"),
-    ("groups", "Who belongs together, and who is invited"),
-    ("api-keys", "What programs sign in with"),
-    ("rules", "What administrators allow and forbid beyond the built-in rules"),
-    ("budgets", "How much may be spent"),
-    ("audit", "Who changed what, and who read whose conversation"),
-    ("operation", "The running program"),
+    ("usage", "Tokens and cost"),
+    ("identity", "The current user and its abilities"),
+    ("users", "Users of the installation"),
+    ("groups", "Groups, members and invitations"),
+    ("api-keys", "Credentials of programs"),
+    ("rules", "Permissions beyond the built-in rules"),
+    ("budgets", "Limits of cost"),
+    ("audit", "Changes by administrators, and reads of other users' conversations"),
+    ("operation", "Health and documentation of the server"),
 ];
 
 /// The OpenAPI document of the API.
@@ -102,7 +102,7 @@ fn scheme() -> SecurityScheme {
 }
 
 fn ticket_scheme() -> SecurityScheme {
-    let about = "A ticket for one session's stream, for clients that can send no header";
+    let about = "A ticket for the stream of one session, for clients that cannot send a header";
     SecurityScheme::ApiKey(SecuritySchemeApiKey::Query(ApiKeyValue::with_description(TICKET, about)))
 }
 
@@ -117,30 +117,30 @@ fn operation_mut<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut 
     }
 }
 
-/// Adds to an operation what follows from the table of routes and from its own parts.
+/// Adds security, error responses and common headers to an operation.
 fn complete(operation: &mut path::Operation, declared: &Operation) {
     let mut errors =
-        vec![("500", "The server failed"), ("503", "The server or its store is away for a moment")];
-    if declared.access != Access::Open {
+        vec![("500", "The server failed"), ("503", "The server or its store is temporarily unavailable")];
+    if declared.access != Access::Public {
         let schemes: &[&str] =
             if TICKET_ROUTES.contains(&declared.path) { &[SCHEME, TICKET_SCHEME] } else { &[SCHEME] };
         let require = |scheme: &&str| SecurityRequirement::new::<_, [&str; 0], &str>(*scheme, []);
         operation.security = Some(schemes.iter().map(require).collect());
         errors.push(("429", "Too many of these requests, or too many failed authentications"));
-        errors.push(("401", "No credential in force was shown"));
+        errors.push(("401", "The credential is missing or not valid"));
         errors.push(("403", "The rules do not allow this"));
     }
-    if let Access::Asks(action, subject) = declared.access {
-        let asks = ExtensionsBuilder::new()
+    if let Access::Requires(action, subject) = declared.access {
+        let requires = ExtensionsBuilder::new()
             .add("x-asks", json!({"action": action.as_str(), "subject": subject.as_str()}))
             .build();
-        operation.extensions.get_or_insert_default().merge(asks);
+        operation.extensions.get_or_insert_default().merge(requires);
     }
     if declared.path.contains('{') {
-        errors.push(("404", "There is no such thing, or it is not visible to you"));
+        errors.push(("404", "The resource does not exist, or is not visible to you"));
     }
     if operation.request_body.is_some() {
-        errors.push(("400", "The body is not valid; `errors` names the places"));
+        errors.push(("400", "The body is not valid; `errors` lists the errors"));
         errors.push(("413", "The body is too large"));
         errors.push(("415", "The body is not JSON"));
     } else if operation.parameters.as_ref().is_some_and(|parameters| parameters.iter().any(is_read)) {
@@ -162,12 +162,12 @@ fn complete(operation: &mut path::Operation, declared: &Operation) {
     }
 }
 
-/// Whether a parameter can be wrong: an id in the path cannot, it only names nothing.
+/// Whether a parameter can be invalid. An invalid id in a path is a missing resource.
 fn is_read(parameter: &RefOr<path::Parameter>) -> bool {
     matches!(parameter, RefOr::T(parameter) if parameter.parameter_in != path::ParameterIn::Path)
 }
 
-/// Every answer carries the request's id, and every error is a problem.
+/// Adds the request id to a response, and the problem schema to an error.
 fn shape(status: &str, response: &mut Response) {
     let id = HeaderBuilder::new()
         .schema(Some(String::schema()))
@@ -188,7 +188,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::auth::{is_lasting, is_ticket};
+    use crate::auth::{has_ticket_form, is_reusable_credential};
 
     const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -214,7 +214,8 @@ mod tests {
         let document = as_json();
         let is_of_word = |char: char| char.is_ascii_alphanumeric() || "_-.".contains(char);
         let words = document.split(|char| !is_of_word(char));
-        let shown: Vec<_> = words.filter(|word| is_lasting(word) || is_ticket(word)).collect();
+        let shown: Vec<_> =
+            words.filter(|word| is_reusable_credential(word) || has_ticket_form(word)).collect();
         assert_eq!(shown, [""; 0]);
         assert!(!document.contains("secret_hash"));
     }
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_says_what_a_caller_must_know() {
+    fn every_operation_is_described() {
         let document = document();
         let tags: BTreeSet<&str> = TAGS.iter().map(|(name, _)| *name).collect();
         let mut ids = BTreeSet::new();
@@ -249,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_declares_what_it_asks_of_its_caller() {
+    fn every_operation_declares_its_access_rule() {
         let document = document();
         for (name, operation) in documented(&document) {
             let is_open = ["GET /healthz", "GET /readyz", "GET /openapi.json"].contains(&name.as_str());
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_said_in_answers_and_never_in_parameters() {
+    fn null_occurs_in_responses_and_not_in_parameters() {
         let document = document();
         for (name, operation) in documented(&document) {
             let parameters = operation["parameters"].to_string();

@@ -6,7 +6,7 @@ use crate::error::{Code, Problem};
 
 /// How the answer to a message is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AnswerForm {
+pub(crate) enum ResponseMode {
     /// As it is written: server-sent events.
     Stream,
     /// When it is whole: one JSON document.
@@ -15,43 +15,43 @@ pub(crate) enum AnswerForm {
     Later,
 }
 
-impl AnswerForm {
+impl ResponseMode {
     /// Reads `Prefer` and `Accept`. Without a word about it, the answer is a stream.
     ///
     /// # Errors
     /// `not_acceptable`, where neither form is acceptable.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         if prefers_async(headers) {
-            return Ok(AnswerForm::Later);
+            return Ok(ResponseMode::Later);
         }
         let ranges: Vec<Range> = values(headers, &header::ACCEPT).filter_map(Range::read).collect();
         if ranges.is_empty() {
-            return Ok(AnswerForm::Stream);
+            return Ok(ResponseMode::Stream);
         }
-        let stream = Claim::of("text", "event-stream", &ranges);
-        let document = Claim::of("application", "json", &ranges);
+        let stream = Preference::of("text", "event-stream", &ranges);
+        let document = Preference::of("application", "json", &ranges);
         match (stream.quality, document.quality) {
             (0, 0) => Err(Problem::new(
                 Code::NotAcceptable,
                 "the answer can be had as `text/event-stream` or as `application/json`",
             )),
             // Between equals the named one is meant rather than the one that a wildcard lets in.
-            _ if document > stream => Ok(AnswerForm::Document),
-            _ => Ok(AnswerForm::Stream),
+            _ if document > stream => Ok(ResponseMode::Document),
+            _ => Ok(ResponseMode::Stream),
         }
     }
 }
 
 /// How a list is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TableForm {
+pub(crate) enum ListFormat {
     /// Page by page, as JSON.
     Page,
     /// As a table of comma-separated values.
     Csv,
 }
 
-impl TableForm {
+impl ListFormat {
     /// Reads `Accept`. Without a word about it, the answer is JSON.
     ///
     /// # Errors
@@ -59,17 +59,17 @@ impl TableForm {
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let ranges: Vec<Range> = values(headers, &header::ACCEPT).filter_map(Range::read).collect();
         if ranges.is_empty() {
-            return Ok(TableForm::Page);
+            return Ok(ListFormat::Page);
         }
-        let csv = Claim::of("text", "csv", &ranges);
-        let page = Claim::of("application", "json", &ranges);
+        let csv = Preference::of("text", "csv", &ranges);
+        let page = Preference::of("application", "json", &ranges);
         match (csv.quality, page.quality) {
             (0, 0) => Err(Problem::new(
                 Code::NotAcceptable,
                 "the list can be had as `application/json` or as `text/csv`",
             )),
-            _ if csv > page => Ok(TableForm::Csv),
-            _ => Ok(TableForm::Page),
+            _ if csv > page => Ok(ListFormat::Csv),
+            _ => Ok(ListFormat::Page),
         }
     }
 }
@@ -131,16 +131,16 @@ fn thousandths(text: &str) -> u16 {
 
 /// What `Accept` says of one type: the quality first, then how closely it was named.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Claim {
+struct Preference {
     quality: u16,
     closeness: u8,
 }
 
-impl Claim {
-    fn of(kind: &str, subtype: &str, ranges: &[Range]) -> Claim {
+impl Preference {
+    fn of(kind: &str, subtype: &str, ranges: &[Range]) -> Preference {
         let named = ranges.iter().map(|range| (range.closeness(kind, subtype), range.quality));
         let (closeness, quality) = named.filter(|(closeness, _)| *closeness > 0).max().unwrap_or((0, 0));
-        Claim { quality, closeness }
+        Preference { quality, closeness }
     }
 }
 
@@ -150,18 +150,18 @@ mod tests {
 
     use super::*;
 
-    fn form(headers: &[(&'static str, &str)]) -> Option<AnswerForm> {
+    fn form(headers: &[(&'static str, &str)]) -> Option<ResponseMode> {
         let request =
             headers.iter().fold(TestRequest::default(), |request, header| request.append_header(*header));
-        AnswerForm::of(request.to_http_request().headers()).ok()
+        ResponseMode::of(request.to_http_request().headers()).ok()
     }
 
     #[test]
     fn accept_decides_between_stream_and_document() {
-        let check = |accept: &str, expected: Option<AnswerForm>| {
+        let check = |accept: &str, expected: Option<ResponseMode>| {
             assert_eq!(form(&[("accept", accept)]), expected, "{accept}");
         };
-        let (stream, document) = (Some(AnswerForm::Stream), Some(AnswerForm::Document));
+        let (stream, document) = (Some(ResponseMode::Stream), Some(ResponseMode::Document));
         assert_eq!(form(&[]), stream);
         check("", stream);
         check("*/*", stream);
@@ -181,11 +181,11 @@ mod tests {
 
     #[test]
     fn accept_decides_between_page_and_table() {
-        let check = |accept: &str, expected: Option<TableForm>| {
+        let check = |accept: &str, expected: Option<ListFormat>| {
             let request = TestRequest::default().append_header(("accept", accept)).to_http_request();
-            assert_eq!(TableForm::of(request.headers()).ok(), expected, "{accept}");
+            assert_eq!(ListFormat::of(request.headers()).ok(), expected, "{accept}");
         };
-        let (page, csv) = (Some(TableForm::Page), Some(TableForm::Csv));
+        let (page, csv) = (Some(ListFormat::Page), Some(ListFormat::Csv));
         check("", page);
         check("*/*", page);
         check("application/json, text/csv", page);
@@ -200,12 +200,12 @@ mod tests {
 
     #[test]
     fn a_preference_to_be_answered_later_goes_first() {
-        let later = Some(AnswerForm::Later);
+        let later = Some(ResponseMode::Later);
         assert_eq!(form(&[("prefer", "respond-async")]), later);
         assert_eq!(
             form(&[("prefer", "return=minimal, Respond-Async; wait=5"), ("accept", "text/event-stream")]),
             later
         );
-        assert_eq!(form(&[("prefer", "wait=5")]), Some(AnswerForm::Stream));
+        assert_eq!(form(&[("prefer", "wait=5")]), Some(ResponseMode::Stream));
     }
 }

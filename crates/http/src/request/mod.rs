@@ -1,15 +1,17 @@
-//! What requests bring: bodies, query parameters, ids in paths, and wishes in headers.
+//! The inputs of handlers: bodies, query parameters, ids in paths, and preferences in headers.
 
 mod accept;
 mod body;
-mod definition;
+mod page;
 mod path;
 mod query;
+mod tool_definition;
 mod usage;
 
-pub(crate) use accept::{AnswerForm, TableForm};
+pub(crate) use accept::{ListFormat, ResponseMode};
 pub(crate) use body::Json;
-pub(crate) use definition::Definition;
+pub(crate) use page::Pagination;
 pub(crate) use path::{PathId, PathUser};
 pub(crate) use query::{PageParams, Query};
-pub(crate) use usage::{UsageParams, grouping, selection};
+pub(crate) use tool_definition::Definition;
+pub(crate) use usage::{UsageParams, grouping, report_cursor, selection};

@@ -11,12 +11,12 @@ use crate::error::Problem;
 
 /// The `{id}` of the path.
 ///
-/// What is no id at all names nothing, so it reads as the id that no row has. The answer is then that for any
-/// other absent thing, made by the same checks in the same order.
+/// Text that is not a UUID is read as the nil UUID, which no row has. The response is then the same as for any other
+/// missing resource, after the same checks in the same order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PathId<T>(pub(crate) T);
 
-const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+const NIL: &str = "00000000-0000-0000-0000-000000000000";
 
 impl<T: FromStr> FromRequest for PathId<T> {
     type Error = Problem;
@@ -27,7 +27,7 @@ impl<T: FromStr> FromRequest for PathId<T> {
     }
 }
 
-/// The `{user_id}` of the path, read alike.
+/// The `{user_id}` of the path, read like [`PathId`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PathUser(pub(crate) UserId);
 
@@ -41,8 +41,8 @@ impl FromRequest for PathUser {
 }
 
 fn read<T: FromStr>(request: &HttpRequest, name: &str) -> Result<T, Problem> {
-    let given = request.match_info().get(name).unwrap_or(NOBODY);
-    let id = given.parse().or_else(|_| NOBODY.parse());
+    let given = request.match_info().get(name).unwrap_or(NIL);
+    let id = given.parse().or_else(|_| NIL.parse());
     id.map_err(|_| Problem::internal("the nil UUID is not taken as an id"))
 }
 
@@ -54,14 +54,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_read_and_anything_else_names_nobody() {
+    fn text_that_is_not_an_id_reads_as_the_nil_uuid() {
         let check = |given: &'static str, expected: &str| {
             let request = TestRequest::default().param("id", given).to_http_request();
             let id = PathId::<SessionId>::extract(&request).into_inner().unwrap().0;
             assert_eq!(id.to_string(), expected);
         };
         check("01990000-0000-7000-8000-000000000001", "01990000-0000-7000-8000-000000000001");
-        check("mine", NOBODY);
-        check("01990000000070008000000000000001", NOBODY);
+        check("mine", NIL);
+        check("01990000000070008000000000000001", NIL);
     }
 }

@@ -1,4 +1,5 @@
-//! Query parameters: each is named once, known, and free of what cannot be stored.
+//! Query parameters. Unknown and repeated parameters are refused, and values with U+0000, which PostgreSQL cannot
+//! store.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -6,26 +7,27 @@ use std::str::FromStr;
 use actix_web::{HttpRequest, web};
 use utoipa::IntoParams;
 
+use crate::dto::PageCursor;
 use crate::error::Problem;
 
-/// How many rows a page has when nothing is asked.
+/// Default number of rows of a page.
 pub(crate) const DEFAULT_LIMIT: u32 = 20;
-/// How many rows a page has at most.
+/// Maximum number of rows of a page.
 pub(crate) const MAX_LIMIT: u32 = 100;
 
-/// How a list is cut into pages, as the OpenAPI document says it.
+/// Parameters of a paged list, for the OpenAPI document.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "a description alone: `Query` reads the parameters, with errors of its own")]
 pub(crate) struct PageParams {
-    /// How many rows at most; 20 if nothing is said.
+    /// Maximum number of rows. Default: 20.
     #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
-    /// The `next_cursor` of the page before, with the same filters.
+    /// The `next_cursor` of the previous page, with the same filters.
     cursor: Option<String>,
 }
 
-/// The parameters of a request that are still to be taken.
+/// The parameters of a request that no handler has taken yet.
 #[derive(Debug)]
 pub(crate) struct Query(Vec<(String, String)>);
 
@@ -68,7 +70,7 @@ impl Query {
         Ok(self.limit_to(MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT))
     }
 
-    /// Takes the size of a page that has another default, or that can be larger than others.
+    /// Takes the size of a page with another default or maximum.
     pub(crate) fn limit_to(&mut self, max: u32) -> Result<Option<u32>, Problem> {
         match self.text("limit").map(|text| text.parse()) {
             None => Ok(None),
@@ -77,7 +79,13 @@ impl Query {
         }
     }
 
-    /// Refuses what nobody took: a mistyped filter would silently give other rows than were meant.
+    /// Takes the cursor of a list.
+    pub(crate) fn cursor<K: PageCursor>(&mut self) -> Result<Option<K>, Problem> {
+        let refuse = || Problem::parameter("cursor", "it is not a cursor of this list");
+        self.text("cursor").map(|text| K::from_cursor(&text).ok_or_else(refuse)).transpose()
+    }
+
+    /// Refuses parameters that were not taken: a misspelled filter would silently return other rows.
     pub(crate) fn finish(self) -> Result<(), Problem> {
         match self.0.first() {
             None => Ok(()),

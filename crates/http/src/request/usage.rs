@@ -2,11 +2,12 @@
 
 use causerie_domain::Timestamp;
 use causerie_domain::calendar::{Boundary, Day, Span, TimeZone};
-use causerie_domain::usage::reports::Grouping;
+use causerie_domain::usage::reports::{GroupKey, Grouping};
 use causerie_runtime::SelectUsage;
 use utoipa::IntoParams;
 
 use super::Query;
+use crate::dto::UsageGroupCursor;
 use crate::error::Problem;
 
 /// Which requests are meant, as the OpenAPI document says it.
@@ -75,6 +76,19 @@ pub(crate) fn grouping(
         false => Vec::new(),
     };
     Ok((group_by, days))
+}
+
+/// Takes the cursor of a report that is grouped by these fields.
+///
+/// # Errors
+/// A text that is not a cursor, or the cursor of a report with another grouping.
+pub(crate) fn report_cursor(query: &mut Query, group_by: &[Grouping]) -> Result<Option<GroupKey>, Problem> {
+    match query.cursor::<UsageGroupCursor>()? {
+        Some(place) if place.group_by != group_by => {
+            Err(Problem::parameter("cursor", "it belongs to a report that is grouped by other fields"))
+        }
+        place => Ok(place.map(|place| place.key)),
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! API keys. They are replaced, never changed.
+//! API keys. A key cannot be changed, only revoked and replaced.
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -6,21 +6,21 @@ use actix_web::web::Data;
 use causerie_domain::ApiKeyId;
 
 use crate::auth::{Caller, KeyMaterial};
-use crate::dto::{ApiKeyDto, CreateApiKeyBody, CreatedApiKeyDto, Id, PageDto, PageOf};
+use crate::dto::{ApiKeyDto, CreateApiKeyBody, CreatedApiKeyDto, Id, PageDto};
 use crate::error::Problem;
-use crate::request::{Json, PageParams, PathId};
+use crate::request::{Json, PageParams, Pagination, PathId};
 use crate::state::AppState;
 
-/// Make an API key.
+/// Create an API key.
 ///
-/// For yourself; administrators may name another user. The answer shows it this once. It never opens more than the
-/// key it is made with, and never for longer.
+/// The key is your own; administrators may name another user. Only this response contains its secret. A key that is
+/// created with another key never has more rights than that key, and never lives longer.
 #[utoipa::path(
     post, path = "/api-keys", tag = "api-keys",
-    request_body(content = CreateApiKeyBody, description = "The key to make"),
+    request_body(content = CreateApiKeyBody, description = "The key to create"),
     responses((
         status = 201, body = CreatedApiKeyDto, description = "The key, with its secret",
-        headers(("location" = String, description = "Where the key is read, without its secret")),
+        headers(("location" = String, description = "URL of the key, without its secret")),
     )),
 )]
 pub(crate) async fn create_api_key(
@@ -42,7 +42,7 @@ pub(crate) async fn create_api_key(
 
 /// The API keys.
 ///
-/// Those that you may see, by id, revoked and expired ones included.
+/// The keys that you may see, ordered by id, including revoked and expired ones.
 #[utoipa::path(
     get, path = "/api-keys", tag = "api-keys",
     params(PageParams),
@@ -51,7 +51,7 @@ pub(crate) async fn create_api_key(
 pub(crate) async fn list_api_keys(
     state: Data<AppState>,
     caller: Caller,
-    page: PageOf<ApiKeyId>,
+    page: Pagination<ApiKeyId>,
 ) -> Result<HttpResponse, Problem> {
     let page = state.call(move |runtime| async move { runtime.keys(&caller.0, page.0).await }).await?;
     Ok(HttpResponse::Ok().json(PageDto::<ApiKeyDto>::new(page.rows, page.next.as_ref())))
@@ -59,7 +59,7 @@ pub(crate) async fn list_api_keys(
 
 /// An API key.
 ///
-/// Without its secret, which nobody knows but its owner.
+/// Without its secret, which is not stored.
 #[utoipa::path(
     get, path = "/api-keys/{id}", tag = "api-keys",
     params(("id" = Id, Path, description = "The key")),
@@ -76,7 +76,7 @@ pub(crate) async fn get_api_key(
 
 /// Revoke an API key.
 ///
-/// It is refused at once by this instance, and within 5 seconds by others. Repeating it changes nothing.
+/// The key is refused at once by this instance, and within 5 seconds by others. Revoking it again has no effect.
 #[utoipa::path(
     delete, path = "/api-keys/{id}", tag = "api-keys",
     params(("id" = Id, Path, description = "The key")),

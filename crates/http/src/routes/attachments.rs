@@ -6,9 +6,9 @@ use causerie_domain::ports::AttachmentCursor;
 use causerie_domain::{AttachmentId, SessionId};
 
 use crate::auth::Caller;
-use crate::dto::{AttachmentDto, Id, PageDto, PageOf};
+use crate::dto::{AttachmentDto, Id, PageDto};
 use crate::error::Problem;
-use crate::request::{PageParams, PathId};
+use crate::request::{PageParams, Pagination, PathId};
 use crate::state::AppState;
 
 /// The attachments of a session.
@@ -23,7 +23,7 @@ pub(crate) async fn list_attachments(
     state: Data<AppState>,
     caller: Caller,
     id: PathId<SessionId>,
-    page: PageOf<AttachmentCursor>,
+    page: Pagination<AttachmentCursor>,
 ) -> Result<HttpResponse, Problem> {
     let page =
         state.call(move |runtime| async move { runtime.attachments(&caller.0, id.0, page.0).await }).await?;
@@ -32,11 +32,11 @@ pub(crate) async fn list_attachments(
 
 /// Delete an attachment.
 ///
-/// It is neither shown nor sent to a model any more. Copies in forks stay.
+/// The attachment is no longer listed or sent to a model. Copies in forks are kept.
 #[utoipa::path(
     delete, path = "/attachments/{id}", tag = "messages",
     params(("id" = Id, Path, description = "The attachment")),
-    responses((status = 204, description = "The attachment is gone")),
+    responses((status = 204, description = "The attachment is deleted")),
 )]
 pub(crate) async fn delete_attachment(
     state: Data<AppState>,

@@ -13,11 +13,11 @@ use crate::state::AppState;
 
 /// The budget of a user.
 ///
-/// Everything that the user sends weighs on it. Without one, 404.
+/// Every send of the user counts against the budget. 404 if the user has none.
 #[utoipa::path(
     get, path = "/budgets/user/{id}", tag = "budgets",
     params(("id" = Id, Path, description = "The user")),
-    responses((status = 200, body = BudgetDto, description = "The budget, and where it stands")),
+    responses((status = 200, body = BudgetDto, description = "The budget and its current state")),
 )]
 pub(crate) async fn get_user_budget(
     state: Data<AppState>,
@@ -29,12 +29,12 @@ pub(crate) async fn get_user_budget(
 
 /// Set the budget of a user.
 ///
-/// In place of the one it has. What was spent in the current window counts.
+/// Replaces the existing budget. Cost of the current period counts against the new limit.
 #[utoipa::path(
     put, path = "/budgets/user/{id}", tag = "budgets",
     params(("id" = Id, Path, description = "The user")),
     request_body(content = SetBudgetBody, description = "The limit"),
-    responses((status = 200, body = BudgetDto, description = "The budget, and where it stands")),
+    responses((status = 200, body = BudgetDto, description = "The budget and its current state")),
 )]
 pub(crate) async fn put_user_budget(
     state: Data<AppState>,
@@ -45,13 +45,13 @@ pub(crate) async fn put_user_budget(
     put(&state, caller, BudgetSubject::User(id.0), body.0).await
 }
 
-/// Take the budget of a user away.
+/// Delete the budget of a user.
 ///
-/// It refuses nothing any more. A later one counts what was spent in its window all the same.
+/// Sends are no longer limited by it. A later budget still counts the cost of its current period.
 #[utoipa::path(
     delete, path = "/budgets/user/{id}", tag = "budgets",
     params(("id" = Id, Path, description = "The user")),
-    responses((status = 204, description = "It has none any more")),
+    responses((status = 204, description = "The budget is deleted")),
 )]
 pub(crate) async fn delete_user_budget(
     state: Data<AppState>,
@@ -63,11 +63,11 @@ pub(crate) async fn delete_user_budget(
 
 /// The budget of a group.
 ///
-/// Everything that runs on the group's account weighs on it. Without one, 404.
+/// Every send on the account of the group counts against the budget. 404 if the group has none.
 #[utoipa::path(
     get, path = "/budgets/group/{id}", tag = "budgets",
     params(("id" = Id, Path, description = "The group")),
-    responses((status = 200, body = BudgetDto, description = "The budget, and where it stands")),
+    responses((status = 200, body = BudgetDto, description = "The budget and its current state")),
 )]
 pub(crate) async fn get_group_budget(
     state: Data<AppState>,
@@ -79,12 +79,12 @@ pub(crate) async fn get_group_budget(
 
 /// Set the budget of a group.
 ///
-/// In place of the one it has. What was spent in the current window counts.
+/// Replaces the existing budget. Cost of the current period counts against the new limit.
 #[utoipa::path(
     put, path = "/budgets/group/{id}", tag = "budgets",
     params(("id" = Id, Path, description = "The group")),
     request_body(content = SetBudgetBody, description = "The limit"),
-    responses((status = 200, body = BudgetDto, description = "The budget, and where it stands")),
+    responses((status = 200, body = BudgetDto, description = "The budget and its current state")),
 )]
 pub(crate) async fn put_group_budget(
     state: Data<AppState>,
@@ -95,13 +95,13 @@ pub(crate) async fn put_group_budget(
     put(&state, caller, BudgetSubject::Group(id.0), body.0).await
 }
 
-/// Take the budget of a group away.
+/// Delete the budget of a group.
 ///
-/// It refuses nothing any more. A later one counts what was spent in its window all the same.
+/// Sends are no longer limited by it. A later budget still counts the cost of its current period.
 #[utoipa::path(
     delete, path = "/budgets/group/{id}", tag = "budgets",
     params(("id" = Id, Path, description = "The group")),
-    responses((status = 204, description = "It has none any more")),
+    responses((status = 204, description = "The budget is deleted")),
 )]
 pub(crate) async fn delete_group_budget(
     state: Data<AppState>,
@@ -113,11 +113,11 @@ pub(crate) async fn delete_group_budget(
 
 /// The budget of an API key.
 ///
-/// Everything that is sent with the key weighs on it. Without one, 404.
+/// Every send with the key counts against the budget. 404 if the key has none.
 #[utoipa::path(
     get, path = "/budgets/api_key/{id}", tag = "budgets",
     params(("id" = Id, Path, description = "The key")),
-    responses((status = 200, body = BudgetDto, description = "The budget, and where it stands")),
+    responses((status = 200, body = BudgetDto, description = "The budget and its current state")),
 )]
 pub(crate) async fn get_key_budget(
     state: Data<AppState>,
@@ -129,12 +129,12 @@ pub(crate) async fn get_key_budget(
 
 /// Set the budget of an API key.
 ///
-/// In place of the one it has. What was spent in the current window counts.
+/// Replaces the existing budget. Cost of the current period counts against the new limit.
 #[utoipa::path(
     put, path = "/budgets/api_key/{id}", tag = "budgets",
     params(("id" = Id, Path, description = "The key")),
     request_body(content = SetBudgetBody, description = "The limit"),
-    responses((status = 200, body = BudgetDto, description = "The budget, and where it stands")),
+    responses((status = 200, body = BudgetDto, description = "The budget and its current state")),
 )]
 pub(crate) async fn put_key_budget(
     state: Data<AppState>,
@@ -145,13 +145,13 @@ pub(crate) async fn put_key_budget(
     put(&state, caller, BudgetSubject::ApiKey(id.0), body.0).await
 }
 
-/// Take the budget of an API key away.
+/// Delete the budget of an API key.
 ///
-/// It refuses nothing any more. A later one counts what was spent in its window all the same.
+/// Sends are no longer limited by it. A later budget still counts the cost of its current period.
 #[utoipa::path(
     delete, path = "/budgets/api_key/{id}", tag = "budgets",
     params(("id" = Id, Path, description = "The key")),
-    responses((status = 204, description = "It has none any more")),
+    responses((status = 204, description = "The budget is deleted")),
 )]
 pub(crate) async fn delete_key_budget(
     state: Data<AppState>,

@@ -1,4 +1,4 @@
-//! Forks: a session continued from an earlier message, as another session.
+//! Forks: sessions that continue another session from an earlier message.
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -6,24 +6,24 @@ use actix_web::web::Data;
 use causerie_domain::SessionId;
 
 use crate::auth::Caller;
-use crate::dto::{ForkBody, ForkKey, Id, LineageKey, PageDto, PageOf, SessionDto};
+use crate::dto::{ForkBody, ForkCursor, Id, LineageCursor, PageDto, SessionDto};
 use crate::error::Problem;
-use crate::request::{Json, PageParams, PathId};
+use crate::request::{Json, PageParams, Pagination, PathId};
 use crate::state::AppState;
 
 /// Fork a session.
 ///
-/// Copies its first messages with their attachments into a new active session of the same tool and version. The
-/// copy ends with the last finished answer at or before `from_seq`, so a running turn is not part of it; copies have
-/// no turn and no usage.
+/// Copies the first messages with their attachments into a new active session of the same tool and version. The copy
+/// ends with the last completed answer at or before `from_seq`, so a running turn is not copied. Copies have no turn
+/// and no usage.
 #[utoipa::path(
     post, path = "/sessions/{id}/forks", tag = "forks",
     params(("id" = Id, Path, description = "The session")),
-    request_body(content = ForkBody, description = "Where to fork"),
+    request_body(content = ForkBody, description = "The message at which to fork"),
     responses(
         (
             status = 201, body = SessionDto, description = "The new session",
-            headers(("location" = String, description = "Where the session is read")),
+            headers(("location" = String, description = "URL of the session")),
         ),
         (status = 422, description = "`no_such_message`: the session has no message with this number"),
     ),
@@ -42,7 +42,7 @@ pub(crate) async fn fork_session(
 
 /// The forks of a session.
 ///
-/// Newest activity first.
+/// Latest activity first.
 #[utoipa::path(
     get, path = "/sessions/{id}/forks", tag = "forks",
     params(("id" = Id, Path, description = "The session"), PageParams),
@@ -52,17 +52,17 @@ pub(crate) async fn list_forks(
     state: Data<AppState>,
     caller: Caller,
     id: PathId<SessionId>,
-    page: PageOf<ForkKey>,
+    page: Pagination<ForkCursor>,
 ) -> Result<HttpResponse, Problem> {
-    let page = page.by(|ForkKey(last)| last);
+    let page = page.by(|ForkCursor(last)| last);
     let page = state.call(move |runtime| async move { runtime.forks(&caller.0, id.0, page).await }).await?;
-    let next = page.next.map(ForkKey);
+    let next = page.next.map(ForkCursor);
     Ok(HttpResponse::Ok().json(PageDto::<SessionDto>::new(page.rows, next.as_ref())))
 }
 
 /// The lineage of a session.
 ///
-/// The sessions it was forked from, nearest first, as far as they exist; empty if it is no fork.
+/// The sessions from which it was forked, nearest first, as far as they exist; empty if the session is not a fork.
 #[utoipa::path(
     get, path = "/sessions/{id}/lineage", tag = "forks",
     params(("id" = Id, Path, description = "The session"), PageParams),
@@ -72,10 +72,10 @@ pub(crate) async fn lineage(
     state: Data<AppState>,
     caller: Caller,
     id: PathId<SessionId>,
-    page: PageOf<LineageKey>,
+    page: Pagination<LineageCursor>,
 ) -> Result<HttpResponse, Problem> {
-    let page = page.by(|LineageKey(last)| last);
+    let page = page.by(|LineageCursor(last)| last);
     let page = state.call(move |runtime| async move { runtime.lineage(&caller.0, id.0, page).await }).await?;
-    let next = page.next.map(LineageKey);
+    let next = page.next.map(LineageCursor);
     Ok(HttpResponse::Ok().json(PageDto::<SessionDto>::new(page.rows, next.as_ref())))
 }

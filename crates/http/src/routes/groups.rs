@@ -6,20 +6,20 @@ use actix_web::web::Data;
 use causerie_domain::GroupId;
 
 use crate::auth::Caller;
-use crate::dto::{ChangeGroupBody, CreateGroupBody, GroupDto, Id, PageDto, PageOf};
+use crate::dto::{ChangeGroupBody, CreateGroupBody, GroupDto, Id, PageDto};
 use crate::error::Problem;
-use crate::request::{Json, PageParams, PathId};
+use crate::request::{Json, PageParams, Pagination, PathId};
 use crate::state::AppState;
 
-/// Make a group.
+/// Create a group.
 ///
-/// It has no members yet, not even you.
+/// The new group has no members; you are not added either.
 #[utoipa::path(
     post, path = "/groups", tag = "groups",
-    request_body(content = CreateGroupBody, description = "The group to make"),
+    request_body(content = CreateGroupBody, description = "The group to create"),
     responses((
         status = 201, body = GroupDto, description = "The group",
-        headers(("location" = String, description = "Where the group is read")),
+        headers(("location" = String, description = "URL of the group")),
     )),
 )]
 pub(crate) async fn create_group(
@@ -36,7 +36,7 @@ pub(crate) async fn create_group(
 
 /// The groups.
 ///
-/// Those that you may see, by id.
+/// The groups that you may see, ordered by id.
 #[utoipa::path(
     get, path = "/groups", tag = "groups",
     params(PageParams),
@@ -45,7 +45,7 @@ pub(crate) async fn create_group(
 pub(crate) async fn list_groups(
     state: Data<AppState>,
     caller: Caller,
-    page: PageOf<GroupId>,
+    page: Pagination<GroupId>,
 ) -> Result<HttpResponse, Problem> {
     let page = state.call(move |runtime| async move { runtime.groups(&caller.0, page.0).await }).await?;
     Ok(HttpResponse::Ok().json(PageDto::<GroupDto>::new(page.rows, page.next.as_ref())))
@@ -53,7 +53,7 @@ pub(crate) async fn list_groups(
 
 /// A group.
 ///
-/// One that you are in, or may see otherwise.
+/// A group of which you are a member, or which the rules allow you to read.
 #[utoipa::path(
     get, path = "/groups/{id}", tag = "groups",
     params(("id" = Id, Path, description = "The group")),
@@ -70,7 +70,7 @@ pub(crate) async fn get_group(
 
 /// Change a group.
 ///
-/// Its admins may give it another name. How often its members may send is for who manages it.
+/// Admins of the group may rename it. The limit of sends requires the right to manage the group.
 #[utoipa::path(
     patch, path = "/groups/{id}", tag = "groups",
     params(("id" = Id, Path, description = "The group")),
@@ -92,7 +92,7 @@ pub(crate) async fn change_group(
 
 /// Delete a group.
 ///
-/// With its memberships, rules and the keys bound to it. Its members' sessions stay theirs.
+/// Deletes the group with its memberships, its rules and the keys bound to it. Members keep their sessions.
 #[utoipa::path(
     delete, path = "/groups/{id}", tag = "groups",
     params(("id" = Id, Path, description = "The group")),

@@ -1,4 +1,4 @@
-//! Whether the process lives, whether it can serve, and what it serves.
+//! Liveness, readiness, and the OpenAPI document.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::{Code, Problem};
-use crate::state::AppState;
+use crate::state::{AppState, DocumentWriter};
 
-/// That all is well.
+/// The state of a healthy process.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
     /// `ok`.
@@ -21,10 +21,10 @@ const OK: Health = Health { status: "ok" };
 
 /// Liveness.
 ///
-/// Answers as long as the process can answer at all.
+/// Responds as long as the process is running.
 #[utoipa::path(
     get, path = "/healthz", tag = "operation",
-    responses((status = 200, body = Health, description = "The process lives")),
+    responses((status = 200, body = Health, description = "The process is running")),
 )]
 pub(crate) async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(OK)
@@ -32,14 +32,15 @@ pub(crate) async fn healthz() -> HttpResponse {
 
 /// Readiness.
 ///
-/// Whether the store answers with the migrations of this program, and the process is not about to stop.
+/// Checks that the store is available and has the migrations of this program, and that the process is not shutting
+/// down.
 #[utoipa::path(
     get, path = "/readyz", tag = "operation",
-    responses((status = 200, body = Health, description = "The process can serve")),
+    responses((status = 200, body = Health, description = "The process is ready")),
 )]
 pub(crate) async fn readyz(state: Data<AppState>) -> Result<HttpResponse, Problem> {
     if state.runtime().is_draining() {
-        return Err(Problem::new(Code::ShuttingDown, "the server begins no turn any more"));
+        return Err(Problem::new(Code::ShuttingDown, "the server is draining and starts no turns"));
     }
     let health = Arc::clone(state.health());
     state.main().run(async move { health.check().await }).await?;
@@ -53,6 +54,6 @@ pub(crate) async fn readyz(state: Data<AppState>) -> Result<HttpResponse, Proble
     get, path = "/openapi.json", tag = "operation",
     responses((status = 200, body = Object, description = "An OpenAPI 3.1 document")),
 )]
-pub(crate) async fn openapi(state: Data<AppState>) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(state.document())
+pub(crate) async fn openapi(state: Data<AppState>, writer: Data<DocumentWriter>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(state.document(&writer))
 }

@@ -1,4 +1,4 @@
-//! Who makes the request, and what the rules let them do.
+//! The caller and its abilities.
 
 use actix_web::http::header;
 use actix_web::web::Data;
@@ -10,10 +10,10 @@ use crate::error::Problem;
 use crate::request::Query;
 use crate::state::AppState;
 
-/// Who you are.
+/// The current user.
 ///
-/// The user behind the credential, its groups and invitations, what the credential narrows it to, and what the
-/// budgets that apply have left.
+/// The user of the credential with its groups and invitations, the scopes of the credential, and the budgets that
+/// apply.
 #[utoipa::path(
     get, path = "/me", tag = "identity",
     responses((status = 200, body = MeDto, description = "The principal of the request")),
@@ -27,18 +27,18 @@ pub(crate) async fn me(state: Data<AppState>, caller: Caller) -> Result<HttpResp
     Ok(HttpResponse::Ok().json(MeDto::new(&caller.0, invitations, budgets)))
 }
 
-/// What you may do.
+/// The abilities of the current user.
 ///
-/// The rules that decide, in order, for `createMongoAbility` of `@casl/ability` 6 or 7: the last one that applies
-/// decides. The server decides again on every request.
+/// The rules that apply, in order, for `createMongoAbility` of `@casl/ability` 6 or 7: the last matching rule decides.
+/// The server checks every request again.
 #[utoipa::path(
     get, path = "/me/abilities", tag = "identity",
     params(
-        ("format" = Option<String>, Query, description = "`raw` (if nothing is said), or `packed` for `unpackRules`"),
+        ("format" = Option<String>, Query, description = "`raw` (the default), or `packed` for `unpackRules`"),
     ),
     responses(
         (status = 200, body = AbilitiesDto, description = "The rules"),
-        (status = 304, description = "They are those of the `If-None-Match`"),
+        (status = 304, description = "The rules match `If-None-Match`"),
     ),
 )]
 pub(crate) async fn abilities(

@@ -1,4 +1,4 @@
-//! Messages: reading them, and sending one.
+//! Messages of a session, and sending one.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
@@ -9,11 +9,10 @@ use causerie_runtime::{ListMessages, MAX_IDEMPOTENCY_KEY_CHARS, Runtime, Runtime
 
 use crate::auth::Caller;
 use crate::dto::{
-    Id, MessageDto, MessageKey, PageDto, PageKey as _, SendMessageBody, TurnAnswer, TurnDto, UsageDto,
-    WholeAnswer,
+    Id, MessageCursor, MessageDto, PageDto, SendMessageBody, TurnAnswer, TurnDto, UsageDto, WholeAnswer,
 };
 use crate::error::{BUDGET_LEFT, Problem, of_turn};
-use crate::request::{AnswerForm, Json, PageParams, PathId, Query};
+use crate::request::{Json, PageParams, PathId, Query, ResponseMode};
 use crate::sse::{self, Frame};
 use crate::state::AppState;
 
@@ -21,14 +20,13 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The messages of a session.
 ///
-/// In order, from the first on; with `before_seq` alone, the latest before that one. Answers carry their
-/// tokens and cost.
+/// In order, from the first one; with `before_seq` alone, the latest before it. Answers include their tokens and cost.
 #[utoipa::path(
     get, path = "/sessions/{id}/messages", tag = "messages",
     params(
         ("id" = Id, Path, description = "The session"),
-        ("after_seq" = Option<i64>, Query, description = "Only those after this one"),
-        ("before_seq" = Option<i64>, Query, description = "Only those before this one"),
+        ("after_seq" = Option<i64>, Query, description = "Only messages after this number"),
+        ("before_seq" = Option<i64>, Query, description = "Only messages before this number"),
         PageParams,
     ),
     responses((status = 200, body = PageDto<MessageDto>, description = "A page of messages")),
@@ -42,9 +40,9 @@ pub(crate) async fn list_messages(
     let mut query = Query::of(&request)?;
     let (after_seq, before_seq) = (query.read("after_seq")?, query.read("before_seq")?);
     let mut list = ListMessages { session_id: id.0, after_seq, before_seq, limit: query.limit()? };
-    match MessageKey::of(&mut query)? {
-        Some(MessageKey::After(seq)) => list.after_seq = Some(seq),
-        Some(MessageKey::Before(seq)) => list.before_seq = Some(seq),
+    match query.cursor::<MessageCursor>()? {
+        Some(MessageCursor::After(seq)) => list.after_seq = Some(seq),
+        Some(MessageCursor::Before(seq)) => list.before_seq = Some(seq),
         None => {}
     }
     query.finish()?;
@@ -57,27 +55,27 @@ async fn page(
     runtime: Runtime,
     caller: Caller,
     list: ListMessages,
-) -> Result<(Vec<MessageView>, Option<MessageKey>), RuntimeError> {
+) -> Result<(Vec<MessageView>, Option<MessageCursor>), RuntimeError> {
     let rows = runtime.messages(&caller.0, list.clone()).await?;
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok((rows, None)) };
     let (first, last) = (first.message.seq, last.message.seq);
     if list.after_seq.is_none() && list.before_seq.is_some() {
         // Backwards: a session has every message from 1 on.
-        return Ok((rows, (first > 1).then_some(MessageKey::Before(first))));
+        return Ok((rows, (first > 1).then_some(MessageCursor::Before(first))));
     }
     if rows.len() < list.limit as usize {
         return Ok((rows, None));
     }
     let beyond = ListMessages { after_seq: Some(last), limit: 1, ..list };
     let is_last = runtime.messages(&caller.0, beyond).await?.is_empty();
-    Ok((rows, (!is_last).then_some(MessageKey::After(last))))
+    Ok((rows, (!is_last).then_some(MessageCursor::After(last))))
 }
 
 /// Send a message.
 ///
-/// The answer comes as it is written, as a stream; with `Accept: application/json`, when it is whole; with
-/// `Prefer: respond-async`, not at all: the turn is named and followed elsewhere. The turn does not depend on
-/// the connection: a client that goes away changes nothing about it.
+/// The answer is streamed while it is written. With `Accept: application/json` the response is one document, sent when
+/// the answer is complete. With `Prefer: respond-async` the response names the turn, which can be followed elsewhere.
+/// The turn does not depend on the connection: it continues after a client disconnects.
 #[utoipa::path(
     post, path = "/sessions/{id}/messages", tag = "messages",
     params(
@@ -87,28 +85,28 @@ async fn page(
             description = "Your name for this send, up to 255 characters: repeated with the same body, it \
                 attaches to the turn that exists",
         ),
-        ("Prefer" = Option<String>, Header, description = "`respond-async`: answer at once, with the turn"),
+        ("Prefer" = Option<String>, Header, description = "`respond-async`: respond at once, with the turn"),
     ),
     request_body(content = SendMessageBody, description = "The message"),
     responses(
         (
-            status = 200, description = "The answer: its frames, or the whole of it",
+            status = 200, description = "The answer, as frames or as one document",
             content((Frame = "text/event-stream"), (WholeAnswer = "application/json")),
         ),
         (
             status = 202, body = TurnAnswer, description = "The turn that writes the answer",
             headers(("location" = String, description = "Where the turn is read")),
         ),
-        (status = 402, description = "`budget_exceeded`; the header `x-budget-left` says what is left"),
-        (status = 406, description = "Neither form of the answer is accepted"),
+        (status = 402, description = "`budget_exceeded`; the header `x-budget-left` says the remainder"),
+        (status = 406, description = "`Accept` allows neither response format"),
         (status = 409, description = "`turn_in_progress`, `session_not_active` or `session_full`"),
         (
             status = 422,
             description = "`idempotency_key_reused`, `message_too_long`, `modality_not_supported` or \
                 `context_length_exceeded`",
         ),
-        (status = 502, description = "Where the answer is one document: the upstream failed"),
-        (status = 504, description = "Where the answer is one document: the upstream took too long"),
+        (status = 502, description = "JSON responses only: the upstream failed"),
+        (status = 504, description = "JSON responses only: the upstream timed out"),
     ),
 )]
 pub(crate) async fn send_message(
@@ -118,16 +116,16 @@ pub(crate) async fn send_message(
     request: HttpRequest,
     body: Json<SendMessageBody>,
 ) -> Result<HttpResponse, Problem> {
-    let form = AnswerForm::of(request.headers())?;
+    let form = ResponseMode::of(request.headers())?;
     let new = body.0.named(idempotency_key(request.headers())?);
     let principal = caller.clone();
     let sent =
         state.call(move |runtime| async move { runtime.send_message(&principal.0, id.0, new).await }).await?;
     let budget_left = sent.budget_left;
     let mut answer = match form {
-        AnswerForm::Stream => sse::stream(&state, sent.reader),
-        AnswerForm::Document => whole_answer(&state, caller, sent).await?,
-        AnswerForm::Later => HttpResponse::Accepted()
+        ResponseMode::Stream => sse::stream(&state, sent.reader),
+        ResponseMode::Document => whole_answer(&state, caller, sent).await?,
+        ResponseMode::Later => HttpResponse::Accepted()
             .insert_header((header::LOCATION, format!("/turns/{}", sent.turn.id)))
             .insert_header(("preference-applied", "respond-async"))
             .json(TurnAnswer { turn: Some(sent.turn.into()) }),
@@ -139,9 +137,9 @@ pub(crate) async fn send_message(
     Ok(answer)
 }
 
-/// Waits for the end of a turn and answers with all of it.
+/// Waits for the end of a turn and responds with the complete answer.
 async fn whole_answer(state: &AppState, caller: Caller, sent: Sent) -> Result<HttpResponse, Problem> {
-    let end = state.main().run_while_wanted(sent.reader.end()).await?;
+    let end = state.main().run_abortable(sent.reader.end()).await?;
     let Some(TurnEnd { turn, usage }) = end else {
         return Err(Problem::internal("the events of a turn ended without an end"));
     };
@@ -164,7 +162,7 @@ async fn whole_answer(state: &AppState, caller: Caller, sent: Sent) -> Result<Ht
     }))
 }
 
-/// The client's own name for a send.
+/// The idempotency key of a send.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
     match value.to_str() {

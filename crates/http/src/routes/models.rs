@@ -1,17 +1,17 @@
-//! Models: the catalogue with its prices.
+//! Models of the catalogue and their prices.
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 
 use crate::auth::Caller;
-use crate::dto::{ChangeModelBody, ModelDto, ModelKey, ModelSyncDto, PageDto, PageOf};
+use crate::dto::{ChangeModelBody, ModelCursor, ModelDto, ModelSyncDto, PageDto};
 use crate::error::Problem;
-use crate::request::{Json, PageParams};
+use crate::request::{Json, PageParams, Pagination};
 use crate::state::AppState;
 
 /// The models.
 ///
-/// Those that you may see, by id, with their current prices.
+/// The models that you may see, ordered by id, with their current prices.
 #[utoipa::path(
     get, path = "/models", tag = "models",
     params(PageParams),
@@ -20,22 +20,23 @@ use crate::state::AppState;
 pub(crate) async fn list_models(
     state: Data<AppState>,
     caller: Caller,
-    page: PageOf<ModelKey>,
+    page: Pagination<ModelCursor>,
 ) -> Result<HttpResponse, Problem> {
     let models = state.call(move |runtime| async move { runtime.models(&caller.0).await }).await?;
-    let page: PageDto<ModelDto> = PageDto::cut(models, |model| ModelKey(model.catalogue.id.clone()), page.0);
+    let page: PageDto<ModelDto> =
+        PageDto::cut(models, |model| ModelCursor(model.catalogue.id.clone()), page.0);
     Ok(HttpResponse::Ok().json(page))
 }
 
-/// Read the catalogue.
+/// Synchronize the catalogue.
 ///
-/// Reads the upstream's catalogue now rather than at its daily hour. If that fails, the old one stays in force.
+/// Reads the upstream's catalogue now instead of at the daily time. If it fails, the previous catalogue stays in use.
 #[utoipa::path(
     post, path = "/models/sync", tag = "models",
     responses(
-        (status = 200, body = ModelSyncDto, description = "The catalogue is that of the upstream"),
+        (status = 200, body = ModelSyncDto, description = "The catalogue is synchronized"),
         (status = 502, description = "The upstream cannot be understood, or refuses this server"),
-        (status = 504, description = "The upstream took too long"),
+        (status = 504, description = "The upstream timed out"),
     ),
 )]
 pub(crate) async fn sync_models(state: Data<AppState>, caller: Caller) -> Result<HttpResponse, Problem> {
@@ -45,8 +46,8 @@ pub(crate) async fn sync_models(state: Data<AppState>, caller: Caller) -> Result
 
 /// Change a model.
 ///
-/// Who may use it, and whether anybody may. The id is the rest of the path, slashes included. Other instances know it
-/// within a minute.
+/// Enables or disables a model, or restricts it to a group. The id is the rest of the path, including slashes. Other
+/// instances apply the change within a minute.
 #[utoipa::path(
     patch, path = "/models/{id}", tag = "models",
     params(("id" = String, Path, description = "The model's id, such as `anthropic/claude-sonnet-4.5`")),
@@ -59,7 +60,7 @@ pub(crate) async fn change_model(
     id: Path<String>,
     body: Json<ChangeModelBody>,
 ) -> Result<HttpResponse, Problem> {
-    // No id holds this character, and one of the databases refuses to be asked for it.
+    // No id contains U+0000, and PostgreSQL refuses it in queries.
     let id = id.into_inner().replace('\0', "\u{fffd}");
     let change = body.0.into();
     let model = state

@@ -13,11 +13,11 @@ use crate::state::AppState;
 
 /// The rules of a group.
 ///
-/// They hold for its members, after the built-in ones and before those of each user.
+/// They apply to members of the group, after the built-in rules and before the rules of each user.
 #[utoipa::path(
     get, path = "/groups/{id}/rules", tag = "rules",
     params(("id" = Id, Path, description = "The group")),
-    responses((status = 200, body = RulesDto, description = "The rules, as they were written")),
+    responses((status = 200, body = RulesDto, description = "The rules in their stored form")),
 )]
 pub(crate) async fn get_group_rules(
     state: Data<AppState>,
@@ -29,7 +29,7 @@ pub(crate) async fn get_group_rules(
 
 /// Replace the rules of a group.
 ///
-/// All at once. A rule that could not be evaluated is refused, and nothing is stored then.
+/// Replaces all rules at once. If a rule cannot be evaluated, the request is refused and nothing is stored.
 #[utoipa::path(
     put, path = "/groups/{id}/rules", tag = "rules",
     params(("id" = Id, Path, description = "The group")),
@@ -47,11 +47,11 @@ pub(crate) async fn put_group_rules(
 
 /// The rules of a user.
 ///
-/// They hold after those of the user's groups; only the built-in prohibitions come later.
+/// They apply after the rules of the user's groups and before the built-in prohibitions.
 #[utoipa::path(
     get, path = "/users/{id}/rules", tag = "rules",
     params(("id" = Id, Path, description = "The user")),
-    responses((status = 200, body = RulesDto, description = "The rules, as they were written")),
+    responses((status = 200, body = RulesDto, description = "The rules in their stored form")),
 )]
 pub(crate) async fn get_user_rules(
     state: Data<AppState>,
@@ -63,7 +63,7 @@ pub(crate) async fn get_user_rules(
 
 /// Replace the rules of a user.
 ///
-/// All at once. A rule that could not be evaluated is refused, and nothing is stored then.
+/// Replaces all rules at once. If a rule cannot be evaluated, the request is refused and nothing is stored.
 #[utoipa::path(
     put, path = "/users/{id}/rules", tag = "rules",
     params(("id" = Id, Path, description = "The user")),

@@ -1,4 +1,4 @@
-//! Sessions: making, reading and changing conversations.
+//! Sessions: conversations with a tool, and their audit.
 
 use actix_web::http::header;
 use actix_web::web::Data;
@@ -6,25 +6,26 @@ use actix_web::{HttpRequest, HttpResponse};
 use causerie_domain::SessionId;
 use causerie_domain::ports::SessionCursor;
 use causerie_domain::sessions::SessionAction;
-use causerie_runtime::ListSessions;
+use causerie_runtime::{AuditSessions, ListSessions};
 
 use crate::auth::Caller;
 use crate::dto::{
-    CreateSessionBody, Id, PageDto, PageKey as _, RenameSessionBody, SessionDetailDto, SessionDto, StateWord,
+    CreateSessionBody, Id, PageDto, RenameSessionBody, SessionAuditCursor, SessionAuditDto, SessionDetailDto,
+    SessionDto, SessionStateDto,
 };
 use crate::error::Problem;
 use crate::request::{Json, PageParams, PathId, Query};
 use crate::state::AppState;
 
-/// Make a session.
+/// Create a session.
 ///
 /// A conversation with one tool, pinned to the tool's current version.
 #[utoipa::path(
     post, path = "/sessions", tag = "sessions",
-    request_body(content = CreateSessionBody, description = "The session to make"),
+    request_body(content = CreateSessionBody, description = "The session to create"),
     responses((
         status = 201, body = SessionDto, description = "The session",
-        headers(("location" = String, description = "Where the session is read")),
+        headers(("location" = String, description = "URL of the session")),
     )),
 )]
 pub(crate) async fn create_session(
@@ -44,8 +45,8 @@ pub(crate) async fn create_session(
 #[utoipa::path(
     get, path = "/sessions", tag = "sessions",
     params(
-        ("state" = Option<StateWord>, Query, description = "Only those in this state"),
-        ("tool" = Option<String>, Query, description = "Only those with this tool, by its slug"),
+        ("state" = Option<SessionStateDto>, Query, description = "Only sessions in this state"),
+        ("tool" = Option<String>, Query, description = "Only sessions with this tool, by its slug"),
         PageParams,
     ),
     responses((status = 200, body = PageDto<SessionDto>, description = "A page of sessions")),
@@ -60,7 +61,7 @@ pub(crate) async fn list_sessions(
         state: query.read("state")?,
         tool: query.text("tool"),
         limit: query.limit()?,
-        after: SessionCursor::of(&mut query)?,
+        after: query.cursor::<SessionCursor>()?,
     };
     query.finish()?;
     let page = state.call(move |runtime| async move { runtime.sessions(&caller.0, list).await }).await?;
@@ -69,7 +70,7 @@ pub(crate) async fn list_sessions(
 
 /// A session.
 ///
-/// With its sums and its latest messages.
+/// Includes its totals and its latest messages.
 #[utoipa::path(
     get, path = "/sessions/{id}", tag = "sessions",
     params(("id" = Id, Path, description = "The session")),
@@ -86,12 +87,12 @@ pub(crate) async fn get_session(
 
 /// Rename a session.
 ///
-/// Gives it another title, or with null none.
+/// Sets the title, or removes it with null.
 #[utoipa::path(
     patch, path = "/sessions/{id}", tag = "sessions",
     params(("id" = Id, Path, description = "The session")),
     request_body(content = RenameSessionBody, description = "What to change"),
-    responses((status = 200, body = SessionDto, description = "The session as it now is")),
+    responses((status = 200, body = SessionDto, description = "The session after the change")),
 )]
 pub(crate) async fn rename_session(
     state: Data<AppState>,
@@ -113,12 +114,12 @@ pub(crate) async fn rename_session(
 
 /// Delete a session.
 ///
-/// It vanishes from every list and cannot be read any more; what it cost stays in the ledger. A running turn
-/// is stopped first.
+/// The session is removed from every list and can no longer be read; its cost stays in the ledger. A running turn is
+/// cancelled first.
 #[utoipa::path(
     delete, path = "/sessions/{id}", tag = "sessions",
     params(("id" = Id, Path, description = "The session")),
-    responses((status = 204, description = "The session is gone")),
+    responses((status = 204, description = "The session is deleted")),
 )]
 pub(crate) async fn delete_session(
     state: Data<AppState>,
@@ -131,12 +132,13 @@ pub(crate) async fn delete_session(
 
 /// Pause a session.
 ///
-/// It takes no messages until it is resumed. A running turn is finished. Pausing twice is fine.
+/// A paused session accepts no messages until it is resumed. A running turn is completed. Pausing it again has no
+/// effect.
 #[utoipa::path(
     patch, path = "/sessions/{id}/pause", tag = "sessions",
     params(("id" = Id, Path, description = "The session")),
     responses(
-        (status = 200, body = SessionDto, description = "The session as it now is"),
+        (status = 200, body = SessionDto, description = "The session after the change"),
         (status = 409, description = "`invalid_state`: the session is completed"),
     ),
 )]
@@ -150,12 +152,12 @@ pub(crate) async fn pause_session(
 
 /// Resume a session.
 ///
-/// It takes messages again. Resuming twice is fine.
+/// The session accepts messages again. Resuming it again has no effect.
 #[utoipa::path(
     patch, path = "/sessions/{id}/resume", tag = "sessions",
     params(("id" = Id, Path, description = "The session")),
     responses(
-        (status = 200, body = SessionDto, description = "The session as it now is"),
+        (status = 200, body = SessionDto, description = "The session after the change"),
         (status = 409, description = "`invalid_state`: the session is completed"),
     ),
 )]
@@ -169,11 +171,11 @@ pub(crate) async fn resume_session(
 
 /// Complete a session.
 ///
-/// It takes no messages any more, for good. A running turn is finished. Completing twice is fine.
+/// A completed session never accepts messages again. A running turn is completed. Completing it again has no effect.
 #[utoipa::path(
     patch, path = "/sessions/{id}/complete", tag = "sessions",
     params(("id" = Id, Path, description = "The session")),
-    responses((status = 200, body = SessionDto, description = "The session as it now is")),
+    responses((status = 200, body = SessionDto, description = "The session after the change")),
 )]
 pub(crate) async fn complete_session(
     state: Data<AppState>,
@@ -193,4 +195,38 @@ async fn change_state(
         .call(move |runtime| async move { runtime.change_session_state(&caller.0, id.0, action).await })
         .await?;
     Ok(HttpResponse::Ok().json(SessionDto::from(view)))
+}
+
+/// The sessions that you may audit.
+///
+/// Latest activity first: user, time, tool, tokens and cost, without titles and messages. Deleted sessions are not
+/// listed; their cost is part of the usage.
+#[utoipa::path(
+    get, path = "/audit/sessions", tag = "usage",
+    params(
+        ("tool" = Option<String>, Query, description = "Only sessions with this tool, by its slug or its id"),
+        ("user" = Option<String>, Query, description = "Only sessions of this user, by its id"),
+        ("group" = Option<String>, Query, description = "Only sessions of this group, by its id"),
+        PageParams,
+    ),
+    responses((status = 200, body = PageDto<SessionAuditDto>, description = "A page of sessions")),
+)]
+pub(crate) async fn audit_sessions(
+    state: Data<AppState>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let mut query = Query::of(&request)?;
+    let list = AuditSessions {
+        tool: query.text("tool"),
+        user_id: query.read("user")?,
+        group_id: query.read("group")?,
+        limit: query.limit()?,
+        after: query.cursor::<SessionAuditCursor>()?.map(|key| key.0),
+    };
+    query.finish()?;
+    let page =
+        state.call(move |runtime| async move { runtime.audit_sessions(&caller.0, list).await }).await?;
+    let next = page.next.map(SessionAuditCursor);
+    Ok(HttpResponse::Ok().json(PageDto::<SessionAuditDto>::new(page.rows, next.as_ref())))
 }

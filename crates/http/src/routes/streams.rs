@@ -1,4 +1,4 @@
-//! Coming back to a stream.
+//! Following and resuming the stream of a turn.
 
 use actix_web::http::header::HeaderName;
 use actix_web::web::Data;
@@ -18,8 +18,8 @@ const STARTING_AFTER: &str = "starting_after";
 
 /// Follow a session's turn.
 ///
-/// With a cursor, the `id` of any frame ever sent, the rest of that frame's turn, whether it runs or has
-/// ended. Without one, the running turn from its start.
+/// With a cursor, which is the `id` of any frame, the stream continues the turn of that frame after it, whether the
+/// turn is running or has ended. Without a cursor it is the running turn from its start.
 #[utoipa::path(
     get, path = "/sessions/{id}/stream", tag = "streams",
     params(
@@ -27,15 +27,15 @@ const STARTING_AFTER: &str = "starting_after";
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last frame that was read"),
         (
             "starting_after" = Option<String>, Query,
-            description = "The same, where a header cannot be sent; the header goes first",
+            description = "The same, for clients that cannot send a header; the header takes precedence",
         ),
     ),
     responses(
         (
             status = 200, body = Frame, content_type = "text/event-stream",
-            description = "The frames from there on",
+            description = "The frames after the cursor",
         ),
-        (status = 204, description = "No turn runs, or the cursor is that of the terminal frame"),
+        (status = 204, description = "No turn is running, or the cursor is that of the terminal frame"),
     ),
 )]
 pub(crate) async fn stream_session(
@@ -56,7 +56,7 @@ pub(crate) async fn stream_session(
 
 /// Follow a turn.
 ///
-/// From its start or from a cursor, whether it runs or has ended.
+/// From its start or after a cursor, whether the turn is running or has ended.
 #[utoipa::path(
     get, path = "/turns/{id}/stream", tag = "streams",
     params(
@@ -64,13 +64,13 @@ pub(crate) async fn stream_session(
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last frame that was read"),
         (
             "starting_after" = Option<String>, Query,
-            description = "The same, or only its position; the header goes first",
+            description = "The same, or only its position; the header takes precedence",
         ),
     ),
     responses(
         (
             status = 200, body = Frame, content_type = "text/event-stream",
-            description = "The frames from there on",
+            description = "The frames after the cursor",
         ),
         (status = 204, description = "The cursor is that of the terminal frame"),
     ),
@@ -95,7 +95,7 @@ pub(crate) async fn stream_turn(
 fn given(request: &HttpRequest) -> Result<Option<(&'static str, String)>, Problem> {
     let mut query = Query::of(request)?;
     let starting_after = query.text(STARTING_AFTER);
-    // Whoever came with one was let in by it.
+    // The ticket is checked by authentication.
     let _ = query.text(TICKET);
     query.finish()?;
     let header = match request.headers().get(&LAST_EVENT_ID).map(|value| value.to_str()) {
@@ -131,7 +131,7 @@ mod tests {
     const TURN: &str = "01990000-0000-7000-8000-000000000001";
 
     #[test]
-    fn the_header_goes_before_the_query() {
+    fn the_header_takes_precedence_over_the_query() {
         let check = |query: &str, header: Option<&str>, expected: Option<(&str, &str)>| {
             let request = TestRequest::with_uri(&format!("/{query}"));
             let request = header

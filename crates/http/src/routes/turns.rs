@@ -1,4 +1,4 @@
-//! Turns: where one stands, and stopping it.
+//! The state of a turn, and its cancellation.
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
@@ -12,7 +12,7 @@ use crate::state::AppState;
 
 /// A turn.
 ///
-/// Where it stands, what was sent to the model, and why it failed if it did.
+/// Its status, its context, and the reason of a failure.
 #[utoipa::path(
     get, path = "/turns/{id}", tag = "turns",
     params(("id" = Id, Path, description = "The turn")),
@@ -27,13 +27,13 @@ pub(crate) async fn get_turn(
     Ok(HttpResponse::Ok().json(TurnDto::from(turn)))
 }
 
-/// Stop the running turn.
+/// Cancel the running turn.
 ///
-/// The text so far is kept. Answers with the turn as it then is; where none runs, with null.
+/// The text so far is kept. The response contains the turn after the cancellation, or null if none is running.
 #[utoipa::path(
     post, path = "/sessions/{id}/cancel", tag = "turns",
     params(("id" = Id, Path, description = "The session")),
-    responses((status = 200, body = TurnAnswer, description = "The turn that was stopped")),
+    responses((status = 200, body = TurnAnswer, description = "The cancelled turn")),
 )]
 pub(crate) async fn cancel_turn(
     state: Data<AppState>,

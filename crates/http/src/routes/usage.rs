@@ -1,4 +1,4 @@
-//! Usage: sums over the ledger, and its single requests.
+//! Usage reports, and single records of the ledger.
 
 use std::sync::Arc;
 
@@ -15,20 +15,20 @@ use futures_util::stream::{self, StreamExt as _};
 
 use crate::auth::Caller;
 use crate::csv::{self, TEXT_CSV};
-use crate::dto::{GroupPlace, PageDto, PageKey as _, RECORD_COLUMNS, UsageRecordDto, UsageReportDto};
+use crate::dto::{PageDto, RECORD_COLUMNS, UsageRecordDto, UsageReportDto};
 use crate::error::Problem;
-use crate::request::{PageParams, Query, TableForm, UsageParams, grouping, selection};
+use crate::request::{ListFormat, PageParams, Query, UsageParams, grouping, report_cursor, selection};
 use crate::state::AppState;
 
-/// How many groups a page of a report has at most, and if nothing is said.
+/// Maximum and default number of groups of a page of a report.
 const MAX_GROUPS: u32 = 1000;
-/// How many rows of a table are read at a time: what of it is ever in memory.
+/// Number of rows of a table that are read at a time, which bounds its memory.
 const TABLE_PAGE: u32 = 1000;
 
-/// What was used.
+/// Usage report.
 ///
-/// Sums over the requests that you may see: your own, those of groups that you administer, or all. Days are those
-/// of the time zone `tz`, 23 or 25 hours long where clocks change.
+/// Sums over the requests that you may see: your own, those of groups that you administer, or all. Days are days of the
+/// time zone `tz`; they have 23 or 25 hours when clocks change.
 #[utoipa::path(
     get, path = "/usage", tag = "usage",
     params(
@@ -39,8 +39,8 @@ const TABLE_PAGE: u32 = 1000;
                            takes 400 days at most",
         ),
         UsageParams,
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "How many groups at most; 1000 if nothing is said"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the page before, with the same parameters"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of groups. Default: 1000"),
+        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous page, with the same parameters"),
     ),
     responses((status = 200, body = UsageReportDto, description = "The sums")),
 )]
@@ -53,7 +53,7 @@ pub(crate) async fn usage_report(
     let (rows, zone) = selection(&mut query, state.runtime().now())?;
     let (group_by, days) = grouping(&mut query, rows.span, &zone)?;
     let limit = query.limit_to(MAX_GROUPS)?.unwrap_or(MAX_GROUPS);
-    let after = GroupPlace::in_report(&mut query, &group_by)?;
+    let after = report_cursor(&mut query, &group_by)?;
     query.finish()?;
     let report = ReportUsage { rows, group_by: group_by.clone(), days, limit, after };
     let report =
@@ -61,10 +61,10 @@ pub(crate) async fn usage_report(
     Ok(HttpResponse::Ok().json(UsageReportDto::new(report, &group_by)))
 }
 
-/// The single requests.
+/// Usage records.
 ///
-/// Those that you may see, newest first, failed and repeated ones included. With `Accept: text/csv` the answer is
-/// a table of all of them (RFC 4180, with a line of names), or of the first `limit`.
+/// The requests that you may see, newest first, including failed and repeated ones. With `Accept: text/csv` the response
+/// is a table (RFC 4180, with a header line) of all requests, or of the first `limit`.
 #[utoipa::path(
     get, path = "/usage/records", tag = "usage",
     params(UsageParams, PageParams),
@@ -78,23 +78,23 @@ pub(crate) async fn usage_records(
     caller: Caller,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let form = TableForm::of(request.headers())?;
+    let form = ListFormat::of(request.headers())?;
     let mut query = Query::of(&request)?;
     let (rows, _) = selection(&mut query, state.runtime().now())?;
     let (limit, after) = match form {
-        TableForm::Page => (Some(query.limit()?), UsageRecordCursor::of(&mut query)?),
-        TableForm::Csv => (query.limit_to(u32::MAX)?, UsageRecordCursor::of(&mut query)?),
+        ListFormat::Page => (Some(query.limit()?), query.cursor::<UsageRecordCursor>()?),
+        ListFormat::Csv => (query.limit_to(u32::MAX)?, query.cursor::<UsageRecordCursor>()?),
     };
     query.finish()?;
     let list = ListUsage { rows, limit: limit.unwrap_or(TABLE_PAGE), after };
     match form {
-        TableForm::Page => {
+        ListFormat::Page => {
             let page = read(&state, &caller.0, list).await?;
             Ok(HttpResponse::Ok().json(PageDto::<UsageRecordDto>::new(page.rows, page.next.as_ref())))
         }
-        TableForm::Csv => {
+        ListFormat::Csv => {
             let mut table = Table { state, principal: caller.0, list, left: limit, is_done: false };
-            // What can be refused is refused before the answer begins.
+            // The first page is read before the response starts, so that errors get their status.
             let first = csv::header(&RECORD_COLUMNS) + &table.next().await?;
             Ok(HttpResponse::Ok()
                 .insert_header((header::CONTENT_TYPE, TEXT_CSV))
@@ -113,12 +113,12 @@ async fn read(
     state.call(move |runtime| async move { runtime.usage_records(&principal, list).await }).await
 }
 
-/// A table that is written while it is read.
+/// A table that is streamed page by page.
 struct Table {
     state: Data<AppState>,
     principal: Arc<Principal>,
     list: ListUsage,
-    /// How many lines are wanted at most.
+    /// Remaining number of lines; `None` means all.
     left: Option<u32>,
     is_done: bool,
 }
@@ -136,7 +136,7 @@ impl Table {
         lines.collect::<Result<String, _>>().map_err(Problem::internal)
     }
 
-    /// The rest of the lines. What goes wrong now can only break the answer off.
+    /// The rest of the lines. An error can only abort the response now.
     fn lines(self) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
         stream::try_unfold(self, |mut table| async move {
             if table.is_done {
@@ -145,7 +145,7 @@ impl Table {
             match table.next().await {
                 Ok(lines) => Ok(Some((Bytes::from(lines), table))),
                 Err(problem) => {
-                    tracing::warn!(%problem, cause = problem.causes(), "a table of usage broke off");
+                    tracing::warn!(%problem, cause = problem.causes(), "writing a usage table failed");
                     Err(std::io::Error::other(problem.to_string()))
                 }
             }

@@ -6,20 +6,20 @@ use actix_web::web::Data;
 use causerie_domain::UserId;
 
 use crate::auth::Caller;
-use crate::dto::{ChangeUserBody, CreateUserBody, Id, PageDto, PageOf, SeenUserDto};
+use crate::dto::{ChangeUserBody, CreateUserBody, Id, PageDto, SeenUserDto};
 use crate::error::Problem;
-use crate::request::{Json, PageParams, PathId};
+use crate::request::{Json, PageParams, Pagination, PathId};
 use crate::state::AppState;
 
-/// Make a user.
+/// Create a user.
 ///
-/// It signs in with an API key that you make for it.
+/// The user authenticates with an API key that you create for it.
 #[utoipa::path(
     post, path = "/users", tag = "users",
-    request_body(content = CreateUserBody, description = "The user to make"),
+    request_body(content = CreateUserBody, description = "The user to create"),
     responses(
         (status = 201, body = SeenUserDto, description = "The user",
-         headers(("location" = String, description = "Where the user is read"))),
+         headers(("location" = String, description = "URL of the user"))),
         (status = 409, description = "Another user has the address"),
     ),
 )]
@@ -37,7 +37,7 @@ pub(crate) async fn create_user(
 
 /// The users.
 ///
-/// Those that you may see, by id.
+/// The users that you may see, ordered by id.
 #[utoipa::path(
     get, path = "/users", tag = "users",
     params(PageParams),
@@ -46,7 +46,7 @@ pub(crate) async fn create_user(
 pub(crate) async fn list_users(
     state: Data<AppState>,
     caller: Caller,
-    page: PageOf<UserId>,
+    page: Pagination<UserId>,
 ) -> Result<HttpResponse, Problem> {
     let page = state.call(move |runtime| async move { runtime.users(&caller.0, page.0).await }).await?;
     Ok(HttpResponse::Ok().json(PageDto::<SeenUserDto>::new(page.rows, page.next.as_ref())))
@@ -54,7 +54,7 @@ pub(crate) async fn list_users(
 
 /// A user.
 ///
-/// With the members that the rules show you.
+/// Includes the members that the rules allow you to read.
 #[utoipa::path(
     get, path = "/users/{id}", tag = "users",
     params(("id" = Id, Path, description = "The user")),
@@ -71,8 +71,8 @@ pub(crate) async fn get_user(
 
 /// Change a user.
 ///
-/// Everybody may change their own name and language, administrators also address, status and role of others. A
-/// disabled user's credentials are refused at once by this instance, and within 5 seconds by others.
+/// Users may change their own name and language; administrators may also change the address, status and role of
+/// others. The credentials of a disabled user are refused at once by this instance, and within 5 seconds by others.
 #[utoipa::path(
     patch, path = "/users/{id}", tag = "users",
     params(("id" = Id, Path, description = "The user")),
@@ -97,8 +97,8 @@ pub(crate) async fn change_user(
 
 /// Delete a user.
 ///
-/// With sessions, messages, keys and memberships; running turns are cancelled first. What they cost stays in the
-/// ledger, without the user.
+/// Deletes the user with its sessions, messages, keys and memberships. Running turns are cancelled first. Usage records
+/// stay in the ledger, without the user.
 #[utoipa::path(
     delete, path = "/users/{id}", tag = "users",
     params(("id" = Id, Path, description = "The user")),

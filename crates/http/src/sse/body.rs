@@ -1,4 +1,4 @@
-//! The body of a streamed answer.
+//! The body of a streamed response.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use causerie_runtime::TurnReader;
 use tokio::sync::mpsc;
 
-use super::pump::{self, Chunk, Pace, WAITING_CHUNKS};
+use super::pump::{self, Chunk, StreamTimeouts, WAITING_CHUNKS};
 use crate::state::AppState;
 
 /// The version of the AI SDK's stream that the frames are of.
@@ -20,29 +20,28 @@ const UI_MESSAGE_STREAM: &str = "v1";
 pub(crate) fn stream(state: &AppState, reader: TurnReader) -> HttpResponse {
     let (sender, chunks) = mpsc::channel(WAITING_CHUNKS);
     let settings = state.settings();
-    let pace = Pace { keep_alive: settings.keep_alive, stall: settings.stall };
-    state.main().spawn(pump::pump(reader.turn_id(), pump::events(reader), sender, pace));
+    let timeouts = StreamTimeouts { keep_alive: settings.keep_alive, write_timeout: settings.stall };
+    state.main().spawn(pump::pump(reader.turn_id(), pump::events(reader), sender, timeouts));
     HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-cache, no-transform"))
         .insert_header(("x-accel-buffering", "no"))
         .insert_header(("x-vercel-ai-ui-message-stream", UI_MESSAGE_STREAM))
-        // A compressor would hold frames back until it has enough of them.
+        // Compression would buffer frames.
         .insert_header(ContentEncoding::Identity)
         .body(FrameBody { chunks, ended: false })
 }
 
-/// Hands chunks on as they come. Dropping it, which is what a disconnect does, ends its pump and nothing
-/// else.
+/// A body of chunks from a channel. A disconnect drops it, which ends its pump; the turn continues.
 #[derive(Debug)]
 struct FrameBody {
     chunks: mpsc::Receiver<Chunk>,
     ended: bool,
 }
 
-/// The connection took nothing for too long, and was given up.
+/// The connection exceeded its write timeout.
 #[derive(Debug, thiserror::Error)]
-#[error("the reader of a stream was cut off")]
+#[error("write timeout of a stream")]
 struct CutOff;
 
 impl MessageBody for FrameBody {
@@ -62,8 +61,7 @@ impl MessageBody for FrameBody {
                 self.ended = true;
                 Poll::Ready(Some(Ok(frames)))
             }
-            // An error makes the server break the connection off, so that the client cannot take it for the
-            // end.
+            // An error aborts the connection, so that the client does not take it for the end of the stream.
             None => Poll::Ready(Some(Err(CutOff))),
         }
     }

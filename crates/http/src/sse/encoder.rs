@@ -8,7 +8,7 @@ use causerie_domain::messages::PartKind;
 use causerie_domain::turns::{TurnFailure, TurnStatus};
 use causerie_runtime::{Cursor, Delta, Place, TurnEnd, TurnEvent};
 
-use super::frame::{ErrorData, FinishMetadata, FinishWord, Frame};
+use super::frame::{ErrorData, FinishMetadata, FinishReasonDto, Frame};
 use crate::dto::UsageDto;
 
 /// Writes one turn as frames, from its start to its one terminal frame.
@@ -97,10 +97,10 @@ impl Encoder {
             (Some(failure), _) => Frame::Error { text: &failure.detail },
             (None, TurnStatus::Cancelled) => Frame::Abort { reason: "cancelled" },
             (None, TurnStatus::Interrupted) => {
-                Frame::Finish { reason: FinishWord::Other, metadata: FinishMetadata::Interrupted {} }
+                Frame::Finish { reason: FinishReasonDto::Other, metadata: FinishMetadata::Interrupted {} }
             }
             (None, _) => Frame::Finish {
-                reason: FinishWord::of(turn.finish_reason.as_deref()),
+                reason: FinishReasonDto::of(turn.finish_reason.as_deref()),
                 metadata: FinishMetadata::Completed { usage },
             },
         };

@@ -7,7 +7,7 @@ use causerie_runtime::TurnStart;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::dto::{ContextDto, FailureWord, Id, UsageDto};
+use crate::dto::{ContextDto, FailureCodeDto, Id, UsageDto};
 use crate::error::whole_seconds;
 
 /// A frame of the stream: one JSON object in a `data:` line. The last line of every stream is `data: [DONE]`.
@@ -15,44 +15,44 @@ use crate::error::whole_seconds;
 #[serde(tag = "type", rename_all = "kebab-case")]
 #[schema(as = StreamFrame)]
 pub(crate) enum Frame<'a> {
-    /// The first frame. It comes again, with `from` 0, where the turn was closed with less text than was told.
+    /// The first frame. It is sent again, with `from` 0, if the stored turn has less text than was streamed.
     Start {
         #[serde(rename = "messageId")]
         message_id: Id,
         #[serde(rename = "messageMetadata")]
         metadata: StartMetadata<'a>,
     },
-    /// Earlier messages were left out to make the message fit.
+    /// Earlier messages were omitted to fit the context of the model.
     DataContext { data: ContextDto },
-    /// A part of the answer begins. After a resume it can be one that is known already.
+    /// A text part starts. After a resume it can be a part that the client already has.
     TextStart { id: &'a str },
     /// A piece of the answer.
     TextDelta { id: &'a str, delta: &'a str },
     /// A part of the answer ends.
     TextEnd { id: &'a str },
-    /// A part of the model's thoughts begins.
+    /// A reasoning part starts.
     ReasoningStart { id: &'a str },
-    /// A piece of the model's thoughts.
+    /// A piece of reasoning.
     ReasoningDelta { id: &'a str, delta: &'a str },
-    /// A part of the model's thoughts ends.
+    /// A reasoning part ends.
     ReasoningEnd { id: &'a str },
     /// The tokens and cost of the answer, once they are stored.
     DataUsage { data: UsageDto },
-    /// Why the turn failed; `error` follows.
+    /// Reason of a failure; the frame `error` follows.
     DataError { data: ErrorData },
-    /// The end of an answer that is whole, or that a stop of the server cut.
+    /// The end of a complete answer, or of one that a server shutdown interrupted.
     Finish {
         #[serde(rename = "finishReason")]
-        reason: FinishWord,
+        reason: FinishReasonDto,
         #[serde(rename = "messageMetadata")]
         metadata: FinishMetadata,
     },
-    /// The end of a turn that failed. Comes as the event `error`.
+    /// The end of a failed turn. Sent as the event `error`.
     Error {
         #[serde(rename = "errorText")]
         text: &'a str,
     },
-    /// The end of a turn that somebody stopped.
+    /// The end of a cancelled turn.
     Abort { reason: &'static str },
 }
 
@@ -103,7 +103,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// What is known when an answer begins.
+/// Metadata of an answer at its start.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StartMetadata<'a> {
     session_id: Id,
@@ -114,19 +114,19 @@ pub(crate) struct StartMetadata<'a> {
     seq: i64,
     /// The model that was asked.
     model: &'a str,
-    /// The position the stream goes on from. 0 means: discard what you have of this answer.
+    /// The position at which the stream continues. At 0, clients discard the text that they have of this answer.
     from: u64,
-    /// Present where something else than the upstream answers, such as `simulator`.
+    /// Present if another component than the upstream answers, such as `simulator`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     answered_by: Option<&'a str>,
 }
 
-/// Why a model stopped, in the AI SDK's words.
+/// Why the model stopped, as the AI SDK names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = FinishReason)]
-pub(crate) enum FinishWord {
+pub(crate) enum FinishReasonDto {
     Stop,
     Length,
     ContentFilter,
@@ -135,16 +135,16 @@ pub(crate) enum FinishWord {
     Other,
 }
 
-impl FinishWord {
-    /// The twin of the upstream's normalised word.
+impl FinishReasonDto {
+    /// Converts the normalized finish reason of the upstream.
     pub(crate) fn of(word: Option<&str>) -> Self {
         match word {
-            Some("stop") => FinishWord::Stop,
-            Some("length") => FinishWord::Length,
-            Some("content_filter") => FinishWord::ContentFilter,
-            Some("tool_calls") => FinishWord::ToolCalls,
-            Some("error") => FinishWord::Error,
-            _ => FinishWord::Other,
+            Some("stop") => FinishReasonDto::Stop,
+            Some("length") => FinishReasonDto::Length,
+            Some("content_filter") => FinishReasonDto::ContentFilter,
+            Some("tool_calls") => FinishReasonDto::ToolCalls,
+            Some("error") => FinishReasonDto::Error,
+            _ => FinishReasonDto::Other,
         }
     }
 }
@@ -153,23 +153,23 @@ impl FinishWord {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub(crate) enum FinishMetadata {
-    /// The answer is whole.
+    /// The answer is complete.
     Completed {
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
         usage: Option<UsageDto>,
     },
-    /// A stop of the server cut the answer.
+    /// A server shutdown interrupted the answer.
     Interrupted {},
 }
 
 /// Why a turn failed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ErrorData {
-    code: FailureWord,
+    code: FailureCodeDto,
     /// Whether the same message may succeed when it is sent again later.
     retryable: bool,
-    /// Seconds to wait before that, where the upstream said so.
+    /// Seconds to wait before a retry, if the upstream names them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     retry_after: Option<u64>,
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn reasons_to_stop_are_in_the_words_of_the_sdk() {
         let check = |word: Option<&str>, expected: &str| {
-            assert_eq!(serde_json::to_value(FinishWord::of(word)).unwrap(), expected, "{word:?}");
+            assert_eq!(serde_json::to_value(FinishReasonDto::of(word)).unwrap(), expected, "{word:?}");
         };
         check(Some("stop"), "stop");
         check(Some("length"), "length");

@@ -1,4 +1,4 @@
-//! The task between a turn and one connection: it reads the turn at the connection's pace.
+//! The task that writes the events of a turn into one connection, at the speed of the connection.
 
 use std::time::Duration;
 
@@ -11,12 +11,11 @@ use tokio::sync::mpsc;
 
 use super::encoder::Encoder;
 
-/// Chunks that wait for the connection at most. What waits longer stays in the turn's log, which is kept
-/// anyway.
+/// Maximum number of chunks that are buffered for a connection. Later events stay in the log of the turn.
 pub(crate) const WAITING_CHUNKS: usize = 4;
 
 const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
-/// How often a reader whose store is away is asked again, and how long the wait between is.
+/// Number of retries while the store is unavailable, and the pause between them.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -29,13 +28,13 @@ pub(crate) enum Chunk {
     Last(Bytes),
 }
 
-/// The clocks of a stream.
+/// Timeouts of a stream.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
-    /// A silence this long is filled with a comment, so that nothing between takes the connection for dead.
+pub(crate) struct StreamTimeouts {
+    /// Interval of keep-alive comments, which prevent proxies from closing a silent connection.
     pub(crate) keep_alive: Duration,
-    /// A connection that takes nothing for this long is given up.
-    pub(crate) stall: Duration,
+    /// A connection that accepts no data for this long is closed.
+    pub(crate) write_timeout: Duration,
 }
 
 /// A reader's events as a stream.
@@ -47,9 +46,9 @@ pub(crate) fn events(reader: TurnReader) -> impl Stream<Item = Result<TurnEvent,
     })
 }
 
-/// Writes a turn into a connection until the turn ends, the connection goes away, or it takes nothing any
-/// more. The turn itself is not touched by any of it.
-pub(crate) async fn pump<S>(turn_id: TurnId, events: S, chunks: mpsc::Sender<Chunk>, pace: Pace)
+/// Writes a turn into a connection until the turn ends, the client disconnects, or a write times out. The turn itself
+/// is not affected.
+pub(crate) async fn pump<S>(turn_id: TurnId, events: S, chunks: mpsc::Sender<Chunk>, timeouts: StreamTimeouts)
 where
     S: Stream<Item = Result<TurnEvent, StoreError>> + Send,
 {
@@ -59,7 +58,7 @@ where
     loop {
         let next = tokio::select! {
             () = chunks.closed() => return,
-            next = tokio::time::timeout(pace.keep_alive, events.next()) => next,
+            next = tokio::time::timeout(timeouts.keep_alive, events.next()) => next,
         };
         let chunk = match next {
             Err(_silence) => Chunk::More(Bytes::from_static(KEEP_ALIVE)),
@@ -71,25 +70,25 @@ where
             }
             Ok(Some(Err(error @ StoreError::Unavailable(_)))) if failures < TRIES => {
                 if failures == 0 {
-                    tracing::warn!(%error, turn = %turn_id, "a turn cannot be read at the moment");
+                    tracing::warn!(%error, turn = %turn_id, "reading a turn failed; retrying");
                 }
                 failures += 1;
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
             Ok(Some(Err(error))) => {
-                tracing::error!(%error, turn = %turn_id, "a turn cannot be read");
+                tracing::error!(%error, turn = %turn_id, "reading a turn failed");
                 Chunk::Last(Bytes::from(encoder.give_up()))
             }
             Ok(None) => {
-                tracing::error!(turn = %turn_id, "the events of a turn ended without an end");
+                tracing::error!(turn = %turn_id, "the events of a turn ended without a terminal event");
                 Chunk::Last(Bytes::from(encoder.give_up()))
             }
         };
         let is_last = matches!(chunk, Chunk::Last(_));
-        if let Err(refused) = chunks.send_timeout(chunk, pace.stall).await {
+        if let Err(refused) = chunks.send_timeout(chunk, timeouts.write_timeout).await {
             if matches!(refused, mpsc::error::SendTimeoutError::Timeout(_)) {
-                tracing::info!(turn = %turn_id, "a reader that takes nothing is cut off");
+                tracing::info!(turn = %turn_id, "write timeout: stream closed");
             }
             return;
         }
@@ -112,7 +111,8 @@ mod tests {
     use super::*;
     use crate::sse::testing::{TURN, delta, ended, started};
 
-    const PACE: Pace = Pace { keep_alive: Duration::from_secs(15), stall: Duration::from_secs(60) };
+    const TIMEOUTS: StreamTimeouts =
+        StreamTimeouts { keep_alive: Duration::from_secs(15), write_timeout: Duration::from_secs(60) };
 
     type Event = Result<TurnEvent, StoreError>;
 
@@ -126,7 +126,7 @@ mod tests {
         let (sender, chunks) = mpsc::channel(WAITING_CHUNKS);
         let pumps = TaskTracker::new();
         let source = stream::poll_fn(move |cx| source.poll_recv(cx));
-        pumps.spawn(pump(TURN.parse().unwrap(), source, sender, PACE));
+        pumps.spawn(pump(TURN.parse().unwrap(), source, sender, TIMEOUTS));
         pumps.close();
         (events, chunks, pumps)
     }
@@ -167,7 +167,7 @@ mod tests {
             events.send(Ok(delta(0, PartKind::Text, "x", position))).await.unwrap();
         }
         pumps.wait().await;
-        assert_eq!(began.elapsed(), PACE.stall);
+        assert_eq!(began.elapsed(), TIMEOUTS.write_timeout);
         for _ in 0..WAITING_CHUNKS {
             assert!(matches!(chunks.recv().await, Some(Chunk::More(_))));
         }
@@ -184,7 +184,7 @@ mod tests {
             Ok(delta(0, PartKind::Text, "x", 1))
         });
         let (sender, chunks) = mpsc::channel(WAITING_CHUNKS);
-        pump(TURN.parse().unwrap(), endless, sender, PACE).await;
+        pump(TURN.parse().unwrap(), endless, sender, TIMEOUTS).await;
         assert_eq!(taken.load(Ordering::Relaxed), WAITING_CHUNKS + 1);
         drop(chunks);
     }

@@ -1,0 +1,70 @@
+//! The actix application: routes, the steps around them, and the answers to unknown paths and methods.
+
+use actix_web::http::{Method, header};
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpResponse, Resource, guard};
+
+use crate::error::{Code, Problem};
+use crate::middleware::{authenticate, finalize_response, limit_sends};
+use crate::openapi;
+#[cfg(feature = "swagger-ui")]
+use crate::routes;
+use crate::routes::{Access, Operation, operations};
+use crate::state::{AppState, DocumentWriter};
+
+/// The path whose last parameter can contain slashes. It is registered after the paths that it would match.
+const MODEL: &str = "/models/{id}";
+
+/// Adds the API to an actix application.
+pub fn configure(app: &mut ServiceConfig, state: AppState) {
+    let operations = operations();
+    // The empty prefix matches every path, so the answer to an unknown path is finalized as well.
+    let writer = web::Data::new(DocumentWriter(openapi::as_json));
+    let mut scope = web::scope("").app_data(web::Data::new(state)).app_data(writer);
+    scope = scope.default_service(web::to(unknown_path));
+    for of_path in operations.chunk_by(|one, next| one.path == next.path) {
+        scope = scope.service(resource(of_path));
+    }
+    #[cfg(feature = "swagger-ui")]
+    let scope = scope.configure(routes::docs::configure);
+    app.service(scope.wrap(from_fn(finalize_response)));
+}
+
+fn resource(operations: &[Operation]) -> Resource {
+    let path = operations.first().map_or("", |operation| operation.path);
+    let allow = operations.iter().map(allowed_methods).collect::<Vec<_>>().join(", ");
+    // Ids of models contain slashes.
+    let pattern = if path == MODEL { "/models/{id:.+}" } else { path };
+    let resource = web::resource(pattern).default_service(web::to(move || unknown_method(allow.clone())));
+    operations.iter().fold(resource, |resource, operation| {
+        let route = match operation.method {
+            // Every GET route answers HEAD (RFC 9110, 9.3.2); `finalize_response` removes the body.
+            Method::GET => (operation.handler)().guard(guard::Any(guard::Get()).or(guard::Head())),
+            _ => (operation.handler)().method(operation.method.clone()),
+        };
+        // The step that is wrapped last runs first: a send is counted for the authenticated user.
+        let route = if operation.is_send() { route.wrap(from_fn(limit_sends)) } else { route };
+        resource.route(match operation.access {
+            Access::Public => route,
+            Access::Authenticated | Access::Requires(..) => route.wrap(from_fn(authenticate)),
+        })
+    })
+}
+
+/// The methods of an operation in an `Allow` header.
+fn allowed_methods(operation: &Operation) -> &str {
+    match operation.method {
+        Method::GET => "GET, HEAD",
+        _ => operation.method.as_str(),
+    }
+}
+
+async fn unknown_path() -> Result<HttpResponse, Problem> {
+    Err(Problem::not_found())
+}
+
+async fn unknown_method(allow: String) -> Result<HttpResponse, Problem> {
+    Err(Problem::new(Code::MethodNotAllowed, format!("this route accepts {allow}"))
+        .header(header::ALLOW, allow))
+}

@@ -1,0 +1,333 @@
+//! Authentication: from a credential to its principal.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use causerie_domain::Timestamp;
+use causerie_domain::api_keys::ApiKey;
+use causerie_domain::ports::{
+    ApiKeyRecord, Authentication, Clock, Entropy, Ids, StreamTickets, TokenVerifier,
+};
+use causerie_domain::principal::{Credential, Principal, UserAccess};
+use causerie_domain::users::UserStatus;
+use causerie_domain::{ApiKeyId, Secret};
+use subtle::ConstantTimeEq as _;
+
+use super::api_key::{PresentedKey, secret_hash};
+use super::cache::{CredentialHash, VerifiedCredentials};
+use super::credential::{PresentedCredential, has_token_form, hash};
+use super::unauthenticated;
+use crate::error::{Code, Problem};
+use crate::limits::FailureRateLimiter;
+use crate::main_runtime::MainRuntime;
+use crate::settings::AccessSettings;
+
+/// Cache key of requests without a credential; not the SHA-256 of any known input.
+const AUTH_DISABLED: CredentialHash = [0; 32];
+
+/// The ports that authentication uses.
+#[derive(Debug, Clone)]
+pub(crate) struct AuthPorts {
+    pub(crate) identity: Arc<dyn Authentication>,
+    pub(crate) tickets: Arc<dyn StreamTickets>,
+    pub(crate) tokens: Option<Arc<dyn TokenVerifier>>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn Ids>,
+}
+
+/// Authenticates requests.
+#[derive(Debug)]
+pub(crate) struct Authenticator {
+    pub(super) ports: AuthPorts,
+    /// Whether requests without a credential act as the first administrator.
+    auth_disabled: bool,
+    /// Whether a valid token of an unknown user creates the user.
+    pub(super) auto_provision: bool,
+    failures: FailureRateLimiter,
+    cache: VerifiedCredentials,
+}
+
+/// A valid credential.
+pub(super) struct Verified {
+    pub(super) principal: Principal,
+    /// Time at which it expires.
+    pub(super) expires_at: Option<Timestamp>,
+    /// The key whose use is recorded.
+    pub(super) key: Option<ApiKey>,
+}
+
+impl Authenticator {
+    pub(crate) fn new(ports: AuthPorts, settings: &AccessSettings) -> Self {
+        Authenticator {
+            ports,
+            auth_disabled: settings.open_door,
+            auto_provision: settings.admits_newcomers,
+            failures: FailureRateLimiter::new(settings.failures_per_minute),
+            cache: VerifiedCredentials::default(),
+        }
+    }
+
+    /// The principal of a credential from a client address, out of the cache or the store.
+    ///
+    /// # Errors
+    /// `unauthenticated`; `rate_limited` after too many of these; and the problems of the store.
+    pub(crate) async fn principal(
+        self: &Arc<Self>,
+        shown: PresentedCredential,
+        from: IpAddr,
+        main: &MainRuntime,
+    ) -> Result<Arc<Principal>, Problem> {
+        let now = self.ports.clock.now();
+        // Tickets are not cached: a reconnect after the loss of rights must fail.
+        let known_as = match &shown {
+            PresentedCredential::Bearer(credential) => Some(hash(credential)),
+            PresentedCredential::None if self.auth_disabled => Some(AUTH_DISABLED),
+            PresentedCredential::None => return Err(unauthenticated()),
+            PresentedCredential::Ticket(..) => None,
+        };
+        if let Some(principal) = known_as.and_then(|known_as| self.cache.get(&known_as, now)) {
+            return Ok(principal);
+        }
+        self.failures.admit(from)?;
+        // Read before the look-up, so that a principal from before a change of rights is not cached.
+        let generation = self.cache.generation();
+        let this = Arc::clone(self);
+        let verified = match main.run(async move { this.verify(shown, now).await }).await {
+            Err(problem) if problem.code == Code::Unauthenticated => {
+                self.failures.note(from)?;
+                return Err(problem);
+            }
+            verified => verified?,
+        };
+        let principal = Arc::new(verified.principal);
+        if let Some(known_as) = known_as {
+            self.cache.insert((known_as, generation), Arc::clone(&principal), now, verified.expires_at);
+        }
+        if let Some(key) = verified.key
+            && self.cache.should_record_use(key.id, key.last_used_at, now)
+        {
+            let this = Arc::clone(self);
+            main.spawn(async move { this.record_use(key.id, now).await });
+        }
+        Ok(principal)
+    }
+
+    /// Clears the cache, because rights have changed.
+    pub(crate) fn forget_all(&self) {
+        self.cache.forget_all();
+    }
+
+    async fn verify(&self, shown: PresentedCredential, now: Timestamp) -> Result<Verified, Problem> {
+        match shown {
+            PresentedCredential::Bearer(token) if has_token_form(token.expose()) => {
+                self.verify_token(&token, now).await
+            }
+            PresentedCredential::Bearer(key) => self.verify_key(&key, now).await,
+            PresentedCredential::Ticket(ticket, wanted) => self.verify_ticket(&ticket, wanted, now).await,
+            PresentedCredential::None => self.first_admin().await,
+        }
+    }
+
+    async fn verify_key(&self, shown: &Secret, now: Timestamp) -> Result<Verified, Problem> {
+        let key = PresentedKey::read(shown.expose()).ok_or_else(unauthenticated)?;
+        let holder = self.ports.identity.api_key_record(key.public_id).await?;
+        // Unknown keys are compared as well, so that timing does not reveal which keys exist.
+        let expected = holder.as_ref().map_or([0; 32], |holder| holder.secret_hash);
+        let is_right = bool::from(secret_hash(key.secret).ct_eq(&expected));
+        match holder {
+            Some(ApiKeyRecord { key, access, .. }) if is_right => in_force(access, Some(key), now),
+            _ => Err(unauthenticated()),
+        }
+    }
+
+    /// The principal of a request without a credential, if authentication is disabled.
+    async fn first_admin(&self) -> Result<Verified, Problem> {
+        let access = self.ports.identity.first_admin().await?.ok_or_else(unauthenticated)?;
+        Ok(Verified { principal: access.principal(Credential::Process), expires_at: None, key: None })
+    }
+
+    async fn record_use(&self, key: ApiKeyId, now: Timestamp) {
+        if let Err(error) = self.ports.identity.touch_api_key(key, now).await {
+            tracing::warn!(%error, %key, "recording the last use of an API key failed");
+        }
+    }
+}
+
+/// The principal of an active user with a valid key, or with a token if `key` is `None`.
+pub(super) fn in_force(access: UserAccess, key: Option<ApiKey>, now: Timestamp) -> Result<Verified, Problem> {
+    let is_live = key.as_ref().is_none_or(|key| key.is_live(now));
+    if !is_live || access.user.status != UserStatus::Active {
+        return Err(unauthenticated());
+    }
+    let credential = match &key {
+        Some(ApiKey { id, group_id, scopes, expires_at, .. }) => Credential::ApiKey {
+            id: *id,
+            group_id: *group_id,
+            scopes: scopes.clone(),
+            expires_at: *expires_at,
+        },
+        None => Credential::Token,
+    };
+    let expires_at = key.as_ref().and_then(|key| key.expires_at);
+    Ok(Verified { principal: access.principal(credential), expires_at, key })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use actix_web::HttpRequest;
+    use actix_web::test::TestRequest;
+    use causerie_domain::users::Role;
+
+    use super::*;
+    use crate::testing::{FixedClock, Keys, SECRET, holder, ports};
+
+    fn credential() -> String {
+        format!("csr_abcdefABC123_{SECRET}")
+    }
+
+    fn request(headers: &[&str], query: &str) -> HttpRequest {
+        let request = TestRequest::with_uri(&format!("/me{query}"));
+        let append = |request: TestRequest, value: &&str| request.append_header(("authorization", *value));
+        headers.iter().fold(request, append).to_http_request()
+    }
+
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn authenticator(keys: &Arc<Keys>, settings: &AccessSettings) -> Arc<Authenticator> {
+        Arc::new(Authenticator::new(ports(keys), settings))
+    }
+
+    async fn ask(
+        keys: &Arc<Keys>,
+        shown: Result<PresentedCredential, Problem>,
+    ) -> Result<Arc<Principal>, Problem> {
+        let authenticator = authenticator(keys, &AccessSettings::default());
+        authenticator.principal(shown?, HERE, &MainRuntime::current()).await
+    }
+
+    #[tokio::test]
+    async fn a_valid_key_yields_its_principal() {
+        let keys = Arc::new(Keys::of(vec![holder()]));
+        for scheme in ["Bearer", "bearer", "BEARER"] {
+            let shown = PresentedCredential::of(&request(&[&format!("{scheme} {}", credential())], ""));
+            assert_eq!(ask(&keys, shown).await.unwrap().user, holder().access.user);
+        }
+    }
+
+    #[tokio::test]
+    async fn every_invalid_credential_gets_the_same_response() {
+        let good = format!("Bearer {}", credential());
+        let now = FixedClock.now();
+        let refused = async |holder: ApiKeyRecord, headers: &[&str], query: &str| {
+            let refusal =
+                ask(&Arc::new(Keys::of(vec![holder])), PresentedCredential::of(&request(headers, query)))
+                    .await
+                    .unwrap_err();
+            assert_eq!(refusal.code, Code::Unauthenticated, "{headers:?} {query}");
+            let answer = refusal.render(Some("r"));
+            assert_eq!(answer.headers().get("www-authenticate").unwrap(), "Bearer");
+            let body = actix_web::body::to_bytes(answer.into_body()).await.unwrap();
+            let alike = unauthenticated().render(Some("r")).into_body();
+            assert_eq!(body, actix_web::body::to_bytes(alike).await.unwrap());
+        };
+        let with_key = |change: &dyn Fn(&mut ApiKey)| {
+            let mut holder = holder();
+            change(&mut holder.key);
+            holder
+        };
+        refused(holder(), &[], "").await;
+        refused(holder(), &["Bearer"], "").await;
+        refused(holder(), &["Bearer nonsense"], "").await;
+        refused(holder(), &[&format!("Basic {}", credential())], "").await;
+        refused(holder(), &[&good, &good], "").await;
+        refused(holder(), &[&good.replace("abcdef", "ABCDEF")], "").await;
+        refused(holder(), &[&good.replace('s', "S").replace("cSr", "csr")], "").await;
+        refused(holder(), &[], &format!("?api_key={}", credential())).await;
+        refused(holder(), &[&good], &format!("?x=1&token={}", credential())).await;
+        refused(holder(), &[&good], &format!("?%63%73r{}", &credential()[3..])).await;
+        refused(holder(), &[&good], &format!("?Bearer%20{}", credential())).await;
+        refused(holder(), &[&good], "?x=eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.").await;
+        refused(holder(), &[&good], "?eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.c2ln=%ff").await;
+        refused(holder(), &["Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ."], "").await;
+        refused(with_key(&|key| key.expires_at = Some(now)), &[&good], "").await;
+        refused(with_key(&|key| key.revoked_at = Some(now)), &[&good], "").await;
+        let mut disabled = holder();
+        disabled.access.user.status = UserStatus::Disabled;
+        refused(disabled, &[&good], "").await;
+    }
+
+    #[tokio::test]
+    async fn a_verified_credential_is_not_looked_up_again_at_once() {
+        let keys = Arc::new(Keys::of(vec![holder()]));
+        let authenticator = authenticator(&keys, &AccessSettings::default());
+        let main = MainRuntime::current();
+        for _ in 0..3 {
+            let shown =
+                PresentedCredential::of(&request(&[&format!("Bearer {}", credential())], "")).unwrap();
+            authenticator.principal(shown, HERE, &main).await.unwrap();
+        }
+        main.finished().await;
+        assert_eq!(keys.lookups(), 1);
+        assert_eq!(keys.touches(), [FixedClock.now()]);
+    }
+
+    #[tokio::test]
+    async fn a_failed_lookup_is_not_a_wrong_key() {
+        let shown = PresentedCredential::of(&request(&[&format!("Bearer {}", credential())], ""));
+        let refusal = ask(&Arc::new(Keys::unreachable()), shown).await.unwrap_err();
+        assert_eq!(refusal.code, Code::StoreUnavailable);
+    }
+
+    #[tokio::test]
+    async fn too_many_failures_block_lookups_from_the_address() {
+        let keys = Arc::new(Keys::of(vec![holder()]));
+        let settings =
+            AccessSettings { failures_per_minute: NonZeroU32::new(2), ..AccessSettings::default() };
+        let authenticator = authenticator(&keys, &settings);
+        let main = MainRuntime::current();
+        let ask = async |credential: &str, from: IpAddr| {
+            let shown = PresentedCredential::of(&request(&[&format!("Bearer {credential}")], "")).unwrap();
+            authenticator.principal(shown, from, &main).await.map_err(|problem| problem.code)
+        };
+        let there = IpAddr::from([192, 0, 2, 7]);
+        let wrong = credential().replace("abcdef", "ABCDEF");
+        assert!(ask(&credential(), HERE).await.is_ok());
+        for expected in [Code::Unauthenticated, Code::Unauthenticated, Code::RateLimited] {
+            assert_eq!(ask(&wrong, HERE).await, Err(expected));
+        }
+        let lookups = keys.lookups();
+        assert_eq!(ask(&wrong, HERE).await, Err(Code::RateLimited));
+        assert_eq!(keys.lookups(), lookups, "nothing was looked up");
+        assert!(ask(&credential(), HERE).await.is_ok(), "what was in force a moment ago is not held up");
+        assert!(ask(&credential(), there).await.is_ok());
+        assert_eq!(ask(&wrong, there).await, Err(Code::Unauthenticated), "each address has its own count");
+    }
+
+    #[tokio::test]
+    async fn with_authentication_disabled_requests_act_as_the_first_administrator() {
+        let mut admin = holder();
+        admin.access.user.role = Role::Admin;
+        let keys = Arc::new(Keys::of(vec![holder(), admin.clone()]));
+        let settings = AccessSettings { open_door: true, ..AccessSettings::default() };
+        let authenticator = authenticator(&keys, &settings);
+        let main = MainRuntime::current();
+        let nothing = authenticator.principal(PresentedCredential::None, HERE, &main).await.unwrap();
+        assert_eq!((&nothing.user, &nothing.credential), (&admin.access.user, &Credential::Process));
+        let wrong = PresentedCredential::of(&request(&["Bearer nonsense"], "")).unwrap();
+        let refusal = authenticator.principal(wrong, HERE, &main).await.unwrap_err();
+        assert_eq!(
+            refusal.code,
+            Code::Unauthenticated,
+            "a wrong credential is refused even if authentication is disabled"
+        );
+    }
+
+    #[test]
+    fn a_credential_is_not_printed() {
+        let shown = PresentedCredential::of(&request(&[&format!("Bearer {}", credential())], "")).unwrap();
+        assert_eq!(format!("{shown:?}"), "Bearer(***)");
+    }
+}

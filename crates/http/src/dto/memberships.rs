@@ -1,0 +1,127 @@
+//! Members of groups and invitations, in requests and responses.
+
+use causerie_domain::memberships::{GroupRole, Invitation, Membership};
+use causerie_domain::{GroupId, UserId};
+use causerie_runtime::{AddMember, SeenMember};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::input;
+use super::users::SeenUserDto;
+use super::values::{GroupRoleDto, Id, MembershipStatusDto, TimestampDto};
+
+/// A membership of the caller.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Membership)]
+pub(crate) struct MembershipDto {
+    group_id: Id,
+    role: GroupRoleDto,
+}
+
+impl From<&Membership> for MembershipDto {
+    fn from(membership: &Membership) -> Self {
+        MembershipDto { group_id: membership.group_id.into(), role: membership.role.into() }
+    }
+}
+
+/// A member of a group.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Member)]
+pub(crate) struct MemberDto {
+    user: SeenUserDto,
+    role: GroupRoleDto,
+    /// Time at which the user became a member.
+    created_at: TimestampDto,
+}
+
+impl From<SeenMember> for MemberDto {
+    fn from(member: SeenMember) -> Self {
+        MemberDto { user: member.user.into(), role: member.role.into(), created_at: member.since.into() }
+    }
+}
+
+/// A user to invite by `email`, or to add at once by `user_id`; the latter requires the right to manage the group.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewMember)]
+pub(crate) struct AddMemberBody {
+    /// The address to invite. The response does not reveal whether a user has it.
+    #[serde(default, deserialize_with = "input::given")]
+    #[schema(nullable = false)]
+    pub(crate) email: Option<String>,
+    /// The user to add at once.
+    #[serde(default, deserialize_with = "input::given_word")]
+    #[schema(value_type = Id, required = false)]
+    pub(crate) user_id: Option<UserId>,
+    /// The role in the group. Default: `member`.
+    #[serde(default, deserialize_with = "input::given_word")]
+    #[schema(value_type = GroupRoleDto, required = false)]
+    pub(crate) role: Option<GroupRole>,
+}
+
+/// Changes of a member.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = MemberChange)]
+pub(crate) struct ChangeMemberBody {
+    /// The role in the group.
+    #[serde(deserialize_with = "input::word")]
+    #[schema(value_type = GroupRoleDto)]
+    pub(crate) role: GroupRole,
+}
+
+/// A membership, or an invitation that may become one.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = MembershipState)]
+pub(crate) struct MembershipStateDto {
+    group_id: Id,
+    /// Who is a member.
+    user_id: Option<Id>,
+    /// Who is invited.
+    email: Option<String>,
+    role: GroupRoleDto,
+    status: MembershipStatusDto,
+}
+
+impl MembershipStateDto {
+    pub(crate) fn new(group_id: GroupId, who: &AddMember, role: GroupRole) -> Self {
+        use causerie_domain::memberships::MembershipStatus::{Active, Pending};
+        let (user_id, email, status) = match who {
+            AddMember::Invite(email) => (None, Some(email.clone()), Pending),
+            AddMember::Directly(user) => (Some(Id::from(*user)), None, Active),
+        };
+        MembershipStateDto {
+            group_id: group_id.into(),
+            user_id,
+            email,
+            role: role.into(),
+            status: status.into(),
+        }
+    }
+}
+
+/// An open invitation.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Invitation)]
+pub(crate) struct InvitationDto {
+    group_id: Id,
+    /// Name of the group.
+    group_name: String,
+    /// Who is invited.
+    email: String,
+    /// The role after acceptance.
+    role: GroupRoleDto,
+    created_at: TimestampDto,
+}
+
+impl From<Invitation> for InvitationDto {
+    fn from(invitation: Invitation) -> Self {
+        InvitationDto {
+            group_id: invitation.group_id.into(),
+            group_name: invitation.group_name,
+            email: invitation.email,
+            role: invitation.role.into(),
+            created_at: invitation.created_at.into(),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Turns, as clients see them.
+
+use causerie_domain::turns::{ContextReport, Turn, TurnFailure};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::messages::MessageDto;
+use super::usage::UsageDto;
+use super::values::{FailureCodeDto, Id, TimestampDto, TurnStatusDto};
+use crate::error::whole_seconds;
+
+/// One user message and its answer.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Turn)]
+pub(crate) struct TurnDto {
+    id: Id,
+    session_id: Id,
+    /// The message that was sent.
+    user_message_id: Id,
+    /// The answer.
+    assistant_message_id: Id,
+    /// The answer's place in the session.
+    seq: i64,
+    status: TurnStatusDto,
+    /// The model that was asked.
+    model: String,
+    /// Whether someone asked it to stop.
+    cancel_requested: bool,
+    /// Why the model stopped.
+    finish_reason: Option<String>,
+    /// Why it failed.
+    failure: Option<FailureDto>,
+    /// What was sent to the model, and what was left out to make it fit.
+    context: Option<ContextDto>,
+    started_at: TimestampDto,
+    ended_at: Option<TimestampDto>,
+}
+
+impl From<Turn> for TurnDto {
+    fn from(turn: Turn) -> Self {
+        TurnDto {
+            id: turn.id.into(),
+            session_id: turn.session_id.into(),
+            user_message_id: turn.user_message_id.into(),
+            assistant_message_id: turn.assistant_message_id.into(),
+            seq: turn.assistant_seq,
+            status: turn.status.into(),
+            model: turn.model,
+            cancel_requested: turn.cancel_requested,
+            finish_reason: turn.finish_reason,
+            failure: turn.failure.as_ref().map(FailureDto::from),
+            context: turn.context.map(ContextDto::from),
+            started_at: turn.started_at.into(),
+            ended_at: turn.ended_at.map(TimestampDto::from),
+        }
+    }
+}
+
+/// Why a turn failed.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TurnFailure)]
+pub(crate) struct FailureDto {
+    code: FailureCodeDto,
+    detail: String,
+    /// Whether the same message may succeed when it is sent again later.
+    retryable: bool,
+    /// Seconds to wait before that, where the upstream said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    retry_after: Option<u64>,
+}
+
+impl From<&TurnFailure> for FailureDto {
+    fn from(failure: &TurnFailure) -> Self {
+        FailureDto {
+            code: failure.code.into(),
+            detail: failure.detail.clone(),
+            retryable: failure.code.is_retryable(),
+            retry_after: failure.retry_after.map(whole_seconds),
+        }
+    }
+}
+
+/// What was sent to the model, and what was left out to make it fit.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = ContextReport)]
+pub(crate) struct ContextDto {
+    /// Messages sent, the new one counted, the system message not.
+    messages_sent: u32,
+    /// Older messages left out of the last N.
+    messages_dropped: u32,
+    /// Estimated tokens of all that was sent.
+    estimated_tokens: u32,
+    /// Present and true where the model's context length is unknown, so that 8192 was assumed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    context_length_assumed: bool,
+}
+
+impl From<ContextReport> for ContextDto {
+    fn from(report: ContextReport) -> Self {
+        ContextDto {
+            messages_sent: report.messages_sent,
+            messages_dropped: report.messages_dropped,
+            estimated_tokens: report.estimated_tokens,
+            context_length_assumed: report.context_length_assumed,
+        }
+    }
+}
+
+/// A turn, where there is one.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TurnAnswer {
+    /// The turn; null where none runs.
+    pub(crate) turn: Option<TurnDto>,
+}
+
+/// A message and its whole answer.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WholeAnswer {
+    /// The message that was sent.
+    pub(crate) user_message: MessageDto,
+    /// The answer.
+    pub(crate) message: MessageDto,
+    /// The turn, which has ended.
+    pub(crate) turn: TurnDto,
+    /// The tokens and cost of the answer.
+    pub(crate) usage: Option<UsageDto>,
+}

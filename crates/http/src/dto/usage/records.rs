@@ -1,0 +1,160 @@
+//! Single requests of the ledger, as clients see them: in JSON, and as lines of a table.
+
+use causerie_domain::Timestamp;
+use causerie_domain::ports::UsageRecordCursor;
+use causerie_domain::usage::reports::UsageRecord;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::dto::page::PageCursor;
+use crate::dto::values::{
+    CostBasisDto, FailureCodeDto, Id, TimestampDto, UsageOutcomeDto, UsagePurposeDto, UsdDto,
+};
+
+/// A request to the upstream. What is not known is null, never zero.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageRecord)]
+pub(crate) struct UsageRecordDto {
+    id: Id,
+    /// When it was begun.
+    created_at: TimestampDto,
+    /// When it ended; null while it runs.
+    closed_at: Option<TimestampDto>,
+    /// Whose request it was; null if that user was removed.
+    user_id: Option<Id>,
+    /// Whose account it ran on.
+    group_id: Option<Id>,
+    /// The tool's slug.
+    tool: Option<String>,
+    tool_id: Option<Id>,
+    session_id: Option<Id>,
+    turn_id: Option<Id>,
+    /// The answer that it wrote.
+    message_id: Option<Id>,
+    /// The key that asked.
+    api_key_id: Option<Id>,
+    purpose: UsagePurposeDto,
+    /// Which request of its turn it was, from 1.
+    attempt: u32,
+    /// The model asked for.
+    model: String,
+    /// The model that served.
+    model_served: Option<String>,
+    /// The provider that served.
+    provider: Option<String>,
+    /// The upstream's id of the request.
+    generation_id: Option<String>,
+    outcome: Option<UsageOutcomeDto>,
+    /// Why it failed.
+    failure_code: Option<FailureCodeDto>,
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    total_tokens: Option<u64>,
+    /// Input tokens read from the provider's cache.
+    cached_tokens: Option<u64>,
+    /// Input tokens written to the provider's cache.
+    cache_write_tokens: Option<u64>,
+    /// Output tokens spent on reasoning.
+    reasoning_tokens: Option<u64>,
+    /// In US dollars; provisional while `basis` is `pending`.
+    cost: Option<UsdDto>,
+    basis: Option<CostBasisDto>,
+    /// What the upstream charged.
+    reported_cost: Option<UsdDto>,
+    /// Tokens times the prices at the time.
+    calculated_cost: Option<UsdDto>,
+    /// Milliseconds from the request to its first text.
+    time_to_first_token_ms: Option<u64>,
+    /// Milliseconds from the request to its end.
+    duration_ms: Option<u64>,
+}
+
+/// The members of a record in their order: the columns of the table.
+pub(crate) const RECORD_COLUMNS: [&str; 31] = [
+    "id",
+    "created_at",
+    "closed_at",
+    "user_id",
+    "group_id",
+    "tool",
+    "tool_id",
+    "session_id",
+    "turn_id",
+    "message_id",
+    "api_key_id",
+    "purpose",
+    "attempt",
+    "model",
+    "model_served",
+    "provider",
+    "generation_id",
+    "outcome",
+    "failure_code",
+    "input_tokens",
+    "output_tokens",
+    "total_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "cost",
+    "basis",
+    "reported_cost",
+    "calculated_cost",
+    "time_to_first_token_ms",
+    "duration_ms",
+];
+
+impl PageCursor for UsageRecordCursor {
+    const LIST: &'static str = "usage-records";
+
+    fn to_text(&self) -> String {
+        format!("{} {}", self.created_at.as_micros(), self.id)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let (micros, id) = text.split_once(' ')?;
+        Some(UsageRecordCursor {
+            created_at: Timestamp::from_micros(micros.parse().ok()?),
+            id: id.parse().ok()?,
+        })
+    }
+}
+
+impl From<UsageRecord> for UsageRecordDto {
+    fn from(record: UsageRecord) -> Self {
+        let millis = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        UsageRecordDto {
+            id: record.id.into(),
+            created_at: record.created_at.into(),
+            closed_at: record.closed_at.map(TimestampDto::from),
+            user_id: record.user_id.map(Id::from),
+            group_id: record.group_id.map(Id::from),
+            tool: record.tool_slug,
+            tool_id: record.tool_id.map(Id::from),
+            session_id: record.session_id.map(Id::from),
+            turn_id: record.turn_id.map(Id::from),
+            message_id: record.message_id.map(Id::from),
+            api_key_id: record.api_key_id.map(Id::from),
+            purpose: record.purpose.into(),
+            attempt: record.attempt,
+            model: record.model,
+            model_served: record.model_served,
+            provider: record.provider,
+            generation_id: record.generation_id,
+            outcome: record.outcome.map(UsageOutcomeDto::from),
+            failure_code: record.failure.map(FailureCodeDto::from),
+            input_tokens: record.tokens.input,
+            output_tokens: record.tokens.output,
+            total_tokens: record.tokens.total(),
+            cached_tokens: record.tokens.cached,
+            cache_write_tokens: record.tokens.cache_write,
+            reasoning_tokens: record.tokens.reasoning,
+            cost: record.cost.map(UsdDto::from),
+            basis: record.basis.map(CostBasisDto::from),
+            reported_cost: record.reported_cost.map(UsdDto::from),
+            calculated_cost: record.calculated_cost.map(UsdDto::from),
+            time_to_first_token_ms: record.time_to_first_token.map(millis),
+            duration_ms: record.duration.map(millis),
+        }
+    }
+}

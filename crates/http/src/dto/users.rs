@@ -1,0 +1,140 @@
+//! Users, as others make, change and see them.
+
+use causerie_domain::ports::UserChange;
+use causerie_domain::users::{Role, User, UserStatus};
+use causerie_runtime::{CreateUser, SeenUser};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::input;
+use super::values::{Id, TimestampDto, UserRoleDto, UserStatusDto};
+
+/// A new user.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewUser)]
+pub(crate) struct CreateUserBody {
+    /// The e-mail address, unique without regard to case.
+    email: String,
+    /// The name shown to others, at most 200 characters.
+    name: String,
+    /// The role in the installation. Default: `user`.
+    #[serde(default, deserialize_with = "input::given_word")]
+    #[schema(value_type = UserRoleDto, required = false)]
+    role: Option<Role>,
+}
+
+impl From<CreateUserBody> for CreateUser {
+    fn from(body: CreateUserBody) -> Self {
+        CreateUser { email: body.email, name: body.name, role: body.role.unwrap_or(Role::User) }
+    }
+}
+
+/// Changes of a user. Omitted members stay unchanged.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = UserChange)]
+pub(crate) struct ChangeUserBody {
+    /// The e-mail address.
+    #[serde(default, deserialize_with = "input::given")]
+    #[schema(nullable = false)]
+    email: Option<String>,
+    /// The name.
+    #[serde(default, deserialize_with = "input::given")]
+    #[schema(nullable = false)]
+    name: Option<String>,
+    /// The language as a BCP 47 tag; null removes it.
+    #[serde(default, deserialize_with = "input::given")]
+    #[schema(value_type = Option<String>)]
+    locale: Option<Option<String>>,
+    /// Whether the user may sign in.
+    #[serde(default, deserialize_with = "input::given_word")]
+    #[schema(value_type = UserStatusDto, required = false)]
+    status: Option<UserStatus>,
+    /// The role in the installation.
+    #[serde(default, deserialize_with = "input::given_word")]
+    #[schema(value_type = UserRoleDto, required = false)]
+    role: Option<Role>,
+}
+
+impl From<ChangeUserBody> for UserChange {
+    fn from(body: ChangeUserBody) -> Self {
+        let ChangeUserBody { email, name, locale, status, role } = body;
+        UserChange { email, name, locale, status, role }
+    }
+}
+
+/// A user, with the members that the rules allow you to read.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SeenUser)]
+pub(crate) struct SeenUserDto {
+    id: Id,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    name: Option<String>,
+    /// A BCP 47 language tag; null if the user chose none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    locale: Option<Option<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = UserStatusDto, required = false)]
+    status: Option<UserStatusDto>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = UserRoleDto, required = false)]
+    role: Option<UserRoleDto>,
+    /// The groups that the user is a member of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    group_ids: Option<Vec<Id>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = TimestampDto, required = false)]
+    created_at: Option<TimestampDto>,
+}
+
+impl From<SeenUser> for SeenUserDto {
+    fn from(seen: SeenUser) -> Self {
+        let user = &seen.view.user;
+        let group_ids = seen.view.group_ids.iter().copied().map(Id::from).collect();
+        SeenUserDto {
+            id: user.id.into(),
+            email: seen.shown("email", user.email.clone()),
+            name: seen.shown("name", user.name.clone()),
+            locale: seen.shown("locale", user.locale.clone()),
+            status: seen.shown("status", user.status.into()),
+            role: seen.shown("role", user.role.into()),
+            group_ids: seen.shown("group_ids", group_ids),
+            created_at: seen.shown("created_at", user.created_at.into()),
+        }
+    }
+}
+
+/// A person or a service that owns sessions.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = User)]
+pub(crate) struct UserDto {
+    id: Id,
+    email: String,
+    name: String,
+    /// A BCP 47 language tag, if the user chose one.
+    locale: Option<String>,
+    status: UserStatusDto,
+    role: UserRoleDto,
+    created_at: TimestampDto,
+}
+
+impl From<&User> for UserDto {
+    fn from(user: &User) -> Self {
+        UserDto {
+            id: user.id.into(),
+            email: user.email.clone(),
+            name: user.name.clone(),
+            locale: user.locale.clone(),
+            status: user.status.into(),
+            role: user.role.into(),
+            created_at: user.created_at.into(),
+        }
+    }
+}

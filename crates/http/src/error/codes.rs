@@ -1,0 +1,207 @@
+//! The table of error codes: the name that clients match on, the HTTP status and the title.
+
+use std::borrow::Cow;
+
+use actix_web::http::StatusCode;
+use causerie_domain::failure::FailureCode;
+use serde::{Serialize, Serializer};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
+
+/// Declares the codes as an enum, with the name, the status and the title of each on one line.
+macro_rules! codes {
+    ($($variant:ident = $word:literal, $status:ident, $title:literal;)+) => {
+        /// A stable error code.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub(crate) enum Code { $($variant,)+ }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub(crate) const ALL: &'static [Code] = &[$(Code::$variant,)+];
+
+            /// The name that clients match on.
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Code::$variant => $word,)+ }
+            }
+
+            /// The status of an answer with this code.
+            pub(crate) const fn status(self) -> StatusCode {
+                match self { $(Code::$variant => StatusCode::$status,)+ }
+            }
+
+            /// Description of the error, the same for every occurrence.
+            pub(crate) const fn title(self) -> &'static str {
+                match self { $(Code::$variant => $title,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidBody = "invalid_body", BAD_REQUEST, "The request body is not valid";
+    InvalidParameter = "invalid_parameter", BAD_REQUEST, "A query parameter or header is not valid";
+    Unauthenticated = "unauthenticated", UNAUTHORIZED, "Authentication is required";
+    BudgetExceeded = "budget_exceeded", PAYMENT_REQUIRED, "The budget is used up";
+    Forbidden = "forbidden", FORBIDDEN, "This is not allowed";
+    NotFound = "not_found", NOT_FOUND, "Not found";
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The route does not take this method";
+    NotAcceptable = "not_acceptable", NOT_ACCEPTABLE, "None of the accepted media types can be given";
+    TurnInProgress = "turn_in_progress", CONFLICT, "Another turn of the session is running";
+    SessionNotActive = "session_not_active", CONFLICT, "The session takes no messages";
+    SessionFull = "session_full", CONFLICT, "The session has as many messages as its tool allows";
+    InvalidState = "invalid_state", CONFLICT, "The session's state does not allow this";
+    VersionConflict = "version_conflict", CONFLICT, "This version exists with another content";
+    NameTaken = "name_taken", CONFLICT, "The name belongs to another tool";
+    EmailTaken = "email_taken", CONFLICT, "Another user has this e-mail address";
+    LastAdmin = "last_admin", CONFLICT, "Nobody would be left to administer the installation";
+    GroupInUse = "group_in_use", CONFLICT, "Tools or models belong to this group";
+    PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The request body is too large";
+    ToolTooLarge = "tool_too_large", PAYLOAD_TOO_LARGE, "The tool definition is too large";
+    UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE,
+        "The route does not take a body of this type";
+    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY,
+        "The idempotency key was used with another body";
+    NoSuchMessage = "no_such_message", UNPROCESSABLE_ENTITY, "The session has no such message";
+    MessageTooLong = "message_too_long", UNPROCESSABLE_ENTITY, "The message is longer than the tool takes";
+    ModalityNotSupported = "modality_not_supported", UNPROCESSABLE_ENTITY,
+        "The model does not take this kind of input";
+    ContextLengthExceeded = "context_length_exceeded", UNPROCESSABLE_ENTITY,
+        "The message does not fit the model's context";
+    ContentModerated = "content_moderated", UNPROCESSABLE_ENTITY, "The upstream refused the content";
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
+    Internal = "internal", INTERNAL_SERVER_ERROR, "The server failed";
+    UpstreamInvalidRequest = "upstream_invalid_request", BAD_GATEWAY,
+        "The upstream refused the request as invalid";
+    UpstreamInvalidResponse = "upstream_invalid_response", BAD_GATEWAY,
+        "The upstream's answer cannot be understood";
+    UpstreamInterrupted = "upstream_interrupted", BAD_GATEWAY, "The upstream's answer was cut without an end";
+    EmptyResponse = "empty_response", BAD_GATEWAY, "The model answered nothing";
+    UpstreamAuthentication = "upstream_authentication", BAD_GATEWAY, "The upstream refuses this server's key";
+    UpstreamPaymentRequired = "upstream_payment_required", BAD_GATEWAY, "The upstream account has no credit";
+    UpstreamRateLimited = "upstream_rate_limited", SERVICE_UNAVAILABLE,
+        "The upstream limits the rate of requests";
+    UpstreamBusy = "upstream_busy", SERVICE_UNAVAILABLE, "All places towards the upstream are taken";
+    UpstreamUnavailable = "upstream_unavailable", SERVICE_UNAVAILABLE, "The upstream is not available";
+    ModelUnavailable = "model_unavailable", SERVICE_UNAVAILABLE, "No endpoint serves the model";
+    TurnInterrupted = "turn_interrupted", SERVICE_UNAVAILABLE, "The answer was cut by a stop of the server";
+    StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The store is not available";
+    IdentityUnavailable = "identity_unavailable", SERVICE_UNAVAILABLE,
+        "The identity provider is not available";
+    ShuttingDown = "shutting_down", SERVICE_UNAVAILABLE, "The server is shutting down";
+    UpstreamTimeout = "upstream_timeout", GATEWAY_TIMEOUT, "The upstream took too long";
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        let row =
+            |code: &Code| format!("\n- `{}` ({}): {}", code.as_str(), code.status().as_u16(), code.title());
+        let table = Code::ALL.iter().map(row).collect::<String>();
+        let words = Code::ALL.iter().map(|code| code.as_str());
+        let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
+        schema.description(Some(format!("A stable name that clients match on.\n{table}"))).into()
+    }
+}
+
+impl ToSchema for Code {
+    fn name() -> Cow<'static, str> {
+        "ErrorCode".into()
+    }
+}
+
+impl From<FailureCode> for Code {
+    fn from(code: FailureCode) -> Self {
+        match code {
+            FailureCode::UpstreamRateLimited => Code::UpstreamRateLimited,
+            FailureCode::UpstreamBusy => Code::UpstreamBusy,
+            FailureCode::UpstreamUnavailable => Code::UpstreamUnavailable,
+            FailureCode::ModelUnavailable => Code::ModelUnavailable,
+            FailureCode::UpstreamTimeout => Code::UpstreamTimeout,
+            FailureCode::ContextLengthExceeded => Code::ContextLengthExceeded,
+            FailureCode::ContentModerated => Code::ContentModerated,
+            FailureCode::UpstreamInvalidRequest => Code::UpstreamInvalidRequest,
+            FailureCode::UpstreamInvalidResponse => Code::UpstreamInvalidResponse,
+            FailureCode::UpstreamInterrupted => Code::UpstreamInterrupted,
+            FailureCode::EmptyResponse => Code::EmptyResponse,
+            FailureCode::UpstreamAuthentication => Code::UpstreamAuthentication,
+            FailureCode::UpstreamPaymentRequired => Code::UpstreamPaymentRequired,
+            FailureCode::Internal => Code::Internal,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api-design.md");
+
+    fn as_markdown() -> String {
+        let row = |code: &Code| {
+            format!("| `{}` | {} | {} |\n", code.as_str(), code.status().as_u16(), code.title())
+        };
+        format!(
+            "| code | status | title |\n| --- | --- | --- |\n{}",
+            Code::ALL.iter().map(row).collect::<String>()
+        )
+    }
+
+    #[test]
+    fn the_api_page_contains_this_table() {
+        let page = std::fs::read_to_string(DOCUMENT).unwrap();
+        assert!(page.contains(&as_markdown()), "docs/api-design.md must contain\n\n{}", as_markdown());
+    }
+
+    #[test]
+    fn failure_codes_keep_their_names() {
+        for code in FailureCode::ALL {
+            assert_eq!(Code::from(*code).as_str(), code.as_str());
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_every_code_is_an_error() {
+        assert_eq!(Code::ALL.iter().map(|code| code.as_str()).collect::<HashSet<_>>().len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(code.status().is_client_error() || code.status().is_server_error(), "{}", code.as_str());
+        }
+    }
+
+    /// The statuses that the contract with clients fixes, written down a second time on purpose.
+    #[test]
+    fn statuses_are_those_of_the_contract() {
+        let check = |status: u16, words: &str| {
+            for word in words.split_whitespace() {
+                let code = Code::ALL.iter().find(|code| code.as_str() == word);
+                assert_eq!(code.map(|code| code.status().as_u16()), Some(status), "{word}");
+            }
+        };
+        check(400, "invalid_body");
+        check(401, "unauthenticated");
+        check(402, "budget_exceeded");
+        check(403, "forbidden");
+        check(404, "not_found");
+        check(409, "turn_in_progress session_not_active invalid_state version_conflict");
+        check(413, "payload_too_large");
+        check(415, "unsupported_media_type");
+        check(422, "idempotency_key_reused context_length_exceeded content_moderated");
+        check(429, "rate_limited");
+        check(500, "internal");
+        check(502, "upstream_invalid_request upstream_invalid_response upstream_interrupted empty_response");
+        check(502, "upstream_authentication upstream_payment_required");
+        check(
+            503,
+            "upstream_rate_limited upstream_busy upstream_unavailable model_unavailable shutting_down",
+        );
+        check(503, "turn_interrupted");
+        check(504, "upstream_timeout");
+    }
+}

@@ -1,0 +1,230 @@
+//! Conversion of runtime errors, store errors and failed turns into problems.
+
+use std::time::Duration;
+
+use actix_web::http::header::HeaderName;
+use causerie_domain::budgets::BudgetRefusal;
+use causerie_domain::ports::StoreError;
+use causerie_domain::turns::{Turn, TurnFailure, TurnStatus};
+use causerie_runtime::{Mistake, RuntimeError};
+
+use super::codes::Code;
+use super::problem::Problem;
+
+/// The smallest remainder of the budgets that apply to a send, in US dollars.
+pub(crate) const BUDGET_LEFT: HeaderName = HeaderName::from_static("x-budget-left");
+/// Value of `retry_after` while the store is unavailable or the process shuts down.
+const RETRY_SOON: Duration = Duration::from_secs(2);
+
+impl From<RuntimeError> for Problem {
+    fn from(error: RuntimeError) -> Self {
+        let detail = error.to_string();
+        match error {
+            RuntimeError::NotFound => Problem::not_found(),
+            RuntimeError::Forbidden { reason } => {
+                let problem = Problem::new(Code::Forbidden, "the rules do not allow you to do this");
+                match reason {
+                    Some(reason) => problem.with("reason", reason),
+                    None => problem,
+                }
+            }
+            RuntimeError::Invalid(mistakes) => {
+                Problem::new(Code::InvalidBody, "the errors name what is wrong and where").at(mistakes)
+            }
+            RuntimeError::InvalidState(refused) => {
+                Problem::new(Code::InvalidState, detail).with("state", refused.from.as_str())
+            }
+            RuntimeError::SessionNotActive(state) => {
+                Problem::new(Code::SessionNotActive, detail).with("state", state.as_str())
+            }
+            RuntimeError::TurnInProgress(turn) => {
+                Problem::new(Code::TurnInProgress, detail).with("turn_id", turn.to_string())
+            }
+            RuntimeError::IdempotencyKeyReused => Problem::new(Code::IdempotencyKeyReused, detail),
+            RuntimeError::MessageTooLong { limit, given } => {
+                Problem::new(Code::MessageTooLong, detail).with("limit", limit).with("given", given)
+            }
+            RuntimeError::SessionFull(limit) => Problem::new(Code::SessionFull, detail).with("limit", limit),
+            RuntimeError::BudgetExceeded(refusal) => over_budget(*refusal, detail),
+            RuntimeError::ContextLengthExceeded { limit, needed } => {
+                Problem::new(Code::ContextLengthExceeded, detail).with("limit", limit).with("needed", needed)
+            }
+            RuntimeError::ModalityNotSupported { model, modality } => {
+                Problem::new(Code::ModalityNotSupported, detail)
+                    .with("model", model)
+                    .with("modality", modality)
+            }
+            RuntimeError::NoSuchMessage { messages } => Problem::new(Code::NoSuchMessage, detail)
+                .with("messages", messages)
+                .at([Mistake { pointer: "/from_seq".to_owned(), detail: "is none of them".to_owned() }]),
+            RuntimeError::DefinitionTooLarge { limit, given } => {
+                Problem::new(Code::ToolTooLarge, detail).with("limit", limit).with("given", given)
+            }
+            RuntimeError::InvalidDefinition(mistakes) => {
+                Problem::new(Code::InvalidBody, "the errors name what is wrong and where").at(mistakes)
+            }
+            RuntimeError::VersionConflict { .. } => Problem::new(Code::VersionConflict, detail),
+            RuntimeError::NameTaken(_) => Problem::new(Code::NameTaken, detail),
+            RuntimeError::NoSuchGroup => Problem::parameter("group_id", detail),
+            RuntimeError::EmailTaken => Problem::new(Code::EmailTaken, detail),
+            RuntimeError::LastAdmin => Problem::new(Code::LastAdmin, detail),
+            RuntimeError::GroupInUse => Problem::new(Code::GroupInUse, detail),
+            RuntimeError::Upstream(failure) => of_failure(&failure),
+            RuntimeError::ShuttingDown => Problem::new(Code::ShuttingDown, detail).retry_after(RETRY_SOON),
+            RuntimeError::Store(error) => error.into(),
+            RuntimeError::Internal(_) => Problem::internal(error),
+        }
+    }
+}
+
+/// Names the budget, its remainder, and the amount needed if known.
+fn over_budget(BudgetRefusal { state, needed }: BudgetRefusal, detail: String) -> Problem {
+    let left = state.left().to_string();
+    let problem = Problem::new(Code::BudgetExceeded, detail)
+        .with("subject", state.budget.subject.kind())
+        .with("period", state.budget.period.as_str())
+        .with("limit", state.budget.limit.to_string())
+        .with("left", left.as_str())
+        .with("resets_at", state.window.to.to_string())
+        .header(BUDGET_LEFT, left);
+    match needed {
+        Some(needed) => problem.with("needed", needed.to_string()),
+        None => problem,
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => {
+                Problem::new(Code::StoreUnavailable, "the store did not answer in time")
+                    .retry_after(RETRY_SOON)
+                    .because(error)
+            }
+            StoreError::Corrupt { .. } => Problem::internal(error),
+        }
+    }
+}
+
+/// The problem of a turn that ended without a complete answer, for JSON responses; `None` if it has an answer.
+pub(crate) fn of_turn(turn: &Turn) -> Option<Problem> {
+    let problem = match turn.status {
+        TurnStatus::Completed | TurnStatus::Cancelled => return None,
+        TurnStatus::Interrupted => Problem::new(
+            Code::TurnInterrupted,
+            "the server stopped while it answered; the text so far is kept",
+        ),
+        // A turn that ended as `Running` is one whose end could not be stored.
+        TurnStatus::Failed | TurnStatus::Running => match &turn.failure {
+            Some(failure) => of_failure(failure),
+            None => Problem::internal("a failed turn states no failure"),
+        },
+    };
+    Some(problem.with("turn_id", turn.id.to_string()))
+}
+
+fn of_failure(failure: &TurnFailure) -> Problem {
+    let problem = Problem::new(failure.code.into(), failure.detail.clone());
+    match failure.retry_after {
+        Some(wait) => problem.retry_after(wait),
+        None => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use causerie_domain::budgets::{Budget, BudgetPeriod, BudgetState, BudgetSubject};
+    use causerie_domain::failure::FailureCode;
+    use causerie_domain::sessions::{InvalidTransition, SessionAction, SessionState};
+    use causerie_domain::turns::TurnFailure;
+    use causerie_domain::{Timestamp, Usd};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::sse::testing;
+
+    async fn body(problem: &Problem) -> Value {
+        let body = actix_web::body::to_bytes(problem.render(None).into_body()).await.unwrap();
+        serde_json::from_slice(&body).unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_refusal_has_its_code_and_says_what_a_client_can_use() {
+        let check = async |error: RuntimeError, code: &str, status: u16, member: &str, value: Value| {
+            let problem = Problem::from(error);
+            let body = body(&problem).await;
+            assert_eq!((body["code"].as_str(), &body["status"]), (Some(code), &json!(status)));
+            assert_eq!(body[member], value, "{code}");
+        };
+        let turn = testing::turn(TurnStatus::Running).id;
+        let reason = Some("disabled".to_owned());
+        let transition = InvalidTransition { from: SessionState::Completed, action: SessionAction::Pause };
+        let modality =
+            RuntimeError::ModalityNotSupported { model: "m".to_owned(), modality: "image".to_owned() };
+        check(RuntimeError::NotFound, "not_found", 404, "reason", Value::Null).await;
+        check(RuntimeError::Forbidden { reason: None }, "forbidden", 403, "reason", Value::Null).await;
+        check(RuntimeError::Forbidden { reason }, "forbidden", 403, "reason", json!("disabled")).await;
+        let errors = json!([{"pointer": "/content", "detail": "is empty"}]);
+        check(RuntimeError::invalid("/content", "is empty"), "invalid_body", 400, "errors", errors).await;
+        check(RuntimeError::InvalidState(transition), "invalid_state", 409, "state", json!("completed"))
+            .await;
+        let paused = RuntimeError::SessionNotActive(SessionState::Paused);
+        check(paused, "session_not_active", 409, "state", json!("paused")).await;
+        check(RuntimeError::TurnInProgress(turn), "turn_in_progress", 409, "turn_id", json!(testing::TURN))
+            .await;
+        check(RuntimeError::IdempotencyKeyReused, "idempotency_key_reused", 422, "errors", Value::Null).await;
+        let long = RuntimeError::MessageTooLong { limit: 5, given: 6 };
+        check(long, "message_too_long", 422, "given", json!(6)).await;
+        check(RuntimeError::SessionFull(8), "session_full", 409, "limit", json!(8)).await;
+        let large = RuntimeError::ContextLengthExceeded { limit: 5, needed: 6 };
+        check(large, "context_length_exceeded", 422, "needed", json!(6)).await;
+        let budget = Budget {
+            subject: BudgetSubject::User("01990000-0000-7000-8000-000000000001".parse().unwrap()),
+            period: BudgetPeriod::Month,
+            limit: Usd::from_pico(1_000_000_000_000),
+        };
+        let window = BudgetPeriod::Month.window(Timestamp::from_micros(0));
+        let (spent, reserved) = (Usd::from_pico(700_000_000_000), Usd::from_pico(200_000_000_000));
+        let state = BudgetState { budget, window, spent, reserved };
+        let needed = Some(Usd::from_pico(110_000_000_000));
+        let over = |needed| RuntimeError::BudgetExceeded(Box::new(BudgetRefusal { state, needed }));
+        check(over(needed), "budget_exceeded", 402, "left", json!("0.1")).await;
+        check(over(needed), "budget_exceeded", 402, "needed", json!("0.11")).await;
+        let resets = json!("1970-02-01T00:00:00.000000Z");
+        check(over(None), "budget_exceeded", 402, "resets_at", resets).await;
+        assert_eq!(Problem::from(over(None)).render(None).headers().get(BUDGET_LEFT).unwrap(), "0.1");
+        check(RuntimeError::EmailTaken, "email_taken", 409, "errors", Value::Null).await;
+        check(RuntimeError::LastAdmin, "last_admin", 409, "errors", Value::Null).await;
+        check(RuntimeError::GroupInUse, "group_in_use", 409, "errors", Value::Null).await;
+        check(modality, "modality_not_supported", 422, "modality", json!("image")).await;
+        check(RuntimeError::ShuttingDown, "shutting_down", 503, "retry_after", json!(2)).await;
+        let away = RuntimeError::Store(StoreError::Unavailable("secret".into()));
+        check(away, "store_unavailable", 503, "retry_after", json!(2)).await;
+        let detail = json!("the request id of this answer finds the cause in the server's log");
+        check(RuntimeError::Internal("secret".to_owned()), "internal", 500, "detail", detail).await;
+    }
+
+    #[tokio::test]
+    async fn a_turn_without_a_whole_answer_is_a_problem() {
+        let check = async |turn: Turn, expected: Option<(&str, u16)>| {
+            let problem = of_turn(&turn);
+            let told =
+                problem.as_ref().map(|problem| (problem.code.as_str(), problem.code.status().as_u16()));
+            assert_eq!(told, expected);
+            if let Some(problem) = problem {
+                assert_eq!(body(&problem).await["turn_id"], testing::TURN);
+            }
+        };
+        let failed = |failure| Turn { failure, ..testing::turn(TurnStatus::Failed) };
+        let failure = |code| TurnFailure { code, detail: "no".to_owned(), retry_after: Some(RETRY_SOON) };
+        check(testing::turn(TurnStatus::Completed), None).await;
+        check(testing::turn(TurnStatus::Cancelled), None).await;
+        check(testing::turn(TurnStatus::Interrupted), Some(("turn_interrupted", 503))).await;
+        check(failed(None), Some(("internal", 500))).await;
+        check(failed(Some(failure(FailureCode::UpstreamTimeout))), Some(("upstream_timeout", 504))).await;
+        check(failed(Some(failure(FailureCode::ContentModerated))), Some(("content_moderated", 422))).await;
+        let unstored = failure(FailureCode::Internal);
+        let unstored = Turn { failure: Some(unstored), ..testing::turn(TurnStatus::Running) };
+        check(unstored, Some(("internal", 500))).await;
+    }
+}

@@ -1,0 +1,66 @@
+//! Middleware: the steps around every handler.
+//!
+//! `finalize_response` is the outermost one. `authenticate` and `limit_sends` wrap single routes.
+
+mod authenticate;
+mod cors;
+mod errors;
+mod request_id;
+mod security_headers;
+mod send_limit;
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::HeaderValue;
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage as _};
+use tracing::Instrument as _;
+
+use self::request_id::REQUEST_ID;
+use crate::error::Problem;
+use crate::limits::RateHeaders;
+use crate::state::AppState;
+
+pub(crate) use authenticate::authenticate;
+pub(crate) use send_limit::limit_sends;
+
+/// Runs a request in a span of its own and finalizes its response: error bodies, CORS, security and rate limit
+/// headers, and the request id.
+pub(crate) async fn finalize_response(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = request_id::of(request.request())?;
+    // The path contains ids only; the query string can contain a stream ticket and is never logged.
+    let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.path());
+    let id_header = HeaderValue::from_str(&id).map_err(Problem::internal)?;
+    async move {
+        let is_head = request.method() == Method::HEAD;
+        let access = AppState::of(request.request())?.settings().access.clone();
+        let origin = cors::allowed_origin(request.request(), &access);
+        let mut response = match cors::preflight(request.request(), &access) {
+            Ok(None) => next.call(request).await?.map_into_boxed_body(),
+            Ok(Some(answer)) => request.into_response(answer),
+            Err(problem) => request.error_response(problem),
+        };
+        if let Some(answer) = errors::problem_response(&response, &id) {
+            response = response.into_response(answer);
+        }
+        if is_head && response.response().body().size() == BodySize::Stream {
+            // The server omits a body of known length. It would wait for a streamed one.
+            response = response.map_body(|_, _| BoxBody::new(()));
+        }
+        let rate = response.request().extensions().get::<RateHeaders>().copied();
+        let headers = response.headers_mut();
+        if let Some(rate) = rate {
+            rate.write(headers);
+        }
+        security_headers::apply_headers(headers);
+        cors::apply_headers(headers, origin, &access);
+        headers.insert(REQUEST_ID, id_header);
+        Ok(response)
+    }
+    .instrument(span)
+    .await
+}
