@@ -1,4 +1,5 @@
 //! Comma-separated values (RFC 4180) of the same objects as JSON responses.
+//!
 //! Text that a spreadsheet would evaluate as a formula is preceded by an apostrophe: names of models and providers
 //! are untrusted.
 

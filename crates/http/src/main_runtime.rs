@@ -1,4 +1,5 @@
 //! Calls from an actix worker into the main runtime of the process.
+//!
 //! A worker is a single-threaded runtime that ends with its server: a task spawned there ends with it, and a database
 //! connection opened there breaks. Workers only parse requests and write responses; calls of lower layers run on the
 //! main runtime of the process.

@@ -12,6 +12,7 @@ use crate::app::configure;
 use crate::state::AppState;
 
 /// Serves the application on a listener, until the returned server is stopped through its handle.
+///
 /// It handles no signals: the caller stops other parts of the process as well.
 ///
 /// # Errors

@@ -8,6 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 /// A value that is deserialized from a JSON object only.
+///
 /// A struct with a derived `Deserialize` also accepts an array of its fields in order, which is not part of the API.
 #[derive(Debug)]
 pub(crate) struct Object<T>(pub(crate) T);

@@ -173,7 +173,7 @@ impl From<PriceOverride> for PriceOverrideDto {
 
 /// Prices of sound, of pictures and of the longer cache.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ExtraPrices)]
+#[schema(as = FurtherPrices)]
 struct ExtraPricesDto {
     /// Per input token of sound.
     audio: Option<UsdDto>,

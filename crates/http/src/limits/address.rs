@@ -10,6 +10,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The client's address: the peer's, or if the peer is a trusted proxy, the last address in `X-Forwarded-For` that
 /// is not a trusted proxy. The client itself can forge every earlier address.
+///
 /// An IPv6 address is reduced to its /64 network, since one subscriber has all addresses in it.
 pub(crate) fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr {
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical());

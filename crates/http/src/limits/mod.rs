@@ -1,4 +1,5 @@
 //! Rate limits: sends of a user, and failed authentications from a client address.
+//!
 //! Each process counts for itself, so several instances together allow a multiple of each limit.
 
 mod address;

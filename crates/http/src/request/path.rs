@@ -10,6 +10,7 @@ use causerie_domain::UserId;
 use crate::error::Problem;
 
 /// The `{id}` of the path.
+///
 /// Text that is not a UUID is read as the nil UUID, which no row has. The response is then the same as for any other
 /// missing resource, after the same checks in the same order.
 #[derive(Debug, Clone, Copy)]

@@ -12,6 +12,7 @@ use crate::request::{Json, PageParams, Pagination, PathId};
 use crate::state::AppState;
 
 /// Create an API key.
+///
 /// The key is your own; administrators may name another user. Only this response contains its secret. A key that is
 /// created with another key never has more rights than that key, and never lives longer.
 #[utoipa::path(
@@ -40,6 +41,7 @@ pub(crate) async fn create_api_key(
 }
 
 /// The API keys.
+///
 /// The keys that you may see, ordered by id, including revoked and expired ones.
 #[utoipa::path(
     get, path = "/api-keys", tag = "api-keys",
@@ -56,6 +58,7 @@ pub(crate) async fn list_api_keys(
 }
 
 /// An API key.
+///
 /// Without its secret, which is not stored.
 #[utoipa::path(
     get, path = "/api-keys/{id}", tag = "api-keys",
@@ -72,6 +75,7 @@ pub(crate) async fn get_api_key(
 }
 
 /// Revoke an API key.
+///
 /// The key is refused at once by this instance, and within 5 seconds by others. Revoking it again has no effect.
 #[utoipa::path(
     delete, path = "/api-keys/{id}", tag = "api-keys",

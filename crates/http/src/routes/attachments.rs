@@ -31,6 +31,7 @@ pub(crate) async fn list_attachments(
 }
 
 /// Delete an attachment.
+///
 /// The attachment is no longer listed or sent to a model. Copies in forks are kept.
 #[utoipa::path(
     delete, path = "/attachments/{id}", tag = "messages",

@@ -12,6 +12,7 @@ use crate::request::{PageParams, Query};
 use crate::state::AppState;
 
 /// The audit log.
+///
 /// Changes of users, keys, groups, rules and models, and reads of other users' conversations by admins, latest first.
 /// Entries are never changed, and are kept after their subject is deleted.
 #[utoipa::path(

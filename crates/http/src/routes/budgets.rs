@@ -12,6 +12,7 @@ use crate::request::{Json, PathId};
 use crate::state::AppState;
 
 /// The budget of a user.
+///
 /// Every send of the user counts against the budget. 404 if the user has none.
 #[utoipa::path(
     get, path = "/budgets/user/{id}", tag = "budgets",
@@ -27,6 +28,7 @@ pub(crate) async fn get_user_budget(
 }
 
 /// Set the budget of a user.
+///
 /// Replaces the existing budget. Cost of the current period counts against the new limit.
 #[utoipa::path(
     put, path = "/budgets/user/{id}", tag = "budgets",
@@ -44,6 +46,7 @@ pub(crate) async fn put_user_budget(
 }
 
 /// Delete the budget of a user.
+///
 /// Sends are no longer limited by it. A later budget still counts the cost of its current period.
 #[utoipa::path(
     delete, path = "/budgets/user/{id}", tag = "budgets",
@@ -59,6 +62,7 @@ pub(crate) async fn delete_user_budget(
 }
 
 /// The budget of a group.
+///
 /// Every send on the account of the group counts against the budget. 404 if the group has none.
 #[utoipa::path(
     get, path = "/budgets/group/{id}", tag = "budgets",
@@ -74,6 +78,7 @@ pub(crate) async fn get_group_budget(
 }
 
 /// Set the budget of a group.
+///
 /// Replaces the existing budget. Cost of the current period counts against the new limit.
 #[utoipa::path(
     put, path = "/budgets/group/{id}", tag = "budgets",
@@ -91,6 +96,7 @@ pub(crate) async fn put_group_budget(
 }
 
 /// Delete the budget of a group.
+///
 /// Sends are no longer limited by it. A later budget still counts the cost of its current period.
 #[utoipa::path(
     delete, path = "/budgets/group/{id}", tag = "budgets",
@@ -106,6 +112,7 @@ pub(crate) async fn delete_group_budget(
 }
 
 /// The budget of an API key.
+///
 /// Every send with the key counts against the budget. 404 if the key has none.
 #[utoipa::path(
     get, path = "/budgets/api_key/{id}", tag = "budgets",
@@ -121,6 +128,7 @@ pub(crate) async fn get_key_budget(
 }
 
 /// Set the budget of an API key.
+///
 /// Replaces the existing budget. Cost of the current period counts against the new limit.
 #[utoipa::path(
     put, path = "/budgets/api_key/{id}", tag = "budgets",
@@ -138,6 +146,7 @@ pub(crate) async fn put_key_budget(
 }
 
 /// Delete the budget of an API key.
+///
 /// Sends are no longer limited by it. A later budget still counts the cost of its current period.
 #[utoipa::path(
     delete, path = "/budgets/api_key/{id}", tag = "budgets",

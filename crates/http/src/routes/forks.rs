@@ -12,6 +12,7 @@ use crate::request::{Json, PageParams, Pagination, PathId};
 use crate::state::AppState;
 
 /// Fork a session.
+///
 /// Copies the first messages with their attachments into a new active session of the same tool and version. The copy
 /// ends with the last completed answer at or before `from_seq`, so a running turn is not copied. Copies have no turn
 /// and no usage.
@@ -40,6 +41,7 @@ pub(crate) async fn fork_session(
 }
 
 /// The forks of a session.
+///
 /// Latest activity first.
 #[utoipa::path(
     get, path = "/sessions/{id}/forks", tag = "forks",
@@ -59,6 +61,7 @@ pub(crate) async fn list_forks(
 }
 
 /// The lineage of a session.
+///
 /// The sessions from which it was forked, nearest first, as far as they exist; empty if the session is not a fork.
 #[utoipa::path(
     get, path = "/sessions/{id}/lineage", tag = "forks",

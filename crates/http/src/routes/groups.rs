@@ -12,6 +12,7 @@ use crate::request::{Json, PageParams, Pagination, PathId};
 use crate::state::AppState;
 
 /// Create a group.
+///
 /// The new group has no members; you are not added either.
 #[utoipa::path(
     post, path = "/groups", tag = "groups",
@@ -34,6 +35,7 @@ pub(crate) async fn create_group(
 }
 
 /// The groups.
+///
 /// The groups that you may see, ordered by id.
 #[utoipa::path(
     get, path = "/groups", tag = "groups",
@@ -50,6 +52,7 @@ pub(crate) async fn list_groups(
 }
 
 /// A group.
+///
 /// A group of which you are a member, or which the rules allow you to read.
 #[utoipa::path(
     get, path = "/groups/{id}", tag = "groups",
@@ -66,6 +69,7 @@ pub(crate) async fn get_group(
 }
 
 /// Change a group.
+///
 /// Admins of the group may rename it. The limit of sends requires the right to manage the group.
 #[utoipa::path(
     patch, path = "/groups/{id}", tag = "groups",
@@ -87,6 +91,7 @@ pub(crate) async fn change_group(
 }
 
 /// Delete a group.
+///
 /// Deletes the group with its memberships, its rules and the keys bound to it. Members keep their sessions.
 #[utoipa::path(
     delete, path = "/groups/{id}", tag = "groups",

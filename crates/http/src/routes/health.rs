@@ -20,6 +20,7 @@ pub(crate) struct Health {
 const OK: Health = Health { status: "ok" };
 
 /// Liveness.
+///
 /// Responds as long as the process is running.
 #[utoipa::path(
     get, path = "/healthz", tag = "operation",
@@ -30,6 +31,7 @@ pub(crate) async fn healthz() -> HttpResponse {
 }
 
 /// Readiness.
+///
 /// Checks that the store is available and has the migrations of this program, and that the process is not shutting
 /// down.
 #[utoipa::path(

@@ -11,6 +11,7 @@ use crate::request::Query;
 use crate::state::AppState;
 
 /// The current user.
+///
 /// The user of the credential with its groups and invitations, the scopes of the credential, and the budgets that
 /// apply.
 #[utoipa::path(
@@ -27,6 +28,7 @@ pub(crate) async fn me(state: Data<AppState>, caller: Caller) -> Result<HttpResp
 }
 
 /// The abilities of the current user.
+///
 /// The rules that apply, in order, for `createMongoAbility` of `@casl/ability` 6 or 7: the last matching rule decides.
 /// The server checks every request again.
 #[utoipa::path(

@@ -17,6 +17,7 @@ use crate::request::{Json, PageParams, Pagination, PathId, PathUser};
 use crate::state::AppState;
 
 /// The members of a group.
+///
 /// The members that you may see, by user id. Admins of the group see all members, others only themselves.
 #[utoipa::path(
     get, path = "/groups/{id}/members", tag = "groups",
@@ -35,6 +36,7 @@ pub(crate) async fn list_members(
 }
 
 /// Invite a user, or add a member.
+///
 /// With `email` the address is invited; the response does not reveal whether a user has it. With `user_id` the user
 /// becomes a member at once, which requires the right to manage the group: its admins see the usage of members.
 #[utoipa::path(
@@ -66,6 +68,7 @@ pub(crate) async fn add_member(
 }
 
 /// Accept an invitation.
+///
 /// Accepts the invitation of your own address, which `GET /me` lists.
 #[utoipa::path(
     post, path = "/groups/{id}/members/me", tag = "groups",
@@ -82,6 +85,7 @@ pub(crate) async fn accept_invitation(
 }
 
 /// Leave a group.
+///
 /// Sessions on the account of the group no longer accept messages from you.
 #[utoipa::path(
     delete, path = "/groups/{id}/members/me", tag = "groups",
@@ -98,6 +102,7 @@ pub(crate) async fn leave_group(
 }
 
 /// Change a member's role.
+///
 /// An admin of a group administers it and sees the usage of its members.
 #[utoipa::path(
     patch, path = "/groups/{id}/members/{user_id}", tag = "groups",
@@ -120,6 +125,7 @@ pub(crate) async fn change_member(
 }
 
 /// Remove a member.
+///
 /// The user keeps its sessions. Those on the account of the group no longer accept messages.
 #[utoipa::path(
     delete, path = "/groups/{id}/members/{user_id}", tag = "groups",
@@ -139,6 +145,7 @@ pub(crate) async fn remove_member(
 }
 
 /// The open invitations to a group.
+///
 /// Ordered by address. The response does not reveal whether a user has it.
 #[utoipa::path(
     get, path = "/groups/{id}/invitations", tag = "groups",
@@ -159,6 +166,7 @@ pub(crate) async fn list_invitations(
 }
 
 /// Withdraw an invitation.
+///
 /// The invitation can no longer be accepted.
 #[utoipa::path(
     delete, path = "/groups/{id}/invitations/{email}", tag = "groups",

@@ -19,6 +19,7 @@ use crate::state::AppState;
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The messages of a session.
+///
 /// In order, from the first one; with `before_seq` alone, the latest before it. Answers include their tokens and cost.
 #[utoipa::path(
     get, path = "/sessions/{id}/messages", tag = "messages",
@@ -71,6 +72,7 @@ async fn page(
 }
 
 /// Send a message.
+///
 /// The answer is streamed while it is written. With `Accept: application/json` the response is one document, sent when
 /// the answer is complete. With `Prefer: respond-async` the response names the turn, which can be followed elsewhere.
 /// The turn does not depend on the connection: it continues after a client disconnects.

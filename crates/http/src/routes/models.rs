@@ -10,6 +10,7 @@ use crate::request::{Json, PageParams, Pagination};
 use crate::state::AppState;
 
 /// The models.
+///
 /// The models that you may see, ordered by id, with their current prices.
 #[utoipa::path(
     get, path = "/models", tag = "models",
@@ -28,6 +29,7 @@ pub(crate) async fn list_models(
 }
 
 /// Synchronize the catalogue.
+///
 /// Reads the upstream's catalogue now instead of at the daily time. If it fails, the previous catalogue stays in use.
 #[utoipa::path(
     post, path = "/models/sync", tag = "models",
@@ -43,6 +45,7 @@ pub(crate) async fn sync_models(state: Data<AppState>, caller: Caller) -> Result
 }
 
 /// Change a model.
+///
 /// Enables or disables a model, or restricts it to a group. The id is the rest of the path, including slashes. Other
 /// instances apply the change within a minute.
 #[utoipa::path(

@@ -12,6 +12,7 @@ use crate::request::{Json, PathId};
 use crate::state::AppState;
 
 /// The rules of a group.
+///
 /// They apply to members of the group, after the built-in rules and before the rules of each user.
 #[utoipa::path(
     get, path = "/groups/{id}/rules", tag = "rules",
@@ -27,6 +28,7 @@ pub(crate) async fn get_group_rules(
 }
 
 /// Replace the rules of a group.
+///
 /// Replaces all rules at once. If a rule cannot be evaluated, the request is refused and nothing is stored.
 #[utoipa::path(
     put, path = "/groups/{id}/rules", tag = "rules",
@@ -44,6 +46,7 @@ pub(crate) async fn put_group_rules(
 }
 
 /// The rules of a user.
+///
 /// They apply after the rules of the user's groups and before the built-in prohibitions.
 #[utoipa::path(
     get, path = "/users/{id}/rules", tag = "rules",
@@ -59,6 +62,7 @@ pub(crate) async fn get_user_rules(
 }
 
 /// Replace the rules of a user.
+///
 /// Replaces all rules at once. If a rule cannot be evaluated, the request is refused and nothing is stored.
 #[utoipa::path(
     put, path = "/users/{id}/rules", tag = "rules",

@@ -69,6 +69,7 @@ pub(crate) async fn list_sessions(
 }
 
 /// A session.
+///
 /// Includes its totals and its latest messages.
 #[utoipa::path(
     get, path = "/sessions/{id}", tag = "sessions",
@@ -85,6 +86,7 @@ pub(crate) async fn get_session(
 }
 
 /// Rename a session.
+///
 /// Sets the title, or removes it with null.
 #[utoipa::path(
     patch, path = "/sessions/{id}", tag = "sessions",
@@ -111,6 +113,7 @@ pub(crate) async fn rename_session(
 }
 
 /// Delete a session.
+///
 /// The session is removed from every list and can no longer be read; its cost stays in the ledger. A running turn is
 /// cancelled first.
 #[utoipa::path(
@@ -128,6 +131,7 @@ pub(crate) async fn delete_session(
 }
 
 /// Pause a session.
+///
 /// A paused session accepts no messages until it is resumed. A running turn is completed. Pausing it again has no
 /// effect.
 #[utoipa::path(
@@ -147,6 +151,7 @@ pub(crate) async fn pause_session(
 }
 
 /// Resume a session.
+///
 /// The session accepts messages again. Resuming it again has no effect.
 #[utoipa::path(
     patch, path = "/sessions/{id}/resume", tag = "sessions",
@@ -165,6 +170,7 @@ pub(crate) async fn resume_session(
 }
 
 /// Complete a session.
+///
 /// A completed session never accepts messages again. A running turn is completed. Completing it again has no effect.
 #[utoipa::path(
     patch, path = "/sessions/{id}/complete", tag = "sessions",
@@ -192,6 +198,7 @@ async fn change_state(
 }
 
 /// The sessions that you may audit.
+///
 /// Latest activity first: user, time, tool, tokens and cost, without titles and messages. Deleted sessions are not
 /// listed; their cost is part of the usage.
 #[utoipa::path(

@@ -12,6 +12,7 @@ use crate::request::PathId;
 use crate::state::AppState;
 
 /// Create a ticket for the stream of a session.
+///
 /// For clients such as `EventSource` that cannot send a header. The ticket is accepted in the query of the two routes
 /// that follow a stream, and nowhere else. It is valid while its turn is running and for a minute afterwards; its turn
 /// is the running one, or the first one that starts within a minute.

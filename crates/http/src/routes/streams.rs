@@ -17,6 +17,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const STARTING_AFTER: &str = "starting_after";
 
 /// Follow a session's turn.
+///
 /// With a cursor, which is the `id` of any frame, the stream continues the turn of that frame after it, whether the
 /// turn is running or has ended. Without a cursor it is the running turn from its start.
 #[utoipa::path(
@@ -54,6 +55,7 @@ pub(crate) async fn stream_session(
 }
 
 /// Follow a turn.
+///
 /// From its start or after a cursor, whether the turn is running or has ended.
 #[utoipa::path(
     get, path = "/turns/{id}/stream", tag = "streams",

@@ -13,6 +13,7 @@ use crate::request::{Definition, PageParams, Pagination, Query};
 use crate::state::AppState;
 
 /// The tools.
+///
 /// The tools that you may see, ordered by slug, each in its current version.
 #[utoipa::path(
     get, path = "/tools", tag = "tools",
@@ -49,6 +50,7 @@ pub(crate) async fn get_tool(
 }
 
 /// Post a tool.
+///
 /// Creates a tool, or a new version of a posted tool; a version never changes. Posting the same content again only
 /// enables the tool. Tools that are defined in files are changed through their files.
 #[utoipa::path(
@@ -91,6 +93,7 @@ pub(crate) async fn post_tool(
 }
 
 /// The versions of a tool.
+///
 /// Newest first, each with its definition.
 #[utoipa::path(
     get, path = "/tools/{slug}/versions", tag = "tools",
@@ -117,6 +120,7 @@ pub(crate) async fn list_versions(
 }
 
 /// Disable a tool.
+///
 /// New sessions and messages can no longer use the tool; nothing is deleted. A tool that is defined in a file is enabled
 /// again when the file is next read: at the start of the server, or at SIGHUP.
 #[utoipa::path(

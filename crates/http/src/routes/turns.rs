@@ -11,6 +11,7 @@ use crate::request::PathId;
 use crate::state::AppState;
 
 /// A turn.
+///
 /// Its status, its context, and the reason of a failure.
 #[utoipa::path(
     get, path = "/turns/{id}", tag = "turns",
@@ -27,6 +28,7 @@ pub(crate) async fn get_turn(
 }
 
 /// Cancel the running turn.
+///
 /// The text so far is kept. The response contains the turn after the cancellation, or null if none is running.
 #[utoipa::path(
     post, path = "/sessions/{id}/cancel", tag = "turns",

@@ -26,6 +26,7 @@ const MAX_GROUPS: u32 = 1000;
 const TABLE_PAGE: u32 = 1000;
 
 /// Usage report.
+///
 /// Sums over the requests that you may see: your own, those of groups that you administer, or all. Days are days of the
 /// time zone `tz`; they have 23 or 25 hours when clocks change.
 #[utoipa::path(
@@ -61,6 +62,7 @@ pub(crate) async fn usage_report(
 }
 
 /// Usage records.
+///
 /// The requests that you may see, newest first, including failed and repeated ones. With `Accept: text/csv` the response
 /// is a table (RFC 4180, with a header line) of all requests, or of the first `limit`.
 #[utoipa::path(

@@ -12,6 +12,7 @@ use crate::request::{Json, PageParams, Pagination, PathId};
 use crate::state::AppState;
 
 /// Create a user.
+///
 /// The user authenticates with an API key that you create for it.
 #[utoipa::path(
     post, path = "/users", tag = "users",
@@ -35,6 +36,7 @@ pub(crate) async fn create_user(
 }
 
 /// The users.
+///
 /// The users that you may see, ordered by id.
 #[utoipa::path(
     get, path = "/users", tag = "users",
@@ -51,6 +53,7 @@ pub(crate) async fn list_users(
 }
 
 /// A user.
+///
 /// Includes the members that the rules allow you to read.
 #[utoipa::path(
     get, path = "/users/{id}", tag = "users",
@@ -67,6 +70,7 @@ pub(crate) async fn get_user(
 }
 
 /// Change a user.
+///
 /// Users may change their own name and language; administrators may also change the address, status and role of
 /// others. The credentials of a disabled user are refused at once by this instance, and within 5 seconds by others.
 #[utoipa::path(
@@ -92,6 +96,7 @@ pub(crate) async fn change_user(
 }
 
 /// Delete a user.
+///
 /// Deletes the user with its sessions, messages, keys and memberships. Running turns are cancelled first. Usage records
 /// stay in the ledger, without the user.
 #[utoipa::path(
