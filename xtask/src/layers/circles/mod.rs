@@ -22,7 +22,7 @@ use crate::finding::Finding;
 use crate::workspace::Workspace;
 
 /// Crates whose circles are warnings until they are resolved.
-const EXEMPT: &[&str] = &["causerie-runtime", "causerie-server"];
+const EXEMPT: &[&str] = &[];
 
 /// Searches the library and the binaries of every package.
 ///
