@@ -29,7 +29,7 @@ pub(crate) async fn create_key(store: &Store, wanted: CreateKeyArgs) -> Result<S
     let administration = store.administration();
     let user = administration.user_by_email(&wanted.user).await?;
     let user = user.with_context(|| format!("there is no user with the address {}", wanted.user))?;
-    let key = keys::generate()?;
+    let key = entropy::generate()?;
     let now = SystemClock.now();
     administration
         .create_key(NewApiKey {

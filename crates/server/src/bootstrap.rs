@@ -48,7 +48,7 @@ pub(crate) async fn run(bootstrap: Bootstrap<'_>) -> Result<bool> {
     if bootstrap.administration.user_by_email(ADMIN_EMAIL).await?.is_some() {
         return Ok(false);
     }
-    let key = keys::generate()?;
+    let key = entropy::generate()?;
     create_data_dir(bootstrap.data_dir)?;
     let draft = bootstrap.data_dir.join(format!("{KEY_FILE}.{}", key.public_id));
     write_secret(&draft, &key.credential()).with_context(|| format!("cannot write {}", draft.display()))?;

@@ -366,8 +366,6 @@ fn sha256(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
-
     use super::*;
 
     #[test]

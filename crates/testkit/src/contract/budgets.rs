@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::audit_events::AuditStamp;
-use causerie_domain::budgets::{
-    Budget, BudgetPeriod, BudgetRefusal, BudgetState, BudgetSubject, CostCeiling,
-};
+use causerie_domain::budgets::{Budget, BudgetPeriod, BudgetRefusal, BudgetState, BudgetSubject};
+use causerie_domain::cost_ceiling::CostCeiling;
 use causerie_domain::ports::{BeginTurn, BeginTurnError};
 use causerie_domain::usage::OpenUsage;
 use causerie_domain::{AuditEventId, Filter, Timestamp, Usd};
