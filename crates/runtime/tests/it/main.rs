@@ -1,5 +1,7 @@
 //! Integration tests of the runtime, on the in-memory store and a scripted gateway.
 
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
+
 mod catalog;
 mod failures;
 mod rate_limits;
