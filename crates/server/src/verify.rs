@@ -173,8 +173,7 @@ mod tests {
         assert!(!report.is_whole());
         assert_eq!(
             report.to_string(),
-            "session 00000000-0000-0000-0000-0000000009c4: its messages are not numbered from 1 up to the one before \
-             next_seq [numbering]\n\
+            "session 00000000-0000-0000-0000-0000000009c4: messages are not numbered from 1 to next_seq - 1 [numbering]\n\
              ledger row 00000000-0000-0000-0000-000000000001: open for 2 h, generation gen-1\n\
              ledger row 00000000-0000-0000-0000-000000000002: open for 2 h, generation gen-1\n\
              NOT WHOLE, violations: 1; checked sessions: 2500, turns: 0, messages: 0, ledger rows: 0, budgets: 0; \
