@@ -26,7 +26,7 @@ async fn upstream_unavailable_by_a_dropped_connection(on: TestAppBuilder) -> Res
         code: "upstream_unavailable",
         status: 503,
         again: "retryable",
-        detail: "the connection to the upstream broke before the answer began",
+        detail: "the connection to the upstream broke before the response began",
         // Nobody has said that it was not charged.
         usage: "0+0 0 estimated",
         requests: 2,
