@@ -26,6 +26,20 @@ pub const MAX_MIME_TYPE_CHARS: usize = 100;
 /// Maximum length of a storage key in characters.
 pub const MAX_STORAGE_KEY_CHARS: usize = 500;
 
+/// Attachment of a message to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAttachment {
+    pub filename: String,
+    pub mime_type: String,
+    /// Size in bytes.
+    pub size: i64,
+    pub storage_provider: StorageProvider,
+    /// Key of the file at the storage provider; for [`StorageProvider::Url`] the URL.
+    pub storage_key: String,
+    /// Metadata from the client.
+    pub meta: Map<String, Value>,
+}
+
 /// Attachment of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attachment {

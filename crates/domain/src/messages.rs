@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::attachments::Attachment;
+use crate::attachments::{Attachment, NewAttachment};
 use crate::string_enum::string_enum;
 use crate::usage::MessageUsage;
 use crate::{MessageId, SessionId, Timestamp, TurnId};
@@ -67,6 +67,16 @@ pub struct MessageMeta {
     pub other: Map<String, Value>,
 }
 
+/// Message to send.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewMessage {
+    /// Text, stored and sent unchanged.
+    pub content: String,
+    pub attachments: Vec<NewAttachment>,
+    /// Metadata from the client.
+    pub meta: Map<String, Value>,
+}
+
 /// Message of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
@@ -101,6 +111,13 @@ pub struct MessageView {
 /// Joins the text parts to the content of a message.
 pub fn content_of(parts: &[Part]) -> String {
     parts.iter().filter(|part| part.kind == PartKind::Text).map(|part| part.text.as_str()).collect()
+}
+
+/// Returns the parts of a message with text only.
+pub fn text_parts(content: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    push_part(&mut parts, PartKind::Text, content);
+    parts
 }
 
 /// Appends text to a list of parts. A change of the kind starts a new part.

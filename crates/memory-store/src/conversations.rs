@@ -1,9 +1,7 @@
 //! Conversations in memory.
 
 use causerie_domain::attachments::Attachment;
-use causerie_domain::messages::{
-    Message, MessageMeta, MessageRole, MessageStatus, MessageView, Part, PartKind,
-};
+use causerie_domain::messages::MessageView;
 use causerie_domain::page::Page;
 use causerie_domain::ports::{
     AttachmentCursor, AttachmentQuery, Attachments, ForkError, Forks, Lineage, MessageQuery, Messages,
@@ -21,27 +19,11 @@ use super::state::{MessageRow, State, StoredSession};
 #[async_trait::async_trait]
 impl Sessions for MemoryStore {
     async fn create_session(&self, new: NewSession) -> Result<Session, StoreError> {
-        let messages: Vec<Message> = greeting_of(&new).into_iter().collect();
-        let session = Session {
-            id: new.id,
-            tool_id: new.tool_id,
-            tool_version_id: new.tool_version_id,
-            user_id: new.user_id,
-            group_id: new.group_id,
-            state: SessionState::Active,
-            title: new.title,
-            next_seq: if messages.is_empty() { 1 } else { 2 },
-            active_turn_id: None,
-            parent_session_id: None,
-            fork_from_seq: None,
-            started_at: new.started_at,
-            ended_at: None,
-            last_activity_at: new.started_at,
-        };
+        let session = new.session();
         let stored = StoredSession {
             session: session.clone(),
             deleted: false,
-            messages,
+            messages: new.first_message().into_iter().collect(),
             attachments: Default::default(),
         };
         self.lock().sessions.insert(session.id, stored);
@@ -236,22 +218,6 @@ impl Turns for MemoryStore {
         let views = readable(&state, stored.turn.session_id, visible)?;
         Ok(views.iter().any(|view| view.message.id == answer).then(|| stored.turn.clone()))
     }
-}
-
-fn greeting_of(new: &NewSession) -> Option<Message> {
-    new.greeting.as_ref().map(|greeting| Message {
-        id: greeting.id,
-        session_id: new.id,
-        turn_id: None,
-        role: MessageRole::Assistant,
-        seq: 1,
-        status: MessageStatus::Completed,
-        content: greeting.text.clone(),
-        parts: vec![Part { kind: PartKind::Text, text: greeting.text.clone() }],
-        reasoning_details: None,
-        meta: MessageMeta::default(),
-        created_at: new.started_at,
-    })
 }
 
 fn allowed_session<'a>(

@@ -4,7 +4,7 @@ use causerie_domain::attachments::Attachment;
 use causerie_domain::messages::{Message, MessageRole, MessageStatus};
 use causerie_domain::page::{After, Page};
 use causerie_domain::ports::{AttachmentCursor, AttachmentQuery, ForkError, Lineage, NewFork, StoreError};
-use causerie_domain::sessions::{Session, SessionState};
+use causerie_domain::sessions::Session;
 use causerie_domain::{AttachmentId, MessageId, SessionId};
 
 use super::conversations::readable;
@@ -29,20 +29,7 @@ impl State {
         };
         let last = parent.messages.iter().filter(is_finished).map(|message| message.seq).max().unwrap_or(0);
         let mut fork = StoredSession {
-            session: Session {
-                id: new.id,
-                user_id: new.user_id,
-                state: SessionState::Active,
-                title: new.title.clone().or_else(|| parent.session.title.clone()),
-                next_seq: last + 1,
-                active_turn_id: None,
-                parent_session_id: Some(new.parent),
-                fork_from_seq: Some(new.from_seq),
-                started_at: new.now,
-                ended_at: None,
-                last_activity_at: new.now,
-                ..parent.session.clone()
-            },
+            session: new.session(&parent.session, last),
             deleted: false,
             messages: Vec::new(),
             attachments: Default::default(),

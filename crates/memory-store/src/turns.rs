@@ -3,18 +3,15 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use causerie_domain::attachments::Attachment;
-use causerie_domain::messages::{
-    Message, MessageMeta, MessageRole, MessageStatus, MessageView, Part, PartKind, content_of,
-};
+use causerie_domain::messages::{Message, MessageView, Part, content_of};
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NewAttachment, NextAttempt,
-    Reap, ReapScope, StoreError, TurnFlush, TurnLedger, TurnLedgerError, TurnLog,
+    BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt, Reap, ReapScope,
+    StoreError, TurnFlush, TurnLedger, TurnLedgerError, TurnLog,
 };
 use causerie_domain::sessions::SessionState;
 use causerie_domain::turns::{Segment, Turn, TurnStatus, parts_of};
 use causerie_domain::usage::MessageUsage;
-use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId, Usd};
+use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId, Usd};
 
 use super::MemoryStore;
 use super::state::{State, StoredAttempt, StoredTurn};
@@ -34,7 +31,9 @@ impl TurnLedger for MemoryStore {
 
     async fn begin_turn(&self, begin: BeginTurn) -> Result<BegunTurn, BeginTurnError> {
         let mut state = self.lock();
-        if let Some(active) = state.session(begin.session_id).and_then(|found| found.session.active_turn_id) {
+        if let Some(active) =
+            state.session(begin.ids.session_id).and_then(|found| found.session.active_turn_id)
+        {
             let expired = state.turns.get(&active).is_some_and(|turn| turn.lease_until <= monotonic());
             if expired {
                 state.interrupt(active, begin.now);
@@ -43,13 +42,13 @@ impl TurnLedger for MemoryStore {
         let used = begin
             .key
             .as_ref()
-            .and_then(|key| keyed_turn(&state, begin.session_id, &key.key, begin.keys_kept_since));
-        let stored = state.session(begin.session_id).ok_or(BeginTurnError::NotFound)?;
+            .and_then(|key| keyed_turn(&state, begin.ids.session_id, &key.key, begin.keys_kept_since));
+        let stored = state.session(begin.ids.session_id).ok_or(BeginTurnError::NotFound)?;
         let session = &stored.session;
         if session.user_id != begin.user_id {
             return Err(BeginTurnError::NotFound);
         }
-        if session.active_turn_id == Some(begin.turn_id) {
+        if session.active_turn_id == Some(begin.ids.turn_id) {
             return state.begun_before(&begin).ok_or(BeginTurnError::NotFound);
         }
         if let Some(used) = used {
@@ -175,73 +174,32 @@ impl State {
         history: Vec<MessageView>,
         reserved: Option<Usd>,
     ) -> Option<BegunTurn> {
-        let user_seq = self.session(begin.session_id)?.session.next_seq;
-        let message = |id: MessageId, role, seq, status, content: &str, meta| Message {
-            id,
-            session_id: begin.session_id,
-            turn_id: Some(begin.turn_id),
-            role,
-            seq,
-            status,
-            content: content.to_owned(),
-            parts: text_parts(content),
-            reasoning_details: None,
-            meta,
-            created_at: begin.now,
-        };
-        let user_message = message(
-            begin.user_message_id,
-            MessageRole::User,
-            user_seq,
-            MessageStatus::Completed,
-            &begin.content,
-            begin.meta.clone(),
-        );
-        let assistant_message = message(
-            begin.assistant_message_id,
-            MessageRole::Assistant,
-            user_seq + 1,
-            MessageStatus::Pending,
-            "",
-            MessageMeta::default(),
-        );
-        let turn = Turn {
-            id: begin.turn_id,
-            session_id: begin.session_id,
-            user_message_id: begin.user_message_id,
-            assistant_message_id: begin.assistant_message_id,
-            assistant_seq: user_seq + 1,
-            status: TurnStatus::Running,
-            owner: begin.owner,
-            model: begin.model,
-            cancel_requested: false,
-            failure: None,
-            finish_reason: None,
-            context: None,
-            started_at: begin.now,
-            ended_at: None,
-        };
+        let user_seq = self.session(begin.ids.session_id)?.session.next_seq;
+        let user_message = begin.user_message(user_seq);
+        let assistant_message = begin.placeholder(user_seq + 1);
+        let attachments = begin.attachments();
+        let turn = begin.turn(user_seq + 1);
         if let Some(named) = &begin.key {
             // A key that may be used again was used long ago: it names the new turn from now on.
-            let turns = self.turns.values_mut().filter(|stored| stored.turn.session_id == begin.session_id);
+            let turns =
+                self.turns.values_mut().filter(|stored| stored.turn.session_id == begin.ids.session_id);
             turns.for_each(|stored| drop(stored.key.take_if(|used| used.key == named.key)));
         }
         let first = StoredAttempt::new(begin.usage, reserved);
         let stored_turn = StoredTurn {
             turn: turn.clone(),
             key: begin.key,
-            lease_until: monotonic() + begin.lease,
+            lease_until: monotonic() + begin.lease.duration,
             segments: Vec::new(),
             attempts: vec![first],
         };
         self.turns.insert(turn.id, stored_turn);
-        let session = self.session_mut(begin.session_id).map(|stored| {
+        let session = self.session_mut(begin.ids.session_id).map(|stored| {
             stored.session.next_seq = user_seq + 2;
-            stored.session.active_turn_id = Some(begin.turn_id);
+            stored.session.active_turn_id = Some(begin.ids.turn_id);
             stored.session.last_activity_at = stored.session.last_activity_at.max(begin.now);
             stored.session.title = stored.session.title.take().or(begin.title);
-            let files = begin.attachments.into_iter().map(|new| attachment(new, user_message.id, begin.now));
-            stored.attachments.insert(user_message.id, files.collect());
+            stored.attachments.insert(user_message.id, attachments);
             stored.messages.extend([user_message.clone(), assistant_message.clone()]);
             stored.session.clone()
         })?;
@@ -250,8 +208,8 @@ impl State {
 
     /// What this very step did before: its answer was lost, and the caller tries again.
     fn begun_before(&self, begin: &BeginTurn) -> Option<BegunTurn> {
-        let stored = self.session(begin.session_id)?;
-        let turn = self.turns.get(&begin.turn_id)?.turn.clone();
+        let stored = self.session(begin.ids.session_id)?;
+        let turn = self.turns.get(&begin.ids.turn_id)?.turn.clone();
         let [earlier @ .., user_message, assistant_message] = stored.messages.as_slice() else { return None };
         let from = earlier.len().saturating_sub(begin.history as usize);
         let history = earlier[from..].iter().map(|message| self.view(stored, message)).collect();
@@ -339,15 +297,4 @@ fn keyed_turn(state: &State, session_id: SessionId, key: &str, since: Timestamp)
         let used = stored.key.as_ref().filter(|used| used.key == key && stored.turn.started_at >= since)?;
         Some(KeyedTurn { turn: stored.turn.clone(), body_hash: used.body_hash.clone() })
     })
-}
-
-fn text_parts(content: &str) -> Vec<Part> {
-    let mut parts = Vec::new();
-    causerie_domain::messages::push_part(&mut parts, PartKind::Text, content);
-    parts
-}
-
-fn attachment(new: NewAttachment, message_id: MessageId, uploaded_at: Timestamp) -> Attachment {
-    let NewAttachment { id, filename, mime_type, size, storage_provider, storage_key, meta } = new;
-    Attachment { id, message_id, filename, mime_type, size, storage_provider, storage_key, meta, uploaded_at }
 }

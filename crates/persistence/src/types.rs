@@ -81,6 +81,12 @@ macro_rules! stored_as_sql_id {
             }
         }
 
+        impl From<IdParam> for $id {
+            fn from(param: IdParam) -> Self {
+                $id::from_uuid(param.0)
+            }
+        }
+
         impl<DB: Backend> FromSql<SqlId, DB> for $id
         where
             IdParam: FromSql<SqlId, DB>,

@@ -7,8 +7,7 @@ use std::collections::BTreeSet;
 
 use causerie_domain::budgets::{Budget, BudgetPeriod, BudgetSubject};
 use causerie_domain::ports::{
-    BeginTurn, CheckedRows, IntegrityCheck, IntegrityChecks, IntegrityRule, NextAttempt, Reap, ReapScope,
-    UnsettledUsage,
+    CheckedRows, IntegrityCheck, IntegrityChecks, IntegrityRule, NextAttempt, Reap, ReapScope, UnsettledUsage,
 };
 use causerie_domain::usage::OpenUsage;
 use causerie_domain::{Filter, InstanceId, UsageId, Usd};
@@ -282,7 +281,8 @@ async fn what_is_not_settled_is_listed_by_age(subject: &SqlSubject) -> Result<()
     subject.exchange(one, "Hello", "Hi").await?;
     let gone = subject.start_expired(one, "Gone").await?;
     subject.turns.reap(Reap { scope: ReapScope::Expired, limit: 10, now: START }).await?;
-    let mut later = BeginTurn { owner: InstanceId::next(&subject.ids), ..subject.send(two, "Here") };
+    let mut later = subject.send(two, "Here");
+    later.lease.owner = InstanceId::next(&subject.ids);
     later.usage.created_at = START + std::time::Duration::from_secs(60);
     let running = subject.run(later).await?;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use causerie_domain::Filter;
 use causerie_domain::ports::{
     Administration, BeginTurn, LeaseStatus, Messages, ReapScope, Sessions, StoreError, StoreHealth,
-    TurnLedger,
+    TurnLease, TurnLedger,
 };
 use causerie_persistence::{Database, LockError, OpenError, SqlStore, StoreSettings};
 use causerie_testkit::anyhow::{Context, Result, ensure};
@@ -251,7 +251,7 @@ async fn a_quarter_of_the_connections_is_reserved_for_running_turns() -> Result<
     let Some(subject) = subject::postgres().await? else { return Ok(()) };
     let owner = subject.instance();
     let begin = subject.send(subject.session().await?.id, "Hello");
-    let running = subject.run(BeginTurn { owner, ..begin }).await?;
+    let running = subject.run(BeginTurn { lease: TurnLease { owner, ..begin.lease }, ..begin }).await?;
     for (connections, ordinary) in [(2, 1), (4, 3), (8, 6)] {
         let mut settings = StoreSettings::new(subject.database().url());
         settings.connections = connections;
@@ -296,7 +296,7 @@ async fn a_transaction_that_loses_a_deadlock_is_repeated() -> Result<()> {
     let mut running = Vec::new();
     for _ in 0..2 {
         let begin = subject.send(subject.session().await?.id, "Hello");
-        running.push(subject.run(BeginTurn { owner, ..begin }).await?);
+        running.push(subject.run(BeginTurn { lease: TurnLease { owner, ..begin.lease }, ..begin }).await?);
     }
     let touch = |place: usize| {
         let id = raw::uuid(subject.store(), running[place].begun.session.id.as_uuid());

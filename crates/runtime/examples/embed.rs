@@ -72,7 +72,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let new = CreateSession { tool: "parrot".to_owned(), title: None, group_id: None };
     let session = runtime.create_session(&owner, new).await?.session;
     let message = NewMessage { content: "Pieces of eight!".to_owned(), ..NewMessage::default() };
-    let mut sent = runtime.send_message(&owner, session.id, message).await?;
+    let mut sent = runtime.send_message(&owner, session.id, message, None).await?;
 
     let mut out = std::io::stdout().lock();
     while let Some(event) = sent.reader.next().await? {

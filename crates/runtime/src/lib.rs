@@ -21,12 +21,13 @@ mod tools;
 mod turn;
 mod usage;
 
+pub use causerie_domain::attachments::NewAttachment;
+pub use causerie_domain::messages::NewMessage;
 pub use causerie_permissions::InvalidBuiltinRules;
 
 pub use crate::administration::{
     AddMember, CreateKey, CreateUser, ListAudit, SeenMember, SeenUser, wrong_email, wrong_name,
 };
-pub use crate::attachments::AttachmentInput;
 pub use crate::attachments::prompt::{FILE_BYTES_PER_TOKEN, IMAGE_TOKENS};
 pub use crate::attachments::url_policy::Hosts;
 pub use crate::attachments::validation::{MAX_ATTACHMENT_META_BYTES, MAX_ATTACHMENT_SIZE, MAX_ATTACHMENTS};
@@ -37,7 +38,7 @@ pub use crate::core::error::{Mistake, RuntimeError};
 pub use crate::core::settings::Settings;
 pub use crate::models::catalog::CatalogError;
 pub use crate::runtime::Runtime;
-pub use crate::send::{MAX_IDEMPOTENCY_KEY_CHARS, NewMessage, Sent};
+pub use crate::send::{MAX_IDEMPOTENCY_KEY_CHARS, Sent};
 pub use crate::sessions::forks::ForkSession;
 pub use crate::sessions::{CreateSession, ListMessages, ListSessions, SessionDetail, SessionView};
 pub use crate::tools::posts::{DefinitionFormat, PostTool};

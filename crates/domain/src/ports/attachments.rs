@@ -2,28 +2,11 @@
 
 use std::fmt::Debug;
 
-use serde_json::{Map, Value};
-
-use crate::attachments::{Attachment, StorageProvider};
+use crate::attachments::Attachment;
 use crate::page::{Page, PageRequest};
 use crate::ports::{SessionError, StoreError};
 use crate::sessions::Session;
 use crate::{AttachmentId, Filter, SessionId, Timestamp};
-
-/// An attachment to store with its message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewAttachment {
-    pub id: AttachmentId,
-    pub filename: String,
-    pub mime_type: String,
-    /// Size in bytes.
-    pub size: i64,
-    pub storage_provider: StorageProvider,
-    /// Key of the file at the storage provider.
-    pub storage_key: String,
-    /// Metadata from the client.
-    pub meta: Map<String, Value>,
-}
 
 /// Position of an attachment in a session: by the sequence number of its message, then by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

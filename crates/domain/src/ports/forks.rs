@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use crate::ports::{Ids, StoreError};
-use crate::sessions::Session;
+use crate::sessions::{Session, SessionState};
 use crate::{Filter, SessionId, Timestamp, UserId};
 
 /// A fork to create: an active session with the tool, version, group and first messages of its parent.
@@ -24,6 +24,29 @@ pub struct NewFork {
     pub now: Timestamp,
     /// Source of the ids of copied messages and attachments. Only the store knows how many it copies.
     pub ids: Arc<dyn Ids>,
+}
+
+impl NewFork {
+    /// Returns the new session. It is linked to the parent; `last_seq` is the sequence number of the last copied
+    /// message.
+    pub fn session(&self, parent: &Session, last_seq: i64) -> Session {
+        Session {
+            id: self.id,
+            tool_id: parent.tool_id,
+            tool_version_id: parent.tool_version_id,
+            user_id: self.user_id,
+            group_id: parent.group_id,
+            state: SessionState::Active,
+            title: self.title.clone().or_else(|| parent.title.clone()),
+            next_seq: last_seq + 1,
+            active_turn_id: None,
+            parent_session_id: Some(self.parent),
+            fork_from_seq: Some(self.from_seq),
+            started_at: self.now,
+            ended_at: None,
+            last_activity_at: self.now,
+        }
+    }
 }
 
 /// Failure of a fork. Nothing was stored.

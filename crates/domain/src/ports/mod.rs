@@ -35,7 +35,7 @@ mod users;
 
 pub use administration::{Administration, AdministrationError};
 pub use api_keys::{ApiKeys, NewApiKey};
-pub use attachments::{AttachmentCursor, AttachmentQuery, Attachments, NewAttachment};
+pub use attachments::{AttachmentCursor, AttachmentQuery, Attachments};
 pub use audit_events::{AuditEventQuery, AuditEvents};
 pub use authentication::{ApiKeyRecord, Authentication, ExternalId, ExternalIdError};
 pub use budgets::Budgets;
@@ -62,7 +62,7 @@ pub use tokens::{TokenError, TokenVerifier, VerifiedToken};
 pub use tools::{NewToolVersion, ToolError, ToolSync, ToolVersionCursor, ToolVersionQuery, Tools};
 pub use turns::{
     BeginTurn, BeginTurnError, BegunTurn, FinishTurn, IdempotencyKey, KeyedTurn, LeaseStatus, NextAttempt,
-    Reap, ReapScope, TurnFlush, TurnLedger, TurnLedgerError, TurnLog, Turns,
+    Reap, ReapScope, TurnFlush, TurnIds, TurnLease, TurnLedger, TurnLedgerError, TurnLog, Turns,
 };
 pub use usage::reconciliation::{
     ClaimLookup, ExpiredLookupsQuery, PostponeLookup, PriceUsage, Reconciliation, SettleUsage, UnpricedUsage,

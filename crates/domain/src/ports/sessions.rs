@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use crate::messages::{Message, MessageMeta, MessageRole, MessageStatus, text_parts};
 use crate::page::{Page, PageRequest};
 use crate::ports::StoreError;
 use crate::sessions::{InvalidTransition, Session, SessionAction, SessionAudit, SessionState, SessionTotals};
@@ -29,6 +30,46 @@ pub struct NewSession {
 pub struct NewGreeting {
     pub id: MessageId,
     pub text: String,
+}
+
+/// The rows that a store inserts. Stores store these entities whole.
+impl NewSession {
+    /// Returns the session.
+    pub fn session(&self) -> Session {
+        Session {
+            id: self.id,
+            tool_id: self.tool_id,
+            tool_version_id: self.tool_version_id,
+            user_id: self.user_id,
+            group_id: self.group_id,
+            state: SessionState::Active,
+            title: self.title.clone(),
+            next_seq: if self.greeting.is_some() { 2 } else { 1 },
+            active_turn_id: None,
+            parent_session_id: None,
+            fork_from_seq: None,
+            started_at: self.started_at,
+            ended_at: None,
+            last_activity_at: self.started_at,
+        }
+    }
+
+    /// Returns the greeting as the first message of the session.
+    pub fn first_message(&self) -> Option<Message> {
+        self.greeting.as_ref().map(|greeting| Message {
+            id: greeting.id,
+            session_id: self.id,
+            turn_id: None,
+            role: MessageRole::Assistant,
+            seq: 1,
+            status: MessageStatus::Completed,
+            content: greeting.text.clone(),
+            parts: text_parts(&greeting.text),
+            reasoning_details: None,
+            meta: MessageMeta::default(),
+            created_at: self.started_at,
+        })
+    }
 }
 
 /// Position of a session in a list: latest activity first, then by id.

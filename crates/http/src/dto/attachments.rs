@@ -1,7 +1,6 @@
 //! Attachments of messages, in requests and responses.
 
-use causerie_domain::attachments::{Attachment, StorageProvider};
-use causerie_runtime::AttachmentInput;
+use causerie_domain::attachments::{Attachment, NewAttachment, StorageProvider};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -65,9 +64,9 @@ pub(crate) struct AttachmentBody {
     meta: Map<String, Value>,
 }
 
-impl From<AttachmentBody> for AttachmentInput {
+impl From<AttachmentBody> for NewAttachment {
     fn from(body: AttachmentBody) -> Self {
-        AttachmentInput {
+        NewAttachment {
             filename: body.filename,
             mime_type: body.mime_type,
             size: body.size,

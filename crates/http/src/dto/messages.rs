@@ -1,7 +1,6 @@
 //! Messages in responses, and the body of a send.
 
-use causerie_domain::messages::{MessageMeta, MessageView, Part};
-use causerie_runtime::NewMessage;
+use causerie_domain::messages::{MessageMeta, MessageView, NewMessage, Part};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -128,14 +127,12 @@ pub(crate) struct SendMessageBody {
     meta: Map<String, Value>,
 }
 
-impl SendMessageBody {
-    /// The message, under the client's name for this send.
-    pub(crate) fn named(self, idempotency_key: Option<String>) -> NewMessage {
+impl From<SendMessageBody> for NewMessage {
+    fn from(body: SendMessageBody) -> Self {
         NewMessage {
-            content: self.content,
-            attachments: self.attachments.into_iter().map(|body| body.0.into()).collect(),
-            meta: self.meta,
-            idempotency_key,
+            content: body.content,
+            attachments: body.attachments.into_iter().map(|file| file.0.into()).collect(),
+            meta: body.meta,
         }
     }
 }

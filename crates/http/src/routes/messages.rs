@@ -117,10 +117,11 @@ pub(crate) async fn send_message(
     body: Json<SendMessageBody>,
 ) -> Result<HttpResponse, Problem> {
     let form = ResponseMode::of(request.headers())?;
-    let new = body.0.named(idempotency_key(request.headers())?);
-    let principal = caller.clone();
-    let sent =
-        state.call(move |runtime| async move { runtime.send_message(&principal.0, id.0, new).await }).await?;
+    let key = idempotency_key(request.headers())?;
+    let (message, principal) = (body.0.into(), caller.clone());
+    let sent = state
+        .call(move |runtime| async move { runtime.send_message(&principal.0, id.0, message, key).await })
+        .await?;
     let budget_left = sent.budget_left;
     let mut answer = match form {
         ResponseMode::Stream => sse::stream(&state, sent.reader),

@@ -7,14 +7,14 @@ use std::collections::HashMap;
 
 use causerie_domain::messages::{MessageRole, MessageStatus};
 use causerie_domain::ports::{ForkError, Lineage, NewFork};
-use causerie_domain::sessions::{Session, SessionState};
+use causerie_domain::sessions::Session;
 use causerie_domain::{AttachmentId, MessageId, SessionId};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{Conn, bulk, sessions as session_queries};
 use crate::error::{QueryError, TransactionError};
-use crate::rows::{AttachmentCopy, MessageCopy, SessionRow, checked_text};
+use crate::rows::{AttachmentRow, MessageRow, SessionRow};
 use crate::schema::{message_attachments, messages, sessions};
 use crate::types::{IdParam, id_param};
 
@@ -29,7 +29,9 @@ pub(crate) async fn fork(conn: &mut Conn, new: &NewFork) -> Result<Session, Tran
         return Err(TransactionError::Refused(ForkError::NoSuchMessage(count)));
     }
     let last = last_finished(conn, new).await?;
-    insert_session(conn, new, &parent, last).await?;
+    // The link to the parent is set at the end.
+    let fork = Session { parent_session_id: None, ..new.session(&parent, last) };
+    session_queries::insert(conn, fork).await?;
     let mut copied = 0;
     while copied < last {
         let next = (copied + BATCH as i64).min(last);
@@ -54,41 +56,14 @@ async fn last_finished(conn: &mut Conn, new: &NewFork) -> Result<i64, QueryError
     Ok(last.unwrap_or(0))
 }
 
-async fn insert_session(
-    conn: &mut Conn,
-    new: &NewFork,
-    parent: &Session,
-    last: i64,
-) -> Result<(), QueryError> {
-    let title = new.title.as_deref().or(parent.title.as_deref());
-    let title = title.map(|title| checked_text("sessions.title", title)).transpose()?;
-    diesel::insert_into(sessions::table)
-        .values((
-            sessions::id.eq(id_param(new.id)),
-            sessions::tool_id.eq(id_param(parent.tool_id)),
-            sessions::tool_version_id.eq(id_param(parent.tool_version_id)),
-            sessions::user_id.eq(id_param(new.user_id)),
-            sessions::group_id.eq(parent.group_id.map(id_param)),
-            sessions::state.eq(SessionState::Active.as_str()),
-            sessions::title.eq(title),
-            sessions::next_seq.eq(last + 1),
-            sessions::fork_from_seq.eq(new.from_seq),
-            sessions::started_at.eq(new.now.as_micros()),
-            sessions::last_activity_at.eq(new.now.as_micros()),
-        ))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
 /// Copies the messages with sequence numbers in `after < seq <= last`, and their attachments.
 async fn copy_messages(conn: &mut Conn, new: &NewFork, after: i64, last: i64) -> Result<(), QueryError> {
-    let mut copies: Vec<MessageCopy> = messages::table
+    let mut copies: Vec<MessageRow> = messages::table
         .filter(messages::session_id.eq(id_param(new.parent)))
         .filter(messages::seq.gt(after))
         .filter(messages::seq.le(last))
         .order(messages::seq)
-        .select(MessageCopy::as_select())
+        .select(MessageRow::as_select())
         .load(conn)
         .await?;
     let mut renamed: HashMap<IdParam, IdParam> = HashMap::with_capacity(copies.len());
@@ -96,6 +71,7 @@ async fn copy_messages(conn: &mut Conn, new: &NewFork, after: i64, last: i64) ->
         let id = id_param(MessageId::next(new.ids.as_ref()));
         renamed.insert(std::mem::replace(&mut copy.id, id), id);
         copy.session_id = id_param(new.id);
+        copy.turn_id = None;
     }
     bulk::insert_messages(conn, copies).await?;
     copy_attachments(conn, new, &renamed).await
@@ -106,11 +82,11 @@ async fn copy_attachments(
     new: &NewFork,
     renamed: &HashMap<IdParam, IdParam>,
 ) -> Result<(), QueryError> {
-    let mut copies: Vec<AttachmentCopy> = message_attachments::table
+    let mut copies: Vec<AttachmentRow> = message_attachments::table
         .filter(message_attachments::message_id.eq_any(renamed.keys().copied().collect::<Vec<_>>()))
         .filter(message_attachments::deleted_at.is_null())
         .order(message_attachments::id)
-        .select(AttachmentCopy::as_select())
+        .select(AttachmentRow::as_select())
         .load(conn)
         .await?;
     for copy in &mut copies {

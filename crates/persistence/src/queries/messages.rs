@@ -16,6 +16,16 @@ use crate::rows::{AttachmentRow, MessageRow};
 use crate::schema::{message_attachments, messages, sessions};
 use crate::types::id_param;
 
+/// Inserts a message and returns it.
+pub(super) async fn insert(conn: &mut Conn, message: Message) -> Result<Message, QueryError> {
+    let row: MessageRow = diesel::insert_into(messages::table)
+        .values(MessageRow::try_from(message)?)
+        .returning(MessageRow::as_returning())
+        .get_result(conn)
+        .await?;
+    Ok(row.try_into()?)
+}
+
 pub(crate) async fn list(conn: &mut Conn, list: &MessageQuery) -> Result<Vec<MessageView>, QueryError> {
     let mut query = messages::table
         .inner_join(sessions::table)
@@ -114,7 +124,7 @@ async fn attachments_of(
         .load(conn)
         .await?;
     for row in rows {
-        found.entry(row.message_id).or_default().push(row.try_into()?);
+        found.entry(row.message_id.into()).or_default().push(row.try_into()?);
     }
     Ok(found)
 }

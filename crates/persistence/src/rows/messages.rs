@@ -1,21 +1,22 @@
-//! Rows of `messages`.
+//! Rows of `messages`. A fork copies the rows without parsing their texts.
 
-use causerie_domain::messages::{Message, Part, PartKind, push_part};
+use causerie_domain::Timestamp;
+use causerie_domain::messages::Message;
 use causerie_domain::ports::StoreError;
-use causerie_domain::{MessageId, SessionId, Timestamp, TurnId};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::{json, parse_variant};
+use super::{checked_text, json, parse_variant};
 use crate::schema::messages;
+use crate::types::{IdParam, id_param};
 
-#[derive(Debug, Queryable, Selectable)]
-#[diesel(table_name = messages, check_for_backend(Pg, Sqlite))]
+#[derive(Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = messages, check_for_backend(Pg, Sqlite), treat_none_as_default_value = false)]
 pub(crate) struct MessageRow {
-    pub(crate) id: MessageId,
-    session_id: SessionId,
-    turn_id: Option<TurnId>,
+    pub(crate) id: IdParam,
+    pub(crate) session_id: IdParam,
+    pub(crate) turn_id: Option<IdParam>,
     role: String,
     seq: i64,
     status: String,
@@ -32,9 +33,9 @@ impl TryFrom<MessageRow> for Message {
     fn try_from(row: MessageRow) -> Result<Self, StoreError> {
         let details = row.reasoning_details;
         Ok(Message {
-            id: row.id,
-            session_id: row.session_id,
-            turn_id: row.turn_id,
+            id: row.id.into(),
+            session_id: row.session_id.into(),
+            turn_id: row.turn_id.map(Into::into),
             role: parse_variant("messages.role", &row.role)?,
             seq: row.seq,
             status: parse_variant("messages.status", &row.status)?,
@@ -49,9 +50,37 @@ impl TryFrom<MessageRow> for Message {
     }
 }
 
-/// The parts of a message with text only.
-pub(crate) fn text_parts(content: &str) -> Vec<Part> {
-    let mut parts = Vec::new();
-    push_part(&mut parts, PartKind::Text, content);
-    parts
+impl TryFrom<Message> for MessageRow {
+    type Error = StoreError;
+
+    fn try_from(message: Message) -> Result<Self, StoreError> {
+        // Without `..`: a field that is not stored does not compile.
+        let Message {
+            id,
+            session_id,
+            turn_id,
+            role,
+            seq,
+            status,
+            content,
+            parts,
+            reasoning_details,
+            meta,
+            created_at,
+        } = message;
+        checked_text("messages.content", &content)?;
+        Ok(MessageRow {
+            id: id_param(id),
+            session_id: id_param(session_id),
+            turn_id: turn_id.map(id_param),
+            role: role.as_str().to_owned(),
+            seq,
+            status: status.as_str().to_owned(),
+            content,
+            parts: json::parts_text(&parts)?,
+            reasoning_details: reasoning_details.map(|details| details.to_string()),
+            meta: json::meta_text(&meta),
+            created_at: created_at.as_micros(),
+        })
+    }
 }

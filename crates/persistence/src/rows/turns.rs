@@ -2,28 +2,30 @@
 
 use std::time::Duration;
 
+use causerie_domain::Timestamp;
 use causerie_domain::messages::Part;
 use causerie_domain::ports::{KeyedTurn, StoreError};
 use causerie_domain::turns::{Segment, Turn, TurnFailure};
-use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::{count, json, parse_variant};
+use super::{count, json, micros, parse_variant, sanitized};
 use crate::error::corrupt;
 use crate::schema::{segments, turns};
+use crate::types::{IdParam, id_param};
 
-#[derive(Debug, Queryable, Selectable)]
-#[diesel(table_name = turns, check_for_backend(Pg, Sqlite))]
+/// A turn without its idempotency key.
+#[derive(Debug, Queryable, Selectable, Insertable)]
+#[diesel(table_name = turns, check_for_backend(Pg, Sqlite), treat_none_as_default_value = false)]
 pub(crate) struct TurnRow {
-    id: TurnId,
-    session_id: SessionId,
-    user_message_id: MessageId,
-    assistant_message_id: MessageId,
+    id: IdParam,
+    session_id: IdParam,
+    user_message_id: IdParam,
+    assistant_message_id: IdParam,
     assistant_seq: i64,
     status: String,
-    owner: InstanceId,
+    owner: IdParam,
     model: String,
     cancel_requested: bool,
     failure_code: Option<String>,
@@ -69,13 +71,13 @@ impl TryFrom<TurnRow> for Turn {
             None => None,
         };
         Ok(Turn {
-            id: row.id,
-            session_id: row.session_id,
-            user_message_id: row.user_message_id,
-            assistant_message_id: row.assistant_message_id,
+            id: row.id.into(),
+            session_id: row.session_id.into(),
+            user_message_id: row.user_message_id.into(),
+            assistant_message_id: row.assistant_message_id.into(),
             assistant_seq: row.assistant_seq,
             status: parse_variant("turns.status", &row.status)?,
-            owner: row.owner,
+            owner: row.owner.into(),
             model: row.model,
             cancel_requested: row.cancel_requested,
             failure,
@@ -83,6 +85,49 @@ impl TryFrom<TurnRow> for Turn {
             context: row.context.map(|text| json::context(&text)).transpose()?,
             started_at: Timestamp::from_micros(row.started_at),
             ended_at: row.ended_at.map(Timestamp::from_micros),
+        })
+    }
+}
+
+impl TryFrom<Turn> for TurnRow {
+    type Error = StoreError;
+
+    fn try_from(turn: Turn) -> Result<Self, StoreError> {
+        // Without `..`: a field that is not stored does not compile.
+        let Turn {
+            id,
+            session_id,
+            user_message_id,
+            assistant_message_id,
+            assistant_seq,
+            status,
+            owner,
+            model,
+            cancel_requested,
+            failure,
+            finish_reason,
+            context,
+            started_at,
+            ended_at,
+        } = turn;
+        let failure = failure.as_ref();
+        Ok(TurnRow {
+            id: id_param(id),
+            session_id: id_param(session_id),
+            user_message_id: id_param(user_message_id),
+            assistant_message_id: id_param(assistant_message_id),
+            assistant_seq,
+            status: status.as_str().to_owned(),
+            owner: id_param(owner),
+            model,
+            cancel_requested,
+            failure_code: failure.map(|failure| failure.code.as_str().to_owned()),
+            failure_detail: failure.map(|failure| sanitized(&failure.detail).into_owned()),
+            failure_retry_after_us: failure.and_then(|failure| failure.retry_after).map(micros),
+            finish_reason: finish_reason.as_deref().map(|reason| sanitized(reason).into_owned()),
+            context: context.as_ref().map(json::context_text).transpose()?,
+            started_at: started_at.as_micros(),
+            ended_at: ended_at.map(Timestamp::as_micros),
         })
     }
 }

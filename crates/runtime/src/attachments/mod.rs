@@ -1,6 +1,5 @@
 //! Attachments of a conversation: reading them, and taking one away.
 
-mod input;
 pub(crate) mod prompt;
 pub(crate) mod url_policy;
 pub(crate) mod validation;
@@ -11,7 +10,6 @@ use causerie_domain::ports::{AttachmentCursor, AttachmentQuery};
 use causerie_domain::principal::Principal;
 use causerie_domain::{AttachmentId, Filter, SessionId};
 
-pub use self::input::AttachmentInput;
 use crate::authorization::Action;
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;

@@ -4,12 +4,9 @@
 //! picture of a megapixel; a file is a token for every [`FILE_BYTES_PER_TOKEN`] bytes of the size that its sender
 //! stated, about what a printed page as PDF comes to.
 
-use causerie_domain::attachments::{Attachment, StorageProvider};
+use causerie_domain::attachments::{Attachment, NewAttachment, StorageProvider};
 use causerie_domain::completion::{ContentPart, PromptMessage};
 use causerie_domain::models::Model;
-use causerie_domain::ports::NewAttachment;
-
-use crate::attachments::AttachmentInput;
 
 /// The tokens that an image counts as.
 pub const IMAGE_TOKENS: u64 = 1000;
@@ -66,7 +63,7 @@ macro_rules! attached_file {
         }
     })+ };
 }
-attached_file!(Attachment, NewAttachment, AttachmentInput);
+attached_file!(Attachment, NewAttachment);
 
 impl AttachmentView<'_> {
     /// The kind of input it is; none of what has no address, which is for the people in the conversation.

@@ -1,10 +1,9 @@
 //! Whether an attachment is described as it can be stored, shown and passed on.
 
 use causerie_domain::attachments::{
-    MAX_FILENAME_CHARS, MAX_MIME_TYPE_CHARS, MAX_STORAGE_KEY_CHARS, StorageProvider,
+    MAX_FILENAME_CHARS, MAX_MIME_TYPE_CHARS, MAX_STORAGE_KEY_CHARS, NewAttachment, StorageProvider,
 };
 
-use crate::attachments::AttachmentInput;
 use crate::attachments::url_policy::{self, Hosts};
 use crate::core::error::Mistake;
 
@@ -16,7 +15,7 @@ pub const MAX_ATTACHMENT_SIZE: i64 = (1 << 53) - 1;
 pub const MAX_ATTACHMENT_META_BYTES: usize = 16 * 1024;
 
 /// All mistakes in a message's attachments.
-pub(crate) fn mistakes_in(files: &[AttachmentInput], hosts: Hosts) -> Vec<Mistake> {
+pub(crate) fn mistakes_in(files: &[NewAttachment], hosts: Hosts) -> Vec<Mistake> {
     if files.len() > MAX_ATTACHMENTS {
         let detail = format!("has more than {MAX_ATTACHMENTS} attachments");
         return vec![Mistake { pointer: "/attachments".to_owned(), detail }];
@@ -31,7 +30,7 @@ pub(crate) fn mistakes_in(files: &[AttachmentInput], hosts: Hosts) -> Vec<Mistak
     mistakes.collect()
 }
 
-fn mistakes_of(file: &AttachmentInput, hosts: Hosts) -> Vec<(&'static str, String)> {
+fn mistakes_of(file: &NewAttachment, hosts: Hosts) -> Vec<(&'static str, String)> {
     let found = [
         ("filename", of_length(&file.filename, MAX_FILENAME_CHARS).or(of_name(&file.filename))),
         ("mime_type", of_length(&file.mime_type, MAX_MIME_TYPE_CHARS).or(of_media_type(&file.mime_type))),
@@ -95,7 +94,7 @@ fn of_size(size: i64) -> Option<String> {
     (!fits).then(|| format!("is not 0 to {MAX_ATTACHMENT_SIZE} bytes"))
 }
 
-fn of_key(file: &AttachmentInput, hosts: Hosts) -> Option<String> {
+fn of_key(file: &NewAttachment, hosts: Hosts) -> Option<String> {
     let key = &file.storage_key;
     if file.storage_provider == StorageProvider::Url {
         return url_policy::mistake_in(key, hosts).map(str::to_owned);
@@ -108,7 +107,7 @@ fn of_key(file: &AttachmentInput, hosts: Hosts) -> Option<String> {
     }
 }
 
-fn of_meta(file: &AttachmentInput) -> Option<String> {
+fn of_meta(file: &NewAttachment) -> Option<String> {
     // Maps of JSON values can always be written.
     let length = serde_json::to_string(&file.meta).map_or(usize::MAX, |text| text.len());
     (length > MAX_ATTACHMENT_META_BYTES).then(|| format!("is longer than {MAX_ATTACHMENT_META_BYTES} bytes"))
@@ -118,8 +117,8 @@ fn of_meta(file: &AttachmentInput) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn picture() -> AttachmentInput {
-        AttachmentInput {
+    fn picture() -> NewAttachment {
+        NewAttachment {
             filename: "cat.png".to_owned(),
             mime_type: "image/png".to_owned(),
             size: 0,
@@ -129,7 +128,7 @@ mod tests {
         }
     }
 
-    fn check(file: AttachmentInput, expected: &[&str]) {
+    fn check(file: NewAttachment, expected: &[&str]) {
         let found = mistakes_in(&[picture(), file.clone()], Hosts::Public);
         let pointers: Vec<&str> = found.iter().map(|mistake| mistake.pointer.as_str()).collect();
         let expected: Vec<String> =
@@ -142,23 +141,23 @@ mod tests {
         let long = |length: usize| "é".repeat(length);
         let address = |length: usize| format!("https://example.org/{}", long(length - 20));
         check(picture(), &[]);
-        check(AttachmentInput { filename: long(255), ..picture() }, &[]);
-        check(AttachmentInput { storage_key: address(500), ..picture() }, &[]);
+        check(NewAttachment { filename: long(255), ..picture() }, &[]);
+        check(NewAttachment { storage_key: address(500), ..picture() }, &[]);
         let mime_type = format!("image/{}", "p".repeat(95));
-        check(AttachmentInput { filename: long(256), mime_type, ..picture() }, &["filename", "mime_type"]);
+        check(NewAttachment { filename: long(256), mime_type, ..picture() }, &["filename", "mime_type"]);
         let storage_key = address(501);
-        check(AttachmentInput { storage_key, size: -1, ..picture() }, &["size", "storage_key"]);
-        check(AttachmentInput { size: 1 << 53, ..picture() }, &["size"]);
-        check(AttachmentInput { size: MAX_ATTACHMENT_SIZE, ..picture() }, &[]);
+        check(NewAttachment { storage_key, size: -1, ..picture() }, &["size", "storage_key"]);
+        check(NewAttachment { size: 1 << 53, ..picture() }, &["size"]);
+        check(NewAttachment { size: MAX_ATTACHMENT_SIZE, ..picture() }, &[]);
     }
 
     #[test]
     fn a_name_is_one_part_of_a_path() {
         for name in ["", ".", "..", "a/b", "/a", "a\\b", "c:\\cat.png", "c:cat.png", "a\nb", "a\u{7f}"] {
-            check(AttachmentInput { filename: name.to_owned(), ..picture() }, &["filename"]);
+            check(NewAttachment { filename: name.to_owned(), ..picture() }, &["filename"]);
         }
         for name in [".hidden", "...", "12:30 notes.txt", "Übung 1.pdf", "a b"] {
-            check(AttachmentInput { filename: name.to_owned(), ..picture() }, &[]);
+            check(NewAttachment { filename: name.to_owned(), ..picture() }, &[]);
         }
     }
 
@@ -181,7 +180,7 @@ mod tests {
             "image/png\n",
             "text/plain; charset=\"a\"b\"",
         ] {
-            check(AttachmentInput { mime_type: name.to_owned(), ..picture() }, &["mime_type"]);
+            check(NewAttachment { mime_type: name.to_owned(), ..picture() }, &["mime_type"]);
         }
         for name in [
             "IMAGE/PNG",
@@ -190,13 +189,13 @@ mod tests {
             "text/plain; charset=utf-8",
             "text/plain;charset=\"utf-8\"; format=flowed",
         ] {
-            check(AttachmentInput { mime_type: name.to_owned(), ..picture() }, &[]);
+            check(NewAttachment { mime_type: name.to_owned(), ..picture() }, &[]);
         }
     }
 
     #[test]
     fn a_key_stays_within_its_store() {
-        let stored = |key: &str| AttachmentInput {
+        let stored = |key: &str| NewAttachment {
             storage_provider: StorageProvider::Local,
             storage_key: key.to_owned(),
             ..picture()
@@ -207,7 +206,7 @@ mod tests {
         for key in ["a", "2026/11/cat.png", "a..b", "bucket/Übung"] {
             check(stored(key), &[]);
         }
-        check(AttachmentInput { storage_key: "https://10.0.0.1/".to_owned(), ..picture() }, &["storage_key"]);
+        check(NewAttachment { storage_key: "https://10.0.0.1/".to_owned(), ..picture() }, &["storage_key"]);
     }
 
     #[test]
@@ -215,8 +214,8 @@ mod tests {
         let meta = |length: usize| {
             serde_json::Map::from_iter([("a".to_owned(), "b".repeat(length - r#"{"a":""}"#.len()).into())])
         };
-        check(AttachmentInput { meta: meta(MAX_ATTACHMENT_META_BYTES), ..picture() }, &[]);
-        check(AttachmentInput { meta: meta(MAX_ATTACHMENT_META_BYTES + 1), ..picture() }, &["meta"]);
+        check(NewAttachment { meta: meta(MAX_ATTACHMENT_META_BYTES), ..picture() }, &[]);
+        check(NewAttachment { meta: meta(MAX_ATTACHMENT_META_BYTES + 1), ..picture() }, &["meta"]);
         assert_eq!(mistakes_in(&vec![picture(); MAX_ATTACHMENTS], Hosts::Public), []);
         let many = mistakes_in(&vec![picture(); MAX_ATTACHMENTS + 1], Hosts::Public);
         assert_eq!(many[0].pointer, "/attachments");

@@ -7,10 +7,9 @@ mod size;
 #[cfg(test)]
 mod tests;
 
-use causerie_domain::attachments::Attachment;
+use causerie_domain::attachments::{Attachment, NewAttachment};
 use causerie_domain::completion::{ContentPart, PromptMessage};
 use causerie_domain::messages::{MessageRole, MessageStatus, MessageView};
-use causerie_domain::ports::NewAttachment;
 use causerie_domain::turns::ContextReport;
 use causerie_usage::{CharsPerToken, with_margin};
 

@@ -1,34 +1,32 @@
 //! Sending a message: everything that can be refused is refused here, before anything is stored or sent.
 
 mod cost_ceiling;
-mod message;
 mod title;
 mod validation;
 
 use std::sync::Arc;
 
+use causerie_domain::attachments::NewAttachment;
 use causerie_domain::completion::{CompletionRequest, PromptMessage};
 use causerie_domain::cost_ceiling::CostCeiling;
-use causerie_domain::messages::MessageMeta;
+use causerie_domain::messages::NewMessage;
 use causerie_domain::models::Model;
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, BegunTurn, IdempotencyKey, KeyedTurn, NewAttachment, StoreError,
+    BeginTurn, BeginTurnError, BegunTurn, IdempotencyKey, KeyedTurn, StoreError, TurnIds, TurnLease,
 };
 use causerie_domain::principal::Principal;
 use causerie_domain::sessions::{Session, SessionState};
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::{OpenUsage, UsagePurpose};
-use causerie_domain::{AttachmentId, MessageId, SessionId, Timestamp, TurnId, UsageId, Usd};
+use causerie_domain::{SessionId, Timestamp, UsageId, Usd};
 use causerie_usage::CharsPerToken;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use self::cost_ceiling::{TokenLimits, ceiling_of};
-pub use self::message::NewMessage;
 use self::title::title_from;
 use self::validation::{check_form, check_modalities};
-use crate::attachments::AttachmentInput;
 use crate::attachments::prompt::{InputModalities, tokens_of};
 use crate::authorization::{Access, Action};
 use crate::context::{self, Context, ContextParts, FixedPrompt, ModelSize};
@@ -92,7 +90,8 @@ impl Runtime {
         &self,
         principal: &Principal,
         id: SessionId,
-        new: NewMessage,
+        message: NewMessage,
+        idempotency_key: Option<String>,
     ) -> Result<Sent, RuntimeError> {
         // Held until the turn has a task, so that a drain cannot pass between the two.
         let _about_to_begin = self.inner.turns.token();
@@ -102,11 +101,11 @@ impl Runtime {
         let access = self.access(principal)?;
         access.messages(Action::Create)?;
         let session = self.known_session(&access, id).await?;
-        let admitted = match self.admit(&access, &session, &new).await? {
+        let admitted = match self.admit(&access, &session, &message, idempotency_key.as_deref()).await? {
             Admission::New(admitted) => admitted,
             Admission::Replay(turn) => return Ok(self.replay(*turn)),
         };
-        let begin = self.begin(principal, &session, &admitted, &new);
+        let begin = self.begin(principal, &session, &admitted, message);
         // A caller that goes away from here on must not leave a begun turn behind that nobody runs.
         let beginning = self.clone().begin_turn(begin, *admitted);
         let begun = self.inner.turns.spawn_on(beginning, &self.inner.handle).await;
@@ -115,7 +114,8 @@ impl Runtime {
 
     async fn begin_turn(self, begin: BeginTurn, admitted: ValidatedSend) -> Result<Sent, RuntimeError> {
         let leased_at = monotonic();
-        let launch = Launch { attachments: begin.attachments.clone(), first: begin.usage.clone(), leased_at };
+        let launch =
+            Launch { attachments: begin.message.attachments.clone(), first: begin.usage.clone(), leased_at };
         // The turn may have begun although the store fails to say so. Asked again it says so, or begins it now.
         let begun = match self.inner.ledger.begin_turn(begin.clone()).await {
             Err(BeginTurnError::Store(StoreError::Unavailable(_))) => {
@@ -139,12 +139,13 @@ impl Runtime {
         access: &Access,
         session: &Session,
         new: &NewMessage,
+        key: Option<&str>,
     ) -> Result<Admission, RuntimeError> {
         let inner = &self.inner;
         // Whose session it is comes before anything about it; its state has an answer of its own below.
         access
             .require_message(Action::Create, &Session { state: SessionState::Active, ..session.clone() })?;
-        let key = new.idempotency_key.as_ref().map(|key| keyed(key, new)).transpose()?;
+        let key = key.map(|key| keyed(key, new)).transpose()?;
         if let Some(key) = &key {
             let since = self.keys_kept_since();
             if let Some(found) = inner.ledger.turn_by_key(session.id, &key.key, since).await? {
@@ -188,36 +189,28 @@ impl Runtime {
         principal: &Principal,
         session: &Session,
         admitted: &ValidatedSend,
-        new: &NewMessage,
+        message: NewMessage,
     ) -> BeginTurn {
         let inner = &self.inner;
         let ids = inner.ids.as_ref();
         let now = inner.clock.now();
         let definition = &admitted.pinned.definition;
-        let (turn_id, assistant_message_id) = (TurnId::next(ids), MessageId::next(ids));
+        let turn = TurnIds::draw(ids, session.id, &message);
         BeginTurn {
-            turn_id,
-            session_id: session.id,
             user_id: principal.user.id,
-            user_message_id: MessageId::next(ids),
-            assistant_message_id,
-            content: new.content.clone(),
-            meta: MessageMeta { other: new.meta.clone(), ..MessageMeta::default() },
-            attachments: new.attachments.iter().map(|file| stored(file, AttachmentId::next(ids))).collect(),
             key: admitted.key.clone(),
             keys_kept_since: self.keys_kept_since(),
-            title: title_from(&new.content),
-            model: admitted.model.clone(),
-            owner: inner.instance,
-            lease: inner.settings.lease,
+            title: title_from(&message.content),
+            message,
+            lease: TurnLease { owner: inner.instance, duration: inner.settings.lease },
             usage: OpenUsage {
                 id: UsageId::next(ids),
                 user_id: principal.user.id,
                 group_id: session.group_id,
                 tool_id: Some(session.tool_id),
                 session_id: Some(session.id),
-                turn_id: Some(turn_id),
-                message_id: Some(assistant_message_id),
+                turn_id: Some(turn.turn_id),
+                message_id: Some(turn.assistant_message_id),
                 api_key_id: principal.api_key_id(),
                 purpose: UsagePurpose::Chat,
                 attempt: 1,
@@ -226,6 +219,7 @@ impl Runtime {
                 prices: admitted.known.as_ref().map(|model| model.catalogue.pricing.clone()),
                 created_at: now,
             },
+            ids: turn,
             ceiling: self.ceiling(admitted),
             history: definition.history.messages(),
             max_messages: definition.limits.max_messages_per_session,
@@ -314,7 +308,7 @@ fn keyed(key: &str, new: &NewMessage) -> Result<IdempotencyKey, RuntimeError> {
     Ok(IdempotencyKey { key: key.to_owned(), body_hash: sha256(&body.to_string()) })
 }
 
-fn as_json(file: &AttachmentInput) -> Value {
+fn as_json(file: &NewAttachment) -> Value {
     let provider = file.storage_provider.as_str();
     json!([file.filename, file.mime_type, file.size, provider, file.storage_key, file.meta])
 }
@@ -342,11 +336,6 @@ impl From<context::TooLarge> for RuntimeError {
     fn from(error: context::TooLarge) -> Self {
         RuntimeError::ContextLengthExceeded { limit: error.limit, needed: error.needed }
     }
-}
-
-fn stored(file: &AttachmentInput, id: AttachmentId) -> NewAttachment {
-    let AttachmentInput { filename, mime_type, size, storage_provider, storage_key, meta } = file.clone();
-    NewAttachment { id, filename, mime_type, size, storage_provider, storage_key, meta }
 }
 
 /// The ids under which the asked model answers: its own, and the dated one it stands for.

@@ -1,10 +1,11 @@
 //! Whether a message is one that can be stored and sent: its form alone, whoever sends it.
 
+use causerie_domain::messages::NewMessage;
+
 use crate::attachments::prompt::{AttachmentView, InputModalities};
 use crate::attachments::url_policy::Hosts;
 use crate::attachments::validation::mistakes_in;
 use crate::core::error::RuntimeError;
-use crate::send::message::NewMessage;
 
 /// A message says something, its attachments are described as they can be stored, and it is not too long.
 pub(crate) fn check_form(new: &NewMessage, max_chars: Option<u64>, hosts: Hosts) -> Result<(), RuntimeError> {

@@ -321,18 +321,17 @@ async fn a_repeated_key_attaches_to_its_turn_and_another_body_is_refused() {
     let world = world(quick()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
-    let keyed = |content: &str| NewMessage {
-        content: content.to_owned(),
-        idempotency_key: Some("k".to_owned()),
-        ..NewMessage::default()
+    let keyed = |content: &str| {
+        let message = NewMessage { content: content.to_owned(), ..NewMessage::default() };
+        world.runtime.send_message(&anna, session, message, Some("k".to_owned()))
     };
-    let first = world.runtime.send_message(&anna, session, keyed("Hi")).await.unwrap();
+    let first = keyed("Hi").await.unwrap();
     let turn_id = first.turn.id;
     first.reader.end().await.unwrap();
-    let again = world.runtime.send_message(&anna, session, keyed("Hi")).await.unwrap();
+    let again = keyed("Hi").await.unwrap();
     assert_eq!(again.turn.id, turn_id);
     assert_eq!(told(again.reader).await, ["start from 0", "text: ok", "completed"]);
-    let other = world.runtime.send_message(&anna, session, keyed("Ho")).await.unwrap_err();
+    let other = keyed("Ho").await.unwrap_err();
     assert!(matches!(other, RuntimeError::IdempotencyKeyReused));
     assert_eq!(world.upstream.requests().len(), 1);
 }

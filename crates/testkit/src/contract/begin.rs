@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::Filter;
-use causerie_domain::messages::{MessageMeta, MessageRole, MessageStatus};
+use causerie_domain::messages::{MessageMeta, MessageRole, MessageStatus, NewMessage};
 use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, IdempotencyKey};
 use causerie_domain::sessions::{Session, SessionAction, SessionState};
 use causerie_domain::turns::{Turn, TurnStatus};
@@ -23,8 +23,13 @@ pub async fn a_turn_begins_with_its_two_messages(subject: &Subject) -> Result<()
         other: serde_json::Map::from_iter([("mood".to_owned(), "curious".into())]),
         ..MessageMeta::default()
     };
-    let begin = BeginTurn { meta: meta.clone(), now, ..subject.send(session.id, " What is π? \n") };
-    let asked = begin.clone();
+    let message = NewMessage {
+        content: " What is π? \n".to_owned(),
+        meta: meta.other.clone(),
+        ..NewMessage::default()
+    };
+    let begin = BeginTurn { now, ..subject.send_message(session.id, message) };
+    let (asked, owner) = (begin.ids.clone(), begin.lease.owner);
     let BegunTurn { session: after, user_message, assistant_message, turn, history, .. } =
         subject.run(begin).await?.begun;
 
@@ -49,8 +54,8 @@ pub async fn a_turn_begins_with_its_two_messages(subject: &Subject) -> Result<()
         assistant_message_id: asked.assistant_message_id,
         assistant_seq: 2,
         status: TurnStatus::Running,
-        owner: asked.owner,
-        model: asked.model,
+        owner,
+        model: "test/model".to_owned(),
         cancel_requested: false,
         failure: None,
         finish_reason: None,
@@ -151,7 +156,7 @@ pub async fn a_full_session_refuses_another(subject: &Subject) -> Result<()> {
         match (subject.turns.begin_turn(begin.clone()).await, fits) {
             (Ok(_), true) => {
                 let begun = subject.turns.running_turn(id).await?.context("no turn runs")?;
-                assert_eq!(begun.id, begin.turn_id);
+                assert_eq!(begun.id, begin.ids.turn_id);
                 subject.turns.reap(super::reap::everything()).await?;
             }
             (Err(BeginTurnError::Full(limit)), false) => assert_eq!(limit, most),

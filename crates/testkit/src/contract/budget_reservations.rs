@@ -154,7 +154,7 @@ pub async fn a_budget_set_while_turns_begin_and_end_misses_none(subject: &Subjec
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..24 {
         let (turns, begin) = (std::sync::Arc::clone(&subject.turns), subject.costly(40).await?);
-        let (owner, usage) = (begin.owner, begin.usage.id);
+        let (owner, usage) = (begin.lease.owner, begin.usage.id);
         let running = |begun| Running { begun, owner, usage };
         let end = subject.end(&running(subject.run(begin).await?.begun), &ending(TurnStatus::Completed, 3));
         tasks.spawn(async move { turns.finish_turn(end).await.map(|_| ()) });

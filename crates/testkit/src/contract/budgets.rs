@@ -76,7 +76,7 @@ impl Subject {
     }
 
     async fn refused(&self, begin: BeginTurn) -> Result<BudgetRefusal> {
-        let session = begin.session_id;
+        let session = begin.ids.session_id;
         let refusal = match self.turns.begin_turn(begin).await {
             Err(BeginTurnError::OverBudget(refusal)) => *refusal,
             other => anyhow::bail!("a refusal is expected, not {other:?}"),

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::cost_ceiling::CostCeiling;
-use causerie_domain::messages::{MessageMeta, Part, PartKind};
-use causerie_domain::ports::{BeginTurn, BegunTurn, FinishTurn, NewGreeting, NewSession, TurnFlush};
+use causerie_domain::messages::{MessageMeta, NewMessage, Part, PartKind};
+use causerie_domain::ports::{
+    BeginTurn, BegunTurn, FinishTurn, NewGreeting, NewSession, TurnFlush, TurnIds, TurnLease,
+};
 use causerie_domain::sessions::Session;
 use causerie_domain::turns::{Segment, Turn, TurnStatus};
 use causerie_domain::usage::{
@@ -111,24 +113,21 @@ impl Subject {
 
     /// A send to a session, by an instance of its own.
     pub fn send(&self, session: SessionId, content: &str) -> BeginTurn {
-        let turn_id = TurnId::next(&self.ids);
-        let assistant_message_id = MessageId::next(&self.ids);
+        self.send_message(session, NewMessage { content: content.to_owned(), ..NewMessage::default() })
+    }
+
+    /// Returns a send of a message to a session, by an instance of its own.
+    pub fn send_message(&self, session: SessionId, message: NewMessage) -> BeginTurn {
+        let ids = TurnIds::draw(&self.ids, session, &message);
         BeginTurn {
-            turn_id,
-            session_id: session,
             user_id: self.user,
-            user_message_id: MessageId::next(&self.ids),
-            assistant_message_id,
-            content: content.to_owned(),
-            meta: MessageMeta::default(),
-            attachments: Vec::new(),
+            message,
             key: None,
             keys_kept_since: START,
             title: None,
-            model: "test/model".to_owned(),
-            owner: self.instance(),
-            lease: LEASE,
-            usage: self.open_usage(session, turn_id, assistant_message_id),
+            lease: TurnLease { owner: self.instance(), duration: LEASE },
+            usage: self.open_usage(session, ids.turn_id, ids.assistant_message_id),
+            ids,
             ceiling: Some(CostCeiling::FREE),
             history: 20,
             max_messages: None,
@@ -161,7 +160,7 @@ impl Subject {
     /// # Errors
     /// The store refuses or fails.
     pub async fn run(&self, begin: BeginTurn) -> Result<Running> {
-        let (owner, usage) = (begin.owner, begin.usage.id);
+        let (owner, usage) = (begin.lease.owner, begin.usage.id);
         let begun = self.turns.begin_turn(begin).await.context("the turn does not begin")?;
         Ok(Running { begun, owner, usage })
     }
@@ -179,7 +178,8 @@ impl Subject {
     /// # Errors
     /// The store refuses or fails.
     pub async fn start_expired(&self, session: SessionId, content: &str) -> Result<Running> {
-        self.run(BeginTurn { lease: Duration::ZERO, ..self.send(session, content) }).await
+        let send = self.send(session, content);
+        self.run(BeginTurn { lease: TurnLease { duration: Duration::ZERO, ..send.lease }, ..send }).await
     }
 
     /// Flushes news of one turn.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use causerie_domain::TurnId;
 use causerie_domain::messages::PartKind;
-use causerie_domain::ports::{BeginTurn, LeaseStatus, Reap, ReapScope, TurnFlush};
+use causerie_domain::ports::{BeginTurn, LeaseStatus, Reap, ReapScope, TurnFlush, TurnLease};
 use causerie_domain::turns::{ContextReport, Segment};
 use causerie_domain::usage::UsageProgress;
 
@@ -80,7 +80,7 @@ pub async fn several_turns_are_answered_in_their_order(subject: &Subject) -> Res
     let mut running = Vec::new();
     for _ in 0..4 {
         let begin = subject.send(subject.session().await?.id, "Hello");
-        running.push(subject.run(BeginTurn { owner, ..begin }).await?);
+        running.push(subject.run(BeginTurn { lease: TurnLease { owner, ..begin.lease }, ..begin }).await?);
     }
     subject.finish(&running[1], "Hi").await?;
     subject.turns.request_cancel(running[2].begun.turn.session_id).await?;

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use causerie_domain::attachments::{Attachment, StorageProvider};
-use causerie_domain::messages::{Message, MessageView};
+use causerie_domain::attachments::{Attachment, NewAttachment, StorageProvider};
+use causerie_domain::messages::{Message, MessageView, NewMessage};
 use causerie_domain::page::{After, PageRequest};
 use causerie_domain::ports::{
-    AttachmentQuery, BeginTurn, ForkError, Lineage, NewAttachment, NewFork, NewSession, SessionError,
-    SessionQuery,
+    AttachmentQuery, ForkError, Lineage, NewFork, NewSession, SessionError, SessionQuery,
 };
 use causerie_domain::sessions::{Session, SessionAction, SessionState};
 use causerie_domain::{AttachmentId, Filter, SessionId};
@@ -42,9 +41,8 @@ async fn views(subject: &Subject, id: SessionId) -> Result<Vec<MessageView>> {
     Ok(subject.conversations.latest_messages(id, &Filter::Everything, 1000).await?)
 }
 
-fn file(subject: &Subject, name: &str) -> NewAttachment {
+fn file(name: &str) -> NewAttachment {
     NewAttachment {
-        id: AttachmentId::next(&subject.ids),
         filename: name.to_owned(),
         mime_type: "text/plain".to_owned(),
         size: 3,
@@ -56,9 +54,11 @@ fn file(subject: &Subject, name: &str) -> NewAttachment {
 
 /// An exchange whose question has attachments.
 async fn exchange_with(subject: &Subject, id: SessionId, names: &[&str]) -> Result<Vec<AttachmentId>> {
-    let attachments: Vec<_> = names.iter().map(|name| file(subject, name)).collect();
-    let ids = attachments.iter().map(|new| new.id).collect();
-    let running = subject.run(BeginTurn { attachments, ..subject.send(id, "Look") }).await?;
+    let attachments = names.iter().map(|name| file(name)).collect();
+    let message = NewMessage { content: "Look".to_owned(), attachments, ..NewMessage::default() };
+    let begin = subject.send_message(id, message);
+    let ids = begin.ids.attachment_ids.clone();
+    let running = subject.run(begin).await?;
     subject.finish(&running, "Seen").await?;
     Ok(ids)
 }

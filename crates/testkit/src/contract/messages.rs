@@ -1,12 +1,12 @@
 //! Messages, turns and totals, as a reader sees them.
 
 use anyhow::{Context, Result};
-use causerie_domain::attachments::{Attachment, StorageProvider};
+use causerie_domain::attachments::{Attachment, NewAttachment, StorageProvider};
 use causerie_domain::filter::{Comparison, Predicate, Scalar};
-use causerie_domain::messages::MessageView;
-use causerie_domain::ports::{BeginTurn, MessageQuery, NewAttachment};
+use causerie_domain::messages::{MessageView, NewMessage};
+use causerie_domain::ports::MessageQuery;
 use causerie_domain::sessions::SessionTotals;
-use causerie_domain::{AttachmentId, Filter, SessionId, TurnId, Usd};
+use causerie_domain::{Filter, SessionId, TurnId, Usd};
 
 use super::{START, Subject};
 
@@ -49,7 +49,6 @@ pub async fn messages_are_read_in_order_between_bounds(subject: &Subject) -> Res
 pub async fn messages_show_their_attachments_and_usage(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let attachment = |name: &str| NewAttachment {
-        id: AttachmentId::next(&subject.ids),
         filename: name.to_owned(),
         mime_type: "image/png".to_owned(),
         size: 1024,
@@ -58,7 +57,13 @@ pub async fn messages_show_their_attachments_and_usage(subject: &Subject) -> Res
         meta: serde_json::Map::from_iter([("alt".to_owned(), "a cat".into())]),
     };
     let attachments = vec![attachment("b.png"), attachment("a.png")];
-    let begin = BeginTurn { attachments: attachments.clone(), ..subject.send(id, "What is this?") };
+    let message = NewMessage {
+        content: "What is this?".to_owned(),
+        attachments: attachments.clone(),
+        ..NewMessage::default()
+    };
+    let begin = subject.send_message(id, message);
+    let ids = begin.ids.attachment_ids.clone();
     let running = subject.run(begin).await?;
     let question = running.begun.user_message.id;
     let (_, usage) = subject.finish(&running, "A cat").await?;
@@ -67,8 +72,9 @@ pub async fn messages_show_their_attachments_and_usage(subject: &Subject) -> Res
     let views = subject.conversations.messages(everything(id)).await?;
     let expected: Vec<Attachment> = attachments
         .into_iter()
-        .map(|new| Attachment {
-            id: new.id,
+        .zip(ids)
+        .map(|(new, id)| Attachment {
+            id,
             message_id: question,
             filename: new.filename,
             mime_type: new.mime_type,

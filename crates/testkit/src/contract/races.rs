@@ -35,7 +35,8 @@ pub async fn one_of_many_sends_wins(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     for round in 0..5 {
         let sends: Vec<_> = (0..16).map(|_| subject.send(id, "Me!")).collect();
-        let owners: Vec<_> = sends.iter().map(|send| (send.turn_id, send.owner, send.usage.id)).collect();
+        let owners: Vec<_> =
+            sends.iter().map(|send| (send.ids.turn_id, send.lease.owner, send.usage.id)).collect();
         let mut won = Vec::new();
         let mut told = Vec::new();
         for answer in send_all(&subject.turns, sends).await? {
@@ -79,7 +80,8 @@ pub async fn many_sessions_count_without_gaps(subject: &Subject) -> Result<()> {
     }
     for _ in 0..4 {
         let sends: Vec<_> = sessions.iter().map(|id| subject.send(*id, "Hello")).collect();
-        let rows: Vec<_> = sends.iter().map(|send| (send.turn_id, send.owner, send.usage.id)).collect();
+        let rows: Vec<_> =
+            sends.iter().map(|send| (send.ids.turn_id, send.lease.owner, send.usage.id)).collect();
         let mut tasks = JoinSet::new();
         for answer in send_all(&subject.turns, sends).await? {
             let turn = answer?;
@@ -137,7 +139,7 @@ pub async fn a_cancel_and_a_finish_leave_one_end(subject: &Subject) -> Result<()
 pub async fn an_expired_turn_is_taken_over_once(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     for _ in 0..6 {
-        subject.run(BeginTurn { lease: Duration::ZERO, ..subject.send(id, "Hello") }).await?;
+        subject.start_expired(id, "Hello").await?;
         let reap = Reap { scope: ReapScope::Expired, limit: 10, now: START };
         let sends: Vec<_> = (0..6).map(|_| subject.send(id, "Me!")).collect();
         let (answers, reaped) = tokio::join!(send_all(&subject.turns, sends), subject.turns.reap(reap));

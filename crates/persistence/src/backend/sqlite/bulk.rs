@@ -4,11 +4,11 @@ use diesel::result::QueryResult;
 use diesel_async::RunQueryDsl;
 
 use super::Conn;
-use crate::rows::{AttachmentCopy, MessageCopy};
+use crate::rows::{AttachmentRow, MessageRow};
 use crate::schema::{message_attachments, messages};
 
 /// Inserts copied messages.
-pub(crate) async fn insert_messages(conn: &mut Conn, copies: Vec<MessageCopy>) -> QueryResult<()> {
+pub(crate) async fn insert_messages(conn: &mut Conn, copies: Vec<MessageRow>) -> QueryResult<()> {
     for copy in copies {
         diesel::insert_into(messages::table).values(copy).execute(conn).await?;
     }
@@ -16,7 +16,7 @@ pub(crate) async fn insert_messages(conn: &mut Conn, copies: Vec<MessageCopy>) -
 }
 
 /// Inserts copied attachments.
-pub(crate) async fn insert_attachments(conn: &mut Conn, copies: Vec<AttachmentCopy>) -> QueryResult<()> {
+pub(crate) async fn insert_attachments(conn: &mut Conn, copies: Vec<AttachmentRow>) -> QueryResult<()> {
     for copy in copies {
         diesel::insert_into(message_attachments::table).values(copy).execute(conn).await?;
     }

@@ -132,7 +132,7 @@ impl World {
         text: &str,
     ) -> Result<Sent, RuntimeError> {
         let new = NewMessage { content: text.to_owned(), ..NewMessage::default() };
-        self.runtime.send_message(principal, id, new).await
+        self.runtime.send_message(principal, id, new, None).await
     }
 
     /// Sends and reads to the end.

@@ -1,108 +1,19 @@
 //! Ports for turns. Each change of a running turn is fenced by its owner.
 
+mod begin;
+
 use std::fmt::Debug;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::budgets::BudgetRefusal;
-use crate::cost_ceiling::CostCeiling;
-use crate::messages::{Message, MessageMeta, MessageView, Part};
-use crate::ports::{NewAttachment, StoreError};
-use crate::sessions::{Session, SessionState};
+use crate::messages::{MessageMeta, Part};
+use crate::ports::StoreError;
 use crate::turns::{ContextReport, Segment, Turn, TurnFailure, TurnStatus};
 use crate::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress};
-use crate::{Filter, InstanceId, MessageId, SessionId, Timestamp, TurnId, UsageId, Usd, UserId};
+use crate::{Filter, InstanceId, SessionId, Timestamp, TurnId, UsageId};
 
-/// Idempotency key of a send, unique in its session.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IdempotencyKey {
-    /// Up to 255 characters.
-    pub key: String,
-    /// SHA-256 of the parsed body in hex.
-    pub body_hash: String,
-}
-
-/// Turn that was begun with an idempotency key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyedTurn {
-    pub turn: Turn,
-    /// Hash of the body with which the turn was begun.
-    pub body_hash: String,
-}
-
-/// Turn to begin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BeginTurn {
-    pub turn_id: TurnId,
-    pub session_id: SessionId,
-    /// Owner of the session.
-    pub user_id: UserId,
-    pub user_message_id: MessageId,
-    pub assistant_message_id: MessageId,
-    /// Text of the user message, stored unchanged.
-    pub content: String,
-    /// Metadata from the client.
-    pub meta: MessageMeta,
-    pub attachments: Vec<NewAttachment>,
-    pub key: Option<IdempotencyKey>,
-    /// Start of the period in which idempotency keys are kept. Earlier keys are cleared and may be reused.
-    pub keys_kept_since: Timestamp,
-    /// Title; stored if the session has none.
-    pub title: Option<String>,
-    pub model: String,
-    /// Instance that runs the turn.
-    pub owner: InstanceId,
-    /// Duration of the lease, by the clock of the store.
-    pub lease: Duration,
-    /// Usage row of the first request.
-    pub usage: OpenUsage,
-    /// Maximum cost of the turn, to reserve in budgets; `None` if a price is unknown.
-    pub ceiling: Option<CostCeiling>,
-    /// Maximum number of earlier messages to return.
-    pub history: u32,
-    /// Maximum number of messages of the session, including the two new ones.
-    pub max_messages: Option<u32>,
-    pub now: Timestamp,
-}
-
-/// Turn that was begun.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BegunTurn {
-    /// Session after the change.
-    pub session: Session,
-    pub user_message: Message,
-    /// Placeholder of the answer.
-    pub assistant_message: Message,
-    pub turn: Turn,
-    /// Last earlier messages in order, with any status.
-    pub history: Vec<MessageView>,
-    /// Remaining amount of the budget with the least left.
-    pub budget_left: Option<Usd>,
-}
-
-/// Refusal to begin a turn. Nothing was stored.
-#[derive(Debug, thiserror::Error)]
-pub enum BeginTurnError {
-    #[error("no such session")]
-    NotFound,
-    #[error("the session is {0}")]
-    NotActive(SessionState),
-    /// Another turn of the session is running.
-    #[error("turn {0} of the session is running")]
-    InProgress(TurnId),
-    /// The key belongs to this turn. The caller compares the bodies.
-    #[error("the idempotency key was used for turn {}", .0.turn.id)]
-    KeyUsed(Box<KeyedTurn>),
-    /// The session has reached its maximum number of messages.
-    #[error("the session has {0} messages, the most it may have")]
-    Full(u32),
-    /// The remaining amount of a budget is less than the maximum cost of the turn.
-    #[error("the budget of the {} is used up", .0.state.budget.subject.kind())]
-    OverBudget(Box<BudgetRefusal>),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
+pub use begin::{BeginTurn, BeginTurnError, BegunTurn, IdempotencyKey, KeyedTurn, TurnIds, TurnLease};
 
 /// Transition from one request of a turn to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]

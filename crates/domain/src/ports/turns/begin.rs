@@ -1,0 +1,205 @@
+//! The start of a turn: its request, its result, and its refusals.
+
+use std::time::Duration;
+
+use crate::attachments::{Attachment, NewAttachment};
+use crate::budgets::BudgetRefusal;
+use crate::cost_ceiling::CostCeiling;
+use crate::ids::Ids;
+use crate::messages::{
+    Message, MessageMeta, MessageRole, MessageStatus, MessageView, NewMessage, text_parts,
+};
+use crate::ports::StoreError;
+use crate::sessions::{Session, SessionState};
+use crate::turns::{Turn, TurnStatus};
+use crate::usage::OpenUsage;
+use crate::{AttachmentId, InstanceId, MessageId, SessionId, Timestamp, TurnId, Usd, UserId};
+
+/// Idempotency key of a send, unique in its session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    /// Up to 255 characters.
+    pub key: String,
+    /// SHA-256 of the parsed body in hex.
+    pub body_hash: String,
+}
+
+/// Turn that was begun with an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyedTurn {
+    pub turn: Turn,
+    /// Hash of the body with which the turn was begun.
+    pub body_hash: String,
+}
+
+/// Ids of the rows of a turn to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TurnIds {
+    pub turn_id: TurnId,
+    pub session_id: SessionId,
+    pub user_message_id: MessageId,
+    pub assistant_message_id: MessageId,
+    /// One id for each attachment of the message.
+    pub attachment_ids: Vec<AttachmentId>,
+}
+
+/// Lease of a turn to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TurnLease {
+    /// Instance that runs the turn.
+    pub owner: InstanceId,
+    /// Duration of the lease, by the clock of the store.
+    pub duration: Duration,
+}
+
+/// Turn to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BeginTurn {
+    pub ids: TurnIds,
+    /// Owner of the session.
+    pub user_id: UserId,
+    pub message: NewMessage,
+    pub key: Option<IdempotencyKey>,
+    /// Start of the period in which idempotency keys are kept. Earlier keys are cleared and may be reused.
+    pub keys_kept_since: Timestamp,
+    /// Title; stored if the session has none.
+    pub title: Option<String>,
+    pub lease: TurnLease,
+    /// Usage row of the first request. Its model is the model of the turn.
+    pub usage: OpenUsage,
+    /// Maximum cost of the turn, to reserve in budgets; `None` if a price is unknown.
+    pub ceiling: Option<CostCeiling>,
+    /// Maximum number of earlier messages to return.
+    pub history: u32,
+    /// Maximum number of messages of the session, including the two new ones.
+    pub max_messages: Option<u32>,
+    pub now: Timestamp,
+}
+
+impl TurnIds {
+    /// Draws the ids of a turn with this message.
+    pub fn draw(ids: &dyn Ids, session_id: SessionId, message: &NewMessage) -> Self {
+        TurnIds {
+            turn_id: TurnId::next(ids),
+            session_id,
+            assistant_message_id: MessageId::next(ids),
+            user_message_id: MessageId::next(ids),
+            attachment_ids: message.attachments.iter().map(|_| AttachmentId::next(ids)).collect(),
+        }
+    }
+}
+
+/// The rows that a store inserts. Stores store these entities whole, so a new field is set in one place.
+impl BeginTurn {
+    /// Returns the running turn; `assistant_seq` is the sequence number of its answer.
+    pub fn turn(&self, assistant_seq: i64) -> Turn {
+        Turn {
+            id: self.ids.turn_id,
+            session_id: self.ids.session_id,
+            user_message_id: self.ids.user_message_id,
+            assistant_message_id: self.ids.assistant_message_id,
+            assistant_seq,
+            status: TurnStatus::Running,
+            owner: self.lease.owner,
+            model: self.usage.model.clone(),
+            cancel_requested: false,
+            failure: None,
+            finish_reason: None,
+            context: None,
+            started_at: self.now,
+            ended_at: None,
+        }
+    }
+
+    /// Returns the user message.
+    pub fn user_message(&self, seq: i64) -> Message {
+        Message {
+            id: self.ids.user_message_id,
+            session_id: self.ids.session_id,
+            turn_id: Some(self.ids.turn_id),
+            role: MessageRole::User,
+            seq,
+            status: MessageStatus::Completed,
+            content: self.message.content.clone(),
+            parts: text_parts(&self.message.content),
+            reasoning_details: None,
+            meta: MessageMeta { other: self.message.meta.clone(), ..MessageMeta::default() },
+            created_at: self.now,
+        }
+    }
+
+    /// Returns the placeholder of the answer.
+    pub fn placeholder(&self, seq: i64) -> Message {
+        Message {
+            id: self.ids.assistant_message_id,
+            session_id: self.ids.session_id,
+            turn_id: Some(self.ids.turn_id),
+            role: MessageRole::Assistant,
+            seq,
+            status: MessageStatus::Pending,
+            content: String::new(),
+            parts: Vec::new(),
+            reasoning_details: None,
+            meta: MessageMeta::default(),
+            created_at: self.now,
+        }
+    }
+
+    /// Returns the attachments of the user message.
+    pub fn attachments(&self) -> Vec<Attachment> {
+        let files = self.ids.attachment_ids.iter().zip(self.message.attachments.iter().cloned());
+        let stored = files.map(|(id, file)| {
+            let NewAttachment { filename, mime_type, size, storage_provider, storage_key, meta } = file;
+            Attachment {
+                id: *id,
+                message_id: self.ids.user_message_id,
+                filename,
+                mime_type,
+                size,
+                storage_provider,
+                storage_key,
+                meta,
+                uploaded_at: self.now,
+            }
+        });
+        stored.collect()
+    }
+}
+
+/// Turn that was begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BegunTurn {
+    /// Session after the change.
+    pub session: Session,
+    pub user_message: Message,
+    /// Placeholder of the answer.
+    pub assistant_message: Message,
+    pub turn: Turn,
+    /// Last earlier messages in order, with any status.
+    pub history: Vec<MessageView>,
+    /// Remaining amount of the budget with the least left.
+    pub budget_left: Option<Usd>,
+}
+
+/// Refusal to begin a turn. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginTurnError {
+    #[error("no such session")]
+    NotFound,
+    #[error("the session is {0}")]
+    NotActive(SessionState),
+    /// Another turn of the session is running.
+    #[error("turn {0} of the session is running")]
+    InProgress(TurnId),
+    /// The key belongs to this turn. The caller compares the bodies.
+    #[error("the idempotency key was used for turn {}", .0.turn.id)]
+    KeyUsed(Box<KeyedTurn>),
+    /// The session has reached its maximum number of messages.
+    #[error("the session has {0} messages, the most it may have")]
+    Full(u32),
+    /// The remaining amount of a budget is less than the maximum cost of the turn.
+    #[error("the budget of the {} is used up", .0.state.budget.subject.kind())]
+    OverBudget(Box<BudgetRefusal>),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
