@@ -51,9 +51,12 @@ mod swagger_ui {
             let is_file =
                 |entry: &&Entry| entry.name.strip_suffix(&suffix).is_some_and(|folder| !folder.contains('/'));
             let entry = entries.iter().find(is_file).ok_or(format!("the archive lacks {name}"))?;
-            let path = out.join(format!("{name}.gz"));
-            fs::write(&path, entry.gzip()?)?;
-            writeln!(table, "    ({name:?}, include_bytes!({path:?}).as_slice()),")?;
+            fs::write(out.join(format!("{name}.gz")), entry.gzip()?)?;
+            // The path is resolved at compile time, so that a target folder may be moved.
+            writeln!(
+                table,
+                "    ({name:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}.gz\")).as_slice()),"
+            )?;
         }
         table.push_str("]\n");
         Ok(fs::write(out.join("swagger_ui.rs"), table)?)
