@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
-use causerie_tool_definitions::{ToolDefinition, ToolMistake, load_directory, load_files};
+use causerie_tool_definitions::{DefinitionError, ToolDefinition, load_directory, load_files};
 use include_dir::{Dir, include_dir};
 
 /// Default folder of definitions, relative to the working directory.
@@ -19,13 +19,12 @@ static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../tool-definiti
 pub(crate) fn load(named: Option<&Path>) -> Result<Vec<ToolDefinition>> {
     let found = Path::new(FOLDER);
     match named {
-        Some(folder) => load_directory(folder).map_err(|mistakes| {
-            broken("the tool definitions of CAUSERIE_TOOLS_DIR (--tools-dir)", &mistakes)
-        }),
+        Some(folder) => load_directory(folder)
+            .map_err(|errors| invalid("the tool definitions of CAUSERIE_TOOLS_DIR (--tools-dir)", &errors)),
         None if found.is_dir() => {
-            load_directory(found).map_err(|mistakes| broken("the tool definitions", &mistakes))
+            load_directory(found).map_err(|errors| invalid("the tool definitions", &errors))
         }
-        None => built_in().map_err(|mistakes| broken("the built-in tool definitions", &mistakes)),
+        None => built_in().map_err(|errors| invalid("the built-in tool definitions", &errors)),
     }
 }
 
@@ -34,18 +33,18 @@ pub(crate) fn load(named: Option<&Path>) -> Result<Vec<ToolDefinition>> {
 /// # Errors
 /// All errors of all files, one per line.
 pub(crate) fn check(folder: &Path) -> Result<usize> {
-    let definitions = load_directory(folder).map_err(|mistakes| broken("the tool definitions", &mistakes))?;
+    let definitions = load_directory(folder).map_err(|errors| invalid("the tool definitions", &errors))?;
     Ok(definitions.len())
 }
 
-fn built_in() -> Result<Vec<ToolDefinition>, Vec<ToolMistake>> {
+fn built_in() -> Result<Vec<ToolDefinition>, Vec<DefinitionError>> {
     let files = BUILT_IN.files().filter(|file| file.path().extension().is_some_and(|kind| kind == "yaml"));
     load_files(files.filter_map(|file| Some((file.path().to_str()?, file.contents()))))
 }
 
-fn broken(which: &str, mistakes: &[ToolMistake]) -> anyhow::Error {
-    let lines: Vec<_> = mistakes.iter().map(ToolMistake::to_string).collect();
-    anyhow!("{which} have mistakes:\n{}", lines.join("\n"))
+fn invalid(which: &str, errors: &[DefinitionError]) -> anyhow::Error {
+    let lines: Vec<_> = errors.iter().map(DefinitionError::to_string).collect();
+    anyhow!("{which} have errors:\n{}", lines.join("\n"))
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ fn bomb() -> String {
 fn check(program: &Program, expected: &[&str]) {
     let Ended { code, stdout, stderr } = program.run(&["tools", "check", "tools"]);
     let (head, lines) = stderr.split_once('\n').expect(&stderr);
-    assert_eq!(head, "causerie: the tool definitions have mistakes:");
+    assert_eq!(head, "causerie: the tool definitions have errors:");
     assert_eq!((code, stdout.as_str(), lines.lines().count()), (1, "", expected.len()), "{stderr}");
     for (line, beginning) in lines.lines().zip(expected) {
         assert!(line.starts_with(beginning), "{line}\ninstead of\n{beginning}");
@@ -67,19 +67,19 @@ fn every_mistake_of_every_file_is_listed_with_its_place() {
 
     let expected = [
         "tools/l-dangling.yaml:1:1: cannot be read: No such file or directory",
-        "tools/m-device.yaml:1:1: cannot be read: it is no file",
-        "tools/n-pipe.yaml:1:1: cannot be read: it is no file",
+        "tools/m-device.yaml:1:1: cannot be read: not a regular file",
+        "tools/n-pipe.yaml:1:1: cannot be read: not a regular file",
         "tools/b-bomb.yaml:",
-        "tools/c-bytes.yaml:2:8: is not UTF-8",
-        "tools/d-empty.yaml:1:1: is empty",
-        "tools/e-large.yaml:1:1: has more than the 262144 bytes a definition may have",
+        "tools/c-bytes.yaml:2:8: invalid UTF-8",
+        "tools/d-empty.yaml:1:1: the file is empty",
+        "tools/e-large.yaml:1:1: the file is larger than 262144 bytes",
         "tools/f-many.yaml:7:1: temperature: unknown key, expected one of name, version, type, title, ",
         "tools/f-many.yaml:8:27: limits.max_input_chars: expected a whole number from 1 to 4294967295, found 0",
         "tools/g-fallbacks.yaml:7:18: fallback_models: expected at most 3 items, found 4",
-        "tools/h-nested.yaml:9:23: meta.a[0].b.c: this key is given twice",
-        "tools/i-tab.yaml:8:1: is not valid YAML: ",
-        "tools/j-twin.yml:1:7: name: tools/a-sound.yaml has a tool of this name",
-        "tools/k-link.yaml:2:1: is not valid YAML: ",
+        "tools/h-nested.yaml:9:23: meta.a[0].b.c: duplicate key",
+        "tools/i-tab.yaml:8:1: invalid YAML: ",
+        "tools/j-twin.yml:1:7: name: tools/a-sound.yaml defines a tool with the same name",
+        "tools/k-link.yaml:2:1: invalid YAML: ",
     ];
     check(&program, &expected);
     let refused = program.with("CAUSERIE_TOOLS_DIR", "tools").run(&["serve"]);

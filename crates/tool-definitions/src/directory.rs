@@ -1,37 +1,38 @@
-//! Definitions from a directory. The only file here that touches the file system.
+//! Loading of definitions from a directory. No other module of the crate reads files.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::mistake::{Position, ToolMistake};
+use super::error::{DefinitionError, Position};
 use super::source::MAX_DEFINITION_BYTES;
 use super::{ToolDefinition, load_files};
 
-/// Reads the definitions of a directory: its `*.yaml` and `*.yml` files by name, hidden ones and folders left out.
+/// Reads the definitions of a directory: its `*.yaml` and `*.yml` files in the order of their names, without hidden
+/// files and subdirectories.
 ///
 /// # Errors
-/// All mistakes of all files; also files, and a directory, that cannot be read.
-pub fn load_directory(directory: &Path) -> Result<Vec<ToolDefinition>, Vec<ToolMistake>> {
+/// All errors of all files. A file or directory that cannot be read is an error.
+pub fn load_directory(directory: &Path) -> Result<Vec<ToolDefinition>, Vec<DefinitionError>> {
     let unreadable = |path: &Path, error: &io::Error| {
         let message = format!("cannot be read: {error}");
-        ToolMistake::of_file(path.display().to_string(), Position::START, message)
+        DefinitionError::of_file(path.display().to_string(), Position::START, message)
     };
     let paths = definition_paths(directory).map_err(|error| vec![unreadable(directory, &error)])?;
     let mut files = Vec::new();
-    let mut mistakes = Vec::new();
+    let mut errors = Vec::new();
     for path in paths {
         match read(&path) {
             Ok(bytes) => files.push((path.display().to_string(), bytes)),
-            Err(error) => mistakes.push(unreadable(&path, &error)),
+            Err(error) => errors.push(unreadable(&path, &error)),
         }
     }
     match load_files(files.iter().map(|(file, bytes)| (file.as_str(), bytes.as_slice()))) {
-        Ok(definitions) if mistakes.is_empty() => Ok(definitions),
-        Ok(_) => Err(mistakes),
+        Ok(definitions) if errors.is_empty() => Ok(definitions),
+        Ok(_) => Err(errors),
         Err(found) => {
-            mistakes.extend(found);
-            Err(mistakes)
+            errors.extend(found);
+            Err(errors)
         }
     }
 }
@@ -50,14 +51,14 @@ fn definition_paths(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// One byte more than is allowed is enough to see that a file is too large.
+/// Reads a file up to one byte more than the maximum, which is enough to detect a file that is too large.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let most = u64::try_from(MAX_DEFINITION_BYTES).unwrap_or(u64::MAX).saturating_add(1);
-    // Whoever opens a pipe waits for its other end.
+    let limit = u64::try_from(MAX_DEFINITION_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    // Opening a named pipe would block until a writer opens it.
     if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::other("it is no file"));
+        return Err(io::Error::other("not a regular file"));
     }
     let mut bytes = Vec::new();
-    File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

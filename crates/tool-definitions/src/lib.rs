@@ -1,33 +1,36 @@
 //! Tool definitions: the YAML format in which authors describe assistants.
 //!
-//! [`rules`] is the one table of keys, from which the checks, the messages and the JSON Schema for editors are
-//! made. A definition is read in three steps: bytes to a [`node`] tree that keeps everything, duplicates included;
-//! the tree against the table, so that all mistakes are found and not only the first; the clean tree to a
-//! [`ToolDefinition`]. Only then is a mistake's place looked up, by walking the text again to where it is.
+//! One table (`rules`) lists the keys of a definition. The checks, the error messages and the JSON Schema for editors
+//! are derived from it. A definition is read in three steps:
+//!
+//! 1. `node`: bytes to a tree of nodes that keeps duplicate keys, keys that are not text, and tags.
+//! 2. `check`: the tree against the table. All errors are collected, not only the first.
+//! 3. `definition`: the checked tree to a [`ToolDefinition`].
+//!
+//! The line and column of an error are looked up afterwards (`locate`) by reading the text again up to the error.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
 
 mod check;
 mod definition;
 mod directory;
+mod error;
 mod json;
 mod load;
-mod mistake;
+mod locate;
 mod node;
-mod place;
+mod path;
 mod rules;
 mod schema;
 mod source;
-mod walk;
 mod yaml;
 
-#[cfg(test)]
-mod tests;
-
 pub use definition::{
-    DEFAULT_MAX_MESSAGES, History, Limits, Placement, Reasoning, ToolDefinition, ToolParameters,
+    DEFAULT_MAX_MESSAGES, History, Limits, Reasoning, ToolDefinition, ToolParameters, VersionMetadata,
     canonical_json, content_hash,
 };
 pub use directory::load_directory;
+pub use error::{DefinitionError, Position};
 pub use load::{load_files, parse_json, parse_yaml};
-pub use mistake::{Position, ToolMistake};
 pub use schema::{SCHEMA_FILE, tool_schema, tool_schema_text};
 pub use source::MAX_DEFINITION_BYTES;

@@ -1,4 +1,4 @@
-//! A document as a tree that forgets nothing a check may want: duplicate keys, keys that are no text, tags.
+//! Node tree of a document. It keeps duplicate keys, keys that are not text, and tags, which are errors later.
 
 use std::fmt;
 
@@ -8,73 +8,75 @@ use serde::de::{
 };
 use serde_json::{Map, Number, Value};
 
-/// A value of a document.
+/// Value of a document.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
-    /// `null`, or nothing at all.
+    /// `null`, or an empty document.
     Null,
-    /// `true` or `false`.
     Bool(bool),
-    /// A number. Whole ones are integers, however they were written.
+    /// Number. Whole numbers are integers: `1` and `1.0` are equal.
     Number(Number),
-    /// Text, exactly as given.
+    /// Text, not trimmed.
     Text(String),
-    /// A list.
     List(Vec<Node>),
-    /// A mapping: its entries in their order.
+    /// Entries of a mapping in the order of the document.
     Mapping(Vec<(Node, Node)>),
-    /// Something that has no place in a definition, with the reason.
-    Refused(&'static str),
+    /// Value that no definition can contain, with its description for an error message.
+    Unsupported(&'static str),
 }
 
-/// How much text and how many nodes a document may still become. Anchors can make a small file a large tree.
+/// Remaining size of the tree: number of nodes plus bytes of text. YAML aliases can expand a small file to a large
+/// tree.
 #[derive(Debug)]
-pub(super) struct Budget {
-    left: usize,
-    /// Whether it was not enough.
-    pub(super) spent: bool,
+pub(super) struct SizeBudget {
+    remaining: usize,
+    pub(super) is_exceeded: bool,
 }
 
-impl Budget {
+impl SizeBudget {
+    /// Error message of an exceeded budget.
+    pub(super) const EXCEEDED: &'static str = "the aliases of the file expand to too much text";
+
     pub(super) fn new(size: usize) -> Self {
-        Budget { left: size, spent: false }
+        SizeBudget { remaining: size, is_exceeded: false }
     }
 
     fn take<E: Error>(&mut self, size: usize) -> Result<(), E> {
-        match self.left.checked_sub(size) {
-            Some(left) => {
-                self.left = left;
+        match self.remaining.checked_sub(size) {
+            Some(remaining) => {
+                self.remaining = remaining;
                 Ok(())
             }
             None => {
-                self.spent = true;
-                Err(E::custom("the document expands too far"))
+                self.is_exceeded = true;
+                Err(E::custom(Self::EXCEEDED))
             }
         }
     }
 }
 
-/// Reads a node from any format.
-pub(super) struct ReadNode<'b>(pub(super) &'b mut Budget);
+/// Reads a node of any format within a size budget.
+pub(super) struct ReadNode<'b>(pub(super) &'b mut SizeBudget);
 
 impl Node {
-    /// What it is, for a message.
-    pub(super) fn described(&self) -> String {
+    /// Returns a description for an error message.
+    pub(super) fn describe(&self) -> String {
         match self {
-            Node::Null => "nothing".to_owned(),
+            Node::Null => "null".to_owned(),
             Node::Bool(value) => value.to_string(),
             Node::Number(number) => format!("the number {number}"),
             Node::Text(_) => "text".to_owned(),
             Node::List(_) => "a list".to_owned(),
             Node::Mapping(_) => "a mapping".to_owned(),
-            Node::Refused(reason) => (*reason).to_owned(),
+            Node::Unsupported(what) => (*what).to_owned(),
         }
     }
 
-    /// The same as JSON. What JSON cannot say is left out, which a check has refused before.
+    /// Converts the node to JSON. Values and keys that JSON does not have become null or are dropped; a check has
+    /// refused them before.
     pub(super) fn into_json(self) -> Value {
         match self {
-            Node::Null | Node::Refused(_) => Value::Null,
+            Node::Null | Node::Unsupported(_) => Value::Null,
             Node::Bool(value) => Value::Bool(value),
             Node::Number(number) => Value::Number(number),
             Node::Text(text) => Value::String(text),
@@ -134,7 +136,7 @@ impl<'de> Visitor<'de> for ReadNode<'_> {
 
     fn visit_i128<E: Error>(self, _value: i128) -> Result<Node, E> {
         self.0.take(1)?;
-        Ok(Node::Refused("a number beyond 64 bits"))
+        Ok(Node::Unsupported("a number of more than 64 bits"))
     }
 
     fn visit_u128<E: Error>(self, _value: u128) -> Result<Node, E> {
@@ -143,7 +145,7 @@ impl<'de> Visitor<'de> for ReadNode<'_> {
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {
         self.0.take(1)?;
-        Ok(number(value).map_or(Node::Refused("a number that is not finite"), Node::Number))
+        Ok(number(value).map_or(Node::Unsupported("a number that is not finite"), Node::Number))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Node, E> {
@@ -169,19 +171,20 @@ impl<'de> Visitor<'de> for ReadNode<'_> {
         Ok(Node::Mapping(mapping))
     }
 
-    /// YAML hands over a value with a tag of its own as an enumeration.
+    /// Visits a value with a custom YAML tag, which the parser passes as an enumeration.
     fn visit_enum<A: EnumAccess<'de>>(self, tagged: A) -> Result<Node, A::Error> {
         self.0.take(1)?;
         let (IgnoredAny, content) = tagged.variant()?;
         content.newtype_variant::<IgnoredAny>()?;
-        Ok(Node::Refused("a value with a tag"))
+        Ok(Node::Unsupported("a value with a tag"))
     }
 }
 
-/// The number, as an integer where it is whole and small enough to be exact, so that `1` and `1.0` are the same.
+/// Converts a float to a number: to an integer if it is whole and exact (up to 2^53), so that `1` and `1.0` are equal;
+/// `None` if it is not finite.
 fn number(value: f64) -> Option<Number> {
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if value.fract() == 0.0 && value.abs() <= EXACT {
+    const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() <= MAX_EXACT {
         return format!("{value:.0}").parse::<i64>().ok().map(Number::from);
     }
     Number::from_f64(value)

@@ -1,23 +1,23 @@
-//! The text of a definition: decoding it, reading it, finding places in it.
+//! Text of a definition: decoding, reading, and positions of nodes.
 
-use super::mistake::{Position, ToolMistake};
-use super::node::{Budget, Node};
-use super::place::{Spot, Step};
+use super::error::{DefinitionError, Position};
+use super::node::{Node, SizeBudget};
+use super::path::{OwnedPath, PathSegment};
 use super::{json, yaml};
 
-/// The largest definition in bytes.
+/// Maximum size of a definition in bytes.
 pub const MAX_DEFINITION_BYTES: usize = 256 * 1024;
 
-/// How a definition is written.
+/// Format of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
-    /// YAML, one document.
+    /// YAML with one document.
     Yaml,
-    /// JSON, one value.
+    /// JSON with one value.
     Json,
 }
 
-/// The text of one definition.
+/// Text of one definition.
 #[derive(Debug)]
 pub(super) struct Source<'a> {
     file: &'a str,
@@ -26,11 +26,11 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Decodes a file: UTF-8, a byte order mark left out, not too large.
-    pub(super) fn decode(file: &'a str, bytes: &'a [u8], format: Format) -> Result<Self, ToolMistake> {
+    /// Decodes UTF-8 up to the maximum size and removes a byte order mark.
+    pub(super) fn decode(file: &'a str, bytes: &'a [u8], format: Format) -> Result<Self, DefinitionError> {
         if bytes.len() > MAX_DEFINITION_BYTES {
-            let message = format!("has more than the {MAX_DEFINITION_BYTES} bytes a definition may have");
-            return Err(ToolMistake::of_file(file, Position::START, message));
+            let message = format!("the file is larger than {MAX_DEFINITION_BYTES} bytes");
+            return Err(DefinitionError::of_file(file, Position::START, message));
         }
         let bytes = bytes.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(bytes);
         match std::str::from_utf8(bytes) {
@@ -38,41 +38,41 @@ impl<'a> Source<'a> {
             Err(error) => {
                 let valid = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or(&[]));
                 let at = Position::of_offset(&valid, valid.len());
-                Err(ToolMistake::of_file(file, at, "is not UTF-8"))
+                Err(DefinitionError::of_file(file, at, "invalid UTF-8"))
             }
         }
     }
 
-    /// Reads the whole text.
-    pub(super) fn read(&self) -> Result<Node, ToolMistake> {
-        // Without anchors, a text has at most as many nodes as bytes, and as many bytes of text.
-        let mut budget = Budget::new(2 * MAX_DEFINITION_BYTES + 2);
+    /// Reads the text to a tree of nodes.
+    pub(super) fn read(&self) -> Result<Node, DefinitionError> {
+        // Without aliases, a text has at most as many nodes as bytes, and as many bytes in its values.
+        let mut budget = SizeBudget::new(2 * MAX_DEFINITION_BYTES + 2);
         let read = match self.format {
             Format::Yaml => yaml::read(self.text, &mut budget),
             Format::Json => json::read(self.text, &mut budget),
         };
-        read.map_err(|broken| {
-            let message = if budget.spent { "its anchors expand too far".to_owned() } else { broken.message };
-            ToolMistake::of_file(self.file, broken.at, message)
+        read.map_err(|error| {
+            let message = if budget.is_exceeded { SizeBudget::EXCEEDED.to_owned() } else { error.message };
+            DefinitionError::of_file(self.file, error.at, message)
         })
     }
 
-    /// A mistake at a place.
-    pub(super) fn mistake(&self, spot: &Spot, message: String) -> ToolMistake {
-        let Position { line, column } = self.locate(&spot.steps);
-        let (key, pointer) = (spot.key.clone(), spot.pointer.clone());
-        ToolMistake { file: self.file.to_owned(), line, column, key, pointer, message }
+    /// Creates an error at a node.
+    pub(super) fn error_at(&self, path: &OwnedPath, message: String) -> DefinitionError {
+        let Position { line, column } = self.locate(&path.segments);
+        let (key, pointer) = (path.key.clone(), path.pointer.clone());
+        DefinitionError { file: self.file.to_owned(), line, column, key, pointer, message }
     }
 
-    /// Where the steps lead, or as far along them as can be told.
-    fn locate(&self, steps: &[Step]) -> Position {
+    /// Returns the position of a node, or of its nearest parent that can be located.
+    fn locate(&self, segments: &[PathSegment]) -> Position {
         let found = match self.format {
-            Format::Yaml => yaml::locate(self.text, steps),
-            Format::Json => json::locate(self.text, steps),
+            Format::Yaml => yaml::locate(self.text, segments),
+            Format::Json => json::locate(self.text, segments),
         };
-        match (found, steps.split_last()) {
+        match (found, segments.split_last()) {
             (Some(position), _) => position,
-            (None, Some((_, shorter))) => self.locate(shorter),
+            (None, Some((_, parent))) => self.locate(parent),
             (None, None) => Position::START,
         }
     }

@@ -1,68 +1,71 @@
-//! YAML to nodes, and from a place in the tree to its line and column.
+//! YAML: reading a document to nodes, and the position of a node.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Visitor};
 
-use super::mistake::{Broken, Position};
-use super::node::{Budget, Node, ReadNode};
-use super::place::Step;
-use super::walk::{Mark, Walk};
+use super::error::{Position, SyntaxError};
+use super::locate::{Locate, Probe};
+use super::node::{Node, ReadNode, SizeBudget};
+use super::path::PathSegment;
 
-/// Deeper brackets are refused before parsing: the parser's time grows with the square of their depth. Counted
-/// without regard to quotes, so it is far beyond what any text has.
-const MOST_OPEN_BRACKETS: usize = 1000;
+/// Maximum number of open brackets.
+///
+/// The time of the parser grows with the square of their depth, so deeper nesting is refused before parsing. The count
+/// includes brackets in quoted texts; the limit is far above that of any real definition.
+const MAX_OPEN_BRACKETS: usize = 1000;
 
-/// Reads the one document of a text.
-pub(super) fn read(text: &str, budget: &mut Budget) -> Result<Node, Broken> {
+/// Reads a text with at most one document.
+pub(super) fn read(text: &str, budget: &mut SizeBudget) -> Result<Node, SyntaxError> {
     if let Some(offset) = too_many_brackets(text) {
-        let at = Position::of_offset(text, offset);
-        return Err(Broken { at, message: "is nested too deeply".to_owned() });
+        return Err(SyntaxError::nesting_too_deep(Position::of_offset(text, offset)));
     }
     let mut documents = serde_yaml::Deserializer::from_str(text);
     let node = match documents.next() {
-        Some(document) => ReadNode(budget).deserialize(document).map_err(broken)?,
+        Some(document) => ReadNode(budget).deserialize(document).map_err(syntax_error)?,
         None => Node::Null,
     };
-    // Only asked for after the first was read: the parser cannot go on after an error.
-    match documents.next().and_then(|second| halt(second, &[])) {
-        Some(halted) if is_halt(&halted) => Err(Broken {
-            at: position(&halted).unwrap_or(Position::START),
-            message: "a second document begins here, but a file holds one definition".to_owned(),
+    // The second document is requested after the first was read: the parser cannot continue after an error.
+    match documents.next().and_then(|second| probe_error(second, &[])) {
+        Some(stopped) if is_probe_error(&stopped) => Err(SyntaxError {
+            at: position(&stopped).unwrap_or(Position::START),
+            message: "the file has a second YAML document; expected one definition".to_owned(),
         }),
-        Some(error) => Err(broken(error)),
+        Some(error) => Err(syntax_error(error)),
         None => Ok(node),
     }
 }
 
-/// The line and column of a place in the first document.
-pub(super) fn locate(text: &str, steps: &[Step]) -> Option<Position> {
-    halt(serde_yaml::Deserializer::from_str(text).next()?, steps).as_ref().and_then(position)
+/// Returns the position of a node of the first document.
+pub(super) fn locate(text: &str, segments: &[PathSegment]) -> Option<Position> {
+    probe_error(serde_yaml::Deserializer::from_str(text).next()?, segments).as_ref().and_then(position)
 }
 
-/// The parser says where it is only in its errors, so the walk ends in one.
-fn halt(document: serde_yaml::Deserializer<'_>, steps: &[Step]) -> Option<serde_yaml::Error> {
-    Walk { steps, mark: Halt }.deserialize(document).err()
+/// Returns the error at the end of a path. Only errors of the parser contain a position, so the probe causes one.
+fn probe_error(
+    document: serde_yaml::Deserializer<'_>,
+    segments: &[PathSegment],
+) -> Option<serde_yaml::Error> {
+    Locate { segments, probe: FailingProbe }.deserialize(document).err()
 }
 
-fn is_halt(error: &serde_yaml::Error) -> bool {
-    error.to_string().contains(HALT)
+fn is_probe_error(error: &serde_yaml::Error) -> bool {
+    error.to_string().contains(PROBE_MESSAGE)
 }
 
 fn position(error: &serde_yaml::Error) -> Option<Position> {
     error.location().map(|location| Position { line: location.line(), column: location.column() })
 }
 
-/// An error of the parser without its place, which is told beside it.
-fn broken(error: serde_yaml::Error) -> Broken {
+/// Converts an error of the parser and removes the position from its text.
+fn syntax_error(error: serde_yaml::Error) -> SyntaxError {
     let at = position(&error).unwrap_or(Position::START);
     let text = error.to_string().replacen(&format!(" at line {} column {}", at.line, at.column), "", 1);
-    let message = match text.as_str() {
-        "recursion limit exceeded" => "is nested too deeply".to_owned(),
-        "repetition limit exceeded" => "its anchors expand too far".to_owned(),
-        _ => format!("is not valid YAML: {text}"),
-    };
-    Broken { at, message }
+    match text.as_str() {
+        "recursion limit exceeded" => SyntaxError::nesting_too_deep(at),
+        "repetition limit exceeded" => SyntaxError { at, message: SizeBudget::EXCEEDED.to_owned() },
+        _ => SyntaxError { at, message: format!("invalid YAML: {text}") },
+    }
 }
 
 fn too_many_brackets(text: &str) -> Option<usize> {
@@ -73,17 +76,18 @@ fn too_many_brackets(text: &str) -> Option<usize> {
             b']' | b'}' => open = open.saturating_sub(1),
             _ => {}
         }
-        open > MOST_OPEN_BRACKETS
+        open > MAX_OPEN_BRACKETS
     })
 }
 
-struct Halt;
+/// Probe that accepts no value, so that the parser returns an error with the current position.
+struct FailingProbe;
 
-/// What the error at the end of a walk says.
-const HALT: &str = "the end of the walk";
+/// Part of the text of an error that [`FailingProbe`] causes.
+const PROBE_MESSAGE: &str = "the end of the path";
 
-impl<'de> Mark<'de> for Halt {
-    type Found = ();
+impl<'de> Probe<'de> for FailingProbe {
+    type Output = ();
 
     fn value<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
@@ -94,11 +98,10 @@ impl<'de> Mark<'de> for Halt {
     }
 }
 
-/// Accepts nothing: every value is an error at its place.
-impl Visitor<'_> for Halt {
+impl Visitor<'_> for FailingProbe {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(HALT)
+        f.write_str(PROBE_MESSAGE)
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use causerie_runtime::Mistake;
-use causerie_tool_definitions::ToolMistake;
+use causerie_tool_definitions::DefinitionError;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -136,8 +136,8 @@ impl From<Mistake> for Place {
     }
 }
 
-impl From<ToolMistake> for Place {
-    fn from(mistake: ToolMistake) -> Self {
+impl From<DefinitionError> for Place {
+    fn from(mistake: DefinitionError) -> Self {
         let position = Some((mistake.line, mistake.column));
         Place { pointer: mistake.pointer, detail: mistake.message, position }
     }

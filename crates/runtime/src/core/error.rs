@@ -7,7 +7,7 @@ use causerie_domain::sessions::{InvalidTransition, SessionState};
 use causerie_domain::turns::TurnFailure;
 
 use crate::models::catalog::CatalogError;
-use causerie_tool_definitions::ToolMistake;
+use causerie_tool_definitions::DefinitionError;
 
 /// A place in what was given, and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +91,7 @@ pub enum RuntimeError {
     },
     /// A tool's definition has mistakes.
     #[error("the definition has mistakes")]
-    InvalidDefinition(Vec<ToolMistake>),
+    InvalidDefinition(Vec<DefinitionError>),
     /// The same tool and version exist with another content.
     #[error("version {version} of tool {slug} exists with another content")]
     VersionConflict {

@@ -221,7 +221,7 @@ impl Runtime {
             },
             ids: turn,
             ceiling: self.ceiling(admitted),
-            history: definition.history.messages(),
+            history: definition.history.effective_max_messages(),
             max_messages: definition.limits.max_messages_per_session,
             now,
         }

@@ -13,7 +13,7 @@ use self::definitions::PinnedTool;
 use crate::authorization::{Access, Action};
 use crate::core::error::RuntimeError;
 use crate::runtime::{Runtime, RuntimeInner};
-use causerie_tool_definitions::{Placement, ToolDefinition};
+use causerie_tool_definitions::{VersionMetadata, ToolDefinition};
 
 impl Runtime {
     /// Stores the tools of files: new versions are added, tools whose file is gone are disabled.
@@ -24,7 +24,7 @@ impl Runtime {
         let inner = &self.inner;
         let ids = inner.ids.as_ref();
         let created_at = inner.clock.now();
-        let placed = || Placement {
+        let placed = || VersionMetadata {
             tool_id: ToolId::next(ids),
             version_id: ToolVersionId::next(ids),
             group_id: None,

@@ -10,7 +10,7 @@ use crate::authorization::Action;
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 use causerie_tool_definitions::{
-    MAX_DEFINITION_BYTES, Placement, ToolDefinition, ToolMistake, parse_json, parse_yaml,
+    MAX_DEFINITION_BYTES, VersionMetadata, ToolDefinition, DefinitionError, parse_json, parse_yaml,
 };
 
 /// How a definition that was posted is written.
@@ -53,7 +53,7 @@ impl Runtime {
         let allowed = access.tools(Action::Create)?;
         let definition = read(&post)?;
         let ids = inner.ids.as_ref();
-        let version = definition.to_version(Placement {
+        let version = definition.to_version(VersionMetadata {
             tool_id: ToolId::next(ids),
             version_id: ToolVersionId::next(ids),
             group_id: post.group_id,
@@ -100,7 +100,7 @@ fn read(post: &PostTool) -> Result<ToolDefinition, RuntimeError> {
     if post.text.len() > MAX_DEFINITION_BYTES {
         return Err(RuntimeError::DefinitionTooLarge { limit: MAX_DEFINITION_BYTES, given: post.text.len() });
     }
-    let parse: fn(&str, &[u8]) -> Result<ToolDefinition, Vec<ToolMistake>> = match post.format {
+    let parse: fn(&str, &[u8]) -> Result<ToolDefinition, Vec<DefinitionError>> = match post.format {
         DefinitionFormat::Yaml => parse_yaml,
         DefinitionFormat::Json => parse_json,
     };

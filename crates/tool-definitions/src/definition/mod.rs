@@ -1,4 +1,4 @@
-//! A definition that was found to be right.
+//! Valid definition of a tool.
 
 mod canonical;
 
@@ -10,138 +10,129 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
 pub use self::canonical::{canonical_json, content_hash};
-use crate::rules::HISTORY_MESSAGES;
+use crate::rules::DEFAULT_HISTORY_MESSAGES;
 
-/// How many earlier messages are sent where a definition does not say.
-pub const DEFAULT_MAX_MESSAGES: u32 = HISTORY_MESSAGES;
+/// Number of earlier messages that are sent if a definition has no `history.max_messages`.
+pub const DEFAULT_MAX_MESSAGES: u32 = DEFAULT_HISTORY_MESSAGES;
 
-/// A tool as its author describes it. Texts are exactly as they were written, never trimmed.
+/// Definition of a tool. Texts are not trimmed.
 ///
-/// Reading one with serde checks its shape only; authors' files go through [`parse_yaml`](crate::parse_yaml).
+/// Deserialization with serde checks the shape only; files of authors are read with [`parse_yaml`](crate::parse_yaml).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToolDefinition {
-    /// The unique name in addresses.
+    /// Unique name in URLs.
     pub name: String,
-    /// The semantic version.
+    /// Semantic version.
     pub version: String,
-    /// What the tool does with a message.
     #[serde(rename = "type", with = "tool_type")]
     pub tool_type: ToolType,
-    /// The title shown to people.
     pub title: String,
-    /// What it is good for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The system message.
+    /// System message.
     pub behavior: String,
-    /// The model; none for the installation's default.
+    /// Model id; `None` for the default model of the installation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// Models that answer when the first cannot, in order.
+    /// Models that answer if the first one fails, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fallback_models: Vec<String>,
-    /// How the model writes.
     #[serde(default, skip_serializing_if = "is_default")]
     pub parameters: ToolParameters,
-    /// How much of the conversation is sent.
     #[serde(default, skip_serializing_if = "is_default")]
     pub history: History,
-    /// What is refused.
     #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Limits,
-    /// The first message of every conversation.
+    /// First message of each session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub greeting: Option<String>,
-    /// Whatever else is said about the tool.
+    /// Data for clients, never sent to a model.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub meta: Map<String, Value>,
 }
 
-/// How the model writes. Absent parameters are not sent.
+/// Parameters of the model. Absent parameters are not sent.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ToolParameters {
-    /// 0 to 2.
+    /// From 0 to 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<Number>,
-    /// 0 to 1.
+    /// From 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub top_p: Option<Number>,
-    /// Output tokens at most, at least 1; none for the installation's default.
+    /// Maximum number of output tokens, at least 1; `None` for the default of the installation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u64>,
-    /// For repeatable answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<i64>,
-    /// Up to four texts that end the answer.
+    /// Up to four stop sequences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
-    /// How much the model thinks.
     #[serde(default, skip_serializing_if = "is_default")]
     pub reasoning: Reasoning,
 }
 
-/// How much the model thinks.
+/// Parameters of the reasoning of the model.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reasoning {
-    /// The upstream's word for it.
+    /// One of the values of the upstream, such as `low`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effort: Option<String>,
 }
 
-/// How much of the conversation is sent with a new message.
+/// Limits of the history that is sent with a new message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct History {
-    /// Earlier messages at most; none for [`DEFAULT_MAX_MESSAGES`].
+    /// Maximum number of earlier messages; `None` for [`DEFAULT_MAX_MESSAGES`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_messages: Option<u32>,
-    /// Estimated tokens of those messages at most.
+    /// Maximum number of estimated tokens of these messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u64>,
 }
 
-/// What is refused.
+/// Limits of new messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Characters of a message at most.
+    /// Maximum number of characters of a message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_input_chars: Option<u64>,
-    /// Messages of a conversation at most.
+    /// Maximum number of messages of a session, answers and greeting included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_messages_per_session: Option<u32>,
 }
 
-/// Whose a definition becomes when it is stored, and under which ids.
+/// Columns of a stored tool version that are not part of its definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Placement {
-    /// The tool's id, if the name is new.
+pub struct VersionMetadata {
+    /// Id of the tool; used if the name is new.
     pub tool_id: ToolId,
-    /// The version's id, if the version is new.
+    /// Id of the version; used if the version is new.
     pub version_id: ToolVersionId,
-    /// The group it belongs to; none for everyone.
+    /// Group of the tool; `None` for all users.
     pub group_id: Option<GroupId>,
-    /// Who posts it; none for files.
+    /// User who posted the definition; `None` for files.
     pub owner_id: Option<UserId>,
-    /// When it is stored.
     pub created_at: Timestamp,
 }
 
 impl ToolDefinition {
-    /// Reads what [`canonical_json`] wrote.
+    /// Reads the canonical text of a definition, the output of [`canonical_json`].
     ///
     /// # Errors
-    /// Where the text is no definition.
+    /// The text is not JSON or has another shape.
     pub fn from_canonical(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
 
-    /// The version to store.
-    pub fn to_version(&self, placement: Placement) -> NewToolVersion {
-        let Placement { tool_id, version_id, group_id, owner_id, created_at } = placement;
+    /// Returns the version to store.
+    pub fn to_version(&self, metadata: VersionMetadata) -> NewToolVersion {
+        let VersionMetadata { tool_id, version_id, group_id, owner_id, created_at } = metadata;
         let definition = canonical_json(self);
         NewToolVersion {
             tool_id,
@@ -160,14 +151,14 @@ impl ToolDefinition {
 }
 
 impl History {
-    /// How many earlier messages are sent at most.
-    pub fn messages(&self) -> u32 {
+    /// Returns the maximum number of earlier messages, with the default applied.
+    pub fn effective_max_messages(&self) -> u32 {
         self.max_messages.unwrap_or(DEFAULT_MAX_MESSAGES)
     }
 }
 
 impl From<&ToolParameters> for Parameters {
-    /// All but the output tokens, which a request states beside its parameters.
+    /// Converts all parameters except `max_output_tokens`, which is a separate field of a request.
     fn from(parameters: &ToolParameters) -> Self {
         Parameters {
             temperature: parameters.temperature.clone(),
@@ -188,7 +179,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// The domain's words carry no serde, so the format spells them here.
+/// Serialization of `ToolType`, a domain type without serde.
 mod tool_type {
     use causerie_domain::tools::ToolType;
     use serde::de::{Deserialize, Deserializer, Error};

@@ -1,30 +1,30 @@
-//! Keys and values one by one: what each may be, and where a wrong one is.
+//! Errors of single keys and values, with their positions.
 
-use super::*;
+use crate::support::{HEAD, check_rest, check_yaml};
 
 #[test]
-fn a_key_is_given_once_everywhere() {
-    check_rest("title: U\n", &["t.yaml:6:1: title: this key is given twice"]);
-    check_rest("\"title\": U\n", &["t.yaml:6:1: title: this key is given twice"]);
+fn duplicate_keys_are_refused_everywhere() {
+    check_rest("title: U\n", &["t.yaml:6:1: title: duplicate key"]);
+    check_rest("\"title\": U\n", &["t.yaml:6:1: title: duplicate key"]);
     check_rest(
         "history: {max_tokens: 5, max_tokens: 6}\n",
-        &["t.yaml:6:26: history.max_tokens: this key is given twice"],
+        &["t.yaml:6:26: history.max_tokens: duplicate key"],
     );
     check_rest(
         "meta:\n  a:\n  - {b: 1, c: 2, b: 3}\n  a: 1\n",
-        &["t.yaml:8:18: meta.a[0].b: this key is given twice", "t.yaml:9:3: meta.a: this key is given twice"],
+        &["t.yaml:8:18: meta.a[0].b: duplicate key", "t.yaml:9:3: meta.a: duplicate key"],
     );
 }
 
 #[test]
-fn a_key_is_text() {
+fn keys_must_be_text() {
     check_rest("7: a\n", &["t.yaml:6:1: \"the number 7\": a key must be text; put it in quotes"]);
     check_rest(
         "meta: {true: a, [b]: c, ~: d}\n",
         &[
             "t.yaml:6:8: meta.true: a key must be text; put it in quotes",
             "t.yaml:6:17: meta.\"a list\": a key must be text; put it in quotes",
-            "t.yaml:6:25: meta.nothing: a key must be text; put it in quotes",
+            "t.yaml:6:25: meta.null: a key must be text; put it in quotes",
         ],
     );
     check_rest(
@@ -34,23 +34,23 @@ fn a_key_is_text() {
 }
 
 #[test]
-fn a_value_has_the_type_and_the_range_of_its_key() {
+fn values_must_have_the_type_and_range_of_their_key() {
     check_rest(
         "description: ~\n",
-        &["t.yaml:6:14: description: expected text, found nothing; leave the key out instead"],
+        &["t.yaml:6:14: description: expected text, found null; enter a value or remove the key"],
     );
     check_rest(
         "greeting:\n",
-        &["t.yaml:6:10: greeting: expected text, found nothing; leave the key out instead"],
+        &["t.yaml:6:10: greeting: expected text, found null; enter a value or remove the key"],
     );
     check_rest("greeting: \"\\n\"\n", &["t.yaml:6:11: greeting: must not be blank"]);
-    check_rest("model: a b\n", &["t.yaml:6:8: model: must be a model's id, without blanks"]);
+    check_rest("model: a b\n", &["t.yaml:6:8: model: must be a model id without whitespace"]);
     check_rest("model: no\n", &[]);
     check_rest("model: false\n", &["t.yaml:6:8: model: expected text, found false; put it in quotes"]);
     check_rest(
         "fallback_models: [a, ~, {}]\n",
         &[
-            "t.yaml:6:22: fallback_models[1]: expected text, found nothing",
+            "t.yaml:6:22: fallback_models[1]: expected text, found null",
             "t.yaml:6:25: fallback_models[2]: expected text, found a mapping",
         ],
     );
@@ -106,7 +106,9 @@ fn a_value_has_the_type_and_the_range_of_its_key() {
     );
     parameter(
         "seed: 99999999999999999999",
-        &["t.yaml:6:20: parameters.seed: expected a whole number of 64 bits, found a number beyond 64 bits"],
+        &[
+            "t.yaml:6:20: parameters.seed: expected a whole number of 64 bits, found a number of more than 64 bits",
+        ],
     );
     parameter("stop: [a, b, c, d, e]", &["t.yaml:6:20: parameters.stop: expected at most 4 items, found 5"]);
     parameter("stop: a", &["t.yaml:6:20: parameters.stop: expected a list, found text"]);
@@ -125,24 +127,25 @@ fn a_value_has_the_type_and_the_range_of_its_key() {
 }
 
 #[test]
-fn the_head_has_forms_of_its_own() {
+fn required_keys_have_text_formats() {
     let check = |from: &str, to: &str, expected: &str| check_yaml(HEAD.replace(from, to), &[expected]);
-    let slug = "must be lower-case letters and digits with single hyphens between them, and must not look like an id";
+    let slug =
+        "must consist of lower-case letters, digits and single hyphens between them, and must not be a UUID";
     check("name: t", "name: My Tool", &format!("t.yaml:1:7: name: {slug}"));
     check("name: t", "name: 01990000-0000-7000-8000-000000000001", &format!("t.yaml:1:7: name: {slug}"));
     check(
         "name: t",
         &format!("name: {}", "x".repeat(65)),
-        "t.yaml:1:7: name: must have at most 64 characters, has 65",
+        "t.yaml:1:7: name: expected at most 64 characters, found 65",
     );
-    check("1.0.0", "v1", "t.yaml:2:10: version: must be a semantic version such as 1.2.0");
+    check("1.0.0", "v1", "t.yaml:2:10: version: must be a semantic version, such as 1.2.0");
     check("type: chat", "type: product", "t.yaml:3:7: type: product is not supported yet");
     check("type: chat", "type: talk", "t.yaml:3:7: type: expected chat, found talk");
-    check("title: T", "title: |\n  T", "t.yaml:4:8: title: must be one line that is not blank");
+    check("title: T", "title: |\n  T", "t.yaml:4:8: title: must be a single line and not blank");
     check(
         "title: T",
         &format!("title: {}", "ü".repeat(201)),
-        "t.yaml:4:8: title: must have at most 200 characters, has 201",
+        "t.yaml:4:8: title: expected at most 200 characters, found 201",
     );
     check("behavior: B", "behavior: ' '", "t.yaml:5:11: behavior: must not be blank");
 }
@@ -159,7 +162,7 @@ fn the_null_character_is_refused_everywhere() {
 }
 
 #[test]
-fn tags_and_odd_numbers_have_no_place() {
+fn tags_and_infinite_numbers_are_refused() {
     check_rest(
         "greeting: !secret key\n",
         &["t.yaml:6:11: greeting: expected text, found a value with a tag"],
@@ -167,8 +170,8 @@ fn tags_and_odd_numbers_have_no_place() {
     check_rest(
         "meta: {a: !x {b: 1}, c: .inf, d: 1e400}\n",
         &[
-            "t.yaml:6:11: meta.a: a value with a tag cannot be used here",
-            "t.yaml:6:25: meta.c: a number that is not finite cannot be used here",
+            "t.yaml:6:11: meta.a: a value with a tag is not allowed",
+            "t.yaml:6:25: meta.c: a number that is not finite is not allowed",
         ],
     );
 }

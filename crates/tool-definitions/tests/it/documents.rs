@@ -1,33 +1,13 @@
-//! Whole definitions: broken ones with the place and the words of each mistake.
-
-mod files;
-mod hostile;
-mod values;
+//! Whole definitions in YAML and JSON, and the errors of broken ones.
 
 use causerie_domain::completion::Parameters;
+use causerie_tool_definitions::{History, Limits, MAX_DEFINITION_BYTES, parse_json, parse_yaml};
 use serde_json::Value;
 
-use super::*;
-
-/// What every definition must have, in five lines.
-const HEAD: &str = "name: t\nversion: 1.0.0\ntype: chat\ntitle: T\nbehavior: B\n";
-
-fn mistakes(result: Result<ToolDefinition, Vec<ToolMistake>>) -> Vec<String> {
-    result.err().unwrap_or_default().iter().map(ToString::to_string).collect()
-}
-
-fn check_yaml(text: impl AsRef<[u8]>, expected: &[&str]) {
-    let text = text.as_ref();
-    assert_eq!(mistakes(parse_yaml("t.yaml", text)), expected, "\n{}", String::from_utf8_lossy(text));
-}
-
-/// Checks the mistakes of a definition that goes on after [`HEAD`].
-fn check_rest(rest: &str, expected: &[&str]) {
-    check_yaml(format!("{HEAD}{rest}"), expected);
-}
+use crate::support::{HEAD, check_yaml, errors};
 
 #[test]
-fn a_whole_definition_is_read_as_it_stands() {
+fn a_complete_definition_is_read_without_changes() {
     let text = "\
 name: socratic-tutor
 version: 1.2.0
@@ -52,7 +32,7 @@ meta: {subject: math, tags: [school]}
     assert_eq!(tool.model.as_deref(), Some("anthropic/claude-sonnet-4.5"));
     assert_eq!(tool.fallback_models, ["openai/gpt-5-mini"]);
     assert_eq!(tool.history, History { max_messages: Some(0), max_tokens: Some(16000) });
-    assert_eq!(tool.history.messages(), 0);
+    assert_eq!(tool.history.effective_max_messages(), 0);
     assert_eq!(tool.limits, Limits { max_input_chars: Some(20000), max_messages_per_session: Some(200) });
     assert_eq!(tool.parameters.max_output_tokens, Some(1024));
     assert_eq!(Value::Object(tool.meta.clone()), serde_json::json!({"subject": "math", "tags": ["school"]}));
@@ -64,21 +44,21 @@ meta: {subject: math, tags: [school]}
 }
 
 #[test]
-fn what_is_left_out_has_its_default() {
+fn absent_keys_have_defaults() {
     let tool = parse_yaml("t.yaml", HEAD.as_bytes()).unwrap();
-    assert_eq!(tool.history.messages(), 20);
+    assert_eq!(tool.history.effective_max_messages(), 20);
     assert_eq!(Parameters::from(&tool.parameters), Parameters::default());
     assert_eq!((tool.model, tool.greeting, tool.description), (None, None, None));
 }
 
 #[test]
-fn a_byte_order_mark_and_a_document_start_are_no_mistakes() {
+fn a_byte_order_mark_and_a_document_start_are_accepted() {
     check_yaml(format!("\u{FEFF}---\n{HEAD}...\n"), &[]);
     check_yaml(HEAD.replace('\n', "\r\n"), &[]);
 }
 
 #[test]
-fn all_mistakes_are_found_at_once() {
+fn all_errors_are_found_at_once() {
     check_yaml(
         "# A comment.\n\
          nam: t\n\
@@ -90,11 +70,11 @@ fn all_mistakes_are_found_at_once() {
         &[
             "t.yaml:2:1: nam: unknown key, expected one of name, version, type, title, description, behavior, model, \
              fallback_models, parameters, history, limits, greeting, meta",
-            "t.yaml:2:1: name: is missing",
-            "t.yaml:2:1: behavior: is missing",
+            "t.yaml:2:1: name: required key is missing",
+            "t.yaml:2:1: behavior: required key is missing",
             "t.yaml:3:10: version: expected text, found the number 1; put it in quotes",
             "t.yaml:4:7: type: expected chat, found a list",
-            "t.yaml:5:8: title: must be one line that is not blank",
+            "t.yaml:5:8: title: must be a single line and not blank",
             "t.yaml:7:16: parameters.temperature: expected a number from 0 to 2, found 3",
             "t.yaml:8:13: parameters.stop[1]: expected text, found the number 2; put it in quotes",
             "t.yaml:8:16: parameters.stop[2]: must not be empty",
@@ -106,55 +86,49 @@ fn all_mistakes_are_found_at_once() {
 }
 
 #[test]
-fn a_file_that_is_no_definition_says_so() {
-    check_yaml("", &["t.yaml:1:1: is empty"]);
-    check_yaml("# nothing\n---\n", &["t.yaml:1:1: is empty"]);
+fn a_file_that_is_not_a_definition_is_refused_as_a_whole() {
+    check_yaml("", &["t.yaml:1:1: the file is empty"]);
+    check_yaml("# comment\n---\n", &["t.yaml:1:1: the file is empty"]);
     check_yaml("just text", &["t.yaml:1:1: expected a mapping, found text"]);
     check_yaml("- a\n- b\n", &["t.yaml:1:1: expected a mapping, found a list"]);
-    check_yaml(b"name: \xff\n", &["t.yaml:1:7: is not UTF-8"]);
-    check_yaml(b"a: \xc3\xbc\nb: \xc3", &["t.yaml:2:4: is not UTF-8"]);
-    check_yaml(b"\xff\xfen\0a\0", &["t.yaml:1:1: is not UTF-8"]);
+    check_yaml(b"name: \xff\n", &["t.yaml:1:7: invalid UTF-8"]);
+    check_yaml(b"a: \xc3\xbc\nb: \xc3", &["t.yaml:2:4: invalid UTF-8"]);
+    check_yaml(b"\xff\xfen\0a\0", &["t.yaml:1:1: invalid UTF-8"]);
     check_yaml(
         format!("{HEAD}---\nname: other\n"),
-        &["t.yaml:7:1: a second document begins here, but a file holds one definition"],
+        &["t.yaml:7:1: the file has a second YAML document; expected one definition"],
     );
     check_yaml(
         format!("{HEAD}---\n[broken"),
-        &["t.yaml:7:1: a second document begins here, but a file holds one definition"],
+        &["t.yaml:7:1: the file has a second YAML document; expected one definition"],
     );
-    check_yaml("'a'\n} c\n", &["t.yaml:2:1: is not valid YAML: did not find expected <document start>"]);
-    check_yaml(
-        " ".repeat(MAX_DEFINITION_BYTES + 1),
-        &["t.yaml:1:1: has more than the 262144 bytes a definition may have"],
-    );
+    check_yaml("'a'\n} c\n", &["t.yaml:2:1: invalid YAML: did not find expected <document start>"]);
+    check_yaml(" ".repeat(MAX_DEFINITION_BYTES + 1), &["t.yaml:1:1: the file is larger than 262144 bytes"]);
 }
 
 #[test]
-fn what_is_not_yaml_is_named_with_its_place() {
+fn syntax_errors_have_a_position() {
     check_yaml(
         "name: t\nstop: [a\nb: 2\n",
         &[
-            "t.yaml:3:2: is not valid YAML: did not find expected ',' or ']', while parsing a flow sequence at line 2 \
+            "t.yaml:3:2: invalid YAML: did not find expected ',' or ']', while parsing a flow sequence at line 2 \
            column 7",
         ],
     );
-    check_yaml(
-        "name: a: b\n",
-        &["t.yaml:1:8: is not valid YAML: mapping values are not allowed in this context"],
-    );
-    check_yaml("name: *t\n", &["t.yaml:1:7: is not valid YAML: unknown anchor"]);
+    check_yaml("name: a: b\n", &["t.yaml:1:8: invalid YAML: mapping values are not allowed in this context"]);
+    check_yaml("name: *t\n", &["t.yaml:1:7: invalid YAML: unknown anchor"]);
 }
 
 #[test]
-fn json_has_the_same_rules_and_places() {
+fn json_has_the_same_rules_and_positions() {
     let check =
-        |text: &str, expected: &[&str]| assert_eq!(mistakes(parse_json("body", text.as_bytes())), expected);
+        |text: &str, expected: &[&str]| assert_eq!(errors(parse_json("body", text.as_bytes())), expected);
     let head = r#""name":"t","version":"1.0.0","type":"chat","title":"T","behavior":"B\ud83d\ude42""#;
     check(&format!("\u{FEFF} {{{head}}} \n"), &[]);
     check(
         &format!("{{{head},\n  \"meta\": {{\"ü\": [1, {{\"a\": 1, \"a\": 2}}]}},\n  \"greeting\" : 5 }}"),
         &[
-            "body:2:30: meta.ü[1].a: this key is given twice",
+            "body:2:30: meta.ü[1].a: duplicate key",
             "body:3:16: greeting: expected text, found the number 5; put it in quotes",
         ],
     );
@@ -163,15 +137,15 @@ fn json_has_the_same_rules_and_places() {
         &["body:2:13: limits.name: unknown key, expected one of max_input_chars, max_messages_per_session"],
     );
     check("[]", &["body:1:1: expected a mapping, found a list"]);
-    check("null", &["body:1:1: is empty"]);
-    check("", &["body:1:1: is not valid JSON: EOF while parsing a value"]);
-    check("{} {}", &["body:1:4: is not valid JSON: trailing characters"]);
-    check("{\n\"a\": x}", &["body:2:6: is not valid JSON: expected value"]);
-    check(&"[".repeat(100_000), &["body:1:128: is nested too deeply"]);
+    check("null", &["body:1:1: the file is empty"]);
+    check("", &["body:1:1: invalid JSON: EOF while parsing a value"]);
+    check("{} {}", &["body:1:4: invalid JSON: trailing characters"]);
+    check("{\n\"a\": x}", &["body:2:6: invalid JSON: expected value"]);
+    check(&"[".repeat(100_000), &["body:1:128: nesting is too deep"]);
 }
 
 #[test]
-fn a_mistake_points_into_a_body() {
+fn an_error_has_a_json_pointer() {
     let found =
         parse_yaml("t.yaml", format!("{HEAD}meta: {{a/b: [{{c~d: \"\\0\"}}]}}\n").as_bytes()).unwrap_err();
     assert_eq!(found[0].pointer, "/meta/a~1b/0/c~0d");

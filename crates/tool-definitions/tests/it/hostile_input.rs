@@ -1,13 +1,14 @@
-//! Texts that are meant to hurt, or that nobody meant at all.
+//! Hostile and random input.
 
+use causerie_tool_definitions::{MAX_DEFINITION_BYTES, canonical_json, parse_json, parse_yaml};
 use proptest::prelude::*;
 
-use super::*;
+use crate::support::{HEAD, check_rest, check_yaml, errors};
 
 #[test]
-fn anchors_may_repeat_but_not_explode() {
+fn aliases_are_expanded_up_to_a_limit() {
     check_rest("meta: {a: &a [1, 2], b: *a, c: [*a, *a]}\n", &[]);
-    // A mistake in what an anchor repeats is told where it stands.
+    // An error in a repeated value has the position of the anchor.
     check_rest(
         "meta: {a: &a {\"\\0\": 1}}\nlimits: *a\n",
         &[
@@ -23,34 +24,34 @@ fn anchors_may_repeat_but_not_explode() {
     }
     let long = format!("meta: {{a: &a {}, b: [{}]}}\n", "x".repeat(50_000), "*a, ".repeat(50));
     for text in [bomb, long] {
-        let found = mistakes(parse_yaml("t.yaml", format!("{HEAD}{text}").as_bytes()));
+        let found = errors(parse_yaml("t.yaml", format!("{HEAD}{text}").as_bytes()));
         assert!(
-            matches!(found.as_slice(), [only] if only.ends_with(": its anchors expand too far")),
+            matches!(found.as_slice(), [only] if only.ends_with(": the aliases of the file expand to too much text")),
             "{found:?}"
         );
     }
-    check_yaml("name: &a [*a]\n", &["t.yaml:1:7: is nested too deeply"]);
+    check_yaml("name: &a [*a]\n", &["t.yaml:1:7: nesting is too deep"]);
 }
 
 #[test]
-fn nesting_has_an_end_that_is_reached_quickly() {
+fn deep_nesting_is_refused_quickly() {
     for (open, line, column) in [("[", 1, 1001), ("{a: ", 1, 4001), ("- ", 1, 257), ("? ", 1, 257)] {
         let text = open.repeat(MAX_DEFINITION_BYTES / open.len());
-        check_yaml(text, &[&format!("t.yaml:{line}:{column}: is nested too deeply")]);
+        check_yaml(text, &[&format!("t.yaml:{line}:{column}: nesting is too deep")]);
     }
-    // Brackets in prose are text.
+    // Balanced brackets in a text do not count as nesting.
     check_rest(&format!("greeting: |\n  {}\n", "[x] {y} ".repeat(2000)), &[]);
 }
 
 #[test]
-fn a_file_full_of_mistakes_names_the_first_and_counts_the_rest() {
+fn at_most_fifty_errors_are_listed() {
     let text: String = (0..2000).map(|index| format!("k{index}: 1\n")).collect();
-    let found = mistakes(parse_yaml("t.yaml", text.as_bytes()));
+    let found = errors(parse_yaml("t.yaml", text.as_bytes()));
     assert_eq!(found.len(), 51);
-    assert_eq!(found[50], "t.yaml:1:1: and 1955 more mistakes");
+    assert_eq!(found[50], "t.yaml:1:1: 1955 more errors are not listed");
 }
 
-/// Lines that YAML and the table know, in any order and indentation.
+/// Fragments of YAML and of definitions in random order and indentation.
 fn any_lines() -> impl Strategy<Value = String> {
     let line = prop::sample::select(vec![
         "name: t",
@@ -93,16 +94,16 @@ fn any_lines() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_bytes_make_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn random_bytes_cause_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = parse_yaml("t.yaml", &bytes);
         let _ = parse_json("t.json", &bytes);
     }
 
     #[test]
-    fn no_lines_make_the_reader_panic(text in any_lines()) {
+    fn random_lines_cause_no_panic_and_errors_are_inside_the_text(text in any_lines()) {
         let lines = text.chars().filter(|character| matches!(character, '\n' | '\u{85}')).count() + 1;
-        for mistake in parse_yaml("t.yaml", text.as_bytes()).err().unwrap_or_default() {
-            prop_assert!((1..=lines).contains(&mistake.line) && mistake.column >= 1, "{}", mistake);
+        for error in parse_yaml("t.yaml", text.as_bytes()).err().unwrap_or_default() {
+            prop_assert!((1..=lines).contains(&error.line) && error.column >= 1, "{}", error);
         }
         let _ = parse_json("t.json", text.as_bytes());
     }

@@ -1,21 +1,19 @@
-//! What is wrong with a definition, and where.
+//! Errors of definitions and their positions.
 
 use std::fmt;
 
-/// A place in a text. Lines and columns count from 1, columns in characters.
+/// Position in a text. Lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// The line.
     pub line: usize,
-    /// The column.
     pub column: usize,
 }
 
 impl Position {
-    /// Where a text begins.
+    /// Start of a text.
     pub const START: Position = Position { line: 1, column: 1 };
 
-    /// The place of a byte; that of the character it belongs to.
+    /// Returns the position of the character that contains the byte at an offset.
     pub fn of_offset(text: &str, offset: usize) -> Self {
         let before = text.get(..text.floor_char_boundary(offset)).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -26,27 +24,26 @@ impl Position {
     }
 }
 
-/// One mistake in one definition. It prints as `file:line:column: key: message`.
+/// Error in a definition. It prints as `file:line:column: key: message`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToolMistake {
-    /// The file, or what stands for it.
+pub struct DefinitionError {
+    /// Name of the file, as the caller passed it.
     pub file: String,
-    /// The line, from 1.
+    /// Line, from 1.
     pub line: usize,
-    /// The column in characters, from 1.
+    /// Column in characters, from 1.
     pub column: usize,
-    /// The path of keys, such as `parameters.stop[2]`; empty for the file as a whole.
+    /// Path of keys, such as `parameters.stop[2]`; empty for the whole file.
     pub key: String,
-    /// The same path as a JSON pointer, such as `/parameters/stop/2`.
+    /// The same path as a JSON pointer (RFC 6901), such as `/parameters/stop/2`.
     pub pointer: String,
-    /// What is wrong there.
     pub message: String,
 }
 
-impl ToolMistake {
-    /// A mistake of a file as a whole.
+impl DefinitionError {
+    /// Creates an error of the whole file.
     pub fn of_file(file: impl Into<String>, at: Position, message: impl Into<String>) -> Self {
-        ToolMistake {
+        DefinitionError {
             file: file.into(),
             line: at.line,
             column: at.column,
@@ -57,7 +54,7 @@ impl ToolMistake {
     }
 }
 
-impl fmt::Display for ToolMistake {
+impl fmt::Display for DefinitionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}: ", self.file, self.line, self.column)?;
         if !self.key.is_empty() {
@@ -67,15 +64,20 @@ impl fmt::Display for ToolMistake {
     }
 }
 
-impl std::error::Error for ToolMistake {}
+impl std::error::Error for DefinitionError {}
 
-/// A definition that cannot be read at all.
+/// Syntax error of YAML or JSON.
 #[derive(Debug)]
-pub(super) struct Broken {
-    /// Where reading ended.
+pub(super) struct SyntaxError {
     pub(super) at: Position,
-    /// Why.
     pub(super) message: String,
+}
+
+impl SyntaxError {
+    /// Creates the error for nesting beyond the limit of a parser.
+    pub(super) fn nesting_too_deep(at: Position) -> Self {
+        SyntaxError { at, message: "nesting is too deep".to_owned() }
+    }
 }
 
 #[cfg(test)]
@@ -98,15 +100,15 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_prints_its_place_its_key_and_its_message() {
-        let mistake = ToolMistake {
+    fn an_error_prints_its_position_its_key_and_its_message() {
+        let error = DefinitionError {
             key: "parameters.top_p".to_owned(),
-            ..ToolMistake::of_file("a.yaml", Position { line: 3, column: 10 }, "expected a number")
+            ..DefinitionError::of_file("a.yaml", Position { line: 3, column: 10 }, "expected a number")
         };
-        assert_eq!(mistake.to_string(), "a.yaml:3:10: parameters.top_p: expected a number");
+        assert_eq!(error.to_string(), "a.yaml:3:10: parameters.top_p: expected a number");
         assert_eq!(
-            ToolMistake::of_file("a.yaml", Position::START, "is empty").to_string(),
-            "a.yaml:1:1: is empty"
+            DefinitionError::of_file("a.yaml", Position::START, "the file is empty").to_string(),
+            "a.yaml:1:1: the file is empty"
         );
     }
 }
