@@ -1,22 +1,22 @@
-//! Outages: a fault that answers every request until the outage ends.
+//! Faults: responses to all requests during an outage.
 
-/// The response to every request during an outage.
+/// Response to all requests during an outage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Status 429; with `Retry-After` in seconds if set.
     RateLimited { retry_after: Option<u32> },
-    /// An error envelope with this status, 400 to 599.
+    /// Error envelope with this status, 400 to 599.
     Status(u16),
-    /// Connections are closed without an answer.
+    /// Connections are closed without a response.
     Dropped,
-    /// Connections stay open without an answer.
+    /// Connections stay open without a response.
     Silent,
-    /// The scenario of this model id, such as `sim/cut-mid-stream?after=1`.
+    /// Scenario of this model id, such as `sim/cut-mid-stream?after=1`.
     Scenario(String),
 }
 
 impl Fault {
-    /// The model id that behaves like this fault.
+    /// Returns the model id that behaves like this fault.
     pub(crate) fn model(&self) -> String {
         match self {
             Self::RateLimited { retry_after: Some(seconds) } => {

@@ -1,7 +1,7 @@
-//! A simulator of the upstream's HTTP API: the model id selects the scenario, and every request is recorded.
+//! Simulator of the HTTP API of the upstream: the model id selects the scenario, and every request is recorded.
 //!
-//! The crate contains the upstream's wire format, in its own structs, and the observed failures of the upstream.
-//! It shares no type with the rest of Causerie, so that a mistake in the client's wire structs is detected.
+//! The crate has its own structs of the wire format, and scenarios for the observed failures of the upstream.
+//! It shares no type with the rest of Causerie, so that an error in the wire structs of the client is detected.
 //! Deliberately absent: a store, randomness, and clock-dependent answers except ids, `created` and waits.
 #![doc = ""]
 #![doc = include_str!("../README.md")]
@@ -18,6 +18,6 @@ mod wire;
 
 pub use fault::Fault;
 pub use options::Options;
-pub use recording::{Ending, RecordedRequest};
+pub use recording::{Outcome, RecordedRequest};
 pub use scenario::{COMMON_PARAMETERS, Parameter, Scenario, all as scenarios};
 pub use simulator::{Simulator, SimulatorError};

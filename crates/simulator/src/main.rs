@@ -1,4 +1,4 @@
-//! The simulator as a program: prints its base URL and its scenarios, then answers until interrupted.
+//! Program of the simulator: prints its base URL and its scenarios, then answers until it is interrupted.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use causerie_simulator::{COMMON_PARAMETERS, Options, Simulator, scenarios};
 use clap::Parser;
 
-/// A stand-in for the OpenRouter API.
+/// Simulator of the OpenRouter API.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -51,7 +51,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
 
 fn print_overview(simulator: &Simulator, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "The simulated upstream is at {}", simulator.base_url())?;
-    writeln!(out, "\nThe model id picks what happens; any other id gets an echo:\n")?;
+    writeln!(out, "\nThe model id selects a scenario; any other id gets an echo:\n")?;
     for scenario in scenarios() {
         let parameters: Vec<&str> = scenario.parameters.iter().map(|parameter| parameter.name).collect();
         let parameters = match parameters.as_slice() {
@@ -61,7 +61,7 @@ fn print_overview(simulator: &Simulator, out: &mut impl Write) -> io::Result<()>
         writeln!(out, "  {:<22} {}{parameters}", scenario.model, scenario.summary)?;
     }
     let common: Vec<&str> = COMMON_PARAMETERS.iter().map(|parameter| parameter.name).collect();
-    writeln!(out, "\nEvery scenario also takes {}.", common.join(", "))?;
+    writeln!(out, "\nParameters of all scenarios: {}.", common.join(", "))?;
     writeln!(out, "Parameters follow a question mark: sim/slow?words=5&delay_ms=200")?;
     out.flush()
 }

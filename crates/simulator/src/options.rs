@@ -9,14 +9,14 @@ use std::time::Duration;
 pub struct Options {
     /// Address to listen on; by default a free port on the loopback interface.
     pub listen: SocketAddr,
-    /// The accepted key; by default every request is accepted, also without a key.
+    /// Accepted key; by default all requests are accepted, also without a key.
     pub api_key: Option<String>,
-    /// Delay before each word of an echo; none by default, about 25 ms resembles a real model.
+    /// Delay before each word of an echo; none by default. A real model has about 25 ms.
     pub typing_delay: Duration,
     /// Maximum number of recorded requests, at least 1; 10,000 by default. Their bodies are limited to 64 MiB in total.
     pub recorded_requests: usize,
-    /// Timeout of the waits of [`Simulator`](crate::Simulator); 10 s by default.
-    pub patience: Duration,
+    /// Timeout of the `wait_…` methods of [`Simulator`](crate::Simulator); 10 s by default.
+    pub wait_timeout: Duration,
 }
 
 impl Default for Options {
@@ -26,7 +26,7 @@ impl Default for Options {
             api_key: None,
             typing_delay: Duration::ZERO,
             recorded_requests: 10_000,
-            patience: Duration::from_secs(10),
+            wait_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -39,7 +39,7 @@ impl fmt::Debug for Options {
             .field("api_key", &self.api_key.as_ref().map(|_| "***"))
             .field("typing_delay", &self.typing_delay)
             .field("recorded_requests", &self.recorded_requests)
-            .field("patience", &self.patience)
+            .field("wait_timeout", &self.wait_timeout)
             .finish()
     }
 }

@@ -1,4 +1,4 @@
-//! The running simulator, and the handle that controls it in tests.
+//! Handle of a running simulator, for tests.
 
 use std::io;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use crate::server::state::State;
 /// Lifetime of idle connections, longer than the pause between two requests of a test.
 const KEEP_ALIVE_SECONDS: u64 = 75;
 
-/// A failed operation of the simulator.
+/// Error of the simulator.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulatorError {
     #[error("cannot listen on {address}")]
     Listen { address: std::net::SocketAddr, source: io::Error },
-    #[error("cannot start the server's thread")]
+    #[error("cannot start the thread of the server")]
     Thread(#[source] io::Error),
     #[error("no such fault: {0}")]
     Fault(String),
@@ -31,19 +31,19 @@ pub enum SimulatorError {
     TimedOut(std::time::Duration),
 }
 
-/// A simulator that listens; it stops when dropped.
+/// Running simulator. It stops when dropped.
 #[derive(Debug)]
 pub struct Simulator {
     base_url: String,
     state: Arc<State>,
     server: ServerHandle,
-    ended: Option<oneshot::Receiver<()>>,
+    stopped: Option<oneshot::Receiver<()>>,
 }
 
 impl Simulator {
-    /// Starts to listen; the address is bound when this returns.
+    /// Starts a simulator. The address is bound when this function returns.
     ///
-    /// The server runs on threads of its own, so any runtime may hold the handle, or none.
+    /// The server has its own threads, so the handle can be used in any runtime or without one.
     ///
     /// # Errors
     ///
@@ -53,63 +53,63 @@ impl Simulator {
         let listen_error = |source| SimulatorError::Listen { address, source };
         let state = Arc::new(State::new(options));
         let shared = Arc::clone(&state);
-        // The server binds the address itself: the standard library's queue of 128 connections overflows when hundreds
-        // of clients connect at once, and each that does not fit waits a second for its next try.
+        // actix binds the address: the backlog of 128 connections of the standard library overflows when hundreds of
+        // clients connect at once, and a rejected client waits one second before it retries.
         let server = HttpServer::new(move || {
             App::new().app_data(web::Data::from(Arc::clone(&shared))).configure(routes::configure)
         })
         .workers(1)
         .disable_signals()
         .keep_alive(std::time::Duration::from_secs(KEEP_ALIVE_SECONDS))
-        // Without this, Nagle's algorithm holds the first event back for 40 ms.
+        // Without this option, Nagle's algorithm delays the first event by 40 ms.
         .tcp_nodelay(true)
-        // Without this, a client that closes is noticed only when something is written to it.
+        // Without this option, a closed connection is detected only at the next write.
         .h1_allow_half_closed(false)
         .bind(address)
         .map_err(listen_error)?;
         let listen = server.addrs().first().copied().unwrap_or(address);
         let server = server.run();
         let handle = server.handle();
-        let (announce_end, ended) = oneshot::channel();
+        let (stopped_sender, stopped) = oneshot::channel();
         thread::Builder::new()
             .name("simulator".to_owned())
             .spawn(move || {
                 // The only error is a failure to create a thread; clients then fail to connect.
                 let _ = actix_web::rt::System::new().block_on(server);
-                let _ = announce_end.send(());
+                let _ = stopped_sender.send(());
             })
             .map_err(SimulatorError::Thread)?;
-        Ok(Self { base_url: format!("http://{listen}{BASE}"), state, server: handle, ended: Some(ended) })
+        Ok(Self { base_url: format!("http://{listen}{BASE}"), state, server: handle, stopped: Some(stopped) })
     }
 
-    /// The base URL, in place of `https://openrouter.ai/api/v1`, without a trailing slash.
+    /// Returns the base URL without a trailing slash. It replaces `https://openrouter.ai/api/v1`.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// The recorded requests in order of arrival.
+    /// Returns the recorded requests in the order of arrival.
     pub fn requests(&self) -> Vec<Arc<RecordedRequest>> {
         self.state.recorder.requests()
     }
 
-    /// The recorded chat requests with this `model`, as it was sent.
+    /// Returns the recorded chat requests whose `model` is exactly this text.
     pub fn requests_for(&self, model: &str) -> Vec<Arc<RecordedRequest>> {
         let mut requests = self.requests();
         requests.retain(|request| is_chat_with(request, model));
         requests
     }
 
-    /// How many of the recorded requests are chat requests with this `model`.
+    /// Returns the number of recorded chat requests with this `model`.
     pub fn count(&self, model: &str) -> usize {
         self.state.recorder.count(|request| is_chat_with(request, model))
     }
 
-    /// How many chat requests are recorded.
+    /// Returns the number of recorded chat requests.
     pub fn count_chat(&self) -> usize {
         self.state.recorder.count(RecordedRequest::is_chat)
     }
 
-    /// Number of requests since the start, including removed ones.
+    /// Returns the number of requests since the start, including removed ones.
     pub fn total(&self) -> u64 {
         self.state.recorder.total()
     }
@@ -123,7 +123,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`SimulatorError::TimedOut`] after [`Options::patience`].
+    /// [`SimulatorError::TimedOut`] after [`Options::wait_timeout`].
     pub async fn wait_until(
         &self,
         condition: impl FnMut(&[Arc<RecordedRequest>]) -> bool,
@@ -135,19 +135,19 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`SimulatorError::TimedOut`] after [`Options::patience`].
+    /// [`SimulatorError::TimedOut`] after [`Options::wait_timeout`].
     pub async fn wait_for_count(&self, model: &str, count: usize) -> Result<(), SimulatorError> {
-        let enough = |requests: &[Arc<RecordedRequest>]| {
+        let is_reached = |requests: &[Arc<RecordedRequest>]| {
             requests.iter().filter(|request| is_chat_with(request, model)).count() >= count
         };
-        self.wait_until(enough).await
+        self.wait_until(is_reached).await
     }
 
-    /// Waits until no answer is running any more.
+    /// Waits until no answer is running.
     ///
     /// # Errors
     ///
-    /// [`SimulatorError::TimedOut`] after [`Options::patience`].
+    /// [`SimulatorError::TimedOut`] after [`Options::wait_timeout`].
     pub async fn wait_until_idle(&self) -> Result<(), SimulatorError> {
         self.wait_until(|requests| !requests.iter().any(|request| request.is_running())).await
     }
@@ -156,9 +156,9 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// [`SimulatorError::TimedOut`] after [`Options::patience`].
+    /// [`SimulatorError::TimedOut`] after [`Options::wait_timeout`].
     pub async fn wait_until_held(&self, gate: &str, count: usize) -> Result<(), SimulatorError> {
-        self.with_timeout(self.state.gates.held(gate, count)).await
+        self.with_timeout(self.state.gates.wait_until_held(gate, count)).await
     }
 
     /// Opens a gate permanently.
@@ -166,12 +166,12 @@ impl Simulator {
         self.state.gates.open(gate);
     }
 
-    /// Releases `count` arrivals at a gate, current waiters first; a gate before each delta counts each delta.
+    /// Releases `count` waits at a gate, current ones first. A gate before each delta has one wait per delta.
     pub fn release(&self, gate: &str, count: usize) {
         self.state.gates.release(gate, count);
     }
 
-    /// Starts an outage: every later request on every route gets the fault. Running answers continue.
+    /// Starts an outage: all later requests on all routes get the fault. Running answers continue.
     ///
     /// # Errors
     ///
@@ -188,23 +188,23 @@ impl Simulator {
         self.state.set_outage(None);
     }
 
-    /// Closes the connections of all running answers, as a dying upstream does.
+    /// Closes the connections of all running answers, like a crash of the upstream.
     pub fn cut_running(&self) {
         self.state.cut_running();
     }
 
-    /// Stops listening, cuts what is running and waits until the server has ended.
+    /// Stops listening, cuts running answers and waits for the end of the server.
     pub async fn stop(mut self) {
         self.state.cut_running();
         self.server.stop(false).await;
-        if let Some(ended) = self.ended.take() {
-            let _ = ended.await;
+        if let Some(stopped) = self.stopped.take() {
+            let _ = stopped.await;
         }
     }
 
     async fn with_timeout(&self, wait: impl Future<Output = ()>) -> Result<(), SimulatorError> {
-        let patience = self.state.options.patience;
-        tokio::time::timeout(patience, wait).await.map_err(|_| SimulatorError::TimedOut(patience))
+        let limit = self.state.options.wait_timeout;
+        tokio::time::timeout(limit, wait).await.map_err(|_| SimulatorError::TimedOut(limit))
     }
 }
 

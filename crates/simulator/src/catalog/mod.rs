@@ -14,13 +14,13 @@ pub(crate) struct Prices {
     pub(crate) cache_write: Credits,
 }
 
-/// The model id in the answer: the dated name of a listed model, the selected model of a router or alias, and otherwise
-/// the requested id.
+/// Returns the model id in the answer: the dated name of a listed model, the selected model of a router or alias,
+/// otherwise the requested id.
 pub(crate) fn served_as(id: &str) -> String {
     find(id).map_or(id, |model| model.served_as).to_owned()
 }
 
-/// The prices for a prompt of `prompt_tokens` tokens; unlisted ids have the prices of scenarios.
+/// Returns the prices for a prompt of `prompt_tokens` tokens. Unlisted ids have the prices of scenarios.
 pub(crate) fn prices(id: &str, prompt_tokens: u64) -> Prices {
     let text = match find(id) {
         None if without_parameters(id).ends_with(":free") => models::FREE,
@@ -45,7 +45,7 @@ pub(crate) fn prices(id: &str, prompt_tokens: u64) -> Prices {
     }
 }
 
-/// The listed model of an id, without its parameters and without an unlisted variant such as `:nitro`.
+/// Returns the listed model of an id, ignoring parameters and unlisted variants such as `:nitro`.
 fn find(id: &str) -> Option<&'static ListedModel> {
     let id = without_parameters(id);
     let listed = |id: &str| REAL_MODELS.iter().find(|model| model.id == id);

@@ -55,7 +55,7 @@ pub(crate) const REAL_MODELS: &[ListedModel] = &[
         canonical_slug: "anthropic/claude-4.5-sonnet-20250929",
         served_as: "anthropic/claude-4.5-sonnet-20250929",
         name: "Anthropic: Claude Sonnet 4.5",
-        description: "Listed with a dearer tier for long prompts.",
+        description: "Listed with higher prices for long prompts.",
         context_length: Some(1_000_000),
         max_completion_tokens: Some(64_000),
         input_modalities: &["text", "image", "file"],

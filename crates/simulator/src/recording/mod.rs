@@ -1,4 +1,4 @@
-//! Records of requests and their outcome, for tests to read and to wait for.
+//! Records of requests and their outcomes. Tests read them or wait for them.
 
 mod record;
 
@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use record::{Ending, RecordedRequest};
+pub use record::{Outcome, RecordedRequest};
 
 /// Maximum total size of the recorded bodies in bytes.
-const KEPT_BYTES: usize = 64 << 20;
+const MAX_BODY_BYTES: usize = 64 << 20;
 
-/// The most recent requests in order of arrival.
+/// Most recent requests in the order of arrival.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     log: Mutex<Log>,
@@ -25,20 +25,20 @@ pub(crate) struct Recorder {
 
 #[derive(Debug, Default)]
 struct Log {
-    kept: VecDeque<Kept>,
+    entries: VecDeque<Entry>,
     bytes: usize,
     total: u64,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct Entry {
     request: Arc<RecordedRequest>,
     bytes: usize,
 }
 
 /// Writer of the record of one request.
 ///
-/// It is dropped without an ending when the connection is closed: by the simulator if its token is cancelled, otherwise
+/// It is dropped without an outcome when the connection is closed: by the simulator if its token is cancelled, otherwise
 /// by the client.
 #[derive(Debug)]
 pub(crate) struct RequestRecording {
@@ -59,7 +59,7 @@ impl Recorder {
     }
 
     /// Starts the record of a request. `bytes` is the size of its body; `cut` aborts its answer.
-    pub(crate) fn arrive(
+    pub(crate) fn start(
         self: &Arc<Self>,
         mut request: RecordedRequest,
         bytes: usize,
@@ -70,9 +70,9 @@ impl Recorder {
         request.number = log.total;
         request.started_at = self.started.elapsed();
         log.bytes += bytes;
-        log.kept.push_back(Kept { request: Arc::new(request), bytes });
-        while log.kept.len() > self.capacity || (log.bytes > KEPT_BYTES && log.kept.len() > 1) {
-            let Some(oldest) = log.kept.pop_front() else { break };
+        log.entries.push_back(Entry { request: Arc::new(request), bytes });
+        while log.entries.len() > self.capacity || (log.bytes > MAX_BODY_BYTES && log.entries.len() > 1) {
+            let Some(oldest) = log.entries.pop_front() else { break };
             log.bytes -= oldest.bytes;
         }
         let number = log.total;
@@ -82,15 +82,15 @@ impl Recorder {
     }
 
     pub(crate) fn requests(&self) -> Vec<Arc<RecordedRequest>> {
-        self.log().kept.iter().map(|kept| Arc::clone(&kept.request)).collect()
+        self.log().entries.iter().map(|entry| Arc::clone(&entry.request)).collect()
     }
 
-    /// Number of recorded requests that satisfy the condition.
+    /// Returns the number of recorded requests that satisfy the condition.
     pub(crate) fn count(&self, condition: impl Fn(&RecordedRequest) -> bool) -> usize {
-        self.log().kept.iter().filter(|kept| condition(&kept.request)).count()
+        self.log().entries.iter().filter(|entry| condition(&entry.request)).count()
     }
 
-    /// Number of requests since the start, including removed ones.
+    /// Returns the number of requests since the start, including removed ones.
     pub(crate) fn total(&self) -> u64 {
         self.log().total
     }
@@ -98,7 +98,7 @@ impl Recorder {
     /// Removes the records; the total is kept.
     pub(crate) fn clear(&self) {
         let mut log = self.log();
-        log.kept.clear();
+        log.entries.clear();
         log.bytes = 0;
     }
 
@@ -106,7 +106,7 @@ impl Recorder {
     pub(crate) async fn wait_until(&self, mut condition: impl FnMut(&[Arc<RecordedRequest>]) -> bool) {
         let mut changes = self.changed.subscribe();
         while !condition(&self.requests()) {
-            // The sender is a field of the same recorder, so it outlives this wait.
+            // The sender is a field of the recorder, so the channel cannot close.
             let _ = changes.changed().await;
         }
     }
@@ -120,10 +120,10 @@ impl Recorder {
         let now = self.started.elapsed();
         let mut log = self.log();
         // Numbers are consecutive, so the index follows from the distance to the newest record.
-        let from_the_end = usize::try_from(log.total - number).unwrap_or(usize::MAX);
-        let place = log.kept.len().checked_sub(from_the_end.saturating_add(1));
-        if let Some(kept) = place.and_then(|place| log.kept.get_mut(place)) {
-            change(Arc::make_mut(&mut kept.request), now);
+        let from_end = usize::try_from(log.total - number).unwrap_or(usize::MAX);
+        let index = log.entries.len().checked_sub(from_end.saturating_add(1));
+        if let Some(entry) = index.and_then(|index| log.entries.get_mut(index)) {
+            change(Arc::make_mut(&mut entry.request), now);
         }
         drop(log);
         self.changed.send_replace(());
@@ -131,7 +131,7 @@ impl Recorder {
 }
 
 impl RequestRecording {
-    /// Cancelled when the connection must be closed immediately.
+    /// Returns the token that is cancelled when the connection must be closed immediately.
     pub(crate) fn cut(&self) -> &CancellationToken {
         &self.cut
     }
@@ -150,10 +150,10 @@ impl RequestRecording {
     }
 
     /// Records the end of the answer; later calls have no effect.
-    pub(crate) fn end(&mut self, ending: Ending) {
+    pub(crate) fn end(&mut self, outcome: Outcome) {
         if !std::mem::replace(&mut self.ended, true) {
             self.recorder.update(self.number, |request, now| {
-                request.ending = Some(ending);
+                request.outcome = Some(outcome);
                 request.ended_at = Some(now);
             });
         }
@@ -162,7 +162,7 @@ impl RequestRecording {
 
 impl Drop for RequestRecording {
     fn drop(&mut self) {
-        self.end(if self.cut.is_cancelled() { Ending::Stopped } else { Ending::ClientLeft });
+        self.end(if self.cut.is_cancelled() { Outcome::Stopped } else { Outcome::ClientClosed });
     }
 }
 
@@ -171,8 +171,8 @@ mod tests {
     use super::*;
     use futures_util::FutureExt as _;
 
-    fn arrive(recorder: &Arc<Recorder>, bytes: usize) -> RequestRecording {
-        recorder.arrive(RecordedRequest::default(), bytes, CancellationToken::new())
+    fn start(recorder: &Arc<Recorder>, bytes: usize) -> RequestRecording {
+        recorder.start(RecordedRequest::default(), bytes, CancellationToken::new())
     }
 
     fn numbers(recorder: &Recorder) -> Vec<u64> {
@@ -182,14 +182,14 @@ mod tests {
     #[test]
     fn the_oldest_records_are_removed_and_updates_of_them_ignored() {
         let recorder = Arc::new(Recorder::new(2));
-        let mut recordings: Vec<RequestRecording> = (0..3).map(|_| arrive(&recorder, 10)).collect();
+        let mut recordings: Vec<RequestRecording> = (0..3).map(|_| start(&recorder, 10)).collect();
         assert_eq!(numbers(&recorder), [2, 3]);
         assert_eq!(recorder.total(), 3);
 
-        recordings[0].end(Ending::Complete);
-        assert_eq!(recorder.count(|request| request.ending.is_some()), 0);
-        recordings[1].end(Ending::Complete);
-        let ended = |request: &RecordedRequest| request.ending == Some(Ending::Complete);
+        recordings[0].end(Outcome::Complete);
+        assert_eq!(recorder.count(|request| request.outcome.is_some()), 0);
+        recordings[1].end(Outcome::Complete);
+        let ended = |request: &RecordedRequest| request.outcome == Some(Outcome::Complete);
         assert_eq!(recorder.count(ended), 1);
         assert_eq!(recorder.requests()[0].number, 2);
     }
@@ -198,25 +198,25 @@ mod tests {
     fn the_total_size_of_bodies_is_limited() {
         let recorder = Arc::new(Recorder::new(100));
         for _ in 0..4 {
-            arrive(&recorder, KEPT_BYTES / 2);
+            start(&recorder, MAX_BODY_BYTES / 2);
         }
         assert_eq!(numbers(&recorder), [3, 4]);
         recorder.clear();
         assert!(numbers(&recorder).is_empty());
-        arrive(&recorder, 2 * KEPT_BYTES);
+        start(&recorder, 2 * MAX_BODY_BYTES);
         assert_eq!(numbers(&recorder), [5]);
     }
 
     #[tokio::test]
     async fn a_wait_ends_with_the_change_that_satisfies_it() {
         let recorder = Arc::new(Recorder::new(10));
-        let mut left = Box::pin(recorder.wait_until(|requests| {
-            requests.iter().any(|request| request.ending == Some(Ending::ClientLeft))
+        let mut closed = Box::pin(recorder.wait_until(|requests| {
+            requests.iter().any(|request| request.outcome == Some(Outcome::ClientClosed))
         }));
-        assert!(left.as_mut().now_or_never().is_none());
-        let recording = arrive(&recorder, 0);
-        assert!(left.as_mut().now_or_never().is_none());
+        assert!(closed.as_mut().now_or_never().is_none());
+        let recording = start(&recorder, 0);
+        assert!(closed.as_mut().now_or_never().is_none());
         drop(recording);
-        assert!(left.as_mut().now_or_never().is_some());
+        assert!(closed.as_mut().now_or_never().is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! The record of one request.
+//! Record of one request.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,63 +6,63 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// A request and its outcome.
+/// Request with its outcome.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RecordedRequest {
-    /// 1 for the first request of the simulator, in the order of arrival.
+    /// Number in the order of arrival, from 1.
     pub number: u64,
     pub method: String,
     /// Path and query, such as `/api/v1/generation?id=gen-…`.
     pub path: String,
-    /// The headers that mean something to the upstream, names in lower case; of `authorization` only the scheme.
+    /// Headers that the upstream uses, with names in lower case; of `authorization` only the scheme.
     pub headers: BTreeMap<String, String>,
-    /// The JSON body; null if there was none or it did not parse.
+    /// JSON body; null if the body is empty or invalid.
     pub body: Arc<Value>,
-    /// The `model` of a chat request, as it was sent.
+    /// Field `model` of a chat request, unchanged.
     pub model: Option<String>,
-    /// Since the simulator's start.
+    /// Time since the start of the simulator.
     pub started_at: Duration,
-    /// Since the simulator's start; none while the answer goes on.
+    /// Time since the start of the simulator; `None` while the answer is running.
     pub ended_at: Option<Duration>,
-    pub ending: Option<Ending>,
-    /// None until the response head is sent.
+    pub outcome: Option<Outcome>,
+    /// `None` until the response head is sent.
     pub status: Option<u16>,
-    /// The generation id that was sent with the head.
+    /// Generation id in the response head.
     pub generation_id: Option<String>,
-    /// Pieces of the body handed to the connection: events, comments, heartbeats.
+    /// Number of pieces of the body written to the connection: events, comments and heartbeats.
     pub chunks_sent: u64,
 }
 
-/// How an answer ended.
+/// Outcome of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// Everything was handed to the connection.
+pub enum Outcome {
+    /// The whole answer was written to the connection.
     Complete,
     /// The scenario closed the connection.
     Cut,
     /// The client closed the connection before the end.
-    ClientLeft,
-    /// [`Simulator::cut_running`](crate::Simulator::cut_running) or the simulator's stop closed the connection.
+    ClientClosed,
+    /// [`Simulator::cut_running`](crate::Simulator::cut_running) or the stop of the simulator closed the connection.
     Stopped,
 }
 
 impl RecordedRequest {
-    /// Whether it asked for a chat completion.
+    /// Returns whether this is a request for a chat completion.
     pub fn is_chat(&self) -> bool {
         self.method == "POST" && self.path.ends_with("/chat/completions")
     }
 
-    /// Whether the client closed the connection before the answer had ended.
+    /// Returns whether the client closed the connection before the end of the answer.
     pub fn client_closed(&self) -> bool {
-        self.ending == Some(Ending::ClientLeft)
+        self.outcome == Some(Outcome::ClientClosed)
     }
 
-    /// Whether the answer still goes on.
+    /// Returns whether the answer is still running.
     pub fn is_running(&self) -> bool {
-        self.ending.is_none()
+        self.outcome.is_none()
     }
 
-    /// Role and text of each message of a chat request; parts that are not text are left out.
+    /// Returns role and text of each message of a chat request, without parts that are not text.
     pub fn messages(&self) -> Vec<(String, String)> {
         let text = |content: &Value| match content {
             Value::String(text) => text.clone(),
@@ -86,7 +86,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn messages_are_role_and_text() {
+    fn messages_have_role_and_text() {
         let body = json!({ "messages": [
             { "role": "system", "content": "Be kind." },
             { "role": "user", "content": [{ "type": "text", "text": "a" }, { "type": "image_url" }] },

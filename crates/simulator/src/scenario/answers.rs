@@ -1,10 +1,10 @@
-//! Answers that end well, or end as a model ends them.
+//! Scenarios with complete answers, and with the regular ends of an answer.
 
 use std::time::Duration;
 
 use super::{Parameter, Scenario, parameter};
 use crate::catalog::SMALL_CONTEXT;
-use crate::scenario::call::Call;
+use crate::scenario::input::ScenarioInput;
 use crate::scenario::params::ParameterError;
 use crate::scenario::refusals;
 use crate::scenario::text;
@@ -15,36 +15,36 @@ use crate::wire::request::Role;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         model: "sim/echo",
-        summary: "says what it was sent: the last user message and how many messages of each role",
+        summary: "repeats the last user message and counts the messages of each role",
         parameters: &[],
-        play: echo,
+        build: echo,
     },
     Scenario {
         model: "sim/slow",
-        summary: "40 words, 50 ms apart, unless `words` and `delay_ms` say otherwise",
+        summary: "40 words at intervals of 50 ms; `words` and `delay_ms` change both",
         parameters: &[],
-        play: slow,
+        build: slow,
     },
     Scenario {
         model: "sim/text",
-        summary: "20 words, unless `words` or `chars` say otherwise",
+        summary: "20 words; `words` or `chars` change the length",
         parameters: &[],
-        play: |call| call.answer(call.words(20)?),
+        build: |input| input.answer(input.words(20)?),
     },
     Scenario {
         model: "sim/gated",
-        summary: "20 words, each held at the gate `gate` until a test lets it pass",
+        summary: "20 words, each held at the gate `gate` until a test releases it",
         parameters: &[],
-        play: gated,
+        build: gated,
     },
     Scenario {
         model: "sim/reasoning",
-        summary: "thinks aloud, then answers",
+        summary: "reasoning, then an answer",
         parameters: &[
             parameter("style", "signature", "`signature` (text, then its signature), `summary`, `encrypted`"),
-            parameter("thoughts", "12", "words of thinking"),
+            parameter("thoughts", "12", "number of words of reasoning"),
         ],
-        play: reasoning,
+        build: reasoning,
     },
     Scenario {
         model: "sim/length",
@@ -52,83 +52,84 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         parameters: &[parameter(
             "only_reasoning",
             "no",
-            "`yes`: thinking used the limit up, content is null",
+            "`yes`: reasoning reached the limit, and content is null",
         )],
-        play: length,
+        build: length,
     },
     Scenario {
         model: "sim/refusal",
-        summary: "refuses in `refusal`, with finish reason `stop`",
+        summary: "a refusal in `refusal`, with finish reason `stop`",
         parameters: &[],
-        play: refusal,
+        build: refusal,
     },
     Scenario {
         model: "sim/content-filter",
         summary: "five words, then finish reason `content_filter`",
         parameters: &[],
-        play: content_filter,
+        build: content_filter,
     },
-    Scenario { model: "sim/empty", summary: "says nothing", parameters: EMPTY, play: empty },
+    Scenario { model: "sim/empty", summary: "an empty answer", parameters: EMPTY_PARAMETERS, build: empty },
     Scenario {
         model: "sim/empty-then-ok",
-        summary: "says nothing to the first request with this very id, echoes afterwards",
-        parameters: EMPTY,
-        play: |call| if call.attempt == 1 { empty(call) } else { echo(call) },
+        summary: "an empty answer to the first request with exactly this id, then echoes",
+        parameters: EMPTY_PARAMETERS,
+        build: |input| if input.attempt == 1 { empty(input) } else { echo(input) },
     },
     Scenario {
         model: "sim/fallback",
-        summary: "another model answers: `model` of the answer differs from the one asked for",
+        summary: "another model answers: `model` of the answer differs from the requested one",
         parameters: &[],
-        play: fallback,
+        build: fallback,
     },
     Scenario {
         model: "sim/small-context",
-        summary: "echoes, but refuses an input of more than 1,000 tokens; listed with that context length",
+        summary: "an echo; inputs of more than 1,000 tokens are refused; listed with that context length",
         parameters: &[],
-        play: |call| refusals::within_context(call, SMALL_CONTEXT),
+        build: |input| refusals::within_context(input, SMALL_CONTEXT),
     },
 ];
 
-const EMPTY: &[Parameter] = &[parameter("finish", "stop", "`stop`, or `none` for a blank finish reason")];
+const EMPTY_PARAMETERS: &[Parameter] =
+    &[parameter("finish", "stop", "`stop`, or `none` for a blank finish reason")];
 
-/// A message that is echoed is cut after so many characters.
-const ECHOED_CHARACTERS: usize = 2_000;
+/// Maximum number of echoed characters.
+const MAX_ECHOED_CHARS: usize = 2_000;
 
-pub(super) fn echo(call: &Call<'_>) -> Result<Script, ParameterError> {
-    call.answer(Reply::of_text(call.pieces(|| echoed(call))?))
+pub(super) fn echo(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    input.answer(Reply::of_text(input.pieces(|| echo_text(input))?))
 }
 
-fn echoed(call: &Call<'_>) -> String {
-    let request = call.request;
-    let said = request.last_user_text();
-    let mut heard: String = said.chars().take(ECHOED_CHARACTERS).collect();
-    if heard.len() < said.len() {
-        heard.push('…');
+fn echo_text(input: &ScenarioInput<'_>) -> String {
+    let request = input.request;
+    let text = request.last_user_text();
+    let mut echoed: String = text.chars().take(MAX_ECHOED_CHARS).collect();
+    if echoed.len() < text.len() {
+        echoed.push('…');
     }
     let roles = Role::ALL.into_iter().map(|role| (role, request.count(role))).filter(|(_, count)| *count > 0);
     let roles: Vec<String> = roles.map(|(role, count)| format!("{count} {}", role.as_str())).collect();
-    let sent = match request.messages.len() {
+    let messages = match request.messages.len() {
         1 => "1 message".to_owned(),
         count => format!("{count} messages"),
     };
-    format!("You said: {heard}\n\n(I was sent {sent}: {}.)", roles.join(", "))
+    format!("You said: {echoed}\n\n(I was sent {messages}: {}.)", roles.join(", "))
 }
 
-fn slow(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let call = Call { typing_delay: Duration::from_millis(50), ..call.clone() };
-    call.answer(call.words(40)?)
+fn slow(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let input = ScenarioInput { typing_delay: Duration::from_millis(50), ..input.clone() };
+    input.answer(input.words(40)?)
 }
 
-fn gated(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let mut call = call.clone();
-    call.params.set_default("gate", "gate");
-    call.answer(call.words(20)?)
+fn gated(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let mut input = input.clone();
+    input.params.set_default("gate", "gate");
+    input.answer(input.words(20)?)
 }
 
-fn reasoning(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let style = call.params.choice("style", "signature", &["signature", "summary", "encrypted"])?;
-    let thoughts = text::by_word(&text::words(call.params.count("thoughts", 12)?));
-    // Opaque but reproducible; a real one may exceed 10 kB.
+fn reasoning(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let style = input.params.choice("style", "signature", &["signature", "summary", "encrypted"])?;
+    let thoughts = text::by_word(&text::words(input.params.count("thoughts", 12)?));
+    // Opaque but reproducible. Real values can exceed 10 kB.
     let opaque = "c2lnbmF0dXJl".repeat(40);
     let mut deltas: Vec<Delta> = match style {
         "summary" => thoughts.into_iter().map(Delta::Summary).collect(),
@@ -140,41 +141,41 @@ fn reasoning(call: &Call<'_>) -> Result<Script, ParameterError> {
         "signature" => deltas.push(Delta::Signature(opaque)),
         _ => {}
     }
-    let answer = call.words(20)?;
+    let answer = input.words(20)?;
     deltas.extend(answer.deltas);
-    call.answer(Reply { deltas, ..answer })
+    input.answer(Reply { deltas, ..answer })
 }
 
-fn length(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let only_reasoning = call.params.switch("only_reasoning", false)?;
-    let pieces = call.words(20)?.deltas;
+fn length(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let only_reasoning = input.params.switch("only_reasoning", false)?;
+    let pieces = input.words(20)?.deltas;
     let deltas = pieces.into_iter().map(|delta| match delta {
         Delta::Text(text) if only_reasoning => Delta::Reasoning(text),
         other => other,
     });
-    call.answer(Reply { deltas: deltas.collect(), finish: Some(Finish::LENGTH) })
+    input.answer(Reply { deltas: deltas.collect(), finish: Some(Finish::LENGTH) })
 }
 
-fn refusal(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let pieces = call.pieces(|| "I would rather not help with this.".to_owned())?;
+fn refusal(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let pieces = input.pieces(|| "I would rather not help with this.".to_owned())?;
     let deltas = pieces.into_iter().map(Delta::Refusal).collect();
-    call.answer(Reply { deltas, finish: Some(Finish::STOP) })
+    input.answer(Reply { deltas, finish: Some(Finish::STOP) })
 }
 
-fn content_filter(call: &Call<'_>) -> Result<Script, ParameterError> {
-    call.answer(Reply { finish: Some(Finish::CONTENT_FILTER), ..call.words(5)? })
+fn content_filter(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    input.answer(Reply { finish: Some(Finish::CONTENT_FILTER), ..input.words(5)? })
 }
 
-fn empty(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let finish = match call.params.choice("finish", "stop", &["stop", "none"])? {
+fn empty(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let finish = match input.params.choice("finish", "stop", &["stop", "none"])? {
         "none" => None,
         _ => Some(Finish::STOP),
     };
-    call.answer(Reply { deltas: Vec::new(), finish })
+    input.answer(Reply { deltas: Vec::new(), finish })
 }
 
-fn fallback(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let mut call = call.clone();
-    call.params.set_default("served", "sim/backup-20260801");
-    echo(&call)
+fn fallback(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let mut input = input.clone();
+    input.params.set_default("served", "sim/backup-20260801");
+    echo(&input)
 }

@@ -1,84 +1,92 @@
-//! The scenarios: behaviours that a model id of the form `sim/<name>` selects.
+//! Scenarios: behaviours that a model id of the form `sim/<name>` selects.
 
 mod accounting;
 mod answers;
-mod breaks;
-mod bytes;
-pub(crate) mod call;
+mod bodies;
+mod connection_faults;
+mod function_calls;
+pub(crate) mod input;
 pub(crate) mod params;
 mod rate_limits;
 mod refusals;
 mod reply_script;
 mod text;
-mod tools;
 
 use std::time::{Duration, SystemTime};
 
-use crate::scenario::call::Call;
+use crate::scenario::input::ScenarioInput;
 use crate::scenario::params::{ModelId, ParameterError};
 use crate::script::Script;
 use crate::wire::error::{envelope, error};
 use crate::wire::request::ChatRequest;
 
-/// One behaviour of the simulated upstream.
+/// Behaviour of the simulated upstream.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
-    /// The model id that selects the scenario, such as `sim/echo`.
+    /// Model id that selects the scenario, such as `sim/echo`.
     pub model: &'static str,
     /// One-sentence description.
     pub summary: &'static str,
     /// Parameters in addition to [`COMMON_PARAMETERS`].
     pub parameters: &'static [Parameter],
-    play: fn(&Call<'_>) -> Result<Script, ParameterError>,
+    build: fn(&ScenarioInput<'_>) -> Result<Script, ParameterError>,
 }
 
-/// A parameter after the `?` of a model id.
+/// Parameter after the `?` of a model id.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameter {
     pub name: &'static str,
-    /// The default value; empty without a default.
+    /// Default value; empty without a default.
     pub default: &'static str,
     pub meaning: &'static str,
 }
 
-/// The parameters that every scenario supports.
+/// Parameters of all scenarios.
 pub const COMMON_PARAMETERS: &[Parameter] = &[
     parameter(
         "times",
         "",
-        "only the first so many requests with this very id meet the scenario, later ones get an echo",
+        "the scenario applies only to this number of requests with exactly this id; later ones get an echo",
     ),
-    parameter("key", "", "ignored; makes an id, and with it a `times` count, of one's own"),
+    parameter("key", "", "ignored; makes the id unique, and with it the count of `times`"),
     parameter("head_ms", "0", "wait before the response head"),
-    parameter("delay_ms", "0", "wait before each delta; not streamed: the sum of them before the text"),
-    parameter("gate", "", "the name of a gate to wait at"),
-    parameter("gate_at", "each", "`head`, `first`, `each`, `end`, or after how many deltas"),
+    parameter(
+        "delay_ms",
+        "0",
+        "wait before each delta; not streamed: the sum of these waits before the text",
+    ),
+    parameter("gate", "", "name of a gate to wait at"),
+    parameter("gate_at", "each", "`head`, `first`, `each`, `end`, or a number of deltas"),
     parameter("keepalives", "1", "comments before the first delta; not streamed: whitespace heartbeats"),
-    parameter("words", "", "the answer is so many words"),
-    parameter("chars", "", "the answer is exactly so many characters"),
-    parameter("letters", "mixed", "of what `chars` is made: `plain`, `mixed`, `emoji`, `nul` (with U+0000)"),
-    parameter("piece", "", "characters per delta; else each word is one"),
-    parameter("chars_per_token", "4", "how tokens are counted"),
-    parameter("served", "", "the model id that the answer carries, if not the one asked for"),
-    parameter("misses", "0", "how often `/generation` answers 404 although the answer has ended"),
+    parameter("words", "", "number of words of the answer"),
+    parameter("chars", "", "exact number of characters of the answer"),
+    parameter("letters", "mixed", "characters for `chars`: `plain`, `mixed`, `emoji`, `nul` (with U+0000)"),
+    parameter("piece", "", "characters per delta; by default, each word is a delta"),
+    parameter("chars_per_token", "4", "characters per token"),
+    parameter("served", "", "model id in the answer; by default the requested one"),
+    parameter(
+        "misses",
+        "0",
+        "number of look-ups at `/generation` with status 404 after the end of the answer",
+    ),
 ];
 
-/// Every scenario, in the order of the table.
+/// Returns all scenarios in the order of the table in the README.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
     [
         answers::SCENARIOS,
-        tools::SCENARIOS,
+        function_calls::SCENARIOS,
         refusals::SCENARIOS,
         rate_limits::SCENARIOS,
-        breaks::SCENARIOS,
-        bytes::SCENARIOS,
+        connection_faults::SCENARIOS,
+        bodies::SCENARIOS,
         accounting::SCENARIOS,
     ]
     .into_iter()
     .flatten()
 }
 
-/// A model id without a scenario, or with invalid parameters.
+/// Model id without a scenario or with invalid parameters.
 #[derive(Debug, thiserror::Error)]
 enum InvalidModelId {
     #[error("{0} is not a valid model ID")]
@@ -87,18 +95,18 @@ enum InvalidModelId {
     Parameter(#[from] ParameterError),
 }
 
-/// The script of the scenario that the model id selects; ids without `sim/` select an echo.
+/// Builds the script of the scenario that a model id selects; ids without `sim/` select an echo.
 ///
-/// An invalid `sim/…` id produces status 400 with the reason, like an unknown model at the upstream.
-pub(crate) fn play(call: &Call<'_>, path: &str) -> Script {
-    try_play(call, path)
+/// An invalid `sim/…` id results in status 400 with the reason, as an unknown model does at the upstream.
+pub(crate) fn build_script(input: &ScenarioInput<'_>, path: &str) -> Script {
+    try_build(input, path)
         .unwrap_or_else(|invalid| Script::json(400, &envelope(error(400, &invalid.to_string()))))
 }
 
-/// Checks a model id and its parameters.
+/// Checks a model id and its parameters; the error is the reason.
 pub(crate) fn check(model: &str) -> Result<(), String> {
     let ModelId { path, params } = ModelId::parse(model);
-    let call = Call {
+    let input = ScenarioInput {
         request: &ChatRequest::default(),
         model: model.to_owned(),
         params,
@@ -108,19 +116,20 @@ pub(crate) fn check(model: &str) -> Result<(), String> {
         created: 0,
         typing_delay: Duration::ZERO,
     };
-    try_play(&call, &path).map(|_| ()).map_err(|error| error.to_string())
+    try_build(&input, &path).map(|_| ()).map_err(|error| error.to_string())
 }
 
-fn try_play(call: &Call<'_>, path: &str) -> Result<Script, InvalidModelId> {
-    let names: Vec<&str> = call.params.names().collect();
-    let play = find(path, &names)?.map_or(answers::echo as fn(&Call<'_>) -> _, |scenario| scenario.play);
-    let applies = call.params.number_up_to("times", u64::MAX)?.is_none_or(|times| call.attempt <= times);
-    let mut script = if applies { play(call)? } else { answers::echo(call)? };
-    script.before.extend(call.before_head()?);
+fn try_build(input: &ScenarioInput<'_>, path: &str) -> Result<Script, InvalidModelId> {
+    let names: Vec<&str> = input.params.names().collect();
+    let build =
+        find(path, &names)?.map_or(answers::echo as fn(&ScenarioInput<'_>) -> _, |scenario| scenario.build);
+    let applies = input.params.number_up_to("times", u64::MAX)?.is_none_or(|times| input.attempt <= times);
+    let mut script = if applies { build(input)? } else { answers::echo(input)? };
+    script.before.extend(input.before_head()?);
     Ok(script)
 }
 
-/// The scenario of a path; `None` for paths without `sim/`.
+/// Returns the scenario of a path; `None` for paths without `sim/`.
 fn find(path: &str, names: &[&str]) -> Result<Option<&'static Scenario>, InvalidModelId> {
     if !path.starts_with("sim/") {
         return Ok(None);
@@ -142,7 +151,7 @@ fn find(path: &str, names: &[&str]) -> Result<Option<&'static Scenario>, Invalid
 }
 
 impl Scenario {
-    /// The model id without `sim/`.
+    /// Returns the model id without `sim/`.
     pub fn name(&self) -> &'static str {
         self.model.trim_start_matches("sim/")
     }
@@ -168,7 +177,7 @@ mod tests {
         format!("`{}`{default}: {}", parameter.name, parameter.meaning)
     }
 
-    /// The tables of the README, which are also the crate's documentation.
+    /// Returns the tables of the README.
     fn tables() -> String {
         let mut text =
             String::from("| model id | what happens | parameters (default) |\n| --- | --- | --- |\n");
@@ -177,7 +186,7 @@ mod tests {
             let parameters = parameters.join("; ");
             writeln!(text, "| `{}` | {} | {parameters} |", scenario.model, scenario.summary).unwrap();
         }
-        text.push_str("\nEvery scenario understands these too:\n\n");
+        text.push_str("\nParameters of all scenarios:\n\n");
         for parameter in COMMON_PARAMETERS {
             writeln!(text, "- {}", row(parameter)).unwrap();
         }
@@ -187,21 +196,21 @@ mod tests {
     #[test]
     fn the_readme_has_the_table_of_all_scenarios() {
         let tables = tables();
-        assert!(README.contains(&tables), "the README should have these tables:\n\n{tables}");
+        assert!(README.contains(&tables), "the README must contain these tables:\n\n{tables}");
     }
 
     #[test]
     fn names_are_unique() {
         let mut models = BTreeSet::new();
         for scenario in all() {
-            assert!(models.insert(scenario.model), "{} is there twice", scenario.model);
+            assert!(models.insert(scenario.model), "duplicate model {}", scenario.model);
             assert_eq!(format!("sim/{}", scenario.name()), scenario.model);
             let mut names: BTreeSet<&str> =
                 COMMON_PARAMETERS.iter().map(|parameter| parameter.name).collect();
             for parameter in scenario.parameters {
                 assert!(
                     names.insert(parameter.name),
-                    "{}: {} is there twice",
+                    "{}: duplicate parameter {}",
                     scenario.model,
                     parameter.name
                 );

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-/// An invalid parameter. The response is status 400, so that a misspelling in a test is detected.
+/// Invalid parameter. The response is status 400, so that a misspelling in a test is detected.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ParameterError {
     #[error("{scenario} has no parameter {name}")]
@@ -12,15 +12,15 @@ pub(crate) enum ParameterError {
     Invalid { name: String, value: String, expected: String },
 }
 
-/// A parsed model id.
+/// Parsed model id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ModelId {
-    /// The id without its parameters and without its variant.
+    /// Id without parameters and variant.
     pub(crate) path: String,
     pub(crate) params: Params,
 }
 
-/// The parameters in the order of the model id.
+/// Parameters in the order of the model id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Params(Vec<(String, String)>);
 
@@ -37,7 +37,7 @@ impl ModelId {
 }
 
 impl Params {
-    /// The names in order.
+    /// Returns the names in order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
@@ -53,7 +53,7 @@ impl Params {
         }
     }
 
-    /// A whole number, at most `limit`.
+    /// Returns a whole number, at most `limit`.
     pub(crate) fn number_up_to(&self, name: &str, limit: u64) -> Result<Option<u64>, ParameterError> {
         let Some(value) = self.text(name) else { return Ok(None) };
         match u64::from_str(value) {
@@ -62,38 +62,38 @@ impl Params {
         }
     }
 
-    /// A number up to 1,000,000, such as attempts, deltas, tokens and statuses.
+    /// Returns a number up to 1,000,000, such as a token count or a status.
     pub(crate) fn number(&self, name: &str, default: u64) -> Result<u64, ParameterError> {
         Ok(self.number_up_to(name, 1_000_000)?.unwrap_or(default))
     }
 
-    /// A number up to 1,000,000 as a length or index.
+    /// Returns a number up to 1,000,000 as a length or index.
     pub(crate) fn count(&self, name: &str, default: usize) -> Result<usize, ParameterError> {
         let number = self.number_up_to(name, 1_000_000)?;
         Ok(number.and_then(|number| usize::try_from(number).ok()).unwrap_or(default))
     }
 
-    /// A duration in milliseconds, at most one hour.
+    /// Returns a duration from milliseconds, at most one hour.
     pub(crate) fn millis(&self, name: &str, default: Duration) -> Result<Duration, ParameterError> {
         Ok(self.number_up_to(name, 3_600_000)?.map_or(default, Duration::from_millis))
     }
 
-    /// `yes` or `no`.
+    /// Returns whether the value is `yes`; the only other value is `no`.
     pub(crate) fn switch(&self, name: &str, default: bool) -> Result<bool, ParameterError> {
         let default = if default { "yes" } else { "no" };
         Ok(self.choice(name, default, &["yes", "no"])? == "yes")
     }
 
-    /// One of the given words.
+    /// Returns one of several values.
     pub(crate) fn choice(
         &self,
         name: &str,
         default: &'static str,
-        words: &[&'static str],
+        values: &[&'static str],
     ) -> Result<&'static str, ParameterError> {
         let Some(value) = self.text(name) else { return Ok(default) };
-        let chosen = words.iter().find(|word| **word == value);
-        chosen.copied().ok_or_else(|| invalid(name, value, format!("one of {}", words.join(", "))))
+        let chosen = values.iter().find(|known| **known == value);
+        chosen.copied().ok_or_else(|| invalid(name, value, format!("one of {}", values.join(", "))))
     }
 }
 
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_checked_and_defaults_fill_in() {
+    fn values_are_checked_and_absent_ones_have_defaults() {
         assert_eq!(params("n=3").number("n", 7), Ok(3));
         assert_eq!(params("").number("n", 7), Ok(7));
         assert_eq!(params("d=1500").millis("d", Duration::ZERO), Ok(Duration::from_millis(1_500)));

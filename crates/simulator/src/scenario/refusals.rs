@@ -1,10 +1,10 @@
-//! Requests that are refused before a model runs: every status, body and reason.
+//! Scenarios with requests that are refused before a model runs.
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{Scenario, answers, parameter};
-use crate::scenario::call::Call;
+use crate::scenario::input::ScenarioInput;
 use crate::scenario::params::{ParameterError, invalid};
 use crate::script::Script;
 use crate::wire::error::{envelope, error, message, missing_authentication, provider_error};
@@ -19,54 +19,54 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 "body",
                 "envelope",
                 "`envelope`, `provider` (the text is in `metadata.raw`), `provider-json` (JSON inside that text), \
-                 `provider-object` (an object there), `string-code`, `no-code`, `html`, `text`, `empty`",
+                 `provider-object` (an object in `metadata.raw`), `string-code`, `no-code`, `html`, `text`, `empty`",
             ),
             parameter("retry_after", "", "seconds, as a header"),
         ],
-        play: status,
+        build: status,
     },
     Scenario {
         model: "sim/unauthorized",
-        summary: "401: the key is missing or bad",
+        summary: "401: the key is missing or invalid",
         parameters: &[],
-        play: |_| Ok(Script::json(401, &missing_authentication())),
+        build: |_| Ok(Script::json(401, &missing_authentication())),
     },
     Scenario {
         model: "sim/payment",
-        summary: "402: the account cannot pay for the output limit; `affords` tokens or fewer get an echo",
-        parameters: &[parameter("affords", "0", "the highest output limit that is answered")],
-        play: payment,
+        summary: "402: the account cannot pay for the output limit; limits up to `affords` get an echo",
+        parameters: &[parameter("affords", "0", "maximum output limit that is answered")],
+        build: payment,
     },
     Scenario {
         model: "sim/moderation",
         summary: "403: the input was flagged, with reasons and the flagged text",
         parameters: &[],
-        play: moderation,
+        build: moderation,
     },
     Scenario {
         model: "sim/guardrail",
         summary: "403: a guardrail of the account blocks the request",
         parameters: &[],
-        play: |_| {
+        build: |_| {
             let patterns = json!({ "patterns": ["ignore all previous instructions"] });
             Ok(refused(403, "Request blocked: prompt injection patterns detected", patterns))
         },
     },
     Scenario {
         model: "sim/no-endpoints",
-        summary: "404: nobody serves this model any more",
+        summary: "404: no provider serves this model",
         parameters: &[],
-        play: |call| {
-            let message = format!("No endpoints found for {}.", call.model);
+        build: |input| {
+            let message = format!("No endpoints found for {}.", input.model);
             Ok(Script::json(404, &envelope(error(404, &message))))
         },
     },
     Scenario {
         model: "sim/unknown-model",
-        summary: "400: there is no such model",
+        summary: "400: unknown model",
         parameters: &[],
-        play: |call| {
-            let message = format!("{} is not a valid model ID", call.model);
+        build: |input| {
+            let message = format!("{} is not a valid model ID", input.model);
             Ok(Script::json(400, &envelope(error(400, &message))))
         },
     },
@@ -76,20 +76,20 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         parameters: &[parameter(
             "limit",
             "",
-            "only inputs of more than so many tokens are refused, others echoed",
+            "only inputs of more than this number of tokens are refused; others get an echo",
         )],
-        play: context_length,
+        build: context_length,
     },
     Scenario {
         model: "sim/error-200",
-        summary: "status 200, and the body is an error envelope",
-        parameters: &[parameter("code", "502", "the code in the envelope")],
-        play: error_200,
+        summary: "status 200 with an error envelope as the body",
+        parameters: &[parameter("code", "502", "code in the envelope")],
+        build: error_200,
     },
 ];
 
-fn status(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let code = call.params.number("code", 500)?;
+fn status(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let code = input.params.number("code", 500)?;
     let status = u16::try_from(code).ok().filter(|status| (400..600).contains(status));
     let status =
         status.ok_or_else(|| invalid("code", &code.to_string(), "a status from 400 to 599".to_owned()))?;
@@ -105,7 +105,7 @@ fn status(call: &Call<'_>) -> Result<Script, ParameterError> {
         "empty",
     ];
     let text = message(status);
-    let script = match call.params.choice("body", "envelope", &bodies)? {
+    let script = match input.params.choice("body", "envelope", &bodies)? {
         "html" => {
             let page = format!(
                 "<!DOCTYPE html>\n<html><head><title>{status}</title></head><body>{text}</body></html>"
@@ -128,58 +128,58 @@ fn status(call: &Call<'_>) -> Result<Script, ParameterError> {
         "no-code" => Script::json(status, &envelope(json!({ "message": text, "http_status": status }))),
         _ => Script::json(status, &envelope(error(status, text))),
     };
-    Ok(match call.params.number_up_to("retry_after", 86_400)? {
+    Ok(match input.params.number_up_to("retry_after", 86_400)? {
         Some(seconds) => script.with_header("Retry-After", seconds.to_string()),
         None => script,
     })
 }
 
-fn payment(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let affords = call.params.number("affords", 0)?;
-    // Without a limit the upstream reckons with all the model could say.
-    let wanted = call.request.output_limit().unwrap_or(65_536);
-    if wanted <= affords {
-        return answers::echo(call);
+fn payment(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let affords = input.params.number("affords", 0)?;
+    // Without a limit, the upstream assumes the maximum output of the model.
+    let requested = input.request.output_limit().unwrap_or(65_536);
+    if requested <= affords {
+        return answers::echo(input);
     }
     let message = format!(
-        "This request requires more credits, or fewer max_tokens. You requested up to {wanted} tokens, but can \
+        "This request requires more credits, or fewer max_tokens. You requested up to {requested} tokens, but can \
          only afford {affords}."
     );
     Ok(refused(402, &message, json!({ "provider_name": null })))
 }
 
-fn moderation(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let said = call.request.last_user_text();
-    let length = said.chars().count();
+fn moderation(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let text = input.request.last_user_text();
+    let length = text.chars().count();
     let flagged = if length <= 100 {
-        said
+        text
     } else {
-        // At most a hundred characters, the middle replaced by dots.
-        let (head, tail) = (said.chars().take(48), said.chars().skip(length - 48));
+        // At most 100 characters: dots replace the middle.
+        let (head, tail) = (text.chars().take(48), text.chars().skip(length - 48));
         head.chain("...".chars()).chain(tail).collect()
     };
-    let message = format!("{} requires moderation. Your input was flagged for \"misc\".", call.model);
+    let message = format!("{} requires moderation. Your input was flagged for \"misc\".", input.model);
     let metadata = json!({
         "reasons": ["misc"],
         "flagged_input": flagged,
         "provider_name": "Simulated Provider",
-        "model_slug": call.model,
+        "model_slug": input.model,
         "error_type": "content_policy_violation",
     });
     Ok(refused(403, &message, metadata))
 }
 
-fn context_length(call: &Call<'_>) -> Result<Script, ParameterError> {
-    match call.params.number_up_to("limit", u64::MAX)? {
-        Some(limit) => within_context(call, limit),
-        None => Ok(too_long(call.prompt_tokens()?, call.prompt_tokens()?.saturating_sub(1))),
+fn context_length(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    match input.params.number_up_to("limit", u64::MAX)? {
+        Some(limit) => within_context(input, limit),
+        None => Ok(too_long(input.prompt_tokens()?, input.prompt_tokens()?.saturating_sub(1))),
     }
 }
 
-/// An echo, or a refusal if the input has more than `limit` tokens.
-pub(super) fn within_context(call: &Call<'_>, limit: u64) -> Result<Script, ParameterError> {
-    let prompt = call.prompt_tokens()?;
-    if prompt > limit { Ok(too_long(prompt, limit)) } else { answers::echo(call) }
+/// Builds an echo, or a refusal if the input has more than `limit` tokens.
+pub(super) fn within_context(input: &ScenarioInput<'_>, limit: u64) -> Result<Script, ParameterError> {
+    let prompt = input.prompt_tokens()?;
+    if prompt > limit { Ok(too_long(prompt, limit)) } else { answers::echo(input) }
 }
 
 fn too_long(prompt: u64, limit: u64) -> Script {
@@ -190,10 +190,10 @@ fn too_long(prompt: u64, limit: u64) -> Script {
     refused(400, &message, json!({ "provider_name": null, "error_type": "context_length_exceeded" }))
 }
 
-fn error_200(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let code = u16::try_from(call.params.number("code", 502)?).unwrap_or(502);
+fn error_200(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let code = u16::try_from(input.params.number("code", 502)?).unwrap_or(502);
     let body = envelope(provider_error(code, json!(message(code))));
-    Ok(Script::json(200, &body).with_header("X-Generation-Id", call.generation_id.clone()))
+    Ok(Script::json(200, &body).with_header("X-Generation-Id", input.generation_id.clone()))
 }
 
 fn refused(status: u16, message: &str, metadata: Value) -> Script {

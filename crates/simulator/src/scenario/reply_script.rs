@@ -1,10 +1,10 @@
-//! Scripts for ordinary answers, streamed or as one document.
+//! Scripts of complete answers, streamed or as one document.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::scenario::call::{Call, Gate, GateAt, PROVIDER};
+use crate::scenario::input::{Gate, GateAt, PROVIDER, ScenarioInput};
 use crate::scenario::params::ParameterError;
 use crate::script::GenerationPlan;
 use crate::script::bill::Bill;
@@ -25,7 +25,7 @@ pub(crate) enum UsageShape {
     EmptyChoices,
     /// Until February 2026: a choice with finish reason null.
     NullFinish,
-    /// October 2025: like `NullFinish`, and usage has only its three counts.
+    /// October 2025: like `NullFinish`, and usage has three counts only.
     Legacy,
     /// In the only event with the finish reason.
     WithFinish,
@@ -37,20 +37,24 @@ pub(crate) enum UsageShape {
     Empty,
 }
 
-impl Call<'_> {
-    /// The script of a reply in the form of August 2026.
+impl ScenarioInput<'_> {
+    /// Builds the script of a reply in the form of August 2026.
     pub(crate) fn answer(&self, reply: Reply) -> Result<Script, ParameterError> {
-        self.answer_shaped(reply, UsageShape::RepeatedChoice)
+        self.answer_with_usage(reply, UsageShape::RepeatedChoice)
     }
 
-    /// The script of a reply with `usage` in the given form.
-    pub(crate) fn answer_shaped(&self, reply: Reply, shape: UsageShape) -> Result<Script, ParameterError> {
+    /// Builds the script of a reply with `usage` in the given form.
+    pub(crate) fn answer_with_usage(
+        &self,
+        reply: Reply,
+        shape: UsageShape,
+    ) -> Result<Script, ParameterError> {
         let bill = self.bill(&reply)?;
-        self.answer_billed(reply, shape, bill)
+        self.answer_with_bill(reply, shape, bill)
     }
 
-    /// The script of a reply with the given cost.
-    pub(crate) fn answer_billed(
+    /// Builds the script of a reply with the given bill.
+    pub(crate) fn answer_with_bill(
         &self,
         reply: Reply,
         shape: UsageShape,
@@ -94,7 +98,7 @@ impl Call<'_> {
             if !delay.is_zero() {
                 events.push_back(Event::Pause(Pause::Wait(delay)));
             }
-            events.extend(gate.iter().filter(|gate| gate.holds(number)).map(Gate::event));
+            events.extend(gate.iter().filter(|gate| gate.is_before(number)).map(Gate::event));
             events.push_back(Event::Delta(delta));
         }
         events.extend(gate.iter().filter(|gate| gate.at == GateAt::End).map(Gate::event));
@@ -133,7 +137,7 @@ impl Call<'_> {
     }
 }
 
-/// The events between the last delta and `[DONE]`.
+/// Returns the events between the last delta and `[DONE]`.
 fn closing(finish: Option<Finish>, shape: UsageShape, bill: &Bill) -> Vec<Event> {
     let choice = |finish: Option<Finish>| Choice {
         finish_reason: finish.map(|finish| finish.reason),

@@ -1,12 +1,12 @@
-//! Texts of answers: reproducible, of any length, with characters of one to four UTF-8 bytes.
+//! Reproducible texts of any length, with characters of one to four UTF-8 bytes.
 
-/// Sixteen words that contain characters of every UTF-8 width.
+/// Words with characters of each UTF-8 width.
 const WORDS: [&str; 16] = [
     "the", "café", "opens", "at", "noon", "東京", "listens", "naïvely", "while", "Ωmega", "🦀", "counts",
     "every", "grain", "of", "sand",
 ];
 
-/// `count` words separated by single spaces.
+/// Returns `count` words separated by single spaces.
 pub(crate) fn words(count: usize) -> String {
     let mut text = String::with_capacity(count * 7);
     for word in WORDS.iter().cycle().take(count) {
@@ -18,12 +18,12 @@ pub(crate) fn words(count: usize) -> String {
     text
 }
 
-/// Exactly `count` characters (Unicode scalar values), drawn from the alphabet.
+/// Returns exactly `count` characters (Unicode scalar values) of an alphabet.
 pub(crate) fn characters(count: usize, letters: Alphabet) -> String {
     letters.alphabet().chars().cycle().take(count).collect()
 }
 
-/// The characters of a text of a given length.
+/// Characters of a text of a given length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Alphabet {
     /// One byte each.
@@ -32,7 +32,7 @@ pub(crate) enum Alphabet {
     Mixed,
     /// Four bytes each, with joiners and modifiers.
     Emoji,
-    /// Every eighth character is U+0000, which PostgreSQL text cannot hold.
+    /// Every eighth character is U+0000, which PostgreSQL text cannot contain.
     Nul,
 }
 
@@ -47,7 +47,7 @@ impl Alphabet {
     }
 }
 
-/// Splits a text into words, each with the white space after it.
+/// Splits a text into words, each with the whitespace after it.
 pub(crate) fn by_word(text: &str) -> Vec<String> {
     text.split_inclusive(char::is_whitespace).map(str::to_owned).collect()
 }

@@ -1,13 +1,13 @@
-//! Cost of an answer: one token per four characters, at the prices of the catalog, in exact arithmetic.
+//! Cost of an answer: tokens counted by characters, at the listed prices, in exact arithmetic.
 
 use crate::catalog::Prices;
 use crate::wire::credits::Credits;
 use crate::wire::usage::{Accounting, CompletionDetails, CostDetails, JsonNumber, PromptDetails, Usage};
 
-/// Characters per token, unless the request says otherwise (`chars_per_token`).
+/// Default of `chars_per_token`.
 pub(crate) const CHARACTERS_PER_TOKEN: u64 = 4;
 
-/// Number of tokens of a text, rounded up.
+/// Returns the number of tokens of a text, rounded up.
 pub(crate) fn tokens(characters: u64, characters_per_token: u64) -> u64 {
     characters.div_ceil(characters_per_token.max(1))
 }
@@ -17,41 +17,41 @@ pub(crate) fn tokens(characters: u64, characters_per_token: u64) -> u64 {
 pub(crate) struct Bill {
     pub(crate) prices: Prices,
     pub(crate) characters_per_token: u64,
-    /// All input tokens, cached and written ones among them.
+    /// Input tokens, including cached and cache-written ones.
     pub(crate) prompt: u64,
     pub(crate) cached: u64,
     pub(crate) cache_write: u64,
-    /// All output tokens, reasoning among them.
+    /// Output tokens, including reasoning.
     pub(crate) completion: u64,
     pub(crate) reasoning: u64,
-    pub(crate) payer: Payer,
+    pub(crate) key_owner: KeyOwner,
     /// Replaces the computed `usage.cost`, digit for digit.
     pub(crate) cost_literal: Option<String>,
 }
 
-/// The account that the provider charges.
+/// Owner of the provider key that a request uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Payer {
-    /// The platform's: `cost` is the whole amount.
+pub(crate) enum KeyOwner {
+    /// The platform: `cost` is the whole amount.
     Platform,
-    /// The customer's own key: `cost` is only the fee.
+    /// The customer ("bring your own key"): `cost` is the fee only.
     Customer { fee: Credits },
 }
 
 impl Bill {
-    /// The amount that the provider charges: `uncached x prompt + cached x read + written x write + completion x output`.
+    /// Returns the amount that the provider charges: `uncached x prompt + cached x read + written x write + completion x output`.
     ///
-    /// Where read and written tokens overlap (some providers report the same tokens as both), only the cached
-    /// ones are taken off the prompt.
+    /// If cached and written tokens overlap (some providers report the same tokens as both), only the cached ones are
+    /// subtracted from the prompt.
     pub(crate) fn inference(&self) -> Credits {
         self.prompt_cost() + self.completion_cost()
     }
 
-    /// The amount that the platform takes from the credits of the account.
+    /// Returns the amount that the platform charges to the account.
     pub(crate) fn charged(&self) -> Credits {
-        match self.payer {
-            Payer::Platform => self.inference(),
-            Payer::Customer { fee } => fee,
+        match self.key_owner {
+            KeyOwner::Platform => self.inference(),
+            KeyOwner::Customer { fee } => fee,
         }
     }
 
@@ -63,7 +63,7 @@ impl Bill {
         Usage {
             accounting: Some(Accounting {
                 cost,
-                is_byok: self.payer != Payer::Platform,
+                is_byok: self.key_owner != KeyOwner::Platform,
                 prompt_tokens_details: PromptDetails {
                     cached_tokens: self.cached,
                     cache_write_tokens: self.cache_write,
@@ -85,7 +85,7 @@ impl Bill {
         }
     }
 
-    /// Usage as it was until November 2025: three counts, no cost.
+    /// Returns the usage in the form until November 2025: three counts, no cost.
     pub(crate) fn legacy_usage(&self) -> Usage {
         Usage {
             prompt_tokens: self.prompt,
@@ -95,21 +95,21 @@ impl Bill {
         }
     }
 
-    /// The bill of an answer of which only `characters` were sent.
+    /// Returns the bill of a partial answer of `characters` characters.
     pub(crate) fn cut_to(&self, characters: u64) -> Self {
         let completion = tokens(characters, self.characters_per_token).min(self.completion);
         Self { completion, reasoning: self.reasoning.min(completion), ..self.clone() }
     }
 
-    /// The bill of an answer that failed on the upstream's side: counted, not charged.
+    /// Returns the bill of an answer that failed at the upstream: tokens are counted, but not charged.
     pub(crate) fn waived(&self) -> Self {
         Self { prices: Prices::default(), ..self.clone() }
     }
 
     fn prompt_cost(&self) -> Credits {
-        let taken_off = self.cached + self.cache_write;
-        let taken_off = if taken_off > self.prompt { self.cached } else { taken_off };
-        self.prices.prompt.times(self.prompt.saturating_sub(taken_off))
+        let subtracted = self.cached + self.cache_write;
+        let subtracted = if subtracted > self.prompt { self.cached } else { subtracted };
+        self.prices.prompt.times(self.prompt.saturating_sub(subtracted))
             + self.prices.cache_read.times(self.cached)
             + self.prices.cache_write.times(self.cache_write)
     }
@@ -138,25 +138,25 @@ mod tests {
             cache_write,
             completion,
             reasoning: 0,
-            payer: Payer::Platform,
+            key_owner: KeyOwner::Platform,
             cost_literal: None,
         }
     }
 
     #[test]
-    fn tokens_are_counted_by_started_groups() {
+    fn token_counts_are_rounded_up() {
         let counted: Vec<u64> = [0, 1, 4, 5, 8].iter().map(|count| tokens(*count, 4)).collect();
         assert_eq!(counted, [0, 1, 1, 2, 2]);
     }
 
     #[test]
     fn cost_follows_the_formula_of_the_recorded_answers() {
-        // Token counts and cost as Claude Sonnet 4.6 reported them in March 2026.
+        // Token counts and cost of an answer of Claude Sonnet 4.6, March 2026.
         assert_eq!(bill(2_649, 2_569, 79, 100).charged().to_string(), "0.00256995");
     }
 
     #[test]
-    fn tokens_read_and_written_at_once_never_make_the_prompt_negative() {
+    fn overlapping_cache_tokens_do_not_make_the_prompt_negative() {
         let overlapping = bill(2_168, 2_161, 2_161, 0);
         let expected = Credits::parse("0.000003").unwrap().times(7)
             + Credits::parse("0.0000003").unwrap().times(2_161)
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn with_the_customers_own_key_only_the_fee_is_charged() {
         let fee = Credits::parse("0.0001").unwrap();
-        let bill = Bill { payer: Payer::Customer { fee }, ..bill(100, 0, 0, 10) };
+        let bill = Bill { key_owner: KeyOwner::Customer { fee }, ..bill(100, 0, 0, 10) };
         assert_eq!(bill.charged(), fee);
         assert_eq!(bill.inference().to_string(), "0.00045");
     }

@@ -1,4 +1,4 @@
-//! Framing of server-sent events: plain by default, with legal but unusual variants on request.
+//! Framing of server-sent events: plain by default, with valid but unusual variants on request.
 
 use bytes::Bytes;
 
@@ -7,7 +7,7 @@ use crate::script::{Event, HEARTBEAT};
 use crate::wire;
 use crate::wire::chunk::{Chunk, ChunkBody, ChunkId};
 
-/// The members that all events of one answer share, and their framing.
+/// Members that all events of one answer share, and their framing.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Frame {
     pub(crate) id: String,
@@ -18,11 +18,11 @@ pub(crate) struct Frame {
     pub(crate) framing: Framing,
 }
 
-/// Legal but unusual variants of server-sent events, and two of their chunks.
+/// Valid but unusual variants of server-sent events and of their chunks.
 #[derive(Clone, Debug)]
 pub(crate) struct Framing {
     pub(crate) newline: &'static str,
-    /// A byte order mark before the first byte.
+    /// Byte order mark before the first byte.
     pub(crate) byte_order_mark: bool,
     /// Text between `data:` and the data.
     pub(crate) separator: &'static str,
@@ -32,13 +32,13 @@ pub(crate) struct Framing {
     pub(crate) other_fields: bool,
     /// A comment after every event.
     pub(crate) comments_between: bool,
-    /// Number of line ends after `[DONE]`: two form the blank line that ends an event.
+    /// Number of line ends after `[DONE]`; two end the event with a blank line.
     pub(crate) final_newlines: usize,
     /// The chunk id as a number.
     pub(crate) numeric_id: bool,
-    /// Whether deltas carry `role`.
+    /// Whether deltas contain `role`.
     pub(crate) role: bool,
-    /// Maximum bytes per write, also in the middle of a character.
+    /// Maximum number of bytes per write. A write can end inside a character.
     pub(crate) write: Option<usize>,
 }
 
@@ -60,7 +60,7 @@ impl Default for Framing {
 }
 
 impl Frame {
-    /// The bytes of an event; `None` for pauses and faults.
+    /// Returns the bytes of an event; `None` for pauses and faults.
     pub(crate) fn encode(&self, event: Event) -> Option<Bytes> {
         let newline = self.framing.newline;
         match event {
@@ -77,12 +77,12 @@ impl Frame {
         }
     }
 
-    /// One event of the stream.
+    /// Returns one event of the stream.
     pub(crate) fn chunk(&self, body: ChunkBody) -> Bytes {
         self.data(&self.chunk_json(body))
     }
 
-    /// The JSON text of one event of the stream.
+    /// Returns the JSON text of one event of the stream.
     pub(crate) fn chunk_json(&self, mut body: ChunkBody) -> String {
         if !self.framing.role {
             body.choices.iter_mut().for_each(|choice| choice.delta.role = None);
@@ -102,14 +102,14 @@ impl Frame {
         })
     }
 
-    /// A text as one event.
+    /// Returns a text as one event.
     pub(crate) fn data(&self, text: &str) -> Bytes {
         let Framing { newline, separator, .. } = self.framing;
         let mut lines = String::with_capacity(text.len() + 16);
         if self.framing.other_fields {
             lines.push_str(&format!("event: message{newline}id: 7{newline}retry: 1000{newline}"));
         }
-        // JSON may be split after any comma outside a string; the first is after the id.
+        // JSON can be split after any comma outside a string; the first one is after the id.
         let cut =
             if self.framing.multi_line { text.find(",\"object\"").map(|comma| comma + 1) } else { None };
         let (first, rest) = text.split_at(cut.unwrap_or(text.len()));
@@ -152,8 +152,8 @@ mod tests {
     }
 
     #[test]
-    fn odd_framing_stays_legal() {
-        let odd = Framing {
+    fn unusual_framing_is_valid() {
+        let unusual = Framing {
             newline: "\r\n",
             separator: "",
             multi_line: true,
@@ -162,7 +162,7 @@ mod tests {
         };
         let (first, rest) = JSON.split_at(JSON.find("\"object\"").unwrap());
         assert_eq!(
-            framed(odd),
+            framed(unusual),
             format!("event: message\r\nid: 7\r\nretry: 1000\r\ndata:{first}\r\ndata:{rest}\r\n\r\n")
         );
         assert!(framed(Framing { numeric_id: true, ..Framing::default() }).contains(r#""id":1,"#));

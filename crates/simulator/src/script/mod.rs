@@ -1,4 +1,4 @@
-//! Scripts: the complete response of one request, planned before the first byte is sent.
+//! Scripts: complete responses, planned before the first byte is sent.
 
 pub(crate) mod bill;
 pub(crate) mod framing;
@@ -18,7 +18,7 @@ use self::reply::Delta;
 use crate::wire;
 use crate::wire::chunk::ChunkBody;
 
-/// The planned response of one request.
+/// Planned response to one request.
 #[derive(Debug)]
 pub(crate) struct Script {
     /// Pauses before the response head.
@@ -26,11 +26,11 @@ pub(crate) struct Script {
     pub(crate) head: Head,
     pub(crate) events: VecDeque<Event>,
     pub(crate) frame: Frame,
-    /// The generation record of the answer, if a model runs.
+    /// Generation record of the answer, if a model runs.
     pub(crate) plan: Option<GenerationPlan>,
 }
 
-/// The start of the response.
+/// Start of a response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Head {
     Answer {
@@ -40,14 +40,14 @@ pub(crate) enum Head {
     },
     /// No head: the connection stays open and silent.
     Never,
-    /// The connection is closed without a byte.
+    /// The connection is closed without a response.
     Drop,
 }
 
-/// An event in the body.
+/// Event in a body.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// A piece of the answer.
+    /// Piece of the answer.
     Delta(Delta),
     /// Any other event of the stream; boxed because most events are deltas.
     Chunk(Box<ChunkBody>, ChunkKind),
@@ -55,14 +55,14 @@ pub(crate) enum Event {
     Comment,
     /// Bytes that are sent unchanged.
     Raw(Bytes),
-    /// The JSON text of an answer that is not streamed, or of an error.
+    /// JSON text of an answer that is not streamed, or of an error.
     Body(Bytes),
     /// `data: [DONE]`
     Done,
     Pause(Pause),
-    /// A comment at every interval, without end.
+    /// Comments at this interval, without end.
     KeepAlive(Duration),
-    /// A whitespace heartbeat at every interval, without end.
+    /// Whitespace heartbeats at this interval, without end.
     Heartbeat(Duration),
     /// No further bytes; the connection stays open.
     Silence,
@@ -84,7 +84,7 @@ pub(crate) enum Pause {
     Gate(String),
 }
 
-/// A position in the body at which a fault is inserted.
+/// Position in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Position {
     /// After this number of deltas, or after the last one if there are fewer.
@@ -95,16 +95,16 @@ pub(crate) enum Position {
     Usage,
 }
 
-/// The whitespace that the upstream sends to keep a connection alive before a JSON body.
+/// Whitespace that the upstream sends to keep a connection alive before a JSON body.
 pub(crate) const HEARTBEAT: &[u8] = b"\n         \n";
 
 impl Script {
-    /// A JSON answer with this status.
+    /// Creates a JSON response.
     pub(crate) fn json(status: u16, body: &Value) -> Self {
         Self::body(status, "application/json", wire::json(body).into())
     }
 
-    /// An answer with exactly this body.
+    /// Creates a response with exactly this body.
     pub(crate) fn body(status: u16, content_type: &'static str, body: Bytes) -> Self {
         Self::new(
             Head::Answer { status, content_type, headers: Vec::new() },
@@ -124,15 +124,15 @@ impl Script {
         self
     }
 
-    /// Whether the request is refused before a model ran, so that a fallback model may be tried.
+    /// Returns whether the request is refused before a model runs, so that a fallback model is tried.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self.head, Head::Answer { status, .. } if status >= 400)
     }
 
-    /// Repositions the events after a position.
-    pub(crate) fn break_at(&mut self, position: Position, fault: impl IntoIterator<Item = Event>) {
+    /// Replaces the events after a position.
+    pub(crate) fn replace_after(&mut self, position: Position, events: impl IntoIterator<Item = Event>) {
         self.events.truncate(self.position(position));
-        self.events.extend(fault);
+        self.events.extend(events);
     }
 
     /// Inserts events at a position.
@@ -142,7 +142,7 @@ impl Script {
         self.events.extend(rest);
     }
 
-    /// The index of the first event after a position. A JSON body has no such positions: faults precede its text.
+    /// Returns the index of the first event after a position. In a JSON body, each position is before its text.
     fn position(&self, position: Position) -> usize {
         let after = |index: usize| index + 1;
         let found = match position {
@@ -164,7 +164,7 @@ impl Script {
 }
 
 impl Event {
-    /// An event of the stream with an error in it.
+    /// Creates an event of the stream with an error.
     pub(crate) fn error(chunk: ChunkBody) -> Self {
         Self::Chunk(Box::new(chunk), ChunkKind::Error)
     }

@@ -1,9 +1,9 @@
-//! The generation record of an answer, as planned before the answer starts.
+//! Generation record of an answer, planned before the answer starts.
 
 use super::bill::Bill;
 use super::reply::Finish;
 
-/// The parts of a generation record that are known before the answer starts.
+/// Parts of a generation record that are known before the answer starts.
 #[derive(Clone, Debug)]
 pub(crate) struct GenerationPlan {
     pub(crate) id: String,
@@ -14,6 +14,6 @@ pub(crate) struct GenerationPlan {
     pub(crate) streamed: bool,
     pub(crate) finish: Option<Finish>,
     pub(crate) bill: Bill,
-    /// Number of look-ups that are answered with 404 although the record exists.
+    /// Number of look-ups with status 404 although the record exists.
     pub(crate) misses: u64,
 }

@@ -1,4 +1,4 @@
-//! The reply of a model, independent of its form as a stream or a JSON body.
+//! Reply of a model, independent of its form as a stream or a JSON body.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::wire::chunk::{self, Choice};
 use crate::wire::completion::{FullChoice, FullMessage};
 
-/// A complete answer.
+/// Complete answer.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reply {
     pub(crate) deltas: Vec<Delta>,
@@ -15,7 +15,7 @@ pub(crate) struct Reply {
     pub(crate) finish: Option<Finish>,
 }
 
-/// One piece of an answer.
+/// Piece of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Delta {
     Text(String),
@@ -28,7 +28,7 @@ pub(crate) enum Delta {
     /// Encrypted reasoning, readable by the provider only.
     Encrypted(String),
     Refusal(String),
-    /// One element of `tool_calls`, as it is sent, perhaps already with a finish reason.
+    /// Element of `tool_calls`, as it is sent, with or without a finish reason.
     Tool(Box<ToolDelta>),
 }
 
@@ -53,18 +53,18 @@ impl Finish {
 }
 
 impl Reply {
-    /// An answer of text that ends with `stop`.
+    /// Creates a text answer that ends with `stop`.
     pub(crate) fn of_text(pieces: Vec<String>) -> Self {
         Self { deltas: pieces.into_iter().map(Delta::Text).collect(), finish: Some(Finish::STOP) }
     }
 
-    /// Number of characters, and of those in reasoning.
+    /// Returns the number of characters, and of those in reasoning.
     pub(crate) fn characters(&self) -> (u64, u64) {
-        let thinking = self.deltas.iter().filter(|delta| delta.is_thinking()).map(Delta::characters).sum();
-        (self.deltas.iter().map(Delta::characters).sum(), thinking)
+        let reasoning = self.deltas.iter().filter(|delta| delta.is_reasoning()).map(Delta::characters).sum();
+        (self.deltas.iter().map(Delta::characters).sum(), reasoning)
     }
 
-    /// The one choice of an answer that is not streamed.
+    /// Returns the only choice of an answer that is not streamed.
     pub(crate) fn choice(&self) -> FullChoice {
         let mut message = FullMessage { role: "assistant", ..FullMessage::default() };
         let mut calls: BTreeMap<u64, Value> = BTreeMap::new();
@@ -77,7 +77,7 @@ impl Reply {
                 Delta::Tool(tool) => merge_call(&mut calls, &tool.call),
             }
         }
-        message.reasoning_details = self.whole_details();
+        message.reasoning_details = self.joined_details();
         message.tool_calls = calls.into_values().collect();
         FullChoice {
             index: 0,
@@ -88,11 +88,12 @@ impl Reply {
         }
     }
 
-    /// `reasoning_details` of the whole answer: pieces of the same kind joined, the signature beside its text.
-    fn whole_details(&self) -> Vec<Value> {
-        let mut whole: Vec<Value> = Vec::new();
+    /// Returns `reasoning_details` of the whole answer: pieces of the same kind are joined, and a signature is in the
+    /// element of its text.
+    fn joined_details(&self) -> Vec<Value> {
+        let mut details: Vec<Value> = Vec::new();
         for detail in self.deltas.iter().filter_map(Delta::detail) {
-            match whole.last_mut() {
+            match details.last_mut() {
                 Some(last) if last["type"] == detail["type"] => {
                     for key in ["text", "summary"] {
                         if let (Some(head), Some(tail)) = (last[key].as_str(), detail[key].as_str()) {
@@ -103,15 +104,15 @@ impl Reply {
                         last["signature"] = signature.clone();
                     }
                 }
-                _ => whole.push(detail),
+                _ => details.push(detail),
             }
         }
-        whole
+        details
     }
 }
 
 impl Delta {
-    /// Number of characters that count as output tokens.
+    /// Returns the number of characters that count as output tokens.
     pub(crate) fn characters(&self) -> u64 {
         let text = match self {
             Self::Text(text) | Self::Reasoning(text) | Self::Summary(text) | Self::Refusal(text) => text,
@@ -121,11 +122,11 @@ impl Delta {
         text.chars().count() as u64
     }
 
-    fn is_thinking(&self) -> bool {
+    fn is_reasoning(&self) -> bool {
         matches!(self, Self::Reasoning(_) | Self::Summary(_))
     }
 
-    /// The element of `reasoning_details` that this piece is.
+    /// Returns the piece as an element of `reasoning_details`.
     fn detail(&self) -> Option<Value> {
         const ANTHROPIC: &str = "anthropic-claude-v1";
         const OPENAI: &str = "openai-responses-v1";
@@ -166,7 +167,7 @@ impl From<Delta> for Choice {
             Delta::Signature(_) | Delta::Encrypted(_) => {}
             Delta::Refusal(text) => choice.delta.refusal = Some(text),
             Delta::Tool(tool) => {
-                // Recorded streams have null here on every tool delta, and an empty text everywhere else.
+                // In recorded streams, content is null in deltas with function calls and an empty text in all others.
                 choice.delta.content = None;
                 choice.delta.tool_calls = vec![tool.call];
                 choice.finish_reason = tool.finish.map(|finish| finish.reason);
@@ -180,7 +181,7 @@ fn append(whole: &mut Option<String>, piece: &str) {
     whole.get_or_insert_default().push_str(piece);
 }
 
-/// Adds a delta to the call with its index; a call without an index has the next one.
+/// Appends a delta to the call with its index. A call without an index gets the next one.
 fn merge_call(calls: &mut BTreeMap<u64, Value>, delta: &Value) {
     let opens_call = delta["id"].as_str().is_some();
     let last = calls.keys().next_back().copied();
@@ -197,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_of_a_tool_call_are_joined_by_index_or_by_id() {
+    fn pieces_of_a_function_call_are_joined_by_index_or_by_id() {
         let tool = |call| Delta::Tool(Box::new(ToolDelta { call, finish: None }));
         let check = |calls: [Value; 3]| {
             let reply = Reply { deltas: calls.map(tool).into(), finish: Some(Finish::TOOL_CALLS) };
@@ -220,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn thinking_is_joined_and_keeps_its_signature() {
+    fn reasoning_is_joined_and_keeps_its_signature() {
         let reply = Reply {
             deltas: vec![
                 Delta::Reasoning("Two and ".to_owned()),

@@ -40,9 +40,9 @@ impl Gates {
     }
 
     /// Resolves when at least `count` requests wait at the gate.
-    pub(crate) async fn held(&self, name: &str, count: usize) {
+    pub(crate) async fn wait_until_held(&self, name: &str, count: usize) {
         let gate = self.gate(name);
-        // The sender lives in the gate that this function holds, so the wait cannot fail.
+        // The sender is a field of the gate, so the channel cannot close.
         let _ = gate.held.subscribe().wait_for(|held| *held >= count).await;
     }
 
@@ -55,7 +55,7 @@ impl Gates {
     }
 }
 
-/// Counts a waiter until it is dropped, also when its client disconnects.
+/// Guard that counts a waiting request until it is dropped, also when the client disconnects.
 struct Held<'a>(&'a watch::Sender<usize>);
 
 impl<'a> Held<'a> {
@@ -84,7 +84,7 @@ mod tests {
         let mut second = Box::pin(gates.pass("a"));
         assert!(first.as_mut().now_or_never().is_none());
         assert!(second.as_mut().now_or_never().is_none());
-        gates.held("a", 2).await;
+        gates.wait_until_held("a", 2).await;
 
         gates.release("a", 1);
         assert!(first.as_mut().now_or_never().is_some());
@@ -108,9 +108,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_waiter_that_gives_up_is_no_longer_counted() {
+    async fn a_cancelled_waiter_is_no_longer_counted() {
         let gates = Gates::default();
         assert!(gates.pass("a").now_or_never().is_none());
-        assert!(gates.held("a", 1).now_or_never().is_none());
+        assert!(gates.wait_until_held("a", 1).now_or_never().is_none());
     }
 }

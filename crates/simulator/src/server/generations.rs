@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use crate::script::GenerationPlan;
-use crate::script::bill::{Bill, Payer};
+use crate::script::bill::{Bill, KeyOwner};
 use crate::script::reply::Finish;
 use crate::wire::credits::Credits;
 use crate::wire::generation::Generation;
@@ -14,11 +14,12 @@ const MAX_RECORDS: usize = 10_000;
 
 /// Generation records; each is stored when its answer ends.
 #[derive(Debug, Default)]
-pub(crate) struct Generations(Mutex<Kept>);
+pub(crate) struct Generations(Mutex<Records>);
 
 #[derive(Debug, Default)]
-struct Kept {
-    records: HashMap<String, (Generation, u64)>,
+struct Records {
+    /// Each record with its remaining misses.
+    by_id: HashMap<String, (Generation, u64)>,
     order: VecDeque<String>,
 }
 
@@ -26,24 +27,24 @@ impl Generations {
     /// Stores the record of a complete answer.
     pub(crate) fn complete(&self, plan: GenerationPlan) {
         let (finish, bill) = (plan.finish, plan.bill.clone());
-        self.keep(record(&plan, finish, &bill), plan.misses);
+        self.store(record(&plan, finish, &bill), plan.misses);
     }
 
-    /// Stores the record of an answer of which only `characters` were sent.
+    /// Stores the record of an answer whose client or connection ended it after `characters` characters.
     ///
-    /// A stream is billed for what was sent. An answer that is not streamed cannot be cancelled: it is billed whole.
+    /// A stream is billed up to that point. An answer that is not streamed cannot be cancelled and is billed in full.
     pub(crate) fn cancel(&self, plan: GenerationPlan, characters: u64) {
         if !plan.streamed {
             return self.complete(plan);
         }
         let bill = plan.bill.cut_to(characters);
-        self.keep(Generation { cancelled: true, ..record(&plan, None, &bill) }, plan.misses);
+        self.store(Generation { cancelled: true, ..record(&plan, None, &bill) }, plan.misses);
     }
 
-    /// The record, after the number of misses that its request set.
+    /// Returns a record, or `None` until the number of misses that its request set is reached.
     pub(crate) fn look_up(&self, id: &str) -> Option<Generation> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (generation, misses) = kept.records.get_mut(id)?;
+        let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (generation, misses) = records.by_id.get_mut(id)?;
         if *misses > 0 {
             *misses -= 1;
             return None;
@@ -51,21 +52,21 @@ impl Generations {
         Some(generation.clone())
     }
 
-    fn keep(&self, generation: Generation, misses: u64) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.order.len() >= MAX_RECORDS
-            && let Some(oldest) = kept.order.pop_front()
+    fn store(&self, generation: Generation, misses: u64) {
+        let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if records.order.len() >= MAX_RECORDS
+            && let Some(oldest) = records.order.pop_front()
         {
-            kept.records.remove(&oldest);
+            records.by_id.remove(&oldest);
         }
-        kept.order.push_back(generation.id.clone());
-        kept.records.insert(generation.id.clone(), (generation, misses));
+        records.order.push_back(generation.id.clone());
+        records.by_id.insert(generation.id.clone(), (generation, misses));
     }
 }
 
 fn record(plan: &GenerationPlan, finish: Option<Finish>, bill: &Bill) -> Generation {
     let created = i64::try_from(plan.created).unwrap_or(i64::MAX);
-    let is_byok = bill.payer != Payer::Platform;
+    let is_byok = bill.key_owner != KeyOwner::Platform;
     Generation {
         id: plan.id.clone(),
         upstream_id: format!("chatcmpl-{}", plan.id),

@@ -1,4 +1,4 @@
-//! The HTTP server: routes, the player of scripts, and the state that both share with the handle.
+//! HTTP server: routes, the player of scripts, and the state that both share with the handle.
 
 mod gates;
 mod generations;

@@ -6,19 +6,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 
-use crate::recording::Ending;
+use crate::recording::Outcome;
 use crate::recording::RequestRecording;
 use crate::script::GenerationPlan;
 use crate::script::framing::Frame;
 use crate::script::{Event, Pause};
 use crate::server::state::State;
 
-/// The body ends in the middle; the server closes the connection when it meets this.
+/// Premature end of a body: the server closes the connection.
 #[derive(Debug, thiserror::Error)]
 #[error("the simulator cut the connection")]
 pub(crate) struct Cut;
 
-/// The remaining events of a script, and the records to update at its end.
+/// Remaining events of a script, and the records to update at its end.
 #[derive(Debug)]
 pub(crate) struct Player {
     events: VecDeque<Event>,
@@ -45,14 +45,14 @@ impl Player {
         Self { events, frame, plan, recording, state, unsent, characters: 0 }
     }
 
-    /// The body: complete, or with an error that closes the connection.
+    /// Returns the body: complete, or with an error that closes the connection.
     pub(crate) fn into_body(self) -> impl Stream<Item = Result<Bytes, Cut>> {
         stream::unfold(Some(self), |player| async {
             let mut player = player?;
             let cut = player.recording.cut().clone();
             let piece = tokio::select! {
                 biased;
-                () = cut.cancelled() => Err(player.cut(Ending::Stopped).await),
+                () = cut.cancelled() => Err(player.cut(Outcome::Stopped).await),
                 piece = player.next_piece() => piece,
             };
             match piece {
@@ -70,19 +70,19 @@ impl Player {
             }
             match self.events.pop_front() {
                 None => {
-                    self.end(Ending::Complete);
+                    self.end(Outcome::Complete);
                     return Ok(None);
                 }
                 Some(Event::Pause(Pause::Wait(time))) => tokio::time::sleep(time).await,
                 Some(Event::Pause(Pause::Gate(name))) => self.state.gates.pass(&name).await,
                 Some(Event::Silence) => std::future::pending().await,
-                Some(Event::Cut) => return Err(self.cut(Ending::Cut).await),
+                Some(Event::Cut) => return Err(self.cut(Outcome::Cut).await),
                 Some(event) => self.prepare(event).await,
             }
         }
     }
 
-    /// Turns an event into bytes to send.
+    /// Encodes an event to bytes.
     async fn prepare(&mut self, event: Event) {
         match event {
             Event::KeepAlive(every) | Event::Heartbeat(every) => tokio::time::sleep(every).await,
@@ -97,7 +97,7 @@ impl Player {
         self.unsent = self.frame.encode(event).unwrap_or_default();
     }
 
-    /// The next bytes to send: the whole event, or as much of it as one write may hold.
+    /// Returns the next bytes to send: the whole event, or as much as the maximum size of a write allows.
     async fn piece_of_unsent(&mut self) -> Bytes {
         let whole = self.unsent.len();
         let piece = match self.frame.framing.write {
@@ -110,30 +110,31 @@ impl Player {
         };
         self.recording.sent();
         if self.unsent.is_empty() && self.events.is_empty() {
-            // A client may close the connection after the last byte: the answer counts as complete.
-            self.end(Ending::Complete);
+            // A client can close the connection after the last byte: the answer is complete.
+            self.end(Outcome::Complete);
         }
         piece
     }
 
-    /// Ends the body with an error, after what was sent before it.
-    async fn cut(&mut self, ending: Ending) -> Cut {
+    /// Ends the body with an error after all bytes sent so far.
+    async fn cut(&mut self, outcome: Outcome) -> Cut {
         // The server drops unflushed bytes when the body fails; yielding lets it flush first.
         tokio::task::yield_now().await;
-        self.end(ending);
+        self.end(outcome);
         Cut
     }
 
-    /// Stores the generation record first, because a test that observes the ending may look it up immediately.
-    fn end(&mut self, ending: Ending) {
-        self.settle(ending);
-        self.recording.end(ending);
+    /// Records the outcome. The generation record is stored first, because a test that waits for the outcome can look it
+    /// up immediately.
+    fn end(&mut self, outcome: Outcome) {
+        self.store_generation(outcome);
+        self.recording.end(outcome);
     }
 
-    fn settle(&mut self, ending: Ending) {
+    fn store_generation(&mut self, outcome: Outcome) {
         if let Some(plan) = self.plan.take() {
-            match ending {
-                Ending::Complete => self.state.generations.complete(plan),
+            match outcome {
+                Outcome::Complete => self.state.generations.complete(plan),
                 _ => self.state.generations.cancel(plan, self.characters),
             }
         }
@@ -142,7 +143,7 @@ impl Player {
 
 impl Drop for Player {
     fn drop(&mut self) {
-        // No effect after an ordinary end; the recording contains the reason of the disconnect.
-        self.settle(Ending::ClientLeft);
+        // No effect after a regular end. The recording contains the actual outcome.
+        self.store_generation(Outcome::ClientClosed);
     }
 }

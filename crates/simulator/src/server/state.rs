@@ -1,4 +1,4 @@
-//! State shared by the routes and the handle.
+//! State that the routes and the handle share.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use crate::server::gates::Gates;
 use crate::server::generations::Generations;
 
 /// Maximum number of model ids counted for `times`; requests for further ids count as first ones.
-const COUNTED_IDS: usize = 10_000;
+const MAX_COUNTED_IDS: usize = 10_000;
 
 #[derive(Debug)]
 pub(crate) struct State {
@@ -21,24 +21,24 @@ pub(crate) struct State {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) gates: Gates,
     pub(crate) generations: Generations,
-    /// Since the epoch, at the start.
-    epoch: Duration,
+    /// Time of the start since the epoch.
+    started_at: Duration,
     issued: AtomicU64,
     attempts: Mutex<HashMap<String, u64>>,
-    /// The model id whose scenario answers everything during an outage.
+    /// Model id whose scenario answers all requests during an outage.
     outage: Mutex<Option<String>>,
     cut: Mutex<CancellationToken>,
 }
 
 impl State {
     pub(crate) fn new(options: Options) -> Self {
-        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let started_at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             recorder: Arc::new(Recorder::new(options.recorded_requests)),
             options,
             gates: Gates::default(),
             generations: Generations::default(),
-            epoch,
+            started_at,
             issued: AtomicU64::new(0),
             attempts: Mutex::default(),
             outage: Mutex::default(),
@@ -46,21 +46,21 @@ impl State {
         }
     }
 
-    /// Creation time in all answers, in seconds since the epoch.
-    pub(crate) fn epoch(&self) -> u64 {
-        self.epoch.as_secs()
+    /// Returns the creation time in all answers, in seconds since the epoch.
+    pub(crate) fn created(&self) -> u64 {
+        self.started_at.as_secs()
     }
 
-    /// A generation id, unique among all simulators: the start time and a counter.
+    /// Returns a new generation id, unique among all simulators: the start time and a counter.
     pub(crate) fn issue_id(&self) -> String {
         let number = self.issued.fetch_add(1, Ordering::Relaxed) + 1;
-        format!("gen-{}-{:09}x{number:010}", self.epoch.as_secs(), self.epoch.subsec_nanos())
+        format!("gen-{}-{:09}x{number:010}", self.started_at.as_secs(), self.started_at.subsec_nanos())
     }
 
-    /// Counts a request for a model id: 1 for the first one.
+    /// Counts a request for a model id and returns its number, from 1.
     pub(crate) fn count_attempt(&self, model: &str) -> u64 {
         let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
-        if attempts.len() >= COUNTED_IDS && !attempts.contains_key(model) {
+        if attempts.len() >= MAX_COUNTED_IDS && !attempts.contains_key(model) {
             return 1;
         }
         let attempt = attempts.entry(model.to_owned()).or_default();
@@ -76,7 +76,7 @@ impl State {
         *self.outage.lock().unwrap_or_else(PoisonError::into_inner) = model;
     }
 
-    /// Token that is cancelled to cut the answers running now.
+    /// Returns the token that is cancelled to cut the answers running now.
     pub(crate) fn cut_token(&self) -> CancellationToken {
         self.cut.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

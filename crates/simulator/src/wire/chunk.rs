@@ -1,4 +1,4 @@
-//! `chat.completion.chunk`: one event of a streamed answer.
+//! `chat.completion.chunk`: event of a streamed answer.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub(crate) struct Chunk {
     pub(crate) body: ChunkBody,
 }
 
-/// What differs from one event of an answer to the next.
+/// Members that differ between the events of an answer.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct ChunkBody {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,7 @@ pub(crate) struct Delta {
     pub(crate) tool_calls: Vec<Value>,
 }
 
-/// An id is text, but one gateway was seen to send a number.
+/// Id of a chunk: text, and a number in recordings of one gateway.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum ChunkId {

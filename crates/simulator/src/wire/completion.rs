@@ -1,4 +1,4 @@
-//! `chat.completion`: the answer that is not streamed.
+//! `chat.completion`: answer that is not streamed.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub(crate) struct FullChoice {
     pub(crate) message: FullMessage,
 }
 
-/// `content` is null, not empty, where the model said nothing.
+/// Message of a complete answer. Without text, `content` is null, not empty.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct FullMessage {
     pub(crate) role: &'static str,

@@ -1,4 +1,4 @@
-//! Money of the simulated account: whole pico-dollars, written as exact decimal text.
+//! Money of the simulated account in pico-dollars, serialized as exact decimal text.
 
 use std::fmt;
 use std::ops::Add;
@@ -10,17 +10,17 @@ use serde_json::value::RawValue;
 const FRACTION_DIGITS: usize = 12;
 const PICOS_PER_DOLLAR: u128 = 1_000_000_000_000;
 
-/// An amount in pico-dollars (1e-12 USD).
+/// Amount in pico-dollars (1e-12 USD).
 ///
-/// Serialises as a JSON number in plain decimal notation, digit for digit, without passing through a float.
+/// It is serialized as a JSON number in plain decimal notation; no float is involved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Credits(u128);
 
 impl Credits {
-    /// Reads a price of the catalogue, such as `0.000003`.
+    /// Parses a listed price such as `0.000003`; returns `None` if it is not a plain decimal, such as the price `-1` of a
+    /// router.
     ///
-    /// Digits beyond the twelfth are dropped: some listed prices have sixteen, none of which can be charged.
-    /// Anything that is not a plain decimal (the router price `-1` among it) is no price at all.
+    /// Digits after the twelfth are dropped: some listed prices have sixteen.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
         if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
@@ -32,7 +32,7 @@ impl Credits {
         Some(Self(dollars.checked_mul(PICOS_PER_DOLLAR)?.checked_add(picos)?))
     }
 
-    /// The price of `tokens` tokens at this price per token.
+    /// Returns the price of `tokens` tokens at this price per token.
     pub(crate) fn times(self, tokens: u64) -> Self {
         Self(self.0.saturating_mul(u128::from(tokens)))
     }
@@ -69,7 +69,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_listed_price_is_read_to_the_twelfth_digit() {
+    fn a_listed_price_is_parsed_up_to_the_twelfth_digit() {
         let check = |text: &str, expected: Option<u128>| {
             assert_eq!(Credits::parse(text).map(|credits| credits.0), expected, "{text}");
         };
@@ -78,13 +78,13 @@ mod tests {
         check("0.000000013972", Some(13_972));
         check("0.0000000416666666666667", Some(41_666));
         check("12.5", Some(12_500_000_000_000));
-        for not_a_price in ["-1", "", ".5", "1e-6", "free"] {
-            check(not_a_price, None);
+        for invalid in ["-1", "", ".5", "1e-6", "free"] {
+            check(invalid, None);
         }
     }
 
     #[test]
-    fn json_holds_plain_decimal_digits() {
+    fn json_has_plain_decimal_digits() {
         let check = |picos: u128, expected: &str| {
             assert_eq!(serde_json::to_string(&Credits(picos)).unwrap(), expected);
         };
@@ -97,7 +97,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_and_amount_are_one_to_one(picos in 0..u128::from(u64::MAX)) {
+        fn text_and_amount_round_trip(picos in 0..u128::from(u64::MAX)) {
             prop_assert_eq!(Credits::parse(&Credits(picos).to_string()), Some(Credits(picos)));
         }
     }

@@ -1,21 +1,21 @@
-//! The error envelope and the vocabulary that goes with each status.
+//! Error envelopes and the texts of each status.
 
 use serde_json::{Value, json};
 
-/// Stands beside `error` in most answers; it names an account, so it must never travel further than the client.
+/// Account id beside `error` in most envelopes. It is private, so clients must not forward it.
 const USER_ID: &str = "user_simulated00000000000000";
 
-/// `{"error": …, "user_id": …}`
+/// Returns `{"error": …, "user_id": …}`.
 pub(crate) fn envelope(error: Value) -> Value {
     json!({ "error": error, "user_id": USER_ID })
 }
 
-/// An error as the platform itself words it, in the shape of August 2026.
+/// Returns an error of the platform in the form of August 2026.
 pub(crate) fn error(status: u16, message: &str) -> Value {
     json!({ "code": status, "message": message, "metadata": { "error_type": error_type(status) } })
 }
 
-/// An error that a provider returned: the useful text is only in `raw`.
+/// Returns an error of a provider: the useful text is in `raw` only.
 pub(crate) fn provider_error(status: u16, raw: Value) -> Value {
     json!({
         "code": status,
@@ -24,12 +24,12 @@ pub(crate) fn provider_error(status: u16, raw: Value) -> Value {
     })
 }
 
-/// The answer to a request without a valid key: the account is unknown, so the error has neither account nor metadata.
+/// Returns the response to a request without a valid key. The account is unknown, so it has neither account nor metadata.
 pub(crate) fn missing_authentication() -> Value {
     json!({ "error": { "message": "Missing Authentication header", "code": 401 } })
 }
 
-/// What went wrong, in a few words per status.
+/// Returns the error message of a status.
 pub(crate) fn message(status: u16) -> &'static str {
     match status {
         400 => "The request could not be understood",

@@ -1,4 +1,4 @@
-//! `GET /generation`: what became of one answer, after the fact.
+//! `GET /generation`: record of one answer.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ pub(crate) struct Envelope {
     pub(crate) data: Generation,
 }
 
-/// Here `usage` is a number (the cost), and `native_tokens_*` are the counts that are billed.
+/// Generation record. `usage` is a number (the cost), and `native_tokens_*` are the billed counts.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Generation {
     pub(crate) id: String,

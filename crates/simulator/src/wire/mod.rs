@@ -1,4 +1,4 @@
-//! The upstream's JSON, as the simulator reads and writes it: independent of the wire structs of the client.
+//! JSON of the upstream, independent of the wire structs of the client.
 
 pub(crate) mod chunk;
 pub(crate) mod completion;
@@ -8,9 +8,9 @@ pub(crate) mod generation;
 pub(crate) mod request;
 pub(crate) mod usage;
 
-/// JSON text of a wire value.
+/// Serializes a wire value.
 ///
-/// Serialising can only fail for maps whose keys are not text, and no wire type has such a map.
+/// This fails only for maps whose keys are not text, and no wire type has such a map.
 pub(crate) fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }

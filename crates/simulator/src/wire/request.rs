@@ -1,8 +1,8 @@
-//! `POST /chat/completions`: the part of the request that changes what the simulator answers.
+//! `POST /chat/completions`: members of the request that affect the answer.
 
 use serde::Deserialize;
 
-/// The request; members that the simulator has no use for are recorded, but not read.
+/// Chat request. Other members are recorded, but have no effect.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct ChatRequest {
     pub(crate) model: Option<String>,
@@ -39,7 +39,7 @@ pub(crate) enum Content {
     Parts(Vec<Part>),
 }
 
-/// One part of a message; only text parts have text.
+/// Part of a message; only text parts have text.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Part {
     #[serde(default)]
@@ -47,30 +47,30 @@ pub(crate) struct Part {
 }
 
 impl ChatRequest {
-    /// The output limit the client set, under either of its names.
+    /// Returns the output limit, which has two names.
     pub(crate) fn output_limit(&self) -> Option<u64> {
         self.max_completion_tokens.or(self.max_tokens)
     }
 
-    /// The text of the last user message, empty if there is none.
+    /// Returns the text of the last user message; empty without one.
     pub(crate) fn last_user_text(&self) -> String {
         let last = self.messages.iter().rev().find(|message| message.role == Role::User);
         last.map(Message::text).unwrap_or_default()
     }
 
-    /// Characters (Unicode scalar values) of all messages' text.
+    /// Returns the number of characters (Unicode scalar values) of all messages.
     pub(crate) fn characters(&self) -> u64 {
         self.messages.iter().map(|message| message.text().chars().count() as u64).sum()
     }
 
-    /// How many messages there are of a role.
+    /// Returns the number of messages of a role.
     pub(crate) fn count(&self, role: Role) -> usize {
         self.messages.iter().filter(|message| message.role == role).count()
     }
 }
 
 impl Message {
-    /// The message's text; text parts are joined by line feeds, other parts are left out.
+    /// Returns the text. Text parts are joined by line feeds; other parts are skipped.
     fn text(&self) -> String {
         match &self.content {
             None => String::new(),
@@ -83,7 +83,7 @@ impl Message {
 }
 
 impl Role {
-    /// Every role in the order in which an echo counts them.
+    /// All roles in the order of an echo.
     pub(crate) const ALL: [Self; 5] =
         [Self::System, Self::Developer, Self::User, Self::Assistant, Self::Tool];
 

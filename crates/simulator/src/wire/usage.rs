@@ -1,4 +1,4 @@
-//! The usage object, with every member of 2026 and the option to leave each younger one out.
+//! Usage object of 2026, and its older form without accounting.
 
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::wire::credits::Credits;
 
-/// The forms that the member `usage` takes, where it is there at all.
+/// Form of the member `usage`.
 #[derive(Clone, Debug)]
 pub(crate) enum UsageMember {
     Full(Box<Usage>),
@@ -25,7 +25,7 @@ pub(crate) struct Usage {
     pub(crate) accounting: Option<Accounting>,
 }
 
-/// What usage grew over the years; the body of October 2025 has none of it.
+/// Members of usage that responses until October 2025 do not have.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Accounting {
     pub(crate) cost: JsonNumber,
@@ -57,7 +57,7 @@ pub(crate) struct CompletionDetails {
     pub(crate) audio_tokens: u64,
 }
 
-/// A number as JSON text: the exact amount, or the literal that a request asked for.
+/// Number as JSON text: an exact amount, or a literal from a parameter.
 #[derive(Clone, Debug)]
 pub(crate) enum JsonNumber {
     Exact(Credits),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_is_written_as_it_was_given() {
+    fn a_literal_is_serialized_unchanged() {
         let text = serde_json::to_string(&JsonNumber::Literal("6e-05".to_owned())).unwrap();
         assert_eq!(text, "6e-05");
     }

@@ -3,18 +3,18 @@
 use causerie_simulator::Simulator;
 use serde_json::{Value, json};
 
-use super::client::{Answer, ask, chat, get, simulator, stream, whole};
+use super::client::{Answer, ask, chat, completion, get, simulator, stream};
 
 async fn record(simulator: &Simulator, answer: &Answer) -> Answer {
     get(simulator, &format!("/generation?id={}", answer.headers["x-generation-id"])).await
 }
 
 #[tokio::test]
-async fn usage_and_record_agree_with_the_stated_rules() {
+async fn usage_and_record_follow_the_documented_rules() {
     let simulator = simulator();
-    // Twelve characters in, ten out.
+    // The input has twelve characters, the output ten.
     for answer in
-        [stream(&simulator, "sim/text?chars=10").await, whole(&simulator, "sim/text?chars=10").await]
+        [stream(&simulator, "sim/text?chars=10").await, completion(&simulator, "sim/text?chars=10").await]
     {
         let usage = match answer.headers["content-type"].as_str() {
             "text/event-stream" => answer.usage(),
@@ -49,7 +49,7 @@ async fn usage_and_record_agree_with_the_stated_rules() {
 }
 
 #[tokio::test]
-async fn listed_models_cost_what_their_list_says() {
+async fn listed_models_have_the_listed_prices() {
     let simulator = simulator();
     let check = async |model: &str, cost: &str| {
         let answer = stream(&simulator, &format!("{model}?chars=4")).await;
@@ -61,7 +61,7 @@ async fn listed_models_cost_what_their_list_says() {
 }
 
 #[tokio::test]
-async fn usage_takes_each_shape() {
+async fn usage_has_each_form() {
     let simulator = simulator();
     let last = async |parameters: &str, reasons: usize| {
         let answer = stream(&simulator, &format!("sim/usage?{parameters}")).await;
@@ -79,7 +79,8 @@ async fn usage_takes_each_shape() {
     let absent = last("shape=null", 2).await;
     assert!(absent.get("usage").is_some_and(Value::is_null));
     assert_eq!(last("shape=empty", 2).await["usage"], json!({}));
-    let document = async |shape: &str| whole(&simulator, &format!("sim/usage?shape={shape}")).await.json();
+    let document =
+        async |shape: &str| completion(&simulator, &format!("sim/usage?shape={shape}")).await.json();
     assert!(document("null").await.get("usage").is_some_and(Value::is_null));
     assert_eq!(document("empty").await["usage"], json!({}));
     assert_eq!(document("legacy").await["usage"].as_object().unwrap().len(), 3);
@@ -110,12 +111,12 @@ async fn usage_may_be_missing_and_looked_up_after_some_misses() {
     for status in [404, 404, 200, 200] {
         assert_eq!(record(&simulator, &answer).await.status, Some(status));
     }
-    let document = whole(&simulator, "sim/no-usage").await;
+    let document = completion(&simulator, "sim/no-usage").await;
     assert!(document.json().get("usage").is_none());
 }
 
 #[tokio::test]
-async fn with_the_customers_key_cost_is_the_fee() {
+async fn with_a_provider_key_of_the_customer_the_cost_is_the_fee() {
     let simulator = simulator();
     let answer = stream(&simulator, "sim/byok?chars=8&fee=0.00000025").await;
     let usage = answer.usage();
@@ -128,7 +129,7 @@ async fn with_the_customers_key_cost_is_the_fee() {
 }
 
 #[tokio::test]
-async fn cached_tokens_are_part_of_the_prompt_and_priced_apart() {
+async fn cached_tokens_are_part_of_the_prompt_with_prices_of_their_own() {
     let simulator = simulator();
     // 3 x 0.000001 + 1000 x 0.0000001 + 200 x 0.00000125 + 1 x 0.000002
     let answer = stream(&simulator, "sim/cache?chars=4").await;
@@ -145,7 +146,7 @@ async fn cached_tokens_are_part_of_the_prompt_and_priced_apart() {
 }
 
 #[tokio::test]
-async fn an_aborted_stream_is_recorded_as_cancelled_and_costs_what_was_sent() {
+async fn an_aborted_stream_is_recorded_as_cancelled_and_costs_the_sent_part() {
     let simulator = simulator();
     let model = "sim/gated?gate=abort&gate_at=2&chars=40&piece=4";
     let mut connection = ask(&simulator, &chat(model, true)).await;
@@ -169,7 +170,7 @@ async fn an_aborted_stream_is_recorded_as_cancelled_and_costs_what_was_sent() {
 }
 
 #[tokio::test]
-async fn an_aborted_answer_that_is_not_streamed_is_billed_whole() {
+async fn an_aborted_answer_that_is_not_streamed_is_billed_in_full() {
     let simulator = simulator();
     let connection = ask(&simulator, &chat("sim/gated?chars=40", false)).await;
     simulator.wait_until_held("gate", 1).await.unwrap();

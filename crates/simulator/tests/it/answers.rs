@@ -1,8 +1,8 @@
-//! Answers that end well.
+//! Complete answers, and the regular ends of an answer.
 
 use serde_json::json;
 
-use super::client::{ask, chat, simulator, stream, whole};
+use super::client::{ask, chat, completion, simulator, stream};
 
 #[tokio::test]
 async fn an_echo_contains_the_last_user_message_and_the_history() {
@@ -27,7 +27,7 @@ async fn an_echo_contains_the_last_user_message_and_the_history() {
 }
 
 #[tokio::test]
-async fn every_model_that_is_not_a_scenario_echoes_under_its_dated_name() {
+async fn other_model_ids_get_an_echo_with_the_dated_name_of_the_model() {
     let simulator = simulator();
     for (model, served) in [
         ("anthropic/claude-sonnet-4.5", "anthropic/claude-4.5-sonnet-20250929"),
@@ -37,14 +37,14 @@ async fn every_model_that_is_not_a_scenario_echoes_under_its_dated_name() {
         let answer = stream(&simulator, model).await;
         assert!(answer.content().starts_with("You said: Hello there!"), "{model}");
         assert_eq!(answer.chunks()[0]["model"], served);
-        let document = whole(&simulator, model).await.json();
+        let document = completion(&simulator, model).await.json();
         assert_eq!(document["model"], served);
         assert_eq!(document["choices"][0]["message"]["content"], answer.content());
     }
 }
 
 #[tokio::test]
-async fn a_stream_has_the_shape_of_2026() {
+async fn a_stream_has_the_form_of_2026() {
     let simulator = simulator();
     let answer = stream(&simulator, "sim/text?words=3").await;
     let id = &answer.headers["x-generation-id"];
@@ -66,13 +66,13 @@ async fn a_stream_has_the_shape_of_2026() {
 }
 
 #[tokio::test]
-async fn texts_have_the_length_and_the_letters_asked_for() {
+async fn texts_have_the_requested_length_and_characters() {
     let simulator = simulator();
     let check = async |model: &str, characters: usize, bytes: usize, deltas: usize| {
         let answer = stream(&simulator, model).await;
         let content = answer.content();
         assert_eq!((content.chars().count(), content.len()), (characters, bytes), "{model}");
-        // The finish reason comes in two more events.
+        // Two further events contain the finish reason.
         assert_eq!(answer.chunks().len(), deltas + 2, "{model}");
     };
     check("sim/text?chars=100&letters=plain&piece=10", 100, 100, 10).await;
@@ -84,14 +84,14 @@ async fn texts_have_the_length_and_the_letters_asked_for() {
 }
 
 #[tokio::test]
-async fn slow_answers_take_their_time() {
+async fn slow_answers_have_delays() {
     let simulator = simulator();
     let begin = std::time::Instant::now();
     let answer = stream(&simulator, "sim/slow?words=4&delay_ms=20").await;
     assert!(begin.elapsed().as_millis() >= 80);
     assert_eq!(answer.content(), "the café opens at");
     let begin = std::time::Instant::now();
-    assert!(whole(&simulator, "sim/slow?words=4&delay_ms=20").await.complete);
+    assert!(completion(&simulator, "sim/slow?words=4&delay_ms=20").await.complete);
     assert!(begin.elapsed().as_millis() >= 80);
     let begin = std::time::Instant::now();
     assert!(stream(&simulator, "sim/slow-headers?head_ms=50").await.is_done());
@@ -99,7 +99,7 @@ async fn slow_answers_take_their_time() {
 }
 
 #[tokio::test]
-async fn thinking_comes_before_the_answer_in_each_style() {
+async fn reasoning_is_sent_before_the_answer_in_each_style() {
     let simulator = simulator();
     let check = async |style: &str, kind: &str, thought: &str, part: &str| {
         let model = format!("sim/reasoning?thoughts=3&words=1&style={style}");
@@ -116,7 +116,7 @@ async fn thinking_comes_before_the_answer_in_each_style() {
             thought.chars().count().div_ceil(4)
         );
 
-        let message = whole(&simulator, &model).await.json()["choices"][0]["message"].clone();
+        let message = completion(&simulator, &model).await.json()["choices"][0]["message"].clone();
         assert_eq!(message["reasoning"].as_str().unwrap_or_default(), thought);
         assert_eq!(message["reasoning_details"][0]["type"], kind);
         assert!(message["reasoning_details"][0][part].is_string());
@@ -127,7 +127,7 @@ async fn thinking_comes_before_the_answer_in_each_style() {
 }
 
 #[tokio::test]
-async fn answers_end_as_models_end_them() {
+async fn answers_have_each_finish_reason() {
     let simulator = simulator();
     let check = async |model: &str, reasons: [&str; 2], content: &str, refusal: &str| {
         let answer = stream(&simulator, model).await;
@@ -136,7 +136,7 @@ async fn answers_end_as_models_end_them() {
         assert_eq!(answer.joined("delta/refusal"), refusal, "{model}");
         assert!(answer.is_done());
 
-        let choice = whole(&simulator, model).await.json()["choices"][0].clone();
+        let choice = completion(&simulator, model).await.json()["choices"][0].clone();
         assert_eq!(choice["finish_reason"], reasons[0], "{model}");
         let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
         assert_eq!(text(&choice["message"]["content"]), content, "{model}");
@@ -150,13 +150,13 @@ async fn answers_end_as_models_end_them() {
 }
 
 #[tokio::test]
-async fn an_empty_answer_may_lack_even_its_finish_reason() {
+async fn an_empty_answer_can_have_a_blank_finish_reason() {
     let simulator = simulator();
     let answer = stream(&simulator, "sim/empty?finish=none").await;
     assert_eq!(answer.finish_reasons(), [""; 0]);
     assert_eq!(answer.usage()["completion_tokens"], 0);
     assert!(answer.is_done());
-    let choice = whole(&simulator, "sim/empty?finish=none").await.json()["choices"][0].clone();
+    let choice = completion(&simulator, "sim/empty?finish=none").await.json()["choices"][0].clone();
     assert!(choice["finish_reason"].is_null() && choice["message"]["content"].is_null());
 }
 
@@ -175,7 +175,7 @@ async fn faults_can_be_limited_to_the_first_requests() {
 }
 
 #[tokio::test]
-async fn a_fallback_model_answers_where_the_first_refuses() {
+async fn a_fallback_model_answers_if_the_first_refuses() {
     let simulator = simulator();
     let answer = stream(&simulator, "sim/fallback").await;
     assert_eq!(answer.chunks()[0]["model"], "sim/backup-20260801");

@@ -1,4 +1,4 @@
-//! A minimal HTTP client that exposes the bytes on the wire, without the tolerance of a library.
+//! Minimal HTTP client that exposes the received bytes, without the tolerance of a library.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's helper fails the test")]
 
 use std::collections::BTreeMap;
@@ -9,42 +9,42 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-/// No test should ever get near it.
+/// Timeout of a read; far above the duration of any test.
 const DEADLINE: Duration = Duration::from_secs(20);
 
 pub(crate) fn simulator() -> Simulator {
     Simulator::start(Options::default()).expect("a free port")
 }
 
-/// A request whose answer is being read.
+/// Request whose response is being read.
 pub(crate) struct Connection {
     socket: TcpStream,
     received: Vec<u8>,
 }
 
-/// An answer, read to its end.
+/// Complete response.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// None if the connection was closed without a byte.
+    /// `None` if the connection was closed without a response.
     pub(crate) status: Option<u16>,
-    /// Names in lower case.
+    /// Headers with names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Vec<u8>,
-    /// Whether the body ended in order.
+    /// Whether the body ended regularly.
     pub(crate) complete: bool,
 }
 
-/// A streamed request with one user message, read to its end.
+/// Sends a streamed request with one user message and reads the whole response.
 pub(crate) async fn stream(simulator: &Simulator, model: &str) -> Answer {
     ask(simulator, &chat(model, true)).await.finish().await
 }
 
-/// The same, not streamed.
-pub(crate) async fn whole(simulator: &Simulator, model: &str) -> Answer {
+/// Sends a request that is not streamed and reads the whole response.
+pub(crate) async fn completion(simulator: &Simulator, model: &str) -> Answer {
     ask(simulator, &chat(model, false)).await.finish().await
 }
 
-/// The body of a request with one user message of twelve characters.
+/// Returns the body of a request with one user message of twelve characters.
 pub(crate) fn chat(model: &str, stream: bool) -> Value {
     json!({ "model": model, "stream": stream, "messages": [{ "role": "user", "content": "Hello there!" }] })
 }
@@ -57,7 +57,7 @@ pub(crate) async fn get(simulator: &Simulator, path: &str) -> Answer {
     send(simulator, "GET", path, "", "").await.finish().await
 }
 
-/// Sends a request with further header lines, each ended by CR LF.
+/// Sends a request with additional header lines, each ended by CR LF.
 pub(crate) async fn send(
     simulator: &Simulator,
     method: &str,
@@ -68,13 +68,13 @@ pub(crate) async fn send(
     send_raw(simulator, &request(method, path, body, headers)).await
 }
 
-/// The text of a request.
+/// Returns the text of a request.
 pub(crate) fn request(method: &str, path: &str, body: &str, headers: &str) -> String {
     let length = body.len();
     format!("{method} /api/v1{path} HTTP/1.1\r\nhost: sim\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
 }
 
-/// Opens a connection and sends it a text.
+/// Opens a connection and sends a text.
 pub(crate) async fn send_raw(simulator: &Simulator, text: &str) -> Connection {
     let address = simulator.base_url()["http://".len()..].trim_end_matches("/api/v1");
     let mut socket = TcpStream::connect(address).await.unwrap();
@@ -83,20 +83,20 @@ pub(crate) async fn send_raw(simulator: &Simulator, text: &str) -> Connection {
 }
 
 impl Connection {
-    /// Reads until the text has come.
+    /// Reads until the text was received.
     pub(crate) async fn read_until(&mut self, text: &str) {
         while !self.received.windows(text.len()).any(|window| window == text.as_bytes()) {
             assert!(self.read().await, "the connection ended before {text:?}");
         }
     }
 
-    /// Whether something came within a moment. Only for what must not come: a slow machine cannot make it fail.
+    /// Returns whether nothing is received for a short time. A slow machine cannot make a test fail with it.
     pub(crate) async fn is_silent(&mut self) -> bool {
         let mut byte = [0];
         tokio::time::timeout(Duration::from_millis(50), self.socket.peek(&mut byte)).await.is_err()
     }
 
-    /// Reads to the end of the body, or of the connection.
+    /// Reads until the end of the body or of the connection.
     pub(crate) async fn finish(mut self) -> Answer {
         loop {
             let answer = parse(&self.received);
@@ -116,7 +116,7 @@ impl Connection {
     }
 }
 
-/// Takes apart what has come so far.
+/// Parses the bytes received so far.
 fn parse(received: &[u8]) -> Answer {
     let mut answer = Answer { status: None, headers: BTreeMap::new(), body: Vec::new(), complete: false };
     let Some(end) = find(received, b"\r\n\r\n") else { return answer };
@@ -148,30 +148,30 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 }
 
 impl Answer {
-    /// The body as one JSON value; leading whitespace is legal.
+    /// Returns the body as one JSON value. Leading whitespace is valid.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// The body as text.
+    /// Returns the body as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).unwrap()
     }
 
-    /// The texts of the events of a stream in plain framing, `[DONE]` among them.
+    /// Returns the data of the events of a stream in plain framing, including `[DONE]`.
     pub(crate) fn data(&self) -> Vec<String> {
         let text = self.text();
         text.split("\n\n").filter_map(|event| event.strip_prefix("data: ")).map(str::to_owned).collect()
     }
 
-    /// The events of a stream as JSON, without `[DONE]`.
+    /// Returns the events of a stream as JSON, without `[DONE]`.
     pub(crate) fn chunks(&self) -> Vec<Value> {
         let data = self.data();
         let chunks = data.iter().filter(|text| *text != "[DONE]");
         chunks.map(|text| serde_json::from_str(text).unwrap_or_else(|_| panic!("{text}"))).collect()
     }
 
-    /// Everything at this place of each event's first choice, joined.
+    /// Returns the joined texts at a JSON pointer in the first choice of each event.
     pub(crate) fn joined(&self, pointer: &str) -> String {
         let pointer = format!("/choices/0/{pointer}");
         self.chunks()
@@ -180,18 +180,18 @@ impl Answer {
             .collect()
     }
 
-    /// The text of a streamed answer.
+    /// Returns the text of a streamed answer.
     pub(crate) fn content(&self) -> String {
         self.joined("delta/content")
     }
 
-    /// All finish reasons of a streamed answer, nulls left out.
+    /// Returns the finish reasons of a streamed answer that are not null.
     pub(crate) fn finish_reasons(&self) -> Vec<String> {
         let of = |chunk: &Value| chunk.pointer("/choices/0/finish_reason")?.as_str().map(str::to_owned);
         self.chunks().iter().filter_map(of).collect()
     }
 
-    /// The usage of a streamed answer, which comes once.
+    /// Returns the usage of a streamed answer, which is sent exactly once.
     pub(crate) fn usage(&self) -> Value {
         let chunks = self.chunks();
         let all: Vec<&Value> = chunks.iter().filter_map(|chunk| chunk.get("usage")).collect();

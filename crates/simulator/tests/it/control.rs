@@ -1,13 +1,13 @@
-//! The handle: records, waits, gates, outages, stop.
+//! Handle of the simulator: records, waits, gates, outages and stop.
 
 use std::time::Duration;
 
-use causerie_simulator::{Ending, Fault, Options, Simulator, SimulatorError};
+use causerie_simulator::{Fault, Options, Outcome, Simulator, SimulatorError};
 use futures_util::future::join_all;
 use serde_json::json;
 use tokio::net::TcpStream;
 
-use super::client::{ask, chat, get, request, send, send_raw, simulator, stream, whole};
+use super::client::{ask, chat, completion, get, request, send, send_raw, simulator, stream};
 
 #[tokio::test]
 async fn requests_are_recorded_without_their_key() {
@@ -32,10 +32,10 @@ async fn requests_are_recorded_without_their_key() {
     assert_eq!(chat.headers["x-openrouter-title"], "Test");
     assert!(!chat.headers.contains_key("cookie"));
     assert!(!format!("{requests:?}").contains("secret"));
-    assert_eq!((chat.status, chat.ending), (Some(200), Some(Ending::Complete)));
+    assert_eq!((chat.status, chat.outcome), (Some(200), Some(Outcome::Complete)));
     assert_eq!(chat.generation_id.as_ref(), Some(&answer.headers["x-generation-id"]));
     assert!(chat.started_at <= chat.ended_at.unwrap());
-    // Comment, deltas, two finish events, [DONE].
+    // A comment, the deltas, two events with the finish reason, and [DONE].
     assert_eq!(chat.chunks_sent, 1 + answer.chunks().len() as u64 + 1);
     assert_eq!((simulator.count("sim/echo"), simulator.count_chat(), simulator.total()), (1, 1, 2));
 
@@ -47,7 +47,7 @@ async fn requests_are_recorded_without_their_key() {
 async fn only_the_latest_requests_are_recorded() {
     let simulator = Simulator::start(Options { recorded_requests: 2, ..Options::default() }).unwrap();
     for model in ["sim/text?key=1", "sim/text?key=2", "sim/text?key=3"] {
-        whole(&simulator, model).await;
+        completion(&simulator, model).await;
     }
     let models: Vec<_> = simulator.requests().iter().filter_map(|request| request.model.clone()).collect();
     assert_eq!(models, ["sim/text?key=2", "sim/text?key=3"]);
@@ -56,7 +56,7 @@ async fn only_the_latest_requests_are_recorded() {
 
 #[tokio::test]
 async fn a_wait_times_out() {
-    let options = Options { patience: Duration::from_millis(10), ..Options::default() };
+    let options = Options { wait_timeout: Duration::from_millis(10), ..Options::default() };
     let simulator = Simulator::start(options).unwrap();
     let error = simulator.wait_for_count("sim/echo", 1).await.unwrap_err();
     assert!(matches!(error, SimulatorError::TimedOut(_)));
@@ -96,7 +96,7 @@ async fn a_gate_works_at_each_position() {
 }
 
 #[tokio::test]
-async fn a_refusal_can_be_held_too() {
+async fn a_refusal_can_be_held_at_a_gate() {
     let simulator = simulator();
     let connection = ask(&simulator, &chat("sim/status?code=503&gate=late&gate_at=head", true)).await;
     simulator.wait_until_held("late", 1).await.unwrap();
@@ -136,7 +136,7 @@ async fn an_outage_affects_every_route_until_it_ends() {
 }
 
 #[tokio::test]
-async fn hundreds_of_requests_are_counted_through_an_outage() {
+async fn hundreds_of_requests_are_counted_during_an_outage() {
     let simulator = simulator();
     simulator.fail_all(Fault::Status(429)).unwrap();
     let outage = join_all((0..300).map(|_| stream(&simulator, "sim/text"))).await;
@@ -163,12 +163,12 @@ async fn running_answers_can_be_cut() {
     assert!(!answer.complete && answer.content() == "the café ");
     assert_eq!(waiting.finish().await.status, None);
     simulator.wait_until_idle().await.unwrap();
-    assert!(simulator.requests().iter().all(|request| request.ending == Some(Ending::Stopped)));
+    assert!(simulator.requests().iter().all(|request| request.outcome == Some(Outcome::Stopped)));
     assert!(stream(&simulator, "sim/echo").await.is_done(), "later requests are not touched");
 }
 
 #[tokio::test]
-async fn a_stop_cuts_what_runs_and_frees_the_port() {
+async fn a_stop_cuts_running_answers_and_releases_the_port() {
     let simulator = simulator();
     let address = simulator.base_url()["http://".len()..].trim_end_matches("/api/v1").to_owned();
     let mut streaming = ask(&simulator, &chat("sim/gated?gate=never&gate_at=1", true)).await;

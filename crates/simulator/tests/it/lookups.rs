@@ -1,4 +1,4 @@
-//! Models and key; generation records are looked up beside the answers they belong to.
+//! Models and key. Generation records are tested together with accounting.
 
 use super::client::{get, simulator};
 

@@ -2,11 +2,11 @@
 
 mod accounting;
 mod answers;
-mod breaks;
-mod bytes;
+mod bodies;
 mod client;
+mod connection_faults;
 mod control;
+mod function_calls;
 mod lookups;
 mod program;
 mod refusals;
-mod tools;

@@ -1,9 +1,9 @@
-//! The program prints its base URL and serves it.
+//! Program of the simulator.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-/// A program that is ended with the test, however the test ends.
+/// Program that is killed at the end of the test, also after a panic.
 struct Running(Child);
 
 impl Drop for Running {

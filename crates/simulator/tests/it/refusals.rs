@@ -3,16 +3,16 @@
 use causerie_simulator::{Options, Simulator};
 use serde_json::{Value, json};
 
-use super::client::{Answer, ask, chat, send, simulator, stream, whole};
+use super::client::{Answer, ask, chat, completion, send, simulator, stream};
 
 #[tokio::test]
-async fn each_status_comes_with_its_envelope() {
+async fn each_status_has_an_envelope() {
     let simulator = simulator();
     let statuses =
         [400, 401, 402, 403, 404, 408, 409, 410, 412, 413, 418, 422, 429, 500, 502, 503, 504, 520, 524, 529];
     for status in statuses {
         let model = format!("sim/status?code={status}");
-        for answer in [stream(&simulator, &model).await, whole(&simulator, &model).await] {
+        for answer in [stream(&simulator, &model).await, completion(&simulator, &model).await] {
             assert_eq!(answer.status, Some(status));
             assert_eq!(answer.headers["content-type"], "application/json");
             let body = answer.json();
@@ -24,7 +24,7 @@ async fn each_status_comes_with_its_envelope() {
 }
 
 #[tokio::test]
-async fn error_bodies_come_in_each_kind() {
+async fn error_bodies_have_each_form() {
     let simulator = simulator();
     let check = async |kind: &str, holds: fn(&Answer) -> bool| {
         let answer = stream(&simulator, &format!("sim/status?code=502&body={kind}")).await;
@@ -53,7 +53,7 @@ async fn error_bodies_come_in_each_kind() {
 }
 
 #[tokio::test]
-async fn a_rate_limit_states_its_wait_in_each_form() {
+async fn a_rate_limit_has_its_wait_in_each_form() {
     let simulator = simulator();
     let limited = async |form: &str| {
         let answer = stream(&simulator, &format!("sim/rate-limited?retry_after=40&form={form}")).await;
@@ -140,7 +140,7 @@ async fn an_input_longer_than_the_context_is_refused() {
 }
 
 #[tokio::test]
-async fn payment_is_checked_against_the_output_limit() {
+async fn payment_is_required_above_an_output_limit() {
     let simulator = simulator();
     let status = async |limit: Value| {
         let mut request = chat("sim/payment?affords=1000", true);
@@ -168,7 +168,7 @@ async fn invalid_requests_are_refused() {
 }
 
 #[tokio::test]
-async fn with_a_key_set_only_that_key_is_accepted() {
+async fn only_the_configured_key_is_accepted() {
     let options = Options { api_key: Some("sk-or-v1-right".to_owned()), ..Options::default() };
     assert!(!format!("{options:?}").contains("right"), "the key is not for logs");
     let simulator = Simulator::start(options).unwrap();

@@ -111,7 +111,7 @@ impl TestAppBuilder {
             fs::write(tools.join(format!("{number}.yaml")), definition)?;
         }
         let options =
-            Options { api_key: Some(UPSTREAM_KEY.to_owned()), patience: PATIENCE, ..Options::default() };
+            Options { api_key: Some(UPSTREAM_KEY.to_owned()), wait_timeout: PATIENCE, ..Options::default() };
         let upstream = Simulator::start(options)?;
         if let Catalogue::Known(ago) = self.catalogue {
             read_catalogue(&self.database, &upstream, ago).await?;

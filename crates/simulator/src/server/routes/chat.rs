@@ -1,14 +1,14 @@
 //! `POST /chat/completions`
 
-use super::{IncomingRequest, lookups, play, refusal};
+use super::{IncomingRequest, build_script, lookups, refusal};
 use crate::script::Script;
 use crate::server::state::State;
 use crate::wire::request::ChatRequest;
 
-/// The model of accounts that send none.
+/// Model of requests that name none.
 const DEFAULT_MODEL: &str = "sim/echo";
 
-/// Answers as the first of `model` and `models` that does not refuse; if all refuse, as the last of them.
+/// Builds the script of the first of `model` and `models` that does not refuse; if all refuse, of the last one.
 pub(super) fn completions(state: &State, incoming: &IncomingRequest) -> Script {
     if let Some(refusal) = lookups::unauthorized(state, incoming) {
         return refusal;
@@ -20,12 +20,12 @@ pub(super) fn completions(state: &State, incoming: &IncomingRequest) -> Script {
     let mut candidates: Vec<String> = request.model.iter().chain(&request.models).cloned().collect();
     candidates.dedup();
     let first = if candidates.is_empty() { DEFAULT_MODEL.to_owned() } else { candidates.remove(0) };
-    let mut script = play(state, &request, first);
+    let mut script = build_script(state, &request, first);
     for fallback in candidates {
         if !script.is_refusal() {
             break;
         }
-        script = play(state, &request, fallback);
+        script = build_script(state, &request, fallback);
     }
     script
 }

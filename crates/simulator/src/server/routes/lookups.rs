@@ -1,4 +1,4 @@
-//! Read-only routes: generation records and the key; and the check of the key.
+//! Read-only routes for generation records and the API key, and the check of the key.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::wire;
 use crate::wire::error::missing_authentication;
 use crate::wire::generation::Envelope;
 
-/// `GET /generation?id=`: 404 until the answer has ended, and for the number of `misses` after that.
+/// `GET /generation?id=`: status 404 until the answer has ended, and then for the number of `misses`.
 pub(super) fn generation(state: &State, incoming: &IncomingRequest) -> Script {
     if let Some(refusal) = unauthorized(state, incoming) {
         return refusal;
@@ -47,12 +47,12 @@ pub(super) fn key(state: &State, incoming: &IncomingRequest) -> Script {
     Script::json(200, &json!({ "data": data }))
 }
 
-/// Any other path.
+/// All other paths.
 pub(super) fn not_found(_: &State, _: &IncomingRequest) -> Script {
     refusal(404, "There is no such endpoint")
 }
 
-/// The refusal of a request without the configured key.
+/// Returns the refusal of a request without the configured key.
 pub(super) fn unauthorized(state: &State, incoming: &IncomingRequest) -> Option<Script> {
     let key = state.options.api_key.as_deref()?;
     let given = incoming.authorization.as_deref().and_then(|header| header.strip_prefix("Bearer "));

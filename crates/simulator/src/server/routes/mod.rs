@@ -1,4 +1,4 @@
-//! The HTTP routes: each route creates a script, and one function sends it.
+//! HTTP routes: each route creates a script, and one function sends it.
 
 mod chat;
 mod lookups;
@@ -16,9 +16,9 @@ use futures_util::stream;
 use serde_json::Value;
 
 use crate::recording::RequestRecording;
-use crate::recording::{Ending, RecordedRequest};
+use crate::recording::{Outcome, RecordedRequest};
 use crate::scenario;
-use crate::scenario::call::Call;
+use crate::scenario::input::ScenarioInput;
 use crate::scenario::params::ModelId;
 use crate::script::{Head, Pause, Script};
 use crate::server::player::{Cut, Player};
@@ -29,16 +29,16 @@ use crate::wire::request::ChatRequest;
 /// Path prefix of the API.
 pub(crate) const BASE: &str = "/api/v1";
 
-/// Maximum size of a request body in bytes; large bodies contain images.
+/// Maximum size of a request body in bytes. Large bodies contain images.
 const BODY_LIMIT: usize = 64 << 20;
 
-/// A route: from a request to the script of its response.
+/// Route: function from a request to the script of its response.
 type Route = fn(&State, &IncomingRequest) -> Script;
 
-/// A request with its complete body.
+/// Request with its complete body.
 struct IncomingRequest {
     authorization: Option<String>,
-    /// The value of `id` in the query.
+    /// Query parameter `id`.
     id: Option<String>,
     body: Bytes,
 }
@@ -71,32 +71,34 @@ async fn serve(state: web::Data<State>, http: HttpRequest, body: Bytes, route: R
     };
     let script = match state.outage() {
         // Requests of other routes fail like a chat request that is not streamed.
-        Some(model) => play(&state, &serde_json::from_slice(&incoming.body).unwrap_or_default(), model),
+        Some(model) => {
+            build_script(&state, &serde_json::from_slice(&incoming.body).unwrap_or_default(), model)
+        }
         None => route(&state, &incoming),
     };
     respond(state, recording, script).await
 }
 
-/// Plays a model id's scenario for a request.
-fn play(state: &State, request: &ChatRequest, model: String) -> Script {
+/// Builds the script of a request with the scenario of a model id.
+fn build_script(state: &State, request: &ChatRequest, model: String) -> Script {
     let ModelId { path, params } = ModelId::parse(&model);
-    let echoes = !path.starts_with("sim/") || path == "sim/echo";
-    let call = Call {
+    let is_echo = !path.starts_with("sim/") || path == "sim/echo";
+    let input = ScenarioInput {
         request,
         attempt: state.count_attempt(&model),
         model,
         params,
         generation_id: state.issue_id(),
         now: SystemTime::now(),
-        created: state.epoch(),
-        typing_delay: if echoes { state.options.typing_delay } else { std::time::Duration::ZERO },
+        created: state.created(),
+        typing_delay: if is_echo { state.options.typing_delay } else { std::time::Duration::ZERO },
     };
-    scenario::play(&call, &path)
+    scenario::build_script(&input, &path)
 }
 
 async fn respond(state: Arc<State>, mut recording: RequestRecording, script: Script) -> HttpResponse {
     let cut = recording.cut().clone();
-    let begun = async {
+    let before_head = async {
         for pause in &script.before {
             match pause {
                 Pause::Wait(time) => tokio::time::sleep(*time).await,
@@ -110,10 +112,10 @@ async fn respond(state: Arc<State>, mut recording: RequestRecording, script: Scr
     tokio::select! {
         biased;
         () = cut.cancelled() => {
-            recording.end(Ending::Stopped);
+            recording.end(Outcome::Stopped);
             return dropped();
         }
-        () = begun => {}
+        () = before_head => {}
     }
     match script.head {
         Head::Answer { status, content_type, headers } => {
@@ -130,13 +132,13 @@ async fn respond(state: Arc<State>, mut recording: RequestRecording, script: Scr
             response.streaming(player.into_body())
         }
         Head::Never | Head::Drop => {
-            recording.end(Ending::Cut);
+            recording.end(Outcome::Cut);
             dropped()
         }
     }
 }
 
-/// A response that closes the connection: its body fails before the server has flushed the head.
+/// Returns a response that closes the connection: its body fails before the server has flushed the head.
 fn dropped() -> HttpResponse {
     HttpResponse::Ok().streaming(stream::iter([Err::<Bytes, Cut>(Cut)]))
 }
@@ -151,12 +153,12 @@ fn record(state: &State, http: &HttpRequest, body: &Bytes) -> RequestRecording {
         body: Arc::new(json),
         ..RecordedRequest::default()
     };
-    state.recorder.arrive(request, body.len(), state.cut_token())
+    state.recorder.start(request, body.len(), state.cut_token())
 }
 
-/// The headers that the upstream uses, without the key itself.
+/// Returns the headers that the upstream uses, without the key.
 fn recorded_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
-    const TOLD: [&str; 9] = [
+    const NAMES: [&str; 9] = [
         "accept",
         "accept-encoding",
         "content-type",
@@ -167,24 +169,24 @@ fn recorded_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
         "x-session-id",
         "x-title",
     ];
-    let told = |name: &str| TOLD.contains(&name) || name.starts_with("x-openrouter-");
-    let mut kept: BTreeMap<String, String> = headers
+    let is_recorded = |name: &str| NAMES.contains(&name) || name.starts_with("x-openrouter-");
+    let mut recorded: BTreeMap<String, String> = headers
         .iter()
-        .filter(|(name, _)| told(name.as_str()))
+        .filter(|(name, _)| is_recorded(name.as_str()))
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
     if let Some(authorization) = header(headers, AUTHORIZATION.as_str()) {
         let scheme = authorization.split(' ').next().unwrap_or_default().to_owned();
-        kept.insert(AUTHORIZATION.to_string(), scheme);
+        recorded.insert(AUTHORIZATION.to_string(), scheme);
     }
-    kept
+    recorded
 }
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
-/// An error of the platform.
+/// Returns an error of the platform.
 fn refusal(status: u16, message: &str) -> Script {
     Script::json(status, &envelope(error(status, message)))
 }

@@ -1,4 +1,4 @@
-//! `GET /models`: every scenario as a model, and some real models with unusual entries.
+//! `GET /models`: all scenarios, and some real models with unusual entries.
 
 use serde_json::{Value, json};
 
@@ -8,12 +8,12 @@ use crate::scenario::{self, Scenario};
 use crate::script::Script;
 use crate::server::state::State;
 
-/// `GET /models`: needs no key, like the upstream's route.
+/// `GET /models`: requires no key, as at the upstream.
 pub(super) fn models(_: &State, _: &IncomingRequest) -> Script {
     Script::json(200, &listing())
 }
 
-/// The body of `GET /models`, in the shape of 2026.
+/// Returns the body of `GET /models` in the form of 2026.
 fn listing() -> Value {
     let scenarios = scenario::all().map(|scenario| entry(&scenario_model(scenario)));
     let models: Vec<Value> = scenarios.chain(REAL_MODELS.iter().map(entry)).collect();

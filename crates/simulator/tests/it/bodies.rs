@@ -1,8 +1,8 @@
-//! Bytes that are wrong, odd, or more than expected.
+//! Invalid, unusual and very large bodies.
 
 use serde_json::Value;
 
-use super::client::{Answer, simulator, stream, whole};
+use super::client::{Answer, completion, simulator, stream};
 
 #[tokio::test]
 async fn an_invalid_event_is_sent_among_valid_ones() {
@@ -21,7 +21,7 @@ async fn an_invalid_event_is_sent_among_valid_ones() {
         assert_eq!(parse(events[2]).unwrap()["choices"][0]["delta"]["content"], "café", "{kind}");
         assert_eq!(events.last().unwrap(), b"[DONE]");
 
-        let document = whole(&simulator, &format!("sim/garbage?kind={kind}")).await;
+        let document = completion(&simulator, &format!("sim/garbage?kind={kind}")).await;
         assert_eq!(document.status, Some(200));
         assert!(is_wrong(document.body.trim_ascii_start()), "{kind}");
     };
@@ -34,7 +34,7 @@ async fn an_invalid_event_is_sent_among_valid_ones() {
 }
 
 #[tokio::test]
-async fn a_page_and_plain_words_may_come_with_status_200() {
+async fn a_page_and_plain_text_can_have_status_200() {
     let simulator = simulator();
     let answer = stream(&simulator, "sim/garbage?kind=words").await;
     assert_eq!((answer.status, answer.text().as_str()), (Some(200), "no healthy upstream"));
@@ -43,7 +43,7 @@ async fn a_page_and_plain_words_may_come_with_status_200() {
     assert!(answer.text().starts_with("<!DOCTYPE html>"));
 }
 
-/// Reads any framing that the standard allows: the independent check that odd framing is still legal.
+/// Parses any framing that the standard allows: an independent check that unusual framing is valid.
 fn events(answer: &Answer) -> Vec<String> {
     let text = answer.text();
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -63,7 +63,7 @@ fn events(answer: &Answer) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn unusual_framing_carries_the_same_events() {
+async fn unusual_framing_has_the_same_events() {
     let simulator = simulator();
     let plain = stream(&simulator, "sim/echo").await.content();
     let check = async |parameters: &str, mark: &str| {
@@ -91,7 +91,7 @@ async fn unusual_framing_carries_the_same_events() {
 }
 
 #[tokio::test]
-async fn the_last_line_ends_may_be_missing() {
+async fn the_last_line_ends_can_be_missing() {
     let simulator = simulator();
     for (end, text) in [("line", "\n\ndata: [DONE]\n"), ("bare", "\n\ndata: [DONE]")] {
         let answer = stream(&simulator, &format!("sim/framing?end={end}")).await;
@@ -102,16 +102,16 @@ async fn the_last_line_ends_may_be_missing() {
 #[tokio::test]
 async fn the_size_of_writes_can_be_limited() {
     let simulator = simulator();
-    let whole = stream(&simulator, "sim/framing?write=1000000").await;
+    let unlimited = stream(&simulator, "sim/framing?write=1000000").await;
     let pieces = stream(&simulator, "sim/framing?write=7").await;
-    assert_eq!(events(&whole).len(), events(&pieces).len());
+    assert_eq!(events(&unlimited).len(), events(&pieces).len());
     simulator.wait_until_idle().await.unwrap();
     let sent = simulator.requests()[1].chunks_sent;
     assert!(sent >= pieces.body.len() as u64 / 7, "{sent} pieces of {} bytes", pieces.body.len());
 }
 
 #[tokio::test]
-async fn a_line_can_be_huge() {
+async fn a_line_can_be_very_long() {
     let simulator = simulator();
     let answer = stream(&simulator, "sim/huge-line?bytes=3000000").await;
     assert_eq!(answer.chunks()[0]["choices"][0]["delta"]["content"].as_str().unwrap().len(), 3_000_000);
@@ -119,12 +119,12 @@ async fn a_line_can_be_huge() {
 }
 
 #[tokio::test]
-async fn heartbeats_precede_an_unstreamed_answer_or_are_all_there_is() {
+async fn heartbeats_precede_an_answer_that_is_not_streamed_or_are_the_whole_body() {
     let simulator = simulator();
-    let answer = whole(&simulator, "sim/heartbeats?keepalives=7").await;
+    let answer = completion(&simulator, "sim/heartbeats?keepalives=7").await;
     assert!(answer.text().starts_with(&format!("{}{{", "\n         \n".repeat(7))));
     assert!(answer.json()["choices"][0]["message"]["content"].is_string());
-    let answer = whole(&simulator, "sim/heartbeats?body=no").await;
+    let answer = completion(&simulator, "sim/heartbeats?body=no").await;
     assert!(answer.complete && answer.text() == "\n         \n".repeat(20));
     assert_eq!(stream(&simulator, "sim/heartbeats").await.comments(), 20);
 }

@@ -1,10 +1,10 @@
-//! Tool calls.
+//! Function calls.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::client::{Answer, simulator, stream, whole};
+use super::client::{Answer, completion, simulator, stream};
 
 fn deltas(answer: &Answer) -> Vec<Value> {
     let chunks = answer.chunks();
@@ -20,7 +20,7 @@ async fn pieces_of_a_call_join_to_json() {
         assert_eq!(answer.joined("delta/tool_calls/0/function/arguments"), r#"{"city":"Paris"}"#);
         assert!(answer.finish_reasons().iter().all(|reason| reason == "tool_calls"));
         assert_eq!(answer.content(), "");
-        let document = whole(&simulator, &model).await.json();
+        let document = completion(&simulator, &model).await.json();
         let message = &document["choices"][0]["message"];
         assert!(message["content"].is_null());
         assert_eq!(message["tool_calls"][0]["function"]["arguments"], r#"{"city":"Paris"}"#);
@@ -28,7 +28,7 @@ async fn pieces_of_a_call_join_to_json() {
 }
 
 #[tokio::test]
-async fn each_variant_has_its_oddity() {
+async fn each_variant_differs_in_the_documented_way() {
     let simulator = simulator();
     let parallel = deltas(&stream(&simulator, "sim/tool-call?variant=parallel").await);
     let indexes: BTreeSet<u64> = parallel.iter().map(|delta| delta["index"].as_u64().unwrap()).collect();
@@ -46,7 +46,7 @@ async fn each_variant_has_its_oddity() {
 }
 
 #[tokio::test]
-async fn a_truncated_call_does_not_parse_and_only_its_native_reason_is_length() {
+async fn a_truncated_call_is_invalid_json_and_only_its_native_reason_is_length() {
     let simulator = simulator();
     let answer = stream(&simulator, "sim/tool-truncated").await;
     let arguments = answer.joined("delta/tool_calls/0/function/arguments");

@@ -1,4 +1,4 @@
-//! Connections that fall silent, break, or carry an error where text was expected.
+//! Scenarios with connections that stall or break, and with errors inside a response.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{Scenario, answers, parameter};
-use crate::scenario::call::{Call, PROVIDER};
+use crate::scenario::input::{PROVIDER, ScenarioInput};
 use crate::scenario::params::ParameterError;
 use crate::script::reply::{Delta, Finish};
 use crate::script::{ChunkKind, Event, HEARTBEAT, Head, Pause, Position, Script};
@@ -19,7 +19,7 @@ use crate::wire::usage::UsageMember;
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
         model: "sim/cut-mid-stream",
-        summary: "the stream ends too early, without `[DONE]`; not streamed: heartbeats, then no body",
+        summary: "the stream ends early, without `[DONE]`; not streamed: heartbeats, then no body",
         parameters: &[
             parameter("after", "3", "deltas before the end"),
             parameter(
@@ -30,18 +30,18 @@ pub(super) const SCENARIOS: &[Scenario] = &[
             parameter(
                 "how",
                 "abrupt",
-                "`abrupt` (the connection breaks), `inside` (it breaks inside an event), `clean` (the body ends in \
-                 order), `done` (it ends in order, with `[DONE]`)",
+                "`abrupt` (the connection breaks), `inside` (it breaks inside an event), `clean` (the body ends \
+                 regularly), `done` (it ends regularly, with `[DONE]`)",
             ),
         ],
-        play: cut_mid_stream,
+        build: cut_mid_stream,
     },
     Scenario {
         model: "sim/error-mid-stream",
-        summary: "an error event ends the stream; not streamed: status 200 with an error in it",
+        summary: "an error event ends the stream; not streamed: status 200 with an error",
         parameters: &[
-            parameter("after", "3", "deltas before the error; 0: it is the first event"),
-            parameter("code", "502", "the error's code"),
+            parameter("after", "3", "deltas before the error; 0: the error is the first event"),
+            parameter("code", "502", "code of the error"),
             parameter(
                 "form",
                 "numeric",
@@ -50,95 +50,91 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                  with usage in the same event, then `[DONE]`)",
             ),
         ],
-        play: error_mid_stream,
+        build: error_mid_stream,
     },
     Scenario {
         model: "sim/stall",
-        summary: "the answer stops coming and the connection stays open until the client leaves",
+        summary: "the answer stalls and the connection stays open until the client closes it",
         parameters: &[
-            parameter("after", "3", "deltas before that; 0: none comes"),
-            parameter("at", "delta", "`delta`, or `head`: not even the response head comes"),
-            parameter(
-                "keepalive_ms",
-                "0",
-                "comments (not streamed: heartbeats) at this interval; 0: total silence",
-            ),
+            parameter("after", "3", "deltas before the stall; 0: none"),
+            parameter("at", "delta", "`delta`, or `head`: no response head"),
+            parameter("keepalive_ms", "0", "comments (not streamed: heartbeats) at this interval; 0: none"),
         ],
-        play: stall,
+        build: stall,
     },
     Scenario {
         model: "sim/thinking",
-        summary: "nothing but keep-alives for a while, then 20 words",
+        summary: "keep-alives only, then 20 words",
         parameters: &[
-            parameter("for_ms", "1000", "how long"),
-            parameter("every_ms", "100", "the keep-alives' interval"),
+            parameter("for_ms", "1000", "duration"),
+            parameter("every_ms", "100", "interval of the keep-alives"),
         ],
-        play: thinking,
+        build: thinking,
     },
     Scenario {
         model: "sim/slow-headers",
-        summary: "the response head comes after a second, unless `head_ms` says otherwise",
+        summary: "the response head after one second; `head_ms` changes the wait",
         parameters: &[],
-        play: slow_headers,
+        build: slow_headers,
     },
     Scenario {
         model: "sim/drop",
-        summary: "the connection is closed without a byte",
+        summary: "the connection is closed without a response",
         parameters: &[],
-        play: |_| Ok(Script::new(Head::Drop, VecDeque::new())),
+        build: |_| Ok(Script::new(Head::Drop, VecDeque::new())),
     },
 ];
 
-fn cut_mid_stream(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let after = call.params.count("after", 3)?;
-    let place = match call.params.choice("at", "delta", &["delta", "finish", "usage"])? {
+fn cut_mid_stream(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let after = input.params.count("after", 3)?;
+    let position = match input.params.choice("at", "delta", &["delta", "finish", "usage"])? {
         "finish" => Position::Finish,
         "usage" => Position::Usage,
         _ => Position::Deltas(after),
     };
-    let mut script = call.answer(call.words(20)?)?;
-    let fault = match call.params.choice("how", "abrupt", &["abrupt", "inside", "clean", "done"])? {
+    let mut script = input.answer(input.words(20)?)?;
+    let fault = match input.params.choice("how", "abrupt", &["abrupt", "inside", "clean", "done"])? {
         "inside" => {
-            let half: &[u8] = if call.request.stream { b"data: {\"id\":\"gen-" } else { b"{\"id\":\"gen-" };
+            let half: &[u8] = if input.request.stream { b"data: {\"id\":\"gen-" } else { b"{\"id\":\"gen-" };
             vec![Event::Raw(Bytes::from_static(half)), Event::Cut]
         }
         "clean" => Vec::new(),
         // There is no terminator outside of a stream.
-        "done" => call.request.stream.then_some(Event::Done).into_iter().collect(),
+        "done" => input.request.stream.then_some(Event::Done).into_iter().collect(),
         _ => vec![Event::Cut],
     };
-    script.break_at(place, fault);
+    script.replace_after(position, fault);
     Ok(script)
 }
 
-fn error_mid_stream(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let place = Position::Deltas(call.params.count("after", 3)?);
-    let code = u16::try_from(call.params.number("code", 502)?).unwrap_or(502);
+fn error_mid_stream(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let position = Position::Deltas(input.params.count("after", 3)?);
+    let code = u16::try_from(input.params.number("code", 502)?).unwrap_or(502);
     let forms = ["numeric", "string", "no-code", "envelope", "no-choices", "choice", "after-length"];
-    let form = call.params.choice("form", "numeric", &forms)?;
-    let reply = call.words(20)?;
+    let form = input.params.choice("form", "numeric", &forms)?;
+    let reply = input.words(20)?;
     let content = reply.choice().message.content;
-    let mut script = call.answer(reply)?;
+    let mut script = input.answer(reply)?;
     if let Some(plan) = &mut script.plan {
         plan.bill = plan.bill.waived();
         plan.finish = Some(Finish { reason: "error", native: "error" });
     }
     let error = failure(form, code);
-    if call.request.stream {
+    if input.request.stream {
         let events = error_events(form, error, &script);
-        script.break_at(place, events);
+        script.replace_after(position, events);
     } else {
-        // Heartbeats have committed the status by the time the model fails.
+        // Heartbeats have already committed status 200 when the model fails.
         let body = match form {
-            "choice" => document_with_error(call, error, content),
+            "choice" => document_with_error(input, error, content),
             _ => envelope(error),
         };
-        script.break_at(Position::Deltas(usize::MAX), [Event::Body(wire::json(&body).into())]);
+        script.replace_after(Position::Deltas(usize::MAX), [Event::Body(wire::json(&body).into())]);
     }
     Ok(script)
 }
 
-/// What a stream ends with instead of its finish reason.
+/// Returns the events that end a stream in place of its finish reason.
 fn error_events(form: &str, error: Value, script: &Script) -> Vec<Event> {
     let with_choice = |choice: Choice| ChunkBody { choices: vec![choice], ..ChunkBody::default() };
     let last = match form {
@@ -162,8 +158,8 @@ fn error_events(form: &str, error: Value, script: &Script) -> Vec<Event> {
     vec![finish, Event::error(last), Event::Done]
 }
 
-/// An answer whose only choice broke off with an error, beside what it had said.
-fn document_with_error(call: &Call<'_>, error: Value, content: Option<String>) -> Value {
+/// Returns an answer whose only choice contains an error beside the partial content.
+fn document_with_error(input: &ScenarioInput<'_>, error: Value, content: Option<String>) -> Value {
     let choice = json!({
         "index": 0,
         "error": error,
@@ -171,10 +167,10 @@ fn document_with_error(call: &Call<'_>, error: Value, content: Option<String>) -
         "message": { "role": "assistant", "content": content },
     });
     json!({
-        "id": call.generation_id,
+        "id": input.generation_id,
         "object": "chat.completion",
-        "created": call.created,
-        "model": call.served_as(),
+        "created": input.created,
+        "model": input.served_as(),
         "provider": PROVIDER,
         "choices": [choice],
     })
@@ -189,44 +185,44 @@ fn failure(form: &str, code: u16) -> Value {
     }
 }
 
-/// A choice that says nothing.
+/// Returns a choice without content.
 fn blank() -> Choice {
     Delta::Text(String::new()).into()
 }
 
-fn stall(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let place = Position::Deltas(call.params.count("after", 3)?);
-    let every = call.params.millis("keepalive_ms", Duration::ZERO)?;
-    if call.params.choice("at", "delta", &["delta", "head"])? == "head" {
+fn stall(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let position = Position::Deltas(input.params.count("after", 3)?);
+    let every = input.params.millis("keepalive_ms", Duration::ZERO)?;
+    if input.params.choice("at", "delta", &["delta", "head"])? == "head" {
         return Ok(Script::new(Head::Never, VecDeque::new()));
     }
-    let mut script = call.answer(call.words(20)?)?;
-    let fault = match (every.is_zero(), call.request.stream) {
+    let mut script = input.answer(input.words(20)?)?;
+    let fault = match (every.is_zero(), input.request.stream) {
         (true, _) => Event::Silence,
         (false, true) => Event::KeepAlive(every),
         (false, false) => Event::Heartbeat(every),
     };
-    script.break_at(place, [fault]);
+    script.replace_after(position, [fault]);
     Ok(script)
 }
 
-fn thinking(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let whole = call.params.millis("for_ms", Duration::from_secs(1))?;
-    let every = call.params.millis("every_ms", Duration::from_millis(100))?.max(Duration::from_millis(1));
+fn thinking(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let whole = input.params.millis("for_ms", Duration::from_secs(1))?;
+    let every = input.params.millis("every_ms", Duration::from_millis(100))?.max(Duration::from_millis(1));
     let beats = whole.as_millis() / every.as_millis();
-    let mut script = call.answer(call.words(20)?)?;
+    let mut script = input.answer(input.words(20)?)?;
     let thinking = (0..beats).flat_map(|_| {
         let beat =
-            if call.request.stream { Event::Comment } else { Event::Raw(Bytes::from_static(HEARTBEAT)) };
+            if input.request.stream { Event::Comment } else { Event::Raw(Bytes::from_static(HEARTBEAT)) };
         [Event::Pause(Pause::Wait(every)), beat]
     });
     script.insert_at(Position::Deltas(0), thinking);
     Ok(script)
 }
 
-fn slow_headers(call: &Call<'_>) -> Result<Script, ParameterError> {
-    let mut script = answers::echo(call)?;
-    if call.params.text("head_ms").is_none() {
+fn slow_headers(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let mut script = answers::echo(input)?;
+    if input.params.text("head_ms").is_none() {
         script.before.push(Pause::Wait(Duration::from_secs(1)));
     }
     Ok(script)

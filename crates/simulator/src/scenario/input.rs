@@ -1,11 +1,11 @@
-//! The input of a scenario: a request and the parameters of its model id.
+//! Input of a scenario: a request and the parameters of its model id.
 
 use std::time::{Duration, SystemTime};
 
 use crate::catalog;
 use crate::scenario::params::{ParameterError, Params, invalid};
 use crate::scenario::text::{self, Alphabet};
-use crate::script::bill::{self, Bill, CHARACTERS_PER_TOKEN, Payer};
+use crate::script::bill::{self, Bill, CHARACTERS_PER_TOKEN, KeyOwner};
 use crate::script::framing::{Frame, Framing};
 use crate::script::reply::Reply;
 use crate::script::{Event, Pause};
@@ -13,17 +13,17 @@ use crate::wire::request::ChatRequest;
 
 pub(crate) const PROVIDER: &str = "Simulated Provider";
 
-/// The input of a scenario. Equal calls always produce equal scripts.
+/// Input of a scenario. Equal inputs produce equal scripts.
 #[derive(Clone, Debug)]
-pub(crate) struct Call<'a> {
+pub(crate) struct ScenarioInput<'a> {
     pub(crate) request: &'a ChatRequest,
-    /// The id that selected the scenario: the requested model, or one of its fallbacks.
+    /// Id that selected the scenario: the requested model or one of its fallbacks.
     pub(crate) model: String,
     pub(crate) params: Params,
-    /// 1 for the first request with exactly this model id.
+    /// Number of the request among those with exactly this model id, from 1.
     pub(crate) attempt: u64,
     pub(crate) generation_id: String,
-    /// Current time, used only for waits that are sent as a point in time.
+    /// Current time, used only for waits that are sent as timestamps.
     pub(crate) now: SystemTime,
     /// Creation time in the answer, in seconds since the epoch.
     pub(crate) created: u64,
@@ -31,14 +31,14 @@ pub(crate) struct Call<'a> {
     pub(crate) typing_delay: Duration,
 }
 
-impl Call<'_> {
-    /// The tokens of the input.
+impl ScenarioInput<'_> {
+    /// Returns the number of input tokens.
     pub(crate) fn prompt_tokens(&self) -> Result<u64, ParameterError> {
         Ok(bill::tokens(self.request.characters(), self.characters_per_token()?))
     }
 
-    /// The text that `words`, `chars` and `letters` select, or by default `own`, split into deltas.
-    pub(crate) fn pieces(&self, own: impl FnOnce() -> String) -> Result<Vec<String>, ParameterError> {
+    /// Returns the text that `words`, `chars` and `letters` select, by default the given one, split into deltas.
+    pub(crate) fn pieces(&self, default: impl FnOnce() -> String) -> Result<Vec<String>, ParameterError> {
         let letters = match self.params.choice("letters", "mixed", &["mixed", "plain", "emoji", "nul"])? {
             "plain" => Alphabet::Plain,
             "emoji" => Alphabet::Emoji,
@@ -50,7 +50,7 @@ impl Call<'_> {
         let whole = match (chars, self.params.text("words")) {
             (Some(count), _) => text::characters(count, letters),
             (None, Some(_)) => text::words(self.params.count("words", 0)?),
-            (None, None) => own(),
+            (None, None) => default(),
         };
         Ok(match self.params.count("piece", 0)? {
             0 => text::by_word(&whole),
@@ -58,15 +58,15 @@ impl Call<'_> {
         })
     }
 
-    /// The default answer of most scenarios: `count` words.
+    /// Returns the default answer of most scenarios: `count` words.
     pub(crate) fn words(&self, count: usize) -> Result<Reply, ParameterError> {
         Ok(Reply::of_text(self.pieces(|| text::words(count))?))
     }
 
-    /// The cost of a reply at the catalog's prices for the model.
+    /// Returns the bill of a reply at the listed prices of the model.
     pub(crate) fn bill(&self, reply: &Reply) -> Result<Bill, ParameterError> {
         let characters_per_token = self.characters_per_token()?;
-        let (said, thought) = reply.characters();
+        let (output, reasoning) = reply.characters();
         let prompt = self.prompt_tokens()?;
         Ok(Bill {
             prices: catalog::prices(&self.model, prompt),
@@ -74,14 +74,14 @@ impl Call<'_> {
             prompt,
             cached: 0,
             cache_write: 0,
-            completion: bill::tokens(said, characters_per_token),
-            reasoning: bill::tokens(thought, characters_per_token),
-            payer: Payer::Platform,
+            completion: bill::tokens(output, characters_per_token),
+            reasoning: bill::tokens(reasoning, characters_per_token),
+            key_owner: KeyOwner::Platform,
             cost_literal: None,
         })
     }
 
-    /// The members that all events of the answer share.
+    /// Returns the members that all events of the answer share.
     pub(crate) fn frame(&self, framing: Framing) -> Frame {
         Frame {
             id: self.generation_id.clone(),
@@ -92,7 +92,7 @@ impl Call<'_> {
         }
     }
 
-    /// The pauses before the response head: a wait, and the gate with `gate_at=head`.
+    /// Returns the pauses before the response head: a wait, and the gate with `gate_at=head`.
     pub(crate) fn before_head(&self) -> Result<Vec<Pause>, ParameterError> {
         let wait = self.params.millis("head_ms", Duration::ZERO)?;
         let wait = (!wait.is_zero()).then_some(Pause::Wait(wait));
@@ -100,12 +100,12 @@ impl Call<'_> {
         Ok(wait.into_iter().chain(gate).collect())
     }
 
-    /// The model id that the answer carries.
+    /// Returns the model id in the answer.
     pub(crate) fn served_as(&self) -> String {
         self.params.text("served").map_or_else(|| catalog::served_as(&self.model), str::to_owned)
     }
 
-    /// The gate that the parameters name, with its position.
+    /// Returns the gate of the parameters with its position.
     pub(crate) fn gate(&self) -> Result<Option<Gate>, ParameterError> {
         let Some(name) = self.params.text("gate") else { return Ok(None) };
         let at = match self.params.text("gate_at").unwrap_or("each") {
@@ -125,7 +125,7 @@ impl Call<'_> {
     }
 }
 
-/// A gate and its position in the answer.
+/// Gate with its position in the answer.
 pub(crate) struct Gate {
     name: String,
     pub(crate) at: GateAt,
@@ -143,7 +143,8 @@ pub(crate) enum GateAt {
 }
 
 impl Gate {
-    pub(crate) fn holds(&self, delta: usize) -> bool {
+    /// Returns whether the gate is before the delta with this index.
+    pub(crate) fn is_before(&self, delta: usize) -> bool {
         self.at == GateAt::Each || self.at == GateAt::Before(delta)
     }
 

@@ -1,12 +1,12 @@
-//! Connections that fall silent, break, or carry an error.
+//! Connections that stall or break, and errors inside a response.
 
-use causerie_simulator::Ending;
+use causerie_simulator::Outcome;
 use serde_json::{Value, json};
 
-use super::client::{Answer, ask, chat, simulator, stream, whole};
+use super::client::{Answer, ask, chat, completion, simulator, stream};
 
 #[tokio::test]
-async fn a_cut_stream_keeps_what_came_before_the_cut() {
+async fn a_cut_stream_delivers_all_events_before_the_cut() {
     let simulator = simulator();
     let check = async |parameters: &str, complete: bool, content: &str, reasons: usize, done: bool| {
         let answer = stream(&simulator, &format!("sim/cut-mid-stream?words=4&{parameters}")).await;
@@ -30,10 +30,10 @@ async fn a_cut_stream_keeps_what_came_before_the_cut() {
 }
 
 #[tokio::test]
-async fn a_cut_leaves_an_unstreamed_answer_with_whitespace_at_most() {
+async fn a_cut_answer_that_is_not_streamed_has_at_most_whitespace() {
     let simulator = simulator();
     for (how, complete) in [("abrupt", false), ("inside", false), ("clean", true)] {
-        let answer = whole(&simulator, &format!("sim/cut-mid-stream?how={how}")).await;
+        let answer = completion(&simulator, &format!("sim/cut-mid-stream?how={how}")).await;
         assert_eq!(answer.complete, complete, "{how}");
         assert!(serde_json::from_slice::<Value>(&answer.body).is_err());
     }
@@ -45,7 +45,7 @@ async fn a_dropped_connection_sends_no_byte() {
     let answer = stream(&simulator, "sim/drop").await;
     assert_eq!(answer.status, None);
     simulator.wait_until_idle().await.unwrap();
-    assert_eq!(simulator.requests()[0].ending, Some(Ending::Cut));
+    assert_eq!(simulator.requests()[0].outcome, Some(Outcome::Cut));
     assert_eq!(simulator.requests()[0].status, None);
 }
 
@@ -89,21 +89,21 @@ async fn an_error_ends_the_stream_in_each_form() {
 }
 
 #[tokio::test]
-async fn an_unstreamed_error_hides_in_status_200() {
+async fn an_error_that_is_not_streamed_has_status_200() {
     let simulator = simulator();
-    let envelope = whole(&simulator, "sim/error-mid-stream").await;
+    let envelope = completion(&simulator, "sim/error-mid-stream").await;
     assert_eq!(envelope.status, Some(200));
     assert_eq!(envelope.json()["error"]["code"], 502);
-    let choice = whole(&simulator, "sim/error-mid-stream?form=choice&words=2").await.json();
+    let choice = completion(&simulator, "sim/error-mid-stream?form=choice&words=2").await.json();
     assert_eq!(choice["choices"][0]["error"]["code"], 502);
     assert_eq!(choice["choices"][0]["message"]["content"], "the café");
     assert!(choice["choices"][0]["finish_reason"].is_null());
 }
 
 #[tokio::test]
-async fn a_stalled_answer_stays_silent_until_the_client_leaves() {
+async fn a_stalled_answer_stays_silent_until_the_client_closes() {
     let simulator = simulator();
-    // A comment or a heartbeat comes first.
+    // A comment or a heartbeat is sent first.
     for (model, streamed, sent) in
         [("sim/stall?after=2", true, 3), ("sim/stall?after=0", true, 1), ("sim/stall?after=2", false, 1)]
     {
@@ -121,7 +121,7 @@ async fn a_stalled_answer_stays_silent_until_the_client_leaves() {
 }
 
 #[tokio::test]
-async fn a_stall_before_the_head_has_no_head() {
+async fn a_stall_before_the_head_sends_no_head() {
     let simulator = simulator();
     let mut connection = ask(&simulator, &chat("sim/stall?at=head", true)).await;
     simulator.wait_for_count("sim/stall?at=head", 1).await.unwrap();
@@ -143,7 +143,7 @@ async fn keep_alives_continue_during_a_stall() {
             .unwrap();
         simulator.cut_running();
         let text = connection.finish().await.text();
-        // The last one may be lost in the cut.
+        // The cut can drop the last one.
         assert!(text.matches(beat).count() >= 4, "{text:?}");
         assert!(text.ends_with(beat));
         assert_eq!(text.matches("data: ").count(), usize::from(streamed));
@@ -151,14 +151,14 @@ async fn keep_alives_continue_during_a_stall() {
 }
 
 #[tokio::test]
-async fn thinking_is_keep_alives_and_then_the_answer() {
+async fn thinking_sends_keep_alives_and_then_the_answer() {
     let simulator = simulator();
     let model = "sim/thinking?for_ms=20&every_ms=5&words=2";
     let answer = stream(&simulator, model).await;
     assert_eq!(answer.comments(), 1 + 4);
     assert_eq!(answer.content(), "the café");
     assert!(answer.is_done());
-    let answer = whole(&simulator, model).await;
+    let answer = completion(&simulator, model).await;
     assert!(answer.text().starts_with(&"\n         \n".repeat(5)));
     assert_eq!(answer.json()["choices"][0]["message"]["content"], "the café");
 }
