@@ -31,9 +31,9 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
     Ok(Box::new(RingVerifier { algorithm: *algorithm, key }))
 }
 
-/// A public key in the form of ring.
+/// Public key in the form of ring.
 enum Key {
-    /// The encoded public key.
+    /// Encoded key of ECDSA or EdDSA.
     Encoded(Vec<u8>),
     Rsa(RsaPublicKeyComponents<Vec<u8>>),
 }

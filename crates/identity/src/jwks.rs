@@ -1,4 +1,4 @@
-//! The JSON Web Key Set (RFC 7517) of an issuer, with one algorithm per key.
+//! JSON Web Key Set (RFC 7517) of an issuer, with one algorithm per key.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,10 +10,10 @@ use jsonwebtoken::{DecodingKey, Validation};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Maximum number of keys that are read, well above what issuers publish.
+/// Maximum number of keys that are read, far above the usual number of an issuer.
 const MAX_KEYS: usize = 100;
 
-/// A supported signature algorithm (RFC 7518, RFC 8037). All are asymmetric, so a public key is never usable as a secret.
+/// Supported signature algorithm (RFC 7518, RFC 8037). All are asymmetric, so a public key cannot be used as a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// EdDSA on the curve Ed25519.
@@ -24,16 +24,16 @@ pub enum Algorithm {
     Rs256,
 }
 
-/// The name of an unsupported algorithm.
+/// Error for the name of an unsupported algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not one of EdDSA, ES256, RS256")]
 pub struct UnknownAlgorithm;
 
 impl Algorithm {
-    /// Every algorithm.
+    /// All algorithms.
     pub const ALL: [Algorithm; 3] = [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256];
 
-    /// Registered name of the algorithm.
+    /// Returns the registered name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Algorithm::EdDsa => "EdDSA",
@@ -50,7 +50,7 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of a key, derived from its type and curve alone.
+    /// Returns the algorithm of a key, which follows from its type and curve alone.
     fn of_key(jwk: &Jwk) -> Option<Self> {
         match &jwk.algorithm {
             AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
@@ -79,7 +79,7 @@ impl FromStr for Algorithm {
     }
 }
 
-/// A public key, and the validation rules for tokens signed with it.
+/// Public key with the validation rules for tokens that are signed with it.
 #[derive(Debug)]
 pub(crate) struct VerificationKey {
     pub(crate) decoding: DecodingKey,
@@ -126,7 +126,7 @@ impl KeySet {
         Ok(KeySet(keys))
     }
 
-    /// The key with this id; `Some(None)` if several keys have the id.
+    /// Returns the key with this id; `Some(None)` if several keys have the id.
     pub(crate) fn get(&self, id: &str) -> Option<Option<&VerificationKey>> {
         self.0.get(id).map(Option::as_ref)
     }
@@ -136,16 +136,16 @@ impl KeySet {
     }
 }
 
-/// The algorithm of a key, if it is accepted and the key is for signatures.
+/// Returns the algorithm of a key if it is accepted and the key is for signatures.
 fn usable_algorithm(jwk: &Jwk, algorithms: &[Algorithm]) -> Option<Algorithm> {
     let common = &jwk.common;
-    let signs = common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature);
-    let verifies = common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
+    let is_for_signatures = common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature);
+    let can_verify = common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
     let algorithm = Algorithm::of_key(jwk).filter(|algorithm| algorithms.contains(algorithm))?;
     let matches_declared = common
         .key_algorithm
         .is_none_or(|declared| declared == KeyAlgorithm::from(algorithm.to_jsonwebtoken()));
-    (signs && verifies && matches_declared).then_some(algorithm)
+    (is_for_signatures && can_verify && matches_declared).then_some(algorithm)
 }
 
 fn validation(algorithm: Algorithm, issuer: &str, audience: &str) -> Validation {

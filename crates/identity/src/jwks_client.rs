@@ -4,7 +4,7 @@ use reqwest::{Client, Url, redirect, retry};
 
 use crate::settings::FetchLimits;
 
-/// A failed download of the key set.
+/// Error of a download of the key set.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
     #[error("the identity provider cannot be reached")]

@@ -1,7 +1,7 @@
 //! Verification of JSON Web Tokens from an external identity provider, with keys from its JSON Web Key Set.
 //!
-//! The crate may depend on HTTP towards the provider, JSON Web Keys, signatures, and the domain's port
-//! [`TokenVerifier`](causerie_domain::ports::TokenVerifier).
+//! Its scope is HTTP towards the provider, JSON Web Keys, signatures, and the port
+//! [`TokenVerifier`](causerie_domain::ports::TokenVerifier) of the domain.
 //! Deliberately absent: users, their permissions, and any influence of a token on the issuer, audience, key or algorithm
 //! that it is verified with.
 #![doc = ""]

@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use crate::jwks::Algorithm;
 
-/// The accepted issuer, audience and algorithms, and the address of the keys.
+/// Accepted issuer, audience and algorithms, and the address of the keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// Required value of the claim `iss`, compared exactly.
     pub issuer: String,
     /// Audience that the claim `aud` must contain.
     pub audience: String,
-    /// URL of the issuer's JSON Web Key Set: `https`, or `http` on the loopback interface.
+    /// URL of the JSON Web Key Set of the issuer: `https`, or `http` on the loopback interface.
     pub jwks_url: String,
     /// Accepted algorithms; at least one.
     pub algorithms: Vec<Algorithm>,
-    /// Limits on the download of the keys.
     pub limits: FetchLimits,
 }
 

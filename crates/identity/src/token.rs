@@ -17,7 +17,7 @@ const MAX_SUBJECT_BYTES: usize = 255;
 /// Tolerated difference between the clock of the issuer and the local clock.
 const LEEWAY: Duration = Duration::from_secs(30);
 
-/// The claims that are used. Other claims, including roles, are ignored.
+/// Claims that are used. Other claims, including roles, are ignored.
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
@@ -84,7 +84,7 @@ fn instant(seconds: &Number) -> Option<Timestamp> {
     (whole >= 0).then(|| Timestamp::from_micros(micros))
 }
 
-/// A claim that is non-empty text without control characters.
+/// Returns a claim if it is non-empty text without control characters.
 fn text(claim: Value) -> Option<String> {
     match claim {
         Value::String(text) if !text.is_empty() && !text.chars().any(char::is_control) => Some(text),

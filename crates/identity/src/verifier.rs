@@ -1,4 +1,4 @@
-//! Token verifier with a cache of the issuer's keys. Keys are downloaded on demand and stay cached while the issuer is
+//! Token verifier with a cache of the keys of the issuer. Keys are downloaded on demand and stay cached while the issuer is
 //! unreachable.
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,20 +17,18 @@ use crate::token;
 
 /// Minimum interval between downloads, so that tokens with unknown keys cannot flood the issuer with requests.
 const MIN_FETCH_INTERVAL: Duration = Duration::from_secs(60);
-/// Maximum age of the cached keys before a new download, and with it how long a withdrawn key stays valid.
+/// Maximum age of the cached keys before a new download. A withdrawn key stays valid for this time.
 const MAX_KEY_AGE: Duration = Duration::from_secs(600);
 
 /// Invalid settings of a verifier.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// The URL is invalid, or neither `https` nor on the loopback interface: an attacker on the network could replace the
+    /// The URL is invalid, or neither `https` nor on the loopback interface. An attacker on the network could replace the
     /// keys.
     #[error("the URL of the key set must use https, or the loopback interface")]
     InsecureUrl,
-    /// The list of algorithms is empty.
     #[error("at least one algorithm must be accepted")]
     NoAlgorithm,
-    /// The HTTP client cannot be created.
     #[error("the HTTP client for the identity provider cannot be created")]
     Client(#[source] reqwest::Error),
     /// The process has no default [`rustls::crypto::CryptoProvider`].
@@ -38,7 +36,7 @@ pub enum SettingsError {
     NoCryptoProvider,
 }
 
-/// Verifies the tokens of one issuer with the keys of its JSON Web Key Set.
+/// Verifier for the tokens of one issuer, with the keys of its JSON Web Key Set.
 #[derive(Debug)]
 pub struct JwksVerifier {
     settings: Settings,
@@ -49,7 +47,7 @@ pub struct JwksVerifier {
     last_fetch: Mutex<Option<Timestamp>>,
 }
 
-/// Downloaded keys.
+/// Keys with the time of their download.
 #[derive(Debug, Clone)]
 struct CachedKeys {
     keys: Arc<KeySet>,
@@ -81,7 +79,7 @@ impl JwksVerifier {
         self.cache.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The cached keys. Downloads them first if they are too old or do not contain the id, at most once per
+    /// Returns the cached keys. They are downloaded first if they are too old or do not contain the id, at most once per
     /// [`MIN_FETCH_INTERVAL`].
     async fn keys_for(&self, key_id: &str, now: Timestamp) -> Option<Arc<KeySet>> {
         let is_usable = |cached: &CachedKeys| {
@@ -97,7 +95,7 @@ impl JwksVerifier {
             *last_fetch = Some(now);
             match self.fetch_keys().await {
                 Ok(keys) => {
-                    tracing::info!(keys = keys.len(), "keys of the identity provider downloaded");
+                    tracing::info!(keys = keys.len(), "downloaded the keys of the identity provider");
                     let cached = CachedKeys { keys: Arc::new(keys), fetched_at: now };
                     *self.cache.write().unwrap_or_else(PoisonError::into_inner) = Some(cached);
                 }
@@ -131,7 +129,7 @@ impl TokenVerifier for JwksVerifier {
     }
 }
 
-/// Whether a URL is accepted as address of a key set: `https`, or `http` on the loopback interface, so that an attacker
+/// Returns whether a URL is accepted as the address of a key set: `https`, or `http` on the loopback interface, so that an attacker
 /// on the network cannot replace the keys.
 pub fn is_secure_jwks_url(text: &str) -> bool {
     secure_url(text).is_some()

@@ -1,4 +1,4 @@
-//! Forged, expired and malformed tokens are rejected; valid ones are accepted.
+//! Valid tokens, and attacks with forged, expired and malformed ones.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ fn claims() -> Value {
     json!({ "iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "exp": NOW + 300, "email": "ada@id.example" })
 }
 
-/// The claims with some of them replaced; null removes a claim.
+/// Returns the claims with some of them replaced; null removes a claim.
 fn claims_with(changes: Value) -> Value {
     let mut claims = claims();
     for (name, value) in changes.as_object().unwrap() {
@@ -74,18 +74,18 @@ async fn claims_must_match_the_settings() -> Result<()> {
     let signer = Signer::es256("a")?;
     let provider = Provider::start(&[&signer]).await?;
     let verifier = verifier(&provider, &Algorithm::ALL)?;
-    let good = [
+    let accepted = [
         json!({ "aud": ["other", AUDIENCE] }),
         json!({ "exp": NOW - 29 }),
         json!({ "exp": (NOW + 5) as f64 + 0.5 }),
         json!({ "nbf": NOW + 30 }),
         json!({ "role": "admin", "scope": "manage:all" }),
     ];
-    for changes in good {
+    for changes in accepted {
         let outcome = verify(&verifier, &signer.token(&claims_with(changes.clone()))?).await;
         assert!(outcome.is_ok(), "{changes}: {outcome:?}");
     }
-    let bad = [
+    let refused = [
         json!({ "exp": NOW - 30 }),
         json!({ "exp": null }),
         json!({ "exp": "2100-01-01" }),
@@ -108,7 +108,7 @@ async fn claims_must_match_the_settings() -> Result<()> {
         json!({ "sub": "a\u{0}b" }),
         json!({ "sub": "s".repeat(256) }),
     ];
-    for changes in bad {
+    for changes in refused {
         let token = signer.token(&claims_with(changes.clone()))?;
         assert_refused(verify(&verifier, &token).await, &changes.to_string());
     }
@@ -158,7 +158,7 @@ async fn the_header_selects_neither_algorithm_nor_key() -> Result<()> {
         ("no id", ec.token_under(&json!({ "alg": "ES256" }), &claims())?),
         ("an unknown id", ec.token_under(&header("ES256", "x"), &claims())?),
         ("an extension", ec.token_under(&json!({"alg": "ES256", "kid": "e", "crit": ["b64"]}), &claims())?),
-        ("a key of its own", {
+        ("a key in the header", {
             let header = json!({ "alg": "ES256", "kid": "x", "jwk": stranger.jwk(), "jku": "https://evil" });
             stranger.token_under(&header, &claims())?
         }),
@@ -166,16 +166,16 @@ async fn the_header_selects_neither_algorithm_nor_key() -> Result<()> {
     for (what, token) in forgeries {
         assert_refused(verify(&verifier, &token).await, what);
     }
-    let good = ec.token(&claims())?;
-    let (signed, signature) = good.rsplit_once('.').unwrap();
+    let valid = ec.token(&claims())?;
+    let (signed, signature) = valid.rsplit_once('.').unwrap();
     let (header_part, _) = signed.split_once('.').unwrap();
     let other = ec.token(&claims_with(json!({ "sub": "root" })))?;
     let claims_of_other = other.split('.').nth(1).unwrap();
     let mangled = [
         ("other claims", format!("{header_part}.{claims_of_other}.{signature}")),
         ("no third part", signed.to_owned()),
-        ("a fourth part", format!("{good}.x")),
-        ("padding", format!("{good}=")),
+        ("a fourth part", format!("{valid}.x")),
+        ("padding", format!("{valid}=")),
         ("nothing", String::new()),
         ("dots", "..".to_owned()),
         ("too long", ec.token(&claims_with(json!({ "x": "x".repeat(8192) })))?),
@@ -183,7 +183,7 @@ async fn the_header_selects_neither_algorithm_nor_key() -> Result<()> {
     for (what, token) in mangled {
         assert_refused(verify(&verifier, &token).await, what);
     }
-    assert!(verify(&verifier, &good).await.is_ok());
+    assert!(verify(&verifier, &valid).await.is_ok());
     Ok(())
 }
 
