@@ -1,7 +1,8 @@
 //! Domain types of Causerie: entities, ids, money, time, and the ports between the crates.
 //!
-//! The crate depends on no other crate of the workspace. Its types carry no serde, diesel or utoipa derive: the crate
-//! that owns a format has a type of its own for it, with the conversion beside it.
+//! The crate depends on no other crate of the workspace.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
 
 pub mod api_keys;
 pub mod attachments;
