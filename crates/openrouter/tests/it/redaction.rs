@@ -22,7 +22,7 @@ async fn no_error_contains_accounts_keys_or_user_text() {
     for (status, body) in bodies {
         let error = refusal(status, &[], &body).await;
         let text = format!("{error} {error:?} {:?}", error.provider_text);
-        for leak in ["user_", "flagged_input", "somebody wrote", "my secret", "00000000-", "sk-or", KEY] {
+        for leak in ["user_", "flagged_input", "The beginning of", "my secret", "00000000-", "sk-or", KEY] {
             assert!(!text.contains(leak), "{leak} in {text}");
         }
     }
