@@ -1,4 +1,4 @@
-//! What a turn in memory has so far: its text, and its requests.
+//! Text segments and attempts of a running turn.
 
 use causerie_domain::turns::Segment;
 use causerie_domain::usage::{
@@ -10,25 +10,28 @@ use super::state::{StoredAttempt, StoredTurn};
 use crate::text::storable;
 
 impl StoredTurn {
-    /// A flush whose answer was lost is sent again, with what came since; one that arrives after a newer one has
-    /// nothing to add.
-    pub(super) fn write_segments(&mut self, news: Vec<Segment>) {
+    /// Stores flushed segments.
+    ///
+    /// A flush without a response is sent again with the segments since then, so stored segments are replaced from the
+    /// first position on. A flush that is older than the stored text has no effect.
+    pub(super) fn write_segments(&mut self, segments: Vec<Segment>) {
         let (Some(from), Some(to)) =
-            (news.first().map(|first| first.position), news.last().map(Segment::end))
+            (segments.first().map(|first| first.position), segments.last().map(Segment::end))
         else {
             return;
         };
-        if self.segments.last().is_none_or(|known| known.end() <= to) {
-            self.segments.retain(|known| known.position < from);
-            self.segments.extend(news);
+        if self.segments.last().is_none_or(|stored| stored.end() <= to) {
+            self.segments.retain(|stored| stored.position < from);
+            self.segments.extend(segments);
         }
     }
 
+    /// Closes an attempt unless it is closed already.
     pub(super) fn close(&mut self, close: CloseUsage) {
-        if let Some(open) = self.attempts.iter_mut().find(|attempt| attempt.open.id == close.id) {
-            open.learn(close.progress.clone());
-            let progress = open.progress.clone();
-            open.closed.get_or_insert(CloseUsage { progress, ..close });
+        if let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.open.id == close.id) {
+            attempt.merge_progress(close.progress.clone());
+            let progress = attempt.progress.clone();
+            attempt.closed.get_or_insert(CloseUsage { progress, ..close });
         }
     }
 }
@@ -38,21 +41,21 @@ impl StoredAttempt {
         StoredAttempt { open, reserved, progress: UsageProgress::default(), closed: None, lookups: 0 }
     }
 
-    /// Takes over what is new; what was known before stays where nothing new is said.
-    pub(super) fn learn(&mut self, news: UsageProgress) {
-        let known = std::mem::take(&mut self.progress);
-        let said = |news: Option<String>| news.map(|news| storable(&news).into_owned());
+    /// Updates the fields that are set in the new progress.
+    pub(super) fn merge_progress(&mut self, new: UsageProgress) {
+        let old = std::mem::take(&mut self.progress);
+        let text = |value: Option<String>| value.map(|value| storable(&value).into_owned());
         self.progress = UsageProgress {
-            generation_id: said(news.generation_id).or(known.generation_id),
-            model_served: said(news.model_served).or(known.model_served),
-            provider: said(news.provider).or(known.provider),
-            time_to_first_token: news.time_to_first_token.or(known.time_to_first_token),
-            estimated_input_tokens: news.estimated_input_tokens.or(known.estimated_input_tokens),
-            prices: news.prices.or(known.prices),
+            generation_id: text(new.generation_id).or(old.generation_id),
+            model_served: text(new.model_served).or(old.model_served),
+            provider: text(new.provider).or(old.provider),
+            time_to_first_token: new.time_to_first_token.or(old.time_to_first_token),
+            estimated_input_tokens: new.estimated_input_tokens.or(old.estimated_input_tokens),
+            prices: new.prices.or(old.prices),
         };
     }
 
-    /// How it ends where its turn is interrupted: nobody has priced it yet.
+    /// Returns the end of an attempt whose turn is interrupted. The reconciler determines its cost later.
     pub(super) fn interrupted(&self, now: Timestamp) -> CloseUsage {
         CloseUsage {
             id: self.open.id,

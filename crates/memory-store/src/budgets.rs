@@ -1,4 +1,4 @@
-//! Budgets in memory: nothing is counted, everything is summed when it is asked for.
+//! Budgets. No counters are stored: each state is summed from the attempts.
 
 use async_trait::async_trait;
 use causerie_domain::audit_events::AuditStamp;
@@ -10,7 +10,8 @@ use causerie_domain::{Filter, Timestamp, Usd};
 use super::MemoryStore;
 use super::state::{State, StoredAttempt};
 
-/// Whoever the filter admits at all has a budget here: the store knows no users, groups or keys to hold against it.
+/// The store has no users, groups and API keys to evaluate a filter on, so each filter except `Nothing` matches all
+/// subjects.
 #[async_trait]
 impl Budgets for MemoryStore {
     async fn budgets(&self, of: &[BudgetSubject], at: Timestamp) -> Result<Vec<BudgetState>, StoreError> {
@@ -47,29 +48,30 @@ impl Budgets for MemoryStore {
 }
 
 impl State {
-    /// What is left of the tightest budget that applies, once the request has reserved what it may cost.
-    pub(super) fn admit(
+    /// Checks the budgets of a request. Returns the smallest remaining amount after its reservation; `None` without a
+    /// budget.
+    pub(super) fn check_budgets(
         &self,
         usage: &OpenUsage,
         needed: Option<Usd>,
     ) -> Result<Option<Usd>, Box<BudgetRefusal>> {
-        let mut left: Option<Usd> = None;
+        let mut min_left: Option<Usd> = None;
         for budget in self.budgets_of(usage.budget_subjects()) {
             let state = self.budget_state(budget, usage.created_at);
-            let room = i128::from(budget.limit.pico())
+            let available = i128::from(budget.limit.pico())
                 - i128::from(state.spent.pico())
                 - i128::from(state.reserved.pico());
-            let amount = needed.filter(|amount| i128::from(amount.pico()) <= room);
+            let amount = needed.filter(|amount| i128::from(amount.pico()) <= available);
             let Some(amount) = amount else { return Err(Box::new(BudgetRefusal { state, needed })) };
             let reserved = state.reserved.saturating_add(amount);
-            let after = BudgetState { reserved, ..state }.left();
-            left = Some(left.map_or(after, |least| least.min(after)));
+            let left = BudgetState { reserved, ..state }.left();
+            min_left = Some(min_left.map_or(left, |min| min.min(left)));
         }
-        Ok(left)
+        Ok(min_left)
     }
 
-    /// What is left of the tightest budget that applies to a request.
-    pub(super) fn left(&self, usage: &OpenUsage) -> Option<Usd> {
+    /// Returns the smallest remaining amount of the budgets of a request; `None` without a budget.
+    pub(super) fn min_budget_left(&self, usage: &OpenUsage) -> Option<Usd> {
         self.budgets_of(usage.budget_subjects())
             .map(|budget| self.budget_state(budget, usage.created_at).left())
             .min()

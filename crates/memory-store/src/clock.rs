@@ -1,16 +1,16 @@
-//! The clocks of the store: the monotonic clock of leases, and the wall clock of expired turns.
+//! Clocks: monotonic time of leases, and wall-clock time of interrupted turns.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use causerie_domain::Timestamp;
 use tokio::time::Instant;
 
-/// The monotonic clock that leases are measured by. It is tokio's, so that tests can pause it.
+/// Returns the monotonic time for leases. It is the time of tokio, so that tests can pause it.
 pub(crate) fn monotonic() -> Instant {
     Instant::now()
 }
 
-/// The wall clock, for port methods that receive no time.
+/// Returns the wall-clock time, for port methods without a time argument.
 pub(crate) fn now() -> Timestamp {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_micros(i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX))

@@ -13,7 +13,7 @@ use causerie_domain::turns::Turn;
 use causerie_domain::{AttachmentId, Filter, SessionId, Timestamp, TurnId, Usd};
 
 use super::MemoryStore;
-use super::filter::{admits, admitted};
+use super::filter::{matches, matching};
 use super::state::{MessageRow, State, StoredSession};
 
 #[async_trait::async_trait]
@@ -33,13 +33,13 @@ impl Sessions for MemoryStore {
     async fn session(&self, id: SessionId, visible: &Filter) -> Result<Option<Session>, StoreError> {
         let state = self.lock();
         let found = state.session(id).map(|stored| &stored.session);
-        Ok(admitted(visible, found)?.pop().cloned())
+        Ok(matching(visible, found)?.pop().cloned())
     }
 
     async fn sessions(&self, list: SessionQuery) -> Result<Page<Session, SessionCursor>, StoreError> {
         let state = self.lock();
         let stored = state.sessions.values().filter(|stored| !stored.deleted).map(|stored| &stored.session);
-        let mut rows: Vec<Session> = admitted(&list.visible, stored)?
+        let mut rows: Vec<Session> = matching(&list.visible, stored)?
             .into_iter()
             .filter(|session| list.user_id.is_none_or(|user| session.user_id == user))
             .filter(|session| list.state.is_none_or(|state| session.state == state))
@@ -62,7 +62,7 @@ impl Sessions for MemoryStore {
     async fn totals(&self, id: SessionId, visible: &Filter) -> Result<Option<SessionTotals>, StoreError> {
         let state = self.lock();
         let Some(stored) = state.session(id) else { return Ok(None) };
-        if !admits(visible, &stored.session)? {
+        if !matches(visible, &stored.session)? {
             return Ok(None);
         }
         let turns = state.turns.values().filter(|turn| turn.turn.session_id == id);
@@ -190,7 +190,7 @@ impl Attachments for MemoryStore {
     ) -> Result<Option<Session>, StoreError> {
         let state = self.lock();
         let found = state.session_of_attachment(id).map(|stored| &stored.session);
-        Ok(admitted(visible, found)?.pop().cloned())
+        Ok(matching(visible, found)?.pop().cloned())
     }
 
     async fn delete_attachment(
@@ -201,7 +201,7 @@ impl Attachments for MemoryStore {
     ) -> Result<(), SessionError> {
         let mut state = self.lock();
         let session = state.session_of_attachment(id).ok_or(SessionError::NotFound)?;
-        if !admits(allowed, &session.session)? {
+        if !matches(allowed, &session.session)? {
             return Err(SessionError::NotFound);
         }
         state.drop_attachment(id);
@@ -226,7 +226,7 @@ fn allowed_session<'a>(
     allowed: &Filter,
 ) -> Result<&'a mut Session, SessionError> {
     let session = state.session_mut(id).map(|stored| &mut stored.session).ok_or(SessionError::NotFound)?;
-    if admits(allowed, session)? { Ok(session) } else { Err(SessionError::NotFound) }
+    if matches(allowed, session)? { Ok(session) } else { Err(SessionError::NotFound) }
 }
 
 pub(super) fn readable(
@@ -237,7 +237,7 @@ pub(super) fn readable(
     let Some(stored) = state.session(id) else { return Ok(Vec::new()) };
     let mut views = Vec::new();
     for message in &stored.messages {
-        if admits(visible, &MessageRow { message, session: &stored.session })? {
+        if matches(visible, &MessageRow { message, session: &stored.session })? {
             views.push(state.view(stored, message));
         }
     }

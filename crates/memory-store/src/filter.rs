@@ -1,34 +1,38 @@
-//! Rows as filters see them.
+//! Evaluation of filters on rows in memory.
 
 use causerie_domain::Filter;
 use causerie_domain::filter::FieldValue;
 use causerie_domain::ports::StoreError;
 
-/// A row whose fields rules may mention.
+/// Row with the fields that rules can refer to.
 pub(super) trait Row {
-    /// The field's value; `None` for a field that rows of this kind do not have.
-    fn cell(&self, field: &str) -> Option<FieldValue>;
+    /// Returns the value of a field; `None` for an unknown field.
+    fn field_value(&self, field: &str) -> Option<FieldValue>;
 }
 
-/// Whether the filter admits the row.
+/// Returns whether a filter matches a row.
 ///
 /// # Errors
-/// [`StoreError::Corrupt`] for a filter that speaks of another kind of row: it must not guess.
-pub(super) fn admits(filter: &Filter, row: &dyn Row) -> Result<bool, StoreError> {
+/// [`StoreError::Corrupt`] if the filter refers to a field that the row does not have.
+pub(super) fn matches(filter: &Filter, row: &dyn Row) -> Result<bool, StoreError> {
     filter
-        .matches(&|field| row.cell(field))
+        .matches(&|field| row.field_value(field))
         .map_err(|unknown| StoreError::Corrupt { what: unknown.to_string(), source: None })
 }
 
-/// The rows that the filter admits.
+/// Returns the rows that a filter matches.
 ///
 /// # Errors
-/// As [`admits`].
-pub(super) fn admitted<'a, R: Row + 'a>(
+/// As [`matches`].
+pub(super) fn matching<'a, R: Row + 'a>(
     filter: &Filter,
     rows: impl IntoIterator<Item = &'a R>,
 ) -> Result<Vec<&'a R>, StoreError> {
-    let verdicts = rows.into_iter().map(|row| Ok((admits(filter, row)?, row)));
-    let verdicts: Vec<(bool, &R)> = verdicts.collect::<Result<_, StoreError>>()?;
-    Ok(verdicts.into_iter().filter_map(|(admitted, row)| admitted.then_some(row)).collect())
+    let mut found = Vec::new();
+    for row in rows {
+        if matches(filter, row)? {
+            found.push(row);
+        }
+    }
+    Ok(found)
 }

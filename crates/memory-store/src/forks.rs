@@ -8,14 +8,14 @@ use causerie_domain::sessions::Session;
 use causerie_domain::{AttachmentId, MessageId, SessionId};
 
 use super::conversations::readable;
-use super::filter::admits;
+use super::filter::matches;
 use super::state::{State, StoredSession};
 
 impl State {
     /// Copies what is finished up to a message into a new session.
     pub(super) fn fork(&mut self, new: &NewFork) -> Result<Session, ForkError> {
         let parent = self.session(new.parent).ok_or(ForkError::NotFound)?;
-        if !admits(&new.allowed, &parent.session)? {
+        if !matches(&new.allowed, &parent.session)? {
             return Err(ForkError::NotFound);
         }
         let count = parent.session.next_seq - 1;
@@ -58,7 +58,7 @@ impl State {
         let mut next = parent_of(lineage.of);
         while let Some(id) = next.filter(|_| ancestors.len() < lineage.limit as usize) {
             let Some(stored) = self.session(id) else { break };
-            if !admits(&lineage.visible, &stored.session)? {
+            if !matches(&lineage.visible, &stored.session)? {
                 break;
             }
             ancestors.push(stored.session.clone());

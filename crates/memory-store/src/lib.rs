@@ -1,7 +1,8 @@
-//! In-memory ports: for the tests of the runtime, and for trying it out without a database.
+//! In-memory store: implements the ports of conversations, for tests and for trials without a database.
 //!
-//! They keep the promises of the ports, but lose everything with the process. Conversations, turns and attempts
-//! are whole; tools and models are as simple as a list, and reports are refused as unavailable.
+//! It passes the same contract tests as the databases.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
 
 mod attempts;
 mod budgets;
@@ -20,14 +21,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::state::State;
 
-/// A store in memory. Clones share it.
+/// Store in memory. Clones share its content.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         MemoryStore::default()
     }

@@ -1,4 +1,4 @@
-//! Settling pending rows in memory.
+//! Reconciliation of usage rows whose cost is pending.
 
 use async_trait::async_trait;
 use causerie_domain::messages::Part;
@@ -30,12 +30,12 @@ impl Reconciliation for MemoryStore {
         Ok(true)
     }
 
-    async fn expired_lookups(&self, overdue: ExpiredLookupsQuery) -> Result<Vec<PendingUsage>, StoreError> {
+    async fn expired_lookups(&self, query: ExpiredLookupsQuery) -> Result<Vec<PendingUsage>, StoreError> {
         let state = self.lock();
         let rows = state.pending().map(|(_, row)| row).filter(|row| {
-            is_due(row, overdue.now) && row.closed_at < overdue.closed_before && row.lookups > 0
+            is_due(row, query.now) && row.closed_at < query.closed_before && row.lookups > 0
         });
-        Ok(rows.take(overdue.limit as usize).collect())
+        Ok(rows.take(query.limit as usize).collect())
     }
 
     async fn claim_lookup(&self, claim: ClaimLookup) -> Result<Option<PendingUsage>, StoreError> {
@@ -77,7 +77,7 @@ fn is_due(row: &PendingUsage, now: Timestamp) -> bool {
 }
 
 impl State {
-    /// The pending rows in the order in which they were opened, each with its answer.
+    /// Returns the pending rows in the order of their turns, each with the id of the answer.
     fn pending(&self) -> impl Iterator<Item = (MessageId, PendingUsage)> {
         self.turns.values().flat_map(|turn| {
             let answer = turn.turn.assistant_message_id;
@@ -85,7 +85,7 @@ impl State {
         })
     }
 
-    /// A pending row with its count of fruitless look-ups, to change them.
+    /// Returns a pending row with its number of unsuccessful look-ups.
     fn pending_row(&mut self, id: UsageId) -> Option<(&mut u32, &mut CloseUsage)> {
         let attempts = self.turns.values_mut().flat_map(|turn| &mut turn.attempts);
         attempts

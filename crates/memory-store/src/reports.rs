@@ -1,4 +1,4 @@
-//! No reports in memory: sums by any field are what a database is for.
+//! Usage reports. They require a database, so all methods return an error.
 
 use async_trait::async_trait;
 use causerie_domain::page::Page;

@@ -1,4 +1,4 @@
-//! What the in-memory store holds, and how rows look to filters.
+//! State of the store, and the fields of its rows for filters.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,7 +25,7 @@ pub(super) struct State {
     pub(super) tools: BTreeMap<String, Tool>,
     pub(super) versions: HashMap<ToolVersionId, ToolVersion>,
     pub(super) models: BTreeMap<String, Model>,
-    /// By the ids of whose they are.
+    /// Budgets by the ids of their subjects.
     pub(super) budgets: BTreeMap<Uuid, Budget>,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct State {
 pub(super) struct StoredSession {
     pub(super) session: Session,
     pub(super) deleted: bool,
-    /// In order of their sequence numbers, from 1 without gaps.
+    /// Messages in the order of their sequence numbers, which start at 1 and have no gaps.
     pub(super) messages: Vec<Message>,
     pub(super) attachments: HashMap<MessageId, Vec<Attachment>>,
 }
@@ -44,33 +44,33 @@ pub(super) struct StoredTurn {
     pub(super) key: Option<IdempotencyKey>,
     pub(super) lease_until: Instant,
     pub(super) segments: Vec<Segment>,
-    /// The ledger rows of its attempts; the last one may be open.
+    /// Usage rows of the attempts. Only the last one can be open.
     pub(super) attempts: Vec<StoredAttempt>,
 }
 
 #[derive(Debug)]
 pub(super) struct StoredAttempt {
     pub(super) open: OpenUsage,
-    /// What is held back for it until it has a cost.
+    /// Reserved amount, released when the attempt has a cost.
     pub(super) reserved: Option<Usd>,
     pub(super) progress: UsageProgress,
     pub(super) closed: Option<CloseUsage>,
-    /// Fruitless look-ups.
+    /// Number of unsuccessful look-ups.
     pub(super) lookups: u32,
 }
 
 impl State {
-    /// A session that is not deleted.
+    /// Returns a session that is not deleted.
     pub(super) fn session(&self, id: SessionId) -> Option<&StoredSession> {
         self.sessions.get(&id).filter(|stored| !stored.deleted)
     }
 
-    /// The same, to change it.
+    /// Returns a session that is not deleted, for updates.
     pub(super) fn session_mut(&mut self, id: SessionId) -> Option<&mut StoredSession> {
         self.sessions.get_mut(&id).filter(|stored| !stored.deleted)
     }
 
-    /// A message with what belongs to it.
+    /// Returns a message with its attachments and usage.
     pub(super) fn view(&self, stored: &StoredSession, message: &Message) -> MessageView {
         MessageView {
             attachments: stored.attachments.get(&message.id).cloned().unwrap_or_default(),
@@ -89,7 +89,7 @@ impl StoredTurn {
         self.turn.status == TurnStatus::Running
     }
 
-    /// The tokens and cost of all closed attempts.
+    /// Returns the sum of the closed attempts.
     pub(super) fn usage(&self) -> Option<MessageUsage> {
         let closed: Vec<&CloseUsage> =
             self.attempts.iter().filter_map(|attempt| attempt.closed.as_ref()).collect();
@@ -122,7 +122,7 @@ fn text(value: &str) -> FieldValue {
 }
 
 impl Row for Session {
-    fn cell(&self, field: &str) -> Option<FieldValue> {
+    fn field_value(&self, field: &str) -> Option<FieldValue> {
         Some(match field {
             "id" => id(self.id.as_uuid()),
             "user_id" => id(self.user_id.as_uuid()),
@@ -135,7 +135,7 @@ impl Row for Session {
     }
 }
 
-/// A message together with the session whose fields rules may mention.
+/// Message with its session, whose fields rules can refer to as well.
 #[derive(Debug)]
 pub(super) struct MessageRow<'a> {
     pub(super) message: &'a Message,
@@ -143,7 +143,7 @@ pub(super) struct MessageRow<'a> {
 }
 
 impl Row for MessageRow<'_> {
-    fn cell(&self, field: &str) -> Option<FieldValue> {
+    fn field_value(&self, field: &str) -> Option<FieldValue> {
         Some(match field {
             "id" => id(self.message.id.as_uuid()),
             "session_id" => id(self.session.id.as_uuid()),
@@ -158,7 +158,7 @@ impl Row for MessageRow<'_> {
 }
 
 impl Row for Tool {
-    fn cell(&self, field: &str) -> Option<FieldValue> {
+    fn field_value(&self, field: &str) -> Option<FieldValue> {
         Some(match field {
             "id" => id(self.id.as_uuid()),
             "slug" => text(&self.slug),
@@ -171,7 +171,7 @@ impl Row for Tool {
 }
 
 impl Row for Model {
-    fn cell(&self, field: &str) -> Option<FieldValue> {
+    fn field_value(&self, field: &str) -> Option<FieldValue> {
         Some(match field {
             "id" => text(&self.catalogue.id),
             "enabled" => one(Scalar::Bool(self.enabled)),

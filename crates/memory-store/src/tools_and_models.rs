@@ -14,7 +14,7 @@ use causerie_domain::tools::{Tool, ToolVersion};
 use causerie_domain::{Filter, Timestamp, ToolVersionId};
 
 use super::MemoryStore;
-use super::filter::admitted;
+use super::filter::matching;
 use super::state::State;
 
 #[async_trait]
@@ -58,7 +58,7 @@ impl Tools for MemoryStore {
         let mut state = self.lock();
         if let Some(tool) = state.tools.get(&new.slug) {
             let is_free = tool.owner_id.is_some() && tool.group_id == new.group_id;
-            if !is_free || admitted(allowed, [tool])?.is_empty() {
+            if !is_free || matching(allowed, [tool])?.is_empty() {
                 return Err(ToolError::SlugTaken { slug: new.slug });
             }
         }
@@ -79,7 +79,7 @@ impl Tools for MemoryStore {
 
     async fn disable(&self, slug: &str, allowed: &Filter, _: AuditStamp) -> Result<bool, StoreError> {
         let mut state = self.lock();
-        let is_allowed = !admitted(allowed, state.tools.get(slug))?.is_empty();
+        let is_allowed = !matching(allowed, state.tools.get(slug))?.is_empty();
         if let Some(tool) = state.tools.get_mut(slug).filter(|_| is_allowed) {
             tool.enabled = false;
         }
@@ -91,7 +91,7 @@ impl Tools for MemoryStore {
         list: ToolVersionQuery,
     ) -> Result<Option<Page<ToolVersion, ToolVersionCursor>>, StoreError> {
         let state = self.lock();
-        let Some(tool) = admitted(&list.visible, state.tools.get(&list.slug))?.pop() else { return Ok(None) };
+        let Some(tool) = matching(&list.visible, state.tools.get(&list.slug))?.pop() else { return Ok(None) };
         let mut versions: Vec<ToolVersion> =
             state.versions.values().filter(|version| version.tool_id == tool.id).cloned().collect();
         versions.sort_by_key(|version| version.id);
@@ -105,11 +105,11 @@ impl Tools for MemoryStore {
     }
 
     async fn tools(&self, visible: &Filter) -> Result<Vec<Tool>, StoreError> {
-        Ok(admitted(visible, self.lock().tools.values())?.into_iter().cloned().collect())
+        Ok(matching(visible, self.lock().tools.values())?.into_iter().cloned().collect())
     }
 
     async fn tool(&self, slug: &str, visible: &Filter) -> Result<Option<Tool>, StoreError> {
-        Ok(admitted(visible, self.lock().tools.get(slug))?.pop().cloned())
+        Ok(matching(visible, self.lock().tools.get(slug))?.pop().cloned())
     }
 
     async fn pinned(&self, id: ToolVersionId) -> Result<Option<(Tool, ToolVersion)>, StoreError> {
@@ -156,7 +156,7 @@ impl Models for MemoryStore {
     }
 
     async fn models(&self, visible: &Filter) -> Result<Vec<Model>, StoreError> {
-        Ok(admitted(visible, self.lock().models.values())?.into_iter().cloned().collect())
+        Ok(matching(visible, self.lock().models.values())?.into_iter().cloned().collect())
     }
 }
 

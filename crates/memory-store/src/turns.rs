@@ -67,7 +67,7 @@ impl TurnLedger for MemoryStore {
         let history: Vec<MessageView> =
             stored.messages[from..].iter().map(|message| state.view(stored, message)).collect();
         let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
-        let budget_left = state.admit(&begin.usage, needed).map_err(BeginTurnError::OverBudget)?;
+        let budget_left = state.check_budgets(&begin.usage, needed).map_err(BeginTurnError::OverBudget)?;
         let reserved = needed.filter(|_| budget_left.is_some());
         let begun = state.store_turn(begin, history, reserved).ok_or(BeginTurnError::NotFound)?;
         Ok(BegunTurn { budget_left, ..begun })
@@ -214,7 +214,7 @@ impl State {
         let from = earlier.len().saturating_sub(begin.history as usize);
         let history = earlier[from..].iter().map(|message| self.view(stored, message)).collect();
         let (user_message, assistant_message) = (user_message.clone(), assistant_message.clone());
-        let (session, budget_left) = (stored.session.clone(), self.left(&begin.usage));
+        let (session, budget_left) = (stored.session.clone(), self.min_budget_left(&begin.usage));
         Some(BegunTurn { session, user_message, assistant_message, turn, history, budget_left })
     }
 
@@ -230,7 +230,7 @@ impl State {
         stored.lease_until = monotonic() + lease;
         stored.turn.context = flush.context.or(stored.turn.context);
         if let (Some((_, progress)), Some(attempt)) = (flush.progress, stored.attempts.last_mut()) {
-            attempt.learn(progress);
+            attempt.merge_progress(progress);
         }
         LeaseStatus::Held { turn_id, cancel_requested: stored.turn.cancel_requested }
     }
