@@ -1,19 +1,29 @@
-//! Forks and attachments in memory.
+//! Forks.
 
 use causerie_domain::attachments::Attachment;
 use causerie_domain::messages::{Message, MessageRole, MessageStatus};
-use causerie_domain::page::{After, Page};
-use causerie_domain::ports::{AttachmentCursor, AttachmentQuery, ForkError, Lineage, NewFork, StoreError};
+use causerie_domain::ports::{ForkError, Forks, Lineage, NewFork, StoreError};
 use causerie_domain::sessions::Session;
 use causerie_domain::{AttachmentId, MessageId, SessionId};
 
-use super::conversations::readable;
+use super::MemoryStore;
 use super::filter::matches;
 use super::state::{State, StoredSession};
 
+#[async_trait::async_trait]
+impl Forks for MemoryStore {
+    async fn fork(&self, new: NewFork) -> Result<Session, ForkError> {
+        self.lock().fork(&new)
+    }
+
+    async fn lineage(&self, lineage: Lineage) -> Result<Vec<Session>, StoreError> {
+        self.lock().lineage(&lineage)
+    }
+}
+
 impl State {
-    /// Copies what is finished up to a message into a new session.
-    pub(super) fn fork(&mut self, new: &NewFork) -> Result<Session, ForkError> {
+    /// Copies the session up to the last finished answer before a message.
+    fn fork(&mut self, new: &NewFork) -> Result<Session, ForkError> {
         let parent = self.session(new.parent).ok_or(ForkError::NotFound)?;
         if !matches(&new.allowed, &parent.session)? {
             return Err(ForkError::NotFound);
@@ -51,8 +61,8 @@ impl State {
         Ok(session)
     }
 
-    /// The sessions that a session was forked from, nearest first.
-    pub(super) fn lineage(&self, lineage: &Lineage) -> Result<Vec<Session>, StoreError> {
+    /// Returns the sessions that a session was forked from, nearest first.
+    fn lineage(&self, lineage: &Lineage) -> Result<Vec<Session>, StoreError> {
         let parent_of = |id: SessionId| self.sessions.get(&id)?.session.parent_session_id;
         let mut ancestors = Vec::new();
         let mut next = parent_of(lineage.of);
@@ -65,40 +75,5 @@ impl State {
             next = parent_of(id);
         }
         Ok(ancestors)
-    }
-
-    /// A page of a session's attachments.
-    pub(super) fn attachments(
-        &self,
-        list: &AttachmentQuery,
-    ) -> Result<Page<Attachment, AttachmentCursor>, StoreError> {
-        let mut rows: Vec<(AttachmentCursor, Attachment)> = Vec::new();
-        for view in readable(self, list.session_id, &list.visible)? {
-            let seq = view.message.seq;
-            rows.extend(
-                view.attachments.into_iter().map(|file| (AttachmentCursor { seq, id: file.id }, file)),
-            );
-        }
-        let place = |key: &AttachmentCursor| (key.seq, key.id);
-        rows.sort_by_key(|(key, _)| place(key));
-        rows.retain(|(key, _)| list.page.after.as_ref().is_none_or(|After(last)| place(key) > place(last)));
-        let more = rows.len() > list.page.limit as usize;
-        rows.truncate(list.page.limit as usize);
-        let next = rows.last().filter(|_| more).map(|(key, _)| *key);
-        Ok(Page { rows: rows.into_iter().map(|(_, file)| file).collect(), next })
-    }
-
-    /// The session of an attachment.
-    pub(super) fn session_of_attachment(&self, id: AttachmentId) -> Option<&StoredSession> {
-        self.sessions
-            .values()
-            .find(|stored| !stored.deleted && stored.attachments.values().flatten().any(|file| file.id == id))
-    }
-
-    /// Takes an attachment away.
-    pub(super) fn drop_attachment(&mut self, id: AttachmentId) {
-        for files in self.sessions.values_mut().flat_map(|stored| stored.attachments.values_mut()) {
-            files.retain(|file| file.id != id);
-        }
     }
 }

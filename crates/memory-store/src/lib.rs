@@ -4,14 +4,16 @@
 #![doc = ""]
 #![doc = include_str!("../README.md")]
 
+mod attachments;
 mod attempts;
 mod budgets;
 mod clock;
-mod conversations;
 mod filter;
 mod forks;
+mod messages;
 mod reconciliation;
 mod reports;
+mod sessions;
 mod state;
 mod text;
 mod tools_and_models;

@@ -32,9 +32,10 @@ impl Reconciliation for MemoryStore {
 
     async fn expired_lookups(&self, query: ExpiredLookupsQuery) -> Result<Vec<PendingUsage>, StoreError> {
         let state = self.lock();
-        let rows = state.pending().map(|(_, row)| row).filter(|row| {
-            is_due(row, query.now) && row.closed_at < query.closed_before && row.lookups > 0
-        });
+        let rows = state
+            .pending()
+            .map(|(_, row)| row)
+            .filter(|row| is_due(row, query.now) && row.closed_at < query.closed_before && row.lookups > 0);
         Ok(rows.take(query.limit as usize).collect())
     }
 

@@ -8,7 +8,6 @@ use causerie_domain::ports::{
 use causerie_domain::usage::reports::UsageRecord;
 
 use super::MemoryStore;
-use super::conversations::unsupported;
 
 #[async_trait]
 impl UsageReports for MemoryStore {
@@ -22,4 +21,9 @@ impl UsageReports for MemoryStore {
     ) -> Result<Page<UsageRecord, UsageRecordCursor>, StoreError> {
         Err(unsupported())
     }
+}
+
+/// Returns the error of all reports.
+pub(super) fn unsupported() -> StoreError {
+    StoreError::Unavailable("the in-memory store has no reports".into())
 }

@@ -1,4 +1,4 @@
-//! Tools and models in memory. There is no audit log here.
+//! Tools and models. Changes are not recorded as audit events.
 
 use std::collections::btree_map::Entry;
 
@@ -25,7 +25,7 @@ impl Tools for MemoryStore {
             if state.tools.get(&file.slug).is_some_and(|tool| tool.owner_id.is_some()) {
                 return Err(ToolError::SlugTaken { slug: file.slug.clone() });
             }
-            is_known(&state, file)?;
+            is_stored(&state, file)?;
         }
         let mut sync = ToolSync::default();
         for tool in state.tools.values_mut().filter(|tool| tool.owner_id.is_none() && tool.group_id.is_none())
@@ -63,7 +63,7 @@ impl Tools for MemoryStore {
             }
         }
         let slug = new.slug.clone();
-        let is_new = !is_known(&state, &new)?;
+        let is_new = !is_stored(&state, &new)?;
         if is_new {
             let owner_id = state.tools.get(&slug).map_or(new.owner_id, |tool| tool.owner_id);
             let tool = Tool { owner_id, ..tool_of(new, state.tools.values()) };
@@ -97,10 +97,10 @@ impl Tools for MemoryStore {
         versions.sort_by_key(|version| version.id);
         let mut rows: Vec<(i64, ToolVersion)> = (1..).zip(versions).collect();
         rows.reverse();
-        rows.retain(|(place, _)| list.page.after.as_ref().is_none_or(|After(last)| *place < last.0));
+        rows.retain(|(number, _)| list.page.after.as_ref().is_none_or(|After(last)| *number < last.0));
         let more = rows.len() > list.page.limit as usize;
         rows.truncate(list.page.limit as usize);
-        let next = rows.last().filter(|_| more).map(|(place, _)| ToolVersionCursor(*place));
+        let next = rows.last().filter(|_| more).map(|(number, _)| ToolVersionCursor(*number));
         Ok(Some(Page { rows: rows.into_iter().map(|(_, version)| version).collect(), next }))
     }
 
@@ -160,8 +160,8 @@ impl Models for MemoryStore {
     }
 }
 
-/// Whether a version is stored with this content.
-fn is_known(state: &State, new: &NewToolVersion) -> Result<bool, ToolError> {
+/// Returns whether a version is stored with the same content.
+fn is_stored(state: &State, new: &NewToolVersion) -> Result<bool, ToolError> {
     let same = state.versions.values().find(|stored| {
         stored.version == new.version
             && state.tools.get(&new.slug).is_some_and(|tool| tool.id == stored.tool_id)
@@ -175,7 +175,7 @@ fn is_known(state: &State, new: &NewToolVersion) -> Result<bool, ToolError> {
     }
 }
 
-/// The tool with its new current version; a known slug keeps its id.
+/// Returns the tool with its new current version. An existing slug keeps its id.
 fn tool_of<'a>(file: NewToolVersion, mut known: impl Iterator<Item = &'a Tool>) -> Tool {
     let tool_id = known.find(|tool| tool.slug == file.slug).map_or(file.tool_id, |tool| tool.id);
     let current = ToolVersion {

@@ -1,4 +1,4 @@
-//! The turn ledger in memory.
+//! Turns and the turn ledger.
 
 use std::time::Duration;
 
@@ -6,17 +6,29 @@ use async_trait::async_trait;
 use causerie_domain::messages::{Message, MessageView, Part, content_of};
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt, Reap, ReapScope,
-    StoreError, TurnFlush, TurnLedger, TurnLedgerError, TurnLog,
+    StoreError, TurnFlush, TurnLedger, TurnLedgerError, TurnLog, Turns,
 };
 use causerie_domain::sessions::SessionState;
 use causerie_domain::turns::{Segment, Turn, TurnStatus, parts_of};
 use causerie_domain::usage::MessageUsage;
-use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId, Usd};
+use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, TurnId, Usd};
 
 use super::MemoryStore;
+use super::messages::visible_messages;
 use super::state::{State, StoredAttempt, StoredTurn};
 use crate::clock::{monotonic, now};
 use crate::text::storable;
+
+#[async_trait]
+impl Turns for MemoryStore {
+    async fn turn(&self, id: TurnId, visible: &Filter) -> Result<Option<Turn>, StoreError> {
+        let state = self.lock();
+        let Some(stored) = state.turns.get(&id) else { return Ok(None) };
+        let answer = stored.turn.assistant_message_id;
+        let views = visible_messages(&state, stored.turn.session_id, visible)?;
+        Ok(views.iter().any(|view| view.message.id == answer).then(|| stored.turn.clone()))
+    }
+}
 
 #[async_trait]
 impl TurnLedger for MemoryStore {
@@ -49,7 +61,7 @@ impl TurnLedger for MemoryStore {
             return Err(BeginTurnError::NotFound);
         }
         if session.active_turn_id == Some(begin.ids.turn_id) {
-            return state.begun_before(&begin).ok_or(BeginTurnError::NotFound);
+            return state.already_begun(&begin).ok_or(BeginTurnError::NotFound);
         }
         if let Some(used) = used {
             return Err(BeginTurnError::KeyUsed(Box::new(used)));
@@ -60,8 +72,8 @@ impl TurnLedger for MemoryStore {
         if let Some(running) = session.active_turn_id {
             return Err(BeginTurnError::InProgress(running));
         }
-        if let Some(most) = begin.max_messages.filter(|most| session.next_seq + 1 > i64::from(*most)) {
-            return Err(BeginTurnError::Full(most));
+        if let Some(max) = begin.max_messages.filter(|max| session.next_seq + 1 > i64::from(*max)) {
+            return Err(BeginTurnError::Full(max));
         }
         let from = stored.messages.len().saturating_sub(begin.history as usize);
         let history: Vec<MessageView> =
@@ -69,8 +81,8 @@ impl TurnLedger for MemoryStore {
         let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
         let budget_left = state.check_budgets(&begin.usage, needed).map_err(BeginTurnError::OverBudget)?;
         let reserved = needed.filter(|_| budget_left.is_some());
-        let begun = state.store_turn(begin, history, reserved).ok_or(BeginTurnError::NotFound)?;
-        Ok(BegunTurn { budget_left, ..begun })
+        let begun_turn = state.store_turn(begin, history, reserved).ok_or(BeginTurnError::NotFound)?;
+        Ok(BegunTurn { budget_left, ..begun_turn })
     }
 
     async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError> {
@@ -97,7 +109,7 @@ impl TurnLedger for MemoryStore {
 
     async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnLedgerError> {
         let mut state = self.lock();
-        if let Some(ended) = state.ended_before(&finish) {
+        if let Some(ended) = state.already_finished(&finish) {
             return Ok(ended);
         }
         let turn = state.held(finish.turn_id, finish.owner).ok_or(TurnLedgerError::Lost)?;
@@ -105,7 +117,7 @@ impl TurnLedger for MemoryStore {
         turn.segments.clear();
         turn.turn.status = finish.status;
         turn.turn.failure = finish.failure;
-        turn.turn.finish_reason = finish.finish_reason.map(|said| storable(&said).into_owned());
+        turn.turn.finish_reason = finish.finish_reason.map(|reason| storable(&reason).into_owned());
         turn.turn.context = finish.context.or(turn.turn.context);
         turn.turn.ended_at = Some(finish.ended_at);
         let ended = turn.turn.clone();
@@ -167,7 +179,7 @@ impl TurnLedger for MemoryStore {
 }
 
 impl State {
-    /// Stores both messages and the turn. Everything that could refuse it has been asked.
+    /// Stores both messages, the turn and its first usage row. The caller has checked all conditions.
     fn store_turn(
         &mut self,
         begin: BeginTurn,
@@ -180,7 +192,7 @@ impl State {
         let attachments = begin.attachments();
         let turn = begin.turn(user_seq + 1);
         if let Some(named) = &begin.key {
-            // A key that may be used again was used long ago: it names the new turn from now on.
+            // An expired key can be used again; it then refers to the new turn.
             let turns =
                 self.turns.values_mut().filter(|stored| stored.turn.session_id == begin.ids.session_id);
             turns.for_each(|stored| drop(stored.key.take_if(|used| used.key == named.key)));
@@ -206,8 +218,8 @@ impl State {
         Some(BegunTurn { session, user_message, assistant_message, turn, history, budget_left: None })
     }
 
-    /// What this very step did before: its answer was lost, and the caller tries again.
-    fn begun_before(&self, begin: &BeginTurn) -> Option<BegunTurn> {
+    /// Returns the turn that an earlier call with the same ids began, for a retry whose first response was lost.
+    fn already_begun(&self, begin: &BeginTurn) -> Option<BegunTurn> {
         let stored = self.session(begin.ids.session_id)?;
         let turn = self.turns.get(&begin.ids.turn_id)?.turn.clone();
         let [earlier @ .., user_message, assistant_message] = stored.messages.as_slice() else { return None };
@@ -218,7 +230,7 @@ impl State {
         Some(BegunTurn { session, user_message, assistant_message, turn, history, budget_left })
     }
 
-    /// A running turn, if it is this owner's.
+    /// Returns a running turn if the instance is its owner.
     fn held(&mut self, id: TurnId, owner: InstanceId) -> Option<&mut StoredTurn> {
         self.turns.get_mut(&id).filter(|stored| stored.is_running() && stored.turn.owner == owner)
     }
@@ -235,8 +247,8 @@ impl State {
         LeaseStatus::Held { turn_id, cancel_requested: stored.turn.cancel_requested }
     }
 
-    /// The turn and its usage, if this very step ended it before.
-    fn ended_before(&self, finish: &FinishTurn) -> Option<(Turn, MessageUsage)> {
+    /// Returns the turn and its usage if an earlier call with the same values finished it.
+    fn already_finished(&self, finish: &FinishTurn) -> Option<(Turn, MessageUsage)> {
         let stored = self.turns.get(&finish.turn_id)?;
         let turn = &stored.turn;
         let same =
@@ -244,7 +256,7 @@ impl State {
         Some((turn.clone(), stored.usage()?)).filter(|_| same)
     }
 
-    /// Closes a turn as interrupted, with the text that was flushed.
+    /// Closes a turn as interrupted. The answer gets the flushed text.
     fn interrupt(&mut self, id: TurnId, now: Timestamp) -> Option<Turn> {
         let stored = self.turns.get_mut(&id).filter(|stored| stored.is_running())?;
         stored.turn.status = TurnStatus::Interrupted;
@@ -266,18 +278,18 @@ impl State {
         }
     }
 
-    fn write_answer(&mut self, turn: &Turn, parts: Vec<Part>, more: impl FnOnce(&mut Message)) {
+    fn write_answer(&mut self, turn: &Turn, parts: Vec<Part>, update: impl FnOnce(&mut Message)) {
         let messages = self.sessions.get_mut(&turn.session_id).map(|stored| &mut stored.messages);
         let answer = messages.and_then(|all| all.iter_mut().find(|one| one.id == turn.assistant_message_id));
         if let Some(answer) = answer {
             answer.status = turn.status.of_message();
             answer.content = content_of(&parts);
             answer.parts = parts;
-            more(answer);
+            update(answer);
         }
     }
 
-    /// The stored answer of an ended turn as the segments its reader expects.
+    /// Returns the stored answer of an ended turn as segments.
     fn answer_segments(&self, turn: &Turn) -> Vec<Segment> {
         let messages = self.sessions.get(&turn.session_id).map(|stored| &stored.messages);
         let answer = messages.and_then(|all| all.iter().find(|one| one.id == turn.assistant_message_id));

@@ -1,4 +1,4 @@
-//! The contracts of the ports, on the in-memory store.
+//! Contract tests of the ports.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ causerie_testkit::turns_contract!(subject);
 causerie_testkit::reconciliation_contract!(subject);
 causerie_testkit::budgets_contract!(subject);
 
-/// A subject by reference, as the macros want it.
+/// Creates a store with one tool, for the contract tests.
 async fn subject() -> Result<Option<Arc<Subject>>> {
     let ids = TestIds::default();
     let store = MemoryStore::new();
