@@ -92,7 +92,7 @@ pub struct CatalogModel {
 /// Model of the installation: the entry of the catalog and the settings of administrators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Model {
-    pub catalogue: CatalogModel,
+    pub catalog: CatalogModel,
     /// Whether the model may be used.
     pub enabled: bool,
     /// Whether only the group may use the model.

@@ -173,7 +173,7 @@ impl Row for Tool {
 impl Row for Model {
     fn field_value(&self, field: &str) -> Option<FieldValue> {
         Some(match field {
-            "id" => text(&self.catalogue.id),
+            "id" => text(&self.catalog.id),
             "enabled" => one(Scalar::Bool(self.enabled)),
             "group_id" => nullable_id(self.group_id.map(|id| id.as_uuid())),
             "restricted" => one(Scalar::Bool(self.restricted)),

@@ -125,14 +125,14 @@ impl Tools for MemoryStore {
 
 #[async_trait]
 impl Models for MemoryStore {
-    async fn replace_catalog(&self, catalogue: Vec<CatalogModel>, now: Timestamp) -> Result<(), StoreError> {
+    async fn replace_catalog(&self, catalog: Vec<CatalogModel>, now: Timestamp) -> Result<(), StoreError> {
         let mut state = self.lock();
-        for listed in catalogue {
+        for listed in catalog {
             let known = state.models.remove(&listed.id);
             let model = match known {
-                Some(known) => Model { catalogue: listed, listed_at: now, ..known },
+                Some(known) => Model { catalog: listed, listed_at: now, ..known },
                 None => Model {
-                    catalogue: listed,
+                    catalog: listed,
                     enabled: true,
                     restricted: false,
                     group_id: None,
@@ -140,7 +140,7 @@ impl Models for MemoryStore {
                     listed_at: now,
                 },
             };
-            state.models.insert(model.catalogue.id.clone(), model);
+            state.models.insert(model.catalog.id.clone(), model);
         }
         Ok(())
     }

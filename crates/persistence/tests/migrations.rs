@@ -1,6 +1,6 @@
 //! The migrations: both sets apply, revert and apply again, give the same tables, and agree with `schema.rs`.
 
-mod catalogue;
+mod catalog;
 mod raw;
 
 use causerie_domain::ports::StoreHealth;
@@ -8,13 +8,13 @@ use causerie_testkit::anyhow::{Result, ensure};
 use causerie_testkit::database::TestDatabase;
 use tokio::task::JoinSet;
 
-use catalogue::Catalogue;
+use catalog::Catalog;
 use raw::Raw;
 
 const SCHEMA: &str = include_str!("../src/schema.rs");
 
-async fn catalogue_of(database: &TestDatabase) -> Result<Catalogue> {
-    Catalogue::read(&mut Raw::to(database).await?).await
+async fn catalog_of(database: &TestDatabase) -> Result<Catalog> {
+    Catalog::read(&mut Raw::to(database).await?).await
 }
 
 async fn apply_revert_apply(database: TestDatabase) -> Result<()> {
@@ -24,17 +24,17 @@ async fn apply_revert_apply(database: TestDatabase) -> Result<()> {
     assert!(!applied.is_empty());
     store.check().await?;
     assert_eq!(store.migrate().await?, [""; 0], "nothing is applied twice");
-    let first = catalogue_of(&database).await?;
+    let first = catalog_of(&database).await?;
     assert!(!first.columns.is_empty());
 
     let mut reverted = store.revert().await?;
     reverted.reverse();
     assert_eq!(reverted, applied);
-    assert_eq!(catalogue_of(&database).await?, Catalogue::default());
+    assert_eq!(catalog_of(&database).await?, Catalog::default());
     ensure!(store.check().await.is_err(), "a store without tables is not ready");
 
     assert_eq!(store.migrate().await?, applied);
-    assert_eq!(catalogue_of(&database).await?, first);
+    assert_eq!(catalog_of(&database).await?, first);
     Ok(())
 }
 
@@ -62,25 +62,25 @@ async fn a_single_threaded_runtime_can_migrate_too() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn both_databases_have_the_same_tables() -> Result<()> {
-    let sqlite = catalogue_of(&TestDatabase::sqlite().await?).await?;
+    let sqlite = catalog_of(&TestDatabase::sqlite().await?).await?;
     let Some(postgres) = TestDatabase::postgres().await? else { return Ok(()) };
-    let postgres = catalogue_of(&postgres).await?;
+    let postgres = catalog_of(&postgres).await?;
     assert_eq!(sqlite.keys, postgres.keys);
     assert_eq!(sqlite.foreign_keys, postgres.foreign_keys);
     assert_eq!(sqlite.unique, postgres.unique);
     assert_eq!(sqlite.indexes, postgres.indexes);
-    assert_eq!(sqlite.columns, catalogue::as_on_sqlite(&postgres.columns));
+    assert_eq!(sqlite.columns, catalog::as_on_sqlite(&postgres.columns));
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_schema_agrees_with_the_tables() -> Result<()> {
-    let schema = catalogue::columns_of_schema(SCHEMA);
+    let schema = catalog::columns_of_schema(SCHEMA);
     assert!(schema.len() > 100, "the schema is read");
-    let sqlite = catalogue_of(&TestDatabase::sqlite().await?).await?;
-    assert_eq!(catalogue::as_on_sqlite(&schema), sqlite.columns);
+    let sqlite = catalog_of(&TestDatabase::sqlite().await?).await?;
+    assert_eq!(catalog::as_on_sqlite(&schema), sqlite.columns);
     if let Some(database) = TestDatabase::postgres().await? {
-        assert_eq!(schema, catalogue_of(&database).await?.columns);
+        assert_eq!(schema, catalog_of(&database).await?.columns);
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ on_both!(
     a_session_keeps_its_version,
     instances_bring_the_same_tools_at_once,
     tools_are_seen_through_filters,
-    the_catalogue_is_taken_over_and_ours_is_kept,
+    the_catalog_is_taken_over_and_ours_is_kept,
 );
 
 fn slugs(names: &[&str]) -> Vec<String> {
@@ -162,25 +162,25 @@ fn model(id: &str, prompt: Option<&str>) -> Result<CatalogModel> {
     })
 }
 
-async fn the_catalogue_is_taken_over_and_ours_is_kept(subject: &SqlSubject) -> Result<()> {
+async fn the_catalog_is_taken_over_and_ours_is_kept(subject: &SqlSubject) -> Result<()> {
     let store = subject.store();
     let later = START + Duration::from_hours(1);
     store
         .replace_catalog(vec![model("b/two", Some("0.000000013972"))?, model("a/one", None)?], START)
         .await?;
     let found = store.models(&Filter::Everything).await?;
-    let catalogue: Vec<_> = found.iter().map(|model| model.catalogue.clone()).collect();
-    assert_eq!(catalogue, [model("a/one", None)?, model("b/two", Some("0.000000013972"))?]);
+    let catalog: Vec<_> = found.iter().map(|model| model.catalog.clone()).collect();
+    assert_eq!(catalog, [model("a/one", None)?, model("b/two", Some("0.000000013972"))?]);
     assert!(found.iter().all(|model| model.enabled && !model.restricted && model.listed_at == START));
 
     let mut raw = Raw::to(subject.database()).await?;
     raw.run("UPDATE ai_models SET restricted = TRUE, millichars_per_token = 3900 WHERE id = 'b/two'").await?;
     store.replace_catalog(vec![model("b/two", None)?, model("c/three", None)?], later).await?;
     let found = store.models(&Filter::Everything).await?;
-    let listed: Vec<_> = found.iter().map(|model| (model.catalogue.id.as_str(), model.listed_at)).collect();
+    let listed: Vec<_> = found.iter().map(|model| (model.catalog.id.as_str(), model.listed_at)).collect();
     assert_eq!(listed, [("a/one", START), ("b/two", later), ("c/three", later)]);
     let two = &found[1];
-    assert_eq!(two.catalogue.pricing.prompt, None, "a price that is gone is unknown");
+    assert_eq!(two.catalog.pricing.prompt, None, "a price that is gone is unknown");
     assert_eq!((two.restricted, two.millichars_per_token), (true, Some(3900)));
 
     let restricted = Filter::equals("restricted", Scalar::Bool(true));

@@ -231,7 +231,7 @@ pub(crate) fn runtime(
         lookups_per_minute: settings.runtime.lookups_per_minute.get(),
         lookup_window: settings.runtime.lookup_window,
         reconcile_interval: settings.runtime.reconcile_interval,
-        catalogue_only: upstream.catalogue_only,
+        catalog_only: upstream.catalog_only,
         attachment_hosts: if settings.runtime.allow_private_urls { Hosts::Any } else { Hosts::Public },
         admin_reads_content: settings.runtime.admin_reads_content,
         answer_mark: gateway.simulator.as_ref().map(|_| SIMULATOR_MARK.to_owned()),

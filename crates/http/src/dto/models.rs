@@ -43,17 +43,17 @@ pub(crate) struct ModelDto {
 
 impl From<Model> for ModelDto {
     fn from(model: Model) -> Self {
-        let catalogue = model.catalogue;
+        let catalog = model.catalog;
         ModelDto {
-            id: catalogue.id,
-            canonical_slug: catalogue.canonical_slug,
-            name: catalogue.name,
-            context_length: catalogue.context_length,
-            max_completion_tokens: catalogue.max_completion_tokens,
-            input_modalities: catalogue.input_modalities,
-            output_modalities: catalogue.output_modalities,
-            supported_parameters: catalogue.supported_parameters,
-            pricing: catalogue.pricing.into(),
+            id: catalog.id,
+            canonical_slug: catalog.canonical_slug,
+            name: catalog.name,
+            context_length: catalog.context_length,
+            max_completion_tokens: catalog.max_completion_tokens,
+            input_modalities: catalog.input_modalities,
+            output_modalities: catalog.output_modalities,
+            supported_parameters: catalog.supported_parameters,
+            pricing: catalog.pricing.into(),
             enabled: model.enabled,
             restricted: model.restricted,
             group_id: model.group_id.map(Id::from),

@@ -24,7 +24,7 @@ pub(crate) async fn list_models(
 ) -> Result<HttpResponse, Problem> {
     let models = state.call(move |runtime| async move { runtime.models(&caller.0).await }).await?;
     let page: PageDto<ModelDto> =
-        PageDto::cut(models, |model| ModelCursor(model.catalogue.id.clone()), page.0);
+        PageDto::cut(models, |model| ModelCursor(model.catalog.id.clone()), page.0);
     Ok(HttpResponse::Ok().json(page))
 }
 

@@ -149,7 +149,7 @@ async fn a_caller_sees_itself_the_tools_and_the_models() {
 }
 
 #[actix_web::test]
-async fn administrators_read_the_catalogue_and_a_failure_leaves_the_old_one() {
+async fn administrators_read_the_catalog_and_a_failure_leaves_the_old_one() {
     let world = world(HttpSettings::default()).await;
     let (root, ada) = (world.caller("root").await, world.caller("ada").await);
     let ids = async || {

@@ -44,7 +44,7 @@ impl TryFrom<ModelRow> for Model {
     fn try_from(row: ModelRow) -> Result<Self, StoreError> {
         let tokens = |column: &str, value: Option<i64>| value.map(|value| count(column, value)).transpose();
         let price = |pico: Option<i64>| pico.map(Usd::from_pico);
-        let catalogue = CatalogModel {
+        let catalog = CatalogModel {
             id: row.id,
             canonical_slug: row.canonical_slug,
             name: row.name,
@@ -67,7 +67,7 @@ impl TryFrom<ModelRow> for Model {
             },
         };
         Ok(Model {
-            catalogue,
+            catalog,
             enabled: row.enabled,
             restricted: row.restricted,
             group_id: row.group_id,

@@ -10,8 +10,8 @@ use crate::store::{SqlStore, transact};
 
 #[async_trait::async_trait]
 impl Models for SqlStore {
-    async fn replace_catalog(&self, catalogue: Vec<CatalogModel>, now: Timestamp) -> Result<(), StoreError> {
-        transact!(self, Write, models::replace_catalog((catalogue, now)))
+    async fn replace_catalog(&self, catalog: Vec<CatalogModel>, now: Timestamp) -> Result<(), StoreError> {
+        transact!(self, Write, models::replace_catalog((catalog, now)))
     }
 
     async fn calibrate(&self, id: &str, from: Option<u32>, to: u32) -> Result<Calibration, StoreError> {

@@ -33,7 +33,7 @@ pub(crate) struct AttachmentView<'a> {
 impl InputModalities {
     /// What the catalogue says of a model.
     pub fn by(model: Option<&Model>) -> Self {
-        InputModalities { modalities: model.map(|model| model.catalogue.input_modalities.clone()) }
+        InputModalities { modalities: model.map(|model| model.catalog.input_modalities.clone()) }
     }
 
     /// Whether every part of a message is one that the model takes.

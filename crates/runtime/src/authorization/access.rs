@@ -173,9 +173,9 @@ impl Access {
         &self,
         id: &str,
         known: Option<&Model>,
-        catalogue_only: bool,
+        catalog_only: bool,
     ) -> Result<(), RuntimeError> {
-        if known.is_none() && catalogue_only {
+        if known.is_none() && catalog_only {
             return Err(RuntimeError::Forbidden { reason: Some("model_not_in_catalogue".to_owned()) });
         }
         let subject = match known {

@@ -70,7 +70,7 @@ pub fn tool(tool: &Tool) -> Subject {
 /// A model of the catalogue.
 pub fn model(model: &Model) -> Subject {
     Subject::new(SubjectType::Model)
-        .with("id", model.catalogue.id.as_str())
+        .with("id", model.catalog.id.as_str())
         .with("enabled", model.enabled)
         .with("group_id", model.group_id.map(|id| id.to_string()))
         .with("restricted", model.restricted)

@@ -38,7 +38,7 @@ pub struct Settings {
     /// How often the ledger is searched for rows to price or to look up.
     pub reconcile_interval: Duration,
     /// Whether models that the catalogue does not list are refused.
-    pub catalogue_only: bool,
+    pub catalog_only: bool,
     /// Which hosts the addresses of attachments may name.
     pub attachment_hosts: Hosts,
     /// Whether admins may read other people's conversations. Every such read is then recorded.
@@ -64,7 +64,7 @@ impl Default for Settings {
             lookups_per_minute: 120,
             lookup_window: LOOKUP_WINDOW,
             reconcile_interval: Duration::from_secs(1),
-            catalogue_only: false,
+            catalog_only: false,
             attachment_hosts: Hosts::Public,
             admin_reads_content: false,
             answer_mark: None,

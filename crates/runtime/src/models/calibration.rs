@@ -49,7 +49,7 @@ impl RuntimeInner {
     /// observed, so a correction that is lost is no harm.
     pub(crate) async fn calibrate(&self, answered_by: &str, observed: Observation) {
         let Some(model) = self.catalog.get(answered_by) else { return };
-        let id = &model.catalogue.id;
+        let id = &model.catalog.id;
         let mut known = model.millichars_per_token;
         for _ in 0..TRIES {
             let before = ratio_of(id, known);

@@ -46,7 +46,7 @@ impl ModelCatalog {
     pub(crate) fn served_instead(&self, asked: &str, served: &str) -> Option<Arc<Model>> {
         let answers =
             |model: &CatalogModel| model.id == served || model.canonical_slug.as_deref() == Some(served);
-        if asked == served || self.get(asked).is_some_and(|model| answers(&model.catalogue)) {
+        if asked == served || self.get(asked).is_some_and(|model| answers(&model.catalog)) {
             return None;
         }
         self.get(served)
@@ -57,7 +57,7 @@ impl ModelCatalog {
         let mut listing = self.listing.write().unwrap_or_else(PoisonError::into_inner);
         let Listing { by_id, by_dated_id } = Arc::make_mut(&mut listing);
         for model in by_id.values_mut().chain(by_dated_id.values_mut()) {
-            if model.catalogue.id == id {
+            if model.catalog.id == id {
                 Arc::make_mut(model).millichars_per_token = Some(millichars);
             }
         }
@@ -77,9 +77,9 @@ impl ModelCatalog {
         models.sort_by_key(|model| model.listed_at);
         let by_dated_id = models
             .iter()
-            .filter_map(|model| Some((dated_id(&model.catalogue)?, Arc::clone(model))))
+            .filter_map(|model| Some((dated_id(&model.catalog)?, Arc::clone(model))))
             .collect();
-        let by_id = models.into_iter().map(|model| (model.catalogue.id.clone(), model)).collect();
+        let by_id = models.into_iter().map(|model| (model.catalog.id.clone(), model)).collect();
         *self.listing.write().unwrap_or_else(PoisonError::into_inner) =
             Arc::new(Listing { by_id, by_dated_id });
     }
@@ -103,7 +103,7 @@ mod tests {
 
     fn model(id: &str, dated: &str, listed_at: i64) -> Model {
         Model {
-            catalogue: CatalogModel {
+            catalog: CatalogModel {
                 id: id.to_owned(),
                 canonical_slug: Some(dated.to_owned()),
                 name: id.to_owned(),
@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn a_model_is_known_by_every_id_that_requests_may_name() {
-        let catalogue = ModelCatalog::default();
-        catalogue.replace(vec![
+        let catalog = ModelCatalog::default();
+        catalog.replace(vec![
             model("openai/gpt-5-mini", "openai/gpt-5-mini-2025-08-07", 2),
             model("openai/gpt-5-mini-preview", "openai/gpt-5-mini-2025-08-07", 1),
             model("deepseek/r1", "deepseek/r1-0528", 2),
@@ -134,33 +134,33 @@ mod tests {
             model("c/d", "c/d", 1),
         ]);
         #[track_caller]
-        fn check(catalogue: &ModelCatalog, asked: &str, expected: Option<&str>) {
-            let found = catalogue.get(asked);
-            assert_eq!(found.as_ref().map(|model| model.catalogue.id.as_str()), expected, "{asked}");
+        fn check(catalog: &ModelCatalog, asked: &str, expected: Option<&str>) {
+            let found = catalog.get(asked);
+            assert_eq!(found.as_ref().map(|model| model.catalog.id.as_str()), expected, "{asked}");
         }
-        check(&catalogue, "openai/gpt-5-mini", Some("openai/gpt-5-mini"));
-        check(&catalogue, "openai/gpt-5-mini-2025-08-07", Some("openai/gpt-5-mini"));
-        check(&catalogue, "openai/gpt-5-mini-2025-08-07:nitro", Some("openai/gpt-5-mini"));
-        check(&catalogue, "deepseek/r1-0528", Some("deepseek/r1"));
-        check(&catalogue, "deepseek/r1-0528:free", Some("deepseek/r1:free"));
-        check(&catalogue, "deepseek/r1:online", Some("deepseek/r1"));
-        check(&catalogue, "c/d", Some("c/d"));
-        check(&catalogue, "openai/gpt-5-mini-2024-01-01", None);
-        check(&catalogue, "openai/gpt-5-mini:free", None);
+        check(&catalog, "openai/gpt-5-mini", Some("openai/gpt-5-mini"));
+        check(&catalog, "openai/gpt-5-mini-2025-08-07", Some("openai/gpt-5-mini"));
+        check(&catalog, "openai/gpt-5-mini-2025-08-07:nitro", Some("openai/gpt-5-mini"));
+        check(&catalog, "deepseek/r1-0528", Some("deepseek/r1"));
+        check(&catalog, "deepseek/r1-0528:free", Some("deepseek/r1:free"));
+        check(&catalog, "deepseek/r1:online", Some("deepseek/r1"));
+        check(&catalog, "c/d", Some("c/d"));
+        check(&catalog, "openai/gpt-5-mini-2024-01-01", None);
+        check(&catalog, "openai/gpt-5-mini:free", None);
     }
 
     #[test]
     fn the_model_that_served_is_found_by_either_of_its_names() {
-        let catalogue = ModelCatalog::default();
-        catalogue.replace(vec![
+        let catalog = ModelCatalog::default();
+        catalog.replace(vec![
             model("a/big", "a/big-2026", 1),
             model("a/big:free", "a/big-2026", 1),
             model("b/small", "b/small", 1),
             model("openrouter/auto", "openrouter/auto", 1),
         ]);
         let check = |asked: &str, served: &str, expected: Option<&str>| {
-            let found = catalogue.served_instead(asked, served);
-            assert_eq!(found.as_ref().map(|model| model.catalogue.id.as_str()), expected, "{asked} {served}");
+            let found = catalog.served_instead(asked, served);
+            assert_eq!(found.as_ref().map(|model| model.catalog.id.as_str()), expected, "{asked} {served}");
         };
         check("a/big", "a/big", None);
         check("a/big", "a/big-2026", None);

@@ -162,7 +162,7 @@ impl Runtime {
         let definition = &pinned.definition;
         let model = definition.model.clone().unwrap_or_else(|| inner.settings.default_model.clone());
         for id in std::iter::once(&model).chain(&definition.fallback_models) {
-            access.require_model(id, inner.catalog.get(id).as_deref(), inner.settings.catalogue_only)?;
+            access.require_model(id, inner.catalog.get(id).as_deref(), inner.settings.catalog_only)?;
         }
         let known = inner.catalog.get(&model);
         check_form(new, definition.limits.max_input_chars, inner.settings.attachment_hosts)?;
@@ -170,8 +170,8 @@ impl Runtime {
         check_modalities(new, &model, &accepted)?;
 
         let size = ModelSize {
-            context_length: known.as_ref().and_then(|model| model.catalogue.context_length),
-            max_completion_tokens: known.as_ref().and_then(|model| model.catalogue.max_completion_tokens),
+            context_length: known.as_ref().and_then(|model| model.catalog.context_length),
+            max_completion_tokens: known.as_ref().and_then(|model| model.catalog.max_completion_tokens),
         };
         let wanted =
             definition.parameters.max_output_tokens.unwrap_or(inner.settings.default_max_output_tokens);
@@ -216,7 +216,7 @@ impl Runtime {
                 attempt: 1,
                 model: admitted.model.clone(),
                 estimated_input_tokens: admitted.fitting.tokens,
-                prices: admitted.known.as_ref().map(|model| model.catalogue.pricing.clone()),
+                prices: admitted.known.as_ref().map(|model| model.catalog.pricing.clone()),
                 created_at: now,
             },
             ids: turn,
@@ -234,7 +234,7 @@ impl Runtime {
         let models: Vec<_> = std::iter::once(admitted.known.clone()).chain(fallbacks).collect();
         let (fixed, history) = admitted.fitting.parts(definition.history.max_tokens);
         let most = TokenLimits { fixed, history, output: admitted.max_output_tokens };
-        ceiling_of(models.iter().map(|model| model.as_ref().map(|model| &model.catalogue.pricing)), most)
+        ceiling_of(models.iter().map(|model| model.as_ref().map(|model| &model.catalog.pricing)), most)
     }
 
     /// Builds the request and runs the turn in a tracked task of the main runtime.
@@ -340,7 +340,7 @@ impl From<context::TooLarge> for RuntimeError {
 
 /// The ids under which the asked model answers: its own, and the dated one it stands for.
 fn ids_of(asked: &str, known: Option<&Model>) -> Vec<String> {
-    let dated = known.and_then(|model| model.catalogue.canonical_slug.clone());
+    let dated = known.and_then(|model| model.catalog.canonical_slug.clone());
     std::iter::once(asked.to_owned()).chain(dated).collect()
 }
 

@@ -89,7 +89,7 @@ impl Attempt {
         learn(&mut progress.provider, identity.provider);
         let served = progress.model_served.as_deref();
         let instead = served.and_then(|served| inner.catalog.served_instead(&self.usage.model, served));
-        progress.prices = instead.map(|model| model.catalogue.pricing.clone());
+        progress.prices = instead.map(|model| model.catalog.pricing.clone());
         turn.note_progress(self.usage.id, self.progress.clone());
         inner.flusher.note(0);
     }

@@ -98,7 +98,7 @@ async fn started(listed: Option<Duration>) -> (Runtime, Arc<Upstream>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_catalogue_is_read_at_the_start_where_it_is_older_than_a_day() {
+async fn the_catalog_is_read_at_the_start_where_it_is_older_than_a_day() {
     for (listed, expected) in [(None, 1), (Some(DAY + MINUTE), 1), (Some(DAY - 10 * MINUTE), 0)] {
         let (_runtime, upstream) = started(listed).await;
         tokio::time::sleep(5 * MINUTE).await;
@@ -107,7 +107,7 @@ async fn the_catalogue_is_read_at_the_start_where_it_is_older_than_a_day() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_catalogue_is_read_once_a_day() {
+async fn the_catalog_is_read_once_a_day() {
     let (runtime, upstream) = started(None).await;
     for day in 1..4 {
         tokio::time::sleep(DAY - 10 * MINUTE).await;
@@ -119,7 +119,7 @@ async fn the_catalogue_is_read_once_a_day() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_catalogue_that_could_not_be_read_is_asked_for_again() {
+async fn a_catalog_that_could_not_be_read_is_asked_for_again() {
     let (_runtime, upstream) = started(Some(DAY - MINUTE)).await;
     upstream.failures.store(3, Ordering::Relaxed);
     tokio::time::sleep(10 * MINUTE).await;

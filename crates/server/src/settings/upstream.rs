@@ -22,7 +22,7 @@ pub struct UpstreamSettings {
     /// Maximum number of output tokens of tools that set none.
     pub default_max_output_tokens: u64,
     /// Whether models outside the catalogue are refused.
-    pub catalogue_only: bool,
+    pub catalog_only: bool,
     /// Retries of one turn.
     pub max_retries: u32,
     /// Maximum wait before a retry. If the upstream asks for a longer one, the turn fails and reports the wait.
@@ -159,7 +159,7 @@ impl UpstreamArgs {
         let openrouter_key = errors.take(self.openrouter_api_key);
         let default_model = errors.take(self.ai_default_model);
         let default_max_output_tokens = errors.take(self.ai_default_max_output_tokens);
-        let catalogue_only = errors.take(self.ai_models_catalogue_only);
+        let catalog_only = errors.take(self.ai_models_catalogue_only);
         let max_retries = errors.take(self.ai_max_retries);
         let max_retry_wait = errors.take(self.ai_max_retry_wait_ms);
         let total = errors.take(self.ai_request_timeout_ms);
@@ -177,7 +177,7 @@ impl UpstreamArgs {
             upstream: upstream(gateway_url?, api_key?.or(openrouter_key?)),
             default_model: default_model?,
             default_max_output_tokens: default_max_output_tokens?,
-            catalogue_only: catalogue_only?,
+            catalog_only: catalog_only?,
             max_retries: max_retries?,
             max_retry_wait: max_retry_wait?,
             timeouts: UpstreamTimeouts {

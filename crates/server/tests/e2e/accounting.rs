@@ -17,7 +17,7 @@ causerie_testkit::on_both_databases! {
     a_refused_request_costs_nothing_beside_the_one_that_answers,
     totals_are_sums_over_all_answers,
     the_model_that_served_is_named,
-    the_first_start_reads_the_catalogue,
+    the_first_start_reads_the_catalog,
 }
 
 /// The prices of a simulated model, per token.
@@ -180,8 +180,8 @@ async fn the_model_that_served_is_named(on: TestAppBuilder) -> Result<()> {
     app.stop().await
 }
 
-async fn the_first_start_reads_the_catalogue(on: TestAppBuilder) -> Result<()> {
-    let app = on.tool("silent", "sim/no-usage").without_catalogue().start().await?;
+async fn the_first_start_reads_the_catalog(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("silent", "sim/no-usage").without_catalog().start().await?;
     app.upstream()
         .wait_until(|requests| requests.iter().any(|request| request.path.ends_with("/models")))
         .await?;

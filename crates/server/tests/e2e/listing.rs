@@ -271,7 +271,7 @@ async fn populate(app: &TestApp) -> Result<()> {
             restricted: Some(number % 5 == 0),
             group_id: Some((number % 4 != 0).then(|| groups[number % 3])),
         };
-        store.change_model(&model.catalogue.id, &Filter::Everything, change, stamp()).await?;
+        store.change_model(&model.catalog.id, &Filter::Everything, change, stamp()).await?;
     }
     Ok(())
 }

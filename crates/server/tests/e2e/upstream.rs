@@ -12,9 +12,9 @@ causerie_testkit::on_both_databases! {
     upstream_busy_because_all_places_are_taken,
     upstream_busy_because_the_minute_is_spent,
     upstream_busy_because_the_upstream_keeps_failing,
-    an_old_catalogue_is_read_at_the_start,
-    a_catalogue_of_today_is_not_read_again,
-    an_administrator_reads_the_catalogue_at_once,
+    an_old_catalog_is_read_at_the_start,
+    a_catalog_of_today_is_not_read_again,
+    an_administrator_reads_the_catalog_at_once,
     a_dated_id_has_the_price_and_the_size_of_its_model,
     every_attempt_is_in_the_account,
 }
@@ -99,8 +99,8 @@ fn asked_for_models(app: &TestApp) -> usize {
     app.upstream().requests().iter().filter(|request| request.path.ends_with("/models")).count()
 }
 
-async fn an_old_catalogue_is_read_at_the_start(on: TestAppBuilder) -> Result<()> {
-    let app = on.tool("echo", "sim/echo").catalogue_of(Duration::from_hours(25)).start().await?;
+async fn an_old_catalog_is_read_at_the_start(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("echo", "sim/echo").catalog_of(Duration::from_hours(25)).start().await?;
     app.upstream()
         .wait_until(|requests| {
             requests.iter().filter(|request| request.path.ends_with("/models")).count() == 2
@@ -109,15 +109,15 @@ async fn an_old_catalogue_is_read_at_the_start(on: TestAppBuilder) -> Result<()>
     app.stop().await
 }
 
-async fn a_catalogue_of_today_is_not_read_again(on: TestAppBuilder) -> Result<()> {
-    let app = on.tool("echo", "sim/echo").catalogue_of(Duration::from_hours(23)).start().await?;
+async fn a_catalog_of_today_is_not_read_again(on: TestAppBuilder) -> Result<()> {
+    let app = on.tool("echo", "sim/echo").catalog_of(Duration::from_hours(23)).start().await?;
     app.ada.chat("echo").await?.say("Hello").await?;
     let app = app.restart().await?;
     assert_eq!(asked_for_models(&app), 1, "by the test itself");
     app.stop().await
 }
 
-async fn an_administrator_reads_the_catalogue_at_once(on: TestAppBuilder) -> Result<()> {
+async fn an_administrator_reads_the_catalog_at_once(on: TestAppBuilder) -> Result<()> {
     let app = on.tool("echo", "sim/echo").start().await?;
     let before = asked_for_models(&app);
     app.ada.post("/models/sync", &json!({})).await?.problem(403, "forbidden")?;
@@ -136,7 +136,7 @@ async fn an_administrator_reads_the_catalogue_at_once(on: TestAppBuilder) -> Res
 
 async fn a_dated_id_has_the_price_and_the_size_of_its_model(on: TestAppBuilder) -> Result<()> {
     let dated = "openai/gpt-5-mini-2025-08-07";
-    let on = on.settings(|settings| settings.upstream.catalogue_only = true);
+    let on = on.settings(|settings| settings.upstream.catalog_only = true);
     let app = on.tool("dated", dated).tool("unlisted", "openai/gpt-5-mini-2024-01-01").start().await?;
     app.ada.chat("unlisted").await?.ask("Hello").await?.problem(403, "forbidden")?;
 

@@ -35,13 +35,13 @@ pub struct TestAppBuilder {
     database: TestDatabase,
     definitions: Vec<String>,
     tune: Vec<fn(&mut Settings)>,
-    catalogue: Catalogue,
+    catalog: Catalog,
     tokens: Option<causerie_identity::Settings>,
 }
 
 /// Whether the store knows the models when the server starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Catalogue {
+enum Catalog {
     /// As in a later start: prices and sizes are known from the first request on, as they were so long ago.
     Known(Duration),
     /// As in the very first start: the server reads them, and serves meanwhile.
@@ -55,7 +55,7 @@ impl TestAppBuilder {
             database,
             definitions,
             tune,
-            catalogue: Catalogue::Known(Duration::ZERO),
+            catalog: Catalog::Known(Duration::ZERO),
             tokens: None,
         }
     }
@@ -80,8 +80,8 @@ impl TestAppBuilder {
     }
 
     /// Has the catalogue of models read so long before the server starts.
-    pub fn catalogue_of(mut self, ago: Duration) -> Self {
-        self.catalogue = Catalogue::Known(ago);
+    pub fn catalog_of(mut self, ago: Duration) -> Self {
+        self.catalog = Catalog::Known(ago);
         self
     }
 
@@ -92,8 +92,8 @@ impl TestAppBuilder {
     }
 
     /// Leaves it to the server to read the catalogue of models.
-    pub fn without_catalogue(mut self) -> Self {
-        self.catalogue = Catalogue::Unread;
+    pub fn without_catalog(mut self) -> Self {
+        self.catalog = Catalog::Unread;
         self
     }
 
@@ -113,8 +113,8 @@ impl TestAppBuilder {
         let options =
             Options { api_key: Some(UPSTREAM_KEY.to_owned()), wait_timeout: PATIENCE, ..Options::default() };
         let upstream = Simulator::start(options)?;
-        if let Catalogue::Known(ago) = self.catalogue {
-            read_catalogue(&self.database, &upstream, ago).await?;
+        if let Catalog::Known(ago) = self.catalog {
+            read_catalog(&self.database, &upstream, ago).await?;
         }
 
         let mut settings = settings(&self.database, &upstream, &folder);
@@ -136,7 +136,7 @@ impl TestAppBuilder {
     }
 }
 
-async fn read_catalogue(database: &TestDatabase, upstream: &Simulator, ago: Duration) -> Result<()> {
+async fn read_catalog(database: &TestDatabase, upstream: &Simulator, ago: Duration) -> Result<()> {
     let settings = causerie_openrouter::Settings {
         base_url: upstream.base_url().to_owned(),
         ..causerie_openrouter::Settings::default()
@@ -164,7 +164,7 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
             },
             default_model: "sim/echo".to_owned(),
             default_max_output_tokens: 4096,
-            catalogue_only: false,
+            catalog_only: false,
             max_retries: 1,
             max_retry_wait: Duration::from_secs(5),
             timeouts: UpstreamTimeouts {

@@ -71,19 +71,19 @@ impl StoreHealth for Health {
 pub(crate) struct Upstream {
     live: Mutex<Option<mpsc::Receiver<CompletionEvent>>>,
     asked: AtomicUsize,
-    catalogue: Mutex<Result<Vec<CatalogModel>, CompletionErrorKind>>,
+    catalog: Mutex<Result<Vec<CatalogModel>, CompletionErrorKind>>,
 }
 
 impl Default for Upstream {
     fn default() -> Self {
-        Upstream { live: Mutex::default(), asked: AtomicUsize::new(0), catalogue: Mutex::new(Ok(Vec::new())) }
+        Upstream { live: Mutex::default(), asked: AtomicUsize::new(0), catalog: Mutex::new(Ok(Vec::new())) }
     }
 }
 
 impl Upstream {
     /// From now on it lists one model, or fails.
     pub(crate) fn lists(&self, listed: Result<&str, CompletionErrorKind>) {
-        *self.catalogue.lock().unwrap() = listed.map(|id| vec![model(id)]);
+        *self.catalog.lock().unwrap() = listed.map(|id| vec![model(id)]);
     }
 
     /// Lets the test speak the next answer.
@@ -159,7 +159,7 @@ impl CompletionGateway for Upstream {
     }
 
     async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
-        let listed = self.catalogue.lock().unwrap().clone();
+        let listed = self.catalog.lock().unwrap().clone();
         listed.map_err(|kind| CompletionError::new(kind, "the upstream is away"))
     }
 }

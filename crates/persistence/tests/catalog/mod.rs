@@ -8,7 +8,7 @@ use super::raw::Raw;
 
 /// The tables of a database. Columns are named `table.column`.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Catalogue {
+pub(crate) struct Catalog {
     /// Type and nullability of each column.
     pub(crate) columns: BTreeMap<String, String>,
     /// Each table's primary key.
@@ -94,7 +94,7 @@ const POSTGRES_INDEXES: &str = r"
     GROUP BY x.relname, t.relname, i.indpred, i.indoption
 ";
 
-impl Catalogue {
+impl Catalog {
     /// Reads the tables from the database.
     pub(crate) async fn read(raw: &mut Raw) -> Result<Self> {
         let [columns, keys, foreign_keys, unique, indexes] = match raw {
@@ -110,7 +110,7 @@ impl Catalogue {
             let (column, kind) = line.split_once(' ').context("a column has a type")?;
             described.insert(column.to_owned(), kind.to_owned());
         }
-        Ok(Catalogue {
+        Ok(Catalog {
             columns: described,
             keys: raw.lines(keys).await?.into_iter().collect(),
             foreign_keys: raw.lines(foreign_keys).await?.into_iter().collect(),

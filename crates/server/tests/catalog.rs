@@ -14,12 +14,12 @@ const OF_2025: &[u8] = include_bytes!("../../openrouter/tests/recordings/models_
 const OF_2026: &[u8] = include_bytes!("../../openrouter/tests/recordings/models_2026-08_trimmed.json");
 
 #[tokio::test]
-async fn both_recorded_catalogues_load_into_sqlite() -> Result<()> {
+async fn both_recorded_catalogs_load_into_sqlite() -> Result<()> {
     check(TestDatabase::sqlite().await?).await
 }
 
 #[tokio::test]
-async fn both_recorded_catalogues_load_into_postgres() -> Result<()> {
+async fn both_recorded_catalogs_load_into_postgres() -> Result<()> {
     match TestDatabase::postgres().await? {
         Some(database) => check(database).await,
         None => Ok(()),
@@ -37,16 +37,16 @@ async fn check(database: TestDatabase) -> Result<()> {
     store.replace_catalog(new.clone(), then).await?;
 
     let stored = store.models(&Filter::Everything).await?;
-    let find = |listed: &CatalogModel| stored.iter().find(|model| model.catalogue.id == listed.id);
+    let find = |listed: &CatalogModel| stored.iter().find(|model| model.catalog.id == listed.id);
     for listed in &new {
         let model = find(listed).with_context(|| listed.id.clone())?;
-        assert_eq!((&model.catalogue, model.listed_at, model.enabled), (listed, then, true));
+        assert_eq!((&model.catalog, model.listed_at, model.enabled), (listed, then, true));
     }
     let gone: Vec<_> = old.iter().filter(|listed| !new.iter().any(|model| model.id == listed.id)).collect();
     ensure!(!gone.is_empty(), "no model has gone between the recordings");
     for listed in &gone {
         let model = find(listed).with_context(|| listed.id.clone())?;
-        assert_eq!((&model.catalogue, model.listed_at), (*listed, first), "kept for history");
+        assert_eq!((&model.catalog, model.listed_at), (*listed, first), "kept for history");
     }
     assert_eq!(stored.len(), new.len() + gone.len());
     Ok(())
