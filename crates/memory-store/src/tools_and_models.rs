@@ -19,7 +19,7 @@ use super::state::State;
 
 #[async_trait]
 impl Tools for MemoryStore {
-    async fn synchronise(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolError> {
+    async fn sync_tools(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolError> {
         let mut state = self.lock();
         for file in &files {
             if state.tools.get(&file.slug).is_some_and(|tool| tool.owner_id.is_some()) {

@@ -38,18 +38,18 @@ async fn enabled(subject: &SqlSubject) -> Result<Vec<String>> {
 async fn tools_of_files_come_and_go(subject: &SqlSubject) -> Result<()> {
     let store = subject.store();
     let file = |slug, version| tool_version(&subject.ids, slug, version);
-    let sync = store.synchronise(vec![file("writer", "1.0.0"), file("coder", "1.0.0")]).await?;
+    let sync = store.sync_tools(vec![file("writer", "1.0.0"), file("coder", "1.0.0")]).await?;
     assert_eq!(sync, ToolSync { updated: slugs(&["coder", "writer"]), disabled: slugs(&["tutor"]) });
     assert_eq!(enabled(subject).await?, ["coder", "writer"]);
 
-    let sync = store.synchronise(vec![file("coder", "1.1.0"), file("tutor", "1.0.0")]).await?;
+    let sync = store.sync_tools(vec![file("coder", "1.1.0"), file("tutor", "1.0.0")]).await?;
     assert_eq!(sync, ToolSync { updated: slugs(&["coder"]), disabled: slugs(&["writer"]) });
     assert_eq!(enabled(subject).await?, ["coder", "tutor"]);
     let coder = store.tool("coder", &Filter::Everything).await?.context("the tool is gone")?;
     assert_eq!((coder.current.version.as_str(), coder.current.tool_id), ("1.1.0", coder.id));
     assert_eq!(store.tool("unknown", &Filter::Everything).await?, None);
 
-    assert_eq!(store.synchronise(Vec::new()).await?.disabled, ["coder", "tutor"]);
+    assert_eq!(store.sync_tools(Vec::new()).await?.disabled, ["coder", "tutor"]);
     assert_eq!(store.tools(&Filter::Everything).await?.len(), 3, "nothing is deleted");
     Ok(())
 }
@@ -60,7 +60,7 @@ async fn a_version_never_changes(subject: &SqlSubject) -> Result<()> {
     let new = tool_version(&subject.ids, "new", "1.0.0");
     let changed =
         NewToolVersion { content_hash: "f".repeat(64), ..tool_version(&subject.ids, "tutor", "1.0.0") };
-    match store.synchronise(vec![new, changed]).await {
+    match store.sync_tools(vec![new, changed]).await {
         Err(ToolError::VersionConflict { slug, version }) => {
             assert_eq!((slug.as_str(), version.as_str()), ("tutor", "1.0.0"));
         }
@@ -73,17 +73,17 @@ async fn a_version_never_changes(subject: &SqlSubject) -> Result<()> {
 async fn a_posted_tool_is_not_a_files(subject: &SqlSubject) -> Result<()> {
     let mut raw = Raw::to(subject.database()).await?;
     raw.run("UPDATE tools SET origin = 'posted'").await?;
-    let refused = subject.store().synchronise(vec![tool_version(&subject.ids, "tutor", "2.0.0")]).await;
+    let refused = subject.store().sync_tools(vec![tool_version(&subject.ids, "tutor", "2.0.0")]).await;
     assert!(matches!(refused, Err(ToolError::SlugTaken { slug }) if slug == "tutor"));
-    assert_eq!(subject.store().synchronise(Vec::new()).await?, ToolSync::default());
+    assert_eq!(subject.store().sync_tools(Vec::new()).await?, ToolSync::default());
     assert_eq!(enabled(subject).await?, ["tutor"]);
     Ok(())
 }
 
 async fn a_session_keeps_its_version(subject: &SqlSubject) -> Result<()> {
     let store = subject.store();
-    store.synchronise(vec![tool_version(&subject.ids, "tutor", "2.0.0")]).await?;
-    store.synchronise(Vec::new()).await?;
+    store.sync_tools(vec![tool_version(&subject.ids, "tutor", "2.0.0")]).await?;
+    store.sync_tools(Vec::new()).await?;
     let (tool, version) = store.pinned(subject.tool_version).await?.context("the version is gone")?;
     assert_eq!((tool.current.version.as_str(), tool.enabled), ("2.0.0", false));
     assert_eq!((version.id, version.version.as_str()), (subject.tool_version, "1.0.0"));
@@ -100,7 +100,7 @@ async fn instances_bring_the_same_tools_at_once(subject: &SqlSubject) -> Result<
         if number % 2 == 0 {
             files.reverse();
         }
-        instances.spawn(async move { store.synchronise(files).await });
+        instances.spawn(async move { store.sync_tools(files).await });
     }
     let mut updated = Vec::new();
     while let Some(sync) = instances.join_next().await {

@@ -65,7 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::builder(Stores::of(&Arc::new(MemoryStore::new())), Arc::new(Parrot))
         .build(Handle::current())?;
     let tool = parse_yaml("parrot.yaml", PARROT.as_bytes()).map_err(|mistakes| format!("{mistakes:?}"))?;
-    runtime.synchronise_tools(vec![tool]).await?;
+    runtime.sync_tools(vec![tool]).await?;
     runtime.start(ReapScope::Everything).await?;
 
     let owner = owner();

@@ -161,7 +161,7 @@ impl Http {
 }
 
 async fn store_tools(runtime: &Runtime, definitions: Vec<ToolDefinition>) -> Result<()> {
-    let changed = runtime.synchronise_tools(definitions).await.context("cannot store the tools")?;
+    let changed = runtime.sync_tools(definitions).await.context("cannot store the tools")?;
     if changed != ToolSync::default() {
         let (updated, disabled) = (changed.updated.join(" "), changed.disabled.join(" "));
         tracing::info!(updated, disabled, "tools changed");

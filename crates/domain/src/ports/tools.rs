@@ -76,7 +76,7 @@ pub trait Tools: Send + Sync + Debug {
     ///
     /// # Errors
     /// [`ToolError::VersionConflict`], [`ToolError::SlugTaken`].
-    async fn synchronise(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolError>;
+    async fn sync_tools(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolError>;
 
     /// Stores a posted tool, or a new version of a tool that matches the filter (on Tool) and keeps its group. Returns
     /// whether the version is new. Storing existing content again only enables the tool.

@@ -31,7 +31,7 @@ async fn subject() -> Result<Option<Arc<Subject>>> {
         content_hash: "0".repeat(64),
         created_at: START,
     };
-    store.synchronise(vec![version]).await?;
+    store.sync_tools(vec![version]).await?;
     let tool = store.tool("tutor", &Filter::Everything).await?.context("the tool is missing")?;
     Ok(Some(Arc::new(Subject {
         conversations: Arc::new(store.clone()),

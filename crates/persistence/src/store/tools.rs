@@ -12,7 +12,7 @@ use crate::store::{SqlStore, transact};
 
 #[async_trait::async_trait]
 impl Tools for SqlStore {
-    async fn synchronise(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolError> {
+    async fn sync_tools(&self, files: Vec<NewToolVersion>) -> Result<ToolSync, ToolError> {
         transact!(self, Write, tools::sync(files))
     }
 

@@ -64,7 +64,7 @@ async fn on(database: TestDatabase) -> Result<SqlSubject> {
         store.create_user(NewUser { id, email, name, role: Role::User, created_at: START }).await?;
     }
     let tool = tool_version(&ids, "tutor", "1.0.0");
-    store.synchronise(vec![tool]).await?;
+    store.sync_tools(vec![tool]).await?;
     let tool = store.tool("tutor", &Filter::Everything).await?.context("the tool is missing")?;
     let group = GroupId::next(&ids);
     let stamp =

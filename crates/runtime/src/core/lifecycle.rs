@@ -46,7 +46,7 @@ impl Runtime {
     ///
     /// # Errors
     /// [`CatalogError`]; the old catalogue stays in force.
-    pub async fn synchronise_models(&self) -> Result<usize, CatalogError> {
+    pub async fn sync_catalog(&self) -> Result<usize, CatalogError> {
         self.inner.sync_catalog().await
     }
 

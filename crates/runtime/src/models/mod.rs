@@ -28,7 +28,7 @@ impl Runtime {
     /// [`RuntimeError::Forbidden`]; [`RuntimeError::Upstream`], and the old catalogue stays in force.
     pub async fn sync_models(&self, principal: &Principal) -> Result<usize, RuntimeError> {
         self.access(principal)?.models(Action::Update)?;
-        self.synchronise_models().await.map_err(|error| {
+        self.sync_catalog().await.map_err(|error| {
             tracing::warn!(%error, "the catalogue of models is not current");
             error.into()
         })

@@ -20,7 +20,7 @@ impl Runtime {
     ///
     /// # Errors
     /// [`ToolError::VersionConflict`] where a version's content changed under its name.
-    pub async fn synchronise_tools(&self, definitions: Vec<ToolDefinition>) -> Result<ToolSync, ToolError> {
+    pub async fn sync_tools(&self, definitions: Vec<ToolDefinition>) -> Result<ToolSync, ToolError> {
         let inner = &self.inner;
         let ids = inner.ids.as_ref();
         let created_at = inner.clock.now();
@@ -32,7 +32,7 @@ impl Runtime {
             created_at,
         };
         let files = definitions.iter().map(|definition| definition.to_version(placed())).collect();
-        inner.tools.synchronise(files).await
+        inner.tools.sync_tools(files).await
     }
 
     /// The tools the principal may read, by slug.

@@ -16,7 +16,7 @@ const SENDERS: usize = 5;
 const SENDS: usize = 4;
 
 /// Sends until no other turn is in the way.
-async fn insist(chat: &Chat, content: &str) -> Result<()> {
+async fn send_until_accepted(chat: &Chat, content: &str) -> Result<()> {
     loop {
         let reply = chat.ask(content).await?;
         if reply.status == 200 {
@@ -30,7 +30,7 @@ async fn the_message_that_came_first_gives_the_title(on: TestAppBuilder) -> Resu
     let app = on.tool("words", "sim/text?words=1").start().await?;
     let chat = app.ada.chat("words").await?;
     let contents: Vec<String> = (0..8).map(|number| format!("  Question {number}?\nPlease.")).collect();
-    try_join_all(contents.iter().map(|content| insist(&chat, content))).await?;
+    try_join_all(contents.iter().map(|content| send_until_accepted(&chat, content))).await?;
     let first = chat.messages().await?[0]["content"].clone();
     let line = first.as_str().context("a text")?.trim().lines().next().context("a line")?;
     assert_eq!(chat.detail().await?["title"], line);
@@ -40,10 +40,10 @@ async fn the_message_that_came_first_gives_the_title(on: TestAppBuilder) -> Resu
 async fn sums_and_activity_hold_while_many_ask(on: TestAppBuilder) -> Result<()> {
     let app = on.tool("words", "sim/text?words=3").start().await?;
     let chat = app.ada.chat("words").await?;
-    insist(&chat, "Hello").await?;
+    send_until_accepted(&chat, "Hello").await?;
     let send = async |sender: usize| -> Result<()> {
         for number in 0..SENDS {
-            insist(&chat, &format!("{sender} {number}")).await?;
+            send_until_accepted(&chat, &format!("{sender} {number}")).await?;
         }
         Ok(())
     };

@@ -122,10 +122,10 @@ async fn an_administrator_reads_the_catalog_at_once(on: TestAppBuilder) -> Resul
     let before = asked_for_models(&app);
     app.ada.post("/models/sync", &json!({})).await?.problem(403, "forbidden")?;
     assert_eq!(asked_for_models(&app), before);
-    let synchronised = app.root.post("/models/sync", &json!({})).await?.json(200)?;
+    let synced = app.root.post("/models/sync", &json!({})).await?.json(200)?;
     assert_eq!(asked_for_models(&app), before + 1);
     let listed = app.ada.get("/models?limit=100").await?.json(200)?;
-    assert_eq!(synchronised["models"].as_u64(), listed["data"].as_array().map(|all| all.len() as u64));
+    assert_eq!(synced["models"].as_u64(), listed["data"].as_array().map(|all| all.len() as u64));
 
     app.upstream().fail_all(Fault::Status(503))?;
     let again = app.root.post("/models/sync", &json!({})).await?;

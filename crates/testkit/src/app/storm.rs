@@ -61,7 +61,7 @@ impl Storm {
         let asked_before = app.upstream().total();
         app.upstream().fail_all(self.fault.clone())?;
         let recovery = Instant::now() + self.outage;
-        let refused = add_up(try_join_all(chats.iter().map(|chat| insist(chat, recovery))).await?);
+        let refused = add_up(try_join_all(chats.iter().map(|chat| send_until(chat, recovery))).await?);
         app.upstream().recover();
         let recovered_at = Instant::now();
         let recovered = add_up(try_join_all(chats.iter().map(until_answered)).await?);
@@ -72,7 +72,7 @@ impl Storm {
 }
 
 /// Turn after turn until an instant.
-async fn insist(chat: &Chat, until: Instant) -> Result<Ends> {
+async fn send_until(chat: &Chat, until: Instant) -> Result<Ends> {
     let mut ends = Ends::new();
     while Instant::now() < until {
         *ends.entry(end_of_a_turn(chat).await?).or_default() += 1;

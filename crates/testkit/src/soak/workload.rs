@@ -122,7 +122,7 @@ impl Conversation {
         send: impl Fn(&Chat) -> RequestBuilder,
         reading: &mut Reading,
     ) -> Result<EventStream> {
-        self.insist(session, async |chat| {
+        self.retry(session, async |chat| {
             let mut stream = EventStream::to(send(chat)).await?;
             begin(&mut stream, reading).await?;
             Ok(stream)
@@ -133,7 +133,7 @@ impl Conversation {
 
     async fn resume(&mut self, session: &str, reading: &mut Reading) -> Result<Option<EventStream>> {
         let history = Arc::clone(&self.history);
-        self.insist(session, async |chat| {
+        self.retry(session, async |chat| {
             let Some(mut stream) = chat.resume(Some(&reading.cursor)).await? else { return Ok(None) };
             let known = reading.text.chars().count();
             let from = begin(&mut stream, reading).await?;
@@ -199,7 +199,7 @@ impl Conversation {
     async fn new_session(&mut self) -> Result<String> {
         let tool = format!("tool-{}", self.rng.random_range(0..MODELS.len()));
         let chat = self
-            .insist("", async |anywhere| {
+            .retry("", async |anywhere| {
                 let reply = anywhere.client().post("/sessions", &json!({ "tool": tool })).await?;
                 Ok(reply.json(201)?["id"].as_str().context("a session has an id")?.to_owned())
             })
@@ -208,7 +208,7 @@ impl Conversation {
     }
 
     /// Tries at any living server until it succeeds.
-    async fn insist<T>(&mut self, session: &str, mut step: impl AsyncFnMut(&Chat) -> Result<T>) -> Result<T> {
+    async fn retry<T>(&mut self, session: &str, mut step: impl AsyncFnMut(&Chat) -> Result<T>) -> Result<T> {
         let mut last = anyhow::anyhow!("no server lives");
         for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
             if let Some(chat) = self.anywhere(session) {

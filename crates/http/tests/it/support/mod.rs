@@ -50,7 +50,7 @@ pub(crate) async fn world(settings: HttpSettings) -> World {
     let runtime = Runtime::builder(Stores::of(&Arc::new(MemoryStore::new())), gateway)
         .build(Handle::current())
         .unwrap();
-    runtime.synchronise_tools(vec![parse_yaml("helper.yaml", TOOL.as_bytes()).unwrap()]).await.unwrap();
+    runtime.sync_tools(vec![parse_yaml("helper.yaml", TOOL.as_bytes()).unwrap()]).await.unwrap();
     runtime.start(ReapScope::Everything).await.unwrap();
     let (people, health) = (Arc::new(People::new()), Arc::new(Health::default()));
     let parts = AppParts {

@@ -91,7 +91,7 @@ async fn clocked_world(
         .build(Handle::current())
         .unwrap();
     let tool = parse_yaml("helper.yaml", TOOL.as_bytes()).unwrap();
-    runtime.synchronise_tools(vec![tool]).await.unwrap();
+    runtime.sync_tools(vec![tool]).await.unwrap();
     runtime.start(ReapScope::Expired).await.unwrap();
     World { runtime, upstream, store }
 }
