@@ -19,7 +19,7 @@ use crate::state::AppState;
 /// The listener cannot be used.
 pub fn serve(listener: TcpListener, state: AppState) -> std::io::Result<Server> {
     let settings = state.settings().clone();
-    let stall = settings.stall;
+    let write_timeout = settings.write_timeout;
     let server = HttpServer::new(move || {
         let state = state.clone();
         App::new().configure(move |app| configure(app, state))
@@ -36,7 +36,7 @@ pub fn serve(listener: TcpListener, state: AppState) -> std::io::Result<Server> 
     .keep_alive(settings.idle_connection)
     // The first request has the same limit: under load it can wait for its worker.
     .client_request_timeout(settings.idle_connection)
-    .on_connect(move |connection, _| set_write_timeout(connection, stall))
+    .on_connect(move |connection, _| set_write_timeout(connection, write_timeout))
     .shutdown_timeout(settings.shutdown_timeout.as_secs())
     .disable_signals()
     .listen(listener)?;
@@ -45,13 +45,13 @@ pub fn serve(listener: TcpListener, state: AppState) -> std::io::Result<Server> 
 
 /// Makes the kernel close a connection whose peer acknowledges nothing for this long. The response body cannot do it:
 /// the server waits for the socket and does not poll the body meanwhile.
-fn set_write_timeout(connection: &dyn Any, stall: Duration) {
+fn set_write_timeout(connection: &dyn Any, write_timeout: Duration) {
     #[cfg(target_os = "linux")]
     if let Some(connection) = connection.downcast_ref::<TcpStream>()
-        && let Err(error) = socket2::SockRef::from(connection).set_tcp_user_timeout(Some(stall))
+        && let Err(error) = socket2::SockRef::from(connection).set_tcp_user_timeout(Some(write_timeout))
     {
         tracing::debug!(%error, "setting TCP_USER_TIMEOUT failed");
     }
     #[cfg(not(target_os = "linux"))]
-    let _ = (connection.downcast_ref::<TcpStream>(), stall);
+    let _ = (connection.downcast_ref::<TcpStream>(), write_timeout);
 }

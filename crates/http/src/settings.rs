@@ -15,7 +15,7 @@ pub struct HttpSettings {
     /// Interval of keep-alive comments in a silent stream.
     pub keep_alive: Duration,
     /// Write timeout: a connection that accepts no data for this long is closed.
-    pub stall: Duration,
+    pub write_timeout: Duration,
     /// Idle timeout: a connection without a request is closed after this time.
     pub idle_connection: Duration,
     /// Time for open requests to end after a stop is requested, in whole seconds.
@@ -61,7 +61,7 @@ impl Default for HttpSettings {
             workers: std::thread::available_parallelism().map_or(2, usize::from),
             body_limit: 1024 * 1024,
             keep_alive: Duration::from_secs(15),
-            stall: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
             idle_connection: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(30),
             access: AccessSettings::default(),

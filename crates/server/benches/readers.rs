@@ -36,7 +36,7 @@ async fn main() -> Result<()> {
 
 async fn stuck_readers(name: &str, turns: usize, stuck: usize, on: TestAppBuilder) -> Result<()> {
     let on = on.tool("long", LONG).tool("words", WORDS);
-    let app = on.settings(|settings| settings.http.stall = Duration::from_secs(600)).start().await?;
+    let app = on.settings(|settings| settings.http.write_timeout = Duration::from_secs(600)).start().await?;
     let long = app.ada.chat("long").await?;
     let mut sent = long.send("Hello").await?;
     app.upstream().wait_until_held("end", 1).await?;

@@ -257,7 +257,7 @@ mod tests {
         let http = causerie_http::HttpSettings::default();
         assert_eq!(settings.http.body_limit, http.body_limit);
         assert_eq!(settings.http.keep_alive, http.keep_alive);
-        assert_eq!(settings.http.stall, http.stall);
+        assert_eq!(settings.http.write_timeout, http.write_timeout);
         assert_eq!(settings.http.idle_connection, http.idle_connection);
         let openrouter = causerie_openrouter::Settings::default();
         assert_eq!(upstream.timeouts.connect, openrouter.timeouts.connect);

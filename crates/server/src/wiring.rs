@@ -286,7 +286,7 @@ pub(crate) fn app_state(
         workers: http.workers.unwrap_or(defaults.workers),
         body_limit: http.body_limit,
         keep_alive: http.keep_alive,
-        stall: http.stall,
+        write_timeout: http.write_timeout,
         idle_connection: http.idle_connection,
         shutdown_timeout: SHUTDOWN_TIMEOUT,
         access: settings.access.clone(),

@@ -20,7 +20,7 @@ const UI_MESSAGE_STREAM: &str = "v1";
 pub(crate) fn stream(state: &AppState, reader: TurnReader) -> HttpResponse {
     let (sender, chunks) = mpsc::channel(WAITING_CHUNKS);
     let settings = state.settings();
-    let timeouts = StreamTimeouts { keep_alive: settings.keep_alive, write_timeout: settings.stall };
+    let timeouts = StreamTimeouts { keep_alive: settings.keep_alive, write_timeout: settings.write_timeout };
     state.main().spawn(pump::pump(reader.turn_id(), pump::events(reader), sender, timeouts));
     HttpResponse::Ok()
         .content_type("text/event-stream")

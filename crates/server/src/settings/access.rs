@@ -279,7 +279,7 @@ mod tests {
                 workers: None,
                 body_limit: 1 << 20,
                 keep_alive: std::time::Duration::from_secs(15),
-                stall: std::time::Duration::from_secs(60),
+                write_timeout: std::time::Duration::from_secs(60),
                 idle_connection: std::time::Duration::from_secs(75),
             };
             let (access, _) = read(arguments).unwrap();

@@ -20,7 +20,7 @@ pub struct HttpSettings {
     /// Time without an event after which a stream sends a comment.
     pub keep_alive: Duration,
     /// Time a client may stop reading a stream before its connection is closed.
-    pub stall: Duration,
+    pub write_timeout: Duration,
     /// Time after which a connection without a request is closed.
     pub idle_connection: Duration,
 }
@@ -68,14 +68,14 @@ impl HttpArgs {
         let workers = errors.take(self.workers);
         let body_limit = errors.take(self.body_limit_bytes);
         let keep_alive = errors.take(self.keep_alive_ms);
-        let stall = errors.take(self.stall_ms);
+        let write_timeout = errors.take(self.stall_ms);
         let idle_connection = errors.take(self.idle_connection_ms);
         Some(HttpSettings {
             listen: listen?,
             workers: workers?,
             body_limit: body_limit?,
             keep_alive: keep_alive?,
-            stall: stall?,
+            write_timeout: write_timeout?,
             idle_connection: idle_connection?,
         })
     }

@@ -20,7 +20,7 @@ async fn a_reader_that_takes_nothing_is_cut_and_holds_up_nobody(on: TestAppBuild
     let app = on
         .tool("long", &format!("sim/text?chars={CHARS}&letters=plain&piece=65536&gate=end&gate_at=end"))
         .settings(|settings| {
-            settings.http.stall = Duration::from_millis(1500);
+            settings.http.write_timeout = Duration::from_millis(1500);
             settings.http.keep_alive = Duration::from_millis(100);
         })
         .start()
@@ -56,7 +56,7 @@ async fn a_hundred_readers_that_take_nothing_hold_up_nobody(on: TestAppBuilder) 
     const STUCK: usize = 100;
     let long = format!("sim/text?chars={}&letters=plain&piece=65536&gate=end&gate_at=end", CHARS / 2);
     let on = on.tool("long", &long).tool("words", "sim/text?words=200");
-    let app = on.settings(|settings| settings.http.stall = Duration::from_secs(600)).start().await?;
+    let app = on.settings(|settings| settings.http.write_timeout = Duration::from_secs(600)).start().await?;
     let chat = app.ada.chat("long").await?;
     let mut live = chat.send("Hello").await?;
     app.upstream().wait_until_held("end", 1).await?;

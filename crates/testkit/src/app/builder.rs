@@ -185,7 +185,7 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
             workers: Some(1),
             body_limit: 1 << 20,
             keep_alive: PATIENCE,
-            stall: PATIENCE,
+            write_timeout: PATIENCE,
             idle_connection: PATIENCE,
         },
         access: AccessSettings {
