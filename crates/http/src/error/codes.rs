@@ -54,7 +54,7 @@ codes! {
     VersionConflict = "version_conflict", CONFLICT, "This version exists with another content";
     NameTaken = "name_taken", CONFLICT, "The name belongs to another tool";
     EmailTaken = "email_taken", CONFLICT, "Another user has this e-mail address";
-    LastAdmin = "last_admin", CONFLICT, "Nobody would be left to administer the installation";
+    LastAdmin = "last_admin", CONFLICT, "The installation would have no administrator";
     GroupInUse = "group_in_use", CONFLICT, "Tools or models belong to this group";
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The request body is too large";
     ToolTooLarge = "tool_too_large", PAYLOAD_TOO_LARGE, "The tool definition is too large";

@@ -109,7 +109,7 @@ pub enum RuntimeError {
     /// Another user has the e-mail address.
     #[error("another user has this e-mail address")]
     EmailTaken,
-    /// Nobody would be left to administer the installation.
+    /// The installation would have no administrator.
     #[error("this is the last active admin; make another one first")]
     LastAdmin,
     /// Tools or models belong to the group.
