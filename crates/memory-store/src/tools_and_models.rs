@@ -49,7 +49,7 @@ impl Tools for MemoryStore {
         Ok(sync)
     }
 
-    async fn post(
+    async fn publish(
         &self,
         new: NewToolVersion,
         allowed: &Filter,

@@ -26,7 +26,7 @@ pub use causerie_domain::messages::NewMessage;
 pub use causerie_permissions::InvalidBuiltinRules;
 
 pub use crate::administration::{
-    AddMember, CreateKey, CreateUser, ListAudit, SeenMember, SeenUser, wrong_email, wrong_name,
+    CreateApiKey, CreateUser, ListAuditEvents, NewMember, VisibleMember, VisibleUser, email_error, name_error,
 };
 pub use crate::attachments::prompt::{FILE_BYTES_PER_TOKEN, IMAGE_TOKENS};
 pub use crate::attachments::url_policy::Hosts;
@@ -41,8 +41,10 @@ pub use crate::runtime::Runtime;
 pub use crate::send::{MAX_IDEMPOTENCY_KEY_CHARS, Sent};
 pub use crate::sessions::forks::ForkSession;
 pub use crate::sessions::{CreateSession, ListMessages, ListSessions, SessionDetail, SessionView};
-pub use crate::tools::posts::{DefinitionFormat, PostTool};
-pub use crate::turn::event::{Cursor, Delta, InvalidCursor, Place, TurnEnd, TurnEvent, TurnStart};
+pub use crate::tools::publish::{DefinitionFormat, PublishTool};
+pub use crate::turn::event::{
+    CursorPosition, Delta, InvalidCursor, TurnCursor, TurnEnd, TurnEvent, TurnStart,
+};
 pub use crate::turn::reader::TurnReader;
-pub use crate::turn::streams::TicketedStream;
+pub use crate::turn::streams::StreamTicketScope;
 pub use crate::usage::reports::{AuditSessions, ListUsage, ReportUsage, SelectUsage};

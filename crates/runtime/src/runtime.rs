@@ -63,6 +63,6 @@ pub(crate) struct RuntimeInner {
 impl RuntimeInner {
     /// Where turns are read that do not run here, or not any more.
     pub(crate) fn stored_turn_source(&self) -> StoredTurnSource {
-        StoredTurnSource { ledger: Arc::clone(&self.ledger), poll: self.settings.poll_interval }
+        StoredTurnSource { ledger: Arc::clone(&self.ledger), poll_interval: self.settings.poll_interval }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use causerie_domain::ApiKeyId;
 use causerie_permissions::{InvalidScope, Registry, Scopes};
-use causerie_runtime::{wrong_email, wrong_name};
+use causerie_runtime::{email_error, name_error};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::settings::{
@@ -175,11 +175,11 @@ fn scope(text: &str) -> Result<String, InvalidScope> {
 }
 
 fn email(text: &str) -> Result<String, String> {
-    wrong_email(text).map_or_else(|| Ok(text.to_owned()), Err)
+    email_error(text).map_or_else(|| Ok(text.to_owned()), Err)
 }
 
 fn name(text: &str) -> Result<String, String> {
-    wrong_name(text).map_or_else(|| Ok(text.to_owned()), Err)
+    name_error(text).map_or_else(|| Ok(text.to_owned()), Err)
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ pub trait Tools: Send + Sync + Debug {
     ///
     /// # Errors
     /// [`ToolError`]; nothing is stored then.
-    async fn post(
+    async fn publish(
         &self,
         new: NewToolVersion,
         allowed: &Filter,

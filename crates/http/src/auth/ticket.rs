@@ -3,7 +3,7 @@
 use causerie_domain::ports::{NewTicket, TICKET_GRACE, TicketTarget};
 use causerie_domain::principal::Principal;
 use causerie_domain::{Secret, SessionId, Timestamp};
-use causerie_runtime::TicketedStream;
+use causerie_runtime::StreamTicketScope;
 
 use super::api_key::new_ticket;
 use super::authenticator::{Authenticator, Verified, in_force};
@@ -28,17 +28,17 @@ impl Authenticator {
         &self,
         principal: &Principal,
         session_id: SessionId,
-        stream: TicketedStream,
+        stream: StreamTicketScope,
     ) -> Result<Ticket, Problem> {
         let ticket = new_ticket(|bytes| self.ports.entropy.fill(bytes)).map_err(Problem::internal)?;
-        let expires_at = stream.asked_at + TICKET_GRACE + stream.longest_turn + TICKET_GRACE;
+        let expires_at = stream.checked_at + TICKET_GRACE + stream.turn_deadline + TICKET_GRACE;
         let new = NewTicket {
             hash: hash(&ticket),
             session_id,
             user_id: principal.user.id,
             api_key_id: principal.api_key_id(),
-            turn_id: stream.running,
-            created_at: stream.asked_at,
+            turn_id: stream.running_turn,
+            created_at: stream.checked_at,
             expires_at,
         };
         match self.ports.tickets.issue(new).await? {

@@ -4,7 +4,7 @@ use causerie_domain::ports::{ExternalIdError, NewUser, TokenError, VerifiedToken
 use causerie_domain::principal::UserAccess;
 use causerie_domain::users::Role;
 use causerie_domain::{Secret, Timestamp, UserId};
-use causerie_runtime::wrong_email;
+use causerie_runtime::email_error;
 
 use super::authenticator::{Authenticator, Verified, in_force};
 use super::unauthenticated;
@@ -41,7 +41,7 @@ impl Authenticator {
     /// address at the provider could otherwise take over a user.
     async fn provision_user(&self, token: VerifiedToken, now: Timestamp) -> Result<UserAccess, Problem> {
         let VerifiedToken { id, email, name, .. } = token;
-        let Some(email) = email.filter(|email| wrong_email(email).is_none()) else {
+        let Some(email) = email.filter(|email| email_error(email).is_none()) else {
             tracing::warn!("provisioning refused: the token has no verified e-mail address");
             return Err(unauthenticated());
         };

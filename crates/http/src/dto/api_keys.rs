@@ -2,7 +2,7 @@
 
 use causerie_domain::api_keys::ApiKey;
 use causerie_domain::{GroupId, Secret, Timestamp, UserId};
-use causerie_runtime::CreateKey;
+use causerie_runtime::CreateApiKey;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -37,8 +37,8 @@ pub(crate) struct CreateApiKeyBody {
 
 impl CreateApiKeyBody {
     /// The key that this secret opens.
-    pub(crate) fn with(self, key: &KeyMaterial) -> CreateKey {
-        CreateKey {
+    pub(crate) fn with(self, key: &KeyMaterial) -> CreateApiKey {
+        CreateApiKey {
             public_id: key.public_id.clone(),
             secret_hash: key.secret_hash(),
             user_id: self.user_id,

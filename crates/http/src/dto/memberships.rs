@@ -2,7 +2,7 @@
 
 use causerie_domain::memberships::{GroupRole, Invitation, Membership};
 use causerie_domain::{GroupId, UserId};
-use causerie_runtime::{AddMember, SeenMember};
+use causerie_runtime::{NewMember, VisibleMember};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -34,8 +34,8 @@ pub(crate) struct MemberDto {
     created_at: TimestampDto,
 }
 
-impl From<SeenMember> for MemberDto {
-    fn from(member: SeenMember) -> Self {
+impl From<VisibleMember> for MemberDto {
+    fn from(member: VisibleMember) -> Self {
         MemberDto { user: member.user.into(), role: member.role.into(), created_at: member.since.into() }
     }
 }
@@ -84,11 +84,11 @@ pub(crate) struct MembershipStateDto {
 }
 
 impl MembershipStateDto {
-    pub(crate) fn new(group_id: GroupId, who: &AddMember, role: GroupRole) -> Self {
+    pub(crate) fn new(group_id: GroupId, who: &NewMember, role: GroupRole) -> Self {
         use causerie_domain::memberships::MembershipStatus::{Active, Pending};
         let (user_id, email, status) = match who {
-            AddMember::Invite(email) => (None, Some(email.clone()), Pending),
-            AddMember::Directly(user) => (Some(Id::from(*user)), None, Active),
+            NewMember::Invite(email) => (None, Some(email.clone()), Pending),
+            NewMember::Add(user) => (Some(Id::from(*user)), None, Active),
         };
         MembershipStateDto {
             group_id: group_id.into(),

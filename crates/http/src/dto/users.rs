@@ -2,7 +2,7 @@
 
 use causerie_domain::ports::UserChange;
 use causerie_domain::users::{Role, User, UserStatus};
-use causerie_runtime::{CreateUser, SeenUser};
+use causerie_runtime::{CreateUser, VisibleUser};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -94,19 +94,19 @@ pub(crate) struct SeenUserDto {
     created_at: Option<TimestampDto>,
 }
 
-impl From<SeenUser> for SeenUserDto {
-    fn from(seen: SeenUser) -> Self {
+impl From<VisibleUser> for SeenUserDto {
+    fn from(seen: VisibleUser) -> Self {
         let user = &seen.view.user;
         let group_ids = seen.view.group_ids.iter().copied().map(Id::from).collect();
         SeenUserDto {
             id: user.id.into(),
-            email: seen.shown("email", user.email.clone()),
-            name: seen.shown("name", user.name.clone()),
-            locale: seen.shown("locale", user.locale.clone()),
-            status: seen.shown("status", user.status.into()),
-            role: seen.shown("role", user.role.into()),
-            group_ids: seen.shown("group_ids", group_ids),
-            created_at: seen.shown("created_at", user.created_at.into()),
+            email: seen.readable("email", user.email.clone()),
+            name: seen.readable("name", user.name.clone()),
+            locale: seen.readable("locale", user.locale.clone()),
+            status: seen.readable("status", user.status.into()),
+            role: seen.readable("role", user.role.into()),
+            group_ids: seen.readable("group_ids", group_ids),
+            created_at: seen.readable("created_at", user.created_at.into()),
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) async fn create_api_key(
     let material = KeyMaterial::generate(|bytes| state.entropy().fill(bytes)).map_err(Problem::internal)?;
     let new = body.0.with(&material);
     let key =
-        state.administer(move |runtime| async move { runtime.create_key(&caller.0, new).await }).await?;
+        state.administer(move |runtime| async move { runtime.create_api_key(&caller.0, new).await }).await?;
     let location = format!("/api-keys/{}", key.id);
     let answer = CreatedApiKeyDto::new(key, &material.credential());
     Ok(HttpResponse::Created()
@@ -53,7 +53,7 @@ pub(crate) async fn list_api_keys(
     caller: Caller,
     page: Pagination<ApiKeyId>,
 ) -> Result<HttpResponse, Problem> {
-    let page = state.call(move |runtime| async move { runtime.keys(&caller.0, page.0).await }).await?;
+    let page = state.call(move |runtime| async move { runtime.api_keys(&caller.0, page.0).await }).await?;
     Ok(HttpResponse::Ok().json(PageDto::<ApiKeyDto>::new(page.rows, page.next.as_ref())))
 }
 
@@ -70,7 +70,7 @@ pub(crate) async fn get_api_key(
     caller: Caller,
     id: PathId<ApiKeyId>,
 ) -> Result<HttpResponse, Problem> {
-    let key = state.call(move |runtime| async move { runtime.key(&caller.0, id.0).await }).await?;
+    let key = state.call(move |runtime| async move { runtime.api_key(&caller.0, id.0).await }).await?;
     Ok(HttpResponse::Ok().json(ApiKeyDto::from(key)))
 }
 
@@ -87,6 +87,6 @@ pub(crate) async fn revoke_api_key(
     caller: Caller,
     id: PathId<ApiKeyId>,
 ) -> Result<HttpResponse, Problem> {
-    state.administer(move |runtime| async move { runtime.revoke_key(&caller.0, id.0).await }).await?;
+    state.administer(move |runtime| async move { runtime.revoke_api_key(&caller.0, id.0).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }

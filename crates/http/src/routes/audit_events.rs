@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use causerie_domain::AuditEventId;
-use causerie_runtime::ListAudit;
+use causerie_runtime::ListAuditEvents;
 
 use crate::auth::Caller;
 use crate::dto::{AuditEventDto, Id, PageDto};
@@ -30,7 +30,7 @@ pub(crate) async fn list_events(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let mut query = Query::of(&request)?;
-    let list = ListAudit {
+    let list = ListAuditEvents {
         actor_id: query.read("actor_id")?,
         subject_id: query.text("subject_id"),
         limit: query.limit()?,

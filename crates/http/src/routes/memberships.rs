@@ -5,7 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use causerie_domain::memberships::GroupRole;
 use causerie_domain::{GroupId, UserId};
-use causerie_runtime::{AddMember, RuntimeError};
+use causerie_runtime::{NewMember, RuntimeError};
 
 use crate::auth::Caller;
 use crate::dto::{
@@ -56,8 +56,8 @@ pub(crate) async fn add_member(
 ) -> Result<HttpResponse, Problem> {
     let role = body.0.role.unwrap_or(GroupRole::Member);
     let (who, status) = match (body.0.email, body.0.user_id) {
-        (Some(email), None) => (AddMember::Invite(email), StatusCode::ACCEPTED),
-        (None, Some(user)) => (AddMember::Directly(user), StatusCode::CREATED),
+        (Some(email), None) => (NewMember::Invite(email), StatusCode::ACCEPTED),
+        (None, Some(user)) => (NewMember::Add(user), StatusCode::CREATED),
         _ => return Err(RuntimeError::invalid("", "exactly one of email and user_id is needed").into()),
     };
     let answer = MembershipStateDto::new(id.0, &who, role);
@@ -184,6 +184,8 @@ pub(crate) async fn withdraw_invitation(
 ) -> Result<HttpResponse, Problem> {
     // No address contains U+0000, and PostgreSQL refuses it in queries.
     let email = path.into_inner().1.replace('\0', "\u{fffd}");
-    state.administer(move |runtime| async move { runtime.uninvite(&caller.0, id.0, email).await }).await?;
+    state
+        .administer(move |runtime| async move { runtime.delete_invitation(&caller.0, id.0, email).await })
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -23,8 +23,7 @@ pub(crate) async fn list_models(
     page: Pagination<ModelCursor>,
 ) -> Result<HttpResponse, Problem> {
     let models = state.call(move |runtime| async move { runtime.models(&caller.0).await }).await?;
-    let page: PageDto<ModelDto> =
-        PageDto::cut(models, |model| ModelCursor(model.catalog.id.clone()), page.0);
+    let page: PageDto<ModelDto> = PageDto::cut(models, |model| ModelCursor(model.catalog.id.clone()), page.0);
     Ok(HttpResponse::Ok().json(page))
 }
 

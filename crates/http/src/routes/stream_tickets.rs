@@ -27,8 +27,9 @@ pub(crate) async fn issue_ticket(
     id: PathId<SessionId>,
 ) -> Result<HttpResponse, Problem> {
     let principal = caller.clone();
-    let stream =
-        state.call(move |runtime| async move { runtime.ticketed_stream(&principal.0, id.0).await }).await?;
+    let stream = state
+        .call(move |runtime| async move { runtime.stream_ticket_scope(&principal.0, id.0).await })
+        .await?;
     let authenticator = std::sync::Arc::clone(state.authenticator());
     let issuing = async move { authenticator.issue_ticket(&caller.0, id.0, stream).await };
     let ticket = state.main().run(issuing).await?;

@@ -4,7 +4,7 @@ use actix_web::http::header::HeaderName;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use causerie_domain::{SessionId, TurnId};
-use causerie_runtime::{Cursor, Place, TurnReader};
+use causerie_runtime::{CursorPosition, TurnCursor, TurnReader};
 
 use crate::auth::{Caller, TICKET};
 use crate::dto::Id;
@@ -81,12 +81,15 @@ pub(crate) async fn stream_turn(
     id: PathId<TurnId>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let place = match given(&request)? {
-        Some((name, text)) => Some(place_in(id.0, &text).map_err(|detail| Problem::parameter(name, detail))?),
+    let position = match given(&request)? {
+        Some((name, text)) => {
+            Some(parse_position(id.0, &text).map_err(|detail| Problem::parameter(name, detail))?)
+        }
         None => None,
     };
-    let reader =
-        state.call(move |runtime| async move { runtime.stream_turn(&caller.0, id.0, place).await }).await?;
+    let reader = state
+        .call(move |runtime| async move { runtime.stream_turn(&caller.0, id.0, position).await })
+        .await?;
     Ok(answer(&state, reader))
 }
 
@@ -107,12 +110,13 @@ fn given(request: &HttpRequest) -> Result<Option<(&'static str, String)>, Proble
 }
 
 /// A place in this turn: a whole cursor of it, or the position alone.
-fn place_in(turn: TurnId, text: &str) -> Result<Place, String> {
+fn parse_position(turn: TurnId, text: &str) -> Result<CursorPosition, String> {
     if !text.contains(':') {
-        return text.parse::<Place>().map_err(|error| error.to_string());
+        return text.parse::<CursorPosition>().map_err(|error| error.to_string());
     }
-    let cursor: Cursor = text.parse().map_err(|error: causerie_runtime::InvalidCursor| error.to_string())?;
-    if cursor.turn_id == turn { Ok(cursor.place) } else { Err("it belongs to another turn".to_owned()) }
+    let cursor: TurnCursor =
+        text.parse().map_err(|error: causerie_runtime::InvalidCursor| error.to_string())?;
+    if cursor.turn_id == turn { Ok(cursor.position) } else { Err("it belongs to another turn".to_owned()) }
 }
 
 fn answer(state: &AppState, reader: Option<TurnReader>) -> HttpResponse {
@@ -148,16 +152,16 @@ mod tests {
     }
 
     #[test]
-    fn a_place_in_a_turn_is_a_cursor_of_it_or_a_position() {
+    fn a_position_in_a_turn_is_its_cursor_or_a_number() {
         let turn: TurnId = TURN.parse().unwrap();
-        assert_eq!(place_in(turn, "12"), Ok(Place::At(12)));
-        assert_eq!(place_in(turn, "end"), Ok(Place::End));
-        assert_eq!(place_in(turn, &format!("{TURN}:12")), Ok(Place::At(12)));
-        assert_eq!(place_in(turn, &format!("{TURN}:end")), Ok(Place::End));
+        assert_eq!(parse_position(turn, "12"), Ok(CursorPosition::At(12)));
+        assert_eq!(parse_position(turn, "end"), Ok(CursorPosition::End));
+        assert_eq!(parse_position(turn, &format!("{TURN}:12")), Ok(CursorPosition::At(12)));
+        assert_eq!(parse_position(turn, &format!("{TURN}:end")), Ok(CursorPosition::End));
         for text in
             ["", "x", "-1", ":", "x:1", &format!("{TURN}:x"), &format!("{}:1", TURN.replace('9', "8"))]
         {
-            assert!(place_in(turn, text).is_err(), "{text}");
+            assert!(parse_position(turn, text).is_err(), "{text}");
         }
     }
 }

@@ -4,7 +4,7 @@ use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use causerie_domain::ports::ToolVersionCursor;
-use causerie_runtime::PostTool;
+use causerie_runtime::PublishTool;
 
 use crate::auth::Caller;
 use crate::dto::{Id, PageDto, ToolCursor, ToolDetailDto, ToolDto, ToolVersionDto};
@@ -82,10 +82,11 @@ pub(crate) async fn post_tool(
     body: Definition,
 ) -> Result<HttpResponse, Problem> {
     let mut query = Query::of(&request)?;
-    let post = PostTool { format: body.format, text: body.text.to_vec(), group_id: query.read("group_id")? };
+    let post =
+        PublishTool { format: body.format, text: body.text.to_vec(), group_id: query.read("group_id")? };
     query.finish()?;
     let (tool, is_new) =
-        state.call(move |runtime| async move { runtime.post_tool(&caller.0, post).await }).await?;
+        state.call(move |runtime| async move { runtime.publish_tool(&caller.0, post).await }).await?;
     let location = (header::LOCATION, format!("/tools/{}", tool.slug));
     let detail = ToolDetailDto::try_from(tool).map_err(Problem::internal)?;
     let mut answer = if is_new { HttpResponse::Created() } else { HttpResponse::Ok() };

@@ -6,7 +6,7 @@ use causerie_domain::TurnId;
 use causerie_domain::failure::FailureCode;
 use causerie_domain::messages::PartKind;
 use causerie_domain::turns::{TurnFailure, TurnStatus};
-use causerie_runtime::{Cursor, Delta, Place, TurnEnd, TurnEvent};
+use causerie_runtime::{CursorPosition, Delta, TurnCursor, TurnEnd, TurnEvent};
 
 use super::frame::{ErrorData, FinishMetadata, FinishReasonDto, Frame};
 use crate::dto::UsageDto;
@@ -57,7 +57,7 @@ impl Encoder {
         };
         self.close_part(&mut out);
         self.write(&mut out, &Frame::DataError { data: (&failure).into() });
-        self.terminal(&mut out, Place::At(self.position), &Frame::Error { text: &failure.detail });
+        self.terminal(&mut out, CursorPosition::At(self.position), &Frame::Error { text: &failure.detail });
         out
     }
 
@@ -105,23 +105,23 @@ impl Encoder {
             },
         };
         let is_stored = turn.status != TurnStatus::Running;
-        let place = if is_stored { Place::End } else { Place::At(self.position) };
-        self.terminal(out, place, &terminal);
+        let position = if is_stored { CursorPosition::End } else { CursorPosition::At(self.position) };
+        self.terminal(out, position, &terminal);
     }
 
-    fn terminal(&self, out: &mut String, place: Place, frame: &Frame<'_>) {
-        self.write_at(out, place, frame);
-        let cursor = Cursor { turn_id: self.turn_id, place };
+    fn terminal(&self, out: &mut String, position: CursorPosition, frame: &Frame<'_>) {
+        self.write_at(out, position, frame);
+        let cursor = TurnCursor { turn_id: self.turn_id, position };
         // Writing to a String cannot fail.
         let _ = write!(out, "id: {cursor}\ndata: [DONE]\n\n");
     }
 
     fn write(&self, out: &mut String, frame: &Frame<'_>) {
-        self.write_at(out, Place::At(self.position), frame);
+        self.write_at(out, CursorPosition::At(self.position), frame);
     }
 
-    fn write_at(&self, out: &mut String, place: Place, frame: &Frame<'_>) {
-        let cursor = Cursor { turn_id: self.turn_id, place };
+    fn write_at(&self, out: &mut String, position: CursorPosition, frame: &Frame<'_>) {
+        let cursor = TurnCursor { turn_id: self.turn_id, position };
         let event = frame.event().map_or(String::new(), |name| format!("event: {name}\n"));
         // Frames hold text and numbers only, which always have a JSON form, in one line.
         let json = serde_json::to_string(frame).unwrap_or_default();

@@ -98,7 +98,8 @@ async fn a_client_that_hangs_up_is_noticed_in_silence() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_takes_nothing_is_cut_off_and_the_turn_goes_on() {
-    let server = server(HttpSettings { write_timeout: Duration::from_millis(500), ..HttpSettings::default() }).await;
+    let server =
+        server(HttpSettings { write_timeout: Duration::from_millis(500), ..HttpSettings::default() }).await;
     let session = server.session().await;
     let upstream = server.world.upstream.live();
     let connection = server.post(&format!("{session}/messages"), r#"{"content":"hi"}"#).await;

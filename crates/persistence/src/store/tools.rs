@@ -16,13 +16,13 @@ impl Tools for SqlStore {
         transact!(self, Write, tools::sync(files))
     }
 
-    async fn post(
+    async fn publish(
         &self,
         new: NewToolVersion,
         allowed: &Filter,
         stamp: AuditStamp,
     ) -> Result<(Tool, bool), ToolError> {
-        transact!(self, Write, tools::post((new, allowed.clone(), stamp)))
+        transact!(self, Write, tools::publish((new, allowed.clone(), stamp)))
     }
 
     async fn disable(&self, slug: &str, allowed: &Filter, stamp: AuditStamp) -> Result<bool, StoreError> {

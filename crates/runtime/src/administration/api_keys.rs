@@ -1,4 +1,4 @@
-//! API keys. They are replaced, never changed.
+//! API keys. A key cannot be changed, only created and revoked.
 
 use causerie_domain::api_keys::ApiKey;
 use causerie_domain::page::{Page, PageRequest};
@@ -13,31 +13,30 @@ use crate::authorization::subjects;
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 
-/// A key to make. Its secret is made and shown by who asks for it, and only its hash comes here.
+/// API key to create. The caller creates the secret; the runtime receives only its hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CreateKey {
-    /// The public part: 12 base62 characters.
+pub struct CreateApiKey {
+    /// Public part: 12 base62 characters.
     pub public_id: String,
     /// SHA-256 of the secret.
     pub secret_hash: [u8; 32],
-    /// Whose key it is; the principal's own if nothing is said.
+    /// User of the key; `None` means the principal.
     pub user_id: Option<UserId>,
-    /// The group whose account it uses; that of the principal's own key if nothing is said.
+    /// Group that is charged for the key; `None` means the group of the principal's own key.
     pub group_id: Option<GroupId>,
-    /// What its owner calls it.
     pub name: String,
-    /// What it may do at most; empty means all that the user may do.
+    /// Limits of the rights of the key. An empty list means all rights of the user.
     pub scopes: Vec<String>,
-    /// When it stops working; when the principal's own key does if nothing is said.
+    /// Expiry; `None` means the expiry of the principal's own key.
     pub expires_at: Option<Timestamp>,
 }
 
 impl Runtime {
-    /// The keys that the principal may read, by id, those that are no longer in force included.
+    /// Returns a page of the API keys that the principal may read, by id, including revoked and expired keys.
     ///
     /// # Errors
     /// [`RuntimeError::Forbidden`].
-    pub async fn keys(
+    pub async fn api_keys(
         &self,
         principal: &Principal,
         page: PageRequest<ApiKeyId>,
@@ -46,11 +45,11 @@ impl Runtime {
         Ok(self.directory()?.api_keys(&visible, page).await?)
     }
 
-    /// A key.
+    /// Returns an API key.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
-    pub async fn key(&self, principal: &Principal, id: ApiKeyId) -> Result<ApiKey, RuntimeError> {
+    pub async fn api_key(&self, principal: &Principal, id: ApiKeyId) -> Result<ApiKey, RuntimeError> {
         let access = self.access(principal)?;
         let lookup_filter = access.lookup_filter(Action::Read, SubjectType::ApiKey)?;
         let key = self.directory()?.api_key(id, &lookup_filter).await?.ok_or(RuntimeError::NotFound)?;
@@ -58,33 +57,38 @@ impl Runtime {
         Ok(key)
     }
 
-    /// Makes a key. It never opens more than the key it is made with: not in its scopes, not in its group, and not
-    /// for longer. One that is made with a token of the identity provider may outlive that.
+    /// Creates an API key. The new key has no more scopes than the key of the request, the same group if that key is bound
+    /// to one, and no later expiry. A key that is created with a token of the identity provider may expire after the
+    /// token.
     ///
     /// # Errors
     /// [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`].
-    pub async fn create_key(&self, principal: &Principal, new: CreateKey) -> Result<ApiKey, RuntimeError> {
+    pub async fn create_api_key(
+        &self,
+        principal: &Principal,
+        new: CreateApiKey,
+    ) -> Result<ApiKey, RuntimeError> {
         let access = self.access(principal)?;
         access.keys(Action::Create)?;
         let stamp = self.stamp(principal);
-        let mut mistakes = FieldErrors::default();
-        mistakes.check_name("/name", &new.name);
-        mistakes.check_end("/expires_at", new.expires_at, stamp.at);
+        let mut errors = FieldErrors::default();
+        errors.check_name("/name", &new.name);
+        errors.check_expiry("/expires_at", new.expires_at, stamp.at);
         let registry = self.inner.policy.registry();
-        for (place, scope) in new.scopes.iter().enumerate() {
-            if let Err(unknown) = Scopes::parse([scope], registry) {
-                mistakes.add(format!("/scopes/{place}"), unknown.to_string());
+        for (index, scope) in new.scopes.iter().enumerate() {
+            if let Err(error) = Scopes::parse([scope], registry) {
+                errors.add(format!("/scopes/{index}"), error.to_string());
             }
         }
-        mistakes.finish()?;
+        errors.finish()?;
         let group_id = new.group_id.or(principal.key_group_id());
         if principal.key_group_id().is_some_and(|bound| group_id != Some(bound)) {
             let reason = Some("key_is_bound_to_another_group".to_owned());
             return Err(RuntimeError::Forbidden { reason });
         }
-        let own_end = principal.key_expires_at();
-        let expires_at = new.expires_at.or(own_end);
-        if own_end.is_some() && expires_at > own_end {
+        let own_expiry = principal.key_expires_at();
+        let expires_at = new.expires_at.or(own_expiry);
+        if own_expiry.is_some() && expires_at > own_expiry {
             return Err(RuntimeError::Forbidden { reason: Some("expires_after_own_key".to_owned()) });
         }
         let new = NewApiKey {
@@ -100,27 +104,27 @@ impl Runtime {
         };
         access.require(Action::Create, &subjects::new_api_key(&new))?;
         let scopes = Scopes::parse(&new.scopes, registry);
-        access.require_scopes(&scopes.map_err(|unknown| RuntimeError::Internal(unknown.to_string()))?)?;
+        access.require_scopes(&scopes.map_err(|error| RuntimeError::Internal(error.to_string()))?)?;
         match self.directory()?.add_api_key(new, stamp).await {
             Err(DirectoryError::NoSuchReference) => {
                 Err(RuntimeError::invalid("/user_id", "there is no such user"))
             }
-            made => Ok(made?),
+            added => Ok(added?),
         }
     }
 
-    /// Revokes a key. Repeating it changes nothing.
+    /// Revokes an API key. Revoking a revoked key has no effect.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
-    pub async fn revoke_key(&self, principal: &Principal, id: ApiKeyId) -> Result<(), RuntimeError> {
+    pub async fn revoke_api_key(&self, principal: &Principal, id: ApiKeyId) -> Result<(), RuntimeError> {
         let access = self.access(principal)?;
         let lookup_filter = access.lookup_filter(Action::Delete, SubjectType::ApiKey)?;
         let key = self.directory()?.api_key(id, &lookup_filter).await?.ok_or(RuntimeError::NotFound)?;
         access.require(Action::Delete, &subjects::api_key(&key))?;
         let allowed = access.keys(Action::Delete)?;
         match self.directory()?.revoke_api_key(id, &allowed, self.stamp(principal)).await {
-            // A rule can allow to revoke only what is not revoked: who repeats it finds it done.
+            // A rule can restrict the right to keys that are not revoked. A repeated revocation succeeds nevertheless.
             Err(DirectoryError::NotFound) => match self.directory()?.api_key(id, &lookup_filter).await? {
                 Some(key) if key.revoked_at.is_some() => Ok(()),
                 _ => Err(RuntimeError::NotFound),

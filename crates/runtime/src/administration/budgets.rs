@@ -1,4 +1,4 @@
-//! Budgets: who may spend how much.
+//! Budgets of users, groups and API keys.
 
 use causerie_domain::Filter;
 use causerie_domain::Usd;
@@ -12,26 +12,26 @@ use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 
 impl Runtime {
-    /// Where the budgets stand that the principal's own sends weigh on: its own, those of its groups, and that of
-    /// its key. A runtime without a directory knows of none.
+    /// Returns the states of the budgets that limit the principal's sends: of the user, of its groups, and of its API
+    /// key. A runtime without a directory has no budgets.
     ///
     /// # Errors
     /// [`RuntimeError::Store`].
     pub async fn own_budgets(&self, principal: &Principal) -> Result<Vec<BudgetState>, RuntimeError> {
         let Some(directory) = &self.inner.directory else { return Ok(Vec::new()) };
-        let bound_to = principal.key_group_id();
-        let mut of = vec![BudgetSubject::User(principal.user.id)];
+        let key_group_id = principal.key_group_id();
+        let mut subjects = vec![BudgetSubject::User(principal.user.id)];
         let groups = principal.memberships.iter().map(|membership| membership.group_id);
-        let usable = groups.filter(|group| bound_to.is_none_or(|bound| bound == *group));
-        of.extend(usable.map(BudgetSubject::Group));
-        of.extend(principal.api_key_id().map(BudgetSubject::ApiKey));
-        Ok(directory.budgets(&of, self.inner.clock.now()).await?)
+        let usable = groups.filter(|group| key_group_id.is_none_or(|bound| bound == *group));
+        subjects.extend(usable.map(BudgetSubject::Group));
+        subjects.extend(principal.api_key_id().map(BudgetSubject::ApiKey));
+        Ok(directory.budgets(&subjects, self.inner.clock.now()).await?)
     }
 
-    /// Where the budget of a subject stands.
+    /// Returns the state of the budget of a subject.
     ///
     /// # Errors
-    /// [`RuntimeError::NotFound`], also where it has none; [`RuntimeError::Forbidden`].
+    /// [`RuntimeError::NotFound`], also if the subject has no budget; [`RuntimeError::Forbidden`].
     pub async fn budget(
         &self,
         principal: &Principal,
@@ -43,7 +43,7 @@ impl Runtime {
         states.into_iter().next().ok_or(RuntimeError::NotFound)
     }
 
-    /// Sets the budget of a subject, in place of the one it has. What was spent in the current window counts.
+    /// Sets or replaces the budget of a subject. The cost that was spent in the current window counts.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`].
@@ -63,10 +63,10 @@ impl Runtime {
         Ok(self.directory()?.set_budget(budget, &allowed, self.stamp(principal)).await?)
     }
 
-    /// Takes the budget of a subject away.
+    /// Deletes the budget of a subject.
     ///
     /// # Errors
-    /// [`RuntimeError::NotFound`], also where it has none; [`RuntimeError::Forbidden`].
+    /// [`RuntimeError::NotFound`], also if the subject has no budget; [`RuntimeError::Forbidden`].
     pub async fn delete_budget(
         &self,
         principal: &Principal,
@@ -77,7 +77,7 @@ impl Runtime {
         Ok(self.directory()?.delete_budget(subject, &allowed, self.stamp(principal)).await?)
     }
 
-    /// The filter within which budgets of such subjects may be managed, if this one is in it.
+    /// Checks that the principal may manage the budget of a subject. Returns the filter of subjects with that right.
     async fn permitted_subject(
         &self,
         access: &Access,

@@ -1,69 +1,40 @@
-//! Administering people, groups, keys, rules and models, as principals may.
+//! Administration of the directory with the rights of a principal: users, groups, API keys, rules and budgets.
 //!
-//! Every change is one call of the directory, which writes its entry of the audit log with it.
+//! Each change is one call of the directory, which stores the audit event in the same transaction.
 
 mod api_keys;
+mod audit_events;
 mod budgets;
 mod groups;
+mod memberships;
 mod rules;
 mod users;
 mod validation;
 
 use std::sync::Arc;
 
-use causerie_domain::audit_events::{AuditEvent, AuditStamp};
-use causerie_domain::page::{After, Page, PageRequest};
-use causerie_domain::ports::{AuditEventQuery, Directory, DirectoryError};
+use causerie_domain::AuditEventId;
+use causerie_domain::audit_events::AuditStamp;
+use causerie_domain::ports::{Directory, DirectoryError};
 use causerie_domain::principal::Principal;
-use causerie_domain::{AuditEventId, Filter, UserId};
 
-pub use api_keys::CreateKey;
-pub use groups::{AddMember, SeenMember};
-pub use users::{CreateUser, SeenUser};
-pub use validation::{wrong_email, wrong_name};
+pub use api_keys::CreateApiKey;
+pub use audit_events::ListAuditEvents;
+pub use memberships::{NewMember, VisibleMember};
+pub use users::{CreateUser, VisibleUser};
+pub use validation::{email_error, name_error};
 
-use crate::authorization::Action;
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 
-/// Which entries of the audit log to list, the latest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListAudit {
-    /// Only what this user did.
-    pub actor_id: Option<UserId>,
-    /// Only what was done to the thing with this id.
-    pub subject_id: Option<String>,
-    /// How many at most, 1 to 100.
-    pub limit: u32,
-    /// The last entry of the page before.
-    pub after: Option<AuditEventId>,
-}
-
 impl Runtime {
-    /// The audit log, for principals that may audit every user: an entry can name anybody.
-    ///
-    /// # Errors
-    /// [`RuntimeError::Forbidden`].
-    pub async fn audit_events(
-        &self,
-        principal: &Principal,
-        list: ListAudit,
-    ) -> Result<Page<AuditEvent, AuditEventId>, RuntimeError> {
-        if self.access(principal)?.users(Action::Audit)? != Filter::Everything {
-            return Err(RuntimeError::Forbidden { reason: None });
-        }
-        let ListAudit { actor_id, subject_id, limit, after } = list;
-        let page = PageRequest { limit, after: after.map(After) };
-        Ok(self.directory()?.audit_events(AuditEventQuery { actor_id, subject_id, page }).await?)
-    }
-
-    /// Where people, groups, keys and rules are kept.
+    /// Returns the port of the directory.
     pub(crate) fn directory(&self) -> Result<&Arc<dyn Directory>, RuntimeError> {
         let missing = || RuntimeError::Internal("the runtime was built without a directory".to_owned());
         self.inner.directory.as_ref().ok_or_else(missing)
     }
 
-    /// Who changes something, and now.
+    /// Returns the actor and the time of an audit event.
     pub(crate) fn stamp(&self, principal: &Principal) -> AuditStamp {
         AuditStamp {
             event_id: AuditEventId::next(self.inner.ids.as_ref()),
@@ -85,7 +56,7 @@ impl From<DirectoryError> for RuntimeError {
                 RuntimeError::Forbidden { reason: Some("not_a_group_member".to_owned()) }
             }
             DirectoryError::Store(error) => RuntimeError::Store(error),
-            // Each call that can meet these has an answer of its own.
+            // Callers that can receive these errors handle them before.
             error @ (DirectoryError::NoSuchReference | DirectoryError::TurnsRunning(_)) => {
                 RuntimeError::Internal(error.to_string())
             }

@@ -15,57 +15,56 @@ use crate::authorization::{Access, Action};
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 
-/// How often a user's turns are stopped before a deletion gives up: one that is begun meanwhile needs a round more.
-const ROUNDS: usize = 3;
+/// Maximum number of tries to delete a user. Each try cancels the running turns; a turn that starts in the meantime
+/// requires another one.
+const MAX_DELETE_TRIES: usize = 3;
 
-/// The members of a user as clients see it, each of which a rule may hide.
-const MEMBERS: [&str; 8] = ["id", "email", "name", "locale", "status", "role", "group_ids", "created_at"];
+/// Fields of a user that rules can hide.
+const FIELDS: [&str; 8] = ["id", "email", "name", "locale", "status", "role", "group_ids", "created_at"];
 
-/// A user to make.
+/// User to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateUser {
-    /// The e-mail address, unique without regard to ASCII case.
+    /// E-mail address, unique without regard to ASCII case.
     pub email: String,
-    /// The name shown to others.
+    /// Display name.
     pub name: String,
-    /// What the user is to the installation.
+    /// Role in the installation.
     pub role: Role,
 }
 
-/// A user, and what of it the principal may see.
+/// User, with the names of the fields that the principal may read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeenUser {
-    /// The user.
+pub struct VisibleUser {
     pub view: UserView,
-    /// The members that may be shown.
-    shown: Vec<&'static str>,
+    readable: Vec<&'static str>,
 }
 
-impl SeenUser {
-    /// A value that may be shown, under the name of its member.
-    pub fn shown<T>(&self, member: &str, value: T) -> Option<T> {
-        self.shown.contains(&member).then_some(value)
+impl VisibleUser {
+    /// Returns the value of a field, or `None` if the principal may not read the field.
+    pub fn readable<T>(&self, field: &str, value: T) -> Option<T> {
+        self.readable.contains(&field).then_some(value)
     }
 }
 
 impl Access {
-    pub(super) fn see_user(&self, view: UserView) -> SeenUser {
+    pub(super) fn visible_user(&self, view: UserView) -> VisibleUser {
         let subject = subjects::user(&view);
-        let may_see = |member: &&str| self.require_field(Action::Read, &subject, Some(*member)).is_ok();
-        SeenUser { shown: MEMBERS.into_iter().filter(may_see).collect(), view }
+        let is_readable = |field: &&str| self.require_field(Action::Read, &subject, Some(*field)).is_ok();
+        VisibleUser { readable: FIELDS.into_iter().filter(is_readable).collect(), view }
     }
 }
 
 impl Runtime {
-    /// The rules that decide what the principal may do, in order: placeholders replaced, scopes applied.
+    /// Returns the rules of the principal in the order of evaluation, with placeholders replaced and scopes applied.
     ///
     /// # Errors
-    /// [`RuntimeError::Internal`] for stored rules that cannot be evaluated.
+    /// [`RuntimeError::Internal`] if a stored rule cannot be evaluated.
     pub fn abilities(&self, principal: &Principal) -> Result<Vec<RawRule>, RuntimeError> {
         Ok(self.access(principal)?.rules())
     }
 
-    /// The open invitations of the principal's address.
+    /// Returns the open invitations of the principal.
     ///
     /// # Errors
     /// [`RuntimeError::Store`].
@@ -76,32 +75,32 @@ impl Runtime {
         }
     }
 
-    /// The users that the principal may read, by id.
+    /// Returns a page of the users that the principal may read, by id.
     ///
     /// # Errors
-    /// [`RuntimeError::Forbidden`] where that is none at all; so for the lists of other things.
+    /// [`RuntimeError::Forbidden`] if the principal may read no user. Other lists have the same error.
     pub async fn users(
         &self,
         principal: &Principal,
         page: PageRequest<UserId>,
-    ) -> Result<Page<SeenUser, UserId>, RuntimeError> {
+    ) -> Result<Page<VisibleUser, UserId>, RuntimeError> {
         let access = self.access(principal)?;
         let found = self.directory()?.users(&access.users(Action::Read)?, page).await?;
-        let rows = found.rows.into_iter().map(|view| access.see_user(view)).collect();
+        let rows = found.rows.into_iter().map(|view| access.visible_user(view)).collect();
         Ok(Page { rows, next: found.next })
     }
 
-    /// A user.
+    /// Returns a user.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
-    pub async fn user(&self, principal: &Principal, id: UserId) -> Result<SeenUser, RuntimeError> {
+    pub async fn user(&self, principal: &Principal, id: UserId) -> Result<VisibleUser, RuntimeError> {
         let access = self.access(principal)?;
         let view = self.permitted_user(&access, id, Action::Read).await?;
-        Ok(access.see_user(view))
+        Ok(access.visible_user(view))
     }
 
-    /// Makes a user.
+    /// Creates a user.
     ///
     /// # Errors
     /// [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`], [`RuntimeError::EmailTaken`].
@@ -109,13 +108,13 @@ impl Runtime {
         &self,
         principal: &Principal,
         new: CreateUser,
-    ) -> Result<SeenUser, RuntimeError> {
+    ) -> Result<VisibleUser, RuntimeError> {
         let access = self.access(principal)?;
         access.users(Action::Create)?;
-        let mut mistakes = FieldErrors::default();
-        mistakes.check_email("/email", &new.email);
-        mistakes.check_name("/name", &new.name);
-        mistakes.finish()?;
+        let mut errors = FieldErrors::default();
+        errors.check_email("/email", &new.email);
+        errors.check_name("/name", &new.name);
+        errors.finish()?;
         let stamp = self.stamp(principal);
         let CreateUser { email, name, role } = new;
         let id = UserId::next(self.inner.ids.as_ref());
@@ -134,10 +133,10 @@ impl Runtime {
         }
         let new = NewUser { id, email, name, role, created_at: stamp.at };
         let user = self.directory()?.add_user(new, stamp).await?;
-        Ok(access.see_user(UserView { user, group_ids: Vec::<GroupId>::new() }))
+        Ok(access.visible_user(UserView { user, group_ids: Vec::<GroupId>::new() }))
     }
 
-    /// Changes a user: each member that is given must be one the rules let the principal change.
+    /// Changes a user. The principal needs the right to update each field that the change sets.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`],
@@ -147,54 +146,57 @@ impl Runtime {
         principal: &Principal,
         id: UserId,
         change: UserChange,
-    ) -> Result<SeenUser, RuntimeError> {
+    ) -> Result<VisibleUser, RuntimeError> {
         let access = self.access(principal)?;
         let subject = subjects::user(&self.permitted_user(&access, id, Action::Update).await?);
-        let given = [
+        let fields = [
             ("email", change.email.is_some()),
             ("name", change.name.is_some()),
             ("locale", change.locale.is_some()),
             ("status", change.status.is_some()),
             ("role", change.role.is_some()),
         ];
-        for (field, _) in given.into_iter().filter(|(_, given)| *given) {
+        for (field, _) in fields.into_iter().filter(|(_, is_changed)| *is_changed) {
             access.require_field(Action::Update, &subject, Some(field))?;
         }
-        let mut mistakes = FieldErrors::default();
-        change.email.iter().for_each(|email| mistakes.check_email("/email", email));
-        change.name.iter().for_each(|name| mistakes.check_name("/name", name));
-        change.locale.iter().flatten().for_each(|locale| mistakes.check_locale("/locale", locale));
-        mistakes.finish()?;
+        let mut errors = FieldErrors::default();
+        change.email.iter().for_each(|email| errors.check_email("/email", email));
+        change.name.iter().for_each(|name| errors.check_name("/name", name));
+        change.locale.iter().flatten().for_each(|locale| errors.check_locale("/locale", locale));
+        errors.finish()?;
         let (allowed, stamp) = (access.users(Action::Update)?, self.stamp(principal));
         let view = self.directory()?.change_user(id, &allowed, change, stamp).await?;
-        Ok(access.see_user(view))
+        Ok(access.visible_user(view))
     }
 
-    /// Deletes a user with everything of theirs but the ledger. Running turns are cancelled first.
+    /// Deletes a user and the user's data; the usage ledger is kept. Running turns are cancelled first.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::LastAdmin`];
-    /// [`RuntimeError::TurnInProgress`] where a turn does not end.
+    /// [`RuntimeError::TurnInProgress`] if a turn does not end.
     pub async fn delete_user(&self, principal: &Principal, id: UserId) -> Result<(), RuntimeError> {
         let access = self.access(principal)?;
         self.permitted_user(&access, id, Action::Delete).await?;
         let allowed = access.users(Action::Delete)?;
-        let mut left = None;
-        for _ in 0..ROUNDS {
+        let mut still_running = None;
+        for _ in 0..MAX_DELETE_TRIES {
             let running = match self.directory()?.delete_user(id, &allowed, self.stamp(principal)).await {
                 Err(DirectoryError::TurnsRunning(sessions)) => sessions,
                 deleted => return Ok(deleted?),
             };
             for session in running {
                 let turn = self.stop_running_turn(session).await?;
-                left = turn.filter(|turn| turn.status == TurnStatus::Running).or(left);
+                still_running = turn.filter(|turn| turn.status == TurnStatus::Running).or(still_running);
             }
         }
-        let unstoppable = || RuntimeError::Internal("turns of the user are begun all the time".to_owned());
-        Err(left.map_or_else(unstoppable, |turn| RuntimeError::TurnInProgress(turn.id)))
+        let restarted = || RuntimeError::Internal(format!("new turns of user {id} prevented the deletion"));
+        Err(still_running.map_or_else(restarted, |turn| RuntimeError::TurnInProgress(turn.id)))
     }
 
-    /// A user on whom an action is allowed: one the principal may not know of does not exist.
+    /// Returns a user on whom an action is allowed.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], also if the principal may not read the user; [`RuntimeError::Forbidden`].
     pub(super) async fn permitted_user(
         &self,
         access: &Access,

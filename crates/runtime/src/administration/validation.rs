@@ -1,4 +1,4 @@
-//! The form of what is told about people and groups.
+//! Validation of the fields of users, groups and API keys.
 
 use std::num::NonZeroU32;
 
@@ -6,34 +6,34 @@ use causerie_domain::Timestamp;
 
 use crate::core::error::{Mistake, RuntimeError};
 
-/// The longest name of a user, a group or a key, in characters.
+/// Maximum length of the name of a user, a group or an API key.
 const MAX_NAME_CHARS: usize = 200;
-/// The longest address that mail can have, in bytes.
+/// Maximum length of an e-mail address (RFC 5321).
 const MAX_EMAIL_BYTES: usize = 254;
-/// The longest language tag that is worth its name, in characters.
+/// Maximum length of a language tag, as RFC 5646 (section 4.4.1) recommends.
 const MAX_LOCALE_CHARS: usize = 35;
 
-/// The most sends a minute that a group can grant: a larger number is a slip of the finger.
+/// Maximum rate limit of a group, in sends per minute. A larger number is probably a typing error.
 const MAX_RATE: u32 = 1_000_000;
 
-/// What is wrong with the name of a user, a group or a key, if anything is.
-pub fn wrong_name(name: &str) -> Option<String> {
+/// Returns the reason why the name of a user, a group or an API key is invalid, or `None` if it is valid.
+pub fn name_error(name: &str) -> Option<String> {
     if name.trim().is_empty() {
         Some("is empty".to_owned())
     } else if name.chars().count() > MAX_NAME_CHARS {
         Some(format!("is longer than {MAX_NAME_CHARS} characters"))
     } else if name.contains(char::is_control) {
-        Some("holds control characters".to_owned())
+        Some("contains control characters".to_owned())
     } else {
         None
     }
 }
 
-/// What is wrong with an e-mail address, if anything is.
-pub fn wrong_email(email: &str) -> Option<String> {
+/// Returns the reason why an e-mail address is invalid, or `None` if it is valid.
+pub fn email_error(email: &str) -> Option<String> {
     let is_blank = |char: char| char.is_whitespace() || char.is_control();
-    let is_whole = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-    if !is_whole || email.contains(is_blank) {
+    let has_form = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
+    if !has_form || email.contains(is_blank) {
         Some("an e-mail address has the form name@host".to_owned())
     } else if email.len() > MAX_EMAIL_BYTES {
         Some(format!("is longer than {MAX_EMAIL_BYTES} bytes"))
@@ -42,7 +42,7 @@ pub fn wrong_email(email: &str) -> Option<String> {
     }
 }
 
-/// FieldErrors, each with its place in the body.
+/// Errors of fields, each with a JSON pointer into the body.
 #[derive(Debug, Default)]
 pub(super) struct FieldErrors(Vec<Mistake>);
 
@@ -52,11 +52,11 @@ impl FieldErrors {
     }
 
     pub(super) fn check_name(&mut self, pointer: &str, name: &str) {
-        self.0.extend(wrong_name(name).map(|detail| Mistake { pointer: pointer.to_owned(), detail }));
+        self.0.extend(name_error(name).map(|detail| Mistake { pointer: pointer.to_owned(), detail }));
     }
 
     pub(super) fn check_email(&mut self, pointer: &str, email: &str) {
-        self.0.extend(wrong_email(email).map(|detail| Mistake { pointer: pointer.to_owned(), detail }));
+        self.0.extend(email_error(email).map(|detail| Mistake { pointer: pointer.to_owned(), detail }));
     }
 
     pub(super) fn check_rate(&mut self, pointer: &str, rate: Option<NonZeroU32>) {
@@ -74,13 +74,13 @@ impl FieldErrors {
         }
     }
 
-    pub(super) fn check_end(&mut self, pointer: &str, end: Option<Timestamp>, now: Timestamp) {
-        if end.is_some_and(|end| end <= now) {
+    pub(super) fn check_expiry(&mut self, pointer: &str, expires_at: Option<Timestamp>, now: Timestamp) {
+        if expires_at.is_some_and(|expires_at| expires_at <= now) {
             self.add(pointer, "is not in the future");
         }
     }
 
-    /// Refuses what has mistakes.
+    /// Returns all errors that were added, as [`RuntimeError::Invalid`].
     pub(super) fn finish(self) -> Result<(), RuntimeError> {
         if self.0.is_empty() { Ok(()) } else { Err(RuntimeError::Invalid(self.0)) }
     }
@@ -90,18 +90,18 @@ impl FieldErrors {
 mod tests {
     use super::*;
 
-    fn check(look: impl Fn(&mut FieldErrors, &str, &str), good: &[&str], bad: &[&str]) {
-        let is_good = |text: &str| {
-            let mut mistakes = FieldErrors::default();
-            look(&mut mistakes, "/it", text);
-            mistakes.finish().is_ok()
+    fn check(check_field: impl Fn(&mut FieldErrors, &str, &str), valid: &[&str], invalid: &[&str]) {
+        let is_valid = |text: &str| {
+            let mut errors = FieldErrors::default();
+            check_field(&mut errors, "/field", text);
+            errors.finish().is_ok()
         };
-        good.iter().for_each(|text| assert!(is_good(text), "{text}"));
-        bad.iter().for_each(|text| assert!(!is_good(text), "{text}"));
+        valid.iter().for_each(|text| assert!(is_valid(text), "{text}"));
+        invalid.iter().for_each(|text| assert!(!is_valid(text), "{text}"));
     }
 
     #[test]
-    fn names_addresses_and_languages_have_a_form() {
+    fn names_addresses_and_locales_are_validated() {
         check(FieldErrors::check_name, &["Ada", " A "], &["", " \n", "a\tb", &"x".repeat(201)]);
         check(
             FieldErrors::check_email,

@@ -25,7 +25,7 @@ impl Runtime {
         inner.reap_all(scope).await?;
         inner.reload_catalog().await?;
         // What earlier processes left is priced before anybody asks what it cost.
-        inner.reconciler.account_all().await?;
+        inner.reconciler.price_all().await?;
         let flusher = Arc::clone(&inner.flusher);
         let ended = inner.ended.clone();
         inner.background_tasks.spawn_on(async move { flusher.run(ended).await }, &inner.handle);
@@ -67,7 +67,7 @@ impl Runtime {
         self.stop_sends();
         inner.turns.close();
         if tokio::time::timeout(deadline, inner.turns.wait()).await.is_err() {
-            let turns = inner.running.cut();
+            let turns = inner.running.stop_all();
             tracing::info!(turns, "drain deadline reached, running turns are cut");
             if tokio::time::timeout(CUT_GRACE, inner.turns.wait()).await.is_err() {
                 tracing::warn!("some turns could not be stored and are left to the reaper");

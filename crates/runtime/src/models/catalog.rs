@@ -1,4 +1,4 @@
-//! The models of the installation, in memory, beside the stored catalogue.
+//! Copy of the stored model catalogue in memory.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -8,42 +8,41 @@ use causerie_domain::completion::CompletionError;
 use causerie_domain::models::{CatalogModel, Model, strip_routing_suffix};
 use causerie_domain::ports::StoreError;
 
-/// A copy of the stored catalogue.
+/// Copy of the stored model catalogue.
 #[derive(Debug, Default)]
 pub(crate) struct ModelCatalog {
-    listing: RwLock<Arc<Listing>>,
+    index: RwLock<Arc<ModelIndex>>,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Listing {
+struct ModelIndex {
     by_id: HashMap<String, Arc<Model>>,
-    /// The models by the dated ids that they stand for.
+    /// Models by the dated id that they refer to, such as `openai/gpt-5-mini-2025-08-07`.
     by_dated_id: HashMap<String, Arc<Model>>,
 }
 
-/// Why the catalogue could not be synchronised. The old one stays in force.
+/// Failure of a synchronization of the catalogue. The previous catalogue remains in use.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
-    /// The upstream did not give it.
     #[error("the upstream's catalogue cannot be read: {0}")]
     Upstream(#[from] CompletionError),
-    /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl ModelCatalog {
-    /// The model with this id or this dated id; where only the id without its routing suffix is listed, that one.
+    /// Returns the model with this id or dated id, or else the one with the id without its routing suffix.
     pub(crate) fn get(&self, id: &str) -> Option<Arc<Model>> {
-        let listing = self.listing();
-        let listed = |id: &str| listing.by_id.get(id).or_else(|| listing.by_dated_id.get(id)).cloned();
+        let index = self.index();
+        let listed = |id: &str| index.by_id.get(id).or_else(|| index.by_dated_id.get(id)).cloned();
         listed(id).or_else(|| listed(strip_routing_suffix(id)))
     }
 
-    /// The model that served a request for another one, by the id that the answer names: its own or its dated one.
+    /// Returns the model that served a request instead of the requested one. `served` is the id in the answer, plain or
+    /// dated.
     ///
-    /// None where the asked model answered under either of its names, and where the catalogue does not know the id.
-    pub(crate) fn served_instead(&self, asked: &str, served: &str) -> Option<Arc<Model>> {
+    /// Returns `None` if `served` is an id of the requested model, or is not in the catalogue.
+    pub(crate) fn substitute(&self, asked: &str, served: &str) -> Option<Arc<Model>> {
         let answers =
             |model: &CatalogModel| model.id == served || model.canonical_slug.as_deref() == Some(served);
         if asked == served || self.get(asked).is_some_and(|model| answers(&model.catalog)) {
@@ -52,10 +51,10 @@ impl ModelCatalog {
         self.get(served)
     }
 
-    /// Takes a corrected ratio over before the stored catalogue is read again.
-    pub(crate) fn calibrated(&self, id: &str, millichars: u32) {
-        let mut listing = self.listing.write().unwrap_or_else(PoisonError::into_inner);
-        let Listing { by_id, by_dated_id } = Arc::make_mut(&mut listing);
+    /// Sets a corrected ratio, so that it is used before the stored catalogue is read again.
+    pub(crate) fn set_ratio(&self, id: &str, millichars: u32) {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let ModelIndex { by_id, by_dated_id } = Arc::make_mut(&mut index);
         for model in by_id.values_mut().chain(by_dated_id.values_mut()) {
             if model.catalog.id == id {
                 Arc::make_mut(model).millichars_per_token = Some(millichars);
@@ -63,30 +62,29 @@ impl ModelCatalog {
         }
     }
 
-    fn listing(&self) -> Arc<Listing> {
-        Arc::clone(&self.listing.read().unwrap_or_else(PoisonError::into_inner))
+    fn index(&self) -> Arc<ModelIndex> {
+        Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn newest_listing(&self) -> Option<Timestamp> {
-        self.listing().by_id.values().map(|model| model.listed_at).max()
+    /// Returns the time of the last synchronization with the upstream.
+    pub(super) fn last_listed_at(&self) -> Option<Timestamp> {
+        self.index().by_id.values().map(|model| model.listed_at).max()
     }
 
     pub(super) fn replace(&self, models: Vec<Model>) {
         let mut models: Vec<_> = models.into_iter().map(Arc::new).collect();
-        // Of several models with one dated id, the one that was listed last has it.
+        // If several models have the same dated id, it refers to the one that was listed last.
         models.sort_by_key(|model| model.listed_at);
-        let by_dated_id = models
-            .iter()
-            .filter_map(|model| Some((dated_id(&model.catalog)?, Arc::clone(model))))
-            .collect();
+        let by_dated_id =
+            models.iter().filter_map(|model| Some((dated_id(&model.catalog)?, Arc::clone(model)))).collect();
         let by_id = models.into_iter().map(|model| (model.catalog.id.clone(), model)).collect();
-        *self.listing.write().unwrap_or_else(PoisonError::into_inner) =
-            Arc::new(Listing { by_id, by_dated_id });
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) =
+            Arc::new(ModelIndex { by_id, by_dated_id });
     }
 }
 
-/// The dated id that a model stands for. Variants such as `:free` share it with their model and differ in price, so
-/// theirs has the variant, too.
+/// Returns the dated id of a model. The upstream lists variants such as `:free` with the dated id of their model; the
+/// variant is appended here, because its price differs.
 fn dated_id(model: &CatalogModel) -> Option<String> {
     let dated = model.canonical_slug.clone()?;
     match model.id.rsplit_once(':') {
@@ -123,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_is_known_by_every_id_that_requests_may_name() {
+    fn a_model_is_found_by_each_id_that_a_request_may_have() {
         let catalog = ModelCatalog::default();
         catalog.replace(vec![
             model("openai/gpt-5-mini", "openai/gpt-5-mini-2025-08-07", 2),
@@ -150,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_model_that_served_is_found_by_either_of_its_names() {
+    fn the_model_that_served_is_found_by_its_id_and_its_dated_id() {
         let catalog = ModelCatalog::default();
         catalog.replace(vec![
             model("a/big", "a/big-2026", 1),
@@ -159,7 +157,7 @@ mod tests {
             model("openrouter/auto", "openrouter/auto", 1),
         ]);
         let check = |asked: &str, served: &str, expected: Option<&str>| {
-            let found = catalog.served_instead(asked, served);
+            let found = catalog.substitute(asked, served);
             assert_eq!(found.as_ref().map(|model| model.catalog.id.as_str()), expected, "{asked} {served}");
         };
         check("a/big", "a/big", None);
@@ -169,6 +167,6 @@ mod tests {
         check("a/big", "b/small", Some("b/small"));
         check("b/small", "a/big-2026", Some("a/big"));
         check("openrouter/auto", "a/big-2026", Some("a/big"));
-        check("a/big", "nobody/knows", None);
+        check("a/big", "other/unlisted", None);
     }
 }

@@ -1,7 +1,8 @@
-//! Models as a principal may see and use them.
+//! Models: reading, changing and synchronizing them with the rights of a principal.
 
 pub(crate) mod calibration;
 pub(crate) mod catalog;
+mod settings;
 mod sync;
 
 use causerie_domain::models::Model;
@@ -12,24 +13,23 @@ use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 
 impl Runtime {
-    /// The models the principal may read, by id.
+    /// Returns the models that the principal may read, by id.
     ///
     /// # Errors
-    /// [`RuntimeError::Forbidden`] where the principal may read no model at all.
+    /// [`RuntimeError::Forbidden`] if the principal may read no model.
     pub async fn models(&self, principal: &Principal) -> Result<Vec<Model>, RuntimeError> {
         let visible = self.access(principal)?.models(Action::Read)?;
         Ok(self.inner.models.models(&visible).await?)
     }
 
-    /// Reads the upstream's catalogue into the store now, if the principal may update models. Returns how many
-    /// models it lists.
+    /// Stores the catalogue of the upstream, if the principal may update models. Returns the number of listed models.
     ///
     /// # Errors
-    /// [`RuntimeError::Forbidden`]; [`RuntimeError::Upstream`], and the old catalogue stays in force.
+    /// [`RuntimeError::Forbidden`]; [`RuntimeError::Upstream`], after which the previous catalogue remains in use.
     pub async fn sync_models(&self, principal: &Principal) -> Result<usize, RuntimeError> {
         self.access(principal)?.models(Action::Update)?;
         self.sync_catalog().await.map_err(|error| {
-            tracing::warn!(%error, "the catalogue of models is not current");
+            tracing::warn!(%error, "synchronizing the model catalogue failed");
             error.into()
         })
     }

@@ -1,4 +1,4 @@
-//! Synchronization of the catalog: from the upstream into the store, and from the store into memory.
+//! Synchronization of the model catalogue: from the upstream into the store, and from the store into memory.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use causerie_domain::ports::StoreError;
 use super::catalog::CatalogError;
 use crate::runtime::RuntimeInner;
 
-/// A catalogue older than this is read anew from the upstream.
-const FRESH_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// Maximum age of the stored catalogue before it is read from the upstream again.
+const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How often the stored catalogue is read, so that what other instances changed becomes known.
+/// Interval at which the stored catalogue is read, to load the changes of other instances.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(60);
 
 impl RuntimeInner {
-    /// Reads the stored catalogue.
+    /// Loads the stored catalogue into memory.
     pub(crate) async fn reload_catalog(&self) -> Result<(), StoreError> {
         self.catalog.replace(self.models.models(&Filter::Everything).await?);
         Ok(())
     }
 
-    /// Reads the upstream's catalogue into the store. Returns how many models it lists.
+    /// Stores the catalogue of the upstream and loads it into memory. Returns the number of listed models.
     pub(crate) async fn sync_catalog(&self) -> Result<usize, CatalogError> {
         let listed = self.gateway.models().await?;
         let count = listed.len();
@@ -30,15 +30,17 @@ impl RuntimeInner {
         Ok(count)
     }
 
-    /// Keeps the copy current, and the stored catalogue not older than a day.
+    /// Loads the stored catalogue at [`RELOAD_INTERVAL`], and synchronizes it with the upstream at [`MAX_AGE`].
     pub(crate) async fn keep_catalog_current(&self) {
         loop {
             if let Err(error) = self.reload_catalog().await {
-                tracing::warn!(%error, "the stored catalogue of models cannot be read");
+                tracing::warn!(%error, "reading the stored model catalogue failed; retrying");
             } else if self.catalog_is_stale() {
                 match self.sync_catalog().await {
-                    Ok(models) => tracing::info!(models, "catalogue of models synchronised"),
-                    Err(error) => tracing::warn!(%error, "the catalogue of models is not current"),
+                    Ok(models) => tracing::info!(models, "synchronized the model catalogue"),
+                    Err(error) => {
+                        tracing::warn!(%error, "synchronizing the model catalogue failed; retrying")
+                    }
                 }
             }
             tokio::time::sleep(RELOAD_INTERVAL).await;
@@ -46,6 +48,6 @@ impl RuntimeInner {
     }
 
     fn catalog_is_stale(&self) -> bool {
-        self.catalog.newest_listing().is_none_or(|listed| self.clock.now().since(listed) > FRESH_FOR)
+        self.catalog.last_listed_at().is_none_or(|listed| self.clock.now().since(listed) > MAX_AGE)
     }
 }

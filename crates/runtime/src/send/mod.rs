@@ -267,14 +267,14 @@ impl Runtime {
         inner.running.insert(Arc::clone(&running));
         if launch.leased_at.elapsed() > inner.settings.lease / 6 {
             // It waited long to begin, so a good part of the lease may be gone: what there is to flush renews it.
-            inner.flusher.note(0);
+            inner.flusher.notify(0);
         }
         let run = TurnRun { inner: Arc::clone(inner), running, turn: begun.turn.clone(), parts, request };
         // The row was opened in the transaction that read the history: what is sent now is known only since.
         let first = OpenUsage { estimated_input_tokens: report.estimated_tokens.into(), ..launch.first };
-        inner.flusher.note(0);
+        inner.flusher.notify(0);
         inner.turns.spawn_on(run.run(first), &inner.handle);
-        let reader = TurnReader::beside(log, 0, inner.stored_turn_source());
+        let reader = TurnReader::live(log, 0, inner.stored_turn_source());
         Sent { turn: begun.turn, reader, budget_left: begun.budget_left }
     }
 

@@ -99,7 +99,7 @@ impl Runtime {
         let tool = self.usable_tool(&access, &new.tool).await?;
         let group_id = new.group_id.or(principal.key_group_id());
         access.require_account(group_id)?;
-        let definition = inner.definitions.of(&tool.current)?;
+        let definition = inner.definitions.get(&tool.current)?;
         let now = inner.clock.now();
         let new = NewSession {
             id: SessionId::next(inner.ids.as_ref()),

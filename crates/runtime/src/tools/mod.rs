@@ -1,7 +1,7 @@
-//! Tools as a principal may see and use them.
+//! Tools: reading, publishing and synchronizing them.
 
 pub(crate) mod definitions;
-pub(crate) mod posts;
+pub(crate) mod publish;
 
 use causerie_domain::filter::Scalar;
 use causerie_domain::ports::{ToolError, ToolSync};
@@ -16,35 +16,35 @@ use crate::runtime::{Runtime, RuntimeInner};
 use causerie_tool_definitions::{VersionMetadata, ToolDefinition};
 
 impl Runtime {
-    /// Stores the tools of files: new versions are added, tools whose file is gone are disabled.
+    /// Stores the tools of files. Adds new versions, and disables the tools of earlier files that are no longer present.
     ///
     /// # Errors
-    /// [`ToolError::VersionConflict`] where a version's content changed under its name.
+    /// [`ToolError::VersionConflict`] if a version exists with other content.
     pub async fn sync_tools(&self, definitions: Vec<ToolDefinition>) -> Result<ToolSync, ToolError> {
         let inner = &self.inner;
         let ids = inner.ids.as_ref();
         let created_at = inner.clock.now();
-        let placed = || VersionMetadata {
+        let metadata = || VersionMetadata {
             tool_id: ToolId::next(ids),
             version_id: ToolVersionId::next(ids),
             group_id: None,
             owner_id: None,
             created_at,
         };
-        let files = definitions.iter().map(|definition| definition.to_version(placed())).collect();
+        let files = definitions.iter().map(|definition| definition.to_version(metadata())).collect();
         inner.tools.sync_tools(files).await
     }
 
-    /// The tools the principal may read, by slug.
+    /// Returns the tools that the principal may read, by slug.
     ///
     /// # Errors
-    /// [`RuntimeError::Forbidden`] where the principal may read no tool at all.
+    /// [`RuntimeError::Forbidden`] if the principal may read no tool.
     pub async fn tools(&self, principal: &Principal) -> Result<Vec<Tool>, RuntimeError> {
         let visible = self.access(principal)?.tools(Action::Read)?;
         Ok(self.inner.tools.tools(&visible).await?)
     }
 
-    /// A tool by its slug.
+    /// Returns a tool by its slug.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
@@ -53,27 +53,27 @@ impl Runtime {
         self.inner.tools.tool(slug, &visible).await?.ok_or(RuntimeError::NotFound)
     }
 
-    /// The tool a new session names by slug or id. One the principal may not use is as unknown as an absent one.
-    pub(crate) async fn usable_tool(&self, access: &Access, named: &str) -> Result<Tool, RuntimeError> {
+    /// Returns the tool of a new session by slug or id. A tool that the principal may not use is reported as not existing.
+    pub(crate) async fn usable_tool(&self, access: &Access, slug_or_id: &str) -> Result<Tool, RuntimeError> {
         let usable = access.tools(Action::Use)?;
-        let found = match named.parse::<ToolId>() {
+        let found = match slug_or_id.parse::<ToolId>() {
             Ok(id) => {
-                let this = Filter::equals("id", Scalar::Uuid(id.as_uuid()));
-                self.inner.tools.tools(&Filter::all([usable, this])).await?.pop()
+                let has_id = Filter::equals("id", Scalar::Uuid(id.as_uuid()));
+                self.inner.tools.tools(&Filter::all([usable, has_id])).await?.pop()
             }
-            Err(_) => self.inner.tools.tool(named, &usable).await?,
+            Err(_) => self.inner.tools.tool(slug_or_id, &usable).await?,
         };
         found.ok_or_else(|| RuntimeError::invalid("/tool", "there is no such tool"))
     }
 }
 
 impl RuntimeInner {
-    /// The tool behind a session.
+    /// Returns the tool, version and definition of a session.
     pub(crate) async fn pinned_tool(&self, id: ToolVersionId) -> Result<PinnedTool, RuntimeError> {
         let (tool, version) = self.tools.pinned(id).await?.ok_or_else(|| {
-            RuntimeError::Internal(format!("a session is pinned to tool version {id}, which is gone"))
+            RuntimeError::Internal(format!("tool version {id} of a session does not exist"))
         })?;
-        let definition = self.definitions.of(&version)?;
+        let definition = self.definitions.get(&version)?;
         Ok(PinnedTool { tool, version, definition })
     }
 }

@@ -1,4 +1,4 @@
-//! One upstream request of a turn: its events go to the log, its news to the ledger's open row.
+//! One upstream request of a turn: text goes to the turn log, progress to the open row of the ledger.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -17,24 +17,22 @@ use super::running::{RunningTurn, Stop};
 use crate::core::clock::monotonic;
 use crate::runtime::RuntimeInner;
 
-/// An upstream request under way.
+/// Upstream request in progress.
 #[derive(Debug)]
 pub(crate) struct Attempt {
-    /// Its ledger row, open.
+    /// Open row of the ledger.
     pub(crate) usage: OpenUsage,
-    /// What was learnt of it so far.
     pub(crate) progress: UsageProgress,
-    /// How many characters make a token of the model.
     pub(crate) ratio: CharsPerToken,
-    begun_at: Instant,
+    started_at: Instant,
 }
 
-/// How an attempt ended.
+/// End of an attempt.
 #[derive(Debug)]
 pub(crate) enum AttemptEnd {
-    /// The upstream ended it.
+    /// The stream of the upstream ended.
     Ended(Box<CompletionEnd>),
-    /// We closed the connection.
+    /// The runtime closed the connection.
     Stopped(Stop),
 }
 
@@ -42,15 +40,15 @@ impl Attempt {
     pub(crate) fn new(usage: OpenUsage, ratio: CharsPerToken) -> Self {
         let estimated_input_tokens = Some(usage.estimated_input_tokens);
         let progress = UsageProgress { estimated_input_tokens, ..UsageProgress::default() };
-        Attempt { usage, progress, ratio, begun_at: monotonic() }
+        Attempt { usage, progress, ratio, started_at: monotonic() }
     }
 
-    /// From the request until now.
+    /// Returns the time since the request was sent.
     pub(crate) fn duration(&self) -> Duration {
-        self.begun_at.elapsed()
+        self.started_at.elapsed()
     }
 
-    /// Follows the stream to its end, or until the turn shall stop; then the connection is closed by the drop.
+    /// Reads the stream until it ends or the turn is stopped. Dropping the stream closes the connection.
     pub(crate) async fn follow(
         &mut self,
         stream: CompletionStream,
@@ -65,33 +63,33 @@ impl Attempt {
                 event = stream.next() => event,
             };
             match event {
-                Some(CompletionEvent::Identified(identity)) => self.identify(identity, turn, inner),
+                Some(CompletionEvent::Identified(info)) => self.identify(info, turn, inner),
                 Some(CompletionEvent::Reasoning(text)) => {
                     self.append(PartKind::Reasoning, &text, turn, inner)
                 }
-                // A refusal is what the model has to say: the reader sees it as the answer.
+                // A refusal is the answer of the model, so readers receive it as text.
                 Some(CompletionEvent::Text(text) | CompletionEvent::Refusal(text)) => {
                     self.append(PartKind::Text, &text, turn, inner);
                 }
                 Some(CompletionEvent::Ended(end)) => return AttemptEnd::Ended(end),
-                None => return AttemptEnd::Ended(Box::new(no_end())),
+                None => return AttemptEnd::Ended(Box::new(missing_end())),
             }
         }
     }
 
-    fn identify(&mut self, identity: GenerationInfo, turn: &RunningTurn, inner: &RuntimeInner) {
+    fn identify(&mut self, info: GenerationInfo, turn: &RunningTurn, inner: &RuntimeInner) {
         let progress = &mut self.progress;
-        let learn = |known: &mut Option<String>, news: Option<String>| {
-            *known = news.map(|news| storable(&news).into_owned()).or(known.take());
+        let update = |field: &mut Option<String>, value: Option<String>| {
+            *field = value.map(|value| storable(&value).into_owned()).or(field.take());
         };
-        learn(&mut progress.generation_id, identity.generation_id);
-        learn(&mut progress.model_served, identity.model);
-        learn(&mut progress.provider, identity.provider);
+        update(&mut progress.generation_id, info.generation_id);
+        update(&mut progress.model_served, info.model);
+        update(&mut progress.provider, info.provider);
         let served = progress.model_served.as_deref();
-        let instead = served.and_then(|served| inner.catalog.served_instead(&self.usage.model, served));
-        progress.prices = instead.map(|model| model.catalog.pricing.clone());
-        turn.note_progress(self.usage.id, self.progress.clone());
-        inner.flusher.note(0);
+        let substitute = served.and_then(|served| inner.catalog.substitute(&self.usage.model, served));
+        progress.prices = substitute.map(|model| model.catalog.pricing.clone());
+        turn.set_progress(self.usage.id, self.progress.clone());
+        inner.flusher.notify(0);
     }
 
     fn append(&mut self, kind: PartKind, text: &str, turn: &RunningTurn, inner: &RuntimeInner) {
@@ -101,21 +99,22 @@ impl Attempt {
         }
         if self.progress.time_to_first_token.is_none() {
             self.progress.time_to_first_token = Some(self.duration());
-            turn.note_progress(self.usage.id, self.progress.clone());
+            turn.set_progress(self.usage.id, self.progress.clone());
         }
         turn.log.append(kind, &text);
-        inner.flusher.note(text.len());
+        inner.flusher.notify(text.len());
     }
 }
 
-/// PostgreSQL text cannot hold U+0000: the replacement character stands in before anything is counted.
+/// Replaces U+0000, which PostgreSQL text cannot contain, with U+FFFD. Positions count the replaced text.
 pub(crate) fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{FFFD}")) } else { Cow::Borrowed(text) }
 }
 
-/// The end of a stream that broke the gateway's promise of one.
-fn no_end() -> CompletionEnd {
-    let error = CompletionError::new(CompletionErrorKind::InvalidResponse, "the gateway's stream had no end");
+/// Returns the end of a stream that violated the contract of the gateway by ending without one.
+fn missing_end() -> CompletionEnd {
+    let error =
+        CompletionError::new(CompletionErrorKind::InvalidResponse, "the stream of the gateway had no end");
     CompletionEnd {
         outcome: Err(error),
         usage: None,

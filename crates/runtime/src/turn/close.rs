@@ -1,4 +1,4 @@
-//! Closing a ledger row from what an attempt has shown.
+//! Closes the ledger row of an attempt.
 
 use causerie_domain::Timestamp;
 use causerie_domain::completion::{CompletionEnd, CompletionError};
@@ -7,9 +7,9 @@ use causerie_domain::usage::{CloseUsage, UsageOutcome};
 use causerie_usage::{EstimatedTokens, RequestEnd, settle};
 
 use super::attempt::Attempt;
-use crate::usage::estimates::{FIRST_LOOKUP, estimated_output};
+use crate::usage::estimates::{FIRST_LOOKUP_DELAY, estimated_output};
 
-/// How the row of an attempt is closed: with the tokens and the money as far as they are known.
+/// Returns the closed row of an attempt, with the reported or estimated tokens and cost.
 pub(crate) fn close_usage(
     attempt: &Attempt,
     outcome: UsageOutcome,
@@ -39,6 +39,6 @@ pub(crate) fn close_usage(
         settlement: settled.settlement,
         duration: attempt.duration(),
         closed_at: now,
-        next_lookup_at: settled.lookup_due.then(|| now + FIRST_LOOKUP),
+        next_lookup_at: settled.lookup_due.then(|| now + FIRST_LOOKUP_DELAY),
     }
 }

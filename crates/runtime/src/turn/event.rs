@@ -1,4 +1,4 @@
-//! What a reader of a turn sees, and the cursor by which it comes back.
+//! Events of a turn, and the cursor with which a client resumes its stream.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,124 +8,117 @@ use causerie_domain::turns::{ContextReport, Turn};
 use causerie_domain::usage::MessageUsage;
 use causerie_domain::{MessageId, SessionId, TurnId};
 
-/// What a reader of a turn sees, in order: `Started` first, exactly one `Ended` last. A further `Started`, always
-/// from 0, takes back what came before it.
+/// Event of a turn. `Started` is the first one and exactly one `Ended` the last.
+///
+/// A second `Started` has `from` 0 and replaces all events before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TurnEvent {
-    /// The reader is in place.
     Started(TurnStart),
-    /// Earlier messages were left out. Comes before the first piece, or the end, where reading began at position 0.
+    /// Earlier messages were left out of the request. Readers that start at position 0 receive it before the first
+    /// delta, or before the end of an empty answer.
     Context(ContextReport),
-    /// A piece of the answer.
     Delta(Delta),
-    /// The turn ended, and is stored as it says; but see [`TurnEnd::turn`].
+    /// End of the turn, as it is stored; [`TurnEnd::turn`] names the exception.
     Ended(Box<TurnEnd>),
 }
 
-/// Where a reader starts.
+/// Start of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TurnStart {
-    /// The conversation.
     pub session_id: SessionId,
-    /// The turn.
     pub turn_id: TurnId,
-    /// The message that was sent.
     pub user_message_id: MessageId,
-    /// The answer.
     pub assistant_message_id: MessageId,
-    /// The answer's place in the conversation.
+    /// Sequence number of the answer in the session.
     pub seq: i64,
-    /// The model that was asked.
+    /// Requested model.
     pub model: String,
-    /// The position that reading goes on from; 0 means "discard what you have".
+    /// Position of the first delta. With 0, the client discards the text it has.
     pub from: u64,
-    /// The runtime's mark, such as that a simulator answers.
+    /// Value of [`Settings::answer_mark`](crate::Settings::answer_mark), for example if the answers are simulated.
     pub mark: Option<String>,
 }
 
-/// A piece of the answer.
+/// Piece of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delta {
-    /// Which part of the answer it belongs to, from 0.
+    /// Index of the part that the piece belongs to, from 0.
     pub part: usize,
-    /// What kind of part that is.
     pub kind: PartKind,
-    /// The piece.
     pub text: String,
-    /// The position after it: characters (Unicode scalar values) of reasoning and text so far.
+    /// Position after the piece: the number of characters (Unicode scalar values) of reasoning and text up to here.
     pub position: u64,
 }
 
-/// How a turn ended.
+/// End of a turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TurnEnd {
-    /// The turn, not running any more. Where its end could not be stored it is said to be running, with an internal
-    /// failure: another instance or a later start will close it, and coming back from the same place shows how.
+    /// The ended turn. If its end could not be stored, the turn has the status running and an internal failure:
+    /// another instance or a later start closes it, and a reader that resumes from the same position receives that
+    /// end.
     pub turn: Turn,
-    /// The tokens and cost of all its requests.
+    /// Tokens and cost of all requests of the turn.
     pub usage: Option<MessageUsage>,
 }
 
-/// A place in the stream of a turn, as clients keep it: `<turn_id>:<position>` or `<turn_id>:end`.
+/// Cursor of a stream, with the text form `<turn_id>:<position>` or `<turn_id>:end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cursor {
-    /// The turn.
+pub struct TurnCursor {
     pub turn_id: TurnId,
-    /// The place.
-    pub place: Place,
+    pub position: CursorPosition,
 }
 
-/// A place in a stream.
+/// Position in the stream of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum CursorPosition {
     /// After this many characters.
     At(u64),
     /// After the terminal frame.
     End,
 }
 
-/// A text that is no cursor.
+/// Error for a text that is not a cursor or a position.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a stream position")]
 pub struct InvalidCursor(String);
 
-impl fmt::Display for Place {
+impl fmt::Display for CursorPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::At(position) => position.fmt(f),
-            Place::End => f.write_str("end"),
+            CursorPosition::At(position) => position.fmt(f),
+            CursorPosition::End => f.write_str("end"),
         }
     }
 }
 
-impl FromStr for Place {
+impl FromStr for CursorPosition {
     type Err = InvalidCursor;
 
     fn from_str(text: &str) -> Result<Self, InvalidCursor> {
         let canonical = |position: &u64| position.to_string() == text;
         match text {
-            "end" => Ok(Place::End),
-            _ => text.parse().ok().filter(canonical).map(Place::At).ok_or_else(|| refuse(text)),
+            "end" => Ok(CursorPosition::End),
+            _ => text.parse().ok().filter(canonical).map(CursorPosition::At).ok_or_else(|| invalid(text)),
         }
     }
 }
 
-impl fmt::Display for Cursor {
+impl fmt::Display for TurnCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.turn_id, self.place)
+        write!(f, "{}:{}", self.turn_id, self.position)
     }
 }
 
-impl FromStr for Cursor {
+impl FromStr for TurnCursor {
     type Err = InvalidCursor;
 
     fn from_str(text: &str) -> Result<Self, InvalidCursor> {
-        let (turn, place) = text.split_once(':').ok_or_else(|| refuse(text))?;
-        Ok(Cursor { turn_id: turn.parse().map_err(|_| refuse(text))?, place: place.parse()? })
+        let (turn, position) = text.split_once(':').ok_or_else(|| invalid(text))?;
+        Ok(TurnCursor { turn_id: turn.parse().map_err(|_| invalid(text))?, position: position.parse()? })
     }
 }
 
-fn refuse(text: &str) -> InvalidCursor {
+fn invalid(text: &str) -> InvalidCursor {
     InvalidCursor(text.chars().take(64).collect())
 }
 
@@ -136,19 +129,19 @@ mod tests {
     const TURN: &str = "01990000-0000-7000-8000-000000000001";
 
     #[test]
-    fn a_cursor_reads_back_what_it_prints() {
-        for place in ["0", "12", "18446744073709551615", "end"] {
-            let text = format!("{TURN}:{place}");
-            assert_eq!(text.parse::<Cursor>().unwrap().to_string(), text);
+    fn a_cursor_can_be_parsed_from_its_text_form() {
+        for position in ["0", "12", "18446744073709551615", "end"] {
+            let text = format!("{TURN}:{position}");
+            assert_eq!(text.parse::<TurnCursor>().unwrap().to_string(), text);
         }
     }
 
     #[test]
-    fn what_is_no_cursor_is_refused() {
-        for place in ["", "-1", "+1", "01", "1.0", "END", " 1", "18446744073709551616", "1:2"] {
-            assert!(format!("{TURN}:{place}").parse::<Cursor>().is_err(), "{place}");
+    fn a_text_that_is_not_a_cursor_is_refused() {
+        for position in ["", "-1", "+1", "01", "1.0", "END", " 1", "18446744073709551616", "1:2"] {
+            assert!(format!("{TURN}:{position}").parse::<TurnCursor>().is_err(), "{position}");
         }
-        assert!(TURN.parse::<Cursor>().is_err());
-        assert!("turn:1".parse::<Cursor>().is_err());
+        assert!(TURN.parse::<TurnCursor>().is_err());
+        assert!("turn:1".parse::<TurnCursor>().is_err());
     }
 }

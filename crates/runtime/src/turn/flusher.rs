@@ -1,7 +1,7 @@
-//! Group commits: what all running turns of this process have to say goes to the store in one transaction.
+//! Flushes text and progress of all running turns of this process to the store, in group commits.
 //!
-//! The store is at most one interval behind the stream, or one threshold of bytes. Each flush also renews the
-//! leases of its turns; turns without news are renewed each third of a lease.
+//! A flush starts when an interval has passed or enough bytes are waiting. It also renews the leases of its turns;
+//! turns without changes are renewed at each third of a lease.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,28 +13,32 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::running::{FlushPiece, RunningTurn, RunningTurns, Stop};
+use super::running::{PendingFlush, RunningTurn, RunningTurns, Stop};
 use crate::core::clock::monotonic;
 use crate::core::settings::Settings;
 
-/// How many turns are flushed in one transaction at most. Many small ones renew some leases while the store is slow;
-/// a large one that comes too late renews none.
-const BATCH: usize = 64;
+/// Maximum number of turns in one transaction. If the store is slow, small transactions renew some leases; a large one
+/// that is too late renews none.
+const MAX_BATCH_TURNS: usize = 64;
 
-/// When to flush.
+/// Settings of the flusher.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
-    /// For how long a turn is its owner's without renewal.
+pub(crate) struct FlushSettings {
+    /// Duration of the lease of a turn without renewal.
     pub(crate) lease: Duration,
-    /// How far the store may be behind.
+    /// Maximum time that text waits for a flush.
     pub(crate) interval: Duration,
-    /// Bytes of waiting text that are flushed at once.
+    /// Number of waiting bytes that starts a flush before the interval has passed.
     pub(crate) bytes: usize,
 }
 
-impl From<&Settings> for Pace {
+impl From<&Settings> for FlushSettings {
     fn from(settings: &Settings) -> Self {
-        Pace { lease: settings.lease, interval: settings.flush_interval, bytes: settings.flush_bytes }
+        FlushSettings {
+            lease: settings.lease,
+            interval: settings.flush_interval,
+            bytes: settings.flush_bytes,
+        }
     }
 }
 
@@ -44,12 +48,12 @@ pub(crate) struct Flusher {
     ledger: Arc<dyn TurnLedger>,
     turns: Arc<RunningTurns>,
     owner: InstanceId,
-    pace: Pace,
+    settings: FlushSettings,
     waiting_bytes: AtomicUsize,
-    news: Notify,
-    full: Notify,
-    /// Whether the last flush failed: an outage is told when it begins and when it ends.
-    failing: AtomicBool,
+    changed: Notify,
+    threshold_reached: Notify,
+    /// Whether the last flush failed. An outage is logged at its start and its end.
+    is_failing: AtomicBool,
 }
 
 impl Flusher {
@@ -57,41 +61,41 @@ impl Flusher {
         ledger: Arc<dyn TurnLedger>,
         turns: Arc<RunningTurns>,
         owner: InstanceId,
-        pace: Pace,
+        settings: FlushSettings,
     ) -> Self {
         Flusher {
             ledger,
             turns,
             owner,
-            pace,
+            settings,
             waiting_bytes: AtomicUsize::new(0),
-            news: Notify::new(),
-            full: Notify::new(),
-            failing: AtomicBool::new(false),
+            changed: Notify::new(),
+            threshold_reached: Notify::new(),
+            is_failing: AtomicBool::new(false),
         }
     }
 
-    /// Notes that a running turn has news, of so many bytes of text.
-    pub(crate) fn note(&self, bytes: usize) {
+    /// Schedules a flush after a running turn has changed. `bytes` is the size of its new text.
+    pub(crate) fn notify(&self, bytes: usize) {
         let waiting = self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        self.news.notify_one();
-        if waiting >= self.pace.bytes {
-            self.full.notify_one();
+        self.changed.notify_one();
+        if waiting >= self.settings.bytes {
+            self.threshold_reached.notify_one();
         }
     }
 
-    /// Flushes until it is told to end.
+    /// Flushes until the token is cancelled.
     pub(crate) async fn run(&self, end: CancellationToken) {
-        let mut renewals = tokio::time::interval(self.pace.lease / 3);
+        let mut renewals = tokio::time::interval(self.settings.lease / 3);
         renewals.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let renew = tokio::select! {
                 () = end.cancelled() => return,
                 _ = renewals.tick() => true,
-                () = self.news.notified() => {
+                () = self.changed.notified() => {
                     tokio::select! {
-                        () = tokio::time::sleep(self.pace.interval) => {}
-                        () = self.full.notified() => {}
+                        () = tokio::time::sleep(self.settings.interval) => {}
+                        () = self.threshold_reached.notified() => {}
                     }
                     false
                 }
@@ -103,85 +107,85 @@ impl Flusher {
     async fn flush(&self, renew: bool) {
         self.waiting_bytes.store(0, Ordering::Relaxed);
         let mut turns = self.turns.all();
-        // Those first whose leases end first: if the store is slow, they need it most.
+        // If the store is slow, the leases that expire first are renewed first.
         turns.sort_by_key(|turn| turn.renewed_at());
-        for batch in turns.chunks(BATCH) {
-            let pieces = batch.iter().map(|turn| turn.flush_piece());
-            let pieces: Vec<FlushPiece> = pieces.filter(|piece| renew || piece.has_news()).collect();
-            if pieces.is_empty() {
+        for batch in turns.chunks(MAX_BATCH_TURNS) {
+            let flushes = batch.iter().map(|turn| turn.pending_flush());
+            let flushes: Vec<PendingFlush> = flushes.filter(|flush| renew || flush.has_changes()).collect();
+            if flushes.is_empty() {
                 continue;
             }
-            if let Err(error) = self.store(pieces).await {
-                self.news.notify_one();
-                turns.iter().for_each(|turn| self.stop_if_late(turn, &error));
+            if let Err(error) = self.store(flushes).await {
+                self.changed.notify_one();
+                turns.iter().for_each(|turn| self.stop_if_lease_expires_soon(turn, &error));
                 if let StoreError::Unavailable(_) = error {
-                    self.note_outage(&error);
+                    self.log_outage(&error);
                     return;
                 }
             }
         }
     }
 
-    /// Stores news of some turns, or puts them back where the store is away.
-    async fn store(&self, pieces: Vec<FlushPiece>) -> Result<(), StoreError> {
-        let begun_at = monotonic();
-        let flushes = pieces.iter().map(|piece| piece.flush.clone()).collect();
-        let flushed = self.ledger.flush(self.owner, self.pace.lease, flushes);
-        // A store that is silent must leave time for a second try before the leases are in danger.
-        let error = match tokio::time::timeout(self.pace.lease / 6, flushed).await {
-            Ok(Ok(holds)) => {
-                self.note_recovery();
-                for (piece, hold) in pieces.into_iter().zip(holds) {
-                    settle(piece, hold, begun_at);
+    /// Stores the changes of some turns, or returns them to their turns if the store fails.
+    async fn store(&self, flushes: Vec<PendingFlush>) -> Result<(), StoreError> {
+        let started_at = monotonic();
+        let requests = flushes.iter().map(|flush| flush.request.clone()).collect();
+        let flushed = self.ledger.flush(self.owner, self.settings.lease, requests);
+        // The timeout leaves time for a second try before the leases expire.
+        let error = match tokio::time::timeout(self.settings.lease / 6, flushed).await {
+            Ok(Ok(leases)) => {
+                self.log_recovery();
+                for (flush, lease) in flushes.into_iter().zip(leases) {
+                    complete(flush, lease, started_at);
                 }
                 return Ok(());
             }
-            // One turn's bad value must not cost the others their leases.
-            Ok(Err(StoreError::Corrupt { .. })) if pieces.len() > 1 => {
+            // An invalid value of one turn must not prevent the renewal of the other leases.
+            Ok(Err(StoreError::Corrupt { .. })) if flushes.len() > 1 => {
                 let mut stored = Ok(());
-                for piece in pieces {
-                    stored = stored.and(Box::pin(self.store(vec![piece])).await);
+                for flush in flushes {
+                    stored = stored.and(Box::pin(self.store(vec![flush])).await);
                 }
                 return stored;
             }
             Ok(Err(error)) => error,
-            Err(late) => StoreError::Unavailable(late.into()),
+            Err(elapsed) => StoreError::Unavailable(elapsed.into()),
         };
-        pieces.into_iter().for_each(FlushPiece::failed);
+        flushes.into_iter().for_each(PendingFlush::fail);
         Err(error)
     }
 
-    /// A turn whose lease could not be renewed for two thirds of it stops, before somebody else takes it.
-    fn stop_if_late(&self, turn: &RunningTurn, error: &StoreError) {
-        if turn.renewed_at().elapsed() >= self.pace.lease * 2 / 3 && turn.stop(Stop::Lost) {
-            tracing::warn!(turn = %turn.id(), %error, "lease could not be renewed, the turn stops");
+    /// Stops a turn whose lease was not renewed for two thirds of its duration, before another instance closes it.
+    fn stop_if_lease_expires_soon(&self, turn: &RunningTurn, error: &StoreError) {
+        if turn.renewed_at().elapsed() >= self.settings.lease * 2 / 3 && turn.stop(Stop::Lost) {
+            tracing::warn!(turn = %turn.id(), %error, "renewing the lease failed; stopping the turn");
         }
     }
 
-    fn note_outage(&self, error: &StoreError) {
-        if !self.failing.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%error, "running turns cannot be flushed, will be tried until it succeeds");
+    fn log_outage(&self, error: &StoreError) {
+        if !self.is_failing.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "flushing turn logs failed; retrying");
         }
     }
 
-    fn note_recovery(&self) {
-        if self.failing.swap(false, Ordering::Relaxed) {
-            tracing::info!("running turns are flushed again");
+    fn log_recovery(&self) {
+        if self.is_failing.swap(false, Ordering::Relaxed) {
+            tracing::info!("flushing turn logs succeeds again");
         }
     }
 }
 
-fn settle(piece: FlushPiece, hold: LeaseStatus, begun_at: Instant) {
-    match hold {
+fn complete(flush: PendingFlush, lease: LeaseStatus, started_at: Instant) {
+    match lease {
         LeaseStatus::Held { cancel_requested, .. } => {
             if cancel_requested {
-                piece.turn.stop(Stop::Cancelled);
+                flush.turn.stop(Stop::Cancelled);
             }
-            piece.succeeded(begun_at);
+            flush.succeed(started_at);
         }
-        // Also the answer for a turn that ended while it was flushed; nobody listens to its signal then.
+        // Also returned for a turn that ended during the flush. Its task no longer waits for the signal.
         LeaseStatus::Lost { .. } => {
-            piece.turn.stop(Stop::Lost);
+            flush.turn.stop(Stop::Lost);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Steps of the ledger that a turn cannot do without: tried again while the store fails, but not for ever.
+//! Retries ledger steps that a turn cannot continue without, until its lease expires.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use causerie_domain::ports::{StoreError, TurnLedgerError};
 use super::running::RunningTurn;
 use crate::core::clock::monotonic;
 
-/// The first pause before a step is tried again; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// Pause before the first retry; it doubles up to [`MAX_PAUSE`].
+const INITIAL_PAUSE: Duration = Duration::from_millis(50);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// Takes a step as often as it needs, as long as the lease lasts that the turn has now.
+/// Repeats a step while the store is unavailable, until the current lease of the turn expires.
 ///
-/// A lease that is renewed on the way gives no further time: a store that renews and takes nothing else would
-/// be asked for ever. A turn that is late already gets one fair try. The step must bear repetition, since one
-/// whose answer was lost is taken again.
+/// Renewals of the lease in the meantime do not extend the time: a store that accepts renewals and refuses all other
+/// steps would be retried forever. The step gets at least a third of the lease, also if the lease has expired. It must be
+/// idempotent, because a step whose response was lost is repeated.
 ///
 /// # Errors
-/// [`TurnLedgerError`]: the refusal, or the failure after which there was no time or no hope.
+/// [`TurnLedgerError`] of the last try.
 pub(crate) async fn retry_until_lease_expires<T, F>(
     turn: &RunningTurn,
     lease: Duration,
@@ -28,19 +28,19 @@ where
     F: Future<Output = Result<T, TurnLedgerError>>,
 {
     let until = (turn.renewed_at() + lease).max(monotonic() + lease / 3);
-    let mut pause = FIRST_PAUSE;
+    let mut pause = INITIAL_PAUSE;
     loop {
         let error = match tokio::time::timeout_at(until, step()).await {
             Ok(Err(TurnLedgerError::Store(error @ StoreError::Unavailable(_)))) => error,
-            Ok(answer) => return answer,
-            Err(late) => return Err(StoreError::Unavailable(late.into()).into()),
+            Ok(result) => return result,
+            Err(elapsed) => return Err(StoreError::Unavailable(elapsed.into()).into()),
         };
         if monotonic() + pause >= until {
             return Err(error.into());
         }
-        // The flusher tells of an outage for all turns together.
-        tracing::debug!(turn = %turn.id(), %error, "a step of a turn could not be stored, will be tried again");
+        // The flusher warns about an outage once for all turns.
+        tracing::debug!(turn = %turn.id(), %error, "storing a step of a turn failed; retrying");
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(MAX_PAUSE);
     }
 }

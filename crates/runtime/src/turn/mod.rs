@@ -1,4 +1,4 @@
-//! Turns: running one, following one, and closing those whose owner is gone.
+//! Turns: running them, reading them, and storing their progress.
 
 pub(crate) mod attempt;
 pub(crate) mod close;

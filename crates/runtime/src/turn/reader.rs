@@ -1,4 +1,4 @@
-//! Following a turn: beside its log in this process, or from the store.
+//! Reader of a turn: from its log in this process, or from the store.
 
 use std::sync::Arc;
 
@@ -7,15 +7,15 @@ use causerie_domain::ports::StoreError;
 use tokio::sync::watch;
 
 use super::event::{TurnEnd, TurnEvent, TurnStart};
-use super::log::{Ending, LogPlace, TurnLog};
+use super::log::{Ending, LogCursor, TurnLog};
 use super::replay::{StoredReader, StoredTurnSource};
 
-/// Follows a turn at its own pace: [`TurnEvent::Started`] first, exactly one [`TurnEvent::Ended`] last.
+/// Reader of the events of a turn: [`TurnEvent::Started`] is the first, exactly one [`TurnEvent::Ended`] the last.
 ///
-/// Another [`TurnEvent::Started`] from 0 takes back what was told: another instance has closed the turn with less
-/// text. What comes after the last start is what is stored.
+/// A second [`TurnEvent::Started`] with `from` 0 replaces all events before it: another instance has closed the turn with
+/// less text. The events after the last start match the stored turn.
 ///
-/// Dropping a reader changes nothing about the turn.
+/// Dropping a reader does not affect the turn.
 #[derive(Debug)]
 pub struct TurnReader(Source);
 
@@ -25,75 +25,74 @@ enum Source {
     Stored(Box<StoredReader>),
 }
 
-/// A reader in the process that runs the turn.
+/// Reader in the process that runs the turn.
 #[derive(Debug)]
 struct LiveReader {
     log: Arc<TurnLog>,
     changed: watch::Receiver<u64>,
-    place: LogPlace,
-    /// Told first, before there is any text.
+    cursor: LogCursor,
+    /// First event; `None` after it was returned.
     start: Option<TurnStart>,
-    /// What was left out is still to be told. That is known when the model begins to answer, or does not: before, the
-    /// request may be built anew.
-    context_due: bool,
-    ended: bool,
-    /// Where reading goes on if the turn is lost.
-    shelf: StoredTurnSource,
+    /// Whether the report on the context is still to be returned. It is final with the first text or the end: before,
+    /// the request may be rebuilt.
+    is_context_due: bool,
+    has_ended: bool,
+    /// Source from which reading continues if another instance closes the turn.
+    source: StoredTurnSource,
 }
 
-/// What a reader hears from a log.
+/// Result of reading a log.
 #[derive(Debug)]
 enum LogItem {
     Event(TurnEvent),
-    /// The log is not the truth any more.
-    Lost,
-    /// The end was told before.
-    Nothing,
+    /// Another instance closed the turn, so that the log is no longer valid.
+    Superseded,
+    /// The end was returned before.
+    Exhausted,
 }
 
 impl TurnReader {
-    /// Reads a log of this process, from a position; one beyond the log replays it whole.
-    pub(crate) fn beside(log: Arc<TurnLog>, position: u64, shelf: StoredTurnSource) -> Self {
-        let place = log.place_at(position).unwrap_or_default();
-        let start = Some(TurnStart { from: place.position(), ..log.start.clone() });
-        let context_due = place.position() == 0;
+    /// Creates a reader of a log of this process, from a position, or from the start if the log is shorter.
+    pub(crate) fn live(log: Arc<TurnLog>, position: u64, source: StoredTurnSource) -> Self {
+        let cursor = log.cursor_at(position).unwrap_or_default();
+        let start = Some(TurnStart { from: cursor.position(), ..log.start.clone() });
+        let is_context_due = cursor.position() == 0;
         let changed = log.watch();
-        let beside = LiveReader { log, changed, place, start, context_due, ended: false, shelf };
-        TurnReader(Source::Live(Box::new(beside)))
+        let live = LiveReader { log, changed, cursor, start, is_context_due, has_ended: false, source };
+        TurnReader(Source::Live(Box::new(live)))
     }
 
-    /// Reads the stored log of a turn, from a position; one beyond what is stored replays it whole.
-    pub(crate) fn stored(shelf: StoredTurnSource, start: TurnStart, position: u64) -> Self {
-        TurnReader(Source::Stored(Box::new(StoredReader::new(shelf, start, position))))
+    /// Creates a reader of the stored log of a turn, from a position, or from the start if an ended turn is shorter.
+    pub(crate) fn stored(source: StoredTurnSource, start: TurnStart, position: u64) -> Self {
+        TurnReader(Source::Stored(Box::new(StoredReader::new(source, start, position))))
     }
 
-    /// The turn that is read.
     pub fn turn_id(&self) -> TurnId {
         match &self.0 {
-            Source::Live(beside) => beside.log.start.turn_id,
+            Source::Live(live) => live.log.start.turn_id,
             Source::Stored(stored) => stored.turn_id(),
         }
     }
 
-    /// The next event; `None` after [`TurnEvent::Ended`]. Cancel-safe: a dropped call loses nothing.
+    /// Returns the next event, or `None` after [`TurnEvent::Ended`]. Cancel-safe: dropping the future loses no event.
     ///
     /// # Errors
-    /// [`StoreError`] where the turn is read from the store and that fails. The reader can be asked again; the
-    /// turn itself is not touched.
+    /// [`StoreError`] if the turn is read from the store and that fails. The call can be repeated; the turn is not
+    /// affected.
     pub async fn next(&mut self) -> Result<Option<TurnEvent>, StoreError> {
         loop {
             match &mut self.0 {
-                Source::Live(beside) => match beside.next().await {
+                Source::Live(live) => match live.next().await {
                     LogItem::Event(event) => return Ok(Some(event)),
-                    LogItem::Nothing => return Ok(None),
-                    LogItem::Lost => self.0 = Source::Stored(Box::new(beside.successor())),
+                    LogItem::Exhausted => return Ok(None),
+                    LogItem::Superseded => self.0 = Source::Stored(Box::new(live.successor())),
                 },
                 Source::Stored(stored) => return stored.next().await,
             }
         }
     }
 
-    /// Reads to the end and says how the turn ended.
+    /// Reads all events and returns the end of the turn.
     ///
     /// # Errors
     /// As [`TurnReader::next`].
@@ -112,38 +111,38 @@ impl LiveReader {
         if let Some(start) = self.start.take() {
             return LogItem::Event(TurnEvent::Started(start));
         }
-        if self.ended {
-            return LogItem::Nothing;
+        if self.has_ended {
+            return LogItem::Exhausted;
         }
         loop {
-            // The end is looked up first: text that came before it is then surely seen by the read.
+            // The end is read before the text, so that the read below returns all text that was appended before it.
             let ending = self.log.ending();
-            if let Some(Ending::InStore) = ending {
-                return LogItem::Lost;
+            if let Some(Ending::Superseded) = ending {
+                return LogItem::Superseded;
             }
-            if self.context_due && (ending.is_some() || self.log.length() > 0) {
-                self.context_due = false;
+            if self.is_context_due && (ending.is_some() || self.log.length() > 0) {
+                self.is_context_due = false;
                 if let Some(report) = self.log.context().filter(|sent| sent.messages_dropped > 0) {
                     return LogItem::Event(TurnEvent::Context(report));
                 }
             }
-            if let Some(delta) = self.log.read(&mut self.place) {
+            if let Some(delta) = self.log.read(&mut self.cursor) {
                 return LogItem::Event(TurnEvent::Delta(delta));
             }
-            if let Some(Ending::Here(end)) = ending {
-                self.ended = true;
+            if let Some(Ending::Final(end)) = ending {
+                self.has_ended = true;
                 return LogItem::Event(TurnEvent::Ended(end));
             }
-            // The log holds the sender and this reader holds the log, so the channel cannot close.
+            // The channel cannot close: its sender is in the log, which this reader keeps alive.
             let _ = self.changed.changed().await;
         }
     }
 
-    /// The reader that goes on for this one, which has told its start and all up to its place.
+    /// Returns a reader of the store that continues after the events that this one has returned.
     fn successor(&self) -> StoredReader {
-        let (shelf, start) = (self.shelf.clone(), self.log.start.clone());
-        let mut successor = StoredReader::in_place_of(shelf, start, self.place.position());
-        successor.context_due = self.context_due;
+        let (source, start) = (self.source.clone(), self.log.start.clone());
+        let mut successor = StoredReader::continuing(source, start, self.cursor.position());
+        successor.is_context_due = self.is_context_due;
         successor
     }
 }
@@ -158,74 +157,75 @@ mod tests {
     use super::*;
     use crate::turn::testing;
 
-    /// A reader of a log that nobody takes away.
-    fn beside(log: Arc<TurnLog>, position: u64) -> TurnReader {
+    /// Creates a reader of a log that no other instance closes.
+    fn live_reader(log: Arc<TurnLog>, position: u64) -> TurnReader {
         let ledger = Arc::new(causerie_memory_store::MemoryStore::new());
-        TurnReader::beside(log, position, StoredTurnSource { ledger, poll: Duration::ZERO })
+        TurnReader::live(log, position, StoredTurnSource { ledger, poll_interval: Duration::ZERO })
     }
 
     fn log() -> Arc<TurnLog> {
         Arc::new(TurnLog::new(testing::turn_start(), Some(testing::context(4))))
     }
 
-    async fn told(mut reader: TurnReader) -> Vec<String> {
-        let mut told = Vec::new();
+    /// Reads all events, one line each.
+    async fn read_all(mut reader: TurnReader) -> Vec<String> {
+        let mut lines = Vec::new();
         while let Some(event) = reader.next().await.unwrap() {
-            told.push(testing::in_words(&event));
+            lines.push(testing::line_of(&event));
         }
-        told
+        lines
     }
 
     #[tokio::test]
-    async fn a_reader_from_the_start_is_told_everything_once() {
+    async fn a_reader_from_the_start_receives_each_event_once() {
         let log = log();
         log.append(PartKind::Reasoning, "hm");
         log.append(PartKind::Text, "yes");
         log.end(testing::ending(TurnStatus::Completed));
         let expected =
             ["start from 0", "context 4 dropped", "0 reasoning \"hm\" @2", "1 text \"yes\" @5", "completed"];
-        assert_eq!(told(beside(log, 0)).await, expected);
+        assert_eq!(read_all(live_reader(log, 0)).await, expected);
     }
 
     #[tokio::test]
-    async fn what_was_left_out_is_told_once_and_as_it_was_sent_last() {
+    async fn the_context_event_comes_once_and_reports_the_last_request() {
         let log = Arc::new(TurnLog::new(testing::turn_start(), Some(testing::context(0))));
-        let mut reader = beside(Arc::clone(&log), 0);
+        let mut reader = live_reader(Arc::clone(&log), 0);
         assert!(matches!(reader.next().await.unwrap(), Some(TurnEvent::Started(_))));
         let waiting = tokio::time::timeout(Duration::ZERO, reader.next()).await;
-        assert!(waiting.is_err(), "the request may be built anew");
+        assert!(waiting.is_err(), "the request may be rebuilt");
         log.set_context(testing::context(4));
         log.append(PartKind::Text, "yes");
         log.end(testing::ending(TurnStatus::Completed));
-        assert_eq!(told(reader).await, ["context 4 dropped", "0 text \"yes\" @3", "completed"]);
+        assert_eq!(read_all(reader).await, ["context 4 dropped", "0 text \"yes\" @3", "completed"]);
 
         let log = Arc::new(TurnLog::new(testing::turn_start(), Some(testing::context(4))));
         log.end(testing::ending(TurnStatus::Failed));
-        assert_eq!(told(beside(log, 0)).await, ["start from 0", "context 4 dropped", "failed"]);
+        assert_eq!(read_all(live_reader(log, 0)).await, ["start from 0", "context 4 dropped", "failed"]);
     }
 
     #[tokio::test]
-    async fn a_reader_from_a_position_gets_the_rest_and_one_from_beyond_gets_all() {
+    async fn a_reader_from_a_position_receives_the_rest_and_one_after_the_end_receives_all() {
         let log = log();
         log.append(PartKind::Text, "yes");
         log.end(testing::ending(TurnStatus::Completed));
         let rest = ["start from 1", "0 text \"es\" @3", "completed"];
-        assert_eq!(told(beside(Arc::clone(&log), 1)).await, rest);
+        assert_eq!(read_all(live_reader(Arc::clone(&log), 1)).await, rest);
         let all = ["start from 0", "context 4 dropped", "0 text \"yes\" @3", "completed"];
-        assert_eq!(told(beside(log, 9)).await, all);
+        assert_eq!(read_all(live_reader(log, 9)).await, all);
     }
 
     #[tokio::test]
-    async fn a_waiting_reader_wakes_on_text_and_on_the_end() {
+    async fn a_waiting_reader_wakes_up_for_text_and_for_the_end() {
         let log = log();
-        let reader = tokio_util::task::TaskTracker::new().spawn(told(beside(Arc::clone(&log), 0)));
+        let reader = tokio_util::task::TaskTracker::new().spawn(read_all(live_reader(Arc::clone(&log), 0)));
         tokio::task::yield_now().await;
         log.append(PartKind::Text, "a");
         tokio::task::yield_now().await;
         log.append(PartKind::Text, "b");
         log.end(testing::ending(TurnStatus::Cancelled));
-        let told = reader.await.unwrap();
-        assert_eq!(told.first().unwrap(), "start from 0");
-        assert_eq!(told.last().unwrap(), "cancelled");
+        let lines = reader.await.unwrap();
+        assert_eq!(lines.first().unwrap(), "start from 0");
+        assert_eq!(lines.last().unwrap(), "cancelled");
     }
 }

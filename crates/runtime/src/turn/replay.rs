@@ -1,4 +1,4 @@
-//! Following a turn from the store: one of another instance, or one that has ended.
+//! Reads turns from the store: turns of other instances, and ended ones.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,67 +10,66 @@ use causerie_domain::ports::{StoreError, TurnLedger, TurnLog};
 use causerie_domain::turns::{Segment, TurnStatus};
 
 use super::event::{Delta, TurnEnd, TurnEvent, TurnStart};
-use super::log::byte_at;
+use super::log::byte_offset;
 
-/// Where turns are read that are not beside their reader.
+/// Source of turns that do not run in this process.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredTurnSource {
     pub(crate) ledger: Arc<dyn TurnLedger>,
-    /// How often a turn that runs is looked at.
-    pub(crate) poll: Duration,
+    /// Interval between two reads of a running turn.
+    pub(crate) poll_interval: Duration,
 }
 
-/// A reader that looks into the store, at intervals while the turn runs.
+/// Reader of a stored turn, which polls the store while the turn runs.
 ///
-/// A cursor can be ahead of what its turn's owner has flushed. While the turn runs, the reader waits for the
-/// flush to catch up; once it has ended without that text, the client gets the replay from the start.
+/// The position of a cursor can be after the flushed text. While the turn runs, the reader waits for the flush; if the
+/// turn ends without this text, the client receives the turn from the start.
 #[derive(Debug)]
 pub(crate) struct StoredReader {
-    shelf: StoredTurnSource,
+    source: StoredTurnSource,
     start: TurnStart,
-    /// Whether the client was told of a start from which reading goes on.
-    start_told: bool,
-    /// Where reading goes on.
+    /// Whether the client has received a start whose events are still valid.
+    start_sent: bool,
+    /// Position of the next character to return.
     position: u64,
-    /// How many characters have been counted into parts.
+    /// Number of characters that were assigned to parts.
     counted: u64,
-    /// The kind and index of the part that the counted text ends in.
+    /// Kind and index of the part that contains the last counted character.
     part: Option<(PartKind, usize)>,
     ready: VecDeque<TurnEvent>,
-    /// What was left out is still to be told: with the first text or the end, as it was sent last.
-    pub(super) context_due: bool,
+    /// Whether the report on the context is still to be returned: with the first text or the end, when it is final.
+    pub(super) is_context_due: bool,
     stage: Stage,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// The start is still to be told.
+    /// The start was not returned.
     Opening,
-    /// Text is followed.
-    Following,
-    /// The end was told, or stands in `ready`.
+    Reading,
+    /// The end was returned or is in `ready`.
     Ended,
 }
 
 impl StoredReader {
-    pub(crate) fn new(shelf: StoredTurnSource, start: TurnStart, position: u64) -> Self {
+    pub(crate) fn new(source: StoredTurnSource, start: TurnStart, position: u64) -> Self {
         StoredReader {
-            shelf,
+            source,
             start,
-            start_told: false,
+            start_sent: false,
             position,
             counted: 0,
             part: None,
             ready: VecDeque::new(),
-            context_due: false,
+            is_context_due: false,
             stage: Stage::Opening,
         }
     }
 
-    /// Goes on for a reader that has read up to a position elsewhere. It is told another start only where less
-    /// than that is kept.
-    pub(crate) fn in_place_of(shelf: StoredTurnSource, start: TurnStart, position: u64) -> Self {
-        StoredReader { start_told: true, ..StoredReader::new(shelf, start, position) }
+    /// Creates a reader for a client that has read up to a position. The client receives a second start only if less
+    /// text is stored.
+    pub(crate) fn continuing(source: StoredTurnSource, start: TurnStart, position: u64) -> Self {
+        StoredReader { start_sent: true, ..StoredReader::new(source, start, position) }
     }
 
     pub(crate) fn turn_id(&self) -> TurnId {
@@ -85,22 +84,22 @@ impl StoredReader {
             if self.stage == Stage::Ended {
                 return Ok(None);
             }
-            // The part index counts from the start of the turn, so the first look reads from there.
+            // The part index counts from the start of the turn, so the first read starts there.
             let from = if self.stage == Stage::Opening { 0 } else { self.position };
-            let Some(log) = self.shelf.ledger.turn_log(self.start.turn_id, from).await? else {
+            let Some(log) = self.source.ledger.turn_log(self.start.turn_id, from).await? else {
                 return Err(StoreError::Corrupt {
-                    what: format!("turn {} vanished while it was read", self.start.turn_id),
+                    what: format!("turn {} was deleted during a read", self.start.turn_id),
                     source: None,
                 });
             };
-            self.take(log);
+            self.process(log);
             if self.ready.is_empty() {
-                tokio::time::sleep(self.shelf.poll).await;
+                tokio::time::sleep(self.source.poll_interval).await;
             }
         }
     }
 
-    fn take(&mut self, log: TurnLog) {
+    fn process(&mut self, log: TurnLog) {
         let running = log.turn.status == TurnStatus::Running;
         if self.stage == Stage::Opening {
             let stored = log.segments.last().map_or(0, Segment::end);
@@ -109,17 +108,17 @@ impl StoredReader {
                     return;
                 }
                 self.position = 0;
-                self.start_told = false;
+                self.start_sent = false;
             }
             self.open();
         }
-        if self.context_due && !(running && log.segments.is_empty()) {
-            self.context_due = false;
+        if self.is_context_due && !(running && log.segments.is_empty()) {
+            self.is_context_due = false;
             let dropped = log.turn.context.filter(|sent| sent.messages_dropped > 0);
             self.ready.extend(dropped.map(TurnEvent::Context));
         }
         for segment in &log.segments {
-            self.follow(segment);
+            self.read_segment(segment);
         }
         if !running {
             self.stage = Stage::Ended;
@@ -128,16 +127,16 @@ impl StoredReader {
     }
 
     fn open(&mut self) {
-        self.stage = Stage::Following;
-        if self.start_told {
+        self.stage = Stage::Reading;
+        if self.start_sent {
             return;
         }
         self.ready.push_back(TurnEvent::Started(TurnStart { from: self.position, ..self.start.clone() }));
-        self.context_due = self.position == 0;
+        self.is_context_due = self.position == 0;
     }
 
-    /// Counts a segment into its part, and tells what it has beyond the position.
-    fn follow(&mut self, segment: &Segment) {
+    /// Assigns a segment to its part, and returns its text after the position as a delta.
+    fn read_segment(&mut self, segment: &Segment) {
         let end = segment.end();
         if end > self.counted {
             self.counted = end;
@@ -148,8 +147,8 @@ impl StoredReader {
             });
         }
         if let Some((kind, part)) = self.part.filter(|_| end > self.position) {
-            let known = self.position.saturating_sub(segment.position);
-            let text = segment.text[byte_at(&segment.text, known)..].to_owned();
+            let read_before = self.position.saturating_sub(segment.position);
+            let text = segment.text[byte_offset(&segment.text, read_before)..].to_owned();
             self.position = end;
             self.ready.push_back(TurnEvent::Delta(Delta { part, kind, text, position: end }));
         }

@@ -1,4 +1,5 @@
-//! Whether a failed attempt is tried again, and when. Pure: the caller sends, sleeps and throws the dice.
+//! Decides whether and when a failed attempt is retried. The functions are pure: the caller sends, sleeps and provides
+//! the random number.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,21 +9,20 @@ use tokio::time::Instant;
 
 use crate::core::settings::Settings;
 
-/// The first pause at most; it doubles with every further try.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// No pause of our own choosing is longer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
-/// An upstream's wait is stretched by up to this much, so that those it told to come back do not come at once.
-const SPREAD: Duration = Duration::from_millis(500);
-/// Tries beyond the first that an empty answer gets, whatever is set.
-const EMPTY_RETRIES: u32 = 1;
+/// Maximum pause before the first retry; it doubles with each retry.
+const INITIAL_MAX_PAUSE: Duration = Duration::from_millis(500);
+/// Maximum pause if the upstream names none.
+const MAX_PAUSE: Duration = Duration::from_secs(8);
+/// Maximum random addition to a pause that the upstream named, so that the retries do not arrive at the same time.
+const MAX_JITTER: Duration = Duration::from_millis(500);
+/// Maximum number of retries after an empty answer, also if the settings allow more.
+const MAX_EMPTY_RETRIES: u32 = 1;
 
-/// The rules of retrying.
+/// Limits of retries.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RetryPolicy {
-    /// Tries beyond the first.
     pub(crate) max_retries: u32,
-    /// A longer wait is told to the reader instead of waited for.
+    /// Maximum pause. If the upstream names a longer one, the turn fails and reports it.
     pub(crate) max_wait: Duration,
 }
 
@@ -32,44 +32,49 @@ impl From<&Settings> for RetryPolicy {
     }
 }
 
-/// What is known when an attempt has failed.
+/// Failed attempt.
 #[derive(Debug)]
-pub(crate) struct Failed<'a> {
-    /// How it failed.
+pub(crate) struct FailedAttempt<'a> {
     pub(crate) error: &'a CompletionError,
-    /// Tries made beyond the first.
+    /// Number of retries before this failure.
     pub(crate) retries: u32,
-    /// Whether the reader has seen a piece of the answer.
-    pub(crate) delta_seen: bool,
+    /// Whether readers have received a delta.
+    pub(crate) delta_sent: bool,
 }
 
-/// After how long to try again, or `None` to give up. `dice` is uniform over its whole range.
-pub(crate) fn pause_before_retry(policy: RetryPolicy, failed: &Failed<'_>, dice: u32) -> Option<Duration> {
-    let empty = failed.error.kind == CompletionErrorKind::Empty;
-    let allowed = if empty { policy.max_retries.min(EMPTY_RETRIES) } else { policy.max_retries };
-    if failed.delta_seen || !failed.error.retryable || failed.retries >= allowed {
+/// Returns the pause before the next retry, or `None` if the attempt is not retried. `random` is uniform over all values
+/// of its type.
+pub(crate) fn pause_before_retry(
+    policy: RetryPolicy,
+    failed: &FailedAttempt<'_>,
+    random: u32,
+) -> Option<Duration> {
+    let is_empty = failed.error.kind == CompletionErrorKind::Empty;
+    let allowed = if is_empty { policy.max_retries.min(MAX_EMPTY_RETRIES) } else { policy.max_retries };
+    if failed.delta_sent || !failed.error.retryable || failed.retries >= allowed {
         return None;
     }
     match failed.error.retry_after {
         Some(wait) if wait > policy.max_wait => None,
-        Some(wait) => Some(wait + share(SPREAD, dice)),
+        Some(wait) => Some(wait + fraction(MAX_JITTER, random)),
         None => {
-            let ceiling = FIRST_PAUSE.saturating_mul(1 << failed.retries.min(16)).min(LONGEST_PAUSE);
-            Some(share(ceiling, dice))
+            let limit = INITIAL_MAX_PAUSE.saturating_mul(1 << failed.retries.min(16)).min(MAX_PAUSE);
+            Some(fraction(limit, random))
         }
     }
 }
 
-fn share(whole: Duration, dice: u32) -> Duration {
-    let micros = u64::try_from(whole.as_micros()).unwrap_or(u64::MAX);
-    let share = u128::from(micros) * u128::from(dice) / u128::from(u32::MAX);
-    Duration::from_micros(u64::try_from(share).unwrap_or(micros))
+/// Returns `random / u32::MAX` of a duration.
+fn fraction(duration: Duration, random: u32) -> Duration {
+    let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    let fraction = u128::from(micros) * u128::from(random) / u128::from(u32::MAX);
+    Duration::from_micros(u64::try_from(fraction).unwrap_or(micros))
 }
 
-/// A budget of retries that all turns of the process share.
+/// Budget of retries that all turns of the process share.
 ///
-/// When the upstream fails for everybody, retrying adds a twentieth to the load instead of multiplying it. A quiet
-/// process still has a few: the budget begins with ten and refills by one each ten seconds up to that.
+/// If the upstream fails for all turns, retries add 5% to the load instead of multiplying it. A process with few turns
+/// can also retry: the budget starts with ten retries and gains one each ten seconds up to ten.
 #[derive(Debug)]
 pub(crate) struct RetryBudget {
     state: Mutex<BudgetState>,
@@ -77,31 +82,34 @@ pub(crate) struct RetryBudget {
 
 #[derive(Debug)]
 struct BudgetState {
-    /// In thousandths of a retry.
+    /// Remaining budget in thousandths of a retry.
     thousandths: u64,
     refilled_at: Instant,
 }
 
+/// Cost of a retry, in thousandths.
 const PER_RETRY: u64 = 1000;
-const PER_FIRST_TRY: u64 = 50;
+/// Gain per first attempt of a turn, in thousandths.
+const PER_TURN: u64 = 50;
+/// Gain per second, in thousandths, up to [`IDLE_LEVEL`].
 const PER_SECOND: u64 = 100;
-const QUIET_LEVEL: u64 = 10 * PER_RETRY;
-const HIGHEST_LEVEL: u64 = 50 * PER_RETRY;
+const IDLE_LEVEL: u64 = 10 * PER_RETRY;
+const MAX_LEVEL: u64 = 50 * PER_RETRY;
 
 impl RetryBudget {
-    /// A budget at its quiet level.
+    /// Creates a budget at [`IDLE_LEVEL`].
     pub(crate) fn new(now: Instant) -> Self {
-        RetryBudget { state: Mutex::new(BudgetState { thousandths: QUIET_LEVEL, refilled_at: now }) }
+        RetryBudget { state: Mutex::new(BudgetState { thousandths: IDLE_LEVEL, refilled_at: now }) }
     }
 
-    /// Counts a first try.
-    pub(crate) fn earn(&self) {
+    /// Adds the gain of the first attempt of a turn.
+    pub(crate) fn deposit(&self) {
         let mut state = self.lock();
-        state.thousandths = (state.thousandths + PER_FIRST_TRY).min(HIGHEST_LEVEL);
+        state.thousandths = (state.thousandths + PER_TURN).min(MAX_LEVEL);
     }
 
-    /// Takes one retry out, if one is left.
-    pub(crate) fn spend(&self, now: Instant) -> bool {
+    /// Takes one retry from the budget. Returns whether one was left.
+    pub(crate) fn withdraw(&self, now: Instant) -> bool {
         let mut state = self.lock();
         state.refill(now);
         match state.thousandths.checked_sub(PER_RETRY) {
@@ -122,8 +130,8 @@ impl BudgetState {
     fn refill(&mut self, now: Instant) {
         let seconds = now.saturating_duration_since(self.refilled_at).as_secs();
         self.refilled_at += Duration::from_secs(seconds);
-        if self.thousandths < QUIET_LEVEL {
-            self.thousandths = (self.thousandths + seconds.saturating_mul(PER_SECOND)).min(QUIET_LEVEL);
+        if self.thousandths < IDLE_LEVEL {
+            self.thousandths = (self.thousandths + seconds.saturating_mul(PER_SECOND)).min(IDLE_LEVEL);
         }
     }
 }
@@ -139,15 +147,15 @@ mod tests {
         kind: CompletionErrorKind,
         wait: Option<u64>,
         retries: u32,
-        delta_seen: bool,
+        delta_sent: bool,
     ) -> Option<Duration> {
         let mut error = CompletionError::new(kind, "no");
         error.retry_after = wait.map(Duration::from_secs);
-        pause_before_retry(POLICY, &Failed { error: &error, retries, delta_seen }, u32::MAX)
+        pause_before_retry(POLICY, &FailedAttempt { error: &error, retries, delta_sent }, u32::MAX)
     }
 
     #[test]
-    fn own_pauses_double_up_to_a_ceiling_and_stop_at_the_limit() {
+    fn pauses_double_up_to_a_limit_and_end_with_the_last_retry() {
         let check = |retries, expected: Option<u64>| {
             let pause = pause(CompletionErrorKind::Unavailable, None, retries, false);
             assert_eq!(pause, expected.map(Duration::from_millis), "{retries}");
@@ -158,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_upstreams_wait_is_kept_unless_it_is_too_long() {
+    fn a_pause_that_the_upstream_names_is_kept_unless_it_is_too_long() {
         assert_eq!(
             pause(CompletionErrorKind::RateLimited, Some(2), 0, false),
             Some(Duration::from_millis(2500))
@@ -167,12 +175,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_tried_again_that_a_reader_has_begun_to_see() {
+    fn an_attempt_is_not_retried_after_its_first_delta() {
         assert_eq!(pause(CompletionErrorKind::Interrupted, None, 0, true), None);
     }
 
     #[test]
-    fn what_cannot_help_is_not_tried_again() {
+    fn an_error_that_would_repeat_is_not_retried() {
         for kind in [
             CompletionErrorKind::DailyLimit,
             CompletionErrorKind::Authentication,
@@ -186,39 +194,40 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_answer_is_tried_again_once() {
+    fn an_empty_answer_is_retried_once() {
         assert!(pause(CompletionErrorKind::Empty, None, 0, false).is_some());
         assert_eq!(pause(CompletionErrorKind::Empty, None, 1, false), None);
     }
 
     #[test]
-    fn the_dice_spread_a_pause_over_its_whole_length() {
+    fn the_random_number_selects_a_pause_from_zero_to_the_limit() {
         let error = CompletionError::new(CompletionErrorKind::Network, "no");
-        let failed = Failed { error: &error, retries: 0, delta_seen: false };
+        let failed = FailedAttempt { error: &error, retries: 0, delta_sent: false };
         assert_eq!(pause_before_retry(POLICY, &failed, 0), Some(Duration::ZERO));
         assert_eq!(pause_before_retry(POLICY, &failed, u32::MAX / 2).unwrap().as_millis(), 249);
     }
 
     #[test]
-    fn retries_of_a_busy_process_are_a_twentieth_of_its_first_tries() {
+    fn retries_of_a_busy_process_are_a_twentieth_of_its_turns() {
         let now = monotonic();
         let budget = RetryBudget::new(now);
         let mut retries = 0;
         for _ in 0..1000 {
-            budget.earn();
-            retries += u32::from(budget.spend(now));
+            budget.deposit();
+            retries += u32::from(budget.withdraw(now));
         }
         assert_eq!(retries, 10 + 50);
     }
 
     #[test]
-    fn a_quiet_process_gets_its_retries_back_with_time() {
+    fn the_budget_of_an_idle_process_refills_with_time() {
         let now = monotonic();
         let budget = RetryBudget::new(now);
-        let spent = |now| std::iter::repeat_with(|| budget.spend(now)).take_while(|spent| *spent).count();
-        assert_eq!(spent(now), 10);
-        assert_eq!(spent(now + Duration::from_secs(9)), 0);
-        assert_eq!(spent(now + Duration::from_secs(20)), 2);
-        assert_eq!(spent(now + Duration::from_secs(3600)), 10);
+        let available =
+            |now| std::iter::repeat_with(|| budget.withdraw(now)).take_while(|taken| *taken).count();
+        assert_eq!(available(now), 10);
+        assert_eq!(available(now + Duration::from_secs(9)), 0);
+        assert_eq!(available(now + Duration::from_secs(20)), 2);
+        assert_eq!(available(now + Duration::from_secs(3600)), 10);
     }
 }

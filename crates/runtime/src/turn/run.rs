@@ -1,6 +1,7 @@
-//! Running a turn: attempt after attempt until there is an answer or a reason, then one transaction, then the end.
+//! Runs a turn: attempts until one answers or the turn fails, then one transaction that stores the end, then the end
+//! of the log.
 //!
-//! This runs in a tracked task on the main runtime, never inside a response: readers come and go, the turn stays.
+//! A turn runs in a tracked task on the main runtime, not in a response, so that it does not depend on its readers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,26 +22,26 @@ use super::close::close_usage;
 use super::event::TurnEnd;
 use super::lease_retry::retry_until_lease_expires;
 use super::log::Ending;
-use super::retry::{Failed, RetryPolicy, pause_before_retry};
+use super::retry::{FailedAttempt, RetryPolicy, pause_before_retry};
 use super::running::{RunningTurn, Stop};
 use crate::context::{self, Context, ContextParts, Refused};
 use crate::core::clock::monotonic;
 use crate::models::calibration::Observation;
 use crate::runtime::RuntimeInner;
 
-/// A turn that was begun and is to be run to its end.
+/// Stored turn that is to be run.
 #[derive(Debug)]
 pub(crate) struct TurnRun {
     pub(crate) inner: Arc<RuntimeInner>,
     pub(crate) running: Arc<RunningTurn>,
-    /// The turn as it was begun.
+    /// Turn at its start.
     pub(crate) turn: Turn,
-    /// What the request's messages were built from.
+    /// Parts from which the messages of the request were built.
     pub(crate) parts: ContextParts,
     pub(crate) request: CompletionRequest,
 }
 
-/// How the conversation with the upstream came out.
+/// Result of the attempts of a turn.
 #[derive(Debug)]
 struct Outcome {
     status: TurnStatus,
@@ -49,15 +50,15 @@ struct Outcome {
 }
 
 impl TurnRun {
-    /// Runs the turn and ends its log, exactly once, whatever happens.
+    /// Runs the turn and ends its log exactly once, also after a panic.
     pub(crate) async fn run(self, first: OpenUsage) {
         let on_panic = EndGuard(&self);
         let mut attempt = Attempt::new(first, self.parts.ratio);
-        self.running.note_progress(attempt.usage.id, attempt.progress.clone());
+        self.running.set_progress(attempt.usage.id, attempt.progress.clone());
         let mut request = self.request.clone();
-        let outcome = self.converse(&mut attempt, &mut request).await;
+        let outcome = self.complete(&mut attempt, &mut request).await;
         let observed = Observation::of(&request, outcome.end.as_deref());
-        let finish = self.finish_of(&attempt, outcome);
+        let finish = self.finish_request(&attempt, outcome);
         let answered_by = finish.meta.model.clone();
         let ending = self.store(finish).await;
         self.running.log.end(ending);
@@ -67,14 +68,13 @@ impl TurnRun {
         }
     }
 
-    /// Attempts until one gives an answer, or until there is no point in another.
-    /// Leaves behind the request as it was sent last.
-    async fn converse(&self, attempt: &mut Attempt, request: &mut CompletionRequest) -> Outcome {
+    /// Sends the request until an attempt succeeds or no retry is allowed. Leaves the last request in `request`.
+    async fn complete(&self, attempt: &mut Attempt, request: &mut CompletionRequest) -> Outcome {
         let inner = &self.inner;
-        inner.retry_budget.earn();
+        inner.retry_budget.deposit();
         let deadline = monotonic() + inner.settings.turn_deadline;
         let mut retries = 0;
-        let mut rebuilt = false;
+        let mut was_rebuilt = false;
         let mut estimated_input = attempt.usage.estimated_input_tokens;
         loop {
             let stream = inner.gateway.complete(request.clone());
@@ -87,18 +87,18 @@ impl TurnRun {
                 Err(error) => error,
             };
             log_failure(&self.turn, error, retries);
-            let delta_seen = self.running.log.length() > 0;
-            let smaller = (!rebuilt && !delta_seen).then(|| self.smaller_context(error)).flatten();
+            let delta_sent = self.running.log.length() > 0;
+            let smaller = (!was_rebuilt && !delta_sent).then(|| self.smaller_context(error)).flatten();
             if let Some(context) = smaller {
-                rebuilt = true;
+                was_rebuilt = true;
                 estimated_input = context.report.estimated_tokens.into();
-                self.running.note_context(context.report);
+                self.running.set_context(context.report);
                 request.messages = context.messages;
             } else {
-                let failed = Failed { error, retries, delta_seen };
+                let failed = FailedAttempt { error, retries, delta_sent };
                 let pause = pause_before_retry(RetryPolicy::from(&inner.settings), &failed, rand::random())
                     .filter(|pause| monotonic() + *pause < deadline)
-                    .filter(|_| inner.retry_budget.spend(monotonic()));
+                    .filter(|_| inner.retry_budget.withdraw(monotonic()));
                 let Some(pause) = pause else {
                     return Outcome::failed(error.clone(), end);
                 };
@@ -116,14 +116,14 @@ impl TurnRun {
         }
     }
 
-    /// A smaller context, where the upstream refused this one for its size and something can be left out.
+    /// Returns a smaller context if the upstream refused the last one for its size and messages can be dropped.
     fn smaller_context(&self, error: &CompletionError) -> Option<Context> {
         let CompletionErrorKind::ContextLength { limit, requested } = error.kind else { return None };
         let sent = self.running.log.context()?;
         context::rebuild(&self.parts, &sent, Refused { limit, counted: requested })
     }
 
-    /// Closes the ledger row of an attempt that failed and opens the next one, in one step.
+    /// Closes the ledger row of a failed attempt and opens the row of the next one, in one transaction.
     async fn next_attempt(
         &self,
         attempt: &mut Attempt,
@@ -141,31 +141,31 @@ impl TurnRun {
         };
         let close = close_usage(attempt, UsageOutcome::Failed, Some(&end), &[], now);
         let next = NextAttempt { turn_id: self.turn.id, owner: inner.instance, close, open: open.clone() };
-        let begun = retry_until_lease_expires(&self.running, inner.settings.lease, || {
+        let opened = retry_until_lease_expires(&self.running, inner.settings.lease, || {
             inner.ledger.begin_attempt(next.clone())
         })
         .await;
-        match begun {
+        match opened {
             Ok(()) => {
                 *attempt = Attempt::new(open, attempt.ratio);
                 Ok(())
             }
             Err(TurnLedgerError::Lost) => Err(Outcome::stopped(Stop::Lost)),
             Err(TurnLedgerError::Store(error)) => {
-                tracing::warn!(turn = %self.turn.id, %error, "no further attempt, the ledger cannot take it");
-                Err(Outcome { status: TurnStatus::Failed, failure: Some(internal()), end: Some(end) })
+                tracing::warn!(turn = %self.turn.id, %error, "opening the ledger row of a retry failed; the turn fails");
+                Err(Outcome { status: TurnStatus::Failed, failure: Some(storing_failed()), end: Some(end) })
             }
         }
     }
 
-    fn finish_of(&self, attempt: &Attempt, outcome: Outcome) -> FinishTurn {
+    fn finish_request(&self, attempt: &Attempt, outcome: Outcome) -> FinishTurn {
         let inner = &self.inner;
         let now = inner.clock.now();
         let Outcome { status, failure, end } = outcome;
         let parts = self.running.log.parts();
         let finish = end.as_ref().and_then(|end| end.outcome.as_ref().ok());
-        let finish_reason = finish.and_then(finish_word);
-        // The row tells of the request: one that had failed by itself before its turn was stopped, failed.
+        let finish_reason = finish.and_then(finish_reason_of);
+        // The row has the outcome of the request: one that failed before its turn was stopped is recorded as failed.
         let usage_outcome = match status {
             _ if finish.is_some() => UsageOutcome::Completed,
             _ if end.is_some() => UsageOutcome::Failed,
@@ -200,7 +200,7 @@ impl TurnRun {
         }
     }
 
-    /// Stores the end of the turn. Where the store does not take it, the lease runs out for the reaper.
+    /// Stores the end of the turn. If that fails, the reaper closes the turn after its lease has expired.
     async fn store(&self, finish: FinishTurn) -> Ending {
         let inner = &self.inner;
         let stored = retry_until_lease_expires(&self.running, inner.settings.lease, || {
@@ -208,36 +208,36 @@ impl TurnRun {
         })
         .await;
         match stored {
-            Ok((turn, usage)) => Ending::Here(Box::new(TurnEnd { turn, usage: Some(usage) })),
-            Err(TurnLedgerError::Lost) => Ending::InStore,
+            Ok((turn, usage)) => Ending::Final(Box::new(TurnEnd { turn, usage: Some(usage) })),
+            Err(TurnLedgerError::Lost) => Ending::Superseded,
             Err(TurnLedgerError::Store(error)) => {
-                tracing::error!(turn = %self.turn.id, %error, "the end of a turn is left to the reaper");
-                self.unstored()
+                tracing::error!(turn = %self.turn.id, %error, "storing the end of a turn failed; the reaper closes it");
+                self.unstored_end()
             }
         }
     }
 
-    /// The end of a turn that could not be stored: it still runs, as far as the store knows.
-    fn unstored(&self) -> Ending {
-        let turn = Turn { failure: Some(internal()), ..self.turn.clone() };
-        Ending::Here(Box::new(TurnEnd { turn, usage: None }))
+    /// Returns the end of a turn that could not be stored. Its status is running, as in the store.
+    fn unstored_end(&self) -> Ending {
+        let turn = Turn { failure: Some(storing_failed()), ..self.turn.clone() };
+        Ending::Final(Box::new(TurnEnd { turn, usage: None }))
     }
 }
 
-/// Takes the turn out of the running ones when its task ends, also by a panic: its readers are then told of a
-/// fault, and its lease runs out for the reaper.
+/// Removes the turn from the running turns when its task ends. After a panic, readers receive an internal failure, and
+/// the reaper closes the turn after its lease has expired.
 struct EndGuard<'a>(&'a TurnRun);
 
 impl Drop for EndGuard<'_> {
     fn drop(&mut self) {
         let TurnRun { inner, running, .. } = self.0;
-        // The first end counts: this is for a turn that has none.
-        running.log.end(self.0.unstored());
+        // Has no effect if the log has ended.
+        running.log.end(self.0.unstored_end());
         inner.running.remove(running.id());
     }
 }
 
-/// The key under which an answer's metadata carries the runtime's mark.
+/// Key of [`Settings::answer_mark`](crate::Settings::answer_mark) in the metadata of an answer.
 pub(crate) const ANSWER_MARK: &str = "answered_by";
 
 impl Outcome {
@@ -256,15 +256,15 @@ impl Outcome {
     }
 }
 
-/// The upstream's normalised word, but `length` where the output was cut whatever the word claims.
-fn finish_word(finish: &Finish) -> Option<String> {
+/// Returns the normalized finish reason of the upstream, or `length` if the output was truncated.
+fn finish_reason_of(finish: &Finish) -> Option<String> {
     if finish.truncated {
         return Some("length".to_owned());
     }
     finish.reason.as_ref().map(|reason| storable(reason.as_str()).into_owned())
 }
 
-fn internal() -> TurnFailure {
+fn storing_failed() -> TurnFailure {
     TurnFailure {
         code: FailureCode::Internal,
         detail: "the answer could not be stored".to_owned(),
@@ -277,7 +277,7 @@ fn log_failure(turn: &Turn, error: &CompletionError, retries: u32) {
     let (kind, status, request_id) = (&error.kind, error.status, error.request_id.as_deref());
     match kind {
         CompletionErrorKind::Authentication | CompletionErrorKind::PaymentRequired => {
-            tracing::error!(turn = %turn.id, ?kind, status, request_id, provider_text, retries, "upstream refused us");
+            tracing::error!(turn = %turn.id, ?kind, status, request_id, provider_text, retries, "upstream refused the API key or has no credit");
         }
         _ => {
             tracing::warn!(turn = %turn.id, ?kind, status, request_id, provider_text, retries, "attempt failed")

@@ -1,4 +1,4 @@
-//! The turns that run in this process, and the signal that stops one.
+//! Turns that run in this process, and the signal that stops a turn.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -10,20 +10,20 @@ use causerie_domain::{TurnId, UsageId};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::log::{LogPlace, TurnLog};
+use super::log::{LogCursor, TurnLog};
 
-/// Why a running turn shall stop before its answer ends.
+/// Reason to stop a running turn before its answer ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// Its user said so.
+    /// A user cancelled the turn.
     Cancelled,
-    /// This process is about to end.
+    /// The process shuts down.
     Draining,
-    /// The store gave it to somebody else, or its lease could not be renewed.
+    /// Another instance closed the turn, or the lease could not be renewed.
     Lost,
 }
 
-/// A turn that runs in this process.
+/// Turn that runs in this process.
 #[derive(Debug)]
 pub(crate) struct RunningTurn {
     pub(crate) log: Arc<TurnLog>,
@@ -32,30 +32,31 @@ pub(crate) struct RunningTurn {
     unflushed: Mutex<Unflushed>,
 }
 
-/// What the store does not know yet.
+/// Changes that were not flushed.
 #[derive(Debug)]
 struct Unflushed {
-    /// Up to where the text is flushed.
-    flushed: LogPlace,
+    /// End of the flushed text.
+    flushed: LogCursor,
     progress: Option<(UsageId, UsageProgress)>,
     context: Option<ContextReport>,
-    /// When the lease was last known to be ours.
+    /// Instant before the last successful renewal of the lease.
     renewed_at: Instant,
 }
 
-/// One turn's part of a flush, and where its text is flushed to once that has succeeded.
+/// Part of a flush that belongs to one turn.
 #[derive(Debug)]
-pub(crate) struct FlushPiece {
+pub(crate) struct PendingFlush {
     pub(crate) turn: Arc<RunningTurn>,
-    pub(crate) flush: TurnFlush,
-    reaches: LogPlace,
+    pub(crate) request: TurnFlush,
+    /// End of the flushed text after the flush has succeeded.
+    end: LogCursor,
 }
 
 impl RunningTurn {
     pub(crate) fn new(log: Arc<TurnLog>, leased_at: Instant) -> Self {
         let context = log.context();
         let unflushed =
-            Unflushed { flushed: LogPlace::default(), progress: None, context, renewed_at: leased_at };
+            Unflushed { flushed: LogCursor::default(), progress: None, context, renewed_at: leased_at };
         RunningTurn {
             log,
             stop: OnceLock::new(),
@@ -68,78 +69,78 @@ impl RunningTurn {
         self.log.start.turn_id
     }
 
-    /// Asks the turn to stop. The first reason counts; whether this is it.
+    /// Signals the turn to stop. The first reason is kept. Returns whether this call was the first one.
     pub(crate) fn stop(&self, reason: Stop) -> bool {
-        let first = self.stop.set(reason).is_ok();
+        let is_first = self.stop.set(reason).is_ok();
         self.stopped.cancel();
-        first
+        is_first
     }
 
-    /// Resolves once the turn shall stop.
+    /// Waits for the signal to stop and returns its reason.
     pub(crate) async fn stopped(&self) -> Stop {
         self.stopped.cancelled().await;
         self.stop.get().copied().unwrap_or(Stop::Lost)
     }
 
-    /// Notes news of the open ledger row, for the next flush.
-    pub(crate) fn note_progress(&self, usage_id: UsageId, progress: UsageProgress) {
+    /// Sets the progress of the open ledger row, for the next flush.
+    pub(crate) fn set_progress(&self, usage_id: UsageId, progress: UsageProgress) {
         self.lock().progress = Some((usage_id, progress));
     }
 
-    /// Notes that the request was built anew, for the next flush.
-    pub(crate) fn note_context(&self, report: ContextReport) {
+    /// Sets the report on a rebuilt request, for the log and the next flush.
+    pub(crate) fn set_context(&self, report: ContextReport) {
         self.log.set_context(report);
         self.lock().context = Some(report);
     }
 
-    /// When the lease was last known to be ours.
+    /// Returns the instant before the last successful renewal of the lease.
     pub(crate) fn renewed_at(&self) -> Instant {
         self.lock().renewed_at
     }
 
-    /// What is to be flushed; empty but for the renewal where there is nothing new.
-    pub(crate) fn flush_piece(self: &Arc<Self>) -> FlushPiece {
+    /// Takes the changes that were not flushed. Without changes, the flush only renews the lease.
+    pub(crate) fn pending_flush(self: &Arc<Self>) -> PendingFlush {
         let mut unflushed = self.lock();
-        let mut reaches = unflushed.flushed;
-        let flush = TurnFlush {
+        let mut end = unflushed.flushed;
+        let request = TurnFlush {
             turn_id: self.id(),
-            segments: self.log.take_segments(&mut reaches),
+            segments: self.log.read_segments(&mut end),
             progress: unflushed.progress.take(),
             context: unflushed.context.take(),
         };
-        FlushPiece { turn: Arc::clone(self), flush, reaches }
+        PendingFlush { turn: Arc::clone(self), request, end }
     }
 
     fn lock(&self) -> MutexGuard<'_, Unflushed> {
-        // Every change under this lock is complete in itself, so a panic elsewhere leaves nothing half done.
+        // Each change under this lock leaves a valid state, so a poisoned lock can be used.
         self.unflushed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl FlushPiece {
-    /// Whether there is more to it than the renewal.
-    pub(crate) fn has_news(&self) -> bool {
-        let flush = &self.flush;
-        !flush.segments.is_empty() || flush.progress.is_some() || flush.context.is_some()
+impl PendingFlush {
+    /// Returns whether the flush stores changes besides the renewal of the lease.
+    pub(crate) fn has_changes(&self) -> bool {
+        let request = &self.request;
+        !request.segments.is_empty() || request.progress.is_some() || request.context.is_some()
     }
 
-    /// Notes that the store took it, at an instant before which the flush was begun.
-    pub(crate) fn succeeded(self, begun_at: Instant) {
+    /// Records that the flush, which started after `started_at`, has succeeded.
+    pub(crate) fn succeed(self, started_at: Instant) {
         let mut unflushed = self.turn.lock();
-        unflushed.flushed = self.reaches;
-        unflushed.renewed_at = begun_at;
+        unflushed.flushed = self.end;
+        unflushed.renewed_at = started_at;
     }
 
-    /// Puts its news back, unless there are newer ones: the store did not take it.
-    pub(crate) fn failed(self) {
+    /// Returns the changes of a failed flush to the turn, unless newer ones have replaced them.
+    pub(crate) fn fail(self) {
         let mut unflushed = self.turn.lock();
-        let TurnFlush { progress, context, .. } = self.flush;
+        let TurnFlush { progress, context, .. } = self.request;
         unflushed.progress = unflushed.progress.take().or(progress);
         unflushed.context = unflushed.context.take().or(context);
     }
 }
 
-/// The turns that run in this process.
+/// Turns that run in this process.
 #[derive(Debug, Default)]
 pub(crate) struct RunningTurns {
     table: Mutex<Table>,
@@ -148,14 +149,14 @@ pub(crate) struct RunningTurns {
 #[derive(Debug, Default)]
 struct Table {
     turns: HashMap<TurnId, Arc<RunningTurn>>,
-    /// Whether every turn is cut, also one that is only about to begin.
-    cut: bool,
+    /// Whether all turns were stopped. Turns that are inserted later are stopped at once.
+    all_stopped: bool,
 }
 
 impl RunningTurns {
     pub(crate) fn insert(&self, turn: Arc<RunningTurn>) {
         let mut table = self.lock();
-        if table.cut {
+        if table.all_stopped {
             turn.stop(Stop::Draining);
         }
         table.turns.insert(turn.id(), turn);
@@ -173,10 +174,10 @@ impl RunningTurns {
         self.lock().turns.values().cloned().collect()
     }
 
-    /// Stops every turn because the process ends, from now on. Returns how many run.
-    pub(crate) fn cut(&self) -> usize {
+    /// Stops all turns, also later ones, because the process shuts down. Returns the number of running turns.
+    pub(crate) fn stop_all(&self) -> usize {
         let mut table = self.lock();
-        table.cut = true;
+        table.all_stopped = true;
         for turn in table.turns.values() {
             turn.stop(Stop::Draining);
         }

@@ -1,4 +1,4 @@
-//! Following a turn: beside it, from another instance, or after its end; and stopping it.
+//! Reads turns, running or ended, here or on another instance, and stops them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,35 +12,35 @@ use crate::authorization::Action;
 use crate::core::clock::monotonic;
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
-use crate::turn::event::{Cursor, Place, TurnStart};
+use crate::turn::event::{CursorPosition, TurnCursor, TurnStart};
 use crate::turn::reader::TurnReader;
 use crate::turn::running::Stop;
 
-/// Turns closed in one round of the reaper at most.
+/// Maximum number of turns that the reaper closes in one call.
 pub(crate) const REAPED_AT_ONCE: u32 = 100;
 
-/// What a stream ticket is for.
+/// Scope of a stream ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TicketedStream {
-    /// The turn that runs, if one does.
-    pub running: Option<TurnId>,
-    /// The instant at which this was so.
-    pub asked_at: Timestamp,
-    /// How long a turn can take at most.
-    pub longest_turn: Duration,
+pub struct StreamTicketScope {
+    /// The running turn of the session.
+    pub running_turn: Option<TurnId>,
+    /// Instant before the running turn was looked up.
+    pub checked_at: Timestamp,
+    /// Maximum duration of a turn.
+    pub turn_deadline: Duration,
 }
 
 impl Runtime {
-    /// Follows a conversation: with a cursor that turn's rest, ended or not; without one the running turn from
-    /// its start. `None` where there is nothing to follow: no turn runs, or the cursor stands behind the end.
+    /// Returns a reader of a session: with a cursor for the rest of its turn, running or ended; without one for the
+    /// running turn from its start. Returns `None` if no turn runs, or if the cursor is after the end.
     ///
     /// # Errors
-    /// [`RuntimeError::NotFound`], also for a cursor of another conversation's turn, [`RuntimeError::Forbidden`].
+    /// [`RuntimeError::NotFound`], also for a cursor of a turn in another session; [`RuntimeError::Forbidden`].
     pub async fn stream_session(
         &self,
         principal: &Principal,
         id: SessionId,
-        cursor: Option<Cursor>,
+        cursor: Option<TurnCursor>,
     ) -> Result<Option<TurnReader>, RuntimeError> {
         let access = self.access(principal)?;
         let session = self.readable_session(&access, id).await?;
@@ -53,10 +53,11 @@ impl Runtime {
         if turn.session_id != id {
             return Err(RuntimeError::NotFound);
         }
-        Ok(self.reader_from(turn, cursor.place))
+        Ok(self.reader_from(turn, cursor.position))
     }
 
-    /// Follows a turn from a place, ended or not; `None` behind its end.
+    /// Returns a reader of a turn, running or ended, from a position or from the start. Returns `None` for the
+    /// position after the end.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
@@ -64,31 +65,31 @@ impl Runtime {
         &self,
         principal: &Principal,
         id: TurnId,
-        place: Option<Place>,
+        position: Option<CursorPosition>,
     ) -> Result<Option<TurnReader>, RuntimeError> {
         let access = self.access(principal)?;
         let turn = self.readable_turn(&access, id).await?;
-        Ok(self.reader_from(turn, place.unwrap_or(Place::At(0))))
+        Ok(self.reader_from(turn, position.unwrap_or(CursorPosition::At(0))))
     }
 
-    /// What a ticket for a conversation's stream would be for. Whoever steers a conversation may hand one out.
+    /// Returns the scope of a ticket for the stream of a session. It requires the right to update the session.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
-    pub async fn ticketed_stream(
+    pub async fn stream_ticket_scope(
         &self,
         principal: &Principal,
         id: SessionId,
-    ) -> Result<TicketedStream, RuntimeError> {
-        // Before the look at what runs: a turn that begins in between is one that begins soon after.
-        let asked_at = self.inner.clock.now();
+    ) -> Result<StreamTicketScope, RuntimeError> {
+        // Read before the running turn, so that a turn that starts in between counts as one that starts later.
+        let checked_at = self.inner.clock.now();
         let access = self.access(principal)?;
         self.permitted_session(&access, id, Action::Update).await?;
-        let running = self.inner.ledger.running_turn(id).await?.map(|turn| turn.id);
-        Ok(TicketedStream { running, asked_at, longest_turn: self.inner.settings.turn_deadline })
+        let running_turn = self.inner.ledger.running_turn(id).await?.map(|turn| turn.id);
+        Ok(StreamTicketScope { running_turn, checked_at, turn_deadline: self.inner.settings.turn_deadline })
     }
 
-    /// A turn's state.
+    /// Returns the state of a turn.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
@@ -97,8 +98,8 @@ impl Runtime {
         self.readable_turn(&access, id).await
     }
 
-    /// Stops the running turn of a conversation; its text so far is kept. Returns the turn as it then is, or
-    /// `None` where none runs.
+    /// Cancels the running turn of a session and keeps its text. Returns the turn after that, or `None` if no turn
+    /// runs.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
@@ -108,8 +109,10 @@ impl Runtime {
         self.stop_running_turn(id).await
     }
 
-    /// Marks the running turn, and waits a while for its owner to end it. An owner that is gone is not waited
-    /// for longer than its lease: the turn is reaped.
+    /// Requests the end of the running turn and waits for it, for at most [`Settings::cancel_wait`]. If the lease of
+    /// its owner expires in this time, the turn is reaped.
+    ///
+    /// [`Settings::cancel_wait`]: crate::Settings::cancel_wait
     pub(crate) async fn stop_running_turn(&self, id: SessionId) -> Result<Option<Turn>, RuntimeError> {
         let inner = &self.inner;
         let Some(mut turn) = inner.ledger.request_cancel(id).await? else {
@@ -119,7 +122,7 @@ impl Runtime {
         if let Some(running) = inner.running.get(turn.id) {
             running.stop(Stop::Cancelled);
             let (log, end) = (Arc::clone(&running.log), running.log.length());
-            let reader = TurnReader::beside(log, end, inner.stored_turn_source());
+            let reader = TurnReader::live(log, end, inner.stored_turn_source());
             if let Ok(Ok(Some(end))) = tokio::time::timeout_at(until, reader.end()).await
                 && end.turn.status != TurnStatus::Running
             {
@@ -133,7 +136,7 @@ impl Runtime {
             if turn.status != TurnStatus::Running || monotonic() >= until {
                 return Ok(Some(turn));
             }
-            // It was being begun when it was looked for above.
+            // The turn may have started after the check above.
             if let Some(running) = inner.running.get(turn.id) {
                 running.stop(Stop::Cancelled);
             }
@@ -146,20 +149,18 @@ impl Runtime {
         Ok(log.map_or(turn, |log| log.turn))
     }
 
-    fn reader_from(&self, turn: Turn, place: Place) -> Option<TurnReader> {
-        match place {
-            Place::At(position) => Some(self.reader(turn, position)),
-            Place::End => None,
+    fn reader_from(&self, turn: Turn, position: CursorPosition) -> Option<TurnReader> {
+        match position {
+            CursorPosition::At(position) => Some(self.reader(turn, position)),
+            CursorPosition::End => None,
         }
     }
 
-    /// A reader beside the log where this process has it, else from the store.
+    /// Returns a reader of the log in this process if the turn runs here, else of the store.
     pub(crate) fn reader(&self, turn: Turn, position: u64) -> TurnReader {
         let inner = &self.inner;
         match inner.running.get(turn.id) {
-            Some(running) => {
-                TurnReader::beside(Arc::clone(&running.log), position, inner.stored_turn_source())
-            }
+            Some(running) => TurnReader::live(Arc::clone(&running.log), position, inner.stored_turn_source()),
             None => TurnReader::stored(inner.stored_turn_source(), self.turn_start(&turn), position),
         }
     }

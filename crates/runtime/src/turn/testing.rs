@@ -1,4 +1,4 @@
-//! Made-up turns for the tests of this folder.
+//! Turns for the unit tests of this module.
 
 use causerie_domain::turns::{ContextReport, Turn, TurnStatus};
 use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId};
@@ -42,15 +42,15 @@ pub(crate) fn turn(status: TurnStatus) -> Turn {
 }
 
 pub(crate) fn ending(status: TurnStatus) -> Ending {
-    Ending::Here(Box::new(TurnEnd { turn: turn(status), usage: None }))
+    Ending::Final(Box::new(TurnEnd { turn: turn(status), usage: None }))
 }
 
 pub(crate) fn context(messages_dropped: u32) -> ContextReport {
     ContextReport { messages_sent: 3, messages_dropped, estimated_tokens: 40, context_length_assumed: false }
 }
 
-/// An event as a line that a test can state.
-pub(crate) fn in_words(event: &TurnEvent) -> String {
+/// Returns an event as one line of text.
+pub(crate) fn line_of(event: &TurnEvent) -> String {
     match event {
         TurnEvent::Started(start) => format!("start from {}", start.from),
         TurnEvent::Context(sent) => format!("context {} dropped", sent.messages_dropped),

@@ -5,10 +5,10 @@ use std::time::Duration;
 use causerie_domain::messages::Part;
 use causerie_usage::{CharsPerToken, estimate_tokens};
 
-/// A generation record is not there at once: the first look-up comes this much after the end.
-pub(crate) const FIRST_LOOKUP: Duration = Duration::from_secs(1);
+/// Delay of the first look-up after the end of a request: the upstream creates generation records with a delay.
+pub(crate) const FIRST_LOOKUP_DELAY: Duration = Duration::from_secs(1);
 
-/// Our own count of what arrived.
+/// Returns the estimated token count of the received text.
 pub(crate) fn estimated_output(parts: &[Part], ratio: CharsPerToken) -> u64 {
     parts.iter().map(|part| estimate_tokens(&part.text, ratio)).sum()
 }

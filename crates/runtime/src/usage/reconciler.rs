@@ -1,9 +1,9 @@
-//! The reconciler: learns afterwards what requests cost that did not say so, until every row is settled.
+//! Reconciler: settles usage rows whose cost the upstream did not report in the stream.
 //!
-//! Two loops share one task. The first needs nobody: it prices rows whose process is gone, and makes final what stood
-//! in for a cost whose time for look-ups is over. The second asks the upstream for generation records, a bounded number
-//! a minute. Nothing is kept in memory but the pace, so a restart goes on where the store stands; a claim that a dead
-//! process has left runs out.
+//! Two loops share one task. The first one works without the upstream: it prices rows of processes that have ended, and
+//! makes estimates final when the period for look-ups is over. The second one reads generation records of the upstream,
+//! with a limit per minute. All state is in the store, so a restarted process continues; claims of an ended process
+//! expire.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,61 +23,62 @@ use tokio_util::sync::CancellationToken;
 
 use crate::core::clock::monotonic;
 use crate::core::settings::Settings;
-use crate::usage::estimates::{FIRST_LOOKUP, estimated_output};
+use crate::usage::estimates::{FIRST_LOOKUP_DELAY, estimated_output};
 
-/// How many rows are read at once.
-const ROWS_AT_ONCE: u32 = 100;
-/// A record that is not told within this time is asked for another time.
+/// Number of rows in one read.
+const BATCH_ROWS: u32 = 100;
+/// Timeout of a look-up, which is repeated later.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a claimed row is left to its claimer: longer than a look-up, so that two never ask for one row at once.
+/// Duration of a claim. It is longer than a look-up, so that no two processes look up the same row at the same time.
 const CLAIM: Duration = Duration::from_secs(30);
-/// The last look-up falls on the end of the window. Who is this much later was kept from it, and is not asked for.
+/// Time after the look-up period at which a row is settled without a look-up. The last look-up is due at the end of the
+/// period.
 const OVERDUE_AFTER: Duration = Duration::from_secs(60);
-/// The first pause after an upstream that is away; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// The longest pause on the upstream's word; a daily limit may well be lifted before its day is over.
-const LONGEST_NAMED_PAUSE: Duration = Duration::from_secs(60 * 60);
+/// First pause if the upstream is unavailable; it doubles up to [`MAX_PAUSE`].
+const INITIAL_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// Maximum pause that the upstream can request: a daily limit may be raised during the day.
+const MAX_REQUESTED_PAUSE: Duration = Duration::from_secs(60 * 60);
 
-/// How often the reconciler works.
+/// Settings of the reconciler.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct LookupPace {
-    /// Between two look-ups of this process.
-    pub(crate) gap: Duration,
-    /// For how long after its end a request is looked up.
-    pub(crate) window: Duration,
-    /// Between two searches for work.
-    pub(crate) interval: Duration,
+pub(crate) struct ReconcilerSettings {
+    /// Minimum time between two look-ups of this process.
+    pub(crate) lookup_interval: Duration,
+    /// Period after the end of a request in which it is looked up.
+    pub(crate) lookup_window: Duration,
+    /// Time between two queries for rows to settle.
+    pub(crate) poll_interval: Duration,
 }
 
-impl From<&Settings> for LookupPace {
+impl From<&Settings> for ReconcilerSettings {
     fn from(settings: &Settings) -> Self {
-        LookupPace {
-            gap: Duration::from_secs(60) / settings.lookups_per_minute.max(1),
-            window: settings.lookup_window,
-            interval: settings.reconcile_interval,
+        ReconcilerSettings {
+            lookup_interval: Duration::from_secs(60) / settings.lookups_per_minute.max(1),
+            lookup_window: settings.lookup_window,
+            poll_interval: settings.reconcile_interval,
         }
     }
 }
 
-/// Settles what is pending.
+/// Settles pending usage rows.
 #[derive(Debug)]
 pub(crate) struct Reconciler {
     store: Arc<dyn Reconciliation>,
     gateway: Arc<dyn CompletionGateway>,
     clock: Arc<dyn Clock>,
-    pace: LookupPace,
+    settings: ReconcilerSettings,
 }
 
-/// What a look-up means for the next one.
+/// Result of a look-up, which decides when the next one starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    /// Nothing was due.
+enum LookupStatus {
+    /// No row was due.
     Idle,
-    /// The upstream answers.
-    GoOn,
-    /// The upstream is away, or limits us: for so long, where it says so.
-    Pause(Option<Duration>),
+    /// The upstream responded.
+    Responded,
+    /// The upstream is unavailable or limits the rate, with the pause that it requested.
+    Unavailable(Option<Duration>),
 }
 
 impl Reconciler {
@@ -85,83 +86,85 @@ impl Reconciler {
         store: Arc<dyn Reconciliation>,
         gateway: Arc<dyn CompletionGateway>,
         clock: Arc<dyn Clock>,
-        pace: LookupPace,
+        settings: ReconcilerSettings,
     ) -> Self {
-        Reconciler { store, gateway, clock, pace }
+        Reconciler { store, gateway, clock, settings }
     }
 
-    /// Reconciles until it is told to end. The row of a look-up under way is given back.
+    /// Settles rows until the token is cancelled. A row whose look-up is in progress is then released.
     pub(crate) async fn run(&self, end: CancellationToken) {
-        tokio::join!(end.run_until_cancelled(self.keep_accounting()), self.keep_looking_up(&end));
+        tokio::join!(end.run_until_cancelled(self.settle_periodically()), self.look_up_periodically(&end));
     }
 
-    /// Prices every row that was closed for a process that is gone.
-    pub(crate) async fn account_all(&self) -> Result<(), StoreError> {
+    /// Prices all rows of processes that have ended.
+    pub(crate) async fn price_all(&self) -> Result<(), StoreError> {
         loop {
-            let rows = self.store.unpriced(ROWS_AT_ONCE).await?;
+            let rows = self.store.unpriced(BATCH_ROWS).await?;
             let mut settled = 0;
             for row in &rows {
-                let accounted = self.store.price(self.account_of(row)).await;
-                settled += u32::from(passed(row.usage.id, accounted)?);
+                let result = self.store.price(self.estimate(row)).await;
+                settled += u32::from(is_settled(row.usage.id, result)?);
             }
-            if rows.len() < ROWS_AT_ONCE as usize || settled == 0 {
+            if rows.len() < BATCH_ROWS as usize || settled == 0 {
                 return Ok(());
             }
         }
     }
 
-    async fn keep_accounting(&self) {
+    async fn settle_periodically(&self) {
         loop {
-            if let Err(error) = self.settle_without_asking().await {
-                tracing::warn!(%error, "pending costs could not be settled, will be tried again");
+            if let Err(error) = self.settle_without_lookup().await {
+                tracing::warn!(%error, "settling pending usage failed; retrying");
             }
-            tokio::time::sleep(self.pace.interval).await;
+            tokio::time::sleep(self.settings.poll_interval).await;
         }
     }
 
-    async fn keep_looking_up(&self, end: &CancellationToken) {
-        let mut pause = FIRST_PAUSE;
+    async fn look_up_periodically(&self, end: &CancellationToken) {
+        let ReconcilerSettings { lookup_interval, poll_interval, .. } = self.settings;
+        let mut pause = INITIAL_PAUSE;
         while !end.is_cancelled() {
-            let begun_at = monotonic();
+            let started_at = monotonic();
             let wait = match self.look_up_next(end).await {
-                Ok(Next::Idle) => self.pace.interval.max(self.pace.gap),
-                Ok(Next::GoOn) => {
-                    pause = FIRST_PAUSE;
-                    self.pace.gap.saturating_sub(begun_at.elapsed())
+                Ok(LookupStatus::Idle) => poll_interval.max(lookup_interval),
+                Ok(LookupStatus::Responded) => {
+                    pause = INITIAL_PAUSE;
+                    lookup_interval.saturating_sub(started_at.elapsed())
                 }
-                Ok(Next::Pause(named)) => {
-                    let wait = named.map_or(pause, |named| named.min(LONGEST_NAMED_PAUSE)).max(self.pace.gap);
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                    wait
+                Ok(LookupStatus::Unavailable(requested)) => {
+                    let wait = requested.map_or(pause, |requested| requested.min(MAX_REQUESTED_PAUSE));
+                    pause = (pause * 2).min(MAX_PAUSE);
+                    wait.max(lookup_interval)
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "no cost can be looked up, will be tried again");
-                    self.pace.interval.max(self.pace.gap)
+                    tracing::warn!(%error, "looking up pending usage failed; retrying");
+                    poll_interval.max(lookup_interval)
                 }
             };
             end.run_until_cancelled(tokio::time::sleep(wait)).await;
         }
     }
 
-    async fn settle_without_asking(&self) -> Result<(), StoreError> {
-        self.account_all().await?;
+    async fn settle_without_lookup(&self) -> Result<(), StoreError> {
+        self.price_all().await?;
         loop {
             let now = self.clock.now();
-            let closed_before = now.before(self.pace.window + OVERDUE_AFTER);
-            let overdue = ExpiredLookupsQuery { now, closed_before, limit: ROWS_AT_ONCE };
-            let rows = self.store.expired_lookups(overdue).await?;
+            let closed_before = now.before(self.settings.lookup_window + OVERDUE_AFTER);
+            let query = ExpiredLookupsQuery { now, closed_before, limit: BATCH_ROWS };
+            let rows = self.store.expired_lookups(query).await?;
             let mut settled = 0;
             for row in &rows {
-                settled += u32::from(passed(row.id, self.give_up(row).await)?);
+                settled += u32::from(is_settled(row.id, self.give_up(row).await)?);
             }
-            if rows.len() < ROWS_AT_ONCE as usize || settled == 0 {
+            if rows.len() < BATCH_ROWS as usize || settled == 0 {
                 return Ok(());
             }
         }
     }
 
-    /// What a request cost whose process is gone: the flushed text and what was sent, at the prices of its row.
-    fn account_of(&self, row: &UnpricedUsage) -> PriceUsage {
+    /// Returns the estimated usage of a request whose process has ended: its input and the flushed text, at the prices of
+    /// its row.
+    fn estimate(&self, row: &UnpricedUsage) -> PriceUsage {
         let usage = &row.usage;
         let settled = settle(&RequestEnd {
             outcome: usage.outcome,
@@ -175,51 +178,51 @@ impl Reconciler {
             prices: usage.prices.as_ref(),
             sent_at: usage.created_at,
         });
-        let next_lookup_at = settled.lookup_due.then(|| self.clock.now() + FIRST_LOOKUP);
+        let next_lookup_at = settled.lookup_due.then(|| self.clock.now() + FIRST_LOOKUP_DELAY);
         PriceUsage { id: usage.id, tokens: settled.tokens, settlement: settled.settlement, next_lookup_at }
     }
 
-    /// Looks up the row that is due the longest.
-    async fn look_up_next(&self, end: &CancellationToken) -> Result<Next, StoreError> {
+    /// Looks up the row with the earliest due time.
+    async fn look_up_next(&self, end: &CancellationToken) -> Result<LookupStatus, StoreError> {
         let now = self.clock.now();
         let until = now + CLAIM;
         let Some(row) = self.store.claim_lookup(ClaimLookup { now, until }).await? else {
-            return Ok(Next::Idle);
+            return Ok(LookupStatus::Idle);
         };
         let Some(generation_id) = row.generation_id.as_deref() else {
             self.give_up(&row).await?;
-            return Ok(Next::GoOn);
+            return Ok(LookupStatus::Responded);
         };
         let lookup = tokio::time::timeout(LOOKUP_TIMEOUT, self.gateway.generation(generation_id));
-        let Some(answer) = end.run_until_cancelled(lookup).await else {
+        let Some(response) = end.run_until_cancelled(lookup).await else {
             self.postpone(&row, until, now, row.lookups).await?;
-            return Ok(Next::Idle);
+            return Ok(LookupStatus::Idle);
         };
-        let error = match answer {
+        let error = match response {
             Ok(Ok(Some(record))) => {
-                self.conclude(&row, until, record).await?;
-                return Ok(Next::GoOn);
+                self.settle_with(&row, until, record).await?;
+                return Ok(LookupStatus::Responded);
             }
             Ok(Ok(None)) => {
-                self.try_later(&row, until).await?;
-                return Ok(Next::GoOn);
+                self.retry_later(&row, until).await?;
+                return Ok(LookupStatus::Responded);
             }
             Ok(Err(error)) => error,
             Err(_) => CompletionError::new(CompletionErrorKind::Unavailable, "no record within the time"),
         };
-        tracing::warn!(usage = %row.id, kind = ?error.kind, status = error.status, "a cost could not be looked up");
-        let next = pause_after(&error);
-        match next {
-            // Who is told when to come back has not been answered at all.
-            Next::Pause(Some(wait)) => {
+        tracing::warn!(usage = %row.id, kind = ?error.kind, status = error.status, "looking up a cost failed; retrying later");
+        let status = status_after(&error);
+        match status {
+            // A request that the upstream postponed does not count as a look-up.
+            LookupStatus::Unavailable(Some(wait)) => {
                 self.postpone(&row, until, self.clock.now() + wait, row.lookups).await?
             }
-            _ => self.try_later(&row, until).await?,
+            _ => self.retry_later(&row, until).await?,
         }
-        Ok(next)
+        Ok(status)
     }
 
-    async fn conclude(
+    async fn settle_with(
         &self,
         row: &PendingUsage,
         claimed_until: Timestamp,
@@ -231,9 +234,9 @@ impl Reconciler {
             prices: row.prices.as_ref(),
             sent_at: row.created_at,
         };
-        // A record without a cost is not whole yet.
+        // A record without a cost is incomplete.
         let Some(settled) = settle_looked_up(&pending, &record.usage) else {
-            return self.try_later(row, claimed_until).await;
+            return self.retry_later(row, claimed_until).await;
         };
         let settle = SettleUsage {
             id: row.id,
@@ -246,10 +249,10 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Gives the row back for a later look-up; where none is left, what stood in for its cost is final.
-    async fn try_later(&self, row: &PendingUsage, claimed_until: Timestamp) -> Result<(), StoreError> {
+    /// Releases the row for a later look-up, or makes its estimate final if the period for look-ups is over.
+    async fn retry_later(&self, row: &PendingUsage, claimed_until: Timestamp) -> Result<(), StoreError> {
         let lookups = row.lookups.saturating_add(1);
-        match next_lookup(row.closed_at, self.clock.now(), lookups, self.pace.window) {
+        match next_lookup(row.closed_at, self.clock.now(), lookups, self.settings.lookup_window) {
             Some(at) => self.postpone(row, claimed_until, at, lookups).await,
             None => self.give_up(row).await,
         }
@@ -266,10 +269,11 @@ impl Reconciler {
         self.store.postpone_lookup(postpone).await
     }
 
+    /// Settles the row with its estimate, or as unknown if it has none.
     async fn give_up(&self, row: &PendingUsage) -> Result<(), StoreError> {
         let settlement = give_up(&row.settlement);
         if settlement.basis == CostBasis::Unknown {
-            tracing::warn!(usage = %row.id, "the cost of a request cannot be known");
+            tracing::warn!(usage = %row.id, "the cost of a request remains unknown");
         }
         let settle =
             SettleUsage { id: row.id, tokens: row.tokens, settlement, model_served: None, provider: None };
@@ -278,23 +282,26 @@ impl Reconciler {
     }
 }
 
-/// Whether a row was settled. One that the store cannot take is told in the log, and keeps no other waiting; a store
-/// that is away is no fault of the row.
-fn passed<T>(id: UsageId, settled: Result<T, StoreError>) -> Result<bool, StoreError> {
+/// Returns whether a row was settled. Logs a row that the store refuses, so that other rows are settled nevertheless.
+///
+/// # Errors
+/// [`StoreError`] if the store is unavailable.
+fn is_settled<T>(id: UsageId, settled: Result<T, StoreError>) -> Result<bool, StoreError> {
     match settled {
         Ok(_) => Ok(true),
         Err(error @ StoreError::Corrupt { .. }) => {
-            tracing::error!(usage = %id, %error, "a ledger row cannot be settled");
+            tracing::error!(usage = %id, %error, "settling a usage row failed");
             Ok(false)
         }
-        Err(away) => Err(away),
+        Err(error) => Err(error),
     }
 }
 
-/// Whether a failure says something about the upstream, or only about the one row.
-fn pause_after(error: &CompletionError) -> Next {
+/// Returns the status after a failed look-up. Invalid requests and responses concern only one row; after all other
+/// errors, the look-ups pause.
+fn status_after(error: &CompletionError) -> LookupStatus {
     match error.kind {
-        CompletionErrorKind::InvalidRequest | CompletionErrorKind::InvalidResponse => Next::GoOn,
-        _ => Next::Pause(error.retry_after),
+        CompletionErrorKind::InvalidRequest | CompletionErrorKind::InvalidResponse => LookupStatus::Responded,
+        _ => LookupStatus::Unavailable(error.retry_after),
     }
 }

@@ -1,4 +1,4 @@
-//! What was used and what it cost, as a principal may read it; and conversations, as one may audit them.
+//! Reports and records of usage, and the audit of sessions, with the rights of a principal.
 
 use causerie_domain::calendar::{Day, Span};
 use causerie_domain::page::{After, Page, PageRequest};
@@ -15,85 +15,78 @@ use crate::authorization::{Access, Action};
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 
-/// Which requests are meant.
+/// Selects usage rows of upstream requests. Rows match all fields that are `Some`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectUsage {
-    /// When they were opened.
+    /// Time at which the rows were opened.
     pub span: Span,
-    /// Only those that asked for this model.
+    /// Requested model.
     pub model: Option<String>,
-    /// Only those with this tool, by slug or id.
+    /// Slug or id of the tool.
     pub tool: Option<String>,
-    /// Only those of this user.
     pub user_id: Option<UserId>,
-    /// Only those of this group.
     pub group_id: Option<GroupId>,
-    /// Only those of this conversation.
     pub session_id: Option<SessionId>,
 }
 
-/// A report to make.
+/// Usage report to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportUsage {
-    /// Over which requests.
     pub rows: SelectUsage,
-    /// What they are summed by, each named once; the groups come in this order.
+    /// Distinct groupings. The groups are sorted by their values in this order.
     pub group_by: Vec<Grouping>,
-    /// The days of the span, where they are summed by day.
+    /// Days of the span, if the rows are grouped by day.
     pub days: Vec<Day>,
-    /// How many groups at most.
+    /// Maximum number of groups.
     pub limit: u32,
-    /// The last group of the page before.
+    /// Last group of the previous page.
     pub after: Option<GroupKey>,
 }
 
-/// Which requests to list.
+/// Selects a page of usage records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListUsage {
-    /// Out of which.
     pub rows: SelectUsage,
-    /// How many at most, 1 to 1000.
+    /// Maximum number of records, 1 to 1000.
     pub limit: u32,
-    /// The last one of the page before.
+    /// Last record of the previous page.
     pub after: Option<UsageRecordCursor>,
 }
 
-/// Which conversations to audit.
+/// Selects a page of sessions to audit. Sessions match all fields that are `Some`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditSessions {
-    /// Only those with this tool, by slug or id.
+    /// Slug or id of the tool.
     pub tool: Option<String>,
-    /// Only those of this user.
     pub user_id: Option<UserId>,
-    /// Only those of this group.
     pub group_id: Option<GroupId>,
-    /// How many at most, 1 to 100.
+    /// Maximum number of sessions, 1 to 100.
     pub limit: u32,
-    /// The last one of the page before.
+    /// Last session of the previous page.
     pub after: Option<SessionCursor>,
 }
 
 impl Runtime {
-    /// The instant it is on the runtime's clock, from which a report without boundaries counts.
+    /// Returns the time of the runtime's clock, which is the default end of a report.
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 
-    /// Sums over the requests that the principal may read.
+    /// Returns sums over the usage rows that the principal may read.
     ///
     /// # Errors
-    /// [`RuntimeError::Forbidden`] where the principal may read no usage at all, so for the records.
+    /// [`RuntimeError::Forbidden`] if the principal may read no usage.
     pub async fn usage_report(
         &self,
         principal: &Principal,
         report: ReportUsage,
     ) -> Result<UsageReport, RuntimeError> {
-        let rows = self.selection(&self.access(principal)?, report.rows).await?;
+        let rows = self.usage_filter(&self.access(principal)?, report.rows).await?;
         let ReportUsage { group_by, days, limit, after, .. } = report;
         Ok(self.inner.reports.usage_report(UsageReportQuery { rows, group_by, days, limit, after }).await?)
     }
 
-    /// The requests that the principal may read, newest first.
+    /// Returns a page of the usage records that the principal may read, newest first.
     ///
     /// # Errors
     /// As [`Runtime::usage_report`].
@@ -102,26 +95,26 @@ impl Runtime {
         principal: &Principal,
         list: ListUsage,
     ) -> Result<Page<UsageRecord, UsageRecordCursor>, RuntimeError> {
-        let rows = self.selection(&self.access(principal)?, list.rows).await?;
+        let rows = self.usage_filter(&self.access(principal)?, list.rows).await?;
         let page = PageRequest { limit: list.limit, after: list.after.map(After) };
         Ok(self.inner.reports.usage_records(UsageRecordQuery { rows, page }).await?)
     }
 
-    /// The conversations that the principal may audit, newest activity first: who, when, which tool and what it
-    /// cost, and never what was said.
+    /// Returns a page of the sessions that the principal may audit, latest activity first: with user, time, tool and cost,
+    /// without content.
     ///
     /// # Errors
-    /// [`RuntimeError::Forbidden`] where the principal may audit no session at all.
+    /// [`RuntimeError::Forbidden`] if the principal may audit no session.
     pub async fn audit_sessions(
         &self,
         principal: &Principal,
         list: AuditSessions,
     ) -> Result<Page<SessionAudit, SessionCursor>, RuntimeError> {
         let auditable = self.access(principal)?.sessions(Action::Audit)?;
-        let (auditable, tool_id) = match self.named_tool(list.tool).await? {
-            NamedTool::Any => (auditable, None),
-            NamedTool::One(id) => (auditable, Some(id)),
-            NamedTool::Unknown => (Filter::Nothing, None),
+        let (auditable, tool_id) = match self.tool_selection(list.tool).await? {
+            ToolSelection::All => (auditable, None),
+            ToolSelection::One(id) => (auditable, Some(id)),
+            ToolSelection::None => (Filter::Nothing, None),
         };
         let (user_id, group_id) = (list.user_id, list.group_id);
         let page = PageRequest { limit: list.limit, after: list.after.map(After) };
@@ -129,36 +122,34 @@ impl Runtime {
         Ok(self.inner.conversations.audit_sessions(list).await?)
     }
 
-    async fn selection(&self, access: &Access, rows: SelectUsage) -> Result<UsageFilter, RuntimeError> {
+    async fn usage_filter(&self, access: &Access, rows: SelectUsage) -> Result<UsageFilter, RuntimeError> {
         let visible = access.usage(Action::Read)?;
-        let (visible, tool_id) = match self.named_tool(rows.tool).await? {
-            NamedTool::Any => (visible, None),
-            NamedTool::One(id) => (visible, Some(id)),
-            NamedTool::Unknown => (Filter::Nothing, None),
+        let (visible, tool_id) = match self.tool_selection(rows.tool).await? {
+            ToolSelection::All => (visible, None),
+            ToolSelection::One(id) => (visible, Some(id)),
+            ToolSelection::None => (Filter::Nothing, None),
         };
         let SelectUsage { span, model, user_id, group_id, session_id, .. } = rows;
         Ok(UsageFilter { visible, span, model, tool_id, user_id, group_id, session_id })
     }
 
-    /// The tool that a request names. Whoever may read a row may ask for it by its tool, also when the tool is not
-    /// to be used any more.
-    async fn named_tool(&self, name: Option<String>) -> Result<NamedTool, RuntimeError> {
-        let Some(name) = name else { return Ok(NamedTool::Any) };
-        if let Ok(id) = name.parse() {
-            return Ok(NamedTool::One(id));
+    /// Returns the tools that a slug or id selects. Principals can select rows by a tool that they may not read, also by
+    /// a disabled one, because the result has only rows that they may read.
+    async fn tool_selection(&self, slug_or_id: Option<String>) -> Result<ToolSelection, RuntimeError> {
+        let Some(slug_or_id) = slug_or_id else { return Ok(ToolSelection::All) };
+        if let Ok(id) = slug_or_id.parse() {
+            return Ok(ToolSelection::One(id));
         }
-        let tool = self.inner.tools.tool(&name, &Filter::Everything).await?;
-        Ok(tool.map_or(NamedTool::Unknown, |tool| NamedTool::One(tool.id)))
+        let tool = self.inner.tools.tool(&slug_or_id, &Filter::Everything).await?;
+        Ok(tool.map_or(ToolSelection::None, |tool| ToolSelection::One(tool.id)))
     }
 }
 
-/// Which tool a request is about.
+/// Tools whose rows are selected.
 #[derive(Debug)]
-enum NamedTool {
-    /// It names none.
-    Any,
-    /// This one.
+enum ToolSelection {
+    All,
     One(ToolId),
-    /// One that does not exist.
-    Unknown,
+    /// No tool has the requested slug.
+    None,
 }

@@ -51,13 +51,7 @@ enum Catalog {
 impl TestAppBuilder {
     pub(super) fn new(database: TestDatabase) -> Self {
         let (definitions, tune) = (Vec::new(), Vec::new());
-        TestAppBuilder {
-            database,
-            definitions,
-            tune,
-            catalog: Catalog::Known(Duration::ZERO),
-            tokens: None,
-        }
+        TestAppBuilder { database, definitions, tune, catalog: Catalog::Known(Duration::ZERO), tokens: None }
     }
 
     /// Adds a tool whose model picks the upstream's behaviour.

@@ -23,7 +23,7 @@ const ORIGIN_POSTED: &str = "posted";
 
 type Refusal = TransactionError<ToolError>;
 
-pub(crate) async fn post(
+pub(crate) async fn publish(
     conn: &mut Conn,
     (new, allowed, stamp): &(NewToolVersion, Filter, AuditStamp),
 ) -> Result<(Tool, bool), Refusal> {

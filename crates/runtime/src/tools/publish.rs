@@ -1,4 +1,4 @@
-//! Tools that are posted, their versions, and the end of a tool.
+//! Publishing and disabling tools, and the versions of a tool.
 
 use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::{ToolError, ToolVersionCursor, ToolVersionQuery};
@@ -13,66 +13,64 @@ use causerie_tool_definitions::{
     MAX_DEFINITION_BYTES, VersionMetadata, ToolDefinition, DefinitionError, parse_json, parse_yaml,
 };
 
-/// How a definition that was posted is written.
+/// Format of a published definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DefinitionFormat {
-    /// YAML, one document.
+    /// One YAML document.
     Yaml,
-    /// JSON, one value.
+    /// One JSON value.
     Json,
 }
 
-/// A definition to store.
+/// Definition to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PostTool {
-    /// How it is written.
+pub struct PublishTool {
     pub format: DefinitionFormat,
-    /// The text.
     pub text: Vec<u8>,
-    /// The group that the tool is for; none for everyone.
+    /// Group whose members may use the tool; `None` means all users.
     pub group_id: Option<GroupId>,
 }
 
-/// What stands for the file in the mistakes of a posted definition.
+/// File name in the errors of a published definition.
 const BODY: &str = "body";
 
 impl Runtime {
-    /// Stores a tool, or a further version of one. Says whether the version is new; posting the same content again
-    /// only enables the tool. A new tool is its poster's; the owner and the group of one that exists stay.
+    /// Stores a new tool, or a new version of a tool. Returns whether the version is new; publishing the same content
+    /// again only enables the tool. The principal owns a new tool; an existing tool keeps its owner and group.
     ///
     /// # Errors
     /// [`RuntimeError::Forbidden`], [`RuntimeError::DefinitionTooLarge`], [`RuntimeError::InvalidDefinition`],
     /// [`RuntimeError::VersionConflict`], [`RuntimeError::NameTaken`], [`RuntimeError::NoSuchGroup`].
-    pub async fn post_tool(
+    pub async fn publish_tool(
         &self,
         principal: &Principal,
-        post: PostTool,
+        new: PublishTool,
     ) -> Result<(Tool, bool), RuntimeError> {
         let inner = &self.inner;
         let access = self.access(principal)?;
         let allowed = access.tools(Action::Create)?;
-        let definition = read(&post)?;
+        let definition = parse(&new)?;
         let ids = inner.ids.as_ref();
         let version = definition.to_version(VersionMetadata {
             tool_id: ToolId::next(ids),
             version_id: ToolVersionId::next(ids),
-            group_id: post.group_id,
+            group_id: new.group_id,
             owner_id: Some(principal.user.id),
             created_at: inner.clock.now(),
         });
         access.require_new_tool(&version)?;
-        Ok(inner.tools.post(version, &allowed, self.stamp(principal)).await?)
+        Ok(inner.tools.publish(version, &allowed, self.stamp(principal)).await?)
     }
 
-    /// Disables a tool: no new conversation and no new message may use it. Nothing is deleted.
+    /// Disables a tool: new sessions and new messages cannot use it. Nothing is deleted.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
     pub async fn disable_tool(&self, principal: &Principal, slug: &str) -> Result<(), RuntimeError> {
         let access = self.access(principal)?;
         let allowed = access.tools(Action::Delete)?;
-        let known = Filter::any(access.tools(Action::Read).into_iter().chain([allowed.clone()]));
-        let tool = self.inner.tools.tool(slug, &known).await?.ok_or(RuntimeError::NotFound)?;
+        let visible = Filter::any(access.tools(Action::Read).into_iter().chain([allowed.clone()]));
+        let tool = self.inner.tools.tool(slug, &visible).await?.ok_or(RuntimeError::NotFound)?;
         access.require_tool(Action::Delete, &tool)?;
         match self.inner.tools.disable(slug, &allowed, self.stamp(principal)).await? {
             true => Ok(()),
@@ -80,7 +78,7 @@ impl Runtime {
         }
     }
 
-    /// The versions of a tool, newest first.
+    /// Returns a page of the versions of a tool, newest first.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
@@ -91,20 +89,20 @@ impl Runtime {
         page: PageRequest<ToolVersionCursor>,
     ) -> Result<Page<ToolVersion, ToolVersionCursor>, RuntimeError> {
         let visible = self.access(principal)?.tools(Action::Read)?;
-        let list = ToolVersionQuery { slug, visible, page };
-        self.inner.tools.versions(list).await?.ok_or(RuntimeError::NotFound)
+        let query = ToolVersionQuery { slug, visible, page };
+        self.inner.tools.versions(query).await?.ok_or(RuntimeError::NotFound)
     }
 }
 
-fn read(post: &PostTool) -> Result<ToolDefinition, RuntimeError> {
-    if post.text.len() > MAX_DEFINITION_BYTES {
-        return Err(RuntimeError::DefinitionTooLarge { limit: MAX_DEFINITION_BYTES, given: post.text.len() });
+fn parse(new: &PublishTool) -> Result<ToolDefinition, RuntimeError> {
+    if new.text.len() > MAX_DEFINITION_BYTES {
+        return Err(RuntimeError::DefinitionTooLarge { limit: MAX_DEFINITION_BYTES, given: new.text.len() });
     }
-    let parse: fn(&str, &[u8]) -> Result<ToolDefinition, Vec<DefinitionError>> = match post.format {
+    let parse: fn(&str, &[u8]) -> Result<ToolDefinition, Vec<DefinitionError>> = match new.format {
         DefinitionFormat::Yaml => parse_yaml,
         DefinitionFormat::Json => parse_json,
     };
-    parse(BODY, &post.text).map_err(RuntimeError::InvalidDefinition)
+    parse(BODY, &new.text).map_err(RuntimeError::InvalidDefinition)
 }
 
 impl From<ToolError> for RuntimeError {
