@@ -1,4 +1,4 @@
-//! The catalogue of models is read at the start where it is old, and once a day afterwards.
+//! Synchronization of the model catalogue: at the start if it is old, and once a day.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,16 +22,17 @@ use tokio::time::Instant;
 const MINUTE: Duration = Duration::from_mins(1);
 const DAY: Duration = Duration::from_hours(24);
 
-/// An upstream that lists one model, and counts how often it is asked.
+/// Upstream that lists one model and counts the requests for the list.
 #[derive(Debug, Default)]
 struct Upstream {
-    asked: AtomicU32,
+    requests: AtomicU32,
+    /// Number of the next requests that fail.
     failures: AtomicU32,
 }
 
 impl Upstream {
-    fn asked(&self) -> u32 {
-        self.asked.load(Ordering::Relaxed)
+    fn requests(&self) -> u32 {
+        self.requests.load(Ordering::Relaxed)
     }
 }
 
@@ -46,7 +47,7 @@ impl CompletionGateway for Upstream {
     }
 
     async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let fails =
             self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         match fails {
@@ -70,7 +71,7 @@ fn model() -> CatalogModel {
     }
 }
 
-/// The wall clock of a test whose time is tokio's, which it can pause.
+/// Wall clock that follows the clock of tokio, which tests can pause.
 #[derive(Debug)]
 struct TestClock(Instant);
 
@@ -82,11 +83,11 @@ impl Clock for TestClock {
     }
 }
 
-/// A runtime whose stored catalogue was listed so long ago, if ever.
-async fn started(listed: Option<Duration>) -> (Runtime, Arc<Upstream>) {
+/// Starts a runtime whose stored catalogue has this age; `None` means that the store has no catalogue.
+async fn started(age: Option<Duration>) -> (Runtime, Arc<Upstream>) {
     let store = MemoryStore::new();
-    if let Some(ago) = listed {
-        store.replace_catalog(vec![model()], START.before(ago)).await.unwrap();
+    if let Some(age) = age {
+        store.replace_catalog(vec![model()], START.before(age)).await.unwrap();
     }
     let upstream = Arc::new(Upstream::default());
     let runtime = Runtime::builder(stores_of(&store), Arc::clone(&upstream) as _)
@@ -98,11 +99,11 @@ async fn started(listed: Option<Duration>) -> (Runtime, Arc<Upstream>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_catalog_is_read_at_the_start_where_it_is_older_than_a_day() {
-    for (listed, expected) in [(None, 1), (Some(DAY + MINUTE), 1), (Some(DAY - 10 * MINUTE), 0)] {
-        let (_runtime, upstream) = started(listed).await;
+async fn the_catalog_is_read_at_the_start_if_it_is_older_than_a_day() {
+    for (age, expected) in [(None, 1), (Some(DAY + MINUTE), 1), (Some(DAY - 10 * MINUTE), 0)] {
+        let (_runtime, upstream) = started(age).await;
         tokio::time::sleep(5 * MINUTE).await;
-        assert_eq!(upstream.asked(), expected, "{listed:?}");
+        assert_eq!(upstream.requests(), expected, "{age:?}");
     }
 }
 
@@ -111,17 +112,17 @@ async fn the_catalog_is_read_once_a_day() {
     let (runtime, upstream) = started(None).await;
     for day in 1..4 {
         tokio::time::sleep(DAY - 10 * MINUTE).await;
-        assert_eq!(upstream.asked(), day, "not before a day is over");
+        assert_eq!(upstream.requests(), day, "less than a day has passed");
         tokio::time::sleep(15 * MINUTE).await;
-        assert_eq!(upstream.asked(), day + 1, "once it is over");
+        assert_eq!(upstream.requests(), day + 1, "a day has passed");
     }
     runtime.drain(Duration::ZERO).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_catalog_that_could_not_be_read_is_asked_for_again() {
+async fn a_failed_read_of_the_catalog_is_retried() {
     let (_runtime, upstream) = started(Some(DAY - MINUTE)).await;
     upstream.failures.store(3, Ordering::Relaxed);
     tokio::time::sleep(10 * MINUTE).await;
-    assert_eq!(upstream.asked(), 4);
+    assert_eq!(upstream.requests(), 4);
 }

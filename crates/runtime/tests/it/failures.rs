@@ -1,10 +1,10 @@
-//! What a turn promises while the store fails, and while callers and processes go away.
+//! Turns during failures of the store, disconnects of callers, and shutdowns.
 
 use std::time::Duration;
 
-use crate::support::failing_store::{Point, Trouble};
+use crate::support::failing_store::{Failure, Operation};
 use crate::support::scripted_gateway::{Step, fail, finish, text};
-use crate::support::{first_delta, told, told_within, troubled_world, user};
+use crate::support::{first_delta, read_all, read_all_within, user, world_with_failing_store};
 use causerie_domain::completion::CompletionErrorKind;
 use causerie_domain::turns::TurnStatus;
 use causerie_runtime::{RuntimeError, Settings};
@@ -18,110 +18,110 @@ fn settings() -> Settings {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_is_never_taken_is_told_as_a_fault_and_left_to_the_reaper() {
-    for trouble in [Trouble::Away, Trouble::Refusal, Trouble::Silence] {
-        let (world, store) = troubled_world(settings()).await;
+async fn an_end_that_cannot_be_stored_is_an_internal_failure_and_the_reaper_closes_the_turn() {
+    for failure in [Failure::Unavailable, Failure::Refused, Failure::Hang] {
+        let (world, store) = world_with_failing_store(settings()).await;
         let anna = user("anna");
         let session = world.session(&anna).await;
-        store.befall(Point::Finish, trouble, u32::MAX);
-        world.upstream.will(vec![text("ok"), Step::Pause(Duration::from_secs(1)), finish()]);
+        store.fail(Operation::Finish, failure, u32::MAX);
+        world.upstream.enqueue(vec![text("ok"), Step::Pause(Duration::from_secs(1)), finish()]);
         let sent = world.send(&anna, session, "Hi").await.unwrap();
-        let told = told_within(LEASE + Duration::from_secs(1), sent.reader).await;
-        assert_eq!(told, ["start from 0", "text: ok", "failed internal"], "{trouble:?}");
+        let lines = read_all_within(LEASE + Duration::from_secs(1), sent.reader).await;
+        assert_eq!(lines, ["start from 0", "text: ok", "failed internal"], "{failure:?}");
         let again = world.runtime.stream_session(&anna, session, None).await.unwrap().unwrap();
-        let told = told_within(LEASE * 2, again).await;
-        assert_eq!(told, ["start from 0", "text: ok", "interrupted"], "{trouble:?}");
+        let lines = read_all_within(LEASE * 2, again).await;
+        assert_eq!(lines, ["start from 0", "text: ok", "interrupted"], "{failure:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_is_taken_late_or_without_a_word_is_the_end() {
-    for (trouble, times) in [(Trouble::Away, 3), (Trouble::LostAnswer, 1)] {
-        let (world, store) = troubled_world(settings()).await;
+async fn an_end_is_stored_after_an_outage_or_a_lost_response() {
+    for (failure, times) in [(Failure::Unavailable, 3), (Failure::LostResponse, 1)] {
+        let (world, store) = world_with_failing_store(settings()).await;
         let anna = user("anna");
         let session = world.session(&anna).await;
-        store.befall(Point::Finish, trouble, times);
-        let told = world.talk(&anna, session, "Hi").await;
-        assert_eq!(told, ["start from 0", "text: ok", "completed"], "{trouble:?}");
+        store.fail(Operation::Finish, failure, times);
+        let lines = world.send_and_read(&anna, session, "Hi").await;
+        assert_eq!(lines, ["start from 0", "text: ok", "completed"], "{failure:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_further_attempt_survives_a_store_that_is_away_for_a_moment() {
-    for trouble in [Trouble::Away, Trouble::LostAnswer] {
-        let (world, store) = troubled_world(settings()).await;
+async fn a_retry_survives_a_short_outage_of_the_store() {
+    for failure in [Failure::Unavailable, Failure::LostResponse] {
+        let (world, store) = world_with_failing_store(settings()).await;
         let anna = user("anna");
         let session = world.session(&anna).await;
-        world.upstream.will(vec![fail(CompletionErrorKind::Unavailable)]);
-        store.befall(Point::Attempt, trouble, 1);
-        let told = world.talk(&anna, session, "Hi").await;
-        assert_eq!(told, ["start from 0", "text: ok", "completed"], "{trouble:?}");
+        world.upstream.enqueue(vec![fail(CompletionErrorKind::Unavailable)]);
+        store.fail(Operation::Attempt, failure, 1);
+        let lines = world.send_and_read(&anna, session, "Hi").await;
+        assert_eq!(lines, ["start from 0", "text: ok", "completed"], "{failure:?}");
         assert_eq!(world.upstream.requests().len(), 2);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flush_that_is_lost_is_made_up_for_without_a_gap() {
-    for trouble in [Trouble::Away, Trouble::LostAnswer, Trouble::Silence] {
-        let (world, store) = troubled_world(settings()).await;
+async fn a_lost_flush_is_repeated_without_a_gap() {
+    for failure in [Failure::Unavailable, Failure::LostResponse, Failure::Hang] {
+        let (world, store) = world_with_failing_store(settings()).await;
         let anna = user("anna");
         let session = world.session(&anna).await;
-        store.befall(Point::Flush, trouble, 1);
+        store.fail(Operation::Flush, failure, 1);
         let pause = || Step::Pause(Duration::from_secs(4));
-        world.upstream.will(vec![text("a"), pause(), text("b"), pause(), Step::Gate]);
+        world.upstream.enqueue(vec![text("a"), pause(), text("b"), pause(), Step::Gate]);
         let mut sent = world.send(&anna, session, "Hi").await.unwrap();
         first_delta(&mut sent.reader).await;
         tokio::time::sleep(Duration::from_secs(9)).await;
-        store.befall(Point::Finish, Trouble::Refusal, u32::MAX);
+        store.fail(Operation::Finish, Failure::Refused, u32::MAX);
         world.runtime.cancel(&anna, session).await.unwrap();
         tokio::time::sleep(LEASE * 2).await;
         let transcript = world.transcript(&anna, session).await;
-        assert_eq!(transcript[1], "2 assistant interrupted \"ab\"", "what was flushed is kept: {trouble:?}");
+        assert_eq!(transcript[1], "2 assistant interrupted \"ab\"", "flushed text is kept: {failure:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_stops_before_its_lease_can_run_out_also_where_the_store_is_silent() {
-    for trouble in [Trouble::Away, Trouble::Silence] {
-        let (world, store) = troubled_world(settings()).await;
+async fn a_turn_stops_before_its_lease_expires_if_the_store_fails_or_hangs() {
+    for failure in [Failure::Unavailable, Failure::Hang] {
+        let (world, store) = world_with_failing_store(settings()).await;
         let anna = user("anna");
         let session = world.session(&anna).await;
-        world.upstream.will(vec![text("a"), Step::Gate]);
-        let begun = Instant::now();
-        store.befall(Point::Flush, trouble, u32::MAX);
+        world.upstream.enqueue(vec![text("a"), Step::Gate]);
+        let start = Instant::now();
+        store.fail(Operation::Flush, failure, u32::MAX);
         let sent = world.send(&anna, session, "Hi").await.unwrap();
-        let told = told_within(LEASE, sent.reader).await;
-        assert_eq!(told, ["start from 0", "text: a", "interrupted"], "{trouble:?}");
-        assert!(begun.elapsed() < LEASE, "{trouble:?}");
+        let lines = read_all_within(LEASE, sent.reader).await;
+        assert_eq!(lines, ["start from 0", "text: a", "interrupted"], "{failure:?}");
+        assert!(start.elapsed() < LEASE, "{failure:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_whose_news_the_store_refuses_costs_the_others_nothing() {
-    let (world, store) = troubled_world(settings()).await;
+async fn a_turn_whose_flush_is_refused_does_not_affect_the_others() {
+    let (world, store) = world_with_failing_store(settings()).await;
     let anna = user("anna");
     let (bad, good) = (world.session(&anna).await, world.session(&anna).await);
     let talkative: Vec<Step> =
         (0..30).flat_map(|_| [text("a"), Step::Pause(Duration::from_secs(1))]).chain([finish()]).collect();
-    world.upstream.will(talkative);
+    world.upstream.enqueue(talkative);
     let taken = world.send(&anna, good, "Hi").await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
-    world.upstream.will(vec![text("a"), Step::Pause(LEASE * 2), finish()]);
+    world.upstream.enqueue(vec![text("a"), Step::Pause(LEASE * 2), finish()]);
     let refused = world.send(&anna, bad, "Hi").await.unwrap();
-    store.poison(refused.turn.id);
+    store.refuse_flushes_of(refused.turn.id);
     let whole = format!("text: {}", "a".repeat(30));
-    assert_eq!(told(taken.reader).await, ["start from 0", &whole, "completed"]);
-    assert_eq!(told(refused.reader).await, ["start from 0", "text: a", "interrupted"]);
+    assert_eq!(read_all(taken.reader).await, ["start from 0", &whole, "completed"]);
+    assert_eq!(read_all(refused.reader).await, ["start from 0", "text: a", "interrupted"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_leaves_while_the_turn_is_begun_changes_nothing() {
-    let (world, store) = troubled_world(settings()).await;
+async fn a_caller_that_leaves_during_the_start_of_a_turn_changes_nothing() {
+    let (world, store) = world_with_failing_store(settings()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
-    store.befall(Point::Begin, Trouble::Wait, 1);
+    store.fail(Operation::Begin, Failure::Delay, 1);
     let left = tokio::time::timeout(Duration::from_secs(1), world.send(&anna, session, "Hi")).await;
-    assert!(left.is_err(), "the store lets nobody begin");
+    assert!(left.is_err(), "the operation is delayed");
     store.open_gate();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let transcript = world.transcript(&anna, session).await;
@@ -129,12 +129,12 @@ async fn a_caller_that_leaves_while_the_turn_is_begun_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_turn_that_begins_while_the_rest_is_cut_is_cut_too() {
-    let (world, store) = troubled_world(settings()).await;
+async fn a_turn_that_starts_during_the_shutdown_is_interrupted() {
+    let (world, store) = world_with_failing_store(settings()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
-    store.befall(Point::Begin, Trouble::Wait, 1);
-    world.upstream.will(vec![text("a"), Step::Gate]);
+    store.fail(Operation::Begin, Failure::Delay, 1);
+    world.upstream.enqueue(vec![text("a"), Step::Gate]);
     let runtime = world.runtime.clone();
     let draining = TaskTracker::new().spawn(async move {
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -153,33 +153,33 @@ async fn a_turn_that_begins_while_the_rest_is_cut_is_cut_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_leases_are_renewed_in_small_steps() {
-    let (world, store) = troubled_world(settings()).await;
+async fn many_leases_are_renewed_in_small_batches() {
+    let (world, store) = world_with_failing_store(settings()).await;
     for number in 0..150 {
         let user = user(&format!("user-{number}"));
         let session = world.session(&user).await;
-        world.upstream.will(vec![Step::Gate]);
+        world.upstream.enqueue(vec![Step::Gate]);
         world.send(&user, session, "Hi").await.unwrap();
     }
     tokio::time::sleep(LEASE / 3 + Duration::from_millis(100)).await;
-    store.flushes();
+    store.take_flushes();
     tokio::time::sleep(LEASE).await;
-    let flushes = store.flushes();
+    let flushes = store.take_flushes();
     assert!(flushes.iter().all(|turns| turns.len() <= 64), "{flushes:?}");
     let renewed: std::collections::BTreeSet<_> = flushes.concat().into_iter().collect();
-    assert_eq!(renewed.len(), 150, "and none is left out");
+    assert_eq!(renewed.len(), 150, "all leases are renewed");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_begin_without_a_word_leaves_no_turn_that_nobody_runs() {
-    for trouble in [Trouble::Away, Trouble::LostAnswer] {
-        let (world, store) = troubled_world(settings()).await;
+async fn a_failed_or_unconfirmed_start_leaves_no_turn_without_a_task() {
+    for failure in [Failure::Unavailable, Failure::LostResponse] {
+        let (world, store) = world_with_failing_store(settings()).await;
         let anna = user("anna");
         let session = world.session(&anna).await;
-        store.befall(Point::Begin, trouble, 1);
-        let told = world.talk(&anna, session, "Hi").await;
-        assert_eq!(told, ["start from 0", "text: ok", "completed"], "{trouble:?}");
+        store.fail(Operation::Begin, failure, 1);
+        let lines = world.send_and_read(&anna, session, "Hi").await;
+        assert_eq!(lines, ["start from 0", "text: ok", "completed"], "{failure:?}");
         let transcript = world.transcript(&anna, session).await;
-        assert_eq!(transcript, [r#"1 user completed "Hi""#, r#"2 assistant completed "ok""#], "{trouble:?}");
+        assert_eq!(transcript, [r#"1 user completed "Hi""#, r#"2 assistant completed "ok""#], "{failure:?}");
     }
 }

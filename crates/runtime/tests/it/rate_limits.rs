@@ -1,5 +1,5 @@
-//! What an upstream that limits everybody sees of many turns at once: hardly more requests than turns, and all of
-//! them served soon after it recovers.
+//! Many turns at once during a rate limit of the upstream: retries add at most 10% to the requests, and all turns succeed
+//! soon after the upstream has recovered.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ fn rate_limited(retry_after: Option<Duration>) -> CompletionError {
     CompletionError { retry_after, ..CompletionError::new(CompletionErrorKind::RateLimited, "too many") }
 }
 
-/// The last line that a reader of one new turn is told.
+/// Runs one turn in a new session and returns its last line.
 async fn outcome(world: &World, user: &Principal) -> String {
     let session = world.session(user).await;
-    world.talk(user, session, "Hi").await.pop().unwrap_or_default()
+    world.send_and_read(user, session, "Hi").await.pop().unwrap_or_default()
 }
 
 async fn outcomes(world: &World, users: &[Principal]) -> Vec<String> {
@@ -30,12 +30,12 @@ async fn outcomes(world: &World, users: &[Principal]) -> Vec<String> {
 async fn limited_world(retry_after: Option<Duration>) -> (World, Vec<Principal>, Instant) {
     let world = world(Settings::default()).await;
     let users = (0..USERS).map(|number| user(&format!("user-{number}"))).collect();
-    let recovery = world.upstream.will_refuse_for(OUTAGE, rate_limited(retry_after));
+    let recovery = world.upstream.refuse_for(OUTAGE, rate_limited(retry_after));
     (world, users, recovery)
 }
 
-/// At most a tenth more requests than turns, and no end but the two that are allowed.
-fn check_storm(world: &World, ended: &[String], case: &str) {
+/// Checks that there are at most 10% more requests than turns, and that each turn completed or failed with the rate limit.
+fn check_requests(world: &World, ended: &[String], case: &str) {
     let requests = world.upstream.requests().len();
     assert!(requests * 10 <= ended.len() * 11, "{case}: {requests} requests of {} turns", ended.len());
     for end in ended {
@@ -43,7 +43,7 @@ fn check_storm(world: &World, ended: &[String], case: &str) {
     }
 }
 
-/// What everybody sends at the moment of recovery is answered within five seconds.
+/// Checks that turns which start at the recovery of the upstream complete within five seconds.
 async fn check_recovery(world: &World, users: &[Principal], recovery: Instant, case: &str) -> Vec<String> {
     tokio::time::sleep_until(recovery).await;
     let ended = outcomes(world, users).await;
@@ -53,18 +53,18 @@ async fn check_recovery(world: &World, users: &[Principal], recovery: Instant, c
 }
 
 #[tokio::test(start_paused = true)]
-async fn turns_that_are_refused_all_at_once_do_not_multiply() {
+async fn retries_do_not_multiply_requests_if_all_turns_are_refused() {
     for retry_after in [None, Some(5), Some(30)] {
         let (world, users, recovery) = limited_world(retry_after.map(Duration::from_secs)).await;
         let case = format!("{retry_after:?}");
         let ended = outcomes(&world, &users).await;
-        check_storm(&world, &ended, &case);
+        check_requests(&world, &ended, &case);
         check_recovery(&world, &users, recovery, &case).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn users_who_keep_sending_while_they_are_refused_do_not_multiply_either() {
+async fn retries_do_not_multiply_requests_if_users_keep_sending() {
     for retry_after in [None, Some(Duration::from_secs(2))] {
         let (world, users, recovery) = limited_world(retry_after).await;
         let impatient = async |user: &Principal| {
@@ -79,6 +79,6 @@ async fn users_who_keep_sending_while_they_are_refused_do_not_multiply_either() 
         let (sent, after) = tokio::join!(sent, check_recovery(&world, &users, recovery, "impatient"));
         let ended: Vec<_> = sent.into_iter().flatten().chain(after).collect();
         assert!(ended.len() > 5 * USERS, "{}", ended.len());
-        check_storm(&world, &ended, "impatient");
+        check_requests(&world, &ended, "impatient");
     }
 }

@@ -1,4 +1,4 @@
-//! What requests cost that did not say so: learnt afterwards, within bounds, and never lost.
+//! Reconciliation of costs that the upstream did not report in the stream.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 const HOUR: Duration = Duration::from_secs(3600);
 const NOW: Timestamp = Timestamp::from_micros(1_780_000_000_000_000);
 
-/// The tool's model at 3 and 15 pico-dollars a token, and another one at 100 each.
+/// Creates a store with the tool's model at 3 (input) and 15 (output) pico-USD per token, and another one at 100.
 async fn priced() -> MemoryStore {
     let store = MemoryStore::new();
     let model = |id: &str, dated: &str, prompt, completion| CatalogModel {
@@ -45,16 +45,16 @@ async fn world() -> World {
     paused_world(priced().await, Settings::default()).await
 }
 
-/// For days of waiting: searches once a minute.
-fn patient() -> Settings {
+/// Returns settings with one query per minute, for tests that wait for days.
+fn slow_polling() -> Settings {
     Settings { reconcile_interval: Duration::from_secs(60), ..Settings::default() }
 }
 
-/// Sends a message whose answer is cut after its first word, and waits for the end of its turn.
-async fn cut(world: &World, anna: &Principal) -> SessionId {
+/// Runs a turn whose answer is interrupted after its first word. Returns its session.
+async fn interrupted_turn(world: &World, anna: &Principal) -> SessionId {
     let session = world.session(anna).await;
-    world.upstream.will(vec![identified("gen-1"), text("four"), fail(CompletionErrorKind::Interrupted)]);
-    world.talk(anna, session, "Hi").await;
+    world.upstream.enqueue(vec![identified("gen-1"), text("four"), fail(CompletionErrorKind::Interrupted)]);
+    world.send_and_read(anna, session, "Hi").await;
     session
 }
 
@@ -62,39 +62,39 @@ async fn usage(world: &World, anna: &Principal, session: SessionId) -> MessageUs
     world.messages(anna, session).await.pop().unwrap().usage.unwrap()
 }
 
-/// The cost in pico-dollars and its basis.
+/// Returns the cost in pico-USD and its basis.
 async fn cost(world: &World, anna: &Principal, session: SessionId) -> (Option<i64>, CostBasis) {
     let usage = usage(world, anna, session).await;
     (usage.cost.map(Usd::pico), usage.basis)
 }
 
-/// Seconds from an instant to each look-up.
+/// Returns the seconds from an instant to each look-up.
 fn lookups_since(world: &World, start: Instant) -> Vec<u64> {
     world.upstream.lookups().iter().map(|at| (*at - start).as_secs()).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cut_answer_costs_what_its_record_says_once_there_is_one() {
+async fn an_interrupted_answer_gets_the_cost_of_its_generation_record() {
     let (world, anna) = (world().await, user("anna"));
-    world.upstream.will_record([Ok(None), Ok(None), Ok(record(None)), Ok(record(Some(777)))]);
-    let session = cut(&world, &anna).await;
+    world.upstream.set_records([Ok(None), Ok(None), Ok(record(None)), Ok(record(Some(777)))]);
+    let session = interrupted_turn(&world, &anna).await;
     let start = Instant::now();
     let (provisional, basis) = cost(&world, &anna, session).await;
-    assert!(basis == CostBasis::Pending && provisional > Some(15), "an estimate stands in: {provisional:?}");
+    assert!(basis == CostBasis::Pending && provisional > Some(15), "an estimate is used: {provisional:?}");
 
     tokio::time::sleep(HOUR).await;
     assert_eq!(cost(&world, &anna, session).await, (Some(777), CostBasis::LookedUp));
     assert_eq!(usage(&world, &anna, session).await.tokens.input, Some(20));
     let lookups = lookups_since(&world, start);
-    assert_eq!(lookups.len(), 4, "one that is settled is not asked for again: {lookups:?}");
+    assert_eq!(lookups.len(), 4, "a settled row is not looked up again: {lookups:?}");
     assert!(lookups[0] <= 2 && (2..=4).contains(&(lookups[1] - lookups[0])), "{lookups:?}");
     assert!(lookups.windows(3).all(|three| three[2] - three[1] > three[1] - three[0]), "{lookups:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_never_found_keeps_what_stood_in_for_it() {
-    let (world, anna) = (paused_world(priced().await, patient()).await, user("anna"));
-    let session = cut(&world, &anna).await;
+async fn a_row_without_a_record_keeps_its_estimate() {
+    let (world, anna) = (paused_world(priced().await, slow_polling()).await, user("anna"));
+    let session = interrupted_turn(&world, &anna).await;
     let (provisional, _) = cost(&world, &anna, session).await;
     tokio::time::sleep(HOUR * 23).await;
     assert_eq!(cost(&world, &anna, session).await, (provisional, CostBasis::Pending));
@@ -107,22 +107,26 @@ async fn what_is_never_found_keeps_what_stood_in_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_prices_what_is_never_found_is_unknown() {
-    let (world, anna) = (paused_world(MemoryStore::new(), patient()).await, user("anna"));
-    let session = cut(&world, &anna).await;
+async fn a_row_without_a_record_and_prices_has_an_unknown_cost() {
+    let (world, anna) = (paused_world(MemoryStore::new(), slow_polling()).await, user("anna"));
+    let session = interrupted_turn(&world, &anna).await;
     tokio::time::sleep(HOUR * 25).await;
     assert_eq!(cost(&world, &anna, session).await, (None, CostBasis::Unknown));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upstream_that_limits_us_is_left_alone_for_as_long_as_it_says() {
+async fn look_ups_pause_as_long_as_a_rate_limit_requests() {
     let (world, anna) = (world().await, user("anna"));
     let limited = CompletionError {
         retry_after: Some(Duration::from_secs(40)),
         ..CompletionError::new(CompletionErrorKind::RateLimited, "slow down")
     };
-    world.upstream.will_record([Err(limited), Ok(record(Some(5)))]);
-    let sessions = [cut(&world, &anna).await, cut(&world, &anna).await, cut(&world, &anna).await];
+    world.upstream.set_records([Err(limited), Ok(record(Some(5)))]);
+    let sessions = [
+        interrupted_turn(&world, &anna).await,
+        interrupted_turn(&world, &anna).await,
+        interrupted_turn(&world, &anna).await,
+    ];
     tokio::time::sleep(HOUR).await;
     for session in sessions {
         assert_eq!(cost(&world, &anna, session).await, (Some(5), CostBasis::LookedUp));
@@ -133,13 +137,13 @@ async fn an_upstream_that_limits_us_is_left_alone_for_as_long_as_it_says() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upstream_that_is_away_loses_no_row_and_is_not_hammered() {
-    let (world, anna) = (paused_world(priced().await, patient()).await, user("anna"));
-    let away = CompletionError::new(CompletionErrorKind::Unavailable, "nobody is there");
-    world.upstream.will_record([Err(away)]);
+async fn an_outage_of_the_upstream_loses_no_row_and_limits_look_ups() {
+    let (world, anna) = (paused_world(priced().await, slow_polling()).await, user("anna"));
+    let away = CompletionError::new(CompletionErrorKind::Unavailable, "unavailable");
+    world.upstream.set_records([Err(away)]);
     let mut sessions = Vec::new();
     for _ in 0..20 {
-        sessions.push(cut(&world, &anna).await);
+        sessions.push(interrupted_turn(&world, &anna).await);
     }
     tokio::time::sleep(HOUR).await;
     let asked = world.upstream.lookups().len();
@@ -151,12 +155,12 @@ async fn an_upstream_that_is_away_loses_no_row_and_is_not_hammered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_records_are_asked_for_than_the_pace_allows() {
+async fn look_ups_keep_the_limit_per_minute() {
     let settings = Settings { lookups_per_minute: 6, ..Settings::default() };
     let (world, anna) = (paused_world(priced().await, settings).await, user("anna"));
-    world.upstream.will_record([Ok(record(Some(5)))]);
+    world.upstream.set_records([Ok(record(Some(5)))]);
     for _ in 0..5 {
-        cut(&world, &anna).await;
+        interrupted_turn(&world, &anna).await;
     }
     tokio::time::sleep(HOUR).await;
     let lookups = world.upstream.lookups();
@@ -166,17 +170,17 @@ async fn no_more_records_are_asked_for_than_the_pace_allows() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_instances_ask_once_for_each_row() {
+async fn two_instances_look_up_each_row_once() {
     let store = priced().await;
     let anna = user("anna");
     let one = paused_world(store.clone(), Settings::default()).await;
     let other = paused_world(store, Settings::default()).await;
     for world in [&one, &other] {
-        world.upstream.will_record([Ok(record(Some(5)))]);
+        world.upstream.set_records([Ok(record(Some(5)))]);
     }
     let mut sessions = Vec::new();
     for _ in 0..10 {
-        sessions.push(cut(&one, &anna).await);
+        sessions.push(interrupted_turn(&one, &anna).await);
     }
     tokio::time::sleep(HOUR).await;
     for session in sessions {
@@ -184,30 +188,30 @@ async fn two_instances_ask_once_for_each_row() {
     }
     let asked = [&one, &other].map(|world| world.upstream.lookups().len());
     assert_eq!(asked.iter().sum::<usize>(), 10, "{asked:?}");
-    assert!(asked.iter().all(|asked| *asked > 0), "both work: {asked:?}");
+    assert!(asked.iter().all(|asked| *asked > 0), "both instances look up: {asked:?}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_later_process_settles_what_an_earlier_one_has_left() {
+async fn a_later_process_settles_the_rows_of_an_earlier_one() {
     let (store, anna) = (priced().await, user("anna"));
     let first = paused_world(store.clone(), Settings::default()).await;
-    let session = cut(&first, &anna).await;
+    let session = interrupted_turn(&first, &anna).await;
     first.runtime.drain(Duration::ZERO).await;
     assert_eq!(cost(&first, &anna, session).await.1, CostBasis::Pending);
     let second = paused_world(store, Settings::default()).await;
-    second.upstream.will_record([Ok(record(Some(5)))]);
+    second.upstream.set_records([Ok(record(Some(5)))]);
     tokio::time::sleep(HOUR).await;
     assert_eq!(cost(&second, &anna, session).await, (Some(5), CostBasis::LookedUp));
-    assert_eq!(first.upstream.lookups(), [], "it was told to end");
+    assert_eq!(first.upstream.lookups(), [], "the first process has ended");
 }
 
-/// Leaves a turn behind that was sent with a history, and gives its session.
-async fn left_behind(world: &World, anna: &Principal, script: Vec<Step>) -> SessionId {
+/// Sends a message with a history and reaps its turn as if its process had ended. Returns its session.
+async fn abandoned_turn(world: &World, anna: &Principal, script: Vec<Step>) -> SessionId {
     let session = world.session(anna).await;
-    world.talk(anna, session, "A first question of some length").await;
-    world.upstream.will(script);
+    world.send_and_read(anna, session, "A first question of some length").await;
+    world.upstream.enqueue(script);
     let sent = world.send(anna, session, "Hi").await.unwrap();
-    // Until the flusher has told the store what is sent.
+    // Waits for the flush of the context report.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(sent.turn.id == world.store.running_turn(session).await.unwrap().unwrap().id);
     let everything = Reap { scope: ReapScope::Everything, limit: 9, now: NOW + HOUR };
@@ -216,14 +220,14 @@ async fn left_behind(world: &World, anna: &Principal, script: Vec<Step>) -> Sess
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_of_a_dead_process_knows_what_was_sent_and_is_settled_at_once_without_an_id() {
+async fn a_row_of_an_ended_process_without_a_generation_id_is_estimated_at_once() {
     let (world, anna) = (world().await, user("anna"));
-    let session = left_behind(&world, &anna, vec![Step::Gate]).await;
-    let [row] = &world.store.unpriced(9).await.unwrap()[..] else { panic!("one row is left") };
+    let session = abandoned_turn(&world, &anna, vec![Step::Gate]).await;
+    let [row] = &world.store.unpriced(9).await.unwrap()[..] else { panic!("one row is unpriced") };
     let turn =
         world.store.turn_log(world.messages(&anna, session).await[3].message.turn_id.unwrap(), 0).await;
     let sent = u64::from(turn.unwrap().unwrap().turn.context.unwrap().estimated_tokens);
-    assert_eq!(row.usage.estimated_input_tokens, sent, "the history is counted");
+    assert_eq!(row.usage.estimated_input_tokens, sent, "the estimate includes the history");
 
     tokio::time::sleep(Duration::from_secs(2)).await;
     let expected = i64::try_from(sent * 3).unwrap();
@@ -232,26 +236,27 @@ async fn a_row_of_a_dead_process_knows_what_was_sent_and_is_settled_at_once_with
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_of_a_dead_process_with_an_id_is_estimated_until_its_record_is_there() {
+async fn a_row_of_an_ended_process_with_a_generation_id_is_estimated_until_its_record_exists() {
     let (world, anna) = (world().await, user("anna"));
-    let session = left_behind(&world, &anna, vec![identified("gen-1"), text("four four"), Step::Gate]).await;
+    let session =
+        abandoned_turn(&world, &anna, vec![identified("gen-1"), text("four four"), Step::Gate]).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let usage = usage(&world, &anna, session).await;
     let (input, output) = (usage.tokens.input.unwrap(), usage.tokens.output.unwrap());
-    assert_eq!(output, 3, "what was flushed of the answer");
+    assert_eq!(output, 3, "the flushed text of the answer");
     let expected = i64::try_from(input * 3 + output * 15).unwrap();
     assert_eq!(cost(&world, &anna, session).await, (Some(expected), CostBasis::Pending));
-    world.upstream.will_record([Ok(record(Some(5)))]);
+    world.upstream.set_records([Ok(record(Some(5)))]);
     tokio::time::sleep(HOUR).await;
     assert_eq!(cost(&world, &anna, session).await, (Some(5), CostBasis::LookedUp));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_prices_what_earlier_processes_left_before_anybody_asks() {
+async fn a_start_prices_the_rows_of_earlier_processes_first() {
     let (store, anna) = (priced().await, user("anna"));
     let slow = Settings { reconcile_interval: HOUR, ..Settings::default() };
     let first = paused_world(store.clone(), slow.clone()).await;
-    let session = left_behind(&first, &anna, vec![Step::Gate]).await;
+    let session = abandoned_turn(&first, &anna, vec![Step::Gate]).await;
     assert_eq!(cost(&first, &anna, session).await, (None, CostBasis::Pending));
     let second = paused_world(store, slow).await;
     assert_eq!(cost(&second, &anna, session).await.1, CostBasis::Estimated);
@@ -263,12 +268,12 @@ async fn a_calculated_cost_uses_the_prices_of_the_model_that_served() {
     let check = async |served: &str, (prompt, completion): (u64, u64)| {
         let session = world.session(&anna).await;
         let identity = GenerationInfo { model: Some(served.to_owned()), ..GenerationInfo::default() };
-        world.upstream.will(vec![
+        world.upstream.enqueue(vec![
             Step::Event(CompletionEvent::Identified(identity)),
             text("four"),
             fail(CompletionErrorKind::Interrupted),
         ]);
-        world.talk(&anna, session, "Hi").await;
+        world.send_and_read(&anna, session, "Hi").await;
         let usage = usage(&world, &anna, session).await;
         let (input, output) = (usage.tokens.input.unwrap(), usage.tokens.output.unwrap());
         let expected = i64::try_from(input * prompt + output * completion).unwrap();
@@ -282,29 +287,29 @@ async fn a_calculated_cost_uses_the_prices_of_the_model_that_served() {
     check("sim/test-2026", (3, 15)).await;
     check("sim/dear", (100, 100)).await;
     check("sim/dear-2026", (100, 100)).await;
-    check("somebody/else", (3, 15)).await;
+    check("other/unlisted", (3, 15)).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_attempt_does_not_make_a_reported_cost_less_certain() {
+async fn a_refused_attempt_keeps_the_cost_basis_reported() {
     let (world, anna) = (world().await, user("anna"));
     let session = world.session(&anna).await;
-    world.upstream.will(vec![fail(CompletionErrorKind::RateLimited)]);
-    world.upstream.will(vec![text("ok"), finish()]);
-    world.talk(&anna, session, "Hi").await;
+    world.upstream.enqueue(vec![fail(CompletionErrorKind::RateLimited)]);
+    world.upstream.enqueue(vec![text("ok"), finish()]);
+    world.send_and_read(&anna, session, "Hi").await;
     assert_eq!(cost(&world, &anna, session).await, (Some(123_000_000), CostBasis::Reported));
-    // Nobody knows what became of a request that was never answered.
-    world.upstream.will(vec![fail(CompletionErrorKind::Network)]);
-    world.upstream.will(vec![text("ok"), finish()]);
-    world.talk(&anna, session, "Hi").await;
+    // A request without a response may have a cost.
+    world.upstream.enqueue(vec![fail(CompletionErrorKind::Network)]);
+    world.upstream.enqueue(vec![text("ok"), finish()]);
+    world.send_and_read(&anna, session, "Hi").await;
     assert_eq!(cost(&world, &anna, session).await, (Some(123_000_000), CostBasis::Estimated));
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_does_not_wait_for_a_look_up() {
+async fn a_shutdown_does_not_wait_for_a_look_up() {
     let (world, anna) = (world().await, user("anna"));
     let session = world.session(&anna).await;
-    world.upstream.will(vec![identified("gen-1"), text("four"), Step::Gate]);
+    world.upstream.enqueue(vec![identified("gen-1"), text("four"), Step::Gate]);
     let mut sent = world.send(&anna, session, "Hi").await.unwrap();
     first_delta(&mut sent.reader).await;
     let start = Instant::now();

@@ -1,11 +1,11 @@
-//! What a turn promises: it is stored, it ends once, it outlives its readers, and it is accounted.
+//! Turns: storage, accounting, streams, retries, cancellation and refusals.
 
 use std::time::Duration;
 
 use crate::support::scripted_gateway::{
     Step, fail, fail_with, finish, finish_with, identified, reasoning, text,
 };
-use crate::support::{told, user, world};
+use crate::support::{read_all, user, world};
 use causerie_domain::completion::{CompletionError, CompletionErrorKind, ContentPart, Finish, FinishReason};
 use causerie_domain::memberships::{GroupRole, Membership};
 use causerie_domain::principal::{Credential, Principal};
@@ -13,10 +13,12 @@ use causerie_domain::sessions::SessionAction;
 use causerie_domain::turns::TurnStatus;
 use causerie_domain::usage::CostBasis;
 use causerie_domain::{ApiKeyId, GroupId, Usd};
-use causerie_runtime::{CreateSession, Cursor, NewMessage, Place, RuntimeError, Settings, TurnEvent};
+use causerie_runtime::{
+    CreateSession, CursorPosition, NewMessage, RuntimeError, Settings, TurnCursor, TurnEvent,
+};
 use uuid::Uuid;
 
-fn quick() -> Settings {
+fn fast_polling() -> Settings {
     Settings {
         flush_interval: Duration::from_millis(1),
         poll_interval: Duration::from_millis(1),
@@ -26,12 +28,12 @@ fn quick() -> Settings {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_streamed_stored_and_accounted() {
-    let world = world(quick()).await;
+    let world = world(fast_polling()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
-    world.upstream.will(vec![reasoning("hm"), text("Hel"), text("lo"), finish()]);
-    let told = world.talk(&anna, session, "Hi").await;
-    assert_eq!(told, ["start from 0", "reasoning: hm", "text: Hello", "completed"]);
+    world.upstream.enqueue(vec![reasoning("hm"), text("Hel"), text("lo"), finish()]);
+    let lines = world.send_and_read(&anna, session, "Hi").await;
+    assert_eq!(lines, ["start from 0", "reasoning: hm", "text: Hello", "completed"]);
     assert_eq!(
         world.transcript(&anna, session).await,
         ["1 user completed \"Hi\"", "2 assistant completed \"Hello\""]
@@ -50,11 +52,11 @@ async fn an_answer_is_streamed_stored_and_accounted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_second_message_carries_the_history() {
-    let world = world(quick()).await;
+    let world = world(fast_polling()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
-    world.talk(&anna, session, "one").await;
-    world.talk(&anna, session, "two").await;
+    world.send_and_read(&anna, session, "one").await;
+    world.send_and_read(&anna, session, "two").await;
     let sent: Vec<Vec<String>> = world
         .upstream
         .requests()
@@ -73,64 +75,64 @@ async fn a_second_message_carries_the_history() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_changes_nothing() {
-    let world = world(quick()).await;
+    let world = world(fast_polling()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
-    world.upstream.will(vec![text("a"), Step::Gate, text("b"), finish()]);
+    world.upstream.enqueue(vec![text("a"), Step::Gate, text("b"), finish()]);
     let mut sent = world.send(&anna, session, "Hi").await.unwrap();
     while !matches!(sent.reader.next().await.unwrap(), Some(TurnEvent::Delta(_))) {}
     drop(sent.reader);
     let again = world.runtime.stream_session(&anna, session, None).await.unwrap().unwrap();
     world.upstream.open_gate();
-    assert_eq!(told(again).await, ["start from 0", "text: ab", "completed"]);
+    assert_eq!(read_all(again).await, ["start from 0", "text: ab", "completed"]);
     assert_eq!(world.upstream.dropped(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_comes_back_from_any_position_while_it_runs_and_after() {
-    let world = world(quick()).await;
+async fn a_reader_resumes_from_any_position_during_and_after_a_turn() {
+    let world = world(fast_polling()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
-    world.upstream.will(vec![reasoning("né"), text("🦀a"), Step::Gate, text("b"), finish()]);
+    world.upstream.enqueue(vec![reasoning("né"), text("🦀a"), Step::Gate, text("b"), finish()]);
     let mut sent = world.send(&anna, session, "Hi").await.unwrap();
     let turn_id = sent.turn.id;
     while !matches!(sent.reader.next().await.unwrap(), Some(TurnEvent::Delta(delta)) if delta.position == 4) {
     }
     let from = |position| {
-        let cursor = Cursor { turn_id, place: Place::At(position) };
+        let cursor = TurnCursor { turn_id, position: CursorPosition::At(position) };
         let (runtime, anna) = (world.runtime.clone(), anna.clone());
         async move { runtime.stream_session(&anna, session, Some(cursor)).await.unwrap().unwrap() }
     };
     let running = from(3).await;
     world.upstream.open_gate();
-    assert_eq!(told(running).await, ["start from 3", "text: ab", "completed"]);
-    assert_eq!(told(from(1).await).await, ["start from 1", "reasoning: é", "text: 🦀ab", "completed"]);
-    assert_eq!(told(from(5).await).await, ["start from 5", "completed"]);
-    assert_eq!(told(from(6).await).await, ["start from 0", "reasoning: né", "text: 🦀ab", "completed"]);
-    let end = Cursor { turn_id, place: Place::End };
+    assert_eq!(read_all(running).await, ["start from 3", "text: ab", "completed"]);
+    assert_eq!(read_all(from(1).await).await, ["start from 1", "reasoning: é", "text: 🦀ab", "completed"]);
+    assert_eq!(read_all(from(5).await).await, ["start from 5", "completed"]);
+    assert_eq!(read_all(from(6).await).await, ["start from 0", "reasoning: né", "text: 🦀ab", "completed"]);
+    let end = TurnCursor { turn_id, position: CursorPosition::End };
     assert!(world.runtime.stream_session(&anna, session, Some(end)).await.unwrap().is_none());
     assert!(world.runtime.stream_session(&anna, session, None).await.unwrap().is_none());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_before_the_first_delta_is_tried_again_with_a_row_of_its_own() {
-    let world = world(quick()).await;
+async fn a_failure_before_the_first_delta_is_retried() {
+    let world = world(fast_polling()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
-    world.upstream.will(vec![fail(CompletionErrorKind::Unavailable)]);
-    world.upstream.will(vec![text("ok"), finish()]);
-    assert_eq!(world.talk(&anna, session, "Hi").await, ["start from 0", "text: ok", "completed"]);
+    world.upstream.enqueue(vec![fail(CompletionErrorKind::Unavailable)]);
+    world.upstream.enqueue(vec![text("ok"), finish()]);
+    assert_eq!(world.send_and_read(&anna, session, "Hi").await, ["start from 0", "text: ok", "completed"]);
     assert_eq!(world.upstream.requests().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_after_the_first_delta_keeps_the_text_and_is_told() {
-    let world = world(quick()).await;
+async fn a_failure_after_the_first_delta_keeps_the_text_and_is_reported() {
+    let world = world(fast_polling()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
-    world.upstream.will(vec![identified("gen-1"), text("par"), fail(CompletionErrorKind::Interrupted)]);
-    let told = world.talk(&anna, session, "Hi").await;
-    assert_eq!(told, ["start from 0", "text: par", "failed upstream_interrupted"]);
+    world.upstream.enqueue(vec![identified("gen-1"), text("par"), fail(CompletionErrorKind::Interrupted)]);
+    let lines = world.send_and_read(&anna, session, "Hi").await;
+    assert_eq!(lines, ["start from 0", "text: par", "failed upstream_interrupted"]);
     assert_eq!(world.transcript(&anna, session).await[1], "2 assistant failed \"par\"");
     let usage = world.messages(&anna, session).await.remove(1).usage.unwrap();
     assert_eq!(usage.basis, CostBasis::Pending);
@@ -138,75 +140,75 @@ async fn a_failure_after_the_first_delta_keeps_the_text_and_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn retries_end_and_the_wait_is_told() {
-    let world = world(quick()).await;
+async fn a_pause_beyond_the_limit_is_reported_without_a_retry() {
+    let world = world(fast_polling()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
     let mut refused = CompletionError::new(CompletionErrorKind::RateLimited, "slow down");
     refused.retry_after = Some(Duration::from_secs(60));
-    world.upstream.will(vec![fail_with(refused)]);
+    world.upstream.enqueue(vec![fail_with(refused)]);
     let sent = world.send(&anna, session, "Hi").await.unwrap();
     let failure = sent.reader.end().await.unwrap().unwrap().turn.failure.unwrap();
     assert_eq!(failure.code.as_str(), "upstream_rate_limited");
     assert_eq!(failure.retry_after, Some(Duration::from_secs(60)));
-    assert_eq!(world.upstream.requests().len(), 1, "a wait beyond the limit is told, not waited for");
+    assert_eq!(world.upstream.requests().len(), 1, "a pause beyond the limit is reported");
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_try_begins_after_the_deadline_of_the_turn() {
+async fn no_attempt_starts_after_the_deadline_of_the_turn() {
     for (deadline, requests) in [(9, 3), (7, 2), (3, 1)] {
-        let world = world(Settings { turn_deadline: Duration::from_secs(deadline), ..quick() }).await;
+        let world = world(Settings { turn_deadline: Duration::from_secs(deadline), ..fast_polling() }).await;
         let anna = user("anna");
         let session = world.session(&anna).await;
         for _ in 0..3 {
             let mut busy = CompletionError::new(CompletionErrorKind::RateLimited, "slow down");
             busy.retry_after = Some(Duration::from_millis(3_500));
-            world.upstream.will(vec![fail_with(busy)]);
+            world.upstream.enqueue(vec![fail_with(busy)]);
         }
-        let told = world.talk(&anna, session, "Hi").await;
-        assert_eq!(told, ["start from 0", "failed upstream_rate_limited"]);
+        let lines = world.send_and_read(&anna, session, "Hi").await;
+        assert_eq!(lines, ["start from 0", "failed upstream_rate_limited"]);
         assert_eq!(world.upstream.requests().len(), requests, "{deadline} s");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_answer_is_an_error_after_one_retry() {
-    let world = world(quick()).await;
+    let world = world(fast_polling()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
     for _ in 0..3 {
-        world.upstream.will(vec![fail(CompletionErrorKind::Empty)]);
+        world.upstream.enqueue(vec![fail(CompletionErrorKind::Empty)]);
     }
-    assert_eq!(world.talk(&anna, session, "Hi").await, ["start from 0", "failed empty_response"]);
+    assert_eq!(world.send_and_read(&anna, session, "Hi").await, ["start from 0", "failed empty_response"]);
     assert_eq!(world.upstream.requests().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_context_the_upstream_refuses_is_sent_once_more_with_less_history() {
-    let world = world(quick()).await;
+async fn a_context_that_is_too_long_is_sent_once_more_with_less_history() {
+    let world = world(fast_polling()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
     for _ in 0..3 {
-        world.talk(&anna, session, &"word ".repeat(50)).await;
+        world.send_and_read(&anna, session, &"word ".repeat(50)).await;
     }
     let too_long = || fail(CompletionErrorKind::ContextLength { limit: Some(100), requested: Some(200) });
-    world.upstream.will(vec![too_long()]);
-    let told = world.talk(&anna, session, "Hi").await;
-    assert_eq!(told, ["start from 0", "4 dropped", "text: ok", "completed"]);
+    world.upstream.enqueue(vec![too_long()]);
+    let lines = world.send_and_read(&anna, session, "Hi").await;
+    assert_eq!(lines, ["start from 0", "4 dropped", "text: ok", "completed"]);
     let sizes: Vec<usize> = world.upstream.requests()[3..].iter().map(|sent| sent.messages.len()).collect();
     assert_eq!(sizes, [8, 4]);
-    world.upstream.will(vec![too_long()]);
-    world.upstream.will(vec![too_long()]);
-    let told = world.talk(&anna, session, "Hi").await;
-    assert_eq!(told, ["start from 0", "4 dropped", "failed context_length_exceeded"]);
+    world.upstream.enqueue(vec![too_long()]);
+    world.upstream.enqueue(vec![too_long()]);
+    let lines = world.send_and_read(&anna, session, "Hi").await;
+    assert_eq!(lines, ["start from 0", "4 dropped", "failed context_length_exceeded"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn cancelling_closes_the_connection_and_keeps_the_text() {
-    let world = world(quick()).await;
+    let world = world(fast_polling()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
-    world.upstream.will(vec![text("par"), Step::Gate]);
+    world.upstream.enqueue(vec![text("par"), Step::Gate]);
     let mut sent = world.send(&anna, session, "Hi").await.unwrap();
     while !matches!(sent.reader.next().await.unwrap(), Some(TurnEvent::Delta(_))) {}
     let turn = world.runtime.cancel(&anna, session).await.unwrap().unwrap();
@@ -214,17 +216,17 @@ async fn cancelling_closes_the_connection_and_keeps_the_text() {
     assert_eq!(world.upstream.dropped(), 1);
     assert_eq!(world.transcript(&anna, session).await[1], "2 assistant cancelled \"par\"");
     assert!(world.runtime.cancel(&anna, session).await.unwrap().is_none());
-    assert_eq!(world.talk(&anna, session, "again").await.last().unwrap(), "completed");
+    assert_eq!(world.send_and_read(&anna, session, "again").await.last().unwrap(), "completed");
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancelling_the_wait_for_another_try_leaves_the_refused_one_free_of_charge() {
-    let world = world(quick()).await;
+async fn cancelling_before_a_retry_charges_nothing_for_the_refused_attempt() {
+    let world = world(fast_polling()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
     let mut refused = CompletionError::new(CompletionErrorKind::RateLimited, "slow down");
     refused.retry_after = Some(Duration::from_secs(5));
-    world.upstream.will(vec![fail_with(refused)]);
+    world.upstream.enqueue(vec![fail_with(refused)]);
     world.send(&anna, session, "Hi").await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     let turn = world.runtime.cancel(&anna, session).await.unwrap().unwrap();
@@ -236,13 +238,13 @@ async fn cancelling_the_wait_for_another_try_leaves_the_refused_one_free_of_char
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_upstream_names_itself_is_made_storable() {
-    let world = world(quick()).await;
+async fn null_characters_of_the_upstream_are_replaced() {
+    let world = world(fast_polling()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
     let reason = FinishReason::Other("st\0op".to_owned());
     let end = finish_with(Finish { reason: Some(reason), native_reason: None, truncated: false });
-    world.upstream.will(vec![identified("gen\0-1"), text("o\0k"), end]);
+    world.upstream.enqueue(vec![identified("gen\0-1"), text("o\0k"), end]);
     let sent = world.send(&anna, session, "Hi").await.unwrap();
     let end = sent.reader.end().await.unwrap().unwrap();
     assert_eq!(end.turn.finish_reason.as_deref(), Some("st\u{FFFD}op"));
@@ -251,8 +253,8 @@ async fn what_the_upstream_names_itself_is_made_storable() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_runs_on_a_groups_account_only_while_its_user_is_in_the_group() {
-    let world = world(quick()).await;
+async fn a_session_of_a_group_requires_membership_and_a_matching_key() {
+    let world = world(fast_polling()).await;
     let [group, other] = [1, 2].map(|id| GroupId::from_uuid(Uuid::from_u128(id)));
     let anna = user("anna");
     let membership = |group_id| Membership { group_id, role: GroupRole::Member, requests_per_minute: None };
@@ -279,13 +281,13 @@ async fn a_session_runs_on_a_groups_account_only_while_its_user_is_in_the_group(
         let refused = world.runtime.create_session(principal, new.clone()).await.unwrap_err();
         assert!(matches!(refused, RuntimeError::Forbidden { .. }), "{refused:?}");
     }
-    assert_eq!(world.talk(&key(group), session, "Hi").await.last().unwrap(), "completed");
-    assert_eq!(world.talk(&member, session, "Hi").await.last().unwrap(), "completed");
+    assert_eq!(world.send_and_read(&key(group), session, "Hi").await.last().unwrap(), "completed");
+    assert_eq!(world.send_and_read(&member, session, "Hi").await.last().unwrap(), "completed");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_may_make_no_session_is_told_so_whatever_it_asks() {
-    let world = world(quick()).await;
+async fn a_key_without_the_right_to_create_sessions_is_refused_for_any_tool() {
+    let world = world(fast_polling()).await;
     let key = Principal {
         credential: Credential::ApiKey {
             id: ApiKeyId::from_uuid(Uuid::from_u128(3)),
@@ -304,21 +306,21 @@ async fn a_key_that_may_make_no_session_is_told_so_whatever_it_asks() {
 
 #[tokio::test(start_paused = true)]
 async fn a_session_runs_one_turn_at_a_time() {
-    let world = world(quick()).await;
+    let world = world(fast_polling()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
-    world.upstream.will(vec![Step::Gate, text("ok"), finish()]);
+    world.upstream.enqueue(vec![Step::Gate, text("ok"), finish()]);
     let first = world.send(&anna, session, "one").await.unwrap();
     let refused = world.send(&anna, session, "two").await.unwrap_err();
     assert!(matches!(refused, RuntimeError::TurnInProgress(id) if id == first.turn.id));
     world.upstream.open_gate();
     first.reader.end().await.unwrap();
-    assert_eq!(world.transcript(&anna, session).await.len(), 2, "the refused message is stored nowhere");
+    assert_eq!(world.transcript(&anna, session).await.len(), 2, "the refused message is not stored");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_repeated_key_attaches_to_its_turn_and_another_body_is_refused() {
-    let world = world(quick()).await;
+async fn a_repeated_idempotency_key_attaches_to_its_turn_and_another_body_is_refused() {
+    let world = world(fast_polling()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
     let keyed = |content: &str| {
@@ -330,15 +332,15 @@ async fn a_repeated_key_attaches_to_its_turn_and_another_body_is_refused() {
     first.reader.end().await.unwrap();
     let again = keyed("Hi").await.unwrap();
     assert_eq!(again.turn.id, turn_id);
-    assert_eq!(told(again.reader).await, ["start from 0", "text: ok", "completed"]);
+    assert_eq!(read_all(again.reader).await, ["start from 0", "text: ok", "completed"]);
     let other = keyed("Ho").await.unwrap_err();
     assert!(matches!(other, RuntimeError::IdempotencyKeyReused));
     assert_eq!(world.upstream.requests().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_paused_session_takes_no_message_and_a_foreign_one_does_not_exist() {
-    let world = world(quick()).await;
+async fn a_paused_session_refuses_messages_and_a_session_of_another_user_is_not_found() {
+    let world = world(fast_polling()).await;
     let (anna, ben) = (user("anna"), user("ben"));
     let session = world.session(&anna).await;
     let foreign = world.send(&ben, session, "Hi").await.unwrap_err();
@@ -350,8 +352,8 @@ async fn a_paused_session_takes_no_message_and_a_foreign_one_does_not_exist() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_sent_is_refused_before_anything_is_stored() {
-    let world = world(quick()).await;
+async fn an_invalid_message_is_refused_before_anything_is_stored() {
+    let world = world(fast_polling()).await;
     let anna = user("anna");
     let session = world.session(&anna).await;
     let empty = world.send(&anna, session, " \n").await.unwrap_err();
@@ -362,18 +364,18 @@ async fn what_cannot_be_sent_is_refused_before_anything_is_stored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_lets_turns_finish_and_cuts_the_rest_with_their_text() {
-    let world = world(quick()).await;
+async fn a_drain_lets_turns_finish_and_interrupts_the_rest_with_their_text() {
+    let world = world(fast_polling()).await;
     let anna = user("anna");
-    let (quick_one, stuck) = (world.session(&anna).await, world.session(&anna).await);
-    world.upstream.will(vec![text("a"), Step::Pause(Duration::from_secs(1)), finish()]);
-    let finishing = world.send(&anna, quick_one, "Hi").await.unwrap();
+    let (short, long) = (world.session(&anna).await, world.session(&anna).await);
+    world.upstream.enqueue(vec![text("a"), Step::Pause(Duration::from_secs(1)), finish()]);
+    let finishing = world.send(&anna, short, "Hi").await.unwrap();
     tokio::time::sleep(Duration::from_millis(10)).await;
-    world.upstream.will(vec![text("par"), Step::Pause(Duration::from_secs(600)), finish()]);
-    let cut = world.send(&anna, stuck, "Hi").await.unwrap();
+    world.upstream.enqueue(vec![text("par"), Step::Pause(Duration::from_secs(600)), finish()]);
+    let interrupted = world.send(&anna, long, "Hi").await.unwrap();
     world.runtime.drain(Duration::from_secs(5)).await;
-    assert_eq!(told(finishing.reader).await.last().unwrap(), "completed");
-    assert_eq!(told(cut.reader).await, ["start from 0", "text: par", "interrupted"]);
-    assert_eq!(world.transcript(&anna, stuck).await[1], "2 assistant interrupted \"par\"");
-    assert!(matches!(world.send(&anna, quick_one, "Hi").await, Err(RuntimeError::ShuttingDown)));
+    assert_eq!(read_all(finishing.reader).await.last().unwrap(), "completed");
+    assert_eq!(read_all(interrupted.reader).await, ["start from 0", "text: par", "interrupted"]);
+    assert_eq!(world.transcript(&anna, long).await[1], "2 assistant interrupted \"par\"");
+    assert!(matches!(world.send(&anna, short, "Hi").await, Err(RuntimeError::ShuttingDown)));
 }

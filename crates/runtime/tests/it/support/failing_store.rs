@@ -1,4 +1,4 @@
-//! A ledger of turns that fails as a test tells it.
+//! Turn ledger with injected failures, on the in-memory store.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -14,91 +14,92 @@ use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId};
 use causerie_memory_store::MemoryStore;
 use tokio::sync::Semaphore;
 
-/// A step that trouble can befall.
+/// Operation of the ledger that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Point {
+pub(crate) enum Operation {
     Begin,
     Attempt,
     Flush,
     Finish,
 }
 
-/// What befalls a step.
+/// Injected failure of an operation.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Trouble {
-    /// The store cannot be reached.
-    Away,
-    /// The store refuses what it is given.
-    Refusal,
-    /// The store does it, and its answer is lost.
-    LostAnswer,
-    /// The store never answers and never does it.
-    Silence,
-    /// The store does it once the test lets it.
-    Wait,
+pub(crate) enum Failure {
+    /// The store is unavailable.
+    Unavailable,
+    /// The store refuses a value.
+    Refused,
+    /// The store executes the operation; its response is lost.
+    LostResponse,
+    /// The store does not execute the operation and does not respond.
+    Hang,
+    /// The store executes the operation after [`FailingStore::open_gate`].
+    Delay,
 }
 
-/// A store in memory whose turns have trouble.
+/// Turn ledger in memory with injected failures.
 #[derive(Debug)]
-pub(crate) struct Troubled {
+pub(crate) struct FailingStore {
     inner: MemoryStore,
-    troubles: Mutex<Vec<(Point, Trouble, u32)>>,
-    poisoned: Mutex<Option<TurnId>>,
+    failures: Mutex<Vec<(Operation, Failure, u32)>>,
+    refused_turn: Mutex<Option<TurnId>>,
     flushed: Mutex<Vec<Vec<TurnId>>>,
     gate: Semaphore,
 }
 
-impl Troubled {
+impl FailingStore {
     pub(crate) fn new(inner: MemoryStore) -> Self {
-        Troubled {
+        FailingStore {
             inner,
-            troubles: Mutex::default(),
-            poisoned: Mutex::default(),
+            failures: Mutex::default(),
+            refused_turn: Mutex::default(),
             flushed: Mutex::default(),
             gate: Semaphore::new(0),
         }
     }
 
-    /// The next so many steps of this kind have this trouble.
-    pub(crate) fn befall(&self, point: Point, trouble: Trouble, times: u32) {
-        self.troubles.lock().unwrap().push((point, trouble, times));
+    /// Injects a failure into the next `times` calls of an operation.
+    pub(crate) fn fail(&self, operation: Operation, failure: Failure, times: u32) {
+        self.failures.lock().unwrap().push((operation, failure, times));
     }
 
-    /// Lets one waiting step be done.
+    /// Executes one delayed operation.
     pub(crate) fn open_gate(&self) {
         self.gate.add_permits(1);
     }
 
-    /// From now on the store refuses whatever is flushed together with this turn.
-    pub(crate) fn poison(&self, turn: TurnId) {
-        *self.poisoned.lock().unwrap() = Some(turn);
+    /// Refuses all later flushes that contain this turn.
+    pub(crate) fn refuse_flushes_of(&self, turn: TurnId) {
+        *self.refused_turn.lock().unwrap() = Some(turn);
     }
 
-    /// The turns of each flush since the last look.
-    pub(crate) fn flushes(&self) -> Vec<Vec<TurnId>> {
+    /// Takes the turns of each flush since the last call.
+    pub(crate) fn take_flushes(&self) -> Vec<Vec<TurnId>> {
         std::mem::take(&mut self.flushed.lock().unwrap())
     }
 
-    fn next(&self, point: Point) -> Option<Trouble> {
-        let mut troubles = self.troubles.lock().unwrap();
-        let (_, trouble, times) = troubles.iter_mut().find(|(at, _, times)| *at == point && *times > 0)?;
+    fn next(&self, operation: Operation) -> Option<Failure> {
+        let mut failures = self.failures.lock().unwrap();
+        let (_, failure, times) =
+            failures.iter_mut().find(|(at, _, times)| *at == operation && *times > 0)?;
         *times -= 1;
-        Some(*trouble)
+        Some(*failure)
     }
 
-    async fn suffer<T, E: From<StoreError>>(
+    async fn apply<T, E: From<StoreError>>(
         &self,
-        point: Point,
+        operation: Operation,
         step: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let away = || E::from(StoreError::Unavailable("no route to the store".into()));
-        match self.next(point) {
+        let unavailable = || E::from(StoreError::Unavailable("no route to the store".into()));
+        match self.next(operation) {
             None => step.await,
-            Some(Trouble::Away) => Err(away()),
-            Some(Trouble::Refusal) => Err(refusal().into()),
-            Some(Trouble::LostAnswer) => step.await.and_then(|_| Err(away())),
-            Some(Trouble::Silence) => std::future::pending().await,
-            Some(Trouble::Wait) => {
+            Some(Failure::Unavailable) => Err(unavailable()),
+            Some(Failure::Refused) => Err(refusal().into()),
+            Some(Failure::LostResponse) => step.await.and_then(|_| Err(unavailable())),
+            Some(Failure::Hang) => std::future::pending().await,
+            Some(Failure::Delay) => {
                 self.gate.acquire().await.unwrap().forget();
                 step.await
             }
@@ -111,7 +112,7 @@ fn refusal() -> StoreError {
 }
 
 #[async_trait]
-impl TurnLedger for Troubled {
+impl TurnLedger for FailingStore {
     async fn turn_by_key(
         &self,
         session_id: SessionId,
@@ -122,11 +123,11 @@ impl TurnLedger for Troubled {
     }
 
     async fn begin_turn(&self, begin: BeginTurn) -> Result<BegunTurn, BeginTurnError> {
-        self.suffer(Point::Begin, self.inner.begin_turn(begin)).await
+        self.apply(Operation::Begin, self.inner.begin_turn(begin)).await
     }
 
     async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError> {
-        self.suffer(Point::Attempt, self.inner.begin_attempt(next)).await
+        self.apply(Operation::Attempt, self.inner.begin_attempt(next)).await
     }
 
     async fn flush(
@@ -135,16 +136,16 @@ impl TurnLedger for Troubled {
         lease: Duration,
         turns: Vec<TurnFlush>,
     ) -> Result<Vec<LeaseStatus>, StoreError> {
-        let poisoned = *self.poisoned.lock().unwrap();
-        if turns.iter().any(|flush| Some(flush.turn_id) == poisoned) {
+        let refused_turn = *self.refused_turn.lock().unwrap();
+        if turns.iter().any(|flush| Some(flush.turn_id) == refused_turn) {
             return Err(refusal());
         }
         self.flushed.lock().unwrap().push(turns.iter().map(|flush| flush.turn_id).collect());
-        self.suffer(Point::Flush, self.inner.flush(owner, lease, turns)).await
+        self.apply(Operation::Flush, self.inner.flush(owner, lease, turns)).await
     }
 
     async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnLedgerError> {
-        self.suffer(Point::Finish, self.inner.finish_turn(finish)).await
+        self.apply(Operation::Finish, self.inner.finish_turn(finish)).await
     }
 
     async fn request_cancel(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError> {

@@ -1,4 +1,4 @@
-//! A runtime on memory and a scripted upstream, for the tests of turns.
+//! Runtime on the in-memory store with a scripted upstream.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 pub(crate) mod failing_store;
@@ -21,8 +21,8 @@ use causerie_tool_definitions::parse_yaml;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 
-use self::failing_store::Troubled;
-use self::scripted_gateway::Scripted;
+use self::failing_store::FailingStore;
+use self::scripted_gateway::ScriptedGateway;
 
 pub(crate) const TOOL: &str = "\
 name: helper
@@ -33,27 +33,27 @@ behavior: Help.
 model: sim/test
 ";
 
-/// A running runtime with one tool.
+/// Started runtime with one tool.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) runtime: Runtime,
-    pub(crate) upstream: Arc<Scripted>,
+    pub(crate) upstream: Arc<ScriptedGateway>,
     pub(crate) store: MemoryStore,
 }
 
 pub(crate) async fn world(settings: Settings) -> World {
-    world_on(MemoryStore::new(), settings).await
+    world_on_store(MemoryStore::new(), settings).await
 }
 
-pub(crate) async fn world_on(store: MemoryStore, settings: Settings) -> World {
+pub(crate) async fn world_on_store(store: MemoryStore, settings: Settings) -> World {
     let stores = stores_of(&store);
     world_with(store, stores, settings).await
 }
 
-/// A world whose turns have trouble.
-pub(crate) async fn troubled_world(settings: Settings) -> (World, Arc<Troubled>) {
+/// Creates a runtime whose turn ledger can fail.
+pub(crate) async fn world_with_failing_store(settings: Settings) -> (World, Arc<FailingStore>) {
     let store = MemoryStore::new();
-    let troubled = Arc::new(Troubled::new(store.clone()));
+    let troubled = Arc::new(FailingStore::new(store.clone()));
     let stores = Stores { ledger: Arc::clone(&troubled) as _, ..stores_of(&store) };
     (world_with(store, stores, settings).await, troubled)
 }
@@ -62,13 +62,13 @@ async fn world_with(store: MemoryStore, stores: Stores, settings: Settings) -> W
     clocked_world(store, stores, settings, Arc::new(SystemClock)).await
 }
 
-/// A world whose wall clock goes with tokio's, which a test can pause.
+/// Creates a runtime whose wall clock follows the clock of tokio, which tests can pause.
 pub(crate) async fn paused_world(store: MemoryStore, settings: Settings) -> World {
     let stores = stores_of(&store);
     clocked_world(store, stores, settings, Arc::new(PausedClock(Instant::now()))).await
 }
 
-/// The wall clock of a paused world, which began at this instant.
+/// Wall clock that follows the clock of tokio, with the instant of its start.
 #[derive(Debug)]
 struct PausedClock(Instant);
 
@@ -84,7 +84,7 @@ async fn clocked_world(
     settings: Settings,
     clock: Arc<dyn Clock>,
 ) -> World {
-    let upstream = Arc::new(Scripted::default());
+    let upstream = Arc::new(ScriptedGateway::default());
     let runtime = Runtime::builder(stores, Arc::clone(&upstream) as _)
         .settings(settings)
         .clock(clock)
@@ -96,7 +96,7 @@ async fn clocked_world(
     World { runtime, upstream, store }
 }
 
-/// The ports of a runtime, all of them the same store.
+/// Returns the ports of a runtime, all on the same store.
 pub(crate) fn stores_of(store: &MemoryStore) -> Stores {
     Stores::of(&Arc::new(store.clone()))
 }
@@ -135,9 +135,14 @@ impl World {
         self.runtime.send_message(principal, id, new, None).await
     }
 
-    /// Sends and reads to the end.
-    pub(crate) async fn talk(&self, principal: &Principal, id: SessionId, text: &str) -> Vec<String> {
-        told(self.send(principal, id, text).await.unwrap().reader).await
+    /// Sends a message and reads its turn to the end.
+    pub(crate) async fn send_and_read(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        text: &str,
+    ) -> Vec<String> {
+        read_all(self.send(principal, id, text).await.unwrap().reader).await
     }
 
     pub(crate) async fn messages(&self, principal: &Principal, session_id: SessionId) -> Vec<MessageView> {
@@ -145,7 +150,7 @@ impl World {
         self.runtime.messages(principal, list).await.unwrap()
     }
 
-    /// The messages as `seq role status content`.
+    /// Returns the messages as lines `seq role status content`.
     pub(crate) async fn transcript(&self, principal: &Principal, id: SessionId) -> Vec<String> {
         let line = |view: &MessageView| {
             let message = &view.message;
@@ -155,18 +160,18 @@ impl World {
     }
 }
 
-/// Reads until the answer begins.
+/// Reads up to the first delta.
 pub(crate) async fn first_delta(reader: &mut TurnReader) {
     while !matches!(reader.next().await.unwrap(), Some(TurnEvent::Delta(_))) {}
 }
 
-/// All a reader is told, which must come within so long.
-pub(crate) async fn told_within(limit: Duration, reader: TurnReader) -> Vec<String> {
-    tokio::time::timeout(limit, told(reader)).await.unwrap()
+/// Reads a turn to the end, within a time limit.
+pub(crate) async fn read_all_within(limit: Duration, reader: TurnReader) -> Vec<String> {
+    tokio::time::timeout(limit, read_all(reader)).await.unwrap()
 }
 
-/// All a reader is told, a line each; neighbouring deltas of one part are joined.
-pub(crate) async fn told(mut reader: TurnReader) -> Vec<String> {
+/// Reads a turn to the end. Returns the events as lines; adjacent deltas of one part are joined.
+pub(crate) async fn read_all(mut reader: TurnReader) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut open: Option<(usize, String)> = None;
     while let Some(event) = reader.next().await.unwrap() {

@@ -1,4 +1,4 @@
-//! An upstream that does what a test tells it, one script per request.
+//! Upstream with one script per request.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -22,14 +22,14 @@ use tokio::time::Instant;
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Event(CompletionEvent),
-    /// Waits until the test lets the upstream go on.
+    /// Waits for [`ScriptedGateway::open_gate`].
     Gate,
     Pause(Duration),
 }
 
-/// Answers requests with scripts in order; without one, with `ok`.
+/// Upstream that answers each request with the next script, or with `ok` if there is none.
 #[derive(Debug)]
-pub(crate) struct Scripted {
+pub(crate) struct ScriptedGateway {
     scripts: Mutex<VecDeque<Vec<Step>>>,
     outage: Mutex<Option<(Instant, CompletionError)>>,
     requests: Mutex<Vec<CompletionRequest>>,
@@ -39,12 +39,12 @@ pub(crate) struct Scripted {
     lookups: Mutex<Vec<Instant>>,
 }
 
-/// What a look-up is answered.
+/// Response to a look-up.
 pub(crate) type Record = Result<Option<GenerationRecord>, CompletionError>;
 
-impl Default for Scripted {
+impl Default for ScriptedGateway {
     fn default() -> Self {
-        Scripted {
+        ScriptedGateway {
             scripts: Mutex::default(),
             outage: Mutex::default(),
             requests: Mutex::default(),
@@ -56,24 +56,24 @@ impl Default for Scripted {
     }
 }
 
-impl Scripted {
-    pub(crate) fn will(&self, script: Vec<Step>) {
+impl ScriptedGateway {
+    pub(crate) fn enqueue(&self, script: Vec<Step>) {
         self.scripts.lock().unwrap().push_back(script);
     }
 
-    /// Answers the next look-ups so; the last answer stays. Without one there is no record.
-    pub(crate) fn will_record(&self, records: impl IntoIterator<Item = Record>) {
+    /// Sets the responses to the next look-ups. The last one is repeated; without any, no record exists.
+    pub(crate) fn set_records(&self, records: impl IntoIterator<Item = Record>) {
         *self.records.lock().unwrap() = records.into_iter().collect();
     }
 
-    /// When a record was asked for.
+    /// Returns the times of all look-ups.
     pub(crate) fn lookups(&self) -> Vec<Instant> {
         self.lookups.lock().unwrap().clone()
     }
 
-    /// From now on refuses every request, until the instant that is returned.
-    pub(crate) fn will_refuse_for(&self, span: Duration, error: CompletionError) -> Instant {
-        let end = Instant::now() + span;
+    /// Refuses all requests for a time. Returns the end of this time.
+    pub(crate) fn refuse_for(&self, duration: Duration, error: CompletionError) -> Instant {
+        let end = Instant::now() + duration;
         *self.outage.lock().unwrap() = Some((end, error));
         end
     }
@@ -84,7 +84,7 @@ impl Scripted {
         Some(vec![fail_with(error.clone())])
     }
 
-    /// Lets one gate pass.
+    /// Continues one script that waits at a gate.
     pub(crate) fn open_gate(&self) {
         self.gate.add_permits(1);
     }
@@ -93,14 +93,14 @@ impl Scripted {
         self.requests.lock().unwrap().clone()
     }
 
-    /// How many requests were dropped before their end.
+    /// Returns the number of requests that were dropped before their end.
     pub(crate) fn dropped(&self) -> u32 {
         *self.dropped.lock().unwrap()
     }
 }
 
 #[async_trait]
-impl CompletionGateway for Scripted {
+impl CompletionGateway for ScriptedGateway {
     fn complete(&self, request: CompletionRequest) -> CompletionStream {
         self.requests.lock().unwrap().push(request);
         let script = self.refusal().or_else(|| self.scripts.lock().unwrap().pop_front());
@@ -157,24 +157,23 @@ pub(crate) fn reasoning(text: &str) -> Step {
 }
 
 pub(crate) fn identified(generation_id: &str) -> Step {
-    let identity =
-        GenerationInfo { generation_id: Some(generation_id.to_owned()), ..GenerationInfo::default() };
-    Step::Event(CompletionEvent::Identified(identity))
+    let info = GenerationInfo { generation_id: Some(generation_id.to_owned()), ..GenerationInfo::default() };
+    Step::Event(CompletionEvent::Identified(info))
 }
 
-/// The record of a request: 20 tokens in, 10 out, at this cost.
+/// Returns a generation record with 20 input and 10 output tokens and this cost in pico-USD.
 pub(crate) fn record(cost: Option<i64>) -> Option<GenerationRecord> {
     let tokens = TokenCounts { input: Some(20), output: Some(10), ..TokenCounts::default() };
     let usage = ReportedUsage { tokens, cost: cost.map(Usd::from_pico), ..ReportedUsage::default() };
     Some(GenerationRecord { model: None, provider: None, usage, cancelled: true })
 }
 
-/// A good end: 10 tokens in, 5 out, for 0.000123 dollars.
+/// Returns a successful end with 10 input tokens, 5 output tokens and a cost of 0.000123 USD.
 pub(crate) fn finish() -> Step {
     finish_with(Finish { reason: Some(FinishReason::Stop), native_reason: None, truncated: false })
 }
 
-/// The same, with another reason to stop.
+/// Returns the same end with another finish reason.
 pub(crate) fn finish_with(finish: Finish) -> Step {
     let tokens = TokenCounts { input: Some(10), output: Some(5), ..TokenCounts::default() };
     let usage = ReportedUsage { tokens, cost: Some(Usd::from_pico(123_000_000)), ..ReportedUsage::default() };
@@ -188,7 +187,7 @@ pub(crate) fn finish_with(finish: Finish) -> Step {
 }
 
 pub(crate) fn fail(kind: CompletionErrorKind) -> Step {
-    fail_with(CompletionError::new(kind, "the upstream said no"))
+    fail_with(CompletionError::new(kind, "refused by the script"))
 }
 
 pub(crate) fn fail_with(error: CompletionError) -> Step {
