@@ -57,9 +57,9 @@ impl Runtime {
         Ok(key)
     }
 
-    /// Creates an API key. The new key has no more scopes than the key of the request, the same group if that key is bound
-    /// to one, and no later expiry. A key that is created with a token of the identity provider may expire after the
-    /// token.
+    /// Creates an API key. The new key has no more scopes than the key of the request, the same group if that key
+    /// is bound to one, and no later expiry. A key that is created with a token of the identity provider may expire
+    /// after the token.
     ///
     /// # Errors
     /// [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`].
@@ -124,7 +124,8 @@ impl Runtime {
         access.require(Action::Delete, &subjects::api_key(&key))?;
         let allowed = access.keys(Action::Delete)?;
         match self.directory()?.revoke_api_key(id, &allowed, self.stamp(principal)).await {
-            // A rule can restrict the right to keys that are not revoked. A repeated revocation succeeds nevertheless.
+            // A rule can restrict the right to keys that are not revoked. A repeated revocation succeeds
+            // nevertheless.
             Err(DirectoryError::NotFound) => match self.directory()?.api_key(id, &lookup_filter).await? {
                 Some(key) if key.revoked_at.is_some() => Ok(()),
                 _ => Err(RuntimeError::NotFound),

@@ -24,7 +24,8 @@ pub struct ListAuditEvents {
 }
 
 impl Runtime {
-    /// Returns a page of audit events. Events can name any user, so the principal must have the right to audit all users.
+    /// Returns a page of audit events. Events can name any user, so the principal must have the right to audit all
+    /// users.
     ///
     /// # Errors
     /// [`RuntimeError::Forbidden`].

@@ -51,8 +51,8 @@ impl Runtime {
         Ok(self.directory()?.add_group(new, stamp).await?)
     }
 
-    /// Changes a group. A change of its rate limit requires the right to manage the group, which admins of the group do
-    /// not have: they cannot raise their own limit.
+    /// Changes a group. A change of its rate limit requires the right to manage the group, which admins of the
+    /// group do not have: they cannot raise their own limit.
     ///
     /// # Errors
     /// Also [`RuntimeError::Invalid`].

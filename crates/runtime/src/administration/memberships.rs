@@ -79,7 +79,8 @@ impl Runtime {
                 Ok(self.directory()?.invite(invitation, &allowed, stamp).await?)
             }
             NewMember::Add(user_id) => {
-                // Members' costs are visible to the group, so this requires the user's consent or a manager of the group.
+                // Members' costs are visible to the group, so this requires the user's consent or a manager of the
+                // group.
                 access.require(Action::Manage, &subjects::group(&group))?;
                 let member = MemberRef { group_id: id, allowed: access.groups(Action::Manage)?, user_id };
                 match self.directory()?.add_member(member, role, stamp).await {

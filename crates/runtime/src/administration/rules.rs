@@ -32,8 +32,8 @@ impl Runtime {
         stored.iter().map(parse).collect()
     }
 
-    /// Replaces all rules of a group or a user. If one of the rules cannot be evaluated, packed or compiled to a filter,
-    /// none is stored.
+    /// Replaces all rules of a group or a user. If one of the rules cannot be evaluated, packed or compiled to a
+    /// filter, none is stored.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`].

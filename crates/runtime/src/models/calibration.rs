@@ -1,4 +1,5 @@
-//! Calibration of token estimates: corrects the ratio of characters to tokens of a model with the reported token counts.
+//! Calibration of token estimates: corrects the ratio of characters to tokens of a model with the reported token
+//! counts.
 
 use causerie_domain::completion::{CompletionEnd, CompletionRequest, ContentPart};
 use causerie_domain::ports::Calibration;

@@ -38,8 +38,8 @@ impl ModelCatalog {
         listed(id).or_else(|| listed(strip_routing_suffix(id)))
     }
 
-    /// Returns the model that served a request instead of the requested one. `served` is the id in the answer, plain or
-    /// dated.
+    /// Returns the model that served a request instead of the requested one. `served` is the id in the answer,
+    /// plain or dated.
     ///
     /// Returns `None` if `served` is an id of the requested model, or is not in the catalogue.
     pub(crate) fn substitute(&self, asked: &str, served: &str) -> Option<Arc<Model>> {

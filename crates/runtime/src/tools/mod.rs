@@ -16,7 +16,8 @@ use crate::runtime::{Runtime, RuntimeInner};
 use causerie_tool_definitions::{VersionMetadata, ToolDefinition};
 
 impl Runtime {
-    /// Stores the tools of files. Adds new versions, and disables the tools of earlier files that are no longer present.
+    /// Stores the tools of files. Adds new versions, and disables the tools of earlier files that are no longer
+    /// present.
     ///
     /// # Errors
     /// [`ToolError::VersionConflict`] if a version exists with other content.
@@ -53,7 +54,8 @@ impl Runtime {
         self.inner.tools.tool(slug, &visible).await?.ok_or(RuntimeError::NotFound)
     }
 
-    /// Returns the tool of a new session by slug or id. A tool that the principal may not use is reported as not existing.
+    /// Returns the tool of a new session by slug or id. A tool that the principal may not use is reported as not
+    /// existing.
     pub(crate) async fn usable_tool(&self, access: &Access, slug_or_id: &str) -> Result<Tool, RuntimeError> {
         let usable = access.tools(Action::Use)?;
         let found = match slug_or_id.parse::<ToolId>() {

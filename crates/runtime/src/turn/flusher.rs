@@ -17,8 +17,8 @@ use super::running::{PendingFlush, RunningTurn, RunningTurns, Stop};
 use crate::core::clock::monotonic;
 use crate::core::settings::Settings;
 
-/// Maximum number of turns in one transaction. If the store is slow, small transactions renew some leases; a large one
-/// that is too late renews none.
+/// Maximum number of turns in one transaction. If the store is slow, small transactions renew some leases; a large
+/// one that is too late renews none.
 const MAX_BATCH_TURNS: usize = 64;
 
 /// Settings of the flusher.

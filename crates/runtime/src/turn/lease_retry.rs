@@ -13,9 +13,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 
 /// Repeats a step while the store is unavailable, until the current lease of the turn expires.
 ///
-/// Renewals of the lease in the meantime do not extend the time: a store that accepts renewals and refuses all other
-/// steps would be retried forever. The step gets at least a third of the lease, also if the lease has expired. It must be
-/// idempotent, because a step whose response was lost is repeated.
+/// Renewals of the lease in the meantime do not extend the time: a store that accepts renewals and refuses all
+/// other steps would be retried forever. The step gets at least a third of the lease, also if the lease has
+/// expired. It must be idempotent, because a step whose response was lost is repeated.
 ///
 /// # Errors
 /// [`TurnLedgerError`] of the last try.

@@ -1,8 +1,8 @@
 //! Log of a running turn: append-only text in memory, with any number of readers.
 //!
-//! The text is stored once for all readers: a reader is a cursor in the log and has no queue, so slow readers use no
-//! memory. Positions count characters (Unicode scalar values) of reasoning and text in the order of the stream, so that
-//! they are also valid in the stored message of an ended turn.
+//! The text is stored once for all readers: a reader is a cursor in the log and has no queue, so slow readers use
+//! no memory. Positions count characters (Unicode scalar values) of reasoning and text in the order of the stream,
+//! so that they are also valid in the stored message of an ended turn.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

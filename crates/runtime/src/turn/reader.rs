@@ -12,8 +12,8 @@ use super::replay::{StoredReader, StoredTurnSource};
 
 /// Reader of the events of a turn: [`TurnEvent::Started`] is the first, exactly one [`TurnEvent::Ended`] the last.
 ///
-/// A second [`TurnEvent::Started`] with `from` 0 replaces all events before it: another instance has closed the turn with
-/// less text. The events after the last start match the stored turn.
+/// A second [`TurnEvent::Started`] with `from` 0 replaces all events before it: another instance has closed the
+/// turn with less text. The events after the last start match the stored turn.
 ///
 /// Dropping a reader does not affect the turn.
 #[derive(Debug)]

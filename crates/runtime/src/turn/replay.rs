@@ -22,8 +22,8 @@ pub(crate) struct StoredTurnSource {
 
 /// Reader of a stored turn, which polls the store while the turn runs.
 ///
-/// The position of a cursor can be after the flushed text. While the turn runs, the reader waits for the flush; if the
-/// turn ends without this text, the client receives the turn from the start.
+/// The position of a cursor can be after the flushed text. While the turn runs, the reader waits for the flush; if
+/// the turn ends without this text, the client receives the turn from the start.
 #[derive(Debug)]
 pub(crate) struct StoredReader {
     source: StoredTurnSource,

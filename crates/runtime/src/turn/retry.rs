@@ -1,5 +1,5 @@
-//! Decides whether and when a failed attempt is retried. The functions are pure: the caller sends, sleeps and provides
-//! the random number.
+//! Decides whether and when a failed attempt is retried. The functions are pure: the caller sends, sleeps and
+//! provides the random number.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,8 +42,8 @@ pub(crate) struct FailedAttempt<'a> {
     pub(crate) delta_sent: bool,
 }
 
-/// Returns the pause before the next retry, or `None` if the attempt is not retried. `random` is uniform over all values
-/// of its type.
+/// Returns the pause before the next retry, or `None` if the attempt is not retried. `random` is uniform over all
+/// values of its type.
 pub(crate) fn pause_before_retry(
     policy: RetryPolicy,
     failed: &FailedAttempt<'_>,
@@ -73,8 +73,8 @@ fn fraction(duration: Duration, random: u32) -> Duration {
 
 /// Budget of retries that all turns of the process share.
 ///
-/// If the upstream fails for all turns, retries add 5% to the load instead of multiplying it. A process with few turns
-/// can also retry: the budget starts with ten retries and gains one each ten seconds up to ten.
+/// If the upstream fails for all turns, retries add 5% to the load instead of multiplying it. A process with few
+/// turns can also retry: the budget starts with ten retries and gains one each ten seconds up to ten.
 #[derive(Debug)]
 pub(crate) struct RetryBudget {
     state: Mutex<BudgetState>,

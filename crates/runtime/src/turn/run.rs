@@ -224,8 +224,8 @@ impl TurnRun {
     }
 }
 
-/// Removes the turn from the running turns when its task ends. After a panic, readers receive an internal failure, and
-/// the reaper closes the turn after its lease has expired.
+/// Removes the turn from the running turns when its task ends. After a panic, readers receive an internal failure,
+/// and the reaper closes the turn after its lease has expired.
 struct EndGuard<'a>(&'a TurnRun);
 
 impl Drop for EndGuard<'_> {
@@ -277,7 +277,10 @@ fn log_failure(turn: &Turn, error: &CompletionError, retries: u32) {
     let (kind, status, request_id) = (&error.kind, error.status, error.request_id.as_deref());
     match kind {
         CompletionErrorKind::Authentication | CompletionErrorKind::PaymentRequired => {
-            tracing::error!(turn = %turn.id, ?kind, status, request_id, provider_text, retries, "upstream refused the API key or has no credit");
+            tracing::error!(
+                turn = %turn.id, ?kind, status, request_id, provider_text, retries,
+                "upstream refused the API key or has no credit"
+            );
         }
         _ => {
             tracing::warn!(turn = %turn.id, ?kind, status, request_id, provider_text, retries, "attempt failed")

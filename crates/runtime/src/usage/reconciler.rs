@@ -1,9 +1,9 @@
 //! Reconciler: settles usage rows whose cost the upstream did not report in the stream.
 //!
-//! Two loops share one task. The first one works without the upstream: it prices rows of processes that have ended, and
-//! makes estimates final when the period for look-ups is over. The second one reads generation records of the upstream,
-//! with a limit per minute. All state is in the store, so a restarted process continues; claims of an ended process
-//! expire.
+//! Two loops share one task. The first one works without the upstream: it prices rows of processes that have ended,
+//! and makes estimates final when the period for look-ups is over. The second one reads generation records of the
+//! upstream, with a limit per minute. All state is in the store, so a restarted process continues; claims of an
+//! ended process expire.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +31,8 @@ const BATCH_ROWS: u32 = 100;
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(20);
 /// Duration of a claim. It is longer than a look-up, so that no two processes look up the same row at the same time.
 const CLAIM: Duration = Duration::from_secs(30);
-/// Time after the look-up period at which a row is settled without a look-up. The last look-up is due at the end of the
-/// period.
+/// Time after the look-up period at which a row is settled without a look-up. The last look-up is due at the end of
+/// the period.
 const OVERDUE_AFTER: Duration = Duration::from_secs(60);
 /// First pause if the upstream is unavailable; it doubles up to [`MAX_PAUSE`].
 const INITIAL_PAUSE: Duration = Duration::from_secs(1);
@@ -162,8 +162,8 @@ impl Reconciler {
         }
     }
 
-    /// Returns the estimated usage of a request whose process has ended: its input and the flushed text, at the prices of
-    /// its row.
+    /// Returns the estimated usage of a request whose process has ended: its input and the flushed text, at the
+    /// prices of its row.
     fn estimate(&self, row: &UnpricedUsage) -> PriceUsage {
         let usage = &row.usage;
         let settled = settle(&RequestEnd {
@@ -210,7 +210,8 @@ impl Reconciler {
             Ok(Err(error)) => error,
             Err(_) => CompletionError::new(CompletionErrorKind::Unavailable, "no record within the time"),
         };
-        tracing::warn!(usage = %row.id, kind = ?error.kind, status = error.status, "looking up a cost failed; retrying later");
+        let (kind, status) = (&error.kind, error.status);
+        tracing::warn!(usage = %row.id, ?kind, status, "looking up a cost failed; retrying later");
         let status = status_after(&error);
         match status {
             // A request that the upstream postponed does not count as a look-up.

@@ -100,8 +100,8 @@ impl Runtime {
         Ok(self.inner.reports.usage_records(UsageRecordQuery { rows, page }).await?)
     }
 
-    /// Returns a page of the sessions that the principal may audit, latest activity first: with user, time, tool and cost,
-    /// without content.
+    /// Returns a page of the sessions that the principal may audit, latest activity first: with user, time, tool
+    /// and cost, without content.
     ///
     /// # Errors
     /// [`RuntimeError::Forbidden`] if the principal may audit no session.
@@ -133,8 +133,8 @@ impl Runtime {
         Ok(UsageFilter { visible, span, model, tool_id, user_id, group_id, session_id })
     }
 
-    /// Returns the tools that a slug or id selects. Principals can select rows by a tool that they may not read, also by
-    /// a disabled one, because the result has only rows that they may read.
+    /// Returns the tools that a slug or id selects. Principals can select rows by a tool that they may not read,
+    /// also by a disabled one, because the result has only rows that they may read.
     async fn tool_selection(&self, slug_or_id: Option<String>) -> Result<ToolSelection, RuntimeError> {
         let Some(slug_or_id) = slug_or_id else { return Ok(ToolSelection::All) };
         if let Ok(id) = slug_or_id.parse() {

@@ -1,5 +1,5 @@
-//! Many turns at once during a rate limit of the upstream: retries add at most 10% to the requests, and all turns succeed
-//! soon after the upstream has recovered.
+//! Many turns at once during a rate limit of the upstream: retries add at most 10% to the requests, and all turns
+//! succeed soon after the upstream has recovered.
 
 use std::time::Duration;
 
@@ -34,7 +34,8 @@ async fn limited_world(retry_after: Option<Duration>) -> (World, Vec<Principal>,
     (world, users, recovery)
 }
 
-/// Checks that there are at most 10% more requests than turns, and that each turn completed or failed with the rate limit.
+/// Checks that there are at most 10% more requests than turns, and that each turn completed or failed with the rate
+/// limit.
 fn check_requests(world: &World, ended: &[String], case: &str) {
     let requests = world.upstream.requests().len();
     assert!(requests * 10 <= ended.len() * 11, "{case}: {requests} requests of {} turns", ended.len());
