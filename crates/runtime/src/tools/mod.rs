@@ -13,7 +13,7 @@ use self::definitions::PinnedTool;
 use crate::authorization::{Access, Action};
 use crate::core::error::RuntimeError;
 use crate::runtime::{Runtime, RuntimeInner};
-use causerie_tool_definitions::{VersionMetadata, ToolDefinition};
+use causerie_tool_definitions::{ToolDefinition, VersionMetadata};
 
 impl Runtime {
     /// Stores the tools of files. Adds new versions, and disables the tools of earlier files that are no longer

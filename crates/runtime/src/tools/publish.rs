@@ -10,7 +10,7 @@ use crate::authorization::Action;
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 use causerie_tool_definitions::{
-    MAX_DEFINITION_BYTES, VersionMetadata, ToolDefinition, DefinitionError, parse_json, parse_yaml,
+    DefinitionError, MAX_DEFINITION_BYTES, ToolDefinition, VersionMetadata, parse_json, parse_yaml,
 };
 
 /// Format of a published definition.
