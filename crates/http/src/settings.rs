@@ -36,10 +36,10 @@ pub struct AccessSettings {
     /// Origins whose scripts may read responses (CORS), such as `https://app.example.org`.
     pub cors_origins: Vec<String>,
     /// Whether a valid token of an unknown user creates the user.
-    pub admits_newcomers: bool,
+    pub auto_provision: bool,
     /// Disables authentication: requests without a credential act as the first administrator. The server must listen
     /// on a loopback address and have no `cors_origins`.
-    pub open_door: bool,
+    pub auth_disabled: bool,
 }
 
 impl Default for AccessSettings {
@@ -49,8 +49,8 @@ impl Default for AccessSettings {
             failures_per_minute: NonZeroU32::new(600),
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
-            admits_newcomers: false,
-            open_door: false,
+            auto_provision: false,
+            auth_disabled: false,
         }
     }
 }

@@ -29,16 +29,16 @@ pub use crate::administration::{
     CreateApiKey, CreateUser, ListAuditEvents, NewMember, VisibleMember, VisibleUser, email_error, name_error,
 };
 pub use crate::attachments::prompt::{FILE_BYTES_PER_TOKEN, IMAGE_TOKENS};
-pub use crate::attachments::url_policy::Hosts;
+pub use crate::attachments::url_policy::HostPolicy;
 pub use crate::attachments::validation::{MAX_ATTACHMENT_META_BYTES, MAX_ATTACHMENT_SIZE, MAX_ATTACHMENTS};
 pub use crate::authorization::subjects;
 pub use crate::core::builder::{RuntimeBuilder, Stores};
 pub use crate::core::clock::{SystemClock, SystemIds};
-pub use crate::core::error::{Mistake, RuntimeError};
+pub use crate::core::error::{FieldError, RuntimeError};
 pub use crate::core::settings::Settings;
 pub use crate::models::catalog::CatalogError;
 pub use crate::runtime::Runtime;
-pub use crate::send::{MAX_IDEMPOTENCY_KEY_CHARS, Sent};
+pub use crate::send::{MAX_IDEMPOTENCY_KEY_CHARS, SendOutcome};
 pub use crate::sessions::forks::ForkSession;
 pub use crate::sessions::{CreateSession, ListMessages, ListSessions, SessionDetail, SessionView};
 pub use crate::tools::publish::{DefinitionFormat, PublishTool};

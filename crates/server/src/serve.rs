@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::background_tasks::BackgroundTasks;
 use crate::banner::StartupBanner;
 use crate::bootstrap::{self, Bootstrap, working_key_file};
-use crate::settings::{Settings, check_open_door};
+use crate::settings::{Settings, check_auth_disabled};
 use crate::tools;
 use crate::wiring::{self, Gateway, ServingRight, Store};
 
@@ -49,7 +49,7 @@ impl Server {
     /// A step fails. For an invalid setting, the error is a
     /// [`InvalidSettings`](crate::settings::InvalidSettings).
     pub async fn start(settings: &Settings) -> Result<Server> {
-        check_open_door(&settings.http, &settings.access)?;
+        check_auth_disabled(&settings.http, &settings.access)?;
         let definitions = tools::load(settings.runtime.tools_dir.as_deref())?;
         let store = Store::open_without_migrating(&settings.store)?;
         let right = store.lock_for_serving()?;
@@ -76,7 +76,7 @@ impl Server {
             key_file,
             drain: settings.runtime.drain,
         };
-        if settings.access.open_door {
+        if settings.access.auth_disabled {
             tracing::warn!(
                 "authentication is disabled (CAUSERIE_INSECURE_NO_AUTH): requests without a credential act as the first admin"
             );

@@ -13,7 +13,7 @@ use causerie_http::{AppParts, AppState};
 use causerie_identity::JwksVerifier;
 use causerie_openrouter::{LimitedGateway, OpenRouter};
 use causerie_persistence::{OpenError, ServeLock, SqlStore};
-use causerie_runtime::{Hosts, Runtime, Stores, SystemIds};
+use causerie_runtime::{HostPolicy, Runtime, Stores, SystemIds};
 use causerie_simulator::Simulator;
 use tokio::runtime::Handle;
 
@@ -232,7 +232,11 @@ pub(crate) fn runtime(
         lookup_window: settings.runtime.lookup_window,
         reconcile_interval: settings.runtime.reconcile_interval,
         catalog_only: upstream.catalog_only,
-        attachment_hosts: if settings.runtime.allow_private_urls { Hosts::Any } else { Hosts::Public },
+        attachment_hosts: if settings.runtime.allow_private_urls {
+            HostPolicy::Any
+        } else {
+            HostPolicy::Public
+        },
         admin_reads_content: settings.runtime.admin_reads_content,
         answer_mark: gateway.simulator.as_ref().map(|_| SIMULATOR_MARK.to_owned()),
         ..defaults

@@ -61,8 +61,8 @@ impl Authenticator {
     pub(crate) fn new(ports: AuthPorts, settings: &AccessSettings) -> Self {
         Authenticator {
             ports,
-            auth_disabled: settings.open_door,
-            auto_provision: settings.admits_newcomers,
+            auth_disabled: settings.auth_disabled,
+            auto_provision: settings.auto_provision,
             failures: FailureRateLimiter::new(settings.failures_per_minute),
             cache: VerifiedCredentials::default(),
         }
@@ -311,7 +311,7 @@ mod tests {
         let mut admin = holder();
         admin.access.user.role = Role::Admin;
         let keys = Arc::new(Keys::of(vec![holder(), admin.clone()]));
-        let settings = AccessSettings { open_door: true, ..AccessSettings::default() };
+        let settings = AccessSettings { auth_disabled: true, ..AccessSettings::default() };
         let authenticator = authenticator(&keys, &settings);
         let main = MainRuntime::current();
         let nothing = authenticator.principal(PresentedCredential::None, HERE, &main).await.unwrap();

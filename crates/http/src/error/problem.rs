@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
-use causerie_runtime::Mistake;
+use causerie_runtime::FieldError;
 use causerie_tool_definitions::DefinitionError;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -130,8 +130,8 @@ pub(crate) struct Place {
     position: Option<(usize, usize)>,
 }
 
-impl From<Mistake> for Place {
-    fn from(mistake: Mistake) -> Self {
+impl From<FieldError> for Place {
+    fn from(mistake: FieldError) -> Self {
         Place { pointer: mistake.pointer, detail: mistake.detail, position: None }
     }
 }
@@ -229,7 +229,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_problem_has_one_shape() {
-        let mistake = Mistake { pointer: "/title".to_owned(), detail: "is empty".to_owned() };
+        let mistake = FieldError { pointer: "/title".to_owned(), detail: "is empty".to_owned() };
         let problem = Problem::new(Code::InvalidBody, "look at the errors").at([mistake]).with("limit", 5);
         let expected = concat!(
             r#"{"type":"urn:causerie:problem:invalid_body","title":"The request body is not valid","#,

@@ -6,7 +6,7 @@ use actix_web::http::header::HeaderName;
 use causerie_domain::budgets::BudgetRefusal;
 use causerie_domain::ports::StoreError;
 use causerie_domain::turns::{Turn, TurnFailure, TurnStatus};
-use causerie_runtime::{Mistake, RuntimeError};
+use causerie_runtime::{FieldError, RuntimeError};
 
 use super::codes::Code;
 use super::problem::Problem;
@@ -56,7 +56,7 @@ impl From<RuntimeError> for Problem {
             }
             RuntimeError::NoSuchMessage { messages } => Problem::new(Code::NoSuchMessage, detail)
                 .with("messages", messages)
-                .at([Mistake { pointer: "/from_seq".to_owned(), detail: "is none of them".to_owned() }]),
+                .at([FieldError { pointer: "/from_seq".to_owned(), detail: "is none of them".to_owned() }]),
             RuntimeError::DefinitionTooLarge { limit, given } => {
                 Problem::new(Code::ToolTooLarge, detail).with("limit", limit).with("given", given)
             }

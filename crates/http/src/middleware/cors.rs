@@ -25,7 +25,7 @@ pub(super) fn preflight(
     request: &HttpRequest,
     access: &AccessSettings,
 ) -> Result<Option<HttpResponse>, Problem> {
-    if access.open_door {
+    if access.auth_disabled {
         require_local(request.headers())?;
     }
     let is_preflight = request.method() == Method::OPTIONS
@@ -100,9 +100,9 @@ mod tests {
 
     use super::*;
 
-    fn access(origins: &[&str], open_door: bool) -> AccessSettings {
+    fn access(origins: &[&str], auth_disabled: bool) -> AccessSettings {
         let cors_origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
-        AccessSettings { cors_origins, open_door, ..AccessSettings::default() }
+        AccessSettings { cors_origins, auth_disabled, ..AccessSettings::default() }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
 use bytes::BytesMut;
-use causerie_runtime::Mistake;
+use causerie_runtime::FieldError;
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
@@ -117,7 +117,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     }
 }
 
-fn invalid(mistakes: Vec<Mistake>) -> Problem {
+fn invalid(mistakes: Vec<FieldError>) -> Problem {
     Problem::new(Code::InvalidBody, "the errors name what is wrong and where").at(mistakes)
 }
 
@@ -133,7 +133,7 @@ fn refusal(error: &serde_json::Error, path: &Path) -> Problem {
             if let Some(name) = rest.and_then(|rest| rest.strip_suffix('`')) {
                 push_token(&mut pointer, name);
             }
-            invalid(vec![Mistake { pointer, detail }])
+            invalid(vec![FieldError { pointer, detail }])
         }
     }
 }
@@ -171,7 +171,7 @@ fn push_token(pointer: &mut String, token: &str) {
 }
 
 /// Every place of U+0000 in a body that is JSON: one of the databases cannot hold the character.
-fn nul_characters(body: &[u8]) -> Vec<Mistake> {
+fn nul_characters(body: &[u8]) -> Vec<FieldError> {
     let mut mistakes = Vec::new();
     // Unescaped it is no JSON at all, so a body without this escape has none; nearly no body has it.
     if body.windows(6).any(|window| window == br"\u0000")
@@ -182,7 +182,7 @@ fn nul_characters(body: &[u8]) -> Vec<Mistake> {
     mistakes
 }
 
-fn find_nul(value: &Value, pointer: &mut String, mistakes: &mut Vec<Mistake>) {
+fn find_nul(value: &Value, pointer: &mut String, mistakes: &mut Vec<FieldError>) {
     let length = pointer.len();
     match value {
         Value::String(text) => refuse_nul(text, pointer, mistakes),
@@ -205,10 +205,10 @@ fn find_nul(value: &Value, pointer: &mut String, mistakes: &mut Vec<Mistake>) {
     }
 }
 
-fn refuse_nul(text: &str, pointer: &str, mistakes: &mut Vec<Mistake>) {
+fn refuse_nul(text: &str, pointer: &str, mistakes: &mut Vec<FieldError>) {
     if text.contains('\0') {
         let detail = "the character U+0000 cannot be stored".to_owned();
-        mistakes.push(Mistake { pointer: pointer.to_owned(), detail });
+        mistakes.push(FieldError { pointer: pointer.to_owned(), detail });
     }
 }
 

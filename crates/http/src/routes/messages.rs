@@ -5,7 +5,9 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use causerie_domain::SessionId;
 use causerie_domain::messages::MessageView;
-use causerie_runtime::{ListMessages, MAX_IDEMPOTENCY_KEY_CHARS, Runtime, RuntimeError, Sent, TurnEnd};
+use causerie_runtime::{
+    ListMessages, MAX_IDEMPOTENCY_KEY_CHARS, Runtime, RuntimeError, SendOutcome, TurnEnd,
+};
 
 use crate::auth::Caller;
 use crate::dto::{
@@ -139,7 +141,7 @@ pub(crate) async fn send_message(
 }
 
 /// Waits for the end of a turn and responds with the complete answer.
-async fn whole_answer(state: &AppState, caller: Caller, sent: Sent) -> Result<HttpResponse, Problem> {
+async fn whole_answer(state: &AppState, caller: Caller, sent: SendOutcome) -> Result<HttpResponse, Problem> {
     let end = state.main().run_abortable(sent.reader.end()).await?;
     let Some(TurnEnd { turn, usage }) = end else {
         return Err(Problem::internal("the events of a turn ended without an end"));

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use causerie_domain::Timestamp;
 
-use crate::core::error::{Mistake, RuntimeError};
+use crate::core::error::{FieldError, RuntimeError};
 
 /// Maximum length of the name of a user, a group or an API key.
 const MAX_NAME_CHARS: usize = 200;
@@ -44,19 +44,19 @@ pub fn email_error(email: &str) -> Option<String> {
 
 /// Errors of fields, each with a JSON pointer into the body.
 #[derive(Debug, Default)]
-pub(super) struct FieldErrors(Vec<Mistake>);
+pub(super) struct FieldErrors(Vec<FieldError>);
 
 impl FieldErrors {
     pub(super) fn add(&mut self, pointer: impl Into<String>, detail: impl Into<String>) {
-        self.0.push(Mistake { pointer: pointer.into(), detail: detail.into() });
+        self.0.push(FieldError { pointer: pointer.into(), detail: detail.into() });
     }
 
     pub(super) fn check_name(&mut self, pointer: &str, name: &str) {
-        self.0.extend(name_error(name).map(|detail| Mistake { pointer: pointer.to_owned(), detail }));
+        self.0.extend(name_error(name).map(|detail| FieldError { pointer: pointer.to_owned(), detail }));
     }
 
     pub(super) fn check_email(&mut self, pointer: &str, email: &str) {
-        self.0.extend(email_error(email).map(|detail| Mistake { pointer: pointer.to_owned(), detail }));
+        self.0.extend(email_error(email).map(|detail| FieldError { pointer: pointer.to_owned(), detail }));
     }
 
     pub(super) fn check_rate(&mut self, pointer: &str, rate: Option<NonZeroU32>) {

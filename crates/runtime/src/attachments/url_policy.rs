@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 /// Which hosts the addresses of attachments may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Hosts {
+pub enum HostPolicy {
     /// Public ones, over https.
     #[default]
     Public,
@@ -19,7 +19,7 @@ pub enum Hosts {
 }
 
 /// Says what is wrong with an address, if anything is.
-pub(crate) fn mistake_in(address: &str, hosts: Hosts) -> Option<&'static str> {
+pub(crate) fn mistake_in(address: &str, hosts: HostPolicy) -> Option<&'static str> {
     // A parser would drop or replace these, and another one not: the two must not see different addresses.
     if address.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
         return Some("has characters that an address cannot have");
@@ -30,8 +30,8 @@ pub(crate) fn mistake_in(address: &str, hosts: Hosts) -> Option<&'static str> {
         return Some("must not name a user");
     }
     match (url.scheme(), is_public(&host), hosts) {
-        ("https", true, _) | ("https" | "http", false, Hosts::Any) => None,
-        ("https" | "http", false, Hosts::Public) => Some("names a private or local host"),
+        ("https", true, _) | ("https" | "http", false, HostPolicy::Any) => None,
+        ("https" | "http", false, HostPolicy::Public) => Some("names a private or local host"),
         _ => Some("must begin with https://"),
     }
 }
@@ -116,7 +116,7 @@ mod tests {
             "https://notlocalhost.example.org/",
             "https://172.32.0.1/",
         ] {
-            assert_eq!(mistake_in(address, Hosts::Public), None, "{address}");
+            assert_eq!(mistake_in(address, HostPolicy::Public), None, "{address}");
         }
     }
 
@@ -188,11 +188,11 @@ mod tests {
         ] {
             let address = format!("https://{host}/cat.png");
             assert_eq!(
-                mistake_in(&address, Hosts::Public),
+                mistake_in(&address, HostPolicy::Public),
                 Some("names a private or local host"),
                 "{address}"
             );
-            assert_eq!(mistake_in(&address, Hosts::Any), None, "{address}");
+            assert_eq!(mistake_in(&address, HostPolicy::Any), None, "{address}");
         }
     }
 
@@ -223,9 +223,9 @@ mod tests {
             "https://[::1/",
             "https://a..b%00.org/",
         ] {
-            assert!(mistake_in(address, Hosts::Public).is_some(), "{address:?}");
-            assert!(mistake_in(address, Hosts::Any).is_some(), "{address:?}");
+            assert!(mistake_in(address, HostPolicy::Public).is_some(), "{address:?}");
+            assert!(mistake_in(address, HostPolicy::Any).is_some(), "{address:?}");
         }
-        assert_eq!(mistake_in("http://127.0.0.1:9000/cat.png", Hosts::Any), None);
+        assert_eq!(mistake_in("http://127.0.0.1:9000/cat.png", HostPolicy::Any), None);
     }
 }

@@ -4,8 +4,8 @@ use causerie_domain::attachments::{
     MAX_FILENAME_CHARS, MAX_MIME_TYPE_CHARS, MAX_STORAGE_KEY_CHARS, NewAttachment, StorageProvider,
 };
 
-use crate::attachments::url_policy::{self, Hosts};
-use crate::core::error::Mistake;
+use crate::attachments::url_policy::{self, HostPolicy};
+use crate::core::error::FieldError;
 
 /// How many attachments a message has at most.
 pub const MAX_ATTACHMENTS: usize = 20;
@@ -15,13 +15,13 @@ pub const MAX_ATTACHMENT_SIZE: i64 = (1 << 53) - 1;
 pub const MAX_ATTACHMENT_META_BYTES: usize = 16 * 1024;
 
 /// All mistakes in a message's attachments.
-pub(crate) fn mistakes_in(files: &[NewAttachment], hosts: Hosts) -> Vec<Mistake> {
+pub(crate) fn mistakes_in(files: &[NewAttachment], hosts: HostPolicy) -> Vec<FieldError> {
     if files.len() > MAX_ATTACHMENTS {
         let detail = format!("has more than {MAX_ATTACHMENTS} attachments");
-        return vec![Mistake { pointer: "/attachments".to_owned(), detail }];
+        return vec![FieldError { pointer: "/attachments".to_owned(), detail }];
     }
     let mistakes = files.iter().enumerate().flat_map(|(index, file)| {
-        let at = move |(member, detail): (&str, String)| Mistake {
+        let at = move |(member, detail): (&str, String)| FieldError {
             pointer: format!("/attachments/{index}/{member}"),
             detail,
         };
@@ -30,7 +30,7 @@ pub(crate) fn mistakes_in(files: &[NewAttachment], hosts: Hosts) -> Vec<Mistake>
     mistakes.collect()
 }
 
-fn mistakes_of(file: &NewAttachment, hosts: Hosts) -> Vec<(&'static str, String)> {
+fn mistakes_of(file: &NewAttachment, hosts: HostPolicy) -> Vec<(&'static str, String)> {
     let found = [
         ("filename", of_length(&file.filename, MAX_FILENAME_CHARS).or(of_name(&file.filename))),
         ("mime_type", of_length(&file.mime_type, MAX_MIME_TYPE_CHARS).or(of_media_type(&file.mime_type))),
@@ -94,7 +94,7 @@ fn of_size(size: i64) -> Option<String> {
     (!fits).then(|| format!("is not 0 to {MAX_ATTACHMENT_SIZE} bytes"))
 }
 
-fn of_key(file: &NewAttachment, hosts: Hosts) -> Option<String> {
+fn of_key(file: &NewAttachment, hosts: HostPolicy) -> Option<String> {
     let key = &file.storage_key;
     if file.storage_provider == StorageProvider::Url {
         return url_policy::mistake_in(key, hosts).map(str::to_owned);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     fn check(file: NewAttachment, expected: &[&str]) {
-        let found = mistakes_in(&[picture(), file.clone()], Hosts::Public);
+        let found = mistakes_in(&[picture(), file.clone()], HostPolicy::Public);
         let pointers: Vec<&str> = found.iter().map(|mistake| mistake.pointer.as_str()).collect();
         let expected: Vec<String> =
             expected.iter().map(|member| format!("/attachments/1/{member}")).collect();
@@ -216,8 +216,8 @@ mod tests {
         };
         check(NewAttachment { meta: meta(MAX_ATTACHMENT_META_BYTES), ..picture() }, &[]);
         check(NewAttachment { meta: meta(MAX_ATTACHMENT_META_BYTES + 1), ..picture() }, &["meta"]);
-        assert_eq!(mistakes_in(&vec![picture(); MAX_ATTACHMENTS], Hosts::Public), []);
-        let many = mistakes_in(&vec![picture(); MAX_ATTACHMENTS + 1], Hosts::Public);
+        assert_eq!(mistakes_in(&vec![picture(); MAX_ATTACHMENTS], HostPolicy::Public), []);
+        let many = mistakes_in(&vec![picture(); MAX_ATTACHMENTS + 1], HostPolicy::Public);
         assert_eq!(many[0].pointer, "/attachments");
     }
 }

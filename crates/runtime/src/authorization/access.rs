@@ -128,7 +128,7 @@ impl Access {
 
     /// Whether the answer of a turn may be read.
     pub(crate) fn require_answer(&self, session: &Session, turn: &Turn) -> Result<(), RuntimeError> {
-        let place = subjects::MessagePlace {
+        let place = subjects::MessageFields {
             id: turn.assistant_message_id,
             role: MessageRole::Assistant,
             seq: turn.assistant_seq,

@@ -13,7 +13,7 @@ use causerie_permissions::{Subject, SubjectType};
 
 /// Which message of a session is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MessagePlace {
+pub struct MessageFields {
     /// Its id.
     pub id: MessageId,
     /// Who speaks.
@@ -45,7 +45,7 @@ pub fn new_session(new: &NewSession) -> Subject {
 }
 
 /// A message of a session.
-pub fn message(place: MessagePlace, session: &Session) -> Subject {
+pub fn message(place: MessageFields, session: &Session) -> Subject {
     of_session(session)
         .with("id", place.id.to_string())
         .with("role", place.role.as_str())

@@ -11,7 +11,7 @@ use causerie_tool_definitions::DefinitionError;
 
 /// A place in what was given, and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
+pub struct FieldError {
     /// A JSON pointer into the body, such as `/content`.
     pub pointer: String,
     /// A human sentence.
@@ -32,7 +32,7 @@ pub enum RuntimeError {
     },
     /// What was given breaks a rule of form.
     #[error("what was given is not valid")]
-    Invalid(Vec<Mistake>),
+    Invalid(Vec<FieldError>),
     /// The session's state does not allow the action.
     #[error(transparent)]
     InvalidState(#[from] InvalidTransition),
@@ -132,7 +132,7 @@ pub enum RuntimeError {
 impl RuntimeError {
     /// One mistake at one place.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        RuntimeError::Invalid(vec![Mistake { pointer: pointer.into(), detail: detail.into() }])
+        RuntimeError::Invalid(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
     }
 }
 

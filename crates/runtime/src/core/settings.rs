@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use causerie_usage::LOOKUP_WINDOW;
 
-use crate::attachments::url_policy::Hosts;
+use crate::attachments::url_policy::HostPolicy;
 
 /// Settings of the runtime. Every field has a default that works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Settings {
     /// Whether models that the catalogue does not list are refused.
     pub catalog_only: bool,
     /// Which hosts the addresses of attachments may name.
-    pub attachment_hosts: Hosts,
+    pub attachment_hosts: HostPolicy,
     /// Whether admins may read other people's conversations. Every such read is then recorded.
     pub admin_reads_content: bool,
     /// A mark in every answer's metadata, such as that a simulator answers.
@@ -65,7 +65,7 @@ impl Default for Settings {
             lookup_window: LOOKUP_WINDOW,
             reconcile_interval: Duration::from_secs(1),
             catalog_only: false,
-            attachment_hosts: Hosts::Public,
+            attachment_hosts: HostPolicy::Public,
             admin_reads_content: false,
             answer_mark: None,
         }

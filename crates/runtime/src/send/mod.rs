@@ -46,7 +46,7 @@ pub const MAX_IDEMPOTENCY_KEY_CHARS: usize = 255;
 
 /// A message that was sent, and its answer as it comes.
 #[derive(Debug)]
-pub struct Sent {
+pub struct SendOutcome {
     /// The turn.
     pub turn: Turn,
     /// Follows it from its start.
@@ -92,7 +92,7 @@ impl Runtime {
         id: SessionId,
         message: NewMessage,
         idempotency_key: Option<String>,
-    ) -> Result<Sent, RuntimeError> {
+    ) -> Result<SendOutcome, RuntimeError> {
         // Held until the turn has a task, so that a drain cannot pass between the two.
         let _about_to_begin = self.inner.turns.token();
         if self.is_draining() {
@@ -112,7 +112,7 @@ impl Runtime {
         begun.map_err(|lost| RuntimeError::Internal(format!("a turn could not be begun: {lost}")))?
     }
 
-    async fn begin_turn(self, begin: BeginTurn, admitted: ValidatedSend) -> Result<Sent, RuntimeError> {
+    async fn begin_turn(self, begin: BeginTurn, admitted: ValidatedSend) -> Result<SendOutcome, RuntimeError> {
         let leased_at = monotonic();
         let launch =
             Launch { attachments: begin.message.attachments.clone(), first: begin.usage.clone(), leased_at };
@@ -238,7 +238,7 @@ impl Runtime {
     }
 
     /// Builds the request and runs the turn in a tracked task of the main runtime.
-    fn launch(&self, begun: BegunTurn, admitted: &ValidatedSend, launch: Launch) -> Sent {
+    fn launch(&self, begun: BegunTurn, admitted: &ValidatedSend, launch: Launch) -> SendOutcome {
         let inner = &self.inner;
         let definition = &admitted.pinned.definition;
         let parts = ContextParts {
@@ -275,7 +275,7 @@ impl Runtime {
         inner.flusher.notify(0);
         inner.turns.spawn_on(run.run(first), &inner.handle);
         let reader = TurnReader::live(log, 0, inner.stored_turn_source());
-        Sent { turn: begun.turn, reader, budget_left: begun.budget_left }
+        SendOutcome { turn: begun.turn, reader, budget_left: begun.budget_left }
     }
 
     /// The fallback models that take all that is sent. One that does not would only refuse it, in another one's place.
@@ -287,8 +287,8 @@ impl Runtime {
         definition.fallback_models.iter().filter(takes).cloned().collect()
     }
 
-    fn replay(&self, turn: Turn) -> Sent {
-        Sent { reader: self.reader(turn.clone(), 0), turn, budget_left: None }
+    fn replay(&self, turn: Turn) -> SendOutcome {
+        SendOutcome { reader: self.reader(turn.clone(), 0), turn, budget_left: None }
     }
 
     fn keys_kept_since(&self) -> Timestamp {

@@ -3,12 +3,16 @@
 use causerie_domain::messages::NewMessage;
 
 use crate::attachments::prompt::{AttachmentView, InputModalities};
-use crate::attachments::url_policy::Hosts;
+use crate::attachments::url_policy::HostPolicy;
 use crate::attachments::validation::mistakes_in;
 use crate::core::error::RuntimeError;
 
 /// A message says something, its attachments are described as they can be stored, and it is not too long.
-pub(crate) fn check_form(new: &NewMessage, max_chars: Option<u64>, hosts: Hosts) -> Result<(), RuntimeError> {
+pub(crate) fn check_form(
+    new: &NewMessage,
+    max_chars: Option<u64>,
+    hosts: HostPolicy,
+) -> Result<(), RuntimeError> {
     if new.content.trim().is_empty() && new.attachments.is_empty() {
         return Err(RuntimeError::invalid("/content", "is empty"));
     }
@@ -45,11 +49,11 @@ mod tests {
     #[test]
     fn a_message_says_something_and_no_more_than_its_tool_takes() {
         let said = |content: &str| NewMessage { content: content.to_owned(), ..NewMessage::default() };
-        assert!(check_form(&said("é!"), Some(2), Hosts::Public).is_ok());
+        assert!(check_form(&said("é!"), Some(2), HostPolicy::Public).is_ok());
         assert!(matches!(
-            check_form(&said("é!!"), Some(2), Hosts::Public),
+            check_form(&said("é!!"), Some(2), HostPolicy::Public),
             Err(RuntimeError::MessageTooLong { limit: 2, given: 3 })
         ));
-        assert!(matches!(check_form(&said(" \n"), None, Hosts::Public), Err(RuntimeError::Invalid(_))));
+        assert!(matches!(check_form(&said(" \n"), None, HostPolicy::Public), Err(RuntimeError::Invalid(_))));
     }
 }

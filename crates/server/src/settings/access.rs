@@ -75,12 +75,12 @@ impl AccessArgs {
         let failures_per_minute = errors.take(self.auth_failures_per_minute);
         let trusted_proxies = errors.take(self.trusted_proxies);
         let cors_origins = errors.take(self.cors_origins);
-        let open_door = errors.take(self.insecure_no_auth);
+        let auth_disabled = errors.take(self.insecure_no_auth);
         let issuer = errors.take(self.jwt_issuer);
         let audience = errors.take(self.jwt_audience);
         let jwks_url = errors.take(self.jwt_jwks_url);
         let algorithms = errors.take(self.jwt_algorithms);
-        let admits_newcomers = errors.take(self.jwt_provision);
+        let auto_provision = errors.take(self.jwt_provision);
 
         let tokens = match (issuer?, audience?, jwks_url?) {
             (None, None, None) => None,
@@ -104,8 +104,8 @@ impl AccessArgs {
             failures_per_minute: NonZeroU32::new(failures_per_minute?),
             trusted_proxies: trusted_proxies?,
             cors_origins: cors_origins?,
-            admits_newcomers: admits_newcomers?,
-            open_door: open_door?,
+            auto_provision: auto_provision?,
+            auth_disabled: auth_disabled?,
         };
         Some((access, tokens))
     }
@@ -115,8 +115,11 @@ impl AccessArgs {
 ///
 /// # Errors
 /// The listen address is not a loopback address, or CORS origins are set.
-pub(crate) fn check_open_door(http: &HttpSettings, access: &AccessSettings) -> Result<(), InvalidSettings> {
-    if !access.open_door {
+pub(crate) fn check_auth_disabled(
+    http: &HttpSettings,
+    access: &AccessSettings,
+) -> Result<(), InvalidSettings> {
+    if !access.auth_disabled {
         return Ok(());
     }
     let mut errors = Vec::new();
@@ -283,7 +286,7 @@ mod tests {
                 idle_connection: std::time::Duration::from_secs(75),
             };
             let (access, _) = read(arguments).unwrap();
-            let errors = check_open_door(&http, &access).map_or_else(|wrong| wrong.0.len(), |()| 0);
+            let errors = check_auth_disabled(&http, &access).map_or_else(|wrong| wrong.0.len(), |()| 0);
             assert_eq!(errors, expected, "{listen} {arguments:?}");
         };
         check("0.0.0.0:80", &[], 0);

@@ -23,7 +23,7 @@ pub use setting::{InvalidSettings, SettingError};
 pub use store::StoreSettings;
 pub use upstream::{Upstream, UpstreamSettings, UpstreamTimeouts};
 
-pub(crate) use access::{AccessArgs, check_open_door};
+pub(crate) use access::{AccessArgs, check_auth_disabled};
 pub(crate) use http::HttpArgs;
 pub(crate) use logging::LogArgs;
 pub(crate) use runtime::RuntimeArgs;

@@ -74,7 +74,7 @@ async fn a_token_opens_what_its_user_may_do(on: TestAppBuilder) -> Result<()> {
 async fn a_newcomer_becomes_a_user_only_where_that_is_wanted(on: TestAppBuilder) -> Result<()> {
     let signer = Signer::eddsa("k")?;
     let provider = Provider::start(&[&signer]).await?;
-    let on = on.settings(|settings| settings.access.admits_newcomers = true);
+    let on = on.settings(|settings| settings.access.auto_provision = true);
     let app = accepting(on, &provider).await?;
     let as_of = |claims: &Value| -> Result<Client> { Ok(app.nobody().with_key(&signer.token(claims)?)) };
     let eve = as_of(&claims("e-1", "eve@id.example"))?;
@@ -252,7 +252,7 @@ async fn scripts_of_configured_origins_may_ask(on: TestAppBuilder) -> Result<()>
 
 async fn without_authentication_the_first_administrator_asks(on: TestAppBuilder) -> Result<()> {
     let app =
-        on.tool("echo", "sim/echo").settings(|settings| settings.access.open_door = true).start().await?;
+        on.tool("echo", "sim/echo").settings(|settings| settings.access.auth_disabled = true).start().await?;
     let nobody = app.nobody();
     let me = nobody.get("/me").await?.json(200)?;
     assert_eq!((&me["user"]["email"], &me["roles"]), (&json!("admin@localhost"), &json!(["user", "admin"])));

@@ -113,7 +113,7 @@ async fn a_newcomer_with_a_token_is_written_down(on: TestAppBuilder) -> Result<(
         algorithms: Algorithm::ALL.to_vec(),
         limits: FetchLimits::default(),
     };
-    let app = on.settings(|settings| settings.access.admits_newcomers = true).tokens(tokens).start().await?;
+    let app = on.settings(|settings| settings.access.auto_provision = true).tokens(tokens).start().await?;
     let claims = json!({
         "iss": issuer, "aud": "causerie", "sub": "e-1", "exp": 4_102_444_800_i64, "email": "eve@id.example",
     });

@@ -14,7 +14,7 @@ use causerie_domain::ports::{
 use causerie_domain::usage::reports::UsageRecord;
 use causerie_domain::{Filter, GroupId, Timestamp, UserId};
 use causerie_permissions::{Ability, Action, FieldType, RawRule, Registry, ScalarType, Subject, SubjectType};
-use causerie_runtime::subjects::{self, MessagePlace};
+use causerie_runtime::subjects::{self, MessageFields};
 use causerie_runtime::{SystemClock, SystemIds};
 use causerie_testkit::anyhow::{Context as _, Result, ensure};
 use causerie_testkit::app::{TestApp, TestAppBuilder};
@@ -109,7 +109,7 @@ async fn listed(app: &TestApp, subject_type: SubjectType, filter: &Filter) -> Re
                 };
                 for view in store.messages(list).await? {
                     let message = view.message;
-                    let place = MessagePlace { id: message.id, role: message.role, seq: message.seq };
+                    let place = MessageFields { id: message.id, role: message.role, seq: message.seq };
                     found.push(subjects::message(place, &session));
                 }
             }

@@ -14,8 +14,8 @@ use causerie_domain::users::{Role, User, UserStatus};
 use causerie_domain::{SessionId, Timestamp, UserId};
 use causerie_memory_store::MemoryStore;
 use causerie_runtime::{
-    CreateSession, ListMessages, NewMessage, Runtime, RuntimeError, Sent, Settings, Stores, SystemClock,
-    SystemIds, TurnEvent, TurnReader,
+    CreateSession, ListMessages, NewMessage, Runtime, RuntimeError, SendOutcome, Settings, Stores,
+    SystemClock, SystemIds, TurnEvent, TurnReader,
 };
 use causerie_tool_definitions::parse_yaml;
 use tokio::runtime::Handle;
@@ -130,7 +130,7 @@ impl World {
         principal: &Principal,
         id: SessionId,
         text: &str,
-    ) -> Result<Sent, RuntimeError> {
+    ) -> Result<SendOutcome, RuntimeError> {
         let new = NewMessage { content: text.to_owned(), ..NewMessage::default() };
         self.runtime.send_message(principal, id, new, None).await
     }
