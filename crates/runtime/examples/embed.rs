@@ -1,4 +1,4 @@
-//! The runtime as a library: in-memory stores, an upstream of one's own, one message.
+//! The runtime as a library: stores in memory, an upstream without a network, one message.
 //!
 //! Run it with `cargo run -p causerie-runtime --example embed`.
 
@@ -26,20 +26,20 @@ name: parrot
 version: 1.0.0
 type: chat
 title: Parrot
-behavior: Repeat what you hear.
+behavior: Repeat each message.
 ";
 
-/// An upstream that needs no network: it says what it was told, word by word.
+/// Upstream that returns the last message, word by word.
 #[derive(Debug)]
 struct Parrot;
 
 #[async_trait::async_trait]
 impl CompletionGateway for Parrot {
     fn complete(&self, request: CompletionRequest) -> CompletionStream {
-        let heard =
+        let echo =
             request.messages.last().map(|message| format!("{:?}", message.content)).unwrap_or_default();
         let words: Vec<CompletionEvent> =
-            heard.split_inclusive(' ').map(|word| CompletionEvent::Text(word.to_owned())).collect();
+            echo.split_inclusive(' ').map(|word| CompletionEvent::Text(word.to_owned())).collect();
         let finish = Finish { reason: Some(FinishReason::Stop), native_reason: None, truncated: false };
         let end = CompletionEvent::Ended(Box::new(CompletionEnd {
             outcome: Ok(finish),
@@ -64,15 +64,15 @@ impl CompletionGateway for Parrot {
 async fn main() -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::builder(Stores::of(&Arc::new(MemoryStore::new())), Arc::new(Parrot))
         .build(Handle::current())?;
-    let tool = parse_yaml("parrot.yaml", PARROT.as_bytes()).map_err(|mistakes| format!("{mistakes:?}"))?;
+    let tool = parse_yaml("parrot.yaml", PARROT.as_bytes()).map_err(|errors| format!("{errors:?}"))?;
     runtime.sync_tools(vec![tool]).await?;
     runtime.start(ReapScope::Everything).await?;
 
-    let owner = owner();
+    let principal = service();
     let new = CreateSession { tool: "parrot".to_owned(), title: None, group_id: None };
-    let session = runtime.create_session(&owner, new).await?.session;
+    let session = runtime.create_session(&principal, new).await?.session;
     let message = NewMessage { content: "Pieces of eight!".to_owned(), ..NewMessage::default() };
-    let mut sent = runtime.send_message(&owner, session.id, message, None).await?;
+    let mut sent = runtime.send_message(&principal, session.id, message, None).await?;
 
     let mut out = std::io::stdout().lock();
     while let Some(event) = sent.reader.next().await? {
@@ -86,8 +86,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The service itself, as the one who asks.
-fn owner() -> Principal {
+/// Returns the service itself as principal.
+fn service() -> Principal {
     let user = User {
         id: UserId::from_uuid(SystemIds.next()),
         email: "service@example.org".to_owned(),

@@ -1,12 +1,9 @@
-//! The chat runtime of Causerie: sessions, context, turns, tools and authorisation, as a library to link.
+//! The chat runtime of Causerie, as a library to link.
 //!
-//! It may know the domain, the rules of permissions and the arithmetic of usage, and meets every store and every
-//! upstream at a port. Deliberately absent: SQL, HTTP in either direction, and any framework: a service that
-//! links this crate alone gets none of them.
-//!
-//! A runtime is built from its ports and then sends messages on behalf of principals; `examples/embed.rs` is the
-//! shortest whole program. A turn that was begun is written, stored and accounted whether or not anybody reads it:
-//! readers come and go, the turn stays.
+//! The crate may depend on the domain, the rules of permissions, the format of tool definitions and the arithmetic of
+//! usage. Stores and upstreams are ports. Deliberately absent: SQL, HTTP as server or client, and web frameworks.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
 
 mod administration;
 mod attachments;

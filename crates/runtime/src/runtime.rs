@@ -1,4 +1,4 @@
-//! The runtime of one process, and the state that its parts share.
+//! [`Runtime`], the handle that callers use, and the state that its parts share.
 
 use std::sync::Arc;
 
@@ -20,13 +20,13 @@ use crate::turn::retry::RetryBudget;
 use crate::turn::running::RunningTurns;
 use crate::usage::reconciler::Reconciler;
 
-/// The chat runtime of one process. Cheap to clone; every clone is the same runtime.
+/// Chat runtime of one process. Clones are cheap and share all state.
 #[derive(Debug, Clone)]
 pub struct Runtime {
     pub(crate) inner: Arc<RuntimeInner>,
 }
 
-/// The ports, the settings and the running turns of one instance.
+/// Ports, settings and running turns of one instance.
 #[derive(Debug)]
 pub(crate) struct RuntimeInner {
     pub(crate) conversations: Arc<dyn Conversations>,
@@ -40,7 +40,7 @@ pub(crate) struct RuntimeInner {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) settings: Settings,
     pub(crate) policy: Arc<Policy>,
-    /// This process, as the owner of its turns.
+    /// Id of this instance, stored as the owner of its turns.
     pub(crate) instance: InstanceId,
     pub(crate) catalog: ModelCatalog,
     pub(crate) definitions: Definitions,
@@ -48,20 +48,21 @@ pub(crate) struct RuntimeInner {
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) reconciler: Arc<Reconciler>,
     pub(crate) retry_budget: RetryBudget,
-    /// Where turns run: the process's main runtime, never a worker that ends with its connections.
+    /// Tokio runtime of turns and background tasks: the main runtime of the process, because the runtime of an HTTP
+    /// worker ends with its connections.
     pub(crate) handle: Handle,
-    /// The tasks that run turns, and the sends that are about to begin one.
+    /// Tasks that run turns, and sends in progress. [`Runtime::drain`] waits for both.
     pub(crate) turns: TaskTracker,
-    /// The flusher, the reaper, the reconciler and the catalogue's refresh.
+    /// Flusher, reaper, reconciler and catalog refresh.
     pub(crate) background_tasks: TaskTracker,
-    /// Set once the process is about to end: no new turns.
+    /// Cancelled when shutdown begins: new sends are refused.
     pub(crate) draining: CancellationToken,
-    /// Set when the machinery shall end, after the turns.
+    /// Cancelled after the turns have ended: background tasks stop.
     pub(crate) ended: CancellationToken,
 }
 
 impl RuntimeInner {
-    /// Where turns are read that do not run here, or not any more.
+    /// Returns the source for readers of turns that have ended or run on another instance.
     pub(crate) fn stored_turn_source(&self) -> StoredTurnSource {
         StoredTurnSource { ledger: Arc::clone(&self.ledger), poll_interval: self.settings.poll_interval }
     }

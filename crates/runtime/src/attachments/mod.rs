@@ -1,4 +1,4 @@
-//! Attachments of a conversation: reading them, and taking one away.
+//! Attachments: validation, their form in a prompt, lists and deletion.
 
 pub(crate) mod prompt;
 pub(crate) mod url_policy;
@@ -15,7 +15,7 @@ use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 
 impl Runtime {
-    /// The attachments of a conversation, in the order of its messages.
+    /// Returns a page of the attachments of a session, in the order of its messages.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
@@ -27,12 +27,12 @@ impl Runtime {
     ) -> Result<Page<Attachment, AttachmentCursor>, RuntimeError> {
         let access = self.access(principal)?;
         self.readable_session(&access, session_id).await?;
-        let list = AttachmentQuery { session_id, visible: access.messages(Action::Read)?, page };
-        Ok(self.inner.conversations.attachments(list).await?)
+        let query = AttachmentQuery { session_id, visible: access.messages(Action::Read)?, page };
+        Ok(self.inner.conversations.attachments(query).await?)
     }
 
-    /// Takes an attachment away: it is neither shown nor sent any more. That changes its conversation, so it asks for
-    /// the right to update it.
+    /// Deletes an attachment. It is neither listed nor sent to a model any more. Requires the right to update the
+    /// session.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].

@@ -1,26 +1,26 @@
-//! Attachments as a model sees them: which are passed on, as what, and how much they weigh.
+//! Attachments in a prompt: which ones are sent, as which part, and their estimated tokens.
 //!
-//! Nobody here has their bytes, so they weigh by rule: an image is [`IMAGE_TOKENS`], about what providers count for a
-//! picture of a megapixel; a file is a token for every [`FILE_BYTES_PER_TOKEN`] bytes of the size that its sender
-//! stated, about what a printed page as PDF comes to.
+//! The runtime does not have the bytes of attachments, so tokens are estimated by fixed rules. An image counts as
+//! [`IMAGE_TOKENS`], about the tokens that providers count for one megapixel. A file counts as one token per
+//! [`FILE_BYTES_PER_TOKEN`] bytes of its stated size, about the ratio of a printed page in a PDF.
 
 use causerie_domain::attachments::{Attachment, NewAttachment, StorageProvider};
 use causerie_domain::completion::{ContentPart, PromptMessage};
 use causerie_domain::models::Model;
 
-/// The tokens that an image counts as.
+/// Estimated tokens of an image.
 pub const IMAGE_TOKENS: u64 = 1000;
-/// How many bytes of a file count as a token.
+/// Bytes of a file per estimated token.
 pub const FILE_BYTES_PER_TOKEN: u64 = 32;
 
-/// The kinds of input beside text that a model takes.
+/// Modalities that a model accepts besides text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct InputModalities {
-    /// As the catalogue names them; none where it does not know the model, which is then taken to take everything.
+    /// Names in the catalog; `None` for a model outside the catalog, which is assumed to accept all modalities.
     modalities: Option<Vec<String>>,
 }
 
-/// What of an attachment matters to a model.
+/// Fields of an attachment that a prompt depends on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AttachmentView<'a> {
     provider: StorageProvider,
@@ -31,26 +31,26 @@ pub(crate) struct AttachmentView<'a> {
 }
 
 impl InputModalities {
-    /// What the catalogue says of a model.
-    pub fn by(model: Option<&Model>) -> Self {
+    /// Returns the modalities of a model. `None` means a model outside the catalog.
+    pub fn of(model: Option<&Model>) -> Self {
         InputModalities { modalities: model.map(|model| model.catalog.input_modalities.clone()) }
     }
 
-    /// Whether every part of a message is one that the model takes.
-    pub(crate) fn takes_all_of(&self, message: &PromptMessage) -> bool {
+    /// Returns whether the model accepts all parts of a message.
+    pub(crate) fn accepts_all_of(&self, message: &PromptMessage) -> bool {
         message.content.iter().all(|part| match part {
             ContentPart::Text(_) => true,
-            ContentPart::ImageUrl(_) => self.takes("image"),
-            ContentPart::FileUrl { .. } => self.takes("file"),
+            ContentPart::ImageUrl(_) => self.accepts("image"),
+            ContentPart::FileUrl { .. } => self.accepts("file"),
         })
     }
 
-    pub(crate) fn takes(&self, modality: &str) -> bool {
+    pub(crate) fn accepts(&self, modality: &str) -> bool {
         self.modalities.as_ref().is_none_or(|all| all.iter().any(|one| one == modality))
     }
 }
 
-macro_rules! attached_file {
+macro_rules! attachment_view {
     ($($name:ident),+) => { $(impl<'a> From<&'a $name> for AttachmentView<'a> {
         fn from(file: &'a $name) -> Self {
             AttachmentView {
@@ -63,26 +63,26 @@ macro_rules! attached_file {
         }
     })+ };
 }
-attached_file!(Attachment, NewAttachment);
+attachment_view!(Attachment, NewAttachment);
 
 impl AttachmentView<'_> {
-    /// The kind of input it is; none of what has no address, which is for the people in the conversation.
+    /// Returns the modality, `image` or `file`; `None` for an attachment without URL, which is not sent to a model.
     pub(crate) fn modality(&self) -> Option<&'static str> {
         let is_image = self.mime_type.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("image/"));
         (self.provider == StorageProvider::Url).then_some(if is_image { "image" } else { "file" })
     }
 
-    /// The part of the message that it is passed on as, if the model takes its kind.
+    /// Returns the part of the prompt; `None` if the model does not accept the modality.
     pub(crate) fn part(&self, accepted: &InputModalities) -> Option<ContentPart> {
-        match self.modality().filter(|modality| accepted.takes(modality))? {
+        match self.modality().filter(|modality| accepted.accepts(modality))? {
             "image" => Some(ContentPart::ImageUrl(self.key.to_owned())),
             _ => Some(ContentPart::FileUrl { filename: self.filename.to_owned(), url: self.key.to_owned() }),
         }
     }
 
-    /// The tokens that it counts as, nothing where it is not passed on.
+    /// Returns the estimated tokens; zero for an attachment that is not sent.
     pub(crate) fn tokens(&self, accepted: &InputModalities) -> u64 {
-        match self.modality().filter(|modality| accepted.takes(modality)) {
+        match self.modality().filter(|modality| accepted.accepts(modality)) {
             Some("image") => IMAGE_TOKENS,
             Some(_) => u64::try_from(self.size).unwrap_or(0).div_ceil(FILE_BYTES_PER_TOKEN),
             None => 0,
@@ -90,7 +90,7 @@ impl AttachmentView<'_> {
     }
 }
 
-/// The tokens of several attachments.
+/// Returns the estimated tokens of attachments.
 pub(crate) fn tokens_of<'a, F: Into<AttachmentView<'a>>>(
     files: impl IntoIterator<Item = F>,
     accepted: &InputModalities,

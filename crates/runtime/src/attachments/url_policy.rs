@@ -1,33 +1,33 @@
-//! Whether an address may be given to others to fetch: over TLS, and on the public internet.
+//! Policy for URLs of attachments: TLS, and a host on the public internet.
 //!
-//! Nobody here fetches it: the upstream's providers do, from networks of their own. So names are not resolved; what
-//! is refused is what cannot be meant for them, in every way of writing it that a browser understands: `127.1`,
-//! `0x7f000001`, `[::ffff:10.0.0.1]`, `localhost.` and the like.
+//! The providers of the upstream fetch the URLs from their own networks; the runtime does not. So names are not
+//! resolved. Private and local hosts are refused in each notation that browsers accept: `127.1`, `0x7f000001`,
+//! `[::ffff:10.0.0.1]`, `localhost.` and so on.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// Which hosts the addresses of attachments may name.
+/// Hosts that URLs of attachments may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum HostPolicy {
-    /// Public ones, over https.
+    /// Public hosts, over https.
     #[default]
     Public,
-    /// Also private and local ones, those over plain http, too: for an installation that is its own internet.
+    /// Also private and local hosts, over https or http. For installations whose models run in the same network.
     Any,
 }
 
-/// Says what is wrong with an address, if anything is.
-pub(crate) fn mistake_in(address: &str, hosts: HostPolicy) -> Option<&'static str> {
-    // A parser would drop or replace these, and another one not: the two must not see different addresses.
-    if address.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
-        return Some("has characters that an address cannot have");
+/// Returns the error of a URL; `None` if the policy allows it.
+pub(crate) fn url_error(text: &str, hosts: HostPolicy) -> Option<&'static str> {
+    // Some parsers drop or replace these characters, so two parsers could find different hosts.
+    if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
+        return Some("has characters that a URL cannot have");
     }
-    let Ok(url) = Url::parse(address) else { return Some("is no address") };
-    let Some(host) = url.host() else { return Some("names no host") };
-    if !url.username().is_empty() || url.password().is_some() || has_user(address) {
-        return Some("must not name a user");
+    let Ok(url) = Url::parse(text) else { return Some("is not a URL") };
+    let Some(host) = url.host() else { return Some("has no host") };
+    if !url.username().is_empty() || url.password().is_some() || has_user(text) {
+        return Some("must not contain a user name");
     }
     match (url.scheme(), is_public(&host), hosts) {
         ("https", true, _) | ("https" | "http", false, HostPolicy::Any) => None,
@@ -36,9 +36,9 @@ pub(crate) fn mistake_in(address: &str, hosts: HostPolicy) -> Option<&'static st
     }
 }
 
-/// An empty user leaves nothing behind in the parsed address.
-fn has_user(address: &str) -> bool {
-    let rest = address.split_once("//").map_or(address, |(_, rest)| rest);
+/// Returns whether the text has a user part. The parsed URL does not show an empty one.
+fn has_user(text: &str) -> bool {
+    let rest = text.split_once("//").map_or(text, |(_, rest)| rest);
     rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@'))
 }
 
@@ -50,8 +50,8 @@ fn is_public(host: &Host<&str>) -> bool {
     }
 }
 
-/// Names of one word and names below these are somebody's own, and mean another machine in each network.
-const OWN_DOMAINS: [&str; 11] = [
+/// Top-level names of private networks. Like names without a dot, they resolve to another machine in each network.
+const PRIVATE_DOMAINS: [&str; 11] = [
     "localhost",
     "localdomain",
     "local",
@@ -68,7 +68,7 @@ const OWN_DOMAINS: [&str; 11] = [
 fn is_public_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     match name.rsplit_once('.') {
-        Some((above, last)) => !above.is_empty() && !OWN_DOMAINS.contains(&last),
+        Some((above, last)) => !above.is_empty() && !PRIVATE_DOMAINS.contains(&last),
         None => false,
     }
 }
@@ -90,7 +90,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     )
 }
 
-/// Only the global unicast block is public, less what in it is for documents or leads to another family's addresses.
+/// Returns whether an address is in the global unicast block, without the ranges for documentation and for tunnels to
+/// IPv4.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     match address.segments() {
         [0x2001, 0..=0x01ff, ..] | [0x2001, 0x0db8, ..] | [0x2002, ..] | [0x3fff, 0..=0x0fff, ..] => false,
@@ -103,8 +104,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_on_the_public_internet_are_taken() {
-        for address in [
+    fn urls_of_public_hosts_are_accepted() {
+        for url in [
             "https://example.org/cat.png",
             "https://EXAMPLE.org:8443/a?b=c#d",
             "https://example.org./cat.png",
@@ -116,12 +117,12 @@ mod tests {
             "https://notlocalhost.example.org/",
             "https://172.32.0.1/",
         ] {
-            assert_eq!(mistake_in(address, HostPolicy::Public), None, "{address}");
+            assert_eq!(url_error(url, HostPolicy::Public), None, "{url}");
         }
     }
 
     #[test]
-    fn private_hosts_are_refused_however_they_are_written() {
+    fn private_hosts_are_refused_in_every_notation() {
         for host in [
             "localhost",
             "LOCALHOST",
@@ -186,19 +187,15 @@ mod tests {
             "ⓛocalhost",
             "①②⑦.0.0.1",
         ] {
-            let address = format!("https://{host}/cat.png");
-            assert_eq!(
-                mistake_in(&address, HostPolicy::Public),
-                Some("names a private or local host"),
-                "{address}"
-            );
-            assert_eq!(mistake_in(&address, HostPolicy::Any), None, "{address}");
+            let url = format!("https://{host}/cat.png");
+            assert_eq!(url_error(&url, HostPolicy::Public), Some("names a private or local host"), "{url}");
+            assert_eq!(url_error(&url, HostPolicy::Any), None, "{url}");
         }
     }
 
     #[test]
-    fn what_is_no_address_over_tls_is_refused() {
-        for address in [
+    fn other_texts_than_https_urls_are_refused() {
+        for url in [
             "",
             "cat.png",
             "//example.org/cat.png",
@@ -223,9 +220,9 @@ mod tests {
             "https://[::1/",
             "https://a..b%00.org/",
         ] {
-            assert!(mistake_in(address, HostPolicy::Public).is_some(), "{address:?}");
-            assert!(mistake_in(address, HostPolicy::Any).is_some(), "{address:?}");
+            assert!(url_error(url, HostPolicy::Public).is_some(), "{url:?}");
+            assert!(url_error(url, HostPolicy::Any).is_some(), "{url:?}");
         }
-        assert_eq!(mistake_in("http://127.0.0.1:9000/cat.png", HostPolicy::Any), None);
+        assert_eq!(url_error("http://127.0.0.1:9000/cat.png", HostPolicy::Any), None);
     }
 }

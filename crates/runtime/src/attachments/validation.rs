@@ -1,4 +1,4 @@
-//! Whether an attachment is described as it can be stored, shown and passed on.
+//! Validation of the attachments of a message.
 
 use causerie_domain::attachments::{
     MAX_FILENAME_CHARS, MAX_MIME_TYPE_CHARS, MAX_STORAGE_KEY_CHARS, NewAttachment, StorageProvider,
@@ -7,46 +7,50 @@ use causerie_domain::attachments::{
 use crate::attachments::url_policy::{self, HostPolicy};
 use crate::core::error::FieldError;
 
-/// How many attachments a message has at most.
+/// Maximum number of attachments of a message.
 pub const MAX_ATTACHMENTS: usize = 20;
-/// The largest size that may be stated, in bytes: beyond it JSON numbers are no longer exact.
+/// Maximum stated size, in bytes. Larger numbers are not exact in JSON.
 pub const MAX_ATTACHMENT_SIZE: i64 = (1 << 53) - 1;
-/// The longest metadata of an attachment, in bytes of JSON.
+/// Maximum length of the metadata of an attachment, in bytes of JSON.
 pub const MAX_ATTACHMENT_META_BYTES: usize = 16 * 1024;
 
-/// All mistakes in a message's attachments.
-pub(crate) fn mistakes_in(files: &[NewAttachment], hosts: HostPolicy) -> Vec<FieldError> {
+/// Returns all errors in the attachments of a message.
+pub(crate) fn attachment_errors(files: &[NewAttachment], hosts: HostPolicy) -> Vec<FieldError> {
     if files.len() > MAX_ATTACHMENTS {
         let detail = format!("has more than {MAX_ATTACHMENTS} attachments");
         return vec![FieldError { pointer: "/attachments".to_owned(), detail }];
     }
-    let mistakes = files.iter().enumerate().flat_map(|(index, file)| {
-        let at = move |(member, detail): (&str, String)| FieldError {
-            pointer: format!("/attachments/{index}/{member}"),
+    let errors = files.iter().enumerate().flat_map(|(index, file)| {
+        let at = move |(field, detail): (&str, String)| FieldError {
+            pointer: format!("/attachments/{index}/{field}"),
             detail,
         };
-        mistakes_of(file, hosts).into_iter().map(at)
+        field_errors(file, hosts).into_iter().map(at)
     });
-    mistakes.collect()
+    errors.collect()
 }
 
-fn mistakes_of(file: &NewAttachment, hosts: HostPolicy) -> Vec<(&'static str, String)> {
-    let found = [
-        ("filename", of_length(&file.filename, MAX_FILENAME_CHARS).or(of_name(&file.filename))),
-        ("mime_type", of_length(&file.mime_type, MAX_MIME_TYPE_CHARS).or(of_media_type(&file.mime_type))),
-        ("size", of_size(file.size)),
-        ("storage_key", of_length(&file.storage_key, MAX_STORAGE_KEY_CHARS).or(of_key(file, hosts))),
-        ("meta", of_meta(file)),
+/// Returns the invalid fields of an attachment, each with the error.
+fn field_errors(file: &NewAttachment, hosts: HostPolicy) -> Vec<(&'static str, String)> {
+    let checks = [
+        ("filename", length_error(&file.filename, MAX_FILENAME_CHARS).or(name_error(&file.filename))),
+        (
+            "mime_type",
+            length_error(&file.mime_type, MAX_MIME_TYPE_CHARS).or(media_type_error(&file.mime_type)),
+        ),
+        ("size", size_error(file.size)),
+        ("storage_key", length_error(&file.storage_key, MAX_STORAGE_KEY_CHARS).or(key_error(file, hosts))),
+        ("meta", meta_error(file)),
     ];
-    found.into_iter().filter_map(|(member, mistake)| Some((member, mistake?))).collect()
+    checks.into_iter().filter_map(|(field, error)| Some((field, error?))).collect()
 }
 
-fn of_length(text: &str, most: usize) -> Option<String> {
-    let fits = (1..=most).contains(&text.chars().count());
-    (!fits).then(|| format!("is not 1 to {most} characters"))
+fn length_error(text: &str, max: usize) -> Option<String> {
+    let fits = (1..=max).contains(&text.chars().count());
+    (!fits).then(|| format!("is not 1 to {max} characters"))
 }
 
-fn of_name(name: &str) -> Option<String> {
+fn name_error(name: &str) -> Option<String> {
     let has_drive = name.as_bytes().get(1) == Some(&b':') && name.as_bytes()[0].is_ascii_alphabetic();
     let is_path = name.contains(['/', '\\']) || name == "." || name == ".." || has_drive;
     match is_path {
@@ -55,8 +59,8 @@ fn of_name(name: &str) -> Option<String> {
     }
 }
 
-/// A media type as RFC 6838 names them, with the parameters of RFC 2045.
-fn of_media_type(text: &str) -> Option<String> {
+/// Checks the syntax of a media type (RFC 6838) with parameters (RFC 2045).
+fn media_type_error(text: &str) -> Option<String> {
     let mut parts = text.split(';');
     let is_type = parts
         .next()
@@ -68,7 +72,7 @@ fn of_media_type(text: &str) -> Option<String> {
             .split_once('=')
             .is_some_and(|(name, value)| is_token(name) && is_value(value))
     });
-    (!(is_type && are_parameters)).then(|| "is no media type such as image/png".to_owned())
+    (!(is_type && are_parameters)).then(|| "is not a media type such as image/png".to_owned())
 }
 
 fn is_restricted_name(name: &str) -> bool {
@@ -89,26 +93,26 @@ fn is_value(text: &str) -> bool {
     )
 }
 
-fn of_size(size: i64) -> Option<String> {
+fn size_error(size: i64) -> Option<String> {
     let fits = (0..=MAX_ATTACHMENT_SIZE).contains(&size);
     (!fits).then(|| format!("is not 0 to {MAX_ATTACHMENT_SIZE} bytes"))
 }
 
-fn of_key(file: &NewAttachment, hosts: HostPolicy) -> Option<String> {
+fn key_error(file: &NewAttachment, hosts: HostPolicy) -> Option<String> {
     let key = &file.storage_key;
     if file.storage_provider == StorageProvider::Url {
-        return url_policy::mistake_in(key, hosts).map(str::to_owned);
+        return url_policy::url_error(key, hosts).map(str::to_owned);
     }
-    let climbs = key.split(['/', '\\']).any(|part| part == "." || part == "..");
-    let is_relative = !key.starts_with(['/', '\\']) && !climbs;
+    let has_dot_parts = key.split(['/', '\\']).any(|part| part == "." || part == "..");
+    let is_relative = !key.starts_with(['/', '\\']) && !has_dot_parts;
     match key.contains(char::is_control) {
         true => Some("has control characters".to_owned()),
-        false => (!is_relative).then(|| "is no key within its store".to_owned()),
+        false => (!is_relative).then(|| "is not a relative key within the storage".to_owned()),
     }
 }
 
-fn of_meta(file: &NewAttachment) -> Option<String> {
-    // Maps of JSON values can always be written.
+fn meta_error(file: &NewAttachment) -> Option<String> {
+    // The serialization of a JSON map does not fail.
     let length = serde_json::to_string(&file.meta).map_or(usize::MAX, |text| text.len());
     (length > MAX_ATTACHMENT_META_BYTES).then(|| format!("is longer than {MAX_ATTACHMENT_META_BYTES} bytes"))
 }
@@ -129,15 +133,14 @@ mod tests {
     }
 
     fn check(file: NewAttachment, expected: &[&str]) {
-        let found = mistakes_in(&[picture(), file.clone()], HostPolicy::Public);
-        let pointers: Vec<&str> = found.iter().map(|mistake| mistake.pointer.as_str()).collect();
-        let expected: Vec<String> =
-            expected.iter().map(|member| format!("/attachments/1/{member}")).collect();
+        let errors = attachment_errors(&[picture(), file.clone()], HostPolicy::Public);
+        let pointers: Vec<&str> = errors.iter().map(|error| error.pointer.as_str()).collect();
+        let expected: Vec<String> = expected.iter().map(|field| format!("/attachments/1/{field}")).collect();
         assert_eq!(pointers, expected, "{file:?}");
     }
 
     #[test]
-    fn lengths_count_characters() {
+    fn lengths_are_in_characters() {
         let long = |length: usize| "é".repeat(length);
         let address = |length: usize| format!("https://example.org/{}", long(length - 20));
         check(picture(), &[]);
@@ -152,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_one_part_of_a_path() {
+    fn a_file_name_has_no_path_separators() {
         for name in ["", ".", "..", "a/b", "/a", "a\\b", "c:\\cat.png", "c:cat.png", "a\nb", "a\u{7f}"] {
             check(NewAttachment { filename: name.to_owned(), ..picture() }, &["filename"]);
         }
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_media_type_has_its_syntax() {
+    fn a_media_type_follows_its_syntax() {
         for name in [
             "",
             "image",
@@ -194,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_stays_within_its_store() {
+    fn a_storage_key_is_relative_and_has_no_dot_parts() {
         let stored = |key: &str| NewAttachment {
             storage_provider: StorageProvider::Local,
             storage_key: key.to_owned(),
@@ -210,14 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn metadata_and_numbers_of_attachments_have_an_end() {
+    fn metadata_and_the_number_of_attachments_are_limited() {
         let meta = |length: usize| {
             serde_json::Map::from_iter([("a".to_owned(), "b".repeat(length - r#"{"a":""}"#.len()).into())])
         };
         check(NewAttachment { meta: meta(MAX_ATTACHMENT_META_BYTES), ..picture() }, &[]);
         check(NewAttachment { meta: meta(MAX_ATTACHMENT_META_BYTES + 1), ..picture() }, &["meta"]);
-        assert_eq!(mistakes_in(&vec![picture(); MAX_ATTACHMENTS], HostPolicy::Public), []);
-        let many = mistakes_in(&vec![picture(); MAX_ATTACHMENTS + 1], HostPolicy::Public);
+        assert_eq!(attachment_errors(&vec![picture(); MAX_ATTACHMENTS], HostPolicy::Public), []);
+        let many = attachment_errors(&vec![picture(); MAX_ATTACHMENTS + 1], HostPolicy::Public);
         assert_eq!(many[0].pointer, "/attachments");
     }
 }

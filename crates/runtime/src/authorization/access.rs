@@ -1,4 +1,4 @@
-//! What one principal may do: its rules, compiled for one request.
+//! Access of one principal: its rules, compiled for one request.
 
 use std::sync::Arc;
 
@@ -18,26 +18,30 @@ use super::policy::{Policy, unevaluable};
 use super::subjects;
 use crate::core::error::RuntimeError;
 
-/// A principal's rules, compiled for one request.
+/// Rules of a principal, compiled for one request.
 ///
-/// They are not kept from one request to the next: compiling costs tens of microseconds, a request that asks the
-/// store costs more than ten times that, and whoever changes rules need not look for copies of them.
+/// They are not cached between requests: the compilation takes tens of microseconds and a query of the store more than
+/// ten times that, and without a cache a changed rule takes effect at once.
 #[derive(Debug)]
 pub(crate) struct Access {
     policy: Arc<Policy>,
     ability: Ability,
     scopes: Scopes,
-    /// Who it is, and with which key.
-    pub(super) reader: (UserId, Option<ApiKeyId>),
-    /// The principal's own sessions.
+    /// User and API key, for audit events.
+    pub(super) actor: (UserId, Option<ApiKeyId>),
+    /// Filter of the principal's own sessions and messages.
     own: Filter,
-    /// The groups the principal is in.
+    /// Groups that the principal is a member of.
     groups: Vec<GroupId>,
-    /// The group the principal's key is bound to.
-    bound_to: Option<GroupId>,
+    /// Group of the API key, if the key is bound to one.
+    key_group: Option<GroupId>,
 }
 
 impl Access {
+    /// Compiles the built-in rules, the stored rules and the scopes of a principal.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Internal`] if a stored rule or a scope cannot be evaluated.
     pub(crate) fn of(policy: &Arc<Policy>, principal: &Principal) -> Result<Self, RuntimeError> {
         let scopes = match &principal.credential {
             Credential::ApiKey { scopes, .. } => {
@@ -53,64 +57,58 @@ impl Access {
             .map_err(unevaluable)?;
         let own = Filter::equals("user_id", Scalar::Uuid(principal.user.id.as_uuid()));
         let groups = principal.memberships.iter().map(|membership| membership.group_id).collect();
-        let bound_to = principal.key_group_id();
-        let reader = (principal.user.id, principal.api_key_id());
-        Ok(Access { policy: Arc::clone(policy), ability, scopes, reader, own, groups, bound_to })
+        let key_group = principal.key_group_id();
+        let actor = (principal.user.id, principal.api_key_id());
+        Ok(Access { policy: Arc::clone(policy), ability, scopes, actor, own, groups, key_group })
     }
 
-    /// The sessions on which an action is allowed.
+    /// Returns the filter of the sessions on which an action is allowed.
     ///
     /// # Errors
-    /// [`RuntimeError::Forbidden`] where it is allowed on none, whatever its owner; so for the ones below.
+    /// [`RuntimeError::Forbidden`] if no rule can allow the action on any object; also for the filters below.
     pub(crate) fn sessions(&self, action: Action) -> Result<Filter, RuntimeError> {
         self.filter(action, SubjectType::Session)
     }
 
-    /// The messages on which an action is allowed.
     pub(crate) fn messages(&self, action: Action) -> Result<Filter, RuntimeError> {
         self.filter(action, SubjectType::Message)
     }
 
-    /// The tools on which an action is allowed.
     pub(crate) fn tools(&self, action: Action) -> Result<Filter, RuntimeError> {
         self.filter(action, SubjectType::Tool)
     }
 
-    /// The models on which an action is allowed.
     pub(crate) fn models(&self, action: Action) -> Result<Filter, RuntimeError> {
         self.filter(action, SubjectType::Model)
     }
 
-    /// The ledger's rows on which an action is allowed.
     pub(crate) fn usage(&self, action: Action) -> Result<Filter, RuntimeError> {
         self.filter(action, SubjectType::Usage)
     }
 
-    /// The users on which an action is allowed.
     pub(crate) fn users(&self, action: Action) -> Result<Filter, RuntimeError> {
         self.filter(action, SubjectType::User)
     }
 
-    /// The groups on which an action is allowed.
     pub(crate) fn groups(&self, action: Action) -> Result<Filter, RuntimeError> {
         self.filter(action, SubjectType::Group)
     }
 
-    /// The keys on which an action is allowed.
     pub(crate) fn keys(&self, action: Action) -> Result<Filter, RuntimeError> {
         self.filter(action, SubjectType::ApiKey)
     }
 
-    /// The rules themselves, in order.
+    /// Returns the rules in the order of evaluation.
     pub(crate) fn rules(&self) -> Vec<RawRule> {
         self.ability.rules().cloned().collect()
     }
 
-    /// Where an object is looked for that an action is asked of: among those on which it is allowed, and those the
-    /// principal may know of and is told a reason for.
+    /// Returns the filter for the look-up of an object before an action. It covers the objects on which the action is
+    /// allowed and those that the principal may read or audit: for the latter a refusal is `Forbidden` with a reason
+    /// instead of `NotFound`.
     ///
     /// # Errors
-    /// [`RuntimeError::Forbidden`] where the action is allowed on no object at all.
+    /// [`RuntimeError::Forbidden`] if no rule can allow the action on any object.
     pub(crate) fn lookup_filter(&self, action: Action, subject: SubjectType) -> Result<Filter, RuntimeError> {
         let allowed = self.filter(action, subject)?;
         let known = [Action::Read, Action::Audit].map(|action| self.filter(action, subject));
@@ -121,22 +119,23 @@ impl Access {
         self.require(Action::Create, &subjects::new_session(new))
     }
 
-    /// Whether a message may be created in a session. It has no place in it yet.
+    /// Requires that an action on messages of a session is allowed. The message has no id, role or sequence number yet.
     pub(crate) fn require_message(&self, action: Action, session: &Session) -> Result<(), RuntimeError> {
         self.require(action, &subjects::new_message(session))
     }
 
-    /// Whether the answer of a turn may be read.
+    /// Requires that the answer of a turn may be read.
     pub(crate) fn require_answer(&self, session: &Session, turn: &Turn) -> Result<(), RuntimeError> {
-        let place = subjects::MessageFields {
+        let answer = subjects::MessageFields {
             id: turn.assistant_message_id,
             role: MessageRole::Assistant,
             seq: turn.assistant_seq,
         };
-        self.require(Action::Read, &subjects::message(place, session))
+        self.require(Action::Read, &subjects::message(answer, session))
     }
 
-    /// Whether there can be a message in a session that may be read. Which ones they are is decided row by row.
+    /// Requires that a message of a session can be readable. The fields of the session are known, those of messages are
+    /// not; the filter of messages decides on each message.
     pub(super) fn require_some_message(&self, session: &Session) -> Result<(), RuntimeError> {
         let id = |id: Uuid| Some(FieldValue::One(Scalar::Uuid(id)));
         let known = |field: &str| match field {
@@ -167,8 +166,8 @@ impl Access {
         self.require(Action::Create, &subject)
     }
 
-    /// Whether a model may be used. One that the catalogue does not list counts as enabled and unrestricted,
-    /// unless only listed ones may be used.
+    /// Requires that a model may be used. `known` is its entry in the catalog. A model without an entry counts as
+    /// enabled and unrestricted, unless `catalog_only` is set.
     pub(crate) fn require_model(
         &self,
         id: &str,
@@ -185,11 +184,11 @@ impl Access {
         self.require(Action::Use, &subject)
     }
 
-    /// Whether requests may run on this account: one's own, or that of a group one is in. A key that is bound to
-    /// a group refuses another one.
+    /// Requires that requests may be accounted to a group, or to the user for `None`. The principal must be a member of
+    /// the group, and an API key that is bound to a group allows no other group.
     pub(crate) fn require_account(&self, group: Option<GroupId>) -> Result<(), RuntimeError> {
         let Some(group) = group else { return Ok(()) };
-        let reason = match self.bound_to {
+        let reason = match self.key_group {
             Some(bound) if bound != group => "key_is_bound_to_another_group",
             _ if !self.groups.contains(&group) => "not_a_group_member",
             _ => return Ok(()),
@@ -201,15 +200,18 @@ impl Access {
         self.require(action, &subjects::session(session))
     }
 
-    /// Whether an action is allowed on one object.
+    /// Requires that an action on an object is allowed.
     ///
     /// # Errors
-    /// [`RuntimeError::Forbidden`] with the reason of the deciding prohibition; so for the next one.
+    /// [`RuntimeError::Forbidden`] with the reason of the deciding prohibition.
     pub(crate) fn require(&self, action: Action, subject: &Subject) -> Result<(), RuntimeError> {
         self.require_field(action, subject, None)
     }
 
-    /// The same for one field of it, or for none in particular.
+    /// Requires that an action on one field of an object is allowed; `None` means the object as a whole.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Forbidden`] with the reason of the deciding prohibition.
     pub(crate) fn require_field(
         &self,
         action: Action,
@@ -223,20 +225,21 @@ impl Access {
         Err(RuntimeError::Forbidden { reason: decision.reason().map(str::to_owned) })
     }
 
-    /// Whether the principal may give a key these scopes: its own narrow those of a key that it makes.
+    /// Requires that the principal may create an API key with these scopes. Scopes of the principal's own key limit
+    /// those of a new key.
     ///
     /// # Errors
-    /// [`RuntimeError::Forbidden`] for scopes beyond its own rights.
-    pub(crate) fn require_scopes(&self, wanted: &Scopes) -> Result<(), RuntimeError> {
-        let is_wider = wanted.is_empty() && !self.scopes.is_empty();
-        if is_wider || wanted.first_exceeding(&self.ability).is_some() {
+    /// [`RuntimeError::Forbidden`] if a scope exceeds the rights of the principal.
+    pub(crate) fn require_scopes(&self, requested: &Scopes) -> Result<(), RuntimeError> {
+        let is_wider = requested.is_empty() && !self.scopes.is_empty();
+        if is_wider || requested.first_exceeding(&self.ability).is_some() {
             return Err(RuntimeError::Forbidden { reason: Some("scope_beyond_own_rights".to_owned()) });
         }
         Ok(())
     }
 
     fn filter(&self, action: Action, subject: SubjectType) -> Result<Filter, RuntimeError> {
-        // Rules that could allow some, if there were any, are no refusal: the list of no groups is empty.
+        // Only a refusal of all possible objects is an error. Rules that match no existing object give an empty list.
         let decision = self.ability.decide(action, subject, None).map_err(unevaluable)?;
         if !decision.is_allowed() {
             return Err(RuntimeError::Forbidden { reason: None });
@@ -244,13 +247,14 @@ impl Access {
         self.ability.filter(action, subject, &self.policy.registry).map_err(unevaluable)
     }
 
-    /// The sessions the principal may know of: those it may read or audit, and its own.
+    /// Returns the filter of the sessions that the principal may know: its own, and those it may read or audit.
     pub(crate) fn known_sessions(&self) -> Filter {
         let allowed = [Action::Read, Action::Audit].map(|action| self.sessions(action));
         Filter::any(allowed.into_iter().flatten().chain([self.own.clone()]))
     }
 
-    /// The messages the principal may know of: those it may read or audit, and those of its own sessions.
+    /// Returns the filter of the messages that the principal may know: those of its own sessions, and those it may read
+    /// or audit.
     pub(super) fn known_messages(&self) -> Filter {
         let allowed = [Action::Read, Action::Audit].map(|action| self.messages(action));
         Filter::any(allowed.into_iter().flatten().chain([self.own.clone()]))

@@ -1,4 +1,4 @@
-//! Look-ups of sessions and turns on which an action is allowed.
+//! Look-ups of sessions and turns for a principal.
 
 use causerie_domain::audit_events::{AuditAction, AuditStamp};
 use causerie_domain::principal::Principal;
@@ -12,12 +12,15 @@ use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 
 impl Runtime {
-    /// What a principal may do.
+    /// Compiles the rules of a principal.
     pub(crate) fn access(&self, principal: &Principal) -> Result<Access, RuntimeError> {
         Access::of(&self.inner.policy, principal)
     }
 
-    /// A session on which an action is allowed: one the principal may not know of does not exist.
+    /// Returns a session on which the principal may perform an action. Reads of sessions of other users are audited.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`] if the principal may not know the session, [`RuntimeError::Forbidden`].
     pub(crate) async fn permitted_session(
         &self,
         access: &Access,
@@ -33,7 +36,10 @@ impl Runtime {
         Ok(session)
     }
 
-    /// A session the principal may know of, whatever it may do there.
+    /// Returns a session that the principal may know, without a check of an action.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`].
     pub(crate) async fn known_session(
         &self,
         access: &Access,
@@ -43,7 +49,10 @@ impl Runtime {
         self.inner.conversations.session(id, &known).await?.ok_or(RuntimeError::NotFound)
     }
 
-    /// A session with messages that the principal may read. Which ones these are, their own filter says.
+    /// Returns a session in which the principal may read messages. The filter of messages decides which ones.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
     pub(crate) async fn readable_session(
         &self,
         access: &Access,
@@ -56,7 +65,10 @@ impl Runtime {
         Ok(session)
     }
 
-    /// A turn whose answer the principal may read.
+    /// Returns a turn whose answer the principal may read.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
     pub(crate) async fn readable_turn(&self, access: &Access, id: TurnId) -> Result<Turn, RuntimeError> {
         access.messages(Action::Read)?;
         let known = access.known_messages();
@@ -66,14 +78,14 @@ impl Runtime {
         Ok(turn)
     }
 
-    /// Writes down what somebody does to a conversation of somebody else, before they do.
+    /// Records an audit event before an action on a session of another user. Actions on own sessions are not recorded.
     pub(crate) async fn record_audit(
         &self,
         action: AuditAction,
         access: &Access,
         session: &Session,
     ) -> Result<(), RuntimeError> {
-        let (actor, key) = access.reader;
+        let (actor, key) = access.actor;
         if session.user_id == actor {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! Authorization: whether a principal may do something, and to which objects.
+//! Authorization: whether a principal may perform an action, and on which objects.
 
 mod access;
 mod lookups;

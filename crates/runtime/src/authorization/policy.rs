@@ -1,10 +1,10 @@
-//! The rules that are the same for every principal: the registry of subjects, and the built-in rules.
+//! Policy shared by all principals: the registry of subjects and the built-in rules.
 
 use causerie_permissions::{BuiltinRules, ContentAccess, InvalidBuiltinRules, RawRule, Registry, StoredRule};
 
 use crate::core::error::RuntimeError;
 
-/// The rules that do not depend on the principal.
+/// Registry and built-in rules of the runtime.
 #[derive(Debug)]
 pub(crate) struct Policy {
     pub(super) registry: Registry,
@@ -12,6 +12,10 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// Returns the policy of Causerie.
+    ///
+    /// # Errors
+    /// [`InvalidBuiltinRules`] if the registry lacks a name that the built-in rules contain.
     pub(crate) fn builtin(content_reading: ContentAccess) -> Result<Self, InvalidBuiltinRules> {
         let registry = Registry::builtin();
         Ok(Policy {
@@ -20,19 +24,22 @@ impl Policy {
         })
     }
 
-    /// What the rules speak of.
+    /// Returns the subjects, fields and actions that rules can name.
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// A rule as it comes from the store, checked as it was when it was saved: this program may know other words.
+    /// Parses a rule from the store and validates it again, because another version of the program may have saved it.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Internal`] for an invalid rule; the request is then refused.
     pub(super) fn stored(&self, text: &str) -> Result<StoredRule, RuntimeError> {
         let raw: RawRule = serde_json::from_str(text).map_err(unevaluable)?;
         self.registry.validate(raw).map_err(unevaluable)
     }
 }
 
-/// Rules that cannot be evaluated never allow.
+/// Returns the error for rules that cannot be evaluated. They allow nothing.
 pub(super) fn unevaluable(error: impl std::fmt::Display) -> RuntimeError {
     RuntimeError::Internal(format!("the rules cannot be evaluated: {error}"))
 }

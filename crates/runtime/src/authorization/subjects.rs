@@ -1,4 +1,4 @@
-//! The flat views of things that rules decide on. A nullable field without a value is null, never left out.
+//! Subjects: the fields of objects that rules can test. A nullable field without a value is null, never left out.
 
 use causerie_domain::MessageId;
 use causerie_domain::api_keys::ApiKey;
@@ -11,18 +11,15 @@ use causerie_domain::tools::Tool;
 use causerie_domain::users::UserView;
 use causerie_permissions::{Subject, SubjectType};
 
-/// Which message of a session is meant.
+/// Fields of a message that rules can test, besides those of its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageFields {
-    /// Its id.
     pub id: MessageId,
-    /// Who speaks.
     pub role: MessageRole,
-    /// Its place in the conversation.
+    /// Sequence number in the session.
     pub seq: i64,
 }
 
-/// A session.
 pub fn session(session: &Session) -> Subject {
     Subject::new(SubjectType::Session)
         .with("id", session.id.to_string())
@@ -33,7 +30,7 @@ pub fn session(session: &Session) -> Subject {
         .with("created_at", session.started_at.to_string())
 }
 
-/// A session that is to be made.
+/// Returns the subject of a session before its creation.
 pub fn new_session(new: &NewSession) -> Subject {
     Subject::new(SubjectType::Session)
         .with("id", new.id.to_string())
@@ -44,20 +41,19 @@ pub fn new_session(new: &NewSession) -> Subject {
         .with("created_at", new.started_at.to_string())
 }
 
-/// A message of a session.
-pub fn message(place: MessageFields, session: &Session) -> Subject {
+/// Returns the subject of a message of a session.
+pub fn message(message: MessageFields, session: &Session) -> Subject {
     of_session(session)
-        .with("id", place.id.to_string())
-        .with("role", place.role.as_str())
-        .with("seq", place.seq)
+        .with("id", message.id.to_string())
+        .with("role", message.role.as_str())
+        .with("seq", message.seq)
 }
 
-/// A message that is to be created: it has no id and no place yet.
+/// Returns the subject of a message before its creation. Id, role and sequence number are null.
 pub fn new_message(session: &Session) -> Subject {
     of_session(session).with("id", None::<String>).with("role", None::<String>).with("seq", None::<String>)
 }
 
-/// A tool.
 pub fn tool(tool: &Tool) -> Subject {
     Subject::new(SubjectType::Tool)
         .with("id", tool.id.to_string())
@@ -67,7 +63,7 @@ pub fn tool(tool: &Tool) -> Subject {
         .with("owner_id", tool.owner_id.map(|id| id.to_string()))
 }
 
-/// A model of the catalogue.
+/// Returns the subject of a model in the catalog.
 pub fn model(model: &Model) -> Subject {
     Subject::new(SubjectType::Model)
         .with("id", model.catalog.id.as_str())
@@ -76,7 +72,7 @@ pub fn model(model: &Model) -> Subject {
         .with("restricted", model.restricted)
 }
 
-/// A model that the catalogue does not list: enabled, and nobody's.
+/// Returns the subject of a model outside the catalog: enabled, unrestricted and without a group.
 pub fn unlisted_model(id: &str) -> Subject {
     Subject::new(SubjectType::Model)
         .with("id", id)
@@ -85,7 +81,6 @@ pub fn unlisted_model(id: &str) -> Subject {
         .with("restricted", false)
 }
 
-/// A user.
 pub fn user(view: &UserView) -> Subject {
     let user = &view.user;
     let groups: Vec<String> = view.group_ids.iter().map(|id| id.to_string()).collect();
@@ -99,12 +94,10 @@ pub fn user(view: &UserView) -> Subject {
         .with("group_ids", groups)
 }
 
-/// A group.
 pub fn group(group: &Group) -> Subject {
     Subject::new(SubjectType::Group).with("id", group.id.to_string()).with("name", group.name.as_str())
 }
 
-/// An API key.
 pub fn api_key(key: &ApiKey) -> Subject {
     Subject::new(SubjectType::ApiKey)
         .with("id", key.id.to_string())
@@ -114,7 +107,7 @@ pub fn api_key(key: &ApiKey) -> Subject {
         .with("expires_at", key.expires_at.map(|at| at.to_string()))
 }
 
-/// An API key that is to be made.
+/// Returns the subject of an API key before its creation.
 pub fn new_api_key(new: &NewApiKey) -> Subject {
     Subject::new(SubjectType::ApiKey)
         .with("id", new.id.to_string())

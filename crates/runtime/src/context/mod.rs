@@ -1,11 +1,12 @@
-//! What is sent to the model: the tool's behaviour, the latest history that fits, and the new message. Pure.
+//! Context of a request: the system message of the tool, the latest history that fits, and the new message.
 //!
-//! History is left out in whole turns, oldest first; the behaviour and the new message never are. Answers that
-//! were cut or failed are sent as far as they came; an empty one is not sent at all, its question is.
+//! All functions are pure. History is left out in whole turns, the oldest first; the system message and the new message
+//! are always sent. Cancelled, interrupted and failed answers are sent with their partial text. An
+//! incomplete answer without text is not sent; its question is.
 
-mod size;
 #[cfg(test)]
 mod tests;
+mod token_budget;
 
 use causerie_domain::attachments::{Attachment, NewAttachment};
 use causerie_domain::completion::{ContentPart, PromptMessage};
@@ -13,80 +14,80 @@ use causerie_domain::messages::{MessageRole, MessageStatus, MessageView};
 use causerie_domain::turns::ContextReport;
 use causerie_usage::{CharsPerToken, with_margin};
 
-use self::size::message_tokens;
-pub use self::size::{ASSUMED_CONTEXT_LENGTH, Budget, FixedPrompt, ModelSize, TooLarge, divide, fits};
+use self::token_budget::message_tokens;
+pub use self::token_budget::{
+    ASSUMED_CONTEXT_LENGTH, FixedPrompt, ModelLimits, PromptTooLarge, TokenBudget, fixed_prompt, token_budget,
+};
 pub use crate::attachments::prompt::InputModalities;
 use crate::attachments::prompt::{AttachmentView, tokens_of};
 
-/// What a context is built from, and built from again where the model's limit turns out to be lower.
+/// Input of [`build`], and of [`rebuild`] after the upstream has refused a context.
 #[derive(Debug, Clone)]
-pub struct ContextParts {
-    /// The tool's behaviour.
+pub struct ContextInput {
+    /// System message of the tool.
     pub behavior: String,
-    /// The last stored messages before the new one, in order.
+    /// Latest stored messages before the new one, in order.
     pub history: Vec<MessageView>,
-    /// How many messages the session has before the new one, also those not loaded.
+    /// Number of messages in the session before the new one, including those that are not in `history`.
     pub earlier_messages: u64,
-    /// The new message's text.
+    /// Text of the new message.
     pub content: String,
-    /// What it refers to.
+    /// Attachments of the new message.
     pub attachments: Vec<NewAttachment>,
-    /// Tokens of history at most, beside the model's own limit.
+    /// Maximum tokens of history set by the tool; the context length of the model limits it too.
     pub max_history_tokens: Option<u64>,
-    /// How many characters make a token of the model.
+    /// Characters per token of the model, for estimates.
     pub ratio: CharsPerToken,
-    /// What the model takes beside text: other attachments of earlier messages are left out.
+    /// Modalities that the model accepts. Attachments of other modalities in the history are left out.
     pub accepted: InputModalities,
-    /// The answering models whose reasoning records may be sent again: the asked one, under all its ids.
+    /// Ids of the requested model. Reasoning details are sent again only if one of these models returned them.
     pub replayed_models: Vec<String>,
 }
 
-/// A context, ready to be sent.
+/// Messages of a request, and a report on them.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Context {
-    /// The messages, in order.
     pub messages: Vec<PromptMessage>,
-    /// What was sent and what was left out.
     pub report: ContextReport,
 }
 
-/// Builds the context.
-pub fn build(parts: &ContextParts, fitting: FixedPrompt) -> Context {
-    let groups = turns_of(without_severed_answer(&parts.history));
-    let most = parts.max_history_tokens.unwrap_or(u64::MAX);
-    let has_room = |tokens: u64| {
-        tokens <= most && with_margin(fitting.tokens.saturating_add(tokens)) <= fitting.budget.input_tokens
+/// Builds the context of a request.
+pub fn build(input: &ContextInput, fixed: FixedPrompt) -> Context {
+    let turns = split_into_turns(without_orphaned_answer(&input.history));
+    let max_tokens = input.max_history_tokens.unwrap_or(u64::MAX);
+    let fits = |tokens: u64| {
+        tokens <= max_tokens && with_margin(fixed.tokens.saturating_add(tokens)) <= fixed.budget.input_tokens
     };
-    let (kept, history_tokens) = latest_that_fit(&groups, &has_room, parts);
+    let (kept, history_tokens) = latest_that_fit(&turns, &fits, input);
     let kept: Vec<&MessageView> = kept.iter().copied().flatten().filter(|view| is_sent(view)).collect();
-    let unsent = parts.history.iter().filter(|view| !is_sent(view)).count() as u64;
-    let dropped = parts.earlier_messages.saturating_sub(kept.len() as u64).saturating_sub(unsent);
+    let unsent = input.history.iter().filter(|view| !is_sent(view)).count() as u64;
+    let dropped = input.earlier_messages.saturating_sub(kept.len() as u64).saturating_sub(unsent);
 
     let mut messages = Vec::with_capacity(kept.len() + 2);
-    messages.push(text_message(MessageRole::System, &parts.behavior));
-    messages.extend(kept.iter().map(|view| stored_message(view, parts)));
-    messages.push(new_message(parts));
+    messages.push(text_message(MessageRole::System, &input.behavior));
+    messages.extend(kept.iter().map(|view| stored_message(view, input)));
+    messages.push(new_message(input));
     let report = ContextReport {
         messages_sent: count(kept.len() as u64 + 1),
         messages_dropped: count(dropped),
-        estimated_tokens: count(fitting.tokens + history_tokens),
-        context_length_assumed: fitting.budget.assumed,
+        estimated_tokens: count(fixed.tokens + history_tokens),
+        context_length_assumed: fixed.budget.context_length_assumed,
     };
     Context { messages, report }
 }
 
-/// What the upstream said when it refused a context: its limit and what it counted, where it named them.
+/// Numbers in the refusal of a context by the upstream; `None` if the upstream did not name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refused {
-    /// The limit in tokens.
+pub struct ContextRefusal {
+    /// Limit in tokens.
     pub limit: Option<u64>,
-    /// The tokens it counted.
+    /// Tokens counted by the upstream.
     pub counted: Option<u64>,
 }
 
-/// Builds a smaller context after the upstream refused one: less by the ratio it named, else by a quarter.
-/// `None` where nothing more can be left out.
-pub fn rebuild(parts: &ContextParts, sent: &ContextReport, refused: Refused) -> Option<Context> {
+/// Builds a smaller context after a refusal: it is reduced by the ratio of the refusal's numbers, otherwise by a
+/// quarter. Returns `None` if no more history can be left out.
+pub fn rebuild(input: &ContextInput, sent: &ContextReport, refused: ContextRefusal) -> Option<Context> {
     let estimated = u64::from(sent.estimated_tokens);
     let target = match (refused.limit, refused.counted) {
         (Some(limit), Some(counted)) if limit < counted => {
@@ -95,52 +96,57 @@ pub fn rebuild(parts: &ContextParts, sent: &ContextReport, refused: Refused) -> 
         }
         _ => estimated / 4 * 3,
     };
-    let budget = Budget { input_tokens: target, max_output_tokens: 0, assumed: sent.context_length_assumed };
-    let attached = tokens_of(&parts.attachments, &parts.accepted);
-    let fitting = match fits(&parts.behavior, &parts.content, attached, budget, parts.ratio) {
-        Ok(fitting) => fitting,
-        // The margin may be all that is missing: the one further try goes without any history.
+    let budget = TokenBudget {
+        input_tokens: target,
+        max_output_tokens: 0,
+        context_length_assumed: sent.context_length_assumed,
+    };
+    let attached = tokens_of(&input.attachments, &input.accepted);
+    let fixed = match fixed_prompt(&input.behavior, &input.content, attached, budget, input.ratio) {
+        Ok(fixed) => fixed,
+        // The estimate may exceed the target by the margin alone, so the context is tried without history.
         Err(too_large) => {
-            let bare = Budget { input_tokens: too_large.needed, ..budget };
-            fits(&parts.behavior, &parts.content, attached, bare, parts.ratio).ok()?
+            let without_history = TokenBudget { input_tokens: too_large.needed, ..budget };
+            fixed_prompt(&input.behavior, &input.content, attached, without_history, input.ratio).ok()?
         }
     };
-    let smaller = build(parts, fitting);
+    let smaller = build(input, fixed);
     (smaller.report.messages_sent < sent.messages_sent).then_some(smaller)
 }
 
-/// The history without an answer whose question is not in it. A greeting answers nothing and stays.
-fn without_severed_answer(history: &[MessageView]) -> &[MessageView] {
+/// Returns the history without a first answer whose question is not loaded. A greeting is kept.
+fn without_orphaned_answer(history: &[MessageView]) -> &[MessageView] {
     match history.first() {
         Some(first) if first.message.role == MessageRole::Assistant && first.message.seq > 1 => &history[1..],
         _ => history,
     }
 }
 
-/// The history in turns: each begins with a user's message; what comes before the first one is its own group.
-fn turns_of(history: &[MessageView]) -> Vec<&[MessageView]> {
+/// Splits the history into turns. Each starts with a user message; messages before the first one form a group.
+fn split_into_turns(history: &[MessageView]) -> Vec<&[MessageView]> {
     history.chunk_by(|_, next| next.message.role != MessageRole::User).collect()
 }
 
-/// The latest turns for whose tokens there is room, in order, and their tokens.
+/// Returns the latest turns that fit, in order, and their tokens.
 fn latest_that_fit<'a, 'b>(
-    groups: &'b [&'a [MessageView]],
-    has_room: &dyn Fn(u64) -> bool,
-    parts: &ContextParts,
+    turns: &'b [&'a [MessageView]],
+    fits: &dyn Fn(u64) -> bool,
+    input: &ContextInput,
 ) -> (&'b [&'a [MessageView]], u64) {
     let mut used = 0;
-    for (index, group) in groups.iter().enumerate().rev() {
-        let sent = group.iter().filter(|view| is_sent(view));
-        let tokens = sent.map(|view| stored_tokens(view, parts)).fold(0, u64::saturating_add);
-        if !has_room(u64::saturating_add(used, tokens)) {
-            return (&groups[index + 1..], used);
+    for (index, turn) in turns.iter().enumerate().rev() {
+        let sent = turn.iter().filter(|view| is_sent(view));
+        let tokens = sent.map(|view| stored_tokens(view, input)).fold(0, u64::saturating_add);
+        if !fits(u64::saturating_add(used, tokens)) {
+            return (&turns[index + 1..], used);
         }
         used += tokens;
     }
-    (groups, used)
+    (turns, used)
 }
 
-/// An answer without text is not sent, unless it is a whole one: some models say nothing and mean it.
+/// Returns whether a message is sent. An answer without text is sent only if it is complete, because a model may return
+/// an empty answer.
 fn is_sent(view: &MessageView) -> bool {
     let message = &view.message;
     message.role == MessageRole::User
@@ -148,31 +154,31 @@ fn is_sent(view: &MessageView) -> bool {
         || message.status == MessageStatus::Completed
 }
 
-fn stored_tokens(view: &MessageView, parts: &ContextParts) -> u64 {
-    let attached = tokens_of(&view.attachments, &parts.accepted);
-    message_tokens(&view.message.content, parts.ratio).saturating_add(attached)
+fn stored_tokens(view: &MessageView, input: &ContextInput) -> u64 {
+    let attached = tokens_of(&view.attachments, &input.accepted);
+    message_tokens(&view.message.content, input.ratio).saturating_add(attached)
 }
 
 fn text_message(role: MessageRole, text: &str) -> PromptMessage {
     PromptMessage { role, content: vec![ContentPart::Text(text.to_owned())], reasoning_details: None }
 }
 
-fn stored_message(view: &MessageView, parts: &ContextParts) -> PromptMessage {
+fn stored_message(view: &MessageView, input: &ContextInput) -> PromptMessage {
     let message = &view.message;
     let mut prompt = text_message(message.role, &message.content);
-    let part = |file: &Attachment| AttachmentView::from(file).part(&parts.accepted);
+    let part = |file: &Attachment| AttachmentView::from(file).part(&input.accepted);
     prompt.content.extend(view.attachments.iter().filter_map(part));
-    let made_by = message.meta.model.as_ref().filter(|_| message.role == MessageRole::Assistant);
-    if made_by.is_some_and(|model| parts.replayed_models.contains(model)) {
+    let answered_by = message.meta.model.as_ref().filter(|_| message.role == MessageRole::Assistant);
+    if answered_by.is_some_and(|model| input.replayed_models.contains(model)) {
         prompt.reasoning_details.clone_from(&message.reasoning_details);
     }
     prompt
 }
 
-fn new_message(parts: &ContextParts) -> PromptMessage {
-    let mut prompt = text_message(MessageRole::User, &parts.content);
-    let part = |file: &NewAttachment| AttachmentView::from(file).part(&parts.accepted);
-    prompt.content.extend(parts.attachments.iter().filter_map(part));
+fn new_message(input: &ContextInput) -> PromptMessage {
+    let mut prompt = text_message(MessageRole::User, &input.content);
+    let part = |file: &NewAttachment| AttachmentView::from(file).part(&input.accepted);
+    prompt.content.extend(input.attachments.iter().filter_map(part));
     prompt
 }
 

@@ -1,4 +1,4 @@
-//! Contexts of small conversations, and what holds of every one.
+//! Contexts of small sessions, and properties of all contexts.
 
 use causerie_domain::messages::{Message, MessageMeta};
 use causerie_domain::{MessageId, SessionId, Timestamp};
@@ -8,20 +8,20 @@ use uuid::Uuid;
 
 use super::*;
 
-/// One token for each letter, so that sizes can be read off the texts.
-fn by_letter() -> CharsPerToken {
+/// Returns a ratio of one token per character, so that the texts show their sizes.
+fn one_token_per_char() -> CharsPerToken {
     CharsPerToken::from_millichars(1000)
 }
 
-fn parts(history: &[MessageView], max_history_tokens: Option<u64>) -> ContextParts {
-    ContextParts {
+fn input_with(history: &[MessageView], max_history_tokens: Option<u64>) -> ContextInput {
+    ContextInput {
         behavior: "be".to_owned(),
         history: history.to_vec(),
         earlier_messages: history.last().map_or(0, |view| u64::try_from(view.message.seq).unwrap()),
         content: "new".to_owned(),
         attachments: Vec::new(),
         max_history_tokens,
-        ratio: by_letter(),
+        ratio: one_token_per_char(),
         accepted: InputModalities::default(),
         replayed_models: Vec::new(),
     }
@@ -44,8 +44,8 @@ fn message(seq: i64, role: MessageRole, content: &str, status: MessageStatus) ->
     MessageView { message, attachments: Vec::new(), usage: None }
 }
 
-/// A conversation that alternates from a user's message, beginning at a sequence number.
-fn talk(from: i64, texts: &[&str]) -> Vec<MessageView> {
+/// Returns alternating messages from a sequence number on. Odd numbers are user messages.
+fn conversation(from: i64, texts: &[&str]) -> Vec<MessageView> {
     (from..)
         .zip(texts)
         .map(|(seq, text)| {
@@ -56,8 +56,11 @@ fn talk(from: i64, texts: &[&str]) -> Vec<MessageView> {
 }
 
 fn built(history: &[MessageView], input_tokens: u64, max_history_tokens: Option<u64>) -> Context {
-    let budget = Budget { input_tokens, max_output_tokens: 10, assumed: false };
-    build(&parts(history, max_history_tokens), fits("be", "new", 0, budget, by_letter()).unwrap())
+    let budget = TokenBudget { input_tokens, max_output_tokens: 10, context_length_assumed: false };
+    build(
+        &input_with(history, max_history_tokens),
+        fixed_prompt("be", "new", 0, budget, one_token_per_char()).unwrap(),
+    )
 }
 
 fn sent(context: &Context) -> Vec<&str> {
@@ -69,8 +72,8 @@ fn sent(context: &Context) -> Vec<&str> {
 }
 
 #[test]
-fn behaviour_then_history_then_the_new_message() {
-    let context = built(&talk(1, &["a", "b", "c", "d"]), 1000, None);
+fn the_system_message_precedes_the_history_and_the_new_message() {
+    let context = built(&conversation(1, &["a", "b", "c", "d"]), 1000, None);
     assert_eq!(sent(&context), ["be", "a", "b", "c", "d", "new"]);
     assert_eq!(context.report.messages_sent, 5);
     assert_eq!(context.report.messages_dropped, 0);
@@ -78,8 +81,8 @@ fn behaviour_then_history_then_the_new_message() {
 
 #[test]
 fn whole_turns_are_dropped_oldest_first() {
-    // Behaviour and new message take 13; each turn below takes 2 + 8.
-    let history = talk(1, &["a", "b", "c", "d", "e", "f"]);
+    // The system message and the new message are 13 tokens, each turn 2 + 8.
+    let history = conversation(1, &["a", "b", "c", "d", "e", "f"]);
     let check = |tokens: u64, expected: &[&str], dropped: u32| {
         let context = built(&history, tokens, None);
         assert_eq!(sent(&context), expected, "{tokens}");
@@ -92,20 +95,20 @@ fn whole_turns_are_dropped_oldest_first() {
 }
 
 #[test]
-fn the_tools_own_limit_counts_history_alone() {
-    let context = built(&talk(1, &["a", "b", "c", "d"]), 1000, Some(10));
+fn the_history_limit_of_the_tool_counts_history_only() {
+    let context = built(&conversation(1, &["a", "b", "c", "d"]), 1000, Some(10));
     assert_eq!(sent(&context), ["be", "c", "d", "new"]);
 }
 
 #[test]
 fn an_answer_whose_question_is_not_loaded_is_left_out() {
-    let context = built(&talk(2, &["b", "c", "d"]), 1000, None);
+    let context = built(&conversation(2, &["b", "c", "d"]), 1000, None);
     assert_eq!(sent(&context), ["be", "c", "d", "new"]);
     assert_eq!(context.report.messages_dropped, 2);
 }
 
 #[test]
-fn a_greeting_stays() {
+fn a_greeting_is_kept() {
     let mut history = vec![message(1, MessageRole::Assistant, "hello", MessageStatus::Completed)];
     history.push(message(2, MessageRole::User, "a", MessageStatus::Completed));
     assert_eq!(sent(&built(&history, 1000, None)), ["be", "hello", "a", "new"]);
@@ -113,7 +116,7 @@ fn a_greeting_stays() {
 
 #[test]
 fn an_empty_failed_answer_is_not_sent_and_a_partial_one_is() {
-    let mut history = talk(1, &["a"]);
+    let mut history = conversation(1, &["a"]);
     history.push(message(2, MessageRole::Assistant, "", MessageStatus::Failed));
     history.push(message(3, MessageRole::User, "c", MessageStatus::Completed));
     history.push(message(4, MessageRole::Assistant, "par", MessageStatus::Interrupted));
@@ -123,12 +126,14 @@ fn an_empty_failed_answer_is_not_sent_and_a_partial_one_is() {
 }
 
 #[test]
-fn reasoning_goes_back_to_the_model_that_made_it_only() {
-    let budget = divide(ModelSize { context_length: Some(1000), max_completion_tokens: None }, 10);
+fn reasoning_is_sent_only_to_the_model_that_returned_it() {
+    let budget = token_budget(ModelLimits { context_length: Some(1000), max_completion_tokens: None }, 10);
     let replayed = |model: &str| {
-        let parts =
-            ContextParts { replayed_models: vec![model.to_owned()], ..parts(&talk(1, &["a", "b"]), None) };
-        let context = build(&parts, fits("be", "new", 0, budget, by_letter()).unwrap());
+        let input = ContextInput {
+            replayed_models: vec![model.to_owned()],
+            ..input_with(&conversation(1, &["a", "b"]), None)
+        };
+        let context = build(&input, fixed_prompt("be", "new", 0, budget, one_token_per_char()).unwrap());
         context.messages.iter().filter(|message| message.reasoning_details.is_some()).count()
     };
     assert_eq!(replayed("sim/echo"), 1);
@@ -136,59 +141,63 @@ fn reasoning_goes_back_to_the_model_that_made_it_only() {
 }
 
 #[test]
-fn a_refused_context_is_built_smaller_or_not_at_all() {
-    let whole = parts(&talk(1, &["a", "b", "c", "d", "e", "f"]), None);
-    let context = built(&whole.history, 1000, None);
-    let by_a_quarter = Refused { limit: None, counted: None };
-    let smaller = rebuild(&whole, &context.report, by_a_quarter).unwrap();
+fn a_refused_context_is_rebuilt_smaller_or_not_at_all() {
+    let input = input_with(&conversation(1, &["a", "b", "c", "d", "e", "f"]), None);
+    let context = built(&input.history, 1000, None);
+    let by_a_quarter = ContextRefusal { limit: None, counted: None };
+    let smaller = rebuild(&input, &context.report, by_a_quarter).unwrap();
     assert_eq!(sent(&smaller), ["be", "e", "f", "new"]);
-    let by_half = Refused { limit: Some(500), counted: Some(1000) };
-    let smaller = rebuild(&whole, &context.report, by_half).unwrap();
+    let by_half = ContextRefusal { limit: Some(500), counted: Some(1000) };
+    let smaller = rebuild(&input, &context.report, by_half).unwrap();
     assert_eq!(sent(&smaller), ["be", "new"]);
     assert_eq!(smaller.report.messages_dropped, 6);
-    assert_eq!(rebuild(&whole, &smaller.report, by_a_quarter), None);
-    let to_almost_nothing = Refused { limit: Some(1), counted: Some(1000) };
-    assert_eq!(sent(&rebuild(&whole, &context.report, to_almost_nothing).unwrap()), ["be", "new"]);
+    assert_eq!(rebuild(&input, &smaller.report, by_a_quarter), None);
+    let to_almost_nothing = ContextRefusal { limit: Some(1), counted: Some(1000) };
+    assert_eq!(sent(&rebuild(&input, &context.report, to_almost_nothing).unwrap()), ["be", "new"]);
 }
 
-/// A conversation that may begin with a greeting or, where older messages are not loaded, with an answer alone. Each
-/// text is its number and some letters more; answers may be empty, and may have been cut.
+/// Generates histories. They may start with a greeting or with an answer whose question is not loaded. Each text is the
+/// sequence number and some letters; answers may be empty and may have any final status.
 fn any_history() -> impl Strategy<Value = Vec<MessageView>> {
-    let cut = prop::sample::select(vec![
+    let statuses = prop::sample::select(vec![
         MessageStatus::Completed,
         MessageStatus::Cancelled,
         MessageStatus::Interrupted,
         MessageStatus::Failed,
     ]);
-    let answers = prop::collection::vec((0usize..9, 0usize..9, cut), 0..9);
-    (answers, prop::bool::ANY, 1i64..100).prop_map(|(turns, begins_with_answer, from)| {
+    let answers = prop::collection::vec((0usize..9, 0usize..9, statuses), 0..9);
+    (answers, prop::bool::ANY, 1i64..100).prop_map(|(turns, starts_with_answer, from)| {
         let mut history = Vec::new();
         let mut seq = from;
-        if begins_with_answer {
+        if starts_with_answer {
             history.push(message(seq, MessageRole::Assistant, &format!("{seq}"), MessageStatus::Completed));
             seq += 1;
         }
-        for (question, answer, status) in turns {
-            let asked = format!("{seq}{}", "q".repeat(question));
-            history.push(message(seq, MessageRole::User, &asked, MessageStatus::Completed));
+        for (question_length, answer_length, status) in turns {
+            let question = format!("{seq}{}", "q".repeat(question_length));
+            history.push(message(seq, MessageRole::User, &question, MessageStatus::Completed));
             seq += 1;
-            let said = if answer == 0 { String::new() } else { format!("{seq}{}", "a".repeat(answer)) };
-            history.push(message(seq, MessageRole::Assistant, &said, status));
+            let answer = if answer_length == 0 {
+                String::new()
+            } else {
+                format!("{seq}{}", "a".repeat(answer_length))
+            };
+            history.push(message(seq, MessageRole::Assistant, &answer, status));
             seq += 1;
         }
         history
     })
 }
 
-/// Checks what holds of every context that is built from these parts.
-fn check_laws(parts: &ContextParts, context: &Context, input_tokens: u64) -> Result<(), TestCaseError> {
+/// Checks the properties of all contexts that are built from an input.
+fn check_properties(input: &ContextInput, context: &Context, input_tokens: u64) -> Result<(), TestCaseError> {
     let texts = sent(context);
     prop_assert_eq!((texts.first(), texts.last()), (Some(&"be"), Some(&"new")));
     prop_assert_eq!(context.messages[0].role, MessageRole::System);
 
-    // Turns as they were stored: a question and its answer; before the first one at most a greeting.
+    // Stored turns: a question and its answer; only a greeting may precede the first turn.
     let mut turns: Vec<Vec<&MessageView>> = Vec::new();
-    for view in &parts.history {
+    for view in &input.history {
         match turns.last_mut() {
             Some(turn) if view.message.role == MessageRole::Assistant => turn.push(view),
             None if view.message.role == MessageRole::Assistant && view.message.seq > 1 => {}
@@ -197,8 +206,8 @@ fn check_laws(parts: &ContextParts, context: &Context, input_tokens: u64) -> Res
     }
     let of = |turn: &[&MessageView]| -> Vec<String> {
         let sendable = turn.iter().filter(|view| {
-            let is_whole = view.message.status == MessageStatus::Completed;
-            view.message.role == MessageRole::User || is_whole || !view.message.content.is_empty()
+            let is_complete = view.message.status == MessageStatus::Completed;
+            view.message.role == MessageRole::User || is_complete || !view.message.content.is_empty()
         });
         sendable.map(|view| view.message.content.clone()).collect()
     };
@@ -209,41 +218,41 @@ fn check_laws(parts: &ContextParts, context: &Context, input_tokens: u64) -> Res
 
     let report = &context.report;
     prop_assert!(with_margin(report.estimated_tokens.into()) <= input_tokens);
-    let unsent = parts.history.iter().filter(|view| of(&[view]).is_empty()).count();
+    let unsent = input.history.iter().filter(|view| of(&[view]).is_empty()).count();
     let accounted = u64::from(report.messages_sent) - 1 + u64::from(report.messages_dropped) + unsent as u64;
-    prop_assert_eq!(accounted, parts.earlier_messages, "every earlier message is sent, dropped or empty");
+    prop_assert_eq!(accounted, input.earlier_messages, "every earlier message is sent, dropped or empty");
     Ok(())
 }
 
 proptest! {
     #[test]
-    fn whole_turns_are_sent_the_latest_first_between_the_behaviour_and_the_new_message(
+    fn the_latest_whole_turns_are_sent_between_the_system_message_and_the_new_message(
         history in any_history(),
-        room in 0u64..200,
-        most in prop::option::of(0u64..100),
+        history_tokens in 0u64..200,
+        max_history_tokens in prop::option::of(0u64..100),
     ) {
-        let input_tokens = with_margin(13) + room;
-        let whole = parts(&history, most);
-        let context = built(&history, input_tokens, most);
-        check_laws(&whole, &context, input_tokens)?;
-        if let Some(most) = most {
-            prop_assert!(u64::from(context.report.estimated_tokens) <= 13 + most);
+        let input_tokens = with_margin(13) + history_tokens;
+        let input = input_with(&history, max_history_tokens);
+        let context = built(&history, input_tokens, max_history_tokens);
+        check_properties(&input, &context, input_tokens)?;
+        if let Some(max) = max_history_tokens {
+            prop_assert!(u64::from(context.report.estimated_tokens) <= 13 + max);
         }
         let unlimited = built(&history, u64::MAX, None);
         prop_assert!(sent(&unlimited).ends_with(&sent(&context)[1..]));
     }
 
     #[test]
-    fn a_refused_context_gets_smaller_until_there_is_nothing_left_to_drop(
+    fn a_refused_context_gets_smaller_until_no_history_is_left(
         history in any_history(),
         limit in prop::option::of(1u64..300),
         counted in prop::option::of(1u64..300),
     ) {
-        let whole = parts(&history, None);
+        let input = input_with(&history, None);
         let mut context = built(&history, u64::MAX, None);
-        while let Some(smaller) = rebuild(&whole, &context.report, Refused { limit, counted }) {
+        while let Some(smaller) = rebuild(&input, &context.report, ContextRefusal { limit, counted }) {
             prop_assert!(smaller.messages.len() < context.messages.len());
-            check_laws(&whole, &smaller, u64::MAX)?;
+            check_properties(&input, &smaller, u64::MAX)?;
             context = smaller;
         }
         prop_assert_eq!(sent(&context), ["be", "new"]);

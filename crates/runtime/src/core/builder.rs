@@ -1,4 +1,4 @@
-//! Putting a runtime together from its ports.
+//! Builder of a runtime from its ports.
 
 use std::sync::Arc;
 
@@ -23,25 +23,21 @@ use crate::turn::retry::RetryBudget;
 use crate::turn::running::RunningTurns;
 use crate::usage::reconciler::Reconciler;
 
-/// The stores a runtime works on. One adapter usually is all of them.
+/// Store ports of a runtime. Usually one adapter implements all of them; see [`Stores::of`].
 #[derive(Debug, Clone)]
 pub struct Stores {
-    /// Conversations, as principals see them.
     pub conversations: Arc<dyn Conversations>,
-    /// The machinery of turns.
+    /// Writes of running turns and of their usage rows.
     pub ledger: Arc<dyn TurnLedger>,
-    /// The machinery that learns what requests cost.
+    /// Settlement of costs that were unknown at the end of a request.
     pub reconciliation: Arc<dyn Reconciliation>,
-    /// Tools and their versions.
     pub tools: Arc<dyn Tools>,
-    /// The catalogue of models.
     pub models: Arc<dyn Models>,
-    /// UsageReports on the ledger.
     pub reports: Arc<dyn UsageReports>,
 }
 
 impl Stores {
-    /// One adapter for all of them.
+    /// Returns the ports of an adapter that implements all of them.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
         S: Conversations + TurnLedger + Reconciliation + Tools + Models + UsageReports + 'static,
@@ -57,7 +53,7 @@ impl Stores {
     }
 }
 
-/// Builds a [`Runtime`]. The clock, the ids and the settings have defaults.
+/// Builder of a [`Runtime`]. Clock, ids and settings have defaults.
 #[derive(Debug)]
 pub struct RuntimeBuilder {
     stores: Stores,
@@ -69,7 +65,7 @@ pub struct RuntimeBuilder {
 }
 
 impl Runtime {
-    /// Starts a builder with these stores and this gateway.
+    /// Returns a builder with the required ports.
     pub fn builder(stores: Stores, gateway: Arc<dyn CompletionGateway>) -> RuntimeBuilder {
         RuntimeBuilder::new(stores, gateway)
     }
@@ -87,34 +83,35 @@ impl RuntimeBuilder {
         }
     }
 
-    /// Where people, groups, keys and rules are kept. Without it, the runtime administers nothing.
+    /// Sets the store of users, groups, API keys, rules and audit events. Without a directory, the methods that need
+    /// one return [`RuntimeError::Internal`](crate::RuntimeError::Internal).
     #[must_use]
     pub fn directory(self, directory: Arc<dyn Directory>) -> Self {
         RuntimeBuilder { directory: Some(directory), ..self }
     }
 
-    /// Another clock than the machine's.
+    /// Sets the wall clock. Default: [`SystemClock`].
     #[must_use]
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         RuntimeBuilder { clock, ..self }
     }
 
-    /// Another source of ids than the machine's.
+    /// Sets the source of ids. Default: [`SystemIds`].
     #[must_use]
     pub fn ids(self, ids: Arc<dyn Ids>) -> Self {
         RuntimeBuilder { ids, ..self }
     }
 
-    /// Other settings than the defaults.
+    /// Sets the settings. Default: [`Settings::default`].
     #[must_use]
     pub fn settings(self, settings: Settings) -> Self {
         RuntimeBuilder { settings, ..self }
     }
 
-    /// Builds the runtime. Its turns run on the tokio runtime behind the handle; call [`Runtime::start`] next.
+    /// Builds the runtime. Turns run on the tokio runtime of `handle`. Call [`Runtime::start`] before the first send.
     ///
     /// # Errors
-    /// [`InvalidBuiltinRules`] where the built-in rules contradict their registry.
+    /// [`InvalidBuiltinRules`] if a built-in rule names a subject or field that is not in the registry.
     pub fn build(self, handle: Handle) -> Result<Runtime, InvalidBuiltinRules> {
         let RuntimeBuilder { stores, gateway, directory, clock, ids, settings } = self;
         let Stores { conversations, ledger, reconciliation, tools, models, reports } = stores;

@@ -1,4 +1,4 @@
-//! The system's clock and the system's ids: the only place where the runtime asks the machine.
+//! Clock and ids of the operating system. No other module of the runtime reads them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,7 +7,7 @@ use causerie_domain::ports::{Clock, Ids};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// The machine's wall clock.
+/// Wall clock of the operating system.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemClock;
 
@@ -18,18 +18,21 @@ impl Clock for SystemClock {
     }
 }
 
-/// UUIDv7 from the machine's clock and random numbers, ascending within the process.
+/// UUIDv7 from the system clock and random numbers, ascending within the process.
 #[derive(Debug, Clone, Copy)]
 pub struct SystemIds;
 
 impl Ids for SystemIds {
-    #[expect(clippy::disallowed_methods, reason = "this is the port that everybody else is sent to")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the implementation of the port that all other code uses"
+    )]
     fn next(&self) -> Uuid {
         Uuid::now_v7()
     }
 }
 
-/// The monotonic clock that waits are measured by. It is tokio's, so that tests can pause it.
+/// Returns the monotonic time, for the measurement of waits. The clock is tokio's, which tests can pause.
 pub(crate) fn monotonic() -> Instant {
     Instant::now()
 }

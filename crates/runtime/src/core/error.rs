@@ -1,4 +1,4 @@
-//! Why the runtime refused a call, in cases a caller can act on.
+//! [`RuntimeError`], the error of all calls of the runtime.
 
 use causerie_domain::TurnId;
 use causerie_domain::budgets::BudgetRefusal;
@@ -9,140 +9,123 @@ use causerie_domain::turns::TurnFailure;
 use crate::models::catalog::CatalogError;
 use causerie_tool_definitions::DefinitionError;
 
-/// A place in what was given, and what is wrong there.
+/// Error in one field of the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
-    /// A JSON pointer into the body, such as `/content`.
+    /// JSON pointer to the field in the body, such as `/content`.
     pub pointer: String,
-    /// A human sentence.
+    /// Sentence without its subject, which is the field, such as `is empty`.
     pub detail: String,
 }
 
-/// Why the runtime refused a call. Nothing was stored and nothing was sent.
+/// Refusal or failure of a call. A refused call stores nothing and sends nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
-    /// There is no such thing, or the principal may not know of it.
+    /// The object does not exist, or the principal may not know that it exists.
     #[error("not found")]
     NotFound,
-    /// The principal may know of it, but not do this.
+    /// The principal may know the object, but may not perform the action.
     #[error("forbidden")]
     Forbidden {
-        /// The reason of the rule that decided, if it states one.
+        /// Reason of the deciding rule, if it states one.
         reason: Option<String>,
     },
-    /// What was given breaks a rule of form.
-    #[error("what was given is not valid")]
+    /// The input breaks a rule of form.
+    #[error("the input is invalid")]
     Invalid(Vec<FieldError>),
-    /// The session's state does not allow the action.
     #[error(transparent)]
     InvalidState(#[from] InvalidTransition),
-    /// The session takes no messages.
-    #[error("the session is {0} and takes no messages")]
+    #[error("the session is {0} and accepts no messages")]
     SessionNotActive(SessionState),
-    /// Another turn of the session runs.
+    /// The session has a running turn.
     #[error("turn {0} of the session is running")]
     TurnInProgress(TurnId),
-    /// The idempotency key was used with another body.
     #[error("the idempotency key was used with another body")]
     IdempotencyKeyReused,
-    /// The message is longer than the tool takes.
-    #[error("the message has {given} characters, the tool takes {limit}")]
+    #[error("the message has {given} characters, the tool accepts {limit}")]
     MessageTooLong {
-        /// The tool's limit in characters.
+        /// Maximum of the tool, in characters.
         limit: u64,
-        /// The characters given.
+        /// Length of the message, in characters.
         given: u64,
     },
-    /// The session has as many messages as the tool allows.
     #[error("the session has reached its limit of {0} messages")]
     SessionFull(u32),
-    /// A budget has less left than the answer may cost.
-    #[error("{}", over_budget(.0))]
+    /// The remainder of a budget is less than the maximum cost of the answer.
+    #[error("{}", budget_text(.0))]
     BudgetExceeded(Box<BudgetRefusal>),
-    /// The new message cannot fit the model, whatever is left out before it.
-    #[error("the message needs about {needed} tokens, the model takes {limit} beside its answer")]
+    /// The system message and the new message alone are longer than the context of the model.
+    #[error("the message needs about {needed} tokens, the model accepts {limit} besides its answer")]
     ContextLengthExceeded {
-        /// The tokens that are left for input.
+        /// Tokens available for input.
         limit: u64,
-        /// The estimated tokens of the system message and the new message.
+        /// Estimated tokens of the system message and the new message.
         needed: u64,
     },
-    /// The model does not take what an attachment is.
-    #[error("model {model} does not take {modality} input")]
+    #[error("model {model} does not accept {modality} input")]
     ModalityNotSupported {
-        /// The model.
         model: String,
-        /// `image`, `file` ...
+        /// `image` or `file`.
         modality: String,
     },
-    /// The session has no message to fork at with the given number.
+    /// No message of the session has the sequence number of the fork.
     #[error("the session has {messages} messages, and none with this number")]
     NoSuchMessage {
-        /// How many it has.
+        /// Number of messages in the session.
         messages: i64,
     },
-    /// A tool's definition is larger than one may be.
-    #[error("the definition has {given} bytes, {limit} are taken")]
+    #[error("the definition has {given} bytes, the maximum is {limit}")]
     DefinitionTooLarge {
-        /// The most bytes that are taken.
+        /// Maximum size in bytes.
         limit: usize,
-        /// The bytes given.
+        /// Size in bytes.
         given: usize,
     },
-    /// A tool's definition has mistakes.
-    #[error("the definition has mistakes")]
+    #[error("the definition is invalid")]
     InvalidDefinition(Vec<DefinitionError>),
-    /// The same tool and version exist with another content.
+    /// The tool has this version with another content.
     #[error("version {version} of tool {slug} exists with another content")]
-    VersionConflict {
-        /// The tool.
-        slug: String,
-        /// The version.
-        version: String,
-    },
-    /// The name belongs to a tool that the principal may not change, to one of a file, or to another group's.
+    VersionConflict { slug: String, version: String },
+    /// The name belongs to a tool that the principal may not change, that a file defines, or that another group owns.
     #[error("the name {0} belongs to another tool")]
     NameTaken(String),
-    /// The group does not exist.
     #[error("there is no such group")]
     NoSuchGroup,
-    /// Another user has the e-mail address.
     #[error("another user has this e-mail address")]
     EmailTaken,
-    /// The installation would have no administrator.
-    #[error("this is the last active admin; make another one first")]
+    /// The change would leave the installation without an active admin.
+    #[error("this is the last active admin; create another one first")]
     LastAdmin,
-    /// Tools or models belong to the group.
-    #[error("tools or models belong to this group; give them to another one first")]
+    #[error("tools or models belong to this group; assign them to another one first")]
     GroupInUse,
-    /// The upstream did not give what was asked of it.
+    /// The upstream did not return the catalog of models.
     #[error("the upstream failed: {}", .0.detail)]
     Upstream(TurnFailure),
-    /// The process is about to stop and begins no turn.
+    /// The runtime is shutting down and refuses new turns.
     #[error("the server is shutting down")]
     ShuttingDown,
-    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A fault of ours.
-    #[error("internal fault: {0}")]
+    /// A defect of the program or an invalid setup, such as a missing directory.
+    #[error("internal error: {0}")]
     Internal(String),
 }
 
 impl RuntimeError {
-    /// One mistake at one place.
+    /// Returns [`RuntimeError::Invalid`] with one error.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         RuntimeError::Invalid(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])
     }
 }
 
-fn over_budget(BudgetRefusal { state, needed }: &BudgetRefusal) -> String {
-    let (whose, period, left) = (state.budget.subject.kind(), state.budget.period, state.left());
+/// Returns the text of a refusal by a budget.
+fn budget_text(BudgetRefusal { state, needed }: &BudgetRefusal) -> String {
+    let (subject, period, left) = (state.budget.subject.kind(), state.budget.period, state.left());
     match needed {
         Some(needed) => {
-            format!("the answer may cost {needed} USD, and {left} USD are left of the {whose}'s {period}")
+            format!("the answer may cost {needed} USD, and {left} USD are left of the {subject}'s {period}")
         }
-        None => format!("the {whose} has a budget, and the price of a model that may answer is unknown"),
+        None => format!("the {subject} has a budget, and the price of a model that may answer is unknown"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Beginning and ending: what a process does before its first turn and after its last.
+//! Start and shutdown of a runtime.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,22 +9,23 @@ use crate::models::catalog::CatalogError;
 use crate::runtime::{Runtime, RuntimeInner};
 use crate::turn::streams::REAPED_AT_ONCE;
 
-/// How long the turns that are cut at the end of a drain have to be stored.
+/// Period in which interrupted turns and background tasks must end after the deadline of a drain.
 const CUT_GRACE: Duration = Duration::from_secs(5);
 
 impl Runtime {
-    /// Closes turns that an earlier process left running, and starts the machinery: the flusher, the reaper,
-    /// the reconciler and the catalogue's refresh. `scope` is [`ReapScope::Everything`] only for a store nobody else can have open.
+    /// Closes turns that earlier processes left running, and starts the background tasks: flusher, reaper, reconciler
+    /// and catalog refresh.
     ///
-    /// Call it once, before the first send.
+    /// Call it once, before the first send. Use [`ReapScope::Everything`] only if no other process can use the store,
+    /// because it closes running turns of other instances too.
     ///
     /// # Errors
-    /// [`StoreError`] where the left-over turns cannot be closed or priced.
+    /// [`StoreError`] if the turns cannot be closed or their usage rows cannot be priced.
     pub async fn start(&self, scope: ReapScope) -> Result<(), StoreError> {
         let inner = &self.inner;
         inner.reap_all(scope).await?;
         inner.reload_catalog().await?;
-        // What earlier processes left is priced before anybody asks what it cost.
+        // Prices the usage rows of earlier processes before reports can read them.
         inner.reconciler.price_all().await?;
         let flusher = Arc::clone(&inner.flusher);
         let ended = inner.ended.clone();
@@ -35,60 +36,62 @@ impl Runtime {
         let ended = inner.ended.clone();
         inner.background_tasks.spawn_on(async move { reconciler.run(ended).await }, &inner.handle);
         let refreshing = Arc::clone(inner);
-        // An upstream that is slow to tell its catalogue must not hold up the end.
+        // Cancelled at once, so that a slow upstream does not delay the shutdown.
         let refresh =
             async move { refreshing.ended.run_until_cancelled(refreshing.keep_catalog_current()).await };
         inner.background_tasks.spawn_on(refresh, &inner.handle);
         Ok(())
     }
 
-    /// Reads the upstream's catalogue of models now. Returns how many models it lists.
+    /// Replaces the stored catalog by that of the upstream. Returns the number of listed models.
     ///
     /// # Errors
-    /// [`CatalogError`]; the old catalogue stays in force.
+    /// [`CatalogError`]; the previous catalog is kept.
     pub async fn sync_catalog(&self) -> Result<usize, CatalogError> {
         self.inner.sync_catalog().await
     }
 
-    /// Whether the process is about to end and begins no turn.
+    /// Returns whether the runtime refuses new sends because of a shutdown.
     pub fn is_draining(&self) -> bool {
         self.inner.draining.is_cancelled()
     }
 
-    /// From now on no turn is begun.
+    /// Refuses all further sends with [`RuntimeError::ShuttingDown`](crate::RuntimeError::ShuttingDown).
     pub fn stop_sends(&self) {
         self.inner.draining.cancel();
     }
 
-    /// Ends the runtime: no new turns; running ones finish until the deadline; the rest are closed as interrupted
-    /// with their text so far.
+    /// Shuts the runtime down. New sends are refused; running turns may finish until the deadline. Turns that still run
+    /// then are closed as interrupted and keep their text. Returns when the background tasks have ended.
     pub async fn drain(&self, deadline: Duration) {
         let inner = &self.inner;
         self.stop_sends();
         inner.turns.close();
         if tokio::time::timeout(deadline, inner.turns.wait()).await.is_err() {
             let turns = inner.running.stop_all();
-            tracing::info!(turns, "drain deadline reached, running turns are cut");
+            tracing::info!(turns, "drain deadline reached; interrupting running turns");
             if tokio::time::timeout(CUT_GRACE, inner.turns.wait()).await.is_err() {
-                tracing::warn!("some turns could not be stored and are left to the reaper");
+                tracing::warn!(
+                    "storing interrupted turns timed out; their leases expire and the reaper closes them"
+                );
             }
         }
         inner.ended.cancel();
         inner.background_tasks.close();
         if tokio::time::timeout(CUT_GRACE, inner.background_tasks.wait()).await.is_err() {
-            tracing::warn!("the machinery did not end in time");
+            tracing::warn!("background tasks did not end in time");
         }
     }
 }
 
 impl RuntimeInner {
-    /// Closes left-over turns until none is left.
+    /// Closes all turns of the scope as interrupted, in batches.
     async fn reap_all(&self, scope: ReapScope) -> Result<(), StoreError> {
         loop {
             let reap = Reap { scope, limit: REAPED_AT_ONCE, now: self.clock.now() };
             let reaped = self.ledger.reap(reap).await?;
             for turn in &reaped {
-                tracing::warn!(turn = %turn.id, "turn closed as interrupted, its owner is gone");
+                tracing::warn!(turn = %turn.id, "closed a turn without owner as interrupted");
             }
             if reaped.len() < REAPED_AT_ONCE as usize {
                 return Ok(());
@@ -96,7 +99,7 @@ impl RuntimeInner {
         }
     }
 
-    /// Closes turns whose lease runs out, until the runtime ends.
+    /// Closes turns with an expired lease, until the runtime ends.
     async fn keep_reaping(&self) {
         loop {
             tokio::select! {
@@ -104,7 +107,7 @@ impl RuntimeInner {
                 () = tokio::time::sleep(self.settings.lease / 3) => {}
             }
             if let Err(error) = self.reap_all(ReapScope::Expired).await {
-                tracing::warn!(%error, "left-over turns could not be closed, will be tried again");
+                tracing::warn!(%error, "closing turns with an expired lease failed; retrying");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The core: building a runtime, its settings, its start and its end, its errors and its clocks.
+//! Construction of a runtime, its settings, lifecycle, errors and clocks.
 
 pub(crate) mod builder;
 pub(crate) mod clock;

@@ -1,4 +1,4 @@
-//! What can be set about the runtime, with the defaults that suit a single instance.
+//! Settings of the runtime. The defaults suit a single instance.
 
 use std::time::Duration;
 
@@ -6,44 +6,44 @@ use causerie_usage::LOOKUP_WINDOW;
 
 use crate::attachments::url_policy::HostPolicy;
 
-/// Settings of the runtime. Every field has a default that works.
+/// Settings of the runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The model of tools that name none.
+    /// Model for tools without `model`.
     pub default_model: String,
-    /// Output tokens of tools that name no maximum.
+    /// Maximum output tokens for tools without `max_output_tokens`.
     pub default_max_output_tokens: u64,
-    /// Tries of one turn beyond the first, before its first delta.
+    /// Maximum number of retries of a turn. A turn is retried only before its first delta.
     pub max_retries: u32,
-    /// A longer wait is told to the reader instead of waited for.
+    /// Maximum wait before a retry. If the upstream asks for a longer wait, the turn fails and reports the wait.
     pub max_retry_wait: Duration,
-    /// No further try of a turn begins later than this after its first.
+    /// Period after the first attempt of a turn in which further attempts may start.
     pub turn_deadline: Duration,
-    /// How long a turn is its owner's without renewal. Renewed each third of it.
+    /// Duration of the lease of a turn. The owner renews it after each third of this time.
     pub lease: Duration,
-    /// How far the store may be behind the stream.
+    /// Maximum delay between a delta and its flush to the store.
     pub flush_interval: Duration,
-    /// Text waiting to be flushed, over all turns, that is flushed at once.
+    /// Bytes of unflushed text of all turns that cause an immediate flush.
     pub flush_bytes: usize,
-    /// How long a cancel waits for the turn's owner.
+    /// Maximum wait of a cancellation for the owner of the turn.
     pub cancel_wait: Duration,
-    /// How often a reader of another instance's turn looks into the store.
+    /// Interval at which readers poll the store for turns of other instances.
     pub poll_interval: Duration,
-    /// For how long an idempotency key is kept.
+    /// Period in which an idempotency key is kept.
     pub idempotency_window: Duration,
-    /// Generation records that one process asks the upstream for in a minute; not zero.
+    /// Maximum look-ups of generation records per minute and process; not zero.
     pub lookups_per_minute: u32,
-    /// For how long after its end a request's generation record is asked for.
+    /// Period after the end of a request in which its generation record is looked up.
     pub lookup_window: Duration,
-    /// How often the ledger is searched for rows to price or to look up.
+    /// Interval at which the reconciler searches the ledger for rows to price or to look up.
     pub reconcile_interval: Duration,
-    /// Whether models that the catalogue does not list are refused.
+    /// Whether models outside the catalog are refused.
     pub catalog_only: bool,
-    /// Which hosts the addresses of attachments may name.
+    /// Hosts that URLs of attachments may name.
     pub attachment_hosts: HostPolicy,
-    /// Whether admins may read other people's conversations. Every such read is then recorded.
+    /// Whether admins may read sessions of other users. Each such read is recorded as an audit event.
     pub admin_reads_content: bool,
-    /// A mark in every answer's metadata, such as that a simulator answers.
+    /// Mark in the metadata of each answer, such as `simulator`.
     pub answer_mark: Option<String>,
 }
 
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_of_another_instance_waits_for_300_ms_at_most() {
+    fn readers_on_another_instance_receive_text_within_300_ms() {
         let settings = Settings::default();
         assert!(settings.flush_interval + settings.poll_interval <= Duration::from_millis(300));
     }

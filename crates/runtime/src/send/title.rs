@@ -1,30 +1,30 @@
-//! The title of a conversation that nobody named: from its first message, without asking a model.
+//! Default title of a session, derived from its first message without a model.
 
-/// The longest title that is made, in characters.
-const MOST_CHARS: usize = 60;
-/// Joins characters into one sign; at the end of a title it has nothing to join.
+/// Maximum length of a derived title, in characters, without the ellipsis.
+const MAX_CHARS: usize = 60;
+/// Zero-width joiner. It joins two characters to one glyph, so it is removed at the end of a title.
 const JOINER: char = '\u{200D}';
 
-/// The first line of a message that shows something, cut at a word; none of a message that shows nothing.
+/// Returns the first line with visible characters, cut at a word boundary; `None` if no line has visible characters.
 pub(crate) fn title_from(content: &str) -> Option<String> {
-    let line = content.lines().map(shown).find(|line| !line.is_empty())?;
-    if line.chars().count() <= MOST_CHARS {
+    let line = content.lines().map(visible_text).find(|line| !line.is_empty())?;
+    if line.chars().count() <= MAX_CHARS {
         return Some(line);
     }
-    let cut: String = line.chars().take(MOST_CHARS).collect();
+    let cut: String = line.chars().take(MAX_CHARS).collect();
     let whole_words = cut.rsplit_once(' ').map_or(cut.as_str(), |(words, _)| words);
     Some(format!("{}…", whole_words.trim_end_matches(JOINER)))
 }
 
-/// A line as lists show it: words with single blanks between them, without what steers a terminal or turns the
-/// direction of the text that follows.
-fn shown(line: &str) -> String {
+/// Returns the words of a line with single spaces, without control characters and invisible characters: they could
+/// control a terminal or reverse the direction of the following text.
+fn visible_text(line: &str) -> String {
     let line: String = line.chars().filter(|character| !is_invisible(*character)).collect();
     let words = line.split(|character: char| character.is_whitespace() || character.is_control());
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// Zero-width blanks, marks of direction that stay in force, and byte order marks.
+/// Returns whether a character is a zero-width space, a persistent direction mark or a byte order mark.
 fn is_invisible(character: char) -> bool {
     matches!(character, '\u{200B}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
@@ -51,17 +51,17 @@ mod tests {
     }
 
     #[test]
-    fn characters_count_and_not_bytes() {
+    fn the_length_of_a_title_is_in_characters() {
         check(&"数".repeat(61), &format!("{}…", "数".repeat(60)));
         check(&"ä ".repeat(31), &format!("{}…", ["ä"; 30].join(" ")));
         check("🙂", "🙂");
-        // A family of three and a joiner are six characters, so that the cut falls behind a joiner.
+        // A family of three and a joiner are six characters, so the cut falls after a joiner.
         let families = |count: usize| vec!["👩\u{200D}👩\u{200D}👧"; count].join("\u{200D}");
         check(&families(12), &format!("{}…", families(10)));
     }
 
     #[test]
-    fn what_cannot_be_seen_is_no_title() {
+    fn a_message_without_visible_characters_gives_no_title() {
         for content in ["", " \n", "\u{1}\u{7}", "\u{200B}\n\u{FEFF}", "\u{2028}\u{A0}"] {
             assert_eq!(title_from(content), None, "{content:?}");
         }
@@ -72,10 +72,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_title_is_short_and_shows_in_one_line(content in "\\PC{0,80}|(.|\n){0,200}") {
+        fn a_title_is_short_and_has_one_line(content in "\\PC{0,80}|(.|\n){0,200}") {
             if let Some(title) = title_from(&content) {
-                prop_assert!((1..=MOST_CHARS + 1).contains(&title.chars().count()));
-                prop_assert!(MOST_CHARS < MAX_TITLE_CHARS);
+                prop_assert!((1..=MAX_CHARS + 1).contains(&title.chars().count()));
+                prop_assert!(MAX_CHARS < MAX_TITLE_CHARS);
                 prop_assert!(!title.contains(char::is_control) && title.trim() == title, "{:?}", title);
             }
         }

@@ -1,13 +1,16 @@
-//! Whether a message is one that can be stored and sent: its form alone, whoever sends it.
+//! Validation of a message, independent of the principal.
 
 use causerie_domain::messages::NewMessage;
 
 use crate::attachments::prompt::{AttachmentView, InputModalities};
 use crate::attachments::url_policy::HostPolicy;
-use crate::attachments::validation::mistakes_in;
+use crate::attachments::validation::attachment_errors;
 use crate::core::error::RuntimeError;
 
-/// A message says something, its attachments are described as they can be stored, and it is not too long.
+/// Checks that a message has content, valid attachments and at most `max_chars` characters.
+///
+/// # Errors
+/// [`RuntimeError::Invalid`], [`RuntimeError::MessageTooLong`].
 pub(crate) fn check_form(
     new: &NewMessage,
     max_chars: Option<u64>,
@@ -16,9 +19,9 @@ pub(crate) fn check_form(
     if new.content.trim().is_empty() && new.attachments.is_empty() {
         return Err(RuntimeError::invalid("/content", "is empty"));
     }
-    let mistakes = mistakes_in(&new.attachments, hosts);
-    if !mistakes.is_empty() {
-        return Err(RuntimeError::Invalid(mistakes));
+    let errors = attachment_errors(&new.attachments, hosts);
+    if !errors.is_empty() {
+        return Err(RuntimeError::Invalid(errors));
     }
     let given = new.content.chars().count() as u64;
     match max_chars {
@@ -27,14 +30,17 @@ pub(crate) fn check_form(
     }
 }
 
-/// A model must take what the attachments with an address are.
+/// Checks that the model accepts the attachments that are sent to it, which are those with a URL.
+///
+/// # Errors
+/// [`RuntimeError::ModalityNotSupported`].
 pub(crate) fn check_modalities(
     new: &NewMessage,
     model: &str,
     accepted: &InputModalities,
 ) -> Result<(), RuntimeError> {
     let mut modalities = new.attachments.iter().filter_map(|file| AttachmentView::from(file).modality());
-    match modalities.find(|modality| !accepted.takes(modality)) {
+    match modalities.find(|modality| !accepted.accepts(modality)) {
         Some(modality) => {
             Err(RuntimeError::ModalityNotSupported { model: model.to_owned(), modality: modality.to_owned() })
         }
@@ -47,13 +53,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_says_something_and_no_more_than_its_tool_takes() {
-        let said = |content: &str| NewMessage { content: content.to_owned(), ..NewMessage::default() };
-        assert!(check_form(&said("é!"), Some(2), HostPolicy::Public).is_ok());
+    fn a_message_has_content_and_at_most_the_characters_that_its_tool_accepts() {
+        let message = |content: &str| NewMessage { content: content.to_owned(), ..NewMessage::default() };
+        assert!(check_form(&message("é!"), Some(2), HostPolicy::Public).is_ok());
         assert!(matches!(
-            check_form(&said("é!!"), Some(2), HostPolicy::Public),
+            check_form(&message("é!!"), Some(2), HostPolicy::Public),
             Err(RuntimeError::MessageTooLong { limit: 2, given: 3 })
         ));
-        assert!(matches!(check_form(&said(" \n"), None, HostPolicy::Public), Err(RuntimeError::Invalid(_))));
+        assert!(matches!(
+            check_form(&message(" \n"), None, HostPolicy::Public),
+            Err(RuntimeError::Invalid(_))
+        ));
     }
 }

@@ -1,4 +1,4 @@
-//! Forks: a conversation continued from an earlier message, as another conversation.
+//! Forks: new sessions with a copy of the first messages of another session.
 
 use std::sync::Arc;
 
@@ -12,24 +12,24 @@ use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 use crate::sessions::{SessionView, valid_title};
 
-/// A fork to make.
+/// Fork to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForkSession {
-    /// The conversation to fork.
+    /// Session to fork, the parent.
     pub session_id: SessionId,
-    /// The message at which it is forked. The copy ends with the last finished answer at or before it.
+    /// Sequence number of the message to fork at. The copy ends with the last finished answer at or before it.
     pub from_seq: i64,
-    /// A title of up to 200 characters; without one, the parent's.
+    /// Title, up to 200 characters; `None` for the title of the parent.
     pub title: Option<String>,
 }
 
 impl Runtime {
-    /// Copies the first messages of a conversation, with their attachments, into a new active one of the same tool and
-    /// version. A turn that runs is left alone, and so is the parent.
+    /// Copies the first messages of a session, with their attachments, into a new active session with the same version
+    /// of the tool. The parent and its running turn do not change.
     ///
     /// # Errors
     /// [`RuntimeError::NoSuchMessage`], [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`],
-    /// [`RuntimeError::Invalid`] for a wrong title.
+    /// [`RuntimeError::Invalid`] for an invalid title.
     pub async fn fork_session(
         &self,
         principal: &Principal,
@@ -54,46 +54,47 @@ impl Runtime {
         self.view(session).await
     }
 
-    /// The conversations that were forked from one, newest activity first.
+    /// Returns a page of the forks of a session, the latest activity first.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
     pub async fn forks(
         &self,
         principal: &Principal,
-        of: SessionId,
+        id: SessionId,
         page: PageRequest<SessionCursor>,
     ) -> Result<Page<SessionView, SessionCursor>, RuntimeError> {
         let access = self.access(principal)?;
-        self.permitted_session(&access, of, Action::Read).await?;
-        let list = SessionQuery {
+        self.permitted_session(&access, id, Action::Read).await?;
+        let query = SessionQuery {
             visible: access.sessions(Action::Read)?,
             user_id: None,
             state: None,
             tool_id: None,
-            parent_session_id: Some(of),
+            parent_session_id: Some(id),
             page,
         };
-        let page = self.inner.conversations.sessions(list).await?;
+        let page = self.inner.conversations.sessions(query).await?;
         Ok(Page { rows: self.views(page.rows).await?, next: page.next })
     }
 
-    /// The conversations that one was forked from, nearest first. The next page begins after the last one's id.
+    /// Returns a page of the ancestors of a session: the sessions it was forked from, the nearest first. The cursor is
+    /// the id of the last ancestor of the page.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
     pub async fn lineage(
         &self,
         principal: &Principal,
-        of: SessionId,
+        id: SessionId,
         page: PageRequest<SessionId>,
     ) -> Result<Page<SessionView, SessionId>, RuntimeError> {
         let access = self.access(principal)?;
-        self.permitted_session(&access, of, Action::Read).await?;
+        self.permitted_session(&access, id, Action::Read).await?;
         let from = match page.after {
-            // A place in the list is a session whose ancestors follow: one that may be read like any other.
+            // The cursor is a session id from the client, so the session must be readable.
             Some(After(last)) => self.permitted_session(&access, last, Action::Read).await?.id,
-            None => of,
+            None => id,
         };
         let lineage = Lineage { of: from, visible: access.sessions(Action::Read)?, limit: page.limit };
         let ancestors = self.inner.conversations.lineage(lineage).await?;

@@ -1,4 +1,4 @@
-//! Conversations: making, reading and changing them, as their principal may.
+//! Sessions: creation, reads and changes on behalf of a principal.
 
 pub(crate) mod forks;
 
@@ -20,70 +20,65 @@ use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 use crate::tools::definitions::PinnedTool;
 
-/// How many of the latest messages a session is shown with.
+/// Number of latest messages in a [`SessionDetail`].
 const LATEST_MESSAGES: u32 = 20;
 
-/// A conversation to make.
+/// Session to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CreateSession {
-    /// The tool's slug or id.
+    /// Slug or id of the tool.
     pub tool: String,
-    /// A title of up to 200 characters; without one, the first message gives it.
+    /// Title, up to 200 characters; `None` to derive it from the first message.
     pub title: Option<String>,
-    /// Whose account it runs on; without one, the key's group.
+    /// Group to which the requests are accounted; `None` for the group of the API key, if it is bound to one, otherwise
+    /// the user.
     pub group_id: Option<GroupId>,
 }
 
-/// A conversation as its principal sees it.
+/// Session with the names of its tool and version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionView {
-    /// The conversation.
     pub session: Session,
-    /// The tool's name.
     pub tool_slug: String,
-    /// The version it is pinned to.
+    /// Version of the tool that the session keeps.
     pub tool_version: String,
 }
 
-/// A conversation with its sums and its latest messages.
+/// Session with its totals and latest messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionDetail {
-    /// The conversation.
     pub view: SessionView,
-    /// The sums.
     pub totals: SessionTotals,
-    /// The latest messages, in order.
+    /// Latest 20 messages, in the order of the session.
     pub messages: Vec<MessageView>,
 }
 
-/// Which conversations to list.
+/// Filter and page of a list of sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListSessions {
-    /// Only those in this state.
     pub state: Option<SessionState>,
-    /// Only those with this tool, by slug.
+    /// Slug of the tool.
     pub tool: Option<String>,
-    /// How many at most, 1 to 100.
+    /// Maximum number of rows, 1 to 100.
     pub limit: u32,
-    /// The last one of the page before.
+    /// Cursor of the last session of the previous page.
     pub after: Option<SessionCursor>,
 }
 
-/// Which messages to list.
+/// Session, range and limit of a list of messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListMessages {
-    /// The conversation.
     pub session_id: SessionId,
-    /// Only those after this one.
+    /// Lower bound of the sequence number, exclusive.
     pub after_seq: Option<i64>,
-    /// Only those before this one.
+    /// Upper bound of the sequence number, exclusive.
     pub before_seq: Option<i64>,
-    /// How many at most, 1 to 100.
+    /// Maximum number of rows, 1 to 100.
     pub limit: u32,
 }
 
 impl Runtime {
-    /// Makes a conversation with the current version of a tool, which it stays pinned to.
+    /// Creates a session with the current version of a tool. The session keeps this version.
     ///
     /// # Errors
     /// [`RuntimeError::Invalid`] for an unknown tool or a long title, [`RuntimeError::Forbidden`].
@@ -119,7 +114,7 @@ impl Runtime {
         Ok(SessionView { session, tool_slug: tool.slug, tool_version: tool.current.version })
     }
 
-    /// A conversation with its sums and its latest messages.
+    /// Returns a session with its totals and latest messages.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
@@ -134,10 +129,10 @@ impl Runtime {
         Ok(SessionDetail { view: self.view(session).await?, totals, messages })
     }
 
-    /// The principal's own conversations, newest activity first.
+    /// Returns a page of the principal's own sessions, the latest activity first.
     ///
     /// # Errors
-    /// [`RuntimeError::Forbidden`] where the principal may read no session at all.
+    /// [`RuntimeError::Forbidden`] if the principal may read no sessions.
     pub async fn sessions(
         &self,
         principal: &Principal,
@@ -161,7 +156,7 @@ impl Runtime {
         Ok(Page { rows: self.views(page.rows).await?, next: page.next })
     }
 
-    /// Gives a conversation another title, or none.
+    /// Changes or removes the title of a session.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`].
@@ -179,7 +174,7 @@ impl Runtime {
         self.view(session).await
     }
 
-    /// Pauses, resumes or completes a conversation. Repeating one changes nothing.
+    /// Pauses, resumes or completes a session. A repeated action changes nothing.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::InvalidState`].
@@ -197,8 +192,8 @@ impl Runtime {
         self.view(session).await
     }
 
-    /// Deletes a conversation: it vanishes from every read, what it cost stays in the ledger. A running turn is
-    /// cancelled first.
+    /// Cancels the running turn of a session and deletes the session. No read returns it any more; its usage rows stay
+    /// in the ledger.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
@@ -212,7 +207,7 @@ impl Runtime {
         Ok(self.inner.conversations.delete_session(id, &allowed, now).await?)
     }
 
-    /// Messages of a conversation in order.
+    /// Returns messages of a session in order of their sequence numbers.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
@@ -233,7 +228,7 @@ impl Runtime {
         Ok(self.inner.conversations.messages(query).await?)
     }
 
-    /// Several conversations as their principal sees them: each version is looked up once.
+    /// Adds the names of tool and version to sessions. Each version is loaded once.
     pub(crate) async fn views(&self, sessions: Vec<Session>) -> Result<Vec<SessionView>, RuntimeError> {
         let mut tools: HashMap<ToolVersionId, PinnedTool> = HashMap::new();
         for session in &sessions {
@@ -249,12 +244,17 @@ impl Runtime {
         Ok(views.collect())
     }
 
+    /// Adds the names of tool and version to a session.
     pub(crate) async fn view(&self, session: Session) -> Result<SessionView, RuntimeError> {
         let pinned = self.inner.pinned_tool(session.tool_version_id).await?;
         Ok(SessionView { session, tool_slug: pinned.tool.slug, tool_version: pinned.version.version })
     }
 }
 
+/// Returns the title unchanged if it is valid.
+///
+/// # Errors
+/// [`RuntimeError::Invalid`] for a blank title or one of more than 200 characters.
 pub(crate) fn valid_title(title: Option<String>) -> Result<Option<String>, RuntimeError> {
     match title {
         Some(title) if title.chars().count() > MAX_TITLE_CHARS => {

@@ -24,7 +24,7 @@ use super::lease_retry::retry_until_lease_expires;
 use super::log::Ending;
 use super::retry::{FailedAttempt, RetryPolicy, pause_before_retry};
 use super::running::{RunningTurn, Stop};
-use crate::context::{self, Context, ContextParts, Refused};
+use crate::context::{self, Context, ContextInput, ContextRefusal};
 use crate::core::clock::monotonic;
 use crate::models::calibration::Observation;
 use crate::runtime::RuntimeInner;
@@ -36,8 +36,8 @@ pub(crate) struct TurnRun {
     pub(crate) running: Arc<RunningTurn>,
     /// Turn at its start.
     pub(crate) turn: Turn,
-    /// Parts from which the messages of the request were built.
-    pub(crate) parts: ContextParts,
+    /// Input from which the messages of the request were built.
+    pub(crate) parts: ContextInput,
     pub(crate) request: CompletionRequest,
 }
 
@@ -120,7 +120,7 @@ impl TurnRun {
     fn smaller_context(&self, error: &CompletionError) -> Option<Context> {
         let CompletionErrorKind::ContextLength { limit, requested } = error.kind else { return None };
         let sent = self.running.log.context()?;
-        context::rebuild(&self.parts, &sent, Refused { limit, counted: requested })
+        context::rebuild(&self.parts, &sent, ContextRefusal { limit, counted: requested })
     }
 
     /// Closes the ledger row of a failed attempt and opens the row of the next one, in one transaction.
