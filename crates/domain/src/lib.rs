@@ -23,6 +23,7 @@ pub mod page;
 pub mod ports;
 pub mod principal;
 pub mod sessions;
+pub mod subjects;
 pub mod time;
 pub mod tools;
 pub mod turns;

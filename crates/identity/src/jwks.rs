@@ -139,7 +139,8 @@ impl KeySet {
 /// Returns the algorithm of a key if it is accepted and the key is for signatures.
 fn usable_algorithm(jwk: &Jwk, algorithms: &[Algorithm]) -> Option<Algorithm> {
     let common = &jwk.common;
-    let is_for_signatures = common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature);
+    let is_for_signatures =
+        common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature);
     let can_verify = common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
     let algorithm = Algorithm::of_key(jwk).filter(|algorithm| algorithms.contains(algorithm))?;
     let matches_declared = common

@@ -3,20 +3,24 @@
 use causerie_domain::Filter;
 use causerie_domain::filter::FieldValue;
 use causerie_domain::ports::StoreError;
+use causerie_domain::subjects::SubjectField;
 
 /// Row with the fields that rules can refer to.
 pub(super) trait Row {
-    /// Returns the value of a field; `None` for an unknown field.
-    fn field_value(&self, field: &str) -> Option<FieldValue>;
+    /// Fields of the row.
+    type Field: SubjectField;
+
+    /// Returns the value of a field.
+    fn field_value(&self, field: Self::Field) -> FieldValue;
 }
 
 /// Returns whether a filter matches a row.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] if the filter refers to a field that the row does not have.
-pub(super) fn matches(filter: &Filter, row: &dyn Row) -> Result<bool, StoreError> {
+pub(super) fn matches(filter: &Filter, row: &impl Row) -> Result<bool, StoreError> {
     filter
-        .matches(&|field| row.field_value(field))
+        .matches(&|field| field.parse().ok().map(|field| row.field_value(field)))
         .map_err(|unknown| StoreError::Corrupt { what: unknown.to_string(), source: None })
 }
 

@@ -9,6 +9,7 @@ use causerie_domain::messages::{Message, MessageView};
 use causerie_domain::models::Model;
 use causerie_domain::ports::IdempotencyKey;
 use causerie_domain::sessions::Session;
+use causerie_domain::subjects::{MessageField, ModelField, SessionField, ToolField};
 use causerie_domain::tools::{Tool, ToolVersion};
 use causerie_domain::turns::{Segment, Turn, TurnStatus};
 use causerie_domain::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress, UsageSum};
@@ -122,16 +123,17 @@ fn text(value: &str) -> FieldValue {
 }
 
 impl Row for Session {
-    fn field_value(&self, field: &str) -> Option<FieldValue> {
-        Some(match field {
-            "id" => id(self.id.as_uuid()),
-            "user_id" => id(self.user_id.as_uuid()),
-            "group_id" => nullable_id(self.group_id.map(|id| id.as_uuid())),
-            "tool_id" => id(self.tool_id.as_uuid()),
-            "state" => text(self.state.as_str()),
-            "created_at" => one(Scalar::Time(self.started_at)),
-            _ => return None,
-        })
+    type Field = SessionField;
+
+    fn field_value(&self, field: SessionField) -> FieldValue {
+        match field {
+            SessionField::Id => id(self.id.as_uuid()),
+            SessionField::UserId => id(self.user_id.as_uuid()),
+            SessionField::GroupId => nullable_id(self.group_id.map(|id| id.as_uuid())),
+            SessionField::ToolId => id(self.tool_id.as_uuid()),
+            SessionField::State => text(self.state.as_str()),
+            SessionField::CreatedAt => one(Scalar::Time(self.started_at)),
+        }
     }
 }
 
@@ -143,41 +145,44 @@ pub(super) struct MessageRow<'a> {
 }
 
 impl Row for MessageRow<'_> {
-    fn field_value(&self, field: &str) -> Option<FieldValue> {
-        Some(match field {
-            "id" => id(self.message.id.as_uuid()),
-            "session_id" => id(self.session.id.as_uuid()),
-            "role" => text(self.message.role.as_str()),
-            "seq" => one(Scalar::Integer(self.message.seq)),
-            "user_id" => id(self.session.user_id.as_uuid()),
-            "group_id" => nullable_id(self.session.group_id.map(|id| id.as_uuid())),
-            "session_state" => text(self.session.state.as_str()),
-            _ => return None,
-        })
+    type Field = MessageField;
+
+    fn field_value(&self, field: MessageField) -> FieldValue {
+        match field {
+            MessageField::Id => id(self.message.id.as_uuid()),
+            MessageField::SessionId => id(self.session.id.as_uuid()),
+            MessageField::Role => text(self.message.role.as_str()),
+            MessageField::Seq => one(Scalar::Integer(self.message.seq)),
+            MessageField::UserId => id(self.session.user_id.as_uuid()),
+            MessageField::GroupId => nullable_id(self.session.group_id.map(|id| id.as_uuid())),
+            MessageField::SessionState => text(self.session.state.as_str()),
+        }
     }
 }
 
 impl Row for Tool {
-    fn field_value(&self, field: &str) -> Option<FieldValue> {
-        Some(match field {
-            "id" => id(self.id.as_uuid()),
-            "slug" => text(&self.slug),
-            "enabled" => one(Scalar::Bool(self.enabled)),
-            "group_id" => nullable_id(self.group_id.map(|id| id.as_uuid())),
-            "owner_id" => nullable_id(self.owner_id.map(|id| id.as_uuid())),
-            _ => return None,
-        })
+    type Field = ToolField;
+
+    fn field_value(&self, field: ToolField) -> FieldValue {
+        match field {
+            ToolField::Id => id(self.id.as_uuid()),
+            ToolField::Slug => text(&self.slug),
+            ToolField::Enabled => one(Scalar::Bool(self.enabled)),
+            ToolField::GroupId => nullable_id(self.group_id.map(|id| id.as_uuid())),
+            ToolField::OwnerId => nullable_id(self.owner_id.map(|id| id.as_uuid())),
+        }
     }
 }
 
 impl Row for Model {
-    fn field_value(&self, field: &str) -> Option<FieldValue> {
-        Some(match field {
-            "id" => text(&self.catalog.id),
-            "enabled" => one(Scalar::Bool(self.enabled)),
-            "group_id" => nullable_id(self.group_id.map(|id| id.as_uuid())),
-            "restricted" => one(Scalar::Bool(self.restricted)),
-            _ => return None,
-        })
+    type Field = ModelField;
+
+    fn field_value(&self, field: ModelField) -> FieldValue {
+        match field {
+            ModelField::Id => text(&self.catalog.id),
+            ModelField::Enabled => one(Scalar::Bool(self.enabled)),
+            ModelField::GroupId => nullable_id(self.group_id.map(|id| id.as_uuid())),
+            ModelField::Restricted => one(Scalar::Bool(self.restricted)),
+        }
     }
 }

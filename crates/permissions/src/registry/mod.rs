@@ -4,6 +4,11 @@ mod vocabulary;
 
 pub use vocabulary::{Action, SubjectType, UnknownName};
 
+use causerie_domain::subjects::{
+    ApiKeyField, GroupField, MessageField, ModelField, SessionField, SubjectField, ToolField, UsageField,
+    UserField,
+};
+
 use crate::rule::{ANY_ACTION, ANY_SUBJECT};
 
 /// Actions, subjects and their fields. [`Registry::validate`] rejects rules that use other names.
@@ -72,13 +77,9 @@ impl Registry {
 
     /// The registry of Causerie's own actions and subjects.
     pub fn builtin() -> Self {
-        let subjects = SubjectType::ALL.iter().map(|subject| SubjectSchema {
-            name: subject.to_string(),
-            fields: fields(*subject)
-                .iter()
-                .map(|(name, field_type, source)| field(name, *field_type, *source))
-                .collect(),
-        });
+        let subjects = SubjectType::ALL
+            .iter()
+            .map(|subject| SubjectSchema { name: subject.to_string(), fields: fields(*subject) });
         Registry::new(Action::ALL.iter().map(|action| action.as_str()), subjects.collect())
     }
 
@@ -105,76 +106,110 @@ impl SubjectSchema {
     }
 }
 
-fn field(name: &str, field_type: FieldType, source: FieldSource) -> FieldSchema {
-    FieldSchema { name: name.to_owned(), field_type, source }
+/// The fields of each subject, from the enumerations of the domain.
+fn fields(subject: SubjectType) -> Vec<FieldSchema> {
+    match subject {
+        SubjectType::Session => schema(session_field),
+        SubjectType::Message => schema(message_field),
+        SubjectType::Tool => schema(tool_field),
+        SubjectType::Model => schema(model_field),
+        SubjectType::Usage => schema(usage_field),
+        SubjectType::User => schema(user_field),
+        SubjectType::Group => schema(group_field),
+        SubjectType::ApiKey => schema(api_key_field),
+    }
 }
 
-/// The fields of each subject: the complete list of what rules may use.
-const fn fields(subject: SubjectType) -> &'static [(&'static str, FieldType, FieldSource)] {
-    const ID: FieldType = FieldType::Required(ScalarType::Id);
-    const NULLABLE_ID: FieldType = FieldType::Nullable(ScalarType::Id);
-    const TEXT: FieldType = FieldType::Required(ScalarType::Text);
-    const BOOL: FieldType = FieldType::Required(ScalarType::Bool);
-    const TIME: FieldType = FieldType::Required(ScalarType::Time);
-    const NULLABLE_TIME: FieldType = FieldType::Nullable(ScalarType::Time);
-    match subject {
-        SubjectType::Session => &[
-            ("id", ID, FieldSource::Column),
-            ("user_id", ID, FieldSource::Column),
-            ("group_id", NULLABLE_ID, FieldSource::Column),
-            ("tool_id", ID, FieldSource::Column),
-            ("state", TEXT, FieldSource::Column),
-            ("created_at", TIME, FieldSource::Column),
-        ],
-        SubjectType::Message => &[
-            ("id", ID, FieldSource::Column),
-            ("session_id", ID, FieldSource::Column),
-            ("role", TEXT, FieldSource::Column),
-            ("seq", FieldType::Required(ScalarType::Integer), FieldSource::Column),
-            ("user_id", ID, FieldSource::Session),
-            ("group_id", NULLABLE_ID, FieldSource::Session),
-            ("session_state", TEXT, FieldSource::Session),
-        ],
-        SubjectType::Tool => &[
-            ("id", ID, FieldSource::Column),
-            ("slug", TEXT, FieldSource::Column),
-            ("enabled", BOOL, FieldSource::Column),
-            ("group_id", NULLABLE_ID, FieldSource::Column),
-            ("owner_id", NULLABLE_ID, FieldSource::Column),
-        ],
-        // The id of a model is its name at the upstream.
-        SubjectType::Model => &[
-            ("id", TEXT, FieldSource::Column),
-            ("enabled", BOOL, FieldSource::Column),
-            ("group_id", NULLABLE_ID, FieldSource::Column),
-            ("restricted", BOOL, FieldSource::Column),
-        ],
-        // Usage rows outlive the objects they refer to, so every reference is nullable.
-        SubjectType::Usage => &[
-            ("id", ID, FieldSource::Column),
-            ("user_id", NULLABLE_ID, FieldSource::Column),
-            ("group_id", NULLABLE_ID, FieldSource::Column),
-            ("tool_id", NULLABLE_ID, FieldSource::Column),
-            ("session_id", NULLABLE_ID, FieldSource::Column),
-            ("model", TEXT, FieldSource::Column),
-            ("created_at", TIME, FieldSource::Column),
-        ],
-        SubjectType::User => &[
-            ("id", ID, FieldSource::Column),
-            ("email", TEXT, FieldSource::Column),
-            ("name", TEXT, FieldSource::Column),
-            ("locale", FieldType::Nullable(ScalarType::Text), FieldSource::Column),
-            ("status", TEXT, FieldSource::Column),
-            ("role", TEXT, FieldSource::Column),
-            ("group_ids", FieldType::List(ScalarType::Id), FieldSource::Memberships),
-        ],
-        SubjectType::Group => &[("id", ID, FieldSource::Column), ("name", TEXT, FieldSource::Column)],
-        SubjectType::ApiKey => &[
-            ("id", ID, FieldSource::Column),
-            ("user_id", ID, FieldSource::Column),
-            ("group_id", NULLABLE_ID, FieldSource::Column),
-            ("revoked_at", NULLABLE_TIME, FieldSource::Column),
-            ("expires_at", NULLABLE_TIME, FieldSource::Column),
-        ],
+fn schema<F: SubjectField>(type_and_source: fn(F) -> (FieldType, FieldSource)) -> Vec<FieldSchema> {
+    let field = |field: &F| {
+        let (field_type, source) = type_and_source(*field);
+        FieldSchema { name: field.name().to_owned(), field_type, source }
+    };
+    F::FIELDS.iter().map(field).collect()
+}
+
+const ID: FieldType = FieldType::Required(ScalarType::Id);
+const NULLABLE_ID: FieldType = FieldType::Nullable(ScalarType::Id);
+const TEXT: FieldType = FieldType::Required(ScalarType::Text);
+const BOOL: FieldType = FieldType::Required(ScalarType::Bool);
+const TIME: FieldType = FieldType::Required(ScalarType::Time);
+const NULLABLE_TIME: FieldType = FieldType::Nullable(ScalarType::Time);
+
+fn session_field(field: SessionField) -> (FieldType, FieldSource) {
+    let field_type = match field {
+        SessionField::Id | SessionField::UserId | SessionField::ToolId => ID,
+        SessionField::GroupId => NULLABLE_ID,
+        SessionField::State => TEXT,
+        SessionField::CreatedAt => TIME,
+    };
+    (field_type, FieldSource::Column)
+}
+
+fn message_field(field: MessageField) -> (FieldType, FieldSource) {
+    match field {
+        MessageField::Id | MessageField::SessionId => (ID, FieldSource::Column),
+        MessageField::Role => (TEXT, FieldSource::Column),
+        MessageField::Seq => (FieldType::Required(ScalarType::Integer), FieldSource::Column),
+        MessageField::UserId => (ID, FieldSource::Session),
+        MessageField::GroupId => (NULLABLE_ID, FieldSource::Session),
+        MessageField::SessionState => (TEXT, FieldSource::Session),
     }
+}
+
+fn tool_field(field: ToolField) -> (FieldType, FieldSource) {
+    let field_type = match field {
+        ToolField::Id => ID,
+        ToolField::Slug => TEXT,
+        ToolField::Enabled => BOOL,
+        ToolField::GroupId | ToolField::OwnerId => NULLABLE_ID,
+    };
+    (field_type, FieldSource::Column)
+}
+
+fn model_field(field: ModelField) -> (FieldType, FieldSource) {
+    let field_type = match field {
+        ModelField::Id => TEXT,
+        ModelField::Enabled | ModelField::Restricted => BOOL,
+        ModelField::GroupId => NULLABLE_ID,
+    };
+    (field_type, FieldSource::Column)
+}
+
+/// Usage rows outlive the objects they refer to, so every reference is nullable.
+fn usage_field(field: UsageField) -> (FieldType, FieldSource) {
+    let field_type = match field {
+        UsageField::Id => ID,
+        UsageField::UserId | UsageField::GroupId | UsageField::ToolId | UsageField::SessionId => NULLABLE_ID,
+        UsageField::Model => TEXT,
+        UsageField::CreatedAt => TIME,
+    };
+    (field_type, FieldSource::Column)
+}
+
+fn user_field(field: UserField) -> (FieldType, FieldSource) {
+    match field {
+        UserField::Id => (ID, FieldSource::Column),
+        UserField::Email | UserField::Name | UserField::Status | UserField::Role => {
+            (TEXT, FieldSource::Column)
+        }
+        UserField::Locale => (FieldType::Nullable(ScalarType::Text), FieldSource::Column),
+        UserField::GroupIds => (FieldType::List(ScalarType::Id), FieldSource::Memberships),
+    }
+}
+
+fn group_field(field: GroupField) -> (FieldType, FieldSource) {
+    let field_type = match field {
+        GroupField::Id => ID,
+        GroupField::Name => TEXT,
+    };
+    (field_type, FieldSource::Column)
+}
+
+fn api_key_field(field: ApiKeyField) -> (FieldType, FieldSource) {
+    let field_type = match field {
+        ApiKeyField::Id | ApiKeyField::UserId => ID,
+        ApiKeyField::GroupId => NULLABLE_ID,
+        ApiKeyField::RevokedAt | ApiKeyField::ExpiresAt => NULLABLE_TIME,
+    };
+    (field_type, FieldSource::Column)
 }

@@ -8,6 +8,7 @@ use causerie_domain::models::{Model, strip_routing_suffix};
 use causerie_domain::ports::{NewSession, NewToolVersion};
 use causerie_domain::principal::{Credential, Principal};
 use causerie_domain::sessions::Session;
+use causerie_domain::subjects::{MessageField, SessionField};
 use causerie_domain::tools::Tool;
 use causerie_domain::turns::Turn;
 use causerie_domain::{ApiKeyId, Filter, GroupId, UserId};
@@ -55,7 +56,7 @@ impl Access {
             .builtin_rules
             .ability(&PrincipalFacts::from(principal), &stored, &scopes)
             .map_err(unevaluable)?;
-        let own = Filter::equals("user_id", Scalar::Uuid(principal.user.id.as_uuid()));
+        let own = Filter::equals(SessionField::UserId, Scalar::Uuid(principal.user.id.as_uuid()));
         let groups = principal.memberships.iter().map(|membership| membership.group_id).collect();
         let key_group = principal.key_group_id();
         let actor = (principal.user.id, principal.api_key_id());
@@ -138,12 +139,16 @@ impl Access {
     /// not; the filter of messages decides on each message.
     pub(super) fn require_some_message(&self, session: &Session) -> Result<(), RuntimeError> {
         let id = |id: Uuid| Some(FieldValue::One(Scalar::Uuid(id)));
-        let known = |field: &str| match field {
-            "session_id" => id(session.id.as_uuid()),
-            "user_id" => id(session.user_id.as_uuid()),
-            "group_id" => session.group_id.map_or(Some(FieldValue::Null), |group| id(group.as_uuid())),
-            "session_state" => Some(FieldValue::One(Scalar::Text(session.state.as_str().to_owned()))),
-            _ => None,
+        let known = |field: &str| match field.parse().ok()? {
+            MessageField::Id | MessageField::Role | MessageField::Seq => None,
+            MessageField::SessionId => id(session.id.as_uuid()),
+            MessageField::UserId => id(session.user_id.as_uuid()),
+            MessageField::GroupId => {
+                session.group_id.map_or(Some(FieldValue::Null), |group| id(group.as_uuid()))
+            }
+            MessageField::SessionState => {
+                Some(FieldValue::One(Scalar::Text(session.state.as_str().to_owned())))
+            }
         };
         if self.messages(Action::Read)?.partially_evaluate(&known).is_nothing() {
             self.require_message(Action::Read, session)?;
@@ -157,13 +162,7 @@ impl Access {
     }
 
     pub(crate) fn require_new_tool(&self, new: &NewToolVersion) -> Result<(), RuntimeError> {
-        let subject = Subject::new(SubjectType::Tool)
-            .with("id", new.tool_id.to_string())
-            .with("slug", new.slug.as_str())
-            .with("enabled", true)
-            .with("group_id", new.group_id.map(|id| id.to_string()))
-            .with("owner_id", new.owner_id.map(|id| id.to_string()));
-        self.require(Action::Create, &subject)
+        self.require(Action::Create, &subjects::new_tool(new))
     }
 
     /// Requires that a model may be used. `known` is its entry in the catalog. A model without an entry counts as

@@ -5,11 +5,14 @@ use causerie_domain::api_keys::ApiKey;
 use causerie_domain::groups::Group;
 use causerie_domain::messages::MessageRole;
 use causerie_domain::models::Model;
-use causerie_domain::ports::{NewApiKey, NewSession};
-use causerie_domain::sessions::{Session, SessionState};
+use causerie_domain::ports::{NewApiKey, NewSession, NewToolVersion};
+use causerie_domain::sessions::Session;
+use causerie_domain::subjects::{
+    ApiKeyField, GroupField, MessageField, ModelField, SessionField, SubjectField, ToolField, UserField,
+};
 use causerie_domain::tools::Tool;
 use causerie_domain::users::UserView;
-use causerie_permissions::{Subject, SubjectType};
+use causerie_permissions::{Subject, SubjectType, Value};
 
 /// Fields of a message that rules can test, besides those of its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,106 +24,127 @@ pub struct MessageFields {
 }
 
 pub fn session(session: &Session) -> Subject {
-    Subject::new(SubjectType::Session)
-        .with("id", session.id.to_string())
-        .with("user_id", session.user_id.to_string())
-        .with("group_id", session.group_id.map(|id| id.to_string()))
-        .with("tool_id", session.tool_id.to_string())
-        .with("state", session.state.as_str())
-        .with("created_at", session.started_at.to_string())
+    subject(SubjectType::Session, |field| match field {
+        SessionField::Id => session.id.to_string().into(),
+        SessionField::UserId => session.user_id.to_string().into(),
+        SessionField::GroupId => session.group_id.map(|id| id.to_string()).into(),
+        SessionField::ToolId => session.tool_id.to_string().into(),
+        SessionField::State => session.state.as_str().into(),
+        SessionField::CreatedAt => session.started_at.to_string().into(),
+    })
 }
 
 /// Returns the subject of a session before its creation.
 pub fn new_session(new: &NewSession) -> Subject {
-    Subject::new(SubjectType::Session)
-        .with("id", new.id.to_string())
-        .with("user_id", new.user_id.to_string())
-        .with("group_id", new.group_id.map(|id| id.to_string()))
-        .with("tool_id", new.tool_id.to_string())
-        .with("state", SessionState::Active.as_str())
-        .with("created_at", new.started_at.to_string())
+    session(&new.session())
 }
 
 /// Returns the subject of a message of a session.
 pub fn message(message: MessageFields, session: &Session) -> Subject {
-    of_session(session)
-        .with("id", message.id.to_string())
-        .with("role", message.role.as_str())
-        .with("seq", message.seq)
+    of_session(Some(message), session)
 }
 
 /// Returns the subject of a message before its creation. Id, role and sequence number are null.
 pub fn new_message(session: &Session) -> Subject {
-    of_session(session).with("id", None::<String>).with("role", None::<String>).with("seq", None::<String>)
+    of_session(None, session)
 }
 
 pub fn tool(tool: &Tool) -> Subject {
-    Subject::new(SubjectType::Tool)
-        .with("id", tool.id.to_string())
-        .with("slug", tool.slug.as_str())
-        .with("enabled", tool.enabled)
-        .with("group_id", tool.group_id.map(|id| id.to_string()))
-        .with("owner_id", tool.owner_id.map(|id| id.to_string()))
+    subject(SubjectType::Tool, |field| match field {
+        ToolField::Id => tool.id.to_string().into(),
+        ToolField::Slug => tool.slug.as_str().into(),
+        ToolField::Enabled => tool.enabled.into(),
+        ToolField::GroupId => tool.group_id.map(|id| id.to_string()).into(),
+        ToolField::OwnerId => tool.owner_id.map(|id| id.to_string()).into(),
+    })
+}
+
+/// Returns the subject of a tool before its creation.
+pub fn new_tool(new: &NewToolVersion) -> Subject {
+    subject(SubjectType::Tool, |field| match field {
+        ToolField::Id => new.tool_id.to_string().into(),
+        ToolField::Slug => new.slug.as_str().into(),
+        ToolField::Enabled => true.into(),
+        ToolField::GroupId => new.group_id.map(|id| id.to_string()).into(),
+        ToolField::OwnerId => new.owner_id.map(|id| id.to_string()).into(),
+    })
 }
 
 /// Returns the subject of a model in the catalog.
 pub fn model(model: &Model) -> Subject {
-    Subject::new(SubjectType::Model)
-        .with("id", model.catalog.id.as_str())
-        .with("enabled", model.enabled)
-        .with("group_id", model.group_id.map(|id| id.to_string()))
-        .with("restricted", model.restricted)
+    subject(SubjectType::Model, |field| match field {
+        ModelField::Id => model.catalog.id.as_str().into(),
+        ModelField::Enabled => model.enabled.into(),
+        ModelField::GroupId => model.group_id.map(|id| id.to_string()).into(),
+        ModelField::Restricted => model.restricted.into(),
+    })
 }
 
 /// Returns the subject of a model outside the catalog: enabled, unrestricted and without a group.
 pub fn unlisted_model(id: &str) -> Subject {
-    Subject::new(SubjectType::Model)
-        .with("id", id)
-        .with("enabled", true)
-        .with("group_id", None::<String>)
-        .with("restricted", false)
+    subject(SubjectType::Model, |field| match field {
+        ModelField::Id => id.into(),
+        ModelField::Enabled => true.into(),
+        ModelField::GroupId => Value::Null,
+        ModelField::Restricted => false.into(),
+    })
 }
 
 pub fn user(view: &UserView) -> Subject {
     let user = &view.user;
-    let groups: Vec<String> = view.group_ids.iter().map(|id| id.to_string()).collect();
-    Subject::new(SubjectType::User)
-        .with("id", user.id.to_string())
-        .with("email", user.email.as_str())
-        .with("name", user.name.as_str())
-        .with("locale", user.locale.clone())
-        .with("status", user.status.as_str())
-        .with("role", user.role.as_str())
-        .with("group_ids", groups)
+    subject(SubjectType::User, |field| match field {
+        UserField::Id => user.id.to_string().into(),
+        UserField::Email => user.email.as_str().into(),
+        UserField::Name => user.name.as_str().into(),
+        UserField::Locale => user.locale.clone().into(),
+        UserField::Status => user.status.as_str().into(),
+        UserField::Role => user.role.as_str().into(),
+        UserField::GroupIds => view.group_ids.iter().map(|id| id.to_string()).collect::<Vec<_>>().into(),
+    })
 }
 
 pub fn group(group: &Group) -> Subject {
-    Subject::new(SubjectType::Group).with("id", group.id.to_string()).with("name", group.name.as_str())
+    subject(SubjectType::Group, |field| match field {
+        GroupField::Id => group.id.to_string().into(),
+        GroupField::Name => group.name.as_str().into(),
+    })
 }
 
 pub fn api_key(key: &ApiKey) -> Subject {
-    Subject::new(SubjectType::ApiKey)
-        .with("id", key.id.to_string())
-        .with("user_id", key.user_id.to_string())
-        .with("group_id", key.group_id.map(|id| id.to_string()))
-        .with("revoked_at", key.revoked_at.map(|at| at.to_string()))
-        .with("expires_at", key.expires_at.map(|at| at.to_string()))
+    subject(SubjectType::ApiKey, |field| match field {
+        ApiKeyField::Id => key.id.to_string().into(),
+        ApiKeyField::UserId => key.user_id.to_string().into(),
+        ApiKeyField::GroupId => key.group_id.map(|id| id.to_string()).into(),
+        ApiKeyField::RevokedAt => key.revoked_at.map(|at| at.to_string()).into(),
+        ApiKeyField::ExpiresAt => key.expires_at.map(|at| at.to_string()).into(),
+    })
 }
 
 /// Returns the subject of an API key before its creation.
 pub fn new_api_key(new: &NewApiKey) -> Subject {
-    Subject::new(SubjectType::ApiKey)
-        .with("id", new.id.to_string())
-        .with("user_id", new.user_id.to_string())
-        .with("group_id", new.group_id.map(|id| id.to_string()))
-        .with("revoked_at", None::<String>)
-        .with("expires_at", new.expires_at.map(|at| at.to_string()))
+    subject(SubjectType::ApiKey, |field| match field {
+        ApiKeyField::Id => new.id.to_string().into(),
+        ApiKeyField::UserId => new.user_id.to_string().into(),
+        ApiKeyField::GroupId => new.group_id.map(|id| id.to_string()).into(),
+        ApiKeyField::RevokedAt => Value::Null,
+        ApiKeyField::ExpiresAt => new.expires_at.map(|at| at.to_string()).into(),
+    })
 }
 
-fn of_session(session: &Session) -> Subject {
-    Subject::new(SubjectType::Message)
-        .with("session_id", session.id.to_string())
-        .with("user_id", session.user_id.to_string())
-        .with("group_id", session.group_id.map(|id| id.to_string()))
-        .with("session_state", session.state.as_str())
+fn of_session(message: Option<MessageFields>, session: &Session) -> Subject {
+    subject(SubjectType::Message, |field| match field {
+        MessageField::Id => message.map(|message| message.id.to_string()).into(),
+        MessageField::Role => message.map(|message| message.role.as_str()).into(),
+        MessageField::Seq => message.map(|message| message.seq).into(),
+        MessageField::SessionId => session.id.to_string().into(),
+        MessageField::UserId => session.user_id.to_string().into(),
+        MessageField::GroupId => session.group_id.map(|id| id.to_string()).into(),
+        MessageField::SessionState => session.state.as_str().into(),
+    })
+}
+
+/// Returns a subject with a value for each field of its type.
+fn subject<F: SubjectField>(subject_type: SubjectType, value: impl Fn(F) -> Value) -> Subject {
+    let with = |subject: Subject, field: &F| subject.with(field.name(), value(*field));
+    F::FIELDS.iter().fold(Subject::new(subject_type), with)
 }

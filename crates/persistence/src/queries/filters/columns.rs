@@ -4,6 +4,9 @@ use causerie_domain::Filter;
 use causerie_domain::filter::{Predicate, Scalar};
 use causerie_domain::memberships::MembershipStatus;
 use causerie_domain::ports::StoreError;
+use causerie_domain::subjects::{
+    ApiKeyField, GroupField, MessageField, ModelField, SessionField, ToolField, UsageField, UserField,
+};
 use diesel::dsl::{InnerJoinQuerySource, exists};
 use diesel::prelude::*;
 
@@ -16,116 +19,92 @@ pub(in super::super) type MessagesOfSessions = InnerJoinQuerySource<messages::ta
 
 /// The condition of a filter on the subject type `Session`.
 pub(in super::super) fn on_sessions(filter: &Filter) -> Result<Condition<sessions::table>, StoreError> {
-    compile(filter, &|field| {
-        Some(match field {
-            "id" => Field::Id(|| Box::new(sessions::id.nullable())),
-            "user_id" => Field::Id(|| Box::new(sessions::user_id.nullable())),
-            "group_id" => Field::Id(|| Box::new(sessions::group_id)),
-            "tool_id" => Field::Id(|| Box::new(sessions::tool_id.nullable())),
-            "state" => Field::Text(|| Box::new(sessions::state.nullable())),
-            "created_at" => Field::Time(|| Box::new(sessions::started_at.nullable())),
-            _ => return None,
-        })
+    compile(filter, &|field: SessionField| match field {
+        SessionField::Id => Field::Id(|| Box::new(sessions::id.nullable())),
+        SessionField::UserId => Field::Id(|| Box::new(sessions::user_id.nullable())),
+        SessionField::GroupId => Field::Id(|| Box::new(sessions::group_id)),
+        SessionField::ToolId => Field::Id(|| Box::new(sessions::tool_id.nullable())),
+        SessionField::State => Field::Text(|| Box::new(sessions::state.nullable())),
+        SessionField::CreatedAt => Field::Time(|| Box::new(sessions::started_at.nullable())),
     })
 }
 
 /// The condition of a filter on the subject type `Message`.
 pub(in super::super) fn on_messages(filter: &Filter) -> Result<Condition<MessagesOfSessions>, StoreError> {
-    compile(filter, &|field| {
-        Some(match field {
-            "id" => Field::Id(|| Box::new(messages::id.nullable())),
-            "session_id" => Field::Id(|| Box::new(messages::session_id.nullable())),
-            "role" => Field::Text(|| Box::new(messages::role.nullable())),
-            "seq" => Field::Whole(|| Box::new(messages::seq.nullable())),
-            "user_id" => Field::Id(|| Box::new(sessions::user_id.nullable())),
-            "group_id" => Field::Id(|| Box::new(sessions::group_id)),
-            "session_state" => Field::Text(|| Box::new(sessions::state.nullable())),
-            _ => return None,
-        })
+    compile(filter, &|field: MessageField| match field {
+        MessageField::Id => Field::Id(|| Box::new(messages::id.nullable())),
+        MessageField::SessionId => Field::Id(|| Box::new(messages::session_id.nullable())),
+        MessageField::Role => Field::Text(|| Box::new(messages::role.nullable())),
+        MessageField::Seq => Field::Whole(|| Box::new(messages::seq.nullable())),
+        MessageField::UserId => Field::Id(|| Box::new(sessions::user_id.nullable())),
+        MessageField::GroupId => Field::Id(|| Box::new(sessions::group_id)),
+        MessageField::SessionState => Field::Text(|| Box::new(sessions::state.nullable())),
     })
 }
 
 /// The condition of a filter on the subject type `Tool`.
 pub(in super::super) fn on_tools(filter: &Filter) -> Result<Condition<tools::table>, StoreError> {
-    compile(filter, &|field| {
-        Some(match field {
-            "id" => Field::Id(|| Box::new(tools::id.nullable())),
-            "slug" => Field::Text(|| Box::new(tools::slug.nullable())),
-            "enabled" => Field::Truth(|| Box::new(tools::enabled.nullable())),
-            "group_id" => Field::Id(|| Box::new(tools::group_id)),
-            "owner_id" => Field::Id(|| Box::new(tools::owner_id)),
-            _ => return None,
-        })
+    compile(filter, &|field: ToolField| match field {
+        ToolField::Id => Field::Id(|| Box::new(tools::id.nullable())),
+        ToolField::Slug => Field::Text(|| Box::new(tools::slug.nullable())),
+        ToolField::Enabled => Field::Truth(|| Box::new(tools::enabled.nullable())),
+        ToolField::GroupId => Field::Id(|| Box::new(tools::group_id)),
+        ToolField::OwnerId => Field::Id(|| Box::new(tools::owner_id)),
     })
 }
 
 /// The condition of a filter on the subject type `Model`.
 pub(in super::super) fn on_models(filter: &Filter) -> Result<Condition<ai_models::table>, StoreError> {
-    compile(filter, &|field| {
-        Some(match field {
-            "id" => Field::Text(|| Box::new(ai_models::id.nullable())),
-            "enabled" => Field::Truth(|| Box::new(ai_models::enabled.nullable())),
-            "group_id" => Field::Id(|| Box::new(ai_models::group_id)),
-            "restricted" => Field::Truth(|| Box::new(ai_models::restricted.nullable())),
-            _ => return None,
-        })
+    compile(filter, &|field: ModelField| match field {
+        ModelField::Id => Field::Text(|| Box::new(ai_models::id.nullable())),
+        ModelField::Enabled => Field::Truth(|| Box::new(ai_models::enabled.nullable())),
+        ModelField::GroupId => Field::Id(|| Box::new(ai_models::group_id)),
+        ModelField::Restricted => Field::Truth(|| Box::new(ai_models::restricted.nullable())),
     })
 }
 
 /// The condition of a filter on the subject type `Usage`.
 pub(in super::super) fn on_usage(filter: &Filter) -> Result<Condition<ai_usage::table>, StoreError> {
-    compile(filter, &|field| {
-        Some(match field {
-            "id" => Field::Id(|| Box::new(ai_usage::id.nullable())),
-            "user_id" => Field::Id(|| Box::new(ai_usage::user_id)),
-            "group_id" => Field::Id(|| Box::new(ai_usage::group_id)),
-            "tool_id" => Field::Id(|| Box::new(ai_usage::tool_id)),
-            "session_id" => Field::Id(|| Box::new(ai_usage::session_id)),
-            "model" => Field::Text(|| Box::new(ai_usage::model.nullable())),
-            "created_at" => Field::Time(|| Box::new(ai_usage::created_at.nullable())),
-            _ => return None,
-        })
+    compile(filter, &|field: UsageField| match field {
+        UsageField::Id => Field::Id(|| Box::new(ai_usage::id.nullable())),
+        UsageField::UserId => Field::Id(|| Box::new(ai_usage::user_id)),
+        UsageField::GroupId => Field::Id(|| Box::new(ai_usage::group_id)),
+        UsageField::ToolId => Field::Id(|| Box::new(ai_usage::tool_id)),
+        UsageField::SessionId => Field::Id(|| Box::new(ai_usage::session_id)),
+        UsageField::Model => Field::Text(|| Box::new(ai_usage::model.nullable())),
+        UsageField::CreatedAt => Field::Time(|| Box::new(ai_usage::created_at.nullable())),
     })
 }
 
 /// The condition of a filter on the subject type `User`.
 pub(in super::super) fn on_users(filter: &Filter) -> Result<Condition<users::table>, StoreError> {
-    compile(filter, &|field| {
-        Some(match field {
-            "id" => Field::Id(|| Box::new(users::id.nullable())),
-            "email" => Field::Text(|| Box::new(users::email.nullable())),
-            "name" => Field::Text(|| Box::new(users::name.nullable())),
-            "locale" => Field::Text(|| Box::new(users::locale)),
-            "status" => Field::Text(|| Box::new(users::status.nullable())),
-            "role" => Field::Text(|| Box::new(users::role.nullable())),
-            "group_ids" => Field::List(group_ids),
-            _ => return None,
-        })
+    compile(filter, &|field: UserField| match field {
+        UserField::Id => Field::Id(|| Box::new(users::id.nullable())),
+        UserField::Email => Field::Text(|| Box::new(users::email.nullable())),
+        UserField::Name => Field::Text(|| Box::new(users::name.nullable())),
+        UserField::Locale => Field::Text(|| Box::new(users::locale)),
+        UserField::Status => Field::Text(|| Box::new(users::status.nullable())),
+        UserField::Role => Field::Text(|| Box::new(users::role.nullable())),
+        UserField::GroupIds => Field::List(group_ids),
     })
 }
 
 /// The condition of a filter on the subject type `Group`.
 pub(in super::super) fn on_groups(filter: &Filter) -> Result<Condition<groups::table>, StoreError> {
-    compile(filter, &|field| {
-        Some(match field {
-            "id" => Field::Id(|| Box::new(groups::id.nullable())),
-            "name" => Field::Text(|| Box::new(groups::name.nullable())),
-            _ => return None,
-        })
+    compile(filter, &|field: GroupField| match field {
+        GroupField::Id => Field::Id(|| Box::new(groups::id.nullable())),
+        GroupField::Name => Field::Text(|| Box::new(groups::name.nullable())),
     })
 }
 
 /// The condition of a filter on the subject type `ApiKey`.
 pub(in super::super) fn on_api_keys(filter: &Filter) -> Result<Condition<api_keys::table>, StoreError> {
-    compile(filter, &|field| {
-        Some(match field {
-            "id" => Field::Id(|| Box::new(api_keys::id.nullable())),
-            "user_id" => Field::Id(|| Box::new(api_keys::user_id.nullable())),
-            "group_id" => Field::Id(|| Box::new(api_keys::group_id)),
-            "revoked_at" => Field::Time(|| Box::new(api_keys::revoked_at)),
-            "expires_at" => Field::Time(|| Box::new(api_keys::expires_at)),
-            _ => return None,
-        })
+    compile(filter, &|field: ApiKeyField| match field {
+        ApiKeyField::Id => Field::Id(|| Box::new(api_keys::id.nullable())),
+        ApiKeyField::UserId => Field::Id(|| Box::new(api_keys::user_id.nullable())),
+        ApiKeyField::GroupId => Field::Id(|| Box::new(api_keys::group_id)),
+        ApiKeyField::RevokedAt => Field::Time(|| Box::new(api_keys::revoked_at)),
+        ApiKeyField::ExpiresAt => Field::Time(|| Box::new(api_keys::expires_at)),
     })
 }
 

@@ -6,6 +6,7 @@
 use causerie_domain::Filter;
 use causerie_domain::filter::{Comparison, FieldPredicate, Predicate, Scalar};
 use causerie_domain::ports::StoreError;
+use causerie_domain::subjects::SubjectField;
 use diesel::dsl::not;
 use diesel::expression::BoxableExpression;
 use diesel::prelude::*;
@@ -31,9 +32,9 @@ pub(in super::super) enum Field<Q> {
     List(fn(&Predicate) -> Option<Condition<Q>>),
 }
 
-pub(in super::super) fn compile<Q: 'static>(
+pub(in super::super) fn compile<Q: 'static, F: SubjectField>(
     filter: &Filter,
-    fields: &dyn Fn(&str) -> Option<Field<Q>>,
+    fields: &dyn Fn(F) -> Field<Q>,
 ) -> Result<Condition<Q>, StoreError> {
     match filter {
         Filter::Everything => Ok(constant(true)),
@@ -44,18 +45,18 @@ pub(in super::super) fn compile<Q: 'static>(
             .map(|joined| joined.unwrap_or_else(|| constant(false))),
         Filter::Not(part) => Ok(Box::new(not(compile(part, fields)?))),
         Filter::Field(FieldPredicate { field, test }) => {
-            let column =
-                fields(field).ok_or_else(|| corrupt(format!("a filter has the unknown field {field}")))?;
-            column
+            let known: Result<F, _> = field.parse();
+            let known = known.map_err(|_| corrupt(format!("a filter has the unknown field {field}")))?;
+            fields(known)
                 .condition(test)
                 .ok_or_else(|| corrupt(format!("a filter has a predicate that does not apply to {field}")))
         }
     }
 }
 
-fn join<Q: 'static>(
+fn join<Q: 'static, F: SubjectField>(
     parts: &[Filter],
-    fields: &dyn Fn(&str) -> Option<Field<Q>>,
+    fields: &dyn Fn(F) -> Field<Q>,
     with: fn(Condition<Q>, Condition<Q>) -> Condition<Q>,
 ) -> Result<Option<Condition<Q>>, StoreError> {
     let mut joined = None;

@@ -8,6 +8,7 @@ use causerie_domain::page::Page;
 use causerie_domain::ports::{SessionAuditQuery, SessionCursor, SessionQuery};
 use causerie_domain::sessions::Session;
 use causerie_domain::sessions::SessionAudit;
+use causerie_domain::subjects::SessionField;
 use causerie_domain::usage::reports::{Grouping, UsageSums};
 use causerie_domain::{Filter, SessionId};
 use diesel::prelude::*;
@@ -26,7 +27,8 @@ pub(crate) async fn audit(
     conn: &mut Conn,
     list: &SessionAuditQuery,
 ) -> Result<Page<SessionAudit, SessionCursor>, QueryError> {
-    let of_group = list.group_id.map(|group| Filter::equals("group_id", Scalar::Uuid(group.as_uuid())));
+    let of_group =
+        list.group_id.map(|group| Filter::equals(SessionField::GroupId, Scalar::Uuid(group.as_uuid())));
     let mut pages = Vec::new();
     for part in parts(&list.auditable) {
         let sessions = SessionQuery {

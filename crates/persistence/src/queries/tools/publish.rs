@@ -3,6 +3,7 @@
 use causerie_domain::audit_events::{AuditAction, AuditStamp};
 use causerie_domain::filter::{Predicate, Scalar};
 use causerie_domain::ports::{NewToolVersion, ToolError};
+use causerie_domain::subjects::ToolField;
 use causerie_domain::tools::Tool;
 use causerie_domain::{Filter, ToolId};
 use diesel::prelude::*;
@@ -88,7 +89,7 @@ async fn lock_tool(conn: &mut Conn, new: &NewToolVersion, allowed: &Filter) -> R
         Some(id) => Predicate::Equals(Scalar::Uuid(id.as_uuid())),
         None => Predicate::IsNull,
     };
-    let of_group = Filter::all([allowed.clone(), Filter::field("group_id", group)]);
+    let of_group = Filter::all([allowed.clone(), Filter::field(ToolField::GroupId, group)]);
     let tool: Option<ToolId> = diesel::update(
         tools::table
             .filter(tools::slug.eq(&new.slug))
