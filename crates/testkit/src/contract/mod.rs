@@ -8,6 +8,7 @@ pub mod begin;
 pub mod budget_reservations;
 pub mod budgets;
 pub mod cancel;
+pub mod entities;
 pub mod finish;
 pub mod flush;
 pub mod forks;
@@ -175,6 +176,9 @@ macro_rules! turns_contract {
                 a_further_request_closes_the_last_one,
                 a_further_request_of_another_owner_is_refused,
                 a_repeated_further_request_changes_nothing;
+            entities:
+                no_field_of_an_entity_is_lost,
+                no_field_of_an_entity_is_lost_in_a_fork;
             flush:
                 flushed_text_is_read_from_any_position,
                 a_repeated_flush_leaves_no_character_twice,
