@@ -1,6 +1,8 @@
 //! The administered resources as one port.
 
-use super::{ApiKeys, AuditEvents, Budgets, Groups, Memberships, ModelSettings, Rules, StoreError, Users};
+use super::{
+    ApiKeys, AuditEvents, Budgets, ErrorCode, Groups, Memberships, ModelSettings, Rules, StoreError, Users,
+};
 use crate::SessionId;
 
 /// Users, API keys, groups, memberships, rules, model settings, budgets, and their audit events.
@@ -20,16 +22,16 @@ pub enum DirectoryError {
     /// The object does not exist or does not match the filter.
     #[error("no such object")]
     NotFound,
-    #[error("a user with this e-mail address exists")]
+    #[error("another user has this e-mail address")]
     EmailTaken,
     /// A referenced object does not exist: the group of a model, the user of an API key.
     #[error("no such user or group")]
     NoSuchReference,
     /// The change would leave the installation without an active admin.
-    #[error("this is the last active admin")]
+    #[error("this is the last active admin; create another one first")]
     LastAdmin,
     /// The group owns tools or models, which would become public without it.
-    #[error("tools or models belong to this group")]
+    #[error("tools or models belong to this group; assign them to another one first")]
     GroupInUse,
     /// The user of an API key is not in the group to which the key is to be bound.
     #[error("the user is not a member of the group")]
@@ -39,4 +41,19 @@ pub enum DirectoryError {
     TurnsRunning(Vec<SessionId>),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl ErrorCode for DirectoryError {
+    fn code(&self) -> Option<&'static str> {
+        match self {
+            DirectoryError::EmailTaken => Some("email_taken"),
+            DirectoryError::LastAdmin => Some("last_admin"),
+            DirectoryError::GroupInUse => Some("group_in_use"),
+            DirectoryError::NotFound
+            | DirectoryError::NoSuchReference
+            | DirectoryError::NotAMember
+            | DirectoryError::TurnsRunning(_)
+            | DirectoryError::Store(_) => None,
+        }
+    }
 }

@@ -24,3 +24,27 @@ pub enum StoreError {
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
 }
+
+/// Errors of a port of which some are refusals with a code of their own.
+///
+/// The runtime passes these refusals on unchanged, so a new one needs a variant and a code in its port, the query that
+/// decides it, and a row in the table of codes of the HTTP crate.
+pub trait ErrorCode: std::error::Error {
+    /// Returns the code that clients match on, such as `last_admin`; `None` for errors that the runtime translates.
+    fn code(&self) -> Option<&'static str>;
+}
+
+/// Refusal of a store with the code that clients match on. Nothing was stored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Refusal {
+    pub code: &'static str,
+    pub detail: String,
+}
+
+impl Refusal {
+    /// Returns the refusal with the code of an error, if it has one.
+    pub fn of(error: &impl ErrorCode) -> Option<Self> {
+        error.code().map(|code| Refusal { code, detail: error.to_string() })
+    }
+}

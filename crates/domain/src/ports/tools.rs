@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use crate::audit_events::AuditStamp;
 use crate::page::{Page, PageRequest};
-use crate::ports::StoreError;
+use crate::ports::{ErrorCode, StoreError};
 use crate::tools::{Tool, ToolType, ToolVersion};
 use crate::{Filter, GroupId, Timestamp, ToolId, ToolVersionId, UserId};
 
@@ -47,12 +47,22 @@ pub enum ToolError {
     #[error("version {version} of tool {slug} exists with another content")]
     VersionConflict { slug: String, version: String },
     /// The slug belongs to a tool that the caller must not change: a tool of a file or of another owner.
-    #[error("the name {slug} is taken")]
+    #[error("the name {slug} belongs to another tool")]
     SlugTaken { slug: String },
     #[error("there is no such group")]
     NoSuchGroup,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl ErrorCode for ToolError {
+    fn code(&self) -> Option<&'static str> {
+        match self {
+            ToolError::VersionConflict { .. } => Some("version_conflict"),
+            ToolError::SlugTaken { .. } => Some("name_taken"),
+            ToolError::NoSuchGroup | ToolError::Store(_) => None,
+        }
+    }
 }
 
 /// Position of a version in the list of a tool: newest first.

@@ -25,6 +25,11 @@ macro_rules! codes {
                 match self { $(Code::$variant => $word,)+ }
             }
 
+            /// Returns the code of this name.
+            pub(crate) fn named(name: &str) -> Option<Code> {
+                Code::ALL.iter().copied().find(|code| code.as_str() == name)
+            }
+
             /// The status of an answer with this code.
             pub(crate) const fn status(self) -> StatusCode {
                 match self { $(Code::$variant => StatusCode::$status,)+ }

@@ -63,12 +63,11 @@ impl From<RuntimeError> for Problem {
             RuntimeError::InvalidDefinition(mistakes) => {
                 Problem::new(Code::InvalidBody, "the errors name what is wrong and where").at(mistakes)
             }
-            RuntimeError::VersionConflict { .. } => Problem::new(Code::VersionConflict, detail),
-            RuntimeError::NameTaken(_) => Problem::new(Code::NameTaken, detail),
             RuntimeError::NoSuchGroup => Problem::parameter("group_id", detail),
-            RuntimeError::EmailTaken => Problem::new(Code::EmailTaken, detail),
-            RuntimeError::LastAdmin => Problem::new(Code::LastAdmin, detail),
-            RuntimeError::GroupInUse => Problem::new(Code::GroupInUse, detail),
+            RuntimeError::Refused(ref refusal) => match Code::named(refusal.code) {
+                Some(code) => Problem::new(code, detail),
+                None => Problem::internal(error),
+            },
             RuntimeError::Upstream(failure) => of_failure(&failure),
             RuntimeError::ShuttingDown => Problem::new(Code::ShuttingDown, detail).retry_after(RETRY_SOON),
             RuntimeError::Store(error) => error.into(),
@@ -135,6 +134,7 @@ fn of_failure(failure: &TurnFailure) -> Problem {
 mod tests {
     use causerie_domain::budgets::{Budget, BudgetPeriod, BudgetState, BudgetSubject};
     use causerie_domain::failure::FailureCode;
+    use causerie_domain::ports::DirectoryError;
     use causerie_domain::sessions::{InvalidTransition, SessionAction, SessionState};
     use causerie_domain::turns::TurnFailure;
     use causerie_domain::{Timestamp, Usd};
@@ -193,9 +193,9 @@ mod tests {
         let resets = json!("1970-02-01T00:00:00.000000Z");
         check(over(None), "budget_exceeded", 402, "resets_at", resets).await;
         assert_eq!(Problem::from(over(None)).render(None).headers().get(BUDGET_LEFT).unwrap(), "0.1");
-        check(RuntimeError::EmailTaken, "email_taken", 409, "errors", Value::Null).await;
-        check(RuntimeError::LastAdmin, "last_admin", 409, "errors", Value::Null).await;
-        check(RuntimeError::GroupInUse, "group_in_use", 409, "errors", Value::Null).await;
+        check(DirectoryError::EmailTaken.into(), "email_taken", 409, "errors", Value::Null).await;
+        check(DirectoryError::LastAdmin.into(), "last_admin", 409, "errors", Value::Null).await;
+        check(DirectoryError::GroupInUse.into(), "group_in_use", 409, "errors", Value::Null).await;
         check(modality, "modality_not_supported", 422, "modality", json!("image")).await;
         check(RuntimeError::ShuttingDown, "shutting_down", 503, "retry_after", json!(2)).await;
         let away = RuntimeError::Store(StoreError::Unavailable("secret".into()));

@@ -82,7 +82,7 @@ impl Runtime {
     /// Deletes a group with its memberships, its rules and the API keys that are bound to it.
     ///
     /// # Errors
-    /// Also [`RuntimeError::GroupInUse`].
+    /// Also [`RuntimeError::Refused`].
     pub async fn delete_group(&self, principal: &Principal, id: GroupId) -> Result<(), RuntimeError> {
         let access = self.access(principal)?;
         self.permitted_group(&access, id, Action::Delete).await?;

@@ -49,17 +49,12 @@ impl From<DirectoryError> for RuntimeError {
     fn from(error: DirectoryError) -> Self {
         match error {
             DirectoryError::NotFound => RuntimeError::NotFound,
-            DirectoryError::EmailTaken => RuntimeError::EmailTaken,
-            DirectoryError::LastAdmin => RuntimeError::LastAdmin,
-            DirectoryError::GroupInUse => RuntimeError::GroupInUse,
             DirectoryError::NotAMember => {
                 RuntimeError::Forbidden { reason: Some("not_a_group_member".to_owned()) }
             }
             DirectoryError::Store(error) => RuntimeError::Store(error),
-            // Callers that can receive these errors handle them before.
-            error @ (DirectoryError::NoSuchReference | DirectoryError::TurnsRunning(_)) => {
-                RuntimeError::Internal(error.to_string())
-            }
+            // Callers that can receive another error without a code handle it before.
+            error => RuntimeError::refused(&error),
         }
     }
 }

@@ -103,7 +103,7 @@ impl Runtime {
     /// Creates a user.
     ///
     /// # Errors
-    /// [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`], [`RuntimeError::EmailTaken`].
+    /// [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`], [`RuntimeError::Refused`].
     pub async fn create_user(
         &self,
         principal: &Principal,
@@ -140,7 +140,7 @@ impl Runtime {
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`],
-    /// [`RuntimeError::EmailTaken`], [`RuntimeError::LastAdmin`].
+    /// [`RuntimeError::Refused`]: `email_taken`, `last_admin`.
     pub async fn change_user(
         &self,
         principal: &Principal,
@@ -172,7 +172,7 @@ impl Runtime {
     /// Deletes a user and the user's data; the usage ledger is kept. Running turns are cancelled first.
     ///
     /// # Errors
-    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::LastAdmin`];
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Refused`];
     /// [`RuntimeError::TurnInProgress`] if a turn does not end.
     pub async fn delete_user(&self, principal: &Principal, id: UserId) -> Result<(), RuntimeError> {
         let access = self.access(principal)?;

@@ -2,7 +2,7 @@
 
 use causerie_domain::TurnId;
 use causerie_domain::budgets::BudgetRefusal;
-use causerie_domain::ports::StoreError;
+use causerie_domain::ports::{ErrorCode, Refusal, StoreError};
 use causerie_domain::sessions::{InvalidTransition, SessionState};
 use causerie_domain::turns::TurnFailure;
 
@@ -83,21 +83,11 @@ pub enum RuntimeError {
     },
     #[error("the definition is invalid")]
     InvalidDefinition(Vec<DefinitionError>),
-    /// The tool has this version with another content.
-    #[error("version {version} of tool {slug} exists with another content")]
-    VersionConflict { slug: String, version: String },
-    /// The name belongs to a tool that the principal may not change, that a file defines, or that another group owns.
-    #[error("the name {0} belongs to another tool")]
-    NameTaken(String),
     #[error("there is no such group")]
     NoSuchGroup,
-    #[error("another user has this e-mail address")]
-    EmailTaken,
-    /// The change would leave the installation without an active admin.
-    #[error("this is the last active admin; create another one first")]
-    LastAdmin,
-    #[error("tools or models belong to this group; assign them to another one first")]
-    GroupInUse,
+    /// The store refused the change; the refusal has a code of its own.
+    #[error(transparent)]
+    Refused(Refusal),
     /// The upstream did not return the catalog of models.
     #[error("the upstream failed: {}", .0.detail)]
     Upstream(TurnFailure),
@@ -112,6 +102,14 @@ pub enum RuntimeError {
 }
 
 impl RuntimeError {
+    /// Returns the refusal of a port. An error without a code is an internal error: its callers must handle it.
+    pub(crate) fn refused(error: &impl ErrorCode) -> Self {
+        match Refusal::of(error) {
+            Some(refusal) => RuntimeError::Refused(refusal),
+            None => RuntimeError::Internal(error.to_string()),
+        }
+    }
+
     /// Returns [`RuntimeError::Invalid`] with one error.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         RuntimeError::Invalid(vec![FieldError { pointer: pointer.into(), detail: detail.into() }])

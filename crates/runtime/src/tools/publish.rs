@@ -40,7 +40,7 @@ impl Runtime {
     ///
     /// # Errors
     /// [`RuntimeError::Forbidden`], [`RuntimeError::DefinitionTooLarge`], [`RuntimeError::InvalidDefinition`],
-    /// [`RuntimeError::VersionConflict`], [`RuntimeError::NameTaken`], [`RuntimeError::NoSuchGroup`].
+    /// [`RuntimeError::Refused`], [`RuntimeError::NoSuchGroup`].
     pub async fn publish_tool(
         &self,
         principal: &Principal,
@@ -108,10 +108,9 @@ fn parse(new: &PublishTool) -> Result<ToolDefinition, RuntimeError> {
 impl From<ToolError> for RuntimeError {
     fn from(error: ToolError) -> Self {
         match error {
-            ToolError::VersionConflict { slug, version } => RuntimeError::VersionConflict { slug, version },
-            ToolError::SlugTaken { slug } => RuntimeError::NameTaken(slug),
             ToolError::NoSuchGroup => RuntimeError::NoSuchGroup,
             ToolError::Store(error) => RuntimeError::Store(error),
+            error => RuntimeError::refused(&error),
         }
     }
 }
