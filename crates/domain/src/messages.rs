@@ -98,6 +98,46 @@ pub struct Message {
     pub created_at: Timestamp,
 }
 
+/// The construction of messages. A new field is set here, for each store.
+impl Message {
+    /// Returns a completed message without text and without a turn.
+    pub fn empty(
+        id: MessageId,
+        session_id: SessionId,
+        role: MessageRole,
+        seq: i64,
+        created_at: Timestamp,
+    ) -> Self {
+        Message {
+            id,
+            session_id,
+            turn_id: None,
+            role,
+            seq,
+            status: MessageStatus::Completed,
+            content: String::new(),
+            parts: Vec::new(),
+            reasoning_details: None,
+            meta: MessageMeta::default(),
+            created_at,
+        }
+    }
+
+    /// Returns the message with the given text.
+    #[must_use]
+    pub fn with_text(self, content: &str) -> Self {
+        Message { content: content.to_owned(), parts: text_parts(content), ..self }
+    }
+
+    /// Returns the message with the data of a message to send. The attachments are entities of their own.
+    #[must_use]
+    pub fn with(self, new: &NewMessage) -> Self {
+        let NewMessage { content, attachments: _, meta } = new;
+        let meta = MessageMeta { other: meta.clone(), ..MessageMeta::default() };
+        Message { meta, ..self.with_text(content) }
+    }
+}
+
 /// Message with its attachments and usage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageView {
@@ -114,7 +154,7 @@ pub fn content_of(parts: &[Part]) -> String {
 }
 
 /// Returns the parts of a message with text only.
-pub fn text_parts(content: &str) -> Vec<Part> {
+fn text_parts(content: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     push_part(&mut parts, PartKind::Text, content);
     parts

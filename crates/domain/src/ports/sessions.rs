@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::messages::{Message, MessageMeta, MessageRole, MessageStatus, text_parts};
+use crate::messages::{Message, MessageRole};
 use crate::page::{Page, PageRequest};
 use crate::ports::StoreError;
 use crate::sessions::{InvalidTransition, Session, SessionAction, SessionAudit, SessionState, SessionTotals};
@@ -56,19 +56,9 @@ impl NewSession {
 
     /// Returns the greeting as the first message of the session.
     pub fn first_message(&self) -> Option<Message> {
-        self.greeting.as_ref().map(|greeting| Message {
-            id: greeting.id,
-            session_id: self.id,
-            turn_id: None,
-            role: MessageRole::Assistant,
-            seq: 1,
-            status: MessageStatus::Completed,
-            content: greeting.text.clone(),
-            parts: text_parts(&greeting.text),
-            reasoning_details: None,
-            meta: MessageMeta::default(),
-            created_at: self.started_at,
-        })
+        let greeting = self.greeting.as_ref()?;
+        let message = Message::empty(greeting.id, self.id, MessageRole::Assistant, 1, self.started_at);
+        Some(message.with_text(&greeting.text))
     }
 }
 

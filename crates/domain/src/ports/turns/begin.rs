@@ -6,9 +6,7 @@ use crate::attachments::{Attachment, NewAttachment};
 use crate::budgets::BudgetRefusal;
 use crate::cost_ceiling::CostCeiling;
 use crate::ids::Ids;
-use crate::messages::{
-    Message, MessageMeta, MessageRole, MessageStatus, MessageView, NewMessage, text_parts,
-};
+use crate::messages::{Message, MessageRole, MessageStatus, MessageView, NewMessage};
 use crate::ports::StoreError;
 use crate::sessions::{Session, SessionState};
 use crate::turns::{Turn, TurnStatus};
@@ -113,36 +111,16 @@ impl BeginTurn {
 
     /// Returns the user message.
     pub fn user_message(&self, seq: i64) -> Message {
-        Message {
-            id: self.ids.user_message_id,
-            session_id: self.ids.session_id,
-            turn_id: Some(self.ids.turn_id),
-            role: MessageRole::User,
-            seq,
-            status: MessageStatus::Completed,
-            content: self.message.content.clone(),
-            parts: text_parts(&self.message.content),
-            reasoning_details: None,
-            meta: MessageMeta { other: self.message.meta.clone(), ..MessageMeta::default() },
-            created_at: self.now,
-        }
+        let id = self.ids.user_message_id;
+        let message = Message::empty(id, self.ids.session_id, MessageRole::User, seq, self.now);
+        Message { turn_id: Some(self.ids.turn_id), ..message.with(&self.message) }
     }
 
     /// Returns the placeholder of the answer.
     pub fn placeholder(&self, seq: i64) -> Message {
-        Message {
-            id: self.ids.assistant_message_id,
-            session_id: self.ids.session_id,
-            turn_id: Some(self.ids.turn_id),
-            role: MessageRole::Assistant,
-            seq,
-            status: MessageStatus::Pending,
-            content: String::new(),
-            parts: Vec::new(),
-            reasoning_details: None,
-            meta: MessageMeta::default(),
-            created_at: self.now,
-        }
+        let id = self.ids.assistant_message_id;
+        let message = Message::empty(id, self.ids.session_id, MessageRole::Assistant, seq, self.now);
+        Message { turn_id: Some(self.ids.turn_id), status: MessageStatus::Pending, ..message }
     }
 
     /// Returns the attachments of the user message.
