@@ -2,15 +2,14 @@
 
 use std::fmt;
 use std::ops::AddAssign;
-use std::time::Duration;
 
 use crate::calendar::Date;
-use crate::failure::FailureCode;
 use crate::money::write_decimal;
-
 use crate::string_enum::string_enum;
-use crate::usage::{CostBasis, TokenCounts, UsageOutcome, UsagePurpose};
-use crate::{ApiKeyId, GroupId, MessageId, SessionId, Timestamp, ToolId, TurnId, UsageId, Usd, UserId};
+use crate::usage::CostBasis;
+use crate::{GroupId, SessionId, ToolId, Usd, UserId};
+
+pub use super::UsageRecord;
 
 string_enum! {
     /// Grouping field of a report.
@@ -94,49 +93,6 @@ pub struct UsageGroup {
     /// Slug of the tool, if rows are grouped by tool.
     pub tool_slug: Option<String>,
     pub sums: UsageSums,
-}
-
-/// Usage row in a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UsageRecord {
-    pub id: UsageId,
-    pub created_at: Timestamp,
-    /// End of the request; `None` while it is running.
-    pub closed_at: Option<Timestamp>,
-    pub user_id: Option<UserId>,
-    /// Group to which the request is accounted.
-    pub group_id: Option<GroupId>,
-    pub tool_id: Option<ToolId>,
-    pub tool_slug: Option<String>,
-    pub session_id: Option<SessionId>,
-    pub turn_id: Option<TurnId>,
-    /// Answer.
-    pub message_id: Option<MessageId>,
-    pub api_key_id: Option<ApiKeyId>,
-    pub purpose: UsagePurpose,
-    /// Number of the request in its turn, from 1.
-    pub attempt: u32,
-    /// Requested model.
-    pub model: String,
-    /// Served model.
-    pub model_served: Option<String>,
-    pub provider: Option<String>,
-    /// Id of the request at the upstream.
-    pub generation_id: Option<String>,
-    pub outcome: Option<UsageOutcome>,
-    pub failure: Option<FailureCode>,
-    pub tokens: TokenCounts,
-    /// Cost that counts.
-    pub cost: Option<Usd>,
-    pub basis: Option<CostBasis>,
-    /// Cost that the upstream reported.
-    pub reported_cost: Option<Usd>,
-    /// Tokens times prices.
-    pub calculated_cost: Option<Usd>,
-    /// Time from the request to the first delta.
-    pub time_to_first_token: Option<Duration>,
-    /// Time from the request to its end.
-    pub duration: Option<Duration>,
 }
 
 impl UsageSums {

@@ -43,7 +43,7 @@ pub(crate) use stream_tickets::TicketRow;
 pub(crate) use tools::{ToolRow, ToolVersionRow, tool};
 pub(crate) use turns::{KeyedTurnRow, SegmentRow, TurnRow, segments_of_parts};
 pub(crate) use usage::{PendingRow, UsageSumRow, usage_by_turn};
-pub(crate) use usage_records::UsageRecordRow;
+pub(crate) use usage_records::{OPEN, OpenUsageRow, UsageRecordRow};
 pub(crate) use usage_sums::{SUM_BASES, SumColumns, UsageSumsRow, groups, total};
 pub(crate) use users::UserRow;
 

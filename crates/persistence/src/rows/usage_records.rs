@@ -1,10 +1,9 @@
-//! Rows of `ai_usage`, for lists.
+//! Rows of `ai_usage` when they are opened, and in lists.
 
 use std::time::Duration;
 
 use causerie_domain::ports::StoreError;
-use causerie_domain::usage::TokenCounts;
-use causerie_domain::usage::reports::UsageRecord;
+use causerie_domain::usage::{OpenUsage, TokenCounts, UsageRecord};
 use causerie_domain::{
     ApiKeyId, GroupId, MessageId, SessionId, Timestamp, ToolId, TurnId, UsageId, Usd, UserId,
 };
@@ -12,8 +11,33 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::{count, parse_variant};
+use super::{count, parse_variant, prices_text};
 use crate::schema::ai_usage;
+use crate::types::{IdParam, id_param};
+
+/// State of a row whose request is running.
+pub(crate) const OPEN: &str = "open";
+
+/// Row of a request that is about to be sent.
+#[derive(Debug, Insertable)]
+#[diesel(table_name = ai_usage, treat_none_as_default_value = false)]
+pub(crate) struct OpenUsageRow {
+    id: IdParam,
+    user_id: IdParam,
+    group_id: Option<IdParam>,
+    tool_id: Option<IdParam>,
+    session_id: Option<IdParam>,
+    turn_id: Option<IdParam>,
+    message_id: Option<IdParam>,
+    api_key_id: Option<IdParam>,
+    purpose: &'static str,
+    attempt: i64,
+    model: String,
+    state: &'static str,
+    estimated_input_tokens: i64,
+    prices: Option<String>,
+    created_at: i64,
+}
 
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = ai_usage, check_for_backend(Pg, Sqlite))]
@@ -47,6 +71,47 @@ pub(crate) struct UsageRecordRow {
     calculated_cost: Option<i64>,
     time_to_first_token_us: Option<i64>,
     duration_us: Option<i64>,
+}
+
+impl TryFrom<OpenUsage> for OpenUsageRow {
+    type Error = StoreError;
+
+    fn try_from(open: OpenUsage) -> Result<Self, StoreError> {
+        // Without `..`: a field that is not stored does not compile.
+        let OpenUsage {
+            id,
+            user_id,
+            group_id,
+            tool_id,
+            session_id,
+            turn_id,
+            message_id,
+            api_key_id,
+            purpose,
+            attempt,
+            model,
+            estimated_input_tokens,
+            prices,
+            created_at,
+        } = open;
+        Ok(OpenUsageRow {
+            id: id_param(id),
+            user_id: id_param(user_id),
+            group_id: group_id.map(id_param),
+            tool_id: tool_id.map(id_param),
+            session_id: session_id.map(id_param),
+            turn_id: turn_id.map(id_param),
+            message_id: message_id.map(id_param),
+            api_key_id: api_key_id.map(id_param),
+            purpose: purpose.as_str(),
+            attempt: i64::from(attempt),
+            model,
+            state: OPEN,
+            estimated_input_tokens: super::tokens(estimated_input_tokens),
+            prices: prices.as_ref().map(prices_text).transpose()?,
+            created_at: created_at.as_micros(),
+        })
+    }
 }
 
 impl TryFrom<UsageRecordRow> for UsageRecord {

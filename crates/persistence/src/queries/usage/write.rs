@@ -12,35 +12,16 @@ use diesel_async::RunQueryDsl;
 
 use super::super::{Conn, budgets};
 use crate::error::{QueryError, corrupt};
-use crate::rows::{ReservationRow, UsageSumRow, micros, prices_text, sanitized, tokens, usage_by_turn};
+use crate::rows::{
+    OPEN, OpenUsageRow, ReservationRow, UsageSumRow, micros, prices_text, sanitized, tokens, usage_by_turn,
+};
 use crate::schema::ai_usage;
 use crate::types::id_param;
 
-const OPEN: &str = "open";
 const CLOSED: &str = "closed";
 
 pub(in super::super) async fn open(conn: &mut Conn, open: &OpenUsage) -> Result<(), QueryError> {
-    let prices = open.prices.as_ref().map(prices_text).transpose()?;
-    diesel::insert_into(ai_usage::table)
-        .values((
-            ai_usage::id.eq(id_param(open.id)),
-            ai_usage::user_id.eq(id_param(open.user_id)),
-            ai_usage::group_id.eq(open.group_id.map(id_param)),
-            ai_usage::tool_id.eq(open.tool_id.map(id_param)),
-            ai_usage::session_id.eq(open.session_id.map(id_param)),
-            ai_usage::turn_id.eq(open.turn_id.map(id_param)),
-            ai_usage::message_id.eq(open.message_id.map(id_param)),
-            ai_usage::api_key_id.eq(open.api_key_id.map(id_param)),
-            ai_usage::purpose.eq(open.purpose.as_str()),
-            ai_usage::attempt.eq(i64::from(open.attempt)),
-            ai_usage::model.eq(&open.model),
-            ai_usage::state.eq(OPEN),
-            ai_usage::estimated_input_tokens.eq(tokens(open.estimated_input_tokens)),
-            ai_usage::prices.eq(prices),
-            ai_usage::created_at.eq(open.created_at.as_micros()),
-        ))
-        .execute(conn)
-        .await?;
+    diesel::insert_into(ai_usage::table).values(OpenUsageRow::try_from(open.clone())?).execute(conn).await?;
     Ok(())
 }
 
