@@ -172,6 +172,7 @@ diesel::table! {
         reasoning_details -> Nullable<Text>,
         meta -> Text,
         created_at -> BigInt,
+        language -> Nullable<Text>,
     }
 }
 

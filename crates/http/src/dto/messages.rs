@@ -26,6 +26,8 @@ pub(crate) struct MessageDto {
     content: String,
     /// Reasoning and text, in the order they were streamed.
     parts: Vec<PartDto>,
+    /// Language tag (BCP 47) from the client.
+    language: Option<String>,
     meta: MetaDto,
     attachments: Vec<AttachmentDto>,
     /// Of an answer: the tokens and cost of all its requests.
@@ -45,6 +47,7 @@ impl From<MessageView> for MessageDto {
             status: message.status.into(),
             content: message.content,
             parts: message.parts.into_iter().map(PartDto::from).collect(),
+            language: message.language,
             meta: message.meta.into(),
             attachments: view.attachments.into_iter().map(AttachmentDto::from).collect(),
             usage: view.usage.map(UsageDto::from),
@@ -122,6 +125,9 @@ pub(crate) struct SendMessageBody {
     #[serde(default)]
     #[schema(value_type = Vec<AttachmentBody>)]
     attachments: Vec<Object<AttachmentBody>>,
+    /// Language tag (BCP 47).
+    #[serde(default)]
+    language: Option<String>,
     /// Whatever else is to be kept with the message.
     #[serde(default)]
     meta: Map<String, Value>,
@@ -132,6 +138,7 @@ impl From<SendMessageBody> for NewMessage {
         NewMessage {
             content: body.content,
             attachments: body.attachments.into_iter().map(|file| file.0.into()).collect(),
+            language: body.language,
             meta: body.meta,
         }
     }
