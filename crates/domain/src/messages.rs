@@ -73,8 +73,6 @@ pub struct NewMessage {
     /// Text, stored and sent unchanged.
     pub content: String,
     pub attachments: Vec<NewAttachment>,
-    /// Language tag (BCP 47) from the client.
-    pub language: Option<String>,
     /// Metadata from the client.
     pub meta: Map<String, Value>,
 }
@@ -96,8 +94,6 @@ pub struct Message {
     pub parts: Vec<Part>,
     /// Reasoning records of the upstream, verbatim, for replay to the model that created them.
     pub reasoning_details: Option<Value>,
-    /// Language tag (BCP 47) from the client.
-    pub language: Option<String>,
     pub meta: MessageMeta,
     pub created_at: Timestamp,
 }
@@ -122,7 +118,6 @@ impl Message {
             content: String::new(),
             parts: Vec::new(),
             reasoning_details: None,
-            language: None,
             meta: MessageMeta::default(),
             created_at,
         }
@@ -137,9 +132,9 @@ impl Message {
     /// Returns the message with the data of a message to send. The attachments are entities of their own.
     #[must_use]
     pub fn with(self, new: &NewMessage) -> Self {
-        let NewMessage { content, attachments: _, language, meta } = new;
+        let NewMessage { content, attachments: _, meta } = new;
         let meta = MessageMeta { other: meta.clone(), ..MessageMeta::default() };
-        Message { language: language.clone(), meta, ..self.with_text(content) }
+        Message { meta, ..self.with_text(content) }
     }
 }
 

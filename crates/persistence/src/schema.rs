@@ -172,7 +172,6 @@ diesel::table! {
         reasoning_details -> Nullable<Text>,
         meta -> Text,
         created_at -> BigInt,
-        language -> Nullable<Text>,
     }
 }
 

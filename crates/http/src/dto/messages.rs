@@ -26,8 +26,6 @@ pub(crate) struct MessageDto {
     content: String,
     /// Reasoning and text, in the order they were streamed.
     parts: Vec<PartDto>,
-    /// Language tag (BCP 47) from the client.
-    language: Option<String>,
     meta: MetaDto,
     attachments: Vec<AttachmentDto>,
     /// Of an answer: the tokens and cost of all its requests.
@@ -47,7 +45,6 @@ impl From<MessageView> for MessageDto {
             status: message.status.into(),
             content: message.content,
             parts: message.parts.into_iter().map(PartDto::from).collect(),
-            language: message.language,
             meta: message.meta.into(),
             attachments: view.attachments.into_iter().map(AttachmentDto::from).collect(),
             usage: view.usage.map(UsageDto::from),
@@ -125,9 +122,6 @@ pub(crate) struct SendMessageBody {
     #[serde(default)]
     #[schema(value_type = Vec<AttachmentBody>)]
     attachments: Vec<Object<AttachmentBody>>,
-    /// Language tag (BCP 47).
-    #[serde(default)]
-    language: Option<String>,
     /// Whatever else is to be kept with the message.
     #[serde(default)]
     meta: Map<String, Value>,
@@ -138,7 +132,6 @@ impl From<SendMessageBody> for NewMessage {
         NewMessage {
             content: body.content,
             attachments: body.attachments.into_iter().map(|file| file.0.into()).collect(),
-            language: body.language,
             meta: body.meta,
         }
     }

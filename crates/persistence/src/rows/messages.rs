@@ -25,7 +25,6 @@ pub(crate) struct MessageRow {
     reasoning_details: Option<String>,
     meta: String,
     created_at: i64,
-    language: Option<String>,
 }
 
 impl TryFrom<MessageRow> for Message {
@@ -45,7 +44,6 @@ impl TryFrom<MessageRow> for Message {
             reasoning_details: details
                 .map(|text| json::value("messages.reasoning_details", &text))
                 .transpose()?,
-            language: row.language,
             meta: json::meta(&row.meta)?,
             created_at: Timestamp::from_micros(row.created_at),
         })
@@ -67,12 +65,10 @@ impl TryFrom<Message> for MessageRow {
             content,
             parts,
             reasoning_details,
-            language,
             meta,
             created_at,
         } = message;
         checked_text("messages.content", &content)?;
-        checked_text("messages.language", language.as_deref().unwrap_or_default())?;
         Ok(MessageRow {
             id: id_param(id),
             session_id: id_param(session_id),
@@ -85,7 +81,6 @@ impl TryFrom<Message> for MessageRow {
             reasoning_details: reasoning_details.map(|details| details.to_string()),
             meta: json::meta_text(&meta),
             created_at: created_at.as_micros(),
-            language,
         })
     }
 }

@@ -37,7 +37,6 @@ fn message(seq: i64, role: MessageRole, content: &str, status: MessageStatus) ->
         status,
         content: content.to_owned(),
         parts: Vec::new(),
-        language: None,
         reasoning_details: Some(serde_json::json!([{"type": "reasoning.encrypted"}])),
         meta: MessageMeta { model: Some("sim/echo".to_owned()), ..MessageMeta::default() },
         created_at: Timestamp::from_micros(0),

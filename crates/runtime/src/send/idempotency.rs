@@ -24,7 +24,7 @@ pub(super) fn idempotency_key(key: &str, new: &NewMessage) -> Result<Idempotency
     }
     let attachments: Vec<Value> = new.attachments.iter().map(attachment_json).collect();
     // Deterministic: the array has a fixed order, and serde_json sorts the keys of maps.
-    let body = json!([new.content, attachments, new.language, new.meta]);
+    let body = json!([new.content, attachments, new.meta]);
     Ok(IdempotencyKey { key: key.to_owned(), body_hash: sha256(&body.to_string()) })
 }
 

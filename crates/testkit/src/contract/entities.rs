@@ -103,13 +103,8 @@ impl Subject {
         let id = self.conversations.create_session(new).await?.id;
 
         let meta = Map::from_iter([("mood".to_owned(), json!("curious"))]);
-        let language = Some("de-AT".to_owned());
-        let message = NewMessage {
-            content: QUESTION.to_owned(),
-            attachments: vec![attachment()],
-            language: language.clone(),
-            meta: meta.clone(),
-        };
+        let message =
+            NewMessage { content: QUESTION.to_owned(), attachments: vec![attachment()], meta: meta.clone() };
         let mut begin = self.send_message(id, message);
         begin.now = at(3);
         begin.usage.group_id = group_id;
@@ -188,7 +183,6 @@ impl Subject {
                 content: "Welcome".to_owned(),
                 parts: vec![Part { kind: PartKind::Text, text: "Welcome".to_owned() }],
                 reasoning_details: None,
-                language: None,
                 meta: MessageMeta::default(),
                 created_at: START,
             },
@@ -202,7 +196,6 @@ impl Subject {
                 content: QUESTION.to_owned(),
                 parts: vec![Part { kind: PartKind::Text, text: QUESTION.to_owned() }],
                 reasoning_details: None,
-                language,
                 meta: MessageMeta { other: meta, ..MessageMeta::default() },
                 created_at: at(3),
             },
@@ -227,7 +220,6 @@ impl Subject {
                 content: "A cat".to_owned(),
                 parts,
                 reasoning_details: details,
-                language: None,
                 meta: answer_meta,
                 created_at: at(3),
             },
