@@ -36,9 +36,6 @@ pub enum DirectoryError {
     /// The user of an API key is not in the group to which the key is to be bound.
     #[error("the user is not a member of the group")]
     NotAMember,
-    /// The user has the maximum number of API keys.
-    #[error("the user has {0} API keys, the maximum")]
-    TooManyKeys(u32),
     /// Turns of these sessions are running and must be cancelled first.
     #[error("turns of the user are running")]
     TurnsRunning(Vec<SessionId>),
@@ -52,7 +49,6 @@ impl ErrorCode for DirectoryError {
             DirectoryError::EmailTaken => Some("email_taken"),
             DirectoryError::LastAdmin => Some("last_admin"),
             DirectoryError::GroupInUse => Some("group_in_use"),
-            DirectoryError::TooManyKeys(_) => Some("too_many_keys"),
             DirectoryError::NotFound
             | DirectoryError::NoSuchReference
             | DirectoryError::NotAMember

@@ -61,7 +61,6 @@ codes! {
     EmailTaken = "email_taken", CONFLICT, "Another user has this e-mail address";
     LastAdmin = "last_admin", CONFLICT, "The installation would have no administrator";
     GroupInUse = "group_in_use", CONFLICT, "Tools or models belong to this group";
-    TooManyKeys = "too_many_keys", CONFLICT, "The user has as many API keys as are allowed";
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The request body is too large";
     ToolTooLarge = "tool_too_large", PAYLOAD_TOO_LARGE, "The tool definition is too large";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE,

@@ -196,7 +196,6 @@ mod tests {
         check(DirectoryError::EmailTaken.into(), "email_taken", 409, "errors", Value::Null).await;
         check(DirectoryError::LastAdmin.into(), "last_admin", 409, "errors", Value::Null).await;
         check(DirectoryError::GroupInUse.into(), "group_in_use", 409, "errors", Value::Null).await;
-        check(DirectoryError::TooManyKeys(5).into(), "too_many_keys", 409, "errors", Value::Null).await;
         check(modality, "modality_not_supported", 422, "modality", json!("image")).await;
         check(RuntimeError::ShuttingDown, "shutting_down", 503, "retry_after", json!(2)).await;
         let away = RuntimeError::Store(StoreError::Unavailable("secret".into()));

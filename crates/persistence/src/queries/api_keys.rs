@@ -19,9 +19,6 @@ use crate::rows::ApiKeyRow;
 use crate::schema::{api_keys, memberships};
 use crate::types::id_param;
 
-/// Maximum number of API keys of a user that are not revoked.
-const MAX_KEYS: u32 = 1000;
-
 pub(crate) async fn by_id(
     conn: &mut Conn,
     (id, visible): &(ApiKeyId, Filter),
@@ -58,15 +55,6 @@ pub(crate) async fn add(
     conn: &mut Conn,
     (new, stamp): &(NewApiKey, AuditStamp),
 ) -> Result<ApiKey, TransactionError<DirectoryError>> {
-    let keys: i64 = api_keys::table
-        .filter(api_keys::user_id.eq(id_param(new.user_id)))
-        .filter(api_keys::revoked_at.is_null())
-        .count()
-        .get_result(conn)
-        .await?;
-    if keys >= i64::from(MAX_KEYS) {
-        return Err(TransactionError::Refused(DirectoryError::TooManyKeys(MAX_KEYS)));
-    }
     let created = insert_key(conn, new).await.map_err(|error| match error {
         QueryError::Database(error) if is_foreign_key_violation(&error) => {
             TransactionError::Refused(DirectoryError::NoSuchReference)
