@@ -67,7 +67,6 @@ subject_fields! {
     ToolField, "field of a tool", {
         Id = "id",
         Slug = "slug",
-        ToolType = "type",
         Enabled = "enabled",
         GroupId = "group_id",
         OwnerId = "owner_id",

@@ -167,7 +167,6 @@ impl Row for Tool {
         match field {
             ToolField::Id => id(self.id.as_uuid()),
             ToolField::Slug => text(&self.slug),
-            ToolField::ToolType => text(self.tool_type.as_str()),
             ToolField::Enabled => one(Scalar::Bool(self.enabled)),
             ToolField::GroupId => nullable_id(self.group_id.map(|id| id.as_uuid())),
             ToolField::OwnerId => nullable_id(self.owner_id.map(|id| id.as_uuid())),

@@ -159,7 +159,7 @@ fn message_field(field: MessageField) -> (FieldType, FieldSource) {
 fn tool_field(field: ToolField) -> (FieldType, FieldSource) {
     let field_type = match field {
         ToolField::Id => ID,
-        ToolField::Slug | ToolField::ToolType => TEXT,
+        ToolField::Slug => TEXT,
         ToolField::Enabled => BOOL,
         ToolField::GroupId | ToolField::OwnerId => NULLABLE_ID,
     };

@@ -53,7 +53,6 @@ pub fn tool(tool: &Tool) -> Subject {
     subject(SubjectType::Tool, |field| match field {
         ToolField::Id => tool.id.to_string().into(),
         ToolField::Slug => tool.slug.as_str().into(),
-        ToolField::ToolType => tool.tool_type.as_str().into(),
         ToolField::Enabled => tool.enabled.into(),
         ToolField::GroupId => tool.group_id.map(|id| id.to_string()).into(),
         ToolField::OwnerId => tool.owner_id.map(|id| id.to_string()).into(),
@@ -65,7 +64,6 @@ pub fn new_tool(new: &NewToolVersion) -> Subject {
     subject(SubjectType::Tool, |field| match field {
         ToolField::Id => new.tool_id.to_string().into(),
         ToolField::Slug => new.slug.as_str().into(),
-        ToolField::ToolType => new.tool_type.as_str().into(),
         ToolField::Enabled => true.into(),
         ToolField::GroupId => new.group_id.map(|id| id.to_string()).into(),
         ToolField::OwnerId => new.owner_id.map(|id| id.to_string()).into(),

@@ -47,7 +47,6 @@ pub(in super::super) fn on_tools(filter: &Filter) -> Result<Condition<tools::tab
     compile(filter, &|field: ToolField| match field {
         ToolField::Id => Field::Id(|| Box::new(tools::id.nullable())),
         ToolField::Slug => Field::Text(|| Box::new(tools::slug.nullable())),
-        ToolField::ToolType => Field::Text(|| Box::new(tools::tool_type.nullable())),
         ToolField::Enabled => Field::Truth(|| Box::new(tools::enabled.nullable())),
         ToolField::GroupId => Field::Id(|| Box::new(tools::group_id)),
         ToolField::OwnerId => Field::Id(|| Box::new(tools::owner_id)),
