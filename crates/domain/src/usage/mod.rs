@@ -9,7 +9,9 @@ use crate::budgets::BudgetSubject;
 use crate::failure::FailureCode;
 use crate::models::Pricing;
 use crate::string_enum::string_enum;
-use crate::{ApiKeyId, GroupId, MessageId, SessionId, Timestamp, ToolId, TurnId, UsageId, Usd, UserId};
+use crate::{
+    ApiKeyId, GroupId, MessageId, SessionId, Timestamp, ToolId, ToolVersionId, TurnId, UsageId, Usd, UserId,
+};
 
 pub use sum::UsageSum;
 
@@ -100,6 +102,7 @@ pub struct OpenUsage {
     /// Group to which the request is accounted.
     pub group_id: Option<GroupId>,
     pub tool_id: Option<ToolId>,
+    pub tool_version_id: Option<ToolVersionId>,
     pub session_id: Option<SessionId>,
     pub turn_id: Option<TurnId>,
     /// Answer that the request writes.
@@ -129,6 +132,7 @@ pub struct UsageRecord {
     pub group_id: Option<GroupId>,
     pub tool_id: Option<ToolId>,
     pub tool_slug: Option<String>,
+    pub tool_version_id: Option<ToolVersionId>,
     pub session_id: Option<SessionId>,
     pub turn_id: Option<TurnId>,
     /// Answer.
