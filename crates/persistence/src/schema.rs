@@ -282,7 +282,7 @@ mod narrow {
     }
 }
 
-/// Usage ledger. It has more than 32 columns, so seven of them are declared separately.
+/// Usage ledger. It has more than 32 columns, so six of them are declared separately.
 pub(crate) mod ai_usage {
     use diesel::sql_types::{BigInt, Nullable, Text};
 
@@ -297,7 +297,6 @@ pub(crate) mod ai_usage {
             total_tokens -> Nullable<BigInt>,
             time_to_first_token_us -> Nullable<BigInt>,
             duration_us -> Nullable<BigInt>,
-            tool_version_id -> Nullable<SqlId>,
         }
     }
 }

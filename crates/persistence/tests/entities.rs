@@ -131,7 +131,6 @@ async fn no_field_of_a_usage_row_is_lost(subject: &SqlSubject) -> Result<()> {
         group_id: Some(open.group_id.context("the row has a group")?),
         tool_id: Some(open.tool_id.context("the row has a tool")?),
         tool_slug: Some("tutor".to_owned()),
-        tool_version_id: Some(open.tool_version_id.context("the row has a version")?),
         session_id: Some(open.session_id.context("the row has a session")?),
         turn_id: Some(open.turn_id.context("the row has a turn")?),
         message_id: Some(open.message_id.context("the row has a message")?),

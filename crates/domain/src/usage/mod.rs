@@ -9,9 +9,7 @@ use crate::budgets::BudgetSubject;
 use crate::failure::FailureCode;
 use crate::models::Pricing;
 use crate::string_enum::string_enum;
-use crate::{
-    ApiKeyId, GroupId, MessageId, SessionId, Timestamp, ToolId, ToolVersionId, TurnId, UsageId, Usd, UserId,
-};
+use crate::{ApiKeyId, GroupId, MessageId, SessionId, Timestamp, ToolId, TurnId, UsageId, Usd, UserId};
 
 pub use sum::UsageSum;
 
@@ -102,7 +100,6 @@ pub struct OpenUsage {
     /// Group to which the request is accounted.
     pub group_id: Option<GroupId>,
     pub tool_id: Option<ToolId>,
-    pub tool_version_id: Option<ToolVersionId>,
     pub session_id: Option<SessionId>,
     pub turn_id: Option<TurnId>,
     /// Answer that the request writes.
@@ -132,7 +129,6 @@ pub struct UsageRecord {
     pub group_id: Option<GroupId>,
     pub tool_id: Option<ToolId>,
     pub tool_slug: Option<String>,
-    pub tool_version_id: Option<ToolVersionId>,
     pub session_id: Option<SessionId>,
     pub turn_id: Option<TurnId>,
     /// Answer.

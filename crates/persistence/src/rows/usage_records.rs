@@ -5,7 +5,7 @@ use std::time::Duration;
 use causerie_domain::ports::StoreError;
 use causerie_domain::usage::{OpenUsage, TokenCounts, UsageRecord};
 use causerie_domain::{
-    ApiKeyId, GroupId, MessageId, SessionId, Timestamp, ToolId, ToolVersionId, TurnId, UsageId, Usd, UserId,
+    ApiKeyId, GroupId, MessageId, SessionId, Timestamp, ToolId, TurnId, UsageId, Usd, UserId,
 };
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -26,7 +26,6 @@ pub(crate) struct OpenUsageRow {
     user_id: IdParam,
     group_id: Option<IdParam>,
     tool_id: Option<IdParam>,
-    tool_version_id: Option<IdParam>,
     session_id: Option<IdParam>,
     turn_id: Option<IdParam>,
     message_id: Option<IdParam>,
@@ -72,7 +71,6 @@ pub(crate) struct UsageRecordRow {
     calculated_cost: Option<i64>,
     time_to_first_token_us: Option<i64>,
     duration_us: Option<i64>,
-    tool_version_id: Option<ToolVersionId>,
 }
 
 impl TryFrom<OpenUsage> for OpenUsageRow {
@@ -85,7 +83,6 @@ impl TryFrom<OpenUsage> for OpenUsageRow {
             user_id,
             group_id,
             tool_id,
-            tool_version_id,
             session_id,
             turn_id,
             message_id,
@@ -102,7 +99,6 @@ impl TryFrom<OpenUsage> for OpenUsageRow {
             user_id: id_param(user_id),
             group_id: group_id.map(id_param),
             tool_id: tool_id.map(id_param),
-            tool_version_id: tool_version_id.map(id_param),
             session_id: session_id.map(id_param),
             turn_id: turn_id.map(id_param),
             message_id: message_id.map(id_param),
@@ -137,7 +133,6 @@ impl TryFrom<UsageRecordRow> for UsageRecord {
             group_id: row.group_id,
             tool_id: row.tool_id,
             tool_slug: None,
-            tool_version_id: row.tool_version_id,
             session_id: row.session_id,
             turn_id: row.turn_id,
             message_id: row.message_id,

@@ -221,7 +221,6 @@ impl Runtime {
                 user_id: principal.user.id,
                 group_id: session.group_id,
                 tool_id: Some(session.tool_id),
-                tool_version_id: Some(session.tool_version_id),
                 session_id: Some(session.id),
                 turn_id: Some(turn.turn_id),
                 message_id: Some(turn.assistant_message_id),

@@ -142,7 +142,6 @@ impl Subject {
             user_id: self.user,
             group_id: None,
             tool_id: Some(self.tool),
-            tool_version_id: Some(self.tool_version),
             session_id: Some(session),
             turn_id: Some(turn),
             message_id: Some(answer),

@@ -27,7 +27,6 @@ pub(crate) struct UsageRecordDto {
     /// The tool's slug.
     tool: Option<String>,
     tool_id: Option<Id>,
-    tool_version_id: Option<Id>,
     session_id: Option<Id>,
     turn_id: Option<Id>,
     /// The answer that it wrote.
@@ -71,7 +70,7 @@ pub(crate) struct UsageRecordDto {
 }
 
 /// The members of a record in their order: the columns of the table.
-pub(crate) const RECORD_COLUMNS: [&str; 32] = [
+pub(crate) const RECORD_COLUMNS: [&str; 31] = [
     "id",
     "created_at",
     "closed_at",
@@ -79,7 +78,6 @@ pub(crate) const RECORD_COLUMNS: [&str; 32] = [
     "group_id",
     "tool",
     "tool_id",
-    "tool_version_id",
     "session_id",
     "turn_id",
     "message_id",
@@ -133,7 +131,6 @@ impl From<UsageRecord> for UsageRecordDto {
             group_id: record.group_id.map(Id::from),
             tool: record.tool_slug,
             tool_id: record.tool_id.map(Id::from),
-            tool_version_id: record.tool_version_id.map(Id::from),
             session_id: record.session_id.map(Id::from),
             turn_id: record.turn_id.map(Id::from),
             message_id: record.message_id.map(Id::from),

@@ -1,1 +1,0 @@
-ALTER TABLE ai_usage DROP COLUMN tool_version_id;

@@ -1,1 +1,0 @@
-ALTER TABLE ai_usage ADD COLUMN tool_version_id BLOB;
