@@ -24,9 +24,6 @@ pub trait AuditEvents: Send + Sync + Debug {
     async fn audit_events(&self, list: AuditEventQuery)
     -> Result<Page<AuditEvent, AuditEventId>, StoreError>;
 
-    /// Returns an audit event.
-    async fn audit_event(&self, id: AuditEventId) -> Result<Option<AuditEvent>, StoreError>;
-
     /// Records access to a session of another user.
     async fn record(
         &self,

@@ -8,7 +8,7 @@ use causerie_runtime::ListAuditEvents;
 use crate::auth::Caller;
 use crate::dto::{AuditEventDto, Id, PageDto};
 use crate::error::Problem;
-use crate::request::{PageParams, PathId, Query};
+use crate::request::{PageParams, Query};
 use crate::state::AppState;
 
 /// The audit log.
@@ -39,19 +39,4 @@ pub(crate) async fn list_events(
     query.finish()?;
     let page = state.call(move |runtime| async move { runtime.audit_events(&caller.0, list).await }).await?;
     Ok(HttpResponse::Ok().json(PageDto::<AuditEventDto>::new(page.rows, page.next.as_ref())))
-}
-
-/// An entry of the audit log.
-#[utoipa::path(
-    get, path = "/audit/events/{id}", tag = "audit",
-    params(("id" = Id, Path, description = "The entry")),
-    responses((status = 200, body = AuditEventDto, description = "The entry")),
-)]
-pub(crate) async fn get_event(
-    state: Data<AppState>,
-    caller: Caller,
-    id: PathId<AuditEventId>,
-) -> Result<HttpResponse, Problem> {
-    let event = state.call(move |runtime| async move { runtime.audit_event(&caller.0, id.0).await }).await?;
-    Ok(HttpResponse::Ok().json(AuditEventDto::from(event)))
 }

@@ -153,5 +153,4 @@ operations! {
     PUT "/budgets/api_key/{id}" Requires(Action::Manage, SubjectType::ApiKey) => budgets::put_key_budget;
     DELETE "/budgets/api_key/{id}" Requires(Action::Manage, SubjectType::ApiKey) => budgets::delete_key_budget;
     GET "/audit/events" Requires(Action::Audit, SubjectType::User) => audit_events::list_events;
-    GET "/audit/events/{id}" Requires(Action::Audit, SubjectType::User) => audit_events::get_event;
 }

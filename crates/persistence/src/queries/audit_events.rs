@@ -56,16 +56,6 @@ pub(crate) async fn record_on_session(
     record(conn, stamp, AuditEntry { action: *action, of: ("Session", session), detail: json!({}) }).await
 }
 
-pub(crate) async fn by_id(conn: &mut Conn, id: &AuditEventId) -> Result<Option<AuditEvent>, QueryError> {
-    let row: Option<AuditEventRow> = audit_events::table
-        .filter(audit_events::id.eq(id_param(*id)))
-        .select(AuditEventRow::as_select())
-        .first(conn)
-        .await
-        .optional()?;
-    Ok(row.map(AuditEvent::try_from).transpose()?)
-}
-
 pub(crate) async fn page(
     conn: &mut Conn,
     list: &AuditEventQuery,

@@ -16,10 +16,6 @@ impl AuditEvents for SqlStore {
         transact!(self, Read, audit_events::page(list))
     }
 
-    async fn audit_event(&self, id: AuditEventId) -> Result<Option<AuditEvent>, StoreError> {
-        transact!(self, Read, audit_events::by_id(id))
-    }
-
     async fn record(
         &self,
         action: AuditAction,

@@ -41,19 +41,4 @@ impl Runtime {
         let page = PageRequest { limit, after: after.map(After) };
         Ok(self.directory()?.audit_events(AuditEventQuery { actor_id, subject_id, page }).await?)
     }
-
-    /// Returns an audit event, for principals that may audit every user.
-    ///
-    /// # Errors
-    /// [`RuntimeError::Forbidden`], [`RuntimeError::NotFound`].
-    pub async fn audit_event(
-        &self,
-        principal: &Principal,
-        id: AuditEventId,
-    ) -> Result<AuditEvent, RuntimeError> {
-        if self.access(principal)?.users(Action::Audit)? != Filter::Everything {
-            return Err(RuntimeError::Forbidden { reason: None });
-        }
-        self.directory()?.audit_event(id).await?.ok_or(RuntimeError::NotFound)
-    }
 }
