@@ -6,12 +6,11 @@ use causerie_domain::ports::{AdministrationError, ExternalId, NewApiKey, NewUser
 use causerie_domain::users::{User, UserStatus};
 use causerie_domain::{AuditEventId, Timestamp};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Conn;
 use super::audit_events::{AuditEntry, record};
+use super::{Conn, RunQueryDsl};
 use crate::error::{QueryError, TransactionError, is_foreign_key_violation, is_unique_violation};
 use crate::rows::{ApiKeyRow, UserRow, checked_text, list_text};
 use crate::schema::{api_keys, users};

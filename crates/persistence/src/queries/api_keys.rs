@@ -7,13 +7,12 @@ use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{DirectoryError, NewApiKey};
 use causerie_domain::{ApiKeyId, Filter, GroupId};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde_json::json;
 
-use super::Conn;
 use super::administration::{insert_key, record_key};
 use super::audit_events::{AuditEntry, record};
 use super::filters::on_api_keys;
+use super::{Conn, RunQueryDsl};
 use crate::error::{QueryError, TransactionError, is_foreign_key_violation};
 use crate::rows::ApiKeyRow;
 use crate::schema::{api_keys, memberships};

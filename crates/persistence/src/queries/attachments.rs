@@ -9,9 +9,8 @@ use causerie_domain::sessions::Session;
 use causerie_domain::{AttachmentId, Filter, MessageId, SessionId};
 use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::{Conn, filters, sessions as session_queries};
+use super::{Conn, RunQueryDsl, filters, sessions as session_queries};
 use crate::error::{QueryError, TransactionError};
 use crate::input::DeleteAttachment;
 use crate::rows::AttachmentRow;

@@ -7,10 +7,9 @@ use causerie_domain::page::{After, Page};
 use causerie_domain::ports::AuditEventQuery;
 use causerie_domain::{AuditEventId, SessionId};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
-use super::Conn;
+use super::{Conn, RunQueryDsl};
 use crate::error::QueryError;
 use crate::rows::{AuditEventRow, checked_text};
 use crate::schema::audit_events;

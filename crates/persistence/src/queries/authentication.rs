@@ -7,12 +7,11 @@ use causerie_domain::principal::UserAccess;
 use causerie_domain::users::{Role, User, UserStatus};
 use causerie_domain::{ApiKeyId, AuditEventId, Timestamp, UserId};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde_json::json;
 
 use super::administration::insert_user;
 use super::audit_events::{AuditEntry, record};
-use super::{Conn, rules as rule_queries};
+use super::{Conn, RunQueryDsl, rules as rule_queries};
 use crate::error::{QueryError, TransactionError, is_unique_violation};
 use crate::rows::{ApiKeyRow, MembershipRow, UserRow};
 use crate::schema::{api_keys, group_rules, groups, memberships, users};

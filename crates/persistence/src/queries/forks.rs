@@ -10,9 +10,8 @@ use causerie_domain::ports::{ForkError, Lineage, NewFork};
 use causerie_domain::sessions::Session;
 use causerie_domain::{AttachmentId, MessageId, SessionId};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::{Conn, bulk, sessions as session_queries};
+use super::{Conn, RunQueryDsl, bulk, sessions as session_queries};
 use crate::error::{QueryError, TransactionError};
 use crate::rows::{AttachmentRow, MessageRow, SessionRow};
 use crate::schema::{message_attachments, messages, sessions};

@@ -6,12 +6,11 @@ use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{DirectoryError, GroupChange};
 use causerie_domain::{Filter, GroupId};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde_json::{Map, Value, json};
 
-use super::Conn;
 use super::audit_events::{AuditEntry, record};
 use super::filters::on_groups;
+use super::{Conn, RunQueryDsl};
 use crate::error::{QueryError, TransactionError, is_foreign_key_violation};
 use crate::rows::{GroupRow, checked_text};
 use crate::schema::{ai_models, groups, tools};

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use diesel::prelude::*;
 use diesel::sql_types::Text;
-use diesel_async::RunQueryDsl;
 
-use super::Conn;
+use super::{Conn, RunQueryDsl};
 use crate::error::QueryError;
 
 #[derive(QueryableByName)]

@@ -11,10 +11,9 @@ use causerie_domain::ports::{
 use causerie_domain::{Timestamp, TurnId, UsageId};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
-use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::{CLOCK, Conn};
+use super::{CLOCK, Conn, RunQueryDsl};
 use crate::error::QueryError;
 use crate::types::{IdParam, SqlId, id_param};
 

@@ -9,12 +9,11 @@ use causerie_domain::ports::{DirectoryError, MemberRef};
 use causerie_domain::{Filter, GroupId, Timestamp, UserId};
 use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
 use super::audit_events::{AuditEntry, record};
 use super::filters::on_users;
-use super::{Conn, groups as group_queries, users as user_queries};
+use super::{Conn, RunQueryDsl, groups as group_queries, users as user_queries};
 use crate::error::{QueryError, TransactionError, corrupt, is_foreign_key_violation};
 use crate::rows::{GroupRow, InvitationRow, MemberRow, UserRow, checked_text, parse_variant};
 use crate::schema::{groups, invitations, memberships, users};

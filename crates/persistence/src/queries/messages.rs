@@ -7,9 +7,8 @@ use causerie_domain::messages::{Message, MessageRole, MessageView};
 use causerie_domain::ports::MessageQuery;
 use causerie_domain::{MessageId, SessionId};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::{Conn, filters, usage};
+use super::{Conn, RunQueryDsl, filters, usage};
 use crate::error::QueryError;
 use crate::input::LatestMessages;
 use crate::rows::{AttachmentRow, MessageRow};

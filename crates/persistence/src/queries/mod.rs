@@ -30,6 +30,9 @@ pub(crate) mod usage;
 pub(crate) mod users;
 
 mod filters;
+mod run;
 mod sql_literals;
+
+pub(super) use run::RunQueryDsl;
 
 use super::{CLOCK, Conn, Db, LOCK_LEDGER_SQL, bulk};

@@ -5,11 +5,10 @@ use causerie_domain::models::{CatalogModel, Model};
 use causerie_domain::ports::{Calibration, DirectoryError, ModelChange};
 use causerie_domain::{Filter, Timestamp, Usd};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
 use super::audit_events::{AuditEntry, record};
-use super::{Conn, filters};
+use super::{Conn, RunQueryDsl, filters};
 use crate::error::{QueryError, TransactionError, is_foreign_key_violation};
 use crate::input::CalibrateModel;
 use crate::rows::{ModelRow, checked_text, extra_prices_text, list_text, overrides_text, stored};

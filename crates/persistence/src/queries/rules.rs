@@ -4,11 +4,10 @@ use causerie_domain::audit_events::{AuditAction, AuditStamp};
 use causerie_domain::ports::{DirectoryError, RuleOwner};
 use causerie_domain::{Filter, GroupId, UserId};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
 use super::audit_events::{AuditEntry, record};
-use super::{Conn, groups, users};
+use super::{Conn, RunQueryDsl, groups, users};
 use crate::error::{QueryError, TransactionError, corrupt_with_source};
 use crate::rows::checked_text;
 use crate::schema::{group_rules, user_rules};

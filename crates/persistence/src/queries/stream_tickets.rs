@@ -4,10 +4,9 @@ use causerie_domain::api_keys::ApiKey;
 use causerie_domain::ports::{NewTicket, TICKET_GRACE, TicketRecord, TicketTarget};
 use causerie_domain::{SessionId, Timestamp};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::Conn;
 use super::authentication::user_access;
+use super::{Conn, RunQueryDsl};
 use crate::error::{QueryError, is_foreign_key_violation};
 use crate::rows::{ApiKeyRow, TicketRow, UserRow, micros};
 use crate::schema::{api_keys, stream_tickets, turns, users};

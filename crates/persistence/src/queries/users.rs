@@ -9,13 +9,12 @@ use causerie_domain::ports::{DirectoryError, NewUser, UserChange};
 use causerie_domain::users::{Role, User, UserStatus, UserView};
 use causerie_domain::{Filter, GroupId, SessionId, UserId};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde_json::{Map, Value, json};
 
-use super::Conn;
 use super::administration::{insert_user, record_user};
 use super::audit_events::{AuditEntry, record};
 use super::filters::on_users;
+use super::{Conn, RunQueryDsl};
 use crate::error::{QueryError, TransactionError, is_unique_violation};
 use crate::rows::{UserRow, checked_text};
 use crate::schema::{memberships, sessions, users};

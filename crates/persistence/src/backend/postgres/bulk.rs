@@ -1,9 +1,9 @@
 //! Bulk inserts: all rows in one statement, which saves a round trip per row.
 
 use diesel::result::QueryResult;
-use diesel_async::RunQueryDsl;
 
 use super::Conn;
+use super::queries::RunQueryDsl;
 use crate::rows::{AttachmentRow, MessageRow};
 use crate::schema::{message_attachments, messages};
 

@@ -1,9 +1,9 @@
 //! Bulk inserts: one statement per row. A statement is a call within the process and is prepared only once.
 
 use diesel::result::QueryResult;
-use diesel_async::RunQueryDsl;
 
 use super::Conn;
+use super::queries::RunQueryDsl;
 use crate::rows::{AttachmentRow, MessageRow};
 use crate::schema::{message_attachments, messages};
 

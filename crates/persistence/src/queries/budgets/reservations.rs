@@ -12,9 +12,8 @@ use causerie_domain::{Timestamp, Usd};
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use diesel_async::RunQueryDsl;
 
-use super::super::Conn;
+use super::super::{Conn, RunQueryDsl};
 use crate::error::{QueryError, TransactionError};
 use crate::rows::{BudgetRow, ReservationRow, WindowRow};
 use crate::schema::{ai_usage, budget_windows, budgets};

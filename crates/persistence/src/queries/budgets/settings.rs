@@ -8,11 +8,10 @@ use causerie_domain::{Filter, Timestamp};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use diesel_async::RunQueryDsl;
 use serde_json::{Value, json};
 
 use super::super::audit_events::{AuditEntry, record};
-use super::super::{Conn, LOCK_LEDGER_SQL, api_keys, groups, users};
+use super::super::{Conn, LOCK_LEDGER_SQL, RunQueryDsl, api_keys, groups, users};
 use super::reservations;
 use crate::error::{QueryError, TransactionError};
 use crate::schema::{ai_usage, budgets};

@@ -12,11 +12,10 @@ use causerie_domain::subjects::SessionField;
 use causerie_domain::usage::reports::{Grouping, UsageSums};
 use causerie_domain::{Filter, SessionId};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::super::Conn;
 use super::super::filters::constant;
 use super::super::usage::{SumRows, merge, parts, slugs};
+use super::super::{Conn, RunQueryDsl};
 use super::read;
 use crate::error::{QueryError, corrupt};
 use crate::rows::{UsageSumsRow, groups};

@@ -3,9 +3,8 @@
 use causerie_domain::ports::NewSession;
 use causerie_domain::sessions::Session;
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::super::{Conn, messages as message_queries};
+use super::super::{Conn, RunQueryDsl, messages as message_queries};
 use crate::error::QueryError;
 use crate::rows::SessionRow;
 use crate::schema::sessions;

@@ -7,9 +7,8 @@ use causerie_domain::{Filter, SessionId, Usd};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use diesel_async::RunQueryDsl;
 
-use super::super::{Conn, filters};
+use super::super::{Conn, RunQueryDsl, filters};
 use crate::error::{QueryError, corrupt};
 use crate::rows::SessionRow;
 use crate::schema::{ai_usage, sessions};

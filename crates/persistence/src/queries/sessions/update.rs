@@ -3,9 +3,8 @@
 use causerie_domain::ports::SessionError;
 use causerie_domain::sessions::{InvalidTransition, Session, SessionState};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::super::{Conn, filters};
+use super::super::{Conn, RunQueryDsl, filters};
 use super::read;
 use crate::error::{TransactionError, unavailable};
 use crate::input::{ChangeSessionState, DeleteSession, RenameSession};

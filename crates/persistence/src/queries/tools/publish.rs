@@ -7,11 +7,10 @@ use causerie_domain::subjects::ToolField;
 use causerie_domain::tools::Tool;
 use causerie_domain::{Filter, ToolId};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use serde_json::json;
 
 use super::super::audit_events::{AuditEntry, record};
-use super::super::{Conn, filters};
+use super::super::{Conn, RunQueryDsl, filters};
 use super::read;
 use super::sync::store_version;
 use crate::error::{QueryError, TransactionError, corrupt, is_foreign_key_violation};

@@ -7,9 +7,8 @@ use causerie_domain::ports::{ToolVersionCursor, ToolVersionQuery};
 use causerie_domain::tools::{Tool, ToolVersion};
 use causerie_domain::{Filter, ToolId, ToolVersionId};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::super::{Conn, filters};
+use super::super::{Conn, RunQueryDsl, filters};
 use crate::error::{QueryError, corrupt};
 use crate::rows::{ToolRow, ToolVersionRow, tool};
 use crate::schema::{tool_versions, tools};

@@ -3,9 +3,8 @@
 use causerie_domain::ToolId;
 use causerie_domain::ports::{NewToolVersion, ToolError, ToolSync};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::super::Conn;
+use super::super::{Conn, RunQueryDsl};
 use crate::error::{QueryError, TransactionError};
 use crate::rows::checked_text;
 use crate::schema::{tool_versions, tools};

@@ -9,9 +9,8 @@ use causerie_domain::turns::Turn;
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
-use diesel_async::RunQueryDsl;
 
-use super::super::{Conn, budgets, messages as message_queries, sql_literals, usage};
+use super::super::{Conn, RunQueryDsl, budgets, messages as message_queries, sql_literals, usage};
 use super::{lease, read, reap};
 use crate::error::{QueryError, TransactionError, corrupt, unavailable};
 use crate::input::KeyLookup;

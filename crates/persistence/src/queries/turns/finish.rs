@@ -5,9 +5,8 @@ use causerie_domain::ports::{FinishTurn, TurnLedgerError};
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::super::{Conn, usage};
+use super::super::{Conn, RunQueryDsl, usage};
 use super::{lease, read, reap};
 use crate::error::{QueryError, TransactionError, corrupt};
 use crate::rows::{TurnRow, checked_text, context_text, meta_text, micros, parts_text, sanitized};

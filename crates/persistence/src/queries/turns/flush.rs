@@ -4,9 +4,8 @@ use causerie_domain::ports::{LeaseStatus, NextAttempt, TurnFlush, TurnLedgerErro
 use causerie_domain::turns::{Segment, Turn};
 use causerie_domain::{SessionId, Timestamp, TurnId};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::super::{Conn, budgets, sql_literals, usage};
+use super::super::{Conn, RunQueryDsl, budgets, sql_literals, usage};
 use super::{lease, reap};
 use crate::error::{QueryError, TransactionError};
 use crate::input::FlushTurns;

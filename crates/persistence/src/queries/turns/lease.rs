@@ -6,9 +6,8 @@ use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId};
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
-use diesel_async::RunQueryDsl;
 
-use super::super::{Conn, Db, sql_literals};
+use super::super::{Conn, Db, RunQueryDsl, sql_literals};
 use crate::error::QueryError;
 use crate::rows::micros;
 use crate::schema::{sessions, turns};

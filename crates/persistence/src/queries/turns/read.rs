@@ -6,9 +6,8 @@ use causerie_domain::turns::{Segment, Turn, TurnStatus};
 use causerie_domain::{Filter, SessionId, TurnId};
 use diesel::dsl::max;
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::super::{Conn, filters, sql_literals, usage};
+use super::super::{Conn, RunQueryDsl, filters, sql_literals, usage};
 use crate::error::QueryError;
 use crate::input::KeyLookup;
 use crate::rows::{KeyedTurnRow, MessageRow, SegmentRow, TurnRow, segments_of_parts, stored};

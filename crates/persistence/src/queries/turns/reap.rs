@@ -6,9 +6,8 @@ use causerie_domain::ports::{Reap, ReapScope};
 use causerie_domain::turns::{Segment, Turn, TurnStatus, parts_of};
 use causerie_domain::{SessionId, Timestamp, TurnId};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::super::{Conn, sql_literals, usage};
+use super::super::{Conn, RunQueryDsl, sql_literals, usage};
 use super::{lease, read};
 use crate::error::QueryError;
 use crate::rows::{TurnRow, parts_text};

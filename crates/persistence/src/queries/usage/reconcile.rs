@@ -9,9 +9,8 @@ use causerie_domain::{MessageId, Timestamp, UsageId};
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
-use diesel_async::RunQueryDsl;
 
-use super::super::{Conn, Db, budgets, sql_literals};
+use super::super::{Conn, Db, RunQueryDsl, budgets, sql_literals};
 use super::write::CostChangeset;
 use crate::error::QueryError;
 use crate::rows::{MessageRow, PendingRow, ReservationRow, sanitized};

@@ -7,9 +7,8 @@ use causerie_domain::page::{After, Page};
 use causerie_domain::ports::{UsageFilter, UsageRecordCursor, UsageRecordQuery};
 use causerie_domain::usage::reports::UsageRecord;
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::super::Conn;
+use super::super::{Conn, RunQueryDsl};
 use super::selection::{chosen, merge, parts, slugs};
 use crate::error::QueryError;
 use crate::rows::UsageRecordRow;

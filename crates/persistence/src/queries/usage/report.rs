@@ -4,9 +4,8 @@ use causerie_domain::page::Page;
 use causerie_domain::ports::{StoreError, UsageReport, UsageReportQuery};
 use causerie_domain::usage::reports::{Grouping, UsageGroup, UsageSums};
 use diesel::BoolExpressionMethods;
-use diesel_async::RunQueryDsl;
 
-use super::super::Conn;
+use super::super::{Conn, RunQueryDsl};
 use super::report_sql::SumRows;
 use super::selection::{after, chosen, slugs};
 use crate::error::QueryError;

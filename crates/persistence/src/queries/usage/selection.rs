@@ -7,11 +7,10 @@ use causerie_domain::ports::{StoreError, UsageFilter};
 use causerie_domain::usage::reports::{GroupKey, Grouping};
 use causerie_domain::{Filter, ToolId};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use std::collections::HashMap;
 
-use super::super::Conn;
 use super::super::filters::{self, Condition, constant};
+use super::super::{Conn, RunQueryDsl};
 use crate::error::QueryError;
 use crate::schema::{ai_usage, tools};
 use crate::types::{IdParam, id_param};

@@ -8,9 +8,8 @@ use causerie_domain::usage::{
 };
 use causerie_domain::{Timestamp, TurnId, UsageId, Usd};
 use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 
-use super::super::{Conn, budgets};
+use super::super::{Conn, RunQueryDsl, budgets};
 use crate::error::{QueryError, corrupt};
 use crate::rows::{
     OPEN, OpenUsageRow, ReservationRow, UsageSumRow, micros, prices_text, sanitized, tokens, usage_by_turn,
