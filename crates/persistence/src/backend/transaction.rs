@@ -1,11 +1,12 @@
 //! A transaction: the statements that one port method runs as a unit.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use causerie_domain::ports::StoreError;
 use futures_util::future::BoxFuture;
 
-use crate::error::unavailable;
+use crate::error::{corrupt, unavailable};
 
 /// The statements of a transaction. They may run more than once: a transaction that conflicts with another is repeated.
 pub(crate) type Transaction<C, T, F> =
@@ -21,6 +22,20 @@ where
 {
     let input = Arc::new(input);
     Box::new(move |conn| statements(conn, Arc::clone(&input)))
+}
+
+/// Result of a transaction with its type erased, so that channels, tasks and timeouts are compiled once and not once per
+/// transaction.
+pub(crate) type ErasedResult = Box<dyn Any + Send>;
+
+/// Restores the type of a result.
+pub(crate) fn restore_result<T: 'static, E: From<StoreError> + 'static>(
+    result: ErasedResult,
+) -> Result<T, E> {
+    match result.downcast::<Result<T, E>>() {
+        Ok(result) => *result,
+        Err(_) => Err(E::from(corrupt("the result of a transaction has another type"))),
+    }
 }
 
 /// The access and isolation that a transaction needs.

@@ -26,7 +26,7 @@ use tokio_util::task::TaskTracker;
 
 use super::Conn;
 use super::job::{Job, TransactionJob};
-use crate::backend::transaction::{Mode, Transaction, overloaded, store_closed};
+use crate::backend::transaction::{Mode, Transaction, overloaded, restore_result, store_closed};
 use crate::error::{IntoPortError, unavailable};
 use crate::settings::{OpenError, StoreSettings};
 
@@ -88,7 +88,7 @@ impl Engine {
     {
         let (answer, answered) = oneshot::channel();
         self.start(mode, Box::new(TransactionJob::new(transaction, answer)));
-        answered.await.unwrap_or_else(|_| Err(F::PortError::from(store_closed())))
+        restore_result(answered.await.map_err(|_| store_closed())?)
     }
 
     /// Starts the task of a job.

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use super::Conn;
-use crate::backend::transaction::{Transaction, store_closed};
+use crate::backend::transaction::{ErasedResult, Transaction, store_closed};
 use crate::error::IntoPortError;
 
 /// A transaction with a result of any type.
@@ -32,19 +32,16 @@ pub(super) trait Job: Send {
 pub(super) struct TransactionJob<T, F: IntoPortError> {
     transaction: Transaction<Conn, T, F>,
     result: Option<Result<T, F>>,
-    answer: oneshot::Sender<Result<T, F::PortError>>,
+    answer: oneshot::Sender<ErasedResult>,
 }
 
 impl<T, F: IntoPortError> TransactionJob<T, F> {
-    pub(super) fn new(
-        transaction: Transaction<Conn, T, F>,
-        answer: oneshot::Sender<Result<T, F::PortError>>,
-    ) -> Self {
+    pub(super) fn new(transaction: Transaction<Conn, T, F>, answer: oneshot::Sender<ErasedResult>) -> Self {
         TransactionJob { transaction, result: None, answer }
     }
 }
 
-impl<T: Send, F: IntoPortError> Job for TransactionJob<T, F> {
+impl<T: Send + 'static, F: IntoPortError> Job for TransactionJob<T, F> {
     fn run<'a>(&'a mut self, conn: &'a mut Conn) -> BoxFuture<'a, bool> {
         let TransactionJob { transaction, result, .. } = self;
         transaction(conn).map(|ended| result.insert(ended).is_ok()).boxed()
@@ -63,12 +60,12 @@ impl<T: Send, F: IntoPortError> Job for TransactionJob<T, F> {
     }
 
     fn answer(self: Box<Self>, ran: Result<(), StoreError>) {
-        let answer = match (ran, self.result) {
+        let answer: Result<T, F::PortError> = match (ran, self.result) {
             (Err(error), _) => Err(F::PortError::from(error)),
             (Ok(()), Some(result)) => result.map_err(F::into_port_error),
             (Ok(()), None) => Err(F::PortError::from(store_closed())),
         };
         // The caller may have dropped the receiver.
-        let _ = self.answer.send(answer);
+        let _ = self.answer.send(Box::new(answer));
     }
 }

@@ -10,10 +10,12 @@ use tokio::sync::oneshot;
 
 use super::Conn;
 use super::connection::{ConnRole, SqliteConn};
-use super::job::TransactionJob;
+use super::job::{Job, TransactionJob};
 use super::queue::{Ownership, Priority, Queue};
 use super::threads;
-use crate::backend::transaction::{Mode, Transaction, overloaded, store_closed};
+use crate::backend::transaction::{
+    ErasedResult, Mode, Transaction, overloaded, restore_result, store_closed,
+};
 use crate::error::IntoPortError;
 use crate::settings::{OpenError, StoreSettings};
 
@@ -64,25 +66,35 @@ impl Engine {
         T: Send + 'static,
         F: IntoPortError,
     {
-        let (answer, mut answered) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
+        let ownership = Ownership::default();
+        let job = Box::new(TransactionJob::new(mode, transaction, ownership.clone(), answer));
+        restore_result(self.perform(mode, job, ownership, answered).await?)
+    }
+
+    /// Queues a job and waits for its result.
+    async fn perform(
+        &self,
+        mode: Mode,
+        job: Box<dyn Job>,
+        ownership: Ownership,
+        mut answered: oneshot::Receiver<ErasedResult>,
+    ) -> Result<ErasedResult, StoreError> {
         let queue = match mode {
             Mode::Read | Mode::Snapshot => &self.readers,
             Mode::Write | Mode::PriorityWrite | Mode::Serializable => &self.writer,
         };
-        let ownership = Ownership::default();
-        let job = Box::new(TransactionJob::new(mode, transaction, ownership.clone(), answer));
         let in_time = tokio::time::timeout(self.wait, async {
             queue.send(Priority::from(mode), job).await?;
             Ok((&mut answered).await)
         });
         let answer = match in_time.await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(F::PortError::from(error)),
-            Err(_) if ownership.take() => return Err(F::PortError::from(overloaded())),
+            Ok(answer) => answer?,
+            Err(_) if ownership.take() => return Err(overloaded()),
             // It started in time, and runs to its end.
             Err(_) => answered.await,
         };
-        answer.unwrap_or_else(|_| Err(F::PortError::from(store_closed())))
+        answer.map_err(|_| store_closed())
     }
 
     /// Stops the threads after the queued jobs. Closing the connections writes the log back into the file.

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use super::Conn;
 use super::connection::{begin, block_on_ready, commit_inner, roll_back_inner};
 use super::queue::Ownership;
-use crate::backend::transaction::{Mode, Transaction};
+use crate::backend::transaction::{ErasedResult, Mode, Transaction};
 use crate::error::{IntoPortError, is_constraint_violation, unavailable};
 
 /// A transaction whose result type is erased.
@@ -35,7 +35,7 @@ pub(super) struct TransactionJob<T, F: IntoPortError> {
     transaction: Transaction<Conn, T, F>,
     ownership: Ownership,
     result: Option<Result<T, F>>,
-    answer: oneshot::Sender<Result<T, F::PortError>>,
+    answer: oneshot::Sender<ErasedResult>,
 }
 
 impl<T, F: IntoPortError> TransactionJob<T, F> {
@@ -43,7 +43,7 @@ impl<T, F: IntoPortError> TransactionJob<T, F> {
         mode: Mode,
         transaction: Transaction<Conn, T, F>,
         ownership: Ownership,
-        answer: oneshot::Sender<Result<T, F::PortError>>,
+        answer: oneshot::Sender<ErasedResult>,
     ) -> Self {
         TransactionJob { mode, transaction, ownership, result: None, answer }
     }
@@ -66,7 +66,7 @@ impl<T, F: IntoPortError> TransactionJob<T, F> {
     }
 }
 
-impl<T: Send, F: IntoPortError> Job for TransactionJob<T, F> {
+impl<T: Send + 'static, F: IntoPortError> Job for TransactionJob<T, F> {
     fn claim(&self) -> bool {
         !self.answer.is_closed() && self.ownership.take()
     }
@@ -83,7 +83,7 @@ impl<T: Send, F: IntoPortError> Job for TransactionJob<T, F> {
     }
 
     fn answer(self: Box<Self>, committed: Result<(), String>) {
-        let answer = match (committed, self.result) {
+        let answer: Result<T, F::PortError> = match (committed, self.result) {
             (_, Some(Err(failure))) => Err(failure.into_port_error()),
             (Ok(()), Some(Ok(value))) => Ok(value),
             (Err(cause), _) => Err(F::PortError::from(unavailable(cause))),
@@ -93,6 +93,6 @@ impl<T: Send, F: IntoPortError> Job for TransactionJob<T, F> {
             })),
         };
         // The caller may have dropped the receiver.
-        let _ = self.answer.send(answer);
+        let _ = self.answer.send(Box::new(answer));
     }
 }
