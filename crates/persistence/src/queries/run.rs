@@ -18,14 +18,14 @@ use super::{Conn, Db};
 /// SQL type of the rows of a query.
 type RowSql<Q, U> = <<Q as AsQuery>::SqlType as CompatibleType<U, Db>>::SqlType;
 
-/// The methods that run a statement; they stand in for those of diesel-async with the same names.
+/// The methods that run a statement. They replace those of diesel-async with the same names.
 pub(crate) trait RunQueryDsl: Sized {
     /// Runs a statement and returns the number of affected rows.
     fn execute<'q>(self, conn: &'q mut Conn) -> BoxFuture<'q, QueryResult<usize>>
     where
         Self: QueryFragment<Db> + 'q,
     {
-        conn.execute_returning_count(Statement(Box::new(self)))
+        conn.execute_returning_count(Statement::new(self))
     }
 
     /// Runs a query and returns its rows.
@@ -34,7 +34,7 @@ pub(crate) trait RunQueryDsl: Sized {
         Self: AsQuery<Query: QueryFragment<Db> + 'q, SqlType: CompatibleType<U, Db>>,
         U: FromSqlRow<RowSql<Self, U>, Db> + Send + 'q,
     {
-        all(conn, Statement(Box::new(self.as_query())), build::<RowSql<Self, U>, U>)
+        all(conn, Statement::new(self.as_query()), build::<RowSql<Self, U>, U>)
     }
 
     /// Runs a statement and returns the rows that it changed.
@@ -52,7 +52,7 @@ pub(crate) trait RunQueryDsl: Sized {
         Self: AsQuery<Query: QueryFragment<Db> + 'q, SqlType: CompatibleType<U, Db>>,
         U: FromSqlRow<RowSql<Self, U>, Db> + Send + 'q,
     {
-        one(conn, Statement(Box::new(self.as_query())), build::<RowSql<Self, U>, U>)
+        one(conn, Statement::new(self.as_query()), build::<RowSql<Self, U>, U>)
     }
 
     /// Runs a query with the limit 1 and returns its row, or the error `NotFound`.
@@ -68,11 +68,29 @@ pub(crate) trait RunQueryDsl: Sized {
 impl<T> RunQueryDsl for T {}
 
 /// A statement of any type. Prepared statements are cached by their SQL text.
-struct Statement<'q>(Box<dyn QueryFragment<Db> + 'q>);
+struct Statement<'q>(Box<dyn Render + 'q>);
+
+impl<'q> Statement<'q> {
+    fn new(statement: impl QueryFragment<Db> + 'q) -> Self {
+        Statement(Box::new(statement))
+    }
+}
+
+/// The one method of [`QueryFragment`] that a statement needs. A `dyn QueryFragment` has four more, which would be
+/// compiled for each statement.
+trait Render {
+    fn render<'b>(&'b self, pass: AstPass<'_, 'b, Db>) -> QueryResult<()>;
+}
+
+impl<T: QueryFragment<Db>> Render for T {
+    fn render<'b>(&'b self, pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        self.walk_ast(pass)
+    }
+}
 
 impl QueryFragment<Db> for Statement<'_> {
     fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
-        self.0.walk_ast(pass)
+        self.0.render(pass)
     }
 }
 
