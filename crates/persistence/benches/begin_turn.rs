@@ -1,26 +1,18 @@
-//! The duration of beginning a turn in a full store compared with an empty one: at most 1.5 times as long.
+//! Duration of `begin_turn` in a store of a million messages compared with an empty one: at most 1.5 times as long.
 //!
-//! The full store has a million messages, ten thousand of them in the measured session; the empty one has the
-//! twenty that a turn loads. Both take turns in the same run, so that a busy machine slows both. The plans of the
-//! statements that could grow are printed beneath.
+//! The measured session of the full store has ten thousand messages, that of the empty store the twenty that a turn
+//! loads. The rounds alternate, so that a busy machine slows both. The bench prints the plans of the statements whose
+//! cost could grow.
 
-#![expect(clippy::print_stdout, clippy::expect_used, reason = "its reader sits at the terminal")]
-
-#[path = "../tests/raw/mod.rs"]
-mod raw;
-#[path = "../tests/subject/mod.rs"]
-mod subject;
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "a bench prints its results")]
 
 use std::time::{Duration, Instant};
 
 use causerie_domain::SessionId;
 use causerie_domain::ports::BeginTurn;
 use causerie_testkit::anyhow::{Result, ensure};
-use diesel::prelude::*;
-use diesel::sql_types::Text;
-
-use raw::{Raw, is_sqlite, uuid};
-use subject::SqlSubject;
+use causerie_testkit::contract::SqlSubject;
+use causerie_testkit::database::{RawConnection, is_sqlite, uuid_literal};
 
 /// Messages of the measured session.
 const LONG: u64 = 10_000;
@@ -33,23 +25,23 @@ const TURNS_OF_A_ROUND: usize = 20;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let result = runtime.expect("threads can be started").block_on(async {
-        compare("SQLite", subject::sqlite().await?, subject::sqlite().await?).await?;
-        compare("PostgreSQL", subject::postgres().await?, subject::postgres().await?).await
+    let result = runtime.expect("the runtime starts").block_on(async {
+        compare("SQLite", SqlSubject::sqlite().await?, SqlSubject::sqlite().await?).await?;
+        compare("PostgreSQL", SqlSubject::postgres().await?, SqlSubject::postgres().await?).await
     });
-    result.expect("the comparison holds");
+    result.expect("the full store is fast enough");
 }
 
 async fn compare(name: &str, empty: Option<SqlSubject>, full: Option<SqlSubject>) -> Result<()> {
     let (Some(empty), Some(full)) = (empty, full) else {
-        println!("{name}: no server is named");
+        println!("{name}: no server is configured");
         return Ok(());
     };
-    let in_empty = filled(&empty, LOADED, (0, 0)).await?;
-    let in_full = filled(&full, LONG, OTHERS).await?;
+    let in_empty = fill(&empty, LOADED, (0, 0)).await?;
+    let in_full = fill(&full, LONG, OTHERS).await?;
     let (mut of_empty, mut of_full) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        // The first round warms both.
+        // The first round warms the caches.
         let keep = usize::from(round > 0) * TURNS_OF_A_ROUND;
         of_empty.extend(turns(&empty, in_empty).await?.into_iter().take(keep));
         of_full.extend(turns(&full, in_full).await?.into_iter().take(keep));
@@ -68,7 +60,7 @@ fn median(mut spans: Vec<Duration>) -> Duration {
     spans[spans.len() / 2]
 }
 
-/// Begins turns one after the other and ends each; only the beginning is timed.
+/// Begins and ends turns one after the other, and returns the durations of `begin_turn`.
 async fn turns(subject: &SqlSubject, session: SessionId) -> Result<Vec<Duration>> {
     let mut spans = Vec::with_capacity(TURNS_OF_A_ROUND);
     for _ in 0..TURNS_OF_A_ROUND {
@@ -81,19 +73,19 @@ async fn turns(subject: &SqlSubject, session: SessionId) -> Result<Vec<Duration>
     Ok(spans)
 }
 
-/// A session with this number of messages, and other sessions.
-async fn filled(subject: &SqlSubject, messages: u64, (others, each): (u64, u64)) -> Result<SessionId> {
+/// Creates a session with a number of messages, and other sessions.
+async fn fill(subject: &SqlSubject, messages: u64, (others, each): (u64, u64)) -> Result<SessionId> {
     let session = subject.session().await?.id;
     let store = subject.store();
     let id = |number: &str| match is_sqlite(store) {
         true => format!("unhex(printf('%032x', {number}))"),
         false => format!("lpad(to_hex({number}), 32, '0')::uuid"),
     };
-    let series = |most: u64| match is_sqlite(store) {
+    let series = |count: u64| match is_sqlite(store) {
         true => format!(
-            "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {most}) SELECT n FROM s)"
+            "(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) SELECT n FROM s)"
         ),
-        false => format!("(SELECT n FROM generate_series(1, {most}) AS s(n))"),
+        false => format!("(SELECT n FROM generate_series(1, {count}) AS s(n))"),
     };
     let text = format!("'{}'", "A sentence of a conversation. ".repeat(8));
     let insert = |session: &str, from: &str, base: &str| {
@@ -104,8 +96,8 @@ async fn filled(subject: &SqlSubject, messages: u64, (others, each): (u64, u64))
             id(base)
         )
     };
-    let long = uuid(store, session.as_uuid());
-    let mut raw = Raw::to(subject.database()).await?;
+    let long = uuid_literal(store, session.as_uuid());
+    let mut raw = RawConnection::open(subject.database()).await?;
     raw.run(&insert(&long, &format!("{} AS m", series(messages)), "m.n")).await?;
     raw.run(&format!("UPDATE sessions SET next_seq = {} WHERE id = {long}", messages + 1)).await?;
     if others > 0 {
@@ -127,21 +119,9 @@ async fn filled(subject: &SqlSubject, messages: u64, (others, each): (u64, u64))
     Ok(session)
 }
 
-#[derive(QueryableByName)]
-struct Step {
-    #[diesel(sql_type = Text)]
-    detail: String,
-}
-
-#[derive(QueryableByName)]
-struct Line {
-    #[diesel(sql_type = Text, column_name = "QUERY PLAN")]
-    line: String,
-}
-
-/// The plans of the statements that read the history and lease the session.
+/// Returns the plans of the statements that read the history and take the lease.
 async fn plans(subject: &SqlSubject, session: SessionId) -> Result<Vec<String>> {
-    let id = uuid(subject.store(), session.as_uuid());
+    let id = uuid_literal(subject.store(), session.as_uuid());
     let statements = [
         format!(
             "SELECT * FROM messages WHERE session_id = {id} AND seq < {LONG} ORDER BY seq DESC LIMIT {LOADED}"
@@ -149,22 +129,10 @@ async fn plans(subject: &SqlSubject, session: SessionId) -> Result<Vec<String>> 
         format!("UPDATE sessions SET next_seq = next_seq + 2 WHERE id = {id} AND state = 'active'"),
         format!("UPDATE turns SET ended_at = 1 WHERE session_id = {id} AND turns.status = 'running'"),
     ];
+    let mut raw = RawConnection::open(subject.database()).await?;
     let mut plans = Vec::new();
-    match Raw::to(subject.database()).await? {
-        Raw::Sqlite(mut conn) => {
-            for statement in statements {
-                let query = diesel::sql_query(format!("EXPLAIN QUERY PLAN {statement}"));
-                plans
-                    .extend(RunQueryDsl::load::<Step>(query, &mut conn)?.into_iter().map(|step| step.detail));
-            }
-        }
-        Raw::Postgres(mut conn) => {
-            for statement in statements {
-                let query = diesel::sql_query(format!("EXPLAIN {statement}"));
-                let lines: Vec<Line> = diesel_async::RunQueryDsl::load(query, conn.as_mut()).await?;
-                plans.extend(lines.into_iter().map(|line| line.line));
-            }
-        }
+    for statement in statements {
+        plans.extend(raw.plan(&statement).await?);
     }
     Ok(plans)
 }

@@ -1,11 +1,8 @@
-//! The duration of reports on a million rows, a hundred thousand of them in the reported month.
+//! Duration of usage reports on a million rows, a hundred thousand of them in the reported month.
 //!
-//! `cargo bench -p causerie-persistence --bench reports`; PostgreSQL takes part if `CAUSERIE_TEST_POSTGRES_URL` names
-//! a server. Each line shows the median of warm runs through the port, and below stand the plans.
-#![expect(clippy::print_stdout, reason = "its reader sits at the terminal")]
-
-#[path = "../tests/raw/mod.rs"]
-mod raw;
+//! `cargo bench -p causerie-persistence --bench reports`; it also uses PostgreSQL if
+//! `CAUSERIE_TEST_POSTGRES_URL` is set. Each line has the median of warm runs through the port; the query plans follow.
+#![expect(clippy::print_stdout, reason = "a bench prints its results")]
 
 use std::time::{Duration, Instant};
 
@@ -16,13 +13,13 @@ use causerie_domain::ports::{UsageFilter, UsageRecordQuery, UsageReportQuery, Us
 use causerie_domain::usage::reports::Grouping;
 use causerie_domain::{Filter, Timestamp};
 use causerie_testkit::anyhow::Result;
-use causerie_testkit::database::TestDatabase;
-use raw::Raw;
+use causerie_testkit::database::{RawConnection, TestDatabase, is_sqlite, uuid_literal};
 use uuid::Uuid;
 
 const ROWS: i64 = 1_000_000;
-/// 2026-01-01, and so far apart that each tenth of the rows is thirty days.
+/// Time of the first row, 2026-01-01, in microseconds.
 const BEGIN: i64 = 1_767_225_600_000_000;
+/// Microseconds between rows: a tenth of the rows covers thirty days.
 const STEP: i64 = 25_920_000;
 const MONTH: Span = Span {
     from: Timestamp::from_micros(BEGIN + 8 * ROWS / 10 * STEP),
@@ -90,7 +87,7 @@ async fn measure(database: &TestDatabase) -> Result<()> {
     plans(database).await
 }
 
-/// The median of warm runs.
+/// Returns the median duration of warm runs.
 async fn median<T>(run: impl AsyncFn() -> Result<T>) -> Result<Duration> {
     let mut took = Vec::new();
     for _ in 0..=RUNS {
@@ -103,22 +100,22 @@ async fn median<T>(run: impl AsyncFn() -> Result<T>) -> Result<Duration> {
     Ok(took[RUNS / 2])
 }
 
-/// The ids that the rows are made with.
+/// Returns the id of a row, as the statement that inserts it computes it.
 fn id(prefix: u128, number: u128) -> Uuid {
     Uuid::from_u128(prefix << 80 | 0x7000 << 64 | number)
 }
 
-/// Rows in the order of time: a thousand users, twenty groups, fifty tools, forty models, five requests a session.
+/// Inserts rows in the order of time: 1000 users, 20 groups, 50 tools, 40 models, 5 requests per session.
 async fn seed(database: &TestDatabase) -> Result<()> {
-    let mut raw = Raw::to(database).await?;
-    let is_sqlite = raw::is_sqlite(database.store());
+    let mut raw = RawConnection::open(database).await?;
+    let is_sqlite = is_sqlite(database.store());
     let id = |prefix: &str, number: &str| match is_sqlite {
         true => format!("unhex(printf('%012x7000%016x', {prefix}, {number}))"),
         false => {
             format!("(lpad(to_hex({prefix}), 12, '0') || '7000' || lpad(to_hex({number}), 16, '0'))::uuid")
         }
     };
-    // Users and the like are not there, so what refers to them is not checked.
+    // Users, groups and tools do not exist, so foreign keys are not checked.
     raw.run(if is_sqlite {
         "PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF"
     } else {
@@ -153,10 +150,10 @@ async fn seed(database: &TestDatabase) -> Result<()> {
     raw.run(if is_sqlite { "PRAGMA wal_checkpoint(TRUNCATE)" } else { "VACUUM ANALYZE ai_usage" }).await
 }
 
-/// The plans of the statements that take the most time.
+/// Prints the plans of the slowest statements.
 async fn plans(database: &TestDatabase) -> Result<()> {
-    let mut raw = Raw::to(database).await?;
-    let own = raw::uuid(database.store(), id(1, 7));
+    let mut raw = RawConnection::open(database).await?;
+    let own = uuid_literal(database.store(), id(1, 7));
     let span = format!("created_at >= {} AND created_at < {}", MONTH.from.as_micros(), MONTH.to.as_micros());
     for statement in [
         format!(

@@ -1,7 +1,7 @@
-//! For tests only: a database for each test, and the contracts that every implementation of a port keeps.
+//! Support for tests: a database for each test, contracts of the ports, a running server, an identity provider.
 //!
-//! This crate may know everything of ours; the parts that need a whole running program are behind the feature `app`.
-//! Deliberately absent: anything that a program which is not a test could want.
+//! The crate may depend on all others; the feature `app` has the parts that need the whole program. Programs do not
+//! depend on it.
 
 #[cfg(feature = "app")]
 pub mod app;
@@ -13,5 +13,5 @@ pub mod provider;
 #[cfg(feature = "app")]
 pub mod soak;
 
-/// The error of checks, for the tests that the macros of [`contract`] stamp.
+/// Error of checks, for the tests that the macros of this crate create.
 pub use anyhow;

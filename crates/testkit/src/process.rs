@@ -1,15 +1,15 @@
-//! Signals to programs that a test has started.
+//! Signals to processes that a test has started.
 
 use std::process::{Child, Command};
 
 use anyhow::{Result, ensure};
 
-/// Sends a program a signal by its name without `SIG`, such as `TERM`.
+/// Sends a signal by its name without `SIG`, such as `TERM`.
 ///
-/// The shell's own `kill` does it: a bare system has no program of that name.
+/// It uses the `kill` of the shell, because not every system has a program of this name.
 ///
 /// # Errors
-/// Where there is no shell, no such signal, or no such program any more.
+/// There is no shell, no such signal, or the process has ended.
 pub fn signal(program: &Child, name: &str) -> Result<()> {
     let status = Command::new("sh").args(["-c", &format!("kill -{name} {}", program.id())]).status()?;
     ensure!(status.success(), "SIG{name} cannot be sent to {}", program.id());

@@ -1,4 +1,4 @@
-//! An identity provider: keys that sign whatever a test wants, and an address that publishes whatever it says.
+//! Identity provider for tests: keys that sign tokens, and a server that publishes the keys.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,10 +19,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
-/// An RSA key made for these tests alone: making one takes seconds.
+/// RSA key of the tests. It is stored, because generating one takes seconds.
 const RSA_KEY: &str = include_str!("../data/rsa-2048.pk8.base64");
 
-/// A key of the provider.
+/// Key of the provider that signs tokens.
 #[derive(Debug)]
 pub struct Signer {
     id: String,
@@ -37,33 +37,33 @@ enum Key {
 }
 
 impl Signer {
-    /// A new key for EdDSA.
+    /// Generates a key for EdDSA.
     ///
     /// # Errors
-    /// The system has no random numbers; so for the ones below.
+    /// The system has no random numbers; the same applies to the following functions.
     pub fn eddsa(id: &str) -> Result<Self> {
-        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(told)?;
+        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(to_error)?;
         Ok(Signer {
             id: id.to_owned(),
-            key: Key::Ed25519(Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(told)?),
+            key: Key::Ed25519(Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(to_error)?),
         })
     }
 
-    /// A new key for ES256.
+    /// Generates a key for ES256.
     pub fn es256(id: &str) -> Result<Self> {
         let (random, algorithm) = (SystemRandom::new(), &ECDSA_P256_SHA256_FIXED_SIGNING);
-        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).map_err(told)?;
-        let key = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).map_err(told)?;
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).map_err(to_error)?;
+        let key = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).map_err(to_error)?;
         Ok(Signer { id: id.to_owned(), key: Key::P256(key) })
     }
 
-    /// The one key for RS256.
+    /// Returns the stored key for RS256.
     pub fn rs256(id: &str) -> Result<Self> {
         let pkcs8 = STANDARD.decode(RSA_KEY.replace('\n', ""))?;
-        Ok(Signer { id: id.to_owned(), key: Key::Rsa(RsaKeyPair::from_pkcs8(&pkcs8).map_err(told)?) })
+        Ok(Signer { id: id.to_owned(), key: Key::Rsa(RsaKeyPair::from_pkcs8(&pkcs8).map_err(to_error)?) })
     }
 
-    /// The name of its algorithm.
+    /// Returns the name of the algorithm.
     pub fn algorithm(&self) -> &'static str {
         match self.key {
             Key::Ed25519(_) => "EdDSA",
@@ -72,7 +72,7 @@ impl Signer {
         }
     }
 
-    /// Its public part, as a JSON Web Key.
+    /// Returns the public key as a JSON Web Key.
     pub fn jwk(&self) -> Value {
         let mut jwk = match &self.key {
             Key::Ed25519(key) => {
@@ -96,24 +96,24 @@ impl Signer {
         jwk
     }
 
-    /// A token as the provider makes them.
+    /// Signs a token with the header of the provider.
     ///
     /// # Errors
-    /// It cannot be signed; so for the one below.
+    /// Signing fails; the same applies to the following function.
     pub fn token(&self, claims: &Value) -> Result<String> {
-        self.token_under(&json!({ "typ": "JWT", "alg": self.algorithm(), "kid": self.id }), claims)
+        self.token_with_header(&json!({ "typ": "JWT", "alg": self.algorithm(), "kid": self.id }), claims)
     }
 
-    /// A token under a header of the test's own.
-    pub fn token_under(&self, header: &Value, claims: &Value) -> Result<String> {
+    /// Signs a token with a header.
+    pub fn token_with_header(&self, header: &Value, claims: &Value) -> Result<String> {
         let signed = signing_input(header, claims);
         let random = SystemRandom::new();
         let signature = match &self.key {
             Key::Ed25519(key) => key.sign(signed.as_bytes()).as_ref().to_vec(),
-            Key::P256(key) => key.sign(&random, signed.as_bytes()).map_err(told)?.as_ref().to_vec(),
+            Key::P256(key) => key.sign(&random, signed.as_bytes()).map_err(to_error)?.as_ref().to_vec(),
             Key::Rsa(key) => {
                 let mut signature = vec![0; key.public().modulus_len()];
-                key.sign(&RSA_PKCS1_SHA256, &random, signed.as_bytes(), &mut signature).map_err(told)?;
+                key.sign(&RSA_PKCS1_SHA256, &random, signed.as_bytes(), &mut signature).map_err(to_error)?;
                 signature
             }
         };
@@ -121,8 +121,12 @@ impl Signer {
     }
 }
 
-/// A token with a signature of the attacker's choice.
-pub fn forged(header: &Value, claims: &Value, signature: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
+/// Returns a token with a signature that is computed by the caller.
+pub fn token_with_signature(
+    header: &Value,
+    claims: &Value,
+    signature: impl FnOnce(&[u8]) -> Vec<u8>,
+) -> String {
     let signed = signing_input(header, claims);
     let signature = URL_SAFE_NO_PAD.encode(signature(signed.as_bytes()));
     format!("{signed}.{signature}")
@@ -133,65 +137,65 @@ fn signing_input(header: &Value, claims: &Value) -> String {
     format!("{}.{}", part(header), part(claims))
 }
 
-fn told(error: impl std::fmt::Display) -> anyhow::Error {
+fn to_error(error: impl std::fmt::Display) -> anyhow::Error {
     anyhow!("{error}")
 }
 
-/// The address that publishes keys.
+/// HTTP server that publishes keys.
 #[derive(Debug)]
 pub struct Provider {
     address: SocketAddr,
-    says: Arc<Mutex<(u16, String)>>,
-    asked: Arc<AtomicUsize>,
-    _open: DropGuard,
+    response: Arc<Mutex<(u16, String)>>,
+    requests: Arc<AtomicUsize>,
+    _stop: DropGuard,
 }
 
 impl Provider {
-    /// A provider that publishes these keys.
+    /// Starts a provider that publishes keys.
     ///
     /// # Errors
-    /// There is no port.
+    /// The server cannot listen.
     pub async fn start(keys: &[&Signer]) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let (address, ended) = (listener.local_addr()?, CancellationToken::new());
+        let (address, stopped) = (listener.local_addr()?, CancellationToken::new());
         let provider = Provider {
             address,
-            says: Arc::default(),
-            asked: Arc::default(),
-            _open: ended.clone().drop_guard(),
+            response: Arc::default(),
+            requests: Arc::default(),
+            _stop: stopped.clone().drop_guard(),
         };
         provider.publish(keys);
-        let (says, asked) = (Arc::clone(&provider.says), Arc::clone(&provider.asked));
-        TaskTracker::new().spawn(ended.run_until_cancelled_owned(async move {
+        let (response, requests) = (Arc::clone(&provider.response), Arc::clone(&provider.requests));
+        TaskTracker::new().spawn(stopped.run_until_cancelled_owned(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                asked.fetch_add(1, Ordering::SeqCst);
-                let (status, body) = says.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                // A client that goes away is its own affair.
+                requests.fetch_add(1, Ordering::SeqCst);
+                let (status, body) = response.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                // A closed connection is not an error of the provider.
                 let _ = answer(connection, status, &body).await;
             }
         }));
         Ok(provider)
     }
 
-    /// Where it publishes its keys.
+    /// Returns the address of the keys.
     pub fn jwks_url(&self) -> String {
         format!("http://{}/keys", self.address)
     }
 
-    /// How often it was asked.
-    pub fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+    /// Returns the number of requests.
+    pub fn request_count(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
     }
 
-    /// From now on it publishes these keys.
+    /// Replaces the published keys.
     pub fn publish(&self, keys: &[&Signer]) {
         let keys: Vec<_> = keys.iter().map(|key| key.jwk()).collect();
-        self.say(200, json!({ "keys": keys }).to_string());
+        self.respond_with(200, json!({ "keys": keys }).to_string());
     }
 
-    /// From now on it answers with this.
-    pub fn say(&self, status: u16, body: String) {
-        *self.says.lock().unwrap_or_else(PoisonError::into_inner) = (status, body);
+    /// Sets the response to all later requests.
+    pub fn respond_with(&self, status: u16, body: String) {
+        *self.response.lock().unwrap_or_else(PoisonError::into_inner) = (status, body);
     }
 }
 
@@ -203,7 +207,7 @@ async fn answer(mut connection: TcpStream, status: u16, body: &str) -> std::io::
         }
     }
     let head = format!(
-        "HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+        "HTTP/1.1 {status} Test\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
          location: /keys\r\nconnection: close\r\n\r\n",
         body.len()
     );

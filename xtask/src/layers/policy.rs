@@ -87,7 +87,7 @@ struct ForeignCratePolicy {
 const FOREIGN_CRATES: [ForeignCratePolicy; 11] = [
     ForeignCratePolicy { family: "actix", users: &[HTTP, SERVER, SIMULATOR, TESTKIT] },
     ForeignCratePolicy { family: "utoipa", users: &[HTTP, SERVER, SIMULATOR, TESTKIT] },
-    ForeignCratePolicy { family: "diesel", users: &[PERSISTENCE] },
+    ForeignCratePolicy { family: "diesel", users: &[PERSISTENCE, TESTKIT] },
     ForeignCratePolicy { family: "libsqlite3-sys", users: &[PERSISTENCE] },
     ForeignCratePolicy { family: "reqwest", users: &[OPENROUTER, IDENTITY, TESTKIT] },
     ForeignCratePolicy { family: "jsonwebtoken", users: &[IDENTITY] },

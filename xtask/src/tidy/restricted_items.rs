@@ -80,7 +80,7 @@ const RESTRICTIONS: [Restriction; 6] = [
                 "crates/testkit/src/database/server.rs",
                 "tests have no settings, and no ports before the store",
             ),
-            ("crates/testkit/src/app/storm.rs", "it measures a whole server from outside"),
+            ("crates/testkit/src/app/outage.rs", "it measures a server from outside"),
             (
                 "crates/simulator/src/recording/mod.rs",
                 "the simulator replaces a foreign service, which has no ports",

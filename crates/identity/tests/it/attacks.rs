@@ -6,7 +6,7 @@ use causerie_domain::Timestamp;
 use causerie_domain::ports::{TokenError, TokenVerifier as _, VerifiedToken};
 use causerie_identity::{Algorithm, FetchLimits, JwksVerifier, Settings};
 use causerie_testkit::anyhow::Result;
-use causerie_testkit::provider::{Provider, Signer, forged};
+use causerie_testkit::provider::{Provider, Signer, token_with_signature};
 use ring::hmac;
 use serde_json::{Value, json};
 
@@ -65,7 +65,7 @@ async fn a_valid_token_of_each_algorithm_is_accepted() -> Result<()> {
         assert_eq!((token.id.issuer.as_str(), token.id.subject.as_str()), (ISSUER, "ada"));
         assert_eq!((token.expires_at, token.email.as_deref()), (at(NOW + 300), Some("ada@id.example")));
     }
-    assert_eq!(provider.asked(), 1, "the keys are downloaded once");
+    assert_eq!(provider.request_count(), 1, "the keys are downloaded once");
     Ok(())
 }
 
@@ -145,22 +145,28 @@ async fn the_header_selects_neither_algorithm_nor_key() -> Result<()> {
     };
     let public_der = public.clone();
     let forgeries = [
-        ("no signature", forged(&header("none", "r"), &claims(), |_| Vec::new())),
-        ("NONE", forged(&header("NONE", "r"), &claims(), |_| Vec::new())),
-        ("an empty signature", forged(&header("ES256", "e"), &claims(), |_| Vec::new())),
-        ("a signature of zeros", forged(&header("ES256", "e"), &claims(), |_| vec![0; 64])),
-        ("the public key as a secret", forged(&header("HS256", "r"), &claims(), |s| hmac(&public_der, s))),
-        ("another algorithm of the family", rsa.token_under(&header("RS512", "r"), &claims())?),
-        ("PS256", rsa.token_under(&header("PS256", "r"), &claims())?),
-        ("the algorithm of another key", ec.token_under(&header("RS256", "e"), &claims())?),
-        ("another key's id", ec.token_under(&header("RS256", "r"), &claims())?),
+        ("no signature", token_with_signature(&header("none", "r"), &claims(), |_| Vec::new())),
+        ("NONE", token_with_signature(&header("NONE", "r"), &claims(), |_| Vec::new())),
+        ("an empty signature", token_with_signature(&header("ES256", "e"), &claims(), |_| Vec::new())),
+        ("a signature of zeros", token_with_signature(&header("ES256", "e"), &claims(), |_| vec![0; 64])),
+        (
+            "the public key as a secret",
+            token_with_signature(&header("HS256", "r"), &claims(), |s| hmac(&public_der, s)),
+        ),
+        ("another algorithm of the family", rsa.token_with_header(&header("RS512", "r"), &claims())?),
+        ("PS256", rsa.token_with_header(&header("PS256", "r"), &claims())?),
+        ("the algorithm of another key", ec.token_with_header(&header("RS256", "e"), &claims())?),
+        ("another key's id", ec.token_with_header(&header("RS256", "r"), &claims())?),
         ("a stranger's key", stranger.token(&claims())?),
-        ("no id", ec.token_under(&json!({ "alg": "ES256" }), &claims())?),
-        ("an unknown id", ec.token_under(&header("ES256", "x"), &claims())?),
-        ("an extension", ec.token_under(&json!({"alg": "ES256", "kid": "e", "crit": ["b64"]}), &claims())?),
+        ("no id", ec.token_with_header(&json!({ "alg": "ES256" }), &claims())?),
+        ("an unknown id", ec.token_with_header(&header("ES256", "x"), &claims())?),
+        (
+            "an extension",
+            ec.token_with_header(&json!({"alg": "ES256", "kid": "e", "crit": ["b64"]}), &claims())?,
+        ),
         ("a key in the header", {
             let header = json!({ "alg": "ES256", "kid": "x", "jwk": stranger.jwk(), "jku": "https://evil" });
-            stranger.token_under(&header, &claims())?
+            stranger.token_with_header(&header, &claims())?
         }),
     ];
     for (what, token) in forgeries {
@@ -192,7 +198,7 @@ async fn only_signature_keys_with_a_unique_id_are_used() -> Result<()> {
     let (signer, twin) = (Signer::es256("k")?, Signer::es256("k")?);
     let check = async |keys: Value, algorithms: &[Algorithm], expected: bool| -> Result<()> {
         let provider = Provider::start(&[]).await?;
-        provider.say(200, json!({ "keys": keys }).to_string());
+        provider.respond_with(200, json!({ "keys": keys }).to_string());
         let outcome = verify(&verifier(&provider, algorithms)?, &signer.token(&claims())?).await;
         assert_eq!(outcome.is_ok(), expected, "{keys}: {outcome:?}");
         Ok(())
@@ -232,10 +238,10 @@ async fn keys_rotate_and_an_unknown_key_causes_one_download_a_minute() -> Result
     for second in [0, 1, 59] {
         assert_refused(verifier.verify(&by_new, at(NOW + second)).await, "within the minute");
     }
-    assert_eq!(provider.asked(), 1);
+    assert_eq!(provider.request_count(), 1);
     assert!(verifier.verify(&by_new, at(NOW + 60)).await.is_ok());
     assert!(verifier.verify(&by_old, at(NOW + 60)).await.is_ok());
-    assert_eq!(provider.asked(), 2);
+    assert_eq!(provider.request_count(), 2);
     // A withdrawn key stays valid for at most ten minutes.
     provider.publish(&[&new]);
     let late = NOW + 60 + 600;
@@ -260,7 +266,7 @@ async fn concurrent_unknown_keys_cause_one_download() -> Result<()> {
     for outcome in [outcomes.0, outcomes.1, outcomes.2, outcomes.3] {
         assert_refused(outcome, "unknown");
     }
-    assert_eq!(provider.asked(), 1);
+    assert_eq!(provider.request_count(), 1);
     Ok(())
 }
 
@@ -277,9 +283,9 @@ async fn keys_stay_cached_while_the_issuer_is_unreachable() -> Result<()> {
         (200, "<html>".to_owned()),
         (200, json!({ "keys": [], "x": "x".repeat(300_000) }).to_string()),
     ]) {
-        provider.say(status, body);
+        provider.respond_with(status, body);
         assert!(verifier.verify(&token, at(NOW + step * 1000)).await.is_ok(), "{status}");
-        assert_eq!(provider.asked(), 1 + usize::try_from(step)?);
+        assert_eq!(provider.request_count(), 1 + usize::try_from(step)?);
     }
     Ok(())
 }
@@ -288,7 +294,7 @@ async fn keys_stay_cached_while_the_issuer_is_unreachable() -> Result<()> {
 async fn without_keys_verification_is_unavailable() -> Result<()> {
     let signer = Signer::eddsa("a")?;
     let provider = Provider::start(&[]).await?;
-    provider.say(503, String::new());
+    provider.respond_with(503, String::new());
     let verifier = verifier(&provider, &Algorithm::ALL)?;
     let token = signer.token(&claims())?;
     assert!(matches!(verify(&verifier, &token).await, Err(TokenError::Unavailable)));

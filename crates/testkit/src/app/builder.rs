@@ -1,4 +1,4 @@
-//! What a test wants its app to be like.
+//! Builder of a test app.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,82 +21,87 @@ use causerie_server::settings::{
 use causerie_simulator::{Options, Simulator};
 use tempfile::TempDir;
 
-use super::{Client, TestApp, user};
+use super::{Client, TestApp, create_user};
 use crate::database::TestDatabase;
 
-/// The key that the upstream demands, so that every test also shows that it is sent.
+/// API key that the upstream requires, so that each test also checks that it is sent.
 const UPSTREAM_KEY: &str = "sk-or-v1-of-the-test";
-/// Whatever takes longer than this will not happen any more.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout of operations that a test expects to end.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// An app that is not started yet.
+/// Settings and tools of an app that is not started yet.
 #[derive(Debug)]
 pub struct TestAppBuilder {
     database: TestDatabase,
     definitions: Vec<String>,
-    tune: Vec<fn(&mut Settings)>,
-    catalog: Catalog,
+    setting_changes: Vec<fn(&mut Settings)>,
+    catalog: InitialCatalog,
     tokens: Option<causerie_identity::Settings>,
 }
 
-/// Whether the store knows the models when the server starts.
+/// Model catalog in the store when the server starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Catalog {
-    /// As in a later start: prices and sizes are known from the first request on, as they were so long ago.
-    Known(Duration),
-    /// As in the very first start: the server reads them, and serves meanwhile.
-    Unread,
+enum InitialCatalog {
+    /// Stored this long before the start, as on a later start.
+    Stored { age: Duration },
+    /// Empty, as on the first start. The server reads the catalog while it serves.
+    Empty,
 }
 
 impl TestAppBuilder {
     pub(super) fn new(database: TestDatabase) -> Self {
-        let (definitions, tune) = (Vec::new(), Vec::new());
-        TestAppBuilder { database, definitions, tune, catalog: Catalog::Known(Duration::ZERO), tokens: None }
+        TestAppBuilder {
+            database,
+            definitions: Vec::new(),
+            setting_changes: Vec::new(),
+            catalog: InitialCatalog::Stored { age: Duration::ZERO },
+            tokens: None,
+        }
     }
 
-    /// Adds a tool whose model picks the upstream's behaviour.
+    /// Adds a tool. Its model selects the scenario of the simulated upstream.
     pub fn tool(self, name: &str, model: &str) -> Self {
         self.definition(&format!(
             "name: {name}\nversion: 1.0.0\ntype: chat\ntitle: {name}\nbehavior: Be kind.\nmodel: \"{model}\"\n"
         ))
     }
 
-    /// Adds a tool as its author writes it.
+    /// Adds a tool definition in YAML.
     pub fn definition(mut self, yaml: &str) -> Self {
         self.definitions.push(yaml.to_owned());
         self
     }
 
-    /// Changes the settings that the server is started with.
-    pub fn settings(mut self, tune: fn(&mut Settings)) -> Self {
-        self.tune.push(tune);
+    /// Adds a change of the default settings.
+    pub fn settings(mut self, change: fn(&mut Settings)) -> Self {
+        self.setting_changes.push(change);
         self
     }
 
-    /// Has the catalogue of models read so long before the server starts.
-    pub fn catalog_of(mut self, ago: Duration) -> Self {
-        self.catalog = Catalog::Known(ago);
+    /// Sets the age of the stored model catalog.
+    pub fn catalog_age(mut self, age: Duration) -> Self {
+        self.catalog = InitialCatalog::Stored { age };
         self
     }
 
-    /// Has the server accept the tokens of an identity provider.
+    /// Enables tokens of an identity provider.
     pub fn tokens(mut self, tokens: causerie_identity::Settings) -> Self {
         self.tokens = Some(tokens);
         self
     }
 
-    /// Leaves it to the server to read the catalogue of models.
+    /// Starts the server without a stored model catalog.
     pub fn without_catalog(mut self) -> Self {
-        self.catalog = Catalog::Unread;
+        self.catalog = InitialCatalog::Empty;
         self
     }
 
-    /// Starts the upstream, the server, and clients of two users and an admin.
+    /// Starts the upstream and the server, and creates two users and an admin.
     ///
     /// # Errors
-    /// Whatever stands in the way.
+    /// A part of the app does not start.
     pub async fn start(self) -> Result<TestApp> {
-        // A client that is made without a provider panics. The one error is that there is one already.
+        // Without a provider, creating a client panics. The only error is that a provider is installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = TempDir::with_prefix("causerie-app-")?;
         let tools = folder.path().join("tools");
@@ -105,22 +110,22 @@ impl TestAppBuilder {
             fs::write(tools.join(format!("{number}.yaml")), definition)?;
         }
         let options =
-            Options { api_key: Some(UPSTREAM_KEY.to_owned()), wait_timeout: PATIENCE, ..Options::default() };
+            Options { api_key: Some(UPSTREAM_KEY.to_owned()), wait_timeout: TIMEOUT, ..Options::default() };
         let upstream = Simulator::start(options)?;
-        if let Catalog::Known(ago) = self.catalog {
-            read_catalog(&self.database, &upstream, ago).await?;
+        if let InitialCatalog::Stored { age } = self.catalog {
+            store_catalog(&self.database, &upstream, age).await?;
         }
 
         let mut settings = settings(&self.database, &upstream, &folder);
         settings.tokens = self.tokens;
-        for tune in self.tune {
-            tune(&mut settings);
+        for change in self.setting_changes {
+            change(&mut settings);
         }
         let server = Server::start(&settings).await?;
-        // A request that hangs fails its test by name rather than by the runner's patience.
-        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(2 * PATIENCE).build()?;
+        // A request that hangs fails before the test runner ends the test.
+        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(2 * TIMEOUT).build()?;
         let client = async |name, role| -> Result<Client> {
-            Ok(Client::new(http.clone(), server.address(), user(name, role, &self.database).await?))
+            Ok(Client::new(http.clone(), server.address(), create_user(name, role, &self.database).await?))
         };
         let ada = client("ada", Role::User).await?;
         let bob = client("bob", Role::User).await?;
@@ -130,25 +135,26 @@ impl TestAppBuilder {
     }
 }
 
-async fn read_catalog(database: &TestDatabase, upstream: &Simulator, ago: Duration) -> Result<()> {
+async fn store_catalog(database: &TestDatabase, upstream: &Simulator, age: Duration) -> Result<()> {
     let settings = causerie_openrouter::Settings {
         base_url: upstream.base_url().to_owned(),
         ..causerie_openrouter::Settings::default()
     };
     let models = OpenRouter::new(settings)?.models().await?;
-    database.store().replace_catalog(models, SystemClock.now().before(ago)).await?;
+    database.store().replace_catalog(models, SystemClock.now().before(age)).await?;
     Ok(())
 }
 
-/// Patient where a busy machine would otherwise decide a test, quick where a test waits for it.
+/// Returns the default settings: long timeouts, because tests run on busy machines, and short intervals of
+/// background work that tests wait for.
 fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> Settings {
     Settings {
         store: StoreSettings {
             data_dir: folder.path().join("data"),
             database_url: Secret::new(database.url()),
             connections: 8,
-            wait: PATIENCE,
-            statement: PATIENCE,
+            wait: TIMEOUT,
+            statement: TIMEOUT,
             readers: 2,
         },
         upstream: UpstreamSettings {
@@ -162,11 +168,11 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
             max_retries: 1,
             max_retry_wait: Duration::from_secs(5),
             timeouts: UpstreamTimeouts {
-                connect: PATIENCE,
-                first_byte: PATIENCE,
-                idle: PATIENCE,
-                progress: PATIENCE,
-                total: 2 * PATIENCE,
+                connect: TIMEOUT,
+                first_byte: TIMEOUT,
+                idle: TIMEOUT,
+                progress: TIMEOUT,
+                total: 2 * TIMEOUT,
             },
             limits: UpstreamLimits::default(),
             max_event: 16 << 20,
@@ -178,12 +184,12 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             workers: Some(1),
             body_limit: 1 << 20,
-            keep_alive: PATIENCE,
-            write_timeout: PATIENCE,
-            idle_connection: PATIENCE,
+            keep_alive: TIMEOUT,
+            write_timeout: TIMEOUT,
+            idle_connection: TIMEOUT,
         },
         access: AccessSettings {
-            // Tests send as fast as they can, and fail to authenticate on purpose.
+            // Tests exceed the default rate limits.
             sends_per_minute: None,
             failures_per_minute: None,
             ..AccessSettings::default()
@@ -192,17 +198,17 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
         runtime: RuntimeSettings {
             tools_dir: Some(folder.path().join("tools")),
             allow_private_urls: false,
-            drain: PATIENCE,
+            drain: TIMEOUT,
             lease: Duration::from_secs(15),
             flush_interval: Duration::from_millis(50),
             flush_bytes: 16 << 10,
             lookups_per_minute: NonZeroU32::MAX,
             lookup_window: Duration::from_secs(24 * 60 * 60),
-            // What is pending stays so, unless a test is about its end.
+            // Pending costs stay pending except in the tests of reconciliation.
             reconcile_interval: Duration::from_secs(60 * 60),
             admin_reads_content: false,
         },
-        // Nobody installs it: the tests of a process share one subscriber, which is none.
+        // Unused: the tests of a process share one subscriber, and none is installed.
         log: LogSettings { filter: Default::default(), format: LogFormat::Auto },
     }
 }

@@ -1,4 +1,4 @@
-//! One session, as its owner uses it.
+//! Client of one session.
 
 use anyhow::{Context as _, Result, ensure};
 use reqwest::header::ACCEPT;
@@ -9,11 +9,10 @@ use super::client::{Client, Reply};
 use super::event_stream::EventStream;
 use super::transcript::Transcript;
 
-/// A session.
+/// Session, as one user accesses it.
 #[derive(Debug, Clone)]
 pub struct Chat {
     client: Client,
-    /// Its id.
     pub id: String,
 }
 
@@ -22,92 +21,91 @@ impl Chat {
         Chat { client, id }
     }
 
-    /// Whose client it is.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The same session, as another client would ask for it.
-    pub fn as_seen_by(&self, client: &Client) -> Self {
+    /// Returns the same session for another client.
+    pub fn with_client(&self, client: &Client) -> Self {
         Chat { client: client.clone(), id: self.id.clone() }
     }
 
-    /// A path below the session, such as `/messages`; empty for the session itself.
+    /// Returns the path of a resource below the session, such as `/messages`; an empty argument gives the session.
     pub fn path(&self, below: &str) -> String {
         format!("/sessions/{}{below}", self.id)
     }
 
-    /// A send that is still to be completed with headers.
-    pub fn sending(&self, content: &str) -> RequestBuilder {
+    /// Returns a request that sends a message.
+    pub fn message_request(&self, content: &str) -> RequestBuilder {
         self.client.request(Method::POST, &self.path("/messages")).json(&json!({ "content": content }))
     }
 
-    /// Sends a message and follows its answer.
+    /// Sends a message and returns the stream of its answer.
     ///
     /// # Errors
-    /// It is refused.
+    /// The message is refused.
     pub async fn send(&self, content: &str) -> Result<EventStream> {
-        EventStream::to(self.sending(content)).await
+        EventStream::open(self.message_request(content)).await
     }
 
-    /// Sends a message and reads its answer to the end.
+    /// Sends a message and reads the stream of its answer to the end.
     ///
     /// # Errors
-    /// It is refused, or its stream breaks a rule.
-    pub async fn say(&self, content: &str) -> Result<Transcript> {
-        self.send(content).await?.rest().await
+    /// The message is refused, or the stream is invalid.
+    pub async fn send_and_read(&self, content: &str) -> Result<Transcript> {
+        self.send(content).await?.read_to_end().await
     }
 
-    /// Sends a message and waits for the answer as one document.
+    /// Sends a message and returns the response as one JSON document.
     ///
     /// # Errors
-    /// There is no answer.
-    pub async fn ask(&self, content: &str) -> Result<Reply> {
-        Reply::to(self.sending(content).header(ACCEPT, "application/json")).await
+    /// The request fails.
+    pub async fn send_for_json(&self, content: &str) -> Result<Reply> {
+        Reply::fetch(self.message_request(content).header(ACCEPT, "application/json")).await
     }
 
-    /// Comes back to the session's stream; none where there is nothing to follow.
+    /// Reads the stream of the session again; `None` if there is none.
     ///
     /// # Errors
-    /// It is refused.
+    /// The request is refused.
     pub async fn resume(&self, last_event_id: Option<&str>) -> Result<Option<EventStream>> {
         let request = self.client.request(Method::GET, &self.path("/stream"));
-        EventStream::or_nothing(match last_event_id {
+        EventStream::open_optional(match last_event_id {
             Some(id) => request.header("last-event-id", id),
             None => request,
         })
         .await
     }
 
-    /// Stops the running turn. Gives the turn, or null.
+    /// Cancels the running turn and returns it, or null.
     ///
     /// # Errors
-    /// It is refused.
+    /// The request is refused.
     pub async fn cancel(&self) -> Result<Value> {
         let request = self.client.request(Method::POST, &self.path("/cancel"));
-        Ok(Reply::to(request).await?.json(200)?["turn"].take())
+        Ok(Reply::fetch(request).await?.json(200)?["turn"].take())
     }
 
     /// Pauses, resumes or completes the session.
     ///
     /// # Errors
-    /// There is no answer.
-    pub async fn change(&self, action: &str) -> Result<Reply> {
-        Reply::to(self.client.request(Method::PATCH, &self.path(&format!("/{action}")))).await
+    /// The request fails.
+    pub async fn change_state(&self, action: &str) -> Result<Reply> {
+        Reply::fetch(self.client.request(Method::PATCH, &self.path(&format!("/{action}")))).await
     }
 
-    /// The session with its totals and latest messages.
+    /// Returns the session with its totals and latest messages.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The session cannot be read.
     pub async fn detail(&self) -> Result<Value> {
         self.client.get(&self.path("")).await?.json(200)
     }
 
-    /// Its messages, up to a hundred.
+    /// Returns the messages, at most a hundred.
     ///
     /// # Errors
-    /// They cannot be read, or are not numbered from 1 on.
+    /// The messages cannot be read, or are not numbered from 1 on.
     pub async fn messages(&self) -> Result<Vec<Value>> {
         let page = self.client.get(&self.path("/messages?limit=100")).await?.json(200)?;
         ensure!(page["next_cursor"].is_null(), "there are more than a hundred messages");
@@ -117,23 +115,23 @@ impl Chat {
         Ok(messages.clone())
     }
 
-    /// Each message in a line: `1 user completed "Hello"`.
+    /// Returns a line per message: `1 user completed "Hello"`.
     ///
     /// # Errors
     /// As [`Chat::messages`].
     pub async fn history(&self) -> Result<Vec<String>> {
         let line = |message: &Value| {
-            let word = |member: &str| message[member].as_str().unwrap_or("?").to_owned();
-            format!("{} {} {} {}", message["seq"], word("role"), word("status"), message["content"])
+            let text = |member: &str| message[member].as_str().unwrap_or("?").to_owned();
+            format!("{} {} {} {}", message["seq"], text("role"), text("status"), message["content"])
         };
         Ok(self.messages().await?.iter().map(line).collect())
     }
 
-    /// The latest message.
+    /// Returns the last message.
     ///
     /// # Errors
-    /// There is none.
-    pub async fn latest(&self) -> Result<Value> {
+    /// The session has no messages.
+    pub async fn last_message(&self) -> Result<Value> {
         self.messages().await?.pop().context("the session has no messages")
     }
 }

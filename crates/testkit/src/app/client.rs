@@ -1,4 +1,4 @@
-//! One user's way to the API.
+//! HTTP client of one user.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::chat::Chat;
 
-/// A client that shows one user's key, or none.
+/// HTTP client with the API key of a user, or without one.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -20,14 +20,11 @@ pub struct Client {
     key: Option<Secret>,
 }
 
-/// An answer, read to its end.
+/// Response with its whole body.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    /// The status.
     pub status: u16,
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body.
     pub body: String,
 }
 
@@ -36,32 +33,31 @@ impl Client {
         Client { http, server, key: Some(key) }
     }
 
-    /// This client at another server.
-    pub fn at(&self, server: SocketAddr) -> Self {
+    /// Returns this client for another server.
+    pub fn with_server(&self, server: SocketAddr) -> Self {
         Client { server, ..self.clone() }
     }
 
-    /// The server it speaks to.
     pub fn server(&self) -> SocketAddr {
         self.server
     }
 
-    /// This client without a key.
+    /// Returns this client without a key.
     pub fn without_key(&self) -> Self {
         Client { key: None, ..self.clone() }
     }
 
-    /// This client with another key.
+    /// Returns this client with another key.
     pub fn with_key(&self, key: &str) -> Self {
         Client { key: Some(Secret::new(key)), ..self.clone() }
     }
 
-    /// The key it shows; empty if none.
+    /// Returns the API key; empty if the client has none.
     pub fn key(&self) -> &str {
         self.key.as_ref().map_or("", Secret::expose)
     }
 
-    /// A request that is still to be completed and sent.
+    /// Returns a request with the credential of the client.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("http://{}{path}", self.server));
         match &self.key {
@@ -70,11 +66,11 @@ impl Client {
         }
     }
 
-    /// Sends a request by hand on a connection that can take little, and takes nothing of the answer.
+    /// Sends a request on a connection with a small receive buffer, and does not read the response.
     ///
     /// # Errors
-    /// There is no connection.
-    pub async fn ask_and_take_nothing(&self, line: &str, body: &str) -> Result<TcpStream> {
+    /// The connection fails.
+    pub async fn request_without_reading(&self, line: &str, body: &str) -> Result<TcpStream> {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(4096)?;
         let mut connection = socket.connect(self.server).await?;
@@ -88,33 +84,33 @@ impl Client {
         Ok(connection)
     }
 
-    /// Reads a resource.
+    /// Sends a GET request.
     ///
     /// # Errors
-    /// There is no answer; so for the ones below.
+    /// The request fails; the same applies to the following methods.
     pub async fn get(&self, path: &str) -> Result<Reply> {
-        Reply::to(self.request(Method::GET, path)).await
+        Reply::fetch(self.request(Method::GET, path)).await
     }
 
-    /// Posts a document.
+    /// Sends a POST request.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Reply> {
-        Reply::to(self.request(Method::POST, path).json(body)).await
+        Reply::fetch(self.request(Method::POST, path).json(body)).await
     }
 
-    /// Changes a resource.
+    /// Sends a PATCH request.
     pub async fn patch(&self, path: &str, body: &Value) -> Result<Reply> {
-        Reply::to(self.request(Method::PATCH, path).json(body)).await
+        Reply::fetch(self.request(Method::PATCH, path).json(body)).await
     }
 
-    /// Deletes a resource.
+    /// Sends a DELETE request.
     pub async fn delete(&self, path: &str) -> Result<Reply> {
-        Reply::to(self.request(Method::DELETE, path)).await
+        Reply::fetch(self.request(Method::DELETE, path)).await
     }
 
-    /// Makes a session with a tool.
+    /// Creates a session with a tool.
     ///
     /// # Errors
-    /// It is refused.
+    /// The request is refused.
     pub async fn chat(&self, tool: &str) -> Result<Chat> {
         let session = self.post("/sessions", &json!({ "tool": tool })).await?.json(201)?;
         let id = session["id"].as_str().context("a session has an id")?;
@@ -123,32 +119,32 @@ impl Client {
 }
 
 impl Reply {
-    /// Sends a request and reads its answer to the end.
+    /// Sends a request and reads the whole response.
     ///
     /// # Errors
-    /// There is none, or it breaks off.
-    pub async fn to(request: RequestBuilder) -> Result<Self> {
+    /// The request fails, or the response breaks off.
+    pub async fn fetch(request: RequestBuilder) -> Result<Self> {
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Ok(Reply { status, headers, body: response.text().await? })
     }
 
-    /// The document, which must come with this status.
+    /// Returns the JSON body of a response with a status.
     ///
     /// # Errors
-    /// It comes with another one, or is none.
+    /// The response has another status, or no JSON body.
     pub fn json(&self, status: u16) -> Result<Value> {
-        ensure!(self.status == status, "{status} was expected, not {} with {}", self.status, self.body);
+        ensure!(self.status == status, "expected status {status}, not {} with {}", self.status, self.body);
         serde_json::from_str(&self.body).with_context(|| self.body.clone())
     }
 
-    /// The problem, which must be this one and in the form that all have.
+    /// Returns the problem document of a response with a status and a code, and checks its members.
     ///
     /// # Errors
-    /// It is another one, or in another form.
+    /// The response has another status or code, or a member is wrong.
     pub fn problem(&self, status: u16, code: &str) -> Result<Value> {
         let problem = self.json(status)?;
-        ensure!(problem["code"] == code, "{code} was expected, not {problem}");
+        ensure!(problem["code"] == code, "expected {code}, not {problem}");
         ensure!(self.header(CONTENT_TYPE.as_str()) == Some("application/problem+json"), "{:?}", self.headers);
         ensure!(problem["status"] == status, "{problem}");
         ensure!(problem["type"] == format!("urn:causerie:problem:{code}"), "{problem}");
@@ -159,7 +155,7 @@ impl Reply {
         Ok(problem)
     }
 
-    /// A header, if it is there once and is text.
+    /// Returns the value of a header that occurs once and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
         match (values.next(), values.next()) {

@@ -1,4 +1,4 @@
-//! A stream of events as it arrives, byte by byte.
+//! Server-sent events of a response, read while they arrive.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use reqwest::{RequestBuilder, Response};
 
 use super::transcript::{Frame, Transcript};
 
-/// Longer than any pause that a test is about.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longest wait for the next bytes.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a stream of the API is answered with, beside its status.
+/// Headers of each stream of the API.
 const HEADERS: [(&str, &str); 4] = [
     ("content-type", "text/event-stream"),
     ("cache-control", "no-cache, no-transform"),
@@ -18,38 +18,38 @@ const HEADERS: [(&str, &str); 4] = [
     ("x-vercel-ai-ui-message-stream", "v1"),
 ];
 
-/// A stream that is being read. Dropping it is what a client does that goes away.
+/// Stream that is being read. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct EventStream {
     response: Response,
     unread: Vec<u8>,
-    /// How many of the unread bytes are known to hold no blank line.
+    /// Number of unread bytes that contain no blank line.
     searched: usize,
     transcript: Transcript,
 }
 
 impl EventStream {
-    /// Sends a request whose answer is a stream.
+    /// Sends a request whose response is a stream.
     ///
     /// # Errors
-    /// The answer is something else.
-    pub async fn to(request: RequestBuilder) -> Result<Self> {
-        Self::or_nothing(request).await?.context("a stream was expected, not 204")
+    /// The response is not a stream.
+    pub async fn open(request: RequestBuilder) -> Result<Self> {
+        Self::open_optional(request).await?.context("expected a stream, not 204")
     }
 
-    /// Sends a request whose answer is a stream, or 204.
+    /// Sends a request whose response is a stream or 204; `None` for 204.
     ///
     /// # Errors
-    /// The answer is something else.
-    pub async fn or_nothing(request: RequestBuilder) -> Result<Option<Self>> {
+    /// The response is neither.
+    pub async fn open_optional(request: RequestBuilder) -> Result<Option<Self>> {
         let response = request.send().await?;
         match response.status().as_u16() {
             200 => {}
             204 => {
-                ensure!(response.bytes().await?.is_empty(), "204 with a body");
+                ensure!(response.bytes().await?.is_empty(), "204 has a body");
                 return Ok(None);
             }
-            status => bail!("a stream was expected, not {status} with {}", response.text().await?),
+            status => bail!("expected a stream, not {status} with {}", response.text().await?),
         }
         for (name, value) in HEADERS {
             let given = response.headers().get(name).and_then(|given| given.to_str().ok());
@@ -60,54 +60,54 @@ impl EventStream {
         Ok(Some(EventStream { response, unread: Vec::new(), searched: 0, transcript: Transcript::default() }))
     }
 
-    /// The next line of the transcript; none at the end.
+    /// Reads the next line of the transcript; `None` at the end.
     ///
     /// # Errors
-    /// The stream breaks a rule, or off.
-    pub async fn line(&mut self) -> Result<Option<String>> {
+    /// The stream is invalid or breaks off.
+    pub async fn next_line(&mut self) -> Result<Option<String>> {
         let Some(block) = self.block().await? else {
             self.transcript.close()?;
             return Ok(None);
         };
-        self.transcript.take(&block).map(Some)
+        self.transcript.push(&block).map(Some)
     }
 
-    /// Reads on until a line begins like this, and gives that one.
+    /// Reads lines up to the first one with a prefix and returns it.
     ///
     /// # Errors
-    /// No further line does.
-    pub async fn read_to(&mut self, beginning: &str) -> Result<String> {
-        while let Some(line) = self.line().await? {
-            if line.starts_with(beginning) {
+    /// No such line follows.
+    pub async fn read_to(&mut self, prefix: &str) -> Result<String> {
+        while let Some(line) = self.next_line().await? {
+            if line.starts_with(prefix) {
                 return Ok(line);
             }
         }
-        bail!("no line begins with {beginning:?}: {:#?}", self.transcript.lines)
+        bail!("no line starts with {prefix:?}: {:#?}", self.transcript.lines)
     }
 
     /// Reads the stream to its end.
     ///
     /// # Errors
-    /// It breaks a rule, or off.
-    pub async fn rest(mut self) -> Result<Transcript> {
-        while self.line().await?.is_some() {}
+    /// The stream is invalid or breaks off.
+    pub async fn read_to_end(mut self) -> Result<Transcript> {
+        while self.next_line().await?.is_some() {}
         Ok(self.transcript)
     }
 
-    /// What was read so far.
+    /// Returns the transcript of the frames that were read so far.
     pub fn transcript(&self) -> &Transcript {
         &self.transcript
     }
 
-    /// The last frame that was read.
+    /// Returns the last frame that was read.
     ///
     /// # Errors
-    /// None was.
-    pub fn last(&self) -> Result<&Frame> {
+    /// No frame was read.
+    pub fn last_frame(&self) -> Result<&Frame> {
         self.transcript.frames.last().context("no frame was read")
     }
 
-    /// The text up to the next blank line.
+    /// Reads up to the next blank line.
     async fn block(&mut self) -> Result<Option<String>> {
         loop {
             let fresh = &self.unread[self.searched..];
@@ -118,9 +118,9 @@ impl EventStream {
                 return Ok(Some(String::from_utf8(block)?));
             }
             self.searched = self.unread.len().saturating_sub(1);
-            let bytes = tokio::time::timeout(PATIENCE, self.response.chunk())
+            let bytes = tokio::time::timeout(TIMEOUT, self.response.chunk())
                 .await
-                .with_context(|| format!("nothing more came after {:#?}", self.transcript.lines))??;
+                .with_context(|| format!("timeout after {:#?}", self.transcript.lines))??;
             match bytes {
                 Some(bytes) => self.unread.extend_from_slice(&bytes),
                 None => {

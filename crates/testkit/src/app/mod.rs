@@ -1,13 +1,13 @@
-//! A whole running server for each test: its own database, its own upstream, clients that speak HTTP to it.
+//! Running server with a database, an upstream and HTTP clients of its own, for one test.
 //!
-//! The server is the real one on a port of its own; the upstream is a simulator that remembers what it was asked. The
-//! macro [`crate::on_both_databases`] stamps each test once for SQLite and once for PostgreSQL.
+//! The server listens on a free port; the upstream is a simulator that records its requests. The macro
+//! [`crate::on_both_databases`] creates each test once for SQLite and once for PostgreSQL.
 
 mod builder;
 mod chat;
 mod client;
 mod event_stream;
-mod storm;
+mod outage;
 mod transcript;
 
 use std::sync::Arc;
@@ -31,17 +31,17 @@ pub use builder::TestAppBuilder;
 pub use chat::Chat;
 pub use client::{Client, Reply};
 pub use event_stream::EventStream;
-pub use storm::{Aftermath, Ends, Storm};
-pub use transcript::{Frame, Transcript, usage_in_words};
+pub use outage::{Outage, OutageReport, TurnResults};
+pub use transcript::{Frame, Transcript, format_usage};
 
-/// Everything from a request to the database and the upstream, for one test alone.
+/// Server with its database, its upstream and clients of three users.
 #[derive(Debug)]
 pub struct TestApp {
-    /// A user.
+    /// Client of a user.
     pub ada: Client,
-    /// Another user.
+    /// Client of another user.
     pub bob: Client,
-    /// An admin of the installation.
+    /// Client of an admin.
     pub root: Client,
     server: Server,
     settings: Settings,
@@ -50,24 +50,24 @@ pub struct TestApp {
     _folder: TempDir,
 }
 
-/// A further server on the same database.
+/// Another server on the same database.
 #[derive(Debug)]
 pub struct Instance {
-    /// The first user, as a client of this server.
+    /// Client of the first user at this server.
     pub ada: Client,
     server: Server,
 }
 
 impl TestApp {
-    /// An app on a SQLite file.
+    /// Returns a builder of an app on SQLite.
     ///
     /// # Errors
-    /// The file cannot be made.
+    /// The file cannot be created.
     pub async fn on_sqlite() -> Result<TestAppBuilder> {
         Ok(TestAppBuilder::new(TestDatabase::sqlite().await?))
     }
 
-    /// An app on a PostgreSQL database; none if no server is named.
+    /// Returns a builder of an app on PostgreSQL; `None` if no server is configured.
     ///
     /// # Errors
     /// As [`TestDatabase::postgres`].
@@ -75,51 +75,50 @@ impl TestApp {
         Ok(TestDatabase::postgres().await?.map(TestAppBuilder::new))
     }
 
-    /// Who stands for the upstream: it counts requests, holds answers at gates and fails on demand.
+    /// Returns the simulated upstream, which counts requests, holds responses at gates and fails on demand.
     pub fn upstream(&self) -> &Arc<Simulator> {
         &self.upstream
     }
 
-    /// The database, for what no route tells.
     pub fn database(&self) -> &TestDatabase {
         &self.database
     }
 
-    /// A client that shows no credential.
-    pub fn nobody(&self) -> Client {
+    /// Returns a client without a credential.
+    pub fn anonymous(&self) -> Client {
         self.ada.without_key()
     }
 
-    /// Writes a file of tool definitions and has the server read them again, as SIGHUP does.
+    /// Writes a tool definition and reloads the definitions, as SIGHUP does.
     ///
     /// # Errors
     /// The file cannot be written.
     pub async fn reload_with(&self, file: &str, yaml: &str) -> Result<()> {
-        let tools = self.settings.runtime.tools_dir.as_ref().context("the tools have a folder")?;
+        let tools = self.settings.runtime.tools_dir.as_ref().context("no folder of tools is set")?;
         std::fs::write(tools.join(file), yaml)?;
         self.server.reload_tools().await;
         Ok(())
     }
 
-    /// Starts a further server on the same database.
+    /// Starts another server on the same database.
     ///
     /// # Errors
-    /// It is refused, as on SQLite it must be.
-    pub async fn beside(&self) -> Result<Instance> {
+    /// The server does not start; on SQLite it never does.
+    pub async fn start_instance(&self) -> Result<Instance> {
         let server = Server::start(&self.settings).await?;
-        Ok(Instance { ada: self.ada.at(server.address()), server })
+        Ok(Instance { ada: self.ada.with_server(server.address()), server })
     }
 
     /// Stops the server as a signal does, and starts another one on the same database.
     ///
     /// # Errors
-    /// It does not start.
+    /// The server does not start.
     pub async fn restart(mut self) -> Result<Self> {
         self.server.stop().await;
         self.server = Server::start(&self.settings).await?;
         let address = self.server.address();
         for client in [&mut self.ada, &mut self.bob, &mut self.root] {
-            *client = client.at(address);
+            *client = client.with_server(address);
         }
         Ok(self)
     }
@@ -127,10 +126,10 @@ impl TestApp {
     /// Stops the server as a signal does.
     ///
     /// # Errors
-    /// An answer of the upstream is still being waited for: a turn has left its connection behind.
+    /// An upstream request is still open, so a turn leaks its connection.
     pub async fn stop(self) -> Result<()> {
         self.server.stop().await;
-        self.upstream.wait_until_idle().await.context("the server left a request behind")
+        self.upstream.wait_until_idle().await.context("an upstream request is still open")
     }
 }
 
@@ -141,8 +140,8 @@ impl Instance {
     }
 }
 
-/// Makes a user, and gives a key of theirs.
-async fn user(name: &str, role: Role, database: &TestDatabase) -> Result<Secret> {
+/// Creates a user with an API key and returns the key.
+async fn create_user(name: &str, role: Role, database: &TestDatabase) -> Result<Secret> {
     let key = KeyMaterial::generate(|bytes| SysRng.try_fill_bytes(bytes))?;
     let (id, now) = (UserId::next(&SystemIds), SystemClock.now());
     let user =
@@ -163,7 +162,7 @@ async fn user(name: &str, role: Role, database: &TestDatabase) -> Result<Secret>
     Ok(key.credential())
 }
 
-/// Stamps each of these tests twice, on SQLite and on PostgreSQL. A test is an
+/// Creates one test on SQLite and one on PostgreSQL for each function
 /// `async fn(TestAppBuilder) -> anyhow::Result<()>`.
 #[macro_export]
 macro_rules! on_both_databases {

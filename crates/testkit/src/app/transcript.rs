@@ -1,45 +1,44 @@
-//! A stream as readable text: one line per frame, and the rules that hold for every stream.
+//! Transcript of a stream: one line of text per frame, and checks of the rules of all streams.
 
 use std::collections::HashMap;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-/// What ends a stream.
+/// Data of the last frame of a stream.
 const DONE: &str = "[DONE]";
 
-/// One frame of a stream.
+/// Frame of a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Frame {
-    /// Its `id:`, the cursor to come back with.
+    /// Value of `id:`, the cursor for a later request.
     pub id: String,
-    /// Its `event:`, where there is one.
+    /// Value of `event:`.
     pub event: Option<String>,
-    /// The object in its `data:`; null for the last one, `[DONE]`.
+    /// JSON object of `data:`; null for `[DONE]`.
     pub data: Value,
 }
 
-/// The frames of a stream, as they are and as lines such as `text-delta "Hello" @5`.
+/// Frames of a stream, and a line for each one, such as `text-delta "Hello" @5`.
 ///
-/// The number behind the `@` is the position in the frame's id, or `end`. Ids of turns, messages and generations are
-/// left out: they differ from run to run.
+/// After the `@` is the position of the frame's id, or `end`. Lines omit the ids of turns, messages and generations,
+/// which differ between runs.
 #[derive(Debug, Default)]
 pub struct Transcript {
-    /// The frames.
     pub frames: Vec<Frame>,
-    /// The frames and comments as lines.
+    /// Lines of the frames and comments.
     pub lines: Vec<String>,
-    /// The turn, as the ids name it.
+    /// Turn of the frame ids.
     pub turn_id: String,
-    /// Reasoning and text that was read since the last start from 0, in order.
+    /// Reasoning and text since the last `start` with position 0, in order.
     pub text: String,
     position: u64,
-    /// The kind of the open part and its id.
+    /// Kind and id of the open part.
     open: Option<(String, Value)>,
     phase: Phase,
 }
 
-/// How far a stream has come.
+/// Progress of a stream.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     #[default]
@@ -50,28 +49,27 @@ enum Phase {
 }
 
 impl Transcript {
-    /// The lines with the pieces of each part put together: how a text was cut is the network's business.
-    pub fn folded(&self) -> Vec<String> {
-        folded(&self.lines)
+    /// Returns the lines with the deltas of each part merged, because the split of a text into deltas may vary.
+    pub fn merged_lines(&self) -> Vec<String> {
+        merged_lines(&self.lines)
     }
 
-    /// The data of the first frame of a type.
+    /// Returns the data of the first frame of a type.
     ///
     /// # Errors
-    /// There is none.
-    pub fn data_of(&self, kind: &str) -> Result<&Value> {
+    /// There is no such frame.
+    pub fn frame_data(&self, kind: &str) -> Result<&Value> {
         let found = self.frames.iter().find(|frame| frame.data["type"] == kind);
         found.map(|frame| &frame.data).with_context(|| format!("no {kind} in {:#?}", self.lines))
     }
 
-    /// Takes the next block of a stream, and gives its line.
-    pub(super) fn take(&mut self, block: &str) -> Result<String> {
+    /// Adds the next block of a stream and returns its line.
+    pub(super) fn push(&mut self, block: &str) -> Result<String> {
         let line = match block.strip_prefix(": ") {
             Some(comment) => format!(": {}", comment.trim_end()),
             None => {
-                let frame = frame(block)?;
-                let line =
-                    self.follow(&frame).with_context(|| format!("{block}comes after {:#?}", self.lines))?;
+                let frame = parse_frame(block)?;
+                let line = self.check(&frame).with_context(|| format!("{block}follows {:#?}", self.lines))?;
                 self.frames.push(frame);
                 line
             }
@@ -80,33 +78,34 @@ impl Transcript {
         Ok(line)
     }
 
-    /// A stream never just ends.
+    /// Checks that the stream is complete.
     pub(super) fn close(&self) -> Result<()> {
-        ensure!(self.phase == Phase::Done, "the stream just ends after {:#?}", self.lines);
+        ensure!(self.phase == Phase::Done, "the stream ends after {:#?}", self.lines);
         Ok(())
     }
 
-    /// Checks a frame against those before it, and puts it into words.
-    fn follow(&mut self, frame: &Frame) -> Result<String> {
-        let (turn_id, place) = frame.id.split_once(':').context("the id is no cursor")?;
+    /// Checks a frame against the previous ones and returns its line.
+    fn check(&mut self, frame: &Frame) -> Result<String> {
+        let (turn_id, position) = frame.id.split_once(':').context("the id is not a cursor")?;
         if self.turn_id.is_empty() {
             turn_id.clone_into(&mut self.turn_id);
         }
         ensure!(turn_id == self.turn_id, "the id names another turn");
         let kind = frame.data["type"].as_str().unwrap_or(DONE);
-        let words = self.step(kind, &frame.data)?;
+        let line = self.advance(kind, &frame.data)?;
         let expected = match self.phase {
-            Phase::Ended | Phase::Done if self.may_keep_position(frame) => place.to_owned(),
+            Phase::Ended | Phase::Done if self.may_keep_position(frame) => position.to_owned(),
             Phase::Ended | Phase::Done => "end".to_owned(),
             _ => self.position.to_string(),
         };
-        ensure!(place == expected, "the place is {place} and not {expected}");
+        ensure!(position == expected, "the position is {position}, not {expected}");
         let event = (kind == "error").then_some("error");
         ensure!(frame.event.as_deref() == event, "the event is {:?}", frame.event);
-        Ok(format!("{words} @{place}"))
+        Ok(format!("{line} @{position}"))
     }
 
-    /// An error that leaves the way back to the turn's end open names the position, and so does what follows it.
+    /// Returns whether a terminal frame may have a position instead of `end`: an error after which a client can read
+    /// the turn again, and the frame after it.
     fn may_keep_position(&self, frame: &Frame) -> bool {
         let position = format!("{}:{}", self.turn_id, self.position);
         let is_error = |frame: &Frame| frame.event.as_deref() == Some("error") && frame.id == position;
@@ -114,32 +113,33 @@ impl Transcript {
             || frame.data.is_null() && frame.id == position && self.frames.last().is_some_and(is_error)
     }
 
-    fn step(&mut self, kind: &str, data: &Value) -> Result<String> {
+    /// Updates the phase, the open part and the text, and returns the line of a frame.
+    fn advance(&mut self, kind: &str, data: &Value) -> Result<String> {
         let phase = match (self.phase, kind) {
             (Phase::Before, "start") => Phase::Running,
-            // It takes back what was told, so something was.
+            // A second start discards the received text, so there must be some.
             (Phase::Running, "start") if self.position > 0 && data["messageMetadata"]["from"] == 0 => {
-                ensure!(self.open.is_none(), "a part is open");
+                ensure!(self.open.is_none(), "the previous part is open");
                 self.text.clear();
                 Phase::Running
             }
             (Phase::Running, "finish" | "error" | "abort") => Phase::Ended,
             (Phase::Running, kind) if kind != "start" && kind != DONE => Phase::Running,
             (Phase::Ended, DONE) => Phase::Done,
-            (phase, kind) => bail!("{kind} does not belong here: {phase:?}"),
+            (phase, kind) => bail!("unexpected {kind} in phase {phase:?}"),
         };
         self.phase = phase;
         match kind.rsplit_once('-') {
             Some((part @ ("text" | "reasoning"), "start")) => {
-                ensure!(self.open.is_none(), "a part is open");
+                ensure!(self.open.is_none(), "the previous part is open");
                 self.open = Some((part.to_owned(), data["id"].clone()));
             }
             Some((part @ ("text" | "reasoning"), step)) => {
-                ensure!(self.open == Some((part.to_owned(), data["id"].clone())), "this part is not open");
+                ensure!(self.open == Some((part.to_owned(), data["id"].clone())), "the part is not open");
                 match step {
                     "delta" => {
-                        let delta = data["delta"].as_str().context("a delta is text")?;
-                        ensure!(!delta.is_empty(), "a delta without text");
+                        let delta = data["delta"].as_str().context("a delta has no text")?;
+                        ensure!(!delta.is_empty(), "a delta is empty");
                         self.text.push_str(delta);
                         self.position += delta.chars().count() as u64;
                     }
@@ -148,20 +148,20 @@ impl Transcript {
             }
             _ => {}
         }
-        ensure!(self.phase == Phase::Running || self.open.is_none(), "a part stays open");
+        ensure!(self.phase == Phase::Running || self.open.is_none(), "a part is still open");
         if kind == "start" {
             let metadata = &data["messageMetadata"];
-            self.position = metadata["from"].as_u64().context("from is no position")?;
+            self.position = metadata["from"].as_u64().context("from is not a position")?;
             ensure!(metadata["turn_id"] == self.turn_id.as_str(), "the ids name another turn");
         }
-        Ok(in_words(kind, data))
+        Ok(describe(kind, data))
     }
 }
 
-/// Lines with the pieces of each part put together.
-fn folded(lines: &[String]) -> Vec<String> {
+/// Merges the deltas of each part.
+fn merged_lines(lines: &[String]) -> Vec<String> {
     let mut folded: Vec<String> = Vec::new();
-    // The text of the part that the last line belongs to.
+    // Text of the open part, by kind.
     let mut texts: HashMap<&str, String> = HashMap::new();
     for line in lines {
         let piece = ["text-delta ", "reasoning-delta "].into_iter().find_map(|kind| {
@@ -183,9 +183,9 @@ fn folded(lines: &[String]) -> Vec<String> {
     folded
 }
 
-/// Reads a block strictly: an id, perhaps an event, one line of data.
-fn frame(block: &str) -> Result<Frame> {
-    let mut lines = block.strip_suffix("\n\n").context("a frame ends in a blank line")?.lines();
+/// Parses a block strictly: an id, an optional event and one line of data.
+fn parse_frame(block: &str) -> Result<Frame> {
+    let mut lines = block.strip_suffix("\n\n").context("the frame has no blank line at its end")?.lines();
     let mut next = lines.next();
     let mut field = |name: &str| {
         let value = next.and_then(|line| line.strip_prefix(name)?.strip_prefix(": "));
@@ -194,21 +194,21 @@ fn frame(block: &str) -> Result<Frame> {
         }
         value
     };
-    let id = field("id").with_context(|| format!("a frame without an id: {block}"))?.to_owned();
+    let id = field("id").with_context(|| format!("the frame has no id: {block}"))?.to_owned();
     let event = field("event").map(str::to_owned);
-    let data = field("data").with_context(|| format!("a frame without data: {block}"))?;
+    let data = field("data").with_context(|| format!("the frame has no data: {block}"))?;
     let data = if data == DONE { Value::Null } else { serde_json::from_str(data)? };
-    ensure!(data.is_object() || data.is_null(), "data that is no object: {block}");
-    ensure!(field("").is_none() && next.is_none(), "more than a frame has: {block}");
+    ensure!(data.is_object() || data.is_null(), "the data is not an object: {block}");
+    ensure!(field("").is_none() && next.is_none(), "the frame has other lines: {block}");
     Ok(Frame { id, event, data })
 }
 
-fn in_words(kind: &str, data: &Value) -> String {
-    let word = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
+fn describe(kind: &str, data: &Value) -> String {
+    let text = |value: &Value| value.as_str().map_or(value.to_string(), str::to_owned);
     match kind {
         "start" => {
             let metadata = &data["messageMetadata"];
-            let (seq, model) = (&metadata["seq"], word(&metadata["model"]));
+            let (seq, model) = (&metadata["seq"], text(&metadata["model"]));
             format!("start seq={seq} model={model} from={}", metadata["from"])
         }
         "text-delta" | "reasoning-delta" => format!("{kind} {}", data["delta"]),
@@ -216,46 +216,46 @@ fn in_words(kind: &str, data: &Value) -> String {
             let data = &data["data"];
             format!("{kind} sent={} dropped={}", data["messages_sent"], data["messages_dropped"])
         }
-        "data-usage" => format!("{kind} {}", usage_in_words(&data["data"])),
+        "data-usage" => format!("{kind} {}", format_usage(&data["data"])),
         "data-error" => {
             let data = &data["data"];
-            let again = if data["retryable"] == true { "retryable" } else { "final" };
+            let retry = if data["retryable"] == true { "retryable" } else { "final" };
             let wait = data["retry_after"].as_u64().map_or(String::new(), |wait| format!(" after {wait} s"));
-            format!("{kind} {} {again}{wait}", word(&data["code"]))
+            format!("{kind} {} {retry}{wait}", text(&data["code"]))
         }
         "finish" => {
-            format!("{kind} {} {}", word(&data["finishReason"]), word(&data["messageMetadata"]["status"]))
+            format!("{kind} {} {}", text(&data["finishReason"]), text(&data["messageMetadata"]["status"]))
         }
-        "abort" => format!("{kind} {}", word(&data["reason"])),
+        "abort" => format!("{kind} {}", text(&data["reason"])),
         "error" => format!("{kind} {}", data["errorText"]),
         DONE => DONE.to_owned(),
-        _ => format!("{kind} {}", word(&data["id"])),
+        _ => format!("{kind} {}", text(&data["id"])),
     }
 }
 
-/// Usage in words: `sim/echo 12+5 0.000022 reported`, with `?` for what is not known.
-pub fn usage_in_words(usage: &Value) -> String {
-    let known = |member: &str| match &usage[member] {
+/// Returns a usage as text: `sim/echo 12+5 0.000022 reported`, with `?` for unknown values.
+pub fn format_usage(usage: &Value) -> String {
+    let value = |member: &str| match &usage[member] {
         Value::Null => "?".to_owned(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let [model, input, output] = ["model", "input_tokens", "output_tokens"].map(known);
-    format!("{model} {input}+{output} {} {}", known("cost"), known("basis"))
+    let [model, input, output] = ["model", "input_tokens", "output_tokens"].map(value);
+    format!("{model} {input}+{output} {} {}", value("cost"), value("basis"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// How a transcript takes these blocks: its folded lines, or what it finds wrong.
-    fn told(blocks: &[&str]) -> Result<Vec<String>> {
+    /// Reads blocks and returns the merged lines.
+    fn read(blocks: &[&str]) -> Result<Vec<String>> {
         let mut transcript = Transcript::default();
         for block in blocks {
-            transcript.take(&format!("{block}\n\n"))?;
+            transcript.push(&format!("{block}\n\n"))?;
         }
         transcript.close()?;
-        Ok(transcript.folded())
+        Ok(transcript.merged_lines())
     }
 
     const START: &str = r#"id: t:0
@@ -269,8 +269,8 @@ data: {"type":"start","messageMetadata":{"turn_id":"t","seq":2,"model":"m","from
     const END: &str = "id: t:end\ndata: [DONE]";
 
     #[test]
-    fn a_stream_is_told_in_lines_and_its_pieces_are_put_together() {
-        let lines = told(&[START, ": keep-alive", OPEN, FIRST, SECOND, CLOSE, ABORT, END]).unwrap();
+    fn a_transcript_has_a_line_per_frame_and_merges_deltas() {
+        let lines = read(&[START, ": keep-alive", OPEN, FIRST, SECOND, CLOSE, ABORT, END]).unwrap();
         let expected = [
             "start seq=2 model=m from=0 @0",
             ": keep-alive",
@@ -284,17 +284,17 @@ data: {"type":"start","messageMetadata":{"turn_id":"t","seq":2,"model":"m","from
     }
 
     #[test]
-    fn a_start_in_the_middle_takes_the_text_back() {
+    fn a_second_start_discards_the_text() {
         let mut transcript = Transcript::default();
         for block in [START, OPEN, FIRST, SECOND, CLOSE, START, OPEN, FIRST, CLOSE_EARLY, ABORT, END] {
-            transcript.take(&format!("{block}\n\n")).unwrap();
+            transcript.push(&format!("{block}\n\n")).unwrap();
         }
         assert_eq!(transcript.text, "é ");
     }
 
     #[test]
-    fn a_stream_that_breaks_a_rule_is_noticed() {
-        let check = |blocks: &[&str]| assert!(told(blocks).is_err(), "{blocks:#?}");
+    fn an_invalid_stream_is_an_error() {
+        let check = |blocks: &[&str]| assert!(read(blocks).is_err(), "{blocks:#?}");
         check(&[]);
         check(&[START]);
         check(&[START, ABORT]);

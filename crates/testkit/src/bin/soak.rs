@@ -1,5 +1,5 @@
-//! `cargo xtask soak` builds this and starts it: see [`causerie_testkit::soak`].
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "its reader sits at the terminal")]
+//! Program of `cargo xtask soak`: see [`causerie_testkit::soak`].
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the program prints its report")]
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! From one request of a turn to the next.
+//! Attempts of a turn after the first.
 
 use anyhow::Result;
 use causerie_domain::UsageId;
@@ -18,7 +18,7 @@ fn next(subject: &Subject, running: &Running) -> NextAttempt {
     }
 }
 
-pub async fn a_further_request_closes_the_last_one(subject: &Subject) -> Result<()> {
+pub async fn the_next_attempt_closes_the_previous_one(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let running = subject.start(id, "Hello").await?;
     let next = next(subject, &running);
@@ -30,7 +30,7 @@ pub async fn a_further_request_closes_the_last_one(subject: &Subject) -> Result<
     Ok(())
 }
 
-pub async fn a_further_request_of_another_owner_is_refused(subject: &Subject) -> Result<()> {
+pub async fn an_attempt_of_another_owner_is_refused(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let running = subject.start(id, "Hello").await?;
     let foreign = NextAttempt { owner: subject.instance(), ..next(subject, &running) };
@@ -43,7 +43,7 @@ pub async fn a_further_request_of_another_owner_is_refused(subject: &Subject) ->
     Ok(())
 }
 
-pub async fn a_repeated_further_request_changes_nothing(subject: &Subject) -> Result<()> {
+pub async fn a_repeated_attempt_changes_nothing(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let running = subject.start(id, "Hello").await?;
     let next = next(subject, &running);

@@ -1,4 +1,4 @@
-//! Beginning a turn, and everything that refuses it.
+//! Beginning a turn, and each reason to refuse it.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn key(name: &str) -> Option<IdempotencyKey> {
     Some(IdempotencyKey { key: name.to_owned(), body_hash: "ab".repeat(32) })
 }
 
-pub async fn a_turn_begins_with_its_two_messages(subject: &Subject) -> Result<()> {
+pub async fn a_turn_begins_with_two_messages(subject: &Subject) -> Result<()> {
     let session = subject.session().await?;
     let now = START + Duration::from_secs(3);
     let meta = MessageMeta {
@@ -72,7 +72,7 @@ pub async fn a_turn_begins_with_its_two_messages(subject: &Subject) -> Result<()
     Ok(())
 }
 
-pub async fn a_repeated_begin_is_answered_alike(subject: &Subject) -> Result<()> {
+pub async fn a_repeated_begin_returns_the_same_result(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     subject.exchange(id, "Hello", "Hi").await?;
     let begin = BeginTurn { key: key("k"), ..subject.send(id, "And?") };
@@ -102,7 +102,7 @@ pub async fn the_history_is_the_last_messages_in_order(subject: &Subject) -> Res
     Ok(())
 }
 
-pub async fn a_title_is_given_once(subject: &Subject) -> Result<()> {
+pub async fn a_title_is_set_once(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     for (title, expected) in [(None, None), (Some("First"), Some("First")), (Some("Second"), Some("First"))] {
         let begin = BeginTurn { title: title.map(str::to_owned), ..subject.send(id, "Hello") };
@@ -113,7 +113,7 @@ pub async fn a_title_is_given_once(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-pub async fn what_cannot_begin_is_refused_and_stores_nothing(subject: &Subject) -> Result<()> {
+pub async fn a_refused_begin_stores_nothing(subject: &Subject) -> Result<()> {
     let unknown = subject.turns.begin_turn(subject.send(subject.no_session(), "Hello")).await;
     assert!(matches!(unknown, Err(BeginTurnError::NotFound)), "{unknown:?}");
 
@@ -135,7 +135,7 @@ pub async fn what_cannot_begin_is_refused_and_stores_nothing(subject: &Subject) 
     Ok(())
 }
 
-pub async fn a_running_turn_refuses_another(subject: &Subject) -> Result<()> {
+pub async fn a_session_with_a_running_turn_refuses_a_second_one(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let first = subject.start(id, "Hello").await?;
     let second = subject.turns.begin_turn(subject.send(id, "Me too")).await;
@@ -149,24 +149,24 @@ pub async fn a_running_turn_refuses_another(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-pub async fn a_full_session_refuses_another(subject: &Subject) -> Result<()> {
+pub async fn a_full_session_refuses_a_turn(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
-    for (most, fits) in [(1, false), (2, true), (3, false), (4, true)] {
-        let begin = BeginTurn { max_messages: Some(most), ..subject.send(id, "Hello") };
+    for (max_messages, fits) in [(1, false), (2, true), (3, false), (4, true)] {
+        let begin = BeginTurn { max_messages: Some(max_messages), ..subject.send(id, "Hello") };
         match (subject.turns.begin_turn(begin.clone()).await, fits) {
             (Ok(_), true) => {
                 let begun = subject.turns.running_turn(id).await?.context("no turn runs")?;
                 assert_eq!(begun.id, begin.ids.turn_id);
                 subject.turns.reap(super::reap::everything()).await?;
             }
-            (Err(BeginTurnError::Full(limit)), false) => assert_eq!(limit, most),
-            (answer, _) => anyhow::bail!("at most {most}: {answer:?}"),
+            (Err(BeginTurnError::Full(limit)), false) => assert_eq!(limit, max_messages),
+            (answer, _) => anyhow::bail!("at most {max_messages} messages: {answer:?}"),
         }
     }
     Ok(())
 }
 
-pub async fn a_key_names_its_turn_in_every_state(subject: &Subject) -> Result<()> {
+pub async fn an_idempotency_key_identifies_its_turn_in_every_state(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let running = subject.run(BeginTurn { key: key("k"), ..subject.send(id, "Hello") }).await?;
     let used = async |status: TurnStatus| {
@@ -176,9 +176,9 @@ pub async fn a_key_names_its_turn_in_every_state(subject: &Subject) -> Result<()
                 assert_eq!((used.turn.id, used.turn.status), (running.id(), status));
                 assert_eq!(used.body_hash, "ab".repeat(32));
             }
-            other => anyhow::bail!("the key is used: {other:?}"),
+            other => anyhow::bail!("the key is not reported as used: {other:?}"),
         }
-        let found = subject.turns.turn_by_key(id, "k", START).await?.context("the key is known")?;
+        let found = subject.turns.turn_by_key(id, "k", START).await?.context("the key is unknown")?;
         assert_eq!((found.turn.id, found.turn.status), (running.id(), status));
         anyhow::Ok(())
     };
@@ -187,13 +187,14 @@ pub async fn a_key_names_its_turn_in_every_state(subject: &Subject) -> Result<()
     used(TurnStatus::Completed).await?;
     subject.conversations.change_state(id, &subject.own(), SessionAction::Complete, START).await?;
     used(TurnStatus::Completed).await?;
-    let session = subject.conversations.session(id, &Filter::Everything).await?.context("it is gone")?;
+    let session =
+        subject.conversations.session(id, &Filter::Everything).await?.context("the session is missing")?;
     assert_eq!(session.next_seq, 3);
     assert_eq!(subject.turns.turn_by_key(id, "other", START).await?, None);
     Ok(())
 }
 
-pub async fn an_old_key_can_be_used_again(subject: &Subject) -> Result<()> {
+pub async fn an_expired_idempotency_key_can_be_reused(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let first = subject.run(BeginTurn { key: key("k"), ..subject.send(id, "Hello") }).await?;
     subject.finish(&first, "Hi").await?;
@@ -202,23 +203,23 @@ pub async fn an_old_key_can_be_used_again(subject: &Subject) -> Result<()> {
     assert_eq!(subject.turns.turn_by_key(id, "k", keys_kept_since).await?, None);
     let again = BeginTurn { key: key("k"), now, keys_kept_since, ..subject.send(id, "Hello") };
     let second = subject.run(again).await?;
-    let found = subject.turns.turn_by_key(id, "k", START).await?.context("the key is known")?;
+    let found = subject.turns.turn_by_key(id, "k", START).await?.context("the key is unknown")?;
     assert_eq!(found.turn.id, second.id());
     Ok(())
 }
 
-pub async fn a_key_belongs_to_its_session(subject: &Subject) -> Result<()> {
+pub async fn an_idempotency_key_belongs_to_one_session(subject: &Subject) -> Result<()> {
     let [one, other] = [subject.session().await?.id, subject.session().await?.id];
     let first = subject.run(BeginTurn { key: key("k"), ..subject.send(one, "Hello") }).await?;
     let second = subject.run(BeginTurn { key: key("k"), ..subject.send(other, "Hello") }).await?;
     for (session, running) in [(one, first), (other, second)] {
-        let found = subject.turns.turn_by_key(session, "k", START).await?.context("the key is known")?;
+        let found = subject.turns.turn_by_key(session, "k", START).await?.context("the key is unknown")?;
         assert_eq!(found.turn.id, running.id());
     }
     Ok(())
 }
 
-pub async fn an_expired_turn_makes_way(subject: &Subject) -> Result<()> {
+pub async fn a_begin_closes_an_expired_turn(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let lost = subject.start_expired(id, "Hello").await?;
     let flushed = lost.text_at(0, "Half an ans");
@@ -233,7 +234,11 @@ pub async fn an_expired_turn_makes_way(subject: &Subject) -> Result<()> {
     assert_eq!(answer.message.content, "Half an ans");
     assert_eq!(answer.usage.as_ref().map(|usage| usage.basis), Some(CostBasis::Pending));
 
-    let ended = subject.conversations.turn(lost.id(), &Filter::Everything).await?.context("it is gone")?;
+    let ended = subject
+        .conversations
+        .turn(lost.id(), &Filter::Everything)
+        .await?
+        .context("the session is missing")?;
     assert_eq!((ended.status, ended.ended_at), (TurnStatus::Interrupted, Some(now)));
     let running = subject.turns.running_turn(id).await?.context("no turn runs")?;
     assert_eq!(running.id, next.id());

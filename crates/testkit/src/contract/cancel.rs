@@ -1,4 +1,4 @@
-//! Asking a turn to stop.
+//! Cancellation of a turn.
 
 use anyhow::{Context, Result};
 use causerie_domain::Filter;
@@ -7,7 +7,7 @@ use causerie_domain::turns::{Turn, TurnStatus};
 
 use super::Subject;
 
-pub async fn a_running_turn_is_asked_to_stop(subject: &Subject) -> Result<()> {
+pub async fn a_cancel_is_recorded_for_a_running_turn(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let running = subject.start(id, "Hello").await?;
     let asked = Turn { cancel_requested: true, ..running.begun.turn.clone() };
@@ -17,22 +17,26 @@ pub async fn a_running_turn_is_asked_to_stop(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-pub async fn nothing_runs_and_nothing_is_asked(subject: &Subject) -> Result<()> {
+pub async fn a_cancel_without_a_running_turn_changes_nothing(subject: &Subject) -> Result<()> {
     assert_eq!(subject.turns.request_cancel(subject.no_session()).await?, None);
     let id = subject.session().await?.id;
     assert_eq!(subject.turns.request_cancel(id).await?, None);
     let running = subject.exchange(id, "Hello", "Hi").await?;
     assert_eq!(subject.turns.request_cancel(id).await?, None);
-    let turn = subject.conversations.turn(running.id(), &Filter::Everything).await?.context("it is gone")?;
+    let turn = subject
+        .conversations
+        .turn(running.id(), &Filter::Everything)
+        .await?
+        .context("the turn is missing")?;
     assert_eq!((turn.status, turn.cancel_requested), (TurnStatus::Completed, false));
     Ok(())
 }
 
-pub async fn an_expired_turn_is_closed_instead(subject: &Subject) -> Result<()> {
+pub async fn a_cancel_closes_an_expired_turn(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let running = subject.start_expired(id, "Hello").await?;
     subject.turns.flush(running.owner, std::time::Duration::ZERO, vec![running.text_at(0, "Half")]).await?;
-    let closed = subject.turns.request_cancel(id).await?.context("it was running")?;
+    let closed = subject.turns.request_cancel(id).await?.context("no turn was running")?;
     assert_eq!((closed.id, closed.status), (running.id(), TurnStatus::Interrupted));
     assert!(closed.ended_at.is_some());
     let views = subject.conversations.latest_messages(id, &Filter::Everything, 1).await?;

@@ -1,4 +1,4 @@
-//! Ending a turn.
+//! The end of a turn.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn thought_and_answer() -> Ending {
     Ending { parts: vec![thought, text_part("It is "), text_part("4.")], ..Ending::whole("") }
 }
 
-pub async fn an_answer_is_stored_with_its_end(subject: &Subject) -> Result<()> {
+pub async fn the_end_of_a_turn_stores_the_answer(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let running = subject.start(id, "2 + 2?").await?;
     subject.flush(&running, running.text_at(0, "Let me")).await?;
@@ -61,13 +61,14 @@ pub async fn an_answer_is_stored_with_its_end(subject: &Subject) -> Result<()> {
     assert_eq!((&view.message.reasoning_details, &view.message.meta), (&Some(details), &meta));
     assert_eq!(view.usage, Some(usage));
 
-    let session = subject.conversations.session(id, &Filter::Everything).await?.context("it is gone")?;
+    let session =
+        subject.conversations.session(id, &Filter::Everything).await?.context("the session is missing")?;
     assert_eq!((session.active_turn_id, session.last_activity_at), (None, ended_at));
     assert_eq!(subject.turns.running_turn(id).await?, None);
     Ok(())
 }
 
-pub async fn a_failed_turn_keeps_its_text_and_its_reason(subject: &Subject) -> Result<()> {
+pub async fn a_failed_turn_keeps_its_text_and_its_failure(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let cases = [
         (TurnStatus::Failed, MessageStatus::Failed),
@@ -95,9 +96,9 @@ pub async fn a_failed_turn_keeps_its_text_and_its_reason(subject: &Subject) -> R
 pub async fn a_turn_ends_once(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let running = subject.start(id, "Hello").await?;
-    let thief = Running { owner: subject.instance(), ..running.clone() };
-    let stolen = subject.turns.finish_turn(subject.end(&thief, &Ending::whole("stolen"))).await;
-    assert!(matches!(stolen, Err(TurnLedgerError::Lost)), "{stolen:?}");
+    let other_owner = Running { owner: subject.instance(), ..running.clone() };
+    let foreign = subject.turns.finish_turn(subject.end(&other_owner, &Ending::whole("foreign"))).await;
+    assert!(matches!(foreign, Err(TurnLedgerError::Lost)), "{foreign:?}");
 
     subject.finish(&running, "Hi").await?;
     let another = FinishTurn {
@@ -111,19 +112,27 @@ pub async fn a_turn_ends_once(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-pub async fn a_repeated_end_is_answered_alike(subject: &Subject) -> Result<()> {
+pub async fn a_repeated_finish_returns_the_same_result(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let running = subject.start(id, "Hello").await?;
     let end = subject.end(&running, &Ending::whole("Hi"));
     let first = subject.turns.finish_turn(end.clone()).await?;
-    // The answer was lost on the way, so the owner tries again.
+    // A repeated call, as after a lost response.
     let second = subject.turns.finish_turn(end).await?;
     assert_eq!(first, second);
-    assert_eq!(subject.conversations.session(id, &Filter::Everything).await?.context("gone")?.next_seq, 3);
+    assert_eq!(
+        subject
+            .conversations
+            .session(id, &Filter::Everything)
+            .await?
+            .context("the session is missing")?
+            .next_seq,
+        3
+    );
     Ok(())
 }
 
-pub async fn the_usage_of_a_turn_is_that_of_all_its_requests(subject: &Subject) -> Result<()> {
+pub async fn the_usage_of_a_turn_is_the_sum_of_its_attempts(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let running = subject.start(id, "Hello").await?;
     let turn = &running.begun.turn;
@@ -164,7 +173,7 @@ pub async fn the_log_of_an_ended_turn_is_its_answer(subject: &Subject) -> Result
     subject.flush(&running, running.text_at(0, "Let me see. It")).await?;
     let (turn, usage) = subject.turns.finish_turn(subject.end(&running, &thought_and_answer())).await?;
     for (position, starts) in [(0, &[0, 12, 18][..]), (5, &[0, 12, 18]), (13, &[12, 18]), (20, &[])] {
-        let log = subject.turns.turn_log(running.id(), position).await?.context("there is no such turn")?;
+        let log = subject.turns.turn_log(running.id(), position).await?.context("the turn is missing")?;
         assert_eq!((&log.turn, &log.usage), (&turn, &Some(usage.clone())));
         let rest: Vec<&Segment> = log.segments.iter().filter(|segment| segment.end() > position).collect();
         let found: Vec<u64> = rest.iter().map(|segment| segment.position).collect();

@@ -1,4 +1,4 @@
-//! What the checks begin with: sessions, turns in progress, and their ends.
+//! Fixtures of the checks: sessions, running turns and their ends.
 
 use std::time::Duration;
 
@@ -18,42 +18,38 @@ use causerie_domain::{InstanceId, MessageId, SessionId, TurnId, UsageId, Usd};
 
 use super::{START, Subject};
 
-/// A lease that no check outlives.
+/// Lease that is longer than any check.
 const LEASE: Duration = Duration::from_secs(600);
 
-/// A turn in progress.
+/// Running turn.
 #[derive(Debug, Clone)]
 pub struct Running {
-    /// What its begin answered.
     pub begun: BegunTurn,
-    /// Who runs it.
     pub owner: InstanceId,
-    /// Its open row in the ledger.
+    /// Open row of the usage ledger.
     pub usage: UsageId,
 }
 
-/// How a turn ends.
+/// Result of a turn.
 #[derive(Debug, Clone)]
 pub struct Ending {
-    /// Where it stands then.
     pub status: TurnStatus,
-    /// Its answer.
+    /// Parts of the answer.
     pub parts: Vec<Part>,
-    /// Tokens sent.
+    /// Input tokens.
     pub input: u64,
-    /// Tokens received.
+    /// Output tokens.
     pub output: u64,
-    /// What it cost.
     pub cost: Usd,
 }
 
-/// A part of the answer itself.
+/// Returns a text part of an answer.
 pub fn text_part(text: &str) -> Part {
     Part { kind: PartKind::Text, text: text.to_owned() }
 }
 
 impl Ending {
-    /// A whole answer with 7 tokens in, 5 out, for 0.000012 US dollars.
+    /// Returns a completed answer with 7 input tokens and 5 output tokens that costs 0.000012 US dollars.
     pub fn whole(text: &str) -> Self {
         Ending {
             status: TurnStatus::Completed,
@@ -66,25 +62,24 @@ impl Ending {
 }
 
 impl Running {
-    /// The turn.
     pub fn id(&self) -> TurnId {
         self.begun.turn.id
     }
 
-    /// News of it: text from a position on.
+    /// Returns a flush of one segment of text at a position.
     pub fn text_at(&self, position: u64, text: &str) -> TurnFlush {
         let segment = Segment { position, kind: PartKind::Text, text: text.to_owned() };
-        TurnFlush { segments: vec![segment], ..self.no_news() }
+        TurnFlush { segments: vec![segment], ..self.empty_flush() }
     }
 
-    /// No news of it.
-    pub fn no_news(&self) -> TurnFlush {
+    /// Returns a flush that only renews the lease.
+    pub fn empty_flush(&self) -> TurnFlush {
         TurnFlush { turn_id: self.id(), segments: Vec::new(), progress: None, context: None }
     }
 }
 
 impl Subject {
-    /// A session to make.
+    /// Returns a session of the user that is not created yet.
     pub fn new_session(&self) -> NewSession {
         NewSession {
             id: SessionId::next(&self.ids),
@@ -98,12 +93,12 @@ impl Subject {
         }
     }
 
-    /// A tool's first word.
+    /// Returns a greeting, the first message of a session.
     pub fn greeting(&self, text: &str) -> NewGreeting {
         NewGreeting { id: MessageId::next(&self.ids), text: text.to_owned() }
     }
 
-    /// A session of the user.
+    /// Creates a session of the user.
     ///
     /// # Errors
     /// The store fails.
@@ -111,12 +106,12 @@ impl Subject {
         Ok(self.conversations.create_session(self.new_session()).await?)
     }
 
-    /// A send to a session, by an instance of its own.
+    /// Returns a turn with a text message. The turn is not begun, and has an owner of its own.
     pub fn send(&self, session: SessionId, content: &str) -> BeginTurn {
         self.send_message(session, NewMessage { content: content.to_owned(), ..NewMessage::default() })
     }
 
-    /// Returns a send of a message to a session, by an instance of its own.
+    /// Returns a turn with a message. The turn is not begun, and has an owner of its own.
     pub fn send_message(&self, session: SessionId, message: NewMessage) -> BeginTurn {
         let ids = TurnIds::draw(&self.ids, session, &message);
         BeginTurn {
@@ -135,7 +130,7 @@ impl Subject {
         }
     }
 
-    /// The row of a turn's first request.
+    /// Returns the usage row of the first attempt of a turn.
     pub fn open_usage(&self, session: SessionId, turn: TurnId, answer: MessageId) -> OpenUsage {
         OpenUsage {
             id: UsageId::next(&self.ids),
@@ -161,11 +156,11 @@ impl Subject {
     /// The store refuses or fails.
     pub async fn run(&self, begin: BeginTurn) -> Result<Running> {
         let (owner, usage) = (begin.lease.owner, begin.usage.id);
-        let begun = self.turns.begin_turn(begin).await.context("the turn does not begin")?;
+        let begun = self.turns.begin_turn(begin).await.context("the turn did not begin")?;
         Ok(Running { begun, owner, usage })
     }
 
-    /// Begins a turn of a session.
+    /// Begins a turn with a message.
     ///
     /// # Errors
     /// The store refuses or fails.
@@ -173,7 +168,7 @@ impl Subject {
         self.run(self.send(session, content)).await
     }
 
-    /// Begins a turn whose lease has run out as soon as it is taken.
+    /// Begins a turn whose lease expires immediately.
     ///
     /// # Errors
     /// The store refuses or fails.
@@ -182,16 +177,16 @@ impl Subject {
         self.run(BeginTurn { lease: TurnLease { duration: Duration::ZERO, ..send.lease }, ..send }).await
     }
 
-    /// Flushes news of one turn.
+    /// Flushes one turn.
     ///
     /// # Errors
     /// The store fails.
-    pub async fn flush(&self, running: &Running, news: TurnFlush) -> Result<()> {
-        self.turns.flush(running.owner, LEASE, vec![news]).await?;
+    pub async fn flush(&self, running: &Running, flush: TurnFlush) -> Result<()> {
+        self.turns.flush(running.owner, LEASE, vec![flush]).await?;
         Ok(())
     }
 
-    /// The end of a turn.
+    /// Returns the request that ends a turn.
     pub fn end(&self, running: &Running, ending: &Ending) -> FinishTurn {
         FinishTurn {
             turn_id: running.id(),
@@ -208,16 +203,16 @@ impl Subject {
         }
     }
 
-    /// Ends a turn with a whole answer.
+    /// Ends a turn with a completed answer.
     ///
     /// # Errors
     /// The store refuses or fails.
     pub async fn finish(&self, running: &Running, text: &str) -> Result<(Turn, MessageUsage)> {
         let end = self.end(running, &Ending::whole(text));
-        self.turns.finish_turn(end).await.context("the turn does not end")
+        self.turns.finish_turn(end).await.context("the turn did not end")
     }
 
-    /// A whole exchange.
+    /// Begins a turn and ends it with a completed answer.
     ///
     /// # Errors
     /// The store refuses or fails.
@@ -228,7 +223,7 @@ impl Subject {
     }
 }
 
-/// How a row of the ledger is closed at the end of its request.
+/// Returns the request that closes a usage row with a reported cost.
 pub fn closed(id: UsageId, ending: &Ending) -> CloseUsage {
     let tokens =
         TokenCounts { input: Some(ending.input), output: Some(ending.output), ..TokenCounts::default() };

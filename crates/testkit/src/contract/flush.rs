@@ -1,4 +1,4 @@
-//! Flushing a turn's text, and holding it by its lease.
+//! Flushes of the text of running turns, and their leases.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use super::{Running, START, Subject};
 const LEASE: Duration = Duration::from_secs(600);
 
 async fn log_from(subject: &Subject, turn: TurnId, position: u64) -> Result<String> {
-    let log = subject.turns.turn_log(turn, position).await?.context("there is no such turn")?;
+    let log = subject.turns.turn_log(turn, position).await?.context("the turn is missing")?;
     let mut text = String::new();
     let mut next = log.segments.first().map_or(position, |segment| segment.position);
     for segment in &log.segments {
-        assert_eq!(segment.position, next, "segments follow each other");
+        assert_eq!(segment.position, next, "the segments are not contiguous");
         next = segment.end();
         text.push_str(&segment.text);
     }
@@ -35,7 +35,7 @@ pub async fn flushed_text_is_read_from_any_position(subject: &Subject) -> Result
         segment(4, PartKind::Text, "one "),
         segment(8, PartKind::Text, "two"),
     ];
-    subject.flush(&running, TurnFlush { segments, ..running.no_news() }).await?;
+    subject.flush(&running, TurnFlush { segments, ..running.empty_flush() }).await?;
     subject.flush(&running, running.text_at(11, " three 🎈")).await?;
 
     let whole: Vec<char> = "Höm…one two three 🎈".chars().collect();
@@ -44,21 +44,21 @@ pub async fn flushed_text_is_read_from_any_position(subject: &Subject) -> Result
         assert_eq!(log_from(subject, running.id(), u64::try_from(position)?).await?, rest, "{position}");
     }
     assert_eq!(log_from(subject, running.id(), 10_000).await?, "");
-    let log = subject.turns.turn_log(running.id(), 0).await?.context("there is no such turn")?;
+    let log = subject.turns.turn_log(running.id(), 0).await?.context("the turn is missing")?;
     assert_eq!((log.turn, log.usage), (running.begun.turn.clone(), None));
     assert_eq!(log.segments[0].kind, PartKind::Reasoning);
     assert_eq!(subject.turns.turn_log(TurnId::next(&subject.ids), 0).await?, None);
     Ok(())
 }
 
-pub async fn a_repeated_flush_leaves_no_character_twice(subject: &Subject) -> Result<()> {
+pub async fn a_repeated_flush_duplicates_no_text(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let running = subject.start(id, "Hello").await?;
     subject.flush(&running, running.text_at(0, "one ")).await?;
-    // The answer to the second flush is lost, so the third repeats its text with more behind it.
+    // The third flush repeats the text of the second one and adds more, as after a lost response.
     let segment = |position, text: &str| Segment { position, kind: PartKind::Text, text: text.to_owned() };
     let segments = vec![segment(4, "two "), segment(8, "thr")];
-    subject.flush(&running, TurnFlush { segments, ..running.no_news() }).await?;
+    subject.flush(&running, TurnFlush { segments, ..running.empty_flush() }).await?;
     subject.flush(&running, running.text_at(4, "two three")).await?;
     for (position, rest) in [(0, "one two three"), (9, "hree"), (12, "e")] {
         assert_eq!(log_from(subject, running.id(), position).await?, rest, "from {position}");
@@ -66,7 +66,7 @@ pub async fn a_repeated_flush_leaves_no_character_twice(subject: &Subject) -> Re
     Ok(())
 }
 
-pub async fn a_late_flush_takes_nothing_away(subject: &Subject) -> Result<()> {
+pub async fn a_late_flush_removes_no_text(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let running = subject.start(id, "Hello").await?;
     subject.flush(&running, running.text_at(0, "one two")).await?;
@@ -75,7 +75,7 @@ pub async fn a_late_flush_takes_nothing_away(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-pub async fn several_turns_are_answered_in_their_order(subject: &Subject) -> Result<()> {
+pub async fn the_results_of_a_flush_have_the_order_of_its_turns(subject: &Subject) -> Result<()> {
     let owner = subject.instance();
     let mut running = Vec::new();
     for _ in 0..4 {
@@ -85,14 +85,14 @@ pub async fn several_turns_are_answered_in_their_order(subject: &Subject) -> Res
     subject.finish(&running[1], "Hi").await?;
     subject.turns.request_cancel(running[2].begun.turn.session_id).await?;
     let order = [3, 0, 2, 1];
-    let news =
+    let flushes =
         order.iter().map(|place: &usize| running[*place].text_at(0, &format!("text {place}"))).collect();
-    let holds = subject.turns.flush(owner, LEASE, news).await?;
+    let leases = subject.turns.flush(owner, LEASE, flushes).await?;
     let held =
         |place: usize, cancel_requested| LeaseStatus::Held { turn_id: running[place].id(), cancel_requested };
     let expected =
         [held(3, false), held(0, false), held(2, true), LeaseStatus::Lost { turn_id: running[1].id() }];
-    assert_eq!(holds, expected);
+    assert_eq!(leases, expected);
     for place in [0, 2, 3] {
         assert_eq!(log_from(subject, running[place].id(), 0).await?, format!("text {place}"));
     }
@@ -102,14 +102,14 @@ pub async fn several_turns_are_answered_in_their_order(subject: &Subject) -> Res
 
 pub async fn a_flush_renews_the_lease(subject: &Subject) -> Result<()> {
     let running = subject.start_expired(subject.session().await?.id, "Hello").await?;
-    let holds = subject.turns.flush(running.owner, LEASE, vec![running.no_news()]).await?;
-    assert_eq!(holds, [LeaseStatus::Held { turn_id: running.id(), cancel_requested: false }]);
+    let leases = subject.turns.flush(running.owner, LEASE, vec![running.empty_flush()]).await?;
+    assert_eq!(leases, [LeaseStatus::Held { turn_id: running.id(), cancel_requested: false }]);
     let reap = Reap { scope: ReapScope::Expired, limit: 10, now: START };
     assert_eq!(subject.turns.reap(reap).await?, []);
     Ok(())
 }
 
-pub async fn a_flush_keeps_what_was_known_before(subject: &Subject) -> Result<()> {
+pub async fn a_flush_without_new_values_keeps_the_stored_ones(subject: &Subject) -> Result<()> {
     let running = subject.start(subject.session().await?.id, "Hello").await?;
     let context = ContextReport {
         messages_sent: 3,
@@ -117,7 +117,8 @@ pub async fn a_flush_keeps_what_was_known_before(subject: &Subject) -> Result<()
         estimated_tokens: 99,
         context_length_assumed: true,
     };
-    let progress = |progress| TurnFlush { progress: Some((running.usage, progress)), ..running.no_news() };
+    let progress =
+        |progress| TurnFlush { progress: Some((running.usage, progress)), ..running.empty_flush() };
     let generation = UsageProgress { generation_id: Some("gen-1".to_owned()), ..UsageProgress::default() };
     let served = UsageProgress { model_served: Some("test/served".to_owned()), ..UsageProgress::default() };
     subject.flush(&running, TurnFlush { context: Some(context), ..progress(generation) }).await?;
@@ -131,13 +132,14 @@ pub async fn a_flush_keeps_what_was_known_before(subject: &Subject) -> Result<()
     Ok(())
 }
 
-pub async fn a_turn_of_another_owner_is_lost(subject: &Subject) -> Result<()> {
+pub async fn a_flush_of_another_owner_reports_a_lost_lease(subject: &Subject) -> Result<()> {
     let running = subject.start(subject.session().await?.id, "Hello").await?;
-    let thief = Running { owner: subject.instance(), ..running.clone() };
-    let holds = subject.turns.flush(thief.owner, LEASE, vec![thief.text_at(0, "stolen")]).await?;
-    assert_eq!(holds, [LeaseStatus::Lost { turn_id: running.id() }]);
+    let other_owner = Running { owner: subject.instance(), ..running.clone() };
+    let leases =
+        subject.turns.flush(other_owner.owner, LEASE, vec![other_owner.text_at(0, "foreign")]).await?;
+    assert_eq!(leases, [LeaseStatus::Lost { turn_id: running.id() }]);
     assert_eq!(log_from(subject, running.id(), 0).await?, "");
-    let unknown = TurnFlush { turn_id: TurnId::next(&subject.ids), ..running.no_news() };
+    let unknown = TurnFlush { turn_id: TurnId::next(&subject.ids), ..running.empty_flush() };
     let turn_id = unknown.turn_id;
     assert_eq!(
         subject.turns.flush(running.owner, LEASE, vec![unknown]).await?,
@@ -146,11 +148,11 @@ pub async fn a_turn_of_another_owner_is_lost(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-pub async fn an_ended_turn_is_lost(subject: &Subject) -> Result<()> {
+pub async fn a_flush_of_an_ended_turn_reports_a_lost_lease(subject: &Subject) -> Result<()> {
     let running = subject.start(subject.session().await?.id, "Hello").await?;
     subject.finish(&running, "Hi").await?;
-    let holds = subject.turns.flush(running.owner, LEASE, vec![running.text_at(0, "late")]).await?;
-    assert_eq!(holds, [LeaseStatus::Lost { turn_id: running.id() }]);
+    let leases = subject.turns.flush(running.owner, LEASE, vec![running.text_at(0, "late")]).await?;
+    assert_eq!(leases, [LeaseStatus::Lost { turn_id: running.id() }]);
     assert_eq!(log_from(subject, running.id(), 0).await?, "Hi");
     Ok(())
 }

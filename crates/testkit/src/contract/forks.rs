@@ -1,4 +1,4 @@
-//! Forks: what is finished is copied, whole and for good; attachments are listed and taken away.
+//! Forks, which copy the finished messages of a session; lists and deletion of attachments.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::{START, Subject, TestIds};
 const LATER: Duration = Duration::from_secs(60);
 
 fn fork_of(subject: &Subject, parent: SessionId, from_seq: i64) -> NewFork {
-    // A source of ids of its own: the store needs one that it can keep.
+    // The request owns its source of ids. It starts far from the ids of the test, so that they do not collide.
     let id = SessionId::next(&subject.ids);
     let ids = TestIds::after((id.as_uuid().as_u128() as u64 & 0xffff) << 32);
     NewFork {
@@ -34,7 +34,7 @@ fn fork_of(subject: &Subject, parent: SessionId, from_seq: i64) -> NewFork {
 }
 
 async fn fork(subject: &Subject, parent: SessionId, from_seq: i64) -> Result<Session> {
-    subject.conversations.fork(fork_of(subject, parent, from_seq)).await.context("it is not forked")
+    subject.conversations.fork(fork_of(subject, parent, from_seq)).await.context("the fork failed")
 }
 
 async fn views(subject: &Subject, id: SessionId) -> Result<Vec<MessageView>> {
@@ -52,7 +52,7 @@ fn file(name: &str) -> NewAttachment {
     }
 }
 
-/// An exchange whose question has attachments.
+/// Runs a turn whose question has attachments.
 async fn exchange_with(subject: &Subject, id: SessionId, names: &[&str]) -> Result<Vec<AttachmentId>> {
     let attachments = names.iter().map(|name| file(name)).collect();
     let message = NewMessage { content: "Look".to_owned(), attachments, ..NewMessage::default() };
@@ -105,34 +105,38 @@ pub async fn a_fork_has_copies_of_the_first_messages(subject: &Subject) -> Resul
         subject.conversations.session(parent.id, &Filter::Everything).await?,
         views(subject, parent.id).await?,
     );
-    assert_eq!(after, before, "the parent is as it was");
+    assert_eq!(after, before, "the parent is unchanged");
 
-    let next = subject.exchange(session.id, "On its own", "Yes").await?;
+    let next = subject.exchange(session.id, "Another question", "Yes").await?;
     assert_eq!(next.begun.user_message.seq, 4);
     assert_eq!(views(subject, parent.id).await?.len(), 5);
-    let totals = subject.conversations.totals(session.id, &Filter::Everything).await?.context("no totals")?;
-    assert_eq!((totals.messages, totals.input_tokens), (5, 7), "copies cost nothing");
+    let totals = subject
+        .conversations
+        .totals(session.id, &Filter::Everything)
+        .await?
+        .context("the totals are missing")?;
+    assert_eq!((totals.messages, totals.input_tokens), (5, 7), "copies have no usage");
     Ok(())
 }
 
-/// Longer than what one statement takes, in messages as in attachments.
-pub async fn a_long_session_is_copied_without_a_gap(subject: &Subject) -> Result<()> {
+/// The session has more messages and attachments than one statement inserts.
+pub async fn a_long_session_is_copied_completely(subject: &Subject) -> Result<()> {
     let parent = subject.session().await?.id;
     for number in 0..255 {
         let files = ["a", "b", "c"].map(|name| format!("{name}-{number}"));
         exchange_with(subject, parent, &files.each_ref().map(String::as_str)).await?;
     }
     let session = fork(subject, parent, 510).await?;
-    let told = async |id| -> Result<Vec<(i64, String, Vec<String>)>> {
-        let told = views(subject, id).await?.into_iter().map(|view| {
+    let contents = async |id| -> Result<Vec<(i64, String, Vec<String>)>> {
+        let contents = views(subject, id).await?.into_iter().map(|view| {
             let files = names(&view.attachments).into_iter().map(str::to_owned).collect();
             (view.message.seq, view.message.content, files)
         });
-        Ok(told.collect())
+        Ok(contents.collect())
     };
-    let copies = told(session.id).await?;
+    let copies = contents(session.id).await?;
     assert_eq!((session.next_seq, copies.len()), (511, 510));
-    assert_eq!(copies, told(parent).await?);
+    assert_eq!(copies, contents(parent).await?);
     Ok(())
 }
 
@@ -169,7 +173,7 @@ pub async fn a_fork_of_a_closed_session_is_active(subject: &Subject) -> Result<(
     Ok(())
 }
 
-pub async fn what_may_not_be_forked_does_not_exist(subject: &Subject) -> Result<()> {
+pub async fn a_session_that_the_filter_excludes_cannot_be_forked(subject: &Subject) -> Result<()> {
     let parent = subject.session().await?.id;
     subject.exchange(parent, "Hello", "Hi").await?;
     for allowed in [subject.foreign(), Filter::Nothing] {
@@ -184,7 +188,7 @@ pub async fn what_may_not_be_forked_does_not_exist(subject: &Subject) -> Result<
     Ok(())
 }
 
-pub async fn lineage_goes_up_and_forks_go_down(subject: &Subject) -> Result<()> {
+pub async fn the_lineage_lists_ancestors_and_the_forks_list_children(subject: &Subject) -> Result<()> {
     let root = subject.session().await?.id;
     subject.exchange(root, "Hello", "Hi").await?;
     let child = fork(subject, root, 2).await?;
@@ -218,17 +222,18 @@ pub async fn lineage_goes_up_and_forks_go_down(subject: &Subject) -> Result<()> 
     assert_eq!([first, second].concat(), both);
     assert_eq!(forks(grandchild.id, 9, None).await?.0, []);
 
-    // A parent that goes leaves its forks whole.
+    // The deletion of a parent does not change its forks.
     let kept = views(subject, child.id).await?;
     subject.conversations.delete_session(root, &Filter::Everything, START).await?;
-    let orphan = subject.conversations.session(child.id, &Filter::Everything).await?.context("it is gone")?;
+    let orphan =
+        subject.conversations.session(child.id, &Filter::Everything).await?.context("the fork is missing")?;
     assert_eq!((orphan.parent_session_id, orphan.fork_from_seq), (None, Some(2)));
     assert_eq!(views(subject, child.id).await?, kept);
     assert_eq!(lineage(grandchild.id, subject.own(), 9).await?, [child.id]);
     Ok(())
 }
 
-pub async fn attachments_are_listed_in_order_and_taken_away(subject: &Subject) -> Result<()> {
+pub async fn attachments_are_listed_in_order_and_deleted(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let first = exchange_with(subject, id, &["a", "b", "c"]).await?;
     subject.exchange(id, "Nothing here", "No").await?;
@@ -265,7 +270,7 @@ pub async fn attachments_are_listed_in_order_and_taken_away(subject: &Subject) -
     let again = conversations.delete_attachment(first[1], &subject.own(), START).await;
     assert!(matches!(again, Err(SessionError::NotFound)));
     assert_eq!(names(&views(subject, id).await?[0].attachments), ["a", "c"]);
-    assert_eq!(names(&views(subject, copy).await?[0].attachments), ["a", "b", "c"], "copies stay");
+    assert_eq!(names(&views(subject, copy).await?[0].attachments), ["a", "b", "c"], "copies are kept");
     assert_eq!(names(&views(subject, fork(subject, id, 6).await?.id).await?[0].attachments), ["a", "c"]);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Messages, turns and totals, as a reader sees them.
+//! Reads of messages, turns and session totals.
 
 use anyhow::{Context, Result};
 use causerie_domain::attachments::{Attachment, NewAttachment, StorageProvider};
@@ -46,7 +46,7 @@ pub async fn messages_are_read_in_order_between_bounds(subject: &Subject) -> Res
     Ok(())
 }
 
-pub async fn messages_show_their_attachments_and_usage(subject: &Subject) -> Result<()> {
+pub async fn messages_include_attachments_and_usage(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let attachment = |name: &str| NewAttachment {
         filename: name.to_owned(),
@@ -95,7 +95,7 @@ pub async fn messages_show_their_attachments_and_usage(subject: &Subject) -> Res
     Ok(())
 }
 
-pub async fn messages_are_seen_only_through_a_filter_that_admits_them(subject: &Subject) -> Result<()> {
+pub async fn messages_are_found_only_by_a_matching_filter(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     subject.exchange(id, "Hello", "Hi").await?;
     let text = |text: &str| Scalar::Text(text.to_owned());
@@ -123,7 +123,7 @@ pub async fn messages_are_seen_only_through_a_filter_that_admits_them(subject: &
     Ok(())
 }
 
-pub async fn a_turn_is_seen_only_through_a_filter_that_admits_its_answer(subject: &Subject) -> Result<()> {
+pub async fn a_turn_is_found_only_by_a_filter_that_matches_its_answer(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let turn = subject.start(id, "Hello").await?.begun.turn;
     let see = async |visible: Filter| subject.conversations.turn(turn.id, &visible).await;
@@ -137,16 +137,16 @@ pub async fn a_turn_is_seen_only_through_a_filter_that_admits_its_answer(subject
     Ok(())
 }
 
-pub async fn totals_are_sums_over_all_requests(subject: &Subject) -> Result<()> {
+pub async fn session_totals_are_sums_over_all_attempts(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let none = SessionTotals { messages: 0, input_tokens: 0, output_tokens: 0, cost: Usd::ZERO };
     assert_eq!(subject.conversations.totals(id, &subject.own()).await?, Some(none));
     subject.exchange(id, "Hello", "Hi").await?;
     subject.exchange(id, "How are you?", "Well").await?;
     let other = subject.session().await?.id;
-    subject.exchange(other, "Elsewhere", "Too").await?;
+    subject.exchange(other, "Another session", "Yes").await?;
 
-    let totals = subject.conversations.totals(id, &subject.own()).await?.context("no totals")?;
+    let totals = subject.conversations.totals(id, &subject.own()).await?.context("the totals are missing")?;
     let cost = Usd::from_pico(24_000_000);
     assert_eq!(totals, SessionTotals { messages: 4, input_tokens: 14, output_tokens: 10, cost });
     assert_eq!(subject.conversations.totals(id, &subject.foreign()).await?, None);

@@ -1,7 +1,7 @@
-//! What every store of conversations and turns promises, as checks that each implementation runs.
+//! Contracts of the ports of conversations, turns, reconciliation and budgets, as checks that each implementation runs.
 //!
 //! The checks take a [`Subject`]; the macros [`crate::conversations_contract`], [`crate::turns_contract`],
-//! [`crate::reconciliation_contract`] and [`crate::budgets_contract`] stamp one test for each of them.
+//! [`crate::reconciliation_contract`] and [`crate::budgets_contract`] create one test for each check.
 
 pub mod attempts;
 pub mod begin;
@@ -19,6 +19,7 @@ pub mod reconciliation;
 pub mod sessions;
 
 mod fixtures;
+mod sql_subject;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,45 +32,40 @@ use causerie_domain::{
 use uuid::Uuid;
 
 pub use fixtures::{Ending, Running, closed, text_part};
+pub use sql_subject::{SqlSubject, tool_version};
 
-/// The instant at which every check begins.
+/// Start time of each check.
 pub const START: Timestamp = Timestamp::from_micros(1_780_000_000_000_000);
 
-/// A store to check, empty but for two users, a group, a key and a tool.
+/// Store under test. It contains two users, a group, an API key and a tool.
 #[derive(Debug)]
 pub struct Subject {
-    /// Its conversations.
     pub conversations: Arc<dyn Conversations>,
-    /// Its turns.
     pub turns: Arc<dyn TurnLedger>,
-    /// What learns the cost of their requests.
     pub reconciliation: Arc<dyn Reconciliation>,
-    /// What they may cost.
     pub budgets: Arc<dyn Budgets>,
-    /// Whose conversations are made.
+    /// Owner of the sessions.
     pub user: UserId,
-    /// Somebody else.
+    /// User without access to these sessions.
     pub stranger: UserId,
-    /// A group whose account requests can run on.
+    /// Group that usage can be charged to.
     pub group: GroupId,
-    /// A key of the user.
+    /// API key of the user.
     pub key: ApiKeyId,
-    /// The tool of all conversations.
+    /// Tool of all sessions.
     pub tool: ToolId,
-    /// Its version.
     pub tool_version: ToolVersionId,
-    /// Where ids come from.
     pub ids: TestIds,
 }
 
-/// Ids that sort by their order of making, the same in every run.
+/// Source of ids that increase and are the same in every run.
 #[derive(Debug, Default)]
 pub struct TestIds {
     last: AtomicU64,
 }
 
 impl TestIds {
-    /// Ids that begin after a number, so that two sources do not meet.
+    /// Creates a source whose ids begin after a number, so that the ids of two sources do not collide.
     pub fn after(number: u64) -> Self {
         TestIds { last: AtomicU64::new(number) }
     }
@@ -83,28 +79,28 @@ impl causerie_domain::ports::Ids for TestIds {
 }
 
 impl Subject {
-    /// What the user may see of conversations.
+    /// Returns the filter of the sessions of the user.
     pub fn own(&self) -> Filter {
         Filter::equals("user_id", Scalar::Uuid(self.user.as_uuid()))
     }
 
-    /// What the stranger may see of conversations.
+    /// Returns the filter of the sessions of the stranger.
     pub fn foreign(&self) -> Filter {
         Filter::equals("user_id", Scalar::Uuid(self.stranger.as_uuid()))
     }
 
-    /// A process that runs turns.
+    /// Returns the id of a new instance.
     pub fn instance(&self) -> InstanceId {
         InstanceId::next(&self.ids)
     }
 
-    /// An id that names no session.
+    /// Returns an id without a session.
     pub fn no_session(&self) -> SessionId {
         SessionId::next(&self.ids)
     }
 }
 
-/// Stamps a test for each check of a module: `contract!(subject; begin: a_check, another_check)`.
+/// Creates a test for each check of a module: `contract_tests!(subject; begin: a_check, another_check;)`.
 #[macro_export]
 macro_rules! contract_tests {
     ($subject:path; $($module:ident: $($check:ident),+;)+) => { $(
@@ -123,144 +119,145 @@ macro_rules! contract_tests {
     )+ };
 }
 
-/// Stamps the tests of [`Conversations`]. The argument is an `async fn() -> anyhow::Result<Option<S>>` whose `S`
-/// dereferences to a [`Subject`].
+/// Creates the tests of [`Conversations`]. The argument is an `async fn() -> anyhow::Result<Option<S>>` whose `S`
+/// dereferences to a [`Subject`]; without a subject the tests pass.
 #[macro_export]
 macro_rules! conversations_contract {
     ($subject:path) => {
         $crate::contract_tests! { $subject;
             sessions:
-                a_session_is_read_back_as_it_was_made,
+                a_session_is_read_as_it_was_created,
                 a_greeting_is_the_first_message,
-                a_session_is_seen_only_through_a_filter_that_admits_it,
+                a_session_is_found_only_by_a_matching_filter,
                 a_filter_on_an_unknown_field_is_an_error,
-                a_title_can_be_given_and_taken,
-                every_state_answers_every_action,
-                a_deleted_session_is_gone_from_every_read;
+                a_title_can_be_set_and_removed,
+                every_action_has_a_result_in_every_state,
+                no_read_finds_a_deleted_session;
             messages:
                 messages_are_read_in_order_between_bounds,
-                messages_show_their_attachments_and_usage,
-                messages_are_seen_only_through_a_filter_that_admits_them,
-                a_turn_is_seen_only_through_a_filter_that_admits_its_answer,
-                totals_are_sums_over_all_requests;
+                messages_include_attachments_and_usage,
+                messages_are_found_only_by_a_matching_filter,
+                a_turn_is_found_only_by_a_filter_that_matches_its_answer,
+                session_totals_are_sums_over_all_attempts;
             forks:
                 a_fork_has_copies_of_the_first_messages,
-                a_long_session_is_copied_without_a_gap,
+                a_long_session_is_copied_completely,
                 a_fork_ends_with_a_finished_answer,
                 a_fork_of_a_closed_session_is_active,
-                what_may_not_be_forked_does_not_exist,
-                lineage_goes_up_and_forks_go_down,
-                attachments_are_listed_in_order_and_taken_away;
+                a_session_that_the_filter_excludes_cannot_be_forked,
+                the_lineage_lists_ancestors_and_the_forks_list_children,
+                attachments_are_listed_in_order_and_deleted;
         }
     };
 }
 
-/// Stamps the tests of [`TurnLedger`], as [`conversations_contract`] does.
+/// Creates the tests of [`TurnLedger`]; the argument is that of [`conversations_contract`].
 #[macro_export]
 macro_rules! turns_contract {
     ($subject:path) => {
         $crate::contract_tests! { $subject;
             begin:
-                a_turn_begins_with_its_two_messages,
-                a_repeated_begin_is_answered_alike,
+                a_turn_begins_with_two_messages,
+                a_repeated_begin_returns_the_same_result,
                 the_history_is_the_last_messages_in_order,
-                a_title_is_given_once,
-                what_cannot_begin_is_refused_and_stores_nothing,
-                a_running_turn_refuses_another,
-                a_full_session_refuses_another,
-                a_key_names_its_turn_in_every_state,
-                an_old_key_can_be_used_again,
-                a_key_belongs_to_its_session,
-                an_expired_turn_makes_way;
+                a_title_is_set_once,
+                a_refused_begin_stores_nothing,
+                a_session_with_a_running_turn_refuses_a_second_one,
+                a_full_session_refuses_a_turn,
+                an_idempotency_key_identifies_its_turn_in_every_state,
+                an_expired_idempotency_key_can_be_reused,
+                an_idempotency_key_belongs_to_one_session,
+                a_begin_closes_an_expired_turn;
             attempts:
-                a_further_request_closes_the_last_one,
-                a_further_request_of_another_owner_is_refused,
-                a_repeated_further_request_changes_nothing;
+                the_next_attempt_closes_the_previous_one,
+                an_attempt_of_another_owner_is_refused,
+                a_repeated_attempt_changes_nothing;
             entities:
                 no_field_of_an_entity_is_lost,
                 no_field_of_an_entity_is_lost_in_a_fork;
             flush:
                 flushed_text_is_read_from_any_position,
-                a_repeated_flush_leaves_no_character_twice,
-                a_late_flush_takes_nothing_away,
-                several_turns_are_answered_in_their_order,
+                a_repeated_flush_duplicates_no_text,
+                a_late_flush_removes_no_text,
+                the_results_of_a_flush_have_the_order_of_its_turns,
                 a_flush_renews_the_lease,
-                a_flush_keeps_what_was_known_before,
-                a_turn_of_another_owner_is_lost,
-                an_ended_turn_is_lost;
+                a_flush_without_new_values_keeps_the_stored_ones,
+                a_flush_of_another_owner_reports_a_lost_lease,
+                a_flush_of_an_ended_turn_reports_a_lost_lease;
             finish:
-                an_answer_is_stored_with_its_end,
-                a_failed_turn_keeps_its_text_and_its_reason,
+                the_end_of_a_turn_stores_the_answer,
+                a_failed_turn_keeps_its_text_and_its_failure,
                 a_turn_ends_once,
-                a_repeated_end_is_answered_alike,
-                the_usage_of_a_turn_is_that_of_all_its_requests,
+                a_repeated_finish_returns_the_same_result,
+                the_usage_of_a_turn_is_the_sum_of_its_attempts,
                 the_log_of_an_ended_turn_is_its_answer;
             cancel:
-                a_running_turn_is_asked_to_stop,
-                nothing_runs_and_nothing_is_asked,
-                an_expired_turn_is_closed_instead;
+                a_cancel_is_recorded_for_a_running_turn,
+                a_cancel_without_a_running_turn_changes_nothing,
+                a_cancel_closes_an_expired_turn;
             reap:
                 an_expired_turn_is_closed_with_its_flushed_text,
-                a_held_turn_is_left_alone,
-                everything_can_be_closed,
-                no_more_than_the_limit_is_closed,
-                a_reaped_owner_has_lost_its_turn;
+                a_turn_with_a_valid_lease_is_not_reaped,
+                all_running_turns_can_be_reaped,
+                a_reap_closes_at_most_its_limit,
+                the_owner_of_a_reaped_turn_has_lost_its_lease;
             races:
-                one_of_many_sends_wins,
-                one_key_makes_one_turn,
-                many_sessions_count_without_gaps,
-                a_finish_and_a_reap_leave_one_end,
-                a_cancel_and_a_finish_leave_one_end,
-                an_expired_turn_is_taken_over_once,
-                activity_never_goes_back;
+                one_of_many_concurrent_sends_begins_a_turn,
+                concurrent_sends_with_one_key_begin_one_turn,
+                concurrent_turns_number_messages_without_gaps,
+                a_concurrent_finish_and_reap_end_a_turn_once,
+                a_concurrent_cancel_and_finish_end_a_turn_once,
+                concurrent_sends_close_an_expired_turn_once,
+                the_last_activity_never_decreases;
         }
     };
 }
 
-/// Stamps the tests of [`Reconciliation`], as [`conversations_contract`] does.
+/// Creates the tests of [`Reconciliation`]; the argument is that of [`conversations_contract`].
 #[macro_export]
 macro_rules! reconciliation_contract {
     ($subject:path) => {
         $crate::contract_tests! { $subject;
             reconciliation:
                 an_interrupted_row_is_priced_once,
-                a_row_that_cannot_be_looked_up_is_final_when_it_is_priced,
-                a_due_row_is_claimed_by_one,
-                many_claimers_share_the_rows,
+                a_row_without_a_lookup_is_final_when_it_is_priced,
+                a_due_row_is_claimed_once,
+                concurrent_claims_take_different_rows,
                 a_pending_row_is_settled_once,
-                a_postponed_row_waits,
-                rows_whose_time_is_over_are_listed,
-                a_refused_request_does_not_weaken_the_basis,
-                what_an_upstream_says_breaks_no_row;
+                a_postponed_row_is_due_later,
+                rows_with_an_expired_lookup_period_are_listed,
+                a_refused_attempt_does_not_change_the_basis,
+                nul_characters_of_an_upstream_are_replaced;
         }
     };
 }
 
-/// Stamps the tests of [`Budgets`] and of what turns weigh on them, as [`conversations_contract`] does.
+/// Creates the tests of [`Budgets`] and of the reservations of turns; the argument is that of
+/// [`conversations_contract`].
 #[macro_export]
 macro_rules! budgets_contract {
     ($subject:path) => {
         $crate::contract_tests! { $subject;
             budgets:
-                a_begin_reserves_and_tells_what_is_left,
-                history_is_reserved_for_as_far_as_it_may_be_sent,
-                sends_at_once_reserve_no_more_than_the_limit,
-                sends_at_once_under_several_budgets_wait_for_no_other,
+                a_begin_reserves_and_returns_the_remaining_budget,
+                the_reservation_includes_the_history_up_to_its_limit,
+                concurrent_sends_reserve_at_most_the_limit,
+                concurrent_sends_with_several_budgets_do_not_deadlock,
                 a_repeated_begin_reserves_once,
-                a_window_makes_way_for_the_next,
-                every_budget_that_applies_must_admit,
-                an_unknown_price_is_refused_where_a_budget_applies,
+                a_new_window_starts_without_spending,
+                every_applicable_budget_must_have_enough_left,
+                a_budget_refuses_an_unknown_price,
                 a_limit_can_be_lowered_and_raised_at_any_time,
-                what_has_no_budget_cannot_lose_it;
+                an_absent_budget_cannot_be_deleted;
             budget_reservations:
-                an_end_puts_the_cost_in_place_of_the_reservation,
-                a_further_request_takes_the_reservation_over,
-                a_correction_moves_what_was_spent,
+                the_end_of_a_turn_replaces_the_reservation_by_the_cost,
+                the_next_attempt_inherits_the_reservation,
+                a_settled_cost_corrects_the_spending,
                 an_interrupted_turn_keeps_its_reservation_until_it_is_priced,
-                an_unknown_cost_is_not_nothing,
-                what_ran_before_a_budget_counts_in_it,
-                a_budget_set_while_turns_begin_and_end_misses_none,
-                a_cost_beyond_reason_stops_no_turn;
+                an_unknown_cost_keeps_the_reservation,
+                usage_before_a_budget_was_set_counts_in_it,
+                a_budget_set_while_turns_run_counts_all_of_them,
+                an_overflowing_cost_does_not_fail_a_turn;
         }
     };
 }

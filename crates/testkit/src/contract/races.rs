@@ -1,4 +1,4 @@
-//! What holds when many ask at once.
+//! Concurrent calls of a turn ledger.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::{Ending, Running, START, Subject};
 
-/// Sends all of these at once.
+/// Begins all turns concurrently.
 async fn send_all(
     turns: &Arc<dyn TurnLedger>,
     sends: impl IntoIterator<Item = BeginTurn>,
@@ -31,31 +31,31 @@ async fn send_all(
     Ok(answers)
 }
 
-pub async fn one_of_many_sends_wins(subject: &Subject) -> Result<()> {
+pub async fn one_of_many_concurrent_sends_begins_a_turn(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     for round in 0..5 {
         let sends: Vec<_> = (0..16).map(|_| subject.send(id, "Me!")).collect();
         let owners: Vec<_> =
             sends.iter().map(|send| (send.ids.turn_id, send.lease.owner, send.usage.id)).collect();
         let mut won = Vec::new();
-        let mut told = Vec::new();
+        let mut refused = Vec::new();
         for answer in send_all(&subject.turns, sends).await? {
             match answer {
                 Ok(turn) => won.push(turn),
-                Err(BeginTurnError::InProgress(running)) => told.push(running),
+                Err(BeginTurnError::InProgress(running)) => refused.push(running),
                 Err(other) => anyhow::bail!("round {round}: {other:?}"),
             }
         }
-        let [turn] = won.as_slice() else { anyhow::bail!("one is to win, not {won:?}") };
-        assert_eq!(told, vec![turn.id; 15], "the losers are told of the winner");
+        let [turn] = won.as_slice() else { anyhow::bail!("expected one begun turn, not {won:?}") };
+        assert_eq!(refused, vec![turn.id; 15], "each refusal names the running turn");
         let (_, owner, usage) = *owners.iter().find(|(id, ..)| *id == turn.id).context("an unknown turn")?;
         let running = Running { owner, usage, begun: begun_of(turn, subject, id).await? };
         subject.finish(&running, "You").await?;
     }
-    gapless(subject, id, 10).await
+    check_numbering(subject, id, 10).await
 }
 
-pub async fn one_key_makes_one_turn(subject: &Subject) -> Result<()> {
+pub async fn concurrent_sends_with_one_key_begin_one_turn(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let key = Some(IdempotencyKey { key: "once".to_owned(), body_hash: "cd".repeat(32) });
     let sends = (0..200).map(|_| BeginTurn { key: key.clone(), ..subject.send(id, "Hello") });
@@ -70,10 +70,10 @@ pub async fn one_key_makes_one_turn(subject: &Subject) -> Result<()> {
     }
     assert_eq!(won.len(), 1);
     assert_eq!(replayed, vec![won[0]; 199]);
-    gapless(subject, id, 2).await
+    check_numbering(subject, id, 2).await
 }
 
-pub async fn many_sessions_count_without_gaps(subject: &Subject) -> Result<()> {
+pub async fn concurrent_turns_number_messages_without_gaps(subject: &Subject) -> Result<()> {
     let mut sessions = Vec::new();
     for _ in 0..8 {
         sessions.push(subject.session().await?.id);
@@ -98,20 +98,24 @@ pub async fn many_sessions_count_without_gaps(subject: &Subject) -> Result<()> {
         }
     }
     for id in sessions {
-        gapless(subject, id, 8).await?;
+        check_numbering(subject, id, 8).await?;
     }
     Ok(())
 }
 
-pub async fn a_finish_and_a_reap_leave_one_end(subject: &Subject) -> Result<()> {
+pub async fn a_concurrent_finish_and_reap_end_a_turn_once(subject: &Subject) -> Result<()> {
     for _ in 0..12 {
         let id = subject.session().await?.id;
         let running = subject.start_expired(id, "Hello").await?;
         let reap = Reap { scope: ReapScope::Expired, limit: 10, now: START };
         let end = subject.end(&running, &Ending::whole("Hi"));
         let (finished, reaped) = tokio::join!(subject.turns.finish_turn(end), subject.turns.reap(reap));
-        let status =
-            subject.conversations.turn(running.id(), &Filter::Everything).await?.context("gone")?.status;
+        let status = subject
+            .conversations
+            .turn(running.id(), &Filter::Everything)
+            .await?
+            .context("the turn is missing")?
+            .status;
         match (finished, reaped?.len()) {
             (Ok(_), 0) => assert_eq!(status, TurnStatus::Completed),
             (Err(TurnLedgerError::Lost), 1) => assert_eq!(status, TurnStatus::Interrupted),
@@ -122,7 +126,7 @@ pub async fn a_finish_and_a_reap_leave_one_end(subject: &Subject) -> Result<()> 
     Ok(())
 }
 
-pub async fn a_cancel_and_a_finish_leave_one_end(subject: &Subject) -> Result<()> {
+pub async fn a_concurrent_cancel_and_finish_end_a_turn_once(subject: &Subject) -> Result<()> {
     for _ in 0..12 {
         let id = subject.session().await?.id;
         let running = subject.start(id, "Hello").await?;
@@ -136,7 +140,7 @@ pub async fn a_cancel_and_a_finish_leave_one_end(subject: &Subject) -> Result<()
     Ok(())
 }
 
-pub async fn an_expired_turn_is_taken_over_once(subject: &Subject) -> Result<()> {
+pub async fn concurrent_sends_close_an_expired_turn_once(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     for _ in 0..6 {
         subject.start_expired(id, "Hello").await?;
@@ -148,22 +152,22 @@ pub async fn an_expired_turn_is_taken_over_once(subject: &Subject) -> Result<()>
         assert!(reaped?.len() <= 1);
         assert_eq!(subject.turns.reap(super::reap::everything()).await?.len(), 1);
     }
-    gapless(subject, id, 24).await
+    check_numbering(subject, id, 24).await
 }
 
-/// The clocks of several processes differ, and what they do meets the store in any order.
-pub async fn activity_never_goes_back(subject: &Subject) -> Result<()> {
+/// The clocks of several processes differ, and their calls reach the store in any order.
+pub async fn the_last_activity_never_decreases(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let last_activity = async || -> Result<Timestamp> {
         let session = subject.conversations.session(id, &Filter::Everything).await?;
-        Ok(session.context("the session is gone")?.last_activity_at)
+        Ok(session.context("the session is missing")?.last_activity_at)
     };
     let mut latest = START;
     for seconds in [9, 3, 12, 1] {
         let now = START + Duration::from_secs(seconds);
         let begun = subject.run(BeginTurn { now, ..subject.send(id, "Hello") }).await?;
         latest = latest.max(now);
-        assert_eq!(last_activity().await?, latest, "a beginning at {seconds} s");
+        assert_eq!(last_activity().await?, latest, "begun at {seconds} s");
         let ended_at = START + Duration::from_secs(seconds / 2);
         let end = FinishTurn { ended_at, ..subject.end(&begun, &Ending::whole("Hi")) };
         let (turn, _) = subject.turns.finish_turn(end).await?;
@@ -172,10 +176,10 @@ pub async fn activity_never_goes_back(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-/// The two messages of a turn that another task began.
+/// Returns the stored session and messages of a turn that another task began.
 async fn begun_of(turn: &Turn, subject: &Subject, id: SessionId) -> Result<BegunTurn> {
     let session =
-        subject.conversations.session(id, &Filter::Everything).await?.context("the session is gone")?;
+        subject.conversations.session(id, &Filter::Everything).await?.context("the session is missing")?;
     let views = subject.conversations.latest_messages(id, &Filter::Everything, 2).await?;
     let [question, answer] = views.as_slice() else { anyhow::bail!("a turn has two messages") };
     let (user_message, assistant_message) = (question.message.clone(), answer.message.clone());
@@ -183,12 +187,12 @@ async fn begun_of(turn: &Turn, subject: &Subject, id: SessionId) -> Result<Begun
     Ok(BegunTurn { session, user_message, assistant_message, turn, history, budget_left: None })
 }
 
-async fn gapless(subject: &Subject, id: SessionId, messages: i64) -> Result<()> {
+async fn check_numbering(subject: &Subject, id: SessionId, messages: i64) -> Result<()> {
     let views = subject.conversations.latest_messages(id, &Filter::Everything, 100).await?;
     let seqs: Vec<i64> = views.iter().map(|view| view.message.seq).collect();
     assert_eq!(seqs, (1..=messages).collect::<Vec<_>>());
     let session =
-        subject.conversations.session(id, &Filter::Everything).await?.context("the session is gone")?;
+        subject.conversations.session(id, &Filter::Everything).await?.context("the session is missing")?;
     assert_eq!(session.next_seq, messages + 1);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Closing turns whose process is gone.
+//! Reaping of turns whose lease has expired.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn expired() -> Reap {
     Reap { scope: ReapScope::Expired, limit: 100, now: START + LATER }
 }
 
-/// A round that closes every running turn.
+/// Returns a reap of every running turn.
 pub fn everything() -> Reap {
     Reap { scope: ReapScope::Everything, ..expired() }
 }
@@ -27,15 +27,16 @@ pub async fn an_expired_turn_is_closed_with_its_flushed_text(subject: &Subject) 
     let running = subject.start_expired(id, "Hello").await?;
     let segment = |position, kind, text: &str| Segment { position, kind, text: text.to_owned() };
     let segments = vec![segment(0, PartKind::Reasoning, "Hm. "), segment(4, PartKind::Text, "Half an ")];
-    let news = TurnFlush { segments, ..running.no_news() };
-    subject.turns.flush(running.owner, Duration::ZERO, vec![news]).await?;
+    let flush = TurnFlush { segments, ..running.empty_flush() };
+    subject.turns.flush(running.owner, Duration::ZERO, vec![flush]).await?;
     subject.turns.flush(running.owner, Duration::ZERO, vec![running.text_at(12, "answer")]).await?;
 
     let closed = subject.turns.reap(expired()).await?;
-    let [turn] = closed.as_slice() else { anyhow::bail!("one turn is expected, not {closed:?}") };
+    let [turn] = closed.as_slice() else { anyhow::bail!("expected one turn, not {closed:?}") };
     assert_eq!((turn.id, turn.status), (running.id(), TurnStatus::Interrupted));
     assert_eq!(turn.ended_at, Some(START + LATER));
-    let session = subject.conversations.session(id, &Filter::Everything).await?.context("it is gone")?;
+    let session =
+        subject.conversations.session(id, &Filter::Everything).await?.context("the session is missing")?;
     assert_eq!((session.active_turn_id, session.last_activity_at), (None, START + LATER));
     let views = subject.conversations.latest_messages(id, &Filter::Everything, 1).await?;
     let view = views.first().context("the answer is missing")?;
@@ -45,10 +46,10 @@ pub async fn an_expired_turn_is_closed_with_its_flushed_text(subject: &Subject) 
     );
     let thought = Part { kind: PartKind::Reasoning, text: "Hm. ".to_owned() };
     assert_eq!(view.message.parts, [thought, text_part("Half an answer")]);
-    let usage = view.usage.as_ref().context("the ledger's row is closed")?;
+    let usage = view.usage.as_ref().context("the answer has no usage")?;
     assert_eq!((usage.basis, usage.cost), (CostBasis::Pending, None));
 
-    let log = subject.turns.turn_log(running.id(), 0).await?.context("there is no such turn")?;
+    let log = subject.turns.turn_log(running.id(), 0).await?.context("the turn is missing")?;
     assert_eq!(
         log.segments.iter().map(|segment| segment.text.as_str()).collect::<String>(),
         "Hm. Half an answer"
@@ -58,7 +59,7 @@ pub async fn an_expired_turn_is_closed_with_its_flushed_text(subject: &Subject) 
     Ok(())
 }
 
-pub async fn a_held_turn_is_left_alone(subject: &Subject) -> Result<()> {
+pub async fn a_turn_with_a_valid_lease_is_not_reaped(subject: &Subject) -> Result<()> {
     let running = subject.start(subject.session().await?.id, "Hello").await?;
     assert_eq!(subject.turns.reap(expired()).await?, []);
     subject.finish(&running, "Hi").await?;
@@ -66,7 +67,7 @@ pub async fn a_held_turn_is_left_alone(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-pub async fn everything_can_be_closed(subject: &Subject) -> Result<()> {
+pub async fn all_running_turns_can_be_reaped(subject: &Subject) -> Result<()> {
     let held = subject.start(subject.session().await?.id, "Hello").await?;
     let lost = subject.start_expired(subject.session().await?.id, "Hello").await?;
     let mut closed: Vec<_> = subject.turns.reap(everything()).await?.iter().map(|turn| turn.id).collect();
@@ -75,7 +76,7 @@ pub async fn everything_can_be_closed(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-pub async fn no_more_than_the_limit_is_closed(subject: &Subject) -> Result<()> {
+pub async fn a_reap_closes_at_most_its_limit(subject: &Subject) -> Result<()> {
     for _ in 0..5 {
         subject.start_expired(subject.session().await?.id, "Hello").await?;
     }
@@ -86,12 +87,12 @@ pub async fn no_more_than_the_limit_is_closed(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-pub async fn a_reaped_owner_has_lost_its_turn(subject: &Subject) -> Result<()> {
+pub async fn the_owner_of_a_reaped_turn_has_lost_its_lease(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let running = subject.start_expired(id, "Hello").await?;
     subject.turns.reap(expired()).await?;
-    let holds = subject.turns.flush(running.owner, LATER, vec![running.text_at(0, "late")]).await?;
-    assert_eq!(holds, [LeaseStatus::Lost { turn_id: running.id() }]);
+    let leases = subject.turns.flush(running.owner, LATER, vec![running.text_at(0, "late")]).await?;
+    assert_eq!(leases, [LeaseStatus::Lost { turn_id: running.id() }]);
     let finish = subject.turns.finish_turn(subject.end(&running, &Ending::whole("late"))).await;
     assert!(matches!(finish, Err(TurnLedgerError::Lost)), "{finish:?}");
     let views = subject.conversations.latest_messages(id, &Filter::Everything, 1).await?;

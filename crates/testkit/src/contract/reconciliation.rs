@@ -1,4 +1,4 @@
-//! Learning afterwards what requests cost.
+//! Reconciliation: pricing of interrupted usage rows and look-ups of pending costs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,19 +27,19 @@ fn at(seconds: u32) -> Timestamp {
     START + SECOND * seconds
 }
 
-fn money(cost: Option<i64>, basis: CostBasis) -> Settlement {
+fn settlement(cost: Option<i64>, basis: CostBasis) -> Settlement {
     let cost = cost.map(Usd::from_pico);
     Settlement { cost, basis, reported: None, calculated: cost }
 }
 
-/// A row of the user whose cost is pending, due at this instant.
+/// Creates a usage row with a pending cost whose look-up is due at an instant.
 async fn pending(subject: &Subject, due: Timestamp) -> Result<(SessionId, UsageId)> {
     let session = subject.session().await?.id;
     let running = subject.start(session, "Hello").await?;
     let end = subject.end(&running, &Ending::whole("Hi"));
     let usage = CloseUsage {
         progress: UsageProgress { generation_id: Some("gen-1".to_owned()), ..UsageProgress::default() },
-        settlement: money(Some(700), CostBasis::Pending),
+        settlement: settlement(Some(700), CostBasis::Pending),
         next_lookup_at: Some(due),
         ..end.usage
     };
@@ -51,7 +51,7 @@ async fn claim(subject: &Subject, now: Timestamp) -> Result<Option<PendingUsage>
     Ok(subject.reconciliation.claim_lookup(ClaimLookup { now, until: now + HOUR }).await?)
 }
 
-/// The usage of the last answer of a session.
+/// Returns the usage of the last answer of a session.
 async fn usage_of(subject: &Subject, session: SessionId) -> Result<MessageUsage> {
     let views = subject.conversations.latest_messages(session, &Filter::Everything, 1).await?;
     views.into_iter().next().and_then(|view| view.usage).context("the answer has no usage")
@@ -59,8 +59,8 @@ async fn usage_of(subject: &Subject, session: SessionId) -> Result<MessageUsage>
 
 fn settled(id: UsageId, cost: Option<i64>, basis: CostBasis) -> SettleUsage {
     let tokens = TokenCounts { input: Some(70), output: Some(50), ..TokenCounts::default() };
-    let (model_served, provider) = (Some("test/served".to_owned()), Some("Somebody".to_owned()));
-    SettleUsage { id, tokens, settlement: money(cost, basis), model_served, provider }
+    let (model_served, provider) = (Some("test/served".to_owned()), Some("Another provider".to_owned()));
+    SettleUsage { id, tokens, settlement: settlement(cost, basis), model_served, provider }
 }
 
 pub async fn an_interrupted_row_is_priced_once(subject: &Subject) -> Result<()> {
@@ -76,31 +76,34 @@ pub async fn an_interrupted_row_is_priced_once(subject: &Subject) -> Result<()> 
     };
     let progress = Some((running.usage, progress));
     subject.flush(&running, TurnFlush { progress, ..running.text_at(0, "Half an answer") }).await?;
-    assert_eq!(subject.reconciliation.unpriced(9).await?, [], "an open row is its owner's");
+    assert_eq!(subject.reconciliation.unpriced(9).await?, [], "an open row is not unpriced");
     subject.turns.reap(everything()).await?;
-    assert_eq!(claim(subject, START + DAY).await?, None, "nothing is looked up before it is priced");
+    assert_eq!(claim(subject, START + DAY).await?, None, "a row is priced before its look-up");
 
     let found = subject.reconciliation.unpriced(9).await?;
-    let [row] = found.as_slice() else { anyhow::bail!("one row is expected, not {found:?}") };
+    let [row] = found.as_slice() else { anyhow::bail!("expected one row, not {found:?}") };
     assert_eq!(row.parts, [text_part("Half an answer")]);
     let usage = &row.usage;
     assert_eq!((usage.id, usage.outcome), (running.usage, UsageOutcome::Interrupted));
     assert_eq!((usage.generation_id.as_deref(), usage.estimated_input_tokens), (Some("gen-1"), 41));
     assert_eq!(usage.prices.as_ref(), Some(&prices));
     assert_eq!((usage.created_at, usage.closed_at), (START, everything().now));
-    assert_eq!((usage.tokens, usage.settlement), (TokenCounts::default(), money(None, CostBasis::Pending)));
+    assert_eq!(
+        (usage.tokens, usage.settlement),
+        (TokenCounts::default(), settlement(None, CostBasis::Pending))
+    );
 
     let tokens = TokenCounts { input: Some(41), output: Some(4), ..TokenCounts::default() };
     let account = PriceUsage {
         id: running.usage,
         tokens,
-        settlement: money(Some(123), CostBasis::Pending),
+        settlement: settlement(Some(123), CostBasis::Pending),
         next_lookup_at: Some(at(60)),
     };
     assert!(subject.reconciliation.price(account.clone()).await?);
     let late =
-        PriceUsage { settlement: money(Some(5), CostBasis::Estimated), next_lookup_at: None, ..account };
-    assert!(!subject.reconciliation.price(late).await?, "it is priced");
+        PriceUsage { settlement: settlement(Some(5), CostBasis::Estimated), next_lookup_at: None, ..account };
+    assert!(!subject.reconciliation.price(late).await?, "the row is priced already");
     assert_eq!(subject.reconciliation.unpriced(9).await?, []);
     let usage = usage_of(subject, session).await?;
     assert_eq!(
@@ -112,14 +115,14 @@ pub async fn an_interrupted_row_is_priced_once(subject: &Subject) -> Result<()> 
     Ok(())
 }
 
-pub async fn a_row_that_cannot_be_looked_up_is_final_when_it_is_priced(subject: &Subject) -> Result<()> {
+pub async fn a_row_without_a_lookup_is_final_when_it_is_priced(subject: &Subject) -> Result<()> {
     let session = subject.session().await?.id;
     let running = subject.start(session, "Hello").await?;
     subject.turns.reap(everything()).await?;
     let account = PriceUsage {
         id: running.usage,
         tokens: TokenCounts::default(),
-        settlement: money(None, CostBasis::Unknown),
+        settlement: settlement(None, CostBasis::Unknown),
         next_lookup_at: None,
     };
     assert!(subject.reconciliation.price(account).await?);
@@ -129,22 +132,22 @@ pub async fn a_row_that_cannot_be_looked_up_is_final_when_it_is_priced(subject: 
     Ok(())
 }
 
-pub async fn a_due_row_is_claimed_by_one(subject: &Subject) -> Result<()> {
+pub async fn a_due_row_is_claimed_once(subject: &Subject) -> Result<()> {
     let (_, late) = pending(subject, at(20)).await?;
     let (_, early) = pending(subject, at(10)).await?;
     assert_eq!(claim(subject, at(9)).await?, None);
-    let row = claim(subject, at(30)).await?.context("two rows are due")?;
+    let row = claim(subject, at(30)).await?.context("no row is due")?;
     assert_eq!((row.id, row.generation_id.as_deref(), row.lookups), (early, Some("gen-1"), 0));
     assert_eq!(row.next_lookup_at, Some(at(30) + HOUR));
-    assert_eq!(row.settlement, money(Some(700), CostBasis::Pending));
+    assert_eq!(row.settlement, settlement(Some(700), CostBasis::Pending));
     assert_eq!(claim(subject, at(30)).await?.map(|row| row.id), Some(late), "the longest due comes first");
     assert_eq!(claim(subject, at(30)).await?, None);
-    // Who claimed it is gone.
+    // The claim has expired.
     assert!(claim(subject, at(30) + HOUR).await?.is_some());
     Ok(())
 }
 
-pub async fn many_claimers_share_the_rows(subject: &Subject) -> Result<()> {
+pub async fn concurrent_claims_take_different_rows(subject: &Subject) -> Result<()> {
     let mut expected = BTreeSet::new();
     for _ in 0..12 {
         expected.insert(pending(subject, at(10)).await?.1);
@@ -154,12 +157,12 @@ pub async fn many_claimers_share_the_rows(subject: &Subject) -> Result<()> {
         .map(|_| {
             let store = subject.reconciliation.clone();
             tasks.spawn(async move {
-                let mut mine = Vec::new();
-                let wish = ClaimLookup { now: at(30), until: at(30) + HOUR };
-                while let Some(row) = store.claim_lookup(wish).await? {
-                    mine.push(row.id);
+                let mut claimed = Vec::new();
+                let claim = ClaimLookup { now: at(30), until: at(30) + HOUR };
+                while let Some(row) = store.claim_lookup(claim).await? {
+                    claimed.push(row.id);
                 }
-                anyhow::Ok(mine)
+                anyhow::Ok(claimed)
             })
         })
         .collect();
@@ -183,7 +186,7 @@ pub async fn a_pending_row_is_settled_once(subject: &Subject) -> Result<()> {
     assert_eq!(usage.model, "test/served");
     assert_eq!(claim(subject, START + DAY).await?, None);
 
-    // A row that was settled at its end is none of the reconciler's business.
+    // A row that was closed with a reported cost is not settled again.
     let reported = subject.exchange(session, "Again", "Hi").await?;
     let late = settled(reported.usage, None, CostBasis::Unknown);
     assert!(!subject.reconciliation.settle_usage(late).await?);
@@ -191,31 +194,31 @@ pub async fn a_pending_row_is_settled_once(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-pub async fn a_postponed_row_waits(subject: &Subject) -> Result<()> {
+pub async fn a_postponed_row_is_due_later(subject: &Subject) -> Result<()> {
     let (_, id) = pending(subject, at(10)).await?;
-    let row = claim(subject, at(10)).await?.context("it is due")?;
+    let row = claim(subject, at(10)).await?.context("no row is due")?;
     let postpone = PostponeLookup {
         id,
-        claimed_until: row.next_lookup_at.context("it is claimed")?,
+        claimed_until: row.next_lookup_at.context("the row is not claimed")?,
         next_lookup_at: at(100),
         lookups: 3,
     };
     subject.reconciliation.postpone_lookup(postpone).await?;
-    // The claim is over: what comes late moves nothing.
+    // A call with an expired claim changes nothing.
     let stale = PostponeLookup { next_lookup_at: at(9999), lookups: 9, ..postpone };
     subject.reconciliation.postpone_lookup(stale).await?;
     assert_eq!(claim(subject, at(99)).await?, None);
-    let again = claim(subject, at(100)).await?.context("it is due again")?;
+    let again = claim(subject, at(100)).await?.context("no row is due")?;
     assert_eq!((again.id, again.lookups), (id, 3));
     Ok(())
 }
 
-pub async fn rows_whose_time_is_over_are_listed(subject: &Subject) -> Result<()> {
+pub async fn rows_with_an_expired_lookup_period_are_listed(subject: &Subject) -> Result<()> {
     let (_, id) = pending(subject, at(10)).await?;
     let overdue = ExpiredLookupsQuery { now: START + DAY, closed_before: at(10), limit: 9 };
-    assert_eq!(subject.reconciliation.expired_lookups(overdue).await?, [], "it was never looked up");
-    let row = claim(subject, at(10)).await?.context("it is due")?;
-    let claimed_until = row.next_lookup_at.context("it is claimed")?;
+    assert_eq!(subject.reconciliation.expired_lookups(overdue).await?, [], "the row was never looked up");
+    let row = claim(subject, at(10)).await?.context("no row is due")?;
+    let claimed_until = row.next_lookup_at.context("the row is not claimed")?;
     let postpone = PostponeLookup { id, claimed_until, next_lookup_at: at(100), lookups: 1 };
     subject.reconciliation.postpone_lookup(postpone).await?;
     for (given, expected) in [
@@ -229,14 +232,14 @@ pub async fn rows_whose_time_is_over_are_listed(subject: &Subject) -> Result<()>
     Ok(())
 }
 
-pub async fn a_refused_request_does_not_weaken_the_basis(subject: &Subject) -> Result<()> {
+pub async fn a_refused_attempt_does_not_change_the_basis(subject: &Subject) -> Result<()> {
     let running = subject.start(subject.session().await?.id, "Hello").await?;
     let turn = &running.begun.turn;
     let none = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
     let refused = CloseUsage {
         outcome: UsageOutcome::Failed,
         tokens: none,
-        settlement: money(Some(0), CostBasis::Calculated),
+        settlement: settlement(Some(0), CostBasis::Calculated),
         ..closed(running.usage, &Ending::whole(""))
     };
     let mut open = subject.open_usage(turn.session_id, turn.id, turn.assistant_message_id);
@@ -249,31 +252,31 @@ pub async fn a_refused_request_does_not_weaken_the_basis(subject: &Subject) -> R
     Ok(())
 }
 
-pub async fn what_an_upstream_says_breaks_no_row(subject: &Subject) -> Result<()> {
+pub async fn nul_characters_of_an_upstream_are_replaced(subject: &Subject) -> Result<()> {
     let session = subject.session().await?.id;
     let running = subject.start(session, "Hello").await?;
-    let odd = || Some("a\0b".to_owned());
+    let with_nul = || Some("a\0b".to_owned());
     let progress = UsageProgress {
-        generation_id: odd(),
-        model_served: odd(),
-        provider: odd(),
+        generation_id: with_nul(),
+        model_served: with_nul(),
+        provider: with_nul(),
         ..UsageProgress::default()
     };
-    let news = TurnFlush { progress: Some((running.usage, progress.clone())), ..running.no_news() };
-    subject.flush(&running, news).await?;
+    let flush = TurnFlush { progress: Some((running.usage, progress.clone())), ..running.empty_flush() };
+    subject.flush(&running, flush).await?;
     let end = subject.end(&running, &Ending::whole("Hi"));
     let usage = CloseUsage {
         progress,
-        settlement: money(None, CostBasis::Pending),
+        settlement: settlement(None, CostBasis::Pending),
         next_lookup_at: Some(at(10)),
         ..end.usage
     };
-    let finish = FinishTurn { usage, finish_reason: odd(), ..end };
+    let finish = FinishTurn { usage, finish_reason: with_nul(), ..end };
     let (turn, usage) = subject.turns.finish_turn(finish).await?;
     let stored = Some("a\u{FFFD}b");
     assert_eq!((turn.finish_reason.as_deref(), usage.generation_id.as_deref()), (stored, stored));
     assert_eq!(Some(usage.model.as_str()), stored);
-    let settle = SettleUsage { provider: odd(), ..settled(running.usage, Some(1), CostBasis::LookedUp) };
+    let settle = SettleUsage { provider: with_nul(), ..settled(running.usage, Some(1), CostBasis::LookedUp) };
     assert!(subject.reconciliation.settle_usage(settle).await?);
     Ok(())
 }

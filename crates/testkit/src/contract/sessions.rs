@@ -1,4 +1,4 @@
-//! Sessions: made, read through filters, renamed, moved between states, deleted.
+//! Sessions: creation, reads with filters, titles, states and deletion.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use causerie_domain::sessions::{Session, SessionAction, SessionState};
 
 use super::{START, Subject, text_part};
 
-pub async fn a_session_is_read_back_as_it_was_made(subject: &Subject) -> Result<()> {
+pub async fn a_session_is_read_as_it_was_created(subject: &Subject) -> Result<()> {
     let new = NewSession { title: Some("Größe".to_owned()), ..subject.new_session() };
     let expected = Session {
         id: new.id,
@@ -42,7 +42,7 @@ pub async fn a_greeting_is_the_first_message(subject: &Subject) -> Result<()> {
     assert_eq!(session.next_seq, 2);
 
     let views = subject.conversations.latest_messages(session.id, &Filter::Everything, 10).await?;
-    let [view] = views.as_slice() else { anyhow::bail!("one message is expected, not {views:?}") };
+    let [view] = views.as_slice() else { anyhow::bail!("expected one message, not {views:?}") };
     let message = &view.message;
     assert_eq!((message.id, message.seq, message.turn_id), (greeting.id, 1, None));
     assert_eq!((message.role, message.status), (MessageRole::Assistant, MessageStatus::Completed));
@@ -55,7 +55,7 @@ pub async fn a_greeting_is_the_first_message(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-pub async fn a_session_is_seen_only_through_a_filter_that_admits_it(subject: &Subject) -> Result<()> {
+pub async fn a_session_is_found_only_by_a_matching_filter(subject: &Subject) -> Result<()> {
     let session = subject.session().await?;
     let text = |text: &str| Scalar::Text(text.to_owned());
     let state = |test| Filter::field("state", test);
@@ -83,7 +83,7 @@ pub async fn a_session_is_seen_only_through_a_filter_that_admits_it(subject: &Su
         (group(Predicate::IsNull), true),
         (Filter::Not(Box::new(group(Predicate::IsNull))), false),
         (group(Predicate::Equals(some_group())), false),
-        // The heart of it: in SQL's three values this would be unknown, and the session lost.
+        // In the three-valued logic of SQL the comparison is NULL and its negation would exclude the session.
         (Filter::Not(Box::new(group(Predicate::Equals(some_group())))), true),
         (Filter::Not(Box::new(group(Predicate::OneOf(vec![some_group()])))), true),
         (Filter::equals("created_at", Scalar::Time(START)), true),
@@ -108,7 +108,7 @@ pub async fn a_filter_on_an_unknown_field_is_an_error(subject: &Subject) -> Resu
     Ok(())
 }
 
-pub async fn a_title_can_be_given_and_taken(subject: &Subject) -> Result<()> {
+pub async fn a_title_can_be_set_and_removed(subject: &Subject) -> Result<()> {
     let session = subject.session().await?;
     let rename = async |filter: Filter, title: Option<&str>| {
         subject.conversations.rename(session.id, &filter, title.map(str::to_owned)).await
@@ -116,14 +116,14 @@ pub async fn a_title_can_be_given_and_taken(subject: &Subject) -> Result<()> {
     let renamed = rename(subject.own(), Some("Fractions")).await?;
     assert_eq!(renamed, Session { title: Some("Fractions".to_owned()), ..session.clone() });
     for foreign in [subject.foreign(), Filter::Nothing] {
-        assert!(matches!(rename(foreign, Some("mine")).await, Err(SessionError::NotFound)));
+        assert!(matches!(rename(foreign, Some("Foreign")).await, Err(SessionError::NotFound)));
     }
     assert_eq!(subject.conversations.session(session.id, &Filter::Everything).await?, Some(renamed));
     assert_eq!(rename(subject.own(), None).await?.title, None);
     Ok(())
 }
 
-pub async fn every_state_answers_every_action(subject: &Subject) -> Result<()> {
+pub async fn every_action_has_a_result_in_every_state(subject: &Subject) -> Result<()> {
     let later = START + Duration::from_secs(5);
     let paths: [(SessionState, &[SessionAction]); 3] = [
         (SessionState::Active, &[]),
@@ -151,8 +151,11 @@ pub async fn every_state_answers_every_action(subject: &Subject) -> Result<()> {
                 }
                 (answer, expected) => anyhow::bail!("{from} {action}: {answer:?}, not {expected:?}"),
             };
-            let session =
-                subject.conversations.session(id, &Filter::Everything).await?.context("it is gone")?;
+            let session = subject
+                .conversations
+                .session(id, &Filter::Everything)
+                .await?
+                .context("the session is missing")?;
             assert_eq!(session.state, stored);
             assert_eq!(session.ended_at, (stored == SessionState::Completed).then_some(later));
         }
@@ -160,7 +163,7 @@ pub async fn every_state_answers_every_action(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
-pub async fn a_deleted_session_is_gone_from_every_read(subject: &Subject) -> Result<()> {
+pub async fn no_read_finds_a_deleted_session(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let turn = subject.exchange(id, "Hello", "Hi").await?.id();
     let conversations = &subject.conversations;

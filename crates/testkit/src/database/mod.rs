@@ -1,8 +1,10 @@
-//! A database for each test: a file in a folder of its own, or a database of a server, copied from a template.
+//! Database for each test: a SQLite file in a temporary folder, or a PostgreSQL database that is copied from a
+//! template.
 //!
-//! The server is the one that `CAUSERIE_TEST_POSTGRES_URL` names; its user must be allowed to make databases. Without
-//! the variable the tests of PostgreSQL say that they did not run, and under `CI=true` they fail.
+//! `CAUSERIE_TEST_POSTGRES_URL` is the address of the PostgreSQL server; its user needs the right to create databases.
+//! Without the variable the tests on PostgreSQL print that they did not run, and fail if `CI=true` is set.
 
+mod raw;
 mod server;
 
 use std::time::Duration;
@@ -11,85 +13,86 @@ use anyhow::{Context, Result};
 use causerie_persistence::{SqlStore, StoreSettings};
 use tempfile::TempDir;
 
-/// A database that goes when this value goes.
+pub use raw::{RawConnection, is_sqlite, uuid_literal};
+
+/// Database that is deleted when the value is dropped.
 #[derive(Debug)]
 pub struct TestDatabase {
     url: String,
     store: SqlStore,
-    _place: Place,
+    _location: Location,
 }
 
-/// Where the database is, which its drop removes.
+/// Location of the database. Dropping it deletes the database.
 #[derive(Debug)]
-enum Place {
+enum Location {
     Folder(#[expect(dead_code, reason = "dropping it removes the folder")] TempDir),
     Server(#[expect(dead_code, reason = "dropping it drops the database")] server::Database),
 }
 
 impl TestDatabase {
-    /// A SQLite file with all migrations.
+    /// Creates a SQLite database with all migrations.
     ///
     /// # Errors
-    /// The folder or the file cannot be made.
+    /// The folder or the file cannot be created.
     pub async fn sqlite() -> Result<Self> {
         let database = Self::empty_sqlite()?;
         database.store.migrate().await?;
         Ok(database)
     }
 
-    /// A SQLite file without tables.
+    /// Creates a SQLite database without tables.
     ///
     /// # Errors
-    /// The folder or the file cannot be made.
+    /// The folder or the file cannot be created.
     pub fn empty_sqlite() -> Result<Self> {
         let folder = TempDir::with_prefix("causerie-")?;
         let url = format!("sqlite://{}", folder.path().join("causerie.db").display());
-        Self::at(url, Place::Folder(folder))
+        Self::at(url, Location::Folder(folder))
     }
 
-    /// A PostgreSQL database with all migrations; none if no server is named.
+    /// Creates a PostgreSQL database with all migrations; `None` if no server is configured.
     ///
     /// # Errors
-    /// The server cannot be reached, or none is named under `CI=true`.
+    /// The server cannot be reached, or no server is configured and `CI=true` is set.
     pub async fn postgres() -> Result<Option<Self>> {
         let Some(database) = server::copy_of_template().await? else { return Ok(None) };
-        Self::at(database.url(), Place::Server(database)).map(Some)
+        Self::at(database.url(), Location::Server(database)).map(Some)
     }
 
-    /// A PostgreSQL database without tables; none if no server is named.
+    /// Creates a PostgreSQL database without tables; `None` if no server is configured.
     ///
     /// # Errors
-    /// The server cannot be reached, or none is named under `CI=true`.
+    /// The server cannot be reached, or no server is configured and `CI=true` is set.
     pub async fn empty_postgres() -> Result<Option<Self>> {
         let Some(database) = server::empty().await? else { return Ok(None) };
-        Self::at(database.url(), Place::Server(database)).map(Some)
+        Self::at(database.url(), Location::Server(database)).map(Some)
     }
 
-    /// The store on it.
     pub fn store(&self) -> &SqlStore {
         &self.store
     }
 
-    /// Its address.
+    /// Returns the address of the database, as in `DATABASE_URL`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A further store on it, as another process would open it.
+    /// Opens another store on the database, as another process does.
     ///
     /// # Errors
-    /// It cannot be opened.
+    /// The store cannot be opened.
     pub fn reopen(&self) -> Result<SqlStore> {
         open(&self.url)
     }
 
-    fn at(url: String, place: Place) -> Result<Self> {
+    fn at(url: String, location: Location) -> Result<Self> {
         let store = open(&url)?;
-        Ok(TestDatabase { url, store, _place: place })
+        Ok(TestDatabase { url, store, _location: location })
     }
 }
 
-/// Tests share a server and run beside each other: few connections each, and patience.
+/// Opens a store with few connections and long timeouts, because many tests share a server.
 fn open(url: &str) -> Result<SqlStore> {
     let settings = StoreSettings {
         connections: 8,

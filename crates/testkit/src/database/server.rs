@@ -1,4 +1,4 @@
-//! Databases of a PostgreSQL server, made and dropped through a connection of their own.
+//! Databases of a PostgreSQL server, created and dropped for tests.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use causerie_persistence::{SqlStore, StoreSettings};
 use tokio_postgres::{Client, NoTls};
 use tokio_util::task::TaskTracker;
 
-/// The variable that names the server.
+/// Environment variable with the address of the server.
 const SERVER: &str = "CAUSERIE_TEST_POSTGRES_URL";
-/// The lock under which one of all test processes makes the template: any number that nobody else uses.
+/// Key of the advisory lock under which one test process creates the template: an arbitrary constant.
 const TEMPLATE_LOCK: i64 = 0x7465_6d70_6c61_7465;
 
-/// A database that is dropped with this value.
+/// Database that is dropped with the value.
 #[derive(Debug)]
 pub(super) struct Database {
     server: String,
@@ -29,7 +29,7 @@ impl Database {
 }
 
 impl Drop for Database {
-    /// The runtime of the test may be one that cannot block, so a thread of its own does it.
+    /// Drops the database on another thread, because the runtime of the test may not be able to block.
     fn drop(&mut self) {
         let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name);
         let server = self.server.clone();
@@ -37,45 +37,46 @@ impl Drop for Database {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(run_on(&server, &statement))
         });
-        // What is left behind on a server for tests harms nobody.
+        // A failure only leaves a database on a test server.
         let _ = dropped.join();
     }
 }
 
-/// A new database with all tables.
+/// Creates a database with all tables.
 pub(super) async fn copy_of_template() -> Result<Option<Database>> {
-    let Some(server) = named()? else { return Ok(None) };
+    let Some(server) = configured_server()? else { return Ok(None) };
     let template = template(&server).await?;
-    make(server, Some(&template)).await.map(Some)
+    create(server, Some(&template)).await.map(Some)
 }
 
-/// A new database without tables.
+/// Creates a database without tables.
 pub(super) async fn empty() -> Result<Option<Database>> {
-    let Some(server) = named()? else { return Ok(None) };
-    make(server, None).await.map(Some)
+    let Some(server) = configured_server()? else { return Ok(None) };
+    create(server, None).await.map(Some)
 }
 
-async fn make(server: String, template: Option<&str>) -> Result<Database> {
+async fn create(server: String, template: Option<&str>) -> Result<Database> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
 
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let born = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
-    let name = format!("causerie_test_{born}_{}_{count}", std::process::id());
+    let created_at = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros();
+    let name = format!("causerie_test_{created_at}_{}_{count}", std::process::id());
     let template = template.unwrap_or("template0");
     run_on(&server, &format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
     Ok(Database { server, name })
 }
 
-/// The database that others are copied from. Its name holds what its tables were made of.
+/// Returns the database that others are copied from, and creates it if it is missing. Its name contains the hash of
+/// the migrations.
 async fn template(server: &str) -> Result<String> {
-    let name = format!("causerie_template_{:016x}", fingerprint()?);
+    let name = format!("causerie_template_{:016x}", migrations_hash()?);
     with_client(server, async |client| {
         client.execute("SELECT pg_advisory_lock($1)", &[&TEMPLATE_LOCK]).await?;
         let exists = client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name]).await?;
         if exists.is_some() {
             return Ok(());
         }
-        // Only a whole template gets the name: a test that is stopped leaves half of one under another.
+        // A complete template gets the final name, so a stopped test cannot leave an incomplete one under it.
         let draft = format!("{name}_{}", std::process::id());
         client.batch_execute(&format!("CREATE DATABASE {draft} TEMPLATE template0")).await?;
         let store = SqlStore::open(&StoreSettings::new(with_database(server, &draft)))?;
@@ -88,8 +89,8 @@ async fn template(server: &str) -> Result<String> {
     Ok(name)
 }
 
-/// A number that changes with the migrations.
-fn fingerprint() -> Result<u64> {
+/// Returns the hash of the migrations.
+fn migrations_hash() -> Result<u64> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/postgres");
     let mut files = files_below(&root).context("the migrations cannot be read")?;
     files.sort();
@@ -112,17 +113,17 @@ fn files_below(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests have no settings but these two variables")]
-#[expect(clippy::print_stderr, reason = "a test that did not run must not look like one that passed")]
-fn named() -> Result<Option<String>> {
+#[expect(clippy::disallowed_methods, reason = "tests have no settings except two variables")]
+#[expect(clippy::print_stderr, reason = "a skipped test has to be visible")]
+fn configured_server() -> Result<Option<String>> {
     let set = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
     match set(SERVER) {
         Some(url) => Ok(Some(url)),
         None if set("CI").is_some_and(|ci| ci == "true") => {
-            bail!("{SERVER} names no server: under CI=true the tests of PostgreSQL must run")
+            bail!("{SERVER} is not set: with CI=true the tests on PostgreSQL must run")
         }
         None => {
-            eprintln!("NOT RUN on PostgreSQL: {SERVER} names no server");
+            eprintln!("NOT RUN on PostgreSQL: {SERVER} is not set");
             Ok(None)
         }
     }
@@ -134,17 +135,17 @@ async fn run_on(url: &str, statement: &str) -> Result<()> {
 
 async fn with_client<T>(url: &str, work: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
     let (client, connection) =
-        tokio_postgres::connect(url, NoTls).await.context("no connection to the server")?;
+        tokio_postgres::connect(url, NoTls).await.context("connecting to the test server failed")?;
     let tasks = TaskTracker::new();
     tasks.spawn(connection);
-    let done = work(&client).await;
+    let result = work(&client).await;
     drop(client);
     tasks.close();
     tasks.wait().await;
-    done
+    result
 }
 
-/// The address of another database of the same server.
+/// Returns the address of another database of the same server.
 fn with_database(url: &str, name: &str) -> String {
     let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
     let authority = address.find("://").map_or(0, |at| at + 3);
@@ -158,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_keeps_everything_but_its_database() {
+    fn the_database_of_an_address_is_replaced() {
         let check = |url: &str, expected: &str| assert_eq!(with_database(url, "new"), expected);
         check("postgres://me:secret@host:5432/old", "postgres://me:secret@host:5432/new");
         check("postgres://host", "postgres://host/new");

@@ -1,4 +1,4 @@
-//! The reckoning: what is stored is report against what was acknowledged, and against itself.
+//! Final check: compares the stored data with the acknowledged data, and checks its consistency.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,9 +12,9 @@ use super::history::{Acknowledged, History};
 use super::servers::Servers;
 use crate::app::Client;
 
-/// Compares every session with the history, through the API of a living server.
+/// Compares all sessions with the history through the API of a server.
 pub(super) async fn check(servers: &Servers, client: &Client, history: &History) -> Result<()> {
-    let client = client.at(servers.address(0).context("a server lives")?);
+    let client = client.with_server(servers.address(0).context("no server is running")?);
     let mut sessions: BTreeMap<String, Vec<Acknowledged>> = BTreeMap::new();
     for message in history.acknowledged() {
         sessions.entry(message.session.clone()).or_default().push(message);
@@ -29,12 +29,15 @@ pub(super) async fn check(servers: &Servers, client: &Client, history: &History)
         if !detail["active_turn_id"].is_null() {
             history.fault("stuck", format!("session {session} has an active turn"));
         }
-        if let Some(sum) = sum(&messages)
+        if let Some(sum) = total_cost(&messages)
             && detail["totals"]["cost"] != sum.to_string()
         {
             history.fault(
                 "ledger",
-                format!("session {session} costs {}, its answers {sum}", detail["totals"]["cost"]),
+                format!(
+                    "session {session}: the total cost is {}, the sum of its answers {sum}",
+                    detail["totals"]["cost"]
+                ),
             );
         }
     }
@@ -47,7 +50,7 @@ async fn messages(client: &Client, session: &str) -> Result<Vec<Value>> {
     loop {
         let path = format!("/sessions/{session}/messages?limit=100{cursor}");
         let mut page = client.get(&path).await?.json(200)?;
-        messages.append(page["data"].as_array_mut().context("a page has data")?);
+        messages.append(page["data"].as_array_mut().context("the page has no data")?);
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => return Ok(messages),
@@ -59,15 +62,17 @@ fn check_messages(session: &str, messages: &[Value], history: &History) {
     let mut contents = BTreeSet::new();
     for (number, message) in (1_u64..).zip(messages) {
         if message["seq"] != number {
-            history.fault("lost", format!("session {session}: {} where {number} is due", message["seq"]));
+            history.fault("lost", format!("session {session}: seq {} instead of {number}", message["seq"]));
         }
         if message["status"] == "pending" {
             history.fault("stuck", format!("session {session}: message {number} is pending"));
         }
         let content = message["content"].as_str().unwrap_or_default();
         if message["role"] == "user" && !contents.insert(content) {
-            history
-                .fault("duplicated", format!("session {session}: {content:?} is stored again as {number}"));
+            history.fault(
+                "duplicated",
+                format!("session {session}: {content:?} is stored twice, again as {number}"),
+            );
         }
     }
 }
@@ -76,7 +81,8 @@ fn check_exchange(acknowledged: &Acknowledged, messages: &[Value], history: &His
     let Acknowledged { session, turn, message, content, answer } = acknowledged;
     let question = messages.iter().find(|stored| stored["id"] == message.as_str());
     if question.is_none_or(|stored| stored["content"] != content.as_str()) {
-        history.fault("lost", format!("session {session}: {content:?} was acknowledged as {message}"));
+        history
+            .fault("lost", format!("session {session}: {content:?}, acknowledged as {message}, is missing"));
     }
     let stored =
         messages.iter().find(|stored| stored["role"] == "assistant" && stored["turn_id"] == turn.as_str());
@@ -87,26 +93,27 @@ fn check_exchange(acknowledged: &Acknowledged, messages: &[Value], history: &His
     let text: String = parts.filter_map(|part| part["text"].as_str()).collect();
     match answer {
         Some(answer) if *answer != text => {
-            let (told, kept) = (answer.chars().count(), text.chars().count());
-            let (status, same) = (&stored["status"], answer.starts_with(&text));
-            let what =
-                format!("session {session}: turn {turn} ({status}) told {told} characters and keeps {kept}");
-            history.fault("lost", format!("{what}, a beginning of it: {same}"));
+            let (received, stored_chars) = (answer.chars().count(), text.chars().count());
+            let (status, is_prefix) = (&stored["status"], answer.starts_with(&text));
+            let what = format!(
+                "session {session}: turn {turn} ({status}) sent {received} characters and stores {stored_chars}"
+            );
+            history.fault("lost", format!("{what}, a prefix: {is_prefix}"));
         }
         Some(_) => {}
-        None => history.fault("stuck", format!("session {session}: turn {turn} was never told to its end")),
+        None => history.fault("stuck", format!("session {session}: the stream of turn {turn} did not end")),
     }
 }
 
-/// What the answers of a session cost together, if all of it is known.
-fn sum(messages: &[Value]) -> Option<Usd> {
+/// Returns the cost of all answers of a session; `None` if a cost is unknown.
+fn total_cost(messages: &[Value]) -> Option<Usd> {
     messages
         .iter()
         .filter(|message| message["role"] == "assistant")
         .try_fold(Usd::ZERO, |sum, message| sum.checked_add(message["usage"]["cost"].as_str()?.parse().ok()?))
 }
 
-/// Runs `causerie verify`.
+/// Runs `causerie verify` and records its output if it fails.
 pub(super) fn verify(servers: &Servers, history: &History) -> Result<()> {
     let verified = servers.command(&["verify"])?;
     if !verified.status.success() {
@@ -119,7 +126,7 @@ pub(super) fn verify(servers: &Servers, history: &History) -> Result<()> {
     Ok(())
 }
 
-/// Looks for what no log may say.
+/// Records lines of the logs that must not occur.
 pub(super) fn read_logs(folder: &Path, history: &History) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

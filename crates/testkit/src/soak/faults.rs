@@ -1,4 +1,4 @@
-//! Disturbances: servers that are killed, stopped and started again, and an upstream that fails for a moment.
+//! Faults: servers are killed, stopped and restarted, and the upstream fails for a short time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use tokio_util::sync::CancellationToken;
 use super::history::History;
 use super::servers::Servers;
 
-/// Disturbs until it is told to be still.
+/// Injects random faults until the token is cancelled.
 pub(super) async fn inject(
     servers: Arc<Servers>,
     upstream: Arc<Simulator>,
     history: Arc<History>,
     mut rng: StdRng,
-    still: CancellationToken,
+    end: CancellationToken,
 ) {
-    while !still.is_cancelled() {
-        let calm = Duration::from_millis(rng.random_range(1000..5000));
-        if still.run_until_cancelled(tokio::time::sleep(calm)).await.is_none() {
+    while !end.is_cancelled() {
+        let pause = Duration::from_millis(rng.random_range(1000..5000));
+        if end.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
             return;
         }
         let number = rng.random_range(0..servers.count());
@@ -33,7 +33,7 @@ pub(super) async fn inject(
             7 => match servers.stop(number).await {
                 Ok(Some(0)) => history.count("stop"),
                 other => {
-                    history.fault("stuck", format!("server {number} was stopped and ended with {other:?}"))
+                    history.fault("stuck", format!("server {number} exited with {other:?} after SIGTERM"))
                 }
             },
             _ => {
@@ -44,7 +44,7 @@ pub(super) async fn inject(
                     Fault::Scenario("sim/cut-mid-stream?after=2".to_owned()),
                 ];
                 let fault = faults[rng.random_range(0..faults.len())].clone();
-                // The names above are the simulator's own.
+                // An error means an unknown scenario; the one above exists.
                 let _ = upstream.fail_all(fault);
                 tokio::time::sleep(Duration::from_millis(rng.random_range(50..800))).await;
                 upstream.recover();
@@ -53,7 +53,7 @@ pub(super) async fn inject(
         }
         tokio::time::sleep(Duration::from_millis(rng.random_range(0..1500))).await;
         if let Err(error) = servers.start(number).await {
-            history.fault("stuck", format!("server {number} does not start again: {error:#}"));
+            history.fault("stuck", format!("server {number} does not restart: {error:#}"));
         }
     }
 }

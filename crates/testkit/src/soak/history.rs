@@ -1,21 +1,21 @@
-//! What the soak itself knows: what was acknowledged, what was counted, and what went wrong.
+//! Record of a soak test: acknowledged messages, counters and faults.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A message whose send was answered.
+/// Message that a server acknowledged.
 #[derive(Debug, Clone)]
 pub(super) struct Acknowledged {
     pub(super) session: String,
     pub(super) turn: String,
     pub(super) message: String,
     pub(super) content: String,
-    /// The answer as its reader put it together, once the last frame was read.
+    /// Received answer, once the stream has ended.
     pub(super) answer: Option<String>,
 }
 
-/// Everything that was entries.
+/// Shared record.
 #[derive(Debug, Default)]
 pub(super) struct History {
     entries: Mutex<Entries>,
@@ -33,7 +33,7 @@ impl History {
         *self.lock().counts.entry(what).or_default() += 1;
     }
 
-    /// Notes that something is `lost`, `duplicated`, `stuck`, a `ledger` mismatch or `locked`.
+    /// Records a fault; the kind is `lost`, `duplicated`, `stuck`, `ledger` or `locked`.
     pub(super) fn fault(&self, kind: &'static str, what: impl Into<String>) {
         self.lock().faults.push((kind, what.into()));
     }
@@ -42,8 +42,8 @@ impl History {
         self.lock().acknowledged.push(message);
     }
 
-    /// Notes the whole answer of a turn.
-    pub(super) fn answered(&self, turn: &str, answer: &str) {
+    /// Records the received answer of a turn.
+    pub(super) fn record_answer(&self, turn: &str, answer: &str) {
         let mut entries = self.lock();
         let newest = entries.acknowledged.iter_mut().rev().find(|message| message.turn == turn);
         if let Some(message) = newest {
@@ -74,7 +74,7 @@ impl History {
     }
 }
 
-/// What a soak report, as one line.
+/// Result of a soak test. `Display` writes it as one line.
 #[derive(Debug, Clone)]
 pub struct SoakReport {
     title: String,
@@ -87,12 +87,12 @@ pub struct SoakReport {
 }
 
 impl SoakReport {
-    /// Whether nothing went wrong, and something happened at all.
+    /// Returns whether there are no faults, and the test ran turns, kills and resumes.
     pub fn is_clean(&self) -> bool {
         self.faults.is_empty() && self.turns > 0 && self.kills > 0 && self.resumes > 0
     }
 
-    /// What went wrong, one thing each.
+    /// Returns the faults as text.
     pub fn faults(&self) -> impl Iterator<Item = String> + '_ {
         self.faults.iter().map(|(kind, what)| format!("{kind}: {what}"))
     }

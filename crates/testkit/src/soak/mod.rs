@@ -1,6 +1,6 @@
-//! A soak: many conversations against real processes that are killed all the time, and a reckoning at the end.
+//! Soak test: many concurrent sessions against server processes that are killed repeatedly, and a final check.
 //!
-//! It keeps its own history of what was acknowledged, so that the store is not its own witness. The upstream is a
+//! The test records what the servers acknowledged and compares the stored data with this record. The upstream is a
 //! simulator in this process with scenarios and outages; on PostgreSQL two servers share the database.
 
 mod checker;
@@ -30,7 +30,7 @@ use history::History;
 pub use history::SoakReport;
 use servers::Servers;
 
-/// What the upstream does, one tool each. Most answers are whole: what is to be shown is that they stay so.
+/// Models of the tools, one each. Each model is a scenario of the upstream; most answers are complete.
 const MODELS: [&str; 9] = [
     "sim/text?words=60&delay_ms=15",
     "sim/text?words=60&delay_ms=15&key=more",
@@ -42,39 +42,39 @@ const MODELS: [&str; 9] = [
     "sim/error-mid-stream?after=9&delay_ms=15",
     "sim/empty",
 ];
-/// How long everybody has to come to rest after the last disturbance.
-const REST: Duration = Duration::from_secs(60);
+/// Time within which all running turns end after the last fault.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What to do, as it is given on the command line.
+/// Arguments of the soak test.
 #[derive(Debug, Clone, clap::Parser)]
 #[command(
     name = "soak",
-    about = "Conversation to servers that are killed all the time, and see what is lost"
+    about = "runs sessions against servers that are killed repeatedly, and checks that no data is lost"
 )]
 pub struct Plan {
-    /// For how long.
+    /// Duration.
     #[arg(long, value_name = "MINUTES", default_value_t = 20)]
     minutes: u64,
-    /// The database: sqlite (one process) or postgres (two).
+    /// Database: sqlite (one process) or postgres (two processes).
     #[arg(long, default_value = "sqlite")]
     database: String,
-    /// Where the random choices begin.
+    /// Seed of the random choices.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many conversations there are at the same time.
+    /// Number of concurrent sessions.
     #[arg(long, default_value_t = 24)]
     sessions: u64,
-    /// The program `causerie`.
+    /// Path of the program `causerie`.
     #[arg(long, value_name = "PATH")]
     program: PathBuf,
 }
 
-/// Soaks, and says what was report.
+/// Runs the soak test and returns its report.
 ///
 /// # Errors
-/// The soak itself could not be done.
+/// The test could not be run. Lost or wrong data is not an error but part of the report.
 pub async fn run(plan: Plan) -> Result<SoakReport> {
-    // A client that is made without a provider panics. The one error is that there is one already.
+    // Without a provider, creating a client panics. The only error is that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = TempDir::with_prefix("causerie-soak-")?;
     let tools = folder.path().join("tools");
@@ -88,8 +88,10 @@ pub async fn run(plan: Plan) -> Result<SoakReport> {
     let upstream = Arc::new(Simulator::start(Options { recorded_requests: 1, ..Options::default() })?);
     let (database, instances) = match plan.database.as_str() {
         "sqlite" => (None, 1),
-        "postgres" => (Some(TestDatabase::postgres().await?.context("there is no PostgreSQL server")?), 2),
-        other => bail!("the database is sqlite or postgres, not {other}"),
+        "postgres" => {
+            (Some(TestDatabase::postgres().await?.context("no PostgreSQL server is configured")?), 2)
+        }
+        other => bail!("--database must be sqlite or postgres, not {other}"),
     };
     let url = match &database {
         Some(database) => database.url().to_owned(),
@@ -100,46 +102,46 @@ pub async fn run(plan: Plan) -> Result<SoakReport> {
 
     let history = Arc::new(History::default());
     let mut seeds = StdRng::seed_from_u64(plan.seed);
-    let (over, still) = (CancellationToken::new(), CancellationToken::new());
+    let (end_of_load, end_of_faults) = (CancellationToken::new(), CancellationToken::new());
     let client = servers.client()?;
-    let talks = (0..plan.sessions).map(|number| {
+    let conversations = (0..plan.sessions).map(|number| {
         let rng = StdRng::seed_from_u64(seeds.random());
-        let talk = workload::Conversation::new(
+        let conversation = workload::Conversation::new(
             number,
             client.clone(),
             Arc::clone(&servers),
             Arc::clone(&history),
             rng,
         );
-        talk.go_on(over.clone())
+        conversation.run(end_of_load.clone())
     });
-    let mut talks = pin!(join_all(talks));
-    let faults_tasks = TaskTracker::new();
+    let mut conversations = pin!(join_all(conversations));
+    let fault_tasks = TaskTracker::new();
     let rng = StdRng::seed_from_u64(plan.seed.wrapping_add(1));
-    faults_tasks.spawn(faults::inject(
+    fault_tasks.spawn(faults::inject(
         Arc::clone(&servers),
         Arc::clone(&upstream),
         Arc::clone(&history),
         rng,
-        still.clone(),
+        end_of_faults.clone(),
     ));
-    faults_tasks.close();
-    let conduct = async {
+    fault_tasks.close();
+    let schedule = async {
         tokio::time::sleep(Duration::from_secs(plan.minutes * 60)).await;
-        // First everything stays alive, then the last answers are read.
-        still.cancel();
-        faults_tasks.wait().await;
+        // The faults end before the load, so that the last answers can be read.
+        end_of_faults.cancel();
+        fault_tasks.wait().await;
         upstream.recover();
         let started = servers.start_all().await;
-        over.cancel();
+        end_of_load.cancel();
         started
     };
     tokio::select! {
-        conducted = conduct => conducted?,
-        _ = &mut talks => bail!("the conversations ended by themselves"),
+        started = schedule => started?,
+        _ = &mut conversations => bail!("the sessions ended early"),
     }
-    if tokio::time::timeout(REST, talks).await.is_err() {
-        history.fault("stuck", "conversations did not come to rest");
+    if tokio::time::timeout(SETTLE_TIMEOUT, conversations).await.is_err() {
+        history.fault("stuck", "running turns did not end");
     }
     checker::check(&servers, &client, &history).await?;
     servers.stop_all(&history).await;
@@ -147,15 +149,15 @@ pub async fn run(plan: Plan) -> Result<SoakReport> {
     checker::read_logs(folder.path(), &history)?;
     let report = history.report(format!("soak {} {} min seed {}", plan.database, plan.minutes, plan.seed));
     if !report.is_clean() {
-        // What happened is in the logs and the database.
+        // Logs and database are kept for the analysis.
         let kept = folder.keep();
-        print_kept_folder(&kept);
+        print_folder(&kept);
     }
     drop(database);
     Ok(report)
 }
 
-#[expect(clippy::print_stderr, reason = "its reader sits at the terminal")]
-fn print_kept_folder(folder: &std::path::Path) {
-    eprintln!("the logs and files of the soak are kept in {}", folder.display());
+#[expect(clippy::print_stderr, reason = "the folder is part of the output of the program")]
+fn print_folder(folder: &std::path::Path) {
+    eprintln!("the logs and files of the soak test are kept in {}", folder.display());
 }

@@ -1,4 +1,4 @@
-//! The processes under test: started, killed and started again on the same database.
+//! Server processes under test, which are killed and restarted on the same database.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -15,12 +15,12 @@ use causerie_domain::Secret;
 use super::history::History;
 use crate::app::Client;
 
-/// Short, so that many leases run out in a soak.
+/// Short, so that many leases expire during a test.
 const LEASE_MS: &str = "3000";
-/// How long a process may take to stop when it is asked to.
-const STOP: Duration = Duration::from_secs(30);
+/// Time within which a process ends after SIGTERM.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The servers, by number. Each place is empty while its server is dead.
+/// Servers by number. The entry of a stopped server is `None`.
 #[derive(Debug)]
 pub(super) struct Servers {
     program: PathBuf,
@@ -59,21 +59,21 @@ impl Servers {
         })
     }
 
-    /// How many there are, dead ones counted.
+    /// Returns the number of servers, including stopped ones.
     pub(super) fn count(&self) -> usize {
         self.lock().len()
     }
 
-    /// A client of nobody in particular, with the first administrator's key.
+    /// Returns a client with the key of the first admin. Its address has to be set.
     pub(super) fn client(&self) -> Result<Client> {
         let key = std::fs::read_to_string(self.folder.join("data/admin-key"))
-            .context("the first key is not there")?;
+            .context("the key of the first admin cannot be read")?;
         let http =
             reqwest::Client::builder().no_proxy().tls_certs_only([]).pool_max_idle_per_host(0).build()?;
         Ok(Client::new(http, SocketAddr::from(([127, 0, 0, 1], 0)), Secret::new(key.trim())))
     }
 
-    /// Starts every server that is dead.
+    /// Starts all stopped servers.
     pub(super) async fn start_all(self: &Arc<Self>) -> Result<()> {
         for number in 0..self.count() {
             if self.address(number).is_none() {
@@ -83,7 +83,7 @@ impl Servers {
         Ok(())
     }
 
-    /// Starts a dead server and waits until it listens.
+    /// Starts a stopped server and waits until it listens.
     pub(super) async fn start(self: &Arc<Self>, number: usize) -> Result<()> {
         let servers = Arc::clone(self);
         let running = tokio::task::spawn_blocking(move || servers.spawn()).await??;
@@ -91,22 +91,22 @@ impl Servers {
         Ok(())
     }
 
-    /// Kills a server: no signal that it could hear.
+    /// Kills a server with SIGKILL.
     pub(super) fn kill(&self, number: usize) {
         if let Some(mut running) = self.lock()[number].take() {
-            // It may have died of its own; then its log says so.
+            // The process may have ended already; its log has the reason.
             let _ = running.child.kill();
             let _ = running.child.wait();
         }
     }
 
-    /// Stops a server as a supervisor does. Gives its exit code.
+    /// Stops a server with SIGTERM and returns its exit code.
     pub(super) async fn stop(&self, number: usize) -> Result<Option<i32>> {
         let Some(mut running) = self.lock()[number].take() else { return Ok(Some(0)) };
         tokio::task::spawn_blocking(move || {
             crate::process::signal(&running.child, "TERM")?;
             let pause = Duration::from_millis(20);
-            for _ in 0..STOP.as_millis() / pause.as_millis() {
+            for _ in 0..STOP_TIMEOUT.as_millis() / pause.as_millis() {
                 if let Some(status) = running.child.try_wait()? {
                     return Ok(status.code());
                 }
@@ -119,29 +119,29 @@ impl Servers {
         .await?
     }
 
-    /// Stops all servers; one that does not end in order is stuck.
+    /// Stops all servers, and records those that do not exit with 0.
     pub(super) async fn stop_all(&self, history: &History) {
         for number in 0..self.count() {
             match self.stop(number).await {
                 Ok(Some(0)) => {}
                 other => {
-                    history.fault("stuck", format!("server {number} was stopped and ended with {other:?}"))
+                    history.fault("stuck", format!("server {number} exited with {other:?} after SIGTERM"))
                 }
             }
         }
     }
 
-    /// Where a server listens, if it lives.
+    /// Returns the address of a server; `None` if it is stopped.
     pub(super) fn address(&self, number: usize) -> Option<SocketAddr> {
         self.lock()[number].as_ref().map(|running| running.address)
     }
 
-    /// Runs another command of the program on the same database.
+    /// Runs a command of the program on the same database.
     pub(super) fn command(&self, arguments: &[&str]) -> Result<Output> {
-        Ok(self.prepared().args(arguments).output()?)
+        Ok(self.base_command().args(arguments).output()?)
     }
 
-    fn prepared(&self) -> Command {
+    fn base_command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.current_dir(&self.folder);
@@ -151,22 +151,22 @@ impl Servers {
     fn spawn(&self) -> Result<Running> {
         let start = self.starts.fetch_add(1, Ordering::Relaxed);
         let log = File::create(self.folder.join(format!("{start:05}.log")))?;
-        let mut child = self.prepared().stdout(Stdio::piped()).stderr(log).spawn()?;
-        let mut output = BufReader::new(child.stdout.take().context("it has an output")?);
+        let mut child = self.base_command().stdout(Stdio::piped()).stderr(log).spawn()?;
+        let mut output = BufReader::new(child.stdout.take().context("stdout is not captured")?);
         let mut address = None;
-        // The welcome is read to its end: nobody is left who could read more.
+        // The banner is read to its end, because the pipe is closed afterwards.
         let mut line = String::new();
         while !line.starts_with("Ctrl-C stops the server") {
             line.clear();
-            let said =
+            let log_text =
                 || std::fs::read_to_string(self.folder.join(format!("{start:05}.log"))).unwrap_or_default();
-            ensure!(output.read_line(&mut line)? > 0, "a server does not start: {}", said());
+            ensure!(output.read_line(&mut line)? > 0, "the server does not start: {}", log_text());
             if let Some((_, rest)) = line.split_once("http://") {
                 let end = rest.find([',', ';', '/', ' ', '\n']).unwrap_or(rest.len());
                 address = address.or(rest[..end].trim_end_matches('.').parse().ok());
             }
         }
-        Ok(Running { child, address: address.context("the welcome names no address")? })
+        Ok(Running { child, address: address.context("the banner has no address")? })
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Option<Running>>> {

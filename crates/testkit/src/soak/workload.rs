@@ -1,4 +1,4 @@
-//! One conversation after the other: sends, connections that break, resumes, cancels, repeated sends.
+//! Load of a soak test: sends, closed connections, resumed streams, cancels and repeated sends.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,19 +15,20 @@ use super::history::{Acknowledged, History};
 use super::servers::Servers;
 use crate::app::{Chat, Client, EventStream, Frame, Reply};
 
-/// What is tried for longer than this is stuck.
-const PATIENCE: Duration = Duration::from_secs(45);
-const PAUSE: Duration = Duration::from_millis(50);
-/// One of so many frames is the last that a connection reads.
-const LEAVE: u32 = 60;
-/// One of so many frames is answered with a cancel.
-const CANCEL: u32 = 600;
-/// One of so many sends is repeated.
-const REPEAT: u32 = 4;
-/// One of so many exchanges begins a new session.
-const MOVE_ON: u32 = 25;
+/// Time after which an operation counts as stuck.
+const TIMEOUT: Duration = Duration::from_secs(45);
+/// Pause between two tries.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// A connection is closed after one of this number of frames.
+const DISCONNECT_ONE_IN: u32 = 60;
+/// A cancel is sent after one of this number of frames.
+const CANCEL_ONE_IN: u32 = 600;
+/// One of this number of sends is repeated.
+const REPEAT_ONE_IN: u32 = 4;
+/// One of this number of turns is the first of a new session.
+const NEW_SESSION_ONE_IN: u32 = 25;
 
-/// A user with one session at a time.
+/// Client with one session at a time.
 #[derive(Debug)]
 pub(super) struct Conversation {
     number: u64,
@@ -39,16 +40,16 @@ pub(super) struct Conversation {
     sent: u64,
 }
 
-/// An answer as its reader puts it together over several connections.
+/// Answer that is received over several connections.
 #[derive(Debug, Default)]
-struct Reading {
+struct ReceivedAnswer {
     turn: String,
     text: String,
     cursor: String,
 }
 
-impl Reading {
-    fn is_over(&self) -> bool {
+impl ReceivedAnswer {
+    fn is_complete(&self) -> bool {
         self.cursor.ends_with(":end")
     }
 }
@@ -64,10 +65,10 @@ impl Conversation {
         Conversation { number, client, servers, history, rng, session: None, sent: 0 }
     }
 
-    /// Exchanges messages until it is over.
-    pub(super) async fn go_on(mut self, over: CancellationToken) {
-        while !over.is_cancelled() {
-            if let Err(error) = self.exchange().await {
+    /// Runs turns until the token is cancelled.
+    pub(super) async fn run(mut self, end: CancellationToken) {
+        while !end.is_cancelled() {
+            if let Err(error) = self.run_turn().await {
                 let what = format!("session {:?}: {error:#}", self.session);
                 self.history.fault("stuck", what);
                 self.session = None;
@@ -75,123 +76,133 @@ impl Conversation {
         }
     }
 
-    async fn exchange(&mut self) -> Result<()> {
-        if self.session.is_none() || self.one_in(MOVE_ON) {
+    async fn run_turn(&mut self) -> Result<()> {
+        if self.session.is_none() || self.one_in(NEW_SESSION_ONE_IN) {
             self.session = Some(self.new_session().await?);
         }
-        let session = self.session.clone().context("there is a session")?;
+        let session = self.session.clone().context("no session")?;
         self.sent += 1;
         let content = format!("Message {} of {}, with a 🦀", self.sent, self.number);
         let key = format!("{}-{}", self.number, self.sent);
 
-        let mut reading = Reading::default();
-        let send = |chat: &Chat| chat.sending(&content).header("idempotency-key", &key);
-        let mut stream = self.first_frame(&session, send, &mut reading).await?;
-        let start = &stream.last()?.data["messageMetadata"];
-        let message = start["user_message_id"].as_str().context("a start names the message")?.to_owned();
+        let mut answer = ReceivedAnswer::default();
+        let request = |chat: &Chat| chat.message_request(&content).header("idempotency-key", &key);
+        let mut stream = self.send(&session, request, &mut answer).await?;
+        let start = &stream.last_frame()?.data["messageMetadata"];
+        let message = start["user_message_id"].as_str().context("the start frame has no message")?.to_owned();
         self.history.acknowledge(Acknowledged {
             session: session.clone(),
-            turn: reading.turn.clone(),
+            turn: answer.turn.clone(),
             message,
             content: content.clone(),
             answer: None,
         });
-        if self.one_in(REPEAT) {
-            self.repeat(&session, &content, &key, &reading.turn).await;
+        if self.one_in(REPEAT_ONE_IN) {
+            self.repeat(&session, &content, &key, &answer.turn).await;
         }
         loop {
-            self.read(&session, &mut stream, &mut reading).await?;
-            if reading.is_over() {
+            self.read(&session, &mut stream, &mut answer).await?;
+            if answer.is_complete() {
                 break;
             }
             drop(stream);
             self.history.count("resume");
-            match self.resume(&session, &mut reading).await? {
+            match self.resume(&session, &mut answer).await? {
                 Some(resumed) => stream = resumed,
-                None => anyhow::bail!("turn {} ended before its end was told", reading.turn),
+                None => anyhow::bail!("the stream of turn {} ended early", answer.turn),
             }
         }
-        self.history.answered(&reading.turn, &reading.text);
+        self.history.record_answer(&answer.turn, &answer.text);
         Ok(())
     }
 
-    /// Sends until the stream has begun. A send whose answer was lost is found again by its key.
-    async fn first_frame(
+    /// Sends a message until its stream starts. A repeated send finds its turn by the idempotency key.
+    async fn send(
         &mut self,
         session: &str,
-        send: impl Fn(&Chat) -> RequestBuilder,
-        reading: &mut Reading,
+        request: impl Fn(&Chat) -> RequestBuilder,
+        answer: &mut ReceivedAnswer,
     ) -> Result<EventStream> {
         self.retry(session, async |chat| {
-            let mut stream = EventStream::to(send(chat)).await?;
-            begin(&mut stream, reading).await?;
+            let mut stream = EventStream::open(request(chat)).await?;
+            read_start(&mut stream, answer).await?;
             Ok(stream)
         })
         .await
-        .context("a message is not taken")
+        .context("the message was not accepted")
     }
 
-    async fn resume(&mut self, session: &str, reading: &mut Reading) -> Result<Option<EventStream>> {
+    async fn resume(&mut self, session: &str, answer: &mut ReceivedAnswer) -> Result<Option<EventStream>> {
         let history = Arc::clone(&self.history);
         self.retry(session, async |chat| {
-            let Some(mut stream) = chat.resume(Some(&reading.cursor)).await? else { return Ok(None) };
-            let known = reading.text.chars().count();
-            let from = begin(&mut stream, reading).await?;
+            let Some(mut stream) = chat.resume(Some(&answer.cursor)).await? else { return Ok(None) };
+            let known = answer.text.chars().count();
+            let from = read_start(&mut stream, answer).await?;
             if from != 0 && from != known as u64 {
-                history.fault("lost", format!("turn {}: asked from {known}, told from {from}", reading.turn));
+                history
+                    .fault("lost", format!("turn {}: requested from {known}, sent from {from}", answer.turn));
             }
             Ok(Some(stream))
         })
         .await
-        .context("a turn is not followed")
+        .context("the stream was not resumed")
     }
 
-    /// Reads on until the end, until the connection breaks, or until its reader has had enough.
-    async fn read(&mut self, session: &str, stream: &mut EventStream, reading: &mut Reading) -> Result<()> {
-        while let Ok(Some(line)) = stream.line().await {
+    /// Reads until the end of the turn, or until the connection breaks or is closed at random.
+    async fn read(
+        &mut self,
+        session: &str,
+        stream: &mut EventStream,
+        answer: &mut ReceivedAnswer,
+    ) -> Result<()> {
+        while let Ok(Some(line)) = stream.next_line().await {
             if line.starts_with(": ") {
                 continue;
             }
-            let frame = stream.last()?;
+            let frame = stream.last_frame()?;
             if frame.data["type"] == "start" {
-                start(frame, reading)?;
+                apply_start(frame, answer)?;
             }
             if frame.data["type"].as_str().is_some_and(|kind| kind.ends_with("-delta")) {
-                reading.text.push_str(frame.data["delta"].as_str().unwrap_or_default());
+                answer.text.push_str(frame.data["delta"].as_str().unwrap_or_default());
             }
-            reading.cursor.clone_from(&frame.id);
-            if reading.is_over() && frame.data.is_null() {
+            answer.cursor.clone_from(&frame.id);
+            if answer.is_complete() && frame.data.is_null() {
                 return Ok(());
             }
-            if self.one_in(CANCEL) {
+            if self.one_in(CANCEL_ONE_IN) {
                 self.history.count("cancel");
-                // One that is not heard is one that came too late or reached a dying server.
-                if let Some(chat) = self.anywhere(session) {
+                // A cancel may arrive after the end, or at a server that is being killed.
+                if let Some(chat) = self.any_server(session) {
                     let _ = chat.cancel().await;
                 }
             }
-            if self.one_in(LEAVE) && !reading.is_over() {
+            if self.one_in(DISCONNECT_ONE_IN) && !answer.is_complete() {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    /// Sends the same again to any servers at once: the answers may be missing, but not another turn.
+    /// Repeats a send twice concurrently. The responses may be missing, but must not name another turn.
     async fn repeat(&mut self, session: &str, content: &str, key: &str, turn: &str) {
         let send = |chat: Option<Chat>| async move {
-            let request =
-                chat?.sending(content).header("idempotency-key", key).header("prefer", "respond-async");
-            Reply::to(request).await.ok()
+            let request = chat?
+                .message_request(content)
+                .header("idempotency-key", key)
+                .header("prefer", "respond-async");
+            Reply::fetch(request).await.ok()
         };
-        let (one, other) = (self.anywhere(session), self.anywhere(session));
-        let (one, other) = tokio::join!(send(one), send(other));
-        for reply in [one, other].into_iter().flatten() {
+        let (first, second) = (self.any_server(session), self.any_server(session));
+        let (first, second) = tokio::join!(send(first), send(second));
+        for reply in [first, second].into_iter().flatten() {
             self.history.count("repeat");
-            let taken = reply.json(202).map(|body| body["turn"]["id"] == turn);
-            if reply.status < 500 && !taken.is_ok_and(|same| same) {
-                self.history
-                    .fault("duplicated", format!("turn {turn} again is {} {}", reply.status, reply.body));
+            let is_same_turn = reply.json(202).map(|body| body["turn"]["id"] == turn);
+            if reply.status < 500 && !is_same_turn.is_ok_and(|is_same| is_same) {
+                self.history.fault(
+                    "duplicated",
+                    format!("repeating turn {turn} returned {} {}", reply.status, reply.body),
+                );
             }
         }
     }
@@ -199,35 +210,39 @@ impl Conversation {
     async fn new_session(&mut self) -> Result<String> {
         let tool = format!("tool-{}", self.rng.random_range(0..MODELS.len()));
         let chat = self
-            .retry("", async |anywhere| {
-                let reply = anywhere.client().post("/sessions", &json!({ "tool": tool })).await?;
-                Ok(reply.json(201)?["id"].as_str().context("a session has an id")?.to_owned())
+            .retry("", async |chat| {
+                let reply = chat.client().post("/sessions", &json!({ "tool": tool })).await?;
+                Ok(reply.json(201)?["id"].as_str().context("the session has no id")?.to_owned())
             })
             .await;
-        chat.context("a session is not made")
+        chat.context("no session was created")
     }
 
-    /// Tries at any living server until it succeeds.
-    async fn retry<T>(&mut self, session: &str, mut step: impl AsyncFnMut(&Chat) -> Result<T>) -> Result<T> {
-        let mut last = anyhow::anyhow!("no server lives");
-        for _ in 0..PATIENCE.as_millis() / PAUSE.as_millis() {
-            if let Some(chat) = self.anywhere(session) {
-                match step(&chat).await {
-                    Ok(done) => return Ok(done),
+    /// Tries an operation at any running server until it succeeds.
+    async fn retry<T>(
+        &mut self,
+        session: &str,
+        mut operation: impl AsyncFnMut(&Chat) -> Result<T>,
+    ) -> Result<T> {
+        let mut last = anyhow::anyhow!("no server is running");
+        for _ in 0..TIMEOUT.as_millis() / RETRY_PAUSE.as_millis() {
+            if let Some(chat) = self.any_server(session) {
+                match operation(&chat).await {
+                    Ok(result) => return Ok(result),
                     Err(error) => last = error,
                 }
             }
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(RETRY_PAUSE).await;
         }
         Err(last)
     }
 
-    /// The session at a living server, if any lives.
-    fn anywhere(&mut self, session: &str) -> Option<Chat> {
+    /// Returns the session at a random running server.
+    fn any_server(&mut self, session: &str) -> Option<Chat> {
         let count = self.servers.count();
         let first = self.rng.random_range(0..count);
         let address = (0..count).find_map(|step| self.servers.address((first + step) % count))?;
-        Some(Chat::new(self.client.at(address), session.to_owned()))
+        Some(Chat::new(self.client.with_server(address), session.to_owned()))
     }
 
     fn one_in(&mut self, many: u32) -> bool {
@@ -235,22 +250,23 @@ impl Conversation {
     }
 }
 
-/// Reads the first frame of a stream. Gives the position from which it goes on.
-async fn begin(stream: &mut EventStream, reading: &mut Reading) -> Result<u64> {
+/// Reads the start frame of a stream and returns its position.
+async fn read_start(stream: &mut EventStream, answer: &mut ReceivedAnswer) -> Result<u64> {
     stream.read_to("start ").await?;
-    start(stream.last()?, reading)
+    apply_start(stream.last_frame()?, answer)
 }
 
-/// Takes a start, also one in the middle of a stream. Gives the position from which it goes on.
-fn start(frame: &Frame, reading: &mut Reading) -> Result<u64> {
+/// Applies a start frame, which may also follow other frames, and returns its position.
+fn apply_start(frame: &Frame, answer: &mut ReceivedAnswer) -> Result<u64> {
     let metadata = &frame.data["messageMetadata"];
     let (turn, from) = (metadata["turn_id"].as_str(), metadata["from"].as_u64());
-    let (turn, from) = (turn.context("a start names its turn")?, from.context("a start has a place")?);
-    ensure!(reading.turn.is_empty() || reading.turn == turn, "another turn is told");
-    turn.clone_into(&mut reading.turn);
+    let (turn, from) =
+        (turn.context("the start frame has no turn")?, from.context("the start frame has no position")?);
+    ensure!(answer.turn.is_empty() || answer.turn == turn, "the stream has another turn");
+    turn.clone_into(&mut answer.turn);
     if from == 0 {
-        reading.text.clear();
+        answer.text.clear();
     }
-    reading.cursor.clone_from(&frame.id);
+    answer.cursor.clone_from(&frame.id);
     Ok(from)
 }

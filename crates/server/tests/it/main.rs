@@ -1,0 +1,15 @@
+//! Tests of the program `causerie`: as a process, and as a server in the process of the test.
+#![cfg(test)]
+
+mod admin_commands;
+mod calibration;
+#[cfg(feature = "test-hooks")]
+mod crash;
+mod e2e;
+#[cfg(feature = "test-hooks")]
+mod instances;
+mod model_catalog;
+mod process;
+mod program;
+mod shutdown;
+mod tool_definitions;
