@@ -122,7 +122,7 @@ async fn an_admin_can_reload_the_catalog(builder: TestAppBuilder) -> Result<()> 
     let before = catalog_requests(&app);
     app.ada.post("/models/sync", &json!({})).await?.problem(403, "forbidden")?;
     assert_eq!(catalog_requests(&app), before);
-    let synchronised = app.root.post("/models/sync", &json!({})).await?.json(200)?;
+    let synced = app.root.post("/models/sync", &json!({})).await?.json(200)?;
     assert_eq!(catalog_requests(&app), before + 1);
     let listed = app.ada.get("/models?limit=100").await?.json(200)?;
     assert_eq!(synced["models"].as_u64(), listed["data"].as_array().map(|all| all.len() as u64));
