@@ -6,6 +6,7 @@
 
 mod attachments;
 mod attempts;
+mod authentication;
 mod budgets;
 mod clock;
 mod filter;
@@ -22,6 +23,8 @@ mod turns;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::state::State;
+
+pub use authentication::{ConstantEntropy, MemoryKeys, NoTickets, key_record};
 
 /// Store in memory. Clones share its content.
 #[derive(Debug, Clone, Default)]
