@@ -1,7 +1,7 @@
-//! Takes the files of Swagger UI out of the archive that `utoipa-swagger-ui-vendored` carries.
+//! Copies the files of Swagger UI out of the archive in `utoipa-swagger-ui-vendored`.
 //!
-//! The archive's entries are compressed with DEFLATE already, which is what gzip wraps: each entry is copied into a
-//! gzip file as it is. So neither the build nor the binary needs a library that reads archives or compresses.
+//! The entries of the archive are compressed with DEFLATE, the format inside gzip, so each entry is copied into a gzip
+//! file without recompression. Neither the build nor the binary needs a library for archives or compression.
 
 #![expect(clippy::disallowed_methods, reason = "Cargo passes paths to a build script in the environment")]
 
@@ -23,8 +23,8 @@ mod swagger_ui {
 
     use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED as ARCHIVE;
 
-    /// What the page loads. The archive has modules for bundlers, too, which no page asks for; the script that
-    /// starts the page is written in `routes/docs.rs`.
+    /// Files that the page loads. The archive also contains modules for bundlers, which the page does not load. The
+    /// script that starts the page is in `routes/docs.rs`.
     const FILES: [&str; 9] = [
         "favicon-16x16.png",
         "favicon-32x32.png",
@@ -62,7 +62,7 @@ mod swagger_ui {
         Ok(fs::write(out.join("swagger_ui.rs"), table)?)
     }
 
-    /// A file of the archive.
+    /// A file in the archive.
     struct Entry {
         name: &'static str,
         method: usize,
@@ -71,7 +71,7 @@ mod swagger_ui {
         data: &'static [u8],
     }
 
-    /// Reads the archive's directory.
+    /// Reads the directory of the archive.
     fn entries() -> Result<Vec<Entry>, Box<dyn Error>> {
         let end = ARCHIVE
             .windows(DIRECTORY_END.len())
@@ -96,19 +96,21 @@ mod swagger_ui {
     }
 
     impl Entry {
-        /// The file as gzip: a header of ten bytes, the data, its checksum and its size (RFC 1952).
+        /// Returns the file as gzip: a header of ten bytes, the data, its checksum and its size (RFC 1952).
         fn gzip(&self) -> Result<Vec<u8>, Box<dyn Error>> {
             let mut gzip = b"\x1f\x8b\x08\0\0\0\0\0\x02\xff".to_vec();
             match self.method {
                 DEFLATED => {}
-                // One last block that is not compressed (RFC 1951, 3.2.4).
+                // One final block that is not compressed (RFC 1951, 3.2.4).
                 STORED => {
                     let length = u16::try_from(self.data.len())?;
                     gzip.push(1);
                     gzip.extend(length.to_le_bytes());
                     gzip.extend((!length).to_le_bytes());
                 }
-                method => return Err(format!("{} has the compression {method}", self.name).into()),
+                method => {
+                    return Err(format!("{} has the unknown compression method {method}", self.name).into());
+                }
             }
             gzip.extend(self.data);
             gzip.extend(self.crc);
@@ -118,10 +120,10 @@ mod swagger_ui {
     }
 
     fn bytes(at: usize, length: usize) -> Result<&'static [u8], Box<dyn Error>> {
-        Ok(ARCHIVE.get(at..at + length).ok_or("the archive is cut off")?)
+        Ok(ARCHIVE.get(at..at + length).ok_or("the archive is truncated")?)
     }
 
-    /// A number of the archive, little end first.
+    /// Reads a little-endian number.
     fn number(at: usize, length: usize) -> Result<usize, Box<dyn Error>> {
         Ok(bytes(at, length)?.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
     }

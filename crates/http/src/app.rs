@@ -1,4 +1,4 @@
-//! The actix application: routes, the steps around them, and the answers to unknown paths and methods.
+//! The actix application: routes, middleware, and responses to unknown paths and methods.
 
 use actix_web::http::{Method, header};
 use actix_web::middleware::from_fn;
@@ -13,13 +13,13 @@ use crate::routes;
 use crate::routes::{Access, Operation, operations};
 use crate::state::{AppState, DocumentWriter};
 
-/// The path whose last parameter can contain slashes. It is registered after the paths that it would match.
+/// Path whose last parameter can contain slashes. It is registered after other paths that it would match.
 const MODEL: &str = "/models/{id}";
 
 /// Adds the API to an actix application.
 pub fn configure(app: &mut ServiceConfig, state: AppState) {
     let operations = operations();
-    // The empty prefix matches every path, so the answer to an unknown path is finalized as well.
+    // The empty prefix matches every path, so the response to an unknown path is finalized as well.
     let writer = web::Data::new(DocumentWriter(openapi::as_json));
     let mut scope = web::scope("").app_data(web::Data::new(state)).app_data(writer);
     scope = scope.default_service(web::to(unknown_path));
@@ -34,16 +34,15 @@ pub fn configure(app: &mut ServiceConfig, state: AppState) {
 fn resource(operations: &[Operation]) -> Resource {
     let path = operations.first().map_or("", |operation| operation.path);
     let allow = operations.iter().map(allowed_methods).collect::<Vec<_>>().join(", ");
-    // Ids of models contain slashes.
     let pattern = if path == MODEL { "/models/{id:.+}" } else { path };
     let resource = web::resource(pattern).default_service(web::to(move || unknown_method(allow.clone())));
     operations.iter().fold(resource, |resource, operation| {
         let route = match operation.method {
-            // Every GET route answers HEAD (RFC 9110, 9.3.2); `finalize_response` removes the body.
+            // Every GET route accepts HEAD (RFC 9110, 9.3.2); `finalize_response` removes the body.
             Method::GET => (operation.handler)().guard(guard::Any(guard::Get()).or(guard::Head())),
             _ => (operation.handler)().method(operation.method.clone()),
         };
-        // The step that is wrapped last runs first: a send is counted for the authenticated user.
+        // The middleware that is added last runs first: a send is counted for the authenticated user.
         let route = if operation.is_send() { route.wrap(from_fn(limit_sends)) } else { route };
         resource.route(match operation.access {
             Access::Public => route,
@@ -52,7 +51,7 @@ fn resource(operations: &[Operation]) -> Resource {
     })
 }
 
-/// The methods of an operation in an `Allow` header.
+/// Returns the methods of an operation for an `Allow` header.
 fn allowed_methods(operation: &Operation) -> &str {
     match operation.method {
         Method::GET => "GET, HEAD",

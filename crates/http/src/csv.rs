@@ -7,17 +7,20 @@ use causerie_domain::Usd;
 use serde::Serialize;
 use serde_json::Value;
 
-/// The media type of the tables.
+/// Media type of tables.
 pub(crate) const TEXT_CSV: &str = "text/csv; charset=utf-8; header=present";
 
-/// Writes a line with the names of columns.
+/// Returns the header line with the names of the columns.
 pub(crate) fn header(columns: &[&str]) -> String {
     let mut line = columns.join(",");
     line.push_str("\r\n");
     line
 }
 
-/// Writes a line for an object: its members by the names of the columns, nothing for null.
+/// Returns the line of an object: the members that the columns name, with empty cells for null.
+///
+/// # Errors
+/// The object cannot be serialized.
 pub(crate) fn line(columns: &[&str], row: &impl Serialize) -> Result<String, serde_json::Error> {
     let members = serde_json::to_value(row)?;
     let cells = columns.iter().map(|column| cell(&members[*column]));
@@ -35,7 +38,7 @@ fn cell(value: &Value) -> String {
 }
 
 fn quoted(text: &str) -> String {
-    // An amount of money is text in JSON, and a number all the same.
+    // An amount of money is text in JSON and can be negative; it is no formula.
     let is_number = text.parse::<Usd>().is_ok();
     let guard = if !is_number && text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { "'" } else { "" };
     if guard.is_empty() && !text.contains([',', '"', '\r', '\n']) {
@@ -51,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_are_written_as_spreadsheets_read_them() {
+    fn cells_are_quoted_for_spreadsheets() {
         let check = |value: Value, expected: &str| assert_eq!(cell(&value), expected, "{value}");
         check(json!(null), "");
         check(json!(12), "12");

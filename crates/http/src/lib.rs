@@ -1,8 +1,8 @@
 //! The HTTP API of Causerie: routes, bodies, authentication, streams, errors and the OpenAPI document.
 //!
-//! It depends on actix, the chat runtime and the ports of the domain: it turns requests into calls of the runtime,
-//! and results into responses. Deliberately absent: SQL, upstream clients, reading settings from files or the
-//! environment, and decisions. The runtime decides what a principal may do, so that every host decides alike.
+//! The crate depends on actix, the chat runtime and the ports of the domain. It converts requests into calls of the
+//! runtime, and results into responses. It contains no SQL, no upstream client, no reading of settings from files or the
+//! environment, and no permission checks: the runtime decides what a principal may do, for every program that links it.
 
 mod app;
 pub mod auth;

@@ -34,7 +34,7 @@ impl MainRuntime {
     /// Runs a call on the main runtime. It completes even if its caller disconnects, so a started send always ends.
     ///
     /// # Errors
-    /// Those of the call, and `internal` where it panicked.
+    /// Those of the call, and `internal` if it panicked.
     pub(crate) async fn run<T, E>(
         &self,
         call: impl Future<Output = Result<T, E>> + Send + 'static,
@@ -43,7 +43,7 @@ impl MainRuntime {
         T: Send + 'static,
         E: Into<Problem> + Send + 'static,
     {
-        outcome(self.spawn(call).await)
+        joined_result(self.spawn(call).await)
     }
 
     /// Runs a call on the main runtime, and aborts it when its caller disconnects.
@@ -58,7 +58,7 @@ impl MainRuntime {
         T: Send + 'static,
         E: Into<Problem> + Send + 'static,
     {
-        outcome(AbortOnDropHandle::new(self.spawn(call)).await)
+        joined_result(AbortOnDropHandle::new(self.spawn(call)).await)
     }
 
     /// Starts a task on the main runtime, within the span of the request.
@@ -76,16 +76,17 @@ impl MainRuntime {
     }
 }
 
-fn outcome<T, E: Into<Problem>>(joined: Result<Result<T, E>, JoinError>) -> Result<T, Problem> {
+/// Returns the result of a call that was joined.
+fn joined_result<T, E: Into<Problem>>(joined: Result<Result<T, E>, JoinError>) -> Result<T, Problem> {
     match joined {
-        Ok(outcome) => outcome.map_err(Into::into),
-        Err(lost) => Err(Problem::internal(lost)),
+        Ok(result) => result.map_err(Into::into),
+        Err(error) => Err(Problem::internal(error)),
     }
 }
 
 #[cfg(test)]
 impl MainRuntime {
-    /// The runtime of the running test.
+    /// Returns the runtime of the current test.
     pub(crate) fn current() -> Self {
         MainRuntime::new(Handle::current())
     }

@@ -28,14 +28,13 @@ pub fn serve(listener: TcpListener, state: AppState) -> std::io::Result<Server> 
     // The head of a stream and its first frame are two writes. With Nagle's algorithm the second waits 40 ms for an
     // acknowledgement.
     .tcp_nodelay(true)
-    // A half-closed connection counts as closed. Otherwise a disconnect is detected only at the second write after
-    // it.
+    // A half-closed connection counts as closed. Otherwise a disconnect is detected only at the second write after it.
     .h1_allow_half_closed(false)
-    // Longer than clients and proxies keep idle connections: a client that reuses a connection while it is being
-    // closed cannot know whether the request was processed.
-    .keep_alive(settings.idle_connection)
+    // Longer than clients and proxies keep idle connections: a client that reuses a connection while it is closed
+    // cannot determine whether the request was processed.
+    .keep_alive(settings.idle_timeout)
     // The first request has the same limit: under load it can wait for its worker.
-    .client_request_timeout(settings.idle_connection)
+    .client_request_timeout(settings.idle_timeout)
     .on_connect(move |connection, _| set_write_timeout(connection, write_timeout))
     .shutdown_timeout(settings.shutdown_timeout.as_secs())
     .disable_signals()
@@ -43,8 +42,8 @@ pub fn serve(listener: TcpListener, state: AppState) -> std::io::Result<Server> 
     Ok(server.run())
 }
 
-/// Makes the kernel close a connection whose peer acknowledges nothing for this long. The response body cannot do it:
-/// the server waits for the socket and does not poll the body meanwhile.
+/// Sets the time after which the kernel closes a connection whose peer acknowledges no data. The response body cannot
+/// do this: while the server waits for the socket, it does not poll the body.
 fn set_write_timeout(connection: &dyn Any, write_timeout: Duration) {
     #[cfg(target_os = "linux")]
     if let Some(connection) = connection.downcast_ref::<TcpStream>()

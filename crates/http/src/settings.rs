@@ -8,19 +8,18 @@ use ipnet::IpNet;
 /// Settings of the HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSettings {
-    /// Threads that parse requests and write answers.
+    /// Number of threads that parse requests and write responses.
     pub workers: usize,
-    /// Maximum size of a request body, in bytes.
-    pub body_limit: usize,
+    /// Maximum size of a request body.
+    pub max_body_bytes: usize,
     /// Interval of keep-alive comments in a silent stream.
     pub keep_alive: Duration,
     /// Write timeout: a connection that accepts no data for this long is closed.
     pub write_timeout: Duration,
     /// Idle timeout: a connection without a request is closed after this time.
-    pub idle_connection: Duration,
+    pub idle_timeout: Duration,
     /// Time for open requests to end after a stop is requested, in whole seconds.
     pub shutdown_timeout: Duration,
-    /// Authentication, CORS and rate limits.
     pub access: AccessSettings,
 }
 
@@ -59,10 +58,10 @@ impl Default for HttpSettings {
     fn default() -> Self {
         HttpSettings {
             workers: std::thread::available_parallelism().map_or(2, usize::from),
-            body_limit: 1024 * 1024,
+            max_body_bytes: 1024 * 1024,
             keep_alive: Duration::from_secs(15),
             write_timeout: Duration::from_secs(60),
-            idle_connection: Duration::from_secs(75),
+            idle_timeout: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(30),
             access: AccessSettings::default(),
         }

@@ -19,23 +19,20 @@ use crate::settings::HttpSettings;
 /// The parts of the HTTP server.
 #[derive(Debug)]
 pub struct AppParts {
-    /// The chat runtime.
     pub runtime: Runtime,
-    /// Users and API keys.
+    /// Look-up of users and API keys.
     pub identity: Arc<dyn Authentication>,
-    /// Stream tickets.
     pub tickets: Arc<dyn StreamTickets>,
-    /// Verifies tokens, if an identity provider is configured.
+    /// Verifier of tokens, if an identity provider is configured.
     pub tokens: Option<Arc<dyn TokenVerifier>>,
     /// Health check of the store.
     pub health: Arc<dyn StoreHealth>,
     /// Random bytes for tickets and keys.
     pub entropy: Arc<dyn Entropy>,
-    /// The wall clock.
     pub clock: Arc<dyn Clock>,
-    /// Generates request ids.
+    /// Generator of request ids and user ids.
     pub ids: Arc<dyn Ids>,
-    /// The tokio runtime that outlives the workers: everything below this crate runs there.
+    /// The tokio runtime that outlives the workers. All calls of the chat runtime and the store run on it.
     pub main: Handle,
 }
 
@@ -43,7 +40,8 @@ pub struct AppParts {
 #[derive(Debug, Clone)]
 pub struct AppState(Arc<Shared>);
 
-/// Writes the OpenAPI document. The document is made of the handlers, so a handler gets its writer as an argument.
+/// Function that writes the OpenAPI document. The document is built from the handlers, so the handler of the document
+/// receives the function as application data.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DocumentWriter(pub(crate) fn() -> String);
 
@@ -90,7 +88,7 @@ impl AppState {
         self.0.main.finished().await;
     }
 
-    /// The state of the application that handles a request.
+    /// Returns the state of the application that handles a request.
     pub(crate) fn of(request: &HttpRequest) -> Result<&AppState, Problem> {
         let state = request.app_data::<web::Data<AppState>>();
         state.map(|state| state.as_ref()).ok_or_else(|| Problem::internal("the application has no state"))
@@ -154,7 +152,7 @@ impl AppState {
         self.0.ids.as_ref()
     }
 
-    /// The OpenAPI document as JSON. It is written once, for all workers.
+    /// Returns the OpenAPI document as JSON. It is written once, for all workers.
     pub(crate) fn document(&self, writer: &DocumentWriter) -> Bytes {
         self.0.document.get_or_init(|| (writer.0)().into()).clone()
     }

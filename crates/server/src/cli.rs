@@ -254,11 +254,7 @@ mod tests {
         assert_eq!(settings.runtime.lease, runtime.lease);
         assert_eq!(settings.runtime.flush_interval, runtime.flush_interval);
         assert_eq!(settings.runtime.flush_bytes, runtime.flush_bytes);
-        let http = causerie_http::HttpSettings::default();
-        assert_eq!(settings.http.body_limit, http.body_limit);
-        assert_eq!(settings.http.keep_alive, http.keep_alive);
-        assert_eq!(settings.http.write_timeout, http.write_timeout);
-        assert_eq!(settings.http.idle_connection, http.idle_connection);
+        assert_eq!(settings.http, causerie_http::HttpSettings::default());
         let openrouter = causerie_openrouter::Settings::default();
         assert_eq!(upstream.timeouts.connect, openrouter.timeouts.connect);
         assert_eq!(upstream.timeouts.first_byte, openrouter.timeouts.first_byte);

@@ -49,7 +49,7 @@ impl Server {
     /// A step fails. For an invalid setting, the error is a
     /// [`InvalidSettings`](crate::settings::InvalidSettings).
     pub async fn start(settings: &Settings) -> Result<Server> {
-        check_auth_disabled(&settings.http, &settings.access)?;
+        check_auth_disabled(settings.listen, &settings.http.access)?;
         let definitions = tools::load(settings.runtime.tools_dir.as_deref())?;
         let store = Store::open_without_migrating(&settings.store)?;
         let right = store.lock_for_serving()?;
@@ -65,7 +65,7 @@ impl Server {
         let bootstrapped = bootstrap_admin(settings, &store).await?;
 
         let state = wiring::app_state(settings, &store, &runtime, Handle::current())?;
-        let http = Http::listen(settings.http.listen, state)?;
+        let http = Http::listen(settings.listen, state)?;
         tracing::info!(address = %http.address, "listening");
         let data_dir = &settings.store.data_dir;
         let key_file = working_key_file(data_dir, store.identity().as_ref(), SystemClock.now()).await;
@@ -76,7 +76,7 @@ impl Server {
             key_file,
             drain: settings.runtime.drain,
         };
-        if settings.access.auth_disabled {
+        if settings.http.access.auth_disabled {
             tracing::warn!(
                 "authentication is disabled (CAUSERIE_INSECURE_NO_AUTH): requests without a credential act as the first admin"
             );

@@ -9,7 +9,7 @@ use causerie_domain::ports::{
     Administration, Authentication, Clock, CompletionGateway, Directory, IntegrityChecks, ReapScope,
     StoreHealth, StreamTickets, TokenVerifier,
 };
-use causerie_http::{AppParts, AppState};
+use causerie_http::{AppParts, AppState, HttpSettings};
 use causerie_identity::JwksVerifier;
 use causerie_openrouter::{LimitedGateway, OpenRouter};
 use causerie_persistence::{OpenError, ServeLock, SqlStore};
@@ -273,7 +273,6 @@ pub(crate) fn app_state(
         }
         None => None,
     };
-    let defaults = causerie_http::HttpSettings::default();
     let parts = AppParts {
         runtime: runtime.clone(),
         identity: store.identity(),
@@ -285,15 +284,6 @@ pub(crate) fn app_state(
         ids: Arc::new(SystemIds),
         main,
     };
-    let http = &settings.http;
-    let settings = causerie_http::HttpSettings {
-        workers: http.workers.unwrap_or(defaults.workers),
-        body_limit: http.body_limit,
-        keep_alive: http.keep_alive,
-        write_timeout: http.write_timeout,
-        idle_connection: http.idle_connection,
-        shutdown_timeout: SHUTDOWN_TIMEOUT,
-        access: settings.access.clone(),
-    };
+    let settings = HttpSettings { shutdown_timeout: SHUTDOWN_TIMEOUT, ..settings.http.clone() };
     Ok(AppState::new(parts, settings))
 }

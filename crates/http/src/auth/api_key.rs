@@ -3,11 +3,11 @@
 use causerie_domain::Secret;
 use sha2::{Digest as _, Sha256};
 
-/// Prefix of every key, by which people and secret scanners recognize one.
+/// Prefix of every key, by which readers and secret scanners recognize keys.
 pub const KEY_PREFIX: &str = "csr";
-/// The length of the public part, in base62 characters.
+/// Length of the public part, in base62 characters.
 pub const PUBLIC_ID_CHARS: usize = 12;
-/// The length of the secret, in base62 characters: 256 bits.
+/// Length of the secret, in base62 characters: 256 bits.
 pub const SECRET_CHARS: usize = 43;
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -15,9 +15,9 @@ const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 /// A new key with its secret, which is not stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyMaterial {
-    /// The part by which requests name the key.
+    /// Public part, by which the key is looked up.
     pub public_id: String,
-    /// The secret part. Only its hash is stored.
+    /// Secret part. Only its hash is stored.
     pub secret: Secret,
 }
 
@@ -33,23 +33,23 @@ impl KeyMaterial {
         })
     }
 
-    /// The whole key, as a client sends it.
+    /// Returns the complete key, as a client sends it.
     pub fn credential(&self) -> Secret {
         Secret::new(format!("{KEY_PREFIX}_{}_{}", self.public_id, self.secret.expose()))
     }
 
-    /// What is stored of the secret.
+    /// Returns the hash of the secret, which is stored.
     pub fn secret_hash(&self) -> [u8; 32] {
         secret_hash(self.secret.expose())
     }
 }
 
-/// SHA-256 of a secret. A slow hash would protect secrets that can be guessed; these cannot.
+/// Returns the SHA-256 of a secret. A slow hash is not needed: a random secret of 256 bits cannot be guessed.
 pub(crate) fn secret_hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-/// A key in a request.
+/// An API key in a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PresentedKey<'a> {
     pub(crate) public_id: &'a str,
@@ -57,8 +57,8 @@ pub(crate) struct PresentedKey<'a> {
 }
 
 impl<'a> PresentedKey<'a> {
-    /// Reads a credential; `None` if it has not the form of a key.
-    pub(crate) fn read(credential: &'a str) -> Option<Self> {
+    /// Parses a credential; `None` if it does not have the format of a key.
+    pub(crate) fn parse(credential: &'a str) -> Option<Self> {
         let (public_id, secret) = credential.strip_prefix(KEY_PREFIX)?.strip_prefix('_')?.split_once('_')?;
         (is_base62(public_id, PUBLIC_ID_CHARS) && is_base62(secret, SECRET_CHARS))
             .then_some(PresentedKey { public_id, secret })
@@ -68,7 +68,7 @@ impl<'a> PresentedKey<'a> {
 /// Prefix of every stream ticket.
 const TICKET_PREFIX: &str = "cst_";
 
-/// Makes a stream ticket of 256 bits out of random bytes.
+/// Generates a stream ticket with 256 random bits.
 ///
 /// # Errors
 /// Those of `fill`.
@@ -76,8 +76,8 @@ pub(crate) fn new_ticket<E>(mut fill: impl FnMut(&mut [u8]) -> Result<(), E>) ->
     base62(SECRET_CHARS, &mut fill).map(|secret| Secret::new(format!("{TICKET_PREFIX}{secret}")))
 }
 
-/// Whether a text has the form of a stream ticket.
-pub(crate) fn has_ticket_form(text: &str) -> bool {
+/// Whether a text has the format of a stream ticket.
+pub(crate) fn has_ticket_format(text: &str) -> bool {
     text.strip_prefix(TICKET_PREFIX).is_some_and(|secret| is_base62(secret, SECRET_CHARS))
 }
 
@@ -85,16 +85,16 @@ fn is_base62(text: &str, chars: usize) -> bool {
     text.len() == chars && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// So many random base62 characters, each as likely as any other.
+/// Returns random base62 characters with equal probabilities.
 fn base62<E>(chars: usize, fill: &mut impl FnMut(&mut [u8]) -> Result<(), E>) -> Result<String, E> {
     let mut text = String::with_capacity(chars);
     let mut bytes = [0; 64];
     while text.len() < chars {
         fill(&mut bytes)?;
-        // 248 is the largest multiple of 62 in a byte: what is above it would favour the first characters.
-        let fair =
+        // 248 is the largest multiple of 62 in a byte. Larger bytes are skipped, because they would favor some characters.
+        let unbiased =
             bytes.iter().filter(|byte| **byte < 248).map(|byte| char::from(BASE62[usize::from(byte % 62)]));
-        text.extend(fair.take(chars - text.len()));
+        text.extend(unbiased.take(chars - text.len()));
     }
     Ok(text)
 }
@@ -105,7 +105,7 @@ mod tests {
 
     use super::*;
 
-    /// Bytes that count up, over all calls.
+    /// Returns a source of bytes that count up, over all calls.
     fn counting() -> impl FnMut(&mut [u8]) -> Result<(), Infallible> {
         let mut next = 0_u8;
         move |bytes| {
@@ -118,14 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn a_new_key_has_the_form_that_is_read() {
+    fn a_new_key_can_be_parsed() {
         let key = KeyMaterial::generate(counting()).unwrap();
         assert_eq!(key.public_id, "0123456789AB");
         let credential = key.credential();
-        let shown = PresentedKey::read(credential.expose()).unwrap();
-        assert_eq!(shown.public_id, key.public_id);
-        assert_eq!(shown.secret, key.secret.expose());
-        assert_eq!(secret_hash(shown.secret), key.secret_hash());
+        let presented = PresentedKey::parse(credential.expose()).unwrap();
+        assert_eq!(presented.public_id, key.public_id);
+        assert_eq!(presented.secret, key.secret.expose());
+        assert_eq!(secret_hash(presented.secret), key.secret_hash());
     }
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn malformed_keys_are_refused() {
         let secret = "s".repeat(43);
-        assert!(PresentedKey::read(&format!("csr_abcdefABC123_{secret}")).is_some());
+        assert!(PresentedKey::parse(&format!("csr_abcdefABC123_{secret}")).is_some());
         for credential in [
             String::new(),
             "csr".to_owned(),
@@ -166,7 +166,7 @@ mod tests {
             format!("csr_abcdefABC123_{}é", "s".repeat(41)),
             format!(" csr_abcdefABC123_{secret}"),
         ] {
-            assert!(PresentedKey::read(&credential).is_none(), "{credential}");
+            assert!(PresentedKey::parse(&credential).is_none(), "{credential}");
         }
     }
 }

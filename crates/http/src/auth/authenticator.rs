@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::api_key::{PresentedKey, secret_hash};
 use super::cache::{CredentialHash, VerifiedCredentials};
-use super::credential::{PresentedCredential, has_token_form, hash};
+use super::credential::{PresentedCredential, has_token_format, hash};
 use super::unauthenticated;
 use crate::error::{Code, Problem};
 use crate::limits::FailureRateLimiter;
@@ -36,7 +36,7 @@ pub(crate) struct AuthPorts {
     pub(crate) ids: Arc<dyn Ids>,
 }
 
-/// Authenticates requests.
+/// Authenticator of requests.
 #[derive(Debug)]
 pub(crate) struct Authenticator {
     pub(super) ports: AuthPorts,
@@ -51,9 +51,8 @@ pub(crate) struct Authenticator {
 /// A valid credential.
 pub(super) struct Verified {
     pub(super) principal: Principal,
-    /// Time at which it expires.
     pub(super) expires_at: Option<Timestamp>,
-    /// The key whose use is recorded.
+    /// The API key whose use is recorded; `None` for other credentials.
     pub(super) key: Option<ApiKey>,
 }
 
@@ -68,41 +67,41 @@ impl Authenticator {
         }
     }
 
-    /// The principal of a credential from a client address, out of the cache or the store.
+    /// Returns the principal of a credential from a client address, from the cache or the store.
     ///
     /// # Errors
     /// `unauthenticated`; `rate_limited` after too many of these; and the problems of the store.
     pub(crate) async fn principal(
         self: &Arc<Self>,
-        shown: PresentedCredential,
+        presented: PresentedCredential,
         from: IpAddr,
         main: &MainRuntime,
     ) -> Result<Arc<Principal>, Problem> {
         let now = self.ports.clock.now();
         // Tickets are not cached: a reconnect after the loss of rights must fail.
-        let known_as = match &shown {
+        let cache_key = match &presented {
             PresentedCredential::Bearer(credential) => Some(hash(credential)),
             PresentedCredential::None if self.auth_disabled => Some(AUTH_DISABLED),
             PresentedCredential::None => return Err(unauthenticated()),
             PresentedCredential::Ticket(..) => None,
         };
-        if let Some(principal) = known_as.and_then(|known_as| self.cache.get(&known_as, now)) {
+        if let Some(principal) = cache_key.and_then(|cache_key| self.cache.get(&cache_key, now)) {
             return Ok(principal);
         }
-        self.failures.admit(from)?;
+        self.failures.check(from)?;
         // Read before the look-up, so that a principal from before a change of rights is not cached.
         let generation = self.cache.generation();
         let this = Arc::clone(self);
-        let verified = match main.run(async move { this.verify(shown, now).await }).await {
+        let verified = match main.run(async move { this.verify(presented, now).await }).await {
             Err(problem) if problem.code == Code::Unauthenticated => {
-                self.failures.note(from)?;
+                self.failures.record(from)?;
                 return Err(problem);
             }
             verified => verified?,
         };
         let principal = Arc::new(verified.principal);
-        if let Some(known_as) = known_as {
-            self.cache.insert((known_as, generation), Arc::clone(&principal), now, verified.expires_at);
+        if let Some(cache_key) = cache_key {
+            self.cache.insert((cache_key, generation), Arc::clone(&principal), now, verified.expires_at);
         }
         if let Some(key) = verified.key
             && self.cache.should_record_use(key.id, key.last_used_at, now)
@@ -118,30 +117,30 @@ impl Authenticator {
         self.cache.forget_all();
     }
 
-    async fn verify(&self, shown: PresentedCredential, now: Timestamp) -> Result<Verified, Problem> {
-        match shown {
-            PresentedCredential::Bearer(token) if has_token_form(token.expose()) => {
+    async fn verify(&self, presented: PresentedCredential, now: Timestamp) -> Result<Verified, Problem> {
+        match presented {
+            PresentedCredential::Bearer(token) if has_token_format(token.expose()) => {
                 self.verify_token(&token, now).await
             }
             PresentedCredential::Bearer(key) => self.verify_key(&key, now).await,
-            PresentedCredential::Ticket(ticket, wanted) => self.verify_ticket(&ticket, wanted, now).await,
+            PresentedCredential::Ticket(ticket, target) => self.verify_ticket(&ticket, target, now).await,
             PresentedCredential::None => self.first_admin().await,
         }
     }
 
-    async fn verify_key(&self, shown: &Secret, now: Timestamp) -> Result<Verified, Problem> {
-        let key = PresentedKey::read(shown.expose()).ok_or_else(unauthenticated)?;
-        let holder = self.ports.identity.api_key_record(key.public_id).await?;
+    async fn verify_key(&self, presented: &Secret, now: Timestamp) -> Result<Verified, Problem> {
+        let key = PresentedKey::parse(presented.expose()).ok_or_else(unauthenticated)?;
+        let record = self.ports.identity.api_key_record(key.public_id).await?;
         // Unknown keys are compared as well, so that timing does not reveal which keys exist.
-        let expected = holder.as_ref().map_or([0; 32], |holder| holder.secret_hash);
-        let is_right = bool::from(secret_hash(key.secret).ct_eq(&expected));
-        match holder {
-            Some(ApiKeyRecord { key, access, .. }) if is_right => in_force(access, Some(key), now),
+        let expected = record.as_ref().map_or([0; 32], |record| record.secret_hash);
+        let is_equal = bool::from(secret_hash(key.secret).ct_eq(&expected));
+        match record {
+            Some(ApiKeyRecord { key, access, .. }) if is_equal => require_active(access, Some(key), now),
             _ => Err(unauthenticated()),
         }
     }
 
-    /// The principal of a request without a credential, if authentication is disabled.
+    /// Returns the principal of requests without a credential, if authentication is disabled.
     async fn first_admin(&self) -> Result<Verified, Problem> {
         let access = self.ports.identity.first_admin().await?.ok_or_else(unauthenticated)?;
         Ok(Verified { principal: access.principal(Credential::Process), expires_at: None, key: None })
@@ -154,8 +153,12 @@ impl Authenticator {
     }
 }
 
-/// The principal of an active user with a valid key, or with a token if `key` is `None`.
-pub(super) fn in_force(access: UserAccess, key: Option<ApiKey>, now: Timestamp) -> Result<Verified, Problem> {
+/// Returns the principal of an active user with a valid key, or with a token if `key` is `None`.
+pub(super) fn require_active(
+    access: UserAccess,
+    key: Option<ApiKey>,
+    now: Timestamp,
+) -> Result<Verified, Problem> {
     let is_live = key.as_ref().is_none_or(|key| key.is_live(now));
     if !is_live || access.user.status != UserStatus::Active {
         return Err(unauthenticated());
@@ -180,9 +183,10 @@ mod tests {
     use actix_web::HttpRequest;
     use actix_web::test::TestRequest;
     use causerie_domain::users::Role;
+    use causerie_memory_store::MemoryKeys;
 
     use super::*;
-    use crate::testing::{FixedClock, Keys, SECRET, holder, ports};
+    use crate::testing::{FixedClock, SECRET, ports, record};
 
     fn credential() -> String {
         format!("csr_abcdefABC123_{SECRET}")
@@ -194,26 +198,26 @@ mod tests {
         headers.iter().fold(request, append).to_http_request()
     }
 
-    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const LOCALHOST: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-    fn authenticator(keys: &Arc<Keys>, settings: &AccessSettings) -> Arc<Authenticator> {
+    fn authenticator(keys: &Arc<MemoryKeys>, settings: &AccessSettings) -> Arc<Authenticator> {
         Arc::new(Authenticator::new(ports(keys), settings))
     }
 
-    async fn ask(
-        keys: &Arc<Keys>,
-        shown: Result<PresentedCredential, Problem>,
+    async fn authenticate(
+        keys: &Arc<MemoryKeys>,
+        presented: Result<PresentedCredential, Problem>,
     ) -> Result<Arc<Principal>, Problem> {
         let authenticator = authenticator(keys, &AccessSettings::default());
-        authenticator.principal(shown?, HERE, &MainRuntime::current()).await
+        authenticator.principal(presented?, LOCALHOST, &MainRuntime::current()).await
     }
 
     #[tokio::test]
     async fn a_valid_key_yields_its_principal() {
-        let keys = Arc::new(Keys::of(vec![holder()]));
+        let keys = Arc::new(MemoryKeys::of(vec![record()]));
         for scheme in ["Bearer", "bearer", "BEARER"] {
-            let shown = PresentedCredential::of(&request(&[&format!("{scheme} {}", credential())], ""));
-            assert_eq!(ask(&keys, shown).await.unwrap().user, holder().access.user);
+            let presented = PresentedCredential::of(&request(&[&format!("{scheme} {}", credential())], ""));
+            assert_eq!(authenticate(&keys, presented).await.unwrap().user, record().access.user);
         }
     }
 
@@ -221,53 +225,55 @@ mod tests {
     async fn every_invalid_credential_gets_the_same_response() {
         let good = format!("Bearer {}", credential());
         let now = FixedClock.now();
-        let refused = async |holder: ApiKeyRecord, headers: &[&str], query: &str| {
-            let refusal =
-                ask(&Arc::new(Keys::of(vec![holder])), PresentedCredential::of(&request(headers, query)))
-                    .await
-                    .unwrap_err();
+        let refused = async |record: ApiKeyRecord, headers: &[&str], query: &str| {
+            let refusal = authenticate(
+                &Arc::new(MemoryKeys::of(vec![record])),
+                PresentedCredential::of(&request(headers, query)),
+            )
+            .await
+            .unwrap_err();
             assert_eq!(refusal.code, Code::Unauthenticated, "{headers:?} {query}");
             let answer = refusal.render(Some("r"));
             assert_eq!(answer.headers().get("www-authenticate").unwrap(), "Bearer");
             let body = actix_web::body::to_bytes(answer.into_body()).await.unwrap();
-            let alike = unauthenticated().render(Some("r")).into_body();
-            assert_eq!(body, actix_web::body::to_bytes(alike).await.unwrap());
+            let expected = unauthenticated().render(Some("r")).into_body();
+            assert_eq!(body, actix_web::body::to_bytes(expected).await.unwrap());
         };
         let with_key = |change: &dyn Fn(&mut ApiKey)| {
-            let mut holder = holder();
-            change(&mut holder.key);
-            holder
+            let mut record = record();
+            change(&mut record.key);
+            record
         };
-        refused(holder(), &[], "").await;
-        refused(holder(), &["Bearer"], "").await;
-        refused(holder(), &["Bearer nonsense"], "").await;
-        refused(holder(), &[&format!("Basic {}", credential())], "").await;
-        refused(holder(), &[&good, &good], "").await;
-        refused(holder(), &[&good.replace("abcdef", "ABCDEF")], "").await;
-        refused(holder(), &[&good.replace('s', "S").replace("cSr", "csr")], "").await;
-        refused(holder(), &[], &format!("?api_key={}", credential())).await;
-        refused(holder(), &[&good], &format!("?x=1&token={}", credential())).await;
-        refused(holder(), &[&good], &format!("?%63%73r{}", &credential()[3..])).await;
-        refused(holder(), &[&good], &format!("?Bearer%20{}", credential())).await;
-        refused(holder(), &[&good], "?x=eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.").await;
-        refused(holder(), &[&good], "?eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.c2ln=%ff").await;
-        refused(holder(), &["Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ."], "").await;
+        refused(record(), &[], "").await;
+        refused(record(), &["Bearer"], "").await;
+        refused(record(), &["Bearer nonsense"], "").await;
+        refused(record(), &[&format!("Basic {}", credential())], "").await;
+        refused(record(), &[&good, &good], "").await;
+        refused(record(), &[&good.replace("abcdef", "ABCDEF")], "").await;
+        refused(record(), &[&good.replace('s', "S").replace("cSr", "csr")], "").await;
+        refused(record(), &[], &format!("?api_key={}", credential())).await;
+        refused(record(), &[&good], &format!("?x=1&token={}", credential())).await;
+        refused(record(), &[&good], &format!("?%63%73r{}", &credential()[3..])).await;
+        refused(record(), &[&good], &format!("?Bearer%20{}", credential())).await;
+        refused(record(), &[&good], "?x=eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.").await;
+        refused(record(), &[&good], "?eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ.c2ln=%ff").await;
+        refused(record(), &["Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZGEifQ."], "").await;
         refused(with_key(&|key| key.expires_at = Some(now)), &[&good], "").await;
         refused(with_key(&|key| key.revoked_at = Some(now)), &[&good], "").await;
-        let mut disabled = holder();
+        let mut disabled = record();
         disabled.access.user.status = UserStatus::Disabled;
         refused(disabled, &[&good], "").await;
     }
 
     #[tokio::test]
     async fn a_verified_credential_is_not_looked_up_again_at_once() {
-        let keys = Arc::new(Keys::of(vec![holder()]));
+        let keys = Arc::new(MemoryKeys::of(vec![record()]));
         let authenticator = authenticator(&keys, &AccessSettings::default());
         let main = MainRuntime::current();
         for _ in 0..3 {
-            let shown =
+            let presented =
                 PresentedCredential::of(&request(&[&format!("Bearer {}", credential())], "")).unwrap();
-            authenticator.principal(shown, HERE, &main).await.unwrap();
+            authenticator.principal(presented, LOCALHOST, &main).await.unwrap();
         }
         main.finished().await;
         assert_eq!(keys.lookups(), 1);
@@ -276,48 +282,57 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_lookup_is_not_a_wrong_key() {
-        let shown = PresentedCredential::of(&request(&[&format!("Bearer {}", credential())], ""));
-        let refusal = ask(&Arc::new(Keys::unreachable()), shown).await.unwrap_err();
+        let presented = PresentedCredential::of(&request(&[&format!("Bearer {}", credential())], ""));
+        let refusal = authenticate(&Arc::new(MemoryKeys::unreachable()), presented).await.unwrap_err();
         assert_eq!(refusal.code, Code::StoreUnavailable);
     }
 
     #[tokio::test]
     async fn too_many_failures_block_lookups_from_the_address() {
-        let keys = Arc::new(Keys::of(vec![holder()]));
+        let keys = Arc::new(MemoryKeys::of(vec![record()]));
         let settings =
             AccessSettings { failures_per_minute: NonZeroU32::new(2), ..AccessSettings::default() };
         let authenticator = authenticator(&keys, &settings);
         let main = MainRuntime::current();
-        let ask = async |credential: &str, from: IpAddr| {
-            let shown = PresentedCredential::of(&request(&[&format!("Bearer {credential}")], "")).unwrap();
-            authenticator.principal(shown, from, &main).await.map_err(|problem| problem.code)
+        let authenticate = async |credential: &str, from: IpAddr| {
+            let presented =
+                PresentedCredential::of(&request(&[&format!("Bearer {credential}")], "")).unwrap();
+            authenticator.principal(presented, from, &main).await.map_err(|problem| problem.code)
         };
-        let there = IpAddr::from([192, 0, 2, 7]);
+        let other_address = IpAddr::from([192, 0, 2, 7]);
         let wrong = credential().replace("abcdef", "ABCDEF");
-        assert!(ask(&credential(), HERE).await.is_ok());
+        assert!(authenticate(&credential(), LOCALHOST).await.is_ok());
         for expected in [Code::Unauthenticated, Code::Unauthenticated, Code::RateLimited] {
-            assert_eq!(ask(&wrong, HERE).await, Err(expected));
+            assert_eq!(authenticate(&wrong, LOCALHOST).await, Err(expected));
         }
         let lookups = keys.lookups();
-        assert_eq!(ask(&wrong, HERE).await, Err(Code::RateLimited));
+        assert_eq!(authenticate(&wrong, LOCALHOST).await, Err(Code::RateLimited));
         assert_eq!(keys.lookups(), lookups, "nothing was looked up");
-        assert!(ask(&credential(), HERE).await.is_ok(), "what was in force a moment ago is not held up");
-        assert!(ask(&credential(), there).await.is_ok());
-        assert_eq!(ask(&wrong, there).await, Err(Code::Unauthenticated), "each address has its own count");
+        assert!(authenticate(&credential(), LOCALHOST).await.is_ok(), "a cached credential is not limited");
+        assert!(authenticate(&credential(), other_address).await.is_ok());
+        assert_eq!(
+            authenticate(&wrong, other_address).await,
+            Err(Code::Unauthenticated),
+            "each address is counted separately"
+        );
     }
 
     #[tokio::test]
     async fn with_authentication_disabled_requests_act_as_the_first_administrator() {
-        let mut admin = holder();
+        let mut admin = record();
         admin.access.user.role = Role::Admin;
-        let keys = Arc::new(Keys::of(vec![holder(), admin.clone()]));
+        let keys = Arc::new(MemoryKeys::of(vec![record(), admin.clone()]));
         let settings = AccessSettings { auth_disabled: true, ..AccessSettings::default() };
         let authenticator = authenticator(&keys, &settings);
         let main = MainRuntime::current();
-        let nothing = authenticator.principal(PresentedCredential::None, HERE, &main).await.unwrap();
-        assert_eq!((&nothing.user, &nothing.credential), (&admin.access.user, &Credential::Process));
+        let admin_access =
+            authenticator.principal(PresentedCredential::None, LOCALHOST, &main).await.unwrap();
+        assert_eq!(
+            (&admin_access.user, &admin_access.credential),
+            (&admin.access.user, &Credential::Process)
+        );
         let wrong = PresentedCredential::of(&request(&["Bearer nonsense"], "")).unwrap();
-        let refusal = authenticator.principal(wrong, HERE, &main).await.unwrap_err();
+        let refusal = authenticator.principal(wrong, LOCALHOST, &main).await.unwrap_err();
         assert_eq!(
             refusal.code,
             Code::Unauthenticated,
@@ -327,7 +342,8 @@ mod tests {
 
     #[test]
     fn a_credential_is_not_printed() {
-        let shown = PresentedCredential::of(&request(&[&format!("Bearer {}", credential())], "")).unwrap();
-        assert_eq!(format!("{shown:?}"), "Bearer(***)");
+        let presented =
+            PresentedCredential::of(&request(&[&format!("Bearer {}", credential())], "")).unwrap();
+        assert_eq!(format!("{presented:?}"), "Bearer(***)");
     }
 }

@@ -9,7 +9,7 @@ use causerie_domain::{ApiKeyId, Timestamp};
 
 use crate::bounded_map::evict_when_full;
 
-/// How long a verified credential stays valid without a look-up: the maximum delay of a revocation.
+/// Time for which a verified credential is valid without a look-up: the maximum delay of a revocation.
 const VALID_FOR: Duration = Duration::from_secs(5);
 /// Minimum interval between two records of the last use of a key.
 const RECORD_USE_EVERY: Duration = Duration::from_secs(60);
@@ -17,7 +17,7 @@ const RECORD_USE_EVERY: Duration = Duration::from_secs(60);
 /// SHA-256 of a whole credential: the cache never contains a usable credential.
 pub(crate) type CredentialHash = [u8; 32];
 
-/// Verified credentials, by hash.
+/// Cache of verified credentials, by hash.
 #[derive(Debug, Default)]
 pub(crate) struct VerifiedCredentials(Mutex<Entries>);
 
@@ -37,7 +37,7 @@ struct Verified {
 }
 
 impl VerifiedCredentials {
-    /// The principal behind a credential that was verified a moment ago and has not expired since.
+    /// Returns the principal of a credential that was verified recently and has not expired.
     pub(crate) fn get(&self, hash: &CredentialHash, now: Timestamp) -> Option<Arc<Principal>> {
         self.entries()
             .verified
@@ -46,12 +46,12 @@ impl VerifiedCredentials {
             .map(|verified| Arc::clone(&verified.principal))
     }
 
-    /// The generation to pass to [`VerifiedCredentials::insert`], read before the store is.
+    /// Returns the generation for [`VerifiedCredentials::insert`]. It must be read before the store.
     pub(crate) fn generation(&self) -> u64 {
         self.entries().generation
     }
 
-    /// Removes every principal, because rights have changed. Look-ups that are in progress are not cached either.
+    /// Removes all principals, because rights have changed. Look-ups in progress are not cached either.
     pub(crate) fn forget_all(&self) {
         let entries = &mut *self.entries();
         entries.generation += 1;
@@ -75,8 +75,7 @@ impl VerifiedCredentials {
         verified.insert(hash, Verified { principal, at: now, expires_at });
     }
 
-    /// Whether the use of a key is to be recorded now, given when the store last recorded it. Says so at most once
-    /// a minute.
+    /// Whether the use of a key must be recorded now; `stored` is the last use in the store. True at most once a minute.
     pub(crate) fn should_record_use(&self, key: ApiKeyId, stored: Option<Timestamp>, now: Timestamp) -> bool {
         let recorded = &mut self.entries().recorded;
         let last = recorded.get(&key).copied().max(stored);
@@ -95,7 +94,7 @@ impl VerifiedCredentials {
 
 impl Verified {
     fn is_valid_at(&self, now: Timestamp) -> bool {
-        // If the clock is set back, entries are stale: none may outlive its time.
+        // If the clock is set back, entries are invalid: none may be valid for more than 5 seconds.
         self.at <= now && now.since(self.at) < VALID_FOR && self.expires_at.is_none_or(|end| now < end)
     }
 }
@@ -112,11 +111,11 @@ mod tests {
 
     #[test]
     fn a_credential_is_cached_for_five_seconds_and_never_past_its_expiry() {
-        let check = |expires_at: Option<i64>, asked: i64, expected: bool| {
+        let check = |expires_at: Option<i64>, now: i64, expected: bool| {
             let cache = VerifiedCredentials::default();
             cache.insert(([1; 32], 0), Arc::new(principal()), at(100), expires_at.map(at));
-            assert_eq!(cache.get(&[1; 32], at(asked)).is_some(), expected, "{expires_at:?} at {asked}");
-            assert!(cache.get(&[2; 32], at(asked)).is_none());
+            assert_eq!(cache.get(&[1; 32], at(now)).is_some(), expected, "{expires_at:?} at {now}");
+            assert!(cache.get(&[2; 32], at(now)).is_none());
         };
         check(None, 100, true);
         check(None, 104, true);

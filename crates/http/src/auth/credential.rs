@@ -8,7 +8,7 @@ use causerie_domain::Secret;
 use causerie_domain::ports::TicketTarget;
 use sha2::{Digest as _, Sha256};
 
-use super::api_key::{PresentedKey, has_ticket_form};
+use super::api_key::{PresentedKey, has_ticket_format};
 use super::cache::CredentialHash;
 use super::unauthenticated;
 use crate::error::Problem;
@@ -38,18 +38,19 @@ impl fmt::Debug for PresentedCredential {
 }
 
 impl PresentedCredential {
-    /// The credential of a request.
+    /// Reads the credential of a request.
     ///
-    /// # Errors `unauthenticated`, where there is more than one, one of another kind, or a key or token in the
-    /// query string: addresses end up in logs and histories, so such a credential must be treated as leaked.
+    /// # Errors
+    /// `unauthenticated` if there are several credentials, one with another scheme, or a key or token in the query
+    /// string: URLs are written to logs and histories, so such a credential must be treated as leaked.
     pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let query = Parameters::of(request.query_string());
-        if query.hold_a_credential() {
+        if query.contains_credential() {
             return Err(unauthenticated());
         }
         let ticket = match ticket_for(request) {
-            Some(wanted) => {
-                query.get(TICKET).map(|ticket| PresentedCredential::Ticket(Secret::new(ticket), wanted))
+            Some(target) => {
+                query.get(TICKET).map(|ticket| PresentedCredential::Ticket(Secret::new(ticket), target))
             }
             None => None,
         };
@@ -62,7 +63,7 @@ impl PresentedCredential {
     }
 }
 
-/// Hash of a credential, its key in the cache.
+/// Returns the hash of a credential, which is its key in the cache.
 pub(crate) fn hash(credential: &Secret) -> CredentialHash {
     Sha256::digest(credential.expose().as_bytes()).into()
 }
@@ -82,12 +83,12 @@ fn bearer(headers: &HeaderMap) -> Result<Option<Secret>, Problem> {
     }
 }
 
-/// The stream that a ticket of this request refers to.
+/// Returns the stream to which a ticket of this request refers.
 fn ticket_for(request: &HttpRequest) -> Option<TicketTarget> {
     let pattern = request.match_pattern()?;
-    let place = TICKET_ROUTES.iter().position(|route| *route == pattern)?;
+    let route = TICKET_ROUTES.iter().position(|route| *route == pattern)?;
     let id = request.match_info().get("id")?;
-    match place {
+    match route {
         0 => id.parse().ok().map(TicketTarget::Session),
         _ => id.parse().ok().map(TicketTarget::Turn),
     }
@@ -111,20 +112,20 @@ impl Parameters {
         self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
-    fn hold_a_credential(&self) -> bool {
+    fn contains_credential(&self) -> bool {
         let texts = self.0.iter().flat_map(|(name, value)| [name, value]);
-        let mut words = texts.flat_map(|text| text.split_whitespace());
-        words.any(is_reusable_credential)
+        let mut parts = texts.flat_map(|text| text.split_whitespace());
+        parts.any(is_reusable_credential)
     }
 }
 
-/// Whether a text has the form of a reusable credential: a key or a token.
+/// Whether a text has the format of a reusable credential: a key or a token.
 pub(crate) fn is_reusable_credential(text: &str) -> bool {
-    PresentedKey::read(text).is_some() || has_token_form(text)
+    PresentedKey::parse(text).is_some() || has_token_format(text)
 }
 
-/// Whether a text has the form of a JWT: three parts in base64url, of which the first is a JSON object.
-pub(super) fn has_token_form(text: &str) -> bool {
+/// Whether a text has the format of a JWT: three parts in base64url, of which the first is a JSON object.
+pub(super) fn has_token_format(text: &str) -> bool {
     let parts: Vec<&str> = text.split('.').collect();
     let is_base64url = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
@@ -135,7 +136,7 @@ pub(super) fn has_token_form(text: &str) -> bool {
     }
 }
 
-/// The hash by which a ticket is stored, if the text has the form of one.
+/// Returns the hash with which a ticket is stored, if the text has the format of a ticket.
 pub(super) fn ticket_hash(ticket: &Secret) -> Option<[u8; 32]> {
-    has_ticket_form(ticket.expose()).then(|| hash(ticket))
+    has_ticket_format(ticket.expose()).then(|| hash(ticket))
 }

@@ -1,4 +1,4 @@
-//! Authentication: API keys, tokens and stream tickets, and the principal that a credential stands for.
+//! Authentication: API keys, tokens and stream tickets, and their principals.
 
 mod api_key;
 mod authenticator;
@@ -14,7 +14,7 @@ use crate::error::{Code, Problem};
 
 pub use api_key::{KEY_PREFIX, KeyMaterial, PUBLIC_ID_CHARS, SECRET_CHARS};
 #[cfg(test)]
-pub(crate) use api_key::{has_ticket_form, secret_hash};
+pub(crate) use api_key::{has_ticket_format, secret_hash};
 pub(crate) use authenticator::{AuthPorts, Authenticator};
 pub(crate) use caller::Caller;
 #[cfg(test)]
@@ -22,7 +22,7 @@ pub(crate) use credential::is_reusable_credential;
 pub(crate) use credential::{PresentedCredential, TICKET, TICKET_ROUTES};
 pub(crate) use ticket::Ticket;
 
-/// The answer to every request without a valid credential. It does not reveal why a credential is refused.
+/// Returns the problem of every request without a valid credential. It does not reveal the reason.
 fn unauthenticated() -> Problem {
     Problem::new(Code::Unauthenticated, "send a valid API key or token as `Authorization: Bearer …`")
         .header(header::WWW_AUTHENTICATE, "Bearer")

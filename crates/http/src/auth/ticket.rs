@@ -6,7 +6,7 @@ use causerie_domain::{Secret, SessionId, Timestamp};
 use causerie_runtime::StreamTicketScope;
 
 use super::api_key::new_ticket;
-use super::authenticator::{Authenticator, Verified, in_force};
+use super::authenticator::{Authenticator, Verified, require_active};
 use super::credential::{hash, ticket_hash};
 use super::unauthenticated;
 use crate::error::Problem;
@@ -49,13 +49,13 @@ impl Authenticator {
 
     pub(super) async fn verify_ticket(
         &self,
-        shown: &Secret,
-        wanted: TicketTarget,
+        presented: &Secret,
+        target: TicketTarget,
         now: Timestamp,
     ) -> Result<Verified, Problem> {
-        let hash = ticket_hash(shown).ok_or_else(unauthenticated)?;
-        match self.ports.tickets.ticket(hash, wanted).await? {
-            Some(holder) if holder.is_good(now) => in_force(holder.access, holder.key, now),
+        let hash = ticket_hash(presented).ok_or_else(unauthenticated)?;
+        match self.ports.tickets.ticket(hash, target).await? {
+            Some(record) if record.is_good(now) => require_active(record.access, record.key, now),
             _ => Err(unauthenticated()),
         }
     }

@@ -6,7 +6,7 @@ use causerie_domain::users::Role;
 use causerie_domain::{Secret, Timestamp, UserId};
 use causerie_runtime::email_error;
 
-use super::authenticator::{Authenticator, Verified, in_force};
+use super::authenticator::{Authenticator, Verified, require_active};
 use super::unauthenticated;
 use crate::error::{Code, Problem};
 
@@ -14,16 +14,16 @@ use crate::error::{Code, Problem};
 const MAX_NAME_CHARS: usize = 200;
 
 impl Authenticator {
-    pub(super) async fn verify_token(&self, shown: &Secret, now: Timestamp) -> Result<Verified, Problem> {
+    pub(super) async fn verify_token(&self, presented: &Secret, now: Timestamp) -> Result<Verified, Problem> {
         let tokens = self.ports.tokens.as_ref().ok_or_else(unauthenticated)?;
-        let token = match tokens.verify(shown.expose(), now).await {
+        let token = match tokens.verify(presented.expose(), now).await {
             Ok(token) => token,
             Err(refused @ TokenError::Refused(_)) => {
                 tracing::debug!(cause = %refused, "token refused");
                 return Err(unauthenticated());
             }
             Err(TokenError::Unavailable) => {
-                let detail = "tokens cannot be judged at the moment, API keys can";
+                let detail = "tokens cannot be verified at the moment; API keys can";
                 return Err(Problem::new(Code::IdentityUnavailable, detail)
                     .retry_after(std::time::Duration::from_secs(60)));
             }
@@ -34,11 +34,11 @@ impl Authenticator {
             None if self.auto_provision => self.provision_user(token, now).await?,
             None => return Err(unauthenticated()),
         };
-        Ok(Verified { expires_at: Some(expires_at), ..in_force(access, None, now)? })
+        Ok(Verified { expires_at: Some(expires_at), ..require_active(access, None, now)? })
     }
 
-    /// Creates the user of a token. It never links an existing user with the same address: a person who can choose an
-    /// address at the provider could otherwise take over a user.
+    /// Creates the user of a token. It never links an existing user with the same address: otherwise an address chosen at
+    /// the provider would give access to that user.
     async fn provision_user(&self, token: VerifiedToken, now: Timestamp) -> Result<UserAccess, Problem> {
         let VerifiedToken { id, email, name, .. } = token;
         let Some(email) = email.filter(|email| email_error(email).is_none()) else {

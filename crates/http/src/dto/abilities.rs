@@ -1,4 +1,4 @@
-//! The rules of a principal, as a browser's `@casl/ability` reads them.
+//! Rules of a principal in the format of `@casl/ability`.
 
 use causerie_permissions::{RawRule, pack};
 use serde::Serialize;
@@ -6,37 +6,40 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-/// The major version of `@casl/ability` whose answers ours are.
+/// Major version of `@casl/ability` whose evaluation the server reproduces.
 const CASL: u32 = 7;
 
-/// What the principal may do.
+/// Abilities of the principal.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Abilities)]
 pub(crate) struct AbilitiesDto {
-    /// The major version of `@casl/ability` that these rules are written for. Version 6 reads them alike.
+    /// Major version of `@casl/ability` for which the rules are written. Version 6 evaluates them in the same way.
     casl: u32,
-    /// The same as in the header `ETag`, without its quotes.
+    /// Value of the header `ETag`, without quotes.
     pub(crate) etag: String,
-    /// The rules in order; as objects, or as lists where the packed form was asked for.
+    /// The rules in order: objects, or lists in the packed form.
     #[schema(value_type = Vec<Value>)]
     rules: Value,
 }
 
 impl AbilitiesDto {
-    /// Rules as objects.
+    /// Creates the form with rules as objects.
     ///
     /// # Errors
-    /// They have no JSON form, which no rule does; so for the next one.
+    /// A rule cannot be serialized, which does not happen.
     pub(crate) fn raw(rules: &[RawRule]) -> Result<Self, serde_json::Error> {
-        Ok(AbilitiesDto::of(serde_json::to_value(rules)?))
+        Ok(AbilitiesDto::new(serde_json::to_value(rules)?))
     }
 
-    /// Rules as `packRules` writes them.
+    /// Creates the form of `packRules`.
+    ///
+    /// # Errors
+    /// As [`AbilitiesDto::raw`].
     pub(crate) fn packed(rules: &[RawRule]) -> Result<Self, serde_json::Error> {
-        Ok(AbilitiesDto::of(serde_json::to_value(pack(rules))?))
+        Ok(AbilitiesDto::new(serde_json::to_value(pack(rules))?))
     }
 
-    fn of(rules: Value) -> Self {
+    fn new(rules: Value) -> Self {
         let etag = hex::encode(Sha256::digest(rules.to_string().as_bytes()));
         AbilitiesDto { casl: CASL, etag, rules }
     }

@@ -1,43 +1,44 @@
-//! API keys, as they are made and listed.
+//! API keys, in requests and responses.
 
 use causerie_domain::api_keys::ApiKey;
-use causerie_domain::{GroupId, Secret, Timestamp, UserId};
+use causerie_domain::{ApiKeyId, GroupId, Secret, Timestamp, UserId};
 use causerie_runtime::CreateApiKey;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::input;
+use super::page::{PageCursor, id_cursor};
 use super::values::{Id, TimestampDto};
 use crate::auth::KeyMaterial;
 
-/// A key to make.
+/// A new API key.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewApiKey)]
 pub(crate) struct CreateApiKeyBody {
-    /// What you call it, at most 200 characters.
+    /// Name of the key, at most 200 characters.
     name: String,
-    /// Whose key it will be: administrators may name another user than themselves.
-    #[serde(default, deserialize_with = "input::optional_word")]
+    /// The user of the key. Default: the caller; administrators may name another user.
+    #[serde(default, deserialize_with = "input::optional_from_str")]
     #[schema(value_type = Option<Id>)]
     user_id: Option<UserId>,
-    /// The group whose account it uses; its user must be a member.
-    #[serde(default, deserialize_with = "input::optional_word")]
+    /// The group whose account the key uses; the user must be a member.
+    #[serde(default, deserialize_with = "input::optional_from_str")]
     #[schema(value_type = Option<Id>)]
     group_id: Option<GroupId>,
-    /// What it may do at most, as `action:Subject`; empty means all that its user may do.
+    /// Scopes that limit the key, as `action:Subject`; an empty list means all rights of the user.
     #[serde(default)]
     #[schema(examples(json!(["create:Message", "read:Usage"])))]
     scopes: Vec<String>,
-    /// When it stops working; a key that is made with a key ends with that one at the latest.
-    #[serde(default, deserialize_with = "input::optional_word")]
+    /// Time of expiry. A key that is created with another key expires no later than that key.
+    #[serde(default, deserialize_with = "input::optional_from_str")]
     #[schema(value_type = Option<TimestampDto>)]
     expires_at: Option<Timestamp>,
 }
 
 impl CreateApiKeyBody {
-    /// The key that this secret opens.
-    pub(crate) fn with(self, key: &KeyMaterial) -> CreateApiKey {
+    /// Returns the new key with its public id and the hash of its secret.
+    pub(crate) fn with_key(self, key: &KeyMaterial) -> CreateApiKey {
         CreateApiKey {
             public_id: key.public_id.clone(),
             secret_hash: key.secret_hash(),
@@ -55,18 +56,18 @@ impl CreateApiKeyBody {
 #[schema(as = ApiKey)]
 pub(crate) struct ApiKeyDto {
     id: Id,
-    /// The part of the key by which it is known: the twelve characters after `csr_`.
+    /// Public part of the key: the twelve characters after `csr_`.
     public_id: String,
     user_id: Id,
-    /// The group whose account it uses.
+    /// The group whose account the key uses.
     group_id: Option<Id>,
     name: String,
-    /// What it may do at most; empty means all that its user may do.
+    /// Scopes that limit the key; an empty list means all rights of the user.
     scopes: Vec<String>,
     created_at: TimestampDto,
     expires_at: Option<TimestampDto>,
     revoked_at: Option<TimestampDto>,
-    /// When it was last used, to the minute.
+    /// Time of the last use, with a precision of a minute.
     last_used_at: Option<TimestampDto>,
 }
 
@@ -87,18 +88,20 @@ impl From<ApiKey> for ApiKeyDto {
     }
 }
 
-/// An API key at the one moment at which its secret is known.
+/// A new API key with its secret, which no later response contains.
 #[derive(Serialize, ToSchema)]
 #[schema(as = CreatedApiKey)]
 pub(crate) struct CreatedApiKeyDto {
     #[serde(flatten)]
-    described: ApiKeyDto,
-    /// The whole key. It is shown this once.
+    api_key: ApiKeyDto,
+    /// The complete key with its secret.
     key: String,
 }
 
 impl CreatedApiKeyDto {
     pub(crate) fn new(key: ApiKey, credential: &Secret) -> Self {
-        CreatedApiKeyDto { described: key.into(), key: credential.expose().to_owned() }
+        CreatedApiKeyDto { api_key: key.into(), key: credential.expose().to_owned() }
     }
 }
+
+id_cursor!(ApiKeyId in "api-keys");

@@ -1,24 +1,26 @@
 //! Attachments of messages, in requests and responses.
 
 use causerie_domain::attachments::{Attachment, NewAttachment, StorageProvider};
+use causerie_domain::ports::AttachmentCursor;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::input;
+use super::page::PageCursor;
 use super::values::{Id, StorageProviderDto, TimestampDto};
 
-/// A file that a message refers to. Its bytes live elsewhere.
+/// A file that a message refers to. Its bytes are stored elsewhere.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Attachment)]
 pub(crate) struct AttachmentDto {
     id: Id,
     filename: String,
     mime_type: String,
-    /// The size in bytes.
+    /// Size in bytes.
     size: i64,
     storage_provider: StorageProviderDto,
-    /// Where the bytes live there.
+    /// Key of the bytes at the provider.
     storage_key: String,
     meta: Map<String, Value>,
     uploaded_at: TimestampDto,
@@ -44,22 +46,22 @@ impl From<Attachment> for AttachmentDto {
 #[serde(deny_unknown_fields)]
 #[schema(as = NewAttachment)]
 pub(crate) struct AttachmentBody {
-    /// The name, without path parts, at most 255 characters.
+    /// File name without a path, at most 255 characters.
     #[schema(examples("triangle.png"))]
     filename: String,
-    /// The media type, at most 100 characters.
+    /// Media type, at most 100 characters.
     #[schema(examples("image/png"))]
     mime_type: String,
-    /// The size in bytes.
+    /// Size in bytes.
     #[schema(minimum = 0)]
     size: i64,
-    /// Where the bytes live.
-    #[serde(deserialize_with = "input::word")]
+    /// Storage of the bytes.
+    #[serde(deserialize_with = "input::from_str")]
     #[schema(value_type = StorageProviderDto)]
     storage_provider: StorageProvider,
-    /// Where they live there, at most 500 characters; for `url` the address.
+    /// Key of the bytes at the provider, at most 500 characters; the URL if the provider is `url`.
     storage_key: String,
-    /// Whatever else is said about the file.
+    /// Further data about the file.
     #[serde(default)]
     meta: Map<String, Value>,
 }
@@ -74,5 +76,18 @@ impl From<AttachmentBody> for NewAttachment {
             storage_key: body.storage_key,
             meta: body.meta,
         }
+    }
+}
+
+impl PageCursor for AttachmentCursor {
+    const LIST: &'static str = "attachments";
+
+    fn to_text(&self) -> String {
+        format!("{} {}", self.seq, self.id)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let (seq, id) = text.split_once(' ')?;
+        Some(AttachmentCursor { seq: seq.parse().ok()?, id: id.parse().ok()? })
     }
 }

@@ -1,28 +1,30 @@
-//! Entries of the audit log.
+//! Events of the audit log.
 
+use causerie_domain::AuditEventId;
 use causerie_domain::audit_events::AuditEvent;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::page::{PageCursor, id_cursor};
 use super::values::{AuditActionDto, Id, TimestampDto};
 
-/// An entry of the audit log.
+/// An event of the audit log.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AuditEvent)]
 pub(crate) struct AuditEventDto {
     id: Id,
     created_at: TimestampDto,
-    /// Who; null for the operator at the command line.
+    /// The user who caused the event; null for the operator at the command line.
     actor_id: Option<Id>,
-    /// With which key.
+    /// The API key of the request.
     api_key_id: Option<Id>,
     action: AuditActionDto,
-    /// To what kind of thing.
+    /// Type of the subject.
     subject_type: String,
-    /// To which one. It may be gone.
+    /// Id of the subject, which may no longer exist.
     subject_id: String,
-    /// What else is to be known, by action.
+    /// Further data, depending on the action.
     detail: Value,
 }
 
@@ -40,3 +42,5 @@ impl From<AuditEvent> for AuditEventDto {
         }
     }
 }
+
+id_cursor!(AuditEventId in "audit-events");

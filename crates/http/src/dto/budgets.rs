@@ -1,11 +1,11 @@
-//! Budgets, as they are set and as they stand.
+//! Budgets, in requests and responses.
 
 use causerie_domain::Usd;
 use causerie_domain::budgets::{Budget, BudgetPeriod, BudgetState, BudgetSubject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::input::word;
+use super::input;
 use super::values::{BudgetPeriodDto, Id, TimestampDto, UsdDto};
 
 /// A new budget.
@@ -14,17 +14,18 @@ use super::values::{BudgetPeriodDto, Id, TimestampDto, UsdDto};
 #[schema(as = SetBudget)]
 pub(crate) struct SetBudgetBody {
     /// The period; days and months are those of UTC.
-    #[serde(deserialize_with = "word")]
+    #[serde(deserialize_with = "input::from_str")]
     #[schema(value_type = BudgetPeriodDto)]
     period: BudgetPeriod,
     /// Maximum cost in a period: US dollars in text, from 0 to 1000000.
-    #[serde(deserialize_with = "word")]
+    #[serde(deserialize_with = "input::from_str")]
     #[schema(value_type = UsdDto)]
     limit: Usd,
 }
 
 impl SetBudgetBody {
-    pub(crate) fn of(self, subject: BudgetSubject) -> Budget {
+    /// Returns the budget of a subject.
+    pub(crate) fn budget_of(self, subject: BudgetSubject) -> Budget {
         Budget { subject, period: self.period, limit: self.limit }
     }
 }
@@ -36,7 +37,7 @@ pub(crate) struct BudgetDto {
     /// Kind of the subject: `user`, `group` or `api_key`.
     #[schema(value_type = String)]
     subject: &'static str,
-    /// The id of the user, the group or the key.
+    /// Id of the user, the group or the key.
     id: Id,
     period: BudgetPeriodDto,
     limit: UsdDto,

@@ -1,4 +1,4 @@
-//! Forks, as clients make them, and places in their lists.
+//! Forks in requests, and the cursors of their lists.
 
 use causerie_domain::SessionId;
 use causerie_domain::ports::SessionCursor;
@@ -8,26 +8,26 @@ use utoipa::ToSchema;
 
 use super::page::PageCursor;
 
-/// A fork to make.
+/// A new fork.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewFork)]
 pub(crate) struct ForkBody {
-    /// The number of the message at which to fork. The copy ends with the last finished answer at or before it.
+    /// Number of the message at which to fork. The copy ends with the last completed answer at or before it.
     #[schema(minimum = 1)]
     from_seq: i64,
-    /// A title, at most 200 characters; without one, the parent's.
+    /// Title, at most 200 characters. Default: the title of the parent.
     title: Option<String>,
 }
 
 impl ForkBody {
-    /// The fork of this session.
-    pub(crate) fn of(self, session_id: SessionId) -> ForkSession {
+    /// Returns the fork of a session.
+    pub(crate) fn fork_of(self, session_id: SessionId) -> ForkSession {
         ForkSession { session_id, from_seq: self.from_seq, title: self.title }
     }
 }
 
-/// The place of a session in the list of a session's forks.
+/// Position in the list of the forks of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ForkCursor(pub(crate) SessionCursor);
 
@@ -43,7 +43,7 @@ impl PageCursor for ForkCursor {
     }
 }
 
-/// The place of a session in a lineage.
+/// Position in a lineage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LineageCursor(pub(crate) SessionId);
 

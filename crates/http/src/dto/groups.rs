@@ -2,35 +2,37 @@
 
 use std::num::NonZeroU32;
 
+use causerie_domain::GroupId;
 use causerie_domain::groups::Group;
 use causerie_domain::ports::GroupChange;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::input;
+use super::page::{PageCursor, id_cursor};
 use super::values::{Id, TimestampDto};
 
-/// A group to make.
+/// A new group.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewGroup)]
 pub(crate) struct CreateGroupBody {
-    /// What people call it, at most 200 characters.
+    /// Name of the group, at most 200 characters.
     pub(crate) name: String,
 }
 
-/// What to change about a group. What is left out stays as it is.
+/// Changes of a group. Omitted members stay unchanged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = GroupChange)]
 pub(crate) struct ChangeGroupBody {
-    /// What people call it, at most 200 characters.
-    #[serde(default, deserialize_with = "input::given")]
+    /// Name of the group, at most 200 characters.
+    #[serde(default, deserialize_with = "input::present")]
     #[schema(nullable = false)]
     name: Option<String>,
-    /// How many sends a minute each of its members has, in place of the installation's setting; null gives them that
-    /// again. For who manages the group.
-    #[serde(default, deserialize_with = "input::given")]
+    /// Sends per minute that each member may make; overrides the setting of the installation, and null removes the
+    /// override. Requires the right to manage the group.
+    #[serde(default, deserialize_with = "input::present")]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1_000_000)]
     requests_per_minute: Option<Option<NonZeroU32>>,
 }
@@ -47,7 +49,7 @@ impl From<ChangeGroupBody> for GroupChange {
 pub(crate) struct GroupDto {
     id: Id,
     name: String,
-    /// How many sends a minute each of its members has; null where the installation's setting holds.
+    /// Sends per minute that each member may make; null if the setting of the installation applies.
     #[schema(value_type = Option<u32>)]
     requests_per_minute: Option<NonZeroU32>,
     created_at: TimestampDto,
@@ -59,3 +61,5 @@ impl From<Group> for GroupDto {
         GroupDto { id: id.into(), name, requests_per_minute, created_at: created_at.into() }
     }
 }
+
+id_cursor!(GroupId in "groups");

@@ -34,7 +34,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 }
 
 /// Deserializes text: an id, an amount or the name of an enum variant.
-pub(crate) fn word<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn from_str<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: Display>,
@@ -43,7 +43,7 @@ where
 }
 
 /// Deserializes text or null.
-pub(crate) fn optional_word<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(crate) fn optional_from_str<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: Display>,
@@ -53,25 +53,25 @@ where
 }
 
 /// Deserializes an optional member from text; null is refused.
-pub(crate) fn given_word<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(crate) fn present_from_str<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: Display>,
 {
-    word(deserializer).map(Some)
+    from_str(deserializer).map(Some)
 }
 
 /// Deserializes an optional member from text or null, where absence and null differ.
-pub(crate) fn given_optional_word<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+pub(crate) fn present_optional_from_str<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: Display>,
 {
-    optional_word(deserializer).map(Some)
+    optional_from_str(deserializer).map(Some)
 }
 
 /// Deserializes an optional member, where absence and null differ.
-pub(crate) fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

@@ -1,4 +1,4 @@
-//! The principal of a request, as it sees itself.
+//! The principal of a request.
 
 use causerie_domain::budgets::BudgetState;
 use causerie_domain::memberships::{GroupRole, Invitation};
@@ -12,22 +12,22 @@ use super::memberships::{InvitationDto, MembershipDto};
 use super::users::UserDto;
 use super::values::Id;
 
-/// Who makes the request.
+/// The principal of the request.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Me)]
 pub(crate) struct MeDto {
     user: UserDto,
-    /// The layers of rules that apply: `user` always, `group_admin` and `admin` where they do.
+    /// Layers of built-in rules that apply: `user` always, and possibly `group_admin` and `admin`.
     roles: Vec<&'static str>,
-    /// The groups the user is a member of.
+    /// Groups of which the user is a member.
     groups: Vec<MembershipDto>,
-    /// What the credential may do at most, as `action:Subject`; empty means all that the user may do.
+    /// Scopes that limit the credential, as `action:Subject`; an empty list means all rights of the user.
     scopes: Vec<String>,
-    /// The group whose account the credential is bound to.
+    /// The group to whose account the credential is bound.
     key_group_id: Option<Id>,
-    /// The groups to which your address is invited.
+    /// Open invitations of the user's address.
     invitations: Vec<InvitationDto>,
-    /// The budgets that your sends weigh on: yours, your groups', and that of the key.
+    /// Budgets that apply to sends: those of the user, of its groups and of the key.
     budgets: Vec<BudgetDto>,
 }
 

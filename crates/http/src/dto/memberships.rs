@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::input;
+use super::page::{PageCursor, text_cursor};
 use super::users::SeenUserDto;
 use super::values::{GroupRoleDto, Id, MembershipStatusDto, TimestampDto};
 
@@ -46,15 +47,15 @@ impl From<VisibleMember> for MemberDto {
 #[schema(as = NewMember)]
 pub(crate) struct AddMemberBody {
     /// The address to invite. The response does not reveal whether a user has it.
-    #[serde(default, deserialize_with = "input::given")]
+    #[serde(default, deserialize_with = "input::present")]
     #[schema(nullable = false)]
     pub(crate) email: Option<String>,
     /// The user to add at once.
-    #[serde(default, deserialize_with = "input::given_word")]
+    #[serde(default, deserialize_with = "input::present_from_str")]
     #[schema(value_type = Id, required = false)]
     pub(crate) user_id: Option<UserId>,
     /// The role in the group. Default: `member`.
-    #[serde(default, deserialize_with = "input::given_word")]
+    #[serde(default, deserialize_with = "input::present_from_str")]
     #[schema(value_type = GroupRoleDto, required = false)]
     pub(crate) role: Option<GroupRole>,
 }
@@ -65,7 +66,7 @@ pub(crate) struct AddMemberBody {
 #[schema(as = MemberChange)]
 pub(crate) struct ChangeMemberBody {
     /// The role in the group.
-    #[serde(deserialize_with = "input::word")]
+    #[serde(deserialize_with = "input::from_str")]
     #[schema(value_type = GroupRoleDto)]
     pub(crate) role: GroupRole,
 }
@@ -75,18 +76,18 @@ pub(crate) struct ChangeMemberBody {
 #[schema(as = MembershipState)]
 pub(crate) struct MembershipStateDto {
     group_id: Id,
-    /// Who is a member.
+    /// The member; null for an invitation.
     user_id: Option<Id>,
-    /// Who is invited.
+    /// The invited address; null for a member.
     email: Option<String>,
     role: GroupRoleDto,
     status: MembershipStatusDto,
 }
 
 impl MembershipStateDto {
-    pub(crate) fn new(group_id: GroupId, who: &NewMember, role: GroupRole) -> Self {
+    pub(crate) fn new(group_id: GroupId, member: &NewMember, role: GroupRole) -> Self {
         use causerie_domain::memberships::MembershipStatus::{Active, Pending};
-        let (user_id, email, status) = match who {
+        let (user_id, email, status) = match member {
             NewMember::Invite(email) => (None, Some(email.clone()), Pending),
             NewMember::Add(user) => (Some(Id::from(*user)), None, Active),
         };
@@ -105,9 +106,8 @@ impl MembershipStateDto {
 #[schema(as = Invitation)]
 pub(crate) struct InvitationDto {
     group_id: Id,
-    /// Name of the group.
     group_name: String,
-    /// Who is invited.
+    /// The invited address.
     email: String,
     /// The role after acceptance.
     role: GroupRoleDto,
@@ -124,4 +124,9 @@ impl From<Invitation> for InvitationDto {
             created_at: invitation.created_at.into(),
         }
     }
+}
+
+text_cursor! {
+    /// Position in the list of invitations: an address.
+    InvitationCursor in "invitations"
 }

@@ -7,28 +7,29 @@ use utoipa::ToSchema;
 
 use super::attachments::{AttachmentBody, AttachmentDto};
 use super::input::Object;
+use super::page::PageCursor;
 use super::usage::UsageDto;
 use super::values::{Id, MessageRoleDto, MessageStatusDto, PartKindDto, TimestampDto};
 
-/// One message of a session.
+/// A message of a session.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Message)]
 pub(crate) struct MessageDto {
     id: Id,
     session_id: Id,
-    /// The turn it belongs to. A greeting and a forked copy have none.
+    /// The turn of the message; null for a greeting and for a copy in a fork.
     turn_id: Option<Id>,
     role: MessageRoleDto,
-    /// Its place in the session, from 1, without gaps.
+    /// Number of the message in the session, from 1, without gaps.
     seq: i64,
     status: MessageStatusDto,
-    /// The text, exactly as it was given or streamed.
+    /// The text, exactly as it was sent or streamed.
     content: String,
-    /// Reasoning and text, in the order they were streamed.
+    /// Reasoning and text, in the order in which they were streamed.
     parts: Vec<PartDto>,
     meta: MetaDto,
     attachments: Vec<AttachmentDto>,
-    /// Of an answer: the tokens and cost of all its requests.
+    /// Tokens and cost of all requests of an answer; null for other messages.
     usage: Option<UsageDto>,
     created_at: TimestampDto,
 }
@@ -53,7 +54,7 @@ impl From<MessageView> for MessageDto {
     }
 }
 
-/// A run of text of one kind.
+/// A part of a message: text or reasoning.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MessagePart)]
 pub(crate) struct PartDto {
@@ -68,7 +69,7 @@ impl From<Part> for PartDto {
     }
 }
 
-/// How a message came to be. Other members are kept as they were given.
+/// Metadata of a message. Other members are stored and returned unchanged.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = MessageMeta)]
 pub(crate) struct MetaDto {
@@ -76,11 +77,11 @@ pub(crate) struct MetaDto {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     model: Option<String>,
-    /// Tokens of the answer's request, in and out.
+    /// Input and output tokens of the request that produced the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     tokens: Option<u64>,
-    /// From the send to the end of the answer.
+    /// Time from the send to the end of the answer, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     latency_ms: Option<u64>,
@@ -88,7 +89,7 @@ pub(crate) struct MetaDto {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     finish_reason: Option<String>,
-    /// What modules extracted from the text.
+    /// Data that modules extracted from the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     extractions: Option<Value>,
@@ -110,19 +111,19 @@ impl From<MessageMeta> for MetaDto {
     }
 }
 
-/// A message to send.
+/// A new message.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewMessage)]
 pub(crate) struct SendMessageBody {
-    /// The text, stored and sent exactly as given.
+    /// The text. It is stored and sent unchanged.
     #[schema(examples("What is a prime number?"))]
     content: String,
-    /// Files that the message refers to.
+    /// Files to which the message refers.
     #[serde(default)]
     #[schema(value_type = Vec<AttachmentBody>)]
     attachments: Vec<Object<AttachmentBody>>,
-    /// Whatever else is to be kept with the message.
+    /// Further data that is stored with the message.
     #[serde(default)]
     meta: Map<String, Value>,
 }
@@ -133,6 +134,35 @@ impl From<SendMessageBody> for NewMessage {
             content: body.content,
             attachments: body.attachments.into_iter().map(|file| file.0.into()).collect(),
             meta: body.meta,
+        }
+    }
+}
+
+/// Position in the list of messages, with the direction of paging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MessageCursor {
+    /// Later messages, after this number.
+    After(i64),
+    /// Earlier messages, before this number.
+    Before(i64),
+}
+
+impl PageCursor for MessageCursor {
+    const LIST: &'static str = "messages";
+
+    fn to_text(&self) -> String {
+        match self {
+            MessageCursor::After(seq) => format!("after {seq}"),
+            MessageCursor::Before(seq) => format!("before {seq}"),
+        }
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let (direction, seq) = text.split_once(' ')?;
+        match direction {
+            "after" => Some(MessageCursor::After(seq.parse().ok()?)),
+            "before" => Some(MessageCursor::Before(seq.parse().ok()?)),
+            _ => None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Models and their prices, as clients see them.
+//! Models and their prices, in requests and responses.
 
 use causerie_domain::GroupId;
 use causerie_domain::models::{ExtraPrices, Model, PriceOverride, Pricing};
@@ -7,37 +7,37 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::input;
+use super::page::{PageCursor, text_cursor};
 use super::values::{Id, TimestampDto, UsdDto};
 
 /// A model of the catalogue.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Model)]
 pub(crate) struct ModelDto {
-    /// The id that tools name.
+    /// The id that tools refer to.
     #[schema(examples("anthropic/claude-sonnet-4.5"))]
     id: String,
-    /// The dated id it stands for.
+    /// The dated id of the current release.
     canonical_slug: Option<String>,
-    /// The name shown to people.
     name: String,
-    /// Tokens of input and output together.
+    /// Maximum number of input and output tokens together.
     context_length: Option<u64>,
-    /// Tokens of output at most.
+    /// Maximum number of output tokens.
     max_completion_tokens: Option<u64>,
-    /// What it takes: `text`, `image`, `file`, `audio` ...
+    /// Kinds of input, such as `text`, `image`, `file` and `audio`.
     input_modalities: Vec<String>,
-    /// What it gives.
+    /// Kinds of output.
     output_modalities: Vec<String>,
-    /// Request parameters it knows.
+    /// Request parameters that the model supports.
     supported_parameters: Vec<String>,
     pricing: PricingDto,
-    /// Whether it may be used.
+    /// Whether the model may be used.
     enabled: bool,
-    /// Whether only the group may use it.
+    /// Whether only members of the group may use the model.
     restricted: bool,
-    /// The group it is for.
+    /// The group to which the model belongs.
     group_id: Option<Id>,
-    /// When the catalogue last listed it.
+    /// Time at which the catalogue last listed the model.
     listed_at: TimestampDto,
 }
 
@@ -62,21 +62,26 @@ impl From<Model> for ModelDto {
     }
 }
 
-/// What to change about a model. What is left out stays as it is.
+text_cursor! {
+    /// Position in the list of models: a model id.
+    ModelCursor in "models"
+}
+
+/// Changes of a model. Omitted members stay unchanged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ModelChange)]
 pub(crate) struct ChangeModelBody {
-    /// Whether it may be used.
-    #[serde(default, deserialize_with = "input::given")]
+    /// Whether the model may be used.
+    #[serde(default, deserialize_with = "input::present")]
     #[schema(nullable = false)]
     enabled: Option<bool>,
-    /// Whether only the group may use it.
-    #[serde(default, deserialize_with = "input::given")]
+    /// Whether only members of the group may use the model.
+    #[serde(default, deserialize_with = "input::present")]
     #[schema(nullable = false)]
     restricted: Option<bool>,
-    /// The group it is for; null takes it away.
-    #[serde(default, deserialize_with = "input::given_optional_word")]
+    /// The group to which the model belongs; null removes it.
+    #[serde(default, deserialize_with = "input::present_optional_from_str")]
     #[schema(value_type = Option<Id>)]
     group_id: Option<Option<GroupId>>,
 }
@@ -87,15 +92,15 @@ impl From<ChangeModelBody> for ModelChange {
     }
 }
 
-/// What a synchronisation found.
+/// Result of a synchronization of the catalogue.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ModelSync)]
 pub(crate) struct ModelSyncDto {
-    /// How many models the upstream lists. Those it lists no more are kept.
+    /// Number of models that the upstream lists. Models that it no longer lists are kept.
     pub(crate) models: usize,
 }
 
-/// Prices in US dollars. Null: the catalogue names no such price.
+/// Prices in US dollars; null if the catalogue names none.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Pricing)]
 pub(crate) struct PricingDto {
@@ -107,7 +112,7 @@ pub(crate) struct PricingDto {
     cache_read: Option<UsdDto>,
     /// Per input token written to the provider's cache.
     cache_write: Option<UsdDto>,
-    /// Per reasoning token, where it differs from the output price.
+    /// Per reasoning token, if it differs from the price of output tokens.
     internal_reasoning: Option<UsdDto>,
     /// Per request.
     request: Option<UsdDto>,
@@ -116,8 +121,8 @@ pub(crate) struct PricingDto {
     /// Per web search.
     web_search: Option<UsdDto>,
     #[serde(flatten)]
-    further: ExtraPricesDto,
-    /// Prices that replace the above under a condition; later matching ones win, price by price.
+    extra: ExtraPricesDto,
+    /// Prices that replace those above under a condition. The last matching override decides, for each price.
     overrides: Vec<PriceOverrideDto>,
 }
 
@@ -132,7 +137,7 @@ impl From<Pricing> for PricingDto {
             request: pricing.request.map(UsdDto::from),
             image: pricing.image.map(UsdDto::from),
             web_search: pricing.web_search.map(UsdDto::from),
-            further: pricing.extra.into(),
+            extra: pricing.extra.into(),
             overrides: pricing.overrides.into_iter().map(PriceOverrideDto::from).collect(),
         }
     }
@@ -144,7 +149,7 @@ impl From<Pricing> for PricingDto {
 pub(crate) struct PriceOverrideDto {
     /// Applies when the prompt has strictly more tokens than this.
     min_prompt_tokens: Option<u64>,
-    /// Applies from this minute of the UTC day on; the span may wrap midnight.
+    /// Applies from this minute of the UTC day on. The span may include midnight.
     utc_start_minute: Option<u16>,
     /// Applies before this minute of the UTC day.
     utc_end_minute: Option<u16>,
@@ -153,7 +158,7 @@ pub(crate) struct PriceOverrideDto {
     cache_read: Option<UsdDto>,
     cache_write: Option<UsdDto>,
     #[serde(flatten)]
-    further: ExtraPricesDto,
+    extra: ExtraPricesDto,
 }
 
 impl From<PriceOverride> for PriceOverrideDto {
@@ -166,20 +171,20 @@ impl From<PriceOverride> for PriceOverrideDto {
             completion: price.completion.map(UsdDto::from),
             cache_read: price.cache_read.map(UsdDto::from),
             cache_write: price.cache_write.map(UsdDto::from),
-            further: price.extra.into(),
+            extra: price.extra.into(),
         }
     }
 }
 
-/// Prices of sound, of pictures and of the longer cache.
+/// Prices of audio, of images and of the cache with a lifetime of an hour.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = FurtherPrices)]
 struct ExtraPricesDto {
-    /// Per input token of sound.
+    /// Per input token of audio.
     audio: Option<UsdDto>,
-    /// Per output token of sound.
+    /// Per output token of audio.
     audio_output: Option<UsdDto>,
-    /// Per input token of sound read from the provider's cache.
+    /// Per input token of audio read from the provider's cache.
     audio_cache_read: Option<UsdDto>,
     /// Per output image.
     image_output: Option<UsdDto>,

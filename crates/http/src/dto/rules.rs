@@ -4,12 +4,12 @@ use causerie_permissions::RawRule;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The rules of a group or a user, in order: later ones win.
+/// The rules of a group or a user, in order: the last matching rule decides.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Rules)]
 pub(crate) struct RulesDto {
-    /// Each as CASL writes it: `action`, `subject`, `conditions`, `fields`, `inverted`, `reason`. At most 100.
+    /// Rules in the format of CASL: `action`, `subject`, `conditions`, `fields`, `inverted`, `reason`. At most 100.
     #[schema(value_type = Vec<Value>)]
     pub(crate) rules: Vec<RawRule>,
 }

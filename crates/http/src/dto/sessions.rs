@@ -1,4 +1,4 @@
-//! Sessions, as clients make and see them.
+//! Sessions, in requests and responses.
 
 use causerie_domain::GroupId;
 use causerie_domain::ports::SessionCursor;
@@ -23,8 +23,8 @@ pub(crate) struct CreateSessionBody {
     tool: String,
     /// A title, at most 200 characters.
     title: Option<String>,
-    /// The group whose account the session runs on. Fixed from then on.
-    #[serde(default, deserialize_with = "input::optional_word")]
+    /// The group whose account pays for the session. It cannot be changed later.
+    #[serde(default, deserialize_with = "input::optional_from_str")]
     #[schema(value_type = Option<Id>)]
     group_id: Option<GroupId>,
 }
@@ -41,7 +41,7 @@ impl From<CreateSessionBody> for CreateSession {
 #[schema(as = SessionChange)]
 pub(crate) struct RenameSessionBody {
     /// The new title, at most 200 characters; null removes it.
-    #[serde(default, deserialize_with = "input::given")]
+    #[serde(default, deserialize_with = "input::present")]
     #[schema(value_type = Option<String>)]
     pub(crate) title: Option<Option<String>>,
 }
@@ -62,16 +62,16 @@ pub(crate) struct SessionDto {
     tool_version: String,
     state: SessionStateDto,
     title: Option<String>,
-    /// The turn that is running.
+    /// The running turn.
     active_turn_id: Option<Id>,
-    /// The session this one was forked from, while that exists.
+    /// The session from which this one was forked, if it exists.
     parent_session_id: Option<Id>,
-    /// The parent's message at which it was forked; the copy ends with the last finished answer at or before it.
+    /// Number of the parent's message at which it was forked. The copy ends with the last completed answer at or
+    /// before it.
     fork_from_seq: Option<i64>,
     started_at: TimestampDto,
-    /// When it was completed.
+    /// Time at which the session was completed.
     ended_at: Option<TimestampDto>,
-    /// Time of the latest activity.
     last_activity_at: TimestampDto,
 }
 
@@ -153,15 +153,28 @@ pub(crate) struct SessionAuditDto {
     tool_id: Id,
     state: SessionStateDto,
     started_at: TimestampDto,
-    /// When it was completed.
+    /// Time at which the session was completed.
     ended_at: Option<TimestampDto>,
-    /// Time of the latest activity.
     last_activity_at: TimestampDto,
     #[serde(flatten)]
     sums: UsageSumsDto,
 }
 
-/// The place of a session in the auditor's list.
+impl PageCursor for SessionCursor {
+    const LIST: &'static str = "sessions";
+
+    fn to_text(&self) -> String {
+        format!("{} {}", self.last_activity_at.as_micros(), self.id)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let (micros, id) = text.split_once(' ')?;
+        let last_activity_at = causerie_domain::Timestamp::from_micros(micros.parse().ok()?);
+        Some(SessionCursor { last_activity_at, id: id.parse().ok()? })
+    }
+}
+
+/// Position in the list of audited sessions.
 #[derive(Debug)]
 pub(crate) struct SessionAuditCursor(pub(crate) SessionCursor);
 

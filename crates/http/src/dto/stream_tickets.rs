@@ -1,4 +1,4 @@
-//! A stream ticket, as it is shown once.
+//! Stream tickets in responses.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -6,13 +6,13 @@ use utoipa::ToSchema;
 use super::values::TimestampDto;
 use crate::auth::Ticket;
 
-/// A ticket for one session's stream. Only its hash is stored.
+/// A ticket for the stream of a session. Only its hash is stored.
 #[derive(Serialize, ToSchema)]
 #[schema(as = StreamTicket)]
 pub(crate) struct TicketDto<'t> {
-    /// What to send as `?ticket=`.
+    /// Value of the query parameter `ticket`.
     ticket: &'t str,
-    /// When it ends at the latest; it ends earlier, a minute after its turn.
+    /// Latest time of expiry. The ticket expires earlier, a minute after the end of its turn.
     expires_at: TimestampDto,
 }
 

@@ -1,10 +1,12 @@
-//! Tools, as clients see them.
+//! Tools in responses.
 
+use causerie_domain::ports::ToolVersionCursor;
 use causerie_domain::tools::{Tool, ToolVersion};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use super::page::{PageCursor, text_cursor};
 use super::values::{Id, TimestampDto, ToolTypeDto};
 
 /// A tool in its current version.
@@ -12,20 +14,20 @@ use super::values::{Id, TimestampDto, ToolTypeDto};
 #[schema(as = Tool)]
 pub(crate) struct ToolDto {
     id: Id,
-    /// The unique name in addresses.
+    /// Unique name of the tool in URLs.
     slug: String,
     #[serde(rename = "type")]
     kind: ToolTypeDto,
-    /// The semantic version its author gave it.
+    /// Semantic version, chosen by the author.
     version: String,
     title: String,
-    /// Whether new sessions and messages may use it.
+    /// Whether new sessions and messages may use the tool.
     enabled: bool,
-    /// The group it belongs to; null means everyone.
+    /// The group to which the tool belongs; null if all users may use it.
     group_id: Option<Id>,
-    /// Who posted it; null for tools from files.
+    /// The user who posted the tool; null for tools from files.
     owner_id: Option<Id>,
-    /// When this version was stored.
+    /// Time at which this version was stored.
     created_at: TimestampDto,
 }
 
@@ -45,13 +47,13 @@ impl From<Tool> for ToolDto {
     }
 }
 
-/// A tool in its current version, with the whole definition.
+/// A tool in its current version, with its definition.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ToolDetail)]
 pub(crate) struct ToolDetailDto {
     #[serde(flatten)]
     tool: ToolDto,
-    /// The definition, as a tool file has it.
+    /// The definition in the format of tool files.
     #[schema(value_type = Object)]
     definition: Box<RawValue>,
 }
@@ -59,36 +61,36 @@ pub(crate) struct ToolDetailDto {
 impl TryFrom<Tool> for ToolDetailDto {
     type Error = serde_json::Error;
 
-    /// Fails where the stored definition is no JSON.
+    /// Fails if the stored definition is not JSON.
     fn try_from(tool: Tool) -> Result<Self, serde_json::Error> {
         let definition = RawValue::from_string(tool.current.definition.clone())?;
         Ok(ToolDetailDto { tool: tool.into(), definition })
     }
 }
 
-/// One immutable version of a tool, with the whole definition.
+/// A version of a tool, with its definition. A version never changes.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ToolVersion)]
 pub(crate) struct ToolVersionDto {
     id: Id,
-    /// The semantic version its author gave it.
+    /// Semantic version, chosen by the author.
     version: String,
     title: String,
-    /// The definition, as a tool file has it.
+    /// The definition in the format of tool files.
     #[schema(value_type = Object)]
     definition: Box<RawValue>,
-    /// SHA-256 of the definition's canonical text, in hexadecimal.
+    /// SHA-256 of the canonical text of the definition, in hexadecimal.
     content_hash: String,
-    /// Who posted it; null for files.
+    /// The user who posted the version; null for versions from files.
     created_by: Option<Id>,
-    /// When it was stored.
+    /// Time at which the version was stored.
     created_at: TimestampDto,
 }
 
 impl TryFrom<ToolVersion> for ToolVersionDto {
     type Error = serde_json::Error;
 
-    /// Fails where the stored definition is no JSON.
+    /// Fails if the stored definition is not JSON.
     fn try_from(version: ToolVersion) -> Result<Self, serde_json::Error> {
         Ok(ToolVersionDto {
             id: version.id.into(),
@@ -99,5 +101,22 @@ impl TryFrom<ToolVersion> for ToolVersionDto {
             created_by: version.created_by.map(Id::from),
             created_at: version.created_at.into(),
         })
+    }
+}
+
+text_cursor! {
+    /// Position in the list of tools: a slug.
+    ToolCursor in "tools"
+}
+
+impl PageCursor for ToolVersionCursor {
+    const LIST: &'static str = "versions";
+
+    fn to_text(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok().map(ToolVersionCursor)
     }
 }

@@ -1,4 +1,4 @@
-//! Turns, as clients see them.
+//! Turns in responses.
 
 use causerie_domain::turns::{ContextReport, Turn, TurnFailure};
 use serde::Serialize;
@@ -9,28 +9,28 @@ use super::usage::UsageDto;
 use super::values::{FailureCodeDto, Id, TimestampDto, TurnStatusDto};
 use crate::error::whole_seconds;
 
-/// One user message and its answer.
+/// A user message and its answer.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Turn)]
 pub(crate) struct TurnDto {
     id: Id,
     session_id: Id,
-    /// The message that was sent.
+    /// The user message.
     user_message_id: Id,
     /// The answer.
     assistant_message_id: Id,
-    /// The answer's place in the session.
+    /// Number of the answer in the session.
     seq: i64,
     status: TurnStatusDto,
-    /// The model that was asked.
+    /// The requested model.
     model: String,
-    /// Whether someone asked it to stop.
+    /// Whether a cancellation was requested.
     cancel_requested: bool,
     /// Why the model stopped.
     finish_reason: Option<String>,
-    /// Why it failed.
+    /// Reason of a failed turn.
     failure: Option<FailureDto>,
-    /// What was sent to the model, and what was left out to make it fit.
+    /// Messages that were sent to the model, and messages that were omitted to fit its context.
     context: Option<ContextDto>,
     started_at: TimestampDto,
     ended_at: Option<TimestampDto>,
@@ -64,7 +64,7 @@ pub(crate) struct FailureDto {
     detail: String,
     /// Whether the same message may succeed when it is sent again later.
     retryable: bool,
-    /// Seconds to wait before that, where the upstream said so.
+    /// Seconds to wait before a retry, if the upstream names them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     retry_after: Option<u64>,
@@ -81,17 +81,17 @@ impl From<&TurnFailure> for FailureDto {
     }
 }
 
-/// What was sent to the model, and what was left out to make it fit.
+/// Messages that were sent to the model, and messages that were omitted to fit its context.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = ContextReport)]
 pub(crate) struct ContextDto {
-    /// Messages sent, the new one counted, the system message not.
+    /// Number of messages sent, including the new one and excluding the system message.
     messages_sent: u32,
-    /// Older messages left out of the last N.
+    /// Number of older messages that were omitted.
     messages_dropped: u32,
-    /// Estimated tokens of all that was sent.
+    /// Estimated number of input tokens.
     estimated_tokens: u32,
-    /// Present and true where the model's context length is unknown, so that 8192 was assumed.
+    /// True if the context length of the model is unknown, so that 8192 tokens are assumed; otherwise absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     context_length_assumed: bool,
 }
@@ -107,22 +107,22 @@ impl From<ContextReport> for ContextDto {
     }
 }
 
-/// A turn, where there is one.
+/// A turn, if there is one.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TurnAnswer {
-    /// The turn; null where none runs.
+    /// The turn; null if none is running.
     pub(crate) turn: Option<TurnDto>,
 }
 
-/// A message and its whole answer.
+/// A message and its complete answer.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WholeAnswer {
-    /// The message that was sent.
+    /// The user message.
     pub(crate) user_message: MessageDto,
     /// The answer.
     pub(crate) message: MessageDto,
     /// The turn, which has ended.
     pub(crate) turn: TurnDto,
-    /// The tokens and cost of the answer.
+    /// Tokens and cost of the answer.
     pub(crate) usage: Option<UsageDto>,
 }

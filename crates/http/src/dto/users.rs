@@ -1,5 +1,6 @@
-//! Users, as others make, change and see them.
+//! Users, in requests and responses.
 
+use causerie_domain::UserId;
 use causerie_domain::ports::UserChange;
 use causerie_domain::users::{Role, User, UserStatus};
 use causerie_runtime::{CreateUser, VisibleUser};
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::input;
+use super::page::{PageCursor, id_cursor};
 use super::values::{Id, TimestampDto, UserRoleDto, UserStatusDto};
 
 /// A new user.
@@ -19,7 +21,7 @@ pub(crate) struct CreateUserBody {
     /// The name shown to others, at most 200 characters.
     name: String,
     /// The role in the installation. Default: `user`.
-    #[serde(default, deserialize_with = "input::given_word")]
+    #[serde(default, deserialize_with = "input::present_from_str")]
     #[schema(value_type = UserRoleDto, required = false)]
     role: Option<Role>,
 }
@@ -35,24 +37,22 @@ impl From<CreateUserBody> for CreateUser {
 #[serde(deny_unknown_fields)]
 #[schema(as = UserChange)]
 pub(crate) struct ChangeUserBody {
-    /// The e-mail address.
-    #[serde(default, deserialize_with = "input::given")]
+    #[serde(default, deserialize_with = "input::present")]
     #[schema(nullable = false)]
     email: Option<String>,
-    /// The name.
-    #[serde(default, deserialize_with = "input::given")]
+    #[serde(default, deserialize_with = "input::present")]
     #[schema(nullable = false)]
     name: Option<String>,
     /// The language as a BCP 47 tag; null removes it.
-    #[serde(default, deserialize_with = "input::given")]
+    #[serde(default, deserialize_with = "input::present")]
     #[schema(value_type = Option<String>)]
     locale: Option<Option<String>>,
     /// Whether the user may sign in.
-    #[serde(default, deserialize_with = "input::given_word")]
+    #[serde(default, deserialize_with = "input::present_from_str")]
     #[schema(value_type = UserStatusDto, required = false)]
     status: Option<UserStatus>,
     /// The role in the installation.
-    #[serde(default, deserialize_with = "input::given_word")]
+    #[serde(default, deserialize_with = "input::present_from_str")]
     #[schema(value_type = UserRoleDto, required = false)]
     role: Option<Role>,
 }
@@ -64,7 +64,7 @@ impl From<ChangeUserBody> for UserChange {
     }
 }
 
-/// A user, with the members that the rules allow you to read.
+/// A user, with the members that the rules allow the caller to read.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SeenUser)]
 pub(crate) struct SeenUserDto {
@@ -138,3 +138,5 @@ impl From<&User> for UserDto {
         }
     }
 }
+
+id_cursor!(UserId in "users");

@@ -94,7 +94,7 @@ impl ToSchema for TimestampDto {
     }
 }
 
-/// An amount of US dollars, as exact decimal text: a JSON number would be read as a float somewhere.
+/// An amount of US dollars, as exact decimal text: many clients parse a JSON number as a float.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct UsdDto(Usd);
 
@@ -122,15 +122,15 @@ impl ToSchema for UsdDto {
     }
 }
 
-/// Declares the text form of enumerations of the domain; their words stay where they are declared.
-macro_rules! words {
-    ($($name:ident of $of:ident as $schema:literal, $meaning:literal;)+) => { $(
-        #[doc = $meaning]
+/// Declares the JSON forms of enums of the domain, whose names are declared there.
+macro_rules! enums {
+    ($($name:ident of $enum:ident as $schema:literal, $description:literal;)+) => { $(
+        #[doc = $description]
         #[derive(Debug, Clone, Copy)]
-        pub(crate) struct $name(pub(crate) $of);
+        pub(crate) struct $name(pub(crate) $enum);
 
-        impl From<$of> for $name {
-            fn from(value: $of) -> Self {
+        impl From<$enum> for $name {
+            fn from(value: $enum) -> Self {
                 $name(value)
             }
         }
@@ -143,7 +143,7 @@ macro_rules! words {
 
         impl PartialSchema for $name {
             fn schema() -> RefOr<Schema> {
-                text().enum_values(Some($of::NAMES.iter().copied())).description(Some($meaning)).into()
+                text().enum_values(Some($enum::NAMES.iter().copied())).description(Some($description)).into()
             }
         }
 
@@ -155,16 +155,16 @@ macro_rules! words {
     )+ };
 }
 
-words! {
+enums! {
     SessionStateDto of SessionState as "SessionState", "State of a session.";
     MessageRoleDto of MessageRole as "MessageRole", "Author of a message.";
     MessageStatusDto of MessageStatus as "MessageStatus", "Status of a message.";
     PartKindDto of PartKind as "PartKind", "Kind of a part.";
     TurnStatusDto of TurnStatus as "TurnStatus", "Status of a turn. Every status except `running` is final.";
-    FailureCodeDto of FailureCode as "FailureCode", "Why a turn failed.";
+    FailureCodeDto of FailureCode as "FailureCode", "Reason of a failed turn.";
     CostBasisDto of CostBasis as "CostBasis", "Source of a cost.";
     UsageOutcomeDto of UsageOutcome as "UsageOutcome", "How a request to the upstream ended.";
-    UsagePurposeDto of UsagePurpose as "UsagePurpose", "What a request to the upstream was for.";
+    UsagePurposeDto of UsagePurpose as "UsagePurpose", "Purpose of a request to the upstream.";
     StorageProviderDto of StorageProvider as "StorageProvider", "Storage of the bytes of an attachment.";
     ToolTypeDto of ToolType as "ToolType", "What a tool does with a message.";
     UserRoleDto of Role as "Role", "Role of a user in the installation.";

@@ -11,7 +11,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 /// Declares the codes as an enum, with the name, the status and the title of each on one line.
 macro_rules! codes {
-    ($($variant:ident = $word:literal, $status:ident, $title:literal;)+) => {
+    ($($variant:ident = $name:literal, $status:ident, $title:literal;)+) => {
         /// A stable error code.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub(crate) enum Code { $($variant,)+ }
@@ -22,7 +22,7 @@ macro_rules! codes {
 
             /// The name that clients match on.
             pub(crate) const fn as_str(self) -> &'static str {
-                match self { $(Code::$variant => $word,)+ }
+                match self { $(Code::$variant => $name,)+ }
             }
 
             /// Returns the code of this name.
@@ -30,7 +30,7 @@ macro_rules! codes {
                 Code::ALL.iter().copied().find(|code| code.as_str() == name)
             }
 
-            /// The status of an answer with this code.
+            /// The status of a response with this code.
             pub(crate) const fn status(self) -> StatusCode {
                 match self { $(Code::$variant => StatusCode::$status,)+ }
             }
@@ -50,51 +50,51 @@ codes! {
     BudgetExceeded = "budget_exceeded", PAYMENT_REQUIRED, "The budget is used up";
     Forbidden = "forbidden", FORBIDDEN, "This is not allowed";
     NotFound = "not_found", NOT_FOUND, "Not found";
-    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The route does not take this method";
-    NotAcceptable = "not_acceptable", NOT_ACCEPTABLE, "None of the accepted media types can be given";
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The route does not support this method";
+    NotAcceptable = "not_acceptable", NOT_ACCEPTABLE, "None of the accepted media types is available";
     TurnInProgress = "turn_in_progress", CONFLICT, "Another turn of the session is running";
-    SessionNotActive = "session_not_active", CONFLICT, "The session takes no messages";
-    SessionFull = "session_full", CONFLICT, "The session has as many messages as its tool allows";
-    InvalidState = "invalid_state", CONFLICT, "The session's state does not allow this";
-    VersionConflict = "version_conflict", CONFLICT, "This version exists with another content";
+    SessionNotActive = "session_not_active", CONFLICT, "The session accepts no messages";
+    SessionFull = "session_full", CONFLICT, "The session has the maximum number of messages of its tool";
+    InvalidState = "invalid_state", CONFLICT, "The state of the session does not allow this";
+    VersionConflict = "version_conflict", CONFLICT, "This version exists with different content";
     NameTaken = "name_taken", CONFLICT, "The name belongs to another tool";
     EmailTaken = "email_taken", CONFLICT, "Another user has this e-mail address";
-    LastAdmin = "last_admin", CONFLICT, "The installation would have no administrator";
+    LastAdmin = "last_admin", CONFLICT, "The installation would have no active administrator";
     GroupInUse = "group_in_use", CONFLICT, "Tools or models belong to this group";
     PayloadTooLarge = "payload_too_large", PAYLOAD_TOO_LARGE, "The request body is too large";
     ToolTooLarge = "tool_too_large", PAYLOAD_TOO_LARGE, "The tool definition is too large";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE,
-        "The route does not take a body of this type";
+        "The route does not accept a body of this type";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY,
-        "The idempotency key was used with another body";
+        "The idempotency key was used with a different body";
     NoSuchMessage = "no_such_message", UNPROCESSABLE_ENTITY, "The session has no such message";
-    MessageTooLong = "message_too_long", UNPROCESSABLE_ENTITY, "The message is longer than the tool takes";
+    MessageTooLong = "message_too_long", UNPROCESSABLE_ENTITY, "The message is longer than its tool allows";
     ModalityNotSupported = "modality_not_supported", UNPROCESSABLE_ENTITY,
-        "The model does not take this kind of input";
+        "The model does not support this kind of input";
     ContextLengthExceeded = "context_length_exceeded", UNPROCESSABLE_ENTITY,
-        "The message does not fit the model's context";
+        "The message does not fit the context of the model";
     ContentModerated = "content_moderated", UNPROCESSABLE_ENTITY, "The upstream refused the content";
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
     Internal = "internal", INTERNAL_SERVER_ERROR, "The server failed";
     UpstreamInvalidRequest = "upstream_invalid_request", BAD_GATEWAY,
         "The upstream refused the request as invalid";
     UpstreamInvalidResponse = "upstream_invalid_response", BAD_GATEWAY,
-        "The upstream's answer cannot be understood";
-    UpstreamInterrupted = "upstream_interrupted", BAD_GATEWAY, "The upstream's answer was cut without an end";
-    EmptyResponse = "empty_response", BAD_GATEWAY, "The model answered nothing";
-    UpstreamAuthentication = "upstream_authentication", BAD_GATEWAY, "The upstream refuses this server's key";
+        "The response of the upstream is not valid";
+    UpstreamInterrupted = "upstream_interrupted", BAD_GATEWAY, "The response of the upstream ended early";
+    EmptyResponse = "empty_response", BAD_GATEWAY, "The answer of the model is empty";
+    UpstreamAuthentication = "upstream_authentication", BAD_GATEWAY, "The upstream refuses the API key of this server";
     UpstreamPaymentRequired = "upstream_payment_required", BAD_GATEWAY, "The upstream account has no credit";
     UpstreamRateLimited = "upstream_rate_limited", SERVICE_UNAVAILABLE,
         "The upstream limits the rate of requests";
-    UpstreamBusy = "upstream_busy", SERVICE_UNAVAILABLE, "All places towards the upstream are taken";
+    UpstreamBusy = "upstream_busy", SERVICE_UNAVAILABLE, "The maximum number of upstream requests is reached";
     UpstreamUnavailable = "upstream_unavailable", SERVICE_UNAVAILABLE, "The upstream is not available";
     ModelUnavailable = "model_unavailable", SERVICE_UNAVAILABLE, "No endpoint serves the model";
-    TurnInterrupted = "turn_interrupted", SERVICE_UNAVAILABLE, "The answer was cut by a stop of the server";
+    TurnInterrupted = "turn_interrupted", SERVICE_UNAVAILABLE, "A stop of the server interrupted the answer";
     StoreUnavailable = "store_unavailable", SERVICE_UNAVAILABLE, "The store is not available";
     IdentityUnavailable = "identity_unavailable", SERVICE_UNAVAILABLE,
         "The identity provider is not available";
     ShuttingDown = "shutting_down", SERVICE_UNAVAILABLE, "The server is shutting down";
-    UpstreamTimeout = "upstream_timeout", GATEWAY_TIMEOUT, "The upstream took too long";
+    UpstreamTimeout = "upstream_timeout", GATEWAY_TIMEOUT, "The upstream timed out";
 }
 
 impl Serialize for Code {
@@ -108,8 +108,8 @@ impl PartialSchema for Code {
         let row =
             |code: &Code| format!("\n- `{}` ({}): {}", code.as_str(), code.status().as_u16(), code.title());
         let table = Code::ALL.iter().map(row).collect::<String>();
-        let words = Code::ALL.iter().map(|code| code.as_str());
-        let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words));
+        let names = Code::ALL.iter().map(|code| code.as_str());
+        let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
         schema.description(Some(format!("A stable name that clients match on.\n{table}"))).into()
     }
 }
@@ -180,13 +180,13 @@ mod tests {
         }
     }
 
-    /// The statuses that the contract with clients fixes, written down a second time on purpose.
+    /// The statuses of the contract with clients, repeated here so that a change of the table fails.
     #[test]
     fn statuses_are_those_of_the_contract() {
-        let check = |status: u16, words: &str| {
-            for word in words.split_whitespace() {
-                let code = Code::ALL.iter().find(|code| code.as_str() == word);
-                assert_eq!(code.map(|code| code.status().as_u16()), Some(status), "{word}");
+        let check = |status: u16, names: &str| {
+            for name in names.split_whitespace() {
+                let code = Code::ALL.iter().find(|code| code.as_str() == name);
+                assert_eq!(code.map(|code| code.status().as_u16()), Some(status), "{name}");
             }
         };
         check(400, "invalid_body");

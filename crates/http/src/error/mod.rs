@@ -1,4 +1,4 @@
-//! Errors as clients see them: one table of codes, one shape of answer.
+//! Error responses: the table of codes, and problem details.
 
 mod codes;
 mod problem;

@@ -25,44 +25,47 @@ pub(crate) struct Problem {
     pub(crate) code: Code,
     /// Description of this occurrence, for people.
     detail: Cow<'static, str>,
-    mistakes: Vec<Place>,
+    errors: Vec<BodyError>,
     members: Map<String, Value>,
     headers: Vec<(header::HeaderName, String)>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl Problem {
-    /// A problem with a sentence about this occurrence.
+    /// Creates a problem with a description of this occurrence.
     pub(crate) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Problem {
             code,
             detail: detail.into(),
-            mistakes: Vec::new(),
+            errors: Vec::new(),
             members: Map::new(),
             headers: Vec::new(),
             cause: None,
         }
     }
 
-    /// The response for missing resources, and for those that the caller may not see.
+    /// Creates the problem of missing resources and of those that the caller may not see.
     pub(crate) fn not_found() -> Self {
-        Problem::new(Code::NotFound, "there is no such thing, or it is not visible to you")
+        Problem::new(Code::NotFound, "the resource does not exist, or is not visible to you")
     }
 
-    /// An internal error. The cause is logged and not sent.
+    /// Creates an internal error. The cause is logged and not sent.
     pub(crate) fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Problem::new(Code::Internal, "the request id of this answer finds the cause in the server's log")
-            .because(cause)
+        Problem::new(
+            Code::Internal,
+            "the log of the server contains the cause, with the request id of this response",
+        )
+        .because(cause)
     }
 
-    /// An invalid query parameter or header.
+    /// Creates the problem of an invalid query parameter or header.
     pub(crate) fn parameter(name: &str, detail: impl fmt::Display) -> Self {
         Problem::new(Code::InvalidParameter, format!("{name}: {detail}")).with("parameter", name)
     }
 
     /// Adds errors in the request body.
-    pub(crate) fn at<M: Into<Place>>(mut self, mistakes: impl IntoIterator<Item = M>) -> Self {
-        self.mistakes.extend(mistakes.into_iter().map(Into::into));
+    pub(crate) fn with_errors<E: Into<BodyError>>(mut self, errors: impl IntoIterator<Item = E>) -> Self {
+        self.errors.extend(errors.into_iter().map(Into::into));
         self
     }
 
@@ -72,7 +75,7 @@ impl Problem {
         self
     }
 
-    /// Adds a header to the answer.
+    /// Adds a header to the response.
     pub(crate) fn header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -90,7 +93,7 @@ impl Problem {
         self
     }
 
-    /// The cause and its own causes, for the log.
+    /// Returns the cause and its own causes, for the log.
     pub(crate) fn causes(&self) -> Option<String> {
         let mut cause: &(dyn StdError + 'static) = self.cause.as_deref()?;
         let mut text = cause.to_string();
@@ -101,21 +104,21 @@ impl Problem {
         Some(text)
     }
 
-    /// The answer.
+    /// Returns the response.
     pub(crate) fn render(&self, request_id: Option<&str>) -> HttpResponse {
-        let mut answer = HttpResponse::build(self.code.status());
-        answer.content_type(PROBLEM_JSON);
+        let mut response = HttpResponse::build(self.code.status());
+        response.content_type(PROBLEM_JSON);
         for (name, value) in &self.headers {
-            answer.insert_header((name, value.as_str()));
+            response.insert_header((name, value.as_str()));
         }
-        answer.json(ProblemBody {
+        response.json(ProblemBody {
             kind: format!("urn:causerie:problem:{}", self.code.as_str()),
             title: self.code.title(),
             status: self.code.status().as_u16(),
             detail: &self.detail,
             code: self.code,
             request_id,
-            errors: self.mistakes.iter().map(MistakeBody::from).collect(),
+            errors: self.errors.iter().map(BodyErrorDto::from).collect(),
             members: &self.members,
         })
     }
@@ -123,27 +126,27 @@ impl Problem {
 
 /// An error in the request body.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct BodyError {
     pointer: String,
     detail: String,
-    /// Line and column, where the body is read for its text.
+    /// Line and column, for bodies that are parsed as text.
     position: Option<(usize, usize)>,
 }
 
-impl From<FieldError> for Place {
-    fn from(mistake: FieldError) -> Self {
-        Place { pointer: mistake.pointer, detail: mistake.detail, position: None }
+impl From<FieldError> for BodyError {
+    fn from(error: FieldError) -> Self {
+        BodyError { pointer: error.pointer, detail: error.detail, position: None }
     }
 }
 
-impl From<DefinitionError> for Place {
-    fn from(mistake: DefinitionError) -> Self {
-        let position = Some((mistake.line, mistake.column));
-        Place { pointer: mistake.pointer, detail: mistake.message, position }
+impl From<DefinitionError> for BodyError {
+    fn from(error: DefinitionError) -> Self {
+        let position = Some((error.line, error.column));
+        BodyError { pointer: error.pointer, detail: error.message, position }
     }
 }
 
-/// A wait in whole seconds, rounded up.
+/// Returns a wait in whole seconds, rounded up.
 pub(crate) fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
@@ -184,7 +187,7 @@ pub(crate) struct ProblemBody<'a> {
     request_id: Option<&'a str>,
     /// Errors in the request body.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<MistakeBody<'a>>,
+    errors: Vec<BodyErrorDto<'a>>,
     #[serde(flatten)]
     #[schema(ignore)]
     members: &'a Map<String, Value>,
@@ -193,25 +196,25 @@ pub(crate) struct ProblemBody<'a> {
 /// An error in the request body.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ProblemPlace)]
-pub(crate) struct MistakeBody<'a> {
+pub(crate) struct BodyErrorDto<'a> {
     /// A JSON pointer (RFC 6901) into the request body; empty for the body itself.
     pointer: &'a str,
     /// Description of the error.
     detail: &'a str,
-    /// Of a tool definition: the line, from 1.
+    /// Line in a tool definition, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     line: Option<usize>,
-    /// Of a tool definition: the column in characters, from 1.
+    /// Column in a tool definition, in characters from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     column: Option<usize>,
 }
 
-impl<'a> From<&'a Place> for MistakeBody<'a> {
-    fn from(place: &'a Place) -> Self {
-        let (line, column) = place.position.unzip();
-        MistakeBody { pointer: &place.pointer, detail: &place.detail, line, column }
+impl<'a> From<&'a BodyError> for BodyErrorDto<'a> {
+    fn from(error: &'a BodyError) -> Self {
+        let (line, column) = error.position.unzip();
+        BodyErrorDto { pointer: &error.pointer, detail: &error.detail, line, column }
     }
 }
 
@@ -219,38 +222,39 @@ impl<'a> From<&'a Place> for MistakeBody<'a> {
 mod tests {
     use super::*;
 
-    async fn answer(problem: &Problem) -> (u16, String, String) {
-        let answer = problem.render(Some("req-1"));
-        let status = answer.status().as_u16();
-        let media_type = answer.headers().get(header::CONTENT_TYPE).unwrap().to_str().unwrap().to_owned();
-        let body = actix_web::body::to_bytes(answer.into_body()).await.unwrap();
+    async fn render(problem: &Problem) -> (u16, String, String) {
+        let response = problem.render(Some("req-1"));
+        let status = response.status().as_u16();
+        let media_type = response.headers().get(header::CONTENT_TYPE).unwrap().to_str().unwrap().to_owned();
+        let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
         (status, media_type, String::from_utf8(body.to_vec()).unwrap())
     }
 
     #[tokio::test]
-    async fn a_problem_has_one_shape() {
-        let mistake = FieldError { pointer: "/title".to_owned(), detail: "is empty".to_owned() };
-        let problem = Problem::new(Code::InvalidBody, "look at the errors").at([mistake]).with("limit", 5);
+    async fn a_problem_has_the_format_of_rfc_9457() {
+        let error = FieldError { pointer: "/title".to_owned(), detail: "is empty".to_owned() };
+        let problem =
+            Problem::new(Code::InvalidBody, "look at the errors").with_errors([error]).with("limit", 5);
         let expected = concat!(
             r#"{"type":"urn:causerie:problem:invalid_body","title":"The request body is not valid","#,
             r#""status":400,"detail":"look at the errors","code":"invalid_body","request_id":"req-1","#,
             r#""errors":[{"pointer":"/title","detail":"is empty"}],"limit":5}"#,
         );
-        assert_eq!(answer(&problem).await, (400, PROBLEM_JSON.to_owned(), expected.to_owned()));
+        assert_eq!(render(&problem).await, (400, PROBLEM_JSON.to_owned(), expected.to_owned()));
     }
 
     #[tokio::test]
-    async fn a_cause_is_for_the_log_alone() {
+    async fn a_cause_is_logged_and_not_sent() {
         let cause = std::io::Error::other("password=hunter2");
         let problem = Problem::internal(cause);
         assert_eq!(problem.causes().as_deref(), Some("password=hunter2"));
-        let (status, _, body) = answer(&problem).await;
+        let (status, _, body) = render(&problem).await;
         assert_eq!(status, 500);
         assert!(!body.contains("hunter2"), "{body}");
     }
 
     #[test]
-    fn a_wait_is_told_in_seconds_and_never_too_early() {
+    fn a_wait_is_rounded_up_to_whole_seconds() {
         let problem = Problem::new(Code::RateLimited, "slow down").retry_after(Duration::from_millis(1200));
         assert_eq!(problem.render(None).headers().get(header::RETRY_AFTER).unwrap(), "2");
         assert_eq!(whole_seconds(Duration::from_secs(3)), 3);

@@ -11,8 +11,10 @@ use causerie_runtime::{FieldError, RuntimeError};
 use super::codes::Code;
 use super::problem::Problem;
 
-/// The smallest remainder of the budgets that apply to a send, in US dollars.
+/// Smallest remainder of the budgets that apply to a send, in US dollars.
 pub(crate) const BUDGET_LEFT: HeaderName = HeaderName::from_static("x-budget-left");
+/// Detail of invalid bodies.
+const LISTED: &str = "`errors` lists the errors and their positions";
 /// Value of `retry_after` while the store is unavailable or the process shuts down.
 const RETRY_SOON: Duration = Duration::from_secs(2);
 
@@ -28,9 +30,7 @@ impl From<RuntimeError> for Problem {
                     None => problem,
                 }
             }
-            RuntimeError::Invalid(mistakes) => {
-                Problem::new(Code::InvalidBody, "the errors name what is wrong and where").at(mistakes)
-            }
+            RuntimeError::Invalid(errors) => Problem::new(Code::InvalidBody, LISTED).with_errors(errors),
             RuntimeError::InvalidState(refused) => {
                 Problem::new(Code::InvalidState, detail).with("state", refused.from.as_str())
             }
@@ -45,7 +45,7 @@ impl From<RuntimeError> for Problem {
                 Problem::new(Code::MessageTooLong, detail).with("limit", limit).with("given", given)
             }
             RuntimeError::SessionFull(limit) => Problem::new(Code::SessionFull, detail).with("limit", limit),
-            RuntimeError::BudgetExceeded(refusal) => over_budget(*refusal, detail),
+            RuntimeError::BudgetExceeded(refusal) => budget_exceeded(*refusal, detail),
             RuntimeError::ContextLengthExceeded { limit, needed } => {
                 Problem::new(Code::ContextLengthExceeded, detail).with("limit", limit).with("needed", needed)
             }
@@ -56,12 +56,15 @@ impl From<RuntimeError> for Problem {
             }
             RuntimeError::NoSuchMessage { messages } => Problem::new(Code::NoSuchMessage, detail)
                 .with("messages", messages)
-                .at([FieldError { pointer: "/from_seq".to_owned(), detail: "is none of them".to_owned() }]),
+                .with_errors([FieldError {
+                    pointer: "/from_seq".to_owned(),
+                    detail: "is not the number of a message".to_owned(),
+                }]),
             RuntimeError::DefinitionTooLarge { limit, given } => {
                 Problem::new(Code::ToolTooLarge, detail).with("limit", limit).with("given", given)
             }
-            RuntimeError::InvalidDefinition(mistakes) => {
-                Problem::new(Code::InvalidBody, "the errors name what is wrong and where").at(mistakes)
+            RuntimeError::InvalidDefinition(errors) => {
+                Problem::new(Code::InvalidBody, LISTED).with_errors(errors)
             }
             RuntimeError::NoSuchGroup => Problem::parameter("group_id", detail),
             RuntimeError::Refused(ref refusal) => match Code::named(refusal.code) {
@@ -76,8 +79,8 @@ impl From<RuntimeError> for Problem {
     }
 }
 
-/// Names the budget, its remainder, and the amount needed if known.
-fn over_budget(BudgetRefusal { state, needed }: BudgetRefusal, detail: String) -> Problem {
+/// Returns a problem with the budget, its remainder, and the required amount if known.
+fn budget_exceeded(BudgetRefusal { state, needed }: BudgetRefusal, detail: String) -> Problem {
     let left = state.left().to_string();
     let problem = Problem::new(Code::BudgetExceeded, detail)
         .with("subject", state.budget.subject.kind())
@@ -96,7 +99,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => {
-                Problem::new(Code::StoreUnavailable, "the store did not answer in time")
+                Problem::new(Code::StoreUnavailable, "the store did not respond in time")
                     .retry_after(RETRY_SOON)
                     .because(error)
             }
@@ -105,18 +108,18 @@ impl From<StoreError> for Problem {
     }
 }
 
-/// The problem of a turn that ended without a complete answer, for JSON responses; `None` if it has an answer.
+/// Returns the problem of a turn that ended without a complete answer, for JSON responses; `None` if it has an answer.
 pub(crate) fn of_turn(turn: &Turn) -> Option<Problem> {
     let problem = match turn.status {
         TurnStatus::Completed | TurnStatus::Cancelled => return None,
         TurnStatus::Interrupted => Problem::new(
             Code::TurnInterrupted,
-            "the server stopped while it answered; the text so far is kept",
+            "the server stopped during the answer; the text so far is stored",
         ),
-        // A turn that ended as `Running` is one whose end could not be stored.
+        // A turn that ends as `Running` is a turn whose end could not be stored.
         TurnStatus::Failed | TurnStatus::Running => match &turn.failure {
             Some(failure) => of_failure(failure),
-            None => Problem::internal("a failed turn states no failure"),
+            None => Problem::internal("a failed turn has no failure"),
         },
     };
     Some(problem.with("turn_id", turn.id.to_string()))
@@ -149,7 +152,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_refusal_has_its_code_and_says_what_a_client_can_use() {
+    async fn every_refusal_has_its_code_and_its_members() {
         let check = async |error: RuntimeError, code: &str, status: u16, member: &str, value: Value| {
             let problem = Problem::from(error);
             let body = body(&problem).await;
@@ -198,19 +201,19 @@ mod tests {
         check(DirectoryError::GroupInUse.into(), "group_in_use", 409, "errors", Value::Null).await;
         check(modality, "modality_not_supported", 422, "modality", json!("image")).await;
         check(RuntimeError::ShuttingDown, "shutting_down", 503, "retry_after", json!(2)).await;
-        let away = RuntimeError::Store(StoreError::Unavailable("secret".into()));
-        check(away, "store_unavailable", 503, "retry_after", json!(2)).await;
-        let detail = json!("the request id of this answer finds the cause in the server's log");
+        let unavailable = RuntimeError::Store(StoreError::Unavailable("secret".into()));
+        check(unavailable, "store_unavailable", 503, "retry_after", json!(2)).await;
+        let detail = json!("the log of the server contains the cause, with the request id of this response");
         check(RuntimeError::Internal("secret".to_owned()), "internal", 500, "detail", detail).await;
     }
 
     #[tokio::test]
-    async fn a_turn_without_a_whole_answer_is_a_problem() {
+    async fn a_turn_without_a_complete_answer_is_a_problem() {
         let check = async |turn: Turn, expected: Option<(&str, u16)>| {
             let problem = of_turn(&turn);
-            let told =
+            let found =
                 problem.as_ref().map(|problem| (problem.code.as_str(), problem.code.status().as_u16()));
-            assert_eq!(told, expected);
+            assert_eq!(found, expected);
             if let Some(problem) = problem {
                 assert_eq!(body(&problem).await["turn_id"], testing::TURN);
             }

@@ -1,4 +1,4 @@
-//! The address a request comes from.
+//! The client address of a request.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The client's address: the peer's, or if the peer is a trusted proxy, the last address in `X-Forwarded-For` that
+/// Returns the client address: that of the peer, or if the peer is a trusted proxy, the last address in `X-Forwarded-For` that
 /// is not a trusted proxy. The client itself can forge every earlier address.
 ///
 /// An IPv6 address is reduced to its /64 network, since one subscriber has all addresses in it.
@@ -19,7 +19,7 @@ pub(crate) fn client_address(request: &HttpRequest, trusted: &[IpNet]) -> IpAddr
     network(last_untrusted(peer, hops, trusted))
 }
 
-/// Goes from the peer towards the client, as long as each hop is a trusted proxy.
+/// Returns the first address from the peer towards the client that is not a trusted proxy.
 fn last_untrusted<'h>(peer: IpAddr, hops: impl Iterator<Item = &'h str>, trusted: &[IpNet]) -> IpAddr {
     let mut address = peer;
     for hop in hops {

@@ -18,7 +18,7 @@ pub(crate) struct FailureRateLimiter {
 }
 
 impl FailureRateLimiter {
-    /// Allows this number of failures a minute from each address; `None` disables the limit.
+    /// Creates a limiter that allows this number of failures per minute and address; `None` disables the limit.
     pub(crate) fn new(per_minute: Option<NonZeroU32>) -> Self {
         FailureRateLimiter { per_minute, buckets: KeyedRateLimiter::new(MonotonicClock) }
     }
@@ -27,15 +27,15 @@ impl FailureRateLimiter {
     ///
     /// # Errors
     /// `rate_limited`
-    pub(crate) fn admit(&self, from: IpAddr) -> Result<(), Problem> {
-        self.buckets.look(&from).map_err(limited)
+    pub(crate) fn check(&self, from: IpAddr) -> Result<(), Problem> {
+        self.buckets.peek(&from).map_err(limited)
     }
 
     /// Counts a failure.
     ///
     /// # Errors
     /// `rate_limited`, if the failure exceeds the limit.
-    pub(crate) fn note(&self, from: IpAddr) -> Result<(), Problem> {
+    pub(crate) fn record(&self, from: IpAddr) -> Result<(), Problem> {
         match self.per_minute {
             Some(per_minute) => self.buckets.take(from, per_minute).map(|_| ()).map_err(limited),
             None => Ok(()),

@@ -19,7 +19,7 @@ pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 type Limiter<C> = RateLimiter<NotKeyed, InMemoryState, C, StateInformationMiddleware>;
 
-/// Token buckets by key. The number of buckets is bounded: beyond it all buckets are reset.
+/// Token buckets by key. If the maximum number of buckets is exceeded, all buckets are reset.
 pub(crate) struct KeyedRateLimiter<K, C: Clock = MonotonicClock> {
     clock: C,
     buckets: Mutex<HashMap<K, Bucket<C>>>,
@@ -28,17 +28,16 @@ pub(crate) struct KeyedRateLimiter<K, C: Clock = MonotonicClock> {
 struct Bucket<C: Clock> {
     per_minute: NonZeroU32,
     limiter: Limiter<C>,
-    used: C::Instant,
-    /// End of the time in which it is known to be empty.
+    last_used: C::Instant,
+    /// Time until which the bucket is known to be empty.
     empty_until: Option<C::Instant>,
 }
 
 /// The state of a bucket after a token was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Remaining {
-    /// Capacity of the bucket, and tokens refilled in a minute.
+    /// Capacity of the bucket, and number of tokens that are refilled in a minute.
     pub(crate) per_minute: NonZeroU32,
-    /// Tokens left.
     pub(crate) remaining: u32,
 }
 
@@ -62,13 +61,15 @@ impl<K: Eq + Hash, C: Clock + Clone> KeyedRateLimiter<K, C> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if !buckets.contains_key(&key) {
             // A bucket that is unused for a minute is full, so removing it changes nothing.
-            evict_when_full(&mut buckets, |bucket| Duration::from(now.duration_since(bucket.used)) < MINUTE);
+            evict_when_full(&mut buckets, |bucket| {
+                Duration::from(now.duration_since(bucket.last_used)) < MINUTE
+            });
         }
         let bucket = buckets.entry(key).or_insert_with(|| self.bucket(per_minute, now));
         if bucket.per_minute != per_minute {
             *bucket = self.bucket(per_minute, now);
         }
-        bucket.used = now;
+        bucket.last_used = now;
         match bucket.limiter.check() {
             Ok(left) => Ok(Remaining { per_minute, remaining: left.remaining_burst_capacity() }),
             Err(refused) => {
@@ -82,7 +83,7 @@ impl<K: Eq + Hash, C: Clock + Clone> KeyedRateLimiter<K, C> {
     ///
     /// # Errors
     /// The bucket is empty: the wait until the next token.
-    pub(crate) fn look(&self, key: &K) -> Result<(), Duration> {
+    pub(crate) fn peek(&self, key: &K) -> Result<(), Duration> {
         let now = self.clock.now();
         let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         match buckets.get(key).and_then(|bucket| bucket.empty_until) {
@@ -94,7 +95,7 @@ impl<K: Eq + Hash, C: Clock + Clone> KeyedRateLimiter<K, C> {
     fn bucket(&self, per_minute: NonZeroU32, now: C::Instant) -> Bucket<C> {
         let limiter = RateLimiter::direct_with_clock(Quota::per_minute(per_minute), self.clock.clone())
             .with_middleware::<StateInformationMiddleware>();
-        Bucket { per_minute, limiter, used: now, empty_until: None }
+        Bucket { per_minute, limiter, last_used: now, empty_until: None }
     }
 }
 
@@ -115,12 +116,12 @@ mod tests {
         for remaining in (0..6).rev() {
             assert_eq!(buckets.take("ada", number(6)), Ok(Remaining { per_minute: number(6), remaining }));
         }
-        assert_eq!(buckets.look(&"ada"), Ok(()), "no take was refused yet");
+        assert_eq!(buckets.peek(&"ada"), Ok(()), "no take was refused yet");
         assert_eq!(buckets.take("ada", number(6)), Err(Duration::from_secs(10)));
-        assert_eq!(buckets.look(&"ada"), Err(Duration::from_secs(10)));
+        assert_eq!(buckets.peek(&"ada"), Err(Duration::from_secs(10)));
         assert!(buckets.take("bob", number(6)).is_ok(), "each key has its own bucket");
         clock.advance(Duration::from_secs(10));
-        assert_eq!(buckets.look(&"ada"), Ok(()));
+        assert_eq!(buckets.peek(&"ada"), Ok(()));
         assert!(buckets.take("ada", number(6)).is_ok());
         assert_eq!(buckets.take("ada", number(6)), Err(Duration::from_secs(10)));
     }
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded() {
+    fn the_number_of_buckets_is_bounded() {
         let buckets = KeyedRateLimiter::new(FakeRelativeClock::default());
         for key in 0..30_000 {
             let _ = buckets.take(key, number(1));

@@ -1,4 +1,4 @@
-//! The limit of sends: requests that make this server call the upstream.
+//! The limit of sends: requests that cause a call of the upstream.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -16,8 +16,8 @@ use crate::error::whole_seconds;
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-/// How long a send with an idempotency key is remembered. Repeating it within a day does not call the upstream again,
-/// so it is not counted again.
+/// Time for which a send with an idempotency key is remembered. A repetition within a day does not call the upstream,
+/// so it is not counted.
 const REMEMBERED_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// Counts sends by user, over all of the user's API keys.
@@ -25,30 +25,35 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(60 * 60);
 pub(crate) struct SendRateLimiter {
     per_minute: Option<NonZeroU32>,
     buckets: KeyedRateLimiter<UserId>,
-    keyed: Mutex<HashMap<[u8; 32], Instant>>,
+    remembered: Mutex<HashMap<[u8; 32], Instant>>,
 }
 
 impl SendRateLimiter {
-    /// Allows each user this number of sends a minute, unless a group sets another limit; `None` disables the limit.
+    /// Creates a limiter that allows this number of sends per minute and user, unless a group sets another limit; `None`
+    /// disables the limit.
     pub(crate) fn new(per_minute: Option<NonZeroU32>) -> Self {
         SendRateLimiter {
             per_minute,
             buckets: KeyedRateLimiter::new(MonotonicClock),
-            keyed: Mutex::default(),
+            remembered: Mutex::default(),
         }
     }
 
-    /// Counts a send. Returns `None` if the user has no limit, or if the send repeats a counted one.
+    /// Counts a send. `identity` is the hash of a send that can be repeated. Returns `None` if the user has no limit, or if
+    /// the send repeats a counted one.
+    ///
+    /// # Errors
+    /// The send exceeds the limit.
     pub(crate) fn count(
         &self,
         principal: &Principal,
-        name: Option<[u8; 32]>,
+        identity: Option<[u8; 32]>,
     ) -> Result<Option<Remaining>, SendRefused> {
         let Some(per_minute) = limit_of(principal, self.per_minute) else { return Ok(None) };
         let now = MonotonicClock.now();
         let is_kept = |at: &_| now.duration_since(*at) < REMEMBERED_FOR;
-        if let Some(name) = &name
-            && self.keyed().get(name).is_some_and(is_kept)
+        if let Some(identity) = &identity
+            && self.remembered().get(identity).is_some_and(is_kept)
         {
             return Ok(None);
         }
@@ -56,16 +61,16 @@ impl SendRateLimiter {
             .buckets
             .take(principal.user.id, per_minute)
             .map_err(|wait| SendRefused { per_minute, wait })?;
-        if let Some(name) = name {
-            let mut keyed = self.keyed();
-            evict_when_full(&mut keyed, is_kept);
-            keyed.insert(name, now);
+        if let Some(identity) = identity {
+            let mut remembered = self.remembered();
+            evict_when_full(&mut remembered, is_kept);
+            remembered.insert(identity, now);
         }
         Ok(Some(left))
     }
 
-    fn keyed(&self) -> MutexGuard<'_, HashMap<[u8; 32], Instant>> {
-        self.keyed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn remembered(&self) -> MutexGuard<'_, HashMap<[u8; 32], Instant>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,7 +82,7 @@ pub(crate) struct SendRefused {
     pub(crate) wait: Duration,
 }
 
-/// The limit of a principal: that of the group to which its key is bound, else the maximum of the user's groups, else
+/// Returns the limit of a principal: that of the group to which its key is bound, else the maximum of the user's groups, else
 /// `default`.
 fn limit_of(principal: &Principal, default: Option<NonZeroU32>) -> Option<NonZeroU32> {
     let bound_to = principal.key_group_id();
@@ -115,7 +120,7 @@ impl From<&SendRefused> for RateHeaders {
 }
 
 impl SendRefused {
-    /// The limit that the send exceeds.
+    /// Returns the limit that the send exceeds.
     pub(crate) fn per_minute(&self) -> NonZeroU32 {
         self.per_minute
     }

@@ -11,13 +11,14 @@ use crate::settings::AccessSettings;
 const EXPOSED_HEADERS: &str = "x-request-id, retry-after, ratelimit, ratelimit-policy, location, etag, \
     www-authenticate, x-budget-left, preference-applied, x-vercel-ai-ui-message-stream";
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
-/// Lifetime of a preflight answer in a browser's cache, in seconds.
+/// Lifetime of a preflight response in the cache of a browser, in seconds.
 const MAX_AGE: &str = "600";
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Answers a CORS preflight request of an allowed origin; `None` means that the request goes on to its handler.
+/// Returns the response to a CORS preflight request of an allowed origin; `None` for other requests, which are passed
+/// to their handlers.
 ///
-/// With authentication disabled it first refuses requests that another site could cause a browser to send.
+/// If authentication is disabled, it first refuses requests that another site could cause a browser to send.
 ///
 /// # Errors
 /// `forbidden`
@@ -26,24 +27,24 @@ pub(super) fn preflight(
     access: &AccessSettings,
 ) -> Result<Option<HttpResponse>, Problem> {
     if access.auth_disabled {
-        require_local(request.headers())?;
+        require_same_machine(request.headers())?;
     }
     let is_preflight = request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     if !is_preflight || allowed_origin(request, access).is_none() {
         return Ok(None);
     }
-    let mut answer = HttpResponse::NoContent();
-    answer.insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, METHODS));
-    answer.insert_header((header::ACCESS_CONTROL_MAX_AGE, MAX_AGE));
-    // The API uses no cookies, so the script itself sets every header.
+    let mut response = HttpResponse::NoContent();
+    response.insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, METHODS));
+    response.insert_header((header::ACCESS_CONTROL_MAX_AGE, MAX_AGE));
+    // The API uses no cookies, so a script sets each header itself and all headers can be allowed.
     if let Some(headers) = request.headers().get(header::ACCESS_CONTROL_REQUEST_HEADERS) {
-        answer.insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, headers.clone()));
+        response.insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, headers.clone()));
     }
-    Ok(Some(answer.finish()))
+    Ok(Some(response.finish()))
 }
 
-/// The origin of a request, if it is one of `cors_origins`.
+/// Returns the origin of a request, if it is one of `cors_origins`.
 pub(super) fn allowed_origin(request: &HttpRequest, access: &AccessSettings) -> Option<HeaderValue> {
     let origin = request.headers().get(header::ORIGIN)?;
     access.cors_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
@@ -61,9 +62,9 @@ pub(super) fn apply_headers(headers: &mut HeaderMap, origin: Option<HeaderValue>
     }
 }
 
-/// Refuses requests that a page of another site could cause: through a host name that resolves to this machine (DNS
+/// Refuses requests that a page of another site could cause: with a host name that resolves to this machine (DNS
 /// rebinding), or as a cross-site request without a preflight.
-fn require_local(headers: &HeaderMap) -> Result<(), Problem> {
+fn require_same_machine(headers: &HeaderMap) -> Result<(), Problem> {
     let mut hosts = headers.get_all(header::HOST);
     let host = match (hosts.next(), hosts.next()) {
         (Some(host), None) => host.to_str().ok().filter(|host| is_this_machine(host)),

@@ -7,18 +7,18 @@ use actix_web::{Error, HttpResponse};
 
 use crate::error::{Code, Problem};
 
-/// The problem document that replaces a response, if the response is an error.
+/// Returns the problem document that replaces a response, if the response is an error.
 pub(super) fn problem_response(response: &ServiceResponse<BoxBody>, id: &str) -> Option<HttpResponse> {
     let error = response.response().error()?;
     Some(match error.as_error::<Problem>() {
-        Some(problem) => answer(problem, id),
-        None => answer(&framework_error(error), id),
+        Some(problem) => log_and_render(problem, id),
+        None => log_and_render(&framework_error(error), id),
     })
 }
 
 /// Renders a problem and logs it. A problem with a cause is a fault below the handlers that is not logged elsewhere;
 /// a refusal is logged at debug level, and a failed turn is logged where it fails.
-fn answer(problem: &Problem, id: &str) -> HttpResponse {
+fn log_and_render(problem: &Problem, id: &str) -> HttpResponse {
     match problem.causes() {
         Some(cause) => tracing::error!(code = problem.code.as_str(), cause, "request failed"),
         None => tracing::debug!(%problem, "request refused"),

@@ -25,7 +25,7 @@ use crate::state::AppState;
 pub(crate) use authenticate::authenticate;
 pub(crate) use send_limit::limit_sends;
 
-/// Runs a request in a span of its own and finalizes its response: error bodies, CORS, security and rate limit
+/// Runs a request in its own tracing span and finalizes its response: error bodies, CORS, security and rate limit
 /// headers, and the request id.
 pub(crate) async fn finalize_response(
     request: ServiceRequest,
@@ -41,11 +41,11 @@ pub(crate) async fn finalize_response(
         let origin = cors::allowed_origin(request.request(), &access);
         let mut response = match cors::preflight(request.request(), &access) {
             Ok(None) => next.call(request).await?.map_into_boxed_body(),
-            Ok(Some(answer)) => request.into_response(answer),
+            Ok(Some(preflight)) => request.into_response(preflight),
             Err(problem) => request.error_response(problem),
         };
-        if let Some(answer) = errors::problem_response(&response, &id) {
-            response = response.into_response(answer);
+        if let Some(problem) = errors::problem_response(&response, &id) {
+            response = response.into_response(problem);
         }
         if is_head && response.response().body().size() == BodySize::Stream {
             // The server omits a body of known length. It would wait for a streamed one.

@@ -1,4 +1,4 @@
-//! The id of a request, in its log lines, its error body and the header `x-request-id`.
+//! Request ids, for log lines, error responses and the header `x-request-id`.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
@@ -10,7 +10,7 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// Maximum length of an id that the client chooses, in characters.
 const MAX_REQUEST_ID_CHARS: usize = 64;
 
-/// The id that the client sends, if it consists of 1 to 64 ASCII letters, digits, `-`, `_` and `.`; else a new UUID.
+/// Returns the id that the client sends, if it consists of 1 to 64 ASCII letters, digits, `-`, `_` and `.`; else a new UUID.
 pub(super) fn of(request: &HttpRequest) -> Result<String, Problem> {
     let is_valid = |id: &&str| {
         (1..=MAX_REQUEST_ID_CHARS).contains(&id.len())

@@ -29,7 +29,8 @@ pub(crate) async fn limit_sends(
 fn count(request: &HttpRequest) -> Result<(), Problem> {
     let state = AppState::of(request)?;
     let caller = request.extensions().get::<Caller>().cloned();
-    let Caller(principal) = caller.ok_or_else(|| Problem::internal("a send is limited without a caller"))?;
+    let Caller(principal) =
+        caller.ok_or_else(|| Problem::internal("a send without an authenticated caller is limited"))?;
     let (headers, outcome) = match state.sends().count(&principal, idempotency_hash(request, &principal)) {
         Ok(None) => return Ok(()),
         Ok(Some(remaining)) => (remaining.into(), Ok(())),
@@ -43,7 +44,7 @@ fn count(request: &HttpRequest) -> Result<(), Problem> {
     outcome
 }
 
-/// Identifies a send that can be repeated: a hash of its user, its path and its idempotency key.
+/// Returns the identity of a send that can be repeated: a hash of its user, its path and its idempotency key.
 fn idempotency_hash(request: &HttpRequest, principal: &Principal) -> Option<[u8; 32]> {
     let key = request.headers().get(&IDEMPOTENCY_KEY)?;
     let mut hash = Sha256::new();

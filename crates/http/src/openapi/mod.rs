@@ -1,4 +1,4 @@
-//! The OpenAPI document: the documentation of the handlers, and what applies to all of them.
+//! The OpenAPI document: the documentation of the handlers, with security, errors and headers of all operations.
 
 mod nulls;
 
@@ -27,10 +27,10 @@ const SCHEME: &str = "bearer";
 const TICKET_SCHEME: &str = "stream_ticket";
 
 const DESCRIPTION: &str = "\
-A chat runtime: conversations with tools, answers as streams that can be left and come back to, and an exact \
-ledger of what each of them cost.
+A chat runtime: conversations with tools, answers as streams that can be resumed, and an exact ledger of their \
+cost.
 
-JSON is in snake_case, ids are UUIDs, times are RFC 3339 in UTC, money is decimal text in US dollars. Errors \
+JSON members are in snake_case, ids are UUIDs, times are RFC 3339 in UTC, money is decimal text in US dollars. Errors \
 are problem details (RFC 9457) with a stable `code`.";
 
 const TAGS: &[(&str, &str)] = &[
@@ -52,7 +52,7 @@ const TAGS: &[(&str, &str)] = &[
     ("operation", "Health and documentation of the server"),
 ];
 
-/// The OpenAPI document of the API.
+/// Returns the OpenAPI document of the API.
 pub fn openapi() -> OpenApi {
     let mut document = Handlers::openapi();
     document.info = info();
@@ -78,9 +78,9 @@ pub fn openapi() -> OpenApi {
     document
 }
 
-/// The document as it is served.
+/// Returns the document as JSON.
 pub(crate) fn as_json() -> String {
-    // A document is maps and text, which always have a JSON form.
+    // A document consists of maps and text, which can always be serialized.
     openapi().to_json().unwrap_or_default()
 }
 
@@ -97,7 +97,7 @@ fn info() -> Info {
 
 fn scheme() -> SecurityScheme {
     let about = "An API key, `Authorization: Bearer csr_<id>_<secret>`, or a token (JWT) of the identity \
-        provider, where one is configured";
+        provider, if one is configured";
     SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some(about)).build())
 }
 
@@ -188,7 +188,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::auth::{has_ticket_form, is_reusable_credential};
+    use crate::auth::{has_ticket_format, is_reusable_credential};
 
     const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -196,7 +196,7 @@ mod tests {
         serde_json::from_str(&as_json()).unwrap()
     }
 
-    /// Every operation of a document, with its method and path.
+    /// Returns every operation of a document, with its method and path.
     fn documented(document: &Value) -> Vec<(String, &Value)> {
         let paths = document["paths"].as_object().unwrap();
         let of_path = |(path, item): (&String, &'_ Value)| (path.clone(), item.as_object().unwrap().clone());
@@ -212,11 +212,11 @@ mod tests {
     #[test]
     fn no_example_is_a_credential() {
         let document = as_json();
-        let is_of_word = |char: char| char.is_ascii_alphanumeric() || "_-.".contains(char);
-        let words = document.split(|char| !is_of_word(char));
-        let shown: Vec<_> =
-            words.filter(|word| is_reusable_credential(word) || has_ticket_form(word)).collect();
-        assert_eq!(shown, [""; 0]);
+        let is_credential_char = |char: char| char.is_ascii_alphanumeric() || "_-.".contains(char);
+        let texts = document.split(|char| !is_credential_char(char));
+        let credentials: Vec<_> =
+            texts.filter(|text| is_reusable_credential(text) || has_ticket_format(text)).collect();
+        assert_eq!(credentials, [""; 0]);
         assert!(!document.contains("secret_hash"));
     }
 
@@ -224,7 +224,8 @@ mod tests {
     fn the_document_and_the_table_name_the_same_operations() {
         let document = document();
         let in_document: BTreeSet<String> = documented(&document).into_iter().map(|(name, _)| name).collect();
-        let in_table = operations().iter().map(|known| format!("{} {}", known.method, known.path)).collect();
+        let in_table =
+            operations().iter().map(|operation| format!("{} {}", operation.method, operation.path)).collect();
         assert_eq!(in_document, in_table);
     }
 
@@ -236,10 +237,13 @@ mod tests {
         for (name, operation) in documented(&document) {
             let is_text = |member: &str| operation[member].as_str().is_some_and(|text| !text.is_empty());
             assert!(is_text("summary") && is_text("description"), "{name} is not described");
-            assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{name} has another's id");
+            assert!(ids.insert(operation["operationId"].as_str().unwrap()), "the id of {name} is not unique");
             assert!(tags.contains(operation["tags"][0].as_str().unwrap()), "{name} has an unknown tag");
             let responses = operation["responses"].as_object().unwrap();
-            assert!(responses.keys().any(|status| status.starts_with('2')), "{name} never succeeds");
+            assert!(
+                responses.keys().any(|status| status.starts_with('2')),
+                "{name} has no successful response"
+            );
             for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
                 assert!(response["content"][PROBLEM_JSON].is_object(), "{name} {status} is no problem");
             }
@@ -253,11 +257,11 @@ mod tests {
     fn every_operation_declares_its_access_rule() {
         let document = document();
         for (name, operation) in documented(&document) {
-            let is_open = ["GET /healthz", "GET /readyz", "GET /openapi.json"].contains(&name.as_str());
-            let is_about_oneself = ["GET /me", "GET /me/abilities"].contains(&name.as_str());
-            assert_eq!(operation["security"].is_null(), is_open, "{name}");
-            assert_eq!(operation["responses"]["401"].is_null(), is_open, "{name}");
-            assert_eq!(operation["x-asks"]["action"].is_null(), is_open || is_about_oneself, "{name}");
+            let is_public = ["GET /healthz", "GET /readyz", "GET /openapi.json"].contains(&name.as_str());
+            let is_for_all_users = ["GET /me", "GET /me/abilities"].contains(&name.as_str());
+            assert_eq!(operation["security"].is_null(), is_public, "{name}");
+            assert_eq!(operation["responses"]["401"].is_null(), is_public, "{name}");
+            assert_eq!(operation["x-asks"]["action"].is_null(), is_public || is_for_all_users, "{name}");
         }
     }
 
@@ -279,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reference_leads_somewhere() {
+    fn every_reference_can_be_resolved() {
         let document = document();
         let text = document.to_string();
         for reference in text.split("\"$ref\":\"#").skip(1) {

@@ -1,19 +1,20 @@
-//! What null and absence mean, which no derive can tell: answers say null, parameters are left out.
+//! Null and absence in the document, which the derives cannot express: responses contain null, parameters are omitted.
 
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AdditionalProperties, ArrayItems, Object, Schema, SchemaType, Type};
 
-/// Makes every member of an answer required that may be null: an answer says null rather than nothing.
+/// Marks nullable members of responses as required: a response contains null instead of omitting the member.
 ///
-/// Members that can be left out are declared as never null. Bodies of requests, which take no unknown members,
-/// stay as they are.
+/// Members that can be absent are declared as not nullable. Schemas of request bodies, which refuse unknown members,
+/// are not changed.
 pub(super) fn require_nullable(schema: &mut RefOr<Schema>) {
     match schema {
         RefOr::T(Schema::Object(object)) if !is_closed(object) => {
-            let said = object.properties.iter().filter(|(_, member)| is_nullable(member));
-            let unsaid = said.map(|(name, _)| name.clone()).filter(|name| !object.required.contains(name));
-            let unsaid: Vec<String> = unsaid.collect();
-            object.required.extend(unsaid);
+            let nullable = object.properties.iter().filter(|(_, member)| is_nullable(member));
+            let missing =
+                nullable.map(|(name, _)| name.clone()).filter(|name| !object.required.contains(name));
+            let missing: Vec<String> = missing.collect();
+            object.required.extend(missing);
             object.properties.values_mut().for_each(require_nullable);
         }
         RefOr::T(Schema::Array(array)) => {
@@ -27,7 +28,7 @@ pub(super) fn require_nullable(schema: &mut RefOr<Schema>) {
     }
 }
 
-/// Takes null out of the schema of a parameter: an optional one is left out, there is no null to write.
+/// Removes null from the schema of a parameter: an optional parameter is omitted and never null.
 pub(super) fn without_null(schema: &mut RefOr<Schema>) {
     match schema {
         RefOr::T(Schema::Object(object)) => {

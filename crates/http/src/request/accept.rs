@@ -1,80 +1,92 @@
-//! What a sender of a message wants back: a stream, one JSON document, or only the word that it was taken.
+//! Content negotiation: the headers `Accept` and `Prefer`.
 
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderMap};
+use actix_web::{FromRequest, HttpRequest};
 
 use crate::error::{Code, Problem};
 
-/// How the answer to a message is given.
+/// Form of the response to a sent message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ResponseMode {
-    /// As it is written: server-sent events.
-    Stream,
-    /// When it is whole: one JSON document.
-    Document,
-    /// Not here: the turn is named and read elsewhere.
-    Later,
+    /// Server-sent events while the answer is written.
+    EventStream,
+    /// One JSON document when the answer is complete.
+    Json,
+    /// The turn at once; the answer is read by other requests.
+    Async,
 }
 
 impl ResponseMode {
-    /// Reads `Prefer` and `Accept`. Without a word about it, the answer is a stream.
+    /// Reads `Prefer` and `Accept`. Default: an event stream.
     ///
     /// # Errors
-    /// `not_acceptable`, where neither form is acceptable.
+    /// `not_acceptable` if `Accept` allows neither media type.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         if prefers_async(headers) {
-            return Ok(ResponseMode::Later);
+            return Ok(ResponseMode::Async);
         }
-        let ranges: Vec<Range> = values(headers, &header::ACCEPT).filter_map(Range::read).collect();
+        let ranges = MediaRange::all(headers);
         if ranges.is_empty() {
-            return Ok(ResponseMode::Stream);
+            return Ok(ResponseMode::EventStream);
         }
         let stream = Preference::of("text", "event-stream", &ranges);
-        let document = Preference::of("application", "json", &ranges);
-        match (stream.quality, document.quality) {
+        let json = Preference::of("application", "json", &ranges);
+        match (stream.quality, json.quality) {
             (0, 0) => Err(Problem::new(
                 Code::NotAcceptable,
-                "the answer can be had as `text/event-stream` or as `application/json`",
+                "the answer is available as `text/event-stream` and as `application/json`",
             )),
-            // Between equals the named one is meant rather than the one that a wildcard lets in.
-            _ if document > stream => Ok(ResponseMode::Document),
-            _ => Ok(ResponseMode::Stream),
+            _ if json > stream => Ok(ResponseMode::Json),
+            _ => Ok(ResponseMode::EventStream),
         }
     }
 }
 
-/// How a list is given.
+/// Format of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ListFormat {
-    /// Page by page, as JSON.
-    Page,
-    /// As a table of comma-separated values.
+    /// Pages of JSON.
+    Json,
+    /// One table of comma-separated values.
     Csv,
 }
 
 impl ListFormat {
-    /// Reads `Accept`. Without a word about it, the answer is JSON.
+    /// Reads `Accept`. Default: JSON.
     ///
     /// # Errors
-    /// `not_acceptable`, where neither form is acceptable.
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
-        let ranges: Vec<Range> = values(headers, &header::ACCEPT).filter_map(Range::read).collect();
+    /// `not_acceptable` if `Accept` allows neither media type.
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let ranges = MediaRange::all(headers);
         if ranges.is_empty() {
-            return Ok(ListFormat::Page);
+            return Ok(ListFormat::Json);
         }
         let csv = Preference::of("text", "csv", &ranges);
-        let page = Preference::of("application", "json", &ranges);
-        match (csv.quality, page.quality) {
+        let json = Preference::of("application", "json", &ranges);
+        match (csv.quality, json.quality) {
             (0, 0) => Err(Problem::new(
                 Code::NotAcceptable,
-                "the list can be had as `application/json` or as `text/csv`",
+                "the list is available as `application/json` and as `text/csv`",
             )),
-            _ if csv > page => Ok(ListFormat::Csv),
-            _ => Ok(ListFormat::Page),
+            _ if csv > json => Ok(ListFormat::Csv),
+            _ => Ok(ListFormat::Json),
         }
     }
 }
 
-/// Whether `Prefer` (RFC 7240) asks not to be kept waiting.
+impl FromRequest for ListFormat {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(ListFormat::of(request.headers()))
+    }
+}
+
+/// Whether `Prefer` (RFC 7240) contains `respond-async`.
 fn prefers_async(headers: &HeaderMap) -> bool {
     let name = header::HeaderName::from_static("prefer");
     values(headers, &name).any(|preference| {
@@ -83,33 +95,42 @@ fn prefers_async(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The members of a list header, over all its lines.
+/// Returns the elements of a list header, over all its lines.
 fn values<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> impl Iterator<Item = &'a str> {
     headers.get_all(name).filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','))
 }
 
-/// A media range of `Accept`, with its quality in thousandths.
+/// A media range of `Accept` (RFC 9110, 12.5.1).
+///
+/// The parser of actix is stricter: it drops a range with an empty parameter, such as `application/json;`, which the
+/// RFC allows, and a range with an invalid quality value, which would then count as no preference at all.
 #[derive(Debug)]
-struct Range {
+struct MediaRange {
     kind: String,
     subtype: String,
+    /// Quality value in thousandths.
     quality: u16,
 }
 
-impl Range {
-    fn read(text: &str) -> Option<Self> {
+impl MediaRange {
+    fn all(headers: &HeaderMap) -> Vec<MediaRange> {
+        values(headers, &header::ACCEPT).filter_map(MediaRange::parse).collect()
+    }
+
+    fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let (kind, subtype) = parts.next()?.split_once('/')?;
         let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-        Some(Range {
+        Some(MediaRange {
             kind: kind.to_ascii_lowercase(),
             subtype: subtype.to_ascii_lowercase(),
             quality: weight.map_or(1000, thousandths),
         })
     }
 
-    /// How closely the range names the type: 3 exactly, 2 by its kind, 1 as anything, 0 not at all.
-    fn closeness(&self, kind: &str, subtype: &str) -> u8 {
+    /// Returns the specificity with which the range matches a media type: 3 for `type/subtype`, 2 for `type/*`, 1 for
+    /// `*/*`, 0 for no match.
+    fn specificity(&self, kind: &str, subtype: &str) -> u8 {
         match (self.kind == kind, self.kind.as_str(), self.subtype.as_str()) {
             (true, _, named) if named == subtype => 3,
             (true, _, "*") => 2,
@@ -119,7 +140,7 @@ impl Range {
     }
 }
 
-/// `0.85` as 850. What is no quality value counts as none.
+/// Parses a quality value, such as `0.85`, in thousandths. An invalid one counts as 0.
 fn thousandths(text: &str) -> u16 {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     match (whole, fraction.len(), format!("{fraction:0<3}").parse::<u16>()) {
@@ -129,18 +150,20 @@ fn thousandths(text: &str) -> u16 {
     }
 }
 
-/// What `Accept` says of one type: the quality first, then how closely it was named.
+/// Preference for a media type. Of two types with the same quality, the one that is named more specifically is
+/// preferred.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Preference {
     quality: u16,
-    closeness: u8,
+    specificity: u8,
 }
 
 impl Preference {
-    fn of(kind: &str, subtype: &str, ranges: &[Range]) -> Preference {
-        let named = ranges.iter().map(|range| (range.closeness(kind, subtype), range.quality));
-        let (closeness, quality) = named.filter(|(closeness, _)| *closeness > 0).max().unwrap_or((0, 0));
-        Preference { quality, closeness }
+    fn of(kind: &str, subtype: &str, ranges: &[MediaRange]) -> Preference {
+        let matching = ranges.iter().map(|range| (range.specificity(kind, subtype), range.quality));
+        let (specificity, quality) =
+            matching.filter(|(specificity, _)| *specificity > 0).max().unwrap_or((0, 0));
+        Preference { quality, specificity }
     }
 }
 
@@ -150,62 +173,68 @@ mod tests {
 
     use super::*;
 
-    fn form(headers: &[(&'static str, &str)]) -> Option<ResponseMode> {
+    fn response_mode(headers: &[(&'static str, &str)]) -> Option<ResponseMode> {
         let request =
             headers.iter().fold(TestRequest::default(), |request, header| request.append_header(*header));
         ResponseMode::of(request.to_http_request().headers()).ok()
     }
 
     #[test]
-    fn accept_decides_between_stream_and_document() {
+    fn accept_selects_the_event_stream_or_json() {
         let check = |accept: &str, expected: Option<ResponseMode>| {
-            assert_eq!(form(&[("accept", accept)]), expected, "{accept}");
+            assert_eq!(response_mode(&[("accept", accept)]), expected, "{accept}");
         };
-        let (stream, document) = (Some(ResponseMode::Stream), Some(ResponseMode::Document));
-        assert_eq!(form(&[]), stream);
+        let (stream, json) = (Some(ResponseMode::EventStream), Some(ResponseMode::Json));
+        assert_eq!(response_mode(&[]), stream);
         check("", stream);
         check("*/*", stream);
         check("text/event-stream", stream);
         check("Text/Event-Stream", stream);
         check("text/*", stream);
-        check("application/json", document);
-        check("application/*", document);
+        check("application/json", json);
+        check("application/*", json);
         check("application/json, text/event-stream", stream);
-        check("application/json, text/event-stream;q=0.9", document);
+        check("application/json, text/event-stream;q=0.9", json);
         check("text/event-stream;q=0.5, application/json;q=0.25", stream);
-        check("application/json, text/plain, */*", document);
-        check("text/event-stream;q=0, */*", document);
+        check("application/json, text/plain, */*", json);
+        check("text/event-stream;q=0, */*", json);
+        check("application/json;", json);
+        check("application/json; charset", json);
         check("text/html", None);
         check("application/json;q=0", None);
+        check("application/json;q=high", None);
     }
 
     #[test]
-    fn accept_decides_between_page_and_table() {
+    fn accept_selects_json_or_csv() {
         let check = |accept: &str, expected: Option<ListFormat>| {
             let request = TestRequest::default().append_header(("accept", accept)).to_http_request();
             assert_eq!(ListFormat::of(request.headers()).ok(), expected, "{accept}");
         };
-        let (page, csv) = (Some(ListFormat::Page), Some(ListFormat::Csv));
-        check("", page);
-        check("*/*", page);
-        check("application/json, text/csv", page);
+        let (json, csv) = (Some(ListFormat::Json), Some(ListFormat::Csv));
+        check("", json);
+        check("*/*", json);
+        check("application/json, text/csv", json);
         check("text/csv", csv);
         check("text/*", csv);
         check("text/csv, */*;q=0.1", csv);
         check("text/csv, */*", csv);
-        check("text/csv;q=0.5, application/json", page);
+        check("text/csv;q=0.5, application/json", json);
         check("text/html", None);
         check("text/csv;q=0, application/xml", None);
     }
 
     #[test]
-    fn a_preference_to_be_answered_later_goes_first() {
-        let later = Some(ResponseMode::Later);
-        assert_eq!(form(&[("prefer", "respond-async")]), later);
+    fn respond_async_takes_precedence_over_accept() {
+        let asynchronous = Some(ResponseMode::Async);
+        assert_eq!(response_mode(&[("prefer", "respond-async")]), asynchronous);
         assert_eq!(
-            form(&[("prefer", "return=minimal, Respond-Async; wait=5"), ("accept", "text/event-stream")]),
-            later
+            response_mode(&[
+                ("prefer", "return=minimal, Respond-Async; wait=5"),
+                ("accept", "text/event-stream")
+            ]),
+            asynchronous
         );
-        assert_eq!(form(&[("prefer", "wait=5")]), Some(ResponseMode::Stream));
+        assert_eq!(response_mode(&[("prefer", "wait=5")]), Some(ResponseMode::EventStream));
     }
 }

@@ -1,4 +1,4 @@
-//! Request bodies: JSON, read to a limit, with the place of every mistake.
+//! JSON request bodies of limited size. Errors name the position in the body.
 
 use actix_web::dev::Payload;
 use actix_web::http::header;
@@ -16,7 +16,7 @@ use crate::dto::Object;
 use crate::error::{Code, Problem};
 use crate::state::AppState;
 
-/// A JSON request body. Its type refuses members that it does not know.
+/// A JSON request body. Types of bodies refuse unknown members.
 #[derive(Debug)]
 pub(crate) struct Json<T>(pub(crate) T);
 
@@ -25,34 +25,37 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let acceptable = require_json(request.headers());
-        let (announced, limit) = (announced(request), limit(request));
+        let is_json = require_json(request.headers());
+        let (length, limit) = (content_length(request), max_body_bytes(request));
         let payload = payload.take();
         Box::pin(async move {
-            acceptable?;
-            let body = read(payload, announced, limit).await?;
+            is_json?;
+            let body = read(payload, length, limit).await?;
             parse(&body).map(Json)
         })
     }
 }
 
-/// The largest body that is taken, in bytes.
-pub(super) fn limit(request: &HttpRequest) -> usize {
-    request.app_data::<web::Data<AppState>>().map_or(0, |state| state.settings().body_limit)
+/// Returns the maximum size of a body.
+pub(super) fn max_body_bytes(request: &HttpRequest) -> usize {
+    request.app_data::<web::Data<AppState>>().map_or(0, |state| state.settings().max_body_bytes)
 }
 
-/// The length that the headers announce.
-pub(super) fn announced(request: &HttpRequest) -> Option<usize> {
+/// Returns the value of `Content-Length`.
+pub(super) fn content_length(request: &HttpRequest) -> Option<usize> {
     request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
 }
 
-/// The announced media type without its parameters, in lower case; empty if there is none.
+/// Returns the media type of the body without its parameters, in lower case; empty if there is none.
 pub(super) fn essence(headers: &header::HeaderMap) -> String {
-    let media_type = text(headers, header::CONTENT_TYPE).unwrap_or_default();
+    let media_type = header_text(headers, header::CONTENT_TYPE).unwrap_or_default();
     media_type.split(';').next().unwrap_or_default().trim().to_owned()
 }
 
-/// Whether the headers announce JSON as it is: no other type, no compression.
+/// Requires JSON without a content encoding.
+///
+/// # Errors
+/// `unsupported_media_type`
 fn require_json(headers: &header::HeaderMap) -> Result<(), Problem> {
     let essence = essence(headers);
     let is_json = essence == "application/json"
@@ -63,38 +66,44 @@ fn require_json(headers: &header::HeaderMap) -> Result<(), Problem> {
             "send the body as `content-type: application/json`",
         ));
     }
-    require_plain(headers)
+    require_unencoded(headers)
 }
 
-fn text(headers: &header::HeaderMap, name: header::HeaderName) -> Option<String> {
+fn header_text(headers: &header::HeaderMap, name: header::HeaderName) -> Option<String> {
     headers.get(name).map(|value| value.to_str().unwrap_or("?").trim().to_ascii_lowercase())
 }
 
-/// Whether the headers announce no compression.
-pub(super) fn require_plain(headers: &header::HeaderMap) -> Result<(), Problem> {
-    match text(headers, header::CONTENT_ENCODING).as_deref() {
+/// Requires a body without a content encoding.
+///
+/// # Errors
+/// `unsupported_media_type`
+pub(super) fn require_unencoded(headers: &header::HeaderMap) -> Result<(), Problem> {
+    match header_text(headers, header::CONTENT_ENCODING).as_deref() {
         None | Some("identity") => Ok(()),
         Some(_) => Err(Problem::new(Code::UnsupportedMediaType, "send the body without a content encoding")),
     }
 }
 
-/// Reads a body up to a limit.
+/// Reads a body.
+///
+/// # Errors
+/// `payload_too_large` beyond `limit` bytes, and `invalid_body` if the connection ends early.
 pub(super) async fn read(
     mut payload: Payload,
-    announced: Option<usize>,
+    length: Option<usize>,
     limit: usize,
 ) -> Result<BytesMut, Problem> {
     let too_large = || {
-        Problem::new(Code::PayloadTooLarge, format!("the body may have at most {limit} bytes"))
+        Problem::new(Code::PayloadTooLarge, format!("the maximum size of a body is {limit} bytes"))
             .with("limit", limit)
     };
-    if announced.is_some_and(|length| length > limit) {
+    if length.is_some_and(|length| length > limit) {
         return Err(too_large());
     }
-    let mut body = BytesMut::with_capacity(announced.unwrap_or(0));
+    let mut body = BytesMut::with_capacity(length.unwrap_or(0));
     while let Some(chunk) = payload.next().await {
-        let chunk =
-            chunk.map_err(|_| Problem::new(Code::InvalidBody, "the body ended before its announced end"))?;
+        let chunk = chunk
+            .map_err(|_| Problem::new(Code::InvalidBody, "the body is shorter than its `Content-Length`"))?;
         if body.len() + chunk.len() > limit {
             return Err(too_large());
         }
@@ -103,7 +112,10 @@ pub(super) async fn read(
     Ok(body)
 }
 
-/// Reads a body, or says where it is wrong.
+/// Parses a body.
+///
+/// # Errors
+/// `invalid_body` with the position of the error.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -112,24 +124,24 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     })?;
     json.end().map_err(|error| malformed(&error))?;
     match nul_characters(body) {
-        mistakes if mistakes.is_empty() => Ok(value),
-        mistakes => Err(invalid(mistakes)),
+        errors if errors.is_empty() => Ok(value),
+        errors => Err(invalid(errors)),
     }
 }
 
-fn invalid(mistakes: Vec<FieldError>) -> Problem {
-    Problem::new(Code::InvalidBody, "the errors name what is wrong and where").at(mistakes)
+fn invalid(errors: Vec<FieldError>) -> Problem {
+    Problem::new(Code::InvalidBody, "`errors` lists the errors and their positions").with_errors(errors)
 }
 
 fn refusal(error: &serde_json::Error, path: &Path) -> Problem {
     match error.classify() {
         Category::Syntax | Category::Eof | Category::Io => malformed(error),
         Category::Data => {
-            let detail = without_place(error);
+            let detail = without_position(error);
             let mut pointer = pointer_of(path);
-            // Both are noticed at the object, and mean one of its members.
+            // The path of these errors is the object; the pointer must name the member.
             let of_member = ["missing field `", "duplicate field `"];
-            let rest = of_member.iter().find_map(|words| detail.strip_prefix(words));
+            let rest = of_member.iter().find_map(|prefix| detail.strip_prefix(prefix));
             if let Some(name) = rest.and_then(|rest| rest.strip_suffix('`')) {
                 push_token(&mut pointer, name);
             }
@@ -140,16 +152,20 @@ fn refusal(error: &serde_json::Error, path: &Path) -> Problem {
 
 fn malformed(error: &serde_json::Error) -> Problem {
     let (line, column) = (error.line(), error.column());
-    let what = without_place(error);
-    Problem::new(Code::InvalidBody, format!("the body is not JSON: {what} at line {line}, column {column}"))
-        .with("line", line)
-        .with("column", column)
+    let message = without_position(error);
+    Problem::new(
+        Code::InvalidBody,
+        format!("the body is not JSON: {message} at line {line}, column {column}"),
+    )
+    .with("line", line)
+    .with("column", column)
 }
 
-fn without_place(error: &serde_json::Error) -> String {
+/// Returns the message without line and column.
+fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    text.strip_suffix(&place).unwrap_or(&text).to_owned()
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&position).unwrap_or(&text).to_owned()
 }
 
 fn pointer_of(path: &Path) -> String {
@@ -164,40 +180,40 @@ fn pointer_of(path: &Path) -> String {
     pointer
 }
 
-/// Goes one step down in a JSON pointer (RFC 6901).
+/// Appends a reference token to a JSON pointer (RFC 6901).
 fn push_token(pointer: &mut String, token: &str) {
     pointer.push('/');
     pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
 }
 
-/// Every place of U+0000 in a body that is JSON: one of the databases cannot hold the character.
+/// Returns an error for each U+0000 in a JSON body: PostgreSQL cannot store the character.
 fn nul_characters(body: &[u8]) -> Vec<FieldError> {
-    let mut mistakes = Vec::new();
-    // Unescaped it is no JSON at all, so a body without this escape has none; nearly no body has it.
+    let mut errors = Vec::new();
+    // JSON cannot contain the character unescaped, and nearly no body contains the escape.
     if body.windows(6).any(|window| window == br"\u0000")
         && let Ok(value) = serde_json::from_slice(body)
     {
-        find_nul(&value, &mut String::new(), &mut mistakes);
+        find_nul(&value, &mut String::new(), &mut errors);
     }
-    mistakes
+    errors
 }
 
-fn find_nul(value: &Value, pointer: &mut String, mistakes: &mut Vec<FieldError>) {
+fn find_nul(value: &Value, pointer: &mut String, errors: &mut Vec<FieldError>) {
     let length = pointer.len();
     match value {
-        Value::String(text) => refuse_nul(text, pointer, mistakes),
+        Value::String(text) => refuse_nul(text, pointer, errors),
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
                 push_token(pointer, &index.to_string());
-                find_nul(item, pointer, mistakes);
+                find_nul(item, pointer, errors);
                 pointer.truncate(length);
             }
         }
         Value::Object(members) => {
             for (name, member) in members {
                 push_token(pointer, name);
-                refuse_nul(name, pointer, mistakes);
-                find_nul(member, pointer, mistakes);
+                refuse_nul(name, pointer, errors);
+                find_nul(member, pointer, errors);
                 pointer.truncate(length);
             }
         }
@@ -205,10 +221,10 @@ fn find_nul(value: &Value, pointer: &mut String, mistakes: &mut Vec<FieldError>)
     }
 }
 
-fn refuse_nul(text: &str, pointer: &str, mistakes: &mut Vec<FieldError>) {
+fn refuse_nul(text: &str, pointer: &str, errors: &mut Vec<FieldError>) {
     if text.contains('\0') {
         let detail = "the character U+0000 cannot be stored".to_owned();
-        mistakes.push(FieldError { pointer: pointer.to_owned(), detail });
+        errors.push(FieldError { pointer: pointer.to_owned(), detail });
     }
 }
 
@@ -243,7 +259,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_mistake_names_its_place() {
+    async fn every_error_names_its_position() {
         let check = async |body: &str, pointer: &str, detail: &str| {
             let answer = answer(&parse::<Note>(body.as_bytes()).unwrap_err()).await;
             assert_eq!(answer["code"], "invalid_body", "{body}");
@@ -284,12 +300,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_json_is_told_by_line_and_column() {
+    async fn syntax_errors_name_line_and_column() {
         let check = async |body: &[u8], line: u64, column: u64| {
             let answer = answer(&parse::<Note>(body).unwrap_err()).await;
             assert_eq!((&answer["line"], &answer["column"]), (&json!(line), &json!(column)), "{answer}");
-            let place = format!(" at line {line}, column {column}");
-            assert!(answer["detail"].as_str().unwrap().ends_with(&place), "{answer}");
+            let position = format!(" at line {line}, column {column}");
+            assert!(answer["detail"].as_str().unwrap().ends_with(&position), "{answer}");
         };
         check(b"", 1, 0).await;
         check(b"{\"text\":\n  oops}", 2, 3).await;
@@ -301,7 +317,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_nul_character_is_refused_wherever_it_stands() {
+    async fn the_nul_character_is_refused_at_every_position() {
         let check = async |body: &str, pointers: &[&str]| {
             let answer = answer(&parse::<Note>(body.as_bytes()).unwrap_err()).await;
             let given: Vec<&str> = answer["errors"]
@@ -322,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_right_is_read() {
+    fn a_valid_body_is_parsed() {
         let note: Note = parse(br#" {"text": " a ", "files": [{"size": 3}], "meta": {"k": null}} "#).unwrap();
         assert_eq!(note.text, " a ");
         assert_eq!(note.files[0].0.size, 3);
@@ -335,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_json_is_taken() {
+    fn only_unencoded_json_is_accepted() {
         let check = |pairs: &[(&'static str, &'static str)], expected: bool| {
             assert_eq!(require_json(&headers(pairs)).is_ok(), expected, "{pairs:?}");
         };

@@ -1,8 +1,8 @@
-//! The inputs of handlers: bodies, query parameters, ids in paths, and preferences in headers.
+//! Inputs of handlers: bodies, query parameters, ids in paths, and preferences in headers.
 
 mod accept;
 mod body;
-mod page;
+mod pagination;
 mod path;
 mod query;
 mod tool_definition;
@@ -10,8 +10,8 @@ mod usage;
 
 pub(crate) use accept::{ListFormat, ResponseMode};
 pub(crate) use body::Json;
-pub(crate) use page::Pagination;
+pub(crate) use pagination::{PageParams, Pagination};
 pub(crate) use path::{PathId, PathUser};
-pub(crate) use query::{PageParams, Query};
+pub(crate) use query::Query;
 pub(crate) use tool_definition::Definition;
-pub(crate) use usage::{UsageParams, grouping, report_cursor, selection};
+pub(crate) use usage::{CsvPageParams, GroupByParams, ReportPageParams, UsageParams};

@@ -9,7 +9,7 @@ use causerie_domain::UserId;
 
 use crate::error::Problem;
 
-/// The `{id}` of the path.
+/// The `{id}` of a path.
 ///
 /// Text that is not a UUID is read as the nil UUID, which no row has. The response is then the same as for any other
 /// missing resource, after the same checks in the same order.
@@ -23,11 +23,11 @@ impl<T: FromStr> FromRequest for PathId<T> {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(read(request, "id").map(PathId))
+        ready(parse(request, "id").map(PathId))
     }
 }
 
-/// The `{user_id}` of the path, read like [`PathId`].
+/// The `{user_id}` of a path, read like [`PathId`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PathUser(pub(crate) UserId);
 
@@ -36,14 +36,14 @@ impl FromRequest for PathUser {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(read(request, "user_id").map(PathUser))
+        ready(parse(request, "user_id").map(PathUser))
     }
 }
 
-fn read<T: FromStr>(request: &HttpRequest, name: &str) -> Result<T, Problem> {
+fn parse<T: FromStr>(request: &HttpRequest, name: &str) -> Result<T, Problem> {
     let given = request.match_info().get(name).unwrap_or(NIL);
     let id = given.parse().or_else(|_| NIL.parse());
-    id.map_err(|_| Problem::internal("the nil UUID is not taken as an id"))
+    id.map_err(|_| Problem::internal("the nil UUID is not an id"))
 }
 
 #[cfg(test)]

@@ -1,96 +1,172 @@
-//! Query parameters. Unknown and repeated parameters are refused, and values with U+0000, which PostgreSQL cannot
-//! store.
+//! Query parameters: structs with `Deserialize`, which also describe the parameters in the OpenAPI document.
+//!
+//! Unknown and repeated parameters are refused: a misspelled filter would silently return other rows. Values with
+//! U+0000 are refused, because PostgreSQL cannot store the character.
 
-use std::fmt::Display;
-use std::str::FromStr;
+use std::future::{Ready, ready};
+use std::slice::Iter;
 
-use actix_web::{HttpRequest, web};
-use utoipa::IntoParams;
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
+use serde::de::value::Error;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer as _, MapAccess, SeqAccess,
+    Visitor,
+};
+use serde::forward_to_deserialize_any;
 
-use crate::dto::PageCursor;
 use crate::error::Problem;
 
-/// Default number of rows of a page.
-pub(crate) const DEFAULT_LIMIT: u32 = 20;
-/// Maximum number of rows of a page.
-pub(crate) const MAX_LIMIT: u32 = 100;
-
-/// Parameters of a paged list, for the OpenAPI document.
-#[derive(Debug, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "a description alone: `Query` reads the parameters, with errors of its own")]
-pub(crate) struct PageParams {
-    /// Maximum number of rows. Default: 20.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// The `next_cursor` of the previous page, with the same filters.
-    cursor: Option<String>,
-}
-
-/// The parameters of a request that no handler has taken yet.
+/// The query parameters of an operation: a struct with a field for each parameter, or a tuple of such structs.
+///
+/// Every field is optional or has a default.
 #[derive(Debug)]
-pub(crate) struct Query(Vec<(String, String)>);
+pub(crate) struct Query<T>(pub(crate) T);
 
-impl Query {
-    /// The parameters of a request.
+impl<T: DeserializeOwned> Query<T> {
+    /// Reads the parameters of a request.
     ///
     /// # Errors
-    /// A parameter that is not percent-encoded UTF-8, that is given twice, or that holds U+0000.
+    /// `invalid_parameter` with the name of the parameter: it is not percent-encoded UTF-8, is given twice, contains
+    /// U+0000, has an invalid value, or is unknown. Values are checked in the order of the fields.
     pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string())
+        let mut parameters = Parameters::parse(request.query_string())?;
+        match T::deserialize(&mut parameters) {
+            Ok(value) => parameters.finish().map(|()| Query(value)),
+            Err(error) => Err(Problem::parameter(parameters.current, error)),
+        }
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest for Query<T> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Query::of(request))
+    }
+}
+
+/// The parameters that no field has taken yet.
+struct Parameters {
+    pairs: Vec<(String, String)>,
+    /// Name of the parameter that was taken last.
+    current: &'static str,
+}
+
+impl Parameters {
+    fn parse(query: &str) -> Result<Self, Problem> {
+        let pairs = web::Query::<Vec<(String, String)>>::from_query(query)
             .map_err(|_| Problem::parameter("query", "it cannot be decoded"))?
             .into_inner();
         for (index, (name, value)) in pairs.iter().enumerate() {
             if value.contains('\0') || name.contains('\0') {
                 return Err(Problem::parameter(
                     &name.replace('\0', ""),
-                    "the character U+0000 cannot be taken",
+                    "the character U+0000 is not allowed",
                 ));
             }
             if pairs[..index].iter().any(|(earlier, _)| earlier == name) {
                 return Err(Problem::parameter(name, "it is given twice"));
             }
         }
-        Ok(Query(pairs))
+        Ok(Parameters { pairs, current: "" })
     }
 
-    /// Takes a parameter as text.
-    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
-        let index = self.0.iter().position(|(given, _)| given == name)?;
-        Some(self.0.swap_remove(index).1)
+    fn take(&mut self, name: &'static str) -> Option<String> {
+        let index = self.pairs.iter().position(|(given, _)| given == name)?;
+        self.current = name;
+        Some(self.pairs.swap_remove(index).1)
     }
 
-    /// Takes a parameter and reads it.
-    pub(crate) fn read<T: FromStr<Err: Display>>(&mut self, name: &str) -> Result<Option<T>, Problem> {
-        self.text(name).map(|text| text.parse().map_err(|error| Problem::parameter(name, error))).transpose()
-    }
-
-    /// Takes the size of the page.
-    pub(crate) fn limit(&mut self) -> Result<u32, Problem> {
-        Ok(self.limit_to(MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT))
-    }
-
-    /// Takes the size of a page with another default or maximum.
-    pub(crate) fn limit_to(&mut self, max: u32) -> Result<Option<u32>, Problem> {
-        match self.text("limit").map(|text| text.parse()) {
-            None => Ok(None),
-            Some(Ok(limit)) if (1..=max).contains(&limit) => Ok(Some(limit)),
-            Some(_) => Err(Problem::parameter("limit", format_args!("it must be a number from 1 to {max}"))),
-        }
-    }
-
-    /// Takes the cursor of a list.
-    pub(crate) fn cursor<K: PageCursor>(&mut self) -> Result<Option<K>, Problem> {
-        let refuse = || Problem::parameter("cursor", "it is not a cursor of this list");
-        self.text("cursor").map(|text| K::from_cursor(&text).ok_or_else(refuse)).transpose()
-    }
-
-    /// Refuses parameters that were not taken: a misspelled filter would silently return other rows.
-    pub(crate) fn finish(self) -> Result<(), Problem> {
-        match self.0.first() {
+    fn finish(self) -> Result<(), Problem> {
+        match self.pairs.first() {
             None => Ok(()),
             Some((name, _)) => Err(Problem::parameter(name, "this route has no such parameter")),
         }
+    }
+}
+
+impl<'de> Deserializer<'de> for &mut Parameters {
+    type Error = Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_map(Fields { parameters: self, names: fields.iter(), value: String::new() })
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_seq(Structs(self))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Error> {
+        Err(Error::custom("query parameters are structs or tuples of structs"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// The fields of a struct, in the order of their declaration.
+struct Fields<'p> {
+    parameters: &'p mut Parameters,
+    names: Iter<'static, &'static str>,
+    /// Value of the field that was returned last.
+    value: String,
+}
+
+impl<'de> MapAccess<'de> for Fields<'_> {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+        for name in self.names.by_ref() {
+            if let Some(value) = self.parameters.take(name) {
+                self.value = value;
+                return seed.deserialize((*name).into_deserializer()).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        seed.deserialize(Text(std::mem::take(&mut self.value)))
+    }
+}
+
+/// The structs of a tuple. Each takes the parameters of its fields.
+struct Structs<'p>(&'p mut Parameters);
+
+impl<'de> SeqAccess<'de> for Structs<'_> {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        seed.deserialize(&mut *self.0).map(Some)
+    }
+}
+
+/// The value of a parameter.
+struct Text(String);
+
+impl<'de> Deserializer<'de> for Text {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_string(self.0)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_some(self)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 
@@ -98,32 +174,37 @@ impl Query {
 mod tests {
     use actix_web::test::TestRequest;
     use causerie_domain::sessions::SessionState;
+    use serde::Deserialize;
 
     use super::*;
+    use crate::dto::input;
+    use crate::request::PageParams;
 
-    fn query(text: &str) -> Result<Query, Problem> {
-        Query::of(&TestRequest::with_uri(&format!("/?{text}")).to_http_request())
+    #[derive(Debug, Deserialize)]
+    struct Filter {
+        #[serde(default, deserialize_with = "input::optional_from_str")]
+        state: Option<SessionState>,
+        tool: Option<String>,
+    }
+
+    fn query(text: &str) -> Result<(Filter, PageParams), Problem> {
+        Query::of(&TestRequest::with_uri(&format!("/?{text}")).to_http_request()).map(|query| query.0)
     }
 
     #[test]
-    fn parameters_are_taken_by_name() {
-        let mut query = query("state=paused&limit=7&tool=a%20b").unwrap();
-        assert_eq!(query.limit().unwrap(), 7);
-        assert_eq!(query.read("state").unwrap(), Some(SessionState::Paused));
-        assert_eq!(query.text("tool").as_deref(), Some("a b"));
-        assert_eq!(query.text("tool"), None);
-        query.finish().unwrap();
+    fn parameters_are_read_into_the_fields_of_their_names() {
+        let (filter, page) = query("state=paused&limit=7&tool=a%20b").unwrap();
+        assert_eq!(page.limit, 7);
+        assert_eq!(filter.state, Some(SessionState::Paused));
+        assert_eq!(filter.tool.as_deref(), Some("a b"));
+        let (filter, page) = query("").unwrap();
+        assert_eq!((page.limit, filter.state, filter.tool), (20, None, None));
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused_by_name() {
+    fn invalid_parameters_are_refused_by_name() {
         let check = |text: &str, expected: &str| {
-            let refusal = query(text).and_then(|mut query| {
-                query.limit()?;
-                query.read::<SessionState>("state")?;
-                query.finish()
-            });
-            let refusal = refusal.unwrap_err().to_string();
+            let refusal = query(text).unwrap_err().to_string();
             assert!(refusal.starts_with(&format!("invalid_parameter: {expected}")), "{refusal}");
         };
         check("limit=0", "limit: it must be a number from 1 to 100");
@@ -136,5 +217,7 @@ mod tests {
         check("sate=active", "sate: this route has no such parameter");
         check("limit=1&limit=2", "limit: it is given twice");
         check("tool=a%00b", "tool: the character U+0000");
+        check("tool=a&more=1&limit=x", "limit: ");
+        check("tool=%ff", "query: it cannot be decoded");
     }
 }

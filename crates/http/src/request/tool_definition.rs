@@ -1,4 +1,4 @@
-//! Tool definitions as request bodies: YAML or JSON, as they are. What is wrong in them the runtime says.
+//! Tool definitions as request bodies, in YAML or JSON. The runtime parses them.
 
 use actix_web::dev::Payload;
 use actix_web::http::header::HeaderMap;
@@ -7,10 +7,10 @@ use bytes::BytesMut;
 use causerie_runtime::DefinitionFormat;
 use futures_util::future::LocalBoxFuture;
 
-use super::body::{announced, essence, limit, read, require_plain};
+use super::body::{content_length, essence, max_body_bytes, read, require_unencoded};
 use crate::error::{Code, Problem};
 
-/// A tool definition.
+/// The text of a tool definition.
 #[derive(Debug)]
 pub(crate) struct Definition {
     pub(crate) format: DefinitionFormat,
@@ -23,12 +23,10 @@ impl FromRequest for Definition {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let headers = request.headers();
-        let format = format_of(headers).and_then(|format| require_plain(headers).map(|()| format));
-        let (announced, limit) = (announced(request), limit(request));
+        let format = format_of(headers).and_then(|format| require_unencoded(headers).map(|()| format));
+        let (length, limit) = (content_length(request), max_body_bytes(request));
         let payload = payload.take();
-        Box::pin(
-            async move { Ok(Definition { format: format?, text: read(payload, announced, limit).await? }) },
-        )
+        Box::pin(async move { Ok(Definition { format: format?, text: read(payload, length, limit).await? }) })
     }
 }
 

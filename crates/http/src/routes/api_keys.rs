@@ -6,7 +6,8 @@ use actix_web::web::Data;
 use causerie_domain::ApiKeyId;
 
 use crate::auth::{Caller, KeyMaterial};
-use crate::dto::{ApiKeyDto, CreateApiKeyBody, CreatedApiKeyDto, Id, PageDto};
+use crate::dto::api_keys::{ApiKeyDto, CreateApiKeyBody, CreatedApiKeyDto};
+use crate::dto::{Id, PageDto};
 use crate::error::Problem;
 use crate::request::{Json, PageParams, Pagination, PathId};
 use crate::state::AppState;
@@ -29,15 +30,15 @@ pub(crate) async fn create_api_key(
     body: Json<CreateApiKeyBody>,
 ) -> Result<HttpResponse, Problem> {
     let material = KeyMaterial::generate(|bytes| state.entropy().fill(bytes)).map_err(Problem::internal)?;
-    let new = body.0.with(&material);
+    let new = body.0.with_key(&material);
     let key =
         state.administer(move |runtime| async move { runtime.create_api_key(&caller.0, new).await }).await?;
     let location = format!("/api-keys/{}", key.id);
-    let answer = CreatedApiKeyDto::new(key, &material.credential());
+    let created = CreatedApiKeyDto::new(key, &material.credential());
     Ok(HttpResponse::Created()
         .insert_header((header::LOCATION, location))
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(answer))
+        .json(created))
 }
 
 /// The API keys.

@@ -6,7 +6,8 @@ use causerie_domain::ports::AttachmentCursor;
 use causerie_domain::{AttachmentId, SessionId};
 
 use crate::auth::Caller;
-use crate::dto::{AttachmentDto, Id, PageDto};
+use crate::dto::attachments::AttachmentDto;
+use crate::dto::{Id, PageDto};
 use crate::error::Problem;
 use crate::request::{PageParams, Pagination, PathId};
 use crate::state::AppState;

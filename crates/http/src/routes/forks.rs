@@ -6,7 +6,9 @@ use actix_web::web::Data;
 use causerie_domain::SessionId;
 
 use crate::auth::Caller;
-use crate::dto::{ForkBody, ForkCursor, Id, LineageCursor, PageDto, SessionDto};
+use crate::dto::forks::{ForkBody, ForkCursor, LineageCursor};
+use crate::dto::sessions::SessionDto;
+use crate::dto::{Id, PageDto};
 use crate::error::Problem;
 use crate::request::{Json, PageParams, Pagination, PathId};
 use crate::state::AppState;
@@ -34,7 +36,7 @@ pub(crate) async fn fork_session(
     id: PathId<SessionId>,
     body: Json<ForkBody>,
 ) -> Result<HttpResponse, Problem> {
-    let fork = body.0.of(id.0);
+    let fork = body.0.fork_of(id.0);
     let view = state.call(move |runtime| async move { runtime.fork_session(&caller.0, fork).await }).await?;
     let location = format!("/sessions/{}", view.session.id);
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(SessionDto::from(view)))
@@ -54,7 +56,7 @@ pub(crate) async fn list_forks(
     id: PathId<SessionId>,
     page: Pagination<ForkCursor>,
 ) -> Result<HttpResponse, Problem> {
-    let page = page.by(|ForkCursor(last)| last);
+    let page = page.map_cursor(|ForkCursor(last)| last);
     let page = state.call(move |runtime| async move { runtime.forks(&caller.0, id.0, page).await }).await?;
     let next = page.next.map(ForkCursor);
     Ok(HttpResponse::Ok().json(PageDto::<SessionDto>::new(page.rows, next.as_ref())))
@@ -74,7 +76,7 @@ pub(crate) async fn lineage(
     id: PathId<SessionId>,
     page: Pagination<LineageCursor>,
 ) -> Result<HttpResponse, Problem> {
-    let page = page.by(|LineageCursor(last)| last);
+    let page = page.map_cursor(|LineageCursor(last)| last);
     let page = state.call(move |runtime| async move { runtime.lineage(&caller.0, id.0, page).await }).await?;
     let next = page.next.map(LineageCursor);
     Ok(HttpResponse::Ok().json(PageDto::<SessionDto>::new(page.rows, next.as_ref())))

@@ -6,7 +6,8 @@ use actix_web::web::Data;
 use causerie_domain::GroupId;
 
 use crate::auth::Caller;
-use crate::dto::{ChangeGroupBody, CreateGroupBody, GroupDto, Id, PageDto};
+use crate::dto::groups::{ChangeGroupBody, CreateGroupBody, GroupDto};
+use crate::dto::{Id, PageDto};
 use crate::error::Problem;
 use crate::request::{Json, PageParams, Pagination, PathId};
 use crate::state::AppState;

@@ -8,10 +8,10 @@ use causerie_domain::{GroupId, UserId};
 use causerie_runtime::{NewMember, RuntimeError};
 
 use crate::auth::Caller;
-use crate::dto::{
-    AddMemberBody, ChangeMemberBody, Id, InvitationCursor, InvitationDto, MemberDto, MembershipStateDto,
-    PageDto,
+use crate::dto::memberships::{
+    AddMemberBody, ChangeMemberBody, InvitationCursor, InvitationDto, MemberDto, MembershipStateDto,
 };
+use crate::dto::{Id, PageDto};
 use crate::error::Problem;
 use crate::request::{Json, PageParams, Pagination, PathId, PathUser};
 use crate::state::AppState;
@@ -55,16 +55,16 @@ pub(crate) async fn add_member(
     body: Json<AddMemberBody>,
 ) -> Result<HttpResponse, Problem> {
     let role = body.0.role.unwrap_or(GroupRole::Member);
-    let (who, status) = match (body.0.email, body.0.user_id) {
+    let (member, status) = match (body.0.email, body.0.user_id) {
         (Some(email), None) => (NewMember::Invite(email), StatusCode::ACCEPTED),
         (None, Some(user)) => (NewMember::Add(user), StatusCode::CREATED),
-        _ => return Err(RuntimeError::invalid("", "exactly one of email and user_id is needed").into()),
+        _ => return Err(RuntimeError::invalid("", "exactly one of email and user_id is required").into()),
     };
-    let answer = MembershipStateDto::new(id.0, &who, role);
+    let state_after = MembershipStateDto::new(id.0, &member, role);
     state
-        .administer(move |runtime| async move { runtime.add_member(&caller.0, id.0, who, role).await })
+        .administer(move |runtime| async move { runtime.add_member(&caller.0, id.0, member, role).await })
         .await?;
-    Ok(HttpResponse::build(status).json(answer))
+    Ok(HttpResponse::build(status).json(state_after))
 }
 
 /// Accept an invitation.
@@ -158,7 +158,7 @@ pub(crate) async fn list_invitations(
     id: PathId<GroupId>,
     page: Pagination<InvitationCursor>,
 ) -> Result<HttpResponse, Problem> {
-    let page = page.by(|InvitationCursor(last)| last);
+    let page = page.map_cursor(|InvitationCursor(last)| last);
     let page =
         state.call(move |runtime| async move { runtime.invitations(&caller.0, id.0, page).await }).await?;
     let next = page.next.map(InvitationCursor);

@@ -8,11 +8,13 @@ use causerie_domain::messages::MessageView;
 use causerie_runtime::{
     ListMessages, MAX_IDEMPOTENCY_KEY_CHARS, Runtime, RuntimeError, SendOutcome, TurnEnd,
 };
+use serde::Deserialize;
 
 use crate::auth::Caller;
-use crate::dto::{
-    Id, MessageCursor, MessageDto, PageDto, SendMessageBody, TurnAnswer, TurnDto, UsageDto, WholeAnswer,
-};
+use crate::dto::messages::{MessageCursor, MessageDto, SendMessageBody};
+use crate::dto::turns::{TurnAnswer, TurnDto, WholeAnswer};
+use crate::dto::usage::UsageDto;
+use crate::dto::{Id, PageDto, input};
 use crate::error::{BUDGET_LEFT, Problem, of_turn};
 use crate::request::{Json, PageParams, PathId, Query, ResponseMode};
 use crate::sse::{self, Frame};
@@ -20,40 +22,45 @@ use crate::state::AppState;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// Filter of the messages of a session.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct MessageParams {
+    /// Only messages after this number.
+    #[serde(default, deserialize_with = "input::optional_from_str")]
+    after_seq: Option<i64>,
+    /// Only messages before this number.
+    #[serde(default, deserialize_with = "input::optional_from_str")]
+    before_seq: Option<i64>,
+}
+
 /// The messages of a session.
 ///
 /// In order, from the first one; with `before_seq` alone, the latest before it. Answers include their tokens and cost.
 #[utoipa::path(
     get, path = "/sessions/{id}/messages", tag = "messages",
-    params(
-        ("id" = Id, Path, description = "The session"),
-        ("after_seq" = Option<i64>, Query, description = "Only messages after this number"),
-        ("before_seq" = Option<i64>, Query, description = "Only messages before this number"),
-        PageParams,
-    ),
+    params(("id" = Id, Path, description = "The session"), MessageParams, PageParams),
     responses((status = 200, body = PageDto<MessageDto>, description = "A page of messages")),
 )]
 pub(crate) async fn list_messages(
     state: Data<AppState>,
     caller: Caller,
     id: PathId<SessionId>,
-    request: HttpRequest,
+    query: Query<(MessageParams, PageParams)>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
-    let (after_seq, before_seq) = (query.read("after_seq")?, query.read("before_seq")?);
-    let mut list = ListMessages { session_id: id.0, after_seq, before_seq, limit: query.limit()? };
-    match query.cursor::<MessageCursor>()? {
+    let Query((MessageParams { after_seq, before_seq }, page)) = query;
+    let mut list = ListMessages { session_id: id.0, after_seq, before_seq, limit: page.limit };
+    match page.after()? {
         Some(MessageCursor::After(seq)) => list.after_seq = Some(seq),
         Some(MessageCursor::Before(seq)) => list.before_seq = Some(seq),
         None => {}
     }
-    query.finish()?;
-    let (rows, next) = state.call(move |runtime| page(runtime, caller, list)).await?;
+    let (rows, next) = state.call(move |runtime| read_page(runtime, caller, list)).await?;
     Ok(HttpResponse::Ok().json(PageDto::<MessageDto>::new(rows, next.as_ref())))
 }
 
-/// A page of messages, and where it goes on.
-async fn page(
+/// Returns a page of messages, and its last position if more messages follow.
+async fn read_page(
     runtime: Runtime,
     caller: Caller,
     list: ListMessages,
@@ -62,14 +69,14 @@ async fn page(
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok((rows, None)) };
     let (first, last) = (first.message.seq, last.message.seq);
     if list.after_seq.is_none() && list.before_seq.is_some() {
-        // Backwards: a session has every message from 1 on.
+        // Paging backwards. The numbers of a session start at 1 and have no gaps.
         return Ok((rows, (first > 1).then_some(MessageCursor::Before(first))));
     }
     if rows.len() < list.limit as usize {
         return Ok((rows, None));
     }
-    let beyond = ListMessages { after_seq: Some(last), limit: 1, ..list };
-    let is_last = runtime.messages(&caller.0, beyond).await?.is_empty();
+    let following = ListMessages { after_seq: Some(last), limit: 1, ..list };
+    let is_last = runtime.messages(&caller.0, following).await?.is_empty();
     Ok((rows, (!is_last).then_some(MessageCursor::After(last))))
 }
 
@@ -84,8 +91,8 @@ async fn page(
         ("id" = Id, Path, description = "The session"),
         (
             "Idempotency-Key" = Option<String>, Header,
-            description = "Your name for this send, up to 255 characters: repeated with the same body, it \
-                attaches to the turn that exists",
+            description = "Key of this send, up to 255 characters. A send with the same key and the same body is \
+                attached to the existing turn",
         ),
         ("Prefer" = Option<String>, Header, description = "`respond-async`: respond at once, with the turn"),
     ),
@@ -97,9 +104,9 @@ async fn page(
         ),
         (
             status = 202, body = TurnAnswer, description = "The turn that writes the answer",
-            headers(("location" = String, description = "Where the turn is read")),
+            headers(("location" = String, description = "URL of the turn")),
         ),
-        (status = 402, description = "`budget_exceeded`; the header `x-budget-left` says the remainder"),
+        (status = 402, description = "`budget_exceeded`; the header `x-budget-left` contains the remainder"),
         (status = 406, description = "`Accept` allows neither response format"),
         (status = 409, description = "`turn_in_progress`, `session_not_active` or `session_full`"),
         (
@@ -118,33 +125,37 @@ pub(crate) async fn send_message(
     request: HttpRequest,
     body: Json<SendMessageBody>,
 ) -> Result<HttpResponse, Problem> {
-    let form = ResponseMode::of(request.headers())?;
+    let mode = ResponseMode::of(request.headers())?;
     let key = idempotency_key(request.headers())?;
     let (message, principal) = (body.0.into(), caller.clone());
     let sent = state
         .call(move |runtime| async move { runtime.send_message(&principal.0, id.0, message, key).await })
         .await?;
     let budget_left = sent.budget_left;
-    let mut answer = match form {
-        ResponseMode::Stream => sse::stream(&state, sent.reader),
-        ResponseMode::Document => whole_answer(&state, caller, sent).await?,
-        ResponseMode::Later => HttpResponse::Accepted()
+    let mut response = match mode {
+        ResponseMode::EventStream => sse::stream(&state, sent.reader),
+        ResponseMode::Json => complete_answer(&state, caller, sent).await?,
+        ResponseMode::Async => HttpResponse::Accepted()
             .insert_header((header::LOCATION, format!("/turns/{}", sent.turn.id)))
             .insert_header(("preference-applied", "respond-async"))
             .json(TurnAnswer { turn: Some(sent.turn.into()) }),
     };
     if let Some(left) = budget_left {
         let left = HeaderValue::try_from(left.to_string()).map_err(Problem::internal)?;
-        answer.headers_mut().insert(BUDGET_LEFT, left);
+        response.headers_mut().insert(BUDGET_LEFT, left);
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// Waits for the end of a turn and responds with the complete answer.
-async fn whole_answer(state: &AppState, caller: Caller, sent: SendOutcome) -> Result<HttpResponse, Problem> {
+async fn complete_answer(
+    state: &AppState,
+    caller: Caller,
+    sent: SendOutcome,
+) -> Result<HttpResponse, Problem> {
     let end = state.main().run_abortable(sent.reader.end()).await?;
     let Some(TurnEnd { turn, usage }) = end else {
-        return Err(Problem::internal("the events of a turn ended without an end"));
+        return Err(Problem::internal("the events of a turn ended without a terminal event"));
     };
     if let Some(problem) = of_turn(&turn) {
         return Err(problem);
@@ -155,7 +166,7 @@ async fn whole_answer(state: &AppState, caller: Caller, sent: SendOutcome) -> Re
     let mut views = state.call(move |runtime| async move { runtime.messages(&caller.0, list).await }).await?;
     let mut take = |id| match views.iter().position(|view| view.message.id == id) {
         Some(index) => Ok(MessageDto::from(views.swap_remove(index))),
-        None => Err(Problem::internal("a turn has lost a message")),
+        None => Err(Problem::internal("a message of a turn is missing")),
     };
     Ok(HttpResponse::Ok().json(WholeAnswer {
         user_message: take(question)?,
@@ -165,7 +176,7 @@ async fn whole_answer(state: &AppState, caller: Caller, sent: SendOutcome) -> Re
     }))
 }
 
-/// The idempotency key of a send.
+/// Returns the idempotency key of a send.
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
     match value.to_str() {
@@ -185,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_1_to_255_printable_characters() {
+    fn an_idempotency_key_has_1_to_255_printable_characters() {
         let check = |given: Option<&[u8]>, expected: Result<Option<&str>, ()>| {
             let request = given.iter().fold(TestRequest::default(), |request, value| {
                 request.append_header((IDEMPOTENCY_KEY, HeaderValue::from_bytes(value).unwrap()))

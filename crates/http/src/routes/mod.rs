@@ -49,7 +49,7 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    /// Whether the operation calls the upstream, so that it counts against the limit of sends.
+    /// Whether the operation calls the upstream and so counts against the limit of sends.
     pub(crate) fn is_send(&self) -> bool {
         let is_message = matches!(
             self.access,

@@ -4,7 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 
 use crate::auth::Caller;
-use crate::dto::{ChangeModelBody, ModelCursor, ModelDto, ModelSyncDto, PageDto};
+use crate::dto::PageDto;
+use crate::dto::models::{ChangeModelBody, ModelCursor, ModelDto, ModelSyncDto};
 use crate::error::Problem;
 use crate::request::{Json, PageParams, Pagination};
 use crate::state::AppState;

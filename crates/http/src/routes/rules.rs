@@ -6,7 +6,8 @@ use causerie_domain::ports::RuleOwner;
 use causerie_domain::{GroupId, UserId};
 
 use crate::auth::Caller;
-use crate::dto::{Id, RulesDto};
+use crate::dto::Id;
+use crate::dto::rules::RulesDto;
 use crate::error::Problem;
 use crate::request::{Json, PathId};
 use crate::state::AppState;

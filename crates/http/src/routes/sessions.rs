@@ -1,18 +1,19 @@
 //! Sessions: conversations with a tool, and their audit.
 
+use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
-use causerie_domain::SessionId;
-use causerie_domain::ports::SessionCursor;
-use causerie_domain::sessions::SessionAction;
+use causerie_domain::sessions::{SessionAction, SessionState};
+use causerie_domain::{GroupId, SessionId, UserId};
 use causerie_runtime::{AuditSessions, ListSessions};
+use serde::Deserialize;
 
 use crate::auth::Caller;
-use crate::dto::{
-    CreateSessionBody, Id, PageDto, RenameSessionBody, SessionAuditCursor, SessionAuditDto, SessionDetailDto,
-    SessionDto, SessionStateDto,
+use crate::dto::sessions::{
+    CreateSessionBody, RenameSessionBody, SessionAuditCursor, SessionAuditDto, SessionDetailDto, SessionDto,
 };
+use crate::dto::values::SessionStateDto;
+use crate::dto::{Id, PageDto, input};
 use crate::error::Problem;
 use crate::request::{Json, PageParams, PathId, Query};
 use crate::state::AppState;
@@ -39,31 +40,34 @@ pub(crate) async fn create_session(
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(SessionDto::from(view)))
 }
 
+/// Filter of sessions.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SessionParams {
+    /// Only sessions in this state.
+    #[serde(default, deserialize_with = "input::optional_from_str")]
+    #[param(value_type = Option<SessionStateDto>)]
+    state: Option<SessionState>,
+    /// Only sessions with this tool, by its slug.
+    tool: Option<String>,
+}
+
 /// Your sessions.
 ///
 /// Newest activity first.
 #[utoipa::path(
     get, path = "/sessions", tag = "sessions",
-    params(
-        ("state" = Option<SessionStateDto>, Query, description = "Only sessions in this state"),
-        ("tool" = Option<String>, Query, description = "Only sessions with this tool, by its slug"),
-        PageParams,
-    ),
+    params(SessionParams, PageParams),
     responses((status = 200, body = PageDto<SessionDto>, description = "A page of sessions")),
 )]
 pub(crate) async fn list_sessions(
     state: Data<AppState>,
     caller: Caller,
-    request: HttpRequest,
+    query: Query<(SessionParams, PageParams)>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
-    let list = ListSessions {
-        state: query.read("state")?,
-        tool: query.text("tool"),
-        limit: query.limit()?,
-        after: query.cursor::<SessionCursor>()?,
-    };
-    query.finish()?;
+    let Query((filter, page)) = query;
+    let list =
+        ListSessions { state: filter.state, tool: filter.tool, limit: page.limit, after: page.after()? };
     let page = state.call(move |runtime| async move { runtime.sessions(&caller.0, list).await }).await?;
     Ok(HttpResponse::Ok().json(PageDto::<SessionDto>::new(page.rows, page.next.as_ref())))
 }
@@ -197,34 +201,44 @@ async fn change_state(
     Ok(HttpResponse::Ok().json(SessionDto::from(view)))
 }
 
+/// Filter of audited sessions.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SessionAuditParams {
+    /// Only sessions with this tool, by its slug or its id.
+    tool: Option<String>,
+    /// Only sessions of this user, by its id.
+    #[serde(default, deserialize_with = "input::optional_from_str")]
+    #[param(value_type = Option<String>)]
+    user: Option<UserId>,
+    /// Only sessions of this group, by its id.
+    #[serde(default, deserialize_with = "input::optional_from_str")]
+    #[param(value_type = Option<String>)]
+    group: Option<GroupId>,
+}
+
 /// The sessions that you may audit.
 ///
 /// Latest activity first: user, time, tool, tokens and cost, without titles and messages. Deleted sessions are not
 /// listed; their cost is part of the usage.
 #[utoipa::path(
     get, path = "/audit/sessions", tag = "usage",
-    params(
-        ("tool" = Option<String>, Query, description = "Only sessions with this tool, by its slug or its id"),
-        ("user" = Option<String>, Query, description = "Only sessions of this user, by its id"),
-        ("group" = Option<String>, Query, description = "Only sessions of this group, by its id"),
-        PageParams,
-    ),
+    params(SessionAuditParams, PageParams),
     responses((status = 200, body = PageDto<SessionAuditDto>, description = "A page of sessions")),
 )]
 pub(crate) async fn audit_sessions(
     state: Data<AppState>,
     caller: Caller,
-    request: HttpRequest,
+    query: Query<(SessionAuditParams, PageParams)>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
+    let Query((filter, page)) = query;
     let list = AuditSessions {
-        tool: query.text("tool"),
-        user_id: query.read("user")?,
-        group_id: query.read("group")?,
-        limit: query.limit()?,
-        after: query.cursor::<SessionAuditCursor>()?.map(|key| key.0),
+        tool: filter.tool,
+        user_id: filter.user,
+        group_id: filter.group,
+        limit: page.limit,
+        after: page.after()?.map(|SessionAuditCursor(last)| last),
     };
-    query.finish()?;
     let page =
         state.call(move |runtime| async move { runtime.audit_sessions(&caller.0, list).await }).await?;
     let next = page.next.map(SessionAuditCursor);

@@ -6,7 +6,8 @@ use actix_web::web::Data;
 use causerie_domain::SessionId;
 
 use crate::auth::Caller;
-use crate::dto::{Id, TicketDto};
+use crate::dto::Id;
+use crate::dto::stream_tickets::TicketDto;
 use crate::error::Problem;
 use crate::request::PathId;
 use crate::state::AppState;

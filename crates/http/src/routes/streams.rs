@@ -5,8 +5,10 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use causerie_domain::{SessionId, TurnId};
 use causerie_runtime::{CursorPosition, TurnCursor, TurnReader};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use crate::auth::{Caller, TICKET};
+use crate::auth::Caller;
 use crate::dto::Id;
 use crate::error::Problem;
 use crate::request::{PathId, Query};
@@ -14,7 +16,19 @@ use crate::sse::{self, Frame};
 use crate::state::AppState;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-const STARTING_AFTER: &str = "starting_after";
+
+/// Parameters of a stream.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StreamParams {
+    /// The same, for clients that cannot send a header; the header takes precedence. In the stream of a turn it can be
+    /// the position alone.
+    starting_after: Option<String>,
+    /// Ticket of the stream, which authentication has checked. The document describes it as a security scheme.
+    #[serde(rename = "ticket")]
+    #[param(ignore)]
+    _ticket: Option<IgnoredAny>,
+}
 
 /// Follow a session's turn.
 ///
@@ -25,10 +39,7 @@ const STARTING_AFTER: &str = "starting_after";
     params(
         ("id" = Id, Path, description = "The session"),
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last frame that was read"),
-        (
-            "starting_after" = Option<String>, Query,
-            description = "The same, for clients that cannot send a header; the header takes precedence",
-        ),
+        StreamParams,
     ),
     responses(
         (
@@ -43,15 +54,16 @@ pub(crate) async fn stream_session(
     caller: Caller,
     id: PathId<SessionId>,
     request: HttpRequest,
+    query: Query<StreamParams>,
 ) -> Result<HttpResponse, Problem> {
-    let cursor = match given(&request)? {
+    let cursor = match given_cursor(&request, query.0)? {
         Some((name, text)) => Some(text.parse().map_err(|error| Problem::parameter(name, error))?),
         None => None,
     };
     let reader = state
         .call(move |runtime| async move { runtime.stream_session(&caller.0, id.0, cursor).await })
         .await?;
-    Ok(answer(&state, reader))
+    Ok(respond(&state, reader))
 }
 
 /// Follow a turn.
@@ -62,10 +74,7 @@ pub(crate) async fn stream_session(
     params(
         ("id" = Id, Path, description = "The turn"),
         ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last frame that was read"),
-        (
-            "starting_after" = Option<String>, Query,
-            description = "The same, or only its position; the header takes precedence",
-        ),
+        StreamParams,
     ),
     responses(
         (
@@ -80,8 +89,9 @@ pub(crate) async fn stream_turn(
     caller: Caller,
     id: PathId<TurnId>,
     request: HttpRequest,
+    query: Query<StreamParams>,
 ) -> Result<HttpResponse, Problem> {
-    let position = match given(&request)? {
+    let position = match given_cursor(&request, query.0)? {
         Some((name, text)) => {
             Some(parse_position(id.0, &text).map_err(|detail| Problem::parameter(name, detail))?)
         }
@@ -90,26 +100,25 @@ pub(crate) async fn stream_turn(
     let reader = state
         .call(move |runtime| async move { runtime.stream_turn(&caller.0, id.0, position).await })
         .await?;
-    Ok(answer(&state, reader))
+    Ok(respond(&state, reader))
 }
 
-/// The cursor of a request, and where it stands. A browser that reconnects by itself repeats the query of its
-/// first request and adds the header, so the header is the newer one.
-fn given(request: &HttpRequest) -> Result<Option<(&'static str, String)>, Problem> {
-    let mut query = Query::of(request)?;
-    let starting_after = query.text(STARTING_AFTER);
-    // The ticket is checked by authentication.
-    let _ = query.text(TICKET);
-    query.finish()?;
+/// Returns the cursor of a request, after the name of its parameter or header.
+///
+/// A browser that reconnects repeats the query of its first request and adds the header, so the header is newer.
+fn given_cursor(
+    request: &HttpRequest,
+    query: StreamParams,
+) -> Result<Option<(&'static str, String)>, Problem> {
     let header = match request.headers().get(&LAST_EVENT_ID).map(|value| value.to_str()) {
         Some(Ok("")) | None => None,
         Some(Ok(text)) => Some(("Last-Event-ID", text.to_owned())),
         Some(Err(_)) => return Err(Problem::parameter("Last-Event-ID", "it is not ASCII text")),
     };
-    Ok(header.or(starting_after.map(|text| (STARTING_AFTER, text))))
+    Ok(header.or(query.starting_after.map(|text| ("starting_after", text))))
 }
 
-/// A place in this turn: a whole cursor of it, or the position alone.
+/// Parses a position in a turn: a complete cursor, or the position alone.
 fn parse_position(turn: TurnId, text: &str) -> Result<CursorPosition, String> {
     if !text.contains(':') {
         return text.parse::<CursorPosition>().map_err(|error| error.to_string());
@@ -119,7 +128,8 @@ fn parse_position(turn: TurnId, text: &str) -> Result<CursorPosition, String> {
     if cursor.turn_id == turn { Ok(cursor.position) } else { Err("it belongs to another turn".to_owned()) }
 }
 
-fn answer(state: &AppState, reader: Option<TurnReader>) -> HttpResponse {
+/// Responds with the stream; 204 without one.
+fn respond(state: &AppState, reader: Option<TurnReader>) -> HttpResponse {
     match reader {
         Some(reader) => sse::stream(state, reader),
         None => HttpResponse::NoContent().finish(),
@@ -141,7 +151,9 @@ mod tests {
             let request = header
                 .iter()
                 .fold(request, |request, value| request.append_header(("last-event-id", *value)));
-            let given = given(&request.to_http_request()).unwrap();
+            let request = request.to_http_request();
+            let Query(query) = Query::of(&request).unwrap();
+            let given = given_cursor(&request, query).unwrap();
             assert_eq!(given.as_ref().map(|(name, text)| (*name, text.as_str())), expected);
         };
         check("", None, None);

@@ -1,13 +1,16 @@
 //! Tools and their versions.
 
+use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
+use causerie_domain::GroupId;
 use causerie_domain::ports::ToolVersionCursor;
 use causerie_runtime::PublishTool;
+use serde::Deserialize;
 
 use crate::auth::Caller;
-use crate::dto::{Id, PageDto, ToolCursor, ToolDetailDto, ToolDto, ToolVersionDto};
+use crate::dto::tools::{ToolCursor, ToolDetailDto, ToolDto, ToolVersionDto};
+use crate::dto::{Id, PageDto, input};
 use crate::error::Problem;
 use crate::request::{Definition, PageParams, Pagination, Query};
 use crate::state::AppState;
@@ -43,10 +46,20 @@ pub(crate) async fn get_tool(
     caller: Caller,
     slug: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let slug = known_slug(slug);
+    let slug = slug_of(slug);
     let tool = state.call(move |runtime| async move { runtime.tool(&caller.0, &slug).await }).await?;
     let detail = ToolDetailDto::try_from(tool).map_err(Problem::internal)?;
     Ok(HttpResponse::Ok().json(detail))
+}
+
+/// Parameters of a posted tool.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PostToolParams {
+    /// The group that may use the tool; all users if absent.
+    #[serde(default, deserialize_with = "input::optional_from_str")]
+    #[param(value_type = Option<Id>)]
+    group_id: Option<GroupId>,
 }
 
 /// Post a tool.
@@ -55,42 +68,39 @@ pub(crate) async fn get_tool(
 /// enables the tool. Tools that are defined in files are changed through their files.
 #[utoipa::path(
     post, path = "/tools", tag = "tools",
-    params(("group_id" = Option<Id>, Query, description = "The group that the tool is for; everyone without one")),
+    params(PostToolParams),
     request_body(
         content((serde_json::Value = "application/json"), (String = "application/yaml")),
-        description = "The definition, as a tool file has it, at most 256 KiB",
+        description = "The definition in the format of tool files, at most 256 KiB",
     ),
     responses(
         (
             status = 201, body = ToolDetailDto, description = "The tool in its new version",
             headers(("location" = String, description = "URL of the tool")),
         ),
-        (status = 200, body = ToolDetailDto, description = "The tool, which had this version already"),
+        (status = 200, body = ToolDetailDto, description = "The tool; the version existed already"),
         (
             status = 409,
-            description = "`version_conflict`: the version exists with another content; `name_taken`: the name \
-                belongs to a tool of a file, of another group, or one that you may not change",
+            description = "`version_conflict`: the version exists with different content; `name_taken`: the name \
+                belongs to a tool from a file, to a tool of another group, or to one that you may not change",
         ),
-        (status = 413, description = "`tool_too_large`, or `payload_too_large` beyond what any body may have"),
+        (status = 413, description = "`tool_too_large`, or `payload_too_large` beyond the limit of all bodies"),
         (status = 415, description = "The body is neither JSON nor YAML"),
     ),
 )]
 pub(crate) async fn post_tool(
     state: Data<AppState>,
     caller: Caller,
-    request: HttpRequest,
+    query: Query<PostToolParams>,
     body: Definition,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
-    let post =
-        PublishTool { format: body.format, text: body.text.to_vec(), group_id: query.read("group_id")? };
-    query.finish()?;
+    let post = PublishTool { format: body.format, text: body.text.to_vec(), group_id: query.0.group_id };
     let (tool, is_new) =
         state.call(move |runtime| async move { runtime.publish_tool(&caller.0, post).await }).await?;
     let location = (header::LOCATION, format!("/tools/{}", tool.slug));
     let detail = ToolDetailDto::try_from(tool).map_err(Problem::internal)?;
-    let mut answer = if is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
-    Ok(answer.insert_header(location).json(detail))
+    let mut response = if is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
+    Ok(response.insert_header(location).json(detail))
 }
 
 /// The versions of a tool.
@@ -107,7 +117,7 @@ pub(crate) async fn list_versions(
     slug: Path<String>,
     page: Pagination<ToolVersionCursor>,
 ) -> Result<HttpResponse, Problem> {
-    let slug = known_slug(slug);
+    let slug = slug_of(slug);
     let page = state
         .call(move |runtime| async move { runtime.tool_versions(&caller.0, slug, page.0).await })
         .await?;
@@ -134,12 +144,12 @@ pub(crate) async fn delete_tool(
     caller: Caller,
     slug: Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let slug = known_slug(slug);
+    let slug = slug_of(slug);
     state.call(move |runtime| async move { runtime.disable_tool(&caller.0, &slug).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// The slug of a path. No slug contains U+0000, and PostgreSQL refuses it in queries.
-fn known_slug(slug: Path<String>) -> String {
+/// Returns the slug of a path. No slug contains U+0000, and PostgreSQL refuses it in queries.
+fn slug_of(slug: Path<String>) -> String {
     slug.into_inner().replace('\0', "\u{fffd}")
 }

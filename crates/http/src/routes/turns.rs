@@ -5,7 +5,8 @@ use actix_web::web::Data;
 use causerie_domain::{SessionId, TurnId};
 
 use crate::auth::Caller;
-use crate::dto::{Id, TurnAnswer, TurnDto};
+use crate::dto::Id;
+use crate::dto::turns::{TurnAnswer, TurnDto};
 use crate::error::Problem;
 use crate::request::PathId;
 use crate::state::AppState;

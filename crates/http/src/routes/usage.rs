@@ -15,13 +15,14 @@ use futures_util::stream::{self, StreamExt as _};
 
 use crate::auth::Caller;
 use crate::csv::{self, TEXT_CSV};
-use crate::dto::{PageDto, RECORD_COLUMNS, UsageRecordDto, UsageReportDto};
+use crate::dto::PageDto;
+use crate::dto::usage::{RECORD_COLUMNS, UsageRecordDto, UsageReportDto};
 use crate::error::Problem;
-use crate::request::{ListFormat, PageParams, Query, UsageParams, grouping, report_cursor, selection};
+use crate::request::{
+    CsvPageParams, GroupByParams, ListFormat, PageParams, Query, ReportPageParams, UsageParams,
+};
 use crate::state::AppState;
 
-/// Maximum and default number of groups of a page of a report.
-const MAX_GROUPS: u32 = 1000;
 /// Number of rows of a table that are read at a time, which bounds its memory.
 const TABLE_PAGE: u32 = 1000;
 
@@ -31,31 +32,19 @@ const TABLE_PAGE: u32 = 1000;
 /// time zone `tz`; they have 23 or 25 hours when clocks change.
 #[utoipa::path(
     get, path = "/usage", tag = "usage",
-    params(
-        (
-            "group_by" = Option<String>, Query,
-            description = "Any of `day`, `model`, `tool`, `user`, `group` and `session`, separated by commas. The \
-                           groups come in this order of fields, those without a value first. A report by day \
-                           takes 400 days at most",
-        ),
-        UsageParams,
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of groups. Default: 1000"),
-        ("cursor" = Option<String>, Query, description = "The `next_cursor` of the previous page, with the same parameters"),
-    ),
+    params(GroupByParams, UsageParams, ReportPageParams),
     responses((status = 200, body = UsageReportDto, description = "The sums")),
 )]
 pub(crate) async fn usage_report(
     state: Data<AppState>,
     caller: Caller,
-    request: HttpRequest,
+    query: Query<(GroupByParams, UsageParams, ReportPageParams)>,
 ) -> Result<HttpResponse, Problem> {
-    let mut query = Query::of(&request)?;
-    let (rows, zone) = selection(&mut query, state.runtime().now())?;
-    let (group_by, days) = grouping(&mut query, rows.span, &zone)?;
-    let limit = query.limit_to(MAX_GROUPS)?.unwrap_or(MAX_GROUPS);
-    let after = report_cursor(&mut query, &group_by)?;
-    query.finish()?;
-    let report = ReportUsage { rows, group_by: group_by.clone(), days, limit, after };
+    let Query((by, usage, page)) = query;
+    let (rows, zone) = usage.filter(state.runtime().now())?;
+    let (group_by, days) = by.grouping(rows.span, &zone)?;
+    let after = page.after(&group_by)?;
+    let report = ReportUsage { rows, group_by: group_by.clone(), days, limit: page.limit, after };
     let report =
         state.call(move |runtime| async move { runtime.usage_report(&caller.0, report).await }).await?;
     Ok(HttpResponse::Ok().json(UsageReportDto::new(report, &group_by)))
@@ -77,23 +66,22 @@ pub(crate) async fn usage_records(
     state: Data<AppState>,
     caller: Caller,
     request: HttpRequest,
+    format: ListFormat,
 ) -> Result<HttpResponse, Problem> {
-    let form = ListFormat::of(request.headers())?;
-    let mut query = Query::of(&request)?;
-    let (rows, _) = selection(&mut query, state.runtime().now())?;
-    let (limit, after) = match form {
-        ListFormat::Page => (Some(query.limit()?), query.cursor::<UsageRecordCursor>()?),
-        ListFormat::Csv => (query.limit_to(u32::MAX)?, query.cursor::<UsageRecordCursor>()?),
-    };
-    query.finish()?;
-    let list = ListUsage { rows, limit: limit.unwrap_or(TABLE_PAGE), after };
-    match form {
-        ListFormat::Page => {
+    let now = state.runtime().now();
+    match format {
+        ListFormat::Json => {
+            let Query((usage, page)) = Query::<(UsageParams, PageParams)>::of(&request)?;
+            let (rows, _) = usage.filter(now)?;
+            let list = ListUsage { rows, limit: page.limit, after: page.after()? };
             let page = read(&state, &caller.0, list).await?;
             Ok(HttpResponse::Ok().json(PageDto::<UsageRecordDto>::new(page.rows, page.next.as_ref())))
         }
         ListFormat::Csv => {
-            let mut table = Table { state, principal: caller.0, list, left: limit, is_done: false };
+            let Query((usage, page)) = Query::<(UsageParams, CsvPageParams)>::of(&request)?;
+            let (rows, _) = usage.filter(now)?;
+            let list = ListUsage { rows, limit: TABLE_PAGE, after: page.after()? };
+            let mut table = Table { state, principal: caller.0, list, left: page.limit, is_done: false };
             // The first page is read before the response starts, so that errors get their status.
             let first = csv::header(&RECORD_COLUMNS) + &table.next().await?;
             Ok(HttpResponse::Ok()
@@ -104,6 +92,7 @@ pub(crate) async fn usage_records(
     }
 }
 
+/// Reads a page of records.
 async fn read(
     state: &Data<AppState>,
     principal: &Arc<Principal>,
@@ -124,7 +113,7 @@ struct Table {
 }
 
 impl Table {
-    /// The next lines; nothing after the last one.
+    /// Reads the next lines; empty after the last one.
     async fn next(&mut self) -> Result<String, Problem> {
         let limit = self.left.map_or(TABLE_PAGE, |left| left.min(TABLE_PAGE));
         let page = read(&self.state, &self.principal, ListUsage { limit, ..self.list.clone() }).await?;
@@ -136,7 +125,7 @@ impl Table {
         lines.collect::<Result<String, _>>().map_err(Problem::internal)
     }
 
-    /// The rest of the lines. An error can only abort the response now.
+    /// Returns the remaining lines. The status is sent already, so an error aborts the response.
     fn lines(self) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
         stream::try_unfold(self, |mut table| async move {
             if table.is_done {

@@ -6,7 +6,8 @@ use actix_web::web::Data;
 use causerie_domain::UserId;
 
 use crate::auth::Caller;
-use crate::dto::{ChangeUserBody, CreateUserBody, Id, PageDto, SeenUserDto};
+use crate::dto::users::{ChangeUserBody, CreateUserBody, SeenUserDto};
+use crate::dto::{Id, PageDto};
 use crate::error::Problem;
 use crate::request::{Json, PageParams, Pagination, PathId};
 use crate::state::AppState;

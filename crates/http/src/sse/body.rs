@@ -10,15 +10,15 @@ use bytes::Bytes;
 use causerie_runtime::TurnReader;
 use tokio::sync::mpsc;
 
-use super::pump::{self, Chunk, StreamTimeouts, WAITING_CHUNKS};
+use super::pump::{self, BUFFERED_CHUNKS, Chunk, StreamTimeouts};
 use crate::state::AppState;
 
-/// The version of the AI SDK's stream that the frames are of.
+/// Version of the UI message stream of the AI SDK.
 const UI_MESSAGE_STREAM: &str = "v1";
 
-/// Answers with a turn as it is written, from where its reader stands.
+/// Returns a response that streams a turn from the position of its reader.
 pub(crate) fn stream(state: &AppState, reader: TurnReader) -> HttpResponse {
-    let (sender, chunks) = mpsc::channel(WAITING_CHUNKS);
+    let (sender, chunks) = mpsc::channel(BUFFERED_CHUNKS);
     let settings = state.settings();
     let timeouts = StreamTimeouts { keep_alive: settings.keep_alive, write_timeout: settings.write_timeout };
     state.main().spawn(pump::pump(reader.turn_id(), pump::events(reader), sender, timeouts));

@@ -1,4 +1,4 @@
-//! From the events of a turn to the bytes of a stream.
+//! Encoder of a stream: turns the events of a turn into frames.
 
 use std::fmt::Write as _;
 
@@ -9,31 +9,32 @@ use causerie_domain::turns::{TurnFailure, TurnStatus};
 use causerie_runtime::{CursorPosition, Delta, TurnCursor, TurnEnd, TurnEvent};
 
 use super::frame::{ErrorData, FinishMetadata, FinishReasonDto, Frame};
-use crate::dto::UsageDto;
+use crate::dto::usage::UsageDto;
 
-/// Writes one turn as frames, from its start to its one terminal frame.
+/// Encoder of one turn, from its start to its terminal frame.
 ///
-/// Each frame's `id:` is the cursor to come back with after it. All but the terminal frame name the position
-/// in the text, also those after the last of it: who comes back from there gets the end once more, and whole.
-/// The terminal frame of a turn whose end is not stored names the position as well: its end is yet to be had.
+/// The `id:` of a frame is the cursor with which the stream is resumed after it. It contains the position in the text,
+/// also in frames after the last text, so that a client that resumes there receives the complete end again. Only the
+/// terminal frame has the cursor `end`, unless the end of the turn could not be stored: then it has the position.
 #[derive(Debug)]
 pub(crate) struct Encoder {
     turn_id: TurnId,
     position: u64,
-    open: Option<(usize, PartKind)>,
+    /// The part whose end is not written yet.
+    open_part: Option<(usize, PartKind)>,
 }
 
 impl Encoder {
     pub(crate) fn new(turn_id: TurnId) -> Self {
-        Encoder { turn_id, position: 0, open: None }
+        Encoder { turn_id, position: 0, open_part: None }
     }
 
-    /// The frames of an event.
+    /// Returns the frames of an event.
     pub(crate) fn encode(&mut self, event: TurnEvent) -> String {
         let mut out = String::new();
         match event {
             TurnEvent::Started(start) => {
-                // In the middle of a stream it takes the text back, and the part that is open with it.
+                // A start within a stream discards the text so far, and with it the open part.
                 self.close_part(&mut out);
                 self.position = start.from;
                 self.write(&mut out, &Frame::start(&start));
@@ -45,14 +46,14 @@ impl Encoder {
         out
     }
 
-    /// The end of a stream whose turn goes on, but cannot be read any more.
+    /// Returns the end of a stream whose turn can no longer be read.
     ///
-    /// Its terminal frame keeps the position, so that the rest can be had by coming back.
-    pub(crate) fn give_up(&mut self) -> String {
+    /// The terminal frame has the position, so that a client can resume the stream.
+    pub(crate) fn read_failed(&mut self) -> String {
         let mut out = String::new();
         let failure = TurnFailure {
             code: FailureCode::Internal,
-            detail: "The answer cannot be read at the moment; come back for the rest.".to_owned(),
+            detail: "The answer cannot be read at the moment; resume the stream later.".to_owned(),
             retry_after: None,
         };
         self.close_part(&mut out);
@@ -64,17 +65,17 @@ impl Encoder {
     fn delta(&mut self, out: &mut String, delta: &Delta) {
         let part = (delta.part, delta.kind);
         let id = delta.part.to_string();
-        if self.open != Some(part) {
+        if self.open_part != Some(part) {
             self.close_part(out);
             self.write(out, &Frame::part_start(delta.kind, &id));
-            self.open = Some(part);
+            self.open_part = Some(part);
         }
         self.position = delta.position;
         self.write(out, &Frame::part_delta(delta.kind, &id, &delta.text));
     }
 
     fn close_part(&mut self, out: &mut String) {
-        if let Some((part, kind)) = self.open.take() {
+        if let Some((part, kind)) = self.open_part.take() {
             self.write(out, &Frame::part_end(kind, &part.to_string()));
         }
     }
@@ -84,7 +85,7 @@ impl Encoder {
         let usage = usage.map(UsageDto::from);
         let failure = match turn.status {
             TurnStatus::Completed | TurnStatus::Cancelled | TurnStatus::Interrupted => None,
-            TurnStatus::Failed | TurnStatus::Running => Some(turn.failure.unwrap_or_else(unstated_failure)),
+            TurnStatus::Failed | TurnStatus::Running => Some(turn.failure.unwrap_or_else(unknown_failure)),
         };
         self.close_part(out);
         if let Some(failure) = &failure {
@@ -123,13 +124,14 @@ impl Encoder {
     fn write_at(&self, out: &mut String, position: CursorPosition, frame: &Frame<'_>) {
         let cursor = TurnCursor { turn_id: self.turn_id, position };
         let event = frame.event().map_or(String::new(), |name| format!("event: {name}\n"));
-        // Frames hold text and numbers only, which always have a JSON form, in one line.
+        // Frames contain only text and numbers, which always serialize to one line of JSON.
         let json = serde_json::to_string(frame).unwrap_or_default();
         let _ = write!(out, "id: {cursor}\n{event}data: {json}\n\n");
     }
 }
 
-fn unstated_failure() -> TurnFailure {
+/// Returns the failure of a failed turn that has none.
+fn unknown_failure() -> TurnFailure {
     TurnFailure { code: FailureCode::Internal, detail: "The server failed.".to_owned(), retry_after: None }
 }
 
@@ -138,20 +140,20 @@ mod tests {
     use super::*;
     use crate::sse::testing::{TURN, context, delta, ended, failure, started, unstored, usage};
 
-    /// What an encoder writes for these events, with the turn's id as `T`.
+    /// Encodes events, with `T` in place of the id of the turn.
     fn transcript(events: Vec<TurnEvent>) -> String {
         let mut encoder = Encoder::new(TURN.parse().unwrap());
         let frames: String = events.into_iter().map(|event| encoder.encode(event)).collect();
         frames.replace(TURN, "T")
     }
 
-    /// The part of a transcript after the start frame.
+    /// Encodes events and removes the first frame.
     fn after_start(events: Vec<TurnEvent>) -> String {
         transcript(events).split_once("\n\n").unwrap().1.to_owned()
     }
 
     #[test]
-    fn a_whole_answer() {
+    fn a_complete_answer() {
         let events = vec![
             started(0),
             context(),
@@ -269,7 +271,7 @@ data: [DONE]
     }
 
     #[test]
-    fn a_resumed_stream_opens_its_part_again() {
+    fn a_resumed_stream_starts_its_part_again() {
         let events = vec![started(4), delta(1, PartKind::Text, "lo", 6)];
         let frames = transcript(events);
         assert!(frames.starts_with("id: T:4\n"), "{frames}");
@@ -285,7 +287,7 @@ data: {"type":"text-delta","id":"1","delta":"lo"}
     }
 
     #[test]
-    fn a_start_in_the_middle_closes_the_open_part_first() {
+    fn a_start_within_a_stream_ends_the_open_part_first() {
         let events = vec![
             started(0),
             delta(0, PartKind::Text, "Hello", 5),
@@ -294,11 +296,11 @@ data: {"type":"text-delta","id":"1","delta":"lo"}
             ended(TurnStatus::Interrupted, None, None),
         ];
         let frames = after_start(events);
-        let begins_anew =
-            frames.split_once("id: T:5\ndata: {\"type\":\"text-end\",\"id\":\"0\"}\n\nid: T:0\n");
-        let (told, anew) = begins_anew.unwrap_or_else(|| panic!("{frames}"));
-        assert!(told.ends_with("\"delta\":\"Hello\"}\n\n"), "{told}");
-        assert!(anew.starts_with(r#"data: {"type":"start","#) && anew.contains(r#""from":0}"#), "{anew}");
+        let parts = frames.split_once("id: T:5\ndata: {\"type\":\"text-end\",\"id\":\"0\"}\n\nid: T:0\n");
+        let (before, restarted) = parts.unwrap_or_else(|| panic!("{frames}"));
+        assert!(before.ends_with("\"delta\":\"Hello\"}\n\n"), "{before}");
+        assert!(restarted.starts_with(r#"data: {"type":"start","#), "{restarted}");
+        assert!(restarted.contains(r#""from":0}"#), "{restarted}");
         let expected = r#"id: T:0
 data: {"type":"text-start","id":"0"}
 
@@ -315,11 +317,11 @@ id: T:end
 data: [DONE]
 
 "#;
-        assert_eq!(anew.split_once("\n\n").unwrap().1, expected);
+        assert_eq!(restarted.split_once("\n\n").unwrap().1, expected);
     }
 
     #[test]
-    fn an_end_that_is_not_stored_leaves_the_way_back_open() {
+    fn a_stream_with_an_end_that_is_not_stored_can_be_resumed() {
         let events = vec![started(0), delta(0, PartKind::Text, "Hel", 3), unstored()];
         let frames = after_start(events);
         assert!(frames.contains("id: T:3\nevent: error\n"), "{frames}");
@@ -327,11 +329,11 @@ data: [DONE]
     }
 
     #[test]
-    fn giving_up_leaves_the_way_back_open() {
+    fn a_stream_whose_turn_cannot_be_read_can_be_resumed() {
         let mut encoder = Encoder::new(TURN.parse().unwrap());
         encoder.encode(started(0));
         encoder.encode(delta(0, PartKind::Text, "Hel", 3));
-        let frames = encoder.give_up();
+        let frames = encoder.read_failed();
         assert!(frames.ends_with("data: [DONE]\n\n"), "{frames}");
         assert!(frames.contains("event: error\n"), "{frames}");
         assert!(

@@ -1,5 +1,5 @@
-//! The frames of a stream: the AI SDK's "UI message stream", version 1, limited to what its majors 6 and 7
-//! take.
+//! Frames of a stream: the "UI message stream" of the AI SDK, version 1, limited to what its versions 6 and 7
+//! accept.
 
 use causerie_domain::messages::PartKind;
 use causerie_domain::turns::TurnFailure;
@@ -7,7 +7,10 @@ use causerie_runtime::TurnStart;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::dto::{ContextDto, FailureCodeDto, Id, UsageDto};
+use crate::dto::Id;
+use crate::dto::turns::ContextDto;
+use crate::dto::usage::UsageDto;
+use crate::dto::values::FailureCodeDto;
 use crate::error::whole_seconds;
 
 /// A frame of the stream: one JSON object in a `data:` line. The last line of every stream is `data: [DONE]`.
@@ -47,7 +50,7 @@ pub(crate) enum Frame<'a> {
         #[serde(rename = "messageMetadata")]
         metadata: FinishMetadata,
     },
-    /// The end of a failed turn. Sent as the event `error`.
+    /// The end of a failed turn. SendOutcome as the event `error`.
     Error {
         #[serde(rename = "errorText")]
         text: &'a str,
@@ -57,7 +60,7 @@ pub(crate) enum Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// The first frame.
+    /// Returns the first frame of a stream.
     pub(crate) fn start(start: &'a TurnStart) -> Self {
         Frame::Start {
             message_id: start.assistant_message_id.into(),
@@ -94,7 +97,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The SSE event name; a frame without one is a plain `message`.
+    /// Returns the SSE event name; `None` means the default, `message`.
     pub(crate) fn event(&self) -> Option<&'static str> {
         match self {
             Frame::Error { .. } => Some("error"),
@@ -108,11 +111,10 @@ impl<'a> Frame<'a> {
 pub(crate) struct StartMetadata<'a> {
     session_id: Id,
     turn_id: Id,
-    /// The message that was sent.
     user_message_id: Id,
-    /// The answer's place in the session.
+    /// Number of the answer in the session.
     seq: i64,
-    /// The model that was asked.
+    /// The requested model.
     model: &'a str,
     /// The position at which the stream continues. At 0, clients discard the text that they have of this answer.
     from: u64,
@@ -122,7 +124,7 @@ pub(crate) struct StartMetadata<'a> {
     answered_by: Option<&'a str>,
 }
 
-/// Why the model stopped, as the AI SDK names it.
+/// Why the model stopped, in the terms of the AI SDK.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schema(as = FinishReason)]
@@ -137,8 +139,8 @@ pub(crate) enum FinishReasonDto {
 
 impl FinishReasonDto {
     /// Converts the normalized finish reason of the upstream.
-    pub(crate) fn of(word: Option<&str>) -> Self {
-        match word {
+    pub(crate) fn of(reason: Option<&str>) -> Self {
+        match reason {
             Some("stop") => FinishReasonDto::Stop,
             Some("length") => FinishReasonDto::Length,
             Some("content_filter") => FinishReasonDto::ContentFilter,
@@ -163,7 +165,7 @@ pub(crate) enum FinishMetadata {
     Interrupted {},
 }
 
-/// Why a turn failed.
+/// Reason of a failed turn.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ErrorData {
     code: FailureCodeDto,
@@ -190,9 +192,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reasons_to_stop_are_in_the_words_of_the_sdk() {
-        let check = |word: Option<&str>, expected: &str| {
-            assert_eq!(serde_json::to_value(FinishReasonDto::of(word)).unwrap(), expected, "{word:?}");
+    fn finish_reasons_have_the_names_of_the_sdk() {
+        let check = |reason: Option<&str>, expected: &str| {
+            assert_eq!(serde_json::to_value(FinishReasonDto::of(reason)).unwrap(), expected, "{reason:?}");
         };
         check(Some("stop"), "stop");
         check(Some("length"), "length");

@@ -1,4 +1,4 @@
-//! Streamed answers: server-sent events that a client can leave and come back to.
+//! Streamed answers: server-sent events that a client can resume.
 
 mod body;
 mod encoder;

@@ -12,19 +12,19 @@ use tokio::sync::mpsc;
 use super::encoder::Encoder;
 
 /// Maximum number of chunks that are buffered for a connection. Later events stay in the log of the turn.
-pub(crate) const WAITING_CHUNKS: usize = 4;
+pub(crate) const BUFFERED_CHUNKS: usize = 4;
 
 const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 /// Number of retries while the store is unavailable, and the pause between them.
-const TRIES: u32 = 10;
-const PAUSE: Duration = Duration::from_secs(1);
+const MAX_RETRIES: u32 = 10;
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// A piece of a stream.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Chunk {
-    /// More will come.
+    /// More chunks follow.
     More(Bytes),
-    /// The stream ends with this.
+    /// The end of the stream.
     Last(Bytes),
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct StreamTimeouts {
     pub(crate) write_timeout: Duration,
 }
 
-/// A reader's events as a stream.
+/// Returns the events of a reader as a stream.
 pub(crate) fn events(reader: TurnReader) -> impl Stream<Item = Result<TurnEvent, StoreError>> + Send {
     stream::unfold(reader, async |mut reader| match reader.next().await {
         Ok(Some(event)) => Some((Ok(event), reader)),
@@ -68,21 +68,21 @@ where
                 let frames = Bytes::from(encoder.encode(event));
                 if is_last { Chunk::Last(frames) } else { Chunk::More(frames) }
             }
-            Ok(Some(Err(error @ StoreError::Unavailable(_)))) if failures < TRIES => {
+            Ok(Some(Err(error @ StoreError::Unavailable(_)))) if failures < MAX_RETRIES => {
                 if failures == 0 {
                     tracing::warn!(%error, turn = %turn_id, "reading a turn failed; retrying");
                 }
                 failures += 1;
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(RETRY_PAUSE).await;
                 continue;
             }
             Ok(Some(Err(error))) => {
                 tracing::error!(%error, turn = %turn_id, "reading a turn failed");
-                Chunk::Last(Bytes::from(encoder.give_up()))
+                Chunk::Last(Bytes::from(encoder.read_failed()))
             }
             Ok(None) => {
                 tracing::error!(turn = %turn_id, "the events of a turn ended without a terminal event");
-                Chunk::Last(Bytes::from(encoder.give_up()))
+                Chunk::Last(Bytes::from(encoder.read_failed()))
             }
         };
         let is_last = matches!(chunk, Chunk::Last(_));
@@ -120,10 +120,10 @@ mod tests {
         Err(StoreError::Unavailable("no route to the store".into()))
     }
 
-    /// Starts a pump of events that the test sends one by one.
+    /// Starts a pump, and returns the sender of its events and the receiver of its chunks.
     fn start() -> (mpsc::Sender<Event>, mpsc::Receiver<Chunk>, TaskTracker) {
         let (events, mut source) = mpsc::channel(64);
-        let (sender, chunks) = mpsc::channel(WAITING_CHUNKS);
+        let (sender, chunks) = mpsc::channel(BUFFERED_CHUNKS);
         let pumps = TaskTracker::new();
         let source = stream::poll_fn(move |cx| source.poll_recv(cx));
         pumps.spawn(pump(TURN.parse().unwrap(), source, sender, TIMEOUTS));
@@ -147,63 +147,59 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn silence_is_filled_from_the_first_moment_and_text_ends_it() {
+    async fn keep_alive_comments_are_sent_in_a_silent_stream() {
         let (events, mut chunks, _pumps) = start();
-        let began = Instant::now();
+        let started_at = Instant::now();
         assert_eq!(text(chunks.recv().await), ": keep-alive\n\n");
-        assert_eq!(began.elapsed(), Duration::from_secs(15));
+        assert_eq!(started_at.elapsed(), Duration::from_secs(15));
         advance(Duration::from_secs(10)).await;
         events.send(Ok(started(0))).await.unwrap();
         assert!(text(chunks.recv().await).contains("start"));
         assert_eq!(text(chunks.recv().await), ": keep-alive\n\n");
-        assert_eq!(began.elapsed(), Duration::from_secs(40));
+        assert_eq!(started_at.elapsed(), Duration::from_secs(40));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_that_takes_nothing_is_given_up_after_the_stall() {
+    async fn a_connection_that_accepts_no_data_is_closed_after_the_write_timeout() {
         let (events, mut chunks, pumps) = start();
-        let began = Instant::now();
+        let started_at = Instant::now();
         for position in 1..10 {
             events.send(Ok(delta(0, PartKind::Text, "x", position))).await.unwrap();
         }
         pumps.wait().await;
-        assert_eq!(began.elapsed(), TIMEOUTS.write_timeout);
-        for _ in 0..WAITING_CHUNKS {
+        assert_eq!(started_at.elapsed(), TIMEOUTS.write_timeout);
+        for _ in 0..BUFFERED_CHUNKS {
             assert!(matches!(chunks.recv().await, Some(Chunk::More(_))));
         }
         assert_eq!(chunks.recv().await, None);
     }
 
-    /// What waits for a connection is a few chunks of at most one piece each, however long its turn is.
     #[tokio::test(start_paused = true)]
-    async fn a_connection_that_takes_nothing_holds_a_few_pieces_and_no_more() {
-        let taken = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&taken);
+    async fn a_connection_that_accepts_no_data_buffers_a_few_chunks_only() {
+        let produced = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&produced);
         let endless = stream::repeat_with(move || {
             counted.fetch_add(1, Ordering::Relaxed);
             Ok(delta(0, PartKind::Text, "x", 1))
         });
-        let (sender, chunks) = mpsc::channel(WAITING_CHUNKS);
+        let (sender, chunks) = mpsc::channel(BUFFERED_CHUNKS);
         pump(TURN.parse().unwrap(), endless, sender, TIMEOUTS).await;
-        assert_eq!(taken.load(Ordering::Relaxed), WAITING_CHUNKS + 1);
+        assert_eq!(produced.load(Ordering::Relaxed), BUFFERED_CHUNKS + 1);
         drop(chunks);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_model_that_thinks_for_five_minutes_leaves_no_silence_that_a_proxy_would_cut() {
+    async fn five_minutes_of_reasoning_have_no_pause_after_which_a_proxy_closes_the_connection() {
         let (events, mut chunks, _pumps) = start();
-        let thought = Duration::from_secs(300);
-        let began = Instant::now();
+        let reasoning = Duration::from_secs(300);
+        let started_at = Instant::now();
         events.send(Ok(started(0))).await.unwrap();
-        let mut last = began;
+        let mut last = started_at;
         let mut comments = 0;
-        while began.elapsed() < thought {
+        while started_at.elapsed() < reasoning {
             let chunk = text(chunks.recv().await);
-            assert!(
-                last.elapsed() < Duration::from_secs(60),
-                "the proxy cuts a connection as silent as that"
-            );
-            assert_eq!(chunk == ": keep-alive\n\n", began.elapsed() > Duration::ZERO, "{chunk}");
+            assert!(last.elapsed() < Duration::from_secs(60), "a proxy would close the connection");
+            assert_eq!(chunk == ": keep-alive\n\n", started_at.elapsed() > Duration::ZERO, "{chunk}");
             comments += u32::from(chunk.starts_with(':'));
             last = Instant::now();
         }
@@ -213,18 +209,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_that_goes_away_ends_the_pump_at_once() {
+    async fn a_disconnect_ends_the_pump_at_once() {
         let (_events, chunks, pumps) = start();
-        let began = Instant::now();
+        let started_at = Instant::now();
         drop(chunks);
         pumps.wait().await;
-        assert_eq!(began.elapsed(), Duration::ZERO);
+        assert_eq!(started_at.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_store_that_is_away_for_a_moment_is_not_noticed() {
+    async fn a_short_failure_of_the_store_does_not_affect_the_stream() {
         let (events, mut chunks, _pumps) = start();
-        for _ in 0..TRIES {
+        for _ in 0..MAX_RETRIES {
             events.send(unavailable()).await.unwrap();
         }
         events.send(Ok(started(0))).await.unwrap();
@@ -232,9 +228,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_store_that_stays_away_ends_the_stream_with_an_error() {
+    async fn a_long_failure_of_the_store_ends_the_stream_with_an_error() {
         let (events, mut chunks, pumps) = start();
-        for _ in 0..=TRIES {
+        for _ in 0..=MAX_RETRIES {
             events.send(unavailable()).await.unwrap();
         }
         let last = chunks.recv().await;
@@ -244,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_stream_never_just_ends() {
+    async fn a_stream_without_a_terminal_event_ends_with_an_error() {
         let (events, mut chunks, _pumps) = start();
         drop(events);
         assert!(text(chunks.recv().await).contains("event: error"));

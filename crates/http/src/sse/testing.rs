@@ -1,4 +1,4 @@
-//! Events of a made-up turn for tests.
+//! Events of a turn, for tests.
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ pub(crate) fn failure(retry_after_ms: Option<u64>) -> TurnEvent {
     TurnEvent::Ended(Box::new(TurnEnd { turn, usage: None }))
 }
 
-/// The end of a turn that the store did not take.
+/// Returns the end of a turn that could not be stored.
 pub(crate) fn unstored() -> TurnEvent {
     let detail = "the answer could not be stored".to_owned();
     let failure = TurnFailure { code: FailureCode::Internal, detail, retry_after: None };

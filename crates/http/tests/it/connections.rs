@@ -1,10 +1,10 @@
-//! Real connections: what a client notices of a server, and a server of its clients.
+//! TCP connections: keep-alives, disconnects, write timeout and idle timeout.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use crate::support::ports::{done, text};
-use crate::support::{World, world};
+use crate::support::ports::{completed, text};
+use crate::support::{TestApp, test_app};
 use causerie_http::{HttpSettings, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -12,24 +12,24 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 struct Server {
-    world: World,
+    app: TestApp,
     address: SocketAddr,
     key: String,
 }
 
-/// A served world, with its tasks on a runtime that is not a worker's.
+/// Serves an application. Its tasks run on the runtime of the test, not on a worker.
 async fn server(settings: HttpSettings) -> Server {
-    let world = world(HttpSettings { workers: 1, ..settings }).await;
+    let app = test_app(HttpSettings { workers: 1, ..settings }).await;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    TaskTracker::new().spawn(serve(listener, world.state.clone()).unwrap());
-    let key = world.people.key("ada");
-    Server { world, address, key }
+    TaskTracker::new().spawn(serve(listener, app.state.clone()).unwrap());
+    let key = app.users.key("ada");
+    Server { app, address, key }
 }
 
 impl Server {
     async fn connect(&self) -> TcpStream {
-        // A small buffer, so that a client that does not read is soon a client that takes nothing.
+        // A small buffer is soon full if the client does not read.
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
         socket.connect(self.address).await.unwrap()
@@ -69,80 +69,80 @@ async fn read_until(connection: &mut TcpStream, end: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn head_start_and_keep_alives_come_before_the_upstream_says_anything() {
+async fn head_start_and_keep_alives_are_sent_before_the_upstream_responds() {
     let server =
         server(HttpSettings { keep_alive: Duration::from_millis(20), ..HttpSettings::default() }).await;
     let session = server.session().await;
-    let upstream = server.world.upstream.live();
+    let upstream = server.app.upstream.script_next();
     let mut connection = server.post(&format!("{session}/messages"), r#"{"content":"hi"}"#).await;
     let read = read_until(&mut connection, ": keep-alive\n\n").await;
     assert!(read.starts_with("HTTP/1.1 200 OK\r\n") && read.contains(r#""type":"start""#), "{read}");
     upstream.send(text("Hello")).await.unwrap();
     read_until(&mut connection, r#""delta":"Hello""#).await;
-    upstream.send(done()).await.unwrap();
+    upstream.send(completed()).await.unwrap();
     read_until(&mut connection, "data: [DONE]\n\n\r\n0\r\n\r\n").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_hangs_up_is_noticed_in_silence() {
+async fn a_disconnect_is_detected_while_nothing_is_written() {
     let server = server(HttpSettings::default()).await;
     let session = server.session().await;
-    let upstream = server.world.upstream.live();
+    let upstream = server.app.upstream.script_next();
     let mut connection = server.post(&format!("{session}/messages"), r#"{"content":"hi"}"#).await;
     read_until(&mut connection, r#""type":"start""#).await;
     drop(connection);
-    // Nothing is written any more, and yet the stream's task ends.
-    tokio::time::timeout(Duration::from_secs(10), server.world.state.finished()).await.unwrap();
-    upstream.send(done()).await.unwrap();
+    // The task of the stream ends although nothing is written.
+    tokio::time::timeout(Duration::from_secs(10), server.app.state.finished()).await.unwrap();
+    upstream.send(completed()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_takes_nothing_is_cut_off_and_the_turn_goes_on() {
+async fn a_client_that_reads_nothing_is_disconnected_and_the_turn_continues() {
     let server =
         server(HttpSettings { write_timeout: Duration::from_millis(500), ..HttpSettings::default() }).await;
     let session = server.session().await;
-    let upstream = server.world.upstream.live();
+    let upstream = server.app.upstream.script_next();
     let connection = server.post(&format!("{session}/messages"), r#"{"content":"hi"}"#).await;
     let piece = "x".repeat(1024 * 1024);
     for _ in 0..16 {
         upstream.send(text(&piece)).await.unwrap();
     }
-    tokio::time::timeout(Duration::from_secs(20), server.world.state.finished()).await.unwrap();
-    upstream.send(done()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), server.app.state.finished()).await.unwrap();
+    upstream.send(completed()).await.unwrap();
 
-    // The server has not only stopped writing: the connection is broken, which a write notices.
-    let broken = async {
+    // The server has closed the connection, so a write fails.
+    let closed = async {
         while connection.try_write(b" ").is_ok() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     if cfg!(target_os = "linux") {
-        tokio::time::timeout(Duration::from_secs(20), broken).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(20), closed).await.unwrap();
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_without_a_request_is_kept_as_long_as_set_and_then_closed() {
-    // Longer than the framework keeps one by itself, which is five seconds.
+async fn an_idle_connection_is_closed_after_the_idle_timeout() {
+    // Longer than the default of actix, which is 5 seconds.
     let idle = Duration::from_secs(7);
-    let server = server(HttpSettings { idle_connection: idle, ..HttpSettings::default() }).await;
+    let server = server(HttpSettings { idle_timeout: idle, ..HttpSettings::default() }).await;
     let mut connection = server.connect().await;
     for _ in 0..2 {
         connection.write_all(b"GET /healthz HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
-        let answer = read_until(&mut connection, "\r\n\r\n").await;
-        assert!(answer.contains("HTTP/1.1 200"), "{answer}");
+        let response = read_until(&mut connection, "\r\n\r\n").await;
+        assert!(response.contains("HTTP/1.1 200"), "{response}");
     }
-    let silent_since = Instant::now();
+    let idle_since = Instant::now();
     let mut rest = Vec::new();
     let closed = tokio::time::timeout(Duration::from_secs(40), connection.read_to_end(&mut rest)).await;
-    closed.expect("it is closed").unwrap();
-    // The server's clock has steps of half a second.
-    let kept = silent_since.elapsed();
+    closed.expect("the server closes the connection").unwrap();
+    // The timer of the server has a resolution of half a second.
+    let kept = idle_since.elapsed();
     assert!(kept > idle - Duration::from_secs(1), "{kept:?}");
 }
 
 #[test]
-fn connections_are_kept_longer_than_proxies_keep_theirs() {
+fn the_default_idle_timeout_is_longer_than_that_of_proxies() {
     // nginx and the load balancers of the large clouds: 60 seconds.
-    assert!(HttpSettings::default().idle_connection > Duration::from_secs(60));
+    assert!(HttpSettings::default().idle_timeout > Duration::from_secs(60));
 }

@@ -1,8 +1,8 @@
-//! The routes as their callers see them: who may call, what is refused and how, and what comes back.
+//! Routes: access, refusals and responses.
 
 use std::sync::atomic::Ordering;
 
-use crate::support::{Caller, world};
+use crate::support::{Client, test_app};
 use actix_web::http::Method;
 use actix_web::test::{self, TestRequest};
 use causerie_domain::completion::{CompletionErrorKind, TimeoutKind};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 const MISSING_ID: &str = "01990000-0000-7000-8000-000000000001";
 
-/// Every operation of the document, with ids that name nothing.
+/// Returns every operation of the document, with ids of missing resources.
 fn documented() -> Vec<(Method, String)> {
     let document = serde_json::to_value(causerie_http::openapi()).unwrap();
     let mut operations = Vec::new();
@@ -25,116 +25,118 @@ fn documented() -> Vec<(Method, String)> {
 }
 
 #[actix_web::test]
-async fn without_a_credential_every_route_but_the_open_ones_gives_one_answer() {
-    let world = world(HttpSettings::default()).await;
-    let ada = world.caller("ada").await;
-    let mut answers = Vec::new();
+async fn without_a_credential_all_routes_except_public_ones_return_the_same_response() {
+    let app = test_app(HttpSettings::default()).await;
+    let ada = app.client("ada").await;
+    let mut responses = Vec::new();
     for (method, path) in documented() {
-        let answer = ada.send(TestRequest::with_uri(&path).method(method.clone())).await;
+        let response = ada.send(TestRequest::with_uri(&path).method(method.clone())).await;
         if ["/healthz", "/readyz", "/openapi.json"].contains(&path.as_str()) {
-            assert_eq!(answer.status, 200, "{method} {path}");
+            assert_eq!(response.status, 200, "{method} {path}");
             continue;
         }
-        assert_eq!(answer.outcome(), (401, "unauthenticated".to_owned()), "{method} {path}");
-        assert_eq!(answer.header("www-authenticate"), "Bearer", "{method} {path}");
-        assert_eq!(answer.header("content-type"), "application/problem+json");
-        let mut body = answer.json();
-        assert_eq!(body["request_id"].take(), answer.header("x-request-id"));
-        answers.push(body);
+        assert_eq!(response.outcome(), (401, "unauthenticated".to_owned()), "{method} {path}");
+        assert_eq!(response.header("www-authenticate"), "Bearer", "{method} {path}");
+        assert_eq!(response.header("content-type"), "application/problem+json");
+        let mut body = response.json();
+        assert_eq!(body["request_id"].take(), response.header("x-request-id"));
+        responses.push(body);
     }
-    assert!(answers.len() > 10);
-    answers.dedup();
-    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert!(responses.len() > 10);
+    responses.dedup();
+    assert_eq!(responses.len(), 1, "{responses:?}");
 }
 
 #[actix_web::test]
-async fn what_does_not_exist_and_what_is_not_yours_are_told_alike() {
-    let world = world(HttpSettings::default()).await;
-    let (ada, bob) = (world.caller("ada").await, world.caller("bob").await);
+async fn missing_resources_and_those_of_other_users_get_the_same_response() {
+    let app = test_app(HttpSettings::default()).await;
+    let (ada, bob) = (app.client("ada").await, app.client("bob").await);
     let session = ada.session().await;
-    let turn = ada.say(&session, "hi").await.text;
+    let turn = ada.send_message(&session, "hi").await.text;
     let turn = turn.split("\"turn_id\":\"").nth(1).unwrap().split('"').next().unwrap();
     let ids = [session.trim_start_matches("/sessions/"), turn];
     let without_id = |mut body: Value| {
         body["request_id"].take();
         body
     };
-    // Routes of administration need a store that is not part of this world; the access matrix of the server tests them.
-    let is_talk =
+    // Routes of administration need a store that this application does not have; the access matrix of the server tests them.
+    let is_of_conversations =
         |path: &str| ["/sessions", "/turns", "/attachments"].iter().any(|own| path.starts_with(own));
-    let about_one = |(_, path): &(Method, String)| path.contains(MISSING_ID) && is_talk(path);
-    for (method, path) in documented().into_iter().filter(about_one) {
+    let has_id = |(_, path): &(Method, String)| path.contains(MISSING_ID) && is_of_conversations(path);
+    for (method, path) in documented().into_iter().filter(has_id) {
         let own_id = if path.starts_with("/turns") { ids[1] } else { ids[0] };
         let body = match path.rsplit('/').next() {
             Some("messages") => json!({"content": "hi"}),
             Some("forks") => json!({"from_seq": 1}),
             _ => json!({"title": "mine"}),
         };
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         for id in [MISSING_ID, own_id, "none", "01990000000070008000000000000001"] {
-            let answer =
+            let response =
                 bob.send(bob.request(method.clone(), &path.replace(MISSING_ID, id)).set_json(&body)).await;
-            assert_eq!(answer.outcome(), (404, "not_found".to_owned()), "{method} {path} {id}");
-            answers.push(without_id(answer.json()));
+            assert_eq!(response.outcome(), (404, "not_found".to_owned()), "{method} {path} {id}");
+            responses.push(without_id(response.json()));
         }
-        answers.dedup();
-        assert_eq!(answers.len(), 1, "{method} {path}: {answers:?}");
+        responses.dedup();
+        assert_eq!(responses.len(), 1, "{method} {path}: {responses:?}");
     }
     assert_eq!(ada.get(&session).await.json()["title"], "hi");
 }
 
 #[actix_web::test]
-async fn unknown_paths_and_methods_are_problems_too() {
-    let world = world(HttpSettings::default()).await;
-    let ada = world.caller("ada").await;
+async fn unknown_paths_and_methods_return_problems() {
+    let app = test_app(HttpSettings::default()).await;
+    let ada = app.client("ada").await;
     for path in ["/", "/session", "/sessions/", "/sessions/x/y", "/v2", "/%00"] {
         assert_eq!(ada.get(path).await.outcome(), (404, "not_found".to_owned()), "{path}");
     }
-    let answer = ada.call(Method::PUT, "/sessions").await;
-    assert_eq!(answer.outcome(), (405, "method_not_allowed".to_owned()));
-    assert_eq!(answer.header("allow"), "POST, GET, HEAD");
+    let response = ada.call(Method::PUT, "/sessions").await;
+    assert_eq!(response.outcome(), (405, "method_not_allowed".to_owned()));
+    assert_eq!(response.header("allow"), "POST, GET, HEAD");
     let anonymous = ada.send(TestRequest::delete().uri("/me")).await;
     assert_eq!((anonymous.status.as_u16(), anonymous.header("allow")), (405, "GET, HEAD"));
 }
 
 #[actix_web::test]
-async fn every_answer_carries_an_id_and_a_sane_one_is_kept() {
-    let world = world(HttpSettings::default()).await;
-    let ada = world.caller("ada").await;
+async fn every_response_has_a_request_id_and_a_valid_one_of_the_client_is_kept() {
+    let app = test_app(HttpSettings::default()).await;
+    let ada = app.client("ada").await;
     let longest = "a".repeat(64);
     for given in ["req-1", "A.b_c-9", &longest] {
-        let answer = ada.send(TestRequest::with_uri("/healthz").insert_header(("x-request-id", given))).await;
-        assert_eq!(answer.header("x-request-id"), given);
+        let response =
+            ada.send(TestRequest::with_uri("/healthz").insert_header(("x-request-id", given))).await;
+        assert_eq!(response.header("x-request-id"), given);
     }
     let too_long = "a".repeat(65);
     for given in ["", "a b", "a\"b", "ä", &too_long] {
-        let answer = ada.send(TestRequest::with_uri("/nothing").insert_header(("x-request-id", given))).await;
-        assert_eq!(answer.header("x-request-id").len(), 36, "{given:?}");
-        assert_eq!(answer.json()["request_id"], answer.header("x-request-id"));
+        let response =
+            ada.send(TestRequest::with_uri("/nothing").insert_header(("x-request-id", given))).await;
+        assert_eq!(response.header("x-request-id").len(), 36, "{given:?}");
+        assert_eq!(response.json()["request_id"], response.header("x-request-id"));
     }
 }
 
 #[actix_web::test]
-async fn readiness_follows_the_store_and_the_drain() {
-    let world = world(HttpSettings::default()).await;
-    let ada = world.caller("ada").await;
+async fn readiness_depends_on_the_store_and_the_drain() {
+    let app = test_app(HttpSettings::default()).await;
+    let ada = app.client("ada").await;
     assert_eq!(ada.get("/readyz").await.json(), json!({"status": "ok"}));
-    world.health.is_away.store(true, Ordering::SeqCst);
+    app.health.is_unavailable.store(true, Ordering::SeqCst);
     assert_eq!(ada.get("/readyz").await.outcome(), (503, "store_unavailable".to_owned()));
-    world.health.is_away.store(false, Ordering::SeqCst);
+    app.health.is_unavailable.store(false, Ordering::SeqCst);
     let session = ada.session().await;
-    world.runtime.stop_sends();
+    app.runtime.stop_sends();
     assert_eq!(ada.get("/readyz").await.outcome(), (503, "shutting_down".to_owned()));
     assert_eq!(ada.get("/healthz").await.status, 200);
-    let refused = ada.say(&session, "hi").await;
+    let refused = ada.send_message(&session, "hi").await;
     assert_eq!(refused.outcome(), (503, "shutting_down".to_owned()));
     assert_eq!(refused.header("retry-after"), "2");
 }
 
 #[actix_web::test]
-async fn a_caller_sees_itself_the_tools_and_the_models() {
-    let world = world(HttpSettings::default()).await;
-    let ada = world.caller("ada").await;
+async fn a_user_reads_its_account_the_tools_and_the_models() {
+    let app = test_app(HttpSettings::default()).await;
+    let ada = app.client("ada").await;
     let me = ada.get("/me").await.json();
     assert_eq!(me["user"]["email"], "ada@example.org");
     assert_eq!((&me["roles"], &me["groups"], &me["scopes"]), (&json!(["user"]), &json!([]), &json!([])));
@@ -149,14 +151,14 @@ async fn a_caller_sees_itself_the_tools_and_the_models() {
 }
 
 #[actix_web::test]
-async fn administrators_read_the_catalog_and_a_failure_leaves_the_old_one() {
-    let world = world(HttpSettings::default()).await;
-    let (root, ada) = (world.caller("root").await, world.caller("ada").await);
+async fn administrators_synchronize_the_catalog_and_a_failure_keeps_the_old_one() {
+    let app = test_app(HttpSettings::default()).await;
+    let (root, ada) = (app.client("root").await, app.client("ada").await);
     let ids = async || {
         let models = ada.get("/models").await.json()["data"].take();
         models.as_array().unwrap().iter().map(|model| model["id"].clone()).collect::<Vec<_>>()
     };
-    world.upstream.lists(Ok("sim/one"));
+    app.upstream.set_catalog(Ok("sim/one"));
     assert_eq!(ada.call(Method::POST, "/models/sync").await.outcome(), (403, "forbidden".to_owned()));
     let done = root.call(Method::POST, "/models/sync").await;
     assert_eq!((done.status.as_u16(), done.json()), (200, json!({"models": 1})));
@@ -169,20 +171,20 @@ async fn administrators_read_the_catalog_and_a_failure_leaves_the_old_one() {
         (CompletionErrorKind::InvalidResponse, (502, "upstream_invalid_response".to_owned())),
         (CompletionErrorKind::Timeout(TimeoutKind::FirstByte), (504, "upstream_timeout".to_owned())),
     ] {
-        world.upstream.lists(Err(kind));
+        app.upstream.set_catalog(Err(kind));
         let failed = root.call(Method::POST, "/models/sync").await;
         assert_eq!((failed.outcome(), &failed.json()["detail"]), (expected, &json!("the upstream is away")));
         assert_eq!(ids().await, ["sim/one"]);
     }
-    world.upstream.lists(Ok("sim/two"));
+    app.upstream.set_catalog(Ok("sim/two"));
     root.call(Method::POST, "/models/sync").await;
-    assert_eq!(ids().await, ["sim/one", "sim/two"], "a model that vanishes stays");
+    assert_eq!(ids().await, ["sim/one", "sim/two"], "a model that is no longer listed is kept");
 }
 
 #[actix_web::test]
-async fn a_session_goes_through_its_states() {
-    let world = world(HttpSettings::default()).await;
-    let ada = world.caller("ada").await;
+async fn a_session_changes_its_state() {
+    let app = test_app(HttpSettings::default()).await;
+    let ada = app.client("ada").await;
     let made = ada.post("/sessions", &json!({"tool": "helper", "title": "Primes", "group_id": null})).await;
     assert_eq!(made.status, 201);
     let session = made.header("location").to_owned();
@@ -195,15 +197,15 @@ async fn a_session_goes_through_its_states() {
     assert_eq!(ada.patch(&session, &json!({})).await.json()["title"], "Odd primes");
     assert_eq!(ada.patch(&session, &json!({"title": null})).await.json()["title"], Value::Null);
 
-    let step = async |action: &str| ada.call(Method::PATCH, &format!("{session}/{action}")).await;
-    assert_eq!(step("pause").await.json()["state"], "paused");
-    assert_eq!(step("pause").await.json()["state"], "paused");
-    assert_eq!(ada.say(&session, "hi").await.outcome(), (409, "session_not_active".to_owned()));
-    assert_eq!(step("resume").await.json()["state"], "active");
-    assert_eq!(step("complete").await.json()["state"], "completed");
-    let impossible = step("resume").await;
-    assert_eq!(impossible.outcome(), (409, "invalid_state".to_owned()));
-    assert_eq!(impossible.json()["state"], "completed");
+    let change_state = async |action: &str| ada.call(Method::PATCH, &format!("{session}/{action}")).await;
+    assert_eq!(change_state("pause").await.json()["state"], "paused");
+    assert_eq!(change_state("pause").await.json()["state"], "paused");
+    assert_eq!(ada.send_message(&session, "hi").await.outcome(), (409, "session_not_active".to_owned()));
+    assert_eq!(change_state("resume").await.json()["state"], "active");
+    assert_eq!(change_state("complete").await.json()["state"], "completed");
+    let refused = change_state("resume").await;
+    assert_eq!(refused.outcome(), (409, "invalid_state".to_owned()));
+    assert_eq!(refused.json()["state"], "completed");
 
     assert_eq!(ada.call(Method::DELETE, &session).await.status, 204);
     assert_eq!(ada.get(&session).await.outcome(), (404, "not_found".to_owned()));
@@ -212,15 +214,15 @@ async fn a_session_goes_through_its_states() {
 
 #[actix_web::test]
 async fn lists_are_paged_to_their_end_in_order() {
-    let world = world(HttpSettings::default()).await;
-    let ada = world.caller("ada").await;
+    let app = test_app(HttpSettings::default()).await;
+    let ada = app.client("ada").await;
     let mut made = Vec::new();
     for _ in 0..5 {
         made.push(ada.session().await);
     }
     made.reverse();
     assert_eq!(
-        walk(&ada, "/sessions?limit=2&state=active", |row| format!(
+        read_all_pages(&ada, "/sessions?limit=2&state=active", |row| format!(
             "/sessions/{}",
             row["id"].as_str().unwrap()
         ))
@@ -232,25 +234,34 @@ async fn lists_are_paged_to_their_end_in_order() {
     assert_eq!(ada.get("/sessions?limit=5").await.json()["next_cursor"], Value::Null);
 
     for word in ["one", "two", "three"] {
-        ada.say(&made[0], word).await;
+        ada.send_message(&made[0], word).await;
     }
     let seq = |row: &Value| row["seq"].to_string();
     let path = format!("{}/messages", made[0]);
-    assert_eq!(walk(&ada, &format!("{path}?limit=2"), seq).await, ["1", "2", "3", "4", "5", "6"]);
-    assert_eq!(walk(&ada, &format!("{path}?limit=4&after_seq=1"), seq).await, ["2", "3", "4", "5", "6"]);
-    assert_eq!(walk(&ada, &format!("{path}?limit=2&before_seq=6"), seq).await, ["4", "5", "2", "3", "1"]);
-    assert_eq!(walk(&ada, &format!("{path}?limit=2&after_seq=1&before_seq=5"), seq).await, ["2", "3", "4"]);
+    assert_eq!(read_all_pages(&ada, &format!("{path}?limit=2"), seq).await, ["1", "2", "3", "4", "5", "6"]);
+    assert_eq!(
+        read_all_pages(&ada, &format!("{path}?limit=4&after_seq=1"), seq).await,
+        ["2", "3", "4", "5", "6"]
+    );
+    assert_eq!(
+        read_all_pages(&ada, &format!("{path}?limit=2&before_seq=6"), seq).await,
+        ["4", "5", "2", "3", "1"]
+    );
+    assert_eq!(
+        read_all_pages(&ada, &format!("{path}?limit=2&after_seq=1&before_seq=5"), seq).await,
+        ["2", "3", "4"]
+    );
     let refused =
         ["limit=0", "limit=101", "cursor=00", "cursor=zz", "after_seq=x", "state=active", "limit=1&limit=2"];
     for query in refused {
-        let answer = ada.get(&format!("{path}?{query}")).await;
-        assert_eq!(answer.outcome(), (400, "invalid_parameter".to_owned()), "{query}");
-        assert_eq!(answer.json()["parameter"], query.split('=').next().unwrap());
+        let response = ada.get(&format!("{path}?{query}")).await;
+        assert_eq!(response.outcome(), (400, "invalid_parameter".to_owned()), "{query}");
+        assert_eq!(response.json()["parameter"], query.split('=').next().unwrap());
     }
 }
 
-/// What all pages of a list hold, in order.
-async fn walk(caller: &Caller, path: &str, read: impl Fn(&Value) -> String) -> Vec<String> {
+/// Reads all pages of a list, in order.
+async fn read_all_pages(caller: &Client, path: &str, read: impl Fn(&Value) -> String) -> Vec<String> {
     let mut found = Vec::new();
     let mut next = path.to_owned();
     loop {
@@ -265,16 +276,16 @@ async fn walk(caller: &Caller, path: &str, read: impl Fn(&Value) -> String) -> V
 }
 
 #[actix_web::test]
-async fn bodies_that_cannot_be_taken_are_refused_and_store_nothing() {
-    let world = world(HttpSettings { body_limit: 2000, ..HttpSettings::default() }).await;
-    let ada = world.caller("ada").await;
+async fn invalid_bodies_are_refused_and_nothing_is_stored() {
+    let app = test_app(HttpSettings { max_body_bytes: 2000, ..HttpSettings::default() }).await;
+    let ada = app.client("ada").await;
     let session = ada.session().await;
     let path = format!("{session}/messages");
     let check = async |content_type: &str, body: &str, status: u16, code: &str, pointer: Option<&str>| {
         let request = ada.request(Method::POST, &path).insert_header(("content-type", content_type));
-        let answer = ada.send(request.set_payload(body.to_owned())).await;
-        assert_eq!(answer.outcome(), (status, code.to_owned()), "{body}");
-        assert_eq!(answer.json()["errors"][0]["pointer"].as_str(), pointer, "{body}");
+        let response = ada.send(request.set_payload(body.to_owned())).await;
+        assert_eq!(response.outcome(), (status, code.to_owned()), "{body}");
+        assert_eq!(response.json()["errors"][0]["pointer"].as_str(), pointer, "{body}");
     };
     let json = "application/json";
     check("text/plain", r#"{"content": "hi"}"#, 415, "unsupported_media_type", None).await;
@@ -291,7 +302,7 @@ async fn bodies_that_cannot_be_taken_are_refused_and_store_nothing() {
         "storage_provider": "ftp", "storage_key": "k"}]}"#;
     check(json, file, 400, "invalid_body", Some("/attachments/0/storage_provider")).await;
     assert_eq!(ada.get(&path).await.json()["data"], json!([]));
-    assert_eq!(world.upstream.asked(), 0);
+    assert_eq!(app.upstream.requests(), 0);
 
     let unknown = ada.post("/sessions", &json!({"tool": "helper", "user_id": MISSING_ID})).await;
     assert_eq!(unknown.json()["errors"][0]["pointer"], "/user_id");
@@ -301,9 +312,9 @@ async fn bodies_that_cannot_be_taken_are_refused_and_store_nothing() {
 
 #[cfg(feature = "swagger-ui")]
 #[actix_web::test]
-async fn the_document_is_served_with_a_page_that_shows_it() {
-    let world = world(HttpSettings::default()).await;
-    let ada = world.caller("ada").await;
+async fn the_document_is_served_with_swagger_ui() {
+    let app = test_app(HttpSettings::default()).await;
+    let ada = app.client("ada").await;
     assert_eq!(
         ada.get("/openapi.json").await.json(),
         serde_json::to_value(causerie_http::openapi()).unwrap()
@@ -319,9 +330,9 @@ async fn the_document_is_served_with_a_page_that_shows_it() {
 
 #[cfg(feature = "swagger-ui")]
 #[actix_web::test]
-async fn the_files_of_the_page_are_sent_compressed_to_clients_that_take_it() {
-    let world = world(HttpSettings::default()).await;
-    let ada = world.caller("ada").await;
+async fn swagger_ui_is_sent_compressed_to_clients_that_accept_gzip() {
+    let app = test_app(HttpSettings::default()).await;
+    let ada = app.client("ada").await;
     let plain = ada.get("/docs/swagger-ui.css").await;
     assert_eq!((plain.header("content-type"), plain.header("vary")), ("text/css", "accept-encoding"));
     assert!(plain.text.contains(".swagger-ui"));
@@ -329,12 +340,12 @@ async fn the_files_of_the_page_are_sent_compressed_to_clients_that_take_it() {
         [("gzip, br", Some("gzip")), ("br, gzip;q=0.5", Some("gzip")), ("gzip;q=0", None)]
     {
         let request = ada.request(Method::GET, "/docs/swagger-ui.css");
-        let answer = ada.open(request.insert_header(("accept-encoding", accepted))).await;
-        let found = answer.headers().get("content-encoding").map(|encoding| encoding.to_str().unwrap());
+        let response = ada.open(request.insert_header(("accept-encoding", accepted))).await;
+        let found = response.headers().get("content-encoding").map(|encoding| encoding.to_str().unwrap());
         assert_eq!(found, encoding, "{accepted}");
-        let body = test::read_body(answer).await;
+        let body = test::read_body(response).await;
         match encoding {
-            // A gzip file ends with the size of what is in it.
+            // A gzip file ends with the size of the data.
             Some(_) => {
                 let (_, size) = body.split_last_chunk().unwrap();
                 assert_eq!(u32::from_le_bytes(*size) as usize, plain.text.len());

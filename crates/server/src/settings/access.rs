@@ -1,5 +1,6 @@
 //! Settings of authentication, rate limits, trusted proxies and CORS.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 
 use actix_web::http::Uri;
@@ -8,7 +9,6 @@ use causerie_identity::{Algorithm, FetchLimits, is_secure_jwks_url};
 use clap::Args;
 use ipnet::IpNet;
 
-use super::http::HttpSettings;
 use super::setting::{InvalidSettings, Setting, SettingError, SettingErrors, optional, setting};
 use super::values::{switch, whole};
 
@@ -116,18 +116,17 @@ impl AccessArgs {
 /// # Errors
 /// The listen address is not a loopback address, or CORS origins are set.
 pub(crate) fn check_auth_disabled(
-    http: &HttpSettings,
+    listen: SocketAddr,
     access: &AccessSettings,
 ) -> Result<(), InvalidSettings> {
     if !access.auth_disabled {
         return Ok(());
     }
     let mut errors = Vec::new();
-    if !http.listen.ip().is_loopback() {
+    if !listen.ip().is_loopback() {
         errors.push(SettingError::new(format!(
             "CAUSERIE_INSECURE_NO_AUTH (--insecure-no-auth) works only with a loopback address in CAUSERIE_LISTEN \
-             (--listen), not with {}",
-            http.listen
+             (--listen), not with {listen}"
         )));
     }
     if !access.cors_origins.is_empty() {
@@ -277,16 +276,9 @@ mod tests {
     #[test]
     fn authentication_can_be_disabled_on_a_loopback_address_only() {
         let check = |listen: &str, arguments: &[&str], expected: usize| {
-            let http = HttpSettings {
-                listen: listen.parse().unwrap(),
-                workers: None,
-                body_limit: 1 << 20,
-                keep_alive: std::time::Duration::from_secs(15),
-                write_timeout: std::time::Duration::from_secs(60),
-                idle_connection: std::time::Duration::from_secs(75),
-            };
             let (access, _) = read(arguments).unwrap();
-            let errors = check_auth_disabled(&http, &access).map_or_else(|wrong| wrong.0.len(), |()| 0);
+            let errors = check_auth_disabled(listen.parse().unwrap(), &access)
+                .map_or_else(|wrong| wrong.0.len(), |()| 0);
             assert_eq!(errors, expected, "{listen} {arguments:?}");
         };
         check("0.0.0.0:80", &[], 0);

@@ -3,27 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use causerie_http::HttpSettings;
 use clap::Args;
 
 use super::setting::{Setting, SettingErrors, optional, setting};
 use super::values::{address, milliseconds, whole};
-
-/// Settings of the HTTP listener and its streams.
-#[derive(Debug, Clone)]
-pub struct HttpSettings {
-    /// The address to listen on.
-    pub listen: SocketAddr,
-    /// Threads that read requests and write answers; `None` means one per core.
-    pub workers: Option<usize>,
-    /// Maximum size of a request body in bytes.
-    pub body_limit: usize,
-    /// Time without an event after which a stream sends a comment.
-    pub keep_alive: Duration,
-    /// Time a client may stop reading a stream before its connection is closed.
-    pub write_timeout: Duration,
-    /// Time after which a connection without a request is closed.
-    pub idle_connection: Duration,
-}
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
@@ -63,20 +47,24 @@ pub(crate) struct HttpArgs {
 }
 
 impl HttpArgs {
-    pub(crate) fn read(self, errors: &mut SettingErrors) -> Option<HttpSettings> {
+    /// Returns the address to listen on, and the settings of the HTTP server with the default access settings.
+    pub(crate) fn read(self, errors: &mut SettingErrors) -> Option<(SocketAddr, HttpSettings)> {
         let listen = errors.take(self.listen);
         let workers = errors.take(self.workers);
-        let body_limit = errors.take(self.body_limit_bytes);
+        let max_body_bytes = errors.take(self.body_limit_bytes);
         let keep_alive = errors.take(self.keep_alive_ms);
         let write_timeout = errors.take(self.stall_ms);
-        let idle_connection = errors.take(self.idle_connection_ms);
-        Some(HttpSettings {
-            listen: listen?,
-            workers: workers?,
-            body_limit: body_limit?,
+        let idle_timeout = errors.take(self.idle_connection_ms);
+
+        let defaults = HttpSettings::default();
+        let settings = HttpSettings {
+            workers: workers?.unwrap_or(defaults.workers),
+            max_body_bytes: max_body_bytes?,
             keep_alive: keep_alive?,
             write_timeout: write_timeout?,
-            idle_connection: idle_connection?,
-        })
+            idle_timeout: idle_timeout?,
+            ..defaults
+        };
+        Some((listen?, settings))
     }
 }

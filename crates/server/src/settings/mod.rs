@@ -13,10 +13,11 @@ mod upstream;
 mod upstream_limits;
 mod values;
 
-use causerie_http::AccessSettings;
+use std::net::SocketAddr;
+
+use causerie_http::HttpSettings;
 use clap::Args;
 
-pub use http::HttpSettings;
 pub use logging::{LogFormat, LogSettings};
 pub use runtime::RuntimeSettings;
 pub use setting::{InvalidSettings, SettingError};
@@ -39,10 +40,10 @@ pub struct Settings {
     pub store: StoreSettings,
     /// The upstream API.
     pub upstream: UpstreamSettings,
-    /// The HTTP listener.
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// The HTTP server, with authentication, rate limits, trusted proxies and CORS.
     pub http: HttpSettings,
-    /// Authentication, rate limits, trusted proxies and CORS.
-    pub access: AccessSettings,
     /// The identity provider whose tokens are accepted, if any.
     pub tokens: Option<causerie_identity::Settings>,
     /// Turns, tool definitions and cost reconciliation.
@@ -87,9 +88,11 @@ impl ServeArgs {
         #[cfg(feature = "test-hooks")]
         self.hooks.install();
         let all = || {
+            let (listen, http) = http?;
             let (access, tokens) = access?;
-            let (http, store, upstream) = (http?, store?, upstream?);
-            Some(Settings { store, upstream, http, access, tokens, runtime: runtime?, log: log? })
+            let http = HttpSettings { access, ..http };
+            let (store, upstream) = (store?, upstream?);
+            Some(Settings { store, upstream, listen, http, tokens, runtime: runtime?, log: log? })
         };
         errors.or(all())
     }

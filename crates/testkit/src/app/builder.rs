@@ -10,13 +10,13 @@ use anyhow::Result;
 use causerie_domain::Secret;
 use causerie_domain::ports::{Clock as _, CompletionGateway as _, Models as _};
 use causerie_domain::users::Role;
-use causerie_http::AccessSettings;
+use causerie_http::{AccessSettings, HttpSettings};
 use causerie_openrouter::{OpenRouter, UpstreamLimits};
 use causerie_runtime::SystemClock;
 use causerie_server::Server;
 use causerie_server::settings::{
-    HttpSettings, LogFormat, LogSettings, RuntimeSettings, Settings, StoreSettings, Upstream,
-    UpstreamSettings, UpstreamTimeouts,
+    LogFormat, LogSettings, RuntimeSettings, Settings, StoreSettings, Upstream, UpstreamSettings,
+    UpstreamTimeouts,
 };
 use causerie_simulator::{Options, Simulator};
 use tempfile::TempDir;
@@ -180,19 +180,19 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
             title: None,
             proxy: None,
         },
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         http: HttpSettings {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            workers: Some(1),
-            body_limit: 1 << 20,
+            workers: 1,
             keep_alive: TIMEOUT,
             write_timeout: TIMEOUT,
-            idle_connection: TIMEOUT,
-        },
-        access: AccessSettings {
-            // Tests exceed the default rate limits.
-            sends_per_minute: None,
-            failures_per_minute: None,
-            ..AccessSettings::default()
+            idle_timeout: TIMEOUT,
+            access: AccessSettings {
+                // Tests exceed the default rate limits.
+                sends_per_minute: None,
+                failures_per_minute: None,
+                ..AccessSettings::default()
+            },
+            ..HttpSettings::default()
         },
         tokens: None,
         runtime: RuntimeSettings {

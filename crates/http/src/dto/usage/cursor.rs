@@ -1,10 +1,10 @@
-//! The place of a group in a report, as a cursor.
+//! Cursor of a usage report.
 
 use causerie_domain::usage::reports::{GroupKey, Grouping};
 
 use crate::dto::page::PageCursor;
 
-/// A group, and what the groups of its report are made by: in another report it would be another place.
+/// Position of a group in a report. It is valid only for reports with the same grouping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UsageGroupCursor {
     pub(crate) group_by: Vec<Grouping>,
@@ -33,8 +33,8 @@ impl PageCursor for UsageGroupCursor {
     fn from_text(text: &str) -> Option<Self> {
         let fields: Vec<(String, Option<String>)> = serde_json::from_str(text).ok()?;
         let (mut group_by, mut key) = (Vec::new(), GroupKey::default());
-        for (word, value) in fields {
-            let grouping: Grouping = word.parse().ok()?;
+        for (name, value) in fields {
+            let grouping: Grouping = name.parse().ok()?;
             match (grouping, value) {
                 (Grouping::Day, Some(day)) => key.day = Some(day.parse().ok()?),
                 // Every request has a day and a model.
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_reads_back_what_was_written() {
+    fn a_cursor_is_parsed_from_its_text() {
         let key = GroupKey {
             day: "2026-11-22".parse().ok(),
             model: Some("a \"model\", of ours".to_owned()),
@@ -65,12 +65,12 @@ mod tests {
             ..GroupKey::default()
         };
         let group_by = vec![Grouping::Session, Grouping::Tool, Grouping::Model, Grouping::Day];
-        let place = UsageGroupCursor { group_by, key };
-        assert_eq!(UsageGroupCursor::from_text(&place.to_text()), Some(place));
+        let cursor = UsageGroupCursor { group_by, key };
+        assert_eq!(UsageGroupCursor::from_text(&cursor.to_text()), Some(cursor));
     }
 
     #[test]
-    fn what_is_no_place_is_refused() {
+    fn invalid_cursors_are_refused() {
         for text in
             ["", "[]x", r#"[["hour","1"]]"#, r#"[["day",null]]"#, r#"[["user","me"]]"#, r#"[["day"]]"#]
         {

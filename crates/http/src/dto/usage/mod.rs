@@ -1,4 +1,4 @@
-//! The tokens and cost of an answer, as clients see them.
+//! Usage: tokens and cost of an answer, records of the ledger, and reports.
 
 mod cursor;
 mod records;
@@ -14,7 +14,7 @@ pub(crate) use cursor::UsageGroupCursor;
 pub(crate) use records::{RECORD_COLUMNS, UsageRecordDto};
 pub(crate) use reports::{UsageReportDto, UsageSumsDto};
 
-/// The tokens and cost of an answer. What is not known is null, never zero.
+/// Tokens and cost of an answer. Unknown values are null, never zero.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 #[schema(as = MessageUsage)]
 pub(crate) struct UsageDto {
@@ -27,11 +27,11 @@ pub(crate) struct UsageDto {
     cached_tokens: Option<u64>,
     /// Output tokens spent on reasoning.
     reasoning_tokens: Option<u64>,
-    /// In US dollars. Where the basis is `pending`, a calculated or estimated cost that stands in until the upstream's
-    /// record is read; where it is `unknown`, null.
+    /// Cost in US dollars. If the basis is `pending`, a calculated or estimated cost that applies until the record of
+    /// the upstream is read; null if the basis is `unknown`.
     cost: Option<UsdDto>,
     basis: CostBasisDto,
-    /// The upstream's id of the last request.
+    /// Id of the last request at the upstream.
     generation_id: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Single requests of the ledger, as clients see them: in JSON, and as lines of a table.
+//! Records of the usage ledger, in JSON and CSV.
 
 use causerie_domain::Timestamp;
 use causerie_domain::ports::UsageRecordCursor;
@@ -11,41 +11,41 @@ use crate::dto::values::{
     CostBasisDto, FailureCodeDto, Id, TimestampDto, UsageOutcomeDto, UsagePurposeDto, UsdDto,
 };
 
-/// A request to the upstream. What is not known is null, never zero.
+/// A request to the upstream. Unknown values are null, never zero.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = UsageRecord)]
 pub(crate) struct UsageRecordDto {
     id: Id,
-    /// When it was begun.
+    /// Start of the request.
     created_at: TimestampDto,
-    /// When it ended; null while it runs.
+    /// End of the request; null while it is open.
     closed_at: Option<TimestampDto>,
-    /// Whose request it was; null if that user was removed.
+    /// The user of the request; null if the user was deleted.
     user_id: Option<Id>,
-    /// Whose account it ran on.
+    /// The group whose account pays for the request.
     group_id: Option<Id>,
     /// The tool's slug.
     tool: Option<String>,
     tool_id: Option<Id>,
     session_id: Option<Id>,
     turn_id: Option<Id>,
-    /// The answer that it wrote.
+    /// The answer.
     message_id: Option<Id>,
-    /// The key that asked.
+    /// The API key of the send.
     api_key_id: Option<Id>,
     purpose: UsagePurposeDto,
-    /// Which request of its turn it was, from 1.
+    /// Number of the request in its turn, from 1.
     attempt: u32,
-    /// The model asked for.
+    /// The requested model.
     model: String,
-    /// The model that served.
+    /// The model that answered.
     model_served: Option<String>,
-    /// The provider that served.
+    /// The provider of the model.
     provider: Option<String>,
-    /// The upstream's id of the request.
+    /// Id of the request at the upstream.
     generation_id: Option<String>,
     outcome: Option<UsageOutcomeDto>,
-    /// Why it failed.
+    /// Reason of a failure.
     failure_code: Option<FailureCodeDto>,
     input_tokens: Option<u64>,
     output_tokens: Option<u64>,
@@ -56,20 +56,20 @@ pub(crate) struct UsageRecordDto {
     cache_write_tokens: Option<u64>,
     /// Output tokens spent on reasoning.
     reasoning_tokens: Option<u64>,
-    /// In US dollars; provisional while `basis` is `pending`.
+    /// Cost in US dollars; provisional while `basis` is `pending`.
     cost: Option<UsdDto>,
     basis: Option<CostBasisDto>,
-    /// What the upstream charged.
+    /// Cost that the upstream reported.
     reported_cost: Option<UsdDto>,
-    /// Tokens times the prices at the time.
+    /// Tokens times the prices at the time of the request.
     calculated_cost: Option<UsdDto>,
-    /// Milliseconds from the request to its first text.
+    /// Milliseconds from the start to the first text.
     time_to_first_token_ms: Option<u64>,
-    /// Milliseconds from the request to its end.
+    /// Milliseconds from the start to the end.
     duration_ms: Option<u64>,
 }
 
-/// The members of a record in their order: the columns of the table.
+/// The columns of the CSV table: the members of a record, in their order.
 pub(crate) const RECORD_COLUMNS: [&str; 31] = [
     "id",
     "created_at",

@@ -1,4 +1,4 @@
-//! Sums over the ledger, as clients see them.
+//! Usage reports: sums over records of the ledger.
 
 use causerie_domain::calendar::Date;
 use causerie_domain::ports::UsageReport;
@@ -13,15 +13,15 @@ use super::cursor::UsageGroupCursor;
 use crate::dto::page::PageCursor as _;
 use crate::dto::values::{Id, UsdDto};
 
-/// Sums over requests.
+/// A usage report.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = UsageReport)]
 pub(crate) struct UsageReportDto {
-    /// The groups, in the order of the fields in `group_by`; without `group_by` everything is one group.
+    /// Groups, ordered by the fields of `group_by`; without `group_by`, one group of all requests.
     data: Vec<UsageGroupDto>,
-    /// The sums over all groups, on whatever page they are.
+    /// Sums over the groups of all pages.
     total: UsageTotalDto,
-    /// Give it as `cursor` to go on; null on the last page.
+    /// Value of `cursor` for the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
@@ -31,47 +31,47 @@ impl UsageReportDto {
         UsageReportDto {
             data: report.groups.rows.into_iter().map(|group| UsageGroupDto::new(group, group_by)).collect(),
             total: UsageTotalDto { sums: report.total.into(), drift: drift(&report.total, group_by) },
-            next_cursor: next.map(|place| place.cursor()),
+            next_cursor: next.map(|cursor| cursor.cursor()),
         }
     }
 }
 
-/// Requests with the same values of the fields in `group_by`. Only those fields are there; null stands for
-/// requests without such a thing, or whose thing was removed.
+/// Requests with the same values of the fields of `group_by`. Other fields are absent. Null means that the requests
+/// have no such object, or that it was deleted.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = UsageGroup)]
 pub(crate) struct UsageGroupDto {
-    /// The day on which they were begun, in the time zone of the report.
+    /// Day on which the requests started, in the time zone of the report.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, schema_with = nullable_text)]
     day: Option<Option<DisplayDto<Date>>>,
-    /// The model that was asked for.
+    /// The requested model.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, schema_with = nullable_text)]
     model: Option<Option<String>>,
-    /// The tool's slug.
+    /// Slug of the tool.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, schema_with = nullable_text)]
     tool: Option<Option<String>>,
-    /// The tool's id.
+    /// Id of the tool.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, schema_with = nullable_text)]
     tool_id: Option<Option<Id>>,
-    /// The user's id.
+    /// Id of the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, schema_with = nullable_text)]
     user: Option<Option<Id>>,
-    /// The group's id.
+    /// Id of the group.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, schema_with = nullable_text)]
     group: Option<Option<Id>>,
-    /// The session's id.
+    /// Id of the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, schema_with = nullable_text)]
     session: Option<Option<Id>>,
     #[serde(flatten)]
     sums: UsageSumsDto,
-    /// Grouped by model: how far calculated costs were from reported ones.
+    /// Comparison of calculated with reported costs; present if the report is grouped by model.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     drift: Option<DriftDto>,
@@ -96,27 +96,28 @@ impl UsageGroupDto {
     }
 }
 
-/// The sums over everything.
+/// Sums over all groups.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = UsageTotal)]
 pub(crate) struct UsageTotalDto {
     #[serde(flatten)]
     sums: UsageSumsDto,
-    /// Grouped by model: how far calculated costs were from reported ones.
+    /// Comparison of calculated with reported costs; present if the report is grouped by model.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     drift: Option<DriftDto>,
 }
 
-/// Sums. What was not counted or has no cost is not in them; how many requests that is stands beside.
+/// Sums over requests. Requests with unknown tokens or cost do not contribute to the sums and are counted
+/// separately.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = UsageSums)]
 pub(crate) struct UsageSumsDto {
-    /// Requests to the upstream, failed and open ones included.
+    /// Number of requests to the upstream, including failed and open ones.
     requests: u64,
-    /// Requests whose input or output was not counted.
+    /// Number of requests with unknown input or output tokens.
     requests_without_tokens: u64,
-    /// Requests without any cost: unknown, still open, or pending with nothing that stands in.
+    /// Number of requests without a cost: unknown, open, or pending without a provisional cost.
     requests_without_cost: u64,
     #[schema(value_type = u64)]
     input_tokens: u128,
@@ -131,7 +132,7 @@ pub(crate) struct UsageSumsDto {
     /// Output tokens spent on reasoning.
     #[schema(value_type = u64)]
     reasoning_tokens: u128,
-    /// In US dollars: the sum of `cost_by_basis`, so the provisional cost of pending requests is part of it.
+    /// Cost in US dollars: the sum of `cost_by_basis`, including the provisional cost of pending requests.
     cost: UsdSumDto,
     cost_by_basis: CostByBasisDto,
     requests_by_basis: RequestsByBasisDto,
@@ -171,23 +172,23 @@ impl From<UsageSums> for UsageSumsDto {
     }
 }
 
-/// The cost by how it came to be known. What is unknown has none: `requests_by_basis` counts it.
+/// Cost by its basis. Requests with an unknown cost are counted in `requests_by_basis`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = CostByBasis)]
 pub(crate) struct CostByBasisDto {
-    /// The upstream said it in its answer.
+    /// Reported by the upstream in its response.
     reported: UsdSumDto,
-    /// The upstream's record of the request said it afterwards.
+    /// Read later from the record of the upstream.
     looked_up: UsdSumDto,
-    /// Counted tokens times the prices at the time.
+    /// Counted tokens times the prices at the time of the request.
     calculated: UsdSumDto,
-    /// Estimated tokens times the prices at the time.
+    /// Estimated tokens times the prices at the time of the request.
     estimated: UsdSumDto,
-    /// Provisional: the upstream's record is still to be read.
+    /// Provisional until the record of the upstream is read.
     pending: UsdSumDto,
 }
 
-/// How many requests have each basis.
+/// Number of requests by the basis of their cost.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RequestsByBasis)]
 pub(crate) struct RequestsByBasisDto {
@@ -195,23 +196,23 @@ pub(crate) struct RequestsByBasisDto {
     looked_up: u64,
     calculated: u64,
     estimated: u64,
-    /// The cost is still to be learnt.
+    /// The cost is not known yet.
     pending: u64,
-    /// The cost cannot be known.
+    /// The cost will not be known.
     unknown: u64,
-    /// The request still runs.
+    /// The request has not ended.
     open: u64,
 }
 
-/// Calculated beside reported costs, over the requests that have both.
+/// Comparison of calculated with reported costs, over the requests that have both.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = CostDrift)]
 pub(crate) struct DriftDto {
-    /// How many requests have both.
+    /// Number of these requests.
     requests: u64,
-    /// What the upstream charged for them.
+    /// Sum of the reported costs.
     reported: UsdSumDto,
-    /// What tokens and prices come to.
+    /// Sum of the calculated costs.
     calculated: UsdSumDto,
     /// `calculated` minus `reported`.
     difference: UsdSumDto,
@@ -259,7 +260,7 @@ impl<T: std::fmt::Display> Serialize for DisplayDto<T> {
     }
 }
 
-/// Text or null, of a member that can also be left out.
+/// Schema of text or null, for a member that can be absent.
 fn nullable_text() -> RefOr<Schema> {
     let text = ObjectBuilder::new().schema_type(Type::String);
     let null = ObjectBuilder::new().schema_type(Type::Null);

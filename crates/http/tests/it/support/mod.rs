@@ -1,8 +1,5 @@
-//! The whole HTTP side on a store in memory and a scripted upstream, for the tests of routes and streams.
-#![allow(dead_code, reason = "each target uses its own part")]
+//! The HTTP API on a store in memory and a scripted upstream.
 
-#[path = "../../../src/testing/authentication.rs"]
-pub(crate) mod authentication;
 pub(crate) mod ports;
 
 use std::rc::Rc;
@@ -14,7 +11,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{App, test};
 use causerie_domain::ports::{Authentication, ReapScope, StoreHealth};
 use causerie_http::{AppParts, AppState, HttpSettings, configure};
-use causerie_memory_store::MemoryStore;
+use causerie_memory_store::{ConstantEntropy, MemoryStore, NoTickets};
 use causerie_runtime::{Runtime, Stores, SystemClock, SystemIds};
 use causerie_tool_definitions::parse_yaml;
 use futures_util::FutureExt as _;
@@ -22,8 +19,7 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
-use self::authentication::{NoTickets, SameBytes};
-use self::ports::{Health, People, Upstream};
+use self::ports::{Health, TestUsers, Upstream};
 
 pub(crate) const TOOL: &str = "\
 name: helper
@@ -35,16 +31,17 @@ model: sim/test
 limits: {max_input_chars: 100, max_messages_per_session: 200}
 ";
 
-/// The application and what stands behind it.
-pub(crate) struct World {
+/// An application and the fakes of its ports.
+pub(crate) struct TestApp {
     pub(crate) state: AppState,
     pub(crate) runtime: Runtime,
     pub(crate) upstream: Arc<Upstream>,
     pub(crate) health: Arc<Health>,
-    pub(crate) people: Arc<People>,
+    pub(crate) users: Arc<TestUsers>,
 }
 
-pub(crate) async fn world(settings: HttpSettings) -> World {
+/// Starts an application with one tool and three users.
+pub(crate) async fn test_app(settings: HttpSettings) -> TestApp {
     let upstream = Arc::new(Upstream::default());
     let gateway = Arc::clone(&upstream) as _;
     let runtime = Runtime::builder(Stores::of(&Arc::new(MemoryStore::new())), gateway)
@@ -52,51 +49,51 @@ pub(crate) async fn world(settings: HttpSettings) -> World {
         .unwrap();
     runtime.sync_tools(vec![parse_yaml("helper.yaml", TOOL.as_bytes()).unwrap()]).await.unwrap();
     runtime.start(ReapScope::Everything).await.unwrap();
-    let (people, health) = (Arc::new(People::new()), Arc::new(Health::default()));
+    let (users, health) = (Arc::new(TestUsers::new()), Arc::new(Health::default()));
     let parts = AppParts {
         runtime: runtime.clone(),
-        identity: Arc::clone(&people.known) as Arc<dyn Authentication>,
+        identity: Arc::clone(&users.store) as Arc<dyn Authentication>,
         tickets: Arc::new(NoTickets),
         tokens: None,
-        entropy: Arc::new(SameBytes),
+        entropy: Arc::new(ConstantEntropy),
         health: Arc::clone(&health) as Arc<dyn StoreHealth>,
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
         main: Handle::current(),
     };
-    World { state: AppState::new(parts, settings), runtime, upstream, health, people }
+    TestApp { state: AppState::new(parts, settings), runtime, upstream, health, users }
 }
 
-impl World {
-    /// The application, as a caller with the key of this person sees it.
-    pub(crate) async fn caller(&self, person: &str) -> Caller {
+impl TestApp {
+    /// Returns a client with the API key of a user.
+    pub(crate) async fn client(&self, user: &str) -> Client {
         let state = self.state.clone();
         let service = Rc::new(test::init_service(App::new().configure(|app| configure(app, state))).await);
         let call = move |request: test::TestRequest| {
             let service = Rc::clone(&service);
             async move { test::call_service(&*service, request.to_request()).await }.boxed_local()
         };
-        Caller { call: Box::new(call), key: self.people.key(person) }
+        Client { call: Box::new(call), key: self.users.key(user) }
     }
 }
 
 type Call = Box<dyn Fn(test::TestRequest) -> LocalBoxFuture<'static, ServiceResponse>>;
 
 /// A client of the application.
-pub(crate) struct Caller {
+pub(crate) struct Client {
     call: Call,
     key: String,
 }
 
-/// A whole answer.
+/// A complete response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
     }
@@ -105,22 +102,22 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The status, and the code of an error.
+    /// Returns the status, and the code of an error.
     pub(crate) fn outcome(&self) -> (u16, String) {
         let code = if self.status.is_success() { "".into() } else { self.json()["code"].clone() };
         (self.status.as_u16(), code.as_str().unwrap_or_default().to_owned())
     }
 }
 
-impl Caller {
-    pub(crate) async fn send(&self, request: test::TestRequest) -> Answer {
+impl Client {
+    pub(crate) async fn send(&self, request: test::TestRequest) -> Response {
         let response = self.open(request).await;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = test::read_body(response).await;
-        Answer { status, headers, text: String::from_utf8(body.to_vec()).unwrap() }
+        Response { status, headers, text: String::from_utf8(body.to_vec()).unwrap() }
     }
 
-    /// Sends a request and leaves the body of its answer unread.
+    /// Sends a request and does not read the response body.
     pub(crate) async fn open(&self, request: test::TestRequest) -> ServiceResponse {
         (self.call)(request).await
     }
@@ -130,31 +127,31 @@ impl Caller {
         request.insert_header(("authorization", format!("Bearer {}", self.key)))
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         self.send(self.request(Method::GET, path)).await
     }
 
-    pub(crate) async fn call(&self, method: Method, path: &str) -> Answer {
+    pub(crate) async fn call(&self, method: Method, path: &str) -> Response {
         self.send(self.request(method, path)).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Response {
         self.send(self.request(Method::POST, path).set_json(body)).await
     }
 
-    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn patch(&self, path: &str, body: &Value) -> Response {
         self.send(self.request(Method::PATCH, path).set_json(body)).await
     }
 
-    /// A new session, as the path of its routes.
+    /// Creates a session and returns its path.
     pub(crate) async fn session(&self) -> String {
-        let answer = self.post("/sessions", &json!({"tool": "helper"})).await;
-        assert_eq!(answer.status, 201, "{}", answer.text);
-        format!("/sessions/{}", answer.json()["id"].as_str().unwrap())
+        let response = self.post("/sessions", &json!({"tool": "helper"})).await;
+        assert_eq!(response.status, 201, "{}", response.text);
+        format!("/sessions/{}", response.json()["id"].as_str().unwrap())
     }
 
-    /// Sends a message and reads the whole stream.
-    pub(crate) async fn say(&self, session: &str, content: &str) -> Answer {
+    /// Sends a message and reads the complete stream.
+    pub(crate) async fn send_message(&self, session: &str, content: &str) -> Response {
         self.post(&format!("{session}/messages"), &json!({"content": content})).await
     }
 }

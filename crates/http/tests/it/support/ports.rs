@@ -1,4 +1,4 @@
-//! The ports of the tests: three people with a key each, a store that is well or not, and a scripted upstream.
+//! Fakes of ports: three users with one API key each, a health check, and a scripted upstream.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,26 +7,25 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, Finish,
-    FinishReason, GenerationInfo as Answerer, GenerationRecord,
+    FinishReason, GenerationInfo, GenerationRecord,
 };
 use causerie_domain::models::{CatalogModel, ExtraPrices, Pricing};
 use causerie_domain::ports::{CompletionGateway, CompletionStream, StoreError, StoreHealth};
 use causerie_domain::usage::{ReportedUsage, TokenCounts};
 use causerie_domain::users::Role;
 use causerie_http::auth::KeyMaterial;
+use causerie_memory_store::{MemoryKeys, key_record};
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::mpsc;
 
-use super::authentication::{Keys, key_record};
-
-/// Ada, Bob, and the administrator Root.
+/// The users `ada` and `bob`, and the administrator `root`, with one API key each.
 #[derive(Debug)]
-pub(crate) struct People {
-    pub(crate) known: Arc<Keys>,
+pub(crate) struct TestUsers {
+    pub(crate) store: Arc<MemoryKeys>,
     keys: HashMap<&'static str, KeyMaterial>,
 }
 
-impl People {
+impl TestUsers {
     pub(crate) fn new() -> Self {
         let mut byte = 0_u8;
         let mut fill = |bytes: &mut [u8]| {
@@ -34,83 +33,88 @@ impl People {
             bytes.fill(byte);
             Ok::<(), std::convert::Infallible>(())
         };
-        let (mut keys, mut holders) = (HashMap::new(), Vec::new());
+        let (mut keys, mut records) = (HashMap::new(), Vec::new());
         for (number, (name, role)) in
             (1..).zip([("ada", Role::User), ("bob", Role::User), ("root", Role::Admin)])
         {
             let key = KeyMaterial::generate(&mut fill).unwrap();
-            holders.push(key_record(number, name, role, (&key.public_id, key.secret_hash())));
+            records.push(key_record(number, name, role, (&key.public_id, key.secret_hash())));
             keys.insert(name, key);
         }
-        People { known: Arc::new(Keys::of(holders)), keys }
+        TestUsers { store: Arc::new(MemoryKeys::of(records)), keys }
     }
 
+    /// Returns the API key of a user, as a client sends it.
     pub(crate) fn key(&self, name: &str) -> String {
         self.keys[name].credential().expose().to_owned()
     }
 }
 
-/// A store that is well until a test says otherwise.
+/// Health check of a store that is available unless a test changes it.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
-    pub(crate) is_away: AtomicBool,
+    pub(crate) is_unavailable: AtomicBool,
 }
 
 #[async_trait]
 impl StoreHealth for Health {
     async fn check(&self) -> Result<(), StoreError> {
-        match self.is_away.load(Ordering::SeqCst) {
+        match self.is_unavailable.load(Ordering::SeqCst) {
             true => Err(StoreError::Unavailable("no route to the store".into())),
             false => Ok(()),
         }
     }
 }
 
-/// An upstream with one answer for everything, unless the next one is spoken live.
+/// An upstream that gives the same answer to each request, unless the test scripts the next one.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    live: Mutex<Option<mpsc::Receiver<CompletionEvent>>>,
-    asked: AtomicUsize,
+    script: Mutex<Option<mpsc::Receiver<CompletionEvent>>>,
+    requests: AtomicUsize,
     catalog: Mutex<Result<Vec<CatalogModel>, CompletionErrorKind>>,
 }
 
 impl Default for Upstream {
     fn default() -> Self {
-        Upstream { live: Mutex::default(), asked: AtomicUsize::new(0), catalog: Mutex::new(Ok(Vec::new())) }
+        Upstream {
+            script: Mutex::default(),
+            requests: AtomicUsize::new(0),
+            catalog: Mutex::new(Ok(Vec::new())),
+        }
     }
 }
 
 impl Upstream {
-    /// From now on it lists one model, or fails.
-    pub(crate) fn lists(&self, listed: Result<&str, CompletionErrorKind>) {
-        *self.catalog.lock().unwrap() = listed.map(|id| vec![model(id)]);
+    /// Sets the catalog: one model, or a failure.
+    pub(crate) fn set_catalog(&self, catalog: Result<&str, CompletionErrorKind>) {
+        *self.catalog.lock().unwrap() = catalog.map(|id| vec![model(id)]);
     }
 
-    /// Lets the test speak the next answer.
-    pub(crate) fn live(&self) -> mpsc::Sender<CompletionEvent> {
+    /// Returns a sender of the events of the next answer.
+    pub(crate) fn script_next(&self) -> mpsc::Sender<CompletionEvent> {
         let (sender, events) = mpsc::channel(16);
-        *self.live.lock().unwrap() = Some(events);
+        *self.script.lock().unwrap() = Some(events);
         sender
     }
 
-    /// How many requests were made.
-    pub(crate) fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+    /// Returns the number of requests so far.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
     }
 }
 
-/// A piece of an answer.
+/// Returns a piece of an answer.
 pub(crate) fn text(text: &str) -> CompletionEvent {
     CompletionEvent::Text(text.to_owned())
 }
 
-/// The end of an answer.
-pub(crate) fn done() -> CompletionEvent {
+/// Returns the end of a complete answer.
+pub(crate) fn completed() -> CompletionEvent {
     end(Ok(Finish { reason: Some(FinishReason::Stop), native_reason: None, truncated: false }))
 }
 
-/// The end of a request that failed for good.
-pub(crate) fn refused() -> CompletionEvent {
+/// Returns the end of a request whose content the provider refused.
+pub(crate) fn moderated() -> CompletionEvent {
     end(Err(CompletionError {
         kind: CompletionErrorKind::Moderated,
         message: "The upstream refused the content.".to_owned(),
@@ -137,19 +141,19 @@ fn end(outcome: Result<Finish, CompletionError>) -> CompletionEvent {
 #[async_trait]
 impl CompletionGateway for Upstream {
     fn complete(&self, _: CompletionRequest) -> CompletionStream {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        if let Some(mut events) = self.live.lock().unwrap().take() {
+        self.requests.fetch_add(1, Ordering::SeqCst);
+        if let Some(mut events) = self.script.lock().unwrap().take() {
             return stream::poll_fn(move |cx| events.poll_recv(cx)).boxed();
         }
-        let answerer = Answerer { generation_id: Some("gen-1".to_owned()), ..Answerer::default() };
+        let info = GenerationInfo { generation_id: Some("gen-1".to_owned()), ..GenerationInfo::default() };
         let reasoning = CompletionEvent::Reasoning("Hm, wörld? ".to_owned());
         stream::iter([
-            CompletionEvent::Identified(answerer),
+            CompletionEvent::Identified(info),
             reasoning,
             text("Hello, "),
             text("wörld"),
             text("!"),
-            done(),
+            completed(),
         ])
         .boxed()
     }
@@ -159,8 +163,8 @@ impl CompletionGateway for Upstream {
     }
 
     async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
-        let listed = self.catalog.lock().unwrap().clone();
-        listed.map_err(|kind| CompletionError::new(kind, "the upstream is away"))
+        let catalog = self.catalog.lock().unwrap().clone();
+        catalog.map_err(|kind| CompletionError::new(kind, "the upstream is away"))
     }
 }
 

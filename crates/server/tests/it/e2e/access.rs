@@ -75,7 +75,7 @@ async fn a_token_has_the_rights_of_its_user(builder: TestAppBuilder) -> Result<(
 async fn a_token_provisions_a_user_if_that_is_enabled(builder: TestAppBuilder) -> Result<()> {
     let signer = Signer::eddsa("k")?;
     let provider = Provider::start(&[&signer]).await?;
-    let builder = builder.settings(|settings| settings.access.auto_provision = true);
+    let builder = builder.settings(|settings| settings.http.access.auto_provision = true);
     let app = start_with_provider(builder, &provider).await?;
     let client_with =
         |claims: &Value| -> Result<Client> { Ok(app.anonymous().with_key(&signer.token(claims)?)) };
@@ -98,8 +98,10 @@ async fn a_token_provisions_a_user_if_that_is_enabled(builder: TestAppBuilder) -
 
 async fn sends_are_limited_per_user(builder: TestAppBuilder) -> Result<()> {
     let builder = builder.tool("echo", "sim/echo");
-    let app =
-        builder.settings(|settings| settings.access.sends_per_minute = NonZeroU32::new(2)).start().await?;
+    let app = builder
+        .settings(|settings| settings.http.access.sends_per_minute = NonZeroU32::new(2))
+        .start()
+        .await?;
     let chat = app.ada.chat("echo").await?;
     let send_with_key = async |key: &str| {
         Reply::fetch(
@@ -202,8 +204,8 @@ async fn the_limit_of_a_group_applies_to_each_member(builder: TestAppBuilder) ->
 
 async fn failed_authentications_are_limited_per_address(builder: TestAppBuilder) -> Result<()> {
     let builder = builder.settings(|settings| {
-        settings.access.failures_per_minute = NonZeroU32::new(2);
-        settings.access.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+        settings.http.access.failures_per_minute = NonZeroU32::new(2);
+        settings.http.access.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     });
     let app = builder.start().await?;
     let from = async |address: &str, key: &str| {
@@ -226,8 +228,8 @@ async fn failed_authentications_are_limited_per_address(builder: TestAppBuilder)
 }
 
 async fn configured_origins_are_allowed_by_cors(builder: TestAppBuilder) -> Result<()> {
-    let builder =
-        builder.settings(|settings| settings.access.cors_origins = vec!["https://app.example".to_owned()]);
+    let builder = builder
+        .settings(|settings| settings.http.access.cors_origins = vec!["https://app.example".to_owned()]);
     let app = builder.tool("echo", "sim/echo").start().await?;
     let ask = async |method: Method, path: &str, origin: &str| {
         let request = app.anonymous().request(method, path).header("origin", origin);
@@ -264,7 +266,7 @@ async fn configured_origins_are_allowed_by_cors(builder: TestAppBuilder) -> Resu
 async fn without_authentication_requests_act_as_the_first_admin(builder: TestAppBuilder) -> Result<()> {
     let app = builder
         .tool("echo", "sim/echo")
-        .settings(|settings| settings.access.auth_disabled = true)
+        .settings(|settings| settings.http.access.auth_disabled = true)
         .start()
         .await?;
     let anonymous = app.anonymous();

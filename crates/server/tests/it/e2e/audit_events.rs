@@ -113,8 +113,11 @@ async fn a_provisioned_user_has_an_audit_event(builder: TestAppBuilder) -> Resul
         algorithms: Algorithm::ALL.to_vec(),
         limits: FetchLimits::default(),
     };
-    let app =
-        builder.settings(|settings| settings.access.auto_provision = true).tokens(tokens).start().await?;
+    let app = builder
+        .settings(|settings| settings.http.access.auto_provision = true)
+        .tokens(tokens)
+        .start()
+        .await?;
     let claims = json!({
         "iss": issuer, "aud": "causerie", "sub": "e-1", "exp": 4_102_444_800_i64, "email": "eve@id.example",
     });

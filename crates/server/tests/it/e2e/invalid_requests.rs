@@ -167,8 +167,11 @@ async fn a_body_that_is_not_json_is_refused(builder: TestAppBuilder) -> Result<(
 }
 
 async fn a_body_over_the_limit_is_refused(builder: TestAppBuilder) -> Result<()> {
-    let app =
-        builder.tool("echo", "sim/echo").settings(|settings| settings.http.body_limit = 2048).start().await?;
+    let app = builder
+        .tool("echo", "sim/echo")
+        .settings(|settings| settings.http.max_body_bytes = 2048)
+        .start()
+        .await?;
     let chat = app.ada.chat("echo").await?;
     let before = chat.detail().await?;
     let message = |size: usize| {

@@ -1,4 +1,4 @@
-//! A user with a key, and ports that contain it, for the unit tests.
+//! Fixtures of unit tests: a user with an API key, and the ports of authentication.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use causerie_domain::ports::{ApiKeyRecord, Authentication, Clock};
 use causerie_domain::principal::{Credential, Principal};
 use causerie_domain::users::Role;
 use causerie_domain::{ApiKeyId, Timestamp};
+use causerie_memory_store::{ConstantEntropy, MemoryKeys, NoTickets, key_record};
 
-use super::authentication::{Keys, NoTickets, SameBytes, key_record};
 use crate::auth::{AuthPorts, secret_hash};
 
 pub(crate) const SECRET: &str = "sssssssssssssssssssssssssssssssssssssssssss";
@@ -22,27 +22,28 @@ impl Clock for FixedClock {
     }
 }
 
-pub(crate) fn holder() -> ApiKeyRecord {
+/// Returns the record of an API key.
+pub(crate) fn record() -> ApiKeyRecord {
     key_record(1, "ada", Role::User, ("abcdefABC123", secret_hash(SECRET)))
 }
 
 pub(crate) fn key_id() -> ApiKeyId {
-    holder().key.id
+    record().key.id
 }
 
 pub(crate) fn principal() -> Principal {
     let credential =
         Credential::ApiKey { id: key_id(), group_id: None, scopes: Vec::new(), expires_at: None };
-    holder().access.principal(credential)
+    record().access.principal(credential)
 }
 
-/// Ports with these keys, and without tickets and tokens.
-pub(crate) fn ports(keys: &Arc<Keys>) -> AuthPorts {
+/// Returns ports with these keys, and without tickets and tokens.
+pub(crate) fn ports(keys: &Arc<MemoryKeys>) -> AuthPorts {
     AuthPorts {
         identity: Arc::clone(keys) as Arc<dyn Authentication>,
         tickets: Arc::new(NoTickets),
         tokens: None,
-        entropy: Arc::new(SameBytes),
+        entropy: Arc::new(ConstantEntropy),
         clock: Arc::new(FixedClock),
         ids: Arc::new(causerie_runtime::SystemIds),
     }
