@@ -24,7 +24,7 @@ fn documented() -> Vec<(Method, String)> {
     operations
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn without_a_credential_all_routes_except_public_ones_return_the_same_response() {
     let app = test_app(HttpSettings::default()).await;
     let ada = app.client("ada").await;
@@ -47,7 +47,7 @@ async fn without_a_credential_all_routes_except_public_ones_return_the_same_resp
     assert_eq!(responses.len(), 1, "{responses:?}");
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn missing_resources_and_those_of_other_users_get_the_same_response() {
     let app = test_app(HttpSettings::default()).await;
     let (ada, bob) = (app.client("ada").await, app.client("bob").await);
@@ -83,7 +83,7 @@ async fn missing_resources_and_those_of_other_users_get_the_same_response() {
     assert_eq!(ada.get(&session).await.json()["title"], "hi");
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn unknown_paths_and_methods_return_problems() {
     let app = test_app(HttpSettings::default()).await;
     let ada = app.client("ada").await;
@@ -97,7 +97,7 @@ async fn unknown_paths_and_methods_return_problems() {
     assert_eq!((anonymous.status.as_u16(), anonymous.header("allow")), (405, "GET, HEAD"));
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn every_response_has_a_request_id_and_a_valid_one_of_the_client_is_kept() {
     let app = test_app(HttpSettings::default()).await;
     let ada = app.client("ada").await;
@@ -116,7 +116,7 @@ async fn every_response_has_a_request_id_and_a_valid_one_of_the_client_is_kept()
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn readiness_depends_on_the_store_and_the_drain() {
     let app = test_app(HttpSettings::default()).await;
     let ada = app.client("ada").await;
@@ -133,7 +133,7 @@ async fn readiness_depends_on_the_store_and_the_drain() {
     assert_eq!(refused.header("retry-after"), "2");
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_user_reads_its_account_the_tools_and_the_models() {
     let app = test_app(HttpSettings::default()).await;
     let ada = app.client("ada").await;
@@ -150,7 +150,7 @@ async fn a_user_reads_its_account_the_tools_and_the_models() {
     assert_eq!(ada.get("/models").await.json(), json!({"data": [], "next_cursor": null}));
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn administrators_synchronize_the_catalog_and_a_failure_keeps_the_old_one() {
     let app = test_app(HttpSettings::default()).await;
     let (root, ada) = (app.client("root").await, app.client("ada").await);
@@ -181,7 +181,7 @@ async fn administrators_synchronize_the_catalog_and_a_failure_keeps_the_old_one(
     assert_eq!(ids().await, ["sim/one", "sim/two"], "a model that is no longer listed is kept");
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_session_changes_its_state() {
     let app = test_app(HttpSettings::default()).await;
     let ada = app.client("ada").await;
@@ -212,7 +212,7 @@ async fn a_session_changes_its_state() {
     assert_eq!(ada.get("/sessions").await.json()["data"], json!([]));
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn lists_are_paged_to_their_end_in_order() {
     let app = test_app(HttpSettings::default()).await;
     let ada = app.client("ada").await;
@@ -275,7 +275,7 @@ async fn read_all_pages(caller: &Client, path: &str, read: impl Fn(&Value) -> St
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn invalid_bodies_are_refused_and_nothing_is_stored() {
     let app = test_app(HttpSettings { max_body_bytes: 2000, ..HttpSettings::default() }).await;
     let ada = app.client("ada").await;
@@ -311,7 +311,7 @@ async fn invalid_bodies_are_refused_and_nothing_is_stored() {
 }
 
 #[cfg(feature = "swagger-ui")]
-#[actix_web::test]
+#[tokio::test]
 async fn the_document_is_served_with_swagger_ui() {
     let app = test_app(HttpSettings::default()).await;
     let ada = app.client("ada").await;
@@ -329,7 +329,7 @@ async fn the_document_is_served_with_swagger_ui() {
 }
 
 #[cfg(feature = "swagger-ui")]
-#[actix_web::test]
+#[tokio::test]
 async fn swagger_ui_is_sent_compressed_to_clients_that_accept_gzip() {
     let app = test_app(HttpSettings::default()).await;
     let ada = app.client("ada").await;

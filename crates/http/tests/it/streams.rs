@@ -49,7 +49,7 @@ async fn app_with_session() -> (TestApp, Client, String) {
     (app, ada, session)
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_answer_is_streamed_as_frames_and_stored() {
     let (_app, ada, session) = app_with_session().await;
     let response = ada.send_message(&session, " hi ").await;
@@ -90,7 +90,7 @@ async fn an_answer_is_streamed_as_frames_and_stored() {
     assert_eq!(detail["messages"], page["data"]);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_answer_can_be_requested_as_a_document_or_asynchronously() {
     let (_app, ada, session) = app_with_session().await;
     let path = format!("{session}/messages");
@@ -117,7 +117,7 @@ async fn an_answer_can_be_requested_as_a_document_or_asynchronously() {
     assert_eq!(neither.outcome(), (406, "not_acceptable".to_owned()));
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_repeated_send_attaches_to_its_turn() {
     let (app, ada, session) = app_with_session().await;
     let path = format!("{session}/messages");
@@ -133,7 +133,7 @@ async fn a_repeated_send_attaches_to_its_turn() {
     assert_eq!(app.upstream.requests(), 1);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_client_that_resumes_after_any_frame_gets_exactly_the_rest() {
     let (_app, ada, session) = app_with_session().await;
     let whole = frames(&ada.send_message(&session, "hi").await);
@@ -161,7 +161,7 @@ async fn a_client_that_resumes_after_any_frame_gets_exactly_the_rest() {
     assert_eq!(apply_frames("something else", &frames(&replay)), text);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn invalid_cursors_are_refused() {
     let (_app, ada, session) = app_with_session().await;
     let whole = frames(&ada.send_message(&session, "hi").await);
@@ -180,7 +180,7 @@ async fn invalid_cursors_are_refused() {
     assert_eq!(ada.get(&format!("{other}/stream")).await.status, 204);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_disconnect_does_not_affect_the_turn() {
     let (app, ada, session) = app_with_session().await;
     let upstream = app.upstream.script_next();
@@ -203,7 +203,7 @@ async fn a_disconnect_does_not_affect_the_turn() {
     assert_eq!(page["data"][1]["turn_id"], conflict.json()["turn_id"]);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_cancelled_turn_stops_and_keeps_its_text() {
     let (app, ada, session) = app_with_session().await;
     let idle = ada.call(Method::POST, &format!("{session}/cancel")).await;
@@ -222,7 +222,7 @@ async fn a_cancelled_turn_stops_and_keeps_its_text() {
     assert_eq!((&reply["status"], &reply["content"]), (&json!("cancelled"), &json!("Hel")));
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_failure_is_reported_in_the_stream_or_as_a_status() {
     let (app, ada, session) = app_with_session().await;
     app.upstream.script_next().send(moderated()).await.unwrap();
