@@ -23,23 +23,6 @@ const REFUSED: [&str; 14] = [
     "shall",
 ];
 
-/// Folders and files in which a refused phrase is an error. Elsewhere it is a warning.
-const CLEAN: &[&str] = &[
-    ".ci/",
-    ".config/",
-    ".github/",
-    "CONTRIBUTING.md",
-    "SECURITY.md",
-    "clippy.toml",
-    "crates/openrouter/",
-    "crates/persistence/",
-    "crates/server/",
-    "crates/testkit/",
-    "deny.toml",
-    "docs/operations.md",
-    "xtask/",
-];
-
 /// Files that quote refused phrases, or that are kept as they were released.
 const EXEMPT: [&str; 3] = ["CHANGELOG.md", "docs/style.md", "xtask/src/tidy/phrases.rs"];
 
@@ -49,12 +32,11 @@ const PROSE: [&str; 5] = ["md", "toml", "yml", "sh", "example"];
 /// The refused phrases in a file.
 pub(super) fn findings(file: &File) -> Vec<Finding> {
     let Some(prose) = prose(file) else { return Vec::new() };
-    let finding = if is_clean(&file.path) { Finding::error } else { Finding::warning };
     let mut findings = Vec::new();
     for (number, line) in (1..).zip(prose.lines()) {
         let line = without_code_spans(&line.to_lowercase());
         for phrase in REFUSED.iter().filter(|phrase| source::has_word(&line, phrase)) {
-            findings.push(finding(
+            findings.push(Finding::error(
                 format!("{}:{number}", file.path),
                 format!("\"{phrase}\": name the part of the program or the user that is meant"),
             ));
@@ -74,10 +56,6 @@ fn prose(file: &File) -> Option<String> {
     }
 }
 
-fn is_clean(path: &str) -> bool {
-    CLEAN.iter().any(|clean| path == *clean || (clean.ends_with('/') && path.starts_with(clean)))
-}
-
 /// The line without what is between backticks: names are quoted there, such as the account `nobody`.
 fn without_code_spans(line: &str) -> String {
     let parts: Vec<_> = line.split('`').collect();
@@ -90,13 +68,12 @@ fn without_code_spans(line: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Compares the lines of the findings, and whether they are errors.
+    /// Compares the lines of the findings.
     #[track_caller]
-    fn check(path: &str, text: &str, expected: &[(usize, bool)]) {
+    fn check(path: &str, text: &str, expected: &[usize]) {
         let found = findings(&File { path: path.into(), text: text.into() });
-        let expected: Vec<_> =
-            expected.iter().map(|(line, is_error)| (format!("{path}:{line}"), *is_error)).collect();
-        let found: Vec<_> = found.iter().map(|finding| (finding.place.clone(), finding.is_error())).collect();
+        let expected: Vec<_> = expected.iter().map(|line| format!("{path}:{line}")).collect();
+        let found: Vec<_> = found.iter().map(|finding| finding.place.clone()).collect();
         assert_eq!(found, expected);
     }
 
@@ -105,7 +82,7 @@ mod tests {
         check(
             "xtask/src/a.rs",
             "//! What Nobody knows.\nfn nobody() {}\n/* a\n   server is told */\nconst A: &str = \"you shall\";\n",
-            &[(1, true), (4, true), (5, true)],
+            &[1, 4, 5],
         );
     }
 
@@ -116,12 +93,10 @@ mod tests {
     }
 
     #[test]
-    fn a_phrase_is_an_error_in_a_clean_folder_only() {
-        check("crates/a/src/a.rs", "// As good as new.\n", &[(1, false)]);
-        check("xtask/a.md", "As good as new.\n", &[(1, true)]);
-        check(".ci/run", "# As good as new.\n", &[(1, true)]);
-        check("clippy.toml", "# As good as new.\n", &[(1, true)]);
-        check("crates/a/clippy.toml", "# As good as new.\n", &[(1, false)]);
+    fn documents_settings_and_scripts_are_prose() {
+        for path in ["docs/a.md", "clippy.toml", ".ci/run", ".github/workflows/ci.yml", ".env.example"] {
+            check(path, "# As good as new.\n", &[1]);
+        }
     }
 
     #[test]
