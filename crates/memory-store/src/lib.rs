@@ -12,13 +12,14 @@ mod clock;
 mod filter;
 mod forks;
 mod messages;
+mod models;
 mod reconciliation;
-mod reports;
 mod sessions;
 mod state;
 mod text;
-mod tools_and_models;
+mod tools;
 mod turns;
+mod usage;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,17 +1,15 @@
-//! Tools and models. Changes are not recorded as audit events.
+//! Tools and their versions. Changes are not recorded as audit events.
 
 use std::collections::btree_map::Entry;
 
 use async_trait::async_trait;
 use causerie_domain::audit_events::AuditStamp;
-use causerie_domain::models::{CatalogModel, Model};
 use causerie_domain::page::{After, Page};
 use causerie_domain::ports::{
-    Calibration, Models, NewToolVersion, StoreError, ToolError, ToolSync, ToolVersionCursor,
-    ToolVersionQuery, Tools,
+    NewToolVersion, StoreError, ToolError, ToolSync, ToolVersionCursor, ToolVersionQuery, Tools,
 };
 use causerie_domain::tools::{Tool, ToolVersion};
-use causerie_domain::{Filter, Timestamp, ToolVersionId};
+use causerie_domain::{Filter, ToolVersionId};
 
 use super::MemoryStore;
 use super::filter::matching;
@@ -120,43 +118,6 @@ impl Tools for MemoryStore {
             Some((tool.clone(), version.clone()))
         });
         Ok(found)
-    }
-}
-
-#[async_trait]
-impl Models for MemoryStore {
-    async fn replace_catalog(&self, catalog: Vec<CatalogModel>, now: Timestamp) -> Result<(), StoreError> {
-        let mut state = self.lock();
-        for listed in catalog {
-            let known = state.models.remove(&listed.id);
-            let model = match known {
-                Some(known) => Model { catalog: listed, listed_at: now, ..known },
-                None => Model {
-                    catalog: listed,
-                    enabled: true,
-                    restricted: false,
-                    group_id: None,
-                    millichars_per_token: None,
-                    listed_at: now,
-                },
-            };
-            state.models.insert(model.catalog.id.clone(), model);
-        }
-        Ok(())
-    }
-
-    async fn calibrate(&self, id: &str, from: Option<u32>, to: u32) -> Result<Calibration, StoreError> {
-        let mut state = self.lock();
-        let Some(model) = state.models.get_mut(id) else { return Ok(Calibration::NoSuchModel) };
-        if model.millichars_per_token != from {
-            return Ok(Calibration::Changed(model.millichars_per_token));
-        }
-        model.millichars_per_token = Some(to);
-        Ok(Calibration::Stored)
-    }
-
-    async fn models(&self, visible: &Filter) -> Result<Vec<Model>, StoreError> {
-        Ok(matching(visible, self.lock().models.values())?.into_iter().cloned().collect())
     }
 }
 

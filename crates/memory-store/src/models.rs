@@ -1,0 +1,46 @@
+//! The catalog of models, and the calibration of token estimates.
+
+use async_trait::async_trait;
+use causerie_domain::models::{CatalogModel, Model};
+use causerie_domain::ports::{Calibration, Models, StoreError};
+use causerie_domain::{Filter, Timestamp};
+
+use super::MemoryStore;
+use super::filter::matching;
+
+#[async_trait]
+impl Models for MemoryStore {
+    async fn replace_catalog(&self, catalog: Vec<CatalogModel>, now: Timestamp) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        for listed in catalog {
+            let known = state.models.remove(&listed.id);
+            let model = match known {
+                Some(known) => Model { catalog: listed, listed_at: now, ..known },
+                None => Model {
+                    catalog: listed,
+                    enabled: true,
+                    restricted: false,
+                    group_id: None,
+                    millichars_per_token: None,
+                    listed_at: now,
+                },
+            };
+            state.models.insert(model.catalog.id.clone(), model);
+        }
+        Ok(())
+    }
+
+    async fn calibrate(&self, id: &str, from: Option<u32>, to: u32) -> Result<Calibration, StoreError> {
+        let mut state = self.lock();
+        let Some(model) = state.models.get_mut(id) else { return Ok(Calibration::NoSuchModel) };
+        if model.millichars_per_token != from {
+            return Ok(Calibration::Changed(model.millichars_per_token));
+        }
+        model.millichars_per_token = Some(to);
+        Ok(Calibration::Stored)
+    }
+
+    async fn models(&self, visible: &Filter) -> Result<Vec<Model>, StoreError> {
+        Ok(matching(visible, self.lock().models.values())?.into_iter().cloned().collect())
+    }
+}
