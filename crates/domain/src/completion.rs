@@ -189,7 +189,7 @@ pub struct ToolCall {
 
 string_enum! {
     /// Timeout of a request.
-    TimeoutKind, "clock", {
+    TimeoutKind, "timeout", {
         /// Time until the connection is established.
         Connect = "connect",
         /// Time until the first byte of the response.

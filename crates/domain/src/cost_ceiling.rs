@@ -14,13 +14,13 @@ pub struct CostCeiling {
     pub history_tokens: u64,
 }
 
-/// Bytes of history per token: a lower bound of the initial estimates of all scripts.
+/// Bytes of history per token. The initial estimates of all writing systems are above it, so the result is an upper bound.
 const BYTES_PER_TOKEN: usize = 2;
-/// Tokens of the frame of a message.
+/// Tokens that frame a message, twice the number of the estimate.
 const TOKENS_PER_MESSAGE: u64 = 8;
-/// Minimum tokens of an attachment: an image.
+/// Minimum tokens of an attachment: those of an image in the estimate, and a tenth more.
 const TOKENS_PER_ATTACHMENT: u64 = 1100;
-/// Bytes of an attached file per token.
+/// Bytes of an attached file per token, a tenth fewer than in the estimate.
 const FILE_BYTES_PER_TOKEN: u64 = 29;
 
 impl CostCeiling {
@@ -35,7 +35,7 @@ impl CostCeiling {
     }
 }
 
-/// Returns an upper bound of the tokens of a message for any script.
+/// Returns an upper bound of the tokens of a message for any writing system.
 fn most_tokens(view: &MessageView) -> u64 {
     let text = view.message.content.len().div_ceil(BYTES_PER_TOKEN);
     let of_file = |size: i64| {

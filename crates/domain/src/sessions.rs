@@ -1,7 +1,7 @@
 //! Sessions and the transitions of their states.
 
 use crate::string_enum::string_enum;
-use crate::usage::reports::UsageSums;
+use crate::usage::reports::UsageTotals;
 use crate::{GroupId, SessionId, Timestamp, ToolId, ToolVersionId, TurnId, UserId};
 
 string_enum! {
@@ -123,7 +123,7 @@ pub struct SessionAudit {
     /// Session. Its title is not part of the list.
     pub session: Session,
     pub tool_slug: String,
-    pub sums: UsageSums,
+    pub sums: UsageTotals,
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use crate::settings::HttpSettings;
 pub struct AppParts {
     pub runtime: Runtime,
     /// Look-up of users and API keys.
-    pub identity: Arc<dyn Authentication>,
+    pub authentication: Arc<dyn Authentication>,
     pub tickets: Arc<dyn StreamTickets>,
     /// Verifier of tokens, if an identity provider is configured.
     pub tokens: Option<Arc<dyn TokenVerifier>>,
@@ -62,7 +62,7 @@ impl AppState {
     /// Creates the state.
     pub fn new(parts: AppParts, settings: HttpSettings) -> Self {
         let ports = AuthPorts {
-            identity: parts.identity,
+            authentication: parts.authentication,
             tickets: parts.tickets,
             tokens: parts.tokens,
             entropy: Arc::clone(&parts.entropy),
@@ -114,7 +114,7 @@ impl AppState {
         // Part of the call, which continues if its caller disconnects.
         let call = async move {
             let result = call.await;
-            this.0.authenticator.forget_all();
+            this.0.authenticator.clear();
             result
         };
         self.0.main.run(call).await

@@ -6,10 +6,10 @@ use causerie_domain::usage::{
 };
 use causerie_domain::{Timestamp, Usd};
 
-use super::state::{StoredAttempt, StoredTurn};
+use super::state::{MemoryTurn, StoredAttempt};
 use crate::text::storable;
 
-impl StoredTurn {
+impl MemoryTurn {
     /// Stores flushed segments.
     ///
     /// A flush without a response is sent again with the segments since then, so stored segments are replaced from the

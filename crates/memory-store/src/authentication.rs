@@ -124,7 +124,7 @@ impl StreamTickets for NoTickets {
         Ok(None)
     }
 
-    async fn forget_tickets(&self, _: Timestamp) -> Result<usize, StoreError> {
+    async fn delete_expired_tickets(&self, _: Timestamp) -> Result<usize, StoreError> {
         Ok(0)
     }
 }

@@ -9,8 +9,8 @@ use causerie_domain::{Filter, SessionId, Timestamp, Usd};
 
 use super::MemoryStore;
 use super::filter::{matches, matching};
-use super::reports::unsupported;
 use super::state::{State, StoredSession};
+use super::usage::unsupported;
 
 #[async_trait::async_trait]
 impl Sessions for MemoryStore {

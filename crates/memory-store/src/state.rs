@@ -22,7 +22,7 @@ use super::filter::Row;
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) sessions: HashMap<SessionId, StoredSession>,
-    pub(super) turns: BTreeMap<TurnId, StoredTurn>,
+    pub(super) turns: BTreeMap<TurnId, MemoryTurn>,
     pub(super) tools: BTreeMap<String, Tool>,
     pub(super) versions: HashMap<ToolVersionId, ToolVersion>,
     pub(super) models: BTreeMap<String, Model>,
@@ -40,7 +40,7 @@ pub(super) struct StoredSession {
 }
 
 #[derive(Debug)]
-pub(super) struct StoredTurn {
+pub(super) struct MemoryTurn {
     pub(super) turn: Turn,
     pub(super) key: Option<IdempotencyKey>,
     pub(super) lease_until: Instant,
@@ -79,13 +79,13 @@ impl State {
                 .turn_id
                 .and_then(|turn| self.turns.get(&turn))
                 .filter(|turn| turn.turn.assistant_message_id == message.id)
-                .and_then(StoredTurn::usage),
+                .and_then(MemoryTurn::usage),
             message: message.clone(),
         }
     }
 }
 
-impl StoredTurn {
+impl MemoryTurn {
     pub(super) fn is_running(&self) -> bool {
         self.turn.status == TurnStatus::Running
     }

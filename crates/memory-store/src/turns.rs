@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use causerie_domain::messages::{Message, MessageView, Part, content_of};
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt, Reap, ReapScope,
-    StoreError, TurnFlush, TurnLedger, TurnLedgerError, TurnLog, Turns,
+    StoreError, TurnFlush, TurnLog, TurnStore, TurnStoreError, Turns,
 };
 use causerie_domain::sessions::SessionState;
 use causerie_domain::turns::{Segment, Turn, TurnStatus, parts_of};
@@ -15,7 +15,7 @@ use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, TurnId, Usd};
 
 use super::MemoryStore;
 use super::messages::visible_messages;
-use super::state::{State, StoredAttempt, StoredTurn};
+use super::state::{MemoryTurn, State, StoredAttempt};
 use crate::clock::{monotonic, now};
 use crate::text::storable;
 
@@ -31,7 +31,7 @@ impl Turns for MemoryStore {
 }
 
 #[async_trait]
-impl TurnLedger for MemoryStore {
+impl TurnStore for MemoryStore {
     async fn turn_by_key(
         &self,
         session_id: SessionId,
@@ -75,7 +75,7 @@ impl TurnLedger for MemoryStore {
         if let Some(max) = begin.max_messages.filter(|max| session.next_seq + 1 > i64::from(*max)) {
             return Err(BeginTurnError::Full(max));
         }
-        let from = stored.messages.len().saturating_sub(begin.history as usize);
+        let from = stored.messages.len().saturating_sub(begin.max_history_messages as usize);
         let history: Vec<MessageView> =
             stored.messages[from..].iter().map(|message| state.view(stored, message)).collect();
         let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
@@ -85,9 +85,9 @@ impl TurnLedger for MemoryStore {
         Ok(BegunTurn { budget_left, ..begun_turn })
     }
 
-    async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError> {
+    async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnStoreError> {
         let mut state = self.lock();
-        let turn = state.held(next.turn_id, next.owner).ok_or(TurnLedgerError::Lost)?;
+        let turn = state.held(next.turn_id, next.owner).ok_or(TurnStoreError::Lost)?;
         if turn.attempts.iter().any(|attempt| attempt.open.id == next.open.id) {
             return Ok(());
         }
@@ -107,12 +107,12 @@ impl TurnLedger for MemoryStore {
         Ok(turns.into_iter().map(|flush| state.flush(owner, lease, flush)).collect())
     }
 
-    async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnLedgerError> {
+    async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnStoreError> {
         let mut state = self.lock();
         if let Some(ended) = state.already_finished(&finish) {
             return Ok(ended);
         }
-        let turn = state.held(finish.turn_id, finish.owner).ok_or(TurnLedgerError::Lost)?;
+        let turn = state.held(finish.turn_id, finish.owner).ok_or(TurnStoreError::Lost)?;
         turn.close(finish.usage);
         turn.segments.clear();
         turn.turn.status = finish.status;
@@ -198,7 +198,7 @@ impl State {
             turns.for_each(|stored| drop(stored.key.take_if(|used| used.key == named.key)));
         }
         let first = StoredAttempt::new(begin.usage, reserved);
-        let stored_turn = StoredTurn {
+        let stored_turn = MemoryTurn {
             turn: turn.clone(),
             key: begin.key,
             lease_until: monotonic() + begin.lease.duration,
@@ -223,7 +223,7 @@ impl State {
         let stored = self.session(begin.ids.session_id)?;
         let turn = self.turns.get(&begin.ids.turn_id)?.turn.clone();
         let [earlier @ .., user_message, assistant_message] = stored.messages.as_slice() else { return None };
-        let from = earlier.len().saturating_sub(begin.history as usize);
+        let from = earlier.len().saturating_sub(begin.max_history_messages as usize);
         let history = earlier[from..].iter().map(|message| self.view(stored, message)).collect();
         let (user_message, assistant_message) = (user_message.clone(), assistant_message.clone());
         let (session, budget_left) = (stored.session.clone(), self.min_budget_left(&begin.usage));
@@ -231,7 +231,7 @@ impl State {
     }
 
     /// Returns a running turn if the instance is its owner.
-    fn held(&mut self, id: TurnId, owner: InstanceId) -> Option<&mut StoredTurn> {
+    fn held(&mut self, id: TurnId, owner: InstanceId) -> Option<&mut MemoryTurn> {
         self.turns.get_mut(&id).filter(|stored| stored.is_running() && stored.turn.owner == owner)
     }
 

@@ -11,6 +11,7 @@
 
 mod backend;
 mod error;
+mod extra_columns;
 #[cfg(feature = "fail-points")]
 pub mod fail_point;
 mod input;
@@ -21,7 +22,6 @@ mod schema;
 mod settings;
 mod store;
 mod types;
-mod wide;
 
 pub use lock::{LockError, ServeLock};
 pub use migrations::MigrationError;

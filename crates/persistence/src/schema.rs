@@ -239,7 +239,7 @@ diesel::table! {
     }
 }
 
-mod narrow {
+mod first_32_columns {
     diesel::table! {
         use diesel::sql_types::*;
 
@@ -286,10 +286,10 @@ mod narrow {
 pub(crate) mod ai_usage {
     use diesel::sql_types::{BigInt, Nullable, Text};
 
-    pub(crate) use super::narrow::ai_usage::*;
+    pub(crate) use super::first_32_columns::ai_usage::*;
     use crate::types::SqlId;
 
-    crate::wide::extra_columns! {
+    crate::extra_columns::extra_columns! {
         ai_usage (id) {
             owner -> Nullable<SqlId>,
             lease_until -> Nullable<BigInt>,

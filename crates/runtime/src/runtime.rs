@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use causerie_domain::InstanceId;
 use causerie_domain::ports::{
-    Clock, CompletionGateway, Conversations, Directory, Ids, Models, Tools, TurnLedger, UsageReports,
+    Clock, CompletionGateway, Conversations, Directory, Ids, Models, Tools, TurnStore, UsageReports,
 };
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -15,9 +15,9 @@ use crate::core::settings::Settings;
 use crate::models::catalog::ModelCatalog;
 use crate::tools::definitions::Definitions;
 use crate::turn::flusher::Flusher;
-use crate::turn::replay::StoredTurnSource;
-use crate::turn::retry::RetryBudget;
+use crate::turn::retry_budget::RetryBudget;
 use crate::turn::running::RunningTurns;
+use crate::turn::stored_reader::StoredTurnSource;
 use crate::usage::reconciler::Reconciler;
 
 /// Chat runtime of one process. Clones are cheap and share all state.
@@ -30,7 +30,7 @@ pub struct Runtime {
 #[derive(Debug)]
 pub(crate) struct RuntimeInner {
     pub(crate) conversations: Arc<dyn Conversations>,
-    pub(crate) ledger: Arc<dyn TurnLedger>,
+    pub(crate) turn_store: Arc<dyn TurnStore>,
     pub(crate) tools: Arc<dyn Tools>,
     pub(crate) models: Arc<dyn Models>,
     pub(crate) reports: Arc<dyn UsageReports>,
@@ -58,12 +58,15 @@ pub(crate) struct RuntimeInner {
     /// Cancelled when shutdown begins: new sends are refused.
     pub(crate) draining: CancellationToken,
     /// Cancelled after the turns have ended: background tasks stop.
-    pub(crate) ended: CancellationToken,
+    pub(crate) shutdown: CancellationToken,
 }
 
 impl RuntimeInner {
     /// Returns the source for readers of turns that have ended or run on another instance.
     pub(crate) fn stored_turn_source(&self) -> StoredTurnSource {
-        StoredTurnSource { ledger: Arc::clone(&self.ledger), poll_interval: self.settings.poll_interval }
+        StoredTurnSource {
+            turn_store: Arc::clone(&self.turn_store),
+            poll_interval: self.settings.poll_interval,
+        }
     }
 }

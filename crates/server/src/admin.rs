@@ -78,7 +78,7 @@ pub(crate) async fn link_user(store: &Store, wanted: LinkUserArgs) -> Result<()>
     let user = store.administration().user_by_email(&wanted.user).await?;
     let user = user.with_context(|| format!("there is no user with the address {}", wanted.user))?;
     let id = ExternalId { issuer: wanted.issuer, subject: wanted.subject };
-    match store.identity().link(user.id, id, operator_stamp()).await {
+    match store.authentication().link(user.id, id, operator_stamp()).await {
         Err(ExternalIdError::Taken) => bail!("another user has this issuer and subject"),
         linked => Ok(linked?),
     }

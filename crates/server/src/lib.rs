@@ -7,7 +7,6 @@
 //! rustls `CryptoProvider`, and call [`Server::start`] on a multi-thread tokio runtime.
 
 mod admin;
-mod background_tasks;
 mod banner;
 mod bootstrap;
 mod cli;
@@ -18,6 +17,7 @@ pub mod settings;
 mod signals;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
+mod ticket_cleanup;
 mod tools;
 mod verify;
 mod wiring;
@@ -143,7 +143,7 @@ fn verify(wanted: VerifyArgs) -> Result<ExitCode> {
     logging::install(&log);
     let report = tokio_runtime()?.block_on(async {
         let store = Store::open_existing(&settings).await?;
-        let report = verify::verify(store.audit().as_ref(), wanted.unsettled).await;
+        let report = verify::verify(store.integrity_checks().as_ref(), wanted.unsettled).await;
         store.close().await;
         report
     })?;

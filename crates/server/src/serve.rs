@@ -15,10 +15,10 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
-use crate::background_tasks::BackgroundTasks;
 use crate::banner::StartupBanner;
 use crate::bootstrap::{self, Bootstrap, working_key_file};
 use crate::settings::{Settings, check_auth_disabled};
+use crate::ticket_cleanup::TicketCleanup;
 use crate::tools;
 use crate::wiring::{self, Gateway, ServingRight, Store};
 
@@ -33,7 +33,7 @@ pub struct Server {
     gateway: Gateway,
     store: Store,
     banner: StartupBanner,
-    background_tasks: BackgroundTasks,
+    ticket_cleanup: TicketCleanup,
     tools_dir: Option<PathBuf>,
     /// Released last, after all writes.
     _right: ServingRight,
@@ -68,7 +68,7 @@ impl Server {
         let http = Http::listen(settings.listen, state)?;
         tracing::info!(address = %http.address, "listening");
         let data_dir = &settings.store.data_dir;
-        let key_file = working_key_file(data_dir, store.identity().as_ref(), SystemClock.now()).await;
+        let key_file = working_key_file(data_dir, store.authentication().as_ref(), SystemClock.now()).await;
         let banner = StartupBanner {
             address: http.address,
             upstream: gateway.description.clone(),
@@ -81,9 +81,9 @@ impl Server {
                 "authentication is disabled (CAUSERIE_INSECURE_NO_AUTH): requests without a credential act as the first admin"
             );
         }
-        let background_tasks = BackgroundTasks::start(store.tickets());
+        let ticket_cleanup = TicketCleanup::start(store.tickets());
         let tools_dir = settings.runtime.tools_dir.clone();
-        Ok(Server { http, runtime, gateway, store, banner, background_tasks, tools_dir, _right: right })
+        Ok(Server { http, runtime, gateway, store, banner, ticket_cleanup, tools_dir, _right: right })
     }
 
     /// The address that the server listens on.
@@ -125,7 +125,7 @@ impl Server {
     pub async fn stop(self) {
         self.runtime.drain(self.banner.drain).await;
         self.http.stop().await;
-        self.background_tasks.stop().await;
+        self.ticket_cleanup.stop().await;
         self.gateway.close().await;
         // A hanging disk or network must not block the end of the process.
         if timeout(STORE_CLOSE_TIMEOUT, self.store.close()).await.is_err() {

@@ -98,7 +98,7 @@ impl Store {
         Arc::clone(&self.0) as Arc<dyn Administration>
     }
 
-    pub(crate) fn audit(&self) -> Arc<dyn IntegrityChecks> {
+    pub(crate) fn integrity_checks(&self) -> Arc<dyn IntegrityChecks> {
         Arc::clone(&self.0) as Arc<dyn IntegrityChecks>
     }
 
@@ -110,7 +110,7 @@ impl Store {
         Arc::clone(&self.0) as Arc<dyn Directory>
     }
 
-    pub(crate) fn identity(&self) -> Arc<dyn Authentication> {
+    pub(crate) fn authentication(&self) -> Arc<dyn Authentication> {
         Arc::clone(&self.0) as Arc<dyn Authentication>
     }
 
@@ -275,7 +275,7 @@ pub(crate) fn app_state(
     };
     let parts = AppParts {
         runtime: runtime.clone(),
-        identity: store.identity(),
+        authentication: store.authentication(),
         tickets: store.tickets(),
         tokens,
         entropy: Arc::new(SystemEntropy),

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use super::keys::{Field, Rule, TextFormat};
 use super::node::Node;
 use super::path::{OwnedPath, Path, display_name};
-use super::rules::{Field, Rule, TextFormat};
 
 /// Maximum number of listed findings. Further ones are only counted: such a file is probably not a definition.
 const MAX_FINDINGS: usize = 50;

@@ -1,6 +1,6 @@
 //! Tool definitions: the YAML format in which authors describe assistants.
 //!
-//! One table (`rules`) lists the keys of a definition. The checks, the error messages and the JSON Schema for editors
+//! One table (`keys`) lists the keys of a definition. The checks, the error messages and the JSON Schema for editors
 //! are derived from it. A definition is read in three steps:
 //!
 //! 1. `node`: bytes to a tree of nodes that keeps duplicate keys, keys that are not text, and tags.
@@ -16,11 +16,11 @@ mod definition;
 mod directory;
 mod error;
 mod json;
+mod keys;
 mod load;
 mod locate;
 mod node;
 mod path;
-mod rules;
 mod schema;
 mod source;
 mod yaml;

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use super::ToolDefinition;
 use super::check::{Finding, Findings, check};
 use super::error::{DefinitionError, Position};
+use super::keys::{DEFINITION, Rule};
 use super::node::Node;
 use super::path::{OwnedPath, Path};
-use super::rules::{DEFINITION, Rule};
 use super::source::{Format, Source};
 
 /// Reads a definition from YAML. Errors contain `file` as its name.

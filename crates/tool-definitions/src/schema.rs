@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::rules::{DEFINITION, Field, Rule};
+use super::keys::{DEFINITION, Field, Rule};
 
 /// Name of the schema file. Definitions refer to it in their first line:
 /// `# yaml-language-server: $schema=./tool.schema.json`.

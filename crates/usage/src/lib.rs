@@ -1,8 +1,8 @@
 //! The cost of an answer: token buckets, prices, estimates, and the rules that settle a cost.
 //!
 //! The crate depends on the domain only. Every function is pure, every number is an integer, and the current time is
-//! an argument. Deliberately absent: stores, clocks, the synchronisation of the catalogue, and the decision when to
-//! look up a cost; these are in the runtime and in the store.
+//! an argument. Deliberately absent: stores, clocks, the synchronization of the catalogue, and the look-ups
+//! themselves. This crate has their schedule; the runtime runs them.
 //!
 //! The bases of a cost, the most reliable first:
 //!
@@ -23,7 +23,7 @@
 mod buckets;
 mod estimate;
 mod family;
-mod lookup;
+mod lookup_schedule;
 mod max_prices;
 mod price;
 mod settle;
@@ -31,7 +31,7 @@ mod settle;
 pub use buckets::TokenBuckets;
 pub use estimate::{CharsPerToken, TOKENS_PER_MESSAGE, estimate_tokens, text_weight, with_margin};
 pub use family::TokenizerFamily;
-pub use lookup::{LOOKUP_WINDOW, next_lookup};
+pub use lookup_schedule::{LOOKUP_WINDOW, next_lookup};
 pub use max_prices::MaxPrices;
 pub use price::cost_of;
 pub use settle::{

@@ -1,6 +1,6 @@
 //! Dependencies between crates, and between the files of a crate.
 
-mod circles;
+mod cycles;
 mod manifests;
 mod policy;
 
@@ -19,11 +19,11 @@ const EMBEDDED: &str = "causerie-runtime";
 /// Families of foreign crates that the library must not link, directly or through others.
 const NEVER_EMBEDDED: [&str; 4] = ["actix", "diesel", "libsqlite3-sys", "reqwest"];
 
-/// Checks dependencies against the policy, manifests, circles of files, and what the embedded library links.
+/// Checks dependencies against the policy, manifests, cycles of files, and what the embedded library links.
 pub(crate) fn findings(workspace: &Workspace) -> Result<Vec<Finding>> {
     let mut findings: Vec<_> = workspace.packages.iter().flat_map(dependencies).collect();
     findings.extend(manifests::findings(workspace)?);
-    findings.extend(circles::findings(workspace)?);
+    findings.extend(cycles::findings(workspace)?);
     findings.extend(embedded(&workspace.root)?);
     Ok(findings)
 }

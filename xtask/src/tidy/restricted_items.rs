@@ -96,7 +96,7 @@ const RESTRICTIONS: [Restriction; 6] = [
         ],
     },
     Restriction {
-        items: &["TurnLedger", "Reconciliation", "IntegrityChecks", "CompletionGateway"],
+        items: &["TurnStore", "Reconciliation", "IntegrityChecks", "CompletionGateway"],
         folders: &["crates/http/"],
         reason: "a request reaches only the ports that take the principal's filter",
         exceptions: &[],

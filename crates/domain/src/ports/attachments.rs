@@ -24,7 +24,7 @@ pub struct AttachmentQuery {
     pub page: PageRequest<AttachmentCursor>,
 }
 
-/// Reads and deletes attachments. [`TurnLedger`](super::TurnLedger) writes them with their message.
+/// Reads and deletes attachments. [`TurnStore`](super::TurnStore) writes them with their message.
 #[async_trait::async_trait]
 pub trait Attachments: Send + Sync + Debug {
     /// Returns a page of the attachments of a session.

@@ -23,7 +23,7 @@ pub struct MessageQuery {
     pub limit: u32,
 }
 
-/// Reads messages. [`TurnLedger`](super::TurnLedger) writes them.
+/// Reads messages. [`TurnStore`](super::TurnStore) writes them.
 #[async_trait::async_trait]
 pub trait Messages: Send + Sync + Debug {
     /// Returns messages of a session in order.

@@ -4,7 +4,7 @@
 //!
 //! Requests reach [`Conversations`], [`Tools`], [`Models`], [`UsageReports`] and [`Directory`]; each method takes the
 //! filter of the principal. The other ports serve background tasks and the command line, and no route can reach them:
-//! [`TurnLedger`] takes a turn and its owner, [`Authentication`] and [`StreamTickets`] take a credential,
+//! [`TurnStore`] takes a turn and its owner, [`Authentication`] and [`StreamTickets`] take a credential,
 //! [`Reconciliation`] takes a usage row and its claim, [`IntegrityChecks`] and [`Administration`] see the whole store.
 
 mod administration;
@@ -62,7 +62,7 @@ pub use tokens::{TokenError, TokenVerifier, VerifiedToken};
 pub use tools::{NewToolVersion, ToolError, ToolSync, ToolVersionCursor, ToolVersionQuery, Tools};
 pub use turns::{
     BeginTurn, BeginTurnError, BegunTurn, FinishTurn, IdempotencyKey, KeyedTurn, LeaseStatus, NextAttempt,
-    Reap, ReapScope, TurnFlush, TurnIds, TurnLease, TurnLedger, TurnLedgerError, TurnLog, Turns,
+    Reap, ReapScope, TurnFlush, TurnIds, TurnLease, TurnLog, TurnStore, TurnStoreError, Turns,
 };
 pub use usage::reconciliation::{
     ClaimLookup, ExpiredLookupsQuery, PostponeLookup, PriceUsage, Reconciliation, SettleUsage, UnpricedUsage,

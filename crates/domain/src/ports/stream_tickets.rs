@@ -70,7 +70,7 @@ pub trait StreamTickets: Send + Sync + Debug {
     async fn ticket(&self, hash: [u8; 32], wanted: TicketTarget) -> Result<Option<TicketRecord>, StoreError>;
 
     /// Removes expired tickets and returns their number.
-    async fn forget_tickets(&self, now: Timestamp) -> Result<usize, StoreError>;
+    async fn delete_expired_tickets(&self, now: Timestamp) -> Result<usize, StoreError>;
 }
 
 #[cfg(test)]

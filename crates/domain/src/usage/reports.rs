@@ -33,7 +33,7 @@ pub struct UsdSum(i128);
 ///
 /// Rows without a user, group, tool or session, also after its removal, are in the group without that value.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct GroupKey {
+pub struct ReportKey {
     pub day: Option<Date>,
     pub model: Option<String>,
     pub tool: Option<ToolId>,
@@ -53,7 +53,7 @@ pub struct BasisSum {
 
 /// Sums over rows. They do not depend on order or grouping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct UsageSums {
+pub struct UsageTotals {
     /// Number of rows.
     pub requests: u64,
     /// Rows without a count of input or output tokens. Their other counts are in the sums.
@@ -88,14 +88,14 @@ pub struct PriceVariance {
 
 /// Sums over the rows with one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UsageGroup {
-    pub key: GroupKey,
+pub struct ReportRow {
+    pub key: ReportKey,
     /// Slug of the tool, if rows are grouped by tool.
     pub tool_slug: Option<String>,
-    pub sums: UsageSums,
+    pub sums: UsageTotals,
 }
 
-impl UsageSums {
+impl UsageTotals {
     /// Returns the sums over the rows of one basis.
     pub fn basis(&self, basis: CostBasis) -> BasisSum {
         // Variants are numbered in declaration order.
@@ -108,8 +108,8 @@ impl UsageSums {
     }
 }
 
-impl AddAssign for UsageSums {
-    fn add_assign(&mut self, other: UsageSums) {
+impl AddAssign for UsageTotals {
+    fn add_assign(&mut self, other: UsageTotals) {
         self.requests += other.requests;
         self.requests_without_tokens += other.requests_without_tokens;
         self.requests_without_cost += other.requests_without_cost;
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn each_basis_has_its_place() {
-        let mut sums = UsageSums::default();
+        let mut sums = UsageTotals::default();
         for basis in CostBasis::ALL {
             sums.basis_mut(*basis).requests += 1;
         }

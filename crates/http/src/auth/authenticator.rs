@@ -13,9 +13,9 @@ use causerie_domain::users::UserStatus;
 use causerie_domain::{ApiKeyId, Secret};
 use subtle::ConstantTimeEq as _;
 
-use super::api_key::{PresentedKey, secret_hash};
 use super::cache::{CredentialHash, VerifiedCredentials};
 use super::credential::{PresentedCredential, has_token_format, hash};
+use super::key_format::{PresentedKey, secret_hash};
 use super::unauthenticated;
 use crate::error::{Code, Problem};
 use crate::limits::FailureRateLimiter;
@@ -28,7 +28,7 @@ const AUTH_DISABLED: CredentialHash = [0; 32];
 /// The ports that authentication uses.
 #[derive(Debug, Clone)]
 pub(crate) struct AuthPorts {
-    pub(crate) identity: Arc<dyn Authentication>,
+    pub(crate) authentication: Arc<dyn Authentication>,
     pub(crate) tickets: Arc<dyn StreamTickets>,
     pub(crate) tokens: Option<Arc<dyn TokenVerifier>>,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -113,8 +113,8 @@ impl Authenticator {
     }
 
     /// Clears the cache, because rights have changed.
-    pub(crate) fn forget_all(&self) {
-        self.cache.forget_all();
+    pub(crate) fn clear(&self) {
+        self.cache.clear();
     }
 
     async fn verify(&self, presented: PresentedCredential, now: Timestamp) -> Result<Verified, Problem> {
@@ -130,7 +130,7 @@ impl Authenticator {
 
     async fn verify_key(&self, presented: &Secret, now: Timestamp) -> Result<Verified, Problem> {
         let key = PresentedKey::parse(presented.expose()).ok_or_else(unauthenticated)?;
-        let record = self.ports.identity.api_key_record(key.public_id).await?;
+        let record = self.ports.authentication.api_key_record(key.public_id).await?;
         // Unknown keys are compared as well, so that timing does not reveal which keys exist.
         let expected = record.as_ref().map_or([0; 32], |record| record.secret_hash);
         let is_equal = bool::from(secret_hash(key.secret).ct_eq(&expected));
@@ -142,12 +142,12 @@ impl Authenticator {
 
     /// Returns the principal of requests without a credential, if authentication is disabled.
     async fn first_admin(&self) -> Result<Verified, Problem> {
-        let access = self.ports.identity.first_admin().await?.ok_or_else(unauthenticated)?;
+        let access = self.ports.authentication.first_admin().await?.ok_or_else(unauthenticated)?;
         Ok(Verified { principal: access.principal(Credential::Process), expires_at: None, key: None })
     }
 
     async fn record_use(&self, key: ApiKeyId, now: Timestamp) {
-        if let Err(error) = self.ports.identity.touch_api_key(key, now).await {
+        if let Err(error) = self.ports.authentication.touch_api_key(key, now).await {
             tracing::warn!(%error, %key, "recording the last use of an API key failed");
         }
     }

@@ -52,7 +52,7 @@ impl VerifiedCredentials {
     }
 
     /// Removes all principals, because rights have changed. Look-ups in progress are not cached either.
-    pub(crate) fn forget_all(&self) {
+    pub(crate) fn clear(&self) {
         let entries = &mut *self.entries();
         entries.generation += 1;
         entries.verified.clear();
@@ -130,7 +130,7 @@ mod tests {
         let cache = VerifiedCredentials::default();
         let before = cache.generation();
         cache.insert(([1; 32], before), Arc::new(principal()), at(100), None);
-        cache.forget_all();
+        cache.clear();
         assert!(cache.get(&[1; 32], at(100)).is_none());
         cache.insert(([1; 32], before), Arc::new(principal()), at(100), None);
         assert!(cache.get(&[1; 32], at(100)).is_none());

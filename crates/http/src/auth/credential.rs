@@ -8,8 +8,8 @@ use causerie_domain::Secret;
 use causerie_domain::ports::TicketTarget;
 use sha2::{Digest as _, Sha256};
 
-use super::api_key::{PresentedKey, has_ticket_format};
 use super::cache::CredentialHash;
+use super::key_format::{PresentedKey, has_ticket_format};
 use super::unauthenticated;
 use crate::error::Problem;
 

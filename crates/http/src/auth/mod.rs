@@ -1,10 +1,10 @@
 //! Authentication: API keys, tokens and stream tickets, and their principals.
 
-mod api_key;
 mod authenticator;
 mod cache;
 mod caller;
 mod credential;
+mod key_format;
 mod ticket;
 mod token;
 

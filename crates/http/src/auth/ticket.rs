@@ -5,9 +5,9 @@ use causerie_domain::principal::Principal;
 use causerie_domain::{Secret, SessionId, Timestamp};
 use causerie_runtime::StreamTicketScope;
 
-use super::api_key::new_ticket;
 use super::authenticator::{Authenticator, Verified, require_active};
 use super::credential::{hash, ticket_hash};
+use super::key_format::new_ticket;
 use super::unauthenticated;
 use crate::error::Problem;
 

@@ -29,7 +29,7 @@ impl Authenticator {
             }
         };
         let expires_at = token.expires_at;
-        let access = match self.ports.identity.external_user(&token.id).await? {
+        let access = match self.ports.authentication.external_user(&token.id).await? {
             Some(access) => access,
             None if self.auto_provision => self.provision_user(token, now).await?,
             None => return Err(unauthenticated()),
@@ -53,13 +53,13 @@ impl Authenticator {
             role: Role::User,
             created_at: now,
         };
-        match self.ports.identity.provision(user, id.clone()).await {
+        match self.ports.authentication.provision(user, id.clone()).await {
             Ok(access) => {
                 tracing::info!(user = %access.user.id, "user provisioned");
                 Ok(access)
             }
             // A concurrent request created the user, or another user has the address.
-            Err(ExternalIdError::Taken) => match self.ports.identity.external_user(&id).await? {
+            Err(ExternalIdError::Taken) => match self.ports.authentication.external_user(&id).await? {
                 Some(access) => Ok(access),
                 None => {
                     tracing::warn!("provisioning refused: another user has the e-mail address");

@@ -47,7 +47,7 @@ codes! {
     InvalidBody = "invalid_body", BAD_REQUEST, "The request body is not valid";
     InvalidParameter = "invalid_parameter", BAD_REQUEST, "A query parameter or header is not valid";
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "Authentication is required";
-    BudgetExceeded = "budget_exceeded", PAYMENT_REQUIRED, "The budget is used up";
+    BudgetExceeded = "budget_exceeded", PAYMENT_REQUIRED, "The budget does not allow the request";
     Forbidden = "forbidden", FORBIDDEN, "This is not allowed";
     NotFound = "not_found", NOT_FOUND, "Not found";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The route does not support this method";

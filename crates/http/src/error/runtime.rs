@@ -14,7 +14,7 @@ use super::problem::Problem;
 /// Smallest remainder of the budgets that apply to a send, in US dollars.
 pub(crate) const BUDGET_LEFT: HeaderName = HeaderName::from_static("x-budget-left");
 /// Detail of invalid bodies.
-const LISTED: &str = "`errors` lists the errors and their positions";
+const INVALID_BODY_DETAIL: &str = "`errors` lists the errors and their positions";
 /// Value of `retry_after` while the store is unavailable or the process shuts down.
 const RETRY_SOON: Duration = Duration::from_secs(2);
 
@@ -30,7 +30,9 @@ impl From<RuntimeError> for Problem {
                     None => problem,
                 }
             }
-            RuntimeError::Invalid(errors) => Problem::new(Code::InvalidBody, LISTED).with_errors(errors),
+            RuntimeError::Invalid(errors) => {
+                Problem::new(Code::InvalidBody, INVALID_BODY_DETAIL).with_errors(errors)
+            }
             RuntimeError::InvalidState(refused) => {
                 Problem::new(Code::InvalidState, detail).with("state", refused.from.as_str())
             }
@@ -64,7 +66,7 @@ impl From<RuntimeError> for Problem {
                 Problem::new(Code::ToolTooLarge, detail).with("limit", limit).with("given", given)
             }
             RuntimeError::InvalidDefinition(errors) => {
-                Problem::new(Code::InvalidBody, LISTED).with_errors(errors)
+                Problem::new(Code::InvalidBody, INVALID_BODY_DETAIL).with_errors(errors)
             }
             RuntimeError::NoSuchGroup => Problem::parameter("group_id", detail),
             RuntimeError::Refused(ref refusal) => match Code::named(refusal.code) {

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use causerie_domain::Timestamp;
 use causerie_domain::calendar::{Boundary, Day, Span, TimeZone};
 use causerie_domain::ports::UsageRecordCursor;
-use causerie_domain::usage::reports::{GroupKey, Grouping};
+use causerie_domain::usage::reports::{Grouping, ReportKey};
 use causerie_domain::{GroupId, SessionId, UserId};
 use causerie_runtime::SelectUsage;
 use serde::{Deserialize, Deserializer};
@@ -123,7 +123,7 @@ impl ReportPageParams {
     ///
     /// # Errors
     /// The cursor belongs to another list, or to a report that is grouped by other fields.
-    pub(crate) fn after(&self, group_by: &[Grouping]) -> Result<Option<GroupKey>, Problem> {
+    pub(crate) fn after(&self, group_by: &[Grouping]) -> Result<Option<ReportKey>, Problem> {
         match decode_cursor::<UsageGroupCursor>(self.cursor.as_deref())? {
             Some(cursor) if cursor.group_by != group_by => {
                 Err(Problem::parameter("cursor", "it belongs to a report that is grouped by other fields"))

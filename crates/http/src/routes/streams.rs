@@ -21,8 +21,8 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct StreamParams {
-    /// The same, for clients that cannot send a header; the header takes precedence. In the stream of a turn it can be
-    /// the position alone.
+    /// Cursor after which the stream continues, for clients that cannot send `Last-Event-ID`; the header takes
+    /// precedence. In the stream of a turn it can be the position alone.
     starting_after: Option<String>,
     /// Ticket of the stream, which authentication has checked. The document describes it as a security scheme.
     #[serde(rename = "ticket")]

@@ -18,7 +18,7 @@ mod tools;
 mod turns;
 mod usage;
 mod usage_records;
-mod usage_sums;
+mod usage_totals;
 mod users;
 
 use std::borrow::Cow;
@@ -42,9 +42,9 @@ pub(crate) use sessions::SessionRow;
 pub(crate) use stream_tickets::TicketRow;
 pub(crate) use tools::{ToolRow, ToolVersionRow, tool};
 pub(crate) use turns::{KeyedTurnRow, SegmentRow, TurnRow, segments_of_parts};
-pub(crate) use usage::{PendingRow, UsageSumRow, usage_by_turn};
+pub(crate) use usage::{MessageUsageRow, PendingRow, usage_by_turn};
 pub(crate) use usage_records::{OPEN, OpenUsageRow, UsageRecordRow};
-pub(crate) use usage_sums::{SUM_BASES, SumColumns, UsageSumsRow, groups, total};
+pub(crate) use usage_totals::{SUM_BASES, SumColumns, UsageTotalsRow, groups, total};
 pub(crate) use users::UserRow;
 
 use crate::error::{corrupt, corrupt_with_source};

@@ -16,7 +16,7 @@ use crate::schema::ai_usage;
 /// A closed row of a turn. Rows must be in the order of their attempts.
 #[derive(Debug, Queryable, Selectable)]
 #[diesel(table_name = ai_usage, check_for_backend(Pg, Sqlite))]
-pub(crate) struct UsageSumRow {
+pub(crate) struct MessageUsageRow {
     turn_id: Option<TurnId>,
     model: String,
     model_served: Option<String>,
@@ -77,7 +77,7 @@ impl PendingRow {
 }
 
 /// The usage of each turn, summed over its rows.
-pub(crate) fn usage_by_turn(rows: Vec<UsageSumRow>) -> Result<HashMap<TurnId, MessageUsage>, StoreError> {
+pub(crate) fn usage_by_turn(rows: Vec<MessageUsageRow>) -> Result<HashMap<TurnId, MessageUsage>, StoreError> {
     let mut sums: HashMap<TurnId, MessageUsage> = HashMap::new();
     for mut row in rows {
         let Some(turn) = row.turn_id.take() else { continue };
@@ -111,10 +111,10 @@ impl TryFrom<TokensRow> for TokenCounts {
     }
 }
 
-impl TryFrom<UsageSumRow> for MessageUsage {
+impl TryFrom<MessageUsageRow> for MessageUsage {
     type Error = StoreError;
 
-    fn try_from(row: UsageSumRow) -> Result<Self, StoreError> {
+    fn try_from(row: MessageUsageRow) -> Result<Self, StoreError> {
         Ok(MessageUsage {
             model: row.model_served.unwrap_or(row.model),
             tokens: row.tokens.try_into()?,

@@ -15,7 +15,7 @@ impl StreamTickets for SqlStore {
         transact!(self, Snapshot, stream_tickets::ticket((hash, wanted)))
     }
 
-    async fn forget_tickets(&self, now: Timestamp) -> Result<usize, StoreError> {
+    async fn delete_expired_tickets(&self, now: Timestamp) -> Result<usize, StoreError> {
         transact!(self, Write, stream_tickets::forget(now))
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt, Reap, StoreError,
-    TurnFlush, TurnLedger, TurnLedgerError, TurnLog, Turns,
+    TurnFlush, TurnLog, TurnStore, TurnStoreError, Turns,
 };
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
@@ -14,7 +14,7 @@ use crate::input::{FlushTurns, KeyLookup};
 use crate::store::{SqlStore, transact};
 
 #[async_trait::async_trait]
-impl TurnLedger for SqlStore {
+impl TurnStore for SqlStore {
     async fn turn_by_key(
         &self,
         session_id: SessionId,
@@ -28,7 +28,7 @@ impl TurnLedger for SqlStore {
         transact!(self, Write, turns::begin(begin))
     }
 
-    async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError> {
+    async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnStoreError> {
         transact!(self, PriorityWrite, turns::begin_attempt(next))
     }
 
@@ -41,7 +41,7 @@ impl TurnLedger for SqlStore {
         transact!(self, PriorityWrite, turns::flush(FlushTurns { owner, lease, turns }))
     }
 
-    async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnLedgerError> {
+    async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnStoreError> {
         transact!(self, PriorityWrite, turns::finish(finish))
     }
 

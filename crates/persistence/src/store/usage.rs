@@ -4,7 +4,7 @@ use causerie_domain::page::Page;
 use causerie_domain::ports::{
     StoreError, UsageRecordCursor, UsageRecordQuery, UsageReport, UsageReportQuery, UsageReports,
 };
-use causerie_domain::usage::reports::{UsageRecord, UsageSums};
+use causerie_domain::usage::reports::{UsageRecord, UsageTotals};
 
 use crate::store::{SqlStore, transact};
 
@@ -12,7 +12,7 @@ use crate::store::{SqlStore, transact};
 impl UsageReports for SqlStore {
     async fn usage_report(&self, query: UsageReportQuery) -> Result<UsageReport, StoreError> {
         if query.rows.visible.is_nothing() {
-            return Ok(UsageReport { groups: empty(), total: UsageSums::default() });
+            return Ok(UsageReport { groups: empty(), total: UsageTotals::default() });
         }
         transact!(self, Snapshot, usage::report(query))
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use causerie_domain::Filter;
 use causerie_domain::ports::{
     Administration, BeginTurn, LeaseStatus, Messages, ReapScope, Sessions, StoreError, StoreHealth,
-    TurnLease, TurnLedger,
+    TurnLease, TurnStore,
 };
 use causerie_persistence::{Database, LockError, OpenError, SqlStore, StoreSettings};
 use causerie_testkit::anyhow::{Context, Result, ensure};

@@ -2,7 +2,7 @@
 
 use causerie_domain::Filter;
 use causerie_domain::filter::Scalar;
-use causerie_domain::ports::{BeginTurn, NewSession, Sessions, StoreError, TurnLedger};
+use causerie_domain::ports::{BeginTurn, NewSession, Sessions, StoreError, TurnStore};
 use causerie_testkit::anyhow::Result;
 use causerie_testkit::contract::{Ending, SqlSubject};
 use causerie_testkit::database::{RawConnection, uuid_literal};

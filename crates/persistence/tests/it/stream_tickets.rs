@@ -120,7 +120,7 @@ async fn expired_tickets_are_deleted(subject: &SqlSubject) -> Result<()> {
         let expires_at = START + Duration::from_secs(seconds);
         assert!(store.issue(NewTicket { hash: [number; 32], expires_at, ..ticket(subject, session) }).await?);
     }
-    assert_eq!(store.forget_tickets(START + Duration::from_secs(20)).await?, 2);
+    assert_eq!(store.delete_expired_tickets(START + Duration::from_secs(20)).await?, 2);
     assert!(store.ticket([2; 32], TicketTarget::Session(session)).await?.is_none());
     assert!(store.ticket([3; 32], TicketTarget::Session(session)).await?.is_some());
     Ok(())

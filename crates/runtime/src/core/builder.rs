@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use causerie_domain::InstanceId;
 use causerie_domain::ports::{
-    Clock, CompletionGateway, Conversations, Directory, Ids, Models, Reconciliation, Tools, TurnLedger,
+    Clock, CompletionGateway, Conversations, Directory, Ids, Models, Reconciliation, Tools, TurnStore,
     UsageReports,
 };
 use causerie_permissions::{ContentAccess, InvalidBuiltinRules};
@@ -19,7 +19,7 @@ use crate::models::catalog::ModelCatalog;
 use crate::runtime::{Runtime, RuntimeInner};
 use crate::tools::definitions::Definitions;
 use crate::turn::flusher::Flusher;
-use crate::turn::retry::RetryBudget;
+use crate::turn::retry_budget::RetryBudget;
 use crate::turn::running::RunningTurns;
 use crate::usage::reconciler::Reconciler;
 
@@ -28,7 +28,7 @@ use crate::usage::reconciler::Reconciler;
 pub struct Stores {
     pub conversations: Arc<dyn Conversations>,
     /// Writes of running turns and of their usage rows.
-    pub ledger: Arc<dyn TurnLedger>,
+    pub turn_store: Arc<dyn TurnStore>,
     /// Settlement of costs that were unknown at the end of a request.
     pub reconciliation: Arc<dyn Reconciliation>,
     pub tools: Arc<dyn Tools>,
@@ -40,11 +40,11 @@ impl Stores {
     /// Returns the ports of an adapter that implements all of them.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
-        S: Conversations + TurnLedger + Reconciliation + Tools + Models + UsageReports + 'static,
+        S: Conversations + TurnStore + Reconciliation + Tools + Models + UsageReports + 'static,
     {
         Stores {
             conversations: Arc::clone(store) as Arc<dyn Conversations>,
-            ledger: Arc::clone(store) as Arc<dyn TurnLedger>,
+            turn_store: Arc::clone(store) as Arc<dyn TurnStore>,
             reconciliation: Arc::clone(store) as Arc<dyn Reconciliation>,
             tools: Arc::clone(store) as Arc<dyn Tools>,
             models: Arc::clone(store) as Arc<dyn Models>,
@@ -114,10 +114,11 @@ impl RuntimeBuilder {
     /// [`InvalidBuiltinRules`] if a built-in rule names a subject or field that is not in the registry.
     pub fn build(self, handle: Handle) -> Result<Runtime, InvalidBuiltinRules> {
         let RuntimeBuilder { stores, gateway, directory, clock, ids, settings } = self;
-        let Stores { conversations, ledger, reconciliation, tools, models, reports } = stores;
+        let Stores { conversations, turn_store, reconciliation, tools, models, reports } = stores;
         let instance = InstanceId::next(ids.as_ref());
         let running = Arc::new(RunningTurns::default());
-        let flusher = Flusher::new(Arc::clone(&ledger), Arc::clone(&running), instance, (&settings).into());
+        let flusher =
+            Flusher::new(Arc::clone(&turn_store), Arc::clone(&running), instance, (&settings).into());
         let reconciler =
             Reconciler::new(reconciliation, Arc::clone(&gateway), Arc::clone(&clock), (&settings).into());
         let content_reading = match settings.admin_reads_content {
@@ -128,7 +129,7 @@ impl RuntimeBuilder {
         Ok(Runtime {
             inner: Arc::new(RuntimeInner {
                 conversations,
-                ledger,
+                turn_store,
                 tools,
                 models,
                 reports,
@@ -149,7 +150,7 @@ impl RuntimeBuilder {
                 turns: TaskTracker::new(),
                 background_tasks: TaskTracker::new(),
                 draining: CancellationToken::new(),
-                ended: CancellationToken::new(),
+                shutdown: CancellationToken::new(),
             }),
         })
     }

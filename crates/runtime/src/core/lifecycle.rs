@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use causerie_domain::ports::{Reap, ReapScope, StoreError};
+use causerie_domain::ports::{ReapScope, StoreError};
 
 use crate::models::catalog::CatalogError;
-use crate::runtime::{Runtime, RuntimeInner};
-use crate::turn::streams::REAPED_AT_ONCE;
+use crate::runtime::Runtime;
 
 /// Period in which interrupted turns and background tasks must end after the deadline of a drain.
-const CUT_GRACE: Duration = Duration::from_secs(5);
+const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Runtime {
     /// Closes turns that earlier processes left running, and starts the background tasks: flusher, reaper, reconciler
@@ -28,17 +27,17 @@ impl Runtime {
         // Prices the usage rows of earlier processes before reports can read them.
         inner.reconciler.price_all().await?;
         let flusher = Arc::clone(&inner.flusher);
-        let ended = inner.ended.clone();
-        inner.background_tasks.spawn_on(async move { flusher.run(ended).await }, &inner.handle);
+        let shutdown = inner.shutdown.clone();
+        inner.background_tasks.spawn_on(async move { flusher.run(shutdown).await }, &inner.handle);
         let reaping = Arc::clone(inner);
-        inner.background_tasks.spawn_on(async move { reaping.keep_reaping().await }, &inner.handle);
+        inner.background_tasks.spawn_on(async move { reaping.run_reaper().await }, &inner.handle);
         let reconciler = Arc::clone(&inner.reconciler);
-        let ended = inner.ended.clone();
-        inner.background_tasks.spawn_on(async move { reconciler.run(ended).await }, &inner.handle);
+        let shutdown = inner.shutdown.clone();
+        inner.background_tasks.spawn_on(async move { reconciler.run(shutdown).await }, &inner.handle);
         let refreshing = Arc::clone(inner);
         // Cancelled at once, so that a slow upstream does not delay the shutdown.
         let refresh =
-            async move { refreshing.ended.run_until_cancelled(refreshing.keep_catalog_current()).await };
+            async move { refreshing.shutdown.run_until_cancelled(refreshing.keep_catalog_current()).await };
         inner.background_tasks.spawn_on(refresh, &inner.handle);
         Ok(())
     }
@@ -70,45 +69,16 @@ impl Runtime {
         if tokio::time::timeout(deadline, inner.turns.wait()).await.is_err() {
             let turns = inner.running.stop_all();
             tracing::info!(turns, "drain deadline reached; interrupting running turns");
-            if tokio::time::timeout(CUT_GRACE, inner.turns.wait()).await.is_err() {
+            if tokio::time::timeout(INTERRUPT_TIMEOUT, inner.turns.wait()).await.is_err() {
                 tracing::warn!(
                     "storing interrupted turns timed out; their leases expire and the reaper closes them"
                 );
             }
         }
-        inner.ended.cancel();
+        inner.shutdown.cancel();
         inner.background_tasks.close();
-        if tokio::time::timeout(CUT_GRACE, inner.background_tasks.wait()).await.is_err() {
+        if tokio::time::timeout(INTERRUPT_TIMEOUT, inner.background_tasks.wait()).await.is_err() {
             tracing::warn!("background tasks did not end in time");
-        }
-    }
-}
-
-impl RuntimeInner {
-    /// Closes all turns of the scope as interrupted, in batches.
-    async fn reap_all(&self, scope: ReapScope) -> Result<(), StoreError> {
-        loop {
-            let reap = Reap { scope, limit: REAPED_AT_ONCE, now: self.clock.now() };
-            let reaped = self.ledger.reap(reap).await?;
-            for turn in &reaped {
-                tracing::warn!(turn = %turn.id, "closed a turn without owner as interrupted");
-            }
-            if reaped.len() < REAPED_AT_ONCE as usize {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Closes turns with an expired lease, until the runtime ends.
-    async fn keep_reaping(&self) {
-        loop {
-            tokio::select! {
-                () = self.ended.cancelled() => return,
-                () = tokio::time::sleep(self.settings.lease / 3) => {}
-            }
-            if let Err(error) = self.reap_all(ReapScope::Expired).await {
-                tracing::warn!(%error, "closing turns with an expired lease failed; retrying");
-            }
         }
     }
 }

@@ -128,9 +128,9 @@ impl Runtime {
         };
         // The transaction may have been committed although the call failed. The repeated call returns the begun turn,
         // or begins it.
-        let begun = match self.inner.ledger.begin_turn(begin.clone()).await {
+        let begun = match self.inner.turn_store.begin_turn(begin.clone()).await {
             Err(BeginTurnError::Store(StoreError::Unavailable(_))) => {
-                self.inner.ledger.begin_turn(begin).await
+                self.inner.turn_store.begin_turn(begin).await
             }
             begun => begun,
         };
@@ -159,7 +159,7 @@ impl Runtime {
         let key = key.map(|key| idempotency_key(key, message)).transpose()?;
         if let Some(key) = &key {
             let since = self.keys_kept_since();
-            if let Some(found) = inner.ledger.turn_by_key(session.id, &key.key, since).await? {
+            if let Some(found) = inner.turn_store.turn_by_key(session.id, &key.key, since).await? {
                 return Ok(Validation::Replay(Box::new(require_same_body(found, Some(key))?)));
             }
         }
@@ -234,7 +234,7 @@ impl Runtime {
             },
             ids: turn,
             ceiling: self.cost_ceiling(send),
-            history: definition.history.effective_max_messages(),
+            max_history_messages: definition.history.effective_max_messages(),
             max_messages: definition.limits.max_messages_per_session,
             now,
         }

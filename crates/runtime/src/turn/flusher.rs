@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use causerie_domain::InstanceId;
-use causerie_domain::ports::{LeaseStatus, StoreError, TurnLedger};
+use causerie_domain::ports::{LeaseStatus, StoreError, TurnStore};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,7 @@ impl From<&Settings> for FlushSettings {
 /// Flushes the running turns of one instance.
 #[derive(Debug)]
 pub(crate) struct Flusher {
-    ledger: Arc<dyn TurnLedger>,
+    turn_store: Arc<dyn TurnStore>,
     turns: Arc<RunningTurns>,
     owner: InstanceId,
     settings: FlushSettings,
@@ -58,13 +58,13 @@ pub(crate) struct Flusher {
 
 impl Flusher {
     pub(crate) fn new(
-        ledger: Arc<dyn TurnLedger>,
+        turn_store: Arc<dyn TurnStore>,
         turns: Arc<RunningTurns>,
         owner: InstanceId,
         settings: FlushSettings,
     ) -> Self {
         Flusher {
-            ledger,
+            turn_store,
             turns,
             owner,
             settings,
@@ -130,7 +130,7 @@ impl Flusher {
     async fn store(&self, flushes: Vec<PendingFlush>) -> Result<(), StoreError> {
         let started_at = monotonic();
         let requests = flushes.iter().map(|flush| flush.request.clone()).collect();
-        let flushed = self.ledger.flush(self.owner, self.settings.lease, requests);
+        let flushed = self.turn_store.flush(self.owner, self.settings.lease, requests);
         // The timeout leaves time for a second try before the leases expire.
         let error = match tokio::time::timeout(self.settings.lease / 6, flushed).await {
             Ok(Ok(leases)) => {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use causerie_domain::ports::{StoreError, TurnLedgerError};
+use causerie_domain::ports::{StoreError, TurnStoreError};
 
 use super::running::RunningTurn;
 use crate::core::clock::monotonic;
@@ -18,20 +18,20 @@ const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// expired. It must be idempotent, because a step whose response was lost is repeated.
 ///
 /// # Errors
-/// [`TurnLedgerError`] of the last try.
+/// [`TurnStoreError`] of the last try.
 pub(crate) async fn retry_until_lease_expires<T, F>(
     turn: &RunningTurn,
     lease: Duration,
     step: impl Fn() -> F,
-) -> Result<T, TurnLedgerError>
+) -> Result<T, TurnStoreError>
 where
-    F: Future<Output = Result<T, TurnLedgerError>>,
+    F: Future<Output = Result<T, TurnStoreError>>,
 {
     let until = (turn.renewed_at() + lease).max(monotonic() + lease / 3);
     let mut pause = INITIAL_PAUSE;
     loop {
         let error = match tokio::time::timeout_at(until, step()).await {
-            Ok(Err(TurnLedgerError::Store(error @ StoreError::Unavailable(_)))) => error,
+            Ok(Err(TurnStoreError::Store(error @ StoreError::Unavailable(_)))) => error,
             Ok(result) => return result,
             Err(elapsed) => return Err(StoreError::Unavailable(elapsed.into()).into()),
         };

@@ -1,16 +1,18 @@
 //! Turns: running them, reading them, and storing their progress.
 
 pub(crate) mod attempt;
-pub(crate) mod close;
+pub(crate) mod close_usage;
 pub(crate) mod event;
 pub(crate) mod flusher;
 mod lease_retry;
 pub(crate) mod log;
 pub(crate) mod reader;
-pub(crate) mod replay;
+pub(crate) mod reaper;
 pub(crate) mod retry;
+pub(crate) mod retry_budget;
 pub(crate) mod run;
 pub(crate) mod running;
+pub(crate) mod stored_reader;
 pub(crate) mod streams;
 #[cfg(test)]
 mod testing;

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::event::{TurnEnd, TurnEvent, TurnStart};
 use super::log::{Ending, LogCursor, TurnLog};
-use super::replay::{StoredReader, StoredTurnSource};
+use super::stored_reader::{StoredReader, StoredTurnSource};
 
 /// Reader of the events of a turn: [`TurnEvent::Started`] is the first, exactly one [`TurnEvent::Ended`] the last.
 ///
@@ -159,8 +159,8 @@ mod tests {
 
     /// Creates a reader of a log that no other instance closes.
     fn live_reader(log: Arc<TurnLog>, position: u64) -> TurnReader {
-        let ledger = Arc::new(causerie_memory_store::MemoryStore::new());
-        TurnReader::live(log, position, StoredTurnSource { ledger, poll_interval: Duration::ZERO })
+        let turn_store = Arc::new(causerie_memory_store::MemoryStore::new());
+        TurnReader::live(log, position, StoredTurnSource { turn_store, poll_interval: Duration::ZERO })
     }
 
     fn log() -> Arc<TurnLog> {

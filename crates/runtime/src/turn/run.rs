@@ -12,13 +12,13 @@ use causerie_domain::completion::{
 };
 use causerie_domain::failure::FailureCode;
 use causerie_domain::messages::MessageMeta;
-use causerie_domain::ports::{FinishTurn, NextAttempt, TurnLedgerError};
+use causerie_domain::ports::{FinishTurn, NextAttempt, TurnStoreError};
 use causerie_domain::turns::{Turn, TurnFailure, TurnStatus};
 use causerie_domain::usage::{OpenUsage, UsageOutcome};
 use serde_json::Value;
 
 use super::attempt::{Attempt, AttemptEnd, storable};
-use super::close::close_usage;
+use super::close_usage::close_usage;
 use super::event::TurnEnd;
 use super::lease_retry::retry_until_lease_expires;
 use super::log::Ending;
@@ -37,7 +37,7 @@ pub(crate) struct TurnRun {
     /// Turn at its start.
     pub(crate) turn: Turn,
     /// Input from which the messages of the request were built.
-    pub(crate) parts: ContextInput,
+    pub(crate) context_input: ContextInput,
     pub(crate) request: CompletionRequest,
 }
 
@@ -53,7 +53,7 @@ impl TurnRun {
     /// Runs the turn and ends its log exactly once, also after a panic.
     pub(crate) async fn run(self, first: OpenUsage) {
         let on_panic = EndGuard(&self);
-        let mut attempt = Attempt::new(first, self.parts.ratio);
+        let mut attempt = Attempt::new(first, self.context_input.ratio);
         self.running.set_progress(attempt.usage.id, attempt.progress.clone());
         let mut request = self.request.clone();
         let outcome = self.complete(&mut attempt, &mut request).await;
@@ -120,7 +120,7 @@ impl TurnRun {
     fn smaller_context(&self, error: &CompletionError) -> Option<Context> {
         let CompletionErrorKind::ContextLength { limit, requested } = error.kind else { return None };
         let sent = self.running.log.context()?;
-        context::rebuild(&self.parts, &sent, ContextRefusal { limit, counted: requested })
+        context::rebuild(&self.context_input, &sent, ContextRefusal { limit, counted: requested })
     }
 
     /// Closes the ledger row of a failed attempt and opens the row of the next one, in one transaction.
@@ -142,7 +142,7 @@ impl TurnRun {
         let close = close_usage(attempt, UsageOutcome::Failed, Some(&end), &[], now);
         let next = NextAttempt { turn_id: self.turn.id, owner: inner.instance, close, open: open.clone() };
         let opened = retry_until_lease_expires(&self.running, inner.settings.lease, || {
-            inner.ledger.begin_attempt(next.clone())
+            inner.turn_store.begin_attempt(next.clone())
         })
         .await;
         match opened {
@@ -150,8 +150,8 @@ impl TurnRun {
                 *attempt = Attempt::new(open, attempt.ratio);
                 Ok(())
             }
-            Err(TurnLedgerError::Lost) => Err(Outcome::stopped(Stop::Lost)),
-            Err(TurnLedgerError::Store(error)) => {
+            Err(TurnStoreError::Lost) => Err(Outcome::stopped(Stop::Lost)),
+            Err(TurnStoreError::Store(error)) => {
                 tracing::warn!(turn = %self.turn.id, %error, "opening the ledger row of a retry failed; the turn fails");
                 Err(Outcome { status: TurnStatus::Failed, failure: Some(storing_failed()), end: Some(end) })
             }
@@ -204,13 +204,13 @@ impl TurnRun {
     async fn store(&self, finish: FinishTurn) -> Ending {
         let inner = &self.inner;
         let stored = retry_until_lease_expires(&self.running, inner.settings.lease, || {
-            inner.ledger.finish_turn(finish.clone())
+            inner.turn_store.finish_turn(finish.clone())
         })
         .await;
         match stored {
             Ok((turn, usage)) => Ending::Final(Box::new(TurnEnd { turn, usage: Some(usage) })),
-            Err(TurnLedgerError::Lost) => Ending::Superseded,
-            Err(TurnLedgerError::Store(error)) => {
+            Err(TurnStoreError::Lost) => Ending::Superseded,
+            Err(TurnStoreError::Store(error)) => {
                 tracing::error!(turn = %self.turn.id, %error, "storing the end of a turn failed; the reaper closes it");
                 self.unstored_end()
             }

@@ -14,10 +14,8 @@ use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 use crate::turn::event::{CursorPosition, TurnCursor, TurnStart};
 use crate::turn::reader::TurnReader;
+use crate::turn::reaper;
 use crate::turn::running::Stop;
-
-/// Maximum number of turns that the reaper closes in one call.
-pub(crate) const REAPED_AT_ONCE: u32 = 100;
 
 /// Scope of a stream ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +43,7 @@ impl Runtime {
         let access = self.access(principal)?;
         let session = self.readable_session(&access, id).await?;
         let Some(cursor) = cursor else {
-            let Some(running) = self.inner.ledger.running_turn(id).await? else { return Ok(None) };
+            let Some(running) = self.inner.turn_store.running_turn(id).await? else { return Ok(None) };
             access.require_answer(&session, &running)?;
             return Ok(Some(self.reader(running, 0)));
         };
@@ -85,7 +83,7 @@ impl Runtime {
         let checked_at = self.inner.clock.now();
         let access = self.access(principal)?;
         self.permitted_session(&access, id, Action::Update).await?;
-        let running_turn = self.inner.ledger.running_turn(id).await?.map(|turn| turn.id);
+        let running_turn = self.inner.turn_store.running_turn(id).await?.map(|turn| turn.id);
         Ok(StreamTicketScope { running_turn, checked_at, turn_deadline: self.inner.settings.turn_deadline })
     }
 
@@ -115,7 +113,7 @@ impl Runtime {
     /// [`Settings::cancel_wait`]: crate::Settings::cancel_wait
     pub(crate) async fn stop_running_turn(&self, id: SessionId) -> Result<Option<Turn>, RuntimeError> {
         let inner = &self.inner;
-        let Some(mut turn) = inner.ledger.request_cancel(id).await? else {
+        let Some(mut turn) = inner.turn_store.request_cancel(id).await? else {
             return Ok(None);
         };
         let until = monotonic() + inner.settings.cancel_wait;
@@ -130,8 +128,8 @@ impl Runtime {
             }
         }
         loop {
-            let reap = Reap { scope: ReapScope::Expired, limit: REAPED_AT_ONCE, now: inner.clock.now() };
-            inner.ledger.reap(reap).await?;
+            let reap = Reap { scope: ReapScope::Expired, limit: reaper::BATCH_SIZE, now: inner.clock.now() };
+            inner.turn_store.reap(reap).await?;
             turn = self.stored_turn(turn).await?;
             if turn.status != TurnStatus::Running || monotonic() >= until {
                 return Ok(Some(turn));
@@ -145,7 +143,7 @@ impl Runtime {
     }
 
     async fn stored_turn(&self, turn: Turn) -> Result<Turn, StoreError> {
-        let log = self.inner.ledger.turn_log(turn.id, u64::MAX).await?;
+        let log = self.inner.turn_store.turn_log(turn.id, u64::MAX).await?;
         Ok(log.map_or(turn, |log| log.turn))
     }
 

@@ -8,7 +8,7 @@ use causerie_domain::ports::{
 };
 use causerie_domain::principal::Principal;
 use causerie_domain::sessions::SessionAudit;
-use causerie_domain::usage::reports::{GroupKey, Grouping, UsageRecord};
+use causerie_domain::usage::reports::{Grouping, ReportKey, UsageRecord};
 use causerie_domain::{Filter, GroupId, SessionId, Timestamp, ToolId, UserId};
 
 use crate::authorization::{Access, Action};
@@ -40,7 +40,7 @@ pub struct ReportUsage {
     /// Maximum number of groups.
     pub limit: u32,
     /// Last group of the previous page.
-    pub after: Option<GroupKey>,
+    pub after: Option<ReportKey>,
 }
 
 /// Selects a page of usage records.

@@ -6,7 +6,7 @@ use crate::support::scripted_gateway::{Step, fail, finish, identified, record, t
 use crate::support::{World, first_delta, paused_world, user};
 use causerie_domain::completion::{CompletionError, CompletionErrorKind, CompletionEvent, GenerationInfo};
 use causerie_domain::models::{CatalogModel, Pricing};
-use causerie_domain::ports::{Models, Reap, ReapScope, Reconciliation, TurnLedger};
+use causerie_domain::ports::{Models, Reap, ReapScope, Reconciliation, TurnStore};
 use causerie_domain::principal::Principal;
 use causerie_domain::usage::{CostBasis, MessageUsage};
 use causerie_domain::{SessionId, Timestamp, Usd};

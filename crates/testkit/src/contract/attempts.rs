@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use causerie_domain::UsageId;
-use causerie_domain::ports::{NextAttempt, TurnLedgerError};
+use causerie_domain::ports::{NextAttempt, TurnStoreError};
 
 use super::{Ending, Running, Subject, closed};
 
@@ -35,11 +35,11 @@ pub async fn an_attempt_of_another_owner_is_refused(subject: &Subject) -> Result
     let running = subject.start(id, "Hello").await?;
     let foreign = NextAttempt { owner: subject.instance(), ..next(subject, &running) };
     let refused = subject.turns.begin_attempt(foreign).await;
-    assert!(matches!(refused, Err(TurnLedgerError::Lost)), "{refused:?}");
+    assert!(matches!(refused, Err(TurnStoreError::Lost)), "{refused:?}");
 
     subject.finish(&running, "Hi").await?;
     let late = subject.turns.begin_attempt(next(subject, &running)).await;
-    assert!(matches!(late, Err(TurnLedgerError::Lost)), "{late:?}");
+    assert!(matches!(late, Err(TurnStoreError::Lost)), "{late:?}");
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use causerie_domain::failure::FailureCode;
 use causerie_domain::messages::{MessageMeta, MessageStatus, Part, PartKind};
-use causerie_domain::ports::{FinishTurn, NextAttempt, TurnLedgerError};
+use causerie_domain::ports::{FinishTurn, NextAttempt, TurnStoreError};
 use causerie_domain::turns::{ContextReport, Segment, TurnFailure, TurnStatus};
 use causerie_domain::usage::{CloseUsage, CostBasis, Settlement, TokenCounts, UsageOutcome, UsageProgress};
 use causerie_domain::{Filter, Usd};
@@ -98,7 +98,7 @@ pub async fn a_turn_ends_once(subject: &Subject) -> Result<()> {
     let running = subject.start(id, "Hello").await?;
     let other_owner = Running { owner: subject.instance(), ..running.clone() };
     let foreign = subject.turns.finish_turn(subject.end(&other_owner, &Ending::whole("foreign"))).await;
-    assert!(matches!(foreign, Err(TurnLedgerError::Lost)), "{foreign:?}");
+    assert!(matches!(foreign, Err(TurnStoreError::Lost)), "{foreign:?}");
 
     subject.finish(&running, "Hi").await?;
     let another = FinishTurn {
@@ -106,7 +106,7 @@ pub async fn a_turn_ends_once(subject: &Subject) -> Result<()> {
         ..subject.end(&running, &Ending::whole("Another end"))
     };
     let refused = subject.turns.finish_turn(another).await;
-    assert!(matches!(refused, Err(TurnLedgerError::Lost)), "{refused:?}");
+    assert!(matches!(refused, Err(TurnStoreError::Lost)), "{refused:?}");
     let views = subject.conversations.latest_messages(id, &Filter::Everything, 1).await?;
     assert_eq!(views.first().context("the answer is missing")?.message.content, "Hi");
     Ok(())

@@ -124,7 +124,7 @@ impl Subject {
             usage: self.open_usage(session, ids.turn_id, ids.assistant_message_id),
             ids,
             ceiling: Some(CostCeiling::FREE),
-            history: 20,
+            max_history_messages: 20,
             max_messages: None,
             now: START,
         }

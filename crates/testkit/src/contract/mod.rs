@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use causerie_domain::filter::Scalar;
-use causerie_domain::ports::{Budgets, Conversations, Reconciliation, TurnLedger};
+use causerie_domain::ports::{Budgets, Conversations, Reconciliation, TurnStore};
 use causerie_domain::{
     ApiKeyId, Filter, GroupId, InstanceId, SessionId, Timestamp, ToolId, ToolVersionId, UserId,
 };
@@ -41,7 +41,7 @@ pub const START: Timestamp = Timestamp::from_micros(1_780_000_000_000_000);
 #[derive(Debug)]
 pub struct Subject {
     pub conversations: Arc<dyn Conversations>,
-    pub turns: Arc<dyn TurnLedger>,
+    pub turns: Arc<dyn TurnStore>,
     pub reconciliation: Arc<dyn Reconciliation>,
     pub budgets: Arc<dyn Budgets>,
     /// Owner of the sessions.
@@ -151,7 +151,7 @@ macro_rules! conversations_contract {
     };
 }
 
-/// Creates the tests of [`TurnLedger`]; the argument is that of [`conversations_contract`].
+/// Creates the tests of [`TurnStore`]; the argument is that of [`conversations_contract`].
 #[macro_export]
 macro_rules! turns_contract {
     ($subject:path) => {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, BegunTurn, FinishTurn, IdempotencyKey, Reap, ReapScope, TurnLedger,
-    TurnLedgerError,
+    BeginTurn, BeginTurnError, BegunTurn, FinishTurn, IdempotencyKey, Reap, ReapScope, TurnStore,
+    TurnStoreError,
 };
 use causerie_domain::turns::{Turn, TurnStatus};
 use causerie_domain::{Filter, SessionId, Timestamp};
@@ -16,7 +16,7 @@ use super::{Ending, Running, START, Subject};
 
 /// Begins all turns concurrently.
 async fn send_all(
-    turns: &Arc<dyn TurnLedger>,
+    turns: &Arc<dyn TurnStore>,
     sends: impl IntoIterator<Item = BeginTurn>,
 ) -> Result<Vec<Result<Turn, BeginTurnError>>> {
     let mut tasks = JoinSet::new();
@@ -118,7 +118,7 @@ pub async fn a_concurrent_finish_and_reap_end_a_turn_once(subject: &Subject) -> 
             .status;
         match (finished, reaped?.len()) {
             (Ok(_), 0) => assert_eq!(status, TurnStatus::Completed),
-            (Err(TurnLedgerError::Lost), 1) => assert_eq!(status, TurnStatus::Interrupted),
+            (Err(TurnStoreError::Lost), 1) => assert_eq!(status, TurnStatus::Interrupted),
             (finished, reaped) => anyhow::bail!("{finished:?}, {reaped} reaped"),
         }
         assert_eq!(subject.turns.running_turn(id).await?, None);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use causerie_domain::Filter;
 use causerie_domain::messages::{MessageStatus, Part, PartKind};
-use causerie_domain::ports::{LeaseStatus, Reap, ReapScope, TurnFlush, TurnLedgerError};
+use causerie_domain::ports::{LeaseStatus, Reap, ReapScope, TurnFlush, TurnStoreError};
 use causerie_domain::turns::{Segment, TurnStatus};
 use causerie_domain::usage::CostBasis;
 
@@ -94,7 +94,7 @@ pub async fn the_owner_of_a_reaped_turn_has_lost_its_lease(subject: &Subject) ->
     let leases = subject.turns.flush(running.owner, LATER, vec![running.text_at(0, "late")]).await?;
     assert_eq!(leases, [LeaseStatus::Lost { turn_id: running.id() }]);
     let finish = subject.turns.finish_turn(subject.end(&running, &Ending::whole("late"))).await;
-    assert!(matches!(finish, Err(TurnLedgerError::Lost)), "{finish:?}");
+    assert!(matches!(finish, Err(TurnStoreError::Lost)), "{finish:?}");
     let views = subject.conversations.latest_messages(id, &Filter::Everything, 1).await?;
     let answer = &views.first().context("the answer is missing")?.message;
     assert_eq!((answer.status, answer.content.as_str()), (MessageStatus::Interrupted, ""));

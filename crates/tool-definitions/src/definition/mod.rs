@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
 pub use self::canonical::{canonical_json, content_hash};
-use crate::rules::DEFAULT_HISTORY_MESSAGES;
+use crate::keys::DEFAULT_HISTORY_MESSAGES;
 
 /// Number of earlier messages that are sent if a definition has no `history.max_messages`.
 pub const DEFAULT_MAX_MESSAGES: u32 = DEFAULT_HISTORY_MESSAGES;

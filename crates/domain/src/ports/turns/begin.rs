@@ -68,7 +68,7 @@ pub struct BeginTurn {
     /// Maximum cost of the turn, to reserve in budgets; `None` if a price is unknown.
     pub ceiling: Option<CostCeiling>,
     /// Maximum number of earlier messages to return.
-    pub history: u32,
+    pub max_history_messages: u32,
     /// Maximum number of messages of the session, including the two new ones.
     pub max_messages: Option<u32>,
     pub now: Timestamp,

@@ -69,7 +69,7 @@ pub struct FinishTurn {
 
 /// Refusal of a change to a turn.
 #[derive(Debug, thiserror::Error)]
-pub enum TurnLedgerError {
+pub enum TurnStoreError {
     /// The instance no longer owns the turn, because the turn was closed.
     #[error("the turn is no longer held by this instance")]
     Lost,
@@ -106,7 +106,7 @@ pub struct TurnLog {
 
 /// Stores running turns. The owner of a turn holds it by a lease, which each flush renews.
 #[async_trait::async_trait]
-pub trait TurnLedger: Send + Sync + Debug {
+pub trait TurnStore: Send + Sync + Debug {
     /// Returns the turn that was begun with this key at or after `since`.
     async fn turn_by_key(
         &self,
@@ -132,8 +132,8 @@ pub trait TurnLedger: Send + Sync + Debug {
     /// the result can repeat it.
     ///
     /// # Errors
-    /// [`TurnLedgerError::Lost`].
-    async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError>;
+    /// [`TurnStoreError::Lost`].
+    async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnStoreError>;
 
     /// Flushes turns of one owner and renews their leases in one transaction. Results are in the order of `turns`.
     ///
@@ -149,8 +149,8 @@ pub trait TurnLedger: Send + Sync + Debug {
     /// in one transaction. Returns the turn and the usage of all its requests. A repetition returns the same result.
     ///
     /// # Errors
-    /// [`TurnLedgerError::Lost`].
-    async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnLedgerError>;
+    /// [`TurnStoreError::Lost`].
+    async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnStoreError>;
 
     /// Requests the cancellation of the running turn of a session. Returns the turn, or `None` if no turn is running.
     /// A turn whose lease has expired is closed instead, as the reaper does it.

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 use crate::calendar::{Day, Span};
 use crate::page::{Page, PageRequest};
 use crate::ports::StoreError;
-use crate::usage::reports::{GroupKey, Grouping, UsageGroup, UsageRecord, UsageSums};
+use crate::usage::reports::{Grouping, ReportKey, ReportRow, UsageRecord, UsageTotals};
 use crate::{Filter, GroupId, SessionId, Timestamp, ToolId, UsageId, UserId};
 
 /// Selects usage rows. Fields that are `None` do not restrict the selection.
@@ -36,15 +36,15 @@ pub struct UsageReportQuery {
     /// Maximum number of groups.
     pub limit: u32,
     /// Last group of the previous page.
-    pub after: Option<GroupKey>,
+    pub after: Option<ReportKey>,
 }
 
 /// Sums by group, and the total.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UsageReport {
-    pub groups: Page<UsageGroup, GroupKey>,
+    pub groups: Page<ReportRow, ReportKey>,
     /// Sums over all selected rows, independent of the page.
-    pub total: UsageSums,
+    pub total: UsageTotals,
 }
 
 /// Position of a usage row in a list: newest first.

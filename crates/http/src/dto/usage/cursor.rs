@@ -1,6 +1,6 @@
 //! Cursor of a usage report.
 
-use causerie_domain::usage::reports::{GroupKey, Grouping};
+use causerie_domain::usage::reports::{Grouping, ReportKey};
 
 use crate::dto::page::PageCursor;
 
@@ -8,7 +8,7 @@ use crate::dto::page::PageCursor;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct UsageGroupCursor {
     pub(crate) group_by: Vec<Grouping>,
-    pub(crate) key: GroupKey,
+    pub(crate) key: ReportKey,
 }
 
 impl PageCursor for UsageGroupCursor {
@@ -32,7 +32,7 @@ impl PageCursor for UsageGroupCursor {
 
     fn from_text(text: &str) -> Option<Self> {
         let fields: Vec<(String, Option<String>)> = serde_json::from_str(text).ok()?;
-        let (mut group_by, mut key) = (Vec::new(), GroupKey::default());
+        let (mut group_by, mut key) = (Vec::new(), ReportKey::default());
         for (name, value) in fields {
             let grouping: Grouping = name.parse().ok()?;
             match (grouping, value) {
@@ -57,12 +57,12 @@ mod tests {
 
     #[test]
     fn a_cursor_is_parsed_from_its_text() {
-        let key = GroupKey {
+        let key = ReportKey {
             day: "2026-11-22".parse().ok(),
             model: Some("a \"model\", of ours".to_owned()),
             tool: None,
             session: "01990000-0000-7000-8000-000000000001".parse().ok(),
-            ..GroupKey::default()
+            ..ReportKey::default()
         };
         let group_by = vec![Grouping::Session, Grouping::Tool, Grouping::Model, Grouping::Day];
         let cursor = UsageGroupCursor { group_by, key };

@@ -3,7 +3,7 @@
 use causerie_domain::calendar::Date;
 use causerie_domain::ports::UsageReport;
 use causerie_domain::usage::CostBasis;
-use causerie_domain::usage::reports::{GroupKey, Grouping, PriceVariance, UsageGroup, UsageSums, UsdSum};
+use causerie_domain::usage::reports::{Grouping, PriceVariance, ReportKey, ReportRow, UsageTotals, UsdSum};
 use serde::{Serialize, Serializer};
 use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -39,7 +39,7 @@ impl UsageReportDto {
 /// Requests with the same values of the fields of `group_by`. Other fields are absent. Null means that the requests
 /// have no such object, or that it was deleted.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = UsageGroup)]
+#[schema(as = ReportRow)]
 pub(crate) struct UsageGroupDto {
     /// Day on which the requests started, in the time zone of the report.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,10 +78,10 @@ pub(crate) struct UsageGroupDto {
 }
 
 impl UsageGroupDto {
-    fn new(group: UsageGroup, group_by: &[Grouping]) -> Self {
+    fn new(group: ReportRow, group_by: &[Grouping]) -> Self {
         let is_by = |grouping: Grouping| group_by.contains(&grouping);
         let drift = drift(&group.sums, group_by);
-        let GroupKey { day, model, tool, user, group: account, session } = group.key;
+        let ReportKey { day, model, tool, user, group: account, session } = group.key;
         UsageGroupDto {
             day: is_by(Grouping::Day).then(|| day.map(DisplayDto)),
             model: is_by(Grouping::Model).then_some(model),
@@ -111,7 +111,7 @@ pub(crate) struct UsageTotalDto {
 /// Sums over requests. Requests with unknown tokens or cost do not contribute to the sums and are counted
 /// separately.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = UsageSums)]
+#[schema(as = UsageTotals)]
 pub(crate) struct UsageSumsDto {
     /// Number of requests to the upstream, including failed and open ones.
     requests: u64,
@@ -138,8 +138,8 @@ pub(crate) struct UsageSumsDto {
     requests_by_basis: RequestsByBasisDto,
 }
 
-impl From<UsageSums> for UsageSumsDto {
-    fn from(sums: UsageSums) -> Self {
+impl From<UsageTotals> for UsageSumsDto {
+    fn from(sums: UsageTotals) -> Self {
         let cost = |basis| UsdSumDto(sums.basis(basis).cost);
         let requests = |basis| sums.basis(basis).requests;
         UsageSumsDto {
@@ -218,7 +218,7 @@ pub(crate) struct DriftDto {
     difference: UsdSumDto,
 }
 
-fn drift(sums: &UsageSums, group_by: &[Grouping]) -> Option<DriftDto> {
+fn drift(sums: &UsageTotals, group_by: &[Grouping]) -> Option<DriftDto> {
     let PriceVariance { requests, reported, calculated } = sums.price_variance;
     group_by.contains(&Grouping::Model).then(|| DriftDto {
         requests,

@@ -41,7 +41,7 @@ pub(crate) struct Engine {
     pool: Pool<Conn>,
     limits: Limits,
     /// Connections that transactions of normal priority may hold at the same time; fewer than all.
-    ordinary: Arc<Semaphore>,
+    normal_permits: Arc<Semaphore>,
     wait: Duration,
     runtime: Handle,
     tasks: TaskTracker,
@@ -66,9 +66,9 @@ impl Engine {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|source| OpenError::Pool(source.into()))?;
-        let ordinary = Arc::new(Semaphore::new(ordinary(settings.connections)));
+        let normal_permits = Arc::new(Semaphore::new(normal_permit_count(settings.connections)));
         let (url, wait) = (url.to_owned(), settings.wait_timeout);
-        Ok(Engine { url, pool, limits, ordinary, wait, runtime, tasks: TaskTracker::new() })
+        Ok(Engine { url, pool, limits, normal_permits, wait, runtime, tasks: TaskTracker::new() })
     }
 
     /// Database URL, including the password.
@@ -93,14 +93,16 @@ impl Engine {
 
     /// Starts the task of a job.
     fn start(&self, mode: Mode, mut job: Box<dyn Job>) {
-        let (pool, patience, wait) = (self.pool.clone(), self.limits.of_a_step(), self.wait);
-        let permits = (mode != Mode::PriorityWrite).then(|| Arc::clone(&self.ordinary));
+        let (pool, transaction_timeout, wait) =
+            (self.pool.clone(), self.limits.transaction_timeout(), self.wait);
+        let permits = (mode != Mode::PriorityWrite).then(|| Arc::clone(&self.normal_permits));
         let task = async move {
             let connected = connect(&pool, permits, wait);
-            let Some(connected) = unless_abandoned(connected, &mut *job).await else { return };
+            let Some(connected) = run_unless_cancelled(connected, &mut *job).await else { return };
             match connected {
                 Ok(mut connection) => {
-                    let performed = timeout(patience, perform(&mut connection.inner, mode, &mut *job)).await;
+                    let performed =
+                        timeout(transaction_timeout, perform(&mut connection.inner, mode, &mut *job)).await;
                     job.answer(performed.map_err(|late| {
                         // The connection is in the middle of an exchange with the server: it is closed.
                         drop(Object::take(connection.inner));
@@ -134,7 +136,7 @@ struct Limits(Duration);
 impl Limits {
     /// Limit of a whole transaction. Only an unresponsive server reaches it: the server enforces the statement limits
     /// itself.
-    fn of_a_step(self) -> Duration {
+    fn transaction_timeout(self) -> Duration {
         self.0 * 2
     }
 }
@@ -176,7 +178,7 @@ async fn connect(
 }
 
 /// Output of a future; `None` if the caller drops the receiver first.
-async fn unless_abandoned<T>(future: impl Future<Output = T>, job: &mut dyn Job) -> Option<T> {
+async fn run_unless_cancelled<T>(future: impl Future<Output = T>, job: &mut dyn Job) -> Option<T> {
     match select(pin!(future), job.closed()).await {
         Either::Left((output, _)) => Some(output),
         Either::Right(_) => None,
@@ -184,7 +186,7 @@ async fn unless_abandoned<T>(future: impl Future<Output = T>, job: &mut dyn Job)
 }
 
 /// Number of connections that are not reserved for running turns: three quarters, at least one.
-fn ordinary(connections: u32) -> usize {
+fn normal_permit_count(connections: u32) -> usize {
     let kept = (connections / 4).max(u32::from(connections > 1));
     usize::try_from(connections - kept).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
 }
@@ -198,30 +200,30 @@ async fn perform(conn: &mut Conn, mode: Mode, job: &mut dyn Job) {
     let mut pause = FIRST_PAUSE;
     for _ in 0..REPEATS {
         match attempt(conn, mode, begin, job).await {
-            Attempt::Lost => {
+            TryOutcome::Retryable => {
                 tracing::debug!(cause = ?job.cause(), "repeating a transaction after a conflict");
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
-            Attempt::Ended => return,
+            TryOutcome::Final => return,
         }
     }
     attempt(conn, mode, begin, job).await;
 }
 
 /// Result of one attempt of a transaction.
-enum Attempt {
+enum TryOutcome {
     /// A conflict with another transaction: a repetition may succeed.
-    Lost,
+    Retryable,
     /// The transaction was committed, or failed for another reason; it is not repeated.
-    Ended,
+    Final,
 }
 
-async fn attempt(conn: &mut Conn, mode: Mode, begin: &str, job: &mut dyn Job) -> Attempt {
+async fn attempt(conn: &mut Conn, mode: Mode, begin: &str, job: &mut dyn Job) -> TryOutcome {
     let begun: QueryResult<()> = AnsiTransactionManager::begin_transaction_sql(conn, begin).await;
     if let Err(error) = begun {
         job.fail(error);
-        return Attempt::Ended;
+        return TryOutcome::Final;
     }
     let lost = if job.run(conn).await {
         match AnsiTransactionManager::commit_transaction(conn).await {
@@ -238,9 +240,9 @@ async fn attempt(conn: &mut Conn, mode: Mode, begin: &str, job: &mut dyn Job) ->
         if let Err(error) = AnsiTransactionManager::rollback_transaction(conn).await {
             tracing::debug!(%error, "rolling back a transaction failed");
         }
-        job.cause().is_some_and(|error| may_pass(mode, error))
+        job.cause().is_some_and(|error| is_retryable(mode, error))
     };
-    if lost { Attempt::Lost } else { Attempt::Ended }
+    if lost { TryOutcome::Retryable } else { TryOutcome::Final }
 }
 
 fn begin_of(mode: Mode) -> Option<&'static str> {
@@ -258,7 +260,7 @@ fn is_conflict(error: &Error) -> bool {
 
 /// Whether a repetition may succeed. diesel has no error kind for a deadlock, and its message is localized, so unknown
 /// errors count as conflicts.
-fn may_pass(mode: Mode, error: &Error) -> bool {
+fn is_retryable(mode: Mode, error: &Error) -> bool {
     let Error::DatabaseError(kind, _) = error else { return false };
     match kind {
         DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::Unknown => true,

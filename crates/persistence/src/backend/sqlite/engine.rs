@@ -35,7 +35,7 @@ impl Engine {
         if settings.readers == 0 {
             return Err(OpenError::TooFew("reader"));
         }
-        let path = &settle(path).map_err(|source| at(path, source))?;
+        let path = &create_and_canonicalize(path).map_err(|source| at(path, source))?;
         let open =
             |role| SqliteConn::open(path, settings.busy_timeout, role).map_err(|source| at(path, source));
         let (writer, commands) = Queue::new();
@@ -117,7 +117,7 @@ impl Engine {
 }
 
 /// Creates the file if it is missing and returns its canonical path, so that links to one file use one lock.
-fn settle(path: &Path) -> std::io::Result<PathBuf> {
+fn create_and_canonicalize(path: &Path) -> std::io::Result<PathBuf> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }

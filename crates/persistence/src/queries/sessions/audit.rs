@@ -9,16 +9,16 @@ use causerie_domain::ports::{SessionAuditQuery, SessionCursor, SessionQuery};
 use causerie_domain::sessions::Session;
 use causerie_domain::sessions::SessionAudit;
 use causerie_domain::subjects::SessionField;
-use causerie_domain::usage::reports::{Grouping, UsageSums};
+use causerie_domain::usage::reports::{Grouping, UsageTotals};
 use causerie_domain::{Filter, SessionId};
 use diesel::prelude::*;
 
 use super::super::filters::constant;
-use super::super::usage::{SumRows, merge, parts, slugs};
+use super::super::usage::{SumStatement, merge, parts, slugs};
 use super::super::{Conn, RunQueryDsl};
 use super::read;
 use crate::error::{QueryError, corrupt};
-use crate::rows::{UsageSumsRow, groups};
+use crate::rows::{UsageTotalsRow, groups};
 use crate::schema::ai_usage;
 use crate::types::id_param;
 
@@ -56,13 +56,13 @@ pub(crate) async fn audit(
 }
 
 /// Usage sums of each session.
-async fn sums(conn: &mut Conn, sessions: &[Session]) -> Result<HashMap<SessionId, UsageSums>, QueryError> {
+async fn sums(conn: &mut Conn, sessions: &[Session]) -> Result<HashMap<SessionId, UsageTotals>, QueryError> {
     if sessions.is_empty() {
         return Ok(HashMap::new());
     }
     let ids = sessions.iter().map(|session| id_param(session.id));
     let rows = Box::new(ai_usage::session_id.eq_any(ids).and(constant(true)));
-    let rows: Vec<UsageSumsRow> = SumRows::of(rows).by(&[Grouping::Session], &[]).load(conn).await?;
+    let rows: Vec<UsageTotalsRow> = SumStatement::of(rows).by(&[Grouping::Session], &[]).load(conn).await?;
     let groups = groups(rows, &[])?.into_iter();
     Ok(groups.filter_map(|group| Some((group.key.session?, group.sums))).collect())
 }

@@ -43,7 +43,8 @@ pub(crate) async fn begin(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTur
         insert_attachment(conn, attachment).await?;
     }
     usage::open(conn, &begin.usage).await?;
-    let history = message_queries::history(conn, begin.ids.session_id, user_seq, begin.history).await?;
+    let history =
+        message_queries::history(conn, begin.ids.session_id, user_seq, begin.max_history_messages).await?;
     let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
     let budget_left = budgets::reserve(conn, &begin.usage, needed).await?;
     Ok(BegunTurn { session, user_message, assistant_message, turn, history, budget_left })
@@ -60,7 +61,8 @@ async fn begun_before(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTurn, Q
     let turn = read::plain(conn, begin.ids.turn_id).await?;
     let turn = turn.ok_or_else(|| corrupt(format!("running turn {} is missing", begin.ids.turn_id)))?;
     let user_seq = turn.assistant_seq - 1;
-    let history = message_queries::history(conn, begin.ids.session_id, user_seq, begin.history).await?;
+    let history =
+        message_queries::history(conn, begin.ids.session_id, user_seq, begin.max_history_messages).await?;
     Ok(BegunTurn {
         session: session.try_into()?,
         user_message: message(conn, begin.ids.user_message_id).await?,

@@ -1,7 +1,7 @@
 //! Finishing a turn: answer, usage and release of the session in one transaction.
 
 use causerie_domain::messages::content_of;
-use causerie_domain::ports::{FinishTurn, TurnLedgerError};
+use causerie_domain::ports::{FinishTurn, TurnStoreError};
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
 use diesel::prelude::*;
@@ -16,7 +16,7 @@ use crate::types::id_param;
 pub(crate) async fn finish(
     conn: &mut Conn,
     finish: &FinishTurn,
-) -> Result<(Turn, MessageUsage), TransactionError<TurnLedgerError>> {
+) -> Result<(Turn, MessageUsage), TransactionError<TurnStoreError>> {
     let turn = match lease::release(conn, finish.turn_id, finish.owner, finish.ended_at).await? {
         true => {
             let turn = end(conn, finish).await?;
@@ -25,7 +25,7 @@ pub(crate) async fn finish(
             reap::drop_segments(conn, turn.id).await?;
             turn
         }
-        false => ended_before(conn, finish).await?.ok_or(TransactionError::Refused(TurnLedgerError::Lost))?,
+        false => ended_before(conn, finish).await?.ok_or(TransactionError::Refused(TurnStoreError::Lost))?,
     };
     let usage = usage::of_turn(conn, turn.id).await?;
     let usage = usage.ok_or_else(|| corrupt(format!("turn {} has no ledger row", turn.id)))?;

@@ -1,6 +1,6 @@
 //! Writes of a running turn: flushed text, the next attempt, and the request to cancel.
 
-use causerie_domain::ports::{LeaseStatus, NextAttempt, TurnFlush, TurnLedgerError};
+use causerie_domain::ports::{LeaseStatus, NextAttempt, TurnFlush, TurnStoreError};
 use causerie_domain::turns::{Segment, Turn};
 use causerie_domain::{SessionId, Timestamp, TurnId};
 use diesel::prelude::*;
@@ -96,9 +96,9 @@ async fn write_segments(conn: &mut Conn, turn: TurnId, flushed: &[Segment]) -> R
 pub(crate) async fn begin_attempt(
     conn: &mut Conn,
     next: &NextAttempt,
-) -> Result<(), TransactionError<TurnLedgerError>> {
+) -> Result<(), TransactionError<TurnStoreError>> {
     if !lease::lock(conn, next.turn_id, next.owner).await? {
-        return Err(TransactionError::Refused(TurnLedgerError::Lost));
+        return Err(TransactionError::Refused(TurnStoreError::Lost));
     }
     // The call is repeated after a lost response; the row exists then.
     if usage::exists(conn, next.turn_id, next.open.id).await? {

@@ -16,7 +16,7 @@ use crate::rows::{SUM_BASES, SumColumns};
 use crate::schema::ai_usage;
 
 /// A statement that sums ledger rows.
-pub(in super::super) struct SumRows {
+pub(in super::super) struct SumStatement {
     rows: Condition<ai_usage::table>,
     group_by: Vec<Grouping>,
     /// Start of each day, in microseconds.
@@ -25,16 +25,16 @@ pub(in super::super) struct SumRows {
     compares: bool,
 }
 
-impl SumRows {
+impl SumStatement {
     /// Sums these rows in one group.
     pub(in super::super) fn of(rows: Condition<ai_usage::table>) -> Self {
-        SumRows { rows, group_by: Vec::new(), days: Vec::new(), limit: None, compares: false }
+        SumStatement { rows, group_by: Vec::new(), days: Vec::new(), limit: None, compares: false }
     }
 
     /// Groups by these fields. The groups are in the order of the fields, with nulls first.
     pub(in super::super) fn by(self, group_by: &[Grouping], days: &[Day]) -> Self {
         let days = days.iter().map(|day| day.span.from.as_micros()).collect();
-        SumRows { group_by: group_by.to_vec(), days, ..self }
+        SumStatement { group_by: group_by.to_vec(), days, ..self }
     }
 
     /// Restricts the rows.
@@ -42,17 +42,17 @@ impl SumRows {
         self,
         narrow: impl FnOnce(Condition<ai_usage::table>) -> Condition<ai_usage::table>,
     ) -> Self {
-        SumRows { rows: narrow(self.rows), ..self }
+        SumStatement { rows: narrow(self.rows), ..self }
     }
 
     /// Also sums calculated and reported costs for a comparison.
     pub(in super::super) fn comparing(self) -> Self {
-        SumRows { compares: true, ..self }
+        SumStatement { compares: true, ..self }
     }
 
     /// Reads this number of groups and at least one row of the next group, if there is one.
     pub(in super::super) fn limit(self, groups: u32) -> Self {
-        SumRows { limit: Some(i64::from(groups) * SUM_BASES + 1), ..self }
+        SumStatement { limit: Some(i64::from(groups) * SUM_BASES + 1), ..self }
     }
 
     fn is_by(&self, grouping: Grouping) -> bool {
@@ -88,17 +88,17 @@ const SUMMED: [&str; 5] = ["cost", "input_tokens", "output_tokens", "cached_toke
 const COMPARED: [&str; 2] = ["reported_cost", "calculated_cost"];
 const BOTH: &str = "ai_usage.reported_cost IS NOT NULL AND ai_usage.calculated_cost IS NOT NULL";
 
-impl Query for SumRows {
+impl Query for SumStatement {
     type SqlType = SumColumns;
 }
 
-impl QueryId for SumRows {
+impl QueryId for SumStatement {
     type QueryId = ();
 
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl QueryFragment<Db> for SumRows {
+impl QueryFragment<Db> for SumStatement {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
         // Not cached: there are too many variants, and the plan should be made for the span's values.
         pass.unsafe_to_cache_prepared();

@@ -4,7 +4,7 @@ use causerie_domain::calendar::Day;
 use causerie_domain::filter::{FieldPredicate, Predicate};
 use causerie_domain::page::Page;
 use causerie_domain::ports::{StoreError, UsageFilter};
-use causerie_domain::usage::reports::{GroupKey, Grouping};
+use causerie_domain::usage::reports::{Grouping, ReportKey};
 use causerie_domain::{Filter, ToolId};
 use diesel::prelude::*;
 use std::collections::HashMap;
@@ -46,7 +46,7 @@ pub(in super::super) fn chosen(rows: &UsageFilter) -> Result<OnRows, StoreError>
 }
 
 /// The condition of rows in the groups after `last`. Groups are ordered by each field, with nulls first.
-pub(in super::super) fn after(group_by: &[Grouping], days: &[Day], last: &GroupKey) -> OnRows {
+pub(in super::super) fn after(group_by: &[Grouping], days: &[Day], last: &ReportKey) -> OnRows {
     let mut after: OnRows = constant(false);
     for grouping in group_by.iter().rev() {
         let (beyond, same) = compared(*grouping, days, last);
@@ -56,7 +56,7 @@ pub(in super::super) fn after(group_by: &[Grouping], days: &[Day], last: &GroupK
 }
 
 /// The conditions of rows whose field is greater than the group's, and equal to it.
-fn compared(grouping: Grouping, days: &[Day], last: &GroupKey) -> (OnRows, OnRows) {
+fn compared(grouping: Grouping, days: &[Day], last: &ReportKey) -> (OnRows, OnRows) {
     macro_rules! by {
         ($column:ident, $value:expr) => {
             match $value {
@@ -81,7 +81,7 @@ fn compared(grouping: Grouping, days: &[Day], last: &GroupKey) -> (OnRows, OnRow
     }
 }
 
-fn by_day(days: &[Day], last: &GroupKey) -> (OnRows, OnRows) {
+fn by_day(days: &[Day], last: &ReportKey) -> (OnRows, OnRows) {
     let beyond = days.iter().find(|day| Some(day.date) > last.day);
     let same = days.iter().find(|day| Some(day.date) == last.day);
     let of_day = |day: &Day| -> OnRows {

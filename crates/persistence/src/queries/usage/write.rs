@@ -12,7 +12,8 @@ use diesel::prelude::*;
 use super::super::{Conn, RunQueryDsl, budgets};
 use crate::error::{QueryError, corrupt};
 use crate::rows::{
-    OPEN, OpenUsageRow, ReservationRow, UsageSumRow, micros, prices_text, sanitized, tokens, usage_by_turn,
+    MessageUsageRow, OPEN, OpenUsageRow, ReservationRow, micros, prices_text, sanitized, tokens,
+    usage_by_turn,
 };
 use crate::schema::ai_usage;
 use crate::types::id_param;
@@ -116,11 +117,11 @@ pub(in super::super) async fn of_turns(
     if turns.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<UsageSumRow> = ai_usage::table
+    let rows: Vec<MessageUsageRow> = ai_usage::table
         .filter(ai_usage::turn_id.eq_any(turns.iter().copied().map(id_param)))
         .filter(ai_usage::state.eq(CLOSED))
         .order((ai_usage::attempt, ai_usage::id))
-        .select(UsageSumRow::as_select())
+        .select(MessageUsageRow::as_select())
         .load(conn)
         .await?;
     Ok(usage_by_turn(rows)?)

@@ -6,7 +6,7 @@ use causerie_domain::ports::{
     Ids as _, NewSession, Sessions as _, UsageFilter, UsageRecordQuery, UsageReport, UsageReportQuery,
     UsageReports as _,
 };
-use causerie_domain::usage::reports::{Grouping, UsageRecord, UsageSums, UsdSum};
+use causerie_domain::usage::reports::{Grouping, UsageRecord, UsageTotals, UsdSum};
 use causerie_domain::{Filter, GroupId, SessionId, Timestamp, UserId};
 use causerie_testkit::anyhow::Result;
 use causerie_testkit::contract::{START, SqlSubject};
@@ -108,9 +108,9 @@ impl<'s> Ledger<'s> {
     }
 
     /// Adds random rows and returns their sums.
-    pub(crate) async fn fill(&mut self, rows: u64) -> Result<UsageSums> {
+    pub(crate) async fn fill(&mut self, rows: u64) -> Result<UsageTotals> {
         let mut random = Random(rows);
-        let mut expected = UsageSums::default();
+        let mut expected = UsageTotals::default();
         for _ in 0..rows {
             let session = Some(random.pick(&self.sessions)).filter(|_| random.below(2) > 0);
             let any_user = random.pick(&[None, Some(self.subject.user), Some(self.subject.stranger)]);
@@ -197,7 +197,7 @@ pub(crate) fn days_of(zone: &TimeZone, span: Span, group_by: &[Grouping]) -> Res
 }
 
 /// Adds a row to sums, except to the price variance.
-fn add_to(sums: &mut UsageSums, row: &Row) {
+fn add_to(sums: &mut UsageTotals, row: &Row) {
     let [input, output, cached, reasoning] = row.tokens;
     let tokens = |count: Option<i64>| count.map_or(0, |count| u128::try_from(count).unwrap());
     sums.requests += 1;

@@ -12,7 +12,7 @@ use causerie_domain::ports::{
     SessionAuditQuery, UsageFilter, UsageReport, UsageReportQuery, UsageReports as _,
 };
 use causerie_domain::sessions::SessionAction;
-use causerie_domain::usage::reports::{GroupKey, Grouping, UsageRecord, UsageSums, UsdSum};
+use causerie_domain::usage::reports::{Grouping, ReportKey, UsageRecord, UsageTotals, UsdSum};
 use causerie_domain::{Filter, GroupId};
 use causerie_testkit::anyhow::{Context as _, Result};
 use causerie_testkit::contract::{START, SqlSubject};
@@ -33,13 +33,13 @@ causerie_testkit::store_tests!(
 );
 
 /// Removes the price variance, which only reports by model have.
-fn without_price_variance(mut sums: UsageSums) -> UsageSums {
+fn without_price_variance(mut sums: UsageTotals) -> UsageTotals {
     sums.price_variance = causerie_domain::usage::reports::PriceVariance::default();
     sums
 }
 
-fn summed(report: &UsageReport) -> UsageSums {
-    let mut sums = UsageSums::default();
+fn summed(report: &UsageReport) -> UsageTotals {
+    let mut sums = UsageTotals::default();
     report.groups.rows.iter().for_each(|group| sums += group.sums);
     sums
 }
@@ -68,7 +68,7 @@ async fn sums_do_not_depend_on_grouping_order_or_pages(subject: &SqlSubject) -> 
         let whole = ledger.report_in(&berlin, ledger.all(), &group_by).await?;
         assert_eq!(without_price_variance(whole.total), expected, "{group_by:?}");
         assert_eq!(summed(&whole), whole.total, "{group_by:?}");
-        let distinct: HashMap<GroupKey, ()> =
+        let distinct: HashMap<ReportKey, ()> =
             whole.groups.rows.iter().map(|group| (group.key.clone(), ())).collect();
         assert_eq!(distinct.len(), whole.groups.rows.len(), "{group_by:?}: a group is repeated");
 
@@ -165,7 +165,7 @@ async fn rows_without_a_cost_are_counted(subject: &SqlSubject) -> Result<()> {
     assert_eq!((pending.requests, pending.cost.pico(), total.cost.pico()), (2, 5, 5));
     let nothing = UsageFilter { model: Some("none".to_owned()), ..ledger.all() };
     let report = ledger.report(nothing, &[]).await?;
-    assert_eq!((report.groups.rows.len(), report.total), (0, UsageSums::default()));
+    assert_eq!((report.groups.rows.len(), report.total), (0, UsageTotals::default()));
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt, Reap, StoreError,
-    TurnFlush, TurnLedger, TurnLedgerError, TurnLog,
+    TurnFlush, TurnLog, TurnStore, TurnStoreError,
 };
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
@@ -112,7 +112,7 @@ fn refusal() -> StoreError {
 }
 
 #[async_trait]
-impl TurnLedger for FailingStore {
+impl TurnStore for FailingStore {
     async fn turn_by_key(
         &self,
         session_id: SessionId,
@@ -126,7 +126,7 @@ impl TurnLedger for FailingStore {
         self.apply(Operation::Begin, self.inner.begin_turn(begin)).await
     }
 
-    async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnLedgerError> {
+    async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnStoreError> {
         self.apply(Operation::Attempt, self.inner.begin_attempt(next)).await
     }
 
@@ -144,7 +144,7 @@ impl TurnLedger for FailingStore {
         self.apply(Operation::Flush, self.inner.flush(owner, lease, turns)).await
     }
 
-    async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnLedgerError> {
+    async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnStoreError> {
         self.apply(Operation::Finish, self.inner.finish_turn(finish)).await
     }
 

@@ -54,7 +54,7 @@ pub(crate) async fn world_on_store(store: MemoryStore, settings: Settings) -> Wo
 pub(crate) async fn world_with_failing_store(settings: Settings) -> (World, Arc<FailingStore>) {
     let store = MemoryStore::new();
     let troubled = Arc::new(FailingStore::new(store.clone()));
-    let stores = Stores { ledger: Arc::clone(&troubled) as _, ..stores_of(&store) };
+    let stores = Stores { turn_store: Arc::clone(&troubled) as _, ..stores_of(&store) };
     (world_with(store, stores, settings).await, troubled)
 }
 

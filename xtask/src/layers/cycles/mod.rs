@@ -1,7 +1,7 @@
-//! Circles of files that cross the folder of a module.
+//! Cycles of files that cross the folder of a module.
 //!
 //! A top-level module is one folder, and so is a top-level file, the root file included. Files of one folder may
-//! refer to each other in circles; files of different folders may not.
+//! refer to each other in cycles; files of different folders may not.
 
 mod cfg;
 mod graph;
@@ -21,7 +21,7 @@ use self::modules::Modules;
 use crate::finding::Finding;
 use crate::workspace::Workspace;
 
-/// Crates whose circles are warnings until they are resolved.
+/// Crates whose cycles are warnings until they are resolved.
 const EXEMPT: &[&str] = &[];
 
 /// Searches the library and the binaries of every package.
@@ -31,12 +31,12 @@ const EXEMPT: &[&str] = &[];
 pub(super) fn findings(workspace: &Workspace) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for package in &workspace.packages {
-        let mut circles = BTreeSet::new();
+        let mut cycles = BTreeSet::new();
         let targets = package.targets.iter().filter(|target| is_linked(&target.kind));
         for target in targets {
-            circles.extend(circles_of(target.src_path.as_std_path(), &workspace.root)?);
+            cycles.extend(cycles_of(target.src_path.as_std_path(), &workspace.root)?);
         }
-        findings.extend(judge(&package.name, circles, EXEMPT.contains(&package.name.as_str())));
+        findings.extend(judge(&package.name, cycles, EXEMPT.contains(&package.name.as_str())));
     }
     Ok(findings)
 }
@@ -45,24 +45,24 @@ fn is_linked(kinds: &[TargetKind]) -> bool {
     kinds.iter().any(|kind| matches!(kind, TargetKind::Lib | TargetKind::Bin | TargetKind::ProcMacro))
 }
 
-fn judge(package: &str, circles: BTreeSet<String>, is_exempt: bool) -> Vec<Finding> {
-    if is_exempt && circles.is_empty() {
-        let text = "has no circle any more: remove it from EXEMPT in xtask/src/layers/circles/mod.rs";
+fn judge(package: &str, cycles: BTreeSet<String>, is_exempt: bool) -> Vec<Finding> {
+    if is_exempt && cycles.is_empty() {
+        let text = "has no cycle any more: remove it from EXEMPT in xtask/src/layers/cycles/mod.rs";
         return vec![Finding::warning(package, text)];
     }
     let finding = if is_exempt { Finding::warning } else { Finding::error };
-    circles.into_iter().map(|circle| finding(package, circle)).collect()
+    cycles.into_iter().map(|cycle| finding(package, cycle)).collect()
 }
 
 /// Describes each strongly connected component that reaches over several folders.
-fn circles_of(root_file: &Path, workspace: &Path) -> Result<Vec<String>> {
+fn cycles_of(root_file: &Path, workspace: &Path) -> Result<Vec<String>> {
     let modules = Modules::load(root_file)?;
     let graph = modules.edges();
     let crossing = graph::components(&graph).into_iter().filter_map(|component| {
         let within = restrict(&graph, &component);
         let crosses = |from, to| folder(from, root_file) != folder(to, root_file);
-        let circle = graph::shortest_circle(&within, crosses)?;
-        Some(describe(&component, &circle, root_file, workspace))
+        let cycle = graph::shortest_cycle(&within, crosses)?;
+        Some(describe(&component, &cycle, root_file, workspace))
     });
     Ok(crossing.collect())
 }
@@ -80,9 +80,9 @@ fn folder(file: &Path, root_file: &Path) -> String {
     name.unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn describe(component: &BTreeSet<&Path>, circle: &[&Path], root_file: &Path, workspace: &Path) -> String {
+fn describe(component: &BTreeSet<&Path>, cycle: &[&Path], root_file: &Path, workspace: &Path) -> String {
     let shown = |path: &Path| path.strip_prefix(workspace).unwrap_or(path).display().to_string();
-    let mut steps: Vec<_> = circle.iter().map(|path| shown(path)).collect();
+    let mut steps: Vec<_> = cycle.iter().map(|path| shown(path)).collect();
     steps.extend(steps.first().cloned());
 
     let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
@@ -91,7 +91,7 @@ fn describe(component: &BTreeSet<&Path>, circle: &[&Path], root_file: &Path, wor
     }
     let sizes: Vec<_> = sizes.into_iter().map(|(folder, files)| format!("{folder} {files}")).collect();
     format!(
-        "files refer to each other in a circle across modules: {} (files in circles with these, by module: {})",
+        "files refer to each other in a cycle across modules: {} (files in cycles with these, by module: {})",
         steps.join(" -> "),
         sizes.join(", ")
     )

@@ -1,4 +1,4 @@
-//! Strongly connected components and shortest circles of a small directed graph.
+//! Strongly connected components and shortest cycles of a small directed graph.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -27,15 +27,14 @@ pub(super) fn components<N: Ord + Copy>(graph: &Graph<N>) -> Vec<BTreeSet<N>> {
     components
 }
 
-/// The shortest circle that uses an edge for which `counts` holds; the first node is not repeated at the end.
-pub(super) fn shortest_circle<N: Ord + Copy>(
+/// The shortest cycle that uses an edge for which `counts` holds; the first node is not repeated at the end.
+pub(super) fn shortest_cycle<N: Ord + Copy>(
     graph: &Graph<N>,
     counts: impl Fn(N, N) -> bool,
 ) -> Option<Vec<N>> {
     let edges = graph.iter().flat_map(|(from, targets)| targets.iter().map(move |to| (*from, *to)));
-    let circles =
-        edges.filter(|(from, to)| counts(*from, *to)).filter_map(|(from, to)| path(graph, to, from));
-    circles.min_by_key(Vec::len)
+    let cycles = edges.filter(|(from, to)| counts(*from, *to)).filter_map(|(from, to)| path(graph, to, from));
+    cycles.min_by_key(Vec::len)
 }
 
 /// The shortest path between two nodes, both included.
@@ -89,11 +88,11 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_circle_uses_an_edge_that_counts() {
+    fn the_shortest_cycle_uses_an_edge_that_counts() {
         let graph = graph(&[('a', 'b'), ('b', 'a'), ('a', 'c'), ('c', 'd'), ('d', 'a')]);
-        let circle = |counts: fn(char, char) -> bool| shortest_circle(&graph, counts).map(String::from_iter);
-        assert_eq!(circle(|_, _| true).as_deref(), Some("ba"));
-        assert_eq!(circle(|from, _| from == 'c').as_deref(), Some("dac"));
-        assert_eq!(circle(|_, _| false), None);
+        let cycle = |counts: fn(char, char) -> bool| shortest_cycle(&graph, counts).map(String::from_iter);
+        assert_eq!(cycle(|_, _| true).as_deref(), Some("ba"));
+        assert_eq!(cycle(|from, _| from == 'c').as_deref(), Some("dac"));
+        assert_eq!(cycle(|_, _| false), None);
     }
 }

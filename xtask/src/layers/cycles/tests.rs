@@ -1,10 +1,10 @@
-//! The search for circles on small trees.
+//! The search for cycles on small trees.
 
 use std::fs;
 
 use super::*;
 
-/// Writes a crate below `src/`, searches it, and compares the circles, each as its files below `src/`.
+/// Writes a crate below `src/`, searches it, and compares the cycles, each as its files below `src/`.
 #[track_caller]
 fn check(tree: &[(&str, &str)], expected: &[&str]) {
     let root = tempfile::tempdir().unwrap();
@@ -14,8 +14,8 @@ fn check(tree: &[(&str, &str)], expected: &[&str]) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    let circles = circles_of(&folder.join("lib.rs"), &folder).unwrap();
-    let found: Vec<_> = circles
+    let cycles = cycles_of(&folder.join("lib.rs"), &folder).unwrap();
+    let found: Vec<_> = cycles
         .iter()
         .map(|text| text.split_once(": ").and_then(|(_, rest)| rest.split_once(" (")).unwrap().0)
         .collect();
@@ -23,7 +23,7 @@ fn check(tree: &[(&str, &str)], expected: &[&str]) {
 }
 
 #[test]
-fn two_top_level_files_that_use_each_other_are_a_circle() {
+fn two_top_level_files_that_use_each_other_are_a_cycle() {
     check(
         &[
             ("lib.rs", "mod a; mod b; pub use a::A;"),
@@ -35,7 +35,7 @@ fn two_top_level_files_that_use_each_other_are_a_circle() {
 }
 
 #[test]
-fn a_tree_without_circles_passes() {
+fn a_tree_without_cycles_passes() {
     check(
         &[
             ("lib.rs", "mod a; mod b; pub use self::a::A;"),
@@ -47,7 +47,7 @@ fn a_tree_without_circles_passes() {
 }
 
 #[test]
-fn a_circle_within_one_module_is_tolerated() {
+fn a_cycle_within_one_module_is_tolerated() {
     check(
         &[
             ("lib.rs", "mod a; mod c;"),
@@ -61,7 +61,7 @@ fn a_circle_within_one_module_is_tolerated() {
 }
 
 #[test]
-fn a_circle_through_the_root_file_crosses_its_folder() {
+fn a_cycle_through_the_root_file_crosses_its_folder() {
     check(
         &[("lib.rs", "mod a; pub struct Root(a::A);"), ("a.rs", "use crate::Root; pub struct A(Box<Root>);")],
         &["lib.rs -> a.rs -> lib.rs"],
@@ -164,7 +164,7 @@ fn tests_are_left_out() {
 }
 
 #[test]
-fn the_folders_of_a_circle_are_counted() {
+fn the_folders_of_a_cycle_are_counted() {
     let root = Path::new("/w/crates/x/src/lib.rs");
     let files = ["a.rs", "b/mod.rs", "b/c/d.rs", "lib.rs"].map(|file| root.with_file_name(file));
     let paths: Vec<&Path> = files.iter().map(std::path::PathBuf::as_path).collect();
@@ -175,9 +175,9 @@ fn the_folders_of_a_circle_are_counted() {
 
 #[test]
 fn an_exempt_crate_gets_warnings_until_it_needs_no_exemption() {
-    let circle = || BTreeSet::from(["circle".to_owned()]);
-    assert!(judge("x", circle(), false).iter().all(Finding::is_error));
-    assert!(!judge("x", circle(), true).iter().any(Finding::is_error));
-    assert!(judge("x", BTreeSet::new(), true)[0].text.starts_with("has no circle any more"));
+    let cycle = || BTreeSet::from(["cycle".to_owned()]);
+    assert!(judge("x", cycle(), false).iter().all(Finding::is_error));
+    assert!(!judge("x", cycle(), true).iter().any(Finding::is_error));
+    assert!(judge("x", BTreeSet::new(), true)[0].text.starts_with("has no cycle any more"));
     assert_eq!(judge("x", BTreeSet::new(), false), []);
 }

@@ -3,7 +3,7 @@
 use causerie_domain::calendar::Day;
 use causerie_domain::ports::StoreError;
 use causerie_domain::usage::CostBasis;
-use causerie_domain::usage::reports::{GroupKey, PriceVariance, UsageGroup, UsageSums, UsdSum};
+use causerie_domain::usage::reports::{PriceVariance, ReportKey, ReportRow, UsageTotals, UsdSum};
 use causerie_domain::{GroupId, SessionId, ToolId, UserId};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
@@ -15,7 +15,7 @@ use crate::types::SqlId;
 /// Maximum number of rows per group: one for each basis, and one for open requests.
 pub(crate) const SUM_BASES: i64 = 7;
 
-type Wide = (BigInt, BigInt);
+type HalvedSum = (BigInt, BigInt);
 
 /// SQL types of the statement's columns.
 pub(crate) type SumColumns = (
@@ -29,19 +29,19 @@ pub(crate) type SumColumns = (
     BigInt,
     BigInt,
     BigInt,
-    Wide,
-    Wide,
-    Wide,
-    Wide,
-    Wide,
+    HalvedSum,
+    HalvedSum,
+    HalvedSum,
+    HalvedSum,
+    HalvedSum,
     BigInt,
-    Wide,
-    Wide,
+    HalvedSum,
+    HalvedSum,
 );
 
 /// The sums of one group and basis. A wide sum is split into its upper and lower half.
 #[derive(Debug, Queryable)]
-pub(crate) struct UsageSumsRow {
+pub(crate) struct UsageTotalsRow {
     day: Option<i64>,
     model: Option<String>,
     tool: Option<ToolId>,
@@ -63,35 +63,35 @@ pub(crate) struct UsageSumsRow {
 }
 
 /// Combines rows into groups. The rows of a group must be adjacent.
-pub(crate) fn groups(rows: Vec<UsageSumsRow>, days: &[Day]) -> Result<Vec<UsageGroup>, StoreError> {
-    let mut groups: Vec<UsageGroup> = Vec::new();
+pub(crate) fn groups(rows: Vec<UsageTotalsRow>, days: &[Day]) -> Result<Vec<ReportRow>, StoreError> {
+    let mut groups: Vec<ReportRow> = Vec::new();
     for mut row in rows {
         let key = row.key(days)?;
         let sums = row.sums()?;
         match groups.last_mut().filter(|group| group.key == key) {
             Some(group) => group.sums += sums,
-            None => groups.push(UsageGroup { key, tool_slug: None, sums }),
+            None => groups.push(ReportRow { key, tool_slug: None, sums }),
         }
     }
     Ok(groups)
 }
 
 /// The sums over all rows.
-pub(crate) fn total(rows: Vec<UsageSumsRow>) -> Result<UsageSums, StoreError> {
-    let mut total = UsageSums::default();
+pub(crate) fn total(rows: Vec<UsageTotalsRow>) -> Result<UsageTotals, StoreError> {
+    let mut total = UsageTotals::default();
     for row in rows {
         total += row.sums()?;
     }
     Ok(total)
 }
 
-impl UsageSumsRow {
-    fn key(&mut self, days: &[Day]) -> Result<GroupKey, StoreError> {
+impl UsageTotalsRow {
+    fn key(&mut self, days: &[Day]) -> Result<ReportKey, StoreError> {
         let day = self.day.map(|number| {
             let day = usize::try_from(number).ok().and_then(|number| days.get(number));
             day.map(|day| day.date).ok_or_else(|| corrupt(format!("a report's day is {number}")))
         });
-        Ok(GroupKey {
+        Ok(ReportKey {
             day: day.transpose()?,
             model: self.model.take(),
             tool: self.tool,
@@ -101,13 +101,13 @@ impl UsageSumsRow {
         })
     }
 
-    fn sums(&self) -> Result<UsageSums, StoreError> {
+    fn sums(&self) -> Result<UsageTotals, StoreError> {
         let requests: u64 = count("a number of rows", self.requests)?;
         let tokens = |halves: (i64, i64)| {
             u128::try_from(whole(halves)).map_err(|_| corrupt("a sum of tokens is negative"))
         };
         let cost = UsdSum::from_pico(whole(self.cost));
-        let mut sums = UsageSums {
+        let mut sums = UsageTotals {
             requests,
             requests_without_tokens: count("rows without tokens", self.requests - self.with_tokens)?,
             requests_without_cost: count("rows without a cost", self.requests - self.with_cost)?,
@@ -121,7 +121,7 @@ impl UsageSumsRow {
                 reported: UsdSum::from_pico(whole(self.reported)),
                 calculated: UsdSum::from_pico(whole(self.calculated)),
             },
-            ..UsageSums::default()
+            ..UsageTotals::default()
         };
         match &self.basis {
             Some(basis) => {

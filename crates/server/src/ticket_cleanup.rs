@@ -1,4 +1,4 @@
-//! Periodic tasks of a running server that no request starts.
+//! Periodic deletion of expired stream tickets.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use tokio_util::task::TaskTracker;
 /// Interval at which expired stream tickets are deleted.
 const TICKET_CLEANUP_INTERVAL: Duration = Duration::from_secs(600);
 
-/// The background tasks of a running server.
+/// Task that deletes expired stream tickets.
 #[derive(Debug)]
-pub(crate) struct BackgroundTasks {
+pub(crate) struct TicketCleanup {
     tasks: TaskTracker,
-    ended: CancellationToken,
+    shutdown: CancellationToken,
 }
 
-impl BackgroundTasks {
-    /// Starts the tasks.
+impl TicketCleanup {
+    /// Starts the task.
     pub(crate) fn start(tickets: Arc<dyn StreamTickets>) -> Self {
-        let background_tasks = BackgroundTasks { tasks: TaskTracker::new(), ended: CancellationToken::new() };
-        let ended = background_tasks.ended.clone();
-        background_tasks
+        let cleanup = TicketCleanup { tasks: TaskTracker::new(), shutdown: CancellationToken::new() };
+        let shutdown = cleanup.shutdown.clone();
+        cleanup
             .tasks
-            .spawn(async move { ended.run_until_cancelled(delete_expired_tickets(tickets)).await });
-        background_tasks
+            .spawn(async move { shutdown.run_until_cancelled(delete_expired_tickets(tickets)).await });
+        cleanup
     }
 
-    /// Cancels the tasks and waits until they have ended.
+    /// Cancels the task and waits until it has ended.
     pub(crate) async fn stop(self) {
-        self.ended.cancel();
+        self.shutdown.cancel();
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -40,7 +40,7 @@ impl BackgroundTasks {
 /// Deletes expired stream tickets, first at once and then at each interval.
 async fn delete_expired_tickets(tickets: Arc<dyn StreamTickets>) {
     loop {
-        match tickets.forget_tickets(SystemClock.now()).await {
+        match tickets.delete_expired_tickets(SystemClock.now()).await {
             Ok(0) => {}
             Ok(forgotten) => tracing::debug!(forgotten, "expired stream tickets deleted"),
             Err(error) => tracing::warn!(%error, "deleting expired stream tickets failed; retrying"),

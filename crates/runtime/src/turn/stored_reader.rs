@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use causerie_domain::TurnId;
 use causerie_domain::messages::PartKind;
-use causerie_domain::ports::{StoreError, TurnLedger, TurnLog};
+use causerie_domain::ports::{StoreError, TurnLog, TurnStore};
 use causerie_domain::turns::{Segment, TurnStatus};
 
 use super::event::{Delta, TurnEnd, TurnEvent, TurnStart};
@@ -15,7 +15,7 @@ use super::log::byte_offset;
 /// Source of turns that do not run in this process.
 #[derive(Debug, Clone)]
 pub(crate) struct StoredTurnSource {
-    pub(crate) ledger: Arc<dyn TurnLedger>,
+    pub(crate) turn_store: Arc<dyn TurnStore>,
     /// Interval between two reads of a running turn.
     pub(crate) poll_interval: Duration,
 }
@@ -86,7 +86,7 @@ impl StoredReader {
             }
             // The part index counts from the start of the turn, so the first read starts there.
             let from = if self.stage == Stage::Opening { 0 } else { self.position };
-            let Some(log) = self.source.ledger.turn_log(self.start.turn_id, from).await? else {
+            let Some(log) = self.source.turn_store.turn_log(self.start.turn_id, from).await? else {
                 return Err(StoreError::Corrupt {
                     what: format!("turn {} was deleted during a read", self.start.turn_id),
                     source: None,
