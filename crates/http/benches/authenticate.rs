@@ -67,7 +67,7 @@ fn app_state(key: &KeyMaterial) -> AppState {
     let stores = Stores::of(&Arc::new(MemoryStore::new()));
     let parts = AppParts {
         runtime: Runtime::builder(stores, Arc::new(NoUpstream)).build(Handle::current()).unwrap(),
-        identity: Arc::new(MemoryKeys::of(vec![user])),
+        authentication: Arc::new(MemoryKeys::of(vec![user])),
         tickets: Arc::new(NoTickets),
         tokens: None,
         entropy: Arc::new(ConstantEntropy),

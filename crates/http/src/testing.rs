@@ -40,7 +40,7 @@ pub(crate) fn principal() -> Principal {
 /// Returns ports with these keys, and without tickets and tokens.
 pub(crate) fn ports(keys: &Arc<MemoryKeys>) -> AuthPorts {
     AuthPorts {
-        identity: Arc::clone(keys) as Arc<dyn Authentication>,
+        authentication: Arc::clone(keys) as Arc<dyn Authentication>,
         tickets: Arc::new(NoTickets),
         tokens: None,
         entropy: Arc::new(ConstantEntropy),

@@ -64,7 +64,8 @@ fn median(mut spans: Vec<Duration>) -> Duration {
 async fn turns(subject: &SqlSubject, session: SessionId) -> Result<Vec<Duration>> {
     let mut spans = Vec::with_capacity(TURNS_OF_A_ROUND);
     for _ in 0..TURNS_OF_A_ROUND {
-        let begin = BeginTurn { history: LOADED as u32, ..subject.send(session, "What is a causerie?") };
+        let begin =
+            BeginTurn { max_history_messages: LOADED as u32, ..subject.send(session, "What is a causerie?") };
         let start = Instant::now();
         let running = subject.run(begin).await?;
         spans.push(start.elapsed());

@@ -12,14 +12,14 @@ use actix_web::http::header;
 
 use crate::error::{Code, Problem};
 
-pub use api_key::{KEY_PREFIX, KeyMaterial, PUBLIC_ID_CHARS, SECRET_CHARS};
-#[cfg(test)]
-pub(crate) use api_key::{has_ticket_format, secret_hash};
 pub(crate) use authenticator::{AuthPorts, Authenticator};
 pub(crate) use caller::Caller;
 #[cfg(test)]
 pub(crate) use credential::is_reusable_credential;
 pub(crate) use credential::{PresentedCredential, TICKET, TICKET_ROUTES};
+pub use key_format::{KEY_PREFIX, KeyMaterial, PUBLIC_ID_CHARS, SECRET_CHARS};
+#[cfg(test)]
+pub(crate) use key_format::{has_ticket_format, secret_hash};
 pub(crate) use ticket::Ticket;
 
 /// Returns the problem of every request without a valid credential. It does not reveal the reason.

@@ -283,8 +283,13 @@ impl Runtime {
             // A slow start may have used a large part of the lease. The flush renews it.
             inner.flusher.notify(0);
         }
-        let run =
-            TurnRun { inner: Arc::clone(inner), running, turn: begun.turn.clone(), parts: input, request };
+        let run = TurnRun {
+            inner: Arc::clone(inner),
+            running,
+            turn: begun.turn.clone(),
+            context_input: input,
+            request,
+        };
         // The transaction that opened the row also read the history, so the tokens of the history are known only now.
         let first =
             OpenUsage { estimated_input_tokens: report.estimated_tokens.into(), ..launch.first_usage };

@@ -92,8 +92,10 @@ pub async fn the_history_is_the_last_messages_in_order(subject: &Subject) -> Res
     for round in 0..3 {
         subject.exchange(id, &format!("question {round}"), &format!("answer {round}")).await?;
     }
-    for (history, expected) in [(4, &["question 1", "answer 1", "question 2", "answer 2"][..]), (0, &[])] {
-        let running = subject.run(BeginTurn { history, ..subject.send(id, "next") }).await?;
+    for (max_history_messages, expected) in
+        [(4, &["question 1", "answer 1", "question 2", "answer 2"][..]), (0, &[])]
+    {
+        let running = subject.run(BeginTurn { max_history_messages, ..subject.send(id, "next") }).await?;
         let found: Vec<&str> =
             running.begun.history.iter().map(|view| view.message.content.as_str()).collect();
         assert_eq!(found, expected);

@@ -52,7 +52,7 @@ pub(crate) async fn test_app(settings: HttpSettings) -> TestApp {
     let (users, health) = (Arc::new(TestUsers::new()), Arc::new(Health::default()));
     let parts = AppParts {
         runtime: runtime.clone(),
-        identity: Arc::clone(&users.store) as Arc<dyn Authentication>,
+        authentication: Arc::clone(&users.store) as Arc<dyn Authentication>,
         tickets: Arc::new(NoTickets),
         tokens: None,
         entropy: Arc::new(ConstantEntropy),
