@@ -9,9 +9,11 @@ use crate::postgres::{self, Database};
 use crate::workspace::Workspace;
 
 /// Applies, reverts and reapplies both sets, and compares the tables with each other and with `schema.rs`.
+///
+/// The command builds the test binaries of all crates, as the tests do, and selects the module by its name.
 pub(crate) fn findings(workspace: &Workspace, options: &Options) -> Result<Vec<Finding>> {
     let database = postgres::provide(options)?;
-    let mut command = cargo::on_workspace(&workspace.root, &["test", "--test", "migrations"]);
+    let mut command = cargo::on_workspace(&workspace.root, &["test", "--test", "it", "migrations::"]);
     database.configure(&mut command);
 
     let mut findings = Vec::new();

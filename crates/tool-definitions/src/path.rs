@@ -43,7 +43,7 @@ pub(super) struct OwnedPath {
 
 impl Path<'_> {
     /// Copies the path.
-    pub(super) fn to_owned_path(&self) -> OwnedPath {
+    pub(super) fn to_owned_path(self) -> OwnedPath {
         match self {
             Path::Root => OwnedPath::default(),
             Path::Key(parent, entry, name) => {

@@ -73,6 +73,7 @@ const RESTRICTIONS: [Restriction; 6] = [
         reason: "the time comes from the Clock port, settings from the server's settings",
         exceptions: &[
             ("crates/http/build.rs", "Cargo passes paths to a build script in the environment"),
+            ("crates/persistence/build.rs", "Cargo passes paths to a build script in the environment"),
             ("crates/runtime/src/core/clock.rs", "the system clock behind the port"),
             ("crates/memory-store/src/clock.rs", "the store is usable without the runtime's ports"),
             ("crates/openrouter/src/clock.rs", "the client is usable without the runtime's ports"),

@@ -39,7 +39,7 @@ impl UsageReportDto {
 /// Requests with the same values of the fields of `group_by`. Other fields are absent. Null means that the requests
 /// have no such object, or that it was deleted.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = ReportRow)]
+#[schema(as = UsageGroup)]
 pub(crate) struct UsageGroupDto {
     /// Day on which the requests started, in the time zone of the report.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,7 +111,7 @@ pub(crate) struct UsageTotalDto {
 /// Sums over requests. Requests with unknown tokens or cost do not contribute to the sums and are counted
 /// separately.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = UsageTotals)]
+#[schema(as = UsageSums)]
 pub(crate) struct UsageSumsDto {
     /// Number of requests to the upstream, including failed and open ones.
     requests: u64,
