@@ -47,13 +47,13 @@ impl Path<'_> {
         match self {
             Path::Root => OwnedPath::default(),
             Path::Key(parent, entry, name) => {
-                parent.to_owned_path().entry(Some(PathSegment::Key(*entry)), name)
+                parent.to_owned_path().entry(Some(PathSegment::Key(entry)), name)
             }
             Path::Value(parent, entry, name) => {
-                parent.to_owned_path().entry(Some(PathSegment::Value(*entry)), name)
+                parent.to_owned_path().entry(Some(PathSegment::Value(entry)), name)
             }
             Path::Missing(parent, name) => parent.to_owned_path().entry(None, name),
-            Path::Item(parent, index) => parent.to_owned_path().item(*index),
+            Path::Item(parent, index) => parent.to_owned_path().item(index),
         }
     }
 }
