@@ -1,5 +1,4 @@
 //! Cost of authentication: the hash of an API key, and a whole request with and without a credential.
-
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::sync::Arc;
