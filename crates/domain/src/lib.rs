@@ -39,6 +39,7 @@ pub use ids::{
     TurnId, UsageId, UserId,
 };
 pub use money::Usd;
+pub use principal::Requester;
 pub use secret::Secret;
 pub use string_enum::UnknownVariant;
 pub use time::Timestamp;

@@ -2,7 +2,7 @@
 
 use crate::memberships::Membership;
 use crate::users::User;
-use crate::{ApiKeyId, GroupId, Timestamp};
+use crate::{ApiKeyId, GroupId, Timestamp, UserId};
 
 /// Credential of a principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,15 @@ pub enum Credential {
     /// Process itself: a service that links the runtime, a command of the operator, or any request to a server without
     /// authentication.
     Process,
+}
+
+/// User and group on whose behalf a limited resource is used. Waiting requests are served in turn between groups, then
+/// between the users of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Requester {
+    pub user_id: UserId,
+    /// `None` counts as a group of one user.
+    pub group_id: Option<GroupId>,
 }
 
 /// User with its memberships and rules, which decide its rights.
