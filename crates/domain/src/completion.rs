@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::failure::FailureCode;
 use crate::messages::MessageRole;
+use crate::principal::Requester;
 use crate::string_enum::string_enum;
 use crate::usage::ReportedUsage;
 
@@ -25,6 +26,8 @@ pub struct CompletionRequest {
     pub user: Option<String>,
     /// Stable id of the session, for sticky routing.
     pub session: Option<String>,
+    /// User and group for the fair sharing of the gateway. It is not sent.
+    pub requester: Requester,
 }
 
 /// Message of a prompt.

@@ -1,5 +1,7 @@
 //! The principal of a request: a user, its rights, and the credential that was presented.
 
+use uuid::Uuid;
+
 use crate::memberships::Membership;
 use crate::users::User;
 use crate::{ApiKeyId, GroupId, Timestamp, UserId};
@@ -29,6 +31,11 @@ pub struct Requester {
     pub user_id: UserId,
     /// `None` counts as a group of one user.
     pub group_id: Option<GroupId>,
+}
+
+impl Requester {
+    /// Requester of a program without users.
+    pub const ANONYMOUS: Requester = Requester { user_id: UserId::from_uuid(Uuid::nil()), group_id: None };
 }
 
 /// User with its memberships and rules, which decide its rights.

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use causerie_domain::Secret;
+use causerie_domain::{Requester, Secret};
 use causerie_domain::completion::{
     CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, ContentPart, Parameters,
     PromptMessage,
@@ -73,6 +73,7 @@ fn request(model: String, question: String) -> CompletionRequest {
         max_tokens: 1000,
         user: None,
         session: None,
+        requester: Requester::ANONYMOUS,
     }
 }
 

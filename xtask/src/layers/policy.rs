@@ -15,6 +15,7 @@ const DOMAIN: &str = "causerie-domain";
 const PERSISTENCE: &str = "causerie-persistence";
 const OPENROUTER: &str = "causerie-openrouter";
 const IDENTITY: &str = "causerie-identity";
+const FAIR_SHARE: &str = "causerie-fair-share";
 const USAGE: &str = "causerie-usage";
 const PERMISSIONS: &str = "causerie-permissions";
 const TOOL_DEFINITIONS: &str = "causerie-tool-definitions";
@@ -26,10 +27,11 @@ const SIMULATOR: &str = "causerie-simulator";
 const TESTKIT: &str = "causerie-testkit";
 const XTASK: &str = "xtask";
 
-const CRATES: [CratePolicy; 14] = [
+const CRATES: [CratePolicy; 15] = [
     CratePolicy { name: DOMAIN, layer: Some(0), links: &[] },
     CratePolicy { name: PERSISTENCE, layer: Some(1), links: &[DOMAIN] },
-    CratePolicy { name: OPENROUTER, layer: Some(1), links: &[DOMAIN] },
+    CratePolicy { name: FAIR_SHARE, layer: Some(1), links: &[DOMAIN] },
+    CratePolicy { name: OPENROUTER, layer: Some(2), links: &[FAIR_SHARE, DOMAIN] },
     CratePolicy { name: IDENTITY, layer: Some(1), links: &[DOMAIN] },
     CratePolicy { name: USAGE, layer: Some(1), links: &[DOMAIN] },
     CratePolicy { name: PERMISSIONS, layer: Some(1), links: &[DOMAIN] },

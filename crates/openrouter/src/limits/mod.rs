@@ -1,7 +1,7 @@
 //! Limits on the requests to the upstream: rate, concurrency and a circuit breaker.
 //!
-//! [`LimitedGateway`] wraps any gateway; all requests with one credential share one. Requests wait in order of arrival,
-//! for a bounded time. A rejected request ends with [`CompletionErrorKind::Busy`] and the time to wait before a retry.
+//! [`LimitedGateway`] wraps any gateway; all requests with one credential share one. Requests wait for a bounded time, and
+//! waiting users are served in turn. A rejected request ends with [`CompletionErrorKind::Busy`] and the time to wait before a retry.
 
 mod breaker;
 mod queue;
@@ -16,23 +16,25 @@ use causerie_domain::completion::{
 };
 use causerie_domain::models::CatalogModel;
 use causerie_domain::ports::{CompletionGateway, CompletionStream};
+use causerie_fair_share::FairPermit;
 use futures_util::{StreamExt, stream};
 
-use self::breaker::{Breaker, BreakerPermit};
-use self::queue::{Queue, QueuePermit};
+use self::breaker::{BreakerPermit, Breakers};
+use self::queue::Queue;
 
 /// Limits on the requests with one credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UpstreamLimits {
     /// Maximum number of requests per minute, spread evenly with bursts of up to a tenth; `None` means no limit.
     pub requests_per_minute: Option<NonZeroU32>,
-    /// Maximum number of streams at the same time.
+    /// Maximum number of streams at the same time. The last quarter of them, at least one, is for users without one.
     pub max_concurrent_streams: NonZeroU32,
     /// Maximum time that a request waits in the queue before it ends as busy.
     pub max_queue_wait: Duration,
-    /// Number of consecutive failures that opens the circuit breaker.
+    /// Number of consecutive failures that opens a circuit breaker. One user counts for at most half of them, except in
+    /// the breaker that rejects only this user.
     pub breaker_failure_threshold: NonZeroU32,
-    /// Time that the breaker stays open before one request probes the upstream, and after which another probe is
+    /// Time that a breaker stays open before one request probes the upstream, and after which another probe is
     /// sent if the first has no result yet.
     pub breaker_open_duration: Duration,
 }
@@ -55,7 +57,7 @@ impl Default for UpstreamLimits {
 pub struct LimitedGateway {
     inner: Arc<dyn CompletionGateway>,
     queue: Arc<Queue>,
-    breaker: Arc<Breaker>,
+    breakers: Arc<Breakers>,
 }
 
 impl LimitedGateway {
@@ -64,15 +66,16 @@ impl LimitedGateway {
         LimitedGateway {
             inner,
             queue: Arc::new(Queue::new(&limits)),
-            breaker: Arc::new(Breaker::new(limits.breaker_failure_threshold, limits.breaker_open_duration)),
+            breakers: Arc::new(Breakers::new(limits.breaker_failure_threshold, limits.breaker_open_duration)),
         }
     }
 
-    async fn admit(&self) -> Result<(QueuePermit, BreakerPermit), CompletionError> {
-        // Checked before the queue, so that no request waits while the breaker is open, and again after it.
-        self.breaker.check().map_err(circuit_open)?;
-        let queue_permit = self.queue.acquire().await.map_err(queue_timeout)?;
-        let breaker_permit = self.breaker.acquire().map_err(circuit_open)?;
+    async fn admit(&self, request: &CompletionRequest) -> Result<(FairPermit, BreakerPermit), CompletionError> {
+        let (model, user) = (&request.model, request.requester.user_id);
+        // Checked before the queue, so that no request waits while a breaker is open, and again after it.
+        self.breakers.check(model, user).map_err(circuit_open)?;
+        let queue_permit = self.queue.acquire(request.requester).await.map_err(queue_timeout)?;
+        let breaker_permit = self.breakers.acquire(model, user).map_err(circuit_open)?;
         Ok((queue_permit, breaker_permit))
     }
 }
@@ -82,7 +85,7 @@ impl CompletionGateway for LimitedGateway {
     fn complete(&self, request: CompletionRequest) -> CompletionStream {
         let this = self.clone();
         let admitted = async move {
-            match this.admit().await {
+            match this.admit(&request).await {
                 Ok((queue_permit, mut breaker_permit)) => {
                     let events = this.inner.complete(request);
                     // Both permits live as long as the stream: dropping it early releases them.

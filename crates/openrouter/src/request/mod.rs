@@ -112,6 +112,7 @@ impl<'a> From<&'a ReasoningParameters> for Reasoning<'a> {
 
 #[cfg(test)]
 mod tests {
+    use causerie_domain::Requester;
     use causerie_domain::completion::{ContentPart, PromptMessage};
     use causerie_domain::messages::MessageRole;
     use serde_json::json;
@@ -135,6 +136,7 @@ mod tests {
             max_tokens: 100,
             user: None,
             session: None,
+            requester: Requester::ANONYMOUS,
         }
     }
 
@@ -172,6 +174,7 @@ mod tests {
             },
             user: Some("pseudonym".to_owned()),
             session: Some("s".repeat(300)),
+            requester: Requester::ANONYMOUS,
             ..request(Vec::new())
         };
         assert_eq!(

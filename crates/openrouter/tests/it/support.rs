@@ -1,5 +1,6 @@
 //! Shared helpers: recordings, requests, and answers assembled from events.
 
+use causerie_domain::Requester;
 use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, ContentPart,
     FinishReason, GenerationInfo, Parameters, PromptMessage,
@@ -122,5 +123,6 @@ pub(crate) fn hello() -> CompletionRequest {
         max_tokens: 64,
         user: None,
         session: None,
+        requester: Requester::ANONYMOUS,
     }
 }

@@ -21,7 +21,7 @@ use causerie_domain::principal::Principal;
 use causerie_domain::sessions::{Session, SessionState};
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::{OpenUsage, UsagePurpose};
-use causerie_domain::{SessionId, Timestamp, UsageId, Usd};
+use causerie_domain::{Requester, SessionId, Timestamp, UsageId, Usd};
 use causerie_usage::CharsPerToken;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -275,6 +275,7 @@ impl Runtime {
             max_tokens: send.max_output_tokens,
             user: Some(pseudonym(&begun.session.user_id.to_string())),
             session: Some(begun.session.id.to_string()),
+            requester: Requester { user_id: begun.session.user_id, group_id: begun.session.group_id },
         };
         let log = Arc::new(TurnLog::new(self.turn_start(&begun.turn), Some(report)));
         let running = Arc::new(RunningTurn::new(Arc::clone(&log), launch.leased_at));

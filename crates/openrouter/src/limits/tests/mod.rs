@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
+use causerie_domain::Requester;
 use causerie_domain::completion::{Finish, GenerationInfo, Parameters};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -11,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::*;
 
 mod recovery;
+mod sharing;
 
 /// An upstream that ends each request with a scripted outcome, after a gate if it holds requests.
 #[derive(Debug)]
@@ -80,6 +82,7 @@ fn request() -> CompletionRequest {
         max_tokens: 1,
         user: None,
         session: None,
+        requester: Requester::ANONYMOUS,
     }
 }
 
