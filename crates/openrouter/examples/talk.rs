@@ -7,13 +7,13 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use causerie_domain::{Requester, Secret};
 use causerie_domain::completion::{
     CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, ContentPart, Parameters,
     PromptMessage,
 };
 use causerie_domain::messages::MessageRole;
 use causerie_domain::ports::CompletionGateway;
+use causerie_domain::{Requester, Secret};
 use causerie_openrouter::{LimitedGateway, OpenRouter, Settings, UpstreamLimits};
 use futures_util::StreamExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -15,7 +15,7 @@ use crate::core::settings::Settings;
 use crate::models::catalog::ModelCatalog;
 use crate::tools::definitions::Definitions;
 use crate::turn::flusher::Flusher;
-use crate::turn::retry_budget::RetryBudget;
+use crate::turn::retry_budget::RetryBudgets;
 use crate::turn::running::RunningTurns;
 use crate::turn::stored_reader::StoredTurnSource;
 use crate::usage::reconciler::Reconciler;
@@ -47,7 +47,7 @@ pub(crate) struct RuntimeInner {
     pub(crate) running: Arc<RunningTurns>,
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) reconciler: Arc<Reconciler>,
-    pub(crate) retry_budget: RetryBudget,
+    pub(crate) retry_budgets: RetryBudgets,
     /// Tokio runtime of turns and background tasks: the main runtime of the process, because the runtime of an HTTP
     /// worker ends with its connections.
     pub(crate) handle: Handle,

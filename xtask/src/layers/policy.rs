@@ -30,8 +30,8 @@ const XTASK: &str = "xtask";
 const CRATES: [CratePolicy; 15] = [
     CratePolicy { name: DOMAIN, layer: Some(0), links: &[] },
     CratePolicy { name: PERSISTENCE, layer: Some(1), links: &[DOMAIN] },
-    CratePolicy { name: FAIR_SHARE, layer: Some(1), links: &[DOMAIN] },
-    CratePolicy { name: OPENROUTER, layer: Some(2), links: &[FAIR_SHARE, DOMAIN] },
+    CratePolicy { name: FAIR_SHARE, layer: Some(0), links: &[DOMAIN] },
+    CratePolicy { name: OPENROUTER, layer: Some(1), links: &[FAIR_SHARE, DOMAIN] },
     CratePolicy { name: IDENTITY, layer: Some(1), links: &[DOMAIN] },
     CratePolicy { name: USAGE, layer: Some(1), links: &[DOMAIN] },
     CratePolicy { name: PERMISSIONS, layer: Some(1), links: &[DOMAIN] },

@@ -61,7 +61,9 @@ impl<T> FairQueue<T> {
 
     /// Removes and returns the next item of a user that is eligible. The other users keep their turn.
     pub fn pop_where(&mut self, is_eligible: impl Fn(UserId) -> bool) -> Option<T> {
-        let item = self.groups.next(|_, users| users.next(|user, items| is_eligible(*user).then(|| items.pop_front())?))?;
+        let item = self
+            .groups
+            .next(|_, users| users.next(|user, items| is_eligible(*user).then(|| items.pop_front())?))?;
         self.len -= 1;
         Some(item)
     }

@@ -62,7 +62,9 @@ impl FairSemaphore {
         let state = State { free: permits, held: HashMap::new(), waiting: FairQueue::default(), next_id: 0 };
         let reserved = (permits / 4).max(1);
         let (timer, delayed) = (tokio::sync::Mutex::default(), Notify::new());
-        FairSemaphore { shared: Arc::new(Shared { reserved, rate, state: Mutex::new(state), timer, delayed }) }
+        FairSemaphore {
+            shared: Arc::new(Shared { reserved, rate, state: Mutex::new(state), timer, delayed }),
+        }
     }
 
     /// Waits for a permit until a deadline. A caller that is dropped leaves the queue.

@@ -70,7 +70,10 @@ impl LimitedGateway {
         }
     }
 
-    async fn admit(&self, request: &CompletionRequest) -> Result<(FairPermit, BreakerPermit), CompletionError> {
+    async fn admit(
+        &self,
+        request: &CompletionRequest,
+    ) -> Result<(FairPermit, BreakerPermit), CompletionError> {
         let (model, user) = (&request.model, request.requester.user_id);
         // Checked before the queue, so that no request waits while a breaker is open, and again after it.
         self.breakers.check(model, user).map_err(circuit_open)?;

@@ -47,9 +47,7 @@ fn minute_limit(limits: &UpstreamLimits) -> Option<RateLimit> {
     let burst = (requests.get() / BURST_DIVISOR).max(1);
     let quota = Quota::per_minute(requests).allow_burst(burst.try_into().unwrap_or(requests));
     let limiter = RateLimiter::direct_with_clock(quota, TokioClock { start: monotonic() });
-    Some(Box::new(move || {
-        limiter.check().map_err(|refused| refused.wait_time_from(limiter.clock().now()))
-    }))
+    Some(Box::new(move || limiter.check().map_err(|refused| refused.wait_time_from(limiter.clock().now()))))
 }
 
 /// Tokio's clock for the limiter, which tests can pause.

@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::authorization::policy::Policy;
-use crate::core::clock::{SystemClock, SystemIds, monotonic};
+use crate::core::clock::{SystemClock, SystemIds};
 use crate::core::settings::Settings;
 use crate::models::catalog::ModelCatalog;
 use crate::runtime::{Runtime, RuntimeInner};
 use crate::tools::definitions::Definitions;
 use crate::turn::flusher::Flusher;
-use crate::turn::retry_budget::RetryBudget;
+use crate::turn::retry_budget::RetryBudgets;
 use crate::turn::running::RunningTurns;
 use crate::usage::reconciler::Reconciler;
 
@@ -145,7 +145,7 @@ impl RuntimeBuilder {
                 running,
                 flusher: Arc::new(flusher),
                 reconciler: Arc::new(reconciler),
-                retry_budget: RetryBudget::new(monotonic()),
+                retry_budgets: RetryBudgets::default(),
                 handle,
                 turns: TaskTracker::new(),
                 background_tasks: TaskTracker::new(),

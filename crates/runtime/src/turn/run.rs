@@ -71,7 +71,8 @@ impl TurnRun {
     /// Sends the request until an attempt succeeds or no retry is allowed. Leaves the last request in `request`.
     async fn complete(&self, attempt: &mut Attempt, request: &mut CompletionRequest) -> Outcome {
         let inner = &self.inner;
-        inner.retry_budget.deposit();
+        let (model, user) = (request.model.clone(), request.requester.user_id);
+        inner.retry_budgets.deposit(&model, user, monotonic());
         let deadline = monotonic() + inner.settings.turn_deadline;
         let mut retries = 0;
         let mut was_rebuilt = false;
@@ -98,7 +99,7 @@ impl TurnRun {
                 let failed = FailedAttempt { error, retries, delta_sent };
                 let pause = pause_before_retry(RetryPolicy::from(&inner.settings), &failed, rand::random())
                     .filter(|pause| monotonic() + *pause < deadline)
-                    .filter(|_| inner.retry_budget.withdraw(monotonic()));
+                    .filter(|_| inner.retry_budgets.withdraw(&model, user, monotonic()));
                 let Some(pause) = pause else {
                     return Outcome::failed(error.clone(), end);
                 };

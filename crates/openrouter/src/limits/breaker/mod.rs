@@ -194,9 +194,12 @@ impl Drop for BreakerPermit {
 
 /// Returns what an error says about a scope. Refusals are successes: another request might have been accepted.
 fn verdict(scope: &Scope, error: Option<&CompletionErrorKind>) -> Verdict {
-    let is_unreachable =
-        matches!(error, Some(CompletionErrorKind::Network | CompletionErrorKind::Timeout(TimeoutKind::Connect)));
-    let is_failing = matches!(error, Some(CompletionErrorKind::Unavailable | CompletionErrorKind::Timeout(_)));
+    let is_unreachable = matches!(
+        error,
+        Some(CompletionErrorKind::Network | CompletionErrorKind::Timeout(TimeoutKind::Connect))
+    );
+    let is_failing =
+        matches!(error, Some(CompletionErrorKind::Unavailable | CompletionErrorKind::Timeout(_)));
     match scope {
         Scope::Upstream if is_unreachable => Verdict::Failure,
         Scope::Model(_) if is_unreachable => Verdict::Unknown,
