@@ -26,11 +26,12 @@ pub(crate) struct UpstreamLimitsArgs {
     #[arg(long, env = "AI_MAX_QUEUE_WAIT_MS", value_name = "MS", default_value = "10000")]
     #[arg(value_parser = setting(milliseconds))]
     ai_max_queue_wait_ms: Setting<Duration>,
-    /// Consecutive failures after which the circuit breaker opens and requests fail without being sent.
+    /// Consecutive failures after which the circuit breaker of a model, or of the upstream, opens and requests fail
+    /// without being sent.
     #[arg(long, env = "AI_BREAKER_FAILURES", value_name = "COUNT", default_value = "20")]
     #[arg(value_parser = setting(positive(MAX)))]
     ai_breaker_failures: Setting<NonZeroU32>,
-    /// Time, in milliseconds, that the circuit breaker stays open before one request tests the upstream.
+    /// Time, in milliseconds, that a circuit breaker stays open before one request tests the upstream.
     #[arg(long, env = "AI_BREAKER_OPEN_MS", value_name = "MS", default_value = "2000")]
     #[arg(value_parser = setting(milliseconds))]
     ai_breaker_open_ms: Setting<Duration>,
