@@ -132,9 +132,10 @@ mod tests {
         let now = monotonic();
         let budgets = RetryBudgets::default();
         let mut retries = 0;
+        // The number of users has no common factor with the twentieth, so that they take their retries in turn.
         for turn in 0..1000 {
-            budgets.deposit("m", user(turn % 10), now);
-            retries += u32::from(budgets.withdraw("m", user(turn % 10), now));
+            budgets.deposit("m", user(turn % 11), now);
+            retries += u32::from(budgets.withdraw("m", user(turn % 11), now));
         }
         assert_eq!(retries, 10 + 50);
     }
