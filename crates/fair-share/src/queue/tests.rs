@@ -1,3 +1,5 @@
+//! The order of the items.
+
 use causerie_domain::{GroupId, UserId};
 use proptest::collection::vec;
 use proptest::prelude::*;

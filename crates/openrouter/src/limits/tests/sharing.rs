@@ -2,6 +2,7 @@
 
 use causerie_domain::UserId;
 use futures_util::FutureExt;
+use tokio::task::JoinSet;
 
 use super::*;
 
@@ -108,12 +109,11 @@ async fn one_user_with_many_long_requests_does_not_delay_another_user() {
     let upstream = Upstream::holding();
     let limits = UpstreamLimits { max_concurrent_streams: number(16), ..UpstreamLimits::default() };
     let gateway = LimitedGateway::new(Arc::clone(&upstream) as _, limits);
-    let busy: Vec<_> = (0..60)
-        .map(|_| {
-            let gateway = gateway.clone();
-            tokio::spawn(async move { end_of_request(&gateway, 1, "m").await })
-        })
-        .collect();
+    let mut busy = JoinSet::new();
+    for _ in 0..60 {
+        let gateway = gateway.clone();
+        busy.spawn(async move { end_of_request(&gateway, 1, "m").await });
+    }
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(upstream.request_count(), 12, "a quarter of the places is reserved");
     for user in 2..=5 {
@@ -122,8 +122,5 @@ async fn one_user_with_many_long_requests_does_not_delay_another_user() {
         assert!(stream.next().now_or_never().is_none());
         assert_eq!(upstream.request_count(), 12 + usize::from(user) - 1, "user {user} starts at once");
         std::mem::forget(stream);
-    }
-    for task in busy {
-        task.abort();
     }
 }
