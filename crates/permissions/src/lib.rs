@@ -11,6 +11,7 @@ mod builtin;
 mod condition;
 mod error;
 mod filter;
+mod grants;
 mod registry;
 mod rule;
 mod scopes;
@@ -22,6 +23,7 @@ pub use builtin::{BuiltinRules, ContentAccess, InvalidBuiltinRules};
 pub use condition::{Bound, Condition, InvalidCondition, InvalidRegex, JsRegex, Operator, Path};
 pub use error::EvaluationError;
 pub use filter::FilterError;
+pub use grants::{ExceedingGrant, Grantor};
 pub use registry::{
     Action, FieldSchema, FieldSource, FieldType, Registry, ScalarType, SubjectSchema, SubjectType,
     UnknownName,

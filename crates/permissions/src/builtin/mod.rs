@@ -119,14 +119,43 @@ impl BuiltinRules {
     ///
     /// `stored` contains the rules of the user's groups, then those of the user.
     pub fn rules(&self, facts: &PrincipalFacts, stored: &[StoredRule], scopes: &Scopes) -> Vec<RawRule> {
-        let is_admin = facts.role == Role::Admin;
-        let group_admin = if facts.admin_group_ids.is_empty() { &[][..] } else { &self.group_admin };
-        let admin = if is_admin { self.admin.as_slice() } else { &[] };
-        let admin_reads = is_admin && self.content_access == ContentAccess::Admins;
+        let admin_reads = facts.role == Role::Admin && self.content_access == ContentAccess::Admins;
         let guard =
             self.guard.iter().filter(|rule| !(admin_reads && rule.raw().reason() == Some(PRIVATE_REASON)));
-        let rules = self.user.iter().chain(group_admin).chain(admin).chain(stored).chain(guard);
+        let mut rules = self.rules_without_guard(facts, stored, scopes);
+        rules.extend(scopes.restrict(guard.map(|rule| rule.substitute(facts)).collect()));
+        rules
+    }
+
+    /// The rules of a principal without the guard.
+    pub(crate) fn rules_without_guard(
+        &self,
+        facts: &PrincipalFacts,
+        stored: &[StoredRule],
+        scopes: &Scopes,
+    ) -> Vec<RawRule> {
+        let group_admin = if facts.admin_group_ids.is_empty() { &[][..] } else { &self.group_admin };
+        let admin = if facts.role == Role::Admin { self.admin.as_slice() } else { &[] };
+        let rules = self.user.iter().chain(group_admin).chain(admin).chain(stored);
         scopes.restrict(rules.map(|rule| rule.substitute(facts)).collect())
+    }
+
+    /// The guard of every principal, without the rule that a setting lifts for admins.
+    pub(crate) fn common_guard(&self) -> impl Iterator<Item = &StoredRule> {
+        let is_lifted = |rule: &StoredRule| {
+            self.content_access == ContentAccess::Admins && rule.raw().reason() == Some(PRIVATE_REASON)
+        };
+        self.guard.iter().filter(move |rule| !is_lifted(rule))
+    }
+
+    /// The built-in rules that a user gets by a membership. `facts` contains only the group of the membership.
+    pub(crate) fn membership_rules(&self, facts: &PrincipalFacts) -> Vec<RawRule> {
+        let without_group =
+            PrincipalFacts { group_ids: Vec::new(), admin_group_ids: Vec::new(), ..facts.clone() };
+        let depends_on_group = |rule: &&StoredRule| rule.substitute(facts) != rule.substitute(&without_group);
+        let group_admin = if facts.admin_group_ids.is_empty() { &[][..] } else { &self.group_admin };
+        let rules = self.user.iter().filter(depends_on_group).chain(group_admin);
+        rules.map(|rule| rule.substitute(facts)).collect()
     }
 
     /// Compiles the rules of a principal.

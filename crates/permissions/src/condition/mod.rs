@@ -14,7 +14,7 @@ use crate::error::EvaluationError;
 use crate::value::Value;
 pub use compare::Bound;
 use compare::equal;
-pub(crate) use compare::ordering;
+pub(crate) use compare::{ordering, parse_number};
 pub use parse::InvalidCondition;
 pub use path::Path;
 pub use regex::{InvalidRegex, JsRegex};

@@ -95,6 +95,17 @@ pub struct Rule {
     fields: Option<FieldPatterns>,
 }
 
+impl InvalidRule {
+    /// Index of the rule in the list.
+    pub(crate) fn rule_index(&self) -> usize {
+        match self {
+            InvalidRule::NoFields { rule }
+            | InvalidRule::Condition { rule, .. }
+            | InvalidRule::FieldPatterns { rule } => *rule,
+        }
+    }
+}
+
 impl Names {
     /// The names as a list.
     pub fn as_slice(&self) -> &[String] {

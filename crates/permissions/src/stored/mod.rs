@@ -7,6 +7,7 @@ use causerie_domain::{GroupId, UserId};
 use uuid::Uuid;
 
 use placeholders::Template;
+pub(crate) use placeholders::is_placeholder;
 pub use placeholders::{InvalidPlaceholder, PrincipalFacts};
 
 use crate::condition::{Condition, InvalidCondition};
@@ -74,6 +75,11 @@ impl StoredRule {
     /// Replaces the placeholders for a principal.
     pub(crate) fn substitute(&self, facts: &PrincipalFacts) -> RawRule {
         self.0.substitute(facts)
+    }
+
+    /// Replaces the placeholders by symbols, see [`Template::symbolic`].
+    pub(crate) fn symbolic(&self) -> RawRule {
+        self.0.symbolic()
     }
 }
 

@@ -66,8 +66,17 @@ impl Template {
 
     /// Replaces the placeholders for a principal.
     pub(crate) fn substitute(&self, facts: &PrincipalFacts) -> RawRule {
+        self.replace(&|placeholder| placeholder.value(facts))
+    }
+
+    /// Replaces each placeholder by its own text, or by a list with that text. No other text of a rule is equal to it.
+    pub(crate) fn symbolic(&self) -> RawRule {
+        self.replace(&Placeholder::symbol)
+    }
+
+    fn replace(&self, value: &dyn Fn(Placeholder) -> Value) -> RawRule {
         let mut rule = self.0.clone();
-        rule.conditions = rule.conditions.map(|conditions| substitute_in_object(conditions, facts));
+        rule.conditions = rule.conditions.map(|conditions| replace_in_object(conditions, value));
         rule
     }
 
@@ -103,22 +112,25 @@ fn check_plain(text: &str) -> Result<(), InvalidPlaceholder> {
     if text.contains("${") { Err(InvalidPlaceholder { text: text.to_owned() }) } else { Ok(()) }
 }
 
-fn substitute_in_object(object: Object, facts: &PrincipalFacts) -> Object {
-    object.into_iter().map(|(name, value)| (name, substitute_in_value(value, facts))).collect()
+fn replace_in_object(object: Object, by: &dyn Fn(Placeholder) -> Value) -> Object {
+    object.into_iter().map(|(name, value)| (name, replace_in_value(value, by))).collect()
 }
 
-fn substitute_in_value(value: Value, facts: &PrincipalFacts) -> Value {
+fn replace_in_value(value: Value, by: &dyn Fn(Placeholder) -> Value) -> Value {
     match value {
         Value::Text(text) => match Placeholder::parse(&text) {
-            Some(placeholder) => placeholder.value(facts),
+            Some(placeholder) => by(placeholder),
             None => Value::Text(text),
         },
-        Value::List(items) => {
-            Value::List(items.into_iter().map(|item| substitute_in_value(item, facts)).collect())
-        }
-        Value::Object(members) => Value::Object(substitute_in_object(members, facts)),
+        Value::List(items) => Value::List(items.into_iter().map(|item| replace_in_value(item, by)).collect()),
+        Value::Object(members) => Value::Object(replace_in_object(members, by)),
         plain => plain,
     }
+}
+
+/// Whether a text is a placeholder.
+pub(crate) fn is_placeholder(text: &str) -> bool {
+    Placeholder::parse(text).is_some()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +147,15 @@ impl Placeholder {
             "${user.group_ids}" => Some(Placeholder::GroupIds),
             "${user.admin_group_ids}" => Some(Placeholder::AdminGroupIds),
             _ => None,
+        }
+    }
+
+    /// The placeholder as a value of the type that replaces it.
+    fn symbol(self) -> Value {
+        match self {
+            Placeholder::UserId => "${user.id}".into(),
+            Placeholder::GroupIds => vec!["${user.group_ids}"].into(),
+            Placeholder::AdminGroupIds => vec!["${user.admin_group_ids}"].into(),
         }
     }
 

@@ -67,8 +67,8 @@ struct Case {
 
 /// An object in the form of rules and in the form of a store.
 #[derive(Debug, Clone)]
-struct Object {
-    subject: Subject,
+pub(crate) struct Object {
+    pub(crate) subject: Subject,
     cells: Vec<(String, FieldValue)>,
 }
 
@@ -112,7 +112,7 @@ fn uuid() -> impl Strategy<Value = Uuid> {
     (1..5u128).prop_map(Uuid::from_u128)
 }
 
-fn facts() -> impl Strategy<Value = PrincipalFacts> {
+pub(crate) fn facts() -> impl Strategy<Value = PrincipalFacts> {
     let groups: Vec<GroupId> = (1..5).map(|id| GroupId::from_uuid(Uuid::from_u128(id))).collect();
     (uuid(), subsequence(groups, 0..3), 0..3usize, select(Role::ALL)).prop_map(
         |(id, group_ids, administered, role)| {
@@ -130,7 +130,7 @@ fn scopes() -> impl Strategy<Value = Vec<String>> {
     prop::collection::vec(scope, 0..4)
 }
 
-fn rule(schema: &SubjectSchema) -> impl Strategy<Value = Value> + use<> {
+pub(crate) fn rule(schema: &SubjectSchema) -> impl Strategy<Value = Value> + use<> {
     let name = schema.name.clone();
     let conditions = prop::option::weighted(
         0.8,
@@ -210,7 +210,7 @@ fn scalar(kind: ScalarType) -> BoxedStrategy<Scalar> {
     }
 }
 
-fn object(schema: &SubjectSchema) -> impl Strategy<Value = Object> + use<> {
+pub(crate) fn object(schema: &SubjectSchema) -> impl Strategy<Value = Object> + Clone + use<> {
     let name = schema.name.clone();
     let cells: Vec<_> = schema.fields.iter().map(cell).collect();
     cells.prop_map(move |cells| Object {
