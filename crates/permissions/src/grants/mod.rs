@@ -1,5 +1,5 @@
-//! Grants: whether a principal may give away rules, memberships and API keys, so that no one grants more than they
-//! have.
+//! Grants: whether a principal may give away rules, memberships and API keys. A grant never exceeds the rights of the
+//! principal.
 //!
 //! The guard does not limit what a principal may give away, because it is applied to every receiver, with the
 //! receiver's own placeholders. What the guard prohibits to every receiver is not given away.
@@ -52,7 +52,7 @@ use crate::stored::{PrincipalFacts, StoredRule};
 pub struct Grantor<'a> {
     builtin: &'a BuiltinRules,
     facts: PrincipalFacts,
-    scopes: &'a Scopes,
+    scopes: Scopes,
     ability: Ability,
     /// Rules of the principal without the guard.
     table: RuleTable<'a>,
@@ -92,13 +92,13 @@ impl BuiltinRules {
         registry: &'a Registry,
         facts: &PrincipalFacts,
         stored: &[StoredRule],
-        scopes: &'a Scopes,
+        scopes: &Scopes,
     ) -> Result<Grantor<'a>, InvalidRule> {
         let rules = self.rules_without_guard(facts, stored, scopes);
         Ok(Grantor {
             builtin: self,
             facts: facts.clone(),
-            scopes,
+            scopes: scopes.clone(),
             ability: self.ability(facts, stored, scopes)?,
             table: RuleTable::new(compile(rules)?, registry),
             guard: compile(self.common_guard().map(StoredRule::symbolic).collect())?,
