@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use causerie_domain::messages::{Message, MessageView, Part, content_of};
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt, Reap, ReapScope,
-    StoreError, TurnFlush, TurnLog, TurnStore, TurnStoreError, Turns,
+    StoreError, StoredTurnLog, TurnFlush, TurnStore, TurnStoreError, Turns,
 };
 use causerie_domain::sessions::SessionState;
 use causerie_domain::turns::{Segment, Turn, TurnStatus, parts_of};
@@ -167,14 +167,14 @@ impl TurnStore for MemoryStore {
         Ok(running.map(|turn| turn.turn.clone()))
     }
 
-    async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<TurnLog>, StoreError> {
+    async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<StoredTurnLog>, StoreError> {
         let state = self.lock();
         let Some(stored) = state.turns.get(&turn_id) else { return Ok(None) };
         let mut segments =
             if stored.is_running() { stored.segments.clone() } else { state.answer_segments(&stored.turn) };
         segments.retain(|segment| segment.end() >= position);
         let usage = stored.usage().filter(|_| !stored.is_running());
-        Ok(Some(TurnLog { turn: stored.turn.clone(), segments, usage }))
+        Ok(Some(StoredTurnLog { turn: stored.turn.clone(), segments, usage }))
     }
 }
 

@@ -62,7 +62,7 @@ pub use tokens::{TokenError, TokenVerifier, VerifiedToken};
 pub use tools::{NewToolVersion, ToolError, ToolSync, ToolVersionCursor, ToolVersionQuery, Tools};
 pub use turns::{
     BeginTurn, BeginTurnError, BegunTurn, FinishTurn, IdempotencyKey, KeyedTurn, LeaseStatus, NextAttempt,
-    Reap, ReapScope, TurnFlush, TurnIds, TurnLease, TurnLog, TurnStore, TurnStoreError, Turns,
+    Reap, ReapScope, StoredTurnLog, TurnFlush, TurnIds, TurnLease, TurnStore, TurnStoreError, Turns,
 };
 pub use usage::reconciliation::{
     ClaimLookup, ExpiredLookupsQuery, PostponeLookup, PriceUsage, Reconciliation, SettleUsage, UnpricedUsage,

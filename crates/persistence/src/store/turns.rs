@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt, Reap, StoreError,
-    TurnFlush, TurnLog, TurnStore, TurnStoreError, Turns,
+    StoredTurnLog, TurnFlush, TurnStore, TurnStoreError, Turns,
 };
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
@@ -57,7 +57,7 @@ impl TurnStore for SqlStore {
         transact!(self, Read, turns::running(session_id))
     }
 
-    async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<TurnLog>, StoreError> {
+    async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<StoredTurnLog>, StoreError> {
         transact!(self, Snapshot, turns::log((turn_id, position)))
     }
 }

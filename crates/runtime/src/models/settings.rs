@@ -5,6 +5,7 @@ use causerie_domain::filter::Scalar;
 use causerie_domain::models::Model;
 use causerie_domain::ports::{DirectoryError, ModelChange};
 use causerie_domain::principal::Principal;
+use causerie_domain::subjects::ModelField;
 use causerie_permissions::SubjectType;
 
 use crate::authorization::Action;
@@ -25,7 +26,7 @@ impl Runtime {
     ) -> Result<Model, RuntimeError> {
         let access = self.access(principal)?;
         let lookup_filter = access.lookup_filter(Action::Update, SubjectType::Model)?;
-        let has_id = Filter::equals("id", Scalar::Text(id.to_owned()));
+        let has_id = Filter::equals(ModelField::Id, Scalar::Text(id.to_owned()));
         let found = self.inner.models.models(&Filter::all([has_id, lookup_filter])).await?.pop();
         let subject = subjects::model(&found.ok_or(RuntimeError::NotFound)?);
         access.require(Action::Update, &subject)?;

@@ -6,6 +6,7 @@ pub(crate) mod publish;
 use causerie_domain::filter::Scalar;
 use causerie_domain::ports::{ToolError, ToolSync};
 use causerie_domain::principal::Principal;
+use causerie_domain::subjects::ToolField;
 use causerie_domain::tools::Tool;
 use causerie_domain::{Filter, ToolId, ToolVersionId};
 
@@ -60,7 +61,7 @@ impl Runtime {
         let usable = access.tools(Action::Use)?;
         let found = match slug_or_id.parse::<ToolId>() {
             Ok(id) => {
-                let has_id = Filter::equals("id", Scalar::Uuid(id.as_uuid()));
+                let has_id = Filter::equals(ToolField::Id, Scalar::Uuid(id.as_uuid()));
                 self.inner.tools.tools(&Filter::all([usable, has_id])).await?.pop()
             }
             Err(_) => self.inner.tools.tool(slug_or_id, &usable).await?,

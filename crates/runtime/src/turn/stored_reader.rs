@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use causerie_domain::TurnId;
 use causerie_domain::messages::PartKind;
-use causerie_domain::ports::{StoreError, TurnLog, TurnStore};
+use causerie_domain::ports::{StoreError, StoredTurnLog, TurnStore};
 use causerie_domain::turns::{Segment, TurnStatus};
 
 use super::event::{Delta, TurnEnd, TurnEvent, TurnStart};
@@ -99,7 +99,7 @@ impl StoredReader {
         }
     }
 
-    fn process(&mut self, log: TurnLog) {
+    fn process(&mut self, log: StoredTurnLog) {
         let running = log.turn.status == TurnStatus::Running;
         if self.stage == Stage::Opening {
             let stored = log.segments.last().map_or(0, Segment::end);

@@ -96,7 +96,7 @@ pub struct Reap {
 
 /// Stored log of a turn, for readers in other processes and after the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TurnLog {
+pub struct StoredTurnLog {
     pub turn: Turn,
     /// Text from the requested position. The first segment may start before it.
     pub segments: Vec<Segment>,
@@ -164,7 +164,7 @@ pub trait TurnStore: Send + Sync + Debug {
     async fn running_turn(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError>;
 
     /// Returns the stored log of a turn from a position on. The caller checks the right to read it.
-    async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<TurnLog>, StoreError>;
+    async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<StoredTurnLog>, StoreError>;
 }
 
 /// Reads turns.

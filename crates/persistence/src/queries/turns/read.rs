@@ -1,7 +1,7 @@
 //! Reading turns and their logs.
 
 use causerie_domain::messages::{Message, MessageRole};
-use causerie_domain::ports::{KeyedTurn, TurnLog};
+use causerie_domain::ports::{KeyedTurn, StoredTurnLog};
 use causerie_domain::turns::{Segment, Turn, TurnStatus};
 use causerie_domain::{Filter, SessionId, TurnId};
 use diesel::dsl::max;
@@ -72,11 +72,11 @@ pub(crate) async fn by_key(conn: &mut Conn, named: &KeyLookup) -> Result<Option<
 pub(crate) async fn log(
     conn: &mut Conn,
     (id, position): &(TurnId, u64),
-) -> Result<Option<TurnLog>, QueryError> {
+) -> Result<Option<StoredTurnLog>, QueryError> {
     let Some(turn) = plain(conn, *id).await? else { return Ok(None) };
     if turn.status == TurnStatus::Running {
         let segments = segments_from(conn, *id, *position).await?;
-        return Ok(Some(TurnLog { turn, segments, usage: None }));
+        return Ok(Some(StoredTurnLog { turn, segments, usage: None }));
     }
     let answer: MessageRow = messages::table
         .filter(messages::id.eq(id_param(turn.assistant_message_id)))
@@ -85,7 +85,7 @@ pub(crate) async fn log(
         .await?;
     let segments = segments_of_parts(Message::try_from(answer)?.parts, *position);
     let usage = usage::of_turn(conn, *id).await?;
-    Ok(Some(TurnLog { turn, segments, usage }))
+    Ok(Some(StoredTurnLog { turn, segments, usage }))
 }
 
 /// The segments of a running turn, starting with the one that contains the position.

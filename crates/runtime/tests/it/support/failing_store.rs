@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt, Reap, StoreError,
-    TurnFlush, TurnLog, TurnStore, TurnStoreError,
+    StoredTurnLog, TurnFlush, TurnStore, TurnStoreError,
 };
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
@@ -160,7 +160,7 @@ impl TurnStore for FailingStore {
         self.inner.running_turn(session_id).await
     }
 
-    async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<TurnLog>, StoreError> {
+    async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<StoredTurnLog>, StoreError> {
         self.inner.turn_log(turn_id, position).await
     }
 }
