@@ -27,4 +27,5 @@ pub use app::configure;
 pub use openapi::openapi;
 pub use serve::serve;
 pub use settings::{AccessSettings, HttpSettings};
+pub use sse::StreamSettings;
 pub use state::{AppParts, AppState};

@@ -19,7 +19,7 @@ use crate::state::AppState;
 /// The listener cannot be used.
 pub fn serve(listener: TcpListener, state: AppState) -> std::io::Result<Server> {
     let settings = state.settings().clone();
-    let write_timeout = settings.write_timeout;
+    let write_timeout = settings.streams.write_timeout;
     let server = HttpServer::new(move || {
         let state = state.clone();
         App::new().configure(move |app| configure(app, state))

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::sse::StreamSettings;
+
 /// Settings of the HTTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpSettings {
@@ -12,14 +14,11 @@ pub struct HttpSettings {
     pub workers: usize,
     /// Maximum size of a request body.
     pub max_body_bytes: usize,
-    /// Interval of keep-alive comments in a silent stream.
-    pub keep_alive: Duration,
-    /// Write timeout: a connection that accepts no data for this long is closed.
-    pub write_timeout: Duration,
     /// Idle timeout: a connection without a request is closed after this time.
     pub idle_timeout: Duration,
     /// Time for open requests to end after a stop is requested, in whole seconds.
     pub shutdown_timeout: Duration,
+    pub streams: StreamSettings,
     pub access: AccessSettings,
 }
 
@@ -59,10 +58,9 @@ impl Default for HttpSettings {
         HttpSettings {
             workers: std::thread::available_parallelism().map_or(2, usize::from),
             max_body_bytes: 1024 * 1024,
-            keep_alive: Duration::from_secs(15),
-            write_timeout: Duration::from_secs(60),
             idle_timeout: Duration::from_secs(75),
             shutdown_timeout: Duration::from_secs(30),
+            streams: StreamSettings::default(),
             access: AccessSettings::default(),
         }
     }

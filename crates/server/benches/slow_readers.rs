@@ -36,8 +36,10 @@ async fn main() -> Result<()> {
 
 async fn stuck_readers(name: &str, turns: usize, stuck: usize, builder: TestAppBuilder) -> Result<()> {
     let builder = builder.tool("long", LONG).tool("words", WORDS);
-    let app =
-        builder.settings(|settings| settings.http.write_timeout = Duration::from_secs(600)).start().await?;
+    let app = builder
+        .settings(|settings| settings.http.streams.write_timeout = Duration::from_secs(600))
+        .start()
+        .await?;
     let long = app.ada.chat("long").await?;
     let mut sent = long.send("Hello").await?;
     app.upstream().wait_until_held("end", 1).await?;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use causerie_runtime::TurnReader;
 use tokio::sync::mpsc;
 
-use super::pump::{self, BUFFERED_CHUNKS, Chunk, StreamTimeouts};
+use super::pump::{self, BUFFERED_CHUNKS, Chunk};
 use crate::state::AppState;
 
 /// Version of the UI message stream of the AI SDK.
@@ -19,9 +19,8 @@ const UI_MESSAGE_STREAM: &str = "v1";
 /// Returns a response that streams a turn from the position of its reader.
 pub(crate) fn stream(state: &AppState, reader: TurnReader) -> HttpResponse {
     let (sender, chunks) = mpsc::channel(BUFFERED_CHUNKS);
-    let settings = state.settings();
-    let timeouts = StreamTimeouts { keep_alive: settings.keep_alive, write_timeout: settings.write_timeout };
-    state.main().spawn(pump::pump(reader.turn_id(), pump::events(reader), sender, timeouts));
+    let settings = state.settings().streams;
+    state.main().spawn(pump::pump(reader.turn_id(), pump::events(reader), sender, settings));
     HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-cache, no-transform"))

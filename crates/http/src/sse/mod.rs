@@ -9,3 +9,4 @@ pub(crate) mod testing;
 
 pub(crate) use body::stream;
 pub(crate) use frame::Frame;
+pub use pump::StreamSettings;

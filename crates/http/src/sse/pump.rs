@@ -28,13 +28,19 @@ pub(crate) enum Chunk {
     Last(Bytes),
 }
 
-/// Timeouts of a stream.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct StreamTimeouts {
+/// Settings of streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamSettings {
     /// Interval of keep-alive comments, which prevent proxies from closing a silent connection.
-    pub(crate) keep_alive: Duration,
-    /// A connection that accepts no data for this long is closed.
-    pub(crate) write_timeout: Duration,
+    pub keep_alive: Duration,
+    /// Write timeout: a connection that accepts no data for this long is closed.
+    pub write_timeout: Duration,
+}
+
+impl Default for StreamSettings {
+    fn default() -> Self {
+        StreamSettings { keep_alive: Duration::from_secs(15), write_timeout: Duration::from_secs(60) }
+    }
 }
 
 /// Returns the events of a reader as a stream.
@@ -48,7 +54,7 @@ pub(crate) fn events(reader: TurnReader) -> impl Stream<Item = Result<TurnEvent,
 
 /// Writes a turn into a connection until the turn ends, the client disconnects, or a write times out. The turn itself
 /// is not affected.
-pub(crate) async fn pump<S>(turn_id: TurnId, events: S, chunks: mpsc::Sender<Chunk>, timeouts: StreamTimeouts)
+pub(crate) async fn pump<S>(turn_id: TurnId, events: S, chunks: mpsc::Sender<Chunk>, settings: StreamSettings)
 where
     S: Stream<Item = Result<TurnEvent, StoreError>> + Send,
 {
@@ -58,7 +64,7 @@ where
     loop {
         let next = tokio::select! {
             () = chunks.closed() => return,
-            next = tokio::time::timeout(timeouts.keep_alive, events.next()) => next,
+            next = tokio::time::timeout(settings.keep_alive, events.next()) => next,
         };
         let chunk = match next {
             Err(_silence) => Chunk::More(Bytes::from_static(KEEP_ALIVE)),
@@ -86,7 +92,7 @@ where
             }
         };
         let is_last = matches!(chunk, Chunk::Last(_));
-        if let Err(refused) = chunks.send_timeout(chunk, timeouts.write_timeout).await {
+        if let Err(refused) = chunks.send_timeout(chunk, settings.write_timeout).await {
             if matches!(refused, mpsc::error::SendTimeoutError::Timeout(_)) {
                 tracing::info!(turn = %turn_id, "write timeout: stream closed");
             }
@@ -111,8 +117,8 @@ mod tests {
     use super::*;
     use crate::sse::testing::{TURN, delta, ended, started};
 
-    const TIMEOUTS: StreamTimeouts =
-        StreamTimeouts { keep_alive: Duration::from_secs(15), write_timeout: Duration::from_secs(60) };
+    const TIMEOUTS: StreamSettings =
+        StreamSettings { keep_alive: Duration::from_secs(15), write_timeout: Duration::from_secs(60) };
 
     type Event = Result<TurnEvent, StoreError>;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::ports::{completed, text};
 use crate::support::{TestApp, test_app};
-use causerie_http::{HttpSettings, serve};
+use causerie_http::{HttpSettings, StreamSettings, serve};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Instant;
@@ -15,6 +15,10 @@ struct Server {
     app: TestApp,
     address: SocketAddr,
     key: String,
+}
+
+fn with_streams(streams: StreamSettings) -> HttpSettings {
+    HttpSettings { streams, ..HttpSettings::default() }
 }
 
 /// Serves an application. Its tasks run on the runtime of the test, not on a worker.
@@ -70,8 +74,11 @@ async fn read_until(connection: &mut TcpStream, end: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn head_start_and_keep_alives_are_sent_before_the_upstream_responds() {
-    let server =
-        server(HttpSettings { keep_alive: Duration::from_millis(20), ..HttpSettings::default() }).await;
+    let server = server(with_streams(StreamSettings {
+        keep_alive: Duration::from_millis(20),
+        ..StreamSettings::default()
+    }))
+    .await;
     let session = server.session().await;
     let upstream = server.app.upstream.script_next();
     let mut connection = server.post(&format!("{session}/messages"), r#"{"content":"hi"}"#).await;
@@ -98,8 +105,11 @@ async fn a_disconnect_is_detected_while_nothing_is_written() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_reads_nothing_is_disconnected_and_the_turn_continues() {
-    let server =
-        server(HttpSettings { write_timeout: Duration::from_millis(500), ..HttpSettings::default() }).await;
+    let server = server(with_streams(StreamSettings {
+        write_timeout: Duration::from_millis(500),
+        ..StreamSettings::default()
+    }))
+    .await;
     let session = server.session().await;
     let upstream = server.app.upstream.script_next();
     let connection = server.post(&format!("{session}/messages"), r#"{"content":"hi"}"#).await;

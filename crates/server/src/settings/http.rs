@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use causerie_http::HttpSettings;
+use causerie_http::{HttpSettings, StreamSettings};
 use clap::Args;
 
 use super::setting::{Setting, SettingErrors, optional, setting};
@@ -60,9 +60,8 @@ impl HttpArgs {
         let settings = HttpSettings {
             workers: workers?.unwrap_or(defaults.workers),
             max_body_bytes: max_body_bytes?,
-            keep_alive: keep_alive?,
-            write_timeout: write_timeout?,
             idle_timeout: idle_timeout?,
+            streams: StreamSettings { keep_alive: keep_alive?, write_timeout: write_timeout? },
             ..defaults
         };
         Some((listen?, settings))

@@ -10,7 +10,7 @@ use anyhow::Result;
 use causerie_domain::Secret;
 use causerie_domain::ports::{Clock as _, CompletionGateway as _, Models as _};
 use causerie_domain::users::Role;
-use causerie_http::{AccessSettings, HttpSettings};
+use causerie_http::{AccessSettings, HttpSettings, StreamSettings};
 use causerie_openrouter::{OpenRouter, UpstreamLimits};
 use causerie_runtime::SystemClock;
 use causerie_server::Server;
@@ -183,8 +183,7 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         http: HttpSettings {
             workers: 1,
-            keep_alive: TIMEOUT,
-            write_timeout: TIMEOUT,
+            streams: StreamSettings { keep_alive: TIMEOUT, write_timeout: TIMEOUT },
             idle_timeout: TIMEOUT,
             access: AccessSettings {
                 // Tests exceed the default rate limits.

@@ -59,7 +59,8 @@ async fn forward(mut client: TcpStream, server: SocketAddr) -> std::io::Result<(
 }
 
 async fn a_slow_answer_passes_a_proxy_with_an_idle_timeout(builder: TestAppBuilder) -> Result<()> {
-    let builder = builder.tool("thinker", THINKER).settings(|settings| settings.http.keep_alive = KEEP_ALIVE);
+    let builder =
+        builder.tool("thinker", THINKER).settings(|settings| settings.http.streams.keep_alive = KEEP_ALIVE);
     let app = builder.start().await?;
     let chat = app.ada.chat("thinker").await?;
     let behind = chat.with_client(&app.ada.with_server(proxy(app.ada.server()).await?));

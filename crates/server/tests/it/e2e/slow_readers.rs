@@ -20,8 +20,8 @@ async fn a_reader_that_does_not_read_is_closed_and_delays_no_turn(builder: TestA
     let app = builder
         .tool("long", &format!("sim/text?chars={CHARS}&letters=plain&piece=65536&gate=end&gate_at=end"))
         .settings(|settings| {
-            settings.http.write_timeout = Duration::from_millis(1500);
-            settings.http.keep_alive = Duration::from_millis(100);
+            settings.http.streams.write_timeout = Duration::from_millis(1500);
+            settings.http.streams.keep_alive = Duration::from_millis(100);
         })
         .start()
         .await?;
@@ -57,8 +57,10 @@ async fn a_hundred_readers_that_do_not_read_delay_no_turn(builder: TestAppBuilde
     const STUCK: usize = 100;
     let long = format!("sim/text?chars={}&letters=plain&piece=65536&gate=end&gate_at=end", CHARS / 2);
     let builder = builder.tool("long", &long).tool("words", "sim/text?words=200");
-    let app =
-        builder.settings(|settings| settings.http.write_timeout = Duration::from_secs(600)).start().await?;
+    let app = builder
+        .settings(|settings| settings.http.streams.write_timeout = Duration::from_secs(600))
+        .start()
+        .await?;
     let chat = app.ada.chat("long").await?;
     let mut live = chat.send("Hello").await?;
     app.upstream().wait_until_held("end", 1).await?;

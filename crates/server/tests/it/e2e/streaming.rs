@@ -87,7 +87,7 @@ async fn reasoning_precedes_the_answer(builder: TestAppBuilder) -> Result<()> {
 async fn comments_are_sent_while_the_upstream_is_silent(builder: TestAppBuilder) -> Result<()> {
     let app = builder
         .tool("tool", "sim/text?words=2&gate=head&gate_at=head")
-        .settings(|settings| settings.http.keep_alive = Duration::from_millis(20))
+        .settings(|settings| settings.http.streams.keep_alive = Duration::from_millis(20))
         .start()
         .await?;
     let mut stream = app.ada.chat("tool").await?.send("Hello").await?;
