@@ -6,13 +6,12 @@ use super::keys::{Field, Rule, TextFormat};
 use super::node::Node;
 use super::path::{OwnedPath, Path, display_name};
 
-/// Maximum number of listed findings. Further ones are only counted: such a file is probably not a definition.
-const MAX_FINDINGS: usize = 50;
-
 /// Findings of a tree in the order of the checks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Findings {
     pub(super) listed: Vec<Finding>,
+    /// Maximum number of listed findings. Further ones are only counted.
+    max: usize,
     /// Number of findings beyond the maximum.
     pub(super) omitted: usize,
 }
@@ -63,8 +62,13 @@ pub(super) fn check(rule: &Rule, node: &Node, path: &Path<'_>, findings: &mut Fi
 }
 
 impl Findings {
+    /// Creates an empty list of at most `max` findings.
+    pub(super) fn up_to(max: usize) -> Self {
+        Findings { listed: Vec::new(), max, omitted: 0 }
+    }
+
     fn add(&mut self, path: &Path<'_>, message: impl Into<String>) {
-        if self.listed.len() < MAX_FINDINGS {
+        if self.listed.len() < self.max {
             self.listed.push(Finding { path: path.to_owned_path(), message: message.into() });
         } else {
             self.omitted += 1;

@@ -66,6 +66,20 @@ impl fmt::Display for DefinitionError {
 
 impl std::error::Error for DefinitionError {}
 
+/// Errors of one definition, sorted by position.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DefinitionErrors {
+    pub listed: Vec<DefinitionError>,
+    /// Number of errors that are not listed.
+    pub omitted: usize,
+}
+
+impl From<DefinitionError> for DefinitionErrors {
+    fn from(error: DefinitionError) -> Self {
+        DefinitionErrors { listed: vec![error], omitted: 0 }
+    }
+}
+
 /// Syntax error of YAML or JSON.
 #[derive(Debug)]
 pub(super) struct SyntaxError {

@@ -7,7 +7,7 @@
 //! 2. `check`: the tree against the table. All errors are collected, not only the first.
 //! 3. `definition`: the checked tree to a [`ToolDefinition`].
 //!
-//! The line and column of an error are looked up afterwards (`locate`) by reading the text again up to the error.
+//! The lines and columns of all errors are looked up afterwards (`positions`) in one further pass over the text.
 #![doc = ""]
 #![doc = include_str!("../README.md")]
 
@@ -18,9 +18,9 @@ mod error;
 mod json;
 mod keys;
 mod load;
-mod locate;
 mod node;
 mod path;
+mod positions;
 mod schema;
 mod source;
 mod yaml;
@@ -30,7 +30,7 @@ pub use definition::{
     canonical_json, content_hash,
 };
 pub use directory::load_directory;
-pub use error::{DefinitionError, Position};
+pub use error::{DefinitionError, DefinitionErrors, Position};
 pub use load::{load_files, parse_json, parse_yaml};
 pub use schema::{SCHEMA_FILE, tool_schema, tool_schema_text};
 pub use source::MAX_DEFINITION_BYTES;

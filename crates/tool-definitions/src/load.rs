@@ -4,26 +4,31 @@ use std::collections::HashMap;
 
 use super::ToolDefinition;
 use super::check::{Finding, Findings, check};
-use super::error::{DefinitionError, Position};
+use super::error::{DefinitionError, DefinitionErrors, Position};
 use super::keys::{DEFINITION, Rule};
 use super::node::Node;
 use super::path::{OwnedPath, Path};
 use super::source::{Format, Source};
 
+/// Maximum number of errors that are listed for a single definition.
+const MAX_LISTED_ERRORS: usize = 50;
+
 /// Reads a definition from YAML. Errors contain `file` as its name.
 ///
-/// # Errors
-/// All errors of the definition, by position.
-pub fn parse_yaml(file: &str, bytes: &[u8]) -> Result<ToolDefinition, Vec<DefinitionError>> {
-    parse(file, bytes, Format::Yaml).map(|parsed| parsed.definition)
-}
-
-/// Reads a definition from JSON. Errors contain `file` as its name.
+/// The first 50 errors are listed, the others are counted.
 ///
 /// # Errors
 /// All errors of the definition, by position.
-pub fn parse_json(file: &str, bytes: &[u8]) -> Result<ToolDefinition, Vec<DefinitionError>> {
-    parse(file, bytes, Format::Json).map(|parsed| parsed.definition)
+pub fn parse_yaml(file: &str, bytes: &[u8]) -> Result<ToolDefinition, DefinitionErrors> {
+    parse(file, bytes, Format::Yaml, MAX_LISTED_ERRORS).map(|parsed| parsed.definition)
+}
+
+/// Reads a definition from JSON, like [`parse_yaml`].
+///
+/// # Errors
+/// All errors of the definition, by position.
+pub fn parse_json(file: &str, bytes: &[u8]) -> Result<ToolDefinition, DefinitionErrors> {
+    parse(file, bytes, Format::Json, MAX_LISTED_ERRORS).map(|parsed| parsed.definition)
 }
 
 /// Reads definitions from YAML files, passed as pairs of name and content. Names of tools must be unique.
@@ -37,17 +42,17 @@ pub fn load_files<'a>(
     let mut errors = Vec::new();
     let mut file_by_name: HashMap<String, &str> = HashMap::new();
     for (file, bytes) in files {
-        match parse(file, bytes, Format::Yaml) {
+        match parse(file, bytes, Format::Yaml, usize::MAX) {
             Ok(Parsed { definition, source, name_path }) => {
                 if let Some(first) = file_by_name.get(&definition.name) {
                     let message = format!("{first} defines a tool with the same name");
-                    errors.push(source.error_at(&name_path, message));
+                    errors.extend(source.errors_at([(name_path, message)]));
                 } else {
                     file_by_name.insert(definition.name.clone(), file);
                 }
                 definitions.push(definition);
             }
-            Err(found) => errors.extend(found),
+            Err(found) => errors.extend(found.listed),
         }
     }
     if errors.is_empty() { Ok(definitions) } else { Err(errors) }
@@ -60,13 +65,18 @@ struct Parsed<'a> {
     name_path: OwnedPath,
 }
 
-fn parse<'a>(file: &'a str, bytes: &'a [u8], format: Format) -> Result<Parsed<'a>, Vec<DefinitionError>> {
-    let source = Source::decode(file, bytes, format).map_err(|error| vec![error])?;
-    let node = source.read().map_err(|error| vec![error])?;
+fn parse<'a>(
+    file: &'a str,
+    bytes: &'a [u8],
+    format: Format,
+    max_errors: usize,
+) -> Result<Parsed<'a>, DefinitionErrors> {
+    let source = Source::decode(file, bytes, format)?;
+    let node = source.read()?;
     if node == Node::Null {
-        return Err(vec![DefinitionError::of_file(file, Position::START, "the file is empty")]);
+        return Err(DefinitionError::of_file(file, Position::START, "the file is empty").into());
     }
-    let mut findings = Findings::default();
+    let mut findings = Findings::up_to(max_errors);
     check(&Rule::Mapping(DEFINITION), &node, &Path::Root, &mut findings);
     if !findings.listed.is_empty() {
         return Err(located(&source, findings));
@@ -75,21 +85,16 @@ fn parse<'a>(file: &'a str, bytes: &'a [u8], format: Format) -> Result<Parsed<'a
     match serde_json::from_value(node.into_json()) {
         Ok(definition) => Ok(Parsed { definition, source, name_path }),
         // The table accepts a value that the type refuses: a bug in the table, reported as an error of the file.
-        Err(error) => Err(vec![DefinitionError::of_file(file, Position::START, error.to_string())]),
+        Err(error) => Err(DefinitionError::of_file(file, Position::START, error.to_string()).into()),
     }
 }
 
 /// Converts findings to errors, sorted by position.
-fn located(source: &Source<'_>, findings: Findings) -> Vec<DefinitionError> {
-    let listed = findings.listed.into_iter();
-    let mut errors: Vec<DefinitionError> =
-        listed.map(|Finding { path, message }| source.error_at(&path, message)).collect();
-    errors.sort_by_key(|error| (error.line, error.column));
-    if findings.omitted > 0 {
-        let message = format!("{} more errors are not listed", findings.omitted);
-        errors.push(source.error_at(&OwnedPath::default(), message));
-    }
-    errors
+fn located(source: &Source<'_>, findings: Findings) -> DefinitionErrors {
+    let found = findings.listed.into_iter().map(|Finding { path, message }| (path, message));
+    let mut listed = source.errors_at(found);
+    listed.sort_by_key(|error| (error.line, error.column));
+    DefinitionErrors { listed, omitted: findings.omitted }
 }
 
 fn name_path(node: &Node) -> OwnedPath {

@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+/// Maximum length of a JSON pointer, in bytes. Names in a definition can be nearly as long as the definition.
+const MAX_POINTER_BYTES: usize = 1024;
+
 /// Segment of a path: from a node to one of its children or keys.
 ///
 /// Entries of a mapping are identified by index, because duplicate keys make names ambiguous.
@@ -39,6 +42,8 @@ pub(super) struct OwnedPath {
     pub(super) key: String,
     /// JSON pointer, such as `/parameters/stop/2`.
     pub(super) pointer: String,
+    /// Whether `pointer` ends above the node, because it would be too long.
+    is_pointer_cut: bool,
 }
 
 impl Path<'_> {
@@ -65,8 +70,10 @@ impl OwnedPath {
             self.key.push('.');
         }
         self.key.push_str(&display_name(name));
-        self.pointer.push('/');
-        self.pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        self.extend_pointer(name.len(), |pointer| {
+            pointer.push('/');
+            pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        });
         self
     }
 
@@ -74,8 +81,18 @@ impl OwnedPath {
         self.segments.push(PathSegment::Item(index));
         // Writing to a string cannot fail.
         let _ = write!(self.key, "[{index}]");
-        let _ = write!(self.pointer, "/{index}");
+        self.extend_pointer(1, |pointer| {
+            let _ = write!(pointer, "/{index}");
+        });
         self
+    }
+
+    /// Appends a token, unless the pointer would be too long. It then stays that of the nearest parent that fits.
+    fn extend_pointer(&mut self, length: usize, append: impl FnOnce(&mut String)) {
+        self.is_pointer_cut |= self.pointer.len() + length > MAX_POINTER_BYTES;
+        if !self.is_pointer_cut {
+            append(&mut self.pointer);
+        }
     }
 }
 
@@ -107,8 +124,15 @@ mod tests {
             [PathSegment::Value(3), PathSegment::Value(0), PathSegment::Item(2), PathSegment::Key(1)]
         );
         let missing = Path::Missing(&Path::Root, "name").to_owned_path();
-        let expected = OwnedPath { segments: vec![], key: "name".to_owned(), pointer: "/name".to_owned() };
+        let expected = OwnedPath {
+            key: "name".to_owned(),
+            pointer: "/name".to_owned(),
+            ..OwnedPath::default()
+        };
         assert_eq!(missing, expected);
+        let long = "x".repeat(100_000);
+        let below_long = Path::Value(&meta, 0, &long);
+        assert_eq!(Path::Item(&below_long, 0).to_owned_path().pointer, "/meta");
     }
 
     #[test]

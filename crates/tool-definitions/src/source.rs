@@ -2,7 +2,8 @@
 
 use super::error::{DefinitionError, Position};
 use super::node::{Node, SizeBudget};
-use super::path::{OwnedPath, PathSegment};
+use super::path::OwnedPath;
+use super::positions::Positions;
 use super::{json, yaml};
 
 /// Maximum size of a definition in bytes.
@@ -57,23 +58,20 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// Creates an error at a node.
-    pub(super) fn error_at(&self, path: &OwnedPath, message: String) -> DefinitionError {
-        let Position { line, column } = self.locate(&path.segments);
-        let (key, pointer) = (path.key.clone(), path.pointer.clone());
-        DefinitionError { file: self.file.to_owned(), line, column, key, pointer, message }
-    }
-
-    /// Returns the position of a node, or of its nearest parent that can be located.
-    fn locate(&self, segments: &[PathSegment]) -> Position {
-        let found = match self.format {
-            Format::Yaml => yaml::locate(self.text, segments),
-            Format::Json => json::locate(self.text, segments),
+    /// Creates an error at each of these nodes.
+    pub(super) fn errors_at(
+        &self,
+        found: impl IntoIterator<Item = (OwnedPath, String)>,
+    ) -> Vec<DefinitionError> {
+        let positions = match self.format {
+            Format::Yaml => Positions::of_yaml(self.text),
+            Format::Json => Positions::of_json(self.text),
         };
-        match (found, segments.split_last()) {
-            (Some(position), _) => position,
-            (None, Some((_, parent))) => self.locate(parent),
-            (None, None) => Position::START,
-        }
+        let error = |(path, message): (OwnedPath, String)| {
+            let Position { line, column } = positions.find(&path.segments);
+            let OwnedPath { key, pointer, .. } = path;
+            DefinitionError { file: self.file.to_owned(), line, column, key, pointer, message }
+        };
+        found.into_iter().map(error).collect()
     }
 }

@@ -1,13 +1,11 @@
-//! YAML: reading a document to nodes, and the position of a node.
+//! YAML: reading a document to nodes.
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Visitor};
+use serde::de::{DeserializeSeed as _, Deserializer as _, Visitor};
 
 use super::error::{Position, SyntaxError};
-use super::locate::{Locate, Probe};
 use super::node::{Node, ReadNode, SizeBudget};
-use super::path::PathSegment;
 
 /// Maximum number of open brackets.
 ///
@@ -26,7 +24,7 @@ pub(super) fn read(text: &str, budget: &mut SizeBudget) -> Result<Node, SyntaxEr
         None => Node::Null,
     };
     // The second document is requested after the first was read: the parser cannot continue after an error.
-    match documents.next().and_then(|second| probe_error(second, &[])) {
+    match documents.next().and_then(|second| second.deserialize_any(FailingVisitor).err()) {
         Some(stopped) if is_probe_error(&stopped) => Err(SyntaxError {
             at: position(&stopped).unwrap_or(Position::START),
             message: "the file has a second YAML document; expected one definition".to_owned(),
@@ -34,19 +32,6 @@ pub(super) fn read(text: &str, budget: &mut SizeBudget) -> Result<Node, SyntaxEr
         Some(error) => Err(syntax_error(error)),
         None => Ok(node),
     }
-}
-
-/// Returns the position of a node of the first document.
-pub(super) fn locate(text: &str, segments: &[PathSegment]) -> Option<Position> {
-    probe_error(serde_yaml::Deserializer::from_str(text).next()?, segments).as_ref().and_then(position)
-}
-
-/// Returns the error at the end of a path. Only errors of the parser contain a position, so the probe causes one.
-fn probe_error(
-    document: serde_yaml::Deserializer<'_>,
-    segments: &[PathSegment],
-) -> Option<serde_yaml::Error> {
-    Locate { segments, probe: FailingProbe }.deserialize(document).err()
 }
 
 fn is_probe_error(error: &serde_yaml::Error) -> bool {
@@ -80,25 +65,13 @@ fn too_many_brackets(text: &str) -> Option<usize> {
     })
 }
 
-/// Probe that accepts no value, so that the parser returns an error with the current position.
-struct FailingProbe;
+/// Visitor that accepts no value, so that the parser returns an error with the current position.
+struct FailingVisitor;
 
-/// Part of the text of an error that [`FailingProbe`] causes.
-const PROBE_MESSAGE: &str = "the end of the path";
+/// Part of the text of an error that [`FailingVisitor`] causes.
+const PROBE_MESSAGE: &str = "no second document";
 
-impl<'de> Probe<'de> for FailingProbe {
-    type Output = ();
-
-    fn value<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-
-    fn key<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl Visitor<'_> for FailingProbe {
+impl Visitor<'_> for FailingVisitor {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

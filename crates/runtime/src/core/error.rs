@@ -7,7 +7,7 @@ use causerie_domain::sessions::{InvalidTransition, SessionState};
 use causerie_domain::turns::TurnFailure;
 
 use crate::models::catalog::CatalogError;
-use causerie_tool_definitions::DefinitionError;
+use causerie_tool_definitions::DefinitionErrors;
 
 /// Error in one field of the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +82,7 @@ pub enum RuntimeError {
         given: usize,
     },
     #[error("the definition is invalid")]
-    InvalidDefinition(Vec<DefinitionError>),
+    InvalidDefinition(DefinitionErrors),
     #[error("there is no such group")]
     NoSuchGroup,
     /// The store refused the change; the refusal has a code of its own.

@@ -10,7 +10,7 @@ use crate::authorization::Action;
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 use causerie_tool_definitions::{
-    DefinitionError, MAX_DEFINITION_BYTES, ToolDefinition, VersionMetadata, parse_json, parse_yaml,
+    DefinitionErrors, MAX_DEFINITION_BYTES, ToolDefinition, VersionMetadata, parse_json, parse_yaml,
 };
 
 /// Format of a published definition.
@@ -98,7 +98,7 @@ fn parse(new: &PublishTool) -> Result<ToolDefinition, RuntimeError> {
     if new.text.len() > MAX_DEFINITION_BYTES {
         return Err(RuntimeError::DefinitionTooLarge { limit: MAX_DEFINITION_BYTES, given: new.text.len() });
     }
-    let parse: fn(&str, &[u8]) -> Result<ToolDefinition, Vec<DefinitionError>> = match new.format {
+    let parse: fn(&str, &[u8]) -> Result<ToolDefinition, DefinitionErrors> = match new.format {
         DefinitionFormat::Yaml => parse_yaml,
         DefinitionFormat::Json => parse_json,
     };

@@ -134,7 +134,7 @@ fn json_has_the_same_rules_and_positions() {
     );
     check(
         &format!("{{{head},\n  \"limits\": {{ \"na\\u006de\": 1 }}}}"),
-        &["body:2:13: limits.name: unknown key, expected one of max_input_chars, max_messages_per_session"],
+        &["body:2:15: limits.name: unknown key, expected one of max_input_chars, max_messages_per_session"],
     );
     check("[]", &["body:1:1: expected a mapping, found a list"]);
     check("null", &["body:1:1: the file is empty"]);
@@ -148,7 +148,7 @@ fn json_has_the_same_rules_and_positions() {
 fn an_error_has_a_json_pointer() {
     let found =
         parse_yaml("t.yaml", format!("{HEAD}meta: {{a/b: [{{c~d: \"\\0\"}}]}}\n").as_bytes()).unwrap_err();
-    assert_eq!(found[0].pointer, "/meta/a~1b/0/c~0d");
+    assert_eq!(found.listed[0].pointer, "/meta/a~1b/0/c~0d");
     let found = parse_yaml("t.yaml", b"name: t\n").unwrap_err();
-    assert_eq!(found[0].pointer, "/version");
+    assert_eq!(found.listed[0].pointer, "/version");
 }

@@ -1,6 +1,10 @@
 //! Hostile and random input.
 
-use causerie_tool_definitions::{MAX_DEFINITION_BYTES, canonical_json, parse_json, parse_yaml};
+use std::time::Instant;
+
+use causerie_tool_definitions::{
+    MAX_DEFINITION_BYTES, canonical_json, load_files, parse_json, parse_yaml,
+};
 use proptest::prelude::*;
 
 use crate::support::{HEAD, check_rest, check_yaml, errors};
@@ -44,11 +48,39 @@ fn deep_nesting_is_refused_quickly() {
 }
 
 #[test]
-fn at_most_fifty_errors_are_listed() {
+fn fifty_errors_of_a_single_definition_are_listed_and_all_errors_of_files() {
     let text: String = (0..2000).map(|index| format!("k{index}: 1\n")).collect();
-    let found = errors(parse_yaml("t.yaml", text.as_bytes()));
-    assert_eq!(found.len(), 51);
-    assert_eq!(found[50], "t.yaml:1:1: 1955 more errors are not listed");
+    let found = parse_yaml("t.yaml", text.as_bytes()).unwrap_err();
+    assert_eq!((found.listed.len(), found.omitted), (50, 1955));
+    let found = load_files([("t.yaml", text.as_bytes())]).unwrap_err();
+    assert_eq!(found.len(), 2005);
+    assert_eq!((found[2004].line, found[2004].column), (2000, 1));
+}
+
+/// The time to report errors grows with the size of the text, not with the number of errors times the size.
+#[test]
+fn many_errors_take_about_as_long_as_reading_the_text_a_few_times() {
+    let line = |index: usize| format!("k{index:05}: [1, {{a: b}}, \"c\"]\n");
+    let wrong: String = (0..9000).map(line).collect();
+    let as_json: String = (0..9000).map(|index| format!("\"k{index:05}\": [1, {{\"a\": 2}}],\n")).collect();
+    let as_json = format!("{{{as_json}\"end\": 0}}");
+    let started = Instant::now();
+    assert!(serde_yaml::from_str::<serde_yaml::Value>(&wrong).is_ok());
+    let once = started.elapsed();
+    let started = Instant::now();
+    assert_eq!(load_files([("t.yaml", wrong.as_bytes())]).unwrap_err().len(), 9005);
+    assert_eq!(parse_json("t.json", as_json.as_bytes()).unwrap_err().listed.len(), 50);
+    let reported = started.elapsed();
+    assert!(reported < 30 * once, "{reported:?}, reading once {once:?}");
+}
+
+#[test]
+fn a_long_name_is_not_repeated_for_each_error_below_it() {
+    let items = "\"\\0\", ".repeat(20_000);
+    let text = format!("{HEAD}meta:\n  ? {}\n  : [{items}]\n", "x".repeat(100_000));
+    let found = load_files([("t.yaml", text.as_bytes())]).unwrap_err();
+    assert_eq!(found.len(), 20_000);
+    assert!(found.iter().all(|error| error.pointer == "/meta" && error.key.len() < 100));
 }
 
 /// Fragments of YAML and of definitions in random order and indentation.
@@ -102,7 +134,7 @@ proptest! {
     #[test]
     fn random_lines_cause_no_panic_and_errors_are_inside_the_text(text in any_lines()) {
         let lines = text.chars().filter(|character| matches!(character, '\n' | '\u{85}')).count() + 1;
-        for error in parse_yaml("t.yaml", text.as_bytes()).err().unwrap_or_default() {
+        for error in parse_yaml("t.yaml", text.as_bytes()).err().unwrap_or_default().listed {
             prop_assert!((1..=lines).contains(&error.line) && error.column >= 1, "{}", error);
         }
         let _ = parse_json("t.json", text.as_bytes());

@@ -1,13 +1,13 @@
 //! Helpers: a minimal definition, and checks of the errors of a text.
 
-use causerie_tool_definitions::{DefinitionError, ToolDefinition, parse_yaml};
+use causerie_tool_definitions::{DefinitionErrors, ToolDefinition, parse_yaml};
 
 /// The required keys of a definition, in five lines.
 pub(crate) const HEAD: &str = "name: t\nversion: 1.0.0\ntype: chat\ntitle: T\nbehavior: B\n";
 
 /// Returns the errors of a result as texts.
-pub(crate) fn errors(result: Result<ToolDefinition, Vec<DefinitionError>>) -> Vec<String> {
-    result.err().unwrap_or_default().iter().map(ToString::to_string).collect()
+pub(crate) fn errors(result: Result<ToolDefinition, DefinitionErrors>) -> Vec<String> {
+    result.err().unwrap_or_default().listed.iter().map(ToString::to_string).collect()
 }
 
 /// Compares the errors of a YAML text with the expected ones.
