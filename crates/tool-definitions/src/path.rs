@@ -124,11 +124,8 @@ mod tests {
             [PathSegment::Value(3), PathSegment::Value(0), PathSegment::Item(2), PathSegment::Key(1)]
         );
         let missing = Path::Missing(&Path::Root, "name").to_owned_path();
-        let expected = OwnedPath {
-            key: "name".to_owned(),
-            pointer: "/name".to_owned(),
-            ..OwnedPath::default()
-        };
+        let expected =
+            OwnedPath { key: "name".to_owned(), pointer: "/name".to_owned(), ..OwnedPath::default() };
         assert_eq!(missing, expected);
         let long = "x".repeat(100_000);
         let below_long = Path::Value(&meta, 0, &long);

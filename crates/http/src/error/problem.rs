@@ -13,12 +13,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::bounds::{self, MAX_BODY_BYTES, MAX_ERRORS, echo};
 use super::codes::Code;
 
 /// The media type of problem details.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
-/// An error response.
+/// An error response. Its size is bounded, whatever the request contains.
 #[derive(Debug)]
 pub(crate) struct Problem {
     /// The error code.
@@ -26,6 +27,8 @@ pub(crate) struct Problem {
     /// Description of this occurrence, for people.
     detail: Cow<'static, str>,
     errors: Vec<BodyError>,
+    /// Number of errors that are not listed.
+    more: usize,
     members: Map<String, Value>,
     headers: Vec<(header::HeaderName, String)>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
@@ -36,8 +39,9 @@ impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Problem {
             code,
-            detail: detail.into(),
+            detail: bounded(detail.into()),
             errors: Vec::new(),
+            more: 0,
             members: Map::new(),
             headers: Vec::new(),
             cause: None,
@@ -60,18 +64,32 @@ impl Problem {
 
     /// Creates the problem of an invalid query parameter or header.
     pub(crate) fn parameter(name: &str, detail: impl fmt::Display) -> Self {
+        let name = echo(name);
         Problem::new(Code::InvalidParameter, format!("{name}: {detail}")).with("parameter", name)
     }
 
-    /// Adds errors in the request body.
+    /// Adds errors in the request body. The first 20 are listed, the others are counted.
     pub(crate) fn with_errors<E: Into<BodyError>>(mut self, errors: impl IntoIterator<Item = E>) -> Self {
-        self.errors.extend(errors.into_iter().map(Into::into));
+        let mut errors = errors.into_iter();
+        let space = MAX_ERRORS.saturating_sub(self.errors.len());
+        self.errors.extend(errors.by_ref().take(space).map(Into::into));
+        let left_out = errors.count();
+        self.and_more(left_out)
+    }
+
+    /// Counts errors in the request body that are not listed.
+    pub(crate) fn and_more(mut self, left_out: usize) -> Self {
+        self.more = self.more.saturating_add(left_out);
         self
     }
 
-    /// Adds a member to the response.
+    /// Adds a member to the response. A text is shortened to 200 characters.
     pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(name.to_owned(), value.into());
+        let value = match value.into() {
+            Value::String(text) => Value::String(echo(&text)),
+            value => value,
+        };
+        self.members.insert(name.to_owned(), value);
         self
     }
 
@@ -111,16 +129,32 @@ impl Problem {
         for (name, value) in &self.headers {
             response.insert_header((name, value.as_str()));
         }
-        response.json(ProblemBody {
-            kind: format!("urn:causerie:problem:{}", self.code.as_str()),
-            title: self.code.title(),
-            status: self.code.status().as_u16(),
-            detail: &self.detail,
-            code: self.code,
-            request_id,
-            errors: self.errors.iter().map(BodyErrorDto::from).collect(),
-            members: &self.members,
-        })
+        response.body(self.body(request_id))
+    }
+
+    /// Returns the body: with as many errors as fit into the maximum size of an error response.
+    fn body(&self, request_id: Option<&str>) -> Vec<u8> {
+        let mut listed = self.errors.len();
+        loop {
+            let left_out = self.more + (self.errors.len() - listed);
+            let body = ProblemBody {
+                kind: format!("urn:causerie:problem:{}", self.code.as_str()),
+                title: self.code.title(),
+                status: self.code.status().as_u16(),
+                detail: &self.detail,
+                code: self.code,
+                request_id,
+                errors: self.errors.iter().take(listed).map(BodyErrorDto::from).collect(),
+                more: (left_out > 0).then_some(left_out),
+                members: &self.members,
+            };
+            // Text, numbers and maps with text as keys always serialize.
+            let json = serde_json::to_vec(&body).unwrap_or_default();
+            if json.len() <= MAX_BODY_BYTES || listed == 0 {
+                return json;
+            }
+            listed -= 1;
+        }
     }
 }
 
@@ -135,14 +169,26 @@ pub(crate) struct BodyError {
 
 impl From<FieldError> for BodyError {
     fn from(error: FieldError) -> Self {
-        BodyError { pointer: error.pointer, detail: error.detail, position: None }
+        BodyError {
+            pointer: bounds::pointer(error.pointer),
+            detail: bounds::detail(error.detail),
+            position: None,
+        }
     }
 }
 
 impl From<DefinitionError> for BodyError {
     fn from(error: DefinitionError) -> Self {
         let position = Some((error.line, error.column));
-        BodyError { pointer: error.pointer, detail: error.message, position }
+        BodyError { pointer: bounds::pointer(error.pointer), detail: bounds::detail(error.message), position }
+    }
+}
+
+/// Returns a description within its bound.
+fn bounded(detail: Cow<'static, str>) -> Cow<'static, str> {
+    match detail {
+        Cow::Borrowed(fixed) => Cow::Borrowed(fixed),
+        Cow::Owned(text) => Cow::Owned(bounds::detail(text)),
     }
 }
 
@@ -188,6 +234,10 @@ pub(crate) struct ProblemBody<'a> {
     /// Errors in the request body.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<BodyErrorDto<'a>>,
+    /// Number of further errors in the request body, which are not listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    more: Option<usize>,
     #[serde(flatten)]
     #[schema(ignore)]
     members: &'a Map<String, Value>,
@@ -241,6 +291,35 @@ mod tests {
             r#""errors":[{"pointer":"/title","detail":"is empty"}],"limit":5}"#,
         );
         assert_eq!(render(&problem).await, (400, PROBLEM_JSON.to_owned(), expected.to_owned()));
+    }
+
+    #[tokio::test]
+    async fn every_error_response_is_smaller_than_16_kib() {
+        // The characters take six bytes each in JSON.
+        let hostile = "\u{1}".repeat(400_000);
+        let error = |index: usize| FieldError {
+            pointer: format!("/meta/{}/{index}", "\u{1}".repeat(200)),
+            detail: hostile.clone(),
+        };
+        let problem = Problem::parameter(&hostile, &hostile)
+            .with("model", hostile.as_str())
+            .with("modality", hostile.as_str())
+            .with_errors((0..40).map(error));
+        let (_, _, body) = render(&problem).await;
+        assert!(body.len() < 16 * 1024, "{}", body.len());
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let listed = body["errors"].as_array().unwrap();
+        assert!(!listed.is_empty());
+        assert_eq!(body["more"], 40 - listed.len());
+    }
+
+    #[tokio::test]
+    async fn at_most_20_errors_are_listed_and_the_others_are_counted() {
+        let errors =
+            (0..25).map(|index| FieldError { pointer: format!("/{index}"), detail: "no".to_owned() });
+        let problem = Problem::new(Code::InvalidBody, "look at the errors").with_errors(errors).and_more(5);
+        let body: Value = serde_json::from_str(&render(&problem).await.2).unwrap();
+        assert_eq!((body["errors"].as_array().unwrap().len(), &body["more"]), (20, &Value::from(10)));
     }
 
     #[tokio::test]

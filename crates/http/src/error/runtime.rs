@@ -65,11 +65,9 @@ impl From<RuntimeError> for Problem {
             RuntimeError::DefinitionTooLarge { limit, given } => {
                 Problem::new(Code::ToolTooLarge, detail).with("limit", limit).with("given", given)
             }
-            RuntimeError::InvalidDefinition(errors) => {
-                Problem::new(Code::InvalidBody, INVALID_BODY_DETAIL)
-                    .with_errors(errors.listed)
-                    .and_more(errors.omitted)
-            }
+            RuntimeError::InvalidDefinition(errors) => Problem::new(Code::InvalidBody, INVALID_BODY_DETAIL)
+                .with_errors(errors.listed)
+                .and_more(errors.omitted),
             RuntimeError::NoSuchGroup => Problem::parameter("group_id", detail),
             RuntimeError::Refused(ref refusal) => match Code::named(refusal.code) {
                 Some(code) => Problem::new(code, detail),

@@ -25,6 +25,9 @@ use crate::state::AppState;
 pub(crate) use authenticate::authenticate;
 pub(crate) use send_limit::limit_sends;
 
+/// Maximum length of a path in the log, in bytes. Paths of routes are shorter.
+const MAX_LOGGED_PATH_BYTES: usize = 256;
+
 /// Runs a request in its own tracing span and finalizes its response: error bodies, CORS, security and rate limit
 /// headers, and the request id.
 pub(crate) async fn finalize_response(
@@ -33,7 +36,9 @@ pub(crate) async fn finalize_response(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = request_id::of(request.request())?;
     // The path contains ids only; the query string can contain a stream ticket and is never logged.
-    let span = tracing::info_span!("request", id = %id, method = %request.method(), path = request.path());
+    let path = request.path();
+    let path = path.get(..path.floor_char_boundary(MAX_LOGGED_PATH_BYTES)).unwrap_or_default();
+    let span = tracing::info_span!("request", id = %id, method = %request.method(), path);
     let id_header = HeaderValue::from_str(&id).map_err(Problem::internal)?;
     async move {
         let is_head = request.method() == Method::HEAD;

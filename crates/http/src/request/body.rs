@@ -8,12 +8,12 @@ use causerie_runtime::FieldError;
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
+use super::nul::NulCharacters;
 use crate::dto::Object;
-use crate::error::{Code, Problem};
+use crate::error::{Code, Pointer, Problem};
 use crate::state::AppState;
 
 /// A JSON request body. Types of bodies refuse unknown members.
@@ -123,9 +123,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
         refusal(error.inner(), &path)
     })?;
     json.end().map_err(|error| malformed(&error))?;
-    match nul_characters(body) {
-        errors if errors.is_empty() => Ok(value),
-        errors => Err(invalid(errors)),
+    match NulCharacters::of(body) {
+        None => Ok(value),
+        Some(NulCharacters { errors, more }) => Err(invalid(errors).and_more(more)),
     }
 }
 
@@ -138,13 +138,11 @@ fn refusal(error: &serde_json::Error, path: &Path) -> Problem {
         Category::Syntax | Category::Eof | Category::Io => malformed(error),
         Category::Data => {
             let detail = without_position(error);
-            let mut pointer = pointer_of(path);
             // The path of these errors is the object; the pointer must name the member.
             let of_member = ["missing field `", "duplicate field `"];
             let rest = of_member.iter().find_map(|prefix| detail.strip_prefix(prefix));
-            if let Some(name) = rest.and_then(|rest| rest.strip_suffix('`')) {
-                push_token(&mut pointer, name);
-            }
+            let member = rest.and_then(|rest| rest.strip_suffix('`'));
+            let pointer = pointer_of(path, member);
             invalid(vec![FieldError { pointer, detail }])
         }
     }
@@ -168,64 +166,20 @@ fn without_position(error: &serde_json::Error) -> String {
     text.strip_suffix(&position).unwrap_or(&text).to_owned()
 }
 
-fn pointer_of(path: &Path) -> String {
-    let mut pointer = String::new();
+/// Returns the pointer of a path and, if given, of a member of the object at its end.
+fn pointer_of(path: &Path, member: Option<&str>) -> String {
+    let mut pointer = Pointer::default();
     for segment in path {
         match segment {
-            Segment::Seq { index } => push_token(&mut pointer, &index.to_string()),
-            Segment::Map { key } => push_token(&mut pointer, key),
+            Segment::Seq { index } => pointer.enter(&index.to_string()),
+            Segment::Map { key } => pointer.enter(key),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
-    pointer
-}
-
-/// Appends a reference token to a JSON pointer (RFC 6901).
-fn push_token(pointer: &mut String, token: &str) {
-    pointer.push('/');
-    pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
-}
-
-/// Returns an error for each U+0000 in a JSON body: PostgreSQL cannot store the character.
-fn nul_characters(body: &[u8]) -> Vec<FieldError> {
-    let mut errors = Vec::new();
-    // JSON cannot contain the character unescaped, and nearly no body contains the escape.
-    if body.windows(6).any(|window| window == br"\u0000")
-        && let Ok(value) = serde_json::from_slice(body)
-    {
-        find_nul(&value, &mut String::new(), &mut errors);
+    if let Some(member) = member {
+        pointer.enter(member);
     }
-    errors
-}
-
-fn find_nul(value: &Value, pointer: &mut String, errors: &mut Vec<FieldError>) {
-    let length = pointer.len();
-    match value {
-        Value::String(text) => refuse_nul(text, pointer, errors),
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                push_token(pointer, &index.to_string());
-                find_nul(item, pointer, errors);
-                pointer.truncate(length);
-            }
-        }
-        Value::Object(members) => {
-            for (name, member) in members {
-                push_token(pointer, name);
-                refuse_nul(name, pointer, errors);
-                find_nul(member, pointer, errors);
-                pointer.truncate(length);
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-fn refuse_nul(text: &str, pointer: &str, errors: &mut Vec<FieldError>) {
-    if text.contains('\0') {
-        let detail = "the character U+0000 cannot be stored".to_owned();
-        errors.push(FieldError { pointer: pointer.to_owned(), detail });
-    }
+    pointer.into_string()
 }
 
 #[cfg(test)]
@@ -233,7 +187,7 @@ mod tests {
     use actix_web::http::header::HeaderMap;
     use actix_web::test::TestRequest;
     use serde::Deserialize;
-    use serde_json::{Map, json};
+    use serde_json::{Map, Value, json};
 
     use super::*;
 
@@ -331,7 +285,7 @@ mod tests {
         check(r#"{"text": "a\u0000"}"#, &["/text"]).await;
         check(
             r#"{"text": "\u0000", "meta": {"a": [1, "\u0000"], "b\u0000": 1}}"#,
-            &["/meta/a/1", "/meta/b\0", "/text"],
+            &["/text", "/meta/a/1", "/meta/b\0"],
         )
         .await;
         assert_eq!(parse::<Note>(br#"{"text": "\\u0000"}"#).unwrap().text, r"\u0000");

@@ -2,6 +2,7 @@
 
 mod accept;
 mod body;
+mod nul;
 mod pagination;
 mod path;
 mod query;

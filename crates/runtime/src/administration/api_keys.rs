@@ -31,6 +31,9 @@ pub struct CreateApiKey {
     pub expires_at: Option<Timestamp>,
 }
 
+/// Maximum number of scopes of a new API key. All of them are compiled for each request.
+pub(super) const MAX_SCOPES: usize = 100;
+
 impl Runtime {
     /// Returns a page of the API keys that the principal may read, by id, including revoked and expired keys.
     ///
@@ -75,7 +78,10 @@ impl Runtime {
         errors.check_name("/name", &new.name);
         errors.check_expiry("/expires_at", new.expires_at, stamp.at);
         let registry = self.inner.policy.registry();
-        for (index, scope) in new.scopes.iter().enumerate() {
+        if new.scopes.len() > MAX_SCOPES {
+            errors.add("/scopes", format!("has more than {MAX_SCOPES} scopes"));
+        }
+        for (index, scope) in new.scopes.iter().enumerate().take(MAX_SCOPES) {
             if let Err(error) = Scopes::parse([scope], registry) {
                 errors.add(format!("/scopes/{index}"), error.to_string());
             }

@@ -2,9 +2,7 @@
 
 use std::time::Instant;
 
-use causerie_tool_definitions::{
-    MAX_DEFINITION_BYTES, canonical_json, load_files, parse_json, parse_yaml,
-};
+use causerie_tool_definitions::{MAX_DEFINITION_BYTES, canonical_json, load_files, parse_json, parse_yaml};
 use proptest::prelude::*;
 
 use crate::support::{HEAD, check_rest, check_yaml, errors};
