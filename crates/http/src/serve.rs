@@ -1,15 +1,24 @@
-//! The HTTP server: workers on one listener, with options for streams.
+//! The HTTP server: workers on one listener, with limits on connections and options for streams.
 
-use std::any::Any;
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_http::{HttpService, KeepAlive, Protocol};
+use actix_server::ServerBuilder;
+use actix_service::{ServiceFactory, ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::App;
+use actix_web::dev::{AppConfig, Server};
 use actix_web::rt::net::TcpStream;
-use actix_web::{App, HttpServer};
 
 use crate::app::configure;
+use crate::connections::{ClientStream, ConnectionClock, ConnectionLimits};
+use crate::settings::HttpSettings;
 use crate::state::AppState;
+
+/// Time that a connection may take to close after its last response.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves the application on a listener, until the returned server is stopped through its handle.
 ///
@@ -19,38 +28,76 @@ use crate::state::AppState;
 /// The listener cannot be used.
 pub fn serve(listener: TcpListener, state: AppState) -> std::io::Result<Server> {
     let settings = state.settings().clone();
-    let write_timeout = settings.streams.write_timeout;
-    let server = HttpServer::new(move || {
+    let limits = ConnectionLimits::new(&settings);
+    let builder = ServerBuilder::new()
+        .workers(settings.workers)
+        .shutdown_timeout(settings.shutdown_timeout.as_secs())
+        .disable_signals();
+    let stopping = builder.graceful_shutdown_signal();
+    let server = builder.listen("causerie", listener, move || {
+        let stopping = stopping.clone();
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stopping = stopping.clone();
+                async move { stopping.notified().await }
+            })
+            // A half-closed connection counts as closed. Otherwise a disconnect is detected only at the second write
+            // after it.
+            .h1_allow_half_closed(false)
+            // Longer than clients and proxies keep idle connections: a client that reuses a connection while it is
+            // closed cannot determine whether the request was processed.
+            .keep_alive(KeepAlive::Timeout(settings.idle_timeout))
+            // The first request has the same limit: under load it can wait for its worker.
+            .client_request_timeout(settings.idle_timeout)
+            .client_disconnect_timeout(CLOSE_TIMEOUT)
+            .on_connect_ext(|connection: &ClientStream, data| {
+                data.insert::<Rc<ConnectionClock>>(connection.clock());
+            });
         let state = state.clone();
-        App::new().configure(move |app| configure(app, state))
-    })
-    .workers(settings.workers)
-    // The head of a stream and its first frame are two writes. With Nagle's algorithm the second waits 40 ms for an
-    // acknowledgement.
-    .tcp_nodelay(true)
-    // A half-closed connection counts as closed. Otherwise a disconnect is detected only at the second write after it.
-    .h1_allow_half_closed(false)
-    // Longer than clients and proxies keep idle connections: a client that reuses a connection while it is closed
-    // cannot determine whether the request was processed.
-    .keep_alive(settings.idle_timeout)
-    // The first request has the same limit: under load it can wait for its worker.
-    .client_request_timeout(settings.idle_timeout)
-    .on_connect(move |connection, _| set_write_timeout(connection, write_timeout))
-    .shutdown_timeout(settings.shutdown_timeout.as_secs())
-    .disable_signals()
-    .listen(listener)?;
+        let app = App::new().configure(move |app| configure(app, state));
+        // The configuration holds the address for URLs that the library generates; this application generates none.
+        let http = http.finish(map_config(app, |()| AppConfig::default()));
+        connections(Arc::clone(&limits), settings.clone())
+            .and_then(http.map_err(|error| tracing::debug!(%error, "connection ended")))
+    })?;
     Ok(server.run())
 }
 
-/// Sets the time after which the kernel closes a connection whose peer acknowledges no data. The response body cannot
-/// do this: while the server waits for the socket, it does not poll the body.
-fn set_write_timeout(connection: &dyn Any, write_timeout: Duration) {
+/// A client connection, as the HTTP library takes it.
+type Accepted = (ClientStream, Protocol, Option<std::net::SocketAddr>);
+
+/// Admits connections and gives them their clocks. A connection beyond a limit is closed.
+fn connections(
+    limits: Arc<ConnectionLimits>,
+    settings: HttpSettings,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = Accepted, Error = (), InitError = ()> {
+    fn_service(move |connection: TcpStream| {
+        let peer = connection.peer_addr().ok();
+        let address = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+        let permit = limits.admit(address).ok_or(());
+        let write_timeout = settings.streams.write_timeout;
+        let idle_timeout = settings.idle_timeout;
+        std::future::ready(permit.map(|permit| {
+            set_options(&connection, write_timeout);
+            let stream = ClientStream::new(connection, idle_timeout, write_timeout, permit);
+            (stream, Protocol::Http1, peer)
+        }))
+    })
+}
+
+/// Sets the options of a connection. A failure affects only its delays.
+fn set_options(connection: &TcpStream, write_timeout: Duration) {
+    // The head of a stream and its first frame are two writes. With Nagle's algorithm the second waits 40 ms for an
+    // acknowledgement.
+    if let Err(error) = connection.set_nodelay(true) {
+        tracing::debug!(%error, "setting TCP_NODELAY failed");
+    }
+    // The time after which the kernel closes a connection whose peer acknowledges no data, also while nothing is
+    // written.
     #[cfg(target_os = "linux")]
-    if let Some(connection) = connection.downcast_ref::<TcpStream>()
-        && let Err(error) = socket2::SockRef::from(connection).set_tcp_user_timeout(Some(write_timeout))
-    {
+    if let Err(error) = socket2::SockRef::from(connection).set_tcp_user_timeout(Some(write_timeout)) {
         tracing::debug!(%error, "setting TCP_USER_TIMEOUT failed");
     }
     #[cfg(not(target_os = "linux"))]
-    let _ = (connection.downcast_ref::<TcpStream>(), write_timeout);
+    let _ = write_timeout;
 }

@@ -1,6 +1,6 @@
 //! Settings of the HTTP server, with defaults for a single instance.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -14,8 +14,13 @@ pub struct HttpSettings {
     pub workers: usize,
     /// Maximum size of a request body.
     pub max_body_bytes: usize,
-    /// Idle timeout: a connection without a request is closed after this time.
+    /// Idle timeout: a connection without a request, or without the rest of the head of a request, is closed after this
+    /// time.
     pub idle_timeout: Duration,
+    /// Maximum number of client connections; `None` disables the limit.
+    pub max_connections: Option<NonZeroUsize>,
+    /// Maximum number of connections from one address that is not a trusted proxy; `None` disables the limit.
+    pub connections_per_address: Option<NonZeroUsize>,
     /// Time for open requests to end after a stop is requested, in whole seconds.
     pub shutdown_timeout: Duration,
     pub streams: StreamSettings,
@@ -59,6 +64,8 @@ impl Default for HttpSettings {
             workers: std::thread::available_parallelism().map_or(2, usize::from),
             max_body_bytes: 1024 * 1024,
             idle_timeout: Duration::from_secs(75),
+            max_connections: None,
+            connections_per_address: None,
             shutdown_timeout: Duration::from_secs(30),
             streams: StreamSettings::default(),
             access: AccessSettings::default(),

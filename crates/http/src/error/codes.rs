@@ -51,6 +51,7 @@ codes! {
     Forbidden = "forbidden", FORBIDDEN, "This is not allowed";
     NotFound = "not_found", NOT_FOUND, "Not found";
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The route does not support this method";
+    RequestTimeout = "request_timeout", REQUEST_TIMEOUT, "The request did not arrive in time";
     NotAcceptable = "not_acceptable", NOT_ACCEPTABLE, "None of the accepted media types is available";
     TurnInProgress = "turn_in_progress", CONFLICT, "Another turn of the session is running";
     SessionNotActive = "session_not_active", CONFLICT, "The session accepts no messages";

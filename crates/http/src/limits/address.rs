@@ -34,7 +34,8 @@ fn last_untrusted<'h>(peer: IpAddr, hops: impl Iterator<Item = &'h str>, trusted
     address
 }
 
-fn network(address: IpAddr) -> IpAddr {
+/// Returns an IPv4 address unchanged, and the /64 network of an IPv6 address.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
         IpAddr::V4(_) => address,

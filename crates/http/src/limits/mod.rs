@@ -7,6 +7,6 @@ mod failures;
 mod keyed;
 mod sends;
 
-pub(crate) use address::client_address;
+pub(crate) use address::{client_address, network};
 pub(crate) use failures::FailureRateLimiter;
 pub(crate) use sends::{RateHeaders, SendRateLimiter};

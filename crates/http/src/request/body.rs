@@ -1,5 +1,7 @@
 //! JSON request bodies of limited size. Errors name the position in the body.
 
+use std::time::Duration;
+
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest, web};
@@ -10,8 +12,10 @@ use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
+use tokio::time::Instant;
 
 use super::nul::NulCharacters;
+use crate::connections::Pace;
 use crate::dto::Object;
 use crate::error::{Code, Pointer, Problem};
 use crate::state::AppState;
@@ -26,24 +30,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = require_json(request.headers());
-        let (length, limit) = (content_length(request), max_body_bytes(request));
+        let incoming = IncomingBody::of(request);
         let payload = payload.take();
         Box::pin(async move {
             is_json?;
-            let body = read(payload, length, limit).await?;
+            let body = incoming.read(payload).await?;
             parse(&body).map(Json)
         })
     }
-}
-
-/// Returns the maximum size of a body.
-pub(super) fn max_body_bytes(request: &HttpRequest) -> usize {
-    request.app_data::<web::Data<AppState>>().map_or(0, |state| state.settings().max_body_bytes)
-}
-
-/// Returns the value of `Content-Length`.
-pub(super) fn content_length(request: &HttpRequest) -> Option<usize> {
-    request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
 }
 
 /// Returns the media type of the body without its parameters, in lower case; empty if there is none.
@@ -84,32 +78,62 @@ pub(super) fn require_unencoded(headers: &header::HeaderMap) -> Result<(), Probl
     }
 }
 
-/// Reads a body.
-///
-/// # Errors
-/// `payload_too_large` beyond `limit` bytes, and `invalid_body` if the connection ends early.
-pub(super) async fn read(
-    mut payload: Payload,
+/// Size and pace of a body that is still to be read.
+#[derive(Debug)]
+pub(super) struct IncomingBody {
+    /// Value of `Content-Length`.
     length: Option<usize>,
+    /// Maximum size in bytes.
     limit: usize,
-) -> Result<BytesMut, Problem> {
-    let too_large = || {
-        Problem::new(Code::PayloadTooLarge, format!("the maximum size of a body is {limit} bytes"))
-            .with("limit", limit)
-    };
-    if length.is_some_and(|length| length > limit) {
-        return Err(too_large());
+    /// Time that the client may keep the server waiting.
+    timeout: Duration,
+}
+
+impl IncomingBody {
+    pub(super) fn of(request: &HttpRequest) -> Self {
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let settings = request.app_data::<web::Data<AppState>>().map(|state| state.settings());
+        IncomingBody {
+            length: length.and_then(|length| length.to_str().ok()?.parse().ok()),
+            limit: settings.map_or(0, |settings| settings.max_body_bytes),
+            timeout: settings.map_or(Duration::ZERO, |settings| settings.streams.write_timeout),
+        }
     }
-    let mut body = BytesMut::with_capacity(length.unwrap_or(0));
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk
-            .map_err(|_| Problem::new(Code::InvalidBody, "the body is shorter than its `Content-Length`"))?;
-        if body.len() + chunk.len() > limit {
+
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// `payload_too_large`; `invalid_body` if the connection ends early; `request_timeout` if the client sends too
+    /// slowly.
+    pub(super) async fn read(self, mut payload: Payload) -> Result<BytesMut, Problem> {
+        let limit = self.limit;
+        let too_large = || {
+            Problem::new(Code::PayloadTooLarge, format!("the maximum size of a body is {limit} bytes"))
+                .with("limit", limit)
+        };
+        if self.length.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
-        body.extend_from_slice(&chunk);
+        let mut pace = Pace::new(self.timeout);
+        let mut body = BytesMut::new();
+        loop {
+            let since = Instant::now();
+            let chunk = match tokio::time::timeout(pace.left(), payload.next()).await {
+                Ok(None) => return Ok(body),
+                Ok(Some(Ok(chunk))) => chunk,
+                Ok(Some(Err(_))) => {
+                    let detail = "the body is shorter than its `Content-Length`";
+                    return Err(Problem::new(Code::InvalidBody, detail));
+                }
+                Err(_) => return Err(Problem::new(Code::RequestTimeout, "the body arrives too slowly")),
+            };
+            if body.len() + chunk.len() > limit {
+                return Err(too_large());
+            }
+            pace.progressed(since.elapsed(), chunk.len());
+            body.extend_from_slice(&chunk);
+        }
     }
-    Ok(body)
 }
 
 /// Parses a body.

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use causerie_runtime::DefinitionFormat;
 use futures_util::future::LocalBoxFuture;
 
-use super::body::{content_length, essence, max_body_bytes, read, require_unencoded};
+use super::body::{IncomingBody, essence, require_unencoded};
 use crate::error::{Code, Problem};
 
 /// The text of a tool definition.
@@ -24,9 +24,9 @@ impl FromRequest for Definition {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let headers = request.headers();
         let format = format_of(headers).and_then(|format| require_unencoded(headers).map(|()| format));
-        let (length, limit) = (content_length(request), max_body_bytes(request));
+        let incoming = IncomingBody::of(request);
         let payload = payload.take();
-        Box::pin(async move { Ok(Definition { format: format?, text: read(payload, length, limit).await? }) })
+        Box::pin(async move { Ok(Definition { format: format?, text: incoming.read(payload).await? }) })
     }
 }
 

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::http::header::{self, ContentEncoding};
+use actix_web::http::header;
 use bytes::Bytes;
 use causerie_runtime::TurnReader;
 use tokio::sync::mpsc;
@@ -26,8 +26,6 @@ pub(crate) fn stream(state: &AppState, reader: TurnReader) -> HttpResponse {
         .insert_header((header::CACHE_CONTROL, "no-cache, no-transform"))
         .insert_header(("x-accel-buffering", "no"))
         .insert_header(("x-vercel-ai-ui-message-stream", UI_MESSAGE_STREAM))
-        // Compression would buffer frames.
-        .insert_header(ContentEncoding::Identity)
         .body(FrameBody { chunks, ended: false })
 }
 

@@ -1,6 +1,7 @@
 //! TCP connections: keep-alives, disconnects, write timeout and idle timeout.
 
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use crate::support::ports::{completed, text};
@@ -149,6 +150,141 @@ async fn an_idle_connection_is_closed_after_the_idle_timeout() {
     // The timer of the server has a resolution of half a second.
     let kept = idle_since.elapsed();
     assert!(kept > idle - Duration::from_secs(1), "{kept:?}");
+}
+
+/// Waits until the server closes a connection, and returns what it sent before.
+async fn closed(connection: &mut TcpStream) -> String {
+    let mut rest = Vec::new();
+    // A connection that is closed with data underway is reset, which is as good.
+    let _ = tokio::time::timeout(Duration::from_secs(20), connection.read_to_end(&mut rest))
+        .await
+        .expect("the server closes the connection");
+    String::from_utf8(rest).unwrap()
+}
+
+fn with_timeouts(idle: u64, write: u64) -> HttpSettings {
+    let mut settings = HttpSettings { idle_timeout: Duration::from_millis(idle), ..HttpSettings::default() };
+    settings.streams.write_timeout = Duration::from_millis(write);
+    settings
+}
+
+const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: test\r\n\r\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_phase_of_every_request_has_a_clock() {
+    let server = server(with_timeouts(1500, 700)).await;
+    let healthy = async || {
+        let mut connection = server.connect().await;
+        connection.write_all(HEALTH).await.unwrap();
+        read_until(&mut connection, "\r\n\r\n").await;
+        connection
+    };
+
+    // The head of a later request stops, or arrives byte by byte.
+    let silent = async {
+        let mut connection = healthy().await;
+        connection.write_all(b"GET /heal").await.unwrap();
+        closed(&mut connection).await;
+    };
+    let drip = async {
+        let (mut reader, mut writer) = healthy().await.into_split();
+        let drip = async {
+            let mut pace = tokio::time::interval(Duration::from_millis(100));
+            while writer.write_all(b"G").await.is_ok() {
+                pace.tick().await;
+            }
+        };
+        let mut rest = Vec::new();
+        let end = async { reader.read_to_end(&mut rest).await };
+        let ended = tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(drip, end) });
+        assert!(ended.await.is_ok(), "the server closes the connection");
+    };
+    // A body does not come.
+    let without_body = async {
+        let mut connection = healthy().await;
+        let head = format!(
+            "POST /sessions HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {}\r\n\
+             content-type: application/json\r\ncontent-length: 20\r\n\r\n{{",
+            server.key
+        );
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let answer = closed(&mut connection).await;
+        assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("request_timeout"), "{answer}");
+    };
+    // A chunked body continues after its answer.
+    let unread_body = async {
+        let (mut reader, mut writer) = healthy().await.into_split();
+        let head = b"POST /nowhere HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n";
+        writer.write_all(head).await.unwrap();
+        let drip = async {
+            let mut pace = tokio::time::interval(Duration::from_millis(100));
+            while writer.write_all(b"1\r\nx\r\n").await.is_ok() {
+                pace.tick().await;
+            }
+        };
+        let mut rest = Vec::new();
+        let end = async { reader.read_to_end(&mut rest).await };
+        let ended = tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(drip, end) });
+        assert!(ended.await.is_ok(), "the server closes the connection");
+    };
+    // The first head stops.
+    let first = async {
+        let mut connection = server.connect().await;
+        connection.write_all(b"GET /heal").await.unwrap();
+        closed(&mut connection).await;
+    };
+    tokio::join!(silent, drip, without_body, unread_body, first);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_cannot_hold_more_connections_than_its_limit() {
+    let settings = HttpSettings { connections_per_address: NonZeroUsize::new(2), ..HttpSettings::default() };
+    let server = server(settings).await;
+    let health = async || {
+        let mut connection = server.connect().await;
+        let mut answer = [0; 12];
+        let _ = connection.write_all(HEALTH).await;
+        (connection.read_exact(&mut answer).await.is_ok(), connection)
+    };
+    let (first, second) = (health().await, health().await);
+    assert!(first.0 && second.0);
+    assert!(!health().await.0);
+    drop(first);
+    // The server notices the disconnect a little later.
+    let again = async { while !health().await.0 {} };
+    tokio::time::timeout(Duration::from_secs(20), again).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_fits_the_version_and_the_method_of_its_request() {
+    let server = server(HttpSettings::default()).await;
+    let session = server.session().await;
+    let ask = async |method: &str, path: &str, version: &str, body: &str| {
+        let mut connection = server.connect().await;
+        let request = format!(
+            "{method} {path} {version}\r\nhost: test\r\nauthorization: Bearer {}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            server.key,
+            body.len()
+        );
+        connection.write_all(request.as_bytes()).await.unwrap();
+        closed(&mut connection).await.to_lowercase()
+    };
+    let messages = format!("{session}/messages");
+    let old = ask("POST", &messages, "HTTP/1.0", r#"{"content":"hi"}"#).await;
+    let (head, body) = old.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("http/1.0 200"), "{head}");
+    assert!(!head.contains("transfer-encoding") && !head.contains("keep-alive"), "{head}");
+    assert!(body.starts_with("id: ") && body.ends_with("data: [done]\n\n"), "{body}");
+
+    let new = ask("POST", &messages, "HTTP/1.1", r#"{"content":"hi"}"#).await;
+    let (head, _) = new.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("transfer-encoding: chunked") && !head.contains("content-encoding"), "{head}");
+
+    let turn = new.split("\"turn_id\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let head = ask("HEAD", &format!("/turns/{turn}/stream"), "HTTP/1.1", "").await;
+    assert!(head.starts_with("http/1.1 200") && head.ends_with("\r\n\r\n"), "{head}");
+    assert!(head.contains("text/event-stream") && !head.contains("content-length"), "{head}");
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Settings of the HTTP listener and its streams.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use causerie_http::{HttpSettings, StreamSettings};
 use clap::Args;
 
+use super::files;
 use super::setting::{Setting, SettingErrors, optional, setting};
 use super::values::{address, milliseconds, whole};
 
@@ -34,16 +36,22 @@ pub(crate) struct HttpArgs {
     #[arg(long, env = "CAUSERIE_KEEP_ALIVE_MS", value_name = "MS", default_value = "15000")]
     #[arg(value_parser = setting(milliseconds))]
     keep_alive_ms: Setting<Duration>,
-    /// Time, in milliseconds, that a client may stop reading a stream. Then its connection is closed; the client can
-    /// resume the stream.
+    /// Time, in milliseconds, that a client may keep the server waiting while it reads a response or sends a body; each
+    /// KiB gives it another second. Then its connection is closed; the client can resume a stream.
     #[arg(long, env = "CAUSERIE_STALL_MS", value_name = "MS", default_value = "60000")]
     #[arg(value_parser = setting(milliseconds))]
     stall_ms: Setting<Duration>,
-    /// Time, in milliseconds, after which a connection without a request is closed. It must be longer than the idle
+    /// Time, in milliseconds, after which a connection without a request, or without the rest of the head of a request,
+    /// is closed. It must be longer than the idle
     /// timeout of a proxy in front, or the proxy sometimes sends a request on a connection that is being closed.
     #[arg(long, env = "CAUSERIE_IDLE_CONNECTION_MS", value_name = "MS", default_value = "75000")]
     #[arg(value_parser = setting(milliseconds))]
     idle_connection_ms: Setting<Duration>,
+    /// Maximum number of connections from one address (IPv6: one /64 network); 0 disables the limit. Trusted proxies
+    /// have none [default: half of the limit of open files].
+    #[arg(long, env = "CAUSERIE_CONNECTIONS_PER_ADDRESS", value_name = "COUNT", default_value = "")]
+    #[arg(hide_default_value = true, value_parser = optional(whole::<usize>(0..=1_000_000)))]
+    connections_per_address: Setting<Option<usize>>,
 }
 
 impl HttpArgs {
@@ -55,12 +63,17 @@ impl HttpArgs {
         let keep_alive = errors.take(self.keep_alive_ms);
         let write_timeout = errors.take(self.stall_ms);
         let idle_timeout = errors.take(self.idle_connection_ms);
+        let connections_per_address = errors.take(self.connections_per_address);
 
         let defaults = HttpSettings::default();
         let settings = HttpSettings {
             workers: workers?.unwrap_or(defaults.workers),
             max_body_bytes: max_body_bytes?,
             idle_timeout: idle_timeout?,
+            connections_per_address: match connections_per_address? {
+                Some(count) => NonZeroUsize::new(count),
+                None => files::connections_per_address(files::open_file_limit()),
+            },
             streams: StreamSettings { keep_alive: keep_alive?, write_timeout: write_timeout? },
             ..defaults
         };

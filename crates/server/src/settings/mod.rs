@@ -4,6 +4,7 @@
 //! are reported together.
 
 mod access;
+mod files;
 mod http;
 mod logging;
 mod runtime;
@@ -90,8 +91,10 @@ impl ServeArgs {
         let all = || {
             let (listen, http) = http?;
             let (access, tokens) = access?;
-            let http = HttpSettings { access, ..http };
             let (store, upstream) = (store?, upstream?);
+            let reserved = files::reserved_files(&store, &upstream, http.workers);
+            let max_connections = files::max_connections(files::open_file_limit(), reserved);
+            let http = HttpSettings { access, max_connections, ..http };
             Some(Settings { store, upstream, listen, http, tokens, runtime: runtime?, log: log? })
         };
         errors.or(all())

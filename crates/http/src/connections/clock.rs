@@ -1,0 +1,100 @@
+//! The phase of a connection: it waits for the head of a request, or handles a request.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Clock of the heads of a connection. It is shared by the connection and its requests, on one worker.
+#[derive(Debug)]
+pub(crate) struct ConnectionClock {
+    /// Time for the head of a request to begin, and to end.
+    timeout: Duration,
+    phase: Cell<Phase>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    /// Before the first request, which the HTTP library times.
+    First,
+    /// The next head must be complete at this time.
+    Head { deadline: Instant, has_begun: bool },
+    /// A request is handled.
+    Request,
+}
+
+impl ConnectionClock {
+    pub(crate) fn new(timeout: Duration) -> Rc<Self> {
+        Rc::new(ConnectionClock { timeout, phase: Cell::new(Phase::First) })
+    }
+
+    /// Starts a request. It lasts until the returned value is dropped.
+    pub(crate) fn start_request(self: &Rc<Self>) -> RequestInProgress {
+        self.phase.set(Phase::Request);
+        RequestInProgress(Rc::clone(self))
+    }
+
+    /// Records that the client has sent data.
+    pub(super) fn received(&self) {
+        if let Phase::Head { has_begun: false, .. } = self.phase.get() {
+            self.phase.set(Phase::Head { deadline: Instant::now() + self.timeout, has_begun: true });
+        }
+    }
+
+    /// Records that the client has not read all of the response yet, so that the time for its next head has not begun.
+    pub(super) fn is_writing(&self) {
+        if let Phase::Head { has_begun: false, .. } = self.phase.get() {
+            self.phase.set(Phase::Head { deadline: Instant::now() + self.timeout, has_begun: false });
+        }
+    }
+
+    /// Returns the time at which the connection must have received a head.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.phase.get() {
+            Phase::Head { deadline, .. } => Some(deadline),
+            Phase::First | Phase::Request => None,
+        }
+    }
+}
+
+/// A request in progress; the time for the next head starts when it is dropped.
+#[derive(Debug)]
+pub(crate) struct RequestInProgress(Rc<ConnectionClock>);
+
+impl Drop for RequestInProgress {
+    fn drop(&mut self) {
+        let deadline = Instant::now() + self.0.timeout;
+        self.0.phase.set(Phase::Head { deadline, has_begun: false });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_has_its_time_after_a_request_and_after_its_first_byte() {
+        let timeout = Duration::from_secs(75);
+        let clock = ConnectionClock::new(timeout);
+        clock.received();
+        assert_eq!(clock.deadline(), None);
+        let request = clock.start_request();
+        advance(Duration::from_secs(1000)).await;
+        clock.received();
+        assert_eq!(clock.deadline(), None);
+        drop(request);
+        assert_eq!(clock.deadline(), Some(Instant::now() + timeout));
+        advance(Duration::from_secs(70)).await;
+        clock.received();
+        let deadline = Instant::now() + timeout;
+        assert_eq!(clock.deadline(), Some(deadline));
+        // A drip does not extend the time.
+        advance(Duration::from_secs(70)).await;
+        clock.received();
+        clock.is_writing();
+        assert_eq!(clock.deadline(), Some(deadline));
+    }
+}
