@@ -1,5 +1,18 @@
 //! Keyset pagination: a page continues after a key, in a stable order.
 
+/// Maximum size of the rows of a page, in bytes. A page that would be larger ends early.
+pub const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// Returns how many rows of these sizes in bytes fit into a page: as many as [`MAX_PAGE_BYTES`] allows, but at least one.
+pub fn fitting_rows(sizes: impl IntoIterator<Item = usize>) -> usize {
+    let mut total = 0_usize;
+    let fits = |(index, size): &(usize, usize)| {
+        total = total.saturating_add(*size);
+        *index == 0 || total <= MAX_PAGE_BYTES
+    };
+    sizes.into_iter().enumerate().take_while(fits).count()
+}
+
 /// Key of the last row of the previous page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct After<K>(pub K);
@@ -32,5 +45,22 @@ impl<T, K> Page<T, K> {
     /// Returns a page without rows.
     pub const fn empty() -> Self {
         Page { rows: Vec::new(), next: None }
+    }
+}
+
+#[cfg(test)]
+mod size_tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_at_least_one_row_and_at_most_its_size() {
+        let check = |sizes: &[usize], expected: usize| {
+            assert_eq!(fitting_rows(sizes.iter().copied()), expected, "{sizes:?}");
+        };
+        check(&[], 0);
+        check(&[MAX_PAGE_BYTES + 1, 1], 1);
+        check(&[MAX_PAGE_BYTES - 1, 1, 1], 2);
+        check(&[1, usize::MAX, 1], 1);
+        check(&[0; 100], 100);
     }
 }

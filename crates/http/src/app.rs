@@ -6,7 +6,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, guard};
 
 use crate::error::{Code, Problem};
-use crate::middleware::{authenticate, finalize_response, limit_sends};
+use crate::middleware::{authenticate, finalize_response, limit_sends, require_permission};
 use crate::openapi;
 #[cfg(feature = "swagger-ui")]
 use crate::routes;
@@ -42,7 +42,14 @@ fn resource(operations: &[Operation]) -> Resource {
             Method::GET => (operation.handler)().guard(guard::Any(guard::Get()).or(guard::Head())),
             _ => (operation.handler)().method(operation.method.clone()),
         };
-        // The middleware that is added last runs first: a send is counted for the authenticated user.
+        // The middleware that is added last runs first: a send is counted for the authenticated user, and the body of a
+        // request is read after the permission is known.
+        let route = match operation.access {
+            Access::Requires(action, subject) if operation.has_body() => {
+                route.wrap(from_fn(move |request, next| require_permission(request, next, action, subject)))
+            }
+            _ => route,
+        };
         let route = if operation.is_send() { route.wrap(from_fn(limit_sends)) } else { route };
         resource.route(match operation.access {
             Access::Public => route,

@@ -4,13 +4,20 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use causerie_domain::principal::Principal;
+use causerie_domain::memberships::Membership;
+use causerie_domain::principal::{Credential, Principal};
 use causerie_domain::{ApiKeyId, Timestamp};
 
 use crate::bounded_map::evict_when_full;
 
 /// Time for which a verified credential is valid without a look-up: the maximum delay of a revocation.
 const VALID_FOR: Duration = Duration::from_secs(5);
+/// Maximum size of all cached principals, in bytes.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+/// Maximum size of a cached principal, in bytes. A larger one is read from the store for each request.
+const MAX_PRINCIPAL_BYTES: usize = 1024 * 1024;
+/// Size of a principal without rules and scopes, in bytes.
+const BASE_BYTES: usize = 1024;
 /// Minimum interval between two records of the last use of a key.
 const RECORD_USE_EVERY: Duration = Duration::from_secs(60);
 
@@ -26,12 +33,16 @@ struct Entries {
     /// Number of times that the cache was cleared.
     generation: u64,
     verified: HashMap<CredentialHash, Verified>,
+    /// Size of the principals in `verified`, or more.
+    bytes: usize,
     recorded: HashMap<ApiKeyId, Timestamp>,
 }
 
 #[derive(Debug)]
 struct Verified {
     principal: Arc<Principal>,
+    /// Size of the principal.
+    bytes: usize,
     at: Timestamp,
     expires_at: Option<Timestamp>,
 }
@@ -56,6 +67,7 @@ impl VerifiedCredentials {
         let entries = &mut *self.entries();
         entries.generation += 1;
         entries.verified.clear();
+        entries.bytes = 0;
     }
 
     /// Caches a verified credential, unless rights have changed since `generation` was read.
@@ -70,9 +82,21 @@ impl VerifiedCredentials {
         if entries.generation != generation {
             return;
         }
-        let verified = &mut entries.verified;
-        evict_when_full(verified, |entry| entry.is_valid_at(now));
-        verified.insert(hash, Verified { principal, at: now, expires_at });
+        let bytes = size(&principal);
+        if bytes > MAX_PRINCIPAL_BYTES {
+            return;
+        }
+        evict_when_full(&mut entries.verified, |entry| entry.is_valid_at(now));
+        if entries.bytes + bytes > MAX_BYTES {
+            entries.verified.retain(|_, entry| entry.is_valid_at(now));
+            entries.bytes = entries.verified.values().map(|entry| entry.bytes).sum();
+        }
+        if entries.bytes + bytes > MAX_BYTES {
+            entries.verified.clear();
+            entries.bytes = 0;
+        }
+        entries.bytes += bytes;
+        entries.verified.insert(hash, Verified { principal, bytes, at: now, expires_at });
     }
 
     /// Whether the use of a key must be recorded now; `stored` is the last use in the store. True at most once a minute.
@@ -90,6 +114,18 @@ impl VerifiedCredentials {
     fn entries(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the approximate size of a principal in bytes.
+fn size(principal: &Principal) -> usize {
+    let texts =
+        |texts: &[String]| texts.iter().map(|text| text.capacity() + size_of::<String>()).sum::<usize>();
+    let scopes = match &principal.credential {
+        Credential::ApiKey { scopes, .. } => texts(scopes),
+        Credential::Token | Credential::Process => 0,
+    };
+    let memberships = principal.memberships.len() * size_of::<Membership>();
+    BASE_BYTES + scopes + texts(&principal.rules) + memberships
 }
 
 impl Verified {
@@ -147,6 +183,25 @@ mod tests {
         assert!(cache.should_record_use(key_id(), Some(at(40)), at(160)));
         let fresh = VerifiedCredentials::default();
         assert!(fresh.should_record_use(key_id(), None, at(0)));
+    }
+
+    #[test]
+    fn the_cache_stays_within_its_bytes() {
+        let cache = VerifiedCredentials::default();
+        let mut large = principal();
+        large.rules = vec!["r".repeat(MAX_PRINCIPAL_BYTES / 2)];
+        let large = Arc::new(large);
+        for number in 0..200 {
+            cache.insert(([number; 32], 0), Arc::clone(&large), at(100), None);
+        }
+        let entries = cache.entries();
+        assert!(!entries.verified.is_empty() && entries.verified.len() < 128, "{}", entries.verified.len());
+        assert!(entries.bytes <= MAX_BYTES);
+        drop(entries);
+        let mut huge = principal();
+        huge.rules = vec!["r".repeat(MAX_PRINCIPAL_BYTES)];
+        cache.insert(([201; 32], 0), Arc::new(huge), at(100), None);
+        assert!(cache.get(&[201; 32], at(100)).is_none());
     }
 
     #[test]

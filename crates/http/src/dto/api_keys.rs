@@ -26,7 +26,7 @@ pub(crate) struct CreateApiKeyBody {
     #[serde(default, deserialize_with = "input::optional_from_str")]
     #[schema(value_type = Option<Id>)]
     group_id: Option<GroupId>,
-    /// Scopes that limit the key, as `action:Subject`; an empty list means all rights of the user.
+    /// Scopes that limit the key, as `action:Subject`, at most 100; an empty list means all rights of the user.
     #[serde(default)]
     #[schema(examples(json!(["create:Message", "read:Usage"])))]
     scopes: Vec<String>,

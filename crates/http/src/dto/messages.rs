@@ -1,13 +1,14 @@
 //! Messages in responses, and the body of a send.
 
 use causerie_domain::messages::{MessageMeta, MessageView, NewMessage, Part};
+use causerie_domain::page::fitting_rows;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::attachments::{AttachmentBody, AttachmentDto};
 use super::input::Object;
-use super::page::PageCursor;
+use super::page::{PageCursor, json_size};
 use super::usage::UsageDto;
 use super::values::{Id, MessageRoleDto, MessageStatusDto, PartKindDto, TimestampDto};
 
@@ -52,6 +53,14 @@ impl From<MessageView> for MessageDto {
             created_at: message.created_at.into(),
         }
     }
+}
+
+/// Returns the last messages that fit into a page, in order, and the number of the first one.
+pub(crate) fn latest_of_page(views: Vec<MessageView>) -> (Option<i64>, Vec<MessageDto>) {
+    let mut messages: Vec<MessageDto> = views.into_iter().map(MessageDto::from).collect();
+    let fitting = fitting_rows(messages.iter().rev().map(json_size));
+    let messages = messages.split_off(messages.len() - fitting);
+    (messages.first().map(|message| message.seq), messages)
 }
 
 /// A part of a message: text or reasoning.
@@ -123,7 +132,7 @@ pub(crate) struct SendMessageBody {
     #[serde(default)]
     #[schema(value_type = Vec<AttachmentBody>)]
     attachments: Vec<Object<AttachmentBody>>,
-    /// Further data that is stored with the message.
+    /// Further data that is stored with the message, at most 16 KiB of JSON.
     #[serde(default)]
     meta: Map<String, Value>,
 }

@@ -23,5 +23,5 @@ pub(crate) mod users;
 pub(crate) mod values;
 
 pub(crate) use input::Object;
-pub(crate) use page::{PageCursor, PageDto};
+pub(crate) use page::{PageCursor, PageDto, json_size};
 pub(crate) use values::Id;

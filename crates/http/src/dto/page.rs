@@ -1,6 +1,8 @@
 //! Pages of lists and their cursors.
 
-use causerie_domain::page::{After, Page, PageRequest};
+use std::io;
+
+use causerie_domain::page::{After, Page, PageRequest, fitting_rows};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -19,6 +21,27 @@ impl<T: ToSchema> PageDto<T> {
         PageDto { data: rows.into_iter().map(Into::into).collect(), next_cursor: next.map(K::cursor) }
     }
 
+    /// Creates a page of at most [`MAX_PAGE_BYTES`](causerie_domain::page::MAX_PAGE_BYTES) of JSON, but at least one row.
+    /// If it ends early, the cursor is that of its last row.
+    pub(crate) fn bounded<R: Into<T>, K: PageCursor>(
+        rows: Vec<R>,
+        key: impl Fn(&R) -> K,
+        next: Option<K>,
+    ) -> Self
+    where
+        T: Serialize,
+    {
+        let all = rows.len();
+        let (cursors, mut data): (Vec<K>, Vec<T>) =
+            rows.into_iter().map(|row| (key(&row), row.into())).unzip();
+        data.truncate(fitting_rows(data.iter().map(json_size)));
+        let next = match data.len() {
+            kept if kept < all => kept.checked_sub(1).and_then(|last| cursors.get(last)).map(K::cursor),
+            _ => next.as_ref().map(K::cursor),
+        };
+        PageDto { data, next_cursor: next }
+    }
+
     /// Cuts a page out of a complete list in memory.
     pub(crate) fn cut<R, K>(mut rows: Vec<R>, key: impl Fn(&R) -> K, page: PageRequest<K>) -> Self
     where
@@ -31,6 +54,25 @@ impl<T: ToSchema> PageDto<T> {
         let page = Page::cut(rows, page.limit, key);
         PageDto::new(page.rows, page.next.as_ref())
     }
+}
+
+/// Returns the size of a value as JSON, in bytes.
+pub(crate) fn json_size(value: &impl Serialize) -> usize {
+    struct Count(usize);
+    impl io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    // A value that cannot be serialized has no size; the response reports the error.
+    let _ = serde_json::to_writer(&mut count, value);
+    count.0
 }
 
 /// Position of a row in a list.
@@ -139,6 +181,22 @@ mod tests {
         check(&["b", "a"], 2, &[&["a", "b"]]);
         check(&["c", "a", "b"], 2, &[&["a", "b"], &["c"]]);
         check(&["a", "B", "c"], 1, &[&["B"], &["a"], &["c"]]);
+    }
+
+    #[test]
+    fn a_page_ends_early_if_its_rows_are_large() {
+        let row = |size: usize| Row("x".repeat(size));
+        let check = |sizes: &[usize], kept: usize, has_next: bool| {
+            let rows: Vec<Row> = sizes.iter().map(|size| row(*size)).collect();
+            let page: PageDto<Row> = PageDto::bounded(rows, key, None);
+            assert_eq!((page.data.len(), page.next_cursor.is_some()), (kept, has_next), "{sizes:?}");
+        };
+        const MIB: usize = 1024 * 1024;
+        check(&[], 0, false);
+        check(&[10, 10], 2, false);
+        check(&[3 * MIB, 2 * MIB], 1, true);
+        check(&[9 * MIB], 1, false);
+        check(&[9 * MIB, 1], 1, true);
     }
 
     fn check_cursor<K: PageCursor + PartialEq + Debug>(key: K) {

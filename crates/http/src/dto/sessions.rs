@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::input;
-use super::messages::MessageDto;
+use super::messages::{MessageDto, latest_of_page};
 use super::page::PageCursor;
 use super::usage::UsageSumsDto;
 use super::values::{Id, SessionStateDto, TimestampDto, UsdDto};
@@ -104,7 +104,7 @@ pub(crate) struct SessionDetailDto {
     #[serde(flatten)]
     session: SessionDto,
     totals: TotalsDto,
-    /// The latest messages, in order.
+    /// The latest messages, in order: fewer, but at least one, if they are longer than 4 MiB.
     messages: Vec<MessageDto>,
 }
 
@@ -113,7 +113,7 @@ impl From<SessionDetail> for SessionDetailDto {
         SessionDetailDto {
             session: detail.view.into(),
             totals: detail.totals.into(),
-            messages: detail.messages.into_iter().map(MessageDto::from).collect(),
+            messages: latest_of_page(detail.messages).1,
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Middleware: the steps around every handler.
 //!
-//! `finalize_response` is the outermost one. `authenticate` and `limit_sends` wrap single routes.
+//! `finalize_response` is the outermost one. `authenticate`, `limit_sends` and `require_permission` wrap single routes.
 
 mod authenticate;
 mod cors;
 mod errors;
 mod request_id;
+mod require;
 mod security_headers;
 mod send_limit;
 
@@ -29,6 +30,7 @@ use crate::limits::RateHeaders;
 use crate::state::AppState;
 
 pub(crate) use authenticate::authenticate;
+pub(crate) use require::require_permission;
 pub(crate) use send_limit::limit_sends;
 
 /// Maximum length of a path in the log, in bytes. Paths of routes are shorter.

@@ -55,7 +55,7 @@ pub(crate) async fn list_api_keys(
     page: Pagination<ApiKeyId>,
 ) -> Result<HttpResponse, Problem> {
     let page = state.call(move |runtime| async move { runtime.api_keys(&caller.0, page.0).await }).await?;
-    Ok(HttpResponse::Ok().json(PageDto::<ApiKeyDto>::new(page.rows, page.next.as_ref())))
+    Ok(HttpResponse::Ok().json(PageDto::<ApiKeyDto>::bounded(page.rows, |key| key.id, page.next)))
 }
 
 /// An API key.

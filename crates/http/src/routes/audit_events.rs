@@ -42,5 +42,5 @@ pub(crate) async fn list_events(
     let Query((AuditParams { actor_id, subject_id }, page)) = query;
     let list = ListAuditEvents { actor_id, subject_id, limit: page.limit, after: page.after()? };
     let page = state.call(move |runtime| async move { runtime.audit_events(&caller.0, list).await }).await?;
-    Ok(HttpResponse::Ok().json(PageDto::<AuditEventDto>::new(page.rows, page.next.as_ref())))
+    Ok(HttpResponse::Ok().json(PageDto::<AuditEventDto>::bounded(page.rows, |event| event.id, page.next)))
 }

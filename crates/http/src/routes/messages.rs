@@ -11,7 +11,7 @@ use causerie_runtime::{
 use serde::Deserialize;
 
 use crate::auth::Caller;
-use crate::dto::messages::{MessageCursor, MessageDto, SendMessageBody};
+use crate::dto::messages::{MessageCursor, MessageDto, SendMessageBody, latest_of_page};
 use crate::dto::turns::{TurnAnswer, TurnDto, WholeAnswer};
 use crate::dto::usage::UsageDto;
 use crate::dto::{Id, PageDto, input};
@@ -55,26 +55,32 @@ pub(crate) async fn list_messages(
         Some(MessageCursor::Before(seq)) => list.before_seq = Some(seq),
         None => {}
     }
+    let is_backwards = list.after_seq.is_none() && list.before_seq.is_some();
     let (rows, next) = state.call(move |runtime| read_page(runtime, caller, list)).await?;
-    Ok(HttpResponse::Ok().json(PageDto::<MessageDto>::new(rows, next.as_ref())))
+    let page: PageDto<MessageDto> = match is_backwards {
+        true => {
+            let (first, messages) = latest_of_page(rows);
+            // The numbers of a session start at 1 and have no gaps.
+            let next = first.filter(|first| *first > 1).map(MessageCursor::Before);
+            PageDto::new(messages, next.as_ref())
+        }
+        false => PageDto::bounded(rows, |view| MessageCursor::After(view.message.seq), next),
+    };
+    Ok(HttpResponse::Ok().json(page))
 }
 
-/// Returns a page of messages, and its last position if more messages follow.
+/// Returns a page of messages, and its last position if more messages follow a page that is read forwards.
 async fn read_page(
     runtime: Runtime,
     caller: Caller,
     list: ListMessages,
 ) -> Result<(Vec<MessageView>, Option<MessageCursor>), RuntimeError> {
     let rows = runtime.messages(&caller.0, list.clone()).await?;
-    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok((rows, None)) };
-    let (first, last) = (first.message.seq, last.message.seq);
+    let Some(last) = rows.last().map(|view| view.message.seq) else { return Ok((rows, None)) };
     if list.after_seq.is_none() && list.before_seq.is_some() {
-        // Paging backwards. The numbers of a session start at 1 and have no gaps.
-        return Ok((rows, (first > 1).then_some(MessageCursor::Before(first))));
-    }
-    if rows.len() < list.limit as usize {
         return Ok((rows, None));
     }
+    // A page can be shorter than its limit, because its size is limited, too.
     let following = ListMessages { after_seq: Some(last), limit: 1, ..list };
     let is_last = runtime.messages(&caller.0, following).await?.is_empty();
     Ok((rows, (!is_last).then_some(MessageCursor::After(last))))

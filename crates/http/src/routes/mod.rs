@@ -49,6 +49,11 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
+    /// Whether requests of the operation can have a body.
+    pub(crate) fn has_body(&self) -> bool {
+        [Method::POST, Method::PUT, Method::PATCH].contains(&self.method)
+    }
+
     /// Whether the operation calls the upstream and so counts against the limit of sends.
     pub(crate) fn is_send(&self) -> bool {
         let is_message = matches!(

@@ -4,13 +4,14 @@ use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use causerie_domain::GroupId;
+use causerie_domain::page::{PageRequest, fitting_rows};
 use causerie_domain::ports::ToolVersionCursor;
 use causerie_runtime::PublishTool;
 use serde::Deserialize;
 
 use crate::auth::Caller;
 use crate::dto::tools::{ToolCursor, ToolDetailDto, ToolDto, ToolVersionDto};
-use crate::dto::{Id, PageDto, input};
+use crate::dto::{Id, PageDto, input, json_size};
 use crate::error::Problem;
 use crate::request::{Definition, PageParams, Pagination, Query};
 use crate::state::AppState;
@@ -118,16 +119,28 @@ pub(crate) async fn list_versions(
     page: Pagination<ToolVersionCursor>,
 ) -> Result<HttpResponse, Problem> {
     let slug = slug_of(slug);
-    let page = state
-        .call(move |runtime| async move { runtime.tool_versions(&caller.0, slug, page.0).await })
-        .await?;
-    let rows: Vec<ToolVersionDto> = page
-        .rows
-        .into_iter()
-        .map(ToolVersionDto::try_from)
-        .collect::<Result<_, _>>()
-        .map_err(Problem::internal)?;
-    Ok(HttpResponse::Ok().json(PageDto::<ToolVersionDto>::new(rows, page.next.as_ref())))
+    let mut request = page.0;
+    let (mut rows, mut next) = read_versions(&state, &caller, &slug, request.clone()).await?;
+    let fitting = fitting_rows(rows.iter().map(json_size));
+    if fitting < rows.len() {
+        // A shorter page has a cursor of its own.
+        request.limit = u32::try_from(fitting).unwrap_or(request.limit);
+        (rows, next) = read_versions(&state, &caller, &slug, request).await?;
+    }
+    Ok(HttpResponse::Ok().json(PageDto::<ToolVersionDto>::new(rows, next.as_ref())))
+}
+
+async fn read_versions(
+    state: &AppState,
+    caller: &Caller,
+    slug: &str,
+    page: PageRequest<ToolVersionCursor>,
+) -> Result<(Vec<ToolVersionDto>, Option<ToolVersionCursor>), Problem> {
+    let (caller, slug) = (caller.clone(), slug.to_owned());
+    let page =
+        state.call(move |runtime| async move { runtime.tool_versions(&caller.0, slug, page).await }).await?;
+    let rows = page.rows.into_iter().map(ToolVersionDto::try_from).collect::<Result<_, _>>();
+    Ok((rows.map_err(Problem::internal)?, page.next))
 }
 
 /// Disable a tool.

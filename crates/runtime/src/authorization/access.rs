@@ -237,12 +237,15 @@ impl Access {
         Ok(())
     }
 
+    /// Checks that the rules allow an action on some object of a type.
+    pub(crate) fn require_type(&self, action: Action, subject: SubjectType) -> Result<(), RuntimeError> {
+        let decision = self.ability.decide(action, subject, None).map_err(unevaluable)?;
+        if decision.is_allowed() { Ok(()) } else { Err(RuntimeError::Forbidden { reason: None }) }
+    }
+
     fn filter(&self, action: Action, subject: SubjectType) -> Result<Filter, RuntimeError> {
         // Only a refusal of all possible objects is an error. Rules that match no existing object give an empty list.
-        let decision = self.ability.decide(action, subject, None).map_err(unevaluable)?;
-        if !decision.is_allowed() {
-            return Err(RuntimeError::Forbidden { reason: None });
-        }
+        self.require_type(action, subject)?;
         self.ability.filter(action, subject, &self.policy.registry).map_err(unevaluable)
     }
 

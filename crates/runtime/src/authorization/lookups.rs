@@ -6,6 +6,7 @@ use causerie_domain::sessions::Session;
 use causerie_domain::turns::Turn;
 use causerie_domain::{AuditEventId, Filter, SessionId, TurnId};
 use causerie_permissions::Action;
+use causerie_permissions::SubjectType;
 
 use super::access::Access;
 use crate::core::error::RuntimeError;
@@ -15,6 +16,20 @@ impl Runtime {
     /// Compiles the rules of a principal.
     pub(crate) fn access(&self, principal: &Principal) -> Result<Access, RuntimeError> {
         Access::of(&self.inner.policy, principal)
+    }
+
+    /// Checks that the rules allow an action on some object of a type, so that a request without this right can be
+    /// refused before the rest of it is read.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Forbidden`].
+    pub fn require_type(
+        &self,
+        principal: &Principal,
+        action: Action,
+        subject: SubjectType,
+    ) -> Result<(), RuntimeError> {
+        self.access(principal)?.require_type(action, subject)
     }
 
     /// Returns a session on which the principal may perform an action. Reads of sessions of other users are audited.

@@ -7,7 +7,10 @@ use crate::attachments::url_policy::HostPolicy;
 use crate::attachments::validation::attachment_errors;
 use crate::core::error::RuntimeError;
 
-/// Checks that a message has content, valid attachments and at most `max_chars` characters.
+/// Maximum length of the metadata of a new message, in bytes of JSON.
+const MAX_META_BYTES: usize = 16 * 1024;
+
+/// Checks that a message has content, metadata of at most 16 KiB, valid attachments and at most `max_chars` characters.
 ///
 /// # Errors
 /// [`RuntimeError::Invalid`], [`RuntimeError::MessageTooLong`].
@@ -18,6 +21,11 @@ pub(crate) fn check_form(
 ) -> Result<(), RuntimeError> {
     if new.content.trim().is_empty() && new.attachments.is_empty() {
         return Err(RuntimeError::invalid("/content", "is empty"));
+    }
+    // The serialization of a JSON map does not fail.
+    let meta_bytes = serde_json::to_string(&new.meta).map_or(usize::MAX, |text| text.len());
+    if meta_bytes > MAX_META_BYTES {
+        return Err(RuntimeError::invalid("/meta", format!("is longer than {MAX_META_BYTES} bytes")));
     }
     let errors = attachment_errors(&new.attachments, hosts);
     if !errors.is_empty() {
