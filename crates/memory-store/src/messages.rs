@@ -1,7 +1,6 @@
 //! Messages.
 
 use causerie_domain::messages::MessageView;
-use causerie_domain::page::fitting_rows;
 use causerie_domain::ports::{MessageQuery, Messages, StoreError};
 use causerie_domain::{Filter, SessionId};
 
@@ -21,10 +20,9 @@ impl Messages for MemoryStore {
         });
         let limit = query.limit as usize;
         if query.after_seq.is_none() && query.before_seq.is_some() {
-            return Ok(last_of_page(found, limit));
+            found.drain(..found.len().saturating_sub(limit));
         }
         found.truncate(limit);
-        found.truncate(fitting_rows(found.iter().map(size)));
         Ok(found)
     }
 
@@ -34,20 +32,9 @@ impl Messages for MemoryStore {
         visible: &Filter,
         limit: u32,
     ) -> Result<Vec<MessageView>, StoreError> {
-        Ok(last_of_page(visible_messages(&self.lock(), id, visible)?, limit as usize))
+        let mut found = visible_messages(&self.lock(), id, visible)?;
+        Ok(found.split_off(found.len().saturating_sub(limit as usize)))
     }
-}
-
-/// Returns the last messages that fit into a page of this length.
-fn last_of_page(mut found: Vec<MessageView>, limit: usize) -> Vec<MessageView> {
-    let fitting = fitting_rows(found.iter().rev().take(limit).map(size));
-    found.split_off(found.len() - fitting)
-}
-
-/// Returns the size of the texts of a message in bytes.
-fn size(view: &MessageView) -> usize {
-    let message = &view.message;
-    message.content.len() + message.parts.iter().map(|part| part.text.len()).sum::<usize>()
 }
 
 /// Returns the messages of a session that a filter matches, in order.

@@ -12,6 +12,7 @@ use causerie_domain::principal::{Credential, Principal, UserAccess};
 use causerie_domain::users::UserStatus;
 use causerie_domain::{ApiKeyId, Secret};
 use subtle::ConstantTimeEq as _;
+use tokio::sync::Semaphore;
 
 use super::cache::{CredentialHash, VerifiedCredentials};
 use super::credential::{PresentedCredential, has_token_format, hash};
@@ -22,6 +23,8 @@ use crate::limits::FailureRateLimiter;
 use crate::main_runtime::MainRuntime;
 use crate::settings::AccessSettings;
 
+/// Maximum number of concurrent look-ups for addresses with too many failed authentications.
+const THROTTLED_LOOKUPS: usize = 2;
 /// Cache key of requests without a credential; not the SHA-256 of any known input.
 const AUTH_DISABLED: CredentialHash = [0; 32];
 
@@ -45,6 +48,8 @@ pub(crate) struct Authenticator {
     /// Whether a valid token of an unknown user creates the user.
     pub(super) auto_provision: bool,
     failures: FailureRateLimiter,
+    /// Places of look-ups for addresses with too many failures.
+    throttled: Semaphore,
     cache: VerifiedCredentials,
 }
 
@@ -63,6 +68,7 @@ impl Authenticator {
             auth_disabled: settings.auth_disabled,
             auto_provision: settings.auto_provision,
             failures: FailureRateLimiter::new(settings.failures_per_minute),
+            throttled: Semaphore::new(THROTTLED_LOOKUPS),
             cache: VerifiedCredentials::default(),
         }
     }
@@ -88,7 +94,12 @@ impl Authenticator {
         if let Some(principal) = cache_key.and_then(|cache_key| self.cache.get(&cache_key, now)) {
             return Ok(principal);
         }
-        self.failures.check(from)?;
+        // A valid credential is accepted after any number of failures from its address: users behind one address do not
+        // lock each other out. The look-ups of such addresses have few places in all, so they cannot load the store.
+        let _place = match self.failures.check(from) {
+            Ok(()) => None,
+            Err(_) => Some(self.throttled.acquire().await.map_err(Problem::internal)?),
+        };
         // Read before the look-up, so that a principal from before a change of rights is not cached.
         let generation = self.cache.generation();
         let this = Arc::clone(self);
@@ -184,6 +195,7 @@ mod tests {
     use actix_web::test::TestRequest;
     use causerie_domain::users::Role;
     use causerie_memory_store::MemoryKeys;
+    use futures_util::FutureExt as _;
 
     use super::*;
     use crate::testing::{FixedClock, SECRET, ports, record};
@@ -288,7 +300,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn too_many_failures_block_lookups_from_the_address() {
+    async fn too_many_failures_limit_wrong_credentials_and_no_valid_ones() {
         let keys = Arc::new(MemoryKeys::of(vec![record()]));
         let settings =
             AccessSettings { failures_per_minute: NonZeroU32::new(2), ..AccessSettings::default() };
@@ -305,10 +317,16 @@ mod tests {
         for expected in [Code::Unauthenticated, Code::Unauthenticated, Code::RateLimited] {
             assert_eq!(authenticate(&wrong, LOCALHOST).await, Err(expected));
         }
-        let lookups = keys.lookups();
-        assert_eq!(authenticate(&wrong, LOCALHOST).await, Err(Code::RateLimited));
-        assert_eq!(keys.lookups(), lookups, "nothing was looked up");
         assert!(authenticate(&credential(), LOCALHOST).await.is_ok(), "a cached credential is not limited");
+        authenticator.clear();
+        assert!(authenticate(&credential(), LOCALHOST).await.is_ok(), "a valid credential is not limited");
+        authenticator.clear();
+        // All places for look-ups of such addresses are taken.
+        let places = authenticator.throttled.acquire_many(2).await.unwrap();
+        assert!(authenticate(&credential(), LOCALHOST).now_or_never().is_none());
+        assert!(authenticate(&credential(), other_address).await.is_ok());
+        drop(places);
+        assert_eq!(authenticate(&wrong, LOCALHOST).await, Err(Code::RateLimited));
         assert!(authenticate(&credential(), other_address).await.is_ok());
         assert_eq!(
             authenticate(&wrong, other_address).await,

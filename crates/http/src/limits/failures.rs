@@ -9,8 +9,8 @@ use governor::clock::MonotonicClock;
 use super::keyed::KeyedRateLimiter;
 use crate::error::{Code, Problem};
 
-/// Counts failed authentications by client address. Beyond the limit, credentials from the address are not looked up
-/// for a while. Credentials in the cache need no look-up and are not affected.
+/// Counts failed authentications by client address. Beyond the limit, further failures are answered with
+/// `rate_limited`, and credentials from the address are looked up in few places. Valid credentials stay valid.
 #[derive(Debug)]
 pub(crate) struct FailureRateLimiter {
     per_minute: Option<NonZeroU32>,
@@ -23,7 +23,7 @@ impl FailureRateLimiter {
         FailureRateLimiter { per_minute, buckets: KeyedRateLimiter::new(MonotonicClock) }
     }
 
-    /// Checks whether a credential from an address may be looked up.
+    /// Checks whether an address is within the limit.
     ///
     /// # Errors
     /// `rate_limited`

@@ -4,12 +4,9 @@ use std::collections::HashMap;
 
 use causerie_domain::attachments::Attachment;
 use causerie_domain::messages::{Message, MessageRole, MessageView};
-use causerie_domain::page::fitting_rows;
 use causerie_domain::ports::MessageQuery;
 use causerie_domain::{MessageId, SessionId};
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 
 use super::{Conn, RunQueryDsl, filters, usage};
 use crate::error::QueryError;
@@ -28,57 +25,46 @@ pub(super) async fn insert(conn: &mut Conn, message: Message) -> Result<Message,
     Ok(row.try_into()?)
 }
 
-/// Statement that selects columns of the listed messages, in the direction of the list.
-macro_rules! listed {
-    ($columns:expr, $list:expr) => {{
-        let mut query = messages::table
-            .inner_join(sessions::table)
-            .filter(messages::session_id.eq(id_param($list.session_id)))
-            .filter(sessions::deleted_at.is_null())
-            .filter(filters::on_messages(&$list.visible)?)
-            .select($columns)
-            .into_boxed();
-        if let Some(seq) = $list.after_seq {
-            query = query.filter(messages::seq.gt(seq));
-        }
-        if let Some(seq) = $list.before_seq {
-            query = query.filter(messages::seq.lt(seq));
-        }
-        match is_backwards($list) {
-            true => query.order(messages::seq.desc()),
-            false => query.order(messages::seq.asc()),
-        }
-    }};
-}
-
-fn is_backwards(list: &MessageQuery) -> bool {
-    list.before_seq.is_some() && list.after_seq.is_none()
-}
-
 pub(crate) async fn list(conn: &mut Conn, list: &MessageQuery) -> Result<Vec<MessageView>, QueryError> {
-    // The sizes are read first, so that texts beyond the maximum size of a page are not loaded.
-    let size = sql::<BigInt>(
-        "CAST(OCTET_LENGTH(messages.content) + OCTET_LENGTH(messages.parts) + OCTET_LENGTH(messages.meta) AS BIGINT)",
-    );
-    let sizes: Vec<i64> = listed!(size, list).limit(i64::from(list.limit)).load(conn).await?;
-    let sizes = sizes.into_iter().map(|size| usize::try_from(size).unwrap_or(usize::MAX));
-    let count = i64::try_from(fitting_rows(sizes)).unwrap_or(i64::MAX);
-    let mut rows: Vec<MessageRow> = listed!(MessageRow::as_select(), list).limit(count).load(conn).await?;
-    if is_backwards(list) {
+    let mut query = messages::table
+        .inner_join(sessions::table)
+        .filter(messages::session_id.eq(id_param(list.session_id)))
+        .filter(sessions::deleted_at.is_null())
+        .filter(filters::on_messages(&list.visible)?)
+        .select(MessageRow::as_select())
+        .limit(i64::from(list.limit))
+        .into_boxed();
+    if let Some(seq) = list.after_seq {
+        query = query.filter(messages::seq.gt(seq));
+    }
+    if let Some(seq) = list.before_seq {
+        query = query.filter(messages::seq.lt(seq));
+    }
+    let backwards = list.before_seq.is_some() && list.after_seq.is_none();
+    query = match backwards {
+        true => query.order(messages::seq.desc()),
+        false => query.order(messages::seq.asc()),
+    };
+    let mut rows: Vec<MessageRow> = query.load(conn).await?;
+    if backwards {
         rows.reverse();
     }
     views(conn, rows).await
 }
 
 pub(crate) async fn latest(conn: &mut Conn, latest: &LatestMessages) -> Result<Vec<MessageView>, QueryError> {
-    let before_end = MessageQuery {
-        session_id: latest.session_id,
-        visible: latest.visible.clone(),
-        after_seq: None,
-        before_seq: Some(i64::MAX),
-        limit: latest.limit,
-    };
-    list(conn, &before_end).await
+    let mut rows: Vec<MessageRow> = messages::table
+        .inner_join(sessions::table)
+        .filter(messages::session_id.eq(id_param(latest.session_id)))
+        .filter(sessions::deleted_at.is_null())
+        .filter(filters::on_messages(&latest.visible)?)
+        .select(MessageRow::as_select())
+        .order(messages::seq.desc())
+        .limit(i64::from(latest.limit))
+        .load(conn)
+        .await?;
+    rows.reverse();
+    views(conn, rows).await
 }
 
 /// The last messages of a session before a sequence number, in order. The caller has locked the session.

@@ -23,8 +23,8 @@ pub(crate) struct AccessArgs {
     #[arg(long, env = "CAUSERIE_SENDS_PER_MINUTE", value_name = "COUNT", default_value = "1200")]
     #[arg(value_parser = setting(whole::<u32>(0..=MAX)))]
     sends_per_minute: Setting<u32>,
-    /// Failed authentications allowed per minute and client address; 0 disables the limit. Further requests are
-    /// answered with 429. Each instance counts separately.
+    /// Failed authentications allowed per minute and client address; 0 disables the limit. Further failures are
+    /// answered with 429; valid credentials are accepted. Each instance counts separately.
     #[arg(long, env = "CAUSERIE_AUTH_FAILURES_PER_MINUTE", value_name = "COUNT", default_value = "600")]
     #[arg(value_parser = setting(whole::<u32>(0..=MAX)))]
     auth_failures_per_minute: Setting<u32>,

@@ -135,7 +135,6 @@ macro_rules! conversations_contract {
                 no_read_finds_a_deleted_session;
             messages:
                 messages_are_read_in_order_between_bounds,
-                pages_of_messages_end_early_if_their_texts_are_large,
                 messages_include_attachments_and_usage,
                 messages_are_found_only_by_a_matching_filter,
                 a_turn_is_found_only_by_a_filter_that_matches_its_answer,

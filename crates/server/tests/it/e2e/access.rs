@@ -219,9 +219,8 @@ async fn failed_authentications_are_limited_per_address(builder: TestAppBuilder)
     let limited = from("192.0.2.1", &wrong).await?;
     limited.problem(429, "rate_limited")?;
     assert!(limited.header("retry-after").is_some());
-    from("192.0.2.1", app.ada.key()).await?.problem(429, "rate_limited")?;
+    assert_eq!(from("192.0.2.1", app.ada.key()).await?.status, 200, "a valid key is accepted");
     assert_eq!(from("192.0.2.2", app.ada.key()).await?.status, 200);
-    assert_eq!(from("192.0.2.1", app.ada.key()).await?.status, 200, "a verified key is cached");
     // The address is the last one of the header, which the proxy added, not those of the client.
     from("203.0.113.9, 192.0.2.1", &wrong).await?.problem(429, "rate_limited")?;
     app.stop().await
