@@ -162,8 +162,10 @@ pub(crate) fn store_error(error: Error) -> StoreError {
         Error::DatabaseError(DatabaseErrorKind::Unknown, ref info) if is_permanent(info.as_ref()) => {
             corrupt(format!("a statement cannot be executed: {}", info.message()))
         }
-        // No connection, a full disk, a server that shuts down, a file locked by another process, a deadlock, a
-        // timeout.
+        // A full disk, a server that shuts down, a file locked by another process, a deadlock, a timeout. The database
+        // has refused a statement or the commit, so the transaction has no effect.
+        Error::DatabaseError(DatabaseErrorKind::Unknown, _) => StoreError::rolled_back(error),
+        // A lost connection: a commit may have been received.
         Error::DatabaseError(..)
         | Error::RollbackErrorOnCommit { .. }
         | Error::AlreadyInTransaction

@@ -25,6 +25,24 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Creates the error of a temporary failure after which nothing was stored.
+    pub fn rolled_back(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        StoreError::Unavailable(Box::new(RolledBack(cause.into())))
+    }
+
+    /// Returns whether nothing was stored for certain. Otherwise the transaction may have been committed although the
+    /// call failed.
+    pub fn is_rolled_back(&self) -> bool {
+        matches!(self, StoreError::Unavailable(cause) if cause.is::<RolledBack>())
+    }
+}
+
+/// Cause of a temporary failure after which nothing was stored.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing was stored")]
+struct RolledBack(#[source] Box<dyn std::error::Error + Send + Sync>);
+
 /// Errors of a port of which some are refusals with a code of their own.
 ///
 /// The runtime passes these refusals on unchanged, so a new one needs a variant and a code in its port, the query that

@@ -61,5 +61,5 @@ pub(crate) fn store_closed() -> StoreError {
 
 /// The error of a transaction that could not start within the wait timeout.
 pub(crate) fn overloaded() -> StoreError {
-    unavailable("the store is overloaded: no transaction could start within the wait timeout")
+    StoreError::rolled_back("the store is overloaded: no transaction could start within the wait timeout")
 }

@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context as Polling, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use causerie_domain::Filter;
 use causerie_domain::ports::{
-    Administration, BeginTurn, LeaseStatus, Messages, ReapScope, Sessions, StoreError, StoreHealth,
+    Administration, BeginTurn, BeginTurnError, LeaseStatus, Messages, ReapScope, Sessions, StoreError, StoreHealth,
     TurnLease, TurnStore,
 };
 use causerie_persistence::{Database, LockError, OpenError, SqlStore, StoreSettings};
@@ -219,7 +219,7 @@ async fn a_full_pool_refuses_after_the_wait_timeout() -> Result<()> {
     let Some(database) = TestDatabase::postgres().await? else { return Ok(()) };
     let mut settings = StoreSettings::new(database.url());
     settings.connections = 1;
-    settings.wait_timeout = Duration::from_millis(200);
+    settings.wait_timeout = Duration::from_secs(1);
     let store = SqlStore::open(&settings)?;
     store.check().await?;
     // A table that another connection has locked keeps the only connection busy.
@@ -241,6 +241,69 @@ async fn a_full_pool_refuses_after_the_wait_timeout() -> Result<()> {
     Ok(())
 }
 
+/// A row that another program has locked costs the wait timeout at most: timeouts are not taken for conflicts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_row_costs_one_wait() -> Result<()> {
+    let Some(subject) = SqlSubject::postgres().await? else { return Ok(()) };
+    let session = subject.session().await?.id;
+    let mut other = RawConnection::open(subject.database()).await?;
+    other.run("BEGIN; SELECT id FROM sessions FOR UPDATE;").await?;
+    let limits = [
+        // The rest of the wait is shorter than the limit of a lock, and the other way round.
+        (Duration::from_secs(1), Duration::from_secs(40)),
+        (Duration::from_secs(60), Duration::from_secs(2)),
+    ];
+    for (wait_timeout, statement_timeout) in limits {
+        let url = subject.database().url();
+        let store =
+            SqlStore::open(&StoreSettings { wait_timeout, statement_timeout, ..StoreSettings::new(url) })?;
+        store.check().await?;
+        let started = Instant::now();
+        let refused = store.begin_turn(subject.send(session, "Hello")).await.err().context("no lock")?;
+        assert!(
+            matches!(&refused, BeginTurnError::Store(error) if error.is_rolled_back()),
+            "{refused:?}"
+        );
+        // A repetition would wait a second time.
+        let waited = started.elapsed();
+        assert!(waited >= Duration::from_millis(900) && waited < Duration::from_millis(1900), "{waited:?}");
+        store.close().await;
+    }
+    other.run("COMMIT;").await?;
+    subject.store().begin_turn(subject.send(session, "Hello")).await?;
+    Ok(())
+}
+
+/// Calls on a file that another process has locked end when their own wait ends, one after the other or together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_file_costs_one_wait() -> Result<()> {
+    let Some(subject) = SqlSubject::sqlite().await? else { return Ok(()) };
+    let settings = StoreSettings {
+        wait_timeout: Duration::from_secs(1),
+        ..StoreSettings::new(subject.database().url())
+    };
+    let store = SqlStore::open(&settings)?;
+    let mut other = RawConnection::open(subject.database()).await?;
+    other.run("BEGIN IMMEDIATE;").await?;
+    let mut calls = JoinSet::new();
+    for delay in [0, 400, 800] {
+        let (store, new) = (store.clone(), subject.new_session());
+        calls.spawn(async move {
+            tokio::time::sleep(Duration::from_millis(delay)).await;
+            let started = Instant::now();
+            (store.create_session(new).await, started.elapsed())
+        });
+    }
+    while let Some(call) = calls.join_next().await {
+        let (refused, waited) = call?;
+        assert!(matches!(&refused, Err(error) if error.to_string().contains("unavailable")), "{refused:?}");
+        assert!(waited < Duration::from_millis(1900), "{waited:?}");
+    }
+    other.run("COMMIT;").await?;
+    store.create_session(subject.new_session()).await?;
+    Ok(())
+}
+
 /// Readers of a locked table take three quarters of the connections; the rest is reserved for running turns.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_quarter_of_the_connections_is_reserved_for_running_turns() -> Result<()> {
@@ -251,7 +314,7 @@ async fn a_quarter_of_the_connections_is_reserved_for_running_turns() -> Result<
     for (connections, ordinary) in [(2, 1), (4, 3), (8, 6)] {
         let mut settings = StoreSettings::new(subject.database().url());
         settings.connections = connections;
-        settings.wait_timeout = Duration::from_secs(2);
+        settings.wait_timeout = Duration::from_secs(5);
         let store = SqlStore::open(&settings)?;
         let (mut holder, mut observer) =
             (RawConnection::open(subject.database()).await?, RawConnection::open(subject.database()).await?);

@@ -127,9 +127,9 @@ impl Runtime {
             leased_at,
         };
         // The transaction may have been committed although the call failed. The repeated call returns the begun turn,
-        // or begins it.
+        // or begins it. A call without effect is not repeated: it has used up its time in the store.
         let begun = match self.inner.turn_store.begin_turn(begin.clone()).await {
-            Err(BeginTurnError::Store(StoreError::Unavailable(_))) => {
+            Err(BeginTurnError::Store(error @ StoreError::Unavailable(_))) if !error.is_rolled_back() => {
                 self.inner.turn_store.begin_turn(begin).await
             }
             begun => begun,

@@ -21,7 +21,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::Conn;
@@ -93,16 +93,17 @@ impl Engine {
 
     /// Starts the task of a job.
     fn start(&self, mode: Mode, mut job: Box<dyn Job>) {
-        let (pool, transaction_timeout, wait) =
-            (self.pool.clone(), self.limits.transaction_timeout(), self.wait);
+        let (pool, limits) = (self.pool.clone(), self.limits);
+        let deadline = Instant::now() + self.wait;
         let permits = (mode != Mode::PriorityWrite).then(|| Arc::clone(&self.normal_permits));
         let task = async move {
-            let connected = connect(&pool, permits, wait);
+            let connected = timeout_at(deadline, connect(&pool, permits));
             let Some(connected) = run_unless_cancelled(connected, &mut *job).await else { return };
-            match connected {
+            match connected.unwrap_or_else(|_| Err(overloaded())) {
                 Ok(mut connection) => {
-                    let performed =
-                        timeout(transaction_timeout, perform(&mut connection.inner, mode, &mut *job)).await;
+                    let mut performance = Performance { mode, lock_timeout: limits.lock_timeout(), deadline };
+                    let performed = performance.run(&mut connection.inner, &mut *job);
+                    let performed = timeout(limits.transaction_timeout(), performed).await;
                     job.answer(performed.map_err(|late| {
                         // The connection is in the middle of an exchange with the server: it is closed.
                         drop(Object::take(connection.inner));
@@ -139,6 +140,11 @@ impl Limits {
     fn transaction_timeout(self) -> Duration {
         self.0 * 2
     }
+
+    /// Limit of one wait for a lock.
+    fn lock_timeout(self) -> Duration {
+        self.0 / 2
+    }
 }
 
 /// Connects and sets the server's timeouts for statements, lock waits and idle transactions. The last one releases the
@@ -146,7 +152,7 @@ impl Limits {
 async fn connect_limited(url: &str, limits: Limits) -> ConnectionResult<Conn> {
     let mut conn = Conn::establish(url).await?;
     let statement = limits.0.as_millis();
-    let lock = statement.div_ceil(2);
+    let lock = limits.lock_timeout().as_millis().max(1);
     conn.batch_execute(&format!(
         "SET statement_timeout = {statement}; SET lock_timeout = {lock}; \
          SET idle_in_transaction_session_timeout = {statement}"
@@ -162,19 +168,13 @@ struct Connection {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-async fn connect(
-    pool: &Pool<Conn>,
-    permits: Option<Arc<Semaphore>>,
-    wait: Duration,
-) -> Result<Connection, StoreError> {
+/// Waits for a permit and a connection, without a limit of its own.
+async fn connect(pool: &Pool<Conn>, permits: Option<Arc<Semaphore>>) -> Result<Connection, StoreError> {
     let permit = match permits {
-        Some(permits) => match timeout(wait, permits.acquire_owned()).await {
-            Ok(permit) => Some(permit.map_err(unavailable)?),
-            Err(_) => return Err(overloaded()),
-        },
+        Some(permits) => Some(permits.acquire_owned().await.map_err(StoreError::rolled_back)?),
         None => None,
     };
-    Ok(Connection { inner: pool.get().await.map_err(unavailable)?, _permit: permit })
+    Ok(Connection { inner: pool.get().await.map_err(StoreError::rolled_back)?, _permit: permit })
 }
 
 /// Output of a future; `None` if the caller drops the receiver first.
@@ -191,58 +191,75 @@ fn normal_permit_count(connections: u32) -> usize {
     usize::try_from(connections - kept).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
 }
 
-/// Runs a job in the transaction that its mode requires. The job keeps its result or failure.
-async fn perform(conn: &mut Conn, mode: Mode, job: &mut dyn Job) {
-    let Some(begin) = begin_of(mode) else {
-        job.run(conn).await;
-        return;
-    };
-    let mut pause = FIRST_PAUSE;
-    for _ in 0..REPEATS {
-        match attempt(conn, mode, begin, job).await {
-            TryOutcome::Retryable => {
-                tracing::debug!(cause = ?job.cause(), "repeating a transaction after a conflict");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
+/// The run of a job in the transaction that its mode requires, with its repetitions.
+struct Performance {
+    mode: Mode,
+    /// Limit of one wait for a lock.
+    lock_timeout: Duration,
+    /// Instant at which the waits of the call end: for a connection, for locks, and before repetitions.
+    deadline: Instant,
+}
+
+impl Performance {
+    /// Runs the job. The job keeps its result or failure.
+    async fn run(&mut self, conn: &mut Conn, job: &mut dyn Job) {
+        let Some(begin) = begin_of(self.mode) else {
+            job.run(conn).await;
+            return;
+        };
+        let mut pause = FIRST_PAUSE;
+        for repeat in 0..=REPEATS {
+            let outcome = self.attempt(conn, begin, job).await;
+            if outcome == TryOutcome::Final || repeat == REPEATS || Instant::now() + pause >= self.deadline {
+                return;
             }
-            TryOutcome::Final => return,
+            tracing::debug!(cause = ?job.cause(), "repeating a transaction after a conflict");
+            tokio::time::sleep(pause).await;
+            pause *= 2;
         }
     }
-    attempt(conn, mode, begin, job).await;
+
+    async fn attempt(&self, conn: &mut Conn, begin: &str, job: &mut dyn Job) -> TryOutcome {
+        let begin = format!("{begin}; SET LOCAL lock_timeout = {}", self.lock_wait_ms());
+        let begun: QueryResult<()> = AnsiTransactionManager::begin_transaction_sql(conn, &begin).await;
+        if let Err(error) = begun {
+            job.fail(error);
+            return TryOutcome::Final;
+        }
+        let lost = if job.run(conn).await {
+            match AnsiTransactionManager::commit_transaction(conn).await {
+                Ok(()) => false,
+                Err(error) => {
+                    // Only this error of a commit guarantees that nothing was committed.
+                    let lost = is_conflict(&error);
+                    job.fail(error);
+                    lost
+                }
+            }
+        } else {
+            // If that fails too, the connection is marked as broken and the pool closes it.
+            if let Err(error) = AnsiTransactionManager::rollback_transaction(conn).await {
+                tracing::debug!(%error, "rolling back a transaction failed");
+            }
+            job.cause().is_some_and(|error| is_retryable(self.mode, error))
+        };
+        if lost { TryOutcome::Retryable } else { TryOutcome::Final }
+    }
+
+    /// Returns the limit of a wait for a lock in milliseconds: the rest of the time of the call, at most the setting.
+    fn lock_wait_ms(&self) -> u128 {
+        // Zero would switch the limit off.
+        self.lock_timeout.min(self.deadline.saturating_duration_since(Instant::now())).as_millis().max(1)
+    }
 }
 
 /// Result of one attempt of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TryOutcome {
     /// A conflict with another transaction: a repetition may succeed.
     Retryable,
     /// The transaction was committed, or failed for another reason; it is not repeated.
     Final,
-}
-
-async fn attempt(conn: &mut Conn, mode: Mode, begin: &str, job: &mut dyn Job) -> TryOutcome {
-    let begun: QueryResult<()> = AnsiTransactionManager::begin_transaction_sql(conn, begin).await;
-    if let Err(error) = begun {
-        job.fail(error);
-        return TryOutcome::Final;
-    }
-    let lost = if job.run(conn).await {
-        match AnsiTransactionManager::commit_transaction(conn).await {
-            Ok(()) => false,
-            Err(error) => {
-                // Only this error of a commit guarantees that nothing was committed.
-                let lost = is_conflict(&error);
-                job.fail(error);
-                lost
-            }
-        }
-    } else {
-        // If that fails too, the connection is marked as broken and the pool closes it.
-        if let Err(error) = AnsiTransactionManager::rollback_transaction(conn).await {
-            tracing::debug!(%error, "rolling back a transaction failed");
-        }
-        job.cause().is_some_and(|error| is_retryable(mode, error))
-    };
-    if lost { TryOutcome::Retryable } else { TryOutcome::Final }
 }
 
 fn begin_of(mode: Mode) -> Option<&'static str> {
@@ -258,12 +275,16 @@ fn is_conflict(error: &Error) -> bool {
     matches!(error, Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _))
 }
 
-/// Whether a repetition may succeed. diesel has no error kind for a deadlock, and its message is localized, so unknown
-/// errors count as conflicts.
+/// Whether a repetition may succeed. A timeout is final: its repetition would wait for the same lock.
 fn is_retryable(mode: Mode, error: &Error) -> bool {
-    let Error::DatabaseError(kind, _) = error else { return false };
+    let Error::DatabaseError(kind, info) = error else { return false };
     match kind {
-        DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::Unknown => true,
+        DatabaseErrorKind::SerializationFailure => true,
+        // diesel has no kind for a deadlock, and its message is localized. The server describes the cycle in the detail
+        // and points to its log in the hint; errors of timeouts have neither.
+        DatabaseErrorKind::Unknown => {
+            info.details().is_some() && info.hint().is_some() && info.statement_position().is_none()
+        }
         // Two transactions found the same row missing and inserted it; the later one gets this error.
         DatabaseErrorKind::UniqueViolation => mode == Mode::Serializable,
         _ => false,

@@ -15,6 +15,10 @@ use super::Conn;
 
 type Manager = <Conn as AsyncConnection>::TransactionManager;
 
+/// Time that one try of the writer waits for a file that another process has locked. The writer tries again while a
+/// caller waits, so the wait of the caller is the limit.
+const WRITER_BUSY_TIMEOUT: Duration = Duration::from_millis(50);
+
 /// The access that a connection has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ConnRole {
@@ -69,8 +73,8 @@ fn use_write_ahead_log(conn: &mut SqliteConnection, patience: Duration) -> Query
 
 impl SqliteConn {
     pub(super) fn open(path: &Path, busy_timeout: Duration, role: ConnRole) -> ConnectionResult<Self> {
-        let conn = Conn::new(connect(path, busy_timeout, role)?);
-        Ok(SqliteConn { path: path.to_owned(), busy_timeout, role, inner: conn })
+        let inner = Conn::new(connect_store(path, busy_timeout, role)?);
+        Ok(SqliteConn { path: path.to_owned(), busy_timeout, role, inner })
     }
 
     /// Begins a transaction that holds the write lock from its start, or a savepoint within a transaction.
@@ -97,11 +101,21 @@ impl SqliteConn {
         if matches!(undone, Ok(()) | Err(Error::NotInTransaction)) {
             return;
         }
-        match connect(&self.path, self.busy_timeout, self.role) {
+        match connect_store(&self.path, self.busy_timeout, self.role) {
             Ok(conn) => self.inner = Conn::new(conn),
             Err(error) => tracing::warn!(%error, "replacing a broken database connection failed"),
         }
     }
+}
+
+/// Opens a connection for the threads of a store.
+fn connect_store(path: &Path, busy_timeout: Duration, role: ConnRole) -> ConnectionResult<SqliteConnection> {
+    let mut conn = connect(path, busy_timeout, role)?;
+    if role == ConnRole::Writer {
+        let timeout = format!("PRAGMA busy_timeout = {}", WRITER_BUSY_TIMEOUT.min(busy_timeout).as_millis());
+        conn.batch_execute(&timeout).map_err(CouldntSetupConfiguration)?;
+    }
+    Ok(conn)
 }
 
 /// Begins a transaction, or a savepoint within one.

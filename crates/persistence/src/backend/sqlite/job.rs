@@ -7,12 +7,15 @@ use super::Conn;
 use super::connection::{begin, block_on_ready, commit_inner, roll_back_inner};
 use super::queue::Ownership;
 use crate::backend::transaction::{ErasedResult, Mode, Transaction};
-use crate::error::{IntoPortError, is_constraint_violation, unavailable};
+use crate::error::{IntoPortError, is_constraint_violation};
 
 /// A transaction whose result type is erased.
 pub(super) trait Job: Send {
     /// Claims the job for the thread. `false` if its caller has given up; the job must not run then.
     fn claim(&self) -> bool;
+
+    /// Whether the caller has given up.
+    fn is_cancelled(&self) -> bool;
 
     /// Runs the job, keeps its result and returns the state of the surrounding transaction.
     fn run(&mut self, conn: &mut Conn) -> TxState;
@@ -71,6 +74,10 @@ impl<T: Send + 'static, F: IntoPortError> Job for TransactionJob<T, F> {
         !self.answer.is_closed() && self.ownership.take()
     }
 
+    fn is_cancelled(&self) -> bool {
+        self.answer.is_closed() || self.ownership.is_taken()
+    }
+
     fn run(&mut self, conn: &mut Conn) -> TxState {
         let (result, tx_state) = match self.mode {
             Mode::Read => (block_on_ready((self.transaction)(conn)), TxState::Intact),
@@ -86,7 +93,8 @@ impl<T: Send + 'static, F: IntoPortError> Job for TransactionJob<T, F> {
         let answer: Result<T, F::PortError> = match (committed, self.result) {
             (_, Some(Err(failure))) => Err(failure.into_port_error()),
             (Ok(()), Some(Ok(value))) => Ok(value),
-            (Err(cause), _) => Err(F::PortError::from(unavailable(cause))),
+            // SQLite has rolled back a transaction whose commit failed.
+            (Err(cause), _) => Err(F::PortError::from(StoreError::rolled_back(cause))),
             (Ok(()), None) => Err(F::PortError::from(StoreError::Corrupt {
                 what: "a transaction that was answered before it ran".to_owned(),
                 source: None,

@@ -41,6 +41,11 @@ impl Ownership {
     pub(super) fn take(&self) -> bool {
         !self.0.swap(true, Ordering::AcqRel)
     }
+
+    /// Whether the job is taken. A waiting job is taken by its caller only, who then gives up.
+    pub(super) fn is_taken(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 /// The sending side of a queue.
@@ -140,6 +145,13 @@ impl Backlog {
             self.take(order);
         }
         !self.is_empty() || !self.stopped
+    }
+
+    /// Removes jobs whose callers have given up.
+    pub(super) fn forget_cancelled(&mut self) {
+        for jobs in [&mut self.high, &mut self.normal] {
+            jobs.retain(|waiting| !waiting.job.is_cancelled());
+        }
     }
 
     /// The next jobs whose callers still wait, up to a maximum.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use diesel::result::{Error, QueryResult};
+use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 
 use super::connection::SqliteConn;
 use super::job::{Job, TxState};
@@ -15,10 +15,15 @@ const BATCH: usize = 128;
 ///
 /// Waiting jobs are committed together, each in its own savepoint: one disk flush serves all of them, and a failing job
 /// does not affect the others. A job of high priority waits for the running batch at most.
+///
+/// While another process has locked the file, jobs stay in the queue: their callers give up when their wait ends.
 pub(super) fn write(mut conn: SqliteConn, mut commands: Commands) {
     let mut backlog = Backlog::default();
     while backlog.fill(&mut commands) {
-        commit_together(&mut conn, backlog.next(BATCH));
+        match begin(&mut conn) {
+            Err(error) if is_locked(&error) => backlog.forget_cancelled(),
+            begun => commit_together(&mut conn, backlog.next(BATCH), begun),
+        }
     }
 }
 
@@ -38,13 +43,15 @@ pub(super) fn read(mut conn: SqliteConn, commands: &Arc<Mutex<Commands>>) {
     }
 }
 
-fn commit_together(conn: &mut SqliteConn, mut batch: Vec<Box<dyn Job>>) {
-    match attempt(conn, &mut batch) {
+/// Runs the jobs of a batch in the transaction that the caller has begun, and commits it.
+fn commit_together(conn: &mut SqliteConn, mut batch: Vec<Box<dyn Job>>, begun: QueryResult<()>) {
+    match begun.and_then(|()| attempt(conn, &mut batch)) {
         Ok(TxState::Intact) => answer_all(batch, &Ok(())),
         // Each job runs again in its own transaction, which shows the job that failed.
         Ok(TxState::Unknown) if batch.len() > 1 => {
             for job in batch {
-                commit_together(conn, vec![job]);
+                let begun = begin(conn);
+                commit_together(conn, vec![job], begun);
             }
         }
         Ok(TxState::Unknown) => answer_all(batch, &Err("the transaction was rolled back".to_owned())),
@@ -57,9 +64,10 @@ fn commit_together(conn: &mut SqliteConn, mut batch: Vec<Box<dyn Job>>) {
 
 fn attempt(conn: &mut SqliteConn, batch: &mut [Box<dyn Job>]) -> QueryResult<TxState> {
     if batch.is_empty() {
+        // All callers have given up.
+        conn.roll_back();
         return Ok(TxState::Intact);
     }
-    begin(conn)?;
     for job in batch {
         if job.run(&mut conn.inner) == TxState::Unknown {
             conn.roll_back();
@@ -79,6 +87,11 @@ fn begin(conn: &mut SqliteConn) -> QueryResult<()> {
         }
         begun => begun,
     }
+}
+
+/// Whether another process holds the lock of the file.
+fn is_locked(error: &Error) -> bool {
+    matches!(error, Error::DatabaseError(DatabaseErrorKind::Unknown, info) if info.message() == "database is locked")
 }
 
 fn answer_all(batch: Vec<Box<dyn Job>>, committed: &Result<(), String>) {
