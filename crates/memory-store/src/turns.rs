@@ -153,6 +153,7 @@ impl TurnStore for MemoryStore {
             .turns
             .values()
             .filter(|turn| turn.is_running())
+            .filter(|turn| !reap.held.contains(&turn.turn.id))
             .filter(|turn| reap.scope == ReapScope::Everything || turn.lease_until <= now)
             .map(|turn| turn.turn.id)
             .take(reap.limit as usize)

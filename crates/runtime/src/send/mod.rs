@@ -110,6 +110,12 @@ impl Runtime {
             Validation::New(send) => send,
             Validation::Replay(turn) => return Ok(self.replay(*turn)),
         };
+        // The store compares the lease with its clock, which can jump; this process knows that the turn runs.
+        if let Some(active) = session.active_turn_id
+            && self.inner.running.get(active).is_some()
+        {
+            return Err(RuntimeError::TurnInProgress(active));
+        }
         let begin = self.begin_request(principal, &session, &send, message);
         // A task of its own, so that a dropped future of the caller does not leave a begun turn without a task.
         let task = self.clone().begin_turn(begin, *send);

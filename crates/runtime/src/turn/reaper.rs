@@ -1,6 +1,7 @@
 //! The reaper: closes turns that another process left running.
 
 use causerie_domain::ports::{Reap, ReapScope, StoreError};
+use causerie_domain::turns::Turn;
 
 use crate::runtime::RuntimeInner;
 
@@ -11,8 +12,7 @@ impl RuntimeInner {
     /// Closes all turns of the scope as interrupted, in batches.
     pub(crate) async fn reap_all(&self, scope: ReapScope) -> Result<(), StoreError> {
         loop {
-            let reap = Reap { scope, limit: BATCH_SIZE, now: self.clock.now() };
-            let reaped = self.turn_store.reap(reap).await?;
+            let reaped = self.reap(scope).await?;
             for turn in &reaped {
                 tracing::warn!(turn = %turn.id, "closed a turn that its process left running");
             }
@@ -20,6 +20,13 @@ impl RuntimeInner {
                 return Ok(());
             }
         }
+    }
+
+    /// Closes up to a batch of turns of the scope. A turn that runs in this process keeps running: after a jump of the
+    /// clock or a suspension of the process its lease looks expired, although its next flush renews it.
+    pub(crate) async fn reap(&self, scope: ReapScope) -> Result<Vec<Turn>, StoreError> {
+        let held = self.running.ids();
+        self.turn_store.reap(Reap { scope, held, limit: BATCH_SIZE, now: self.clock.now() }).await
     }
 
     /// Closes turns with an expired lease, until the runtime ends.

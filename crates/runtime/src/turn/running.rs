@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use causerie_domain::ports::TurnFlush;
 use causerie_domain::turns::ContextReport;
 use causerie_domain::usage::UsageProgress;
-use causerie_domain::{TurnId, UsageId};
+use causerie_domain::{SessionId, TurnId, UsageId};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -168,6 +168,15 @@ impl RunningTurns {
 
     pub(crate) fn get(&self, id: TurnId) -> Option<Arc<RunningTurn>> {
         self.lock().turns.get(&id).cloned()
+    }
+
+    pub(crate) fn ids(&self) -> Vec<TurnId> {
+        self.lock().turns.keys().copied().collect()
+    }
+
+    /// Returns the turn of a session that runs in this process.
+    pub(crate) fn of_session(&self, id: SessionId) -> Option<Arc<RunningTurn>> {
+        self.lock().turns.values().find(|turn| turn.log.start.session_id == id).cloned()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<RunningTurn>> {

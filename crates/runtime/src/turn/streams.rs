@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use causerie_domain::ports::{Reap, ReapScope, StoreError};
+use causerie_domain::ports::{ReapScope, StoreError};
 use causerie_domain::principal::Principal;
 use causerie_domain::turns::{Turn, TurnStatus};
 use causerie_domain::{SessionId, Timestamp, TurnId};
@@ -14,7 +14,6 @@ use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 use crate::turn::event::{CursorPosition, TurnCursor, TurnStart};
 use crate::turn::reader::TurnReader;
-use crate::turn::reaper;
 use crate::turn::running::Stop;
 
 /// Scope of a stream ticket.
@@ -113,11 +112,9 @@ impl Runtime {
     /// [`Settings::cancel_wait`]: crate::Settings::cancel_wait
     pub(crate) async fn stop_running_turn(&self, id: SessionId) -> Result<Option<Turn>, RuntimeError> {
         let inner = &self.inner;
-        let Some(mut turn) = inner.turn_store.request_cancel(id).await? else {
-            return Ok(None);
-        };
         let until = monotonic() + inner.settings.cancel_wait;
-        if let Some(running) = inner.running.get(turn.id) {
+        // A turn of this process is not looked up by its lease, which looks expired after a jump of the clock.
+        if let Some(running) = inner.running.of_session(id) {
             running.stop(Stop::Cancelled);
             let (log, end) = (Arc::clone(&running.log), running.log.length());
             let reader = TurnReader::live(log, end, inner.stored_turn_source());
@@ -127,9 +124,11 @@ impl Runtime {
                 return Ok(Some(end.turn));
             }
         }
+        let Some(mut turn) = inner.turn_store.request_cancel(id).await? else {
+            return Ok(None);
+        };
         loop {
-            let reap = Reap { scope: ReapScope::Expired, limit: reaper::BATCH_SIZE, now: inner.clock.now() };
-            inner.turn_store.reap(reap).await?;
+            inner.reap(ReapScope::Expired).await?;
             turn = self.stored_turn(turn).await?;
             if turn.status != TurnStatus::Running || monotonic() >= until {
                 return Ok(Some(turn));

@@ -318,6 +318,25 @@ async fn a_session_runs_one_turn_at_a_time() {
     assert_eq!(world.transcript(&anna, session).await.len(), 2, "the refused message is not stored");
 }
 
+/// A suspension of the process: the lease is over when the process continues, and the next flush renews it.
+#[tokio::test(start_paused = true)]
+async fn a_turn_of_this_process_is_not_closed_when_its_lease_looks_expired() {
+    let world = world(fast_polling()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    world.upstream.enqueue(vec![text("par"), Step::Gate, text("t"), finish()]);
+    let mut sent = world.send(&anna, session, "one").await.unwrap();
+    while !matches!(sent.reader.next().await.unwrap(), Some(TurnEvent::Delta(_))) {}
+    tokio::time::advance(2 * Settings::default().lease).await;
+    let refused = world.send(&anna, session, "two").await.unwrap_err();
+    assert!(matches!(refused, RuntimeError::TurnInProgress(id) if id == sent.turn.id), "{refused:?}");
+    // The reaper runs several times.
+    tokio::time::sleep(Settings::default().lease).await;
+    world.upstream.open_gate();
+    assert_eq!(sent.reader.end().await.unwrap().unwrap().turn.status, TurnStatus::Completed);
+    assert_eq!(world.transcript(&anna, session).await[1], "2 assistant completed \"part\"");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_repeated_idempotency_key_attaches_to_its_turn_and_another_body_is_refused() {
     let world = world(fast_polling()).await;

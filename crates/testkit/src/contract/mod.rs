@@ -198,6 +198,7 @@ macro_rules! turns_contract {
             reap:
                 an_expired_turn_is_closed_with_its_flushed_text,
                 a_turn_with_a_valid_lease_is_not_reaped,
+                a_turn_that_the_caller_runs_is_not_reaped,
                 all_running_turns_can_be_reaped,
                 a_reap_closes_at_most_its_limit,
                 the_owner_of_a_reaped_turn_has_lost_its_lease;

@@ -14,7 +14,7 @@ use super::{Ending, START, Subject, text_part};
 const LATER: Duration = Duration::from_secs(30);
 
 fn expired() -> Reap {
-    Reap { scope: ReapScope::Expired, limit: 100, now: START + LATER }
+    Reap { scope: ReapScope::Expired, held: Vec::new(), limit: 100, now: START + LATER }
 }
 
 /// Returns a reap of every running turn.
@@ -67,6 +67,18 @@ pub async fn a_turn_with_a_valid_lease_is_not_reaped(subject: &Subject) -> Resul
     Ok(())
 }
 
+pub async fn a_turn_that_the_caller_runs_is_not_reaped(subject: &Subject) -> Result<()> {
+    let held = subject.start_expired(subject.session().await?.id, "Hello").await?;
+    let lost = subject.start_expired(subject.session().await?.id, "Hello").await?;
+    for scope in [ReapScope::Expired, ReapScope::Everything] {
+        let closed = subject.turns.reap(Reap { scope, held: vec![held.id()], ..expired() }).await?;
+        let expected: &[_] = if scope == ReapScope::Expired { &[lost.id()] } else { &[] };
+        assert_eq!(closed.iter().map(|turn| turn.id).collect::<Vec<_>>(), expected);
+    }
+    subject.finish(&held, "Hi").await?;
+    Ok(())
+}
+
 pub async fn all_running_turns_can_be_reaped(subject: &Subject) -> Result<()> {
     let held = subject.start(subject.session().await?.id, "Hello").await?;
     let lost = subject.start_expired(subject.session().await?.id, "Hello").await?;
@@ -82,7 +94,7 @@ pub async fn a_reap_closes_at_most_its_limit(subject: &Subject) -> Result<()> {
     }
     let round = Reap { limit: 2, ..expired() };
     for expected in [2, 2, 1, 0] {
-        assert_eq!(subject.turns.reap(round).await?.len(), expected);
+        assert_eq!(subject.turns.reap(round.clone()).await?.len(), expected);
     }
     Ok(())
 }

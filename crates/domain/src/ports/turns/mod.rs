@@ -87,9 +87,11 @@ pub enum ReapScope {
 }
 
 /// One round of the reaper.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reap {
     pub scope: ReapScope,
+    /// Turns that run in the calling process. They are never closed, whatever the clock of the store says.
+    pub held: Vec<TurnId>,
     pub limit: u32,
     pub now: Timestamp,
 }

@@ -12,7 +12,7 @@ use super::{lease, read};
 use crate::error::QueryError;
 use crate::rows::{TurnRow, parts_text};
 use crate::schema::{messages, segments, sessions, turns};
-use crate::types::id_param;
+use crate::types::{IdParam, id_param};
 
 /// Closes turns in the scope, up to the limit.
 pub(crate) async fn reap(conn: &mut Conn, reap: &Reap) -> Result<Vec<Turn>, QueryError> {
@@ -43,6 +43,10 @@ async fn candidates(conn: &mut Conn, reap: &Reap) -> Result<Vec<SessionId>, Quer
         .into_boxed();
     if reap.scope == ReapScope::Expired {
         query = query.filter(sessions::lease_until.le(sql_literals::Now));
+    }
+    if !reap.held.is_empty() {
+        let held: Vec<IdParam> = reap.held.iter().copied().map(id_param).collect();
+        query = query.filter(sessions::active_turn_id.ne_all(held));
     }
     Ok(query.load(conn).await?)
 }
