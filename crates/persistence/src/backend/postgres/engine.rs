@@ -101,7 +101,7 @@ impl Engine {
             let Some(connected) = run_unless_cancelled(connected, &mut *job).await else { return };
             match connected.unwrap_or_else(|_| Err(overloaded())) {
                 Ok(mut connection) => {
-                    let mut performance = Performance { mode, lock_timeout: limits.lock_timeout(), deadline };
+                    let performance = Performance { mode, lock_timeout: limits.lock_timeout(), deadline };
                     let performed = performance.run(&mut connection.inner, &mut *job);
                     let performed = timeout(limits.transaction_timeout(), performed).await;
                     job.answer(performed.map_err(|late| {
@@ -202,7 +202,22 @@ struct Performance {
 
 impl Performance {
     /// Runs the job. The job keeps its result or failure.
-    async fn run(&mut self, conn: &mut Conn, job: &mut dyn Job) {
+    async fn run(&self, conn: &mut Conn, job: &mut dyn Job) {
+        let started = Instant::now();
+        let lock_wait = Duration::from_millis(self.lock_wait_ms());
+        self.repeat(conn, job).await;
+        if started.elapsed() < lock_wait {
+            return;
+        }
+        // A timeout has no kind of its own. If the server names the position in the statement at which it waited, the
+        // error looks like that of an invalid statement.
+        if let Some(Error::DatabaseError(DatabaseErrorKind::Unknown, info)) = job.cause() {
+            let message = info.message().to_owned();
+            job.fail(Error::DatabaseError(DatabaseErrorKind::Unknown, Box::new(message)));
+        }
+    }
+
+    async fn repeat(&self, conn: &mut Conn, job: &mut dyn Job) {
         let Some(begin) = begin_of(self.mode) else {
             job.run(conn).await;
             return;
@@ -247,9 +262,10 @@ impl Performance {
     }
 
     /// Returns the limit of a wait for a lock in milliseconds: the rest of the time of the call, at most the setting.
-    fn lock_wait_ms(&self) -> u128 {
+    fn lock_wait_ms(&self) -> u64 {
+        let rest = self.lock_timeout.min(self.deadline.saturating_duration_since(Instant::now()));
         // Zero would switch the limit off.
-        self.lock_timeout.min(self.deadline.saturating_duration_since(Instant::now())).as_millis().max(1)
+        u64::try_from(rest.as_millis()).unwrap_or(u64::MAX).max(1)
     }
 }
 
