@@ -17,6 +17,7 @@ pub mod fail_point;
 mod input;
 mod lock;
 mod migrations;
+mod private_file;
 mod rows;
 mod schema;
 mod settings;

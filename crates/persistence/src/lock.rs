@@ -1,9 +1,11 @@
 //! The lock that restricts a SQLite file to one serving process.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use causerie_domain::ports::ReapScope;
+
+use crate::private_file;
 
 /// The right to serve from a store. Dropping it releases the lock.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ impl ServeLock {
         path.push(".lock");
         let path = PathBuf::from(path);
         let failed = |source| LockError::File { path: path.clone(), source };
-        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(failed)?;
+        let file = private_file::open(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(ServeLock { file: Some(file) }),
             Err(TryLockError::WouldBlock) => Err(LockError::Held(path)),

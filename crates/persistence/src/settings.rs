@@ -93,8 +93,7 @@ impl Address {
         }
         let parameters = url.split_once('?').map_or("", |(_, query)| query);
         match parameters.split('&').find(|parameter| asks_for_tls(parameter)) {
-            // Only the parameter is shown, never the part with the password.
-            Some(parameter) => Err(OpenError::TlsUnsupported(parameter.to_owned())),
+            Some(parameter) => Err(OpenError::TlsUnsupported(printable(parameter).to_owned())),
             None => Ok(Address::Postgres(url.to_owned())),
         }
     }
@@ -103,6 +102,14 @@ impl Address {
 /// Whether a parameter requires TLS. `prefer` counts: an unencrypted connection would be a silent downgrade.
 fn asks_for_tls(parameter: &str) -> bool {
     parameter.starts_with("ssl") && parameter != "sslmode=disable"
+}
+
+/// Returns the part of a parameter that an error may show: `sslpassword` is a secret.
+fn printable(parameter: &str) -> &str {
+    match parameter.split_once('=') {
+        Some((name, _)) if name != "sslmode" => name,
+        _ => parameter,
+    }
 }
 
 #[cfg(test)]
@@ -131,5 +138,7 @@ mod tests {
             assert!(!refusal.contains("hunter2"), "{refusal}");
         }
         assert!(refusal("postgres://host/name?a=b&sslrootcert=x").contains("TLS"));
+        let secret = refusal("postgres://host/name?sslpassword=hunter2");
+        assert!(secret.contains("sslpassword") && !secret.contains("hunter2"), "{secret}");
     }
 }

@@ -1,6 +1,8 @@
 //! Dropped callers, runtimes that end, and stores that are closed, overloaded or unreachable.
 
+use std::fs::Permissions;
 use std::future::Future;
+use std::os::unix::fs::PermissionsExt as _;
 use std::pin::pin;
 use std::task::{Context as Polling, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -168,6 +170,33 @@ async fn opening_creates_the_file_and_its_folder() -> Result<()> {
     Ok(())
 }
 
+/// Also files that exist with wider permissions, in a folder that everybody can read.
+#[tokio::test]
+async fn only_the_owner_can_read_the_files_of_a_store() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
+    let suffixes = ["", "-wal", "-shm", ".lock"];
+    for (name, existing) in [("new.db", &[][..]), ("old.db", &suffixes[..])] {
+        for suffix in existing {
+            let path = folder.path().join(format!("{name}{suffix}"));
+            std::fs::write(&path, "")?;
+            std::fs::set_permissions(&path, Permissions::from_mode(0o644))?;
+        }
+        let store =
+            SqlStore::open(&StoreSettings::new(format!("sqlite://{}/{name}", folder.path().display())))?;
+        let lock = store.lock_for_serving()?;
+        store.migrate().await?;
+        for suffix in suffixes {
+            let path = folder.path().join(format!("{name}{suffix}"));
+            let mode = std::fs::metadata(&path)?.permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+        }
+        store.close().await;
+        drop(lock);
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_new_file_can_be_opened_concurrently() -> Result<()> {
     for _ in 0..10 {
@@ -250,7 +279,7 @@ async fn a_locked_row_costs_one_wait() -> Result<()> {
     other.run("BEGIN; SELECT id FROM sessions FOR UPDATE;").await?;
     let limits = [
         // The rest of the wait is shorter than the limit of a lock, and the other way round.
-        (Duration::from_secs(1), Duration::from_secs(40)),
+        (Duration::from_secs(1), Duration::from_secs(8)),
         (Duration::from_secs(60), Duration::from_secs(2)),
     ];
     for (wait_timeout, statement_timeout) in limits {
@@ -267,6 +296,12 @@ async fn a_locked_row_costs_one_wait() -> Result<()> {
         // A repetition would wait a second time.
         let waited = started.elapsed();
         assert!(waited >= Duration::from_millis(900) && waited < Duration::from_millis(1900), "{waited:?}");
+        // A table that is locked as a whole: the error of the server has a position, as that of an invalid statement.
+        let mut table = RawConnection::open(subject.database()).await?;
+        table.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE;").await?;
+        let refused = Administration::user_by_email(&store, "x").await;
+        table.run("COMMIT;").await?;
+        assert!(matches!(&refused, Err(error) if error.is_rolled_back()), "{refused:?}");
         store.close().await;
     }
     other.run("COMMIT;").await?;
@@ -314,7 +349,7 @@ async fn a_quarter_of_the_connections_is_reserved_for_running_turns() -> Result<
     for (connections, ordinary) in [(2, 1), (4, 3), (8, 6)] {
         let mut settings = StoreSettings::new(subject.database().url());
         settings.connections = connections;
-        settings.wait_timeout = Duration::from_secs(5);
+        settings.wait_timeout = Duration::from_secs(3);
         let store = SqlStore::open(&settings)?;
         let (mut holder, mut observer) =
             (RawConnection::open(subject.database()).await?, RawConnection::open(subject.database()).await?);

@@ -17,6 +17,7 @@ use crate::backend::transaction::{
     ErasedResult, Mode, Transaction, overloaded, restore_result, store_closed,
 };
 use crate::error::IntoPortError;
+use crate::private_file;
 use crate::settings::{OpenError, StoreSettings};
 
 /// A SQLite file and the threads that serve it. The threads end when this value is dropped and their queues are empty.
@@ -117,12 +118,21 @@ impl Engine {
 }
 
 /// Creates the file if it is missing and returns its canonical path, so that links to one file use one lock.
+///
+/// Only the owner can read the file. SQLite creates the write-ahead log and the shared memory with the permissions of
+/// the file; those of an earlier process are reduced, too.
 fn create_and_canonicalize(path: &Path) -> std::io::Result<PathBuf> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-    path.canonicalize()
+    private_file::open(path)?;
+    let path = path.canonicalize()?;
+    for suffix in ["-wal", "-shm"] {
+        let mut beside = path.clone().into_os_string();
+        beside.push(suffix);
+        private_file::restrict(Path::new(&beside))?;
+    }
+    Ok(path)
 }
 
 fn start(name: &str, path: &Path, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
