@@ -117,12 +117,19 @@ where
 fn invalid(argument: Option<&clap::Arg>, given: &OsStr, expected: &str) -> SettingError {
     let flag = argument.and_then(clap::Arg::get_long).unwrap_or_default();
     let variable = argument.and_then(clap::Arg::get_env).map(OsStr::to_string_lossy).unwrap_or_default();
-    // The error hides a value that --help hides: it may be a part of a key.
-    if argument.is_none_or(clap::Arg::is_hide_env_values_set) {
+    // The error hides a value that --help hides: it may be a part of a key. It also hides each value that may be an
+    // address with a user, a password or a query.
+    if argument.is_none_or(clap::Arg::is_hide_env_values_set) || may_be_address(given) {
         SettingError(format!("{variable} (--{flag}) must be {expected}"))
     } else {
         SettingError(format!("{variable} (--{flag}) must be {expected}, not {given:?}"))
     }
+}
+
+/// Whether a value may be an address with a secret in it, however malformed.
+fn may_be_address(given: &OsStr) -> bool {
+    let text = given.to_string_lossy();
+    text.contains("//") || text.contains(['@', '?'])
 }
 
 #[cfg(test)]
@@ -164,6 +171,14 @@ mod tests {
     fn a_hidden_value_is_not_repeated() {
         let read = read::<u8>(size().hide_env_values(true).value_parser(setting(small)), "hunter2");
         assert_eq!(read, Err("CAUSERIE_TEST_SIZE (--size) must be a small number".to_owned()));
+    }
+
+    #[test]
+    fn an_address_is_not_repeated_in_any_setting() {
+        for given in ["http://me:hunter2@host", "me:hunter2@host", "https://host/?key=hunter2", "//hunter2"] {
+            let read = read::<u8>(size().value_parser(setting(small)), given);
+            assert_eq!(read, Err("CAUSERIE_TEST_SIZE (--size) must be a small number".to_owned()));
+        }
     }
 
     #[test]
