@@ -77,6 +77,9 @@ pub struct Timeouts {
     /// Time between two parts of an answer. Keep-alive comments do not count: this limit alone ends a response that
     /// consists of nothing else. Only time spent waiting for the upstream is measured.
     pub idle_progress: Duration,
+    /// Time in which the upstream ends a response whose finish reason and usage have arrived, and time between two
+    /// reads of the body of an error. Afterwards the response ends as it stands.
+    pub end: Duration,
     /// Time of the whole request, including pauses of the reader.
     pub total: Duration,
 }
@@ -88,6 +91,7 @@ impl Default for Timeouts {
             first_byte: Duration::from_secs(120),
             idle_bytes: Duration::from_secs(60),
             idle_progress: Duration::from_secs(420),
+            end: Duration::from_secs(3),
             total: Duration::from_secs(900),
         }
     }
@@ -101,11 +105,14 @@ pub struct SizeLimits {
     /// Maximum size of a body that is not a stream, and of all data that the decoder retains until the end of a
     /// stream, in bytes.
     pub max_body_bytes: usize,
+    /// Maximum size of the text, the reasoning and the function calls of an answer together, in bytes; each change
+    /// between text and reasoning counts 128 bytes. A longer answer ends there, with the finish reason `length`.
+    pub max_answer_bytes: usize,
 }
 
 impl Default for SizeLimits {
     fn default() -> Self {
-        SizeLimits { max_event_bytes: 16 << 20, max_body_bytes: 32 << 20 }
+        SizeLimits { max_event_bytes: 16 << 20, max_body_bytes: 32 << 20, max_answer_bytes: 8 << 20 }
     }
 }
 

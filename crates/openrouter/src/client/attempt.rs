@@ -4,9 +4,11 @@ use std::collections::VecDeque;
 use std::mem;
 
 use causerie_domain::completion::{CompletionError, CompletionEvent, CompletionRequest};
+use tokio::time::{Instant, timeout_at};
 
 use super::OpenRouter;
 use super::exchange::Response;
+use crate::clock::monotonic;
 use crate::error;
 use crate::stream::StreamDecoder;
 
@@ -17,6 +19,8 @@ pub(super) struct Attempt {
     decoder: StreamDecoder,
     /// Events that are decoded and not yet yielded.
     ready: VecDeque<CompletionEvent>,
+    /// Instant at which a response ends that seems complete; `None` while it does not.
+    end_at: Option<Instant>,
 }
 
 enum Phase {
@@ -28,7 +32,13 @@ enum Phase {
 impl Attempt {
     pub(super) fn new(client: OpenRouter, request: CompletionRequest) -> Self {
         let decoder = StreamDecoder::new(client.size_limits());
-        Attempt { client, phase: Phase::Sending(Box::new(request)), decoder, ready: VecDeque::new() }
+        Attempt {
+            client,
+            phase: Phase::Sending(Box::new(request)),
+            decoder,
+            ready: VecDeque::new(),
+            end_at: None,
+        }
     }
 
     /// Returns the next event; `None` after the final one.
@@ -62,16 +72,38 @@ impl Attempt {
     }
 
     async fn read(&mut self, mut response: Box<Response>) -> Result<Box<Response>, CompletionError> {
-        match response.body.read().await? {
+        let read = match self.end_at {
+            None => response.body.read().await?,
+            Some(end_at) => match timeout_at(end_at, response.body.read()).await {
+                Ok(read) => read?,
+                Err(_) => {
+                    self.ready.extend(self.decoder.finish_if_answered());
+                    self.end_at = None;
+                    self.set_end(&response);
+                    return Ok(response);
+                }
+            },
+        };
+        match read {
             Some(bytes) => {
                 let before = self.decoder.progress();
                 self.ready.extend(self.decoder.push(&bytes));
                 if self.decoder.progress() != before {
                     response.body.timeouts.record_progress();
                 }
+                self.set_end(&response);
             }
             None => self.ready.extend(self.decoder.finish(None)),
         }
         Ok(response)
+    }
+
+    /// Sets the instant at which the response ends, once its answer seems complete.
+    fn set_end(&mut self, response: &Response) {
+        if !self.decoder.is_answered() {
+            self.end_at = None;
+        } else if self.end_at.is_none() {
+            self.end_at = monotonic().checked_add(response.body.timeouts.end());
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! One HTTP exchange under timeouts: from a request to the bytes of its response.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use causerie_domain::completion::{CompletionError, CompletionErrorKind, TimeoutKind};
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, Stream};
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use reqwest::{RequestBuilder, StatusCode};
+use tokio::time::timeout;
 
 use super::timeouts::{self, TimeoutTracker};
 use crate::error;
@@ -49,8 +52,8 @@ impl Response {
             return if is_compressed(&self.headers) { Err(compressed_body()) } else { Ok(self) };
         }
         let mut body = Vec::new();
-        // If the body breaks off, its beginning is used: the status is known in any case.
-        while let Ok(Some(bytes)) = self.body.read().await {
+        // If the body breaks off or does not end, its beginning is used: the status is known in any case.
+        while let Some(bytes) = self.body.read_of_error(!body.is_empty()).await {
             self.body.timeouts.record_progress();
             body.extend_from_slice(&bytes);
             if body.len() > MAX_ERROR_BODY_BYTES {
@@ -96,6 +99,13 @@ where
         })?;
         self.timeouts.record_bytes();
         Ok(bytes)
+    }
+
+    /// Reads the next bytes of the body of an error; `None` at its end, however it ends. After its first bytes, a
+    /// pause ends it.
+    async fn read_of_error(&mut self, has_begun: bool) -> Option<Bytes> {
+        let pause = if has_begun { self.timeouts.end() } else { Duration::MAX };
+        timeout(pause, self.read()).await.ok()?.ok()?
     }
 }
 

@@ -41,6 +41,11 @@ impl TimeoutTracker {
         result.map_err(|_| timeout_error(kind, limit))
     }
 
+    /// Returns the time in which the upstream ends a complete response.
+    pub(super) fn end(&self) -> Duration {
+        self.limits.end
+    }
+
     /// Records that bytes arrived.
     pub(super) fn record_bytes(&mut self) {
         self.first_byte_received = true;
@@ -53,7 +58,7 @@ impl TimeoutTracker {
 
     /// The timeout that expires next, its remaining time and its limit.
     fn next(&self) -> (TimeoutKind, Duration, Duration) {
-        let Timeouts { first_byte, idle_bytes, idle_progress, total, connect: _ } = self.limits;
+        let Timeouts { first_byte, idle_bytes, idle_progress, total, connect: _, end: _ } = self.limits;
         let elapsed = self.started.elapsed();
         let active: [(TimeoutKind, Duration, Duration); 3] = if self.first_byte_received {
             [
@@ -100,6 +105,7 @@ mod tests {
             first_byte: 50 * MS,
             idle_bytes: 20 * MS,
             idle_progress: 70 * MS,
+            end: 10 * MS,
             total: 200 * MS,
         }
     }
@@ -167,6 +173,7 @@ mod tests {
             first_byte: Duration::MAX,
             idle_bytes: Duration::MAX,
             idle_progress: Duration::MAX,
+            end: Duration::MAX,
             total: Duration::MAX,
         };
         let mut tracker = TimeoutTracker::start(unlimited);

@@ -33,7 +33,13 @@ wire_objects! {
 /// body has another shape, and the error that the body carries.
 pub fn decode(body: &[u8]) -> Result<GenerationRecord, CompletionError> {
     let Document::<Record<'_>> { data, .. } = super::parse(body)?;
-    Ok(GenerationRecord {
+    let counts = [
+        data.native_tokens_prompt,
+        data.native_tokens_completion,
+        data.native_tokens_cached,
+        data.native_tokens_reasoning,
+    ];
+    let mut record = GenerationRecord {
         model: raw_field::non_empty_text(data.model).map(|text| text.into_owned()),
         provider: raw_field::non_empty_text(data.provider_name).map(|text| text.into_owned()),
         usage: ReportedUsage {
@@ -49,5 +55,11 @@ pub fn decode(body: &[u8]) -> Result<GenerationRecord, CompletionError> {
             is_byok: raw_field::boolean(data.is_byok).unwrap_or(false),
         },
         cancelled: raw_field::boolean(data.cancelled).unwrap_or(false),
-    })
+    };
+    if counts.into_iter().any(raw_field::is_impossible_count) {
+        let provider = record.provider.as_deref();
+        tracing::warn!(provider, "generation record with impossible token counts; the counts are ignored");
+        record.usage.tokens = TokenCounts::default();
+    }
+    Ok(record)
 }

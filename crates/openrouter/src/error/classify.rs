@@ -24,10 +24,19 @@ pub(super) fn is_retryable(kind: &CompletionErrorKind, status: Option<u16>, body
     match kind {
         // The upstream may state that a retry helps, but not within seconds.
         CompletionErrorKind::DailyLimit => false,
-        // A retry would get the same redirect.
-        CompletionErrorKind::InvalidResponse if status.is_some_and(|status| status < 400) => false,
+        // A retry would get the same redirect or the same missing route.
+        CompletionErrorKind::InvalidResponse
+            if status.is_some_and(|status| status < 400 || is_missing(status)) =>
+        {
+            false
+        }
         kind => stated.unwrap_or(kind.is_retryable()),
     }
+}
+
+/// Whether a status is of a resource that does not exist.
+pub(super) fn is_missing(status: u16) -> bool {
+    matches!(status, 404 | 410)
 }
 
 fn by_status(status: Option<u16>, body: &ErrorBody) -> CompletionErrorKind {
@@ -35,6 +44,8 @@ fn by_status(status: Option<u16>, body: &ErrorBody) -> CompletionErrorKind {
         Some(401) => CompletionErrorKind::Authentication,
         Some(402) => CompletionErrorKind::PaymentRequired,
         Some(403) => by_forbidden(body),
+        // Without an error object, the route is missing and not the model.
+        Some(404 | 410) if !body.is_error_object => CompletionErrorKind::InvalidResponse,
         Some(404 | 410) => CompletionErrorKind::ModelUnavailable,
         Some(408) => CompletionErrorKind::Unavailable,
         Some(429) => CompletionErrorKind::RateLimited,

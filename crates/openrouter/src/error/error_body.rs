@@ -29,6 +29,8 @@ pub(super) struct ErrorBody {
     pub(super) headers: Vec<(String, String)>,
     /// The upstream's id of the request.
     pub(super) request_id: Option<String>,
+    /// Whether the error is an object in the format of the upstream.
+    pub(super) is_error_object: bool,
 }
 
 /// The `availability` object: why a model is not available.
@@ -73,6 +75,7 @@ impl ErrorBody {
             text(error.get("type")),
         ];
         ErrorBody {
+            is_error_object: true,
             status: status(code.as_deref()).or(status(text(error.get("http_status")).as_deref())),
             codes: codes.into_iter().flatten().filter(|code| code.parse::<u64>().is_err()).collect(),
             message: text(error.get("message")).unwrap_or_default(),

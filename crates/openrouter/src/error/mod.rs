@@ -37,6 +37,10 @@ pub(crate) fn from_response(status: u16, headers: &HeaderMap, body: &[u8]) -> Co
             ..build(Some(status), &ErrorBody::default())
         },
     };
+    if error.kind == CompletionErrorKind::InvalidResponse && classify::is_missing(status) {
+        let text = error.provider_text.take().unwrap_or_default();
+        error.provider_text = Some(format!("no such route, check AI_GATEWAY_URL: {text}"));
+    }
     error.status = Some(status);
     error.retry_after = retry_after::find(headers, &error_body.unwrap_or_default(), wall());
     error.request_id = request_id(headers).or(error.request_id);

@@ -4,6 +4,8 @@ use std::mem;
 
 use causerie_domain::completion::{CompletionError, CompletionErrorKind, CompletionEvent};
 
+use serde::de::IgnoredAny;
+
 use super::event;
 use super::event_splitter::EventSplitter;
 use super::non_event_text::NonEventText;
@@ -65,7 +67,7 @@ impl StreamDecoder {
     pub fn new(limits: SizeLimits) -> Self {
         StreamDecoder {
             body: Body::Unknown,
-            builder: ResponseBuilder::default(),
+            builder: ResponseBuilder::new(limits),
             non_event_text: NonEventText::default(),
             limits,
         }
@@ -137,6 +139,25 @@ impl StreamDecoder {
         out
     }
 
+    /// Whether the answer may be complete, although the upstream has not ended it: the finish reason and usage have
+    /// arrived, or bytes that look like a whole document.
+    pub fn is_answered(&self) -> bool {
+        match &self.body {
+            Body::Json(document) => document.trim_ascii_end().ends_with(b"}"),
+            Body::Events(_) => self.builder.is_answered(),
+            Body::Unknown | Body::Html(_) | Body::Ended => false,
+        }
+    }
+
+    /// Ends the body if the answer is complete, as [`finish`](Self::finish) does; otherwise returns nothing.
+    pub fn finish_if_answered(&mut self) -> Vec<CompletionEvent> {
+        let is_whole = match &self.body {
+            Body::Json(document) => serde_json::from_slice::<IgnoredAny>(document).is_ok(),
+            _ => self.is_answered(),
+        };
+        if is_whole { self.finish(None) } else { Vec::new() }
+    }
+
     /// Whether the final event was returned.
     pub fn is_ended(&self) -> bool {
         matches!(self.body, Body::Ended)
@@ -157,7 +178,7 @@ impl StreamDecoder {
                 Err(_) => break Termination::Failed(oversized("an event")),
             };
             let ended = match event::parse_data(event) {
-                Ok(Some(data)) => self.builder.add_event(&data, self.limits, out),
+                Ok(Some(data)) => self.builder.add_event(&data, out),
                 Ok(None) => {
                     self.non_event_text.add(event);
                     None
@@ -182,7 +203,7 @@ impl StreamDecoder {
     ) -> Termination {
         match event::parse_data(rest) {
             Ok(Some(data)) if data.trim() == DONE || Chunk::parse(&data).is_ok() => {
-                if let Some(termination) = self.builder.add_event(&data, self.limits, out) {
+                if let Some(termination) = self.builder.add_event(&data, out) {
                     return termination;
                 }
             }
@@ -215,7 +236,7 @@ impl StreamDecoder {
         };
         match Chunk::parse(json) {
             Ok(chunk) => match self.builder.add_chunk(&chunk, ChoiceFormat::Message, out) {
-                Ok(()) => Termination::Completed,
+                Ok(()) => self.builder.exceeded_limit().unwrap_or(Termination::Completed),
                 Err(error) => Termination::Failed(error),
             },
             // A broken connection leaves an incomplete document.
@@ -226,24 +247,23 @@ impl StreamDecoder {
 
     fn end(&mut self, termination: Termination, out: &mut Vec<CompletionEvent>) {
         self.body = Body::Ended;
-        let end = mem::take(&mut self.builder).into_end(termination);
+        self.builder.content.finish(out);
+        let builder = mem::replace(&mut self.builder, ResponseBuilder::new(self.limits));
+        let end = builder.into_end(termination);
         out.push(CompletionEvent::Ended(Box::new(end)));
     }
 }
 
 impl ResponseBuilder {
     /// Adds the data of one event; returns how the response ended, if it did.
-    fn add_event(
-        &mut self,
-        data: &str,
-        limits: SizeLimits,
-        out: &mut Vec<CompletionEvent>,
-    ) -> Option<Termination> {
+    fn add_event(&mut self, data: &str, out: &mut Vec<CompletionEvent>) -> Option<Termination> {
         let json = data.trim();
         if json.is_empty() {
             return None;
         }
         if json == DONE {
+            // An answer of nothing else is a completion without content.
+            self.recognized = true;
             return Some(Termination::Completed);
         }
         let result = match Chunk::parse(json) {
@@ -257,10 +277,18 @@ impl ResponseBuilder {
         };
         match result {
             Err(error) => Some(Termination::Failed(error)),
-            Ok(()) if self.retained_bytes > limits.max_body_bytes => {
-                Some(Termination::Failed(oversized("the answer")))
-            }
-            Ok(()) => None,
+            Ok(()) => self.exceeded_limit(),
+        }
+    }
+
+    /// Returns the end of an answer that exceeded a size limit.
+    fn exceeded_limit(&self) -> Option<Termination> {
+        if self.content.is_cut {
+            Some(Termination::Cut)
+        } else if self.is_oversized() {
+            Some(Termination::Failed(oversized("the answer")))
+        } else {
+            None
         }
     }
 }

@@ -4,7 +4,9 @@ use causerie_domain::completion::ToolCall;
 use serde::de::IgnoredAny;
 
 use crate::wire::chunk::{Delta, FunctionDelta};
+use crate::wire::elements::Elements;
 use crate::wire::raw_field::{self, RawField};
+use crate::wire::surrogates::{self, Marked};
 
 /// The function calls of one answer. They are emitted once, at the end.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +22,8 @@ struct Call {
     id: Option<String>,
     name: Option<String>,
     arguments: String,
+    /// Whether the arguments contain marks of halves of characters.
+    has_marks: bool,
 }
 
 /// Whether an answer is complete.
@@ -39,15 +43,10 @@ impl FunctionCalls {
     /// Adds the pieces in a delta; returns the number of retained bytes.
     pub(super) fn add_delta(&mut self, delta: &Delta<'_>) -> usize {
         let mut retained = 0;
-        for piece in delta.tool_calls.iter().flatten().flatten() {
+        for piece in delta.tool_calls.iter().flat_map(Elements::iter) {
             let none = FunctionDelta::default();
             let function = piece.function.as_ref().unwrap_or(&none);
-            self.add_piece(Call {
-                index: raw_field::count(piece.index),
-                id: raw_field::non_empty_text(piece.id).map(|id| id.into_owned()),
-                name: raw_field::non_empty_text(function.name).map(|name| name.into_owned()),
-                arguments: arguments(function.arguments),
-            });
+            self.add_piece(Call::new(raw_field::count(piece.index), piece.id, function));
             retained += retained_size(piece.id, function);
         }
         retained
@@ -57,18 +56,13 @@ impl FunctionCalls {
     /// number of retained bytes.
     pub(super) fn add_message(&mut self, message: &Delta<'_>) -> usize {
         let none = FunctionDelta::default();
-        let calls = message.tool_calls.iter().flatten().flatten();
+        let calls = message.tool_calls.iter().flat_map(Elements::iter);
         calls.map(|call| self.add_call(call.id, call.function.as_ref().unwrap_or(&none))).sum()
     }
 
     /// Adds one whole call; returns the number of retained bytes.
     pub(super) fn add_call(&mut self, id: RawField<'_>, function: &FunctionDelta<'_>) -> usize {
-        self.0.push(Call {
-            index: None,
-            id: raw_field::non_empty_text(id).map(|id| id.into_owned()),
-            name: raw_field::non_empty_text(function.name).map(|name| name.into_owned()),
-            arguments: arguments(function.arguments),
-        });
+        self.0.push(Call::new(None, id, function));
         retained_size(id, function)
     }
 
@@ -84,6 +78,7 @@ impl FunctionCalls {
                 call.id = piece.id.or(call.id.take());
                 call.name = call.name.take().or(piece.name);
                 call.arguments.push_str(&piece.arguments);
+                call.has_marks |= piece.has_marks;
             }
             None => self.0.push(piece),
         }
@@ -110,9 +105,20 @@ impl FunctionCalls {
 }
 
 impl Call {
+    fn new(index: Option<u64>, id: RawField<'_>, function: &FunctionDelta<'_>) -> Self {
+        let arguments = arguments(function.arguments);
+        Call {
+            index,
+            id: raw_field::non_empty_text(id).map(|id| id.into_owned()),
+            name: raw_field::non_empty_text(function.name).map(|name| name.into_owned()),
+            arguments: arguments.value,
+            has_marks: arguments.has_marks,
+        }
+    }
+
     fn into_tool_call(self, completeness: Completeness) -> ToolCall {
         let is_complete = completeness == Completeness::Complete;
-        let mut arguments = self.arguments;
+        let mut arguments = if self.has_marks { surrogates::join(&self.arguments) } else { self.arguments };
         if is_complete && arguments.trim().is_empty() {
             // Many providers send no arguments for a function without parameters.
             arguments = "{}".to_owned();
@@ -130,10 +136,10 @@ fn retained_size(id: RawField<'_>, function: &FunctionDelta<'_>) -> usize {
         + raw_field::byte_len(function.arguments)
 }
 
-fn arguments(field: RawField<'_>) -> String {
+fn arguments(field: RawField<'_>) -> Marked<String> {
     match field.map(|raw| raw.get()) {
-        Some(object) if object.starts_with('{') => object.to_owned(),
-        _ => raw_field::text(field).unwrap_or_default().into_owned(),
+        Some(object) if object.starts_with('{') => Marked::from(object.to_owned()),
+        _ => raw_field::marked_text(field).unwrap_or_default(),
     }
 }
 

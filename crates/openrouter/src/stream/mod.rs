@@ -4,6 +4,7 @@
 //! `response_builder` builds the answer with `reasoning`, `function_calls` and `responses_api`, `non_event_text` keeps
 //! plain text for the logs, and `outcome` decides how the answer ended.
 
+mod content;
 mod decoder;
 mod event;
 mod event_splitter;

@@ -1,10 +1,10 @@
 //! Reasoning of a model: text for the reader, and records that the next request returns to the model.
 
-use causerie_domain::completion::CompletionEvent;
 use serde_json::{Map, Value};
 
 use crate::wire::chunk::Delta;
 use crate::wire::raw_field;
+use crate::wire::surrogates::{self, Marked};
 
 /// The reasoning of one answer.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +12,8 @@ pub(crate) struct Reasoning {
     source: Option<Source>,
     /// `None` until the upstream sends a list. An empty list is kept, since some models require it in the next request.
     details: Option<Vec<Value>>,
+    /// Whether the records contain marks of halves of characters.
+    has_marks: bool,
 }
 
 /// The field from which the text is taken. The upstream sends the same text in `reasoning` and `reasoning_details`,
@@ -25,41 +27,42 @@ enum Source {
 }
 
 impl Reasoning {
-    /// Adds a delta; returns the number of bytes of records in it.
-    pub(super) fn add_delta(&mut self, delta: &Delta<'_>, out: &mut Vec<CompletionEvent>) -> usize {
-        let details = raw_field::array(delta.reasoning_details);
+    /// Adds the records of a delta. Returns the text of the delta for the reader, and whether a record is new and not
+    /// the next piece of an earlier one.
+    pub(super) fn add_delta(&mut self, delta: &Delta<'_>) -> (Option<Marked<String>>, bool) {
+        let details = raw_field::marked_array(delta.reasoning_details);
         let texts = [
-            (Source::Plain, raw_field::non_empty_text(delta.reasoning).map(|text| text.into_owned())),
-            (Source::Details, details.as_deref().and_then(joined_text)),
-            (
-                Source::Content,
-                raw_field::non_empty_text(delta.reasoning_content).map(|text| text.into_owned()),
-            ),
+            (Source::Plain, raw_field::marked_text(delta.reasoning)),
+            (Source::Details, details.as_ref().map(joined_text)),
+            (Source::Content, raw_field::marked_text(delta.reasoning_content)),
         ];
-        for (source, text) in texts {
-            if let Some(text) = text
-                && *self.source.get_or_insert(source) == source
-            {
-                out.push(CompletionEvent::Reasoning(text));
-            }
+        let mut has_new_records = false;
+        if let Some(details) = details {
+            self.has_marks |= details.has_marks;
+            let kept = self.details.get_or_insert_default();
+            let before = kept.len();
+            details.value.into_iter().for_each(|detail| add_record(kept, detail));
+            has_new_records = kept.len() > before;
         }
-        let Some(details) = details else { return 0 };
-        let added = if details.is_empty() { 0 } else { raw_field::byte_len(delta.reasoning_details) };
-        let kept = self.details.get_or_insert_default();
-        details.into_iter().for_each(|detail| add_record(kept, detail));
-        added
+        let is_source = |known: &mut Option<Source>, source| *known.get_or_insert(source) == source;
+        let text = texts.into_iter().find_map(|(source, text)| {
+            text.filter(|text| !text.value.is_empty()).filter(|_| is_source(&mut self.source, source))
+        });
+        (text, has_new_records)
     }
 
-    /// Adds a piece of text that belongs to no record.
-    pub(super) fn add_text(&mut self, text: String, out: &mut Vec<CompletionEvent>) {
-        if *self.source.get_or_insert(Source::Plain) == Source::Plain {
-            out.push(CompletionEvent::Reasoning(text));
-        }
+    /// Whether a piece of text that belongs to no record is for the reader.
+    pub(super) fn accepts_text(&mut self) -> bool {
+        *self.source.get_or_insert(Source::Plain) == Source::Plain
     }
 
     /// Returns the joined records for the next request.
     pub(super) fn into_details(self) -> Option<Value> {
-        self.details.map(Value::Array)
+        let mut details = self.details.map(Value::Array)?;
+        if self.has_marks {
+            surrogates::join_in(&mut details);
+        }
+        Some(details)
     }
 }
 
@@ -70,12 +73,12 @@ const PIECED_FIELDS: [&str; 2] = ["text", "summary"];
 /// bound keeps the time for many records linear.
 const MAX_OPEN_RECORDS: usize = 64;
 
-fn joined_text(details: &[Value]) -> Option<String> {
+fn joined_text(details: &Marked<Vec<Value>>) -> Marked<String> {
     let pieces = details
+        .value
         .iter()
         .flat_map(|detail| PIECED_FIELDS.map(|field| detail.get(field).and_then(Value::as_str)));
-    let text: String = pieces.flatten().collect();
-    (!text.is_empty()).then_some(text)
+    Marked { value: pieces.flatten().collect(), has_marks: details.has_marks }
 }
 
 /// Adds a record: as the next piece of an earlier one, or as a new one.
@@ -132,16 +135,13 @@ mod tests {
     use super::*;
 
     fn read(deltas: &[Value]) -> (String, Option<Value>) {
-        let (mut reasoning, mut out) = (Reasoning::default(), Vec::new());
+        let (mut reasoning, mut joined) = (Reasoning::default(), String::new());
         for delta in deltas {
-            let text = delta.to_string();
-            reasoning.add_delta(&serde_json::from_str(&text).unwrap(), &mut out);
+            let json = delta.to_string();
+            let (text, _) = reasoning.add_delta(&serde_json::from_str(&json).unwrap());
+            joined.extend(text.map(|text| text.value));
         }
-        let text = out.into_iter().map(|event| match event {
-            CompletionEvent::Reasoning(text) => text,
-            other => panic!("{other:?}"),
-        });
-        (text.collect(), reasoning.into_details())
+        (joined, reasoning.into_details())
     }
 
     #[test]

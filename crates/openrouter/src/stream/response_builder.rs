@@ -4,39 +4,39 @@ use causerie_domain::completion::{CompletionError, CompletionEvent, FinishReason
 use causerie_domain::usage::ReportedUsage;
 use serde_json::Value;
 
+use super::content::{ContentKind, EmittedContent};
 use super::function_calls::FunctionCalls;
 use super::reasoning::Reasoning;
 use crate::error;
+use crate::settings::SizeLimits;
 use crate::wire::chunk::{Choice, Chunk, Delta};
+use crate::wire::elements::Elements;
 use crate::wire::raw_field::{self, RawField};
+use crate::wire::surrogates::Marked;
 use crate::wire::usage;
 
 /// The state of a response in progress.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct ResponseBuilder {
     pub(super) identity: GenerationInfo,
     /// Whether the generation id is final: it came with the HTTP headers, or the body has named one. A later id in
     /// the body is the same one or a provider's own.
     id_is_final: bool,
-    pub(super) emitted: EmittedContent,
+    pub(super) content: EmittedContent,
     pub(super) reasoning: Reasoning,
     pub(super) function_calls: FunctionCalls,
     pub(super) annotations: Vec<Value>,
     pub(super) finish: FinishState,
     pub(super) usage: Option<ReportedUsage>,
+    /// Whether the usage had token counts that cannot be.
+    pub(super) has_impossible_counts: bool,
     /// Whether any chunk was recognized as part of a completion.
     pub(super) recognized: bool,
     /// Counter that grows with each progress of the answer.
     pub(super) progress: u64,
     /// Number of bytes that are retained until the end.
     pub(super) retained_bytes: usize,
-}
-
-/// Which kinds of content the reader has received.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct EmittedContent {
-    pub(super) text: bool,
-    pub(super) refusal: bool,
+    pub(super) limits: SizeLimits,
 }
 
 /// The finish reasons so far. Providers send them more than once, and not always the same.
@@ -57,6 +57,35 @@ pub(super) enum ChoiceFormat {
 }
 
 impl ResponseBuilder {
+    /// Creates the builder of an empty response.
+    pub(super) fn new(limits: SizeLimits) -> Self {
+        ResponseBuilder {
+            identity: GenerationInfo::default(),
+            id_is_final: false,
+            content: EmittedContent::new(limits.max_answer_bytes),
+            reasoning: Reasoning::default(),
+            function_calls: FunctionCalls::default(),
+            annotations: Vec::new(),
+            finish: FinishState::default(),
+            usage: None,
+            has_impossible_counts: false,
+            recognized: false,
+            progress: 0,
+            retained_bytes: 0,
+            limits,
+        }
+    }
+
+    /// Whether the answer is complete: the finish reason and usage have arrived.
+    pub(super) fn is_answered(&self) -> bool {
+        self.finish.reason.is_some() && self.usage.is_some()
+    }
+
+    /// Whether the data that is retained until the end exceeds its limit.
+    pub(super) fn is_oversized(&self) -> bool {
+        self.retained_bytes > self.limits.max_body_bytes
+    }
+
     /// Sets the generation id of the HTTP headers.
     pub(super) fn set_header_id(&mut self, id: String, out: &mut Vec<CompletionEvent>) {
         self.id_is_final = true;
@@ -80,7 +109,7 @@ impl ResponseBuilder {
     ) -> Result<(), CompletionError> {
         self.update_identity(chunk.id, chunk.model, chunk.provider, out);
         self.set_usage(chunk.usage);
-        let choices = || chunk.choices.iter().flatten().flatten();
+        let choices = || chunk.choices.iter().flat_map(Elements::iter);
         self.recognized |= chunk.choices.is_some() || chunk.usage.is_some();
         for choice in choices().filter(|choice| raw_field::count(choice.index).unwrap_or(0) == 0) {
             self.add_choice(choice, format, out);
@@ -114,24 +143,29 @@ impl ResponseBuilder {
 
     /// Sets the usage. Each usage object is a snapshot, so the last one with any value counts.
     pub(super) fn set_usage(&mut self, usage: RawField<'_>) {
-        if let Some(usage) = usage::decode(usage) {
-            self.usage = Some(usage);
+        if let Some(decoded) = usage::decode(usage) {
+            self.usage = Some(decoded.usage);
+            self.has_impossible_counts = decoded.has_impossible_counts;
             self.progress += 1;
         }
     }
 
-    pub(super) fn push_text(&mut self, text: Option<String>, out: &mut Vec<CompletionEvent>) {
-        if let Some(text) = text.filter(|text| !text.is_empty()) {
-            self.emitted.text = true;
-            out.push(CompletionEvent::Text(text));
+    /// Adds a piece of content.
+    pub(super) fn push_content(
+        &mut self,
+        kind: ContentKind,
+        piece: Option<Marked<String>>,
+        out: &mut Vec<CompletionEvent>,
+    ) {
+        if let Some(piece) = piece {
+            self.content.push(kind, piece, out);
         }
     }
 
-    pub(super) fn push_refusal(&mut self, text: Option<String>, out: &mut Vec<CompletionEvent>) {
-        if let Some(text) = text.filter(|text| !text.is_empty()) {
-            self.emitted.refusal = true;
-            out.push(CompletionEvent::Refusal(text));
-        }
+    /// Counts a retained piece of a function call, which is part of the answer.
+    pub(super) fn count_call(&mut self, bytes: usize) {
+        self.retained_bytes = self.retained_bytes.saturating_add(bytes);
+        self.content.count(bytes);
     }
 
     /// Sets the finish reason. The last reason counts; `truncated` is never reset.
@@ -153,11 +187,13 @@ impl ResponseBuilder {
         let before = (out.len(), self.retained_bytes);
         let has_media = match (format, &choice.delta, &choice.message) {
             (ChoiceFormat::Delta, Some(delta), _) => {
-                self.retained_bytes += self.function_calls.add_delta(delta);
+                let added = self.function_calls.add_delta(delta);
+                self.count_call(added);
                 self.add_content(delta, out)
             }
             (ChoiceFormat::Message, _, Some(message)) => {
-                self.retained_bytes += self.function_calls.add_message(message);
+                let added = self.function_calls.add_message(message);
+                self.count_call(added);
                 self.add_content(message, out)
             }
             _ => false,
@@ -173,14 +209,20 @@ impl ResponseBuilder {
 
     /// Adds everything in a delta except tool calls. Returns whether it has images or audio, which are not emitted.
     fn add_content(&mut self, delta: &Delta<'_>, out: &mut Vec<CompletionEvent>) -> bool {
-        self.retained_bytes += self.reasoning.add_delta(delta, out);
-        self.push_text(content(delta.content), out);
-        self.push_refusal(content(delta.refusal), out);
-        let annotations = raw_field::array(delta.annotations).filter(|annotations| !annotations.is_empty());
-        if let Some(annotations) = annotations {
-            self.retained_bytes += raw_field::byte_len(delta.annotations);
-            self.annotations.extend(annotations);
+        // Values are not parsed once their limit is exceeded: short JSON can be large in memory.
+        self.retained_bytes = self.retained_bytes.saturating_add(raw_field::parsed_size(delta.annotations));
+        let details_bytes = raw_field::parsed_size(delta.reasoning_details);
+        if self.is_oversized() || details_bytes > self.limits.max_body_bytes {
+            self.retained_bytes = usize::MAX;
+            return false;
         }
+        let (reasoning, has_new_records) = self.reasoning.add_delta(delta);
+        self.retained_bytes +=
+            if has_new_records { details_bytes } else { raw_field::byte_len(delta.reasoning_details) };
+        self.push_content(ContentKind::Reasoning, reasoning, out);
+        self.push_content(ContentKind::Text, content(delta.content), out);
+        self.push_content(ContentKind::Refusal, content(delta.refusal), out);
+        self.annotations.extend(raw_field::array(delta.annotations).unwrap_or_default());
         delta.images.is_some() || delta.audio.is_some()
     }
 }
@@ -193,10 +235,11 @@ fn update(known: &mut Option<String>, field: RawField<'_>) -> Option<String> {
 }
 
 /// Reads content: a text, or a list of parts whose texts are joined.
-fn content(field: RawField<'_>) -> Option<String> {
+fn content(field: RawField<'_>) -> Option<Marked<String>> {
     if !field?.get().starts_with('[') {
-        return raw_field::text(field).map(|text| text.into_owned());
+        return raw_field::marked_text(field);
     }
-    let parts = raw_field::array(field)?;
-    Some(parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect())
+    let Marked { value, has_marks } = raw_field::marked_array(field)?;
+    let texts = value.iter().filter_map(|part| part.get("text").and_then(Value::as_str));
+    Some(Marked { value: texts.collect(), has_marks })
 }

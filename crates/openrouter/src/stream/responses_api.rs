@@ -5,6 +5,7 @@
 use causerie_domain::completion::{CompletionError, CompletionEvent};
 use serde_json::Value;
 
+use super::content::ContentKind;
 use super::response_builder::ResponseBuilder;
 use crate::error;
 use crate::wire::chunk::FunctionDelta;
@@ -52,23 +53,26 @@ impl ResponseBuilder {
     ) -> Result<(), CompletionError> {
         let event: TypedEvent<'_> = serde_json::from_str(json).unwrap_or_default();
         let response: Response<'_> = raw_field::object(event.response);
-        let text = || raw_field::text(event.delta).map(|text| text.into_owned());
+        let text = || raw_field::marked_text(event.delta);
         let before = (out.len(), self.annotations.len());
         self.recognized = true;
         self.update_identity(response.id, response.model, response.provider, out);
         self.set_usage(response.usage);
         match kind {
-            "response.output_text.delta" => self.push_text(text(), out),
-            "response.refusal.delta" => self.push_refusal(text(), out),
+            "response.output_text.delta" => self.push_content(ContentKind::Text, text(), out),
+            "response.refusal.delta" => self.push_content(ContentKind::Refusal, text(), out),
             "response.reasoning_text.delta"
             | "response.reasoning_summary_text.delta"
             | "response.reasoning.delta" => {
-                text().into_iter().for_each(|text| self.reasoning.add_text(text, out));
+                let text = text().filter(|_| self.reasoning.accepts_text());
+                self.push_content(ContentKind::Reasoning, text, out);
             }
             "response.output_text.annotation.added" => {
-                self.retained_bytes += raw_field::byte_len(event.annotation);
+                self.retained_bytes =
+                    self.retained_bytes.saturating_add(raw_field::parsed_size(event.annotation));
+                let annotation = event.annotation.filter(|_| !self.is_oversized());
                 self.annotations
-                    .extend(event.annotation.and_then(|raw| raw_field::parse_lossy::<Value>(raw.get())));
+                    .extend(annotation.and_then(|raw| raw_field::parse_lossy::<Value>(raw.get())));
             }
             "response.output_item.done" => self.add_output_item(&raw_field::object(event.item)),
             "response.completed" => self.set_finish(Some("stop"), Some("completed")),
@@ -92,7 +96,8 @@ impl ResponseBuilder {
     fn add_output_item(&mut self, item: &Item<'_>) {
         if raw_field::text(item.kind).as_deref() == Some("function_call") {
             let function = FunctionDelta { name: item.name, arguments: item.arguments };
-            self.retained_bytes += self.function_calls.add_call(item.call_id, &function);
+            let added = self.function_calls.add_call(item.call_id, &function);
+            self.count_call(added);
             self.progress += 1;
         }
     }

@@ -1,5 +1,6 @@
 //! The JSON of one stream event or of one whole completion, which differ only in `delta` and `message`.
 
+use super::elements::Elements;
 use super::object::wire_objects;
 use super::raw_field::RawField;
 
@@ -10,7 +11,7 @@ wire_objects! {
         pub(crate) model: RawField<'a>,
         pub(crate) provider: RawField<'a>,
         /// Absent in bare error envelopes, empty in usage and debug chunks; `null` entries are ignored.
-        pub(crate) choices: Option<Vec<Option<Choice<'a>>>>,
+        pub(crate) choices: Option<Elements<Choice<'a>>>,
         pub(crate) usage: RawField<'a>,
         pub(crate) error: RawField<'a>,
         /// Only events of the Responses API have a type.
@@ -34,7 +35,7 @@ wire_objects! {
         /// The name of `reasoning` in other gateways.
         pub(crate) reasoning_content: RawField<'a>,
         pub(crate) reasoning_details: RawField<'a>,
-        pub(crate) tool_calls: Option<Vec<Option<FunctionCallDelta<'a>>>>,
+        pub(crate) tool_calls: Option<Elements<FunctionCallDelta<'a>>>,
         pub(crate) annotations: RawField<'a>,
         /// Not emitted, but counted as progress.
         pub(crate) images: RawField<'a>,

@@ -4,6 +4,8 @@
 //! and a field of an unexpected type counts as absent without affecting the fields beside it.
 
 pub(crate) mod chunk;
+pub(crate) mod elements;
 pub(crate) mod object;
 pub(crate) mod raw_field;
+pub(crate) mod surrogates;
 pub(crate) mod usage;

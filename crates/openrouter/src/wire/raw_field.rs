@@ -11,6 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::surrogates::{self, Marked};
+
 /// A JSON value in the upstream's own text. An absent field and `null` are both `None`.
 pub(crate) type RawField<'a> = Option<&'a RawValue>;
 
@@ -30,11 +32,21 @@ pub(crate) fn non_empty_text(field: RawField<'_>) -> Option<Cow<'_, str>> {
     text(field).filter(|text| !text.is_empty())
 }
 
-/// Reads a whole number that is not negative, written as `12`, `12.0` or `"12"`.
+/// Maximum count: 2^53, up to which every program reads a JSON number exactly.
+const MAX_COUNT: u64 = 1 << 53;
+
+/// Reads a whole number from 0 to [`MAX_COUNT`], written as `12`, `12.0` or `"12"`.
 pub(crate) fn count(field: RawField<'_>) -> Option<u64> {
     let text = text(field)?;
     let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
-    if fraction.bytes().all(|digit| digit == b'0') { whole.parse().ok() } else { None }
+    let is_whole = fraction.bytes().all(|digit| digit == b'0');
+    whole.parse().ok().filter(|count| is_whole && *count <= MAX_COUNT)
+}
+
+/// Whether a field is a number that cannot be a count: negative or larger than [`MAX_COUNT`].
+pub(crate) fn is_impossible_count(field: RawField<'_>) -> bool {
+    let number = text(field).and_then(|text| text.trim().parse::<f64>().ok());
+    count(field).is_none() && number.is_some_and(|number| number < 0.0 || number >= 9_007_199_254_740_992.0)
 }
 
 /// Reads `true` or `false`.
@@ -52,9 +64,32 @@ pub(crate) fn byte_len(field: RawField<'_>) -> usize {
     field.map_or(0, |raw| raw.get().len())
 }
 
+/// Returns the upper bound of the memory of a parsed field in bytes: its text and the nodes of its values.
+pub(crate) fn parsed_size(field: RawField<'_>) -> usize {
+    let text = field.map_or("", |raw| raw.get());
+    let nodes = text.bytes().filter(|byte| b",[{".contains(byte)).count();
+    text.len().saturating_add(nodes.saturating_mul(NODE_BYTES))
+}
+
+/// Memory of one node of a parsed JSON value, with its share of the containers.
+const NODE_BYTES: usize = 64;
+
 /// Reads the elements of an array.
 pub(crate) fn array(field: RawField<'_>) -> Option<Vec<Value>> {
     parse_lossy(field?.get())
+}
+
+/// Reads the elements of an array; halves of characters in its strings are marked.
+pub(crate) fn marked_array(field: RawField<'_>) -> Option<Marked<Vec<Value>>> {
+    parse_marked(field?.get())
+}
+
+/// Reads a string, or a number as text; halves of characters are marked.
+pub(crate) fn marked_text(field: RawField<'_>) -> Option<Marked<String>> {
+    match field?.get() {
+        escaped if escaped.starts_with('"') && escaped.contains('\\') => parse_marked(escaped),
+        _ => text(field).map(|text| Marked::from(text.into_owned())),
+    }
 }
 
 /// Reads the elements of an array as raw JSON.
@@ -74,23 +109,36 @@ pub(crate) fn object<'a, T: Deserialize<'a> + Default>(field: RawField<'a>) -> T
 /// Gateways written in JavaScript cut text between the surrogates of an emoji and send each as an escape of its own.
 /// JSON allows that and Rust strings do not; the rest of the text must not be lost.
 pub(crate) fn parse_lossy<T: DeserializeOwned>(json: &str) -> Option<T> {
-    serde_json::from_str(json).or_else(|_| serde_json::from_str(&without_lone_surrogates(json))).ok()
+    let replaced = || replace_lone_surrogates(json, |_| char::REPLACEMENT_CHARACTER);
+    serde_json::from_str(json).or_else(|_| serde_json::from_str(&replaced())).ok()
 }
 
-fn without_lone_surrogates(json: &str) -> String {
+/// Parses any JSON value; lone surrogates in its strings become marks, which are joined with the marks of later pieces.
+fn parse_marked<T: DeserializeOwned>(json: &str) -> Option<Marked<T>> {
+    if let Ok(value) = serde_json::from_str(json) {
+        return Some(Marked { value, has_marks: false });
+    }
+    let value = serde_json::from_str(&replace_lone_surrogates(json, surrogates::mark)).ok()?;
+    Some(Marked { value, has_marks: true })
+}
+
+fn replace_lone_surrogates(json: &str, replacement: fn(u16) -> char) -> String {
     let mut output = String::with_capacity(json.len());
     let mut rest = json;
     while let Some(at) = rest.find('\\') {
         output.push_str(&rest[..at]);
         rest = &rest[at..];
-        let (escape, replacement) = match (code_unit(rest), rest.get(6..).and_then(code_unit)) {
+        let (escape, replaced) = match (code_unit(rest), rest.get(6..).and_then(code_unit)) {
             (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (12, None),
-            (Some(0xD800..=0xDFFF), _) => (6, Some(r"\ufffd")),
+            (Some(unit @ 0xD800..=0xDFFF), _) => (6, Some(replacement(unit))),
             (Some(_), _) => (6, None),
             // A short escape: the backslash and the character after it, possibly another backslash.
             (None, _) => (1 + rest[1..].chars().next().map_or(0, char::len_utf8), None),
         };
-        output.push_str(replacement.unwrap_or(&rest[..escape]));
+        match replaced {
+            Some(character) => output.push(character),
+            None => output.push_str(&rest[..escape]),
+        }
         rest = &rest[escape..];
     }
     output.push_str(rest);
@@ -139,7 +187,23 @@ mod tests {
         check("1.5", None);
         check("1e3", None);
         check("99999999999999999999", None);
+        check("9007199254740992", Some(9_007_199_254_740_992));
+        check("9007199254740993", None);
         check("null", None);
+    }
+
+    #[test]
+    fn negative_and_inexact_numbers_cannot_be_counts() {
+        for (json, expected) in [
+            ("-1", true),
+            ("9007199254740993", true),
+            ("1e300", true),
+            ("12", false),
+            ("null", false),
+            ("1.5", false),
+        ] {
+            assert_eq!(with(json, is_impossible_count), expected, "{json}");
+        }
     }
 
     #[test]

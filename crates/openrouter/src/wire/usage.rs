@@ -35,17 +35,33 @@ wire_objects! {
     }
 }
 
+/// A decoded usage object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DecodedUsage {
+    pub(crate) usage: ReportedUsage,
+    /// Whether a token count is negative or larger than 2^53. All counts are left out then.
+    pub(crate) has_impossible_counts: bool,
+}
+
 /// Decodes a usage object; `None` if it has no value, as `{}` and `null`.
 ///
 /// Totals are not read: in all known responses they are the sum of input and output.
-pub(crate) fn decode(usage: RawField<'_>) -> Option<ReportedUsage> {
+pub(crate) fn decode(usage: RawField<'_>) -> Option<DecodedUsage> {
     let usage: Usage<'_> = raw_field::object(usage);
     let prompt: PromptDetails<'_> =
         raw_field::object(usage.prompt_tokens_details.or(usage.input_tokens_details));
     let completion: CompletionDetails<'_> =
         raw_field::object(usage.completion_tokens_details.or(usage.output_tokens_details));
     let cost: CostDetails<'_> = raw_field::object(usage.cost_details);
-    let reported = ReportedUsage {
+    let counts = [
+        usage.prompt_tokens.or(usage.input_tokens),
+        usage.completion_tokens.or(usage.output_tokens),
+        prompt.cached_tokens,
+        prompt.cache_write_tokens,
+        completion.reasoning_tokens,
+    ];
+    let has_impossible_counts = counts.into_iter().any(raw_field::is_impossible_count);
+    let mut reported = ReportedUsage {
         tokens: TokenCounts {
             input: raw_field::count(usage.prompt_tokens.or(usage.input_tokens)),
             output: raw_field::count(usage.completion_tokens.or(usage.output_tokens)),
@@ -57,7 +73,11 @@ pub(crate) fn decode(usage: RawField<'_>) -> Option<ReportedUsage> {
         upstream_inference_cost: raw_field::usd(cost.upstream_inference_cost),
         is_byok: raw_field::boolean(usage.is_byok).unwrap_or(false),
     };
-    (reported != ReportedUsage::default()).then_some(reported)
+    if has_impossible_counts {
+        reported.tokens = TokenCounts::default();
+    }
+    let has_value = reported != ReportedUsage::default() || has_impossible_counts;
+    has_value.then_some(DecodedUsage { usage: reported, has_impossible_counts })
 }
 
 #[cfg(test)]
@@ -67,7 +87,19 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Option<ReportedUsage> {
-        decode(serde_json::from_str::<Option<&RawValue>>(json).unwrap())
+        decode(serde_json::from_str::<Option<&RawValue>>(json).unwrap()).map(|decoded| decoded.usage)
+    }
+
+    #[test]
+    fn one_impossible_count_voids_all_counts_and_no_cost() {
+        for impossible in ["-1", "9007199254740993", "1e300"] {
+            let json = format!(
+                r#"{{"prompt_tokens":7,"completion_tokens":2,"prompt_tokens_details":{{"cached_tokens":{impossible}}},"cost":0.5}}"#
+            );
+            let usage = read(&json).unwrap();
+            assert_eq!(usage.tokens, TokenCounts::default(), "{impossible}");
+            assert!(usage.cost.is_some());
+        }
     }
 
     #[test]

@@ -95,7 +95,7 @@ async fn a_catalog_beyond_the_size_limit_is_an_invalid_response() {
     let body = recording("models_2026-08_trimmed.json");
     let upstream = answering(200, &body).await;
     assert_eq!(upstream.client().models().await.unwrap().len(), 200);
-    let size_limits = SizeLimits { max_event_bytes: 1_000, max_body_bytes: 100_000 };
+    let size_limits = SizeLimits { max_event_bytes: 1_000, max_body_bytes: 100_000, ..SizeLimits::default() };
     let small = client(Settings { base_url: upstream.url.clone(), size_limits, ..Settings::default() });
     assert_eq!(small.models().await.unwrap_err().kind, CompletionErrorKind::InvalidResponse);
 }

@@ -18,10 +18,10 @@ async fn every_status_has_a_kind_without_a_body() {
         (401, Authentication, false),
         (402, PaymentRequired, false),
         (403, Authentication, false),
-        (404, ModelUnavailable, false),
+        (404, InvalidResponse, false),
         (408, Unavailable, true),
         (409, InvalidRequest, false),
-        (410, ModelUnavailable, false),
+        (410, InvalidResponse, false),
         (412, InvalidRequest, false),
         (413, InvalidRequest, false),
         (418, InvalidRequest, false),
@@ -215,4 +215,19 @@ async fn a_context_length_named_only_by_the_provider_is_found() {
     let error = refusal(400, &[], body.as_bytes()).await;
     assert_eq!(error.kind, ContextLength { limit: Some(200_000), requested: Some(205_012) });
     assert_eq!(error.message, "the messages need 205012 tokens, and the model takes 200000");
+}
+
+#[tokio::test]
+async fn a_404_without_an_error_object_is_a_wrong_address_and_no_missing_model() {
+    for body in [
+        "",
+        "<html>nginx</html>",
+        "404 page not found",
+        r#"{"detail":"Not Found"}"#,
+        r#"{"error":"Not Found"}"#,
+    ] {
+        let error = refusal(404, &[], body.as_bytes()).await;
+        assert_eq!((&error.kind, error.retryable), (&CompletionErrorKind::InvalidResponse, false), "{body}");
+        assert!(error.provider_text.unwrap().contains("AI_GATEWAY_URL"), "{body}");
+    }
 }

@@ -88,5 +88,8 @@ fn a_failed_response_of_the_responses_api_is_an_error_with_its_code() {
     assert_eq!(kind(&answer(stream(&[plain]))), CompletionErrorKind::Unavailable);
     let cut =
         r#"{"type":"response.incomplete","response":{"incomplete_details":{"reason":"max_output_tokens"}}}"#;
-    assert!(answer(done(&[cut])).end.outcome.unwrap().truncated);
+    let text = r#"{"type":"response.output_text.delta","delta":"Hello"}"#;
+    assert!(answer(done(&[text, cut])).end.outcome.unwrap().truncated);
+    let empty = answer(done(&[cut]));
+    assert_eq!((kind(&empty), empty.error().retryable), (CompletionErrorKind::Empty, false));
 }

@@ -66,9 +66,9 @@ fn a_character_split_between_reads_is_joined() {
 fn a_lone_surrogate_replaces_only_itself() {
     let halves = [
         r#"{"choices":[{"delta":{"content":"a\ud83d"}}]}"#,
-        r#"{"choices":[{"delta":{"content":"\ude00b"}}]}"#,
+        r#"{"choices":[{"delta":{"content":"b\ude00c"}}]}"#,
     ];
-    assert_eq!(answer(done(&halves)).text, "a\u{fffd}\u{fffd}b");
+    assert_eq!(answer(done(&halves)).text, "a\u{fffd}b\u{fffd}c");
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn invalid_utf8_fails_the_answer_at_once() {
 
 #[test]
 fn an_oversized_event_fails_before_it_is_complete() {
-    let limits = SizeLimits { max_event_bytes: 1_000, max_body_bytes: 1_000 };
+    let limits = SizeLimits { max_event_bytes: 1_000, max_body_bytes: 1_000, ..SizeLimits::default() };
     let mut decoder = StreamDecoder::new(limits);
     decoder.push(b"data: ");
     decoder.push(&[b'x'; 2_000]);
@@ -100,14 +100,14 @@ fn the_data_retained_by_a_stream_is_limited() {
     let flood = stream(&[piece]).repeat(100);
     let found = Answer::of(&decode_response(
         flood.as_bytes(),
-        SizeLimits { max_event_bytes: 1_000, max_body_bytes: 1_000 },
+        SizeLimits { max_event_bytes: 1_000, max_body_bytes: 1_000, ..SizeLimits::default() },
     ));
     assert_eq!(kind(&found), CompletionErrorKind::InvalidResponse);
     let long = stream(&[HELLO]).repeat(1_000) + &done(&[STOP]);
     assert!(
         Answer::of(&decode_response(
             long.as_bytes(),
-            SizeLimits { max_event_bytes: 1_000, max_body_bytes: 1_000 }
+            SizeLimits { max_event_bytes: 1_000, max_body_bytes: 1_000, ..SizeLimits::default() }
         ))
         .end
         .outcome
@@ -122,13 +122,17 @@ fn decoding_time_is_linear() {
     assert_eq!(answer(lines + &done(&[HELLO, STOP])).text, "Hello");
     let comments = ":\n".repeat(1 << 18);
     assert_eq!(answer(comments + &done(&[HELLO, STOP])).text, "Hello");
-    let list = |item: &dyn Fn(usize) -> String| (0..50_000).map(item).collect::<Vec<_>>().join(",");
-    let calls = list(&|at| format!(r#"{{"index":{at},"function":{{"name":"f"}}}}"#));
-    let details = list(&|at| format!(r#"{{"type":"reasoning.text","text":"t","index":{at}}}"#));
-    let both =
-        format!(r#"{{"choices":[{{"delta":{{"tool_calls":[{calls}],"reasoning_details":[{details}]}}}}]}}"#);
-    let found = answer(done(&[&both, STOP]));
-    assert_eq!((found.end.tool_calls.len(), found.reasoning.len()), (50_000, 50_000));
+    let list = |item: &dyn Fn(usize) -> String| (0..50_000).map(item).collect::<Vec<_>>();
+    let calls = list(&|at| {
+        format!(
+            r#"{{"choices":[{{"delta":{{"tool_calls":[{{"index":{at},"function":{{"name":"f"}}}}]}}}}]}}"#
+        )
+    });
+    let calls = calls.iter().map(String::as_str).chain([STOP]).collect::<Vec<_>>();
+    assert_eq!(answer(done(&calls)).end.tool_calls.len(), 50_000);
+    let details = list(&|at| format!(r#"{{"type":"reasoning.text","text":"t","index":{at}}}"#)).join(",");
+    let details = format!(r#"{{"choices":[{{"delta":{{"reasoning_details":[{details}]}}}}]}}"#);
+    assert_eq!(answer(done(&[&details, HELLO, STOP])).reasoning.len(), 50_000);
 }
 
 #[test]

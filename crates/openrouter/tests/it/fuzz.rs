@@ -63,7 +63,7 @@ proptest! {
     ) {
         let reads: Vec<&[u8]> = fragments.iter().map(Vec::as_slice).collect();
         check(&reads, SizeLimits::default());
-        check(&reads, SizeLimits { max_event_bytes, max_body_bytes });
+        check(&reads, SizeLimits { max_event_bytes, max_body_bytes, max_answer_bytes: max_body_bytes });
         let whole = fragments.concat();
         check(&[&whole], SizeLimits::default());
     }

@@ -290,3 +290,52 @@ fn unusable_settings_are_rejected_without_showing_secrets() {
     let shown = format!("{:?}", client(Settings::default()));
     assert!(!shown.contains(KEY), "{shown}");
 }
+
+const USAGE: &str = r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"cost":0.00006}}"#;
+
+#[tokio::test]
+async fn a_complete_answer_on_an_open_connection_ends_after_the_end_timeout() {
+    let timeouts = Timeouts { end: SHORT, ..Timeouts::default() };
+    let document = r#"{"choices":[{"message":{"content":"Hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":2,"cost":0.00006}}"#;
+    let (start, rest) = document.split_at(60);
+    for script in [
+        vec![head(), chunk(&stream(&[HELLO, STOP, USAGE])), Step::Hang],
+        vec![
+            head(),
+            chunk(&stream(&[HELLO, STOP])),
+            Step::Wait(SHORT * 2),
+            chunk(&stream(&[USAGE])),
+            Step::Hang,
+        ],
+        vec![head(), chunk(document), Step::Hang],
+        vec![head(), chunk(start), Step::Wait(SHORT * 2), chunk(rest), Step::Hang],
+    ] {
+        let upstream = Upstream::playing(vec![script.clone()]).await;
+        let answer =
+            timeout(Duration::from_secs(10), complete(&upstream.client_with(timeouts))).await.unwrap();
+        assert_eq!(answer.text, "Hello", "{script:?}");
+        assert_eq!(answer.end.outcome.unwrap().reason, Some(FinishReason::Stop));
+        assert_eq!(answer.end.usage.unwrap().tokens.input, Some(7));
+        upstream.departure().await;
+    }
+}
+
+#[tokio::test]
+async fn keep_alives_after_a_complete_answer_do_not_extend_it() {
+    let timeouts = Timeouts { end: SHORT * 3, ..Timeouts::default() };
+    let mut script = vec![head(), chunk(&stream(&[HELLO, STOP, USAGE]))];
+    script.extend((0..100).flat_map(|_| [Step::Wait(SHORT), chunk(KEEP_ALIVE)]));
+    let upstream = Upstream::playing(vec![script]).await;
+    let answer = timeout(SHORT * 60, complete(&upstream.client_with(timeouts))).await.unwrap();
+    assert!(answer.end.outcome.is_ok());
+}
+
+#[tokio::test]
+async fn an_error_on_an_open_connection_ends_after_the_end_timeout() {
+    let timeouts = Timeouts { end: SHORT, ..Timeouts::default() };
+    let head = b"HTTP/1.1 402 No\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    let script = vec![Step::Send(head), chunk(r#"{"error":{"code":402,"message":"no"}}"#), Step::Hang];
+    let upstream = Upstream::playing(vec![script]).await;
+    let answer = timeout(Duration::from_secs(10), complete(&upstream.client_with(timeouts))).await.unwrap();
+    assert_eq!(answer.error().kind, CompletionErrorKind::PaymentRequired);
+}

@@ -190,3 +190,38 @@ fn a_list_in_place_of_an_object_is_an_empty_object() {
         assert_eq!(answer(done(&[chunk, HELLO, STOP])).text, "Hello", "{chunk}");
     }
 }
+
+#[test]
+fn the_halves_of_a_character_in_two_events_are_joined_in_each_field() {
+    let delta = |delta: &str| format!(r#"{{"choices":[{{"delta":{delta}}}]}}"#);
+    let pieces = |field: &str| {
+        [r"a\ud83d", "", r"\ude00b", r"\ud83d"].map(|text| delta(&format!(r#"{{"{field}":"{text}"}}"#)))
+    };
+    let joined = "a😀b\u{FFFD}";
+    let found = |chunks: &[String]| answer(done(&chunks.iter().map(String::as_str).collect::<Vec<_>>()));
+    assert_eq!(found(&pieces("content")).text, joined);
+    assert_eq!(found(&pieces("refusal")).refusal, joined);
+    assert_eq!(found(&pieces("reasoning")).reasoning, joined);
+    assert_eq!(found(&pieces("reasoning_content")).reasoning, joined);
+
+    let parts = [r"a\ud83d", r"\ude00b"]
+        .map(|text| delta(&format!(r#"{{"content":[{{"type":"text","text":"{text}"}}]}}"#)));
+    assert_eq!(found(&parts).text, "a😀b");
+
+    let record = |text: &str| {
+        delta(&format!(r#"{{"reasoning_details":[{{"type":"reasoning.text","text":"{text}","index":0}}]}}"#))
+    };
+    let records = found(&[record(r"a\ud83d"), record(r"\ude00b")]);
+    assert_eq!(records.reasoning, "a😀b");
+    assert_eq!(records.end.reasoning_details.unwrap()[0]["text"], "a😀b");
+
+    let call = |text: &str| {
+        delta(&format!(r#"{{"tool_calls":[{{"index":0,"function":{{"name":"f","arguments":"{text}"}}}}]}}"#))
+    };
+    let calls = found(&[call(r#"{\"a\":\"\ud83d"#), call(r#"\ude00\"}"#)]).end.tool_calls;
+    assert_eq!(calls[0].arguments, r#"{"a":"😀"}"#);
+
+    let split = [delta(r#"{"reasoning":"\ud83d"}"#), delta(r#"{"content":"\ude00"}"#)];
+    let split = found(&split);
+    assert_eq!((split.reasoning.as_str(), split.text.as_str()), ("\u{FFFD}", "\u{FFFD}"));
+}

@@ -126,9 +126,8 @@ pub(super) fn table() -> Vec<Expected> {
             .by("chatcmpl-REDACTED_2", "openai/gpt-4o-mini", "OpenAI")
             .text("cache probe ready")
             .used("4597 4 4480 0 0", "0.00035595", "0.00035595"),
-        finished("length_stream.sse", "length", "length")
+        failed("length_stream.sse", Empty)
             .by("gen-1760547411-4SCV3wc0S1WcMvjnlylZ", "mistralai/mistral-small-3.1-24b-instruct", "Chutes")
-            .truncated()
             .used("183 500 0 - 0", "0.00011915", "-"),
         finished("net_read_splits_event.sse", "stop", "stop")
             .by("gen-1760547415-bzHf8junySHNyQbbJUXw", "mistralai/devstral-small-2505", "Chutes")
@@ -197,10 +196,9 @@ pub(super) fn table() -> Vec<Expected> {
             .text((505, "The CAP theorem is a fun", "on should return"))
             .truncated()
             .used("2168 100 2161 2161 0", "0.000497013333", "0.000497013333"),
-        finished("json_length_content_null_reasoning_exhausted.json", "length", "max_output_tokens")
+        failed("json_length_content_null_reasoning_exhausted.json", Empty)
             .by("chatcmpl-REDACTED_1", "openai/o4-mini", "OpenAI")
             .reasoning((6576, "**Evaluating the sheep p", "o the confusion!"))
-            .truncated()
             .details(2)
             .used("57 1984 0 0 1984", "0.0087923", "0.0087923"),
         finished("json_refusal_content_filter.json", "content_filter", "content_filter")
