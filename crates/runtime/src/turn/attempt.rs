@@ -71,7 +71,7 @@ impl Attempt {
                 Some(CompletionEvent::Text(text) | CompletionEvent::Refusal(text)) => {
                     self.append(PartKind::Text, &text, turn, inner);
                 }
-                Some(CompletionEvent::Ended(end)) => return AttemptEnd::Ended(end),
+                Some(CompletionEvent::Ended(end)) => return AttemptEnd::Ended(without_function_calls(end)),
                 None => return AttemptEnd::Ended(Box::new(missing_end())),
             }
         }
@@ -109,6 +109,22 @@ impl Attempt {
 /// Replaces U+0000, which PostgreSQL text cannot contain, with U+FFFD. Positions count the replaced text.
 pub(crate) fn storable(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{FFFD}")) } else { Cow::Borrowed(text) }
+}
+
+/// Returns the end of an attempt: a call of a function is invalid, because a turn offers none. The text before the call
+/// was streamed and is kept.
+fn without_function_calls(mut end: Box<CompletionEnd>) -> Box<CompletionEnd> {
+    if end.outcome.is_ok() && !end.tool_calls.is_empty() {
+        end.outcome = Err(CompletionError {
+            // The upstream has generated the call, and a repetition would cost it again.
+            retryable: false,
+            ..CompletionError::new(
+                CompletionErrorKind::InvalidResponse,
+                "the model called a function that the request did not offer",
+            )
+        });
+    }
+    end
 }
 
 /// Returns the end of a stream that violated the contract of the gateway by ending without one.

@@ -38,6 +38,8 @@ pub(crate) struct FailedAttempt<'a> {
     pub(crate) retries: u32,
     /// Whether readers have received a delta.
     pub(crate) delta_sent: bool,
+    /// Number of output tokens that the upstream counted.
+    pub(crate) output_tokens: u64,
 }
 
 /// Returns the pause before the next retry, or `None` if the attempt is not retried. `random` is uniform over all
@@ -48,6 +50,11 @@ pub(crate) fn pause_before_retry(
     random: u32,
 ) -> Option<Duration> {
     let is_empty = failed.error.kind == CompletionErrorKind::Empty;
+    let is_answer = is_empty || failed.error.kind == CompletionErrorKind::InvalidResponse;
+    // A repetition would cost the same tokens again.
+    if is_answer && failed.output_tokens > 0 {
+        return None;
+    }
     let allowed = if is_empty { policy.max_retries.min(MAX_EMPTY_RETRIES) } else { policy.max_retries };
     if failed.delta_sent || !failed.error.retryable || failed.retries >= allowed {
         return None;
@@ -83,7 +90,8 @@ mod tests {
     ) -> Option<Duration> {
         let mut error = CompletionError::new(kind, "no");
         error.retry_after = wait.map(Duration::from_secs);
-        pause_before_retry(POLICY, &FailedAttempt { error: &error, retries, delta_sent }, u32::MAX)
+        let failed = FailedAttempt { error: &error, retries, delta_sent, output_tokens: 0 };
+        pause_before_retry(POLICY, &failed, u32::MAX)
     }
 
     #[test]
@@ -132,9 +140,22 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_with_counted_output_is_not_asked_for_again() {
+        for (kind, expected) in [
+            (CompletionErrorKind::Empty, false),
+            (CompletionErrorKind::InvalidResponse, false),
+            (CompletionErrorKind::Unavailable, true),
+        ] {
+            let error = CompletionError::new(kind, "no");
+            let failed = FailedAttempt { error: &error, retries: 0, delta_sent: false, output_tokens: 5 };
+            assert_eq!(pause_before_retry(POLICY, &failed, 0).is_some(), expected, "{error:?}");
+        }
+    }
+
+    #[test]
     fn the_random_number_selects_a_pause_from_zero_to_the_limit() {
         let error = CompletionError::new(CompletionErrorKind::Network, "no");
-        let failed = FailedAttempt { error: &error, retries: 0, delta_sent: false };
+        let failed = FailedAttempt { error: &error, retries: 0, delta_sent: false, output_tokens: 0 };
         assert_eq!(pause_before_retry(POLICY, &failed, 0), Some(Duration::ZERO));
         assert_eq!(pause_before_retry(POLICY, &failed, u32::MAX / 2).unwrap().as_millis(), 249);
     }

@@ -96,7 +96,8 @@ impl TurnRun {
                 self.running.set_context(context.report);
                 request.messages = context.messages;
             } else {
-                let failed = FailedAttempt { error, retries, delta_sent };
+                let output_tokens = end.usage.as_ref().and_then(|usage| usage.tokens.output).unwrap_or(0);
+                let failed = FailedAttempt { error, retries, delta_sent, output_tokens };
                 let pause = pause_before_retry(RetryPolicy::from(&inner.settings), &failed, rand::random())
                     .filter(|pause| monotonic() + *pause < deadline)
                     .filter(|_| inner.retry_budgets.withdraw(&model, user, monotonic()));

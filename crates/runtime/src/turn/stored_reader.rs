@@ -100,7 +100,15 @@ impl StoredReader {
     }
 
     fn process(&mut self, log: StoredTurnLog) {
+        let mut log = log;
         let running = log.turn.status == TurnStatus::Running;
+        if !running
+            && self.stage == Stage::Opening
+            && let Some(failure) = &mut log.turn.failure
+        {
+            // The wait was counted from the end, which this client reads later.
+            failure.retry_after = None;
+        }
         if self.stage == Stage::Opening {
             let stored = log.segments.last().map_or(0, Segment::end);
             if self.position > stored {

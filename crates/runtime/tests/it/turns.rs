@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::support::scripted_gateway::{
-    Step, fail, fail_with, finish, finish_with, identified, reasoning, text,
+    Step, fail, fail_with, finish, finish_with, finish_with_call, identified, reasoning, text,
 };
 use crate::support::{read_all, user, world};
 use causerie_domain::completion::{CompletionError, CompletionErrorKind, ContentPart, Finish, FinishReason};
@@ -181,6 +181,43 @@ async fn an_empty_answer_is_an_error_after_one_retry() {
     }
     assert_eq!(world.send_and_read(&anna, session, "Hi").await, ["start from 0", "failed empty_response"]);
     assert_eq!(world.upstream.requests().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_call_that_was_not_offered_is_invalid_and_keeps_its_usage() {
+    for (script, lines) in [
+        (vec![finish_with_call()], vec!["start from 0", "failed upstream_invalid_response"]),
+        (
+            vec![text("Let me look."), finish_with_call()],
+            vec!["start from 0", "text: Let me look.", "failed upstream_invalid_response"],
+        ),
+    ] {
+        let world = world(fast_polling()).await;
+        let anna = user("anna");
+        let session = world.session(&anna).await;
+        world.upstream.enqueue(script);
+        assert_eq!(world.send_and_read(&anna, session, "Hi").await, lines);
+        assert_eq!(world.upstream.requests().len(), 1, "the call would be paid twice");
+        let usage = world.messages(&anna, session).await.remove(1).usage.unwrap();
+        assert_eq!(usage.basis, CostBasis::Reported);
+        let lines = world.send_and_read(&anna, session, "Hi").await;
+        assert_eq!(lines, ["start from 0", "text: ok", "completed"], "the session stays usable");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_is_read_later_does_not_repeat_its_wait() {
+    let world = world(fast_polling()).await;
+    let anna = user("anna");
+    let session = world.session(&anna).await;
+    let mut refused = CompletionError::new(CompletionErrorKind::RateLimited, "slow down");
+    refused.retry_after = Some(Duration::from_secs(60));
+    world.upstream.enqueue(vec![fail_with(refused)]);
+    let sent = world.send(&anna, session, "Hi").await.unwrap();
+    let first = sent.reader.end().await.unwrap().unwrap().turn;
+    assert!(first.failure.unwrap().retry_after.is_some());
+    let again = world.runtime.stream_turn(&anna, first.id, None).await.unwrap().unwrap();
+    assert_eq!(again.end().await.unwrap().unwrap().turn.failure.unwrap().retry_after, None);
 }
 
 #[tokio::test(start_paused = true)]

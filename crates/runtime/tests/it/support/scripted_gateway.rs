@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use causerie_domain::Usd;
 use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, Finish,
-    FinishReason, GenerationInfo, GenerationRecord,
+    FinishReason, GenerationInfo, GenerationRecord, ToolCall,
 };
 use causerie_domain::models::CatalogModel;
 use causerie_domain::ports::{CompletionGateway, CompletionStream};
@@ -184,6 +184,14 @@ pub(crate) fn finish_with(finish: Finish) -> Step {
         tool_calls: Vec::new(),
         annotations: Vec::new(),
     })))
+}
+
+/// Returns a successful end with a call of a function.
+pub(crate) fn finish_with_call() -> Step {
+    let Step::Event(CompletionEvent::Ended(mut end)) = finish() else { unreachable!("the step is an end") };
+    let (name, arguments) = ("search".to_owned(), "{}".to_owned());
+    end.tool_calls = vec![ToolCall { id: None, name, arguments, complete: true }];
+    Step::Event(CompletionEvent::Ended(end))
 }
 
 pub(crate) fn fail(kind: CompletionErrorKind) -> Step {
