@@ -261,6 +261,7 @@ mod tests {
         assert_eq!(upstream.timeouts.idle, openrouter.timeouts.idle_bytes);
         assert_eq!(upstream.timeouts.progress, openrouter.timeouts.idle_progress);
         assert_eq!(upstream.max_event, openrouter.size_limits.max_event_bytes);
+        assert_eq!(upstream.max_answer, openrouter.size_limits.max_answer_bytes);
         let store = causerie_persistence::StoreSettings::new("sqlite://data/causerie.db");
         assert_eq!(settings.store.database_url, store.url);
         assert_eq!(settings.store.connections, store.connections);

@@ -187,9 +187,11 @@ impl Gateway {
                 idle_bytes: timeouts.idle,
                 idle_progress: timeouts.progress,
                 total: timeouts.total,
+                ..causerie_openrouter::Timeouts::default()
             },
             size_limits: causerie_openrouter::SizeLimits {
                 max_event_bytes: settings.max_event,
+                max_answer_bytes: settings.max_answer,
                 ..causerie_openrouter::SizeLimits::default()
             },
             proxy: settings.proxy.as_ref().map(|proxy| proxy.expose().to_owned()),

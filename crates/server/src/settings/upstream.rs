@@ -32,6 +32,8 @@ pub struct UpstreamSettings {
     pub limits: UpstreamLimits,
     /// Maximum size of a stream event in bytes.
     pub max_event: usize,
+    /// Maximum size of the text, the reasoning and the function calls of an answer in bytes.
+    pub max_answer: usize,
     /// Public address of the application, for the rankings of the upstream.
     pub referer: Option<String>,
     /// Public name of the application, for the rankings of the upstream.
@@ -138,6 +140,10 @@ pub(crate) struct UpstreamArgs {
     #[arg(long, env = "AI_MAX_EVENT_BYTES", value_name = "BYTES", default_value = "16777216")]
     #[arg(value_parser = setting(whole::<usize>(64 * 1024..=1 << 30)))]
     ai_max_event_bytes: Setting<usize>,
+    /// Maximum size in bytes of the text, the reasoning and the function calls of an answer. A longer answer is cut there.
+    #[arg(long, env = "AI_MAX_ANSWER_BYTES", value_name = "BYTES", default_value = "8388608")]
+    #[arg(value_parser = setting(whole::<usize>(64 * 1024..=1 << 30)))]
+    ai_max_answer_bytes: Setting<usize>,
     /// Public address of the application, sent as HTTP-Referer for the rankings of the upstream.
     #[arg(long, env = "AI_APP_URL", value_name = "URL", default_value = "", hide_default_value = true)]
     #[arg(value_parser = optional(base_url))]
@@ -169,6 +175,7 @@ impl UpstreamArgs {
         let progress = errors.take(self.ai_progress_timeout_ms);
         let limits = self.limits.read(errors);
         let max_event = errors.take(self.ai_max_event_bytes);
+        let max_answer = errors.take(self.ai_max_answer_bytes);
         let referer = errors.take(self.ai_app_url);
         let title = errors.take(self.ai_app_title);
         let proxy = errors.take(self.ai_proxy_url);
@@ -189,6 +196,7 @@ impl UpstreamArgs {
             },
             limits: limits?,
             max_event: max_event?,
+            max_answer: max_answer?,
             referer: referer?,
             title: title?,
             proxy: proxy?,
