@@ -227,7 +227,7 @@ async fn a_404_without_an_error_object_is_a_wrong_address_and_no_missing_model()
         r#"{"error":"Not Found"}"#,
     ] {
         let error = refusal(404, &[], body.as_bytes()).await;
-        assert_eq!((&error.kind, error.retryable), (&CompletionErrorKind::InvalidResponse, false), "{body}");
+        assert_eq!((&error.kind, error.retryable), (&InvalidResponse, false), "{body}");
         assert!(error.provider_text.unwrap().contains("AI_GATEWAY_URL"), "{body}");
     }
 }

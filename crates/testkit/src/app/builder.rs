@@ -176,6 +176,7 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
             },
             limits: UpstreamLimits::default(),
             max_event: 16 << 20,
+            max_answer: 8 << 20,
             referer: None,
             title: None,
             proxy: None,

@@ -118,7 +118,6 @@ async fn finish_reasons_of_the_upstream_are_translated(builder: TestAppBuilder) 
         ),
         ("filter", "finish content-filter completed @end", "the café opens at noon"),
         ("refusal", "finish stop completed @end", "I would rather not help with this."),
-        ("call", "finish tool-calls completed @end", ""),
     ] {
         let chat = app.ada.chat(tool).await?;
         let transcript = chat.send_and_read("Hello").await?;
@@ -131,6 +130,10 @@ async fn finish_reasons_of_the_upstream_are_translated(builder: TestAppBuilder) 
             "{tool}"
         );
     }
+    // No function is offered, so a call is an invalid answer.
+    let chat = app.ada.chat("call").await?;
+    chat.send_and_read("Hello").await?;
+    assert_eq!(chat.last_message().await?["status"].as_str(), Some("failed"));
     app.stop().await
 }
 
