@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use super::{DirectoryError, StoreError};
 use crate::audit_events::AuditStamp;
 use crate::page::{Page, PageRequest};
+use crate::principal::UserAccess;
 use crate::users::{Role, User, UserStatus, UserView};
 use crate::{Filter, Timestamp, UserId};
 
@@ -34,6 +35,9 @@ pub struct UserChange {
 pub trait Users: Send + Sync + Debug {
     /// Returns a user that matches the filter (on User).
     async fn user(&self, id: UserId, visible: &Filter) -> Result<Option<UserView>, StoreError>;
+
+    /// Returns a user with its memberships and rules, to compare its rights with those of a principal.
+    async fn user_access(&self, id: UserId) -> Result<Option<UserAccess>, StoreError>;
 
     /// Returns a page of users that match the filter (on User), by id.
     async fn users(

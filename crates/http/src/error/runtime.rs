@@ -30,6 +30,13 @@ impl From<RuntimeError> for Problem {
                     None => problem,
                 }
             }
+            RuntimeError::BeyondOwnRights { pointer, .. } => {
+                let error = pointer.map(|pointer| FieldError {
+                    pointer,
+                    detail: "exceeds what you may do with this credential".to_owned(),
+                });
+                Problem::new(Code::Forbidden, detail).with("reason", "beyond_own_rights").with_errors(error)
+            }
             RuntimeError::Invalid(errors) => {
                 Problem::new(Code::InvalidBody, INVALID_BODY_DETAIL).with_errors(errors)
             }
@@ -169,6 +176,11 @@ mod tests {
         check(RuntimeError::NotFound, "not_found", 404, "reason", Value::Null).await;
         check(RuntimeError::Forbidden { reason: None }, "forbidden", 403, "reason", Value::Null).await;
         check(RuntimeError::Forbidden { reason }, "forbidden", 403, "reason", json!("disabled")).await;
+        let rule =
+            RuntimeError::BeyondOwnRights { pointer: Some("/rules/1".to_owned()), detail: "no".to_owned() };
+        let errors =
+            json!([{"pointer": "/rules/1", "detail": "exceeds what you may do with this credential"}]);
+        check(rule, "forbidden", 403, "errors", errors).await;
         let errors = json!([{"pointer": "/content", "detail": "is empty"}]);
         check(RuntimeError::invalid("/content", "is empty"), "invalid_body", 400, "errors", errors).await;
         check(RuntimeError::InvalidState(transition), "invalid_state", 409, "state", json!("completed"))

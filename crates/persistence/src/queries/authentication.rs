@@ -62,6 +62,20 @@ pub(super) async fn user_access(conn: &mut Conn, user: User) -> Result<UserAcces
     Ok(UserAccess { user, memberships, rules })
 }
 
+/// A user by its id, with the memberships and rules that decide its permissions.
+pub(crate) async fn access_of_user(conn: &mut Conn, id: &UserId) -> Result<Option<UserAccess>, QueryError> {
+    let found: Option<UserRow> = users::table
+        .filter(users::id.eq(id_param(*id)))
+        .select(UserRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    match found {
+        Some(user) => user_access(conn, user.try_into()?).await.map(Some),
+        None => Ok(None),
+    }
+}
+
 pub(crate) async fn external_user(
     conn: &mut Conn,
     id: &ExternalId,

@@ -3,6 +3,7 @@
 use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::{DirectoryError, NewUser, StoreError, UserChange, Users};
+use causerie_domain::principal::UserAccess;
 use causerie_domain::users::{User, UserView};
 use causerie_domain::{Filter, UserId};
 
@@ -15,6 +16,10 @@ impl Users for SqlStore {
             return Ok(None);
         }
         transact!(self, Snapshot, users::by_id((id, visible.clone())))
+    }
+
+    async fn user_access(&self, id: UserId) -> Result<Option<UserAccess>, StoreError> {
+        transact!(self, Snapshot, authentication::access_of_user(id))
     }
 
     async fn users(

@@ -1,6 +1,7 @@
 //! API keys. A key cannot be changed, only created and revoked.
 
 use causerie_domain::api_keys::ApiKey;
+use causerie_domain::budgets::BudgetSubject;
 use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::{DirectoryError, NewApiKey};
 use causerie_domain::principal::Principal;
@@ -60,12 +61,12 @@ impl Runtime {
         Ok(key)
     }
 
-    /// Creates an API key. The new key has no more scopes than the key of the request, the same group if that key
+    /// Creates an API key. The new key allows no more than the principal may do through its credential: it has no more scopes than the key of the request, the same group if that key
     /// is bound to one, and no later expiry. A key that is created with a token of the identity provider may expire
     /// after the token.
     ///
     /// # Errors
-    /// [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`].
+    /// [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`], [`RuntimeError::BeyondOwnRights`].
     pub async fn create_api_key(
         &self,
         principal: &Principal,
@@ -110,7 +111,18 @@ impl Runtime {
         };
         access.require(Action::Create, &subjects::new_api_key(&new))?;
         let scopes = Scopes::parse(&new.scopes, registry);
-        access.require_scopes(&scopes.map_err(|error| RuntimeError::Internal(error.to_string()))?)?;
+        let scopes = scopes.map_err(|error| RuntimeError::Internal(error.to_string()))?;
+        let owner = if new.user_id == principal.user.id {
+            None
+        } else {
+            let owner = self.directory()?.user_access(new.user_id).await?;
+            Some(owner.ok_or_else(|| RuntimeError::invalid("/user_id", "there is no such user"))?)
+        };
+        access.require_key(owner, &scopes)?;
+        if let Some(own) = principal.api_key_id() {
+            // Sends of the new key would not count against the budget of this one.
+            self.require_budget_removal(&access, BudgetSubject::ApiKey(own)).await?;
+        }
         match self.directory()?.add_api_key(new, stamp).await {
             Err(DirectoryError::NoSuchReference) => {
                 Err(RuntimeError::invalid("/user_id", "there is no such user"))

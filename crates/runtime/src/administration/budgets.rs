@@ -2,7 +2,7 @@
 
 use causerie_domain::Filter;
 use causerie_domain::Usd;
-use causerie_domain::budgets::{Budget, BudgetState, BudgetSubject, MAX_LIMIT};
+use causerie_domain::budgets::{Budget, BudgetPeriod, BudgetState, BudgetSubject, MAX_LIMIT};
 use causerie_domain::principal::Principal;
 use causerie_permissions::SubjectType;
 
@@ -43,7 +43,8 @@ impl Runtime {
         states.into_iter().next().ok_or(RuntimeError::NotFound)
     }
 
-    /// Sets or replaces the budget of a subject. The cost that was spent in the current window counts.
+    /// Sets or replaces the budget of a subject. The cost that was spent in the current window counts. A budget that
+    /// binds the principal is raised or deleted only by an admin whose credential has no scopes.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`].
@@ -60,6 +61,12 @@ impl Runtime {
                 format!("is not between 0 and {MAX_LIMIT} US dollars"),
             ));
         }
+        if let Some(old) = self.binding_budget(&access, budget.subject).await? {
+            let is_period_kept = budget.period == old.period || budget.period == BudgetPeriod::Month;
+            if budget.limit > old.limit || !is_period_kept {
+                access.require_unscoped_admin("/limit", "a budget that binds the caller")?;
+            }
+        }
         Ok(self.directory()?.set_budget(budget, &allowed, self.stamp(principal)).await?)
     }
 
@@ -74,7 +81,46 @@ impl Runtime {
     ) -> Result<(), RuntimeError> {
         let access = self.access(principal)?;
         let allowed = self.permitted_subject(&access, subject).await?;
+        self.require_budget_removal(&access, subject).await?;
         Ok(self.directory()?.delete_budget(subject, &allowed, self.stamp(principal)).await?)
+    }
+
+    /// Requires that the principal may remove the budget of a subject, if there is one that binds the principal.
+    ///
+    /// # Errors
+    /// [`RuntimeError::BeyondOwnRights`].
+    pub(super) async fn require_budget_removal(
+        &self,
+        access: &Access,
+        subject: BudgetSubject,
+    ) -> Result<(), RuntimeError> {
+        match self.binding_budget(access, subject).await? {
+            Some(_) => access.require_unscoped_admin("", "a budget that binds the caller"),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the budget of a subject if it binds the principal: its own, that of one of its groups, or that of one
+    /// of its API keys.
+    async fn binding_budget(
+        &self,
+        access: &Access,
+        subject: BudgetSubject,
+    ) -> Result<Option<Budget>, RuntimeError> {
+        let directory = self.directory()?;
+        let is_binding = match subject {
+            BudgetSubject::User(id) => id == access.user_id(),
+            BudgetSubject::Group(id) => access.is_member(id),
+            BudgetSubject::ApiKey(id) => {
+                let key = directory.api_key(id, &Filter::Everything).await?;
+                key.is_some_and(|key| key.user_id == access.user_id())
+            }
+        };
+        if !is_binding {
+            return Ok(None);
+        }
+        let states = directory.budgets(&[subject], self.inner.clock.now()).await?;
+        Ok(states.first().map(|state| state.budget))
     }
 
     /// Checks that the principal may manage the budget of a subject. Returns the filter of subjects with that right.

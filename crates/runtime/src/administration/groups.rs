@@ -1,5 +1,6 @@
 //! Groups of users.
 
+use causerie_domain::budgets::BudgetSubject;
 use causerie_domain::groups::Group;
 use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::GroupChange;
@@ -52,7 +53,8 @@ impl Runtime {
     }
 
     /// Changes a group. A change of its rate limit requires the right to manage the group, which admins of the
-    /// group do not have: they cannot raise their own limit.
+    /// group do not have. A member of the group may lower the limit; only an admin whose credential has no scopes may raise or
+    /// remove a limit that binds the admin.
     ///
     /// # Errors
     /// Also [`RuntimeError::Invalid`].
@@ -74,6 +76,11 @@ impl Runtime {
             access.require(Action::Manage, &subjects::group(&group))?;
             allowed = Filter::all([allowed, access.groups(Action::Manage)?]);
             errors.check_rate("/requests_per_minute", rate);
+            let is_lowered = rate == group.requests_per_minute
+                || rate.is_some_and(|new| Some(new) < group.requests_per_minute);
+            if access.is_member(id) && !is_lowered {
+                access.require_unscoped_admin("/requests_per_minute", "a limit that binds the caller")?;
+            }
         }
         errors.finish()?;
         Ok(self.directory()?.change_group(id, &allowed, change, self.stamp(principal)).await?)
@@ -82,10 +89,15 @@ impl Runtime {
     /// Deletes a group with its memberships, its rules and the API keys that are bound to it.
     ///
     /// # Errors
-    /// Also [`RuntimeError::Refused`].
+    /// Also [`RuntimeError::Refused`], and [`RuntimeError::BeyondOwnRights`] if a prohibition or a limit would end.
     pub async fn delete_group(&self, principal: &Principal, id: GroupId) -> Result<(), RuntimeError> {
         let access = self.access(principal)?;
-        self.permitted_group(&access, id, Action::Delete).await?;
+        let group = self.permitted_group(&access, id, Action::Delete).await?;
+        if access.is_member(id) && group.requests_per_minute.is_some() {
+            access.require_unscoped_admin("", "a limit that binds the caller")?;
+        }
+        self.require_budget_removal(&access, BudgetSubject::Group(id)).await?;
+        access.require_no_rules(&self.group_rules(id).await?)?;
         let allowed = access.groups(Action::Delete)?;
         Ok(self.directory()?.delete_group(id, &allowed, self.stamp(principal)).await?)
     }

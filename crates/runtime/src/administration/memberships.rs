@@ -36,7 +36,8 @@ impl Runtime {
     /// Returns the members of a group that the principal may read, by user id.
     ///
     /// # Errors
-    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`]; the same for the methods below.
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`]; the same for the methods below, where grants can also be
+    /// [`RuntimeError::BeyondOwnRights`].
     pub async fn members(
         &self,
         principal: &Principal,
@@ -73,6 +74,7 @@ impl Runtime {
                 let mut errors = FieldErrors::default();
                 errors.check_email("/email", &email);
                 errors.finish()?;
+                access.require_membership(id, role, &self.group_rules(id).await?)?;
                 let (group_name, created_at) = (group.name, stamp.at);
                 let invitation = Invitation { group_id: id, group_name, email, role, created_at };
                 let allowed = access.groups(Action::Update)?;
@@ -82,6 +84,7 @@ impl Runtime {
                 // Members' costs are visible to the group, so this requires the user's consent or a manager of the
                 // group.
                 access.require(Action::Manage, &subjects::group(&group))?;
+                access.require_membership(id, role, &self.group_rules(id).await?)?;
                 let member = MemberRef { group_id: id, allowed: access.groups(Action::Manage)?, user_id };
                 match self.directory()?.add_member(member, role, stamp).await {
                     Err(DirectoryError::NoSuchReference) => {
@@ -93,7 +96,7 @@ impl Runtime {
         }
     }
 
-    /// Changes the role of a member.
+    /// Changes the role of a member. A higher role is a grant.
     pub async fn change_member(
         &self,
         principal: &Principal,
@@ -103,11 +106,15 @@ impl Runtime {
     ) -> Result<(), RuntimeError> {
         let access = self.access(principal)?;
         self.permitted_group(&access, id, Action::Update).await?;
+        if role != GroupRole::Member {
+            access.require_membership(id, role, &self.group_rules(id).await?)?;
+        }
         let member = MemberRef { group_id: id, allowed: access.groups(Action::Update)?, user_id };
         Ok(self.directory()?.change_member(member, role, self.stamp(principal)).await?)
     }
 
-    /// Removes a member.
+    /// Removes a member. Prohibitions of the group end with the membership of another user, so their removal is a grant;
+    /// everyone may leave a group.
     pub async fn remove_member(
         &self,
         principal: &Principal,
@@ -116,6 +123,9 @@ impl Runtime {
     ) -> Result<(), RuntimeError> {
         let access = self.access(principal)?;
         self.permitted_group(&access, id, Action::Update).await?;
+        if user_id != principal.user.id {
+            access.require_no_rules(&self.group_rules(id).await?)?;
+        }
         let member = MemberRef { group_id: id, allowed: access.groups(Action::Update)?, user_id };
         Ok(self.directory()?.remove_member(member, self.stamp(principal)).await?)
     }

@@ -10,8 +10,8 @@ use crate::authorization::{Access, Action};
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 
-/// Maximum number of rules of a group or a user. All of them are compiled for each request.
-const MAX_RULES: usize = 100;
+/// Maximum number of rules of a group or a user that a request may store. All of them are compiled for each request.
+const MAX_RULES: usize = 200;
 
 impl Runtime {
     /// Returns the stored rules of a group or a user, as they were written.
@@ -33,10 +33,11 @@ impl Runtime {
     }
 
     /// Replaces all rules of a group or a user. If one of the rules cannot be evaluated, packed or compiled to a
-    /// filter, none is stored.
+    /// filter, none is stored. The new rules allow no more than the principal may do through its credential.
     ///
     /// # Errors
-    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`].
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`],
+    /// [`RuntimeError::BeyondOwnRights`].
     pub async fn replace_rules(
         &self,
         principal: &Principal,
@@ -49,17 +50,18 @@ impl Runtime {
         if rules.len() > MAX_RULES {
             errors.add("/rules", format!("has more than {MAX_RULES} rules"));
         }
-        let mut texts = Vec::with_capacity(rules.len());
+        let mut new = Vec::with_capacity(rules.len().min(MAX_RULES));
         for (index, rule) in rules.iter().enumerate().take(MAX_RULES) {
             match self.inner.policy.registry().validate(rule.clone()) {
                 Err(error) => errors.add(format!("/rules/{index}"), error.to_string()),
-                Ok(rule) => texts.push(
-                    serde_json::to_string(rule.raw())
-                        .map_err(|error| RuntimeError::Internal(error.to_string()))?,
-                ),
+                Ok(rule) => new.push(rule),
             }
         }
         errors.finish()?;
+        access.require_rules(&self.directory()?.stored_rules(owner).await?, &new)?;
+        let texts = new.iter().map(|rule| serde_json::to_string(rule.raw()));
+        let texts =
+            texts.collect::<Result<_, _>>().map_err(|error| RuntimeError::Internal(error.to_string()))?;
         self.directory()?.replace_rules(owner, &allowed, texts, self.stamp(principal)).await?;
         Ok(rules)
     }

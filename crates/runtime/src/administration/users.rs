@@ -115,6 +115,9 @@ impl Runtime {
         errors.check_email("/email", &new.email);
         errors.check_name("/name", &new.name);
         errors.finish()?;
+        if new.role != Role::User {
+            access.require_unscoped_admin("/role", "a role")?;
+        }
         let stamp = self.stamp(principal);
         let CreateUser { email, name, role } = new;
         let id = UserId::next(self.inner.ids.as_ref());
@@ -136,11 +139,13 @@ impl Runtime {
         Ok(access.visible_user(UserView { user, group_ids: Vec::<GroupId>::new() }))
     }
 
-    /// Changes a user. The principal needs the right to update each field that the change sets.
+    /// Changes a user. The principal needs the right to update each field that the change sets. Roles and e-mail addresses
+    /// are changed by admins whose credential has no scopes; a user who is made active again has no rights beyond those of
+    /// the principal.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`],
-    /// [`RuntimeError::Refused`]: `email_taken`, `last_admin`.
+    /// [`RuntimeError::BeyondOwnRights`], [`RuntimeError::Refused`]: `email_taken`, `last_admin`.
     pub async fn change_user(
         &self,
         principal: &Principal,
@@ -148,7 +153,8 @@ impl Runtime {
         change: UserChange,
     ) -> Result<VisibleUser, RuntimeError> {
         let access = self.access(principal)?;
-        let subject = subjects::user(&self.permitted_user(&access, id, Action::Update).await?);
+        let view = self.permitted_user(&access, id, Action::Update).await?;
+        let subject = subjects::user(&view);
         let fields = [
             ("email", change.email.is_some()),
             ("name", change.name.is_some()),
@@ -164,6 +170,17 @@ impl Runtime {
         change.name.iter().for_each(|name| errors.check_name("/name", name));
         change.locale.iter().flatten().for_each(|locale| errors.check_locale("/locale", locale));
         errors.finish()?;
+        if change.role.is_some() {
+            access.require_unscoped_admin("/role", "a role")?;
+        }
+        // The address receives invitations and signs in.
+        if change.email.as_ref().is_some_and(|email| *email != view.user.email) {
+            access.require_unscoped_admin("/email", "an e-mail address")?;
+        }
+        if change.status == Some(UserStatus::Active) && view.user.status != UserStatus::Active {
+            let owner = self.directory()?.user_access(id).await?.ok_or(RuntimeError::NotFound)?;
+            access.require_activation(owner)?;
+        }
         let (allowed, stamp) = (access.users(Action::Update)?, self.stamp(principal));
         let view = self.directory()?.change_user(id, &allowed, change, stamp).await?;
         Ok(access.visible_user(view))

@@ -12,7 +12,9 @@ use causerie_domain::subjects::{MessageField, SessionField};
 use causerie_domain::tools::Tool;
 use causerie_domain::turns::Turn;
 use causerie_domain::{ApiKeyId, Filter, GroupId, UserId};
-use causerie_permissions::{Ability, Action, PrincipalFacts, RawRule, Scopes, Subject, SubjectType};
+use causerie_permissions::{
+    Ability, Action, PrincipalFacts, RawRule, Scopes, StoredRule, Subject, SubjectType,
+};
 use uuid::Uuid;
 
 use super::policy::{Policy, unevaluable};
@@ -25,15 +27,18 @@ use crate::core::error::RuntimeError;
 /// ten times that, and without a cache a changed rule takes effect at once.
 #[derive(Debug)]
 pub(crate) struct Access {
-    policy: Arc<Policy>,
+    pub(super) policy: Arc<Policy>,
     ability: Ability,
-    scopes: Scopes,
+    /// Facts, stored rules and scopes, for grants.
+    pub(super) facts: PrincipalFacts,
+    pub(super) stored: Vec<StoredRule>,
+    pub(super) scopes: Scopes,
     /// User and API key, for audit events.
     pub(super) actor: (UserId, Option<ApiKeyId>),
     /// Filter of the principal's own sessions and messages.
     own: Filter,
     /// Groups that the principal is a member of.
-    groups: Vec<GroupId>,
+    pub(super) groups: Vec<GroupId>,
     /// Group of the API key, if the key is bound to one.
     key_group: Option<GroupId>,
 }
@@ -52,15 +57,23 @@ impl Access {
         };
         let stored = principal.rules.iter().map(|rule| policy.stored(rule));
         let stored = stored.collect::<Result<Vec<_>, _>>()?;
-        let ability = policy
-            .builtin_rules
-            .ability(&PrincipalFacts::from(principal), &stored, &scopes)
-            .map_err(unevaluable)?;
+        let facts = PrincipalFacts::from(principal);
+        let ability = policy.builtin_rules.ability(&facts, &stored, &scopes).map_err(unevaluable)?;
         let own = Filter::equals(SessionField::UserId, Scalar::Uuid(principal.user.id.as_uuid()));
         let groups = principal.memberships.iter().map(|membership| membership.group_id).collect();
         let key_group = principal.key_group_id();
         let actor = (principal.user.id, principal.api_key_id());
-        Ok(Access { policy: Arc::clone(policy), ability, scopes, actor, own, groups, key_group })
+        Ok(Access {
+            policy: Arc::clone(policy),
+            ability,
+            facts,
+            stored,
+            scopes,
+            actor,
+            own,
+            groups,
+            key_group,
+        })
     }
 
     /// Returns the filter of the sessions on which an action is allowed.
@@ -222,19 +235,6 @@ impl Access {
             return Ok(());
         }
         Err(RuntimeError::Forbidden { reason: decision.reason().map(str::to_owned) })
-    }
-
-    /// Requires that the principal may create an API key with these scopes. Scopes of the principal's own key limit
-    /// those of a new key.
-    ///
-    /// # Errors
-    /// [`RuntimeError::Forbidden`] if a scope exceeds the rights of the principal.
-    pub(crate) fn require_scopes(&self, requested: &Scopes) -> Result<(), RuntimeError> {
-        let is_wider = requested.is_empty() && !self.scopes.is_empty();
-        if is_wider || requested.first_exceeding(&self.ability).is_some() {
-            return Err(RuntimeError::Forbidden { reason: Some("scope_beyond_own_rights".to_owned()) });
-        }
-        Ok(())
     }
 
     /// Checks that the rules allow an action on some object of a type.

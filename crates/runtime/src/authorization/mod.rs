@@ -1,6 +1,7 @@
 //! Authorization: whether a principal may perform an action, and on which objects.
 
 mod access;
+mod grants;
 mod lookups;
 pub(crate) mod policy;
 pub mod subjects;

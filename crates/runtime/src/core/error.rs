@@ -30,6 +30,13 @@ pub enum RuntimeError {
         /// Reason of the deciding rule, if it states one.
         reason: Option<String>,
     },
+    /// The request gives away more than the principal may do through its credential.
+    #[error("{detail}")]
+    BeyondOwnRights {
+        /// JSON pointer to the member of the body that gives it away, if there is one.
+        pointer: Option<String>,
+        detail: String,
+    },
     /// The input breaks a rule of form.
     #[error("the input is invalid")]
     Invalid(Vec<FieldError>),

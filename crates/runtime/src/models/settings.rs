@@ -17,7 +17,8 @@ impl Runtime {
     /// Changes the settings of a model. This instance applies them at once, other instances within a minute.
     ///
     /// # Errors
-    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`].
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`],
+    /// [`RuntimeError::BeyondOwnRights`] if others could use a model that the principal may not use.
     pub async fn change_model(
         &self,
         principal: &Principal,
@@ -28,7 +29,8 @@ impl Runtime {
         let lookup_filter = access.lookup_filter(Action::Update, SubjectType::Model)?;
         let has_id = Filter::equals(ModelField::Id, Scalar::Text(id.to_owned()));
         let found = self.inner.models.models(&Filter::all([has_id, lookup_filter])).await?.pop();
-        let subject = subjects::model(&found.ok_or(RuntimeError::NotFound)?);
+        let model = found.ok_or(RuntimeError::NotFound)?;
+        let subject = subjects::model(&model);
         access.require(Action::Update, &subject)?;
         let fields = [
             ("enabled", change.enabled.is_some()),
@@ -38,6 +40,7 @@ impl Runtime {
         for (field, _) in fields.into_iter().filter(|(_, is_changed)| *is_changed) {
             access.require_field(Action::Update, &subject, Some(field))?;
         }
+        access.require_model_change(&model, &change)?;
         let allowed = access.models(Action::Update)?;
         let model = match self.directory()?.change_model(id, &allowed, change, self.stamp(principal)).await {
             Err(DirectoryError::NoSuchReference) => {

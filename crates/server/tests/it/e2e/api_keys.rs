@@ -56,12 +56,12 @@ async fn a_key_has_no_more_rights_than_its_creator(builder: TestAppBuilder) -> R
         [json!([]), json!(["read:Session"]), json!(["read:Usage", "manage:all"]), json!(["read:all"])]
     {
         let refused = narrow.post("/api-keys", &json!({ "name": "wider", "scopes": wider })).await?;
-        assert_eq!(refused.problem(403, "forbidden")?["reason"], "scope_beyond_own_rights", "{wider}");
+        assert_eq!(refused.problem(403, "forbidden")?["reason"], "beyond_own_rights", "{wider}");
     }
     let beyond = json!({ "name": "n", "scopes": ["create:User"] });
     assert_eq!(
         app.ada.post("/api-keys", &beyond).await?.problem(403, "forbidden")?["reason"],
-        "scope_beyond_own_rights"
+        "beyond_own_rights"
     );
     make(&app.root, beyond).await?;
     app.stop().await

@@ -15,6 +15,7 @@ mod concurrency;
 mod context;
 mod failures;
 mod forks;
+mod grants;
 mod group_tools;
 mod hung_database;
 mod idempotency;

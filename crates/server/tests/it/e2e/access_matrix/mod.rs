@@ -41,7 +41,7 @@ async fn ask(client: &Client, row: &Row, principals: &Principals) -> Result<Repl
 }
 
 /// Returns the operations of the OpenAPI document.
-async fn documented(app: &TestApp) -> Result<BTreeSet<String>> {
+pub(crate) async fn documented(app: &TestApp) -> Result<BTreeSet<String>> {
     let document = app.anonymous().get("/openapi.json").await?.json(200)?;
     let mut operations = BTreeSet::new();
     for (path, item) in document["paths"].as_object().context("the document has paths")? {
