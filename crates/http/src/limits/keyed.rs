@@ -25,12 +25,22 @@ pub(crate) struct KeyedRateLimiter<K, C: Clock = MonotonicClock> {
     buckets: Mutex<HashMap<K, Bucket<C>>>,
 }
 
+/// Number of limits for which the tokens of a key are counted. Beyond it, the oldest one is forgotten.
+const MAX_LIMITS: usize = 16;
+
+/// Tokens of one key, counted for each limit that is in use. Each token counts for all of them, so neither a changed
+/// limit nor the choice of one resets the count.
 struct Bucket<C: Clock> {
-    per_minute: NonZeroU32,
-    limiter: Limiter<C>,
+    quotas: Vec<KeyedQuota<C>>,
     last_used: C::Instant,
     /// Time until which the bucket is known to be empty.
     empty_until: Option<C::Instant>,
+}
+
+/// Count of the tokens of a key for one limit.
+struct KeyedQuota<C: Clock> {
+    per_minute: NonZeroU32,
+    limiter: Limiter<C>,
 }
 
 /// The state of a bucket after a token was taken.
@@ -52,7 +62,8 @@ impl<K: Eq + Hash, C: Clock + Clone> KeyedRateLimiter<K, C> {
         KeyedRateLimiter { clock, buckets: Mutex::default() }
     }
 
-    /// Takes a token out of the bucket of a key. A change of `per_minute` replaces the bucket by a full one.
+    /// Takes a token out of the bucket of a key, which holds `per_minute` tokens. Tokens that were taken with another
+    /// limit count.
     ///
     /// # Errors
     /// The bucket is empty: the wait until the next token.
@@ -65,16 +76,13 @@ impl<K: Eq + Hash, C: Clock + Clone> KeyedRateLimiter<K, C> {
                 Duration::from(now.duration_since(bucket.last_used)) < MINUTE
             });
         }
-        let bucket = buckets.entry(key).or_insert_with(|| self.bucket(per_minute, now));
-        if bucket.per_minute != per_minute {
-            *bucket = self.bucket(per_minute, now);
-        }
-        bucket.last_used = now;
-        match bucket.limiter.check() {
-            Ok(left) => Ok(Remaining { per_minute, remaining: left.remaining_burst_capacity() }),
-            Err(refused) => {
-                bucket.empty_until = Some(refused.earliest_possible());
-                Err(refused.wait_time_from(now))
+        let empty = || Bucket { quotas: Vec::new(), last_used: now, empty_until: None };
+        let bucket = buckets.entry(key).or_insert_with(empty);
+        match bucket.take(per_minute, &self.clock, now) {
+            Ok(remaining) => Ok(Remaining { per_minute, remaining }),
+            Err(until) => {
+                bucket.empty_until = Some(until);
+                Err(until.duration_since(now).into())
             }
         }
     }
@@ -91,11 +99,59 @@ impl<K: Eq + Hash, C: Clock + Clone> KeyedRateLimiter<K, C> {
             _ => Ok(()),
         }
     }
+}
 
-    fn bucket(&self, per_minute: NonZeroU32, now: C::Instant) -> Bucket<C> {
-        let limiter = RateLimiter::direct_with_clock(Quota::per_minute(per_minute), self.clock.clone())
+impl<C: Clock + Clone> Bucket<C> {
+    /// Takes a token for one limit, and counts it for the others. Returns the number of tokens that are left.
+    ///
+    /// # Errors
+    /// The time of the next token.
+    fn take(&mut self, per_minute: NonZeroU32, clock: &C, now: C::Instant) -> Result<u32, C::Instant> {
+        if Duration::from(now.duration_since(self.last_used)) >= MINUTE {
+            // All of them are full.
+            self.quotas.clear();
+        }
+        self.last_used = now;
+        let known = self.quotas.iter().find(|quota| quota.per_minute == per_minute);
+        let Some(quota) = known else {
+            let used = self.quotas.iter().map(|quota| quota.count()).max().unwrap_or(0);
+            let quota = KeyedQuota::new(per_minute, clock.clone());
+            if let Some(earlier) = NonZeroU32::new(used.min(per_minute.get())) {
+                let _ = quota.limiter.check_n(earlier);
+            }
+            let taken = quota.take();
+            if self.quotas.len() >= MAX_LIMITS {
+                self.quotas.remove(0);
+            }
+            self.quotas.push(quota);
+            return taken;
+        };
+        let remaining = quota.take()?;
+        for other in self.quotas.iter().filter(|quota| quota.per_minute != per_minute) {
+            other.count();
+        }
+        Ok(remaining)
+    }
+}
+
+impl<C: Clock> KeyedQuota<C> {
+    fn new(per_minute: NonZeroU32, clock: C) -> Self {
+        let limiter = RateLimiter::direct_with_clock(Quota::per_minute(per_minute), clock)
             .with_middleware::<StateInformationMiddleware>();
-        Bucket { per_minute, limiter, last_used: now, empty_until: None }
+        KeyedQuota { per_minute, limiter }
+    }
+
+    fn take(&self) -> Result<u32, C::Instant> {
+        match self.limiter.check() {
+            Ok(left) => Ok(left.remaining_burst_capacity()),
+            Err(refused) => Err(refused.earliest_possible()),
+        }
+    }
+
+    /// Counts a token that was taken with another limit. Returns the number of tokens that were in use before.
+    fn count(&self) -> u32 {
+        let capacity = self.per_minute.get();
+        self.take().map_or(capacity, |remaining| capacity.saturating_sub(remaining.saturating_add(1)))
     }
 }
 
@@ -127,11 +183,39 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_limit_starts_a_full_bucket() {
+    fn a_changed_limit_keeps_the_count() {
         let buckets = KeyedRateLimiter::new(FakeRelativeClock::default());
         assert!(buckets.take("ada", number(1)).is_ok());
         assert!(buckets.take("ada", number(1)).is_err());
-        assert_eq!(buckets.take("ada", number(3)).map(|left| left.remaining), Ok(2));
+        assert_eq!(buckets.take("ada", number(3)).map(|left| left.remaining), Ok(1));
+        assert_eq!(buckets.take("ada", number(3)).map(|left| left.remaining), Ok(0));
+        assert!(buckets.take("ada", number(2)).is_err());
+        assert!(buckets.take("ada", number(1)).is_err());
+    }
+
+    #[test]
+    fn alternating_limits_allow_no_more_than_the_higher_one() {
+        let clock = FakeRelativeClock::default();
+        let buckets = KeyedRateLimiter::new(clock.clone());
+        let limits = [5, 6, 5, 7].map(number);
+        let accepted = (0..120).filter(|turn| buckets.take("ada", limits[turn % 4]).is_ok()).count();
+        assert!(accepted <= 7, "{accepted}");
+        // While the higher limit is in use, its tokens leave none for the lower one.
+        let mut low = 0;
+        for turn in 0..600 {
+            clock.advance(Duration::from_millis(100));
+            let _ = buckets.take("bob", number(500));
+            low += usize::from(turn > 60 && buckets.take("bob", number(5)).is_ok());
+        }
+        assert!(low <= 5, "{low}");
+    }
+
+    #[test]
+    fn the_number_of_limits_of_a_key_is_bounded() {
+        let buckets = KeyedRateLimiter::new(FakeRelativeClock::default());
+        let accepted = (1..200).filter(|limit| buckets.take("ada", number(200 - limit)).is_ok()).count();
+        assert!(accepted <= 101, "{accepted}");
+        assert!(buckets.buckets.lock().unwrap()["ada"].quotas.len() <= MAX_LIMITS);
     }
 
     #[test]
