@@ -167,9 +167,9 @@ async fn complete_answer(
         return Err(problem);
     }
     let (question, answer) = (turn.user_message_id, turn.assistant_message_id);
-    let (after_seq, before_seq) = (Some(turn.assistant_seq - 2), Some(turn.assistant_seq + 1));
-    let list = ListMessages { session_id: turn.session_id, after_seq, before_seq, limit: 2 };
-    let mut views = state.call(move |runtime| async move { runtime.messages(&caller.0, list).await }).await?;
+    let sent = turn.clone();
+    let mut views =
+        state.call(move |runtime| async move { runtime.sent_messages(&caller.0, &sent).await }).await?;
     let mut take = |id| match views.iter().position(|view| view.message.id == id) {
         Some(index) => Ok(MessageDto::from(views.swap_remove(index))),
         None => Err(Problem::internal("a message of a turn is missing")),

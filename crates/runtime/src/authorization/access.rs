@@ -249,6 +249,11 @@ impl Access {
         self.ability.filter(action, subject, &self.policy.registry).map_err(unevaluable)
     }
 
+    /// Returns the filter of the messages of the principal's own sessions.
+    pub(crate) fn own_messages(&self) -> &Filter {
+        &self.own
+    }
+
     /// Returns the filter of the sessions that the principal may know: its own, and those it may read or audit.
     pub(crate) fn known_sessions(&self) -> Filter {
         let allowed = [Action::Read, Action::Audit].map(|action| self.sessions(action));

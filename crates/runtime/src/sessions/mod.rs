@@ -13,6 +13,7 @@ use causerie_domain::ports::{
 };
 use causerie_domain::principal::Principal;
 use causerie_domain::sessions::{MAX_TITLE_CHARS, Session, SessionAction, SessionState, SessionTotals};
+use causerie_domain::turns::Turn;
 use causerie_domain::{GroupId, MessageId, SessionId, ToolVersionId};
 
 use crate::authorization::Action;
@@ -49,7 +50,7 @@ pub struct SessionView {
 pub struct SessionDetail {
     pub view: SessionView,
     pub totals: SessionTotals,
-    /// Latest 20 messages, in the order of the session.
+    /// Latest 20 messages that the principal may read, in the order of the session.
     pub messages: Vec<MessageView>,
 }
 
@@ -114,7 +115,7 @@ impl Runtime {
         Ok(SessionView { session, tool_slug: tool.slug, tool_version: tool.current.version })
     }
 
-    /// Returns a session with its totals and latest messages.
+    /// Returns a session with its totals and its latest messages. Without the right to read messages, it has none.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
@@ -124,8 +125,11 @@ impl Runtime {
         let session = self.permitted_session(&access, id, Action::Read).await?;
         let visible = access.sessions(Action::Read)?;
         let totals = inner.conversations.totals(id, &visible).await?.ok_or(RuntimeError::NotFound)?;
-        let readable = access.messages(Action::Read)?;
-        let messages = inner.conversations.latest_messages(id, &readable, LATEST_MESSAGES).await?;
+        let messages = match access.messages(Action::Read) {
+            Ok(readable) => inner.conversations.latest_messages(id, &readable, LATEST_MESSAGES).await?,
+            Err(RuntimeError::Forbidden { .. }) => Vec::new(),
+            Err(error) => return Err(error),
+        };
         Ok(SessionDetail { view: self.view(session).await?, totals, messages })
     }
 
@@ -224,6 +228,26 @@ impl Runtime {
             after_seq: list.after_seq,
             before_seq: list.before_seq,
             limit: list.limit,
+        };
+        Ok(self.inner.conversations.messages(query).await?)
+    }
+
+    /// Returns the two messages of a turn that the principal has sent: its message and the answer. A send includes its
+    /// answer, so no right to read messages is required.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Store`].
+    pub async fn sent_messages(
+        &self,
+        principal: &Principal,
+        turn: &Turn,
+    ) -> Result<Vec<MessageView>, RuntimeError> {
+        let query = MessageQuery {
+            session_id: turn.session_id,
+            visible: self.access(principal)?.own_messages().clone(),
+            after_seq: Some(turn.assistant_seq - 2),
+            before_seq: Some(turn.assistant_seq + 1),
+            limit: 2,
         };
         Ok(self.inner.conversations.messages(query).await?)
     }

@@ -20,6 +20,8 @@ causerie_testkit::on_both_databases! {
     every_id_of_an_operation_is_tested_with_a_foreign_one,
     every_principal_gets_the_expected_status_and_a_refusal_stores_nothing,
     allowed_changes_succeed,
+    the_least_scopes_answer_or_are_refused_without_an_effect,
+    a_send_needs_no_right_to_read,
 }
 
 /// Two scopes; no operation needs both.
@@ -214,6 +216,59 @@ async fn allowed_changes_succeed(builder: TestAppBuilder) -> Result<()> {
     }
     ensure!(mismatches.is_empty(), "{}", mismatches.join("\n"));
     println!("{cells} cells are changes");
+    app.stop().await
+}
+
+/// A key with exactly the right of an operation: the operation succeeds with its answer, or is refused before it stores
+/// anything or calls the upstream.
+async fn the_least_scopes_answer_or_are_refused_without_an_effect(builder: TestAppBuilder) -> Result<()> {
+    let app = start_app(builder).await?;
+    let document = app.anonymous().get("/openapi.json").await?.json(200)?;
+    let mut stored = Dump::open(app.database()).await?;
+    let mut mismatches = Vec::new();
+    for (number, row) in rows().iter().enumerate().filter(|(_, row)| row.answers[4] < 300) {
+        let (method, path) = row.operation.split_once(' ').context("the operation has no method")?;
+        let asks = &document["paths"][path][method.to_lowercase()]["x-asks"];
+        let (Some(action), Some(subject)) = (asks["action"].as_str(), asks["subject"].as_str()) else {
+            continue;
+        };
+        let principals = Principals::new(&app, 1000 + number).await?;
+        let client = principals.narrow(&format!("{action}:{subject}")).await?;
+        let before = (stored.rows().await?, app.upstream().count_chat());
+        let reply = ask(&client, row, &principals).await?;
+        let is_unchanged = before == (stored.rows().await?, app.upstream().count_chat());
+        if !(reply.status == row.answers[4] || reply.status == 403 && is_unchanged) {
+            mismatches.push(format!("{}: {} {}", row.operation, reply.status, reply.body));
+        }
+    }
+    ensure!(mismatches.is_empty(), "{}", mismatches.join("\n"));
+    app.stop().await
+}
+
+async fn a_send_needs_no_right_to_read(builder: TestAppBuilder) -> Result<()> {
+    let app = start_app(builder).await?;
+    let principals = Principals::new(&app, 0).await?;
+    let new = serde_json::json!({ "name": "send", "scopes": ["create:Message", "use:Tool", "use:Model"] });
+    let created = principals.owner.post("/api-keys", &new).await?.json(201)?;
+    let client = principals.owner.with_key(created["key"].as_str().context("the response has no key")?);
+    let path = format!("/sessions/{}/messages", principals.session);
+    let send = |header: (&'static str, &'static str)| {
+        let request = client.request(Method::POST, &path).header(header.0, header.1);
+        Reply::fetch(request.json(&serde_json::json!({ "content": "Hello" })))
+    };
+    let whole = send(("accept", "application/json")).await?.json(200)?;
+    ensure!(
+        whole["message"]["role"] == "assistant" && whole["user_message"]["content"] == "Hello",
+        "{whole}"
+    );
+    let streamed = send(("accept", "text/event-stream")).await?;
+    ensure!(streamed.status == 200 && streamed.body.contains("[DONE]"), "{}", streamed.body);
+    ensure!(send(("prefer", "respond-async")).await?.status == 202, "the turn is named");
+    client.get(&path).await?.problem(403, "forbidden")?;
+
+    let reader = principals.narrow("read:Session").await?;
+    let session = reader.get(&format!("/sessions/{}", principals.session)).await?.json(200)?;
+    ensure!(session["messages"] == serde_json::json!([]), "{session}");
     app.stop().await
 }
 
