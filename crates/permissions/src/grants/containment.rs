@@ -8,7 +8,7 @@ use std::cell::{Cell, OnceCell};
 
 use super::atom::Atom;
 use super::region::Region;
-use super::table::{CompiledRule, FieldQuery, RuleTable};
+use super::table::{ActionRules, CompiledRule, FieldQuery, RuleTable};
 
 /// Maximum number of comparisons for one list of granted rules. Beyond it the answer is no.
 const MAX_STEPS: usize = 500_000;
@@ -49,21 +49,22 @@ impl<'t> Containment<'t> {
         }
         self.table.subjects(granted).all(|subject| {
             let region = Region::new(&granted.atoms, subject.schema);
-            let reaching = OnceCell::new();
-            let is_contained = |list: &[usize], fields| {
-                let question = Question { list, fields, narrowing: &[] };
-                self.is_contained(region.clone(), &question) || {
-                    let in_reach = |rule: &&CompiledRule| subject.is_in_reach_of(rule, granted);
-                    let narrowing: &Vec<_> = reaching.get_or_init(|| {
-                        self.spend(narrowing.len());
-                        narrowing.iter().copied().filter(in_reach).collect()
-                    });
-                    !narrowing.is_empty()
-                        && self.is_contained(region.clone(), &Question { narrowing, ..question })
-                }
+            let is_decided = |decided: &ActionRules<'_>| {
+                let applying = OnceCell::new();
+                queries.iter().all(|fields| {
+                    let question = Question { list: decided.list, fields: *fields, narrowing: &[] };
+                    self.is_contained(region.clone(), &question) || {
+                        let narrowing: &Vec<_> = applying.get_or_init(|| {
+                            self.spend(narrowing.len());
+                            let narrows = |rule: &&CompiledRule| subject.narrows(rule, granted, decided);
+                            narrowing.iter().copied().filter(narrows).collect()
+                        });
+                        !narrowing.is_empty()
+                            && self.is_contained(region.clone(), &Question { narrowing, ..question })
+                    }
+                })
             };
-            region.is_empty()
-                || subject.lists.iter().all(|list| queries.iter().all(|fields| is_contained(list, *fields)))
+            region.is_empty() || subject.lists.iter().all(is_decided)
         })
     }
 

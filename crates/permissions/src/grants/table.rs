@@ -1,6 +1,6 @@
 //! Compiled rules, and the rules of a grantor by action and subject.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::atom::{Atom, atoms};
 use crate::registry::{Registry, SubjectSchema};
@@ -51,12 +51,19 @@ pub(super) struct RuleTable<'a> {
     lists: Vec<Vec<usize>>,
 }
 
-/// Subject of a question, with the lists of rules that decide it for each action.
+/// Subject of a question, with the lists of rules that decide it.
 pub(super) struct SubjectRules<'t> {
     /// `None` for a subject of a later version.
     pub(super) name: Option<&'t str>,
     pub(super) schema: Option<&'t SubjectSchema>,
-    pub(super) lists: Vec<&'t [usize]>,
+    pub(super) lists: Vec<ActionRules<'t>>,
+}
+
+/// List of rules that decides some actions on one subject.
+pub(super) struct ActionRules<'t> {
+    pub(super) list: &'t [usize],
+    /// Actions that the list decides; `None` for actions of a later version.
+    actions: Vec<Option<&'t str>>,
 }
 
 impl CompiledRule {
@@ -125,14 +132,6 @@ impl NameSet {
         }
     }
 
-    pub(super) fn is_superset(&self, other: &NameSet) -> bool {
-        match (self, other) {
-            (NameSet::Any, _) => true,
-            (NameSet::Only(_), NameSet::Any) => false,
-            (NameSet::Only(own), NameSet::Only(other)) => own.is_superset(other),
-        }
-    }
-
     fn names(&self) -> impl Iterator<Item = &String> {
         match self {
             NameSet::Any => None,
@@ -178,26 +177,33 @@ impl<'a> RuleTable<'a> {
         indexes(&granted.subjects, &self.subjects).into_iter().map(move |subject| {
             let name = self.subjects.get(subject).map(String::as_str);
             let entries = self.entries.get(subject);
-            let lists: BTreeSet<usize> =
-                actions.iter().filter_map(|action| entries?.get(*action).copied()).collect();
+            let mut lists: BTreeMap<usize, Vec<Option<&str>>> = BTreeMap::new();
+            for action in &actions {
+                if let Some(list) = entries.and_then(|lists| lists.get(*action)) {
+                    lists.entry(*list).or_default().push(self.actions.get(*action).map(String::as_str));
+                }
+            }
+            let lists = lists.into_iter().filter_map(|(list, actions)| {
+                Some(ActionRules { list: self.lists.get(list)?, actions })
+            });
             SubjectRules {
                 name,
                 // Rules for all subjects name only fields that all have; a later subject has fields of the same types.
                 schema: self.registry.subjects(name.unwrap_or(ANY_SUBJECT)).next(),
-                lists: lists.into_iter().filter_map(|list| self.lists.get(list)).map(Vec::as_slice).collect(),
+                lists: lists.collect(),
             }
         })
     }
 }
 
 impl SubjectRules<'_> {
-    /// Whether a rule of the granted list applies to each action and subject of `granted` that is examined here.
-    pub(super) fn is_in_reach_of(&self, rule: &CompiledRule, granted: &CompiledRule) -> bool {
+    /// Whether a rule of the granted list applies to the subject, and to each action that `decided` decides.
+    pub(super) fn narrows(&self, rule: &CompiledRule, granted: &CompiledRule, decided: &ActionRules<'_>) -> bool {
         let subjects = match &granted.subjects {
             NameSet::Any => rule.subjects == NameSet::Any,
             NameSet::Only(_) => rule.subjects.contains(self.name),
         };
-        subjects && rule.actions.is_superset(&granted.actions)
+        subjects && decided.actions.iter().all(|action| rule.actions.contains(*action))
     }
 }
 

@@ -285,6 +285,16 @@ fn a_membership_is_given_by_members_with_the_rights_of_the_role() {
 }
 
 #[test]
+fn a_prohibition_of_one_action_narrows_a_permission_for_several() {
+    let rules = &[r#"{"action":"use","subject":"Tool","conditions":{"slug":"other"},"inverted":true}"#];
+    let group_admin = Writer::group_admin().with_stored(rules);
+    for role in [GroupRole::Member, GroupRole::Admin] {
+        assert!(group_admin.adds_member(GROUP, role, rules));
+        assert!(!group_admin.adds_member(GROUP, role, &[]), "the group lacks the prohibition");
+    }
+}
+
+#[test]
 fn a_key_of_another_user_is_within_the_rights_of_its_creator() {
     let helper = Writer::user().with_stored(&[r#"{"action":"create","subject":"ApiKey"}"#]);
     assert_eq!(helper.creates_key(&owner(OTHER, Role::Admin), &[]), Err(ExceedingGrant::KeyOwner));
