@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use causerie_domain::messages::{Message, MessageView, Part, content_of};
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt, Reap, ReapScope,
-    StoreError, StoredTurnLog, TurnFlush, TurnStore, TurnStoreError, Turns,
+    BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt,
+    Reap, ReapScope, StoreError, StoredTurnLog, TurnFlush, TurnStore, TurnStoreError, Turns,
 };
 use causerie_domain::sessions::SessionState;
 use causerie_domain::turns::{Segment, Turn, TurnStatus, parts_of};
@@ -133,12 +133,14 @@ impl TurnStore for MemoryStore {
         Ok((ended, usage))
     }
 
-    async fn request_cancel(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError> {
+    async fn request_cancel(&self, request: CancelRequest) -> Result<Option<Turn>, StoreError> {
         let mut state = self.lock();
-        let running =
-            state.turns.values_mut().find(|turn| turn.turn.session_id == session_id && turn.is_running());
+        let running = state
+            .turns
+            .values_mut()
+            .find(|turn| turn.turn.session_id == request.session_id && turn.is_running());
         let Some(turn) = running else { return Ok(None) };
-        if turn.lease_until <= monotonic() {
+        if turn.lease_until <= monotonic() && request.held != Some(turn.turn.id) {
             let expired = turn.turn.id;
             return Ok(state.interrupt(expired, now()));
         }

@@ -61,8 +61,9 @@ pub use stream_tickets::{NewTicket, StreamTickets, TICKET_GRACE, TicketRecord, T
 pub use tokens::{TokenError, TokenVerifier, VerifiedToken};
 pub use tools::{NewToolVersion, ToolError, ToolSync, ToolVersionCursor, ToolVersionQuery, Tools};
 pub use turns::{
-    BeginTurn, BeginTurnError, BegunTurn, FinishTurn, IdempotencyKey, KeyedTurn, LeaseStatus, NextAttempt,
-    Reap, ReapScope, StoredTurnLog, TurnFlush, TurnIds, TurnLease, TurnStore, TurnStoreError, Turns,
+    BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, IdempotencyKey, KeyedTurn, LeaseStatus,
+    NextAttempt, Reap, ReapScope, StoredTurnLog, TurnFlush, TurnIds, TurnLease, TurnStore, TurnStoreError,
+    Turns,
 };
 pub use usage::reconciliation::{
     ClaimLookup, ExpiredLookupsQuery, PostponeLookup, PriceUsage, Reconciliation, SettleUsage, UnpricedUsage,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt, Reap, StoreError,
-    StoredTurnLog, TurnFlush, TurnStore, TurnStoreError, Turns,
+    BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt,
+    Reap, StoreError, StoredTurnLog, TurnFlush, TurnStore, TurnStoreError, Turns,
 };
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
@@ -45,8 +45,8 @@ impl TurnStore for SqlStore {
         transact!(self, PriorityWrite, turns::finish(finish))
     }
 
-    async fn request_cancel(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError> {
-        transact!(self, PriorityWrite, turns::request_cancel(session_id))
+    async fn request_cancel(&self, request: CancelRequest) -> Result<Option<Turn>, StoreError> {
+        transact!(self, PriorityWrite, turns::request_cancel(request))
     }
 
     async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use causerie_domain::ports::{ReapScope, StoreError};
+use causerie_domain::ports::{CancelRequest, ReapScope, StoreError};
 use causerie_domain::principal::Principal;
 use causerie_domain::turns::{Turn, TurnStatus};
 use causerie_domain::{SessionId, Timestamp, TurnId};
@@ -113,8 +113,10 @@ impl Runtime {
     pub(crate) async fn stop_running_turn(&self, id: SessionId) -> Result<Option<Turn>, RuntimeError> {
         let inner = &self.inner;
         let until = monotonic() + inner.settings.cancel_wait;
-        // A turn of this process is not looked up by its lease, which looks expired after a jump of the clock.
-        if let Some(running) = inner.running.of_session(id) {
+        let running = inner.running.of_session(id);
+        let held = running.as_ref().map(|running| running.log.start.turn_id);
+        let requested = inner.turn_store.request_cancel(CancelRequest { session_id: id, held }).await?;
+        if let Some(running) = running {
             running.stop(Stop::Cancelled);
             let (log, end) = (Arc::clone(&running.log), running.log.length());
             let reader = TurnReader::live(log, end, inner.stored_turn_source());
@@ -124,7 +126,7 @@ impl Runtime {
                 return Ok(Some(end.turn));
             }
         }
-        let Some(mut turn) = inner.turn_store.request_cancel(id).await? else {
+        let Some(mut turn) = requested else {
             return Ok(None);
         };
         loop {

@@ -11,7 +11,7 @@ use causerie_domain::failure::FailureCode;
 use causerie_domain::messages::{
     Message, MessageMeta, MessageRole, MessageStatus, MessageView, NewMessage, Part, PartKind,
 };
-use causerie_domain::ports::{BeginTurn, FinishTurn, NewFork, NewSession};
+use causerie_domain::ports::{BeginTurn, CancelRequest, FinishTurn, NewFork, NewSession};
 use causerie_domain::sessions::{Session, SessionAction, SessionState};
 use causerie_domain::turns::{ContextReport, Turn, TurnFailure, TurnStatus};
 use causerie_domain::usage::{
@@ -113,7 +113,7 @@ impl Subject {
         let (ids, owner, open, close) =
             (begin.ids.clone(), begin.lease.owner, begin.usage.clone(), close_usage(&begin));
         self.run(begin).await?;
-        self.turns.request_cancel(id).await?;
+        self.turns.request_cancel(CancelRequest::of(id)).await?;
 
         let context = ContextReport {
             messages_sent: 2,

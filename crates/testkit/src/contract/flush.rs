@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use causerie_domain::TurnId;
 use causerie_domain::messages::PartKind;
-use causerie_domain::ports::{BeginTurn, LeaseStatus, Reap, ReapScope, TurnFlush, TurnLease};
+use causerie_domain::ports::{BeginTurn, CancelRequest, LeaseStatus, Reap, ReapScope, TurnFlush, TurnLease};
 use causerie_domain::turns::{ContextReport, Segment};
 use causerie_domain::usage::UsageProgress;
 
@@ -83,7 +83,7 @@ pub async fn the_results_of_a_flush_have_the_order_of_its_turns(subject: &Subjec
         running.push(subject.run(BeginTurn { lease: TurnLease { owner, ..begin.lease }, ..begin }).await?);
     }
     subject.finish(&running[1], "Hi").await?;
-    subject.turns.request_cancel(running[2].begun.turn.session_id).await?;
+    subject.turns.request_cancel(CancelRequest::of(running[2].begun.turn.session_id)).await?;
     let order = [3, 0, 2, 1];
     let flushes =
         order.iter().map(|place: &usize| running[*place].text_at(0, &format!("text {place}"))).collect();

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, BegunTurn, FinishTurn, IdempotencyKey, Reap, ReapScope, TurnStore,
-    TurnStoreError,
+    BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, IdempotencyKey, Reap, ReapScope,
+    TurnStore, TurnStoreError,
 };
 use causerie_domain::turns::{Turn, TurnStatus};
 use causerie_domain::{Filter, SessionId, Timestamp};
@@ -132,10 +132,10 @@ pub async fn a_concurrent_cancel_and_finish_end_a_turn_once(subject: &Subject) -
         let running = subject.start(id, "Hello").await?;
         let end = subject.end(&running, &Ending::whole("Hi"));
         let (finished, cancelled) =
-            tokio::join!(subject.turns.finish_turn(end), subject.turns.request_cancel(id));
+            tokio::join!(subject.turns.finish_turn(end), subject.turns.request_cancel(CancelRequest::of(id)));
         let (turn, _) = finished?;
         assert_eq!((turn.status, turn.cancel_requested), (TurnStatus::Completed, cancelled?.is_some()));
-        assert_eq!(subject.turns.request_cancel(id).await?, None);
+        assert_eq!(subject.turns.request_cancel(CancelRequest::of(id)).await?, None);
     }
     Ok(())
 }

@@ -86,6 +86,21 @@ pub enum ReapScope {
     Everything,
 }
 
+/// Request to cancel the running turn of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CancelRequest {
+    pub session_id: SessionId,
+    /// Turn of the session that runs in the calling process. It is not closed, even if its lease looks expired.
+    pub held: Option<TurnId>,
+}
+
+impl CancelRequest {
+    /// Returns the request of a process that does not run the turn.
+    pub fn of(session_id: SessionId) -> Self {
+        CancelRequest { session_id, held: None }
+    }
+}
+
 /// One round of the reaper.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reap {
@@ -155,8 +170,8 @@ pub trait TurnStore: Send + Sync + Debug {
     async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnStoreError>;
 
     /// Requests the cancellation of the running turn of a session. Returns the turn, or `None` if no turn is running.
-    /// A turn whose lease has expired is closed instead, as the reaper does it.
-    async fn request_cancel(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError>;
+    /// A turn whose lease has expired is closed instead, as the reaper does it, unless the caller runs it.
+    async fn request_cancel(&self, request: CancelRequest) -> Result<Option<Turn>, StoreError>;
 
     /// Closes turns as interrupted: the answer keeps the flushed text, the open usage row is closed with a pending
     /// cost, and the session is released. Returns the closed turns.

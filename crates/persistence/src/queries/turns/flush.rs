@@ -1,8 +1,8 @@
 //! Writes of a running turn: flushed text, the next attempt, and the request to cancel.
 
-use causerie_domain::ports::{LeaseStatus, NextAttempt, TurnFlush, TurnStoreError};
+use causerie_domain::ports::{CancelRequest, LeaseStatus, NextAttempt, TurnFlush, TurnStoreError};
 use causerie_domain::turns::{Segment, Turn};
-use causerie_domain::{SessionId, Timestamp, TurnId};
+use causerie_domain::{Timestamp, TurnId};
 use diesel::prelude::*;
 
 use super::super::{Conn, RunQueryDsl, budgets, sql_literals, usage};
@@ -111,14 +111,18 @@ pub(crate) async fn begin_attempt(
 
 /// Requests the cancellation of a session's running turn. A turn whose lease has expired is closed instead, since it
 /// has no owner that could stop it.
-pub(crate) async fn request_cancel(conn: &mut Conn, session: &SessionId) -> Result<Option<Turn>, QueryError> {
+pub(crate) async fn request_cancel(
+    conn: &mut Conn,
+    request: &CancelRequest,
+) -> Result<Option<Turn>, QueryError> {
     let now: Option<i64> = diesel::select(sql_literals::Now).get_result(conn).await?;
     let now = Timestamp::from_micros(now.unwrap_or_default());
-    if lease::release_expired(conn, *session, now).await? {
-        return reap::close_running(conn, *session, now).await;
+    let session = request.session_id;
+    if request.held.is_none() && lease::release_expired(conn, session, now).await? {
+        return reap::close_running(conn, session, now).await;
     }
     let row: Option<TurnRow> = diesel::update(turns::table)
-        .filter(turns::session_id.eq(id_param(*session)))
+        .filter(turns::session_id.eq(id_param(session)))
         .filter(sql_literals::Running)
         .set(turns::cancel_requested.eq(true))
         .returning(TurnRow::as_returning())

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, BegunTurn, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt, Reap, StoreError,
-    StoredTurnLog, TurnFlush, TurnStore, TurnStoreError,
+    BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt,
+    Reap, StoreError, StoredTurnLog, TurnFlush, TurnStore, TurnStoreError,
 };
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
@@ -148,8 +148,8 @@ impl TurnStore for FailingStore {
         self.apply(Operation::Finish, self.inner.finish_turn(finish)).await
     }
 
-    async fn request_cancel(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError> {
-        self.inner.request_cancel(session_id).await
+    async fn request_cancel(&self, request: CancelRequest) -> Result<Option<Turn>, StoreError> {
+        self.inner.request_cancel(request).await
     }
 
     async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError> {
