@@ -7,6 +7,7 @@
 mod app;
 pub mod auth;
 mod bounded_map;
+mod clock;
 mod connections;
 mod csv;
 mod dto;

@@ -10,6 +10,7 @@
 //! information about the principal.
 
 mod backend;
+mod clock;
 mod error;
 mod extra_columns;
 #[cfg(feature = "fail-points")]

@@ -75,6 +75,8 @@ const RESTRICTIONS: [Restriction; 6] = [
             ("crates/http/build.rs", "Cargo passes paths to a build script in the environment"),
             ("crates/persistence/build.rs", "Cargo passes paths to a build script in the environment"),
             ("crates/runtime/src/core/clock.rs", "the system clock behind the port"),
+            ("crates/http/src/clock.rs", "deadlines of connections, which end before the runtime is called"),
+            ("crates/persistence/src/clock.rs", "deadlines of the store, which has no ports"),
             ("crates/memory-store/src/clock.rs", "the store is usable without the runtime's ports"),
             ("crates/openrouter/src/clock.rs", "the client is usable without the runtime's ports"),
             (

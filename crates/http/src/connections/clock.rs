@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::clock::monotonic;
+
 /// Clock of the heads of a connection. It is shared by the connection and its requests, on one worker.
 #[derive(Debug)]
 pub(crate) struct ConnectionClock {
@@ -38,14 +40,14 @@ impl ConnectionClock {
     /// Records that the client has sent data.
     pub(super) fn received(&self) {
         if let Phase::Head { has_begun: false, .. } = self.phase.get() {
-            self.phase.set(Phase::Head { deadline: Instant::now() + self.timeout, has_begun: true });
+            self.phase.set(Phase::Head { deadline: monotonic() + self.timeout, has_begun: true });
         }
     }
 
     /// Records that the client has not read all of the response yet, so that the time for its next head has not begun.
     pub(super) fn is_writing(&self) {
         if let Phase::Head { has_begun: false, .. } = self.phase.get() {
-            self.phase.set(Phase::Head { deadline: Instant::now() + self.timeout, has_begun: false });
+            self.phase.set(Phase::Head { deadline: monotonic() + self.timeout, has_begun: false });
         }
     }
 
@@ -64,7 +66,7 @@ pub(crate) struct RequestInProgress(Rc<ConnectionClock>);
 
 impl Drop for RequestInProgress {
     fn drop(&mut self) {
-        let deadline = Instant::now() + self.0.timeout;
+        let deadline = monotonic() + self.0.timeout;
         self.0.phase.set(Phase::Head { deadline, has_begun: false });
     }
 }

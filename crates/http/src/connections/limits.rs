@@ -9,6 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::time::Instant;
 
+use crate::clock::monotonic;
 use crate::limits::network;
 use crate::settings::HttpSettings;
 
@@ -59,7 +60,7 @@ impl ConnectionLimits {
             return Some(ConnectionPermit { limits: Arc::clone(self), address });
         };
         if open.logged_at.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
-            open.logged_at = Some(Instant::now());
+            open.logged_at = Some(monotonic());
             tracing::warn!(%address, connections = open.count, of_address, "connection refused: {refusal}");
         }
         None

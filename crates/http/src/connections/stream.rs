@@ -13,6 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::clock::ConnectionClock;
 use super::limits::ConnectionPermit;
 use super::pace::Pace;
+use crate::clock::monotonic;
 
 /// A client connection that fails when the head of a request, or the reading of a response, takes too long.
 #[derive(Debug)]
@@ -62,7 +63,7 @@ impl ClientStream {
             }
             return Poll::Ready(result);
         }
-        let since = *self.blocked_since.get_or_insert_with(Instant::now);
+        let since = *self.blocked_since.get_or_insert_with(monotonic);
         self.clock.is_writing();
         ready!(self.write_timer.poll(since + self.pace.left(), cx));
         Poll::Ready(Err(timed_out("the client does not read the response")))

@@ -12,9 +12,9 @@ use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
-use tokio::time::Instant;
 
 use super::nul::NulCharacters;
+use crate::clock::monotonic;
 use crate::connections::Pace;
 use crate::dto::Object;
 use crate::error::{Code, Pointer, Problem};
@@ -117,7 +117,7 @@ impl IncomingBody {
         let mut pace = Pace::new(self.timeout);
         let mut body = BytesMut::new();
         loop {
-            let since = Instant::now();
+            let since = monotonic();
             let chunk = match tokio::time::timeout(pace.left(), payload.next()).await {
                 Ok(None) => return Ok(body),
                 Ok(Some(Ok(chunk))) => chunk,

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use causerie_domain::Filter;
 use causerie_domain::ports::{
-    Administration, BeginTurn, BeginTurnError, LeaseStatus, Messages, ReapScope, Sessions, StoreError, StoreHealth,
-    TurnLease, TurnStore,
+    Administration, BeginTurn, BeginTurnError, LeaseStatus, Messages, ReapScope, Sessions, StoreError,
+    StoreHealth, TurnLease, TurnStore,
 };
 use causerie_persistence::{Database, LockError, OpenError, SqlStore, StoreSettings};
 use causerie_testkit::anyhow::{Context, Result, ensure};
@@ -170,7 +170,7 @@ async fn opening_creates_the_file_and_its_folder() -> Result<()> {
     Ok(())
 }
 
-/// Also files that exist with wider permissions, in a folder that everybody can read.
+/// Also files that exist with wider permissions, in a folder that all users can read.
 #[tokio::test]
 async fn only_the_owner_can_read_the_files_of_a_store() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -289,10 +289,7 @@ async fn a_locked_row_costs_one_wait() -> Result<()> {
         store.check().await?;
         let started = Instant::now();
         let refused = store.begin_turn(subject.send(session, "Hello")).await.err().context("no lock")?;
-        assert!(
-            matches!(&refused, BeginTurnError::Store(error) if error.is_rolled_back()),
-            "{refused:?}"
-        );
+        assert!(matches!(&refused, BeginTurnError::Store(error) if error.is_rolled_back()), "{refused:?}");
         // A repetition would wait a second time.
         let waited = started.elapsed();
         assert!(waited >= Duration::from_millis(900) && waited < Duration::from_millis(1900), "{waited:?}");

@@ -46,7 +46,10 @@ async fn an_unreadable_row_does_not_block_pricing(subject: &SqlSubject) -> Resul
     for _ in 0..4 {
         rows.push(subject.start(subject.session().await?.id, "Hello").await?.usage);
     }
-    subject.turns.reap(Reap { scope: ReapScope::Everything, held: Vec::new(), limit: 10, now: START }).await?;
+    subject
+        .turns
+        .reap(Reap { scope: ReapScope::Everything, held: Vec::new(), limit: 10, now: START })
+        .await?;
     for row in &rows[..3] {
         make_unreadable(subject, *row).await?;
     }

@@ -27,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use super::Conn;
 use super::job::{Job, TransactionJob};
 use crate::backend::transaction::{Mode, Transaction, overloaded, restore_result, store_closed};
+use crate::clock::monotonic;
 use crate::error::{IntoPortError, unavailable};
 use crate::settings::{OpenError, StoreSettings};
 
@@ -94,7 +95,7 @@ impl Engine {
     /// Starts the task of a job.
     fn start(&self, mode: Mode, mut job: Box<dyn Job>) {
         let (pool, limits) = (self.pool.clone(), self.limits);
-        let deadline = Instant::now() + self.wait;
+        let deadline = monotonic() + self.wait;
         let permits = (mode != Mode::PriorityWrite).then(|| Arc::clone(&self.normal_permits));
         let task = async move {
             let connected = timeout_at(deadline, connect(&pool, permits));
@@ -203,7 +204,7 @@ struct Performance {
 impl Performance {
     /// Runs the job. The job keeps its result or failure.
     async fn run(&self, conn: &mut Conn, job: &mut dyn Job) {
-        let started = Instant::now();
+        let started = monotonic();
         let lock_wait = Duration::from_millis(self.lock_wait_ms());
         self.repeat(conn, job).await;
         if started.elapsed() < lock_wait {
@@ -225,7 +226,7 @@ impl Performance {
         let mut pause = FIRST_PAUSE;
         for repeat in 0..=REPEATS {
             let outcome = self.attempt(conn, begin, job).await;
-            if outcome == TryOutcome::Final || repeat == REPEATS || Instant::now() + pause >= self.deadline {
+            if outcome == TryOutcome::Final || repeat == REPEATS || monotonic() + pause >= self.deadline {
                 return;
             }
             tracing::debug!(cause = ?job.cause(), "repeating a transaction after a conflict");
@@ -263,7 +264,7 @@ impl Performance {
 
     /// Returns the limit of a wait for a lock in milliseconds: the rest of the time of the call, at most the setting.
     fn lock_wait_ms(&self) -> u64 {
-        let rest = self.lock_timeout.min(self.deadline.saturating_duration_since(Instant::now()));
+        let rest = self.lock_timeout.min(self.deadline.saturating_duration_since(monotonic()));
         // Zero would switch the limit off.
         u64::try_from(rest.as_millis()).unwrap_or(u64::MAX).max(1)
     }

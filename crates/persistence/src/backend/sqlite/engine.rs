@@ -101,13 +101,19 @@ impl Engine {
     /// Stops the threads after the queued jobs. Closing the connections writes the log back into the file.
     pub(crate) async fn close(&self) {
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        for thread in 0..threads.len() {
-            let queue = if thread == 0 { &self.writer } else { &self.readers };
-            queue.stop().await;
-        }
-        let ended = tokio::task::spawn_blocking(|| threads.into_iter().try_for_each(JoinHandle::join)).await;
-        if !matches!(ended, Ok(Ok(()))) {
-            tracing::warn!("a store thread panicked");
+        let mut writer = threads;
+        let readers = writer.split_off(writer.len().min(1));
+        // The writer closes the last connection, which removes the write-ahead log. Connections that are closed at the
+        // same time can each leave the removal to the other.
+        for (queue, threads) in [(&self.readers, readers), (&self.writer, writer)] {
+            for _ in 0..threads.len() {
+                queue.stop().await;
+            }
+            let ended =
+                tokio::task::spawn_blocking(|| threads.into_iter().try_for_each(JoinHandle::join)).await;
+            if !matches!(ended, Ok(Ok(()))) {
+                tracing::warn!("a store thread panicked");
+            }
         }
     }
 

@@ -1,0 +1,8 @@
+//! Monotonic time. Deadlines of the calls of the store are measured with it.
+
+use tokio::time::Instant;
+
+/// Returns the monotonic time. The clock is tokio's, which tests can pause.
+pub(crate) fn monotonic() -> Instant {
+    Instant::now()
+}
