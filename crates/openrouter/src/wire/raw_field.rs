@@ -34,6 +34,8 @@ pub(crate) fn non_empty_text(field: RawField<'_>) -> Option<Cow<'_, str>> {
 
 /// Maximum count: 2^53, up to which every program reads a JSON number exactly.
 const MAX_COUNT: u64 = 1 << 53;
+/// Decimal digits of [`MAX_COUNT`].
+const MAX_COUNT_DIGITS: i64 = 16;
 
 /// Reads a whole number from 0 to [`MAX_COUNT`], written as `12`, `12.0` or `"12"`.
 pub(crate) fn count(field: RawField<'_>) -> Option<u64> {
@@ -45,8 +47,21 @@ pub(crate) fn count(field: RawField<'_>) -> Option<u64> {
 
 /// Whether a field is a number that cannot be a count: negative or larger than [`MAX_COUNT`].
 pub(crate) fn is_impossible_count(field: RawField<'_>) -> bool {
-    let number = text(field).and_then(|text| text.trim().parse::<f64>().ok());
-    count(field).is_none() && number.is_some_and(|number| number < 0.0 || number >= 9_007_199_254_740_992.0)
+    let Some(text) = text(field) else { return false };
+    let (mantissa, exponent) = text.trim().split_once(['e', 'E']).unwrap_or((text.trim(), "0"));
+    let (magnitude, is_negative) = match mantissa.strip_prefix('-') {
+        Some(magnitude) => (magnitude, true),
+        None => (mantissa, false),
+    };
+    let (whole, fraction) = magnitude.split_once('.').unwrap_or((magnitude, ""));
+    let is_number =
+        !whole.is_empty() && whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
+    let is_zero = whole.bytes().chain(fraction.bytes()).all(|digit| digit == b'0');
+    let (true, false, Ok(exponent)) = (is_number, is_zero, exponent.parse::<i64>()) else { return false };
+    let digits = i64::try_from(whole.trim_start_matches('0').len()).unwrap_or(i64::MAX);
+    is_negative
+        || digits.saturating_add(exponent) > MAX_COUNT_DIGITS
+        || exponent == 0 && whole.parse::<u64>().is_ok_and(|count| count > MAX_COUNT)
 }
 
 /// Reads `true` or `false`.
