@@ -15,7 +15,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::time::Instant;
 
 /// Answer that exceeds the buffers of a socket, so that a reader that does not read it blocks its stream.
-const LONG: &str = "sim/text?chars=8388608&letters=plain&piece=65536&gate=end&gate_at=end";
+const LONG: &str = "sim/text?chars=8257536&letters=plain&piece=65536&gate=end&gate_at=end";
 /// Answer with a word each 50 ms for ten seconds.
 const WORDS: &str = "sim/slow?words=200";
 const GAP: Duration = Duration::from_millis(50);

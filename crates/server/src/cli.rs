@@ -254,7 +254,13 @@ mod tests {
         assert_eq!(settings.runtime.lease, runtime.lease);
         assert_eq!(settings.runtime.flush_interval, runtime.flush_interval);
         assert_eq!(settings.runtime.flush_bytes, runtime.flush_bytes);
-        assert_eq!(settings.http, causerie_http::HttpSettings::default());
+        // The limits of connections depend on the limit of open files of the process.
+        let connections = causerie_http::HttpSettings {
+            max_connections: settings.http.max_connections,
+            connections_per_address: settings.http.connections_per_address,
+            ..causerie_http::HttpSettings::default()
+        };
+        assert_eq!(settings.http, connections);
         let openrouter = causerie_openrouter::Settings::default();
         assert_eq!(upstream.timeouts.connect, openrouter.timeouts.connect);
         assert_eq!(upstream.timeouts.first_byte, openrouter.timeouts.first_byte);

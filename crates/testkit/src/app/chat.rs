@@ -102,17 +102,23 @@ impl Chat {
         self.client.get(&self.path("")).await?.json(200)
     }
 
-    /// Returns the messages, at most a hundred.
+    /// Returns all messages.
     ///
     /// # Errors
     /// The messages cannot be read, or are not numbered from 1 on.
     pub async fn messages(&self) -> Result<Vec<Value>> {
-        let page = self.client.get(&self.path("/messages?limit=100")).await?.json(200)?;
-        ensure!(page["next_cursor"].is_null(), "there are more than a hundred messages");
-        let messages = page["data"].as_array().context("a page has data")?;
+        let mut messages = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let path = self.path(&format!("/messages?limit=100{cursor}"));
+            let page = self.client.get(&path).await?.json(200)?;
+            messages.extend_from_slice(page["data"].as_array().context("a page has data")?);
+            let Some(next) = page["next_cursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
         let numbers: Vec<_> = messages.iter().filter_map(|message| message["seq"].as_u64()).collect();
         ensure!(numbers.iter().copied().eq(1..=messages.len() as u64), "numbered {numbers:?}");
-        Ok(messages.clone())
+        Ok(messages)
     }
 
     /// Returns a line per message: `1 user completed "Hello"`.

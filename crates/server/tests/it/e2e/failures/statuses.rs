@@ -57,12 +57,20 @@ async fn statuses_of_the_account_and_the_model(builder: TestAppBuilder) -> Resul
         let (code, detail) = ("model_unavailable", "no provider serves the model");
         (model, Expected { code, status: 503, again: "retryable", detail, ..REFUSED })
     };
+    let foreign = Expected {
+        code: "upstream_invalid_response",
+        again: "retryable",
+        detail: "the upstream's response is not a chat completion (status 404)",
+        usage: "0+0 0 estimated",
+        ..REFUSED
+    };
     let rows = vec![
         key("sim/status?code=401&body=empty"),
         ours("sim/status?code=402&body=html", "upstream_payment_required", credit),
         key("sim/status?code=403&body=empty"),
         gone("sim/status?code=403&body=provider-object"),
-        gone("sim/status?code=404&body=html"),
+        // Without an error object the answer is not the upstream's.
+        ("sim/status?code=404&body=html", foreign),
         gone("sim/status?code=410"),
         gone("sim/unknown-model"),
     ];
