@@ -28,7 +28,7 @@ pub(crate) struct Problem {
     detail: Cow<'static, str>,
     errors: Vec<BodyError>,
     /// Number of errors that are not listed.
-    more: usize,
+    more: u32,
     members: Map<String, Value>,
     headers: Vec<(header::HeaderName, String)>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
@@ -79,7 +79,7 @@ impl Problem {
 
     /// Counts errors in the request body that are not listed.
     pub(crate) fn and_more(mut self, left_out: usize) -> Self {
-        self.more = self.more.saturating_add(left_out);
+        self.more = self.more.saturating_add(u32::try_from(left_out).unwrap_or(u32::MAX));
         self
     }
 
@@ -136,7 +136,8 @@ impl Problem {
     fn body(&self, request_id: Option<&str>) -> Vec<u8> {
         let mut listed = self.errors.len();
         loop {
-            let left_out = self.more + (self.errors.len() - listed);
+            let left_out =
+                (self.errors.len() - listed).saturating_add(usize::try_from(self.more).unwrap_or(usize::MAX));
             let body = ProblemBody {
                 kind: format!("urn:causerie:problem:{}", self.code.as_str()),
                 title: self.code.title(),

@@ -183,9 +183,9 @@ impl<'a> RuleTable<'a> {
                     lists.entry(*list).or_default().push(self.actions.get(*action).map(String::as_str));
                 }
             }
-            let lists = lists.into_iter().filter_map(|(list, actions)| {
-                Some(ActionRules { list: self.lists.get(list)?, actions })
-            });
+            let lists = lists
+                .into_iter()
+                .filter_map(|(list, actions)| Some(ActionRules { list: self.lists.get(list)?, actions }));
             SubjectRules {
                 name,
                 // Rules for all subjects name only fields that all have; a later subject has fields of the same types.
@@ -198,7 +198,12 @@ impl<'a> RuleTable<'a> {
 
 impl SubjectRules<'_> {
     /// Whether a rule of the granted list applies to the subject, and to each action that `decided` decides.
-    pub(super) fn narrows(&self, rule: &CompiledRule, granted: &CompiledRule, decided: &ActionRules<'_>) -> bool {
+    pub(super) fn narrows(
+        &self,
+        rule: &CompiledRule,
+        granted: &CompiledRule,
+        decided: &ActionRules<'_>,
+    ) -> bool {
         let subjects = match &granted.subjects {
             NameSet::Any => rule.subjects == NameSet::Any,
             NameSet::Only(_) => rule.subjects.contains(self.name),
