@@ -97,9 +97,11 @@ mod tests {
 
     #[test]
     fn an_address_and_all_addresses_together_are_limited() {
-        let mut settings = HttpSettings::default();
-        settings.max_connections = NonZeroUsize::new(5);
-        settings.connections_per_address = NonZeroUsize::new(2);
+        let mut settings = HttpSettings {
+            max_connections: NonZeroUsize::new(5),
+            connections_per_address: NonZeroUsize::new(2),
+            ..HttpSettings::default()
+        };
         settings.access.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
         let limits = ConnectionLimits::new(&settings);
         let admit = |address: &str| limits.admit(address.parse().unwrap());
