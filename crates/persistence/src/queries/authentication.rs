@@ -62,7 +62,14 @@ pub(super) async fn user_access(conn: &mut Conn, user: User) -> Result<UserAcces
     Ok(UserAccess { user, memberships, rules })
 }
 
-/// A user by its id, with the memberships and rules that decide its permissions.
+async fn access_of_found(conn: &mut Conn, found: Option<UserRow>) -> Result<Option<UserAccess>, QueryError> {
+    match found {
+        Some(user) => user_access(conn, user.try_into()?).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Returns a user by its id, with the memberships and rules that decide its permissions.
 pub(crate) async fn access_of_user(conn: &mut Conn, id: &UserId) -> Result<Option<UserAccess>, QueryError> {
     let found: Option<UserRow> = users::table
         .filter(users::id.eq(id_param(*id)))
@@ -70,10 +77,7 @@ pub(crate) async fn access_of_user(conn: &mut Conn, id: &UserId) -> Result<Optio
         .first(conn)
         .await
         .optional()?;
-    match found {
-        Some(user) => user_access(conn, user.try_into()?).await.map(Some),
-        None => Ok(None),
-    }
+    access_of_found(conn, found).await
 }
 
 pub(crate) async fn external_user(
@@ -87,10 +91,7 @@ pub(crate) async fn external_user(
         .first(conn)
         .await
         .optional()?;
-    match found {
-        Some(user) => user_access(conn, user.try_into()?).await.map(Some),
-        None => Ok(None),
-    }
+    access_of_found(conn, found).await
 }
 
 pub(crate) async fn provision(
@@ -145,10 +146,7 @@ pub(crate) async fn first_admin(conn: &mut Conn, (): &()) -> Result<Option<UserA
         .first(conn)
         .await
         .optional()?;
-    match found {
-        Some(user) => user_access(conn, user.try_into()?).await.map(Some),
-        None => Ok(None),
-    }
+    access_of_found(conn, found).await
 }
 
 pub(crate) async fn touch_api_key(
