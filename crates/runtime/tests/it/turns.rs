@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::scripted_gateway::{
     Step, fail, fail_with, finish, finish_with, finish_with_call, identified, reasoning, text,
 };
-use crate::support::{read_all, user, world};
+use crate::support::{World, read_all, user, world};
 use causerie_domain::completion::{CompletionError, CompletionErrorKind, ContentPart, Finish, FinishReason};
 use causerie_domain::memberships::{GroupRole, Membership};
 use causerie_domain::principal::{Credential, Principal};
@@ -14,7 +14,7 @@ use causerie_domain::turns::TurnStatus;
 use causerie_domain::usage::CostBasis;
 use causerie_domain::{ApiKeyId, GroupId, Usd};
 use causerie_runtime::{
-    CreateSession, CursorPosition, NewMessage, RuntimeError, Settings, TurnCursor, TurnEvent,
+    CreateSession, CursorPosition, NewMessage, RuntimeError, SendOutcome, Settings, TurnCursor, TurnEvent,
 };
 use uuid::Uuid;
 
@@ -139,15 +139,20 @@ async fn a_failure_after_the_first_delta_keeps_the_text_and_is_reported() {
     assert_eq!(world.upstream.requests().len(), 1);
 }
 
+/// Sends a message that the upstream refuses with a wait that is longer than the limit.
+async fn send_with_long_wait(world: &World, principal: &Principal) -> SendOutcome {
+    let session = world.session(principal).await;
+    let mut refused = CompletionError::new(CompletionErrorKind::RateLimited, "slow down");
+    refused.retry_after = Some(Duration::from_secs(60));
+    world.upstream.enqueue(vec![fail_with(refused)]);
+    world.send(principal, session, "Hi").await.unwrap()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_pause_beyond_the_limit_is_reported_without_a_retry() {
     let world = world(fast_polling()).await;
     let anna = user("anna");
-    let session = world.session(&anna).await;
-    let mut refused = CompletionError::new(CompletionErrorKind::RateLimited, "slow down");
-    refused.retry_after = Some(Duration::from_secs(60));
-    world.upstream.enqueue(vec![fail_with(refused)]);
-    let sent = world.send(&anna, session, "Hi").await.unwrap();
+    let sent = send_with_long_wait(&world, &anna).await;
     let failure = sent.reader.end().await.unwrap().unwrap().turn.failure.unwrap();
     assert_eq!(failure.code.as_str(), "upstream_rate_limited");
     assert_eq!(failure.retry_after, Some(Duration::from_secs(60)));
@@ -209,11 +214,7 @@ async fn a_function_call_that_was_not_offered_is_invalid_and_keeps_its_usage() {
 async fn a_failure_that_is_read_later_does_not_repeat_its_wait() {
     let world = world(fast_polling()).await;
     let anna = user("anna");
-    let session = world.session(&anna).await;
-    let mut refused = CompletionError::new(CompletionErrorKind::RateLimited, "slow down");
-    refused.retry_after = Some(Duration::from_secs(60));
-    world.upstream.enqueue(vec![fail_with(refused)]);
-    let sent = world.send(&anna, session, "Hi").await.unwrap();
+    let sent = send_with_long_wait(&world, &anna).await;
     let first = sent.reader.end().await.unwrap().unwrap().turn;
     assert!(first.failure.unwrap().retry_after.is_some());
     let again = world.runtime.stream_turn(&anna, first.id, None).await.unwrap().unwrap();
