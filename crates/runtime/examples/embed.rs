@@ -64,7 +64,7 @@ impl CompletionGateway for Parrot {
 async fn main() -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::builder(Stores::of(&Arc::new(MemoryStore::new())), Arc::new(Parrot))
         .build(Handle::current())?;
-    let tool = parse_yaml("parrot.yaml", PARROT.as_bytes()).map_err(|errors| format!("{errors:?}"))?;
+    let tool = parse_yaml("parrot.yaml", PARROT.as_bytes())?;
     runtime.sync_tools(vec![tool]).await?;
     runtime.start(ReapScope::Everything).await?;
 

@@ -74,6 +74,22 @@ pub struct DefinitionErrors {
     pub omitted: usize,
 }
 
+impl fmt::Display for DefinitionErrors {
+    /// Writes a line for each listed error, and a last line with the number of the others.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, error) in self.listed.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{error}")?;
+        }
+        match self.omitted {
+            0 => Ok(()),
+            omitted => write!(f, "\nand {omitted} more"),
+        }
+    }
+}
+
+impl std::error::Error for DefinitionErrors {}
+
 impl From<DefinitionError> for DefinitionErrors {
     fn from(error: DefinitionError) -> Self {
         DefinitionErrors { listed: vec![error], omitted: 0 }
@@ -124,5 +140,14 @@ mod tests {
             DefinitionError::of_file("a.yaml", Position::START, "the file is empty").to_string(),
             "a.yaml:1:1: the file is empty"
         );
+    }
+
+    #[test]
+    fn errors_print_a_line_each_and_the_number_of_the_others() {
+        let error = |line| DefinitionError::of_file("a.yaml", Position { line, column: 1 }, "unknown key");
+        let mut errors = DefinitionErrors { listed: vec![error(1), error(2)], omitted: 0 };
+        assert_eq!(errors.to_string(), "a.yaml:1:1: unknown key\na.yaml:2:1: unknown key");
+        errors.omitted = 48;
+        assert_eq!(errors.to_string(), "a.yaml:1:1: unknown key\na.yaml:2:1: unknown key\nand 48 more");
     }
 }
