@@ -184,7 +184,11 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         http: HttpSettings {
             workers: 1,
-            streams: StreamSettings { keep_alive: TIMEOUT, write_timeout: TIMEOUT },
+            streams: StreamSettings {
+                keep_alive: TIMEOUT,
+                write_timeout: TIMEOUT,
+                ..StreamSettings::default()
+            },
             idle_timeout: TIMEOUT,
             access: AccessSettings {
                 // Tests exceed the default rate limits.
