@@ -15,8 +15,9 @@ use super::encoder::Encoder;
 pub(crate) const BUFFERED_CHUNKS: usize = 4;
 
 const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
-/// Number of retries while the store is unavailable.
+/// Number of retries while the store is unavailable, and the pause between them.
 const MAX_RETRIES: u32 = 10;
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// A piece of a stream.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,17 +35,11 @@ pub struct StreamSettings {
     pub keep_alive: Duration,
     /// Write timeout: a connection that accepts no data for this long is closed.
     pub write_timeout: Duration,
-    /// Pause between two attempts to read a turn while the store is unavailable.
-    pub retry_pause: Duration,
 }
 
 impl Default for StreamSettings {
     fn default() -> Self {
-        StreamSettings {
-            keep_alive: Duration::from_secs(15),
-            write_timeout: Duration::from_secs(60),
-            retry_pause: Duration::from_secs(1),
-        }
+        StreamSettings { keep_alive: Duration::from_secs(15), write_timeout: Duration::from_secs(60) }
     }
 }
 
@@ -84,7 +79,7 @@ where
                     tracing::warn!(%error, turn = %turn_id, "reading a turn failed; retrying");
                 }
                 failures += 1;
-                tokio::time::sleep(settings.retry_pause).await;
+                tokio::time::sleep(RETRY_PAUSE).await;
                 continue;
             }
             Ok(Some(Err(error))) => {
@@ -122,11 +117,8 @@ mod tests {
     use super::*;
     use crate::sse::testing::{TURN, delta, ended, started};
 
-    const TIMEOUTS: StreamSettings = StreamSettings {
-        keep_alive: Duration::from_secs(15),
-        write_timeout: Duration::from_secs(60),
-        retry_pause: Duration::from_secs(1),
-    };
+    const TIMEOUTS: StreamSettings =
+        StreamSettings { keep_alive: Duration::from_secs(15), write_timeout: Duration::from_secs(60) };
 
     type Event = Result<TurnEvent, StoreError>;
 

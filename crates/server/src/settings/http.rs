@@ -41,10 +41,6 @@ pub(crate) struct HttpArgs {
     #[arg(long, env = "CAUSERIE_STALL_MS", value_name = "MS", default_value = "60000")]
     #[arg(value_parser = setting(milliseconds))]
     stall_ms: Setting<Duration>,
-    /// Pause, in milliseconds, between two attempts to read a turn while the database does not answer.
-    #[arg(long, env = "CAUSERIE_STREAM_RETRY_MS", value_name = "MS", default_value = "1000")]
-    #[arg(value_parser = setting(milliseconds))]
-    stream_retry_ms: Setting<Duration>,
     /// Time, in milliseconds, after which a connection without a request, or without the rest of the head of a request,
     /// is closed. It must be longer than the idle
     /// timeout of a proxy in front, or the proxy sometimes sends a request on a connection that is being closed.
@@ -66,7 +62,6 @@ impl HttpArgs {
         let max_body_bytes = errors.take(self.body_limit_bytes);
         let keep_alive = errors.take(self.keep_alive_ms);
         let write_timeout = errors.take(self.stall_ms);
-        let retry_pause = errors.take(self.stream_retry_ms);
         let idle_timeout = errors.take(self.idle_connection_ms);
         let connections_per_address = errors.take(self.connections_per_address);
 
@@ -79,11 +74,7 @@ impl HttpArgs {
                 Some(count) => NonZeroUsize::new(count),
                 None => files::connections_per_address(files::open_file_limit()),
             },
-            streams: StreamSettings {
-                keep_alive: keep_alive?,
-                write_timeout: write_timeout?,
-                retry_pause: retry_pause?,
-            },
+            streams: StreamSettings { keep_alive: keep_alive?, write_timeout: write_timeout? },
             ..defaults
         };
         Some((listen?, settings))

@@ -184,11 +184,7 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         http: HttpSettings {
             workers: 1,
-            streams: StreamSettings {
-                keep_alive: TIMEOUT,
-                write_timeout: TIMEOUT,
-                ..StreamSettings::default()
-            },
+            streams: StreamSettings { keep_alive: TIMEOUT, write_timeout: TIMEOUT },
             idle_timeout: TIMEOUT,
             access: AccessSettings {
                 // Tests exceed the default rate limits.
