@@ -43,12 +43,8 @@ pub struct PromptMessage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContentPart {
     Text(String),
-    /// URL of an image.
     ImageUrl(String),
-    FileUrl {
-        filename: String,
-        url: String,
-    },
+    FileUrl { filename: String, url: String },
 }
 
 /// Sampling parameters. Decimal numbers keep the text of their author; absent parameters are not sent.

@@ -13,7 +13,9 @@ pub struct UnknownVariant {
 
 /// Declares an enumeration with the text of each variant.
 ///
-/// The macro generates `ALL`, `NAMES`, `as_str`, `Display` and `FromStr`.
+/// The macro generates `ALL`, `NAMES`, `as_str`, `AsRef<str>`, `Display` and `FromStr`, whose error is
+/// [`UnknownVariant`].
+#[macro_export]
 macro_rules! string_enum {
     ($(#[$meta:meta])* $name:ident, $what:literal, { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$meta])*
@@ -29,6 +31,12 @@ macro_rules! string_enum {
             /// Returns the stored text of the variant.
             pub const fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $word,)+ }
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                self.as_str()
             }
         }
 
@@ -50,4 +58,5 @@ macro_rules! string_enum {
         }
     };
 }
+
 pub(crate) use string_enum;

@@ -3,6 +3,8 @@
 //! The crate depends on actix, the chat runtime and the ports of the domain. It converts requests into calls of the
 //! runtime, and results into responses. It contains no SQL, no upstream client, no reading of settings from files or the
 //! environment, and no permission checks: the runtime decides what a principal may do, for every program that links it.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
 
 mod app;
 pub mod auth;

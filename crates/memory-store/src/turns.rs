@@ -1,4 +1,4 @@
-//! Turns and the turn ledger.
+//! The turn store.
 
 use std::time::Duration;
 
@@ -140,7 +140,7 @@ impl TurnStore for MemoryStore {
             .values_mut()
             .find(|turn| turn.turn.session_id == request.session_id && turn.is_running());
         let Some(turn) = running else { return Ok(None) };
-        if turn.lease_until <= monotonic() && request.held != Some(turn.turn.id) {
+        if turn.lease_until <= monotonic() && request.running_here != Some(turn.turn.id) {
             let expired = turn.turn.id;
             return Ok(state.interrupt(expired, now()));
         }
@@ -155,7 +155,7 @@ impl TurnStore for MemoryStore {
             .turns
             .values()
             .filter(|turn| turn.is_running())
-            .filter(|turn| !reap.held.contains(&turn.turn.id))
+            .filter(|turn| !reap.running_here.contains(&turn.turn.id))
             .filter(|turn| reap.scope == ReapScope::Everything || turn.lease_until <= now)
             .map(|turn| turn.turn.id)
             .take(reap.limit as usize)

@@ -77,7 +77,7 @@ fn request(model: String, question: String) -> CompletionRequest {
     }
 }
 
-/// Suggests what to do about an error: the kind says what is wrong, the fields whether and when to retry.
+/// Returns a suggestion for an error: its kind is the cause, its fields tell whether and when to retry.
 fn advice(error: &CompletionError) -> String {
     match (&error.kind, error.retry_after) {
         (CompletionErrorKind::Authentication | CompletionErrorKind::PaymentRequired, _) => {

@@ -78,7 +78,7 @@ pub struct Timeouts {
     /// consists of nothing else. Only time spent waiting for the upstream is measured.
     pub idle_progress: Duration,
     /// Time in which the upstream ends a response whose finish reason and usage have arrived, and time between two
-    /// reads of the body of an error. Afterwards the response ends as it stands.
+    /// reads of the body of an error. Afterwards the response ends with the data received so far.
     pub end: Duration,
     /// Time of the whole request, including pauses of the reader.
     pub total: Duration,

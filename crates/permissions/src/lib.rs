@@ -26,7 +26,6 @@ pub use filter::FilterError;
 pub use grants::{ExceedingGrant, Grantor};
 pub use registry::{
     Action, FieldSchema, FieldSource, FieldType, Registry, ScalarType, SubjectSchema, SubjectType,
-    UnknownName,
 };
 pub use rule::{
     ANY_ACTION, ANY_SUBJECT, Aliases, FieldPatterns, InvalidAlias, InvalidFieldPatterns, InvalidPackedRule,

@@ -8,6 +8,8 @@
 //! This crate depends on the domain, diesel and the two databases. It contains no business rules, no clock other than
 //! the database's, no HTTP and no other workspace crate: callers decide what is stored, and a filter is the only
 //! information about the principal.
+#![doc = ""]
+#![doc = include_str!("../README.md")]
 
 mod backend;
 mod clock;

@@ -36,6 +36,7 @@ pub use crate::core::settings::Settings;
 pub use crate::models::catalog::CatalogError;
 pub use crate::runtime::Runtime;
 pub use crate::send::{MAX_IDEMPOTENCY_KEY_CHARS, SendOutcome};
+pub use crate::sessions::audit::AuditSessions;
 pub use crate::sessions::forks::ForkSession;
 pub use crate::sessions::{CreateSession, ListMessages, ListSessions, SessionDetail, SessionView};
 pub use crate::tools::publish::{DefinitionFormat, PublishTool};
@@ -44,4 +45,4 @@ pub use crate::turn::event::{
 };
 pub use crate::turn::reader::TurnReader;
 pub use crate::turn::streams::StreamTicketScope;
-pub use crate::usage::reports::{AuditSessions, ListUsage, ReportUsage, SelectUsage};
+pub use crate::usage::reports::{ListUsage, ReportUsage, SelectUsage};

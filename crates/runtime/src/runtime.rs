@@ -18,7 +18,7 @@ use crate::turn::flusher::Flusher;
 use crate::turn::retry_budget::RetryBudgets;
 use crate::turn::running::RunningTurns;
 use crate::turn::stored_reader::StoredTurnSource;
-use crate::usage::reconciler::Reconciler;
+use crate::usage::reconciliation::Reconciler;
 
 /// Chat runtime of one process. Clones are cheap and share all state.
 #[derive(Debug, Clone)]

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::page::{After, PageRequest};
 use causerie_domain::ports::{
-    AdministrationError, Clock as _, DirectoryError, ExternalId, ExternalIdError, NewApiKey, NewUser,
+    Clock as _, DirectoryError, ExternalId, ExternalIdError, NewApiKey, NewUser, OperatorError,
 };
 use causerie_domain::users::Role;
 use causerie_domain::{ApiKeyId, AuditEventId, Filter, Secret, UserId};
@@ -65,7 +65,7 @@ pub(crate) async fn create_user(store: &Store, wanted: CreateUserArgs) -> Result
     let email = user.email.clone();
     match store.administration().create_user(user).await {
         Ok(user) => Ok(user.id),
-        Err(AdministrationError::EmailTaken) => bail!("there is a user with the address {email} already"),
+        Err(OperatorError::EmailTaken) => bail!("there is a user with the address {email} already"),
         Err(error) => Err(error.into()),
     }
 }

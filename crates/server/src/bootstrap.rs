@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use causerie_domain::ports::{Administration, Authentication, Clock, Ids, NewApiKey, NewUser};
+use causerie_domain::ports::{Authentication, Clock, Ids, NewApiKey, NewUser, Operator};
 use causerie_domain::users::Role;
 use causerie_domain::{ApiKeyId, Secret, Timestamp, UserId};
 
@@ -23,7 +23,7 @@ const KEY_FILE: &str = "admin-key";
 /// The inputs of [`run`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bootstrap<'a> {
-    pub(crate) administration: &'a dyn Administration,
+    pub(crate) administration: &'a dyn Operator,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) ids: &'a dyn Ids,
     pub(crate) data_dir: &'a Path,
@@ -129,7 +129,7 @@ mod tests {
     use std::sync::Mutex;
 
     use causerie_domain::api_keys::ApiKey;
-    use causerie_domain::ports::{AdministrationError, StoreError};
+    use causerie_domain::ports::{OperatorError, StoreError};
     use causerie_domain::users::User;
     use uuid::Uuid;
 
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[async_trait::async_trait]
-    impl Administration for Registry {
+    impl Operator for Registry {
         async fn bootstrap(&self, _: NewUser, key: NewApiKey) -> Result<bool, StoreError> {
             let mut keys = self.keys.lock().unwrap();
             if self.refuses {
@@ -154,7 +154,7 @@ mod tests {
             Ok(first)
         }
 
-        async fn create_user(&self, _: NewUser) -> Result<User, AdministrationError> {
+        async fn create_user(&self, _: NewUser) -> Result<User, OperatorError> {
             unreachable!("the first start makes its user together with the key")
         }
 
@@ -162,7 +162,7 @@ mod tests {
             Ok(None)
         }
 
-        async fn create_key(&self, _: NewApiKey) -> Result<ApiKey, AdministrationError> {
+        async fn create_key(&self, _: NewApiKey) -> Result<ApiKey, OperatorError> {
             unreachable!("the first start makes its key together with the user")
         }
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use causerie_domain::ports::{
-    Administration, Authentication, Clock, CompletionGateway, Directory, IntegrityChecks, ReapScope,
-    StoreHealth, StreamTickets, TokenVerifier,
+    Authentication, Clock, CompletionGateway, Directory, IntegrityChecks, Operator, ReapScope, StoreHealth,
+    StreamTickets, TokenVerifier,
 };
 use causerie_http::{AppParts, AppState, HttpSettings};
 use causerie_identity::JwksVerifier;
@@ -94,8 +94,8 @@ impl Store {
         Ok(ServingRight(self.0.lock_for_serving()?))
     }
 
-    pub(crate) fn administration(&self) -> Arc<dyn Administration> {
-        Arc::clone(&self.0) as Arc<dyn Administration>
+    pub(crate) fn administration(&self) -> Arc<dyn Operator> {
+        Arc::clone(&self.0) as Arc<dyn Operator>
     }
 
     pub(crate) fn integrity_checks(&self) -> Arc<dyn IntegrityChecks> {
@@ -165,8 +165,7 @@ impl Gateway {
         };
         let description = match (&simulator, &api_key) {
             (Some(_), _) => {
-                "AI_API_KEY is not set: answers come from the built-in simulator, and their metadata \
-                             says so."
+                "AI_API_KEY is not set: answers come from the built-in simulator, as their metadata states."
                     .to_owned()
             }
             (None, Some(_)) => format!("Answers come from {base_url}."),

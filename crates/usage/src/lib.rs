@@ -10,10 +10,10 @@
 //! | --- | --- | --- |
 //! | `reported` | `usage.cost` of the answer, plus `upstream_inference_cost` for a request on the account's own provider key | [`settle`] |
 //! | `looked_up` | the upstream's generation record, read afterwards | [`settle_looked_up`] |
-//! | `calculated` | tokens counted by the upstream, times the prices at the time; zero after a refusal | [`settle`], [`give_up`] |
-//! | `estimated` | tokens estimated from the text, times the prices at the time | [`settle`], [`give_up`] |
+//! | `calculated` | tokens counted by the upstream, times the prices at the time; zero after a refusal | [`settle`], [`settle_without_record`] |
+//! | `estimated` | tokens estimated from the text, times the prices at the time | [`settle`], [`settle_without_record`] |
 //! | `pending` | none yet: the generation record is still to be read; the cost is provisional, calculated or estimated | [`settle`] |
-//! | `unknown` | none: no price, or no tokens. A missing cost is never stored as zero | [`settle`], [`give_up`] |
+//! | `unknown` | none: no price, or no tokens. A missing cost is never stored as zero | [`settle`], [`settle_without_record`] |
 //!
 //! A calculated cost covers input, cache reads and writes, output, reasoning and the fee per request. Fees for
 //! searches, images or file parsing are in reported costs only, so a calculated cost is a lower bound.
@@ -35,5 +35,6 @@ pub use lookup_schedule::{LOOKUP_WINDOW, next_lookup};
 pub use max_prices::MaxPrices;
 pub use price::cost_of;
 pub use settle::{
-    EstimatedTokens, PendingRequest, RequestEnd, Settled, give_up, reported_cost, settle, settle_looked_up,
+    EstimatedTokens, PendingRequest, RequestEnd, Settled, reported_cost, settle, settle_looked_up,
+    settle_without_record,
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use causerie_domain::Timestamp;
 
 /// The default time after the end of a request during which its record is looked up. After it,
-/// [`give_up`](crate::give_up) applies.
+/// [`settle_without_record`](crate::settle_without_record) applies.
 pub const LOOKUP_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Seconds before each look-up, from the first. The record of a finished request appears after about a second, the

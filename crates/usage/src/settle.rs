@@ -105,7 +105,7 @@ pub fn settle_looked_up(pending: &PendingRequest<'_>, record: &ReportedUsage) ->
 }
 
 /// Settles a pending request whose record never appeared: the provisional cost becomes final.
-pub fn give_up(pending: &Settlement) -> Settlement {
+pub fn settle_without_record(pending: &Settlement) -> Settlement {
     let basis = match (pending.calculated, pending.cost) {
         (Some(_), _) => CostBasis::Calculated,
         (None, Some(_)) => CostBasis::Estimated,
@@ -386,7 +386,10 @@ mod tests {
                 reported: None,
                 calculated: calculated.map(Usd::from_pico),
             };
-            assert_eq!(show(TokenCounts::default(), give_up(&pending)), format!("-+- {expected}"));
+            assert_eq!(
+                show(TokenCounts::default(), settle_without_record(&pending)),
+                format!("-+- {expected}")
+            );
         };
         check(Some(900), Some(900), "900 calculated - 900");
         check(Some(450), None, "450 estimated - -");
@@ -413,7 +416,7 @@ mod tests {
                         };
                         let at_once = settle(&end);
                         let pending = settle(&RequestEnd { generation_known: true, ..end });
-                        assert_eq!(give_up(&pending.settlement), at_once.settlement, "{end:?}");
+                        assert_eq!(settle_without_record(&pending.settlement), at_once.settlement, "{end:?}");
                         assert_eq!(pending.tokens, at_once.tokens, "{end:?}");
                     }
                 }

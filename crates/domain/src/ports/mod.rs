@@ -5,9 +5,8 @@
 //! Requests reach [`Conversations`], [`Tools`], [`Models`], [`UsageReports`] and [`Directory`]; each method takes the
 //! filter of the principal. The other ports serve background tasks and the command line, and no route can reach them:
 //! [`TurnStore`] takes a turn and its owner, [`Authentication`] and [`StreamTickets`] take a credential,
-//! [`Reconciliation`] takes a usage row and its claim, [`IntegrityChecks`] and [`Administration`] see the whole store.
+//! [`Reconciliation`] takes a usage row and its claim, [`IntegrityChecks`] and [`Operator`] see the whole store.
 
-mod administration;
 mod api_keys;
 mod attachments;
 mod audit_events;
@@ -23,6 +22,7 @@ mod integrity;
 mod memberships;
 mod messages;
 mod models;
+mod operator;
 mod rules;
 mod sessions;
 mod store;
@@ -33,7 +33,6 @@ mod turns;
 mod usage;
 mod users;
 
-pub use administration::{Administration, AdministrationError};
 pub use api_keys::{ApiKeys, NewApiKey};
 pub use attachments::{AttachmentCursor, AttachmentQuery, Attachments};
 pub use audit_events::{AuditEventQuery, AuditEvents};
@@ -52,6 +51,7 @@ pub use integrity::{
 pub use memberships::{MemberRef, Memberships};
 pub use messages::{MessageQuery, Messages};
 pub use models::{Calibration, ModelChange, ModelSettings, Models};
+pub use operator::{Operator, OperatorError};
 pub use rules::{RuleOwner, Rules};
 pub use sessions::{
     NewGreeting, NewSession, SessionAuditQuery, SessionCursor, SessionError, SessionQuery, Sessions,

@@ -183,7 +183,7 @@ pub struct CloseUsage {
     pub outcome: UsageOutcome,
     pub failure: Option<FailureCode>,
     pub progress: UsageProgress,
-    /// Tokens; estimated ones if the basis says so.
+    /// Tokens; estimated if the basis is `estimated`.
     pub tokens: TokenCounts,
     pub settlement: Settlement,
     /// Time from the request to its end.

@@ -95,8 +95,8 @@ impl Authenticator {
             return Ok(principal);
         }
         // A valid credential is accepted after any number of failures from its address: users behind one address do not
-        // lock each other out. The look-ups of such addresses have few places in all, so they cannot load the store.
-        let _place = match self.failures.check(from) {
+        // lock each other out. The look-ups of such addresses have few permits in all, so they cannot load the store.
+        let _permit = match self.failures.check(from) {
             Ok(()) => None,
             Err(_) => Some(self.throttled.acquire().await.map_err(Problem::internal)?),
         };
@@ -321,11 +321,11 @@ mod tests {
         authenticator.clear();
         assert!(authenticate(&credential(), LOCALHOST).await.is_ok(), "a valid credential is not limited");
         authenticator.clear();
-        // All places for look-ups of such addresses are taken.
-        let places = authenticator.throttled.acquire_many(2).await.unwrap();
+        // All permits for look-ups of such addresses are taken.
+        let permits = authenticator.throttled.acquire_many(2).await.unwrap();
         assert!(authenticate(&credential(), LOCALHOST).now_or_never().is_none());
         assert!(authenticate(&credential(), other_address).await.is_ok());
-        drop(places);
+        drop(permits);
         assert_eq!(authenticate(&wrong, LOCALHOST).await, Err(Code::RateLimited));
         assert!(authenticate(&credential(), other_address).await.is_ok());
         assert_eq!(

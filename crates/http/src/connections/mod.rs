@@ -5,10 +5,10 @@
 
 mod clock;
 mod limits;
-mod pace;
 mod stream;
+mod transfer_timeout;
 
 pub(crate) use clock::{ConnectionClock, RequestInProgress};
 pub(crate) use limits::ConnectionLimits;
-pub(crate) use pace::Pace;
 pub(crate) use stream::ClientStream;
+pub(crate) use transfer_timeout::TransferTimeout;

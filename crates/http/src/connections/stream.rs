@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::clock::ConnectionClock;
 use super::limits::ConnectionPermit;
-use super::pace::Pace;
+use super::transfer_timeout::TransferTimeout;
 use crate::clock::monotonic;
 
 /// A client connection that fails when the head of a request, or the reading of a response, takes too long.
@@ -22,7 +22,7 @@ pub(crate) struct ClientStream {
     clock: Rc<ConnectionClock>,
     head_timer: Timer,
     write_timer: Timer,
-    pace: Pace,
+    transfer_timeout: TransferTimeout,
     /// Time since which the client accepts no data.
     blocked_since: Option<Instant>,
     _permit: ConnectionPermit,
@@ -40,7 +40,7 @@ impl ClientStream {
             clock: ConnectionClock::new(idle_timeout),
             head_timer: Timer::default(),
             write_timer: Timer::default(),
-            pace: Pace::new(write_timeout),
+            transfer_timeout: TransferTimeout::new(write_timeout),
             blocked_since: None,
             _permit: permit,
         }
@@ -59,13 +59,13 @@ impl ClientStream {
         if let Poll::Ready(result) = written {
             if let Ok(bytes) = &result {
                 let waited = self.blocked_since.take().map_or(Duration::ZERO, |since| since.elapsed());
-                self.pace.progressed(waited, *bytes);
+                self.transfer_timeout.progressed(waited, *bytes);
             }
             return Poll::Ready(result);
         }
         let since = *self.blocked_since.get_or_insert_with(monotonic);
         self.clock.is_writing();
-        ready!(self.write_timer.poll(since + self.pace.left(), cx));
+        ready!(self.write_timer.poll(since + self.transfer_timeout.remaining(), cx));
         Poll::Ready(Err(timed_out("the client does not read the response")))
     }
 }

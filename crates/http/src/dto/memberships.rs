@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::input;
 use super::page::{PageCursor, text_cursor};
-use super::users::SeenUserDto;
+use super::users::VisibleUserDto;
 use super::values::{GroupRoleDto, Id, MembershipStatusDto, TimestampDto};
 
 /// A membership of the caller.
@@ -29,7 +29,7 @@ impl From<&Membership> for MembershipDto {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Member)]
 pub(crate) struct MemberDto {
-    user: SeenUserDto,
+    user: VisibleUserDto,
     role: GroupRoleDto,
     /// Time at which the user became a member.
     created_at: TimestampDto,

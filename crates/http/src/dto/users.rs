@@ -67,7 +67,7 @@ impl From<ChangeUserBody> for UserChange {
 /// A user, with the members that the rules allow the caller to read.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SeenUser)]
-pub(crate) struct SeenUserDto {
+pub(crate) struct VisibleUserDto {
     id: Id,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -94,11 +94,11 @@ pub(crate) struct SeenUserDto {
     created_at: Option<TimestampDto>,
 }
 
-impl From<VisibleUser> for SeenUserDto {
+impl From<VisibleUser> for VisibleUserDto {
     fn from(seen: VisibleUser) -> Self {
         let user = &seen.view.user;
         let group_ids = seen.view.group_ids.iter().copied().map(Id::from).collect();
-        SeenUserDto {
+        VisibleUserDto {
             id: user.id.into(),
             email: seen.readable("email", user.email.clone()),
             name: seen.readable("name", user.name.clone()),

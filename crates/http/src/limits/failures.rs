@@ -10,7 +10,7 @@ use super::keyed::KeyedRateLimiter;
 use crate::error::{Code, Problem};
 
 /// Counts failed authentications by client address. Beyond the limit, further failures are answered with
-/// `rate_limited`, and credentials from the address are looked up in few places. Valid credentials stay valid.
+/// `rate_limited`, and credentials from the address are looked up with few permits. Valid credentials stay valid.
 #[derive(Debug)]
 pub(crate) struct FailureRateLimiter {
     per_minute: Option<NonZeroU32>,

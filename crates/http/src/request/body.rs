@@ -15,7 +15,7 @@ use serde_path_to_error::{Path, Segment};
 
 use super::nul::NulCharacters;
 use crate::clock::monotonic;
-use crate::connections::Pace;
+use crate::connections::TransferTimeout;
 use crate::dto::Object;
 use crate::error::{Code, Pointer, Problem};
 use crate::state::AppState;
@@ -78,7 +78,7 @@ pub(super) fn require_unencoded(headers: &header::HeaderMap) -> Result<(), Probl
     }
 }
 
-/// Size and pace of a body that is still to be read.
+/// Size and timeout of a body that is still to be read.
 #[derive(Debug)]
 pub(super) struct IncomingBody {
     /// Value of `Content-Length`.
@@ -114,11 +114,11 @@ impl IncomingBody {
         if self.length.is_some_and(|length| length > limit) {
             return Err(too_large());
         }
-        let mut pace = Pace::new(self.timeout);
+        let mut timeout = TransferTimeout::new(self.timeout);
         let mut body = BytesMut::new();
         loop {
             let since = monotonic();
-            let chunk = match tokio::time::timeout(pace.left(), payload.next()).await {
+            let chunk = match tokio::time::timeout(timeout.remaining(), payload.next()).await {
                 Ok(None) => return Ok(body),
                 Ok(Some(Ok(chunk))) => chunk,
                 Ok(Some(Err(_))) => {
@@ -130,7 +130,7 @@ impl IncomingBody {
             if body.len() + chunk.len() > limit {
                 return Err(too_large());
             }
-            pace.progressed(since.elapsed(), chunk.len());
+            timeout.progressed(since.elapsed(), chunk.len());
             body.extend_from_slice(&chunk);
         }
     }

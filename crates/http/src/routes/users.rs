@@ -6,7 +6,7 @@ use actix_web::web::Data;
 use causerie_domain::UserId;
 
 use crate::auth::Caller;
-use crate::dto::users::{ChangeUserBody, CreateUserBody, SeenUserDto};
+use crate::dto::users::{ChangeUserBody, CreateUserBody, VisibleUserDto};
 use crate::dto::{Id, PageDto};
 use crate::error::Problem;
 use crate::request::{Json, PageParams, Pagination, PathId};
@@ -19,7 +19,7 @@ use crate::state::AppState;
     post, path = "/users", tag = "users",
     request_body(content = CreateUserBody, description = "The user to create"),
     responses(
-        (status = 201, body = SeenUserDto, description = "The user",
+        (status = 201, body = VisibleUserDto, description = "The user",
          headers(("location" = String, description = "URL of the user"))),
         (status = 409, description = "Another user has the address"),
     ),
@@ -33,7 +33,7 @@ pub(crate) async fn create_user(
     let seen =
         state.administer(move |runtime| async move { runtime.create_user(&caller.0, new).await }).await?;
     let location = format!("/users/{}", seen.view.user.id);
-    Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(SeenUserDto::from(seen)))
+    Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(VisibleUserDto::from(seen)))
 }
 
 /// The users.
@@ -42,7 +42,7 @@ pub(crate) async fn create_user(
 #[utoipa::path(
     get, path = "/users", tag = "users",
     params(PageParams),
-    responses((status = 200, body = PageDto<SeenUserDto>, description = "A page of users")),
+    responses((status = 200, body = PageDto<VisibleUserDto>, description = "A page of users")),
 )]
 pub(crate) async fn list_users(
     state: Data<AppState>,
@@ -50,7 +50,7 @@ pub(crate) async fn list_users(
     page: Pagination<UserId>,
 ) -> Result<HttpResponse, Problem> {
     let page = state.call(move |runtime| async move { runtime.users(&caller.0, page.0).await }).await?;
-    Ok(HttpResponse::Ok().json(PageDto::<SeenUserDto>::new(page.rows, page.next.as_ref())))
+    Ok(HttpResponse::Ok().json(PageDto::<VisibleUserDto>::new(page.rows, page.next.as_ref())))
 }
 
 /// A user.
@@ -59,7 +59,7 @@ pub(crate) async fn list_users(
 #[utoipa::path(
     get, path = "/users/{id}", tag = "users",
     params(("id" = Id, Path, description = "The user")),
-    responses((status = 200, body = SeenUserDto, description = "The user")),
+    responses((status = 200, body = VisibleUserDto, description = "The user")),
 )]
 pub(crate) async fn get_user(
     state: Data<AppState>,
@@ -67,7 +67,7 @@ pub(crate) async fn get_user(
     id: PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
     let seen = state.call(move |runtime| async move { runtime.user(&caller.0, id.0).await }).await?;
-    Ok(HttpResponse::Ok().json(SeenUserDto::from(seen)))
+    Ok(HttpResponse::Ok().json(VisibleUserDto::from(seen)))
 }
 
 /// Change a user.
@@ -79,7 +79,7 @@ pub(crate) async fn get_user(
     params(("id" = Id, Path, description = "The user")),
     request_body(content = ChangeUserBody, description = "What to change"),
     responses(
-        (status = 200, body = SeenUserDto, description = "The user"),
+        (status = 200, body = VisibleUserDto, description = "The user"),
         (status = 409, description = "Another user has the address, or this is the last active admin"),
     ),
 )]
@@ -93,7 +93,7 @@ pub(crate) async fn change_user(
     let seen = state
         .administer(move |runtime| async move { runtime.change_user(&caller.0, id.0, change).await })
         .await?;
-    Ok(HttpResponse::Ok().json(SeenUserDto::from(seen)))
+    Ok(HttpResponse::Ok().json(VisibleUserDto::from(seen)))
 }
 
 /// Delete a user.

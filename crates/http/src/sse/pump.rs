@@ -33,7 +33,8 @@ pub(crate) enum Chunk {
 pub struct StreamSettings {
     /// Interval of keep-alive comments, which prevent proxies from closing a silent connection.
     pub keep_alive: Duration,
-    /// Write timeout: a connection that accepts no data for this long is closed.
+    /// Write timeout: a connection that accepts no data for this long is closed. `connections::stream` applies it to the
+    /// bytes of all responses.
     pub write_timeout: Duration,
 }
 

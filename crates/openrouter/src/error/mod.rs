@@ -1,4 +1,4 @@
-//! Converts failures to [`CompletionError`], and redacts what upstreams say about them.
+//! Converts failures to [`CompletionError`], and redacts the texts of upstreams.
 //!
 //! `error_body` parses error bodies, `codes` lists the known error codes, `classify` chooses the kind, `context_length`
 //! finds the numbers of a prompt that is too long, `retry_after` finds the time to wait, `message` writes the text for

@@ -2,7 +2,7 @@
 
 mod vocabulary;
 
-pub use vocabulary::{Action, SubjectType, UnknownName};
+pub use vocabulary::{Action, SubjectType};
 
 use causerie_domain::subjects::{
     ApiKeyField, GroupField, MessageField, ModelField, SessionField, SubjectField, ToolField, UsageField,

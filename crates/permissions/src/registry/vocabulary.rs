@@ -1,57 +1,8 @@
 //! The actions and subjects of Causerie's own rules.
 
+use causerie_domain::string_enum;
+
 use crate::ability::Target;
-
-/// A name that an enumeration does not contain.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown {what} {name:?}")]
-pub struct UnknownName {
-    /// Kind of the name: `action` or `subject`.
-    pub what: &'static str,
-    pub name: String,
-}
-
-/// Declares an enumeration with the names that rules use.
-macro_rules! string_enum {
-    ($(#[$meta:meta])* $enum:ident, $what:literal, { $($(#[$doc:meta])* $variant:ident = $name:literal,)+ }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $enum { $($(#[$doc])* $variant,)+ }
-
-        impl $enum {
-            /// Every one, in declaration order.
-            pub const ALL: &'static [$enum] = &[$($enum::$variant,)+];
-
-            /// Name in rules.
-            pub const fn as_str(self) -> &'static str {
-                match self { $($enum::$variant => $name,)+ }
-            }
-        }
-
-        impl AsRef<str> for $enum {
-            fn as_ref(&self) -> &str {
-                self.as_str()
-            }
-        }
-
-        impl std::fmt::Display for $enum {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl std::str::FromStr for $enum {
-            type Err = UnknownName;
-
-            fn from_str(name: &str) -> Result<Self, UnknownName> {
-                match name {
-                    $($name => Ok($enum::$variant),)+
-                    _ => Err(UnknownName { what: $what, name: name.to_owned() }),
-                }
-            }
-        }
-    };
-}
 
 string_enum! {
     /// An action on an object.

@@ -9,9 +9,9 @@ use causerie_domain::{ApiKeyId, Filter, GroupId};
 use diesel::prelude::*;
 use serde_json::json;
 
-use super::administration::{insert_key, record_key};
 use super::audit_events::{AuditEntry, record};
 use super::filters::on_api_keys;
+use super::operator::{insert_key, record_key};
 use super::{Conn, RunQueryDsl};
 use crate::error::{QueryError, TransactionError, is_foreign_key_violation};
 use crate::rows::ApiKeyRow;

@@ -9,8 +9,8 @@ use causerie_domain::{ApiKeyId, AuditEventId, Timestamp, UserId};
 use diesel::prelude::*;
 use serde_json::json;
 
-use super::administration::insert_user;
 use super::audit_events::{AuditEntry, record};
+use super::operator::insert_user;
 use super::{Conn, RunQueryDsl, rules as rule_queries};
 use crate::error::{QueryError, TransactionError, is_unique_violation};
 use crate::rows::{ApiKeyRow, MembershipRow, UserRow};

@@ -37,7 +37,7 @@ pub(crate) async fn fork(conn: &mut Conn, new: &NewFork) -> Result<Session, Tran
         copy_messages(conn, new, copied, next).await?;
         copied = next;
     }
-    Ok(adopt(conn, new).await?)
+    Ok(link_to_parent(conn, new).await?)
 }
 
 /// Sequence number of the last finished answer at or before the requested one; 0 if there is none.
@@ -102,7 +102,7 @@ async fn copy_attachments(
 }
 
 /// Links the fork to its parent, unless the parent was deleted meanwhile. A later deletion finds the link.
-async fn adopt(conn: &mut Conn, new: &NewFork) -> Result<Session, QueryError> {
+async fn link_to_parent(conn: &mut Conn, new: &NewFork) -> Result<Session, QueryError> {
     let is_there = diesel::update(sessions::table)
         .filter(sessions::id.eq(id_param(new.parent)))
         .filter(sessions::deleted_at.is_null())

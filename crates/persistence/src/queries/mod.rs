@@ -8,7 +8,6 @@
 //! turn, several sessions in the order of their turns' ids, then the ledger's row, and last the windows of budgets in
 //! the order of the budgets' ids.
 
-pub(crate) mod administration;
 pub(crate) mod api_keys;
 pub(crate) mod attachments;
 pub(crate) mod audit_events;
@@ -21,6 +20,7 @@ pub(crate) mod integrity;
 pub(crate) mod memberships;
 pub(crate) mod messages;
 pub(crate) mod models;
+pub(crate) mod operator;
 pub(crate) mod rules;
 pub(crate) mod sessions;
 pub(crate) mod stream_tickets;

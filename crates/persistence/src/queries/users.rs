@@ -11,9 +11,9 @@ use causerie_domain::{Filter, GroupId, SessionId, UserId};
 use diesel::prelude::*;
 use serde_json::{Map, Value, json};
 
-use super::administration::{insert_user, record_user};
 use super::audit_events::{AuditEntry, record};
 use super::filters::on_users;
+use super::operator::{insert_user, record_user};
 use super::{Conn, RunQueryDsl};
 use crate::error::{QueryError, TransactionError, is_unique_violation};
 use crate::rows::{UserRow, checked_text};

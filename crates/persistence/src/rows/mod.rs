@@ -17,8 +17,6 @@ mod stream_tickets;
 mod tools;
 mod turns;
 mod usage;
-mod usage_records;
-mod usage_totals;
 mod users;
 
 use std::borrow::Cow;
@@ -42,9 +40,10 @@ pub(crate) use sessions::SessionRow;
 pub(crate) use stream_tickets::TicketRow;
 pub(crate) use tools::{ToolRow, ToolVersionRow, tool};
 pub(crate) use turns::{KeyedTurnRow, SegmentRow, TurnRow, segments_of_parts};
-pub(crate) use usage::{MessageUsageRow, PendingRow, usage_by_turn};
-pub(crate) use usage_records::{OPEN, OpenUsageRow, UsageRecordRow};
-pub(crate) use usage_totals::{SUM_BASES, SumColumns, UsageTotalsRow, groups, total};
+pub(crate) use usage::{
+    MessageUsageRow, OPEN, OpenUsageRow, PendingRow, SUM_BASES, SumColumns, UsageRecordRow, UsageTotalsRow,
+    groups, total, usage_by_turn,
+};
 pub(crate) use users::UserRow;
 
 use crate::error::{corrupt, corrupt_with_source};

@@ -1,6 +1,5 @@
 //! The store: implements the ports on one of two databases. Each port method is one transaction.
 
-mod administration;
 mod api_keys;
 mod attachments;
 mod audit_events;
@@ -13,6 +12,7 @@ mod integrity;
 mod memberships;
 mod messages;
 mod models;
+mod operator;
 mod reconciliation;
 mod rules;
 mod sessions;

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use causerie_domain::memberships::{GroupRole, Membership};
-use causerie_domain::ports::{Administration, AdministrationError, Authentication, NewApiKey, StoreError};
+use causerie_domain::ports::{Authentication, NewApiKey, Operator, OperatorError, StoreError};
 use causerie_domain::{ApiKeyId, GroupId, Timestamp, UserId};
 use causerie_testkit::anyhow::{Context, Result};
 use causerie_testkit::contract::{START, SqlSubject, TestIds};
@@ -72,12 +72,12 @@ async fn a_key_needs_its_user_and_group(subject: &SqlSubject) -> Result<()> {
         NewApiKey { user_id: subject.user, group_id: Some(GroupId::next(&subject.ids)), ..no_user.clone() };
     for new in [no_user, no_group] {
         let refused = subject.store().create_key(new).await;
-        assert!(matches!(refused, Err(AdministrationError::NotFound)), "{refused:?}");
+        assert!(matches!(refused, Err(OperatorError::NotFound)), "{refused:?}");
     }
     let mut odd = api_key(&subject.ids, subject.user, "too short");
     odd.scopes = Vec::new();
     let refused = subject.store().create_key(odd).await;
-    assert!(matches!(refused, Err(AdministrationError::Store(StoreError::Corrupt { .. }))), "{refused:?}");
+    assert!(matches!(refused, Err(OperatorError::Store(StoreError::Corrupt { .. }))), "{refused:?}");
     Ok(())
 }
 

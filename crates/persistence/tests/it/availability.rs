@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use causerie_domain::Filter;
 use causerie_domain::ports::{
-    Administration, BeginTurn, BeginTurnError, LeaseStatus, Messages, ReapScope, Sessions, StoreError,
-    StoreHealth, TurnLease, TurnStore,
+    BeginTurn, BeginTurnError, LeaseStatus, Messages, Operator, ReapScope, Sessions, StoreError, StoreHealth,
+    TurnLease, TurnStore,
 };
 use causerie_persistence::{Database, LockError, OpenError, SqlStore, StoreSettings};
 use causerie_testkit::anyhow::{Context, Result, ensure};
@@ -256,7 +256,7 @@ async fn a_full_pool_refuses_after_the_wait_timeout() -> Result<()> {
     raw.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE;").await?;
     let busy = store.clone();
     let mut waiting = JoinSet::new();
-    waiting.spawn(async move { Administration::user_by_email(&busy, "x").await });
+    waiting.spawn(async move { Operator::user_by_email(&busy, "x").await });
     let refused = loop {
         match store.check().await {
             Ok(()) => tokio::task::yield_now().await,
@@ -296,7 +296,7 @@ async fn a_locked_row_costs_one_wait() -> Result<()> {
         // A table that is locked as a whole: the error of the server has a position, as that of an invalid statement.
         let mut table = RawConnection::open(subject.database()).await?;
         table.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE;").await?;
-        let refused = Administration::user_by_email(&store, "x").await;
+        let refused = Operator::user_by_email(&store, "x").await;
         table.run("COMMIT;").await?;
         assert!(matches!(&refused, Err(error) if error.is_rolled_back()), "{refused:?}");
         store.close().await;
@@ -354,7 +354,7 @@ async fn a_quarter_of_the_connections_is_reserved_for_running_turns() -> Result<
         let mut readers = JoinSet::new();
         for _ in 0..ordinary {
             let store = store.clone();
-            readers.spawn(async move { Administration::user_by_email(&store, "x").await });
+            readers.spawn(async move { Operator::user_by_email(&store, "x").await });
         }
         // Other tests wait for locks in databases of their own.
         let waiting = "pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database \
@@ -364,7 +364,7 @@ async fn a_quarter_of_the_connections_is_reserved_for_running_turns() -> Result<
             tokio::task::yield_now().await;
         }
         let (further, flushed) = tokio::join!(
-            Administration::user_by_email(&store, "x"),
+            Operator::user_by_email(&store, "x"),
             store.flush(owner, Duration::from_secs(600), vec![running.text_at(0, "text")]),
         );
         let refusal = further.err().context("the pool has too many connections")?;

@@ -84,7 +84,10 @@ async fn every_operation_leaves_a_valid_store(subject: &SqlSubject) -> Result<()
     subject.turns.finish_turn(end).await?;
     check().await?;
     subject.start_expired(id, "Gone").await?;
-    subject.turns.reap(Reap { scope: ReapScope::Expired, held: Vec::new(), limit: 10, now: START }).await?;
+    subject
+        .turns
+        .reap(Reap { scope: ReapScope::Expired, running_here: Vec::new(), limit: 10, now: START })
+        .await?;
     check().await
 }
 
@@ -253,7 +256,10 @@ async fn an_expired_lease_is_a_violation_until_its_turn_is_closed(subject: &SqlS
     let expired = subject.start_expired(id, "Hello").await?;
     let expected = BTreeSet::from([(IntegrityRule::Lease, expired.id().as_uuid())]);
     assert_eq!(violations(subject, 100).await?, expected);
-    subject.turns.reap(Reap { scope: ReapScope::Expired, held: Vec::new(), limit: 10, now: START }).await?;
+    subject
+        .turns
+        .reap(Reap { scope: ReapScope::Expired, running_here: Vec::new(), limit: 10, now: START })
+        .await?;
     assert_eq!(violations(subject, 100).await?, BTreeSet::new());
     Ok(())
 }
@@ -279,7 +285,10 @@ async fn unsettled_rows_are_listed_by_age(subject: &SqlSubject) -> Result<()> {
     let (one, two) = (subject.session().await?.id, subject.session().await?.id);
     subject.exchange(one, "Hello", "Hi").await?;
     let gone = subject.start_expired(one, "Gone").await?;
-    subject.turns.reap(Reap { scope: ReapScope::Expired, held: Vec::new(), limit: 10, now: START }).await?;
+    subject
+        .turns
+        .reap(Reap { scope: ReapScope::Expired, running_here: Vec::new(), limit: 10, now: START })
+        .await?;
     let mut later = subject.send(two, "Here");
     later.lease.owner = InstanceId::next(&subject.ids);
     later.usage.created_at = START + std::time::Duration::from_secs(60);

@@ -48,7 +48,7 @@ async fn an_unreadable_row_does_not_block_pricing(subject: &SqlSubject) -> Resul
     }
     subject
         .turns
-        .reap(Reap { scope: ReapScope::Everything, held: Vec::new(), limit: 10, now: START })
+        .reap(Reap { scope: ReapScope::Everything, running_here: Vec::new(), limit: 10, now: START })
         .await?;
     for row in &rows[..3] {
         make_unreadable(subject, *row).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use causerie_domain::ports::{Administration, NewApiKey, NewTicket, StreamTickets, TicketTarget};
+use causerie_domain::ports::{NewApiKey, NewTicket, Operator, StreamTickets, TicketTarget};
 use causerie_domain::{ApiKeyId, SessionId, TurnId};
 use causerie_testkit::anyhow::{Context, Result};
 use causerie_testkit::contract::{START, SqlSubject};

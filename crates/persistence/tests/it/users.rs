@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::ports::{
-    Administration, AdministrationError, Authentication, ExternalId, ExternalIdError, Ids, NewUser,
+    Authentication, ExternalId, ExternalIdError, Ids, NewUser, Operator, OperatorError,
 };
 use causerie_domain::users::{Role, UserStatus};
 use causerie_domain::{AuditEventId, UserId};
@@ -35,7 +35,7 @@ async fn an_address_belongs_to_one_user(subject: &SqlSubject) -> Result<()> {
         ("Ada@Example.org", Role::Admin, UserStatus::Active)
     );
     let again = store.create_user(user(&subject.ids, "ada@example.ORG")).await;
-    assert!(matches!(again, Err(AdministrationError::EmailTaken)), "{again:?}");
+    assert!(matches!(again, Err(OperatorError::EmailTaken)), "{again:?}");
     assert_eq!(store.user_by_email("ADA@example.org").await?, Some(created));
     assert_eq!(store.user_by_email("unknown@example.org").await?, None);
     Ok(())

@@ -27,7 +27,6 @@ pub enum NewMember {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VisibleMember {
     pub user: VisibleUser,
-    /// Role in the group.
     pub role: GroupRole,
     pub since: Timestamp,
 }

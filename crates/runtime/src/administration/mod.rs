@@ -1,4 +1,4 @@
-//! Administration of the directory with the rights of a principal: users, groups, API keys, rules and budgets.
+//! Operator of the directory with the rights of a principal: users, groups, API keys, rules and budgets.
 //!
 //! Each change is one call of the directory, which stores the audit event in the same transaction.
 

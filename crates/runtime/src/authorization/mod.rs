@@ -1,4 +1,6 @@
 //! Authorization: whether a principal may perform an action, and on which objects.
+//!
+//! The rules are in `permissions/src/builtin/rules.json`; `access` evaluates them.
 
 mod access;
 mod grants;

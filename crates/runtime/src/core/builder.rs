@@ -21,7 +21,7 @@ use crate::tools::definitions::Definitions;
 use crate::turn::flusher::Flusher;
 use crate::turn::retry_budget::RetryBudgets;
 use crate::turn::running::RunningTurns;
-use crate::usage::reconciler::Reconciler;
+use crate::usage::reconciliation::Reconciler;
 
 /// Store ports of a runtime. Usually one adapter implements all of them; see [`Stores::of`].
 #[derive(Debug, Clone)]

@@ -1,5 +1,6 @@
 //! Sessions: creation, reads and changes on behalf of a principal.
 
+pub(crate) mod audit;
 pub(crate) mod forks;
 
 use std::collections::HashMap;

@@ -2,6 +2,7 @@
 
 pub(crate) mod definitions;
 pub(crate) mod publish;
+mod selection;
 
 use causerie_domain::filter::Scalar;
 use causerie_domain::ports::{ToolError, ToolSync};

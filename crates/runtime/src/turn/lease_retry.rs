@@ -1,4 +1,4 @@
-//! Retries ledger steps that a turn cannot continue without, until its lease expires.
+//! Retries steps in the turn store that a turn cannot continue without, until its lease expires.
 
 use std::time::Duration;
 

@@ -25,8 +25,8 @@ impl RuntimeInner {
     /// Closes up to a batch of turns of the scope. A turn that runs in this process keeps running: after a jump of the
     /// clock or a suspension of the process its lease looks expired, although its next flush renews it.
     pub(crate) async fn reap(&self, scope: ReapScope) -> Result<Vec<Turn>, StoreError> {
-        let held = self.running.ids();
-        self.turn_store.reap(Reap { scope, held, limit: BATCH_SIZE, now: self.clock.now() }).await
+        let running_here = self.running.ids();
+        self.turn_store.reap(Reap { scope, running_here, limit: BATCH_SIZE, now: self.clock.now() }).await
     }
 
     /// Closes turns with an expired lease, until the runtime ends.

@@ -1,4 +1,4 @@
-//! Decides whether and when a failed attempt is retried. The functions are pure: the caller sends, sleeps and
+//! Decides whether and when a failed attempt is retried, for example after a rate limit (429). The functions are pure: the caller sends, sleeps and
 //! provides the random number.
 
 use std::time::Duration;

@@ -114,8 +114,9 @@ impl Runtime {
         let inner = &self.inner;
         let until = monotonic() + inner.settings.cancel_wait;
         let running = inner.running.of_session(id);
-        let held = running.as_ref().map(|running| running.log.start.turn_id);
-        let requested = inner.turn_store.request_cancel(CancelRequest { session_id: id, held }).await?;
+        let running_here = running.as_ref().map(|running| running.log.start.turn_id);
+        let requested =
+            inner.turn_store.request_cancel(CancelRequest { session_id: id, running_here }).await?;
         if let Some(running) = running {
             running.stop(Stop::Cancelled);
             let (log, end) = (Arc::clone(&running.log), running.log.length());

@@ -1,5 +1,5 @@
 //! Usage: reports on the ledger, and the reconciliation of costs that were not reported.
 
 pub(crate) mod estimates;
-pub(crate) mod reconciler;
+pub(crate) mod reconciliation;
 pub(crate) mod reports;

@@ -5,7 +5,7 @@
 mod catalog;
 mod failures;
 mod rate_limits;
-mod reconciler;
+mod reconciliation;
 mod several_instances;
 mod support;
 mod turns;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use causerie_http::{HttpSettings, StreamSettings};
 use clap::Args;
 
-use super::files;
+use super::open_files;
 use super::setting::{Setting, SettingErrors, optional, setting};
 use super::values::{address, milliseconds, whole};
 
@@ -72,7 +72,7 @@ impl HttpArgs {
             idle_timeout: idle_timeout?,
             connections_per_address: match connections_per_address? {
                 Some(count) => NonZeroUsize::new(count),
-                None => files::connections_per_address(files::open_file_limit()),
+                None => open_files::connections_per_address(open_files::open_file_limit()),
             },
             streams: StreamSettings { keep_alive: keep_alive?, write_timeout: write_timeout? },
             ..defaults

@@ -4,9 +4,9 @@
 //! are reported together.
 
 mod access;
-mod files;
 mod http;
 mod logging;
+mod open_files;
 mod runtime;
 mod setting;
 mod store;
@@ -49,7 +49,6 @@ pub struct Settings {
     pub tokens: Option<causerie_identity::Settings>,
     /// Turns, tool definitions and cost reconciliation.
     pub runtime: RuntimeSettings,
-    /// The log.
     pub log: LogSettings,
 }
 
@@ -92,8 +91,8 @@ impl ServeArgs {
             let (listen, http) = http?;
             let (access, tokens) = access?;
             let (store, upstream) = (store?, upstream?);
-            let reserved = files::reserved_files(&store, &upstream, http.workers);
-            let max_connections = files::max_connections(files::open_file_limit(), reserved);
+            let reserved = open_files::reserved_files(&store, &upstream, http.workers);
+            let max_connections = open_files::max_connections(open_files::open_file_limit(), reserved);
             let http = HttpSettings { access, max_connections, ..http };
             Some(Settings { store, upstream, listen, http, tokens, runtime: runtime?, log: log? })
         };

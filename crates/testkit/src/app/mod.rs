@@ -13,7 +13,7 @@ mod transcript;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use causerie_domain::ports::{Administration as _, Clock as _, NewApiKey, NewUser};
+use causerie_domain::ports::{Clock as _, NewApiKey, NewUser, Operator as _};
 use causerie_domain::users::Role;
 use causerie_domain::{ApiKeyId, Secret, UserId};
 use causerie_http::auth::KeyMaterial;

@@ -37,7 +37,7 @@ pub async fn a_cancel_closes_an_expired_turn(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let running = subject.start_expired(id, "Hello").await?;
     subject.turns.flush(running.owner, std::time::Duration::ZERO, vec![running.text_at(0, "Half")]).await?;
-    let held = CancelRequest { session_id: id, held: Some(running.id()) };
+    let held = CancelRequest { session_id: id, running_here: Some(running.id()) };
     let kept = subject.turns.request_cancel(held).await?.context("no turn was running")?;
     assert_eq!((kept.status, kept.cancel_requested), (TurnStatus::Running, true), "the caller runs the turn");
     let closed = subject.turns.request_cancel(CancelRequest::of(id)).await?.context("no turn was running")?;

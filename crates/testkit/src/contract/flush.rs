@@ -104,7 +104,7 @@ pub async fn a_flush_renews_the_lease(subject: &Subject) -> Result<()> {
     let running = subject.start_expired(subject.session().await?.id, "Hello").await?;
     let leases = subject.turns.flush(running.owner, LEASE, vec![running.empty_flush()]).await?;
     assert_eq!(leases, [LeaseStatus::Held { turn_id: running.id(), cancel_requested: false }]);
-    let reap = Reap { scope: ReapScope::Expired, held: Vec::new(), limit: 10, now: START };
+    let reap = Reap { scope: ReapScope::Expired, running_here: Vec::new(), limit: 10, now: START };
     assert_eq!(subject.turns.reap(reap).await?, []);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Concurrent calls of a turn ledger.
+//! Concurrent calls of a turn store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,7 +107,7 @@ pub async fn a_concurrent_finish_and_reap_end_a_turn_once(subject: &Subject) -> 
     for _ in 0..12 {
         let id = subject.session().await?.id;
         let running = subject.start_expired(id, "Hello").await?;
-        let reap = Reap { scope: ReapScope::Expired, held: Vec::new(), limit: 10, now: START };
+        let reap = Reap { scope: ReapScope::Expired, running_here: Vec::new(), limit: 10, now: START };
         let end = subject.end(&running, &Ending::whole("Hi"));
         let (finished, reaped) = tokio::join!(subject.turns.finish_turn(end), subject.turns.reap(reap));
         let status = subject
@@ -144,7 +144,7 @@ pub async fn concurrent_sends_close_an_expired_turn_once(subject: &Subject) -> R
     let id = subject.session().await?.id;
     for _ in 0..6 {
         subject.start_expired(id, "Hello").await?;
-        let reap = Reap { scope: ReapScope::Expired, held: Vec::new(), limit: 10, now: START };
+        let reap = Reap { scope: ReapScope::Expired, running_here: Vec::new(), limit: 10, now: START };
         let sends: Vec<_> = (0..6).map(|_| subject.send(id, "Me!")).collect();
         let (answers, reaped) = tokio::join!(send_all(&subject.turns, sends), subject.turns.reap(reap));
         let answers = answers?;

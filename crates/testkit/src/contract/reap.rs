@@ -14,7 +14,7 @@ use super::{Ending, START, Subject, text_part};
 const LATER: Duration = Duration::from_secs(30);
 
 fn expired() -> Reap {
-    Reap { scope: ReapScope::Expired, held: Vec::new(), limit: 100, now: START + LATER }
+    Reap { scope: ReapScope::Expired, running_here: Vec::new(), limit: 100, now: START + LATER }
 }
 
 /// Returns a reap of every running turn.
@@ -71,7 +71,7 @@ pub async fn a_turn_that_the_caller_runs_is_not_reaped(subject: &Subject) -> Res
     let held = subject.start_expired(subject.session().await?.id, "Hello").await?;
     let lost = subject.start_expired(subject.session().await?.id, "Hello").await?;
     for scope in [ReapScope::Expired, ReapScope::Everything] {
-        let closed = subject.turns.reap(Reap { scope, held: vec![held.id()], ..expired() }).await?;
+        let closed = subject.turns.reap(Reap { scope, running_here: vec![held.id()], ..expired() }).await?;
         let expected: &[_] = if scope == ReapScope::Expired { &[lost.id()] } else { &[] };
         assert_eq!(closed.iter().map(|turn| turn.id).collect::<Vec<_>>(), expected);
     }

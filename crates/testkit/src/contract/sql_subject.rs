@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::groups::Group;
-use causerie_domain::ports::{Administration, Groups, Ids, NewApiKey, NewToolVersion, NewUser, Tools};
+use causerie_domain::ports::{Groups, Ids, NewApiKey, NewToolVersion, NewUser, Operator, Tools};
 use causerie_domain::tools::ToolType;
 use causerie_domain::users::Role;
 use causerie_domain::{ApiKeyId, AuditEventId, Filter, GroupId, ToolId, ToolVersionId, UserId};

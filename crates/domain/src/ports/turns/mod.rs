@@ -71,7 +71,7 @@ pub struct FinishTurn {
 #[derive(Debug, thiserror::Error)]
 pub enum TurnStoreError {
     /// The instance no longer owns the turn, because the turn was closed.
-    #[error("the turn is no longer held by this instance")]
+    #[error("this instance no longer owns the turn")]
     Lost,
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -91,13 +91,13 @@ pub enum ReapScope {
 pub struct CancelRequest {
     pub session_id: SessionId,
     /// Turn of the session that runs in the calling process. It is not closed, even if its lease looks expired.
-    pub held: Option<TurnId>,
+    pub running_here: Option<TurnId>,
 }
 
 impl CancelRequest {
     /// Returns the request of a process that does not run the turn.
     pub fn of(session_id: SessionId) -> Self {
-        CancelRequest { session_id, held: None }
+        CancelRequest { session_id, running_here: None }
     }
 }
 
@@ -105,8 +105,8 @@ impl CancelRequest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reap {
     pub scope: ReapScope,
-    /// Turns that run in the calling process. They are never closed, whatever the clock of the store says.
-    pub held: Vec<TurnId>,
+    /// Turns that run in the calling process. They are never closed, independent of the clock of the store.
+    pub running_here: Vec<TurnId>,
     pub limit: u32,
     pub now: Timestamp,
 }

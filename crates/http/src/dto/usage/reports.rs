@@ -30,7 +30,10 @@ impl UsageReportDto {
         let next = report.groups.next.map(|key| UsageGroupCursor { group_by: group_by.to_vec(), key });
         UsageReportDto {
             data: report.groups.rows.into_iter().map(|group| UsageGroupDto::new(group, group_by)).collect(),
-            total: UsageTotalDto { sums: report.total.into(), drift: drift(&report.total, group_by) },
+            total: UsageTotalDto {
+                sums: report.total.into(),
+                drift: price_variance(&report.total, group_by),
+            },
             next_cursor: next.map(|cursor| cursor.cursor()),
         }
     }
@@ -74,13 +77,13 @@ pub(crate) struct UsageGroupDto {
     /// Comparison of calculated with reported costs; present if the report is grouped by model.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    drift: Option<DriftDto>,
+    drift: Option<PriceVarianceDto>,
 }
 
 impl UsageGroupDto {
     fn new(group: ReportRow, group_by: &[Grouping]) -> Self {
         let is_by = |grouping: Grouping| group_by.contains(&grouping);
-        let drift = drift(&group.sums, group_by);
+        let drift = price_variance(&group.sums, group_by);
         let ReportKey { day, model, tool, user, group: account, session } = group.key;
         UsageGroupDto {
             day: is_by(Grouping::Day).then(|| day.map(DisplayDto)),
@@ -105,7 +108,7 @@ pub(crate) struct UsageTotalDto {
     /// Comparison of calculated with reported costs; present if the report is grouped by model.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    drift: Option<DriftDto>,
+    drift: Option<PriceVarianceDto>,
 }
 
 /// Sums over requests. Requests with unknown tokens or cost do not contribute to the sums and are counted
@@ -207,7 +210,7 @@ pub(crate) struct RequestsByBasisDto {
 /// Comparison of calculated with reported costs, over the requests that have both.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = CostDrift)]
-pub(crate) struct DriftDto {
+pub(crate) struct PriceVarianceDto {
     /// Number of these requests.
     requests: u64,
     /// Sum of the reported costs.
@@ -218,9 +221,9 @@ pub(crate) struct DriftDto {
     difference: UsdSumDto,
 }
 
-fn drift(sums: &UsageTotals, group_by: &[Grouping]) -> Option<DriftDto> {
+fn price_variance(sums: &UsageTotals, group_by: &[Grouping]) -> Option<PriceVarianceDto> {
     let PriceVariance { requests, reported, calculated } = sums.price_variance;
-    group_by.contains(&Grouping::Model).then(|| DriftDto {
+    group_by.contains(&Grouping::Model).then(|| PriceVarianceDto {
         requests,
         reported: UsdSumDto(reported),
         calculated: UsdSumDto(calculated),

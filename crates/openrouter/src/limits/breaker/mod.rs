@@ -59,9 +59,9 @@ struct PermitKey {
     is_probe: bool,
 }
 
-/// What the result of a request says about a scope.
+/// Effect of the result of a request on a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
+enum Effect {
     Success,
     Failure,
     Unknown,
@@ -170,10 +170,10 @@ impl BreakerPermit {
     /// Records how the request ended.
     pub(super) fn report(&mut self, outcome: &Result<Finish, CompletionError>) {
         for key in &mut self.keys {
-            match verdict(&key.key.scope, outcome.as_ref().err().map(|error| &error.kind)) {
-                Verdict::Success => self.breakers.record_success(key),
-                Verdict::Failure => self.breakers.record_failure(key, self.user),
-                Verdict::Unknown => continue,
+            match effect(&key.key.scope, outcome.as_ref().err().map(|error| &error.kind)) {
+                Effect::Success => self.breakers.record_success(key),
+                Effect::Failure => self.breakers.record_failure(key, self.user),
+                Effect::Unknown => continue,
             }
             key.is_probe = false;
         }
@@ -192,8 +192,8 @@ impl Drop for BreakerPermit {
     }
 }
 
-/// Returns what an error says about a scope. Refusals are successes: another request might have been accepted.
-fn verdict(scope: &Scope, error: Option<&CompletionErrorKind>) -> Verdict {
+/// Returns the effect of an error on a scope. Refusals are successes: another request might have been accepted.
+fn effect(scope: &Scope, error: Option<&CompletionErrorKind>) -> Effect {
     let is_unreachable = matches!(
         error,
         Some(CompletionErrorKind::Network | CompletionErrorKind::Timeout(TimeoutKind::Connect))
@@ -201,11 +201,11 @@ fn verdict(scope: &Scope, error: Option<&CompletionErrorKind>) -> Verdict {
     let is_failing =
         matches!(error, Some(CompletionErrorKind::Unavailable | CompletionErrorKind::Timeout(_)));
     match scope {
-        Scope::Upstream if is_unreachable => Verdict::Failure,
-        Scope::Model(_) if is_unreachable => Verdict::Unknown,
-        Scope::Model(_) if is_failing => Verdict::Failure,
+        Scope::Upstream if is_unreachable => Effect::Failure,
+        Scope::Model(_) if is_unreachable => Effect::Unknown,
+        Scope::Model(_) if is_failing => Effect::Failure,
         // Silence until a timeout may be the fault of the model or of the upstream.
-        Scope::Upstream if matches!(error, Some(CompletionErrorKind::Timeout(_))) => Verdict::Unknown,
-        Scope::Upstream | Scope::Model(_) => Verdict::Success,
+        Scope::Upstream if matches!(error, Some(CompletionErrorKind::Timeout(_))) => Effect::Unknown,
+        Scope::Upstream | Scope::Model(_) => Effect::Success,
     }
 }

@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 
 use super::*;
 
-/// Maximum time until a request is answered that is sent after the recovery and retried when its error says so.
+/// Maximum time until a request is answered that is sent after the recovery and retried at the time that its error names.
 const MAX_RECOVERY: Duration = Duration::from_secs(5);
 
 /// Time that a request hangs until its timeout: far longer than [`MAX_RECOVERY`].

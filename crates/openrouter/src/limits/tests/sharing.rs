@@ -1,4 +1,4 @@
-//! Fairness between users: places, and failures of models.
+//! Fairness between users: permits, and failures of models.
 
 use causerie_domain::UserId;
 use futures_util::FutureExt;
@@ -115,7 +115,7 @@ async fn one_user_with_many_long_requests_does_not_delay_another_user() {
         busy.spawn(async move { end_of_request(&gateway, 1, "m").await });
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(upstream.request_count(), 12, "a quarter of the places is reserved");
+    assert_eq!(upstream.request_count(), 12, "a quarter of the permits is reserved");
     for user in 2..=5 {
         let request = CompletionRequest { requester: requester(user), ..request() };
         let mut stream = gateway.complete(request);

@@ -61,7 +61,6 @@ pub(super) type Commands = mpsc::Receiver<Command>;
 
 /// A command to a thread.
 pub(super) enum Command {
-    /// Run a job.
     Run(QueuedJob),
     /// End after the commands that were sent before.
     Stop,

@@ -33,7 +33,7 @@ pub(in super::super) async fn reserve(
     for budget in of(conn, usage.budget_subjects()).await? {
         let window = budget.period.window(usage.created_at);
         let raised = match needed {
-            Some(amount) => raise(conn, budget, window, amount).await?,
+            Some(amount) => reserve_in_window(conn, budget, window, amount).await?,
             None => None,
         };
         let Some(state) = raised else {
@@ -74,7 +74,7 @@ pub(in super::super) async fn left(conn: &mut Conn, usage: &OpenUsage) -> Result
     Ok(left)
 }
 
-/// Counts the cost of a row, or its change from a provisional cost. `row` has the values before the change.
+/// Releases the reservation of a row and counts its cost, or the change from a provisional cost. `row` has the values before the change.
 pub(in super::super) async fn settle(
     conn: &mut Conn,
     row: &ReservationRow,
@@ -132,21 +132,21 @@ pub(in super::super) async fn state_at(
 }
 
 /// Reserves an amount in a window if the limit allows it. The first request of a window creates its row.
-async fn raise(
+async fn reserve_in_window(
     conn: &mut Conn,
     budget: Budget,
     window: Span,
     amount: Usd,
 ) -> Result<Option<BudgetState>, QueryError> {
-    if let Some(state) = try_raise(conn, budget, window, amount).await? {
+    if let Some(state) = try_reserve_in_window(conn, budget, window, amount).await? {
         return Ok(Some(state));
     }
     // Refused, or without a row. If several requests insert the row, the later ones wait for the first.
     open_window(conn, budget, window).await?;
-    try_raise(conn, budget, window, amount).await
+    try_reserve_in_window(conn, budget, window, amount).await
 }
 
-async fn try_raise(
+async fn try_reserve_in_window(
     conn: &mut Conn,
     budget: Budget,
     window: Span,

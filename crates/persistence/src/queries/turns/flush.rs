@@ -15,13 +15,13 @@ use crate::types::id_param;
 
 pub(crate) async fn flush(conn: &mut Conn, flush: &FlushTurns) -> Result<Vec<LeaseStatus>, QueryError> {
     let mut order: Vec<usize> = (0..flush.turns.len()).collect();
-    order.sort_by_key(|place| flush.turns[*place].turn_id);
-    let mut holds: Vec<(usize, LeaseStatus)> = Vec::with_capacity(order.len());
-    for place in order {
-        holds.push((place, flush_one(conn, flush, &flush.turns[place]).await?));
+    order.sort_by_key(|index| flush.turns[*index].turn_id);
+    let mut statuses: Vec<(usize, LeaseStatus)> = Vec::with_capacity(order.len());
+    for index in order {
+        statuses.push((index, flush_one(conn, flush, &flush.turns[index]).await?));
     }
-    holds.sort_by_key(|(place, _)| *place);
-    Ok(holds.into_iter().map(|(_, hold)| hold).collect())
+    statuses.sort_by_key(|(index, _)| *index);
+    Ok(statuses.into_iter().map(|(_, status)| status).collect())
 }
 
 async fn flush_one(
@@ -35,7 +35,7 @@ async fn flush_one(
     }
     write_segments(conn, turn_id, &flush_of_turn.segments).await?;
     if let Some((id, progress)) = &flush_of_turn.progress {
-        usage::note(conn, turn_id, *id, progress).await?;
+        usage::update_progress(conn, turn_id, *id, progress).await?;
     }
     let cancel_requested = match &flush_of_turn.context {
         Some(context) => {
@@ -118,7 +118,7 @@ pub(crate) async fn request_cancel(
     let now: Option<i64> = diesel::select(sql_literals::Now).get_result(conn).await?;
     let now = Timestamp::from_micros(now.unwrap_or_default());
     let session = request.session_id;
-    if request.held.is_none() && lease::release_expired(conn, session, now).await? {
+    if request.running_here.is_none() && lease::release_expired(conn, session, now).await? {
         return reap::close_running(conn, session, now).await;
     }
     let row: Option<TurnRow> = diesel::update(turns::table)

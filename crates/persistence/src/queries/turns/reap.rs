@@ -44,8 +44,8 @@ async fn candidates(conn: &mut Conn, reap: &Reap) -> Result<Vec<SessionId>, Quer
     if reap.scope == ReapScope::Expired {
         query = query.filter(sessions::lease_until.le(sql_literals::Now));
     }
-    if !reap.held.is_empty() {
-        let held: Vec<IdParam> = reap.held.iter().copied().map(id_param).collect();
+    if !reap.running_here.is_empty() {
+        let held: Vec<IdParam> = reap.running_here.iter().copied().map(id_param).collect();
         query = query.filter(sessions::active_turn_id.ne_all(held));
     }
     Ok(query.load(conn).await?)

@@ -9,7 +9,7 @@ use causerie_domain::usage::reports::UsageRecord;
 use diesel::prelude::*;
 
 use super::super::{Conn, RunQueryDsl};
-use super::selection::{chosen, merge, parts, slugs};
+use super::filter::{chosen, merge, parts, slugs};
 use crate::error::QueryError;
 use crate::rows::UsageRecordRow;
 use crate::schema::ai_usage;

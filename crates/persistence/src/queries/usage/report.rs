@@ -6,8 +6,8 @@ use causerie_domain::usage::reports::{Grouping, ReportRow, UsageTotals};
 use diesel::BoolExpressionMethods;
 
 use super::super::{Conn, RunQueryDsl};
+use super::filter::{after, chosen, slugs};
 use super::report_sql::SumStatement;
-use super::selection::{after, chosen, slugs};
 use crate::error::QueryError;
 use crate::rows::{UsageTotalsRow, groups, total};
 

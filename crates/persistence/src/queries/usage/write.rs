@@ -26,7 +26,7 @@ pub(in super::super) async fn open(conn: &mut Conn, open: &OpenUsage) -> Result<
 }
 
 /// Updates an open row. Columns without a new value keep the old one.
-pub(in super::super) async fn note(
+pub(in super::super) async fn update_progress(
     conn: &mut Conn,
     turn: TurnId,
     id: UsageId,

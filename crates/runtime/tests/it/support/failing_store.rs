@@ -1,4 +1,4 @@
-//! Turn ledger with injected failures, on the in-memory store.
+//! Turn store with injected failures, on the in-memory store.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId};
 use causerie_memory_store::MemoryStore;
 use tokio::sync::Semaphore;
 
-/// Operation of the ledger that can fail.
+/// Operation of the store that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     Begin,
@@ -38,7 +38,7 @@ pub(crate) enum Failure {
     Delay,
 }
 
-/// Turn ledger in memory with injected failures.
+/// Turn store in memory with injected failures.
 #[derive(Debug)]
 pub(crate) struct FailingStore {
     inner: MemoryStore,

@@ -50,7 +50,7 @@ pub(crate) async fn world_on_store(store: MemoryStore, settings: Settings) -> Wo
     world_with(store, stores, settings).await
 }
 
-/// Creates a runtime whose turn ledger can fail.
+/// Creates a runtime whose turn store can fail.
 pub(crate) async fn world_with_failing_store(settings: Settings) -> (World, Arc<FailingStore>) {
     let store = MemoryStore::new();
     let troubled = Arc::new(FailingStore::new(store.clone()));

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use causerie_domain::ports::{Administration as _, Authentication as _, ExternalId};
+use causerie_domain::ports::{Authentication as _, ExternalId, Operator as _};
 use causerie_identity::{Algorithm, FetchLimits};
 use causerie_testkit::anyhow::{Context as _, Result};
 use causerie_testkit::app::{Client, Reply, TestApp, TestAppBuilder};

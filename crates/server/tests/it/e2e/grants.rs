@@ -56,7 +56,7 @@ struct Gift {
     request: fn(&Names, &Caller) -> (String, Value),
 }
 
-macro_rules! gifts {
+macro_rules! grant_cases {
     ($($operation:literal, $scope:literal, |$names:ident, $caller:ident| $path:expr, $body:expr;)+) => {
         vec![$(Gift {
             operation: $operation,
@@ -66,8 +66,8 @@ macro_rules! gifts {
     };
 }
 
-fn gifts() -> Vec<Gift> {
-    gifts! {
+fn grant_cases() -> Vec<Gift> {
+    grant_cases! {
         "PATCH /models/{id}", "update:Model", |n, c| "/models/sim/text".to_owned(), json!({ "enabled": true });
         "POST /users", "manage:User", |n, c| "/users".to_owned(), json!({ "email": "new@example.org", "name": "New", "role": "admin" });
         "PATCH /users/{id}", "manage:User", |n, c| format!("/users/{}", c.user), json!({ "role": "admin" });
@@ -158,8 +158,8 @@ async fn every_operation_that_gives_something_away_refuses_more_than_the_caller_
     builder: TestAppBuilder,
 ) -> Result<()> {
     let app = builder.tool("echo", "sim/echo").tool("text", "sim/text").start().await?;
-    let gifts = gifts();
-    let giving: BTreeSet<String> = gifts.iter().map(|gift| gift.operation.to_owned()).collect();
+    let grant_cases = grant_cases();
+    let giving: BTreeSet<String> = grant_cases.iter().map(|gift| gift.operation.to_owned()).collect();
     let harmless: BTreeSet<String> =
         HARMLESS.split(',').map(|operation| operation.trim().to_owned()).collect();
     let documented = documented(&app).await?;
@@ -173,7 +173,7 @@ async fn every_operation_that_gives_something_away_refuses_more_than_the_caller_
 
     let names = names(&app).await?;
     let mut callers = vec![delegated(&app, &names).await?];
-    for scope in gifts.iter().map(|gift| gift.scope).collect::<BTreeSet<_>>() {
+    for scope in grant_cases.iter().map(|gift| gift.scope).collect::<BTreeSet<_>>() {
         let (client, key) = create_key(&app.root, &[scope]).await?;
         callers.push(Caller { who: scope.to_owned(), client, user: names.root.clone(), key });
     }
@@ -181,7 +181,7 @@ async fn every_operation_that_gives_something_away_refuses_more_than_the_caller_
     let mut stored = Dump::open(app.database()).await?;
     let before = stored.rows().await?;
     let mut mismatches = Vec::new();
-    for gift in &gifts {
+    for gift in &grant_cases {
         let (method, _) = gift.operation.split_once(' ').context("the operation has a method")?;
         for caller in
             [&callers[0]].into_iter().chain(callers.iter().filter(|caller| caller.who == gift.scope))

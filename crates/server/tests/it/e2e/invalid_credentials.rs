@@ -1,6 +1,6 @@
 //! Invalid credentials: all get the same response as a request without a credential.
 
-use causerie_domain::ports::{Administration as _, Authentication as _, ExternalId};
+use causerie_domain::ports::{Authentication as _, ExternalId, Operator as _};
 use causerie_identity::{Algorithm, FetchLimits};
 use causerie_testkit::anyhow::{Context as _, Result, ensure};
 use causerie_testkit::app::{Client, Reply, TestAppBuilder};

@@ -46,8 +46,8 @@ async fn a_posted_tool_is_used_in_the_version_of_each_session(builder: TestAppBu
     new.send_and_read("Hello").await?;
     let requests = app.upstream().requests();
     let chats = requests.iter().filter(|request| request.is_chat());
-    let behaviours: Vec<_> = chats.map(|request| request.messages()[0].1.clone()).collect();
-    assert_eq!(behaviours, ["Be kind.", "Be brief."]);
+    let behaviors: Vec<_> = chats.map(|request| request.messages()[0].1.clone()).collect();
+    assert_eq!(behaviors, ["Be kind.", "Be brief."]);
 
     let page = app.ada.get("/tools/posted/versions?limit=1").await?.json(200)?;
     assert_eq!(page["data"][0]["version"], "1.1.0");

@@ -1,7 +1,7 @@
 //! Stream tickets: valid for the streams of one session, with the rights of one principal, while a turn runs.
 
 use causerie_domain::ApiKeyId;
-use causerie_domain::ports::{Administration as _, NewApiKey};
+use causerie_domain::ports::{NewApiKey, Operator as _};
 use causerie_http::auth::KeyMaterial;
 use causerie_runtime::SystemIds;
 use causerie_testkit::anyhow::{Context as _, Result};

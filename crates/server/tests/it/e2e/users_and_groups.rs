@@ -1,4 +1,4 @@
-//! Administration of users, groups, memberships and invitations.
+//! Operator of users, groups, memberships and invitations.
 
 use causerie_testkit::anyhow::{Context as _, Result};
 use causerie_testkit::app::TestAppBuilder;

@@ -1,7 +1,7 @@
 //! Principals of the access matrix, and the resources of one of them.
 
 use causerie_domain::audit_events::AuditStamp;
-use causerie_domain::ports::{Administration as _, Clock as _, NewApiKey};
+use causerie_domain::ports::{Clock as _, NewApiKey, Operator as _};
 use causerie_domain::{ApiKeyId, AuditEventId, Timestamp};
 use causerie_http::auth::KeyMaterial;
 use causerie_runtime::{SystemClock, SystemIds};

@@ -8,7 +8,7 @@ use crate::users::User;
 
 /// Failure to create a user or an API key.
 #[derive(Debug, thiserror::Error)]
-pub enum AdministrationError {
+pub enum OperatorError {
     #[error("a user with this e-mail address exists")]
     EmailTaken,
     #[error("no such user or group")]
@@ -19,7 +19,7 @@ pub enum AdministrationError {
 
 /// Creates users and API keys without a principal.
 #[async_trait::async_trait]
-pub trait Administration: Send + Sync + Debug {
+pub trait Operator: Send + Sync + Debug {
     /// Creates the first user and its API key in one transaction. Returns `false` if the store has users: nothing is
     /// stored then.
     async fn bootstrap(&self, admin: NewUser, key: NewApiKey) -> Result<bool, StoreError>;
@@ -27,8 +27,8 @@ pub trait Administration: Send + Sync + Debug {
     /// Creates a user.
     ///
     /// # Errors
-    /// [`AdministrationError::EmailTaken`].
-    async fn create_user(&self, user: NewUser) -> Result<User, AdministrationError>;
+    /// [`OperatorError::EmailTaken`].
+    async fn create_user(&self, user: NewUser) -> Result<User, OperatorError>;
 
     /// Returns the user with this e-mail address.
     async fn user_by_email(&self, email: &str) -> Result<Option<User>, StoreError>;
@@ -36,6 +36,6 @@ pub trait Administration: Send + Sync + Debug {
     /// Creates an API key.
     ///
     /// # Errors
-    /// [`AdministrationError::NotFound`].
-    async fn create_key(&self, key: NewApiKey) -> Result<ApiKey, AdministrationError>;
+    /// [`OperatorError::NotFound`].
+    async fn create_key(&self, key: NewApiKey) -> Result<ApiKey, OperatorError>;
 }

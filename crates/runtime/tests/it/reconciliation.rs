@@ -214,7 +214,8 @@ async fn abandoned_turn(world: &World, anna: &Principal, script: Vec<Step>) -> S
     // Waits for the flush of the context report.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(sent.turn.id == world.store.running_turn(session).await.unwrap().unwrap().id);
-    let everything = Reap { scope: ReapScope::Everything, held: Vec::new(), limit: 9, now: NOW + HOUR };
+    let everything =
+        Reap { scope: ReapScope::Everything, running_here: Vec::new(), limit: 9, now: NOW + HOUR };
     assert_eq!(world.store.reap(everything).await.unwrap().len(), 1);
     session
 }

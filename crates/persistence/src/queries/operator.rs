@@ -2,7 +2,7 @@
 
 use causerie_domain::api_keys::ApiKey;
 use causerie_domain::audit_events::{AuditAction, AuditStamp};
-use causerie_domain::ports::{AdministrationError, ExternalId, NewApiKey, NewUser};
+use causerie_domain::ports::{ExternalId, NewApiKey, NewUser, OperatorError};
 use causerie_domain::users::{User, UserStatus};
 use causerie_domain::{AuditEventId, Timestamp};
 use diesel::prelude::*;
@@ -35,10 +35,10 @@ pub(crate) async fn bootstrap(
 pub(crate) async fn create_user(
     conn: &mut Conn,
     new: &NewUser,
-) -> Result<User, TransactionError<AdministrationError>> {
+) -> Result<User, TransactionError<OperatorError>> {
     let user = insert_user(conn, new, None).await.map_err(|error| match error {
         QueryError::Database(error) if is_unique_violation(&error, "email_key") => {
-            TransactionError::Refused(AdministrationError::EmailTaken)
+            TransactionError::Refused(OperatorError::EmailTaken)
         }
         other => TransactionError::Failed(other),
     })?;
@@ -59,10 +59,10 @@ pub(crate) async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option
 pub(crate) async fn create_key(
     conn: &mut Conn,
     new: &NewApiKey,
-) -> Result<ApiKey, TransactionError<AdministrationError>> {
+) -> Result<ApiKey, TransactionError<OperatorError>> {
     let api_key = insert_key(conn, new).await.map_err(|error| match error {
         QueryError::Database(error) if is_foreign_key_violation(&error) => {
-            TransactionError::Refused(AdministrationError::NotFound)
+            TransactionError::Refused(OperatorError::NotFound)
         }
         other => TransactionError::Failed(other),
     })?;

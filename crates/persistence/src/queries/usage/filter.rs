@@ -15,14 +15,14 @@ use crate::error::QueryError;
 use crate::schema::{ai_usage, tools};
 use crate::types::{IdParam, id_param};
 
-type OnRows = Condition<ai_usage::table>;
+type UsageCondition = Condition<ai_usage::table>;
 
 /// Maximum number of parts that a filter is split into.
 const MAX_PARTS: usize = 16;
 
 /// The condition of the rows that are requested and visible.
-pub(in super::super) fn chosen(rows: &UsageFilter) -> Result<OnRows, StoreError> {
-    let mut chosen: OnRows = Box::new(
+pub(in super::super) fn chosen(rows: &UsageFilter) -> Result<UsageCondition, StoreError> {
+    let mut chosen: UsageCondition = Box::new(
         filters::on_usage(&rows.visible)?
             .and(ai_usage::created_at.ge(rows.span.from.as_micros()))
             .and(ai_usage::created_at.lt(rows.span.to.as_micros())),
@@ -46,8 +46,8 @@ pub(in super::super) fn chosen(rows: &UsageFilter) -> Result<OnRows, StoreError>
 }
 
 /// The condition of rows in the groups after `last`. Groups are ordered by each field, with nulls first.
-pub(in super::super) fn after(group_by: &[Grouping], days: &[Day], last: &ReportKey) -> OnRows {
-    let mut after: OnRows = constant(false);
+pub(in super::super) fn after(group_by: &[Grouping], days: &[Day], last: &ReportKey) -> UsageCondition {
+    let mut after: UsageCondition = constant(false);
     for grouping in group_by.iter().rev() {
         let (beyond, same) = compared(*grouping, days, last);
         after = Box::new(beyond.or(same.and(after)));
@@ -56,13 +56,13 @@ pub(in super::super) fn after(group_by: &[Grouping], days: &[Day], last: &Report
 }
 
 /// The conditions of rows whose field is greater than the group's, and equal to it.
-fn compared(grouping: Grouping, days: &[Day], last: &ReportKey) -> (OnRows, OnRows) {
+fn compared(grouping: Grouping, days: &[Day], last: &ReportKey) -> (UsageCondition, UsageCondition) {
     macro_rules! by {
         ($column:ident, $value:expr) => {
             match $value {
                 Some(value) => (
-                    Box::new(ai_usage::$column.nullable().gt(value.clone())) as OnRows,
-                    Box::new(ai_usage::$column.nullable().eq(value)) as OnRows,
+                    Box::new(ai_usage::$column.nullable().gt(value.clone())) as UsageCondition,
+                    Box::new(ai_usage::$column.nullable().eq(value)) as UsageCondition,
                 ),
                 None => (
                     Box::new(ai_usage::$column.is_not_null().and(constant(true))),
@@ -81,14 +81,14 @@ fn compared(grouping: Grouping, days: &[Day], last: &ReportKey) -> (OnRows, OnRo
     }
 }
 
-fn by_day(days: &[Day], last: &ReportKey) -> (OnRows, OnRows) {
+fn by_day(days: &[Day], last: &ReportKey) -> (UsageCondition, UsageCondition) {
     let beyond = days.iter().find(|day| Some(day.date) > last.day);
     let same = days.iter().find(|day| Some(day.date) == last.day);
-    let of_day = |day: &Day| -> OnRows {
+    let of_day = |day: &Day| -> UsageCondition {
         let begun = ai_usage::created_at.ge(day.span.from.as_micros());
         Box::new(begun.and(ai_usage::created_at.lt(day.span.to.as_micros())).and(constant(true)))
     };
-    let from_day = |day: &Day| -> OnRows {
+    let from_day = |day: &Day| -> UsageCondition {
         Box::new(ai_usage::created_at.ge(day.span.from.as_micros()).and(constant(true)))
     };
     (beyond.map_or_else(|| constant(false), from_day), same.map_or_else(|| constant(false), of_day))

@@ -1,5 +1,8 @@
 //! Rows of `ai_usage`, for the usage of a turn and for the reconciler.
 
+mod records;
+mod reports;
+
 use std::collections::HashMap;
 
 use causerie_domain::ports::StoreError;
@@ -12,6 +15,9 @@ use diesel::sqlite::Sqlite;
 use super::{count, parse_variant, prices};
 use crate::error::corrupt;
 use crate::schema::ai_usage;
+
+pub(crate) use records::{OPEN, OpenUsageRow, UsageRecordRow};
+pub(crate) use reports::{SUM_BASES, SumColumns, UsageTotalsRow, groups, total};
 
 /// A closed row of a turn. Rows must be in the order of their attempts.
 #[derive(Debug, Queryable, Selectable)]

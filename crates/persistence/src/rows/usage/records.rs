@@ -11,7 +11,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
-use super::{count, parse_variant, prices_text};
+use super::super::{count, parse_variant, prices_text};
 use crate::schema::ai_usage;
 use crate::types::{IdParam, id_param};
 
@@ -107,7 +107,7 @@ impl TryFrom<OpenUsage> for OpenUsageRow {
             attempt: i64::from(attempt),
             model,
             state: OPEN,
-            estimated_input_tokens: super::tokens(estimated_input_tokens),
+            estimated_input_tokens: super::super::tokens(estimated_input_tokens),
             prices: prices.as_ref().map(prices_text).transpose()?,
             created_at: created_at.as_micros(),
         })

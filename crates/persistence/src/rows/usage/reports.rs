@@ -8,7 +8,7 @@ use causerie_domain::{GroupId, SessionId, ToolId, UserId};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
-use super::{count, parse_variant};
+use super::super::{count, parse_variant};
 use crate::error::corrupt;
 use crate::types::SqlId;
 

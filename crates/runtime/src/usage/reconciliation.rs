@@ -16,8 +16,8 @@ use causerie_domain::ports::{
 use causerie_domain::usage::{CostBasis, PendingUsage};
 use causerie_domain::{Timestamp, UsageId};
 use causerie_usage::{
-    CharsPerToken, EstimatedTokens, PendingRequest, RequestEnd, give_up, next_lookup, settle,
-    settle_looked_up,
+    CharsPerToken, EstimatedTokens, PendingRequest, RequestEnd, next_lookup, settle, settle_looked_up,
+    settle_without_record,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -154,7 +154,7 @@ impl Reconciler {
             let rows = self.store.expired_lookups(query).await?;
             let mut settled = 0;
             for row in &rows {
-                settled += u32::from(is_settled(row.id, self.give_up(row).await)?);
+                settled += u32::from(is_settled(row.id, self.settle_without_record(row).await)?);
             }
             if rows.len() < BATCH_ROWS as usize || settled == 0 {
                 return Ok(());
@@ -190,7 +190,7 @@ impl Reconciler {
             return Ok(LookupStatus::Idle);
         };
         let Some(generation_id) = row.generation_id.as_deref() else {
-            self.give_up(&row).await?;
+            self.settle_without_record(&row).await?;
             return Ok(LookupStatus::Responded);
         };
         let lookup = tokio::time::timeout(LOOKUP_TIMEOUT, self.gateway.generation(generation_id));
@@ -255,7 +255,7 @@ impl Reconciler {
         let lookups = row.lookups.saturating_add(1);
         match next_lookup(row.closed_at, self.clock.now(), lookups, self.settings.lookup_window) {
             Some(at) => self.postpone(row, claimed_until, at, lookups).await,
-            None => self.give_up(row).await,
+            None => self.settle_without_record(row).await,
         }
     }
 
@@ -271,8 +271,8 @@ impl Reconciler {
     }
 
     /// Settles the row with its estimate, or as unknown if it has none.
-    async fn give_up(&self, row: &PendingUsage) -> Result<(), StoreError> {
-        let settlement = give_up(&row.settlement);
+    async fn settle_without_record(&self, row: &PendingUsage) -> Result<(), StoreError> {
+        let settlement = settle_without_record(&row.settlement);
         if settlement.basis == CostBasis::Unknown {
             tracing::warn!(usage = %row.id, "the cost of a request remains unknown");
         }
