@@ -11,6 +11,7 @@
 #![doc = ""]
 #![doc = include_str!("../README.md")]
 
+mod address;
 mod backend;
 mod clock;
 mod error;
@@ -27,6 +28,7 @@ mod settings;
 mod store;
 mod types;
 
+pub use address::{AddressError, sqlite_path, sqlite_url};
 pub use lock::{LockError, ServeLock};
 pub use migrations::MigrationError;
 pub use settings::{OpenError, StoreSettings};

@@ -1,6 +1,6 @@
 //! Creates the adapters and connects them to the ports. Only this file combines adapters.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use causerie_domain::ports::{
 use causerie_http::{AppParts, AppState, HttpSettings};
 use causerie_identity::JwksVerifier;
 use causerie_openrouter::{LimitedGateway, OpenRouter};
-use causerie_persistence::{OpenError, ServeLock, SqlStore};
+use causerie_persistence::{AddressError, OpenError, ServeLock, SqlStore};
 use causerie_runtime::{HostPolicy, Runtime, Stores, SystemIds};
 use causerie_simulator::Simulator;
 use tokio::runtime::Handle;
@@ -50,7 +50,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub(crate) fn open_without_migrating(settings: &StoreSettings) -> Result<Store> {
-        if settings.database_url.expose().starts_with("sqlite://") {
+        if sqlite_file(settings)?.is_some() {
             create_data_dir(&settings.data_dir)?;
         }
         let settings = causerie_persistence::StoreSettings {
@@ -63,10 +63,7 @@ impl Store {
         };
         match SqlStore::open(&settings) {
             Ok(store) => Ok(Store(Arc::new(store))),
-            Err(error @ (OpenError::UnknownScheme | OpenError::NotAFile | OpenError::TlsUnsupported(_))) => {
-                let error = SettingError::new(format!("{DATABASE_URL} cannot be used: {error}"));
-                Err(InvalidSettings(vec![error]).into())
-            }
+            Err(OpenError::Address(error)) => Err(invalid_address(&error)),
             Err(error) => Err(error).context(DATABASE_URL),
         }
     }
@@ -76,8 +73,8 @@ impl Store {
     /// # Errors
     /// As [`Store::open`], or the store does not exist.
     pub(crate) async fn open_existing(settings: &StoreSettings) -> Result<Store> {
-        if let Some(path) = settings.database_url.expose().strip_prefix("sqlite://") {
-            ensure!(Path::new(path).is_file(), "there is no database {path}");
+        if let Some(path) = sqlite_file(settings)? {
+            ensure!(path.is_file(), "there is no database {}", path.display());
         }
         let store = Store::open_without_migrating(settings)?;
         store.health().check().await.context("cannot read the database")?;
@@ -122,6 +119,19 @@ impl Store {
     pub(crate) async fn close(&self) {
         self.0.close().await;
     }
+}
+
+/// Returns the path of the database file; `None` on PostgreSQL.
+///
+/// # Errors
+/// [`InvalidSettings`] if the address is invalid.
+fn sqlite_file(settings: &StoreSettings) -> Result<Option<PathBuf>> {
+    causerie_persistence::sqlite_path(settings.database_url.expose()).map_err(|error| invalid_address(&error))
+}
+
+fn invalid_address(error: &AddressError) -> anyhow::Error {
+    let error = SettingError::new(format!("{DATABASE_URL} cannot be used: {error}"));
+    InvalidSettings(vec![error]).into()
 }
 
 /// The right to serve from a store, released on drop.

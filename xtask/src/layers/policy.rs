@@ -86,10 +86,11 @@ struct ForeignCratePolicy {
     users: &'static [&'static str],
 }
 
-const FOREIGN_CRATES: [ForeignCratePolicy; 11] = [
+const FOREIGN_CRATES: [ForeignCratePolicy; 12] = [
     ForeignCratePolicy { family: "actix", users: &[HTTP, SERVER, SIMULATOR, TESTKIT] },
     ForeignCratePolicy { family: "utoipa", users: &[HTTP, SERVER, SIMULATOR, TESTKIT] },
     ForeignCratePolicy { family: "diesel", users: &[PERSISTENCE, TESTKIT] },
+    ForeignCratePolicy { family: "tokio-postgres", users: &[PERSISTENCE, TESTKIT] },
     ForeignCratePolicy { family: "libsqlite3-sys", users: &[PERSISTENCE] },
     ForeignCratePolicy { family: "reqwest", users: &[OPENROUTER, IDENTITY, TESTKIT] },
     ForeignCratePolicy { family: "jsonwebtoken", users: &[IDENTITY] },

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use diesel::migration::CREATE_MIGRATIONS_TABLE;
-use diesel_async::{AsyncConnection, SimpleAsyncConnection};
+use diesel_async::SimpleAsyncConnection;
 
 use self::embedded::{Migration, POSTGRES, SQLITE, plan};
 use crate::backend::sqlite::ConnRole;
@@ -65,10 +65,13 @@ pub(crate) async fn migrate_sqlite(path: &Path, direction: Direction) -> Result<
 }
 
 /// Migrates a PostgreSQL database. Returns the versions that were applied or reverted.
-pub(crate) async fn migrate_postgres(url: &str, direction: Direction) -> Result<Vec<String>, MigrationError> {
-    let url = url.to_owned();
+pub(crate) async fn migrate_postgres(
+    connector: &postgres::Connector,
+    direction: Direction,
+) -> Result<Vec<String>, MigrationError> {
+    let connector = connector.clone();
     run_on_thread(move || async move {
-        let mut conn = postgres::Conn::establish(&url).await.map_err(with_reason("it cannot be reached"))?;
+        let mut conn = connector.connect().await.map_err(with_reason("it cannot be reached"))?;
         // The lock is released with the connection at the latest.
         conn.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK_KEY})"))
             .await

@@ -27,10 +27,11 @@ use std::sync::Arc;
 
 use causerie_domain::ports::StoreError;
 
+use crate::address::Address;
 use crate::backend::{Backend, postgres, sqlite};
 use crate::lock::{LockError, ServeLock};
 use crate::migrations::{self, Direction, MigrationError};
-use crate::settings::{Address, OpenError, StoreSettings};
+use crate::settings::{OpenError, StoreSettings};
 
 /// A store. It implements the storage ports, and is cheap to clone.
 #[derive(Debug, Clone)]
@@ -56,7 +57,7 @@ impl SqlStore {
     pub fn open(settings: &StoreSettings) -> Result<Self, OpenError> {
         let backend = match Address::parse(settings.url.expose())? {
             Address::Sqlite(path) => Backend::Sqlite(sqlite::Engine::open(&path, settings)?),
-            Address::Postgres(url) => Backend::Postgres(postgres::Engine::open(&url, settings)?),
+            Address::Postgres(address) => Backend::Postgres(postgres::Engine::open(*address, settings)?),
         };
         Ok(SqlStore { backend: Arc::new(backend) })
     }
@@ -123,7 +124,7 @@ impl SqlStore {
     async fn change(&self, direction: Direction) -> Result<Vec<String>, MigrationError> {
         match &*self.backend {
             Backend::Sqlite(engine) => migrations::migrate_sqlite(engine.path(), direction).await,
-            Backend::Postgres(engine) => migrations::migrate_postgres(engine.url(), direction).await,
+            Backend::Postgres(engine) => migrations::migrate_postgres(engine.connector(), direction).await,
         }
     }
 }

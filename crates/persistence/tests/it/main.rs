@@ -14,5 +14,6 @@ mod reconciliation;
 mod session_lists;
 mod stream_tickets;
 mod tools;
+mod tls;
 mod usage_reports;
 mod users;

@@ -33,7 +33,8 @@ pub(crate) struct StoreArgs {
     #[arg(long, env = "CAUSERIE_DATA_DIR", value_name = "DIR", default_value = "data")]
     #[arg(value_parser = setting(path))]
     data_dir: Setting<PathBuf>,
-    /// Database: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME` [default: sqlite://DATA_DIR/causerie.db].
+    /// Database: `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME?sslmode=MODE`, percent-encoded
+    /// [default: sqlite://DATA_DIR/causerie.db].
     #[arg(long, env = "DATABASE_URL", value_name = "URL", default_value = "", hide_default_value = true)]
     #[arg(hide_env_values = true, value_parser = optional(database_url))]
     database_url: Setting<Option<Secret>>,
@@ -65,7 +66,7 @@ impl StoreArgs {
         let readers = errors.take(self.database_readers);
 
         let data_dir = data_dir?;
-        let default = || Secret::new(format!("sqlite://{}", data_dir.join("causerie.db").display()));
+        let default = || Secret::new(causerie_persistence::sqlite_url(&data_dir.join("causerie.db")));
         let database_url = database_url?.unwrap_or_else(default);
         Some(StoreSettings {
             data_dir,

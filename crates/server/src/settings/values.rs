@@ -88,12 +88,17 @@ pub(crate) fn secret(text: &str) -> Result<Secret, String> {
     }
 }
 
-/// Parses the address of a proxy, which may contain a user and a password.
+/// Parses the address of a proxy, which may contain a user and a password. A path or options would be ignored, so they
+/// are refused.
 pub(crate) fn proxy_url(text: &str) -> Result<Secret, String> {
-    match text.parse::<Uri>().ok().as_ref().map(Uri::scheme_str) {
-        Some(Some("http" | "https")) => Ok(Secret::new(text)),
-        _ => Err("the http:// or https:// address of a proxy".to_owned()),
-    }
+    let uri: Option<Uri> = text.parse().ok();
+    let is_proxy = uri.is_some_and(|uri| {
+        let known = matches!(uri.scheme_str(), Some("http" | "https"));
+        known && uri.path() == "/" && uri.query().is_none() && !text.contains('#')
+    });
+    let expected =
+        || "the http:// or https:// address of a proxy, without path, query and fragment".to_owned();
+    is_proxy.then(|| Secret::new(text)).ok_or_else(expected)
 }
 
 /// Parses a name of at most 100 characters that is valid in a header.
@@ -154,6 +159,25 @@ mod tests {
             "/v1",
         ] {
             assert!(base_url(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_address_of_a_proxy_has_nothing_that_would_be_ignored() {
+        for right in ["http://proxy:8080", "https://me:hunter2@proxy.example/", "http://[::1]:3128"] {
+            assert_eq!(proxy_url(right).map(|url| url.expose().to_owned()), Ok(right.to_owned()));
+        }
+        for wrong in [
+            "",
+            "proxy:8080",
+            "socks5://proxy",
+            "http://",
+            "http://proxy/path",
+            "http://proxy?mode=tunnel",
+            "http://proxy/#a",
+            "http://me:hunter#2@proxy",
+        ] {
+            assert!(proxy_url(wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -80,11 +80,32 @@ fn all_invalid_settings_are_reported_before_startup() {
 
 #[test]
 fn a_setting_that_the_store_rejects_is_named() {
-    let program = Program::new().with("DATABASE_URL", "postgres://me:hunter2@host/db?sslmode=require");
-    let refused = program.run(&["serve"]);
-    assert_eq!(refused.code, 2);
-    assert!(refused.stderr.starts_with("causerie: DATABASE_URL (--database-url) cannot be used: "));
-    assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
+    for (url, name) in [
+        ("postgres://me:hunter2@host/db?sslmode=verify-ca", "sslrootcert"),
+        ("postgres://me:hunter2@host/db?sslmode=verify-full&sslrootcert=/none.pem", "/none.pem"),
+        ("postgres://me:hunter2@host/db?mode=hunter2", "mode"),
+        ("postgres://me:@hunter2@host/db", "%40"),
+        ("sqlite://typo.db?mode=rwc", "the option mode,"),
+        ("sqlite://100%.db", "%25"),
+    ] {
+        let program = Program::new().with("DATABASE_URL", url);
+        for arguments in [&["serve"][..], &["migrate"], &["verify"], &["admin", "list-users"]] {
+            let refused = program.run(arguments);
+            assert_eq!(refused.code, 2, "{url} {arguments:?}");
+            assert!(refused.stderr.starts_with("causerie: DATABASE_URL (--database-url) cannot be used: "));
+            assert!(refused.stderr.contains(name), "{}", refused.stderr);
+            assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
+        }
+        assert!(fs::read_dir(program.path("")).unwrap().next().is_none(), "{url} left a file");
+    }
+}
+
+#[test]
+fn a_data_folder_may_have_any_name() {
+    let program = Program::new().with("CAUSERIE_DATA_DIR", "100% a?b#c");
+    program.serve().stop();
+    assert!(program.path("100% a?b#c/causerie.db").is_file());
+    assert_eq!(program.run(&["verify"]).code, 0);
 }
 
 #[test]

@@ -14,9 +14,7 @@ use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
-use diesel_async::{
-    AnsiTransactionManager, AsyncConnection as _, SimpleAsyncConnection as _, TransactionManager,
-};
+use diesel_async::{AnsiTransactionManager, SimpleAsyncConnection as _, TransactionManager};
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
@@ -24,8 +22,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
-use super::Conn;
 use super::job::{Job, TransactionJob};
+use super::{Conn, Connector};
+use crate::address::PostgresAddress;
 use crate::backend::transaction::{Mode, Transaction, overloaded, restore_result, store_closed};
 use crate::clock::monotonic;
 use crate::error::{IntoPortError, unavailable};
@@ -38,7 +37,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
 /// A PostgreSQL database and its connection pool.
 pub(crate) struct Engine {
-    url: String,
+    connector: Connector,
     pool: Pool<Conn>,
     limits: Limits,
     /// Connections that transactions of normal priority may hold at the same time; fewer than all.
@@ -50,16 +49,19 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Creates the pool. The first transaction opens the first connection.
-    pub(crate) fn open(url: &str, settings: &StoreSettings) -> Result<Self, OpenError> {
+    pub(crate) fn open(address: PostgresAddress, settings: &StoreSettings) -> Result<Self, OpenError> {
         if settings.connections == 0 {
             return Err(OpenError::TooFew("connection"));
         }
         let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
         let wait = Some(settings.wait_timeout);
         let limits = Limits(settings.statement_timeout);
+        let connector = Connector::new(address)?;
         let mut config = ManagerConfig::<Conn>::default();
-        config.custom_setup = Box::new(move |url| connect_limited(url, limits).boxed());
-        let pool = Pool::builder(AsyncDieselConnectionManager::new_with_config(url, config))
+        let connects = connector.clone();
+        config.custom_setup = Box::new(move |_| connect_limited(connects.clone(), limits).boxed());
+        // The connector has the address.
+        let pool = Pool::builder(AsyncDieselConnectionManager::new_with_config("", config))
             .max_size(usize::try_from(settings.connections).unwrap_or(usize::MAX))
             .wait_timeout(wait)
             .create_timeout(wait)
@@ -68,13 +70,12 @@ impl Engine {
             .build()
             .map_err(|source| OpenError::Pool(source.into()))?;
         let normal_permits = Arc::new(Semaphore::new(normal_permit_count(settings.connections)));
-        let (url, wait) = (url.to_owned(), settings.wait_timeout);
-        Ok(Engine { url, pool, limits, normal_permits, wait, runtime, tasks: TaskTracker::new() })
+        let wait = settings.wait_timeout;
+        Ok(Engine { connector, pool, limits, normal_permits, wait, runtime, tasks: TaskTracker::new() })
     }
 
-    /// Database URL, including the password.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
+    pub(crate) fn connector(&self) -> &Connector {
+        &self.connector
     }
 
     /// Runs a transaction in its own task.
@@ -150,8 +151,8 @@ impl Limits {
 
 /// Connects and sets the server's timeouts for statements, lock waits and idle transactions. The last one releases the
 /// locks of a process that is suspended.
-async fn connect_limited(url: &str, limits: Limits) -> ConnectionResult<Conn> {
-    let mut conn = Conn::establish(url).await?;
+async fn connect_limited(connector: Connector, limits: Limits) -> ConnectionResult<Conn> {
+    let mut conn = connector.connect().await?;
     let statement = limits.0.as_millis();
     let lock = limits.lock_timeout().as_millis().max(1);
     conn.batch_execute(&format!(

@@ -1,14 +1,17 @@
 //! PostgreSQL: a connection pool, tasks that run to the end when their caller goes away, and the queries.
 
 mod bulk;
+mod connector;
 mod engine;
 mod job;
+mod tls;
 
 // The same file as SQLite's: one set of queries, compiled for each database.
 #[path = "../../queries/mod.rs"]
 #[expect(clippy::duplicate_mod, reason = "one set of queries serves both databases")]
 pub(crate) mod queries;
 
+pub(crate) use connector::Connector;
 pub(crate) use engine::Engine;
 
 /// The backend type for the queries.
