@@ -29,7 +29,7 @@ mod store;
 mod types;
 
 pub use address::{AddressError, sqlite_path, sqlite_url};
-pub use lock::{LockError, ServeLock};
+pub use lock::{DatabaseLost, LockError, ServeLock};
 pub use migrations::MigrationError;
 pub use settings::{OpenError, StoreSettings};
 pub use store::{Database, SqlStore};

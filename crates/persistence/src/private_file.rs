@@ -7,19 +7,39 @@ use std::path::Path;
 
 const MODE: u32 = 0o600;
 
-/// Opens a file for appending and creates it if it is missing. The permissions of an existing file are reduced.
+/// Opens a file for appending and creates it if it is missing. The permissions of an existing file are reduced. Returns
+/// also whether the file was created.
 ///
 /// # Errors
 /// The file cannot be opened, or its permissions are too wide and it belongs to another user.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new().create(true).append(true).mode(MODE).open(path)?;
-    restrict(path)?;
-    Ok(file)
+pub(crate) fn open(path: &Path) -> io::Result<(File, bool)> {
+    let mut options = OpenOptions::new();
+    options.append(true).mode(MODE);
+    match options.create_new(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            // The target of a symbolic link may be missing.
+            let file = options.create_new(false).create(true).open(path)?;
+            restrict(path)?;
+            Ok((file, false))
+        }
+        created => created.map(|file| (file, true)),
+    }
 }
 
-/// Reduces the permissions of a file. A missing file is ignored.
+/// Creates a file if it is missing, and reduces the permissions of an existing one. Returns whether it was created.
 ///
-/// The file is not opened: closing it would release the locks that SQLite holds on it in this process.
+/// An existing file is not opened: closing it would release the locks that SQLite holds on it in this process.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn create(path: &Path) -> io::Result<bool> {
+    if path.exists() {
+        return restrict(path).map(|()| false);
+    }
+    open(path).map(|(_, created)| created)
+}
+
+/// Reduces the permissions of a file. A missing file is ignored. The file is not opened.
 ///
 /// # Errors
 /// As [`open`].

@@ -59,6 +59,19 @@ pub enum OpenError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The database file is missing, but not its write-ahead log.
+    #[error(
+        "the database file {} is missing, and {} has changes of it: restore the database, or remove its log to begin \
+         with an empty one",
+        path.display(),
+        log.display()
+    )]
+    LogWithoutDatabase {
+        /// Path of the database file.
+        path: PathBuf,
+        /// Path of the write-ahead log.
+        log: PathBuf,
+    },
     /// The connection pool cannot be built.
     #[error("the connection pool cannot be built")]
     Pool(#[source] Box<dyn std::error::Error + Send + Sync>),

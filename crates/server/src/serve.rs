@@ -36,7 +36,9 @@ pub struct Server {
     ticket_cleanup: TicketCleanup,
     tools_dir: Option<PathBuf>,
     /// Released last, after all writes.
-    _right: ServingRight,
+    right: ServingRight,
+    /// Whether a file of the database was removed or replaced.
+    is_store_lost: bool,
 }
 
 impl Server {
@@ -83,7 +85,17 @@ impl Server {
         }
         let ticket_cleanup = TicketCleanup::start(store.tickets());
         let tools_dir = settings.runtime.tools_dir.clone();
-        Ok(Server { http, runtime, gateway, store, banner, ticket_cleanup, tools_dir, _right: right })
+        Ok(Server {
+            http,
+            runtime,
+            gateway,
+            store,
+            banner,
+            ticket_cleanup,
+            tools_dir,
+            right,
+            is_store_lost: false,
+        })
     }
 
     /// The address that the server listens on.
@@ -109,9 +121,18 @@ impl Server {
         }
     }
 
-    /// Waits until the listener fails, and returns the error.
+    /// Waits until the server cannot go on, and returns the error: the listener fails, or a file of the SQLite database
+    /// is removed or replaced.
     pub async fn broken(&mut self) -> anyhow::Error {
-        let cause = match (&mut self.http.running).await {
+        let ended = tokio::select! {
+            ended = &mut self.http.running => ended,
+            lost = self.right.lost() => {
+                tracing::error!(error = %lost, "stopping at once, since the database is lost");
+                self.is_store_lost = true;
+                return lost;
+            }
+        };
+        let cause = match ended {
             Ok(Ok(())) => return anyhow!("the http server has ended"),
             Ok(Err(error)) => anyhow::Error::from(error),
             Err(lost) => anyhow::Error::from(lost),
@@ -122,11 +143,19 @@ impl Server {
     /// Stops the server gracefully. It refuses new turns and reports itself as not ready. Running turns have the drain
     /// time to finish; the others are then closed as interrupted. Then client connections are closed, and last the
     /// simulator and the store.
+    ///
+    /// If the files of the database are lost, running turns have no time, and the store stays open until the process
+    /// ends.
     pub async fn stop(self) {
-        self.runtime.drain(self.banner.drain).await;
+        let drain = if self.is_store_lost { Duration::ZERO } else { self.banner.drain };
+        self.runtime.drain(drain).await;
         self.http.stop().await;
         self.ticket_cleanup.stop().await;
         self.gateway.close().await;
+        if self.is_store_lost {
+            self.store.abandon();
+            return;
+        }
         // A hanging disk or network must not block the end of the process.
         if timeout(STORE_CLOSE_TIMEOUT, self.store.close()).await.is_err() {
             tracing::warn!("closing the store timed out");

@@ -27,6 +27,8 @@ const DATABASE_URL: &str = "DATABASE_URL (--database-url)";
 const SIMULATOR_WORD_DELAY: Duration = Duration::from_millis(25);
 /// Time that connections have to receive their last frames after every turn has ended.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time between two checks that the files of a SQLite database are in their place.
+const LOCK_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// The mark in the metadata of answers from the built-in simulator.
 const SIMULATOR_MARK: &str = "simulator";
 
@@ -88,7 +90,7 @@ impl Store {
 
     /// Acquires the right to serve: exclusive on SQLite, shared on PostgreSQL.
     pub(crate) fn lock_for_serving(&self) -> Result<ServingRight> {
-        Ok(ServingRight(self.0.lock_for_serving()?))
+        Ok(ServingRight(Arc::new(self.0.lock_for_serving()?)))
     }
 
     pub(crate) fn administration(&self) -> Arc<dyn Operator> {
@@ -119,6 +121,12 @@ impl Store {
     pub(crate) async fn close(&self) {
         self.0.close().await;
     }
+
+    /// Leaves the connections open until the process ends. Closing a SQLite database removes files by their names, and
+    /// after [`ServingRight::lost`] these may be the files of another process.
+    pub(crate) fn abandon(self) {
+        std::mem::forget(self);
+    }
 }
 
 /// Returns the path of the database file; `None` on PostgreSQL.
@@ -135,13 +143,25 @@ fn invalid_address(error: &AddressError) -> anyhow::Error {
 }
 
 /// The right to serve from a store, released on drop.
-#[derive(Debug)]
-pub(crate) struct ServingRight(ServeLock);
+#[derive(Debug, Clone)]
+pub(crate) struct ServingRight(Arc<ServeLock>);
 
 impl ServingRight {
     /// The running turns that this process may close at its start.
     pub(crate) fn reap_scope(&self) -> ReapScope {
         self.0.reap_scope()
+    }
+
+    /// Waits until a file of the database is removed or replaced, and returns the error.
+    pub(crate) async fn lost(&self) -> anyhow::Error {
+        loop {
+            tokio::time::sleep(LOCK_CHECK_INTERVAL).await;
+            let lock = Arc::clone(&self.0);
+            // A file system that does not answer proves nothing.
+            if let Ok(Err(lost)) = tokio::task::spawn_blocking(move || lock.check()).await {
+                return lost.into();
+            }
+        }
     }
 }
 

@@ -100,7 +100,7 @@ impl SqlStore {
     /// [`LockError::Held`] if another process serves from the same file.
     pub fn lock_for_serving(&self) -> Result<ServeLock, LockError> {
         match &*self.backend {
-            Backend::Sqlite(engine) => ServeLock::exclusive(engine.path()),
+            Backend::Sqlite(engine) => ServeLock::exclusive(engine.path(), engine.is_new()),
             Backend::Postgres(_) => Ok(ServeLock::shared()),
         }
     }

@@ -101,6 +101,33 @@ fn a_setting_that_the_store_rejects_is_named() {
 }
 
 #[test]
+fn a_server_without_its_database_ends_with_a_sentence() {
+    for file in ["causerie.db", "causerie.db.lock", "causerie.db-wal"] {
+        let program = Program::new().with("CAUSERIE_DRAIN_MS", "600000");
+        let served = program.serve();
+        let path = program.path("data").join(file);
+        fs::remove_file(&path).unwrap();
+        let (code, log) = served.wait();
+        let sentence = format!(
+            "causerie: the file {} was removed or replaced while this process served from the database\n",
+            path.display()
+        );
+        assert_eq!(code, 1, "{log}");
+        assert!(log.ends_with(&sentence), "{log}");
+        // The log of the missing database is not mixed into a new one.
+        match file {
+            "causerie.db" => {
+                let refused = program.try_serve(&[]).map(drop).unwrap_err();
+                assert!(refused.contains("causerie.db-wal has changes of it"), "{refused}");
+            }
+            "causerie.db.lock" => drop(program.serve().stop()),
+            // Without its log, the database lacks the last changes.
+            _ => {}
+        }
+    }
+}
+
+#[test]
 fn a_data_folder_may_have_any_name() {
     let program = Program::new().with("CAUSERIE_DATA_DIR", "100% a?b#c");
     program.serve().stop();

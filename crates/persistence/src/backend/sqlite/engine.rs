@@ -18,6 +18,7 @@ use crate::backend::transaction::{
 };
 use crate::error::IntoPortError;
 use crate::private_file;
+use crate::lock::beside;
 use crate::settings::{OpenError, StoreSettings};
 
 /// A SQLite file and the threads that serve it. The threads end when this value is dropped and their queues are empty.
@@ -25,6 +26,8 @@ use crate::settings::{OpenError, StoreSettings};
 pub(crate) struct Engine {
     path: PathBuf,
     wait: Duration,
+    /// Whether this process created the file.
+    is_new: bool,
     writer: Queue,
     readers: Queue,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -36,7 +39,8 @@ impl Engine {
         if settings.readers == 0 {
             return Err(OpenError::TooFew("reader"));
         }
-        let path = &create_and_canonicalize(path).map_err(|source| at(path, source))?;
+        let (path, is_new) = &create_and_canonicalize(path)?;
+        let is_new = *is_new;
         let open =
             |role| SqliteConn::open(path, settings.busy_timeout, role).map_err(|source| at(path, source));
         let (writer, commands) = Queue::new();
@@ -49,7 +53,7 @@ impl Engine {
             threads.push(start("store-reader", path, move || threads::read(conn, &commands))?);
         }
         let threads = Mutex::new(threads);
-        Ok(Engine { path: path.clone(), wait: settings.wait_timeout, writer, readers, threads })
+        Ok(Engine { path: path.clone(), is_new, wait: settings.wait_timeout, writer, readers, threads })
     }
 
     /// Path of the database file, without symbolic links.
@@ -58,6 +62,11 @@ impl Engine {
     }
 
     /// Runs a transaction on one of the threads. Dropping the future does not cancel a transaction that has started.
+    /// Whether this process created the file.
+    pub(crate) fn is_new(&self) -> bool {
+        self.is_new
+    }
+
     pub(crate) async fn run<T, F>(
         &self,
         mode: Mode,
@@ -123,22 +132,30 @@ impl Engine {
     }
 }
 
-/// Creates the file if it is missing and returns its canonical path, so that links to one file use one lock.
+/// Creates the file if it is missing. Returns its canonical path, so that links to one file use one lock, and whether it
+/// was created.
 ///
 /// Only the owner can read the file. SQLite creates the write-ahead log and the shared memory with the permissions of
 /// the file; those of an earlier process are reduced, too.
-fn create_and_canonicalize(path: &Path) -> std::io::Result<PathBuf> {
+///
+/// # Errors
+/// The file cannot be created, or the write-ahead log of a database that is missing lies beside it: SQLite would write
+/// it into the new database.
+fn create_and_canonicalize(path: &Path) -> Result<(PathBuf, bool), OpenError> {
+    let failed = |source| at(path, source);
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        std::fs::create_dir_all(folder).map_err(failed)?;
     }
-    private_file::open(path)?;
-    let path = path.canonicalize()?;
+    let log = beside(path, "-wal");
+    if !path.exists() && log.metadata().is_ok_and(|log| log.len() > 0) {
+        return Err(OpenError::LogWithoutDatabase { path: path.to_owned(), log });
+    }
+    let is_new = private_file::create(path).map_err(failed)?;
+    let path = path.canonicalize().map_err(failed)?;
     for suffix in ["-wal", "-shm"] {
-        let mut beside = path.clone().into_os_string();
-        beside.push(suffix);
-        private_file::restrict(Path::new(&beside))?;
+        private_file::restrict(&beside(&path, suffix)).map_err(failed)?;
     }
-    Ok(path)
+    Ok((path, is_new))
 }
 
 fn start(name: &str, path: &Path, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
