@@ -14,7 +14,7 @@ use causerie_domain::completion::{
     CompletionError, CompletionErrorKind, CompletionRequest, GenerationRecord,
 };
 use causerie_domain::models::CatalogModel;
-use causerie_domain::ports::{CompletionGateway, CompletionStream, StoreError, StoreHealth};
+use causerie_domain::ports::{CompletionGateway, CompletionStream, StoreError, StoreHealth, WriteFailure};
 use causerie_domain::users::Role;
 use causerie_http::auth::KeyMaterial;
 use causerie_http::{AppParts, AppState, HttpSettings, configure};
@@ -49,6 +49,10 @@ struct AlwaysHealthy;
 #[async_trait]
 impl StoreHealth for AlwaysHealthy {
     async fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn check_writes(&self) -> Result<(), WriteFailure> {
         Ok(())
     }
 }

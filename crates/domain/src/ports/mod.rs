@@ -56,7 +56,7 @@ pub use rules::{RuleOwner, Rules};
 pub use sessions::{
     NewGreeting, NewSession, SessionAuditQuery, SessionCursor, SessionError, SessionQuery, Sessions,
 };
-pub use store::{ErrorCode, Refusal, StoreError, StoreHealth};
+pub use store::{ErrorCode, Refusal, StoreError, StoreHealth, WriteFailure};
 pub use stream_tickets::{NewTicket, StreamTickets, TICKET_GRACE, TicketRecord, TicketTarget};
 pub use tokens::{TokenError, TokenVerifier, VerifiedToken};
 pub use tools::{NewToolVersion, ToolError, ToolSync, ToolVersionCursor, ToolVersionQuery, Tools};

@@ -7,6 +7,26 @@ use std::fmt::Debug;
 pub trait StoreHealth: Send + Sync + Debug {
     /// Succeeds if the store is reachable and its migrations are those of this program.
     async fn check(&self) -> Result<(), StoreError>;
+
+    /// Succeeds if the store can be written. The store is written for that now and then, not by each call.
+    async fn check_writes(&self) -> Result<(), WriteFailure>;
+}
+
+/// Failure of a store to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WriteFailure {
+    /// The disk or the quota of the user is full.
+    #[error("the disk of the database is full")]
+    DiskFull,
+    /// The database, or the folder of its file, is read-only.
+    #[error("the database or its folder is read-only")]
+    ReadOnly,
+    /// Another process has locked the database for a long time, or too many calls wait.
+    #[error("the database is locked or overloaded")]
+    Busy,
+    /// Any other reason, which the log has.
+    #[error("the database cannot be written")]
+    Other,
 }
 
 /// Failure of a store that is independent of the request.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::http::header::HeaderName;
 use causerie_domain::budgets::BudgetRefusal;
-use causerie_domain::ports::StoreError;
+use causerie_domain::ports::{StoreError, WriteFailure};
 use causerie_domain::turns::{Turn, TurnFailure, TurnStatus};
 use causerie_runtime::{FieldError, RuntimeError};
 
@@ -114,6 +114,13 @@ impl From<StoreError> for Problem {
             }
             StoreError::Corrupt { .. } => Problem::internal(error),
         }
+    }
+}
+
+impl From<WriteFailure> for Problem {
+    /// The cause is not logged: the store logs the start and the end of a failure.
+    fn from(failure: WriteFailure) -> Self {
+        Problem::new(Code::StoreUnavailable, failure.to_string()).retry_after(RETRY_SOON)
     }
 }
 

@@ -32,8 +32,8 @@ pub(crate) async fn healthz() -> HttpResponse {
 
 /// Readiness.
 ///
-/// Checks that the store is available and has the migrations of this program, and that the process is not shutting
-/// down.
+/// Checks that the store is available, has the migrations of this program and can be written, and that the process is
+/// not shutting down.
 #[utoipa::path(
     get, path = "/readyz", tag = "operation",
     responses((status = 200, body = Health, description = "The process is ready")),
@@ -44,6 +44,8 @@ pub(crate) async fn readyz(state: Data<AppState>) -> Result<HttpResponse, Proble
     }
     let health = Arc::clone(state.health());
     state.main().run(async move { health.check().await }).await?;
+    let health = Arc::clone(state.health());
+    state.main().run(async move { health.check_writes().await }).await?;
     Ok(HttpResponse::Ok().json(OK))
 }
 

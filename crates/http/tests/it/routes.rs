@@ -124,6 +124,11 @@ async fn readiness_depends_on_the_store_and_the_drain() {
     app.health.is_unavailable.store(true, Ordering::SeqCst);
     assert_eq!(ada.get("/readyz").await.outcome(), (503, "store_unavailable".to_owned()));
     app.health.is_unavailable.store(false, Ordering::SeqCst);
+    app.health.is_full.store(true, Ordering::SeqCst);
+    let refused = ada.get("/readyz").await;
+    assert_eq!(refused.outcome(), (503, "store_unavailable".to_owned()));
+    assert_eq!(refused.json()["detail"], "the disk of the database is full");
+    app.health.is_full.store(false, Ordering::SeqCst);
     let session = ada.session().await;
     app.runtime.stop_sends();
     assert_eq!(ada.get("/readyz").await.outcome(), (503, "shutting_down".to_owned()));

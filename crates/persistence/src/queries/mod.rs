@@ -1,7 +1,7 @@
 //! The queries: the statements of each transaction.
 //!
 //! These files are compiled twice, for SQLite and for PostgreSQL. The differences come from the parent module: the
-//! connection, the backend type, the clock, the lock of the ledger and bulk inserts. A function here is the body of one
+//! connection, the backend type, the clock, the lock of the ledger, the probe of writes and bulk inserts. A function here is the body of one
 //! port method, run in a transaction of the mode that the port method names, or a part that several of them share.
 //!
 //! All transactions take locks in one order, so no two of them deadlock: the row of a session before the rows of its
@@ -35,4 +35,4 @@ mod sql_literals;
 
 pub(super) use run::RunQueryDsl;
 
-use super::{CLOCK, Conn, Db, LOCK_LEDGER_SQL, bulk};
+use super::{CLOCK, Conn, Db, LOCK_LEDGER_SQL, WRITE_PROBE_SQL, bulk};

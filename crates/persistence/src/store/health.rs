@@ -1,10 +1,24 @@
-//! Health check: the store can serve if its backend runs and its migrations are those of this program.
+//! Health check: the store can serve if its backend runs, its migrations are those of this program, and it can be
+//! written.
 
-use causerie_domain::ports::{StoreError, StoreHealth};
+use std::error::Error as StdError;
+use std::time::Duration;
 
+use causerie_domain::ports::{StoreError, StoreHealth, WriteFailure};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::clock::monotonic;
 use crate::error::unavailable;
 use crate::migrations::known_versions;
 use crate::store::{SqlStore, transact};
+
+/// Minimum time between two writes of health checks.
+const PROBE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The last write of a health check. Calls within [`PROBE_INTERVAL`] get its result.
+#[derive(Debug, Default)]
+pub(super) struct WriteProbe(Mutex<Option<(Instant, Result<(), WriteFailure>)>>);
 
 #[async_trait::async_trait]
 impl StoreHealth for SqlStore {
@@ -13,6 +27,87 @@ impl StoreHealth for SqlStore {
         match transact!(self, Read, health::applied(()))? == known_versions() {
             true => Ok(()),
             false => Err(unavailable("the applied migrations differ from those of this program")),
+        }
+    }
+
+    async fn check_writes(&self) -> Result<(), WriteFailure> {
+        let mut last = self.probe.0.lock().await;
+        if let Some((_, result)) = last.filter(|(at, _)| at.elapsed() < PROBE_INTERVAL) {
+            return result;
+        }
+        let failed_before = last.and_then(|(_, result)| result.err());
+        let written = self.write_probe().await;
+        let result = written.as_ref().copied().map_err(write_failure);
+        // The log has the start and the end of a failure, not each check of it.
+        match (failed_before, &written) {
+            (before, Err(error)) if before != result.err() => {
+                let (cause, path) = (causes(error), self.path().map(|path| path.display().to_string()));
+                tracing::error!(cause, path, "the database cannot be written, so the server is not ready");
+            }
+            (Some(_), Ok(())) => tracing::info!("the database can be written again"),
+            _ => {}
+        }
+        *last = Some((monotonic(), result));
+        result
+    }
+}
+
+impl SqlStore {
+    /// Writes to the database, and to the folder of its file.
+    async fn write_probe(&self) -> Result<(), StoreError> {
+        transact!(self, PriorityWrite, health::write(()))?;
+        self.check_folder().await
+    }
+}
+
+/// Returns the kind of a failed write. The databases have no codes for it that diesel passes on.
+fn write_failure(error: &StoreError) -> WriteFailure {
+    let text = causes(error).to_lowercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    if has(&["full", "no space left", "quota exceeded"]) {
+        WriteFailure::DiskFull
+    } else if has(&["readonly", "read-only", "unable to open", "permission denied"]) {
+        WriteFailure::ReadOnly
+    } else if has(&["locked", "overloaded", "timeout"]) {
+        WriteFailure::Busy
+    } else {
+        WriteFailure::Other
+    }
+}
+
+/// Returns the messages of the causes of an error.
+fn causes(error: &StoreError) -> String {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_has_a_kind() {
+        for (text, kind) in [
+            ("database or disk is full", WriteFailure::DiskFull),
+            ("No space left on device (os error 28)", WriteFailure::DiskFull),
+            ("Disk quota exceeded (os error 122)", WriteFailure::DiskFull),
+            ("attempt to write a readonly database", WriteFailure::ReadOnly),
+            ("unable to open database file", WriteFailure::ReadOnly),
+            ("Read-only file system (os error 30)", WriteFailure::ReadOnly),
+            ("Permission denied (os error 13)", WriteFailure::ReadOnly),
+            ("cannot execute SELECT FOR UPDATE in a read-only transaction", WriteFailure::ReadOnly),
+            ("database is locked", WriteFailure::Busy),
+            ("canceling statement due to lock timeout", WriteFailure::Busy),
+            ("disk I/O error", WriteFailure::Other),
+        ] {
+            assert_eq!(write_failure(&StoreError::rolled_back(text)), kind, "{text}");
+            let corrupt = StoreError::Corrupt { what: "a statement".to_owned(), source: Some(text.into()) };
+            assert_eq!(write_failure(&corrupt), kind, "{text}");
         }
     }
 }

@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use causerie_domain::ports::StoreError;
 
+use self::health::WriteProbe;
 use crate::address::Address;
 use crate::backend::{Backend, postgres, sqlite};
 use crate::lock::{LockError, ServeLock};
@@ -37,6 +38,7 @@ use crate::settings::{OpenError, StoreSettings};
 #[derive(Debug, Clone)]
 pub struct SqlStore {
     backend: Arc<Backend>,
+    probe: Arc<WriteProbe>,
 }
 
 /// The database of a store.
@@ -59,7 +61,7 @@ impl SqlStore {
             Address::Sqlite(path) => Backend::Sqlite(sqlite::Engine::open(&path, settings)?),
             Address::Postgres(address) => Backend::Postgres(postgres::Engine::open(*address, settings)?),
         };
-        Ok(SqlStore { backend: Arc::new(backend) })
+        Ok(SqlStore { backend: Arc::new(backend), probe: Arc::default() })
     }
 
     /// The database of the store.
@@ -117,6 +119,14 @@ impl SqlStore {
     pub(crate) fn check_backend(&self) -> Result<(), StoreError> {
         match &*self.backend {
             Backend::Sqlite(engine) => engine.check(),
+            Backend::Postgres(_) => Ok(()),
+        }
+    }
+
+    /// Fails if no file can be created in the folder of a SQLite file.
+    pub(crate) async fn check_folder(&self) -> Result<(), StoreError> {
+        match &*self.backend {
+            Backend::Sqlite(engine) => engine.check_folder().await,
             Backend::Postgres(_) => Ok(()),
         }
     }

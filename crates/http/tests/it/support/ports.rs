@@ -10,7 +10,7 @@ use causerie_domain::completion::{
     FinishReason, GenerationInfo, GenerationRecord,
 };
 use causerie_domain::models::{CatalogModel, ExtraPrices, Pricing};
-use causerie_domain::ports::{CompletionGateway, CompletionStream, StoreError, StoreHealth};
+use causerie_domain::ports::{CompletionGateway, CompletionStream, StoreError, StoreHealth, WriteFailure};
 use causerie_domain::usage::{ReportedUsage, TokenCounts};
 use causerie_domain::users::Role;
 use causerie_http::auth::KeyMaterial;
@@ -54,6 +54,7 @@ impl TestUsers {
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     pub(crate) is_unavailable: AtomicBool,
+    pub(crate) is_full: AtomicBool,
 }
 
 #[async_trait]
@@ -63,6 +64,10 @@ impl StoreHealth for Health {
             true => Err(StoreError::Unavailable("no route to the store".into())),
             false => Ok(()),
         }
+    }
+
+    async fn check_writes(&self) -> Result<(), WriteFailure> {
+        if self.is_full.load(Ordering::SeqCst) { Err(WriteFailure::DiskFull) } else { Ok(()) }
     }
 }
 

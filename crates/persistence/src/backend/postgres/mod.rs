@@ -24,5 +24,9 @@ pub(crate) type Conn = diesel_async::AsyncPgConnection;
 /// waited for a lock.
 pub(crate) const CLOCK: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
 
+/// Writes the lock of a row, unless another instance holds it.
+pub(crate) const WRITE_PROBE_SQL: &str =
+    "SELECT version FROM __diesel_schema_migrations LIMIT 1 FOR UPDATE SKIP LOCKED";
+
 /// Blocks writes to the usage ledger by other transactions until this one ends. Reads continue.
 pub(crate) const LOCK_LEDGER_SQL: Option<&str> = Some("LOCK TABLE ai_usage IN SHARE ROW EXCLUSIVE MODE");

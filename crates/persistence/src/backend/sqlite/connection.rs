@@ -71,6 +71,21 @@ fn use_write_ahead_log(conn: &mut SqliteConnection, patience: Duration) -> Query
     }
 }
 
+/// Sets the folder of SQLite's temporary files to that of the database: the sorts of large reports, and the journals of
+/// statements that change many pages. They are deleted as soon as they are open. The default folders, such as `/tmp`,
+/// may be read-only, or too small.
+///
+/// The setting holds for the process. SQLite chooses another folder if a store of an earlier call is gone.
+pub(super) fn use_folder_for_temporary_files(database: &Path) -> ConnectionResult<()> {
+    let folder = database.parent().and_then(Path::to_str);
+    let folder = folder.ok_or_else(|| BadConnection("the path is not UTF-8".to_owned()))?;
+    let mut conn = SqliteConnection::establish(":memory:")?;
+    let statement = format!("PRAGMA temp_store_directory = '{}'", folder.replace('\'', "''"));
+    // SQLite refuses a folder that it cannot write to.
+    conn.batch_execute(&statement)
+        .map_err(|error| BadConnection(format!("its folder {folder} cannot be used: {error}")))
+}
+
 impl SqliteConn {
     pub(super) fn open(path: &Path, busy_timeout: Duration, role: ConnRole) -> ConnectionResult<Self> {
         let inner = Conn::new(connect_store(path, busy_timeout, role)?);

@@ -1,5 +1,6 @@
 //! Runs transactions on the threads of a database file.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -9,7 +10,7 @@ use causerie_domain::ports::StoreError;
 use tokio::sync::oneshot;
 
 use super::Conn;
-use super::connection::{ConnRole, SqliteConn};
+use super::connection::{ConnRole, SqliteConn, use_folder_for_temporary_files};
 use super::job::{Job, TransactionJob};
 use super::queue::{Ownership, Priority, Queue};
 use super::threads;
@@ -17,17 +18,17 @@ use crate::backend::transaction::{
     ErasedResult, Mode, Transaction, overloaded, restore_result, store_closed,
 };
 use crate::error::IntoPortError;
-use crate::private_file;
 use crate::lock::beside;
+use crate::private_file;
 use crate::settings::{OpenError, StoreSettings};
 
 /// A SQLite file and the threads that serve it. The threads end when this value is dropped and their queues are empty.
 #[derive(Debug)]
 pub(crate) struct Engine {
     path: PathBuf,
-    wait: Duration,
     /// Whether this process created the file.
     is_new: bool,
+    wait: Duration,
     writer: Queue,
     readers: Queue,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -41,6 +42,7 @@ impl Engine {
         }
         let (path, is_new) = &create_and_canonicalize(path)?;
         let is_new = *is_new;
+        use_folder_for_temporary_files(path).map_err(|source| at(path, source))?;
         let open =
             |role| SqliteConn::open(path, settings.busy_timeout, role).map_err(|source| at(path, source));
         let (writer, commands) = Queue::new();
@@ -61,12 +63,12 @@ impl Engine {
         &self.path
     }
 
-    /// Runs a transaction on one of the threads. Dropping the future does not cancel a transaction that has started.
     /// Whether this process created the file.
     pub(crate) fn is_new(&self) -> bool {
         self.is_new
     }
 
+    /// Runs a transaction on one of the threads. Dropping the future does not cancel a transaction that has started.
     pub(crate) async fn run<T, F>(
         &self,
         mode: Mode,
@@ -123,6 +125,19 @@ impl Engine {
             if !matches!(ended, Ok(Ok(()))) {
                 tracing::warn!("a store thread panicked");
             }
+        }
+    }
+
+    /// Fails if no file can be created beside the database: SQLite needs temporary files there.
+    pub(crate) async fn check_folder(&self) -> Result<(), StoreError> {
+        let path = beside(&self.path, ".probe");
+        let written = tokio::task::spawn_blocking(move || {
+            let (mut file, _) = private_file::open(&path)?;
+            file.write_all(b"x").and_then(|()| std::fs::remove_file(&path))
+        });
+        match written.await {
+            Ok(written) => written.map_err(StoreError::rolled_back),
+            Err(panicked) => Err(StoreError::rolled_back(panicked)),
         }
     }
 
@@ -376,5 +391,23 @@ mod tests {
         let written = engine.run(Mode::Snapshot, statements("CREATE TABLE numbers (number INTEGER)")).await;
         assert!(written.is_err());
         assert_eq!(engine.check().ok(), Some(()));
+    }
+
+    /// The journal of a statement that changes many pages, and other temporary files.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn temporary_files_are_in_the_folder_of_the_database() {
+        let folder = TempDir::new().unwrap();
+        let engine = open(&folder);
+        let large = "PRAGMA temp.cache_size = 1; CREATE TEMP TABLE numbers (text TEXT); \
+                     INSERT INTO numbers VALUES (hex(zeroblob(1000000))); PRAGMA temp.user_version = 1";
+        engine.run(Mode::Write, statements(large)).await.unwrap();
+        let open_files = std::fs::read_dir("/proc/self/fd").unwrap();
+        let targets = open_files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        let temporary: Vec<_> = targets.filter(|path| path.to_string_lossy().contains("/etilqs_")).collect();
+        // Another test of this process may have set its own folder in the meantime.
+        let is_outside = |path: &&PathBuf| path.parent() == Some(&std::env::temp_dir());
+        assert!(!temporary.is_empty(), "the statements need no temporary file");
+        assert_eq!(temporary.iter().find(is_outside), None);
     }
 }

@@ -30,5 +30,8 @@ pub(crate) type Conn = SyncConnectionWrapper<SqliteConnection, inline::Inline>;
 /// SQL of the database's clock in microseconds. Its resolution is one millisecond.
 pub(crate) const CLOCK: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
+/// Writes the first page of the database without changing it: the program does not use `user_version`, which is 0.
+pub(crate) const WRITE_PROBE_SQL: &str = "PRAGMA user_version = 0";
+
 /// None: SQLite allows one writing transaction at a time.
 pub(crate) const LOCK_LEDGER_SQL: Option<&str> = None;
