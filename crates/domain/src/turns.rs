@@ -95,6 +95,17 @@ impl Segment {
     pub fn end(&self) -> u64 {
         self.position + self.text.chars().count() as u64
     }
+
+    /// Removes the text before a position within the segment. A position before the segment changes nothing.
+    pub fn skip_to(&mut self, position: u64) {
+        let Some(skipped) = position.checked_sub(self.position).filter(|skipped| *skipped > 0) else {
+            return;
+        };
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        let byte = self.text.char_indices().nth(skipped).map_or(self.text.len(), |(byte, _)| byte);
+        self.text.drain(..byte);
+        self.position = position;
+    }
 }
 
 /// Joins segments to the parts of an answer. Segments must be ordered by position.

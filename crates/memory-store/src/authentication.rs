@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use causerie_domain::api_keys::ApiKey;
 use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::ports::{
-    ApiKeyRecord, Authentication, Entropy, ExternalId, ExternalIdError, NewTicket, NewUser, NoEntropy,
-    StoreError, StreamTickets, TicketRecord, TicketTarget,
+    ApiKeyRecord, Authentication, CurrentAccess, Entropy, ExternalId, ExternalIdError, NewTicket, NewUser,
+    NoEntropy, StoreError, StreamTickets, TicketRecord, TicketTarget,
 };
 use causerie_domain::principal::UserAccess;
 use causerie_domain::users::{Role, User, UserStatus};
@@ -49,20 +49,26 @@ pub fn key_record(
 /// API keys in memory, or an unavailable store. It counts look-ups and recorded uses.
 #[derive(Debug)]
 pub struct MemoryKeys {
-    records: Option<Vec<ApiKeyRecord>>,
+    records: Mutex<Option<Vec<ApiKeyRecord>>>,
     lookups: AtomicUsize,
+    decisions: AtomicUsize,
     touches: Mutex<Vec<Timestamp>>,
 }
 
 impl MemoryKeys {
     /// Creates a store with these keys.
     pub fn of(records: Vec<ApiKeyRecord>) -> Self {
-        MemoryKeys { records: Some(records), lookups: AtomicUsize::new(0), touches: Mutex::default() }
+        MemoryKeys {
+            records: Mutex::new(Some(records)),
+            lookups: AtomicUsize::new(0),
+            decisions: AtomicUsize::new(0),
+            touches: Mutex::default(),
+        }
     }
 
     /// Creates a store that answers every call with an error.
     pub fn unreachable() -> Self {
-        MemoryKeys { records: None, ..MemoryKeys::of(Vec::new()) }
+        MemoryKeys { records: Mutex::default(), ..MemoryKeys::of(Vec::new()) }
     }
 
     /// Returns the number of look-ups so far.
@@ -70,13 +76,25 @@ impl MemoryKeys {
         self.lookups.load(Ordering::SeqCst)
     }
 
+    /// Returns the number of times that the current access of a user was read.
+    pub fn decisions(&self) -> usize {
+        self.decisions.load(Ordering::SeqCst)
+    }
+
+    /// Changes the keys and the access of their users.
+    pub fn change(&self, change: impl FnMut(&mut ApiKeyRecord)) {
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.iter_mut().flatten().for_each(change);
+    }
+
     /// Returns the times at which the use of a key was recorded.
     pub fn touches(&self) -> Vec<Timestamp> {
         self.touches.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn records(&self) -> Result<&[ApiKeyRecord], StoreError> {
-        self.records.as_deref().ok_or_else(|| StoreError::Unavailable("no route to the store".into()))
+    fn records(&self) -> Result<Vec<ApiKeyRecord>, StoreError> {
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        records.clone().ok_or_else(|| StoreError::Unavailable("no route to the store".into()))
     }
 }
 
@@ -84,7 +102,18 @@ impl MemoryKeys {
 impl Authentication for MemoryKeys {
     async fn api_key_record(&self, public_id: &str) -> Result<Option<ApiKeyRecord>, StoreError> {
         self.lookups.fetch_add(1, Ordering::SeqCst);
-        Ok(self.records()?.iter().find(|record| record.key.public_id == public_id).cloned())
+        Ok(self.records()?.into_iter().find(|record| record.key.public_id == public_id))
+    }
+
+    async fn current_access(
+        &self,
+        user: UserId,
+        key: Option<ApiKeyId>,
+    ) -> Result<Option<CurrentAccess>, StoreError> {
+        self.decisions.fetch_add(1, Ordering::SeqCst);
+        let mut of_user = self.records()?.into_iter().filter(|record| record.access.user.id == user);
+        let found = of_user.find(|record| key.is_none_or(|key| record.key.id == key));
+        Ok(found.map(|record| CurrentAccess { access: record.access, key: key.and(Some(record.key)) }))
     }
 
     async fn external_user(&self, _: &ExternalId) -> Result<Option<UserAccess>, StoreError> {
@@ -100,7 +129,7 @@ impl Authentication for MemoryKeys {
     }
 
     async fn first_admin(&self) -> Result<Option<UserAccess>, StoreError> {
-        let mut users = self.records()?.iter().map(|record| record.access.clone());
+        let mut users = self.records()?.into_iter().map(|record| record.access);
         Ok(users.find(|access| access.user.role == Role::Admin))
     }
 

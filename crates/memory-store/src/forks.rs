@@ -2,7 +2,7 @@
 
 use causerie_domain::attachments::Attachment;
 use causerie_domain::messages::{Message, MessageRole, MessageStatus};
-use causerie_domain::ports::{ForkError, Forks, Lineage, NewFork, StoreError};
+use causerie_domain::ports::{ForkError, Forked, Forks, Lineage, NewFork, StoreError};
 use causerie_domain::sessions::Session;
 use causerie_domain::{AttachmentId, MessageId, SessionId};
 
@@ -12,7 +12,7 @@ use super::state::{State, StoredSession};
 
 #[async_trait::async_trait]
 impl Forks for MemoryStore {
-    async fn fork(&self, new: NewFork) -> Result<Session, ForkError> {
+    async fn fork(&self, new: NewFork) -> Result<Forked, ForkError> {
         self.lock().fork(&new)
     }
 
@@ -23,7 +23,7 @@ impl Forks for MemoryStore {
 
 impl State {
     /// Copies the session up to the last finished answer before a message.
-    fn fork(&mut self, new: &NewFork) -> Result<Session, ForkError> {
+    fn fork(&mut self, new: &NewFork) -> Result<Forked, ForkError> {
         let parent = self.session(new.parent).ok_or(ForkError::NotFound)?;
         if !matches(&new.allowed, &parent.session)? {
             return Err(ForkError::NotFound);
@@ -44,7 +44,10 @@ impl State {
             messages: Vec::new(),
             attachments: Default::default(),
         };
+        let mut copied_bytes = 0;
         for message in parent.messages.iter().filter(|message| message.seq <= last) {
+            let parts = message.parts.iter().map(|part| part.text.len()).sum::<usize>();
+            copied_bytes += (message.content.len() + parts) as u64;
             let message_id = MessageId::next(new.ids.as_ref());
             let files = parent.attachments.get(&message.id).into_iter().flatten();
             let copies = files.map(|file| Attachment {
@@ -58,7 +61,7 @@ impl State {
         }
         let session = fork.session.clone();
         self.sessions.insert(new.id, fork);
-        Ok(session)
+        Ok(Forked { session, copied_bytes })
     }
 
     /// Returns the sessions that a session was forked from, nearest first.

@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use causerie_domain::messages::{Message, MessageView, Part, content_of};
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt,
-    Reap, ReapScope, StoreError, StoredTurnLog, TurnFlush, TurnStore, TurnStoreError, Turns,
+    Reap, ReapScope, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnStore, TurnStoreError, Turns,
 };
 use causerie_domain::sessions::SessionState;
-use causerie_domain::turns::{Segment, Turn, TurnStatus, parts_of};
+use causerie_domain::turns::{Turn, TurnStatus, parts_of};
 use causerie_domain::usage::MessageUsage;
 use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, TurnId, Usd};
 
@@ -27,6 +27,14 @@ impl Turns for MemoryStore {
         let answer = stored.turn.assistant_message_id;
         let views = visible_messages(&state, stored.turn.session_id, visible)?;
         Ok(views.iter().any(|view| view.message.id == answer).then(|| stored.turn.clone()))
+    }
+
+    async fn visible_turns(&self, ids: Vec<TurnId>, visible: &Filter) -> Result<Vec<TurnId>, StoreError> {
+        let mut found = Vec::new();
+        for id in ids {
+            found.extend(self.turn(id, visible).await?.map(|turn| turn.id));
+        }
+        Ok(found)
     }
 }
 
@@ -170,14 +178,15 @@ impl TurnStore for MemoryStore {
         Ok(running.map(|turn| turn.turn.clone()))
     }
 
-    async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<StoredTurnLog>, StoreError> {
+    async fn turn_log(&self, query: TurnLogQuery) -> Result<Option<StoredTurnLog>, StoreError> {
         let state = self.lock();
-        let Some(stored) = state.turns.get(&turn_id) else { return Ok(None) };
-        let mut segments =
-            if stored.is_running() { stored.segments.clone() } else { state.answer_segments(&stored.turn) };
-        segments.retain(|segment| segment.end() >= position);
-        let usage = stored.usage().filter(|_| !stored.is_running());
-        Ok(Some(StoredTurnLog { turn: stored.turn.clone(), segments, usage }))
+        let Some(stored) = state.turns.get(&query.turn_id) else { return Ok(None) };
+        let turn = stored.turn.clone();
+        if stored.is_running() {
+            return Ok(Some(StoredTurnLog::page(turn, stored.segments.clone(), 0, &query)));
+        }
+        let page = StoredTurnLog::of_answer(turn, state.answer_parts(&stored.turn), &query);
+        Ok(Some(StoredTurnLog { usage: stored.usage(), ..page }))
     }
 }
 
@@ -293,17 +302,10 @@ impl State {
     }
 
     /// Returns the stored answer of an ended turn as segments.
-    fn answer_segments(&self, turn: &Turn) -> Vec<Segment> {
+    fn answer_parts(&self, turn: &Turn) -> Vec<Part> {
         let messages = self.sessions.get(&turn.session_id).map(|stored| &stored.messages);
         let answer = messages.and_then(|all| all.iter().find(|one| one.id == turn.assistant_message_id));
-        let mut position = 0;
-        let parts = answer.map(|answer| answer.parts.clone()).unwrap_or_default();
-        let in_order = parts.into_iter().map(|part| {
-            let segment = Segment { position, kind: part.kind, text: part.text };
-            position = segment.end();
-            segment
-        });
-        in_order.collect()
+        answer.map(|answer| answer.parts.clone()).unwrap_or_default()
     }
 }
 

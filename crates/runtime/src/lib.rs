@@ -23,12 +23,13 @@ pub use causerie_domain::messages::NewMessage;
 pub use causerie_permissions::InvalidBuiltinRules;
 
 pub use crate::administration::{
-    CreateApiKey, CreateUser, ListAuditEvents, NewMember, VisibleMember, VisibleUser, email_error, name_error,
+    CreateApiKey, CreateUser, ListAuditEvents, NewMember, VisibleMember, VisibleUser,
+    email_error, name_error,
 };
 pub use crate::attachments::prompt::{FILE_BYTES_PER_TOKEN, IMAGE_TOKENS};
 pub use crate::attachments::url_policy::HostPolicy;
 pub use crate::attachments::validation::{MAX_ATTACHMENT_META_BYTES, MAX_ATTACHMENT_SIZE, MAX_ATTACHMENTS};
-pub use crate::authorization::subjects;
+pub use crate::authorization::{ReaderRight, ReaderScope, subjects};
 pub use crate::core::builder::{RuntimeBuilder, Stores};
 pub use crate::core::clock::{SystemClock, SystemIds};
 pub use crate::core::error::{FieldError, RuntimeError};

@@ -17,6 +17,13 @@ pub struct ApiKeyRecord {
     pub access: UserAccess,
 }
 
+/// Current access of a user, and the API key of a request, whose stored state can have changed since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CurrentAccess {
+    pub access: UserAccess,
+    pub key: Option<ApiKey>,
+}
+
 /// Identifier of a user at an identity provider (RFC 7519: `iss` and `sub`).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ExternalId {
@@ -41,6 +48,14 @@ pub enum ExternalIdError {
 pub trait Authentication: Send + Sync + Debug {
     /// Returns the API key with this public id, also if it is revoked or expired.
     async fn api_key_record(&self, public_id: &str) -> Result<Option<ApiKeyRecord>, StoreError>;
+
+    /// Returns the access of a user and one of its API keys, also if they are disabled, revoked or expired. Returns
+    /// `None` if one of them does not exist.
+    async fn current_access(
+        &self,
+        user: UserId,
+        key: Option<ApiKeyId>,
+    ) -> Result<Option<CurrentAccess>, StoreError>;
 
     /// Returns the user with this external id, also if it is disabled.
     async fn external_user(&self, id: &ExternalId) -> Result<Option<UserAccess>, StoreError>;

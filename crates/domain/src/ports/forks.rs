@@ -49,6 +49,14 @@ impl NewFork {
     }
 }
 
+/// Created fork.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forked {
+    pub session: Session,
+    /// Size of the copied messages in bytes, without their attachments.
+    pub copied_bytes: u64,
+}
+
 /// Failure of a fork. Nothing was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum ForkError {
@@ -81,7 +89,7 @@ pub trait Forks: Send + Sync + Debug {
     ///
     /// # Errors
     /// [`ForkError`]; nothing is stored then.
-    async fn fork(&self, new: NewFork) -> Result<Session, ForkError>;
+    async fn fork(&self, new: NewFork) -> Result<Forked, ForkError>;
 
     /// Returns the ancestors of a session, nearest first.
     async fn lineage(&self, lineage: Lineage) -> Result<Vec<Session>, StoreError>;

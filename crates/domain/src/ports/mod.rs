@@ -36,12 +36,12 @@ mod users;
 pub use api_keys::{ApiKeys, NewApiKey};
 pub use attachments::{AttachmentCursor, AttachmentQuery, Attachments};
 pub use audit_events::{AuditEventQuery, AuditEvents};
-pub use authentication::{ApiKeyRecord, Authentication, ExternalId, ExternalIdError};
+pub use authentication::{ApiKeyRecord, Authentication, CurrentAccess, ExternalId, ExternalIdError};
 pub use budgets::Budgets;
 pub use conversations::Conversations;
 pub use directory::{Directory, DirectoryError};
 pub use environment::{Clock, Entropy, NoEntropy};
-pub use forks::{ForkError, Forks, Lineage, NewFork};
+pub use forks::{ForkError, Forked, Forks, Lineage, NewFork};
 pub use gateway::{CompletionGateway, CompletionStream};
 pub use groups::{GroupChange, Groups};
 pub use integrity::{
@@ -62,8 +62,8 @@ pub use tokens::{TokenError, TokenVerifier, VerifiedToken};
 pub use tools::{NewToolVersion, ToolError, ToolSync, ToolVersionCursor, ToolVersionQuery, Tools};
 pub use turns::{
     BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, IdempotencyKey, KeyedTurn, LeaseStatus,
-    NextAttempt, Reap, ReapScope, StoredTurnLog, TurnFlush, TurnIds, TurnLease, TurnStore, TurnStoreError,
-    Turns,
+    NextAttempt, Reap, ReapScope, StoredTurnLog, TURN_LOG_PAGE_BYTES, TURN_LOG_PAGE_SEGMENTS, TurnFlush,
+    TurnIds, TurnLease, TurnLogQuery, TurnStore, TurnStoreError, Turns,
 };
 pub use usage::reconciliation::{
     ClaimLookup, ExpiredLookupsQuery, PostponeLookup, PriceUsage, Reconciliation, SettleUsage, UnpricedUsage,

@@ -37,7 +37,8 @@ pub(crate) async fn fork_session(
     body: Json<ForkBody>,
 ) -> Result<HttpResponse, Problem> {
     let fork = body.0.fork_of(id.0);
-    let view = state.call(move |runtime| async move { runtime.fork_session(&caller.0, fork).await }).await?;
+    let (view, _) =
+        state.call(move |runtime| async move { runtime.fork_session(&caller.0, fork).await }).await?;
     let location = format!("/sessions/{}", view.session.id);
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(SessionDto::from(view)))
 }

@@ -2,7 +2,7 @@
 
 use causerie_domain::audit_events::{AuditAction, AuditStamp};
 use causerie_domain::memberships::{Membership, MembershipStatus};
-use causerie_domain::ports::{ApiKeyRecord, ExternalId, ExternalIdError, NewUser, RuleOwner};
+use causerie_domain::ports::{ApiKeyRecord, CurrentAccess, ExternalId, ExternalIdError, NewUser, RuleOwner};
 use causerie_domain::principal::UserAccess;
 use causerie_domain::users::{Role, User, UserStatus};
 use causerie_domain::{ApiKeyId, AuditEventId, Timestamp, UserId};
@@ -78,6 +78,25 @@ pub(crate) async fn access_of_user(conn: &mut Conn, id: &UserId) -> Result<Optio
         .await
         .optional()?;
     access_of_found(conn, found).await
+}
+
+pub(crate) async fn current_access(
+    conn: &mut Conn,
+    (user, key): &(UserId, Option<ApiKeyId>),
+) -> Result<Option<CurrentAccess>, QueryError> {
+    let Some(access) = access_of_user(conn, user).await? else { return Ok(None) };
+    let Some(key) = key else { return Ok(Some(CurrentAccess { access, key: None })) };
+    let found: Option<ApiKeyRow> = api_keys::table
+        .filter(api_keys::id.eq(id_param(*key)))
+        .filter(api_keys::user_id.eq(id_param(*user)))
+        .select(ApiKeyRow::as_select())
+        .first(conn)
+        .await
+        .optional()?;
+    match found {
+        Some(key) => Ok(Some(CurrentAccess { access, key: Some(key.try_into()?) })),
+        None => Ok(None),
+    }
 }
 
 pub(crate) async fn external_user(

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use causerie_domain::messages::{MessageRole, MessageStatus};
-use causerie_domain::ports::{ForkError, Lineage, NewFork};
+use causerie_domain::ports::{ForkError, Forked, Lineage, NewFork};
 use causerie_domain::sessions::Session;
 use causerie_domain::{AttachmentId, MessageId, SessionId};
 use diesel::prelude::*;
@@ -20,7 +20,7 @@ use crate::types::{IdParam, id_param};
 /// Messages per statement. Their bind parameters stay below the limits of both databases.
 const BATCH: usize = 500;
 
-pub(crate) async fn fork(conn: &mut Conn, new: &NewFork) -> Result<Session, TransactionError<ForkError>> {
+pub(crate) async fn fork(conn: &mut Conn, new: &NewFork) -> Result<Forked, TransactionError<ForkError>> {
     let found = session_queries::by_id(conn, &(new.parent, new.allowed.clone())).await?;
     let parent = found.ok_or(TransactionError::Refused(ForkError::NotFound))?;
     let count = parent.next_seq - 1;
@@ -31,13 +31,13 @@ pub(crate) async fn fork(conn: &mut Conn, new: &NewFork) -> Result<Session, Tran
     // The link to the parent is set at the end.
     let fork = Session { parent_session_id: None, ..new.session(&parent, last) };
     session_queries::insert(conn, fork).await?;
-    let mut copied = 0;
+    let (mut copied, mut copied_bytes) = (0, 0);
     while copied < last {
         let next = (copied + BATCH as i64).min(last);
-        copy_messages(conn, new, copied, next).await?;
+        copied_bytes += copy_messages(conn, new, copied, next).await?;
         copied = next;
     }
-    Ok(link_to_parent(conn, new).await?)
+    Ok(Forked { session: link_to_parent(conn, new).await?, copied_bytes })
 }
 
 /// Sequence number of the last finished answer at or before the requested one; 0 if there is none.
@@ -55,8 +55,9 @@ async fn last_finished(conn: &mut Conn, new: &NewFork) -> Result<i64, QueryError
     Ok(last.unwrap_or(0))
 }
 
-/// Copies the messages with sequence numbers in `after < seq <= last`, and their attachments.
-async fn copy_messages(conn: &mut Conn, new: &NewFork, after: i64, last: i64) -> Result<(), QueryError> {
+/// Copies the messages with sequence numbers in `after < seq <= last`, and their attachments. Returns the size of the
+/// messages in bytes.
+async fn copy_messages(conn: &mut Conn, new: &NewFork, after: i64, last: i64) -> Result<u64, QueryError> {
     let mut copies: Vec<MessageRow> = messages::table
         .filter(messages::session_id.eq(id_param(new.parent)))
         .filter(messages::seq.gt(after))
@@ -72,8 +73,10 @@ async fn copy_messages(conn: &mut Conn, new: &NewFork, after: i64, last: i64) ->
         copy.session_id = id_param(new.id);
         copy.turn_id = None;
     }
+    let bytes = copies.iter().map(MessageRow::bytes).sum();
     bulk::insert_messages(conn, copies).await?;
-    copy_attachments(conn, new, &renamed).await
+    copy_attachments(conn, new, &renamed).await?;
+    Ok(bytes)
 }
 
 async fn copy_attachments(

@@ -27,6 +27,14 @@ pub(crate) struct MessageRow {
     created_at: i64,
 }
 
+impl MessageRow {
+    /// Returns the size of the texts in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        let details = self.reasoning_details.as_ref().map_or(0, String::len);
+        (self.content.len() + self.parts.len() + details + self.meta.len()) as u64
+    }
+}
+
 impl TryFrom<MessageRow> for Message {
     type Error = StoreError;
 

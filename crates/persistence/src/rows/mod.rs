@@ -39,7 +39,7 @@ pub(crate) use prices::{extra_prices_text, overrides_text, prices_text};
 pub(crate) use sessions::SessionRow;
 pub(crate) use stream_tickets::TicketRow;
 pub(crate) use tools::{ToolRow, ToolVersionRow, tool};
-pub(crate) use turns::{KeyedTurnRow, SegmentRow, TurnRow, segments_of_parts};
+pub(crate) use turns::{KeyedTurnRow, SegmentRow, TurnRow};
 pub(crate) use usage::{
     MessageUsageRow, OPEN, OpenUsageRow, PendingRow, SUM_BASES, SumColumns, UsageRecordRow, UsageTotalsRow,
     groups, total, usage_by_turn,

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use causerie_domain::Timestamp;
-use causerie_domain::messages::Part;
 use causerie_domain::ports::{KeyedTurn, StoreError};
 use causerie_domain::turns::{Segment, Turn, TurnFailure};
 use diesel::pg::Pg;
@@ -143,6 +142,12 @@ impl TryFrom<KeyedTurnRow> for KeyedTurn {
     }
 }
 
+impl SegmentRow {
+    pub(crate) fn position(&self) -> i64 {
+        self.position
+    }
+}
+
 impl TryFrom<SegmentRow> for Segment {
     type Error = StoreError;
 
@@ -152,39 +157,5 @@ impl TryFrom<SegmentRow> for Segment {
             kind: parse_variant("segments.kind", &row.kind)?,
             text: row.text,
         })
-    }
-}
-
-/// The parts of a finished answer as segments, without those that end at or before a position.
-pub(crate) fn segments_of_parts(parts: Vec<Part>, position: u64) -> Vec<Segment> {
-    let mut next = 0;
-    let mut segments = Vec::with_capacity(parts.len());
-    for part in parts {
-        let segment = Segment { position: next, kind: part.kind, text: part.text };
-        next = segment.end();
-        if next > position {
-            segments.push(segment);
-        }
-    }
-    segments
-}
-
-#[cfg(test)]
-mod tests {
-    use causerie_domain::messages::PartKind;
-
-    use super::*;
-
-    #[test]
-    fn parts_count_characters_of_all_kinds() {
-        let part = |kind, text: &str| Part { kind, text: text.to_owned() };
-        let parts = vec![part(PartKind::Reasoning, "ñé"), part(PartKind::Text, "abc")];
-        let starts = |position| -> Vec<u64> {
-            segments_of_parts(parts.clone(), position).iter().map(|segment| segment.position).collect()
-        };
-        assert_eq!(starts(0), [0, 2]);
-        assert_eq!(starts(1), [0, 2]);
-        assert_eq!(starts(2), [2]);
-        assert_eq!(starts(5), [0_u64; 0]);
     }
 }

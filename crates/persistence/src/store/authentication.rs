@@ -2,7 +2,7 @@
 
 use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::ports::{
-    ApiKeyRecord, Authentication, ExternalId, ExternalIdError, NewUser, StoreError,
+    ApiKeyRecord, Authentication, CurrentAccess, ExternalId, ExternalIdError, NewUser, StoreError,
 };
 use causerie_domain::principal::UserAccess;
 use causerie_domain::{ApiKeyId, Timestamp, UserId};
@@ -13,6 +13,14 @@ use crate::store::{SqlStore, transact};
 impl Authentication for SqlStore {
     async fn api_key_record(&self, public_id: &str) -> Result<Option<ApiKeyRecord>, StoreError> {
         transact!(self, Snapshot, authentication::api_key_record(public_id.to_owned()))
+    }
+
+    async fn current_access(
+        &self,
+        user: UserId,
+        key: Option<ApiKeyId>,
+    ) -> Result<Option<CurrentAccess>, StoreError> {
+        transact!(self, Snapshot, authentication::current_access((user, key)))
     }
 
     async fn external_user(&self, id: &ExternalId) -> Result<Option<UserAccess>, StoreError> {

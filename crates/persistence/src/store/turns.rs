@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt,
-    Reap, StoreError, StoredTurnLog, TurnFlush, TurnStore, TurnStoreError, Turns,
+    Reap, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnStore, TurnStoreError, Turns,
 };
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
@@ -57,8 +57,8 @@ impl TurnStore for SqlStore {
         transact!(self, Read, turns::running(session_id))
     }
 
-    async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<StoredTurnLog>, StoreError> {
-        transact!(self, Snapshot, turns::log((turn_id, position)))
+    async fn turn_log(&self, query: TurnLogQuery) -> Result<Option<StoredTurnLog>, StoreError> {
+        transact!(self, Snapshot, turns::log(query))
     }
 }
 
@@ -69,5 +69,12 @@ impl Turns for SqlStore {
             return Ok(None);
         }
         transact!(self, Snapshot, turns::by_id((id, visible.clone())))
+    }
+
+    async fn visible_turns(&self, ids: Vec<TurnId>, visible: &Filter) -> Result<Vec<TurnId>, StoreError> {
+        if visible.is_nothing() || ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        transact!(self, Read, turns::visible((ids, visible.clone())))
     }
 }

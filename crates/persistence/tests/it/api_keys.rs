@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use causerie_domain::memberships::{GroupRole, Membership};
-use causerie_domain::ports::{Authentication, NewApiKey, Operator, OperatorError, StoreError};
+use causerie_domain::ports::{Authentication, CurrentAccess, NewApiKey, Operator, OperatorError, StoreError};
 use causerie_domain::{ApiKeyId, GroupId, Timestamp, UserId};
 use causerie_testkit::anyhow::{Context, Result};
 use causerie_testkit::contract::{START, SqlSubject, TestIds};
@@ -57,6 +57,13 @@ async fn a_key_is_found_with_its_user_and_memberships(subject: &SqlSubject) -> R
         .await?;
     }
     let holder = store.api_key_record("abcdefghijkl").await?.context("the key is missing")?;
+    let current = store.current_access(subject.user, Some(created.id)).await?;
+    let expected = CurrentAccess { access: holder.access.clone(), key: Some(created.clone()) };
+    assert_eq!(current, Some(expected.clone()));
+    let without_key = store.current_access(subject.user, None).await?;
+    assert_eq!(without_key, Some(CurrentAccess { key: None, ..expected }));
+    assert_eq!(store.current_access(subject.user, Some(ApiKeyId::next(&subject.ids))).await?, None);
+    assert_eq!(store.current_access(UserId::next(&subject.ids), Some(created.id)).await?, None);
     assert_eq!((holder.key, holder.secret_hash), (created, [7; 32]));
     assert_eq!(holder.access.user.id, subject.user);
     let requests_per_minute = NonZeroU32::new(90);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use causerie_domain::Filter;
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, LeaseStatus, Messages, Operator, ReapScope, Sessions, StoreError, StoreHealth,
-    TurnLease, TurnStore,
+    TurnLease, TurnLogQuery, TurnStore,
 };
 use causerie_persistence::{Database, LockError, OpenError, SqlStore, StoreSettings};
 use causerie_testkit::anyhow::{Context, Result, ensure};
@@ -413,7 +413,11 @@ async fn a_transaction_that_loses_a_deadlock_is_retried() -> Result<()> {
         running.iter().map(|turn| LeaseStatus::Held { turn_id: turn.id(), cancel_requested: false });
     assert_eq!(flushed?, expected.collect::<Vec<_>>());
     for turn in &running {
-        let log = subject.store().turn_log(turn.id(), 0).await?.context("the turn is missing")?;
+        let log = subject
+            .store()
+            .turn_log(TurnLogQuery::first(turn.id(), 0))
+            .await?
+            .context("the turn is missing")?;
         assert_eq!(log.segments.len(), 1);
     }
     Ok(())

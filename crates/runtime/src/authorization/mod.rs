@@ -6,8 +6,10 @@ mod access;
 mod grants;
 mod lookups;
 pub(crate) mod policy;
+mod readers;
 pub mod subjects;
 
 pub(crate) use causerie_permissions::Action;
 
 pub(crate) use self::access::Access;
+pub use self::readers::{ReaderRight, ReaderScope};

@@ -32,7 +32,7 @@ use self::idempotency::{idempotency_key, require_same_body};
 use self::title::title_from;
 use self::validation::{check_form, check_modalities};
 use crate::attachments::prompt::{InputModalities, tokens_of};
-use crate::authorization::{Access, Action};
+use crate::authorization::{Access, Action, ReaderRight, ReaderScope};
 use crate::context::{self, Context, ContextInput, FixedPrompt, ModelLimits};
 use crate::core::clock::monotonic;
 use crate::core::error::RuntimeError;
@@ -51,8 +51,26 @@ pub struct SendOutcome {
     pub turn: Turn,
     /// Reader from the start of the turn.
     pub reader: TurnReader,
+    /// Right that the reader depends on.
+    pub right: ReaderRight,
     /// Remainder of the budget with the least left; `None` without a budget and for a replay.
     pub budget_left: Option<Usd>,
+}
+
+impl SendOutcome {
+    /// Sets the right of the reader. A send requires the right to create messages and not the right to read them.
+    fn with_right(mut self, access: &Access, session: &Session) -> Self {
+        self.right = match access.require_answer(session, &self.turn) {
+            Ok(()) => ReaderRight::Read,
+            Err(_) => ReaderRight::Create,
+        };
+        self
+    }
+
+    /// Returns the scope of the reader.
+    pub fn scope(&self) -> ReaderScope {
+        ReaderScope { turn_id: self.turn.id, session_id: self.turn.session_id, right: self.right }
+    }
 }
 
 /// Result of the validation of a send.
@@ -108,7 +126,7 @@ impl Runtime {
         let session = self.known_session(&access, id).await?;
         let send = match self.validate_send(&access, &session, &message, idempotency_key.as_deref()).await? {
             Validation::New(send) => send,
-            Validation::Replay(turn) => return Ok(self.replay(*turn)),
+            Validation::Replay(turn) => return Ok(self.replay(*turn).with_right(&access, &session)),
         };
         // The store compares the lease with its clock, which can jump; this process knows that the turn runs.
         if let Some(active) = session.active_turn_id
@@ -120,9 +138,10 @@ impl Runtime {
         // A task of its own, so that a dropped future of the caller does not leave a begun turn without a task.
         let task = self.clone().begin_turn(begin, *send);
         let outcome = self.inner.turns.spawn_on(task, &self.inner.handle).await;
-        outcome.map_err(|error| {
+        let outcome = outcome.map_err(|error| {
             RuntimeError::Internal(format!("the task that begins the turn failed: {error}"))
-        })?
+        })?;
+        Ok(outcome?.with_right(&access, &session))
     }
 
     async fn begin_turn(self, begin: BeginTurn, send: ValidatedSend) -> Result<SendOutcome, RuntimeError> {
@@ -303,7 +322,7 @@ impl Runtime {
         inner.flusher.notify(0);
         inner.turns.spawn_on(run.run(first), &inner.handle);
         let reader = TurnReader::live(log, 0, inner.stored_turn_source());
-        SendOutcome { turn: begun.turn, reader, budget_left: begun.budget_left }
+        SendOutcome { turn: begun.turn, reader, right: ReaderRight::Read, budget_left: begun.budget_left }
     }
 
     /// Returns the fallback models that accept all parts of the messages. The others would refuse the request.
@@ -317,7 +336,8 @@ impl Runtime {
 
     /// Returns the outcome of a send whose turn exists.
     fn replay(&self, turn: Turn) -> SendOutcome {
-        SendOutcome { reader: self.reader(turn.clone(), 0), turn, budget_left: None }
+        let reader = self.reader(turn.clone(), 0);
+        SendOutcome { reader, turn, right: ReaderRight::Read, budget_left: None }
     }
 
     /// Returns the start of the period in which idempotency keys are kept.

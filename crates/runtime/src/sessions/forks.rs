@@ -25,7 +25,8 @@ pub struct ForkSession {
 
 impl Runtime {
     /// Copies the first messages of a session, with their attachments, into a new active session with the same version
-    /// of the tool. The parent and its running turn do not change.
+    /// of the tool. The parent and its running turn do not change. Returns the session and the size of the copied
+    /// messages in bytes.
     ///
     /// # Errors
     /// [`RuntimeError::NoSuchMessage`], [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`],
@@ -34,7 +35,7 @@ impl Runtime {
         &self,
         principal: &Principal,
         fork: ForkSession,
-    ) -> Result<SessionView, RuntimeError> {
+    ) -> Result<(SessionView, u64), RuntimeError> {
         let inner = &self.inner;
         let access = self.access(principal)?;
         let parent = self.permitted_session(&access, fork.session_id, Action::Fork).await?;
@@ -50,8 +51,8 @@ impl Runtime {
             now: inner.clock.now(),
             ids: Arc::clone(&inner.ids),
         };
-        let session = inner.conversations.fork(new).await?;
-        self.view(session).await
+        let forked = inner.conversations.fork(new).await?;
+        Ok((self.view(forked.session).await?, forked.copied_bytes))
     }
 
     /// Returns a page of the forks of a session, the latest activity first.

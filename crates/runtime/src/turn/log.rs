@@ -7,13 +7,16 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use causerie_domain::messages::{Part, PartKind};
-use causerie_domain::turns::{ContextReport, Segment};
+use causerie_domain::turns::{ContextReport, Segment, TurnStatus};
 use tokio::sync::watch;
 
 use super::event::{Delta, TurnEnd, TurnStart};
 
 /// Maximum size of a delta in bytes, so that a late reader does not copy a whole answer at once.
-const MAX_DELTA_BYTES: usize = 16 * 1024;
+pub(crate) const MAX_DELTA_BYTES: usize = 16 * 1024;
+/// Text that is kept after the end of a stored turn, in bytes. Readers that are further behind continue from the store,
+/// so connections that accept no data do not hold whole answers.
+const MAX_TAIL_BYTES: usize = 4 * MAX_DELTA_BYTES;
 
 /// Log of one turn in this process.
 #[derive(Debug)]
@@ -26,7 +29,9 @@ pub(crate) struct TurnLog {
 
 #[derive(Debug, Default)]
 struct LogState {
+    /// Parts from `first_part` on. The earlier ones were released.
     parts: Vec<LogPart>,
+    first_part: usize,
     length: u64,
     context: Option<ContextReport>,
     ending: Option<Ending>,
@@ -44,9 +49,22 @@ pub(crate) enum Ending {
 #[derive(Debug)]
 struct LogPart {
     kind: PartKind,
+    /// Text after the released one.
     text: String,
-    /// Position of the first character.
+    /// Position of the first character of `text`.
     start: u64,
+    /// Number of bytes that were released.
+    released: usize,
+}
+
+/// Result of a read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LogRead {
+    Delta(Delta),
+    /// The cursor is at the end of the text.
+    AtEnd,
+    /// The text after the cursor was released: the turn is stored.
+    Released,
 }
 
 /// Cursor of a reader in a log. It only moves forward.
@@ -80,7 +98,7 @@ impl TurnLog {
         let start = state.length;
         match state.parts.last_mut() {
             Some(last) if last.kind == kind => last.text.push_str(text),
-            _ => state.parts.push(LogPart { kind, text: text.to_owned(), start }),
+            _ => state.parts.push(LogPart { kind, text: text.to_owned(), start, released: 0 }),
         }
         state.length += characters(text);
         drop(state);
@@ -97,9 +115,19 @@ impl TurnLog {
         self.lock().context
     }
 
-    /// Ends the log. A second call is ignored, so that readers receive exactly one end.
+    /// Ends the log. A second call is ignored, so that readers receive exactly one end. The text of a turn that is
+    /// stored is released, except for its last [`MAX_TAIL_BYTES`].
     pub(crate) fn end(&self, ending: Ending) {
-        self.lock().ending.get_or_insert(ending);
+        let mut state = self.lock();
+        if state.ending.is_none() {
+            match &ending {
+                Ending::Final(end) if end.turn.status == TurnStatus::Running => {}
+                Ending::Final(_) => state.release(MAX_TAIL_BYTES),
+                Ending::Superseded => state.release(0),
+            }
+            state.ending = Some(ending);
+        }
+        drop(state);
         self.notify();
     }
 
@@ -113,7 +141,7 @@ impl TurnLog {
         self.lock().length
     }
 
-    /// Returns the text of the answer, by part.
+    /// Returns the text of the answer, by part. The log must not have ended.
     pub(crate) fn parts(&self) -> Vec<Part> {
         let state = self.lock();
         state.parts.iter().map(|part| Part { kind: part.kind, text: part.text.clone() }).collect()
@@ -125,24 +153,27 @@ impl TurnLog {
         if position > state.length {
             return None;
         }
-        let part = state.parts.iter().rposition(|part| part.start <= position).unwrap_or(0);
-        let byte = match state.parts.get(part) {
-            Some(found) => byte_offset(&found.text, position - found.start),
-            None => 0,
+        let Some(index) = state.parts.iter().rposition(|part| part.start <= position) else {
+            // Released, or no text was appended.
+            return Some(LogCursor { position, ..LogCursor::default() });
         };
-        Some(LogCursor { part, byte, position })
+        let found = &state.parts[index];
+        let byte = found.released + byte_offset(&found.text, position - found.start);
+        Some(LogCursor { part: state.first_part + index, byte, position })
     }
 
-    /// Returns the next piece of one part, at most [`MAX_DELTA_BYTES`] long, and moves the cursor behind it.
-    pub(crate) fn read(&self, cursor: &mut LogCursor) -> Option<Delta> {
+    /// Reads the next piece of one part, at most [`MAX_DELTA_BYTES`] long, and moves the cursor behind it.
+    pub(crate) fn read(&self, cursor: &mut LogCursor) -> LogRead {
         let state = self.lock();
+        if cursor.position == state.length {
+            return LogRead::AtEnd;
+        }
         loop {
-            let part = state.parts.get(cursor.part)?;
-            let rest = part.text.get(cursor.byte..).unwrap_or_default();
+            let Some(index) = cursor.part.checked_sub(state.first_part) else { return LogRead::Released };
+            let Some(part) = state.parts.get(index) else { return LogRead::Released };
+            let Some(byte) = cursor.byte.checked_sub(part.released) else { return LogRead::Released };
+            let rest = part.text.get(byte..).unwrap_or_default();
             if rest.is_empty() {
-                if cursor.part + 1 >= state.parts.len() {
-                    return None;
-                }
                 *cursor = LogCursor { part: cursor.part + 1, byte: 0, position: cursor.position };
                 continue;
             }
@@ -150,7 +181,12 @@ impl TurnLog {
             cursor.byte += text.len();
             cursor.position += characters(text);
             let position = cursor.position;
-            return Some(Delta { part: cursor.part, kind: part.kind, text: text.to_owned(), position });
+            return LogRead::Delta(Delta {
+                part: cursor.part,
+                kind: part.kind,
+                text: text.to_owned(),
+                position,
+            });
         }
     }
 
@@ -160,8 +196,10 @@ impl TurnLog {
         loop {
             let position = cursor.position;
             match self.read(cursor) {
-                Some(delta) => segments.push(Segment { position, kind: delta.kind, text: delta.text }),
-                None => return segments,
+                LogRead::Delta(delta) => {
+                    segments.push(Segment { position, kind: delta.kind, text: delta.text });
+                }
+                LogRead::AtEnd | LogRead::Released => return segments,
             }
         }
     }
@@ -178,6 +216,30 @@ impl TurnLog {
     fn lock(&self) -> MutexGuard<'_, LogState> {
         // Each change under this lock leaves a valid state, so a poisoned lock can be used.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LogState {
+    /// Releases all text but the last `kept` bytes.
+    fn release(&mut self, kept: usize) {
+        let mut left = kept;
+        let mut first = self.parts.len();
+        while let Some(index) = first.checked_sub(1)
+            && left > 0
+        {
+            let part = &mut self.parts[index];
+            let cut = part.text.ceil_char_boundary(part.text.len().saturating_sub(left));
+            left = left.saturating_sub(part.text.len() + size_of::<LogPart>());
+            if cut > 0 {
+                part.start += characters(&part.text[..cut]);
+                part.released += cut;
+                part.text = part.text[cut..].to_owned();
+                left = 0;
+            }
+            first = index;
+        }
+        self.first_part += first;
+        self.parts = self.parts.split_off(first);
     }
 }
 
@@ -212,34 +274,82 @@ mod tests {
         log
     }
 
+    fn next(log: &TurnLog, cursor: &mut LogCursor) -> Option<Delta> {
+        match log.read(cursor) {
+            LogRead::Delta(delta) => Some(delta),
+            LogRead::AtEnd => None,
+            LogRead::Released => panic!("released"),
+        }
+    }
+
     fn read_all(log: &TurnLog, cursor: &mut LogCursor) -> String {
-        std::iter::from_fn(|| log.read(cursor)).map(|delta| delta.text).collect()
+        std::iter::from_fn(|| next(log, cursor)).map(|delta| delta.text).collect()
+    }
+
+    /// Returns the text that a log holds, in bytes of its capacity.
+    fn held(log: &TurnLog) -> usize {
+        log.lock().parts.iter().map(|part| part.text.capacity() + size_of::<LogPart>()).sum()
+    }
+
+    #[test]
+    fn a_stored_turn_keeps_the_end_of_its_text_only() {
+        let tail = MAX_TAIL_BYTES;
+        let long = "é".repeat(2_000_000);
+        let alternating: Vec<(PartKind, String)> = (0..50_000)
+            .map(|number| {
+                (if number % 2 == 0 { PartKind::Text } else { PartKind::Reasoning }, "x".to_owned())
+            })
+            .collect();
+        for parts in [vec![(PartKind::Reasoning, "hm".to_owned()), (PartKind::Text, long)], alternating] {
+            let log = log(&[]);
+            parts.iter().for_each(|(kind, text)| log.append(*kind, text));
+            let whole: String = parts.iter().map(|(_, text)| text.as_str()).collect();
+            let length = log.length();
+            let mut caught_up = log.cursor_at(length - 9).unwrap();
+            let mut behind = log.cursor_at(7).unwrap();
+            log.end(testing::ending(TurnStatus::Completed));
+            assert!(held(&log) <= tail + 2 * size_of::<LogPart>(), "{}", held(&log));
+            assert_eq!(log.length(), length);
+            assert_eq!(log.read(&mut behind), LogRead::Released);
+            assert_eq!(log.read(&mut log.cursor_at(0).unwrap()), LogRead::Released);
+            assert_eq!(log.read(&mut log.cursor_at(length).unwrap()), LogRead::AtEnd);
+            let rest: String = whole.chars().skip(usize::try_from(length).unwrap() - 9).collect();
+            let mut late = log.cursor_at(length - 9).unwrap();
+            assert_eq!(read_all(&log, &mut late), rest);
+            assert_eq!(read_all(&log, &mut caught_up), rest);
+        }
+        let unstored = log(&[(PartKind::Text, "yes")]);
+        unstored.end(testing::ending(TurnStatus::Running));
+        assert_eq!(read_all(&unstored, &mut LogCursor::default()), "yes");
+        let superseded = log(&[(PartKind::Text, "yes")]);
+        superseded.end(Ending::Superseded);
+        assert_eq!(superseded.read(&mut LogCursor::default()), LogRead::Released);
     }
 
     #[test]
     fn a_reader_receives_parts_in_order_with_positions_in_characters() {
         let log = log(&[(PartKind::Reasoning, "hmm"), (PartKind::Text, "né"), (PartKind::Text, "🦀!")]);
         let mut cursor = LogCursor::default();
-        let first = log.read(&mut cursor).unwrap();
+        let first = next(&log, &mut cursor).unwrap();
         assert_eq!(
             (first.part, first.kind, first.text.as_str(), first.position),
             (0, PartKind::Reasoning, "hmm", 3)
         );
-        let second = log.read(&mut cursor).unwrap();
+        let second = next(&log, &mut cursor).unwrap();
         assert_eq!(
             (second.part, second.kind, second.text.as_str(), second.position),
             (1, PartKind::Text, "né🦀!", 7)
         );
-        assert_eq!(log.read(&mut cursor), None);
+        assert_eq!(next(&log, &mut cursor), None);
         log.append(PartKind::Text, "?");
-        assert_eq!(log.read(&mut cursor).unwrap().position, 8);
+        assert_eq!(next(&log, &mut cursor).unwrap().position, 8);
     }
 
     #[test]
     fn a_position_between_two_parts_belongs_to_the_second() {
         let log = log(&[(PartKind::Reasoning, "hmm"), (PartKind::Text, "yes")]);
         let mut cursor = log.cursor_at(3).unwrap();
-        assert_eq!(log.read(&mut cursor).unwrap().part, 1);
+        assert_eq!(next(&log, &mut cursor).unwrap().part, 1);
         assert_eq!(log.cursor_at(7), None);
     }
 
@@ -248,7 +358,7 @@ mod tests {
         let text = "é".repeat(20_000);
         let log = log(&[(PartKind::Text, &text)]);
         let mut cursor = LogCursor::default();
-        assert!(log.read(&mut cursor).unwrap().text.len() <= MAX_DELTA_BYTES);
+        assert!(next(&log, &mut cursor).unwrap().text.len() <= MAX_DELTA_BYTES);
         assert_eq!(read_all(&log, &mut LogCursor::default()), text);
     }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use causerie_domain::TurnId;
 use causerie_domain::ports::StoreError;
+use causerie_domain::{SessionId, TurnId};
 use tokio::sync::watch;
 
 use super::event::{TurnEnd, TurnEvent, TurnStart};
-use super::log::{Ending, LogCursor, TurnLog};
+use super::log::{Ending, LogCursor, LogRead, TurnLog};
 use super::stored_reader::{StoredReader, StoredTurnSource};
 
 /// Reader of the events of a turn: [`TurnEvent::Started`] is the first, exactly one [`TurnEvent::Ended`] the last.
@@ -37,7 +37,7 @@ struct LiveReader {
     /// the request may be rebuilt.
     is_context_due: bool,
     has_ended: bool,
-    /// Source from which reading continues if another instance closes the turn.
+    /// Source from which reading continues if the log has no more text.
     source: StoredTurnSource,
 }
 
@@ -45,8 +45,9 @@ struct LiveReader {
 #[derive(Debug)]
 enum LogItem {
     Event(TurnEvent),
-    /// Another instance closed the turn, so that the log is no longer valid.
-    Superseded,
+    /// The log has no more text, but the store: another instance closed the turn, or the reader is far behind the end
+    /// of a stored turn.
+    InStore,
     /// The end was returned before.
     Exhausted,
 }
@@ -74,6 +75,13 @@ impl TurnReader {
         }
     }
 
+    pub fn session_id(&self) -> SessionId {
+        match &self.0 {
+            Source::Live(live) => live.log.start.session_id,
+            Source::Stored(stored) => stored.session_id(),
+        }
+    }
+
     /// Returns the next event, or `None` after [`TurnEvent::Ended`]. Cancel-safe: dropping the future loses no event.
     ///
     /// # Errors
@@ -85,7 +93,7 @@ impl TurnReader {
                 Source::Live(live) => match live.next().await {
                     LogItem::Event(event) => return Ok(Some(event)),
                     LogItem::Exhausted => return Ok(None),
-                    LogItem::Superseded => self.0 = Source::Stored(Box::new(live.successor())),
+                    LogItem::InStore => self.0 = Source::Stored(Box::new(live.successor())),
                 },
                 Source::Stored(stored) => return stored.next().await,
             }
@@ -118,7 +126,7 @@ impl LiveReader {
             // The end is read before the text, so that the read below returns all text that was appended before it.
             let ending = self.log.ending();
             if let Some(Ending::Superseded) = ending {
-                return LogItem::Superseded;
+                return LogItem::InStore;
             }
             if self.is_context_due && (ending.is_some() || self.log.length() > 0) {
                 self.is_context_due = false;
@@ -126,8 +134,10 @@ impl LiveReader {
                     return LogItem::Event(TurnEvent::Context(report));
                 }
             }
-            if let Some(delta) = self.log.read(&mut self.cursor) {
-                return LogItem::Event(TurnEvent::Delta(delta));
+            match self.log.read(&mut self.cursor) {
+                LogRead::Delta(delta) => return LogItem::Event(TurnEvent::Delta(delta)),
+                LogRead::Released => return LogItem::InStore,
+                LogRead::AtEnd => {}
             }
             if let Some(Ending::Final(end)) = ending {
                 self.has_ended = true;
@@ -213,6 +223,21 @@ mod tests {
         assert_eq!(read_all(live_reader(Arc::clone(&log), 1)).await, rest);
         let all = ["start from 0", "context 4 dropped", "0 text \"yes\" @3", "completed"];
         assert_eq!(read_all(live_reader(log, 9)).await, all);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_is_far_behind_a_stored_turn_continues_from_the_store() {
+        let log = log();
+        let mut reader = live_reader(Arc::clone(&log), 0);
+        log.append(PartKind::Text, &"x".repeat(1_000_000));
+        for _ in 0..4 {
+            assert!(matches!(&reader.0, Source::Live(_)));
+            reader.next().await.unwrap();
+        }
+        log.end(testing::ending(TurnStatus::Completed));
+        // The store of this test does not contain the turn.
+        assert!(matches!(reader.next().await, Err(StoreError::Corrupt { .. })));
+        assert!(matches!(&reader.0, Source::Stored(_)));
     }
 
     #[tokio::test]

@@ -1,16 +1,16 @@
-//! Reads turns from the store: turns of other instances, and ended ones.
+//! Reads turns from the store, page by page: turns of other instances, and ended ones.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use causerie_domain::TurnId;
 use causerie_domain::messages::PartKind;
-use causerie_domain::ports::{StoreError, StoredTurnLog, TurnStore};
+use causerie_domain::ports::{StoreError, StoredTurnLog, TurnLogQuery, TurnStore};
 use causerie_domain::turns::{Segment, TurnStatus};
+use causerie_domain::{SessionId, TurnId};
 
 use super::event::{Delta, TurnEnd, TurnEvent, TurnStart};
-use super::log::byte_offset;
+use super::log::{MAX_DELTA_BYTES, prefix};
 
 /// Source of turns that do not run in this process.
 #[derive(Debug, Clone)]
@@ -20,7 +20,8 @@ pub(crate) struct StoredTurnSource {
     pub(crate) poll_interval: Duration,
 }
 
-/// Reader of a stored turn, which polls the store while the turn runs.
+/// Reader of a stored turn, which polls the store while the turn runs. It holds at most one page of the text and reads
+/// the next one when all events of the last were taken.
 ///
 /// The position of a cursor can be after the flushed text. While the turn runs, the reader waits for the flush; if
 /// the turn ends without this text, the client receives the turn from the start.
@@ -30,16 +31,16 @@ pub(crate) struct StoredReader {
     start: TurnStart,
     /// Whether the client has received a start whose events are still valid.
     start_sent: bool,
-    /// Position of the next character to return.
+    /// Position of the next character to read.
     position: u64,
-    /// Number of characters that were assigned to parts.
-    counted: u64,
-    /// Kind and index of the part that contains the last counted character.
+    /// Kind and index of the part that contains the last character that was read.
     part: Option<(PartKind, usize)>,
     ready: VecDeque<TurnEvent>,
     /// Whether the report on the context is still to be returned: with the first text or the end, when it is final.
     pub(super) is_context_due: bool,
     stage: Stage,
+    /// Whether the turn had ended before the first page was read.
+    is_replay: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +59,11 @@ impl StoredReader {
             start,
             start_sent: false,
             position,
-            counted: 0,
             part: None,
             ready: VecDeque::new(),
             is_context_due: false,
             stage: Stage::Opening,
+            is_replay: false,
         }
     }
 
@@ -76,6 +77,10 @@ impl StoredReader {
         self.start.turn_id
     }
 
+    pub(crate) fn session_id(&self) -> SessionId {
+        self.start.session_id
+    }
+
     pub(crate) async fn next(&mut self) -> Result<Option<TurnEvent>, StoreError> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -84,39 +89,37 @@ impl StoredReader {
             if self.stage == Stage::Ended {
                 return Ok(None);
             }
-            // The part index counts from the start of the turn, so the first read starts there.
-            let from = if self.stage == Stage::Opening { 0 } else { self.position };
-            let Some(log) = self.source.turn_store.turn_log(self.start.turn_id, from).await? else {
+            let Some(log) = self.source.turn_store.turn_log(self.next_page()).await? else {
                 return Err(StoreError::Corrupt {
                     what: format!("turn {} was deleted during a read", self.start.turn_id),
                     source: None,
                 });
             };
-            self.process(log);
-            if self.ready.is_empty() {
+            let running = self.process(log);
+            if running && self.ready.is_empty() {
                 tokio::time::sleep(self.source.poll_interval).await;
             }
         }
     }
 
-    fn process(&mut self, log: StoredTurnLog) {
+    fn next_page(&self) -> TurnLogQuery {
+        let turn_id = self.start.turn_id;
+        TurnLogQuery { turn_id, position: self.position, with_part: self.part.is_none() }
+    }
+
+    /// Appends the events of a page. Returns whether the turn is running.
+    fn process(&mut self, log: StoredTurnLog) -> bool {
         let mut log = log;
         let running = log.turn.status == TurnStatus::Running;
-        if !running
-            && self.stage == Stage::Opening
-            && let Some(failure) = &mut log.turn.failure
-        {
-            // The wait was counted from the end, which this client reads later.
-            failure.retry_after = None;
-        }
         if self.stage == Stage::Opening {
-            let stored = log.segments.last().map_or(0, Segment::end);
-            if self.position > stored {
-                if running {
-                    return;
+            self.is_replay = !running;
+            if self.position > log.end {
+                if !running {
+                    // Read again, from the start.
+                    self.position = 0;
+                    self.start_sent = false;
                 }
-                self.position = 0;
-                self.start_sent = false;
+                return running;
             }
             self.open();
         }
@@ -125,13 +128,27 @@ impl StoredReader {
             let dropped = log.turn.context.filter(|sent| sent.messages_dropped > 0);
             self.ready.extend(dropped.map(TurnEvent::Context));
         }
-        for segment in &log.segments {
-            self.read_segment(segment);
+        let mut first_part = log.first_part;
+        for segment in log.segments {
+            let part = match (first_part.take(), self.part) {
+                (Some(part), _) => part,
+                (None, Some((kind, part))) => part + usize::from(kind != segment.kind),
+                (None, None) => 0,
+            };
+            self.part = Some((segment.kind, part));
+            self.read_segment(part, &segment);
         }
-        if !running {
+        if !running && !log.has_more {
             self.stage = Stage::Ended;
+            if self.is_replay
+                && let Some(failure) = &mut log.turn.failure
+            {
+                // The wait was counted from the end, which this client reads later.
+                failure.retry_after = None;
+            }
             self.ready.push_back(TurnEvent::Ended(Box::new(TurnEnd { turn: log.turn, usage: log.usage })));
         }
+        running
     }
 
     fn open(&mut self) {
@@ -143,22 +160,61 @@ impl StoredReader {
         self.is_context_due = self.position == 0;
     }
 
-    /// Assigns a segment to its part, and returns its text after the position as a delta.
-    fn read_segment(&mut self, segment: &Segment) {
-        let end = segment.end();
-        if end > self.counted {
-            self.counted = end;
-            self.part = Some(match self.part {
-                Some((kind, index)) if kind == segment.kind => (kind, index),
-                Some((_, index)) => (segment.kind, index + 1),
-                None => (segment.kind, 0),
-            });
+    /// Appends the text of a segment as deltas of at most [`MAX_DELTA_BYTES`].
+    fn read_segment(&mut self, part: usize, segment: &Segment) {
+        let mut rest = segment.text.as_str();
+        while !rest.is_empty() {
+            let (text, after) = rest.split_at(prefix(rest, MAX_DELTA_BYTES).len());
+            self.position += text.chars().count() as u64;
+            let (text, position) = (text.to_owned(), self.position);
+            self.ready.push_back(TurnEvent::Delta(Delta { part, kind: segment.kind, text, position }));
+            rest = after;
         }
-        if let Some((kind, part)) = self.part.filter(|_| end > self.position) {
-            let read_before = self.position.saturating_sub(segment.position);
-            let text = segment.text[byte_offset(&segment.text, read_before)..].to_owned();
-            self.position = end;
-            self.ready.push_back(TurnEvent::Delta(Delta { part, kind, text, position: end }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use causerie_domain::messages::Part;
+    use causerie_domain::ports::TURN_LOG_PAGE_BYTES;
+
+    use super::*;
+    use crate::turn::testing;
+
+    fn reader(position: u64) -> StoredReader {
+        let turn_store = Arc::new(causerie_memory_store::MemoryStore::new());
+        let source = StoredTurnSource { turn_store, poll_interval: Duration::ZERO };
+        StoredReader::new(source, testing::turn_start(), position)
+    }
+
+    fn part(kind: PartKind, text: &str) -> Part {
+        Part { kind, text: text.to_owned() }
+    }
+
+    #[test]
+    fn a_reader_of_an_ended_turn_holds_one_page() {
+        let answer = [part(PartKind::Reasoning, "hm"), part(PartKind::Text, &"é\n".repeat(2_000_000))];
+        for position in [0, 1, 7, 3_999_000] {
+            let mut reader = reader(position);
+            let (mut pages, mut text) = (0, String::new());
+            while reader.stage != Stage::Ended {
+                let turn = testing::turn(TurnStatus::Completed);
+                reader.process(StoredTurnLog::of_answer(turn, answer.to_vec(), &reader.next_page()));
+                pages += 1;
+                let mut held = 0;
+                for event in reader.ready.drain(..) {
+                    let TurnEvent::Delta(delta) = event else { continue };
+                    assert!(delta.text.len() <= MAX_DELTA_BYTES);
+                    assert_eq!(delta.part, usize::from(delta.kind == PartKind::Text));
+                    held += delta.text.capacity();
+                    text.push_str(&delta.text);
+                    assert_eq!(delta.position, position + text.chars().count() as u64);
+                }
+                assert!(held <= TURN_LOG_PAGE_BYTES, "{held}");
+            }
+            let whole: String = answer.iter().map(|part| part.text.as_str()).collect();
+            assert!(whole.chars().skip(usize::try_from(position).unwrap()).eq(text.chars()), "{position}");
+            assert!(pages <= 1 + text.len() / (TURN_LOG_PAGE_BYTES - 4), "{pages}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use causerie_domain::ports::{CancelRequest, ReapScope, StoreError};
+use causerie_domain::ports::{CancelRequest, ReapScope, StoreError, TurnLogQuery};
 use causerie_domain::principal::Principal;
 use causerie_domain::turns::{Turn, TurnStatus};
 use causerie_domain::{SessionId, Timestamp, TurnId};
@@ -145,7 +145,8 @@ impl Runtime {
     }
 
     async fn stored_turn(&self, turn: Turn) -> Result<Turn, StoreError> {
-        let log = self.inner.turn_store.turn_log(turn.id, u64::MAX).await?;
+        let query = TurnLogQuery { turn_id: turn.id, position: u64::MAX, with_part: false };
+        let log = self.inner.turn_store.turn_log(query).await?;
         Ok(log.map_or(turn, |log| log.turn))
     }
 

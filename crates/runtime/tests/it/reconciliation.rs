@@ -6,7 +6,7 @@ use crate::support::scripted_gateway::{Step, fail, finish, identified, record, t
 use crate::support::{World, first_delta, paused_world, user};
 use causerie_domain::completion::{CompletionError, CompletionErrorKind, CompletionEvent, GenerationInfo};
 use causerie_domain::models::{CatalogModel, Pricing};
-use causerie_domain::ports::{Models, Reap, ReapScope, Reconciliation, TurnStore};
+use causerie_domain::ports::{Models, Reap, ReapScope, Reconciliation, TurnLogQuery, TurnStore};
 use causerie_domain::principal::Principal;
 use causerie_domain::usage::{CostBasis, MessageUsage};
 use causerie_domain::{SessionId, Timestamp, Usd};
@@ -225,8 +225,8 @@ async fn a_row_of_an_ended_process_without_a_generation_id_is_estimated_at_once(
     let (world, anna) = (world().await, user("anna"));
     let session = abandoned_turn(&world, &anna, vec![Step::Gate]).await;
     let [row] = &world.store.unpriced(9).await.unwrap()[..] else { panic!("one row is unpriced") };
-    let turn =
-        world.store.turn_log(world.messages(&anna, session).await[3].message.turn_id.unwrap(), 0).await;
+    let turn = world.messages(&anna, session).await[3].message.turn_id.unwrap();
+    let turn = world.store.turn_log(TurnLogQuery::first(turn, 0)).await;
     let sent = u64::from(turn.unwrap().unwrap().turn.context.unwrap().estimated_tokens);
     assert_eq!(row.usage.estimated_input_tokens, sent, "the estimate includes the history");
 

@@ -75,6 +75,34 @@ async fn a_remote_reader_receives_the_rest_from_any_position() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_long_answer_is_read_whole_by_readers_of_any_speed() {
+    let (owner, other) = two_instances().await;
+    let anna = user("anna");
+    let session = owner.session(&anna).await;
+    let piece = "né🦀x".repeat(10_000);
+    let mut script = vec![reasoning("hm")];
+    script.extend((0..20).map(|_| text(&piece)));
+    owner.upstream.enqueue(script.into_iter().chain([finish()]).collect());
+    let mut sent = owner.send(&anna, session, "Hi").await.unwrap();
+    let turn_id = sent.turn.id;
+    // A reader that took the first delta only, while the turn ended.
+    first_delta(&mut sent.reader).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let whole = format!("text: {}", piece.repeat(20));
+    let read = read_all(sent.reader).await;
+    assert!(
+        read == ["reasoning: hm".to_owned(), whole.clone(), "completed".to_owned()]
+            || read == [whole.clone(), "completed".to_owned()]
+    );
+    for world in [&owner, &other] {
+        let cursor = TurnCursor { turn_id, position: CursorPosition::At(0) };
+        let reader = world.runtime.stream_session(&anna, session, Some(cursor)).await.unwrap().unwrap();
+        let expected = ["start from 0", "reasoning: hm", &whole, "completed"];
+        assert!(read_all(reader).await == expected);
+    }
+}
+
 /// The in-memory store has no latency, so the delay is the sum of the flush interval and the poll interval.
 #[tokio::test(start_paused = true)]
 async fn a_remote_reader_is_at_most_300_ms_behind() {

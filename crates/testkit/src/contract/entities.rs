@@ -266,7 +266,7 @@ impl Subject {
             now: at(20),
             ids: std::sync::Arc::new(TestIds::after(1 << 32)),
         };
-        Ok(self.conversations.fork(new).await?)
+        Ok(self.conversations.fork(new).await?.session)
     }
 
     async fn all_messages(&self, session: &Session) -> Result<Vec<MessageView>> {

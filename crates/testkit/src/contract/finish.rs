@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use causerie_domain::failure::FailureCode;
 use causerie_domain::messages::{MessageMeta, MessageStatus, Part, PartKind};
-use causerie_domain::ports::{FinishTurn, NextAttempt, TurnStoreError};
-use causerie_domain::turns::{ContextReport, Segment, TurnFailure, TurnStatus};
+use causerie_domain::ports::{FinishTurn, NextAttempt, TurnLogQuery, TurnStoreError};
+use causerie_domain::turns::{ContextReport, TurnFailure, TurnStatus};
 use causerie_domain::usage::{CloseUsage, CostBasis, Settlement, TokenCounts, UsageOutcome, UsageProgress};
-use causerie_domain::{Filter, Usd};
+use causerie_domain::{Filter, TurnId, Usd};
 use serde_json::json;
 
 use super::{Ending, Running, START, Subject, closed, text_part};
@@ -168,16 +168,40 @@ pub async fn the_usage_of_a_turn_is_the_sum_of_its_attempts(subject: &Subject) -
     Ok(())
 }
 
+pub async fn turns_are_visible_as_far_as_their_answers_are(subject: &Subject) -> Result<()> {
+    let (first, second) = (subject.session().await?.id, subject.session().await?.id);
+    let ended = subject.exchange(first, "Hello", "Hi").await?.id();
+    let running = subject.start(second, "Hello").await?.id();
+    let missing = TurnId::next(&subject.ids);
+    let visible = async |filter: Filter| -> Result<Vec<TurnId>> {
+        let mut found = subject.conversations.visible_turns(vec![running, missing, ended], &filter).await?;
+        found.sort_unstable_by_key(|id| id.as_uuid());
+        Ok(found)
+    };
+    assert_eq!(visible(subject.own()).await?, [ended, running]);
+    assert_eq!(visible(subject.foreign()).await?, []);
+    assert_eq!(visible(Filter::Nothing).await?, []);
+    assert_eq!(subject.conversations.visible_turns(Vec::new(), &Filter::Everything).await?, []);
+    subject.conversations.delete_session(first, &Filter::Everything, START).await?;
+    assert_eq!(visible(Filter::Everything).await?, [running]);
+    Ok(())
+}
+
 pub async fn the_log_of_an_ended_turn_is_its_answer(subject: &Subject) -> Result<()> {
     let running = subject.start(subject.session().await?.id, "2 + 2?").await?;
     subject.flush(&running, running.text_at(0, "Let me see. It")).await?;
     let (turn, usage) = subject.turns.finish_turn(subject.end(&running, &thought_and_answer())).await?;
-    for (position, starts) in [(0, &[0, 12, 18][..]), (5, &[0, 12, 18]), (13, &[12, 18]), (20, &[])] {
-        let log = subject.turns.turn_log(running.id(), position).await?.context("the turn is missing")?;
+    for (position, starts) in
+        [(0, &[0, 12, 18][..]), (5, &[5, 12, 18]), (13, &[13, 18]), (20, &[]), (30, &[])]
+    {
+        let query = TurnLogQuery::first(running.id(), position);
+        let log = subject.turns.turn_log(query).await?.context("the turn is missing")?;
         assert_eq!((&log.turn, &log.usage), (&turn, &Some(usage.clone())));
-        let rest: Vec<&Segment> = log.segments.iter().filter(|segment| segment.end() > position).collect();
-        let found: Vec<u64> = rest.iter().map(|segment| segment.position).collect();
+        let found: Vec<u64> = log.segments.iter().map(|segment| segment.position).collect();
         assert_eq!(found, starts, "from {position}");
+        assert_eq!((log.end, log.has_more), (20, false), "from {position}");
+        let part = log.segments.first().map(|segment| usize::from(segment.kind == PartKind::Text));
+        assert_eq!(log.first_part, part, "from {position}");
     }
     Ok(())
 }

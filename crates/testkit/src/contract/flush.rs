@@ -5,25 +5,32 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use causerie_domain::TurnId;
 use causerie_domain::messages::PartKind;
-use causerie_domain::ports::{BeginTurn, CancelRequest, LeaseStatus, Reap, ReapScope, TurnFlush, TurnLease};
+use causerie_domain::ports::{
+    BeginTurn, CancelRequest, LeaseStatus, Reap, ReapScope, StoredTurnLog, TURN_LOG_PAGE_BYTES,
+    TURN_LOG_PAGE_SEGMENTS, TurnFlush, TurnLease, TurnLogQuery,
+};
 use causerie_domain::turns::{ContextReport, Segment};
 use causerie_domain::usage::UsageProgress;
 
-use super::{Running, START, Subject};
+use super::{Ending, Running, START, Subject};
 
 const LEASE: Duration = Duration::from_secs(600);
 
 async fn log_from(subject: &Subject, turn: TurnId, position: u64) -> Result<String> {
-    let log = subject.turns.turn_log(turn, position).await?.context("the turn is missing")?;
+    let log =
+        subject.turns.turn_log(TurnLogQuery::first(turn, position)).await?.context("the turn is missing")?;
+    assert!(!log.has_more);
     let mut text = String::new();
-    let mut next = log.segments.first().map_or(position, |segment| segment.position);
+    let mut next = position;
     for segment in &log.segments {
         assert_eq!(segment.position, next, "the segments are not contiguous");
         next = segment.end();
         text.push_str(&segment.text);
     }
-    let first = log.segments.first().map_or(position, |segment| segment.position);
-    Ok(text.chars().skip(usize::try_from(position.saturating_sub(first))?).collect())
+    if !log.segments.is_empty() {
+        assert_eq!(log.end, next);
+    }
+    Ok(text)
 }
 
 pub async fn flushed_text_is_read_from_any_position(subject: &Subject) -> Result<()> {
@@ -44,10 +51,73 @@ pub async fn flushed_text_is_read_from_any_position(subject: &Subject) -> Result
         assert_eq!(log_from(subject, running.id(), u64::try_from(position)?).await?, rest, "{position}");
     }
     assert_eq!(log_from(subject, running.id(), 10_000).await?, "");
-    let log = subject.turns.turn_log(running.id(), 0).await?.context("the turn is missing")?;
+    let past = subject.turns.turn_log(TurnLogQuery::first(running.id(), 10_000)).await?;
+    assert_eq!(past.context("the turn is missing")?.end, u64::try_from(whole.len())?);
+    let parts = [(0, 0), (3, 0), (4, 1), (8, 1), (12, 1)];
+    for (position, part) in parts {
+        let query = TurnLogQuery::first(running.id(), position);
+        let log = subject.turns.turn_log(query).await?.context("the turn is missing")?;
+        assert_eq!(log.first_part, Some(part), "from {position}");
+        let next = subject.turns.turn_log(TurnLogQuery { with_part: false, ..query }).await?;
+        assert_eq!(next, Some(StoredTurnLog { first_part: None, ..log }));
+    }
+    let log =
+        subject.turns.turn_log(TurnLogQuery::first(running.id(), 0)).await?.context("the turn is missing")?;
     assert_eq!((log.turn, log.usage), (running.begun.turn.clone(), None));
     assert_eq!(log.segments[0].kind, PartKind::Reasoning);
-    assert_eq!(subject.turns.turn_log(TurnId::next(&subject.ids), 0).await?, None);
+    assert_eq!(subject.turns.turn_log(TurnLogQuery::first(TurnId::next(&subject.ids), 0)).await?, None);
+    Ok(())
+}
+
+/// Reads a log page by page, and returns its text and the index and kind of each part.
+async fn read_pages(subject: &Subject, turn: TurnId) -> Result<(String, Vec<(usize, PartKind)>)> {
+    let (mut text, mut parts, mut position) = (String::new(), Vec::new(), 0);
+    loop {
+        let log = subject.turns.turn_log(TurnLogQuery::first(turn, position)).await?;
+        let log = log.context("the turn is missing")?;
+        let bytes: usize = log.segments.iter().map(|segment| segment.text.len()).sum();
+        assert!(bytes <= TURN_LOG_PAGE_BYTES, "{bytes}");
+        assert!(log.segments.len() <= TURN_LOG_PAGE_SEGMENTS, "{}", log.segments.len());
+        let mut part = log.first_part.context("the page is empty")?;
+        for (place, segment) in log.segments.iter().enumerate() {
+            assert_eq!(segment.position, position);
+            let changes = place > 0 && log.segments[place - 1].kind != segment.kind;
+            part += usize::from(changes);
+            position = segment.end();
+            text.push_str(&segment.text);
+            parts.push((part, segment.kind));
+        }
+        assert_eq!(log.end, position);
+        if !log.has_more {
+            parts.dedup();
+            return Ok((text, parts));
+        }
+    }
+}
+
+pub async fn a_log_is_read_in_pages(subject: &Subject) -> Result<()> {
+    let running = subject.start(subject.session().await?.id, "Hello").await?;
+    let (mut segments, mut position) = (Vec::new(), 0);
+    let mut push = |kind, text: String| {
+        let segment = Segment { position, kind, text };
+        position = segment.end();
+        segments.push(segment);
+    };
+    // More segments than a page has, more bytes than a page has, and characters of four bytes.
+    for number in 0..TURN_LOG_PAGE_SEGMENTS + 10 {
+        push(if number % 2 == 0 { PartKind::Reasoning } else { PartKind::Text }, number.to_string());
+    }
+    for _ in 0..TURN_LOG_PAGE_BYTES / 8192 {
+        push(PartKind::Reasoning, "🎈".repeat(4096));
+    }
+    push(PartKind::Text, "é".repeat(TURN_LOG_PAGE_BYTES));
+    let whole: String = segments.iter().map(|segment| segment.text.as_str()).collect();
+    let parts = causerie_domain::turns::parts_of(&segments);
+    let kinds: Vec<_> = parts.iter().map(|part| part.kind).enumerate().collect();
+    subject.flush(&running, TurnFlush { segments, ..running.empty_flush() }).await?;
+    assert!(read_pages(subject, running.id()).await? == (whole.clone(), kinds.clone()), "running");
+    subject.turns.finish_turn(subject.end(&running, &Ending { parts, ..Ending::whole("") })).await?;
+    assert!(read_pages(subject, running.id()).await? == (whole, kinds), "ended");
     Ok(())
 }
 

@@ -34,7 +34,8 @@ fn fork_of(subject: &Subject, parent: SessionId, from_seq: i64) -> NewFork {
 }
 
 async fn fork(subject: &Subject, parent: SessionId, from_seq: i64) -> Result<Session> {
-    subject.conversations.fork(fork_of(subject, parent, from_seq)).await.context("the fork failed")
+    let forked = subject.conversations.fork(fork_of(subject, parent, from_seq)).await;
+    Ok(forked.context("the fork failed")?.session)
 }
 
 async fn views(subject: &Subject, id: SessionId) -> Result<Vec<MessageView>> {
@@ -165,7 +166,9 @@ pub async fn a_fork_of_a_closed_session_is_active(subject: &Subject) -> Result<(
         subject.exchange(parent, "Hello", "Hi").await?;
         subject.conversations.change_state(parent, &Filter::Everything, action, START).await?;
         let new = NewFork { title: Some("Again".to_owned()), ..fork_of(subject, parent, 2) };
-        let session = subject.conversations.fork(new).await?;
+        let forked = subject.conversations.fork(new).await?;
+        assert!((7..1000).contains(&forked.copied_bytes), "{}", forked.copied_bytes);
+        let session = forked.session;
         assert_eq!((session.state, session.ended_at), (SessionState::Active, None));
         assert_eq!(session.title.as_deref(), Some("Again"));
         subject.exchange(session.id, "Go on", "Fine").await?;

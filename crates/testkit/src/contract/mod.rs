@@ -177,6 +177,7 @@ macro_rules! turns_contract {
                 no_field_of_an_entity_is_lost_in_a_fork;
             flush:
                 flushed_text_is_read_from_any_position,
+                a_log_is_read_in_pages,
                 a_repeated_flush_duplicates_no_text,
                 a_late_flush_removes_no_text,
                 the_results_of_a_flush_have_the_order_of_its_turns,
@@ -190,6 +191,7 @@ macro_rules! turns_contract {
                 a_turn_ends_once,
                 a_repeated_finish_returns_the_same_result,
                 the_usage_of_a_turn_is_the_sum_of_its_attempts,
+                turns_are_visible_as_far_as_their_answers_are,
                 the_log_of_an_ended_turn_is_its_answer;
             cancel:
                 a_cancel_is_recorded_for_a_running_turn,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use causerie_domain::Filter;
 use causerie_domain::messages::{MessageStatus, Part, PartKind};
-use causerie_domain::ports::{LeaseStatus, Reap, ReapScope, TurnFlush, TurnStoreError};
+use causerie_domain::ports::{LeaseStatus, Reap, ReapScope, TurnFlush, TurnLogQuery, TurnStoreError};
 use causerie_domain::turns::{Segment, TurnStatus};
 use causerie_domain::usage::CostBasis;
 
@@ -49,7 +49,8 @@ pub async fn an_expired_turn_is_closed_with_its_flushed_text(subject: &Subject) 
     let usage = view.usage.as_ref().context("the answer has no usage")?;
     assert_eq!((usage.basis, usage.cost), (CostBasis::Pending, None));
 
-    let log = subject.turns.turn_log(running.id(), 0).await?.context("the turn is missing")?;
+    let log =
+        subject.turns.turn_log(TurnLogQuery::first(running.id(), 0)).await?.context("the turn is missing")?;
     assert_eq!(
         log.segments.iter().map(|segment| segment.text.as_str()).collect::<String>(),
         "Hm. Half an answer"

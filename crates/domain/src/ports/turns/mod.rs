@@ -1,6 +1,7 @@
 //! Ports for turns. Each change of a running turn is fenced by its owner.
 
 mod begin;
+mod log;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress};
 use crate::{Filter, InstanceId, SessionId, Timestamp, TurnId, UsageId};
 
 pub use begin::{BeginTurn, BeginTurnError, BegunTurn, IdempotencyKey, KeyedTurn, TurnIds, TurnLease};
+pub use log::{StoredTurnLog, TURN_LOG_PAGE_BYTES, TURN_LOG_PAGE_SEGMENTS, TurnLogQuery};
 
 /// Transition from one request of a turn to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,16 +113,6 @@ pub struct Reap {
     pub now: Timestamp,
 }
 
-/// Stored log of a turn, for readers in other processes and after the end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredTurnLog {
-    pub turn: Turn,
-    /// Text from the requested position. The first segment may start before it.
-    pub segments: Vec<Segment>,
-    /// Tokens and cost of all requests of an ended turn.
-    pub usage: Option<MessageUsage>,
-}
-
 /// Stores running turns. The owner of a turn holds it by a lease, which each flush renews.
 #[async_trait::async_trait]
 pub trait TurnStore: Send + Sync + Debug {
@@ -180,8 +172,8 @@ pub trait TurnStore: Send + Sync + Debug {
     /// Returns the running turn of a session.
     async fn running_turn(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError>;
 
-    /// Returns the stored log of a turn from a position on. The caller checks the right to read it.
-    async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<StoredTurnLog>, StoreError>;
+    /// Returns a page of the stored log of a turn. The caller checks the right to read it.
+    async fn turn_log(&self, query: TurnLogQuery) -> Result<Option<StoredTurnLog>, StoreError>;
 }
 
 /// Reads turns.
@@ -189,4 +181,7 @@ pub trait TurnStore: Send + Sync + Debug {
 pub trait Turns: Send + Sync + Debug {
     /// Returns a turn whose answer matches the filter (on Message).
     async fn turn(&self, id: TurnId, visible: &Filter) -> Result<Option<Turn>, StoreError>;
+
+    /// Returns those of some turns whose answers match the filter (on Message). At most 500 turns are given.
+    async fn visible_turns(&self, ids: Vec<TurnId>, visible: &Filter) -> Result<Vec<TurnId>, StoreError>;
 }

@@ -10,5 +10,5 @@ mod reap;
 pub(crate) use begin::begin;
 pub(crate) use finish::finish;
 pub(crate) use flush::{begin_attempt, flush, request_cancel};
-pub(crate) use read::{by_id, by_key, log, running};
+pub(crate) use read::{by_id, by_key, log, running, visible};
 pub(crate) use reap::reap;

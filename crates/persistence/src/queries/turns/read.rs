@@ -1,7 +1,7 @@
 //! Reading turns and their logs.
 
 use causerie_domain::messages::{Message, MessageRole};
-use causerie_domain::ports::{KeyedTurn, StoredTurnLog};
+use causerie_domain::ports::{KeyedTurn, StoredTurnLog, TURN_LOG_PAGE_SEGMENTS, TurnLogQuery};
 use causerie_domain::turns::{Segment, Turn, TurnStatus};
 use causerie_domain::{Filter, SessionId, TurnId};
 use diesel::dsl::max;
@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use super::super::{Conn, RunQueryDsl, filters, sql_literals, usage};
 use crate::error::QueryError;
 use crate::input::KeyLookup;
-use crate::rows::{KeyedTurnRow, MessageRow, SegmentRow, TurnRow, segments_of_parts, stored};
+use crate::rows::{KeyedTurnRow, MessageRow, SegmentRow, TurnRow, stored};
 use crate::schema::{messages, segments, sessions, turns};
 use crate::types::id_param;
 
@@ -33,6 +33,23 @@ pub(crate) async fn by_id(
         Some(id) => plain(conn, id).await,
         None => Ok(None),
     }
+}
+
+/// Those of some turns whose answers match the filter.
+pub(crate) async fn visible(
+    conn: &mut Conn,
+    (ids, visible): &(Vec<TurnId>, Filter),
+) -> Result<Vec<TurnId>, QueryError> {
+    let ids: Vec<_> = ids.iter().map(|id| id_param(*id)).collect();
+    Ok(messages::table
+        .inner_join(sessions::table)
+        .filter(messages::turn_id.assume_not_null().eq_any(ids))
+        .filter(messages::role.eq(MessageRole::Assistant.as_str()))
+        .filter(sessions::deleted_at.is_null())
+        .filter(filters::on_messages(visible)?)
+        .select(messages::turn_id.assume_not_null())
+        .load(conn)
+        .await?)
 }
 
 pub(super) async fn plain(conn: &mut Conn, id: TurnId) -> Result<Option<Turn>, QueryError> {
@@ -68,46 +85,86 @@ pub(crate) async fn by_key(conn: &mut Conn, named: &KeyLookup) -> Result<Option<
     Ok(row.map(KeyedTurn::try_from).transpose()?)
 }
 
-/// The log of a turn from a position on: from its segments while it runs, from its answer afterwards.
-pub(crate) async fn log(
-    conn: &mut Conn,
-    (id, position): &(TurnId, u64),
-) -> Result<Option<StoredTurnLog>, QueryError> {
-    let Some(turn) = plain(conn, *id).await? else { return Ok(None) };
+/// A page of the log of a turn: from its segments while it runs, from its answer afterwards.
+pub(crate) async fn log(conn: &mut Conn, query: &TurnLogQuery) -> Result<Option<StoredTurnLog>, QueryError> {
+    let Some(turn) = plain(conn, query.turn_id).await? else { return Ok(None) };
     if turn.status == TurnStatus::Running {
-        let segments = segments_from(conn, *id, *position).await?;
-        return Ok(Some(StoredTurnLog { turn, segments, usage: None }));
+        return flushed_page(conn, turn, query).await.map(Some);
     }
     let answer: MessageRow = messages::table
         .filter(messages::id.eq(id_param(turn.assistant_message_id)))
         .select(MessageRow::as_select())
         .first(conn)
         .await?;
-    let segments = segments_of_parts(Message::try_from(answer)?.parts, *position);
-    let usage = usage::of_turn(conn, *id).await?;
-    Ok(Some(StoredTurnLog { turn, segments, usage }))
+    let usage = usage::of_turn(conn, query.turn_id).await?;
+    let page = StoredTurnLog::of_answer(turn, Message::try_from(answer)?.parts, query);
+    Ok(Some(StoredTurnLog { usage, ..page }))
 }
 
-/// The segments of a running turn, starting with the one that contains the position.
-pub(super) async fn segments_from(
+/// Characters of a page of flushed text. With the last segment, of at most 16 KiB, they are less than
+/// [`TURN_LOG_PAGE_BYTES`](causerie_domain::ports::TURN_LOG_PAGE_BYTES).
+const PAGE_CHARS: u64 = 48 * 1024;
+
+/// A page of a running turn. The first segment that is read is the one that contains the position.
+async fn flushed_page(
     conn: &mut Conn,
-    turn: TurnId,
-    position: u64,
-) -> Result<Vec<Segment>, QueryError> {
-    let mut query = segments::table
+    turn: Turn,
+    query: &TurnLogQuery,
+) -> Result<StoredTurnLog, QueryError> {
+    let end = query.position.saturating_add(PAGE_CHARS);
+    let limit = TURN_LOG_PAGE_SEGMENTS + 1;
+    let mut rows = segments::table
+        .filter(segments::turn_id.eq(id_param(turn.id)))
+        .filter(segments::position.lt(stored(end)))
+        .order(segments::position)
+        .limit(limit as i64)
+        .select(SegmentRow::as_select())
+        .into_boxed();
+    if query.position > 0 {
+        let covering = diesel::alias!(segments as covering);
+        let start = covering
+            .filter(covering.field(segments::turn_id).eq(id_param(turn.id)))
+            .filter(covering.field(segments::position).le(stored(query.position)))
+            .select(max(covering.field(segments::position)))
+            .single_value();
+        rows = rows.filter(segments::position.nullable().ge(start));
+    }
+    let rows: Vec<SegmentRow> = rows.load(conn).await?;
+    let first_part = match rows.as_slice().first() {
+        Some(first) if query.with_part => part_at(conn, &turn, first.position()).await?,
+        _ => 0,
+    };
+    let flushed = rows.into_iter().map(Segment::try_from).collect::<Result<_, _>>()?;
+    let mut page = StoredTurnLog::page(turn, flushed, first_part, query);
+    if !page.has_more && page.end >= end {
+        let following = segments::table
+            .filter(segments::turn_id.eq(id_param(page.turn.id)))
+            .filter(segments::position.ge(stored(page.end)));
+        page.has_more = diesel::select(diesel::dsl::exists(following)).get_result(conn).await?;
+    }
+    Ok(page)
+}
+
+/// The index of the part that contains the segment at a position.
+async fn part_at(conn: &mut Conn, turn: &Turn, position: i64) -> Result<usize, QueryError> {
+    let mut kinds: Vec<String> = segments::table
+        .filter(segments::turn_id.eq(id_param(turn.id)))
+        .filter(segments::position.le(position))
+        .order(segments::position)
+        .select(segments::kind)
+        .load(conn)
+        .await?;
+    kinds.dedup();
+    Ok(kinds.len().saturating_sub(1))
+}
+
+/// The whole flushed text of a running turn.
+pub(super) async fn flushed_text(conn: &mut Conn, turn: TurnId) -> Result<Vec<Segment>, QueryError> {
+    let rows: Vec<SegmentRow> = segments::table
         .filter(segments::turn_id.eq(id_param(turn)))
         .order(segments::position)
         .select(SegmentRow::as_select())
-        .into_boxed();
-    if position > 0 {
-        let covering = diesel::alias!(segments as covering);
-        let start = covering
-            .filter(covering.field(segments::turn_id).eq(id_param(turn)))
-            .filter(covering.field(segments::position).le(stored(position)))
-            .select(max(covering.field(segments::position)))
-            .single_value();
-        query = query.filter(segments::position.nullable().ge(start));
-    }
-    let rows: Vec<SegmentRow> = query.load(conn).await?;
+        .load(conn)
+        .await?;
     Ok(rows.into_iter().map(Segment::try_from).collect::<Result<_, _>>()?)
 }

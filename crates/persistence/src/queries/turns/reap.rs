@@ -66,7 +66,7 @@ pub(super) async fn close_running(
         .await
         .optional()?;
     let Some(turn) = row.map(Turn::try_from).transpose()? else { return Ok(None) };
-    let flushed: Vec<Segment> = read::segments_from(conn, turn.id, 0).await?;
+    let flushed: Vec<Segment> = read::flushed_text(conn, turn.id).await?;
     let parts = parts_of(&flushed);
     diesel::update(messages::table.filter(messages::id.eq(id_param(turn.assistant_message_id))))
         .set((

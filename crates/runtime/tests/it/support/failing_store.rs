@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt,
-    Reap, StoreError, StoredTurnLog, TurnFlush, TurnStore, TurnStoreError,
+    Reap, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnStore, TurnStoreError,
 };
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
@@ -160,7 +160,7 @@ impl TurnStore for FailingStore {
         self.inner.running_turn(session_id).await
     }
 
-    async fn turn_log(&self, turn_id: TurnId, position: u64) -> Result<Option<StoredTurnLog>, StoreError> {
-        self.inner.turn_log(turn_id, position).await
+    async fn turn_log(&self, query: TurnLogQuery) -> Result<Option<StoredTurnLog>, StoreError> {
+        self.inner.turn_log(query).await
     }
 }
