@@ -7,10 +7,11 @@ use bytes::Bytes;
 use causerie_domain::ports::{
     Authentication, Clock, Entropy, Ids, StoreHealth, StreamTickets, TokenVerifier,
 };
-use causerie_runtime::{Runtime, RuntimeError};
+use causerie_domain::principal::Principal;
+use causerie_runtime::{ReaderScope, Runtime, RuntimeError};
 use tokio::runtime::Handle;
 
-use crate::auth::{AuthPorts, Authenticator};
+use crate::auth::{AuthPorts, Authenticator, OpenReader};
 use crate::error::Problem;
 use crate::limits::SendRateLimiter;
 use crate::main_runtime::MainRuntime;
@@ -118,6 +119,11 @@ impl AppState {
             result
         };
         self.0.main.run(call).await
+    }
+
+    /// Registers a reader of a principal. It is refused when the principal loses the right to read.
+    pub(crate) fn open_reader(&self, principal: &Principal, scope: ReaderScope) -> OpenReader {
+        self.0.authenticator.open_reader(principal, scope, &self.0.runtime, &self.0.main)
     }
 
     pub(crate) fn entropy(&self) -> &dyn Entropy {

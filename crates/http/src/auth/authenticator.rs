@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use super::cache::{CredentialHash, VerifiedCredentials};
 use super::credential::{PresentedCredential, has_token_format, hash};
 use super::key_format::{PresentedKey, secret_hash};
+use super::readers::OpenReaders;
 use super::unauthenticated;
 use crate::error::{Code, Problem};
 use crate::limits::FailureRateLimiter;
@@ -51,6 +52,7 @@ pub(crate) struct Authenticator {
     /// Places of look-ups for addresses with too many failures.
     throttled: Semaphore,
     cache: VerifiedCredentials,
+    pub(super) readers: Arc<OpenReaders>,
 }
 
 /// A valid credential.
@@ -70,6 +72,7 @@ impl Authenticator {
             failures: FailureRateLimiter::new(settings.failures_per_minute),
             throttled: Semaphore::new(THROTTLED_LOOKUPS),
             cache: VerifiedCredentials::default(),
+            readers: Arc::default(),
         }
     }
 

@@ -5,6 +5,7 @@ mod cache;
 mod caller;
 mod credential;
 mod key_format;
+mod readers;
 mod ticket;
 mod token;
 
@@ -20,6 +21,7 @@ pub(crate) use credential::{PresentedCredential, TICKET, TICKET_ROUTES};
 pub use key_format::{KEY_PREFIX, KeyMaterial, PUBLIC_ID_CHARS, SECRET_CHARS};
 #[cfg(test)]
 pub(crate) use key_format::{has_ticket_format, secret_hash};
+pub(crate) use readers::{OpenReader, ReaderRefusal};
 pub(crate) use ticket::Ticket;
 
 /// Returns the problem of every request without a valid credential. It does not reveal the reason.

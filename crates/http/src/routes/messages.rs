@@ -141,7 +141,7 @@ pub(crate) async fn send_message(
         .await?;
     let budget_left = sent.budget_left;
     let mut response = match mode {
-        ResponseMode::EventStream => sse::stream(&state, sent.reader),
+        ResponseMode::EventStream => sse::stream(&state, sent.reader, &caller.0, sent.right),
         ResponseMode::Json => complete_answer(&state, caller, sent).await?,
         ResponseMode::Async => HttpResponse::Accepted()
             .insert_header((header::LOCATION, format!("/turns/{}", sent.turn.id)))
@@ -161,7 +161,16 @@ async fn complete_answer(
     caller: Caller,
     sent: SendOutcome,
 ) -> Result<HttpResponse, Problem> {
-    let end = state.main().run_abortable(sent.reader.end()).await?;
+    let mut open = state.open_reader(&caller.0, sent.scope());
+    let reader = sent.reader;
+    let end = state.main().run_abortable(async move {
+        tokio::select! {
+            biased;
+            refusal = open.refused() => Err(Problem::from(refusal)),
+            end = reader.end() => Ok(end?),
+        }
+    });
+    let end = end.await?;
     let Some(TurnEnd { turn, usage }) = end else {
         return Err(Problem::internal("the events of a turn ended without a terminal event"));
     };

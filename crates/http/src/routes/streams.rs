@@ -1,10 +1,13 @@
 //! Following and resuming the stream of a turn.
 
+use std::sync::Arc;
+
 use actix_web::http::header::HeaderName;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use causerie_domain::principal::Principal;
 use causerie_domain::{SessionId, TurnId};
-use causerie_runtime::{CursorPosition, TurnCursor, TurnReader};
+use causerie_runtime::{CursorPosition, ReaderRight, TurnCursor, TurnReader};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -60,10 +63,11 @@ pub(crate) async fn stream_session(
         Some((name, text)) => Some(text.parse().map_err(|error| Problem::parameter(name, error))?),
         None => None,
     };
+    let principal = Arc::clone(&caller.0);
     let reader = state
         .call(move |runtime| async move { runtime.stream_session(&caller.0, id.0, cursor).await })
         .await?;
-    Ok(respond(&state, reader))
+    Ok(respond(&state, reader, &principal))
 }
 
 /// Follow a turn.
@@ -97,10 +101,11 @@ pub(crate) async fn stream_turn(
         }
         None => None,
     };
+    let principal = Arc::clone(&caller.0);
     let reader = state
         .call(move |runtime| async move { runtime.stream_turn(&caller.0, id.0, position).await })
         .await?;
-    Ok(respond(&state, reader))
+    Ok(respond(&state, reader, &principal))
 }
 
 /// Returns the cursor of a request, after the name of its parameter or header.
@@ -129,9 +134,9 @@ fn parse_position(turn: TurnId, text: &str) -> Result<CursorPosition, String> {
 }
 
 /// Responds with the stream; 204 without one.
-fn respond(state: &AppState, reader: Option<TurnReader>) -> HttpResponse {
+fn respond(state: &AppState, reader: Option<TurnReader>, principal: &Principal) -> HttpResponse {
     match reader {
-        Some(reader) => sse::stream(state, reader),
+        Some(reader) => sse::stream(state, reader, principal, ReaderRight::Read),
         None => HttpResponse::NoContent().finish(),
     }
 }

@@ -7,7 +7,8 @@ use actix_web::HttpResponse;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header;
 use bytes::Bytes;
-use causerie_runtime::TurnReader;
+use causerie_domain::principal::Principal;
+use causerie_runtime::{ReaderRight, ReaderScope, TurnReader};
 use tokio::sync::mpsc;
 
 use super::pump::{self, BUFFERED_CHUNKS, Chunk};
@@ -16,11 +17,21 @@ use crate::state::AppState;
 /// Version of the UI message stream of the AI SDK.
 const UI_MESSAGE_STREAM: &str = "v1";
 
-/// Returns a response that streams a turn from the position of its reader.
-pub(crate) fn stream(state: &AppState, reader: TurnReader) -> HttpResponse {
+/// Returns a response that streams a turn from the position of its reader. The stream ends early when the principal
+/// loses the right to it.
+pub(crate) fn stream(
+    state: &AppState,
+    reader: TurnReader,
+    principal: &Principal,
+    right: ReaderRight,
+) -> HttpResponse {
     let (sender, chunks) = mpsc::channel(BUFFERED_CHUNKS);
     let settings = state.settings().streams;
-    state.main().spawn(pump::pump(reader.turn_id(), pump::events(reader), sender, settings));
+    let turn_id = reader.turn_id();
+    let scope = ReaderScope { turn_id, session_id: reader.session_id(), right };
+    let mut open = state.open_reader(principal, scope);
+    let refused = async move { open.refused().await };
+    state.main().spawn(pump::pump(turn_id, pump::events(reader), refused, sender, settings));
     HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-cache, no-transform"))

@@ -8,7 +8,8 @@ use causerie_domain::messages::PartKind;
 use causerie_domain::turns::{TurnFailure, TurnStatus};
 use causerie_runtime::{CursorPosition, Delta, TurnCursor, TurnEnd, TurnEvent};
 
-use super::frame::{ErrorData, FinishMetadata, FinishReasonDto, Frame};
+use super::frame::{ErrorData, FinishMetadata, FinishReasonDto, Frame, RefusalCodeDto};
+use crate::auth::ReaderRefusal;
 use crate::dto::usage::UsageDto;
 
 /// Encoder of one turn, from its start to its terminal frame.
@@ -59,6 +60,25 @@ impl Encoder {
         self.close_part(&mut out);
         self.write(&mut out, &Frame::DataError { data: (&failure).into() });
         self.terminal(&mut out, CursorPosition::At(self.position), &Frame::Error { text: &failure.detail });
+        out
+    }
+
+    /// Returns the end of a stream whose reader may no longer read. The terminal frame has the position, because the turn
+    /// continues.
+    pub(crate) fn refused(&mut self, refusal: ReaderRefusal) -> String {
+        let (code, detail) = match refusal {
+            ReaderRefusal::Unauthenticated => {
+                (RefusalCodeDto::Unauthenticated, "The credential of this stream is no longer valid.")
+            }
+            ReaderRefusal::Forbidden => {
+                (RefusalCodeDto::Forbidden, "The right to read this answer was withdrawn.")
+            }
+            ReaderRefusal::Undecided => return self.read_failed(),
+        };
+        let mut out = String::new();
+        self.close_part(&mut out);
+        self.write(&mut out, &Frame::DataError { data: ErrorData::refused(code) });
+        self.terminal(&mut out, CursorPosition::At(self.position), &Frame::Error { text: detail });
         out
     }
 

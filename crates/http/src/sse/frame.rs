@@ -165,10 +165,30 @@ pub(crate) enum FinishMetadata {
     Interrupted {},
 }
 
-/// Reason of a failed turn.
+/// Reason why a stream ends before its turn: the rights of the reader are decided again while it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = RefusalCode)]
+pub(crate) enum RefusalCodeDto {
+    /// The credential is no longer valid.
+    Unauthenticated,
+    /// The right to read the answer was withdrawn.
+    Forbidden,
+}
+
+/// Code of an error in a stream.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = StreamErrorCode)]
+pub(crate) enum ErrorCodeDto {
+    Failure(FailureCodeDto),
+    Refusal(RefusalCodeDto),
+}
+
+/// Reason of a failed turn, or of a stream that ends before its turn.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ErrorData {
-    code: FailureCodeDto,
+    code: ErrorCodeDto,
     /// Whether the same message may succeed when it is sent again later.
     retryable: bool,
     /// Seconds to wait before a retry, if the upstream names them.
@@ -177,10 +197,17 @@ pub(crate) struct ErrorData {
     retry_after: Option<u64>,
 }
 
+impl ErrorData {
+    /// Returns the reason of a stream that ends before its turn.
+    pub(crate) fn refused(code: RefusalCodeDto) -> Self {
+        ErrorData { code: ErrorCodeDto::Refusal(code), retryable: false, retry_after: None }
+    }
+}
+
 impl From<&TurnFailure> for ErrorData {
     fn from(failure: &TurnFailure) -> Self {
         ErrorData {
-            code: failure.code.into(),
+            code: ErrorCodeDto::Failure(failure.code.into()),
             retryable: failure.code.is_retryable(),
             retry_after: failure.retry_after.map(whole_seconds),
         }

@@ -10,6 +10,7 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use tokio::sync::mpsc;
 
 use super::encoder::Encoder;
+use crate::auth::ReaderRefusal;
 
 /// Maximum number of chunks that are buffered for a connection. Later events stay in the log of the turn.
 pub(crate) const BUFFERED_CHUNKS: usize = 4;
@@ -53,18 +54,45 @@ pub(crate) fn events(reader: TurnReader) -> impl Stream<Item = Result<TurnEvent,
     })
 }
 
-/// Writes a turn into a connection until the turn ends, the client disconnects, or a write times out. The turn itself
-/// is not affected.
-pub(crate) async fn pump<S>(turn_id: TurnId, events: S, chunks: mpsc::Sender<Chunk>, settings: StreamSettings)
-where
+/// Writes a turn into a connection until the turn ends, the client disconnects, a write times out, or the reader is
+/// refused. The turn itself is not affected.
+pub(crate) async fn pump<S, R>(
+    turn_id: TurnId,
+    events: S,
+    refused: R,
+    chunks: mpsc::Sender<Chunk>,
+    settings: StreamSettings,
+) where
     S: Stream<Item = Result<TurnEvent, StoreError>> + Send,
+    R: Future<Output = ReaderRefusal> + Send,
 {
     let mut events = std::pin::pin!(events);
+    let mut refused = std::pin::pin!(refused);
     let mut encoder = Encoder::new(turn_id);
     let mut failures = 0;
     loop {
+        // The place is reserved before the event is encoded, so the last frame of a refused reader has the position of
+        // the frames that are sent.
+        let place = tokio::select! {
+            biased;
+            refusal = &mut refused => return refuse(turn_id, &mut encoder, refusal, &chunks, settings).await,
+            place = tokio::time::timeout(settings.write_timeout, chunks.reserve()) => place,
+        };
+        let place = match place {
+            Ok(Ok(place)) => place,
+            Ok(Err(_disconnected)) => return,
+            Err(_elapsed) => {
+                tracing::info!(turn = %turn_id, "write timeout: stream closed");
+                return;
+            }
+        };
         let next = tokio::select! {
+            biased;
             () = chunks.closed() => return,
+            refusal = &mut refused => {
+                drop(place);
+                return refuse(turn_id, &mut encoder, refusal, &chunks, settings).await;
+            }
             next = tokio::time::timeout(settings.keep_alive, events.next()) => next,
         };
         let chunk = match next {
@@ -93,16 +121,25 @@ where
             }
         };
         let is_last = matches!(chunk, Chunk::Last(_));
-        if let Err(refused) = chunks.send_timeout(chunk, settings.write_timeout).await {
-            if matches!(refused, mpsc::error::SendTimeoutError::Timeout(_)) {
-                tracing::info!(turn = %turn_id, "write timeout: stream closed");
-            }
-            return;
-        }
+        place.send(chunk);
         if is_last {
             return;
         }
     }
+}
+
+/// Ends the stream of a reader that may no longer read.
+async fn refuse(
+    turn_id: TurnId,
+    encoder: &mut Encoder,
+    refusal: ReaderRefusal,
+    chunks: &mpsc::Sender<Chunk>,
+    settings: StreamSettings,
+) {
+    tracing::info!(turn = %turn_id, ?refusal, "stream closed: the reader may no longer read");
+    let last = Chunk::Last(Bytes::from(encoder.refused(refusal)));
+    // Fails if the client has disconnected or does not read: then the stream has no end.
+    let _ = chunks.send_timeout(last, settings.write_timeout).await;
 }
 
 #[cfg(test)]
@@ -133,7 +170,7 @@ mod tests {
         let (sender, chunks) = mpsc::channel(BUFFERED_CHUNKS);
         let pumps = TaskTracker::new();
         let source = stream::poll_fn(move |cx| source.poll_recv(cx));
-        pumps.spawn(pump(TURN.parse().unwrap(), source, sender, TIMEOUTS));
+        pumps.spawn(pump(TURN.parse().unwrap(), source, std::future::pending(), sender, TIMEOUTS));
         pumps.close();
         (events, chunks, pumps)
     }
@@ -182,6 +219,44 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_refused_reader_receives_the_reason_and_can_resume() {
+        let check = async |refusal: ReaderRefusal, error: &str| {
+            let (refuse, refused) = tokio::sync::oneshot::channel();
+            let refused = async move { refused.await.unwrap() };
+            let (events, source) = mpsc::channel(64);
+            let source = stream::unfold(source, async |mut source| {
+                let event: Event = source.recv().await?;
+                Some((event, source))
+            });
+            let (sender, mut chunks) = mpsc::channel(BUFFERED_CHUNKS);
+            let pumps = TaskTracker::new();
+            pumps.spawn(pump(TURN.parse().unwrap(), source, refused, sender, TIMEOUTS));
+            // The connection accepts the first chunks only.
+            for position in 1..10 {
+                events.send(Ok(delta(0, PartKind::Text, "x", position))).await.unwrap();
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            refuse.send(refusal).unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let mut received = String::new();
+            while let Some(chunk) = chunks.recv().await {
+                received.push_str(&text(Some(chunk)));
+            }
+            assert_eq!(received.matches("text-delta").count(), BUFFERED_CHUNKS, "no text after the refusal");
+            let (_, last) = received.split_once("text-end").unwrap();
+            assert!(last.contains(error), "{last}");
+            let position = format!("id: {TURN}:{BUFFERED_CHUNKS}\n");
+            assert!(last.contains(&format!("{position}event: error\n")), "{last}");
+            assert!(last.ends_with(&format!("{position}data: [DONE]\n\n")), "{last}");
+            assert!(!received.contains(":end"), "{received}");
+        };
+        let not_retryable = |code: &str| format!(r#"{{"code":"{code}","retryable":false}}"#);
+        check(ReaderRefusal::Unauthenticated, &not_retryable("unauthenticated")).await;
+        check(ReaderRefusal::Forbidden, &not_retryable("forbidden")).await;
+        check(ReaderRefusal::Undecided, r#"{"code":"internal","retryable":true}"#).await;
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_connection_that_accepts_no_data_buffers_a_few_chunks_only() {
         let produced = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&produced);
@@ -190,8 +265,8 @@ mod tests {
             Ok(delta(0, PartKind::Text, "x", 1))
         });
         let (sender, chunks) = mpsc::channel(BUFFERED_CHUNKS);
-        pump(TURN.parse().unwrap(), endless, sender, TIMEOUTS).await;
-        assert_eq!(produced.load(Ordering::Relaxed), BUFFERED_CHUNKS + 1);
+        pump(TURN.parse().unwrap(), endless, std::future::pending(), sender, TIMEOUTS).await;
+        assert_eq!(produced.load(Ordering::Relaxed), BUFFERED_CHUNKS);
         drop(chunks);
     }
 

@@ -27,6 +27,7 @@ mod ownership;
 mod posted_tools;
 mod proxies;
 mod races;
+mod reader_rights;
 mod reading;
 mod reconciliation;
 mod response_modes;
