@@ -6,7 +6,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpResponse, Resource, guard};
 
 use crate::error::{Code, Problem};
-use crate::middleware::{authenticate, finalize_response, limit_sends, require_permission};
+use crate::middleware::{authenticate, finalize_response, limit_creations, limit_sends, require_permission};
 use crate::openapi;
 #[cfg(feature = "swagger-ui")]
 use crate::routes;
@@ -50,7 +50,11 @@ fn resource(operations: &[Operation]) -> Resource {
             }
             _ => route,
         };
-        let route = if operation.is_send() { route.wrap(from_fn(limit_sends)) } else { route };
+        let route = match operation {
+            _ if operation.is_send() => route.wrap(from_fn(limit_sends)),
+            _ if operation.is_creation() => route.wrap(from_fn(limit_creations)),
+            _ => route,
+        };
         resource.route(match operation.access {
             Access::Public => route,
             Access::Authenticated | Access::Requires(..) => route.wrap(from_fn(authenticate)),

@@ -32,6 +32,8 @@ pub struct HttpSettings {
 pub struct AccessSettings {
     /// Sends allowed per minute and user, unless a group of the user sets another limit; `None` disables the limit.
     pub sends_per_minute: Option<NonZeroU32>,
+    /// Creations per minute and user; `None` disables the limit. Large copies count as several.
+    pub creations_per_minute: Option<NonZeroU32>,
     /// Failed authentications allowed per minute and client address; `None` disables the limit.
     pub failures_per_minute: Option<NonZeroU32>,
     /// Networks of proxies whose `X-Forwarded-For` is trusted.
@@ -49,6 +51,7 @@ impl Default for AccessSettings {
     fn default() -> Self {
         AccessSettings {
             sends_per_minute: NonZeroU32::new(1200),
+            creations_per_minute: NonZeroU32::new(600),
             failures_per_minute: NonZeroU32::new(600),
             trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),

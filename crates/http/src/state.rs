@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::auth::{AuthPorts, Authenticator, OpenReader};
 use crate::error::Problem;
-use crate::limits::SendRateLimiter;
+use crate::limits::{CreationRateLimiter, SendRateLimiter};
 use crate::main_runtime::MainRuntime;
 use crate::settings::HttpSettings;
 
@@ -51,6 +51,7 @@ struct Shared {
     runtime: Runtime,
     authenticator: Arc<Authenticator>,
     sends: SendRateLimiter,
+    creations: CreationRateLimiter,
     entropy: Arc<dyn Entropy>,
     health: Arc<dyn StoreHealth>,
     ids: Arc<dyn Ids>,
@@ -74,6 +75,7 @@ impl AppState {
             runtime: parts.runtime,
             authenticator: Arc::new(Authenticator::new(ports, &settings.access)),
             sends: SendRateLimiter::new(settings.access.sends_per_minute),
+            creations: CreationRateLimiter::new(settings.access.creations_per_minute),
             entropy: parts.entropy,
             health: parts.health,
             ids: parts.ids,
@@ -148,6 +150,10 @@ impl AppState {
 
     pub(crate) fn sends(&self) -> &SendRateLimiter {
         &self.0.sends
+    }
+
+    pub(crate) fn creations(&self) -> &CreationRateLimiter {
+        &self.0.creations
     }
 
     pub(crate) fn health(&self) -> &Arc<dyn StoreHealth> {

@@ -25,6 +25,8 @@ pub(crate) struct KeyedRateLimiter<K, C: Clock = MonotonicClock> {
     buckets: Mutex<HashMap<K, Bucket<C>>>,
 }
 
+/// Maximum time for which charged tokens are owed.
+const MAX_DEBT: Duration = Duration::from_secs(60 * 60);
 /// Number of limits for which the tokens of a key are counted. Beyond it, the oldest one is forgotten.
 const MAX_LIMITS: usize = 16;
 
@@ -35,6 +37,8 @@ struct Bucket<C: Clock> {
     last_used: C::Instant,
     /// Time until which the bucket is known to be empty.
     empty_until: Option<C::Instant>,
+    /// Time until which charged tokens that were not in the bucket are paid back.
+    owes_until: Option<C::Instant>,
 }
 
 /// Count of the tokens of a key for one limit.
@@ -73,18 +77,40 @@ impl<K: Eq + Hash, C: Clock + Clone> KeyedRateLimiter<K, C> {
         if !buckets.contains_key(&key) {
             // A bucket that is unused for a minute is full, so removing it changes nothing.
             evict_when_full(&mut buckets, |bucket| {
-                Duration::from(now.duration_since(bucket.last_used)) < MINUTE
+                let owes = bucket.owes_until.is_some_and(|until| now < until);
+                owes || Duration::from(now.duration_since(bucket.last_used)) < MINUTE
             });
         }
-        let empty = || Bucket { quotas: Vec::new(), last_used: now, empty_until: None };
-        let bucket = buckets.entry(key).or_insert_with(empty);
-        match bucket.take(per_minute, &self.clock, now) {
+        let bucket = buckets.entry(key).or_insert_with(|| Bucket::new(now));
+        let taken = match bucket.owes_until {
+            Some(until) if now < until => Err(until),
+            _ => bucket.take(per_minute, &self.clock, now),
+        };
+        match taken {
             Ok(remaining) => Ok(Remaining { per_minute, remaining }),
             Err(until) => {
                 bucket.empty_until = Some(until);
                 Err(until.duration_since(now).into())
             }
         }
+    }
+
+    /// Takes tokens for something that was allowed before its size was known. Tokens that are not in the bucket are owed:
+    /// [`KeyedRateLimiter::take`] fails until they would have been refilled, for at most [`MAX_DEBT`].
+    pub(crate) fn charge(&self, key: K, per_minute: NonZeroU32, tokens: u64) {
+        let now = self.clock.now();
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = buckets.entry(key).or_insert_with(|| Bucket::new(now));
+        let mut owed = tokens;
+        while owed > 0 && bucket.take(per_minute, &self.clock, now).is_ok() {
+            owed -= 1;
+        }
+        if owed == 0 {
+            return;
+        }
+        let debt = MINUTE.mul_f64(owed as f64 / f64::from(per_minute.get()));
+        let from = bucket.owes_until.map_or(Duration::ZERO, |until| until.duration_since(now).into());
+        bucket.owes_until = Some(now + (from + debt).min(MAX_DEBT).into());
     }
 
     /// Checks whether a bucket was found empty and still is, without taking a token.
@@ -102,6 +128,10 @@ impl<K: Eq + Hash, C: Clock + Clone> KeyedRateLimiter<K, C> {
 }
 
 impl<C: Clock + Clone> Bucket<C> {
+    fn new(now: C::Instant) -> Self {
+        Bucket { quotas: Vec::new(), last_used: now, empty_until: None, owes_until: None }
+    }
+
     /// Takes a token for one limit, and counts it for the others. Returns the number of tokens that are left.
     ///
     /// # Errors
@@ -180,6 +210,23 @@ mod tests {
         assert_eq!(buckets.peek(&"ada"), Ok(()));
         assert!(buckets.take("ada", number(6)).is_ok());
         assert_eq!(buckets.take("ada", number(6)), Err(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn charged_tokens_are_owed() {
+        let clock = FakeRelativeClock::default();
+        let buckets = KeyedRateLimiter::new(clock.clone());
+        buckets.charge("ada", number(60), 50);
+        assert_eq!(buckets.take("ada", number(60)).map(|left| left.remaining), Ok(9));
+        buckets.charge("ada", number(60), 9 + 100);
+        assert_eq!(buckets.take("ada", number(60)), Err(Duration::from_secs(100)));
+        assert!(buckets.take("bob", number(60)).is_ok());
+        clock.advance(Duration::from_secs(99));
+        assert!(buckets.take("ada", number(60)).is_err());
+        clock.advance(Duration::from_secs(1));
+        assert!(buckets.take("ada", number(60)).is_ok());
+        buckets.charge("ada", number(60), u64::from(u32::MAX));
+        assert_eq!(buckets.take("ada", number(60)), Err(MAX_DEBT));
     }
 
     #[test]

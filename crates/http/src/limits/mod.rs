@@ -3,10 +3,12 @@
 //! Each process counts for itself, so several instances together allow a multiple of each limit.
 
 mod address;
+mod creations;
 mod failures;
 mod keyed;
 mod sends;
 
 pub(crate) use address::{client_address, network};
+pub(crate) use creations::CreationRateLimiter;
 pub(crate) use failures::FailureRateLimiter;
 pub(crate) use sends::{RateHeaders, SendRateLimiter};

@@ -14,6 +14,8 @@ use super::keyed::{KeyedRateLimiter, MINUTE, Remaining};
 use crate::bounded_map::evict_when_full;
 use crate::error::whole_seconds;
 
+/// Name of the policy of sends.
+const SENDS: &str = "sends";
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 /// Time for which a send with an idempotency key is remembered. A repetition within a day does not call the upstream,
@@ -94,6 +96,7 @@ fn limit_of(principal: &Principal, default: Option<NonZeroU32>) -> Option<NonZer
 /// The `RateLimit` header fields of a response (draft-ietf-httpapi-ratelimit-headers).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RateHeaders {
+    policy: &'static str,
     per_minute: NonZeroU32,
     remaining: u32,
     /// Seconds until the quota is full, or after a refusal until the next send.
@@ -101,10 +104,23 @@ pub(crate) struct RateHeaders {
 }
 
 impl RateHeaders {
+    /// Returns the fields of a request that was counted by a policy.
+    pub(crate) fn remaining(policy: &'static str, Remaining { per_minute, remaining }: Remaining) -> Self {
+        let missing = per_minute.get().saturating_sub(remaining);
+        let reset = whole_seconds(MINUTE * missing / per_minute.get());
+        RateHeaders { policy, per_minute, remaining, reset }
+    }
+
+    /// Returns the fields of a request that a policy refused.
+    pub(crate) fn refused(policy: &'static str, per_minute: NonZeroU32, wait: Duration) -> Self {
+        RateHeaders { policy, per_minute, remaining: 0, reset: whole_seconds(wait) }
+    }
+
     /// Adds the fields to a response.
     pub(crate) fn write(self, headers: &mut HeaderMap) {
-        let policy = format!("\"sends\";q={};w={}", self.per_minute, MINUTE.as_secs());
-        let limit = format!("\"sends\";r={};t={}", self.remaining, self.reset);
+        let name = self.policy;
+        let policy = format!("\"{name}\";q={};w={}", self.per_minute, MINUTE.as_secs());
+        let limit = format!("\"{name}\";r={};t={}", self.remaining, self.reset);
         for (name, value) in [(POLICY, policy), (LIMIT, limit)] {
             if let Ok(value) = HeaderValue::try_from(value) {
                 headers.insert(name, value);
@@ -115,7 +131,7 @@ impl RateHeaders {
 
 impl From<&SendRefused> for RateHeaders {
     fn from(refused: &SendRefused) -> Self {
-        RateHeaders { per_minute: refused.per_minute, remaining: 0, reset: whole_seconds(refused.wait) }
+        RateHeaders::refused(SENDS, refused.per_minute, refused.wait)
     }
 }
 
@@ -127,10 +143,8 @@ impl SendRefused {
 }
 
 impl From<Remaining> for RateHeaders {
-    fn from(Remaining { per_minute, remaining }: Remaining) -> Self {
-        let missing = per_minute.get().saturating_sub(remaining);
-        let reset = whole_seconds(MINUTE * missing / per_minute.get());
-        RateHeaders { per_minute, remaining, reset }
+    fn from(remaining: Remaining) -> Self {
+        RateHeaders::remaining(SENDS, remaining)
     }
 }
 

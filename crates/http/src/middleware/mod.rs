@@ -1,9 +1,11 @@
 //! Middleware: the steps around every handler.
 //!
-//! `finalize_response` is the outermost one. `authenticate`, `limit_sends` and `require_permission` wrap single routes.
+//! `finalize_response` is the outermost one. `authenticate`, `limit_sends`, `limit_creations` and `require_permission` wrap
+//! single routes.
 
 mod authenticate;
 mod cors;
+mod creation_limit;
 mod errors;
 mod request_id;
 mod require;
@@ -30,6 +32,7 @@ use crate::limits::RateHeaders;
 use crate::state::AppState;
 
 pub(crate) use authenticate::authenticate;
+pub(crate) use creation_limit::limit_creations;
 pub(crate) use require::require_permission;
 pub(crate) use send_limit::limit_sends;
 

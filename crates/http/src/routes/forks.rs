@@ -37,8 +37,14 @@ pub(crate) async fn fork_session(
     body: Json<ForkBody>,
 ) -> Result<HttpResponse, Problem> {
     let fork = body.0.fork_of(id.0);
-    let (view, _) =
-        state.call(move |runtime| async move { runtime.fork_session(&caller.0, fork).await }).await?;
+    let counted = state.get_ref().clone();
+    let view = state.call(move |runtime| async move {
+        let (view, copied_bytes) = runtime.fork_session(&caller.0, fork).await?;
+        // Part of the call, which continues if its caller disconnects.
+        counted.creations().charge(&caller.0, copied_bytes);
+        Ok(view)
+    });
+    let view = view.await?;
     let location = format!("/sessions/{}", view.session.id);
     Ok(HttpResponse::Created().insert_header((header::LOCATION, location)).json(SessionDto::from(view)))
 }

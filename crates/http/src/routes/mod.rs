@@ -62,6 +62,20 @@ impl Operation {
         );
         is_message || self.path == "/models/sync"
     }
+
+    /// Whether the operation can add rows and so counts against the limit of creations: each `POST` that is no send and
+    /// no cancellation, and each change in the directory, which adds an audit event.
+    pub(crate) fn is_creation(&self) -> bool {
+        let in_directory = matches!(
+            self.access,
+            Access::Requires(_, SubjectType::User | SubjectType::Group | SubjectType::ApiKey)
+        );
+        match self.method {
+            Method::POST => !self.is_send() && !self.path.ends_with("/cancel"),
+            Method::PUT | Method::PATCH => in_directory,
+            _ => false,
+        }
+    }
 }
 
 /// Declares the table, and the document with the same handlers.

@@ -95,6 +95,7 @@ pub(crate) async fn post_tool(
     query: Query<PostToolParams>,
     body: Definition,
 ) -> Result<HttpResponse, Problem> {
+    state.creations().charge(&caller.0, body.text.len() as u64);
     let post = PublishTool { format: body.format, text: body.text.to_vec(), group_id: query.0.group_id };
     let (tool, is_new) =
         state.call(move |runtime| async move { runtime.publish_tool(&caller.0, post).await }).await?;

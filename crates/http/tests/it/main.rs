@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 mod connections;
+mod limits;
 mod readers;
 mod routes;
 mod streams;

@@ -23,6 +23,11 @@ pub(crate) struct AccessArgs {
     #[arg(long, env = "CAUSERIE_SENDS_PER_MINUTE", value_name = "COUNT", default_value = "1200")]
     #[arg(value_parser = setting(whole::<u32>(0..=MAX)))]
     sends_per_minute: Setting<u32>,
+    /// Sessions, forks, keys and other objects per minute that each user may create, in bursts up to the same number; 0
+    /// disables the limit. Each 64 KiB of a copy count as one more. Each instance counts separately.
+    #[arg(long, env = "CAUSERIE_CREATIONS_PER_MINUTE", value_name = "COUNT", default_value = "600")]
+    #[arg(value_parser = setting(whole::<u32>(0..=MAX)))]
+    creations_per_minute: Setting<u32>,
     /// Failed authentications allowed per minute and client address; 0 disables the limit. Further failures are
     /// answered with 429; valid credentials are accepted. Each instance counts separately.
     #[arg(long, env = "CAUSERIE_AUTH_FAILURES_PER_MINUTE", value_name = "COUNT", default_value = "600")]
@@ -72,6 +77,7 @@ impl AccessArgs {
         errors: &mut SettingErrors,
     ) -> Option<(AccessSettings, Option<causerie_identity::Settings>)> {
         let sends_per_minute = errors.take(self.sends_per_minute);
+        let creations_per_minute = errors.take(self.creations_per_minute);
         let failures_per_minute = errors.take(self.auth_failures_per_minute);
         let trusted_proxies = errors.take(self.trusted_proxies);
         let cors_origins = errors.take(self.cors_origins);
@@ -101,6 +107,7 @@ impl AccessArgs {
         };
         let access = AccessSettings {
             sends_per_minute: NonZeroU32::new(sends_per_minute?),
+            creations_per_minute: NonZeroU32::new(creations_per_minute?),
             failures_per_minute: NonZeroU32::new(failures_per_minute?),
             trusted_proxies: trusted_proxies?,
             cors_origins: cors_origins?,

@@ -189,6 +189,7 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
             access: AccessSettings {
                 // Tests exceed the default rate limits.
                 sends_per_minute: None,
+                creations_per_minute: None,
                 failures_per_minute: None,
                 ..AccessSettings::default()
             },
