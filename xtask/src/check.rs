@@ -9,7 +9,7 @@ use crate::cargo;
 use crate::finding::Finding;
 use crate::options::Options;
 use crate::workspace::Workspace;
-use crate::{generated_files, layers, migrations, packages, tidy};
+use crate::{generated_files, layers, limits, migrations, packages, tidy};
 
 /// A check; each is also a command of its own.
 #[derive(Debug, Clone, Copy, Subcommand)]
@@ -18,6 +18,8 @@ pub(crate) enum Check {
     Fmt,
     /// Check the dependencies between crates and between the files of a crate.
     Layers,
+    /// Compare the table of limits with the sources.
+    Limits,
     /// Check text files and commit subjects against the rules of this repository.
     Tidy,
     /// Check versions, licences and sources of all packages with cargo-deny.
@@ -34,9 +36,10 @@ pub(crate) enum Check {
 }
 
 /// All checks, quick ones first.
-pub(crate) const ALL: [Check; 8] = [
+pub(crate) const ALL: [Check; 9] = [
     Check::Fmt,
     Check::Layers,
+    Check::Limits,
     Check::Tidy,
     Check::Packages,
     Check::Clippy,
@@ -50,6 +53,7 @@ impl Check {
         match self {
             Check::Fmt => "fmt",
             Check::Layers => "layers",
+            Check::Limits => "limits",
             Check::Tidy => "tidy",
             Check::Packages => "packages",
             Check::Clippy => "clippy",
@@ -63,6 +67,7 @@ impl Check {
         match self {
             Check::Fmt => fmt(workspace),
             Check::Layers => layers::findings(workspace),
+            Check::Limits => limits::findings(&workspace.root),
             Check::Tidy => tidy::findings(&workspace.root),
             Check::Packages => packages::findings(workspace, options),
             Check::Clippy => clippy(workspace),

@@ -10,6 +10,7 @@ mod coverage;
 mod finding;
 mod generated_files;
 mod layers;
+mod limits;
 mod migrations;
 mod options;
 mod packages;
