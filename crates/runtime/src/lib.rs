@@ -23,7 +23,7 @@ pub use causerie_domain::messages::NewMessage;
 pub use causerie_permissions::InvalidBuiltinRules;
 
 pub use crate::administration::{
-    CreateApiKey, CreateUser, ListAuditEvents, NewMember, VisibleMember, VisibleUser,
+    CreateApiKey, CreateUser, ListAuditEvents, MAX_SCOPES, NewMember, VisibleMember, VisibleUser,
     email_error, name_error,
 };
 pub use crate::attachments::prompt::{FILE_BYTES_PER_TOKEN, IMAGE_TOKENS};

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::page::{After, PageRequest};
 use causerie_domain::ports::{
@@ -12,7 +12,7 @@ use causerie_domain::ports::{
 };
 use causerie_domain::users::Role;
 use causerie_domain::{ApiKeyId, AuditEventId, Filter, Secret, UserId};
-use causerie_runtime::{SystemClock, SystemIds};
+use causerie_runtime::{MAX_SCOPES, SystemClock, SystemIds};
 
 use crate::cli::{CreateKeyArgs, CreateUserArgs, LinkUserArgs, RoleName};
 use crate::entropy;
@@ -24,8 +24,10 @@ const PAGE: u32 = 100;
 /// Creates a key for a user and returns it. The secret is not stored and cannot be read again.
 ///
 /// # Errors
-/// There is no such user, or the store fails.
+/// There are too many scopes, there is no such user, or the store fails.
 pub(crate) async fn create_key(store: &Store, wanted: CreateKeyArgs) -> Result<Secret> {
+    let scopes = wanted.scope.len();
+    ensure!(scopes <= MAX_SCOPES, "a key has at most {MAX_SCOPES} scopes (--scope), {scopes} are given");
     let administration = store.administration();
     let user = administration.user_by_email(&wanted.user).await?;
     let user = user.with_context(|| format!("there is no user with the address {}", wanted.user))?;

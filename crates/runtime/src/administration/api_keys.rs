@@ -33,7 +33,7 @@ pub struct CreateApiKey {
 }
 
 /// Maximum number of scopes of a new API key. All of them are compiled for each request.
-pub(super) const MAX_SCOPES: usize = 100;
+pub const MAX_SCOPES: usize = 100;
 
 impl Runtime {
     /// Returns a page of the API keys that the principal may read, by id, including revoked and expired keys.

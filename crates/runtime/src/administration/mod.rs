@@ -18,7 +18,7 @@ use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::ports::{Directory, DirectoryError};
 use causerie_domain::principal::Principal;
 
-pub use api_keys::CreateApiKey;
+pub use api_keys::{CreateApiKey, MAX_SCOPES};
 pub use audit_events::ListAuditEvents;
 pub use memberships::{NewMember, VisibleMember};
 pub use users::{CreateUser, VisibleUser};

@@ -174,6 +174,11 @@ fn invalid_arguments_are_named_and_change_nothing() {
     check(&format!("create-key --user ada@example.org --name {long}"), 2, &["--name", "200"]);
     check("create-key --user ada@example.org --name n --scope see:Usage", 2, &["--scope", "see"]);
     check("create-key --user ada@example.org --name n --scope read", 2, &["--scope"]);
+    let scopes = |count: usize| {
+        format!("create-key --user ada@example.org --name n{}", " --scope read:Usage".repeat(count))
+    };
+    check(&scopes(101), 1, &["--scope", "at most 100", "101"]);
+    check(&scopes(100).replace("ada@", "bob@"), 1, &["no user with the address bob"]);
     check("create-key --user ada@example.org --name n --expires-in soon", 2, &["--expires-in", "90d"]);
     check("link-user --user bob@example.org --issuer i --subject s", 1, &["no user with the address bob"]);
     check("link-user --user ada@example.org --issuer i", 2, &["--subject"]);

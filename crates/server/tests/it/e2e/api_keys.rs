@@ -129,6 +129,7 @@ async fn invalid_keys_are_not_created(builder: TestAppBuilder) -> Result<()> {
         (json!({ "name": " " }), "/name"),
         (json!({ "name": "n", "scopes": ["read:Usage", "see:Usage"] }), "/scopes/1"),
         (json!({ "name": "n", "scopes": "read:Usage" }), "/scopes"),
+        (json!({ "name": "n", "scopes": vec!["read:Usage"; 101] }), "/scopes"),
         (json!({ "name": "n", "expires_at": "2020-01-01T00:00:00Z" }), "/expires_at"),
         (json!({ "name": "n", "expires_at": "soon" }), "/expires_at"),
         (json!({ "name": "n", "group_id": "mine" }), "/group_id"),
@@ -141,6 +142,8 @@ async fn invalid_keys_are_not_created(builder: TestAppBuilder) -> Result<()> {
         app.ada.get("/api-keys").await?.json(200)?["data"].as_array().map(Vec::len),
         before["data"].as_array().map(Vec::len)
     );
+    let most = json!({ "name": "n", "scopes": vec!["read:Usage"; 100] });
+    app.ada.post("/api-keys", &most).await?.json(201)?;
     app.stop().await
 }
 
