@@ -34,8 +34,10 @@ pub struct Requester {
 }
 
 impl Requester {
-    /// Requester of a program without users.
+    /// Requester of a program without users, and of the background tasks of the process.
     pub const ANONYMOUS: Requester = Requester { user_id: UserId::from_uuid(Uuid::nil()), group_id: None };
+    /// Requester of a request whose credential is not verified yet. All of them share one place in turn.
+    pub const UNIDENTIFIED: Requester = Requester { user_id: UserId::from_uuid(Uuid::max()), group_id: None };
 }
 
 /// User with its memberships and rules, which decide its rights.
@@ -68,6 +70,11 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// Returns the requester on whose behalf the request uses limited resources.
+    pub fn requester(&self) -> Requester {
+        Requester { user_id: self.user.id, group_id: self.key_group_id() }
+    }
+
     /// Returns the API key of the request.
     pub fn api_key_id(&self) -> Option<ApiKeyId> {
         match &self.credential {

@@ -1,5 +1,6 @@
 //! Sessions and the transitions of their states.
 
+use crate::principal::Requester;
 use crate::string_enum::string_enum;
 use crate::usage::reports::UsageTotals;
 use crate::{GroupId, SessionId, Timestamp, ToolId, ToolVersionId, TurnId, UserId};
@@ -105,6 +106,13 @@ pub struct Session {
     pub ended_at: Option<Timestamp>,
     /// Time of the last activity: creation, message, or end of an answer.
     pub last_activity_at: Timestamp,
+}
+
+impl Session {
+    /// Returns the requester on whose behalf the turns of the session use limited resources.
+    pub fn requester(&self) -> Requester {
+        Requester { user_id: self.user_id, group_id: self.group_id }
+    }
 }
 
 /// Sums over a session, computed from its usage rows on each read.

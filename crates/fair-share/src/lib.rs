@@ -6,9 +6,11 @@
 #![doc = include_str!("../README.md")]
 
 mod queue;
+mod requester;
 mod semaphore;
 #[cfg(test)]
 mod testing;
 
 pub use queue::FairQueue;
+pub use requester::{current_requester, on_behalf_of};
 pub use semaphore::{FairPermit, FairSemaphore, RateLimit};
