@@ -8,7 +8,7 @@ use causerie_domain::memberships::Membership;
 use causerie_domain::principal::{Credential, Principal};
 use causerie_domain::{ApiKeyId, Timestamp};
 
-use crate::bounded_map::evict_when_full;
+use crate::bounded_map::{evict_lowest, evict_when_full};
 
 /// Time for which a verified credential is valid without a look-up: the maximum delay of a revocation.
 const VALID_FOR: Duration = Duration::from_secs(5);
@@ -86,14 +86,14 @@ impl VerifiedCredentials {
         if bytes > MAX_PRINCIPAL_BYTES {
             return;
         }
-        evict_when_full(&mut entries.verified, |entry| entry.is_valid_at(now));
-        if entries.bytes + bytes > MAX_BYTES {
+        evict_when_full(&mut entries.verified, |entry| entry.at);
+        while entries.bytes + bytes > MAX_BYTES {
             entries.verified.retain(|_, entry| entry.is_valid_at(now));
             entries.bytes = entries.verified.values().map(|entry| entry.bytes).sum();
-        }
-        if entries.bytes + bytes > MAX_BYTES {
-            entries.verified.clear();
-            entries.bytes = 0;
+            if entries.bytes + bytes > MAX_BYTES {
+                let oldest = entries.verified.len().div_ceil(8);
+                evict_lowest(&mut entries.verified, oldest, |entry| entry.at);
+            }
         }
         entries.bytes += bytes;
         entries.verified.insert(hash, Verified { principal, bytes, at: now, expires_at });
@@ -106,7 +106,7 @@ impl VerifiedCredentials {
         if last.is_some_and(|last| now.since(last) < RECORD_USE_EVERY) {
             return false;
         }
-        evict_when_full(recorded, |at| now.since(*at) < RECORD_USE_EVERY);
+        evict_when_full(recorded, |at| *at);
         recorded.insert(key, now);
         true
     }

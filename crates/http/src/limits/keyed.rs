@@ -19,7 +19,8 @@ pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 type Limiter<C> = RateLimiter<NotKeyed, InMemoryState, C, StateInformationMiddleware>;
 
-/// Token buckets by key. If the maximum number of buckets is exceeded, all buckets are reset.
+/// Token buckets by key. If there are too many, those that are full or closest to it are removed: a bucket is reset early
+/// only by thousands of keys that have used a larger share of theirs.
 pub(crate) struct KeyedRateLimiter<K, C: Clock = MonotonicClock> {
     clock: C,
     buckets: Mutex<HashMap<K, Bucket<C>>>,
@@ -34,7 +35,8 @@ const MAX_LIMITS: usize = 16;
 /// limit nor the choice of one resets the count.
 struct Bucket<C: Clock> {
     quotas: Vec<KeyedQuota<C>>,
-    last_used: C::Instant,
+    /// Time at which the bucket is full for each limit, if no further token is taken.
+    full_at: C::Instant,
     /// Time until which the bucket is known to be empty.
     empty_until: Option<C::Instant>,
     /// Time until which charged tokens that were not in the bucket are paid back.
@@ -45,6 +47,8 @@ struct Bucket<C: Clock> {
 struct KeyedQuota<C: Clock> {
     per_minute: NonZeroU32,
     limiter: Limiter<C>,
+    /// Number of tokens that were left after the last one was taken.
+    remaining: u32,
 }
 
 /// The state of a bucket after a token was taken.
@@ -75,11 +79,8 @@ impl<K: Eq + Hash, C: Clock + Clone> KeyedRateLimiter<K, C> {
         let now = self.clock.now();
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if !buckets.contains_key(&key) {
-            // A bucket that is unused for a minute is full, so removing it changes nothing.
-            evict_when_full(&mut buckets, |bucket| {
-                let owes = bucket.owes_until.is_some_and(|until| now < until);
-                owes || Duration::from(now.duration_since(bucket.last_used)) < MINUTE
-            });
+            // A bucket that is full and owes nothing is the same as a new one.
+            evict_when_full(&mut buckets, |bucket| bucket.settled_at());
         }
         let bucket = buckets.entry(key).or_insert_with(|| Bucket::new(now));
         let taken = match bucket.owes_until {
@@ -129,7 +130,12 @@ impl<K: Eq + Hash, C: Clock + Clone> KeyedRateLimiter<K, C> {
 
 impl<C: Clock + Clone> Bucket<C> {
     fn new(now: C::Instant) -> Self {
-        Bucket { quotas: Vec::new(), last_used: now, empty_until: None, owes_until: None }
+        Bucket { quotas: Vec::new(), full_at: now, empty_until: None, owes_until: None }
+    }
+
+    /// Returns the time at which the bucket is full and owes nothing, if no further token is taken.
+    fn settled_at(&self) -> C::Instant {
+        self.owes_until.map_or(self.full_at, |until| until.max(self.full_at))
     }
 
     /// Takes a token for one limit, and counts it for the others. Returns the number of tokens that are left.
@@ -137,15 +143,20 @@ impl<C: Clock + Clone> Bucket<C> {
     /// # Errors
     /// The time of the next token.
     fn take(&mut self, per_minute: NonZeroU32, clock: &C, now: C::Instant) -> Result<u32, C::Instant> {
-        if Duration::from(now.duration_since(self.last_used)) >= MINUTE {
-            // All of them are full.
+        if self.full_at <= now {
             self.quotas.clear();
         }
-        self.last_used = now;
-        let known = self.quotas.iter().find(|quota| quota.per_minute == per_minute);
+        let taken = self.take_from_quotas(per_minute, clock);
+        let until_full = self.quotas.iter().map(KeyedQuota::time_until_full).max().unwrap_or_default();
+        self.full_at = now + until_full.into();
+        taken
+    }
+
+    fn take_from_quotas(&mut self, per_minute: NonZeroU32, clock: &C) -> Result<u32, C::Instant> {
+        let known = self.quotas.iter_mut().find(|quota| quota.per_minute == per_minute);
         let Some(quota) = known else {
-            let used = self.quotas.iter().map(|quota| quota.count()).max().unwrap_or(0);
-            let quota = KeyedQuota::new(per_minute, clock.clone());
+            let used = self.quotas.iter_mut().map(KeyedQuota::count).max().unwrap_or(0);
+            let mut quota = KeyedQuota::new(per_minute, clock.clone());
             if let Some(earlier) = NonZeroU32::new(used.min(per_minute.get())) {
                 let _ = quota.limiter.check_n(earlier);
             }
@@ -157,7 +168,7 @@ impl<C: Clock + Clone> Bucket<C> {
             return taken;
         };
         let remaining = quota.take()?;
-        for other in self.quotas.iter().filter(|quota| quota.per_minute != per_minute) {
+        for other in self.quotas.iter_mut().filter(|quota| quota.per_minute != per_minute) {
             other.count();
         }
         Ok(remaining)
@@ -168,18 +179,25 @@ impl<C: Clock> KeyedQuota<C> {
     fn new(per_minute: NonZeroU32, clock: C) -> Self {
         let limiter = RateLimiter::direct_with_clock(Quota::per_minute(per_minute), clock)
             .with_middleware::<StateInformationMiddleware>();
-        KeyedQuota { per_minute, limiter }
+        KeyedQuota { per_minute, limiter, remaining: per_minute.get() }
     }
 
-    fn take(&self) -> Result<u32, C::Instant> {
-        match self.limiter.check() {
-            Ok(left) => Ok(left.remaining_burst_capacity()),
+    fn take(&mut self) -> Result<u32, C::Instant> {
+        let taken = self.limiter.check();
+        self.remaining = taken.as_ref().map_or(0, |left| left.remaining_burst_capacity());
+        match taken {
+            Ok(_) => Ok(self.remaining),
             Err(refused) => Err(refused.earliest_possible()),
         }
     }
 
+    /// Returns the time that the tokens taken so far need to come back, at most a minute.
+    fn time_until_full(&self) -> Duration {
+        MINUTE * self.per_minute.get().saturating_sub(self.remaining) / self.per_minute.get()
+    }
+
     /// Counts a token that was taken with another limit. Returns the number of tokens that were in use before.
-    fn count(&self) -> u32 {
+    fn count(&mut self) -> u32 {
         let capacity = self.per_minute.get();
         self.take().map_or(capacity, |remaining| capacity.saturating_sub(remaining.saturating_add(1)))
     }
@@ -272,5 +290,28 @@ mod tests {
             let _ = buckets.take(key, number(1));
         }
         assert!(buckets.buckets.lock().unwrap().len() <= 10_000);
+    }
+
+    #[test]
+    fn other_keys_do_not_reset_an_empty_bucket() {
+        let clock = FakeRelativeClock::default();
+        let buckets = KeyedRateLimiter::new(clock.clone());
+        for _ in 0..5 {
+            assert!(buckets.take(0, number(5)).is_ok());
+        }
+        for key in 1..50_000 {
+            assert!(buckets.take(key, number(5)).is_ok());
+        }
+        assert!(buckets.take(0, number(5)).is_err());
+        // The other keys are full again after a fifth of the minute, and leave first.
+        clock.advance(Duration::from_secs(13));
+        assert!(buckets.take(0, number(5)).is_ok());
+        for key in 50_000..100_000 {
+            assert!(buckets.take(key, number(5)).is_ok());
+        }
+        assert!(buckets.take(0, number(5)).is_err());
+        clock.advance(MINUTE);
+        assert!(buckets.take(100_000, number(5)).is_ok());
+        assert_eq!(buckets.take(0, number(5)).map(|left| left.remaining), Ok(4));
     }
 }

@@ -65,7 +65,7 @@ impl SendRateLimiter {
             .map_err(|wait| SendRefused { per_minute, wait })?;
         if let Some(identity) = identity {
             let mut remembered = self.remembered();
-            evict_when_full(&mut remembered, is_kept);
+            evict_when_full(&mut remembered, |at| *at);
             remembered.insert(identity, now);
         }
         Ok(Some(left))
