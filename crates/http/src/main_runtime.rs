@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use causerie_fair_share::{current_requester, on_behalf_of};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
@@ -61,12 +62,12 @@ impl MainRuntime {
         joined_result(AbortOnDropHandle::new(self.spawn(call)).await)
     }
 
-    /// Starts a task on the main runtime, within the span of the request.
+    /// Starts a task on the main runtime, within the span of the request and on behalf of its requester.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
         task: impl Future<Output = T> + Send + 'static,
     ) -> JoinHandle<T> {
-        self.tasks.spawn_on(task.in_current_span(), &self.handle)
+        self.tasks.spawn_on(on_behalf_of(current_requester(), task).in_current_span(), &self.handle)
     }
 
     /// Waits for all tasks that were started.
@@ -96,6 +97,7 @@ impl MainRuntime {
 mod tests {
     use std::sync::Arc;
 
+    use causerie_domain::Requester;
     use futures_util::FutureExt as _;
     use tokio::sync::Notify;
 
@@ -115,6 +117,13 @@ mod tests {
         assert!(call.now_or_never().is_none());
         go.notify_one();
         done.notified().await;
+    }
+
+    #[tokio::test]
+    async fn a_call_runs_on_behalf_of_the_requester_of_its_caller() {
+        let main = MainRuntime::current();
+        let call = main.run(async { Ok::<_, Problem>(current_requester()) });
+        assert_eq!(on_behalf_of(Requester::UNIDENTIFIED, call).await.unwrap(), Requester::UNIDENTIFIED);
     }
 
     #[tokio::test]

@@ -29,7 +29,7 @@ const XTASK: &str = "xtask";
 
 const CRATES: [CratePolicy; 15] = [
     CratePolicy { name: DOMAIN, layer: Some(0), links: &[] },
-    CratePolicy { name: PERSISTENCE, layer: Some(2), links: &[DOMAIN] },
+    CratePolicy { name: PERSISTENCE, layer: Some(2), links: &[FAIR_SHARE, DOMAIN] },
     CratePolicy { name: FAIR_SHARE, layer: Some(1), links: &[DOMAIN] },
     CratePolicy { name: OPENROUTER, layer: Some(2), links: &[FAIR_SHARE, DOMAIN] },
     CratePolicy { name: IDENTITY, layer: Some(2), links: &[DOMAIN] },
@@ -37,11 +37,15 @@ const CRATES: [CratePolicy; 15] = [
     CratePolicy { name: PERMISSIONS, layer: Some(2), links: &[DOMAIN] },
     CratePolicy { name: TOOL_DEFINITIONS, layer: Some(2), links: &[DOMAIN] },
     CratePolicy { name: MEMORY_STORE, layer: Some(2), links: &[DOMAIN] },
-    CratePolicy { name: RUNTIME, layer: Some(3), links: &[TOOL_DEFINITIONS, USAGE, PERMISSIONS, DOMAIN] },
+    CratePolicy {
+        name: RUNTIME,
+        layer: Some(3),
+        links: &[TOOL_DEFINITIONS, USAGE, PERMISSIONS, FAIR_SHARE, DOMAIN],
+    },
     CratePolicy {
         name: HTTP,
         layer: Some(4),
-        links: &[RUNTIME, TOOL_DEFINITIONS, USAGE, PERMISSIONS, DOMAIN],
+        links: &[RUNTIME, TOOL_DEFINITIONS, USAGE, PERMISSIONS, FAIR_SHARE, DOMAIN],
     },
     CratePolicy {
         name: SERVER,

@@ -9,6 +9,7 @@ use causerie_domain::page::Page;
 use causerie_domain::ports::UsageRecordCursor;
 use causerie_domain::principal::Principal;
 use causerie_domain::usage::reports::UsageRecord;
+use causerie_fair_share::on_behalf_of;
 use causerie_runtime::{ListUsage, ReportUsage};
 use futures_util::Stream;
 use futures_util::stream::{self, StreamExt as _};
@@ -98,8 +99,10 @@ async fn read(
     principal: &Arc<Principal>,
     list: ListUsage,
 ) -> Result<Page<UsageRecord, UsageRecordCursor>, Problem> {
-    let principal = Arc::clone(principal);
-    state.call(move |runtime| async move { runtime.usage_records(&principal, list).await }).await
+    let (requester, principal) = (principal.requester(), Arc::clone(principal));
+    let page = state.call(move |runtime| async move { runtime.usage_records(&principal, list).await });
+    // A table is read outside of the handler, while its response is sent.
+    on_behalf_of(requester, page).await
 }
 
 /// A table that is streamed page by page.

@@ -46,7 +46,7 @@ impl TurnStore for SqlStore {
     }
 
     async fn request_cancel(&self, request: CancelRequest) -> Result<Option<Turn>, StoreError> {
-        transact!(self, PriorityWrite, turns::request_cancel(request))
+        transact!(self, Write, turns::request_cancel(request))
     }
 
     async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError> {

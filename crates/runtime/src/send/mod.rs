@@ -21,7 +21,8 @@ use causerie_domain::principal::Principal;
 use causerie_domain::sessions::{Session, SessionState};
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::{OpenUsage, UsagePurpose};
-use causerie_domain::{Requester, SessionId, Timestamp, UsageId, Usd};
+use causerie_domain::{SessionId, Timestamp, UsageId, Usd};
+use causerie_fair_share::on_behalf_of;
 use causerie_usage::CharsPerToken;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -136,7 +137,7 @@ impl Runtime {
         }
         let begin = self.begin_request(principal, &session, &send, message);
         // A task of its own, so that a dropped future of the caller does not leave a begun turn without a task.
-        let task = self.clone().begin_turn(begin, *send);
+        let task = on_behalf_of(session.requester(), self.clone().begin_turn(begin, *send));
         let outcome = self.inner.turns.spawn_on(task, &self.inner.handle).await;
         let outcome = outcome.map_err(|error| {
             RuntimeError::Internal(format!("the task that begins the turn failed: {error}"))
@@ -300,7 +301,7 @@ impl Runtime {
             max_tokens: send.max_output_tokens,
             user: Some(pseudonym(&begun.session.user_id.to_string())),
             session: Some(begun.session.id.to_string()),
-            requester: Requester { user_id: begun.session.user_id, group_id: begun.session.group_id },
+            requester: begun.session.requester(),
         };
         let log = Arc::new(TurnLog::new(self.turn_start(&begun.turn), Some(report)));
         let running = Arc::new(RunningTurn::new(Arc::clone(&log), launch.leased_at));
@@ -320,7 +321,8 @@ impl Runtime {
         let first =
             OpenUsage { estimated_input_tokens: report.estimated_tokens.into(), ..launch.first_usage };
         inner.flusher.notify(0);
-        inner.turns.spawn_on(run.run(first), &inner.handle);
+        let requester = run.request.requester;
+        inner.turns.spawn_on(on_behalf_of(requester, run.run(first)), &inner.handle);
         let reader = TurnReader::live(log, 0, inner.stored_turn_source());
         SendOutcome { turn: begun.turn, reader, right: ReaderRight::Read, budget_left: begun.budget_left }
     }

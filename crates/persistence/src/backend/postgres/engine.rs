@@ -5,10 +5,11 @@
 
 use std::fmt;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
+use causerie_domain::Requester;
 use causerie_domain::ports::StoreError;
+use causerie_fair_share::{FairPermit, FairSemaphore, current_requester};
 use deadpool::Runtime;
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 use diesel::{ConnectionError, ConnectionResult};
@@ -18,7 +19,7 @@ use diesel_async::{AnsiTransactionManager, SimpleAsyncConnection as _, Transacti
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
@@ -40,8 +41,7 @@ pub(crate) struct Engine {
     connector: Connector,
     pool: Pool<Conn>,
     limits: Limits,
-    /// Connections that transactions of normal priority may hold at the same time; fewer than all.
-    normal_permits: Arc<Semaphore>,
+    permits: Permits,
     wait: Duration,
     runtime: Handle,
     tasks: TaskTracker,
@@ -55,7 +55,7 @@ impl Engine {
         }
         let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
         let wait = Some(settings.wait_timeout);
-        let limits = Limits(settings.statement_timeout);
+        let limits = Limits::new(settings);
         let connector = Connector::new(address)?;
         let mut config = ManagerConfig::<Conn>::default();
         let connects = connector.clone();
@@ -69,16 +69,16 @@ impl Engine {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|source| OpenError::Pool(source.into()))?;
-        let normal_permits = Arc::new(Semaphore::new(normal_permit_count(settings.connections)));
         let wait = settings.wait_timeout;
-        Ok(Engine { connector, pool, limits, normal_permits, wait, runtime, tasks: TaskTracker::new() })
+        let permits = Permits::new(settings.connections);
+        Ok(Engine { connector, pool, limits, permits, wait, runtime, tasks: TaskTracker::new() })
     }
 
     pub(crate) fn connector(&self) -> &Connector {
         &self.connector
     }
 
-    /// Runs a transaction in its own task.
+    /// Runs a transaction in its own task, on behalf of the requester of the current task.
     pub(crate) async fn run<T, F>(
         &self,
         mode: Mode,
@@ -97,13 +97,13 @@ impl Engine {
     fn start(&self, mode: Mode, mut job: Box<dyn Job>) {
         let (pool, limits) = (self.pool.clone(), self.limits);
         let deadline = monotonic() + self.wait;
-        let permits = (mode != Mode::PriorityWrite).then(|| Arc::clone(&self.normal_permits));
+        let (permits, requester) = (self.permits.of(mode).clone(), current_requester());
         let task = async move {
-            let connected = timeout_at(deadline, connect(&pool, permits));
+            let connected = connect(&pool, &permits, requester, deadline);
             let Some(connected) = run_unless_cancelled(connected, &mut *job).await else { return };
-            match connected.unwrap_or_else(|_| Err(overloaded())) {
+            match connected {
                 Ok(mut connection) => {
-                    let performance = Performance { mode, lock_timeout: limits.lock_timeout(), deadline };
+                    let performance = Performance { mode, limits, deadline };
                     let performed = performance.run(&mut connection.inner, &mut *job);
                     let performed = timeout(limits.transaction_timeout(), performed).await;
                     job.answer(performed.map_err(|late| {
@@ -134,18 +134,29 @@ impl fmt::Debug for Engine {
 
 /// Time limits of statements and transactions, so that neither a turn nor the shutdown hangs.
 #[derive(Debug, Clone, Copy)]
-struct Limits(Duration);
+struct Limits {
+    statement_timeout: Duration,
+    /// Limit of the wait of a read without a transaction for a lock.
+    read_lock_timeout: Duration,
+}
 
 impl Limits {
+    fn new(settings: &StoreSettings) -> Self {
+        let statement_timeout = settings.statement_timeout;
+        // Three quarters of the time of a call, so that a call that got its connection soon needs no transaction.
+        let read_lock_timeout = (statement_timeout / 2).min(settings.wait_timeout * 3 / 4);
+        Limits { statement_timeout, read_lock_timeout }
+    }
+
     /// Limit of a whole transaction. Only an unresponsive server reaches it: the server enforces the statement limits
     /// itself.
     fn transaction_timeout(self) -> Duration {
-        self.0 * 2
+        self.statement_timeout * 2
     }
 
-    /// Limit of one wait for a lock.
+    /// Limit of one wait of a transaction for a lock.
     fn lock_timeout(self) -> Duration {
-        self.0 / 2
+        self.statement_timeout / 2
     }
 }
 
@@ -153,8 +164,8 @@ impl Limits {
 /// locks of a process that is suspended.
 async fn connect_limited(connector: Connector, limits: Limits) -> ConnectionResult<Conn> {
     let mut conn = connector.connect().await?;
-    let statement = limits.0.as_millis();
-    let lock = limits.lock_timeout().as_millis().max(1);
+    let statement = limits.statement_timeout.as_millis();
+    let lock = limits.read_lock_timeout.as_millis().max(1);
     conn.batch_execute(&format!(
         "SET statement_timeout = {statement}; SET lock_timeout = {lock}; \
          SET idle_in_transaction_session_timeout = {statement}"
@@ -164,19 +175,22 @@ async fn connect_limited(connector: Connector, limits: Limits) -> ConnectionResu
     Ok(conn)
 }
 
-/// A connection and its permit among the transactions of normal priority.
+/// A connection and the permit of its transaction.
 struct Connection {
     inner: Object<Conn>,
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: FairPermit,
 }
 
-/// Waits for a permit and a connection, without a limit of its own.
-async fn connect(pool: &Pool<Conn>, permits: Option<Arc<Semaphore>>) -> Result<Connection, StoreError> {
-    let permit = match permits {
-        Some(permits) => Some(permits.acquire_owned().await.map_err(StoreError::rolled_back)?),
-        None => None,
-    };
-    Ok(Connection { inner: pool.get().await.map_err(StoreError::rolled_back)?, _permit: permit })
+/// Waits for a permit and a connection until a deadline.
+async fn connect(
+    pool: &Pool<Conn>,
+    permits: &FairSemaphore,
+    requester: Requester,
+    deadline: Instant,
+) -> Result<Connection, StoreError> {
+    let permit = permits.acquire(requester, deadline).await.ok_or_else(overloaded)?;
+    let connection = timeout_at(deadline, pool.get()).await.map_err(|_| overloaded())?;
+    Ok(Connection { inner: connection.map_err(StoreError::rolled_back)?, _permit: permit })
 }
 
 /// Output of a future; `None` if the caller drops the receiver first.
@@ -187,17 +201,35 @@ async fn run_unless_cancelled<T>(future: impl Future<Output = T>, job: &mut dyn 
     }
 }
 
-/// Number of connections that are not reserved for running turns: three quarters, at least one.
-fn normal_permit_count(connections: u32) -> usize {
-    let kept = (connections / 4).max(u32::from(connections > 1));
-    usize::try_from(connections - kept).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS)
+/// Permits for connections, which go to the waiting users in turn.
+#[derive(Debug)]
+struct Permits {
+    /// For writes of running turns: one for each connection.
+    priority: FairSemaphore,
+    /// For all other transactions: three quarters of the connections, at least one. The rest is reserved for running
+    /// turns.
+    normal: FairSemaphore,
+}
+
+impl Permits {
+    fn new(connections: u32) -> Self {
+        let kept = (connections / 4).max(u32::from(connections > 1));
+        let permits = |count: u32| FairSemaphore::new(usize::try_from(count).unwrap_or(usize::MAX), None);
+        Permits { priority: permits(connections), normal: permits(connections - kept) }
+    }
+
+    fn of(&self, mode: Mode) -> &FairSemaphore {
+        match mode {
+            Mode::PriorityWrite => &self.priority,
+            Mode::Read | Mode::Snapshot | Mode::Write | Mode::Serializable => &self.normal,
+        }
+    }
 }
 
 /// The run of a job in the transaction that its mode requires, with its repetitions.
 struct Performance {
     mode: Mode,
-    /// Limit of one wait for a lock.
-    lock_timeout: Duration,
+    limits: Limits,
     /// Instant at which the waits of the call end: for a connection, for locks, and before repetitions.
     deadline: Instant,
 }
@@ -206,8 +238,12 @@ impl Performance {
     /// Runs the job. The job keeps its result or failure.
     async fn run(&self, conn: &mut Conn, job: &mut dyn Job) {
         let started = monotonic();
-        let lock_wait = Duration::from_millis(self.lock_wait_ms());
-        self.repeat(conn, job).await;
+        let begin = self.begin();
+        let lock_wait = match begin {
+            Some(_) => Duration::from_millis(self.lock_wait_ms()),
+            None => self.limits.read_lock_timeout,
+        };
+        self.repeat(conn, begin, job).await;
         if started.elapsed() < lock_wait {
             return;
         }
@@ -219,8 +255,21 @@ impl Performance {
         }
     }
 
-    async fn repeat(&self, conn: &mut Conn, job: &mut dyn Job) {
-        let Some(begin) = begin_of(self.mode) else {
+    /// Returns the statement that begins the transaction. `None` for a read that needs no transaction.
+    ///
+    /// A read whose call has less time left than a lock may take gets a transaction, which limits the wait for the lock.
+    fn begin(&self) -> Option<&'static str> {
+        match self.mode {
+            Mode::Read if self.time_left() >= self.limits.read_lock_timeout => None,
+            Mode::Read => Some("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"),
+            Mode::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+            Mode::Write | Mode::PriorityWrite => Some("BEGIN ISOLATION LEVEL READ COMMITTED"),
+            Mode::Serializable => Some("BEGIN ISOLATION LEVEL SERIALIZABLE"),
+        }
+    }
+
+    async fn repeat(&self, conn: &mut Conn, begin: Option<&'static str>, job: &mut dyn Job) {
+        let Some(begin) = begin else {
             job.run(conn).await;
             return;
         };
@@ -263,9 +312,14 @@ impl Performance {
         if lost { TryOutcome::Retryable } else { TryOutcome::Final }
     }
 
+    /// Returns the time until the waits of the call end.
+    fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(monotonic())
+    }
+
     /// Returns the limit of a wait for a lock in milliseconds: the rest of the time of the call, at most the setting.
     fn lock_wait_ms(&self) -> u64 {
-        let rest = self.lock_timeout.min(self.deadline.saturating_duration_since(monotonic()));
+        let rest = self.limits.lock_timeout().min(self.time_left());
         // Zero would switch the limit off.
         u64::try_from(rest.as_millis()).unwrap_or(u64::MAX).max(1)
     }
@@ -278,15 +332,6 @@ enum TryOutcome {
     Retryable,
     /// The transaction was committed, or failed for another reason; it is not repeated.
     Final,
-}
-
-fn begin_of(mode: Mode) -> Option<&'static str> {
-    match mode {
-        Mode::Read => None,
-        Mode::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
-        Mode::Write | Mode::PriorityWrite => Some("BEGIN ISOLATION LEVEL READ COMMITTED"),
-        Mode::Serializable => Some("BEGIN ISOLATION LEVEL SERIALIZABLE"),
-    }
 }
 
 fn is_conflict(error: &Error) -> bool {

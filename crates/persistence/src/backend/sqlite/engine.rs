@@ -2,21 +2,24 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use causerie_domain::ports::StoreError;
+use causerie_fair_share::current_requester;
 use tokio::sync::oneshot;
+use tokio::time::timeout_at;
 
 use super::Conn;
 use super::connection::{ConnRole, SqliteConn, use_folder_for_temporary_files};
 use super::job::{Job, TransactionJob};
-use super::queue::{Ownership, Priority, Queue};
+use super::queue::{Priority, Queue};
 use super::threads;
 use crate::backend::transaction::{
     ErasedResult, Mode, Transaction, overloaded, restore_result, store_closed,
 };
+use crate::clock::monotonic;
 use crate::error::IntoPortError;
 use crate::lock::beside;
 use crate::private_file;
@@ -45,14 +48,12 @@ impl Engine {
         use_folder_for_temporary_files(path).map_err(|source| at(path, source))?;
         let open =
             |role| SqliteConn::open(path, settings.busy_timeout, role).map_err(|source| at(path, source));
-        let (writer, commands) = Queue::new();
-        let conn = open(ConnRole::Writer)?;
-        let mut threads = vec![start("store-writer", path, move || threads::write(conn, commands))?];
-        let (readers, commands) = Queue::new();
-        let commands = Arc::new(Mutex::new(commands));
+        let (writer, readers) = (Queue::new(), Queue::new());
+        let (conn, jobs) = (open(ConnRole::Writer)?, writer.jobs());
+        let mut threads = vec![start("store-writer", path, move || threads::write(conn, &jobs))?];
         for _ in 0..settings.readers {
-            let (conn, commands) = (open(ConnRole::Reader)?, Arc::clone(&commands));
-            threads.push(start("store-reader", path, move || threads::read(conn, &commands))?);
+            let (conn, jobs) = (open(ConnRole::Reader)?, readers.jobs());
+            threads.push(start("store-reader", path, move || threads::read(conn, &jobs))?);
         }
         let threads = Mutex::new(threads);
         Ok(Engine { path: path.clone(), is_new, wait: settings.wait_timeout, writer, readers, threads })
@@ -63,12 +64,13 @@ impl Engine {
         &self.path
     }
 
-    /// Whether this process created the file.
+    /// Returns whether this process created the file.
     pub(crate) fn is_new(&self) -> bool {
         self.is_new
     }
 
-    /// Runs a transaction on one of the threads. Dropping the future does not cancel a transaction that has started.
+    /// Runs a transaction on one of the threads, on behalf of the requester of the current task. Dropping the future does
+    /// not cancel a transaction that has started.
     pub(crate) async fn run<T, F>(
         &self,
         mode: Mode,
@@ -79,9 +81,8 @@ impl Engine {
         F: IntoPortError,
     {
         let (answer, answered) = oneshot::channel();
-        let ownership = Ownership::default();
-        let job = Box::new(TransactionJob::new(mode, transaction, ownership.clone(), answer));
-        restore_result(self.perform(mode, job, ownership, answered).await?)
+        let job = Box::new(TransactionJob::new(mode, transaction, answer));
+        restore_result(self.perform(mode, job, answered).await?)
     }
 
     /// Queues a job and waits for its result.
@@ -89,20 +90,17 @@ impl Engine {
         &self,
         mode: Mode,
         job: Box<dyn Job>,
-        ownership: Ownership,
         mut answered: oneshot::Receiver<ErasedResult>,
     ) -> Result<ErasedResult, StoreError> {
         let queue = match mode {
             Mode::Read | Mode::Snapshot => &self.readers,
             Mode::Write | Mode::PriorityWrite | Mode::Serializable => &self.writer,
         };
-        let in_time = tokio::time::timeout(self.wait, async {
-            queue.send(Priority::from(mode), job).await?;
-            Ok((&mut answered).await)
-        });
-        let answer = match in_time.await {
-            Ok(answer) => answer?,
-            Err(_) if ownership.take() => return Err(overloaded()),
+        let deadline = monotonic() + self.wait;
+        let waiting = queue.push(current_requester(), Priority::from(mode), job, deadline).await?;
+        let answer = match timeout_at(deadline, &mut answered).await {
+            Ok(answer) => answer,
+            Err(_) if waiting.cancel() => return Err(overloaded()),
             // It started in time, and runs to its end.
             Err(_) => answered.await,
         };
@@ -117,9 +115,7 @@ impl Engine {
         // The writer closes the last connection, which removes the write-ahead log. Connections that are closed at the
         // same time can each leave the removal to the other.
         for (queue, threads) in [(&self.readers, readers), (&self.writer, writer)] {
-            for _ in 0..threads.len() {
-                queue.stop().await;
-            }
+            queue.stop();
             let ended =
                 tokio::task::spawn_blocking(|| threads.into_iter().try_for_each(JoinHandle::join)).await;
             if !matches!(ended, Ok(Ok(()))) {
@@ -182,7 +178,8 @@ fn at(path: &Path, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use diesel::result::QueryResult;
@@ -196,7 +193,11 @@ mod tests {
     use crate::error::QueryError;
 
     fn open(folder: &TempDir) -> Engine {
-        let settings = StoreSettings { readers: 1, ..StoreSettings::new("sqlite://") };
+        open_with_readers(folder, 1)
+    }
+
+    pub(in super::super) fn open_with_readers(folder: &TempDir, readers: u32) -> Engine {
+        let settings = StoreSettings { readers, ..StoreSettings::new("sqlite://") };
         Engine::open(&folder.path().join("test.db"), &settings).unwrap()
     }
 
@@ -208,13 +209,13 @@ mod tests {
     }
 
     /// Blocks the thread of a transaction until the gate is dropped.
-    struct Gate {
+    pub(in super::super) struct Gate {
         begun: Arc<AtomicBool>,
         _open: std::sync::mpsc::Sender<()>,
     }
 
     impl Gate {
-        fn new() -> (Self, Transaction<Conn, (), QueryError>) {
+        pub(in super::super) fn new() -> (Self, Transaction<Conn, (), QueryError>) {
             let begun = Arc::new(AtomicBool::new(false));
             let (open, closed) = std::sync::mpsc::channel::<()>();
             let closed = Mutex::new(closed);
@@ -228,7 +229,7 @@ mod tests {
 
         /// Waits until the thread is blocked. The runtime stays busy meanwhile, so that a paused clock does not
         /// advance.
-        async fn held(&self) {
+        pub(in super::super) async fn held(&self) {
             while !self.begun.load(Ordering::Acquire) {
                 tokio::task::yield_now().await;
             }
@@ -236,7 +237,7 @@ mod tests {
     }
 
     /// Waits until this number of jobs is queued for the blocked thread.
-    async fn until_waiting(engine: &Engine, count: usize) {
+    pub(in super::super) async fn until_waiting(engine: &Engine, count: usize) {
         while engine.writer.len() != count {
             tokio::task::yield_now().await;
         }
@@ -297,9 +298,12 @@ mod tests {
     }
 
     /// A step that writes down that it ran.
-    fn noted(log: &Arc<Mutex<Vec<Mode>>>, mode: Mode) -> Transaction<Conn, (), QueryError> {
+    pub(in super::super) fn noted<T: Copy + Send + Sync + 'static>(
+        log: &Arc<Mutex<Vec<T>>>,
+        note: T,
+    ) -> Transaction<Conn, (), QueryError> {
         transaction(Arc::clone(log), move |_: &mut Conn, log| {
-            log.lock().unwrap().push(mode);
+            log.lock().unwrap().push(note);
             async { Ok::<_, QueryError>(()) }.boxed()
         })
     }

@@ -5,18 +5,11 @@ use tokio::sync::oneshot;
 
 use super::Conn;
 use super::connection::{begin, block_on_ready, commit_inner, roll_back_inner};
-use super::queue::Ownership;
 use crate::backend::transaction::{ErasedResult, Mode, Transaction};
 use crate::error::{IntoPortError, is_constraint_violation};
 
 /// A transaction whose result type is erased.
 pub(super) trait Job: Send {
-    /// Claims the job for the thread. `false` if its caller has given up; the job must not run then.
-    fn claim(&self) -> bool;
-
-    /// Whether the caller has given up.
-    fn is_cancelled(&self) -> bool;
-
     /// Runs the job, keeps its result and returns the state of the surrounding transaction.
     fn run(&mut self, conn: &mut Conn) -> TxState;
 
@@ -36,7 +29,6 @@ pub(super) enum TxState {
 pub(super) struct TransactionJob<T, F: IntoPortError> {
     mode: Mode,
     transaction: Transaction<Conn, T, F>,
-    ownership: Ownership,
     result: Option<Result<T, F>>,
     answer: oneshot::Sender<ErasedResult>,
 }
@@ -45,10 +37,9 @@ impl<T, F: IntoPortError> TransactionJob<T, F> {
     pub(super) fn new(
         mode: Mode,
         transaction: Transaction<Conn, T, F>,
-        ownership: Ownership,
         answer: oneshot::Sender<ErasedResult>,
     ) -> Self {
-        TransactionJob { mode, transaction, ownership, result: None, answer }
+        TransactionJob { mode, transaction, result: None, answer }
     }
 
     /// Runs the transaction in a savepoint, or in a transaction of its own if none is open.
@@ -70,14 +61,6 @@ impl<T, F: IntoPortError> TransactionJob<T, F> {
 }
 
 impl<T: Send + 'static, F: IntoPortError> Job for TransactionJob<T, F> {
-    fn claim(&self) -> bool {
-        !self.answer.is_closed() && self.ownership.take()
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.answer.is_closed() || self.ownership.is_taken()
-    }
-
     fn run(&mut self, conn: &mut Conn) -> TxState {
         let (result, tx_state) = match self.mode {
             Mode::Read => (block_on_ready((self.transaction)(conn)), TxState::Intact),

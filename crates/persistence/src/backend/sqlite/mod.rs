@@ -7,6 +7,8 @@
 mod bulk;
 mod connection;
 mod engine;
+#[cfg(test)]
+mod fairness_tests;
 mod inline;
 mod job;
 mod queue;

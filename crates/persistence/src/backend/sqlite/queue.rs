@@ -1,16 +1,19 @@
-//! The queue of jobs that wait for a thread, in two priorities.
+//! The queue of jobs that wait for a thread: two priorities, and in each of them the users in turn.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use causerie_domain::ports::StoreError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use causerie_domain::{Requester, UserId};
+use causerie_fair_share::{FairPermit, FairQueue, FairSemaphore};
+use tokio::time::Instant;
 
 use super::job::Job;
-use crate::backend::transaction::{Mode, store_closed};
+use crate::backend::transaction::{Mode, overloaded, store_closed};
 
-/// Maximum number of waiting jobs per queue and priority.
+/// Maximum number of waiting jobs per queue and priority. The last quarter is for users with no waiting job.
 const QUEUE_CAPACITY: usize = 1024;
 
 /// The order in which waiting jobs run.
@@ -34,137 +37,257 @@ impl From<Mode> for Priority {
 /// Ownership flag of a waiting job: decides whether a thread runs it or the caller cancels it. The first to take it
 /// wins.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Ownership(Arc<AtomicBool>);
+struct Ownership(Arc<AtomicBool>);
 
 impl Ownership {
     /// Takes the job. `false` if it is taken already.
-    pub(super) fn take(&self) -> bool {
+    fn take(&self) -> bool {
         !self.0.swap(true, Ordering::AcqRel)
     }
-
-    /// Whether the job is taken. A waiting job is taken by its caller only, who then gives up.
-    pub(super) fn is_taken(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
 }
 
-/// The sending side of a queue.
-#[derive(Debug)]
+/// The side of a queue that callers use. Dropping it stops the threads.
 pub(super) struct Queue {
-    commands: mpsc::Sender<Command>,
-    high: Arc<Semaphore>,
-    normal: Arc<Semaphore>,
+    shared: Arc<Shared>,
+    high: FairSemaphore,
+    normal: FairSemaphore,
 }
 
-/// The receiving side of a queue, for one thread or for several in turn.
-pub(super) type Commands = mpsc::Receiver<Command>;
+/// The side of a queue that one thread uses.
+pub(super) struct Jobs(Arc<Shared>);
 
-/// A command to a thread.
-pub(super) enum Command {
-    Run(QueuedJob),
-    /// End after the commands that were sent before.
-    Stop,
+struct Shared {
+    state: Mutex<State>,
+    /// Signals the threads that a job is queued, that another thread has ended its job, and the stop.
+    changed: Condvar,
+}
+
+struct State {
+    high: FairQueue<QueuedJob>,
+    normal: FairQueue<QueuedJob>,
+    next_id: u64,
+    threads: usize,
+    /// Users whose jobs occupy a thread, with the number of threads.
+    occupied: HashMap<UserId, usize>,
+    is_stopped: bool,
 }
 
 /// A waiting job.
-pub(super) struct QueuedJob {
+struct QueuedJob {
+    id: u64,
     job: Box<dyn Job>,
-    priority: Priority,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl QueuedJob {
-    /// The job, unless its caller has given up. The permit is released.
-    pub(super) fn claim(self) -> Option<Box<dyn Job>> {
-        self.job.claim().then_some(self.job)
-    }
+    ownership: Ownership,
+    requester: Requester,
+    _permit: FairPermit,
 }
 
 impl Queue {
-    pub(super) fn new() -> (Self, Commands) {
-        // A permit is taken before the channel is used, so the channel has capacity for each job with a permit.
-        let (commands, receiver) = mpsc::channel(2 * QUEUE_CAPACITY);
-        let permits = || Arc::new(Semaphore::new(QUEUE_CAPACITY));
-        (Queue { commands, high: permits(), normal: permits() }, receiver)
+    pub(super) fn new() -> Self {
+        let state = State {
+            high: FairQueue::default(),
+            normal: FairQueue::default(),
+            next_id: 0,
+            threads: 0,
+            occupied: HashMap::new(),
+            is_stopped: false,
+        };
+        let places = || FairSemaphore::new(QUEUE_CAPACITY, None);
+        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
+        Queue { shared, high: places(), normal: places() }
     }
 
-    /// Queues a job as soon as a permit is free.
-    pub(super) async fn send(&self, priority: Priority, job: Box<dyn Job>) -> Result<(), StoreError> {
-        let permit = Arc::clone(self.permits(priority)).acquire_owned().await.map_err(|_| store_closed())?;
-        let waiting = QueuedJob { job, priority, _permit: permit };
-        self.commands.try_send(Command::Run(waiting)).map_err(|_| store_closed())
+    /// Returns the side of a further thread.
+    pub(super) fn jobs(&self) -> Jobs {
+        self.shared.lock().threads += 1;
+        Jobs(Arc::clone(&self.shared))
     }
 
-    /// Sends one thread the command to stop.
-    pub(super) async fn stop(&self) {
-        // The command is not needed if the thread has ended already.
-        let _ = self.commands.send(Command::Stop).await;
-    }
-
-    /// Whether no thread receives commands any more.
-    pub(super) fn is_closed(&self) -> bool {
-        self.commands.is_closed()
-    }
-
-    /// Number of commands that no thread has received yet.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.commands.max_capacity() - self.commands.capacity()
-    }
-
-    fn permits(&self, priority: Priority) -> &Arc<Semaphore> {
-        match priority {
+    /// Queues a job as soon as there is a place for it.
+    ///
+    /// # Errors
+    /// No place is free until the deadline, or no thread receives jobs any more.
+    pub(super) async fn push(
+        &self,
+        requester: Requester,
+        priority: Priority,
+        job: Box<dyn Job>,
+        deadline: Instant,
+    ) -> Result<WaitingJob<'_>, StoreError> {
+        let places = match priority {
             Priority::High => &self.high,
             Priority::Normal => &self.normal,
+        };
+        let permit = places.acquire(requester, deadline).await.ok_or_else(overloaded)?;
+        let ownership = Ownership::default();
+        let mut state = self.shared.lock();
+        if state.is_stopped || state.threads == 0 {
+            return Err(store_closed());
         }
+        let id = state.next_id;
+        state.next_id += 1;
+        let queued = QueuedJob { id, job, ownership: ownership.clone(), requester, _permit: permit };
+        state.queue(priority).push(requester, queued);
+        drop(state);
+        self.shared.changed.notify_one();
+        Ok(WaitingJob { shared: &self.shared, priority, requester, id, ownership })
+    }
+
+    /// Lets the threads end after the queued jobs.
+    pub(super) fn stop(&self) {
+        self.shared.lock().is_stopped = true;
+        self.shared.changed.notify_all();
+    }
+
+    /// Whether no thread receives jobs any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.shared.lock().threads == 0
+    }
+
+    /// Number of jobs that no thread has started yet.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        let state = self.shared.lock();
+        state.high.len() + state.normal.len()
     }
 }
 
-/// Jobs that a thread has received and not started, by priority.
-#[derive(Default)]
-pub(super) struct Backlog {
-    high: VecDeque<QueuedJob>,
-    normal: VecDeque<QueuedJob>,
-    stopped: bool,
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.stop();
+    }
 }
 
-impl Backlog {
-    /// Receives all pending commands; blocks while there is no job to run. `false` if no job is left and none will
-    /// come.
-    pub(super) fn fill(&mut self, commands: &mut Commands) -> bool {
-        if self.is_empty() && !self.stopped {
-            match commands.blocking_recv() {
-                Some(order) => self.take(order),
-                None => self.stopped = true,
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.shared.lock();
+        let (high, normal) = (state.high.len(), state.normal.len());
+        f.debug_struct("Queue").field("high", &high).field("normal", &normal).finish_non_exhaustive()
+    }
+}
+
+/// A queued job, as its caller sees it. If the caller is dropped, a job that has not started leaves the queue.
+pub(super) struct WaitingJob<'a> {
+    shared: &'a Shared,
+    priority: Priority,
+    requester: Requester,
+    id: u64,
+    ownership: Ownership,
+}
+
+impl WaitingJob<'_> {
+    /// Removes the job from the queue. `false` if a thread has started it.
+    pub(super) fn cancel(&self) -> bool {
+        let is_waiting = self.ownership.take();
+        if is_waiting {
+            let mut state = self.shared.lock();
+            state.queue(self.priority).retain(self.requester, |queued| queued.id != self.id);
+        }
+        is_waiting
+    }
+}
+
+impl Drop for WaitingJob<'_> {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+impl Jobs {
+    /// Blocks until a job waits. Returns `false` if none waits and none will come.
+    pub(super) fn wait(&self) -> bool {
+        let is_idle = |state: &mut State| state.is_empty() && !state.is_stopped;
+        let state = self.0.changed.wait_while(self.0.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
+        !state.is_empty()
+    }
+
+    /// Returns the next job of the only thread of a queue, if one waits.
+    pub(super) fn try_next(&self) -> Option<Box<dyn Job>> {
+        let mut state = self.0.lock();
+        loop {
+            let next = state.high.pop().or_else(|| state.normal.pop())?;
+            if next.ownership.take() {
+                return Some(next.job);
             }
         }
-        while !self.stopped
-            && let Ok(order) = commands.try_recv()
-        {
-            self.take(order);
-        }
-        !self.is_empty() || !self.stopped
     }
 
-    /// Removes jobs whose callers have given up.
-    pub(super) fn forget_cancelled(&mut self) {
-        for jobs in [&mut self.high, &mut self.normal] {
-            jobs.retain(|waiting| !waiting.job.is_cancelled());
+    /// Blocks until a job of one of several threads may run. Returns `None` if none waits and none will come.
+    ///
+    /// The threads are shared as the permits of a [`FairSemaphore`]: the last quarter of them, at least one, is for users
+    /// whose jobs occupy none.
+    pub(super) fn next(&self) -> Option<(OccupiedThread<'_>, Box<dyn Job>)> {
+        let mut state = self.0.lock();
+        loop {
+            if let Some(next) = state.pop_eligible() {
+                if next.ownership.take() {
+                    let user_id = next.requester.user_id;
+                    *state.occupied.entry(user_id).or_default() += 1;
+                    return Some((OccupiedThread { shared: &self.0, user_id }, next.job));
+                }
+            } else if state.is_stopped && state.is_empty() {
+                return None;
+            } else {
+                state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+}
+
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.threads -= 1;
+        if state.threads == 0 {
+            // Their callers get the error of a closed store.
+            state.high = FairQueue::default();
+            state.normal = FairQueue::default();
+        }
+    }
+}
+
+/// A thread that runs a job of a user, until this value is dropped.
+pub(super) struct OccupiedThread<'a> {
+    shared: &'a Shared,
+    user_id: UserId,
+}
+
+impl Drop for OccupiedThread<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        if let Some(count) = state.occupied.get_mut(&self.user_id) {
+            *count -= 1;
+            if *count == 0 {
+                state.occupied.remove(&self.user_id);
+            }
+        }
+        let can_change_others = !state.is_empty() || state.is_stopped;
+        drop(state);
+        if can_change_others {
+            self.shared.changed.notify_all();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn queue(&mut self, priority: Priority) -> &mut FairQueue<QueuedJob> {
+        match priority {
+            Priority::High => &mut self.high,
+            Priority::Normal => &mut self.normal,
         }
     }
 
-    /// The next jobs whose callers still wait, up to a maximum.
-    pub(super) fn next(&mut self, max: usize) -> Vec<Box<dyn Job>> {
-        let waiting = std::iter::from_fn(|| self.high.pop_front().or_else(|| self.normal.pop_front()));
-        waiting.filter_map(QueuedJob::claim).take(max).collect()
-    }
-
-    fn take(&mut self, order: Command) {
-        match order {
-            Command::Run(waiting) if waiting.priority == Priority::High => self.high.push_back(waiting),
-            Command::Run(waiting) => self.normal.push_back(waiting),
-            Command::Stop => self.stopped = true,
-        }
+    fn pop_eligible(&mut self) -> Option<QueuedJob> {
+        let State { high, normal, threads, occupied, .. } = self;
+        let idle = *threads - occupied.values().sum::<usize>().min(*threads);
+        let reserved = (*threads / 4).max(1);
+        let is_eligible = |user: UserId| idle > reserved || (idle > 0 && !occupied.contains_key(&user));
+        high.pop_where(is_eligible).or_else(|| normal.pop_where(is_eligible))
     }
 
     fn is_empty(&self) -> bool {

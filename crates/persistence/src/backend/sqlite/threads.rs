@@ -1,57 +1,85 @@
 //! The loops of the threads that own the connections.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 
 use super::connection::SqliteConn;
 use super::job::{Job, TxState};
-use super::queue::{Backlog, Command, Commands};
+use super::queue::Jobs;
+use crate::clock::monotonic;
 
 /// Maximum number of jobs per commit.
 const BATCH: usize = 128;
 
-/// Runs the jobs of the writer thread until a stop command arrives or the queue is dropped.
+/// Time after which a batch takes no further job. Jobs that are in the batch wait for its commit.
+const BATCH_TIME: Duration = Duration::from_millis(50);
+
+/// Runs the jobs of the writer thread until the queue is stopped.
 ///
-/// Waiting jobs are committed together, each in its own savepoint: one disk flush serves all of them, and a failing job
-/// does not affect the others. A job of high priority waits for the running batch at most.
+/// Jobs are committed together, each in its own savepoint: one disk flush serves all of them, and a failing job does not
+/// affect the others. The next job is chosen when the previous one has ended, so a job of high priority waits for one
+/// job, and the first job of a user for one job of each waiting user. Their callers wait for the commit, too.
 ///
 /// While another process has locked the file, jobs stay in the queue: their callers give up when their wait ends.
-pub(super) fn write(mut conn: SqliteConn, mut commands: Commands) {
-    let mut backlog = Backlog::default();
-    while backlog.fill(&mut commands) {
+pub(super) fn write(mut conn: SqliteConn, jobs: &Jobs) {
+    while jobs.wait() {
         match begin(&mut conn) {
-            Err(error) if is_locked(&error) => backlog.forget_cancelled(),
-            begun => commit_together(&mut conn, backlog.next(BATCH), begun),
-        }
-    }
-}
-
-/// Runs the jobs of a reader thread until a stop command arrives or the queue is dropped. Several threads share a
-/// queue.
-pub(super) fn read(mut conn: SqliteConn, commands: &Arc<Mutex<Commands>>) {
-    loop {
-        // Blocking with the lock held is intended: its holder receives the next command.
-        let next = commands.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
-        let Some(Command::Run(waiting)) = next else { return };
-        if let Some(mut job) = waiting.claim() {
-            if job.run(&mut conn.inner) == TxState::Unknown {
-                conn.roll_back();
+            Err(error) if is_locked(&error) => {}
+            Err(error) => {
+                let refused = std::iter::from_fn(|| jobs.try_next()).take(BATCH).collect();
+                settle(&mut conn, refused, Err(error));
             }
-            job.answer(Ok(()));
+            Ok(()) => {
+                let mut batch = Vec::new();
+                let ended = run_waiting(&mut conn, jobs, &mut batch);
+                settle(&mut conn, batch, ended);
+            }
         }
     }
 }
 
-/// Runs the jobs of a batch in the transaction that the caller has begun, and commits it.
-fn commit_together(conn: &mut SqliteConn, mut batch: Vec<Box<dyn Job>>, begun: QueryResult<()>) {
-    match begun.and_then(|()| attempt(conn, &mut batch)) {
+/// Runs the jobs of a reader thread until the queue is stopped. Several threads share a queue.
+pub(super) fn read(mut conn: SqliteConn, jobs: &Jobs) {
+    while let Some((_thread, mut job)) = jobs.next() {
+        if job.run(&mut conn.inner) == TxState::Unknown {
+            conn.roll_back();
+        }
+        job.answer(Ok(()));
+    }
+}
+
+/// Runs waiting jobs in the transaction that the caller has begun, and commits it.
+fn run_waiting(conn: &mut SqliteConn, jobs: &Jobs, batch: &mut Vec<Box<dyn Job>>) -> QueryResult<TxState> {
+    let started = monotonic();
+    while batch.len() < BATCH
+        && started.elapsed() < BATCH_TIME
+        && let Some(mut job) = jobs.try_next()
+    {
+        let tx_state = job.run(&mut conn.inner);
+        batch.push(job);
+        if tx_state == TxState::Unknown {
+            conn.roll_back();
+            return Ok(TxState::Unknown);
+        }
+    }
+    if batch.is_empty() {
+        // All callers have given up.
+        conn.roll_back();
+        return Ok(TxState::Intact);
+    }
+    conn.commit()?;
+    Ok(TxState::Intact)
+}
+
+/// Answers the jobs of a batch whose transaction has ended.
+fn settle(conn: &mut SqliteConn, batch: Vec<Box<dyn Job>>, ended: QueryResult<TxState>) {
+    match ended {
         Ok(TxState::Intact) => answer_all(batch, &Ok(())),
         // Each job runs again in its own transaction, which shows the job that failed.
         Ok(TxState::Unknown) if batch.len() > 1 => {
             for job in batch {
-                let begun = begin(conn);
-                commit_together(conn, vec![job], begun);
+                run_alone(conn, job);
             }
         }
         Ok(TxState::Unknown) => answer_all(batch, &Err("the transaction was rolled back".to_owned())),
@@ -62,20 +90,16 @@ fn commit_together(conn: &mut SqliteConn, mut batch: Vec<Box<dyn Job>>, begun: Q
     }
 }
 
-fn attempt(conn: &mut SqliteConn, batch: &mut [Box<dyn Job>]) -> QueryResult<TxState> {
-    if batch.is_empty() {
-        // All callers have given up.
-        conn.roll_back();
-        return Ok(TxState::Intact);
-    }
-    for job in batch {
-        if job.run(&mut conn.inner) == TxState::Unknown {
+/// Runs a job in a transaction of its own.
+fn run_alone(conn: &mut SqliteConn, mut job: Box<dyn Job>) {
+    let ended = begin(conn).and_then(|()| match job.run(&mut conn.inner) {
+        TxState::Intact => conn.commit().map(|()| TxState::Intact),
+        TxState::Unknown => {
             conn.roll_back();
-            return Ok(TxState::Unknown);
+            Ok(TxState::Unknown)
         }
-    }
-    conn.commit()?;
-    Ok(TxState::Intact)
+    });
+    settle(conn, vec![job], ended);
 }
 
 /// Begins a transaction. A connection in an unknown state is rolled back once first.
