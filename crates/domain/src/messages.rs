@@ -43,6 +43,10 @@ string_enum! {
     }
 }
 
+/// Maximum size of the history that a turn loads, in bytes as the messages are stored. Texts of answers are stored twice,
+/// as content and as parts.
+pub const MAX_HISTORY_BYTES: usize = 16 * 1024 * 1024;
+
 /// Part of a message: contiguous text of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {

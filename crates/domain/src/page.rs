@@ -5,12 +5,19 @@ pub const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// Returns how many rows of these sizes in bytes fit into a page: as many as [`MAX_PAGE_BYTES`] allows, but at least one.
 pub fn fitting_rows(sizes: impl IntoIterator<Item = usize>) -> usize {
+    let mut sizes = sizes.into_iter();
+    let Some(first) = sizes.next() else { return 0 };
+    1 + rows_within(MAX_PAGE_BYTES.saturating_sub(first), sizes)
+}
+
+/// Returns how many of the first rows have at most `max_bytes` together.
+pub fn rows_within(max_bytes: usize, sizes: impl IntoIterator<Item = usize>) -> usize {
     let mut total = 0_usize;
-    let fits = |(index, size): &(usize, usize)| {
+    let fits = |size: &usize| {
         total = total.saturating_add(*size);
-        *index == 0 || total <= MAX_PAGE_BYTES
+        total <= max_bytes
     };
-    sizes.into_iter().enumerate().take_while(fits).count()
+    sizes.into_iter().take_while(fits).count()
 }
 
 /// Key of the last row of the previous page.

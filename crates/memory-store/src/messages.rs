@@ -1,6 +1,7 @@
 //! Messages.
 
 use causerie_domain::messages::MessageView;
+use causerie_domain::page::fitting_rows;
 use causerie_domain::ports::{MessageQuery, Messages, StoreError};
 use causerie_domain::{Filter, SessionId};
 
@@ -20,9 +21,10 @@ impl Messages for MemoryStore {
         });
         let limit = query.limit as usize;
         if query.after_seq.is_none() && query.before_seq.is_some() {
-            found.drain(..found.len().saturating_sub(limit));
+            return Ok(last_of_page(found, limit));
         }
         found.truncate(limit);
+        found.truncate(fitting_rows(found.iter().map(size)));
         Ok(found)
     }
 
@@ -32,9 +34,30 @@ impl Messages for MemoryStore {
         visible: &Filter,
         limit: u32,
     ) -> Result<Vec<MessageView>, StoreError> {
-        let mut found = visible_messages(&self.lock(), id, visible)?;
-        Ok(found.split_off(found.len().saturating_sub(limit as usize)))
+        Ok(last_of_page(visible_messages(&self.lock(), id, visible)?, limit as usize))
     }
+}
+
+/// Returns the last messages that fit into a page of this length.
+fn last_of_page(mut found: Vec<MessageView>, limit: usize) -> Vec<MessageView> {
+    let fitting = fitting_rows(found.iter().rev().take(limit).map(size));
+    found.split_off(found.len() - fitting)
+}
+
+/// Returns the approximate size of a message with its attachments, in bytes.
+pub(super) fn size(view: &MessageView) -> usize {
+    let message = &view.message;
+    let attached = view.attachments.iter().map(|file| file.storage_key.len() + json_size(&file.meta));
+    message.content.len()
+        + message.parts.iter().map(|part| part.text.len()).sum::<usize>()
+        + message.reasoning_details.as_ref().map_or(0, |details| details.to_string().len())
+        + json_size(&message.meta.other)
+        + attached.sum::<usize>()
+}
+
+/// Returns the approximate size of an object as JSON.
+fn json_size<'a, V: ToString + 'a>(object: impl IntoIterator<Item = (&'a String, &'a V)>) -> usize {
+    object.into_iter().map(|(name, value)| name.len() + value.to_string().len()).sum()
 }
 
 /// Returns the messages of a session that a filter matches, in order.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use causerie_domain::messages::{Message, MessageView, Part, content_of};
+use causerie_domain::messages::{MAX_HISTORY_BYTES, Message, MessageView, Part, content_of};
+use causerie_domain::page::rows_within;
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt,
     Reap, ReapScope, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnStore, TurnStoreError, Turns,
@@ -14,8 +15,8 @@ use causerie_domain::usage::MessageUsage;
 use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, TurnId, Usd};
 
 use super::MemoryStore;
-use super::messages::visible_messages;
-use super::state::{MemoryTurn, State, StoredAttempt};
+use super::messages::{size, visible_messages};
+use super::state::{MemoryTurn, State, StoredAttempt, StoredSession};
 use crate::clock::{monotonic, now};
 use crate::text::storable;
 
@@ -83,9 +84,7 @@ impl TurnStore for MemoryStore {
         if let Some(max) = begin.max_messages.filter(|max| session.next_seq + 1 > i64::from(*max)) {
             return Err(BeginTurnError::Full(max));
         }
-        let from = stored.messages.len().saturating_sub(begin.max_history_messages as usize);
-        let history: Vec<MessageView> =
-            stored.messages[from..].iter().map(|message| state.view(stored, message)).collect();
+        let history = state.history(stored, &stored.messages, begin.max_history_messages);
         let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
         let budget_left = state.check_budgets(&begin.usage, needed).map_err(BeginTurnError::OverBudget)?;
         let reserved = needed.filter(|_| budget_left.is_some());
@@ -230,13 +229,21 @@ impl State {
         Some(BegunTurn { session, user_message, assistant_message, turn, history, budget_left: None })
     }
 
+    /// Returns the last messages of a session, up to [`MAX_HISTORY_BYTES`].
+    fn history(&self, stored: &StoredSession, earlier: &[Message], limit: u32) -> Vec<MessageView> {
+        let latest = earlier.iter().rev().take(limit as usize).map(|message| self.view(stored, message));
+        let mut history: Vec<MessageView> = latest.collect();
+        history.truncate(rows_within(MAX_HISTORY_BYTES, history.iter().map(size)));
+        history.reverse();
+        history
+    }
+
     /// Returns the turn that an earlier call with the same ids began, for a retry whose first response was lost.
     fn already_begun(&self, begin: &BeginTurn) -> Option<BegunTurn> {
         let stored = self.session(begin.ids.session_id)?;
         let turn = self.turns.get(&begin.ids.turn_id)?.turn.clone();
         let [earlier @ .., user_message, assistant_message] = stored.messages.as_slice() else { return None };
-        let from = earlier.len().saturating_sub(begin.max_history_messages as usize);
-        let history = earlier[from..].iter().map(|message| self.view(stored, message)).collect();
+        let history = self.history(stored, earlier, begin.max_history_messages);
         let (user_message, assistant_message) = (user_message.clone(), assistant_message.clone());
         let (session, budget_left) = (stored.session.clone(), self.min_budget_left(&begin.usage));
         Some(BegunTurn { session, user_message, assistant_message, turn, history, budget_left })

@@ -26,10 +26,12 @@ pub struct MessageQuery {
 /// Reads messages. [`TurnStore`](super::TurnStore) writes them.
 #[async_trait::async_trait]
 pub trait Messages: Send + Sync + Debug {
-    /// Returns messages of a session in order.
+    /// Returns messages of a session in order. The list ends early, but not before its first message, if their texts
+    /// exceed [`MAX_PAGE_BYTES`](crate::page::MAX_PAGE_BYTES); with `before_seq` alone it then starts later.
     async fn messages(&self, query: MessageQuery) -> Result<Vec<MessageView>, StoreError>;
 
-    /// Returns the last messages of a session that match the filter (on Message), in order.
+    /// Returns the last messages of a session that match the filter (on Message), in order: fewer, but at least one, if
+    /// their texts exceed [`MAX_PAGE_BYTES`](crate::page::MAX_PAGE_BYTES).
     async fn latest_messages(
         &self,
         id: SessionId,

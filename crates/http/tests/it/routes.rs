@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use crate::support::ports::{completed, text};
 use crate::support::{Client, test_app};
 use actix_web::http::Method;
 use actix_web::test::{self, TestRequest};
@@ -263,6 +264,31 @@ async fn lists_are_paged_to_their_end_in_order() {
         assert_eq!(response.outcome(), (400, "invalid_parameter".to_owned()), "{query}");
         assert_eq!(response.json()["parameter"], query.split('=').next().unwrap());
     }
+}
+
+/// The store ends pages of large messages early, so a short page need not be the last one.
+#[tokio::test]
+async fn lists_of_large_messages_are_paged_to_their_end() {
+    let app = test_app(HttpSettings::default()).await;
+    let ada = app.client("ada").await;
+    let session = ada.session().await;
+    // A message has its text twice. The second answer alone is larger than a page.
+    let path = format!("{session}/messages");
+    for size in [1_500_000, 4_500_000, 1_500_000] {
+        let script = app.upstream.script_next();
+        script.send(text(&"x".repeat(size))).await.unwrap();
+        script.send(completed()).await.unwrap();
+        let send = ada.request(Method::POST, &path).insert_header(("accept", "application/json"));
+        let answer = ada.send(send.set_json(json!({"content": "Go on"}))).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.json()["message"]["content"].as_str().map(str::len), Some(size));
+    }
+    let seq = |row: &Value| row["seq"].to_string();
+    assert_eq!(read_all_pages(&ada, &format!("{path}?limit=100"), seq).await, ["1", "2", "3", "4", "5", "6"]);
+    assert_eq!(
+        read_all_pages(&ada, &format!("{path}?limit=100&before_seq=6"), seq).await,
+        ["5", "4", "1", "2", "3"]
+    );
 }
 
 /// Reads all pages of a list, in order.

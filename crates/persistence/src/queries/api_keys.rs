@@ -6,12 +6,16 @@ use causerie_domain::memberships::MembershipStatus;
 use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{DirectoryError, NewApiKey};
 use causerie_domain::{ApiKeyId, Filter, GroupId};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::audit_events::{AuditEntry, record};
 use super::filters::on_api_keys;
 use super::operator::{insert_key, record_key};
+use super::sizes::{self, PageLength};
 use super::{Conn, RunQueryDsl};
 use crate::error::{QueryError, TransactionError, is_foreign_key_violation};
 use crate::rows::ApiKeyRow;
@@ -36,18 +40,19 @@ pub(crate) async fn page(
     conn: &mut Conn,
     (visible, page): &(Filter, PageRequest<ApiKeyId>),
 ) -> Result<Page<ApiKey, ApiKeyId>, QueryError> {
-    let mut query = api_keys::table
-        .filter(on_api_keys(visible)?)
-        .order(api_keys::id)
-        .select(ApiKeyRow::as_select())
-        .limit(i64::from(page.limit) + 1)
-        .into_boxed();
-    if let Some(After(last)) = page.after {
-        query = query.filter(api_keys::id.gt(id_param(last)));
-    }
-    let rows: Vec<ApiKeyRow> = query.load(conn).await?;
-    let keys = rows.into_iter().map(ApiKey::try_from).collect::<Result<_, _>>()?;
-    Ok(Page::cut(keys, page.limit, |key: &ApiKey| key.id))
+    let after = page.after.as_ref().map_or(ApiKeyId::from_uuid(Uuid::nil()), |After(last)| *last);
+    let visible = || {
+        let following = api_keys::table.filter(api_keys::id.gt(id_param(after)));
+        Ok::<_, QueryError>(following.filter(on_api_keys(visible)?).order(api_keys::id))
+    };
+    let size = sql::<BigInt>(sizes::API_KEY);
+    let sizes: Vec<i64> = visible()?.select(size).limit(i64::from(page.limit) + 1).load(conn).await?;
+    let length = PageLength::of(&sizes, page.limit);
+    let rows: Vec<ApiKeyRow> =
+        visible()?.select(ApiKeyRow::as_select()).limit(length.rows).load(conn).await?;
+    let rows: Vec<ApiKey> = rows.into_iter().map(ApiKey::try_from).collect::<Result<_, _>>()?;
+    let next = length.next(&rows, |key| key.id);
+    Ok(Page { rows, next })
 }
 
 pub(crate) async fn add(

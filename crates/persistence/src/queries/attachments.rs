@@ -7,9 +7,11 @@ use causerie_domain::page::{After, Page};
 use causerie_domain::ports::{AttachmentCursor, AttachmentQuery, SessionError};
 use causerie_domain::sessions::Session;
 use causerie_domain::{AttachmentId, Filter, MessageId, SessionId};
-use diesel::dsl::exists;
+use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
+use super::sizes::{self, PageLength};
 use super::{Conn, RunQueryDsl, filters, sessions as session_queries};
 use crate::error::{QueryError, TransactionError};
 use crate::input::DeleteAttachment;
@@ -45,19 +47,28 @@ pub(crate) async fn page(
         query = query.filter(messages::seq.ge(seq));
     }
     let seqs: HashMap<MessageId, i64> = query.load::<(MessageId, i64)>(conn).await?.into_iter().collect();
-    let rows: Vec<AttachmentRow> = message_attachments::table
+    let found: Vec<(AttachmentId, MessageId, i64)> = message_attachments::table
         .filter(message_attachments::message_id.eq_any(seqs.keys().copied().map(id_param)))
         .filter(message_attachments::deleted_at.is_null())
+        .select((message_attachments::id, message_attachments::message_id, sql::<BigInt>(sizes::ATTACHMENT)))
+        .load(conn)
+        .await?;
+    let seq_of = |message: &MessageId| seqs.get(message).copied().unwrap_or(0);
+    let mut found: Vec<_> =
+        found.into_iter().map(|(id, message, size)| ((seq_of(&message), id), size)).collect();
+    found.retain(|(place, _)| after.is_none_or(|after| *place > after));
+    found.sort_unstable();
+    let sizes: Vec<i64> = found.iter().map(|(_, size)| *size).collect();
+    let length = PageLength::of(&sizes, limit);
+    found.truncate(usize::try_from(length.rows).unwrap_or(usize::MAX));
+    let next = length.next(&found, |((seq, id), _)| AttachmentCursor { seq: *seq, id: *id });
+    let rows: Vec<AttachmentRow> = message_attachments::table
+        .filter(message_attachments::id.eq_any(found.iter().map(|((_, id), _)| id_param(*id))))
         .select(AttachmentRow::as_select())
         .load(conn)
         .await?;
     let mut rows: Vec<Attachment> = rows.into_iter().map(Attachment::try_from).collect::<Result<_, _>>()?;
-    let place = |row: &Attachment| (seqs.get(&row.message_id).copied().unwrap_or(0), row.id);
-    rows.sort_by_key(place);
-    rows.retain(|row| after.is_none_or(|after| place(row) > after));
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let next = rows.last().filter(|_| more).map(place).map(|(seq, id)| AttachmentCursor { seq, id });
+    rows.sort_by_key(|row| (seq_of(&row.message_id), row.id));
     Ok(Page { rows, next })
 }
 

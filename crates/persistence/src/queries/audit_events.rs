@@ -6,9 +6,12 @@ use causerie_domain::audit_events::{AuditAction, AuditEvent, AuditStamp};
 use causerie_domain::page::{After, Page};
 use causerie_domain::ports::AuditEventQuery;
 use causerie_domain::{AuditEventId, SessionId};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use serde_json::{Value, json};
 
+use super::sizes::{self, PageLength};
 use super::{Conn, RunQueryDsl};
 use crate::error::QueryError;
 use crate::rows::{AuditEventRow, checked_text};
@@ -55,26 +58,33 @@ pub(crate) async fn record_on_session(
     record(conn, stamp, AuditEntry { action: *action, of: ("Session", session), detail: json!({}) }).await
 }
 
+/// Statement of the listed events, latest first.
+macro_rules! listed {
+    ($list:expr) => {{
+        let mut query = audit_events::table.order(audit_events::id.desc()).into_boxed();
+        if let Some(actor) = $list.actor_id {
+            query = query.filter(audit_events::actor_id.eq(id_param(actor)));
+        }
+        if let Some(subject) = &$list.subject_id {
+            query = query.filter(audit_events::subject_id.eq(subject));
+        }
+        if let Some(After(last)) = $list.page.after {
+            query = query.filter(audit_events::id.lt(id_param(last)));
+        }
+        query
+    }};
+}
+
 pub(crate) async fn page(
     conn: &mut Conn,
     list: &AuditEventQuery,
 ) -> Result<Page<AuditEvent, AuditEventId>, QueryError> {
-    let limit = list.page.limit;
-    let mut query = audit_events::table
-        .select(AuditEventRow::as_select())
-        .order(audit_events::id.desc())
-        .limit(i64::from(limit) + 1)
-        .into_boxed();
-    if let Some(actor) = list.actor_id {
-        query = query.filter(audit_events::actor_id.eq(id_param(actor)));
-    }
-    if let Some(subject) = &list.subject_id {
-        query = query.filter(audit_events::subject_id.eq(subject));
-    }
-    if let Some(After(last)) = list.page.after {
-        query = query.filter(audit_events::id.lt(id_param(last)));
-    }
-    let rows: Vec<AuditEventRow> = query.load(conn).await?;
-    let events = rows.into_iter().map(AuditEvent::try_from).collect::<Result<_, _>>()?;
-    Ok(Page::cut(events, limit, |event: &AuditEvent| event.id))
+    let size = sql::<BigInt>(sizes::AUDIT_EVENT);
+    let sizes: Vec<i64> = listed!(list).select(size).limit(i64::from(list.page.limit) + 1).load(conn).await?;
+    let length = PageLength::of(&sizes, list.page.limit);
+    let rows: Vec<AuditEventRow> =
+        listed!(list).select(AuditEventRow::as_select()).limit(length.rows).load(conn).await?;
+    let rows: Vec<AuditEvent> = rows.into_iter().map(AuditEvent::try_from).collect::<Result<_, _>>()?;
+    let next = length.next(&rows, |event| event.id);
+    Ok(Page { rows, next })
 }

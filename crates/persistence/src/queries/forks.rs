@@ -9,8 +9,11 @@ use causerie_domain::messages::{MessageRole, MessageStatus};
 use causerie_domain::ports::{ForkError, Forked, Lineage, NewFork};
 use causerie_domain::sessions::Session;
 use causerie_domain::{AttachmentId, MessageId, SessionId};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
+use super::sizes::{self, PageLength};
 use super::{Conn, RunQueryDsl, bulk, sessions as session_queries};
 use crate::error::{QueryError, TransactionError};
 use crate::rows::{AttachmentRow, MessageRow, SessionRow};
@@ -33,7 +36,7 @@ pub(crate) async fn fork(conn: &mut Conn, new: &NewFork) -> Result<Forked, Trans
     session_queries::insert(conn, fork).await?;
     let (mut copied, mut copied_bytes) = (0, 0);
     while copied < last {
-        let next = (copied + BATCH as i64).min(last);
+        let next = end_of_batch(conn, new, copied, last).await?;
         copied_bytes += copy_messages(conn, new, copied, next).await?;
         copied = next;
     }
@@ -53,6 +56,22 @@ async fn last_finished(conn: &mut Conn, new: &NewFork) -> Result<i64, QueryError
         .await
         .optional()?;
     Ok(last.unwrap_or(0))
+}
+
+/// Returns the sequence number of the last message that is copied together with the first one after `after`: a batch is
+/// no larger than a page. The numbers of a session have no gaps.
+async fn end_of_batch(conn: &mut Conn, new: &NewFork, after: i64, last: i64) -> Result<i64, QueryError> {
+    let most = last.min(after.saturating_add(BATCH as i64));
+    let sizes: Vec<i64> = messages::table
+        .filter(messages::session_id.eq(id_param(new.parent)))
+        .filter(messages::seq.gt(after))
+        .filter(messages::seq.le(most))
+        .order(messages::seq)
+        .select(sql::<BigInt>(sizes::MESSAGE))
+        .load(conn)
+        .await?;
+    let length = PageLength::of(&sizes, u32::MAX);
+    Ok(most.min(after + length.rows.max(1)))
 }
 
 /// Copies the messages with sequence numbers in `after < seq <= last`, and their attachments. Returns the size of the

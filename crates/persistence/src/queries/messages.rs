@@ -3,11 +3,14 @@
 use std::collections::HashMap;
 
 use causerie_domain::attachments::Attachment;
-use causerie_domain::messages::{Message, MessageRole, MessageView};
+use causerie_domain::messages::{MAX_HISTORY_BYTES, Message, MessageRole, MessageView};
 use causerie_domain::ports::MessageQuery;
 use causerie_domain::{MessageId, SessionId};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
+use super::sizes::{self, PageLength};
 use super::{Conn, RunQueryDsl, filters, usage};
 use crate::error::QueryError;
 use crate::input::LatestMessages;
@@ -25,63 +28,74 @@ pub(super) async fn insert(conn: &mut Conn, message: Message) -> Result<Message,
     Ok(row.try_into()?)
 }
 
+/// Statement that selects columns of the listed messages, in the direction of the list.
+macro_rules! listed {
+    ($columns:expr, $list:expr) => {{
+        let mut query = messages::table
+            .inner_join(sessions::table)
+            .filter(messages::session_id.eq(id_param($list.session_id)))
+            .filter(sessions::deleted_at.is_null())
+            .filter(filters::on_messages(&$list.visible)?)
+            .select($columns)
+            .into_boxed();
+        if let Some(seq) = $list.after_seq {
+            query = query.filter(messages::seq.gt(seq));
+        }
+        if let Some(seq) = $list.before_seq {
+            query = query.filter(messages::seq.lt(seq));
+        }
+        match is_backwards($list) {
+            true => query.order(messages::seq.desc()),
+            false => query.order(messages::seq.asc()),
+        }
+    }};
+}
+
+fn is_backwards(list: &MessageQuery) -> bool {
+    list.before_seq.is_some() && list.after_seq.is_none()
+}
+
 pub(crate) async fn list(conn: &mut Conn, list: &MessageQuery) -> Result<Vec<MessageView>, QueryError> {
-    let mut query = messages::table
-        .inner_join(sessions::table)
-        .filter(messages::session_id.eq(id_param(list.session_id)))
-        .filter(sessions::deleted_at.is_null())
-        .filter(filters::on_messages(&list.visible)?)
-        .select(MessageRow::as_select())
-        .limit(i64::from(list.limit))
-        .into_boxed();
-    if let Some(seq) = list.after_seq {
-        query = query.filter(messages::seq.gt(seq));
-    }
-    if let Some(seq) = list.before_seq {
-        query = query.filter(messages::seq.lt(seq));
-    }
-    let backwards = list.before_seq.is_some() && list.after_seq.is_none();
-    query = match backwards {
-        true => query.order(messages::seq.desc()),
-        false => query.order(messages::seq.asc()),
-    };
-    let mut rows: Vec<MessageRow> = query.load(conn).await?;
-    if backwards {
+    let size = sql::<BigInt>(sizes::MESSAGE);
+    let sizes: Vec<i64> = listed!(size, list).limit(i64::from(list.limit)).load(conn).await?;
+    let length = PageLength::of(&sizes, list.limit);
+    let mut rows: Vec<MessageRow> =
+        listed!(MessageRow::as_select(), list).limit(length.rows).load(conn).await?;
+    if is_backwards(list) {
         rows.reverse();
     }
     views(conn, rows).await
 }
 
 pub(crate) async fn latest(conn: &mut Conn, latest: &LatestMessages) -> Result<Vec<MessageView>, QueryError> {
-    let mut rows: Vec<MessageRow> = messages::table
-        .inner_join(sessions::table)
-        .filter(messages::session_id.eq(id_param(latest.session_id)))
-        .filter(sessions::deleted_at.is_null())
-        .filter(filters::on_messages(&latest.visible)?)
-        .select(MessageRow::as_select())
-        .order(messages::seq.desc())
-        .limit(i64::from(latest.limit))
-        .load(conn)
-        .await?;
-    rows.reverse();
-    views(conn, rows).await
+    let before_end = MessageQuery {
+        session_id: latest.session_id,
+        visible: latest.visible.clone(),
+        after_seq: None,
+        before_seq: Some(i64::MAX),
+        limit: latest.limit,
+    };
+    list(conn, &before_end).await
 }
 
-/// The last messages of a session before a sequence number, in order. The caller has locked the session.
+/// The last messages of a session before a sequence number, in order, up to [`MAX_HISTORY_BYTES`]. The caller has locked
+/// the session.
 pub(super) async fn history(
     conn: &mut Conn,
     session_id: SessionId,
     before_seq: i64,
     limit: u32,
 ) -> Result<Vec<MessageView>, QueryError> {
-    let mut rows: Vec<MessageRow> = messages::table
-        .filter(messages::session_id.eq(id_param(session_id)))
-        .filter(messages::seq.lt(before_seq))
-        .select(MessageRow::as_select())
-        .order(messages::seq.desc())
-        .limit(i64::from(limit))
-        .load(conn)
-        .await?;
+    let earlier = || {
+        messages::table
+            .filter(messages::session_id.eq(id_param(session_id)))
+            .filter(messages::seq.lt(before_seq))
+            .order(messages::seq.desc())
+    };
+    let size = sql::<BigInt>(sizes::MESSAGE);
+    let sizes: Vec<i64> = earlier().select(size).limit(i64::from(limit)).load(conn).await?;
+    let count = sizes::within(MAX_HISTORY_BYTES, &sizes);
+    let mut rows: Vec<MessageRow> = earlier().select(MessageRow::as_select()).limit(count).load(conn).await?;
     rows.reverse();
     views(conn, rows).await
 }

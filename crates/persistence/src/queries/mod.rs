@@ -31,6 +31,7 @@ pub(crate) mod users;
 
 mod filters;
 mod run;
+mod sizes;
 mod sql_literals;
 
 pub(super) use run::RunQueryDsl;

@@ -25,7 +25,7 @@ impl ApiKeys for SqlStore {
         if visible.is_nothing() {
             return Ok(Page::empty());
         }
-        transact!(self, Read, api_keys::page((visible.clone(), page)))
+        transact!(self, Snapshot, api_keys::page((visible.clone(), page)))
     }
 
     async fn add_api_key(&self, new: NewApiKey, stamp: AuditStamp) -> Result<ApiKey, DirectoryError> {

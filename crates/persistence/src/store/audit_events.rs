@@ -13,7 +13,7 @@ impl AuditEvents for SqlStore {
         &self,
         list: AuditEventQuery,
     ) -> Result<Page<AuditEvent, AuditEventId>, StoreError> {
-        transact!(self, Read, audit_events::page(list))
+        transact!(self, Snapshot, audit_events::page(list))
     }
 
     async fn record(

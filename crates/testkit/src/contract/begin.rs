@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::Filter;
-use causerie_domain::messages::{MessageMeta, MessageRole, MessageStatus, NewMessage};
+use causerie_domain::messages::{MAX_HISTORY_BYTES, MessageMeta, MessageRole, MessageStatus, NewMessage};
 use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, IdempotencyKey};
 use causerie_domain::sessions::{Session, SessionAction, SessionState};
 use causerie_domain::turns::{Turn, TurnStatus};
@@ -84,6 +84,24 @@ pub async fn a_repeated_begin_returns_the_same_result(subject: &Subject) -> Resu
     subject.finish(&first, "done").await?;
     let late = subject.turns.begin_turn(begin).await;
     assert!(matches!(late, Err(BeginTurnError::KeyUsed(_))), "{late:?}");
+    Ok(())
+}
+
+pub async fn the_history_has_a_maximum_size(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    // An answer has its text twice, as content and as part: more than half of the maximum.
+    let large = "x".repeat(MAX_HISTORY_BYTES / 3);
+    for question in ["first", "second", "third"] {
+        let answer = if question == "third" { "short" } else { &large };
+        subject.exchange(id, question, answer).await?;
+    }
+    let begin = BeginTurn { max_history_messages: 100, ..subject.send(id, "next") };
+    for _ in 0..2 {
+        // A repetition of the call reads the history again.
+        let running = subject.run(begin.clone()).await?;
+        let seqs: Vec<i64> = running.begun.history.iter().map(|view| view.message.seq).collect();
+        assert_eq!(seqs, [3, 4, 5, 6]);
+    }
     Ok(())
 }
 

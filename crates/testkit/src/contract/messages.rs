@@ -46,6 +46,28 @@ pub async fn messages_are_read_in_order_between_bounds(subject: &Subject) -> Res
     Ok(())
 }
 
+pub async fn pages_of_messages_end_early_if_their_texts_are_large(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    // Text and parts of an answer: 3 MiB each.
+    let large = "x".repeat(3 * 1024 * 1024);
+    subject.exchange(id, "short", "short").await?;
+    subject.exchange(id, "long", &large).await?;
+    subject.exchange(id, "short", "short").await?;
+    let read = async |after_seq, before_seq| {
+        let list = MessageQuery { after_seq, before_seq, ..everything(id) };
+        Ok::<_, anyhow::Error>(seqs(&subject.conversations.messages(list).await?))
+    };
+    assert_eq!(read(None, None).await?, [1, 2, 3]);
+    assert_eq!(read(Some(3), None).await?, [4]);
+    assert_eq!(read(Some(4), None).await?, [5, 6]);
+    assert_eq!(read(None, Some(7)).await?, [5, 6]);
+    assert_eq!(read(None, Some(5)).await?, [4]);
+    assert_eq!(read(None, Some(4)).await?, [1, 2, 3]);
+    let latest = subject.conversations.latest_messages(id, &Filter::Everything, 20).await?;
+    assert_eq!(seqs(&latest), [5, 6]);
+    Ok(())
+}
+
 pub async fn messages_include_attachments_and_usage(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let attachment = |name: &str| NewAttachment {

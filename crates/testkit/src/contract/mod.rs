@@ -135,6 +135,7 @@ macro_rules! conversations_contract {
                 no_read_finds_a_deleted_session;
             messages:
                 messages_are_read_in_order_between_bounds,
+                pages_of_messages_end_early_if_their_texts_are_large,
                 messages_include_attachments_and_usage,
                 messages_are_found_only_by_a_matching_filter,
                 a_turn_is_found_only_by_a_filter_that_matches_its_answer,
@@ -142,6 +143,7 @@ macro_rules! conversations_contract {
             forks:
                 a_fork_has_copies_of_the_first_messages,
                 a_long_session_is_copied_completely,
+                large_messages_are_copied_completely,
                 a_fork_ends_with_a_finished_answer,
                 a_fork_of_a_closed_session_is_active,
                 a_session_that_the_filter_excludes_cannot_be_forked,
@@ -160,6 +162,7 @@ macro_rules! turns_contract {
                 a_turn_begins_with_two_messages,
                 a_repeated_begin_returns_the_same_result,
                 the_history_is_the_last_messages_in_order,
+                the_history_has_a_maximum_size,
                 a_title_is_set_once,
                 a_refused_begin_stores_nothing,
                 a_session_with_a_running_turn_refuses_a_second_one,

@@ -6,8 +6,11 @@ use causerie_domain::page::{After, Page};
 use causerie_domain::ports::{ToolVersionCursor, ToolVersionQuery};
 use causerie_domain::tools::{Tool, ToolVersion};
 use causerie_domain::{Filter, ToolId, ToolVersionId};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
+use super::super::sizes::{self, PageLength};
 use super::super::{Conn, RunQueryDsl, filters};
 use crate::error::{QueryError, corrupt};
 use crate::rows::{ToolRow, ToolVersionRow, tool};
@@ -57,7 +60,7 @@ pub(crate) async fn pinned(
     Ok(tool.map(|tool| (tool, version.into())))
 }
 
-/// Versions of a tool, newest first.
+/// Versions of a tool, newest first. A page ends early if its definitions are large.
 pub(crate) async fn versions(
     conn: &mut Conn,
     list: &ToolVersionQuery,
@@ -70,20 +73,19 @@ pub(crate) async fn versions(
         .await
         .optional()?;
     let Some(tool) = tool else { return Ok(None) };
-    let limit = list.page.limit;
-    let mut query = tool_versions::table
-        .filter(tool_versions::tool_id.eq(id_param(tool)))
-        .order(tool_versions::ordinal.desc())
-        .limit(i64::from(limit) + 1)
-        .select((ToolVersionRow::as_select(), tool_versions::ordinal))
-        .into_boxed();
-    if let Some(After(ToolVersionCursor(last))) = list.page.after {
-        query = query.filter(tool_versions::ordinal.lt(last));
-    }
-    let mut rows: Vec<(ToolVersionRow, i64)> = query.load(conn).await?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let next = rows.last().filter(|_| more).map(|(_, ordinal)| ToolVersionCursor(*ordinal));
+    let before = list.page.after.as_ref().map_or(i64::MAX, |After(ToolVersionCursor(last))| *last);
+    let of_tool = || {
+        tool_versions::table
+            .filter(tool_versions::tool_id.eq(id_param(tool)))
+            .filter(tool_versions::ordinal.lt(before))
+            .order(tool_versions::ordinal.desc())
+    };
+    let size = sql::<BigInt>(sizes::TOOL_VERSION);
+    let sizes: Vec<i64> = of_tool().select(size).limit(i64::from(list.page.limit) + 1).load(conn).await?;
+    let length = PageLength::of(&sizes, list.page.limit);
+    let columns = (ToolVersionRow::as_select(), tool_versions::ordinal);
+    let rows: Vec<(ToolVersionRow, i64)> = of_tool().select(columns).limit(length.rows).load(conn).await?;
+    let next = length.next(&rows, |(_, ordinal)| ToolVersionCursor(*ordinal));
     Ok(Some(Page { rows: rows.into_iter().map(|(row, _)| row.into()).collect(), next }))
 }
 
