@@ -88,7 +88,9 @@ pub fn settle(end: &RequestEnd<'_>) -> Settled {
 pub fn settle_looked_up(pending: &PendingRequest<'_>, record: &ReportedUsage) -> Option<Settled> {
     let cost = reported_cost(record)?;
     let recounted = TokenBuckets::of(&record.tokens);
-    let tokens = if recounted.is_some() { record.tokens } else { pending.tokens };
+    let are_estimates = pending.settlement.cost.is_some() && pending.settlement.calculated.is_none();
+    // No field of the settled row marks estimates.
+    let tokens = if recounted.is_some() || are_estimates { record.tokens } else { pending.tokens };
     let recalculated = recounted
         .zip(pending.prices)
         .and_then(|(buckets, prices)| cost_of(&buckets, prices, pending.sent_at));
@@ -367,14 +369,14 @@ mod tests {
             assert_eq!(shown.as_deref(), expected);
         };
         check(usage(counts(Some(64), Some(98)), Some(500)), Some("64+98 500 looked_up 500 1662"));
-        check(usage(counts(None, None), Some(500)), Some("100+10 500 looked_up 500 -"));
+        check(usage(counts(None, None), Some(500)), Some("-+- 500 looked_up 500 -"));
         check(usage(counts(Some(64), Some(98)), None), None);
         let own_key = ReportedUsage {
             upstream_inference_cost: Some(Usd::from_pico(40)),
             is_byok: true,
             ..usage(counts(None, None), Some(2))
         };
-        check(own_key, Some("100+10 42 looked_up 42 -"));
+        check(own_key, Some("-+- 42 looked_up 42 -"));
     }
 
     #[test]

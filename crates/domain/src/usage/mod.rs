@@ -246,6 +246,18 @@ impl OpenUsage {
     }
 }
 
+impl UsageRecord {
+    /// Returns whether the tokens are estimates, at least in part. A provisional cost without a calculated cost is the
+    /// price of estimated tokens.
+    pub fn has_estimated_tokens(&self) -> bool {
+        match self.basis {
+            Some(CostBasis::Estimated) => true,
+            Some(CostBasis::Pending) => self.cost.is_some() && self.calculated_cost.is_none(),
+            _ => false,
+        }
+    }
+}
+
 impl TokenCounts {
     /// Returns the sum of input and output, if both are known.
     pub fn total(&self) -> Option<u64> {

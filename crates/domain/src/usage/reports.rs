@@ -58,6 +58,8 @@ pub struct UsageTotals {
     pub requests: u64,
     /// Rows without a count of input or output tokens. Their other counts are in the sums.
     pub requests_without_tokens: u64,
+    /// Rows whose tokens are estimates, at least in part.
+    pub requests_with_estimated_tokens: u64,
     /// Rows without a cost: unknown, open, or pending without a provisional cost.
     pub requests_without_cost: u64,
     /// Rows whose request is running.
@@ -112,6 +114,7 @@ impl AddAssign for UsageTotals {
     fn add_assign(&mut self, other: UsageTotals) {
         self.requests += other.requests;
         self.requests_without_tokens += other.requests_without_tokens;
+        self.requests_with_estimated_tokens += other.requests_with_estimated_tokens;
         self.requests_without_cost += other.requests_without_cost;
         self.open_requests += other.open_requests;
         self.input_tokens += other.input_tokens;

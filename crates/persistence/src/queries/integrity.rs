@@ -88,19 +88,18 @@ const fn condition(rule: IntegrityRule) -> &'static str {
     match rule {
         // Numbers are unique and start at 1: there is no gap if the count equals the highest number.
         IntegrityRule::Numbering => {
-            "t.next_seq <> 1 + (SELECT COUNT(*) FROM messages m WHERE m.session_id = t.id)
-             OR t.next_seq <> 1 + (SELECT COALESCE(MAX(m.seq), 0) FROM messages m WHERE m.session_id = t.id)"
+            "t.next_seq - 1 <> (SELECT COUNT(*) FROM messages m WHERE m.session_id = t.id)
+             OR t.next_seq - 1 <> (SELECT COALESCE(MAX(m.seq), 0) FROM messages m WHERE m.session_id = t.id)"
         }
         IntegrityRule::ActiveTurn => {
             "t.active_turn_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM turns r
                  WHERE r.id = t.active_turn_id AND r.session_id = t.id AND r.status = 'running')"
         }
         IntegrityRule::Totals => {
-            "(SELECT COUNT(*) FROM ai_usage u WHERE u.session_id = t.id)
-                 <> (SELECT COUNT(*) FROM turns r JOIN ai_usage u ON u.turn_id = r.id WHERE r.session_id = t.id)
-             OR (SELECT COALESCE(SUM(u.cost), 0) FROM ai_usage u WHERE u.session_id = t.id)
-                 <> (SELECT COALESCE(SUM(u.cost), 0) FROM turns r JOIN ai_usage u ON u.turn_id = r.id
-                     WHERE r.session_id = t.id)"
+            "EXISTS (SELECT 1 FROM ai_usage u WHERE u.session_id = t.id
+                 AND NOT EXISTS (SELECT 1 FROM turns r WHERE r.id = u.turn_id AND r.session_id = t.id))
+             OR EXISTS (SELECT 1 FROM turns r JOIN ai_usage u ON u.turn_id = r.id
+                 WHERE r.session_id = t.id AND u.session_id IS DISTINCT FROM t.id)"
         }
         IntegrityRule::Lease => {
             "t.status = 'running' AND NOT EXISTS (SELECT 1 FROM sessions s
@@ -160,17 +159,28 @@ const fn condition(rule: IntegrityRule) -> &'static str {
             "t.basis = 'pending' AND t.next_lookup_at IS NULL
              AND (t.outcome <> 'interrupted' OR t.cost IS NOT NULL)"
         }
+        // The upper and the lower 32 bits are summed separately, which cannot overflow. A window holds at most 2^62 - 1.
         IntegrityRule::Spent => {
-            "EXISTS (SELECT 1 FROM budget_windows w WHERE w.budget_id = t.id
-                 AND w.spent <> (SELECT COALESCE(SUM(u.cost), 0) FROM ai_usage u
-                     WHERE (u.user_id = t.user_id OR u.group_id = t.group_id OR u.api_key_id = t.api_key_id)
-                         AND u.created_at >= w.starts_at AND u.created_at < w.ends_at))"
+            "EXISTS (SELECT 1 FROM budget_windows w WHERE w.budget_id = t.id AND
+                 (SELECT CASE WHEN s.high >= 1073741824 THEN w.spent <> 4611686018427387903
+                     ELSE s.high <> (w.spent >> 32) OR s.low <> (w.spent & 4294967295) END
+                  FROM (SELECT h.high + (h.low >> 32) AS high, h.low & 4294967295 AS low FROM
+                      (SELECT CAST(COALESCE(SUM(u.cost >> 32), 0) AS BIGINT) AS high,
+                          CAST(COALESCE(SUM(u.cost & 4294967295), 0) AS BIGINT) AS low
+                       FROM ai_usage u
+                       WHERE (u.user_id = t.user_id OR u.group_id = t.group_id OR u.api_key_id = t.api_key_id)
+                           AND u.created_at >= w.starts_at AND u.created_at < w.ends_at) h) s))"
         }
         IntegrityRule::Reserved => {
-            "EXISTS (SELECT 1 FROM budget_windows w WHERE w.budget_id = t.id
-                 AND w.reserved <> (SELECT COALESCE(SUM(u.reserved), 0) FROM ai_usage u
-                     WHERE (u.user_id = t.user_id OR u.group_id = t.group_id OR u.api_key_id = t.api_key_id)
-                         AND u.created_at >= w.starts_at AND u.created_at < w.ends_at AND u.cost IS NULL))"
+            "EXISTS (SELECT 1 FROM budget_windows w WHERE w.budget_id = t.id AND
+                 (SELECT s.high <> (w.reserved >> 32) OR s.low <> (w.reserved & 4294967295)
+                  FROM (SELECT h.high + (h.low >> 32) AS high, h.low & 4294967295 AS low FROM
+                      (SELECT CAST(COALESCE(SUM(u.reserved >> 32), 0) AS BIGINT) AS high,
+                          CAST(COALESCE(SUM(u.reserved & 4294967295), 0) AS BIGINT) AS low
+                       FROM ai_usage u
+                       WHERE (u.user_id = t.user_id OR u.group_id = t.group_id OR u.api_key_id = t.api_key_id)
+                           AND u.created_at >= w.starts_at AND u.created_at < w.ends_at
+                           AND u.cost IS NULL) h) s))"
         }
     }
 }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 causerie_testkit::store_tests!(
     every_operation_leaves_a_valid_store,
     every_violation_is_named,
+    sums_beyond_64_bits_are_compared,
     an_expired_lease_is_a_violation_until_its_turn_is_closed,
     a_store_is_checked_in_batches,
     unsettled_rows_are_listed_by_age,
@@ -248,6 +249,39 @@ async fn every_violation_is_named(subject: &SqlSubject) -> Result<()> {
     assert_eq!(rules(subject).await?, BTreeSet::from([Tokens]));
     violated.insert(Tokens);
     assert_eq!(violated, IntegrityRule::ALL.iter().copied().collect(), "each rule was violated");
+    Ok(())
+}
+
+async fn sums_beyond_64_bits_are_compared(subject: &SqlSubject) -> Result<()> {
+    let id = subject.session().await?.id;
+    for text in ["one", "two", "three"] {
+        subject.exchange(id, text, text).await?;
+    }
+    let budget = Budget {
+        subject: BudgetSubject::User(subject.user),
+        period: BudgetPeriod::Month,
+        limit: Usd::from_pico(1_000),
+    };
+    subject.budgets.set_budget(budget, &Filter::Everything, subject.stamp(START)).await?;
+    let mut raw = RawConnection::open(subject.database()).await?;
+    let largest = i64::MAX;
+    let cost = format!("cost = {largest}, reported_cost = {largest}, basis = 'reported'");
+    // A window holds half of the largest amount at most.
+    for (costs, spent, expected) in [
+        (cost.clone(), i64::MAX / 2, vec![]),
+        (cost, 5, vec![IntegrityRule::Spent]),
+        (
+            "cost = 5000000000, reported_cost = 5000000000, basis = 'reported'".to_owned(),
+            15_000_000_000,
+            vec![],
+        ),
+        ("cost = 5, reported_cost = 5, basis = 'reported'".to_owned(), 16, vec![IntegrityRule::Spent]),
+    ] {
+        raw.run(&format!("UPDATE ai_usage SET {costs}; UPDATE budget_windows SET spent = {spent};")).await?;
+        assert_eq!(rules(subject).await?, BTreeSet::from_iter(expected), "{spent}");
+        let totals = subject.conversations.totals(id, &Filter::Everything).await?;
+        assert!(totals.is_some_and(|totals| totals.cost.pico() > 0), "{spent}");
+    }
     Ok(())
 }
 

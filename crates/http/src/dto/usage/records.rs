@@ -50,6 +50,8 @@ pub(crate) struct UsageRecordDto {
     input_tokens: Option<u64>,
     output_tokens: Option<u64>,
     total_tokens: Option<u64>,
+    /// Whether the tokens are estimates, at least in part. Those of a `pending` request can be replaced by counts.
+    tokens_estimated: bool,
     /// Input tokens read from the provider's cache.
     cached_tokens: Option<u64>,
     /// Input tokens written to the provider's cache.
@@ -70,7 +72,7 @@ pub(crate) struct UsageRecordDto {
 }
 
 /// The columns of the CSV table: the members of a record, in their order.
-pub(crate) const RECORD_COLUMNS: [&str; 31] = [
+pub(crate) const RECORD_COLUMNS: [&str; 32] = [
     "id",
     "created_at",
     "closed_at",
@@ -93,6 +95,7 @@ pub(crate) const RECORD_COLUMNS: [&str; 31] = [
     "input_tokens",
     "output_tokens",
     "total_tokens",
+    "tokens_estimated",
     "cached_tokens",
     "cache_write_tokens",
     "reasoning_tokens",
@@ -123,6 +126,7 @@ impl PageCursor for UsageRecordCursor {
 impl From<UsageRecord> for UsageRecordDto {
     fn from(record: UsageRecord) -> Self {
         let millis = |span: std::time::Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let tokens_estimated = record.has_estimated_tokens();
         UsageRecordDto {
             id: record.id.into(),
             created_at: record.created_at.into(),
@@ -146,6 +150,7 @@ impl From<UsageRecord> for UsageRecordDto {
             input_tokens: record.tokens.input,
             output_tokens: record.tokens.output,
             total_tokens: record.tokens.total(),
+            tokens_estimated,
             cached_tokens: record.tokens.cached,
             cache_write_tokens: record.tokens.cache_write,
             reasoning_tokens: record.tokens.reasoning,

@@ -120,6 +120,8 @@ pub(crate) struct UsageSumsDto {
     requests: u64,
     /// Number of requests with unknown input or output tokens.
     requests_without_tokens: u64,
+    /// Number of requests whose tokens are estimates, at least in part.
+    requests_with_estimated_tokens: u64,
     /// Number of requests without a cost: unknown, open, or pending without a provisional cost.
     requests_without_cost: u64,
     #[schema(value_type = u64)]
@@ -148,6 +150,7 @@ impl From<UsageTotals> for UsageSumsDto {
         UsageSumsDto {
             requests: sums.requests,
             requests_without_tokens: sums.requests_without_tokens,
+            requests_with_estimated_tokens: sums.requests_with_estimated_tokens,
             requests_without_cost: sums.requests_without_cost,
             input_tokens: sums.input_tokens,
             output_tokens: sums.output_tokens,

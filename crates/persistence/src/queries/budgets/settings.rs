@@ -111,8 +111,9 @@ async fn count(conn: &mut Conn, budget: &Budget, window: Span) -> Result<(), Que
         .select((
             sql::<BigInt>("CAST(COALESCE(SUM(cost >> 32), 0) AS BIGINT)"),
             sql::<BigInt>("CAST(COALESCE(SUM(cost & 4294967295), 0) AS BIGINT)"),
+            sql::<BigInt>("CAST(COALESCE(SUM(CASE WHEN cost IS NULL THEN reserved >> 32 END), 0) AS BIGINT)"),
             sql::<BigInt>(
-                "CAST(COALESCE(SUM(CASE WHEN cost IS NULL THEN reserved ELSE 0 END), 0) AS BIGINT)",
+                "CAST(COALESCE(SUM(CASE WHEN cost IS NULL THEN reserved & 4294967295 END), 0) AS BIGINT)",
             ),
         ))
         .into_boxed();
@@ -121,13 +122,18 @@ async fn count(conn: &mut Conn, budget: &Budget, window: Span) -> Result<(), Que
         BudgetSubject::Group(id) => rows.filter(ai_usage::group_id.eq(id_param(id))),
         BudgetSubject::ApiKey(id) => rows.filter(ai_usage::api_key_id.eq(id_param(id))),
     };
-    let (upper, lower, reserved): (i64, i64, i64) = rows.first(conn).await?;
-    let spent = (i128::from(upper) << 32) + i128::from(lower);
-    let max = i128::from(reservations::MAX_WINDOW_AMOUNT);
-    let spent = i64::try_from(spent.clamp(-max, max)).unwrap_or(reservations::MAX_WINDOW_AMOUNT);
+    let sums: (i64, i64, i64, i64) = rows.first(conn).await?;
+    let (spent, reserved) = (window_amount(sums.0, sums.1), window_amount(sums.2, sums.3));
     reservations::open_window(conn, *budget, window).await?;
     let row = (id_param(budget.subject.id()), window.from.as_micros());
     reservations::add(conn, row, spent, reserved).await
+}
+
+/// Returns the sum of the two halves, capped at the maximum amount of a window.
+fn window_amount(upper: i64, lower: i64) -> i64 {
+    let max = reservations::MAX_WINDOW_AMOUNT;
+    let sum = (i128::from(upper) << 32) + i128::from(lower);
+    i64::try_from(sum.clamp((-max).into(), max.into())).unwrap_or(max)
 }
 
 async fn record_change(

@@ -4,13 +4,13 @@ use causerie_domain::page::{After, Page};
 use causerie_domain::ports::{SessionCursor, SessionQuery};
 use causerie_domain::sessions::{Session, SessionTotals};
 use causerie_domain::{Filter, SessionId, Usd};
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 
+use super::super::filters::constant;
+use super::super::usage::SumStatement;
 use super::super::{Conn, RunQueryDsl, filters};
 use crate::error::{QueryError, corrupt};
-use crate::rows::SessionRow;
+use crate::rows::{SessionRow, total};
 use crate::schema::{ai_usage, sessions};
 use crate::types::id_param;
 
@@ -87,20 +87,14 @@ pub(crate) async fn totals(
         .await
         .optional()?;
     let Some(next_seq) = next_seq else { return Ok(None) };
-    let (input, output, cost): (i64, i64, i64) = ai_usage::table
-        .filter(ai_usage::session_id.eq(id_param(*id)))
-        .select((
-            sql::<BigInt>("CAST(COALESCE(SUM(input_tokens), 0) AS BIGINT)"),
-            sql::<BigInt>("CAST(COALESCE(SUM(output_tokens), 0) AS BIGINT)"),
-            sql::<BigInt>("CAST(COALESCE(SUM(cost), 0) AS BIGINT)"),
-        ))
-        .first(conn)
-        .await?;
-    let count = |value: i64| u64::try_from(value).map_err(|_| corrupt(format!("a sum of tokens is {value}")));
+    let rows = Box::new(ai_usage::session_id.eq(id_param(*id)).and(constant(true)));
+    let sums = total(SumStatement::of(rows).load(conn).await?)?;
+    let messages = u64::try_from(next_seq - 1)
+        .map_err(|_| corrupt(format!("session {id} has the number {next_seq}")))?;
     Ok(Some(SessionTotals {
-        messages: count(next_seq - 1)?,
-        input_tokens: count(input)?,
-        output_tokens: count(output)?,
-        cost: Usd::from_pico(cost),
+        messages,
+        input_tokens: u64::try_from(sums.input_tokens).unwrap_or(u64::MAX),
+        output_tokens: u64::try_from(sums.output_tokens).unwrap_or(u64::MAX),
+        cost: Usd::from_pico(i64::try_from(sums.cost.pico()).unwrap_or(i64::MAX)),
     }))
 }

@@ -84,6 +84,11 @@ fn position(grouping: Grouping) -> &'static str {
 
 /// The summed columns, in the order of [`SumColumns`].
 const SUMMED: [&str; 5] = ["cost", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"];
+/// Rows with input and output tokens.
+const COUNTED: &str = "ai_usage.input_tokens IS NOT NULL AND ai_usage.output_tokens IS NOT NULL";
+/// Rows with estimated tokens, as [`UsageRecord::has_estimated_tokens`](causerie_domain::usage::UsageRecord) decides.
+const ESTIMATED: &str = "ai_usage.basis = 'estimated' OR (ai_usage.basis = 'pending' AND ai_usage.cost IS NOT NULL \
+                         AND ai_usage.calculated_cost IS NULL)";
 /// Columns that are summed only over rows with both values, and only for a comparison.
 const COMPARED: [&str; 2] = ["reported_cost", "calculated_cost"];
 const BOTH: &str = "ai_usage.reported_cost IS NOT NULL AND ai_usage.calculated_cost IS NOT NULL";
@@ -116,7 +121,9 @@ impl QueryFragment<Db> for SumStatement {
             pass.push_sql(", ");
         }
         pass.push_sql("ai_usage.basis, COUNT(*), COUNT(ai_usage.cost), ");
-        pass.push_sql("COUNT(ai_usage.input_tokens + ai_usage.output_tokens)");
+        pass.push_sql(&format!(
+            "COUNT(CASE WHEN {COUNTED} THEN 1 END), COUNT(CASE WHEN {ESTIMATED} THEN 1 END)"
+        ));
         for column in SUMMED {
             push_halves(&mut pass, &format!("ai_usage.{column}"));
         }

@@ -29,6 +29,7 @@ pub(crate) type SumColumns = (
     BigInt,
     BigInt,
     BigInt,
+    BigInt,
     HalvedSum,
     HalvedSum,
     HalvedSum,
@@ -52,6 +53,7 @@ pub(crate) struct UsageTotalsRow {
     requests: i64,
     with_cost: i64,
     with_tokens: i64,
+    with_estimates: i64,
     cost: (i64, i64),
     input: (i64, i64),
     output: (i64, i64),
@@ -110,6 +112,7 @@ impl UsageTotalsRow {
         let mut sums = UsageTotals {
             requests,
             requests_without_tokens: count("rows without tokens", self.requests - self.with_tokens)?,
+            requests_with_estimated_tokens: count("rows with estimated tokens", self.with_estimates)?,
             requests_without_cost: count("rows without a cost", self.requests - self.with_cost)?,
             input_tokens: tokens(self.input)?,
             output_tokens: tokens(self.output)?,

@@ -202,6 +202,12 @@ fn add_to(sums: &mut UsageTotals, row: &Row) {
     let tokens = |count: Option<i64>| count.map_or(0, |count| u128::try_from(count).unwrap());
     sums.requests += 1;
     sums.requests_without_tokens += u64::from(input.is_none() || output.is_none());
+    let is_estimate = match row.basis {
+        Some("estimated") => true,
+        Some("pending") => row.cost.is_some() && row.calculated.is_none(),
+        _ => false,
+    };
+    sums.requests_with_estimated_tokens += u64::from(is_estimate);
     sums.requests_without_cost += u64::from(row.cost.is_none());
     sums.open_requests += u64::from(row.basis.is_none());
     sums.input_tokens += tokens(input);
