@@ -1,5 +1,6 @@
-//! Sessions.
+//! Sessions. Deletions are not recorded as audit events.
 
+use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::page::Page;
 use causerie_domain::ports::{
     NewSession, SessionAuditQuery, SessionCursor, SessionError, SessionQuery, Sessions, StoreError,
@@ -103,7 +104,7 @@ impl Sessions for MemoryStore {
         &self,
         id: SessionId,
         allowed: &Filter,
-        _now: Timestamp,
+        _stamp: AuditStamp,
     ) -> Result<(), SessionError> {
         let mut state = self.lock();
         allowed_session(&mut state, id, allowed)?;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::ports::TurnFlush;
 use causerie_domain::sessions::SessionAction;
 use causerie_domain::{AttachmentId, Filter, InstanceId, SessionId, Timestamp};
@@ -25,7 +26,7 @@ pub(crate) struct ChangeSessionState {
 pub(crate) struct DeleteSession {
     pub(crate) id: SessionId,
     pub(crate) allowed: Filter,
-    pub(crate) now: Timestamp,
+    pub(crate) stamp: AuditStamp,
 }
 
 /// The deletion of an attachment.

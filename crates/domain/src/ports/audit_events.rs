@@ -16,8 +16,8 @@ pub struct AuditEventQuery {
     pub page: PageRequest<AuditEventId>,
 }
 
-/// Stores audit events. Methods of other ports write the events of their changes themselves; this port records access
-/// to sessions of other users.
+/// Stores audit events. Methods of other ports write the events of their changes themselves; this port records reads
+/// of sessions of other users.
 #[async_trait::async_trait]
 pub trait AuditEvents: Send + Sync + Debug {
     /// Returns audit events, latest first.

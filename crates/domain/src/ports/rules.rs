@@ -21,7 +21,8 @@ pub trait Rules: Send + Sync + Debug {
     /// Returns the rules of an owner in order, each as JSON text. An owner that does not exist has none.
     async fn stored_rules(&self, owner: RuleOwner) -> Result<Vec<String>, StoreError>;
 
-    /// Replaces all rules of an owner that matches the filter (on Group or User).
+    /// Replaces all rules of an owner that matches the filter (on Group or User). The audit event has the new rules and
+    /// those that were replaced.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`].

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use crate::audit_events::AuditStamp;
 use crate::messages::{Message, MessageRole};
 use crate::page::{Page, PageRequest};
 use crate::ports::StoreError;
@@ -143,8 +144,8 @@ pub trait Sessions: Send + Sync + Debug {
         now: Timestamp,
     ) -> Result<Session, SessionError>;
 
-    /// Marks a session as deleted. Reads no longer return it, also not as the parent of its forks. Its usage rows
-    /// stay.
+    /// Marks a session as deleted, at the time of the stamp. Reads no longer return it, also not as the parent of its
+    /// forks. Its usage rows stay. Writes an audit event in the same transaction, unless the actor is the owner.
     ///
     /// # Errors
     /// [`SessionError::NotFound`].
@@ -152,7 +153,7 @@ pub trait Sessions: Send + Sync + Debug {
         &self,
         id: SessionId,
         allowed: &Filter,
-        now: Timestamp,
+        stamp: AuditStamp,
     ) -> Result<(), SessionError>;
 
     /// Returns a page of sessions for an auditor, latest activity first, without titles and texts.

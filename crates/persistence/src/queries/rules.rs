@@ -7,10 +7,11 @@ use diesel::prelude::*;
 use serde_json::{Value, json};
 
 use super::audit_events::{AuditEntry, record};
-use super::{Conn, RunQueryDsl, groups, users};
+use super::filters::{on_groups, on_users};
+use super::{Conn, RunQueryDsl};
 use crate::error::{QueryError, TransactionError, corrupt_with_source};
 use crate::rows::checked_text;
-use crate::schema::{group_rules, user_rules};
+use crate::schema::{group_rules, groups, user_rules, users};
 use crate::types::id_param;
 
 pub(crate) async fn of_owner(conn: &mut Conn, owner: &RuleOwner) -> Result<Vec<String>, QueryError> {
@@ -35,22 +36,34 @@ pub(crate) async fn of_owner(conn: &mut Conn, owner: &RuleOwner) -> Result<Vec<S
     Ok(rules)
 }
 
+/// Replaces the rules of an owner. The row of the owner is locked first, so the audit event has the rules that this
+/// transaction replaces.
 pub(crate) async fn replace(
     conn: &mut Conn,
     (owner, allowed, rules, stamp): &(RuleOwner, Filter, Vec<String>, AuditStamp),
 ) -> Result<(), TransactionError<DirectoryError>> {
-    let detail = json!({ "rules": audit_detail(rules)? });
+    let locked = match owner {
+        RuleOwner::Group(id) => {
+            let this = groups::table.filter(groups::id.eq(id_param(*id))).filter(on_groups(allowed)?);
+            diesel::update(this).set(groups::name.eq(groups::name)).execute(conn).await?
+        }
+        RuleOwner::User(id) => {
+            let this = users::table.filter(users::id.eq(id_param(*id))).filter(on_users(allowed)?);
+            diesel::update(this).set(users::name.eq(users::name)).execute(conn).await?
+        }
+    };
+    if locked == 0 {
+        return Err(TransactionError::Refused(DirectoryError::NotFound));
+    }
+    let replaced = of_owner(conn, owner).await?;
+    let detail = json!({ "rules": new_rules(rules)?, "replaced": old_rules(replaced) });
     match owner {
         RuleOwner::Group(id) => {
-            let found = groups::by_id(conn, &(*id, allowed.clone())).await?;
-            found.ok_or(TransactionError::Refused(DirectoryError::NotFound))?;
             replace_of_group(conn, *id, rules).await?;
             let entry = AuditEntry { action: AuditAction::RulesReplace, of: ("Group", id), detail };
             Ok(record(conn, stamp, entry).await?)
         }
         RuleOwner::User(id) => {
-            let found = users::by_id(conn, &(*id, allowed.clone())).await?;
-            found.ok_or(TransactionError::Refused(DirectoryError::NotFound))?;
             replace_of_user(conn, *id, rules).await?;
             let entry = AuditEntry { action: AuditAction::RulesReplace, of: ("User", id), detail };
             Ok(record(conn, stamp, entry).await?)
@@ -88,10 +101,16 @@ async fn replace_of_user(conn: &mut Conn, id: UserId, rules: &[String]) -> Resul
     Ok(())
 }
 
-/// The rules as JSON, for the audit event.
-fn audit_detail(rules: &[String]) -> Result<Vec<Value>, QueryError> {
+/// New rules as JSON, for the audit event.
+fn new_rules(rules: &[String]) -> Result<Vec<Value>, QueryError> {
     let read = |rule: &String| {
         serde_json::from_str(rule).map_err(|error| corrupt_with_source("a rule is not valid JSON", error))
     };
     Ok(rules.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Replaced rules as JSON, for the audit event. A rule that is not JSON is replaced, too: it is recorded as text.
+fn old_rules(rules: Vec<String>) -> Vec<Value> {
+    let read = |rule: String| serde_json::from_str(&rule).unwrap_or(Value::String(rule));
+    rules.into_iter().map(read).collect()
 }

@@ -1,5 +1,6 @@
 //! Sessions. A filter that matches nothing sends no query.
 
+use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::page::Page;
 use causerie_domain::ports::{
     NewSession, SessionAuditQuery, SessionCursor, SessionError, SessionQuery, Sessions, StoreError,
@@ -67,12 +68,12 @@ impl Sessions for SqlStore {
         &self,
         id: SessionId,
         allowed: &Filter,
-        now: Timestamp,
+        stamp: AuditStamp,
     ) -> Result<(), SessionError> {
         if allowed.is_nothing() {
             return Err(SessionError::NotFound);
         }
-        transact!(self, Write, sessions::delete(DeleteSession { id, allowed: allowed.clone(), now }))
+        transact!(self, Write, sessions::delete(DeleteSession { id, allowed: allowed.clone(), stamp }))
     }
 
     async fn audit_sessions(

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod api_keys;
+mod audit_events;
 mod availability;
 mod constraints;
 mod contracts;
@@ -11,6 +12,7 @@ mod files;
 mod integrity;
 mod migrations;
 mod models;
+mod page_sizes;
 mod reconciliation;
 mod session_lists;
 mod stream_tickets;

@@ -80,7 +80,7 @@ async fn a_list_applies_query_and_filter(subject: &SqlSubject) -> Result<()> {
     let foreign = subject.store().create_session(foreign).await?.id;
     let everything = Filter::Everything;
     subject.store().change_state(paused, &everything, SessionAction::Pause, START).await?;
-    subject.store().delete_session(deleted, &everything, START).await?;
+    subject.store().delete_session(deleted, &everything, subject.stamp(START)).await?;
 
     let user = Some(subject.user);
     let no_group = Filter::field("group_id", Predicate::IsNull);

@@ -46,7 +46,7 @@ impl Runtime {
         let session = self.inner.conversations.session(id, &known).await?.ok_or(RuntimeError::NotFound)?;
         access.require_session(action, &session)?;
         if action == Action::Read {
-            self.record_audit(AuditAction::ContentRead, access, &session).await?;
+            self.record_read(access, &session).await?;
         }
         Ok(session)
     }
@@ -76,7 +76,7 @@ impl Runtime {
         access.messages(Action::Read)?;
         let session = self.known_session(access, id).await?;
         access.require_some_message(&session)?;
-        self.record_audit(AuditAction::ContentRead, access, &session).await?;
+        self.record_read(access, &session).await?;
         Ok(session)
     }
 
@@ -93,13 +93,8 @@ impl Runtime {
         Ok(turn)
     }
 
-    /// Records an audit event before an action on a session of another user. Actions on own sessions are not recorded.
-    pub(crate) async fn record_audit(
-        &self,
-        action: AuditAction,
-        access: &Access,
-        session: &Session,
-    ) -> Result<(), RuntimeError> {
+    /// Records an audit event before a read of a session of another user. Reads of own sessions are not recorded.
+    async fn record_read(&self, access: &Access, session: &Session) -> Result<(), RuntimeError> {
         let (actor, key) = access.actor;
         if session.user_id == actor {
             return Ok(());
@@ -111,6 +106,6 @@ impl Runtime {
             api_key_id: key,
             at: inner.clock.now(),
         };
-        Ok(self.directory()?.record(action, session.id, stamp).await?)
+        Ok(self.directory()?.record(AuditAction::ContentRead, session.id, stamp).await?)
     }
 }

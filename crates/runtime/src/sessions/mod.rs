@@ -6,7 +6,6 @@ pub(crate) mod forks;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use causerie_domain::audit_events::AuditAction;
 use causerie_domain::messages::MessageView;
 use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{
@@ -204,12 +203,10 @@ impl Runtime {
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
     pub async fn delete_session(&self, principal: &Principal, id: SessionId) -> Result<(), RuntimeError> {
         let access = self.access(principal)?;
-        let session = self.permitted_session(&access, id, Action::Delete).await?;
-        self.record_audit(AuditAction::SessionDelete, &access, &session).await?;
+        self.permitted_session(&access, id, Action::Delete).await?;
         self.stop_running_turn(id).await?;
         let allowed = access.sessions(Action::Delete)?;
-        let now = self.inner.clock.now();
-        Ok(self.inner.conversations.delete_session(id, &allowed, now).await?)
+        Ok(self.inner.conversations.delete_session(id, &allowed, self.stamp(principal)).await?)
     }
 
     /// Returns messages of a session in order of their sequence numbers.
@@ -243,14 +240,20 @@ impl Runtime {
         principal: &Principal,
         turn: &Turn,
     ) -> Result<Vec<MessageView>, RuntimeError> {
-        let query = MessageQuery {
-            session_id: turn.session_id,
-            visible: self.access(principal)?.own_messages().clone(),
-            after_seq: Some(turn.assistant_seq - 2),
-            before_seq: Some(turn.assistant_seq + 1),
-            limit: 2,
-        };
-        Ok(self.inner.conversations.messages(query).await?)
+        let visible = self.access(principal)?.own_messages().clone();
+        let mut views = Vec::with_capacity(2);
+        // One by one: both together can exceed the size of a page.
+        for seq in [turn.assistant_seq - 1, turn.assistant_seq] {
+            let query = MessageQuery {
+                session_id: turn.session_id,
+                visible: visible.clone(),
+                after_seq: Some(seq - 1),
+                before_seq: Some(seq + 1),
+                limit: 1,
+            };
+            views.extend(self.inner.conversations.messages(query).await?);
+        }
+        Ok(views)
     }
 
     /// Adds the names of tool and version to sessions. Each version is loaded once.

@@ -48,6 +48,11 @@ impl Subject {
         AuditStamp { event_id: AuditEventId::next(&self.ids), actor_id: None, api_key_id: None, at }
     }
 
+    /// Returns an audit stamp of the user.
+    pub fn stamp_of_user(&self, at: Timestamp) -> AuditStamp {
+        AuditStamp { actor_id: Some(self.user), ..self.stamp(at) }
+    }
+
     /// Returns the spent and the reserved amount of a budget at an instant, in pico-dollars.
     pub(super) async fn spent_and_reserved_at(&self, of: BudgetSubject, at: Timestamp) -> Result<(i64, i64)> {
         let states = self.budgets.budgets(&[of], at).await?;

@@ -8,7 +8,7 @@ use causerie_domain::attachments::{Attachment, NewAttachment, StorageProvider};
 use causerie_domain::messages::{Message, MessageView, NewMessage};
 use causerie_domain::page::{After, PageRequest};
 use causerie_domain::ports::{
-    AttachmentQuery, ForkError, Lineage, NewFork, NewSession, SessionError, SessionQuery,
+    AttachmentQuery, ForkError, Lineage, MessageQuery, NewFork, NewSession, SessionError, SessionQuery,
 };
 use causerie_domain::sessions::{Session, SessionAction, SessionState};
 use causerie_domain::{AttachmentId, Filter, SessionId};
@@ -176,6 +176,27 @@ pub async fn a_fork_of_a_closed_session_is_active(subject: &Subject) -> Result<(
     Ok(())
 }
 
+pub async fn large_messages_are_copied_completely(subject: &Subject) -> Result<()> {
+    let parent = subject.session().await?.id;
+    // With its parts, the largest answer is larger than a page.
+    let sizes = [10, 3 << 20, 10, 1 << 20, 1 << 20];
+    for size in sizes {
+        subject.exchange(parent, "question", &"x".repeat(size)).await?;
+    }
+    let id = fork(subject, parent, 10).await?.id;
+    let mut copied = Vec::new();
+    for seq in 1..=10 {
+        let (after_seq, before_seq) = (Some(seq - 1), Some(seq + 1));
+        let query =
+            MessageQuery { session_id: id, visible: Filter::Everything, after_seq, before_seq, limit: 1 };
+        for view in subject.conversations.messages(query).await? {
+            copied.push(view.message.content.len());
+        }
+    }
+    assert_eq!(copied, sizes.map(|size| ["question".len(), size]).concat());
+    Ok(())
+}
+
 pub async fn a_session_that_the_filter_excludes_cannot_be_forked(subject: &Subject) -> Result<()> {
     let parent = subject.session().await?.id;
     subject.exchange(parent, "Hello", "Hi").await?;
@@ -185,7 +206,7 @@ pub async fn a_session_that_the_filter_excludes_cannot_be_forked(subject: &Subje
     }
     let nowhere = subject.conversations.fork(fork_of(subject, subject.no_session(), 1)).await;
     assert!(matches!(nowhere, Err(ForkError::NotFound)));
-    subject.conversations.delete_session(parent, &Filter::Everything, START).await?;
+    subject.conversations.delete_session(parent, &Filter::Everything, subject.stamp_of_user(START)).await?;
     let gone = subject.conversations.fork(fork_of(subject, parent, 2)).await;
     assert!(matches!(gone, Err(ForkError::NotFound)));
     Ok(())
@@ -227,7 +248,7 @@ pub async fn the_lineage_lists_ancestors_and_the_forks_list_children(subject: &S
 
     // The deletion of a parent does not change its forks.
     let kept = views(subject, child.id).await?;
-    subject.conversations.delete_session(root, &Filter::Everything, START).await?;
+    subject.conversations.delete_session(root, &Filter::Everything, subject.stamp_of_user(START)).await?;
     let orphan =
         subject.conversations.session(child.id, &Filter::Everything).await?.context("the fork is missing")?;
     assert_eq!((orphan.parent_session_id, orphan.fork_from_seq), (None, Some(2)));

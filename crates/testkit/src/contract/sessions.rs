@@ -169,10 +169,10 @@ pub async fn no_read_finds_a_deleted_session(subject: &Subject) -> Result<()> {
     let conversations = &subject.conversations;
     let later = START + Duration::from_secs(5);
     for foreign in [subject.foreign(), Filter::Nothing] {
-        let refused = conversations.delete_session(id, &foreign, later).await;
+        let refused = conversations.delete_session(id, &foreign, subject.stamp_of_user(later)).await;
         assert!(matches!(refused, Err(SessionError::NotFound)), "{refused:?}");
     }
-    conversations.delete_session(id, &subject.own(), later).await?;
+    conversations.delete_session(id, &subject.own(), subject.stamp_of_user(later)).await?;
 
     let all = Filter::Everything;
     let list =
@@ -182,7 +182,7 @@ pub async fn no_read_finds_a_deleted_session(subject: &Subject) -> Result<()> {
     assert_eq!(conversations.messages(list).await?, []);
     assert_eq!(conversations.latest_messages(id, &all, 9).await?, []);
     assert_eq!(conversations.turn(turn, &all).await?, None);
-    let again = conversations.delete_session(id, &all, later).await;
+    let again = conversations.delete_session(id, &all, subject.stamp_of_user(later)).await;
     assert!(matches!(again, Err(SessionError::NotFound)));
     let renamed = conversations.rename(id, &all, None).await;
     assert!(matches!(renamed, Err(SessionError::NotFound)));

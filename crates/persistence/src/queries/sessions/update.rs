@@ -1,9 +1,12 @@
 //! Updating sessions: one conditional update each. The row is read only if the update changed nothing.
 
+use causerie_domain::UserId;
+use causerie_domain::audit_events::AuditAction;
 use causerie_domain::ports::SessionError;
 use causerie_domain::sessions::{InvalidTransition, Session, SessionState};
 use diesel::prelude::*;
 
+use super::super::audit_events::record_on_session;
 use super::super::{Conn, RunQueryDsl, filters};
 use super::read;
 use crate::error::{TransactionError, unavailable};
@@ -85,17 +88,21 @@ pub(crate) async fn delete(
     conn: &mut Conn,
     delete: &DeleteSession,
 ) -> Result<(), TransactionError<SessionError>> {
-    let deleted = diesel::update(
+    let stamp = &delete.stamp;
+    let owner: Option<UserId> = diesel::update(
         sessions::table
             .filter(sessions::id.eq(id_param(delete.id)))
             .filter(sessions::deleted_at.is_null())
             .filter(filters::on_sessions(&delete.allowed)?),
     )
-    .set(sessions::deleted_at.eq(delete.now.as_micros()))
-    .execute(conn)
-    .await?;
-    if deleted == 0 {
-        return Err(TransactionError::Refused(SessionError::NotFound));
+    .set(sessions::deleted_at.eq(stamp.at.as_micros()))
+    .returning(sessions::user_id)
+    .get_result(conn)
+    .await
+    .optional()?;
+    let owner = owner.ok_or(TransactionError::Refused(SessionError::NotFound))?;
+    if stamp.actor_id != Some(owner) {
+        record_on_session(conn, &(AuditAction::SessionDelete, delete.id, *stamp)).await?;
     }
     // Forks are complete without their parent.
     diesel::update(sessions::table.filter(sessions::parent_session_id.eq(id_param(delete.id))))
