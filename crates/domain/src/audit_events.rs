@@ -36,6 +36,8 @@ string_enum! {
         ToolDisable = "tool.disable",
         /// The settings of a model were changed.
         ModelUpdate = "model.update",
+        /// The catalogue of models was read from the upstream on request.
+        ModelSync = "model.sync",
         BudgetSet = "budget.set",
         BudgetDelete = "budget.delete",
         /// An admin read a session of another user.

@@ -11,6 +11,7 @@ pub mod budgets;
 pub mod calendar;
 pub mod completion;
 pub mod cost_ceiling;
+pub mod display_text;
 pub mod failure;
 pub mod filter;
 pub mod groups;

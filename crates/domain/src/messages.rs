@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use crate::attachments::{Attachment, NewAttachment};
+use crate::sessions::{Session, SessionState};
 use crate::string_enum::string_enum;
 use crate::usage::MessageUsage;
-use crate::{MessageId, SessionId, Timestamp, TurnId};
+use crate::{GroupId, MessageId, SessionId, Timestamp, TurnId, UserId};
 
 string_enum! {
     /// Author of a message.
@@ -142,10 +143,26 @@ impl Message {
     }
 }
 
+/// Fields of a session that rules on its messages can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageSession {
+    /// Owner.
+    pub user_id: UserId,
+    pub group_id: Option<GroupId>,
+    pub state: SessionState,
+}
+
+impl From<&Session> for MessageSession {
+    fn from(session: &Session) -> Self {
+        MessageSession { user_id: session.user_id, group_id: session.group_id, state: session.state }
+    }
+}
+
 /// Message with its attachments and usage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MessageView {
     pub message: Message,
+    pub session: MessageSession,
     /// Attachments that are not deleted.
     pub attachments: Vec<Attachment>,
     /// Tokens and cost of all requests of an answer.

@@ -74,6 +74,7 @@ impl State {
     /// Returns a message with its attachments and usage.
     pub(super) fn view(&self, stored: &StoredSession, message: &Message) -> MessageView {
         MessageView {
+            session: (&stored.session).into(),
             attachments: stored.attachments.get(&message.id).cloned().unwrap_or_default(),
             usage: message
                 .turn_id

@@ -156,6 +156,10 @@ pub(crate) fn is_constraint_violation(error: &Error) -> bool {
 /// The store error of an unexpected database error: unavailable if a later attempt may succeed, otherwise corrupt.
 pub(crate) fn store_error(error: Error) -> StoreError {
     match error {
+        // The caller has seen the referenced row, which was deleted since.
+        Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, ref info) => {
+            StoreError::ReferenceDeleted(info.message().to_owned())
+        }
         Error::DatabaseError(_, ref info) if is_constraint_violation(&error) => {
             corrupt(format!("a constraint was violated: {}", info.message()))
         }

@@ -31,6 +31,7 @@ pub use definition::{
 };
 pub use directory::load_directory;
 pub use error::{DefinitionError, DefinitionErrors, Position};
+pub use keys::is_slug;
 pub use load::{load_files, parse_json, parse_yaml};
 pub use schema::{SCHEMA_FILE, tool_schema, tool_schema_text};
 pub use source::MAX_DEFINITION_BYTES;

@@ -44,6 +44,9 @@ pub struct ModelChange {
 /// Stores the settings of administrators for models. Each change and its audit event are one transaction.
 #[async_trait::async_trait]
 pub trait ModelSettings: Send + Sync + Debug {
+    /// Replaces the catalog as [`Models::replace_catalog`] does.
+    async fn sync_catalog(&self, catalog: Vec<CatalogModel>, stamp: AuditStamp) -> Result<(), StoreError>;
+
     /// Changes a model that matches the filter (on Model).
     ///
     /// # Errors

@@ -35,6 +35,9 @@ pub enum StoreError {
     /// The store is unreachable, overloaded, or failed to commit. A later try may succeed.
     #[error("the store is unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// An object that the new row refers to was deleted at the same time. Nothing was stored.
+    #[error("an object that the request refers to was deleted: {0}")]
+    ReferenceDeleted(String),
     /// A stored value is invalid, or a statement violated a constraint. A later try fails, too.
     #[error("the store holds an unexpected value: {what}")]
     Corrupt {

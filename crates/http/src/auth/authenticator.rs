@@ -18,7 +18,6 @@ use super::cache::{CredentialHash, VerifiedCredentials};
 use super::credential::{PresentedCredential, has_token_format, hash};
 use super::key_format::{PresentedKey, secret_hash};
 use super::readers::OpenReaders;
-use super::unauthenticated;
 use crate::error::{Code, Problem};
 use crate::limits::FailureRateLimiter;
 use crate::main_runtime::MainRuntime;
@@ -91,7 +90,7 @@ impl Authenticator {
         let cache_key = match &presented {
             PresentedCredential::Bearer(credential) => Some(hash(credential)),
             PresentedCredential::None if self.auth_disabled => Some(AUTH_DISABLED),
-            PresentedCredential::None => return Err(unauthenticated()),
+            PresentedCredential::None => return Err(Problem::unauthenticated()),
             PresentedCredential::Ticket(..) => None,
         };
         if let Some(principal) = cache_key.and_then(|cache_key| self.cache.get(&cache_key, now)) {
@@ -143,20 +142,20 @@ impl Authenticator {
     }
 
     async fn verify_key(&self, presented: &Secret, now: Timestamp) -> Result<Verified, Problem> {
-        let key = PresentedKey::parse(presented.expose()).ok_or_else(unauthenticated)?;
+        let key = PresentedKey::parse(presented.expose()).ok_or_else(Problem::unauthenticated)?;
         let record = self.ports.authentication.api_key_record(key.public_id).await?;
         // Unknown keys are compared as well, so that timing does not reveal which keys exist.
         let expected = record.as_ref().map_or([0; 32], |record| record.secret_hash);
         let is_equal = bool::from(secret_hash(key.secret).ct_eq(&expected));
         match record {
             Some(ApiKeyRecord { key, access, .. }) if is_equal => require_active(access, Some(key), now),
-            _ => Err(unauthenticated()),
+            _ => Err(Problem::unauthenticated()),
         }
     }
 
     /// Returns the principal of requests without a credential, if authentication is disabled.
     async fn first_admin(&self) -> Result<Verified, Problem> {
-        let access = self.ports.authentication.first_admin().await?.ok_or_else(unauthenticated)?;
+        let access = self.ports.authentication.first_admin().await?.ok_or_else(Problem::unauthenticated)?;
         Ok(Verified { principal: access.principal(Credential::Process), expires_at: None, key: None })
     }
 
@@ -175,7 +174,7 @@ pub(super) fn require_active(
 ) -> Result<Verified, Problem> {
     let is_live = key.as_ref().is_none_or(|key| key.is_live(now));
     if !is_live || access.user.status != UserStatus::Active {
-        return Err(unauthenticated());
+        return Err(Problem::unauthenticated());
     }
     let credential = match &key {
         Some(ApiKey { id, group_id, scopes, expires_at, .. }) => Credential::ApiKey {
@@ -251,7 +250,7 @@ mod tests {
             let answer = refusal.render(Some("r"));
             assert_eq!(answer.headers().get("www-authenticate").unwrap(), "Bearer");
             let body = actix_web::body::to_bytes(answer.into_body()).await.unwrap();
-            let expected = unauthenticated().render(Some("r")).into_body();
+            let expected = Problem::unauthenticated().render(Some("r")).into_body();
             assert_eq!(body, actix_web::body::to_bytes(expected).await.unwrap());
         };
         let with_key = |change: &dyn Fn(&mut ApiKey)| {

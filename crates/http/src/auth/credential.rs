@@ -10,7 +10,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::cache::CredentialHash;
 use super::key_format::{PresentedKey, has_ticket_format};
-use super::unauthenticated;
 use crate::error::Problem;
 
 /// The query parameter of a stream ticket.
@@ -46,7 +45,7 @@ impl PresentedCredential {
     pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let query = Parameters::of(request.query_string());
         if query.contains_credential() {
-            return Err(unauthenticated());
+            return Err(Problem::unauthenticated());
         }
         let ticket = match ticket_for(request) {
             Some(target) => {
@@ -58,7 +57,7 @@ impl PresentedCredential {
             (None, None) => Ok(PresentedCredential::None),
             (None, Some(ticket)) => Ok(ticket),
             (Some(bearer), None) => Ok(PresentedCredential::Bearer(bearer)),
-            (Some(_), Some(_)) => Err(unauthenticated()),
+            (Some(_), Some(_)) => Err(Problem::unauthenticated()),
         }
     }
 }
@@ -73,13 +72,13 @@ fn bearer(headers: &HeaderMap) -> Result<Option<Secret>, Problem> {
     let line = match (lines.next(), lines.next()) {
         (None, _) => return Ok(None),
         (Some(line), None) => line,
-        (Some(_), Some(_)) => return Err(unauthenticated()),
+        (Some(_), Some(_)) => return Err(Problem::unauthenticated()),
     };
     match line.to_str().ok().and_then(|line| line.split_once(' ')) {
         Some((scheme, credential)) if scheme.eq_ignore_ascii_case("bearer") => {
             Ok(Some(Secret::new(credential.trim())))
         }
-        _ => Err(unauthenticated()),
+        _ => Err(Problem::unauthenticated()),
     }
 }
 

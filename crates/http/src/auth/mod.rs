@@ -9,10 +9,6 @@ mod readers;
 mod ticket;
 mod token;
 
-use actix_web::http::header;
-
-use crate::error::{Code, Problem};
-
 pub(crate) use authenticator::{AuthPorts, Authenticator};
 pub(crate) use caller::Caller;
 #[cfg(test)]
@@ -23,9 +19,3 @@ pub use key_format::{KEY_PREFIX, KeyMaterial, PUBLIC_ID_CHARS, SECRET_CHARS};
 pub(crate) use key_format::{has_ticket_format, secret_hash};
 pub(crate) use readers::{OpenReader, ReaderRefusal};
 pub(crate) use ticket::Ticket;
-
-/// Returns the problem of every request without a valid credential. It does not reveal the reason.
-fn unauthenticated() -> Problem {
-    Problem::new(Code::Unauthenticated, "send a valid API key or token as `Authorization: Bearer …`")
-        .header(header::WWW_AUTHENTICATE, "Bearer")
-}

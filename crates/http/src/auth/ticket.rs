@@ -8,7 +8,6 @@ use causerie_runtime::StreamTicketScope;
 use super::authenticator::{Authenticator, Verified, require_active};
 use super::credential::{hash, ticket_hash};
 use super::key_format::new_ticket;
-use super::unauthenticated;
 use crate::error::Problem;
 
 /// A new ticket. Only its hash is stored.
@@ -53,10 +52,10 @@ impl Authenticator {
         target: TicketTarget,
         now: Timestamp,
     ) -> Result<Verified, Problem> {
-        let hash = ticket_hash(presented).ok_or_else(unauthenticated)?;
+        let hash = ticket_hash(presented).ok_or_else(Problem::unauthenticated)?;
         match self.ports.tickets.ticket(hash, target).await? {
             Some(record) if record.is_good(now) => require_active(record.access, record.key, now),
-            _ => Err(unauthenticated()),
+            _ => Err(Problem::unauthenticated()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Tokens of the identity provider, and users that they create.
 
+use causerie_domain::display_text::cleaned_display_text;
 use causerie_domain::ports::{ExternalIdError, NewUser, TokenError, VerifiedToken};
 use causerie_domain::principal::UserAccess;
 use causerie_domain::users::Role;
@@ -7,7 +8,6 @@ use causerie_domain::{Secret, Timestamp, UserId};
 use causerie_runtime::email_error;
 
 use super::authenticator::{Authenticator, Verified, require_active};
-use super::unauthenticated;
 use crate::error::{Code, Problem};
 
 /// Maximum length of a name taken from a token, in characters.
@@ -15,12 +15,12 @@ const MAX_NAME_CHARS: usize = 200;
 
 impl Authenticator {
     pub(super) async fn verify_token(&self, presented: &Secret, now: Timestamp) -> Result<Verified, Problem> {
-        let tokens = self.ports.tokens.as_ref().ok_or_else(unauthenticated)?;
+        let tokens = self.ports.tokens.as_ref().ok_or_else(Problem::unauthenticated)?;
         let token = match tokens.verify(presented.expose(), now).await {
             Ok(token) => token,
             Err(refused @ TokenError::Refused(_)) => {
                 tracing::debug!(cause = %refused, "token refused");
-                return Err(unauthenticated());
+                return Err(Problem::unauthenticated());
             }
             Err(TokenError::Unavailable) => {
                 let detail = "tokens cannot be verified at the moment; API keys can";
@@ -32,7 +32,7 @@ impl Authenticator {
         let access = match self.ports.authentication.external_user(&token.id).await? {
             Some(access) => access,
             None if self.auto_provision => self.provision_user(token, now).await?,
-            None => return Err(unauthenticated()),
+            None => return Err(Problem::unauthenticated()),
         };
         Ok(Verified { expires_at: Some(expires_at), ..require_active(access, None, now)? })
     }
@@ -43,8 +43,10 @@ impl Authenticator {
         let VerifiedToken { id, email, name, .. } = token;
         let Some(email) = email.filter(|email| email_error(email).is_none()) else {
             tracing::warn!("provisioning refused: the token has no verified e-mail address");
-            return Err(unauthenticated());
+            return Err(Problem::unauthenticated());
         };
+        // A name that the provider accepts does not refuse the user.
+        let name = name.as_deref().and_then(cleaned_display_text);
         let name = name.as_deref().unwrap_or(&email).chars().take(MAX_NAME_CHARS).collect();
         let user = NewUser {
             id: UserId::from_uuid(self.ports.ids.next()),
@@ -63,10 +65,10 @@ impl Authenticator {
                 Some(access) => Ok(access),
                 None => {
                     tracing::warn!("provisioning refused: another user has the e-mail address");
-                    Err(unauthenticated())
+                    Err(Problem::unauthenticated())
                 }
             },
-            Err(ExternalIdError::NotFound) => Err(unauthenticated()),
+            Err(ExternalIdError::NotFound) => Err(Problem::unauthenticated()),
             Err(ExternalIdError::Store(error)) => Err(error.into()),
         }
     }

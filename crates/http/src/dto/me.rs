@@ -48,7 +48,7 @@ impl MeDto {
             Credential::Token | Credential::Process => Vec::new(),
         };
         MeDto {
-            user: (&principal.user).into(),
+            user: principal.into(),
             roles: roles.into_iter().filter(|(_, applies)| *applies).map(|(role, _)| role).collect(),
             groups: principal.memberships.iter().map(MembershipDto::from).collect(),
             scopes,

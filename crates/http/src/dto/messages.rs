@@ -10,7 +10,7 @@ use super::attachments::{AttachmentBody, AttachmentDto};
 use super::input::Object;
 use super::page::{PageCursor, json_size};
 use super::usage::UsageDto;
-use super::values::{Id, MessageRoleDto, MessageStatusDto, PartKindDto, TimestampDto};
+use super::values::{Id, MessageRoleDto, MessageStatusDto, PartKindDto, SessionStateDto, TimestampDto};
 
 /// A message of a session.
 #[derive(Debug, Serialize, ToSchema)]
@@ -18,6 +18,11 @@ use super::values::{Id, MessageRoleDto, MessageStatusDto, PartKindDto, Timestamp
 pub(crate) struct MessageDto {
     id: Id,
     session_id: Id,
+    /// The owner of the session.
+    user_id: Id,
+    /// The group whose account pays for the session.
+    group_id: Option<Id>,
+    session_state: SessionStateDto,
     /// The turn of the message; null for a greeting and for a copy in a fork.
     turn_id: Option<Id>,
     role: MessageRoleDto,
@@ -41,6 +46,9 @@ impl From<MessageView> for MessageDto {
         MessageDto {
             id: message.id.into(),
             session_id: message.session_id.into(),
+            user_id: view.session.user_id.into(),
+            group_id: view.session.group_id.map(Id::from),
+            session_state: view.session.state.into(),
             turn_id: message.turn_id.map(Id::from),
             role: message.role.into(),
             seq: message.seq,

@@ -61,6 +61,8 @@ pub(crate) struct SessionDto {
     /// The version of the tool that the session is pinned to.
     tool_version: String,
     state: SessionStateDto,
+    /// Time of creation, equal to `started_at`.
+    created_at: TimestampDto,
     title: Option<String>,
     /// The running turn.
     active_turn_id: Option<Id>,
@@ -86,6 +88,7 @@ impl From<SessionView> for SessionDto {
             tool_id: session.tool_id.into(),
             tool_version: view.tool_version,
             state: session.state.into(),
+            created_at: session.started_at.into(),
             title: session.title,
             active_turn_id: session.active_turn_id.map(Id::from),
             parent_session_id: session.parent_session_id.map(Id::from),
@@ -152,6 +155,8 @@ pub(crate) struct SessionAuditDto {
     tool: String,
     tool_id: Id,
     state: SessionStateDto,
+    /// Time of creation, equal to `started_at`.
+    created_at: TimestampDto,
     started_at: TimestampDto,
     /// Time at which the session was completed.
     ended_at: Option<TimestampDto>,
@@ -200,6 +205,7 @@ impl From<SessionAudit> for SessionAuditDto {
             tool: audit.tool_slug,
             tool_id: session.tool_id.into(),
             state: session.state.into(),
+            created_at: session.started_at.into(),
             started_at: session.started_at.into(),
             ended_at: session.ended_at.map(TimestampDto::from),
             last_activity_at: session.last_activity_at.into(),

@@ -2,7 +2,8 @@
 
 use causerie_domain::UserId;
 use causerie_domain::ports::UserChange;
-use causerie_domain::users::{Role, User, UserStatus};
+use causerie_domain::principal::Principal;
+use causerie_domain::users::{Role, UserStatus};
 use causerie_runtime::{CreateUser, VisibleUser};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -122,11 +123,14 @@ pub(crate) struct UserDto {
     locale: Option<String>,
     status: UserStatusDto,
     role: UserRoleDto,
+    /// The groups that the user is a member of.
+    group_ids: Vec<Id>,
     created_at: TimestampDto,
 }
 
-impl From<&User> for UserDto {
-    fn from(user: &User) -> Self {
+impl From<&Principal> for UserDto {
+    fn from(principal: &Principal) -> Self {
+        let user = &principal.user;
         UserDto {
             id: user.id.into(),
             email: user.email.clone(),
@@ -134,6 +138,7 @@ impl From<&User> for UserDto {
             locale: user.locale.clone(),
             status: user.status.into(),
             role: user.role.into(),
+            group_ids: principal.memberships.iter().map(|membership| membership.group_id.into()).collect(),
             created_at: user.created_at.into(),
         }
     }

@@ -53,6 +53,12 @@ impl Problem {
         Problem::new(Code::NotFound, "the resource does not exist, or is not visible to you")
     }
 
+    /// Creates the problem of every request without a valid credential. It does not reveal the reason.
+    pub(crate) fn unauthenticated() -> Self {
+        Problem::new(Code::Unauthenticated, "send a valid API key or token as `Authorization: Bearer …`")
+            .header(header::WWW_AUTHENTICATE, "Bearer")
+    }
+
     /// Creates an internal error. The cause is logged and not sent.
     pub(crate) fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Problem::new(

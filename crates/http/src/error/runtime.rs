@@ -49,6 +49,14 @@ impl From<RuntimeError> for Problem {
             RuntimeError::TurnInProgress(turn) => {
                 Problem::new(Code::TurnInProgress, detail).with("turn_id", turn.to_string())
             }
+            RuntimeError::UserDisabled => Problem::unauthenticated(),
+            RuntimeError::DeletionPending { turn } => {
+                let problem = Problem::new(Code::TurnInProgress, detail);
+                match turn {
+                    Some(turn) => problem.with("turn_id", turn.to_string()),
+                    None => problem,
+                }
+            }
             RuntimeError::IdempotencyKeyReused => Problem::new(Code::IdempotencyKeyReused, detail),
             RuntimeError::MessageTooLong { limit, given } => {
                 Problem::new(Code::MessageTooLong, detail).with("limit", limit).with("given", given)
@@ -75,6 +83,10 @@ impl From<RuntimeError> for Problem {
             RuntimeError::InvalidDefinition(errors) => Problem::new(Code::InvalidBody, INVALID_BODY_DETAIL)
                 .with_errors(errors.listed)
                 .and_more(errors.omitted),
+            RuntimeError::NoSuchTool => Problem::new(Code::NotFound, detail).with_errors([FieldError {
+                pointer: "/tool".to_owned(),
+                detail: "there is no such tool".to_owned(),
+            }]),
             RuntimeError::NoSuchGroup => Problem::parameter("group_id", detail),
             RuntimeError::Refused(ref refusal) => match Code::named(refusal.code) {
                 Some(code) => Problem::new(code, detail),
@@ -112,6 +124,8 @@ impl From<StoreError> for Problem {
                     .retry_after(RETRY_SOON)
                     .because(error)
             }
+            // A race with the deletion of the object, and no fault of the server.
+            StoreError::ReferenceDeleted(_) => Problem::not_found(),
             StoreError::Corrupt { .. } => Problem::internal(error),
         }
     }
@@ -196,6 +210,14 @@ mod tests {
         check(paused, "session_not_active", 409, "state", json!("paused")).await;
         check(RuntimeError::TurnInProgress(turn), "turn_in_progress", 409, "turn_id", json!(testing::TURN))
             .await;
+        let pending = |turn| RuntimeError::DeletionPending { turn };
+        check(pending(Some(turn)), "turn_in_progress", 409, "turn_id", json!(testing::TURN)).await;
+        check(pending(None), "turn_in_progress", 409, "turn_id", Value::Null).await;
+        check(RuntimeError::UserDisabled, "unauthenticated", 401, "reason", Value::Null).await;
+        let no_tool = json!([{"pointer": "/tool", "detail": "there is no such tool"}]);
+        check(RuntimeError::NoSuchTool, "not_found", 404, "errors", no_tool).await;
+        let deleted = RuntimeError::Store(StoreError::ReferenceDeleted("a key".to_owned()));
+        check(deleted, "not_found", 404, "errors", Value::Null).await;
         check(RuntimeError::IdempotencyKeyReused, "idempotency_key_reused", 422, "errors", Value::Null).await;
         let long = RuntimeError::MessageTooLong { limit: 5, given: 6 };
         check(long, "message_too_long", 422, "given", json!(6)).await;

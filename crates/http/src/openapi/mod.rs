@@ -185,6 +185,7 @@ fn shape(status: &str, response: &mut Response) {
 mod tests {
     use std::collections::BTreeSet;
 
+    use causerie_permissions::{Registry, SubjectType};
     use serde_json::Value;
 
     use super::*;
@@ -280,6 +281,40 @@ mod tests {
         assert!(in_page.to_string().contains("\"title\""));
         assert!(!required("TurnFailure").contains("\"retry_after\""));
         assert!(!required("NewSession").contains("\"title\""));
+    }
+
+    /// Returns the members of a schema, and of the schemas that it is composed of.
+    fn members(document: &Value, schema: &Value) -> BTreeSet<String> {
+        if let Some(reference) = schema["$ref"].as_str() {
+            return members(document, document.pointer(reference.trim_start_matches('#')).unwrap());
+        }
+        let own = schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.clone());
+        let parts = schema["allOf"].as_array().into_iter().flatten();
+        own.chain(parts.flat_map(|part| members(document, part))).collect()
+    }
+
+    #[test]
+    fn objects_have_every_field_that_rules_may_name() {
+        let document = document();
+        let registry = Registry::builtin();
+        for subject in SubjectType::ALL {
+            let schemas: &[&str] = match subject {
+                SubjectType::Session => &["Session", "SessionDetail", "SessionAudit"],
+                SubjectType::Message => &["Message"],
+                SubjectType::Tool => &["Tool", "ToolDetail"],
+                SubjectType::Model => &["Model"],
+                SubjectType::Usage => &["UsageRecord"],
+                SubjectType::User => &["User", "SeenUser"],
+                SubjectType::Group => &["Group"],
+                SubjectType::ApiKey => &["ApiKey", "CreatedApiKey"],
+            };
+            for schema in schemas {
+                let members = members(&document, &document["components"]["schemas"][schema]);
+                for field in &registry.subject(subject.as_str()).unwrap().fields {
+                    assert!(members.contains(&field.name), "{schema} has no {}", field.name);
+                }
+            }
+        }
     }
 
     #[test]

@@ -181,7 +181,8 @@ async fn complete_answer(
         state.call(move |runtime| async move { runtime.sent_messages(&caller.0, &sent).await }).await?;
     let mut take = |id| match views.iter().position(|view| view.message.id == id) {
         Some(index) => Ok(MessageDto::from(views.swap_remove(index))),
-        None => Err(Problem::internal("a message of a turn is missing")),
+        // The session or its user was deleted during the answer.
+        None => Err(Problem::not_found()),
     };
     Ok(HttpResponse::Ok().json(WholeAnswer {
         user_message: take(question)?,

@@ -1,5 +1,7 @@
 //! Users.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::http::header;
 use actix_web::web::Data;
@@ -98,8 +100,10 @@ pub(crate) async fn change_user(
 
 /// Delete a user.
 ///
-/// Deletes the user with its sessions, messages, keys and memberships. Running turns are cancelled first. Usage records
-/// stay in the ledger, without the user.
+/// Deletes the user with its sessions, messages, keys and memberships. Usage records stay in the ledger, without the
+/// user. If turns of the user are running, the user is disabled and the turns are cancelled first; if a turn does not end
+/// within about 10 seconds, the answer is 409 `turn_in_progress`, the user stays disabled, and the request can be
+/// repeated.
 #[utoipa::path(
     delete, path = "/users/{id}", tag = "users",
     params(("id" = Id, Path, description = "The user")),
@@ -113,6 +117,11 @@ pub(crate) async fn delete_user(
     caller: Caller,
     id: PathId<UserId>,
 ) -> Result<HttpResponse, Problem> {
-    state.administer(move |runtime| async move { runtime.delete_user(&caller.0, id.0).await }).await?;
+    let authenticator = Arc::clone(state.authenticator());
+    state
+        .administer(move |runtime| async move {
+            runtime.delete_user(&caller.0, id.0, move || authenticator.clear()).await
+        })
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,6 +1,7 @@
 //! The content of an answer that readers receive: joined, counted and bounded.
 
 use causerie_domain::completion::CompletionEvent;
+use causerie_domain::display_text::is_visible;
 
 use crate::wire::surrogates::{Joiner, Marked};
 
@@ -81,26 +82,13 @@ impl EmittedContent {
         if text.is_empty() {
             return;
         }
-        self.is_visible |= kind != ContentKind::Reasoning && text.contains(shows_something);
+        self.is_visible |= kind != ContentKind::Reasoning && text.contains(is_visible);
         out.push(match kind {
             ContentKind::Reasoning => CompletionEvent::Reasoning(text),
             ContentKind::Text => CompletionEvent::Text(text),
             ContentKind::Refusal => CompletionEvent::Refusal(text),
         });
     }
-}
-
-/// Whether a character shows something: it is neither white space, nor a control character, nor one of those that
-/// Unicode ignores by default in displays, such as U+200B and U+FEFF.
-fn shows_something(character: char) -> bool {
-    !character.is_whitespace()
-        && !character.is_control()
-        && !matches!(character,
-            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
-            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
-            | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'
-            | '\u{FFA0}' | '\u{FFF0}'..='\u{FFF8}' | '\u{1BCA0}'..='\u{1BCA3}'
-            | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 #[cfg(test)]

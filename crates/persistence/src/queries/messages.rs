@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use causerie_domain::MessageId;
 use causerie_domain::attachments::Attachment;
-use causerie_domain::messages::{MAX_HISTORY_BYTES, Message, MessageRole, MessageView};
+use causerie_domain::messages::{MAX_HISTORY_BYTES, Message, MessageRole, MessageSession, MessageView};
 use causerie_domain::ports::MessageQuery;
-use causerie_domain::{MessageId, SessionId};
+use causerie_domain::sessions::Session;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -14,7 +15,7 @@ use super::sizes::{self, PageLength};
 use super::{Conn, RunQueryDsl, filters, usage};
 use crate::error::QueryError;
 use crate::input::LatestMessages;
-use crate::rows::{AttachmentRow, MessageRow};
+use crate::rows::{AttachmentRow, MessageRow, MessageSessionRow};
 use crate::schema::{message_attachments, messages, sessions};
 use crate::types::id_param;
 
@@ -59,12 +60,13 @@ pub(crate) async fn list(conn: &mut Conn, list: &MessageQuery) -> Result<Vec<Mes
     let size = sql::<BigInt>(sizes::MESSAGE);
     let sizes: Vec<i64> = listed!(size, list).limit(i64::from(list.limit)).load(conn).await?;
     let length = PageLength::of(&sizes, list.limit);
-    let mut rows: Vec<MessageRow> =
-        listed!(MessageRow::as_select(), list).limit(length.rows).load(conn).await?;
+    let columns = (MessageRow::as_select(), MessageSessionRow::as_select());
+    let mut rows: Vec<(MessageRow, MessageSessionRow)> =
+        listed!(columns, list).limit(length.rows).load(conn).await?;
     if is_backwards(list) {
         rows.reverse();
     }
-    views(conn, rows).await
+    views_of_session(conn, rows).await
 }
 
 pub(crate) async fn latest(conn: &mut Conn, latest: &LatestMessages) -> Result<Vec<MessageView>, QueryError> {
@@ -82,13 +84,13 @@ pub(crate) async fn latest(conn: &mut Conn, latest: &LatestMessages) -> Result<V
 /// the session.
 pub(super) async fn history(
     conn: &mut Conn,
-    session_id: SessionId,
+    session: &Session,
     before_seq: i64,
     limit: u32,
 ) -> Result<Vec<MessageView>, QueryError> {
     let earlier = || {
         messages::table
-            .filter(messages::session_id.eq(id_param(session_id)))
+            .filter(messages::session_id.eq(id_param(session.id)))
             .filter(messages::seq.lt(before_seq))
             .order(messages::seq.desc())
     };
@@ -97,11 +99,27 @@ pub(super) async fn history(
     let count = sizes::within(MAX_HISTORY_BYTES, &sizes);
     let mut rows: Vec<MessageRow> = earlier().select(MessageRow::as_select()).limit(count).load(conn).await?;
     rows.reverse();
-    views(conn, rows).await
+    views(conn, rows, session.into()).await
+}
+
+/// Messages of one session with their attachments and usage.
+async fn views_of_session(
+    conn: &mut Conn,
+    rows: Vec<(MessageRow, MessageSessionRow)>,
+) -> Result<Vec<MessageView>, QueryError> {
+    let (messages, mut sessions): (Vec<MessageRow>, Vec<MessageSessionRow>) = rows.into_iter().unzip();
+    match sessions.pop() {
+        Some(session) => views(conn, messages, session.try_into()?).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Messages with their attachments and usage. It takes two more statements for any number of messages.
-async fn views(conn: &mut Conn, rows: Vec<MessageRow>) -> Result<Vec<MessageView>, QueryError> {
+async fn views(
+    conn: &mut Conn,
+    rows: Vec<MessageRow>,
+    session: MessageSession,
+) -> Result<Vec<MessageView>, QueryError> {
     let messages: Vec<Message> = rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
     let mut attachments = attachments_of(conn, &messages).await?;
     let answers = messages.iter().filter(|message| message.role == MessageRole::Assistant);
@@ -114,6 +132,7 @@ async fn views(conn: &mut Conn, rows: Vec<MessageRow>) -> Result<Vec<MessageView
             _ => None,
         },
         message,
+        session,
     });
     Ok(views.collect())
 }

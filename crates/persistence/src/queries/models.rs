@@ -41,6 +41,16 @@ pub(crate) async fn replace_catalog(
     Ok(())
 }
 
+/// Stores the catalogue that an administrator has requested.
+pub(crate) async fn sync_catalog(
+    conn: &mut Conn,
+    (catalog, stamp): &(Vec<CatalogModel>, AuditStamp),
+) -> Result<(), QueryError> {
+    replace_catalog(conn, &(catalog.clone(), stamp.at)).await?;
+    let detail = json!({ "models": catalog.len() });
+    record(conn, stamp, AuditEntry { action: AuditAction::ModelSync, of: ("Model", &"*"), detail }).await
+}
+
 /// Corrects a model's ratio if it still has the expected value; otherwise returns the current one.
 pub(crate) async fn calibrate(
     conn: &mut Conn,

@@ -1,14 +1,14 @@
 //! Rows of `messages`. A fork copies the rows without parsing their texts.
 
 use causerie_domain::Timestamp;
-use causerie_domain::messages::Message;
+use causerie_domain::messages::{Message, MessageSession};
 use causerie_domain::ports::StoreError;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
 use super::{checked_text, json, parse_variant};
-use crate::schema::messages;
+use crate::schema::{messages, sessions};
 use crate::types::{IdParam, id_param};
 
 #[derive(Debug, Queryable, Selectable, Insertable)]
@@ -32,6 +32,27 @@ impl MessageRow {
     pub(crate) fn bytes(&self) -> u64 {
         let details = self.reasoning_details.as_ref().map_or(0, String::len);
         (self.content.len() + self.parts.len() + details + self.meta.len()) as u64
+    }
+}
+
+/// Columns of the session of a message.
+#[derive(Debug, Queryable, Selectable)]
+#[diesel(table_name = sessions, check_for_backend(Pg, Sqlite))]
+pub(crate) struct MessageSessionRow {
+    user_id: IdParam,
+    group_id: Option<IdParam>,
+    state: String,
+}
+
+impl TryFrom<MessageSessionRow> for MessageSession {
+    type Error = StoreError;
+
+    fn try_from(row: MessageSessionRow) -> Result<Self, StoreError> {
+        Ok(MessageSession {
+            user_id: row.user_id.into(),
+            group_id: row.group_id.map(Into::into),
+            state: parse_variant("sessions.state", &row.state)?,
+        })
     }
 }
 

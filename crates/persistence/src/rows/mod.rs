@@ -33,7 +33,7 @@ pub(crate) use budgets::{BudgetRow, ReservationRow, WindowRow};
 pub(crate) use groups::GroupRow;
 pub(crate) use json::{context_text, list_text, meta_text, parts_text};
 pub(crate) use memberships::{InvitationRow, MemberRow, MembershipRow};
-pub(crate) use messages::MessageRow;
+pub(crate) use messages::{MessageRow, MessageSessionRow};
 pub(crate) use models::ModelRow;
 pub(crate) use prices::{extra_prices_text, overrides_text, prices_text};
 pub(crate) use sessions::SessionRow;

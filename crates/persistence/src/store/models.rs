@@ -28,6 +28,10 @@ impl Models for SqlStore {
 
 #[async_trait::async_trait]
 impl ModelSettings for SqlStore {
+    async fn sync_catalog(&self, catalog: Vec<CatalogModel>, stamp: AuditStamp) -> Result<(), StoreError> {
+        transact!(self, Write, models::sync_catalog((catalog, stamp)))
+    }
+
     async fn change_model(
         &self,
         id: &str,

@@ -6,6 +6,7 @@ mod audit_events;
 mod availability;
 mod constraints;
 mod contracts;
+mod deleted_references;
 mod entities;
 mod fail_points;
 mod files;

@@ -1,23 +1,24 @@
 //! Users.
 
+use std::time::Duration;
+
 use causerie_domain::memberships::Invitation;
 use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::{DirectoryError, NewUser, UserChange};
 use causerie_domain::principal::Principal;
-use causerie_domain::turns::TurnStatus;
 use causerie_domain::users::{Role, User, UserStatus, UserView};
-use causerie_domain::{GroupId, UserId};
+use causerie_domain::{Filter, GroupId, UserId};
 use causerie_permissions::{RawRule, SubjectType};
 
 use super::validation::FieldErrors;
 use crate::authorization::subjects;
 use crate::authorization::{Access, Action};
+use crate::core::clock::monotonic;
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 
-/// Maximum number of tries to delete a user. Each try cancels the running turns; a turn that starts in the meantime
-/// requires another one.
-const MAX_DELETE_TRIES: usize = 3;
+/// Period after which no instance accepts a cached credential of a disabled user any more.
+const CREDENTIALS_END: Duration = Duration::from_secs(5);
 
 /// Fields of a user that rules can hide.
 const FIELDS: [&str; 8] = ["id", "email", "name", "locale", "status", "role", "group_ids", "created_at"];
@@ -186,28 +187,48 @@ impl Runtime {
         Ok(access.visible_user(view))
     }
 
-    /// Deletes a user and the user's data; the usage ledger is kept. Running turns are cancelled first.
+    /// Deletes a user and the user's data; the usage ledger is kept.
+    ///
+    /// A user with running turns is disabled first, which ends its credentials; then its turns are cancelled, here and on
+    /// other instances, and it is deleted when they have ended. `on_disabled` is called once the user is disabled, so
+    /// that the caller can clear a cache of credentials. The call waits for at most 5 seconds and
+    /// [`Settings::cancel_wait`](crate::Settings::cancel_wait).
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Refused`];
-    /// [`RuntimeError::TurnInProgress`] if a turn does not end.
-    pub async fn delete_user(&self, principal: &Principal, id: UserId) -> Result<(), RuntimeError> {
+    /// [`RuntimeError::DeletionPending`] if a turn has not ended in time: the user stays disabled, and the call can be
+    /// repeated.
+    pub async fn delete_user(
+        &self,
+        principal: &Principal,
+        id: UserId,
+        on_disabled: impl FnOnce() + Send,
+    ) -> Result<(), RuntimeError> {
         let access = self.access(principal)?;
-        self.permitted_user(&access, id, Action::Delete).await?;
-        let allowed = access.users(Action::Delete)?;
-        let mut still_running = None;
-        for _ in 0..MAX_DELETE_TRIES {
-            let running = match self.directory()?.delete_user(id, &allowed, self.stamp(principal)).await {
+        let view = self.permitted_user(&access, id, Action::Delete).await?;
+        let (allowed, directory) = (access.users(Action::Delete)?, self.directory()?);
+        let mut busy = match directory.delete_user(id, &allowed, self.stamp(principal)).await {
+            Err(DirectoryError::TurnsRunning(sessions)) => sessions,
+            deleted => return Ok(deleted?),
+        };
+        let until = monotonic() + CREDENTIALS_END + self.inner.settings.cancel_wait;
+        if view.user.status != UserStatus::Disabled {
+            let change = UserChange { status: Some(UserStatus::Disabled), ..UserChange::default() };
+            directory.change_user(id, &allowed, change, self.stamp(principal)).await?;
+        }
+        on_disabled();
+        loop {
+            let running = self.stop_turns(busy, until).await?;
+            // The right was checked above; its condition may name the status, which has changed since.
+            let deleted = directory.delete_user(id, &Filter::Everything, self.stamp(principal)).await;
+            busy = match deleted {
                 Err(DirectoryError::TurnsRunning(sessions)) => sessions,
                 deleted => return Ok(deleted?),
             };
-            for session in running {
-                let turn = self.stop_running_turn(session).await?;
-                still_running = turn.filter(|turn| turn.status == TurnStatus::Running).or(still_running);
+            if monotonic() >= until {
+                return Err(RuntimeError::DeletionPending { turn: running });
             }
         }
-        let restarted = || RuntimeError::Internal(format!("new turns of user {id} prevented the deletion"));
-        Err(still_running.map_or_else(restarted, |turn| RuntimeError::TurnInProgress(turn.id)))
     }
 
     /// Returns a user on whom an action is allowed.

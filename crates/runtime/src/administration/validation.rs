@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use causerie_domain::Timestamp;
+use causerie_domain::display_text::{display_text_error, is_visible};
 
 use crate::core::error::{FieldError, RuntimeError};
 
@@ -18,23 +19,22 @@ const MAX_RATE: u32 = 1_000_000;
 
 /// Returns the reason why the name of a user, a group or an API key is invalid, or `None` if it is valid.
 pub fn name_error(name: &str) -> Option<String> {
-    if name.trim().is_empty() {
-        Some("is empty".to_owned())
-    } else if name.chars().count() > MAX_NAME_CHARS {
+    if name.chars().count() > MAX_NAME_CHARS {
         Some(format!("is longer than {MAX_NAME_CHARS} characters"))
-    } else if name.contains(char::is_control) {
-        Some("contains control characters".to_owned())
     } else {
-        None
+        display_text_error(name).map(str::to_owned)
     }
 }
 
 /// Returns the reason why an e-mail address is invalid, or `None` if it is valid.
 pub fn email_error(email: &str) -> Option<String> {
-    let is_blank = |char: char| char.is_whitespace() || char.is_control();
-    let has_form = email.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-    if !has_form || email.contains(is_blank) {
+    let has_form = email.split_once('@').is_some_and(|(user, host)| {
+        [user, host].iter().all(|part| part.contains(is_visible)) && !email.contains(char::is_whitespace)
+    });
+    if !has_form {
         Some("an e-mail address has the form name@host".to_owned())
+    } else if let Some(error) = display_text_error(email) {
+        Some(error.to_owned())
     } else if email.len() > MAX_EMAIL_BYTES {
         Some(format!("is longer than {MAX_EMAIL_BYTES} bytes"))
     } else {

@@ -3,6 +3,7 @@
 use causerie_domain::attachments::{
     MAX_FILENAME_CHARS, MAX_MIME_TYPE_CHARS, MAX_STORAGE_KEY_CHARS, NewAttachment, StorageProvider,
 };
+use causerie_domain::display_text::display_text_error;
 
 use crate::attachments::url_policy::{self, HostPolicy};
 use crate::core::error::FieldError;
@@ -55,7 +56,7 @@ fn name_error(name: &str) -> Option<String> {
     let is_path = name.contains(['/', '\\']) || name == "." || name == ".." || has_drive;
     match is_path {
         true => Some("has path parts".to_owned()),
-        false => name.contains(char::is_control).then(|| "has control characters".to_owned()),
+        false => display_text_error(name).map(str::to_owned),
     }
 }
 

@@ -1,7 +1,8 @@
 //! Contexts of small sessions, and properties of all contexts.
 
-use causerie_domain::messages::{Message, MessageMeta};
-use causerie_domain::{MessageId, SessionId, Timestamp};
+use causerie_domain::messages::{Message, MessageMeta, MessageSession};
+use causerie_domain::sessions::SessionState;
+use causerie_domain::{MessageId, SessionId, Timestamp, UserId};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use uuid::Uuid;
@@ -41,7 +42,12 @@ fn message(seq: i64, role: MessageRole, content: &str, status: MessageStatus) ->
         meta: MessageMeta { model: Some("sim/echo".to_owned()), ..MessageMeta::default() },
         created_at: Timestamp::from_micros(0),
     };
-    MessageView { message, attachments: Vec::new(), usage: None }
+    let session = MessageSession {
+        user_id: UserId::from_uuid(Uuid::nil()),
+        group_id: None,
+        state: SessionState::Active,
+    };
+    MessageView { message, session, attachments: Vec::new(), usage: None }
 }
 
 /// Returns alternating messages from a sequence number on. Odd numbers are user messages.

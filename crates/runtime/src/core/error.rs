@@ -47,6 +47,15 @@ pub enum RuntimeError {
     /// The session has a running turn.
     #[error("turn {0} of the session is running")]
     TurnInProgress(TurnId),
+    /// The user was disabled after the credential was verified.
+    #[error("the user is disabled")]
+    UserDisabled,
+    /// A user with running turns was disabled, and a turn has not ended in time.
+    #[error("the user is disabled, and a turn of the user has not ended: repeat the deletion")]
+    DeletionPending {
+        /// Turn that has not ended, if it is known.
+        turn: Option<TurnId>,
+    },
     #[error("the idempotency key was used with another body")]
     IdempotencyKeyReused,
     #[error("the message has {given} characters, the tool accepts {limit}")]
@@ -92,6 +101,9 @@ pub enum RuntimeError {
     InvalidDefinition(DefinitionErrors),
     #[error("there is no such group")]
     NoSuchGroup,
+    /// No tool that the principal may know has the name or id of the body.
+    #[error("there is no such tool, or it is not visible to you")]
+    NoSuchTool,
     /// The store refused the change; the refusal has a code of its own.
     #[error(transparent)]
     Refused(Refusal),

@@ -10,6 +10,7 @@ use causerie_domain::principal::Principal;
 
 use crate::authorization::Action;
 use crate::core::error::RuntimeError;
+use crate::models::catalog::CatalogError;
 use crate::runtime::Runtime;
 
 impl Runtime {
@@ -22,15 +23,28 @@ impl Runtime {
         Ok(self.inner.models.models(&visible).await?)
     }
 
-    /// Stores the catalogue of the upstream, if the principal may update models. Returns the number of listed models.
+    /// Stores the catalogue of the upstream, if the principal may update models, and records it as an audit event.
+    /// Returns the number of listed models.
     ///
     /// # Errors
     /// [`RuntimeError::Forbidden`]; [`RuntimeError::Upstream`], after which the previous catalogue remains in use.
     pub async fn sync_models(&self, principal: &Principal) -> Result<usize, RuntimeError> {
         self.access(principal)?.models(Action::Update)?;
-        self.sync_catalog().await.map_err(|error| {
+        self.store_catalog(principal).await.map_err(|error| {
             tracing::warn!(%error, "synchronizing the model catalogue failed");
             error.into()
         })
+    }
+
+    async fn store_catalog(&self, principal: &Principal) -> Result<usize, CatalogError> {
+        let inner = &self.inner;
+        let listed = inner.gateway.models().await?;
+        let (count, stamp) = (listed.len(), self.stamp(principal));
+        match &inner.directory {
+            Some(directory) => directory.sync_catalog(listed, stamp).await?,
+            None => inner.models.replace_catalog(listed, stamp.at).await?,
+        }
+        inner.reload_catalog().await?;
+        Ok(count)
     }
 }

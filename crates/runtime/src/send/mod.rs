@@ -351,6 +351,7 @@ impl Runtime {
 fn begin_turn_error(error: BeginTurnError) -> RuntimeError {
     match error {
         BeginTurnError::NotFound => RuntimeError::NotFound,
+        BeginTurnError::UserDisabled => RuntimeError::UserDisabled,
         BeginTurnError::NotActive(state) => RuntimeError::SessionNotActive(state),
         BeginTurnError::InProgress(turn) => RuntimeError::TurnInProgress(turn),
         BeginTurnError::KeyUsed(_) => RuntimeError::IdempotencyKeyReused,

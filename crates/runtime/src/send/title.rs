@@ -1,13 +1,16 @@
 //! Default title of a session, derived from its first message without a model.
 
+use causerie_domain::display_text::cleaned_display_text;
+
 /// Maximum length of a derived title, in characters, without the ellipsis.
 const MAX_CHARS: usize = 60;
 /// Zero-width joiner. It joins two characters to one glyph, so it is removed at the end of a title.
 const JOINER: char = '\u{200D}';
 
 /// Returns the first line with visible characters, cut at a word boundary; `None` if no line has visible characters.
+/// Control characters and characters that change the direction of text are left out.
 pub(crate) fn title_from(content: &str) -> Option<String> {
-    let line = content.lines().map(visible_text).find(|line| !line.is_empty())?;
+    let line = content.lines().find_map(cleaned_display_text)?;
     if line.chars().count() <= MAX_CHARS {
         return Some(line);
     }
@@ -16,21 +19,9 @@ pub(crate) fn title_from(content: &str) -> Option<String> {
     Some(format!("{}…", whole_words.trim_end_matches(JOINER)))
 }
 
-/// Returns the words of a line with single spaces, without control characters and invisible characters: they could
-/// control a terminal or reverse the direction of the following text.
-fn visible_text(line: &str) -> String {
-    let line: String = line.chars().filter(|character| !is_invisible(*character)).collect();
-    let words = line.split(|character: char| character.is_whitespace() || character.is_control());
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Returns whether a character is a zero-width space, a persistent direction mark or a byte order mark.
-fn is_invisible(character: char) -> bool {
-    matches!(character, '\u{200B}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-}
-
 #[cfg(test)]
 mod tests {
+    use causerie_domain::display_text::display_text_error;
     use causerie_domain::sessions::MAX_TITLE_CHARS;
     use proptest::prelude::*;
 
@@ -76,7 +67,7 @@ mod tests {
             if let Some(title) = title_from(&content) {
                 prop_assert!((1..=MAX_CHARS + 1).contains(&title.chars().count()));
                 prop_assert!(MAX_CHARS < MAX_TITLE_CHARS);
-                prop_assert!(!title.contains(char::is_control) && title.trim() == title, "{:?}", title);
+                prop_assert!(display_text_error(&title).is_none() && title.trim() == title, "{:?}", title);
             }
         }
     }

@@ -41,6 +41,10 @@ impl Runtime {
         let parent = self.permitted_session(&access, fork.session_id, Action::Fork).await?;
         let title = valid_title(fork.title)?;
         access.require_account(parent.group_id)?;
+        // A fork is a new session.
+        if !inner.pinned_tool(parent.tool_version_id).await?.tool.enabled {
+            return Err(RuntimeError::Forbidden { reason: Some("disabled".to_owned()) });
+        }
         let new = NewFork {
             id: SessionId::next(inner.ids.as_ref()),
             parent: parent.id,

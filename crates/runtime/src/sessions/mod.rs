@@ -6,6 +6,7 @@ pub(crate) mod forks;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use causerie_domain::display_text::display_text_error;
 use causerie_domain::messages::MessageView;
 use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{
@@ -82,7 +83,7 @@ impl Runtime {
     /// Creates a session with the current version of a tool. The session keeps this version.
     ///
     /// # Errors
-    /// [`RuntimeError::Invalid`] for an unknown tool or a long title, [`RuntimeError::Forbidden`].
+    /// [`RuntimeError::NoSuchTool`], [`RuntimeError::Invalid`] for an invalid title, [`RuntimeError::Forbidden`].
     pub async fn create_session(
         &self,
         principal: &Principal,
@@ -196,17 +197,20 @@ impl Runtime {
         self.view(session).await
     }
 
-    /// Cancels the running turn of a session and deletes the session. No read returns it any more; its usage rows stay
-    /// in the ledger.
+    /// Deletes a session, so that no turn can begin in it, and cancels its running turn. No read returns the session any
+    /// more; its usage rows stay in the ledger.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
     pub async fn delete_session(&self, principal: &Principal, id: SessionId) -> Result<(), RuntimeError> {
         let access = self.access(principal)?;
         self.permitted_session(&access, id, Action::Delete).await?;
-        self.stop_running_turn(id).await?;
         let allowed = access.sessions(Action::Delete)?;
-        Ok(self.inner.conversations.delete_session(id, &allowed, self.stamp(principal)).await?)
+        self.inner.conversations.delete_session(id, &allowed, self.stamp(principal)).await?;
+        if let Err(error) = self.stop_running_turn(id).await {
+            tracing::warn!(session_id = %id, %error, "cancelling the turn of a deleted session failed");
+        }
+        Ok(())
     }
 
     /// Returns messages of a session in order of their sequence numbers.
@@ -288,8 +292,10 @@ pub(crate) fn valid_title(title: Option<String>) -> Result<Option<String>, Runti
         Some(title) if title.chars().count() > MAX_TITLE_CHARS => {
             Err(RuntimeError::invalid("/title", format!("is longer than {MAX_TITLE_CHARS} characters")))
         }
-        Some(title) if title.trim().is_empty() => Err(RuntimeError::invalid("/title", "is empty")),
-        title => Ok(title),
+        title => match title.as_deref().and_then(display_text_error) {
+            Some(error) => Err(RuntimeError::invalid("/title", error)),
+            None => Ok(title),
+        },
     }
 }
 

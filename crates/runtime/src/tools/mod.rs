@@ -15,7 +15,8 @@ use self::definitions::PinnedTool;
 use crate::authorization::{Access, Action};
 use crate::core::error::RuntimeError;
 use crate::runtime::{Runtime, RuntimeInner};
-use causerie_tool_definitions::{ToolDefinition, VersionMetadata};
+use causerie_permissions::SubjectType;
+use causerie_tool_definitions::{ToolDefinition, VersionMetadata, is_slug};
 
 impl Runtime {
     /// Stores the tools of files. Adds new versions, and disables the tools of earlier files that are no longer
@@ -56,18 +57,26 @@ impl Runtime {
         self.inner.tools.tool(slug, &visible).await?.ok_or(RuntimeError::NotFound)
     }
 
-    /// Returns the tool of a new session by slug or id. A tool that the principal may not use is reported as not
-    /// existing.
+    /// Returns the tool of a new session by slug or id.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NoSuchTool`] if the principal may neither use nor read a tool of this name;
+    /// [`RuntimeError::Forbidden`] if it may only read it, with the reason `disabled` for a disabled tool.
     pub(crate) async fn usable_tool(&self, access: &Access, slug_or_id: &str) -> Result<Tool, RuntimeError> {
-        let usable = access.tools(Action::Use)?;
+        let known = access.lookup_filter(Action::Use, SubjectType::Tool)?;
         let found = match slug_or_id.parse::<ToolId>() {
             Ok(id) => {
                 let has_id = Filter::equals(ToolField::Id, Scalar::Uuid(id.as_uuid()));
-                self.inner.tools.tools(&Filter::all([usable, has_id])).await?.pop()
+                self.inner.tools.tools(&Filter::all([known, has_id])).await?.pop()
             }
-            Err(_) => self.inner.tools.tool(slug_or_id, &usable).await?,
+            Err(_) if !is_slug(slug_or_id) => {
+                return Err(RuntimeError::invalid("/tool", "is neither the name nor the id of a tool"));
+            }
+            Err(_) => self.inner.tools.tool(slug_or_id, &known).await?,
         };
-        found.ok_or_else(|| RuntimeError::invalid("/tool", "there is no such tool"))
+        let tool = found.ok_or(RuntimeError::NoSuchTool)?;
+        access.require_tool(Action::Use, &tool)?;
+        Ok(tool)
     }
 }
 

@@ -90,10 +90,7 @@ impl StoredReader {
                 return Ok(None);
             }
             let Some(log) = self.source.turn_store.turn_log(self.next_page()).await? else {
-                return Err(StoreError::Corrupt {
-                    what: format!("turn {} was deleted during a read", self.start.turn_id),
-                    source: None,
-                });
+                return Err(StoreError::ReferenceDeleted(format!("turn {}", self.start.turn_id)));
             };
             let running = self.process(log);
             if running && self.ready.is_empty() {

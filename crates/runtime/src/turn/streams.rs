@@ -7,14 +7,20 @@ use causerie_domain::ports::{CancelRequest, ReapScope, StoreError, TurnLogQuery}
 use causerie_domain::principal::Principal;
 use causerie_domain::turns::{Turn, TurnStatus};
 use causerie_domain::{SessionId, Timestamp, TurnId};
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use tokio::time::Instant;
 
 use crate::authorization::Action;
 use crate::core::clock::monotonic;
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
-use crate::turn::event::{CursorPosition, TurnCursor, TurnStart};
+use crate::turn::event::{CursorPosition, TurnCursor, TurnEnd, TurnStart};
 use crate::turn::reader::TurnReader;
-use crate::turn::running::Stop;
+use crate::turn::running::{RunningTurn, Stop};
+
+/// Maximum number of concurrent requests to the store for cancellations of one call.
+const CONCURRENT_CANCELS: usize = 8;
 
 /// Scope of a stream ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,19 +119,12 @@ impl Runtime {
     pub(crate) async fn stop_running_turn(&self, id: SessionId) -> Result<Option<Turn>, RuntimeError> {
         let inner = &self.inner;
         let until = monotonic() + inner.settings.cancel_wait;
-        let running = inner.running.of_session(id);
-        let running_here = running.as_ref().map(|running| running.log.start.turn_id);
-        let requested =
-            inner.turn_store.request_cancel(CancelRequest { session_id: id, running_here }).await?;
-        if let Some(running) = running {
-            running.stop(Stop::Cancelled);
-            let (log, end) = (Arc::clone(&running.log), running.log.length());
-            let reader = TurnReader::live(log, end, inner.stored_turn_source());
-            if let Ok(Ok(Some(end))) = tokio::time::timeout_at(until, reader.end()).await
-                && end.turn.status != TurnStatus::Running
-            {
-                return Ok(Some(end.turn));
-            }
+        let (running, requested) = self.request_stop(id).await?;
+        if let Some(running) = running
+            && let Ok(Ok(Some(end))) = tokio::time::timeout_at(until, self.end_of(&running)).await
+            && end.turn.status != TurnStatus::Running
+        {
+            return Ok(Some(end.turn));
         }
         let Some(mut turn) = requested else {
             return Ok(None);
@@ -142,6 +141,51 @@ impl Runtime {
             }
             tokio::time::sleep(inner.settings.poll_interval).await;
         }
+    }
+
+    /// Requests the end of the running turns of sessions and waits for a poll interval, or until `until`, or until all
+    /// turns of this process have ended. Returns one of the turns.
+    pub(crate) async fn stop_turns(
+        &self,
+        sessions: Vec<SessionId>,
+        until: Instant,
+    ) -> Result<Option<TurnId>, RuntimeError> {
+        let requests = sessions.into_iter().map(|id| self.request_stop(id));
+        let requested: Vec<_> =
+            stream::iter(requests).buffer_unordered(CONCURRENT_CANCELS).try_collect().await?;
+        let until = until.min(monotonic() + self.inner.settings.poll_interval);
+        let is_elsewhere = requested.iter().any(|(here, _)| here.is_none());
+        let here = requested.iter().filter_map(|(here, _)| here.as_deref());
+        let ends = join_all(here.map(|running| self.end_of(running)));
+        match tokio::time::timeout_at(until, ends).await {
+            Ok(_) if is_elsewhere => tokio::time::sleep_until(until).await,
+            // The turns have ended, or they are asked for again.
+            Ok(_) | Err(_) => {}
+        }
+        Ok(requested.into_iter().find_map(|(_, turn)| turn).map(|turn| turn.id))
+    }
+
+    /// Requests the end of the running turn of a session, without waiting for it. Returns the turn if it runs in this
+    /// process, and the turn in the store.
+    async fn request_stop(
+        &self,
+        id: SessionId,
+    ) -> Result<(Option<Arc<RunningTurn>>, Option<Turn>), StoreError> {
+        let inner = &self.inner;
+        let running = inner.running.of_session(id);
+        let running_here = running.as_ref().map(|running| running.id());
+        let requested =
+            inner.turn_store.request_cancel(CancelRequest { session_id: id, running_here }).await?;
+        if let Some(running) = &running {
+            running.stop(Stop::Cancelled);
+        }
+        Ok((running, requested))
+    }
+
+    /// Waits for the end of a turn of this process.
+    async fn end_of(&self, running: &RunningTurn) -> Result<Option<TurnEnd>, StoreError> {
+        let (log, end) = (Arc::clone(&running.log), running.log.length());
+        TurnReader::live(log, end, self.inner.stored_turn_source()).end().await
     }
 
     async fn stored_turn(&self, turn: Turn) -> Result<Turn, StoreError> {

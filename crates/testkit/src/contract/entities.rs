@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use causerie_domain::attachments::{Attachment, NewAttachment, StorageProvider};
 use causerie_domain::failure::FailureCode;
 use causerie_domain::messages::{
-    Message, MessageMeta, MessageRole, MessageStatus, MessageView, NewMessage, Part, PartKind,
+    Message, MessageMeta, MessageRole, MessageSession, MessageStatus, MessageView, NewMessage, Part, PartKind,
 };
 use causerie_domain::ports::{BeginTurn, CancelRequest, FinishTurn, NewFork, NewSession};
 use causerie_domain::sessions::{Session, SessionAction, SessionState};
@@ -276,15 +276,18 @@ impl Subject {
 
 pub async fn no_field_of_an_entity_is_lost(subject: &Subject) -> Result<()> {
     let full = subject.full_session().await?;
+    let session = MessageSession::from(&full.session);
     let views = [
-        MessageView { message: full.greeting.clone(), attachments: Vec::new(), usage: None },
+        MessageView { message: full.greeting.clone(), session, attachments: Vec::new(), usage: None },
         MessageView {
             message: full.question.clone(),
+            session,
             attachments: vec![full.attachment.clone()],
             usage: None,
         },
         MessageView {
             message: full.answer.clone(),
+            session,
             attachments: Vec::new(),
             usage: Some(full.usage.clone()),
         },

@@ -5,6 +5,7 @@ mod text_format;
 
 pub(super) use self::table::{DEFAULT_HISTORY_MESSAGES, DEFINITION};
 pub(super) use self::text_format::TextFormat;
+pub use self::text_format::is_slug;
 
 /// Key of a mapping.
 #[derive(Debug)]

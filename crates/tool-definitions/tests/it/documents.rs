@@ -74,7 +74,7 @@ fn all_errors_are_found_at_once() {
             "t.yaml:2:1: behavior: required key is missing",
             "t.yaml:3:10: version: expected text, found the number 1; put it in quotes",
             "t.yaml:4:7: type: expected chat, found a list",
-            "t.yaml:5:8: title: must be a single line and not blank",
+            "t.yaml:5:8: title: must be a single line of visible text, without characters that are invisible or change its direction",
             "t.yaml:7:16: parameters.temperature: expected a number from 0 to 2, found 3",
             "t.yaml:8:13: parameters.stop[1]: expected text, found the number 2; put it in quotes",
             "t.yaml:8:16: parameters.stop[2]: must not be empty",

@@ -141,7 +141,10 @@ fn required_keys_have_text_formats() {
     check("1.0.0", "v1", "t.yaml:2:10: version: must be a semantic version, such as 1.2.0");
     check("type: chat", "type: product", "t.yaml:3:7: type: product is not supported yet");
     check("type: chat", "type: talk", "t.yaml:3:7: type: expected chat, found talk");
-    check("title: T", "title: |\n  T", "t.yaml:4:8: title: must be a single line and not blank");
+    let line = "must be a single line of visible text, without characters that are invisible or change its direction";
+    for title in ["title: |\n  T", "title: \"a\\u202eb\"", "title: \"\\u200b\""] {
+        check("title: T", title, &format!("t.yaml:4:8: title: {line}"));
+    }
     check(
         "title: T",
         &format!("title: {}", "ü".repeat(201)),

@@ -164,6 +164,9 @@ pub struct BegunTurn {
 pub enum BeginTurnError {
     #[error("no such session")]
     NotFound,
+    /// The user of the session was disabled.
+    #[error("the user is disabled")]
+    UserDisabled,
     #[error("the session is {0}")]
     NotActive(SessionState),
     /// Another turn of the session is running.

@@ -1,22 +1,23 @@
 //! Beginning a turn: one transaction, which starts with a write.
 
-use causerie_domain::MessageId;
 use causerie_domain::attachments::Attachment;
 use causerie_domain::messages::Message;
 use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn};
 use causerie_domain::sessions::{Session, SessionState};
 use causerie_domain::turns::Turn;
+use causerie_domain::users::UserStatus;
+use causerie_domain::{MessageId, UserId};
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 
-use super::super::{Conn, RunQueryDsl, budgets, messages as message_queries, sql_literals, usage};
+use super::super::{Conn, Db, RunQueryDsl, budgets, messages as message_queries, sql_literals, usage};
 use super::{lease, read, reap};
 use crate::error::{QueryError, TransactionError, corrupt, unavailable};
 use crate::input::KeyLookup;
 use crate::rows::{AttachmentRow, MessageRow, SessionRow, TurnRow, checked_text, micros};
-use crate::schema::{message_attachments, messages, sessions, turns};
-use crate::types::id_param;
+use crate::schema::{message_attachments, messages, sessions, turns, users};
+use crate::types::{SqlId, id_param};
 
 type Refusal = TransactionError<BeginTurnError>;
 
@@ -43,8 +44,7 @@ pub(crate) async fn begin(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTur
         insert_attachment(conn, attachment).await?;
     }
     usage::open(conn, &begin.usage).await?;
-    let history =
-        message_queries::history(conn, begin.ids.session_id, user_seq, begin.max_history_messages).await?;
+    let history = message_queries::history(conn, &session, user_seq, begin.max_history_messages).await?;
     let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
     let budget_left = budgets::reserve(conn, &begin.usage, needed).await?;
     Ok(BegunTurn { session, user_message, assistant_message, turn, history, budget_left })
@@ -53,18 +53,18 @@ pub(crate) async fn begin(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTur
 /// The result of an earlier try of this call whose response was lost. Its turn still runs, so the session has not
 /// changed since.
 async fn begun_before(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTurn, QueryError> {
-    let session: SessionRow = sessions::table
+    let row: SessionRow = sessions::table
         .filter(sessions::id.eq(id_param(begin.ids.session_id)))
         .select(SessionRow::as_select())
         .first(conn)
         .await?;
+    let session = Session::try_from(row)?;
     let turn = read::plain(conn, begin.ids.turn_id).await?;
     let turn = turn.ok_or_else(|| corrupt(format!("running turn {} is missing", begin.ids.turn_id)))?;
     let user_seq = turn.assistant_seq - 1;
-    let history =
-        message_queries::history(conn, begin.ids.session_id, user_seq, begin.max_history_messages).await?;
+    let history = message_queries::history(conn, &session, user_seq, begin.max_history_messages).await?;
     Ok(BegunTurn {
-        session: session.try_into()?,
+        session,
         user_message: message(conn, begin.ids.user_message_id).await?,
         assistant_message: message(conn, begin.ids.assistant_message_id).await?,
         turn,
@@ -100,7 +100,7 @@ async fn try_take(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<SessionRo
     let last_next_seq = begin.max_messages.map_or(i64::MAX, |most| i64::from(most) - 1);
     let taken = diesel::update(sessions::table)
         .filter(sessions::id.eq(id_param(begin.ids.session_id)))
-        .filter(sessions::user_id.eq(id_param(begin.user_id)))
+        .filter(sessions::user_id.eq_any(active_user(begin.user_id)))
         .filter(sessions::deleted_at.is_null())
         .filter(sessions::state.eq(SessionState::Active.as_str()))
         .filter(sessions::active_turn_id.is_null().or(sessions::lease_until.le(sql_literals::Now)))
@@ -120,6 +120,15 @@ async fn try_take(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<SessionRo
     Ok(taken)
 }
 
+/// The id of a user unless the user is disabled. The verified credential of a caller can be older than the change.
+fn active_user(id: UserId) -> users::BoxedQuery<'static, Db, SqlId> {
+    users::table
+        .filter(users::id.eq(id_param(id)))
+        .filter(users::status.eq(UserStatus::Active.as_str()))
+        .select(users::id)
+        .into_boxed()
+}
+
 /// The reason of a refusal, in the order of the checks; `None` if the session can be taken now.
 async fn why_refused(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<BeginTurnError>, QueryError> {
     let found: Option<(SessionRow, Option<bool>)> = sessions::table
@@ -131,6 +140,10 @@ async fn why_refused(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<BeginT
         .await
         .optional()?;
     let Some((row, held)) = found else { return Ok(Some(BeginTurnError::NotFound)) };
+    let active: Option<UserId> = active_user(begin.user_id).first(conn).await.optional()?;
+    if active.is_none() {
+        return Ok(Some(BeginTurnError::UserDisabled));
+    }
     let session = Session::try_from(row)?;
     if session.active_turn_id == Some(begin.ids.turn_id) && held == Some(true) {
         return Ok(Some(BeginTurnError::InProgress(begin.ids.turn_id)));

@@ -105,8 +105,9 @@ pub(crate) async fn begin_attempt(
         return Ok(());
     }
     let reserved = usage::close(conn, next.turn_id, &next.close).await?;
-    usage::open(conn, &next.open).await?;
-    Ok(budgets::transfer(conn, &next.open, reserved).await?)
+    let open = usage::with_references_of(conn, next.close.id, &next.open).await?;
+    usage::open(conn, &open).await?;
+    Ok(budgets::transfer(conn, &open, reserved).await?)
 }
 
 /// Requests the cancellation of a session's running turn. A turn whose lease has expired is closed instead, since it

@@ -12,4 +12,6 @@ pub(crate) use reconciliation::{claim_lookup, expired_lookups, postpone_lookup, 
 pub(crate) use records::records;
 pub(crate) use report::report;
 pub(super) use report_sql::SumStatement;
-pub(super) use write::{close, exists, interrupt, of_turn, of_turns, open, update_progress};
+pub(super) use write::{
+    close, exists, interrupt, of_turn, of_turns, open, update_progress, with_references_of,
+};

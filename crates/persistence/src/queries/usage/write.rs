@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use causerie_domain::usage::{
     CloseUsage, CostBasis, MessageUsage, OpenUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
 };
-use causerie_domain::{Timestamp, TurnId, UsageId, Usd};
+use causerie_domain::{ApiKeyId, GroupId, Timestamp, TurnId, UsageId, Usd};
 use diesel::prelude::*;
 
 use super::super::{Conn, RunQueryDsl, budgets};
@@ -23,6 +23,20 @@ const CLOSED: &str = "closed";
 pub(in super::super) async fn open(conn: &mut Conn, open: &OpenUsage) -> Result<(), QueryError> {
     diesel::insert_into(ai_usage::table).values(OpenUsageRow::try_from(open.clone())?).execute(conn).await?;
     Ok(())
+}
+
+/// Returns a row to open with the group and the API key of an earlier row. They are null there once they were deleted.
+pub(in super::super) async fn with_references_of(
+    conn: &mut Conn,
+    earlier: UsageId,
+    open: &OpenUsage,
+) -> Result<OpenUsage, QueryError> {
+    let (group_id, api_key_id): (Option<GroupId>, Option<ApiKeyId>) = ai_usage::table
+        .filter(ai_usage::id.eq(id_param(earlier)))
+        .select((ai_usage::group_id, ai_usage::api_key_id))
+        .first(conn)
+        .await?;
+    Ok(OpenUsage { group_id, api_key_id, ..open.clone() })
 }
 
 /// Updates an open row. Columns without a new value keep the old one.

@@ -16,6 +16,8 @@ causerie_testkit::on_both_databases! {
     a_token_has_the_rights_of_its_user,
     a_token_provisions_a_user_if_that_is_enabled,
     sends_are_limited_per_user,
+    no_choice_of_a_key_or_header_resets_the_count_of_sends,
+    a_synchronization_counts_as_a_send_with_any_key,
     the_limit_of_a_group_applies_to_each_member,
     failed_authentications_are_limited_per_address,
     configured_origins_are_allowed_by_cors,
@@ -93,6 +95,55 @@ async fn a_token_provisions_a_user_if_that_is_enabled(builder: TestAppBuilder) -
     let mut with_role = claims("e-4", "root@id.example");
     with_role["role"] = json!("admin");
     assert_eq!(client_with(&with_role)?.get("/me").await?.json(200)?["roles"], json!(["user"]));
+    app.stop().await
+}
+
+async fn no_choice_of_a_key_or_header_resets_the_count_of_sends(builder: TestAppBuilder) -> Result<()> {
+    let app = builder.tool("echo", "sim/echo").start().await?;
+    let (user, carol) = create_user(&app, "carol").await?;
+    let mut keys = Vec::new();
+    for (name, limit) in [("five", 5), ("four", 4)] {
+        let group = app.root.post("/groups", &json!({ "name": name })).await?.json(201)?;
+        let path = format!("/groups/{}", group["id"].as_str().context("an id")?);
+        app.root.post(&format!("{path}/members"), &json!({ "user_id": user })).await?.json(201)?;
+        app.root.patch(&path, &json!({ "requests_per_minute": limit })).await?.json(200)?;
+        let new = json!({ "name": name, "group_id": group["id"] });
+        let key = carol.post("/api-keys", &new).await?.json(201)?;
+        keys.push(carol.with_key(key["key"].as_str().context("a key")?));
+    }
+    keys.push(carol.clone());
+    let chats = [keys[0].chat("echo").await?, keys[1].chat("echo").await?, carol.chat("echo").await?];
+    let mut accepted = 0;
+    for turn in 0..120 {
+        // A repeated or a new idempotency key, a forwarded address and a query change nothing.
+        let send = chats[turn % 3].message_request("Hello").header("accept", "application/json");
+        let send = send.header("idempotency-key", format!("k{turn}"));
+        let send = send.header("x-forwarded-for", format!("192.0.2.{turn}"));
+        let reply = Reply::fetch(send).await?;
+        match reply.status {
+            200 => accepted += 1,
+            _ => drop(reply.problem(429, "rate_limited")?),
+        }
+    }
+    // The test takes some seconds, and a token comes back every twelve.
+    assert!((4..=8).contains(&accepted), "{accepted}");
+    assert_eq!(app.upstream().count_chat(), accepted);
+    app.stop().await
+}
+
+async fn a_synchronization_counts_as_a_send_with_any_key(builder: TestAppBuilder) -> Result<()> {
+    let app = builder
+        .settings(|settings| settings.http.access.sends_per_minute = NonZeroU32::new(2))
+        .start()
+        .await?;
+    let synchronize = async || {
+        let request = app.root.request(Method::POST, "/models/sync").header("idempotency-key", "k");
+        Reply::fetch(request).await
+    };
+    for _ in 0..2 {
+        synchronize().await?.json(200)?;
+    }
+    synchronize().await?.problem(429, "rate_limited")?;
     app.stop().await
 }
 

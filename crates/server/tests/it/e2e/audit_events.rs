@@ -11,6 +11,7 @@ use crate::e2e::access_matrix::{column, create_user};
 causerie_testkit::on_both_databases! {
     changes_of_the_directory_have_audit_events,
     changes_of_tools_have_audit_events,
+    a_synchronization_of_models_has_an_audit_event,
     deleting_a_foreign_session_has_an_audit_event,
     a_provisioned_user_has_an_audit_event,
     an_admin_reads_foreign_messages_only_if_enabled_and_audited,
@@ -86,6 +87,17 @@ async fn changes_of_tools_have_audit_events(builder: TestAppBuilder) -> Result<(
         (json!("tool.post"), root, json!("Tool"), json!({ "slug": "posted", "version": "1.0.0" })),
     ];
     assert_eq!(received, expected);
+    app.stop().await
+}
+
+async fn a_synchronization_of_models_has_an_audit_event(builder: TestAppBuilder) -> Result<()> {
+    let app = builder.start().await?;
+    app.ada.post("/models/sync", &Value::Null).await?.problem(403, "forbidden")?;
+    assert_eq!(entries(&app, "*").await?, [Value::Null; 0]);
+    let synchronized = app.root.post("/models/sync", &Value::Null).await?.json(200)?;
+    let [event] = entries(&app, "*").await?.try_into().expect("one event");
+    assert_eq!((&event["action"], &event["actor_id"]), (&json!("model.sync"), &root_id(&app).await?));
+    assert_eq!((&event["subject_type"], &event["detail"]), (&json!("Model"), &synchronized));
     app.stop().await
 }
 

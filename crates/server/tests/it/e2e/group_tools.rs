@@ -59,7 +59,7 @@ async fn check_unknown(client: &Client, tool: &Value) -> Result<()> {
     }
     for named in [&json!("ours"), &tool["id"]] {
         let refused = client.post("/sessions", &json!({ "tool": named })).await?;
-        assert_eq!(refused.problem(400, "invalid_body")?["errors"][0]["pointer"], "/tool");
+        assert_eq!(refused.problem(404, "not_found")?["errors"][0]["pointer"], "/tool");
     }
     Ok(())
 }

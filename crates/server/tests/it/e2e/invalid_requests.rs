@@ -12,6 +12,7 @@ causerie_testkit::on_both_databases! {
     an_invalid_session_stores_nothing,
     an_invalid_change_stores_nothing,
     a_body_that_is_not_json_is_refused,
+    a_lone_surrogate_is_refused_with_its_position,
     a_body_over_the_limit_is_refused,
     a_tool_can_have_a_lower_limit,
     wrong_parameters_are_named,
@@ -94,10 +95,9 @@ async fn an_invalid_session_stores_nothing(builder: TestAppBuilder) -> Result<()
     let rows: &[Row] = &[
         (json!({}), &["/tool"]),
         (json!({ "tool": 5 }), &["/tool"]),
-        (json!({ "tool": "nonsense" }), &["/tool"]),
         (json!({ "tool": "" }), &["/tool"]),
         (json!({ "tool": "echo\0" }), &["/tool"]),
-        (json!({ "tool": "01990000-0000-7000-8000-000000000001" }), &["/tool"]),
+        (json!({ "tool": "No name" }), &["/tool"]),
         (json!({ "tool": "echo", "title": "x".repeat(201) }), &["/title"]),
         (json!({ "tool": "echo", "title": "" }), &["/title"]),
         (json!({ "tool": "echo", "title": 5 }), &["/title"]),
@@ -107,6 +107,11 @@ async fn an_invalid_session_stores_nothing(builder: TestAppBuilder) -> Result<()
         (json!([{ "tool": "echo" }]), &[""]),
     ];
     check(&app, Method::POST, "/sessions", rows).await?;
+    for absent in ["nonsense", "01990000-0000-7000-8000-000000000001"] {
+        let problem =
+            app.ada.post("/sessions", &json!({ "tool": absent })).await?.problem(404, "not_found")?;
+        assert_eq!(problem["errors"][0]["pointer"], "/tool", "{absent}");
+    }
     app.stop().await
 }
 
@@ -163,6 +168,43 @@ async fn a_body_that_is_not_json_is_refused(builder: TestAppBuilder) -> Result<(
     Reply::fetch(packed.body(&good[..])).await?.problem(415, "unsupported_media_type")?;
     assert_eq!(chat.detail().await?, before);
     assert_eq!(app.upstream().count_chat(), 0);
+    app.stop().await
+}
+
+async fn a_lone_surrogate_is_refused_with_its_position(builder: TestAppBuilder) -> Result<()> {
+    let app = builder.tool("echo", "sim/echo").start().await?;
+    let chat = app.ada.chat("echo").await?;
+    let before = everything(&app).await?;
+    let (messages, session) = (chat.path("/messages"), chat.path(""));
+    let routes = [
+        (Method::POST, messages.as_str(), r#"{"content": "?"}"#),
+        (Method::POST, &messages, r#"{"content": "a", "meta": {"?": 1}}"#),
+        (Method::POST, &messages, r#"{"content": "a", "meta": {"k": [{"?": null}]}}"#),
+        (Method::POST, &messages, r#"{"content": "a", "?": 1}"#),
+        (Method::POST, "/sessions", r#"{"tool": "?"}"#),
+        (Method::PATCH, &session, r#"{"title": "?"}"#),
+        (Method::POST, "/users", r#"{"email": "?@example.org", "name": "x"}"#),
+        (Method::POST, "/groups", r#"{"name": "?"}"#),
+        (Method::POST, "/api-keys", r#"{"name": "x", "scopes": ["?"]}"#),
+        (Method::POST, "/tools", r#"{"name": "echo", "behavior": "?"}"#),
+    ];
+    let lone = [r"\ud83d", r"\uDE00", r"\ud83d ", r"\ud83d\u0041", r"\ude00\ud83d", r"\ud83d\ud83d\ude00"];
+    for (method, path, template) in routes {
+        for half in lone {
+            let body = template.replace('?', half);
+            let request = app.root.request(method.clone(), path).header("content-type", "application/json");
+            let problem = Reply::fetch(request.body(body.clone())).await?.problem(400, "invalid_body")?;
+            let error = if path == "/tools" { &problem["errors"][0] } else { &problem };
+            assert_eq!(error["line"], 1, "{path} {body}: {problem}");
+            let column = error["column"].as_u64().unwrap_or_default() as usize;
+            let start = template.find('?').unwrap_or_default();
+            assert!((start..=start + half.len() + 2).contains(&column), "{path} {body}: {problem}");
+        }
+    }
+    assert_eq!(everything(&app).await?, before);
+    let whole = app.ada.post(&messages, &json!({ "content": "😀", "meta": { "😀": "😀" } })).await?;
+    assert_eq!(whole.status, 200);
+    assert_eq!(chat.messages().await?[0]["content"], "😀");
     app.stop().await
 }
 
@@ -254,7 +296,7 @@ async fn an_absent_resource_is_not_found(builder: TestAppBuilder) -> Result<()> 
 
 async fn text_of_every_kind_is_stored(builder: TestAppBuilder) -> Result<()> {
     let app = builder.tool("echo", "sim/echo").start().await?;
-    for title in ["'; drop table sessions; --", "👩🏽‍🚀", "%_\\", "\u{feff}\u{200f}\u{1}", "Ünïcödé \u{10ffff}"]
+    for title in ["'; drop table sessions; --", "👩🏽‍🚀", "%_\\", "\u{200f}שלום\u{ad}", "Ünïcödé \u{10ffff}"]
     {
         let session =
             app.ada.post("/sessions", &json!({ "tool": "echo", "title": title })).await?.json(201)?;

@@ -113,7 +113,7 @@ async fn a_disabled_tool_accepts_no_messages(builder: TestAppBuilder) -> Result<
     assert_eq!(admin.delete("/tools/posted").await?.status, 204);
     assert_eq!(chat.send_for_json("Still there?").await?.problem(403, "forbidden")?["reason"], "disabled");
     let refused = app.ada.post("/sessions", &json!({ "tool": "posted" })).await?;
-    refused.problem(400, "invalid_body")?;
+    refused.problem(404, "not_found")?;
     app.ada.get("/tools/posted").await?.problem(404, "not_found")?;
     assert_eq!(admin.get("/tools/posted").await?.json(200)?["enabled"], false);
     assert_eq!(chat.messages().await?.len(), 2, "the messages are kept");

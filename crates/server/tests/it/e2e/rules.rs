@@ -48,7 +48,7 @@ async fn stored_rules_apply_immediately_and_in_order(builder: TestAppBuilder) ->
     assert_eq!(slugs().await?, ["echo"], "the rules of a user follow those of the group");
     carol.get("/tools/text").await?.problem(404, "not_found")?;
     carol.chat("echo").await?;
-    let refused = carol.post("/sessions", &json!({ "tool": "text" })).await?.problem(400, "invalid_body")?;
+    let refused = carol.post("/sessions", &json!({ "tool": "text" })).await?.problem(404, "not_found")?;
     assert_eq!(refused["errors"][0]["pointer"], "/tool");
 
     put(&app, &of_user, json!([])).await?.json(200)?;

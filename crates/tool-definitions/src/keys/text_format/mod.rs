@@ -1,5 +1,6 @@
 //! Formats of texts.
 
+use causerie_domain::display_text::display_text_error;
 use uuid::Uuid;
 
 /// Format of a text.
@@ -9,7 +10,7 @@ pub(crate) enum TextFormat {
     NonEmpty,
     /// At least one character that is not whitespace.
     NonBlank,
-    /// One line that is not blank.
+    /// One line with visible characters, without those that are invisible or change the direction of text.
     SingleLine,
     /// Name in URLs.
     Slug,
@@ -24,7 +25,7 @@ impl TextFormat {
         match self {
             TextFormat::NonEmpty => !text.is_empty(),
             TextFormat::NonBlank => !is_blank(text),
-            TextFormat::SingleLine => !is_blank(text) && !text.chars().any(char::is_control),
+            TextFormat::SingleLine => display_text_error(text).is_none(),
             TextFormat::Slug => is_slug(text),
             TextFormat::SemanticVersion => is_semantic_version(text),
             TextFormat::ModelId => {
@@ -38,7 +39,9 @@ impl TextFormat {
         match self {
             TextFormat::NonEmpty => "must not be empty",
             TextFormat::NonBlank => "must not be blank",
-            TextFormat::SingleLine => "must be a single line and not blank",
+            TextFormat::SingleLine => {
+                "must be a single line of visible text, without characters that are invisible or change its direction"
+            }
             TextFormat::Slug => {
                 "must consist of lower-case letters, digits and single hyphens between them, and must not be a UUID"
             }
@@ -52,7 +55,10 @@ impl TextFormat {
         match self {
             TextFormat::NonEmpty => "^[\\s\\S]+$",
             TextFormat::NonBlank => "\\S",
-            TextFormat::SingleLine => "^[^\\u0000-\\u001f\\u007f]*\\S[^\\u0000-\\u001f\\u007f]*$",
+            TextFormat::SingleLine => {
+                "^[^\\u0000-\\u001f\\u007f-\\u009f\\u200b\\u2028-\\u202e\\u2060-\\u206f\\ufeff]*\\S\
+                 [^\\u0000-\\u001f\\u007f-\\u009f\\u200b\\u2028-\\u202e\\u2060-\\u206f\\ufeff]*$"
+            }
             TextFormat::Slug => "^[a-z0-9]+(-[a-z0-9]+)*$",
             TextFormat::SemanticVersion => {
                 "^(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)\\.(0|[1-9][0-9]*)\
@@ -69,7 +75,7 @@ fn is_blank(text: &str) -> bool {
 }
 
 /// Returns whether a text is a slug. A UUID is none, because routes accept the name or the id of a tool.
-fn is_slug(text: &str) -> bool {
+pub fn is_slug(text: &str) -> bool {
     let is_word = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     };

@@ -84,7 +84,11 @@ fn a_version_follows_semantic_versioning_strictly() {
 fn other_formats_refuse_blank_and_multiline_texts() {
     check(TextFormat::NonEmpty, &["a", "\n", " "], &[""]);
     check(TextFormat::NonBlank, &["a", " a\n"], &["", " ", "\n\t", "\u{a0}"]);
-    check(TextFormat::SingleLine, &["a", " a b "], &["", " ", "a\n", "a\nb", "a\tb"]);
+    check(
+        TextFormat::SingleLine,
+        &["a", " a b ", "👩\u{200d}👧"],
+        &["", " ", "a\n", "a\nb", "a\tb", "a\u{202e}b", "a\u{200b}", "\u{2069}a"],
+    );
     check(
         TextFormat::ModelId,
         &["openrouter/auto", "a/b:free", "~x/y", "@preset/z", "sim/slow?delay=5"],

@@ -60,7 +60,7 @@ pub(crate) fn rows() -> Vec<Row> {
         "POST /sessions", |c| "/sessions", json!({ "tool": "echo" }) => [201, 201, 201, 201, 201];
         "POST /sessions", |c| "/sessions", json!({ "tool": "echo", "group_id": c.group }) => [403, 403, 201, 403, 201];
         "POST /sessions", |c| "/sessions", json!({ "tool": "echo", "group_id": c.user }) => [403, 403, 403, 403, 403];
-        "POST /sessions", |c| "/sessions", json!({ "tool": c.tool }) => [400, 400, 201, 201, 201];
+        "POST /sessions", |c| "/sessions", json!({ "tool": c.tool }) => [404, 404, 201, 201, 201];
         "GET /sessions", |c| "/sessions", NONE => [200, 200, 200, 200, 200];
         "GET /sessions/{id}", |c| format!("/sessions/{}", c.session), NONE => [404, 404, 403, 403, 200];
         "GET /sessions/{id}", |c| format!("/sessions/{}", c.user), NONE => [404, 404, 404, 404, 404];
