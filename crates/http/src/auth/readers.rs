@@ -13,7 +13,6 @@ use causerie_runtime::{ReaderScope, Runtime};
 use tokio::sync::{Notify, watch};
 
 use super::authenticator::{Authenticator, require_active};
-use super::unauthenticated;
 use crate::clock::monotonic;
 use crate::error::{Code, Problem};
 use crate::main_runtime::MainRuntime;
@@ -37,7 +36,7 @@ pub(crate) enum ReaderRefusal {
 impl From<ReaderRefusal> for Problem {
     fn from(refusal: ReaderRefusal) -> Self {
         match refusal {
-            ReaderRefusal::Unauthenticated => unauthenticated(),
+            ReaderRefusal::Unauthenticated => Problem::unauthenticated(),
             ReaderRefusal::Forbidden => Problem::new(
                 Code::Forbidden,
                 "the right to read this answer was withdrawn; the turn continues",
