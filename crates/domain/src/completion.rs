@@ -91,6 +91,8 @@ pub enum CompletionEvent {
     Text(String),
     /// Delta of a refusal, which the model sends in place of an answer.
     Refusal(String),
+    /// URL of a generated image.
+    Image(String),
     Ended(Box<CompletionEnd>),
 }
 
@@ -237,7 +239,7 @@ pub enum CompletionErrorKind {
     Interrupted,
     /// The caller closed the connection.
     Cancelled,
-    /// The response has no text, no tool call and no refusal.
+    /// The response has no text, no image, no tool call and no refusal.
     Empty,
     /// The rate limiter or circuit breaker of the gateway refused the request.
     Busy,
@@ -249,7 +251,8 @@ pub struct CompletionError {
     pub kind: CompletionErrorKind,
     /// Sentence for users. It holds no secrets, no account ids and no text of the provider.
     pub message: String,
-    /// Message of the upstream and the provider, for logs only. Account ids and user text are removed.
+    /// Message of the upstream and the provider, for logs only. Account ids are removed. It may quote the request and
+    /// the answer, which the runtime removes before it logs the message.
     pub provider_text: Option<String>,
     /// HTTP status, if a response arrived.
     pub status: Option<u16>,
@@ -335,7 +338,8 @@ impl CompletionErrorKind {
             | CompletionErrorKind::Unavailable
             | CompletionErrorKind::Network
             | CompletionErrorKind::Interrupted
-            | CompletionErrorKind::Empty => true,
+            | CompletionErrorKind::Empty
+            | CompletionErrorKind::Busy => true,
             CompletionErrorKind::DailyLimit
             | CompletionErrorKind::Authentication
             | CompletionErrorKind::PaymentRequired
@@ -343,8 +347,7 @@ impl CompletionErrorKind {
             | CompletionErrorKind::ContextLength { .. }
             | CompletionErrorKind::ModelUnavailable
             | CompletionErrorKind::InvalidRequest
-            | CompletionErrorKind::Cancelled
-            | CompletionErrorKind::Busy => false,
+            | CompletionErrorKind::Cancelled => false,
         }
     }
 }

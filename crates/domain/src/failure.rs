@@ -37,7 +37,8 @@ string_enum! {
 }
 
 impl FailureCode {
-    /// Returns whether the same message may succeed when it is sent again later.
+    /// Returns whether the same message usually may succeed when it is sent again later. The single failure has its own
+    /// value: [`TurnFailure::retryable`](crate::turns::TurnFailure::retryable).
     pub const fn is_retryable(self) -> bool {
         matches!(
             self,

@@ -41,6 +41,35 @@ string_enum! {
         Text = "text",
         /// Reasoning of the model before the answer.
         Reasoning = "reasoning",
+        /// File of the answer, such as a generated image.
+        File = "file",
+    }
+}
+
+impl PartKind {
+    /// Returns the number of positions that a text of this kind takes: one per character (Unicode scalar value), and
+    /// one for a whole file.
+    pub fn length(self, text: &str) -> u64 {
+        match self {
+            PartKind::Text | PartKind::Reasoning => text.chars().count() as u64,
+            PartKind::File => u64::from(!text.is_empty()),
+        }
+    }
+
+    /// Returns whether text of the next kind belongs to the same part. Each file is a part of its own.
+    pub fn continues(self, next: PartKind) -> bool {
+        self == next && self != PartKind::File
+    }
+
+    /// Returns the byte offset after a number of positions in a text of this kind, or the length of a shorter text.
+    pub fn byte_offset(self, text: &str, positions: u64) -> usize {
+        match self {
+            PartKind::File if positions > 0 => text.len(),
+            _ => {
+                let positions = usize::try_from(positions).unwrap_or(usize::MAX);
+                text.char_indices().nth(positions).map_or(text.len(), |(byte, _)| byte)
+            }
+        }
     }
 }
 
@@ -48,11 +77,11 @@ string_enum! {
 /// as content and as parts.
 pub const MAX_HISTORY_BYTES: usize = 16 * 1024 * 1024;
 
-/// Part of a message: contiguous text of one kind.
+/// Part of a message: contiguous text of one kind, or one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
     pub kind: PartKind,
-    /// Text exactly as it was streamed.
+    /// Text exactly as it was streamed. The text of a file is its URL.
     pub text: String,
 }
 
@@ -181,10 +210,29 @@ fn text_parts(content: &str) -> Vec<Part> {
     parts
 }
 
-/// Appends text to a list of parts. A change of the kind starts a new part.
+/// Returns the media type of the URL of a file: that of a `data:` URL, else the one of a known file extension, else
+/// `image/*`.
+pub fn media_type(url: &str) -> &str {
+    let (scheme, rest) = url.split_once(':').unwrap_or_default();
+    if scheme.eq_ignore_ascii_case("data") {
+        let header = rest.split(',').next().unwrap_or_default();
+        return header.split(';').next().filter(|name| !name.is_empty()).unwrap_or("text/plain");
+    }
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    match path.rsplit('.').next().map(str::to_ascii_lowercase).as_deref() {
+        Some("png") => "image/png",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("webp") => "image/webp",
+        Some("gif") => "image/gif",
+        Some("svg") => "image/svg+xml",
+        _ => "image/*",
+    }
+}
+
+/// Appends text to a list of parts. A change of the kind starts a new part, and each file is a part.
 pub fn push_part(parts: &mut Vec<Part>, kind: PartKind, text: &str) {
     match parts.last_mut() {
-        Some(last) if last.kind == kind => last.text.push_str(text),
+        Some(last) if last.kind.continues(kind) => last.text.push_str(text),
         _ if text.is_empty() => {}
         _ => parts.push(Part { kind, text: text.to_owned() }),
     }
@@ -203,5 +251,30 @@ mod tests {
         push_part(&mut parts, PartKind::Text, "lo");
         assert_eq!(parts.len(), 2);
         assert_eq!(content_of(&parts), "Hello");
+    }
+
+    #[test]
+    fn each_file_is_a_part_of_one_position_and_no_content() {
+        let mut parts = Vec::new();
+        for (kind, text) in [(PartKind::File, "data:,a"), (PartKind::File, "data:,é"), (PartKind::Text, "é")]
+        {
+            push_part(&mut parts, kind, text);
+        }
+        assert_eq!(parts.iter().map(|part| part.kind.length(&part.text)).collect::<Vec<_>>(), [1, 1, 1]);
+        assert_eq!(content_of(&parts), "é");
+        let offset = |positions| PartKind::File.byte_offset("data:,a", positions);
+        assert_eq!((offset(0), offset(1)), (0, 7));
+        assert_eq!((PartKind::Text.byte_offset("éa", 1), PartKind::Text.byte_offset("éa", 9)), (2, 3));
+    }
+
+    #[test]
+    fn a_url_has_a_media_type() {
+        let check = |url: &str, expected: &str| assert_eq!(media_type(url), expected, "{url}");
+        check("data:image/png;base64,AAAA", "image/png");
+        check("DATA:image/svg+xml,<svg/>", "image/svg+xml");
+        check("data:,", "text/plain");
+        check("https://example.org/a.JPG?size=1.png", "image/jpeg");
+        check("https://example.org/a", "image/*");
+        check("", "image/*");
     }
 }

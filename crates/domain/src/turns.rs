@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::completion::CompletionError;
 use crate::failure::FailureCode;
 use crate::messages::{MessageStatus, Part, PartKind};
 use crate::string_enum::string_enum;
@@ -42,6 +43,26 @@ pub struct TurnFailure {
     pub detail: String,
     /// Wait that the upstream asks for.
     pub retry_after: Option<Duration>,
+    /// Whether the same message may succeed when it is sent again later.
+    pub retryable: bool,
+}
+
+impl TurnFailure {
+    /// Creates a failure that is as retryable as its code usually is.
+    pub fn new(code: FailureCode, detail: impl Into<String>) -> Self {
+        TurnFailure { code, detail: detail.into(), retry_after: None, retryable: code.is_retryable() }
+    }
+}
+
+impl From<CompletionError> for TurnFailure {
+    fn from(error: CompletionError) -> Self {
+        TurnFailure {
+            code: error.failure_code(),
+            detail: error.message,
+            retry_after: error.retry_after,
+            retryable: error.retryable,
+        }
+    }
 }
 
 /// Report on the context that was sent to the model.
@@ -81,19 +102,20 @@ pub struct Turn {
     pub ended_at: Option<Timestamp>,
 }
 
-/// Segment: streamed text that was flushed to the store during the turn.
+/// Segment: streamed text, or one file, that was flushed to the store during the turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// Number of characters (Unicode scalar values) of reasoning and text before the segment.
+    /// Number of characters (Unicode scalar values) of reasoning and text before the segment, and of files.
     pub position: u64,
     pub kind: PartKind,
+    /// Text, or the URL of the file.
     pub text: String,
 }
 
 impl Segment {
     /// Returns the position after the segment.
     pub fn end(&self) -> u64 {
-        self.position + self.text.chars().count() as u64
+        self.position + self.kind.length(&self.text)
     }
 
     /// Removes the text before a position within the segment. A position before the segment changes nothing.
@@ -101,8 +123,7 @@ impl Segment {
         let Some(skipped) = position.checked_sub(self.position).filter(|skipped| *skipped > 0) else {
             return;
         };
-        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-        let byte = self.text.char_indices().nth(skipped).map_or(self.text.len(), |(byte, _)| byte);
+        let byte = self.kind.byte_offset(&self.text, skipped);
         self.text.drain(..byte);
         self.position = position;
     }

@@ -24,6 +24,8 @@ pub(crate) fn client(url: &Url, limits: FetchLimits) -> Result<Client, reqwest::
         .timeout(limits.total_timeout)
         .redirect(redirect::Policy::none())
         .retry(retry::never())
+        .no_gzip()
+        .no_deflate()
         .no_proxy();
     // A plain HTTP address needs no root certificates, so the client also works on hosts without any.
     if url.scheme() == "http" { client.tls_certs_only([]) } else { client }.build()

@@ -146,6 +146,7 @@ diesel::table! {
         failure_code -> Nullable<Text>,
         failure_detail -> Nullable<Text>,
         failure_retry_after_us -> Nullable<BigInt>,
+        failure_retryable -> Nullable<Bool>,
         finish_reason -> Nullable<Text>,
         context -> Nullable<Text>,
         idempotency_key -> Nullable<Text>,

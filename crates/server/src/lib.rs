@@ -91,6 +91,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
 
 fn serve(settings: &Settings) -> Result<ExitCode> {
     logging::install(&settings.log);
+    logging::install_panic_hook();
     let runtime = tokio_runtime()?;
     let code = runtime.block_on(async {
         let mut signals = StopSignals::listen().context("cannot listen to signals")?;

@@ -3,6 +3,7 @@
 //! Standard output is reserved for the output of subcommands, such as a key or the OpenAPI document.
 
 use std::io::{self, IsTerminal as _, Write};
+use std::panic;
 
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
@@ -20,6 +21,22 @@ pub(crate) fn install(settings: &LogSettings) {
     };
     // It fails only if another log is installed, which then stays.
     let _ = subscriber(settings, format, Terminal(terminal), io::stderr).try_init();
+}
+
+/// Logs panics with their place and their message.
+pub(crate) fn install_panic_hook() {
+    panic::set_hook(Box::new(|panicked| {
+        let place = panicked.location().map(ToString::to_string);
+        let message = panicked.payload_as_str().map(without_values);
+        tracing::error!(place, message, "panic");
+    }));
+}
+
+/// Returns the part of the message of a panic before the values that it shows, such as a text that was cut within a
+/// character.
+fn without_values(message: &str) -> &str {
+    let ends = [": ", " of `", "\"", "\n"].into_iter().filter_map(|end| message.find(end));
+    &message[..ends.min().unwrap_or(message.len())]
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -95,6 +112,22 @@ mod tests {
         let log = logged("info", LogFormat::Human);
         assert!(log.contains("INFO") && log.contains("key read"), "{log}");
         assert!(!log.contains("hunter2") && !log.contains("detail"), "{log}");
+    }
+
+    #[test]
+    fn messages_of_panics_show_no_values() {
+        let panicked = |panics: fn()| {
+            let payload = panic::catch_unwind(panics).unwrap_err();
+            payload.downcast::<String>().map_or_else(|_| String::new(), |message| *message)
+        };
+        let cut = panicked(|| _ = &"the secret é"[std::hint::black_box(12)..]);
+        let unwrapped = panicked(|| _ = Err::<(), _>("the secret").expect("a value"));
+        let unequal = panicked(|| assert_eq!("the secret", std::hint::black_box("another")));
+        for (message, kept) in [(cut, "byte index"), (unwrapped, "a value"), (unequal, "assertion")] {
+            let logged = without_values(&message);
+            assert!(message.contains("secret") && !logged.contains("secret"), "{message}");
+            assert!(logged.contains(kept) || logged.contains("index 12"), "{logged}");
+        }
     }
 
     #[test]

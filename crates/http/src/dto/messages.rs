@@ -1,6 +1,6 @@
 //! Messages in responses, and the body of a send.
 
-use causerie_domain::messages::{MessageMeta, MessageView, NewMessage, Part};
+use causerie_domain::messages::{MessageMeta, MessageView, NewMessage, Part, PartKind, media_type};
 use causerie_domain::page::fitting_rows;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use super::attachments::{AttachmentBody, AttachmentDto};
 use super::input::Object;
 use super::page::{PageCursor, json_size};
 use super::usage::UsageDto;
-use super::values::{Id, MessageRoleDto, MessageStatusDto, PartKindDto, SessionStateDto, TimestampDto};
+use super::values::{Id, MessageRoleDto, MessageStatusDto, SessionStateDto, TimestampDto};
 
 /// A message of a session.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,7 +31,7 @@ pub(crate) struct MessageDto {
     status: MessageStatusDto,
     /// The text, exactly as it was sent or streamed.
     content: String,
-    /// Reasoning and text, in the order in which they were streamed.
+    /// Reasoning, text and files, in the order in which they were streamed.
     parts: Vec<PartDto>,
     meta: MetaDto,
     attachments: Vec<AttachmentDto>,
@@ -71,18 +71,30 @@ pub(crate) fn latest_of_page(views: Vec<MessageView>) -> (Option<i64>, Vec<Messa
     (messages.first().map(|message| message.seq), messages)
 }
 
-/// A part of a message: text or reasoning.
+/// A part of a message: text, reasoning, or a file.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
 #[schema(as = MessagePart)]
-pub(crate) struct PartDto {
-    #[serde(rename = "type")]
-    kind: PartKindDto,
-    text: String,
+pub(crate) enum PartDto {
+    /// Text of the answer.
+    Text { text: String },
+    /// Reasoning of the model before the answer.
+    Reasoning { text: String },
+    /// File of the answer, such as a generated image.
+    File {
+        media_type: String,
+        /// A `data:` URL, or the address of the file.
+        url: String,
+    },
 }
 
 impl From<Part> for PartDto {
     fn from(part: Part) -> Self {
-        PartDto { kind: part.kind.into(), text: part.text }
+        match part.kind {
+            PartKind::Text => PartDto::Text { text: part.text },
+            PartKind::Reasoning => PartDto::Reasoning { text: part.text },
+            PartKind::File => PartDto::File { media_type: media_type(&part.text).to_owned(), url: part.text },
+        }
     }
 }
 

@@ -75,7 +75,7 @@ impl From<&TurnFailure> for FailureDto {
         FailureDto {
             code: failure.code.into(),
             detail: failure.detail.clone(),
-            retryable: failure.code.is_retryable(),
+            retryable: failure.retryable,
             retry_after: failure.retry_after.map(whole_seconds),
         }
     }

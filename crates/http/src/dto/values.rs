@@ -5,7 +5,7 @@ use causerie_domain::audit_events::AuditAction;
 use causerie_domain::budgets::{BudgetPeriod, BudgetSubject};
 use causerie_domain::failure::FailureCode;
 use causerie_domain::memberships::{GroupRole, MembershipStatus};
-use causerie_domain::messages::{MessageRole, MessageStatus, PartKind};
+use causerie_domain::messages::{MessageRole, MessageStatus};
 use causerie_domain::sessions::SessionState;
 use causerie_domain::tools::ToolType;
 use causerie_domain::turns::TurnStatus;
@@ -159,7 +159,6 @@ enums! {
     SessionStateDto of SessionState as "SessionState", "State of a session.";
     MessageRoleDto of MessageRole as "MessageRole", "Author of a message.";
     MessageStatusDto of MessageStatus as "MessageStatus", "Status of a message.";
-    PartKindDto of PartKind as "PartKind", "Kind of a part.";
     TurnStatusDto of TurnStatus as "TurnStatus", "Status of a turn. Every status except `running` is final.";
     FailureCodeDto of FailureCode as "FailureCode", "Reason of a failed turn.";
     CostBasisDto of CostBasis as "CostBasis", "Source of a cost.";

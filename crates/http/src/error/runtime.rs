@@ -262,7 +262,7 @@ mod tests {
             }
         };
         let failed = |failure| Turn { failure, ..testing::turn(TurnStatus::Failed) };
-        let failure = |code| TurnFailure { code, detail: "no".to_owned(), retry_after: Some(RETRY_SOON) };
+        let failure = |code| TurnFailure { retry_after: Some(RETRY_SOON), ..TurnFailure::new(code, "no") };
         check(testing::turn(TurnStatus::Completed), None).await;
         check(testing::turn(TurnStatus::Cancelled), None).await;
         check(testing::turn(TurnStatus::Interrupted), Some(("turn_interrupted", 503))).await;

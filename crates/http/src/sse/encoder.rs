@@ -52,11 +52,10 @@ impl Encoder {
     /// The terminal frame has the position, so that a client can resume the stream.
     pub(crate) fn read_failed(&mut self) -> String {
         let mut out = String::new();
-        let failure = TurnFailure {
-            code: FailureCode::Internal,
-            detail: "The answer cannot be read at the moment; resume the stream later.".to_owned(),
-            retry_after: None,
-        };
+        let failure = TurnFailure::new(
+            FailureCode::Internal,
+            "The answer cannot be read at the moment; resume the stream later.",
+        );
         self.close_part(&mut out);
         self.write(&mut out, &Frame::DataError { data: (&failure).into() });
         self.terminal(&mut out, CursorPosition::At(self.position), &Frame::Error { text: &failure.detail });
@@ -87,16 +86,20 @@ impl Encoder {
         let id = delta.part.to_string();
         if self.open_part != Some(part) {
             self.close_part(out);
-            self.write(out, &Frame::part_start(delta.kind, &id));
-            self.open_part = Some(part);
+            if let Some(start) = Frame::part_start(delta.kind, &id) {
+                self.write(out, &start);
+                self.open_part = Some(part);
+            }
         }
         self.position = delta.position;
         self.write(out, &Frame::part_delta(delta.kind, &id, &delta.text));
     }
 
     fn close_part(&mut self, out: &mut String) {
-        if let Some((part, kind)) = self.open_part.take() {
-            self.write(out, &Frame::part_end(kind, &part.to_string()));
+        if let Some((part, kind)) = self.open_part.take()
+            && let Some(end) = Frame::part_end(kind, &part.to_string())
+        {
+            self.write(out, &end);
         }
     }
 
@@ -152,7 +155,7 @@ impl Encoder {
 
 /// Returns the failure of a failed turn that has none.
 fn unknown_failure() -> TurnFailure {
-    TurnFailure { code: FailureCode::Internal, detail: "The server failed.".to_owned(), retry_after: None }
+    TurnFailure::new(FailureCode::Internal, "The server failed.")
 }
 
 #[cfg(test)]
@@ -220,6 +223,40 @@ data: [DONE]
 
 "#;
         assert_eq!(transcript(events), expected);
+    }
+
+    #[test]
+    fn a_file_is_one_frame_between_two_parts() {
+        let events = vec![
+            started(0),
+            delta(0, PartKind::Text, "a", 1),
+            delta(1, PartKind::File, "data:image/png;base64,AA", 2),
+            delta(2, PartKind::File, "https://a.example/b.webp", 3),
+            delta(3, PartKind::Text, "b", 4),
+        ];
+        let expected = r#"id: T:0
+data: {"type":"text-start","id":"0"}
+
+id: T:1
+data: {"type":"text-delta","id":"0","delta":"a"}
+
+id: T:1
+data: {"type":"text-end","id":"0"}
+
+id: T:2
+data: {"type":"file","url":"data:image/png;base64,AA","mediaType":"image/png"}
+
+id: T:3
+data: {"type":"file","url":"https://a.example/b.webp","mediaType":"image/webp"}
+
+id: T:3
+data: {"type":"text-start","id":"3"}
+
+id: T:4
+data: {"type":"text-delta","id":"3","delta":"b"}
+
+"#;
+        assert_eq!(after_start(events), expected);
     }
 
     #[test]

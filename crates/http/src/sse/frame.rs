@@ -1,7 +1,7 @@
 //! Frames of a stream: the "UI message stream" of the AI SDK, version 1, limited to what its versions 6 and 7
 //! accept.
 
-use causerie_domain::messages::PartKind;
+use causerie_domain::messages::{PartKind, media_type};
 use causerie_domain::turns::TurnFailure;
 use causerie_runtime::TurnStart;
 use serde::Serialize;
@@ -39,6 +39,13 @@ pub(crate) enum Frame<'a> {
     ReasoningDelta { id: &'a str, delta: &'a str },
     /// A reasoning part ends.
     ReasoningEnd { id: &'a str },
+    /// A file of the answer, such as a generated image. It takes one position.
+    File {
+        /// A `data:` URL, or the address of the file.
+        url: &'a str,
+        #[serde(rename = "mediaType")]
+        media_type: &'a str,
+    },
     /// The tokens and cost of the answer, once they are stored.
     DataUsage { data: UsageDto },
     /// Reason of a failure; the frame `error` follows.
@@ -76,10 +83,17 @@ impl<'a> Frame<'a> {
         }
     }
 
-    pub(crate) fn part_start(kind: PartKind, id: &'a str) -> Self {
+    /// Returns the frame of a file.
+    pub(crate) fn file(url: &'a str) -> Self {
+        Frame::File { url, media_type: media_type(url) }
+    }
+
+    /// Returns the first frame of a part; `None` for a file, which is one frame.
+    pub(crate) fn part_start(kind: PartKind, id: &'a str) -> Option<Self> {
         match kind {
-            PartKind::Text => Frame::TextStart { id },
-            PartKind::Reasoning => Frame::ReasoningStart { id },
+            PartKind::Text => Some(Frame::TextStart { id }),
+            PartKind::Reasoning => Some(Frame::ReasoningStart { id }),
+            PartKind::File => None,
         }
     }
 
@@ -87,13 +101,16 @@ impl<'a> Frame<'a> {
         match kind {
             PartKind::Text => Frame::TextDelta { id, delta },
             PartKind::Reasoning => Frame::ReasoningDelta { id, delta },
+            PartKind::File => Frame::file(delta),
         }
     }
 
-    pub(crate) fn part_end(kind: PartKind, id: &'a str) -> Self {
+    /// Returns the last frame of a part; `None` for a file, which is one frame.
+    pub(crate) fn part_end(kind: PartKind, id: &'a str) -> Option<Self> {
         match kind {
-            PartKind::Text => Frame::TextEnd { id },
-            PartKind::Reasoning => Frame::ReasoningEnd { id },
+            PartKind::Text => Some(Frame::TextEnd { id }),
+            PartKind::Reasoning => Some(Frame::ReasoningEnd { id }),
+            PartKind::File => None,
         }
     }
 
@@ -208,7 +225,7 @@ impl From<&TurnFailure> for ErrorData {
     fn from(failure: &TurnFailure) -> Self {
         ErrorData {
             code: ErrorCodeDto::Failure(failure.code.into()),
-            retryable: failure.code.is_retryable(),
+            retryable: failure.retryable,
             retry_after: failure.retry_after.map(whole_seconds),
         }
     }

@@ -70,9 +70,8 @@ pub(crate) fn ended(
 
 pub(crate) fn failure(retry_after_ms: Option<u64>) -> TurnEvent {
     let failure = TurnFailure {
-        code: FailureCode::UpstreamRateLimited,
-        detail: "The model is busy.".to_owned(),
         retry_after: retry_after_ms.map(Duration::from_millis),
+        ..TurnFailure::new(FailureCode::UpstreamRateLimited, "The model is busy.")
     };
     let turn = Turn { failure: Some(failure), ..turn(TurnStatus::Failed) };
     TurnEvent::Ended(Box::new(TurnEnd { turn, usage: None }))
@@ -80,8 +79,7 @@ pub(crate) fn failure(retry_after_ms: Option<u64>) -> TurnEvent {
 
 /// Returns the end of a turn that could not be stored.
 pub(crate) fn unstored() -> TurnEvent {
-    let detail = "the answer could not be stored".to_owned();
-    let failure = TurnFailure { code: FailureCode::Internal, detail, retry_after: None };
+    let failure = TurnFailure::new(FailureCode::Internal, "the answer could not be stored");
     let turn = Turn { failure: Some(failure), ended_at: None, ..turn(TurnStatus::Running) };
     TurnEvent::Ended(Box::new(TurnEnd { turn, usage: None }))
 }

@@ -46,14 +46,15 @@ impl Response {
     ///
     /// # Errors
     /// For any other status, the error that status, headers and body describe;
-    /// [`CompletionErrorKind::InvalidResponse`] for a compressed body.
+    /// [`CompletionErrorKind::InvalidResponse`] for a body in an encoding that the client does not decode.
     pub(super) async fn error_for_status(mut self) -> Result<Self, CompletionError> {
+        let is_encoded = is_encoded(&self.headers);
         if self.status.is_success() {
-            return if is_compressed(&self.headers) { Err(compressed_body()) } else { Ok(self) };
+            return if is_encoded { Err(encoded_body()) } else { Ok(self) };
         }
         let mut body = Vec::new();
         // If the body breaks off or does not end, its beginning is used: the status is known in any case.
-        while let Some(bytes) = self.body.read_of_error(!body.is_empty()).await {
+        while !is_encoded && let Some(bytes) = self.body.read_of_error(!body.is_empty()).await {
             self.body.timeouts.record_progress();
             body.extend_from_slice(&bytes);
             if body.len() > MAX_ERROR_BODY_BYTES {
@@ -109,13 +110,13 @@ where
     }
 }
 
-/// Whether the body is compressed. The client never asks for compression.
-fn is_compressed(headers: &HeaderMap) -> bool {
+/// Whether the body has an encoding that the client does not decode. Of decoded bodies, the header is removed.
+fn is_encoded(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity" && !encoding.is_empty())
 }
 
-fn compressed_body() -> CompletionError {
-    let message = "the upstream's response is compressed, which the client did not ask for";
+fn encoded_body() -> CompletionError {
+    let message = "the upstream's response has a content encoding other than gzip and deflate";
     // A retry would get the same response.
     CompletionError {
         retryable: false,

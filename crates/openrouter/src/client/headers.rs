@@ -1,6 +1,6 @@
-//! The headers of every request: user agent, attribution and authorization.
+//! The headers of every request: user agent, accepted encoding, attribution and authorization.
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 
 use crate::settings::{Attribution, Settings, SettingsError};
 
@@ -14,6 +14,8 @@ pub(super) fn default_headers(settings: &Settings) -> Result<HeaderMap, Settings
         USER_AGENT,
         HeaderValue::from_static(concat!("causerie-openrouter/", env!("CARGO_PKG_VERSION"))),
     );
+    // Compression delays the events of a stream. A response that is compressed all the same is decoded.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     let mut set = |name: HeaderName, setting, text: &str| {
         // Names are not always ASCII; the bytes of UTF-8 are legal in a header.
         let value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_| SettingsError::Header(setting))?;

@@ -61,6 +61,8 @@ impl OpenRouter {
             .connect_timeout(settings.timeouts.connect)
             .redirect(redirect::Policy::none())
             .retry(retry::never())
+            .gzip(true)
+            .deflate(true)
             .no_proxy();
         client = match &settings.proxy {
             Some(proxy) => {

@@ -25,6 +25,9 @@ use crate::wire::raw_field;
 /// Maximum length of an excerpt from a body that cannot be decoded, in bytes.
 pub(crate) const MAX_EXCERPT_BYTES: usize = 500;
 
+/// Maximum length of an id of the upstream, in bytes. Longer ones are no ids.
+const MAX_ID_BYTES: usize = 128;
+
 /// Creates the error of a response with an error status.
 pub(crate) fn from_response(status: u16, headers: &HeaderMap, body: &[u8]) -> CompletionError {
     let text = String::from_utf8_lossy(body);
@@ -66,10 +69,19 @@ pub(crate) fn from_failed_response(response: &str) -> CompletionError {
     from_error_body(&ErrorBody::from_body(&value).unwrap_or_default())
 }
 
-/// Creates the error of a response that cannot be decoded. `text` is the undecodable part, for the logs.
+/// Creates the error of a response that cannot be decoded. `text` is its body, of which the logs get a description.
 pub(crate) fn invalid_response(message: &str, text: &str) -> CompletionError {
     CompletionError {
-        provider_text: log_text(&excerpt(raw_field::parse_lossy(text.trim()).as_ref(), text)),
+        provider_text: log_text(&describe(text)),
+        ..CompletionError::new(CompletionErrorKind::InvalidResponse, message)
+    }
+}
+
+/// Creates the error of an event that cannot be decoded. Its text is a part of the answer, so that the logs get only its
+/// length.
+pub(crate) fn invalid_event(message: &str, event: &[u8]) -> CompletionError {
+    CompletionError {
+        provider_text: Some(format!("an event of {} bytes", event.len())),
         ..CompletionError::new(CompletionErrorKind::InvalidResponse, message)
     }
 }
@@ -77,7 +89,7 @@ pub(crate) fn invalid_response(message: &str, text: &str) -> CompletionError {
 /// Creates the error of a stream that broke off. `non_event_text` is the plain text in the stream, for the logs.
 pub(crate) fn interrupted(non_event_text: &str) -> CompletionError {
     CompletionError {
-        provider_text: log_text(&excerpt(None, non_event_text)),
+        provider_text: log_text(&describe(non_event_text)),
         ..CompletionError::new(CompletionErrorKind::Interrupted, "the answer was cut before its end")
     }
 }
@@ -96,7 +108,12 @@ fn request_id(headers: &HeaderMap) -> Option<String> {
 
 fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     let text = headers.get(name)?.to_str().ok()?;
-    (!text.is_empty()).then(|| text.to_owned())
+    is_id(text).then(|| text.to_owned())
+}
+
+/// Whether a text can be an id: it is short and has no spaces.
+fn is_id(text: &str) -> bool {
+    (1..=MAX_ID_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Creates an error that came after a success status: its numeric code takes the place of the status.
@@ -113,23 +130,51 @@ fn build(status: Option<u16>, body: &ErrorBody) -> CompletionError {
     CompletionError {
         retryable: classify::is_retryable(&kind, status, body),
         provider_text: log_text(&body.log_text()),
-        request_id: body.request_id.clone(),
+        request_id: body.request_id.clone().filter(|id| is_id(id)),
         ..CompletionError::new(kind, message)
     }
+}
+
+/// Returns what the logs may have of the body of a success: the error that it reports, the beginning of a page, or the
+/// first line of a text. Other JSON and data can be a part of the answer, so that only their length is returned.
+fn describe(text: &str) -> String {
+    let text = text.trim();
+    if text.starts_with('<') {
+        return excerpt(None, text);
+    }
+    if text.starts_with(['{', '[', '"']) || text.starts_with("data:") {
+        let value: Option<Value> = raw_field::parse_lossy(text);
+        let error = value.as_ref().and_then(ErrorBody::from_body);
+        return error.map_or_else(|| format!("JSON of {} bytes", text.len()), |error| error.log_text());
+    }
+    excerpt(None, text.lines().next().unwrap_or_default())
 }
 
 /// Returns the beginning of a body of unknown shape, without private fields.
 fn excerpt(value: Option<&Value>, text: &str) -> String {
     let text = match value {
         Some(value @ (Value::Object(_) | Value::Array(_))) => remove_private_fields(value).to_string(),
-        _ => text.trim().to_owned(),
+        _ => before_binary(text.trim()),
     };
     redact::truncate(before_private_fields(&text), MAX_EXCERPT_BYTES)
 }
 
-/// Returns the part of a text that logs may hold: shortened and redacted; `None` if nothing is left.
+/// Returns the part of a text before its first character that no text has, or a note that there is none.
+fn before_binary(text: &str) -> String {
+    let is_binary =
+        |one: char| one.is_control() && !one.is_whitespace() || one == char::REPLACEMENT_CHARACTER;
+    match text.find(is_binary) {
+        None => text.to_owned(),
+        Some(0) => "bytes that are no text".to_owned(),
+        Some(at) => text[..at].to_owned(),
+    }
+}
+
+/// Returns the part of a text that logs may hold: shortened and redacted; `None` if nothing is left. It may still quote
+/// the request, which the caller of the gateway knows.
 pub(crate) fn log_text(text: &str) -> Option<String> {
-    let text = before_private_fields(text.trim());
+    let text = before_binary(text.trim());
+    let text = before_private_fields(&text);
     let text = redact::redact(&redact::truncate(text, 4 * MAX_EXCERPT_BYTES));
     (!text.is_empty()).then_some(text)
 }

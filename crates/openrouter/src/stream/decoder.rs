@@ -183,9 +183,9 @@ impl StreamDecoder {
                     self.non_event_text.add(event);
                     None
                 }
-                Err(_) => Some(Termination::Failed(error::invalid_response(
+                Err(_) => Some(Termination::Failed(error::invalid_event(
                     "an event of the answer is not valid UTF-8",
-                    &String::from_utf8_lossy(event),
+                    event,
                 ))),
             };
             if let Some(termination) = ended {
@@ -273,7 +273,7 @@ impl ResponseBuilder {
                 }
                 _ => self.add_chunk(&chunk, ChoiceFormat::Delta, out),
             },
-            Err(_) => Err(error::invalid_response("an event of the answer is not valid JSON", json)),
+            Err(_) => Err(error::invalid_event("an event of the answer is not valid JSON", json.as_bytes())),
         };
         match result {
             Err(error) => Some(Termination::Failed(error)),

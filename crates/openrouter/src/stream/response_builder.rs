@@ -1,11 +1,14 @@
 //! Builds a response from its chunks: emits what is new in each chunk and retains the rest for the end.
 
+use std::collections::HashSet;
+
 use causerie_domain::completion::{CompletionError, CompletionEvent, FinishReason, GenerationInfo};
 use causerie_domain::usage::ReportedUsage;
 use serde_json::Value;
 
 use super::content::{ContentKind, EmittedContent};
 use super::function_calls::FunctionCalls;
+use super::parts::{self, Piece};
 use super::reasoning::Reasoning;
 use crate::error;
 use crate::settings::SizeLimits;
@@ -62,7 +65,7 @@ impl ResponseBuilder {
         ResponseBuilder {
             identity: GenerationInfo::default(),
             id_is_final: false,
-            content: EmittedContent::new(limits.max_answer_bytes),
+            content: EmittedContent::new(limits),
             reasoning: Reasoning::default(),
             function_calls: FunctionCalls::default(),
             annotations: Vec::new(),
@@ -171,10 +174,10 @@ impl ResponseBuilder {
     /// Sets the finish reason. The last reason counts; `truncated` is never reset.
     pub(super) fn set_finish(&mut self, reason: Option<&str>, native: Option<&str>) {
         if let Some(native) = native {
-            self.finish.native = Some(native.to_owned());
+            self.finish.native = Some(bounded_reason(native).to_owned());
         }
         if let Some(reason) = reason {
-            self.finish.reason = Some(FinishReason::from(reason));
+            self.finish.reason = Some(FinishReason::from(bounded_reason(reason)));
             self.progress += 1;
         }
         // Providers report a truncated tool call as finished; only the native reason shows the truncation.
@@ -207,12 +210,13 @@ impl ResponseBuilder {
         );
     }
 
-    /// Adds everything in a delta except tool calls. Returns whether it has images or audio, which are not emitted.
+    /// Adds everything in a delta except tool calls. Returns whether it has images or audio: not all of it is emitted.
     fn add_content(&mut self, delta: &Delta<'_>, out: &mut Vec<CompletionEvent>) -> bool {
         // Values are not parsed once their limit is exceeded: short JSON can be large in memory.
         self.retained_bytes = self.retained_bytes.saturating_add(raw_field::parsed_size(delta.annotations));
         let details_bytes = raw_field::parsed_size(delta.reasoning_details);
-        if self.is_oversized() || details_bytes > self.limits.max_body_bytes {
+        let parts_bytes = parts::parsed_size(delta.content).max(raw_field::parsed_size(delta.images));
+        if self.is_oversized() || details_bytes.max(parts_bytes) > self.limits.max_body_bytes {
             self.retained_bytes = usize::MAX;
             return false;
         }
@@ -220,26 +224,56 @@ impl ResponseBuilder {
         self.retained_bytes +=
             if has_new_records { details_bytes } else { raw_field::byte_len(delta.reasoning_details) };
         self.push_content(ContentKind::Reasoning, reasoning, out);
-        self.push_content(ContentKind::Text, content(delta.content), out);
-        self.push_content(ContentKind::Refusal, content(delta.refusal), out);
+        self.add_parts(delta, out);
+        self.push_content(ContentKind::Refusal, text_of_parts(delta.refusal), out);
         self.annotations.extend(raw_field::array(delta.annotations).unwrap_or_default());
         delta.images.is_some() || delta.audio.is_some()
     }
+
+    /// Adds the text and the images of a delta, in their order. Some gateways repeat the images of the content.
+    fn add_parts(&mut self, delta: &Delta<'_>, out: &mut Vec<CompletionEvent>) {
+        let mut sent = HashSet::new();
+        for piece in parts::pieces(delta.content).into_iter().chain(parts::images(delta.images)) {
+            match piece {
+                Piece::Text(text) => self.content.push(ContentKind::Text, text, out),
+                Piece::Image(url) if self.content.is_cut || sent.contains(&url) => {}
+                Piece::Image(url) => {
+                    self.content.push_image(url.clone(), out);
+                    sent.insert(url);
+                }
+            }
+        }
+    }
+}
+
+/// Maximum length in bytes of the id, the model and the provider of an answer. Longer ones are ignored.
+const MAX_IDENTITY_BYTES: usize = 256;
+/// Maximum length in bytes of a finish reason. The rest of a longer one is left out.
+const MAX_REASON_BYTES: usize = 64;
+
+/// Returns the beginning of a finish reason.
+fn bounded_reason(reason: &str) -> &str {
+    &reason[..reason.floor_char_boundary(MAX_REASON_BYTES)]
 }
 
 /// Sets a text if it is new or changed, and returns the change.
 fn update(known: &mut Option<String>, field: RawField<'_>) -> Option<String> {
-    let text = raw_field::non_empty_text(field).filter(|text| known.as_deref() != Some(text.as_ref()))?;
+    let text = raw_field::non_empty_text(field)?;
+    if text.len() > MAX_IDENTITY_BYTES || known.as_deref() == Some(text.as_ref()) {
+        return None;
+    }
     *known = Some(text.into_owned());
     known.clone()
 }
 
-/// Reads content: a text, or a list of parts whose texts are joined.
-fn content(field: RawField<'_>) -> Option<Marked<String>> {
-    if !field?.get().starts_with('[') {
-        return raw_field::marked_text(field);
+/// Reads a text, or a list of parts whose texts are joined.
+fn text_of_parts(field: RawField<'_>) -> Option<Marked<String>> {
+    let mut joined: Option<Marked<String>> = None;
+    for piece in parts::pieces(field) {
+        let Piece::Text(text) = piece else { continue };
+        let joined = joined.get_or_insert_with(|| Marked::from(String::new()));
+        joined.value.push_str(&text.value);
+        joined.has_marks |= text.has_marks;
     }
-    let Marked { value, has_marks } = raw_field::marked_array(field)?;
-    let texts = value.iter().filter_map(|part| part.get("text").and_then(Value::as_str));
-    Some(Marked { value: texts.collect(), has_marks })
+    joined
 }

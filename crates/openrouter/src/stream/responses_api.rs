@@ -25,6 +25,8 @@ wire_objects! {
         call_id: RawField<'a>,
         name: RawField<'a>,
         arguments: RawField<'a>,
+        /// Image in Base64.
+        result: RawField<'a>,
     }
 
     struct Response<'a> {
@@ -74,7 +76,7 @@ impl ResponseBuilder {
                 self.annotations
                     .extend(annotation.and_then(|raw| raw_field::parse_lossy::<Value>(raw.get())));
             }
-            "response.output_item.done" => self.add_output_item(&raw_field::object(event.item)),
+            "response.output_item.done" => self.add_output_item(&raw_field::object(event.item), out),
             "response.completed" => self.set_finish(Some("stop"), Some("completed")),
             "response.incomplete" => {
                 let details: IncompleteDetails<'_> = raw_field::object(response.incomplete_details);
@@ -93,12 +95,20 @@ impl ResponseBuilder {
         Ok(())
     }
 
-    fn add_output_item(&mut self, item: &Item<'_>) {
-        if raw_field::text(item.kind).as_deref() == Some("function_call") {
-            let function = FunctionDelta { name: item.name, arguments: item.arguments };
-            let added = self.function_calls.add_call(item.call_id, &function);
-            self.count_call(added);
-            self.progress += 1;
+    fn add_output_item(&mut self, item: &Item<'_>, out: &mut Vec<CompletionEvent>) {
+        match raw_field::text(item.kind).as_deref() {
+            Some("function_call") => {
+                let function = FunctionDelta { name: item.name, arguments: item.arguments };
+                let added = self.function_calls.add_call(item.call_id, &function);
+                self.count_call(added);
+                self.progress += 1;
+            }
+            Some("image_generation_call") => {
+                if let Some(data) = raw_field::non_empty_text(item.result) {
+                    self.content.push_image(format!("data:image/png;base64,{data}"), out);
+                }
+            }
+            _ => {}
         }
     }
 }

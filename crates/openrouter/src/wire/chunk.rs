@@ -37,7 +37,7 @@ wire_objects! {
         pub(crate) reasoning_details: RawField<'a>,
         pub(crate) tool_calls: Option<Elements<FunctionCallDelta<'a>>>,
         pub(crate) annotations: RawField<'a>,
-        /// Not emitted, but counted as progress.
+        /// Generated images.
         pub(crate) images: RawField<'a>,
         /// Not emitted, but counted as progress.
         pub(crate) audio: RawField<'a>,

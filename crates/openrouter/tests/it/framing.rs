@@ -14,11 +14,11 @@ fn comments_are_not_data() {
 }
 
 #[test]
-fn joined_documents_in_one_event_are_an_invalid_response_shown_only_in_logs() {
+fn joined_documents_in_one_event_are_an_invalid_response() {
     let found = answer(done(&[HELLO, &format!("{HELLO}data: {STOP}")]));
     assert_eq!(kind(&found), CompletionErrorKind::InvalidResponse);
     assert_eq!(found.text, "Hello", "the text before is kept");
-    assert!(found.error().provider_text.as_deref().is_some_and(|text| text.contains("}data: {")));
+    assert!(found.error().provider_text.as_deref().is_some_and(|text| text.starts_with("an event of ")));
     assert!(!found.error().message.contains("data:"));
 }
 
@@ -151,7 +151,6 @@ fn plain_text_in_place_of_an_answer_is_an_invalid_response_with_an_excerpt_for_t
         "upstream connect error or disconnect/reset before headers\r\n",
         "Error: bad gateway\n\nTry again later.\n\n",
         "null",
-        "\"quoted\"",
         "502",
         "datacentre on fire",
     ] {
@@ -175,6 +174,31 @@ fn plain_text_between_events_is_ignored_and_logged_if_the_answer_is_interrupted(
         assert_eq!((kind(&cut), cut.text.as_str()), (CompletionErrorKind::Interrupted, "Hello"));
         assert_eq!(cut.error().provider_text.as_deref(), Some("upstream connect error"));
     }
+}
+
+#[test]
+fn undecodable_parts_of_an_answer_are_described_and_not_quoted() {
+    let secret = "the secret of the answer";
+    let delta = format!(r#"{{"choices":[{{"delta":{{"content":"{secret}"#);
+    for body in [
+        done(&[HELLO, &delta]),
+        done(&[secret]),
+        done(&[&format!("\"{secret}\"")]),
+        format!("{delta}\"}}}}]}}\n\n{delta}\"}}}}]}}\n\n"),
+        format!("{delta}\n"),
+        format!("[{delta}\"}}}}]}}]"),
+        format!("{}no: {delta}\n", stream(&[HELLO])).replace("no: ", ""),
+        format!("data: {delta}\n{secret}\"}}}}]}}\n\n"),
+        format!("retrying\n{secret}\n\n"),
+        format!("data: {delta}\u{fffd}\n\n"),
+    ] {
+        let found = answer(body.replace('\u{fffd}', ""));
+        let logged = format!("{:?} {:?}", found.error(), found.error().provider_text);
+        assert!(!logged.contains("secret"), "{body} {logged}");
+    }
+    let invalid = [b"data: {\"choices\":[{\"delta\":{\"content\":\"the secret \xff\"}}]}\n\n"];
+    let found = Answer::of(&events(invalid.map(|body| &body[..])));
+    assert_eq!(found.error().provider_text.as_deref(), Some("an event of 56 bytes"));
 }
 
 #[test]

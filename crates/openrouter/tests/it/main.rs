@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic fails the test")]
 
+mod compression;
 mod documents;
 mod error_statuses;
 mod errors_in_responses;
 mod framing;
 mod fuzz;
+mod images;
 mod outcomes;
 mod recorded_completions;
 mod redaction;

@@ -32,7 +32,7 @@ async fn no_error_contains_accounts_keys_or_user_text() {
 async fn a_key_quoted_inside_a_response_is_redacted() {
     let quoted = format!(r#"{{"error":{{"code":401,"message":"Key {KEY} is off"}}}}"#);
     let cut = format!(r#"{{"error":{{"code":401,"message":"{}{KEY}"}}}}"#, "x".repeat(1_990));
-    for body in [quoted.clone(), format!("data: {quoted}\n\n"), format!("data: {KEY}\n\n"), cut] {
+    for body in [quoted.clone(), format!("data: {quoted}\n\n"), format!("no {KEY}\n\n"), cut] {
         let upstream = Upstream::answering(response(200, &[("x-request-id", KEY)], body.as_bytes())).await;
         let answer = Answer::of(&upstream.client().complete(hello()).collect::<Vec<_>>().await);
         let text = format!("{:?} {:?}", answer.error(), answer.error().provider_text);

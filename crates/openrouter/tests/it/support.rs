@@ -30,6 +30,8 @@ pub(crate) struct Answer {
     pub(crate) reasoning: String,
     pub(crate) text: String,
     pub(crate) refusal: String,
+    /// URLs of images.
+    pub(crate) images: Vec<String>,
     pub(crate) end: CompletionEnd,
 }
 
@@ -43,6 +45,7 @@ impl Answer {
             reasoning: String::new(),
             text: String::new(),
             refusal: String::new(),
+            images: Vec::new(),
             end: (**end).clone(),
         };
         for event in before {
@@ -56,6 +59,7 @@ impl Answer {
                 CompletionEvent::Reasoning(text) => answer.reasoning.push_str(text),
                 CompletionEvent::Text(text) => answer.text.push_str(text),
                 CompletionEvent::Refusal(text) => answer.refusal.push_str(text),
+                CompletionEvent::Image(url) => answer.images.push(url.clone()),
                 CompletionEvent::Ended(_) => panic!("there are two ends"),
             }
         }

@@ -130,8 +130,9 @@ const fn condition(rule: IntegrityRule) -> &'static str {
         }
         IntegrityRule::SegmentOrder => {
             "t.status = 'running' AND EXISTS (SELECT 1 FROM
-                 (SELECT g.position, SUM(LENGTH(g.text)) OVER (ORDER BY g.position) - LENGTH(g.text) AS before_it
-                  FROM segments g WHERE g.turn_id = t.id) p
+                 (SELECT s.position, SUM(s.length) OVER (ORDER BY s.position) - s.length AS before_it
+                  FROM (SELECT g.position, CASE g.kind WHEN 'file' THEN 1 ELSE LENGTH(g.text) END AS length
+                        FROM segments g WHERE g.turn_id = t.id) s) p
                  WHERE p.position <> p.before_it)"
         }
         IntegrityRule::MessageTurn => {

@@ -1,6 +1,6 @@
 //! JSON in text columns.
 
-use causerie_domain::messages::{MessageMeta, Part};
+use causerie_domain::messages::{MessageMeta, Part, PartKind, media_type};
 use causerie_domain::ports::StoreError;
 use causerie_domain::turns::ContextReport;
 use serde::{Deserialize, Serialize};
@@ -9,12 +9,17 @@ use serde_json::{Map, Value};
 use super::parse_variant;
 use crate::error::{corrupt, corrupt_with_source};
 
-/// A part of a message: `{"type": "text", "text": "..."}`.
+/// A part of a message: `{"type": "text", "text": "..."}`, or `{"type": "file", "media_type": "...", "url": "..."}`.
 #[derive(Serialize, Deserialize)]
 struct StoredPart {
     #[serde(rename = "type")]
     kind: String,
-    text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    media_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -29,18 +34,30 @@ struct StoredContext {
 const META_KEYS: [&str; 5] = ["model", "tokens", "latency_ms", "finish_reason", "extractions"];
 
 pub(crate) fn parts_text(parts: &[Part]) -> Result<String, StoreError> {
-    let parts: Vec<StoredPart> = parts
-        .iter()
-        .map(|part| StoredPart { kind: part.kind.as_str().to_owned(), text: part.text.clone() })
-        .collect();
-    write("messages.parts", &parts)
+    let stored = parts.iter().map(|part| {
+        let (kind, text) = (part.kind.as_str().to_owned(), Some(part.text.clone()));
+        match part.kind {
+            PartKind::Text | PartKind::Reasoning => StoredPart { kind, text, media_type: None, url: None },
+            PartKind::File => {
+                let media_type = Some(media_type(&part.text).to_owned());
+                StoredPart { kind, text: None, media_type, url: text }
+            }
+        }
+    });
+    write("messages.parts", &stored.collect::<Vec<_>>())
 }
 
 pub(super) fn parts(stored: &str) -> Result<Vec<Part>, StoreError> {
     let parts: Vec<StoredPart> = read("messages.parts", stored)?;
     parts
         .into_iter()
-        .map(|part| Ok(Part { kind: parse_variant("messages.parts", &part.kind)?, text: part.text }))
+        .map(|part| {
+            let kind = parse_variant("messages.parts", &part.kind)?;
+            let text = if kind == PartKind::File { part.url } else { part.text };
+            let text =
+                text.ok_or_else(|| corrupt(format!("messages.parts has a {} without text", part.kind)))?;
+            Ok(Part { kind, text })
+        })
         .collect()
 }
 
@@ -120,7 +137,6 @@ pub(super) fn read<'t, T: Deserialize<'t>>(column: &str, text: &'t str) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use causerie_domain::messages::PartKind;
     use serde_json::json;
 
     use super::*;
@@ -130,6 +146,7 @@ mod tests {
         let given = vec![
             Part { kind: PartKind::Reasoning, text: "hm\n\"\u{1}\u{1F600}".to_owned() },
             Part { kind: PartKind::Text, text: " Hello ".to_owned() },
+            Part { kind: PartKind::File, text: "data:image/png;base64,AAAA".to_owned() },
         ];
         assert_eq!(parts(&parts_text(&given).unwrap()).unwrap(), given);
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use causerie_domain::Timestamp;
+use causerie_domain::failure::FailureCode;
 use causerie_domain::ports::{KeyedTurn, StoreError};
 use causerie_domain::turns::{Segment, Turn, TurnFailure};
 use diesel::pg::Pg;
@@ -30,6 +31,7 @@ pub(crate) struct TurnRow {
     failure_code: Option<String>,
     failure_detail: Option<String>,
     failure_retry_after_us: Option<i64>,
+    failure_retryable: Option<bool>,
     finish_reason: Option<String>,
     context: Option<String>,
     started_at: i64,
@@ -62,11 +64,16 @@ impl TryFrom<TurnRow> for Turn {
             .map(|span| count("turns.failure_retry_after_us", span).map(Duration::from_micros))
             .transpose()?;
         let failure = match row.failure_code {
-            Some(code) => Some(TurnFailure {
-                code: parse_variant("turns.failure_code", &code)?,
-                detail: row.failure_detail.unwrap_or_default(),
-                retry_after,
-            }),
+            Some(code) => {
+                let code: FailureCode = parse_variant("turns.failure_code", &code)?;
+                Some(TurnFailure {
+                    code,
+                    detail: row.failure_detail.unwrap_or_default(),
+                    retry_after,
+                    // Rows of earlier versions have no value of their own.
+                    retryable: row.failure_retryable.unwrap_or(code.is_retryable()),
+                })
+            }
             None => None,
         };
         Ok(Turn {
@@ -123,6 +130,7 @@ impl TryFrom<Turn> for TurnRow {
             failure_code: failure.map(|failure| failure.code.as_str().to_owned()),
             failure_detail: failure.map(|failure| sanitized(&failure.detail).into_owned()),
             failure_retry_after_us: failure.and_then(|failure| failure.retry_after).map(micros),
+            failure_retryable: failure.map(|failure| failure.retryable),
             finish_reason: finish_reason.as_deref().map(|reason| sanitized(reason).into_owned()),
             context: context.as_ref().map(json::context_text).transpose()?,
             started_at: started_at.as_micros(),

@@ -10,7 +10,7 @@ mod token_budget;
 
 use causerie_domain::attachments::{Attachment, NewAttachment};
 use causerie_domain::completion::{ContentPart, PromptMessage};
-use causerie_domain::messages::{MessageRole, MessageStatus, MessageView};
+use causerie_domain::messages::{MessageRole, MessageStatus, MessageView, PartKind};
 use causerie_domain::turns::ContextReport;
 use causerie_usage::{CharsPerToken, with_margin};
 
@@ -146,12 +146,13 @@ fn latest_that_fit<'a, 'b>(
 }
 
 /// Returns whether a message is sent. An answer without text is sent only if it is complete, because a model may return
-/// an empty answer.
+/// an empty answer. One that consists of files is not sent.
 fn is_sent(view: &MessageView) -> bool {
     let message = &view.message;
+    let has_files = message.parts.iter().any(|part| part.kind == PartKind::File);
     message.role == MessageRole::User
         || !message.content.is_empty()
-        || message.status == MessageStatus::Completed
+        || message.status == MessageStatus::Completed && !has_files
 }
 
 fn stored_tokens(view: &MessageView, input: &ContextInput) -> u64 {

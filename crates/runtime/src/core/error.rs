@@ -149,11 +149,7 @@ fn budget_text(BudgetRefusal { state, needed }: &BudgetRefusal) -> String {
 impl From<CatalogError> for RuntimeError {
     fn from(error: CatalogError) -> Self {
         match error {
-            CatalogError::Upstream(error) => RuntimeError::Upstream(TurnFailure {
-                code: error.failure_code(),
-                detail: error.message,
-                retry_after: error.retry_after,
-            }),
+            CatalogError::Upstream(error) => RuntimeError::Upstream(error.into()),
             CatalogError::Store(error) => RuntimeError::Store(error),
         }
     }

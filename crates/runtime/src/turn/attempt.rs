@@ -71,6 +71,7 @@ impl Attempt {
                 Some(CompletionEvent::Text(text) | CompletionEvent::Refusal(text)) => {
                     self.append(PartKind::Text, &text, turn, inner);
                 }
+                Some(CompletionEvent::Image(url)) => self.append(PartKind::File, &url, turn, inner),
                 Some(CompletionEvent::Ended(end)) => return AttemptEnd::Ended(without_function_calls(end)),
                 None => return AttemptEnd::Ended(Box::new(missing_end())),
             }

@@ -39,14 +39,16 @@ pub struct TurnStart {
     pub mark: Option<String>,
 }
 
-/// Piece of the answer.
+/// Piece of the answer: text, or a whole file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delta {
     /// Index of the part that the piece belongs to, from 0.
     pub part: usize,
     pub kind: PartKind,
+    /// Text, or the URL of the file.
     pub text: String,
-    /// Position after the piece: the number of characters (Unicode scalar values) of reasoning and text up to here.
+    /// Position after the piece: the number of characters (Unicode scalar values) of reasoning and text, and of files,
+    /// up to here.
     pub position: u64,
 }
 
@@ -71,7 +73,7 @@ pub struct TurnCursor {
 /// Position in the stream of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CursorPosition {
-    /// After this many characters.
+    /// After this many characters and files.
     At(u64),
     /// After the terminal frame.
     End,

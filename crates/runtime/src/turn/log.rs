@@ -1,8 +1,8 @@
 //! Log of a running turn: append-only text in memory, with any number of readers.
 //!
 //! The text is stored once for all readers: a reader is a cursor in the log and has no queue, so slow readers use
-//! no memory. Positions count characters (Unicode scalar values) of reasoning and text in the order of the stream,
-//! so that they are also valid in the stored message of an ended turn.
+//! no memory. Positions count characters (Unicode scalar values) of reasoning and text, and files, in the order of the
+//! stream, so that they are also valid in the stored message of an ended turn.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::event::{Delta, TurnEnd, TurnStart};
 
-/// Maximum size of a delta in bytes, so that a late reader does not copy a whole answer at once.
+/// Maximum size of a text delta in bytes, so that a late reader does not copy a whole answer at once.
 pub(crate) const MAX_DELTA_BYTES: usize = 16 * 1024;
 /// Text that is kept after the end of a stored turn, in bytes. Readers that are further behind continue from the store,
 /// so connections that accept no data do not hold whole answers.
@@ -89,7 +89,7 @@ impl TurnLog {
         TurnLog { start, state: Mutex::new(state), version: watch::Sender::new(0) }
     }
 
-    /// Appends text of the answer.
+    /// Appends text of the answer, or the URL of a file.
     pub(crate) fn append(&self, kind: PartKind, text: &str) {
         if text.is_empty() {
             return;
@@ -97,10 +97,10 @@ impl TurnLog {
         let mut state = self.lock();
         let start = state.length;
         match state.parts.last_mut() {
-            Some(last) if last.kind == kind => last.text.push_str(text),
+            Some(last) if last.kind.continues(kind) => last.text.push_str(text),
             _ => state.parts.push(LogPart { kind, text: text.to_owned(), start, released: 0 }),
         }
-        state.length += characters(text);
+        state.length += kind.length(text);
         drop(state);
         self.notify();
     }
@@ -158,11 +158,11 @@ impl TurnLog {
             return Some(LogCursor { position, ..LogCursor::default() });
         };
         let found = &state.parts[index];
-        let byte = found.released + byte_offset(&found.text, position - found.start);
+        let byte = found.released + found.kind.byte_offset(&found.text, position - found.start);
         Some(LogCursor { part: state.first_part + index, byte, position })
     }
 
-    /// Reads the next piece of one part, at most [`MAX_DELTA_BYTES`] long, and moves the cursor behind it.
+    /// Reads the next piece of one part, text of at most [`MAX_DELTA_BYTES`] or a file, and moves the cursor behind it.
     pub(crate) fn read(&self, cursor: &mut LogCursor) -> LogRead {
         let state = self.lock();
         if cursor.position == state.length {
@@ -177,9 +177,9 @@ impl TurnLog {
                 *cursor = LogCursor { part: cursor.part + 1, byte: 0, position: cursor.position };
                 continue;
             }
-            let text = prefix(rest, MAX_DELTA_BYTES);
+            let text = if part.kind == PartKind::File { rest } else { prefix(rest, MAX_DELTA_BYTES) };
             cursor.byte += text.len();
-            cursor.position += characters(text);
+            cursor.position += part.kind.length(text);
             let position = cursor.position;
             return LogRead::Delta(Delta {
                 part: cursor.part,
@@ -220,7 +220,7 @@ impl TurnLog {
 }
 
 impl LogState {
-    /// Releases all text but the last `kept` bytes.
+    /// Releases all text but the last `kept` bytes. A file is kept as a whole or not at all.
     fn release(&mut self, kept: usize) {
         let mut left = kept;
         let mut first = self.parts.len();
@@ -228,10 +228,13 @@ impl LogState {
             && left > 0
         {
             let part = &mut self.parts[index];
+            if part.kind == PartKind::File && part.text.len() > left {
+                break;
+            }
             let cut = part.text.ceil_char_boundary(part.text.len().saturating_sub(left));
             left = left.saturating_sub(part.text.len() + size_of::<LogPart>());
             if cut > 0 {
-                part.start += characters(&part.text[..cut]);
+                part.start += part.kind.length(&part.text[..cut]);
                 part.released += cut;
                 part.text = part.text[cut..].to_owned();
                 left = 0;
@@ -241,16 +244,6 @@ impl LogState {
         self.first_part += first;
         self.parts = self.parts.split_off(first);
     }
-}
-
-fn characters(text: &str) -> u64 {
-    text.chars().count() as u64
-}
-
-/// Returns the byte offset after `count` characters, or the length of a shorter text.
-pub(crate) fn byte_offset(text: &str, count: u64) -> usize {
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    text.char_indices().nth(count).map_or(text.len(), |(byte, _)| byte)
 }
 
 /// Returns the longest prefix with at most `limit` bytes that ends between two characters.
@@ -374,21 +367,24 @@ mod tests {
     proptest! {
         #[test]
         fn reading_from_any_position_returns_the_rest(
-            pieces in prop::collection::vec((any::<bool>(), "\\PC{0,6}"), 0..8),
+            pieces in prop::collection::vec((prop::sample::select(&PartKind::ALL[..]), "\\PC{0,6}"), 0..8),
         ) {
-            let pieces: Vec<(PartKind, String)> = pieces
-                .into_iter()
-                .map(|(text, piece)| (if text { PartKind::Text } else { PartKind::Reasoning }, piece))
-                .collect();
             let log = TurnLog::new(testing::turn_start(), None);
             for (kind, text) in &pieces {
                 log.append(*kind, text);
             }
-            let whole: String = pieces.iter().map(|(_, text)| text.as_str()).collect();
+            let rest_from = |position: u64| -> String {
+                let segments = log.read_segments(&mut LogCursor::default());
+                let rest = segments.iter().filter(|segment| segment.end() > position).map(|segment| {
+                    let read = segment.kind.byte_offset(&segment.text, position.saturating_sub(segment.position));
+                    &segment.text[read..]
+                });
+                rest.collect()
+            };
+            prop_assert_eq!(rest_from(0), pieces.iter().map(|(_, text)| text.as_str()).collect::<String>());
             for position in 0..=log.length() {
                 let mut cursor = log.cursor_at(position).unwrap();
-                let rest: String = whole.chars().skip(usize::try_from(position).unwrap()).collect();
-                prop_assert_eq!(read_all(&log, &mut cursor), rest);
+                prop_assert_eq!(read_all(&log, &mut cursor), rest_from(position));
                 prop_assert_eq!(cursor.position(), log.length());
             }
             let segments = log.read_segments(&mut LogCursor::default());

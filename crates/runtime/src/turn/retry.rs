@@ -49,6 +49,10 @@ pub(crate) fn pause_before_retry(
     failed: &FailedAttempt<'_>,
     random: u32,
 ) -> Option<Duration> {
+    // The gateway has queued the request for as long as it may wait.
+    if failed.error.kind == CompletionErrorKind::Busy {
+        return None;
+    }
     let is_empty = failed.error.kind == CompletionErrorKind::Empty;
     let is_answer = is_empty || failed.error.kind == CompletionErrorKind::InvalidResponse;
     // A repetition would cost the same tokens again.
@@ -128,6 +132,7 @@ mod tests {
             CompletionErrorKind::Moderated,
             CompletionErrorKind::InvalidRequest,
             CompletionErrorKind::Cancelled,
+            CompletionErrorKind::Busy,
         ] {
             assert_eq!(pause(kind.clone(), None, 0, false), None, "{kind:?}");
         }

@@ -22,6 +22,7 @@ use super::close_usage::close_usage;
 use super::event::TurnEnd;
 use super::lease_retry::retry_until_lease_expires;
 use super::log::Ending;
+use super::quotations::without_quotations;
 use super::retry::{FailedAttempt, RetryPolicy, pause_before_retry};
 use super::running::{RunningTurn, Stop};
 use crate::context::{self, Context, ContextInput, ContextRefusal};
@@ -87,7 +88,7 @@ impl TurnRun {
                 Ok(_) => return Outcome { status: TurnStatus::Completed, failure: None, end: Some(end) },
                 Err(error) => error,
             };
-            log_failure(&self.turn, error, retries);
+            self.log_failure(error, request, &end, retries);
             let delta_sent = self.running.log.length() > 0;
             let smaller = (!was_rebuilt && !delta_sent).then(|| self.smaller_context(error)).flatten();
             if let Some(context) = smaller {
@@ -115,6 +116,30 @@ impl TurnRun {
             if let Err(outcome) = self.next_attempt(attempt, end, estimated_input).await {
                 return outcome;
             }
+        }
+    }
+
+    /// Logs a failed attempt, without what the text of the upstream quotes from the conversation.
+    fn log_failure(
+        &self,
+        error: &CompletionError,
+        request: &CompletionRequest,
+        end: &CompletionEnd,
+        retries: u32,
+    ) {
+        let turn = self.turn.id;
+        let provider_text = error.provider_text.as_deref();
+        let provider_text =
+            provider_text.map(|text| without_quotations(text, request, &self.running.log.parts(), end));
+        let (kind, status, request_id) = (&error.kind, error.status, error.request_id.as_deref());
+        match kind {
+            CompletionErrorKind::Authentication | CompletionErrorKind::PaymentRequired => {
+                tracing::error!(
+                    %turn, ?kind, status, request_id, provider_text, retries,
+                    "upstream refused the API key or has no credit"
+                );
+            }
+            _ => tracing::warn!(%turn, ?kind, status, request_id, provider_text, retries, "attempt failed"),
         }
     }
 
@@ -252,9 +277,7 @@ impl Outcome {
     }
 
     fn failed(error: CompletionError, end: Box<CompletionEnd>) -> Self {
-        let failure =
-            TurnFailure { code: error.failure_code(), detail: error.message, retry_after: error.retry_after };
-        Outcome { status: TurnStatus::Failed, failure: Some(failure), end: Some(end) }
+        Outcome { status: TurnStatus::Failed, failure: Some(error.into()), end: Some(end) }
     }
 }
 
@@ -267,27 +290,7 @@ fn finish_reason_of(finish: &Finish) -> Option<String> {
 }
 
 fn storing_failed() -> TurnFailure {
-    TurnFailure {
-        code: FailureCode::Internal,
-        detail: "the answer could not be stored".to_owned(),
-        retry_after: None,
-    }
-}
-
-fn log_failure(turn: &Turn, error: &CompletionError, retries: u32) {
-    let provider_text = error.provider_text.as_deref();
-    let (kind, status, request_id) = (&error.kind, error.status, error.request_id.as_deref());
-    match kind {
-        CompletionErrorKind::Authentication | CompletionErrorKind::PaymentRequired => {
-            tracing::error!(
-                turn = %turn.id, ?kind, status, request_id, provider_text, retries,
-                "upstream refused the API key or has no credit"
-            );
-        }
-        _ => {
-            tracing::warn!(turn = %turn.id, ?kind, status, request_id, provider_text, retries, "attempt failed")
-        }
-    }
+    TurnFailure::new(FailureCode::Internal, "the answer could not be stored")
 }
 
 fn milliseconds(span: Duration) -> u64 {

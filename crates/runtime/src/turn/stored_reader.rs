@@ -129,7 +129,7 @@ impl StoredReader {
         for segment in log.segments {
             let part = match (first_part.take(), self.part) {
                 (Some(part), _) => part,
-                (None, Some((kind, part))) => part + usize::from(kind != segment.kind),
+                (None, Some((kind, part))) => part + usize::from(!kind.continues(segment.kind)),
                 (None, None) => 0,
             };
             self.part = Some((segment.kind, part));
@@ -157,12 +157,13 @@ impl StoredReader {
         self.is_context_due = self.position == 0;
     }
 
-    /// Appends the text of a segment as deltas of at most [`MAX_DELTA_BYTES`].
+    /// Appends the text of a segment as deltas of at most [`MAX_DELTA_BYTES`], or a file as one delta.
     fn read_segment(&mut self, part: usize, segment: &Segment) {
         let mut rest = segment.text.as_str();
         while !rest.is_empty() {
-            let (text, after) = rest.split_at(prefix(rest, MAX_DELTA_BYTES).len());
-            self.position += text.chars().count() as u64;
+            let piece = if segment.kind == PartKind::File { rest } else { prefix(rest, MAX_DELTA_BYTES) };
+            let (text, after) = rest.split_at(piece.len());
+            self.position += segment.kind.length(text);
             let (text, position) = (text.to_owned(), self.position);
             self.ready.push_back(TurnEvent::Delta(Delta { part, kind: segment.kind, text, position }));
             rest = after;

@@ -136,7 +136,8 @@ pub(crate) struct UpstreamArgs {
     ai_progress_timeout_ms: Setting<Duration>,
     #[command(flatten)]
     limits: UpstreamLimitsArgs,
-    /// Maximum size of a stream event in bytes. A larger event fails its turn.
+    /// Maximum size of a stream event and of a generated image in bytes. A larger event fails its turn; an answer is cut
+    /// at a larger image, and at images of four times this size together.
     #[arg(long, env = "AI_MAX_EVENT_BYTES", value_name = "BYTES", default_value = "16777216")]
     #[arg(value_parser = setting(whole::<usize>(64 * 1024..=1 << 30)))]
     ai_max_event_bytes: Setting<usize>,

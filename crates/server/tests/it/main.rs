@@ -8,6 +8,7 @@ mod crash;
 mod e2e;
 #[cfg(feature = "test-hooks")]
 mod instances;
+mod log_privacy;
 mod model_catalog;
 mod process;
 mod program;

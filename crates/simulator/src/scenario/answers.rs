@@ -47,6 +47,19 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         build: reasoning,
     },
     Scenario {
+        model: "sim/image",
+        summary: "generated images in `images`, after a text if `words` or `chars` ask for one",
+        parameters: &[
+            parameter("images", "1", "number of images"),
+            parameter(
+                "bytes",
+                "70",
+                "size of each image in bytes, at most 16 Mi; 70 is a picture of one pixel",
+            ),
+        ],
+        build: image,
+    },
+    Scenario {
         model: "sim/length",
         summary: "the answer stops at the output limit: finish reason `length`",
         parameters: &[parameter(
@@ -144,6 +157,23 @@ fn reasoning(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
     let answer = input.words(20)?;
     deltas.extend(answer.deltas);
     input.answer(Reply { deltas, ..answer })
+}
+
+/// PNG picture of one pixel, in Base64.
+const PIXEL: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+fn image(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+    let count = input.params.count("images", 1)?;
+    let bytes = input.params.number_up_to("bytes", 16 << 20)?.unwrap_or(70);
+    // Base64 of zeros behind the picture, which programs that show it ignore.
+    let characters = usize::try_from(bytes.div_ceil(3).saturating_mul(4)).unwrap_or(usize::MAX);
+    let mut data = PIXEL.trim_end_matches('=').to_owned();
+    data.extend(std::iter::repeat_n('A', characters.saturating_sub(data.len())));
+    let data = if characters <= PIXEL.len() { PIXEL } else { &data };
+    let mut reply = Reply::of_text(input.pieces(String::new)?);
+    reply.deltas.extend((0..count).map(|_| Delta::Image(format!("data:image/png;base64,{data}"))));
+    input.answer(reply)
 }
 
 fn length(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {

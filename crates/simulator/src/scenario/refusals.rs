@@ -19,7 +19,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
                 "body",
                 "envelope",
                 "`envelope`, `provider` (the text is in `metadata.raw`), `provider-json` (JSON inside that text), \
-                 `provider-object` (an object in `metadata.raw`), `string-code`, `no-code`, `html`, `text`, `empty`",
+                 `provider-object` (an object in `metadata.raw`), `string-code`, `no-code`, `html`, `text`, `empty`; \
+                 `quote`, `quote-json`, `quote-html` and `quote-text` repeat the user's message",
             ),
             parameter("retry_after", "", "seconds, as a header"),
         ],
@@ -103,8 +104,13 @@ fn status(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
         "html",
         "text",
         "empty",
+        "quote",
+        "quote-json",
+        "quote-html",
+        "quote-text",
     ];
     let text = message(status);
+    let quote = format!("{text}: invalid input: {}", input.request.last_user_text());
     let script = match input.params.choice("body", "envelope", &bodies)? {
         "html" => {
             let page = format!(
@@ -125,6 +131,16 @@ fn status(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
         "string-code" => {
             Script::json(status, &envelope(json!({ "code": status.to_string(), "message": text })))
         }
+        "quote" => Script::json(status, &envelope(error(status, &quote))),
+        "quote-json" => {
+            let raw = json!({ "error": { "message": quote } }).to_string();
+            Script::json(status, &envelope(provider_error(status, json!(raw))))
+        }
+        "quote-html" => {
+            let page = format!("<!DOCTYPE html>\n<html><body>{quote}</body></html>");
+            Script::body(status, "text/html; charset=UTF-8", page.into())
+        }
+        "quote-text" => Script::body(status, "text/plain", quote.into()),
         "no-code" => Script::json(status, &envelope(json!({ "message": text, "http_status": status }))),
         _ => Script::json(status, &envelope(error(status, text))),
     };

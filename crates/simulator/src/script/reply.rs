@@ -28,6 +28,8 @@ pub(crate) enum Delta {
     /// Encrypted reasoning, readable by the provider only.
     Encrypted(String),
     Refusal(String),
+    /// URL of a generated image.
+    Image(String),
     /// Element of `tool_calls`, as it is sent, with or without a finish reason.
     Tool(Box<ToolDelta>),
 }
@@ -37,6 +39,9 @@ pub(crate) struct ToolDelta {
     pub(crate) call: Value,
     pub(crate) finish: Option<Finish>,
 }
+
+/// Number of characters that an image counts as.
+const CHARACTERS_PER_IMAGE: u64 = 1_000;
 
 /// Finish reason: normalized, and the value of the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +79,7 @@ impl Reply {
                 Delta::Refusal(text) => append(&mut message.refusal, text),
                 Delta::Reasoning(text) | Delta::Summary(text) => append(&mut message.reasoning, text),
                 Delta::Signature(_) | Delta::Encrypted(_) => {}
+                Delta::Image(url) => message.images.push(image(url)),
                 Delta::Tool(tool) => merge_call(&mut calls, &tool.call),
             }
         }
@@ -117,6 +123,7 @@ impl Delta {
         let text = match self {
             Self::Text(text) | Self::Reasoning(text) | Self::Summary(text) | Self::Refusal(text) => text,
             Self::Signature(_) | Self::Encrypted(_) => return 0,
+            Self::Image(_) => return CHARACTERS_PER_IMAGE,
             Self::Tool(tool) => tool.call["function"]["arguments"].as_str().unwrap_or_default(),
         };
         text.chars().count() as u64
@@ -143,7 +150,7 @@ impl Delta {
             Self::Encrypted(data) => {
                 json!({ "type": "reasoning.encrypted", "data": data, "format": OPENAI, "index": 0 })
             }
-            Self::Text(_) | Self::Refusal(_) | Self::Tool(_) => return None,
+            Self::Text(_) | Self::Refusal(_) | Self::Image(_) | Self::Tool(_) => return None,
         };
         Some(detail)
     }
@@ -166,6 +173,7 @@ impl From<Delta> for Choice {
             Delta::Reasoning(text) | Delta::Summary(text) => choice.delta.reasoning = Some(text),
             Delta::Signature(_) | Delta::Encrypted(_) => {}
             Delta::Refusal(text) => choice.delta.refusal = Some(text),
+            Delta::Image(url) => choice.delta.images = vec![image(&url)],
             Delta::Tool(tool) => {
                 // In recorded streams, content is null in deltas with function calls and an empty text in all others.
                 choice.delta.content = None;
@@ -175,6 +183,11 @@ impl From<Delta> for Choice {
         }
         choice
     }
+}
+
+/// Returns an element of `images`.
+fn image(url: &str) -> Value {
+    json!({ "type": "image_url", "image_url": { "url": url }, "index": 0 })
 }
 
 fn append(whole: &mut Option<String>, piece: &str) {

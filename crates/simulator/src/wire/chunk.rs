@@ -50,6 +50,8 @@ pub(crate) struct Delta {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) refusal: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) images: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tool_calls: Vec<Value>,
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct FullMessage {
     pub(crate) refusal: Option<String>,
     pub(crate) reasoning: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) images: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) reasoning_details: Vec<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) tool_calls: Vec<Value>,

@@ -146,6 +146,10 @@ impl Transcript {
                     _ => self.open = None,
                 }
             }
+            None if kind == "file" => {
+                ensure!(self.open.is_none(), "the previous part is open");
+                self.position += 1;
+            }
             _ => {}
         }
         ensure!(self.phase == Phase::Running || self.open.is_none(), "a part is still open");
@@ -216,6 +220,7 @@ fn describe(kind: &str, data: &Value) -> String {
             let data = &data["data"];
             format!("{kind} sent={} dropped={}", data["messages_sent"], data["messages_dropped"])
         }
+        "file" => format!("{kind} {} {}", text(&data["mediaType"]), text(&data["url"])),
         "data-usage" => format!("{kind} {}", format_usage(&data["data"])),
         "data-error" => {
             let data = &data["data"];

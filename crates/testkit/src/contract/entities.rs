@@ -122,13 +122,14 @@ impl Subject {
             context_length_assumed: true,
         };
         let failure = TurnFailure {
-            code: FailureCode::UpstreamRateLimited,
-            detail: "the provider limits requests".to_owned(),
             retry_after: Some(Duration::from_secs(30)),
+            retryable: false,
+            ..TurnFailure::new(FailureCode::UpstreamRateLimited, "the provider limits requests")
         };
         let parts = vec![
             Part { kind: PartKind::Reasoning, text: "Let me see. ".to_owned() },
             Part { kind: PartKind::Text, text: "A cat".to_owned() },
+            Part { kind: PartKind::File, text: "data:image/png;base64,AAAA".to_owned() },
         ];
         let details = Some(json!([{"type": "reasoning.text", "signature": "c2ln"}]));
         let answer_meta = MessageMeta {

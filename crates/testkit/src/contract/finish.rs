@@ -78,9 +78,10 @@ pub async fn a_failed_turn_keeps_its_text_and_its_failure(subject: &Subject) -> 
     for (status, stored) in cases {
         let running = subject.start(id, "Hello").await?;
         let failure = (status == TurnStatus::Failed).then(|| TurnFailure {
-            code: FailureCode::UpstreamRateLimited,
-            detail: "the provider is busy".to_owned(),
             retry_after: Some(Duration::from_millis(1500)),
+            // Not what the code usually means.
+            retryable: false,
+            ..TurnFailure::new(FailureCode::UpstreamRateLimited, "the provider is busy")
         });
         let ending = Ending { status, ..Ending::whole("Half an") };
         let finish = FinishTurn { failure: failure.clone(), ..subject.end(&running, &ending) };

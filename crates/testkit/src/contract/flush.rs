@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use causerie_domain::TurnId;
-use causerie_domain::messages::PartKind;
+use causerie_domain::messages::{Part, PartKind};
 use causerie_domain::ports::{
-    BeginTurn, CancelRequest, LeaseStatus, Reap, ReapScope, StoredTurnLog, TURN_LOG_PAGE_BYTES,
+    BeginTurn, CancelRequest, FinishTurn, LeaseStatus, Reap, ReapScope, StoredTurnLog, TURN_LOG_PAGE_BYTES,
     TURN_LOG_PAGE_SEGMENTS, TurnFlush, TurnLease, TurnLogQuery,
 };
 use causerie_domain::turns::{ContextReport, Segment};
 use causerie_domain::usage::UsageProgress;
+use causerie_domain::{Filter, TurnId};
 
 use super::{Ending, Running, START, Subject};
 
@@ -118,6 +118,49 @@ pub async fn a_log_is_read_in_pages(subject: &Subject) -> Result<()> {
     assert!(read_pages(subject, running.id()).await? == (whole.clone(), kinds.clone()), "running");
     subject.turns.finish_turn(subject.end(&running, &Ending { parts, ..Ending::whole("") })).await?;
     assert!(read_pages(subject, running.id()).await? == (whole, kinds), "ended");
+    Ok(())
+}
+
+pub async fn a_flushed_file_takes_one_position(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let running = subject.start(id, "Hello").await?;
+    let segment = |position, kind, text: &str| Segment { position, kind, text: text.to_owned() };
+    let (url, other) = ("data:image/png;base64,AAAA", "data:image/png;base64,BBBB");
+    let segments = vec![
+        segment(0, PartKind::Text, "Two"),
+        segment(3, PartKind::File, url),
+        segment(4, PartKind::File, other),
+        segment(5, PartKind::Text, "!"),
+    ];
+    let flush = TurnFlush { segments, ..running.empty_flush() };
+    // A repetition, and a late one with less.
+    let late = TurnFlush { segments: flush.segments[..2].to_vec(), ..running.empty_flush() };
+    for flush in [flush.clone(), flush, late] {
+        subject.flush(&running, flush).await?;
+    }
+    let texts = async |position| -> Result<Vec<String>> {
+        let log = subject.turns.turn_log(TurnLogQuery::first(running.id(), position)).await?.context("the turn is missing")?;
+        Ok(log.segments.into_iter().filter(|one| one.end() > position).map(|one| one.text).collect())
+    };
+    let whole = ["Two", url, other, "!"];
+    for (position, rest) in [(0, &whole[..]), (3, &whole[1..]), (4, &whole[2..]), (5, &whole[3..])] {
+        assert_eq!(texts(position).await?, rest, "from {position}");
+    }
+    let part = |kind, text: &str| Part { kind, text: text.to_owned() };
+    let parts = vec![
+        part(PartKind::Text, "Two"),
+        part(PartKind::File, url),
+        part(PartKind::File, other),
+        part(PartKind::Text, "!"),
+    ];
+    let finish = FinishTurn { parts: parts.clone(), ..subject.end(&running, &Ending::whole("Two!")) };
+    subject.turns.finish_turn(finish).await?;
+    for (position, rest) in [(0, &whole[..]), (3, &whole[1..]), (4, &whole[2..]), (5, &whole[3..])] {
+        assert_eq!(texts(position).await?, rest, "from {position} after the end");
+    }
+    let views = subject.conversations.latest_messages(id, &Filter::Everything, 1).await?;
+    let answer = &views.first().context("the answer is missing")?.message;
+    assert_eq!((answer.content.as_str(), &answer.parts), ("Two!", &parts));
     Ok(())
 }
 

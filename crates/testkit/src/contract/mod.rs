@@ -181,6 +181,7 @@ macro_rules! turns_contract {
             flush:
                 flushed_text_is_read_from_any_position,
                 a_log_is_read_in_pages,
+                a_flushed_file_takes_one_position,
                 a_repeated_flush_duplicates_no_text,
                 a_late_flush_removes_no_text,
                 the_results_of_a_flush_have_the_order_of_its_turns,

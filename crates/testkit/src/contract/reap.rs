@@ -17,6 +17,8 @@ fn expired() -> Reap {
     Reap { scope: ReapScope::Expired, running_here: Vec::new(), limit: 100, now: START + LATER }
 }
 
+const IMAGE: &str = "data:image/png;base64,AAAA";
+
 /// Returns a reap of every running turn.
 pub fn everything() -> Reap {
     Reap { scope: ReapScope::Everything, ..expired() }
@@ -26,10 +28,14 @@ pub async fn an_expired_turn_is_closed_with_its_flushed_text(subject: &Subject) 
     let id = subject.session().await?.id;
     let running = subject.start_expired(id, "Hello").await?;
     let segment = |position, kind, text: &str| Segment { position, kind, text: text.to_owned() };
-    let segments = vec![segment(0, PartKind::Reasoning, "Hm. "), segment(4, PartKind::Text, "Half an ")];
+    let segments = vec![
+        segment(0, PartKind::Reasoning, "Hm. "),
+        segment(4, PartKind::File, IMAGE),
+        segment(5, PartKind::Text, "Half an "),
+    ];
     let flush = TurnFlush { segments, ..running.empty_flush() };
     subject.turns.flush(running.owner, Duration::ZERO, vec![flush]).await?;
-    subject.turns.flush(running.owner, Duration::ZERO, vec![running.text_at(12, "answer")]).await?;
+    subject.turns.flush(running.owner, Duration::ZERO, vec![running.text_at(13, "answer")]).await?;
 
     let closed = subject.turns.reap(expired()).await?;
     let [turn] = closed.as_slice() else { anyhow::bail!("expected one turn, not {closed:?}") };
@@ -45,7 +51,8 @@ pub async fn an_expired_turn_is_closed_with_its_flushed_text(subject: &Subject) 
         (MessageStatus::Interrupted, "Half an answer")
     );
     let thought = Part { kind: PartKind::Reasoning, text: "Hm. ".to_owned() };
-    assert_eq!(view.message.parts, [thought, text_part("Half an answer")]);
+    let image = Part { kind: PartKind::File, text: IMAGE.to_owned() };
+    assert_eq!(view.message.parts, [thought, image, text_part("Half an answer")]);
     let usage = view.usage.as_ref().context("the answer has no usage")?;
     assert_eq!((usage.basis, usage.cost), (CostBasis::Pending, None));
 
@@ -53,7 +60,7 @@ pub async fn an_expired_turn_is_closed_with_its_flushed_text(subject: &Subject) 
         subject.turns.turn_log(TurnLogQuery::first(running.id(), 0)).await?.context("the turn is missing")?;
     assert_eq!(
         log.segments.iter().map(|segment| segment.text.as_str()).collect::<String>(),
-        "Hm. Half an answer"
+        format!("Hm. {IMAGE}Half an answer")
     );
     assert_eq!(subject.turns.reap(expired()).await?, []);
     subject.start(id, "Again").await?;

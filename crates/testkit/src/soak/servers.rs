@@ -68,8 +68,13 @@ impl Servers {
     pub(super) fn client(&self) -> Result<Client> {
         let key = std::fs::read_to_string(self.folder.join("data/admin-key"))
             .context("the key of the first admin cannot be read")?;
-        let http =
-            reqwest::Client::builder().no_proxy().tls_certs_only([]).pool_max_idle_per_host(0).build()?;
+        let http = reqwest::Client::builder()
+            .no_gzip()
+            .no_deflate()
+            .no_proxy()
+            .tls_certs_only([])
+            .pool_max_idle_per_host(0)
+            .build()?;
         Ok(Client::new(http, SocketAddr::from(([127, 0, 0, 1], 0)), Secret::new(key.trim())))
     }
 

@@ -31,7 +31,8 @@ impl TurnLogQuery {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredTurnLog {
     pub turn: Turn,
-    /// Text from the requested position, up to [`TURN_LOG_PAGE_BYTES`] and [`TURN_LOG_PAGE_SEGMENTS`].
+    /// Text and files from the requested position, up to [`TURN_LOG_PAGE_BYTES`] and [`TURN_LOG_PAGE_SEGMENTS`]. A file
+    /// is not cut: a larger one is the first segment of its page.
     pub segments: Vec<Segment>,
     /// Index of the part that contains the first segment, if it was requested and the page has text.
     pub first_part: Option<usize>,
@@ -60,7 +61,7 @@ impl StoredTurnLog {
         for mut segment in stored {
             part = Some(match part {
                 None => (segment.kind, first_part),
-                Some((kind, index)) => (segment.kind, index + usize::from(kind != segment.kind)),
+                Some((kind, index)) => (segment.kind, index + usize::from(!kind.continues(segment.kind))),
             });
             let end = segment.end();
             if end <= query.position {
@@ -69,14 +70,18 @@ impl StoredTurnLog {
             }
             let is_full = log.segments.len() >= TURN_LOG_PAGE_SEGMENTS;
             segment.skip_to(query.position);
-            segment.text.truncate(segment.text.floor_char_boundary(bytes_left));
+            if segment.kind != PartKind::File {
+                segment.text.truncate(segment.text.floor_char_boundary(bytes_left));
+            } else if segment.text.len() > bytes_left && !log.segments.is_empty() {
+                segment.text.clear();
+            }
             if is_full || segment.text.is_empty() {
                 log.has_more = true;
                 break;
             }
             // A page must not keep the capacity of the whole answer.
             segment.text.shrink_to_fit();
-            bytes_left -= segment.text.len();
+            bytes_left = bytes_left.saturating_sub(segment.text.len());
             log.end = segment.end();
             if log.segments.is_empty() && query.with_part {
                 log.first_part = part.map(|(_, index)| index);

@@ -41,6 +41,7 @@ async fn end(conn: &mut Conn, finish: &FinishTurn) -> Result<Turn, QueryError> {
             turns::failure_code.eq(failure.map(|failure| failure.code.as_str())),
             turns::failure_detail.eq(failure.map(|failure| sanitized(&failure.detail))),
             turns::failure_retry_after_us.eq(failure.and_then(|failure| failure.retry_after).map(micros)),
+            turns::failure_retryable.eq(failure.map(|failure| failure.retryable)),
             turns::finish_reason.eq(finish.finish_reason.as_deref().map(sanitized)),
             // Without a new report the flushed one is kept.
             context.map(|context| turns::context.eq(context)),

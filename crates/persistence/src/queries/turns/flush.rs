@@ -9,7 +9,7 @@ use super::super::{Conn, RunQueryDsl, budgets, sql_literals, usage};
 use super::{lease, reap};
 use crate::error::{QueryError, TransactionError};
 use crate::input::FlushTurns;
-use crate::rows::{TurnRow, checked_text, context_text, stored};
+use crate::rows::{SegmentRow, TurnRow, checked_text, context_text, stored};
 use crate::schema::{segments, turns};
 use crate::types::id_param;
 
@@ -61,17 +61,15 @@ async fn flush_one(
 /// has no effect, since it must not remove newer text.
 async fn write_segments(conn: &mut Conn, turn: TurnId, flushed: &[Segment]) -> Result<(), QueryError> {
     let (Some(first), Some(last)) = (flushed.first(), flushed.last()) else { return Ok(()) };
-    let newest: Option<(i64, String)> = segments::table
+    let newest: Option<SegmentRow> = segments::table
         .filter(segments::turn_id.eq(id_param(turn)))
         .order(segments::position.desc())
-        .select((segments::position, segments::text))
+        .select(SegmentRow::as_select())
         .first(conn)
         .await
         .optional()?;
-    let is_newer = |(position, text): (i64, String)| {
-        position.saturating_add(stored(text.chars().count() as u64)) > stored(last.end())
-    };
-    if newest.is_some_and(is_newer) {
+    let newest = newest.map(Segment::try_from).transpose()?;
+    if newest.is_some_and(|newest| newest.end() > last.end()) {
         return Ok(());
     }
     diesel::delete(segments::table)

@@ -1,6 +1,6 @@
 //! Reading turns and their logs.
 
-use causerie_domain::messages::{Message, MessageRole};
+use causerie_domain::messages::{Message, MessageRole, PartKind};
 use causerie_domain::ports::{KeyedTurn, StoredTurnLog, TURN_LOG_PAGE_SEGMENTS, TurnLogQuery};
 use causerie_domain::turns::{Segment, Turn, TurnStatus};
 use causerie_domain::{Filter, SessionId, TurnId};
@@ -154,7 +154,8 @@ async fn part_at(conn: &mut Conn, turn: &Turn, position: i64) -> Result<usize, Q
         .select(segments::kind)
         .load(conn)
         .await?;
-    kinds.dedup();
+    // Each file is a part of its own.
+    kinds.dedup_by(|next, previous| next == previous && next != PartKind::File.as_str());
     Ok(kinds.len().saturating_sub(1))
 }
 

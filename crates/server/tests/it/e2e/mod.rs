@@ -22,6 +22,7 @@ mod grants;
 mod group_tools;
 mod hung_database;
 mod idempotency;
+mod images;
 mod invalid_credentials;
 mod invalid_requests;
 mod list_filters;

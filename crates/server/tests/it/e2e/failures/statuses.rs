@@ -55,11 +55,10 @@ async fn statuses_of_the_account_and_the_model(builder: TestAppBuilder) -> Resul
     let credit = "the upstream account has no credit for this request";
     let gone = |model| {
         let (code, detail) = ("model_unavailable", "no provider serves the model");
-        (model, Expected { code, status: 503, again: "retryable", detail, ..REFUSED })
+        (model, Expected { code, status: 503, detail, ..REFUSED })
     };
     let foreign = Expected {
         code: "upstream_invalid_response",
-        again: "retryable",
         detail: "the upstream's response is not a chat completion (status 404)",
         usage: "0+0 0 estimated",
         ..REFUSED
