@@ -255,7 +255,7 @@ async fn a_full_pool_refuses_after_the_wait_timeout() -> Result<()> {
     let Some(database) = TestDatabase::postgres().await? else { return Ok(()) };
     let mut settings = StoreSettings::new(database.url());
     settings.connections = 1;
-    settings.wait_timeout = Duration::from_secs(1);
+    settings.wait_timeout = Duration::from_secs(2);
     let store = SqlStore::open(&settings)?;
     store.check().await?;
     // A table that another connection has locked keeps the only connection busy.
@@ -273,7 +273,7 @@ async fn a_full_pool_refuses_after_the_wait_timeout() -> Result<()> {
     while let Some(read) = reads.join_next().await {
         let (refused, waited) = read?;
         let refused = refused.err().context("the table was not locked")?;
-        assert!(refused.is_rolled_back() && waited < Duration::from_millis(1900), "{refused:?} {waited:?}");
+        assert!(refused.is_rolled_back() && waited < Duration::from_millis(3500), "{refused:?} {waited:?}");
         without_connection += u32::from(format!("{refused:?}").contains("overloaded"));
     }
     assert!(without_connection > 0);
@@ -411,7 +411,7 @@ async fn connections_are_shared_fairly() -> Result<()> {
     for _ in 0..20 {
         let read = on_behalf_of(user(2), store.session(session, &Filter::Everything)).await?;
         ensure!(read.is_some(), "the session is missing");
-        on_behalf_of(user(2), store.create_session(subject.new_session())).await?;
+        on_behalf_of(user(2), store.totals(session, &Filter::Everything)).await?;
     }
     assert_eq!(observer.count(waiting).await?, 5);
     holder.run("COMMIT;").await?;
