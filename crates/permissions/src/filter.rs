@@ -35,7 +35,7 @@ pub enum FilterError {
 }
 
 impl Ability {
-    /// The objects of a type on which an action is allowed, as a filter for lists.
+    /// Returns the objects of a type on which an action is allowed, as a filter for lists.
     ///
     /// A permission for some fields counts as one for the whole object.
     ///
@@ -198,7 +198,7 @@ fn instant(text: &str) -> Option<Timestamp> {
     text.parse().ok().filter(|instant: &Timestamp| instant.to_string() == text)
 }
 
-/// Description of the values of a type, for error texts.
+/// Returns a description of the values of a type, for error texts.
 const fn expected(scalar_type: ScalarType) -> &'static str {
     match scalar_type {
         ScalarType::Bool => "true or false",

@@ -35,7 +35,7 @@ pub struct InvalidScope {
 }
 
 impl Scope {
-    /// The intersection of two names; `any` means every name.
+    /// Returns the intersection of two names; the name `any` stands for every name.
     fn intersect<'n>(left: &'n str, right: &'n str, any: &str) -> Option<&'n str> {
         match (left, right) {
             (left, right) if left == right || right == any => Some(left),
@@ -72,7 +72,7 @@ impl Scopes {
         scopes.collect::<Result<_, _>>().map(Scopes)
     }
 
-    /// Whether the list is empty, which restricts nothing.
+    /// Returns whether the list is empty. An empty list restricts nothing.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -81,7 +81,7 @@ impl Scopes {
         self.0.iter()
     }
 
-    /// The first scope that exceeds an ability, for the check of a new key.
+    /// Returns the first scope that exceeds an ability, for the check of a new key.
     pub fn first_exceeding(&self, ability: &Ability) -> Option<&Scope> {
         self.iter().find(|scope| !ability.can(&scope.action, scope.subject.as_str()))
     }

@@ -26,7 +26,7 @@ pub enum Value {
 pub struct Object(Vec<(String, Value)>);
 
 impl Value {
-    /// Whether the value is truthy in JavaScript.
+    /// Returns whether the value is truthy in JavaScript.
     pub(crate) fn is_truthy(&self) -> bool {
         match self {
             Value::Null | Value::Bool(false) => false,
@@ -43,7 +43,7 @@ impl Object {
         Object(Vec::new())
     }
 
-    /// The member of this name.
+    /// Returns the member with a name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
@@ -57,17 +57,17 @@ impl Object {
         }
     }
 
-    /// The members in document order.
+    /// Returns the members in document order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// Number of members.
+    /// Returns the number of members.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether the object has no members.
+    /// Returns whether the object has no members.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -65,7 +65,7 @@ impl Ability {
         Ability::new(rules.into_iter().map(|rule| aliases.resolve(rule)))
     }
 
-    /// Whether the action is allowed; `false` where the rules cannot be evaluated.
+    /// Returns whether the action is allowed; `false` where the rules cannot be evaluated.
     pub fn can<'t>(&self, action: impl AsRef<str>, target: impl Into<Target<'t>>) -> bool {
         self.decide(action, target, None).is_ok_and(|decision| decision.is_allowed())
     }
@@ -90,7 +90,7 @@ impl Ability {
         Ok(Decision { deciding: None })
     }
 
-    /// The fields on which the action is allowed. A rule without fields applies to `all_fields`.
+    /// Returns the fields on which the action is allowed. A rule without fields applies to `all_fields`.
     ///
     /// Field patterns are returned unexpanded, as the rules contain them.
     ///
@@ -125,35 +125,35 @@ impl Ability {
         Ok(permitted)
     }
 
-    /// The objects of a type on which the action is allowed, for lists.
+    /// Returns the objects of a type on which the action is allowed, for lists.
     pub fn select(&self, action: impl AsRef<str>, subject_type: impl AsRef<str>) -> Selection<'_> {
         let rules = self.candidates(action.as_ref(), subject_type.as_ref());
         Selection::from_rules(rules.map(|(_, rule)| rule).filter(|rule| rule.matches_field(None)))
     }
 
-    /// The rules in the given order, with aliases resolved.
+    /// Returns the rules in the given order, with aliases resolved.
     pub fn rules(&self) -> impl Iterator<Item = &RawRule> {
         self.rules.iter().map(Rule::raw)
     }
 
-    /// The rules that match an action and a type, in descending precedence.
+    /// Returns the rules that match an action and a type, in descending precedence.
     fn candidates(&self, action: &str, subject: &str) -> impl DoubleEndedIterator<Item = (usize, &Rule)> {
         self.index.get(action, subject).iter().filter_map(|index| Some((*index, self.rules.get(*index)?)))
     }
 }
 
 impl<'a> Decision<'a> {
-    /// Whether the action is allowed.
+    /// Returns whether the action is allowed.
     pub fn is_allowed(self) -> bool {
         self.deciding.is_some_and(|(_, rule)| !rule.is_inverted())
     }
 
-    /// Index of the deciding rule in the list; `None` if no rule matched.
+    /// Returns the index of the deciding rule in the list; `None` if no rule matched.
     pub fn rule_index(self) -> Option<usize> {
         self.deciding.map(|(index, _)| index)
     }
 
-    /// Reason of the deciding rule.
+    /// Returns the reason of the deciding rule.
     pub fn reason(self) -> Option<&'a str> {
         self.deciding.and_then(|(_, rule)| rule.raw().reason())
     }
@@ -182,8 +182,8 @@ impl Index {
         Index { by_subject: by_subject.collect() }
     }
 
-    /// Looks up an action and a subject. A name that no rule contains is matched only by rules for `manage` or `all`,
-    /// so it shares their entry.
+    /// Returns the indexes of the rules for an action and a subject. A name that no rule contains is matched only by
+    /// rules for `manage` or `all`, so it shares their entry.
     fn get(&self, action: &str, subject: &str) -> &[usize] {
         let by_action = self.by_subject.get(subject).or_else(|| self.by_subject.get(ANY_SUBJECT));
         by_action

@@ -45,12 +45,12 @@ impl<'a> Selection<'a> {
         Selection { branches }
     }
 
-    /// The branches in descending precedence. Without branches no object is allowed.
+    /// Returns the branches in descending precedence. Without branches no object is allowed.
     pub fn branches(&self) -> &[Branch<'a>] {
         &self.branches
     }
 
-    /// The selection as one condition; `None` if it contains no object.
+    /// Returns the selection as one condition; `None` if it contains no object.
     pub fn condition(&self) -> Option<Condition> {
         let branches = self.branches.iter().map(Branch::condition);
         (!self.branches.is_empty()).then(|| Condition::any(branches))

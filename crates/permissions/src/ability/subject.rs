@@ -51,19 +51,19 @@ impl Subject {
         self
     }
 
-    /// Name of the type.
+    /// Returns the name of the type.
     pub fn subject_type(&self) -> &str {
         &self.subject_type
     }
 
-    /// The members as a [`Value::Object`].
+    /// Returns the members as a [`Value::Object`].
     pub fn object(&self) -> &Value {
         &self.object
     }
 }
 
 impl<'a> Target<'a> {
-    /// Name of the type; `all` for [`Target::Anything`].
+    /// Returns the name of the type; `all` for [`Target::Anything`].
     pub fn subject_type(self) -> &'a str {
         match self {
             Target::Anything => ANY_SUBJECT,
@@ -72,7 +72,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The members of the object, if the target is one object.
+    /// Returns the members of the object, if the target is one object.
     pub(crate) fn object(self) -> Option<&'a Value> {
         match self {
             Target::Object(subject) => Some(subject.object()),

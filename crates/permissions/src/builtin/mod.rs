@@ -114,8 +114,8 @@ impl BuiltinRules {
         BuiltinRules { content_access, ..self }
     }
 
-    /// The rules of a principal in ascending precedence, with placeholders replaced and scopes applied: the response
-    /// of `GET /me/abilities`.
+    /// Returns the rules of a principal in ascending precedence, with placeholders replaced and scopes applied. They
+    /// are the response of `GET /me/abilities`.
     ///
     /// `stored` contains the rules of the user's groups, then those of the user.
     pub fn rules(&self, facts: &PrincipalFacts, stored: &[StoredRule], scopes: &Scopes) -> Vec<RawRule> {
@@ -127,7 +127,7 @@ impl BuiltinRules {
         rules
     }
 
-    /// The rules of a principal without the guard.
+    /// Returns the rules of a principal without the guard, with placeholders replaced and scopes applied.
     pub(crate) fn rules_without_guard(
         &self,
         facts: &PrincipalFacts,
@@ -140,7 +140,7 @@ impl BuiltinRules {
         scopes.restrict(rules.map(|rule| rule.substitute(facts)).collect())
     }
 
-    /// The guard of every principal, without the rule that a setting lifts for admins.
+    /// Returns the guard of every principal, without the rule that a setting lifts for admins.
     pub(crate) fn common_guard(&self) -> impl Iterator<Item = &StoredRule> {
         let is_lifted = |rule: &StoredRule| {
             self.content_access == ContentAccess::Admins && rule.raw().reason() == Some(PRIVATE_REASON)
@@ -148,7 +148,7 @@ impl BuiltinRules {
         self.guard.iter().filter(move |rule| !is_lifted(rule))
     }
 
-    /// The built-in rules that a user gets by a membership. `facts` contains only the group of the membership.
+    /// Returns the built-in rules that a user gets by a membership. `facts` contains only the group of the membership.
     pub(crate) fn membership_rules(&self, facts: &PrincipalFacts) -> Vec<RawRule> {
         let without_group =
             PrincipalFacts { group_ids: Vec::new(), admin_group_ids: Vec::new(), ..facts.clone() };

@@ -14,7 +14,7 @@ pub enum Bound {
     Text(String),
 }
 
-/// Whether two values are equal primitives; `None` means a missing value. Lists and objects are never equal:
+/// Returns whether two values are equal primitives; `None` means a missing value. Lists and objects are never equal:
 /// JavaScript compares their identity, and a value in a rule is never identical to one in an object.
 ///
 /// # Errors
@@ -42,7 +42,7 @@ fn check_comparable(value: &Value) -> Result<(), EvaluationError> {
 /// A member of this name hides the method that converts an object to text, and JSON has no methods.
 const TO_STRING: &str = "toString";
 
-/// Ordering of a value relative to a bound; `None` means a missing value.
+/// Returns the ordering of a value relative to a bound; `None` means a missing value.
 ///
 /// CASL evaluates `===`, then `>`, and treats every other pair as less, including pairs without an order such as a
 /// missing value or a text compared with a number.
@@ -65,7 +65,7 @@ pub(crate) fn ordering(actual: Option<&Value>, bound: &Bound) -> Result<Ordering
     })
 }
 
-/// JavaScript's `Number(text)`: `NaN` if the text is not a number.
+/// Converts a text as JavaScript's `Number(text)` does: to `NaN` if the text is not a number.
 pub(crate) fn parse_number(text: &str) -> f64 {
     let text = text.trim_matches(is_js_whitespace);
     let radix = match text.get(..2) {
@@ -89,12 +89,13 @@ pub(crate) fn parse_number(text: &str) -> f64 {
     }
 }
 
-/// Whether JavaScript treats a character as white space or as a line end.
+/// Returns whether JavaScript treats a character as white space or as a line end.
 pub(crate) fn is_js_whitespace(c: char) -> bool {
     c == '\u{feff}' || (c.is_whitespace() && c != '\u{85}')
 }
 
-/// Value of digits in a radix. Beyond the precision of a double the result is as exact as adding the digits one by one.
+/// Returns the value of digits in a radix, or `NaN` if one of them is not a digit of it. Beyond the precision of a
+/// double the result is as exact as adding the digits one by one.
 fn parse_digits(digits: &str, radix: u32) -> f64 {
     if digits.is_empty() {
         return f64::NAN;
@@ -130,12 +131,12 @@ fn is_greater(actual: &Primitive<'_>, bound: &Bound) -> bool {
     }
 }
 
-/// Whether one text sorts after another, by UTF-16 code unit.
+/// Returns whether one text sorts after another, by UTF-16 code unit.
 fn is_after(a: &str, b: &str) -> bool {
     a.encode_utf16().gt(b.encode_utf16())
 }
 
-/// JavaScript's `String(value)`.
+/// Converts a value as JavaScript's `String(value)` does.
 fn to_js_string(value: &Value) -> Result<Cow<'_, str>, EvaluationError> {
     Ok(match value {
         Value::Null => Cow::Borrowed("null"),
@@ -154,7 +155,7 @@ fn to_js_string(value: &Value) -> Result<Cow<'_, str>, EvaluationError> {
     })
 }
 
-/// Text of a list's element; null is the empty text.
+/// Returns the text of an element of a list; empty for null.
 fn element_to_js_string(value: &Value) -> Result<Cow<'_, str>, EvaluationError> {
     if *value == Value::Null { Ok(Cow::Borrowed("")) } else { to_js_string(value) }
 }

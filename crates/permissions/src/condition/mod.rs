@@ -58,7 +58,7 @@ pub enum Operator {
 }
 
 impl Condition {
-    /// Conjunction of `parts`, with nested conjunctions flattened.
+    /// Returns the conjunction of `parts`, with nested conjunctions flattened.
     pub fn all(parts: impl IntoIterator<Item = Condition>) -> Condition {
         let mut flat = Vec::new();
         for part in parts {
@@ -70,7 +70,7 @@ impl Condition {
         if flat.len() == 1 { flat.remove(0) } else { Condition::All(flat) }
     }
 
-    /// Disjunction of `parts`, with nested disjunctions flattened.
+    /// Returns the disjunction of `parts`, with nested disjunctions flattened.
     pub fn any(parts: impl IntoIterator<Item = Condition>) -> Condition {
         let mut flat = Vec::new();
         for part in parts {
@@ -82,17 +82,17 @@ impl Condition {
         if flat.len() == 1 { flat.remove(0) } else { Condition::Any(flat) }
     }
 
-    /// Negation of `part`.
+    /// Returns the negation of `part`.
     pub fn negated(part: Condition) -> Condition {
         Condition::Not(Box::new(part))
     }
 
-    /// Whether the condition is the empty conjunction, which every object meets.
+    /// Returns whether the condition is the empty conjunction, which every object meets.
     pub fn is_empty(&self) -> bool {
         matches!(self, Condition::All(parts) if parts.is_empty())
     }
 
-    /// Whether `object` meets the condition.
+    /// Returns whether `object` meets the condition.
     ///
     /// # Errors
     /// [`EvaluationError`] where CASL throws an exception. Parts are evaluated in order until the result is known.
@@ -107,7 +107,7 @@ impl Condition {
 }
 
 impl Operator {
-    /// Name of the operator in rules.
+    /// Returns the name of the operator in rules.
     pub fn name(&self) -> &'static str {
         match self {
             Operator::Equals(_) => "$eq",
@@ -155,7 +155,7 @@ impl Operator {
     }
 }
 
-/// Whether the value at the path passes a test, or one of its elements if it is a list.
+/// Returns whether the value at the path passes a test, or one of its elements if it is a list.
 fn value_or_element(
     path: &Path,
     object: &Value,
@@ -181,7 +181,7 @@ fn equals(path: &Path, object: &Value, expected: &Value) -> Result<bool, Evaluat
     }
 }
 
-/// Equality with null: the member is null or missing, and its parent is a list or an object.
+/// Returns whether the member is equal to null: it is null or missing, and its parent is a list or an object.
 fn is_null(path: &Path, object: &Value) -> Result<bool, EvaluationError> {
     let test = |parent: &Value| match parent {
         Value::List(_) | Value::Object(_) if !path.has_last(parent) => Ok(true),
@@ -228,7 +228,7 @@ fn includes(values: &[Value], expected: &Value) -> Result<bool, EvaluationError>
     any(values, |value| equal(Some(value), Some(expected)))
 }
 
-/// `Iterator::any` for fallible tests; stops at the first element that passes.
+/// Returns whether an item passes a fallible test; stops at the first item that passes or fails to be evaluated.
 fn any<T>(items: &[T], test: impl Fn(&T) -> Result<bool, EvaluationError>) -> Result<bool, EvaluationError> {
     for item in items {
         if test(item)? {

@@ -54,7 +54,7 @@ fn field(name: &str, value: &Value) -> Result<Condition, InvalidCondition> {
     }
 }
 
-/// Whether an object contains operators; otherwise it is a value to compare with.
+/// Returns whether an object contains operators; otherwise it is a value to compare with.
 fn has_operators(members: &Object) -> bool {
     members.iter().any(|(name, _)| name.starts_with('$'))
 }

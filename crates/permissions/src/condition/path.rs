@@ -55,17 +55,17 @@ impl Path {
         segments.collect::<Option<_>>().map(|segments| Path { segments })
     }
 
-    /// The path to the value itself, which operators directly inside `$elemMatch` test.
+    /// Returns the path to the value itself, which operators directly inside `$elemMatch` test.
     pub const fn itself() -> Path {
         Path { segments: Vec::new() }
     }
 
-    /// Whether this is the path to the value itself.
+    /// Returns whether this is the path to the value itself.
     pub fn is_itself(&self) -> bool {
         self.segments.is_empty()
     }
 
-    /// The name, if the path consists of one.
+    /// Returns the name, if the path consists of one.
     pub fn as_field(&self) -> Option<&str> {
         match self.segments.as_slice() {
             [segment] => Some(&segment.name),
@@ -73,7 +73,7 @@ impl Path {
         }
     }
 
-    /// The value at the path. In a list on the way, the rest of the path applies to each element.
+    /// Returns the value at the path. In a list on the way, the rest of the path applies to each element.
     ///
     /// # Errors
     /// [`EvaluationError::NotAnObject`] if a member of a value without members is read.
@@ -81,7 +81,7 @@ impl Path {
         look(object, &self.segments)
     }
 
-    /// The value at the path without its last name: `object` for paths of at most one name.
+    /// Returns the value at the path without its last name: `object` for paths of at most one name.
     pub(crate) fn get_parent<'v>(&self, object: &'v Value) -> Result<Found<'v>, EvaluationError> {
         match self.segments.split_last() {
             Some((_, before)) => look(object, before),
@@ -89,7 +89,7 @@ impl Path {
         }
     }
 
-    /// The member of `parent` at the last name of the path; `None` if `parent` has no members.
+    /// Returns the member of `parent` at the last name of the path; `None` if `parent` has no members.
     pub(crate) fn get_last<'v>(&self, parent: &'v Value) -> Result<Found<'v>, EvaluationError> {
         match (self.segments.last(), parent) {
             (None, _) => Ok(Some(Cow::Borrowed(parent))),
@@ -98,12 +98,12 @@ impl Path {
         }
     }
 
-    /// Whether `parent` has a member of the last name of the path.
+    /// Returns whether `parent` has a member of the last name of the path.
     pub(crate) fn has_last(&self, parent: &Value) -> bool {
         self.segments.last().is_some_and(|last| member(parent, &last.name).is_some())
     }
 
-    /// The elements of `parent` if it is a list and the last name of the path is not an index into it.
+    /// Returns the elements of `parent` if it is a list and the last name of the path is not an index into it.
     pub(crate) fn elements<'v>(&self, parent: &'v Value) -> Option<&'v [Value]> {
         match parent {
             Value::List(items) if self.segments.last().is_none_or(|last| !last.is_numeric) => Some(items),
@@ -132,7 +132,7 @@ impl Segment {
         Segment { name: name.to_owned(), is_numeric: !parse_number(name).is_nan() }
     }
 
-    /// The member of this name; in a list, the members of its elements.
+    /// Returns the member with the name of the segment; of a list, the members of its elements.
     fn read<'v>(&self, value: &'v Value) -> Result<Found<'v>, EvaluationError> {
         match value {
             Value::List(items) if !self.is_numeric => self.gather(items).map(|found| Some(Cow::Owned(found))),
@@ -157,7 +157,7 @@ impl Segment {
     }
 }
 
-/// Follows `segments` from `object`, which must be truthy in JavaScript.
+/// Returns the value at the path `segments` in `object`, which must be truthy in JavaScript.
 fn look<'v>(object: &'v Value, segments: &[Segment]) -> Result<Found<'v>, EvaluationError> {
     match segments.first() {
         None => Ok(Some(Cow::Borrowed(object))),
@@ -178,7 +178,7 @@ fn walk<'v>(value: &'v Value, first: &Segment, rest: &[Segment]) -> Result<Found
     }
 }
 
-/// An own member as in JavaScript: texts and lists have a `length`, and elements by index.
+/// Returns an own member as in JavaScript: texts and lists have a `length`, and elements by index.
 fn member<'v>(value: &'v Value, name: &str) -> Found<'v> {
     match value {
         Value::Object(members) => members.get(name).map(Cow::Borrowed),
@@ -196,7 +196,7 @@ fn member<'v>(value: &'v Value, name: &str) -> Found<'v> {
     }
 }
 
-/// The list index, if the name is the canonical text of one.
+/// Returns the list index, if the name is the canonical text of one.
 fn index(name: &str) -> Option<usize> {
     let index: usize = name.parse().ok()?;
     (index.to_string() == name).then_some(index)

@@ -31,7 +31,7 @@ impl<'t> Containment<'t> {
         Containment { table, steps_left: Cell::new(MAX_STEPS) }
     }
 
-    /// Whether the grantor is allowed everything that `granted` applies to, except where a rule of `narrowing`
+    /// Returns whether the grantor is allowed everything that `granted` applies to, except where a rule of `narrowing`
     /// applies, too.
     pub(super) fn covers(&self, granted: &CompiledRule, narrowing: &[&CompiledRule]) -> bool {
         let fields = granted.fields();
@@ -111,12 +111,12 @@ impl<'t> Containment<'t> {
         region.is_empty()
     }
 
-    /// Whether the conditions of a rule may hold for an object of the region.
+    /// Returns whether the conditions of a rule may hold for an object of the region.
     fn may_apply(&self, region: &Region<'_>, rule: &CompiledRule) -> bool {
         !rule.atoms.iter().any(|atom| self.spend(region.cost(atom)) && region.excludes(atom))
     }
 
-    /// Whether a rule that narrows the granted one applies wherever a prohibition of the grantor does.
+    /// Returns whether a rule that narrows the granted one applies wherever a prohibition of the grantor does.
     fn is_repeated(&self, region: &Region<'_>, prohibition: &CompiledRule, question: &Question<'_>) -> bool {
         let is_implied = |atom: &Atom| {
             self.spend(region.cost(atom) + prohibition.atoms.len())
@@ -127,7 +127,7 @@ impl<'t> Containment<'t> {
         question.narrowing.iter().any(repeats)
     }
 
-    /// Counts steps. Returns `false` after the maximum, where every answer must be no.
+    /// Subtracts steps from the remaining ones. Returns `false` after the maximum, where every answer must be no.
     fn spend(&self, steps: usize) -> bool {
         let left = self.steps_left.get().checked_sub(steps);
         self.steps_left.set(left.unwrap_or(0));

@@ -107,14 +107,14 @@ impl BuiltinRules {
 }
 
 impl Grantor<'_> {
-    /// Whether the principal is an admin whose credential has no scopes. Only such a principal gives and takes roles,
-    /// and raises or removes limits and budgets that bind the principal.
+    /// Returns whether the principal is an admin whose credential has no scopes. Only such a principal gives and takes
+    /// roles, and raises or removes limits and budgets that bind the principal.
     pub fn is_unscoped_admin(&self) -> bool {
         self.facts.role == Role::Admin && self.scopes.is_empty()
     }
 
-    /// Whether the principal may do everything that a rule allows, for all objects and all values of its placeholders.
-    /// Prohibitions give nothing away.
+    /// Returns whether the principal may do everything that a rule allows, for all objects and all values of its
+    /// placeholders. Prohibitions give nothing away.
     pub fn covers(&self, rule: &StoredRule) -> bool {
         self.check_rules(&[], std::slice::from_ref(rule)).is_ok()
     }

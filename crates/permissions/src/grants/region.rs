@@ -56,7 +56,7 @@ impl<'s> Region<'s> {
         region
     }
 
-    /// Whether the region contains no object for certain.
+    /// Returns whether the region is known to contain no object.
     pub(super) fn is_empty(&self) -> bool {
         self.is_empty
     }
@@ -74,7 +74,7 @@ impl<'s> Region<'s> {
         self.change(&atom.field, |values| values.exclude(&atom.test));
     }
 
-    /// Whether every object of the region passes the atom.
+    /// Returns whether every object of the region passes the atom.
     pub(super) fn implies(&self, atom: &Atom) -> bool {
         match &atom.test {
             Test::Opaque(condition) => self.others.contains(condition),
@@ -82,12 +82,12 @@ impl<'s> Region<'s> {
         }
     }
 
-    /// Whether no object of the region passes the atom.
+    /// Returns whether no object of the region passes the atom.
     pub(super) fn excludes(&self, atom: &Atom) -> bool {
         self.values(&atom.field).excludes(&atom.test)
     }
 
-    /// Upper bound of the comparisons of values for one question about the atom.
+    /// Returns an upper bound of the comparisons of values for one question about the atom.
     pub(super) fn cost(&self, atom: &Atom) -> usize {
         let (Test::In(keys) | Test::NotIn(keys) | Test::HasAll(keys)) = &atom.test else { return 1 };
         let values = self.fields.get(&atom.field);
@@ -96,7 +96,7 @@ impl<'s> Region<'s> {
         1 + sets * own.map_or(keys.len(), |own| own.min(keys.len()))
     }
 
-    /// Number of the values to which the field of the atom is limited, and of the excluded ones.
+    /// Returns the number of the values to which the field of the atom is limited, plus that of the excluded ones.
     pub(super) fn size(&self, atom: &Atom) -> usize {
         let values = self.fields.get(&atom.field);
         values.map_or(1, |values| {
@@ -203,7 +203,7 @@ impl Values {
         true
     }
 
-    /// Whether every value passes a test.
+    /// Returns whether every value passes a test.
     fn implies(&self, test: &Test) -> bool {
         match test {
             Test::In(keys) => self.any_of.iter().any(|own| own.is_subset(keys)),
@@ -222,7 +222,7 @@ impl Values {
         }
     }
 
-    /// Whether no value passes a test.
+    /// Returns whether no value passes a test.
     fn excludes(&self, test: &Test) -> bool {
         match test {
             Test::In(keys) => self.excludes_all(keys),
@@ -238,7 +238,7 @@ impl Values {
         }
     }
 
-    /// Whether the value, and every element, is outside a set.
+    /// Returns whether the value, and every element, is outside a set.
     fn excludes_all(&self, keys: &Keys) -> bool {
         match self.any_of.first() {
             Some(own) if self.is_scalar() => own.is_disjoint(keys),
@@ -246,7 +246,7 @@ impl Values {
         }
     }
 
-    /// Whether a key can be the value or an element, as far as `none_of` and the bounds decide it.
+    /// Returns whether a key can be the value or an element, as far as `none_of` and the bounds decide it.
     fn can_have(&self, key: &Key) -> bool {
         !self.none_of.contains(key) && self.bounds.iter().all(|(order, bound)| compares(key, *order, bound))
     }
@@ -256,7 +256,7 @@ impl Values {
     }
 }
 
-/// Whether each scalar that passes one comparison passes the other.
+/// Returns whether each scalar that passes one comparison passes the other.
 ///
 /// Texts that are numbers in JavaScript are not comparable: a number is compared with them as with a number.
 fn implies(known: (Comparison, &Bound), asked: (Comparison, &Bound)) -> bool {

@@ -84,12 +84,12 @@ impl CompiledRule {
         self.rule.is_inverted()
     }
 
-    /// Field patterns without repetitions; `None` for a rule that applies to every field.
+    /// Returns the field patterns without repetitions; `None` for a rule that applies to every field.
     pub(super) fn fields(&self) -> Option<BTreeSet<&str>> {
         self.rule.raw().fields().map(|fields| fields.iter().map(String::as_str).collect())
     }
 
-    /// Whether the rule applies to every field of the question.
+    /// Returns whether the rule applies to every field of the question.
     pub(super) fn applies_to_all(&self, query: FieldQuery<'_>) -> bool {
         match (query, self.rule.raw().fields()) {
             (_, None) => true,
@@ -102,7 +102,7 @@ impl CompiledRule {
         }
     }
 
-    /// Whether the rule may apply to a field of the question.
+    /// Returns whether the rule may apply to a field of the question.
     pub(super) fn applies_to_some(&self, query: FieldQuery<'_>) -> bool {
         match query {
             FieldQuery::All | FieldQuery::Patterns(_) => true,
@@ -124,7 +124,7 @@ impl NameSet {
         NameSet::Only(names.into_iter().map(str::to_owned).collect())
     }
 
-    /// Whether the set contains a name; `None` is a name of a later version.
+    /// Returns whether the set contains a name; `None` is a name of a later version.
     fn contains(&self, name: Option<&str>) -> bool {
         match self {
             NameSet::Any => true,
@@ -197,7 +197,7 @@ impl<'a> RuleTable<'a> {
 }
 
 impl SubjectRules<'_> {
-    /// Whether a rule of the granted list applies to the subject, and to each action that `decided` decides.
+    /// Returns whether a rule of the granted list applies to the subject, and to each action that `decided` decides.
     pub(super) fn narrows(
         &self,
         rule: &CompiledRule,

@@ -75,7 +75,7 @@ impl Registry {
         Registry { actions: actions.into_iter().map(Into::into).collect(), subjects }
     }
 
-    /// The registry of Causerie's own actions and subjects.
+    /// Returns the registry of Causerie's own actions and subjects.
     pub fn builtin() -> Self {
         let subjects = SubjectType::ALL
             .iter()
@@ -83,30 +83,30 @@ impl Registry {
         Registry::new(Action::ALL.iter().map(|action| action.as_str()), subjects.collect())
     }
 
-    /// The subject of this name.
+    /// Returns the subject with a name.
     pub fn subject(&self, name: &str) -> Option<&SubjectSchema> {
         self.subjects.iter().find(|subject| subject.name == name)
     }
 
-    /// The subjects that a name means: every subject for `all`, none for an unknown name.
+    /// Returns the subjects that a name denotes: every subject for `all`, none for an unknown name.
     pub fn subjects(&self, name: &str) -> impl Iterator<Item = &SubjectSchema> {
         self.subjects.iter().filter(move |subject| name == ANY_SUBJECT || subject.name == name)
     }
 
-    /// Whether the action is known; `manage` always is.
+    /// Returns whether the action is known. The action `manage` always is.
     pub fn has_action(&self, name: &str) -> bool {
         name == ANY_ACTION || self.actions.iter().any(|action| action == name)
     }
 }
 
 impl SubjectSchema {
-    /// The field of this name.
+    /// Returns the field with a name.
     pub fn field(&self, name: &str) -> Option<&FieldSchema> {
         self.fields.iter().find(|field| field.name == name)
     }
 }
 
-/// The fields of each subject, from the enumerations of the domain.
+/// Returns the fields of a subject, from the enumerations of the domain.
 fn fields(subject: SubjectType) -> Vec<FieldSchema> {
     match subject {
         SubjectType::Session => schema(session_field),
@@ -175,7 +175,8 @@ fn model_field(field: ModelField) -> (FieldType, FieldSource) {
     (field_type, FieldSource::Column)
 }
 
-/// Usage rows outlive the objects they refer to, so every reference is nullable.
+/// Returns the type and the source of a field. Usage rows outlive the objects that they refer to, so every reference is
+/// nullable.
 fn usage_field(field: UsageField) -> (FieldType, FieldSource) {
     let field_type = match field {
         UsageField::Id => ID,

@@ -77,7 +77,7 @@ impl Aliases {
     }
 }
 
-/// The first action of `targets` that `actions` already contains.
+/// Returns the first action of `targets` that `actions` already contains.
 fn repeated(actions: &[String], targets: &Names) -> Option<String> {
     let is_known = |action: &String| actions.contains(action);
     match targets {

@@ -44,7 +44,7 @@ impl FieldPatterns {
         regex.map(FieldPatterns::Matching).map_err(|_| InvalidFieldPatterns)
     }
 
-    /// Whether a field matches one of the patterns.
+    /// Returns whether a field matches one of the patterns.
     pub fn matches(&self, field: &str) -> bool {
         match self {
             FieldPatterns::Names(names) => names.iter().any(|name| name == field),

@@ -96,7 +96,7 @@ pub struct Rule {
 }
 
 impl InvalidRule {
-    /// Index of the rule in the list.
+    /// Returns the index of the rule in the list.
     pub(crate) fn rule_index(&self) -> usize {
         match self {
             InvalidRule::NoFields { rule }
@@ -107,7 +107,7 @@ impl InvalidRule {
 }
 
 impl Names {
-    /// The names as a list.
+    /// Returns the names as a list.
     pub fn as_slice(&self) -> &[String] {
         match self {
             Names::One(name) => std::slice::from_ref(name),
@@ -115,7 +115,7 @@ impl Names {
         }
     }
 
-    /// The names; `None` for a single empty name, which JavaScript treats as absent.
+    /// Returns the names; `None` for a single empty name, which JavaScript treats as absent.
     fn non_empty(&self) -> Option<&[String]> {
         match self {
             Names::One(name) if name.is_empty() => None,
@@ -149,7 +149,7 @@ impl RawRule {
         }
     }
 
-    /// The subjects; `all` if the rule names none.
+    /// Returns the subjects; `all` if the rule names none.
     pub fn subjects(&self) -> Vec<&str> {
         match self.subject.as_ref().and_then(Names::non_empty) {
             Some(names) => names.iter().map(String::as_str).collect(),
@@ -157,17 +157,17 @@ impl RawRule {
         }
     }
 
-    /// The field patterns, if the rule is restricted to fields.
+    /// Returns the field patterns, if the rule is restricted to fields.
     pub fn fields(&self) -> Option<&[String]> {
         self.fields.as_ref().and_then(Names::non_empty)
     }
 
-    /// The reason, if it is not empty.
+    /// Returns the reason, if it is not empty.
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref().filter(|reason| !reason.is_empty())
     }
 
-    /// Whether the rule applies to the action and the subject.
+    /// Returns whether the rule applies to the action and the subject.
     pub(crate) fn matches(&self, action: &str, subject: &str) -> bool {
         let names = |name: &str, expected: &str, any: &str| name == expected || name == any;
         self.action.as_slice().iter().any(|name| names(name, action, ANY_ACTION))
@@ -192,23 +192,23 @@ impl Rule {
         Ok(Rule { raw, condition, fields })
     }
 
-    /// The rule in its JSON form.
+    /// Returns the rule in its JSON form.
     pub fn raw(&self) -> &RawRule {
         &self.raw
     }
 
-    /// Whether the rule is a prohibition.
+    /// Returns whether the rule is a prohibition.
     pub fn is_inverted(&self) -> bool {
         self.raw.inverted
     }
 
-    /// The condition that objects must meet; `None` applies the rule to every object.
+    /// Returns the condition that objects must meet; `None` applies the rule to every object.
     pub fn condition(&self) -> Option<&Condition> {
         self.condition.as_ref()
     }
 
-    /// Whether the rule applies to the field. Without a field, a permission for some fields applies and a prohibition
-    /// for some fields does not: CASL's `matchesField`.
+    /// Returns whether the rule applies to the field. Without a field, a permission for some fields applies and a
+    /// prohibition for some fields does not: CASL's `matchesField`.
     pub(crate) fn matches_field(&self, field: Option<&str>) -> bool {
         match (&self.fields, field) {
             (None, _) => true,
@@ -217,9 +217,9 @@ impl Rule {
         }
     }
 
-    /// Whether an object meets the conditions: CASL's `matchesConditions`. Without an object the question is about a
-    /// type as a whole: a permission applies, as some objects may meet its conditions, and a prohibition applies only if
-    /// it has no conditions.
+    /// Returns whether an object meets the conditions, as CASL's `matchesConditions` does. Without an object the
+    /// question is about a type as a whole: a permission applies, as some objects may meet its conditions, and a
+    /// prohibition applies only if it has no conditions.
     pub(crate) fn matches_conditions(&self, object: Option<&Value>) -> Result<bool, EvaluationError> {
         match (&self.condition, object) {
             (None, _) => Ok(true),

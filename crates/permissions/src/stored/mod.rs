@@ -67,7 +67,7 @@ pub enum InvalidStoredRule {
 }
 
 impl StoredRule {
-    /// The rule as it was stored, with its placeholders.
+    /// Returns the rule as it was stored, with its placeholders.
     pub fn raw(&self) -> &RawRule {
         self.0.raw()
     }
@@ -152,7 +152,7 @@ fn check_fields(rule: &RawRule, subject: &SubjectSchema) -> Result<(), InvalidSt
     Ok(())
 }
 
-/// Facts of an example principal, for the validation of rules with placeholders.
+/// Returns the facts of an example principal, for the validation of rules with placeholders.
 fn sample_facts() -> PrincipalFacts {
     PrincipalFacts {
         user_id: UserId::from_uuid(Uuid::nil()),

@@ -80,7 +80,7 @@ impl Template {
         rule
     }
 
-    /// The rule with its placeholders.
+    /// Returns the rule with its placeholders.
     pub(crate) fn raw(&self) -> &RawRule {
         &self.0
     }
@@ -128,7 +128,7 @@ fn replace_in_value(value: Value, by: &dyn Fn(Placeholder) -> Value) -> Value {
     }
 }
 
-/// Whether a text is a placeholder.
+/// Returns whether a text is a placeholder.
 pub(crate) fn is_placeholder(text: &str) -> bool {
     Placeholder::parse(text).is_some()
 }
@@ -150,7 +150,7 @@ impl Placeholder {
         }
     }
 
-    /// The placeholder as a value of the type that replaces it.
+    /// Returns the placeholder as a value of the type that replaces it.
     fn symbol(self) -> Value {
         match self {
             Placeholder::UserId => "${user.id}".into(),

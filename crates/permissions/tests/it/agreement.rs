@@ -107,7 +107,7 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
-/// Ids from a small set, so that they often coincide.
+/// Generates ids from a small set, so that they often coincide.
 fn uuid() -> impl Strategy<Value = Uuid> {
     (1..5u128).prop_map(Uuid::from_u128)
 }
@@ -158,7 +158,7 @@ pub(crate) fn rule(schema: &SubjectSchema) -> impl Strategy<Value = Value> + use
     )
 }
 
-/// The value of one member of the conditions.
+/// Generates the value of one member of the conditions.
 fn field_condition(field: &FieldSchema) -> BoxedStrategy<Value> {
     let (kind, is_nullable) = match field.field_type {
         FieldType::Required(kind) | FieldType::List(kind) => (kind, false),
@@ -235,7 +235,7 @@ fn cell(field: &FieldSchema) -> BoxedStrategy<(String, FieldValue)> {
     cell.prop_map(move |cell| (name.clone(), cell)).boxed()
 }
 
-/// A scalar in the JSON form of rules and objects.
+/// Converts a scalar to the JSON form of rules and objects.
 fn plain(scalar: &Scalar) -> Value {
     match scalar {
         Scalar::Bool(value) => json!(value),

@@ -143,7 +143,7 @@ fn stored(rules: &[Value]) -> Vec<StoredRule> {
     raw.map(|rule| registry.validate(rule).unwrap()).collect()
 }
 
-/// `adds` is the weight of new rules among the edits.
+/// Generates a case; `adds` is the weight of new rules among the edits.
 fn case(adds: u32) -> impl Strategy<Value = Case> {
     (facts(), facts(), rules(1..6), rules(0..5), edits(adds), objects()).prop_map(
         |(writer, receiver, writer_rules, others, edits, objects)| {
@@ -217,7 +217,7 @@ fn edits(adds: u32) -> impl Strategy<Value = Vec<Edit>> {
     prop::collection::vec(prop_oneof![adds => add, 1 => remove, 2 => shift], 1..4)
 }
 
-/// Rules on few subjects, so that they often meet. Some have few actions, some apply to all subjects.
+/// Generates rules on few subjects, so that they often meet. Some have few actions, some apply to all subjects.
 fn any_rule() -> impl Strategy<Value = Value> {
     let registry = Registry::builtin();
     let on = |subject: &str| rule(registry.subject(subject).unwrap()).boxed();

@@ -15,22 +15,22 @@ pub(super) struct Class {
 }
 
 impl Class {
-    /// A class of one character.
+    /// Creates a class of one character.
     pub(super) fn one(unit: u32) -> Class {
         Class::range(unit, unit)
     }
 
-    /// A class of an inclusive range.
+    /// Creates a class of an inclusive range.
     pub(super) fn range(first: u32, last: u32) -> Class {
         Class { ranges: vec![(first, last)], properties: Vec::new() }
     }
 
-    /// A class of a Unicode property such as `\p{Lu}`.
+    /// Creates a class of a Unicode property such as `\p{Lu}`.
     pub(super) fn property(notation: String) -> Class {
         Class { ranges: Vec::new(), properties: vec![notation] }
     }
 
-    /// The class of `\d`, `\D`, `\w`, `\W`, `\s` or `\S`.
+    /// Returns the class of `\d`, `\D`, `\w`, `\W`, `\s` or `\S`.
     pub(super) fn shorthand(letter: char, encoding: Encoding) -> Option<Class> {
         let ranges: Vec<(u32, u32)> = match letter.to_ascii_lowercase() {
             'd' => vec![(0x30, 0x39)],
@@ -48,12 +48,12 @@ impl Class {
         Some(if letter.is_ascii_uppercase() { class.complement() } else { class })
     }
 
-    /// The line ends, which `.` does not match.
+    /// Returns the line ends, which `.` does not match.
     pub(super) fn line_ends() -> Class {
         Class { ranges: vec![(0x0a, 0x0a), (0x0d, 0x0d), (0x2028, 0x2029)], properties: Vec::new() }
     }
 
-    /// The character, if the class contains exactly one.
+    /// Returns the character, if the class contains exactly one.
     pub(super) fn single(&self) -> Option<u32> {
         match (self.ranges.as_slice(), self.properties.as_slice()) {
             ([(first, last)], []) if first == last => Some(*first),
@@ -67,7 +67,7 @@ impl Class {
         self.properties.extend(other.properties);
     }
 
-    /// The complement of the ranges, which must be sorted.
+    /// Returns the complement of the ranges, which must be sorted.
     fn complement(&self) -> Class {
         let mut ranges = Vec::new();
         let mut next = 0;
@@ -81,7 +81,7 @@ impl Class {
         Class { ranges, properties: Vec::new() }
     }
 
-    /// The class in the syntax of the engine.
+    /// Returns the class in the syntax of the engine.
     pub(super) fn notation(&self, negation: Negation, encoding: Encoding) -> String {
         let mut notation = String::from(if negation == Negation::Negated { "[^" } else { "[" });
         let ranges =
@@ -107,7 +107,7 @@ pub(super) enum Negation {
     Negated,
 }
 
-/// The case-folded units of ranges, as sorted ranges.
+/// Returns the case-folded units of ranges, as sorted ranges.
 fn folded(ranges: &[(u32, u32)]) -> Vec<(u32, u32)> {
     let units = ranges.iter().flat_map(|(first, last)| *first..=(*last).min(0xffff));
     let mut units: Vec<u32> = units.map(|unit| Encoding::FoldedUnits.fold(unit)).collect();

@@ -71,17 +71,17 @@ impl JsRegex {
         })
     }
 
-    /// The pattern in JavaScript's syntax.
+    /// Returns the pattern in JavaScript's syntax.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// The flags in alphabetical order.
+    /// Returns the flags in alphabetical order.
     pub fn flags(&self) -> &str {
         &self.flags
     }
 
-    /// Whether a part of the text matches.
+    /// Returns whether a part of the text matches.
     ///
     /// # Errors
     /// [`EvaluationError::AmbiguousLineEnd`] where the result depends on a line end that only JavaScript recognizes: with
@@ -176,7 +176,7 @@ impl Encoding {
         matches!(self, Encoding::CodePoints | Encoding::FoldedCodePoints)
     }
 
-    /// Case of a unit for comparison: JavaScript's `Canonicalize`.
+    /// Folds the case of a unit for comparison, as JavaScript's `Canonicalize` does.
     fn fold(self, unit: u32) -> u32 {
         let (Encoding::FoldedUnits, Some(letter)) = (self, char::from_u32(unit)) else { return unit };
         let mut upper = letter.to_uppercase();
@@ -188,8 +188,8 @@ impl Encoding {
     }
 }
 
-/// The character that represents a UTF-16 code unit. A surrogate is not a character, so it is represented by one of the
-/// last private-use plane, whose own characters never appear, as they are encoded as pairs.
+/// Returns the character that represents a UTF-16 code unit. A surrogate is not a character, so it is represented by
+/// one of the last private-use plane, whose own characters never appear, as they are encoded as pairs.
 fn unit_to_char(unit: u32) -> char {
     char::from_u32(unit)
         .or_else(|| char::from_u32(0x10_0000 + unit % 0x800))

@@ -74,7 +74,8 @@ impl Translator<'_> {
         if self.depth == 0 { Ok(()) } else { Err("an unclosed group") }
     }
 
-    /// The next character. A lone surrogate is returned as a replacement character, which has no special meaning.
+    /// Returns the next character without consuming it. A lone surrogate is returned as a replacement character, which
+    /// has no special meaning.
     fn peek(&self) -> Option<char> {
         self.input.get(self.index).map(|unit| char::from_u32(*unit).unwrap_or(char::REPLACEMENT_CHARACTER))
     }
@@ -110,7 +111,7 @@ impl Translator<'_> {
         self.class(&Class::one(unit), Negation::Plain)
     }
 
-    /// A character that is a literal only without the flag `u`.
+    /// Translates a character that is a literal only without the flag `u`.
     fn lenient(&mut self, c: char) -> Result<bool, Problem> {
         if self.reads_code_points() { Err("a lone bracket or brace") } else { Ok(self.literal(c.into())) }
     }
@@ -238,7 +239,7 @@ impl Translator<'_> {
         Ok(self.emit(boundary, false))
     }
 
-    /// The class of an escape sequence after its backslash.
+    /// Parses an escape sequence after its backslash, and returns its class.
     fn escaped(&mut self) -> Result<Class, Problem> {
         let letter = self.take().ok_or("a backslash at the end")?;
         if let Some(class) = Class::shorthand(letter, self.flags.encoding) {
@@ -288,7 +289,7 @@ impl Translator<'_> {
         if self.reads_code_points() && !is_plain { Err("an octal escape") } else { Ok(value) }
     }
 
-    /// The literal value of an escaped letter, which is valid only without the flag `u`.
+    /// Returns the literal value of an escaped letter, which is valid only without the flag `u`.
     fn itself(&self, letter: char) -> Option<u32> {
         (!self.reads_code_points()).then_some(letter.into())
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Rule for reading messages with these conditions; `-` in front for a prohibition.
+/// Returns a rule for reading messages with these conditions, as JSON; a `-` in front makes it a prohibition.
 fn rule(text: &str) -> String {
     match text.strip_prefix('-') {
         Some(conditions) => {
@@ -21,7 +21,8 @@ fn check_whole(own: &[&str], granted: &str, expected: bool) {
     assert_eq!(grantor.covers(&stored(&[granted])[0]), expected, "{own:?} grants {granted}");
 }
 
-/// The same for rules for messages, given by their conditions.
+/// Checks whether a principal with only the rules `own` may grant a rule. All rules are for reading messages, and are
+/// given by their conditions.
 fn check(own: &[&str], granted: &str, expected: bool) {
     let own: Vec<String> = own.iter().map(|text| rule(text)).collect();
     let own: Vec<&str> = own.iter().map(String::as_str).collect();

@@ -60,7 +60,7 @@ impl Writer {
         Writer { facts: facts(Role::User, &[GROUP], &[GROUP]), ..Writer::user() }
     }
 
-    /// Group admin who may also manage the group, by a stored rule.
+    /// Returns a group admin who may also manage the group, by a stored rule.
     fn delegate() -> Writer {
         let stored = &[r#"{"action":"manage","subject":"Group","conditions":{"id":"$GROUP"}}"#];
         Writer { stored, ..Writer::group_admin() }

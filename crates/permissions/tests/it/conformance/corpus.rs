@@ -92,7 +92,7 @@ impl Question {
     }
 }
 
-/// The rules of a case, or the parse error.
+/// Returns the rules of a case, or the parse error.
 pub(crate) fn rules(text: &RawValue) -> Result<Vec<RawRule>, String> {
     serde_json::from_str(text.get()).map_err(|error| error.to_string())
 }

@@ -98,7 +98,7 @@ fn packing_agrees_in_both_directions() {
     );
 }
 
-/// The ability of a case, or the error that rejects its rules.
+/// Returns the ability of a case, or the error that rejects its rules.
 fn ability(case: &Question) -> Result<Ability, String> {
     let rules = corpus::rules(&case.rules)?;
     let aliases: BTreeMap<String, Names> = case.aliases.clone().unwrap_or_default();

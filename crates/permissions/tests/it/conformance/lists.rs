@@ -97,7 +97,7 @@ fn ability(case: &QueryCase) -> Ability {
     Ability::new(corpus::rules(&case.rules).unwrap()).unwrap()
 }
 
-/// The MongoDB query that `@casl/mongoose` builds for a selection.
+/// Returns the MongoDB query that `@casl/mongoose` builds for a selection.
 fn mongo(selection: &Selection<'_>) -> serde_json::Value {
     let conditions = |rule: &&Rule| json!(rule.raw().conditions);
     let branch = |branch: &Branch<'_>| {
@@ -116,7 +116,7 @@ fn mongo(selection: &Selection<'_>) -> serde_json::Value {
     }
 }
 
-/// A condition in the corpus's form of CASL's tree.
+/// Returns a condition in the corpus's form of CASL's tree.
 fn syntax(condition: &Condition) -> serde_json::Value {
     let all = |parts: &[Condition]| parts.iter().map(syntax).collect::<Vec<_>>();
     let (path, operator) = match condition {
@@ -139,7 +139,7 @@ fn syntax(condition: &Condition) -> serde_json::Value {
     json!({"op": name, "field": path, "value": value})
 }
 
-/// CASL's tree without empty conjunctions inside conjunctions, which this crate omits.
+/// Returns CASL's tree without empty conjunctions inside conjunctions, which this crate omits.
 fn without_empty_parts(mut tree: serde_json::Value) -> serde_json::Value {
     let is_and = tree["op"] == "and";
     let has_parts = tree["value"].get(0).is_some_and(|part| part["op"].is_string());
@@ -152,7 +152,7 @@ fn without_empty_parts(mut tree: serde_json::Value) -> serde_json::Value {
     if parts.len() == 1 && is_and { parts.remove(0) } else { tree }
 }
 
-/// A schema for the rows of a case: a field whose values are of one type has that type.
+/// Returns a schema for the rows of a case: a field whose values are of one type has that type.
 fn schema_of(case: &QueryCase) -> SubjectSchema {
     let names: BTreeSet<&str> = case.rows.iter().flat_map(Object::iter).map(|(name, _)| name).collect();
     let fields = names.into_iter().filter_map(|name| {
@@ -178,7 +178,7 @@ fn field_type(value: &Value) -> Option<FieldType> {
     }
 }
 
-/// A row of a table: missing members are null.
+/// Returns a row of a table, in which missing members are null.
 fn with_nulls(row: &Object, schema: &SubjectSchema) -> Object {
     let mut row = row.clone();
     for field in &schema.fields {
