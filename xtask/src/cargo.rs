@@ -7,7 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use anyhow::{Context as _, Result, bail, ensure};
 use cargo_metadata::{Message, TargetKind};
 
-/// A Cargo command over the whole workspace with all features.
+/// Returns a Cargo command over the whole workspace with all features.
 ///
 /// Cargo builds a dependency once for each set of its features, and the set depends on the selected packages. With a
 /// single selection the checks and the tests share one build.
@@ -22,7 +22,7 @@ pub(crate) fn status(command: &mut Command) -> Result<ExitStatus> {
     command.status().with_context(|| format!("cannot run `{}`", line(command)))
 }
 
-/// The command as a line for a shell.
+/// Returns the command as a line for a shell.
 pub(crate) fn line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")

@@ -79,7 +79,7 @@ fn install_llvm_cov() -> Result<()> {
     Ok(())
 }
 
-/// The lines in `src` of each folder below `crates`.
+/// Returns the lines in `src` of each folder below `crates`.
 fn by_crate(report: &Value, root: &Path) -> Result<BTreeMap<String, Lines>> {
     let files = report["data"][0]["files"].as_array().context("the report has no files")?;
     let mut crates: BTreeMap<String, Lines> = BTreeMap::new();
@@ -99,7 +99,7 @@ fn by_crate(report: &Value, root: &Path) -> Result<BTreeMap<String, Lines>> {
 }
 
 impl Lines {
-    /// The covered share in percent; 0 for a crate without lines.
+    /// Returns the covered share in percent; 0 for a crate without lines.
     fn share(self) -> f64 {
         if self.count == 0 { 0.0 } else { self.covered as f64 * 100.0 / self.count as f64 }
     }

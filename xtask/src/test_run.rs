@@ -49,7 +49,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options, arguments: &[String]
     Ok(first_failure.map_or(ExitCode::SUCCESS, ExitCode::from))
 }
 
-/// Every example, run without arguments; its exit code is the result.
+/// Returns a step for every example, which runs it without arguments. Its exit code is the result.
 fn examples(root: &Path) -> Result<impl Iterator<Item = Step>> {
     let Programs { examples, .. } = cargo::build_programs(root)?;
     let root = root.to_owned();
@@ -83,7 +83,7 @@ fn row(name: &str, status: ExitStatus, took: Duration) -> String {
     format!("{name:<24}{verdict}  {:>4} s", took.as_secs())
 }
 
-/// The exit code of a failure; 1 if a signal ended the process.
+/// Returns the exit code of a failure; 1 if a signal ended the process; `None` if the process succeeded.
 fn failure(status: ExitStatus) -> Option<u8> {
     match status.code() {
         Some(0) => None,

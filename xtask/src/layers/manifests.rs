@@ -65,7 +65,7 @@ fn inherits(value: Option<&Value>) -> bool {
     value.and_then(|value| value.get("workspace")).and_then(Value::as_bool) == Some(true)
 }
 
-/// The dependencies of every kind and platform.
+/// Returns the dependencies of every kind and platform.
 fn dependencies(manifest: &Table) -> impl Iterator<Item = (&str, &Value)> {
     let platforms = manifest.get("target").and_then(Value::as_table).into_iter().flat_map(Table::values);
     let tables = std::iter::once(manifest).chain(platforms.filter_map(Value::as_table));

@@ -105,12 +105,12 @@ const FOREIGN_CRATES: [ForeignCratePolicy; 12] = [
     ForeignCratePolicy { family: "anyhow", users: &[SERVER, TESTKIT, XTASK] },
 ];
 
-/// The policy of a workspace crate.
+/// Returns the policy of a workspace crate.
 pub(super) fn find(name: &str) -> Option<&'static CratePolicy> {
     CRATES.iter().find(|policy| policy.name == name)
 }
 
-/// Why a crate may not have a dependency; None if it may.
+/// Returns why a crate may not have a dependency; `None` if it may.
 ///
 /// Dev-dependencies are less restricted: any foreign crate, the test kit, the simulator and every lower layer.
 pub(super) fn refusal(name: &str, dependency: &str, kind: DependencyKind) -> Option<String> {
@@ -132,7 +132,7 @@ fn is_test_support(from: &CratePolicy, to: &CratePolicy) -> bool {
     from.name != XTASK && (is_lower || [TESTKIT, SIMULATOR].contains(&to.name))
 }
 
-/// Whether a crate is `family` itself or named after it, such as `diesel-async` after `diesel`.
+/// Returns whether a crate is `family` itself or named after it, such as `diesel-async` after `diesel`.
 pub(super) fn is_in_family(name: &str, family: &str) -> bool {
     name.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
 }

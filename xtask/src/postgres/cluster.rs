@@ -64,7 +64,7 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// The URL of the server, with the credentials of its superuser.
+    /// Returns the URL of the server, with the credentials of its superuser.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -85,12 +85,13 @@ impl Drop for Cluster {
     }
 }
 
-/// A port that is free at the time of the call.
+/// Returns a port that is free at the time of the call.
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// A random password: other users of the machine can reach the port, and a superuser of PostgreSQL can run programs.
+/// Returns a random password: other users of the machine can reach the port, and a superuser of PostgreSQL can run
+/// programs.
 fn password() -> Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
@@ -103,7 +104,7 @@ struct Account {
     gid: u32,
 }
 
-/// An account for the server, which refuses to run as root.
+/// Returns an account for the server, which refuses to run as root.
 fn unprivileged_account() -> Result<Account> {
     for name in ["postgres", "nobody"] {
         if let (Some(uid), Some(gid)) = (id("-u", name), id("-g", name)) {
@@ -136,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    /// Replacements of the programs, which record their first argument and working directory.
+    /// Writes replacements of the programs, which record their first argument and working directory.
     ///
     /// The folder is writable for every account, because the guard drops root's rights.
     fn programs(postgres: &str) -> Result<TempDir> {
@@ -152,7 +153,7 @@ mod tests {
         Ok(folder)
     }
 
-    /// The first arguments of all calls, and their working directory.
+    /// Returns the first arguments of all calls, and their working directory.
     fn calls(programs: &TempDir) -> Result<(Vec<String>, PathBuf)> {
         let calls = fs::read_to_string(programs.path().join("calls"))?;
         let calls: Vec<_> = calls.lines().filter_map(|line| line.split_once(' ')).collect();

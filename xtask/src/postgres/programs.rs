@@ -8,20 +8,20 @@ use std::process::Command;
 const NEEDED: [&str; 3] = ["initdb", "pg_ctl", "postgres"];
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// The folder with all programs of a server: one of `PATH`, of Debian's folders (which are not in `PATH`), or the
-/// folder that `pg_config` prints.
+/// Returns the folder with all programs of a server: one of `PATH`, of Debian's folders (which are not in `PATH`), or
+/// the folder that `pg_config` prints.
 pub(crate) fn find() -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let searched = env::split_paths(&path).filter_map(|folder| target_of(&folder));
     searched.chain(versions(Path::new(DEBIAN))).chain(configured()).find(|folder| is_complete(folder))
 }
 
-/// The folder of the file that `initdb` links to, since distributions put links to it in other folders.
+/// Returns the folder of the file that `initdb` links to, since distributions put links to it in other folders.
 fn target_of(folder: &Path) -> Option<PathBuf> {
     Some(fs::canonicalize(folder.join("initdb")).ok()?.parent()?.to_owned())
 }
 
-/// The `bin` folders of Debian's versions, the newest first.
+/// Returns the `bin` folders of Debian's versions, the newest first.
 fn versions(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut versions: Vec<u32> =

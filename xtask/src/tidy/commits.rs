@@ -10,7 +10,7 @@ const LIMIT: usize = 72;
 /// The branch that others are compared with.
 const DEFAULT_BRANCH: &str = "refs/remotes/origin/main";
 
-/// Judges the subjects of all commits since the default branch, or since the last tag where there is no such branch.
+/// Checks the subjects of all commits since the default branch, or since the last tag where there is no such branch.
 ///
 /// A clone without either, such as a shallow one, gets a warning that nothing was checked.
 pub(super) fn findings(root: &Path) -> Vec<Finding> {
@@ -25,14 +25,15 @@ pub(super) fn findings(root: &Path) -> Vec<Finding> {
     )
 }
 
-/// The last commit that is not the branch's own.
+/// Returns the last commit that the branch has in common with the default branch; the last tag where there is no such
+/// branch.
 fn base(root: &Path) -> Option<String> {
     let default = || git(root, &["merge-base", DEFAULT_BRANCH, "HEAD"]);
     let tag = || git(root, &["describe", "--tags", "--abbrev=0"]);
     default().or_else(tag).map(|name| name.trim().to_owned())
 }
 
-/// Judges a line of the log: an abbreviated hash and a subject.
+/// Checks a line of the log: an abbreviated hash and a subject.
 fn judge(line: &str) -> Option<Finding> {
     let (hash, subject) = line.split_once(' ')?;
     let length = subject.chars().count();
@@ -42,7 +43,7 @@ fn judge(line: &str) -> Option<Finding> {
     })
 }
 
-/// What a git command prints; None if it fails or there is no git.
+/// Returns the standard output of a git command; `None` if it fails or git is not installed.
 fn git(root: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").args(arguments).current_dir(root).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())

@@ -19,7 +19,7 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// Whether only tests or benchmarks run its code.
+    /// Returns whether only tests or benchmarks run the code of the file.
     pub(crate) fn is_test(&self) -> bool {
         let mut parts = self.path.split('/');
         parts.any(|part| ["tests", "benches", "tests.rs"].contains(&part))

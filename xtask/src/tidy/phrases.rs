@@ -31,7 +31,7 @@ const EXEMPT: [&str; 3] = ["CHANGELOG.md", "docs/style.md", "xtask/src/tidy/phra
 /// Extensions of files that are read as a whole; of Rust files only comments and literals are read.
 const PROSE: [&str; 5] = ["md", "toml", "yml", "sh", "example"];
 
-/// The refused phrases in a file.
+/// Returns the refused phrases in a file.
 pub(super) fn findings(file: &File) -> Vec<Finding> {
     let Some(prose) = prose(file) else { return Vec::new() };
     let mut findings = Vec::new();
@@ -58,7 +58,7 @@ fn prose(file: &File) -> Option<String> {
     }
 }
 
-/// The line without what is between backticks: names are quoted there, such as the account `nobody`.
+/// Returns the line without the text between backticks. Names are quoted there, such as the account `nobody`.
 fn without_code_spans(line: &str) -> String {
     let parts: Vec<_> = line.split('`').collect();
     let is_closed = parts.len() % 2 == 1;

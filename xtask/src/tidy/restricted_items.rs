@@ -106,7 +106,7 @@ const RESTRICTIONS: [Restriction; 6] = [
     },
 ];
 
-/// The restricted items that a file uses without an exception.
+/// Returns the restricted items that a file uses without an exception.
 pub(super) fn findings(path: &str, code: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (number, line) in (1..).zip(code.lines()) {
@@ -120,7 +120,8 @@ pub(super) fn findings(path: &str, code: &str) -> Vec<Finding> {
     findings
 }
 
-/// Exceptions for files that no longer use the items: they would hide a later violation.
+/// Returns a warning for each file with an exception that no longer uses the items: the exception would hide a later
+/// violation.
 pub(super) fn stale_exceptions(files: &[File]) -> Vec<Finding> {
     let exceptions =
         RESTRICTIONS.iter().flat_map(|rule| rule.exceptions.iter().map(move |(path, _)| (rule, *path)));

@@ -2,13 +2,14 @@
 
 use super::files::File;
 
-/// The code of a file without comments, literals and unit tests; lines keep their numbers. A file of tests has none.
+/// Returns the code of a file without comments, literals and unit tests; lines keep their numbers. A file of tests has
+/// none.
 pub(super) fn code(file: &File) -> String {
     let is_code = |kind, _: &str| kind == Kind::Code;
     if file.is_test() { String::new() } else { without_tests(&blanked(&file.text, is_code)).into() }
 }
 
-/// The comments and literals of a Rust text; lines keep their numbers.
+/// Returns the comments and literals of a Rust text; lines keep their numbers.
 ///
 /// A literal without a space is a name or a value, not prose, and is left out.
 pub(super) fn prose(text: &str) -> String {
@@ -19,7 +20,7 @@ pub(super) fn prose(text: &str) -> String {
     })
 }
 
-/// Whether a line contains a word or phrase, neither preceded nor followed by another character of a name.
+/// Returns whether a line contains a word or phrase, neither preceded nor followed by another character of a name.
 pub(super) fn has_word(line: &str, word: &str) -> bool {
     line.match_indices(word)
         .any(|(at, _)| !line[..at].ends_with(is_name) && !line[at + word.len()..].starts_with(is_name))
@@ -43,7 +44,7 @@ fn without_tests(code: &str) -> &str {
     tests.map_or(code, |(at, _)| &code[..at])
 }
 
-/// The text with spaces in place of the parts that are not kept.
+/// Returns the text with spaces in place of the parts that are not kept.
 fn blanked(text: &str, keep: impl Fn(Kind, &str) -> bool) -> String {
     let mut kept = String::with_capacity(text.len());
     for (kind, part) in parts(text) {
@@ -56,7 +57,7 @@ fn blanked(text: &str, keep: impl Fn(Kind, &str) -> bool) -> String {
     kept
 }
 
-/// The parts of a Rust text in order; together they are the text.
+/// Returns the parts of a Rust text in order; together they are the text.
 fn parts(text: &str) -> Vec<(Kind, &str)> {
     let mut parts = Vec::new();
     let (mut start, mut at) = (0, 0);
@@ -90,12 +91,12 @@ fn is_name(char: char) -> bool {
     char.is_alphanumeric() || char == '_'
 }
 
-/// Whether the code ends in the `b` or `c` of a literal such as `br"…"`.
+/// Returns whether the code ends in the `b` or `c` of a literal such as `br"…"`.
 fn is_literal_prefix(code: &str) -> bool {
     code.strip_suffix(['b', 'c']).is_some_and(|before| !before.ends_with(is_name))
 }
 
-/// The length of a block comment, which may contain others.
+/// Returns the length of a block comment, which may contain others.
 fn block_comment(text: &str) -> usize {
     let mut depth = 0;
     let mut at = 0;
@@ -114,7 +115,7 @@ fn block_comment(text: &str) -> usize {
     at
 }
 
-/// The length of a string that may contain escapes.
+/// Returns the length of a string that may contain escapes.
 fn string(text: &str) -> usize {
     let mut escaped = false;
     for (at, char) in text.char_indices().skip(1) {
@@ -128,7 +129,7 @@ fn string(text: &str) -> usize {
     text.len()
 }
 
-/// The length of a raw string, or 0 if the `r` begins something else.
+/// Returns the length of a raw string, or 0 if the `r` begins something else.
 fn raw_string(text: &str) -> usize {
     let hashes = text[1..].chars().take_while(|char| *char == '#').count();
     let opening = 1 + hashes + 1;
@@ -139,7 +140,7 @@ fn raw_string(text: &str) -> usize {
     text[opening..].find(&closing).map_or(text.len(), |at| opening + at + closing.len())
 }
 
-/// The length of a character literal, or 0 if the quote begins a lifetime.
+/// Returns the length of a character literal, or 0 if the quote begins a lifetime.
 fn character(text: &str) -> usize {
     let mut chars = text.char_indices().skip(1);
     match (chars.next(), chars.next()) {

@@ -26,7 +26,7 @@ pub(super) fn findings(file: &File) -> Vec<Finding> {
     findings
 }
 
-/// Whether `folder` starts a path in the line; in an address it continues one.
+/// Returns whether `folder` starts a path in the line; in an address it continues one.
 fn starts_a_path(line: &str, folder: &str) -> bool {
     line.match_indices(folder).any(|(at, _)| {
         !line[..at].ends_with(|before: char| before.is_alphanumeric() || "._-}".contains(before))

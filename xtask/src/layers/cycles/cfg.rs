@@ -4,7 +4,7 @@ use syn::parse::Parser as _;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Meta, Token};
 
-/// Whether an attribute excludes its item from every build that is not a test build.
+/// Returns whether an attribute excludes its item from every build that is not a test build.
 pub(super) fn is_test_only(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// The nodes that each node has an edge to.
 pub(super) type Graph<N> = BTreeMap<N, BTreeSet<N>>;
 
-/// The components with more than one node: the sets in which each node can reach every other.
+/// Returns the components with more than one node: the sets in which each node can reach every other.
 ///
 /// Reachability from every node is computed in full; a crate has a few hundred files.
 pub(super) fn components<N: Ord + Copy>(graph: &Graph<N>) -> Vec<BTreeSet<N>> {
@@ -27,7 +27,7 @@ pub(super) fn components<N: Ord + Copy>(graph: &Graph<N>) -> Vec<BTreeSet<N>> {
     components
 }
 
-/// The shortest cycle that uses an edge for which `counts` holds; the first node is not repeated at the end.
+/// Returns the shortest cycle that uses an edge for which `counts` holds; the first node is not repeated at the end.
 pub(super) fn shortest_cycle<N: Ord + Copy>(
     graph: &Graph<N>,
     counts: impl Fn(N, N) -> bool,
@@ -37,7 +37,7 @@ pub(super) fn shortest_cycle<N: Ord + Copy>(
     cycles.min_by_key(Vec::len)
 }
 
-/// The shortest path between two nodes, both included.
+/// Returns the shortest path between two nodes, both included; `None` if there is none.
 fn path<N: Ord + Copy>(graph: &Graph<N>, from: N, to: N) -> Option<Vec<N>> {
     let previous = predecessors(graph, from);
     let mut path = vec![to];
@@ -50,7 +50,7 @@ fn path<N: Ord + Copy>(graph: &Graph<N>, from: N, to: N) -> Option<Vec<N>> {
     Some(path)
 }
 
-/// Every node that can be reached, the first one included, with the node before it on a shortest path.
+/// Returns every node that can be reached, the first one included, with the node before it on a shortest path.
 fn predecessors<N: Ord + Copy>(graph: &Graph<N>, from: N) -> BTreeMap<N, Option<N>> {
     let mut previous = BTreeMap::from([(from, None)]);
     let mut queue = VecDeque::from([from]);

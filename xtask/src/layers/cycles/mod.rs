@@ -72,7 +72,7 @@ fn restrict<'a>(graph: &Graph<&'a Path>, component: &BTreeSet<&'a Path>) -> Grap
     within.map(|(from, targets)| (*from, targets.intersection(component).copied().collect())).collect()
 }
 
-/// The top-level module that a file belongs to.
+/// Returns the name of the top-level module that a file belongs to.
 fn folder(file: &Path, root_file: &Path) -> String {
     let path = root_file.parent().and_then(|root| file.strip_prefix(root).ok()).unwrap_or(file);
     let first = path.components().next().map(|part| Path::new(part.as_os_str()));

@@ -63,7 +63,7 @@ impl Modules {
         Ok(modules)
     }
 
-    /// The files that each file refers to, without itself. `mod` declarations refer to nothing.
+    /// Returns the files that each file refers to, without itself. `mod` declarations refer to nothing.
     pub(super) fn edges(&self) -> BTreeMap<&Path, BTreeSet<&Path>> {
         let mut edges: BTreeMap<&Path, BTreeSet<&Path>> = BTreeMap::new();
         for (index, module) in self.modules.iter().enumerate() {
@@ -114,7 +114,7 @@ impl Modules {
         Ok(index)
     }
 
-    /// The modules that an import depends on.
+    /// Returns the modules that an import depends on.
     ///
     /// A module that is imported by name counts where a path leads through it to an item.
     fn imported(&self, from: usize, import: &Import) -> Vec<usize> {
@@ -134,7 +134,7 @@ impl Modules {
         }
     }
 
-    /// What a path in a module names; None if it leads to another crate.
+    /// Returns the target of a path in a module; `None` if it leads to another crate.
     fn resolve(&self, from: usize, path: &[String], wanted: Namespace, depth: usize) -> Option<Target> {
         let (first, mut rest) = path.split_first()?;
         let namespace = |rest: &[String]| if rest.is_empty() { wanted } else { Namespace::Modules };
@@ -163,7 +163,7 @@ impl Modules {
         Some(Target::Module(current))
     }
 
-    /// What a name means in a module: a child, an item, or what an import brings.
+    /// Returns the target of a name in a module: a child, an item, or the target of an import.
     fn member(&self, index: usize, name: &str, wanted: Namespace, depth: usize) -> Option<Target> {
         let module = &self.modules[index];
         let child = module.children.get(name).map(|child| Target::Module(*child));
@@ -196,7 +196,7 @@ impl Modules {
 }
 
 impl Location {
-    /// The file of a child, and the folder of the child's own children.
+    /// Returns the file of a child, and the folder of the child's own children.
     fn child(&self, name: &str, path: Option<&str>) -> (PathBuf, PathBuf) {
         if let Some(path) = path {
             let file = normalize(&self.file.with_file_name(path));

@@ -135,7 +135,7 @@ impl<'ast> Visit<'ast> for Names {
         visit::visit_path(self, path);
     }
 
-    /// `pub(in crate::store)` grants a right and refers to nothing.
+    /// Ignores a visibility: `pub(in crate::store)` grants a right and refers to nothing.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 
     fn visit_macro(&mut self, call: &'ast Macro) {
