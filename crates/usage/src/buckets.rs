@@ -47,17 +47,17 @@ impl TokenBuckets {
         })
     }
 
-    /// All input tokens.
+    /// Returns the number of all input tokens.
     pub fn input(&self) -> u64 {
         self.uncached_input.saturating_add(self.cache_read).saturating_add(self.cache_write)
     }
 
-    /// All output tokens.
+    /// Returns the number of all output tokens.
     pub fn output(&self) -> u64 {
         self.output_text.saturating_add(self.reasoning)
     }
 
-    /// All tokens.
+    /// Returns the number of all tokens.
     pub fn total(&self) -> u64 {
         self.input().saturating_add(self.output())
     }

@@ -36,7 +36,7 @@ impl CharsPerToken {
     /// Divisor of the step towards an observation.
     const SHARE: i64 = 8;
 
-    /// The initial ratio of a model, by its family, before the upstream has reported a count.
+    /// Returns the initial ratio of a model, by its family, before the upstream has reported a count.
     pub fn start_of(model: &str) -> Self {
         CharsPerToken(TokenizerFamily::of(model).millichars())
     }
@@ -46,12 +46,12 @@ impl CharsPerToken {
         CharsPerToken(thousandths.clamp(Self::MIN, Self::MAX))
     }
 
-    /// The ratio in thousandths.
+    /// Returns the ratio in thousandths.
     pub fn millichars(self) -> u32 {
         self.0
     }
 
-    /// The ratio after the upstream counted `tokens` in texts of this [`text_weight`] together.
+    /// Returns the ratio after the upstream counted `tokens` in texts of this [`text_weight`] together.
     ///
     /// The ratio moves by an eighth of the difference, and an observation is clamped to between half and twice the
     /// ratio, so that a single outlier (an image, a hidden system prompt) moves it by an eighth at most. Observations
@@ -69,7 +69,7 @@ impl CharsPerToken {
     }
 }
 
-/// The estimated number of tokens in a text, rounded up.
+/// Returns the estimated number of tokens in a text, rounded up.
 pub fn estimate_tokens(text: &str, ratio: CharsPerToken) -> u64 {
     text_weight(text).div_ceil(u64::from(ratio.millichars()))
 }
@@ -79,7 +79,7 @@ pub fn with_margin(tokens: u64) -> u64 {
     tokens.saturating_add(tokens.div_ceil(10))
 }
 
-/// The length of a text in thousandths of a Latin character.
+/// Returns the length of a text in thousandths of a Latin character.
 pub fn text_weight(text: &str) -> u64 {
     text.chars().map(weight_of).fold(0, u64::saturating_add)
 }

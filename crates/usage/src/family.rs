@@ -44,14 +44,14 @@ const ID_PATTERNS: [(&str, TokenizerFamily); 15] = [
 ];
 
 impl TokenizerFamily {
-    /// The family of a model by its id.
+    /// Returns the family of a model by its id.
     pub fn of(model: &str) -> Self {
         let id = model.to_ascii_lowercase();
         let found = ID_PATTERNS.iter().find(|(word, _)| id.contains(word));
         found.map_or(TokenizerFamily::Other, |(_, family)| *family)
     }
 
-    /// Characters of English prose per token, in thousandths.
+    /// Returns the characters of English prose per token, in thousandths.
     pub(crate) const fn millichars(self) -> u32 {
         match self {
             TokenizerFamily::Gpt | TokenizerFamily::Gemini | TokenizerFamily::Other => 4000,

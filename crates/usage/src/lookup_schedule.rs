@@ -12,7 +12,7 @@ pub const LOOKUP_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 /// record of an aborted one after minutes; an outage of the upstream can last hours.
 const WAITS: [u64; 12] = [1, 2, 4, 8, 60, 120, 300, 600, 1800, 3600, 7200, 14_400];
 
-/// The time of the next look-up, after `lookups` without a result, of a request that was closed at `closed_at`.
+/// Returns the time of the next look-up, after `lookups` without a result, of a request that was closed at `closed_at`.
 ///
 /// The last look-up is at the end of the window; after it the result is `None`.
 pub fn next_lookup(

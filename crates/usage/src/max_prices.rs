@@ -17,7 +17,7 @@ pub struct MaxPrices {
 }
 
 impl MaxPrices {
-    /// The highest prices of one model; `None` if one of them is unknown.
+    /// Returns the highest prices of one model; `None` if one of them is unknown.
     ///
     /// The result of [`crate::cost_of`] never exceeds them, at any hour. Exceptions are tokens that are both read from
     /// a cache and written to it, and everything priced beside text.
@@ -43,7 +43,7 @@ impl MaxPrices {
         })
     }
 
-    /// The higher of each price.
+    /// Returns the higher of each price.
     #[must_use]
     pub fn or(self, other: MaxPrices) -> Self {
         MaxPrices {
@@ -53,7 +53,7 @@ impl MaxPrices {
         }
     }
 
-    /// The cost of a request at these prices; `None` if it exceeds 64 bits of pico-USD.
+    /// Returns the cost of a request at these prices; `None` if it exceeds 64 bits of pico-USD.
     pub fn cost_of(&self, input_tokens: u64, output_tokens: u64) -> Option<Usd> {
         let text =
             self.input.checked_mul(input_tokens)?.checked_add(self.output.checked_mul(output_tokens)?)?;

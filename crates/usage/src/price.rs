@@ -5,7 +5,7 @@ use causerie_domain::{Timestamp, Usd};
 
 use crate::TokenBuckets;
 
-/// The cost of these tokens in a request sent at `at`; `None` if a price is unknown or the sum exceeds 64 bits of
+/// Returns the cost of tokens in a request sent at `at`; `None` if a price is unknown or the sum exceeds 64 bits of
 /// pico-USD.
 ///
 /// Overrides apply in order, so that later ones win, price by price. A missing price of cache reads or cache writes is
@@ -83,8 +83,8 @@ fn applies(entry: &PriceOverride, prompt_tokens: u64, minute: i64) -> bool {
     long_enough && in_span
 }
 
-/// The separate price of reasoning, if there is one. A catalogue entry of zero or of the output price means that
-/// reasoning is charged as output, and the overrides of output then apply to it.
+/// Returns the separate price of reasoning, if there is one. A catalogue entry of zero or of the output price means
+/// that reasoning is charged as output, and the overrides of output then apply to it.
 pub(crate) fn reasoning_price(prices: &Pricing) -> Option<Usd> {
     prices.internal_reasoning.filter(|price| *price != Usd::ZERO && Some(*price) != prices.completion)
 }

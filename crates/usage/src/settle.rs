@@ -51,7 +51,7 @@ pub struct PendingRequest<'a> {
     pub sent_at: Timestamp,
 }
 
-/// The whole cost that the upstream reported; `None` if a part of it is missing or negative.
+/// Returns the whole cost that the upstream reported; `None` if a part of it is missing or negative.
 ///
 /// It is `cost`, plus the charge of the provider if the request ran on the account's own provider key: there `cost` is
 /// only the fee, mostly zero, so without the charge the cost is unknown. In other requests the charge repeats the cost
@@ -149,8 +149,8 @@ fn provisional(end: &RequestEnd<'_>) -> Provisional {
     }
 }
 
-/// Whether the request failed before any output arrived. The upstream does not charge for such requests: after a
-/// refusal that is certain, after a lost connection it is an estimate. Estimating the input instead would bill every
+/// Returns whether the request failed before any output arrived. The upstream does not charge for such requests: after
+/// a refusal that is certain, after a lost connection it is an estimate. Estimating the input instead would bill every
 /// retry during an outage of the upstream.
 fn nothing_arrived(end: &RequestEnd<'_>) -> bool {
     let counts = counts_of(end);
@@ -186,8 +186,8 @@ mod tests {
         ReportedUsage { tokens, cost: cost.map(Usd::from_pico), ..ReportedUsage::default() }
     }
 
-    /// What a request with 100 estimated input and 10 estimated output tokens settles to, as text:
-    /// tokens, cost, basis, reported, calculated.
+    /// Returns the settlement of a request with 100 estimated input and 10 estimated output tokens, as text: tokens,
+    /// cost, basis, reported, calculated.
     fn settled(end: &RequestEnd<'_>) -> String {
         let Settled { tokens, settlement, lookup_due } = settle(end);
         assert_eq!(lookup_due, settlement.basis == CostBasis::Pending);
