@@ -55,7 +55,7 @@ fn fifty_errors_of_a_single_definition_are_listed_and_all_errors_of_files() {
     assert_eq!((found[2004].line, found[2004].column), (2000, 1));
 }
 
-/// The time to report errors grows with the size of the text, not with the number of errors times the size.
+/// Checks that the time to report errors grows with the size of the text, not with the number of errors times the size.
 #[test]
 fn many_errors_take_about_as_long_as_reading_the_text_a_few_times() {
     let line = |index: usize| format!("k{index:05}: [1, {{a: b}}, \"c\"]\n");
@@ -81,7 +81,7 @@ fn a_long_name_is_not_repeated_for_each_error_below_it() {
     assert!(found.iter().all(|error| error.pointer == "/meta" && error.key.len() < 100));
 }
 
-/// Fragments of YAML and of definitions in random order and indentation.
+/// Generates fragments of YAML and of definitions in random order and indentation.
 fn any_lines() -> impl Strategy<Value = String> {
     let line = prop::sample::select(vec![
         "name: t",
