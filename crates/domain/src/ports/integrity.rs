@@ -62,7 +62,7 @@ string_enum! {
 }
 
 impl IntegrityRule {
-    /// Kind of rows that the rule constrains.
+    /// Returns the kind of rows that the rule constrains.
     pub const fn rows(self) -> CheckedRows {
         use IntegrityRule::{
             ActiveTurn, Answer, Cost, Lease, Links, Lookup, MessageTurn, Numbering, OpenRequest, Orphaned,

@@ -240,7 +240,7 @@ pub fn is_known_zero(tokens: &TokenCounts, cost: Option<Usd>, basis: CostBasis) 
 }
 
 impl OpenUsage {
-    /// Returns the subjects of the budgets that the request counts on.
+    /// Returns the subjects of the budgets in which the cost of the request counts.
     pub fn budget_subjects(&self) -> impl Iterator<Item = BudgetSubject> {
         BudgetSubject::of_request(Some(self.user_id), self.group_id, self.api_key_id)
     }

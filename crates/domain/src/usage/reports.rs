@@ -158,7 +158,7 @@ impl From<Usd> for UsdSum {
 }
 
 impl AddAssign for UsdSum {
-    /// Amounts have 64 bits, so no number of rows that a store can hold exceeds the range.
+    /// Adds a sum. Amounts have 64 bits, so no number of rows that a store can hold exceeds the range.
     fn add_assign(&mut self, other: UsdSum) {
         self.0 += other.0;
     }

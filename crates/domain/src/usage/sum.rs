@@ -18,12 +18,12 @@ pub struct UsageSum {
 }
 
 impl UsageSum {
-    /// The sum of one request.
+    /// Creates the sum of one request.
     pub fn one(tokens: TokenCounts, settlement: &Settlement) -> Self {
         UsageSum { tokens, cost: settlement.cost, basis: settlement.basis }
     }
 
-    /// The sum of several requests; `None` for an empty iterator.
+    /// Returns the sum of several requests; `None` for an empty iterator.
     pub fn of(requests: impl IntoIterator<Item = UsageSum>) -> Option<Self> {
         requests.into_iter().reduce(UsageSum::and)
     }
@@ -69,13 +69,13 @@ impl MessageUsage {
 }
 
 impl CostBasis {
-    /// The weaker of two bases: the basis of a sum to which both contribute.
+    /// Returns the weaker of two bases: the basis of a sum to which both contribute.
     #[must_use]
     pub fn weaker(self, other: CostBasis) -> CostBasis {
         if self.weakness() >= other.weakness() { self } else { other }
     }
 
-    /// The rank of a basis; a higher rank means a less reliable cost.
+    /// Returns the rank of a basis; a higher rank means a less reliable cost.
     fn weakness(self) -> u8 {
         match self {
             CostBasis::Reported => 0,

@@ -75,7 +75,7 @@ pub struct BeginTurn {
 }
 
 impl TurnIds {
-    /// Draws the ids of a turn with this message.
+    /// Creates the ids of a turn with this message.
     pub fn draw(ids: &dyn Ids, session_id: SessionId, message: &NewMessage) -> Self {
         TurnIds {
             turn_id: TurnId::next(ids),

@@ -88,6 +88,6 @@ pub trait Reconciliation: Send + Sync + Debug {
     /// Settles a pending row. Returns `false` without a change if the row is settled.
     async fn settle_usage(&self, settle: SettleUsage) -> Result<bool, StoreError>;
 
-    /// Returns a claimed row for a later look-up. A row that another instance has claimed since does not change.
+    /// Releases a claimed row for a later look-up. A row that another instance has claimed since does not change.
     async fn postpone_lookup(&self, postpone: PostponeLookup) -> Result<(), StoreError>;
 }
