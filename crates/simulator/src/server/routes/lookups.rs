@@ -9,7 +9,7 @@ use crate::wire;
 use crate::wire::error::missing_authentication;
 use crate::wire::generation::Envelope;
 
-/// `GET /generation?id=`: status 404 until the answer has ended, and then for the number of `misses`.
+/// Answers `GET /generation?id=`: with status 404 until the answer has ended, and then for the number of `misses`.
 pub(super) fn generation(state: &State, incoming: &IncomingRequest) -> Script {
     if let Some(refusal) = unauthorized(state, incoming) {
         return refusal;
@@ -21,7 +21,7 @@ pub(super) fn generation(state: &State, incoming: &IncomingRequest) -> Script {
     }
 }
 
-/// `GET /key`: an account without a limit.
+/// Answers `GET /key` with an account without a limit.
 pub(super) fn key(state: &State, incoming: &IncomingRequest) -> Script {
     if let Some(refusal) = unauthorized(state, incoming) {
         return refusal;
@@ -47,7 +47,7 @@ pub(super) fn key(state: &State, incoming: &IncomingRequest) -> Script {
     Script::json(200, &json!({ "data": data }))
 }
 
-/// All other paths.
+/// Answers all other paths with status 404.
 pub(super) fn not_found(_: &State, _: &IncomingRequest) -> Script {
     refusal(404, "There is no such endpoint")
 }

@@ -8,7 +8,7 @@ use crate::scenario::{self, Scenario};
 use crate::script::Script;
 use crate::server::state::State;
 
-/// `GET /models`: requires no key, as at the upstream.
+/// Answers `GET /models`. The route requires no key, as at the upstream.
 pub(super) fn models(_: &State, _: &IncomingRequest) -> Script {
     Script::json(200, &listing())
 }
