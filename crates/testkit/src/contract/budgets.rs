@@ -72,7 +72,8 @@ impl Subject {
         Ok(BeginTurn { ceiling, ..self.send(session, "Hello") })
     }
 
-    /// Returns such a turn that counts in the budgets of the user, the group and the API key.
+    /// Creates a session and returns a turn of it with a maximum cost in pico-dollars, which counts in the budgets of
+    /// the user, the group and the API key.
     async fn send_charged_to_all(&self, max_cost: i64) -> Result<BeginTurn> {
         let begin = self.send_costing(max_cost).await?;
         let usage =

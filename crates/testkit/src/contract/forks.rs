@@ -120,7 +120,7 @@ pub async fn a_fork_has_copies_of_the_first_messages(subject: &Subject) -> Resul
     Ok(())
 }
 
-/// The session has more messages and attachments than one statement inserts.
+/// Checks that a session with more messages and attachments than one statement inserts is copied completely.
 pub async fn a_long_session_is_copied_completely(subject: &Subject) -> Result<()> {
     let parent = subject.session().await?.id;
     for number in 0..255 {

@@ -155,7 +155,8 @@ pub async fn concurrent_sends_close_an_expired_turn_once(subject: &Subject) -> R
     check_numbering(subject, id, 24).await
 }
 
-/// The clocks of several processes differ, and their calls reach the store in any order.
+/// Checks that the last activity of a session never decreases. The clocks of several processes differ, and their calls
+/// reach the store in any order.
 pub async fn the_last_activity_never_decreases(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     let last_activity = async || -> Result<Timestamp> {

@@ -40,7 +40,7 @@ impl SqlSubject {
         Self::on(TestDatabase::sqlite().await?).await.map(Some)
     }
 
-    /// Creates such a store on PostgreSQL; `None` if no server is configured.
+    /// Creates a store with the same rows on PostgreSQL; `None` if no server is configured.
     ///
     /// # Errors
     /// The store cannot be created.
