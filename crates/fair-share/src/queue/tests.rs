@@ -68,7 +68,7 @@ fn items_that_are_not_retained_leave_the_queue() {
 }
 
 proptest! {
-    /// Between two items of one requester, no other requester of its group is served twice.
+    /// Checks that between two items of one requester no other requester of its group is served twice.
     #[test]
     fn no_requester_is_served_twice_while_another_waits(pushed in vec((1_u8..5, prop::option::of(7_u8..9)), 1..60)) {
         let mut queue = FairQueue::default();
