@@ -144,7 +144,7 @@ pub(crate) async fn revoke_key(store: &Store, id: ApiKeyId) -> Result<()> {
     }
 }
 
-/// The audit stamp of a change by the operator, who is not a user of the store.
+/// Returns the audit stamp of a change by the operator, who is not a user of the store.
 fn operator_stamp() -> AuditStamp {
     let event_id = AuditEventId::next(&SystemIds);
     AuditStamp { event_id, actor_id: None, api_key_id: None, at: SystemClock.now() }

@@ -24,7 +24,7 @@ pub(crate) struct StartupBanner {
 }
 
 impl StartupBanner {
-    /// The text, with a line break at its end. The lines to paste need curl and sed only.
+    /// Returns the text of the banner, with a line break at its end. The lines to paste need curl and sed only.
     pub(crate) fn text(&self) -> String {
         // Writing to a `String` cannot fail, so the results below are ignored.
         let url = base_url(self.address);
@@ -63,7 +63,7 @@ impl StartupBanner {
     }
 }
 
-/// The base URL for programs on this machine.
+/// Returns the base URL for programs on this machine.
 fn base_url(address: SocketAddr) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),

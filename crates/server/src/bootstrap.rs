@@ -35,7 +35,7 @@ pub(crate) fn create_data_dir(path: &Path) -> Result<()> {
     made.with_context(|| format!("cannot make the folder {} (--data-dir)", path.display()))
 }
 
-/// The path of the first admin's key.
+/// Returns the path of the file with the first admin's key.
 pub(crate) fn key_path(data_dir: &Path) -> PathBuf {
     data_dir.join(KEY_FILE)
 }
@@ -67,8 +67,8 @@ pub(crate) async fn run(bootstrap: Bootstrap<'_>) -> Result<bool> {
     }
 }
 
-/// The absolute path of the first key's file, if its key is valid in this store. The folder may contain the key of
-/// another database.
+/// Returns the absolute path of the first key's file, if its key is valid in this store. The folder may contain the key
+/// of another database.
 pub(crate) async fn working_key_file(
     data_dir: &Path,
     identity: &dyn Authentication,

@@ -190,7 +190,7 @@ mod tests {
 
     use super::*;
 
-    /// The settings of `serve`: variable, flag and default.
+    /// Returns the settings of `serve`: variable, flag and default.
     fn declared() -> BTreeMap<String, (String, String)> {
         let command = Cli::command();
         let arguments = command.get_arguments().filter_map(|argument| {

@@ -98,12 +98,12 @@ impl Server {
         })
     }
 
-    /// The address that the server listens on.
+    /// Returns the address that the server listens on.
     pub fn address(&self) -> SocketAddr {
         self.http.address
     }
 
-    /// The startup banner, for standard output.
+    /// Returns the startup banner, for standard output.
     pub fn banner(&self) -> String {
         self.banner.text()
     }

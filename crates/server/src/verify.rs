@@ -53,7 +53,7 @@ pub(crate) async fn verify(audit: &dyn IntegrityChecks, listed: u32) -> Result<V
 }
 
 impl VerifyReport {
-    /// Whether there is no violation.
+    /// Returns whether there is no violation.
     pub(crate) fn is_whole(&self) -> bool {
         self.violations.is_empty()
     }

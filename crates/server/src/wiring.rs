@@ -147,7 +147,7 @@ fn invalid_address(error: &AddressError) -> anyhow::Error {
 pub(crate) struct ServingRight(Arc<ServeLock>);
 
 impl ServingRight {
-    /// The running turns that this process may close at its start.
+    /// Returns the running turns that this process may close at its start.
     pub(crate) fn reap_scope(&self) -> ReapScope {
         self.0.reap_scope()
     }

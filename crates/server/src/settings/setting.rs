@@ -69,7 +69,8 @@ impl fmt::Display for InvalidSettings {
     }
 }
 
-/// Parser of a setting. The error of `read` describes the expected value, such as `a whole number from 0 to 10`.
+/// Returns the parser of a setting. The error of `read` describes the expected value, such as `a whole number from 0 to
+/// 10`.
 ///
 /// An empty text counts as not set, so that `AI_API_KEY=` in a file of variables is the same as no line.
 pub(crate) fn setting<T, F>(read: F) -> Reader<F>
@@ -79,7 +80,7 @@ where
     Reader(read)
 }
 
-/// Parser of an optional setting. Its declaration has an empty, hidden default.
+/// Returns the parser of an optional setting. Its declaration has an empty, hidden default.
 pub(crate) fn optional<T, F>(read: F) -> Reader<impl Fn(&str) -> Result<Option<T>, String> + Clone>
 where
     F: Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static,
@@ -126,7 +127,7 @@ fn invalid(argument: Option<&clap::Arg>, given: &OsStr, expected: &str) -> Setti
     }
 }
 
-/// Whether a value may be an address with a secret in it, however malformed.
+/// Returns whether a value may be an address with a secret in it, however malformed.
 fn may_be_address(given: &OsStr) -> bool {
     let text = given.to_string_lossy();
     text.contains("//") || text.contains(['@', '?'])

@@ -113,7 +113,8 @@ fn flush_of(seed: u64) -> String {
     format!("turns::flush:{moment}@{}", rng.random_range(4..=12))
 }
 
-/// Each step of these ports that writes has a fail point before and after its commit, set by the macro that runs it.
+/// Checks that a crash test stops the program before and after the commit of each step that writes. The macro that runs
+/// a step sets the two fail points.
 #[test]
 fn every_commit_of_a_turn_has_a_crash_test() {
     let ports = [

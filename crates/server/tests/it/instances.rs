@@ -88,7 +88,8 @@ async fn a_turn_of_a_killed_process_is_closed_by_another() {
     assert_eq!(program.run(&["verify"]).code, 0);
 }
 
-/// The owner flushes twice a second, so it has sent more text than it has stored when it is suspended.
+/// Checks the end of the stream of a process that is suspended while it has sent more text than it has stored: it
+/// flushes twice a second.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_suspended_process_sends_the_stored_end_of_a_turn_that_another_closed() {
     let Some(database) = TestDatabase::postgres().await.unwrap() else { return };

@@ -53,7 +53,7 @@ async fn dropped_connections_do_not_flood_the_upstream(builder: TestAppBuilder) 
     check_outage(builder, Fault::Dropped).await
 }
 
-/// Failures open the circuit: most turns fail without an upstream request until a probe succeeds.
+/// Checks that failures open the circuit: most turns fail without an upstream request until a probe succeeds.
 async fn check_outage(builder: TestAppBuilder, fault: Fault) -> Result<()> {
     let (app, report) = run_outage(builder, fault, 100).await?;
     check_results(&report.during, &["upstream_unavailable", "upstream_busy"]);

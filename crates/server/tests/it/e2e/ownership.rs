@@ -12,7 +12,7 @@ causerie_testkit::on_both_databases! {
     lists_contain_own_resources_only,
 }
 
-/// Requests about a session and a turn.
+/// Returns requests about a session and a turn.
 fn routes(session: &str, turn: &str) -> Vec<(Method, String, Value)> {
     let message = json!({ "content": "Hello" });
     let routes = [

@@ -72,7 +72,7 @@ async fn every_operation_has_its_rows(builder: TestAppBuilder) -> Result<()> {
     app.stop().await
 }
 
-/// For each id in the path or the body of an operation, a row has an id of another user.
+/// Checks that for each id in the path or the body of an operation a row has an id of another user.
 async fn every_id_of_an_operation_is_tested_with_a_foreign_one(builder: TestAppBuilder) -> Result<()> {
     let app = start_app(builder).await?;
     let principals = Principals::new(&app, 0).await?;
@@ -219,8 +219,8 @@ async fn allowed_changes_succeed(builder: TestAppBuilder) -> Result<()> {
     app.stop().await
 }
 
-/// A key with exactly the right of an operation: the operation succeeds with its answer, or is refused before it stores
-/// anything or calls the upstream.
+/// Checks that an operation, called with a key that has exactly its right, succeeds with its answer, or is refused
+/// before it stores anything or calls the upstream.
 async fn the_least_scopes_answer_or_are_refused_without_an_effect(builder: TestAppBuilder) -> Result<()> {
     let app = start_app(builder).await?;
     let document = app.anonymous().get("/openapi.json").await?.json(200)?;
