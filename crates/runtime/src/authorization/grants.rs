@@ -145,7 +145,7 @@ impl Access {
         self.actor.0
     }
 
-    /// Whether a limit of a group binds the principal.
+    /// Returns whether the principal is a member of a group, whose limits then bind it.
     pub(crate) fn is_member(&self, group: GroupId) -> bool {
         self.groups.contains(&group)
     }

@@ -131,7 +131,7 @@ impl PendingFlush {
         unflushed.renewed_at = started_at;
     }
 
-    /// Returns the changes of a failed flush to the turn, unless newer ones have replaced them.
+    /// Restores the changes of a failed flush, unless newer ones have replaced them.
     pub(crate) fn fail(self) {
         let mut unflushed = self.turn.lock();
         let TurnFlush { progress, context, .. } = self.request;

@@ -173,7 +173,8 @@ async fn a_turn_that_another_instance_closed_ends_for_its_owner_as_stored() {
     assert_eq!(transcript[3], "4 assistant completed \"ok\"");
 }
 
-/// A reader that received more than the stored text receives a second start; the other readers continue.
+/// Checks that a reader that received more than the stored text receives a second start, and that the other readers
+/// continue.
 #[tokio::test(start_paused = true)]
 async fn readers_of_a_turn_that_another_instance_closes_receive_the_stored_turn() {
     let store = MemoryStore::new();

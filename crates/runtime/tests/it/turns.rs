@@ -356,7 +356,7 @@ async fn a_session_runs_one_turn_at_a_time() {
     assert_eq!(world.transcript(&anna, session).await.len(), 2, "the refused message is not stored");
 }
 
-/// A suspension of the process: the lease is over when the process continues, and the next flush renews it.
+/// Simulates a suspension of the process: the lease is over when the process continues, and the next flush renews it.
 #[tokio::test(start_paused = true)]
 async fn a_turn_of_this_process_is_not_closed_when_its_lease_looks_expired() {
     let world = world(fast_polling()).await;

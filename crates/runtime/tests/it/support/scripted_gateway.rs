@@ -173,7 +173,7 @@ pub(crate) fn finish() -> Step {
     finish_with(Finish { reason: Some(FinishReason::Stop), native_reason: None, truncated: false })
 }
 
-/// Returns the same end with another finish reason.
+/// Returns the end that [`finish`] returns, with another finish reason.
 pub(crate) fn finish_with(finish: Finish) -> Step {
     let tokens = TokenCounts { input: Some(10), output: Some(5), ..TokenCounts::default() };
     let usage = ReportedUsage { tokens, cost: Some(Usd::from_pico(123_000_000)), ..ReportedUsage::default() };
