@@ -66,7 +66,7 @@ pub fn serve(listener: TcpListener, state: AppState) -> std::io::Result<Server> 
 /// A client connection, as the HTTP library takes it.
 type Accepted = (ClientStream, Protocol, Option<std::net::SocketAddr>);
 
-/// Admits connections and gives them their clocks. A connection beyond a limit is closed.
+/// Admits connections and starts their clocks. A connection beyond a limit is closed.
 fn connections(
     limits: Arc<ConnectionLimits>,
     settings: HttpSettings,

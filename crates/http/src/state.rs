@@ -106,7 +106,7 @@ impl AppState {
         self.0.main.run(call(self.0.runtime.clone())).await
     }
 
-    /// Like [`AppState::call`], for calls that can change rights: afterwards the cache of credentials is cleared.
+    /// Runs a call that can change rights, as [`AppState::call`] does, and then clears the cache of credentials.
     pub(crate) async fn administer<T, F>(&self, call: impl FnOnce(Runtime) -> F) -> Result<T, Problem>
     where
         F: Future<Output = Result<T, RuntimeError>> + Send + 'static,

@@ -99,7 +99,8 @@ impl VerifiedCredentials {
         entries.verified.insert(hash, Verified { principal, bytes, at: now, expires_at });
     }
 
-    /// Whether the use of a key must be recorded now; `stored` is the last use in the store. True at most once a minute.
+    /// Returns whether the use of a key must be recorded now, and if so stores `now` as its last use; `stored` is the
+    /// last use in the store. The result is true at most once a minute.
     pub(crate) fn should_record_use(&self, key: ApiKeyId, stored: Option<Timestamp>, now: Timestamp) -> bool {
         let recorded = &mut self.entries().recorded;
         let last = recorded.get(&key).copied().max(stored);

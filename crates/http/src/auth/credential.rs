@@ -118,12 +118,12 @@ impl Parameters {
     }
 }
 
-/// Whether a text has the format of a reusable credential: a key or a token.
+/// Returns whether a text has the format of a reusable credential: a key or a token.
 pub(crate) fn is_reusable_credential(text: &str) -> bool {
     PresentedKey::parse(text).is_some() || has_token_format(text)
 }
 
-/// Whether a text has the format of a JWT: three parts in base64url, of which the first is a JSON object.
+/// Returns whether a text has the format of a JWT: three parts in base64url, of which the first is a JSON object.
 pub(super) fn has_token_format(text: &str) -> bool {
     let parts: Vec<&str> = text.split('.').collect();
     let is_base64url = |part: &str| {

@@ -76,7 +76,7 @@ pub(crate) fn new_ticket<E>(mut fill: impl FnMut(&mut [u8]) -> Result<(), E>) ->
     base62(SECRET_CHARS, &mut fill).map(|secret| Secret::new(format!("{TICKET_PREFIX}{secret}")))
 }
 
-/// Whether a text has the format of a stream ticket.
+/// Returns whether a text has the format of a stream ticket.
 pub(crate) fn has_ticket_format(text: &str) -> bool {
     text.strip_prefix(TICKET_PREFIX).is_some_and(|secret| is_base62(secret, SECRET_CHARS))
 }

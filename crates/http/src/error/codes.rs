@@ -20,7 +20,7 @@ macro_rules! codes {
             /// Every code, in the order of the table.
             pub(crate) const ALL: &'static [Code] = &[$(Code::$variant,)+];
 
-            /// The name that clients match on.
+            /// Returns the name that clients match on.
             pub(crate) const fn as_str(self) -> &'static str {
                 match self { $(Code::$variant => $name,)+ }
             }
@@ -30,12 +30,12 @@ macro_rules! codes {
                 Code::ALL.iter().copied().find(|code| code.as_str() == name)
             }
 
-            /// The status of a response with this code.
+            /// Returns the status of a response with this code.
             pub(crate) const fn status(self) -> StatusCode {
                 match self { $(Code::$variant => StatusCode::$status,)+ }
             }
 
-            /// Description of the error, the same for every occurrence.
+            /// Returns a description of the error, the same for every occurrence.
             pub(crate) const fn title(self) -> &'static str {
                 match self { $(Code::$variant => $title,)+ }
             }
@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    /// The statuses of the contract with clients, repeated here so that a change of the table fails.
+    /// Checks the statuses of the contract with clients, which are repeated here so that a change of the table fails.
     #[test]
     fn statuses_are_those_of_the_contract() {
         let check = |status: u16, names: &str| {

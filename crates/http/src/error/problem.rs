@@ -83,7 +83,7 @@ impl Problem {
         self.and_more(left_out)
     }
 
-    /// Counts errors in the request body that are not listed.
+    /// Adds to the number of errors in the request body that are not listed.
     pub(crate) fn and_more(mut self, left_out: usize) -> Self {
         self.more = self.more.saturating_add(u32::try_from(left_out).unwrap_or(u32::MAX));
         self

@@ -88,7 +88,7 @@ fn refusal(detail: &'static str) -> Problem {
     Problem::new(Code::Forbidden, detail).with("reason", "not_from_this_machine")
 }
 
-/// Whether a `Host` header names the loopback interface, with any port.
+/// Returns whether a `Host` header names the loopback interface, with any port.
 fn is_this_machine(host: &str) -> bool {
     let uri = Uri::builder().scheme("http").authority(host).path_and_query("/").build();
     let host = uri.ok().and_then(|uri| uri.host().map(str::to_ascii_lowercase));

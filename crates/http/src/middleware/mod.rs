@@ -81,7 +81,7 @@ pub(crate) async fn finalize_response(
     .await
 }
 
-/// Fits a response of unknown length to the method and the version of its request.
+/// Adapts a response of unknown length to the method and the version of its request.
 fn fit_stream(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let (method, version) = (response.request().method(), response.request().version());
     if method == Method::HEAD {

@@ -162,7 +162,7 @@ fn complete(operation: &mut path::Operation, declared: &Operation) {
     }
 }
 
-/// Whether a parameter can be invalid. An invalid id in a path is a missing resource.
+/// Returns whether a parameter can be invalid. An invalid id in a path is a missing resource.
 fn is_read(parameter: &RefOr<path::Parameter>) -> bool {
     matches!(parameter, RefOr::T(parameter) if parameter.parameter_in != path::ParameterIn::Path)
 }

@@ -86,7 +86,7 @@ impl FromRequest for ListFormat {
     }
 }
 
-/// Whether `Prefer` (RFC 7240) contains `respond-async`.
+/// Returns whether `Prefer` (RFC 7240) contains `respond-async`.
 fn prefers_async(headers: &HeaderMap) -> bool {
     let name = header::HeaderName::from_static("prefer");
     values(headers, &name).any(|preference| {

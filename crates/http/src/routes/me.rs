@@ -96,7 +96,7 @@ pub(crate) async fn abilities(
     Ok(if is_unmodified { response.finish() } else { response.json(abilities) })
 }
 
-/// Whether `If-None-Match` contains an entity tag (RFC 9110, 13.1.2: a weak comparison).
+/// Returns whether `If-None-Match` contains an entity tag (RFC 9110, 13.1.2: a weak comparison).
 fn matches_etag(request: &HttpRequest, etag: &str) -> bool {
     let lines = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|line| line.to_str().ok());
     let mut given = lines.flat_map(|line| line.split(',')).map(str::trim);

@@ -49,12 +49,12 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    /// Whether requests of the operation can have a body.
+    /// Returns whether requests of the operation can have a body.
     pub(crate) fn has_body(&self) -> bool {
         [Method::POST, Method::PUT, Method::PATCH].contains(&self.method)
     }
 
-    /// Whether the operation calls the upstream and so counts against the limit of sends.
+    /// Returns whether the operation calls the upstream and so counts against the limit of sends.
     pub(crate) fn is_send(&self) -> bool {
         let is_message = matches!(
             self.access,
@@ -81,7 +81,7 @@ impl Operation {
 /// Declares the table, and the document with the same handlers.
 macro_rules! operations {
     ($($method:ident $path:literal $access:expr => $module:ident::$handler:ident;)+) => {
-        /// Every operation. Operations of one path are adjacent.
+        /// Returns every operation. Operations of one path are adjacent.
         pub(crate) fn operations() -> Vec<Operation> {
             use Access::{Authenticated, Public, Requires};
             vec![$(Operation {

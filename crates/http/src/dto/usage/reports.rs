@@ -266,7 +266,7 @@ impl<T: std::fmt::Display> Serialize for DisplayDto<T> {
     }
 }
 
-/// Schema of text or null, for a member that can be absent.
+/// Returns the schema of text or null, for a member that can be absent.
 fn nullable_text() -> RefOr<Schema> {
     let text = ObjectBuilder::new().schema_type(Type::String);
     let null = ObjectBuilder::new().schema_type(Type::Null);
