@@ -28,7 +28,7 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// OpenRouter's public URL, without a key.
+    /// Returns settings for OpenRouter's public URL, without a key.
     fn default() -> Self {
         Settings {
             base_url: "https://openrouter.ai/api/v1".to_owned(),

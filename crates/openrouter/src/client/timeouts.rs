@@ -56,7 +56,7 @@ impl TimeoutTracker {
         self.waited = Duration::ZERO;
     }
 
-    /// The timeout that expires next, its remaining time and its limit.
+    /// Returns the timeout that expires next, its remaining time and its limit.
     fn next(&self) -> (TimeoutKind, Duration, Duration) {
         let Timeouts { first_byte, idle_bytes, idle_progress, total, connect: _, end: _ } = self.limits;
         let elapsed = self.started.elapsed();

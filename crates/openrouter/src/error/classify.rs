@@ -18,7 +18,7 @@ pub(super) fn kind(status: Option<u16>, body: &ErrorBody) -> CompletionErrorKind
     refine(kind, body)
 }
 
-/// Whether a retry of the same request may succeed.
+/// Returns whether a retry of the same request may succeed.
 pub(super) fn is_retryable(kind: &CompletionErrorKind, status: Option<u16>, body: &ErrorBody) -> bool {
     let stated = body.availability.as_ref().and_then(|availability| availability.retryable);
     match kind {
@@ -34,7 +34,7 @@ pub(super) fn is_retryable(kind: &CompletionErrorKind, status: Option<u16>, body
     }
 }
 
-/// Whether a status is of a resource that does not exist.
+/// Returns whether a status means that the resource does not exist.
 pub(super) fn is_missing(status: u16) -> bool {
     matches!(status, 404 | 410)
 }
@@ -98,7 +98,7 @@ fn refine(kind: CompletionErrorKind, body: &ErrorBody) -> CompletionErrorKind {
     }
 }
 
-/// Whether a text names a daily limit. Texts about the limit per minute may mention the daily one in passing.
+/// Returns whether a text names a daily limit. Texts about the limit per minute may mention the daily one in passing.
 fn is_daily(text: &str) -> bool {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     has(&["per-day", "per day", "per_day", "perday", "daily"]) && !has(&["per-min", "per_min"])

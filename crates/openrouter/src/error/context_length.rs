@@ -2,7 +2,7 @@
 
 use causerie_domain::completion::CompletionErrorKind;
 
-/// Whether a text, in lower case, is about a prompt that is longer than the model's context.
+/// Returns whether a text, in lower case, is about a prompt that is longer than the model's context.
 pub(super) fn is_mentioned(text: &str) -> bool {
     [
         "context length",

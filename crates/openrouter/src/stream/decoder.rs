@@ -139,8 +139,8 @@ impl StreamDecoder {
         out
     }
 
-    /// Whether the answer may be complete, although the upstream has not ended it: the finish reason and usage have
-    /// arrived, or bytes that look like a whole document.
+    /// Returns whether the answer may be complete, although the upstream has not ended it: the finish reason and usage
+    /// have arrived, or bytes that look like a whole document.
     pub fn is_answered(&self) -> bool {
         match &self.body {
             Body::Json(document) => document.trim_ascii_end().ends_with(b"}"),
@@ -158,13 +158,13 @@ impl StreamDecoder {
         if is_whole { self.finish(None) } else { Vec::new() }
     }
 
-    /// Whether the final event was returned.
+    /// Returns whether the final event was returned.
     pub fn is_ended(&self) -> bool {
         matches!(self.body, Body::Ended)
     }
 
-    /// A counter that grows with each progress of the answer: text, reasoning, a tool call, the finish reason or
-    /// usage. Keep-alive comments and empty deltas do not change it.
+    /// Returns a counter that grows with each progress of the answer: text, reasoning, a tool call, the finish reason
+    /// or usage. Keep-alive comments and empty deltas do not change it.
     pub fn progress(&self) -> u64 {
         self.builder.progress
     }

@@ -128,7 +128,7 @@ impl Call {
     }
 }
 
-/// Maximum number of bytes that a piece occupies.
+/// Returns the maximum number of bytes that a piece occupies.
 fn retained_size(id: RawField<'_>, function: &FunctionDelta<'_>) -> usize {
     size_of::<Call>()
         + raw_field::byte_len(id)

@@ -51,7 +51,8 @@ impl Reasoning {
         (text, has_new_records)
     }
 
-    /// Whether a piece of text that belongs to no record is for the reader.
+    /// Returns whether a piece of text that belongs to no record is for the reader. If no text has arrived before,
+    /// `reasoning` becomes the source.
     pub(super) fn accepts_text(&mut self) -> bool {
         *self.source.get_or_insert(Source::Plain) == Source::Plain
     }
@@ -92,8 +93,8 @@ fn add_record(details: &mut Vec<Value>, detail: Value) {
     }
 }
 
-/// Whether a record is the next piece of an earlier one: both have the same index, type and id, and the type comes in
-/// pieces. A signature ends the text that it signs.
+/// Returns whether a record is the next piece of an earlier one: both have the same index, type and id, and the type
+/// comes in pieces. A signature ends the text that it signs.
 fn continues(earlier: &Value, piece: &Value) -> bool {
     let text = |detail: &Value, field: &str| detail.get(field).and_then(Value::as_str).map(str::to_owned);
     let filled = |detail: &Value, field: &str| text(detail, field).filter(|text| !text.is_empty());

@@ -79,12 +79,12 @@ impl ResponseBuilder {
         }
     }
 
-    /// Whether the answer is complete: the finish reason and usage have arrived.
+    /// Returns whether the answer is complete: the finish reason and usage have arrived.
     pub(super) fn is_answered(&self) -> bool {
         self.finish.reason.is_some() && self.usage.is_some()
     }
 
-    /// Whether the data that is retained until the end exceeds its limit.
+    /// Returns whether the data that is retained until the end exceeds its limit.
     pub(super) fn is_oversized(&self) -> bool {
         self.retained_bytes > self.limits.max_body_bytes
     }

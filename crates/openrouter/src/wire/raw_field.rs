@@ -45,7 +45,7 @@ pub(crate) fn count(field: RawField<'_>) -> Option<u64> {
     whole.parse().ok().filter(|count| is_whole && *count <= MAX_COUNT)
 }
 
-/// Whether a field is a number that cannot be a count: negative or larger than [`MAX_COUNT`].
+/// Returns whether a field is a number that cannot be a count: negative or larger than [`MAX_COUNT`].
 pub(crate) fn is_impossible_count(field: RawField<'_>) -> bool {
     let Some(text) = text(field) else { return false };
     let (mantissa, exponent) = text.trim().split_once(['e', 'E']).unwrap_or((text.trim(), "0"));

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::support::{Answer, recording, recordings};
 
-/// Feeds reads to a decoder and checks the shape of the events.
+/// Decodes reads and checks the shape of the events.
 fn check(reads: &[&[u8]], limits: SizeLimits) {
     let mut decoder = StreamDecoder::new(limits);
     let mut events = Vec::new();
@@ -24,7 +24,7 @@ fn check(reads: &[&[u8]], limits: SizeLimits) {
     }
 }
 
-/// Fragments of valid events, and some of invalid ones.
+/// Generates fragments of valid events, and some of invalid ones.
 fn fragment() -> impl Strategy<Value = Vec<u8>> {
     let known: Vec<&'static [u8]> = vec![
         b"data: ", b"data:", b"\n", b"\n\n", b"\r", b"\r\n", b"\r\n\r\n", b": OPENROUTER PROCESSING\n\n", b"[DONE]",

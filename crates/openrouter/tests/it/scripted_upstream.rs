@@ -38,7 +38,7 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    /// Plays one script per connection, in order; further connections get the last one.
+    /// Starts an upstream that runs one script per connection, in order; further connections get the last one.
     pub(crate) async fn playing(scripts: Vec<Vec<Step>>) -> Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/api/v1", listener.local_addr().unwrap());
@@ -55,12 +55,12 @@ impl Upstream {
         Upstream { url, requests, departures, _tasks: tasks }
     }
 
-    /// Sends the same bytes as the response to every request.
+    /// Starts an upstream that sends the same bytes as the response to every request.
     pub(crate) async fn answering(response: Vec<u8>) -> Upstream {
         Upstream::playing(vec![vec![Step::Send(response)]]).await
     }
 
-    /// A client of this upstream, with a key.
+    /// Creates a client of this upstream, with a key.
     pub(crate) fn client(&self) -> OpenRouter {
         self.client_with(Timeouts::default())
     }
@@ -69,7 +69,7 @@ impl Upstream {
         client(Settings { base_url: self.url.clone(), timeouts, ..Settings::default() })
     }
 
-    /// The requests so far, heads with bodies.
+    /// Returns the requests so far, heads with bodies.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
@@ -85,14 +85,14 @@ impl Upstream {
 /// The API key of the tests.
 pub(crate) const KEY: &str = "test-key-1234";
 
-/// A client with the API key of the tests.
+/// Creates a client with the API key of the tests.
 pub(crate) fn client(settings: Settings) -> OpenRouter {
     // Another test of this process may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     OpenRouter::new(Settings { api_key: Some(Secret::new(KEY)), ..settings }).unwrap()
 }
 
-/// A whole HTTP response that closes its connection.
+/// Returns a whole HTTP response that closes its connection.
 pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
     let mut response =
         format!("HTTP/1.1 {status} Whatever\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
@@ -103,7 +103,7 @@ pub(crate) fn response(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Ve
     [response.as_bytes(), body].concat()
 }
 
-/// The head of a streamed response in chunks.
+/// Returns a step that sends the head of a streamed response in chunks.
 pub(crate) fn head() -> Step {
     Step::Send(
         b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nx-generation-id: gen-head\r\n\r\n"
@@ -111,12 +111,12 @@ pub(crate) fn head() -> Step {
     )
 }
 
-/// One chunk of a streamed response.
+/// Returns a step that sends one chunk of a streamed response.
 pub(crate) fn chunk(text: &str) -> Step {
     Step::Send(format!("{:x}\r\n{text}\r\n", text.len()).into_bytes())
 }
 
-/// The end of a streamed response.
+/// Returns a step that sends the end of a streamed response.
 pub(crate) fn last_chunk() -> Step {
     Step::Send(b"0\r\n\r\n".to_vec())
 }

@@ -8,13 +8,13 @@ use causerie_domain::completion::{
 use causerie_domain::messages::MessageRole;
 use causerie_openrouter::{SizeLimits, StreamDecoder};
 
-/// The bytes of a recording.
+/// Returns the bytes of a recording.
 pub(crate) fn recording(file: &str) -> Vec<u8> {
     let path = format!("{}/tests/recordings/{file}", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The names of all recordings with a file extension, sorted.
+/// Returns the names of all recordings with a file extension, sorted.
 pub(crate) fn recordings(ending: &str) -> Vec<String> {
     let folder = std::fs::read_dir(format!("{}/tests/recordings", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -66,13 +66,13 @@ impl Answer {
         answer
     }
 
-    /// The error of a failed answer.
+    /// Returns the error of a failed answer.
     pub(crate) fn error(&self) -> &CompletionError {
         self.end.outcome.as_ref().expect_err("the answer failed")
     }
 }
 
-/// The events of a body that was read in the given pieces.
+/// Decodes a body that is read in the given pieces, and returns its events.
 pub(crate) fn events<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Vec<CompletionEvent> {
     let mut decoder = StreamDecoder::new(SizeLimits::default());
     let mut events: Vec<_> = reads.into_iter().flat_map(|read| decoder.push(read)).collect();
@@ -81,12 +81,12 @@ pub(crate) fn events<'a>(reads: impl IntoIterator<Item = &'a [u8]>) -> Vec<Compl
     events
 }
 
-/// The answer of a body that is read at once.
+/// Decodes a body that is read at once, and returns its answer.
 pub(crate) fn answer(body: impl AsRef<[u8]>) -> Answer {
     Answer::of(&events([body.as_ref()]))
 }
 
-/// A stream of events with the given data.
+/// Returns a stream of events with the given data.
 pub(crate) fn stream(data: &[&str]) -> String {
     data.iter().map(|data| format!("data: {data}\n\n")).collect()
 }
@@ -98,22 +98,22 @@ pub(crate) const STOP: &str = r#"{"choices":[{"index":0,"delta":{"content":""},"
 pub(crate) const USAGE: &str =
     r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"cost":0.00006}}"#;
 
-/// A stream of events with the given data, ended by `[DONE]`.
+/// Returns a stream of events with the given data, ended by `[DONE]`.
 pub(crate) fn done(data: &[&str]) -> String {
     format!("{}data: [DONE]\n\n", stream(data))
 }
 
-/// The kind of error of a failed answer.
+/// Returns the kind of error of a failed answer.
 pub(crate) fn kind(answer: &Answer) -> CompletionErrorKind {
     answer.error().kind.clone()
 }
 
-/// The finish reason of a successful answer.
+/// Returns the finish reason of a successful answer.
 pub(crate) fn reason(answer: &Answer) -> Option<FinishReason> {
     answer.end.outcome.as_ref().unwrap().reason.clone()
 }
 
-/// A request with the text `Hello`.
+/// Returns a request with the text `Hello`.
 pub(crate) fn hello() -> CompletionRequest {
     CompletionRequest {
         model: "example/model".to_owned(),

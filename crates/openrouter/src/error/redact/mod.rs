@@ -137,7 +137,7 @@ fn is_value_char(character: char) -> bool {
     !character.is_whitespace() && !"\"'\\,;&()[]{}<>".contains(character)
 }
 
-/// Whether a run of characters contains an e-mail address; `@preset/name` and `name@1.2` are none.
+/// Returns whether a run of characters contains an e-mail address; `@preset/name` and `name@1.2` are none.
 fn is_address(run: &str) -> bool {
     run.match_indices('@').any(|(at, _)| {
         let labels: Vec<&str> = run[at + 1..].trim_end_matches('.').split(['.', '@']).collect();
@@ -150,7 +150,7 @@ fn is_address(run: &str) -> bool {
     })
 }
 
-/// Whether `value` is the private value of `name`; `between` are the characters between the two.
+/// Returns whether `value` is the private value of `name`; `between` are the characters between the two.
 fn is_value_of(name: &str, between: &[Unescaped], value: &str) -> bool {
     let only = |allowed: &str| between.iter().all(|item| allowed.contains(item.character));
     let has = |wanted: &str| between.iter().any(|item| wanted.contains(item.character));
@@ -174,7 +174,7 @@ fn is_uuid(word: &str) -> bool {
         && word.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
 }
 
-/// Whether a part is a long run of letters and digits. Words and model names, which have dashes, are not.
+/// Returns whether a part is a long run of letters and digits. Words and model names, which have dashes, are not.
 fn is_opaque(part: &str) -> bool {
     part.len() >= 32
         && part.bytes().any(|byte| byte.is_ascii_digit())

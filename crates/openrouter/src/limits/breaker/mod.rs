@@ -98,7 +98,7 @@ impl Breakers {
         Ok(BreakerPermit { breakers: Arc::clone(self), user, keys })
     }
 
-    /// Number of failures by one user that count towards the threshold.
+    /// Returns the number of failures by one user that count towards the threshold.
     fn max_failures_per_user(&self, key: &Key) -> u32 {
         if key.user.is_some() { self.failure_threshold } else { (self.failure_threshold / 2).max(1) }
     }

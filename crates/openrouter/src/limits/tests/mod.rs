@@ -25,7 +25,7 @@ struct Upstream {
 }
 
 impl Upstream {
-    /// Ends requests with the listed outcomes, then with success.
+    /// Creates an upstream that ends requests with the listed outcomes, then with success.
     fn with_outcomes(outcomes: impl IntoIterator<Item = Result<(), CompletionErrorKind>>) -> Arc<Self> {
         let outcomes = Mutex::new(outcomes.into_iter().collect());
         Arc::new(Upstream {
@@ -36,7 +36,7 @@ impl Upstream {
         })
     }
 
-    /// Holds every request until the gate gets a permit for it.
+    /// Creates an upstream that holds every request until the gate gets a permit for it.
     fn holding() -> Arc<Self> {
         let upstream = Upstream::with_outcomes([]);
         upstream.gate.forget_permits(Semaphore::MAX_PERMITS);
@@ -90,7 +90,8 @@ fn number(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap()
 }
 
-/// The end of a request through the gateway: `ok`, or the error's kind and its retry wait in milliseconds.
+/// Sends a request through the gateway and returns its end: `ok`, or the error's kind and its retry wait in
+/// milliseconds.
 async fn end_of(gateway: &LimitedGateway) -> String {
     let mut events: Vec<CompletionEvent> = gateway.complete(request()).collect().await;
     let Some(CompletionEvent::Ended(end)) = events.pop() else { panic!("no end") };

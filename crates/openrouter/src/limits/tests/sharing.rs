@@ -11,7 +11,7 @@ fn requester(user: u8) -> Requester {
     Requester { user_id, group_id: None }
 }
 
-/// The end of a request by a user to a model.
+/// Sends a request of a user to a model and returns its end.
 async fn end_of_request(gateway: &LimitedGateway, user: u8, model: &str) -> String {
     let request = CompletionRequest { requester: requester(user), model: model.to_owned(), ..request() };
     let events: Vec<CompletionEvent> = gateway.complete(request).collect().await;
@@ -19,7 +19,7 @@ async fn end_of_request(gateway: &LimitedGateway, user: u8, model: &str) -> Stri
     end.outcome.as_ref().map_or_else(|error| format!("{:?}", error.kind), |_| "ok".to_owned())
 }
 
-/// A gateway whose upstream fails for models that are called `down` or `away`.
+/// Returns a gateway whose upstream fails for models that are called `down` or `away`.
 fn gateway_with_failing_models(breaker_failure_threshold: u32) -> LimitedGateway {
     #[derive(Debug)]
     struct Failing;

@@ -82,7 +82,7 @@ fn known(text: &str) -> Option<&str> {
 }
 
 impl Expected {
-    /// Generation id, model and provider.
+    /// Sets generation id, model and provider.
     fn by(self, id: &'static str, model: &'static str, provider: &'static str) -> Self {
         Expected { identity: [id, model, provider].map(known), ..self }
     }
@@ -108,7 +108,7 @@ impl Expected {
         Expected { outcome: self.outcome.map(|finish| Finish { truncated: true, ..finish }), ..self }
     }
 
-    /// Number of reasoning records after their pieces are joined.
+    /// Sets the number of reasoning records after their pieces are joined.
     fn details(self, count: usize) -> Self {
         Expected { details: Some(count), ..self }
     }
@@ -117,7 +117,7 @@ impl Expected {
         Expected { annotations: count, ..self }
     }
 
-    /// Counts of input, output, cached, cache write and reasoning tokens; then cost and upstream cost.
+    /// Sets the counts of input, output, cached, cache write and reasoning tokens, the cost, and the upstream cost.
     fn used(self, tokens: &str, cost: &str, upstream: &str) -> Self {
         let count = |text: &str| known(text).map(|text| text.parse().unwrap());
         let amount = |text: &str| known(text).map(|text| text.parse::<Usd>().unwrap());
@@ -161,7 +161,7 @@ impl Expected {
     }
 }
 
-/// Whether a recording is not a completion; `documents` and `error_statuses` read those.
+/// Returns whether a recording is not a completion; `documents` and `error_statuses` read those.
 fn is_other_document(file: &str) -> bool {
     [
         "error_4",
