@@ -17,7 +17,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Source code of a slice with the migrations of a folder, in the order of their versions.
+/// Returns the source code of a slice with the migrations of a folder, in the order of their versions.
 fn list(folder: &Path) -> io::Result<String> {
     let mut folders = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     folders.sort();
@@ -35,7 +35,8 @@ fn list(folder: &Path) -> io::Result<String> {
     Ok(list)
 }
 
-/// The version of a migration: the digits of its folder's name up to the first underscore, as diesel defines it.
+/// Returns the version of a migration: the digits of its folder's name up to the first underscore, as diesel defines
+/// it.
 fn version(folder: &Path) -> io::Result<String> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let version: String = name.split('_').next().unwrap_or_default().replace('-', "");

@@ -27,7 +27,7 @@ pub(crate) enum TransactionError<E> {
 pub(crate) trait IntoPortError: From<Error> + Send + 'static {
     type PortError: From<StoreError> + Send + 'static;
 
-    /// The database's error, if it is the cause.
+    /// Returns the database's error, if it is the cause.
     fn database_error(&self) -> Option<&Error>;
 
     /// Converts to the port's error.
@@ -100,17 +100,17 @@ impl<E> From<StoreError> for TransactionError<E> {
     }
 }
 
-/// A temporary failure; a later attempt may succeed.
+/// Returns the error of a temporary failure; a later attempt may succeed.
 pub(crate) fn unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> StoreError {
     StoreError::Unavailable(cause.into())
 }
 
-/// Invalid data in the store.
+/// Returns the error of invalid data in the store.
 pub(crate) fn corrupt(what: impl Into<String>) -> StoreError {
     StoreError::Corrupt { what: what.into(), source: None }
 }
 
-/// Invalid data in the store, with the parser's error.
+/// Returns the error of invalid data in the store, with the parser's error.
 pub(crate) fn corrupt_with_source(
     what: impl Into<String>,
     source: impl Into<Box<dyn StdError + Send + Sync>>,
@@ -118,7 +118,7 @@ pub(crate) fn corrupt_with_source(
     StoreError::Corrupt { what: what.into(), source: Some(source.into()) }
 }
 
-/// Whether the statement violated the unique constraint of a column.
+/// Returns whether the statement violated the unique constraint of a column.
 ///
 /// PostgreSQL names the constraint and SQLite only the columns, so each constraint is named after its column.
 pub(crate) fn is_unique_violation(error: &Error, column: &str) -> bool {
@@ -131,12 +131,12 @@ pub(crate) fn is_unique_violation(error: &Error, column: &str) -> bool {
     }
 }
 
-/// Whether the statement violated a foreign key.
+/// Returns whether the statement violated a foreign key.
 pub(crate) fn is_foreign_key_violation(error: &Error) -> bool {
     matches!(error, Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _))
 }
 
-/// Whether the statement violated a constraint or found no row. SQLite keeps the surrounding transaction then.
+/// Returns whether the statement violated a constraint or found no row. SQLite keeps the surrounding transaction then.
 pub(crate) fn is_constraint_violation(error: &Error) -> bool {
     match error {
         Error::NotFound => true,
@@ -153,7 +153,8 @@ pub(crate) fn is_constraint_violation(error: &Error) -> bool {
     }
 }
 
-/// The store error of an unexpected database error: unavailable if a later attempt may succeed, otherwise corrupt.
+/// Converts an unexpected database error to a store error: unavailable if a later attempt may succeed, otherwise
+/// corrupt.
 pub(crate) fn store_error(error: Error) -> StoreError {
     match error {
         // The caller has seen the referenced row, which was deleted since.
@@ -197,7 +198,8 @@ const PERMANENT_SQLITE_ERRORS: [&str; 12] = [
     "attempt to write a readonly database",
 ];
 
-/// Whether an error of unknown kind is permanent: the statement does not fit the schema, or the file is damaged.
+/// Returns whether an error of unknown kind is permanent: the statement does not fit the schema, or the file is
+/// damaged.
 ///
 /// PostgreSQL sets the position in the statement, whatever the language of its message.
 fn is_permanent(error: &dyn DatabaseErrorInformation) -> bool {

@@ -59,7 +59,7 @@ pub enum LockError {
 pub struct DatabaseLost(PathBuf);
 
 impl ServeLock {
-    /// The right to serve that any number of instances share.
+    /// Returns the right to serve that any number of instances share.
     pub(crate) fn shared() -> Self {
         ServeLock { files: None, reap_scope: ReapScope::Expired }
     }
@@ -88,7 +88,7 @@ impl ServeLock {
         Ok(ServeLock { files: Some(LockedFiles { _locks: locks, watched }), reap_scope })
     }
 
-    /// The turns that the holder may close at startup: all turns if no other process can run any.
+    /// Returns the turns that the holder may close at startup: all turns if no other process can run any.
     pub fn reap_scope(&self) -> ReapScope {
         self.reap_scope
     }

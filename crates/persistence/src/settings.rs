@@ -25,7 +25,7 @@ pub struct StoreSettings {
 }
 
 impl StoreSettings {
-    /// Settings for a store at a URL, with defaults for the rest.
+    /// Creates settings for a store at a URL, with defaults for the rest.
     pub fn new(url: impl Into<String>) -> Self {
         StoreSettings {
             url: Secret::new(url),

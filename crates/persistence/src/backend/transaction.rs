@@ -54,12 +54,12 @@ pub(crate) enum Mode {
     Serializable,
 }
 
-/// The error of a transaction whose thread or task has ended.
+/// Returns the error of a transaction whose thread or task has ended.
 pub(crate) fn store_closed() -> StoreError {
     unavailable("the store is closed")
 }
 
-/// The error of a transaction that could not start within the wait timeout.
+/// Returns the error of a transaction that could not start within the wait timeout.
 pub(crate) fn overloaded() -> StoreError {
     StoreError::rolled_back("the store is overloaded: no transaction could start within the wait timeout")
 }

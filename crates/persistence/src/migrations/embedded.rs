@@ -21,7 +21,7 @@ pub(super) struct Migration {
 }
 
 impl Migration {
-    /// The script of a direction.
+    /// Returns the script of a direction.
     pub(super) fn script(&self, direction: Direction) -> &'static str {
         match direction {
             Direction::Up => self.up,
@@ -29,7 +29,7 @@ impl Migration {
         }
     }
 
-    /// The statement that records the migration as applied or reverted.
+    /// Returns the statement that records the migration as applied or reverted.
     pub(super) fn record(&self, direction: Direction) -> String {
         let version = self.version;
         match direction {
@@ -39,7 +39,7 @@ impl Migration {
     }
 }
 
-/// The migrations of a run, in their order: the pending ones upwards, or the applied ones downwards.
+/// Returns the migrations of a run, in their order: the pending ones upwards, or the applied ones downwards.
 pub(super) fn plan(
     migrations: &'static [Migration],
     applied: &BTreeSet<String>,

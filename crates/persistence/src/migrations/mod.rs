@@ -37,7 +37,7 @@ pub(crate) enum Direction {
     Down,
 }
 
-/// Versions of the embedded migrations; the same for both databases.
+/// Returns the versions of the embedded migrations; the same for both databases.
 pub(crate) fn known_versions() -> BTreeSet<String> {
     SQLITE.iter().map(|migration| migration.version.to_owned()).collect()
 }
@@ -97,7 +97,7 @@ async fn create_table(conn: &mut impl SimpleAsyncConnection) -> Result<(), Migra
         .map_err(with_reason("the table of applied migrations cannot be created"))
 }
 
-/// The migrations to run. It is an error if the database has migrations that this program does not know.
+/// Returns the migrations to run. A database with migrations that this program does not know is an error.
 fn steps(
     migrations: &'static [Migration],
     applied: Result<BTreeSet<String>, QueryError>,

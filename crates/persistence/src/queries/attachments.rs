@@ -19,8 +19,8 @@ use crate::rows::AttachmentRow;
 use crate::schema::{message_attachments, messages, sessions};
 use crate::types::id_param;
 
-/// A page of a session's attachments, in the order of their messages. It reads only messages with attachments, so it
-/// reads no more rows than it returns.
+/// Reads a page of a session's attachments, in the order of their messages. Only messages with attachments are read, so
+/// no more rows are read than returned.
 pub(crate) async fn page(
     conn: &mut Conn,
     list: &AttachmentQuery,

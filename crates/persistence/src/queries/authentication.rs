@@ -37,7 +37,7 @@ pub(crate) async fn api_key_record(
     Ok(Some(ApiKeyRecord { key: api_key.try_into()?, secret_hash, access }))
 }
 
-/// A user with the memberships and rules that decide its permissions.
+/// Reads the memberships and rules that decide the permissions of a user.
 pub(super) async fn user_access(conn: &mut Conn, user: User) -> Result<UserAccess, QueryError> {
     let rows: Vec<MembershipRow> = memberships::table
         .inner_join(groups::table)

@@ -43,7 +43,7 @@ pub(crate) async fn fork(conn: &mut Conn, new: &NewFork) -> Result<Forked, Trans
     Ok(Forked { session: link_to_parent(conn, new).await?, copied_bytes })
 }
 
-/// Sequence number of the last finished answer at or before the requested one; 0 if there is none.
+/// Returns the sequence number of the last finished answer at or before the requested one; 0 if there is none.
 async fn last_finished(conn: &mut Conn, new: &NewFork) -> Result<i64, QueryError> {
     let last: Option<i64> = messages::table
         .filter(messages::session_id.eq(id_param(new.parent)))
@@ -140,7 +140,8 @@ async fn link_to_parent(conn: &mut Conn, new: &NewFork) -> Result<Session, Query
     Ok(row.try_into()?)
 }
 
-/// Follows the parents, one statement per session: a page has at most a hundred, and few forks have more than two.
+/// Reads the ancestors of a session, one statement per ancestor: a page has at most a hundred, and few forks have more
+/// than two.
 pub(crate) async fn lineage(conn: &mut Conn, lineage: &Lineage) -> Result<Vec<Session>, QueryError> {
     let parent: Option<Option<SessionId>> = sessions::table
         .filter(sessions::id.eq(id_param(lineage.of)))

@@ -140,7 +140,7 @@ struct Changed<'a> {
     requests_per_minute: Option<Option<i64>>,
 }
 
-/// The audit event's detail of a change.
+/// Returns the audit event's detail of a change.
 fn audit_detail(change: &GroupChange) -> Value {
     let mut detail = Map::new();
     detail.extend(change.name.iter().map(|name| ("name".to_owned(), json!(name))));

@@ -15,7 +15,7 @@ struct Applied {
     version: String,
 }
 
-/// Versions of the applied migrations.
+/// Reads the versions of the applied migrations.
 pub(crate) async fn applied(conn: &mut Conn, _: &()) -> Result<BTreeSet<String>, QueryError> {
     let applied: Vec<Applied> =
         diesel::sql_query("SELECT version FROM __diesel_schema_migrations").load(conn).await?;

@@ -83,7 +83,8 @@ const fn table(rows: CheckedRows) -> &'static str {
     }
 }
 
-/// The SQL condition of a row `t` that violates the rule, valid in both databases. `NOW` stands for the store's clock.
+/// Returns the SQL condition of a row `t` that violates the rule, valid in both databases. `NOW` stands for the store's
+/// clock.
 const fn condition(rule: IntegrityRule) -> &'static str {
     match rule {
         // Numbers are unique and start at 1: there is no gap if the count equals the highest number.

@@ -70,7 +70,8 @@ pub(crate) async fn create_key(
     Ok(api_key)
 }
 
-/// The audit stamp of a creation by the operator. The event has the id of the created row, which is created once.
+/// Returns the audit stamp of a creation by the operator. The event has the id of the created row, which is created
+/// once.
 fn by_operator(created: Uuid, at: Timestamp) -> AuditStamp {
     AuditStamp { event_id: AuditEventId::from_uuid(created), actor_id: None, api_key_id: None, at }
 }

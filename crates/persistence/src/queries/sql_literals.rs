@@ -49,7 +49,7 @@ sql_literal! {
     Unpriced: Bool = "(ai_usage.basis = 'pending' AND ai_usage.next_lookup_at IS NULL)"
 }
 
-/// The instant this number of microseconds after now.
+/// Returns the SQL expression of the instant this number of microseconds after now.
 #[diesel::dsl::auto_type]
 pub(crate) fn after_micros(span: i64) -> _ {
     Now + span

@@ -69,8 +69,8 @@ async fn session_of(conn: &mut Conn, wanted: TicketTarget) -> Result<Option<Sess
     }
 }
 
-/// When the ticket's turn ended. It is the turn that the ticket was issued for, or else the first that began within
-/// [`TICKET_GRACE`]. The outer `None` means that there is no turn, the inner one that it runs.
+/// Returns when the ticket's turn ended. It is the turn that the ticket was issued for, or else the first that began
+/// within [`TICKET_GRACE`]. The outer `None` means that there is no turn, the inner one that it runs.
 async fn turn_of(conn: &mut Conn, ticket: &TicketRow) -> Result<Option<Option<i64>>, QueryError> {
     let mut query = turns::table.select(turns::ended_at).order(turns::started_at).into_boxed();
     query = match ticket.turn_id {

@@ -51,7 +51,7 @@ pub(crate) async fn page(
     Ok(Page::cut(views(conn, rows).await?, page.limit, |view: &UserView| view.user.id))
 }
 
-/// Users with their groups. It takes one more statement for any number of users.
+/// Reads the groups of users, with one statement for any number of users.
 pub(super) async fn views(conn: &mut Conn, rows: Vec<UserRow>) -> Result<Vec<UserView>, QueryError> {
     let ids: Vec<_> = rows.iter().map(|row| id_param(row.id)).collect();
     if ids.is_empty() {
@@ -155,7 +155,7 @@ fn map_duplicate(error: QueryError) -> TransactionError<DirectoryError> {
     }
 }
 
-/// The audit event's detail of a change: the changed fields, with the new value if it affects permissions.
+/// Returns the audit event's detail of a change: the changed fields, with the new value if it affects permissions.
 fn audit_detail(change: &UserChange) -> Value {
     let names = [
         ("email", change.email.is_some()),

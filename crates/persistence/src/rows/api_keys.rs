@@ -28,7 +28,7 @@ pub(crate) struct ApiKeyRow {
 }
 
 impl ApiKeyRow {
-    /// SHA-256 of the secret.
+    /// Returns the SHA-256 of the secret.
     pub(crate) fn secret_hash(&self) -> Result<[u8; 32], StoreError> {
         self.secret_hash.as_slice().try_into().map_err(|_| corrupt("api_keys.secret_hash is not 32 bytes"))
     }

@@ -61,7 +61,7 @@ impl TryFrom<BudgetRow> for Budget {
 }
 
 impl WindowRow {
-    /// The state of a budget with these amounts.
+    /// Returns the state of a budget with these amounts.
     pub(crate) fn of(self, budget: Budget, window: Span) -> BudgetState {
         let (spent, reserved) = (Usd::from_pico(self.spent), Usd::from_pico(self.reserved));
         BudgetState { budget, window, spent, reserved }
@@ -69,12 +69,12 @@ impl WindowRow {
 }
 
 impl ReservationRow {
-    /// Subjects whose budgets apply to the row.
+    /// Returns the subjects whose budgets apply to the row.
     pub(crate) fn subjects(&self) -> impl Iterator<Item = BudgetSubject> {
         BudgetSubject::of_request(self.user_id, self.group_id, self.api_key_id)
     }
 
-    /// The row's reservation if it had this cost: a row with a cost has none.
+    /// Returns the reservation that the row would have with this cost: with a cost it has none.
     pub(crate) fn reserved_with(&self, cost: Option<i64>) -> i64 {
         self.reserved.filter(|_| cost.is_none()).unwrap_or(0)
     }

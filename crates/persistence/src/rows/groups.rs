@@ -33,7 +33,7 @@ impl TryFrom<GroupRow> for Group {
     }
 }
 
-/// Sends per minute that a group allows each of its members; `None` if it has no limit of its own.
+/// Returns the sends per minute that a group allows each of its members; `None` if it has no limit of its own.
 pub(super) fn rate(requests_per_minute: Option<i64>) -> Result<Option<NonZeroU32>, StoreError> {
     let count = |per_minute| super::count::<u32>("groups.requests_per_minute", per_minute);
     Ok(requests_per_minute.map(count).transpose()?.and_then(NonZeroU32::new))

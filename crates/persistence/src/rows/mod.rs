@@ -77,8 +77,8 @@ pub(crate) fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Text from an upstream, for a column. U+0000, which PostgreSQL cannot store, becomes the replacement character, since
-/// the text of an upstream must not prevent the row from being written.
+/// Returns a text from an upstream in the form for a column. U+0000, which PostgreSQL cannot store, becomes the
+/// replacement character, since the text of an upstream must not prevent the row from being written.
 pub(crate) fn sanitized(value: &str) -> Cow<'_, str> {
     if value.contains('\0') { Cow::Owned(value.replace('\0', "\u{FFFD}")) } else { Cow::Borrowed(value) }
 }

@@ -188,7 +188,7 @@ fn price(column: &str, stored: Option<String>) -> Result<Option<Usd>, StoreError
 mod tests {
     use super::*;
 
-    /// Six different prices.
+    /// Returns six different prices.
     fn six() -> ExtraPrices {
         let pico = |amount| Some(Usd::from_pico(amount));
         ExtraPrices {

@@ -34,7 +34,7 @@ pub(crate) struct ToolVersionRow {
     created_at: i64,
 }
 
-/// A tool with its newest version.
+/// Creates a tool from its row and that of its newest version.
 pub(crate) fn tool(row: ToolRow, newest: ToolVersionRow) -> Result<Tool, StoreError> {
     Ok(Tool {
         id: row.id,

@@ -64,7 +64,7 @@ impl SqlStore {
         Ok(SqlStore { backend: Arc::new(backend), probe: Arc::default() })
     }
 
-    /// The database of the store.
+    /// Returns the kind of database of the store.
     pub fn database(&self) -> Database {
         match &*self.backend {
             Backend::Sqlite(_) => Database::Sqlite,
@@ -72,7 +72,7 @@ impl SqlStore {
         }
     }
 
-    /// Path of the database file; `None` on PostgreSQL.
+    /// Returns the path of the database file; `None` on PostgreSQL.
     pub fn path(&self) -> Option<&Path> {
         match &*self.backend {
             Backend::Sqlite(engine) => Some(engine.path()),

@@ -78,7 +78,8 @@ async fn a_dropped_call_does_no_harm(subject: &SqlSubject) -> Result<()> {
     Ok(())
 }
 
-/// A web worker's runtime is single-threaded and may end before the store, so no part of the store may run on it.
+/// Checks that no part of the store runs on the runtime of a caller. The runtime of a web worker is single-threaded and
+/// may end before the store.
 async fn a_transaction_outlives_the_runtime_of_its_caller(subject: &SqlSubject) -> Result<()> {
     let id = subject.session().await?.id;
     for round in 0..5 {
@@ -177,7 +178,8 @@ async fn opening_creates_the_file_and_its_folder() -> Result<()> {
     Ok(())
 }
 
-/// Also files that exist with wider permissions, in a folder that all users can read.
+/// Checks the permissions of new files, and of files that exist with wider permissions in a folder that all users can
+/// read.
 #[tokio::test]
 async fn only_the_owner_can_read_the_files_of_a_store() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -282,7 +284,8 @@ async fn a_full_pool_refuses_after_the_wait_timeout() -> Result<()> {
     Ok(())
 }
 
-/// A row that another program has locked costs the wait timeout at most: timeouts are not taken for conflicts.
+/// Checks that a row that another program has locked costs the wait timeout at most: timeouts are not taken for
+/// conflicts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_locked_row_costs_one_wait() -> Result<()> {
     let Some(subject) = SqlSubject::postgres().await? else { return Ok(()) };
@@ -318,7 +321,8 @@ async fn a_locked_row_costs_one_wait() -> Result<()> {
     Ok(())
 }
 
-/// Calls on a file that another process has locked end when their own wait ends, one after the other or together.
+/// Checks that calls on a file that another process has locked end when their own wait ends, one after the other or
+/// together.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_locked_file_costs_one_wait() -> Result<()> {
     let Some(subject) = SqlSubject::sqlite().await? else { return Ok(()) };

@@ -73,7 +73,7 @@ async fn each_column_is_copied_to_a_fork_or_has_a_reason(subject: &SqlSubject) -
     Ok(())
 }
 
-/// Names of the columns of a table, from the database.
+/// Reads the names of the columns of a table from the database.
 async fn columns(subject: &SqlSubject, raw: &mut RawConnection, table: &str) -> Result<Vec<String>> {
     let query = match subject.store().database() {
         Database::Sqlite => format!("SELECT name AS line FROM pragma_table_info('{table}')"),
@@ -87,7 +87,7 @@ async fn columns(subject: &SqlSubject, raw: &mut RawConnection, table: &str) -> 
     Ok(columns)
 }
 
-/// Values of a column in the rows of a session, sorted, as text.
+/// Reads the values of a column in the rows of a session, sorted, as text.
 async fn values(
     subject: &SqlSubject,
     raw: &mut RawConnection,

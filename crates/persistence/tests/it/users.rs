@@ -92,7 +92,7 @@ async fn the_first_admin_is_the_oldest_active_one(subject: &SqlSubject) -> Resul
     is(later.id).await
 }
 
-/// Several instances start on an empty store; one of them creates the first admin.
+/// Starts several instances on an empty store. Checks that one of them creates the first admin.
 async fn bootstrap_concurrently(store: &SqlStore) -> Result<()> {
     let mut instances = JoinSet::new();
     for number in 0..8 {

@@ -193,7 +193,7 @@ async fn connect(
     Ok(Connection { inner: connection.map_err(StoreError::rolled_back)?, _permit: permit })
 }
 
-/// Output of a future; `None` if the caller drops the receiver first.
+/// Returns the output of a future; `None` if the caller drops the receiver first.
 async fn run_unless_cancelled<T>(future: impl Future<Output = T>, job: &mut dyn Job) -> Option<T> {
     match select(pin!(future), job.closed()).await {
         Either::Left((output, _)) => Some(output),
@@ -338,7 +338,7 @@ fn is_conflict(error: &Error) -> bool {
     matches!(error, Error::DatabaseError(DatabaseErrorKind::SerializationFailure, _))
 }
 
-/// Whether a repetition may succeed. A timeout is final: its repetition would wait for the same lock.
+/// Returns whether a repetition may succeed. A timeout is final: its repetition would wait for the same lock.
 fn is_retryable(mode: Mode, error: &Error) -> bool {
     let Error::DatabaseError(kind, info) = error else { return false };
     match kind {

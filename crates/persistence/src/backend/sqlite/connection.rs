@@ -101,7 +101,7 @@ impl SqliteConn {
         )
     }
 
-    /// Commits. If that fails, the transaction is rolled back.
+    /// Commits the transaction; if that fails, rolls it back.
     pub(super) fn commit(&mut self) -> QueryResult<()> {
         let committed = block_on_ready(Manager::commit_transaction(&mut self.inner));
         if committed.is_err() {
@@ -148,7 +148,7 @@ pub(super) fn roll_back_inner(conn: &mut Conn) -> QueryResult<()> {
     block_on_ready(Manager::rollback_transaction(conn))
 }
 
-/// The result of a future that never waits. With [`super::inline::Inline`] no future of a connection waits.
+/// Returns the result of a future that never waits. With [`super::inline::Inline`] no future of a connection waits.
 pub(super) fn block_on_ready<T, E: From<Error>>(future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     future.now_or_never().unwrap_or_else(|| Err(E::from(Error::BrokenTransactionManager)))
 }

@@ -59,7 +59,7 @@ impl Engine {
         Ok(Engine { path: path.clone(), is_new, wait: settings.wait_timeout, writer, readers, threads })
     }
 
-    /// Path of the database file, without symbolic links.
+    /// Returns the path of the database file, without symbolic links.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -201,7 +201,7 @@ pub(super) mod tests {
         Engine::open(&folder.path().join("test.db"), &settings).unwrap()
     }
 
-    /// A transaction of these statements.
+    /// Returns a transaction of these statements.
     fn statements(sql: &str) -> Transaction<Conn, (), QueryError> {
         transaction(sql.to_owned(), |conn: &mut Conn, sql| {
             async move { Ok::<_, QueryError>(conn.batch_execute(&sql).await?) }.boxed()

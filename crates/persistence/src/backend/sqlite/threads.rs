@@ -113,7 +113,7 @@ fn begin(conn: &mut SqliteConn) -> QueryResult<()> {
     }
 }
 
-/// Whether another process holds the lock of the file.
+/// Returns whether another process holds the lock of the file.
 fn is_locked(error: &Error) -> bool {
     matches!(error, Error::DatabaseError(DatabaseErrorKind::Unknown, info) if info.message() == "database is locked")
 }

@@ -65,7 +65,7 @@ pub(in super::super) async fn transfer(
     store_reserved(conn, usage, amount).await
 }
 
-/// The smallest remaining amount of the budgets that apply to a request.
+/// Returns the smallest remaining amount of the budgets that apply to a request.
 pub(in super::super) async fn left(conn: &mut Conn, usage: &OpenUsage) -> Result<Option<Usd>, QueryError> {
     let mut left = None;
     for budget in of(conn, usage.budget_subjects()).await? {
@@ -100,7 +100,7 @@ pub(in super::super) async fn settle(
     Ok(())
 }
 
-/// The budgets of subjects, ordered by id, which is the lock order of their windows.
+/// Reads the budgets of subjects, ordered by id, which is the lock order of their windows.
 pub(in super::super) async fn of(
     conn: &mut Conn,
     subjects: impl Iterator<Item = BudgetSubject>,
@@ -114,7 +114,7 @@ pub(in super::super) async fn of(
     Ok(rows.into_iter().map(Budget::try_from).collect::<Result<_, _>>()?)
 }
 
-/// The state of a budget in the window of an instant. A window without requests has no row.
+/// Reads the state of a budget in the window of an instant. A window without requests has no row.
 pub(in super::super) async fn state_at(
     conn: &mut Conn,
     budget: Budget,

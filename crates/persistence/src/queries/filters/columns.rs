@@ -17,7 +17,7 @@ use crate::types::{IdParam, id_param};
 /// Messages joined with their sessions.
 pub(in super::super) type MessagesOfSessions = InnerJoinQuerySource<messages::table, sessions::table>;
 
-/// The condition of a filter on the subject type `Session`.
+/// Returns the condition of a filter on the subject type `Session`.
 pub(in super::super) fn on_sessions(filter: &Filter) -> Result<Condition<sessions::table>, StoreError> {
     compile(filter, &|field: SessionField| match field {
         SessionField::Id => Field::Id(|| Box::new(sessions::id.nullable())),
@@ -29,7 +29,7 @@ pub(in super::super) fn on_sessions(filter: &Filter) -> Result<Condition<session
     })
 }
 
-/// The condition of a filter on the subject type `Message`.
+/// Returns the condition of a filter on the subject type `Message`.
 pub(in super::super) fn on_messages(filter: &Filter) -> Result<Condition<MessagesOfSessions>, StoreError> {
     compile(filter, &|field: MessageField| match field {
         MessageField::Id => Field::Id(|| Box::new(messages::id.nullable())),
@@ -42,7 +42,7 @@ pub(in super::super) fn on_messages(filter: &Filter) -> Result<Condition<Message
     })
 }
 
-/// The condition of a filter on the subject type `Tool`.
+/// Returns the condition of a filter on the subject type `Tool`.
 pub(in super::super) fn on_tools(filter: &Filter) -> Result<Condition<tools::table>, StoreError> {
     compile(filter, &|field: ToolField| match field {
         ToolField::Id => Field::Id(|| Box::new(tools::id.nullable())),
@@ -53,7 +53,7 @@ pub(in super::super) fn on_tools(filter: &Filter) -> Result<Condition<tools::tab
     })
 }
 
-/// The condition of a filter on the subject type `Model`.
+/// Returns the condition of a filter on the subject type `Model`.
 pub(in super::super) fn on_models(filter: &Filter) -> Result<Condition<ai_models::table>, StoreError> {
     compile(filter, &|field: ModelField| match field {
         ModelField::Id => Field::Text(|| Box::new(ai_models::id.nullable())),
@@ -63,7 +63,7 @@ pub(in super::super) fn on_models(filter: &Filter) -> Result<Condition<ai_models
     })
 }
 
-/// The condition of a filter on the subject type `Usage`.
+/// Returns the condition of a filter on the subject type `Usage`.
 pub(in super::super) fn on_usage(filter: &Filter) -> Result<Condition<ai_usage::table>, StoreError> {
     compile(filter, &|field: UsageField| match field {
         UsageField::Id => Field::Id(|| Box::new(ai_usage::id.nullable())),
@@ -76,7 +76,7 @@ pub(in super::super) fn on_usage(filter: &Filter) -> Result<Condition<ai_usage::
     })
 }
 
-/// The condition of a filter on the subject type `User`.
+/// Returns the condition of a filter on the subject type `User`.
 pub(in super::super) fn on_users(filter: &Filter) -> Result<Condition<users::table>, StoreError> {
     compile(filter, &|field: UserField| match field {
         UserField::Id => Field::Id(|| Box::new(users::id.nullable())),
@@ -89,7 +89,7 @@ pub(in super::super) fn on_users(filter: &Filter) -> Result<Condition<users::tab
     })
 }
 
-/// The condition of a filter on the subject type `Group`.
+/// Returns the condition of a filter on the subject type `Group`.
 pub(in super::super) fn on_groups(filter: &Filter) -> Result<Condition<groups::table>, StoreError> {
     compile(filter, &|field: GroupField| match field {
         GroupField::Id => Field::Id(|| Box::new(groups::id.nullable())),
@@ -97,7 +97,7 @@ pub(in super::super) fn on_groups(filter: &Filter) -> Result<Condition<groups::t
     })
 }
 
-/// The condition of a filter on the subject type `ApiKey`.
+/// Returns the condition of a filter on the subject type `ApiKey`.
 pub(in super::super) fn on_api_keys(filter: &Filter) -> Result<Condition<api_keys::table>, StoreError> {
     compile(filter, &|field: ApiKeyField| match field {
         ApiKeyField::Id => Field::Id(|| Box::new(api_keys::id.nullable())),
@@ -108,7 +108,8 @@ pub(in super::super) fn on_api_keys(filter: &Filter) -> Result<Condition<api_key
     })
 }
 
-/// A predicate on the groups of a user's active memberships: a list without nulls, which is never null itself.
+/// Returns the condition of a predicate on the groups of a user's active memberships: a list without nulls, which is
+/// never null itself.
 fn group_ids(test: &Predicate) -> Option<Condition<users::table>> {
     let ids = |values: &[Scalar]| -> Option<Vec<IdParam>> {
         let id = |value: &Scalar| match value {

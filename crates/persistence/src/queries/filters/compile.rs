@@ -70,13 +70,13 @@ fn join<Q: 'static, F: SubjectField>(
     Ok(joined)
 }
 
-/// A constant condition.
+/// Returns a constant condition.
 pub(in super::super) fn constant<Q: 'static>(truth: bool) -> Condition<Q> {
     Box::new(truth.into_sql::<Nullable<Bool>>())
 }
 
 impl<Q: 'static> Field<Q> {
-    /// The condition of a predicate on the field; `None` if it does not apply to the field's type.
+    /// Returns the condition of a predicate on the field; `None` if it does not apply to the field's type.
     fn condition(&self, test: &Predicate) -> Option<Condition<Q>> {
         match (self, test) {
             (Field::Id(column), test) => ids(*column, test),

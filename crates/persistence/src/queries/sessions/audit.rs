@@ -55,7 +55,7 @@ pub(crate) async fn audit(
     Ok(Page { rows: audited.collect::<Result<_, _>>()?, next })
 }
 
-/// Usage sums of each session.
+/// Sums the usage of each session.
 async fn sums(conn: &mut Conn, sessions: &[Session]) -> Result<HashMap<SessionId, UsageTotals>, QueryError> {
     if sessions.is_empty() {
         return Ok(HashMap::new());

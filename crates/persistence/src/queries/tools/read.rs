@@ -89,7 +89,7 @@ pub(crate) async fn versions(
     Ok(Some(Page { rows: rows.into_iter().map(|(row, _)| row.into()).collect(), next }))
 }
 
-/// Tools with their newest versions. It takes one more statement for any number of tools.
+/// Reads the newest versions of tools, with one statement for any number of tools.
 async fn with_versions(conn: &mut Conn, rows: Vec<ToolRow>) -> Result<Vec<Tool>, QueryError> {
     let ids: Vec<_> = rows.iter().map(|row| id_param(row.id)).collect();
     let newest: Vec<ToolVersionRow> = tool_versions::table

@@ -50,8 +50,8 @@ pub(crate) async fn begin(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTur
     Ok(BegunTurn { session, user_message, assistant_message, turn, history, budget_left })
 }
 
-/// The result of an earlier try of this call whose response was lost. Its turn still runs, so the session has not
-/// changed since.
+/// Returns the result of an earlier try of this call whose response was lost. Its turn still runs, so the session has
+/// not changed since.
 async fn begun_before(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTurn, QueryError> {
     let row: SessionRow = sessions::table
         .filter(sessions::id.eq(id_param(begin.ids.session_id)))

@@ -69,7 +69,7 @@ async fn answer(conn: &mut Conn, finish: &FinishTurn, turn: &Turn) -> Result<(),
     Ok(())
 }
 
-/// The turn, if an earlier try of this call ended it and its response was lost.
+/// Returns the turn, if an earlier try of this call ended it and its response was lost.
 async fn ended_before(conn: &mut Conn, finish: &FinishTurn) -> Result<Option<Turn>, QueryError> {
     let turn = read::plain(conn, finish.turn_id).await?;
     Ok(turn.filter(|turn| {

@@ -85,7 +85,8 @@ pub(super) async fn release_any(
     Ok(())
 }
 
-/// The later one of the session's last activity and this instant; the clocks of instances differ.
+/// Returns the SQL expression of the later one of the session's last activity and this instant. The clocks of instances
+/// differ.
 #[diesel::dsl::auto_type]
 pub(super) fn no_earlier_than(micros: i64) -> _ {
     case_when(sessions::last_activity_at.lt(micros), micros.into_sql::<BigInt>())
@@ -104,7 +105,7 @@ fn released_columns(micros: i64) -> _ {
     )
 }
 
-/// The session of a running turn of this owner.
+/// Selects the session of a running turn of this owner.
 fn session_of(turn: TurnId, owner: InstanceId) -> turns::BoxedQuery<'static, Db, SqlId> {
     turns::table
         .filter(turns::id.eq(id_param(turn)))

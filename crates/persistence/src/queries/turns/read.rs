@@ -14,7 +14,7 @@ use crate::rows::{KeyedTurnRow, MessageRow, SegmentRow, TurnRow, stored};
 use crate::schema::{messages, segments, sessions, turns};
 use crate::types::id_param;
 
-/// A turn whose answer matches the filter.
+/// Reads a turn whose answer matches the filter.
 pub(crate) async fn by_id(
     conn: &mut Conn,
     (id, visible): &(TurnId, Filter),

@@ -33,7 +33,7 @@ pub(crate) async fn reap(conn: &mut Conn, reap: &Reap) -> Result<Vec<Turn>, Quer
     Ok(closed)
 }
 
-/// Sessions whose running turn is in the scope, in the order in which sessions are locked.
+/// Returns the sessions whose running turn is in the scope, in the order in which sessions are locked.
 async fn candidates(conn: &mut Conn, reap: &Reap) -> Result<Vec<SessionId>, QueryError> {
     let mut query = sessions::table
         .filter(sessions::active_turn_id.is_not_null())

@@ -20,7 +20,7 @@ type UsageCondition = Condition<ai_usage::table>;
 /// Maximum number of parts that a filter is split into.
 const MAX_PARTS: usize = 16;
 
-/// The condition of the rows that are requested and visible.
+/// Returns the condition of the rows that are requested and visible.
 pub(in super::super) fn chosen(rows: &UsageFilter) -> Result<UsageCondition, StoreError> {
     let mut chosen: UsageCondition = Box::new(
         filters::on_usage(&rows.visible)?
@@ -45,7 +45,7 @@ pub(in super::super) fn chosen(rows: &UsageFilter) -> Result<UsageCondition, Sto
     Ok(chosen)
 }
 
-/// The condition of rows in the groups after `last`. Groups are ordered by each field, with nulls first.
+/// Returns the condition of rows in the groups after `last`. Groups are ordered by each field, with nulls first.
 pub(in super::super) fn after(group_by: &[Grouping], days: &[Day], last: &ReportKey) -> UsageCondition {
     let mut after: UsageCondition = constant(false);
     for grouping in group_by.iter().rev() {
@@ -55,7 +55,7 @@ pub(in super::super) fn after(group_by: &[Grouping], days: &[Day], last: &Report
     after
 }
 
-/// The conditions of rows whose field is greater than the group's, and equal to it.
+/// Returns the conditions of rows whose field is greater than the group's, and equal to it.
 fn compared(grouping: Grouping, days: &[Day], last: &ReportKey) -> (UsageCondition, UsageCondition) {
     macro_rules! by {
         ($column:ident, $value:expr) => {
@@ -130,7 +130,7 @@ pub(in super::super) fn merge<T, K: Clone, O: Ord>(
     Page { rows, next }
 }
 
-/// Slugs of tools by id.
+/// Returns the slugs of tools by id.
 pub(in super::super) async fn slugs(
     conn: &mut Conn,
     ids: impl IntoIterator<Item = ToolId>,

@@ -35,7 +35,7 @@ pub(crate) async fn unpriced(conn: &mut Conn, limit: &u32) -> Result<Vec<Unprice
     Ok(unpriced)
 }
 
-/// The first readable rows with their answers, from the first page that has any.
+/// Reads the first readable rows with their answers, from the first page that has any.
 async fn first_readable(
     conn: &mut Conn,
     limit: u32,

@@ -32,7 +32,7 @@ pub(crate) async fn records(
     Ok(page)
 }
 
-/// The page of the rows that match one part of the filter.
+/// Reads the page of the rows that match one part of the filter.
 async fn page_of(
     conn: &mut Conn,
     list: &UsageRecordQuery,

@@ -30,14 +30,14 @@ pub(crate) async fn report(conn: &mut Conn, query: &UsageReportQuery) -> Result<
     Ok(UsageReport { groups: Page { rows: found, next }, total: sums })
 }
 
-/// The statement that sums all rows of a report.
+/// Returns the statement that sums all rows of a report.
 fn statement(query: &UsageReportQuery) -> Result<SumStatement, StoreError> {
     let statement = SumStatement::of(chosen(&query.rows)?);
     let by_model = query.group_by.contains(&Grouping::Model);
     Ok(if by_model { statement.comparing() } else { statement })
 }
 
-/// The statement that sums the groups of a page.
+/// Returns the statement that sums the groups of a page.
 fn of_page(query: &UsageReportQuery) -> Result<SumStatement, StoreError> {
     let mut statement = statement(query)?;
     if let Some(last) = &query.after {

@@ -45,7 +45,7 @@ impl SumStatement {
         SumStatement { rows: narrow(self.rows), ..self }
     }
 
-    /// Also sums calculated and reported costs for a comparison.
+    /// Adds sums of calculated and reported costs, for a comparison.
     pub(in super::super) fn comparing(self) -> Self {
         SumStatement { compares: true, ..self }
     }
@@ -156,7 +156,7 @@ impl QueryFragment<Db> for SumStatement {
     }
 }
 
-/// The index of a row's day, as a binary search among the boundaries in nested `CASE` expressions.
+/// Writes the index of a row's day, as a binary search among the boundaries in nested `CASE` expressions.
 fn walk_days<'b>(days: &'b [i64], first: usize, mut pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
     if days.len() < 2 {
         pass.push_sql(&first.to_string());

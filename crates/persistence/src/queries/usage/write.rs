@@ -116,14 +116,14 @@ pub(in super::super) async fn interrupt(
     Ok(())
 }
 
-/// Whether a row exists, open or closed.
+/// Returns whether a row exists, open or closed.
 pub(in super::super) async fn exists(conn: &mut Conn, turn: TurnId, id: UsageId) -> Result<bool, QueryError> {
     let row =
         ai_usage::table.filter(ai_usage::id.eq(id_param(id))).filter(ai_usage::turn_id.eq(id_param(turn)));
     Ok(diesel::select(diesel::dsl::exists(row)).get_result(conn).await?)
 }
 
-/// The usage of each turn, summed over its closed rows.
+/// Returns the usage of each turn, summed over its closed rows.
 pub(in super::super) async fn of_turns(
     conn: &mut Conn,
     turns: &[TurnId],
@@ -141,7 +141,7 @@ pub(in super::super) async fn of_turns(
     Ok(usage_by_turn(rows)?)
 }
 
-/// The usage of one turn.
+/// Returns the usage of one turn.
 pub(in super::super) async fn of_turn(
     conn: &mut Conn,
     turn: TurnId,

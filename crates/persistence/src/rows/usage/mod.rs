@@ -68,7 +68,7 @@ pub(crate) struct PendingRow {
 }
 
 impl PendingRow {
-    /// The answer that the request wrote.
+    /// Returns the answer that the request wrote.
     pub(crate) fn answer(&self) -> Option<MessageId> {
         self.message_id
     }
@@ -82,7 +82,7 @@ impl PendingRow {
     }
 }
 
-/// The usage of each turn, summed over its rows.
+/// Returns the usage of each turn, summed over its rows.
 pub(crate) fn usage_by_turn(rows: Vec<MessageUsageRow>) -> Result<HashMap<TurnId, MessageUsage>, StoreError> {
     let mut sums: HashMap<TurnId, MessageUsage> = HashMap::new();
     for mut row in rows {
@@ -97,7 +97,7 @@ pub(crate) fn usage_by_turn(rows: Vec<MessageUsageRow>) -> Result<HashMap<TurnId
     Ok(sums)
 }
 
-/// The basis of a row. Only an open row has none; it counts as pending.
+/// Returns the basis of a row. Only an open row has none; it counts as pending.
 fn basis(stored: Option<&str>) -> Result<CostBasis, StoreError> {
     Ok(stored.map(|basis| parse_variant("ai_usage.basis", basis)).transpose()?.unwrap_or(CostBasis::Pending))
 }

@@ -78,7 +78,7 @@ pub(crate) fn groups(rows: Vec<UsageTotalsRow>, days: &[Day]) -> Result<Vec<Repo
     Ok(groups)
 }
 
-/// The sums over all rows.
+/// Returns the sums over all rows.
 pub(crate) fn total(rows: Vec<UsageTotalsRow>) -> Result<UsageTotals, StoreError> {
     let mut total = UsageTotals::default();
     for row in rows {

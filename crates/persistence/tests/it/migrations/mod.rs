@@ -118,7 +118,7 @@ async fn eight_instances_migrate_a_server_concurrently() -> Result<()> {
     }
 }
 
-/// A program refuses a database of a newer version.
+/// Checks that a program refuses a database of a newer version.
 async fn unknown_migration(database: TestDatabase) -> Result<()> {
     let mut raw = RawConnection::open(&database).await?;
     raw.run("INSERT INTO __diesel_schema_migrations (version) VALUES ('29990101000000')").await?;
