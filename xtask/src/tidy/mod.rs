@@ -2,6 +2,7 @@
 
 mod commits;
 mod files;
+mod function_docs;
 mod migrations;
 mod phrases;
 mod restricted_items;
@@ -27,6 +28,7 @@ pub(crate) fn findings(root: &Path) -> Result<Vec<Finding>> {
         findings.extend(migrations::fractional_money(file));
         if file.path.ends_with(".rs") {
             findings.extend(rust::findings(file));
+            findings.extend(function_docs::findings(file));
         }
     }
     findings.extend(restricted_items::stale_exceptions(&files));

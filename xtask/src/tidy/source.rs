@@ -5,8 +5,17 @@ use super::files::File;
 /// Returns the code of a file without comments, literals and unit tests; lines keep their numbers. A file of tests has
 /// none.
 pub(super) fn code(file: &File) -> String {
-    let is_code = |kind, _: &str| kind == Kind::Code;
-    if file.is_test() { String::new() } else { without_tests(&blanked(&file.text, is_code)).into() }
+    if file.is_test() { String::new() } else { without_tests(&whole_code(&file.text)).into() }
+}
+
+/// Returns the code of a Rust text with its unit tests, without comments and literals; lines keep their numbers.
+pub(super) fn whole_code(text: &str) -> String {
+    blanked(text, |kind, _| kind == Kind::Code)
+}
+
+/// Returns the comments of a Rust text; lines keep their numbers.
+pub(super) fn comments(text: &str) -> String {
+    blanked(text, |kind, _| kind == Kind::Comment)
 }
 
 /// Returns the comments and literals of a Rust text; lines keep their numbers.
@@ -159,7 +168,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
-        let code = blanked(text, |kind, _| kind == Kind::Code);
+        let code = whole_code(text);
         let words: Vec<_> = code.split_whitespace().collect();
         assert_eq!(words.join(" "), expected);
         assert_eq!(code.lines().count(), text.lines().count());
