@@ -183,7 +183,7 @@ pub async fn turns_are_visible_as_far_as_their_answers_are(subject: &Subject) ->
     assert_eq!(visible(subject.foreign()).await?, []);
     assert_eq!(visible(Filter::Nothing).await?, []);
     assert_eq!(subject.conversations.visible_turns(Vec::new(), &Filter::Everything).await?, []);
-    subject.conversations.delete_session(first, &Filter::Everything, START).await?;
+    subject.conversations.delete_session(first, &Filter::Everything, subject.stamp_of_user(START)).await?;
     assert_eq!(visible(Filter::Everything).await?, [running]);
     Ok(())
 }

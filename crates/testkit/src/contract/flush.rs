@@ -139,7 +139,11 @@ pub async fn a_flushed_file_takes_one_position(subject: &Subject) -> Result<()> 
         subject.flush(&running, flush).await?;
     }
     let texts = async |position| -> Result<Vec<String>> {
-        let log = subject.turns.turn_log(TurnLogQuery::first(running.id(), position)).await?.context("the turn is missing")?;
+        let log = subject
+            .turns
+            .turn_log(TurnLogQuery::first(running.id(), position))
+            .await?
+            .context("the turn is missing")?;
         Ok(log.segments.into_iter().filter(|one| one.end() > position).map(|one| one.text).collect())
     };
     let whole = ["Two", url, other, "!"];
