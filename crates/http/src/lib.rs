@@ -18,6 +18,7 @@ mod limits;
 mod main_runtime;
 mod middleware;
 mod openapi;
+mod refusal;
 mod request;
 mod routes;
 mod serve;

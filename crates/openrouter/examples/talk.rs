@@ -52,7 +52,7 @@ async fn talk(simulated_url: &str) -> Result<(), Box<dyn Error>> {
     while let Some(event) = events.next().await {
         match event {
             CompletionEvent::Text(text) | CompletionEvent::Refusal(text) => write!(out, "{text}")?,
-            CompletionEvent::Image(url) => println!("[image of {} bytes]", url.len()),
+            CompletionEvent::Image(url) => writeln!(out, "[image of {} bytes]", url.len())?,
             CompletionEvent::Ended(end) => match end.outcome {
                 Ok(finish) => writeln!(out, "\n{:?}, {:?}", finish.reason, end.usage)?,
                 Err(error) => writeln!(out, "\n{error}: {}", advice(&error))?,

@@ -17,5 +17,5 @@ pub(crate) use credential::{PresentedCredential, TICKET, TICKET_ROUTES};
 pub use key_format::{KEY_PREFIX, KeyMaterial, PUBLIC_ID_CHARS, SECRET_CHARS};
 #[cfg(test)]
 pub(crate) use key_format::{has_ticket_format, secret_hash};
-pub(crate) use readers::{OpenReader, ReaderRefusal};
+pub(crate) use readers::OpenReader;
 pub(crate) use ticket::Ticket;

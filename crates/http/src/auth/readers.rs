@@ -16,22 +16,12 @@ use super::authenticator::{Authenticator, require_active};
 use crate::clock::monotonic;
 use crate::error::{Code, Problem};
 use crate::main_runtime::MainRuntime;
+use crate::refusal::ReaderRefusal;
 
 /// Interval of the decisions. With the time of the look-ups, a change of rights takes effect within 5 seconds.
 const DECIDE_EVERY: Duration = Duration::from_secs(4);
 /// Time for which readers stay open while the store cannot decide.
 const MAX_UNDECIDED: Duration = Duration::from_secs(30);
-
-/// End of a reader before the end of its turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ReaderRefusal {
-    /// The credential is no longer valid.
-    Unauthenticated,
-    /// The principal may no longer read the answer.
-    Forbidden,
-    /// The store could not decide for [`MAX_UNDECIDED`].
-    Undecided,
-}
 
 impl From<ReaderRefusal> for Problem {
     fn from(refusal: ReaderRefusal) -> Self {

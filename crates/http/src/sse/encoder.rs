@@ -9,8 +9,8 @@ use causerie_domain::turns::{TurnFailure, TurnStatus};
 use causerie_runtime::{CursorPosition, Delta, TurnCursor, TurnEnd, TurnEvent};
 
 use super::frame::{ErrorData, FinishMetadata, FinishReasonDto, Frame, RefusalCodeDto};
-use crate::auth::ReaderRefusal;
 use crate::dto::usage::UsageDto;
+use crate::refusal::ReaderRefusal;
 
 /// Encoder of one turn, from its start to its terminal frame.
 ///

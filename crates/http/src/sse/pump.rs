@@ -10,7 +10,7 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use tokio::sync::mpsc;
 
 use super::encoder::Encoder;
-use crate::auth::ReaderRefusal;
+use crate::refusal::ReaderRefusal;
 
 /// Maximum number of chunks that are buffered for a connection. Later events stay in the log of the turn.
 pub(crate) const BUFFERED_CHUNKS: usize = 4;

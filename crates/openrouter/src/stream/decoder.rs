@@ -183,10 +183,7 @@ impl StreamDecoder {
                     self.non_event_text.add(event);
                     None
                 }
-                Err(_) => Some(Termination::Failed(error::invalid_event(
-                    "an event of the answer is not valid UTF-8",
-                    event,
-                ))),
+                Err(_) => Some(Termination::Failed(invalid_utf8(event))),
             };
             if let Some(termination) = ended {
                 break termination;
@@ -302,6 +299,16 @@ fn interrupted(error: Option<CompletionError>) -> Termination {
 
 fn html_error(page: &[u8]) -> CompletionError {
     error::invalid_response("the upstream answered with a web page", &String::from_utf8_lossy(page))
+}
+
+/// Creates the error of an event that is not UTF-8. Without data it is a text between the events, such as that of a
+/// proxy in another encoding.
+fn invalid_utf8(event: &[u8]) -> CompletionError {
+    let message = "an event of the answer is not valid UTF-8";
+    if event.windows(5).any(|window| window == b"data:") {
+        return error::invalid_event(message, event);
+    }
+    error::invalid_response(message, &String::from_utf8_lossy(event))
 }
 
 fn oversized(what: &str) -> CompletionError {

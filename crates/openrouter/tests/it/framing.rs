@@ -198,7 +198,7 @@ fn undecodable_parts_of_an_answer_are_described_and_not_quoted() {
     }
     let invalid = [b"data: {\"choices\":[{\"delta\":{\"content\":\"the secret \xff\"}}]}\n\n"];
     let found = Answer::of(&events(invalid.map(|body| &body[..])));
-    assert_eq!(found.error().provider_text.as_deref(), Some("an event of 56 bytes"));
+    assert_eq!(found.error().provider_text.as_deref(), Some("an event of 57 bytes"));
 }
 
 #[test]

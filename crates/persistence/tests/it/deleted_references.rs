@@ -5,7 +5,7 @@ use causerie_domain::ports::{
     BeginTurn, BeginTurnError, Groups, NewSession, NextAttempt, Sessions, StoreError, TurnStore, UserChange,
     Users,
 };
-use causerie_domain::users::UserStatus;
+use causerie_domain::users::{Role, UserStatus};
 use causerie_domain::{AuditEventId, Filter, UserId};
 use causerie_testkit::anyhow::Result;
 use causerie_testkit::contract::{Ending, START, SqlSubject, closed};
@@ -63,6 +63,9 @@ async fn a_turn_goes_on_after_the_deletion_of_its_group(subject: &SqlSubject) ->
 async fn a_disabled_user_begins_no_turn(subject: &SqlSubject) -> Result<()> {
     let store = subject.store();
     let id = subject.session().await?.id;
+    // An installation without an admin accepts no disabled user.
+    let admin = UserChange { role: Some(Role::Admin), ..UserChange::default() };
+    store.change_user(subject.stranger, &Filter::Everything, admin, stamp(subject)).await?;
     for (status, is_refused) in [(UserStatus::Disabled, true), (UserStatus::Active, false)] {
         let change = UserChange { status: Some(status), ..UserChange::default() };
         store.change_user(subject.user, &Filter::Everything, change, stamp(subject)).await?;
