@@ -15,6 +15,7 @@ mod concurrency;
 mod context;
 mod deletions;
 mod display_texts;
+mod document;
 mod error_responses;
 mod failures;
 mod forks;
