@@ -89,6 +89,96 @@ pub struct CatalogModel {
     pub pricing: Pricing,
 }
 
+/// Maximum length in bytes of the ids and the name of a model.
+const MAX_NAME_BYTES: usize = 255;
+/// Maximum number of entries in a list of a model.
+const MAX_LIST_ENTRIES: usize = 256;
+
+impl CatalogModel {
+    /// Returns the reason why a store does not take the entry over; `None` if it does. `known` has the stored prices of
+    /// the model: an entry without a price that is known is incomplete.
+    pub fn rejection(&self, known: Option<KnownPrices>) -> Option<&'static str> {
+        let is_text = |text: &str| text.len() <= MAX_NAME_BYTES && !text.contains(char::is_control);
+        let is_list =
+            |list: &[String]| list.len() <= MAX_LIST_ENTRIES && list.iter().all(|entry| is_text(entry));
+        let is_gone = |known: bool, price: Option<Usd>| known && price.is_none();
+        let known = known.unwrap_or_default();
+        if self.id.is_empty() || !is_text(&self.id) {
+            return Some("its id is empty, too long or no text");
+        }
+        if !is_text(&self.name) || !self.canonical_slug.as_deref().is_none_or(is_text) {
+            return Some("its name is too long or no text");
+        }
+        if ![&self.input_modalities, &self.output_modalities, &self.supported_parameters]
+            .into_iter()
+            .all(|list| is_list(list))
+        {
+            return Some("one of its lists is too long or has no texts");
+        }
+        if is_gone(known.prompt, self.pricing.prompt) || is_gone(known.completion, self.pricing.completion) {
+            return Some("a price that is known is missing");
+        }
+        None
+    }
+}
+
+/// Prices of a model that are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KnownPrices {
+    pub prompt: bool,
+    pub completion: bool,
+}
+
+impl From<&Pricing> for KnownPrices {
+    fn from(pricing: &Pricing) -> Self {
+        KnownPrices { prompt: pricing.prompt.is_some(), completion: pricing.completion.is_some() }
+    }
+}
+
+/// Catalog as the upstream lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CatalogListing {
+    /// The models in the order of the upstream.
+    pub models: Vec<CatalogModel>,
+    /// Number of entries that are no models, and of entries beyond the maximum number.
+    pub unreadable: usize,
+}
+
+impl From<Vec<CatalogModel>> for CatalogListing {
+    fn from(models: Vec<CatalogModel>) -> Self {
+        CatalogListing { models, unreadable: 0 }
+    }
+}
+
+/// Entry of the catalog that was not taken over. The stored model, if there is one, is as before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectedModel {
+    /// Beginning of the id, without control characters.
+    pub id: String,
+    pub reason: &'static str,
+}
+
+impl RejectedModel {
+    /// Creates the rejection of an entry.
+    pub fn new(model: &CatalogModel, reason: &'static str) -> Self {
+        let id = model.id.chars().take(MAX_SHOWN_ID_CHARS);
+        let id = id.map(|one| if one.is_control() { char::REPLACEMENT_CHARACTER } else { one });
+        RejectedModel { id: id.collect(), reason }
+    }
+}
+
+/// Maximum number of characters of a rejected id that are shown.
+const MAX_SHOWN_ID_CHARS: usize = 80;
+
+/// Result of a synchronization of the catalog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CatalogUpdate {
+    /// Number of models that were stored.
+    pub stored: usize,
+    /// Number of entries that were not taken over.
+    pub rejected: usize,
+}
+
 /// Model of the installation: the entry of the catalog and the settings of administrators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Model {

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use causerie_domain::completion::{
     CompletionError, CompletionErrorKind, CompletionRequest, GenerationRecord,
 };
-use causerie_domain::models::CatalogModel;
+use causerie_domain::models::CatalogListing;
 use causerie_domain::ports::{CompletionGateway, CompletionStream, StoreError, StoreHealth, WriteFailure};
 use causerie_domain::users::Role;
 use causerie_http::auth::KeyMaterial;
@@ -38,7 +38,7 @@ impl CompletionGateway for NoUpstream {
         Ok(None)
     }
 
-    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
+    async fn models(&self) -> Result<CatalogListing, CompletionError> {
         Err(CompletionError::new(CompletionErrorKind::Unavailable, "there is no upstream"))
     }
 }

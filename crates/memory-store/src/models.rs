@@ -1,7 +1,7 @@
 //! The catalog of models, and the calibration of token estimates.
 
 use async_trait::async_trait;
-use causerie_domain::models::{CatalogModel, Model};
+use causerie_domain::models::{CatalogModel, KnownPrices, Model, RejectedModel};
 use causerie_domain::ports::{Calibration, Models, StoreError};
 use causerie_domain::{Filter, Timestamp};
 
@@ -10,9 +10,19 @@ use super::filter::matching;
 
 #[async_trait]
 impl Models for MemoryStore {
-    async fn replace_catalog(&self, catalog: Vec<CatalogModel>, now: Timestamp) -> Result<(), StoreError> {
+    async fn replace_catalog(
+        &self,
+        catalog: Vec<CatalogModel>,
+        now: Timestamp,
+    ) -> Result<Vec<RejectedModel>, StoreError> {
         let mut state = self.lock();
+        let mut rejected = Vec::new();
         for listed in catalog {
+            let known = state.models.get(&listed.id).map(|model| KnownPrices::from(&model.catalog.pricing));
+            if let Some(reason) = listed.rejection(known) {
+                rejected.push(RejectedModel::new(&listed, reason));
+                continue;
+            }
             let known = state.models.remove(&listed.id);
             let model = match known {
                 Some(known) => Model { catalog: listed, listed_at: now, ..known },
@@ -27,7 +37,7 @@ impl Models for MemoryStore {
             };
             state.models.insert(model.catalog.id.clone(), model);
         }
-        Ok(())
+        Ok(rejected)
     }
 
     async fn calibrate(&self, id: &str, from: Option<u32>, to: u32) -> Result<Calibration, StoreError> {

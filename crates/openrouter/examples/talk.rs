@@ -43,7 +43,7 @@ async fn talk(simulated_url: &str) -> Result<(), Box<dyn Error>> {
     let gateway = LimitedGateway::new(Arc::new(client), UpstreamLimits::default());
 
     let mut out = io::stdout().lock();
-    let catalog = gateway.models().await?;
+    let catalog = gateway.models().await?.models;
     let price = catalog.iter().find(|listed| listed.id == model).and_then(|listed| listed.pricing.prompt);
     let price = price.map_or("an unknown price".to_owned(), |price| format!("{price} USD"));
     writeln!(out, "{} models are listed; a token of input to {model} costs {price}.", catalog.len())?;

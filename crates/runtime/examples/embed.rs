@@ -10,7 +10,7 @@ use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionEvent, CompletionRequest, Finish, FinishReason,
     GenerationRecord,
 };
-use causerie_domain::models::CatalogModel;
+use causerie_domain::models::CatalogListing;
 use causerie_domain::ports::{Clock, CompletionGateway, CompletionStream, Ids, ReapScope};
 use causerie_domain::principal::{Credential, Principal};
 use causerie_domain::users::{Role, User, UserStatus};
@@ -55,8 +55,8 @@ impl CompletionGateway for Parrot {
         Ok(None)
     }
 
-    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
-        Ok(Vec::new())
+    async fn models(&self) -> Result<CatalogListing, CompletionError> {
+        Ok(CatalogListing::default())
     }
 }
 

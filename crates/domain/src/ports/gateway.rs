@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use futures_util::stream::BoxStream;
 
 use crate::completion::{CompletionError, CompletionEvent, CompletionRequest, GenerationRecord};
-use crate::models::CatalogModel;
+use crate::models::CatalogListing;
 
 /// Events of one request. Dropping the stream closes the connection to the upstream.
 pub type CompletionStream = BoxStream<'static, CompletionEvent>;
@@ -27,5 +27,5 @@ pub trait CompletionGateway: Send + Sync + Debug {
     ///
     /// # Errors
     /// [`CompletionError`].
-    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError>;
+    async fn models(&self) -> Result<CatalogListing, CompletionError>;
 }

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use super::{DirectoryError, StoreError};
 use crate::audit_events::AuditStamp;
-use crate::models::{CatalogModel, Model};
+use crate::models::{CatalogModel, Model, RejectedModel};
 use crate::{Filter, GroupId, Timestamp};
 
 /// Result of a calibration.
@@ -21,7 +21,13 @@ pub enum Calibration {
 pub trait Models: Send + Sync + Debug {
     /// Replaces the catalog. Models that are no longer listed stay stored for history. Settings of administrators
     /// stay.
-    async fn replace_catalog(&self, catalog: Vec<CatalogModel>, now: Timestamp) -> Result<(), StoreError>;
+    ///
+    /// Each entry is taken over or rejected alone, by [`CatalogModel::rejection`]. Returns the rejected entries.
+    async fn replace_catalog(
+        &self,
+        catalog: Vec<CatalogModel>,
+        now: Timestamp,
+    ) -> Result<Vec<RejectedModel>, StoreError>;
 
     /// Replaces the ratio of characters per token of a model, in thousandths, if the stored ratio is `from`.
     async fn calibrate(&self, id: &str, from: Option<u32>, to: u32) -> Result<Calibration, StoreError>;
@@ -45,7 +51,11 @@ pub struct ModelChange {
 #[async_trait::async_trait]
 pub trait ModelSettings: Send + Sync + Debug {
     /// Replaces the catalog as [`Models::replace_catalog`] does.
-    async fn sync_catalog(&self, catalog: Vec<CatalogModel>, stamp: AuditStamp) -> Result<(), StoreError>;
+    async fn sync_catalog(
+        &self,
+        catalog: Vec<CatalogModel>,
+        stamp: AuditStamp,
+    ) -> Result<Vec<RejectedModel>, StoreError>;
 
     /// Changes a model that matches the filter (on Model).
     ///

@@ -96,8 +96,11 @@ impl From<ChangeModelBody> for ModelChange {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ModelSync)]
 pub(crate) struct ModelSyncDto {
-    /// Number of models that the upstream lists. Models that it no longer lists are kept.
+    /// Number of listed models that were stored. Models that the upstream no longer lists are kept.
     pub(crate) models: usize,
+    /// Number of entries that were ignored because they are invalid or lack a price that is known. The log names them;
+    /// their models are as before.
+    pub(crate) rejected: usize,
 }
 
 /// Prices in US dollars; null if the catalogue names none.

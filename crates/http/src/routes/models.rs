@@ -40,8 +40,8 @@ pub(crate) async fn list_models(
     ),
 )]
 pub(crate) async fn sync_models(state: Data<AppState>, caller: Caller) -> Result<HttpResponse, Problem> {
-    let models = state.call(move |runtime| async move { runtime.sync_models(&caller.0).await }).await?;
-    Ok(HttpResponse::Ok().json(ModelSyncDto { models }))
+    let update = state.call(move |runtime| async move { runtime.sync_models(&caller.0).await }).await?;
+    Ok(HttpResponse::Ok().json(ModelSyncDto { models: update.stored, rejected: update.rejected }))
 }
 
 /// Change a model.

@@ -167,7 +167,7 @@ async fn administrators_synchronize_the_catalog_and_a_failure_keeps_the_old_one(
     app.upstream.set_catalog(Ok("sim/one"));
     assert_eq!(ada.call(Method::POST, "/models/sync").await.outcome(), (403, "forbidden".to_owned()));
     let done = root.call(Method::POST, "/models/sync").await;
-    assert_eq!((done.status.as_u16(), done.json()), (200, json!({"models": 1})));
+    assert_eq!((done.status.as_u16(), done.json()), (200, json!({"models": 1, "rejected": 0})));
     assert_eq!(ids().await, ["sim/one"]);
     let pricing = ada.get("/models").await.json()["data"][0]["pricing"].take();
     assert_eq!((&pricing["audio"], &pricing["image_token"]), (&json!("0.5"), &Value::Null));

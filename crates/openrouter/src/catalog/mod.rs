@@ -13,12 +13,17 @@ use crate::documents::{self, Document};
 use crate::wire::object::wire_objects;
 use crate::wire::raw_field::{self, RawField};
 
+/// Maximum number of models. The upstream lists a few hundred; an entry of a few bytes is large in memory.
+pub(crate) const MAX_MODELS: usize = 10_000;
+
 /// One page of the catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CatalogPage {
     /// The models in the upstream's order. Entries that cannot be decoded are left out.
     pub models: Vec<CatalogModel>,
+    /// Number of entries that were left out.
+    pub unreadable: usize,
     /// URL of the next page, absolute or relative; `None` on the last one.
     pub next: Option<String>,
 }
@@ -60,12 +65,14 @@ wire_objects! {
 pub fn decode_models(body: &[u8]) -> Result<CatalogPage, CompletionError> {
     let Document::<Vec<&RawValue>> { data, links } = documents::parse(body)?;
     let links: Links<'_> = raw_field::object(links);
-    let models: Vec<_> = data.iter().filter_map(|entry| decode_entry(Some(entry))).collect();
-    let skipped = data.len() - models.len();
-    if skipped > 0 {
-        tracing::warn!(skipped, "catalog entries without an id were skipped");
+    let models: Vec<_> =
+        data.iter().take(MAX_MODELS).filter_map(|entry| decode_entry(Some(entry))).collect();
+    let unreadable = data.len() - models.len();
+    if unreadable > 0 {
+        tracing::warn!(unreadable, "catalog entries without an id were skipped");
     }
-    Ok(CatalogPage { models, next: raw_field::non_empty_text(links.next).map(|next| next.into_owned()) })
+    let next = raw_field::non_empty_text(links.next).map(|next| next.into_owned());
+    Ok(CatalogPage { models, unreadable, next })
 }
 
 fn decode_entry(entry: RawField<'_>) -> Option<CatalogModel> {
@@ -134,7 +141,10 @@ mod tests {
         let page = decode_models(br#"{"data":[{"id":"a/b"},{"name":"?"},7,null,{"id":"c/d","pricing":[]}]}"#)
             .unwrap();
         let ids: Vec<_> = page.models.iter().map(|model| model.id.as_str()).collect();
-        assert_eq!(ids, ["a/b", "c/d"]);
+        assert_eq!((ids, page.unreadable), (vec!["a/b", "c/d"], 3));
+        let many = format!(r#"{{"data":[{}{{"id":"z"}}]}}"#, r#"{"id":"a"},"#.repeat(MAX_MODELS));
+        let page = decode_models(many.as_bytes()).unwrap();
+        assert_eq!((page.models.len(), page.unreadable), (MAX_MODELS, 1));
     }
 
     #[test]

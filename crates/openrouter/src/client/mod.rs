@@ -13,7 +13,7 @@ use causerie_domain::Secret;
 use causerie_domain::completion::{
     CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, GenerationRecord,
 };
-use causerie_domain::models::CatalogModel;
+use causerie_domain::models::CatalogListing;
 use causerie_domain::ports::{CompletionGateway, CompletionStream};
 use futures_util::{StreamExt, stream};
 use reqwest::header::CONTENT_TYPE;
@@ -138,7 +138,7 @@ impl CompletionGateway for OpenRouter {
         self.fetch_generation(generation_id).await
     }
 
-    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
+    async fn models(&self) -> Result<CatalogListing, CompletionError> {
         self.fetch_models().await
     }
 }

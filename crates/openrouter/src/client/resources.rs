@@ -1,7 +1,7 @@
 //! The `GET` resources of the API: models, endpoints, generation records, the key and the credits.
 
 use causerie_domain::completion::{CompletionError, GenerationRecord};
-use causerie_domain::models::CatalogModel;
+use causerie_domain::models::CatalogListing;
 
 use super::OpenRouter;
 use crate::catalog::{self, Endpoint};
@@ -57,18 +57,21 @@ impl OpenRouter {
     }
 
     /// Fetches the whole catalog, page by page: `GET /models`.
-    pub(super) async fn fetch_models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
+    pub(super) async fn fetch_models(&self) -> Result<CatalogListing, CompletionError> {
         let first = self.url("models")?;
-        let mut models = Vec::new();
+        let mut listing = CatalogListing::default();
         let mut next = Some(first.clone());
         for _ in 0..MAX_PAGES {
             let Some(url) = next else { break };
             let page = catalog::decode_models(&self.get(url).await?)?;
-            models.extend(page.models);
+            listing.unreadable += page.unreadable;
+            listing.models.extend(page.models);
+            listing.unreadable += listing.models.len().saturating_sub(catalog::MAX_MODELS);
+            listing.models.truncate(catalog::MAX_MODELS);
             // Requests carry the key, so links to another origin are not followed.
             let link = page.next.and_then(|link| first.join(&link).ok());
             next = link.filter(|link| link.origin() == first.origin());
         }
-        Ok(models)
+        Ok(listing)
     }
 }

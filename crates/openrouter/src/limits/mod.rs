@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, GenerationRecord,
 };
-use causerie_domain::models::CatalogModel;
+use causerie_domain::models::CatalogListing;
 use causerie_domain::ports::{CompletionGateway, CompletionStream};
 use causerie_fair_share::FairPermit;
 use futures_util::{StreamExt, stream};
@@ -113,7 +113,7 @@ impl CompletionGateway for LimitedGateway {
         self.inner.generation(generation_id).await
     }
 
-    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
+    async fn models(&self) -> Result<CatalogListing, CompletionError> {
         self.inner.models().await
     }
 }

@@ -85,7 +85,7 @@ async fn the_catalog_is_fetched_page_by_page_from_one_origin() {
     ];
     let upstream = Upstream::playing(scripts).await;
     let models = upstream.client().models().await.unwrap();
-    assert_eq!(models.iter().map(|model| model.id.as_str()).collect::<Vec<_>>(), ["a/1", "a/2"]);
+    assert_eq!(models.models.iter().map(|model| model.id.as_str()).collect::<Vec<_>>(), ["a/1", "a/2"]);
     assert!(upstream.requests()[1].starts_with("GET /api/v1/models?offset=1 "));
     assert_eq!(other_origin.requests(), Vec::<String>::new());
 }
@@ -94,7 +94,7 @@ async fn the_catalog_is_fetched_page_by_page_from_one_origin() {
 async fn a_catalog_beyond_the_size_limit_is_an_invalid_response() {
     let body = recording("models_2026-08_trimmed.json");
     let upstream = answering(200, &body).await;
-    assert_eq!(upstream.client().models().await.unwrap().len(), 200);
+    assert_eq!(upstream.client().models().await.unwrap().models.len(), 200);
     let size_limits = SizeLimits { max_event_bytes: 1_000, max_body_bytes: 100_000, ..SizeLimits::default() };
     let small = client(Settings { base_url: upstream.url.clone(), size_limits, ..Settings::default() });
     assert_eq!(small.models().await.unwrap_err().kind, CompletionErrorKind::InvalidResponse);

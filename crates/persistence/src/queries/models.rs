@@ -1,7 +1,9 @@
 //! The model catalogue, and settings of models.
 
+use std::collections::HashMap;
+
 use causerie_domain::audit_events::{AuditAction, AuditStamp};
-use causerie_domain::models::{CatalogModel, Model};
+use causerie_domain::models::{CatalogModel, KnownPrices, Model, RejectedModel};
 use causerie_domain::ports::{Calibration, DirectoryError, ModelChange};
 use causerie_domain::{Filter, Timestamp, Usd};
 use diesel::prelude::*;
@@ -15,15 +17,22 @@ use crate::rows::{ModelRow, checked_text, extra_prices_text, list_text, override
 use crate::schema::ai_models;
 use crate::types::{IdParam, id_param};
 
-/// Stores the catalogue's columns of each model and keeps the columns that administrators set.
+/// Stores the catalogue's columns of each model and keeps the columns that administrators set. Returns the entries that
+/// were left out.
 pub(crate) async fn replace_catalog(
     conn: &mut Conn,
     (catalog, now): &(Vec<CatalogModel>, Timestamp),
-) -> Result<(), QueryError> {
+) -> Result<Vec<RejectedModel>, QueryError> {
+    let known = known_prices(conn).await?;
+    let mut rejected = Vec::new();
     // Sorted, so that instances that update at the same time do not deadlock.
     let mut models: Vec<&CatalogModel> = catalog.iter().collect();
     models.sort_by(|one, other| one.id.cmp(&other.id));
     for model in models {
+        if let Some(reason) = model.rejection(known.get(&model.id).copied()) {
+            rejected.push(RejectedModel::new(model, reason));
+            continue;
+        }
         let listed = Listed::new(model, *now)?;
         diesel::insert_into(ai_models::table)
             .values((
@@ -38,17 +47,30 @@ pub(crate) async fn replace_catalog(
             .execute(conn)
             .await?;
     }
-    Ok(())
+    Ok(rejected)
+}
+
+/// Returns which prices of the stored models are known, by id.
+async fn known_prices(conn: &mut Conn) -> Result<HashMap<String, KnownPrices>, QueryError> {
+    let rows: Vec<(String, Option<i64>, Option<i64>)> = ai_models::table
+        .select((ai_models::id, ai_models::prompt_price, ai_models::completion_price))
+        .load(conn)
+        .await?;
+    let known = rows.into_iter().map(|(id, prompt, completion)| {
+        (id, KnownPrices { prompt: prompt.is_some(), completion: completion.is_some() })
+    });
+    Ok(known.collect())
 }
 
 /// Stores the catalogue that an administrator has requested.
 pub(crate) async fn sync_catalog(
     conn: &mut Conn,
     (catalog, stamp): &(Vec<CatalogModel>, AuditStamp),
-) -> Result<(), QueryError> {
-    replace_catalog(conn, &(catalog.clone(), stamp.at)).await?;
-    let detail = json!({ "models": catalog.len() });
-    record(conn, stamp, AuditEntry { action: AuditAction::ModelSync, of: ("Model", &"*"), detail }).await
+) -> Result<Vec<RejectedModel>, QueryError> {
+    let rejected = replace_catalog(conn, &(catalog.clone(), stamp.at)).await?;
+    let detail = json!({ "models": catalog.len() - rejected.len() });
+    record(conn, stamp, AuditEntry { action: AuditAction::ModelSync, of: ("Model", &"*"), detail }).await?;
+    Ok(rejected)
 }
 
 /// Corrects a model's ratio if it still has the expected value; otherwise returns the current one.

@@ -1,7 +1,7 @@
 //! Models. A filter that matches nothing sends no query.
 
 use causerie_domain::audit_events::AuditStamp;
-use causerie_domain::models::{CatalogModel, Model};
+use causerie_domain::models::{CatalogModel, Model, RejectedModel};
 use causerie_domain::ports::{Calibration, DirectoryError, ModelChange, ModelSettings, Models, StoreError};
 use causerie_domain::{Filter, Timestamp};
 
@@ -10,7 +10,11 @@ use crate::store::{SqlStore, transact};
 
 #[async_trait::async_trait]
 impl Models for SqlStore {
-    async fn replace_catalog(&self, catalog: Vec<CatalogModel>, now: Timestamp) -> Result<(), StoreError> {
+    async fn replace_catalog(
+        &self,
+        catalog: Vec<CatalogModel>,
+        now: Timestamp,
+    ) -> Result<Vec<RejectedModel>, StoreError> {
         transact!(self, Write, models::replace_catalog((catalog, now)))
     }
 
@@ -28,7 +32,11 @@ impl Models for SqlStore {
 
 #[async_trait::async_trait]
 impl ModelSettings for SqlStore {
-    async fn sync_catalog(&self, catalog: Vec<CatalogModel>, stamp: AuditStamp) -> Result<(), StoreError> {
+    async fn sync_catalog(
+        &self,
+        catalog: Vec<CatalogModel>,
+        stamp: AuditStamp,
+    ) -> Result<Vec<RejectedModel>, StoreError> {
         transact!(self, Write, models::sync_catalog((catalog, stamp)))
     }
 

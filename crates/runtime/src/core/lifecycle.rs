@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use causerie_domain::models::CatalogUpdate;
 use causerie_domain::ports::{ReapScope, StoreError};
 
 use crate::models::catalog::CatalogError;
@@ -42,11 +43,11 @@ impl Runtime {
         Ok(())
     }
 
-    /// Replaces the stored catalog by that of the upstream. Returns the number of listed models.
+    /// Replaces the stored catalog by that of the upstream.
     ///
     /// # Errors
     /// [`CatalogError`]; the previous catalog is kept.
-    pub async fn sync_catalog(&self) -> Result<usize, CatalogError> {
+    pub async fn sync_catalog(&self) -> Result<CatalogUpdate, CatalogError> {
         self.inner.sync_catalog().await
     }
 

@@ -5,7 +5,7 @@ pub(crate) mod catalog;
 mod settings;
 mod sync;
 
-use causerie_domain::models::Model;
+use causerie_domain::models::{CatalogListing, CatalogUpdate, Model};
 use causerie_domain::principal::Principal;
 
 use crate::authorization::Action;
@@ -24,11 +24,10 @@ impl Runtime {
     }
 
     /// Stores the catalogue of the upstream, if the principal may update models, and records it as an audit event.
-    /// Returns the number of listed models.
     ///
     /// # Errors
     /// [`RuntimeError::Forbidden`]; [`RuntimeError::Upstream`], after which the previous catalogue remains in use.
-    pub async fn sync_models(&self, principal: &Principal) -> Result<usize, RuntimeError> {
+    pub async fn sync_models(&self, principal: &Principal) -> Result<CatalogUpdate, RuntimeError> {
         self.access(principal)?.models(Action::Update)?;
         self.store_catalog(principal).await.map_err(|error| {
             tracing::warn!(%error, "synchronizing the model catalogue failed");
@@ -36,15 +35,14 @@ impl Runtime {
         })
     }
 
-    async fn store_catalog(&self, principal: &Principal) -> Result<usize, CatalogError> {
+    async fn store_catalog(&self, principal: &Principal) -> Result<CatalogUpdate, CatalogError> {
         let inner = &self.inner;
-        let listed = inner.gateway.models().await?;
-        let (count, stamp) = (listed.len(), self.stamp(principal));
-        match &inner.directory {
-            Some(directory) => directory.sync_catalog(listed, stamp).await?,
-            None => inner.models.replace_catalog(listed, stamp.at).await?,
-        }
-        inner.reload_catalog().await?;
-        Ok(count)
+        let CatalogListing { models, unreadable } = inner.gateway.models().await?;
+        let (listed, stamp) = (models.len() + unreadable, self.stamp(principal));
+        let rejected = match &inner.directory {
+            Some(directory) => directory.sync_catalog(models, stamp).await?,
+            None => inner.models.replace_catalog(models, stamp.at).await?,
+        };
+        inner.load_update(listed, unreadable, &rejected).await
     }
 }

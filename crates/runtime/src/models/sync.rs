@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use causerie_domain::Filter;
+use causerie_domain::models::{CatalogListing, CatalogUpdate, RejectedModel};
 use causerie_domain::ports::StoreError;
 
 use super::catalog::CatalogError;
@@ -14,6 +15,9 @@ const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Interval at which the stored catalogue is read, to load the changes of other instances.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(60);
 
+/// Maximum number of ignored entries that a synchronization logs one by one.
+const MAX_LOGGED_REJECTIONS: usize = 20;
+
 impl RuntimeInner {
     /// Loads the stored catalogue into memory.
     pub(crate) async fn reload_catalog(&self) -> Result<(), StoreError> {
@@ -21,13 +25,27 @@ impl RuntimeInner {
         Ok(())
     }
 
-    /// Stores the catalogue of the upstream and loads it into memory. Returns the number of listed models.
-    pub(crate) async fn sync_catalog(&self) -> Result<usize, CatalogError> {
-        let listed = self.gateway.models().await?;
-        let count = listed.len();
-        self.models.replace_catalog(listed, self.clock.now()).await?;
+    /// Stores the catalogue of the upstream and loads it into memory.
+    pub(crate) async fn sync_catalog(&self) -> Result<CatalogUpdate, CatalogError> {
+        let CatalogListing { models, unreadable } = self.gateway.models().await?;
+        let listed = models.len();
+        let rejected = self.models.replace_catalog(models, self.clock.now()).await?;
+        self.load_update(listed + unreadable, unreadable, &rejected).await
+    }
+
+    /// Loads an updated catalogue into memory, logs the entries that were not taken over, and returns their number.
+    pub(super) async fn load_update(
+        &self,
+        listed: usize,
+        unreadable: usize,
+        rejected: &[RejectedModel],
+    ) -> Result<CatalogUpdate, CatalogError> {
+        for RejectedModel { id, reason } in rejected.iter().take(MAX_LOGGED_REJECTIONS) {
+            tracing::warn!(model = id, reason, "an entry of the model catalogue is ignored");
+        }
         self.reload_catalog().await?;
-        Ok(count)
+        let rejected = unreadable + rejected.len();
+        Ok(CatalogUpdate { stored: listed - rejected, rejected })
     }
 
     /// Loads the stored catalogue at [`RELOAD_INTERVAL`], and synchronizes it with the upstream at [`MAX_AGE`].
@@ -37,7 +55,9 @@ impl RuntimeInner {
                 tracing::warn!(%error, "reading the stored model catalogue failed; retrying");
             } else if self.catalog_is_stale() {
                 match self.sync_catalog().await {
-                    Ok(models) => tracing::info!(models, "synchronized the model catalogue"),
+                    Ok(CatalogUpdate { stored, rejected }) => {
+                        tracing::info!(models = stored, rejected, "synchronized the model catalogue")
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "synchronizing the model catalogue failed; retrying")
                     }

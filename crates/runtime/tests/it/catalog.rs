@@ -9,7 +9,7 @@ use causerie_domain::Timestamp;
 use causerie_domain::completion::{
     CompletionError, CompletionErrorKind, CompletionRequest, GenerationRecord,
 };
-use causerie_domain::models::{CatalogModel, Pricing};
+use causerie_domain::models::{CatalogListing, CatalogModel, Pricing};
 use causerie_domain::ports::{Clock, CompletionGateway, CompletionStream, Models as _, ReapScope};
 use causerie_runtime::Runtime;
 
@@ -46,7 +46,7 @@ impl CompletionGateway for Upstream {
         Ok(None)
     }
 
-    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
+    async fn models(&self) -> Result<CatalogListing, CompletionError> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let fails =
             self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));

@@ -146,7 +146,7 @@ async fn store_catalog(database: &TestDatabase, upstream: &Simulator, age: Durat
         base_url: upstream.base_url().to_owned(),
         ..causerie_openrouter::Settings::default()
     };
-    let models = OpenRouter::new(settings)?.models().await?;
+    let models = OpenRouter::new(settings)?.models().await?.models;
     database.store().replace_catalog(models, SystemClock.now().before(age)).await?;
     Ok(())
 }

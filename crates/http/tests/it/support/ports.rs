@@ -9,7 +9,7 @@ use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, Finish,
     FinishReason, GenerationInfo, GenerationRecord,
 };
-use causerie_domain::models::{CatalogModel, ExtraPrices, Pricing};
+use causerie_domain::models::{CatalogListing, CatalogModel, ExtraPrices, Pricing};
 use causerie_domain::ports::{CompletionGateway, CompletionStream, StoreError, StoreHealth, WriteFailure};
 use causerie_domain::usage::{ReportedUsage, TokenCounts};
 use causerie_domain::users::Role;
@@ -167,9 +167,10 @@ impl CompletionGateway for Upstream {
         Ok(None)
     }
 
-    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
+    async fn models(&self) -> Result<CatalogListing, CompletionError> {
         let catalog = self.catalog.lock().unwrap().clone();
-        catalog.map_err(|kind| CompletionError::new(kind, "the upstream is away"))
+        let listing = catalog.map(CatalogListing::from);
+        listing.map_err(|kind| CompletionError::new(kind, "the upstream is away"))
     }
 }
 

@@ -68,8 +68,8 @@ impl CompletionGateway for Upstream {
         Ok(None)
     }
 
-    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
-        Ok(Vec::new())
+    async fn models(&self) -> Result<CatalogListing, CompletionError> {
+        Ok(CatalogListing::default())
     }
 }
 

@@ -43,8 +43,8 @@ impl CompletionGateway for FailingUpstream {
         Ok(None)
     }
 
-    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
-        Ok(Vec::new())
+    async fn models(&self) -> Result<CatalogListing, CompletionError> {
+        Ok(CatalogListing::default())
     }
 }
 

@@ -41,8 +41,8 @@ fn gateway_with_failing_models(breaker_failure_threshold: u32) -> LimitedGateway
             Ok(None)
         }
 
-        async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
-            Ok(Vec::new())
+        async fn models(&self) -> Result<CatalogListing, CompletionError> {
+            Ok(CatalogListing::default())
         }
     }
 

@@ -10,7 +10,7 @@ use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, Finish,
     FinishReason, GenerationInfo, GenerationRecord, ToolCall,
 };
-use causerie_domain::models::CatalogModel;
+use causerie_domain::models::CatalogListing;
 use causerie_domain::ports::{CompletionGateway, CompletionStream};
 use causerie_domain::usage::{ReportedUsage, TokenCounts};
 use futures_util::StreamExt;
@@ -132,8 +132,8 @@ impl CompletionGateway for ScriptedGateway {
         }
     }
 
-    async fn models(&self) -> Result<Vec<CatalogModel>, CompletionError> {
-        Ok(Vec::new())
+    async fn models(&self) -> Result<CatalogListing, CompletionError> {
+        Ok(CatalogListing::default())
     }
 }
 
