@@ -41,7 +41,10 @@ impl Reconciliation for MemoryStore {
 
     async fn claim_lookup(&self, claim: ClaimLookup) -> Result<Option<PendingUsage>, StoreError> {
         let mut state = self.lock();
-        let due = state.pending().map(|(_, row)| row).filter(|row| is_due(row, claim.now));
+        let due = state
+            .pending()
+            .map(|(_, row)| row)
+            .filter(|row| is_due(row, claim.now) && !claim.served.contains(row.user_id, row.group_id));
         let Some(first) = due.min_by_key(|row| row.next_lookup_at) else { return Ok(None) };
         let next_lookup_at = Some(claim.until);
         if let Some((_, row)) = state.pending_row(first.id) {
@@ -105,6 +108,8 @@ fn pending(attempt: &StoredAttempt) -> Option<PendingUsage> {
     let (open, progress) = (&attempt.open, &row.progress);
     Some(PendingUsage {
         id: row.id,
+        user_id: Some(open.user_id),
+        group_id: open.group_id,
         model: open.model.clone(),
         outcome: row.outcome,
         generation_id: progress.generation_id.clone(),

@@ -66,7 +66,8 @@ pub use turns::{
     TurnIds, TurnLease, TurnLogQuery, TurnStore, TurnStoreError, Turns,
 };
 pub use usage::reconciliation::{
-    ClaimLookup, ExpiredLookupsQuery, PostponeLookup, PriceUsage, Reconciliation, SettleUsage, UnpricedUsage,
+    ClaimLookup, ExpiredLookupsQuery, PostponeLookup, PriceUsage, Reconciliation, ServedRequesters,
+    SettleUsage, UnpricedUsage,
 };
 pub use usage::{
     UsageFilter, UsageRecordCursor, UsageRecordQuery, UsageReport, UsageReportQuery, UsageReports,

@@ -197,6 +197,9 @@ pub struct CloseUsage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingUsage {
     pub id: UsageId,
+    /// User and group of the request, unless they were deleted.
+    pub user_id: Option<UserId>,
+    pub group_id: Option<GroupId>,
     /// Requested model.
     pub model: String,
     pub outcome: UsageOutcome,

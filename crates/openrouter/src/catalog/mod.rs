@@ -65,8 +65,7 @@ wire_objects! {
 pub fn decode_models(body: &[u8]) -> Result<CatalogPage, CompletionError> {
     let Document::<Vec<&RawValue>> { data, links } = documents::parse(body)?;
     let links: Links<'_> = raw_field::object(links);
-    let models: Vec<_> =
-        data.iter().take(MAX_MODELS).filter_map(|entry| decode_entry(Some(entry))).collect();
+    let models: Vec<_> = data.iter().take(MAX_MODELS).filter_map(|entry| decode_entry(Some(entry))).collect();
     let unreadable = data.len() - models.len();
     if unreadable > 0 {
         tracing::warn!(unreadable, "catalog entries without an id were skipped");

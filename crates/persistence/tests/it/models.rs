@@ -96,11 +96,16 @@ async fn a_bad_entry_stops_no_other_and_keeps_its_earlier_state(subject: &SqlSub
     assert!(rejected.iter().all(|entry| entry.id.chars().count() <= 80 && !entry.id.contains('\0')));
 
     let found = store.models(&Filter::Everything).await?;
-    let states: Vec<_> =
-        found.iter().map(|model| (model.catalog.id.as_str(), model.catalog.name.as_str(), model.listed_at)).collect();
+    let states: Vec<_> = found
+        .iter()
+        .map(|model| (model.catalog.id.as_str(), model.catalog.name.as_str(), model.listed_at))
+        .collect();
     let one = model("a/one", None)?.name;
     let new = model("z/new", None)?.name;
-    assert_eq!(states, [("a/one", one.as_str(), START), ("b/two", "changed", later), ("z/new", new.as_str(), later)]);
+    assert_eq!(
+        states,
+        [("a/one", one.as_str(), START), ("b/two", "changed", later), ("z/new", new.as_str(), later)]
+    );
     assert!(found[0].catalog.pricing.prompt.is_some(), "a known price is not wiped");
     Ok(())
 }

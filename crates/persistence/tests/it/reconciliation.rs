@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use causerie_domain::UsageId;
-use causerie_domain::ports::{ClaimLookup, ExpiredLookupsQuery, FinishTurn, PostponeLookup, Reap, ReapScope};
+use causerie_domain::ports::{
+    ClaimLookup, ExpiredLookupsQuery, FinishTurn, PostponeLookup, Reap, ReapScope, ServedRequesters,
+};
 use causerie_domain::usage::{CloseUsage, CostBasis, Settlement, UsageProgress};
 use causerie_domain::{Timestamp, Usd};
 use causerie_testkit::anyhow::{Context as _, Result};
@@ -65,8 +67,9 @@ async fn an_unreadable_row_does_not_block_look_ups(subject: &SqlSubject) -> Resu
     let unreadable = pending(subject, START).await?;
     let readable = pending(subject, START + HOUR).await?;
     make_unreadable(subject, unreadable).await?;
-    let claim = ClaimLookup { now: START + HOUR, until: START + HOUR * 2 };
-    let claimed = subject.reconciliation.claim_lookup(claim).await?.context("no row is due")?;
+    let served = ServedRequesters::default();
+    let claim = ClaimLookup { now: START + HOUR, until: START + HOUR * 2, served };
+    let claimed = subject.reconciliation.claim_lookup(claim.clone()).await?.context("no row is due")?;
     assert_eq!(claimed.id, readable);
     assert!(subject.reconciliation.claim_lookup(claim).await?.is_none(), "the unreadable row was claimed");
     Ok(())
@@ -76,7 +79,7 @@ async fn an_unreadable_row_does_not_block_expired_look_ups(subject: &SqlSubject)
     let (unreadable, readable) = (pending(subject, START).await?, pending(subject, START + HOUR).await?);
     for id in [unreadable, readable] {
         let now = START + HOUR;
-        let claim = ClaimLookup { now, until: now + HOUR };
+        let claim = ClaimLookup { now, until: now + HOUR, served: ServedRequesters::default() };
         let claimed = subject.reconciliation.claim_lookup(claim).await?.context("no row is due")?;
         let (next_lookup_at, lookups) = (now + HOUR * 2, 1);
         let postpone = PostponeLookup { id: claimed.id, claimed_until: now + HOUR, next_lookup_at, lookups };

@@ -2,7 +2,7 @@
 //!
 //! Two loops share one task. The first one works without the upstream: it prices rows of processes that have ended,
 //! and makes estimates final when the period for look-ups is over. The second one reads generation records of the
-//! upstream, with a limit per minute. All state is in the store, so a restarted process continues; claims of an
+//! upstream, with a limit per minute, for groups and users in turn. All other state is in the store, so a restarted process continues; claims of an
 //! ended process expire.
 
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::core::clock::monotonic;
 use crate::core::settings::Settings;
 use crate::usage::estimates::{FIRST_LOOKUP_DELAY, estimated_output};
+use crate::usage::lookup_rotation::LookupRotation;
 
 /// Number of rows in one read.
 const BATCH_ROWS: u32 = 100;
@@ -123,9 +124,10 @@ impl Reconciler {
     async fn look_up_periodically(&self, end: &CancellationToken) {
         let ReconcilerSettings { lookup_interval, poll_interval, .. } = self.settings;
         let mut pause = INITIAL_PAUSE;
+        let mut rotation = LookupRotation::default();
         while !end.is_cancelled() {
             let started_at = monotonic();
-            let wait = match self.look_up_next(end).await {
+            let wait = match self.look_up_next(&mut rotation, end).await {
                 Ok(LookupStatus::Idle) => poll_interval.max(lookup_interval),
                 Ok(LookupStatus::Responded) => {
                     pause = INITIAL_PAUSE;
@@ -182,13 +184,32 @@ impl Reconciler {
         PriceUsage { id: usage.id, tokens: settled.tokens, settlement: settled.settlement, next_lookup_at }
     }
 
-    /// Looks up the row with the earliest due time.
-    async fn look_up_next(&self, end: &CancellationToken) -> Result<LookupStatus, StoreError> {
+    /// Claims the row with the earliest due time of the users whose turn it is.
+    async fn claim(
+        &self,
+        rotation: &mut LookupRotation,
+        now: Timestamp,
+    ) -> Result<Option<PendingUsage>, StoreError> {
+        for (step, served) in rotation.search() {
+            let claim = ClaimLookup { now, until: now + CLAIM, served };
+            if let Some(row) = self.store.claim_lookup(claim).await? {
+                rotation.record(step, &row);
+                return Ok(Some(row));
+            }
+        }
+        *rotation = LookupRotation::default();
+        Ok(None)
+    }
+
+    /// Looks up the next row.
+    async fn look_up_next(
+        &self,
+        rotation: &mut LookupRotation,
+        end: &CancellationToken,
+    ) -> Result<LookupStatus, StoreError> {
         let now = self.clock.now();
         let until = now + CLAIM;
-        let Some(row) = self.store.claim_lookup(ClaimLookup { now, until }).await? else {
-            return Ok(LookupStatus::Idle);
-        };
+        let Some(row) = self.claim(rotation, now).await? else { return Ok(LookupStatus::Idle) };
         let Some(generation_id) = row.generation_id.as_deref() else {
             self.settle_without_record(&row).await?;
             return Ok(LookupStatus::Responded);

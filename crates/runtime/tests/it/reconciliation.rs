@@ -137,6 +137,22 @@ async fn look_ups_pause_as_long_as_a_rate_limit_requests() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn look_ups_of_one_user_do_not_hold_up_those_of_another() {
+    let (world, anna, ben) = (world().await, user("anna"), user("ben"));
+    for _ in 0..60 {
+        interrupted_turn(&world, &anna).await;
+    }
+    let session = world.session(&ben).await;
+    world.upstream.enqueue(vec![identified("gen-ben"), text("four"), fail(CompletionErrorKind::Interrupted)]);
+    let sent = Instant::now();
+    world.send_and_read(&ben, session, "Hi").await;
+    tokio::time::sleep(HOUR).await;
+    // The first look-up is due after a second, and one look-up starts each half second.
+    let waited = world.upstream.first_lookup_of("gen-ben").unwrap() - sent;
+    assert!(waited <= Duration::from_secs(2), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outage_of_the_upstream_loses_no_row_and_limits_look_ups() {
     let (world, anna) = (paused_world(priced().await, slow_polling()).await, user("anna"));
     let away = CompletionError::new(CompletionErrorKind::Unavailable, "unavailable");

@@ -229,6 +229,7 @@ macro_rules! reconciliation_contract {
                 an_interrupted_row_is_priced_once,
                 a_row_without_a_lookup_is_final_when_it_is_priced,
                 a_due_row_is_claimed_once,
+                a_claim_leaves_out_the_rows_of_served_users,
                 concurrent_claims_take_different_rows,
                 a_pending_row_is_settled_once,
                 a_postponed_row_is_due_later,

@@ -7,13 +7,13 @@ use anyhow::{Context, Result};
 use causerie_domain::models::Pricing;
 use causerie_domain::ports::{
     BeginTurn, ClaimLookup, ExpiredLookupsQuery, FinishTurn, NextAttempt, PostponeLookup, PriceUsage,
-    SettleUsage, TurnFlush,
+    ServedRequesters, SettleUsage, TurnFlush,
 };
 use causerie_domain::usage::{
     CloseUsage, CostBasis, MessageUsage, OpenUsage, PendingUsage, Settlement, TokenCounts, UsageOutcome,
     UsageProgress,
 };
-use causerie_domain::{Filter, SessionId, Timestamp, UsageId, Usd};
+use causerie_domain::{Filter, GroupId, SessionId, Timestamp, UsageId, Usd, UserId};
 use tokio_util::task::TaskTracker;
 
 use super::reap::everything;
@@ -48,7 +48,8 @@ async fn pending(subject: &Subject, due: Timestamp) -> Result<(SessionId, UsageI
 }
 
 async fn claim(subject: &Subject, now: Timestamp) -> Result<Option<PendingUsage>> {
-    Ok(subject.reconciliation.claim_lookup(ClaimLookup { now, until: now + HOUR }).await?)
+    let claim = ClaimLookup { now, until: now + HOUR, served: ServedRequesters::default() };
+    Ok(subject.reconciliation.claim_lookup(claim).await?)
 }
 
 /// Returns the usage of the last answer of a session.
@@ -147,6 +148,27 @@ pub async fn a_due_row_is_claimed_once(subject: &Subject) -> Result<()> {
     Ok(())
 }
 
+pub async fn a_claim_leaves_out_the_rows_of_served_users(subject: &Subject) -> Result<()> {
+    let (_, id) = pending(subject, at(10)).await?;
+    let mut claim = ClaimLookup { now: at(30), until: at(40), served: ServedRequesters::default() };
+    let row = subject.reconciliation.claim_lookup(claim.clone()).await?.context("no row is due")?;
+    let user = row.user_id.context("the row has no user")?;
+    (claim.now, claim.until) = (at(50), at(60));
+    claim.served.users = vec![user];
+    assert_eq!(subject.reconciliation.claim_lookup(claim.clone()).await?, None);
+    claim.served.users = vec![UserId::next(&subject.ids)];
+    claim.served.groups = vec![GroupId::next(&subject.ids)];
+    let row =
+        subject.reconciliation.claim_lookup(claim.clone()).await?.context("the row is of another user")?;
+    assert_eq!((row.id, row.user_id), (id, Some(user)));
+    if let Some(group) = row.group_id {
+        (claim.now, claim.until) = (at(70), at(80));
+        claim.served.groups = vec![group];
+        assert_eq!(subject.reconciliation.claim_lookup(claim).await?, None);
+    }
+    Ok(())
+}
+
 pub async fn concurrent_claims_take_different_rows(subject: &Subject) -> Result<()> {
     let mut expected = BTreeSet::new();
     for _ in 0..12 {
@@ -158,8 +180,9 @@ pub async fn concurrent_claims_take_different_rows(subject: &Subject) -> Result<
             let store = subject.reconciliation.clone();
             tasks.spawn(async move {
                 let mut claimed = Vec::new();
-                let claim = ClaimLookup { now: at(30), until: at(30) + HOUR };
-                while let Some(row) = store.claim_lookup(claim).await? {
+                let served = ServedRequesters::default();
+                let claim = ClaimLookup { now: at(30), until: at(30) + HOUR, served };
+                while let Some(row) = store.claim_lookup(claim.clone()).await? {
                     claimed.push(row.id);
                 }
                 anyhow::Ok(claimed)

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use crate::messages::Part;
 use crate::ports::StoreError;
 use crate::usage::{PendingUsage, Settlement, TokenCounts};
-use crate::{Timestamp, UsageId};
+use crate::{GroupId, Timestamp, UsageId, UserId};
 
 /// A usage row that was closed for a dead process and that has no price yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,11 +38,29 @@ pub struct ExpiredLookupsQuery {
 }
 
 /// Claim of the next row to look up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimLookup {
     pub now: Timestamp,
     /// End of the claim. Afterwards any instance may claim the row again.
     pub until: Timestamp,
+    /// Users and groups whose turn has passed. Their rows are left out.
+    pub served: ServedRequesters,
+}
+
+/// Users and groups whose rows a claim leaves out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServedRequesters {
+    pub users: Vec<UserId>,
+    /// Groups; their users are left out, too.
+    pub groups: Vec<GroupId>,
+}
+
+impl ServedRequesters {
+    /// Returns whether the row of a user and a group is left out.
+    pub fn contains(&self, user: Option<UserId>, group: Option<GroupId>) -> bool {
+        user.is_some_and(|user| self.users.contains(&user))
+            || group.is_some_and(|group| self.groups.contains(&group))
+    }
 }
 
 /// Final cost of a pending row.
@@ -82,7 +100,7 @@ pub trait Reconciliation: Send + Sync + Debug {
     /// Returns pending rows whose look-up period has ended.
     async fn expired_lookups(&self, query: ExpiredLookupsQuery) -> Result<Vec<PendingUsage>, StoreError>;
 
-    /// Claims the row with the earliest due time; `None` if no row is due.
+    /// Claims the row with the earliest due time among those that are not left out; `None` if no such row is due.
     async fn claim_lookup(&self, claim: ClaimLookup) -> Result<Option<PendingUsage>, StoreError>;
 
     /// Settles a pending row. Returns `false` without a change if the row is settled.

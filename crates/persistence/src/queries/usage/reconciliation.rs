@@ -15,7 +15,7 @@ use super::write::CostChangeset;
 use crate::error::QueryError;
 use crate::rows::{MessageRow, PendingRow, ReservationRow, sanitized};
 use crate::schema::{ai_usage, messages};
-use crate::types::id_param;
+use crate::types::{IdParam, id_param};
 
 pub(crate) async fn unpriced(conn: &mut Conn, limit: &u32) -> Result<Vec<UnpricedUsage>, QueryError> {
     let waiting = || {
@@ -113,14 +113,21 @@ pub(crate) async fn claim_lookup(
     claim: &ClaimLookup,
 ) -> Result<Option<PendingUsage>, QueryError> {
     let now = claim.now.as_micros();
+    let users: Vec<IdParam> = claim.served.users.iter().copied().map(id_param).collect();
+    let groups: Vec<IdParam> = claim.served.groups.iter().copied().map(id_param).collect();
     loop {
-        let due: Option<UsageId> = ai_usage::table
+        let mut due = ai_usage::table
             .filter(ai_usage::next_lookup_at.le(now))
             .order(ai_usage::next_lookup_at)
             .select(ai_usage::id)
-            .first(conn)
-            .await
-            .optional()?;
+            .into_boxed();
+        if !users.is_empty() {
+            due = due.filter(ai_usage::user_id.is_null().or(ai_usage::user_id.ne_all(users.clone())));
+        }
+        if !groups.is_empty() {
+            due = due.filter(ai_usage::group_id.is_null().or(ai_usage::group_id.ne_all(groups.clone())));
+        }
+        let due: Option<UsageId> = due.first(conn).await.optional()?;
         let Some(id) = due else { return Ok(None) };
         let claimed: Option<PendingRow> = diesel::update(ai_usage::table)
             .filter(ai_usage::id.eq(id_param(id)))

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use causerie_domain::ports::StoreError;
 use causerie_domain::usage::{CostBasis, MessageUsage, PendingUsage, Settlement, TokenCounts};
-use causerie_domain::{MessageId, Timestamp, TurnId, UsageId, Usd};
+use causerie_domain::{GroupId, MessageId, Timestamp, TurnId, UsageId, Usd, UserId};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
@@ -49,6 +49,8 @@ pub(crate) struct TokensRow {
 #[diesel(table_name = ai_usage, check_for_backend(Pg, Sqlite))]
 pub(crate) struct PendingRow {
     id: UsageId,
+    user_id: Option<UserId>,
+    group_id: Option<GroupId>,
     message_id: Option<MessageId>,
     model: String,
     outcome: Option<String>,
@@ -144,6 +146,8 @@ impl TryFrom<PendingRow> for PendingUsage {
         };
         Ok(PendingUsage {
             id: row.id,
+            user_id: row.user_id,
+            group_id: row.group_id,
             model: row.model,
             outcome: parse_variant("ai_usage.outcome", row.outcome.as_deref().ok_or_else(open)?)?,
             generation_id: row.generation_id,

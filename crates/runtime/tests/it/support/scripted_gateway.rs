@@ -36,7 +36,8 @@ pub(crate) struct ScriptedGateway {
     gate: Arc<Semaphore>,
     dropped: Arc<Mutex<u32>>,
     records: Mutex<VecDeque<Record>>,
-    lookups: Mutex<Vec<Instant>>,
+    /// Times and generations of the look-ups.
+    lookups: Mutex<Vec<(Instant, String)>>,
 }
 
 /// Response to a look-up.
@@ -68,7 +69,13 @@ impl ScriptedGateway {
 
     /// Returns the times of all look-ups.
     pub(crate) fn lookups(&self) -> Vec<Instant> {
-        self.lookups.lock().unwrap().clone()
+        self.lookups.lock().unwrap().iter().map(|(at, _)| *at).collect()
+    }
+
+    /// Returns the instant of the first look-up of a generation.
+    pub(crate) fn first_lookup_of(&self, id: &str) -> Option<Instant> {
+        let lookups = self.lookups.lock().unwrap();
+        lookups.iter().find(|(_, looked_up)| looked_up == id).map(|(at, _)| *at)
     }
 
     /// Refuses all requests for a time. Returns the end of this time.
@@ -122,8 +129,8 @@ impl CompletionGateway for ScriptedGateway {
         steps.boxed()
     }
 
-    async fn generation(&self, _: &str) -> Result<Option<GenerationRecord>, CompletionError> {
-        self.lookups.lock().unwrap().push(Instant::now());
+    async fn generation(&self, id: &str) -> Result<Option<GenerationRecord>, CompletionError> {
+        self.lookups.lock().unwrap().push((Instant::now(), id.to_owned()));
         let mut records = self.records.lock().unwrap();
         match records.len() {
             0 => Ok(None),
