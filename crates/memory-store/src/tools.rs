@@ -103,7 +103,11 @@ impl Tools for MemoryStore {
     }
 
     async fn tools(&self, visible: &Filter) -> Result<Vec<Tool>, StoreError> {
-        Ok(matching(visible, self.lock().tools.values())?.into_iter().cloned().collect())
+        let without_definition = |tool: &Tool| {
+            let current = ToolVersion { definition: String::new(), ..tool.current.clone() };
+            Tool { current, ..tool.clone() }
+        };
+        Ok(matching(visible, self.lock().tools.values())?.into_iter().map(without_definition).collect())
     }
 
     async fn tool(&self, slug: &str, visible: &Filter) -> Result<Option<Tool>, StoreError> {

@@ -109,7 +109,8 @@ pub trait Tools: Send + Sync + Debug {
         list: ToolVersionQuery,
     ) -> Result<Option<Page<ToolVersion, ToolVersionCursor>>, StoreError>;
 
-    /// Returns the tools that match the filter (on Tool), by slug.
+    /// Returns the tools that match the filter (on Tool), by slug. The definitions of their current versions are empty:
+    /// [`Tools::tool`] returns them.
     async fn tools(&self, visible: &Filter) -> Result<Vec<Tool>, StoreError>;
 
     /// Returns the tool with this slug, if it matches the filter (on Tool).

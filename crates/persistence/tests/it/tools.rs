@@ -41,7 +41,9 @@ async fn tools_of_files_are_enabled_and_disabled(subject: &SqlSubject) -> Result
     assert_eq!(store.tool("unknown", &Filter::Everything).await?, None);
 
     assert_eq!(store.sync_tools(Vec::new()).await?.disabled, ["coder", "tutor"]);
-    assert_eq!(store.tools(&Filter::Everything).await?.len(), 3, "disabled tools are kept");
+    let listed = store.tools(&Filter::Everything).await?;
+    assert_eq!(listed.len(), 3, "disabled tools are kept");
+    assert!(listed.iter().all(|tool| tool.current.definition.is_empty()), "a list loads no definitions");
     Ok(())
 }
 

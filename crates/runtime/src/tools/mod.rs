@@ -39,7 +39,7 @@ impl Runtime {
         inner.tools.sync_tools(files).await
     }
 
-    /// Returns the tools that the principal may read, by slug.
+    /// Returns the tools that the principal may read, by slug, without their definitions.
     ///
     /// # Errors
     /// [`RuntimeError::Forbidden`] if the principal may read no tool.
@@ -67,7 +67,10 @@ impl Runtime {
         let found = match slug_or_id.parse::<ToolId>() {
             Ok(id) => {
                 let has_id = Filter::equals(ToolField::Id, Scalar::Uuid(id.as_uuid()));
-                self.inner.tools.tools(&Filter::all([known, has_id])).await?.pop()
+                match self.inner.tools.tools(&Filter::all([known.clone(), has_id])).await?.pop() {
+                    Some(tool) => self.inner.tools.tool(&tool.slug, &known).await?,
+                    None => None,
+                }
             }
             Err(_) if !is_slug(slug_or_id) => {
                 return Err(RuntimeError::invalid("/tool", "is neither the name nor the id of a tool"));

@@ -8,7 +8,7 @@ use causerie_domain::tools::{Tool, ToolVersion};
 use causerie_domain::{Filter, ToolId, ToolVersionId};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 
 use super::super::sizes::{self, PageLength};
 use super::super::{Conn, RunQueryDsl, filters};
@@ -17,6 +17,7 @@ use crate::rows::{ToolRow, ToolVersionRow, tool};
 use crate::schema::{tool_versions, tools};
 use crate::types::id_param;
 
+/// Returns tools with their newest versions, without the definitions.
 pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Tool>, QueryError> {
     let rows: Vec<ToolRow> = tools::table
         .filter(filters::on_tools(visible)?)
@@ -24,7 +25,24 @@ pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Too
         .select(ToolRow::as_select())
         .load(conn)
         .await?;
-    with_versions(conn, rows).await
+    let ids: Vec<_> = rows.iter().map(|row| id_param(row.id)).collect();
+    let newest: Vec<ToolVersionRow> = tool_versions::table
+        .inner_join(tools::table)
+        .filter(tool_versions::tool_id.eq_any(ids))
+        .filter(tool_versions::ordinal.eq(tools::latest_ordinal))
+        .select((
+            tool_versions::id,
+            tool_versions::tool_id,
+            tool_versions::version,
+            tool_versions::title,
+            sql::<Text>("''"),
+            tool_versions::content_hash,
+            tool_versions::created_by,
+            tool_versions::created_at,
+        ))
+        .load(conn)
+        .await?;
+    join_versions(rows, newest)
 }
 
 pub(crate) async fn by_slug(
@@ -99,6 +117,10 @@ async fn with_versions(conn: &mut Conn, rows: Vec<ToolRow>) -> Result<Vec<Tool>,
         .select(ToolVersionRow::as_select())
         .load(conn)
         .await?;
+    join_versions(rows, newest)
+}
+
+fn join_versions(rows: Vec<ToolRow>, newest: Vec<ToolVersionRow>) -> Result<Vec<Tool>, QueryError> {
     let mut newest: HashMap<ToolId, ToolVersionRow> =
         newest.into_iter().map(|version| (version.tool_id, version)).collect();
     let joined = rows.into_iter().map(|row| {
