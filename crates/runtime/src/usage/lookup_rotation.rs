@@ -87,7 +87,6 @@ impl LookupRotation {
 
 #[cfg(test)]
 mod tests {
-    use causerie_domain::ids::Ids;
     use causerie_domain::usage::{CostBasis, Settlement, TokenCounts, UsageOutcome};
     use causerie_domain::{Timestamp, UsageId};
 

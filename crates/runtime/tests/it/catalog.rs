@@ -52,7 +52,7 @@ impl CompletionGateway for Upstream {
             self.failures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
         match fails {
             Ok(_) => Err(CompletionError::new(CompletionErrorKind::Unavailable, "no")),
-            Err(_) => Ok(vec![model()]),
+            Err(_) => Ok(vec![model()].into()),
         }
     }
 }

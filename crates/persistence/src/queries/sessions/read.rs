@@ -91,10 +91,11 @@ pub(crate) async fn totals(
     let sums = total(SumStatement::of(rows).load(conn).await?)?;
     let messages = u64::try_from(next_seq - 1)
         .map_err(|_| corrupt(format!("session {id} has the number {next_seq}")))?;
+    let too_large = |what: &str| corrupt(format!("the {what} of session {id} exceed 64 bits"));
     Ok(Some(SessionTotals {
         messages,
-        input_tokens: u64::try_from(sums.input_tokens).unwrap_or(u64::MAX),
-        output_tokens: u64::try_from(sums.output_tokens).unwrap_or(u64::MAX),
-        cost: Usd::from_pico(i64::try_from(sums.cost.pico()).unwrap_or(i64::MAX)),
+        input_tokens: u64::try_from(sums.input_tokens).map_err(|_| too_large("input tokens"))?,
+        output_tokens: u64::try_from(sums.output_tokens).map_err(|_| too_large("output tokens"))?,
+        cost: Usd::from_pico(i64::try_from(sums.cost.pico()).map_err(|_| too_large("costs"))?),
     }))
 }
