@@ -236,7 +236,7 @@ mod tests {
         }
         log.end(testing::ending(TurnStatus::Completed));
         // The store of this test does not contain the turn.
-        assert!(matches!(reader.next().await, Err(StoreError::Corrupt { .. })));
+        assert!(matches!(reader.next().await, Err(StoreError::ReferenceDeleted(_))));
         assert!(matches!(&reader.0, Source::Stored(_)));
     }
 
