@@ -65,7 +65,7 @@ impl<'a> Row<'a> {
                 .with_context(|| format!("{constant} in {file}"))?,
             None => setting_value(example, self.source)?,
         };
-        anyhow::ensure!(stated == actual, "{} is {actual}, and the table says {stated}", self.source);
+        anyhow::ensure!(stated == actual, "{} is {actual}, and the table has {stated}", self.source);
         Ok(())
     }
 }

@@ -44,7 +44,7 @@ pub fn is_visible(character: char) -> bool {
             | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// Control characters, and the separators of lines and paragraphs.
+/// Returns whether a character is a control character or a separator of lines or paragraphs.
 fn breaks_line(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
 }

@@ -64,7 +64,7 @@ impl ServeLock {
         ServeLock { files: None, reap_scope: ReapScope::Expired }
     }
 
-    /// The exclusive right of this process to an open database.
+    /// Takes the exclusive right of this process to an open database.
     ///
     /// `is_new` tells whether this process created the database.
     pub(crate) fn exclusive(database: &Path, is_new: bool) -> Result<Self, LockError> {

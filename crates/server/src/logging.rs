@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn messages_of_panics_show_no_values() {
-        let panicked = |panics: fn()| {
+        let panicked = |panics: fn()| -> String {
             let payload = panic::catch_unwind(panics).unwrap_err();
             payload.downcast::<String>().map_or_else(|_| String::new(), |message| *message)
         };

@@ -132,7 +132,7 @@ impl From<StoreError> for Problem {
 }
 
 impl From<WriteFailure> for Problem {
-    /// The cause is not logged: the store logs the start and the end of a failure.
+    /// Creates the problem of a store that is unavailable. The cause is not logged: the store logs the start and the end of a failure.
     fn from(failure: WriteFailure) -> Self {
         Problem::new(Code::StoreUnavailable, failure.to_string()).retry_after(RETRY_SOON)
     }

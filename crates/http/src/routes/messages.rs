@@ -56,34 +56,20 @@ pub(crate) async fn list_messages(
         None => {}
     }
     let is_backwards = list.after_seq.is_none() && list.before_seq.is_some();
-    let (rows, next) = state.call(move |runtime| read_page(runtime, caller, list)).await?;
+    let found = state.call(move |runtime| async move { runtime.messages(&caller.0, list).await }).await?;
     let page: PageDto<MessageDto> = match is_backwards {
         true => {
-            let (first, messages) = latest_of_page(rows);
+            let (first, messages) = latest_of_page(found.rows);
             // The numbers of a session start at 1 and have no gaps.
             let next = first.filter(|first| *first > 1).map(MessageCursor::Before);
             PageDto::new(messages, next.as_ref())
         }
-        false => PageDto::bounded(rows, |view| MessageCursor::After(view.message.seq), next),
+        false => {
+            let next = found.next.map(MessageCursor::After);
+            PageDto::bounded(found.rows, |view| MessageCursor::After(view.message.seq), next)
+        }
     };
     Ok(HttpResponse::Ok().json(page))
-}
-
-/// Returns a page of messages, and its last position if more messages follow a page that is read forwards.
-async fn read_page(
-    runtime: Runtime,
-    caller: Caller,
-    list: ListMessages,
-) -> Result<(Vec<MessageView>, Option<MessageCursor>), RuntimeError> {
-    let rows = runtime.messages(&caller.0, list.clone()).await?;
-    let Some(last) = rows.last().map(|view| view.message.seq) else { return Ok((rows, None)) };
-    if list.after_seq.is_none() && list.before_seq.is_some() {
-        return Ok((rows, None));
-    }
-    // A page of large messages ends early, so a short page need not be the last one.
-    let following = ListMessages { after_seq: Some(last), limit: 1, ..list };
-    let is_last = runtime.messages(&caller.0, following).await?.is_empty();
-    Ok((rows, (!is_last).then_some(MessageCursor::After(last))))
 }
 
 /// Send a message.

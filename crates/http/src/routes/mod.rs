@@ -63,7 +63,7 @@ impl Operation {
         is_message || self.path == "/models/sync"
     }
 
-    /// Whether the operation can add rows and so counts against the limit of creations: each `POST` that is no send and
+    /// Returns whether the operation can add rows and so counts against the limit of creations: each `POST` that is no send and
     /// no cancellation, and each change in the directory, which adds an audit event.
     pub(crate) fn is_creation(&self) -> bool {
         let in_directory = matches!(

@@ -266,7 +266,7 @@ async fn lists_are_paged_to_their_end_in_order() {
     }
 }
 
-/// The store ends pages of large messages early, so a short page need not be the last one.
+/// Checks lists whose pages the store ends early, so that a short page need not be the last one.
 #[tokio::test]
 async fn lists_of_large_messages_are_paged_to_their_end() {
     let app = test_app(HttpSettings::default()).await;

@@ -110,7 +110,7 @@ where
     }
 }
 
-/// Whether the body has an encoding that the client does not decode. Of decoded bodies, the header is removed.
+/// Returns whether the body has an encoding that the client does not decode. Of decoded bodies, the header is removed.
 fn is_encoded(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity" && !encoding.is_empty())
 }

@@ -111,7 +111,7 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     is_id(text).then(|| text.to_owned())
 }
 
-/// Whether a text can be an id: it is short and has no spaces.
+/// Returns whether a text can be an id: it is short and has no spaces.
 fn is_id(text: &str) -> bool {
     (1..=MAX_ID_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -58,7 +58,7 @@ fn data_url(part: &Value) -> Option<String> {
     Some(format!("data:{media_type};base64,{data}"))
 }
 
-/// Whether a URL is one of an image: data of an image type, or an address on the web.
+/// Returns whether a URL is one of an image: data of an image type, or an address on the web.
 fn is_image(url: &str) -> bool {
     let starts =
         |prefix: &str| url.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));

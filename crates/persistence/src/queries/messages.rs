@@ -80,7 +80,7 @@ pub(crate) async fn latest(conn: &mut Conn, latest: &LatestMessages) -> Result<V
     list(conn, &before_end).await
 }
 
-/// The last messages of a session before a sequence number, in order, up to [`MAX_HISTORY_BYTES`]. The caller has locked
+/// Returns the last messages of a session before a sequence number, in order, up to [`MAX_HISTORY_BYTES`]. The caller has locked
 /// the session.
 pub(super) async fn history(
     conn: &mut Conn,

@@ -101,7 +101,7 @@ async fn replace_of_user(conn: &mut Conn, id: UserId, rules: &[String]) -> Resul
     Ok(())
 }
 
-/// New rules as JSON, for the audit event.
+/// Returns new rules as JSON, for the audit event.
 fn new_rules(rules: &[String]) -> Result<Vec<Value>, QueryError> {
     let read = |rule: &String| {
         serde_json::from_str(rule).map_err(|error| corrupt_with_source("a rule is not valid JSON", error))
@@ -109,7 +109,7 @@ fn new_rules(rules: &[String]) -> Result<Vec<Value>, QueryError> {
     Ok(rules.iter().map(read).collect::<Result<_, _>>()?)
 }
 
-/// Replaced rules as JSON, for the audit event. A rule that is not JSON is replaced, too: it is recorded as text.
+/// Returns replaced rules as JSON, for the audit event. A rule that is not JSON is replaced, too: it is recorded as text.
 fn old_rules(rules: Vec<String>) -> Vec<Value> {
     let read = |rule: String| serde_json::from_str(&rule).unwrap_or(Value::String(rule));
     rules.into_iter().map(read).collect()

@@ -352,7 +352,7 @@ async fn a_locked_file_costs_one_wait() -> Result<()> {
     Ok(())
 }
 
-/// A read that waited for its connection waits for a lock no longer than the rest of its time.
+/// Checks that a read that waited for its connection waits for a lock no longer than the rest of its time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_locked_table_costs_a_read_one_wait() -> Result<()> {
     let Some(database) = TestDatabase::postgres().await? else { return Ok(()) };

@@ -213,7 +213,8 @@ impl Runtime {
         Ok(())
     }
 
-    /// Returns messages of a session in order of their sequence numbers.
+    /// Returns messages of a session in order of their sequence numbers. The next key of a page that is read forwards is
+    /// the sequence number of its last message; a page that is read backwards has none.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
@@ -221,7 +222,7 @@ impl Runtime {
         &self,
         principal: &Principal,
         list: ListMessages,
-    ) -> Result<Vec<MessageView>, RuntimeError> {
+    ) -> Result<Page<MessageView, i64>, RuntimeError> {
         let access = self.access(principal)?;
         self.readable_session(&access, list.session_id).await?;
         let query = MessageQuery {
@@ -231,7 +232,15 @@ impl Runtime {
             before_seq: list.before_seq,
             limit: list.limit,
         };
-        Ok(self.inner.conversations.messages(query).await?)
+        let rows = self.inner.conversations.messages(query.clone()).await?;
+        let is_backwards = query.after_seq.is_none() && query.before_seq.is_some();
+        let Some(last) = rows.last().map(|view| view.message.seq).filter(|_| !is_backwards) else {
+            return Ok(Page { rows, next: None });
+        };
+        // A page of large messages ends early, so a short page need not be the last one.
+        let following = MessageQuery { after_seq: Some(last), limit: 1, ..query };
+        let is_last = self.inner.conversations.messages(following).await?.is_empty();
+        Ok(Page { rows, next: (!is_last).then_some(last) })
     }
 
     /// Returns the two messages of a turn that the principal has sent: its message and the answer. A send includes its

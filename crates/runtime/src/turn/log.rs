@@ -367,7 +367,7 @@ mod tests {
     proptest! {
         #[test]
         fn reading_from_any_position_returns_the_rest(
-            pieces in prop::collection::vec((prop::sample::select(&PartKind::ALL[..]), "\\PC{0,6}"), 0..8),
+            pieces in prop::collection::vec((prop::sample::select(PartKind::ALL), "\\PC{0,6}"), 0..8),
         ) {
             let log = TurnLog::new(testing::turn_start(), None);
             for (kind, text) in &pieces {

@@ -103,7 +103,8 @@ async fn a_long_answer_is_read_whole_by_readers_of_any_speed() {
     }
 }
 
-/// The in-memory store has no latency, so the delay is the sum of the flush interval and the poll interval.
+/// Checks the delay of a reader on another instance. The in-memory store has no latency, so the delay is the sum of the
+/// flush interval and the poll interval.
 #[tokio::test(start_paused = true)]
 async fn a_remote_reader_is_at_most_300_ms_behind() {
     let (owner, other) = two_instances().await;

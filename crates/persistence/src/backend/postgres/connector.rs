@@ -74,7 +74,7 @@ async fn connect_plain(config: &Config) -> ConnectionResult<Conn> {
     Conn::try_from_client_and_connection(client, connection).await
 }
 
-/// Whether the handshake failed, or the server has no entry for encrypted connections of this user and address.
+/// Returns whether the handshake failed, or the server has no entry for encrypted connections of this user and address.
 fn refuses_tls(error: &Error) -> bool {
     is_handshake(error) || error.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
 }

@@ -148,13 +148,13 @@ impl Limits {
         Limits { statement_timeout, read_lock_timeout }
     }
 
-    /// Limit of a whole transaction. Only an unresponsive server reaches it: the server enforces the statement limits
+    /// Returns the limit of a whole transaction. Only an unresponsive server reaches it: the server enforces the statement limits
     /// itself.
     fn transaction_timeout(self) -> Duration {
         self.statement_timeout * 2
     }
 
-    /// Limit of one wait of a transaction for a lock.
+    /// Returns the limit of one wait of a transaction for a lock.
     fn lock_timeout(self) -> Duration {
         self.statement_timeout / 2
     }

@@ -297,7 +297,7 @@ pub(super) mod tests {
         assert_eq!(numbers(&engine).await, [1, 3, 4]);
     }
 
-    /// A step that writes down that it ran.
+    /// Returns a step that records that it ran.
     pub(in super::super) fn noted<T: Copy + Send + Sync + 'static>(
         log: &Arc<Mutex<Vec<T>>>,
         note: T,
@@ -397,7 +397,7 @@ pub(super) mod tests {
         assert_eq!(engine.check().ok(), Some(()));
     }
 
-    /// The journal of a statement that changes many pages, and other temporary files.
+    /// Checks the journal of a statement that changes many pages, and other temporary files.
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn temporary_files_are_in_the_folder_of_the_database() {

@@ -138,12 +138,12 @@ impl Queue {
         self.shared.changed.notify_all();
     }
 
-    /// Whether no thread receives jobs any more.
+    /// Returns whether no thread receives jobs any more.
     pub(super) fn is_closed(&self) -> bool {
         self.shared.lock().threads == 0
     }
 
-    /// Number of jobs that no thread has started yet.
+    /// Returns the number of jobs that no thread has started yet.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         let state = self.shared.lock();

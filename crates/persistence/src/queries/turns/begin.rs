@@ -120,7 +120,7 @@ async fn try_take(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<SessionRo
     Ok(taken)
 }
 
-/// The id of a user unless the user is disabled. The verified credential of a caller can be older than the change.
+/// Returns the id of a user unless the user is disabled. The verified credential of a caller can be older than the change.
 fn active_user(id: UserId) -> users::BoxedQuery<'static, Db, SqlId> {
     users::table
         .filter(users::id.eq(id_param(id)))
@@ -129,7 +129,7 @@ fn active_user(id: UserId) -> users::BoxedQuery<'static, Db, SqlId> {
         .into_boxed()
 }
 
-/// The reason of a refusal, in the order of the checks; `None` if the session can be taken now.
+/// Returns the reason of a refusal, in the order of the checks; `None` if the session can be taken now.
 async fn why_refused(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<BeginTurnError>, QueryError> {
     let found: Option<(SessionRow, Option<bool>)> = sessions::table
         .filter(sessions::id.eq(id_param(begin.ids.session_id)))

@@ -35,7 +35,7 @@ pub(crate) async fn by_id(
     }
 }
 
-/// Those of some turns whose answers match the filter.
+/// Returns those of some turns whose answers match the filter.
 pub(crate) async fn visible(
     conn: &mut Conn,
     (ids, visible): &(Vec<TurnId>, Filter),
@@ -85,7 +85,7 @@ pub(crate) async fn by_key(conn: &mut Conn, named: &KeyLookup) -> Result<Option<
     Ok(row.map(KeyedTurn::try_from).transpose()?)
 }
 
-/// A page of the log of a turn: from its segments while it runs, from its answer afterwards.
+/// Returns a page of the log of a turn: from its segments while it runs, from its answer afterwards.
 pub(crate) async fn log(conn: &mut Conn, query: &TurnLogQuery) -> Result<Option<StoredTurnLog>, QueryError> {
     let Some(turn) = plain(conn, query.turn_id).await? else { return Ok(None) };
     if turn.status == TurnStatus::Running {
@@ -105,7 +105,7 @@ pub(crate) async fn log(conn: &mut Conn, query: &TurnLogQuery) -> Result<Option<
 /// [`TURN_LOG_PAGE_BYTES`](causerie_domain::ports::TURN_LOG_PAGE_BYTES).
 const PAGE_CHARS: u64 = 48 * 1024;
 
-/// A page of a running turn. The first segment that is read is the one that contains the position.
+/// Returns a page of a running turn. The first segment that is read is the one that contains the position.
 async fn flushed_page(
     conn: &mut Conn,
     turn: Turn,
@@ -145,7 +145,7 @@ async fn flushed_page(
     Ok(page)
 }
 
-/// The index of the part that contains the segment at a position.
+/// Returns the index of the part that contains the segment at a position.
 async fn part_at(conn: &mut Conn, turn: &Turn, position: i64) -> Result<usize, QueryError> {
     let mut kinds: Vec<String> = segments::table
         .filter(segments::turn_id.eq(id_param(turn.id)))
@@ -159,7 +159,7 @@ async fn part_at(conn: &mut Conn, turn: &Turn, position: i64) -> Result<usize, Q
     Ok(kinds.len().saturating_sub(1))
 }
 
-/// The whole flushed text of a running turn.
+/// Returns the whole flushed text of a running turn.
 pub(super) async fn flushed_text(conn: &mut Conn, turn: TurnId) -> Result<Vec<Segment>, QueryError> {
     let rows: Vec<SegmentRow> = segments::table
         .filter(segments::turn_id.eq(id_param(turn)))

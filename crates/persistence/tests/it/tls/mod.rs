@@ -57,7 +57,7 @@ impl Setting {
         self.folder.path()
     }
 
-    /// Host and port of the server without TLS.
+    /// Returns host and port of the server without TLS.
     fn server(&self) -> Result<(String, u16)> {
         let config: Config = self.database.url().parse()?;
         let host = match config.get_hosts().first() {
@@ -75,7 +75,7 @@ impl Setting {
         self.proxy(Behavior::Tls(acceptor(certified, None)?)).await
     }
 
-    /// The address of the database behind a proxy. `{folder}` in the options is the folder of the files.
+    /// Returns the address of the database behind a proxy. `{folder}` in the options is the folder of the files.
     fn url(&self, proxy: &Proxy, options: &str) -> Result<String> {
         let url = self.database.url();
         let (credentials, rest) = url.split_once('@').context("the address has credentials")?;
