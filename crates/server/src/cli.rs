@@ -269,11 +269,10 @@ mod tests {
         assert_eq!(upstream.max_event, openrouter.size_limits.max_event_bytes);
         assert_eq!(upstream.max_answer, openrouter.size_limits.max_answer_bytes);
         let store = causerie_persistence::StoreSettings::new("sqlite://data/causerie.db");
-        assert_eq!(settings.store.database_url, store.url);
-        assert_eq!(settings.store.connections, store.connections);
-        assert_eq!(settings.store.wait, store.wait_timeout);
-        assert_eq!(settings.store.statement, store.statement_timeout);
-        assert_eq!(settings.store.readers, store.readers);
+        let database = &settings.store.database;
+        assert_eq!((&database.url, database.connections), (&store.url, store.connections));
+        assert_eq!((database.wait_timeout, database.busy_timeout), (store.wait_timeout, store.busy_timeout));
+        assert_eq!((database.statement_timeout, database.readers), (store.statement_timeout, store.readers));
     }
 
     #[test]

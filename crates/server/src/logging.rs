@@ -121,7 +121,7 @@ mod tests {
             payload.downcast::<String>().map_or_else(|_| String::new(), |message| *message)
         };
         let cut = panicked(|| _ = &"the secret é"[std::hint::black_box(12)..]);
-        let unwrapped = panicked(|| _ = std::hint::black_box(Err::<(), _>("the secret")).expect("a value"));
+        let unwrapped = panicked(|| _ = std::hint::black_box(Err::<u8, _>("the secret")).expect("a value"));
         let unequal = panicked(|| assert_eq!("the secret", std::hint::black_box("another")));
         for (message, kept) in [(cut, "byte index"), (unwrapped, "a value"), (unequal, "assertion")] {
             let logged = without_values(&message);

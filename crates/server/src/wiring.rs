@@ -55,15 +55,7 @@ impl Store {
         if sqlite_file(settings)?.is_some() {
             create_data_dir(&settings.data_dir)?;
         }
-        let settings = causerie_persistence::StoreSettings {
-            url: settings.database_url.clone(),
-            connections: settings.connections,
-            wait_timeout: settings.wait,
-            statement_timeout: settings.statement,
-            busy_timeout: settings.wait,
-            readers: settings.readers,
-        };
-        match SqlStore::open(&settings) {
+        match SqlStore::open(&settings.database) {
             Ok(store) => Ok(Store(Arc::new(store))),
             Err(OpenError::Address(error)) => Err(invalid_address(&error)),
             Err(error) => Err(error).context(DATABASE_URL),
@@ -134,7 +126,7 @@ impl Store {
 /// # Errors
 /// [`InvalidSettings`] if the address is invalid.
 fn sqlite_file(settings: &StoreSettings) -> Result<Option<PathBuf>> {
-    causerie_persistence::sqlite_path(settings.database_url.expose()).map_err(|error| invalid_address(&error))
+    causerie_persistence::sqlite_path(settings.database.url.expose()).map_err(|error| invalid_address(&error))
 }
 
 fn invalid_address(error: &AddressError) -> anyhow::Error {

@@ -4,10 +4,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use causerie_domain::SessionId;
-use causerie_domain::messages::MessageView;
-use causerie_runtime::{
-    ListMessages, MAX_IDEMPOTENCY_KEY_CHARS, Runtime, RuntimeError, SendOutcome, TurnEnd,
-};
+use causerie_runtime::{ListMessages, MAX_IDEMPOTENCY_KEY_CHARS, SendOutcome, TurnEnd};
 use serde::Deserialize;
 
 use crate::auth::Caller;

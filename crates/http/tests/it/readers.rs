@@ -44,8 +44,10 @@ fn restore(record: &mut ApiKeyRecord) {
     record.access.rules.clear();
 }
 
+type RecordChange = fn(&mut ApiKeyRecord);
+
 /// Changes that take the right to read, with the code and the status of the refusal.
-const CHANGES: [(fn(&mut ApiKeyRecord), &str, u16); 3] = [
+const CHANGES: [(RecordChange, &str, u16); 3] = [
     (revoke_key, "unauthenticated", 401),
     (disable_user, "unauthenticated", 401),
     (prohibit_reading, "forbidden", 403),

@@ -40,9 +40,9 @@ pub(super) fn max_connections(limit: Option<usize>, reserved: usize) -> Option<N
 /// Returns the number of files that are kept for the store, the upstream and the workers.
 pub(super) fn reserved_files(store: &StoreSettings, upstream: &UpstreamSettings, workers: usize) -> usize {
     let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    let of_store = match store.database_url.expose().starts_with("sqlite://") {
-        true => count(store.readers).saturating_mul(FILES_PER_READER),
-        false => count(store.connections),
+    let of_store = match store.database.url.expose().starts_with("sqlite://") {
+        true => count(store.database.readers).saturating_mul(FILES_PER_READER),
+        false => count(store.database.connections),
     };
     OTHER_FILES
         .saturating_add(of_store)

@@ -14,16 +14,7 @@ use super::values::{milliseconds, path, whole};
 pub struct StoreSettings {
     /// Folder of the files that the program writes.
     pub data_dir: PathBuf,
-    /// `sqlite://PATH` or `postgres://…`; it may contain a password.
-    pub database_url: Secret,
-    /// Maximum number of connections to PostgreSQL.
-    pub connections: u32,
-    /// Maximum time a transaction waits until it starts.
-    pub wait: Duration,
-    /// Maximum time of one statement on PostgreSQL.
-    pub statement: Duration,
-    /// Threads that read from SQLite.
-    pub readers: u32,
+    pub database: causerie_persistence::StoreSettings,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -68,14 +59,16 @@ impl StoreArgs {
         let data_dir = data_dir?;
         let default = || Secret::new(causerie_persistence::sqlite_url(&data_dir.join("causerie.db")));
         let database_url = database_url?.unwrap_or_else(default);
-        Some(StoreSettings {
-            data_dir,
-            database_url,
+        let wait_timeout = wait?;
+        let database = causerie_persistence::StoreSettings {
+            url: database_url,
             connections: connections?,
-            wait: wait?,
-            statement: statement?,
+            wait_timeout,
+            statement_timeout: statement?,
+            busy_timeout: wait_timeout,
             readers: readers?,
-        })
+        };
+        Some(StoreSettings { data_dir, database })
     }
 }
 

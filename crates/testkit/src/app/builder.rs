@@ -157,11 +157,14 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
     Settings {
         store: StoreSettings {
             data_dir: folder.path().join("data"),
-            database_url: Secret::new(database.url()),
-            connections: 8,
-            wait: TIMEOUT,
-            statement: TIMEOUT,
-            readers: 2,
+            database: causerie_persistence::StoreSettings {
+                url: Secret::new(database.url()),
+                connections: 8,
+                wait_timeout: TIMEOUT,
+                statement_timeout: TIMEOUT,
+                busy_timeout: TIMEOUT,
+                readers: 2,
+            },
         },
         upstream: UpstreamSettings {
             upstream: Upstream::Gateway {

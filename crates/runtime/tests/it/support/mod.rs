@@ -147,7 +147,7 @@ impl World {
 
     pub(crate) async fn messages(&self, principal: &Principal, session_id: SessionId) -> Vec<MessageView> {
         let list = ListMessages { session_id, after_seq: None, before_seq: None, limit: 100 };
-        self.runtime.messages(principal, list).await.unwrap()
+        self.runtime.messages(principal, list).await.unwrap().rows
     }
 
     /// Returns the messages as lines `seq role status content`.

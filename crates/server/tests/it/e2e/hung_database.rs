@@ -11,7 +11,7 @@ use causerie_testkit::database::RawConnection;
 async fn app() -> Result<Option<TestAppBuilder>> {
     let Some(builder) = TestApp::on_postgres().await? else { return Ok(None) };
     Ok(Some(builder.tool("gated", "sim/gated?words=3").settings(|settings| {
-        settings.store.statement = Duration::from_secs(1);
+        settings.store.database.statement_timeout = Duration::from_secs(1);
         settings.runtime.lease = Duration::from_secs(3);
     })))
 }

@@ -24,7 +24,7 @@ enum Change {
     DisableUser,
     ProhibitReading,
     /// The sessions belong to another user.
-    ChangeOwner,
+    MoveSessions,
 }
 
 struct Reader {
@@ -53,7 +53,7 @@ async fn change_rights(app: &TestApp, reader: &Reader, change: Change) -> Result
             let put = app.root.request(Method::PUT, &format!("/users/{id}/rules")).json(&rules);
             Reply::fetch(put).await?.json(200)?;
         }
-        Change::ChangeOwner => {
+        Change::MoveSessions => {
             let (other, _) = create_user(app, "heir").await?;
             let store = app.database().store();
             let (from, to) = (uuid_literal(store, id.parse()?), uuid_literal(store, other.parse()?));
@@ -69,7 +69,7 @@ async fn check(app: &TestApp, change: Change) -> Result<()> {
     let client = &reader.client;
     let code = match change {
         Change::RevokeKey | Change::DisableUser => "unauthenticated",
-        Change::ProhibitReading | Change::ChangeOwner => "forbidden",
+        Change::ProhibitReading | Change::MoveSessions => "forbidden",
     };
     let (chat, other) = (client.chat("gated").await?, client.chat("gated").await?);
     let mut sent = chat.send("Hello").await?;
@@ -101,7 +101,7 @@ async fn check(app: &TestApp, change: Change) -> Result<()> {
 
 async fn readers_end_with_the_rights_of_their_principal(builder: TestAppBuilder) -> Result<()> {
     let app = builder.tool("gated", "sim/gated?gate=hold").start().await?;
-    let changes = [Change::RevokeKey, Change::DisableUser, Change::ProhibitReading, Change::ChangeOwner];
+    let changes = [Change::RevokeKey, Change::DisableUser, Change::ProhibitReading, Change::MoveSessions];
     try_join_all(changes.map(|change| check(&app, change))).await?;
     // The upstream requests of all turns continue.
     app.upstream().wait_until_held("hold", 2 * changes.len()).await?;

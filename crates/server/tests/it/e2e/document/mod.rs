@@ -43,6 +43,9 @@ async fn fill(app: &TestApp) -> Result<Stored> {
     let members = format!("/groups/{group}/members");
     root.post(&members, &json!({ "user_id": user, "role": "admin" })).await?.json(201)?;
     root.post(&members, &json!({ "email": "dora@example.org" })).await?;
+    // Only members of a group bind keys to it.
+    let admin = id(&root.get("/me").await?.json(200)?["user"])?;
+    root.post(&members, &json!({ "user_id": admin, "role": "member" })).await?.json(201)?;
     let rule = json!({
         "action": ["read", "use"], "subject": "Tool", "conditions": { "slug": { "$in": ["echo"] } },
         "fields": ["slug"], "inverted": true, "reason": "never",
