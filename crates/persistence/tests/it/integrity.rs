@@ -279,8 +279,6 @@ async fn sums_beyond_64_bits_are_compared(subject: &SqlSubject) -> Result<()> {
     ] {
         raw.run(&format!("UPDATE ai_usage SET {costs}; UPDATE budget_windows SET spent = {spent};")).await?;
         assert_eq!(rules(subject).await?, BTreeSet::from_iter(expected), "{spent}");
-        let totals = subject.conversations.totals(id, &Filter::Everything).await?;
-        assert!(totals.is_some_and(|totals| totals.cost.pico() > 0), "{spent}");
     }
     Ok(())
 }
