@@ -68,7 +68,7 @@ pub(crate) async fn sync_catalog(
     (catalog, stamp): &(Vec<CatalogModel>, AuditStamp),
 ) -> Result<Vec<RejectedModel>, QueryError> {
     let rejected = replace_catalog(conn, &(catalog.clone(), stamp.at)).await?;
-    let detail = json!({ "models": catalog.len() - rejected.len() });
+    let detail = json!({ "models": catalog.len() - rejected.len(), "rejected": rejected.len() });
     record(conn, stamp, AuditEntry { action: AuditAction::ModelSync, of: ("Model", &"*"), detail }).await?;
     Ok(rejected)
 }

@@ -62,9 +62,6 @@ async fn fill(app: &TestApp) -> Result<Stored> {
     let key = id(&root.post("/api-keys", &new).await?.json(201)?)?;
     let revoked = id(&root.post("/api-keys", &json!({ "name": "revoked" })).await?.json(201)?)?;
     ensure!(root.delete(&format!("/api-keys/{revoked}")).await?.status == 204);
-    for of in [format!("user/{user}"), format!("group/{group}"), format!("api_key/{key}")] {
-        put(root, &format!("/budgets/{of}"), &json!({ "period": "month", "limit": "500.00" })).await?;
-    }
 
     let mut turns = Vec::new();
     let new = json!({ "tool": "echo", "title": "Files", "group_id": group });
@@ -94,7 +91,11 @@ async fn fill(app: &TestApp) -> Result<Stored> {
     running.read_to("start").await?;
     cancelled.cancel().await?;
     turns.push(running.read_to_end().await?.turn_id);
-    app.root.get(&format!("/sessions/{session}")).await?.json(200)?;
+    // A budget refuses models without a price, so it comes last.
+    for of in [format!("user/{user}"), format!("group/{group}"), format!("api_key/{key}")] {
+        put(root, &format!("/budgets/{of}"), &json!({ "period": "month", "limit": "500.00" })).await?;
+    }
+    root.get(&format!("/sessions/{session}")).await?.json(200)?;
     Ok(Stored { user, group, key, session, fork, turns })
 }
 
