@@ -78,7 +78,7 @@ pub(crate) struct VisibleUserDto {
     name: Option<String>,
     /// A BCP 47 language tag; null if the user chose none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = Option<String>, required = false)]
     locale: Option<Option<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = UserStatusDto, required = false)]

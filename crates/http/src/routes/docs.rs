@@ -2,6 +2,7 @@
 //!
 //! `build.rs` copies its files out of the vendored archive, compressed as they are.
 
+use actix_web::http::Method;
 use actix_web::http::header::{
     self, AcceptEncoding, ContentEncoding, Encoding, Header as _, Preference, Quality,
 };
@@ -36,8 +37,10 @@ const GZIP_HEADER_BYTES: usize = 10;
 const GZIP_TRAILER_BYTES: usize = 8;
 
 pub(crate) fn configure(app: &mut ServiceConfig) {
-    app.route("/docs", web::get().to(redirect));
-    app.route("/docs/{file:.*}", web::get().to(serve));
+    for method in [Method::GET, Method::HEAD] {
+        app.route("/docs", web::method(method.clone()).to(redirect));
+        app.route("/docs/{file:.*}", web::method(method).to(serve));
+    }
 }
 
 /// Redirects to the folder, because the links of the page are relative to it.

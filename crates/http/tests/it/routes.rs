@@ -355,6 +355,8 @@ async fn the_document_is_served_with_swagger_ui() {
     let page = ada.get("/docs/").await;
     assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html"));
     assert!(!page.text.contains("http://") && !page.text.contains("https://"));
+    assert_eq!(ada.call(Method::HEAD, "/docs").await.status, 308);
+    assert_eq!(ada.call(Method::HEAD, "/docs/").await.status, 200);
     assert!(ada.get("/docs/swagger-initializer.js").await.text.contains("../openapi.json"));
     assert_eq!(ada.get("/docs/nothing.js").await.outcome(), (404, "not_found".to_owned()));
 }
