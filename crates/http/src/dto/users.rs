@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::input;
 use super::page::{PageCursor, id_cursor};
-use super::values::{Id, TimestampDto, UserRoleDto, UserStatusDto};
+use super::values::{Id, TimestampDto, UserRoleDto, UserStatusDto, nullable_text};
 
 /// A new user.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -78,7 +78,7 @@ pub(crate) struct VisibleUserDto {
     name: Option<String>,
     /// A BCP 47 language tag; null if the user chose none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, required = false)]
+    #[schema(required = false, schema_with = nullable_text)]
     locale: Option<Option<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = UserStatusDto, required = false)]

@@ -17,7 +17,7 @@ use causerie_domain::{
 };
 use serde::{Serialize, Serializer};
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
@@ -176,4 +176,11 @@ enums! {
 
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
+}
+
+/// Returns the schema of text or null, for a member that can be absent.
+pub(crate) fn nullable_text() -> RefOr<Schema> {
+    let text = ObjectBuilder::new().schema_type(Type::String);
+    let null = ObjectBuilder::new().schema_type(Type::Null);
+    Schema::AnyOf(AnyOfBuilder::new().item(text).item(null).build()).into()
 }

@@ -5,13 +5,12 @@ use causerie_domain::ports::UsageReport;
 use causerie_domain::usage::CostBasis;
 use causerie_domain::usage::reports::{Grouping, PriceVariance, ReportKey, ReportRow, UsageTotals, UsdSum};
 use serde::{Serialize, Serializer};
-use utoipa::openapi::schema::{AnyOfBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::cursor::UsageGroupCursor;
 use crate::dto::page::PageCursor as _;
-use crate::dto::values::{Id, UsdDto};
+use crate::dto::values::{Id, UsdDto, nullable_text};
 
 /// A usage report.
 #[derive(Debug, Serialize, ToSchema)]
@@ -264,11 +263,4 @@ impl<T: std::fmt::Display> Serialize for DisplayDto<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }
-}
-
-/// Returns the schema of text or null, for a member that can be absent.
-fn nullable_text() -> RefOr<Schema> {
-    let text = ObjectBuilder::new().schema_type(Type::String);
-    let null = ObjectBuilder::new().schema_type(Type::Null);
-    Schema::AnyOf(AnyOfBuilder::new().item(text).item(null).build()).into()
 }

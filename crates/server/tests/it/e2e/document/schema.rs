@@ -77,7 +77,8 @@ impl Document {
                 let (Some(properties), Some(members)) = (argument.as_object(), value.as_object()) else {
                     return Ok(());
                 };
-                let is_open = !is_closed || schema.get("allOf").is_some();
+                // An object without documented members, such as `meta`, has any.
+                let is_open = !is_closed || schema.get("allOf").is_some() || properties.is_empty();
                 for (name, member) in members {
                     let at = format!("{at}/{name}");
                     match properties.get(name) {
