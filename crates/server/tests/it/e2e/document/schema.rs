@@ -77,8 +77,8 @@ impl Document {
                 let (Some(properties), Some(members)) = (argument.as_object(), value.as_object()) else {
                     return Ok(());
                 };
-                // An object without documented members, such as `meta`, has any.
-                let is_open = !is_closed || schema.get("allOf").is_some() || properties.is_empty();
+                // `meta` has any members; the document names some of a message's.
+                let is_open = !is_closed || schema.get("allOf").is_some() || at.ends_with("/meta");
                 for (name, member) in members {
                     let at = format!("{at}/{name}");
                     match properties.get(name) {
