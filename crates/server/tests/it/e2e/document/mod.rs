@@ -91,6 +91,7 @@ async fn fill(app: &TestApp) -> Result<Stored> {
     running.read_to("start").await?;
     cancelled.cancel().await?;
     turns.push(running.read_to_end().await?.turn_id);
+    root.chat("echo").await?;
     // A budget refuses models without a price, so it comes last.
     for of in [format!("user/{user}"), format!("group/{group}"), format!("api_key/{key}")] {
         put(root, &format!("/budgets/{of}"), &json!({ "period": "month", "limit": "500.00" })).await?;
