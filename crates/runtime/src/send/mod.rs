@@ -304,7 +304,7 @@ impl Runtime {
             requester: begun.session.requester(),
         };
         let log = Arc::new(TurnLog::new(self.turn_start(&begun.turn), Some(report)));
-        let running = Arc::new(RunningTurn::new(Arc::clone(&log), launch.leased_at));
+        let running = Arc::new(RunningTurn::new(Arc::clone(&log), request.requester, launch.leased_at));
         inner.running.insert(Arc::clone(&running));
         if launch.leased_at.elapsed() > inner.settings.lease / 6 {
             // A slow start may have used a large part of the lease. The flush renews it.

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use causerie_domain::InstanceId;
 use causerie_domain::ports::{LeaseStatus, StoreError, TurnStore};
+use causerie_fair_share::on_behalf_of;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::running::{PendingFlush, RunningTurn, RunningTurns, Stop};
 use crate::core::clock::monotonic;
@@ -20,6 +22,10 @@ use crate::core::settings::Settings;
 /// Maximum number of turns in one transaction. If the store is slow, small transactions renew some leases; a large
 /// one that is too late renews none.
 const MAX_BATCH_TURNS: usize = 64;
+
+/// Maximum size of the text in one transaction, in bytes, except for the last text of a batch and for a file, which has a
+/// transaction of its own if it is larger.
+const MAX_BATCH_BYTES: usize = 1024 * 1024;
 
 /// Settings of the flusher.
 #[derive(Debug, Clone, Copy)]
@@ -85,12 +91,13 @@ impl Flusher {
     }
 
     /// Flushes until the token is cancelled.
-    pub(crate) async fn run(&self, end: CancellationToken) {
+    pub(crate) async fn run(self: Arc<Self>, end: CancellationToken) {
         let mut renewals = tokio::time::interval(self.settings.lease / 3);
         renewals.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let large = TaskTracker::new();
         loop {
             let renew = tokio::select! {
-                () = end.cancelled() => return,
+                () = end.cancelled() => break,
                 _ = renewals.tick() => true,
                 () = self.changed.notified() => {
                     tokio::select! {
@@ -100,22 +107,29 @@ impl Flusher {
                     false
                 }
             };
-            self.flush(renew).await;
+            self.flush(renew, &large).await;
         }
+        large.close();
+        large.wait().await;
     }
 
-    async fn flush(&self, renew: bool) {
+    /// Flushes all running turns. Those with a large file are flushed by a task of their own: the writes of other turns do
+    /// not wait for them.
+    async fn flush(self: &Arc<Self>, renew: bool, large: &TaskTracker) {
         self.waiting_bytes.store(0, Ordering::Relaxed);
         let mut turns = self.turns.all();
         // If the store is slow, the leases that expire first are renewed first.
         turns.sort_by_key(|turn| turn.renewed_at());
-        for batch in turns.chunks(MAX_BATCH_TURNS) {
-            let flushes = batch.iter().map(|turn| turn.pending_flush());
-            let flushes: Vec<PendingFlush> = flushes.filter(|flush| renew || flush.has_changes()).collect();
-            if flushes.is_empty() {
+        let mut rest = turns.as_slice();
+        while !rest.is_empty() {
+            let batch = take_batch(&mut rest, renew, |flush| {
+                let flusher = Arc::clone(self);
+                large.spawn(on_behalf_of(flush.turn.requester, flusher.store_large(flush)));
+            });
+            if batch.is_empty() {
                 continue;
             }
-            if let Err(error) = self.store(flushes).await {
+            if let Err(error) = self.store(batch).await {
                 self.changed.notify_one();
                 turns.iter().for_each(|turn| self.stop_if_lease_expires_soon(turn, &error));
                 if let StoreError::Unavailable(_) = error {
@@ -123,6 +137,17 @@ impl Flusher {
                     return;
                 }
             }
+        }
+    }
+
+    /// Stores a large file of a turn. If that fails, the next flush tries again.
+    async fn store_large(self: Arc<Self>, flush: PendingFlush) {
+        let turn = Arc::clone(&flush.turn);
+        if let Err(error) = self.store(vec![flush]).await {
+            // An outage also fails the other flushes, which log it.
+            tracing::debug!(turn = %turn.id(), %error, "flushing a large file failed; retrying");
+            self.stop_if_lease_expires_soon(&turn, &error);
+            self.changed.notify_one();
         }
     }
 
@@ -136,7 +161,9 @@ impl Flusher {
             Ok(Ok(leases)) => {
                 self.log_recovery();
                 for (flush, lease) in flushes.into_iter().zip(leases) {
-                    complete(flush, lease, started_at);
+                    if complete(flush, lease, started_at) {
+                        self.changed.notify_one();
+                    }
                 }
                 return Ok(());
             }
@@ -175,17 +202,45 @@ impl Flusher {
     }
 }
 
-fn complete(flush: PendingFlush, lease: LeaseStatus, started_at: Instant) {
+/// Takes the flushes of one transaction from the turns. A flush that exceeds the size of a transaction is passed to
+/// `large`.
+fn take_batch(
+    turns: &mut &[Arc<RunningTurn>],
+    renew: bool,
+    large: impl Fn(PendingFlush),
+) -> Vec<PendingFlush> {
+    let mut batch = Vec::new();
+    let mut left = MAX_BATCH_BYTES;
+    while batch.len() < MAX_BATCH_TURNS
+        && left > 0
+        && let Some((turn, rest)) = turns.split_first()
+    {
+        *turns = rest;
+        let flush = turn.pending_flush(MAX_BATCH_BYTES);
+        let bytes = flush.bytes();
+        if bytes > MAX_BATCH_BYTES {
+            large(flush);
+        } else if renew || flush.has_changes() {
+            left = left.saturating_sub(bytes);
+            batch.push(flush);
+        }
+    }
+    batch
+}
+
+/// Ends a flush. Returns whether more text of the turn waits.
+fn complete(flush: PendingFlush, lease: LeaseStatus, started_at: Instant) -> bool {
     match lease {
         LeaseStatus::Held { cancel_requested, .. } => {
             if cancel_requested {
                 flush.turn.stop(Stop::Cancelled);
             }
-            flush.succeed(started_at);
+            flush.succeed(started_at)
         }
         // Also returned for a turn that ended during the flush. Its task no longer waits for the signal.
         LeaseStatus::Lost { .. } => {
             flush.turn.stop(Stop::Lost);
+            false
         }
     }
 }

@@ -190,17 +190,22 @@ impl TurnLog {
         }
     }
 
-    /// Returns all text after the cursor as segments for the store, and moves the cursor to the end.
-    pub(crate) fn read_segments(&self, cursor: &mut LogCursor) -> Vec<Segment> {
+    /// Returns text after the cursor as segments for the store, and moves the cursor behind them. The segment that
+    /// exceeds the limit of bytes is the last one if it is the first, and is left for the next read otherwise.
+    pub(crate) fn read_segments(&self, cursor: &mut LogCursor, max_bytes: usize) -> Vec<Segment> {
         let mut segments = Vec::new();
+        let mut left = max_bytes;
         loop {
+            let mut next = *cursor;
+            let LogRead::Delta(delta) = self.read(&mut next) else { return segments };
             let position = cursor.position;
-            match self.read(cursor) {
-                LogRead::Delta(delta) => {
-                    segments.push(Segment { position, kind: delta.kind, text: delta.text });
-                }
-                LogRead::AtEnd | LogRead::Released => return segments,
+            match left.checked_sub(delta.text.len()) {
+                Some(rest) => left = rest,
+                None if segments.is_empty() => left = 0,
+                None => return segments,
             }
+            *cursor = next;
+            segments.push(Segment { position, kind: delta.kind, text: delta.text });
         }
     }
 
@@ -368,13 +373,14 @@ mod tests {
         #[test]
         fn reading_from_any_position_returns_the_rest(
             pieces in prop::collection::vec((prop::sample::select(PartKind::ALL), "\\PC{0,6}"), 0..8),
+            max_bytes in 0..40_usize,
         ) {
             let log = TurnLog::new(testing::turn_start(), None);
             for (kind, text) in &pieces {
                 log.append(*kind, text);
             }
             let rest_from = |position: u64| -> String {
-                let segments = log.read_segments(&mut LogCursor::default());
+                let segments = log.read_segments(&mut LogCursor::default(), usize::MAX);
                 let rest = segments.iter().filter(|segment| segment.end() > position).map(|segment| {
                     let read = segment.kind.byte_offset(&segment.text, position.saturating_sub(segment.position));
                     &segment.text[read..]
@@ -387,7 +393,16 @@ mod tests {
                 prop_assert_eq!(read_all(&log, &mut cursor), rest_from(position));
                 prop_assert_eq!(cursor.position(), log.length());
             }
-            let segments = log.read_segments(&mut LogCursor::default());
+            let segments = log.read_segments(&mut LogCursor::default(), usize::MAX);
+            let mut cursor = LogCursor::default();
+            let mut in_pieces = Vec::new();
+            while cursor.position() < log.length() {
+                let piece = log.read_segments(&mut cursor, max_bytes);
+                let bytes = piece.iter().map(|segment| segment.text.len()).sum::<usize>();
+                prop_assert!(piece.len() == 1 || bytes <= max_bytes);
+                in_pieces.extend(piece);
+            }
+            prop_assert_eq!(&in_pieces, &segments);
             let parts = causerie_domain::turns::parts_of(&segments);
             prop_assert_eq!(parts, log.parts());
         }

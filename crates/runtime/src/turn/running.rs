@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use causerie_domain::ports::TurnFlush;
 use causerie_domain::turns::ContextReport;
 use causerie_domain::usage::UsageProgress;
-use causerie_domain::{SessionId, TurnId, UsageId};
+use causerie_domain::{Requester, SessionId, TurnId, UsageId};
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -27,9 +28,13 @@ pub(crate) enum Stop {
 #[derive(Debug)]
 pub(crate) struct RunningTurn {
     pub(crate) log: Arc<TurnLog>,
+    /// User and group of the session.
+    pub(crate) requester: Requester,
     stop: OnceLock<Stop>,
     stopped: CancellationToken,
     unflushed: Mutex<Unflushed>,
+    /// Held by the flush of the changes, since their order matters.
+    flushing: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Changes that were not flushed.
@@ -48,20 +53,29 @@ struct Unflushed {
 pub(crate) struct PendingFlush {
     pub(crate) turn: Arc<RunningTurn>,
     pub(crate) request: TurnFlush,
+    changes: Option<FlushedChanges>,
+}
+
+/// Changes that a flush stores, besides the renewal of the lease.
+#[derive(Debug)]
+struct FlushedChanges {
     /// End of the flushed text after the flush has succeeded.
     end: LogCursor,
+    _flushing: OwnedMutexGuard<()>,
 }
 
 impl RunningTurn {
-    pub(crate) fn new(log: Arc<TurnLog>, leased_at: Instant) -> Self {
+    pub(crate) fn new(log: Arc<TurnLog>, requester: Requester, leased_at: Instant) -> Self {
         let context = log.context();
         let unflushed =
             Unflushed { flushed: LogCursor::default(), progress: None, context, renewed_at: leased_at };
         RunningTurn {
             log,
+            requester,
             stop: OnceLock::new(),
             stopped: CancellationToken::new(),
             unflushed: Mutex::new(unflushed),
+            flushing: Arc::default(),
         }
     }
 
@@ -98,17 +112,21 @@ impl RunningTurn {
         self.lock().renewed_at
     }
 
-    /// Takes the changes that were not flushed. Without changes, the flush only renews the lease.
-    pub(crate) fn pending_flush(self: &Arc<Self>) -> PendingFlush {
-        let mut unflushed = self.lock();
-        let mut end = unflushed.flushed;
-        let request = TurnFlush {
-            turn_id: self.id(),
-            segments: self.log.read_segments(&mut end),
-            progress: unflushed.progress.take(),
-            context: unflushed.context.take(),
-        };
-        PendingFlush { turn: Arc::clone(self), request, end }
+    /// Takes changes that were not flushed: text up to the limit of bytes, or one file that exceeds it. Without changes, and
+    /// while an earlier flush of the turn stores some, the flush only renews the lease.
+    pub(crate) fn pending_flush(self: &Arc<Self>, max_bytes: usize) -> PendingFlush {
+        let mut request =
+            TurnFlush { turn_id: self.id(), segments: Vec::new(), progress: None, context: None };
+        let flushing = Arc::clone(&self.flushing).try_lock_owned().ok();
+        let changes = flushing.map(|flushing| {
+            let mut unflushed = self.lock();
+            let mut end = unflushed.flushed;
+            request.segments = self.log.read_segments(&mut end, max_bytes);
+            request.progress = unflushed.progress.take();
+            request.context = unflushed.context.take();
+            FlushedChanges { end, _flushing: flushing }
+        });
+        PendingFlush { turn: Arc::clone(self), request, changes }
     }
 
     fn lock(&self) -> MutexGuard<'_, Unflushed> {
@@ -124,11 +142,20 @@ impl PendingFlush {
         !request.segments.is_empty() || request.progress.is_some() || request.context.is_some()
     }
 
-    /// Records that the flush, which started after `started_at`, has succeeded.
-    pub(crate) fn succeed(self, started_at: Instant) {
+    /// Returns the size of the text in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.request.segments.iter().map(|segment| segment.text.len()).sum()
+    }
+
+    /// Records that the flush, which started after `started_at`, has succeeded. Returns whether text waits for the next
+    /// one.
+    pub(crate) fn succeed(self, started_at: Instant) -> bool {
         let mut unflushed = self.turn.lock();
-        unflushed.flushed = self.end;
-        unflushed.renewed_at = started_at;
+        if let Some(changes) = &self.changes {
+            unflushed.flushed = changes.end;
+        }
+        unflushed.renewed_at = unflushed.renewed_at.max(started_at);
+        unflushed.flushed.position() < self.turn.log.length()
     }
 
     /// Restores the changes of a failed flush, unless newer ones have replaced them.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::failing_store::{Failure, Operation};
 use crate::support::scripted_gateway::{Step, fail, finish, text};
 use crate::support::{first_delta, read_all, read_all_within, user, world_with_failing_store};
-use causerie_domain::completion::CompletionErrorKind;
+use causerie_domain::completion::{CompletionErrorKind, CompletionEvent};
 use causerie_domain::turns::TurnStatus;
 use causerie_runtime::{RuntimeError, Settings};
 use tokio::time::Instant;
@@ -168,6 +168,39 @@ async fn many_leases_are_renewed_in_small_batches() {
     assert!(flushes.iter().all(|turns| turns.len() <= 64), "{flushes:?}");
     let renewed: std::collections::BTreeSet<_> = flushes.concat().into_iter().collect();
     assert_eq!(renewed.len(), 150, "all leases are renewed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_file_delays_no_other_turn_and_is_flushed_as_soon_as_the_store_takes_it() {
+    const MEGABYTE: usize = 1024 * 1024;
+    let (world, store) = world_with_failing_store(settings()).await;
+    store.hang_flushes_over(MEGABYTE);
+    let (anna, eve) = (user("anna"), user("eve"));
+    let (large, small) = (world.session(&anna).await, world.session(&eve).await);
+    let image = format!("data:image/png;base64,{}", "A".repeat(MEGABYTE));
+    let files = (0..3).map(|_| Step::Event(CompletionEvent::Image(image.clone())));
+    world.upstream.enqueue(files.chain([text("three"), Step::Gate, finish()]).collect());
+    let large = world.send(&anna, large, "Hi").await.unwrap();
+    let second = || Step::Pause(Duration::from_secs(1));
+    world.upstream.enqueue((0..9).flat_map(|_| [text("a"), second()]).chain([Step::Gate]).collect());
+    let small = world.send(&eve, small, "Hi").await.unwrap();
+    tokio::time::sleep(LEASE * 2 / 5).await;
+    let flushes = store.take_flushes();
+    let of = |turn| flushes.iter().flatten().filter(|flushed| **flushed == turn).count();
+    assert!(of(small.turn.id) >= 5, "each text of a second is flushed: {flushes:?}");
+    assert!(of(large.turn.id) >= 1, "the lease is renewed: {flushes:?}");
+
+    store.take_large_flushes();
+    tokio::time::sleep(LEASE).await;
+    let flushed = store.take_flushes();
+    let of_large = flushed.iter().filter(|turns| turns.contains(&large.turn.id)).count();
+    assert!(of_large >= 4, "each file has a flush of its own: {flushed:?}");
+    // An end that cannot be stored leaves the flushed text.
+    store.fail(Operation::Finish, Failure::Refused, u32::MAX);
+    world.runtime.cancel(&anna, large.turn.session_id).await.unwrap();
+    tokio::time::sleep(LEASE * 2).await;
+    let transcript = world.transcript(&anna, large.turn.session_id).await;
+    assert_eq!(transcript[1], "2 assistant interrupted \"three\"");
 }
 
 #[tokio::test(start_paused = true)]

@@ -44,6 +44,7 @@ pub(crate) struct FailingStore {
     inner: MemoryStore,
     failures: Mutex<Vec<(Operation, Failure, u32)>>,
     refused_turn: Mutex<Option<TurnId>>,
+    max_bytes: Mutex<Option<usize>>,
     flushed: Mutex<Vec<Vec<TurnId>>>,
     gate: Semaphore,
 }
@@ -54,6 +55,7 @@ impl FailingStore {
             inner,
             failures: Mutex::default(),
             refused_turn: Mutex::default(),
+            max_bytes: Mutex::default(),
             flushed: Mutex::default(),
             gate: Semaphore::new(0),
         }
@@ -72,6 +74,16 @@ impl FailingStore {
     /// Refuses all later flushes that contain this turn.
     pub(crate) fn refuse_flushes_of(&self, turn: TurnId) {
         *self.refused_turn.lock().unwrap() = Some(turn);
+    }
+
+    /// Makes all later flushes with more text hang, until [`Self::take_large_flushes`].
+    pub(crate) fn hang_flushes_over(&self, bytes: usize) {
+        *self.max_bytes.lock().unwrap() = Some(bytes);
+    }
+
+    /// Takes flushes of any size from now on.
+    pub(crate) fn take_large_flushes(&self) {
+        *self.max_bytes.lock().unwrap() = None;
     }
 
     /// Takes the turns of each flush since the last call.
@@ -139,6 +151,10 @@ impl TurnStore for FailingStore {
         let refused_turn = *self.refused_turn.lock().unwrap();
         if turns.iter().any(|flush| Some(flush.turn_id) == refused_turn) {
             return Err(refusal());
+        }
+        let bytes = turns.iter().flat_map(|flush| &flush.segments).map(|segment| segment.text.len()).sum();
+        if self.max_bytes.lock().unwrap().is_some_and(|max| max < bytes) {
+            return std::future::pending().await;
         }
         self.flushed.lock().unwrap().push(turns.iter().map(|flush| flush.turn_id).collect());
         self.apply(Operation::Flush, self.inner.flush(owner, lease, turns)).await

@@ -1,13 +1,15 @@
 //! Generated images: frames of the stream, parts of the stored answer, and their limit.
 
-use causerie_testkit::anyhow::{Context as _, Result};
+use causerie_testkit::anyhow::{Context as _, Result, ensure};
 use causerie_testkit::app::TestAppBuilder;
+use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 
 causerie_testkit::on_both_databases! {
     images_are_streamed_stored_and_replayed,
     an_image_is_not_sent_upstream_again_and_is_copied_by_a_fork,
     images_beyond_their_limit_end_the_answer_as_a_length,
+    large_images_of_one_user_interrupt_no_answer_of_another,
 }
 
 /// Returns the parts of a message, without the data of its images.
@@ -103,5 +105,27 @@ async fn images_beyond_their_limit_end_the_answer_as_a_length(builder: TestAppBu
     assert_eq!((&message["status"], kinds(&message).len()), (&json!("completed"), 4));
     assert_eq!(message["usage"]["basis"], "pending", "the cost is looked up");
     assert_eq!(chat.detail().await?["active_turn_id"], Value::Null);
+    app.stop().await
+}
+
+async fn large_images_of_one_user_interrupt_no_answer_of_another(builder: TestAppBuilder) -> Result<()> {
+    let app = builder
+        .tool("artist", "sim/image?images=3&bytes=1500000")
+        .tool("talker", "sim/slow?words=40")
+        .start()
+        .await?;
+    let images = (0..2).map(async |_| {
+        let chat = app.ada.chat("artist").await?;
+        let message = chat.send_for_json("Cats, please").await?.json(200)?["message"].clone();
+        ensure!((&message["status"], kinds(&message).len()) == (&json!("completed"), 3));
+        Ok(())
+    });
+    let texts = (0..2).map(async |_| {
+        let chat = app.bob.chat("talker").await?;
+        let lines = chat.send_and_read("Talk, please").await?.merged_lines();
+        ensure!(lines.iter().any(|line| line.starts_with("finish stop completed")), "{lines:#?}");
+        Ok(())
+    });
+    futures_util::try_join!(try_join_all(images), try_join_all(texts))?;
     app.stop().await
 }
