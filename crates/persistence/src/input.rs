@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use causerie_domain::audit_events::AuditStamp;
-use causerie_domain::ports::TurnFlush;
+use causerie_domain::ports::{FinishTurn, TurnFlush};
 use causerie_domain::sessions::SessionAction;
 use causerie_domain::{AttachmentId, Filter, InstanceId, SessionId, Timestamp};
 
@@ -62,4 +62,14 @@ pub(crate) struct FlushTurns {
     pub(crate) owner: InstanceId,
     pub(crate) lease: Duration,
     pub(crate) turns: Vec<TurnFlush>,
+}
+
+/// The end of a turn, with the text of its answer as the columns hold it. The text is converted before the transaction,
+/// since all other writes of a SQLite file wait for it.
+pub(crate) struct EndTurn {
+    /// The end, without parts and reasoning records.
+    pub(crate) finish: FinishTurn,
+    pub(crate) content: String,
+    pub(crate) parts: String,
+    pub(crate) reasoning_details: Option<String>,
 }

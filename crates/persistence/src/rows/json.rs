@@ -1,5 +1,7 @@
 //! JSON in text columns.
 
+use std::borrow::Cow;
+
 use causerie_domain::messages::{MessageMeta, Part, PartKind, media_type};
 use causerie_domain::ports::StoreError;
 use causerie_domain::turns::ContextReport;
@@ -11,15 +13,15 @@ use crate::error::{corrupt, corrupt_with_source};
 
 /// A part of a message: `{"type": "text", "text": "..."}`, or `{"type": "file", "media_type": "...", "url": "..."}`.
 #[derive(Serialize, Deserialize)]
-struct StoredPart {
+struct StoredPart<'t> {
     #[serde(rename = "type")]
-    kind: String,
+    kind: Cow<'t, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
+    text: Option<Cow<'t, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    media_type: Option<String>,
+    media_type: Option<Cow<'t, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    url: Option<String>,
+    url: Option<Cow<'t, str>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -35,11 +37,12 @@ const META_KEYS: [&str; 5] = ["model", "tokens", "latency_ms", "finish_reason", 
 
 pub(crate) fn parts_text(parts: &[Part]) -> Result<String, StoreError> {
     let stored = parts.iter().map(|part| {
-        let (kind, text) = (part.kind.as_str().to_owned(), Some(part.text.clone()));
+        let kind = Cow::Borrowed(part.kind.as_str());
+        let text = Some(Cow::Borrowed(part.text.as_str()));
         match part.kind {
             PartKind::Text | PartKind::Reasoning => StoredPart { kind, text, media_type: None, url: None },
             PartKind::File => {
-                let media_type = Some(media_type(&part.text).to_owned());
+                let media_type = Some(Cow::Borrowed(media_type(&part.text)));
                 StoredPart { kind, text: None, media_type, url: text }
             }
         }
@@ -48,7 +51,7 @@ pub(crate) fn parts_text(parts: &[Part]) -> Result<String, StoreError> {
 }
 
 pub(super) fn parts(stored: &str) -> Result<Vec<Part>, StoreError> {
-    let parts: Vec<StoredPart> = read("messages.parts", stored)?;
+    let parts: Vec<StoredPart<'_>> = read("messages.parts", stored)?;
     parts
         .into_iter()
         .map(|part| {
@@ -56,7 +59,7 @@ pub(super) fn parts(stored: &str) -> Result<Vec<Part>, StoreError> {
             let text = if kind == PartKind::File { part.url } else { part.text };
             let text =
                 text.ok_or_else(|| corrupt(format!("messages.parts has a {} without text", part.kind)))?;
-            Ok(Part { kind, text })
+            Ok(Part { kind, text: text.into_owned() })
         })
         .collect()
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use causerie_domain::messages::content_of;
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt,
     Reap, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnStore, TurnStoreError, Turns,
@@ -10,8 +11,12 @@ use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
 use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, TurnId};
 
-use crate::input::{FlushTurns, KeyLookup};
+use crate::input::{EndTurn, FlushTurns, KeyLookup};
+use crate::rows::{checked_text, parts_text};
 use crate::store::{SqlStore, transact};
+
+/// Bytes of an answer up to which its columns are written in the task of the turn.
+const MAX_INLINE_BYTES: usize = 256 * 1024;
 
 #[async_trait::async_trait]
 impl TurnStore for SqlStore {
@@ -42,7 +47,13 @@ impl TurnStore for SqlStore {
     }
 
     async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnStoreError> {
-        transact!(self, PriorityWrite, turns::finish(finish))
+        let ended = if stored_bytes(&finish) > MAX_INLINE_BYTES {
+            // The threads of the runtime serve other tasks meanwhile.
+            tokio::task::spawn_blocking(|| end_turn(finish)).await.map_err(StoreError::rolled_back)??
+        } else {
+            end_turn(finish)?
+        };
+        transact!(self, PriorityWrite, turns::finish(ended))
     }
 
     async fn request_cancel(&self, request: CancelRequest) -> Result<Option<Turn>, StoreError> {
@@ -77,4 +88,17 @@ impl Turns for SqlStore {
         }
         transact!(self, Read, turns::visible((ids, visible.clone())))
     }
+}
+
+fn stored_bytes(finish: &FinishTurn) -> usize {
+    finish.parts.iter().map(|part| part.text.len()).sum()
+}
+
+/// Writes the columns of an answer.
+fn end_turn(mut finish: FinishTurn) -> Result<EndTurn, StoreError> {
+    let parts = std::mem::take(&mut finish.parts);
+    let content = content_of(&parts);
+    checked_text("messages.content", &content)?;
+    let reasoning_details = finish.reasoning_details.take().map(|details| details.to_string());
+    Ok(EndTurn { content, parts: parts_text(&parts)?, reasoning_details, finish })
 }

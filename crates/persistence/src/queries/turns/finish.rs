@@ -1,6 +1,5 @@
 //! Finishing a turn: answer, usage and release of the session in one transaction.
 
-use causerie_domain::messages::content_of;
 use causerie_domain::ports::{FinishTurn, TurnStoreError};
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
@@ -9,18 +8,20 @@ use diesel::prelude::*;
 use super::super::{Conn, RunQueryDsl, usage};
 use super::{lease, read, reap};
 use crate::error::{QueryError, TransactionError, corrupt};
-use crate::rows::{TurnRow, checked_text, context_text, meta_text, micros, parts_text, sanitized};
+use crate::input::EndTurn;
+use crate::rows::{TurnRow, context_text, meta_text, micros, sanitized};
 use crate::schema::{messages, turns};
 use crate::types::id_param;
 
 pub(crate) async fn finish(
     conn: &mut Conn,
-    finish: &FinishTurn,
+    ended: &EndTurn,
 ) -> Result<(Turn, MessageUsage), TransactionError<TurnStoreError>> {
+    let finish = &ended.finish;
     let turn = match lease::release(conn, finish.turn_id, finish.owner, finish.ended_at).await? {
         true => {
             let turn = end(conn, finish).await?;
-            answer(conn, finish, &turn).await?;
+            answer(conn, ended, &turn).await?;
             usage::close(conn, turn.id, &finish.usage).await?;
             reap::drop_segments(conn, turn.id).await?;
             turn
@@ -53,16 +54,14 @@ async fn end(conn: &mut Conn, finish: &FinishTurn) -> Result<Turn, QueryError> {
     Ok(row.try_into()?)
 }
 
-async fn answer(conn: &mut Conn, finish: &FinishTurn, turn: &Turn) -> Result<(), QueryError> {
-    let content = content_of(&finish.parts);
-    let details = finish.reasoning_details.as_ref().map(ToString::to_string);
+async fn answer(conn: &mut Conn, ended: &EndTurn, turn: &Turn) -> Result<(), QueryError> {
     diesel::update(messages::table.filter(messages::id.eq(id_param(turn.assistant_message_id))))
         .set((
             messages::status.eq(turn.status.of_message().as_str()),
-            messages::content.eq(checked_text("messages.content", &content)?),
-            messages::parts.eq(parts_text(&finish.parts)?),
-            messages::reasoning_details.eq(details),
-            messages::meta.eq(meta_text(&finish.meta)),
+            messages::content.eq(&ended.content),
+            messages::parts.eq(&ended.parts),
+            messages::reasoning_details.eq(ended.reasoning_details.as_ref()),
+            messages::meta.eq(meta_text(&ended.finish.meta)),
         ))
         .execute(conn)
         .await?;

@@ -1,9 +1,12 @@
 //! Writes of a running turn: flushed text, the next attempt, and the request to cancel.
 
+use causerie_domain::messages::PartKind;
 use causerie_domain::ports::{CancelRequest, LeaseStatus, NextAttempt, TurnFlush, TurnStoreError};
 use causerie_domain::turns::{Segment, Turn};
 use causerie_domain::{Timestamp, TurnId};
+use diesel::dsl::case_when;
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 
 use super::super::{Conn, RunQueryDsl, budgets, sql_literals, usage};
 use super::{lease, reap};
@@ -61,15 +64,7 @@ async fn flush_one(
 /// has no effect, since it must not remove newer text.
 async fn write_segments(conn: &mut Conn, turn: TurnId, flushed: &[Segment]) -> Result<(), QueryError> {
     let (Some(first), Some(last)) = (flushed.first(), flushed.last()) else { return Ok(()) };
-    let newest: Option<SegmentRow> = segments::table
-        .filter(segments::turn_id.eq(id_param(turn)))
-        .order(segments::position.desc())
-        .select(SegmentRow::as_select())
-        .first(conn)
-        .await
-        .optional()?;
-    let newest = newest.map(Segment::try_from).transpose()?;
-    if newest.is_some_and(|newest| newest.end() > last.end()) {
+    if newest_segment(conn, turn).await?.is_some_and(|newest| newest.end() > last.end()) {
         return Ok(());
     }
     diesel::delete(segments::table)
@@ -89,6 +84,20 @@ async fn write_segments(conn: &mut Conn, turn: TurnId, flushed: &[Segment]) -> R
             .await?;
     }
     Ok(())
+}
+
+/// Returns the newest segment. A file is not read: only its length of one matters.
+async fn newest_segment(conn: &mut Conn, turn: TurnId) -> Result<Option<Segment>, QueryError> {
+    let file = PartKind::File.as_str();
+    let text = case_when(segments::kind.eq(file), file.into_sql::<Text>()).otherwise(segments::text);
+    let row: Option<SegmentRow> = segments::table
+        .filter(segments::turn_id.eq(id_param(turn)))
+        .order(segments::position.desc())
+        .select((segments::position, segments::kind, text))
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(row.map(Segment::try_from).transpose()?)
 }
 
 pub(crate) async fn begin_attempt(
