@@ -73,8 +73,7 @@ impl PartKind {
     }
 }
 
-/// Maximum size of the history that a turn loads, in bytes as the messages are stored. Texts of answers are stored twice,
-/// as content and as parts.
+/// Maximum size of the history that a turn loads, in bytes of the stored messages without their parts.
 pub const MAX_HISTORY_BYTES: usize = 16 * 1024 * 1024;
 
 /// Part of a message: contiguous text of one kind, or one file.
@@ -169,6 +168,16 @@ impl Message {
         let NewMessage { content, attachments: _, meta } = new;
         let meta = MessageMeta { other: meta.clone(), ..MessageMeta::default() };
         Message { meta, ..self.with_text(content) }
+    }
+
+    /// Returns the message as the history of a turn has it: without parts, whose text is also the content and whose
+    /// files are not sent again. An answer without text that has files keeps one empty file.
+    #[must_use]
+    pub fn without_parts(self) -> Self {
+        let has_files = self.parts.iter().any(|part| part.kind == PartKind::File);
+        let file = Part { kind: PartKind::File, text: String::new() };
+        let parts = if self.content.is_empty() && has_files { vec![file] } else { Vec::new() };
+        Message { parts, ..self }
     }
 }
 

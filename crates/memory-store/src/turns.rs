@@ -232,7 +232,8 @@ impl State {
     /// Returns the last messages of a session, up to [`MAX_HISTORY_BYTES`].
     fn history(&self, stored: &StoredSession, earlier: &[Message], limit: u32) -> Vec<MessageView> {
         let latest = earlier.iter().rev().take(limit as usize).map(|message| self.view(stored, message));
-        let mut history: Vec<MessageView> = latest.collect();
+        let mut history: Vec<MessageView> =
+            latest.map(|view| MessageView { message: view.message.without_parts(), ..view }).collect();
         history.truncate(rows_within(MAX_HISTORY_BYTES, history.iter().map(size)));
         history.reverse();
         history

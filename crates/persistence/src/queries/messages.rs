@@ -9,7 +9,7 @@ use causerie_domain::ports::MessageQuery;
 use causerie_domain::sessions::Session;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
+use diesel::sql_types::{BigInt, Text};
 
 use super::sizes::{self, PageLength};
 use super::{Conn, RunQueryDsl, filters, usage};
@@ -80,8 +80,12 @@ pub(crate) async fn latest(conn: &mut Conn, latest: &LatestMessages) -> Result<V
     list(conn, &before_end).await
 }
 
-/// Returns the last messages of a session before a sequence number, in order, up to [`MAX_HISTORY_BYTES`]. The caller has locked
-/// the session.
+/// SQL of the parts of a message [in the history](Message::without_parts). In the text of a part, quotation marks are escaped.
+const HISTORY_PARTS: &str = r#"CASE WHEN messages.content = '' AND messages.parts LIKE '%{"type":"file",%'
+     THEN '[{"type":"file","url":""}]' ELSE '[]' END"#;
+
+/// Returns the last messages of a session before a sequence number, in order and without parts, up to
+/// [`MAX_HISTORY_BYTES`]. The caller has locked the session.
 pub(super) async fn history(
     conn: &mut Conn,
     session: &Session,
@@ -94,10 +98,23 @@ pub(super) async fn history(
             .filter(messages::seq.lt(before_seq))
             .order(messages::seq.desc())
     };
-    let size = sql::<BigInt>(sizes::MESSAGE);
+    let size = sql::<BigInt>(sizes::MESSAGE_WITHOUT_PARTS);
     let sizes: Vec<i64> = earlier().select(size).limit(i64::from(limit)).load(conn).await?;
     let count = sizes::within(MAX_HISTORY_BYTES, &sizes);
-    let mut rows: Vec<MessageRow> = earlier().select(MessageRow::as_select()).limit(count).load(conn).await?;
+    let columns = (
+        messages::id,
+        messages::session_id,
+        messages::turn_id,
+        messages::role,
+        messages::seq,
+        messages::status,
+        messages::content,
+        sql::<Text>(HISTORY_PARTS),
+        messages::reasoning_details,
+        messages::meta,
+        messages::created_at,
+    );
+    let mut rows: Vec<MessageRow> = earlier().select(columns).limit(count).load(conn).await?;
     rows.reverse();
     views(conn, rows, session.into()).await
 }

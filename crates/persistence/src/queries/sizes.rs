@@ -8,6 +8,12 @@ pub(super) const MESSAGE: &str = "CAST(OCTET_LENGTH(messages.content) + OCTET_LE
      + COALESCE((SELECT SUM(OCTET_LENGTH(a.storage_key) + OCTET_LENGTH(a.meta)) FROM message_attachments a \
          WHERE a.message_id = messages.id AND a.deleted_at IS NULL), 0) AS BIGINT)";
 
+/// SQL of the size of a message with its attachments and without its parts.
+pub(super) const MESSAGE_WITHOUT_PARTS: &str = "CAST(OCTET_LENGTH(messages.content) \
+     + OCTET_LENGTH(messages.meta) + COALESCE(OCTET_LENGTH(messages.reasoning_details), 0) \
+     + COALESCE((SELECT SUM(OCTET_LENGTH(a.storage_key) + OCTET_LENGTH(a.meta)) FROM message_attachments a \
+         WHERE a.message_id = messages.id AND a.deleted_at IS NULL), 0) AS BIGINT)";
+
 /// SQL of the size of an attachment.
 pub(super) const ATTACHMENT: &str = "CAST(OCTET_LENGTH(message_attachments.filename) \
      + OCTET_LENGTH(message_attachments.storage_key) + OCTET_LENGTH(message_attachments.meta) AS BIGINT)";

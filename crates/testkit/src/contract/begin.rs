@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::Filter;
-use causerie_domain::messages::{MAX_HISTORY_BYTES, MessageMeta, MessageRole, MessageStatus, NewMessage};
-use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, IdempotencyKey};
+use causerie_domain::messages::{
+    MAX_HISTORY_BYTES, MessageMeta, MessageRole, MessageStatus, NewMessage, Part, PartKind,
+};
+use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, FinishTurn, IdempotencyKey};
 use causerie_domain::sessions::{Session, SessionAction, SessionState};
 use causerie_domain::turns::{Turn, TurnStatus};
 use causerie_domain::usage::CostBasis;
 
-use super::{START, Subject, text_part};
+use super::{Ending, START, Subject, text_part};
 
 fn key(name: &str) -> Option<IdempotencyKey> {
     Some(IdempotencyKey { key: name.to_owned(), body_hash: "ab".repeat(32) })
@@ -89,8 +91,7 @@ pub async fn a_repeated_begin_returns_the_same_result(subject: &Subject) -> Resu
 
 pub async fn the_history_has_a_maximum_size(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
-    // An answer has its text twice, as content and as part: more than half of the maximum.
-    let large = "x".repeat(MAX_HISTORY_BYTES / 3);
+    let large = "x".repeat(MAX_HISTORY_BYTES * 3 / 5);
     for question in ["first", "second", "third"] {
         let answer = if question == "third" { "short" } else { &large };
         subject.exchange(id, question, answer).await?;
@@ -102,6 +103,31 @@ pub async fn the_history_has_a_maximum_size(subject: &Subject) -> Result<()> {
         let seqs: Vec<i64> = running.begun.history.iter().map(|view| view.message.seq).collect();
         assert_eq!(seqs, [3, 4, 5, 6]);
     }
+    Ok(())
+}
+
+pub async fn files_take_no_room_of_the_history(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    subject.exchange(id, "Hello", "Hi").await?;
+    let file = Part { kind: PartKind::File, text: format!("data:image/png;base64,{}", "A".repeat(100_000)) };
+    let huge = Part { text: "A".repeat(MAX_HISTORY_BYTES), ..file.clone() };
+    let quoted = r#"{"type":"file","url":""#;
+    let answers = [
+        vec![text_part("A cat"), huge],
+        vec![file.clone(), file],
+        vec![Part { kind: PartKind::Reasoning, text: quoted.to_owned() }],
+    ];
+    for parts in answers {
+        let running = subject.start(id, "And?").await?;
+        subject.turns.finish_turn(FinishTurn { parts, ..subject.end(&running, &Ending::whole("")) }).await?;
+    }
+    let next = subject.run(BeginTurn { max_history_messages: 100, ..subject.send(id, "next") }).await?;
+    let answers = next.begun.history.iter().filter(|view| view.message.role == MessageRole::Assistant);
+    let found: Vec<(&str, usize)> =
+        answers.map(|view| (view.message.content.as_str(), view.message.parts.len())).collect();
+    assert_eq!(found, [("Hi", 0), ("A cat", 0), ("", 1), ("", 0)]);
+    let kept = next.begun.history.iter().flat_map(|view| &view.message.parts);
+    assert!(kept.cloned().eq([Part { kind: PartKind::File, text: String::new() }]));
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::cost_ceiling::CostCeiling;
-use causerie_domain::messages::{MessageMeta, NewMessage, Part, PartKind};
+use causerie_domain::messages::{MessageMeta, MessageView, NewMessage, Part, PartKind};
 use causerie_domain::ports::{
     BeginTurn, BegunTurn, FinishTurn, NewGreeting, NewSession, TurnFlush, TurnIds, TurnLease,
 };
@@ -46,6 +46,12 @@ pub struct Ending {
 /// Returns a text part of an answer.
 pub fn text_part(text: &str) -> Part {
     Part { kind: PartKind::Text, text: text.to_owned() }
+}
+
+/// Returns messages as the history of a turn has them.
+pub fn without_parts(views: Vec<MessageView>) -> Vec<MessageView> {
+    let strip = |view: MessageView| MessageView { message: view.message.without_parts(), ..view };
+    views.into_iter().map(strip).collect()
 }
 
 impl Ending {

@@ -31,7 +31,7 @@ use causerie_domain::{
 };
 use uuid::Uuid;
 
-pub use fixtures::{Ending, Running, closed, text_part};
+pub use fixtures::{Ending, Running, closed, text_part, without_parts};
 pub use sql_subject::{SqlSubject, tool_version};
 
 /// Start time of each check.
@@ -163,6 +163,7 @@ macro_rules! turns_contract {
                 a_repeated_begin_returns_the_same_result,
                 the_history_is_the_last_messages_in_order,
                 the_history_has_a_maximum_size,
+                files_take_no_room_of_the_history,
                 a_title_is_set_once,
                 a_refused_begin_stores_nothing,
                 a_session_with_a_running_turn_refuses_a_second_one,

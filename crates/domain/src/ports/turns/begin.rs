@@ -153,7 +153,7 @@ pub struct BegunTurn {
     /// Placeholder of the answer.
     pub assistant_message: Message,
     pub turn: Turn,
-    /// Last earlier messages in order, with any status.
+    /// Last earlier messages in order, with any status, [without parts](Message::without_parts).
     pub history: Vec<MessageView>,
     /// Remaining amount of the budget with the least left.
     pub budget_left: Option<Usd>,
