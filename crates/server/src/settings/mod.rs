@@ -83,7 +83,8 @@ impl ServeArgs {
         let access = self.access.read(&mut errors);
         let store = self.store.read(&mut errors);
         let upstream = self.upstream.read(&mut errors);
-        let runtime = self.runtime.read(&mut errors);
+        let is_shared = store.as_ref().is_some_and(StoreSettings::is_shared);
+        let runtime = self.runtime.read(is_shared, &mut errors);
         let log = self.log.read(&mut errors);
         #[cfg(feature = "test-hooks")]
         self.hooks.install();

@@ -56,10 +56,11 @@ pub(crate) struct RuntimeArgs {
     #[arg(value_parser = setting(milliseconds))]
     drain_ms: Setting<Duration>,
     /// Duration of a turn's lease, in milliseconds. After a crash of an instance, other instances wait this long before
-    /// they close its turns. It must be at least ten times the flush interval.
-    #[arg(long, env = "CAUSERIE_LEASE_MS", value_name = "MS", default_value = "15000")]
-    #[arg(value_parser = setting(milliseconds))]
-    lease_ms: Setting<Duration>,
+    /// they close its turns. It must be at least ten times the flush interval [default: 15000; 60000 on SQLite, which has
+    /// no other instances].
+    #[arg(long, env = "CAUSERIE_LEASE_MS", value_name = "MS", default_value = "", hide_default_value = true)]
+    #[arg(value_parser = optional(milliseconds))]
+    lease_ms: Setting<Option<Duration>>,
     /// Interval, in milliseconds, at which the text of running turns is written to the store. A crash loses at most the
     /// text of this time.
     #[arg(long, env = "CAUSERIE_FLUSH_INTERVAL_MS", value_name = "MS", default_value = "50")]
@@ -88,8 +89,16 @@ pub(crate) struct RuntimeArgs {
     admin_reads_content: Setting<bool>,
 }
 
+/// Duration of a lease on PostgreSQL, where other instances wait for its end.
+const SHARED_LEASE: Duration = Duration::from_secs(15);
+
+/// Duration of a lease on SQLite. No other instance waits for its end, so a turn survives a longer time in which the file
+/// cannot be written.
+const EXCLUSIVE_LEASE: Duration = Duration::from_mins(1);
+
 impl RuntimeArgs {
-    pub(crate) fn read(self, errors: &mut SettingErrors) -> Option<RuntimeSettings> {
+    /// Parses the settings. `is_shared` is whether other instances can use the store.
+    pub(crate) fn read(self, is_shared: bool, errors: &mut SettingErrors) -> Option<RuntimeSettings> {
         let tools_dir = errors.take(self.tools_dir);
         let allow_private_urls = errors.take(self.allow_private_urls);
         let drain = errors.take(self.drain_ms);
@@ -101,7 +110,8 @@ impl RuntimeArgs {
         let reconcile_interval = errors.take(self.reconcile_interval_ms);
         let admin_reads_content = errors.take(self.admin_reads_content);
 
-        let (lease, flush_interval) = (lease?, flush_interval?);
+        let default_lease = if is_shared { SHARED_LEASE } else { EXCLUSIVE_LEASE };
+        let (lease, flush_interval) = (lease?.unwrap_or(default_lease), flush_interval?);
         if lease < flush_interval * 10 {
             errors.add(SettingError::new(
                 "CAUSERIE_LEASE_MS (--lease-ms) must be at least ten times CAUSERIE_FLUSH_INTERVAL_MS \

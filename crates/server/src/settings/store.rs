@@ -17,6 +17,13 @@ pub struct StoreSettings {
     pub database: causerie_persistence::StoreSettings,
 }
 
+impl StoreSettings {
+    /// Returns whether other instances can use the database.
+    pub(crate) fn is_shared(&self) -> bool {
+        !self.database.url.expose().starts_with("sqlite:")
+    }
+}
+
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Store")]
 pub(crate) struct StoreArgs {
