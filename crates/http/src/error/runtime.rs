@@ -146,11 +146,16 @@ pub(crate) fn of_turn(turn: &Turn) -> Option<Problem> {
             Code::TurnInterrupted,
             "the server stopped during the answer; the text so far is stored",
         ),
-        // A turn that ends as `Running` is a turn whose end could not be stored.
-        TurnStatus::Failed | TurnStatus::Running => match &turn.failure {
+        TurnStatus::Failed => match &turn.failure {
             Some(failure) => of_failure(failure),
             None => Problem::internal("a failed turn has no failure"),
         },
+        // A turn that ends as `Running` is a turn whose end could not be stored. The reaper closes it.
+        TurnStatus::Running => Problem::new(
+            Code::StoreUnavailable,
+            "the answer could not be stored; the text so far will be kept",
+        )
+        .retry_after(RETRY_SOON),
     };
     Some(problem.with("turn_id", turn.id.to_string()))
 }
@@ -271,6 +276,6 @@ mod tests {
         check(failed(Some(failure(FailureCode::ContentModerated))), Some(("content_moderated", 422))).await;
         let unstored = failure(FailureCode::Internal);
         let unstored = Turn { failure: Some(unstored), ..testing::turn(TurnStatus::Running) };
-        check(unstored, Some(("internal", 500))).await;
+        check(unstored, Some(("store_unavailable", 503))).await;
     }
 }

@@ -180,7 +180,10 @@ impl TurnRun {
             Err(TurnStoreError::Lost) => Err(Outcome::stopped(Stop::Lost)),
             Err(TurnStoreError::Store(error)) => {
                 tracing::warn!(turn = %self.turn.id, %error, "opening the ledger row of a retry failed; the turn fails");
-                Err(Outcome { status: TurnStatus::Failed, failure: Some(storing_failed()), end: Some(end) })
+                // The turn ends with the failure of the attempt that cannot be repeated.
+                let failure =
+                    end.outcome.as_ref().err().cloned().map_or_else(storing_failed, TurnFailure::from);
+                Err(Outcome { status: TurnStatus::Failed, failure: Some(failure), end: Some(end) })
             }
         }
     }
