@@ -15,8 +15,9 @@ use crate::input::{EndTurn, FlushTurns, KeyLookup};
 use crate::rows::{checked_text, parts_text};
 use crate::store::{SqlStore, transact};
 
-/// Bytes of an answer up to which its columns are written in the task of the turn.
-const MAX_INLINE_BYTES: usize = 256 * 1024;
+/// Maximum size of the text that a write of high priority stores, in bytes. Larger ones take their turn with all writes, in
+/// which a user with many of them delays each other user by one.
+const MAX_PRIORITY_BYTES: usize = 2 * 1024 * 1024;
 
 #[async_trait::async_trait]
 impl TurnStore for SqlStore {
@@ -43,17 +44,24 @@ impl TurnStore for SqlStore {
         lease: Duration,
         turns: Vec<TurnFlush>,
     ) -> Result<Vec<LeaseStatus>, StoreError> {
-        transact!(self, PriorityWrite, turns::flush(FlushTurns { owner, lease, turns }))
+        let segments = turns.iter().flat_map(|flush| &flush.segments);
+        let bytes: usize = segments.map(|segment| segment.text.len()).sum();
+        let flush = FlushTurns { owner, lease, turns };
+        if bytes > MAX_PRIORITY_BYTES {
+            return transact!(self, Write, turns::flush(flush));
+        }
+        transact!(self, PriorityWrite, turns::flush(flush))
     }
 
     async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnStoreError> {
-        let ended = if stored_bytes(&finish) > MAX_INLINE_BYTES {
+        let bytes: usize = finish.parts.iter().map(|part| part.text.len()).sum();
+        if bytes > MAX_PRIORITY_BYTES {
             // The threads of the runtime serve other tasks meanwhile.
-            tokio::task::spawn_blocking(|| end_turn(finish)).await.map_err(StoreError::rolled_back)??
-        } else {
-            end_turn(finish)?
-        };
-        transact!(self, PriorityWrite, turns::finish(ended))
+            let ended = tokio::task::spawn_blocking(|| end_turn(finish)).await;
+            let ended = ended.map_err(StoreError::rolled_back)??;
+            return transact!(self, Write, turns::finish(ended));
+        }
+        transact!(self, PriorityWrite, turns::finish(end_turn(finish)?))
     }
 
     async fn request_cancel(&self, request: CancelRequest) -> Result<Option<Turn>, StoreError> {
@@ -88,10 +96,6 @@ impl Turns for SqlStore {
         }
         transact!(self, Read, turns::visible((ids, visible.clone())))
     }
-}
-
-fn stored_bytes(finish: &FinishTurn) -> usize {
-    finish.parts.iter().map(|part| part.text.len()).sum()
 }
 
 /// Writes the columns of an answer.
