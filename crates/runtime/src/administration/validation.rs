@@ -26,7 +26,8 @@ pub fn name_error(name: &str) -> Option<String> {
     }
 }
 
-/// Returns the reason why an e-mail address is invalid, or `None` if it is valid.
+/// Returns the reason why an e-mail address is invalid, or `None` if it is valid. Each of its characters is visible:
+/// two addresses that look alike would be those of different users.
 pub fn email_error(email: &str) -> Option<String> {
     let has_form = email.split_once('@').is_some_and(|(user, host)| {
         [user, host].iter().all(|part| part.contains(is_visible)) && !email.contains(char::is_whitespace)
@@ -35,6 +36,8 @@ pub fn email_error(email: &str) -> Option<String> {
         Some("an e-mail address has the form name@host".to_owned())
     } else if let Some(error) = display_text_error(email) {
         Some(error.to_owned())
+    } else if !email.chars().all(is_visible) {
+        Some("contains invisible characters".to_owned())
     } else if email.len() > MAX_EMAIL_BYTES {
         Some(format!("is longer than {MAX_EMAIL_BYTES} bytes"))
     } else {
@@ -98,6 +101,18 @@ mod tests {
         };
         valid.iter().for_each(|text| assert!(is_valid(text), "{text}"));
         invalid.iter().for_each(|text| assert!(!is_valid(text), "{text}"));
+    }
+
+    #[test]
+    fn addresses_have_visible_characters_only() {
+        for text in
+            ["👩\u{200D}👧", "می\u{200C}خواهم", "ada\u{FE0F}", "a\u{AD}da", "שלום\u{200F}", "\u{FFF9}a"]
+        {
+            for email in [format!("{text}@example.org"), format!("ada@{text}.org")] {
+                assert!(email_error(&email).is_some(), "{email:?}");
+            }
+        }
+        assert_eq!(email_error("用户@例え.jp"), None);
     }
 
     #[test]

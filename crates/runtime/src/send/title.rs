@@ -16,7 +16,9 @@ pub(crate) fn title_from(content: &str) -> Option<String> {
     }
     let cut: String = line.chars().take(MAX_CHARS).collect();
     let whole_words = cut.rsplit_once(' ').map_or(cut.as_str(), |(words, _)| words);
-    Some(format!("{}…", whole_words.trim_end_matches(JOINER)))
+    // What a character needs, such as a letter that is written from right to left, may be behind the cut.
+    let title = cleaned_display_text(whole_words.trim_end_matches(JOINER))?;
+    Some(format!("{title}…"))
 }
 
 #[cfg(test)]

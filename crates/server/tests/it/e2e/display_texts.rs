@@ -12,7 +12,7 @@ causerie_testkit::on_both_databases! {
     a_derived_title_is_cleaned,
 }
 
-const REFUSED: [&str; 8] = [
+const REFUSED: [&str; 11] = [
     "a\nb",
     "a\u{7}",
     "\u{85}",
@@ -21,6 +21,9 @@ const REFUSED: [&str; 8] = [
     "a\u{200B}b",
     "\u{FEFF}a",
     "\u{200D}\u{AD}",
+    "\u{FFF9}a\u{FFFB}",
+    "co\u{AD}operate",
+    "ad\u{200D}min",
 ];
 const ALLOWED: [&str; 4] = ["Ada", "👩\u{200D}👩\u{200D}👧", "می\u{200C}خواهم", "שלום\u{200F}"];
 
@@ -88,6 +91,14 @@ async fn each_field_refuses_characters_that_deceive(builder: TestAppBuilder) -> 
     for text in REFUSED {
         let problem = title.send(&app, text).await?.problem(400, "invalid_body")?;
         assert_eq!(problem["errors"][0]["pointer"], "/title", "{text:?}");
+        for field in &addresses {
+            let problem =
+                field.send(&app, &format!("{text}@example.org")).await?.problem(400, "invalid_body")?;
+            assert_eq!(problem["errors"][0]["pointer"], "/email", "{} {text:?}", field.path);
+        }
+    }
+    // Joiners and variation selectors are of use in names, and deceive in addresses.
+    for text in [ALLOWED[1], ALLOWED[2], ALLOWED[3], "ada\u{FE0F}"] {
         for field in &addresses {
             let problem =
                 field.send(&app, &format!("{text}@example.org")).await?.problem(400, "invalid_body")?;

@@ -56,8 +56,8 @@ impl TextFormat {
             TextFormat::NonEmpty => "^[\\s\\S]+$",
             TextFormat::NonBlank => "\\S",
             TextFormat::SingleLine => {
-                "^[^\\u0000-\\u001f\\u007f-\\u009f\\u200b\\u2028-\\u202e\\u2060-\\u206f\\ufeff]*\\S\
-                 [^\\u0000-\\u001f\\u007f-\\u009f\\u200b\\u2028-\\u202e\\u2060-\\u206f\\ufeff]*$"
+                "^[^\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u200b\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb]*\\S\
+                 [^\\u0000-\\u001f\\u007f-\\u009f\\u00ad\\u200b\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb]*$"
             }
             TextFormat::Slug => "^[a-z0-9]+(-[a-z0-9]+)*$",
             TextFormat::SemanticVersion => {
