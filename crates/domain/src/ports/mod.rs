@@ -52,7 +52,7 @@ pub use memberships::{MemberRef, Memberships};
 pub use messages::{MessageQuery, Messages};
 pub use models::{Calibration, ModelChange, ModelSettings, Models};
 pub use operator::{Operator, OperatorError};
-pub use rules::{RuleOwner, Rules};
+pub use rules::{RuleOwner, Rules, RulesChange};
 pub use sessions::{
     NewGreeting, NewSession, SessionAuditQuery, SessionCursor, SessionError, SessionQuery, Sessions,
 };

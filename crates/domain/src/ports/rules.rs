@@ -15,6 +15,15 @@ pub enum RuleOwner {
     User(UserId),
 }
 
+/// Replacement of all rules of an owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RulesChange {
+    /// The stored rules that the decision about the new ones is based on.
+    pub expected: Vec<String>,
+    /// The new rules in order, each as JSON text.
+    pub rules: Vec<String>,
+}
+
 /// Stores permission rules. Each change and its audit event are one transaction.
 #[async_trait::async_trait]
 pub trait Rules: Send + Sync + Debug {
@@ -22,7 +31,7 @@ pub trait Rules: Send + Sync + Debug {
     async fn stored_rules(&self, owner: RuleOwner) -> Result<Vec<String>, StoreError>;
 
     /// Replaces all rules of an owner that matches the filter (on Group or User). The audit event has the new rules and
-    /// those that were replaced.
+    /// those that were replaced. Returns whether the expected rules were stored; otherwise nothing is changed.
     ///
     /// # Errors
     /// [`DirectoryError::NotFound`].
@@ -30,7 +39,7 @@ pub trait Rules: Send + Sync + Debug {
         &self,
         owner: RuleOwner,
         allowed: &Filter,
-        rules: Vec<String>,
+        change: RulesChange,
         stamp: AuditStamp,
-    ) -> Result<(), DirectoryError>;
+    ) -> Result<bool, DirectoryError>;
 }

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 #[schema(as = Rules)]
 pub(crate) struct RulesDto {
-    /// Rules in the format of CASL: `action`, `subject`, `conditions`, `fields`, `inverted`, `reason`. At most 100.
+    /// Rules in the format of CASL: `action`, `subject`, `conditions`, `fields`, `inverted`, `reason`. At most 200 of them,
+    /// 16 KiB each and 256 KiB together.
     #[schema(value_type = Vec<Value>)]
     pub(crate) rules: Vec<RawRule>,
 }

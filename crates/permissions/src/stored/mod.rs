@@ -100,10 +100,11 @@ impl Registry {
             Some(conditions) => Some(Condition::parse(conditions)?),
             None => None,
         };
-        for subject in self.named_subjects(&substituted)? {
+        let subjects = self.named_subjects(&substituted)?;
+        for subject in &subjects {
             condition.as_ref().map(|condition| condition.to_filter(subject)).transpose()?;
-            check_fields(&substituted, subject)?;
         }
+        check_fields(&substituted, &subjects)?;
         Ok(StoredRule(template))
     }
 
@@ -118,31 +119,39 @@ impl Registry {
         }
     }
 
+    /// Returns the subjects that a rule names, each of them once.
     fn named_subjects(&self, rule: &RawRule) -> Result<Vec<&SubjectSchema>, InvalidStoredRule> {
         let names = rule.subjects();
         if names.is_empty() {
             return Err(InvalidStoredRule::Empty { member: "subject" });
         }
-        let mut subjects = Vec::new();
+        let mut subjects: Vec<&SubjectSchema> = Vec::new();
         for name in names {
-            let before = subjects.len();
-            subjects.extend(self.subjects(name));
-            if subjects.len() == before {
+            let mut named = self.subjects(name).peekable();
+            if named.peek().is_none() {
                 return Err(InvalidStoredRule::UnknownSubject { subject: name.to_owned() });
+            }
+            for subject in named {
+                if !subjects.iter().any(|known| known.name == subject.name) {
+                    subjects.push(subject);
+                }
             }
         }
         Ok(subjects)
     }
 }
 
-fn check_fields(rule: &RawRule, subject: &SubjectSchema) -> Result<(), InvalidStoredRule> {
+/// Checks that each field pattern matches a field of each subject.
+fn check_fields(rule: &RawRule, subjects: &[&SubjectSchema]) -> Result<(), InvalidStoredRule> {
     let Some(patterns) = rule.fields() else { return Ok(()) };
     if patterns.is_empty() {
         return Err(InvalidStoredRule::Empty { member: "fields" });
     }
     for pattern in patterns {
         let compiled = FieldPatterns::new([pattern])?;
-        if !subject.fields.iter().any(|field| compiled.matches(&field.name)) {
+        let has_field =
+            |subject: &SubjectSchema| subject.fields.iter().any(|field| compiled.matches(&field.name));
+        if let Some(subject) = subjects.iter().find(|subject| !has_field(subject)) {
             return Err(InvalidStoredRule::UnknownField {
                 subject: subject.name.clone(),
                 field: pattern.clone(),

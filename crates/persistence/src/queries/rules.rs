@@ -1,7 +1,7 @@
 //! Stored rules of users and groups.
 
 use causerie_domain::audit_events::{AuditAction, AuditStamp};
-use causerie_domain::ports::{DirectoryError, RuleOwner};
+use causerie_domain::ports::{DirectoryError, RuleOwner, RulesChange};
 use causerie_domain::{Filter, GroupId, UserId};
 use diesel::prelude::*;
 use serde_json::{Value, json};
@@ -37,11 +37,12 @@ pub(crate) async fn of_owner(conn: &mut Conn, owner: &RuleOwner) -> Result<Vec<S
 }
 
 /// Replaces the rules of an owner. The row of the owner is locked first, so the audit event has the rules that this
-/// transaction replaces.
+/// transaction replaces, and these are the expected ones. Returns whether they are.
 pub(crate) async fn replace(
     conn: &mut Conn,
-    (owner, allowed, rules, stamp): &(RuleOwner, Filter, Vec<String>, AuditStamp),
-) -> Result<(), TransactionError<DirectoryError>> {
+    (owner, allowed, change, stamp): &(RuleOwner, Filter, RulesChange, AuditStamp),
+) -> Result<bool, TransactionError<DirectoryError>> {
+    let RulesChange { expected, rules } = change;
     let locked = match owner {
         RuleOwner::Group(id) => {
             let this = groups::table.filter(groups::id.eq(id_param(*id))).filter(on_groups(allowed)?);
@@ -56,19 +57,23 @@ pub(crate) async fn replace(
         return Err(TransactionError::Refused(DirectoryError::NotFound));
     }
     let replaced = of_owner(conn, owner).await?;
+    if replaced != *expected {
+        return Ok(false);
+    }
     let detail = json!({ "rules": new_rules(rules)?, "replaced": old_rules(replaced) });
     match owner {
         RuleOwner::Group(id) => {
             replace_of_group(conn, *id, rules).await?;
             let entry = AuditEntry { action: AuditAction::RulesReplace, of: ("Group", id), detail };
-            Ok(record(conn, stamp, entry).await?)
+            record(conn, stamp, entry).await?;
         }
         RuleOwner::User(id) => {
             replace_of_user(conn, *id, rules).await?;
             let entry = AuditEntry { action: AuditAction::RulesReplace, of: ("User", id), detail };
-            Ok(record(conn, stamp, entry).await?)
+            record(conn, stamp, entry).await?;
         }
     }
+    Ok(true)
 }
 
 async fn replace_of_group(conn: &mut Conn, id: GroupId, rules: &[String]) -> Result<(), QueryError> {

@@ -2,7 +2,7 @@
 
 use causerie_domain::Filter;
 use causerie_domain::audit_events::AuditStamp;
-use causerie_domain::ports::{DirectoryError, RuleOwner, Rules, StoreError};
+use causerie_domain::ports::{DirectoryError, RuleOwner, Rules, RulesChange, StoreError};
 
 use crate::store::{SqlStore, transact};
 
@@ -16,9 +16,9 @@ impl Rules for SqlStore {
         &self,
         owner: RuleOwner,
         allowed: &Filter,
-        rules: Vec<String>,
+        change: RulesChange,
         stamp: AuditStamp,
-    ) -> Result<(), DirectoryError> {
-        transact!(self, Write, rules::replace((owner, allowed.clone(), rules, stamp)))
+    ) -> Result<bool, DirectoryError> {
+        transact!(self, Write, rules::replace((owner, allowed.clone(), change, stamp)))
     }
 }

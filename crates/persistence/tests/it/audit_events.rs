@@ -3,7 +3,9 @@
 use causerie_domain::Filter;
 use causerie_domain::audit_events::{AuditAction, AuditEvent, AuditStamp};
 use causerie_domain::page::PageRequest;
-use causerie_domain::ports::{AuditEventQuery, AuditEvents, RuleOwner, Rules, SessionError, Sessions};
+use causerie_domain::ports::{
+    AuditEventQuery, AuditEvents, DirectoryError, RuleOwner, Rules, RulesChange, SessionError, Sessions,
+};
 use causerie_testkit::anyhow::{Context, Result};
 use causerie_testkit::contract::{START, SqlSubject};
 use tokio::task::JoinSet;
@@ -58,13 +60,24 @@ async fn replaced_rules_are_those_that_the_transaction_replaced(subject: &SqlSub
     for number in 0..10 {
         let (store, stamp) = (subject.store().clone(), subject.stamp(START));
         let rule = format!("{{\"action\":\"read\",\"subject\":\"Session\",\"reason\":\"{number}\"}}");
-        writers.spawn(
-            async move { store.replace_rules(owner, &Filter::Everything, vec![rule; 2], stamp).await },
-        );
+        writers.spawn(async move {
+            loop {
+                let expected = store.stored_rules(owner).await?;
+                let change = RulesChange { expected, rules: vec![rule.clone(); 2] };
+                if store.replace_rules(owner, &Filter::Everything, change, stamp).await? {
+                    return Ok::<_, DirectoryError>(());
+                }
+            }
+        });
     }
     while let Some(written) = writers.join_next().await {
         written??;
     }
+    // A decision about rules that are no longer stored changes and records nothing.
+    let before = subject.store().stored_rules(owner).await?;
+    let stale = RulesChange { expected: Vec::new(), rules: Vec::new() };
+    assert!(!subject.store().replace_rules(owner, &Filter::Everything, stale, subject.stamp(START)).await?);
+    assert_eq!(subject.store().stored_rules(owner).await?, before);
     let mut details = Vec::new();
     for event in events_of(subject, subject.stranger).await? {
         if event.action == AuditAction::RulesReplace {

@@ -7,6 +7,7 @@ mod audit_events;
 mod budgets;
 mod groups;
 mod memberships;
+mod rule_limits;
 mod rules;
 mod users;
 mod validation;

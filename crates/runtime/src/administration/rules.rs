@@ -1,17 +1,18 @@
 //! Stored rules of groups and users.
 
 use causerie_domain::Filter;
-use causerie_domain::ports::RuleOwner;
+use causerie_domain::ports::{RuleOwner, RulesChange, StoreError};
 use causerie_domain::principal::Principal;
 use causerie_permissions::RawRule;
 
+use super::rule_limits::check_sizes;
 use super::validation::FieldErrors;
 use crate::authorization::{Access, Action};
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 
-/// Maximum number of rules of a group or a user that a request may store. All of them are compiled for each request.
-const MAX_RULES: usize = 200;
+/// Maximum number of tries to replace rules that others replace at the same time.
+const MAX_TRIES: usize = 8;
 
 impl Runtime {
     /// Returns the stored rules of a group or a user, as they were written.
@@ -33,7 +34,8 @@ impl Runtime {
     }
 
     /// Replaces all rules of a group or a user. If one of the rules cannot be evaluated, packed or compiled to a
-    /// filter, none is stored. The new rules allow no more than the principal may do through its credential.
+    /// filter, none is stored. The new rules allow no more than the principal may do through its credential, beyond the
+    /// unchanged ones: if others replace the rules in the meantime, this is decided again.
     ///
     /// # Errors
     /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`], [`RuntimeError::Invalid`],
@@ -47,23 +49,26 @@ impl Runtime {
         let access = self.access(principal)?;
         let allowed = self.permitted_owner(&access, owner).await?;
         let mut errors = FieldErrors::default();
-        if rules.len() > MAX_RULES {
-            errors.add("/rules", format!("has more than {MAX_RULES} rules"));
-        }
-        let mut new = Vec::with_capacity(rules.len().min(MAX_RULES));
-        for (index, rule) in rules.iter().enumerate().take(MAX_RULES) {
+        let texts = check_sizes(&rules, &mut errors)?;
+        errors.finish()?;
+        let mut errors = FieldErrors::default();
+        let mut new = Vec::with_capacity(rules.len());
+        for (index, rule) in rules.iter().enumerate() {
             match self.inner.policy.registry().validate(rule.clone()) {
                 Err(error) => errors.add(format!("/rules/{index}"), error.to_string()),
                 Ok(rule) => new.push(rule),
             }
         }
         errors.finish()?;
-        access.require_rules(&self.directory()?.stored_rules(owner).await?, &new)?;
-        let texts = new.iter().map(|rule| serde_json::to_string(rule.raw()));
-        let texts =
-            texts.collect::<Result<_, _>>().map_err(|error| RuntimeError::Internal(error.to_string()))?;
-        self.directory()?.replace_rules(owner, &allowed, texts, self.stamp(principal)).await?;
-        Ok(rules)
+        for _ in 0..MAX_TRIES {
+            let expected = self.directory()?.stored_rules(owner).await?;
+            access.require_rules(&expected, &new)?;
+            let change = RulesChange { expected, rules: texts.clone() };
+            if self.directory()?.replace_rules(owner, &allowed, change, self.stamp(principal)).await? {
+                return Ok(rules);
+            }
+        }
+        Err(RuntimeError::Store(StoreError::rolled_back("others replace the same rules all the time")))
     }
 
     /// Checks that the principal may manage the rules of an owner. Returns the filter of owners with that right.

@@ -3,6 +3,7 @@
 use causerie_testkit::anyhow::{Context as _, Result};
 use causerie_testkit::app::{Reply, TestApp, TestAppBuilder};
 use causerie_testkit::database::{RawConnection, uuid_literal};
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -12,6 +13,8 @@ causerie_testkit::on_both_databases! {
     stored_rules_apply_immediately_and_in_order,
     rules_that_cannot_be_evaluated_are_refused,
     stored_rules_that_cannot_be_evaluated_allow_nothing,
+    larger_rules_than_a_request_may_store_still_apply,
+    concurrent_replacements_are_decided_about_the_rules_that_they_replace,
     stored_rules_never_override_the_guard,
     abilities_are_the_rules_that_the_server_applies,
 }
@@ -82,6 +85,58 @@ async fn rules_that_cannot_be_evaluated_are_refused(builder: TestAppBuilder) -> 
     assert_eq!(refused["errors"][0]["pointer"], "/rules", "{refused}");
     assert_eq!(app.root.get(&path).await?.json(200)?["rules"], json!([]));
     carol.get("/tools").await?.json(200)?;
+    app.stop().await
+}
+
+async fn larger_rules_than_a_request_may_store_still_apply(builder: TestAppBuilder) -> Result<()> {
+    let app = builder.tool("echo", "sim/echo").tool("text", "sim/text").start().await?;
+    let (id, carol) = create_user(&app, "carol").await?;
+    let path = format!("/users/{id}/rules");
+    let mut slugs: Vec<String> = (0..20_000).map(|number| format!("other-{number}")).collect();
+    slugs.push("text".to_owned());
+    let conditions = json!({ "slug": { "$in": slugs } });
+    let rule = json!({ "action": "read", "subject": "Tool", "conditions": conditions, "inverted": true });
+
+    let refused = put(&app, &path, json!([rule])).await?;
+    let answer = refused.problem(400, "invalid_body")?;
+    assert_eq!(answer["errors"][0]["pointer"], "/rules", "{answer}");
+    assert_eq!(answer["errors"][1]["pointer"], "/rules/0/conditions", "{answer}");
+    assert!(refused.body.len() < 1024, "{}", refused.body.len());
+
+    // An earlier version could have stored it.
+    let literal = uuid_literal(app.database().store(), id.parse()?);
+    let mut raw = RawConnection::open(app.database()).await?;
+    raw.run(&format!("INSERT INTO user_rules (user_id, position, rule) VALUES ({literal}, 0, '{rule}')"))
+        .await?;
+    assert_eq!(app.root.get(&path).await?.json(200)?["rules"], json!([rule]));
+    let page = carol.get("/tools").await?.json(200)?;
+    assert_eq!(page["data"].as_array().context("a list")?.len(), 1, "{page}");
+    carol.get("/tools/text").await?.problem(404, "not_found")?;
+    put(&app, &path, json!([])).await?.json(200)?;
+    carol.get("/tools/text").await?.json(200)?;
+    app.stop().await
+}
+
+async fn concurrent_replacements_are_decided_about_the_rules_that_they_replace(
+    builder: TestAppBuilder,
+) -> Result<()> {
+    let app = builder.start().await?;
+    let (id, _) = create_user(&app, "carol").await?;
+    let path = format!("/users/{id}/rules");
+    let rules = |number: usize| json!([{ "action": "read", "subject": "Tool", "inverted": true, "reason": number.to_string() }]);
+    let replies = join_all((0..4).map(|number| put(&app, &path, rules(number)))).await;
+    for (number, reply) in replies.into_iter().enumerate() {
+        assert_eq!(reply?.json(200)?["rules"], rules(number));
+    }
+    let events = app.root.get("/audit/events?limit=100").await?.json(200)?;
+    let events = events["data"].as_array().context("a list")?;
+    let replaced = events.iter().filter(|event| event["action"] == "rules.replace");
+    let details: Vec<&Value> = replaced.map(|event| &event["detail"]).collect();
+    assert_eq!(details.len(), 4, "{details:?}");
+    // Newest first: each change has replaced the rules of the one before.
+    for pair in details.windows(2) {
+        assert_eq!(pair[0]["replaced"], pair[1]["rules"]);
+    }
     app.stop().await
 }
 
