@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use causerie_domain::models::{CatalogModel, KnownPrices, Model, RejectedModel};
+use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{Calibration, Models, StoreError};
 use causerie_domain::{Filter, Timestamp};
 
@@ -52,5 +53,16 @@ impl Models for MemoryStore {
 
     async fn models(&self, visible: &Filter) -> Result<Vec<Model>, StoreError> {
         Ok(matching(visible, self.lock().models.values())?.into_iter().cloned().collect())
+    }
+
+    async fn model_page(
+        &self,
+        visible: &Filter,
+        page: PageRequest<String>,
+    ) -> Result<Page<Model, String>, StoreError> {
+        let mut models = self.models(visible).await?;
+        models.retain(|model| page.after.as_ref().is_none_or(|After(last)| model.catalog.id > *last));
+        models.sort_by(|one, other| one.catalog.id.cmp(&other.catalog.id));
+        Ok(Page::cut(models, page.limit, |model| model.catalog.id.clone()))
     }
 }

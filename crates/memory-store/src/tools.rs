@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 
 use async_trait::async_trait;
 use causerie_domain::audit_events::AuditStamp;
-use causerie_domain::page::{After, Page};
+use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{
     NewToolVersion, StoreError, ToolError, ToolSync, ToolVersionCursor, ToolVersionQuery, Tools,
 };
@@ -108,6 +108,17 @@ impl Tools for MemoryStore {
             Tool { current, ..tool.clone() }
         };
         Ok(matching(visible, self.lock().tools.values())?.into_iter().map(without_definition).collect())
+    }
+
+    async fn tool_page(
+        &self,
+        visible: &Filter,
+        page: PageRequest<String>,
+    ) -> Result<Page<Tool, String>, StoreError> {
+        let mut tools = self.tools(visible).await?;
+        tools.retain(|tool| page.after.as_ref().is_none_or(|After(last)| tool.slug > *last));
+        tools.sort_by(|one, other| one.slug.cmp(&other.slug));
+        Ok(Page::cut(tools, page.limit, |tool| tool.slug.clone()))
     }
 
     async fn tool(&self, slug: &str, visible: &Filter) -> Result<Option<Tool>, StoreError> {

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use super::{DirectoryError, StoreError};
 use crate::audit_events::AuditStamp;
 use crate::models::{CatalogModel, Model, RejectedModel};
+use crate::page::{Page, PageRequest};
 use crate::{Filter, GroupId, Timestamp};
 
 /// Result of a calibration.
@@ -34,6 +35,13 @@ pub trait Models: Send + Sync + Debug {
 
     /// Returns the models that match the filter (on Model), by id.
     async fn models(&self, visible: &Filter) -> Result<Vec<Model>, StoreError>;
+
+    /// Returns a page of the models that match the filter (on Model), by id. It ends early if its models are large.
+    async fn model_page(
+        &self,
+        visible: &Filter,
+        page: PageRequest<String>,
+    ) -> Result<Page<Model, String>, StoreError>;
 }
 
 /// Changeset of a model: fields that are `Some` are updated.

@@ -113,6 +113,13 @@ pub trait Tools: Send + Sync + Debug {
     /// [`Tools::tool`] returns them.
     async fn tools(&self, visible: &Filter) -> Result<Vec<Tool>, StoreError>;
 
+    /// Returns a page of the tools that match the filter (on Tool), by slug, without definitions as in [`Tools::tools`].
+    async fn tool_page(
+        &self,
+        visible: &Filter,
+        page: PageRequest<String>,
+    ) -> Result<Page<Tool, String>, StoreError>;
+
     /// Returns the tool with this slug, if it matches the filter (on Tool).
     async fn tool(&self, slug: &str, visible: &Filter) -> Result<Option<Tool>, StoreError>;
 

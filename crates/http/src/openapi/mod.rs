@@ -317,6 +317,57 @@ mod tests {
         }
     }
 
+    /// Answers with a list that is not paged, and what bounds the list.
+    const COMPLETE_LISTS: [(&str, &str); 8] = [
+        ("GET /api-keys/{id}", "scopes: at most 100, or the size of a stored key"),
+        ("GET /groups/{id}/rules", "rules: at most 200 and 256 KiB"),
+        ("GET /me", "the memberships, invitations and budgets of one user"),
+        ("GET /me/abilities", "the rules of one user and its groups"),
+        ("GET /sessions/{id}", "messages: as many as fit into a page"),
+        ("GET /users/{id}", "group_ids: the memberships of one user"),
+        ("GET /users/{id}/rules", "rules: at most 200 and 256 KiB"),
+        ("GET /usage", "data: paged by up to 1000 groups"),
+    ];
+
+    /// Returns the schema that a reference names, or the schema itself.
+    fn resolved<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
+        match schema["$ref"].as_str() {
+            Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+            None => schema,
+        }
+    }
+
+    #[test]
+    fn every_answer_with_a_list_is_paged_or_known_to_be_bounded() {
+        let document = document();
+        let mut complete = BTreeSet::new();
+        for (name, operation) in
+            documented(&document).into_iter().filter(|(name, _)| name.starts_with("GET "))
+        {
+            let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+            let schema = resolved(&document, schema);
+            let of_parts = schema["allOf"].as_array().into_iter().flatten();
+            let schemas = std::iter::once(schema).chain(of_parts.map(|part| resolved(&document, part)));
+            let members: Vec<_> =
+                schemas.flat_map(|schema| schema["properties"].as_object()).flatten().collect();
+            if !members.iter().any(|(_, member)| resolved(&document, member)["type"] == "array") {
+                continue;
+            }
+            let parameters = operation["parameters"].as_array();
+            let parameter =
+                |name: &str| parameters.into_iter().flatten().find(|parameter| parameter["name"] == name);
+            let maximum = parameter("limit").and_then(|limit| limit["schema"]["maximum"].as_u64());
+            let is_paged = members.iter().any(|(name, _)| *name == "next_cursor")
+                && parameter("cursor").is_some()
+                && maximum.is_some_and(|maximum| maximum <= 100);
+            if !is_paged {
+                complete.insert(name);
+            }
+        }
+        let known: BTreeSet<String> = COMPLETE_LISTS.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(complete, known);
+    }
+
     #[test]
     fn every_reference_can_be_resolved() {
         let document = document();

@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
+use causerie_domain::models::Model;
 
 use crate::auth::Caller;
 use crate::dto::PageDto;
@@ -23,9 +24,10 @@ pub(crate) async fn list_models(
     caller: Caller,
     page: Pagination<ModelCursor>,
 ) -> Result<HttpResponse, Problem> {
-    let models = state.call(move |runtime| async move { runtime.models(&caller.0).await }).await?;
-    let page: PageDto<ModelDto> = PageDto::cut(models, |model| ModelCursor(model.catalog.id.clone()), page.0);
-    Ok(HttpResponse::Ok().json(page))
+    let page = page.map_cursor(|ModelCursor(id)| id);
+    let models = state.call(move |runtime| async move { runtime.models(&caller.0, page).await }).await?;
+    let key = |model: &Model| ModelCursor(model.catalog.id.clone());
+    Ok(HttpResponse::Ok().json(PageDto::<ModelDto>::bounded(models.rows, key, models.next.map(ModelCursor))))
 }
 
 /// Synchronize the catalogue.

@@ -29,9 +29,10 @@ pub(crate) async fn list_tools(
     caller: Caller,
     page: Pagination<ToolCursor>,
 ) -> Result<HttpResponse, Problem> {
-    let tools = state.call(move |runtime| async move { runtime.tools(&caller.0).await }).await?;
-    let page: PageDto<ToolDto> = PageDto::cut(tools, |tool| ToolCursor(tool.slug.clone()), page.0);
-    Ok(HttpResponse::Ok().json(page))
+    let page = page.map_cursor(|ToolCursor(slug)| slug);
+    let tools = state.call(move |runtime| async move { runtime.tools(&caller.0, page).await }).await?;
+    let next = tools.next.map(ToolCursor);
+    Ok(HttpResponse::Ok().json(PageDto::<ToolDto>::new(tools.rows, next.as_ref())))
 }
 
 /// A tool.

@@ -4,12 +4,16 @@ use std::collections::HashMap;
 
 use causerie_domain::audit_events::{AuditAction, AuditStamp};
 use causerie_domain::models::{CatalogModel, KnownPrices, Model, RejectedModel};
+use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{Calibration, DirectoryError, ModelChange};
 use causerie_domain::{Filter, Timestamp, Usd};
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use serde_json::{Value, json};
 
 use super::audit_events::{AuditEntry, record};
+use super::sizes::{self, PageLength};
 use super::{Conn, RunQueryDsl, filters};
 use crate::error::{QueryError, TransactionError, is_foreign_key_violation};
 use crate::input::CalibrateModel;
@@ -107,6 +111,25 @@ pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Mod
         .load(conn)
         .await?;
     Ok(rows.into_iter().map(Model::try_from).collect::<Result<_, _>>()?)
+}
+
+/// Returns a page of the models, in the order of the database's collation. It ends early if the models are large.
+pub(crate) async fn page(
+    conn: &mut Conn,
+    (visible, page): &(Filter, PageRequest<String>),
+) -> Result<Page<Model, String>, QueryError> {
+    let after = page.after.as_ref().map_or("", |After(last)| last);
+    let visible = || {
+        let following = ai_models::table.filter(ai_models::id.gt(after));
+        Ok::<_, QueryError>(following.filter(filters::on_models(visible)?).order(ai_models::id))
+    };
+    let size = sql::<BigInt>(sizes::MODEL);
+    let sizes: Vec<i64> = visible()?.select(size).limit(i64::from(page.limit) + 1).load(conn).await?;
+    let length = PageLength::of(&sizes, page.limit);
+    let rows: Vec<ModelRow> = visible()?.select(ModelRow::as_select()).limit(length.rows).load(conn).await?;
+    let rows: Vec<Model> = rows.into_iter().map(Model::try_from).collect::<Result<_, _>>()?;
+    let next = length.next(&rows, |model| model.catalog.id.clone());
+    Ok(Page { rows, next })
 }
 
 /// The columns from the catalogue. A price that is no longer listed becomes null.

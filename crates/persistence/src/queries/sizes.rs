@@ -21,6 +21,11 @@ pub(super) const ATTACHMENT: &str = "CAST(OCTET_LENGTH(message_attachments.filen
 /// SQL of the size of a version of a tool.
 pub(super) const TOOL_VERSION: &str = "CAST(OCTET_LENGTH(tool_versions.definition) AS BIGINT)";
 
+/// SQL of the size of a model.
+pub(super) const MODEL: &str = "CAST(OCTET_LENGTH(ai_models.input_modalities) \
+     + OCTET_LENGTH(ai_models.output_modalities) + OCTET_LENGTH(ai_models.supported_parameters) \
+     + OCTET_LENGTH(ai_models.price_overrides) + OCTET_LENGTH(ai_models.further_prices) AS BIGINT)";
+
 /// SQL of the size of an API key.
 pub(super) const API_KEY: &str = "CAST(OCTET_LENGTH(api_keys.scopes) AS BIGINT)";
 

@@ -2,6 +2,7 @@
 
 use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::models::{CatalogModel, Model, RejectedModel};
+use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::{Calibration, DirectoryError, ModelChange, ModelSettings, Models, StoreError};
 use causerie_domain::{Filter, Timestamp};
 
@@ -27,6 +28,17 @@ impl Models for SqlStore {
             return Ok(Vec::new());
         }
         transact!(self, Read, models::visible(visible.clone()))
+    }
+
+    async fn model_page(
+        &self,
+        visible: &Filter,
+        page: PageRequest<String>,
+    ) -> Result<Page<Model, String>, StoreError> {
+        if visible.is_nothing() {
+            return Ok(Page::empty());
+        }
+        transact!(self, Snapshot, models::page((visible.clone(), page)))
     }
 }
 

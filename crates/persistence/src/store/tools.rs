@@ -1,7 +1,7 @@
 //! Tools. A filter that matches nothing sends no query.
 
 use causerie_domain::audit_events::AuditStamp;
-use causerie_domain::page::Page;
+use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::{
     NewToolVersion, StoreError, ToolError, ToolSync, ToolVersionCursor, ToolVersionQuery, Tools,
 };
@@ -47,6 +47,17 @@ impl Tools for SqlStore {
             return Ok(Vec::new());
         }
         transact!(self, Snapshot, tools::visible(visible.clone()))
+    }
+
+    async fn tool_page(
+        &self,
+        visible: &Filter,
+        page: PageRequest<String>,
+    ) -> Result<Page<Tool, String>, StoreError> {
+        if visible.is_nothing() {
+            return Ok(Page::empty());
+        }
+        transact!(self, Snapshot, tools::page((visible.clone(), page)))
     }
 
     async fn tool(&self, slug: &str, visible: &Filter) -> Result<Option<Tool>, StoreError> {

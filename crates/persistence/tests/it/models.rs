@@ -15,7 +15,7 @@ causerie_testkit::store_tests!(
     a_bad_entry_stops_no_other_and_keeps_its_earlier_state,
 );
 
-fn model(id: &str, prompt: Option<&str>) -> Result<CatalogModel> {
+pub(crate) fn model(id: &str, prompt: Option<&str>) -> Result<CatalogModel> {
     let price = |text: Option<&str>| text.map(str::parse::<Usd>).transpose();
     Ok(CatalogModel {
         id: id.to_owned(),

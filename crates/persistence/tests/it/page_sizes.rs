@@ -4,7 +4,7 @@ use causerie_domain::attachments::{NewAttachment, StorageProvider};
 use causerie_domain::messages::NewMessage;
 use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{
-    ApiKeys, AttachmentQuery, Attachments, AuditEventQuery, AuditEvents, Messages, NewToolVersion,
+    ApiKeys, AttachmentQuery, Attachments, AuditEventQuery, AuditEvents, Messages, Models, NewToolVersion,
     ToolVersionQuery, Tools,
 };
 use causerie_domain::{Filter, SessionId, ToolVersionId};
@@ -13,8 +13,16 @@ use causerie_testkit::contract::{START, SqlSubject, tool_version};
 use causerie_testkit::database::RawConnection;
 
 use crate::api_keys::api_key;
+use crate::models::model;
 
-causerie_testkit::store_tests!(versions_of_a_tool, api_keys, audit_events, attachments_of_a_session,);
+causerie_testkit::store_tests!(
+    versions_of_a_tool,
+    api_keys,
+    audit_events,
+    attachments_of_a_session,
+    models,
+    tools,
+);
 
 /// Larger than half of a page.
 const LARGE: usize = 3 * 1024 * 1024;
@@ -53,6 +61,48 @@ async fn versions_of_a_tool(subject: &SqlSubject) -> Result<()> {
         subject.store().versions(query).await?.context("the tool is missing")
     });
     assert_eq!(found.await?, [2, 3]);
+    Ok(())
+}
+
+async fn models(subject: &SqlSubject) -> Result<()> {
+    let ids = ["a/small", "b/large", "b/large-2", "c/small"];
+    let catalog = ids.iter().map(|id| model(id, None)).collect::<Result<_>>()?;
+    subject.store().replace_catalog(catalog, START).await?;
+    let mut raw = RawConnection::open(subject.database()).await?;
+    let parameters = format!("[\"{}\"]", "x".repeat(LARGE));
+    raw.run(&format!("UPDATE ai_models SET supported_parameters = '{parameters}' WHERE id LIKE 'b/%'"))
+        .await?;
+    let mut listed = Vec::new();
+    let found = lengths(async |page| {
+        let page = subject.store().model_page(&Filter::Everything, page).await?;
+        listed.extend(page.rows.iter().map(|model| model.catalog.id.clone()));
+        Ok(page)
+    });
+    assert_eq!(found.await?, [2, 2]);
+    assert_eq!(listed, ids);
+    Ok(())
+}
+
+async fn tools(subject: &SqlSubject) -> Result<()> {
+    let before = subject.store().tools(&Filter::Everything).await?.len();
+    for number in 0..3 {
+        let new = tool_version(&subject.ids, &format!("tool-{number}"), "1.0.0");
+        subject.store().publish(new, &Filter::Everything, subject.stamp(START)).await?;
+    }
+    let (mut slugs, mut after) = (Vec::new(), None);
+    loop {
+        let request = PageRequest { limit: 1, after };
+        let page = subject.store().tool_page(&Filter::Everything, request).await?;
+        assert_eq!(page.rows.len(), 1);
+        slugs.extend(page.rows.into_iter().map(|tool| tool.slug));
+        match page.next {
+            Some(slug) => after = Some(After(slug)),
+            None => break,
+        }
+    }
+    let all = subject.store().tools(&Filter::Everything).await?;
+    assert_eq!((slugs.len(), all.len()), (before + 3, before + 3));
+    assert_eq!(slugs, all.into_iter().map(|tool| tool.slug).collect::<Vec<_>>());
     Ok(())
 }
 

@@ -6,6 +6,7 @@ mod settings;
 mod sync;
 
 use causerie_domain::models::{CatalogListing, CatalogUpdate, Model};
+use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::principal::Principal;
 
 use crate::authorization::Action;
@@ -14,13 +15,17 @@ use crate::models::catalog::CatalogError;
 use crate::runtime::Runtime;
 
 impl Runtime {
-    /// Returns the models that the principal may read, by id.
+    /// Returns a page of the models that the principal may read, by id.
     ///
     /// # Errors
     /// [`RuntimeError::Forbidden`] if the principal may read no model.
-    pub async fn models(&self, principal: &Principal) -> Result<Vec<Model>, RuntimeError> {
+    pub async fn models(
+        &self,
+        principal: &Principal,
+        page: PageRequest<String>,
+    ) -> Result<Page<Model, String>, RuntimeError> {
         let visible = self.access(principal)?.models(Action::Read)?;
-        Ok(self.inner.models.models(&visible).await?)
+        Ok(self.inner.models.model_page(&visible, page).await?)
     }
 
     /// Stores the catalogue of the upstream, if the principal may update models, and records it as an audit event.

@@ -5,6 +5,7 @@ pub(crate) mod publish;
 mod selection;
 
 use causerie_domain::filter::Scalar;
+use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::{ToolError, ToolSync};
 use causerie_domain::principal::Principal;
 use causerie_domain::subjects::ToolField;
@@ -39,13 +40,17 @@ impl Runtime {
         inner.tools.sync_tools(files).await
     }
 
-    /// Returns the tools that the principal may read, by slug, without their definitions.
+    /// Returns a page of the tools that the principal may read, by slug, without their definitions.
     ///
     /// # Errors
     /// [`RuntimeError::Forbidden`] if the principal may read no tool.
-    pub async fn tools(&self, principal: &Principal) -> Result<Vec<Tool>, RuntimeError> {
+    pub async fn tools(
+        &self,
+        principal: &Principal,
+        page: PageRequest<String>,
+    ) -> Result<Page<Tool, String>, RuntimeError> {
         let visible = self.access(principal)?.tools(Action::Read)?;
-        Ok(self.inner.tools.tools(&visible).await?)
+        Ok(self.inner.tools.tool_page(&visible, page).await?)
     }
 
     /// Returns a tool by its slug.

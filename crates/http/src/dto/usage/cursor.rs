@@ -39,6 +39,8 @@ impl PageCursor for UsageGroupCursor {
                 (Grouping::Day, Some(day)) => key.day = Some(day.parse().ok()?),
                 // Every request has a day and a model.
                 (Grouping::Day | Grouping::Model, None) => return None,
+                // PostgreSQL refuses the character in queries.
+                (Grouping::Model, Some(model)) if model.contains('\0') => return None,
                 (Grouping::Model, model) => key.model = model,
                 (Grouping::Tool, id) => key.tool = id.map(|id| id.parse()).transpose().ok()?,
                 (Grouping::User, id) => key.user = id.map(|id| id.parse()).transpose().ok()?,
@@ -71,9 +73,15 @@ mod tests {
 
     #[test]
     fn invalid_cursors_are_refused() {
-        for text in
-            ["", "[]x", r#"[["hour","1"]]"#, r#"[["day",null]]"#, r#"[["user","me"]]"#, r#"[["day"]]"#]
-        {
+        for text in [
+            "",
+            "[]x",
+            r#"[["hour","1"]]"#,
+            r#"[["day",null]]"#,
+            r#"[["user","me"]]"#,
+            r#"[["day"]]"#,
+            r#"[["model","a\u0000b"]]"#,
+        ] {
             assert_eq!(UsageGroupCursor::from_text(text), None, "{text}");
         }
     }

@@ -5,5 +5,5 @@ mod read;
 mod sync;
 
 pub(crate) use publish::{disable, publish};
-pub(crate) use read::{by_slug, pinned, versions, visible};
+pub(crate) use read::{by_slug, page, pinned, versions, visible};
 pub(crate) use sync::sync;

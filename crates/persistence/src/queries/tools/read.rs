@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use causerie_domain::page::{After, Page};
+use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{ToolVersionCursor, ToolVersionQuery};
 use causerie_domain::tools::{Tool, ToolVersion};
 use causerie_domain::{Filter, ToolId, ToolVersionId};
@@ -25,6 +25,30 @@ pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Too
         .select(ToolRow::as_select())
         .load(conn)
         .await?;
+    without_definitions(conn, rows).await
+}
+
+/// Returns a page of the tools with their newest versions, without the definitions, in the order of the database's
+/// collation.
+pub(crate) async fn page(
+    conn: &mut Conn,
+    (visible, page): &(Filter, PageRequest<String>),
+) -> Result<Page<Tool, String>, QueryError> {
+    let after = page.after.as_ref().map_or("", |After(last)| last);
+    let rows: Vec<ToolRow> = tools::table
+        .filter(tools::slug.gt(after))
+        .filter(filters::on_tools(visible)?)
+        .order(tools::slug)
+        .limit(i64::from(page.limit) + 1)
+        .select(ToolRow::as_select())
+        .load(conn)
+        .await?;
+    let tools = without_definitions(conn, rows).await?;
+    Ok(Page::cut(tools, page.limit, |tool| tool.slug.clone()))
+}
+
+/// Reads the newest versions of tools without their definitions.
+async fn without_definitions(conn: &mut Conn, rows: Vec<ToolRow>) -> Result<Vec<Tool>, QueryError> {
     let ids: Vec<_> = rows.iter().map(|row| id_param(row.id)).collect();
     let newest: Vec<ToolVersionRow> = tool_versions::table
         .inner_join(tools::table)
