@@ -142,7 +142,9 @@ fn secure_url(text: &str) -> Option<Url> {
         ("http", Some(host)) => matches!(host, "localhost" | "127.0.0.1" | "[::1]"),
         _ => false,
     };
-    is_secure.then_some(url)
+    // A user name or a password would be shown where the address is.
+    let is_bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+    (is_secure && is_bare && url.port() != Some(0)).then_some(url)
 }
 
 #[cfg(test)]
@@ -160,5 +162,9 @@ mod tests {
         check("http://127.0.0.1.example.org/keys", false);
         check("file:///etc/keys", false);
         check("keys", false);
+        check("https://me:hunter2@id.example.org/keys", false);
+        check("https://id.example.org/keys#a", false);
+        check("https://id.example.org:bad/keys", false);
+        check("https://id.example.org:0/keys", false);
     }
 }

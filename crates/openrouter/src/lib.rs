@@ -25,5 +25,5 @@ pub use catalog::{CatalogPage, Endpoint, decode_models as decode_catalog};
 pub use client::OpenRouter;
 pub use documents::{Credits, KeyStatus, decode_generation};
 pub use limits::{LimitedGateway, UpstreamLimits};
-pub use settings::{Attribution, Settings, SettingsError, SizeLimits, Timeouts};
+pub use settings::{Attribution, Settings, SettingsError, SizeLimits, Timeouts, is_base_url, is_proxy_url};
 pub use stream::{StreamDecoder, decode as decode_response};

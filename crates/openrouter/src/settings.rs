@@ -164,6 +164,20 @@ pub(crate) fn parse_base_url(text: &str) -> Result<Url, SettingsError> {
     Ok(url)
 }
 
+/// Returns whether a text is a base URL that [`OpenRouter::new`](crate::OpenRouter::new) accepts.
+pub fn is_base_url(text: &str) -> bool {
+    parse_base_url(text).is_ok()
+}
+
+/// Returns whether a text is a proxy URL that [`OpenRouter::new`](crate::OpenRouter::new) accepts: its host and port are
+/// valid, and its user name and password can be decoded.
+pub fn is_proxy_url(text: &str) -> bool {
+    let is_encoded = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    Url::parse(text).is_ok_and(|url| url.has_host() && url.port() != Some(0))
+        && text.split('%').skip(1).all(is_encoded)
+        && reqwest::Proxy::all(text).is_ok()
+}
+
 /// Replaces the user name and password of a URL with stars; they end at the last `@`.
 fn without_credentials(address: &str) -> String {
     match (address.find("://"), address.rfind('@')) {

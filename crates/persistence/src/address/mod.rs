@@ -34,6 +34,9 @@ pub enum AddressError {
          %3F"
     )]
     SqliteOption(String),
+    /// An option of a PostgreSQL address is given twice, or beside the part of the address that it replaces.
+    #[error("the database address has the option {0} twice")]
+    RepeatedOption(String),
     /// A part of the address cannot be decoded, or could be read in two ways.
     #[error("the database address has {0}")]
     Encoding(&'static str),
@@ -76,6 +79,14 @@ impl Address {
         }
         Err(AddressError::UnknownScheme)
     }
+}
+
+/// Maximum length of the name of an option in an error.
+const SHOWN_NAME: usize = 40;
+
+/// Returns the name of an option for an error.
+fn shown_name(name: &str) -> String {
+    name.chars().take(SHOWN_NAME).flat_map(char::escape_debug).collect()
 }
 
 /// Returns the path of a SQLite address; `None` if the address is one of PostgreSQL.

@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 
 use super::AddressError;
 
-/// Decodes a part of an address.
+/// Decodes a part of an address to bytes.
 ///
 /// # Errors
 /// A `%` is not followed by two hexadecimal digits, or the result has a NUL character.

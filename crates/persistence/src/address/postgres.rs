@@ -5,9 +5,9 @@ use std::error::Error as _;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
-use super::percent::decode_text;
+use super::percent::{decode, decode_text};
 use super::tls::Parts;
-use super::{AddressError, TlsMode, TlsOptions};
+use super::{AddressError, TlsMode, TlsOptions, shown_name};
 
 /// A PostgreSQL server, the database there, and how to connect.
 #[derive(Debug)]
@@ -21,12 +21,20 @@ impl PostgresAddress {
     /// Parses an address. The options of TLS are read here, and all others by `tokio_postgres`, which refuses unknown
     /// ones.
     pub(super) fn parse(url: &str) -> Result<Self, AddressError> {
+        // The connection takes a part that cannot be decoded as it is.
+        decode(url)?;
         let (address, options) = split_options(url)?;
         let mut parts = Parts::default();
         let mut others = String::new();
+        let mut names: Vec<String> = named_parts(address).into_iter().map(str::to_owned).collect();
         for option in options.split('&').filter(|option| !option.is_empty()) {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
-            if parts.read(&decode_text(name)?, value)? {
+            let name = decode_text(name)?;
+            if names.contains(&name) {
+                return Err(AddressError::RepeatedOption(shown_name(&name)));
+            }
+            names.push(name.clone());
+            if parts.read(&name, value)? {
                 others.push(if others.is_empty() { '?' } else { '&' });
                 others.push_str(option);
             }
@@ -76,6 +84,16 @@ fn split_options(url: &str) -> Result<(&str, &str), AddressError> {
     Ok((&url[..end], url[end..].trim_start_matches('?')))
 }
 
+/// Returns the names of the options that repeat a part of an address without options.
+fn named_parts(address: &str) -> Vec<&'static str> {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let (credentials, rest) = rest.split_once('@').unwrap_or(("", rest));
+    let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
+    let database = rest.split_once('/').map_or("", |(_, database)| database);
+    let parts = [("user", user), ("password", password), ("dbname", database)];
+    parts.into_iter().filter(|(_, part)| !part.is_empty()).map(|(name, _)| name).collect()
+}
+
 /// Converts the error of an invalid option. Its cause names the option and no value.
 fn refusal(error: tokio_postgres::Error) -> AddressError {
     AddressError::Postgres(error.source().map_or_else(|| error.to_string(), ToString::to_string))
@@ -111,7 +129,6 @@ mod tests {
         check("?sslmode=disable", TlsMode::Disable, Roots::None);
         check("?sslmode=prefer&connect_timeout=3", TlsMode::Prefer, Roots::None);
         check("?ssl=true", TlsMode::Require, Roots::None);
-        check("?sslmode=disable&sslmode=require", TlsMode::Require, Roots::None);
         check("?sslmode=require&sslrootcert=%2Fa%20b.pem", TlsMode::Require, file());
         check("?%73slmode=verify-ca&sslrootcert=/a b.pem", TlsMode::VerifyCa, file());
         check("?sslmode=verify%2Dfull", TlsMode::VerifyFull, Roots::System);
@@ -131,12 +148,25 @@ mod tests {
             ("ssl=hunter2", "option ssl "),
             ("sslmode=verify-ca", "sslrootcert"),
             ("sslmode=require&sslrootcert=system", "verify-full"),
-            ("sslmode=disable&sslrootcert=system", "verify-full"),
+            ("sslmode=disable&sslrootcert=system", "disable"),
+            ("sslmode=disable&sslrootcert=/hunter2", "sslrootcert"),
+            ("sslmode=disable&sslcert=/hunter2&sslkey=/hunter2", "sslcert"),
             ("sslcert=a", "sslkey"),
             ("sslkey=a", "sslcert"),
             ("sslnegotiation=direct", "sslnegotiation"),
             ("sslnegotiation=hunter2", "sslnegotiation"),
             ("sslrootcert=%zz", "%25"),
+            ("application_name=%zz", "%25"),
+            ("connect_timeout=%", "%25"),
+            ("sslmode=require&sslmode=require", "option sslmode twice"),
+            ("sslmode=disable&%73slmode=hunter2", "option sslmode twice"),
+            ("sslmode=disable&ssl=true", "option sslmode twice"),
+            ("ssl=true&sslmode=disable", "option sslmode twice"),
+            ("connect_timeout=1&connect_timeout=2", "option connect_timeout twice"),
+            ("sslrootcert=a&sslrootcert=b", "option sslrootcert twice"),
+            ("user=hunter2", "option user twice"),
+            ("password=hunter2", "option password twice"),
+            ("dbname=hunter2", "option dbname twice"),
         ] {
             let refusal = refusal(&format!("postgres://me:hunter2@host/name?{options}"));
             assert!(refusal.contains(name), "{options}: {refusal}");
@@ -161,6 +191,17 @@ mod tests {
             assert!(refusal.contains(name), "{options}: {refusal}");
         }
         assert!(refusal("postgres://me:hunter2@host:hunter2/name").contains("port"));
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_decoded_is_refused() {
+        for url in ["postgres://me:hunter2%zz@host/name", "postgres://me%4@host/name", "postgres://me@host/%"]
+        {
+            assert!(refusal(url).contains("%25"), "{url}");
+        }
+        assert!(refusal("postgres://me:%00hunter2@host/name").contains("NUL"));
+        let address = parse("postgres:///?user=me&password=hunter2&dbname=a&host=host");
+        assert_eq!((address.config.get_user(), address.config.get_dbname()), (Some("me"), Some("a")));
     }
 
     #[test]

@@ -1,19 +1,15 @@
 //! The address of a SQLite file: `sqlite://` and a percent-encoded path.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
-use super::AddressError;
-use super::percent::decode;
+use super::percent::decode_text;
+use super::{AddressError, shown_name};
 
 /// Characters of a path with a meaning in addresses.
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#');
-
-/// Maximum length of the name of an option in an error.
-const SHOWN_NAME: usize = 40;
 
 /// Parses an address without its scheme.
 ///
@@ -22,16 +18,15 @@ pub(super) fn parse(rest: &str) -> Result<PathBuf, AddressError> {
     let (path, options) = rest.split_once('?').unwrap_or((rest, ""));
     if let Some(option) = options.split('&').find(|option| !option.is_empty()) {
         let name = option.split('=').next().unwrap_or_default();
-        return Err(AddressError::SqliteOption(
-            name.chars().take(SHOWN_NAME).flat_map(char::escape_debug).collect(),
-        ));
+        return Err(AddressError::SqliteOption(shown_name(name)));
     }
-    let path = decode(path)?;
+    // SQLite opens files by names in UTF-8.
+    let path = decode_text(path)?;
     // Each connection would open its own in-memory database.
-    if path.is_empty() || path == b":memory:" {
+    if path.is_empty() || path == ":memory:" {
         return Err(AddressError::NotAFile);
     }
-    Ok(PathBuf::from(OsString::from_vec(path)))
+    Ok(PathBuf::from(path))
 }
 
 /// Returns the address of a path.
@@ -56,14 +51,8 @@ mod tests {
 
     #[test]
     fn a_path_survives_its_address() {
-        for path in [
-            &b"data/causerie.db"[..],
-            b"/a b/c?mode=rwc",
-            b"100%/%41#\n.db",
-            "grün.db".as_bytes(),
-            b"\xff.db",
-        ] {
-            let path = PathBuf::from(OsString::from_vec(path.to_vec()));
+        for path in ["data/causerie.db", "/a b/c?mode=rwc", "100%/%41#\n.db", "grün.db"] {
+            let path = PathBuf::from(path);
             let url = url(&path);
             assert_eq!(parse(url.strip_prefix("sqlite://").unwrap()).unwrap(), path, "{url}");
         }
@@ -90,6 +79,7 @@ mod tests {
             ("a%zz", "%25"),
             ("a%+1b", "%25"),
             ("a%00b", "NUL character"),
+            ("a%ff.db", "not UTF-8"),
         ] {
             assert!(refusal(rest).contains(reason), "{rest}: {}", refusal(rest));
         }

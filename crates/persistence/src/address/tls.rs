@@ -71,7 +71,7 @@ impl TlsMode {
     }
 }
 
-/// The options of an address as they are written. A later one replaces an earlier one of the same name.
+/// The options of an address as they are written.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     mode: Option<TlsMode>,
@@ -89,6 +89,9 @@ impl Parts {
     pub(super) fn read(&mut self, name: &str, value: &str) -> Result<bool, AddressError> {
         let path = || decode_text(value).map(|path| Some(path).filter(|path| !path.is_empty()));
         match name {
+            "sslmode" | "ssl" if self.mode.is_some() => {
+                return Err(AddressError::RepeatedOption("sslmode".to_owned()));
+            }
             "sslmode" => self.mode = Some(TlsMode::parse(&decode_text(value)?)?),
             // As JDBC writes it.
             "ssl" => match value {
@@ -115,6 +118,12 @@ impl Parts {
         let invalid = |name, problem| Err(AddressError::Option { name, problem });
         let from_system = self.root.as_deref() == Some(SYSTEM);
         let mode = self.mode.unwrap_or(if from_system { TlsMode::VerifyFull } else { TlsMode::Prefer });
+        if mode == TlsMode::Disable {
+            let given = [("sslrootcert", &self.root), ("sslcert", &self.certificate), ("sslkey", &self.key)];
+            if let Some((name, _)) = given.into_iter().find(|(_, path)| path.is_some()) {
+                return invalid(name, "has no effect with sslmode=disable: remove one of them");
+            }
+        }
         let roots = match self.root {
             // An attacker can get a certificate of an authority that systems trust, but not for the name of the server.
             Some(_) if from_system && mode != TlsMode::VerifyFull => {

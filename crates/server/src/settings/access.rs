@@ -10,7 +10,7 @@ use clap::Args;
 use ipnet::IpNet;
 
 use super::setting::{InvalidSettings, Setting, SettingError, SettingErrors, optional, setting};
-use super::values::{switch, whole};
+use super::values::{has_valid_port, switch, whole};
 
 /// Maximum of the rate limits: more than a process can serve, so a larger number is a typing error.
 const MAX: u64 = 1_000_000;
@@ -166,7 +166,9 @@ fn origins(text: &str) -> Result<Vec<String>, String> {
             let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
             let is_default =
                 matches!((scheme, authority.port_u16()), ("http", Some(80)) | ("https", Some(443)));
-            let is_web = matches!(scheme, "http" | "https") && !authority.as_str().contains('@');
+            let is_web = matches!(scheme, "http" | "https")
+                && !authority.as_str().contains(['@', '%'])
+                && has_valid_port(authority);
             (is_web && !is_default).then(|| format!("{scheme}://{authority}").to_ascii_lowercase())
         });
         match written {
@@ -185,7 +187,8 @@ fn algorithms(text: &str) -> Result<Vec<Algorithm>, String> {
 fn jwks_url(text: &str) -> Result<String, String> {
     match is_secure_jwks_url(text) {
         true => Ok(text.to_owned()),
-        false => Err("an https:// address, or an http:// address of this machine".to_owned()),
+        false => Err("an https:// address, or an http:// address of this machine, without user and fragment"
+            .to_owned()),
     }
 }
 
@@ -241,6 +244,11 @@ mod tests {
             "https://A.example",
             "ftp://a.example",
             "https://u@a.example",
+            "https://a.example:bad",
+            "https://a.example:",
+            "https://a.example:0",
+            "https://a.example:08443",
+            "https://a%2e.example",
         ] {
             check(wrong, Err(()));
         }

@@ -1,13 +1,15 @@
 //! Parsers of the values of settings. The error of a parser describes the expected value.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use actix_web::http::Uri;
+use actix_web::http::uri::Authority;
 use causerie_domain::Secret;
+use causerie_openrouter::{is_base_url, is_proxy_url};
 
 /// Parses a whole number within a range and its type.
 pub(crate) fn whole<T: TryFrom<u64>>(
@@ -76,7 +78,22 @@ pub(crate) fn base_url(text: &str) -> Result<String, String> {
     let known = matches!(uri.scheme_str(), Some("http" | "https"));
     let bare = uri.query().is_none() && !text.contains('#');
     let anonymous = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
-    if known && bare && anonymous { Ok(text.trim_end_matches('/').to_owned()) } else { Err(expected()) }
+    let is_usable = is_base_url(text) && uri.authority().is_some_and(has_valid_port);
+    if known && bare && anonymous && is_usable {
+        Ok(text.trim_end_matches('/').to_owned())
+    } else {
+        Err(expected())
+    }
+}
+
+/// Returns whether an authority has no port or a valid one. [`Uri`] accepts any text there.
+pub(crate) fn has_valid_port(authority: &Authority) -> bool {
+    let host = authority.as_str().rsplit_once('@').map_or(authority.as_str(), |(_, host)| host);
+    match host.strip_prefix(authority.host()).map(|port| port.strip_prefix(':')) {
+        Some(None) => host == authority.host(),
+        Some(Some(port)) => port.parse().is_ok_and(|number: NonZeroU16| number.to_string() == port),
+        None => false,
+    }
 }
 
 /// Parses a secret that is valid in a header: printable ASCII without blanks.
@@ -94,10 +111,13 @@ pub(crate) fn proxy_url(text: &str) -> Result<Secret, String> {
     let uri: Option<Uri> = text.parse().ok();
     let is_proxy = uri.is_some_and(|uri| {
         let known = matches!(uri.scheme_str(), Some("http" | "https"));
-        known && uri.path() == "/" && uri.query().is_none() && !text.contains('#')
+        let is_valid = is_proxy_url(text) && uri.authority().is_some_and(has_valid_port);
+        known && uri.path() == "/" && uri.query().is_none() && !text.contains('#') && is_valid
     });
-    let expected =
-        || "the http:// or https:// address of a proxy, without path, query and fragment".to_owned();
+    let expected = || {
+        "the http:// or https:// address of a proxy, percent-encoded, without path, query and fragment"
+            .to_owned()
+    };
     is_proxy.then(|| Secret::new(text)).ok_or_else(expected)
 }
 
@@ -157,6 +177,12 @@ mod tests {
             "http://host/?a=b",
             "http://host/#a",
             "/v1",
+            "http://host:bad",
+            "http://host:",
+            "http://host:0",
+            "http://host:65536",
+            "http://1.2.3.999",
+            "http://[::1]x",
         ] {
             assert!(base_url(wrong).is_err(), "{wrong:?}");
         }
@@ -176,6 +202,11 @@ mod tests {
             "http://proxy?mode=tunnel",
             "http://proxy/#a",
             "http://me:hunter#2@proxy",
+            "http://me:hunter2@127.0.0.1:bad",
+            "http://me:hunter2@proxy:99999",
+            "http://me:hunter2@proxy:",
+            "http://me:hunter2%zz@proxy",
+            "http://me:hunter2@1.2.3.999",
         ] {
             assert!(proxy_url(wrong).is_err(), "{wrong:?}");
         }

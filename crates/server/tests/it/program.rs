@@ -79,6 +79,29 @@ fn all_invalid_settings_are_reported_before_startup() {
 }
 
 #[test]
+fn an_address_that_a_client_would_reject_is_named_without_its_password() {
+    for (flag, variable) in [
+        ("ai-proxy-url", "AI_PROXY_URL"),
+        ("ai-gateway-url", "AI_GATEWAY_URL"),
+        ("ai-app-url", "AI_APP_URL"),
+        ("jwt-jwks-url", "CAUSERIE_JWT_JWKS_URL"),
+        ("cors-origins", "CAUSERIE_CORS_ORIGINS"),
+    ] {
+        let program = Program::new();
+        for address in
+            ["http://me:hunter2@127.0.0.1:bad", "https://127.0.0.1:bad", "https://me:hunter2@1.2.3.999"]
+        {
+            let refused = program.run(&[&format!("--{flag}={address}")]);
+            assert_eq!(refused.code, 2, "{flag} {address}: {}", refused.stderr);
+            let name = format!("causerie: {variable} (--{flag}) must be ");
+            assert!(refused.stderr.contains(&name), "{flag} {address}: {}", refused.stderr);
+            assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
+        }
+        assert!(!program.path("data").exists());
+    }
+}
+
+#[test]
 fn a_setting_that_the_store_rejects_is_named() {
     for (url, name) in [
         ("postgres://me:hunter2@host/db?sslmode=verify-ca", "sslrootcert"),
@@ -87,6 +110,10 @@ fn a_setting_that_the_store_rejects_is_named() {
         ("postgres://me:@hunter2@host/db", "%40"),
         ("sqlite://typo.db?mode=rwc", "the option mode,"),
         ("sqlite://100%.db", "%25"),
+        ("sqlite://%ff.db", "not UTF-8"),
+        ("postgres://me:hunter2%zz@host/db", "%25"),
+        ("postgres://me:hunter2@host/db?sslmode=disable&sslmode=require", "the option sslmode twice"),
+        ("postgres://me:hunter2@host/db?sslmode=disable&sslrootcert=/none.pem", "sslrootcert"),
     ] {
         let program = Program::new().with("DATABASE_URL", url);
         for arguments in [&["serve"][..], &["migrate"], &["verify"], &["admin", "list-users"]] {
