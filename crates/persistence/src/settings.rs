@@ -59,6 +59,19 @@ pub enum OpenError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The database file has several names.
+    #[error(
+        "the database file {} has {links} names (hard links): each name has a lock and a write-ahead log of its own, so \
+         a process that uses another name would destroy the database; remove the other names, and copy the file for a \
+         backup",
+        path.display()
+    )]
+    HardLinks {
+        /// Path of the database file.
+        path: PathBuf,
+        /// Number of its names.
+        links: u64,
+    },
     /// The database file is missing, but not its write-ahead log.
     #[error(
         "the database file {} is missing, and {} has changes of it: restore the database, or remove its log to begin \

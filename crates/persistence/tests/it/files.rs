@@ -1,6 +1,7 @@
 //! The files of a SQLite database: their addresses, locks, loss, and whether they can be written.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,50 @@ async fn a_path_is_percent_encoded_in_its_address() -> Result<()> {
     assert_eq!(store.path(), Some(path.canonicalize()?.as_path()));
     store.check().await?;
     store.close().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_utf8_creates_no_file() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let url = format!("sqlite://{}/%ff.db", folder.path().display());
+    let refused = SqlStore::open(&StoreSettings::new(url));
+    ensure!(matches!(&refused, Err(OpenError::Address(AddressError::Encoding(_)))), "{refused:?}");
+    assert_eq!(names(folder.path())?, [""; 0]);
+    // The name of the folder that a link leads to.
+    let target = folder.path().join(std::ffi::OsStr::from_bytes(b"\xff"));
+    fs::create_dir(&target)?;
+    std::os::unix::fs::symlink(&target, folder.path().join("link"))?;
+    let refused = SqlStore::open(&settings(&folder.path().join("link/a.db")));
+    ensure!(matches!(&refused, Err(OpenError::File { .. })), "{refused:?}");
+    assert_eq!(names(&target)?, [""; 0]);
+    Ok(())
+}
+
+/// Checks hard links: each name of a file would have its own lock and write-ahead log. Symbolic links lead to one name.
+#[tokio::test]
+async fn a_database_with_a_second_name_is_refused_until_it_is_removed() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (path, link) = (folder.path().join("a.db"), folder.path().join("b.db"));
+    let store = SqlStore::open(&settings(&path))?;
+    store.migrate().await?;
+    let lock = store.lock_for_serving()?;
+    fs::hard_link(&path, &link)?;
+    for name in [&path, &link] {
+        let refused = SqlStore::open(&settings(name)).err().context("the file was opened")?;
+        ensure!(matches!(refused, OpenError::HardLinks { links: 2, .. }), "{refused:?}");
+        let sentence = refused.to_string();
+        assert!(sentence.contains(&*name.to_string_lossy()) && sentence.contains("hard links"), "{sentence}");
+    }
+    lock.check()?;
+    assert_eq!(names(folder.path())?.iter().filter(|name| name.starts_with("b.db")).count(), 1);
+    fs::remove_file(&link)?;
+    std::os::unix::fs::symlink(&path, &link)?;
+    let second = SqlStore::open(&settings(&link))?;
+    ensure!(matches!(second.lock_for_serving(), Err(LockError::Held(_))));
+    second.close().await;
+    store.close().await;
+    drop(lock);
     Ok(())
 }
 

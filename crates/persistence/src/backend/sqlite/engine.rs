@@ -1,6 +1,7 @@
 //! Runs transactions on the threads of a database file.
 
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -150,12 +151,18 @@ impl Engine {
 /// the file; those of an earlier process are reduced, too.
 ///
 /// # Errors
-/// The file cannot be created, or the write-ahead log of a database that is missing lies beside it: SQLite would write
-/// it into the new database.
+/// The file cannot be created; it has another name, under which another process would use another lock and another
+/// write-ahead log; or the write-ahead log of a database that is missing lies beside it: SQLite would write it into the
+/// new database.
 fn create_and_canonicalize(path: &Path) -> Result<(PathBuf, bool), OpenError> {
     let failed = |source| at(path, source);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
+        // SQLite opens files by names in UTF-8.
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        if folder.canonicalize().map_err(failed)?.to_str().is_none() {
+            return Err(at(path, "the path of its folder is not UTF-8"));
+        }
     }
     let log = beside(path, "-wal");
     if !path.exists() && log.metadata().is_ok_and(|log| log.len() > 0) {
@@ -163,6 +170,10 @@ fn create_and_canonicalize(path: &Path) -> Result<(PathBuf, bool), OpenError> {
     }
     let is_new = private_file::create(path).map_err(failed)?;
     let path = path.canonicalize().map_err(failed)?;
+    let metadata = path.metadata().map_err(failed)?;
+    if metadata.is_file() && metadata.nlink() > 1 {
+        return Err(OpenError::HardLinks { path, links: metadata.nlink() });
+    }
     for suffix in ["-wal", "-shm"] {
         private_file::restrict(&beside(&path, suffix)).map_err(failed)?;
     }
