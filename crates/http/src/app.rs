@@ -21,14 +21,20 @@ pub fn configure(app: &mut ServiceConfig, state: AppState) {
     let operations = operations();
     // The empty prefix matches every path, so the response to an unknown path is finalized as well.
     let writer = web::Data::new(DocumentWriter(openapi::as_json));
-    let mut scope = web::scope("").app_data(web::Data::new(state)).app_data(writer);
-    scope = scope.default_service(web::to(unknown_path));
+    app.app_data(web::Data::new(state)).app_data(writer);
+    let mut scope = web::scope("").default_service(web::to(unknown_path));
     for of_path in operations.chunk_by(|one, next| one.path == next.path) {
         scope = scope.service(resource(of_path));
     }
     #[cfg(feature = "swagger-ui")]
-    let scope = scope.configure(routes::docs::configure);
+    let scope = routes::docs::resources().into_iter().fold(scope, |scope, (path, route)| {
+        let unknown_method = web::to(|| unknown_method(routes::docs::METHODS.to_owned()));
+        let resource = web::resource(path).default_service(unknown_method);
+        scope.service(resource.route(route(Method::GET)).route(route(Method::HEAD)))
+    });
     app.service(scope.wrap(from_fn(finalize_response)));
+    // The scope matches paths, and not the target of `OPTIONS *`.
+    app.default_service(web::to(unknown_path).wrap(from_fn(finalize_response)));
 }
 
 fn resource(operations: &[Operation]) -> Resource {

@@ -1,7 +1,7 @@
 //! Query parameters: structs with `Deserialize`, which also describe the parameters in the OpenAPI document.
 //!
 //! Unknown and repeated parameters are refused: a misspelled filter would silently return other rows. Values with
-//! U+0000 are refused, because PostgreSQL cannot store the character.
+//! U+0000 are refused, because PostgreSQL cannot store the character, and those that are not percent-encoded UTF-8.
 
 use std::collections::HashSet;
 use std::future::{Ready, ready};
@@ -57,6 +57,7 @@ struct Parameters {
 
 impl Parameters {
     fn parse(query: &str) -> Result<Self, Problem> {
+        check_encoding(query)?;
         let pairs = web::Query::<Vec<(String, String)>>::from_query(query)
             .map_err(|_| Problem::parameter("query", "it cannot be decoded"))?
             .into_inner();
@@ -88,6 +89,34 @@ impl Parameters {
             Some((name, _)) => Err(Problem::parameter(name, "this route has no such parameter")),
         }
     }
+}
+
+/// Requires percent-encoded UTF-8 in the names and values of a query: the decoder would replace other bytes silently.
+///
+/// # Errors
+/// `invalid_parameter` with the name of the parameter.
+fn check_encoding(query: &str) -> Result<(), Problem> {
+    let is_invalid = |parameter: &&str| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        !is_percent_encoded(name) || !is_percent_encoded(value)
+    };
+    let Some(parameter) = query.split('&').find(is_invalid) else { return Ok(()) };
+    let decoded = web::Query::<Vec<(String, String)>>::from_query(parameter);
+    let name = decoded.ok().and_then(|pairs| pairs.into_inner().pop()).map(|(name, _)| name);
+    Err(Problem::parameter(&name.unwrap_or_default(), "it is not percent-encoded UTF-8"))
+}
+
+/// Returns whether each `%` is followed by two hexadecimal digits, and the decoded bytes are UTF-8.
+fn is_percent_encoded(text: &str) -> bool {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let Some((digits, rest)) = part.as_bytes().split_at_checked(2) else { return false };
+        let Ok(byte) = hex::decode(digits) else { return false };
+        bytes.extend(byte);
+        bytes.extend(rest);
+    }
+    std::str::from_utf8(&bytes).is_ok()
 }
 
 impl<'de> Deserializer<'de> for &mut Parameters {
@@ -200,6 +229,8 @@ mod tests {
         assert_eq!(page.limit, 7);
         assert_eq!(filter.state, Some(SessionState::Paused));
         assert_eq!(filter.tool.as_deref(), Some("a b"));
+        let (filter, _) = query("tool=%C3%BC+%F0%9F%8E%89%25").unwrap();
+        assert_eq!(filter.tool.as_deref(), Some("ü 🎉%"));
         let (filter, page) = query("").unwrap();
         assert_eq!((page.limit, filter.state, filter.tool), (20, None, None));
     }
@@ -221,5 +252,13 @@ mod tests {
         check("limit=1&limit=2", "limit: it is given twice");
         check("tool=a%00b", "tool: the character U+0000");
         check("tool=a&more=1&limit=x", "limit: ");
+        check("tool=%FF", "tool: it is not percent-encoded UTF-8");
+        check("limit=3&tool=%C3%28", "tool: it is not percent-encoded UTF-8");
+        check("tool=%ED%A0%80", "tool: it is not percent-encoded UTF-8");
+        check("tool=100%", "tool: it is not percent-encoded UTF-8");
+        check("tool=%zz", "tool: it is not percent-encoded UTF-8");
+        check("tool=%+1", "tool: it is not percent-encoded UTF-8");
+        check("%FF=1", "\u{FFFD}: it is not percent-encoded UTF-8");
+        check("to%FFol", "to\u{FFFD}ol: it is not percent-encoded UTF-8");
     }
 }

@@ -6,8 +6,8 @@ use actix_web::http::Method;
 use actix_web::http::header::{
     self, AcceptEncoding, ContentEncoding, Encoding, Header as _, Preference, Quality,
 };
-use actix_web::web::{self, Bytes, Path, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web::{self, Bytes, Path};
+use actix_web::{HttpRequest, HttpResponse, Route};
 use miniz_oxide::inflate::decompress_to_vec;
 
 use crate::error::Problem;
@@ -36,11 +36,15 @@ static FILES: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/swagger_ui
 const GZIP_HEADER_BYTES: usize = 10;
 const GZIP_TRAILER_BYTES: usize = 8;
 
-pub(crate) fn configure(app: &mut ServiceConfig) {
-    for method in [Method::GET, Method::HEAD] {
-        app.route("/docs", web::method(method.clone()).to(redirect));
-        app.route("/docs/{file:.*}", web::method(method).to(serve));
-    }
+/// Methods of the page, for an `Allow` header.
+pub(crate) const METHODS: &str = "GET, HEAD";
+
+/// Returns the resources of the page: their paths with the routes of a method.
+pub(crate) fn resources() -> [(&'static str, fn(Method) -> Route); 2] {
+    [
+        ("/docs", |method| web::method(method).to(redirect)),
+        ("/docs/{file:.*}", |method| web::method(method).to(serve)),
+    ]
 }
 
 /// Redirects to the folder, because the links of the page are relative to it.

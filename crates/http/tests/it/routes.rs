@@ -1,5 +1,6 @@
 //! Routes: access, refusals and responses.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 use crate::support::ports::{completed, text};
@@ -96,6 +97,101 @@ async fn unknown_paths_and_methods_return_problems() {
     assert_eq!(response.header("allow"), "POST, GET, HEAD");
     let anonymous = ada.send(TestRequest::delete().uri("/me")).await;
     assert_eq!((anonymous.status.as_u16(), anonymous.header("allow")), (405, "GET, HEAD"));
+}
+
+/// Checks all paths of the document, and the fixed ones.
+#[tokio::test]
+async fn a_method_without_an_operation_is_answered_with_the_methods_of_the_path() {
+    let app = test_app(HttpSettings::default()).await;
+    let ada = app.client("ada").await;
+    let mut paths: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (method, path) in documented() {
+        let methods = paths.entry(path).or_default();
+        methods.insert(method.to_string());
+        if method == Method::GET {
+            methods.insert("HEAD".to_owned());
+        }
+    }
+    for path in ["/docs", "/docs/", "/docs/index.html", "/docs/nothing"] {
+        paths.insert(path.to_owned(), BTreeSet::from(["GET".to_owned(), "HEAD".to_owned()]));
+    }
+    assert!(paths.contains_key("/healthz") && paths.contains_key("/openapi.json"));
+    for (path, methods) in &paths {
+        let mut refused = 0;
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"] {
+            if methods.contains(method) {
+                continue;
+            }
+            let response = ada.call(method.parse().unwrap(), path).await;
+            assert_eq!(response.status, 405, "{method} {path}");
+            if method != "HEAD" {
+                assert_eq!(response.json()["code"], "method_not_allowed", "{method} {path}");
+            }
+            let allowed = response.header("allow").split(", ").map(str::to_owned).collect();
+            assert_eq!(*methods, allowed, "{method} {path}");
+            assert!(!response.header("x-request-id").is_empty(), "{method} {path}");
+            refused += 1;
+        }
+        assert!(refused > 3, "{path}");
+    }
+}
+
+/// Checks all routes with query parameters.
+#[tokio::test]
+async fn a_parameter_that_is_not_percent_encoded_utf8_is_refused_by_name() {
+    let app = test_app(HttpSettings::default()).await;
+    let ada = app.client("ada").await;
+    let session = ada.session().await;
+    let document = serde_json::to_value(causerie_http::openapi()).unwrap();
+    let mut checked = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            for parameter in parameters.filter(|parameter| parameter["in"] == "query") {
+                let name = parameter["name"].as_str().unwrap();
+                let path = path.replace("{id}", session.trim_start_matches("/sessions/"));
+                let path = path.replace("{slug}", "helper");
+                // These need a user with other rights, or a store that this application does not have.
+                if path.starts_with("/audit") || path.starts_with("/groups") || method == "post" {
+                    continue;
+                }
+                let method = method.to_uppercase().parse().unwrap();
+                let response = ada.call(method, &format!("{path}?{name}=%FF")).await;
+                assert_eq!(response.outcome(), (400, "invalid_parameter".to_owned()), "{path} {name}");
+                assert_eq!(response.json()["parameter"], name, "{path}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 30, "{checked}");
+}
+
+#[tokio::test]
+async fn a_route_without_a_body_ignores_one() {
+    let app = test_app(HttpSettings::default()).await;
+    let ada = app.client("ada").await;
+    let session = ada.session().await;
+    for (method, path) in [
+        (Method::GET, "/me".to_owned()),
+        (Method::PATCH, format!("{session}/pause")),
+        (Method::PATCH, format!("{session}/resume")),
+        (Method::POST, format!("{session}/cancel")),
+        (Method::DELETE, session.clone()),
+    ] {
+        let large = "{oops".repeat(1_000_000);
+        let request = ada.request(method.clone(), &path).set_payload(large);
+        let response = ada.send(request).await;
+        assert!(response.status.is_success(), "{method} {path}: {}", response.text);
+    }
+}
+
+#[tokio::test]
+async fn the_target_of_options_without_a_path_is_unknown() {
+    let app = test_app(HttpSettings::default()).await;
+    let ada = app.client("ada").await;
+    let response = ada.send(TestRequest::with_uri("*").method(Method::OPTIONS)).await;
+    assert_eq!(response.outcome(), (404, "not_found".to_owned()));
+    assert_eq!(response.json()["request_id"], response.header("x-request-id"));
 }
 
 #[tokio::test]
