@@ -39,8 +39,11 @@ const GZIP_TRAILER_BYTES: usize = 8;
 /// Methods of the page, for an `Allow` header.
 pub(crate) const METHODS: &str = "GET, HEAD";
 
-/// Returns the resources of the page: their paths with the routes of a method.
-pub(crate) fn resources() -> [(&'static str, fn(Method) -> Route); 2] {
+/// A path with its route for a method.
+pub(crate) type PathRoute = (&'static str, fn(Method) -> Route);
+
+/// Returns the resources of the page.
+pub(crate) fn resources() -> [PathRoute; 2] {
     [
         ("/docs", |method| web::method(method).to(redirect)),
         ("/docs/{file:.*}", |method| web::method(method).to(serve)),

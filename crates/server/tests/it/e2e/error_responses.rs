@@ -35,7 +35,7 @@ async fn exchange(app: &TestApp, request: &[u8]) -> Result<RawResponse> {
 async fn errors_are_problem_documents_with_a_request_id(builder: TestAppBuilder) -> Result<()> {
     let app = builder.tool("echo", "sim/echo").start().await?;
     let json = "content-type: application/json\r\n";
-    let cases: [(&str, &str, &str, &str, u16, &str); 12] = [
+    let cases: [(&str, &str, &str, &str, u16, &str); 14] = [
         ("GET", "/nowhere", "", "", 404, "not_found"),
         ("GET", "/healthz/", "", "", 404, "not_found"),
         ("PUT", "/sessions", "", "", 405, "method_not_allowed"),
