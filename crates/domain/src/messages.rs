@@ -128,6 +128,8 @@ pub struct Message {
     /// Reasoning records of the upstream, verbatim, for replay to the model that created them.
     pub reasoning_details: Option<Value>,
     pub meta: MessageMeta,
+    /// Sequence number of the answer that replaces this one. A superseded message is listed and is never sent upstream.
+    pub superseded_by: Option<i64>,
     pub created_at: Timestamp,
 }
 
@@ -152,6 +154,7 @@ impl Message {
             parts: Vec::new(),
             reasoning_details: None,
             meta: MessageMeta::default(),
+            superseded_by: None,
             created_at,
         }
     }

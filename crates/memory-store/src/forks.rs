@@ -56,8 +56,13 @@ impl State {
                 ..file.clone()
             });
             fork.attachments.insert(message_id, copies.collect());
-            let (id, session_id) = (message_id, new.id);
-            fork.messages.push(Message { id, session_id, turn_id: None, ..message.clone() });
+            fork.messages.push(Message {
+                id: message_id,
+                session_id: new.id,
+                turn_id: None,
+                superseded_by: message.superseded_by.filter(|seq| *seq <= last),
+                ..message.clone()
+            });
         }
         let session = fork.session.clone();
         self.sessions.insert(new.id, fork);

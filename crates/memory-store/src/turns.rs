@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use causerie_domain::messages::{MAX_HISTORY_BYTES, Message, MessageView, Part, content_of};
+use causerie_domain::messages::{MAX_HISTORY_BYTES, Message, MessageRole, MessageView, Part, content_of};
 use causerie_domain::page::rows_within;
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt,
@@ -81,10 +81,20 @@ impl TurnStore for MemoryStore {
         if let Some(running) = session.active_turn_id {
             return Err(BeginTurnError::InProgress(running));
         }
-        if let Some(max) = begin.max_messages.filter(|max| session.next_seq + 1 > i64::from(*max)) {
+        let count = session.next_seq - 1 + begin.added_messages();
+        if let Some(max) = begin.max_messages.filter(|max| count > i64::from(*max)) {
             return Err(BeginTurnError::Full(max));
         }
-        let history = state.history(stored, &stored.messages, begin.max_history_messages);
+        let question = stored.messages.iter().rposition(|message| message.role == MessageRole::User);
+        let question_seq = question.map(|index| stored.messages[index].seq);
+        if begin.answers_again.is_some() && begin.answers_again != question_seq {
+            return Err(BeginTurnError::NotLastQuestion);
+        }
+        let earlier = match (begin.answers_again, question) {
+            (Some(_), Some(question)) => &stored.messages[..question],
+            _ => &stored.messages,
+        };
+        let history = state.history(stored, earlier, begin.max_history_messages);
         let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
         let budget_left = state.check_budgets(&begin.usage, needed).map_err(BeginTurnError::OverBudget)?;
         let reserved = needed.filter(|_| budget_left.is_some());
@@ -170,6 +180,13 @@ impl TurnStore for MemoryStore {
         Ok(due.into_iter().filter_map(|id| state.interrupt(id, reap.now)).collect())
     }
 
+    async fn last_question(&self, session_id: SessionId) -> Result<Option<MessageView>, StoreError> {
+        let state = self.lock();
+        let Some(stored) = state.session(session_id) else { return Ok(None) };
+        let question = stored.messages.iter().rfind(|message| message.role == MessageRole::User);
+        Ok(question.map(|message| state.view(stored, message)))
+    }
+
     async fn running_turn(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError> {
         let state = self.lock();
         let running =
@@ -197,11 +214,16 @@ impl State {
         history: Vec<MessageView>,
         reserved: Option<Usd>,
     ) -> Option<BegunTurn> {
-        let user_seq = self.session(begin.ids.session_id)?.session.next_seq;
-        let user_message = begin.user_message(user_seq);
-        let assistant_message = begin.placeholder(user_seq + 1);
+        let stored = self.session(begin.ids.session_id)?;
+        let answer_seq = stored.session.next_seq + begin.added_messages() - 1;
+        let user_message = match begin.answers_again {
+            Some(seq) => stored.messages.iter().find(|message| message.seq == seq)?.clone(),
+            None => begin.user_message(answer_seq - 1),
+        };
+        let earlier_messages = count_before(&stored.messages, user_message.seq);
+        let assistant_message = begin.placeholder(answer_seq);
         let attachments = begin.attachments();
-        let turn = begin.turn(user_seq + 1);
+        let turn = begin.turn(answer_seq);
         if let Some(named) = &begin.key {
             // An expired key can be used again; it then refers to the new turn.
             let turns =
@@ -218,20 +240,37 @@ impl State {
         };
         self.turns.insert(turn.id, stored_turn);
         let session = self.session_mut(begin.ids.session_id).map(|stored| {
-            stored.session.next_seq = user_seq + 2;
+            stored.session.next_seq = answer_seq + 1;
             stored.session.active_turn_id = Some(begin.ids.turn_id);
             stored.session.last_activity_at = stored.session.last_activity_at.max(begin.now);
             stored.session.title = stored.session.title.take().or(begin.title);
-            stored.attachments.insert(user_message.id, attachments);
-            stored.messages.extend([user_message.clone(), assistant_message.clone()]);
+            if begin.answers_again.is_some() {
+                let answers = stored.messages.iter_mut().filter(|message| message.seq > user_message.seq);
+                answers
+                    .for_each(|message| message.superseded_by = message.superseded_by.or(Some(answer_seq)));
+            } else {
+                stored.attachments.insert(user_message.id, attachments);
+                stored.messages.push(user_message.clone());
+            }
+            stored.messages.push(assistant_message.clone());
             stored.session.clone()
         })?;
-        Some(BegunTurn { session, user_message, assistant_message, turn, history, budget_left: None })
+        let budget_left = None;
+        Some(BegunTurn {
+            session,
+            user_message,
+            assistant_message,
+            turn,
+            history,
+            earlier_messages,
+            budget_left,
+        })
     }
 
     /// Returns the last messages of a session, up to [`MAX_HISTORY_BYTES`].
     fn history(&self, stored: &StoredSession, earlier: &[Message], limit: u32) -> Vec<MessageView> {
-        let latest = earlier.iter().rev().take(limit as usize).map(|message| self.view(stored, message));
+        let sent = earlier.iter().rev().filter(|message| message.superseded_by.is_none());
+        let latest = sent.take(limit as usize).map(|message| self.view(stored, message));
         let mut history: Vec<MessageView> =
             latest.map(|view| MessageView { message: view.message.without_parts(), ..view }).collect();
         history.truncate(rows_within(MAX_HISTORY_BYTES, history.iter().map(size)));
@@ -243,11 +282,21 @@ impl State {
     fn already_begun(&self, begin: &BeginTurn) -> Option<BegunTurn> {
         let stored = self.session(begin.ids.session_id)?;
         let turn = self.turns.get(&begin.ids.turn_id)?.turn.clone();
-        let [earlier @ .., user_message, assistant_message] = stored.messages.as_slice() else { return None };
-        let history = self.history(stored, earlier, begin.max_history_messages);
-        let (user_message, assistant_message) = (user_message.clone(), assistant_message.clone());
+        let question = stored.messages.iter().position(|message| message.id == begin.ids.user_message_id)?;
+        let (user_message, assistant_message) =
+            (stored.messages[question].clone(), stored.messages.last()?.clone());
+        let history = self.history(stored, &stored.messages[..question], begin.max_history_messages);
+        let earlier_messages = count_before(&stored.messages, user_message.seq);
         let (session, budget_left) = (stored.session.clone(), self.min_budget_left(&begin.usage));
-        Some(BegunTurn { session, user_message, assistant_message, turn, history, budget_left })
+        Some(BegunTurn {
+            session,
+            user_message,
+            assistant_message,
+            turn,
+            history,
+            earlier_messages,
+            budget_left,
+        })
     }
 
     /// Returns a running turn if the instance is its owner.
@@ -322,4 +371,9 @@ fn keyed_turn(state: &State, session_id: SessionId, key: &str, since: Timestamp)
         let used = stored.key.as_ref().filter(|used| used.key == key && stored.turn.started_at >= since)?;
         Some(KeyedTurn { turn: stored.turn.clone(), body_hash: used.body_hash.clone() })
     })
+}
+
+/// Returns the number of messages before a sequence number that are not superseded.
+fn count_before(messages: &[Message], seq: i64) -> u64 {
+    messages.iter().filter(|message| message.seq < seq && message.superseded_by.is_none()).count() as u64
 }

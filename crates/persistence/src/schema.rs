@@ -172,6 +172,7 @@ diesel::table! {
         parts -> Text,
         reasoning_details -> Nullable<Text>,
         meta -> Text,
+        superseded_by -> Nullable<BigInt>,
         created_at -> BigInt,
     }
 }

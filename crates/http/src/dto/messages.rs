@@ -34,6 +34,8 @@ pub(crate) struct MessageDto {
     /// Reasoning, text and files, in the order in which they were streamed.
     parts: Vec<PartDto>,
     meta: MetaDto,
+    /// Number of the answer that replaces this one; null unless the answer was regenerated.
+    superseded_by: Option<i64>,
     attachments: Vec<AttachmentDto>,
     /// Tokens and cost of all requests of an answer; null for other messages.
     usage: Option<UsageDto>,
@@ -56,6 +58,7 @@ impl From<MessageView> for MessageDto {
             content: message.content,
             parts: message.parts.into_iter().map(PartDto::from).collect(),
             meta: message.meta.into(),
+            superseded_by: message.superseded_by,
             attachments: view.attachments.into_iter().map(AttachmentDto::from).collect(),
             usage: view.usage.map(UsageDto::from),
             created_at: message.created_at.into(),

@@ -56,6 +56,7 @@ codes! {
     TurnInProgress = "turn_in_progress", CONFLICT, "Another turn of the session is running";
     SessionNotActive = "session_not_active", CONFLICT, "The session accepts no messages";
     SessionFull = "session_full", CONFLICT, "The session has the maximum number of messages of its tool";
+    NothingToRegenerate = "nothing_to_regenerate", CONFLICT, "The session has no user message";
     InvalidState = "invalid_state", CONFLICT, "The state of the session does not allow this";
     VersionConflict = "version_conflict", CONFLICT, "This version exists with different content";
     NameTaken = "name_taken", CONFLICT, "The name belongs to another tool";

@@ -61,6 +61,7 @@ impl From<RuntimeError> for Problem {
             RuntimeError::MessageTooLong { limit, given } => {
                 Problem::new(Code::MessageTooLong, detail).with("limit", limit).with("given", given)
             }
+            RuntimeError::NothingToRegenerate => Problem::new(Code::NothingToRegenerate, detail),
             RuntimeError::SessionFull(limit) => Problem::new(Code::SessionFull, detail).with("limit", limit),
             RuntimeError::BudgetExceeded(refusal) => budget_exceeded(*refusal, detail),
             RuntimeError::ContextLengthExceeded { limit, needed } => {

@@ -120,10 +120,70 @@ pub(crate) async fn send_message(
     let sent = state
         .call(move |runtime| async move { runtime.send_message(&principal.0, id.0, message, key).await })
         .await?;
+    answer(&state, caller, sent, mode).await
+}
+
+/// Answer the last message again.
+///
+/// The new answer is a further message of the session. The earlier answers to the message get `superseded_by`: they stay
+/// listed and in all sums, and are never sent upstream again. Forms of the response and headers are those of a send. The
+/// body is empty or `{}`.
+#[utoipa::path(
+    post, path = "/sessions/{id}/regenerate", tag = "messages",
+    params(
+        ("id" = Id, Path, description = "The session"),
+        (
+            "Idempotency-Key" = Option<String>, Header,
+            description = "Key of this request, up to 255 characters. A request with the same key is attached to the \
+                existing turn",
+        ),
+        ("Prefer" = Option<String>, Header, description = "`respond-async`: respond at once, with the turn"),
+    ),
+    responses(
+        (
+            status = 200, description = "The answer, as frames or as one document",
+            content((Frame = "text/event-stream"), (WholeAnswer = "application/json")),
+        ),
+        (
+            status = 202, body = TurnAnswer, description = "The turn that writes the answer",
+            headers(("location" = String, description = "URL of the turn")),
+        ),
+        (status = 402, description = "`budget_exceeded`; the header `x-budget-left` contains the remainder"),
+        (status = 406, description = "`Accept` allows neither response format"),
+        (
+            status = 409,
+            description = "`turn_in_progress`, `session_not_active`, `session_full` or `nothing_to_regenerate`",
+        ),
+        (status = 422, description = "`idempotency_key_reused` or `context_length_exceeded`"),
+        (status = 502, description = "JSON responses only: the upstream failed"),
+        (status = 504, description = "JSON responses only: the upstream timed out"),
+    ),
+)]
+pub(crate) async fn regenerate(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<SessionId>,
+    request: HttpRequest,
+) -> Result<HttpResponse, Problem> {
+    let mode = ResponseMode::of(request.headers())?;
+    let key = idempotency_key(request.headers())?;
+    let principal = caller.clone();
+    let sent =
+        state.call(move |runtime| async move { runtime.regenerate(&principal.0, id.0, key).await }).await?;
+    answer(&state, caller, sent, mode).await
+}
+
+/// Responds with the answer of a turn in the form that the request asks for.
+async fn answer(
+    state: &AppState,
+    caller: Caller,
+    sent: SendOutcome,
+    mode: ResponseMode,
+) -> Result<HttpResponse, Problem> {
     let budget_left = sent.budget_left;
     let mut response = match mode {
-        ResponseMode::EventStream => sse::stream(&state, sent.reader, &caller.0, sent.right),
-        ResponseMode::Json => complete_answer(&state, caller, sent).await?,
+        ResponseMode::EventStream => sse::stream(state, sent.reader, &caller.0, sent.right),
+        ResponseMode::Json => complete_answer(state, caller, sent).await?,
         ResponseMode::Async => HttpResponse::Accepted()
             .insert_header((header::LOCATION, format!("/turns/{}", sent.turn.id)))
             .insert_header(("preference-applied", "respond-async"))

@@ -123,6 +123,7 @@ operations! {
     PATCH "/sessions/{id}/complete" Requires(Action::Update, SubjectType::Session) => sessions::complete_session;
     GET "/sessions/{id}/messages" Requires(Action::Read, SubjectType::Message) => messages::list_messages;
     POST "/sessions/{id}/messages" Requires(Action::Create, SubjectType::Message) => messages::send_message;
+    POST "/sessions/{id}/regenerate" Requires(Action::Create, SubjectType::Message) => messages::regenerate;
     GET "/sessions/{id}/stream" Requires(Action::Read, SubjectType::Message) => streams::stream_session;
     GET "/sessions/{id}/attachments" Requires(Action::Read, SubjectType::Message) => attachments::list_attachments;
     DELETE "/attachments/{id}" Requires(Action::Update, SubjectType::Session) => attachments::delete_attachment;

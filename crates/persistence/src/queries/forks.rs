@@ -4,6 +4,7 @@
 //! turn of the parent continues. The parent is locked only at the end, when the fork is linked to it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use causerie_domain::messages::{MessageRole, MessageStatus};
 use causerie_domain::ports::{ForkError, Forked, Lineage, NewFork};
@@ -37,7 +38,7 @@ pub(crate) async fn fork(conn: &mut Conn, new: &NewFork) -> Result<Forked, Trans
     let (mut copied, mut copied_bytes) = (0, 0);
     while copied < last {
         let next = end_of_batch(conn, new, copied, last).await?;
-        copied_bytes += copy_messages(conn, new, copied, next).await?;
+        copied_bytes += copy_messages(conn, new, copied..next, last).await?;
         copied = next;
     }
     Ok(Forked { session: link_to_parent(conn, new).await?, copied_bytes })
@@ -74,13 +75,19 @@ async fn end_of_batch(conn: &mut Conn, new: &NewFork, after: i64, last: i64) -> 
     Ok(most.min(after + length.rows.max(1)))
 }
 
-/// Copies the messages with sequence numbers in `after < seq <= last`, and their attachments. Returns the size of the
-/// messages in bytes.
-async fn copy_messages(conn: &mut Conn, new: &NewFork, after: i64, last: i64) -> Result<u64, QueryError> {
+/// Copies the messages whose sequence numbers are after the start of the range and at most its end, and their
+/// attachments. Returns the size of the messages in bytes. An answer is superseded only by an answer up to `last`, the last
+/// message of the fork.
+async fn copy_messages(
+    conn: &mut Conn,
+    new: &NewFork,
+    range: Range<i64>,
+    last: i64,
+) -> Result<u64, QueryError> {
     let mut copies: Vec<MessageRow> = messages::table
         .filter(messages::session_id.eq(id_param(new.parent)))
-        .filter(messages::seq.gt(after))
-        .filter(messages::seq.le(last))
+        .filter(messages::seq.gt(range.start))
+        .filter(messages::seq.le(range.end))
         .order(messages::seq)
         .select(MessageRow::as_select())
         .load(conn)
@@ -91,6 +98,7 @@ async fn copy_messages(conn: &mut Conn, new: &NewFork, after: i64, last: i64) ->
         renamed.insert(std::mem::replace(&mut copy.id, id), id);
         copy.session_id = id_param(new.id);
         copy.turn_id = None;
+        copy.superseded_by = copy.superseded_by.filter(|seq| *seq <= last);
     }
     let bytes = copies.iter().map(MessageRow::bytes).sum();
     bulk::insert_messages(conn, copies).await?;

@@ -108,8 +108,11 @@ const fn condition(rule: IntegrityRule) -> &'static str {
         }
         IntegrityRule::Answer => {
             "NOT EXISTS (SELECT 1 FROM messages m
-                 WHERE m.id = t.user_message_id AND m.session_id = t.session_id AND m.turn_id = t.id
-                     AND m.role = 'user' AND m.seq = t.assistant_seq - 1)
+                 WHERE m.id = t.user_message_id AND m.session_id = t.session_id AND m.role = 'user'
+                     AND (m.turn_id = t.id AND m.seq = t.assistant_seq - 1
+                         OR m.turn_id IS DISTINCT FROM t.id AND m.seq < t.assistant_seq - 1
+                             AND NOT EXISTS (SELECT 1 FROM messages b WHERE b.session_id = t.session_id
+                                 AND b.seq > m.seq AND b.seq < t.assistant_seq AND b.superseded_by IS NULL)))
              OR NOT EXISTS (SELECT 1 FROM messages m
                  WHERE m.id = t.assistant_message_id AND m.session_id = t.session_id AND m.turn_id = t.id
                      AND m.role = 'assistant' AND m.seq = t.assistant_seq

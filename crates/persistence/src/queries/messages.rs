@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use causerie_domain::MessageId;
 use causerie_domain::attachments::Attachment;
 use causerie_domain::messages::{MAX_HISTORY_BYTES, Message, MessageRole, MessageSession, MessageView};
 use causerie_domain::ports::MessageQuery;
 use causerie_domain::sessions::Session;
+use causerie_domain::{MessageId, SessionId};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -84,8 +84,8 @@ pub(crate) async fn latest(conn: &mut Conn, latest: &LatestMessages) -> Result<V
 const HISTORY_PARTS: &str = r#"CASE WHEN messages.content = '' AND messages.parts LIKE '%{"type":"file",%'
      THEN '[{"type":"file","url":""}]' ELSE '[]' END"#;
 
-/// Returns the last messages of a session before a sequence number, in order and without parts, up to
-/// [`MAX_HISTORY_BYTES`]. The caller has locked the session.
+/// Returns the last messages of a session before a sequence number that are not superseded, in order and without parts, up
+/// to [`MAX_HISTORY_BYTES`]. The caller has locked the session.
 pub(super) async fn history(
     conn: &mut Conn,
     session: &Session,
@@ -96,6 +96,7 @@ pub(super) async fn history(
         messages::table
             .filter(messages::session_id.eq(id_param(session.id)))
             .filter(messages::seq.lt(before_seq))
+            .filter(messages::superseded_by.is_null())
             .order(messages::seq.desc())
     };
     let size = sql::<BigInt>(sizes::MESSAGE_WITHOUT_PARTS);
@@ -112,11 +113,60 @@ pub(super) async fn history(
         sql::<Text>(HISTORY_PARTS),
         messages::reasoning_details,
         messages::meta,
+        messages::superseded_by,
         messages::created_at,
     );
     let mut rows: Vec<MessageRow> = earlier().select(columns).limit(count).load(conn).await?;
     rows.reverse();
     views(conn, rows, session.into()).await
+}
+
+/// Returns the number of messages before a sequence number that are not superseded. The numbers have no gaps.
+pub(super) async fn count_before(conn: &mut Conn, session: SessionId, seq: i64) -> Result<u64, QueryError> {
+    let superseded: i64 = messages::table
+        .filter(messages::session_id.eq(id_param(session)))
+        .filter(messages::seq.lt(seq))
+        .filter(messages::superseded_by.is_not_null())
+        .count()
+        .get_result(conn)
+        .await?;
+    Ok(u64::try_from(seq - 1 - superseded).unwrap_or(0))
+}
+
+/// Returns the last user message of a session. The caller checks the right to use it.
+pub(crate) async fn last_question(
+    conn: &mut Conn,
+    session: &SessionId,
+) -> Result<Option<MessageView>, QueryError> {
+    let row: Option<(MessageRow, MessageSessionRow)> = messages::table
+        .inner_join(sessions::table)
+        .filter(messages::session_id.eq(id_param(*session)))
+        .filter(sessions::deleted_at.is_null())
+        .filter(messages::role.eq(MessageRole::User.as_str()))
+        .order(messages::seq.desc())
+        .select((MessageRow::as_select(), MessageSessionRow::as_select()))
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(views_of_session(conn, row.into_iter().collect()).await?.pop())
+}
+
+/// Marks the answers to a user message as superseded by the message with this number.
+pub(super) async fn supersede(
+    conn: &mut Conn,
+    session: SessionId,
+    question_seq: i64,
+    answer_seq: i64,
+) -> Result<(), QueryError> {
+    diesel::update(messages::table)
+        .filter(messages::session_id.eq(id_param(session)))
+        .filter(messages::seq.gt(question_seq))
+        .filter(messages::seq.lt(answer_seq))
+        .filter(messages::superseded_by.is_null())
+        .set(messages::superseded_by.eq(answer_seq))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 /// Messages of one session with their attachments and usage.

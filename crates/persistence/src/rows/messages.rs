@@ -24,6 +24,7 @@ pub(crate) struct MessageRow {
     parts: String,
     reasoning_details: Option<String>,
     meta: String,
+    pub(crate) superseded_by: Option<i64>,
     created_at: i64,
 }
 
@@ -74,6 +75,7 @@ impl TryFrom<MessageRow> for Message {
                 .map(|text| json::value("messages.reasoning_details", &text))
                 .transpose()?,
             meta: json::meta(&row.meta)?,
+            superseded_by: row.superseded_by,
             created_at: Timestamp::from_micros(row.created_at),
         })
     }
@@ -95,6 +97,7 @@ impl TryFrom<Message> for MessageRow {
             parts,
             reasoning_details,
             meta,
+            superseded_by,
             created_at,
         } = message;
         checked_text("messages.content", &content)?;
@@ -109,6 +112,7 @@ impl TryFrom<Message> for MessageRow {
             parts: json::parts_text(&parts)?,
             reasoning_details: reasoning_details.map(|details| details.to_string()),
             meta: json::meta_text(&meta),
+            superseded_by,
             created_at: created_at.as_micros(),
         })
     }

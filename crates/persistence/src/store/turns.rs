@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use causerie_domain::messages::content_of;
+use causerie_domain::messages::{MessageView, content_of};
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt,
     Reap, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnStore, TurnStoreError, Turns,
@@ -70,6 +70,10 @@ impl TurnStore for SqlStore {
 
     async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError> {
         transact!(self, Write, turns::reap(reap))
+    }
+
+    async fn last_question(&self, session_id: SessionId) -> Result<Option<MessageView>, StoreError> {
+        transact!(self, Snapshot, messages::last_question(session_id))
     }
 
     async fn running_turn(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError> {

@@ -39,6 +39,10 @@ const COPIED_TABLES: [(&str, &[(&str, &str)]); 3] = [
             ("id", "a copy is a message of its own"),
             ("session_id", "names the fork"),
             ("turn_id", "turns are not copied"),
+            (
+                "superseded_by",
+                "null without a further answer: contract `a_fork_copies_the_marks_of_replaced_answers`",
+            ),
         ],
     ),
     (

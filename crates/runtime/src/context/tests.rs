@@ -40,6 +40,7 @@ fn message(seq: i64, role: MessageRole, content: &str, status: MessageStatus) ->
         parts: Vec::new(),
         reasoning_details: Some(serde_json::json!([{"type": "reasoning.encrypted"}])),
         meta: MessageMeta { model: Some("sim/echo".to_owned()), ..MessageMeta::default() },
+        superseded_by: None,
         created_at: Timestamp::from_micros(0),
     };
     let session = MessageSession {

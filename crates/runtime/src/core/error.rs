@@ -67,6 +67,9 @@ pub enum RuntimeError {
     },
     #[error("the session has reached its limit of {0} messages")]
     SessionFull(u32),
+    /// The session has no user message that could be answered again.
+    #[error("the session has no user message")]
+    NothingToRegenerate,
     /// The remainder of a budget is less than the maximum cost of the answer.
     #[error("{}", budget_text(.0))]
     BudgetExceeded(Box<BudgetRefusal>),

@@ -17,14 +17,25 @@ pub const MAX_IDEMPOTENCY_KEY_CHARS: usize = 255;
 ///
 /// # Errors
 /// [`RuntimeError::Invalid`].
-pub(super) fn idempotency_key(key: &str, new: &NewMessage) -> Result<IdempotencyKey, RuntimeError> {
+pub(super) fn key_of_message(key: &str, new: &NewMessage) -> Result<IdempotencyKey, RuntimeError> {
+    let attachments: Vec<Value> = new.attachments.iter().map(attachment_json).collect();
+    // Deterministic: the array has a fixed order, and serde_json sorts the keys of maps.
+    hashed(key, &json!([new.content, attachments, new.meta]))
+}
+
+/// Returns the idempotency key of a regeneration, which has no body.
+///
+/// # Errors
+/// [`RuntimeError::Invalid`].
+pub(super) fn key_of_regeneration(key: &str) -> Result<IdempotencyKey, RuntimeError> {
+    hashed(key, &json!("regenerate"))
+}
+
+fn hashed(key: &str, body: &Value) -> Result<IdempotencyKey, RuntimeError> {
     if key.is_empty() || key.chars().count() > MAX_IDEMPOTENCY_KEY_CHARS || key.contains(char::is_control) {
         let detail = format!("is not 1 to {MAX_IDEMPOTENCY_KEY_CHARS} printable characters");
         return Err(RuntimeError::invalid("/idempotency_key", detail));
     }
-    let attachments: Vec<Value> = new.attachments.iter().map(attachment_json).collect();
-    // Deterministic: the array has a fixed order, and serde_json sorts the keys of maps.
-    let body = json!([new.content, attachments, new.meta]);
     Ok(IdempotencyKey { key: key.to_owned(), body_hash: sha256(&body.to_string()) })
 }
 
@@ -53,7 +64,7 @@ mod tests {
 
     #[test]
     fn the_hash_of_a_body_covers_all_its_parts() {
-        let hash = |new: &NewMessage| idempotency_key("k", new).unwrap().body_hash;
+        let hash = |new: &NewMessage| key_of_message("k", new).unwrap().body_hash;
         let plain = NewMessage { content: "a".to_owned(), ..NewMessage::default() };
         let other = NewMessage { content: "b".to_owned(), ..NewMessage::default() };
         let meta = serde_json::Map::from_iter([("k".to_owned(), json!(1))]);
@@ -66,7 +77,7 @@ mod tests {
     #[test]
     fn malformed_keys_are_refused() {
         for key in ["", "a\nb", &"k".repeat(256)] {
-            assert!(idempotency_key(key, &NewMessage::default()).is_err(), "{key:?}");
+            assert!(key_of_message(key, &NewMessage::default()).is_err(), "{key:?}");
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod cost_ceiling;
 mod idempotency;
+mod question;
 mod title;
 mod validation;
 
@@ -14,9 +15,7 @@ use causerie_domain::completion::{CompletionRequest, PromptMessage};
 use causerie_domain::cost_ceiling::CostCeiling;
 use causerie_domain::messages::NewMessage;
 use causerie_domain::models::Model;
-use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, BegunTurn, IdempotencyKey, StoreError, TurnIds, TurnLease,
-};
+use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, IdempotencyKey, StoreError, TurnLease};
 use causerie_domain::principal::Principal;
 use causerie_domain::sessions::{Session, SessionState};
 use causerie_domain::turns::Turn;
@@ -29,7 +28,8 @@ use tokio::time::Instant;
 
 use self::cost_ceiling::{TokenLimits, cost_ceiling};
 pub use self::idempotency::MAX_IDEMPOTENCY_KEY_CHARS;
-use self::idempotency::{idempotency_key, require_same_body};
+use self::idempotency::require_same_body;
+use self::question::Question;
 use self::title::title_from;
 use self::validation::{check_form, check_modalities};
 use crate::attachments::prompt::{InputModalities, tokens_of};
@@ -125,9 +125,21 @@ impl Runtime {
         let access = self.access(principal)?;
         access.messages(Action::Create)?;
         let session = self.known_session(&access, id).await?;
-        let send = match self.validate_send(&access, &session, &message, idempotency_key.as_deref()).await? {
+        let question = Question { message, stored: None, key: idempotency_key };
+        self.answer(principal, &access, &session, question).await
+    }
+
+    /// Checks a send, and starts the turn that answers its message.
+    async fn answer(
+        &self,
+        principal: &Principal,
+        access: &Access,
+        session: &Session,
+        question: Question,
+    ) -> Result<SendOutcome, RuntimeError> {
+        let send = match self.validate_send(access, session, &question).await? {
             Validation::New(send) => send,
-            Validation::Replay(turn) => return Ok(self.replay(*turn).with_right(&access, &session)),
+            Validation::Replay(turn) => return Ok(self.replay(*turn).with_right(access, session)),
         };
         // The store compares the lease with its clock, which can jump; this process knows that the turn runs.
         if let Some(active) = session.active_turn_id
@@ -135,14 +147,14 @@ impl Runtime {
         {
             return Err(RuntimeError::TurnInProgress(active));
         }
-        let begin = self.begin_request(principal, &session, &send, message);
+        let begin = self.begin_request(principal, session, &send, question);
         // A task of its own, so that a dropped future of the caller does not leave a begun turn without a task.
         let task = on_behalf_of(session.requester(), self.clone().begin_turn(begin, *send));
         let outcome = self.inner.turns.spawn_on(task, &self.inner.handle).await;
         let outcome = outcome.map_err(|error| {
             RuntimeError::Internal(format!("the task that begins the turn failed: {error}"))
         })?;
-        Ok(outcome?.with_right(&access, &session))
+        Ok(outcome?.with_right(access, session))
     }
 
     async fn begin_turn(self, begin: BeginTurn, send: ValidatedSend) -> Result<SendOutcome, RuntimeError> {
@@ -175,14 +187,14 @@ impl Runtime {
         &self,
         access: &Access,
         session: &Session,
-        message: &NewMessage,
-        key: Option<&str>,
+        question: &Question,
     ) -> Result<Validation, RuntimeError> {
         let inner = &self.inner;
+        let message = &question.message;
         // Ownership is checked before the state of the session, which has an error of its own below.
         access
             .require_message(Action::Create, &Session { state: SessionState::Active, ..session.clone() })?;
-        let key = key.map(|key| idempotency_key(key, message)).transpose()?;
+        let key = question.idempotency_key()?;
         if let Some(key) = &key {
             let since = self.keys_kept_since();
             if let Some(found) = inner.turn_store.turn_by_key(session.id, &key.key, since).await? {
@@ -228,19 +240,21 @@ impl Runtime {
         principal: &Principal,
         session: &Session,
         send: &ValidatedSend,
-        message: NewMessage,
+        question: Question,
     ) -> BeginTurn {
         let inner = &self.inner;
         let ids = inner.ids.as_ref();
         let now = inner.clock.now();
         let definition = &send.pinned.definition;
-        let turn = TurnIds::draw(ids, session.id, &message);
+        let turn = question.turn_ids(ids, session.id);
+        let Question { message, stored, key: _ } = question;
         BeginTurn {
             user_id: principal.user.id,
             key: send.key.clone(),
             keys_kept_since: self.keys_kept_since(),
-            title: title_from(&message.content),
+            title: if stored.is_none() { title_from(&message.content) } else { None },
             message,
+            answers_again: stored.map(|stored| stored.seq),
             lease: TurnLease { owner: inner.instance, duration: inner.settings.lease },
             usage: OpenUsage {
                 id: UsageId::next(ids),
@@ -284,7 +298,7 @@ impl Runtime {
         let input = ContextInput {
             behavior: definition.behavior.clone(),
             history: begun.history,
-            earlier_messages: u64::try_from(begun.user_message.seq - 1).unwrap_or(0),
+            earlier_messages: begun.earlier_messages,
             content: begun.user_message.content,
             attachments: launch.attachments,
             max_history_tokens: definition.history.max_tokens,
@@ -356,6 +370,9 @@ fn begin_turn_error(error: BeginTurnError) -> RuntimeError {
         BeginTurnError::InProgress(turn) => RuntimeError::TurnInProgress(turn),
         BeginTurnError::KeyUsed(_) => RuntimeError::IdempotencyKeyReused,
         BeginTurnError::Full(limit) => RuntimeError::SessionFull(limit),
+        BeginTurnError::NotLastQuestion => {
+            RuntimeError::Store(StoreError::rolled_back("a message was sent at the same time"))
+        }
         BeginTurnError::OverBudget(refusal) => RuntimeError::BudgetExceeded(refusal),
         BeginTurnError::Store(error) => RuntimeError::Store(error),
     }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use causerie_domain::display_text::display_text_error;
+use causerie_domain::filter::Scalar;
 use causerie_domain::messages::MessageView;
 use causerie_domain::page::{After, Page, PageRequest};
 use causerie_domain::ports::{
@@ -14,8 +15,9 @@ use causerie_domain::ports::{
 };
 use causerie_domain::principal::Principal;
 use causerie_domain::sessions::{MAX_TITLE_CHARS, Session, SessionAction, SessionState, SessionTotals};
+use causerie_domain::subjects::MessageField;
 use causerie_domain::turns::Turn;
-use causerie_domain::{GroupId, MessageId, SessionId, ToolVersionId};
+use causerie_domain::{Filter, GroupId, MessageId, SessionId, ToolVersionId};
 
 use crate::authorization::Action;
 use crate::core::error::RuntimeError;
@@ -253,15 +255,16 @@ impl Runtime {
         principal: &Principal,
         turn: &Turn,
     ) -> Result<Vec<MessageView>, RuntimeError> {
-        let visible = self.access(principal)?.own_messages().clone();
+        let own = self.access(principal)?.own_messages().clone();
         let mut views = Vec::with_capacity(2);
         // One by one: both together can exceed the size of a page.
-        for seq in [turn.assistant_seq - 1, turn.assistant_seq] {
+        for id in [turn.user_message_id, turn.assistant_message_id] {
+            let is_it = Filter::equals(MessageField::Id, Scalar::Uuid(id.as_uuid()));
             let query = MessageQuery {
                 session_id: turn.session_id,
-                visible: visible.clone(),
-                after_seq: Some(seq - 1),
-                before_seq: Some(seq + 1),
+                visible: Filter::all([own.clone(), is_it]),
+                after_seq: None,
+                before_seq: Some(turn.assistant_seq + 1),
                 limit: 1,
             };
             views.extend(self.inner.conversations.messages(query).await?);

@@ -185,6 +185,7 @@ impl Subject {
                 parts: vec![Part { kind: PartKind::Text, text: "Welcome".to_owned() }],
                 reasoning_details: None,
                 meta: MessageMeta::default(),
+                superseded_by: None,
                 created_at: START,
             },
             question: Message {
@@ -198,6 +199,7 @@ impl Subject {
                 parts: vec![Part { kind: PartKind::Text, text: QUESTION.to_owned() }],
                 reasoning_details: None,
                 meta: MessageMeta { other: meta, ..MessageMeta::default() },
+                superseded_by: None,
                 created_at: at(3),
             },
             attachment: Attachment {
@@ -222,6 +224,7 @@ impl Subject {
                 parts,
                 reasoning_details: details,
                 meta: answer_meta,
+                superseded_by: None,
                 created_at: at(3),
             },
             turn: Turn {

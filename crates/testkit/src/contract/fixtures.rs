@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::cost_ceiling::CostCeiling;
-use causerie_domain::messages::{MessageMeta, MessageView, NewMessage, Part, PartKind};
+use causerie_domain::messages::{Message, MessageMeta, MessageView, NewMessage, Part, PartKind};
 use causerie_domain::ports::{
     BeginTurn, BegunTurn, FinishTurn, NewGreeting, NewSession, TurnFlush, TurnIds, TurnLease,
 };
@@ -123,6 +123,7 @@ impl Subject {
         BeginTurn {
             user_id: self.user,
             message,
+            answers_again: None,
             key: None,
             keys_kept_since: START,
             title: None,
@@ -134,6 +135,13 @@ impl Subject {
             max_messages: None,
             now: START,
         }
+    }
+
+    /// Returns a turn that answers a stored message again. The turn is not begun, and has an owner of its own.
+    pub fn again(&self, session: SessionId, question: &Message) -> BeginTurn {
+        let mut begin = self.send(session, &question.content);
+        begin.ids.user_message_id = question.id;
+        BeginTurn { answers_again: Some(question.seq), ..begin }
     }
 
     /// Returns the usage row of the first attempt of a turn.

@@ -33,7 +33,7 @@ fn fork_of(subject: &Subject, parent: SessionId, from_seq: i64) -> NewFork {
     }
 }
 
-async fn fork(subject: &Subject, parent: SessionId, from_seq: i64) -> Result<Session> {
+pub(super) async fn fork(subject: &Subject, parent: SessionId, from_seq: i64) -> Result<Session> {
     let forked = subject.conversations.fork(fork_of(subject, parent, from_seq)).await;
     Ok(forked.context("the fork failed")?.session)
 }

@@ -16,6 +16,7 @@ pub mod messages;
 pub mod races;
 pub mod reap;
 pub mod reconciliation;
+pub mod regeneration;
 pub mod sessions;
 
 mod fixtures;
@@ -209,6 +210,10 @@ macro_rules! turns_contract {
                 all_running_turns_can_be_reaped,
                 a_reap_closes_at_most_its_limit,
                 the_owner_of_a_reaped_turn_has_lost_its_lease;
+            regeneration:
+                a_message_is_answered_again,
+                a_fork_copies_the_marks_of_replaced_answers,
+                a_session_without_a_user_message_has_no_last_question;
             races:
                 one_of_many_concurrent_sends_begins_a_turn,
                 concurrent_sends_with_one_key_begin_one_turn,

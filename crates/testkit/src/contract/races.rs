@@ -184,8 +184,15 @@ async fn begun_of(turn: &Turn, subject: &Subject, id: SessionId) -> Result<Begun
     let views = subject.conversations.latest_messages(id, &Filter::Everything, 2).await?;
     let [question, answer] = views.as_slice() else { anyhow::bail!("a turn has two messages") };
     let (user_message, assistant_message) = (question.message.clone(), answer.message.clone());
-    let (turn, history) = (turn.clone(), Vec::new());
-    Ok(BegunTurn { session, user_message, assistant_message, turn, history, budget_left: None })
+    Ok(BegunTurn {
+        session,
+        user_message,
+        assistant_message,
+        turn: turn.clone(),
+        history: Vec::new(),
+        earlier_messages: 0,
+        budget_left: None,
+    })
 }
 
 async fn check_numbering(subject: &Subject, id: SessionId, messages: i64) -> Result<()> {

@@ -56,7 +56,11 @@ pub struct BeginTurn {
     pub ids: TurnIds,
     /// Owner of the session.
     pub user_id: UserId,
+    /// Message to answer. It is stored unless the turn answers a stored one again.
     pub message: NewMessage,
+    /// Sequence number of the stored user message that is answered again. It must be the last user message; its other
+    /// answers become superseded.
+    pub answers_again: Option<i64>,
     pub key: Option<IdempotencyKey>,
     /// Start of the period in which idempotency keys are kept. Earlier keys are cleared and may be reused.
     pub keys_kept_since: Timestamp,
@@ -69,7 +73,7 @@ pub struct BeginTurn {
     pub ceiling: Option<CostCeiling>,
     /// Maximum number of earlier messages to return.
     pub max_history_messages: u32,
-    /// Maximum number of messages of the session, including the two new ones.
+    /// Maximum number of messages of the session, including the new ones.
     pub max_messages: Option<u32>,
     pub now: Timestamp,
 }
@@ -107,6 +111,11 @@ impl BeginTurn {
             started_at: self.now,
             ended_at: None,
         }
+    }
+
+    /// Returns the number of messages that the turn adds to the session.
+    pub fn added_messages(&self) -> i64 {
+        if self.answers_again.is_some() { 1 } else { 2 }
     }
 
     /// Returns the user message.
@@ -155,6 +164,8 @@ pub struct BegunTurn {
     pub turn: Turn,
     /// Last earlier messages in order, with any status, [without parts](Message::without_parts).
     pub history: Vec<MessageView>,
+    /// Number of earlier messages that are not superseded, whether they are in `history` or not.
+    pub earlier_messages: u64,
     /// Remaining amount of the budget with the least left.
     pub budget_left: Option<Usd>,
 }
@@ -178,6 +189,9 @@ pub enum BeginTurnError {
     /// The session has reached its maximum number of messages.
     #[error("the session has {0} messages, the most it may have")]
     Full(u32),
+    /// The message to answer again is not the last user message of the session.
+    #[error("the session has a later user message")]
+    NotLastQuestion,
     /// The remaining amount of a budget is less than the maximum cost of the turn.
     #[error("the budget of the {} is used up", .0.state.budget.subject.kind())]
     OverBudget(Box<BudgetRefusal>),

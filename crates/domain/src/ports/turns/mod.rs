@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::messages::{MessageMeta, Part};
+use crate::messages::{MessageMeta, MessageView, Part};
 use crate::ports::StoreError;
 use crate::turns::{ContextReport, Segment, Turn, TurnFailure, TurnStatus};
 use crate::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress};
@@ -168,6 +168,9 @@ pub trait TurnStore: Send + Sync + Debug {
     /// Closes turns as interrupted: the answer keeps the flushed text, the open usage row is closed with a pending
     /// cost, and the session is released. Returns the closed turns.
     async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError>;
+
+    /// Returns the last user message of a session with its attachments. The caller checks the right to use it.
+    async fn last_question(&self, session_id: SessionId) -> Result<Option<MessageView>, StoreError>;
 
     /// Returns the running turn of a session.
     async fn running_turn(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError>;

@@ -36,18 +36,23 @@ pub(crate) async fn begin(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTur
     // The session's row is locked: no other transaction can use the key or begin a turn until this one ends.
     refuse_used_key(conn, begin).await?;
     reap::close_running(conn, session.id, begin.now).await?;
-    let user_seq = session.next_seq - 2;
-    let turn = insert_turn(conn, begin, user_seq + 1).await?;
-    let user_message = message_queries::insert(conn, begin.user_message(user_seq)).await?;
-    let assistant_message = message_queries::insert(conn, begin.placeholder(user_seq + 1)).await?;
+    let answer_seq = session.next_seq - 1;
+    let turn = insert_turn(conn, begin, answer_seq).await?;
+    let user_message = match begin.answers_again {
+        Some(seq) => question_again(conn, begin, seq, answer_seq).await?,
+        None => message_queries::insert(conn, begin.user_message(answer_seq - 1)).await?,
+    };
+    let assistant_message = message_queries::insert(conn, begin.placeholder(answer_seq)).await?;
     for attachment in begin.attachments() {
         insert_attachment(conn, attachment).await?;
     }
     usage::open(conn, &begin.usage).await?;
-    let history = message_queries::history(conn, &session, user_seq, begin.max_history_messages).await?;
+    let limit = begin.max_history_messages;
+    let history = message_queries::history(conn, &session, user_message.seq, limit).await?;
+    let earlier_messages = message_queries::count_before(conn, session.id, user_message.seq).await?;
     let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
     let budget_left = budgets::reserve(conn, &begin.usage, needed).await?;
-    Ok(BegunTurn { session, user_message, assistant_message, turn, history, budget_left })
+    Ok(BegunTurn { session, user_message, assistant_message, turn, history, earlier_messages, budget_left })
 }
 
 /// Returns the result of an earlier try of this call whose response was lost. Its turn still runs, so the session has
@@ -61,16 +66,36 @@ async fn begun_before(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTurn, Q
     let session = Session::try_from(row)?;
     let turn = read::plain(conn, begin.ids.turn_id).await?;
     let turn = turn.ok_or_else(|| corrupt(format!("running turn {} is missing", begin.ids.turn_id)))?;
-    let user_seq = turn.assistant_seq - 1;
-    let history = message_queries::history(conn, &session, user_seq, begin.max_history_messages).await?;
+    let user_message = message(conn, begin.ids.user_message_id).await?;
+    let limit = begin.max_history_messages;
+    let history = message_queries::history(conn, &session, user_message.seq, limit).await?;
+    let earlier_messages = message_queries::count_before(conn, session.id, user_message.seq).await?;
     Ok(BegunTurn {
         session,
-        user_message: message(conn, begin.ids.user_message_id).await?,
+        user_message,
         assistant_message: message(conn, begin.ids.assistant_message_id).await?,
         turn,
         history,
+        earlier_messages,
         budget_left: budgets::left(conn, &begin.usage).await?,
     })
+}
+
+/// Returns the user message that is answered again, and marks its other answers as superseded.
+async fn question_again(
+    conn: &mut Conn,
+    begin: &BeginTurn,
+    seq: i64,
+    answer_seq: i64,
+) -> Result<Message, Refusal> {
+    let last = message_queries::last_question(conn, &begin.ids.session_id).await?;
+    match last.map(|view| view.message) {
+        Some(question) if question.seq == seq => {
+            message_queries::supersede(conn, begin.ids.session_id, seq, answer_seq).await?;
+            Ok(question)
+        }
+        _ => Err(TransactionError::Refused(BeginTurnError::NotLastQuestion)),
+    }
 }
 
 async fn message(conn: &mut Conn, id: MessageId) -> Result<Message, QueryError> {
@@ -97,7 +122,8 @@ async fn take_session(conn: &mut Conn, begin: &BeginTurn) -> Result<Session, Ref
 
 async fn try_take(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<SessionRow>, QueryError> {
     let title = begin.title.as_deref().map(|title| checked_text("sessions.title", title)).transpose()?;
-    let last_next_seq = begin.max_messages.map_or(i64::MAX, |most| i64::from(most) - 1);
+    let added = begin.added_messages();
+    let last_next_seq = begin.max_messages.map_or(i64::MAX, |most| i64::from(most) + 1 - added);
     let taken = diesel::update(sessions::table)
         .filter(sessions::id.eq(id_param(begin.ids.session_id)))
         .filter(sessions::user_id.eq_any(active_user(begin.user_id)))
@@ -106,7 +132,7 @@ async fn try_take(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<SessionRo
         .filter(sessions::active_turn_id.is_null().or(sessions::lease_until.le(sql_literals::Now)))
         .filter(sessions::next_seq.le(last_next_seq))
         .set((
-            sessions::next_seq.eq(sessions::next_seq + 2),
+            sessions::next_seq.eq(sessions::next_seq + added),
             sessions::active_turn_id.eq(id_param(begin.ids.turn_id)),
             sessions::lease_until.eq(sql_literals::after_micros(micros(begin.lease.duration))),
             sessions::last_activity_at.eq(lease::no_earlier_than(begin.now.as_micros())),
@@ -157,7 +183,8 @@ async fn why_refused(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<BeginT
     if let (Some(running), Some(true)) = (session.active_turn_id, held) {
         return Ok(Some(BeginTurnError::InProgress(running)));
     }
-    let full = begin.max_messages.filter(|most| session.next_seq + 1 > i64::from(*most));
+    let count = session.next_seq - 1 + begin.added_messages();
+    let full = begin.max_messages.filter(|most| count > i64::from(*most));
     Ok(full.map(BeginTurnError::Full))
 }
 

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use causerie_domain::messages::MessageView;
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt,
     Reap, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnStore, TurnStoreError,
@@ -170,6 +171,10 @@ impl TurnStore for FailingStore {
 
     async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError> {
         self.inner.reap(reap).await
+    }
+
+    async fn last_question(&self, session_id: SessionId) -> Result<Option<MessageView>, StoreError> {
+        self.inner.last_question(session_id).await
     }
 
     async fn running_turn(&self, session_id: SessionId) -> Result<Option<Turn>, StoreError> {

@@ -35,6 +35,7 @@ mod races;
 mod reader_rights;
 mod reading;
 mod reconciliation;
+mod regeneration;
 mod response_modes;
 mod restarts;
 mod rule_fields;

@@ -1,0 +1,2 @@
+DROP INDEX messages_superseded;
+ALTER TABLE messages DROP COLUMN superseded_by;
