@@ -16,7 +16,7 @@ pub struct StoreSettings {
     pub connections: u32,
     /// Maximum wait of a transaction for a connection or thread.
     pub wait_timeout: Duration,
-    /// Maximum duration of a statement on PostgreSQL; half of it for a lock.
+    /// Maximum duration of a statement on PostgreSQL; half of it for a locked row.
     pub statement_timeout: Duration,
     /// Maximum wait for another process that has locked the SQLite file.
     pub busy_timeout: Duration,

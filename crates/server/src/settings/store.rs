@@ -44,7 +44,7 @@ pub(crate) struct StoreArgs {
     #[arg(long, env = "DATABASE_WAIT_MS", value_name = "MS", default_value = "5000")]
     #[arg(value_parser = setting(milliseconds))]
     database_wait_ms: Setting<Duration>,
-    /// Maximum time, in milliseconds, of one statement on PostgreSQL; half of it is the maximum wait for a lock.
+    /// Maximum time, in milliseconds, of one statement on PostgreSQL; half of it is the maximum wait for a locked row.
     #[arg(long, env = "DATABASE_STATEMENT_MS", value_name = "MS", default_value = "10000")]
     #[arg(value_parser = setting(milliseconds))]
     database_statement_ms: Setting<Duration>,

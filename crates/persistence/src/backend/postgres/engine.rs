@@ -154,9 +154,10 @@ impl Limits {
         self.statement_timeout * 2
     }
 
-    /// Returns the limit of one wait of a transaction for a lock.
+    /// Returns the limit of one wait of a transaction for a lock. A statement that finds other transactions waiting for its
+    /// row waits twice: for its turn, and for the row.
     fn lock_timeout(self) -> Duration {
-        self.statement_timeout / 2
+        self.statement_timeout / 4
     }
 }
 
@@ -317,9 +318,10 @@ impl Performance {
         self.deadline.saturating_duration_since(monotonic())
     }
 
-    /// Returns the limit of a wait for a lock in milliseconds: the rest of the time of the call, at most the setting.
+    /// Returns the limit of one of two waits for a lock in milliseconds: half of the rest of the time of the call, at most the
+    /// setting.
     fn lock_wait_ms(&self) -> u64 {
-        let rest = self.limits.lock_timeout().min(self.time_left());
+        let rest = self.limits.lock_timeout().min(self.time_left() / 2);
         // Zero would switch the limit off.
         u64::try_from(rest.as_millis()).unwrap_or(u64::MAX).max(1)
     }

@@ -6,7 +6,7 @@ use causerie_testkit::anyhow::{Context as _, Result};
 use causerie_testkit::app::{TestApp, TestAppBuilder};
 use causerie_testkit::database::RawConnection;
 
-/// Prepares a server on PostgreSQL on which statements time out after a second, locks after half a second, and leases
+/// Prepares a server on PostgreSQL on which statements time out after a second, waits for locks after a quarter of it, and leases
 /// after three seconds.
 async fn app() -> Result<Option<TestAppBuilder>> {
     let Some(builder) = TestApp::on_postgres().await? else { return Ok(None) };
