@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use causerie_domain::audit_events::AuditStamp;
-use causerie_domain::ports::{FinishTurn, TurnFlush};
+use causerie_domain::ports::{FinishTurn, ReapScope, TurnFlush};
 use causerie_domain::sessions::SessionAction;
 use causerie_domain::{AttachmentId, Filter, InstanceId, SessionId, Timestamp};
 
@@ -62,6 +62,13 @@ pub(crate) struct FlushTurns {
     pub(crate) owner: InstanceId,
     pub(crate) lease: Duration,
     pub(crate) turns: Vec<TurnFlush>,
+}
+
+/// The close of the running turn of a session.
+pub(crate) struct ReapSession {
+    pub(crate) session_id: SessionId,
+    pub(crate) scope: ReapScope,
+    pub(crate) now: Timestamp,
 }
 
 /// The end of a turn, with the text of its answer as the columns hold it. The text is converted before the transaction,

@@ -50,6 +50,9 @@ pub(crate) enum Mode {
     /// A write of a running turn, which runs before other waiting writes: a lease could expire in a queue behind the
     /// sends of a busy moment.
     PriorityWrite,
+    /// A write whose size is that of an answer with large files. It takes its turn with other writes, and its statements have
+    /// more time.
+    LargeWrite,
     /// A write that decides on the absence of rows, which cannot be locked.
     Serializable,
 }

@@ -11,7 +11,7 @@ use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
 use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, TurnId};
 
-use crate::input::{EndTurn, FlushTurns, KeyLookup};
+use crate::input::{EndTurn, FlushTurns, KeyLookup, ReapSession};
 use crate::rows::{checked_text, parts_text};
 use crate::store::{SqlStore, transact};
 
@@ -48,7 +48,7 @@ impl TurnStore for SqlStore {
         let bytes: usize = segments.map(|segment| segment.text.len()).sum();
         let flush = FlushTurns { owner, lease, turns };
         if bytes > MAX_PRIORITY_BYTES {
-            return transact!(self, Write, turns::flush(flush));
+            return transact!(self, LargeWrite, turns::flush_large(flush));
         }
         transact!(self, PriorityWrite, turns::flush(flush))
     }
@@ -59,7 +59,7 @@ impl TurnStore for SqlStore {
             // The threads of the runtime serve other tasks meanwhile.
             let ended = tokio::task::spawn_blocking(|| end_turn(finish)).await;
             let ended = ended.map_err(StoreError::rolled_back)??;
-            return transact!(self, Write, turns::finish(ended));
+            return transact!(self, LargeWrite, turns::finish_large(ended));
         }
         transact!(self, PriorityWrite, turns::finish(end_turn(finish)?))
     }
@@ -69,7 +69,24 @@ impl TurnStore for SqlStore {
     }
 
     async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError> {
-        transact!(self, Write, turns::reap(reap))
+        let sessions = transact!(self, Read, turns::reapable(reap.clone()))?;
+        let (mut closed, mut failed) = (Vec::new(), None);
+        for session_id in sessions {
+            let one = ReapSession { session_id, scope: reap.scope, now: reap.now };
+            // A turn that cannot be closed must not keep the others open.
+            match transact!(self, LargeWrite, turns::reap(one)) {
+                Ok(turn) => closed.extend(turn),
+                Err(error) => failed = Some(error),
+            }
+        }
+        match failed {
+            Some(error) if closed.is_empty() => Err(error),
+            Some(error) => {
+                tracing::warn!(%error, "closing a turn that its process left running failed; retrying");
+                Ok(closed)
+            }
+            None => Ok(closed),
+        }
     }
 
     async fn last_question(&self, session_id: SessionId) -> Result<Option<MessageView>, StoreError> {

@@ -9,11 +9,12 @@ use causerie_domain::Filter;
 use causerie_domain::ports::{
     BeginTurn, LeaseStatus, Messages, Sessions, StoreError, StoreHealth, TurnLease, TurnLogQuery, TurnStore,
 };
+use causerie_domain::turns::Turn;
 use causerie_persistence::{SqlStore, StoreSettings};
 use causerie_testkit::anyhow::{Context, Result};
 use causerie_testkit::contract::SqlSubject;
 use causerie_testkit::contract::reap::everything;
-use causerie_testkit::database::{RawConnection, uuid_literal};
+use causerie_testkit::database::{RawConnection, is_sqlite, uuid_literal};
 use tokio::task::JoinSet;
 
 causerie_testkit::store_tests!(
@@ -21,6 +22,7 @@ causerie_testkit::store_tests!(
     a_transaction_outlives_the_runtime_of_its_caller,
     concurrent_writers_get_no_locked_database,
     a_closed_store_is_unavailable,
+    a_turn_that_cannot_be_closed_keeps_no_other_open,
 );
 
 /// Polls a future a number of times and drops it.
@@ -186,5 +188,36 @@ async fn a_transaction_that_loses_a_deadlock_is_retried() -> Result<()> {
             .context("the turn is missing")?;
         assert_eq!(log.segments.len(), 1);
     }
+    Ok(())
+}
+
+async fn a_turn_that_cannot_be_closed_keeps_no_other_open(subject: &SqlSubject) -> Result<()> {
+    let store = subject.store();
+    let mut turns = Vec::new();
+    for _ in 0..3 {
+        let session = subject.session().await?.id;
+        turns.push(subject.start_expired(session, "Hello").await?);
+    }
+    let mut raw = RawConnection::open(subject.database()).await?;
+    let broken = uuid_literal(store, turns[0].begun.assistant_message.id.as_uuid());
+    let trigger = match is_sqlite(store) {
+        true => format!(
+            "CREATE TRIGGER broken BEFORE UPDATE ON messages WHEN OLD.id = {broken}
+             BEGIN SELECT RAISE(ABORT, 'broken'); END"
+        ),
+        false => format!(
+            "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'broken'; END$$;
+             CREATE TRIGGER broken BEFORE UPDATE ON messages
+             FOR EACH ROW WHEN (OLD.id = {broken}) EXECUTE FUNCTION fail()"
+        ),
+    };
+    raw.run(&trigger).await?;
+    let closed = store.reap(everything()).await?;
+    let ids = |turns: &[Turn]| turns.iter().map(|turn| turn.id).collect::<Vec<_>>();
+    assert_eq!(ids(&closed), [turns[1].id(), turns[2].id()]);
+    let failed = store.reap(everything()).await;
+    assert!(failed.is_err(), "{failed:?}");
+    raw.run(if is_sqlite(store) { "DROP TRIGGER broken" } else { "DROP TRIGGER broken ON messages" }).await?;
+    assert_eq!(ids(&store.reap(everything()).await?), [turns[0].id()]);
     Ok(())
 }

@@ -233,10 +233,11 @@ impl TurnRun {
     /// Stores the end of the turn. If that fails, the reaper closes the turn after its lease has expired.
     async fn store(&self, finish: FinishTurn) -> Ending {
         let inner = &self.inner;
-        let stored = retry_until_lease_expires(&self.running, inner.settings.lease, || {
-            inner.turn_store.finish_turn(finish.clone())
-        })
-        .await;
+        // The flusher renews the lease while a large answer is stored.
+        let time = inner.settings.lease + LARGE_ANSWER_TIME.saturating_mul(large_megabytes(&finish));
+        let stored =
+            retry_until_lease_expires(&self.running, time, || inner.turn_store.finish_turn(finish.clone()))
+                .await;
         match stored {
             Ok((turn, usage)) => Ending::Final(Box::new(TurnEnd { turn, usage: Some(usage) })),
             Err(TurnStoreError::Lost) => Ending::Superseded,
@@ -252,6 +253,15 @@ impl TurnRun {
         let turn = Turn { failure: Some(storing_failed()), ..self.turn.clone() };
         Ending::Final(Box::new(TurnEnd { turn, usage: None }))
     }
+}
+
+/// Time to store each further mebibyte of a large answer.
+const LARGE_ANSWER_TIME: Duration = Duration::from_secs(1);
+
+/// Returns the size of an answer in whole mebibytes.
+fn large_megabytes(finish: &FinishTurn) -> u32 {
+    let bytes: usize = finish.parts.iter().map(|part| part.text.len()).sum();
+    u32::try_from(bytes >> 20).unwrap_or(u32::MAX)
 }
 
 /// Removes the turn from the running turns when its task ends. After a panic, readers receive an internal failure,

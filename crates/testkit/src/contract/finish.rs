@@ -5,13 +5,15 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use causerie_domain::failure::FailureCode;
 use causerie_domain::messages::{MessageMeta, MessageStatus, Part, PartKind};
-use causerie_domain::ports::{FinishTurn, NextAttempt, TurnLogQuery, TurnStoreError};
-use causerie_domain::turns::{ContextReport, TurnFailure, TurnStatus};
+use causerie_domain::ports::{FinishTurn, LeaseStatus, NextAttempt, TurnFlush, TurnLogQuery, TurnStoreError};
+use causerie_domain::turns::{ContextReport, Segment, TurnFailure, TurnStatus};
 use causerie_domain::usage::{CloseUsage, CostBasis, Settlement, TokenCounts, UsageOutcome, UsageProgress};
 use causerie_domain::{Filter, TurnId, Usd};
 use serde_json::json;
 
 use super::{Ending, Running, START, Subject, closed, text_part};
+
+const LEASE: Duration = Duration::from_secs(600);
 
 fn thought_and_answer() -> Ending {
     let thought = Part { kind: PartKind::Reasoning, text: "Let me see. ".to_owned() };
@@ -204,5 +206,35 @@ pub async fn the_log_of_an_ended_turn_is_its_answer(subject: &Subject) -> Result
         let part = log.segments.first().map(|segment| usize::from(segment.kind == PartKind::Text));
         assert_eq!(log.first_part, part, "from {position}");
     }
+    Ok(())
+}
+
+pub async fn a_large_answer_is_stored_by_its_owner_only(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    let running = subject.start(id, "Hello").await?;
+    let file = |letter: &str| format!("data:image/png;base64,{}", letter.repeat(3 << 20));
+    let segment = Segment { position: 0, kind: PartKind::File, text: file("A") };
+    let flush = TurnFlush { segments: vec![segment.clone()], ..running.empty_flush() };
+    let foreign = subject.instance();
+    let lost = subject.turns.flush(foreign, LEASE, vec![flush.clone()]).await?;
+    assert_eq!(lost, [LeaseStatus::Lost { turn_id: running.id() }]);
+    subject.flush(&running, flush.clone()).await?;
+
+    let parts = vec![Part { kind: PartKind::File, text: file("B") }];
+    let end = FinishTurn { parts, ..subject.end(&running, &Ending::whole("")) };
+    let stolen = subject.turns.finish_turn(FinishTurn { owner: foreign, ..end.clone() }).await;
+    assert!(matches!(stolen, Err(TurnStoreError::Lost)), "{stolen:?}");
+    let query = TurnLogQuery { turn_id: running.id(), position: 0, with_part: false };
+    let log = subject.turns.turn_log(query).await?.context("a log")?;
+    assert_eq!((log.turn.status, log.segments), (TurnStatus::Running, vec![segment]));
+
+    let first = subject.turns.finish_turn(end.clone()).await?;
+    assert_eq!(subject.turns.finish_turn(end.clone()).await?, first);
+    let late = subject.turns.flush(running.owner, LEASE, vec![flush]).await?;
+    assert_eq!(late, [LeaseStatus::Lost { turn_id: running.id() }]);
+    let log = subject.turns.turn_log(query).await?.context("a log")?;
+    assert_eq!(log.segments.iter().map(|segment| &segment.text).collect::<Vec<_>>(), [&file("B")]);
+    let views = subject.conversations.latest_messages(id, &Filter::Everything, 1).await?;
+    assert_eq!(views[0].message.parts, end.parts);
     Ok(())
 }

@@ -196,6 +196,7 @@ macro_rules! turns_contract {
                 a_failed_turn_keeps_its_text_and_its_failure,
                 a_turn_ends_once,
                 a_repeated_finish_returns_the_same_result,
+                a_large_answer_is_stored_by_its_owner_only,
                 the_usage_of_a_turn_is_the_sum_of_its_attempts,
                 turns_are_visible_as_far_as_their_answers_are,
                 the_log_of_an_ended_turn_is_its_answer;

@@ -105,7 +105,7 @@ impl Engine {
                 Ok(mut connection) => {
                     let performance = Performance { mode, limits, deadline };
                     let performed = performance.run(&mut connection.inner, &mut *job);
-                    let performed = timeout(limits.transaction_timeout(), performed).await;
+                    let performed = timeout(limits.transaction_timeout(mode), performed).await;
                     job.answer(performed.map_err(|late| {
                         // The connection is in the middle of an exchange with the server: it is closed.
                         drop(Object::take(connection.inner));
@@ -140,6 +140,9 @@ struct Limits {
     read_lock_timeout: Duration,
 }
 
+/// How much longer a statement of a large write may take than others.
+const LARGE_FACTOR: u32 = 6;
+
 impl Limits {
     fn new(settings: &StoreSettings) -> Self {
         let statement_timeout = settings.statement_timeout;
@@ -150,14 +153,22 @@ impl Limits {
 
     /// Returns the limit of a whole transaction. Only an unresponsive server reaches it: the server enforces the statement limits
     /// itself.
-    fn transaction_timeout(self) -> Duration {
-        self.statement_timeout * 2
+    fn transaction_timeout(self, mode: Mode) -> Duration {
+        self.statement_timeout_of(mode) * 2
     }
 
-    /// Returns the limit of one wait of a transaction for a lock. A statement that finds other transactions waiting for its
-    /// row waits twice: for its turn, and for the row.
+    fn statement_timeout_of(self, mode: Mode) -> Duration {
+        match mode {
+            Mode::LargeWrite => self.statement_timeout * LARGE_FACTOR,
+            Mode::Read | Mode::Snapshot | Mode::Write | Mode::PriorityWrite | Mode::Serializable => {
+                self.statement_timeout
+            }
+        }
+    }
+
+    /// Returns the limit of the waits of a transaction for a lock.
     fn lock_timeout(self) -> Duration {
-        self.statement_timeout / 4
+        self.statement_timeout / 2
     }
 }
 
@@ -222,7 +233,7 @@ impl Permits {
     fn of(&self, mode: Mode) -> &FairSemaphore {
         match mode {
             Mode::PriorityWrite => &self.priority,
-            Mode::Read | Mode::Snapshot | Mode::Write | Mode::Serializable => &self.normal,
+            Mode::Read | Mode::Snapshot | Mode::Write | Mode::LargeWrite | Mode::Serializable => &self.normal,
         }
     }
 }
@@ -264,7 +275,9 @@ impl Performance {
             Mode::Read if self.time_left() >= self.limits.read_lock_timeout => None,
             Mode::Read => Some("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY"),
             Mode::Snapshot => Some("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
-            Mode::Write | Mode::PriorityWrite => Some("BEGIN ISOLATION LEVEL READ COMMITTED"),
+            Mode::Write | Mode::PriorityWrite | Mode::LargeWrite => {
+                Some("BEGIN ISOLATION LEVEL READ COMMITTED")
+            }
             Mode::Serializable => Some("BEGIN ISOLATION LEVEL SERIALIZABLE"),
         }
     }
@@ -287,7 +300,11 @@ impl Performance {
     }
 
     async fn attempt(&self, conn: &mut Conn, begin: &str, job: &mut dyn Job) -> TryOutcome {
-        let begin = format!("{begin}; SET LOCAL lock_timeout = {}", self.lock_wait_ms());
+        let mut begin = format!("{begin}; SET LOCAL lock_timeout = {}", self.lock_wait_ms());
+        if self.mode == Mode::LargeWrite {
+            let statement = self.limits.statement_timeout_of(self.mode);
+            begin.push_str(&format!("; SET LOCAL statement_timeout = {}", statement.as_millis()));
+        }
         let begun: QueryResult<()> = AnsiTransactionManager::begin_transaction_sql(conn, &begin).await;
         if let Err(error) = begun {
             job.fail(error);
@@ -318,10 +335,14 @@ impl Performance {
         self.deadline.saturating_duration_since(monotonic())
     }
 
-    /// Returns the limit of one of two waits for a lock in milliseconds: half of the rest of the time of the call, at most the
-    /// setting.
+    /// Returns the limit of one wait for a lock in milliseconds: the rest of the time of the call, at most the setting. A
+    /// write waits twice for a row for which other transactions wait, too: for its turn, and for the row.
     fn lock_wait_ms(&self) -> u64 {
-        let rest = self.limits.lock_timeout().min(self.time_left() / 2);
+        let waits = match self.mode {
+            Mode::Read | Mode::Snapshot => 1,
+            Mode::Write | Mode::PriorityWrite | Mode::LargeWrite | Mode::Serializable => 2,
+        };
+        let rest = self.limits.lock_timeout().min(self.time_left()) / waits;
         // Zero would switch the limit off.
         u64::try_from(rest.as_millis()).unwrap_or(u64::MAX).max(1)
     }

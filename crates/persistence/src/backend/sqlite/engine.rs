@@ -95,7 +95,7 @@ impl Engine {
     ) -> Result<ErasedResult, StoreError> {
         let queue = match mode {
             Mode::Read | Mode::Snapshot => &self.readers,
-            Mode::Write | Mode::PriorityWrite | Mode::Serializable => &self.writer,
+            Mode::Write | Mode::PriorityWrite | Mode::LargeWrite | Mode::Serializable => &self.writer,
         };
         let deadline = monotonic() + self.wait;
         let waiting = queue.push(current_requester(), Priority::from(mode), job, deadline).await?;

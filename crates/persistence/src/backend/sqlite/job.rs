@@ -64,7 +64,7 @@ impl<T: Send + 'static, F: IntoPortError> Job for TransactionJob<T, F> {
     fn run(&mut self, conn: &mut Conn) -> TxState {
         let (result, tx_state) = match self.mode {
             Mode::Read => (block_on_ready((self.transaction)(conn)), TxState::Intact),
-            Mode::Snapshot | Mode::Write | Mode::PriorityWrite | Mode::Serializable => {
+            Mode::Snapshot | Mode::Write | Mode::PriorityWrite | Mode::LargeWrite | Mode::Serializable => {
                 self.run_in_savepoint(conn)
             }
         };

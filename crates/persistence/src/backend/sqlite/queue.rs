@@ -29,7 +29,9 @@ impl From<Mode> for Priority {
     fn from(mode: Mode) -> Self {
         match mode {
             Mode::PriorityWrite => Priority::High,
-            Mode::Read | Mode::Snapshot | Mode::Write | Mode::Serializable => Priority::Normal,
+            Mode::Read | Mode::Snapshot | Mode::Write | Mode::LargeWrite | Mode::Serializable => {
+                Priority::Normal
+            }
         }
     }
 }

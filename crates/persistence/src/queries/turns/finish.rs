@@ -1,7 +1,8 @@
 //! Finishing a turn: answer, usage and release of the session in one transaction.
 
+use causerie_domain::MessageId;
 use causerie_domain::ports::{FinishTurn, TurnStoreError};
-use causerie_domain::turns::Turn;
+use causerie_domain::turns::{Turn, TurnStatus};
 use causerie_domain::usage::MessageUsage;
 use diesel::prelude::*;
 
@@ -13,19 +14,46 @@ use crate::rows::{TurnRow, context_text, meta_text, micros, sanitized};
 use crate::schema::{messages, turns};
 use crate::types::id_param;
 
+/// Finishes a turn with a large answer. The answer is written before the session is locked, so that the renewal of the
+/// lease, which is one transaction with the flush of other turns, does not wait for it.
+pub(crate) async fn finish_large(
+    conn: &mut Conn,
+    ended: &EndTurn,
+) -> Result<(Turn, MessageUsage), TransactionError<TurnStoreError>> {
+    let turn = read::plain(conn, ended.finish.turn_id).await?;
+    let running = turn.filter(|turn| turn.status == TurnStatus::Running);
+    if let Some(turn) = &running {
+        write_answer(conn, ended, turn.assistant_message_id).await?;
+        reap::drop_segments(conn, turn.id).await?;
+    }
+    release(conn, ended, running.is_some()).await
+}
+
 pub(crate) async fn finish(
     conn: &mut Conn,
     ended: &EndTurn,
+) -> Result<(Turn, MessageUsage), TransactionError<TurnStoreError>> {
+    release(conn, ended, false).await
+}
+
+/// Releases the session and ends the turn. The transaction is rolled back if this owner no longer holds the lease.
+async fn release(
+    conn: &mut Conn,
+    ended: &EndTurn,
+    is_written: bool,
 ) -> Result<(Turn, MessageUsage), TransactionError<TurnStoreError>> {
     let finish = &ended.finish;
     let turn = match lease::release(conn, finish.turn_id, finish.owner, finish.ended_at).await? {
         true => {
             let turn = end(conn, finish).await?;
-            answer(conn, ended, &turn).await?;
+            if !is_written {
+                write_answer(conn, ended, turn.assistant_message_id).await?;
+            }
             usage::close(conn, turn.id, &finish.usage).await?;
             reap::drop_segments(conn, turn.id).await?;
             turn
         }
+        false if is_written => return Err(TransactionError::Refused(TurnStoreError::Lost)),
         false => ended_before(conn, finish).await?.ok_or(TransactionError::Refused(TurnStoreError::Lost))?,
     };
     let usage = usage::of_turn(conn, turn.id).await?;
@@ -54,10 +82,10 @@ async fn end(conn: &mut Conn, finish: &FinishTurn) -> Result<Turn, QueryError> {
     Ok(row.try_into()?)
 }
 
-async fn answer(conn: &mut Conn, ended: &EndTurn, turn: &Turn) -> Result<(), QueryError> {
-    diesel::update(messages::table.filter(messages::id.eq(id_param(turn.assistant_message_id))))
+async fn write_answer(conn: &mut Conn, ended: &EndTurn, message: MessageId) -> Result<(), QueryError> {
+    diesel::update(messages::table.filter(messages::id.eq(id_param(message))))
         .set((
-            messages::status.eq(turn.status.of_message().as_str()),
+            messages::status.eq(ended.finish.status.of_message().as_str()),
             messages::content.eq(&ended.content),
             messages::parts.eq(&ended.parts),
             messages::reasoning_details.eq(ended.reasoning_details.as_ref()),

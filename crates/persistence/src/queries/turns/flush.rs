@@ -27,6 +27,29 @@ pub(crate) async fn flush(conn: &mut Conn, flush: &FlushTurns) -> Result<Vec<Lea
     Ok(statuses.into_iter().map(|(_, status)| status).collect())
 }
 
+/// Flushes turns with large text. The text is written before the sessions are locked, so that the renewals of their
+/// leases, each one transaction with the flush of other turns, do not wait for it.
+pub(crate) async fn flush_large(conn: &mut Conn, large: &FlushTurns) -> Result<Vec<LeaseStatus>, QueryError> {
+    for turn in &large.turns {
+        write_segments(conn, turn.turn_id, &turn.segments).await?;
+    }
+    let without_text = |turn: &TurnFlush| TurnFlush {
+        turn_id: turn.turn_id,
+        segments: Vec::new(),
+        progress: turn.progress.clone(),
+        context: turn.context,
+    };
+    let turns = large.turns.iter().map(without_text).collect();
+    let statuses = flush(conn, &FlushTurns { turns, ..*large }).await?;
+    for status in &statuses {
+        // The turn is closed, and its answer has the text that was flushed in time.
+        if let LeaseStatus::Lost { turn_id } = status {
+            reap::drop_segments(conn, *turn_id).await?;
+        }
+    }
+    Ok(statuses)
+}
+
 async fn flush_one(
     conn: &mut Conn,
     flush: &FlushTurns,

@@ -8,7 +8,7 @@ mod read;
 mod reap;
 
 pub(crate) use begin::begin;
-pub(crate) use finish::finish;
-pub(crate) use flush::{begin_attempt, flush, request_cancel};
+pub(crate) use finish::{finish, finish_large};
+pub(crate) use flush::{begin_attempt, flush, flush_large, request_cancel};
 pub(crate) use read::{by_id, by_key, log, running, visible};
-pub(crate) use reap::reap;
+pub(crate) use reap::{reap, reapable};

@@ -10,31 +10,25 @@ use diesel::prelude::*;
 use super::super::{Conn, RunQueryDsl, sql_literals, usage};
 use super::{lease, read};
 use crate::error::QueryError;
+use crate::input::ReapSession;
 use crate::rows::{TurnRow, parts_text};
 use crate::schema::{messages, segments, sessions, turns};
 use crate::types::{IdParam, id_param};
 
-/// Closes turns in the scope, up to the limit.
-pub(crate) async fn reap(conn: &mut Conn, reap: &Reap) -> Result<Vec<Turn>, QueryError> {
-    let mut closed = Vec::new();
-    for session in candidates(conn, reap).await? {
-        let free = match reap.scope {
-            ReapScope::Expired => lease::release_expired(conn, session, reap.now).await?,
-            ReapScope::Everything => {
-                lease::release_any(conn, session, reap.now).await?;
-                true
-            }
-        };
+/// Closes the running turn of a session, if it is in the scope.
+pub(crate) async fn reap(conn: &mut Conn, reap: &ReapSession) -> Result<Option<Turn>, QueryError> {
+    let (session, now) = (reap.session_id, reap.now);
+    match reap.scope {
         // An owner that has renewed its lease meanwhile keeps its turn.
-        if free {
-            closed.extend(close_running(conn, session, reap.now).await?);
-        }
+        ReapScope::Expired if !lease::release_expired(conn, session, now).await? => return Ok(None),
+        ReapScope::Expired => {}
+        ReapScope::Everything => lease::release_any(conn, session, now).await?,
     }
-    Ok(closed)
+    close_running(conn, session, now).await
 }
 
-/// Returns the sessions whose running turn is in the scope, in the order in which sessions are locked.
-async fn candidates(conn: &mut Conn, reap: &Reap) -> Result<Vec<SessionId>, QueryError> {
+/// Returns the sessions whose running turn is in the scope, up to the limit, in the order in which sessions are locked.
+pub(crate) async fn reapable(conn: &mut Conn, reap: &Reap) -> Result<Vec<SessionId>, QueryError> {
     let mut query = sessions::table
         .filter(sessions::active_turn_id.is_not_null())
         .select(sessions::id)
