@@ -1,0 +1,56 @@
+// Modal dialogs: a title, content, and actions.
+
+import { html, useEffect, useRef, useState } from '../html.js';
+import { t } from '../texts/index.js';
+import { Problem } from './problem.js';
+
+/** Modal dialog. Escape and the close button call `onClose`. */
+export function Dialog({ title, onClose, children, className = '' }) {
+  const element = useRef(null);
+  useEffect(() => {
+    const previous = document.activeElement;
+    element.current.showModal();
+    return () => previous instanceof HTMLElement && previous.isConnected && previous.focus();
+  }, []);
+  const close = (event) => {
+    event.preventDefault();
+    onClose();
+  };
+  return html`<dialog ref=${element} class=${`dialog ${className}`} aria-label=${title} onCancel=${close}>
+    <h2>${title}</h2>${children}
+  </dialog>`;
+}
+
+/** Dialog with a form: `onSubmit` may return a promise, whose error is shown. */
+export function FormDialog({ title, action, danger, onClose, onSubmit, children }) {
+  const [error, setError] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const submit = async (event) => {
+    event.preventDefault();
+    setBusy(true);
+    setError(null);
+    try {
+      await onSubmit(new FormData(event.target));
+    } catch (failure) {
+      setError(failure);
+      setBusy(false);
+    }
+  };
+  return html`<${Dialog} title=${title} onClose=${onClose}>
+    <form class="form" onSubmit=${submit}>
+      ${children}
+      <${Problem} error=${error} />
+      <div class="actions">
+        <button type="button" class="quiet" onClick=${onClose}>${t.actions.cancel}</button>
+        <button type="submit" class=${danger ? 'primary danger' : 'primary'} disabled=${busy}>${action}</button>
+      </div>
+    </form>
+  <//>`;
+}
+
+/** Question before something that cannot be undone. */
+export const Confirm = ({ title, text, action, onClose, onConfirm }) => html`
+  <${FormDialog} title=${title} action=${action} danger onClose=${onClose} onSubmit=${async () => {
+    await onConfirm();
+    onClose();
+  }}><p>${text}</p><//>`;

@@ -1,0 +1,45 @@
+// Menu button: arrow keys move, Escape closes, focus returns to the button.
+
+import { html, useEffect, useRef, useState } from '../html.js';
+
+/** `items`: `{label, action, danger}`; absent ones may be `false`. */
+export function Menu({ label, children, items }) {
+  const [open, setOpen] = useState(false);
+  const root = useRef(null);
+  const shown = items.filter(Boolean);
+  useEffect(() => {
+    if (!open) return undefined;
+    root.current.querySelector('[role=menuitem]')?.focus();
+    const outside = (event) => !root.current.contains(event.target) && setOpen(false);
+    document.addEventListener('pointerdown', outside);
+    return () => document.removeEventListener('pointerdown', outside);
+  }, [open]);
+  const close = () => {
+    setOpen(false);
+    root.current.querySelector('button').focus();
+  };
+  const move = (event) => {
+    const entries = [...root.current.querySelectorAll('[role=menuitem]')];
+    const at = entries.indexOf(document.activeElement);
+    const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: entries.length - 1 }[event.key];
+    if (next !== undefined) {
+      event.preventDefault();
+      entries[(next + entries.length) % entries.length]?.focus();
+    } else if (event.key === 'Escape') {
+      event.stopPropagation();
+      close();
+    } else if (event.key === 'Tab') {
+      setOpen(false);
+    }
+  };
+  if (shown.length === 0) return null;
+  return html`<div class="menu" ref=${root}>
+    <button type="button" class="quiet icon-button" aria-label=${label} aria-haspopup="menu" aria-expanded=${String(open)} onClick=${() => setOpen(!open)}>${children}</button>
+    ${open && html`<div role="menu" aria-label=${label} onKeyDown=${move}>
+      ${shown.map((item) => html`<button type="button" role="menuitem" tabindex="-1" class=${item.danger ? 'danger' : ''} onClick=${() => {
+        close();
+        item.action();
+      }}>${item.label}</button>`)}
+    </div>`}
+  </div>`;
+}

@@ -1,0 +1,24 @@
+// Errors for people: the sentence of the server, its places in the input, and the request id for the operator.
+
+import { html } from '../html.js';
+import { t } from '../texts/index.js';
+
+export function sentenceOf(error) {
+  const { problem, code } = error;
+  if (!problem) return error.name === 'NetworkError' ? t.errors.network : error.message;
+  if (t.errors.codes[code]) return t.errors.codes[code](problem);
+  return problem.detail ? `${problem.title}: ${problem.detail}` : problem.title || error.message;
+}
+
+export function Problem({ error }) {
+  if (!error) return null;
+  const places = error.problem?.errors ?? [];
+  return html`<div class="problem" role="alert">
+    <p>${sentenceOf(error)}</p>
+    ${places.length > 0 && html`<ul>${places.map((place) => html`<li>
+      ${place.line ? html`<strong>${t.errors.place(place.line, place.column)}</strong> ` : null}
+      ${place.pointer ? html`<code>${place.pointer}</code> ` : null}${place.detail}</li>`)}</ul>`}
+    ${error.problem?.reason && html`<p class="fine">${t.errors.reason(error.problem.reason)}</p>`}
+    ${error.problem?.request_id && html`<p class="fine">${t.errors.request(error.problem.request_id)}</p>`}
+  </div>`;
+}

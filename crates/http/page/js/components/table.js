@@ -1,0 +1,67 @@
+// Tables that sort by their columns, and lists that load page by page.
+
+import { Fragment, html, useCallback, useEffect, useMemo, useRef, useState } from '../html.js';
+import { api } from '../api.js';
+import { t } from '../texts/index.js';
+import { Problem } from './problem.js';
+
+const compare = (a, b) => {
+  if (a === b) return 0;
+  if (a === null || a === undefined) return 1;
+  if (b === null || b === undefined) return -1;
+  if (typeof a === 'string') return a.localeCompare(b);
+  return a < b ? -1 : 1;
+};
+
+/**
+ * Table. `columns`: `{label, cell(row), sort(row)?, numeric?}`; a column with `sort` has a button in its head.
+ * `initial` is the index of the column that sorts at first, descending.
+ */
+export function Table({ caption, columns, rows, initial = null, empty = t.lists.empty, rowKey = (row) => row.id, footer }) {
+  const [order, setOrder] = useState({ column: initial, descending: true });
+  const sorted = useMemo(() => {
+    const column = columns[order.column];
+    if (!column) return rows;
+    const direction = order.descending ? -1 : 1;
+    return [...rows].sort((a, b) => direction * compare(column.sort(a), column.sort(b)));
+  }, [rows, columns, order]);
+  const sortBy = (column) => setOrder((old) => ({ column, descending: old.column === column ? !old.descending : Boolean(columns[column].numeric) }));
+  if (rows.length === 0) return html`<p class="empty">${empty}</p>`;
+  return html`<div class="table-frame" tabindex="0" role="region" aria-label=${caption}><table>
+    <caption class="visually-hidden">${caption}</caption>
+    <thead><tr>${columns.map((column, index) => html`<th scope="col" class=${column.numeric ? 'numeric' : null}
+      aria-sort=${order.column === index ? (order.descending ? 'descending' : 'ascending') : null}>
+      ${column.sort ? html`<button type="button" class="sort" onClick=${() => sortBy(index)}>${column.label}<span aria-hidden="true">${order.column === index ? (order.descending ? ' ↓' : ' ↑') : ''}</span></button>` : column.label}</th>`)}</tr></thead>
+    <tbody>${sorted.map((row) => html`<tr key=${rowKey(row)}>${columns.map((column) => html`<td class=${column.numeric ? 'numeric' : null} data-label=${column.label}>${column.cell(row)}</td>`)}</tr>`)}</tbody>
+    ${footer && html`<tfoot><tr>${columns.map((column, index) => html`<td class=${column.numeric ? 'numeric' : null} data-label=${column.label}>${footer(column, index)}</td>`)}</tr></tfoot>`}
+  </table></div>`;
+}
+
+/** Rows of a list of the API, page by page. */
+export function useList(path, query) {
+  const [state, setState] = useState({ rows: [], cursor: null, loading: true, error: null });
+  const key = JSON.stringify([path, query]);
+  const current = useRef(key);
+  current.current = key;
+  const load = useCallback(async (cursor) => {
+    setState((old) => ({ ...old, loading: true }));
+    try {
+      const page = await api.get(path, { ...query, limit: 50, cursor });
+      if (current.current !== key) return;
+      setState((old) => ({ rows: cursor ? [...old.rows, ...page.data] : page.data, cursor: page.next_cursor, loading: false, error: null }));
+    } catch (error) {
+      if (current.current === key) setState((old) => ({ ...old, loading: false, error }));
+    }
+  }, [key]);
+  useEffect(() => {
+    load(null);
+  }, [load]);
+  return { ...state, reload: () => load(null), more: () => state.cursor && !state.loading && load(state.cursor) };
+}
+
+/** Table of a list of the API. */
+export const ListTable = ({ list, ...table }) => html`<${Fragment}>
+  <${Problem} error=${list.error} />
+  ${list.rows.length > 0 || !list.loading ? html`<${Table} rows=${list.rows} ...${table} />` : html`<p class="empty">${t.lists.loading}</p>`}
+  ${list.cursor && html`<p class="actions"><button type="button" onClick=${list.more}>${t.lists.more}</button></p>`}
+<//>`;

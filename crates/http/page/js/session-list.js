@@ -1,0 +1,75 @@
+// List of one's sessions, shared by the views: page by page, newest activity first.
+
+import { api } from './api.js';
+
+export class SessionList {
+  constructor() {
+    this.listeners = new Set();
+    this.filter = '';
+    this.clear();
+  }
+
+  clear() {
+    this.rows = [];
+    this.cursor = null;
+    this.loading = false;
+    this.loaded = false;
+    this.error = null;
+    this.generation = (this.generation ?? 0) + 1;
+    this.changed();
+  }
+
+  subscribe(listener) {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  changed() {
+    this.listeners.forEach((listener) => listener());
+  }
+
+  async load(cursor = null) {
+    if (this.loading) return;
+    this.loading = true;
+    const { generation } = this;
+    try {
+      const page = await api.get('/sessions', { limit: 30, cursor, state: this.filter });
+      if (generation !== this.generation) return;
+      const known = new Set(cursor ? this.rows.map((row) => row.id) : []);
+      this.rows = [...(cursor ? this.rows : []), ...page.data.filter((row) => !known.has(row.id))];
+      this.cursor = page.next_cursor;
+      this.loaded = true;
+      this.error = null;
+    } catch (error) {
+      this.error = error;
+    } finally {
+      if (generation === this.generation) this.loading = false;
+      this.changed();
+    }
+  }
+
+  more() {
+    if (this.cursor) this.load(this.cursor);
+  }
+
+  setFilter(state) {
+    this.filter = state;
+    this.clear();
+    this.load();
+  }
+
+  /** Takes a new or changed session. */
+  take(session) {
+    const known = this.rows.find((row) => row.id === session.id);
+    if (known && known.title === session.title && known.state === session.state && known.last_activity_at === session.last_activity_at && known.active_turn_id === session.active_turn_id) return;
+    const others = this.rows.filter((row) => row.id !== session.id);
+    const fits = !this.filter || this.filter === session.state;
+    this.rows = (fits ? [...others, session] : others).sort((a, b) => (a.last_activity_at < b.last_activity_at ? 1 : -1));
+    this.changed();
+  }
+
+  remove(id) {
+    this.rows = this.rows.filter((row) => row.id !== id);
+    this.changed();
+  }
+}

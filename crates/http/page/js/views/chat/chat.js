@@ -1,0 +1,133 @@
+// Conversation: its head, its messages, and the message box.
+
+import { html, useEffect, useLayoutEffect, useRef, useState } from '../../html.js';
+import { api, segment } from '../../api.js';
+import { can } from '../../abilities.js';
+import { Conversation } from '../../conversation.js';
+import { navigate } from '../../router.js';
+import { t } from '../../texts/index.js';
+import { FormDialog } from '../../components/dialog.js';
+import { Field } from '../../components/field.js';
+import { Icon } from '../../components/icon.js';
+import { Problem } from '../../components/problem.js';
+import { useModel } from '../shell.js';
+import { Composer } from './composer.js';
+import { ChatHeader } from './header.js';
+import { Message } from './message.js';
+import { pendingSends } from './pending.js';
+
+const AT_END_PX = 80;
+
+/** Keeps the end of the transcript in view while the reader is there, and the position while older messages arrive. */
+function useScroll(conversation, transcript, older) {
+  const atEnd = useRef(true);
+  const height = useRef(0);
+  const first = useRef(null);
+  const [away, setAway] = useState(false);
+  const toEnd = () => {
+    transcript.current.scrollTop = transcript.current.scrollHeight;
+    atEnd.current = true;
+    setAway(false);
+  };
+  useLayoutEffect(() => {
+    const element = transcript.current;
+    if (!element) return;
+    const top = conversation.messages[0]?.id ?? null;
+    if (atEnd.current) element.scrollTop = element.scrollHeight;
+    else if (first.current !== null && top !== first.current) element.scrollTop += element.scrollHeight - height.current;
+    height.current = element.scrollHeight;
+    first.current = top;
+  });
+  const onScroll = () => {
+    const element = transcript.current;
+    const now = element.scrollHeight - element.scrollTop - element.clientHeight < AT_END_PX;
+    atEnd.current = now;
+    if (now === away) setAway(!now);
+  };
+  useEffect(() => {
+    if (!older.current) return undefined;
+    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && conversation.loadOlder(), { root: transcript.current, rootMargin: '600px 0px 0px' });
+    observer.observe(older.current);
+    return () => observer.disconnect();
+  }, [conversation.hasOlder, conversation.messages[0]?.id]);
+  return { away, toEnd, onScroll };
+}
+
+function ForkDialog({ conversation, message, sessions, onClose }) {
+  return html`<${FormDialog} title=${t.fork.title} action=${t.actions.fork} onClose=${onClose} onSubmit=${async (form) => {
+    const title = form.get('title').trim();
+    const fork = await api.post(`/sessions/${segment(conversation.id)}/forks`, title ? { from_seq: message.seq, title } : { from_seq: message.seq });
+    sessions.take(fork);
+    onClose();
+    navigate(`/sessions/${fork.id}`);
+  }}><p>${t.fork.text}</p><${Field} label=${t.sessions.name} name="title" maxlength="200" /><//>`;
+}
+
+const NONE = [];
+const FORK = ['fork'];
+const REGENERATE = ['regenerate', 'fork'];
+
+export function Chat({ id, ability, features, sessions }) {
+  const [conversation] = useState(() => new Conversation(id, { onSession: (session) => sessions.take(session) }));
+  useModel(conversation);
+  const [forking, setForking] = useState(null);
+  const [refusal, setRefusal] = useState(null);
+  const transcript = useRef(null);
+  const older = useRef(null);
+  const { away, toEnd, onScroll } = useScroll(conversation, transcript, older);
+  const send = async (content, attachments) => {
+    setRefusal(null);
+    const sent = conversation.submit(content, attachments);
+    toEnd();
+    // The message box is free again as soon as the server has taken the message; only a refusal is waited for.
+    const error = await Promise.race([sent, conversation.accepted()]);
+    if (error) setRefusal(error);
+    return error;
+  };
+  useEffect(() => {
+    const first = pendingSends.get(id);
+    pendingSends.delete(id);
+    conversation.load().then(async () => {
+      transcript.current?.closest('main').querySelector('textarea:enabled')?.focus({ preventScroll: true });
+      if (!first) return;
+      const error = await conversation.submit(first.content, first.attachments);
+      if (error) {
+        setRefusal(error);
+        sessionStorage.setItem(`causerie.draft.${id}`, first.content);
+      }
+    });
+    return () => conversation.dispose();
+  }, [conversation]);
+  const { session, messages, running } = conversation;
+  useEffect(() => {
+    document.title = `${session?.title || t.sessions.untitled} · ${t.app.name}`;
+  }, [session?.title]);
+
+  if (!session) {
+    return html`<main class="page" id="content" tabindex="-1" aria-busy=${conversation.error ? null : 'true'}><${Problem} error=${conversation.error} /></main>`;
+  }
+  const mayFork = can(ability, 'fork', 'Session', { ...session, created_at: session.started_at });
+  const lastAnswer = messages.findLast((message) => message.role === 'assistant');
+  const actionsOf = (message) => {
+    if (running || !mayFork) return NONE;
+    return message === lastAnswer && message.turn_id && features.regenerate && session.state === 'active' ? REGENERATE : FORK;
+  };
+  const reason = session.state === 'active' ? null : t.chat.closed[session.state];
+  return html`<main class="chat" id="content" tabindex="-1" aria-label=${t.chat.label}>
+    <${ChatHeader} conversation=${conversation} session=${session} ability=${ability} sessions=${sessions} />
+    <div class="transcript" ref=${transcript} tabindex="0" role="region" aria-label=${t.chat.transcript} onScroll=${onScroll}>
+      <div class="column">
+        ${conversation.hasOlder && html`<p class="older" ref=${older}><button type="button" class="quiet small" onClick=${() => conversation.loadOlder()}>${t.chat.older}</button></p>`}
+        ${messages.length === 0 && html`<p class="empty">${t.chat.empty}</p>`}
+        <ol class="messages">${messages.map((message) => html`<${Message} key=${message.key} message=${message} version=${message.version} actions=${actionsOf(message)} conversation=${conversation} onFork=${setForking} />`)}</ol>
+        <${Problem} error=${refusal ?? conversation.error} />
+      </div>
+    </div>
+    ${away && html`<button type="button" class="to-end" aria-label=${t.chat.toEnd} onClick=${toEnd}><${Icon} name="down" /></button>`}
+    <div class="column composer-column">
+      ${!conversation.connected && html`<p class="composer-note warning">${t.chat.reconnecting}</p>`}
+      <${Composer} name=${id} path=${conversation.path} quoteOffered=${features.quote} running=${Boolean(running)} stopping=${conversation.stopping} disabledReason=${reason} onSend=${send} onStop=${() => conversation.stop()} />
+    </div>
+    ${forking && html`<${ForkDialog} conversation=${conversation} message=${forking} sessions=${sessions} onClose=${() => setForking(null)} />`}
+  </main>`;
+}

@@ -1,0 +1,72 @@
+// Head of a conversation: title, tool, state, cost, and what can be done with the session.
+
+import { html, useEffect, useState } from '../../html.js';
+import { api, segment } from '../../api.js';
+import { can } from '../../abilities.js';
+import { count } from '../../format.js';
+import { dollars } from '../../money.js';
+import { navigate } from '../../router.js';
+import { t } from '../../texts/index.js';
+import { Confirm, Dialog, FormDialog } from '../../components/dialog.js';
+import { Field } from '../../components/field.js';
+import { Icon } from '../../components/icon.js';
+import { Menu } from '../../components/menu.js';
+import { Problem } from '../../components/problem.js';
+
+function Lineage({ session, onClose }) {
+  const [state, setState] = useState(null);
+  useEffect(() => {
+    const path = `/sessions/${segment(session.id)}`;
+    Promise.all([api.get(`${path}/lineage`, { limit: 100 }), api.get(`${path}/forks`, { limit: 100 })])
+      .then(([lineage, forks]) => setState({ lineage: lineage.data.toReversed(), forks: forks.data }), (error) => setState({ error }));
+  }, []);
+  const row = (each, current) => html`<li>${current
+    ? html`<strong aria-current="true">${each.title || t.sessions.untitled}</strong>`
+    : html`<a href=${`#/sessions/${each.id}`} onClick=${onClose}>${each.title || t.sessions.untitled}</a>`}
+    ${each.fork_from_seq !== null && html`<span class="fine"> ${t.fork.from(each.fork_from_seq)}</span>`}</li>`;
+  return html`<${Dialog} title=${t.fork.lineage} onClose=${onClose}>
+    ${state?.error && html`<${Problem} error=${state.error} />`}
+    ${state?.lineage && html`<ol class="lineage">${state.lineage.map((each) => row(each, false))}${row(session, true)}
+      ${state.forks.length > 0 ? html`<li><span class="fine">${t.fork.forks(state.forks.length)}</span><ul>${state.forks.map((each) => row(each, false))}</ul></li>` : html`<li class="fine">${t.fork.none}</li>`}</ol>`}
+    <div class="actions"><button type="button" class="primary" onClick=${onClose}>${t.actions.close}</button></div>
+  <//>`;
+}
+
+export function ChatHeader({ conversation, session, ability, sessions }) {
+  const [dialog, setDialog] = useState(null);
+  const close = () => setDialog(null);
+  const update = can(ability, 'update', 'Session', { ...session, created_at: session.started_at });
+  const remove = can(ability, 'delete', 'Session', { ...session, created_at: session.started_at });
+  const name = session.title || t.sessions.untitled;
+  const { totals } = session;
+  const items = [
+    update && { label: t.sessions.rename, action: () => setDialog('rename') },
+    { label: t.fork.show, action: () => setDialog('lineage') },
+    update && session.state === 'active' && { label: t.sessions.pause, action: () => conversation.change('/pause') },
+    update && session.state === 'paused' && { label: t.sessions.resume, action: () => conversation.change('/resume') },
+    update && session.state !== 'completed' && { label: t.sessions.complete, action: () => setDialog('complete') },
+    remove && { label: t.sessions.delete, danger: true, action: () => setDialog('delete') },
+  ];
+  return html`<header class="chat-head">
+    <div class="chat-title"><h1 tabindex="-1">${name}</h1>
+      <p class="fine">${session.tool} ${session.tool_version}${session.parent_session_id ? html` · <button type="button" class="link" onClick=${() => setDialog('lineage')}>${t.fork.isFork(session.fork_from_seq)}</button>` : null}
+        ${session.state !== 'active' && html` · <span class="state">${t.sessions.states[session.state]}</span>`}</p></div>
+    ${totals && html`<p class="totals"><strong>${dollars(totals.cost)}</strong><span class="fine">${t.chat.totals(count(totals.messages), count(totals.input_tokens + totals.output_tokens))}</span></p>`}
+    <${Menu} label=${t.sessions.actions} items=${items}><${Icon} name="more" /><//>
+    ${dialog === 'rename' && html`<${FormDialog} title=${t.sessions.rename} action=${t.actions.save} onClose=${close} onSubmit=${async (form) => {
+      const error = await conversation.change('', { title: form.get('title').trim() || null });
+      if (error) throw error;
+      close();
+    }}><${Field} label=${t.sessions.name} name="title" value=${session.title ?? ''} maxlength="200" /><//>`}
+    ${dialog === 'lineage' && html`<${Lineage} session=${session} onClose=${close} />`}
+    ${dialog === 'complete' && html`<${Confirm} title=${t.sessions.complete} text=${t.sessions.completeText} action=${t.sessions.complete} onClose=${close} onConfirm=${async () => {
+      const error = await conversation.change('/complete');
+      if (error) throw error;
+    }} />`}
+    ${dialog === 'delete' && html`<${Confirm} title=${t.sessions.delete} text=${t.sessions.deleteText(name)} action=${t.sessions.delete} onClose=${close} onConfirm=${async () => {
+      await api.delete(`/sessions/${segment(session.id)}`);
+      sessions.remove(session.id);
+      navigate('/');
+    }} />`}
+  </header>`;
+}

@@ -1,0 +1,59 @@
+// Chart of the cost per day. A table with the same numbers follows it for those who do not see it.
+
+import { html, useEffect, useRef } from '../../html.js';
+import { day as dayText } from '../../format.js';
+import { number } from '../../money.js';
+import { t } from '../../texts/index.js';
+import uPlot from '../../../vendor/uplot.mjs';
+
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const short = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+
+function options(width, days) {
+  const font = `12px ${color('--sans')}`;
+  const axis = { stroke: color('--muted'), font, grid: { stroke: color('--line'), width: 1 }, ticks: { show: false } };
+  const dollars = (value) => (value === 0 ? '$0' : `$${value >= 1 ? value.toLocaleString() : Number(value.toPrecision(2))}`);
+  return {
+    width,
+    height: 240,
+    cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
+    legend: { show: false },
+    scales: { x: { time: false, range: [-0.6, days.length - 0.4] }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.12 : 1] } },
+    axes: [
+      { ...axis, grid: { show: false }, space: 64, incrs: [1, 2, 5, 7, 14, 28, 56, 91], values: (_, ticks) => ticks.map((tick) => (days[tick] && Number.isInteger(tick) ? short.format(new Date(`${days[tick]}T12:00:00`)) : '')) },
+      { ...axis, size: 68, values: (_, ticks) => ticks.map(dollars) },
+    ],
+    series: [{}, { fill: color('--accent'), stroke: color('--accent'), width: 0, paths: uPlot.paths.bars({ size: [0.72, 36], radius: 0.2 }), points: { show: false } }],
+  };
+}
+
+export function CostChart({ days, costs }) {
+  const root = useRef(null);
+  const readout = useRef(null);
+  useEffect(() => {
+    let chart = null;
+    const draw = () => {
+      chart?.destroy();
+      const settings = options(root.current.clientWidth, days);
+      settings.hooks = { setCursor: [(self) => {
+        const at = self.cursor.idx;
+        readout.current.textContent = at === null || at === undefined ? '' : t.usage.readout(dayText(days[at]), costs[at]);
+      }] };
+      chart = new uPlot(settings, [days.map((_, index) => index), costs.map(number)], root.current);
+    };
+    draw();
+    const resize = new ResizeObserver(() => chart && root.current.clientWidth !== chart.width && chart.setSize({ width: root.current.clientWidth, height: 240 }));
+    resize.observe(root.current);
+    const scheme = matchMedia('(prefers-color-scheme: dark)');
+    scheme.addEventListener('change', draw);
+    const theme = new MutationObserver(draw);
+    theme.observe(document.documentElement, { attributeFilter: ['data-theme'] });
+    return () => {
+      resize.disconnect();
+      theme.disconnect();
+      scheme.removeEventListener('change', draw);
+      chart.destroy();
+    };
+  }, [days, costs]);
+  return html`<figure class="chart"><div ref=${root} role="img" aria-label=${t.usage.chart}></div><figcaption class="fine" ref=${readout}></figcaption></figure>`;
+}

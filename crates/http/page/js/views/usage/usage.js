@@ -1,0 +1,142 @@
+// Usage: cost per day as a chart, and sums by model, tool, user and group.
+
+import { html, useEffect, useMemo, useState } from '../../html.js';
+import { api, send } from '../../api.js';
+import { count, day as dayText, share, timeZone } from '../../format.js';
+import { dollars, units } from '../../money.js';
+import { navigate } from '../../router.js';
+import { t } from '../../texts/index.js';
+import { Field, Select } from '../../components/field.js';
+import { Problem } from '../../components/problem.js';
+import { Table } from '../../components/table.js';
+import { useNames } from '../names.js';
+import { CostChart } from './chart.js';
+import { RANGES, after, daysOf } from './ranges.js';
+
+const GROUPS = ['model', 'tool', 'user', 'group'];
+
+function rangeOf(query) {
+  const name = query.get('range') ?? 'days30';
+  if (name === 'custom' && query.get('from') && query.get('to')) return { name, from: query.get('from'), to: query.get('to') };
+  return RANGES[name] ? { name, ...RANGES[name]() } : { name: 'days30', ...RANGES.days30() };
+}
+
+function useReports(range) {
+  const [state, setState] = useState({});
+  useEffect(() => {
+    let current = true;
+    const query = { from: range.from, to: after(range.to), tz: timeZone };
+    setState((old) => ({ ...old, loading: true }));
+    Promise.all(['day', ...GROUPS].map((group_by) => api.get('/usage', { ...query, group_by })))
+      .then(([days, ...groups]) => current && setState({ days, groups: Object.fromEntries(GROUPS.map((name, index) => [name, groups[index]])) }),
+        (error) => current && setState({ error }));
+    return () => {
+      current = false;
+    };
+  }, [range.from, range.to]);
+  return state;
+}
+
+function RangePicker({ range }) {
+  const go = (query) => navigate(`/usage?${new URLSearchParams(query)}`, { replace: true });
+  const custom = (change) => {
+    const next = { range: 'custom', from: range.from, to: range.to, ...change };
+    if (next.from && next.to && next.from <= next.to) go(next);
+  };
+  return html`<div class="range">
+    <${Select} label=${t.usage.range} value=${range.name} options=${Object.keys(RANGES).concat('custom').map((name) => ({ value: name, label: t.usage.ranges[name] }))}
+      onChange=${(event) => (event.target.value === 'custom' ? custom({}) : go({ range: event.target.value }))} />
+    <${Field} label=${t.usage.from} type="date" value=${range.from} max=${range.to} onChange=${(event) => custom({ from: event.target.value })} />
+    <${Field} label=${t.usage.to} type="date" value=${range.to} min=${range.from} onChange=${(event) => custom({ to: event.target.value })} />
+    <${Csv} range=${range} />
+  </div>`;
+}
+
+function Csv({ range }) {
+  const [error, setError] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const download = async () => {
+    setBusy(true);
+    setError(null);
+    try {
+      const response = await send('GET', '/usage/records', { query: { from: range.from, to: after(range.to), tz: timeZone }, accept: 'text/csv' });
+      const link = document.createElement('a');
+      link.href = URL.createObjectURL(await response.blob());
+      link.download = `usage-${range.from}-${range.to}.csv`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    } catch (failure) {
+      setError(failure);
+    }
+    setBusy(false);
+  };
+  return html`<div class="field"><span class="label" aria-hidden="true"> </span><button type="button" onClick=${download} disabled=${busy}>${t.usage.csv}</button><${Problem} error=${error} /></div>`;
+}
+
+const sumColumns = (saved) => [
+  { label: t.usage.requests, numeric: true, cell: (row) => count(row.requests), sort: (row) => row.requests },
+  { label: t.usage.input, numeric: true, cell: (row) => count(row.input_tokens), sort: (row) => row.input_tokens },
+  { label: t.usage.cached, numeric: true, cell: (row) => share(row.cached_tokens, row.input_tokens), sort: (row) => row.cached_tokens / (row.input_tokens || 1) },
+  { label: t.usage.output, numeric: true, cell: (row) => count(row.output_tokens), sort: (row) => row.output_tokens },
+  saved && { label: t.usage.saved, numeric: true, cell: (row) => dollars(row.cache_saved), sort: (row) => units(row.cache_saved) },
+  { label: t.usage.cost, numeric: true, cell: (row) => dollars(row.cost), sort: (row) => units(row.cost) },
+].filter(Boolean);
+
+function GroupTable({ name, report, nameOf }) {
+  const columns = useMemo(() => {
+    const sums = sumColumns(report.total.cache_saved !== undefined);
+    const drift = name === 'model' && { label: t.usage.drift, numeric: true, cell: (row) => (row.drift?.requests ? dollars(row.drift.difference) : '–'), sort: (row) => units(row.drift?.difference) };
+    return [{ label: t.usage.by[name], cell: nameOf, sort: nameOf }, ...sums, drift].filter(Boolean);
+  }, [name, report, nameOf]);
+  const cost = columns.findIndex((column) => column.label === t.usage.cost);
+  return html`<section aria-labelledby=${`by-${name}`}><h2 id=${`by-${name}`}>${t.usage.byTitle[name]}</h2>
+    <${Table} caption=${t.usage.byTitle[name]} columns=${columns} rows=${report.data} initial=${cost} rowKey=${(row) => row[name] ?? ''} empty=${t.usage.none} /></section>`;
+}
+
+function Figures({ total }) {
+  const bases = Object.entries(total.cost_by_basis).filter(([, cost]) => units(cost) !== 0n);
+  const figures = [
+    [t.usage.cost, dollars(total.cost)],
+    [t.usage.requests, count(total.requests)],
+    [t.usage.tokens, count(total.total_tokens)],
+    [t.usage.cached, share(total.cached_tokens, total.input_tokens)],
+    total.cache_saved !== undefined && [t.usage.saved, dollars(total.cache_saved)],
+  ].filter(Boolean);
+  return html`<dl class="figures">${figures.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+    <p class="fine bases">${bases.map(([basis, cost], index) => html`${index > 0 && ' · '}<span title=${t.basisHelp[basis]}>${dollars(cost)} ${t.basis[basis]}</span>`)}
+      ${total.requests_without_cost > 0 && html` · ${t.usage.withoutCost(total.requests_without_cost)}`}</p>`;
+}
+
+export function Usage({ route, ability, me }) {
+  const range = rangeOf(route.query);
+  const { days, groups, error, loading } = useReports(range);
+  const names = useNames({ ability, me });
+  useEffect(() => {
+    document.title = `${t.usage.title} · ${t.app.name}`;
+  }, []);
+  const perDay = useMemo(() => {
+    if (!days) return null;
+    const known = new Map(days.data.map((row) => [row.day, row.cost]));
+    const all = daysOf({ from: range.from, to: range.to });
+    return { all, costs: all.map((each) => known.get(each) ?? '0') };
+  }, [days]);
+  const nameOf = useMemo(() => ({
+    model: (row) => row.model ?? t.names.none,
+    tool: (row) => row.tool ?? t.names.noTool,
+    user: (row) => names.user(row.user),
+    group: (row) => names.group(row.group),
+  }), [names.known]);
+  return html`<main class="page" id="content" tabindex="-1" aria-busy=${loading ? 'true' : null}>
+    <h1>${t.usage.title}</h1>
+    <p class="fine">${t.usage.zone(timeZone)}</p>
+    <${RangePicker} range=${range} />
+    <${Problem} error=${error} />
+    ${days && html`<${Figures} total=${groups.model.total} />
+      <section aria-labelledby="per-day"><h2 id="per-day">${t.usage.perDay}</h2>
+        <${CostChart} days=${perDay.all} costs=${perDay.costs} />
+        <details class="facts wide"><summary>${t.usage.asTable}</summary>
+          <${Table} caption=${t.usage.perDay} rows=${days.data} rowKey=${(row) => row.day} empty=${t.usage.none} columns=${[{ label: t.usage.day, cell: (row) => dayText(row.day), sort: (row) => row.day }, ...sumColumns(days.total.cache_saved !== undefined)]} />
+        </details></section>
+      ${GROUPS.map((name) => html`<${GroupTable} key=${name} name=${name} report=${groups[name]} nameOf=${nameOf[name]} />`)}`}
+  </main>`;
+}
