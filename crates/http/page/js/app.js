@@ -57,7 +57,11 @@ export function App() {
 
   const start = useCallback(async () => {
     try {
-      const [principal, abilities] = await Promise.all([api.get('/me'), loadAbility()]);
+      // Without a key, one request tells whether the server wants one.
+      const both = credential.get() !== null;
+      const [principal, abilities] = both
+        ? await Promise.all([api.get('/me'), loadAbility()])
+        : [await api.get('/me'), await loadAbility()];
       setMe(principal);
       setAbility(abilities);
       signedIn.current = true;

@@ -2,6 +2,15 @@
 
 import { html, useEffect, useRef, useState } from '../html.js';
 
+/** Places the list below its button, in the top layer, so that no scrolling frame cuts it. */
+function place(list, button) {
+  const { right, bottom, top } = button.getBoundingClientRect();
+  const { width, height } = list.getBoundingClientRect();
+  const below = bottom + height + 8 < innerHeight;
+  list.style.setProperty('left', `${Math.max(8, right - width)}px`);
+  list.style.setProperty('top', `${below ? bottom + 4 : Math.max(8, top - height - 4)}px`);
+}
+
 /** `items`: `{label, action, danger}`; absent ones may be `false`. */
 export function Menu({ label, children, items }) {
   const [open, setOpen] = useState(false);
@@ -9,7 +18,10 @@ export function Menu({ label, children, items }) {
   const shown = items.filter(Boolean);
   useEffect(() => {
     if (!open) return undefined;
-    root.current.querySelector('[role=menuitem]')?.focus();
+    const list = root.current.querySelector('[role=menu]');
+    list.showPopover();
+    place(list, root.current.querySelector('button'));
+    list.querySelector('[role=menuitem]')?.focus();
     const outside = (event) => !root.current.contains(event.target) && setOpen(false);
     document.addEventListener('pointerdown', outside);
     return () => document.removeEventListener('pointerdown', outside);
@@ -35,7 +47,7 @@ export function Menu({ label, children, items }) {
   if (shown.length === 0) return null;
   return html`<div class="menu" ref=${root}>
     <button type="button" class="quiet icon-button" aria-label=${label} aria-haspopup="menu" aria-expanded=${String(open)} onClick=${() => setOpen(!open)}>${children}</button>
-    ${open && html`<div role="menu" aria-label=${label} onKeyDown=${move}>
+    ${open && html`<div role="menu" popover="manual" aria-label=${label} onKeyDown=${move}>
       ${shown.map((item) => html`<button type="button" role="menuitem" tabindex="-1" class=${item.danger ? 'danger' : ''} onClick=${() => {
         close();
         item.action();

@@ -52,11 +52,10 @@ function Sessions({ sessions, current }) {
 
 function ThemeChoice() {
   const [choice, setChoice] = useState(theme);
-  return html`<label class="theme"><span class="visually-hidden">${t.theme.label}</span>
-    <select value=${choice} onChange=${(event) => {
+  return html`<span class="theme"><select aria-label=${t.theme.label} value=${choice} onChange=${(event) => {
       applyTheme(event.target.value);
       setChoice(event.target.value);
-    }}>${THEMES.map((name) => html`<option value=${name} selected=${name === choice}>${t.theme[name]}</option>`)}</select></label>`;
+    }}>${THEMES.map((name) => html`<option value=${name} selected=${name === choice}>${t.theme[name]}</option>`)}</select></span>`;
 }
 
 export function Shell({ me, ability, sessions, route, onSignOut, children }) {

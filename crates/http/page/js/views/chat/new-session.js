@@ -79,10 +79,9 @@ export function NewSession({ ability, sessions, me }) {
       ${greeting && html`<blockquote class="greeting"><p>${greeting}</p></blockquote>`}
     </div></div>
     <div class="column composer-column">
-      <${Composer} name="new" onSend=${send} disabledReason=${null} tools=${tool && html`<label class="tool-choice"><span class="visually-hidden">${t.newSession.tool}</span>
-        <select value=${tool.slug} onChange=${(event) => choose(event.target.value)}>
+      <${Composer} name="new" onSend=${send} disabledReason=${null} tools=${tool && html`<span class="tool-choice"><select aria-label=${t.newSession.tool} value=${tool.slug} onChange=${(event) => choose(event.target.value)}>
           ${tools.map((each) => html`<option value=${each.slug} selected=${each === tool}>${each.title}</option>`)}
-        </select></label>`} />
+        </select></span>`} />
     </div>
   </main>`;
 }

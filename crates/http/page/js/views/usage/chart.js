@@ -32,18 +32,19 @@ export function CostChart({ days, costs }) {
   const readout = useRef(null);
   useEffect(() => {
     let chart = null;
+    const element = root.current;
     const draw = () => {
       chart?.destroy();
-      const settings = options(root.current.clientWidth, days);
+      const settings = options(element.clientWidth, days);
       settings.hooks = { setCursor: [(self) => {
         const at = self.cursor.idx;
-        readout.current.textContent = at === null || at === undefined ? '' : t.usage.readout(dayText(days[at]), costs[at]);
+        if (readout.current) readout.current.textContent = at === null || at === undefined ? '' : t.usage.readout(dayText(days[at]), costs[at]);
       }] };
-      chart = new uPlot(settings, [days.map((_, index) => index), costs.map(number)], root.current);
+      chart = new uPlot(settings, [days.map((_, index) => index), costs.map(number)], element);
     };
     draw();
-    const resize = new ResizeObserver(() => chart && root.current.clientWidth !== chart.width && chart.setSize({ width: root.current.clientWidth, height: 240 }));
-    resize.observe(root.current);
+    const resize = new ResizeObserver(() => element.clientWidth !== chart.width && chart.setSize({ width: element.clientWidth, height: 240 }));
+    resize.observe(element);
     const scheme = matchMedia('(prefers-color-scheme: dark)');
     scheme.addEventListener('change', draw);
     const theme = new MutationObserver(draw);

@@ -1,0 +1,76 @@
+// Headless Chromium, and the steps that most flows begin with.
+
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { chromium } from 'playwright-core';
+import { startServer } from './server.mjs';
+
+const EXECUTABLE = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+export const launch = () => chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox'] });
+
+/**
+ * Opens a page that records violations: requests to other hosts, policy violations, errors of scripts, dialogs, and
+ * keys in addresses. `problems` must be empty at the end of a test.
+ */
+export async function openPage(browser, server, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', timezoneId: 'Europe/Berlin', ...options });
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.address });
+  context.setDefaultTimeout(12_000);
+  const page = await context.newPage();
+  const problems = [];
+  page.on('request', (request) => {
+    const url = request.url();
+    if (!url.startsWith(server.address) && !url.startsWith('data:') && !url.startsWith('blob:')) problems.push(`request to ${url}`);
+    if (/csr_/.test(url)) problems.push(`key in ${url}`);
+  });
+  page.on('pageerror', (error) => problems.push(`error: ${error.message}`));
+  page.on('dialog', (dialog) => {
+    problems.push(`dialog: ${dialog.message()}`);
+    dialog.dismiss();
+  });
+  page.on('console', (message) => {
+    if (/Content Security Policy|Trusted|csr_/.test(message.text())) problems.push(`console: ${message.text()}`);
+  });
+  page.problems = problems;
+  return page;
+}
+
+export async function signIn(page, server, key = server.key) {
+  await page.goto(server.address);
+  await page.getByLabel('API key').fill(key);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'New session' }).waitFor();
+}
+
+/** Starts a session with a tool by its first message. */
+export async function converse(page, tool, text) {
+  await page.getByRole('button', { name: 'New session' }).click();
+  await page.getByLabel('Tool', { exact: true }).selectOption(tool);
+  await page.getByLabel('Message', { exact: true }).fill(text);
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.waitForURL(/#\/sessions\//);
+}
+
+export const answers = (page) => page.locator('.message.theirs .bubble');
+export const idle = (page) => page.getByRole('button', { name: 'Send' }).waitFor();
+
+/** Fails with the rules that the view violates. */
+export async function checkAxe(page, name) {
+  // The policy of the page forbids injected scripts, so axe is evaluated by the debugger.
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));
+  assert.deepEqual(violations.map(({ id, nodes }) => `${name}: ${id}: ${nodes.slice(0, 3).map((node) => `${node.html.slice(0, 160)} ${node.failureSummary}`).join(' | ')}`), []);
+}
+
+/** Server, browser and page for the tests of one file. */
+export async function setUp(options) {
+  const server = await startServer(options);
+  const browser = await launch();
+  return { server, browser, close: async () => {
+    await browser.close();
+    await server.close();
+  } };
+}

@@ -1,0 +1,107 @@
+// Administration: what the abilities show, and its sections.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { openPage, setUp, signIn } from '../support/browser.mjs';
+
+let all;
+let page;
+before(async () => {
+  all = await setUp();
+  page = await openPage(all.browser, all.server);
+  await signIn(page, all.server);
+});
+after(() => all.close());
+
+const section = (name) => page.goto(`${all.server.address}/#/administration/${name}`);
+
+test('users are created, edited and deleted', async () => {
+  await section('users');
+  await page.getByRole('button', { name: 'New user' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('Grace');
+  await dialog.getByLabel('E-mail').fill('grace@example.org');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('cell', { name: 'grace@example.org' }).waitFor();
+  await page.getByRole('button', { name: 'Actions for Grace' }).click();
+  await page.getByRole('menuitem', { name: 'Stored rules' }).click();
+  await dialog.getByLabel('Rules (JSON)').fill('[{"action": "fly", "subject": "Tool"}]');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.getByRole('alert').waitFor();
+  await dialog.getByLabel('Rules (JSON)').fill('[{"action": "fork", "subject": "Session", "inverted": true}]');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Budget of Grace' }).click();
+  await dialog.getByLabel('Limit').fill('12.5');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Budget of Grace' }).click();
+  await dialog.getByText('$12.50 left').waitFor();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('button', { name: 'Actions for Grace' }).click();
+  await page.getByRole('menuitem', { name: 'Delete' }).click();
+  await dialog.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('cell', { name: 'grace@example.org' }).waitFor({ state: 'detached' });
+});
+
+test('groups have members', async () => {
+  await section('groups');
+  await page.getByRole('button', { name: 'New group' }).click();
+  await page.getByRole('dialog').getByLabel('Name').fill('Writers');
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('button', { name: 'Members of Writers' }).click();
+  await page.getByLabel('E-mail').fill('admin@localhost');
+  await page.getByRole('button', { name: 'Add member' }).click();
+  await page.getByRole('button', { name: 'Remove admin' }).waitFor();
+});
+
+test('models are found, disabled and enabled', async () => {
+  await section('models');
+  await page.getByLabel('Search models').fill('gpt-5-mini');
+  const enabled = page.getByRole('switch', { name: /enabled/ }).first();
+  await enabled.uncheck();
+  await page.reload();
+  await page.getByLabel('Search models').fill('gpt-5-mini');
+  assert.equal(await enabled.isChecked(), false);
+  await enabled.check();
+  await page.getByRole('button', { name: 'Synchronize' }).click();
+});
+
+test('a posted tool shows its mistakes at line and column', async () => {
+  await section('tools');
+  await page.getByRole('button', { name: 'Post a tool' }).click();
+  const definition = page.getByLabel('Definition (YAML)');
+  await definition.fill('name: haiku\nversion: 1.0.0\ntype: chat\ntitle: Haiku\ndescription: Writes haiku.\nbehaviour: oops\n');
+  await page.getByRole('button', { name: 'Post', exact: true }).click();
+  await page.getByRole('alert').getByText(/Line 6/).first().waitFor();
+  assert.match(await definition.evaluate((input) => input.value.slice(input.selectionStart, input.selectionEnd)), /^behaviour/);
+  await definition.fill('name: haiku\nversion: 1.0.0\ntype: chat\ntitle: Haiku\ndescription: Writes haiku.\nbehavior: Answer in haiku.\n');
+  await page.getByRole('button', { name: 'Post', exact: true }).click();
+  await page.getByRole('button', { name: 'Versions of haiku' }).click();
+  await page.getByRole('dialog').getByText('1.0.0').waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
+});
+
+test('the audit log lists what was done, without texts', async () => {
+  await section('audit');
+  await page.getByText('tool.post').waitFor();
+  await page.getByText('group.create').waitFor();
+  assert.deepEqual(page.problems, []);
+});
+
+test('a user sees nothing of it, and a group admin the own groups', async () => {
+  const { api } = all.server;
+  const user = await api('POST', '/users', { name: 'Plain', email: 'plain@example.org' });
+  const { key } = await api('POST', '/api-keys', { name: 'plain', user_id: user.id });
+  const other = await openPage(all.browser, all.server);
+  await signIn(other, all.server, key);
+  assert.equal(await other.getByRole('link', { name: 'Administration' }).count(), 0);
+  await other.goto(`${all.server.address}/#/administration/users`);
+  await other.getByText('There is nothing that you may administer.').waitFor();
+  const [group] = (await api('GET', '/groups')).data;
+  await api('POST', `/groups/${group.id}/members`, { user_id: user.id, role: 'admin' });
+  await other.reload();
+  await other.getByRole('navigation', { name: 'Sections' }).waitFor();
+  const tabs = await other.getByRole('navigation', { name: 'Sections' }).getByRole('link').allTextContents();
+  assert.ok(tabs.includes('Groups') && !tabs.includes('Users') && !tabs.includes('Models'), tabs.join());
+});

@@ -1,0 +1,117 @@
+// A conversation: sending, Markdown, reasoning, stopping, failing, the price, the state of the session.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { answers, converse, idle, openPage, setUp, signIn } from '../support/browser.mjs';
+
+let all;
+let page;
+before(async () => {
+  all = await setUp();
+  await all.server.tool('slow', 'sim/slow?words=400&delay_ms=40');
+  await all.server.tool('thinker', 'sim/reasoning');
+  await all.server.tool('broken', 'sim/status?code=400');
+  page = await openPage(all.browser, all.server);
+  await signIn(page, all.server);
+});
+after(() => all.close());
+
+test('an answer streams, is rendered, and has its price with its basis', async () => {
+  await converse(page, 'general-assistant', 'Hello\n\n## Title\n\n```js\nlet a = 1;\n```\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n$x_1 + x_2$');
+  await idle(page);
+  await page.locator('.theirs .price').getByText('reported').waitFor();
+  const answer = answers(page).first();
+  assert.equal(await answer.getByRole('heading', { name: 'Title' }).count(), 1);
+  assert.equal(await answer.locator('pre code').textContent(), 'let a = 1;');
+  assert.equal(await answer.getByRole('cell').count(), 2);
+  assert.equal(await answer.locator('.math').textContent(), '$x_1 + x_2$');
+  await answer.getByRole('button', { name: 'Copy' }).click();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'let a = 1;');
+  await page.locator('.totals').getByText('2 messages').waitFor();
+  await page.getByText('answered by the simulator').waitFor();
+});
+
+test('the details of an answer say what was sent', async () => {
+  await page.locator('.theirs .facts summary').click();
+  await page.getByText('messages sent').waitFor();
+});
+
+test('an attachment by address is a link that is not loaded', async () => {
+  await page.getByRole('button', { name: 'Attach by address' }).click();
+  await page.getByLabel('Address', { exact: true }).fill('https://files.example.org/picture.png');
+  await page.getByRole('button', { name: 'Attach', exact: true }).click();
+  await page.getByLabel('Message', { exact: true }).fill('What is this?');
+  await page.getByRole('button', { name: 'Send' }).click();
+  const link = page.locator('.mine').last().getByRole('link', { name: 'picture.png' });
+  await link.waitFor();
+  assert.equal(await link.getAttribute('rel'), 'noopener noreferrer nofollow');
+  await idle(page);
+});
+
+test('Stop ends the answer and keeps its text', async () => {
+  await converse(page, 'slow', 'Go on');
+  await page.waitForFunction(() => (document.querySelector('.theirs .bubble')?.textContent.length ?? 0) > 30);
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await page.locator('.outcome').getByText('Stopped.').waitFor();
+  await idle(page);
+  assert.ok((await answers(page).first().textContent()).length > 30);
+});
+
+test('reasoning is folded', async () => {
+  await converse(page, 'thinker', 'Think');
+  await idle(page);
+  const reasoning = page.locator('.reasoning');
+  await reasoning.waitFor();
+  assert.equal(await reasoning.evaluate((element) => element.open), false);
+});
+
+test('a failed answer says why', async () => {
+  await converse(page, 'broken', 'Hello');
+  await page.locator('.outcome.failed').waitFor();
+  await page.reload();
+  await page.locator('.outcome.failed').waitFor();
+});
+
+test('a session is renamed, paused, resumed, completed and deleted', async () => {
+  await converse(page, 'general-assistant', 'A session with a state');
+  await idle(page);
+  const choose = async (name) => {
+    await page.getByRole('button', { name: 'Session actions' }).click();
+    await page.getByRole('menuitem', { name }).click();
+  };
+  await choose('Rename');
+  await page.getByRole('dialog').getByLabel('Title').fill('Renamed');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('heading', { name: 'Renamed' }).waitFor();
+  await page.getByRole('link', { name: /Renamed/ }).waitFor();
+  await choose('Pause');
+  await page.getByText('This session is paused').waitFor();
+  assert.equal(await page.getByLabel('Message', { exact: true }).isDisabled(), true);
+  await choose('Resume');
+  await page.getByLabel('Message', { exact: true }).and(page.locator(':enabled')).waitFor();
+  await choose('Complete');
+  await page.getByRole('dialog').getByRole('button', { name: 'Complete' }).click();
+  await page.getByText('This session is completed.').waitFor();
+  await choose('Delete session');
+  await page.getByRole('dialog').getByRole('button', { name: 'Delete session' }).click();
+  await page.getByText('Choose a tool').waitFor();
+  assert.equal(await page.getByRole('link', { name: /Renamed/ }).count(), 0);
+  assert.deepEqual(page.problems, []);
+});
+
+test('a greeting is shown before and in the session', async () => {
+  await page.getByRole('button', { name: 'New session' }).click();
+  await page.getByLabel('Tool', { exact: true }).selectOption('socratic-tutor');
+  await page.locator('.greeting').getByText('What would you like to understand').waitFor();
+});
+
+test('a long list of sessions loads as it scrolls', async () => {
+  for (let index = 0; index < 70; index += 1) await all.server.api('POST', '/sessions', { tool: 'general-assistant', title: `Session ${index}` });
+  await page.reload();
+  const items = page.locator('.session-list li');
+  await items.nth(29).waitFor();
+  await page.locator('.session-list').evaluate((element) => element.scrollTo(0, element.scrollHeight));
+  await items.nth(59).waitFor();
+  await page.locator('.session-list').evaluate((element) => element.scrollTo(0, element.scrollHeight));
+  await items.nth(69).waitFor();
+});

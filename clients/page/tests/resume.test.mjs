@@ -1,0 +1,71 @@
+// Answers that outlive a page, a browser and a server.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { answers, converse, idle, openPage, setUp, signIn } from '../support/browser.mjs';
+
+let all;
+before(async () => {
+  all = await setUp();
+  await all.server.tool('slow', 'sim/slow?words=150&delay_ms=40');
+});
+after(() => all.close());
+
+const started = (page, length = 40) => page.waitForFunction((wanted) => (document.querySelector('.theirs:last-child .bubble')?.textContent.length ?? 0) > wanted, length);
+const id = (page) => page.url().split('/sessions/')[1];
+const stored = async (page) => (await all.server.api('GET', `/sessions/${id(page)}/messages`)).data.findLast((message) => message.role === 'assistant');
+const normal = (text) => text.replaceAll(/\s+/g, ' ').trim();
+
+test('a reload in mid-answer resumes it', async () => {
+  const page = await openPage(all.browser, all.server);
+  await signIn(page, all.server);
+  await converse(page, 'slow', 'Tell me something long');
+  await started(page);
+  await page.reload();
+  await page.getByRole('button', { name: 'Stop' }).waitFor();
+  await idle(page);
+  const message = await stored(page);
+  assert.equal(message.status, 'completed');
+  assert.equal(normal(await answers(page).last().textContent()), normal(message.content));
+  assert.deepEqual(page.problems, []);
+});
+
+test('a second browser sees the conversation live, and stops it', async () => {
+  const first = await openPage(all.browser, all.server);
+  await signIn(first, all.server);
+  await converse(first, 'slow', 'For both');
+  await started(first);
+  const second = await openPage(all.browser, all.server);
+  await signIn(second, all.server);
+  await second.goto(first.url());
+  await started(second);
+  await second.getByRole('button', { name: 'Stop' }).click();
+  await first.locator('.outcome').getByText('Stopped.').waitFor();
+  await second.locator('.outcome').getByText('Stopped.').waitFor();
+  // A message of the second browser appears in the first one without a reload.
+  await second.getByLabel('Message', { exact: true }).fill('Again');
+  await second.keyboard.press('Enter');
+  await first.locator('.mine').nth(1).waitFor();
+  await first.getByRole('button', { name: 'Stop' }).waitFor();
+  await Promise.all([idle(first), idle(second)]);
+  assert.equal(await answers(first).last().textContent(), await answers(second).last().textContent());
+});
+
+test('a server that is killed and started again is resumed, and the cut is told', async () => {
+  const page = await openPage(all.browser, all.server);
+  await signIn(page, all.server);
+  await converse(page, 'slow', 'Until the server dies');
+  await started(page, 80);
+  await all.server.kill();
+  await page.locator('.composer-note').getByText('The connection is lost').waitFor();
+  await all.server.restart();
+  await page.locator('.outcome').getByText('A stop of the server interrupted this answer.').waitFor();
+  await idle(page);
+  const message = await stored(page);
+  assert.equal(message.status, 'interrupted');
+  assert.ok(normal(await answers(page).last().textContent()).startsWith(normal(message.content)));
+  await page.getByLabel('Message', { exact: true }).fill('Go on');
+  await page.keyboard.press('Enter');
+  await idle(page);
+  assert.equal((await stored(page)).status, 'completed');
+});
