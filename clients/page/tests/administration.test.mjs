@@ -78,7 +78,7 @@ test('a posted tool shows its mistakes at line and column', async () => {
   await definition.fill('name: haiku\nversion: 1.0.0\ntype: chat\ntitle: Haiku\ndescription: Writes haiku.\nbehavior: Answer in haiku.\n');
   await page.getByRole('button', { name: 'Post', exact: true }).click();
   await page.getByRole('button', { name: 'Versions of haiku' }).click();
-  await page.getByRole('dialog').getByText('1.0.0').waitFor();
+  await page.getByRole('dialog').locator('summary').getByText('1.0.0').waitFor();
   await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
 });
 

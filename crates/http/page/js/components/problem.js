@@ -10,13 +10,16 @@ export function sentenceOf(error) {
   return problem.detail ? `${problem.title}: ${problem.detail}` : problem.title || error.message;
 }
 
-export function Problem({ error }) {
+/** `onPlace(place)`, if present, makes the lines of the input buttons. */
+export function Problem({ error, onPlace }) {
   if (!error) return null;
   const places = error.problem?.errors ?? [];
   return html`<div class="problem" role="alert">
     <p>${sentenceOf(error)}</p>
     ${places.length > 0 && html`<ul>${places.map((place) => html`<li>
-      ${place.line ? html`<strong>${t.errors.place(place.line, place.column)}</strong> ` : null}
+      ${place.line ? html`${onPlace
+        ? html`<button type="button" class="link" onClick=${() => onPlace(place)}>${t.errors.place(place.line, place.column)}</button>`
+        : html`<strong>${t.errors.place(place.line, place.column)}</strong>`} ` : null}
       ${place.pointer ? html`<code>${place.pointer}</code> ` : null}${place.detail}</li>`)}</ul>`}
     ${error.problem?.reason && html`<p class="fine">${t.errors.reason(error.problem.reason)}</p>`}
     ${error.problem?.request_id && html`<p class="fine">${t.errors.request(error.problem.request_id)}</p>`}

@@ -21,15 +21,16 @@ function Sessions({ sessions, current }) {
   const end = useRef(null);
   useEffect(() => {
     if (!sessions.loaded) sessions.load();
-    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && sessions.more(), { rootMargin: '300px' });
-    observer.observe(end.current);
     const visible = () => document.visibilityState === 'visible' && sessions.load();
     document.addEventListener('visibilitychange', visible);
-    return () => {
-      observer.disconnect();
-      document.removeEventListener('visibilitychange', visible);
-    };
+    return () => document.removeEventListener('visibilitychange', visible);
   }, []);
+  // A new observation reports at once whether the end is in view, also if the last page did not fill the list.
+  useEffect(() => {
+    const observer = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && sessions.more(), { root: end.current.parentElement, rootMargin: '300px' });
+    observer.observe(end.current);
+    return () => observer.disconnect();
+  }, [sessions.rows.length, sessions.cursor]);
   return html`<div class="session-list">
     <div class="session-list-head">
       <h2 id="sessions-title">${t.sessions.title}</h2>

@@ -1,7 +1,7 @@
 // Groups: list, creation, limits, members, invitations, stored rules, budget.
 
 import { html, useState } from '../../html.js';
-import { api, segment } from '../../api.js';
+import { api, listAll, segment } from '../../api.js';
 import { can } from '../../abilities.js';
 import { count, instant } from '../../format.js';
 import { t } from '../../texts/index.js';
@@ -30,7 +30,7 @@ function GroupForm({ group, onClose, onSaved }) {
   <//>`;
 }
 
-function Members({ group }) {
+function Members({ group, ability }) {
   const path = `/groups/${segment(group.id)}`;
   const members = useList(`${path}/members`, {});
   const invitations = useList(`${path}/invitations`, {});
@@ -49,7 +49,11 @@ function Members({ group }) {
     event.preventDefault();
     const form = new FormData(event.target);
     act(async () => {
-      await api.post(`${path}/members`, { email: form.get('email').trim(), role: form.get('role') });
+      const email = form.get('email').trim();
+      // Those who manage users add a known one at once; all others invite an address.
+      const users = can(ability, 'manage', 'User') ? await listAll('/users') : [];
+      const user = users.find((each) => each.email?.toLowerCase() === email.toLowerCase());
+      await api.post(`${path}/members`, { ...(user ? { user_id: user.id } : { email }), role: form.get('role') });
       event.target.reset();
     });
   };
@@ -99,7 +103,7 @@ export function Groups({ ability }) {
   return html`<section aria-labelledby="groups"><div class="section-head"><h2 id="groups">${t.administration.groups}</h2>
       ${can(ability, 'create', 'Group') && html`<button type="button" onClick=${() => setDialog({ create: true })}>${t.groups.create}</button>`}</div>
     <${ListTable} list=${list} caption=${t.administration.groups} columns=${columns} empty=${t.groups.none} />
-    ${shown && html`<${Members} key=${shown.id} group=${shown} />`}
+    ${shown && html`<${Members} key=${shown.id} group=${shown} ability=${ability} />`}
     ${dialog?.create && html`<${GroupForm} onClose=${close} onSaved=${list.reload} />`}
     ${dialog?.edit && html`<${GroupForm} group=${dialog.edit} onClose=${close} onSaved=${list.reload} />`}
     ${dialog?.rules && html`<${RulesDialog} path=${`/groups/${segment(dialog.rules.id)}`} name=${dialog.rules.name} onClose=${close} />`}

@@ -1,8 +1,7 @@
 // Tools: versions, posting a definition with its mistakes at line and column, disabling.
 
 import { html, useRef, useState } from '../../html.js';
-import { send, segment } from '../../api.js';
-import { api } from '../../api.js';
+import { api, segment, send } from '../../api.js';
 import { can } from '../../abilities.js';
 import { instant } from '../../format.js';
 import { t } from '../../texts/index.js';
@@ -28,6 +27,13 @@ function Post({ onPosted }) {
   const [definition, setDefinition] = useState(EXAMPLE);
   const [error, setError] = useState(null);
   const form = useRef(null);
+  const show = (place) => {
+    const input = form.current.querySelector('textarea');
+    const start = offsetOf(definition, place.line, place.column);
+    const end = definition.indexOf('\n', start);
+    input.focus();
+    input.setSelectionRange(start, end < 0 ? definition.length : end);
+  };
   const submit = async (event) => {
     event.preventDefault();
     setError(null);
@@ -38,19 +44,14 @@ function Post({ onPosted }) {
       onPosted();
     } catch (failure) {
       setError(failure);
-      const place = failure.problem?.errors?.find((each) => each.line) ?? failure.problem;
-      if (place?.line) {
-        const input = form.current.querySelector('textarea');
-        const start = offsetOf(definition, place.line, place.column);
-        const end = definition.indexOf('\n', start);
-        input.focus();
-        input.setSelectionRange(start, end < 0 ? definition.length : end);
-      }
+      const places = (failure.problem?.errors ?? [failure.problem]).filter((each) => each?.line);
+      // A missing key is reported at the start; a place further down says more.
+      if (places.length > 0) show(places.findLast((each) => each.line > 1) ?? places[0]);
     }
   };
   return html`<form ref=${form} class="form inset" onSubmit=${submit} aria-label=${t.tools.post}>
     <${Field} label=${t.tools.definition} multiline rows="16" class="code-input" spellcheck=${false} value=${definition} onInput=${(event) => setDefinition(event.target.value)} hint=${t.tools.hint} />
-    <${Problem} error=${error} />
+    <${Problem} error=${error} onPlace=${show} />
     <div class="actions"><button type="submit" class="primary">${t.tools.post}</button></div></form>`;
 }
 

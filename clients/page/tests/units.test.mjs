@@ -1,0 +1,44 @@
+// Parts of the page that need no browser: money, event streams, links, Markdown blocks.
+
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { PAGE } from '../support/files.mjs';
+
+const load = (name) => import(join(PAGE, 'js', name));
+
+test('money is shown without floating point', async () => {
+  const { dollars } = await load('money.js');
+  const cases = { '0': '$0.00', '0.00014075': '$0.00014', '0.000000000001': '$0.0000000000010', '12.5': '$12.50', '1234567.891': '$1,234,567.89', '0.999': '$1.00', '-0.004': '−$0.0040', '9007199254740993.25': '$9,007,199,254,740,993.25' };
+  for (const [amount, shown] of Object.entries(cases)) assert.equal(dollars(amount), shown, amount);
+  assert.equal(dollars(null), '–');
+});
+
+test('an event stream is read the same however it is cut', async () => {
+  const { EventParser } = await load('sse.js');
+  const text = ': keep-alive\n\nid: a:1\ndata: {"x":"é"}\n\nretry: 500\r\nevent: error\r\ndata: one\r\ndata:two\r\n\r\ndata: [DONE]\n\n';
+  const whole = new EventParser().push(text);
+  assert.deepEqual(whole.map((event) => event.data), ['{"x":"é"}', 'one\ntwo', '[DONE]']);
+  for (let cut = 0; cut <= text.length; cut += 1) {
+    const parser = new EventParser();
+    assert.deepEqual([...parser.push(text.slice(0, cut)), ...parser.push(text.slice(cut))], whole, `cut at ${cut}`);
+  }
+});
+
+test('only web and mail addresses become links', async () => {
+  const { isStoredImage, linkTarget } = await load('markdown/links.js');
+  for (const href of ['javascript:alert(1)', ' java\nscript:alert(1)', 'data:text/html,x', 'vbscript:x', 'file:///etc', 'blob:https://x', '/admin', 'https://a@b.example', 'https://']) assert.equal(linkTarget(href), null, href);
+  assert.equal(linkTarget('https://bücher.example/').host, 'xn--bcher-kva.example');
+  assert.equal(isStoredImage('data:image/png;base64,iVBORw0KGgo='), true);
+  for (const url of ['data:image/svg+xml;base64,AAAA', 'https://x.example/a.png', 'data:text/html;base64,AAAA', 'data:image/png,x']) assert.equal(isStoredImage(url), false, url);
+});
+
+test('blocks that are read in pieces equal those of the whole text', async () => {
+  const { Blocks } = await load('markdown/lexer.js');
+  const text = '# T\n\nOne *two*\nthree.\n\n- a\n- b\n\n  more\n\n1. x\n\n```js\nlet a;\n\nlet b;\n```\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n> q\n\nTitle\n===\n\nlast\n'.repeat(4);
+  const shape = (blocks) => blocks.map(({ token }) => `${token.type}:${token.raw.trim()}`).filter((each) => !each.startsWith('space:'));
+  const expected = shape(new Blocks().update(text, true));
+  const blocks = new Blocks();
+  for (let end = 1; end < text.length; end += 3) blocks.update(text.slice(0, end), false);
+  assert.deepEqual(shape(blocks.update(text, true)), expected);
+});
