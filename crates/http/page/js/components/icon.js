@@ -17,4 +17,4 @@ const PATHS = {
   fork: 'M6 4v12M6 10c6 0 8-1 8-6M14 4l-2.500 2.500M14 4l2.500 2.500',
 };
 
-export const Icon = ({ name }) => html`<svg class=${`icon ${name}`} viewBox="0 0 20 20" aria-hidden="true" focusable="false"><path d=${PATHS[name]} /></svg>`;
+export const Icon = ({ name }) => html`<svg class=${`icon icon-${name}`} viewBox="0 0 20 20" aria-hidden="true" focusable="false"><path d=${PATHS[name]} /></svg>`;

@@ -27,12 +27,12 @@ export function Table({ caption, columns, rows, initial = null, empty = t.lists.
   }, [rows, columns, order]);
   const sortBy = (column) => setOrder((old) => ({ column, descending: old.column === column ? !old.descending : Boolean(columns[column].numeric) }));
   if (rows.length === 0) return html`<p class="empty">${empty}</p>`;
-  return html`<div class="table-frame" tabindex="0" role="region" aria-label=${caption}><table>
+  return html`<div class="table-frame" tabindex="0" role="group" aria-label=${caption}><table>
     <caption class="visually-hidden">${caption}</caption>
     <thead><tr>${columns.map((column, index) => html`<th scope="col" class=${column.numeric ? 'numeric' : null}
       aria-sort=${order.column === index ? (order.descending ? 'descending' : 'ascending') : null}>
       ${column.sort ? html`<button type="button" class="sort" onClick=${() => sortBy(index)}>${column.label}<span aria-hidden="true">${order.column === index ? (order.descending ? ' ↓' : ' ↑') : ''}</span></button>` : column.label}</th>`)}</tr></thead>
-    <tbody>${sorted.map((row) => html`<tr key=${rowKey(row)}>${columns.map((column) => html`<td class=${column.numeric ? 'numeric' : null} data-label=${column.label}>${column.cell(row)}</td>`)}</tr>`)}</tbody>
+    <tbody>${sorted.map((row) => html`<tr key=${rowKey(row)}>${columns.map((column) => html`<td class=${column.numeric ? 'numeric' : null} data-label=${column.label}><div class="cell">${column.cell(row)}</div></td>`)}</tr>`)}</tbody>
     ${footer && html`<tfoot><tr>${columns.map((column, index) => html`<td class=${column.numeric ? 'numeric' : null} data-label=${column.label}>${footer(column, index)}</td>`)}</tr></tfoot>`}
   </table></div>`;
 }

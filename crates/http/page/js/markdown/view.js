@@ -87,7 +87,7 @@ function blockToken(token) {
     case 'list': return token.ordered
       ? html`<ol start=${token.start || 1}>${token.items.map((item) => html`<${ListItem} item=${item} />`)}</ol>`
       : html`<ul>${token.items.map((item) => html`<${ListItem} item=${item} />`)}</ul>`;
-    case 'table': return html`<div class="table-frame" tabindex="0" role="region" aria-label=${t.markdown.table}><table>
+    case 'table': return html`<div class="table-frame" tabindex="0" role="group" aria-label=${t.markdown.table}><table>
         <thead><tr>${token.header.map((cell) => html`<th scope="col" class=${cell.align && `align-${cell.align}`}>${inline(cell.tokens)}</th>`)}</tr></thead>
         <tbody>${token.rows.map((row) => html`<tr>${row.map((cell) => html`<td class=${cell.align && `align-${cell.align}`}>${inline(cell.tokens)}</td>`)}</tr>`)}</tbody>
       </table></div>`;

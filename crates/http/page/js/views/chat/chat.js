@@ -88,7 +88,6 @@ export function Chat({ id, ability, features, sessions }) {
     const first = pendingSends.get(id);
     pendingSends.delete(id);
     conversation.load().then(async () => {
-      transcript.current?.closest('main').querySelector('textarea:enabled')?.focus({ preventScroll: true });
       if (!first) return;
       const error = await conversation.submit(first.content, first.attachments);
       if (error) {
@@ -99,6 +98,10 @@ export function Chat({ id, ability, features, sessions }) {
     return () => conversation.dispose();
   }, [conversation]);
   const { session, messages, running } = conversation;
+  useEffect(() => {
+    // A touch screen would show its keyboard over the conversation.
+    if (session && matchMedia('(pointer: fine)').matches) transcript.current.closest('main').querySelector('textarea:enabled')?.focus({ preventScroll: true });
+  }, [session === null]);
   useEffect(() => {
     document.title = `${session?.title || t.sessions.untitled} · ${t.app.name}`;
   }, [session?.title]);

@@ -20,7 +20,7 @@ function options(width, days) {
     legend: { show: false },
     scales: { x: { time: false, range: [-0.6, days.length - 0.4] }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.12 : 1] } },
     axes: [
-      { ...axis, grid: { show: false }, space: 64, incrs: [1, 2, 5, 7, 14, 28, 56, 91], values: (_, ticks) => ticks.map((tick) => (days[tick] && Number.isInteger(tick) ? short.format(new Date(`${days[tick]}T12:00:00`)) : '')) },
+      { ...axis, size: 32, grid: { show: false }, space: 64, incrs: [1, 2, 5, 7, 14, 28, 56, 91], values: (_, ticks) => ticks.map((tick) => (days[tick] && Number.isInteger(tick) ? short.format(new Date(`${days[tick]}T12:00:00`)) : '')) },
       { ...axis, size: 68, values: (_, ticks) => ticks.map(dollars) },
     ],
     series: [{}, { fill: color('--accent'), stroke: color('--accent'), width: 0, paths: uPlot.paths.bars({ size: [0.72, 36], radius: 0.2 }), points: { show: false } }],
