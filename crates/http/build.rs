@@ -5,10 +5,14 @@
 
 #![expect(clippy::disallowed_methods, reason = "Cargo passes paths to a build script in the environment")]
 
+#[path = "build/page.rs"]
+mod page;
+
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
+    page::write()?;
     #[cfg(feature = "swagger-ui")]
     swagger_ui::write()?;
     Ok(())

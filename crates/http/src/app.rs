@@ -8,7 +8,6 @@ use actix_web::{HttpResponse, Resource, guard};
 use crate::error::{Code, Problem};
 use crate::middleware::{authenticate, finalize_response, limit_creations, limit_sends, require_permission};
 use crate::openapi;
-#[cfg(feature = "swagger-ui")]
 use crate::routes;
 use crate::routes::{Access, Operation, operations};
 use crate::state::{AppState, DocumentWriter};
@@ -26,6 +25,7 @@ pub fn configure(app: &mut ServiceConfig, state: AppState) {
     for of_path in operations.chunk_by(|one, next| one.path == next.path) {
         scope = scope.service(resource(of_path));
     }
+    let scope = scope.configure(routes::page::configure);
     #[cfg(feature = "swagger-ui")]
     let scope = routes::docs::resources().into_iter().fold(scope, |scope, (path, route)| {
         let unknown_method = web::to(|| unknown_method(routes::docs::METHODS.to_owned()));

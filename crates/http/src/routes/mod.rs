@@ -13,6 +13,7 @@ mod me;
 mod memberships;
 mod messages;
 mod models;
+pub(crate) mod page;
 mod rules;
 mod sessions;
 mod stream_tickets;

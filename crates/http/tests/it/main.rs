@@ -3,6 +3,7 @@
 
 mod connections;
 mod limits;
+mod page;
 mod readers;
 mod routes;
 mod streams;

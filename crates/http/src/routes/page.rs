@@ -1,0 +1,91 @@
+//! The page at `/`: files of the folder `page`, compressed by `build.rs`, without requests to other hosts.
+
+use actix_web::http::header::{
+    self, AcceptEncoding, ContentEncoding, Encoding, Header as _, Preference, Quality,
+};
+use actix_web::web::{self, Bytes, Path, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, guard};
+use miniz_oxide::inflate::decompress_to_vec;
+
+use crate::error::Problem;
+
+/// Scripts and styles of this server only. Trusted Types refuse every string as HTML or as a script, so a text of a
+/// model cannot become either, whatever a script does with it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types 'none'";
+/// Files whose path has the hash of their content never change.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// The first page names the hash, so it is requested each time.
+const REVALIDATED: &str = "no-cache";
+const INDEX: &str = "index.html";
+
+/// Sizes of the gzip header and trailer in the files of `build.rs`.
+const GZIP_HEADER_BYTES: usize = 10;
+const GZIP_TRAILER_BYTES: usize = 8;
+
+/// Files of the page with gzip, by their path, and the hash of their content.
+struct PageFiles {
+    hash: &'static str,
+    files: &'static [(&'static str, &'static [u8])],
+}
+
+static PAGE: PageFiles = include!(concat!(env!("OUT_DIR"), "/page/table.rs"));
+
+pub(crate) fn configure(app: &mut ServiceConfig) {
+    app.route("/", web::route().guard(reading()).to(index));
+    app.route("/page/{hash}/{file:.*}", web::route().guard(reading()).to(asset));
+}
+
+/// Accepts GET and HEAD; the body of a response to HEAD is removed later.
+fn reading() -> impl guard::Guard {
+    guard::Any(guard::Get()).or(guard::Head())
+}
+
+async fn index(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    serve(INDEX, REVALIDATED, &request)
+}
+
+async fn asset(path: Path<(String, String)>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let (hash, name) = path.into_inner();
+    if hash != PAGE.hash || name == INDEX {
+        return Err(Problem::not_found());
+    }
+    serve(&name, IMMUTABLE, &request)
+}
+
+fn serve(name: &str, caching: &'static str, request: &HttpRequest) -> Result<HttpResponse, Problem> {
+    let (_, gzip) = PAGE.files.iter().find(|(file, _)| *file == name).ok_or_else(Problem::not_found)?;
+    let mut response = HttpResponse::Ok();
+    response
+        .content_type(content_type(name))
+        .insert_header((header::CACHE_CONTROL, caching))
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((header::VARY, "accept-encoding"));
+    if accepts_gzip(request) {
+        return Ok(response.insert_header(ContentEncoding::Gzip).body(Bytes::from_static(gzip)));
+    }
+    let data = gzip.get(GZIP_HEADER_BYTES..gzip.len() - GZIP_TRAILER_BYTES).unwrap_or_default();
+    let plain = decompress_to_vec(data).map_err(|error| Problem::internal(error.to_string()))?;
+    Ok(response.body(plain))
+}
+
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit_once('.') {
+        Some((_, "html")) => "text/html; charset=utf-8",
+        Some((_, "css")) => "text/css",
+        Some((_, "js" | "mjs")) => "text/javascript",
+        Some((_, "svg")) => "image/svg+xml",
+        Some((_, "woff2")) => "font/woff2",
+        _ => "application/octet-stream",
+    }
+}
+
+/// Whether `Accept-Encoding` names gzip. A client that does not name it receives the plain file.
+fn accepts_gzip(request: &HttpRequest) -> bool {
+    let accepted = AcceptEncoding::parse(request);
+    accepted.is_ok_and(|accepted| {
+        let gzip = Preference::Specific(Encoding::gzip());
+        accepted.iter().any(|coding| coding.item == gzip && coding.quality > Quality::ZERO)
+    })
+}
