@@ -9,6 +9,19 @@ const POLL_MS = 3000;
 const OLDER_LIMIT = 50;
 const LOOKUPS_MS = [2000, 8000, 30_000];
 
+/** Work of a frame above which renderings are spaced, and the longest pause between them. */
+const RENDER_MS = 5;
+const RENDER_PAUSE_MS = 1500;
+
+function afterFrame(task) {
+  const { port1, port2 } = new MessageChannel();
+  port2.onmessage = () => {
+    port2.close();
+    task();
+  };
+  port1.postMessage(null);
+}
+
 const channel = 'BroadcastChannel' in globalThis ? new BroadcastChannel('causerie') : null;
 
 export class Conversation {
@@ -50,15 +63,18 @@ export class Conversation {
   changed() {
     if (this.frame !== null || this.disposed.signal.aborted) return;
     const tick = (now) => {
-      if (this.renderCost > 5 && this.running && now - this.lastRender < this.renderCost * 30) {
+      if (this.renderCost > RENDER_MS && this.running && now - this.lastRender < Math.min(this.renderCost * 30, RENDER_PAUSE_MS)) {
         this.frame = requestAnimationFrame(tick);
         return;
       }
       this.frame = null;
       this.lastRender = now;
-      const start = performance.now();
       this.listeners.forEach((listener) => listener());
-      this.renderCost = performance.now() - start;
+      // The next task runs after the view is rendered, laid out and painted.
+      const start = performance.now();
+      afterFrame(() => {
+        this.renderCost = performance.now() - start;
+      });
     };
     this.frame = requestAnimationFrame(tick);
   }
