@@ -1,4 +1,4 @@
-//! Copies the files of Swagger UI out of the archive in `utoipa-swagger-ui-vendored`.
+//! Compresses the files of the page, and copies those of Swagger UI out of the archive in `utoipa-swagger-ui-vendored`.
 //!
 //! The entries of the archive are compressed with DEFLATE, the format inside gzip, so each entry is copied into a gzip
 //! file without recompression. Neither the build nor the binary needs a library for archives or compression.
@@ -8,13 +8,16 @@
 #[path = "build/page.rs"]
 mod page;
 
+use std::env;
 use std::error::Error;
+use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
-    page::write()?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    page::write(&PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("page"), &out)?;
     #[cfg(feature = "swagger-ui")]
-    swagger_ui::write()?;
+    swagger_ui::write(&out)?;
     Ok(())
 }
 
@@ -22,8 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 mod swagger_ui {
     use std::error::Error;
     use std::fmt::Write;
-    use std::path::PathBuf;
-    use std::{env, fs};
+    use std::fs;
+    use std::path::Path;
 
     use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED as ARCHIVE;
 
@@ -46,8 +49,7 @@ mod swagger_ui {
     const DEFLATED: usize = 8;
 
     /// Writes each file with gzip, and a table of them, to the output folder.
-    pub(crate) fn write() -> Result<(), Box<dyn Error>> {
-        let out = PathBuf::from(env::var("OUT_DIR")?);
+    pub(crate) fn write(out: &Path) -> Result<(), Box<dyn Error>> {
         let entries = entries()?;
         let mut table = String::from("[\n");
         for name in FILES {

@@ -5,8 +5,8 @@
 
 use std::error::Error;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::fs;
+use std::path::Path;
 
 use miniz_oxide::deflate::compress_to_vec;
 use sha2::{Digest, Sha256};
@@ -18,14 +18,14 @@ const COMPRESSION_LEVEL: u8 = 9;
 /// Characters of the hash in the path.
 const HASH_LENGTH: usize = 16;
 
-pub(crate) fn write() -> Result<(), Box<dyn Error>> {
+/// Writes each file with gzip, and the table of them, to a new folder in the output folder.
+pub(crate) fn write(root: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=page");
     println!("cargo::rerun-if-changed=build/page.rs");
-    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?).join("page");
-    let out = PathBuf::from(env::var("OUT_DIR")?).join("page");
+    let out = out.join("page");
     fs::create_dir_all(&out)?;
     let mut names = Vec::new();
-    collect(&root, &root, &mut names)?;
+    collect(root, root, &mut names)?;
     names.sort();
     let mut digest = Sha256::new();
     let mut files = Vec::new();
@@ -60,7 +60,8 @@ fn collect(root: &Path, folder: &Path, names: &mut Vec<String>) -> Result<(), Bo
         if path.is_dir() {
             collect(root, &path, names)?;
         } else if path.extension().is_some_and(|found| EXTENSIONS.iter().any(|known| found == *known)) {
-            let parts = path.strip_prefix(root)?.iter().map(|part| part.to_str().ok_or("a file name is not UTF-8"));
+            let parts =
+                path.strip_prefix(root)?.iter().map(|part| part.to_str().ok_or("a file name is not UTF-8"));
             names.push(parts.collect::<Result<Vec<_>, _>>()?.join("/"));
         }
     }
@@ -97,6 +98,9 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 /// Returns the CRC-32 checksum of RFC 1952, section 8.
 fn crc32(content: &[u8]) -> u32 {
     !content.iter().fold(!0_u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 })
+        (0..8).fold(
+            crc ^ u32::from(*byte),
+            |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 },
+        )
     })
 }

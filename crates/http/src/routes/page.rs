@@ -7,7 +7,7 @@ use actix_web::web::{self, Bytes, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, guard};
 use miniz_oxide::inflate::decompress_to_vec;
 
-use crate::error::Problem;
+use crate::error::{Code, Problem};
 
 /// Scripts and styles of this server only. Trusted Types refuse every string as HTML or as a script, so a text of a
 /// model cannot become either, whatever a script does with it.
@@ -33,13 +33,20 @@ struct PageFiles {
 static PAGE: PageFiles = include!(concat!(env!("OUT_DIR"), "/page/table.rs"));
 
 pub(crate) fn configure(app: &mut ServiceConfig) {
-    app.route("/", web::route().guard(reading()).to(index));
-    app.route("/page/{hash}/{file:.*}", web::route().guard(reading()).to(asset));
+    let index = web::route().guard(reading()).to(index);
+    let asset = web::route().guard(reading()).to(asset);
+    app.service(web::resource("/").route(index).default_service(web::to(other_method)));
+    app.service(web::resource("/page/{hash}/{file:.*}").route(asset).default_service(web::to(other_method)));
 }
 
 /// Accepts GET and HEAD; the body of a response to HEAD is removed later.
 fn reading() -> impl guard::Guard {
     guard::Any(guard::Get()).or(guard::Head())
+}
+
+async fn other_method() -> Result<HttpResponse, Problem> {
+    let problem = Problem::new(Code::MethodNotAllowed, "this route accepts GET, HEAD");
+    Err(problem.header(header::ALLOW, "GET, HEAD"))
 }
 
 async fn index(request: HttpRequest) -> Result<HttpResponse, Problem> {
