@@ -19,7 +19,7 @@ mod stored;
 mod value;
 
 pub use ability::{Ability, Branch, Decision, Selection, Subject, Target};
-pub use builtin::{BuiltinRules, ContentAccess, InvalidBuiltinRules};
+pub use builtin::{BuiltinRules, ContentAccess, InvalidBuiltinRules, RuleLayer};
 pub use condition::{Bound, Condition, InvalidCondition, InvalidRegex, JsRegex, Operator, Path};
 pub use error::EvaluationError;
 pub use filter::FilterError;

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
 /// Major version of `@casl/ability` whose evaluation the server reproduces.
-const CASL: u32 = 7;
+pub(crate) const CASL: u32 = 7;
 
 /// Abilities of the principal.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,13 +1,14 @@
 //! Stored rules of groups and users.
 
 use actix_web::HttpResponse;
+use actix_web::http::header;
 use actix_web::web::Data;
 use causerie_domain::ports::RuleOwner;
 use causerie_domain::{GroupId, UserId};
 
 use crate::auth::Caller;
 use crate::dto::Id;
-use crate::dto::rules::RulesDto;
+use crate::dto::rules::{RulesDto, UserAbilitiesDto};
 use crate::error::Problem;
 use crate::request::{Json, PathId};
 use crate::state::AppState;
@@ -78,6 +79,26 @@ pub(crate) async fn put_user_rules(
     body: Json<RulesDto>,
 ) -> Result<HttpResponse, Problem> {
     put(&state, caller, RuleOwner::User(id.0), body.0).await
+}
+
+/// The abilities of a user.
+///
+/// All rules that apply to the user, in order, each with its layer. Scopes of an API key restrict them further.
+#[utoipa::path(
+    get, path = "/users/{id}/abilities", tag = "rules",
+    params(("id" = Id, Path, description = "The user")),
+    responses((status = 200, body = UserAbilitiesDto, description = "The rules with their layers")),
+)]
+pub(crate) async fn user_abilities(
+    state: Data<AppState>,
+    caller: Caller,
+    id: PathId<UserId>,
+) -> Result<HttpResponse, Problem> {
+    let rules =
+        state.call(move |runtime| async move { runtime.user_abilities(&caller.0, id.0).await }).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "private, no-store"))
+        .json(UserAbilitiesDto::from(rules)))
 }
 
 async fn get(state: &AppState, caller: Caller, owner: RuleOwner) -> Result<HttpResponse, Problem> {

@@ -1,5 +1,6 @@
 //! The built-in rule sets of every principal, in ascending precedence.
 
+use causerie_domain::string_enum;
 use causerie_domain::users::Role;
 use serde::Deserialize;
 
@@ -24,6 +25,24 @@ pub enum ContentAccess {
     OwnerOnly,
     /// Admins read the conversations of all users.
     Admins,
+}
+
+string_enum! {
+    /// Origin of a rule of a principal, in ascending precedence.
+    RuleLayer, "rule layer", {
+        /// Built-in rules of every user.
+        User = "user",
+        /// Built-in rules of users who administer a group.
+        GroupAdmin = "group_admin",
+        /// Built-in rules of admins.
+        Admin = "admin",
+        /// Stored rules of the user's groups.
+        GroupRules = "group_rules",
+        /// Stored rules of the user.
+        UserRules = "user_rules",
+        /// Built-in prohibitions, which override all other rules.
+        Guard = "guard",
+    }
 }
 
 /// The rule sets that are the same in every installation: for users, group admins and admins, and the guard, which
@@ -119,12 +138,29 @@ impl BuiltinRules {
     ///
     /// `stored` contains the rules of the user's groups, then those of the user.
     pub fn rules(&self, facts: &PrincipalFacts, stored: &[StoredRule], scopes: &Scopes) -> Vec<RawRule> {
-        let admin_reads = facts.role == Role::Admin && self.content_access == ContentAccess::Admins;
-        let guard =
-            self.guard.iter().filter(|rule| !(admin_reads && rule.raw().reason() == Some(PRIVATE_REASON)));
         let mut rules = self.rules_without_guard(facts, stored, scopes);
-        rules.extend(scopes.restrict(guard.map(|rule| rule.substitute(facts)).collect()));
+        rules.extend(scopes.restrict(self.guard_of(facts).map(|rule| rule.substitute(facts)).collect()));
         rules
+    }
+
+    /// Returns the rules of a principal with all scopes, each with its layer.
+    pub fn layered_rules(
+        &self,
+        facts: &PrincipalFacts,
+        group_rules: &[StoredRule],
+        user_rules: &[StoredRule],
+    ) -> Vec<(RuleLayer, RawRule)> {
+        let [user, group_admin, admin] = self.sets_of(facts);
+        let layers = [
+            (RuleLayer::User, user),
+            (RuleLayer::GroupAdmin, group_admin),
+            (RuleLayer::Admin, admin),
+            (RuleLayer::GroupRules, group_rules),
+            (RuleLayer::UserRules, user_rules),
+        ];
+        let rules = layers.into_iter().flat_map(|(layer, rules)| rules.iter().map(move |rule| (layer, rule)));
+        let guard = self.guard_of(facts).map(|rule| (RuleLayer::Guard, rule));
+        rules.chain(guard).map(|(layer, rule)| (layer, rule.substitute(facts))).collect()
     }
 
     /// Returns the rules of a principal without the guard, with placeholders replaced and scopes applied.
@@ -134,10 +170,21 @@ impl BuiltinRules {
         stored: &[StoredRule],
         scopes: &Scopes,
     ) -> Vec<RawRule> {
+        let rules = self.sets_of(facts).into_iter().flatten().chain(stored);
+        scopes.restrict(rules.map(|rule| rule.substitute(facts)).collect())
+    }
+
+    /// Returns the rule sets of a principal: of users, group admins and admins.
+    fn sets_of(&self, facts: &PrincipalFacts) -> [&[StoredRule]; 3] {
         let group_admin = if facts.admin_group_ids.is_empty() { &[][..] } else { &self.group_admin };
         let admin = if facts.role == Role::Admin { self.admin.as_slice() } else { &[] };
-        let rules = self.user.iter().chain(group_admin).chain(admin).chain(stored);
-        scopes.restrict(rules.map(|rule| rule.substitute(facts)).collect())
+        [&self.user, group_admin, admin]
+    }
+
+    /// Returns the guard of a principal.
+    fn guard_of(&self, facts: &PrincipalFacts) -> impl Iterator<Item = &StoredRule> {
+        let admin_reads = facts.role == Role::Admin && self.content_access == ContentAccess::Admins;
+        self.guard.iter().filter(move |rule| !(admin_reads && rule.raw().reason() == Some(PRIVATE_REASON)))
     }
 
     /// Returns the guard of every principal, without the rule that a setting lifts for admins.

@@ -3,8 +3,8 @@
 use causerie_domain::users::Role;
 use causerie_domain::{Filter, GroupId, UserId};
 use causerie_permissions::{
-    Ability, Action, BuiltinRules, ContentAccess, PrincipalFacts, RawRule, Registry, Scopes, StoredRule,
-    Subject, SubjectType,
+    Ability, Action, BuiltinRules, ContentAccess, PrincipalFacts, RawRule, Registry, RuleLayer, Scopes,
+    StoredRule, Subject, SubjectType,
 };
 use uuid::Uuid;
 
@@ -25,18 +25,27 @@ fn ability(caller: Caller) -> Ability {
 }
 
 fn ability_with(caller: Caller, content_access: ContentAccess, stored: &[&str]) -> Ability {
+    let builtin = builtin(content_access);
+    builtin.ability(&facts(caller), &stored_rules(stored), &Scopes::default()).unwrap()
+}
+
+fn builtin(content_access: ContentAccess) -> BuiltinRules {
+    BuiltinRules::new(&Registry::builtin()).unwrap().with_content_access(content_access)
+}
+
+fn stored_rules(rules: &[&str]) -> Vec<StoredRule> {
     let registry = Registry::builtin();
-    let stored: Vec<StoredRule> =
-        stored.iter().map(|rule| registry.validate(serde_json::from_str(rule).unwrap()).unwrap()).collect();
+    rules.iter().map(|rule| registry.validate(serde_json::from_str(rule).unwrap()).unwrap()).collect()
+}
+
+fn facts(caller: Caller) -> PrincipalFacts {
     let group = GroupId::from_uuid(Uuid::from_u128(GROUP));
-    let facts = PrincipalFacts {
+    PrincipalFacts {
         user_id: UserId::from_uuid(Uuid::from_u128(OWN)),
         group_ids: vec![group],
         admin_group_ids: if caller == Caller::GroupAdmin { vec![group] } else { vec![] },
         role: if caller == Caller::Admin { Role::Admin } else { Role::User },
-    };
-    let builtin = BuiltinRules::new(&registry).unwrap().with_content_access(content_access);
-    builtin.ability(&facts, &stored, &Scopes::default()).unwrap()
+    }
 }
 
 fn id(id: u128) -> String {
@@ -225,4 +234,24 @@ fn the_rules_for_a_browser_contain_no_placeholders() {
     let text = serde_json::to_string(&rules).unwrap();
     assert!(!text.contains("${"), "{text}");
     assert!(text.contains(&id(OWN)) && text.contains(&id(GROUP)), "{text}");
+}
+
+#[test]
+fn rules_with_layers_are_the_rules_of_the_principal() {
+    let of_group = stored_rules(&[r#"{"action": "use", "subject": "Tool", "conditions": {"slug": "a"}}"#]);
+    let of_user = stored_rules(&[r#"{"action": "use", "subject": "Tool", "conditions": {"slug": "b"}}"#]);
+    let stored = [of_group.as_slice(), of_user.as_slice()].concat();
+    for caller in [Caller::User, Caller::GroupAdmin, Caller::Admin] {
+        for content_access in [ContentAccess::OwnerOnly, ContentAccess::Admins] {
+            let (builtin, facts) = (builtin(content_access), facts(caller));
+            let layered = builtin.layered_rules(&facts, &of_group, &of_user);
+            let (layers, rules): (Vec<_>, Vec<_>) = layered.into_iter().unzip();
+            assert_eq!(rules, builtin.rules(&facts, &stored, &Scopes::default()));
+            assert!(layers.is_sorted());
+            assert_eq!(layers.contains(&RuleLayer::GroupAdmin), caller == Caller::GroupAdmin);
+            assert_eq!(layers.contains(&RuleLayer::Admin), caller == Caller::Admin);
+            let stored = [RuleLayer::GroupRules, RuleLayer::UserRules];
+            assert!(stored.map(|layer| layers.iter().filter(|each| **each == layer).count()) == [1, 1]);
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! Stored rules of groups and users.
 
-use causerie_domain::Filter;
 use causerie_domain::ports::{RuleOwner, RulesChange, StoreError};
 use causerie_domain::principal::Principal;
-use causerie_permissions::RawRule;
+use causerie_domain::{Filter, UserId};
+use causerie_permissions::{RawRule, RuleLayer};
 
 use super::rule_limits::check_sizes;
 use super::validation::FieldErrors;
@@ -69,6 +69,27 @@ impl Runtime {
             }
         }
         Err(RuntimeError::Store(StoreError::rolled_back("others replace the same rules all the time")))
+    }
+
+    /// Returns all rules that apply to a user, in the order of evaluation, each with its layer: the last rule that
+    /// matches decides. Scopes of an API key restrict them further.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`], [`RuntimeError::Forbidden`].
+    pub async fn user_abilities(
+        &self,
+        principal: &Principal,
+        id: UserId,
+    ) -> Result<Vec<(RuleLayer, RawRule)>, RuntimeError> {
+        let access = self.access(principal)?;
+        self.permitted_user(&access, id, Action::Manage).await?;
+        let own = self.directory()?.stored_rules(RuleOwner::User(id)).await?;
+        let user = self.directory()?.user_access(id).await?.ok_or(RuntimeError::NotFound)?;
+        if !user.rules.ends_with(&own) {
+            let changing = StoreError::Unavailable("the rules of the user changed between two reads".into());
+            return Err(RuntimeError::Store(changing));
+        }
+        self.inner.policy.layered_rules(user, own.len())
     }
 
     /// Checks that the principal may manage the rules of an owner. Returns the filter of owners with that right.

@@ -1,6 +1,10 @@
 //! Policy shared by all principals: the registry of subjects and the built-in rules.
 
-use causerie_permissions::{BuiltinRules, ContentAccess, InvalidBuiltinRules, RawRule, Registry, StoredRule};
+use causerie_domain::principal::{Credential, UserAccess};
+use causerie_permissions::{
+    BuiltinRules, ContentAccess, InvalidBuiltinRules, PrincipalFacts, RawRule, Registry, RuleLayer,
+    StoredRule,
+};
 
 use crate::core::error::RuntimeError;
 
@@ -36,6 +40,22 @@ impl Policy {
     pub(super) fn stored(&self, text: &str) -> Result<StoredRule, RuntimeError> {
         let raw: RawRule = serde_json::from_str(text).map_err(unevaluable)?;
         self.registry.validate(raw).map_err(unevaluable)
+    }
+
+    /// Returns the rules of a user without a credential, each with its layer. `user_rules` are the last of
+    /// `access.rules`: those that are stored for the user and not for a group.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Internal`] for an invalid rule.
+    pub(crate) fn layered_rules(
+        &self,
+        access: UserAccess,
+        user_rules: usize,
+    ) -> Result<Vec<(RuleLayer, RawRule)>, RuntimeError> {
+        let stored = access.rules.iter().map(|rule| self.stored(rule)).collect::<Result<Vec<_>, _>>()?;
+        let (group_rules, user_rules) = stored.split_at(stored.len().saturating_sub(user_rules));
+        let facts = PrincipalFacts::from(&access.principal(Credential::Process));
+        Ok(self.builtin_rules.layered_rules(&facts, group_rules, user_rules))
     }
 }
 

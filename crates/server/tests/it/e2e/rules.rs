@@ -17,6 +17,7 @@ causerie_testkit::on_both_databases! {
     concurrent_replacements_are_decided_about_the_rules_that_they_replace,
     stored_rules_never_override_the_guard,
     abilities_are_the_rules_that_the_server_applies,
+    abilities_of_a_user_are_listed_with_their_layers,
 }
 
 async fn put(app: &TestApp, path: &str, rules: Value) -> Result<Reply> {
@@ -247,5 +248,50 @@ async fn abilities_are_the_rules_that_the_server_applies(builder: TestAppBuilder
     let narrowed = narrow.get("/me/abilities").await?.json(200)?;
     let all = narrowed["rules"].as_array().context("a list")?;
     assert!(!all.is_empty() && all.iter().all(|rule| rule["subject"] == "Usage"), "{narrowed}");
+    app.stop().await
+}
+
+async fn abilities_of_a_user_are_listed_with_their_layers(builder: TestAppBuilder) -> Result<()> {
+    let app = builder.start().await?;
+    let (id, carol) = create_user(&app, "carol").await?;
+    let group = app.root.post("/groups", &json!({ "name": "Lab" })).await?.json(201)?;
+    let group = group["id"].as_str().context("an id")?.to_owned();
+    let member = json!({ "user_id": id, "role": "admin" });
+    app.root.post(&format!("/groups/{group}/members"), &member).await?.json(201)?;
+    let (of_group, of_user) = (
+        json!({ "action": "read", "subject": "Model", "conditions": { "group_id": { "$in": "${user.group_ids}" } } }),
+        json!({ "action": "use", "subject": "Tool", "conditions": { "slug": "echo" }, "inverted": true, "reason": "not_here" }),
+    );
+    put(&app, &format!("/groups/{group}/rules"), json!([of_group])).await?.json(200)?;
+    put(&app, &format!("/users/{id}/rules"), json!([of_user])).await?.json(200)?;
+
+    let path = format!("/users/{id}/abilities");
+    let answer = app.root.get(&path).await?;
+    assert_eq!(answer.header("cache-control"), Some("private, no-store"));
+    let listed = answer.json(200)?;
+    assert_eq!(listed["casl"], 7);
+    let mut rules = listed["rules"].as_array().context("a list")?.clone();
+    let layers: Vec<String> = rules
+        .iter_mut()
+        .filter_map(|rule| rule.as_object_mut()?.remove("layer")?.as_str().map(str::to_owned))
+        .collect();
+    let own = carol.get("/me/abilities").await?.json(200)?;
+    assert_eq!(Some(&rules), own["rules"].as_array(), "the rules are those that the server applies");
+    let mut order = layers.clone();
+    order.dedup();
+    assert_eq!(order, ["user", "group_admin", "group_rules", "user_rules", "guard"]);
+    let of_layer =
+        |layer: &str| layers.iter().position(|each| each == layer).map(|index| rules[index].clone());
+    assert_eq!(of_layer("group_rules").context("a rule")?["conditions"]["group_id"]["$in"], json!([group]));
+    assert_eq!(of_layer("user_rules").context("a rule")?["reason"], "not_here");
+
+    let root = app.root.get("/me").await?.json(200)?;
+    let root = root["user"]["id"].as_str().context("an id")?.to_owned();
+    let of_root = app.root.get(&format!("/users/{root}/abilities")).await?.json(200)?;
+    assert!(
+        of_root["rules"].as_array().into_iter().flatten().any(|rule| rule["layer"] == "admin"),
+        "{of_root}"
+    );
+    carol.get(&path).await?.problem(403, "forbidden")?;
     app.stop().await
 }
