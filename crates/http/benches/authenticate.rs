@@ -78,6 +78,7 @@ fn app_state(key: &KeyMaterial) -> AppState {
         health: Arc::new(AlwaysHealthy),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
+        one_time_code: None,
         main: Handle::current(),
     };
     AppState::new(parts, HttpSettings::default())

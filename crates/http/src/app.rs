@@ -62,7 +62,7 @@ fn resource(operations: &[Operation]) -> Resource {
             _ => route,
         };
         resource.route(match operation.access {
-            Access::Public => route,
+            Access::Public | Access::OneTimeCode => route,
             Access::Authenticated | Access::Requires(..) => route.wrap(from_fn(authenticate)),
         })
     })

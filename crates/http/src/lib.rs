@@ -15,6 +15,7 @@ mod csv;
 mod dto;
 mod error;
 mod limits;
+mod local_machine;
 mod main_runtime;
 mod middleware;
 mod openapi;

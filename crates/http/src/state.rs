@@ -11,7 +11,7 @@ use causerie_domain::principal::Principal;
 use causerie_runtime::{ReaderScope, Runtime, RuntimeError};
 use tokio::runtime::Handle;
 
-use crate::auth::{AuthPorts, Authenticator, OpenReader};
+use crate::auth::{AuthPorts, Authenticator, OneTimeCode, OpenReader};
 use crate::error::Problem;
 use crate::limits::{CreationRateLimiter, SendRateLimiter};
 use crate::main_runtime::MainRuntime;
@@ -33,6 +33,8 @@ pub struct AppParts {
     pub clock: Arc<dyn Clock>,
     /// Generator of request ids and user ids.
     pub ids: Arc<dyn Ids>,
+    /// The one-time code of the first start, if this is one.
+    pub one_time_code: Option<OneTimeCode>,
     /// The tokio runtime that outlives the workers. All calls of the chat runtime and the store run on it.
     pub main: Handle,
 }
@@ -73,7 +75,9 @@ impl AppState {
         };
         AppState(Arc::new(Shared {
             runtime: parts.runtime,
-            authenticator: Arc::new(Authenticator::new(ports, &settings.access)),
+            authenticator: Arc::new(
+                Authenticator::new(ports, &settings.access).with_code(parts.one_time_code),
+            ),
             sends: SendRateLimiter::new(settings.access.sends_per_minute),
             creations: CreationRateLimiter::new(settings.access.creations_per_minute),
             entropy: parts.entropy,

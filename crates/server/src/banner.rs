@@ -5,6 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use causerie_domain::Secret;
+
 /// The tool of the example. It has no greeting, so the first message has the sequence number 1.
 pub(crate) const TOOL: &str = "general-assistant";
 
@@ -17,6 +19,8 @@ pub(crate) struct StartupBanner {
     pub(crate) upstream: String,
     /// Whether this start created the first admin.
     pub(crate) bootstrapped: bool,
+    /// One-time code that signs the first admin in.
+    pub(crate) sign_in_code: Option<Secret>,
     /// The file of the first key, if it exists and the key is valid for this database.
     pub(crate) key_file: Option<PathBuf>,
     /// Time that running turns have to end after a stop signal.
@@ -35,6 +39,15 @@ impl StartupBanner {
         if self.bootstrapped {
             text.push_str("This is the first start: the user `admin` and one API key were created.\n");
         }
+        let _ = match &self.sign_in_code {
+            // The fragment of an address is never sent, so the code is in no log.
+            Some(code) => writeln!(
+                text,
+                "Open {url}/#code={} in a browser on this machine. The address signs in once, within ten minutes.",
+                code.expose()
+            ),
+            None => writeln!(text, "The page is at {url}/."),
+        };
         if let Some(key_file) = &self.key_file {
             let _ = write!(
                 text,
@@ -109,6 +122,7 @@ mod tests {
             address: SocketAddr::from(([127, 0, 0, 1], 8080)),
             upstream: "Answers come from https://openrouter.ai/api/v1.".to_owned(),
             bootstrapped: false,
+            sign_in_code: None,
             key_file: None,
             drain: Duration::from_secs(30),
         };
@@ -116,6 +130,7 @@ mod tests {
             banner.text(),
             "Causerie listens on http://127.0.0.1:8080; the API documentation is at http://127.0.0.1:8080/docs.\n\
              Answers come from https://openrouter.ai/api/v1.\n\
+             The page is at http://127.0.0.1:8080/.\n\
              To create an API key, run `causerie admin create-key --user EMAIL --name NAME`.\n\
              Ctrl-C stops the server: running answers have 30s to end; a second Ctrl-C stops it at once.\n"
         );

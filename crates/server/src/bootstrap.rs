@@ -40,13 +40,13 @@ pub(crate) fn key_path(data_dir: &Path) -> PathBuf {
     data_dir.join(KEY_FILE)
 }
 
-/// Creates the admin and writes the key if the store has no user. Returns whether it did.
+/// Creates the admin and writes the key if the store has no user. Returns the new admin.
 ///
 /// The key is written to a draft file before it is stored, and the file is renamed afterwards. An interruption at any
 /// point therefore never leaves an admin without a key on disk.
-pub(crate) async fn run(bootstrap: Bootstrap<'_>) -> Result<bool> {
+pub(crate) async fn run(bootstrap: Bootstrap<'_>) -> Result<Option<UserId>> {
     if bootstrap.administration.user_by_email(ADMIN_EMAIL).await?.is_some() {
-        return Ok(false);
+        return Ok(None);
     }
     let key = entropy::generate()?;
     create_data_dir(bootstrap.data_dir)?;
@@ -54,15 +54,17 @@ pub(crate) async fn run(bootstrap: Bootstrap<'_>) -> Result<bool> {
     write_secret(&draft, &key.credential()).with_context(|| format!("cannot write {}", draft.display()))?;
 
     let (user, new_key) = administrator(bootstrap, &key);
+    let admin = user.id;
     match bootstrap.administration.bootstrap(user, new_key).await {
         Ok(true) => {
             publish(&draft, &key_path(bootstrap.data_dir))
                 .with_context(|| format!("cannot rename {}, which holds the first key", draft.display()))?;
-            Ok(true)
+            Ok(Some(admin))
         }
         refused => {
             fs::remove_file(&draft).with_context(|| format!("cannot remove {}", draft.display()))?;
-            Ok(refused?)
+            refused?;
+            Ok(None)
         }
     }
 }
@@ -183,7 +185,8 @@ mod tests {
     }
 
     async fn start(registry: &Registry, data_dir: &Path) -> Result<bool> {
-        run(Bootstrap { administration: registry, clock: &Fixed, ids: &Fixed, data_dir }).await
+        let bootstrap = Bootstrap { administration: registry, clock: &Fixed, ids: &Fixed, data_dir };
+        Ok(run(bootstrap).await?.is_some())
     }
 
     fn files(dir: &Path) -> Vec<String> {

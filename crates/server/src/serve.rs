@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use anyhow::{Context as _, Result, anyhow};
-use causerie_domain::ports::{Clock as _, ToolSync};
+use causerie_domain::ports::{Clock as _, Entropy as _, ToolSync};
+use causerie_domain::{Secret, UserId};
 use causerie_http::AppState;
+use causerie_http::auth::OneTimeCode;
 use causerie_runtime::{Runtime, SystemClock, SystemIds};
 use causerie_tool_definitions::ToolDefinition;
 use tokio::runtime::Handle;
@@ -17,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::banner::StartupBanner;
 use crate::bootstrap::{self, Bootstrap, working_key_file};
+use crate::entropy::SystemEntropy;
 use crate::settings::{Settings, check_auth_disabled};
 use crate::ticket_cleanup::TicketCleanup;
 use crate::tools;
@@ -64,9 +67,10 @@ impl Server {
         let runtime = wiring::runtime(settings, &store, &gateway, Handle::current())?;
         store_tools(&runtime, definitions).await?;
         runtime.start(right.reap_scope()).await?;
-        let bootstrapped = bootstrap_admin(settings, &store).await?;
+        let new_admin = bootstrap_admin(settings, &store).await?;
+        let (code, sign_in_code) = one_time_code(settings, new_admin)?.unzip();
 
-        let state = wiring::app_state(settings, &store, &runtime, Handle::current())?;
+        let state = wiring::app_state(settings, &store, &runtime, code)?;
         let http = Http::listen(settings.listen, state)?;
         tracing::info!(address = %http.address, "listening");
         let data_dir = &settings.store.data_dir;
@@ -74,7 +78,8 @@ impl Server {
         let banner = StartupBanner {
             address: http.address,
             upstream: gateway.description.clone(),
-            bootstrapped,
+            bootstrapped: new_admin.is_some(),
+            sign_in_code,
             key_file,
             drain: settings.runtime.drain,
         };
@@ -198,7 +203,20 @@ async fn store_tools(runtime: &Runtime, definitions: Vec<ToolDefinition>) -> Res
     Ok(())
 }
 
-async fn bootstrap_admin(settings: &Settings, store: &Store) -> Result<bool> {
+/// Generates the code with which the new admin signs in, unless no program on this machine could use it, or need it.
+fn one_time_code(settings: &Settings, admin: Option<UserId>) -> Result<Option<(OneTimeCode, Secret)>> {
+    let ip = settings.listen.ip();
+    let is_usable = ip.is_loopback() || ip.is_unspecified();
+    match admin {
+        Some(admin) if is_usable && !settings.http.access.auth_disabled => {
+            let fill = |bytes: &mut [u8]| SystemEntropy.fill(bytes);
+            Ok(Some(OneTimeCode::generate(admin, SystemClock.now(), fill)?))
+        }
+        _ => Ok(None),
+    }
+}
+
+async fn bootstrap_admin(settings: &Settings, store: &Store) -> Result<Option<UserId>> {
     let administration = store.administration();
     let bootstrap = Bootstrap {
         administration: administration.as_ref(),

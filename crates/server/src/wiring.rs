@@ -9,6 +9,7 @@ use causerie_domain::ports::{
     Authentication, Clock, CompletionGateway, Directory, IntegrityChecks, Operator, ReapScope, StoreHealth,
     StreamTickets, TokenVerifier,
 };
+use causerie_http::auth::OneTimeCode;
 use causerie_http::{AppParts, AppState, HttpSettings};
 use causerie_identity::JwksVerifier;
 use causerie_openrouter::{LimitedGateway, OpenRouter};
@@ -279,7 +280,7 @@ fn clock() -> Arc<dyn Clock> {
     Arc::new(crate::test_hooks::SkewedClock)
 }
 
-/// Builds the state of the HTTP server on a runtime and a store.
+/// Builds the state of the HTTP server on a runtime and a store. Its calls run on the current tokio runtime.
 ///
 /// # Errors
 /// The client of the identity provider cannot be created.
@@ -287,7 +288,7 @@ pub(crate) fn app_state(
     settings: &Settings,
     store: &Store,
     runtime: &Runtime,
-    main: Handle,
+    one_time_code: Option<OneTimeCode>,
 ) -> Result<AppState> {
     let tokens = match settings.tokens.clone() {
         Some(issuer) => {
@@ -305,7 +306,8 @@ pub(crate) fn app_state(
         health: store.health(),
         clock: clock(),
         ids: Arc::new(SystemIds),
-        main,
+        one_time_code,
+        main: Handle::current(),
     };
     let settings = HttpSettings { shutdown_timeout: SHUTDOWN_TIMEOUT, ..settings.http.clone() };
     Ok(AppState::new(parts, settings))

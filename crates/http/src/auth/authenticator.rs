@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use super::cache::{CredentialHash, VerifiedCredentials};
 use super::credential::{PresentedCredential, has_token_format, hash};
 use super::key_format::{PresentedKey, secret_hash};
+use super::one_time_code::{OneTimeCode, OneTimeCodes};
 use super::readers::OpenReaders;
 use crate::error::{Code, Problem};
 use crate::limits::FailureRateLimiter;
@@ -47,11 +48,12 @@ pub(crate) struct Authenticator {
     auth_disabled: bool,
     /// Whether a valid token of an unknown user creates the user.
     pub(super) auto_provision: bool,
-    failures: FailureRateLimiter,
+    pub(super) failures: FailureRateLimiter,
     /// Places of look-ups for addresses with too many failures.
     throttled: Semaphore,
     cache: VerifiedCredentials,
     pub(super) readers: Arc<OpenReaders>,
+    pub(super) codes: OneTimeCodes,
 }
 
 /// A valid credential.
@@ -72,7 +74,14 @@ impl Authenticator {
             throttled: Semaphore::new(THROTTLED_LOOKUPS),
             cache: VerifiedCredentials::default(),
             readers: Arc::default(),
+            codes: OneTimeCodes::default(),
         }
+    }
+
+    /// Sets the one-time code of the first start.
+    #[must_use]
+    pub(crate) fn with_code(self, code: Option<OneTimeCode>) -> Self {
+        Authenticator { codes: OneTimeCodes::new(code), ..self }
     }
 
     /// Returns the principal of a credential from a client address, from the cache or the store.

@@ -1,4 +1,5 @@
-//! Format of API keys, `csr_<public id>_<secret>`, and of stream tickets: generation, parsing and hashing.
+//! Format of API keys, `csr_<public id>_<secret>`, of stream tickets and of one-time codes: generation, parsing and
+//! hashing.
 
 use causerie_domain::Secret;
 use sha2::{Digest as _, Sha256};
@@ -79,6 +80,14 @@ pub(crate) fn new_ticket<E>(mut fill: impl FnMut(&mut [u8]) -> Result<(), E>) ->
 /// Returns whether a text has the format of a stream ticket.
 pub(crate) fn has_ticket_format(text: &str) -> bool {
     text.strip_prefix(TICKET_PREFIX).is_some_and(|secret| is_base62(secret, SECRET_CHARS))
+}
+
+/// Generates a one-time code with 256 random bits.
+///
+/// # Errors
+/// Those of `fill`.
+pub(crate) fn new_code<E>(mut fill: impl FnMut(&mut [u8]) -> Result<(), E>) -> Result<Secret, E> {
+    base62(SECRET_CHARS, &mut fill).map(Secret::new)
 }
 
 fn is_base62(text: &str, chars: usize) -> bool {

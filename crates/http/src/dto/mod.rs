@@ -15,6 +15,7 @@ pub(crate) mod models;
 mod page;
 pub(crate) mod rules;
 pub(crate) mod sessions;
+pub(crate) mod sign_in;
 pub(crate) mod stream_tickets;
 pub(crate) mod tools;
 pub(crate) mod turns;

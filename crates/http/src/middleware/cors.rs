@@ -1,10 +1,11 @@
 //! Cross-origin requests: CORS preflights and headers, and the origin check of a server without authentication.
 
+use actix_web::http::Method;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, Uri};
 use actix_web::{HttpRequest, HttpResponse};
 
-use crate::error::{Code, Problem};
+use crate::error::Problem;
+use crate::local_machine::{loopback_host, not_local};
 use crate::settings::AccessSettings;
 
 /// Response headers that scripts of another origin can read.
@@ -65,34 +66,18 @@ pub(super) fn apply_headers(headers: &mut HeaderMap, origin: Option<HeaderValue>
 /// Refuses requests that a page of another site could cause: with a host name that resolves to this machine (DNS
 /// rebinding), or as a cross-site request without a preflight.
 fn require_same_machine(headers: &HeaderMap) -> Result<(), Problem> {
-    let mut hosts = headers.get_all(header::HOST);
-    let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok().filter(|host| is_this_machine(host)),
-        _ => None,
-    };
-    let Some(host) = host else {
-        return Err(refusal("authentication is disabled: the host must be localhost"));
+    let Some(host) = loopback_host(headers) else {
+        return Err(not_local("authentication is disabled: the host must be localhost"));
     };
     let is_foreign = match headers.get(header::ORIGIN) {
         Some(origin) => origin.to_str().map_or(true, |origin| origin != format!("http://{host}")),
         None => headers.get(SEC_FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none"),
     };
     if is_foreign {
-        Err(refusal("authentication is disabled: cross-site requests are refused"))
+        Err(not_local("authentication is disabled: cross-site requests are refused"))
     } else {
         Ok(())
     }
-}
-
-fn refusal(detail: &'static str) -> Problem {
-    Problem::new(Code::Forbidden, detail).with("reason", "not_from_this_machine")
-}
-
-/// Returns whether a `Host` header names the loopback interface, with any port.
-fn is_this_machine(host: &str) -> bool {
-    let uri = Uri::builder().scheme("http").authority(host).path_and_query("/").build();
-    let host = uri.ok().and_then(|uri| uri.host().map(str::to_ascii_lowercase));
-    matches!(host.as_deref(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
 
 #[cfg(test)]

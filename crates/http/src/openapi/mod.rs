@@ -121,7 +121,7 @@ fn operation_mut<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut 
 fn complete(operation: &mut path::Operation, declared: &Operation) {
     let mut errors =
         vec![("500", "The server failed"), ("503", "The server or its store is temporarily unavailable")];
-    if declared.access != Access::Public {
+    if !matches!(declared.access, Access::Public | Access::OneTimeCode) {
         let schemes: &[&str] =
             if TICKET_ROUTES.contains(&declared.path) { &[SCHEME, TICKET_SCHEME] } else { &[SCHEME] };
         let require = |scheme: &&str| SecurityRequirement::new::<_, [&str; 0], &str>(*scheme, []);
@@ -129,6 +129,11 @@ fn complete(operation: &mut path::Operation, declared: &Operation) {
         errors.push(("429", "Too many of these requests, or too many failed authentications"));
         errors.push(("401", "The credential is missing or not valid"));
         errors.push(("403", "The rules do not allow this"));
+    }
+    if declared.access == Access::OneTimeCode {
+        errors.push(("401", "The code is wrong, used or expired"));
+        errors.push(("403", "The request does not come from this machine"));
+        errors.push(("429", "Too many wrong codes"));
     }
     if let Access::Requires(action, subject) = declared.access {
         let requires = ExtensionsBuilder::new()
@@ -260,9 +265,11 @@ mod tests {
         for (name, operation) in documented(&document) {
             let is_public = ["GET /healthz", "GET /readyz", "GET /openapi.json"].contains(&name.as_str());
             let is_for_all_users = ["GET /me", "GET /me/abilities"].contains(&name.as_str());
-            assert_eq!(operation["security"].is_null(), is_public, "{name}");
+            let has_own_credential = name == "POST /sign-in";
+            assert_eq!(operation["security"].is_null(), is_public || has_own_credential, "{name}");
             assert_eq!(operation["responses"]["401"].is_null(), is_public, "{name}");
-            assert_eq!(operation["x-asks"]["action"].is_null(), is_public || is_for_all_users, "{name}");
+            let asks_nothing = is_public || is_for_all_users || has_own_credential;
+            assert_eq!(operation["x-asks"]["action"].is_null(), asks_nothing, "{name}");
         }
     }
 

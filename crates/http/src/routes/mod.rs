@@ -16,6 +16,7 @@ mod models;
 pub(crate) mod page;
 mod rules;
 mod sessions;
+mod sign_in;
 mod stream_tickets;
 mod streams;
 mod tools;
@@ -34,6 +35,8 @@ use utoipa::OpenApi;
 pub(crate) enum Access {
     /// No authentication.
     Public,
+    /// A one-time code in the body, from this machine.
+    OneTimeCode,
     /// Authentication only.
     Authenticated,
     /// Authentication, and permission for an action on a subject. The chat runtime decides it for the object itself.
@@ -72,6 +75,8 @@ impl Operation {
             Access::Requires(_, SubjectType::User | SubjectType::Group | SubjectType::ApiKey)
         );
         match self.method {
+            // A one-time code creates one key.
+            Method::POST if self.access == Access::OneTimeCode => false,
             Method::POST => !self.is_send() && !self.path.ends_with("/cancel"),
             Method::PUT | Method::PATCH => in_directory,
             _ => false,
@@ -84,7 +89,7 @@ macro_rules! operations {
     ($($method:ident $path:literal $access:expr => $module:ident::$handler:ident;)+) => {
         /// Returns every operation. Operations of one path are adjacent.
         pub(crate) fn operations() -> Vec<Operation> {
-            use Access::{Authenticated, Public, Requires};
+            use Access::{Authenticated, OneTimeCode, Public, Requires};
             vec![$(Operation {
                 method: Method::$method,
                 path: $path,
@@ -104,6 +109,7 @@ operations! {
     GET "/healthz" Public => health::healthz;
     GET "/readyz" Public => health::readyz;
     GET "/openapi.json" Public => health::openapi;
+    POST "/sign-in" OneTimeCode => sign_in::sign_in;
     GET "/me" Authenticated => me::me;
     GET "/me/abilities" Authenticated => me::abilities;
     GET "/tools" Requires(Action::Read, SubjectType::Tool) => tools::list_tools;
@@ -143,6 +149,7 @@ operations! {
     GET "/users/{id}" Requires(Action::Read, SubjectType::User) => users::get_user;
     PATCH "/users/{id}" Requires(Action::Update, SubjectType::User) => users::change_user;
     DELETE "/users/{id}" Requires(Action::Delete, SubjectType::User) => users::delete_user;
+    GET "/users/{id}/abilities" Requires(Action::Manage, SubjectType::User) => rules::user_abilities;
     GET "/users/{id}/rules" Requires(Action::Manage, SubjectType::User) => rules::get_user_rules;
     PUT "/users/{id}/rules" Requires(Action::Manage, SubjectType::User) => rules::put_user_rules;
     POST "/groups" Requires(Action::Create, SubjectType::Group) => groups::create_group;

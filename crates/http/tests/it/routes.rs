@@ -37,6 +37,10 @@ async fn without_a_credential_all_routes_except_public_ones_return_the_same_resp
             assert_eq!(response.status, 200, "{method} {path}");
             continue;
         }
+        if path == "/sign-in" {
+            assert_eq!(response.outcome(), (403, "forbidden".to_owned()), "the peer is unknown");
+            continue;
+        }
         assert_eq!(response.outcome(), (401, "unauthenticated".to_owned()), "{method} {path}");
         assert_eq!(response.header("www-authenticate"), "Bearer", "{method} {path}");
         assert_eq!(response.header("content-type"), "application/problem+json");
@@ -89,7 +93,7 @@ async fn missing_resources_and_those_of_other_users_get_the_same_response() {
 async fn unknown_paths_and_methods_return_problems() {
     let app = test_app(HttpSettings::default()).await;
     let ada = app.client("ada").await;
-    for path in ["/", "/session", "/sessions/", "/sessions/x/y", "/v2", "/%00"] {
+    for path in ["/session", "/sessions/", "/sessions/x/y", "/v2", "/%00"] {
         assert_eq!(ada.get(path).await.outcome(), (404, "not_found".to_owned()), "{path}");
     }
     let response = ada.call(Method::PUT, "/sessions").await;

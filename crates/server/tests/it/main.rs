@@ -13,4 +13,5 @@ mod model_catalog;
 mod process;
 mod program;
 mod shutdown;
+mod sign_in;
 mod tool_definitions;

@@ -59,6 +59,7 @@ pub(crate) async fn test_app(settings: HttpSettings) -> TestApp {
         health: Arc::clone(&health) as Arc<dyn StoreHealth>,
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
+        one_time_code: None,
         main: Handle::current(),
     };
     TestApp { state: AppState::new(parts, settings), runtime, upstream, health, users }

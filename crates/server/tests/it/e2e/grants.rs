@@ -17,7 +17,7 @@ causerie_testkit::on_both_databases! {
 
 /// Operations that give nothing away: they read, they take away, or they change only what belongs to the caller.
 const HARMLESS: &str = "
-    GET /healthz, GET /readyz, GET /openapi.json, GET /me, GET /me/abilities,
+    GET /healthz, GET /readyz, GET /openapi.json, POST /sign-in, GET /me, GET /me/abilities,
     GET /tools, POST /tools, GET /tools/{slug}, DELETE /tools/{slug}, GET /tools/{slug}/versions,
     GET /models, POST /models/sync, POST /sessions, GET /sessions, GET /sessions/{id}, PATCH /sessions/{id},
     DELETE /sessions/{id}, PATCH /sessions/{id}/pause, PATCH /sessions/{id}/resume, PATCH /sessions/{id}/complete,
@@ -26,7 +26,7 @@ const HARMLESS: &str = "
     GET /sessions/{id}/attachments, DELETE /attachments/{id}, POST /sessions/{id}/forks, GET /sessions/{id}/forks,
     GET /sessions/{id}/lineage, POST /sessions/{id}/stream-tickets, POST /sessions/{id}/cancel, GET /turns/{id},
     GET /turns/{id}/stream, GET /usage, GET /usage/records, GET /audit/sessions, GET /audit/events,
-    GET /users, GET /users/{id}, DELETE /users/{id}, GET /users/{id}/rules, POST /groups, GET /groups,
+    GET /users, GET /users/{id}, DELETE /users/{id}, GET /users/{id}/abilities, GET /users/{id}/rules, POST /groups, GET /groups,
     GET /groups/{id}, GET /groups/{id}/rules, GET /groups/{id}/members, POST /groups/{id}/members/me,
     DELETE /groups/{id}/members/me, GET /groups/{id}/invitations, DELETE /groups/{id}/invitations/{email},
     GET /api-keys, GET /api-keys/{id}, DELETE /api-keys/{id}, GET /budgets/user/{id}, GET /budgets/group/{id},

@@ -123,6 +123,11 @@ impl RunningServer {
         self.banner.clone()
     }
 
+    /// Returns the address that the server listens on.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn get(&self, path: &str) -> Answer {
         client::request(&self.address, &format!("GET {path} HTTP/1.1"), "", "")
     }

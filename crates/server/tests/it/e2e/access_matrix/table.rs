@@ -32,6 +32,8 @@ const NONE: Value = Value::Null;
 
 /// Operations that need no credential and ignore an invalid one.
 pub(crate) const PUBLIC: [&str; 3] = ["GET /healthz", "GET /readyz", "GET /openapi.json"];
+/// Operation whose only credential is the code in its body.
+pub(crate) const ONE_TIME_CODE: &str = "POST /sign-in";
 /// Operations that need a credential but no permission.
 pub(crate) const AUTHENTICATED_ONLY: [&str; 2] = ["GET /me", "GET /me/abilities"];
 
@@ -40,6 +42,7 @@ pub(crate) fn rows() -> Vec<Row> {
         "GET /healthz", |c| "/healthz", NONE => [200, 200, 200, 200, 200];
         "GET /readyz", |c| "/readyz", NONE => [200, 200, 200, 200, 200];
         "GET /openapi.json", |c| "/openapi.json", NONE => [200, 200, 200, 200, 200];
+        "POST /sign-in", |c| "/sign-in", json!({ "code": "wrong" }) => [401, 401, 401, 401, 401];
         "GET /me", |c| "/me", NONE => [200, 200, 200, 200, 200];
         "GET /me/abilities", |c| "/me/abilities", NONE => [200, 200, 200, 200, 200];
 
@@ -98,6 +101,8 @@ pub(crate) fn rows() -> Vec<Row> {
         "PATCH /users/{id}", |c| format!("/users/{}", c.user), json!({ "email": format!("x-{}@example.org", c.key) }) => [404, 404, 403, 200, 403];
         "DELETE /users/{id}", |c| format!("/users/{}", c.user), NONE => [403, 403, 403, 204, 403];
         "DELETE /users/{id}", |c| format!("/users/{}", c.group), NONE => [403, 403, 403, 404, 403];
+        "GET /users/{id}/abilities", |c| format!("/users/{}/abilities", c.user), NONE => [403, 403, 403, 200, 403];
+        "GET /users/{id}/abilities", |c| format!("/users/{}/abilities", c.group), NONE => [403, 403, 403, 404, 403];
         "GET /users/{id}/rules", |c| format!("/users/{}/rules", c.user), NONE => [403, 403, 403, 200, 403];
         "PUT /users/{id}/rules", |c| format!("/users/{}/rules", c.user), json!({ "rules": [] }) => [403, 403, 403, 200, 403];
 
