@@ -6,6 +6,7 @@
 
 mod cargo;
 mod check;
+mod clients;
 mod coverage;
 mod finding;
 mod generated_files;
@@ -20,9 +21,11 @@ mod test_run;
 mod tidy;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
 use crate::check::Check;
@@ -56,6 +59,18 @@ enum Task {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Run the tests with programs of other projects, such as a browser, against the built program.
+    Clients {
+        /// Suites to run; all by default.
+        #[arg(value_parser = PossibleValuesParser::new(clients::names()))]
+        suites: Vec<String>,
+    },
+    /// Write screenshots of every view of the page, dark and light, wide and narrow.
+    Screenshots {
+        /// Folder, relative to the workspace.
+        #[arg(default_value = "target/screenshots")]
+        folder: PathBuf,
+    },
     /// Run the server under load, kill it repeatedly, and check that no acknowledged data is lost.
     Soak(soak::Soak),
     /// Measure the line coverage of the tests; fail if a crate is below the minimum. Takes many minutes.
@@ -78,6 +93,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Openapi { check: false } => {
             generated_files::write_openapi(&workspace).map(|()| ExitCode::SUCCESS)
         }
+        Task::Clients { suites } => clients::run(&suites, &workspace, &cli.options),
+        Task::Screenshots { folder } => clients::screenshots(&folder, &workspace),
         Task::Soak(soak) => soak::run(&soak, &workspace, &cli.options),
         Task::Test { arguments } => test_run::run(&workspace, &cli.options, &arguments),
         Task::Coverage => coverage::run(&workspace, &cli.options),

@@ -8,6 +8,7 @@ let all;
 before(async () => {
   all = await setUp();
   await all.server.tool('slow', 'sim/slow?words=150&delay_ms=40');
+  await all.server.tool('long', 'sim/slow?words=3000&delay_ms=40');
 });
 after(() => all.close());
 
@@ -33,7 +34,7 @@ test('a reload in mid-answer resumes it', async () => {
 test('a second browser sees the conversation live, and stops it', async () => {
   const first = await openPage(all.browser, all.server);
   await signIn(first, all.server);
-  await converse(first, 'slow', 'For both');
+  await converse(first, 'long', 'For both');
   await started(first);
   const second = await openPage(all.browser, all.server);
   await signIn(second, all.server);
@@ -46,8 +47,9 @@ test('a second browser sees the conversation live, and stops it', async () => {
   await second.getByLabel('Message', { exact: true }).fill('Again');
   await second.keyboard.press('Enter');
   await first.locator('.mine').nth(1).waitFor();
-  await first.getByRole('button', { name: 'Stop' }).waitFor();
-  await Promise.all([idle(first), idle(second)]);
+  await first.locator('.theirs').nth(1).locator('.bubble').getByText(/\w{3}/).waitFor();
+  await first.getByRole('button', { name: 'Stop' }).click();
+  await Promise.all([idle(first, 2), idle(second, 2)]);
   assert.equal(await answers(first).last().textContent(), await answers(second).last().textContent());
 });
 
@@ -66,6 +68,6 @@ test('a server that is killed and started again is resumed, and the cut is told'
   assert.ok(normal(await answers(page).last().textContent()).startsWith(normal(message.content)));
   await page.getByLabel('Message', { exact: true }).fill('Go on');
   await page.keyboard.press('Enter');
-  await idle(page);
+  await idle(page, 2);
   assert.equal((await stored(page)).status, 'completed');
 });

@@ -18,7 +18,7 @@ export const launch = () => chromium.launch({ executablePath: EXECUTABLE, args: 
 export async function openPage(browser, server, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', timezoneId: 'Europe/Berlin', ...options });
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.address });
-  context.setDefaultTimeout(12_000);
+  context.setDefaultTimeout(30_000);
   const page = await context.newPage();
   const problems = [];
   page.on('request', (request) => {
@@ -38,11 +38,11 @@ export async function openPage(browser, server, options = {}) {
   return page;
 }
 
-export async function signIn(page, server, key = server.key) {
+export async function signIn(page, server, key = server.key, { menu = false } = {}) {
   await page.goto(server.address);
   await page.getByLabel('API key').fill(key);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByRole('button', { name: 'New session' }).waitFor();
+  await page.getByRole('button', { name: menu ? 'Menu' : 'New session' }).waitFor();
 }
 
 /** Starts a session with a tool by its first message. */
@@ -55,7 +55,12 @@ export async function converse(page, tool, text) {
 }
 
 export const answers = (page) => page.locator('.message.theirs .bubble');
-export const idle = (page) => page.getByRole('button', { name: 'Send' }).waitFor();
+
+/** Waits until a number of answers is there and none is being written. */
+export const idle = (page, number = 1) => page.waitForFunction((wanted) => {
+  const found = document.querySelectorAll('.messages > .theirs');
+  return found.length >= wanted && !found[found.length - 1].hasAttribute('aria-busy') && document.querySelector('.composer [type="submit"]') !== null;
+}, number);
 
 /** Fails with the rules that the view violates. */
 export async function checkAxe(page, name) {

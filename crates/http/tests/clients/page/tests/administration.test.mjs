@@ -44,6 +44,43 @@ test('users are created, edited and deleted', async () => {
   await page.getByRole('cell', { name: 'grace@example.org' }).waitFor({ state: 'detached' });
 });
 
+test('the abilities of a user have their layers, and a check names the rule that decides', async () => {
+  const { api } = all.server;
+  const user = await api('POST', '/users', { name: 'Linus', email: 'linus@example.org' });
+  const { key } = await api('POST', '/api-keys', { name: 'laptop', user_id: user.id });
+  const session = await api('POST', '/sessions', { tool: 'general-assistant' }, { bearer: key });
+  const foreign = await api('POST', '/sessions', { tool: 'general-assistant' });
+  await api('PUT', `/users/${user.id}/rules`, { rules: [{ action: 'delete', subject: 'Session', conditions: { id: session.id }, inverted: true, reason: 'kept' }] });
+  await section('users');
+  await page.reload();
+  await page.getByRole('button', { name: 'Actions for Linus' }).click();
+  await page.getByRole('menuitem', { name: 'Effective rules' }).click();
+  const dialog = page.getByRole('dialog');
+  const verdict = dialog.getByRole('status');
+  const check = async (action, subject, object) => {
+    await dialog.getByLabel('Action').selectOption(action);
+    await dialog.getByLabel('Subject').selectOption(subject);
+    await dialog.getByLabel('Id or fields').fill(object);
+    await dialog.getByRole('button', { name: 'Check' }).click();
+  };
+  await check('delete', 'Session', session.id);
+  await verdict.getByText(/^Refused by rule \d+, rules of the user\.$/).waitFor();
+  assert.match(await dialog.locator('.decides').textContent(), /rules of the user.*cannot delete Session/s);
+  await check('update', 'Session', session.id);
+  await verdict.getByText(/^Allowed by rule \d+, every user\.$/).waitFor();
+  await check('read', 'Session', foreign.id);
+  await verdict.getByText(/^Refused by rule \d+, guard\.$/).waitFor();
+  await check('delete', 'Session', JSON.stringify({ user_id: user.id }));
+  await verdict.getByText(/^Allowed/).waitFor();
+  await check('create', 'User', '');
+  await verdict.getByText('no rule matches').waitFor();
+  await check('delete', 'Session', '{"user_id":');
+  await dialog.getByRole('alert').getByText('not valid JSON').waitFor();
+  await check('read', 'Group', '01990000-0000-7000-8000-000000000001');
+  await dialog.getByRole('alert').waitFor();
+  await dialog.getByRole('button', { name: 'Close' }).click();
+});
+
 test('groups have members', async () => {
   await section('groups');
   await page.getByRole('button', { name: 'New group' }).click();

@@ -39,6 +39,13 @@ for (const colorScheme of ['light', 'dark']) {
       await page.waitForLoadState('networkidle');
       await checkAxe(page, view || 'new session');
     }
+    await page.goto(`${all.server.address}/#/administration/users`);
+    await page.getByRole('button', { name: 'Actions for admin' }).click();
+    await page.getByRole('menuitem', { name: 'Effective rules' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Check' }).click();
+    await page.locator('.decides').waitFor();
+    await checkAxe(page, 'abilities');
+    await page.keyboard.press('Escape');
     await page.setViewportSize({ width: 320, height: 640 });
     for (const view of ['', 'usage', 'administration/users']) {
       await page.goto(`${all.server.address}/#/${view}`);

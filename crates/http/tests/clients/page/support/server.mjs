@@ -7,7 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startFiles } from './files.mjs';
 
-const BINARY = process.env.CAUSERIE_BINARY ?? new URL('../../../target/debug/causerie', import.meta.url).pathname;
+const BINARY = process.env.CAUSERIE_BINARY ?? new URL('../../../../../../target/debug/causerie', import.meta.url).pathname;
+
+/** Environment without settings of the program. */
+const INHERITED = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(AI|CAUSERIE|DATABASE|OPENROUTER)_/.test(name)));
 
 async function freePort() {
   const server = createServer();
@@ -17,14 +20,19 @@ async function freePort() {
   return port;
 }
 
-/** Starts a server with the built-in simulator. `kill` and `restart` keep its data. */
-export async function startServer({ flags = [] } = {}) {
+/** Starts a server, by default with the built-in simulator. `kill` and `restart` keep its data. */
+export async function startServer({ flags = [], environment = {} } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'causerie-page-'));
   const data = join(folder, 'data');
   const port = await freePort();
   let child = null;
-  const run = async () => {
-    child = spawn(BINARY, ['--listen', `127.0.0.1:${port}`, '--data-dir', data, '--log', 'warn', ...flags], { cwd: folder, stdio: 'ignore' });
+  let banner = '';
+  const run = async (changed = environment) => {
+    child = spawn(BINARY, ['--listen', `127.0.0.1:${port}`, '--data-dir', data, '--log', 'warn', ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'], env: { ...INHERITED, ...changed } });
+    banner = '';
+    child.stdout.on('data', (text) => {
+      banner += text;
+    });
     for (let attempt = 0; attempt < 300; attempt += 1) {
       const ready = await fetch(`http://127.0.0.1:${port}/readyz`).then((response) => response.ok, () => false);
       if (ready) return;
@@ -40,8 +48,7 @@ export async function startServer({ flags = [] } = {}) {
   };
   await run();
   const direct = `http://127.0.0.1:${port}`;
-  const own = await fetch(`${direct}/`);
-  const files = own.ok ? null : await startFiles(() => port);
+  const files = process.env.CAUSERIE_PAGE_FILES ? await startFiles(() => port) : null;
   const key = readFileSync(join(data, 'admin-key'), 'utf8').trim();
   const api = async (method, path, body, { bearer = key, type = 'application/json' } = {}) => {
     const response = await fetch(direct + path, {
@@ -59,6 +66,8 @@ export async function startServer({ flags = [] } = {}) {
     api,
     kill,
     restart: run,
+    /** Fragment of the address that the first start prints. */
+    code: () => banner.match(/#code=\w+/)?.[0],
     /** Posts a tool whose model is a scenario of the simulator. */
     tool: (name, model, more = '') => api('POST', '/tools', `name: ${name}\nversion: 1.0.0\ntype: chat\ntitle: ${name}\ndescription: A tool for tests.\nbehavior: Answer.\nmodel: ${JSON.stringify(model)}\n${more}`, { type: 'application/yaml' }),
     close: async () => {

@@ -1,12 +1,11 @@
-// Server of the page's files that forwards all other requests to a causerie server. It is used with servers that do not
-// contain the page, and while the page is being developed.
+// Server of the page's files that forwards all other requests to a causerie server, for changes of the page without a build.
 
 import { readFile } from 'node:fs/promises';
 import { createServer, request } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const PAGE = fileURLToPath(new URL('../../../crates/http/page/', import.meta.url));
+export const PAGE = fileURLToPath(new URL('../../../../page/', import.meta.url));
 
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' };
 

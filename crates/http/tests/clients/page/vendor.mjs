@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const packages = join(here, 'node_modules');
-const target = join(here, '../../crates/http/page/vendor');
+const target = join(here, '../../../page/vendor');
 
 /** Copied files: name of the copy, package, path in the package. */
 const FILES = [
@@ -71,7 +71,7 @@ const cell = (row) => `| \`${row.file}\` | ${row.package} ${row.version} | [${ro
 output.set('README.md', Buffer.from(`# Libraries of the page
 
 Files of npm packages that the browser loads from this server.
-\`node clients/page/vendor.mjs\` writes this folder, and \`--check\` compares it with the packages.
+\`node crates/http/tests/clients/page/vendor.mjs\` writes this folder, and \`--check\` compares it with the packages.
 Bare import names are replaced by relative paths; nothing else is changed.
 \`vendored.json\` has this table for programs, with the hashes of the packages and of the original files.
 

@@ -40,8 +40,36 @@ test('a key that is revoked while the page is open leads back to the sign-in', a
   const page = await openPage(all.browser, all.server);
   await signIn(page, all.server, key);
   await all.server.api('DELETE', `/api-keys/${id}`);
-  await page.getByRole('link', { name: 'Account' }).click();
+  await page.goto(`${all.server.address}/#/account`);
   await page.getByLabel('API key').waitFor();
+});
+
+test('the address of the first start signs in once, and its code leaves no trace', async () => {
+  const server = await startServer();
+  try {
+    const page = await openPage(all.browser, server);
+    const code = server.code();
+    await page.goto(`${server.address}/${code}`);
+    await page.getByRole('button', { name: 'New session' }).waitFor();
+    assert.equal(page.url(), `${server.address}/`);
+    assert.ok(!(await page.content()).includes(code.slice(6)));
+    await page.getByRole('link', { name: 'Account' }).click();
+    await page.getByRole('row', { name: 'sign-in with the one-time code' }).waitFor();
+    // The tab that is signed in is not disturbed by a second use, another one is told why.
+    await page.goto(`${server.address}/${code}`);
+    await page.getByRole('button', { name: 'New session' }).waitFor();
+    const other = await openPage(all.browser, server);
+    await other.goto(server.address);
+    await other.getByLabel('API key').waitFor();
+    await other.evaluate((hash) => {
+      location.hash = hash;
+    }, code);
+    await other.getByRole('alert').getByText('does not sign in any more').waitFor();
+    assert.equal(new URL(other.url()).hash, '');
+    assert.deepEqual([...page.problems, ...other.problems], []);
+  } finally {
+    await server.close();
+  }
 });
 
 test('a server without authentication asks for no key', async () => {

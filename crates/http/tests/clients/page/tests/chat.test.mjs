@@ -45,7 +45,7 @@ test('an attachment by address is a link that is not loaded', async () => {
   const link = page.locator('.mine').last().getByRole('link', { name: 'picture.png' });
   await link.waitFor();
   assert.equal(await link.getAttribute('rel'), 'noopener noreferrer nofollow');
-  await idle(page);
+  await idle(page, 2);
 });
 
 test('Stop ends the answer and keeps its text', async () => {
