@@ -49,8 +49,10 @@ async function problemOf(response) {
   return { title: response.statusText, status: response.status };
 }
 
-/** Sends a request and returns the response. Throws `ApiError` or `NetworkError`, and `AbortError` if `signal` aborts. */
-export async function send(method, path, { query, body, text, type, headers, signal, accept, key } = {}) {
+/**
+ * Sends a request and returns the response; the listeners of errors are not called if it is `quiet`. Throws `ApiError` or `NetworkError`, and `AbortError` if `signal` aborts.
+ */
+export async function send(method, path, { query, body, text, type, headers, signal, accept, key, quiet } = {}) {
   const all = new Headers(headers);
   const bearer = key ?? credential.get();
   if (bearer) all.set('authorization', `Bearer ${bearer}`);
@@ -74,7 +76,7 @@ export async function send(method, path, { query, body, text, type, headers, sig
   }
   if (!response.ok) {
     const error = new ApiError(response.status, await problemOf(response), response.headers);
-    listeners.forEach((listener) => listener(error));
+    if (!quiet) listeners.forEach((listener) => listener(error));
     throw error;
   }
   return response;

@@ -36,13 +36,23 @@ function Later({ name, ...props }) {
   return html`<${state.view} ...${props} />`;
 }
 
+const CODE = /^#code=([0-9A-Za-z]+)$/;
+
 /** Takes the one-time code out of the address, and exchanges it for a key. */
 async function redeemCode() {
-  const match = /^#(?:\/?sign-in\?)?code=([^&]+)/.exec(location.hash);
-  if (!match) return;
+  const code = CODE.exec(location.hash)?.[1];
+  if (!code) return;
   history.replaceState(null, '', location.pathname);
-  const { key } = await api.post('/sign-in', { code: decodeURIComponent(match[1]) });
-  credential.set(key);
+  try {
+    const { key } = await api.post('/sign-in', { code }, { quiet: true });
+    credential.set(key);
+  } catch (error) {
+    // A tab that is signed in stays signed in.
+    if (credential.get() !== null) return;
+    if (error.status === 401) throw new Error(t.signIn.codeInvalid, { cause: error });
+    if (error.status === 403) throw new Error(t.signIn.codeRemote, { cause: error });
+    throw error;
+  }
 }
 
 export function App() {
@@ -80,11 +90,15 @@ export function App() {
   }, []);
 
   useEffect(() => {
-    redeemCode().then(start, (error) => {
+    const redeem = () => redeemCode().then(start, (error) => {
       setFailure(error);
       setPhase('sign-in');
     });
-    return onApiError((error) => {
+    redeem();
+    // The address can be opened in a tab that shows the page already.
+    const changed = () => CODE.test(location.hash) && redeem();
+    addEventListener('hashchange', changed);
+    const remove = onApiError((error) => {
       if (!signedIn.current) return;
       if (error.status === 401) {
         signedIn.current = false;
@@ -96,6 +110,10 @@ export function App() {
         loadAbility().then(setAbility, () => {});
       }
     });
+    return () => {
+      removeEventListener('hashchange', changed);
+      remove();
+    };
   }, []);
 
   useEffect(() => {

@@ -7,14 +7,15 @@ export const timeZone = Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC
 const integer = new Intl.NumberFormat(language);
 const percentage = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1 });
 const dateTime = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
-const date = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
+const dates = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
 const clock = new Intl.DateTimeFormat(language, { timeStyle: 'short' });
 const relative = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' });
 
 export const count = (value) => (value === null || value === undefined ? '–' : integer.format(value));
 export const share = (part, whole) => (whole > 0 ? percentage.format(part / whole) : '–');
 export const instant = (value) => (value ? dateTime.format(new Date(value)) : '–');
-export const day = (value) => (value ? date.format(new Date(`${value}T12:00:00`)) : '–');
+export const date = (value) => (value ? dates.format(new Date(value)) : '–');
+export const day = (value) => (value ? dates.format(new Date(`${value}T12:00:00`)) : '–');
 
 /** Time of a message: the clock for today, otherwise the date as well. */
 export function moment(value) {
@@ -28,7 +29,7 @@ export function ago(value) {
   const steps = [['day', 86_400], ['hour', 3600], ['minute', 60]];
   const step = steps.find(([, size]) => Math.abs(seconds) >= size);
   if (!step) return t.format.now;
-  if (step[0] === 'day' && seconds < -6 * 86_400) return date.format(new Date(value));
+  if (step[0] === 'day' && seconds < -6 * 86_400) return dates.format(new Date(value));
   return relative.format(Math.round(seconds / step[1]), step[0]);
 }
 

@@ -35,9 +35,7 @@ export class SessionList {
     try {
       const page = await api.get('/sessions', { limit: 30, cursor, state: this.filter });
       if (generation !== this.generation) return;
-      const known = new Set(cursor ? this.rows.map((row) => row.id) : []);
-      this.rows = [...(cursor ? this.rows : []), ...page.data.filter((row) => !known.has(row.id))];
-      this.cursor = page.next_cursor;
+      this.merge(page, cursor);
       this.loaded = true;
       this.error = null;
     } catch (error) {
@@ -46,6 +44,15 @@ export class SessionList {
       if (generation === this.generation) this.loading = false;
       this.changed();
     }
+  }
+
+  /** Adds a page at the end. Without a cursor, it replaces the newest rows and keeps those that were loaded after them. */
+  merge(page, cursor) {
+    const ids = new Set((cursor ? this.rows : page.data).map((row) => row.id));
+    const others = (cursor ? page.data : this.rows).filter((row) => !ids.has(row.id));
+    const keepsOthers = cursor || this.rows.length > page.data.length;
+    this.rows = [...(cursor ? this.rows : page.data), ...(keepsOthers ? others : [])];
+    if (cursor || !this.cursor || !keepsOthers) this.cursor = page.next_cursor;
   }
 
   more() {

@@ -21,6 +21,8 @@ export default {
   signIn: {
     title: 'Sign in', lead: 'Conversations with the tools of your organization: stored, resumable, and accounted to the cent.', key: 'API key',
     hint: 'The key stays in this tab and ends with it.', action: 'Sign in', out: 'Sign out', signedOut: 'Signed out',
+    codeInvalid: 'This address does not sign in any more: it works once, within ten minutes after the first start. Paste an API key.',
+    codeRemote: 'This address signs in only on the machine of the server, without a proxy. Paste an API key.',
   },
   sessions: {
     title: 'Sessions', create: 'New session', filter: 'Show sessions', filters: { '': 'All', active: 'Active', paused: 'Paused', completed: 'Completed' },
@@ -117,7 +119,10 @@ export default {
   },
   rules: {
     title: 'Stored rules', effective: 'Effective rules', of: (name) => `Rules of ${name}`, json: 'Rules (JSON)', hint: 'The last rule that matches decides.', abilities: (name) => `What ${name} may do`, can: 'can', cannot: 'cannot',
-    check: 'Check', action: 'Action', subject: 'Subject', object: 'Object (JSON, optional)', verdict: (allowed, number, layer) => (number > 0 ? `${allowed ? 'Allowed' : 'Refused'} by rule ${number}${layer ? ` (${layer})` : ''}.` : 'Refused: no rule matches.'),
+    layers: { user: 'every user', group_admin: 'group administrators', admin: 'administrators', group_rules: 'rules of a group', user_rules: 'rules of the user', guard: 'guard' },
+    check: 'Check', action: 'Action', subject: 'Subject', object: 'Id or fields (optional)', objectExample: '{"user_id": "…"}', allowed: 'Allowed', refused: 'Refused',
+    by: (number, layer) => (number > 0 ? `by rule ${number}${layer ? `, ${layer}` : ''}.` : ': no rule matches.'),
+    invalid: (cause) => `The fields are not valid JSON: ${cause}`, unknown: (type, id) => `There is no ${type} ${id} that you may see.`, jsonOnly: (type) => `Write the fields of the ${type} as JSON.`,
   },
   audit: { events: 'Events', sessions: 'Sessions', sessionsNote: 'Never titles or texts.', time: 'Time', actor: 'Who', action: 'What', subject: 'On', detail: 'Details', server: 'the server' },
 };

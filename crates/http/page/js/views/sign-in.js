@@ -15,6 +15,7 @@ export function SignIn({ failure, onSignedIn }) {
     document.title = `${t.signIn.title} · ${t.app.name}`;
     form.current.querySelector('input').focus();
   }, []);
+  useEffect(() => setError(failure), [failure]);
   const submit = async (event) => {
     event.preventDefault();
     const input = form.current.querySelector('input');

@@ -3,7 +3,7 @@
 import { html, useState } from '../../html.js';
 import { api, segment } from '../../api.js';
 import { can } from '../../abilities.js';
-import { instant } from '../../format.js';
+import { date, instant } from '../../format.js';
 import { t } from '../../texts/index.js';
 import { Confirm, FormDialog } from '../../components/dialog.js';
 import { Field, Select } from '../../components/field.js';
@@ -11,7 +11,8 @@ import { Icon } from '../../components/icon.js';
 import { Menu } from '../../components/menu.js';
 import { ListTable, useList } from '../../components/table.js';
 import { BudgetButton } from './budget.js';
-import { AbilitiesDialog, RulesDialog } from './rules.js';
+import { AbilitiesDialog } from './abilities.js';
+import { RulesDialog } from './rules.js';
 
 const choices = (texts) => Object.entries(texts).map(([value, label]) => ({ value, label }));
 
@@ -41,7 +42,7 @@ export function Users({ ability, features, names }) {
     { label: t.users.role, cell: (user) => t.roles[user.role] ?? '–', sort: (user) => user.role },
     { label: t.users.status, cell: (user) => t.users.states[user.status] ?? '–', sort: (user) => user.status },
     { label: t.users.groups, cell: (user) => (user.group_ids ?? []).map(names.group).join(', ') || '–' },
-    { label: t.users.since, cell: (user) => instant(user.created_at), sort: (user) => user.created_at },
+    { label: t.users.since, cell: (user) => html`<time datetime=${user.created_at} title=${instant(user.created_at)}>${date(user.created_at)}</time>`, sort: (user) => user.created_at },
     { label: t.lists.actions, cell: (user) => html`<span class="actions">
       ${manage && html`<${BudgetButton} subject="user" id=${user.id} name=${user.name} />`}
       <${Menu} label=${t.users.actions(user.name)} items=${[

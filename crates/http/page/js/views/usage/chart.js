@@ -3,16 +3,26 @@
 import { html, useEffect, useRef } from '../../html.js';
 import { day as dayText } from '../../format.js';
 import { number } from '../../money.js';
-import { t } from '../../texts/index.js';
+import { language, t } from '../../texts/index.js';
 import uPlot from '../../../vendor/uplot.mjs';
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const short = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
+const short = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short' });
+
+/** Decimal places of the smallest cost. */
+const PLACES = 12;
+
+/** Texts of the cost axis, with the decimal places of its steps. */
+function dollars(values, step) {
+  const decimals = step.toFixed(PLACES).replace(/0+$/, '').split('.')[1].length;
+  const places = decimals === 1 ? 2 : decimals;
+  const format = new Intl.NumberFormat(language, { minimumFractionDigits: places, maximumFractionDigits: places });
+  return values.map((value) => `$${format.format(value)}`);
+}
 
 function options(width, days) {
   const font = `12px ${color('--sans')}`;
   const axis = { stroke: color('--muted'), font, grid: { stroke: color('--line'), width: 1 }, ticks: { show: false } };
-  const dollars = (value) => (value === 0 ? '$0' : `$${value >= 1 ? value.toLocaleString() : Number(value.toPrecision(2))}`);
   return {
     width,
     height: 240,
@@ -21,7 +31,7 @@ function options(width, days) {
     scales: { x: { time: false, range: [-0.6, days.length - 0.4] }, y: { range: (_, low, high) => [0, high > 0 ? high * 1.12 : 1] } },
     axes: [
       { ...axis, size: 32, grid: { show: false }, space: 64, incrs: [1, 2, 5, 7, 14, 28, 56, 91], values: (_, ticks) => ticks.map((tick) => (days[tick] && Number.isInteger(tick) ? short.format(new Date(`${days[tick]}T12:00:00`)) : '')) },
-      { ...axis, size: 68, values: (_, ticks) => ticks.map(dollars) },
+      { ...axis, size: 68, values: (_, ticks, axis, space, step) => dollars(ticks, step) },
     ],
     series: [{}, { fill: color('--accent'), stroke: color('--accent'), width: 0, paths: uPlot.paths.bars({ size: [0.72, 36], radius: 0.2 }), points: { show: false } }],
   };
