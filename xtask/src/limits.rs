@@ -80,6 +80,7 @@ fn quantity(value: &str) -> Option<i128> {
         "MiB" => 1 << 20,
         "s" => 1000,
         "minutes" => 60 * 1000,
+        "hours" => 60 * 60 * 1000,
         "h" => 60 * 60 * 1000,
         _ => 1,
     };
