@@ -47,7 +47,7 @@ test('a second browser sees the conversation live, and stops it', async () => {
   await second.getByLabel('Message', { exact: true }).fill('Again');
   await second.keyboard.press('Enter');
   await first.locator('.mine').nth(1).waitFor();
-  await first.locator('.theirs').nth(1).locator('.bubble').getByText(/\w{3}/).waitFor();
+  await started(first);
   await first.getByRole('button', { name: 'Stop' }).click();
   await Promise.all([idle(first, 2), idle(second, 2)]);
   assert.equal(await answers(first).last().textContent(), await answers(second).last().textContent());
