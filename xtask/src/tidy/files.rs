@@ -55,7 +55,11 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
     Ok(())
 }
 
+/// Returns whether the rules apply to a file: not to data of tests, and not to copies of files of other projects.
 fn is_included(path: &str) -> bool {
+    if path.contains("/vendor/") {
+        return false;
+    }
     let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
     let test_data = path.contains("/tests/") && extension != "rs";
     path.starts_with(".ci/") || path == ".env.example" || (EXTENSIONS.contains(&extension) && !test_data)

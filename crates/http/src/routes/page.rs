@@ -88,7 +88,7 @@ fn content_type(name: &str) -> &'static str {
     }
 }
 
-/// Whether `Accept-Encoding` names gzip. A client that does not name it receives the plain file.
+/// Returns whether `Accept-Encoding` names gzip. A client that does not name it receives the plain file.
 fn accepts_gzip(request: &HttpRequest) -> bool {
     let accepted = AcceptEncoding::parse(request);
     accepted.is_ok_and(|accepted| {
