@@ -74,6 +74,13 @@ const SIZES = { wide: { width: 1280, height: 860 }, narrow: { width: 375, height
 const SECTIONS = ['users', 'groups', 'keys', 'models', 'tools', 'audit'];
 const views = (sessions) => ({ new: '', chat: `sessions/${sessions.short}`, 'chat-end': `sessions/${sessions.long}`, usage: 'usage', account: 'account', ...Object.fromEntries(SECTIONS.map((name) => [name, `administration/${name}`])) });
 
+/** Waits until a view has its data. */
+async function ready(page) {
+  await page.waitForTimeout(300);
+  await page.waitForFunction(() => document.querySelector('main') && !document.querySelector('main[aria-busy]') && !document.body.textContent.includes('Loading …'));
+  await page.waitForTimeout(400);
+}
+
 /** Opens parts of a view and takes a picture of each. */
 async function details(page, sessions, shoot, size) {
   await page.goto(`${server.address}/#/account`);
@@ -87,7 +94,7 @@ async function details(page, sessions, shoot, size) {
   await shoot('menu');
   await page.getByRole('menuitem', { name: 'Effective rules' }).click();
   const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('Action').selectOption('delete');
+  await dialog.getByLabel('Action').selectOption('update');
   await dialog.getByLabel('Id or fields').fill(sessions.long);
   await dialog.getByRole('button', { name: 'Check' }).click();
   await dialog.locator('.decides').waitFor();
@@ -106,6 +113,7 @@ async function details(page, sessions, shoot, size) {
   await page.waitForTimeout(300);
   await shoot('chat-details');
   await page.goto(`${server.address}/#/usage`);
+  await page.getByRole('table', { name: 'By group' }).waitFor();
   await page.locator('.page').evaluate((element) => element.scrollTo(0, 620));
   await page.waitForTimeout(500);
   await shoot('usage-tables');
@@ -130,7 +138,7 @@ async function shootAll(sessions, colorScheme, size) {
   await signIn(page, server, server.key, { menu: size === 'narrow' });
   for (const [name, path] of Object.entries(views(sessions))) {
     await page.goto(`${server.address}/#/${path}`);
-    await page.waitForTimeout(700);
+    await ready(page);
     if (name === 'chat') await page.locator('.transcript').evaluate((element) => element.scrollTo(0, 0));
     await page.waitForTimeout(100);
     await shoot(name);
