@@ -9,7 +9,7 @@ import { startServer } from './server.mjs';
 const EXECUTABLE = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-export const launch = () => chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox'] });
+export const launch = () => chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 
 /**
  * Opens a page that records violations: requests to other hosts, policy violations, errors of scripts, dialogs, and
