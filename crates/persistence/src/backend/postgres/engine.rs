@@ -336,11 +336,12 @@ impl Performance {
     }
 
     /// Returns the limit of one wait for a lock in milliseconds: the rest of the time of the call, at most the setting. A
-    /// write waits twice for a row for which other transactions wait, too: for its turn, and for the row.
+    /// write waits twice for a row for which other transactions wait, too: for its turn, and for the row. A serializable
+    /// one, such as the deletion of a user, keeps its time: it waits for many others.
     fn lock_wait_ms(&self) -> u64 {
         let waits = match self.mode {
-            Mode::Read | Mode::Snapshot => 1,
-            Mode::Write | Mode::PriorityWrite | Mode::LargeWrite | Mode::Serializable => 2,
+            Mode::Read | Mode::Snapshot | Mode::Serializable => 1,
+            Mode::Write | Mode::PriorityWrite | Mode::LargeWrite => 2,
         };
         let rest = self.limits.lock_timeout().min(self.time_left()) / waits;
         // Zero would switch the limit off.
