@@ -1,6 +1,6 @@
 // Router by the hash of the address: `#/sessions/<id>`, `#/usage`.
 
-import { useEffect, useState } from './html.js';
+import { useEffect, useMemo, useState } from './html.js';
 
 /** Returns the current route: `{path: [segment, …], query: URLSearchParams}`. */
 export function currentRoute() {
@@ -26,11 +26,13 @@ export function navigate(path, { replace = false } = {}) {
 }
 
 export function useRoute() {
-  const [route, setRoute] = useState(currentRoute);
+  const [hash, setHash] = useState(location.hash);
   useEffect(() => {
-    const update = () => setRoute(currentRoute());
+    const update = () => setHash(location.hash);
     addEventListener('hashchange', update);
+    // The address may have changed since the first rendering, before this effect.
+    update();
     return () => removeEventListener('hashchange', update);
   }, []);
-  return route;
+  return useMemo(currentRoute, [hash]);
 }

@@ -95,6 +95,7 @@ test('the keyboard is enough for a conversation', async () => {
   await page.keyboard.press('Escape');
   await focusOn('Session actions');
   await page.keyboard.press('Enter');
+  await focusOn('Rename');
   await page.keyboard.press('Enter');
   await page.getByRole('dialog').waitFor();
   await page.keyboard.press('Escape');

@@ -33,3 +33,19 @@ test('a session is forked from a message, and its lineage is shown', async () =>
   await page.getByRole('dialog').getByRole('link', { name: 'Another way' }).waitFor();
   assert.deepEqual(page.problems, []);
 });
+
+test('another answer replaces the last one, which stays marked', async () => {
+  const page = await openPage(all.browser, all.server);
+  await signIn(page, all.server);
+  await converse(page, 'general-assistant', 'Once more, please');
+  await idle(page);
+  await page.getByRole('button', { name: 'Regenerate' }).click();
+  await page.locator('.theirs').nth(1).waitFor();
+  await idle(page, 2);
+  await page.locator('.theirs.superseded').getByText('replaced by a later answer').waitFor();
+  assert.equal(await page.locator('.mine').count(), 1);
+  assert.equal(await page.getByRole('button', { name: 'Regenerate' }).count(), 1);
+  await page.reload();
+  await page.locator('.theirs.superseded').getByText('replaced by a later answer').waitFor();
+  assert.deepEqual(page.problems, []);
+});
