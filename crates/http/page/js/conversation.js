@@ -31,6 +31,7 @@ export class Conversation {
     this.session = null;
     this.messages = [];
     this.running = null;
+    this.endedTurn = null;
     this.connected = true;
     this.hasOlder = false;
     this.error = null;
@@ -150,7 +151,11 @@ export class Conversation {
 
   async refresh() {
     try {
-      this.take(await api.get(this.path, null, { signal: this.disposed.signal }));
+      const detail = await api.get(this.path, null, { signal: this.disposed.signal });
+      this.take(detail);
+      // Another tab or browser may have begun the next turn. A turn whose end could not be stored still looks active.
+      const active = detail.active_turn_id;
+      if (active && active !== this.endedTurn && !this.running) this.attach(active);
       this.changed();
     } catch {
       // The totals stay as they are until the next refresh.
@@ -277,6 +282,7 @@ export class Conversation {
   end(answer) {
     answer.live = false;
     answer.version += 1;
+    this.endedTurn = answer.turn_id ?? this.endedTurn;
     this.running = null;
     this.connected = true;
     this.stopping = false;
