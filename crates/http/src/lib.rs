@@ -13,6 +13,7 @@ mod clock;
 mod connections;
 mod csv;
 mod dto;
+mod embedded_files;
 mod error;
 mod limits;
 mod local_machine;

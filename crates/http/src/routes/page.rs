@@ -1,12 +1,10 @@
 //! The page at `/`: files of the folder `page`, compressed by `build.rs`, without requests to other hosts.
 
-use actix_web::http::header::{
-    self, AcceptEncoding, ContentEncoding, Encoding, Header as _, Preference, Quality,
-};
-use actix_web::web::{self, Bytes, Path, ServiceConfig};
+use actix_web::http::header;
+use actix_web::web::{self, Path, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, guard};
-use miniz_oxide::inflate::decompress_to_vec;
 
+use crate::embedded_files::{self, EmbeddedFiles};
 use crate::error::{Code, Problem};
 
 /// Scripts and styles of this server only. Trusted Types refuse every string as HTML or as a script, so a text of a
@@ -20,14 +18,10 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const REVALIDATED: &str = "no-cache";
 const INDEX: &str = "index.html";
 
-/// Sizes of the gzip header and trailer in the files of `build.rs`.
-const GZIP_HEADER_BYTES: usize = 10;
-const GZIP_TRAILER_BYTES: usize = 8;
-
 /// Files of the page with gzip, by their path, and the hash of their content.
 struct PageFiles {
     hash: &'static str,
-    files: &'static [(&'static str, &'static [u8])],
+    files: EmbeddedFiles,
 }
 
 static PAGE: PageFiles = include!(concat!(env!("OUT_DIR"), "/page/table.rs"));
@@ -62,37 +56,13 @@ async fn asset(path: Path<(String, String)>, request: HttpRequest) -> Result<Htt
 }
 
 fn serve(name: &str, caching: &'static str, request: &HttpRequest) -> Result<HttpResponse, Problem> {
-    let (_, gzip) = PAGE.files.iter().find(|(file, _)| *file == name).ok_or_else(Problem::not_found)?;
     let mut response = HttpResponse::Ok();
     response
-        .content_type(content_type(name))
+        .content_type(match name {
+            INDEX => "text/html; charset=utf-8",
+            _ => embedded_files::content_type(name),
+        })
         .insert_header((header::CACHE_CONTROL, caching))
-        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((header::VARY, "accept-encoding"));
-    if accepts_gzip(request) {
-        return Ok(response.insert_header(ContentEncoding::Gzip).body(Bytes::from_static(gzip)));
-    }
-    let data = gzip.get(GZIP_HEADER_BYTES..gzip.len() - GZIP_TRAILER_BYTES).unwrap_or_default();
-    let plain = decompress_to_vec(data).map_err(|error| Problem::internal(error.to_string()))?;
-    Ok(response.body(plain))
-}
-
-fn content_type(name: &str) -> &'static str {
-    match name.rsplit_once('.') {
-        Some((_, "html")) => "text/html; charset=utf-8",
-        Some((_, "css")) => "text/css",
-        Some((_, "js" | "mjs")) => "text/javascript",
-        Some((_, "svg")) => "image/svg+xml",
-        Some((_, "woff2")) => "font/woff2",
-        _ => "application/octet-stream",
-    }
-}
-
-/// Returns whether `Accept-Encoding` names gzip. A client that does not name it receives the plain file.
-fn accepts_gzip(request: &HttpRequest) -> bool {
-    let accepted = AcceptEncoding::parse(request);
-    accepted.is_ok_and(|accepted| {
-        let gzip = Preference::Specific(Encoding::gzip());
-        accepted.iter().any(|coding| coding.item == gzip && coding.quality > Quality::ZERO)
-    })
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY));
+    embedded_files::respond(response, PAGE.files, name, request)
 }
