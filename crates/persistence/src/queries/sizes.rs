@@ -2,17 +2,25 @@
 
 use causerie_domain::page::{fitting_rows, rows_within};
 
+/// SQL of the size of a message with its attachments, from the SQL of the size of its texts.
+macro_rules! message_size {
+    ($texts:literal) => {
+        concat!(
+            "CAST(",
+            $texts,
+            " + OCTET_LENGTH(messages.meta) + COALESCE(OCTET_LENGTH(messages.reasoning_details), 0)
+             + COALESCE((SELECT SUM(OCTET_LENGTH(a.storage_key) + OCTET_LENGTH(a.meta)) FROM message_attachments a
+                 WHERE a.message_id = messages.id AND a.deleted_at IS NULL), 0) AS BIGINT)"
+        )
+    };
+}
+
 /// SQL of the size of a message with its attachments.
-pub(super) const MESSAGE: &str = "CAST(OCTET_LENGTH(messages.content) + OCTET_LENGTH(messages.parts) \
-     + OCTET_LENGTH(messages.meta) + COALESCE(OCTET_LENGTH(messages.reasoning_details), 0) \
-     + COALESCE((SELECT SUM(OCTET_LENGTH(a.storage_key) + OCTET_LENGTH(a.meta)) FROM message_attachments a \
-         WHERE a.message_id = messages.id AND a.deleted_at IS NULL), 0) AS BIGINT)";
+pub(super) const MESSAGE: &str =
+    message_size!("OCTET_LENGTH(messages.content) + OCTET_LENGTH(messages.parts)");
 
 /// SQL of the size of a message with its attachments and without its parts.
-pub(super) const MESSAGE_WITHOUT_PARTS: &str = "CAST(OCTET_LENGTH(messages.content) \
-     + OCTET_LENGTH(messages.meta) + COALESCE(OCTET_LENGTH(messages.reasoning_details), 0) \
-     + COALESCE((SELECT SUM(OCTET_LENGTH(a.storage_key) + OCTET_LENGTH(a.meta)) FROM message_attachments a \
-         WHERE a.message_id = messages.id AND a.deleted_at IS NULL), 0) AS BIGINT)";
+pub(super) const MESSAGE_WITHOUT_PARTS: &str = message_size!("OCTET_LENGTH(messages.content)");
 
 /// SQL of the size of an attachment.
 pub(super) const ATTACHMENT: &str = "CAST(OCTET_LENGTH(message_attachments.filename) \

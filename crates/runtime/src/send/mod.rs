@@ -25,6 +25,7 @@ use causerie_fair_share::on_behalf_of;
 use causerie_usage::CharsPerToken;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use self::cost_ceiling::{TokenLimits, cost_ceiling};
 pub use self::idempotency::MAX_IDEMPOTENCY_KEY_CHARS;
@@ -102,6 +103,14 @@ struct Launch {
     leased_at: Instant,
 }
 
+/// Send to a session, before its checks.
+struct StartedSend {
+    access: Access,
+    session: Session,
+    /// Held until the turn has a task, so that a drain waits for it.
+    _in_progress: TaskTrackerToken,
+}
+
 impl Runtime {
     /// Sends a message and starts its turn. The turn runs, is stored and is accounted even if the reader or the future
     /// of this call is dropped.
@@ -117,16 +126,21 @@ impl Runtime {
         message: NewMessage,
         idempotency_key: Option<String>,
     ) -> Result<SendOutcome, RuntimeError> {
-        // Held until the turn has a task, so that a drain waits for it.
-        let _send_in_progress = self.inner.turns.token();
+        let send = self.start_send(principal, id).await?;
+        let question = Question { message, stored: None, key: idempotency_key };
+        self.answer(principal, &send.access, &send.session, question).await
+    }
+
+    /// Starts a send to a session: refuses it during a shutdown, and without the right to create messages.
+    async fn start_send(&self, principal: &Principal, id: SessionId) -> Result<StartedSend, RuntimeError> {
+        let in_progress = self.inner.turns.token();
         if self.is_draining() {
             return Err(RuntimeError::ShuttingDown);
         }
         let access = self.access(principal)?;
         access.messages(Action::Create)?;
         let session = self.known_session(&access, id).await?;
-        let question = Question { message, stored: None, key: idempotency_key };
-        self.answer(principal, &access, &session, question).await
+        Ok(StartedSend { access, session, _in_progress: in_progress })
     }
 
     /// Checks a send, and starts the turn that answers its message.

@@ -92,18 +92,12 @@ impl Runtime {
         id: SessionId,
         idempotency_key: Option<String>,
     ) -> Result<SendOutcome, RuntimeError> {
-        // Held until the turn has a task, so that a drain waits for it.
-        let _send_in_progress = self.inner.turns.token();
-        if self.is_draining() {
-            return Err(RuntimeError::ShuttingDown);
-        }
-        let access = self.access(principal)?;
-        access.messages(Action::Create)?;
-        let session = self.known_session(&access, id).await?;
+        let send = self.start_send(principal, id).await?;
+        let (access, session) = (&send.access, &send.session);
         access
             .require_message(Action::Create, &Session { state: SessionState::Active, ..session.clone() })?;
         let last = self.inner.turn_store.last_question(id).await?;
         let last = last.ok_or(RuntimeError::NothingToRegenerate)?;
-        self.answer(principal, &access, &session, Question::again(last, idempotency_key)).await
+        self.answer(principal, access, session, Question::again(last, idempotency_key)).await
     }
 }
