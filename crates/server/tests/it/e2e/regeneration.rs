@@ -53,11 +53,11 @@ async fn the_last_message_is_answered_again_however_its_turn_ended(builder: Test
     let running = cancelled.send("Hello").await?;
     cancelled.cancel().await?;
     running.read_to_end().await?;
-    app.upstream().open("gate");
     let turn = Reply::fetch(regenerate(&cancelled).header("prefer", "respond-async")).await?.json(202)?;
     let turn = turn["turn"]["id"].as_str().context("a turn")?.to_owned();
-    let rest = cancelled.resume(None).await?.context("a stream")?.read_to_end().await?;
-    assert_eq!(rest.turn_id, turn);
+    let stream = cancelled.resume(None).await?.context("a stream")?;
+    app.upstream().open("gate");
+    assert_eq!(stream.read_to_end().await?.turn_id, turn);
     assert_eq!(cancelled.last_message().await?["status"], "completed");
     app.stop().await
 }
