@@ -9,6 +9,7 @@
 mod catalog;
 mod fault;
 mod options;
+mod prompt_cache;
 mod recording;
 mod scenario;
 mod script;

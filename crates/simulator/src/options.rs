@@ -15,6 +15,8 @@ pub struct Options {
     pub typing_delay: Duration,
     /// Maximum number of recorded requests, at least 1; 10,000 by default. Their bodies are limited to 64 MiB in total.
     pub recorded_requests: usize,
+    /// Number of providers of each model, 1 to 3; 1 by default. Each has a prompt cache of its own.
+    pub providers: usize,
     /// Timeout of the `wait_…` methods of [`Simulator`](crate::Simulator); 10 s by default.
     pub wait_timeout: Duration,
 }
@@ -26,6 +28,7 @@ impl Default for Options {
             api_key: None,
             typing_delay: Duration::ZERO,
             recorded_requests: 10_000,
+            providers: 1,
             wait_timeout: Duration::from_secs(10),
         }
     }
@@ -39,6 +42,7 @@ impl fmt::Debug for Options {
             .field("api_key", &self.api_key.as_ref().map(|_| "***"))
             .field("typing_delay", &self.typing_delay)
             .field("recorded_requests", &self.recorded_requests)
+            .field("providers", &self.providers)
             .field("wait_timeout", &self.wait_timeout)
             .finish()
     }

@@ -188,6 +188,11 @@ impl Simulator {
         self.state.set_outage(None);
     }
 
+    /// Lets time pass for the prompt caches, so that their entries expire.
+    pub fn pass_time_of_prompt_caches(&self, time: std::time::Duration) {
+        self.state.prompt_caches.pass_time(time);
+    }
+
     /// Closes the connections of all running answers, like a crash of the upstream.
     pub fn cut_running(&self) {
         self.state.cut_running();

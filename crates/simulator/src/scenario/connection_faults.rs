@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{Scenario, answers, parameter};
-use crate::scenario::input::{PROVIDER, ScenarioInput};
+use crate::scenario::input::ScenarioInput;
 use crate::scenario::params::ParameterError;
 use crate::script::reply::{Delta, Finish};
 use crate::script::{ChunkKind, Event, HEARTBEAT, Head, Pause, Position, Script};
@@ -171,7 +171,7 @@ fn document_with_error(input: &ScenarioInput<'_>, error: Value, content: Option<
         "object": "chat.completion",
         "created": input.created,
         "model": input.served_as(),
-        "provider": PROVIDER,
+        "provider": input.provider,
         "choices": [choice],
     })
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::catalog;
+use crate::prompt_cache::CachedTokens;
 use crate::scenario::params::{ParameterError, Params, invalid};
 use crate::scenario::text::{self, Alphabet};
 use crate::script::bill::{self, Bill, CHARACTERS_PER_TOKEN, KeyOwner};
@@ -10,8 +11,6 @@ use crate::script::framing::{Frame, Framing};
 use crate::script::reply::Reply;
 use crate::script::{Event, Pause};
 use crate::wire::request::ChatRequest;
-
-pub(crate) const PROVIDER: &str = "Simulated Provider";
 
 /// Input of a scenario. Equal inputs produce equal scripts.
 #[derive(Clone, Debug)]
@@ -29,6 +28,9 @@ pub(crate) struct ScenarioInput<'a> {
     pub(crate) created: u64,
     /// Default delay before each delta.
     pub(crate) typing_delay: Duration,
+    pub(crate) provider: &'static str,
+    /// Input tokens in the prompt cache of the provider.
+    pub(crate) cached: CachedTokens,
 }
 
 impl ScenarioInput<'_> {
@@ -72,8 +74,8 @@ impl ScenarioInput<'_> {
             prices: catalog::prices(&self.model, prompt),
             characters_per_token,
             prompt,
-            cached: 0,
-            cache_write: 0,
+            cached: self.cached.read,
+            cache_write: self.cached.written,
             completion: bill::tokens(output, characters_per_token),
             reasoning: bill::tokens(reasoning, characters_per_token),
             key_owner: KeyOwner::Platform,
@@ -87,7 +89,7 @@ impl ScenarioInput<'_> {
             id: self.generation_id.clone(),
             created: self.created,
             model: self.served_as(),
-            provider: PROVIDER,
+            provider: self.provider,
             framing,
         }
     }
@@ -120,7 +122,7 @@ impl ScenarioInput<'_> {
         Ok(Some(Gate { name: name.to_owned(), at }))
     }
 
-    fn characters_per_token(&self) -> Result<u64, ParameterError> {
+    pub(crate) fn characters_per_token(&self) -> Result<u64, ParameterError> {
         self.params.number("chars_per_token", CHARACTERS_PER_TOKEN)
     }
 }

@@ -14,6 +14,7 @@ mod text;
 
 use std::time::{Duration, SystemTime};
 
+use crate::prompt_cache::{CachedTokens, PROVIDERS};
 use crate::scenario::input::ScenarioInput;
 use crate::scenario::params::{ModelId, ParameterError};
 use crate::script::Script;
@@ -115,6 +116,8 @@ pub(crate) fn check(model: &str) -> Result<(), String> {
         now: SystemTime::UNIX_EPOCH,
         created: 0,
         typing_delay: Duration::ZERO,
+        provider: PROVIDERS[0],
+        cached: CachedTokens::default(),
     };
     try_build(&input, &path).map(|_| ()).map_err(|error| error.to_string())
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use crate::scenario::input::{Gate, GateAt, PROVIDER, ScenarioInput};
+use crate::scenario::input::{Gate, GateAt, ScenarioInput};
 use crate::scenario::params::ParameterError;
 use crate::script::GenerationPlan;
 use crate::script::bill::Bill;
@@ -63,7 +63,7 @@ impl ScenarioInput<'_> {
         let plan = GenerationPlan {
             id: self.generation_id.clone(),
             model: self.served_as(),
-            provider: PROVIDER,
+            provider: self.provider,
             created: self.created,
             streamed: self.request.stream,
             finish: reply.finish,

@@ -1,16 +1,19 @@
 //! State that the routes and the handle share.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::options::Options;
+use crate::prompt_cache::{PROVIDERS, PromptCaches};
 use crate::recording::Recorder;
 use crate::server::gates::Gates;
 use crate::server::generations::Generations;
+use crate::wire::request::ChatRequest;
 
 /// Maximum number of model ids counted for `times`; requests for further ids count as first ones.
 const MAX_COUNTED_IDS: usize = 10_000;
@@ -21,9 +24,12 @@ pub(crate) struct State {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) gates: Gates,
     pub(crate) generations: Generations,
+    pub(crate) prompt_caches: PromptCaches,
     /// Time of the start since the epoch.
     started_at: Duration,
     issued: AtomicU64,
+    /// Requests that were given to the next provider.
+    distributed: AtomicUsize,
     attempts: Mutex<HashMap<String, u64>>,
     /// Model id whose scenario answers all requests during an outage.
     outage: Mutex<Option<String>>,
@@ -38,8 +44,10 @@ impl State {
             options,
             gates: Gates::default(),
             generations: Generations::default(),
+            prompt_caches: PromptCaches::default(),
             started_at,
             issued: AtomicU64::new(0),
+            distributed: AtomicUsize::new(0),
             attempts: Mutex::default(),
             outage: Mutex::default(),
             cut: Mutex::default(),
@@ -55,6 +63,19 @@ impl State {
     pub(crate) fn issue_id(&self) -> String {
         let number = self.issued.fetch_add(1, Ordering::Relaxed) + 1;
         format!("gen-{}-{:09}x{number:010}", self.started_at.as_secs(), self.started_at.subsec_nanos())
+    }
+
+    /// Returns the provider of a request. A session always has the same one; other requests are distributed in turn.
+    pub(crate) fn provider(&self, request: &ChatRequest) -> &'static str {
+        let providers = &PROVIDERS[..self.options.providers.clamp(1, PROVIDERS.len())];
+        let number = match request.sticky_session() {
+            Some(session) => {
+                let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(session);
+                usize::try_from(hash % 1024).unwrap_or_default()
+            }
+            None => self.distributed.fetch_add(1, Ordering::Relaxed),
+        };
+        providers[number % providers.len()]
     }
 
     /// Counts a request for a model id and returns its number, from 1.

@@ -13,6 +13,15 @@ pub(crate) struct ChatRequest {
     pub(crate) stream: bool,
     pub(crate) max_tokens: Option<u64>,
     pub(crate) max_completion_tokens: Option<u64>,
+    pub(crate) session_id: Option<String>,
+    pub(crate) provider: Option<Preferences>,
+}
+
+/// Preferences for providers.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Preferences {
+    #[serde(default)]
+    pub(crate) order: Option<serde_json::Value>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -22,7 +31,7 @@ pub(crate) struct Message {
     pub(crate) content: Option<Content>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Role {
     System,
@@ -44,6 +53,8 @@ pub(crate) enum Content {
 pub(crate) struct Part {
     #[serde(default)]
     pub(crate) text: Option<String>,
+    #[serde(default)]
+    pub(crate) cache_control: Option<serde_json::Value>,
 }
 
 impl ChatRequest {
@@ -56,6 +67,12 @@ impl ChatRequest {
     pub(crate) fn last_user_text(&self) -> String {
         let last = self.messages.iter().rev().find(|message| message.role == Role::User);
         last.map(Message::text).unwrap_or_default()
+    }
+
+    /// Returns the session that always gets the same provider. An order of providers switches this off.
+    pub(crate) fn sticky_session(&self) -> Option<&str> {
+        let has_order = self.provider.as_ref().is_some_and(|provider| provider.order.is_some());
+        self.session_id.as_deref().filter(|_| !has_order)
     }
 
     /// Returns the number of characters (Unicode scalar values) of all messages.
@@ -71,7 +88,7 @@ impl ChatRequest {
 
 impl Message {
     /// Returns the text. Text parts are joined by line feeds; other parts are skipped.
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match &self.content {
             None => String::new(),
             Some(Content::Text(text)) => text.clone(),
@@ -79,6 +96,18 @@ impl Message {
                 parts.iter().filter_map(|part| part.text.as_deref()).collect::<Vec<_>>().join("\n")
             }
         }
+    }
+
+    /// Returns the texts of the parts, and whether each is a breakpoint of the prompt cache. Other parts have no text.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&str, bool)> {
+        let (text, parts) = match &self.content {
+            None => (None, &[][..]),
+            Some(Content::Text(text)) => (Some((text.as_str(), false)), &[][..]),
+            Some(Content::Parts(parts)) => (None, &parts[..]),
+        };
+        let parts =
+            parts.iter().map(|part| (part.text.as_deref().unwrap_or_default(), part.cache_control.is_some()));
+        text.into_iter().chain(parts)
     }
 }
 

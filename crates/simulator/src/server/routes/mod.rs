@@ -15,11 +15,13 @@ use bytes::Bytes;
 use futures_util::stream;
 use serde_json::Value;
 
+use crate::prompt_cache::{self, CachedTokens};
 use crate::recording::RequestRecording;
 use crate::recording::{Outcome, RecordedRequest};
 use crate::scenario;
 use crate::scenario::input::ScenarioInput;
 use crate::scenario::params::ModelId;
+use crate::script::bill;
 use crate::script::{Head, Pause, Script};
 use crate::server::player::{Cut, Player};
 use crate::server::state::State;
@@ -83,7 +85,10 @@ async fn serve(state: web::Data<State>, http: HttpRequest, body: Bytes, route: R
 fn build_script(state: &State, request: &ChatRequest, model: String) -> Script {
     let ModelId { path, params } = ModelId::parse(&model);
     let is_echo = !path.starts_with("sim/") || path == "sim/echo";
-    let input = ScenarioInput {
+    if let Some(reason) = prompt_cache::refused_breakpoints(request, &model) {
+        return refusal(400, &reason);
+    }
+    let mut input = ScenarioInput {
         request,
         attempt: state.count_attempt(&model),
         model,
@@ -92,8 +97,18 @@ fn build_script(state: &State, request: &ChatRequest, model: String) -> Script {
         now: SystemTime::now(),
         created: state.created(),
         typing_delay: if is_echo { state.options.typing_delay } else { std::time::Duration::ZERO },
+        provider: state.provider(request),
+        cached: CachedTokens::default(),
     };
-    scenario::build_script(&input, &path)
+    // An invalid parameter is reported by the script.
+    let characters_per_token = input.characters_per_token().unwrap_or(bill::CHARACTERS_PER_TOKEN);
+    let lookup = state.prompt_caches.look_up(request, &input.model, input.provider, characters_per_token);
+    input.cached = lookup.tokens;
+    let script = scenario::build_script(&input, &path);
+    if !script.is_refusal() {
+        state.prompt_caches.store(lookup);
+    }
+    script
 }
 
 async fn respond(state: Arc<State>, mut recording: RequestRecording, script: Script) -> HttpResponse {
