@@ -26,8 +26,8 @@ mod source;
 mod yaml;
 
 pub use definition::{
-    DEFAULT_MAX_MESSAGES, History, Limits, Reasoning, ToolDefinition, ToolParameters, VersionMetadata,
-    canonical_json, content_hash,
+    CacheMode, DEFAULT_MAX_MESSAGES, History, Limits, Reasoning, ToolDefinition, ToolParameters, Trim,
+    VersionMetadata, canonical_json, content_hash,
 };
 pub use directory::load_directory;
 pub use error::{DefinitionError, DefinitionErrors, Position};

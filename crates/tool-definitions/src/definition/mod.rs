@@ -42,6 +42,9 @@ pub struct ToolDefinition {
     pub parameters: ToolParameters,
     #[serde(default, skip_serializing_if = "is_default")]
     pub history: History,
+    /// Prompt cache; `None` for [`CacheMode::Auto`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheMode>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub limits: Limits,
     /// First message of each session.
@@ -93,6 +96,33 @@ pub struct History {
     /// Maximum number of estimated tokens of these messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u64>,
+    /// Place of the cuts; `None` for [`Trim::Auto`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trim: Option<Trim>,
+}
+
+/// Place of the cuts in a history that exceeds a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trim {
+    /// Blocks if the model has a lower price for cached input, otherwise a sliding window.
+    #[default]
+    Auto,
+    /// The first message stays the same until a limit is exceeded, then at most half of the limit remains.
+    Block,
+    /// The most recent turns that fit the limits are sent.
+    Sliding,
+}
+
+/// Use of the prompt cache of models that cache only up to breakpoints in the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheMode {
+    /// Breakpoints are set.
+    #[default]
+    Auto,
+    /// No breakpoints are set.
+    Off,
 }
 
 /// Limits of new messages.

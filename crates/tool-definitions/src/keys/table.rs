@@ -77,6 +77,12 @@ pub(crate) const DEFINITION: &[Field] = &[
         rule: Rule::Mapping(HISTORY),
     },
     Field {
+        key: "cache",
+        required: false,
+        description: "Prompt cache of models that cache only up to breakpoints in the request. `auto` (default): breakpoints are set. `off`: no breakpoints, for tools whose sessions rarely have a second message.",
+        rule: Rule::Enum { values: &["auto", "off"], unsupported: &[] },
+    },
+    Field {
         key: "limits",
         required: false,
         description: "Limits of new messages. A message beyond a limit is refused.",
@@ -160,6 +166,12 @@ const HISTORY: &[Field] = &[
         required: false,
         description: "Maximum number of estimated tokens of these messages. The context length of the model always applies.",
         rule: Rule::Integer { min: 1, max: MAX_COUNT, default: None },
+    },
+    Field {
+        key: "trim",
+        required: false,
+        description: "Place of the cut in a history that exceeds a limit. `block`: the first message stays the same until a limit is exceeded, then at most half of the limit remains, so that the provider can cache the prompt. `sliding`: the most recent turns that fit are sent. `auto` (default): `block` if the model has a lower price for cached input, otherwise `sliding`.",
+        rule: Rule::Enum { values: &["auto", "block", "sliding"], unsupported: &[] },
     },
 ];
 

@@ -21,7 +21,8 @@ behavior: |
 model: anthropic/claude-sonnet-4.5
 fallback_models: [openai/gpt-5-mini]
 parameters: {temperature: 0.3, top_p: 1, max_output_tokens: 1024, seed: 7, stop: [\"\\n\"], reasoning: {effort: low}}
-history: {max_messages: 0, max_tokens: 16000}
+history: {max_messages: 0, max_tokens: 16000, trim: block}
+cache: off
 limits: {max_input_chars: 20000, max_messages_per_session: 200}
 greeting: \"  Hello. \"
 meta: {subject: math, tags: [school]}
@@ -31,8 +32,12 @@ meta: {subject: math, tags: [school]}
     assert_eq!(tool.greeting.as_deref(), Some("  Hello. "));
     assert_eq!(tool.model.as_deref(), Some("anthropic/claude-sonnet-4.5"));
     assert_eq!(tool.fallback_models, ["openai/gpt-5-mini"]);
-    assert_eq!(tool.history, History { max_messages: Some(0), max_tokens: Some(16000) });
+    assert_eq!(
+        tool.history,
+        History { max_messages: Some(0), max_tokens: Some(16000), trim: Some(Trim::Block) }
+    );
     assert_eq!(tool.history.effective_max_messages(), 0);
+    assert_eq!(tool.cache, Some(CacheMode::Off));
     assert_eq!(tool.limits, Limits { max_input_chars: Some(20000), max_messages_per_session: Some(200) });
     assert_eq!(tool.parameters.max_output_tokens, Some(1024));
     assert_eq!(Value::Object(tool.meta.clone()), serde_json::json!({"subject": "math", "tags": ["school"]}));
@@ -48,6 +53,7 @@ fn absent_keys_have_defaults() {
     let tool = parse_yaml("t.yaml", HEAD.as_bytes()).unwrap();
     assert_eq!(tool.history.effective_max_messages(), 20);
     assert_eq!(Parameters::from(&tool.parameters), Parameters::default());
+    assert_eq!((tool.history.trim, tool.cache), (None, None));
     assert_eq!((tool.model, tool.greeting, tool.description), (None, None, None));
 }
 
@@ -69,7 +75,7 @@ fn all_errors_are_found_at_once() {
          history: 20\n",
         &[
             "t.yaml:2:1: nam: unknown key, expected one of name, version, type, title, description, behavior, model, \
-             fallback_models, parameters, history, limits, greeting, meta",
+             fallback_models, parameters, history, cache, limits, greeting, meta",
             "t.yaml:2:1: name: required key is missing",
             "t.yaml:2:1: behavior: required key is missing",
             "t.yaml:3:10: version: expected text, found the number 1; put it in quotes",
