@@ -37,6 +37,8 @@ pub struct PromptMessage {
     pub content: Vec<ContentPart>,
     /// Reasoning records of an earlier answer, verbatim.
     pub reasoning_details: Option<Value>,
+    /// Whether the provider may cache the request up to the end of the text of this message.
+    pub cache_breakpoint: bool,
 }
 
 /// Part of the content of a message.

@@ -106,6 +106,8 @@ pub struct Session {
     pub ended_at: Option<Timestamp>,
     /// Time of the last activity: creation, message, or end of an answer.
     pub last_activity_at: Timestamp,
+    /// Sequence number of the first message of the history in the last request, at least 1. Cuts of the history move it.
+    pub history_from_seq: i64,
 }
 
 impl Session {

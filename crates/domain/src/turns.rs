@@ -76,6 +76,21 @@ pub struct ContextReport {
     pub estimated_tokens: u32,
     /// Whether the context length of the model is unknown and 8192 was assumed.
     pub context_length_assumed: bool,
+    /// Sequence number of the first stored message that was sent; without history, that of the new message. `None` in
+    /// reports of earlier versions.
+    pub first_seq: Option<i64>,
+    /// Whether the history begins at another message than in the previous request of the session.
+    pub is_cut: bool,
+}
+
+string_enum! {
+    /// Place of the cut in a history that exceeds a limit.
+    HistoryTrim, "history trim", {
+        /// The first message stays the same until a limit is exceeded, then at most half of the limit remains.
+        Block = "block",
+        /// The most recent turns that fit a limit remain.
+        Sliding = "sliding",
+    }
 }
 
 /// Turn: a user message and its answer.

@@ -10,7 +10,7 @@ use causerie_domain::ports::{
     Reap, ReapScope, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnStore, TurnStoreError, Turns,
 };
 use causerie_domain::sessions::SessionState;
-use causerie_domain::turns::{Turn, TurnStatus, parts_of};
+use causerie_domain::turns::{ContextReport, Turn, TurnStatus, parts_of};
 use causerie_domain::usage::MessageUsage;
 use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, TurnId, Usd};
 
@@ -94,7 +94,7 @@ impl TurnStore for MemoryStore {
             (Some(_), Some(question)) => &stored.messages[..question],
             _ => &stored.messages,
         };
-        let history = state.history(stored, earlier, begin.max_history_messages);
+        let history = state.history(stored, earlier, &begin);
         let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
         let budget_left = state.check_budgets(&begin.usage, needed).map_err(BeginTurnError::OverBudget)?;
         let reserved = needed.filter(|_| budget_left.is_some());
@@ -138,11 +138,13 @@ impl TurnStore for MemoryStore {
         turn.turn.context = finish.context.or(turn.turn.context);
         turn.turn.ended_at = Some(finish.ended_at);
         let ended = turn.turn.clone();
+        let cut = finish.context;
         let usage = turn.usage().ok_or_else(|| StoreError::Corrupt {
             what: format!("turn {} ends without a ledger row", ended.id),
             source: None,
         })?;
         state.release(&ended, finish.ended_at);
+        state.store_cut(ended.session_id, cut);
         state.write_answer(&ended, finish.parts, |message| {
             message.reasoning_details = finish.reasoning_details;
             message.meta = finish.meta;
@@ -267,10 +269,12 @@ impl State {
         })
     }
 
-    /// Returns the last messages of a session, up to [`MAX_HISTORY_BYTES`].
-    fn history(&self, stored: &StoredSession, earlier: &[Message], limit: u32) -> Vec<MessageView> {
-        let sent = earlier.iter().rev().filter(|message| message.superseded_by.is_none());
-        let latest = sent.take(limit as usize).map(|message| self.view(stored, message));
+    /// Returns the last messages of a session from the beginning of the history on, up to [`MAX_HISTORY_BYTES`].
+    fn history(&self, stored: &StoredSession, earlier: &[Message], begin: &BeginTurn) -> Vec<MessageView> {
+        let from_seq = begin.history_from_seq(&stored.session);
+        let latest = earlier.iter().rev().take_while(|message| message.seq >= from_seq);
+        let sent = latest.filter(|message| message.superseded_by.is_none());
+        let latest = sent.take(begin.max_history_messages as usize).map(|message| self.view(stored, message));
         let mut history: Vec<MessageView> =
             latest.map(|view| MessageView { message: view.message.without_parts(), ..view }).collect();
         history.truncate(rows_within(MAX_HISTORY_BYTES, history.iter().map(size)));
@@ -285,7 +289,7 @@ impl State {
         let question = stored.messages.iter().position(|message| message.id == begin.ids.user_message_id)?;
         let (user_message, assistant_message) =
             (stored.messages[question].clone(), stored.messages.last()?.clone());
-        let history = self.history(stored, &stored.messages[..question], begin.max_history_messages);
+        let history = self.history(stored, &stored.messages[..question], begin);
         let earlier_messages = count_before(&stored.messages, user_message.seq);
         let (session, budget_left) = (stored.session.clone(), self.min_budget_left(&begin.usage));
         Some(BegunTurn {
@@ -313,7 +317,17 @@ impl State {
         if let (Some((_, progress)), Some(attempt)) = (flush.progress, stored.attempts.last_mut()) {
             attempt.merge_progress(progress);
         }
-        LeaseStatus::Held { turn_id, cancel_requested: stored.turn.cancel_requested }
+        let (session_id, cancel_requested) = (stored.turn.session_id, stored.turn.cancel_requested);
+        self.store_cut(session_id, flush.context);
+        LeaseStatus::Held { turn_id, cancel_requested }
+    }
+
+    /// Stores the beginning of the history with the session if a report declares a cut.
+    fn store_cut(&mut self, session_id: SessionId, report: Option<ContextReport>) {
+        let first_seq = report.filter(|report| report.is_cut).and_then(|report| report.first_seq);
+        if let (Some(first_seq), Some(stored)) = (first_seq, self.sessions.get_mut(&session_id)) {
+            stored.session.history_from_seq = first_seq;
+        }
     }
 
     /// Returns the turn and its usage if an earlier call with the same values finished it.

@@ -69,7 +69,12 @@ fn request(model: String, question: String) -> CompletionRequest {
     CompletionRequest {
         model,
         fallback_models: Vec::new(),
-        messages: vec![PromptMessage { role: MessageRole::User, content, reasoning_details: None }],
+        messages: vec![PromptMessage {
+            role: MessageRole::User,
+            content,
+            reasoning_details: None,
+            cache_breakpoint: false,
+        }],
         parameters: Parameters::default(),
         max_tokens: 1000,
         user: None,

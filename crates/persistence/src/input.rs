@@ -57,6 +57,13 @@ pub(crate) struct KeyLookup {
     pub(crate) since: Timestamp,
 }
 
+/// Messages of a history.
+pub(crate) struct HistoryRange {
+    pub(crate) from_seq: i64,
+    pub(crate) before_seq: i64,
+    pub(crate) limit: u32,
+}
+
 /// A flush of several turns.
 pub(crate) struct FlushTurns {
     pub(crate) owner: InstanceId,

@@ -125,6 +125,7 @@ diesel::table! {
         ended_at -> Nullable<BigInt>,
         last_activity_at -> BigInt,
         deleted_at -> Nullable<BigInt>,
+        history_from_seq -> BigInt,
     }
 }
 

@@ -45,6 +45,8 @@ impl NewFork {
             started_at: self.now,
             ended_at: None,
             last_activity_at: self.now,
+            // The beginning of the parent, so that the first request of the fork continues the last one of the parent.
+            history_from_seq: Some(parent.history_from_seq).filter(|first| *first <= last_seq).unwrap_or(1),
         }
     }
 }

@@ -52,6 +52,7 @@ impl NewSession {
             started_at: self.started_at,
             ended_at: None,
             last_activity_at: self.started_at,
+            history_from_seq: 1,
         }
     }
 

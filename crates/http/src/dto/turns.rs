@@ -94,6 +94,13 @@ pub(crate) struct ContextDto {
     /// True if the context length of the model is unknown, so that 8192 tokens are assumed; otherwise absent.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     context_length_assumed: bool,
+    /// Number in the session of the first message that was sent; without history, that of the new message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    first_seq: Option<i64>,
+    /// True if the history begins at another message than in the previous request of the session; otherwise absent.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cut: bool,
 }
 
 impl From<ContextReport> for ContextDto {
@@ -103,6 +110,8 @@ impl From<ContextReport> for ContextDto {
             messages_dropped: report.messages_dropped,
             estimated_tokens: report.estimated_tokens,
             context_length_assumed: report.context_length_assumed,
+            first_seq: report.first_seq,
+            cut: report.is_cut,
         }
     }
 }

@@ -189,7 +189,7 @@ mod tests {
 data: {"type":"start","messageId":"01990000-0000-7000-8000-000000000004","messageMetadata":{"session_id":"01990000-0000-7000-8000-000000000001","turn_id":"T","user_message_id":"01990000-0000-7000-8000-000000000003","seq":2,"model":"test/model","from":0}}
 
 id: T:0
-data: {"type":"data-context","data":{"messages_sent":20,"messages_dropped":4,"estimated_tokens":3120}}
+data: {"type":"data-context","data":{"messages_sent":20,"messages_dropped":4,"estimated_tokens":3120,"first_seq":5,"cut":true}}
 
 id: T:0
 data: {"type":"reasoning-start","id":"0"}

@@ -33,6 +33,8 @@ pub(crate) fn context() -> TurnEvent {
         messages_dropped: 4,
         estimated_tokens: 3120,
         context_length_assumed: false,
+        first_seq: Some(5),
+        is_cut: true,
     })
 }
 

@@ -23,9 +23,24 @@ enum Content<'a> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Part<'a> {
-    Text { text: &'a str },
-    ImageUrl { image_url: ImageUrl<'a> },
-    File { file: File<'a> },
+    Text {
+        text: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<CacheControl>,
+    },
+    ImageUrl {
+        image_url: ImageUrl<'a>,
+    },
+    File {
+        file: File<'a>,
+    },
+}
+
+/// Mark of the end of a prefix to cache, for the default time of the provider.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum CacheControl {
+    Ephemeral,
 }
 
 #[derive(Debug, Serialize)]
@@ -50,18 +65,35 @@ impl<'a> Message<'a> {
         }
         let content = match &message.content[..] {
             [] => Content::Text(""),
-            [ContentPart::Text(text)] => Content::Text(text),
-            parts => Content::Parts(parts.iter().map(Part::from).collect()),
+            [ContentPart::Text(text)] if !message.cache_breakpoint => Content::Text(text),
+            parts => {
+                let mut parts: Vec<Part<'a>> = parts.iter().map(Part::from).collect();
+                if message.cache_breakpoint {
+                    mark_last_text(&mut parts);
+                }
+                Content::Parts(parts)
+            }
         };
         let reasoning_details = message.reasoning_details.as_ref().filter(|details| !details.is_null());
         Some(Message { role: message.role.as_str(), content, reasoning_details })
     }
 }
 
+/// Marks the last text. Providers refuse a mark on an empty text, and the upstream accepts it on texts only.
+fn mark_last_text(parts: &mut [Part<'_>]) {
+    let last = parts.iter_mut().rev().find_map(|part| match part {
+        Part::Text { text, cache_control } if !text.is_empty() => Some(cache_control),
+        _ => None,
+    });
+    if let Some(cache_control) = last {
+        *cache_control = Some(CacheControl::Ephemeral);
+    }
+}
+
 impl<'a> From<&'a ContentPart> for Part<'a> {
     fn from(part: &'a ContentPart) -> Self {
         match part {
-            ContentPart::Text(text) => Part::Text { text },
+            ContentPart::Text(text) => Part::Text { text, cache_control: None },
             ContentPart::ImageUrl(url) => Part::ImageUrl { image_url: ImageUrl { url } },
             ContentPart::FileUrl { filename, url } => Part::File { file: File { filename, file_data: url } },
         }

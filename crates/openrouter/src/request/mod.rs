@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     fn message(role: MessageRole, content: Vec<ContentPart>) -> PromptMessage {
-        PromptMessage { role, content, reasoning_details: None }
+        PromptMessage { role, content, reasoning_details: None, cache_breakpoint: false }
     }
 
     fn text(role: MessageRole, text: &str) -> PromptMessage {
@@ -214,6 +214,45 @@ mod tests {
                 {"type":"file","file":{"filename":"a.pdf","file_data":"https://e.org/a.pdf"}},
             ])
         );
+    }
+
+    #[test]
+    fn a_breakpoint_marks_the_last_text_of_a_message_that_is_not_empty() {
+        let marked = |content| {
+            let prompt = PromptMessage { cache_breakpoint: true, ..message(MessageRole::User, content) };
+            sent(&request(vec![prompt]))["messages"][0]["content"].clone()
+        };
+        let text = |text: &str| ContentPart::Text(text.to_owned());
+        let image = || ContentPart::ImageUrl("https://e.org/i.png".to_owned());
+        let mark = json!({"type":"ephemeral"});
+        assert_eq!(marked(vec![text("Hi")]), json!([{"type":"text","text":"Hi","cache_control":mark}]));
+        assert_eq!(
+            marked(vec![text("See"), image()]),
+            json!([
+                {"type":"text","text":"See","cache_control":mark},
+                {"type":"image_url","image_url":{"url":"https://e.org/i.png"}},
+            ])
+        );
+        assert_eq!(marked(vec![text("")]), json!([{"type":"text","text":""}]));
+        assert_eq!(marked(Vec::new()), json!(""));
+    }
+
+    #[test]
+    fn equal_messages_are_equal_bytes_wherever_they_stand() {
+        let parts =
+            vec![ContentPart::Text("See".to_owned()), ContentPart::ImageUrl("https://e.org/i".to_owned())];
+        let answer = PromptMessage {
+            reasoning_details: Some(json!([{"type":"reasoning.text","text":"t","signature":"s"}])),
+            ..text(MessageRole::Assistant, "Hi")
+        };
+        let all = [text(MessageRole::System, "Be kind."), message(MessageRole::User, parts), answer];
+        let messages = |count: usize| -> String {
+            let body = String::from_utf8(body(&request(all[..count].to_vec())).unwrap()).unwrap();
+            let start = body.find("\"messages\":[").unwrap();
+            body[start..body.rfind("],\"stream\"").unwrap()].to_owned()
+        };
+        assert!(messages(2).starts_with(&messages(1)) && messages(3).starts_with(&messages(2)));
+        assert_eq!(messages(3), messages(3));
     }
 
     #[test]

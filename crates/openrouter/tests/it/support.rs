@@ -122,6 +122,7 @@ pub(crate) fn hello() -> CompletionRequest {
             role: MessageRole::User,
             content: vec![ContentPart::Text("Hello".to_owned())],
             reasoning_details: None,
+            cache_breakpoint: false,
         }],
         parameters: Parameters::default(),
         max_tokens: 64,

@@ -14,7 +14,7 @@ use diesel::sql_types::{BigInt, Text};
 use super::sizes::{self, PageLength};
 use super::{Conn, RunQueryDsl, filters, usage};
 use crate::error::QueryError;
-use crate::input::LatestMessages;
+use crate::input::{HistoryRange, LatestMessages};
 use crate::rows::{AttachmentRow, MessageRow, MessageSessionRow};
 use crate::schema::{message_attachments, messages, sessions};
 use crate::types::id_param;
@@ -84,23 +84,23 @@ pub(crate) async fn latest(conn: &mut Conn, latest: &LatestMessages) -> Result<V
 const HISTORY_PARTS: &str = r#"CASE WHEN messages.content = '' AND messages.parts LIKE '%{"type":"file",%'
      THEN '[{"type":"file","url":""}]' ELSE '[]' END"#;
 
-/// Returns the last messages of a session before a sequence number that are not superseded, in order and without parts, up
-/// to [`MAX_HISTORY_BYTES`]. The caller has locked the session.
+/// Returns the last messages of a range that are not superseded, in order and without parts, up to
+/// [`MAX_HISTORY_BYTES`]. The caller has locked the session.
 pub(super) async fn history(
     conn: &mut Conn,
     session: &Session,
-    before_seq: i64,
-    limit: u32,
+    range: HistoryRange,
 ) -> Result<Vec<MessageView>, QueryError> {
     let earlier = || {
         messages::table
             .filter(messages::session_id.eq(id_param(session.id)))
-            .filter(messages::seq.lt(before_seq))
+            .filter(messages::seq.ge(range.from_seq))
+            .filter(messages::seq.lt(range.before_seq))
             .filter(messages::superseded_by.is_null())
             .order(messages::seq.desc())
     };
     let size = sql::<BigInt>(sizes::MESSAGE_WITHOUT_PARTS);
-    let sizes: Vec<i64> = earlier().select(size).limit(i64::from(limit)).load(conn).await?;
+    let sizes: Vec<i64> = earlier().select(size).limit(i64::from(range.limit)).load(conn).await?;
     let count = sizes::within(MAX_HISTORY_BYTES, &sizes);
     let columns = (
         messages::id,

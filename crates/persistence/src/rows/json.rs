@@ -31,6 +31,10 @@ struct StoredContext {
     estimated_tokens: u32,
     #[serde(default)]
     context_length_assumed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_seq: Option<i64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_cut: bool,
 }
 
 const META_KEYS: [&str; 5] = ["model", "tokens", "latency_ms", "finish_reason", "extractions"];
@@ -98,16 +102,36 @@ pub(super) fn meta(stored: &str) -> Result<MessageMeta, StoreError> {
 }
 
 pub(crate) fn context_text(context: &ContextReport) -> Result<String, StoreError> {
-    let ContextReport { messages_sent, messages_dropped, estimated_tokens, context_length_assumed } =
-        *context;
-    let stored = StoredContext { messages_sent, messages_dropped, estimated_tokens, context_length_assumed };
+    // Without `..`: a field that is not stored does not compile.
+    let ContextReport {
+        messages_sent,
+        messages_dropped,
+        estimated_tokens,
+        context_length_assumed,
+        first_seq,
+        is_cut,
+    } = *context;
+    let stored = StoredContext {
+        messages_sent,
+        messages_dropped,
+        estimated_tokens,
+        context_length_assumed,
+        first_seq,
+        is_cut,
+    };
     write("turns.context", &stored)
 }
 
 pub(super) fn context(stored: &str) -> Result<ContextReport, StoreError> {
-    let StoredContext { messages_sent, messages_dropped, estimated_tokens, context_length_assumed } =
-        read("turns.context", stored)?;
-    Ok(ContextReport { messages_sent, messages_dropped, estimated_tokens, context_length_assumed })
+    let stored: StoredContext = read("turns.context", stored)?;
+    Ok(ContextReport {
+        messages_sent: stored.messages_sent,
+        messages_dropped: stored.messages_dropped,
+        estimated_tokens: stored.estimated_tokens,
+        context_length_assumed: stored.context_length_assumed,
+        first_seq: stored.first_seq,
+        is_cut: stored.is_cut,
+    })
 }
 
 pub(crate) fn object_text(object: &Map<String, Value>) -> Result<String, StoreError> {
@@ -182,6 +206,13 @@ mod tests {
                 ..MessageMeta::default()
             },
         );
+    }
+
+    #[test]
+    fn reports_of_earlier_versions_are_read() {
+        let stored = r#"{"messages_sent":3,"messages_dropped":2,"estimated_tokens":99}"#;
+        let report = context(stored).unwrap();
+        assert_eq!((report.messages_sent, report.first_seq, report.is_cut), (3, None, false));
     }
 
     #[test]

@@ -29,6 +29,7 @@ pub(crate) struct SessionRow {
     started_at: i64,
     ended_at: Option<i64>,
     last_activity_at: i64,
+    history_from_seq: i64,
 }
 
 impl TryFrom<SessionRow> for Session {
@@ -50,6 +51,7 @@ impl TryFrom<SessionRow> for Session {
             started_at: Timestamp::from_micros(row.started_at),
             ended_at: row.ended_at.map(Timestamp::from_micros),
             last_activity_at: Timestamp::from_micros(row.last_activity_at),
+            history_from_seq: row.history_from_seq,
         })
     }
 }
@@ -74,6 +76,7 @@ impl TryFrom<Session> for SessionRow {
             started_at,
             ended_at,
             last_activity_at,
+            history_from_seq,
         } = session;
         if let Some(title) = &title {
             checked_text("sessions.title", title)?;
@@ -93,6 +96,7 @@ impl TryFrom<Session> for SessionRow {
             started_at: started_at.as_micros(),
             ended_at: ended_at.map(Timestamp::as_micros),
             last_activity_at: last_activity_at.as_micros(),
+            history_from_seq,
         })
     }
 }

@@ -1,9 +1,15 @@
 //! Context of a request: the system message of the tool, the latest history that fits, and the new message.
 //!
-//! All functions are pure. History is left out in whole turns, the oldest first; the system message and the new message
-//! are always sent. Cancelled, interrupted and failed answers are sent with their partial text. An
+//! All functions are pure. History is left out in whole turns, the oldest first, in [blocks](cut) or with a sliding
+//! window; the system message and the new message are always sent. A message is sent in the same form in each request,
+//! and nothing that changes from turn to turn precedes it: until a cut, a request begins with the messages of the
+//! previous one. Cancelled, interrupted and failed answers are sent with their partial text. An
 //! incomplete answer without text is not sent; its question is.
 
+mod breakpoints;
+mod cut;
+#[cfg(test)]
+mod prefix_tests;
 #[cfg(test)]
 mod tests;
 mod token_budget;
@@ -11,9 +17,13 @@ mod token_budget;
 use causerie_domain::attachments::{Attachment, NewAttachment};
 use causerie_domain::completion::{ContentPart, PromptMessage};
 use causerie_domain::messages::{MessageRole, MessageStatus, MessageView, PartKind};
-use causerie_domain::turns::ContextReport;
-use causerie_usage::{CharsPerToken, with_margin};
+use causerie_domain::turns::{ContextReport, HistoryTrim};
+use causerie_usage::CharsPerToken;
 
+pub use self::breakpoints::min_cached_tokens;
+use self::breakpoints::set_breakpoints;
+pub use self::cut::trim_of;
+use self::cut::{first_seq, latest_turns, turns_of};
 use self::token_budget::message_tokens;
 pub use self::token_budget::{
     ASSUMED_CONTEXT_LENGTH, FixedPrompt, ModelLimits, PromptTooLarge, TokenBudget, fixed_prompt, token_budget,
@@ -30,12 +40,22 @@ pub struct ContextInput {
     pub history: Vec<MessageView>,
     /// Number of messages in the session before the new one, including those that are not in `history`.
     pub earlier_messages: u64,
+    /// Sequence number of the new message.
+    pub new_seq: i64,
     /// Text of the new message.
     pub content: String,
     /// Attachments of the new message.
     pub attachments: Vec<NewAttachment>,
+    /// Maximum number of messages of history.
+    pub max_history_messages: u32,
     /// Maximum tokens of history set by the tool; the context length of the model limits it too.
     pub max_history_tokens: Option<u64>,
+    /// Cuts of the history.
+    pub trim: HistoryTrim,
+    /// Sequence number with which the history of the previous request began.
+    pub history_from_seq: i64,
+    /// Minimum tokens of a prefix that the model caches up to a breakpoint. `None` sets no breakpoints.
+    pub min_cached_tokens: Option<u64>,
     /// Characters per token of the model, for estimates.
     pub ratio: CharsPerToken,
     /// Modalities that the model accepts. Attachments of other modalities in the history are left out.
@@ -53,13 +73,9 @@ pub struct Context {
 
 /// Builds the context of a request.
 pub fn build(input: &ContextInput, fixed: FixedPrompt) -> Context {
-    let turns = split_into_turns(without_orphaned_answer(&input.history));
-    let max_tokens = input.max_history_tokens.unwrap_or(u64::MAX);
-    let fits = |tokens: u64| {
-        tokens <= max_tokens && with_margin(fixed.tokens.saturating_add(tokens)) <= fixed.budget.input_tokens
-    };
-    let (kept, history_tokens) = latest_that_fit(&turns, &fits, input);
-    let kept: Vec<&MessageView> = kept.iter().copied().flatten().filter(|view| is_sent(view)).collect();
+    let turns = turns_of(&input.history);
+    let sent = latest_turns(&turns, input, &fixed);
+    let kept: Vec<&MessageView> = sent.turns.iter().copied().flatten().filter(|view| is_sent(view)).collect();
     let unsent = input.history.iter().filter(|view| !is_sent(view)).count() as u64;
     let dropped = input.earlier_messages.saturating_sub(kept.len() as u64).saturating_sub(unsent);
 
@@ -67,12 +83,21 @@ pub fn build(input: &ContextInput, fixed: FixedPrompt) -> Context {
     messages.push(text_message(MessageRole::System, &input.behavior));
     messages.extend(kept.iter().map(|view| stored_message(view, input)));
     messages.push(new_message(input));
+    let tokens = fixed.tokens.saturating_add(sent.tokens);
+    let first_seq = first_seq(sent.turns).unwrap_or(input.new_seq);
     let report = ContextReport {
         messages_sent: count(kept.len() as u64 + 1),
         messages_dropped: count(dropped),
-        estimated_tokens: count(fixed.tokens + history_tokens),
+        estimated_tokens: count(tokens),
         context_length_assumed: fixed.budget.context_length_assumed,
+        first_seq: Some(first_seq),
+        is_cut: first_seq != input.history_from_seq,
     };
+    if let Some(min_tokens) = input.min_cached_tokens {
+        let continues = input.trim == HistoryTrim::Block || dropped == 0;
+        let system_tokens = message_tokens(&input.behavior, input.ratio);
+        set_breakpoints(&mut messages, min_tokens, system_tokens, continues.then_some(tokens));
+    }
     Context { messages, report }
 }
 
@@ -114,37 +139,6 @@ pub fn rebuild(input: &ContextInput, sent: &ContextReport, refused: ContextRefus
     (smaller.report.messages_sent < sent.messages_sent).then_some(smaller)
 }
 
-/// Returns the history without a first answer whose question is not loaded. A greeting is kept.
-fn without_orphaned_answer(history: &[MessageView]) -> &[MessageView] {
-    match history.first() {
-        Some(first) if first.message.role == MessageRole::Assistant && first.message.seq > 1 => &history[1..],
-        _ => history,
-    }
-}
-
-/// Splits the history into turns. Each starts with a user message; messages before the first one form a group.
-fn split_into_turns(history: &[MessageView]) -> Vec<&[MessageView]> {
-    history.chunk_by(|_, next| next.message.role != MessageRole::User).collect()
-}
-
-/// Returns the latest turns that fit, in order, and their tokens.
-fn latest_that_fit<'a, 'b>(
-    turns: &'b [&'a [MessageView]],
-    fits: &dyn Fn(u64) -> bool,
-    input: &ContextInput,
-) -> (&'b [&'a [MessageView]], u64) {
-    let mut used = 0;
-    for (index, turn) in turns.iter().enumerate().rev() {
-        let sent = turn.iter().filter(|view| is_sent(view));
-        let tokens = sent.map(|view| stored_tokens(view, input)).fold(0, u64::saturating_add);
-        if !fits(u64::saturating_add(used, tokens)) {
-            return (&turns[index + 1..], used);
-        }
-        used += tokens;
-    }
-    (turns, used)
-}
-
 /// Returns whether a message is sent. An answer without text is sent only if it is complete, because a model may return
 /// an empty answer. One that consists of files is not sent.
 fn is_sent(view: &MessageView) -> bool {
@@ -161,7 +155,12 @@ fn stored_tokens(view: &MessageView, input: &ContextInput) -> u64 {
 }
 
 fn text_message(role: MessageRole, text: &str) -> PromptMessage {
-    PromptMessage { role, content: vec![ContentPart::Text(text.to_owned())], reasoning_details: None }
+    PromptMessage {
+        role,
+        content: vec![ContentPart::Text(text.to_owned())],
+        reasoning_details: None,
+        cache_breakpoint: false,
+    }
 }
 
 fn stored_message(view: &MessageView, input: &ContextInput) -> PromptMessage {

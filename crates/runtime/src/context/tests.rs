@@ -3,6 +3,7 @@
 use causerie_domain::messages::{Message, MessageMeta, MessageSession};
 use causerie_domain::sessions::SessionState;
 use causerie_domain::{MessageId, SessionId, Timestamp, UserId};
+use causerie_usage::with_margin;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use uuid::Uuid;
@@ -10,25 +11,30 @@ use uuid::Uuid;
 use super::*;
 
 /// Returns a ratio of one token per character, so that the texts show their sizes.
-fn one_token_per_char() -> CharsPerToken {
+pub(super) fn one_token_per_char() -> CharsPerToken {
     CharsPerToken::from_millichars(1000)
 }
 
-fn input_with(history: &[MessageView], max_history_tokens: Option<u64>) -> ContextInput {
+pub(super) fn input_with(history: &[MessageView], max_history_tokens: Option<u64>) -> ContextInput {
     ContextInput {
         behavior: "be".to_owned(),
         history: history.to_vec(),
         earlier_messages: history.last().map_or(0, |view| u64::try_from(view.message.seq).unwrap()),
+        new_seq: history.last().map_or(1, |view| view.message.seq + 1),
         content: "new".to_owned(),
         attachments: Vec::new(),
+        max_history_messages: 1000,
         max_history_tokens,
+        trim: HistoryTrim::Sliding,
+        history_from_seq: 1,
+        min_cached_tokens: None,
         ratio: one_token_per_char(),
         accepted: InputModalities::default(),
         replayed_models: Vec::new(),
     }
 }
 
-fn message(seq: i64, role: MessageRole, content: &str, status: MessageStatus) -> MessageView {
+pub(super) fn message(seq: i64, role: MessageRole, content: &str, status: MessageStatus) -> MessageView {
     let message = Message {
         id: MessageId::from_uuid(Uuid::from_u128(u128::try_from(seq).unwrap())),
         session_id: SessionId::from_uuid(Uuid::nil()),
@@ -52,7 +58,7 @@ fn message(seq: i64, role: MessageRole, content: &str, status: MessageStatus) ->
 }
 
 /// Returns alternating messages from a sequence number on. Odd numbers are user messages.
-fn conversation(from: i64, texts: &[&str]) -> Vec<MessageView> {
+pub(super) fn conversation(from: i64, texts: &[&str]) -> Vec<MessageView> {
     (from..)
         .zip(texts)
         .map(|(seq, text)| {

@@ -18,7 +18,7 @@ use causerie_domain::models::Model;
 use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, IdempotencyKey, StoreError, TurnLease};
 use causerie_domain::principal::Principal;
 use causerie_domain::sessions::{Session, SessionState};
-use causerie_domain::turns::Turn;
+use causerie_domain::turns::{HistoryTrim, Turn};
 use causerie_domain::usage::{OpenUsage, UsagePurpose};
 use causerie_domain::{SessionId, Timestamp, UsageId, Usd};
 use causerie_fair_share::on_behalf_of;
@@ -45,7 +45,7 @@ use crate::turn::log::TurnLog;
 use crate::turn::reader::TurnReader;
 use crate::turn::run::TurnRun;
 use crate::turn::running::RunningTurn;
-use causerie_tool_definitions::ToolDefinition;
+use causerie_tool_definitions::{CacheMode, ToolDefinition};
 
 /// Turn of a sent message, and a reader of its answer.
 #[derive(Debug)]
@@ -289,6 +289,7 @@ impl Runtime {
             ids: turn,
             ceiling: self.cost_ceiling(send),
             max_history_messages: definition.history.effective_max_messages(),
+            trim: trim_of(send),
             max_messages: definition.limits.max_messages_per_session,
             now,
         }
@@ -313,9 +314,14 @@ impl Runtime {
             behavior: definition.behavior.clone(),
             history: begun.history,
             earlier_messages: begun.earlier_messages,
+            new_seq: begun.user_message.seq,
             content: begun.user_message.content,
             attachments: launch.attachments,
+            max_history_messages: definition.history.effective_max_messages(),
             max_history_tokens: definition.history.max_tokens,
+            trim: trim_of(send),
+            history_from_seq: begun.session.history_from_seq,
+            min_cached_tokens: min_cached_tokens(definition, send),
             ratio: send.ratio,
             accepted: InputModalities::of(send.catalog_model.as_deref()),
             replayed_models: model_ids(&send.model, send.catalog_model.as_deref()),
@@ -373,6 +379,22 @@ impl Runtime {
     /// Returns the start of the period in which idempotency keys are kept.
     fn keys_kept_since(&self) -> Timestamp {
         self.inner.clock.now().before(self.inner.settings.idempotency_window)
+    }
+}
+
+/// Returns how the history of the turn is cut.
+fn trim_of(send: &ValidatedSend) -> HistoryTrim {
+    let prices = send.catalog_model.as_ref().map(|model| &model.catalog.pricing);
+    context::trim_of(&send.pinned.definition.history, prices)
+}
+
+/// Returns the minimum tokens of a prefix that ends with a breakpoint; `None` if no breakpoints are sent.
+fn min_cached_tokens(definition: &ToolDefinition, send: &ValidatedSend) -> Option<u64> {
+    match definition.cache.unwrap_or_default() {
+        CacheMode::Auto => {
+            context::min_cached_tokens(&send.model, &send.catalog_model.as_ref()?.catalog.pricing)
+        }
+        CacheMode::Off => None,
     }
 }
 

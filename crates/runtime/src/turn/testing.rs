@@ -46,7 +46,14 @@ pub(crate) fn ending(status: TurnStatus) -> Ending {
 }
 
 pub(crate) fn context(messages_dropped: u32) -> ContextReport {
-    ContextReport { messages_sent: 3, messages_dropped, estimated_tokens: 40, context_length_assumed: false }
+    ContextReport {
+        messages_sent: 3,
+        messages_dropped,
+        estimated_tokens: 40,
+        context_length_assumed: false,
+        first_seq: Some(3),
+        is_cut: false,
+    }
 }
 
 /// Returns an event as one line of text.

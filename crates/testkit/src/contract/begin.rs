@@ -7,12 +7,13 @@ use causerie_domain::Filter;
 use causerie_domain::messages::{
     MAX_HISTORY_BYTES, MessageMeta, MessageRole, MessageStatus, NewMessage, Part, PartKind,
 };
-use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, FinishTurn, IdempotencyKey};
+use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, FinishTurn, IdempotencyKey, TurnFlush};
 use causerie_domain::sessions::{Session, SessionAction, SessionState};
-use causerie_domain::turns::{Turn, TurnStatus};
+use causerie_domain::turns::{ContextReport, HistoryTrim, Turn, TurnStatus};
 use causerie_domain::usage::CostBasis;
 
-use super::{Ending, START, Subject, text_part};
+use super::forks::fork;
+use super::{Ending, Running, START, Subject, text_part};
 
 fn key(name: &str) -> Option<IdempotencyKey> {
     Some(IdempotencyKey { key: name.to_owned(), body_hash: "ab".repeat(32) })
@@ -144,6 +145,57 @@ pub async fn the_history_is_the_last_messages_in_order(subject: &Subject) -> Res
             running.begun.history.iter().map(|view| view.message.content.as_str()).collect();
         assert_eq!(found, expected);
         subject.finish(&running, "done").await?;
+    }
+    Ok(())
+}
+
+pub async fn the_history_begins_at_the_last_cut(subject: &Subject) -> Result<()> {
+    let id = subject.session().await?.id;
+    for _ in 0..3 {
+        subject.exchange(id, "question", "answer").await?;
+    }
+    let report = |first_seq, is_cut| ContextReport {
+        messages_sent: 3,
+        messages_dropped: 2,
+        estimated_tokens: 99,
+        context_length_assumed: false,
+        first_seq: Some(first_seq),
+        is_cut,
+    };
+    let begin = |trim| BeginTurn { trim, ..subject.send(id, "next") };
+    let seqs = |running: &Running| -> Vec<i64> {
+        running.begun.history.iter().map(|view| view.message.seq).collect()
+    };
+
+    // A report without a cut changes nothing.
+    let running = subject.run(begin(HistoryTrim::Block)).await?;
+    assert_eq!(seqs(&running), [1, 2, 3, 4, 5, 6]);
+    subject.flush(&running, TurnFlush { context: Some(report(5, false)), ..running.empty_flush() }).await?;
+    subject.finish(&running, "done").await?;
+
+    // The cut of a flush is kept, also if the turn does not end by itself.
+    let running = subject.run(begin(HistoryTrim::Block)).await?;
+    assert_eq!(seqs(&running), [1, 2, 3, 4, 5, 6, 7, 8]);
+    subject.flush(&running, TurnFlush { context: Some(report(5, true)), ..running.empty_flush() }).await?;
+    subject.finish(&running, "done").await?;
+    let running = subject.run(begin(HistoryTrim::Block)).await?;
+    assert_eq!((running.begun.session.history_from_seq, seqs(&running)), (5, vec![5, 6, 7, 8, 9, 10]));
+
+    // So is the cut of the end of a turn.
+    let end = FinishTurn { context: Some(report(9, true)), ..subject.end(&running, &Ending::whole("done")) };
+    subject.turns.finish_turn(end).await?;
+    let running = subject.run(begin(HistoryTrim::Block)).await?;
+    assert_eq!(seqs(&running), [9, 10, 11, 12]);
+    subject.finish(&running, "done").await?;
+
+    let running = subject.run(begin(HistoryTrim::Sliding)).await?;
+    assert_eq!(seqs(&running), (1..=14).collect::<Vec<_>>());
+    subject.finish(&running, "done").await?;
+
+    // A fork continues the requests of its parent if it contains their beginning.
+    for (from_seq, expected) in [(12, 9), (8, 1)] {
+        let fork = fork(subject, id, from_seq).await?;
+        assert_eq!(fork.history_from_seq, expected, "{from_seq}");
     }
     Ok(())
 }

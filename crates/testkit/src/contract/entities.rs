@@ -120,6 +120,8 @@ impl Subject {
             messages_dropped: 1,
             estimated_tokens: 8,
             context_length_assumed: true,
+            first_seq: Some(2),
+            is_cut: true,
         };
         let failure = TurnFailure {
             retry_after: Some(Duration::from_secs(30)),
@@ -173,6 +175,7 @@ impl Subject {
                 started_at: START,
                 ended_at: Some(at(12)),
                 last_activity_at: at(9),
+                history_from_seq: 2,
             },
             greeting: Message {
                 id: greeting.id,

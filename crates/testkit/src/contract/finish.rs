@@ -29,6 +29,8 @@ pub async fn the_end_of_a_turn_stores_the_answer(subject: &Subject) -> Result<()
         messages_dropped: 0,
         estimated_tokens: 8,
         context_length_assumed: false,
+        first_seq: Some(1),
+        is_cut: false,
     };
     let meta = MessageMeta {
         model: Some("test/model".to_owned()),

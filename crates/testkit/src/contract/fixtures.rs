@@ -9,6 +9,7 @@ use causerie_domain::ports::{
     BeginTurn, BegunTurn, FinishTurn, NewGreeting, NewSession, TurnFlush, TurnIds, TurnLease,
 };
 use causerie_domain::sessions::Session;
+use causerie_domain::turns::HistoryTrim;
 use causerie_domain::turns::{Segment, Turn, TurnStatus};
 use causerie_domain::usage::{
     CloseUsage, CostBasis, MessageUsage, OpenUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
@@ -132,6 +133,7 @@ impl Subject {
             ids,
             ceiling: Some(CostCeiling::FREE),
             max_history_messages: 20,
+            trim: HistoryTrim::Block,
             max_messages: None,
             now: START,
         }

@@ -233,6 +233,8 @@ pub async fn a_flush_without_new_values_keeps_the_stored_ones(subject: &Subject)
         messages_dropped: 2,
         estimated_tokens: 99,
         context_length_assumed: true,
+        first_seq: Some(3),
+        is_cut: true,
     };
     let progress =
         |progress| TurnFlush { progress: Some((running.usage, progress)), ..running.empty_flush() };

@@ -9,7 +9,7 @@ use crate::ids::Ids;
 use crate::messages::{Message, MessageRole, MessageStatus, MessageView, NewMessage};
 use crate::ports::StoreError;
 use crate::sessions::{Session, SessionState};
-use crate::turns::{Turn, TurnStatus};
+use crate::turns::{HistoryTrim, Turn, TurnStatus};
 use crate::usage::OpenUsage;
 use crate::{AttachmentId, InstanceId, MessageId, SessionId, Timestamp, TurnId, Usd, UserId};
 
@@ -73,6 +73,8 @@ pub struct BeginTurn {
     pub ceiling: Option<CostCeiling>,
     /// Maximum number of earlier messages to return.
     pub max_history_messages: u32,
+    /// Cuts of the history. With blocks, messages before [`Session::history_from_seq`] are not returned.
+    pub trim: HistoryTrim,
     /// Maximum number of messages of the session, including the new ones.
     pub max_messages: Option<u32>,
     pub now: Timestamp,
@@ -87,6 +89,16 @@ impl TurnIds {
             assistant_message_id: MessageId::next(ids),
             user_message_id: MessageId::next(ids),
             attachment_ids: message.attachments.iter().map(|_| AttachmentId::next(ids)).collect(),
+        }
+    }
+}
+
+impl BeginTurn {
+    /// Returns the sequence number of the first earlier message to return.
+    pub fn history_from_seq(&self, session: &Session) -> i64 {
+        match self.trim {
+            HistoryTrim::Block => session.history_from_seq,
+            HistoryTrim::Sliding => 1,
         }
     }
 }

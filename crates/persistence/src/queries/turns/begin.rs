@@ -14,7 +14,7 @@ use diesel::sql_types::{Nullable, Text};
 use super::super::{Conn, Db, RunQueryDsl, budgets, messages as message_queries, sql_literals, usage};
 use super::{lease, read, reap};
 use crate::error::{QueryError, TransactionError, corrupt, unavailable};
-use crate::input::KeyLookup;
+use crate::input::{HistoryRange, KeyLookup};
 use crate::rows::{AttachmentRow, MessageRow, SessionRow, TurnRow, checked_text, micros};
 use crate::schema::{message_attachments, messages, sessions, turns, users};
 use crate::types::{SqlId, id_param};
@@ -47,8 +47,8 @@ pub(crate) async fn begin(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTur
         insert_attachment(conn, attachment).await?;
     }
     usage::open(conn, &begin.usage).await?;
-    let limit = begin.max_history_messages;
-    let history = message_queries::history(conn, &session, user_message.seq, limit).await?;
+    let range = history_range(begin, &session, user_message.seq);
+    let history = message_queries::history(conn, &session, range).await?;
     let earlier_messages = message_queries::count_before(conn, session.id, user_message.seq).await?;
     let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
     let budget_left = budgets::reserve(conn, &begin.usage, needed).await?;
@@ -67,8 +67,8 @@ async fn begun_before(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTurn, Q
     let turn = read::plain(conn, begin.ids.turn_id).await?;
     let turn = turn.ok_or_else(|| corrupt(format!("running turn {} is missing", begin.ids.turn_id)))?;
     let user_message = message(conn, begin.ids.user_message_id).await?;
-    let limit = begin.max_history_messages;
-    let history = message_queries::history(conn, &session, user_message.seq, limit).await?;
+    let range = history_range(begin, &session, user_message.seq);
+    let history = message_queries::history(conn, &session, range).await?;
     let earlier_messages = message_queries::count_before(conn, session.id, user_message.seq).await?;
     Ok(BegunTurn {
         session,
@@ -79,6 +79,14 @@ async fn begun_before(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTurn, Q
         earlier_messages,
         budget_left: budgets::left(conn, &begin.usage).await?,
     })
+}
+
+fn history_range(begin: &BeginTurn, session: &Session, user_seq: i64) -> HistoryRange {
+    HistoryRange {
+        from_seq: begin.history_from_seq(session),
+        before_seq: user_seq,
+        limit: begin.max_history_messages,
+    }
 }
 
 /// Returns the user message that is answered again, and marks its other answers as superseded.

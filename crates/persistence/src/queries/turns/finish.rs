@@ -7,7 +7,7 @@ use causerie_domain::usage::MessageUsage;
 use diesel::prelude::*;
 
 use super::super::{Conn, RunQueryDsl, usage};
-use super::{lease, read, reap};
+use super::{flush, lease, read, reap};
 use crate::error::{QueryError, TransactionError, corrupt};
 use crate::input::EndTurn;
 use crate::rows::{TurnRow, context_text, meta_text, micros, sanitized};
@@ -46,6 +46,9 @@ async fn release(
     let turn = match lease::release(conn, finish.turn_id, finish.owner, finish.ended_at).await? {
         true => {
             let turn = end(conn, finish).await?;
+            if let Some(context) = &finish.context {
+                flush::store_cut(conn, turn.session_id, context).await?;
+            }
             if !is_written {
                 write_answer(conn, ended, turn.assistant_message_id).await?;
             }

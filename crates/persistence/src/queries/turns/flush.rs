@@ -2,8 +2,8 @@
 
 use causerie_domain::messages::PartKind;
 use causerie_domain::ports::{CancelRequest, LeaseStatus, NextAttempt, TurnFlush, TurnStoreError};
-use causerie_domain::turns::{Segment, Turn};
-use causerie_domain::{Timestamp, TurnId};
+use causerie_domain::turns::{ContextReport, Segment, Turn};
+use causerie_domain::{SessionId, Timestamp, TurnId};
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
@@ -13,7 +13,7 @@ use super::{lease, reap};
 use crate::error::{QueryError, TransactionError};
 use crate::input::FlushTurns;
 use crate::rows::{SegmentRow, TurnRow, checked_text, context_text, stored};
-use crate::schema::{segments, turns};
+use crate::schema::{segments, sessions, turns};
 use crate::types::id_param;
 
 pub(crate) async fn flush(conn: &mut Conn, flush: &FlushTurns) -> Result<Vec<LeaseStatus>, QueryError> {
@@ -65,11 +65,14 @@ async fn flush_one(
     }
     let cancel_requested = match &flush_of_turn.context {
         Some(context) => {
-            diesel::update(turns::table.filter(turns::id.eq(id_param(turn_id))))
-                .set(turns::context.eq(context_text(context)?))
-                .returning(turns::cancel_requested)
-                .get_result(conn)
-                .await?
+            let (cancel_requested, session): (bool, SessionId) =
+                diesel::update(turns::table.filter(turns::id.eq(id_param(turn_id))))
+                    .set(turns::context.eq(context_text(context)?))
+                    .returning((turns::cancel_requested, turns::session_id))
+                    .get_result(conn)
+                    .await?;
+            store_cut(conn, session, context).await?;
+            cancel_requested
         }
         None => {
             turns::table
@@ -80,6 +83,21 @@ async fn flush_one(
         }
     };
     Ok(LeaseStatus::Held { turn_id, cancel_requested })
+}
+
+/// Stores the beginning of the history with the session if a report declares a cut.
+pub(super) async fn store_cut(
+    conn: &mut Conn,
+    session: SessionId,
+    report: &ContextReport,
+) -> Result<(), QueryError> {
+    if let Some(first_seq) = report.first_seq.filter(|_| report.is_cut) {
+        diesel::update(sessions::table.filter(sessions::id.eq(id_param(session))))
+            .set(sessions::history_from_seq.eq(first_seq))
+            .execute(conn)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Writes the segments of a flush. A flush whose response was lost is repeated from the same position, possibly with
