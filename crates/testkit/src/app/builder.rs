@@ -37,6 +37,8 @@ pub struct TestAppBuilder {
     setting_changes: Vec<fn(&mut Settings)>,
     catalog: InitialCatalog,
     tokens: Option<causerie_identity::Settings>,
+    /// Number of providers of each model.
+    providers: usize,
 }
 
 /// Model catalog in the store when the server starts.
@@ -56,6 +58,7 @@ impl TestAppBuilder {
             setting_changes: Vec::new(),
             catalog: InitialCatalog::Stored { age: Duration::ZERO },
             tokens: None,
+            providers: 1,
         }
     }
 
@@ -90,6 +93,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// Sets the number of providers of each model of the upstream, 1 to 3.
+    pub fn providers(mut self, providers: usize) -> Self {
+        self.providers = providers;
+        self
+    }
+
     /// Starts the server without a stored model catalog.
     pub fn without_catalog(mut self) -> Self {
         self.catalog = InitialCatalog::Empty;
@@ -109,8 +118,12 @@ impl TestAppBuilder {
         for (number, definition) in self.definitions.iter().enumerate() {
             fs::write(tools.join(format!("{number}.yaml")), definition)?;
         }
-        let options =
-            Options { api_key: Some(UPSTREAM_KEY.to_owned()), wait_timeout: TIMEOUT, ..Options::default() };
+        let options = Options {
+            api_key: Some(UPSTREAM_KEY.to_owned()),
+            wait_timeout: TIMEOUT,
+            providers: self.providers,
+            ..Options::default()
+        };
         let upstream = Simulator::start(options)?;
         if let InitialCatalog::Stored { age } = self.catalog {
             store_catalog(&self.database, &upstream, age).await?;

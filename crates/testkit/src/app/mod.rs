@@ -6,6 +6,7 @@
 mod builder;
 mod chat;
 mod client;
+pub mod context_costs;
 mod event_stream;
 mod outage;
 mod transcript;

@@ -30,6 +30,7 @@ mod list_filters;
 mod outages;
 mod ownership;
 mod posted_tools;
+mod prompt_caches;
 mod proxies;
 mod races;
 mod reader_rights;
