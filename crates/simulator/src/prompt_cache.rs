@@ -73,12 +73,14 @@ struct Beginning {
 }
 
 impl Entries {
-    fn now(&self) -> Duration {
-        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + self.skipped
+    /// Returns a time since the epoch with the time that was skipped.
+    fn shifted(&self, now: SystemTime) -> Duration {
+        now.duration_since(UNIX_EPOCH).unwrap_or_default() + self.skipped
     }
 
-    fn contains(&self, hash: u64) -> bool {
-        self.used_at.get(&hash).is_some_and(|used| self.now().saturating_sub(*used) < IDLE_TIME)
+    fn contains(&self, hash: u64, now: SystemTime) -> bool {
+        let now = self.shifted(now);
+        self.used_at.get(&hash).is_some_and(|used| now.saturating_sub(*used) < IDLE_TIME)
     }
 }
 
@@ -90,6 +92,7 @@ impl PromptCaches {
         model: &str,
         provider: &str,
         characters_per_token: u64,
+        now: SystemTime,
     ) -> CacheLookup {
         let served = catalog::served_as(model);
         let Some(kind) = kind_of(&served) else { return CacheLookup::default() };
@@ -100,7 +103,7 @@ impl PromptCaches {
             CacheKind::Automatic => {
                 let mut beginnings = steps(request, hasher, characters_per_token);
                 beginnings.retain(|beginning| beginning.tokens >= MIN_TOKENS);
-                let known = beginnings.iter().rev().find(|beginning| entries.contains(beginning.hash));
+                let known = beginnings.iter().rev().find(|beginning| entries.contains(beginning.hash, now));
                 let read = known.map_or(0, |beginning| beginning.tokens);
                 let beginnings = beginnings.iter().map(|beginning| beginning.hash).collect();
                 CacheLookup { tokens: CachedTokens { read, written: 0 }, beginnings }
@@ -114,7 +117,7 @@ impl PromptCaches {
                 let compared = breakpoints
                     .iter()
                     .flat_map(|end| blocks[end.saturating_sub(LOOK_BACK_BLOCKS)..=*end].iter().copied());
-                let known = compared.filter(|block| entries.contains(block.hash));
+                let known = compared.filter(|block| entries.contains(block.hash, now));
                 let read = known.map(|block| block.tokens).max().unwrap_or(0);
                 let whole = breakpoints.last().map_or(0, |last| blocks[*last].tokens);
                 let beginnings = breakpoints.iter().map(|index| blocks[*index].hash).collect();
@@ -125,9 +128,9 @@ impl PromptCaches {
     }
 
     /// Stores the beginnings of a request that is answered.
-    pub(crate) fn store(&self, lookup: CacheLookup) {
+    pub(crate) fn store(&self, lookup: CacheLookup, now: SystemTime) {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = entries.now();
+        let now = entries.shifted(now);
         if entries.used_at.len() + lookup.beginnings.len() > MAX_ENTRIES {
             entries.used_at.retain(|_, used| now.saturating_sub(*used) < IDLE_TIME);
         }
@@ -232,9 +235,9 @@ mod tests {
 
     /// Sends a request and returns the tokens read and written.
     fn send(caches: &PromptCaches, model: &str, messages: &[Value]) -> (u64, u64) {
-        let lookup = caches.look_up(&request(messages), model, PROVIDERS[0], 4);
+        let lookup = caches.look_up(&request(messages), model, PROVIDERS[0], 4, UNIX_EPOCH);
         let tokens = lookup.tokens;
-        caches.store(lookup);
+        caches.store(lookup, UNIX_EPOCH);
         (tokens.read, tokens.written)
     }
 
@@ -294,7 +297,8 @@ mod tests {
     fn entries_belong_to_a_model_of_a_provider_and_expire() {
         let caches = PromptCaches::default();
         let messages = [text("user", 2048)];
-        let read = |model, provider| caches.look_up(&request(&messages), model, provider, 4).tokens.read;
+        let read =
+            |model, provider| caches.look_up(&request(&messages), model, provider, 4, UNIX_EPOCH).tokens.read;
         send(&caches, AUTOMATIC, &messages);
         assert_eq!(read(AUTOMATIC, PROVIDERS[0]), 2048);
         assert_eq!(read("openai/gpt-5-mini:nitro", PROVIDERS[0]), 2048);

@@ -102,11 +102,12 @@ fn build_script(state: &State, request: &ChatRequest, model: String) -> Script {
     };
     // An invalid parameter is reported by the script.
     let characters_per_token = input.characters_per_token().unwrap_or(bill::CHARACTERS_PER_TOKEN);
-    let lookup = state.prompt_caches.look_up(request, &input.model, input.provider, characters_per_token);
+    let lookup =
+        state.prompt_caches.look_up(request, &input.model, input.provider, characters_per_token, input.now);
     input.cached = lookup.tokens;
     let script = scenario::build_script(&input, &path);
     if !script.is_refusal() {
-        state.prompt_caches.store(lookup);
+        state.prompt_caches.store(lookup, input.now);
     }
     script
 }
