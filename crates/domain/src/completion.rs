@@ -1,6 +1,7 @@
 //! Types of the completion gateway: requests, events and errors.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -28,6 +29,30 @@ pub struct CompletionRequest {
     pub session: Option<String>,
     /// User and group for the fair sharing of the gateway. It is not sent.
     pub requester: Requester,
+}
+
+/// Request with a body in the format of the upstream, which is sent as it is.
+///
+/// The body asks for a stream; the gateway relays its chunks undecoded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RelayRequest {
+    /// Requested model, for limits per model.
+    pub model: String,
+    /// JSON object.
+    pub body: Arc<str>,
+    /// User and group for the fair sharing of the gateway. It is not sent.
+    pub requester: Requester,
+}
+
+impl fmt::Debug for RelayRequest {
+    // The body is the text of a conversation.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelayRequest")
+            .field("model", &self.model)
+            .field("body_bytes", &self.body.len())
+            .field("requester", &self.requester)
+            .finish()
+    }
 }
 
 /// Message of a prompt.
@@ -95,7 +120,24 @@ pub enum CompletionEvent {
     Refusal(String),
     /// URL of a generated image.
     Image(String),
+    /// Chunk of a relayed answer.
+    Chunk(RelayChunk),
+    /// Usage object of a relayed answer as JSON, verbatim. A later one replaces an earlier one.
+    Usage(String),
     Ended(Box<CompletionEnd>),
+}
+
+/// Chunk of a relayed answer in the format of the upstream, without usage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayChunk {
+    /// JSON object on one line.
+    pub json: String,
+    /// Whether it has a piece of the answer: text, reasoning, a refusal, a function call, an image or audio.
+    pub has_content: bool,
+    /// Whether it has a finish reason.
+    pub has_finish: bool,
+    /// Size of its text, reasoning and function calls in bytes of JSON, for estimates.
+    pub text_bytes: usize,
 }
 
 /// Metadata of an answer.
@@ -121,6 +163,19 @@ pub struct CompletionEnd {
     pub tool_calls: Vec<ToolCall>,
     /// Citations and file annotations, verbatim.
     pub annotations: Vec<Value>,
+}
+
+impl CompletionEnd {
+    /// Returns the end of a request that failed without an answer.
+    pub fn failed(error: CompletionError) -> Self {
+        CompletionEnd {
+            outcome: Err(error),
+            usage: None,
+            reasoning_details: None,
+            tool_calls: Vec::new(),
+            annotations: Vec::new(),
+        }
+    }
 }
 
 /// End of an answer.

@@ -57,7 +57,10 @@ async fn talk(simulated_url: &str) -> Result<(), Box<dyn Error>> {
                 Ok(finish) => writeln!(out, "\n{:?}, {:?}", finish.reason, end.usage)?,
                 Err(error) => writeln!(out, "\n{error}: {}", advice(&error))?,
             },
-            CompletionEvent::Identified(_) | CompletionEvent::Reasoning(_) => {}
+            CompletionEvent::Identified(_)
+            | CompletionEvent::Reasoning(_)
+            | CompletionEvent::Chunk(_)
+            | CompletionEvent::Usage(_) => {}
         }
         out.flush()?;
     }

@@ -2,9 +2,12 @@
 
 use std::fmt::Debug;
 
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream, StreamExt as _};
 
-use crate::completion::{CompletionError, CompletionEvent, CompletionRequest, GenerationRecord};
+use crate::completion::{
+    CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest,
+    GenerationRecord, RelayRequest,
+};
 use crate::models::CatalogListing;
 
 /// Events of one request. Dropping the stream closes the connection to the upstream.
@@ -16,6 +19,18 @@ pub trait CompletionGateway: Send + Sync + Debug {
     /// Sends a request when the stream is first polled. The stream ends with exactly one [`CompletionEvent::Ended`] in
     /// all cases.
     fn complete(&self, request: CompletionRequest) -> CompletionStream;
+
+    /// Sends a request with a given body when the stream is first polled, and relays the answer in chunks: the events
+    /// are [`CompletionEvent::Identified`], [`CompletionEvent::Chunk`], [`CompletionEvent::Usage`] and exactly one
+    /// [`CompletionEvent::Ended`] as the last one.
+    ///
+    /// The default implementation refuses every request: a gateway that serves turns only needs no other.
+    fn relay(&self, request: RelayRequest) -> CompletionStream {
+        drop(request);
+        let error =
+            CompletionError::new(CompletionErrorKind::InvalidRequest, "this gateway relays no requests");
+        stream::iter([CompletionEvent::Ended(Box::new(CompletionEnd::failed(error)))]).boxed()
+    }
 
     /// Returns the generation record of a request.
     ///

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::mem;
 
-use causerie_domain::completion::{CompletionError, CompletionEvent, CompletionRequest};
+use causerie_domain::completion::{CompletionError, CompletionEvent, CompletionRequest, RelayRequest};
 use tokio::time::{Instant, timeout_at};
 
 use super::OpenRouter;
@@ -23,22 +23,26 @@ pub(super) struct Attempt {
     end_at: Option<Instant>,
 }
 
+/// A request that is to be sent.
+pub(super) enum Outgoing {
+    Composed(Box<CompletionRequest>),
+    Relayed(RelayRequest),
+}
+
 enum Phase {
-    Sending(Box<CompletionRequest>),
+    Sending(Outgoing),
     Reading(Box<Response>),
     Ended,
 }
 
 impl Attempt {
-    pub(super) fn new(client: OpenRouter, request: CompletionRequest) -> Self {
-        let decoder = StreamDecoder::new(client.size_limits());
-        Attempt {
-            client,
-            phase: Phase::Sending(Box::new(request)),
-            decoder,
-            ready: VecDeque::new(),
-            end_at: None,
-        }
+    pub(super) fn new(client: OpenRouter, request: Outgoing) -> Self {
+        let limits = client.size_limits();
+        let decoder = match &request {
+            Outgoing::Composed(_) => StreamDecoder::new(limits),
+            Outgoing::Relayed(_) => StreamDecoder::relaying(limits),
+        };
+        Attempt { client, phase: Phase::Sending(request), decoder, ready: VecDeque::new(), end_at: None }
     }
 
     /// Returns the next event; `None` after the final one.
@@ -50,7 +54,7 @@ impl Attempt {
             // The response is put back only while the stream goes on: the connection is closed before the final
             // event is yielded.
             let step = match mem::replace(&mut self.phase, Phase::Ended) {
-                Phase::Sending(request) => self.send(&request).await,
+                Phase::Sending(request) => self.send(request).await,
                 Phase::Reading(response) => self.read(response).await,
                 Phase::Ended => return None,
             };
@@ -62,7 +66,7 @@ impl Attempt {
         }
     }
 
-    async fn send(&mut self, request: &CompletionRequest) -> Result<Box<Response>, CompletionError> {
+    async fn send(&mut self, request: Outgoing) -> Result<Box<Response>, CompletionError> {
         let response = self.client.post_completion(request).await?;
         // Taken from the headers, so that the cost can be looked up even if no event follows.
         if let Some(id) = error::generation_id(&response.headers) {

@@ -9,9 +9,10 @@ mod timeouts;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use causerie_domain::Secret;
 use causerie_domain::completion::{
-    CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, GenerationRecord,
+    CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, GenerationRecord, RelayRequest,
 };
 use causerie_domain::models::CatalogListing;
 use causerie_domain::ports::{CompletionGateway, CompletionStream};
@@ -19,7 +20,7 @@ use futures_util::{StreamExt, stream};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Url, redirect, retry};
 
-use self::attempt::Attempt;
+use self::attempt::{Attempt, Outgoing};
 use self::exchange::Response;
 use crate::settings::{self, Settings, SettingsError, SizeLimits, Timeouts};
 use crate::{error, request};
@@ -78,8 +79,13 @@ impl OpenRouter {
     }
 
     /// Sends a request for a streamed completion and waits for the response head, whatever its status.
-    async fn post_completion(&self, request: &CompletionRequest) -> Result<Response, CompletionError> {
-        let body = request::body(request).map_err(|_| unsendable_request())?;
+    async fn post_completion(&self, request: Outgoing) -> Result<Response, CompletionError> {
+        let body = match request {
+            Outgoing::Composed(request) => {
+                Bytes::from(request::body(&request).map_err(|_| unsendable_request())?)
+            }
+            Outgoing::Relayed(request) => Bytes::from_owner(SharedText(request.body)),
+        };
         let post = self.inner.http.post(self.url("chat/completions")?);
         exchange::send(post.header(CONTENT_TYPE, "application/json").body(body), self.inner.timeouts).await
     }
@@ -100,6 +106,16 @@ impl OpenRouter {
 
     fn size_limits(&self) -> SizeLimits {
         self.inner.size_limits
+    }
+
+    /// Returns the events of one attempt.
+    fn attempt(&self, request: Outgoing) -> CompletionStream {
+        let attempt = Attempt::new(self.clone(), request);
+        let events = stream::unfold(attempt, |mut attempt| async move {
+            let event = attempt.next().await?;
+            Some((event, attempt))
+        });
+        events.fuse().boxed()
     }
 
     /// Replaces the API key in an error with stars, in case the upstream quoted it.
@@ -126,12 +142,11 @@ impl OpenRouter {
 #[async_trait::async_trait]
 impl CompletionGateway for OpenRouter {
     fn complete(&self, request: CompletionRequest) -> CompletionStream {
-        let attempt = Attempt::new(self.clone(), request);
-        let events = stream::unfold(attempt, |mut attempt| async move {
-            let event = attempt.next().await?;
-            Some((event, attempt))
-        });
-        events.fuse().boxed()
+        self.attempt(Outgoing::Composed(Box::new(request)))
+    }
+
+    fn relay(&self, request: RelayRequest) -> CompletionStream {
+        self.attempt(Outgoing::Relayed(request))
     }
 
     async fn generation(&self, generation_id: &str) -> Result<Option<GenerationRecord>, CompletionError> {
@@ -146,6 +161,15 @@ impl CompletionGateway for OpenRouter {
 impl fmt::Debug for OpenRouter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenRouter").field("base_url", &self.inner.base_url.as_str()).finish_non_exhaustive()
+    }
+}
+
+/// Text that is sent without a copy.
+struct SharedText(Arc<str>);
+
+impl AsRef<[u8]> for SharedText {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }
 

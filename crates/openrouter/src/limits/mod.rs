@@ -11,8 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use causerie_domain::Requester;
 use causerie_domain::completion::{
-    CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, GenerationRecord,
+    CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest,
+    GenerationRecord, RelayRequest,
 };
 use causerie_domain::models::CatalogListing;
 use causerie_domain::ports::{CompletionGateway, CompletionStream};
@@ -72,31 +74,36 @@ impl LimitedGateway {
 
     async fn admit(
         &self,
-        request: &CompletionRequest,
+        model: &str,
+        requester: Requester,
     ) -> Result<(FairPermit, BreakerPermit), CompletionError> {
-        let (model, user) = (&request.model, request.requester.user_id);
+        let user = requester.user_id;
         // Checked before the queue, so that no request waits while a breaker is open, and again after it.
         self.breakers.check(model, user).map_err(circuit_open)?;
-        let queue_permit = self.queue.acquire(request.requester).await.map_err(queue_timeout)?;
+        let queue_permit = self.queue.acquire(requester).await.map_err(queue_timeout)?;
         let breaker_permit = self.breakers.acquire(model, user).map_err(circuit_open)?;
         Ok((queue_permit, breaker_permit))
     }
-}
 
-#[async_trait]
-impl CompletionGateway for LimitedGateway {
-    fn complete(&self, request: CompletionRequest) -> CompletionStream {
+    /// Returns the events of a request that is sent once it is admitted.
+    fn limited(
+        &self,
+        model: String,
+        requester: Requester,
+        send: impl FnOnce(&dyn CompletionGateway) -> CompletionStream + Send + 'static,
+    ) -> CompletionStream {
         let this = self.clone();
         let admitted = async move {
-            match this.admit(&request).await {
+            match this.admit(&model, requester).await {
                 Ok((queue_permit, mut breaker_permit)) => {
-                    let events = this.inner.complete(request);
+                    let events = send(this.inner.as_ref());
                     // Both permits live as long as the stream: dropping it early releases them.
                     let observe = move |event: &CompletionEvent| {
                         let _held = &queue_permit;
                         match event {
                             // Comes with the headers, before anything is generated.
                             CompletionEvent::Identified(_) => {}
+                            CompletionEvent::Chunk(chunk) if !chunk.has_content => {}
                             CompletionEvent::Ended(end) => breaker_permit.report(&end.outcome),
                             _ => breaker_permit.record_answer(),
                         }
@@ -107,6 +114,19 @@ impl CompletionGateway for LimitedGateway {
             }
         };
         stream::once(admitted).flatten().boxed()
+    }
+}
+
+#[async_trait]
+impl CompletionGateway for LimitedGateway {
+    fn complete(&self, request: CompletionRequest) -> CompletionStream {
+        let (model, requester) = (request.model.clone(), request.requester);
+        self.limited(model, requester, |gateway| gateway.complete(request))
+    }
+
+    fn relay(&self, request: RelayRequest) -> CompletionStream {
+        let (model, requester) = (request.model.clone(), request.requester);
+        self.limited(model, requester, |gateway| gateway.relay(request))
     }
 
     async fn generation(&self, generation_id: &str) -> Result<Option<GenerationRecord>, CompletionError> {
@@ -119,13 +139,7 @@ impl CompletionGateway for LimitedGateway {
 }
 
 fn ended(error: CompletionError) -> CompletionEvent {
-    CompletionEvent::Ended(Box::new(CompletionEnd {
-        outcome: Err(error),
-        usage: None,
-        reasoning_details: None,
-        tool_calls: Vec::new(),
-        annotations: Vec::new(),
-    }))
+    CompletionEvent::Ended(Box::new(CompletionEnd::failed(error)))
 }
 
 fn queue_timeout(wait: Duration) -> CompletionError {

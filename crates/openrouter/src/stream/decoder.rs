@@ -73,6 +73,14 @@ impl StreamDecoder {
         }
     }
 
+    /// Creates a decoder for one body whose chunks are relayed: it returns [`CompletionEvent::Chunk`] and
+    /// [`CompletionEvent::Usage`] in place of decoded content.
+    pub fn relaying(limits: SizeLimits) -> Self {
+        let mut decoder = StreamDecoder::new(limits);
+        decoder.builder.is_relayed = true;
+        decoder
+    }
+
     /// Sets the generation id of the HTTP headers, which takes precedence over ids in the body.
     pub fn set_generation_id(&mut self, generation_id: String) -> Vec<CompletionEvent> {
         let mut out = Vec::new();
@@ -232,6 +240,10 @@ impl StreamDecoder {
             };
         };
         match Chunk::parse(json) {
+            Ok(chunk) if self.builder.is_relayed => match self.builder.relay_document(&chunk, json, out) {
+                Ok(()) => self.builder.exceeded_limit().unwrap_or(Termination::Completed),
+                Err(error) => Termination::Failed(error),
+            },
             Ok(chunk) => match self.builder.add_chunk(&chunk, ChoiceFormat::Message, out) {
                 Ok(()) => self.builder.exceeded_limit().unwrap_or(Termination::Completed),
                 Err(error) => Termination::Failed(error),
@@ -264,6 +276,7 @@ impl ResponseBuilder {
             return Some(Termination::Completed);
         }
         let result = match Chunk::parse(json) {
+            Ok(chunk) if self.is_relayed => self.relay_chunk(&chunk, json, out),
             Ok(chunk) => match raw_field::text(chunk.kind).as_deref() {
                 Some(kind) if kind.starts_with("response.") && chunk.error.is_none() => {
                     self.add_responses_event(kind, json, out)

@@ -39,6 +39,10 @@ pub(super) struct ResponseBuilder {
     pub(super) progress: u64,
     /// Number of bytes that are retained until the end.
     pub(super) retained_bytes: usize,
+    /// Whether chunks are relayed and not decoded.
+    pub(super) is_relayed: bool,
+    /// Size of the relayed text in bytes of JSON.
+    pub(super) relayed_text_bytes: usize,
     pub(super) limits: SizeLimits,
 }
 
@@ -75,6 +79,8 @@ impl ResponseBuilder {
             recognized: false,
             progress: 0,
             retained_bytes: 0,
+            is_relayed: false,
+            relayed_text_bytes: 0,
             limits,
         }
     }

@@ -60,6 +60,7 @@ impl Answer {
                 CompletionEvent::Text(text) => answer.text.push_str(text),
                 CompletionEvent::Refusal(text) => answer.refusal.push_str(text),
                 CompletionEvent::Image(url) => answer.images.push(url.clone()),
+                CompletionEvent::Chunk(_) | CompletionEvent::Usage(_) => panic!("nothing is relayed"),
                 CompletionEvent::Ended(_) => panic!("there are two ends"),
             }
         }

@@ -72,6 +72,8 @@ impl Attempt {
                     self.append(PartKind::Text, &text, turn, inner);
                 }
                 Some(CompletionEvent::Image(url)) => self.append(PartKind::File, &url, turn, inner),
+                // Events of relayed answers only.
+                Some(CompletionEvent::Chunk(_) | CompletionEvent::Usage(_)) => {}
                 Some(CompletionEvent::Ended(end)) => return AttemptEnd::Ended(without_function_calls(end)),
                 None => return AttemptEnd::Ended(Box::new(missing_end())),
             }
@@ -132,11 +134,5 @@ fn without_function_calls(mut end: Box<CompletionEnd>) -> Box<CompletionEnd> {
 fn missing_end() -> CompletionEnd {
     let error =
         CompletionError::new(CompletionErrorKind::InvalidResponse, "the stream of the gateway had no end");
-    CompletionEnd {
-        outcome: Err(error),
-        usage: None,
-        reasoning_details: None,
-        tool_calls: Vec::new(),
-        annotations: Vec::new(),
-    }
+    CompletionEnd::failed(error)
 }
