@@ -29,9 +29,7 @@ impl MemoryTurn {
     /// Closes an attempt unless it is closed already.
     pub(super) fn close(&mut self, close: CloseUsage) {
         if let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.open.id == close.id) {
-            attempt.merge_progress(close.progress.clone());
-            let progress = attempt.progress.clone();
-            attempt.closed.get_or_insert(CloseUsage { progress, ..close });
+            attempt.close(close);
         }
     }
 }
@@ -39,6 +37,13 @@ impl MemoryTurn {
 impl StoredAttempt {
     pub(super) fn new(open: OpenUsage, reserved: Option<Usd>) -> Self {
         StoredAttempt { open, reserved, progress: UsageProgress::default(), closed: None, lookups: 0 }
+    }
+
+    /// Closes the attempt unless it is closed already.
+    pub(super) fn close(&mut self, close: CloseUsage) {
+        self.merge_progress(close.progress.clone());
+        let progress = self.progress.clone();
+        self.closed.get_or_insert(CloseUsage { progress, ..close });
     }
 
     /// Updates the fields that are set in the new progress.

@@ -77,7 +77,10 @@ impl State {
             .min()
     }
 
-    fn budgets_of(&self, subjects: impl Iterator<Item = BudgetSubject>) -> impl Iterator<Item = Budget> {
+    pub(super) fn budgets_of(
+        &self,
+        subjects: impl Iterator<Item = BudgetSubject>,
+    ) -> impl Iterator<Item = Budget> {
         let mut ids: Vec<_> = subjects.map(BudgetSubject::id).collect();
         ids.sort_unstable();
         ids.into_iter().filter_map(|id| self.budgets.get(&id).copied())
@@ -85,7 +88,7 @@ impl State {
 
     fn budget_state(&self, budget: Budget, at: Timestamp) -> BudgetState {
         let window = budget.period.window(at);
-        let attempts = self.turns.values().flat_map(|turn| &turn.attempts).filter(|attempt| {
+        let attempts = self.attempts().filter(|attempt| {
             let open = &attempt.open;
             open.budget_subjects().any(|subject| subject == budget.subject)
                 && (window.from..window.to).contains(&open.created_at)

@@ -9,6 +9,7 @@ mod attempts;
 mod authentication;
 mod budgets;
 mod clock;
+mod completions;
 mod filter;
 mod forks;
 mod messages;

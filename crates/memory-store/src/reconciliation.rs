@@ -81,23 +81,28 @@ fn is_due(row: &PendingUsage, now: Timestamp) -> bool {
 }
 
 impl State {
-    /// Returns the pending rows in the order of their turns, each with the id of the answer.
-    fn pending(&self) -> impl Iterator<Item = (MessageId, PendingUsage)> {
-        self.turns.values().flat_map(|turn| {
+    /// Returns the pending rows in the order of their turns, each with the id of its answer, then those of completions.
+    fn pending(&self) -> impl Iterator<Item = (Option<MessageId>, PendingUsage)> {
+        let of_turns = self.turns.values().flat_map(|turn| {
             let answer = turn.turn.assistant_message_id;
-            turn.attempts.iter().filter_map(pending).map(move |row| (answer, row))
-        })
+            turn.attempts.iter().filter_map(pending).map(move |row| (Some(answer), row))
+        });
+        let of_completions = self.completions.values().map(|completion| &completion.attempt);
+        of_turns.chain(of_completions.filter_map(pending).map(|row| (None, row)))
     }
 
     /// Returns a pending row with its number of unsuccessful look-ups.
     fn pending_row(&mut self, id: UsageId) -> Option<(&mut u32, &mut CloseUsage)> {
-        let attempts = self.turns.values_mut().flat_map(|turn| &mut turn.attempts);
-        attempts
+        let of_turns = self.turns.values_mut().flat_map(|turn| &mut turn.attempts);
+        let of_completions = self.completions.values_mut().map(|completion| &mut completion.attempt);
+        of_turns
+            .chain(of_completions)
             .filter_map(|attempt| attempt.closed.as_mut().map(|row| (&mut attempt.lookups, row)))
             .find(|(_, row)| row.id == id && row.settlement.basis == CostBasis::Pending)
     }
 
-    fn parts_of(&self, answer: MessageId) -> Vec<Part> {
+    fn parts_of(&self, answer: Option<MessageId>) -> Vec<Part> {
+        let Some(answer) = answer else { return Vec::new() };
         let mut messages = self.sessions.values().flat_map(|stored| &stored.messages);
         messages.find(|message| message.id == answer).map(|message| message.parts.clone()).unwrap_or_default()
     }

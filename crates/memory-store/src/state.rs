@@ -13,7 +13,7 @@ use causerie_domain::subjects::{MessageField, ModelField, SessionField, ToolFiel
 use causerie_domain::tools::{Tool, ToolVersion};
 use causerie_domain::turns::{Segment, Turn, TurnStatus};
 use causerie_domain::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress, UsageSum};
-use causerie_domain::{MessageId, SessionId, ToolVersionId, TurnId, Usd};
+use causerie_domain::{InstanceId, MessageId, SessionId, ToolVersionId, TurnId, UsageId, Usd};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -28,6 +28,8 @@ pub(super) struct State {
     pub(super) models: BTreeMap<String, Model>,
     /// Budgets by the ids of their subjects.
     pub(super) budgets: BTreeMap<Uuid, Budget>,
+    /// Usage rows of completions without a session.
+    pub(super) completions: BTreeMap<UsageId, MemoryCompletion>,
 }
 
 #[derive(Debug)]
@@ -47,6 +49,15 @@ pub(super) struct MemoryTurn {
     pub(super) segments: Vec<Segment>,
     /// Usage rows of the attempts. Only the last one can be open.
     pub(super) attempts: Vec<StoredAttempt>,
+}
+
+/// Usage row of a completion without a session.
+#[derive(Debug)]
+pub(super) struct MemoryCompletion {
+    pub(super) attempt: StoredAttempt,
+    pub(super) key: Option<IdempotencyKey>,
+    pub(super) owner: InstanceId,
+    pub(super) lease_until: Instant,
 }
 
 #[derive(Debug)]
@@ -69,6 +80,12 @@ impl State {
     /// Returns a session that is not deleted, for updates.
     pub(super) fn session_mut(&mut self, id: SessionId) -> Option<&mut StoredSession> {
         self.sessions.get_mut(&id).filter(|stored| !stored.deleted)
+    }
+
+    /// Returns all usage rows.
+    pub(super) fn attempts(&self) -> impl Iterator<Item = &StoredAttempt> {
+        let of_turns = self.turns.values().flat_map(|turn| &turn.attempts);
+        of_turns.chain(self.completions.values().map(|completion| &completion.attempt))
     }
 
     /// Returns a message with its attachments and usage.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use causerie_domain::audit_events::AuditStamp;
-use causerie_domain::ports::{FinishTurn, ReapScope, TurnFlush};
+use causerie_domain::ports::{FinishTurn, ReapScope, RenewCompletion, TurnFlush};
 use causerie_domain::sessions::SessionAction;
+use causerie_domain::usage::CloseUsage;
 use causerie_domain::{AttachmentId, Filter, InstanceId, SessionId, Timestamp};
 
 /// A change of a session's title.
@@ -86,4 +87,16 @@ pub(crate) struct EndTurn {
     pub(crate) content: String,
     pub(crate) parts: String,
     pub(crate) reasoning_details: Option<String>,
+}
+
+/// A renewal of the leases of several completions.
+pub(crate) struct RenewCompletions {
+    pub(crate) lease: TurnLease,
+    pub(crate) completions: Vec<RenewCompletion>,
+}
+
+/// The end of a completion.
+pub(crate) struct FinishCompletion {
+    pub(crate) owner: InstanceId,
+    pub(crate) close: CloseUsage,
 }

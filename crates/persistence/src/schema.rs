@@ -285,7 +285,7 @@ mod first_32_columns {
     }
 }
 
-/// Usage ledger. It has more than 32 columns, so six of them are declared separately.
+/// Usage ledger. It has more than 32 columns, so eight of them are declared separately.
 pub(crate) mod ai_usage {
     use diesel::sql_types::{BigInt, Nullable, Text};
 
@@ -300,6 +300,8 @@ pub(crate) mod ai_usage {
             total_tokens -> Nullable<BigInt>,
             time_to_first_token_us -> Nullable<BigInt>,
             duration_us -> Nullable<BigInt>,
+            idempotency_key -> Nullable<Text>,
+            body_hash -> Nullable<Text>,
         }
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! Requests reach [`Conversations`], [`Tools`], [`Models`], [`UsageReports`] and [`Directory`]; each method takes the
 //! filter of the principal. The other ports serve background tasks and the command line, and no route can reach them:
-//! [`TurnStore`] takes a turn and its owner, [`Authentication`] and [`StreamTickets`] take a credential,
+//! [`TurnStore`] takes a turn and its owner, [`CompletionStore`] a usage row and its owner, [`Authentication`] and [`StreamTickets`] take a credential,
 //! [`Reconciliation`] takes a usage row and its claim, [`IntegrityChecks`] and [`Operator`] see the whole store.
 
 mod api_keys;
@@ -12,6 +12,7 @@ mod attachments;
 mod audit_events;
 mod authentication;
 mod budgets;
+mod completions;
 mod conversations;
 mod directory;
 mod environment;
@@ -38,6 +39,10 @@ pub use attachments::{AttachmentCursor, AttachmentQuery, Attachments};
 pub use audit_events::{AuditEventQuery, AuditEvents};
 pub use authentication::{ApiKeyRecord, Authentication, CurrentAccess, ExternalId, ExternalIdError};
 pub use budgets::Budgets;
+pub use completions::{
+    BeginCompletion, BeginCompletionError, CompletionStore, KeyedCompletion, NextCompletionAttempt,
+    ReapCompletions, RenewCompletion,
+};
 pub use conversations::Conversations;
 pub use directory::{Directory, DirectoryError};
 pub use environment::{Clock, Entropy, NoEntropy};

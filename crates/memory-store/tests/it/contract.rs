@@ -13,6 +13,7 @@ causerie_testkit::conversations_contract!(subject);
 causerie_testkit::turns_contract!(subject);
 causerie_testkit::reconciliation_contract!(subject);
 causerie_testkit::budgets_contract!(subject);
+causerie_testkit::completions_contract!(subject);
 
 /// Creates a store with one tool, for the contract tests.
 async fn subject() -> Result<Option<Arc<Subject>>> {
@@ -37,7 +38,8 @@ async fn subject() -> Result<Option<Arc<Subject>>> {
         conversations: Arc::new(store.clone()),
         turns: Arc::new(store.clone()),
         reconciliation: Arc::new(store.clone()),
-        budgets: Arc::new(store),
+        budgets: Arc::new(store.clone()),
+        completions: Arc::new(store),
         user: UserId::next(&ids),
         stranger: UserId::next(&ids),
         group: GroupId::next(&ids),

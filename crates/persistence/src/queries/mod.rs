@@ -13,6 +13,7 @@ pub(crate) mod attachments;
 pub(crate) mod audit_events;
 pub(crate) mod authentication;
 pub(crate) mod budgets;
+pub(crate) mod completions;
 pub(crate) mod forks;
 pub(crate) mod groups;
 pub(crate) mod health;

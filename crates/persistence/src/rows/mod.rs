@@ -41,8 +41,8 @@ pub(crate) use stream_tickets::TicketRow;
 pub(crate) use tools::{ToolRow, ToolVersionRow, tool};
 pub(crate) use turns::{KeyedTurnRow, SegmentRow, TurnRow};
 pub(crate) use usage::{
-    MessageUsageRow, OPEN, OpenUsageRow, PendingRow, SUM_BASES, SumColumns, UsageRecordRow, UsageTotalsRow,
-    groups, total, usage_by_turn,
+    CLOSED, MessageUsageRow, OPEN, OpenUsageRow, PendingRow, SUM_BASES, SumColumns, UsageRecordRow,
+    UsageTotalsRow, groups, total, usage_by_turn,
 };
 pub(crate) use users::UserRow;
 

@@ -5,6 +5,7 @@ mod attachments;
 mod audit_events;
 mod authentication;
 mod budgets;
+mod completions;
 mod forks;
 mod groups;
 mod health;

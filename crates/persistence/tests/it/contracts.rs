@@ -7,6 +7,7 @@ mod sqlite {
     causerie_testkit::turns_contract!(SqlSubject::sqlite);
     causerie_testkit::reconciliation_contract!(SqlSubject::sqlite);
     causerie_testkit::budgets_contract!(SqlSubject::sqlite);
+    causerie_testkit::completions_contract!(SqlSubject::sqlite);
 }
 
 mod postgres {
@@ -16,4 +17,5 @@ mod postgres {
     causerie_testkit::turns_contract!(SqlSubject::postgres);
     causerie_testkit::reconciliation_contract!(SqlSubject::postgres);
     causerie_testkit::budgets_contract!(SqlSubject::postgres);
+    causerie_testkit::completions_contract!(SqlSubject::postgres);
 }

@@ -1,13 +1,14 @@
-//! Contracts of the ports of conversations, turns, reconciliation and budgets, as checks that each implementation runs.
+//! Contracts of the ports of conversations, turns, completions, reconciliation and budgets, as checks that each implementation runs.
 //!
 //! The checks take a [`Subject`]; the macros [`crate::conversations_contract`], [`crate::turns_contract`],
-//! [`crate::reconciliation_contract`] and [`crate::budgets_contract`] create one test for each check.
+//! [`crate::completions_contract`], [`crate::reconciliation_contract`] and [`crate::budgets_contract`] create one test for each check.
 
 pub mod attempts;
 pub mod begin;
 pub mod budget_reservations;
 pub mod budgets;
 pub mod cancel;
+pub mod completions;
 pub mod entities;
 pub mod finish;
 pub mod flush;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use causerie_domain::filter::Scalar;
-use causerie_domain::ports::{Budgets, Conversations, Reconciliation, TurnStore};
+use causerie_domain::ports::{Budgets, CompletionStore, Conversations, Reconciliation, TurnStore};
 use causerie_domain::{
     ApiKeyId, Filter, GroupId, InstanceId, SessionId, Timestamp, ToolId, ToolVersionId, UserId,
 };
@@ -45,6 +46,7 @@ pub struct Subject {
     pub turns: Arc<dyn TurnStore>,
     pub reconciliation: Arc<dyn Reconciliation>,
     pub budgets: Arc<dyn Budgets>,
+    pub completions: Arc<dyn CompletionStore>,
     /// Owner of the sessions.
     pub user: UserId,
     /// User without access to these sessions.
@@ -224,6 +226,21 @@ macro_rules! turns_contract {
                 a_concurrent_cancel_and_finish_end_a_turn_once,
                 concurrent_sends_close_an_expired_turn_once,
                 the_last_activity_never_decreases;
+        }
+    };
+}
+
+/// Creates the tests of [`CompletionStore`]; the argument is that of [`conversations_contract`].
+#[macro_export]
+macro_rules! completions_contract {
+    ($subject:path) => {
+        $crate::contract_tests! { $subject;
+            completions:
+                a_completion_reserves_and_its_end_counts_the_cost,
+                the_next_attempt_of_a_completion_inherits_the_reservation,
+                a_key_identifies_a_completion_of_its_user,
+                an_expired_completion_is_closed_and_priced_once,
+                a_completion_of_another_owner_is_not_closed;
         }
     };
 }

@@ -52,7 +52,7 @@ async fn release(
             if !is_written {
                 write_answer(conn, ended, turn.assistant_message_id).await?;
             }
-            usage::close(conn, turn.id, &finish.usage).await?;
+            usage::close(conn, Some(turn.id), &finish.usage).await?;
             reap::drop_segments(conn, turn.id).await?;
             turn
         }

@@ -61,7 +61,7 @@ async fn flush_one(
     }
     write_segments(conn, turn_id, &flush_of_turn.segments).await?;
     if let Some((id, progress)) = &flush_of_turn.progress {
-        usage::update_progress(conn, turn_id, *id, progress).await?;
+        usage::update_progress(conn, Some(turn_id), *id, progress).await?;
     }
     let cancel_requested = match &flush_of_turn.context {
         Some(context) => {
@@ -152,7 +152,7 @@ pub(crate) async fn begin_attempt(
     if usage::exists(conn, next.turn_id, next.open.id).await? {
         return Ok(());
     }
-    let reserved = usage::close(conn, next.turn_id, &next.close).await?;
+    let reserved = usage::close(conn, Some(next.turn_id), &next.close).await?;
     let open = usage::with_references_of(conn, next.close.id, &next.open).await?;
     usage::open(conn, &open).await?;
     Ok(budgets::transfer(conn, &open, reserved).await?)

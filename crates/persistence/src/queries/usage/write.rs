@@ -9,20 +9,23 @@ use causerie_domain::usage::{
 use causerie_domain::{ApiKeyId, GroupId, Timestamp, TurnId, UsageId, Usd};
 use diesel::prelude::*;
 
-use super::super::{Conn, RunQueryDsl, budgets};
+use super::super::{Conn, Db, RunQueryDsl, budgets};
 use crate::error::{QueryError, corrupt};
 use crate::rows::{
-    MessageUsageRow, OPEN, OpenUsageRow, ReservationRow, micros, prices_text, sanitized, tokens,
+    CLOSED, MessageUsageRow, OPEN, OpenUsageRow, ReservationRow, micros, prices_text, sanitized, tokens,
     usage_by_turn,
 };
 use crate::schema::ai_usage;
 use crate::types::id_param;
 
-const CLOSED: &str = "closed";
-
 pub(in super::super) async fn open(conn: &mut Conn, open: &OpenUsage) -> Result<(), QueryError> {
-    diesel::insert_into(ai_usage::table).values(OpenUsageRow::try_from(open.clone())?).execute(conn).await?;
+    diesel::insert_into(ai_usage::table).values(open_row(open)?).execute(conn).await?;
     Ok(())
+}
+
+/// Returns the columns of a row to open.
+pub(in super::super) fn open_row(open: &OpenUsage) -> Result<OpenUsageRow, QueryError> {
+    Ok(OpenUsageRow::try_from(open.clone())?)
 }
 
 /// Returns a row to open with the group and the API key of an earlier row. They are null there once they were deleted.
@@ -39,10 +42,10 @@ pub(in super::super) async fn with_references_of(
     Ok(OpenUsage { group_id, api_key_id, ..open.clone() })
 }
 
-/// Updates an open row. Columns without a new value keep the old one.
+/// Updates an open row of a turn, or for `None` of a completion without one. Columns without a new value keep the old one.
 pub(in super::super) async fn update_progress(
     conn: &mut Conn,
-    turn: TurnId,
+    turn: Option<TurnId>,
     id: UsageId,
     progress: &UsageProgress,
 ) -> Result<(), QueryError> {
@@ -50,46 +53,46 @@ pub(in super::super) async fn update_progress(
     if known.is_empty() {
         return Ok(());
     }
-    diesel::update(
-        ai_usage::table
-            .filter(ai_usage::id.eq(id_param(id)))
-            .filter(ai_usage::turn_id.eq(id_param(turn)))
-            .filter(ai_usage::state.eq(OPEN)),
-    )
-    .set(known)
-    .execute(conn)
-    .await?;
+    let open = ai_usage::table.filter(ai_usage::id.eq(id_param(id))).filter(ai_usage::state.eq(OPEN));
+    let update = diesel::update(open).set(known).into_boxed::<Db>();
+    let update = match turn {
+        Some(turn) => update.filter(ai_usage::turn_id.eq(id_param(turn))),
+        None => update.filter(ai_usage::turn_id.is_null()),
+    };
+    update.execute(conn).await?;
     Ok(())
 }
 
-/// Closes a row of a turn, counts its cost in the budgets that apply, and returns its reservation. A row that is closed
+/// Closes a row of a turn, or for `None` of a completion without one, counts its cost in the budgets that apply, and returns its reservation. A row that is closed
 /// already, or belongs to another turn, is an error: no row is closed twice.
 pub(in super::super) async fn close(
     conn: &mut Conn,
-    turn: TurnId,
+    turn: Option<TurnId>,
     close: &CloseUsage,
 ) -> Result<Option<Usd>, QueryError> {
-    let closed: Option<ReservationRow> = diesel::update(
-        ai_usage::table
-            .filter(ai_usage::id.eq(id_param(close.id)))
-            .filter(ai_usage::turn_id.eq(id_param(turn)))
-            .filter(ai_usage::state.eq(OPEN)),
-    )
-    .set((
-        ProgressChangeset::of(&close.progress)?,
-        CostChangeset::of(&close.tokens, &close.settlement),
-        ai_usage::state.eq(CLOSED),
-        ai_usage::outcome.eq(close.outcome.as_str()),
-        ai_usage::failure_code.eq(close.failure.map(|code| code.as_str())),
-        ai_usage::duration_us.eq(micros(close.duration)),
-        ai_usage::closed_at.eq(close.closed_at.as_micros()),
-        ai_usage::next_lookup_at.eq(close.next_lookup_at.map(Timestamp::as_micros)),
-    ))
-    .returning(ReservationRow::as_returning())
-    .get_result(conn)
-    .await
-    .optional()?;
-    let not_open = || corrupt(format!("ledger row {} of turn {turn} is not open", close.id));
+    let open = ai_usage::table.filter(ai_usage::id.eq(id_param(close.id))).filter(ai_usage::state.eq(OPEN));
+    let update = diesel::update(open)
+        .set((
+            ProgressChangeset::of(&close.progress)?,
+            CostChangeset::of(&close.tokens, &close.settlement),
+            ai_usage::state.eq(CLOSED),
+            ai_usage::outcome.eq(close.outcome.as_str()),
+            ai_usage::failure_code.eq(close.failure.map(|code| code.as_str())),
+            ai_usage::duration_us.eq(micros(close.duration)),
+            ai_usage::closed_at.eq(close.closed_at.as_micros()),
+            ai_usage::next_lookup_at.eq(close.next_lookup_at.map(Timestamp::as_micros)),
+        ))
+        .into_boxed::<Db>();
+    let update = match turn {
+        Some(turn) => update.filter(ai_usage::turn_id.eq(id_param(turn))),
+        None => update.filter(ai_usage::turn_id.is_null()),
+    };
+    let closed: Option<ReservationRow> =
+        update.returning(ReservationRow::as_returning()).get_result(conn).await.optional()?;
+    let not_open = || match turn {
+        Some(turn) => corrupt(format!("ledger row {} of turn {turn} is not open", close.id)),
+        None => corrupt(format!("ledger row {} is not open", close.id)),
+    };
     let open = ReservationRow { cost: None, ..closed.ok_or_else(not_open)? };
     budgets::settle(conn, &open, close.settlement.cost).await?;
     Ok(open.reserved.map(Usd::from_pico))

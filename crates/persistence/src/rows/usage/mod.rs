@@ -16,7 +16,7 @@ use super::{count, parse_variant, prices};
 use crate::error::corrupt;
 use crate::schema::ai_usage;
 
-pub(crate) use records::{OPEN, OpenUsageRow, UsageRecordRow};
+pub(crate) use records::{CLOSED, OPEN, OpenUsageRow, UsageRecordRow};
 pub(crate) use reports::{SUM_BASES, SumColumns, UsageTotalsRow, groups, total};
 
 /// A closed row of a turn. Rows must be in the order of their attempts.

@@ -17,6 +17,8 @@ use crate::types::{IdParam, id_param};
 
 /// State of a row whose request is running.
 pub(crate) const OPEN: &str = "open";
+/// State of a row whose request has ended.
+pub(crate) const CLOSED: &str = "closed";
 
 /// Row of a request that is about to be sent.
 #[derive(Debug, Insertable)]
