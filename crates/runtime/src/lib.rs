@@ -8,6 +8,7 @@
 mod administration;
 mod attachments;
 mod authorization;
+mod completions;
 pub mod context;
 mod core;
 mod models;
@@ -30,6 +31,10 @@ pub use crate::attachments::prompt::{FILE_BYTES_PER_TOKEN, IMAGE_TOKENS};
 pub use crate::attachments::url_policy::HostPolicy;
 pub use crate::attachments::validation::{MAX_ATTACHMENT_META_BYTES, MAX_ATTACHMENT_SIZE, MAX_ATTACHMENTS};
 pub use crate::authorization::{ReaderRight, ReaderScope, subjects};
+pub use crate::completions::{
+    AnswerEnd, AnswerEvent, AnswerOutcome, Completion, CompletionReader, CompletionSettings, NewCompletion,
+    OfferedModel, OnDisconnect, TOOL_PREFIX,
+};
 pub use crate::core::builder::{RuntimeBuilder, Stores};
 pub use crate::core::clock::{SystemClock, SystemIds};
 pub use crate::core::error::{FieldError, RuntimeError};

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use causerie_domain::InstanceId;
 use causerie_domain::ports::{
-    Clock, CompletionGateway, Conversations, Directory, Ids, Models, Tools, TurnStore, UsageReports,
+    Clock, CompletionGateway, CompletionStore, Conversations, Directory, Ids, Models, Tools, TurnStore,
+    UsageReports,
 };
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::authorization::policy::Policy;
+use crate::completions::state::Completions;
 use crate::core::settings::Settings;
 use crate::models::catalog::ModelCatalog;
 use crate::tools::definitions::Definitions;
@@ -31,6 +33,7 @@ pub struct Runtime {
 pub(crate) struct RuntimeInner {
     pub(crate) conversations: Arc<dyn Conversations>,
     pub(crate) turn_store: Arc<dyn TurnStore>,
+    pub(crate) completion_store: Arc<dyn CompletionStore>,
     pub(crate) tools: Arc<dyn Tools>,
     pub(crate) models: Arc<dyn Models>,
     pub(crate) reports: Arc<dyn UsageReports>,
@@ -45,6 +48,7 @@ pub(crate) struct RuntimeInner {
     pub(crate) catalog: ModelCatalog,
     pub(crate) definitions: Definitions,
     pub(crate) running: Arc<RunningTurns>,
+    pub(crate) completions: Completions,
     pub(crate) flusher: Arc<Flusher>,
     pub(crate) reconciler: Arc<Reconciler>,
     pub(crate) retry_budgets: RetryBudgets,

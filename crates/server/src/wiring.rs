@@ -256,6 +256,7 @@ pub(crate) fn runtime(
         lookup_window: settings.runtime.lookup_window,
         reconcile_interval: settings.runtime.reconcile_interval,
         catalog_only: upstream.catalog_only,
+        completions: upstream.completions,
         attachment_hosts: if settings.runtime.allow_private_urls {
             HostPolicy::Any
         } else {

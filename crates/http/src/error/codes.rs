@@ -67,6 +67,8 @@ codes! {
     ToolTooLarge = "tool_too_large", PAYLOAD_TOO_LARGE, "The tool definition is too large";
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE,
         "The route does not accept a body of this type";
+    ModelNotFound = "model_not_found", NOT_FOUND, "There is no such model";
+    AnswerNotKept = "answer_not_kept", CONFLICT, "The answer of the request is not kept";
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY,
         "The idempotency key was used with a different body";
     NoSuchMessage = "no_such_message", UNPROCESSABLE_ENTITY, "The session has no such message";

@@ -16,7 +16,7 @@ pub(crate) const BUDGET_LEFT: HeaderName = HeaderName::from_static("x-budget-lef
 /// Detail of invalid bodies.
 const INVALID_BODY_DETAIL: &str = "`errors` lists the errors and their positions";
 /// Value of `retry_after` while the store is unavailable or the process shuts down.
-const RETRY_SOON: Duration = Duration::from_secs(2);
+pub(crate) const RETRY_SOON: Duration = Duration::from_secs(2);
 
 impl From<RuntimeError> for Problem {
     fn from(error: RuntimeError) -> Self {
@@ -57,6 +57,13 @@ impl From<RuntimeError> for Problem {
                     None => problem,
                 }
             }
+            RuntimeError::NoSuchModel(ref id) => {
+                Problem::new(Code::ModelNotFound, detail).with("model", id.as_str())
+            }
+            RuntimeError::UnboundedPrice { parameter } => {
+                Problem::new(Code::BudgetExceeded, detail).with("parameter", parameter)
+            }
+            RuntimeError::AnswerNotKept => Problem::new(Code::AnswerNotKept, detail),
             RuntimeError::IdempotencyKeyReused => Problem::new(Code::IdempotencyKeyReused, detail),
             RuntimeError::MessageTooLong { limit, given } => {
                 Problem::new(Code::MessageTooLong, detail).with("limit", limit).with("given", given)

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use causerie_domain::InstanceId;
 use causerie_domain::ports::{
-    Clock, CompletionGateway, Conversations, Directory, Ids, Models, Reconciliation, Tools, TurnStore,
-    UsageReports,
+    Clock, CompletionGateway, CompletionStore, Conversations, Directory, Ids, Models, Reconciliation, Tools,
+    TurnStore, UsageReports,
 };
 use causerie_permissions::{ContentAccess, InvalidBuiltinRules};
 use tokio::runtime::Handle;
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::authorization::policy::Policy;
+use crate::completions::state::Completions;
 use crate::core::clock::{SystemClock, SystemIds};
 use crate::core::settings::Settings;
 use crate::models::catalog::ModelCatalog;
@@ -29,6 +30,8 @@ pub struct Stores {
     pub conversations: Arc<dyn Conversations>,
     /// Writes of running turns and of their usage rows.
     pub turn_store: Arc<dyn TurnStore>,
+    /// Usage rows of completions without a session.
+    pub completions: Arc<dyn CompletionStore>,
     /// Settlement of costs that were unknown at the end of a request.
     pub reconciliation: Arc<dyn Reconciliation>,
     pub tools: Arc<dyn Tools>,
@@ -40,11 +43,19 @@ impl Stores {
     /// Returns the ports of an adapter that implements all of them.
     pub fn of<S>(store: &Arc<S>) -> Self
     where
-        S: Conversations + TurnStore + Reconciliation + Tools + Models + UsageReports + 'static,
+        S: Conversations
+            + TurnStore
+            + CompletionStore
+            + Reconciliation
+            + Tools
+            + Models
+            + UsageReports
+            + 'static,
     {
         Stores {
             conversations: Arc::clone(store) as Arc<dyn Conversations>,
             turn_store: Arc::clone(store) as Arc<dyn TurnStore>,
+            completions: Arc::clone(store) as Arc<dyn CompletionStore>,
             reconciliation: Arc::clone(store) as Arc<dyn Reconciliation>,
             tools: Arc::clone(store) as Arc<dyn Tools>,
             models: Arc::clone(store) as Arc<dyn Models>,
@@ -114,7 +125,8 @@ impl RuntimeBuilder {
     /// [`InvalidBuiltinRules`] if a built-in rule names a subject or field that is not in the registry.
     pub fn build(self, handle: Handle) -> Result<Runtime, InvalidBuiltinRules> {
         let RuntimeBuilder { stores, gateway, directory, clock, ids, settings } = self;
-        let Stores { conversations, turn_store, reconciliation, tools, models, reports } = stores;
+        let Stores { conversations, turn_store, completions, reconciliation, tools, models, reports } =
+            stores;
         let instance = InstanceId::next(ids.as_ref());
         let running = Arc::new(RunningTurns::default());
         let flusher =
@@ -130,6 +142,8 @@ impl RuntimeBuilder {
             inner: Arc::new(RuntimeInner {
                 conversations,
                 turn_store,
+                completion_store: completions,
+                completions: Completions::new(settings.completions),
                 tools,
                 models,
                 reports,

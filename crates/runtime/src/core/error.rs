@@ -56,6 +56,18 @@ pub enum RuntimeError {
         /// Turn that has not ended, if it is known.
         turn: Option<TurnId>,
     },
+    /// No model has this id, or the principal may not know it.
+    #[error("there is no model {0:?}")]
+    NoSuchModel(String),
+    /// A parameter adds a price that no reservation can bound, and a budget applies.
+    #[error("{parameter} adds a price that the budget cannot bound")]
+    UnboundedPrice {
+        /// Path of the parameter, such as `tools[0]`.
+        parameter: String,
+    },
+    /// A completion with the key runs in another process, or its answer is no longer kept.
+    #[error("a request with this idempotency key was answered, and its answer is not kept here")]
+    AnswerNotKept,
     #[error("the idempotency key was used with another body")]
     IdempotencyKeyReused,
     #[error("the message has {given} characters, the tool accepts {limit}")]

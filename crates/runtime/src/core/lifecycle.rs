@@ -13,7 +13,7 @@ use crate::runtime::Runtime;
 const INTERRUPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Runtime {
-    /// Closes turns that earlier processes left running, and starts the background tasks: flusher, reaper, reconciler
+    /// Closes turns and completions that earlier processes left running, and starts the background tasks: flusher, reaper, reconciler
     /// and catalog refresh.
     ///
     /// Call it once, before the first send. Use [`ReapScope::Everything`] only if no other process can use the store,
@@ -24,6 +24,7 @@ impl Runtime {
     pub async fn start(&self, scope: ReapScope) -> Result<(), StoreError> {
         let inner = &self.inner;
         inner.reap_all(scope).await?;
+        inner.reap_completions(scope).await?;
         inner.reload_catalog().await?;
         // Prices the usage rows of earlier processes before reports can read them.
         inner.reconciler.price_all().await?;
@@ -32,6 +33,8 @@ impl Runtime {
         inner.background_tasks.spawn_on(async move { flusher.run(shutdown).await }, &inner.handle);
         let reaping = Arc::clone(inner);
         inner.background_tasks.spawn_on(async move { reaping.run_reaper().await }, &inner.handle);
+        let keeping = Arc::clone(inner);
+        inner.background_tasks.spawn_on(async move { keeping.keep_completions().await }, &inner.handle);
         let reconciler = Arc::clone(&inner.reconciler);
         let shutdown = inner.shutdown.clone();
         inner.background_tasks.spawn_on(async move { reconciler.run(shutdown).await }, &inner.handle);
@@ -69,7 +72,8 @@ impl Runtime {
         inner.turns.close();
         if tokio::time::timeout(deadline, inner.turns.wait()).await.is_err() {
             let turns = inner.running.stop_all();
-            tracing::info!(turns, "drain deadline reached; interrupting running turns");
+            let completions = inner.completions.stop_all();
+            tracing::info!(turns, completions, "drain deadline reached; interrupting running turns");
             if tokio::time::timeout(INTERRUPT_TIMEOUT, inner.turns.wait()).await.is_err() {
                 tracing::warn!(
                     "storing interrupted turns timed out; their leases expire and the reaper closes them"

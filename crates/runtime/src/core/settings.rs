@@ -5,6 +5,7 @@ use std::time::Duration;
 use causerie_usage::LOOKUP_WINDOW;
 
 use crate::attachments::url_policy::HostPolicy;
+use crate::completions::settings::CompletionSettings;
 
 /// Settings of the runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub struct Settings {
     pub attachment_hosts: HostPolicy,
     /// Whether admins may read sessions of other users. Each such read is recorded as an audit event.
     pub admin_reads_content: bool,
+    /// Completions without a session.
+    pub completions: CompletionSettings,
     /// Mark in the metadata of each answer, such as `simulator`.
     pub answer_mark: Option<String>,
 }
@@ -67,6 +70,7 @@ impl Default for Settings {
             catalog_only: false,
             attachment_hosts: HostPolicy::Public,
             admin_reads_content: false,
+            completions: CompletionSettings::default(),
             answer_mark: None,
         }
     }

@@ -38,6 +38,11 @@ impl ModelCatalog {
         listed(id).or_else(|| listed(strip_routing_suffix(id)))
     }
 
+    /// Returns whether no model is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.index().by_id.is_empty()
+    }
+
     /// Returns the model that served a request instead of the requested one. `served` is the id in the answer,
     /// plain or dated.
     ///

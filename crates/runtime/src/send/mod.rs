@@ -2,7 +2,7 @@
 //!
 //! All refusals happen before a row is stored or a request is sent.
 
-mod cost_ceiling;
+pub(crate) mod cost_ceiling;
 mod idempotency;
 mod question;
 mod title;
@@ -377,7 +377,7 @@ impl Runtime {
     }
 
     /// Returns the start of the period in which idempotency keys are kept.
-    fn keys_kept_since(&self) -> Timestamp {
+    pub(crate) fn keys_kept_since(&self) -> Timestamp {
         self.inner.clock.now().before(self.inner.settings.idempotency_window)
     }
 }
@@ -427,10 +427,10 @@ fn model_ids(requested: &str, catalog_model: Option<&Model>) -> Vec<String> {
 }
 
 /// Returns a stable pseudonym of a user for the upstream.
-fn pseudonym(user: &str) -> String {
+pub(crate) fn pseudonym(user: &str) -> String {
     sha256(&format!("causerie user {user}"))[..32].to_owned()
 }
 
-fn sha256(text: &str) -> String {
+pub(crate) fn sha256(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
 }

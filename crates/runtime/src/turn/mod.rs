@@ -6,7 +6,7 @@ pub(crate) mod event;
 pub(crate) mod flusher;
 mod lease_retry;
 pub(crate) mod log;
-mod quotations;
+pub(crate) mod quotations;
 pub(crate) mod reader;
 pub(crate) mod reaper;
 pub(crate) mod retry;

@@ -51,6 +51,13 @@ pub(crate) fn without_quotations(
     quotations.finish()
 }
 
+/// Returns a text of the upstream without quotations of a request body.
+pub(crate) fn without_quotations_of(text: &str, body: &Value) -> String {
+    let mut quotations = Quotations::new(text);
+    quotations.remove_value(Some(body));
+    quotations.finish()
+}
+
 /// Text of the upstream with the places of the quotations that were found.
 #[derive(Debug)]
 struct Quotations<'t> {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod catalog;
+mod completions;
 mod failures;
 mod rate_limits;
 mod reconciliation;

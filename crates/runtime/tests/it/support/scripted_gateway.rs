@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use causerie_domain::Usd;
 use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionEvent, CompletionRequest, Finish,
-    FinishReason, GenerationInfo, GenerationRecord, ToolCall,
+    FinishReason, GenerationInfo, GenerationRecord, RelayChunk, RelayRequest, ToolCall,
 };
 use causerie_domain::models::CatalogListing;
 use causerie_domain::ports::{CompletionGateway, CompletionStream};
@@ -33,6 +33,7 @@ pub(crate) struct ScriptedGateway {
     scripts: Mutex<VecDeque<Vec<Step>>>,
     outage: Mutex<Option<(Instant, CompletionError)>>,
     requests: Mutex<Vec<CompletionRequest>>,
+    relayed: Mutex<Vec<RelayRequest>>,
     gate: Arc<Semaphore>,
     dropped: Arc<Mutex<u32>>,
     records: Mutex<VecDeque<Record>>,
@@ -49,6 +50,7 @@ impl Default for ScriptedGateway {
             scripts: Mutex::default(),
             outage: Mutex::default(),
             requests: Mutex::default(),
+            relayed: Mutex::default(),
             gate: Arc::new(Semaphore::new(0)),
             dropped: Arc::default(),
             records: Mutex::default(),
@@ -100,18 +102,15 @@ impl ScriptedGateway {
         self.requests.lock().unwrap().clone()
     }
 
-    /// Returns the number of requests that were dropped before their end.
-    pub(crate) fn dropped(&self) -> u32 {
-        *self.dropped.lock().unwrap()
+    /// Returns the relayed requests.
+    pub(crate) fn relayed(&self) -> Vec<RelayRequest> {
+        self.relayed.lock().unwrap().clone()
     }
-}
 
-#[async_trait]
-impl CompletionGateway for ScriptedGateway {
-    fn complete(&self, request: CompletionRequest) -> CompletionStream {
-        self.requests.lock().unwrap().push(request);
+    /// Returns the events of the next script, or of `default` if there is none.
+    fn play(&self, default: Vec<Step>) -> CompletionStream {
         let script = self.refusal().or_else(|| self.scripts.lock().unwrap().pop_front());
-        let script = script.unwrap_or_else(|| vec![text("ok"), finish()]);
+        let script = script.unwrap_or(default);
         let guard = DropGuard { dropped: Arc::clone(&self.dropped), ended: false };
         let gate = Arc::clone(&self.gate);
         let steps = stream::unfold((script.into_iter(), gate, guard), |(mut steps, gate, mut guard)| async {
@@ -127,6 +126,24 @@ impl CompletionGateway for ScriptedGateway {
             }
         });
         steps.boxed()
+    }
+
+    /// Returns the number of requests that were dropped before their end.
+    pub(crate) fn dropped(&self) -> u32 {
+        *self.dropped.lock().unwrap()
+    }
+}
+
+#[async_trait]
+impl CompletionGateway for ScriptedGateway {
+    fn complete(&self, request: CompletionRequest) -> CompletionStream {
+        self.requests.lock().unwrap().push(request);
+        self.play(vec![text("ok"), finish()])
+    }
+
+    fn relay(&self, request: RelayRequest) -> CompletionStream {
+        self.relayed.lock().unwrap().push(request);
+        self.play(vec![chunk("ok"), finish_chunk(), finish()])
     }
 
     async fn generation(&self, id: &str) -> Result<Option<GenerationRecord>, CompletionError> {
@@ -161,6 +178,26 @@ pub(crate) fn text(text: &str) -> Step {
 
 pub(crate) fn reasoning(text: &str) -> Step {
     Step::Event(CompletionEvent::Reasoning(text.to_owned()))
+}
+
+/// Returns a chunk with a piece of text.
+pub(crate) fn chunk(text: &str) -> Step {
+    relayed(
+        format!(r#"{{"choices":[{{"index":0,"delta":{{"content":"{text}"}}}}]}}"#),
+        !text.is_empty(),
+        false,
+    )
+}
+
+/// Returns the chunk with the finish reason.
+pub(crate) fn finish_chunk() -> Step {
+    let json = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+    relayed(json.to_owned(), false, true)
+}
+
+fn relayed(json: String, has_content: bool, has_finish: bool) -> Step {
+    let text_bytes = if has_content { json.len() } else { 0 };
+    Step::Event(CompletionEvent::Chunk(RelayChunk { json, has_content, has_finish, text_bytes }))
 }
 
 pub(crate) fn identified(generation_id: &str) -> Step {
