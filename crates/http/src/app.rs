@@ -3,7 +3,7 @@
 use actix_web::http::{Method, header};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpResponse, Resource, guard};
+use actix_web::{HttpRequest, HttpResponse, Resource, guard};
 
 use crate::error::{Code, Problem};
 use crate::middleware::{authenticate, finalize_response, limit_creations, limit_sends, require_permission};
@@ -11,9 +11,11 @@ use crate::openapi;
 use crate::routes;
 use crate::routes::{Access, Operation, operations};
 use crate::state::{AppState, DocumentWriter};
+use crate::{openai, openapi};
 
-/// Path whose last parameter can contain slashes. It is registered after other paths that it would match.
-const MODEL: &str = "/models/{id}";
+/// Paths whose last parameter can contain slashes. They are registered after other paths that they would match.
+const MODELS: [(&str, &str); 2] =
+    [("/models/{id}", "/models/{id:.+}"), ("/v1/models/{id}", "/v1/models/{id:.+}")];
 
 /// Adds the API to an actix application.
 pub fn configure(app: &mut ServiceConfig, state: AppState) {
@@ -40,7 +42,7 @@ pub fn configure(app: &mut ServiceConfig, state: AppState) {
 fn resource(operations: &[Operation]) -> Resource {
     let path = operations.first().map_or("", |operation| operation.path);
     let allow = operations.iter().map(allowed_methods).collect::<Vec<_>>().join(", ");
-    let pattern = if path == MODEL { "/models/{id:.+}" } else { path };
+    let pattern = MODELS.iter().find(|(model, _)| *model == path).map_or(path, |(_, pattern)| pattern);
     let resource = web::resource(pattern).default_service(web::to(move || unknown_method(allow.clone())));
     operations.iter().fold(resource, |resource, operation| {
         let route = match operation.method {
@@ -76,7 +78,10 @@ fn allowed_methods(operation: &Operation) -> &str {
     }
 }
 
-async fn unknown_path() -> Result<HttpResponse, Problem> {
+async fn unknown_path(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    if openai::is_below(request.path()) {
+        return Err(Problem::new(Code::NotFound, openai::OFFERED));
+    }
     Err(Problem::not_found())
 }
 

@@ -19,6 +19,7 @@ mod limits;
 mod local_machine;
 mod main_runtime;
 mod middleware;
+mod openai;
 mod openapi;
 mod refusal;
 mod request;

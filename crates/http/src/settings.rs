@@ -14,6 +14,9 @@ pub struct HttpSettings {
     pub workers: usize,
     /// Maximum size of a request body.
     pub max_body_bytes: usize,
+    /// Maximum size of a request body that holds a conversation, as those of `/v1`. All such bodies in flight together
+    /// have at most eight times this size.
+    pub max_client_body_bytes: usize,
     /// Idle timeout: a connection without a request, or without the rest of the head of a request, is closed after this
     /// time.
     pub idle_timeout: Duration,
@@ -66,6 +69,7 @@ impl Default for HttpSettings {
         HttpSettings {
             workers: std::thread::available_parallelism().map_or(2, usize::from),
             max_body_bytes: 1024 * 1024,
+            max_client_body_bytes: 32 * 1024 * 1024,
             idle_timeout: Duration::from_secs(75),
             max_connections: None,
             connections_per_address: None,

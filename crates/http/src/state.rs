@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::auth::{AuthPorts, Authenticator, OneTimeCode, OpenReader};
 use crate::error::Problem;
-use crate::limits::{CreationRateLimiter, SendRateLimiter};
+use crate::limits::{ClientBodies, CreationRateLimiter, SendRateLimiter};
 use crate::main_runtime::MainRuntime;
 use crate::settings::HttpSettings;
 
@@ -58,6 +58,7 @@ struct Shared {
     health: Arc<dyn StoreHealth>,
     ids: Arc<dyn Ids>,
     main: MainRuntime,
+    client_bodies: Arc<ClientBodies>,
     settings: HttpSettings,
     document: OnceLock<Bytes>,
 }
@@ -84,6 +85,7 @@ impl AppState {
             health: parts.health,
             ids: parts.ids,
             main: MainRuntime::new(parts.main),
+            client_bodies: Arc::new(ClientBodies::new(settings.max_client_body_bytes)),
             settings,
             document: OnceLock::new(),
         }))
@@ -154,6 +156,10 @@ impl AppState {
 
     pub(crate) fn sends(&self) -> &SendRateLimiter {
         &self.0.sends
+    }
+
+    pub(crate) fn client_bodies(&self) -> &Arc<ClientBodies> {
+        &self.0.client_bodies
     }
 
     pub(crate) fn creations(&self) -> &CreationRateLimiter {

@@ -1,9 +1,10 @@
 //! The phase of a connection: it waits for the head of a request, or handles a request.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use causerie_runtime::CompletionReader;
 use tokio::time::Instant;
 
 use crate::clock::monotonic;
@@ -14,7 +15,12 @@ pub(crate) struct ConnectionClock {
     /// Time for the head of a request to begin, and to end.
     timeout: Duration,
     phase: Cell<Phase>,
+    /// Answer that was written and may not have arrived, and the time at which it counts as received.
+    delivery: RefCell<Option<(Instant, CompletionReader)>>,
 }
+
+/// Time for which a connection must stay open after the last byte of an answer, so that it counts as received.
+const DELIVERY_TIME: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone, Copy)]
 enum Phase {
@@ -28,13 +34,39 @@ enum Phase {
 
 impl ConnectionClock {
     pub(crate) fn new(timeout: Duration) -> Rc<Self> {
-        Rc::new(ConnectionClock { timeout, phase: Cell::new(Phase::First) })
+        Rc::new(ConnectionClock { timeout, phase: Cell::new(Phase::First), delivery: RefCell::default() })
     }
 
     /// Starts a request. It lasts until the returned value is dropped.
     pub(crate) fn start_request(self: &Rc<Self>) -> RequestInProgress {
         self.phase.set(Phase::Request);
+        self.complete_delivery();
         RequestInProgress(Rc::clone(self))
+    }
+
+    /// Waits for the delivery of an answer whose last bytes are being written. It ends without one when the connection
+    /// is dropped.
+    pub(crate) fn start_delivery(&self, reader: CompletionReader) {
+        *self.delivery.borrow_mut() = Some((monotonic() + DELIVERY_TIME, reader));
+    }
+
+    /// Records that bytes were written, after which the time of a delivery begins anew.
+    pub(super) fn wrote(&self) {
+        if let Some((deadline, _)) = self.delivery.borrow_mut().as_mut() {
+            *deadline = monotonic() + DELIVERY_TIME;
+        }
+    }
+
+    /// Returns the time at which an answer counts as received.
+    pub(super) fn delivery_deadline(&self) -> Option<Instant> {
+        self.delivery.borrow().as_ref().map(|(deadline, _)| *deadline)
+    }
+
+    /// Records that the client has received the answer.
+    pub(super) fn complete_delivery(&self) {
+        if let Some((_, reader)) = self.delivery.borrow_mut().take() {
+            reader.set_delivered();
+        }
     }
 
     /// Records that the client has sent data.
@@ -56,6 +88,16 @@ impl ConnectionClock {
         match self.phase.get() {
             Phase::Head { deadline, .. } => Some(deadline),
             Phase::First | Phase::Request => None,
+        }
+    }
+}
+
+impl Drop for ConnectionClock {
+    /// Ends the delivery of a connection that is closed: without a poll of the connection, its time can have passed
+    /// unnoticed.
+    fn drop(&mut self) {
+        if self.delivery_deadline().is_some_and(|deadline| monotonic() >= deadline) {
+            self.complete_delivery();
         }
     }
 }

@@ -22,6 +22,7 @@ pub(crate) struct ClientStream {
     clock: Rc<ConnectionClock>,
     head_timer: Timer,
     write_timer: Timer,
+    delivery_timer: Timer,
     transfer_timeout: TransferTimeout,
     /// Time since which the client accepts no data.
     blocked_since: Option<Instant>,
@@ -40,6 +41,7 @@ impl ClientStream {
             clock: ConnectionClock::new(idle_timeout),
             head_timer: Timer::default(),
             write_timer: Timer::default(),
+            delivery_timer: Timer::default(),
             transfer_timeout: TransferTimeout::new(write_timeout),
             blocked_since: None,
             _permit: permit,
@@ -58,6 +60,7 @@ impl ClientStream {
     ) -> Poll<io::Result<usize>> {
         if let Poll::Ready(result) = written {
             if let Ok(bytes) = &result {
+                self.clock.wrote();
                 let waited = self.blocked_since.take().map_or(Duration::ZERO, |since| since.elapsed());
                 self.transfer_timeout.progressed(waited, *bytes);
             }
@@ -82,6 +85,11 @@ impl AsyncRead for ClientStream {
                 self.clock.received();
             }
             return Poll::Ready(result);
+        }
+        if let Some(deadline) = self.clock.delivery_deadline()
+            && self.delivery_timer.poll(deadline, cx).is_ready()
+        {
+            self.clock.complete_delivery();
         }
         let Some(deadline) = self.clock.deadline() else { return Poll::Pending };
         ready!(self.head_timer.poll(deadline, cx));

@@ -8,4 +8,4 @@ mod runtime;
 pub(crate) use bounds::{MAX_ERRORS, Pointer};
 pub(crate) use codes::Code;
 pub(crate) use problem::{PROBLEM_JSON, Problem, ProblemBody, whole_seconds};
-pub(crate) use runtime::{BUDGET_LEFT, of_turn};
+pub(crate) use runtime::{BUDGET_LEFT, RETRY_SOON, of_turn};

@@ -31,6 +31,10 @@ pub(crate) struct Problem {
     more: u32,
     members: Map<String, Value>,
     headers: Vec<(header::HeaderName, String)>,
+    /// Time after which a repetition can succeed.
+    wait: Option<Duration>,
+    /// Whether a repetition fails again, independent of the code.
+    is_final: bool,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -44,6 +48,8 @@ impl Problem {
             more: 0,
             members: Map::new(),
             headers: Vec::new(),
+            wait: None,
+            is_final: false,
             cause: None,
         }
     }
@@ -108,7 +114,39 @@ impl Problem {
     /// Sets the wait before a retry, rounded up to whole seconds.
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         let seconds = whole_seconds(wait);
-        self.with("retry_after", seconds).header(header::RETRY_AFTER, seconds.to_string())
+        let problem = Problem { wait: Some(wait), ..self };
+        problem.with("retry_after", seconds).header(header::RETRY_AFTER, seconds.to_string())
+    }
+
+    /// Marks a problem after which a repetition of the request fails again.
+    pub(crate) fn that_is_final(self) -> Self {
+        Problem { is_final: true, ..self }
+    }
+
+    pub(crate) fn is_final(&self) -> bool {
+        self.is_final
+    }
+
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        self.wait
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Returns pointer and detail of the first error in the body.
+    pub(crate) fn first_error(&self) -> Option<(&str, &str)> {
+        self.errors.first().map(|error| (error.pointer.as_str(), error.detail.as_str()))
+    }
+
+    /// Returns a member that is a text.
+    pub(crate) fn text_member(&self, name: &str) -> Option<&str> {
+        self.members.get(name).and_then(Value::as_str)
+    }
+
+    pub(crate) fn headers(&self) -> impl Iterator<Item = (&header::HeaderName, &str)> {
+        self.headers.iter().map(|(name, value)| (name, value.as_str()))
     }
 
     /// Sets the cause for the log. It is never sent.

@@ -121,10 +121,27 @@ impl RateHeaders {
         let name = self.policy;
         let policy = format!("\"{name}\";q={};w={}", self.per_minute, MINUTE.as_secs());
         let limit = format!("\"{name}\";r={};t={}", self.remaining, self.reset);
-        for (name, value) in [(POLICY, policy), (LIMIT, limit)] {
-            if let Ok(value) = HeaderValue::try_from(value) {
-                headers.insert(name, value);
-            }
+        insert(headers, [(POLICY, policy), (LIMIT, limit)]);
+    }
+
+    /// Adds the fields that clients of OpenAI read.
+    pub(crate) fn write_openai(self, headers: &mut HeaderMap) {
+        let name = |field| HeaderName::from_static(field);
+        insert(
+            headers,
+            [
+                (name("x-ratelimit-limit-requests"), self.per_minute.to_string()),
+                (name("x-ratelimit-remaining-requests"), self.remaining.to_string()),
+                (name("x-ratelimit-reset-requests"), format!("{}s", self.reset)),
+            ],
+        );
+    }
+}
+
+fn insert<const N: usize>(headers: &mut HeaderMap, fields: [(HeaderName, String); N]) {
+    for (name, value) in fields {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
         }
     }
 }

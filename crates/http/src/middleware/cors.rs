@@ -10,7 +10,9 @@ use crate::settings::AccessSettings;
 
 /// Response headers that scripts of another origin can read.
 const EXPOSED_HEADERS: &str = "x-request-id, retry-after, ratelimit, ratelimit-policy, location, etag, \
-    www-authenticate, x-budget-left, preference-applied, x-vercel-ai-ui-message-stream";
+    www-authenticate, x-budget-left, preference-applied, x-vercel-ai-ui-message-stream, x-causerie-replayed, \
+    x-causerie-max-tokens, x-should-retry, retry-after-ms, x-ratelimit-limit-requests, \
+    x-ratelimit-remaining-requests, x-ratelimit-reset-requests";
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 /// Lifetime of a preflight response in the cache of a browser, in seconds.
 const MAX_AGE: &str = "600";

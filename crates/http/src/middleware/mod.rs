@@ -29,6 +29,7 @@ use self::request_id::REQUEST_ID;
 use crate::connections::{ConnectionClock, RequestInProgress};
 use crate::error::Problem;
 use crate::limits::RateHeaders;
+use crate::openai;
 use crate::state::AppState;
 
 pub(crate) use authenticate::authenticate;
@@ -68,9 +69,13 @@ pub(crate) async fn finalize_response(
             response = fit_stream(response);
         }
         let rate = response.request().extensions().get::<RateHeaders>().copied();
+        let is_openai = openai::is_below(response.request().path());
         let headers = response.headers_mut();
         if let Some(rate) = rate {
             rate.write(headers);
+            if is_openai {
+                rate.write_openai(headers);
+            }
         }
         security_headers::apply_headers(headers);
         cors::apply_headers(headers, origin, &access);

@@ -45,9 +45,10 @@ fn count(request: &HttpRequest) -> Result<(), Problem> {
 }
 
 /// Returns the identity of a send that can be repeated: a hash of its user, its path and its idempotency key. Only turns
-/// have idempotency keys; the other operations call the upstream each time.
+/// and completions have idempotency keys; the other operations call the upstream each time.
 fn idempotency_hash(request: &HttpRequest, principal: &Principal) -> Option<[u8; 32]> {
-    if !["/messages", "/regenerate"].iter().any(|route| request.path().ends_with(route)) {
+    const KEYED: [&str; 3] = ["/messages", "/regenerate", "/chat/completions"];
+    if !KEYED.iter().any(|route| request.path().ends_with(route)) {
         return None;
     }
     let key = request.headers().get(&IDEMPOTENCY_KEY)?;

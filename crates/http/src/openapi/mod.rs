@@ -19,6 +19,7 @@ use utoipa::{OpenApi as _, PartialSchema as _, ToSchema};
 
 use crate::auth::{TICKET, TICKET_ROUTES};
 use crate::error::{PROBLEM_JSON, ProblemBody};
+use crate::openai::{self, ErrorEnvelope};
 use crate::routes::{Access, Handlers, Operation, operations};
 
 /// Name of the security scheme of keys and tokens.
@@ -41,6 +42,10 @@ const TAGS: &[(&str, &str)] = &[
     ("turns", "One message and its answer"),
     ("tools", "Assistants that authors describe"),
     ("models", "The catalogue with its prices"),
+    (
+        "openai",
+        "Chat completions for programs that speak to OpenAI or OpenRouter; errors have OpenAI's format",
+    ),
     ("usage", "Tokens and cost"),
     ("identity", "The current user and its abilities"),
     ("users", "Users of the installation"),
@@ -67,6 +72,8 @@ pub fn openapi() -> OpenApi {
     components.schemas.insert(ProblemBody::name().into_owned(), ProblemBody::schema());
     let mut inner = Vec::new();
     ProblemBody::schemas(&mut inner);
+    components.schemas.insert(ErrorEnvelope::name().into_owned(), ErrorEnvelope::schema());
+    ErrorEnvelope::schemas(&mut inner);
     components.schemas.extend(inner);
     components.schemas.values_mut().for_each(nulls::require_nullable);
     for declared in operations() {
@@ -162,7 +169,7 @@ fn complete(operation: &mut path::Operation, declared: &Operation) {
     }
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response {
-            shape(status, response);
+            shape(status, response, openai::is_below(declared.path));
         }
     }
 }
@@ -172,17 +179,20 @@ fn is_read(parameter: &RefOr<path::Parameter>) -> bool {
     matches!(parameter, RefOr::T(parameter) if parameter.parameter_in != path::ParameterIn::Path)
 }
 
-/// Adds the request id to a response, and the problem schema to an error.
-fn shape(status: &str, response: &mut Response) {
+/// Adds the request id to a response, and to an error the schema of a problem or of OpenAI.
+fn shape(status: &str, response: &mut Response, is_openai: bool) {
     let id = HeaderBuilder::new()
         .schema(Some(String::schema()))
         .description(Some("The id of the request"))
         .build();
     response.headers.insert("x-request-id".to_owned(), RefOr::T(id));
     if status >= "400" {
-        let problem = Ref::from_schema_name(ProblemBody::name());
-        let content = ContentBuilder::new().schema(Some(problem)).build();
-        response.content.insert(PROBLEM_JSON.to_owned(), RefOr::T(content));
+        let (schema, media_type) = match is_openai {
+            true => (ErrorEnvelope::name(), "application/json"),
+            false => (ProblemBody::name(), PROBLEM_JSON),
+        };
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(schema))).build();
+        response.content.insert(media_type.to_owned(), RefOr::T(content));
     }
 }
 
@@ -251,7 +261,8 @@ mod tests {
                 "{name} has no successful response"
             );
             for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
-                assert!(response["content"][PROBLEM_JSON].is_object(), "{name} {status} is no problem");
+                let media_type = if name.contains(" /v1/") { "application/json" } else { PROBLEM_JSON };
+                assert!(response["content"][media_type].is_object(), "{name} {status} is no problem");
             }
             for parameter in operation["parameters"].as_array().into_iter().flatten() {
                 assert!(parameter["description"].is_string(), "{name}: {parameter} is not described");

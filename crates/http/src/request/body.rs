@@ -50,7 +50,7 @@ pub(super) fn essence(headers: &header::HeaderMap) -> String {
 ///
 /// # Errors
 /// `unsupported_media_type`
-fn require_json(headers: &header::HeaderMap) -> Result<(), Problem> {
+pub(super) fn require_json(headers: &header::HeaderMap) -> Result<(), Problem> {
     let essence = essence(headers);
     let is_json = essence == "application/json"
         || essence.strip_prefix("application/").is_some_and(|subtype| subtype.ends_with("+json"));
@@ -91,13 +91,37 @@ pub(super) struct IncomingBody {
 
 impl IncomingBody {
     pub(super) fn of(request: &HttpRequest) -> Self {
+        let settings = request.app_data::<web::Data<AppState>>().map(|state| state.settings());
+        Self::with_limit(request, settings.map_or(0, |settings| settings.max_body_bytes))
+    }
+
+    /// Returns a body with a maximum size of its own.
+    pub(super) fn with_limit(request: &HttpRequest, limit: usize) -> Self {
         let length = request.headers().get(header::CONTENT_LENGTH);
         let settings = request.app_data::<web::Data<AppState>>().map(|state| state.settings());
         IncomingBody {
             length: length.and_then(|length| length.to_str().ok()?.parse().ok()),
-            limit: settings.map_or(0, |settings| settings.max_body_bytes),
+            limit,
             timeout: settings.map_or(Duration::ZERO, |settings| settings.streams.write_timeout),
         }
+    }
+
+    /// Returns the number of bytes that the body has at most.
+    ///
+    /// # Errors
+    /// `payload_too_large`
+    pub(super) fn max_bytes(&self) -> Result<usize, Problem> {
+        match self.length {
+            Some(length) if length > self.limit => Err(self.too_large()),
+            Some(length) => Ok(length),
+            None => Ok(self.limit),
+        }
+    }
+
+    fn too_large(&self) -> Problem {
+        let limit = self.limit;
+        Problem::new(Code::PayloadTooLarge, format!("the maximum size of a body is {limit} bytes"))
+            .with("limit", limit)
     }
 
     /// Reads the body.
@@ -106,14 +130,7 @@ impl IncomingBody {
     /// `payload_too_large`; `invalid_body` if the connection ends early; `request_timeout` if the client sends too
     /// slowly.
     pub(super) async fn read(self, mut payload: Payload) -> Result<BytesMut, Problem> {
-        let limit = self.limit;
-        let too_large = || {
-            Problem::new(Code::PayloadTooLarge, format!("the maximum size of a body is {limit} bytes"))
-                .with("limit", limit)
-        };
-        if self.length.is_some_and(|length| length > limit) {
-            return Err(too_large());
-        }
+        self.max_bytes()?;
         let mut timeout = TransferTimeout::new(self.timeout);
         let mut body = BytesMut::new();
         loop {
@@ -127,8 +144,8 @@ impl IncomingBody {
                 }
                 Err(_) => return Err(Problem::new(Code::RequestTimeout, "the body arrives too slowly")),
             };
-            if body.len() + chunk.len() > limit {
-                return Err(too_large());
+            if body.len() + chunk.len() > self.limit {
+                return Err(self.too_large());
             }
             timeout.progressed(since.elapsed(), chunk.len());
             body.extend_from_slice(&chunk);

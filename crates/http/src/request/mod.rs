@@ -2,6 +2,7 @@
 
 mod accept;
 mod body;
+mod client_body;
 mod nul;
 mod pagination;
 mod path;
@@ -11,6 +12,7 @@ mod usage;
 
 pub(crate) use accept::{ListFormat, ResponseMode};
 pub(crate) use body::Json;
+pub(crate) use client_body::ClientBody;
 pub(crate) use pagination::{PageParams, Pagination};
 pub(crate) use path::{PathId, PathUser};
 pub(crate) use query::Query;

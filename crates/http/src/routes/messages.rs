@@ -235,8 +235,8 @@ async fn complete_answer(
     }))
 }
 
-/// Returns the idempotency key of a send.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+/// Returns the idempotency key of a request.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(&IDEMPOTENCY_KEY) else { return Ok(None) };
     match value.to_str() {
         Ok(key) if (1..=MAX_IDEMPOTENCY_KEY_CHARS).contains(&key.len()) => Ok(Some(key.to_owned())),

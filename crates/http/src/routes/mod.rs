@@ -23,6 +23,7 @@ mod tools;
 mod turns;
 mod usage;
 mod users;
+mod v1;
 
 use actix_web::Route;
 use actix_web::http::Method;
@@ -112,6 +113,9 @@ operations! {
     POST "/sign-in" OneTimeCode => sign_in::sign_in;
     GET "/me" Authenticated => me::me;
     GET "/me/abilities" Authenticated => me::abilities;
+    POST "/v1/chat/completions" Requires(Action::Use, SubjectType::Model) => v1::create_chat_completion;
+    GET "/v1/models" Requires(Action::Read, SubjectType::Model) => v1::list_openai_models;
+    GET "/v1/models/{id}" Requires(Action::Read, SubjectType::Model) => v1::get_openai_model;
     GET "/tools" Requires(Action::Read, SubjectType::Tool) => tools::list_tools;
     POST "/tools" Requires(Action::Create, SubjectType::Tool) => tools::post_tool;
     GET "/tools/{slug}" Requires(Action::Read, SubjectType::Tool) => tools::get_tool;
