@@ -252,6 +252,7 @@ mod tests {
         assert_eq!(upstream.max_retry_wait, runtime.max_retry_wait);
         assert_eq!(upstream.timeouts.total, runtime.turn_deadline);
         assert_eq!(settings.runtime.lease, 4 * runtime.lease, "the default database is SQLite");
+        assert_eq!(upstream.completions, runtime.completions);
         assert_eq!(settings.runtime.flush_interval, runtime.flush_interval);
         assert_eq!(settings.runtime.flush_bytes, runtime.flush_bytes);
         // The limits of connections depend on the limit of open files of the process.

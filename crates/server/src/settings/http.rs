@@ -32,6 +32,11 @@ pub(crate) struct HttpArgs {
     #[arg(long, env = "CAUSERIE_BODY_LIMIT_BYTES", value_name = "BYTES", default_value = "1048576")]
     #[arg(value_parser = setting(whole::<usize>(1024..=1 << 30)))]
     body_limit_bytes: Setting<usize>,
+    /// Maximum size, in bytes, of a request body that holds a conversation, as those of `/v1`. All such bodies in
+    /// progress together have at most eight times this size.
+    #[arg(long, env = "CAUSERIE_CLIENT_BODY_LIMIT_BYTES", value_name = "BYTES", default_value = "33554432")]
+    #[arg(value_parser = setting(whole::<usize>(1024..=1 << 30)))]
+    client_body_limit_bytes: Setting<usize>,
     /// Time without an event, in milliseconds, after which a stream sends a comment, so that proxies keep it open.
     #[arg(long, env = "CAUSERIE_KEEP_ALIVE_MS", value_name = "MS", default_value = "15000")]
     #[arg(value_parser = setting(milliseconds))]
@@ -60,6 +65,7 @@ impl HttpArgs {
         let listen = errors.take(self.listen);
         let workers = errors.take(self.workers);
         let max_body_bytes = errors.take(self.body_limit_bytes);
+        let max_client_body_bytes = errors.take(self.client_body_limit_bytes);
         let keep_alive = errors.take(self.keep_alive_ms);
         let write_timeout = errors.take(self.stall_ms);
         let idle_timeout = errors.take(self.idle_connection_ms);
@@ -69,6 +75,7 @@ impl HttpArgs {
         let settings = HttpSettings {
             workers: workers?.unwrap_or(defaults.workers),
             max_body_bytes: max_body_bytes?,
+            max_client_body_bytes: max_client_body_bytes?,
             idle_timeout: idle_timeout?,
             connections_per_address: match connections_per_address? {
                 Some(count) => NonZeroUsize::new(count),

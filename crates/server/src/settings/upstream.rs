@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use causerie_domain::Secret;
 use causerie_openrouter::UpstreamLimits;
+use causerie_runtime::{CompletionSettings, OnDisconnect};
 use clap::Args;
 
 use super::setting::{Setting, SettingErrors, optional, setting};
@@ -34,6 +35,8 @@ pub struct UpstreamSettings {
     pub max_event: usize,
     /// Maximum size of the text, the reasoning and the function calls of an answer in bytes.
     pub max_answer: usize,
+    /// Completions of `/v1`.
+    pub completions: CompletionSettings,
     /// Public address of the application, for the rankings of the upstream.
     pub referer: Option<String>,
     /// Public name of the application, for the rankings of the upstream.
@@ -145,6 +148,15 @@ pub(crate) struct UpstreamArgs {
     #[arg(long, env = "AI_MAX_ANSWER_BYTES", value_name = "BYTES", default_value = "8388608")]
     #[arg(value_parser = setting(whole::<usize>(64 * 1024..=1 << 30)))]
     ai_max_answer_bytes: Setting<usize>,
+    /// What happens to a request of `/v1` whose client has gone away for 10 s: `cancel` ends it at the upstream, `finish`
+    /// reads its answer to the end. It is accounted either way.
+    #[arg(long, env = "AI_V1_ON_DISCONNECT", value_name = "ACTION", default_value = "cancel")]
+    #[arg(value_parser = setting(on_disconnect))]
+    ai_v1_on_disconnect: Setting<OnDisconnect>,
+    /// Memory, in bytes, of the answers of `/v1` that are kept for repeated requests.
+    #[arg(long, env = "AI_V1_REPLAY_BYTES", value_name = "BYTES", default_value = "67108864")]
+    #[arg(value_parser = setting(whole::<usize>(0..=1 << 34)))]
+    ai_v1_replay_bytes: Setting<usize>,
     /// Public address of the application, sent as HTTP-Referer for the rankings of the upstream.
     #[arg(long, env = "AI_APP_URL", value_name = "URL", default_value = "", hide_default_value = true)]
     #[arg(value_parser = optional(base_url))]
@@ -177,6 +189,8 @@ impl UpstreamArgs {
         let limits = self.limits.read(errors);
         let max_event = errors.take(self.ai_max_event_bytes);
         let max_answer = errors.take(self.ai_max_answer_bytes);
+        let on_disconnect = errors.take(self.ai_v1_on_disconnect);
+        let max_replay_bytes = errors.take(self.ai_v1_replay_bytes);
         let referer = errors.take(self.ai_app_url);
         let title = errors.take(self.ai_app_title);
         let proxy = errors.take(self.ai_proxy_url);
@@ -198,10 +212,23 @@ impl UpstreamArgs {
             limits: limits?,
             max_event: max_event?,
             max_answer: max_answer?,
+            completions: CompletionSettings {
+                on_disconnect: on_disconnect?,
+                max_replay_bytes: max_replay_bytes?,
+                ..CompletionSettings::default()
+            },
             referer: referer?,
             title: title?,
             proxy: proxy?,
         })
+    }
+}
+
+fn on_disconnect(text: &str) -> Result<OnDisconnect, String> {
+    match text {
+        "finish" => Ok(OnDisconnect::Finish),
+        "cancel" => Ok(OnDisconnect::Cancel),
+        _ => Err("finish or cancel".to_owned()),
     }
 }
 

@@ -12,7 +12,7 @@ use causerie_domain::ports::{Clock as _, CompletionGateway as _, Models as _};
 use causerie_domain::users::Role;
 use causerie_http::{AccessSettings, HttpSettings, StreamSettings};
 use causerie_openrouter::{OpenRouter, UpstreamLimits};
-use causerie_runtime::SystemClock;
+use causerie_runtime::{CompletionSettings, SystemClock};
 use causerie_server::Server;
 use causerie_server::settings::{
     LogFormat, LogSettings, RuntimeSettings, Settings, StoreSettings, Upstream, UpstreamSettings,
@@ -199,6 +199,7 @@ fn settings(database: &TestDatabase, upstream: &Simulator, folder: &TempDir) -> 
             limits: UpstreamLimits::default(),
             max_event: 16 << 20,
             max_answer: 8 << 20,
+            completions: CompletionSettings::default(),
             referer: None,
             title: None,
             proxy: None,

@@ -27,6 +27,7 @@ mod images;
 mod invalid_credentials;
 mod invalid_requests;
 mod list_filters;
+mod openai;
 mod outages;
 mod ownership;
 mod posted_tools;

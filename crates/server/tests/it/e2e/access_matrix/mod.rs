@@ -290,5 +290,8 @@ fn check_reply(reply: &Reply, status: u16) -> Result<Option<String>> {
     };
     let problem: Value = serde_json::from_str(&reply.body)?;
     let is_bearer = status != 401 || reply.header("www-authenticate") == Some("Bearer");
-    Ok((problem["code"] != code || !is_bearer).then(|| format!("expected {code}, not {problem}")))
+    // Below `/v1` the code is that of an error of OpenAI.
+    let given = problem.get("code").unwrap_or(&problem["error"]["code"]);
+    let is_code = given == code || given == "model_not_found" && status == 404;
+    Ok((!is_code || !is_bearer).then(|| format!("expected {code}, not {problem}")))
 }

@@ -60,6 +60,13 @@ pub(crate) fn rows() -> Vec<Row> {
         "PATCH /models/{id}", |c| "/models/sim/nowhere", json!({ "enabled": true }) => [403, 403, 403, 404, 403];
         "PATCH /models/{id}", |c| "/models/sim/text", json!({ "group_id": c.user }) => [403, 403, 403, 400, 403];
 
+        "POST /v1/chat/completions", |c| "/v1/chat/completions", completion("sim/text") => [200, 200, 200, 200, 200];
+        "POST /v1/chat/completions", |c| "/v1/chat/completions", completion("tool:nowhere") => [404, 404, 404, 404, 404];
+        "POST /v1/chat/completions", |c| "/v1/chat/completions", completion(&format!("tool:{}", c.tool)) => [404, 404, 200, 200, 200];
+        "GET /v1/models", |c| "/v1/models", NONE => [200, 200, 200, 200, 200];
+        "GET /v1/models/{id}", |c| "/v1/models/sim/text", NONE => [200, 200, 200, 200, 200];
+        "GET /v1/models/{id}", |c| format!("/v1/models/tool:{}", c.tool), NONE => [404, 404, 200, 200, 200];
+
         "POST /sessions", |c| "/sessions", json!({ "tool": "echo" }) => [201, 201, 201, 201, 201];
         "POST /sessions", |c| "/sessions", json!({ "tool": "echo", "group_id": c.group }) => [403, 403, 201, 403, 201];
         "POST /sessions", |c| "/sessions", json!({ "tool": "echo", "group_id": c.user }) => [403, 403, 403, 403, 403];
@@ -151,6 +158,11 @@ pub(crate) fn rows() -> Vec<Row> {
 
         "GET /audit/events", |c| "/audit/events", NONE => [403, 403, 403, 200, 403];
     }
+}
+
+/// Returns a request of a chat completion.
+fn completion(model: &str) -> Value {
+    json!({ "model": model, "messages": [{ "role": "user", "content": "Hi" }] })
 }
 
 /// Returns a tool definition with a name.

@@ -111,6 +111,7 @@ fn paths(template: &str, stored: &Stored) -> Result<Vec<String>> {
             with_queries(&["", "?group_by=model", "?group_by=day", "?group_by=user", "?group_by=tool"])
         }
         "/sessions/{id}/lineage" => fill(&[&stored.fork]),
+        "/v1/models/{id}" => vec!["/v1/models/sim/text".to_owned()],
         _ if !template.contains('{') => vec![template.to_owned()],
         _ if template.contains("{slug}") => vec![template.replace("{slug}", "echo")],
         _ if template.starts_with("/sessions/") => fill(&[&stored.session]),
