@@ -346,6 +346,8 @@ mod tests {
         ("GET /users/{id}/abilities", "the rules of one user and its groups"),
         ("GET /users/{id}/rules", "rules: at most 200 and 256 KiB"),
         ("GET /usage", "data: paged by up to 1000 groups"),
+        // The catalog has a maximum number of models, and OpenAI's format has no pages.
+        ("GET /v1/models", "models of the catalog and tools"),
     ];
 
     /// Returns the schema that a reference names, or the schema itself.
