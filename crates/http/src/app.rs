@@ -7,7 +7,6 @@ use actix_web::{HttpRequest, HttpResponse, Resource, guard};
 
 use crate::error::{Code, Problem};
 use crate::middleware::{authenticate, finalize_response, limit_creations, limit_sends, require_permission};
-use crate::openapi;
 use crate::routes;
 use crate::routes::{Access, Operation, operations};
 use crate::state::{AppState, DocumentWriter};
