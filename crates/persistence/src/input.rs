@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use causerie_domain::audit_events::AuditStamp;
-use causerie_domain::ports::{FinishTurn, ReapScope, RenewCompletion, TurnFlush};
+use causerie_domain::ports::{FinishTurn, ReapScope, RenewCompletion, TurnFlush, TurnLease};
 use causerie_domain::sessions::SessionAction;
 use causerie_domain::usage::CloseUsage;
 use causerie_domain::{AttachmentId, Filter, InstanceId, SessionId, Timestamp};

@@ -336,7 +336,7 @@ mod tests {
     }
 
     /// Answers with a list that is not paged, and what bounds the list.
-    const COMPLETE_LISTS: [(&str, &str); 9] = [
+    const COMPLETE_LISTS: [(&str, &str); 10] = [
         ("GET /api-keys/{id}", "scopes: at most 100, or the size of a stored key"),
         ("GET /groups/{id}/rules", "rules: at most 200 and 256 KiB"),
         ("GET /me", "the memberships, invitations and budgets of one user"),
@@ -346,8 +346,7 @@ mod tests {
         ("GET /users/{id}/abilities", "the rules of one user and its groups"),
         ("GET /users/{id}/rules", "rules: at most 200 and 256 KiB"),
         ("GET /usage", "data: paged by up to 1000 groups"),
-        // The catalog has a maximum number of models, and OpenAI's format has no pages.
-        ("GET /v1/models", "models of the catalog and tools"),
+        ("GET /v1/models", "data: the models of the catalog and the tools; OpenAI's format has no pages"),
     ];
 
     /// Returns the schema that a reference names, or the schema itself.

@@ -1,7 +1,9 @@
 //! Whole definitions in YAML and JSON, and the errors of broken ones.
 
 use causerie_domain::completion::Parameters;
-use causerie_tool_definitions::{History, Limits, MAX_DEFINITION_BYTES, parse_json, parse_yaml};
+use causerie_tool_definitions::{
+    CacheMode, History, Limits, MAX_DEFINITION_BYTES, Trim, parse_json, parse_yaml,
+};
 use serde_json::Value;
 
 use crate::support::{HEAD, check_yaml, errors};
