@@ -25,14 +25,14 @@ pub(crate) struct Problem {
     /// The error code.
     pub(crate) code: Code,
     /// Description of this occurrence, for people.
-    detail: Cow<'static, str>,
+    detail: Box<str>,
     errors: Vec<BodyError>,
     /// Number of errors that are not listed.
     more: u32,
     members: Map<String, Value>,
     headers: Vec<(header::HeaderName, String)>,
-    /// Time after which a repetition can succeed.
-    wait: Option<Duration>,
+    /// Time after which a repetition can succeed, in milliseconds.
+    wait_ms: Option<u32>,
     /// Whether a repetition fails again, independent of the code.
     is_final: bool,
     cause: Option<Box<dyn StdError + Send + Sync>>,
@@ -43,12 +43,15 @@ impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Problem {
             code,
-            detail: bounded(detail.into()),
+            detail: match detail.into() {
+                Cow::Borrowed(fixed) => fixed.into(),
+                Cow::Owned(text) => bounds::detail(text).into_boxed_str(),
+            },
             errors: Vec::new(),
             more: 0,
             members: Map::new(),
             headers: Vec::new(),
-            wait: None,
+            wait_ms: None,
             is_final: false,
             cause: None,
         }
@@ -114,7 +117,8 @@ impl Problem {
     /// Sets the wait before a retry, rounded up to whole seconds.
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         let seconds = whole_seconds(wait);
-        let problem = Problem { wait: Some(wait), ..self };
+        let wait_ms = Some(u32::try_from(wait.as_millis()).unwrap_or(u32::MAX));
+        let problem = Problem { wait_ms, ..self };
         problem.with("retry_after", seconds).header(header::RETRY_AFTER, seconds.to_string())
     }
 
@@ -128,7 +132,7 @@ impl Problem {
     }
 
     pub(crate) fn wait(&self) -> Option<Duration> {
-        self.wait
+        self.wait_ms.map(|milliseconds| Duration::from_millis(milliseconds.into()))
     }
 
     pub(crate) fn detail(&self) -> &str {
@@ -226,14 +230,6 @@ impl From<DefinitionError> for BodyError {
     fn from(error: DefinitionError) -> Self {
         let position = Some((error.line, error.column));
         BodyError { pointer: bounds::pointer(error.pointer), detail: bounds::detail(error.message), position }
-    }
-}
-
-/// Returns a description within its bound.
-fn bounded(detail: Cow<'static, str>) -> Cow<'static, str> {
-    match detail {
-        Cow::Borrowed(fixed) => Cow::Borrowed(fixed),
-        Cow::Owned(text) => Cow::Owned(bounds::detail(text)),
     }
 }
 

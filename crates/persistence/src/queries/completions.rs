@@ -22,7 +22,7 @@ use crate::types::{IdParam, id_param};
 type Key = (Option<String>, Option<String>);
 type Refusal = TransactionError<BeginCompletionError>;
 
-pub(crate) async fn has_budget(conn: &mut Conn, of: &Vec<BudgetSubject>) -> Result<bool, QueryError> {
+pub(crate) async fn has_budget(conn: &mut Conn, of: &[BudgetSubject]) -> Result<bool, QueryError> {
     Ok(!budgets::of(conn, of.iter().copied()).await?.is_empty())
 }
 

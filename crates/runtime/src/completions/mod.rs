@@ -199,20 +199,22 @@ impl Runtime {
         if identity.key.is_some() {
             return registry.attach_by_key(identity);
         }
+        if !is_retry {
+            return Ok(None);
+        }
         let deadline = monotonic() + RETRY_PATIENCE;
-        while is_retry {
+        loop {
             match registry.attach_retry(identity) {
                 RetryAttach::Attached(attached) => return Ok(Some(attached)),
-                RetryAttach::None => break,
+                RetryAttach::None => return Ok(None),
                 RetryAttach::Busy(log) => {
                     let left = tokio::time::timeout_at(deadline, log.wait_until_read(false)).await;
                     if left.is_err() {
-                        break;
+                        return Ok(None);
                     }
                 }
             }
         }
-        Ok(None)
     }
 
     /// Opens the usage row and starts the task of the completion.
