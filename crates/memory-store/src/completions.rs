@@ -129,13 +129,19 @@ impl State {
         self.completions.get_mut(&id).filter(|held| held.owner == owner && held.attempt.closed.is_none())
     }
 
-    fn use_of_key(&self, begin: &BeginCompletion) -> Option<KeyedCompletion> {
+    /// Returns the completion that has the key of another one. A key that is too old is removed.
+    fn use_of_key(&mut self, begin: &BeginCompletion) -> Option<KeyedCompletion> {
         let given = &begin.key.as_ref()?.key;
-        self.completions.values().find_map(|stored| {
-            let key = stored.key.as_ref().filter(|key| key.key == *given)?;
-            let open = &stored.attempt.open;
-            let is_kept = open.created_at >= begin.keys_kept_since && open.user_id == begin.usage.user_id;
-            is_kept.then(|| KeyedCompletion { usage_id: open.id, body_hash: key.body_hash.clone() })
-        })
+        let stored = self.completions.values_mut().find(|stored| {
+            let is_same = stored.key.as_ref().is_some_and(|key| key.key == *given);
+            is_same && stored.attempt.open.user_id == begin.usage.user_id
+        })?;
+        let open = &stored.attempt.open;
+        if open.created_at < begin.keys_kept_since {
+            stored.key = None;
+            return None;
+        }
+        let body_hash = stored.key.as_ref()?.body_hash.clone();
+        Some(KeyedCompletion { usage_id: open.id, body_hash })
     }
 }

@@ -47,7 +47,9 @@ impl Runtime {
                     return Err(RuntimeError::invalid("/debug", "is not available with a tool"));
                 }
                 let tool = self.usable_tool(access, slug).await.map_err(|error| match error {
-                    RuntimeError::Invalid(_) => RuntimeError::NoSuchTool,
+                    RuntimeError::Invalid(_) | RuntimeError::NoSuchTool => {
+                        RuntimeError::NoSuchModel(requested.clone())
+                    }
                     error => error,
                 })?;
                 let pinned = inner.pinned_tool(tool.current.id).await?;
