@@ -16,8 +16,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::envelope::ErrorEnvelope;
+use crate::auth::OpenReader;
 use crate::connections::ConnectionClock;
 use crate::error::{Code, Problem, RETRY_SOON};
+use crate::refusal::ReaderRefusal;
 
 const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 const DONE: &[u8] = b"data: [DONE]\n\n";
@@ -54,12 +56,8 @@ pub(crate) struct AnswerBody {
 }
 
 impl AnswerBody {
-    pub(crate) fn new(
-        json: String,
-        reader: CompletionReader,
-        connection: Option<Rc<ConnectionClock>>,
-    ) -> Self {
-        AnswerBody { json: Some(json.into()), delivery: Delivery { reader: Some(reader), connection } }
+    pub(crate) fn new(json: String, delivery: Delivery) -> Self {
+        AnswerBody { json: Some(json.into()), delivery }
     }
 }
 
@@ -82,12 +80,22 @@ impl MessageBody for AnswerBody {
 /// Reader of an answer, which is passed to the connection with the last bytes. A body that is dropped earlier is not
 /// delivered: its reader goes, and a retry can attach.
 #[derive(Debug)]
-struct Delivery {
+pub(crate) struct Delivery {
     reader: Option<CompletionReader>,
     connection: Option<Rc<ConnectionClock>>,
 }
 
 impl Delivery {
+    /// Creates the delivery of an answer on a connection.
+    pub(crate) fn new(connection: Option<Rc<ConnectionClock>>) -> Self {
+        Delivery { reader: None, connection }
+    }
+
+    /// Sets the reader of the answer.
+    pub(crate) fn of(self, reader: CompletionReader) -> Self {
+        Delivery { reader: Some(reader), ..self }
+    }
+
     fn start(&mut self) {
         if let Some((connection, reader)) = self.connection.as_ref().zip(self.reader.take()) {
             connection.start_delivery(reader);
@@ -95,11 +103,21 @@ impl Delivery {
     }
 }
 
+/// Format of a stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StreamFormat {
+    /// Whether the stream ends with a chunk that has the usage.
+    pub(crate) includes_usage: bool,
+    /// Interval of the comments that a silent stream has.
+    pub(crate) keep_alive: Duration,
+}
+
 /// Server-sent events of an answer in OpenAI's format.
 pub(crate) struct AnswerStream {
     state: State,
-    includes_usage: bool,
-    keep_alive: Duration,
+    /// Refusal of the reader, when its principal loses the right to the answer.
+    refused: LocalBoxFuture<'static, ReaderRefusal>,
+    format: StreamFormat,
     /// Last chunk, whose id and model the chunk with the usage repeats.
     last: Option<Arc<str>>,
     delivery: Delivery,
@@ -123,25 +141,31 @@ impl AnswerStream {
     pub(crate) fn new(
         first: Option<AnswerEvent>,
         reader: CompletionReader,
-        includes_usage: bool,
-        connection: Option<Rc<ConnectionClock>>,
-        keep_alive: Duration,
+        mut open: OpenReader,
+        format: StreamFormat,
+        delivery: Delivery,
     ) -> Self {
         let state = match first {
             Some(event) => State::Ready(event, reader),
-            None => State::Waiting(wait(reader, keep_alive)),
+            None => State::Waiting(wait(reader, format.keep_alive)),
         };
-        let delivery = Delivery { reader: None, connection };
-        AnswerStream { state, includes_usage, keep_alive, last: None, delivery }
+        let refused = Box::pin(async move { open.refused().await });
+        AnswerStream { state, refused, format, last: None, delivery }
     }
 
     fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if !matches!(self.state, State::Ended)
+            && let Poll::Ready(refusal) = self.refused.as_mut().poll(cx)
+        {
+            self.state = State::Ended;
+            return Poll::Ready(Some(event(&ErrorEnvelope::of(&refusal.into()).to_json()).freeze()));
+        }
         loop {
             match std::mem::replace(&mut self.state, State::Ended) {
                 State::Ended => return Poll::Ready(None),
                 State::Ready(AnswerEvent::Chunks(chunks), reader) => {
                     self.last = chunks.last().cloned().or(self.last.take());
-                    self.state = State::Waiting(wait(reader, self.keep_alive));
+                    self.state = State::Waiting(wait(reader, self.format.keep_alive));
                     return Poll::Ready(Some(events(&chunks)));
                 }
                 State::Ready(AnswerEvent::Ended(end), reader) => {
@@ -156,7 +180,7 @@ impl AnswerStream {
                     }
                     Poll::Ready((Some(event), reader)) => self.state = State::Ready(event, reader),
                     Poll::Ready((None, reader)) => {
-                        self.state = State::Waiting(wait(reader, self.keep_alive));
+                        self.state = State::Waiting(wait(reader, self.format.keep_alive));
                         return Poll::Ready(Some(Bytes::from_static(KEEP_ALIVE)));
                     }
                 },
@@ -168,7 +192,7 @@ impl AnswerStream {
     fn end(&self, end: AnswerEnd) -> Bytes {
         match end.outcome {
             AnswerOutcome::Completed => {
-                let usage = end.usage.filter(|_| self.includes_usage);
+                let usage = end.usage.filter(|_| self.format.includes_usage);
                 let chunk = usage.map(|usage| usage_chunk(self.last.as_deref(), &usage));
                 let mut bytes = chunk.map_or_else(BytesMut::new, |chunk| event(&chunk));
                 bytes.extend_from_slice(DONE);

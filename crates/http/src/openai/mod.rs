@@ -3,7 +3,7 @@
 mod answer;
 mod envelope;
 
-pub(crate) use answer::{AnswerBody, AnswerStream, failure};
+pub(crate) use answer::{AnswerBody, AnswerStream, Delivery, StreamFormat, failure};
 pub(crate) use envelope::{ErrorEnvelope, render};
 
 /// Prefix of the paths.

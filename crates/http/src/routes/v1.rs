@@ -11,10 +11,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::auth::Caller;
+use crate::auth::{Caller, OpenReader};
 use crate::connections::ConnectionClock;
 use crate::error::{BUDGET_LEFT, Problem};
-use crate::openai::{self, AnswerBody, AnswerStream};
+use crate::openai::{self, AnswerBody, AnswerStream, Delivery, StreamFormat};
 use crate::request::ClientBody;
 use crate::routes::messages::idempotency_key;
 use crate::state::AppState;
@@ -112,13 +112,14 @@ pub(crate) async fn create_chat_completion(
         is_retry: is_retry(request.headers()),
         body_permit: Some(Arc::new(body.permit)),
     };
+    let principal = caller.0.clone();
     let completion = state.call(move |runtime| async move { runtime.complete(&caller.0, new).await }).await?;
+    let open = state.open_reader(&principal, completion.scope);
     let connection = request.conn_data::<Rc<ConnectionClock>>().cloned();
-    let headers = AnswerHeaders::of(&completion);
     if completion.is_streamed {
-        streamed(&state, completion, headers, connection).await
+        streamed(&state, completion, open, connection).await
     } else {
-        whole(&state, completion, headers, connection).await
+        whole(&state, completion, open, connection).await
     }
 }
 
@@ -127,12 +128,17 @@ pub(crate) async fn create_chat_completion(
 async fn streamed(
     state: &AppState,
     completion: Completion,
-    headers: AnswerHeaders,
+    mut open: OpenReader,
     connection: Option<Rc<ConnectionClock>>,
 ) -> Result<HttpResponse, Problem> {
+    let headers = AnswerHeaders::of(&completion);
     let Completion { mut reader, includes_usage, .. } = completion;
     let keep_alive = state.settings().streams.keep_alive;
-    let first = tokio::time::timeout(keep_alive, reader.next()).await.ok();
+    let first = tokio::select! {
+        biased;
+        refusal = open.refused() => return Err(refusal.into()),
+        first = tokio::time::timeout(keep_alive, reader.next()) => first.ok(),
+    };
     if let Some(AnswerEvent::Ended(end)) = &first
         && end.outcome != AnswerOutcome::Completed
     {
@@ -144,27 +150,34 @@ async fn streamed(
         .insert_header((header::CACHE_CONTROL, "no-cache, no-transform"))
         .insert_header(("x-accel-buffering", "no"));
     headers.insert(&mut response);
-    Ok(response.body(AnswerStream::new(first, reader, includes_usage, connection, keep_alive)))
+    let delivery = Delivery::new(connection);
+    let format = StreamFormat { includes_usage, keep_alive };
+    Ok(response.body(AnswerStream::new(first, reader, open, format, delivery)))
 }
 
 async fn whole(
     state: &AppState,
     completion: Completion,
-    headers: AnswerHeaders,
+    mut open: OpenReader,
     connection: Option<Rc<ConnectionClock>>,
 ) -> Result<HttpResponse, Problem> {
+    let headers = AnswerHeaders::of(&completion);
     let mut reader = completion.reader;
     let answer = state.main().run_abortable(async move {
-        match reader.whole().await {
-            Ok(json) => Ok((json, reader)),
-            Err(outcome) => Err(openai::failure(outcome)),
+        tokio::select! {
+            biased;
+            refusal = open.refused() => Err(refusal.into()),
+            whole = reader.whole() => match whole {
+                Ok(json) => Ok((json, reader)),
+                Err(outcome) => Err(openai::failure(outcome)),
+            },
         }
     });
     let (json, reader) = answer.await?;
     let mut response = HttpResponse::Ok();
     response.content_type("application/json");
     headers.insert(&mut response);
-    Ok(response.body(AnswerBody::new(json, reader, connection)))
+    Ok(response.body(AnswerBody::new(json, Delivery::new(connection).of(reader))))
 }
 
 /// The models.

@@ -28,7 +28,7 @@ pub(crate) fn stream(
     let (sender, chunks) = mpsc::channel(BUFFERED_CHUNKS);
     let settings = state.settings().streams;
     let turn_id = reader.turn_id();
-    let scope = ReaderScope { turn_id, session_id: reader.session_id(), right };
+    let scope = ReaderScope::Turn { turn_id, session_id: reader.session_id(), right };
     let mut open = state.open_reader(principal, scope);
     let refused = async move { open.refused().await };
     state.main().spawn(pump::pump(turn_id, pump::events(reader), refused, sender, settings));

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use causerie_domain::principal::Principal;
 use causerie_domain::sessions::{Session, SessionState};
 use causerie_domain::{SessionId, TurnId};
-use causerie_permissions::Action;
+use causerie_permissions::{Action, SubjectType};
 
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
@@ -13,15 +13,16 @@ use crate::runtime::Runtime;
 /// Maximum number of turns in one query.
 const MAX_TURNS: usize = 500;
 
-/// Reader of a turn, and the right that it depends on.
+/// What a reader reads, and the right that it depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ReaderScope {
-    pub turn_id: TurnId,
-    pub session_id: SessionId,
-    pub right: ReaderRight,
+pub enum ReaderScope {
+    /// Answer of a turn.
+    Turn { turn_id: TurnId, session_id: SessionId, right: ReaderRight },
+    /// Answer of a completion without a session: it depends on the right to use models, and tools if it names one.
+    Completion { uses_tool: bool },
 }
 
-/// Right that a reader depends on.
+/// Right that the reader of a turn depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReaderRight {
     /// (read, Message) on the answer.
@@ -45,8 +46,10 @@ impl Runtime {
         let mut visible = HashSet::new();
         let read: Vec<TurnId> = readers
             .iter()
-            .filter(|reader| reader.right == ReaderRight::Read)
-            .map(|reader| reader.turn_id)
+            .filter_map(|reader| match *reader {
+                ReaderScope::Turn { turn_id, right: ReaderRight::Read, .. } => Some(turn_id),
+                _ => None,
+            })
             .collect();
         match access.messages(Action::Read) {
             Ok(filter) => {
@@ -60,8 +63,10 @@ impl Runtime {
         let mut writable = HashSet::new();
         let sessions: HashSet<SessionId> = readers
             .iter()
-            .filter(|reader| reader.right == ReaderRight::Create)
-            .map(|reader| reader.session_id)
+            .filter_map(|reader| match *reader {
+                ReaderScope::Turn { session_id, right: ReaderRight::Create, .. } => Some(session_id),
+                _ => None,
+            })
             .collect();
         for id in sessions {
             match self.known_session(&access, id).await {
@@ -75,9 +80,15 @@ impl Runtime {
                 Err(error) => return Err(error),
             }
         }
-        let is_permitted = |reader: &&ReaderScope| match reader.right {
-            ReaderRight::Read => visible.contains(&reader.turn_id),
-            ReaderRight::Create => writable.contains(&reader.session_id),
+        let may_use = |subject| access.require_type(Action::Use, subject).is_ok();
+        let is_permitted = |reader: &&ReaderScope| match **reader {
+            ReaderScope::Turn { turn_id, right: ReaderRight::Read, .. } => visible.contains(&turn_id),
+            ReaderScope::Turn { session_id, right: ReaderRight::Create, .. } => {
+                writable.contains(&session_id)
+            }
+            ReaderScope::Completion { uses_tool } => {
+                may_use(SubjectType::Model) && (!uses_tool || may_use(SubjectType::Tool))
+            }
         };
         Ok(readers.iter().filter(is_permitted).copied().collect())
     }

@@ -33,6 +33,7 @@ use serde_json::Value;
 
 use self::log::CompletionLog;
 pub use self::log::{AnswerEnd, AnswerEvent, AnswerOutcome, CompletionReader};
+use self::members::string;
 pub use self::offers::OfferedModel;
 use self::plan::Plan;
 use self::registry::{Attached, RequestIdentity, RetryAttach};
@@ -40,6 +41,7 @@ use self::run::CompletionRun;
 use self::running::RunningCompletion;
 pub use self::settings::{CompletionSettings, OnDisconnect};
 use self::whole::WholeAnswer;
+use crate::authorization::ReaderScope;
 use crate::core::clock::monotonic;
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
@@ -80,6 +82,8 @@ impl fmt::Debug for NewCompletion {
 pub struct Completion {
     /// Reader from the start of the answer.
     pub reader: CompletionReader,
+    /// Right that the reader depends on.
+    pub scope: ReaderScope,
     /// Whether the request asks for a stream.
     pub is_streamed: bool,
     /// Whether the stream ends with a chunk that has the usage.
@@ -132,8 +136,10 @@ impl Runtime {
         let options =
             members.get("stream_options").map(|json| validation::object_at("/stream_options", json));
         let options = options.transpose()?.unwrap_or_default();
+        let uses_tool = members.get("model").and_then(string).is_some_and(|id| id.starts_with(TOOL_PREFIX));
         let completion = |reader| Completion {
             reader,
+            scope: ReaderScope::Completion { uses_tool },
             is_streamed: members.get("stream") == Some("true"),
             includes_usage: options.get("include_usage") == Some("true"),
             is_replayed: false,

@@ -71,7 +71,7 @@ impl SendOutcome {
 
     /// Returns the scope of the reader.
     pub fn scope(&self) -> ReaderScope {
-        ReaderScope { turn_id: self.turn.id, session_id: self.turn.session_id, right: self.right }
+        ReaderScope::Turn { turn_id: self.turn.id, session_id: self.turn.session_id, right: self.right }
     }
 }
 

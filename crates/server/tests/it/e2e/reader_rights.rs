@@ -6,13 +6,14 @@ use causerie_testkit::anyhow::{Context as _, Error, Result};
 use causerie_testkit::app::{Client, EventStream, Reply, TestApp, TestAppBuilder};
 use causerie_testkit::database::{RawConnection, uuid_literal};
 use futures_util::future::try_join_all;
-use reqwest::Method;
-use serde_json::json;
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
 
 use crate::e2e::access_matrix::create_user;
 
 causerie_testkit::on_both_databases! {
     readers_end_with_the_rights_of_their_principal,
+    answers_of_completions_end_with_the_rights_of_their_principal,
 }
 
 /// Time within which a change of rights ends the readers, with a margin for a slow machine.
@@ -23,6 +24,7 @@ enum Change {
     RevokeKey,
     DisableUser,
     ProhibitReading,
+    ProhibitModels,
     /// The sessions belong to another user.
     MoveSessions,
 }
@@ -48,8 +50,12 @@ async fn change_rights(app: &TestApp, reader: &Reader, change: Change) -> Result
         Change::DisableUser => {
             app.root.patch(&format!("/users/{id}"), &json!({ "status": "disabled" })).await?.json(200)?;
         }
-        Change::ProhibitReading => {
-            let rules = json!({ "rules": [{ "action": "read", "subject": "Message", "inverted": true }] });
+        Change::ProhibitReading | Change::ProhibitModels => {
+            let (action, subject) = match change {
+                Change::ProhibitModels => ("use", "Model"),
+                _ => ("read", "Message"),
+            };
+            let rules = json!({ "rules": [{ "action": action, "subject": subject, "inverted": true }] });
             let put = app.root.request(Method::PUT, &format!("/users/{id}/rules")).json(&rules);
             Reply::fetch(put).await?.json(200)?;
         }
@@ -64,13 +70,24 @@ async fn change_rights(app: &TestApp, reader: &Reader, change: Change) -> Result
     Ok(())
 }
 
+impl Change {
+    /// Returns the code of the error with which readers end.
+    fn code(self) -> &'static str {
+        match self {
+            Change::RevokeKey | Change::DisableUser => "unauthenticated",
+            Change::ProhibitReading | Change::ProhibitModels | Change::MoveSessions => "forbidden",
+        }
+    }
+
+    fn status(self) -> u16 {
+        if self.code() == "forbidden" { 403 } else { 401 }
+    }
+}
+
 async fn check(app: &TestApp, change: Change) -> Result<()> {
     let reader = reader(app, &format!("{change:?}").to_lowercase()).await?;
     let client = &reader.client;
-    let code = match change {
-        Change::RevokeKey | Change::DisableUser => "unauthenticated",
-        Change::ProhibitReading | Change::MoveSessions => "forbidden",
-    };
+    let code = change.code();
     let (chat, other) = (client.chat("gated").await?, client.chat("gated").await?);
     let mut sent = chat.send("Hello").await?;
     sent.read_to("start").await?;
@@ -88,7 +105,7 @@ async fn check(app: &TestApp, change: Change) -> Result<()> {
         Ok::<_, Error>(Instant::now())
     };
     let (reply, changed_at) = tokio::try_join!(waiting, changed)?;
-    reply.problem(if code == "forbidden" { 403 } else { 401 }, code)?;
+    reply.problem(change.status(), code)?;
     for stream in streams {
         let whole = stream.read_to_end().await?;
         let error = whole.frame_data("data-error")?;
@@ -106,5 +123,50 @@ async fn readers_end_with_the_rights_of_their_principal(builder: TestAppBuilder)
     // The upstream requests of all turns continue.
     app.upstream().wait_until_held("hold", 2 * changes.len()).await?;
     app.upstream().open("hold");
+    app.stop().await
+}
+
+fn completion(reader: &Reader, model: &str, is_streamed: bool) -> RequestBuilder {
+    let messages = json!([{ "role": "user", "content": "Hello" }]);
+    let body = json!({ "model": model, "messages": messages, "stream": is_streamed });
+    reader.client.request(Method::POST, "/v1/chat/completions").json(&body)
+}
+
+async fn check_completion(app: &TestApp, change: Change) -> Result<()> {
+    let reader = reader(app, &format!("v1-{change:?}").to_lowercase()).await?;
+    let request = |is_streamed| Reply::fetch(completion(&reader, "sim/gated?gate=v1&words=3", is_streamed));
+    let changed = async {
+        // A stream, and a request for the whole answer, of each of the two users.
+        app.upstream().wait_until_held("v1", 4).await?;
+        change_rights(app, &reader, change).await
+    };
+    let (streamed, whole, ()) = tokio::try_join!(request(true), request(false), changed)?;
+    for reply in [streamed, whole] {
+        let error = reply.json(change.status())?;
+        assert_eq!(error["error"]["code"], change.code(), "{error}");
+    }
+    Ok(())
+}
+
+async fn answers_of_completions_end_with_the_rights_of_their_principal(
+    builder: TestAppBuilder,
+) -> Result<()> {
+    let app = builder.start().await?;
+    try_join_all([Change::RevokeKey, Change::ProhibitModels].map(|change| check_completion(&app, change)))
+        .await?;
+    let reader = reader(&app, "v1-begun").await?;
+    let mut begun = completion(&reader, "sim/gated?gate=begun&words=3", true).send().await?;
+    app.upstream().release("begun", 1);
+    let mut body = String::new();
+    while !body.contains("chat.completion.chunk") {
+        body.push_str(std::str::from_utf8(&begun.chunk().await?.context("a chunk")?)?);
+    }
+    change_rights(&app, &reader, Change::RevokeKey).await?;
+    while let Some(chunk) = begun.chunk().await? {
+        body.push_str(std::str::from_utf8(&chunk)?);
+    }
+    let last = body.trim_end().rsplit("data: ").next().context("an event")?;
+    let error: Value = serde_json::from_str(last)?;
+    assert_eq!(error["error"]["code"], "unauthenticated", "{body}");
     app.stop().await
 }
