@@ -5,6 +5,8 @@ mod admin_commands;
 mod calibration;
 #[cfg(feature = "test-hooks")]
 mod crash;
+#[cfg(feature = "test-hooks")]
+mod crash_completions;
 mod e2e;
 #[cfg(feature = "test-hooks")]
 mod instances;

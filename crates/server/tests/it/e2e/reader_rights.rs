@@ -155,8 +155,9 @@ async fn answers_of_completions_end_with_the_rights_of_their_principal(
     try_join_all([Change::RevokeKey, Change::ProhibitModels].map(|change| check_completion(&app, change)))
         .await?;
     let reader = reader(&app, "v1-begun").await?;
-    let mut begun = completion(&reader, "sim/gated?gate=begun&words=3", true).send().await?;
+    // The head of a stream waits for its first chunk.
     app.upstream().release("begun", 1);
+    let mut begun = completion(&reader, "sim/gated?gate=begun&words=3", true).send().await?;
     let mut body = String::new();
     while !body.contains("chat.completion.chunk") {
         body.push_str(std::str::from_utf8(&begun.chunk().await?.context("a chunk")?)?);
@@ -168,5 +169,8 @@ async fn answers_of_completions_end_with_the_rights_of_their_principal(
     let last = body.trim_end().rsplit("data: ").next().context("an event")?;
     let error: Value = serde_json::from_str(last)?;
     assert_eq!(error["error"]["code"], "unauthenticated", "{body}");
+    for gate in ["v1", "begun"] {
+        app.upstream().open(gate);
+    }
     app.stop().await
 }
