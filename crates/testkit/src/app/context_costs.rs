@@ -67,7 +67,9 @@ impl Plan {
         let chat = app.ada.chat(&self.tool()).await?;
         let mut cost = InputCost::default();
         for turn in 0..self.turns {
-            let question: String = format!("{turn:>6} ").chars().cycle().take(QUESTION_CHARS).collect();
+            // The name of the tool, so that no conversation reads what another one has cached.
+            let words = format!("{} {turn:>6} ", self.tool());
+            let question: String = words.chars().cycle().take(QUESTION_CHARS).collect();
             let transcript = chat.send_and_read(&question).await?;
             let usage = &transcript.frame_data("data-usage")?["data"];
             cost.tokens += count(usage, "input_tokens")?;
