@@ -61,8 +61,8 @@ async fn a_locked_row_costs_one_wait() -> Result<()> {
     other.run("BEGIN; SELECT id FROM sessions FOR UPDATE;").await?;
     let limits = [
         // The rest of the wait is shorter than the limit of a lock, and the other way round.
-        (Duration::from_secs(1), Duration::from_secs(8)),
-        (Duration::from_secs(60), Duration::from_secs(2)),
+        (Duration::from_secs(2), Duration::from_secs(16)),
+        (Duration::from_secs(60), Duration::from_secs(4)),
     ];
     for (wait_timeout, statement_timeout) in limits {
         let url = subject.database().url();
@@ -82,7 +82,7 @@ async fn a_locked_row_costs_one_wait() -> Result<()> {
         }
         // A repetition would wait a second time.
         let waited = started.elapsed();
-        assert!(waited >= Duration::from_millis(400) && waited < Duration::from_millis(1900), "{waited:?}");
+        assert!(waited >= Duration::from_millis(800) && waited < Duration::from_millis(3800), "{waited:?}");
         // A table that is locked as a whole: the error of the server has a position, as that of an invalid statement.
         let mut table = RawConnection::open(subject.database()).await?;
         table.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE;").await?;
