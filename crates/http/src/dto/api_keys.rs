@@ -28,7 +28,7 @@ pub(crate) struct CreateApiKeyBody {
     group_id: Option<GroupId>,
     /// Scopes that limit the key, as `action:Subject`, at most 100; an empty list means all rights of the user.
     #[serde(default)]
-    #[schema(examples(json!(["create:Message", "read:Usage"])))]
+    #[schema(examples("create:Message"))]
     scopes: Vec<String>,
     /// Time of expiry. A key that is created with another key expires no later than that key.
     #[serde(default, deserialize_with = "input::optional_from_str")]

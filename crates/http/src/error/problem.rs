@@ -181,7 +181,7 @@ impl Problem {
     }
 
     /// Returns the body: with as many errors as fit into the maximum size of an error response.
-    fn body(&self, request_id: Option<&str>) -> Vec<u8> {
+    pub(crate) fn body(&self, request_id: Option<&str>) -> Vec<u8> {
         let mut listed = self.errors.len();
         loop {
             let left_out =

@@ -1,9 +1,12 @@
 //! The OpenAPI document: the documentation of the handlers, with security, errors and headers of all operations.
 
+mod examples;
 mod nulls;
 
+use std::collections::HashSet;
+
 use actix_web::http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::header::HeaderBuilder;
@@ -13,6 +16,7 @@ use utoipa::openapi::security::{
     ApiKey as SecuritySchemeApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement,
     SecurityScheme,
 };
+use utoipa::openapi::server::ServerBuilder;
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{Components, Info, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr};
 use utoipa::{OpenApi as _, PartialSchema as _, ToSchema};
@@ -61,6 +65,9 @@ const TAGS: &[(&str, &str)] = &[
 pub fn openapi() -> OpenApi {
     let mut document = Handlers::openapi();
     document.info = info();
+    document.servers = Some(vec![
+        ServerBuilder::new().url("/").description(Some("The server that has this document")).build(),
+    ]);
     document.tags = Some(
         TAGS.iter()
             .map(|(name, about)| TagBuilder::new().name(*name).description(Some(*about)).build())
@@ -76,13 +83,45 @@ pub fn openapi() -> OpenApi {
     ErrorEnvelope::schemas(&mut inner);
     components.schemas.extend(inner);
     components.schemas.values_mut().for_each(nulls::require_nullable);
+    // Components consist of maps and text, which can always be serialized.
+    let schemas = serde_json::to_value(&components.schemas).unwrap_or_default();
     for declared in operations() {
         let item = document.paths.paths.get_mut(declared.path);
         if let Some(operation) = item.and_then(|item| operation_mut(item, &declared.method)) {
             complete(operation, &declared);
+            add_examples(operation, declared.path, &schemas);
         }
     }
+    remove_unused_schemas(&mut document);
     document
+}
+
+/// Removes the schemas that no part of the document refers to: pages contain the schemas of their entries.
+fn remove_unused_schemas(document: &mut OpenApi) {
+    loop {
+        let mut used = HashSet::new();
+        collect_references(&serde_json::to_value(&*document).unwrap_or_default(), &mut used);
+        let Some(components) = &mut document.components else { return };
+        let before = components.schemas.len();
+        components.schemas.retain(|name, _| used.contains(name));
+        if components.schemas.len() == before {
+            return;
+        }
+    }
+}
+
+/// Collects the names of the schemas that a part of the document refers to.
+fn collect_references(part: &Value, used: &mut HashSet<String>) {
+    match part {
+        Value::Object(members) => {
+            if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+                used.insert(reference.rsplit('/').next().unwrap_or_default().to_owned());
+            }
+            members.values().for_each(|member| collect_references(member, used));
+        }
+        Value::Array(elements) => elements.iter().for_each(|element| collect_references(element, used)),
+        _ => {}
+    }
 }
 
 /// Returns the document as JSON.
@@ -126,6 +165,7 @@ fn operation_mut<'a>(item: &'a mut PathItem, method: &Method) -> Option<&'a mut 
 
 /// Adds security, error responses and common headers to an operation.
 fn complete(operation: &mut path::Operation, declared: &Operation) {
+    operation.security = Some(Vec::new());
     let mut errors =
         vec![("500", "The server failed"), ("503", "The server or its store is temporarily unavailable")];
     if !matches!(declared.access, Access::Public | Access::OneTimeCode) {
@@ -142,6 +182,9 @@ fn complete(operation: &mut path::Operation, declared: &Operation) {
         errors.push(("403", "The request does not come from this machine"));
         errors.push(("429", "Too many wrong codes"));
     }
+    if declared.access == Access::Public {
+        errors.push(("408", "The request did not arrive in time"));
+    }
     if let Access::Requires(action, subject) = declared.access {
         let requires = ExtensionsBuilder::new()
             .add("x-asks", json!({"action": action.as_str(), "subject": subject.as_str()}))
@@ -153,6 +196,7 @@ fn complete(operation: &mut path::Operation, declared: &Operation) {
     }
     if operation.request_body.is_some() {
         errors.push(("400", "The body is not valid; `errors` lists the errors"));
+        errors.push(("408", "The body did not arrive in time"));
         errors.push(("413", "The body is too large"));
         errors.push(("415", "The body is not JSON"));
     } else if operation.parameters.as_ref().is_some_and(|parameters| parameters.iter().any(is_read)) {
@@ -170,6 +214,23 @@ fn complete(operation: &mut path::Operation, declared: &Operation) {
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response {
             shape(status, response, openai::is_below(declared.path));
+        }
+    }
+}
+
+/// Adds an example to each response with a body.
+fn add_examples(operation: &mut path::Operation, path: &str, schemas: &Value) {
+    let has_body = operation.request_body.is_some();
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        for content in response.content.values_mut() {
+            let RefOr::T(content) = content else { continue };
+            content.example = if status.as_str() >= "400" {
+                examples::of_error(status, &response.description, has_body, openai::is_below(path))
+            } else {
+                let schema = serde_json::to_value(&content.schema).unwrap_or_default();
+                Some(examples::of_schema(&schema, schemas))
+            };
         }
     }
 }
@@ -201,7 +262,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use causerie_permissions::{Registry, SubjectType};
-    use serde_json::Value;
 
     use super::*;
     use crate::auth::{has_ticket_format, is_reusable_credential};
@@ -260,6 +320,11 @@ mod tests {
                 responses.keys().any(|status| status.starts_with('2')),
                 "{name} has no successful response"
             );
+            for (status, response) in responses {
+                for (media_type, content) in response["content"].as_object().into_iter().flatten() {
+                    assert!(!content["example"].is_null(), "{name} {status} {media_type} has no example");
+                }
+            }
             for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
                 let media_type = if name.contains(" /v1/") { "application/json" } else { PROBLEM_JSON };
                 assert!(response["content"][media_type].is_object(), "{name} {status} is no problem");
@@ -277,7 +342,7 @@ mod tests {
             let is_public = ["GET /healthz", "GET /readyz", "GET /openapi.json"].contains(&name.as_str());
             let is_for_all_users = ["GET /me", "GET /me/abilities"].contains(&name.as_str());
             let has_own_credential = name == "POST /sign-in";
-            assert_eq!(operation["security"].is_null(), is_public || has_own_credential, "{name}");
+            assert_eq!(operation["security"] == json!([]), is_public || has_own_credential, "{name}");
             assert_eq!(operation["responses"]["401"].is_null(), is_public, "{name}");
             let asks_nothing = is_public || is_for_all_users || has_own_credential;
             assert_eq!(operation["x-asks"]["action"].is_null(), asks_nothing, "{name}");
@@ -327,7 +392,10 @@ mod tests {
                 SubjectType::ApiKey => &["ApiKey", "CreatedApiKey"],
             };
             for schema in schemas {
-                let members = members(&document, &document["components"]["schemas"][schema]);
+                let schemas = &document["components"]["schemas"];
+                let of_page = &schemas[&format!("Page_{schema}")]["properties"]["data"]["items"];
+                let schema_object = schemas.get(*schema).unwrap_or(of_page);
+                let members = members(&document, schema_object);
                 for field in &registry.subject(subject.as_str()).unwrap().fields {
                     assert!(members.contains(&field.name), "{schema} has no {}", field.name);
                 }

@@ -99,7 +99,7 @@ pub(crate) async fn change_group(
     params(("id" = Id, Path, description = "The group")),
     responses(
         (status = 204, description = "The group is deleted"),
-        (status = 409, description = "Tools or models belong to it"),
+        (status = 409, description = "`group_in_use`: tools or models belong to it"),
     ),
 )]
 pub(crate) async fn delete_group(

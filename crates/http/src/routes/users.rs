@@ -23,7 +23,7 @@ use crate::state::AppState;
     responses(
         (status = 201, body = VisibleUserDto, description = "The user",
          headers(("location" = String, description = "URL of the user"))),
-        (status = 409, description = "Another user has the address"),
+        (status = 409, description = "`email_taken`: another user has the address"),
     ),
 )]
 pub(crate) async fn create_user(
@@ -82,7 +82,7 @@ pub(crate) async fn get_user(
     request_body(content = ChangeUserBody, description = "What to change"),
     responses(
         (status = 200, body = VisibleUserDto, description = "The user"),
-        (status = 409, description = "Another user has the address, or this is the last active admin"),
+        (status = 409, description = "`email_taken`: another user has the address; `last_admin`: this is the last active admin"),
     ),
 )]
 pub(crate) async fn change_user(
@@ -109,7 +109,7 @@ pub(crate) async fn change_user(
     params(("id" = Id, Path, description = "The user")),
     responses(
         (status = 204, description = "The user is deleted"),
-        (status = 409, description = "This is the last active admin, or a turn of the user does not end"),
+        (status = 409, description = "`last_admin`: this is the last active admin; `turn_in_progress`: a turn does not end"),
     ),
 )]
 pub(crate) async fn delete_user(

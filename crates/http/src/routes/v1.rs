@@ -71,6 +71,49 @@ pub(crate) struct ChatCompletionBody {
     stream: Option<bool>,
 }
 
+/// Answer in OpenAI's format, with the members that the upstream adds.
+#[derive(Debug, ToSchema)]
+#[schema(as = OpenAiAnswer)]
+#[expect(dead_code, reason = "describes an answer that is passed on as it is")]
+pub(crate) struct ChatCompletion {
+    #[schema(examples("gen-1765000000-abc"))]
+    id: String,
+    /// `chat.completion`.
+    #[schema(examples("chat.completion"))]
+    object: String,
+    /// Time in seconds since 1970.
+    created: i64,
+    /// Model that answered.
+    #[schema(examples("openai/gpt-5-mini"))]
+    model: String,
+    /// One choice with `message` and `finish_reason`.
+    choices: Vec<Map<String, Value>>,
+    /// Tokens and `cost` of the request.
+    usage: Option<Map<String, Value>>,
+}
+
+/// Data of an event of a streamed answer in OpenAI's format. The last event is `[DONE]`; an `error` ends a stream that
+/// failed.
+#[derive(Debug, ToSchema)]
+#[schema(as = OpenAiChunk)]
+#[expect(dead_code, reason = "describes chunks that are passed on as they are")]
+pub(crate) struct ChatCompletionChunk {
+    #[schema(examples("gen-1765000000-abc"))]
+    id: String,
+    /// `chat.completion.chunk`.
+    #[schema(examples("chat.completion.chunk"))]
+    object: String,
+    /// Time in seconds since 1970.
+    created: i64,
+    /// Model that answers.
+    #[schema(examples("openai/gpt-5-mini"))]
+    model: String,
+    /// One choice with `delta` and `finish_reason`; none in the chunk with the usage.
+    choices: Vec<Map<String, Value>>,
+    /// Tokens and `cost`, in the last chunk if `stream_options.include_usage` is set.
+    usage: Option<Map<String, Value>>,
+}
+
 /// Request a chat completion.
 ///
 /// The OpenAI-compatible route for programs that speak to OpenAI or OpenRouter. Parameters are passed on as given, and
@@ -86,7 +129,10 @@ pub(crate) struct ChatCompletionBody {
     responses(
         (
             status = 200, description = "The answer, as one document or as a stream",
-            content((Value = "application/json"), (String = "text/event-stream")),
+            content(
+                (ChatCompletion = "application/json"),
+                (ChatCompletionChunk = "text/event-stream"),
+            ),
             headers(
                 ("x-causerie-replayed" = String, description = "`true` for the answer of an earlier request"),
                 ("x-causerie-max-tokens" = String, description = "Maximum that was added because a budget applies"),
