@@ -161,8 +161,11 @@ pub(crate) fn refused_breakpoints(request: &ChatRequest, model: &str) -> Option<
     })
 }
 
-/// Returns the kind of the cache of a model; `None` for scenarios and unknown authors, which have none.
+/// Returns the kind of the cache of a model; `None` for unknown authors and most scenarios, which have none.
 fn kind_of(served: &str) -> Option<CacheKind> {
+    if served.starts_with("sim/assistant") {
+        return Some(CacheKind::Automatic);
+    }
     match served.trim_start_matches('~').split_once('/')?.0 {
         "anthropic" | "qwen" => Some(CacheKind::Explicit),
         "openai" | "deepseek" | "google" | "x-ai" | "moonshotai" | "z-ai" => Some(CacheKind::Automatic),

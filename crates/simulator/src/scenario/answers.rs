@@ -10,7 +10,7 @@ use crate::scenario::refusals;
 use crate::scenario::text;
 use crate::script::Script;
 use crate::script::reply::{Delta, Finish, Reply};
-use crate::wire::request::Role;
+use crate::wire::request::{ChatRequest, Role};
 
 pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario {
@@ -109,11 +109,10 @@ const EMPTY_PARAMETERS: &[Parameter] =
 const MAX_ECHOED_CHARS: usize = 2_000;
 
 pub(super) fn echo(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
-    input.answer(Reply::of_text(input.pieces(|| echo_text(input))?))
+    input.answer(Reply::of_text(input.pieces(|| echo_text(input.request))?))
 }
 
-fn echo_text(input: &ScenarioInput<'_>) -> String {
-    let request = input.request;
+pub(super) fn echo_text(request: &ChatRequest) -> String {
     let text = request.last_user_text();
     let mut echoed: String = text.chars().take(MAX_ECHOED_CHARS).collect();
     if echoed.len() < text.len() {
@@ -160,7 +159,7 @@ fn reasoning(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
 }
 
 /// PNG picture of one pixel, in Base64.
-const PIXEL: &str =
+pub(super) const PIXEL: &str =
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 fn image(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod answers;
+mod assistant;
 mod bodies;
 mod connection_faults;
 mod function_calls;
@@ -10,6 +11,7 @@ pub(crate) mod params;
 mod rate_limits;
 mod refusals;
 mod reply_script;
+mod schema;
 mod text;
 
 use std::time::{Duration, SystemTime};
@@ -76,6 +78,7 @@ pub const COMMON_PARAMETERS: &[Parameter] = &[
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
     [
         answers::SCENARIOS,
+        assistant::SCENARIOS,
         function_calls::SCENARIOS,
         refusals::SCENARIOS,
         rate_limits::SCENARIOS,

@@ -19,6 +19,8 @@ pub(crate) struct Reply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Delta {
     Text(String),
+    /// Text with log probabilities, of which it is one token.
+    ScoredText(String),
     /// Readable reasoning; `reasoning` and `reasoning_details` contain the same text.
     Reasoning(String),
     /// Summary of hidden reasoning.
@@ -73,9 +75,14 @@ impl Reply {
     pub(crate) fn choice(&self) -> FullChoice {
         let mut message = FullMessage { role: "assistant", ..FullMessage::default() };
         let mut calls: BTreeMap<u64, Value> = BTreeMap::new();
+        let mut scores = Vec::new();
         for delta in &self.deltas {
             match delta {
                 Delta::Text(text) => append(&mut message.content, text),
+                Delta::ScoredText(text) => {
+                    append(&mut message.content, text);
+                    scores.push(score(text));
+                }
                 Delta::Refusal(text) => append(&mut message.refusal, text),
                 Delta::Reasoning(text) | Delta::Summary(text) => append(&mut message.reasoning, text),
                 Delta::Signature(_) | Delta::Encrypted(_) => {}
@@ -88,6 +95,7 @@ impl Reply {
         FullChoice {
             index: 0,
             error: None,
+            logprobs: (!scores.is_empty()).then(|| logprobs(scores)),
             finish_reason: self.finish.map(|finish| finish.reason),
             native_finish_reason: self.finish.map(|finish| finish.native),
             message,
@@ -121,7 +129,11 @@ impl Delta {
     /// Returns the number of characters that count as output tokens.
     pub(crate) fn characters(&self) -> u64 {
         let text = match self {
-            Self::Text(text) | Self::Reasoning(text) | Self::Summary(text) | Self::Refusal(text) => text,
+            Self::Text(text)
+            | Self::ScoredText(text)
+            | Self::Reasoning(text)
+            | Self::Summary(text)
+            | Self::Refusal(text) => text,
             Self::Signature(_) | Self::Encrypted(_) => return 0,
             Self::Image(_) => return CHARACTERS_PER_IMAGE,
             Self::Tool(tool) => tool.call["function"]["arguments"].as_str().unwrap_or_default(),
@@ -150,7 +162,9 @@ impl Delta {
             Self::Encrypted(data) => {
                 json!({ "type": "reasoning.encrypted", "data": data, "format": OPENAI, "index": 0 })
             }
-            Self::Text(_) | Self::Refusal(_) | Self::Image(_) | Self::Tool(_) => return None,
+            Self::Text(_) | Self::ScoredText(_) | Self::Refusal(_) | Self::Image(_) | Self::Tool(_) => {
+                return None;
+            }
         };
         Some(detail)
     }
@@ -170,6 +184,10 @@ impl From<Delta> for Choice {
         };
         match delta {
             Delta::Text(text) => choice.delta.content = Some(text),
+            Delta::ScoredText(text) => {
+                choice.logprobs = Some(logprobs(vec![score(&text)]));
+                choice.delta.content = Some(text);
+            }
             Delta::Reasoning(text) | Delta::Summary(text) => choice.delta.reasoning = Some(text),
             Delta::Signature(_) | Delta::Encrypted(_) => {}
             Delta::Refusal(text) => choice.delta.refusal = Some(text),
@@ -183,6 +201,17 @@ impl From<Delta> for Choice {
         }
         choice
     }
+}
+
+/// Returns `logprobs` of tokens.
+fn logprobs(tokens: Vec<Value>) -> Value {
+    json!({ "content": tokens, "refusal": null })
+}
+
+/// Returns a token with its log probability, which depends on its length only.
+fn score(token: &str) -> Value {
+    let logprob = -f64::from(u32::try_from(token.len() % 8).unwrap_or_default()) / 8.0;
+    json!({ "token": token, "logprob": logprob, "bytes": token.as_bytes(), "top_logprobs": [] })
 }
 
 /// Returns an element of `images`.

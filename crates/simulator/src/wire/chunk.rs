@@ -34,6 +34,8 @@ pub(crate) struct Choice {
     pub(crate) delta: Delta,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) logprobs: Option<Value>,
     pub(crate) finish_reason: Option<&'static str>,
     pub(crate) native_finish_reason: Option<&'static str>,
 }

@@ -24,6 +24,8 @@ pub(crate) struct FullChoice {
     pub(crate) index: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) logprobs: Option<Value>,
     pub(crate) finish_reason: Option<&'static str>,
     pub(crate) native_finish_reason: Option<&'static str>,
     pub(crate) message: FullMessage,

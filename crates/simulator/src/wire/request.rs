@@ -1,6 +1,7 @@
 //! `POST /chat/completions`: members of the request that affect the answer.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 /// Chat request. Other members are recorded, but have no effect.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -15,13 +16,39 @@ pub(crate) struct ChatRequest {
     pub(crate) max_completion_tokens: Option<u64>,
     pub(crate) session_id: Option<String>,
     pub(crate) provider: Option<Preferences>,
+    #[serde(default)]
+    pub(crate) tools: Value,
+    #[serde(default)]
+    pub(crate) tool_choice: Value,
+    #[serde(default)]
+    pub(crate) parallel_tool_calls: Value,
+    #[serde(default)]
+    pub(crate) response_format: Value,
+    #[serde(default)]
+    pub(crate) modalities: Value,
+    #[serde(default)]
+    pub(crate) stop: Value,
+    #[serde(default)]
+    pub(crate) logprobs: Value,
+    #[serde(default)]
+    pub(crate) reasoning_effort: Value,
+    #[serde(default)]
+    pub(crate) reasoning: Value,
+}
+
+/// Function that the request offers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Function<'a> {
+    pub(crate) name: &'a str,
+    /// JSON schema of the arguments.
+    pub(crate) parameters: &'a Value,
 }
 
 /// Preferences for providers.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub(crate) struct Preferences {
     #[serde(default)]
-    pub(crate) order: Option<serde_json::Value>,
+    pub(crate) order: Option<Value>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -51,10 +78,12 @@ pub(crate) enum Content {
 /// Part of a message; only text parts have text.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Part {
+    #[serde(default, rename = "type")]
+    pub(crate) kind: Value,
     #[serde(default)]
     pub(crate) text: Option<String>,
     #[serde(default)]
-    pub(crate) cache_control: Option<serde_json::Value>,
+    pub(crate) cache_control: Option<Value>,
 }
 
 impl ChatRequest {
@@ -78,6 +107,57 @@ impl ChatRequest {
     /// Returns the number of characters (Unicode scalar values) of all messages.
     pub(crate) fn characters(&self) -> u64 {
         self.messages.iter().map(|message| message.text().chars().count() as u64).sum()
+    }
+
+    /// Returns the functions of `tools`.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = Function<'_>> {
+        self.tools.as_array().into_iter().flatten().filter_map(|tool| {
+            let function = &tool["function"];
+            Some(Function { name: function["name"].as_str()?, parameters: &function["parameters"] })
+        })
+    }
+
+    /// Returns whether the request asks for reasoning.
+    pub(crate) fn wants_reasoning(&self) -> bool {
+        let effort = self.reasoning["effort"].as_str().or(self.reasoning_effort.as_str());
+        match self.reasoning["enabled"].as_bool() {
+            Some(is_enabled) => is_enabled,
+            None => effort.is_some_and(|effort| effort != "none") || self.reasoning["max_tokens"].is_u64(),
+        }
+    }
+
+    /// Returns the texts at which the answer stops.
+    pub(crate) fn stop_sequences(&self) -> impl Iterator<Item = &str> {
+        let several = self.stop.as_array().into_iter().flatten().filter_map(Value::as_str);
+        self.stop.as_str().into_iter().chain(several).filter(|stop| !stop.is_empty())
+    }
+
+    /// Returns whether the request asks for a kind of output.
+    pub(crate) fn has_modality(&self, modality: &str) -> bool {
+        self.modalities.as_array().is_some_and(|modalities| modalities.iter().any(|each| each == modality))
+    }
+
+    /// Returns the texts of the tool messages after the last other message.
+    pub(crate) fn trailing_tool_results(&self) -> Vec<String> {
+        let mut results: Vec<String> = self
+            .messages
+            .iter()
+            .rev()
+            .take_while(|message| message.role == Role::Tool)
+            .map(Message::text)
+            .collect();
+        results.reverse();
+        results
+    }
+
+    /// Returns the types of the parts of the last user message that are not text.
+    pub(crate) fn media(&self) -> Vec<&str> {
+        let last = self.messages.iter().rev().find(|message| message.role == Role::User);
+        let parts = match last.and_then(|message| message.content.as_ref()) {
+            Some(Content::Parts(parts)) => &parts[..],
+            _ => &[],
+        };
+        parts.iter().filter_map(|part| part.kind.as_str()).filter(|kind| *kind != "text").collect()
     }
 
     /// Returns the number of messages of a role.

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod answers;
+mod assistant;
 mod bodies;
 mod client;
 mod connection_faults;

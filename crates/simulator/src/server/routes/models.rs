@@ -59,7 +59,7 @@ fn entry(model: &ListedModel) -> Value {
             "is_moderated": false,
         },
         "per_request_limits": null,
-        "supported_parameters": ["max_tokens", "reasoning", "stop", "temperature", "tools", "top_p"],
+        "supported_parameters": supported_parameters(model),
         "default_parameters": {},
         "supported_voices": null,
         "knowledge_cutoff": null,
@@ -70,6 +70,14 @@ fn entry(model: &ListedModel) -> Value {
         entry["alias_target"] = json!({ "slug": slug, "name": name });
     }
     entry
+}
+
+fn supported_parameters(model: &ListedModel) -> Vec<&'static str> {
+    let mut parameters = vec!["max_tokens", "reasoning", "stop", "temperature", "tools", "top_p"];
+    if model.id == "sim/assistant" {
+        parameters.extend(["logprobs", "response_format", "seed", "structured_outputs", "tool_choice"]);
+    }
+    parameters
 }
 
 fn pricing(model: &ListedModel) -> Value {
