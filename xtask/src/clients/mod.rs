@@ -4,7 +4,9 @@
 //! are not installed is skipped with a line that names them; with `CI=true` it fails.
 
 mod node;
+mod openai;
 mod page;
+mod python;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -66,16 +68,20 @@ enum Outcome {
     Skipped(Vec<Missing>),
 }
 
+/// Returns the suites of this module and of [`openai`].
+fn suites() -> impl Iterator<Item = Suite> {
+    SUITES.into_iter().chain(openai::SUITES)
+}
+
 /// Returns the names of the suites.
-pub(crate) fn names() -> [&'static str; SUITES.len()] {
-    SUITES.map(|suite| suite.name)
+pub(crate) fn names() -> Vec<&'static str> {
+    suites().map(|suite| suite.name).collect()
 }
 
 /// Runs suites and prints a summary. A failed suite does not stop the others.
 pub(crate) fn run(chosen: &[String], workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let is_chosen = |suite: &Suite| chosen.is_empty() || chosen.iter().any(|name| name == suite.name);
-    let suites: Vec<_> =
-        SUITES.into_iter().filter(is_chosen).map(|suite| ((suite.missing)(), suite)).collect();
+    let suites: Vec<_> = suites().filter(is_chosen).map(|suite| ((suite.missing)(), suite)).collect();
     let is_runnable = suites.iter().any(|(missing, _)| missing.is_empty());
     let context = if is_runnable { Some(Context::build(workspace)?) } else { None };
     let (mut summary, mut failed) = (Vec::new(), false);

@@ -24,6 +24,30 @@ pub(super) fn missing() -> Vec<Missing> {
     needed.into_iter().filter(|needed| !is_installed(needed.program)).collect()
 }
 
+/// Major version of Node.js that a suite asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Major {
+    Twenty = 20,
+    TwentyTwo = 22,
+}
+
+/// Returns the program `node` of exactly this major version: that of this machine, or of a package.
+///
+/// # Errors
+/// The package cannot be installed.
+pub(super) fn program_of_major(clients: &Path, wanted: Major) -> Result<PathBuf> {
+    let output = Command::new("node").arg("--version").output().context("cannot run `node --version`")?;
+    if major(&String::from_utf8_lossy(&output.stdout)) == Some(wanted as u32) {
+        return Ok(PathBuf::from("node"));
+    }
+    let folder = match wanted {
+        Major::Twenty => clients.join("node-20"),
+        Major::TwentyTwo => clients.join(PACKAGED),
+    };
+    install(&folder)?;
+    Ok(folder.join(PACKAGED_PROGRAM))
+}
+
 /// Returns the program `node` of this machine, or of the package if that one is too old.
 ///
 /// # Errors

@@ -1,0 +1,2 @@
+llm keys set causerie --value "$CAUSERIE_KEY"
+llm --model causerie "Hello"
