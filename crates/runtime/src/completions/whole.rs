@@ -83,11 +83,31 @@ impl WholeAnswer {
                 Value::String(text) if TEXTS.contains(&name.as_str()) => {
                     append(&mut self.message, &name, &text)
                 }
+                Value::Array(parts) if name == "content" => self.add_parts(parts),
+                Value::Object(pieces) if matches!(name.as_str(), "function_call" | "audio") => {
+                    if let Value::Object(whole) = self.message.entry(name).or_insert_with(|| json!({})) {
+                        add_function(whole, pieces);
+                    }
+                }
                 Value::Array(new) if LISTS.contains(&name.as_str()) => self.add_to_list(name, new),
                 value => {
                     self.message.insert(name, value);
                 }
             }
+        }
+    }
+
+    /// Adds content parts. A text before them becomes a part.
+    fn add_parts(&mut self, parts: Vec<Value>) {
+        let content = self.message.entry("content").or_insert_with(|| json!([]));
+        if let Value::String(text) = content {
+            *content = match text.is_empty() {
+                true => json!([]),
+                false => json!([{"type": "text", "text": text}]),
+            };
+        }
+        if let Value::Array(list) = content {
+            list.extend(parts);
         }
     }
 
@@ -152,18 +172,20 @@ impl WholeAnswer {
 fn append(object: &mut Map<String, Value>, name: &str, text: &str) {
     match object.get_mut(name) {
         Some(Value::String(whole)) => whole.push_str(text),
+        Some(Value::Array(parts)) if !text.is_empty() => parts.push(json!({"type": "text", "text": text})),
+        Some(Value::Array(_)) => {}
         _ => {
             object.insert(name.to_owned(), text.into());
         }
     }
 }
 
-/// Adds the pieces of a function: arguments are joined, the name is set once.
+/// Adds the pieces of a function or of audio: texts are joined, other values such as the name are set.
 fn add_function(whole: &mut Map<String, Value>, pieces: Map<String, Value>) {
     for (name, value) in pieces {
         match value {
             Value::Null => {}
-            Value::String(text) if matches!(name.as_str(), "arguments" | "input") => {
+            Value::String(text) if matches!(name.as_str(), "arguments" | "input" | "data" | "transcript") => {
                 append(whole, &name, &text)
             }
             Value::String(text) if text.is_empty() && whole.contains_key(&name) => {}
@@ -289,5 +311,27 @@ mod tests {
                 {"type": "reasoning.encrypted", "data": "x", "index": 1},
             ])
         );
+    }
+
+    #[test]
+    fn pieces_of_old_calls_audio_and_parts_are_joined() {
+        let answer = whole(
+            &[
+                chunk(json!({"function_call": {"name": "f", "arguments": ""}, "content": "a"})),
+                chunk(
+                    json!({"function_call": {"arguments": "{\"a\""}, "content": [{"type": "text", "text": "b"}]}),
+                ),
+                chunk(json!({"function_call": {"arguments": ":1}"}, "content": "c"})),
+                chunk(json!({"audio": {"id": "x", "data": "AAAA", "transcript": "he"}})),
+                chunk(json!({"audio": {"data": "BBBB", "transcript": "y", "expires_at": 5}})),
+            ],
+            None,
+        );
+        let message = &answer["choices"][0]["message"];
+        assert_eq!(message["function_call"], json!({"name": "f", "arguments": "{\"a\":1}"}));
+        let audio = json!({"id": "x", "data": "AAAABBBB", "transcript": "hey", "expires_at": 5});
+        assert_eq!(message["audio"], audio);
+        let texts = message["content"].as_array().unwrap().iter().map(|part| &part["text"]);
+        assert_eq!(texts.collect::<Vec<_>>(), ["a", "b", "c"]);
     }
 }
