@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// Maximum number of members of an object of known shape.
@@ -93,6 +93,127 @@ pub(super) fn string(json: &str) -> Option<String> {
 /// Returns the elements of a JSON array; `None` for other values.
 pub(super) fn elements(json: &str) -> Option<Vec<&RawValue>> {
     json.starts_with('[').then(|| serde_json::from_str(json).ok()).flatten()
+}
+
+/// JSON value whose objects keep all members, also those of the same name.
+#[derive(Debug)]
+pub(super) enum Tree {
+    Text(String),
+    List(Vec<Tree>),
+    Object(Vec<(String, Tree)>),
+    /// Number, boolean or null.
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Builder)
+    }
+}
+
+struct Builder;
+
+impl<'de> Visitor<'de> for Builder {
+    type Value = Tree;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Tree, E> {
+        Ok(Tree::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Tree, A::Error> {
+        let mut list = Vec::new();
+        while let Some(one) = all.next_element()? {
+            list.push(one);
+        }
+        Ok(Tree::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut all: A) -> Result<Tree, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = all.next_entry()? {
+            members.push(member);
+        }
+        Ok(Tree::Object(members))
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Tree, E> {
+        Ok(Tree::Other)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Tree, E> {
+        Ok(Tree::Other)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Tree, E> {
+        Ok(Tree::Other)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Tree, E> {
+        Ok(Tree::Other)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Tree, E> {
+        Ok(Tree::Other)
+    }
+}
+
+/// JSON value that any parser can read: texts are Unicode, numbers are finite, and the depth has a limit. It keeps
+/// nothing.
+#[derive(Debug)]
+pub(super) struct Readable;
+
+impl<'de> Deserialize<'de> for Readable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Readable;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Readable, E> {
+        Ok(Readable)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Readable, A::Error> {
+        while all.next_element::<Readable>()?.is_some() {}
+        Ok(Readable)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut all: A) -> Result<Readable, A::Error> {
+        while all.next_entry::<Readable, Readable>()?.is_some() {}
+        Ok(Readable)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Readable, E> {
+        Ok(Readable)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Readable, E> {
+        Ok(Readable)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Readable, E> {
+        Ok(Readable)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Readable, E> {
+        Ok(Readable)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Readable, E> {
+        Ok(Readable)
+    }
 }
 
 /// Writer of a JSON object.

@@ -146,11 +146,11 @@ impl Runtime {
             max_tokens: None,
             budget_left: None,
         };
+        let access = self.access(principal)?;
+        let target = self.target(&access, principal, &members).await?;
         if let Some(Attached { reader, max_tokens }) = self.attached(&identity, new.is_retry).await? {
             return Ok(Completion { is_replayed: true, max_tokens, ..completion(reader) });
         }
-        let access = self.access(principal)?;
-        let target = self.target(&access, principal, &members).await?;
         let mut was_limited = false;
         loop {
             let subjects = BudgetSubject::of_request(

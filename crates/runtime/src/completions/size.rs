@@ -3,7 +3,7 @@
 use causerie_usage::{CharsPerToken, TOKENS_PER_MESSAGE, text_weight};
 use serde_json::value::RawValue;
 
-use super::members::{Members, elements};
+use super::members::{Members, elements, string};
 use crate::attachments::prompt::{FILE_BYTES_PER_TOKEN, IMAGE_TOKENS};
 
 /// Bytes of text per token at least, in any writing system.
@@ -84,18 +84,21 @@ impl InputSize {
 
     fn add_part(&mut self, part: &RawValue) {
         let Ok(members) = serde_json::from_str::<Members<'_>>(part.get()) else { return };
-        match members.get("type").unwrap_or_default() {
-            "\"text\"" => self.add_text(members.get("text").unwrap_or_default()),
-            "\"image_url\"" => self.images += 1,
-            "\"file\"" => {
+        match members.get("type").and_then(string).unwrap_or_default().as_str() {
+            "text" => self.add_text(members.get("text").unwrap_or_default()),
+            "image_url" => self.images += 1,
+            "file" => {
                 self.files += 1;
-                let bytes = members.get("file").map_or(0, str::len) as u64;
+                let file = members.get("file").unwrap_or_default();
+                let bytes = file.len() as u64;
+                let file = serde_json::from_str::<Members<'_>>(file).unwrap_or_default();
+                let data = file.get("file_data").and_then(string).unwrap_or_default();
                 // A file at a URL can have any size.
-                self.has_unbounded |= !members.get("file").unwrap_or_default().contains("data:");
+                self.has_unbounded |= !data.starts_with("data:");
                 // Base64 has four characters for three bytes.
                 self.file_bytes = self.file_bytes.saturating_add(bytes / 4 * 3);
             }
-            "\"input_audio\"" | "\"video_url\"" => self.has_unbounded = true,
+            "input_audio" | "video_url" => self.has_unbounded = true,
             _ => self.add_text(part.get()),
         }
     }

@@ -1,9 +1,8 @@
 //! Parameters that add to the price or name further models.
 
-use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::members::{Members, elements, string};
+use super::members::{Members, Tree, elements, string};
 use super::validation::object_at;
 use crate::core::error::RuntimeError;
 
@@ -43,7 +42,7 @@ pub(super) fn unbounded_price<'m>(
         return Ok(Some("service_tier".to_owned()));
     }
     let modalities = members.get("modalities").and_then(elements).unwrap_or_default();
-    if modalities.iter().any(|one| one.get() != "\"text\"") {
+    if modalities.iter().any(|one| string(one.get()).as_deref() != Some("text")) {
         return Ok(Some("modalities".to_owned()));
     }
     for (index, plugin) in
@@ -63,7 +62,10 @@ pub(super) fn unbounded_price<'m>(
     for name in ["order", "only"] {
         let listed = provider.as_ref().and_then(|provider| provider.get(name)).and_then(elements);
         // `openai/priority` names a tier of a provider.
-        let is_dearer = |slug: &&RawValue| slug.get().contains("/priority") || slug.get().contains("/fast");
+        let is_dearer = |slug: &&RawValue| {
+            let slug = string(slug.get()).unwrap_or_default();
+            slug.contains("/priority") || slug.contains("/fast")
+        };
         if listed.unwrap_or_default().iter().any(is_dearer) {
             return Ok(Some(format!("provider.{name}")));
         }
@@ -87,10 +89,10 @@ pub(super) fn named_models(members: &Members<'_>) -> Result<NamedModels, Runtime
     for (index, plugin) in
         members.get("plugins").and_then(elements).unwrap_or_default().into_iter().enumerate()
     {
-        named.add_all(&format!("/plugins/{index}"), plugin.get());
+        named.add_all(&format!("/plugins/{index}"), plugin.get())?;
     }
     for (index, tool) in server_tools(members)? {
-        named.add_all(&format!("/tools/{index}"), tool);
+        named.add_all(&format!("/tools/{index}"), tool)?;
     }
     Ok(named)
 }
@@ -104,17 +106,19 @@ impl NamedModels {
         }
     }
 
-    fn add_all(&mut self, at: &str, json: &str) {
-        if let Ok(value) = serde_json::from_str(json) {
-            self.add_value(at, &value, false);
-        }
+    /// Adds what a plugin or a tool names at any depth.
+    fn add_all(&mut self, at: &str, json: &str) -> Result<(), RuntimeError> {
+        let tree =
+            serde_json::from_str(json).map_err(|error| RuntimeError::invalid(at, error.to_string()))?;
+        self.add_value(at, &tree, false);
+        Ok(())
     }
 
-    fn add_value(&mut self, at: &str, value: &Value, is_name: bool) {
+    fn add_value(&mut self, at: &str, value: &Tree, is_name: bool) {
         match value {
-            Value::String(id) if is_name => self.add(at.to_owned(), id.clone()),
-            Value::Array(all) => all.iter().for_each(|one| self.add_value(at, one, is_name)),
-            Value::Object(all) => {
+            Tree::Text(id) if is_name => self.add(at.to_owned(), id.clone()),
+            Tree::List(all) => all.iter().for_each(|one| self.add_value(at, one, is_name)),
+            Tree::Object(all) => {
                 for (name, value) in all {
                     if name.contains("preset") {
                         self.preset.get_or_insert_with(|| format!("{at}/{name}"));
@@ -146,7 +150,7 @@ fn server_tools<'a>(members: &Members<'a>) -> Result<Vec<(usize, &'a str)>, Runt
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -199,5 +203,21 @@ mod tests {
         assert_eq!(named("models", json!(["a/b@preset/x"])).preset.as_deref(), Some("/models/0"));
         assert_eq!(named("preset", json!("x")).preset.as_deref(), Some("/preset"));
         assert!(named("plugins", json!([{"preset": "x"}])).preset.is_some());
+    }
+
+    #[test]
+    fn escapes_and_repeated_members_hide_nothing() {
+        let members: Members<'_> =
+            serde_json::from_str(r#"{"provider":{"order":["openai/\u0070riority"]}}"#).unwrap();
+        let found = unbounded_price(&members, ["a/b"]).unwrap();
+        assert_eq!(found.as_deref(), Some("provider.order"));
+        let tool = r#"{"tools":[{"type":"x","parameters":{"model":"a/b","m\u006fdel":"c/d"}}]}"#;
+        let named = named_models(&serde_json::from_str(tool).unwrap()).unwrap();
+        assert_eq!(named.models.len(), 2);
+        for unreadable in [r#""\ud800""#, "1e999", &format!("{}{}", "[".repeat(200), "]".repeat(200))] {
+            let tool = format!(r#"{{"tools":[{{"type":"x","model":"a/b","y":{unreadable}}}]}}"#);
+            let members = serde_json::from_str(&tool).unwrap();
+            assert!(named_models(&members).is_err(), "{unreadable}");
+        }
     }
 }

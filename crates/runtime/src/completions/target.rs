@@ -67,10 +67,15 @@ impl Runtime {
         models.extend(named.models.into_iter().map(|(_, id)| id));
         for id in std::iter::once(&model).chain(&models) {
             let known = inner.catalog.get(id);
-            if known.is_none() && !inner.may_exist(id) {
+            if known.is_none() && (!is_spelled_as_id(id) || !inner.may_exist(id)) {
                 return Err(RuntimeError::NoSuchModel(id.clone()));
             }
             access.require_model(id, known.as_deref(), inner.settings.catalog_only)?;
+            if known.is_none() {
+                // The upstream may accept a spelling that the catalog lacks. Rules about the model apply to it, too.
+                let base = base_id(id);
+                access.require_model(&base, inner.catalog.get(&base).as_deref(), false)?;
+            }
         }
         let catalog_model = inner.catalog.get(&model);
         if let Some(tool) = &tool {
@@ -95,12 +100,24 @@ impl RuntimeInner {
     }
 }
 
+/// Returns whether a text has the form of an id: printable ASCII without empty segments.
+fn is_spelled_as_id(id: &str) -> bool {
+    id.bytes().all(|byte| byte.is_ascii_graphic()) && id.split('/').all(|segment| !segment.is_empty())
+}
+
+/// Returns the id of the model that an id without an entry in the catalog may name: without variants and suffixes, in
+/// lower case.
+fn base_id(id: &str) -> String {
+    let id = id.trim_start_matches('~');
+    id.split_once(':').map_or(id, |(base, _)| base).to_ascii_lowercase()
+}
+
 /// Checks the length of the user messages against the limit of a tool.
 fn check_message_length(members: &Members<'_>, tool: &PinnedTool) -> Result<(), RuntimeError> {
     let Some(limit) = tool.definition.limits.max_input_chars else { return Ok(()) };
     for message in list(members, "messages")? {
         let Ok(message) = serde_json::from_str::<Members<'_>>(message.get()) else { continue };
-        if message.get("role") != Some("\"user\"") {
+        if message.get("role").and_then(string).as_deref() != Some("user") {
             continue;
         }
         let content = message.get("content").unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use super::members::{Members, elements, string};
+use super::members::{Members, Readable, elements, string};
 use crate::core::error::{FieldError, RuntimeError};
 
 /// Maximum number of messages, and of elements of any list that is read.
@@ -27,6 +27,7 @@ enum Type {
 /// Parameters with a known type.
 const PARAMETERS: &[(&str, Type)] = &[
     ("frequency_penalty", Type::Number),
+    ("audio", Type::Object),
     ("functions", Type::Array),
     ("function_call", Type::TextOrObject),
     ("include_reasoning", Type::Boolean),
@@ -41,6 +42,7 @@ const PARAMETERS: &[(&str, Type)] = &[
     ("n", Type::Integer),
     ("parallel_tool_calls", Type::Boolean),
     ("plugins", Type::Array),
+    ("prediction", Type::Object),
     ("presence_penalty", Type::Number),
     ("preset", Type::Text),
     ("provider", Type::Object),
@@ -49,9 +51,11 @@ const PARAMETERS: &[(&str, Type)] = &[
     ("repetition_penalty", Type::Number),
     ("response_format", Type::Object),
     ("seed", Type::Integer),
+    ("route", Type::Text),
     ("service_tier", Type::Text),
     ("session_id", Type::Text),
     ("stop", Type::TextOrTexts),
+    ("store", Type::Boolean),
     ("stream", Type::Boolean),
     ("stream_options", Type::Object),
     ("temperature", Type::Number),
@@ -74,6 +78,9 @@ const ROLES: [&str; 6] = ["developer", "system", "user", "assistant", "tool", "f
 /// # Errors
 /// [`RuntimeError::Invalid`] with the first error.
 pub(super) fn parse(body: &str) -> Result<Members<'_>, RuntimeError> {
+    // What one parser cannot read could be checked here as absent and be read by the upstream.
+    serde_json::from_str::<Readable>(body)
+        .map_err(|error| RuntimeError::invalid("", format!("is not JSON: {error}")))?;
     let members: Members<'_> = serde_json::from_str(body).map_err(|error| {
         let text = error.to_string();
         let member = text.strip_prefix("duplicate field `").and_then(|rest| rest.split_once('`'));
@@ -100,6 +107,14 @@ pub(super) fn parse(body: &str) -> Result<Members<'_>, RuntimeError> {
     }
     if let Some(format) = object(&members, "response_format")? {
         required_text(&format, "/response_format", "type")?;
+    }
+    if let Some(provider) = object(&members, "provider")?
+        && let Some(json) = provider.get("require_parameters")
+    {
+        check_type("/provider/require_parameters", json, Type::Boolean)?;
+    }
+    for (index, plugin) in list(&members, "plugins")?.into_iter().enumerate() {
+        object_at(&format!("/plugins/{index}"), plugin.get())?;
     }
     for (index, tool) in list(&members, "tools")?.into_iter().enumerate() {
         self::tool(&format!("/tools/{index}"), tool)?;
@@ -152,6 +167,11 @@ fn message(at: &str, json: &RawValue) -> Result<(), RuntimeError> {
     }
     if let Some(json) = message.get("name") {
         check_type(&format!("{at}/name"), json, Type::Text)?;
+    }
+    for (name, expected) in [("refusal", Type::Text), ("function_call", Type::Object)] {
+        if let Some(json) = message.get(name) {
+            check_type(&format!("{at}/{name}"), json, expected)?;
+        }
     }
     if role == "tool" {
         required_text(&message, at, "tool_call_id")?;
@@ -343,6 +363,8 @@ mod tests {
             ("max_tokens", json!(1.5), "/max_tokens"),
             ("stop", json!([1]), "/stop"),
             ("stream", json!("yes"), "/stream"),
+            ("plugins", json!([1]), "/plugins/0"),
+            ("provider", json!({"require_parameters": "yes"}), "/provider/require_parameters"),
             ("stream_options", json!({"include_usage": 1}), "/stream_options/include_usage"),
             ("response_format", json!({}), "/response_format/type"),
             ("tools", json!({}), "/tools"),
@@ -380,5 +402,9 @@ mod tests {
             assert!(error_of(body).is_some(), "{body}");
         }
         assert_eq!(error_of(r#"{"model":"a","model":"b"}"#).as_deref(), Some("/model"));
+        for unreadable in [r#""\ud800""#, "1e999", &format!("{}{}", "[".repeat(200), "]".repeat(200))] {
+            let body = with("user", Value::Null).replace("null", unreadable);
+            assert_eq!(error_of(&body).as_deref(), Some(""), "{unreadable}");
+        }
     }
 }
