@@ -118,6 +118,8 @@ async fn main() -> Result<()> {
     let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse().ok());
     let mut next = |default: usize| numbers.next().unwrap_or(default);
     let (rounds, streams, chunks) = (next(5), next(8), next(2000));
+    // Fails if a provider is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let upstream = Simulator::start(Options::default())?;
     let dir = tempfile::tempdir()?;
     let model = format!("sim/text?words={chunks}&delay_ms=2");
