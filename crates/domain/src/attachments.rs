@@ -26,13 +26,16 @@ pub const MAX_MIME_TYPE_CHARS: usize = 100;
 /// Maximum length of a storage key in characters.
 pub const MAX_STORAGE_KEY_CHARS: usize = 500;
 
+/// Size that estimates assume for a file whose size is not known, in bytes: about that of a PDF of two pages.
+pub const ASSUMED_FILE_BYTES: i64 = 64 * 1024;
+
 /// Attachment of a message to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAttachment {
     pub filename: String,
     pub mime_type: String,
-    /// Size in bytes.
-    pub size: i64,
+    /// Size in bytes; `None` if it is not known.
+    pub size: Option<i64>,
     pub storage_provider: StorageProvider,
     /// Key of the file at the storage provider; for [`StorageProvider::Url`] the URL.
     pub storage_key: String,
@@ -49,8 +52,8 @@ pub struct Attachment {
     pub filename: String,
     /// MIME type, at most [`MAX_MIME_TYPE_CHARS`] characters.
     pub mime_type: String,
-    /// Size in bytes.
-    pub size: i64,
+    /// Size in bytes; `None` if it is not known.
+    pub size: Option<i64>,
     pub storage_provider: StorageProvider,
     /// Key of the file at the storage provider, at most [`MAX_STORAGE_KEY_CHARS`] characters.
     pub storage_key: String,

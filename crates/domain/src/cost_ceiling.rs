@@ -1,6 +1,7 @@
 //! Maximum cost of a request, which budgets reserve.
 
 use crate::Usd;
+use crate::attachments::ASSUMED_FILE_BYTES;
 use crate::messages::MessageView;
 
 /// Maximum cost of a request before its history is known.
@@ -38,7 +39,8 @@ impl CostCeiling {
 /// Returns an upper bound of the tokens of a message for any writing system.
 fn most_tokens(view: &MessageView) -> u64 {
     let text = view.message.content.len().div_ceil(BYTES_PER_TOKEN);
-    let of_file = |size: i64| {
+    let of_file = |size: Option<i64>| {
+        let size = size.unwrap_or(ASSUMED_FILE_BYTES);
         u64::try_from(size).unwrap_or(0).div_ceil(FILE_BYTES_PER_TOKEN).max(TOKENS_PER_ATTACHMENT)
     };
     let attached = view.attachments.iter().map(|file| of_file(file.size)).fold(0, u64::saturating_add);

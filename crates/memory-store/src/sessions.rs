@@ -16,15 +16,24 @@ use super::usage::unsupported;
 #[async_trait::async_trait]
 impl Sessions for MemoryStore {
     async fn create_session(&self, new: NewSession) -> Result<Session, StoreError> {
+        let created = self.create_session_unless_taken(new).await?;
+        created.ok_or_else(|| StoreError::Corrupt { what: "the id of a new session is taken".to_owned(), source: None })
+    }
+
+    async fn create_session_unless_taken(&self, new: NewSession) -> Result<Option<Session>, StoreError> {
         let session = new.session();
+        let mut state = self.lock();
+        if state.sessions.contains_key(&session.id) {
+            return Ok(None);
+        }
         let stored = StoredSession {
             session: session.clone(),
             deleted: false,
             messages: new.first_message().into_iter().collect(),
             attachments: Default::default(),
         };
-        self.lock().sessions.insert(session.id, stored);
-        Ok(session)
+        state.sessions.insert(session.id, stored);
+        Ok(Some(session))
     }
 
     async fn session(&self, id: SessionId, visible: &Filter) -> Result<Option<Session>, StoreError> {

@@ -201,7 +201,7 @@ diesel::table! {
         message_id -> SqlId,
         filename -> Text,
         mime_type -> Text,
-        size -> BigInt,
+        size -> Nullable<BigInt>,
         storage_provider -> Text,
         storage_key -> Text,
         meta -> Text,

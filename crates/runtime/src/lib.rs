@@ -41,6 +41,7 @@ pub use crate::core::error::{FieldError, RuntimeError};
 pub use crate::core::settings::Settings;
 pub use crate::models::catalog::CatalogError;
 pub use crate::runtime::Runtime;
+pub use crate::send::chat::{CLIENT_ID, ChatSend, ChatTrigger};
 pub use crate::send::{MAX_IDEMPOTENCY_KEY_CHARS, SendOutcome};
 pub use crate::sessions::audit::AuditSessions;
 pub use crate::sessions::forks::ForkSession;

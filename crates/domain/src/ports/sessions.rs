@@ -113,6 +113,10 @@ pub trait Sessions: Send + Sync + Debug {
     /// Creates a session. The caller checks the right to create it.
     async fn create_session(&self, new: NewSession) -> Result<Session, StoreError>;
 
+    /// Creates a session with an id that a client has chosen. Returns `None` if any session has the id, also a deleted
+    /// one. The caller checks the right to create it.
+    async fn create_session_unless_taken(&self, new: NewSession) -> Result<Option<Session>, StoreError>;
+
     /// Returns a session that matches the filter (on Session).
     async fn session(&self, id: SessionId, visible: &Filter) -> Result<Option<Session>, StoreError>;
 

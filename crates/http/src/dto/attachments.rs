@@ -17,8 +17,8 @@ pub(crate) struct AttachmentDto {
     id: Id,
     filename: String,
     mime_type: String,
-    /// Size in bytes.
-    size: i64,
+    /// Size in bytes; null if it is not known.
+    size: Option<i64>,
     storage_provider: StorageProviderDto,
     /// Key of the bytes at the provider.
     storage_key: String,
@@ -71,7 +71,7 @@ impl From<AttachmentBody> for NewAttachment {
         NewAttachment {
             filename: body.filename,
             mime_type: body.mime_type,
-            size: body.size,
+            size: Some(body.size),
             storage_provider: body.storage_provider,
             storage_key: body.storage_key,
             meta: body.meta,

@@ -5,6 +5,7 @@ pub(crate) mod api_keys;
 pub(crate) mod attachments;
 pub(crate) mod audit_events;
 pub(crate) mod budgets;
+pub(crate) mod chat;
 pub(crate) mod forks;
 pub(crate) mod groups;
 pub(crate) mod input;

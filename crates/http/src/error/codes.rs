@@ -57,6 +57,7 @@ codes! {
     SessionNotActive = "session_not_active", CONFLICT, "The session accepts no messages";
     SessionFull = "session_full", CONFLICT, "The session has the maximum number of messages of its tool";
     NothingToRegenerate = "nothing_to_regenerate", CONFLICT, "The session has no user message";
+    ForkRequired = "fork_required", CONFLICT, "This is possible in a fork of the session";
     InvalidState = "invalid_state", CONFLICT, "The state of the session does not allow this";
     VersionConflict = "version_conflict", CONFLICT, "This version exists with different content";
     NameTaken = "name_taken", CONFLICT, "The name belongs to another tool";

@@ -69,6 +69,7 @@ impl From<RuntimeError> for Problem {
                 Problem::new(Code::MessageTooLong, detail).with("limit", limit).with("given", given)
             }
             RuntimeError::NothingToRegenerate => Problem::new(Code::NothingToRegenerate, detail),
+            RuntimeError::ForkRequired => Problem::new(Code::ForkRequired, detail),
             RuntimeError::SessionFull(limit) => Problem::new(Code::SessionFull, detail).with("limit", limit),
             RuntimeError::BudgetExceeded(refusal) => budget_exceeded(*refusal, detail),
             RuntimeError::ContextLengthExceeded { limit, needed } => {
@@ -234,6 +235,7 @@ mod tests {
         check(RuntimeError::IdempotencyKeyReused, "idempotency_key_reused", 422, "errors", Value::Null).await;
         let long = RuntimeError::MessageTooLong { limit: 5, given: 6 };
         check(long, "message_too_long", 422, "given", json!(6)).await;
+        check(RuntimeError::ForkRequired, "fork_required", 409, "errors", Value::Null).await;
         check(RuntimeError::SessionFull(8), "session_full", 409, "limit", json!(8)).await;
         let large = RuntimeError::ContextLengthExceeded { limit: 5, needed: 6 };
         check(large, "context_length_exceeded", 422, "needed", json!(6)).await;

@@ -43,6 +43,7 @@ const TAGS: &[(&str, &str)] = &[
     ("forks", "Sessions continued from an earlier message"),
     ("messages", "Messages and attachments of sessions"),
     ("streams", "Following and resuming the stream of a turn"),
+    ("ai-sdk", "Routes in the form in which `useChat` of the AI SDK calls them"),
     ("turns", "One message and its answer"),
     ("tools", "Assistants that authors describe"),
     ("models", "The catalogue with its prices"),

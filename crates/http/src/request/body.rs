@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use causerie_runtime::FieldError;
 use futures_util::StreamExt as _;
 use futures_util::future::LocalBoxFuture;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
@@ -158,16 +159,25 @@ impl IncomingBody {
 /// # Errors
 /// `invalid_body` with the position of the error.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let value = parse_object(body)?;
+    match NulCharacters::of(body) {
+        None => Ok(value),
+        Some(NulCharacters { errors, more }) => Err(invalid(errors).and_more(more)),
+    }
+}
+
+/// Parses a body that is a JSON object, without a check of its texts.
+///
+/// # Errors
+/// `invalid_body` with the position of the error.
+pub(super) fn parse_object<'de, T: Deserialize<'de>>(body: &'de [u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().clone();
         refusal(error.inner(), &path)
     })?;
     json.end().map_err(|error| malformed(&error))?;
-    match NulCharacters::of(body) {
-        None => Ok(value),
-        Some(NulCharacters { errors, more }) => Err(invalid(errors).and_more(more)),
-    }
+    Ok(value)
 }
 
 fn invalid(errors: Vec<FieldError>) -> Problem {

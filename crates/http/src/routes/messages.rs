@@ -3,7 +3,7 @@
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use causerie_domain::SessionId;
+use causerie_domain::{SessionId, Usd};
 use causerie_runtime::{ListMessages, MAX_IDEMPOTENCY_KEY_CHARS, SendOutcome, TurnEnd};
 use serde::Deserialize;
 
@@ -181,14 +181,28 @@ async fn answer(
     mode: ResponseMode,
 ) -> Result<HttpResponse, Problem> {
     let budget_left = sent.budget_left;
-    let mut response = match mode {
-        ResponseMode::EventStream => sse::stream(state, sent.reader, &caller.0, sent.right),
+    let response = match mode {
+        ResponseMode::EventStream => return stream_answer(state, &caller, sent),
         ResponseMode::Json => complete_answer(state, caller, sent).await?,
         ResponseMode::Async => HttpResponse::Accepted()
             .insert_header((header::LOCATION, format!("/turns/{}", sent.turn.id)))
             .insert_header(("preference-applied", "respond-async"))
             .json(TurnAnswer { turn: Some(sent.turn.into()) }),
     };
+    with_budget(response, budget_left)
+}
+
+/// Responds with the stream of an answer.
+pub(super) fn stream_answer(
+    state: &AppState,
+    caller: &Caller,
+    sent: SendOutcome,
+) -> Result<HttpResponse, Problem> {
+    with_budget(sse::stream(state, sent.reader, &caller.0, sent.right), sent.budget_left)
+}
+
+/// Adds the remainder of the budget to a response.
+fn with_budget(mut response: HttpResponse, budget_left: Option<Usd>) -> Result<HttpResponse, Problem> {
     if let Some(left) = budget_left {
         let left = HeaderValue::try_from(left.to_string()).map_err(Problem::internal)?;
         response.headers_mut().insert(BUDGET_LEFT, left);

@@ -4,6 +4,7 @@ mod api_keys;
 mod attachments;
 mod audit_events;
 mod budgets;
+mod chat;
 #[cfg(feature = "swagger-ui")]
 pub(crate) mod docs;
 mod forks;
@@ -116,6 +117,8 @@ operations! {
     POST "/v1/chat/completions" Requires(Action::Use, SubjectType::Model) => v1::create_chat_completion;
     GET "/v1/models" Requires(Action::Read, SubjectType::Model) => v1::list_openai_models;
     GET "/v1/models/{id}" Requires(Action::Read, SubjectType::Model) => v1::get_openai_model;
+    POST "/api/chat" Requires(Action::Create, SubjectType::Message) => chat::send_chat;
+    GET "/api/chat/{session_id}/stream" Requires(Action::Read, SubjectType::Message) => chat::stream_chat;
     GET "/tools" Requires(Action::Read, SubjectType::Tool) => tools::list_tools;
     POST "/tools" Requires(Action::Create, SubjectType::Tool) => tools::post_tool;
     GET "/tools/{slug}" Requires(Action::Read, SubjectType::Tool) => tools::get_tool;

@@ -59,10 +59,7 @@ pub(crate) async fn stream_session(
     request: HttpRequest,
     query: Query<StreamParams>,
 ) -> Result<HttpResponse, Problem> {
-    let cursor = match given_cursor(&request, query.0)? {
-        Some((name, text)) => Some(text.parse().map_err(|error| Problem::parameter(name, error))?),
-        None => None,
-    };
+    let cursor = session_cursor(&request, query.0)?;
     let principal = Arc::clone(&caller.0);
     let reader = state
         .call(move |runtime| async move { runtime.stream_session(&caller.0, id.0, cursor).await })
@@ -108,6 +105,17 @@ pub(crate) async fn stream_turn(
     Ok(respond(&state, reader, &principal))
 }
 
+/// Returns the cursor of a request for the stream of a session.
+pub(super) fn session_cursor(
+    request: &HttpRequest,
+    query: StreamParams,
+) -> Result<Option<TurnCursor>, Problem> {
+    match given_cursor(request, query)? {
+        Some((name, text)) => Ok(Some(text.parse().map_err(|error| Problem::parameter(name, error))?)),
+        None => Ok(None),
+    }
+}
+
 /// Returns the cursor of a request, after the name of its parameter or header.
 ///
 /// A browser that reconnects repeats the query of its first request and adds the header, so the header is newer.
@@ -134,7 +142,7 @@ fn parse_position(turn: TurnId, text: &str) -> Result<CursorPosition, String> {
 }
 
 /// Responds with the stream; 204 without one.
-fn respond(state: &AppState, reader: Option<TurnReader>, principal: &Principal) -> HttpResponse {
+pub(super) fn respond(state: &AppState, reader: Option<TurnReader>, principal: &Principal) -> HttpResponse {
     match reader {
         Some(reader) => sse::stream(state, reader, principal, ReaderRight::Read),
         None => HttpResponse::NoContent().finish(),

@@ -152,6 +152,7 @@ pub(crate) async fn create_chat_completion(
     request: HttpRequest,
     body: ClientBody,
 ) -> Result<HttpResponse, Problem> {
+    let body = body.without_nul()?;
     let new = NewCompletion {
         body: body.text,
         idempotency_key: idempotency_key(request.headers())?,

@@ -19,7 +19,7 @@ pub(crate) struct AttachmentRow {
     pub(crate) message_id: IdParam,
     filename: String,
     mime_type: String,
-    size: i64,
+    size: Option<i64>,
     storage_provider: String,
     storage_key: String,
     meta: String,

@@ -8,12 +8,19 @@ use causerie_domain::ports::{
 use causerie_domain::sessions::{Session, SessionAction, SessionAudit, SessionTotals};
 use causerie_domain::{Filter, SessionId, Timestamp};
 
+use crate::error::corrupt;
 use crate::input::{ChangeSessionState, DeleteSession, RenameSession};
 use crate::store::{SqlStore, transact};
 
 #[async_trait::async_trait]
 impl Sessions for SqlStore {
     async fn create_session(&self, new: NewSession) -> Result<Session, StoreError> {
+        let id = new.id;
+        let created = self.create_session_unless_taken(new).await?;
+        created.ok_or_else(|| corrupt(format!("the id of the new session {id} is taken")))
+    }
+
+    async fn create_session_unless_taken(&self, new: NewSession) -> Result<Option<Session>, StoreError> {
         transact!(self, Write, sessions::create(new))
     }
 

@@ -142,7 +142,7 @@ async fn attach(subject: &SqlSubject, session: SessionId, names: &[&str]) -> Res
     let attachment = |name: &&str| NewAttachment {
         filename: (*name).to_owned(),
         mime_type: "image/png".to_owned(),
-        size: 1,
+        size: Some(1),
         storage_provider: StorageProvider::Url,
         storage_key: format!("https://example.org/{name}"),
         meta: serde_json::Map::new(),

@@ -2,9 +2,10 @@
 //!
 //! The runtime does not have the bytes of attachments, so tokens are estimated by fixed rules. An image counts as
 //! [`IMAGE_TOKENS`], about the tokens that providers count for one megapixel. A file counts as one token per
-//! [`FILE_BYTES_PER_TOKEN`] bytes of its stated size, about the ratio of a printed page in a PDF.
+//! [`FILE_BYTES_PER_TOKEN`] bytes of its stated size, about the ratio of a printed page in a PDF; without a stated size,
+//! [`ASSUMED_FILE_BYTES`] are assumed.
 
-use causerie_domain::attachments::{Attachment, NewAttachment, StorageProvider};
+use causerie_domain::attachments::{ASSUMED_FILE_BYTES, Attachment, NewAttachment, StorageProvider};
 use causerie_domain::completion::{ContentPart, PromptMessage};
 use causerie_domain::models::Model;
 
@@ -27,7 +28,7 @@ pub(crate) struct AttachmentView<'a> {
     mime_type: &'a str,
     filename: &'a str,
     key: &'a str,
-    size: i64,
+    size: Option<i64>,
 }
 
 impl InputModalities {
@@ -84,7 +85,10 @@ impl AttachmentView<'_> {
     pub(crate) fn tokens(&self, accepted: &InputModalities) -> u64 {
         match self.modality().filter(|modality| accepted.accepts(modality)) {
             Some("image") => IMAGE_TOKENS,
-            Some(_) => u64::try_from(self.size).unwrap_or(0).div_ceil(FILE_BYTES_PER_TOKEN),
+            Some(_) => {
+                let size = self.size.unwrap_or(ASSUMED_FILE_BYTES);
+                u64::try_from(size).unwrap_or(0).div_ceil(FILE_BYTES_PER_TOKEN)
+            }
             None => 0,
         }
     }

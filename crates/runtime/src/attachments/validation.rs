@@ -39,7 +39,7 @@ fn field_errors(file: &NewAttachment, hosts: HostPolicy) -> Vec<(&'static str, S
             "mime_type",
             length_error(&file.mime_type, MAX_MIME_TYPE_CHARS).or(media_type_error(&file.mime_type)),
         ),
-        ("size", size_error(file.size)),
+        ("size", file.size.and_then(size_error)),
         ("storage_key", length_error(&file.storage_key, MAX_STORAGE_KEY_CHARS).or(key_error(file, hosts))),
         ("meta", meta_error(file)),
     ];
@@ -126,7 +126,7 @@ mod tests {
         NewAttachment {
             filename: "cat.png".to_owned(),
             mime_type: "image/png".to_owned(),
-            size: 0,
+            size: Some(0),
             storage_provider: StorageProvider::Url,
             storage_key: "https://example.org/cat.png".to_owned(),
             meta: serde_json::Map::new(),
@@ -150,9 +150,9 @@ mod tests {
         let mime_type = format!("image/{}", "p".repeat(95));
         check(NewAttachment { filename: long(256), mime_type, ..picture() }, &["filename", "mime_type"]);
         let storage_key = address(501);
-        check(NewAttachment { storage_key, size: -1, ..picture() }, &["size", "storage_key"]);
-        check(NewAttachment { size: 1 << 53, ..picture() }, &["size"]);
-        check(NewAttachment { size: MAX_ATTACHMENT_SIZE, ..picture() }, &[]);
+        check(NewAttachment { storage_key, size: Some(-1), ..picture() }, &["size", "storage_key"]);
+        check(NewAttachment { size: Some(1 << 53), ..picture() }, &["size"]);
+        check(NewAttachment { size: Some(MAX_ATTACHMENT_SIZE), ..picture() }, &[]);
     }
 
     #[test]

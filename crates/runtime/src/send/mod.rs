@@ -2,6 +2,7 @@
 //!
 //! All refusals happen before a row is stored or a request is sent.
 
+pub(crate) mod chat;
 pub(crate) mod cost_ceiling;
 mod idempotency;
 mod question;

@@ -16,6 +16,7 @@ use causerie_domain::ports::{
 use causerie_domain::principal::Principal;
 use causerie_domain::sessions::{MAX_TITLE_CHARS, Session, SessionAction, SessionState, SessionTotals};
 use causerie_domain::subjects::MessageField;
+use causerie_domain::tools::Tool;
 use causerie_domain::turns::Turn;
 use causerie_domain::{Filter, GroupId, MessageId, SessionId, ToolVersionId};
 
@@ -91,6 +92,33 @@ impl Runtime {
         principal: &Principal,
         new: CreateSession,
     ) -> Result<SessionView, RuntimeError> {
+        let id = SessionId::next(self.inner.ids.as_ref());
+        let (new, tool) = self.checked_session(principal, id, new).await?;
+        let session = self.inner.conversations.create_session(new).await?;
+        Ok(SessionView { session, tool_slug: tool.slug, tool_version: tool.current.version })
+    }
+
+    /// Creates a session under an id that a client has chosen. Returns `false` if the id is taken.
+    ///
+    /// # Errors
+    /// Those of [`Runtime::create_session`].
+    pub(crate) async fn create_session_under(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        new: CreateSession,
+    ) -> Result<bool, RuntimeError> {
+        let (new, _) = self.checked_session(principal, id, new).await?;
+        Ok(self.inner.conversations.create_session_unless_taken(new).await?.is_some())
+    }
+
+    /// Checks a session to create, and returns its row and its tool.
+    async fn checked_session(
+        &self,
+        principal: &Principal,
+        id: SessionId,
+        new: CreateSession,
+    ) -> Result<(NewSession, Tool), RuntimeError> {
         let inner = &self.inner;
         let access = self.access(principal)?;
         access.sessions(Action::Create)?;
@@ -99,23 +127,19 @@ impl Runtime {
         let group_id = new.group_id.or(principal.key_group_id());
         access.require_account(group_id)?;
         let definition = inner.definitions.get(&tool.current)?;
-        let now = inner.clock.now();
+        let greeting = definition.greeting.clone();
         let new = NewSession {
-            id: SessionId::next(inner.ids.as_ref()),
+            id,
             tool_id: tool.id,
             tool_version_id: tool.current.id,
             user_id: principal.user.id,
             group_id,
             title,
-            greeting: definition
-                .greeting
-                .clone()
-                .map(|text| NewGreeting { id: MessageId::next(inner.ids.as_ref()), text }),
-            started_at: now,
+            greeting: greeting.map(|text| NewGreeting { id: MessageId::next(inner.ids.as_ref()), text }),
+            started_at: inner.clock.now(),
         };
         access.require_new_session(&new)?;
-        let session = inner.conversations.create_session(new).await?;
-        Ok(SessionView { session, tool_slug: tool.slug, tool_version: tool.current.version })
+        Ok((new, tool))
     }
 
     /// Returns a session with its totals and its latest messages. Without the right to read messages, it has none.

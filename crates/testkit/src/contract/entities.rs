@@ -50,7 +50,7 @@ fn attachment() -> NewAttachment {
     NewAttachment {
         filename: "cat.png".to_owned(),
         mime_type: "image/png".to_owned(),
-        size: 1024,
+        size: Some(1024),
         storage_provider: StorageProvider::Url,
         storage_key: "https://example.org/cat.png".to_owned(),
         meta: Map::from_iter([("alt".to_owned(), json!("a cat"))]),

@@ -46,7 +46,7 @@ fn file(name: &str) -> NewAttachment {
     NewAttachment {
         filename: name.to_owned(),
         mime_type: "text/plain".to_owned(),
-        size: 3,
+        size: None,
         storage_provider: StorageProvider::Local,
         storage_key: name.to_owned(),
         meta: Default::default(),

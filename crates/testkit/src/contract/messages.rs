@@ -73,7 +73,7 @@ pub async fn messages_include_attachments_and_usage(subject: &Subject) -> Result
     let attachment = |name: &str| NewAttachment {
         filename: name.to_owned(),
         mime_type: "image/png".to_owned(),
-        size: 1024,
+        size: (name != "b.png").then_some(1024),
         storage_provider: StorageProvider::Url,
         storage_key: format!("https://example.org/{name}"),
         meta: serde_json::Map::from_iter([("alt".to_owned(), "a cat".into())]),

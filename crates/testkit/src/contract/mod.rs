@@ -131,6 +131,7 @@ macro_rules! conversations_contract {
             sessions:
                 a_session_is_read_as_it_was_created,
                 a_greeting_is_the_first_message,
+                a_chosen_id_creates_one_session,
                 a_session_is_found_only_by_a_matching_filter,
                 a_filter_on_an_unknown_field_is_an_error,
                 a_title_can_be_set_and_removed,

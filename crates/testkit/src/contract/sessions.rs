@@ -36,6 +36,19 @@ pub async fn a_session_is_read_as_it_was_created(subject: &Subject) -> Result<()
     Ok(())
 }
 
+pub async fn a_chosen_id_creates_one_session(subject: &Subject) -> Result<()> {
+    let greeting = Some(subject.greeting("Welcome."));
+    let new = NewSession { greeting, ..subject.new_session() };
+    let create = async || subject.conversations.create_session_unless_taken(new.clone()).await;
+    let session = create().await?.context("a session")?;
+    assert_eq!(session, new.session());
+    assert_eq!(create().await?, None);
+    assert_eq!(subject.conversations.latest_messages(new.id, &Filter::Everything, 10).await?.len(), 1);
+    subject.conversations.delete_session(new.id, &subject.own(), subject.stamp_of_user(START)).await?;
+    assert_eq!(create().await?, None, "the id of a deleted session stays taken");
+    Ok(())
+}
+
 pub async fn a_greeting_is_the_first_message(subject: &Subject) -> Result<()> {
     let greeting = subject.greeting("Welcome. ");
     let new = NewSession { greeting: Some(greeting.clone()), ..subject.new_session() };

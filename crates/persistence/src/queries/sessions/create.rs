@@ -9,12 +9,21 @@ use crate::error::QueryError;
 use crate::rows::SessionRow;
 use crate::schema::sessions;
 
-pub(crate) async fn create(conn: &mut Conn, new: &NewSession) -> Result<Session, QueryError> {
-    let session = insert(conn, new.session()).await?;
+/// Inserts a session with its greeting. Returns `None` if its id is taken.
+pub(crate) async fn create(conn: &mut Conn, new: &NewSession) -> Result<Option<Session>, QueryError> {
+    let row: Option<SessionRow> = diesel::insert_into(sessions::table)
+        .values(SessionRow::try_from(new.session())?)
+        .on_conflict(sessions::id)
+        .do_nothing()
+        .returning(SessionRow::as_returning())
+        .get_result(conn)
+        .await
+        .optional()?;
+    let Some(row) = row else { return Ok(None) };
     if let Some(greeting) = new.first_message() {
         message_queries::insert(conn, greeting).await?;
     }
-    Ok(session)
+    Ok(Some(row.try_into()?))
 }
 
 /// Inserts a session and returns it.

@@ -67,6 +67,15 @@ pub(crate) fn rows() -> Vec<Row> {
         "GET /v1/models/{id}", |c| "/v1/models/sim/text", NONE => [200, 200, 200, 200, 200];
         "GET /v1/models/{id}", |c| format!("/v1/models/tool:{}", c.tool), NONE => [404, 404, 200, 200, 200];
 
+        "POST /api/chat", |c| "/api/chat", chat(&c.session, None) => [404, 404, 403, 403, 200];
+        "POST /api/chat", |c| "/api/chat", chat(&c.session, Some("echo")) => [404, 404, 403, 403, 200];
+        "POST /api/chat", |c| "/api/chat", chat(&c.user, None) => [404, 404, 404, 404, 404];
+        "POST /api/chat", |c| "/api/chat", chat(&c.user, Some("echo")) => [200, 200, 200, 200, 200];
+        "POST /api/chat", |c| "/api/chat", chat(&c.user, Some(&c.tool)) => [404, 404, 200, 200, 200];
+        "POST /api/chat", |c| "/api/chat", json!({ "id": c.user, "tool": "echo", "group_id": c.group, "messages": chat("", None)["messages"] }) => [403, 403, 200, 403, 200];
+        "GET /api/chat/{session_id}/stream", |c| format!("/api/chat/{}/stream", c.session), NONE => [404, 404, 403, 403, 204];
+        "GET /api/chat/{session_id}/stream", |c| format!("/api/chat/{}/stream?starting_after={}:0", c.session, c.turn), NONE => [404, 404, 403, 403, 200];
+
         "POST /sessions", |c| "/sessions", json!({ "tool": "echo" }) => [201, 201, 201, 201, 201];
         "POST /sessions", |c| "/sessions", json!({ "tool": "echo", "group_id": c.group }) => [403, 403, 201, 403, 201];
         "POST /sessions", |c| "/sessions", json!({ "tool": "echo", "group_id": c.user }) => [403, 403, 403, 403, 403];
@@ -168,4 +177,17 @@ fn completion(model: &str) -> Value {
 /// Returns a tool definition with a name.
 pub(crate) fn definition(name: &str) -> Value {
     json!({ "name": name, "version": "1.0.0", "type": "chat", "title": "New", "behavior": "Be kind." })
+}
+
+/// Returns the body of a send of `useChat`.
+fn chat(session: &str, tool: Option<&str>) -> Value {
+    let parts = json!([{ "type": "text", "text": "Hi" }]);
+    let mut body = json!({
+        "id": session, "trigger": "submit-message",
+        "messages": [{ "id": "msg-1", "role": "user", "parts": parts }],
+    });
+    if let Some(tool) = tool {
+        body["tool"] = json!(tool);
+    }
+    body
 }
