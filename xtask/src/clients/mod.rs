@@ -3,6 +3,7 @@
 //! Each suite has a module here and a folder with its lock files in `crates/http/tests/clients`. A suite whose programs
 //! are not installed is skipped with a line that names them; with `CI=true` it fails.
 
+mod ai_sdk;
 mod node;
 mod openai;
 mod page;
@@ -22,7 +23,7 @@ use crate::workspace::Workspace;
 const FOLDER: &str = "crates/http/tests/clients";
 
 /// All suites.
-const SUITES: [Suite; 1] = [page::SUITE];
+const SUITES: [Suite; 2] = [ai_sdk::SUITE, page::SUITE];
 
 /// A suite of client tests.
 #[derive(Debug)]

@@ -53,8 +53,16 @@ pub(super) fn program_of_major(clients: &Path, wanted: Major) -> Result<PathBuf>
 /// # Errors
 /// The package cannot be installed.
 pub(super) fn program(clients: &Path) -> Result<PathBuf> {
+    program_of(clients, MINIMUM_MAJOR)
+}
+
+/// Returns the program `node` of a major version or a later one: that of this machine, or of the package.
+///
+/// # Errors
+/// The package cannot be installed.
+pub(super) fn program_of(clients: &Path, minimum: u32) -> Result<PathBuf> {
     let output = Command::new("node").arg("--version").output().context("cannot run `node --version`")?;
-    if major(&String::from_utf8_lossy(&output.stdout)).is_some_and(|major| major >= MINIMUM_MAJOR) {
+    if major(&String::from_utf8_lossy(&output.stdout)).is_some_and(|major| major >= minimum) {
         return Ok(PathBuf::from("node"));
     }
     let folder = clients.join(PACKAGED);
@@ -77,6 +85,18 @@ pub(super) fn install(folder: &Path) -> Result<()> {
     command.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(folder);
     ensure!(cargo::status(&mut command)?.success(), "`npm ci` failed in {}", folder.display());
     fs::write(&installed, lock).with_context(|| format!("cannot write {}", installed.display()))
+}
+
+/// Returns the test files of a suite in order.
+///
+/// # Errors
+/// The folder cannot be read.
+pub(super) fn tests(folder: &Path) -> Result<Vec<PathBuf>> {
+    let folder = folder.join("tests");
+    let entries = folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    files.sort();
+    Ok(files)
 }
 
 /// Returns the major version in the output of `node --version`.

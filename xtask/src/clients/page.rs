@@ -12,11 +12,11 @@ use crate::cargo;
 pub(super) const SUITE: Suite = Suite { name: "page", missing, run };
 
 /// Environment variable that names another browser.
-const CHROMIUM: &str = "CHROMIUM";
+pub(super) const CHROMIUM: &str = "CHROMIUM";
 /// Names of the browser in Debian, in other distributions, and of its relative.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
-fn missing() -> Vec<Missing> {
+pub(super) fn missing() -> Vec<Missing> {
     let mut missing = node::missing();
     if browser().is_none() {
         missing.push(Missing { program: "chromium", package: "chromium" });
@@ -26,10 +26,7 @@ fn missing() -> Vec<Missing> {
 
 /// Runs all tests, one file at a time: each has its own server and its own browser.
 fn run(context: &Context) -> Result<bool> {
-    let folder = context.clients.join(SUITE.name).join("tests");
-    let entries = folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
-    files.sort();
+    let files = node::tests(&context.clients.join(SUITE.name))?;
     let mut command = command(context)?;
     command.args(["--test", "--test-concurrency=1"]).args(files);
     Ok(cargo::status(&mut command)?.success())
@@ -53,7 +50,7 @@ fn command(context: &Context) -> Result<Command> {
 }
 
 /// Returns the path of the browser.
-fn browser() -> Option<PathBuf> {
+pub(super) fn browser() -> Option<PathBuf> {
     if let Some(browser) = env::var_os(CHROMIUM) {
         return Some(PathBuf::from(browser));
     }

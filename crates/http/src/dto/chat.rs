@@ -281,11 +281,16 @@ pub(crate) fn session_id(text: &str) -> Result<SessionId, &'static str> {
 }
 
 impl ChatBody<'_> {
-    /// Returns the send, and the places of its parts. The text has at most `max_bytes`.
+    /// Returns the send, and the places of its parts. The text has at most `max_bytes`; the idempotency key is that of a
+    /// request for another answer.
     ///
     /// # Errors
     /// `invalid_body`; `payload_too_large`; `fork_required` if the client edits a message, or sends none.
-    pub(crate) fn into_send(self, max_bytes: usize) -> Result<(ChatSend, ChatOrigin), Problem> {
+    pub(crate) fn into_send(
+        self,
+        key: Option<String>,
+        max_bytes: usize,
+    ) -> Result<(ChatSend, ChatOrigin), Problem> {
         let invalid = |pointer: String, detail: &str| {
             let error = FieldError { pointer, detail: detail.to_owned() };
             Problem::new(Code::InvalidBody, "`errors` lists the errors and their positions").with_errors([error])
@@ -293,7 +298,7 @@ impl ChatBody<'_> {
         let session_id = session_id(&self.id).map_err(|detail| invalid("/id".to_owned(), detail))?;
         let trigger = match self.trigger {
             Some(ChatTriggerDto::RegenerateMessage) => {
-                ChatTrigger::Regenerate { of: self.message_id.map(Cow::into_owned) }
+                ChatTrigger::Regenerate { of: self.message_id.map(Cow::into_owned), key }
             }
             _ if self.message_id.is_some() => return Err(Problem::new(Code::ForkRequired, FORK)),
             _ => ChatTrigger::Submit,

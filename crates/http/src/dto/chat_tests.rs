@@ -9,7 +9,7 @@ const MAX: usize = 1024;
 
 fn parse(body: &Value) -> Result<(ChatSend, ChatOrigin), Problem> {
     let text = body.to_string();
-    serde_json::from_str::<ChatBody<'_>>(&text).unwrap().into_send(MAX)
+    serde_json::from_str::<ChatBody<'_>>(&text).unwrap().into_send(None, MAX)
 }
 
 fn text(id: &str, role: &str, text: &str) -> Value {
@@ -60,7 +60,7 @@ fn the_history_is_skipped_without_a_copy() {
     let parts = message.parts.unwrap().get();
     assert!(text.as_bytes().as_ptr_range().contains(&parts.as_ptr()), "the parts are a slice of the body");
     assert!(matches!(message.role, Cow::Borrowed(_)) && matches!(message.id, Some(Cow::Borrowed(_))));
-    let (send, _) = body.into_send(MAX).unwrap();
+    let (send, _) = body.into_send(None, MAX).unwrap();
     assert!(send.message.content.capacity() < 64);
 }
 
@@ -135,10 +135,10 @@ fn another_answer_is_one_to_the_last_user_message() {
     let mut body = body(&json!([text("u", "user", "Hello"), text("a", "assistant", "Hi")]));
     body["trigger"] = json!("regenerate-message");
     let (send, _) = parse(&body).unwrap();
-    assert_eq!(send.trigger, ChatTrigger::Regenerate { of: None });
+    assert_eq!(send.trigger, ChatTrigger::Regenerate { of: None, key: None });
     body["messageId"] = json!("a");
     let (send, _) = parse(&body).unwrap();
-    assert_eq!(send.trigger, ChatTrigger::Regenerate { of: Some("a".to_owned()) });
+    assert_eq!(send.trigger, ChatTrigger::Regenerate { of: Some("a".to_owned()), key: None });
     assert_eq!(send.client_id.as_deref(), Some("u"));
 }
 

@@ -47,7 +47,7 @@ fn count(request: &HttpRequest) -> Result<(), Problem> {
 /// Returns the identity of a send that can be repeated: a hash of its user, its path and its idempotency key. Only turns
 /// and completions have idempotency keys; the other operations call the upstream each time.
 fn idempotency_hash(request: &HttpRequest, principal: &Principal) -> Option<[u8; 32]> {
-    const KEYED: [&str; 3] = ["/messages", "/regenerate", "/chat/completions"];
+    const KEYED: [&str; 4] = ["/messages", "/regenerate", "/chat/completions", "/api/chat"];
     if !KEYED.iter().any(|route| request.path().ends_with(route)) {
         return None;
     }

@@ -11,7 +11,7 @@ use crate::dto::Id;
 use crate::dto::chat::{ChatBody, session_id};
 use crate::error::{Code, Problem};
 use crate::request::{ClientBody, Query};
-use crate::routes::messages::stream_answer;
+use crate::routes::messages::{idempotency_key, stream_answer};
 use crate::routes::streams::{StreamParams, respond, session_cursor};
 use crate::sse::Frame;
 use crate::state::AppState;
@@ -24,6 +24,10 @@ use crate::state::AppState;
 /// session does not have it.
 #[utoipa::path(
     post, path = "/api/chat", tag = "ai-sdk",
+    params((
+        "Idempotency-Key" = Option<String>, Header,
+        description = "Key of a request for another answer, up to 255 characters. A message has its id as key",
+    )),
     request_body(content = ChatBody, description = "The chat as the page has it"),
     responses(
         (status = 200, body = Frame, content_type = "text/event-stream", description = "The answer, as frames"),
@@ -43,10 +47,12 @@ use crate::state::AppState;
 pub(crate) async fn send_chat(
     state: Data<AppState>,
     caller: Caller,
+    request: HttpRequest,
     body: ClientBody,
 ) -> Result<HttpResponse, Problem> {
     let max_bytes = state.settings().max_body_bytes;
-    let (send, origin) = body.parse::<ChatBody<'_>>()?.into_send(max_bytes)?;
+    let key = idempotency_key(request.headers())?;
+    let (send, origin) = body.parse::<ChatBody<'_>>()?.into_send(key, max_bytes)?;
     // The copy of the conversation is not needed any more, and another body can take its memory.
     drop(body);
     let names_tool = send.new_session.is_some();

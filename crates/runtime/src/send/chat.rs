@@ -39,6 +39,8 @@ pub enum ChatTrigger {
     Regenerate {
         /// Message that the client wants to be replaced, by its id.
         of: Option<String>,
+        /// Idempotency key of the request.
+        key: Option<String>,
     },
 }
 
@@ -79,10 +81,10 @@ impl Runtime {
         }
         self.ensure_session(principal, &send).await?;
         let id = send.session_id;
-        if let ChatTrigger::Regenerate { of } = &send.trigger
+        if let ChatTrigger::Regenerate { of, key } = &send.trigger
             && self.is_last_question(principal, &send, of.as_deref()).await?
         {
-            return self.regenerate(principal, id, None).await;
+            return self.regenerate(principal, id, key.clone()).await;
         }
         self.send_message(principal, id, send.stored_message(), send.client_id).await
     }

@@ -6,6 +6,7 @@
 mod access;
 mod access_matrix;
 mod accounting;
+mod ai_sdk;
 mod api_keys;
 mod attachments;
 mod audit_events;

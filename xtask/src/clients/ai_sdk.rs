@@ -1,0 +1,24 @@
+//! The AI SDK, parsers of event streams and CASL, in Node.js and in headless Chromium.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+
+use super::{Context, Suite, node, page};
+use crate::cargo;
+
+pub(super) const SUITE: Suite = Suite { name: "ai-sdk", missing: page::missing, run };
+
+/// Oldest major version of Node.js that version 7 of the AI SDK accepts.
+const MINIMUM_MAJOR: u32 = 22;
+
+/// Runs all tests, one file at a time: each has its own server.
+fn run(context: &Context) -> Result<bool> {
+    let folder = context.clients.join(SUITE.name);
+    node::install(&folder)?;
+    let mut command = Command::new(node::program_of(&context.clients, MINIMUM_MAJOR)?);
+    command.args(["--test", "--test-concurrency=1"]).args(node::tests(&folder)?).current_dir(folder);
+    command.env("CAUSERIE_BINARY", &context.program);
+    command.env(page::CHROMIUM, page::browser().context("chromium is not installed")?);
+    Ok(cargo::status(&mut command)?.success())
+}
