@@ -76,14 +76,15 @@ class Reading {
     this.#seen = Number(cursor?.split(':').at(-1)) || 0;
   }
 
-  /** Returns the frames that are new in an event. */
+  /** Returns the frames that are new in an event, each with the cursor after it. */
   take({ id, data }) {
     const position = Number(id.split(':').at(-1));
     const frames = data === '[DONE]' ? [] : this.#news(JSON.parse(data), position);
+    const before = this.cursor ?? id;
     this.ended = data === '[DONE]' && id.endsWith(':end');
     if (!(position < this.#seen)) this.cursor = id;
     if (position > this.#seen) this.#seen = position;
-    return frames;
+    return frames.map((frame, index) => [frame, index + 1 < frames.length ? before : this.cursor]);
   }
 
   #news(frame, position) {
@@ -115,7 +116,7 @@ class Reading {
   }
 }
 
-/** Yields the new frames of a stream. A connection that breaks is replaced by one that continues at the cursor. */
+/** Yields the new frames of a stream, each with its cursor. A connection that breaks is replaced by one that continues at the cursor. */
 async function* frames(first, resume, reading, signal) {
   let response = first;
   for (let attempt = 0; ; attempt += 1) {
@@ -124,7 +125,7 @@ async function* frames(first, resume, reading, signal) {
       if (response.status === 204) return;
       for await (const event of events(response)) {
         attempt = 0;
-        for (const frame of reading.take(event)) yield frame;
+        yield* reading.take(event);
         if (event.data === '[DONE]') return;
       }
     } catch (error) {
@@ -143,7 +144,7 @@ export async function* follow(turn, { ticket, cursor = null, signal, ...options 
   const query = ticket ? `?ticket=${encodeURIComponent(ticket)}` : '';
   const connection = ticket ? { ...options, token: undefined } : options;
   const resume = (after) => request(connection, `/turns/${turn}/stream${query}`, { signal, headers: at(after) });
-  for await (const frame of frames(null, resume, reading, signal)) yield { ...frame, cursor: reading.cursor };
+  for await (const [frame, after] of frames(null, resume, reading, signal)) yield { ...frame, cursor: after };
 }
 
 /** Returns the stored conversation as UI messages, for the initial messages of `useChat`. Answers that are replaced or still being written are left out: `resume` brings the latter. */
@@ -191,7 +192,7 @@ export function createCauserieTransport({ tool, groupId, ...options } = {}) {
   const stream = (chatId, turn, first, signal) => {
     const source = (async function* () {
       yield* turn.frames.map((frame) => ({ ...frame }));
-      for await (const frame of frames(first, resume(chatId, signal), turn.reading, signal)) {
+      for await (const [frame] of frames(first, resume(chatId, signal), turn.reading, signal)) {
         remember(turn.frames, frame);
         yield frame;
       }

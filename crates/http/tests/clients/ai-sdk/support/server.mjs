@@ -62,7 +62,15 @@ export async function startServer({ origin, environment = {} } = {}) {
     /** Creates a session and returns its id. */
     session: async (tool) => (await api('POST', '/sessions', { tool })).id,
     /** Returns the stored messages of a session. */
-    stored: async (session) => (await api('GET', `/sessions/${session}/messages?limit=100`)).data,
+    stored: async (session) => {
+      const found = [];
+      for (let query = '?limit=100'; query;) {
+        const { data, next_cursor: next } = await api('GET', `/sessions/${session}/messages${query}`);
+        found.push(...data);
+        query = next && `?limit=100&cursor=${encodeURIComponent(next)}`;
+      }
+      return found;
+    },
     /** Returns the number of requests to the upstream. */
     requests: async () => (await api('GET', '/usage')).total.requests,
     close: async () => {

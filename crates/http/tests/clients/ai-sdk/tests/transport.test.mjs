@@ -123,7 +123,7 @@ eachMajor((major, { byDefault, withHelper }) => {
       test('a page that reloads in mid-answer shows the whole answer', async () => {
         const chat = await start('slow');
         const sent = chat.sendMessage({ text: 'Hello' });
-        await until(() => chat.lastMessage.role === 'assistant' && textOf(chat.lastMessage).length > 20, 'text');
+        await until(() => chat.lastMessage?.role === 'assistant' && textOf(chat.lastMessage).length > 20, 'text');
         const reloaded = open()({ id: chat.id, messages: await messages(chat.id, options()) });
         assert.deepEqual(reloaded.messages.map(({ id, role }) => [id, role]), [[chat.messages[0].id, 'user']]);
         await reloaded.resumeStream();
@@ -199,7 +199,7 @@ eachMajor((major, { byDefault, withHelper }) => {
       const chat = withHelper({ url: proxy.url, key: server.key })({ id: await server.session('slow') });
       const sent = chat.sendMessage({ text: 'Hello' });
       for (let cuts = 1; cuts <= 3; cuts += 1) {
-        await until(() => chat.lastMessage.role === 'assistant' && textOf(chat.lastMessage).length > cuts * 40, 'text');
+        await until(() => chat.lastMessage?.role === 'assistant' && textOf(chat.lastMessage).length > cuts * 40, 'text');
         proxy.cut();
         await new Promise((resolve) => setTimeout(resolve, 100));
         proxy.open();
@@ -220,7 +220,7 @@ eachMajor((major, { byDefault, withHelper }) => {
       const proxy = await startProxy(server.port);
       const chat = withHelper({ url: proxy.url, key: server.key })({ id: await server.session('slow') });
       const sent = chat.sendMessage({ text: 'Hello' });
-      await until(() => chat.lastMessage.role === 'assistant' && textOf(chat.lastMessage).length > 60, 'text');
+      await until(() => chat.lastMessage?.role === 'assistant' && textOf(chat.lastMessage).length > 60, 'text');
       proxy.cut();
       await sent;
       assert.equal(chat.status, 'error');
