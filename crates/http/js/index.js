@@ -132,7 +132,7 @@ async function* frames(first, resume, reading, signal) {
       const isRefused = error instanceof CauserieError && error.status < 500 && error.status !== 429;
       if (signal?.aborted || isRefused || attempt >= WAITS.length) throw error;
     }
-    if (attempt >= WAITS.length) throw new TypeError('the connection broke, and cannot be made again');
+    if (attempt >= WAITS.length) throw new TypeError('network error: the stream ended early');
     response = null;
     await wait(WAITS[attempt], signal);
   }
@@ -177,8 +177,9 @@ export async function ability(createMongoAbility, options) {
 
 /** Returns a transport for `useChat`. `tool` creates the session of a chat whose id is new. */
 export function createCauserieTransport({ tool, groupId, ...options } = {}) {
-  // Of each chat: its turn that is not read to the end (with the frames that a resume gets first), the cancellation under way, and the number of resumes.
+  // Of each chat: the turn that it reads (with the frames that a resume gets first), the cancellation under way, and the number of resumes.
   const [turns, cancelling, resumes] = [new Map(), new Map(), new Map()];
+  let askedForReplay = 0;
   const resume = (chatId, signal) => (cursor) => request(options, `/api/chat/${chatId}/stream`, { signal, headers: at(cursor) });
 
   /** Cancels the turn when the page stops its stream. A resume that replaces another one aborts it, too: the turn continues. */
@@ -190,30 +191,37 @@ export function createCauserieTransport({ tool, groupId, ...options } = {}) {
   }, { once: true });
 
   const stream = (chatId, turn, first, signal) => {
+    const before = askedForReplay;
     const source = (async function* () {
-      yield* turn.frames.map((frame) => ({ ...frame }));
+      // Without the reset that `resumeStreamIsReplay` causes, `useChat` of major 6 goes on with the message that it has.
+      if (!turn.isBroken || askedForReplay > before) yield* turn.frames.map((frame) => ({ ...frame }));
+      turn.isBroken = false;
       for await (const [frame] of frames(first, resume(chatId, signal), turn.reading, signal)) {
         remember(turn.frames, frame);
         yield frame;
       }
-      if (turn.reading.ended) turns.delete(chatId);
     })();
     return new ReadableStream({
       async pull(controller) {
         try {
           const { done, value } = await source.next();
+          if (done && turn.reading.ended) turns.delete(chatId);
           done ? controller.close() : controller.enqueue(value);
         } catch (error) {
+          turn.isBroken = !signal?.aborted && error instanceof TypeError;
           controller.error(signal?.aborted ? new DOMException('stopped', 'AbortError') : error);
         }
       },
       cancel: () => { source.return(); },
-    });
+    }, { highWaterMark: 0 });
   };
 
   return {
     /** A resumed stream begins with `start`, and replaces the message. */
-    resumeStreamIsReplay: true,
+    get resumeStreamIsReplay() {
+      askedForReplay += 1;
+      return true;
+    },
 
     async sendMessages({ chatId, messages: all, trigger, messageId, abortSignal: signal, headers, body }) {
       await cancelling.get(chatId);
@@ -230,7 +238,7 @@ export function createCauserieTransport({ tool, groupId, ...options } = {}) {
 
     async reconnectToStream({ chatId, abortSignal: signal }) {
       resumes.set(chatId, (resumes.get(chatId) ?? 0) + 1);
-      const known = turns.get(chatId);
+      const known = turns.get(chatId)?.isBroken ? turns.get(chatId) : null;
       const turn = known ?? { reading: new Reading(), frames: [] };
       try {
         const response = await repeated(() => resume(chatId, signal)(turn.reading.cursor), signal);
