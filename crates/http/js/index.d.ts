@@ -87,7 +87,8 @@ export interface OutboxEntry {
 }
 
 export interface Outbox {
-  add(content: string, attachments?: object[]): string;
+  /** Adds a message and returns its id. */
+  add(content: string, attachments?: object[], id?: string): string;
   waiting(): OutboxEntry[];
   /** Messages older than 23 hours. They are never sent. */
   expired(): OutboxEntry[];

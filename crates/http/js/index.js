@@ -16,8 +16,8 @@ export class CauserieError extends Error {
 }
 
 const wait = (time, signal) => new Promise((resolve, reject) => {
-  const timer = setTimeout(resolve, time);
-  signal?.addEventListener('abort', () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
+  setTimeout(resolve, time);
+  signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
 });
 
 /** Sends a request with the credential. Throws a `CauserieError` for a refusal. */
@@ -42,7 +42,6 @@ async function repeated(send, signal) {
 }
 
 const at = (cursor) => (cursor ? { 'last-event-id': cursor } : {});
-
 /** Yields the events of a response as `{id, data}`. */
 async function* events(response) {
   const [reader, decoder] = [response.body.getReader(), new TextDecoder()];
@@ -66,10 +65,7 @@ async function* events(response) {
 
 /** What was read of a turn. Joins the streams of several connections to one without repetitions. */
 class Reading {
-  ended = false;
-  #told = new Set();
-  #open = null;
-  #seen;
+  ended = false; #told = new Set(); #open = null; #seen;
 
   constructor(cursor = null) {
     this.cursor = cursor;
@@ -118,8 +114,8 @@ class Reading {
 
 /** Yields the new frames of a stream, each with its cursor. A connection that breaks is replaced by one that continues at the cursor. */
 async function* frames(first, resume, reading, signal) {
-  let response = first;
-  for (let attempt = 0; ; attempt += 1) {
+  let [response, failure] = [first, null];
+  for (let attempt = 0; attempt <= WAITS.length; attempt += 1) {
     try {
       response ??= await resume(reading.cursor);
       if (response.status === 204) return;
@@ -129,20 +125,20 @@ async function* frames(first, resume, reading, signal) {
         if (event.data === '[DONE]') return;
       }
     } catch (error) {
-      const isRefused = error instanceof CauserieError && error.status < 500 && error.status !== 429;
-      if (signal?.aborted || isRefused || attempt >= WAITS.length) throw error;
+      if (signal?.aborted || (error instanceof CauserieError && error.status < 500 && error.status !== 429)) throw error;
+      failure = error;
     }
-    if (attempt >= WAITS.length) throw new TypeError('network error: the stream ended early');
     response = null;
-    await wait(WAITS[attempt], signal);
+    await wait(WAITS[attempt] ?? 0, signal);
   }
+  // `useChat` knows a broken connection by this word.
+  throw failure instanceof CauserieError ? failure : new TypeError('network error: the stream ended early', { cause: failure });
 }
 
 /** Follows a turn from its start or after a cursor, and yields its frames until it ends. Reconnects by itself. */
 export async function* follow(turn, { ticket, cursor = null, signal, ...options } = {}) {
   const reading = new Reading(cursor);
-  const query = ticket ? `?ticket=${encodeURIComponent(ticket)}` : '';
-  const connection = ticket ? { ...options, token: undefined } : options;
+  const [query, connection] = ticket ? [`?ticket=${encodeURIComponent(ticket)}`, { ...options, token: undefined }] : ['', options];
   const resume = (after) => request(connection, `/turns/${turn}/stream${query}`, { signal, headers: at(after) });
   for await (const [frame, after] of frames(null, resume, reading, signal)) yield { ...frame, cursor: after };
 }
@@ -171,8 +167,7 @@ function uiMessage(message) {
 
 /** Returns the abilities of the user as an ability of CASL: `createMongoAbility` of `@casl/ability` 6 or 7. */
 export async function ability(createMongoAbility, options) {
-  const { rules } = await (await request(options, '/me/abilities')).json();
-  return createMongoAbility(rules);
+  return createMongoAbility((await (await request(options, '/me/abilities')).json()).rules);
 }
 
 /** Returns a transport for `useChat`. `tool` creates the session of a chat whose id is new. */
@@ -218,10 +213,7 @@ export function createCauserieTransport({ tool, groupId, ...options } = {}) {
 
   return {
     /** A resumed stream begins with `start`, and replaces the message. */
-    get resumeStreamIsReplay() {
-      askedForReplay += 1;
-      return true;
-    },
+    get resumeStreamIsReplay() { return (askedForReplay += 1) > 0; },
 
     async sendMessages({ chatId, messages: all, trigger, messageId, abortSignal: signal, headers, body }) {
       await cancelling.get(chatId);
@@ -231,9 +223,9 @@ export function createCauserieTransport({ tool, groupId, ...options } = {}) {
       const key = trigger === 'regenerate-message' ? { 'idempotency-key': crypto.randomUUID() } : {};
       const post = { method: 'POST', signal, body: sent, headers: { ...JSON_TYPE, ...key, ...Object.fromEntries(new Headers(headers)) } };
       cancelOnStop(chatId, signal);
-      const response = await repeated(() => request(options, '/api/chat', post), signal);
-      turns.set(chatId, { reading: new Reading(), frames: [] });
-      return stream(chatId, turns.get(chatId), response, signal);
+      const turn = { reading: new Reading(), frames: [] };
+      turns.set(chatId, turn);
+      return stream(chatId, turn, await repeated(() => request(options, '/api/chat', post), signal), signal);
     },
 
     async reconnectToStream({ chatId, abortSignal: signal }) {
@@ -258,7 +250,7 @@ export function createCauserieTransport({ tool, groupId, ...options } = {}) {
 /** Adds a frame to the frames of a turn, with the deltas of a part as one. */
 function remember(list, frame) {
   const last = list.at(-1);
-  if (/-delta$/.test(frame.type) && last?.type === frame.type && last.id === frame.id) last.delta += frame.delta;
+  if (frame.delta && last?.type === frame.type && last.id === frame.id) last.delta += frame.delta;
   else if (!/error$/.test(frame.type)) list.push({ ...frame });
 }
 
@@ -276,8 +268,7 @@ export function outbox(session, { storage = globalThis.localStorage, now = Date.
   });
   return {
     /** Adds a message and returns its id. `flush` sends it. */
-    add(content, attachments = []) {
-      const id = crypto.randomUUID();
+    add(content, attachments = [], id = crypto.randomUUID()) {
       write([...read(), { id, at: now(), content, attachments }]);
       return id;
     },
@@ -290,12 +281,12 @@ export function outbox(session, { storage = globalThis.localStorage, now = Date.
       const result = { sent: [], refused: [] };
       for (let entry; (entry = read().find((each) => !isExpired(each)));) {
         try {
-          const { turn } = await (await send(entry)).json();
-          result.sent.push({ ...entry, turn });
+          result.sent.push({ ...entry, turn: (await (await send(entry)).json()).turn });
         } catch (error) {
-          const isRunning = error.code === 'turn_in_progress';
-          if (isRunning) for await (const _ of follow(error.turnId, options));
-          if (isRunning) continue;
+          if (error.code === 'turn_in_progress') {
+            for await (const _ of follow(error.turnId, options));
+            continue;
+          }
           if (!(error instanceof CauserieError) || error.status >= 500 || [401, 408, 429].includes(error.status)) return { ...result, error };
           result.refused.push({ ...entry, error });
         }
