@@ -12,10 +12,14 @@ pub(super) const SUITE: Suite = Suite { name: "ai-sdk", missing: page::missing, 
 /// Oldest major version of Node.js that version 7 of the AI SDK accepts.
 const MINIMUM_MAJOR: u32 = 22;
 
+/// Example of the documentation that has packages of its own.
+const EXAMPLE: &str = "docs/examples/use-chat";
+
 /// Runs all tests, one file at a time: each has its own server.
 fn run(context: &Context) -> Result<bool> {
     let folder = context.clients.join(SUITE.name);
     node::install(&folder)?;
+    node::install(&context.root.join(EXAMPLE))?;
     let mut command = Command::new(node::program_of(&context.clients, MINIMUM_MAJOR)?);
     command.args(["--test", "--test-concurrency=1"]).args(node::tests(&folder)?).current_dir(folder);
     command.env("CAUSERIE_BINARY", &context.program);
