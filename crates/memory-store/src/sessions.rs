@@ -17,7 +17,10 @@ use super::usage::unsupported;
 impl Sessions for MemoryStore {
     async fn create_session(&self, new: NewSession) -> Result<Session, StoreError> {
         let created = self.create_session_unless_taken(new).await?;
-        created.ok_or_else(|| StoreError::Corrupt { what: "the id of a new session is taken".to_owned(), source: None })
+        created.ok_or_else(|| StoreError::Corrupt {
+            what: "the id of a new session is taken".to_owned(),
+            source: None,
+        })
     }
 
     async fn create_session_unless_taken(&self, new: NewSession) -> Result<Option<Session>, StoreError> {

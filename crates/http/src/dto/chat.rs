@@ -43,7 +43,7 @@ pub(crate) struct ChatBody<'a> {
     /// Message to answer again, or to replace.
     #[serde(default, rename = "messageId", borrow)]
     #[schema(value_type = Option<String>)]
-    message_id: Option<Cow<'a, str>>,
+    message_id: Option<Text<'a>>,
     /// Tool of the session to create if there is none with this id, by its slug or its id.
     #[serde(default)]
     tool: Option<String>,
@@ -51,6 +51,17 @@ pub(crate) struct ChatBody<'a> {
     #[serde(default, deserialize_with = "input::optional_from_str")]
     #[schema(value_type = Option<Id>)]
     group_id: Option<GroupId>,
+}
+
+/// Text that is a slice of the body, unless it has escapes. The attribute `borrow` has no effect on an optional `Cow`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Text<'_> {
+    fn into_owned(self) -> String {
+        self.0.into_owned()
+    }
 }
 
 /// Reason of a request of `useChat`.
@@ -68,7 +79,7 @@ struct UiMessage<'a> {
     /// Id of the message at the client. It is stored, and is the idempotency key of the message.
     #[serde(default, borrow)]
     #[schema(value_type = Option<String>)]
-    id: Option<Cow<'a, str>>,
+    id: Option<Text<'a>>,
     /// `user`, `assistant` or `system`.
     #[serde(borrow)]
     #[schema(value_type = String)]
@@ -88,17 +99,17 @@ struct UiPart<'a> {
     kind: Cow<'a, str>,
     #[serde(default, borrow)]
     #[schema(value_type = Option<String>)]
-    text: Option<Cow<'a, str>>,
+    text: Option<Text<'a>>,
     /// Address of a file, with `https:`.
     #[serde(default, borrow)]
     #[schema(value_type = Option<String>)]
-    url: Option<Cow<'a, str>>,
+    url: Option<Text<'a>>,
     #[serde(default, rename = "mediaType", borrow)]
     #[schema(value_type = Option<String>)]
-    media_type: Option<Cow<'a, str>>,
+    media_type: Option<Text<'a>>,
     #[serde(default, borrow)]
     #[schema(value_type = Option<String>)]
-    filename: Option<Cow<'a, str>>,
+    filename: Option<Text<'a>>,
 }
 
 /// The last messages of a conversation.
@@ -174,7 +185,7 @@ impl Content {
     fn add(&mut self, index: usize, part: UiPart<'_>, max_bytes: usize) {
         match part.kind.as_ref() {
             "text" => {
-                let text = part.text.unwrap_or_default();
+                let text = part.text.unwrap_or_default().0;
                 self.is_too_long |= self.text.len() + text.len() > max_bytes;
                 if text.contains('\0') {
                     self.refuse(index, "text", "the character U+0000 cannot be stored");
@@ -193,13 +204,13 @@ impl Content {
         if self.files.len() > MAX_ATTACHMENTS {
             return;
         }
-        let url = part.url.as_deref().unwrap_or_default();
+        let url = part.url.as_ref().map_or("", |url| url.0.as_ref());
         if url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")) {
             let detail = "is a data: URL; upload the file to a storage of yours, and send its https: address";
             return self.refuse(index, "url", detail);
         }
-        let media_type = part.media_type.as_deref().unwrap_or("application/octet-stream");
-        let filename = match part.filename.as_deref() {
+        let media_type = part.media_type.as_ref().map_or("application/octet-stream", |kind| kind.0.as_ref());
+        let filename = match part.filename.as_ref().map(|name| name.0.as_ref()) {
             Some(name) if !name.is_empty() => name,
             _ => name_in(url),
         };
@@ -277,7 +288,59 @@ impl ChatOrigin {
 /// # Errors
 /// A sentence without its subject, which is the id.
 pub(crate) fn session_id(text: &str) -> Result<SessionId, &'static str> {
-    text.parse().map_err(|_| "is not a UUID; give the chat the id of its session, or a new crypto.randomUUID()")
+    text.parse()
+        .map_err(|_| "is not a UUID; give the chat the id of its session, or a new crypto.randomUUID()")
+}
+
+/// Returns the problem of one member of the body.
+fn invalid(pointer: String, detail: &str) -> Problem {
+    refused([FieldError { pointer, detail: detail.to_owned() }])
+}
+
+fn refused(errors: impl IntoIterator<Item = FieldError>) -> Problem {
+    Problem::new(Code::InvalidBody, "`errors` lists the errors and their positions").with_errors(errors)
+}
+
+impl UiMessage<'_> {
+    /// Returns text and files of the message with this index.
+    ///
+    /// # Errors
+    /// `invalid_body`; `payload_too_large` for a text of more than `max_bytes`.
+    fn content(&self, index: usize, max_bytes: usize) -> Result<Content, Problem> {
+        let parts = self.parts.map_or("[]", RawValue::get);
+        let content = serde_json::Deserializer::from_str(parts).deserialize_seq(ContentVisitor(max_bytes));
+        let mut content = content.map_err(|error| {
+            let detail = error.to_string();
+            // The position is one in the parts, not in the body.
+            let detail = detail.split(" at line ").next().unwrap_or_default();
+            invalid(format!("/messages/{index}/parts"), detail)
+        })?;
+        if content.is_too_long {
+            let detail = format!("the maximum size of the text of a message is {max_bytes} bytes");
+            return Err(Problem::new(Code::PayloadTooLarge, detail).with("limit", max_bytes));
+        }
+        if content.errors.is_empty() {
+            return Ok(content);
+        }
+        let located = content.errors.drain(..).map(|(part, member, detail)| FieldError {
+            pointer: format!("/messages/{index}/parts/{part}/{member}"),
+            detail,
+        });
+        Err(refused(located))
+    }
+
+    /// Returns the id of the message with this index.
+    ///
+    /// # Errors
+    /// `invalid_body`
+    fn client_id(self, index: usize) -> Result<Option<String>, Problem> {
+        let Some(id) = self.id.map(Text::into_owned).filter(|id| !id.is_empty()) else { return Ok(None) };
+        if id.chars().count() > MAX_IDEMPOTENCY_KEY_CHARS || id.contains(char::is_control) {
+            let detail = format!("is not 1 to {MAX_IDEMPOTENCY_KEY_CHARS} printable characters");
+            return Err(invalid(format!("/messages/{index}/id"), &detail));
+        }
+        Ok(Some(id))
+    }
 }
 
 impl ChatBody<'_> {
@@ -291,65 +354,35 @@ impl ChatBody<'_> {
         key: Option<String>,
         max_bytes: usize,
     ) -> Result<(ChatSend, ChatOrigin), Problem> {
-        let invalid = |pointer: String, detail: &str| {
-            let error = FieldError { pointer, detail: detail.to_owned() };
-            Problem::new(Code::InvalidBody, "`errors` lists the errors and their positions").with_errors([error])
-        };
         let session_id = session_id(&self.id).map_err(|detail| invalid("/id".to_owned(), detail))?;
         let trigger = match self.trigger {
             Some(ChatTriggerDto::RegenerateMessage) => {
-                ChatTrigger::Regenerate { of: self.message_id.map(Cow::into_owned), key }
+                ChatTrigger::Regenerate { of: self.message_id.map(Text::into_owned), key }
             }
             _ if self.message_id.is_some() => return Err(Problem::new(Code::ForkRequired, FORK)),
             _ => ChatTrigger::Submit,
         };
         let LastMessages { count, last_user } = self.messages;
         let (index, message) = match last_user {
-            Some((index, message)) if index + 1 == count || trigger != ChatTrigger::Submit => (index, message),
+            Some((index, message)) if index + 1 == count || trigger != ChatTrigger::Submit => {
+                (index, message)
+            }
             _ if count == 0 => return Err(invalid("/messages".to_owned(), "is empty")),
             _ => {
-                let detail = "the last message is not a user's; fork the session to continue from another one";
+                let detail =
+                    "the last message is not a user's; fork the session to continue from another one";
                 return Err(Problem::new(Code::ForkRequired, detail));
             }
         };
-        let at = |member: &str| format!("/messages/{index}/{member}");
-        let parts = message.parts.map_or("[]", RawValue::get);
-        let content = serde_json::Deserializer::from_str(parts).deserialize_seq(ContentVisitor(max_bytes));
-        let content = content.map_err(|error| {
-            let detail = error.to_string();
-            // The position is one in the parts, not in the body.
-            invalid(at("parts"), detail.split(" at line ").next().unwrap_or_default())
-        })?;
-        if content.is_too_long {
-            let detail = format!("the maximum size of the text of a message is {max_bytes} bytes");
-            return Err(Problem::new(Code::PayloadTooLarge, detail).with("limit", max_bytes));
-        }
-        let located = content.errors.into_iter().map(|(part, member, detail)| FieldError {
-            pointer: format!("/messages/{index}/parts/{part}/{member}"),
-            detail,
-        });
-        let errors: Vec<_> = located.collect();
-        if !errors.is_empty() {
-            let detail = "`errors` lists the errors and their positions";
-            return Err(Problem::new(Code::InvalidBody, detail).with_errors(errors));
-        }
-        let client_id = message.id.map(Cow::into_owned).filter(|id| !id.is_empty());
-        if client_id.as_ref().is_some_and(|id| {
-            id.chars().count() > MAX_IDEMPOTENCY_KEY_CHARS || id.contains(char::is_control)
-        }) {
-            let detail = format!("is not 1 to {MAX_IDEMPOTENCY_KEY_CHARS} printable characters");
-            return Err(invalid(at("id"), &detail));
-        }
+        let content = message.content(index, max_bytes)?;
+        let client_id = message.client_id(index)?;
         if self.tool.as_ref().is_some_and(|tool| tool.contains('\0')) {
             return Err(invalid("/tool".to_owned(), "the character U+0000 cannot be stored"));
         }
         let group_id = self.group_id;
         let new_session = self.tool.map(|tool| CreateSession { tool, title: None, group_id });
-        let message = NewMessage {
-            content: content.text,
-            attachments: content.files,
-            meta: serde_json::Map::new(),
-        };
+        let message =
+            NewMessage { content: content.text, attachments: content.files, meta: serde_json::Map::new() };
         let send = ChatSend { session_id, new_session, message, client_id, trigger };
         Ok((send, ChatOrigin { message: index, files: content.places }))
     }

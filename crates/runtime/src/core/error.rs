@@ -83,7 +83,9 @@ pub enum RuntimeError {
     #[error("the session has no user message")]
     NothingToRegenerate,
     /// Another answer to an earlier message, or another message in its place.
-    #[error("only the last message can be answered again; fork the session to continue from an earlier message")]
+    #[error(
+        "only the last message can be answered again; fork the session to continue from an earlier message"
+    )]
     ForkRequired,
     /// The remainder of a budget is less than the maximum cost of the answer.
     #[error("{}", budget_text(.0))]

@@ -114,7 +114,9 @@ impl Runtime {
         send: &ChatSend,
         replaced: Option<&str>,
     ) -> Result<bool, RuntimeError> {
-        let Some(last) = self.inner.turn_store.last_question(send.session_id).await? else { return Ok(false) };
+        let Some(last) = self.inner.turn_store.last_question(send.session_id).await? else {
+            return Ok(false);
+        };
         let last_seq = last.message.seq;
         if let Some(seq) = self.seq_of(principal, send.session_id, replaced).await?
             && seq < last_seq

@@ -32,7 +32,7 @@ pub(crate) struct HttpArgs {
     #[arg(long, env = "CAUSERIE_BODY_LIMIT_BYTES", value_name = "BYTES", default_value = "1048576")]
     #[arg(value_parser = setting(whole::<usize>(1024..=1 << 30)))]
     body_limit_bytes: Setting<usize>,
-    /// Maximum size, in bytes, of a request body that holds a conversation, as those of `/v1`. All such bodies in
+    /// Maximum size, in bytes, of a request body that holds a conversation, as those of `/v1` and `/api/chat`. All such bodies in
     /// progress together have at most eight times this size.
     #[arg(long, env = "CAUSERIE_CLIENT_BODY_LIMIT_BYTES", value_name = "BYTES", default_value = "33554432")]
     #[arg(value_parser = setting(whole::<usize>(1024..=1 << 30)))]

@@ -78,7 +78,10 @@ async fn the_last_message_is_sent_and_stored_with_its_id(builder: TestAppBuilder
     let messages = chat.messages().await?;
     assert_eq!(messages.len(), 4);
     assert_eq!(messages[0]["meta"]["ui_message_id"], "msg-1");
-    assert_eq!((&messages[2]["content"], &messages[2]["meta"]["ui_message_id"]), (&json!("Two"), &json!("msg-2")));
+    assert_eq!(
+        (&messages[2]["content"], &messages[2]["meta"]["ui_message_id"]),
+        (&json!("Two"), &json!("msg-2"))
+    );
     assert_eq!(messages[1]["id"], start["messageId"]);
 
     // The id is the idempotency key of the message.
@@ -113,7 +116,8 @@ async fn a_tool_creates_the_session_under_the_id_of_the_client(builder: TestAppB
     let invalid = body("PKfEw9rjLmBqsx2o", &[message("msg-1", "user", "Hello")]);
     let refused = app.ada.post("/api/chat", &invalid).await?.problem(400, "invalid_body")?;
     assert_eq!(refused["errors"][0]["pointer"], "/id");
-    let refused = app.ada.get("/api/chat/PKfEw9rjLmBqsx2o/stream").await?.problem(400, "invalid_parameter")?;
+    let refused =
+        app.ada.get("/api/chat/PKfEw9rjLmBqsx2o/stream").await?.problem(400, "invalid_parameter")?;
     ensure!(refused["detail"].as_str().is_some_and(|detail| detail.contains("UUID")), "{refused}");
     app.stop().await
 }
@@ -134,7 +138,10 @@ async fn a_message_that_was_lost_is_sent_by_the_request_for_another_answer(
     // The request is repeated, as if its response had been lost: it is another answer now.
     let again = read(&app.ada, &regeneration(&chat.id, &messages, None)).await?;
     assert_ne!(again.turn_id, answer.turn_id);
-    assert_eq!(stored(&chat).await?[2..], ["user completed", "assistant completed < 5", "assistant completed"]);
+    assert_eq!(
+        stored(&chat).await?[2..],
+        ["user completed", "assistant completed < 5", "assistant completed"]
+    );
     // With a key it is one answer, however often the request is repeated.
     let keyed = || {
         let request = app.ada.request(Method::POST, "/api/chat").header("idempotency-key", "again-1");
@@ -230,7 +237,8 @@ async fn a_conversation_with_an_image_is_sent_ten_more_times(builder: TestAppBui
 
     let long = body(&chat.id, &[message("long", "user", &"x".repeat(64 * 1024 + 1))]);
     app.ada.post("/api/chat", &long).await?.problem(413, "payload_too_large")?;
-    let huge = body(&chat.id, &[message("huge", "assistant", &"x".repeat(4 << 20)), message("u", "user", "Hi")]);
+    let huge =
+        body(&chat.id, &[message("huge", "assistant", &"x".repeat(4 << 20)), message("u", "user", "Hi")]);
     let refused = app.ada.post("/api/chat", &huge).await?.problem(413, "payload_too_large")?;
     assert_eq!(refused["limit"], 4 << 20);
     app.stop().await
@@ -274,7 +282,9 @@ async fn files_are_attachments_without_a_size(builder: TestAppBuilder) -> Result
     let listed = app.ada.get(&chat.path("/attachments")).await?.json(200)?;
     assert_eq!(listed["data"][0]["size"], Value::Null);
 
-    for (url, words) in [("data:image/png;base64,AAAA", "data: URL"), ("http://files.example/a.png", "https://")] {
+    for (url, words) in
+        [("data:image/png;base64,AAAA", "data: URL"), ("http://files.example/a.png", "https://")]
+    {
         let refused = app.ada.post("/api/chat", &file(url)).await?.problem(400, "invalid_body")?;
         assert_eq!(refused["errors"][0]["pointer"], "/messages/0/parts/1/url");
         let detail = refused["errors"][0]["detail"].as_str().unwrap_or_default();
