@@ -9,9 +9,6 @@ use crate::cargo;
 
 pub(super) const SUITE: Suite = Suite { name: "ai-sdk", missing: page::missing, run };
 
-/// Oldest major version of Node.js that version 7 of the AI SDK accepts.
-const MINIMUM_MAJOR: u32 = 22;
-
 /// Example of the documentation that has packages of its own.
 const EXAMPLE: &str = "docs/examples/use-chat";
 
@@ -20,7 +17,8 @@ fn run(context: &Context) -> Result<bool> {
     let folder = context.clients.join(SUITE.name);
     node::install(&folder)?;
     node::install(&context.root.join(EXAMPLE))?;
-    let mut command = Command::new(node::program_of(&context.clients, MINIMUM_MAJOR)?);
+    // Version 7 of the AI SDK accepts no older one.
+    let mut command = Command::new(node::program_of_major(&context.clients, node::Major::TwentyTwo)?);
     command.args(["--test", "--test-concurrency=1"]).args(node::tests(&folder)?).current_dir(folder);
     command.env("CAUSERIE_BINARY", &context.program);
     command.env(page::CHROMIUM, page::browser().context("chromium is not installed")?);

@@ -53,16 +53,8 @@ pub(super) fn program_of_major(clients: &Path, wanted: Major) -> Result<PathBuf>
 /// # Errors
 /// The package cannot be installed.
 pub(super) fn program(clients: &Path) -> Result<PathBuf> {
-    program_of(clients, MINIMUM_MAJOR)
-}
-
-/// Returns the program `node` of a major version or a later one: that of this machine, or of the package.
-///
-/// # Errors
-/// The package cannot be installed.
-pub(super) fn program_of(clients: &Path, minimum: u32) -> Result<PathBuf> {
     let output = Command::new("node").arg("--version").output().context("cannot run `node --version`")?;
-    if major(&String::from_utf8_lossy(&output.stdout)).is_some_and(|major| major >= minimum) {
+    if major(&String::from_utf8_lossy(&output.stdout)).is_some_and(|major| major >= MINIMUM_MAJOR) {
         return Ok(PathBuf::from("node"));
     }
     let folder = clients.join(PACKAGED);

@@ -10,6 +10,8 @@ const EXTENSIONS: [&str; 11] = ["rs", "sh", "toml", "md", "sql", "yaml", "yml", 
 const HIDDEN_FOLDERS: [&str; 4] = [".cargo", ".ci", ".config", ".github"];
 /// Top-level folders that programs write to.
 const GENERATED_FOLDERS: [&str; 2] = ["target", "data"];
+/// Name of the folders of installed packages.
+const PACKAGES_FOLDER: &str = "node_modules";
 
 /// A text file; its path is relative to the root and has `/` between the parts.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ fn walk(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<()> {
         let kind = entry.file_type()?;
         if kind.is_dir() {
             let hidden = name.starts_with('.') && !HIDDEN_FOLDERS.contains(&name.as_str());
-            if !hidden && !GENERATED_FOLDERS.contains(&path.as_str()) {
+            if !hidden && name != PACKAGES_FOLDER && !GENERATED_FOLDERS.contains(&path.as_str()) {
                 walk(&entry.path(), &format!("{path}/"), files)?;
             }
         } else if kind.is_file() && is_included(&path) {
