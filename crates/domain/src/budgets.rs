@@ -103,6 +103,13 @@ impl BudgetSubject {
 }
 
 impl BudgetState {
+    /// Returns whether a request of this maximum cost is allowed; `None` is an unknown cost, which is not.
+    pub fn allows(&self, needed: Option<Usd>) -> bool {
+        let pico = |amount: Usd| i128::from(amount.pico());
+        let used = pico(self.spent) + pico(self.reserved);
+        needed.is_some_and(|needed| used + pico(needed) <= pico(self.budget.limit))
+    }
+
     /// Returns the remaining amount, at least zero.
     pub fn left(&self) -> Usd {
         let pico = |amount: Usd| i128::from(amount.pico());

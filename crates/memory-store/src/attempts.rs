@@ -1,12 +1,13 @@
 //! Text segments and attempts of a running turn.
 
+use causerie_domain::ports::{BeginTurn, SEARCHED_ANSWERS};
 use causerie_domain::turns::Segment;
 use causerie_domain::usage::{
-    CloseUsage, CostBasis, OpenUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
+    CloseUsage, CostBasis, OpenUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress, UsagePurpose,
 };
 use causerie_domain::{Timestamp, Usd};
 
-use super::state::{MemoryTurn, StoredAttempt};
+use super::state::{MemoryTurn, State, StoredAttempt};
 use crate::text::storable;
 
 impl MemoryTurn {
@@ -31,6 +32,23 @@ impl MemoryTurn {
         if let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.open.id == close.id) {
             attempt.close(close);
         }
+    }
+}
+
+impl State {
+    /// Returns the counted output tokens of the completed answers of a tool by the model of a turn, the latest first.
+    pub(super) fn recent_outputs(&self, begin: &BeginTurn) -> Vec<u64> {
+        let mut of_tool: Vec<&StoredAttempt> =
+            self.attempts().filter(|attempt| attempt.open.tool_id == begin.usage.tool_id).collect();
+        of_tool.sort_by_key(|attempt| std::cmp::Reverse(attempt.open.created_at));
+        of_tool.truncate(SEARCHED_ANSWERS as usize);
+        let answers = of_tool.into_iter().filter(|attempt| {
+            attempt.open.purpose == UsagePurpose::Chat && attempt.open.model == begin.usage.model
+        });
+        let closed = answers.filter_map(|attempt| attempt.closed.as_ref()).filter(|closed| {
+            closed.outcome == UsageOutcome::Completed && closed.settlement.basis != CostBasis::Estimated
+        });
+        closed.filter_map(|closed| closed.tokens.output).collect()
     }
 }
 

@@ -58,16 +58,22 @@ impl State {
         let mut min_left: Option<Usd> = None;
         for budget in self.budgets_of(usage.budget_subjects()) {
             let state = self.budget_state(budget, usage.created_at);
-            let available = i128::from(budget.limit.pico())
-                - i128::from(state.spent.pico())
-                - i128::from(state.reserved.pico());
-            let amount = needed.filter(|amount| i128::from(amount.pico()) <= available);
+            let amount = needed.filter(|_| state.allows(needed));
             let Some(amount) = amount else { return Err(Box::new(BudgetRefusal { state, needed })) };
             let reserved = state.reserved.saturating_add(amount);
             let left = BudgetState { reserved, ..state }.left();
             min_left = Some(min_left.map_or(left, |min| min.min(left)));
         }
         Ok(min_left)
+    }
+
+    /// Returns the refusal of a request by a budget, without a reservation.
+    pub(super) fn budget_refusal(
+        &self,
+        usage: &OpenUsage,
+        needed: Option<Usd>,
+    ) -> Option<Box<BudgetRefusal>> {
+        self.check_budgets(usage, needed).err()
     }
 
     /// Returns the smallest remaining amount of the budgets of a request; `None` without a budget.

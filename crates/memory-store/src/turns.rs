@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use causerie_domain::messages::{MAX_HISTORY_BYTES, Message, MessageRole, MessageView, Part, content_of};
+use causerie_domain::messages::{
+    MAX_HISTORY_BYTES, Message, MessageRole, MessageStatus, MessageView, Part, content_of,
+};
 use causerie_domain::page::rows_within;
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt,
-    Reap, ReapScope, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnStore, TurnStoreError, Turns,
+    Reap, ReapScope, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnPreview, TurnStore,
+    TurnStoreError, Turns,
 };
-use causerie_domain::sessions::SessionState;
+use causerie_domain::sessions::{Session, SessionState};
 use causerie_domain::turns::{ContextReport, Turn, TurnStatus, parts_of};
 use causerie_domain::usage::MessageUsage;
 use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, TurnId, Usd};
@@ -75,15 +78,8 @@ impl TurnStore for MemoryStore {
         if let Some(used) = used {
             return Err(BeginTurnError::KeyUsed(Box::new(used)));
         }
-        if session.state != SessionState::Active {
-            return Err(BeginTurnError::NotActive(session.state));
-        }
-        if let Some(running) = session.active_turn_id {
-            return Err(BeginTurnError::InProgress(running));
-        }
-        let count = session.next_seq - 1 + begin.added_messages();
-        if let Some(max) = begin.max_messages.filter(|max| count > i64::from(*max)) {
-            return Err(BeginTurnError::Full(max));
+        if let Some(refusal) = refusal(session, &begin, session.active_turn_id) {
+            return Err(refusal);
         }
         let question = stored.messages.iter().rposition(|message| message.role == MessageRole::User);
         let question_seq = question.map(|index| stored.messages[index].seq);
@@ -100,6 +96,38 @@ impl TurnStore for MemoryStore {
         let reserved = needed.filter(|_| budget_left.is_some());
         let begun_turn = state.store_turn(begin, history, reserved).ok_or(BeginTurnError::NotFound)?;
         Ok(BegunTurn { budget_left, ..begun_turn })
+    }
+
+    async fn preview_turn(&self, begin: BeginTurn) -> Result<TurnPreview, BeginTurnError> {
+        let state = self.lock();
+        let stored = state.session(begin.ids.session_id).ok_or(BeginTurnError::NotFound)?;
+        let session = &stored.session;
+        if session.user_id != begin.user_id {
+            return Err(BeginTurnError::NotFound);
+        }
+        let active = session.active_turn_id.and_then(|active| state.turns.get(&active));
+        let running = active.filter(|turn| turn.lease_until > monotonic()).map(|turn| turn.turn.id);
+        let refusal = refusal(session, &begin, running);
+        let mut history = state.history(stored, &stored.messages, &begin);
+        if let (Some(active), Some(answer)) = (active, history.last_mut())
+            && answer.message.turn_id == Some(active.turn.id)
+            && answer.message.status == MessageStatus::Pending
+        {
+            let parts = parts_of(&active.segments);
+            let (content, status) = (content_of(&parts), MessageStatus::Interrupted);
+            let message = Message { content, parts, status, ..answer.message.clone() };
+            answer.message = message.without_parts();
+        }
+        let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
+        let over_budget = state.budget_refusal(&begin.usage, needed).map(BeginTurnError::OverBudget);
+        Ok(TurnPreview {
+            session: session.clone(),
+            history,
+            earlier_messages: count_before(&stored.messages, session.next_seq),
+            budget_left: state.min_budget_left(&begin.usage),
+            refusal: refusal.or(over_budget),
+            recent_outputs: state.recent_outputs(&begin),
+        })
     }
 
     async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnStoreError> {
@@ -378,6 +406,18 @@ impl State {
         let answer = messages.and_then(|all| all.iter().find(|one| one.id == turn.assistant_message_id));
         answer.map(|answer| answer.parts.clone()).unwrap_or_default()
     }
+}
+
+/// Returns the refusal of a turn by the state of its session.
+fn refusal(session: &Session, begin: &BeginTurn, running: Option<TurnId>) -> Option<BeginTurnError> {
+    if session.state != SessionState::Active {
+        return Some(BeginTurnError::NotActive(session.state));
+    }
+    if let Some(running) = running {
+        return Some(BeginTurnError::InProgress(running));
+    }
+    let count = session.next_seq - 1 + begin.added_messages();
+    begin.max_messages.filter(|max| count > i64::from(*max)).map(BeginTurnError::Full)
 }
 
 fn keyed_turn(state: &State, session_id: SessionId, key: &str, since: Timestamp) -> Option<KeyedTurn> {

@@ -42,7 +42,7 @@ pub use crate::core::settings::Settings;
 pub use crate::models::catalog::CatalogError;
 pub use crate::runtime::Runtime;
 pub use crate::send::chat::{CLIENT_ID, ChatSend, ChatTrigger};
-pub use crate::send::{MAX_IDEMPOTENCY_KEY_CHARS, SendOutcome};
+pub use crate::send::{ExpectedOutput, MAX_IDEMPOTENCY_KEY_CHARS, Quote, QuoteEstimate, SendOutcome};
 pub use crate::sessions::audit::AuditSessions;
 pub use crate::sessions::forks::ForkSession;
 pub use crate::sessions::{CreateSession, ListMessages, ListSessions, SessionDetail, SessionView};

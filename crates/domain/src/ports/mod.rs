@@ -67,8 +67,9 @@ pub use tokens::{TokenError, TokenVerifier, VerifiedToken};
 pub use tools::{NewToolVersion, ToolError, ToolSync, ToolVersionCursor, ToolVersionQuery, Tools};
 pub use turns::{
     BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, IdempotencyKey, KeyedTurn, LeaseStatus,
-    NextAttempt, Reap, ReapScope, StoredTurnLog, TURN_LOG_PAGE_BYTES, TURN_LOG_PAGE_SEGMENTS, TurnFlush,
-    TurnIds, TurnLease, TurnLogQuery, TurnStore, TurnStoreError, Turns,
+    NextAttempt, Reap, ReapScope, SEARCHED_ANSWERS, StoredTurnLog, TURN_LOG_PAGE_BYTES,
+    TURN_LOG_PAGE_SEGMENTS, TurnFlush, TurnIds, TurnLease, TurnLogQuery, TurnPreview, TurnStore,
+    TurnStoreError, Turns,
 };
 pub use usage::reconciliation::{
     ClaimLookup, ExpiredLookupsQuery, PostponeLookup, PriceUsage, Reconciliation, ServedRequesters,

@@ -14,6 +14,7 @@ pub(crate) mod memberships;
 pub(crate) mod messages;
 pub(crate) mod models;
 mod page;
+pub(crate) mod quotes;
 pub(crate) mod rules;
 pub(crate) mod sessions;
 pub(crate) mod sign_in;

@@ -180,6 +180,11 @@ impl Problem {
         response.body(self.body(request_id))
     }
 
+    /// Returns the members of the response without the id of the request, for a response that reports a refusal.
+    pub(crate) fn members(&self) -> Value {
+        serde_json::from_slice(&self.body(None)).unwrap_or_default()
+    }
+
     /// Returns the body: with as many errors as fit into the maximum size of an error response.
     pub(crate) fn body(&self, request_id: Option<&str>) -> Vec<u8> {
         let mut listed = self.errors.len();

@@ -49,6 +49,8 @@ struct KeyedQuota<C: Clock> {
     limiter: Limiter<C>,
     /// Number of tokens that were left after the last one was taken.
     remaining: u32,
+    /// Time at which all tokens that were taken are back.
+    full_at: C::Instant,
 }
 
 /// The state of a bucket after a token was taken.
@@ -128,6 +130,23 @@ impl<K: Eq + Hash, C: Clock + Clone> KeyedRateLimiter<K, C> {
     }
 }
 
+impl<K: Eq + Hash, C: Clock + Clone> KeyedRateLimiter<K, C> {
+    /// Returns the error that [`KeyedRateLimiter::take`] would return, without taking a token.
+    ///
+    /// # Errors
+    /// The bucket is empty: the wait until the next token.
+    pub(crate) fn check(&self, key: &K, per_minute: NonZeroU32) -> Result<(), Duration> {
+        let now = self.clock.now();
+        let buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(bucket) = buckets.get(key) else { return Ok(()) };
+        let wait = match bucket.owes_until {
+            Some(until) if now < until => until.duration_since(now).into(),
+            _ => bucket.wait(per_minute, now),
+        };
+        if wait.is_zero() { Ok(()) } else { Err(wait) }
+    }
+}
+
 impl<C: Clock + Clone> Bucket<C> {
     fn new(now: C::Instant) -> Self {
         Bucket { quotas: Vec::new(), full_at: now, empty_until: None, owes_until: None }
@@ -152,6 +171,22 @@ impl<C: Clock + Clone> Bucket<C> {
         taken
     }
 
+    /// Returns the time until the next token for a limit, zero if there is one.
+    fn wait(&self, per_minute: NonZeroU32, now: C::Instant) -> Duration {
+        if self.full_at <= now {
+            return Duration::ZERO;
+        }
+        let known = self.quotas.iter().find(|quota| quota.per_minute == per_minute);
+        let missing = match known {
+            Some(quota) => quota.missing(now),
+            None => {
+                let used = self.quotas.iter().map(|quota| quota.used(now)).max().unwrap_or(0);
+                token_time(per_minute) * used.min(per_minute.get())
+            }
+        };
+        (missing + token_time(per_minute)).saturating_sub(token_time(per_minute) * per_minute.get())
+    }
+
     fn take_from_quotas(&mut self, per_minute: NonZeroU32, clock: &C) -> Result<u32, C::Instant> {
         let known = self.quotas.iter_mut().find(|quota| quota.per_minute == per_minute);
         let Some(quota) = known else {
@@ -159,6 +194,7 @@ impl<C: Clock + Clone> Bucket<C> {
             let mut quota = KeyedQuota::new(per_minute, clock.clone());
             if let Some(earlier) = NonZeroU32::new(used.min(per_minute.get())) {
                 let _ = quota.limiter.check_n(earlier);
+                quota.add(earlier.get());
             }
             let taken = quota.take();
             if self.quotas.len() >= MAX_LIMITS {
@@ -177,16 +213,37 @@ impl<C: Clock + Clone> Bucket<C> {
 
 impl<C: Clock> KeyedQuota<C> {
     fn new(per_minute: NonZeroU32, clock: C) -> Self {
+        let full_at = clock.now();
         let limiter = RateLimiter::direct_with_clock(Quota::per_minute(per_minute), clock)
             .with_middleware::<StateInformationMiddleware>();
-        KeyedQuota { per_minute, limiter, remaining: per_minute.get() }
+        KeyedQuota { per_minute, limiter, remaining: per_minute.get(), full_at }
+    }
+
+    /// Records that tokens were taken.
+    fn add(&mut self, tokens: u32) {
+        let from = self.full_at.max(self.limiter.clock().now());
+        self.full_at = from + (token_time(self.per_minute) * tokens).into();
+    }
+
+    /// Returns the time until all tokens are back.
+    fn missing(&self, now: C::Instant) -> Duration {
+        if self.full_at <= now { Duration::ZERO } else { self.full_at.duration_since(now).into() }
+    }
+
+    /// Returns the number of tokens in use.
+    fn used(&self, now: C::Instant) -> u32 {
+        let tokens = self.missing(now).as_nanos().div_ceil(token_time(self.per_minute).as_nanos().max(1));
+        u32::try_from(tokens).unwrap_or(u32::MAX)
     }
 
     fn take(&mut self) -> Result<u32, C::Instant> {
         let taken = self.limiter.check();
         self.remaining = taken.as_ref().map_or(0, |left| left.remaining_burst_capacity());
         match taken {
-            Ok(_) => Ok(self.remaining),
+            Ok(_) => {
+                self.add(1);
+                Ok(self.remaining)
+            }
             Err(refused) => Err(refused.earliest_possible()),
         }
     }
@@ -201,6 +258,11 @@ impl<C: Clock> KeyedQuota<C> {
         let capacity = self.per_minute.get();
         self.take().map_or(capacity, |remaining| capacity.saturating_sub(remaining.saturating_add(1)))
     }
+}
+
+/// Returns the time in which a token comes back.
+fn token_time(per_minute: NonZeroU32) -> Duration {
+    MINUTE / per_minute.get()
 }
 
 #[cfg(test)]
@@ -228,6 +290,26 @@ mod tests {
         assert_eq!(buckets.peek(&"ada"), Ok(()));
         assert!(buckets.take("ada", number(6)).is_ok());
         assert_eq!(buckets.take("ada", number(6)), Err(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn a_check_foretells_the_next_take_and_takes_nothing() {
+        let clock = FakeRelativeClock::default();
+        let buckets = KeyedRateLimiter::new(clock.clone());
+        let limits = [7, 6, 7, 500, 6].map(number);
+        for step in 0..400_usize {
+            let limit = limits[step * step % 5];
+            let foretold = buckets.check(&"ada", limit);
+            assert_eq!(foretold, buckets.check(&"ada", limit));
+            let taken = buckets.take("ada", limit);
+            assert_eq!(foretold.is_ok(), taken.is_ok(), "{step} {limit} {foretold:?} {taken:?}");
+            clock.advance(Duration::from_millis((step as u64 * 7919) % 9000));
+        }
+        assert_eq!(buckets.check(&"bob", number(1)), Ok(()));
+        buckets.take("bob", number(1)).unwrap();
+        assert_eq!(buckets.check(&"bob", number(1)), Err(MINUTE));
+        buckets.charge("bob", number(1), 2);
+        assert_eq!(buckets.check(&"bob", number(1)), Err(2 * MINUTE));
     }
 
     #[test]

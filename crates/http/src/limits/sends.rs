@@ -12,7 +12,7 @@ use governor::clock::{Clock as _, MonotonicClock};
 
 use super::keyed::{KeyedRateLimiter, MINUTE, Remaining};
 use crate::bounded_map::evict_when_full;
-use crate::error::whole_seconds;
+use crate::error::{Code, Problem, whole_seconds};
 
 /// Name of the policy of sends.
 const SENDS: &str = "sends";
@@ -69,6 +69,16 @@ impl SendRateLimiter {
             remembered.insert(identity, now);
         }
         Ok(Some(left))
+    }
+
+    /// Checks whether a send would be refused, without counting it.
+    ///
+    /// # Errors
+    /// The send would exceed the limit.
+    pub(crate) fn check(&self, principal: &Principal) -> Result<(), SendRefused> {
+        let Some(per_minute) = limit_of(principal, self.per_minute) else { return Ok(()) };
+        let checked = self.buckets.check(&principal.user.id, per_minute);
+        checked.map_err(|wait| SendRefused { per_minute, wait })
     }
 
     fn remembered(&self) -> MutexGuard<'_, HashMap<[u8; 32], Instant>> {
@@ -156,6 +166,13 @@ impl SendRefused {
     /// Returns the limit that the send exceeds.
     pub(crate) fn per_minute(&self) -> NonZeroU32 {
         self.per_minute
+    }
+}
+
+impl From<SendRefused> for Problem {
+    fn from(refused: SendRefused) -> Self {
+        let detail = format!("{} sends a minute are allowed", refused.per_minute());
+        Problem::new(Code::RateLimited, detail).retry_after(refused.wait)
     }
 }
 

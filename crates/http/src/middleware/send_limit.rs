@@ -9,7 +9,7 @@ use causerie_domain::principal::Principal;
 use sha2::{Digest as _, Sha256};
 
 use crate::auth::Caller;
-use crate::error::{Code, Problem};
+use crate::error::Problem;
 use crate::limits::RateHeaders;
 use crate::state::AppState;
 
@@ -34,11 +34,7 @@ fn count(request: &HttpRequest) -> Result<(), Problem> {
     let (headers, outcome) = match state.sends().count(&principal, idempotency_hash(request, &principal)) {
         Ok(None) => return Ok(()),
         Ok(Some(remaining)) => (remaining.into(), Ok(())),
-        Err(refused) => {
-            let detail = format!("{} sends a minute are allowed", refused.per_minute());
-            let problem = Problem::new(Code::RateLimited, detail).retry_after(refused.wait);
-            (RateHeaders::from(&refused), Err(problem))
-        }
+        Err(refused) => (RateHeaders::from(&refused), Err(refused.into())),
     };
     request.extensions_mut().insert::<RateHeaders>(headers);
     outcome

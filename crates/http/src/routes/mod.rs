@@ -15,6 +15,7 @@ mod memberships;
 mod messages;
 mod models;
 pub(crate) mod page;
+mod quotes;
 mod rules;
 mod sessions;
 mod sign_in;
@@ -62,6 +63,9 @@ impl Operation {
 
     /// Returns whether the operation calls the upstream and so counts against the limit of sends.
     pub(crate) fn is_send(&self) -> bool {
+        if self.is_quote() {
+            return false;
+        }
         let is_message = matches!(
             self.access,
             Access::Requires(Action::Create, SubjectType::Message) | Access::Requires(Action::Use, _)
@@ -69,8 +73,13 @@ impl Operation {
         is_message || self.path == "/models/sync"
     }
 
-    /// Returns whether the operation can add rows and so counts against the limit of creations: each `POST` that is no send and
-    /// no cancellation, and each change in the directory, which adds an audit event.
+    /// Returns whether the operation describes a send, without one and without a change.
+    fn is_quote(&self) -> bool {
+        self.path.ends_with("/quote")
+    }
+
+    /// Returns whether the operation can add rows and so counts against the limit of creations: each `POST` that is no send, no
+    /// quote and no cancellation, and each change in the directory, which adds an audit event.
     pub(crate) fn is_creation(&self) -> bool {
         let in_directory = matches!(
             self.access,
@@ -79,7 +88,7 @@ impl Operation {
         match self.method {
             // A one-time code creates one key.
             Method::POST if self.access == Access::OneTimeCode => false,
-            Method::POST => !self.is_send() && !self.path.ends_with("/cancel"),
+            Method::POST => !self.is_send() && !self.is_quote() && !self.path.ends_with("/cancel"),
             Method::PUT | Method::PATCH => in_directory,
             _ => false,
         }
@@ -137,6 +146,7 @@ operations! {
     PATCH "/sessions/{id}/complete" Requires(Action::Update, SubjectType::Session) => sessions::complete_session;
     GET "/sessions/{id}/messages" Requires(Action::Read, SubjectType::Message) => messages::list_messages;
     POST "/sessions/{id}/messages" Requires(Action::Create, SubjectType::Message) => messages::send_message;
+    POST "/sessions/{id}/quote" Requires(Action::Create, SubjectType::Message) => quotes::quote;
     POST "/sessions/{id}/regenerate" Requires(Action::Create, SubjectType::Message) => messages::regenerate;
     GET "/sessions/{id}/stream" Requires(Action::Read, SubjectType::Message) => streams::stream_session;
     GET "/sessions/{id}/attachments" Requires(Action::Read, SubjectType::Message) => attachments::list_attachments;

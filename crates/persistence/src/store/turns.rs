@@ -5,7 +5,7 @@ use std::time::Duration;
 use causerie_domain::messages::{MessageView, content_of};
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt,
-    Reap, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnStore, TurnStoreError, Turns,
+    Reap, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnPreview, TurnStore, TurnStoreError, Turns,
 };
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
@@ -32,6 +32,10 @@ impl TurnStore for SqlStore {
 
     async fn begin_turn(&self, begin: BeginTurn) -> Result<BegunTurn, BeginTurnError> {
         transact!(self, Write, turns::begin(begin))
+    }
+
+    async fn preview_turn(&self, begin: BeginTurn) -> Result<TurnPreview, BeginTurnError> {
+        transact!(self, Snapshot, turns::preview(begin))
     }
 
     async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnStoreError> {

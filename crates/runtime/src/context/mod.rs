@@ -6,6 +6,7 @@
 //! previous one. Cancelled, interrupted and failed answers are sent with their partial text. An
 //! incomplete answer without text is not sent; its question is.
 
+mod beginning;
 mod breakpoints;
 mod cut;
 #[cfg(test)]
@@ -20,6 +21,7 @@ use causerie_domain::messages::{MessageRole, MessageStatus, MessageView, PartKin
 use causerie_domain::turns::{ContextReport, HistoryTrim};
 use causerie_usage::CharsPerToken;
 
+pub(crate) use self::beginning::beginning_tokens;
 pub use self::breakpoints::min_cached_tokens;
 use self::breakpoints::set_breakpoints;
 pub use self::cut::trim_of;

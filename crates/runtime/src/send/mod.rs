@@ -6,6 +6,7 @@ pub(crate) mod chat;
 pub(crate) mod cost_ceiling;
 mod idempotency;
 mod question;
+mod quote;
 mod title;
 mod validation;
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use causerie_domain::attachments::NewAttachment;
 use causerie_domain::completion::{CompletionRequest, PromptMessage};
 use causerie_domain::cost_ceiling::CostCeiling;
-use causerie_domain::messages::NewMessage;
+use causerie_domain::messages::{MessageView, NewMessage};
 use causerie_domain::models::Model;
 use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, IdempotencyKey, StoreError, TurnLease};
 use causerie_domain::principal::Principal;
@@ -32,6 +33,7 @@ use self::cost_ceiling::{TokenLimits, cost_ceiling};
 pub use self::idempotency::MAX_IDEMPOTENCY_KEY_CHARS;
 use self::idempotency::require_same_body;
 use self::question::Question;
+pub use self::quote::{ExpectedOutput, Quote, QuoteEstimate};
 use self::title::title_from;
 use self::validation::{check_form, check_modalities};
 use crate::attachments::prompt::{InputModalities, tokens_of};
@@ -93,6 +95,23 @@ struct ValidatedSend {
     fixed: FixedPrompt,
     ratio: CharsPerToken,
     key: Option<IdempotencyKey>,
+}
+
+/// Tool and model of a send.
+struct SendTarget {
+    pinned: PinnedTool,
+    model: String,
+    /// Entry of the model in the catalog.
+    catalog_model: Option<Arc<Model>>,
+}
+
+/// Stored part of the context of a send.
+struct StoredContext {
+    history: Vec<MessageView>,
+    earlier_messages: u64,
+    /// Sequence number of the new message.
+    new_seq: i64,
+    history_from_seq: i64,
 }
 
 /// Data for the task of a turn, besides the begun turn.
@@ -219,6 +238,14 @@ impl Runtime {
         if session.state != SessionState::Active {
             return Err(RuntimeError::SessionNotActive(session.state));
         }
+        let target = self.send_target(access, session).await?;
+        let send = self.validate_message(target, message)?;
+        Ok(Validation::New(Box::new(ValidatedSend { key, ..send })))
+    }
+
+    /// Returns the tool and the model of a send, if the principal may use them.
+    async fn send_target(&self, access: &Access, session: &Session) -> Result<SendTarget, RuntimeError> {
+        let inner = &self.inner;
         // Checked at the creation of the session too, but a membership can end and another API key may be used.
         access.require_account(session.group_id)?;
         let pinned = inner.pinned_tool(session.tool_version_id).await?;
@@ -229,6 +256,18 @@ impl Runtime {
             access.require_model(id, inner.catalog.get(id).as_deref(), inner.settings.catalog_only)?;
         }
         let catalog_model = inner.catalog.get(&model);
+        Ok(SendTarget { pinned, model, catalog_model })
+    }
+
+    /// Checks the message of a send, and divides the context of the model.
+    fn validate_message(
+        &self,
+        target: SendTarget,
+        message: &NewMessage,
+    ) -> Result<ValidatedSend, RuntimeError> {
+        let SendTarget { pinned, model, catalog_model } = target;
+        let inner = &self.inner;
+        let definition = &pinned.definition;
         check_form(message, definition.limits.max_input_chars, inner.settings.attachment_hosts)?;
         let accepted = InputModalities::of(catalog_model.as_deref());
         check_modalities(message, &model, &accepted)?;
@@ -245,8 +284,7 @@ impl Runtime {
         let attached = tokens_of(&message.attachments, &accepted);
         let fixed = context::fixed_prompt(&definition.behavior, &message.content, attached, budget, ratio)?;
         let max_output_tokens = budget.max_output_tokens;
-        let send = ValidatedSend { pinned, model, catalog_model, max_output_tokens, fixed, ratio, key };
-        Ok(Validation::New(Box::new(send)))
+        Ok(ValidatedSend { pinned, model, catalog_model, max_output_tokens, fixed, ratio, key: None })
     }
 
     /// Builds the request that begins the turn in the store.
@@ -299,10 +337,15 @@ impl Runtime {
     /// Returns the maximum cost of the turn; `None` if a price is unknown.
     fn cost_ceiling(&self, send: &ValidatedSend) -> Option<CostCeiling> {
         let definition = &send.pinned.definition;
+        let (fixed, history) = send.fixed.input_limits(definition.history.max_tokens);
+        self.cost_ceiling_of(send, TokenLimits { fixed, history, output: send.max_output_tokens })
+    }
+
+    /// Returns the maximum cost of these tokens; `None` if a price is unknown.
+    fn cost_ceiling_of(&self, send: &ValidatedSend, limits: TokenLimits) -> Option<CostCeiling> {
+        let definition = &send.pinned.definition;
         let fallbacks = definition.fallback_models.iter().map(|id| self.inner.catalog.get(id));
         let models: Vec<_> = std::iter::once(send.catalog_model.clone()).chain(fallbacks).collect();
-        let (fixed, history) = send.fixed.input_limits(definition.history.max_tokens);
-        let limits = TokenLimits { fixed, history, output: send.max_output_tokens };
         let prices = models.iter().map(|model| model.as_ref().map(|model| &model.catalog.pricing));
         cost_ceiling(prices, limits)
     }
@@ -311,22 +354,13 @@ impl Runtime {
     fn launch(&self, begun: BegunTurn, send: &ValidatedSend, launch: Launch) -> SendOutcome {
         let inner = &self.inner;
         let definition = &send.pinned.definition;
-        let input = ContextInput {
-            behavior: definition.behavior.clone(),
+        let stored = StoredContext {
             history: begun.history,
             earlier_messages: begun.earlier_messages,
             new_seq: begun.user_message.seq,
-            content: begun.user_message.content,
-            attachments: launch.attachments,
-            max_history_messages: definition.history.effective_max_messages(),
-            max_history_tokens: definition.history.max_tokens,
-            trim: trim_of(send),
             history_from_seq: begun.session.history_from_seq,
-            min_cached_tokens: min_cached_tokens(definition, send),
-            ratio: send.ratio,
-            accepted: InputModalities::of(send.catalog_model.as_deref()),
-            replayed_models: model_ids(&send.model, send.catalog_model.as_deref()),
         };
+        let input = context_input(send, stored, begun.user_message.content, launch.attachments);
         let Context { messages, report } = context::build(&input, send.fixed);
         let request = CompletionRequest {
             model: send.model.clone(),
@@ -380,6 +414,33 @@ impl Runtime {
     /// Returns the start of the period in which idempotency keys are kept.
     pub(crate) fn keys_kept_since(&self) -> Timestamp {
         self.inner.clock.now().before(self.inner.settings.idempotency_window)
+    }
+}
+
+/// Returns the input from which the context of a send is built.
+fn context_input(
+    send: &ValidatedSend,
+    stored: StoredContext,
+    content: String,
+    attachments: Vec<NewAttachment>,
+) -> ContextInput {
+    let definition = &send.pinned.definition;
+    let StoredContext { history, earlier_messages, new_seq, history_from_seq } = stored;
+    ContextInput {
+        behavior: definition.behavior.clone(),
+        history,
+        earlier_messages,
+        new_seq,
+        content,
+        attachments,
+        max_history_messages: definition.history.effective_max_messages(),
+        max_history_tokens: definition.history.max_tokens,
+        trim: trim_of(send),
+        history_from_seq,
+        min_cached_tokens: min_cached_tokens(definition, send),
+        ratio: send.ratio,
+        accepted: InputModalities::of(send.catalog_model.as_deref()),
+        replayed_models: model_ids(&send.model, send.catalog_model.as_deref()),
     }
 }
 

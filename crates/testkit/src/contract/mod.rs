@@ -14,6 +14,7 @@ pub mod finish;
 pub mod flush;
 pub mod forks;
 pub mod messages;
+pub mod preview;
 pub mod races;
 pub mod reap;
 pub mod reconciliation;
@@ -177,6 +178,13 @@ macro_rules! turns_contract {
                 an_expired_idempotency_key_can_be_reused,
                 an_idempotency_key_belongs_to_one_session,
                 a_begin_closes_an_expired_turn;
+            preview:
+                a_preview_has_the_history_of_the_turn,
+                a_preview_begins_at_the_cut_of_blocks,
+                a_preview_shows_an_abandoned_answer_as_the_reaper_stores_it,
+                a_preview_has_the_refusals_of_the_turn_and_changes_nothing,
+                a_preview_has_the_budget_that_refuses_the_turn,
+                a_preview_has_the_lengths_of_the_tools_answers;
             attempts:
                 the_next_attempt_closes_the_previous_one,
                 an_attempt_of_another_owner_is_refused,

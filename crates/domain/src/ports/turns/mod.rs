@@ -2,6 +2,7 @@
 
 mod begin;
 mod log;
+mod preview;
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::{Filter, InstanceId, SessionId, Timestamp, TurnId, UsageId};
 
 pub use begin::{BeginTurn, BeginTurnError, BegunTurn, IdempotencyKey, KeyedTurn, TurnIds, TurnLease};
 pub use log::{StoredTurnLog, TURN_LOG_PAGE_BYTES, TURN_LOG_PAGE_SEGMENTS, TurnLogQuery};
+pub use preview::{SEARCHED_ANSWERS, TurnPreview};
 
 /// Transition from one request of a turn to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +138,14 @@ pub trait TurnStore: Send + Sync + Debug {
     /// # Errors
     /// [`BeginTurnError`]; nothing is stored then.
     async fn begin_turn(&self, begin: BeginTurn) -> Result<BegunTurn, BeginTurnError>;
+
+    /// Returns what [`TurnStore::begin_turn`] would find and refuse, without a change. The idempotency key is not
+    /// considered.
+    ///
+    /// # Errors
+    /// [`BeginTurnError::NotFound`], [`BeginTurnError::UserDisabled`] and [`BeginTurnError::Store`]; the other refusals
+    /// are part of the preview.
+    async fn preview_turn(&self, begin: BeginTurn) -> Result<TurnPreview, BeginTurnError>;
 
     /// Closes the usage row of a request and opens the next one. A repetition changes nothing, so an owner that lost
     /// the result can repeat it.

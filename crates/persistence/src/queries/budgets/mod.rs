@@ -3,5 +3,5 @@
 mod reservations;
 mod settings;
 
-pub(super) use reservations::{left, of, reserve, settle, transfer};
+pub(super) use reservations::{left, of, preview, reserve, settle, transfer};
 pub(crate) use settings::{delete, set, states};

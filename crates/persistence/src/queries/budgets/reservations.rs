@@ -49,6 +49,24 @@ pub(in super::super) async fn reserve(
     Ok(left)
 }
 
+/// Returns the smallest remaining amount of the budgets that apply to a request, and the refusal of [`reserve`]. Nothing
+/// is reserved.
+pub(in super::super) async fn preview(
+    conn: &mut Conn,
+    usage: &OpenUsage,
+    needed: Option<Usd>,
+) -> Result<(Option<Usd>, Option<BeginTurnError>), QueryError> {
+    let (mut left, mut refusal) = (None, None);
+    for budget in of(conn, usage.budget_subjects()).await? {
+        let state = state_at(conn, budget, usage.created_at).await?;
+        left = smaller_left(left, state);
+        if refusal.is_none() && !state.allows(needed) {
+            refusal = Some(BeginTurnError::OverBudget(Box::new(BudgetRefusal { state, needed })));
+        }
+    }
+    Ok((left, refusal))
+}
+
 /// Transfers the reservation of a turn's last attempt to the next one, without a check of the limits.
 pub(in super::super) async fn transfer(
     conn: &mut Conn,

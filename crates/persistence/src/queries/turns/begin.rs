@@ -81,7 +81,7 @@ async fn begun_before(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTurn, Q
     })
 }
 
-fn history_range(begin: &BeginTurn, session: &Session, user_seq: i64) -> HistoryRange {
+pub(super) fn history_range(begin: &BeginTurn, session: &Session, user_seq: i64) -> HistoryRange {
     HistoryRange {
         from_seq: begin.history_from_seq(session),
         before_seq: user_seq,
@@ -164,7 +164,10 @@ fn active_user(id: UserId) -> users::BoxedQuery<'static, Db, SqlId> {
 }
 
 /// Returns the reason of a refusal, in the order of the checks; `None` if the session can be taken now.
-async fn why_refused(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<BeginTurnError>, QueryError> {
+pub(super) async fn why_refused(
+    conn: &mut Conn,
+    begin: &BeginTurn,
+) -> Result<Option<BeginTurnError>, QueryError> {
     let found: Option<(SessionRow, Option<bool>)> = sessions::table
         .filter(sessions::id.eq(id_param(begin.ids.session_id)))
         .filter(sessions::user_id.eq(id_param(begin.user_id)))

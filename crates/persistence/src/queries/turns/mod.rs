@@ -4,11 +4,13 @@ mod begin;
 mod finish;
 mod flush;
 mod lease;
+mod preview;
 mod read;
 mod reap;
 
 pub(crate) use begin::begin;
 pub(crate) use finish::{finish, finish_large};
 pub(crate) use flush::{begin_attempt, flush, flush_large, request_cancel};
+pub(crate) use preview::preview;
 pub(crate) use read::{by_id, by_key, log, running, visible};
 pub(crate) use reap::{reap, reapable};

@@ -1,6 +1,7 @@
 //! The usage ledger: its rows as turns write them, its reports, and the reconciliation of costs.
 
 mod filter;
+mod outputs;
 mod reconciliation;
 mod records;
 mod report;
@@ -8,6 +9,7 @@ mod report_sql;
 mod write;
 
 pub(super) use filter::{merge, parts, slugs};
+pub(super) use outputs::recent_outputs;
 pub(crate) use reconciliation::{claim_lookup, expired_lookups, postpone_lookup, price, settle, unpriced};
 pub(crate) use records::records;
 pub(crate) use report::report;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use causerie_domain::messages::MessageView;
 use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt,
-    Reap, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnStore, TurnStoreError,
+    Reap, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnPreview, TurnStore, TurnStoreError,
 };
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
@@ -137,6 +137,10 @@ impl TurnStore for FailingStore {
 
     async fn begin_turn(&self, begin: BeginTurn) -> Result<BegunTurn, BeginTurnError> {
         self.apply(Operation::Begin, self.inner.begin_turn(begin)).await
+    }
+
+    async fn preview_turn(&self, begin: BeginTurn) -> Result<TurnPreview, BeginTurnError> {
+        self.inner.preview_turn(begin).await
     }
 
     async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnStoreError> {

@@ -34,6 +34,7 @@ mod ownership;
 mod posted_tools;
 mod prompt_caches;
 mod proxies;
+mod quotes;
 mod races;
 mod reader_rights;
 mod reading;

@@ -90,6 +90,7 @@ pub(crate) fn rows() -> Vec<Row> {
         "PATCH /sessions/{id}/complete", |c| format!("/sessions/{}/complete", c.session), NONE => [404, 404, 403, 403, 200];
         "GET /sessions/{id}/messages", |c| format!("/sessions/{}/messages", c.session), NONE => [404, 404, 403, 403, 200];
         "POST /sessions/{id}/messages", |c| format!("/sessions/{}/messages", c.session), json!({ "content": "Hi" }) => [404, 404, 403, 403, 200];
+        "POST /sessions/{id}/quote", |c| format!("/sessions/{}/quote", c.session), json!({ "content": "Hi" }) => [404, 404, 403, 403, 200];
         "POST /sessions/{id}/regenerate", |c| format!("/sessions/{}/regenerate", c.session), NONE => [404, 404, 403, 403, 200];
         "GET /sessions/{id}/stream", |c| format!("/sessions/{}/stream", c.session), NONE => [404, 404, 403, 403, 204];
         "GET /sessions/{id}/stream", |c| format!("/sessions/{}/stream?starting_after={}:0", c.session, c.turn), NONE => [404, 404, 403, 403, 200];
