@@ -110,6 +110,11 @@ pub struct ReasoningParameters {
 /// Event of a completion stream. [`CompletionEvent::Ended`] is the last event and occurs exactly once.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CompletionEvent {
+    /// The request is about to be sent. Later events belong to it.
+    Prepared {
+        /// SHA-256 of its body.
+        sha256: [u8; 32],
+    },
     /// Metadata of the answer. Later events add to earlier ones.
     Identified(GenerationInfo),
     /// Delta of the reasoning.

@@ -27,6 +27,7 @@ pub mod sessions;
 pub mod subjects;
 pub mod time;
 pub mod tools;
+pub mod turn_requests;
 pub mod turns;
 pub mod usage;
 pub mod users;

@@ -19,6 +19,7 @@ mod sessions;
 mod state;
 mod text;
 mod tools;
+mod turn_requests;
 mod turns;
 mod usage;
 

@@ -11,6 +11,7 @@ use causerie_domain::ports::IdempotencyKey;
 use causerie_domain::sessions::Session;
 use causerie_domain::subjects::{MessageField, ModelField, SessionField, ToolField};
 use causerie_domain::tools::{Tool, ToolVersion};
+use causerie_domain::turn_requests::TurnRequest;
 use causerie_domain::turns::{Segment, Turn, TurnStatus};
 use causerie_domain::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress, UsageSum};
 use causerie_domain::{InstanceId, MessageId, SessionId, ToolVersionId, TurnId, UsageId, Usd};
@@ -47,6 +48,7 @@ pub(super) struct MemoryTurn {
     pub(super) key: Option<IdempotencyKey>,
     pub(super) lease_until: Instant,
     pub(super) segments: Vec<Segment>,
+    pub(super) requests: Vec<TurnRequest>,
     /// Usage rows of the attempts. Only the last one can be open.
     pub(super) attempts: Vec<StoredAttempt>,
 }

@@ -13,6 +13,7 @@ use causerie_domain::ports::{
     TurnStoreError, Turns,
 };
 use causerie_domain::sessions::{Session, SessionState};
+use causerie_domain::turn_requests::StoredTurnRequests;
 use causerie_domain::turns::{ContextReport, Turn, TurnStatus, parts_of};
 use causerie_domain::usage::MessageUsage;
 use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, TurnId, Usd};
@@ -31,6 +32,15 @@ impl Turns for MemoryStore {
         let answer = stored.turn.assistant_message_id;
         let views = visible_messages(&state, stored.turn.session_id, visible)?;
         Ok(views.iter().any(|view| view.message.id == answer).then(|| stored.turn.clone()))
+    }
+
+    async fn turn_requests(
+        &self,
+        id: TurnId,
+        visible: &Filter,
+    ) -> Result<Option<StoredTurnRequests>, StoreError> {
+        let Some(turn) = self.turn(id, visible).await? else { return Ok(None) };
+        self.lock().requests(turn, visible)
     }
 
     async fn visible_turns(&self, ids: Vec<TurnId>, visible: &Filter) -> Result<Vec<TurnId>, StoreError> {
@@ -164,6 +174,9 @@ impl TurnStore for MemoryStore {
         turn.turn.failure = finish.failure;
         turn.turn.finish_reason = finish.finish_reason.map(|reason| storable(&reason).into_owned());
         turn.turn.context = finish.context.or(turn.turn.context);
+        if !finish.requests.is_empty() {
+            turn.requests = finish.requests;
+        }
         turn.turn.ended_at = Some(finish.ended_at);
         let ended = turn.turn.clone();
         let cut = finish.context;
@@ -266,6 +279,7 @@ impl State {
             key: begin.key,
             lease_until: monotonic() + begin.lease.duration,
             segments: Vec::new(),
+            requests: Vec::new(),
             attempts: vec![first],
         };
         self.turns.insert(turn.id, stored_turn);
@@ -342,6 +356,9 @@ impl State {
         stored.write_segments(flush.segments);
         stored.lease_until = monotonic() + lease;
         stored.turn.context = flush.context.or(stored.turn.context);
+        if let Some(requests) = flush.requests {
+            stored.requests = requests;
+        }
         if let (Some((_, progress)), Some(attempt)) = (flush.progress, stored.attempts.last_mut()) {
             attempt.merge_progress(progress);
         }

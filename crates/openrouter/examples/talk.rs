@@ -57,7 +57,8 @@ async fn talk(simulated_url: &str) -> Result<(), Box<dyn Error>> {
                 Ok(finish) => writeln!(out, "\n{:?}, {:?}", finish.reason, end.usage)?,
                 Err(error) => writeln!(out, "\n{error}: {}", advice(&error))?,
             },
-            CompletionEvent::Identified(_)
+            CompletionEvent::Prepared { .. }
+            | CompletionEvent::Identified(_)
             | CompletionEvent::Reasoning(_)
             | CompletionEvent::Chunk(_)
             | CompletionEvent::Usage(_) => {}

@@ -65,6 +65,14 @@ pub(crate) struct HistoryRange {
     pub(crate) limit: u32,
 }
 
+/// Messages of a session by their sequence numbers, both included.
+#[derive(Clone, Copy)]
+pub(crate) struct SpanOfMessages {
+    pub(crate) session_id: SessionId,
+    pub(crate) first_seq: i64,
+    pub(crate) last_seq: i64,
+}
+
 /// A flush of several turns.
 pub(crate) struct FlushTurns {
     pub(crate) owner: InstanceId,

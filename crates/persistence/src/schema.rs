@@ -154,6 +154,7 @@ diesel::table! {
         body_hash -> Nullable<Text>,
         started_at -> BigInt,
         ended_at -> Nullable<BigInt>,
+        requests -> Nullable<Text>,
     }
 }
 

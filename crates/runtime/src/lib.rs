@@ -11,6 +11,7 @@ mod authorization;
 mod completions;
 pub mod context;
 mod core;
+mod explain;
 mod models;
 mod runtime;
 mod send;
@@ -39,6 +40,9 @@ pub use crate::core::builder::{RuntimeBuilder, Stores};
 pub use crate::core::clock::{SystemClock, SystemIds};
 pub use crate::core::error::{FieldError, RuntimeError};
 pub use crate::core::settings::Settings;
+pub use crate::explain::{
+    BodyUnavailable, ExplainedAttempt, IncludedBodies, LeftOut, MAX_BODIES_BYTES, SentMessage, TurnContext,
+};
 pub use crate::models::catalog::CatalogError;
 pub use crate::runtime::Runtime;
 pub use crate::send::chat::{CLIENT_ID, ChatSend, ChatTrigger};

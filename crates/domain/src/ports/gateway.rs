@@ -32,6 +32,13 @@ pub trait CompletionGateway: Send + Sync + Debug {
         stream::iter([CompletionEvent::Ended(Box::new(CompletionEnd::failed(error)))]).boxed()
     }
 
+    /// Returns the body with which [`CompletionGateway::complete`] sends a request, byte for byte. `None`, the default, is a
+    /// gateway that does not tell.
+    fn body(&self, request: &CompletionRequest) -> Option<Vec<u8>> {
+        let _ = request;
+        None
+    }
+
     /// Returns the generation record of a request.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ pub(crate) mod sessions;
 pub(crate) mod sign_in;
 pub(crate) mod stream_tickets;
 pub(crate) mod tools;
+pub(crate) mod turn_contexts;
 pub(crate) mod turns;
 pub(crate) mod usage;
 pub(crate) mod users;

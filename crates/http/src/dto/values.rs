@@ -8,6 +8,7 @@ use causerie_domain::memberships::{GroupRole, MembershipStatus};
 use causerie_domain::messages::{MessageRole, MessageStatus};
 use causerie_domain::sessions::SessionState;
 use causerie_domain::tools::ToolType;
+use causerie_domain::turn_requests::OmissionReason;
 use causerie_domain::turns::TurnStatus;
 use causerie_domain::usage::{CostBasis, UsageOutcome, UsagePurpose};
 use causerie_domain::users::{Role, UserStatus};
@@ -15,6 +16,7 @@ use causerie_domain::{
     ApiKeyId, AttachmentId, AuditEventId, GroupId, MessageId, SessionId, Timestamp, ToolId, ToolVersionId,
     TurnId, UsageId, Usd, UserId,
 };
+use causerie_runtime::BodyUnavailable;
 use serde::{Serialize, Serializer};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{AnyOfBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
@@ -160,6 +162,12 @@ enums! {
     MessageRoleDto of MessageRole as "MessageRole", "Author of a message.";
     MessageStatusDto of MessageStatus as "MessageStatus", "Status of a message.";
     TurnStatusDto of TurnStatus as "TurnStatus", "Status of a turn. Every status except `running` is final.";
+    OmissionReasonDto of OmissionReason as "OmissionReason", "Reason for which a message was not sent: `cut` before the \
+        beginning of the history, `superseded` by a later answer, `empty` without text, `withheld` after a refusal of the \
+        upstream.";
+    BodyUnavailableDto of BodyUnavailable as "BodyUnavailable", "Reason for which a body is not returned: `not_recorded`, \
+        since it was not sent or by an earlier version; `message_missing`, deleted or not visible to you; `file_deleted`; \
+        `changed`, since the server builds requests in another way now; `too_large`, alone or with those before it.";
     FailureCodeDto of FailureCode as "FailureCode", "Reason of a failed turn.";
     CostBasisDto of CostBasis as "CostBasis", "Source of a cost.";
     UsageOutcomeDto of UsageOutcome as "UsageOutcome", "How a request to the upstream ended.";
@@ -180,7 +188,16 @@ fn text() -> ObjectBuilder {
 
 /// Returns the schema of text or null, for a member that can be absent.
 pub(crate) fn nullable_text() -> RefOr<Schema> {
-    let text = ObjectBuilder::new().schema_type(Type::String);
+    nullable(Type::String)
+}
+
+/// Returns the schema of a decimal number or null.
+pub(crate) fn nullable_number() -> RefOr<Schema> {
+    nullable(Type::Number)
+}
+
+fn nullable(kind: Type) -> RefOr<Schema> {
+    let value = ObjectBuilder::new().schema_type(kind);
     let null = ObjectBuilder::new().schema_type(Type::Null);
-    Schema::AnyOf(AnyOfBuilder::new().item(text).item(null).build()).into()
+    Schema::AnyOf(AnyOfBuilder::new().item(value).item(null).build()).into()
 }

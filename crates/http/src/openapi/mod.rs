@@ -405,12 +405,13 @@ mod tests {
     }
 
     /// Answers with a list that is not paged, and what bounds the list.
-    const COMPLETE_LISTS: [(&str, &str); 10] = [
+    const COMPLETE_LISTS: [(&str, &str); 11] = [
         ("GET /api-keys/{id}", "scopes: at most 100, or the size of a stored key"),
         ("GET /groups/{id}/rules", "rules: at most 200 and 256 KiB"),
         ("GET /me", "the memberships, invitations and budgets of one user"),
         ("GET /me/abilities", "the rules of one user and its groups"),
         ("GET /sessions/{id}", "messages: as many as fit into a page"),
+        ("GET /turns/{id}/context", "the messages of one request, and at most 1000 between them"),
         ("GET /users/{id}", "group_ids: the memberships of one user"),
         ("GET /users/{id}/abilities", "the rules of one user and its groups"),
         ("GET /users/{id}/rules", "rules: at most 200 and 256 KiB"),

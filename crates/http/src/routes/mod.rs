@@ -157,6 +157,7 @@ operations! {
     POST "/sessions/{id}/stream-tickets" Requires(Action::Update, SubjectType::Session) => stream_tickets::issue_ticket;
     POST "/sessions/{id}/cancel" Requires(Action::Update, SubjectType::Session) => turns::cancel_turn;
     GET "/turns/{id}" Requires(Action::Read, SubjectType::Message) => turns::get_turn;
+    GET "/turns/{id}/context" Requires(Action::Read, SubjectType::Message) => turns::get_turn_context;
     GET "/turns/{id}/stream" Requires(Action::Read, SubjectType::Message) => streams::stream_turn;
     GET "/usage" Requires(Action::Read, SubjectType::Usage) => usage::usage_report;
     GET "/usage/records" Requires(Action::Read, SubjectType::Usage) => usage::usage_records;

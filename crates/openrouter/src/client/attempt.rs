@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::mem;
 
+use bytes::Bytes;
 use causerie_domain::completion::{CompletionError, CompletionEvent, CompletionRequest, RelayRequest};
+use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, timeout_at};
 
-use super::OpenRouter;
 use super::exchange::Response;
+use super::{OpenRouter, body_of};
 use crate::clock::monotonic;
 use crate::error;
 use crate::stream::StreamDecoder;
@@ -30,7 +32,8 @@ pub(super) enum Outgoing {
 }
 
 enum Phase {
-    Sending(Outgoing),
+    Preparing(Outgoing),
+    Sending(Bytes),
     Reading(Box<Response>),
     Ended,
 }
@@ -42,7 +45,7 @@ impl Attempt {
             Outgoing::Composed(_) => StreamDecoder::new(limits),
             Outgoing::Relayed(_) => StreamDecoder::relaying(limits),
         };
-        Attempt { client, phase: Phase::Sending(request), decoder, ready: VecDeque::new(), end_at: None }
+        Attempt { client, phase: Phase::Preparing(request), decoder, ready: VecDeque::new(), end_at: None }
     }
 
     /// Returns the next event; `None` after the final one.
@@ -54,7 +57,14 @@ impl Attempt {
             // The response is put back only while the stream goes on: the connection is closed before the final
             // event is yielded.
             let step = match mem::replace(&mut self.phase, Phase::Ended) {
-                Phase::Sending(request) => self.send(request).await,
+                Phase::Preparing(request) => match self.prepare(request) {
+                    Ok(body) => {
+                        self.phase = Phase::Sending(body);
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                },
+                Phase::Sending(body) => self.send(body).await,
                 Phase::Reading(response) => self.read(response).await,
                 Phase::Ended => return None,
             };
@@ -66,8 +76,19 @@ impl Attempt {
         }
     }
 
-    async fn send(&mut self, request: Outgoing) -> Result<Box<Response>, CompletionError> {
-        let response = self.client.post_completion(request).await?;
+    /// Encodes the request. A relayed one belongs to no turn, so its hash is not needed.
+    fn prepare(&mut self, request: Outgoing) -> Result<Bytes, CompletionError> {
+        let is_composed = matches!(request, Outgoing::Composed(_));
+        let body = body_of(request)?;
+        if is_composed {
+            let sha256 = Sha256::digest(&body).into();
+            self.ready.push_back(CompletionEvent::Prepared { sha256 });
+        }
+        Ok(body)
+    }
+
+    async fn send(&mut self, body: Bytes) -> Result<Box<Response>, CompletionError> {
+        let response = self.client.post_completion(body).await?;
         // Taken from the headers, so that the cost can be looked up even if no event follows.
         if let Some(id) = error::generation_id(&response.headers) {
             self.ready.extend(self.decoder.set_generation_id(id));

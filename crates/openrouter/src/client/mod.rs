@@ -78,14 +78,8 @@ impl OpenRouter {
         Ok(OpenRouter { inner: Arc::new(Inner { http, base_url, api_key, timeouts, size_limits }) })
     }
 
-    /// Sends a request for a streamed completion and waits for the response head, whatever its status.
-    async fn post_completion(&self, request: Outgoing) -> Result<Response, CompletionError> {
-        let body = match request {
-            Outgoing::Composed(request) => {
-                Bytes::from(request::body(&request).map_err(|_| unsendable_request())?)
-            }
-            Outgoing::Relayed(request) => Bytes::from_owner(SharedText(request.body)),
-        };
+    /// Sends the body of a request for a streamed completion and waits for the response head, whatever its status.
+    async fn post_completion(&self, body: Bytes) -> Result<Response, CompletionError> {
         let post = self.inner.http.post(self.url("chat/completions")?);
         exchange::send(post.header(CONTENT_TYPE, "application/json").body(body), self.inner.timeouts).await
     }
@@ -149,6 +143,10 @@ impl CompletionGateway for OpenRouter {
         self.attempt(Outgoing::Relayed(request))
     }
 
+    fn body(&self, request: &CompletionRequest) -> Option<Vec<u8>> {
+        request::body(request).ok()
+    }
+
     async fn generation(&self, generation_id: &str) -> Result<Option<GenerationRecord>, CompletionError> {
         self.fetch_generation(generation_id).await
     }
@@ -170,6 +168,16 @@ struct SharedText(Arc<str>);
 impl AsRef<[u8]> for SharedText {
     fn as_ref(&self) -> &[u8] {
         self.0.as_bytes()
+    }
+}
+
+/// Returns the body of a request.
+fn body_of(request: Outgoing) -> Result<Bytes, CompletionError> {
+    match request {
+        Outgoing::Composed(request) => {
+            Ok(Bytes::from(request::body(&request).map_err(|_| unsendable_request())?))
+        }
+        Outgoing::Relayed(request) => Ok(Bytes::from_owner(SharedText(request.body))),
     }
 }
 

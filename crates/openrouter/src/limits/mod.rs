@@ -101,8 +101,8 @@ impl LimitedGateway {
                     let observe = move |event: &CompletionEvent| {
                         let _held = &queue_permit;
                         match event {
-                            // Comes with the headers, before anything is generated.
-                            CompletionEvent::Identified(_) => {}
+                            // Come before anything is generated.
+                            CompletionEvent::Prepared { .. } | CompletionEvent::Identified(_) => {}
                             CompletionEvent::Chunk(chunk) if !chunk.has_content => {}
                             CompletionEvent::Ended(end) => breaker_permit.report(&end.outcome),
                             _ => breaker_permit.record_answer(),
@@ -127,6 +127,10 @@ impl CompletionGateway for LimitedGateway {
     fn relay(&self, request: RelayRequest) -> CompletionStream {
         let (model, requester) = (request.model.clone(), request.requester);
         self.limited(model, requester, |gateway| gateway.relay(request))
+    }
+
+    fn body(&self, request: &CompletionRequest) -> Option<Vec<u8>> {
+        self.inner.body(request)
     }
 
     async fn generation(&self, generation_id: &str) -> Result<Option<GenerationRecord>, CompletionError> {

@@ -58,6 +58,8 @@ async fn events_of_a_compressed_stream_are_returned_as_they_arrive() {
     let upstream = Upstream::playing(vec![script]).await;
     let client = upstream.client();
     let mut events = client.complete(hello());
+    let prepared = timeout(Duration::from_secs(5), events.next()).await.unwrap();
+    assert!(matches!(prepared, Some(CompletionEvent::Prepared { .. })), "{prepared:?}");
     let first = timeout(Duration::from_secs(5), events.next()).await.unwrap();
     assert_eq!(first, Some(CompletionEvent::Text("Hello".to_owned())));
     drop(events);

@@ -50,6 +50,7 @@ impl Answer {
         };
         for event in before {
             match event {
+                CompletionEvent::Prepared { .. } => {}
                 CompletionEvent::Identified(changes) => {
                     let known = &mut answer.identity;
                     known.generation_id = changes.generation_id.clone().or(known.generation_id.take());

@@ -6,7 +6,7 @@ use causerie_domain::attachments::Attachment;
 use causerie_domain::messages::{MAX_HISTORY_BYTES, Message, MessageRole, MessageSession, MessageView};
 use causerie_domain::ports::MessageQuery;
 use causerie_domain::sessions::Session;
-use causerie_domain::{MessageId, SessionId};
+use causerie_domain::{Filter, MessageId, SessionId};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -84,6 +84,53 @@ pub(crate) async fn latest(conn: &mut Conn, latest: &LatestMessages) -> Result<V
 const HISTORY_PARTS: &str = r#"CASE WHEN messages.content = '' AND messages.parts LIKE '%{"type":"file",%'
      THEN '[{"type":"file","url":""}]' ELSE '[]' END"#;
 
+/// Columns of a message in the history.
+macro_rules! history_columns {
+    () => {
+        (
+            messages::id,
+            messages::session_id,
+            messages::turn_id,
+            messages::role,
+            messages::seq,
+            messages::status,
+            messages::content,
+            sql::<Text>(HISTORY_PARTS),
+            messages::reasoning_details,
+            messages::meta,
+            messages::superseded_by,
+            messages::created_at,
+        )
+    };
+}
+
+/// Number of messages that one statement selects by their sequence numbers.
+const NUMBERS_PER_STATEMENT: usize = 500;
+
+/// Returns the messages with these ascending sequence numbers that the filter matches, in order and without parts. They
+/// were the history of a request, so they have at most [`MAX_HISTORY_BYTES`] together.
+pub(super) async fn numbered(
+    conn: &mut Conn,
+    session: &Session,
+    numbers: &[i64],
+    visible: &Filter,
+) -> Result<Vec<MessageView>, QueryError> {
+    let mut rows: Vec<MessageRow> = Vec::new();
+    for numbers in numbers.chunks(NUMBERS_PER_STATEMENT) {
+        let found: Vec<MessageRow> = messages::table
+            .inner_join(sessions::table)
+            .filter(messages::session_id.eq(id_param(session.id)))
+            .filter(messages::seq.eq_any(numbers.to_vec()))
+            .filter(filters::on_messages(visible)?)
+            .order(messages::seq)
+            .select(history_columns!())
+            .load(conn)
+            .await?;
+        rows.extend(found);
+    }
+    views(conn, rows, session.into()).await
+}
+
 /// Returns the last messages of a range that are not superseded, in order and without parts, up to
 /// [`MAX_HISTORY_BYTES`]. The caller has locked the session.
 pub(super) async fn history(
@@ -102,21 +149,7 @@ pub(super) async fn history(
     let size = sql::<BigInt>(sizes::MESSAGE_WITHOUT_PARTS);
     let sizes: Vec<i64> = earlier().select(size).limit(i64::from(range.limit)).load(conn).await?;
     let count = sizes::within(MAX_HISTORY_BYTES, &sizes);
-    let columns = (
-        messages::id,
-        messages::session_id,
-        messages::turn_id,
-        messages::role,
-        messages::seq,
-        messages::status,
-        messages::content,
-        sql::<Text>(HISTORY_PARTS),
-        messages::reasoning_details,
-        messages::meta,
-        messages::superseded_by,
-        messages::created_at,
-    );
-    let mut rows: Vec<MessageRow> = earlier().select(columns).limit(count).load(conn).await?;
+    let mut rows: Vec<MessageRow> = earlier().select(history_columns!()).limit(count).load(conn).await?;
     rows.reverse();
     views(conn, rows, session.into()).await
 }

@@ -15,6 +15,7 @@ mod prices;
 mod sessions;
 mod stream_tickets;
 mod tools;
+mod turn_requests;
 mod turns;
 mod usage;
 mod users;
@@ -39,6 +40,7 @@ pub(crate) use prices::{extra_prices_text, overrides_text, prices_text};
 pub(crate) use sessions::SessionRow;
 pub(crate) use stream_tickets::TicketRow;
 pub(crate) use tools::{ToolRow, ToolVersionRow, tool};
+pub(crate) use turn_requests::{AttemptRow, turn_requests, turn_requests_text};
 pub(crate) use turns::{KeyedTurnRow, SegmentRow, TurnRow};
 pub(crate) use usage::{
     CLOSED, MessageUsageRow, OPEN, OpenUsageRow, PendingRow, SUM_BASES, SumColumns, UsageRecordRow,

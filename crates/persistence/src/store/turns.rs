@@ -7,6 +7,7 @@ use causerie_domain::ports::{
     BeginTurn, BeginTurnError, BegunTurn, CancelRequest, FinishTurn, KeyedTurn, LeaseStatus, NextAttempt,
     Reap, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnPreview, TurnStore, TurnStoreError, Turns,
 };
+use causerie_domain::turn_requests::StoredTurnRequests;
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
 use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, TurnId};
@@ -113,6 +114,17 @@ impl Turns for SqlStore {
             return Ok(None);
         }
         transact!(self, Snapshot, turns::by_id((id, visible.clone())))
+    }
+
+    async fn turn_requests(
+        &self,
+        id: TurnId,
+        visible: &Filter,
+    ) -> Result<Option<StoredTurnRequests>, StoreError> {
+        if visible.is_nothing() {
+            return Ok(None);
+        }
+        transact!(self, Snapshot, turns::requests((id, visible.clone())))
     }
 
     async fn visible_turns(&self, ids: Vec<TurnId>, visible: &Filter) -> Result<Vec<TurnId>, StoreError> {

@@ -37,6 +37,16 @@ impl InputModalities {
         InputModalities { modalities: model.map(|model| model.catalog.input_modalities.clone()) }
     }
 
+    /// Returns these modalities; `None` for all.
+    pub(crate) fn named(modalities: Option<Vec<String>>) -> Self {
+        InputModalities { modalities }
+    }
+
+    /// Returns the names of the modalities; `None` for all.
+    pub(crate) fn names(&self) -> Option<&[String]> {
+        self.modalities.as_deref()
+    }
+
     /// Returns whether the model accepts all parts of a message.
     pub(crate) fn accepts_all_of(&self, message: &PromptMessage) -> bool {
         message.content.iter().all(|part| match part {
@@ -92,6 +102,22 @@ impl AttachmentView<'_> {
             None => 0,
         }
     }
+}
+
+/// Returns the data of a stored attachment as it was sent.
+pub(crate) fn new_attachment(stored: Attachment) -> NewAttachment {
+    let Attachment {
+        id: _,
+        message_id: _,
+        filename,
+        mime_type,
+        size,
+        storage_provider,
+        storage_key,
+        meta,
+        uploaded_at: _,
+    } = stored;
+    NewAttachment { filename, mime_type, size, storage_provider, storage_key, meta }
 }
 
 /// Returns the estimated tokens of attachments.

@@ -197,7 +197,8 @@ impl CompletionRun {
                 Some(CompletionEvent::Ended(end)) => return AttemptEnd::Ended(end),
                 // A relay decodes no content.
                 Some(
-                    CompletionEvent::Reasoning(_)
+                    CompletionEvent::Prepared { .. }
+                    | CompletionEvent::Reasoning(_)
                     | CompletionEvent::Text(_)
                     | CompletionEvent::Refusal(_)
                     | CompletionEvent::Image(_),

@@ -11,6 +11,7 @@ mod breakpoints;
 mod cut;
 #[cfg(test)]
 mod prefix_tests;
+mod recorded;
 #[cfg(test)]
 mod tests;
 mod token_budget;
@@ -18,6 +19,7 @@ mod token_budget;
 use causerie_domain::attachments::{Attachment, NewAttachment};
 use causerie_domain::completion::{ContentPart, PromptMessage};
 use causerie_domain::messages::{MessageRole, MessageStatus, MessageView, PartKind};
+use causerie_domain::turn_requests::SeqRanges;
 use causerie_domain::turns::{ContextReport, HistoryTrim};
 use causerie_usage::CharsPerToken;
 
@@ -26,6 +28,7 @@ pub use self::breakpoints::min_cached_tokens;
 use self::breakpoints::set_breakpoints;
 pub use self::cut::trim_of;
 use self::cut::{first_seq, latest_turns, turns_of};
+pub(crate) use self::recorded::{RecordedContext, recorded};
 use self::token_budget::message_tokens;
 pub use self::token_budget::{
     ASSUMED_CONTEXT_LENGTH, FixedPrompt, ModelLimits, PromptTooLarge, TokenBudget, fixed_prompt, token_budget,
@@ -71,6 +74,8 @@ pub struct ContextInput {
 pub struct Context {
     pub messages: Vec<PromptMessage>,
     pub report: ContextReport,
+    /// Sequence numbers of the messages of the history in the request.
+    pub history: SeqRanges,
 }
 
 /// Builds the context of a request.
@@ -81,10 +86,7 @@ pub fn build(input: &ContextInput, fixed: FixedPrompt) -> Context {
     let unsent = input.history.iter().filter(|view| !is_sent(view)).count() as u64;
     let dropped = input.earlier_messages.saturating_sub(kept.len() as u64).saturating_sub(unsent);
 
-    let mut messages = Vec::with_capacity(kept.len() + 2);
-    messages.push(text_message(MessageRole::System, &input.behavior));
-    messages.extend(kept.iter().map(|view| stored_message(view, input)));
-    messages.push(new_message(input));
+    let mut messages = render(&kept, input);
     let tokens = fixed.tokens.saturating_add(sent.tokens);
     let first_seq = first_seq(sent.turns).unwrap_or(input.new_seq);
     let report = ContextReport {
@@ -100,7 +102,17 @@ pub fn build(input: &ContextInput, fixed: FixedPrompt) -> Context {
         let system_tokens = message_tokens(&input.behavior, input.ratio);
         set_breakpoints(&mut messages, min_tokens, system_tokens, continues.then_some(tokens));
     }
-    Context { messages, report }
+    let history = kept.iter().map(|view| view.message.seq).collect();
+    Context { messages, report, history }
+}
+
+/// Returns the messages of a request with this history.
+fn render(history: &[&MessageView], input: &ContextInput) -> Vec<PromptMessage> {
+    let mut messages = Vec::with_capacity(history.len() + 2);
+    messages.push(text_message(MessageRole::System, &input.behavior));
+    messages.extend(history.iter().map(|view| stored_message(view, input)));
+    messages.push(new_message(input));
+    messages
 }
 
 /// Numbers in the refusal of a context by the upstream; `None` if the upstream did not name them.

@@ -361,17 +361,14 @@ impl Runtime {
             history_from_seq: begun.session.history_from_seq,
         };
         let input = context_input(send, stored, begun.user_message.content, launch.attachments);
-        let Context { messages, report } = context::build(&input, send.fixed);
-        let request = CompletionRequest {
+        let Context { messages, report, history } = context::build(&input, send.fixed);
+        let composition = Composition {
             model: send.model.clone(),
             fallback_models: self.fallbacks_for(&messages, definition),
             messages,
-            parameters: (&definition.parameters).into(),
             max_tokens: send.max_output_tokens,
-            user: Some(pseudonym(&begun.session.user_id.to_string())),
-            session: Some(begun.session.id.to_string()),
-            requester: begun.session.requester(),
         };
+        let request = composed(&begun.session, definition, composition);
         let log = Arc::new(TurnLog::new(self.turn_start(&begun.turn), Some(report)));
         let running = Arc::new(RunningTurn::new(Arc::clone(&log), request.requester, launch.leased_at));
         inner.running.insert(Arc::clone(&running));
@@ -385,6 +382,7 @@ impl Runtime {
             turn: begun.turn.clone(),
             context_input: input,
             request,
+            history,
         };
         // The transaction that opened the row also read the history, so the tokens of the history are known only now.
         let first =
@@ -414,6 +412,33 @@ impl Runtime {
     /// Returns the start of the period in which idempotency keys are kept.
     pub(crate) fn keys_kept_since(&self) -> Timestamp {
         self.inner.clock.now().before(self.inner.settings.idempotency_window)
+    }
+}
+
+/// Parts of a request of a turn that depend on the time of the turn.
+pub(crate) struct Composition {
+    pub(crate) model: String,
+    pub(crate) fallback_models: Vec<String>,
+    pub(crate) messages: Vec<PromptMessage>,
+    pub(crate) max_tokens: u64,
+}
+
+/// Returns a request of a turn. An explanation of the turn composes it again.
+pub(crate) fn composed(
+    session: &Session,
+    definition: &ToolDefinition,
+    composition: Composition,
+) -> CompletionRequest {
+    let Composition { model, fallback_models, messages, max_tokens } = composition;
+    CompletionRequest {
+        model,
+        fallback_models,
+        messages,
+        parameters: (&definition.parameters).into(),
+        max_tokens,
+        user: Some(pseudonym(&session.user_id.to_string())),
+        session: Some(session.id.to_string()),
+        requester: session.requester(),
     }
 }
 

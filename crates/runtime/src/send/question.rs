@@ -1,6 +1,5 @@
 //! The message that a turn answers: a new one, or the last one of the session again.
 
-use causerie_domain::attachments::{Attachment, NewAttachment};
 use causerie_domain::messages::{MessageView, NewMessage};
 use causerie_domain::ports::{IdempotencyKey, Ids, TurnIds};
 use causerie_domain::principal::Principal;
@@ -9,6 +8,7 @@ use causerie_domain::{MessageId, SessionId};
 
 use super::SendOutcome;
 use super::idempotency::{key_of_message, key_of_regeneration};
+use crate::attachments::prompt::new_attachment;
 use crate::authorization::Action;
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
@@ -60,21 +60,6 @@ impl Question {
             None => drawn,
         }
     }
-}
-
-fn new_attachment(stored: Attachment) -> NewAttachment {
-    let Attachment {
-        id: _,
-        message_id: _,
-        filename,
-        mime_type,
-        size,
-        storage_provider,
-        storage_key,
-        meta,
-        uploaded_at: _,
-    } = stored;
-    NewAttachment { filename, mime_type, size, storage_provider, storage_key, meta }
 }
 
 impl Runtime {

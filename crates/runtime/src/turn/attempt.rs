@@ -8,6 +8,7 @@ use causerie_domain::completion::{
 };
 use causerie_domain::messages::PartKind;
 use causerie_domain::ports::CompletionStream;
+use causerie_domain::turn_requests::TurnRequest;
 use causerie_domain::usage::{OpenUsage, UsageProgress};
 use causerie_usage::CharsPerToken;
 use futures_util::StreamExt;
@@ -24,6 +25,8 @@ pub(crate) struct Attempt {
     pub(crate) usage: OpenUsage,
     pub(crate) progress: UsageProgress,
     pub(crate) ratio: CharsPerToken,
+    /// Request of the attempt, to be recorded when it is sent.
+    request: Option<TurnRequest>,
     started_at: Instant,
 }
 
@@ -40,7 +43,12 @@ impl Attempt {
     pub(crate) fn new(usage: OpenUsage, ratio: CharsPerToken) -> Self {
         let estimated_input_tokens = Some(usage.estimated_input_tokens);
         let progress = UsageProgress { estimated_input_tokens, ..UsageProgress::default() };
-        Attempt { usage, progress, ratio, started_at: monotonic() }
+        Attempt { usage, progress, ratio, request: None, started_at: monotonic() }
+    }
+
+    /// Sets the request of the attempt. It is recorded with the hash of its body when it is sent.
+    pub(crate) fn set_request(&mut self, request: TurnRequest) {
+        self.request = Some(request);
     }
 
     /// Returns the time since the request was sent.
@@ -63,6 +71,12 @@ impl Attempt {
                 event = stream.next() => event,
             };
             match event {
+                Some(CompletionEvent::Prepared { sha256 }) => {
+                    if let Some(request) = self.request.take() {
+                        turn.add_request(TurnRequest { sha256, ..request });
+                        inner.flusher.notify(0);
+                    }
+                }
                 Some(CompletionEvent::Identified(info)) => self.identify(info, turn, inner),
                 Some(CompletionEvent::Reasoning(text)) => {
                     self.append(PartKind::Reasoning, &text, turn, inner)

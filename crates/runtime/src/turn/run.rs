@@ -13,6 +13,7 @@ use causerie_domain::completion::{
 use causerie_domain::failure::FailureCode;
 use causerie_domain::messages::MessageMeta;
 use causerie_domain::ports::{FinishTurn, NextAttempt, TurnStoreError};
+use causerie_domain::turn_requests::SeqRanges;
 use causerie_domain::turns::{Turn, TurnFailure, TurnStatus};
 use causerie_domain::usage::{OpenUsage, UsageOutcome};
 use serde_json::Value;
@@ -40,6 +41,8 @@ pub(crate) struct TurnRun {
     /// Input from which the messages of the request were built.
     pub(crate) context_input: ContextInput,
     pub(crate) request: CompletionRequest,
+    /// Sequence numbers of the history in the request.
+    pub(crate) history: SeqRanges,
 }
 
 /// Result of the attempts of a turn.
@@ -78,7 +81,14 @@ impl TurnRun {
         let mut retries = 0;
         let mut was_rebuilt = false;
         let mut estimated_input = attempt.usage.estimated_input_tokens;
+        let mut history = self.history.clone();
         loop {
+            attempt.set_request(context::recorded(
+                &self.context_input,
+                request,
+                &history,
+                attempt.usage.attempt,
+            ));
             let stream = inner.gateway.complete(request.clone());
             let end = match attempt.follow(stream, &self.running, inner).await {
                 AttemptEnd::Ended(end) => end,
@@ -96,6 +106,7 @@ impl TurnRun {
                 estimated_input = context.report.estimated_tokens.into();
                 self.running.set_context(context.report);
                 request.messages = context.messages;
+                history = context.history;
             } else {
                 let output_tokens = end.usage.as_ref().and_then(|usage| usage.tokens.output).unwrap_or(0);
                 let failed = FailedAttempt { error, retries, delta_sent, output_tokens };
@@ -209,6 +220,7 @@ impl TurnRun {
             status,
             failure,
             context: self.running.log.context(),
+            requests: self.running.requests(),
             meta: MessageMeta {
                 model: usage.progress.model_served.clone().or_else(|| Some(self.turn.model.clone())),
                 tokens: usage.tokens.total(),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use causerie_domain::ports::TurnFlush;
+use causerie_domain::turn_requests::TurnRequest;
 use causerie_domain::turns::ContextReport;
 use causerie_domain::usage::UsageProgress;
 use causerie_domain::{Requester, SessionId, TurnId, UsageId};
@@ -33,6 +34,8 @@ pub(crate) struct RunningTurn {
     stop: OnceLock<Stop>,
     stopped: CancellationToken,
     unflushed: Mutex<Unflushed>,
+    /// Requests that were sent.
+    requests: Mutex<Vec<TurnRequest>>,
     /// Held by the flush of the changes, since their order matters.
     flushing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -44,6 +47,8 @@ struct Unflushed {
     flushed: LogCursor,
     progress: Option<(UsageId, UsageProgress)>,
     context: Option<ContextReport>,
+    /// Whether a request was added.
+    has_new_request: bool,
     /// Instant before the last successful renewal of the lease.
     renewed_at: Instant,
 }
@@ -67,14 +72,20 @@ struct FlushedChanges {
 impl RunningTurn {
     pub(crate) fn new(log: Arc<TurnLog>, requester: Requester, leased_at: Instant) -> Self {
         let context = log.context();
-        let unflushed =
-            Unflushed { flushed: LogCursor::default(), progress: None, context, renewed_at: leased_at };
+        let unflushed = Unflushed {
+            flushed: LogCursor::default(),
+            progress: None,
+            context,
+            has_new_request: false,
+            renewed_at: leased_at,
+        };
         RunningTurn {
             log,
             requester,
             stop: OnceLock::new(),
             stopped: CancellationToken::new(),
             unflushed: Mutex::new(unflushed),
+            requests: Mutex::default(),
             flushing: Arc::default(),
         }
     }
@@ -107,6 +118,17 @@ impl RunningTurn {
         self.lock().context = Some(report);
     }
 
+    /// Adds a request that is about to be sent, for the next flush and the end of the turn.
+    pub(crate) fn add_request(&self, request: TurnRequest) {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        self.lock().has_new_request = true;
+    }
+
+    /// Returns the requests that were sent.
+    pub(crate) fn requests(&self) -> Vec<TurnRequest> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Returns the instant before the last successful renewal of the lease.
     pub(crate) fn renewed_at(&self) -> Instant {
         self.lock().renewed_at
@@ -115,8 +137,13 @@ impl RunningTurn {
     /// Takes changes that were not flushed: text up to the limit of bytes, or one file that exceeds it. Without changes, and
     /// while an earlier flush of the turn stores some, the flush only renews the lease.
     pub(crate) fn pending_flush(self: &Arc<Self>, max_bytes: usize) -> PendingFlush {
-        let mut request =
-            TurnFlush { turn_id: self.id(), segments: Vec::new(), progress: None, context: None };
+        let mut request = TurnFlush {
+            turn_id: self.id(),
+            segments: Vec::new(),
+            progress: None,
+            context: None,
+            requests: None,
+        };
         let flushing = Arc::clone(&self.flushing).try_lock_owned().ok();
         let changes = flushing.map(|flushing| {
             let mut unflushed = self.lock();
@@ -124,6 +151,9 @@ impl RunningTurn {
             request.segments = self.log.read_segments(&mut end, max_bytes);
             request.progress = unflushed.progress.take();
             request.context = unflushed.context.take();
+            if std::mem::take(&mut unflushed.has_new_request) {
+                request.requests = Some(self.requests());
+            }
             FlushedChanges { end, _flushing: flushing }
         });
         PendingFlush { turn: Arc::clone(self), request, changes }
@@ -139,7 +169,10 @@ impl PendingFlush {
     /// Returns whether the flush stores changes besides the renewal of the lease.
     pub(crate) fn has_changes(&self) -> bool {
         let request = &self.request;
-        !request.segments.is_empty() || request.progress.is_some() || request.context.is_some()
+        !request.segments.is_empty()
+            || request.progress.is_some()
+            || request.context.is_some()
+            || request.requests.is_some()
     }
 
     /// Returns the size of the text in bytes.
@@ -161,9 +194,10 @@ impl PendingFlush {
     /// Restores the changes of a failed flush, unless newer ones have replaced them.
     pub(crate) fn fail(self) {
         let mut unflushed = self.turn.lock();
-        let TurnFlush { progress, context, .. } = self.request;
+        let TurnFlush { progress, context, requests, .. } = self.request;
         unflushed.progress = unflushed.progress.take().or(progress);
         unflushed.context = unflushed.context.take().or(context);
+        unflushed.has_new_request |= requests.is_some();
     }
 }
 

@@ -18,6 +18,8 @@ pub struct RecordedRequest {
     pub headers: BTreeMap<String, String>,
     /// JSON body; null if the body is empty or invalid.
     pub body: Arc<Value>,
+    /// Body as it arrived.
+    pub raw_body: Arc<[u8]>,
     /// Field `model` of a chat request, unchanged.
     pub model: Option<String>,
     /// Time since the start of the simulator.

@@ -9,6 +9,7 @@ mod client;
 pub mod context_costs;
 mod event_stream;
 mod outage;
+pub mod quote_accuracy;
 mod transcript;
 
 use std::sync::Arc;

@@ -149,6 +149,7 @@ impl Subject {
             failure: Some(failure.clone()),
             finish_reason: Some("stop".to_owned()),
             context: Some(context),
+            requests: Vec::new(),
             parts: parts.clone(),
             reasoning_details: details.clone(),
             meta: answer_meta.clone(),

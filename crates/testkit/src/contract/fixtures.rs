@@ -81,7 +81,7 @@ impl Running {
 
     /// Returns a flush that only renews the lease.
     pub fn empty_flush(&self) -> TurnFlush {
-        TurnFlush { turn_id: self.id(), segments: Vec::new(), progress: None, context: None }
+        TurnFlush { turn_id: self.id(), segments: Vec::new(), progress: None, context: None, requests: None }
     }
 }
 
@@ -211,6 +211,7 @@ impl Subject {
             failure: None,
             finish_reason: Some("stop".to_owned()),
             context: None,
+            requests: Vec::new(),
             parts: ending.parts.clone(),
             reasoning_details: None,
             meta: MessageMeta::default(),

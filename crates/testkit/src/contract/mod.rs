@@ -20,6 +20,7 @@ pub mod reap;
 pub mod reconciliation;
 pub mod regeneration;
 pub mod sessions;
+pub mod turn_requests;
 
 mod fixtures;
 mod sql_subject;
@@ -185,6 +186,11 @@ macro_rules! turns_contract {
                 a_preview_has_the_refusals_of_the_turn_and_changes_nothing,
                 a_preview_has_the_budget_that_refuses_the_turn,
                 a_preview_has_the_lengths_of_the_tools_answers;
+            turn_requests:
+                requests_are_recorded_by_flushes_and_at_the_end,
+                later_marks_do_not_change_the_requests_of_a_turn,
+                messages_are_omitted_for_a_reason,
+                requests_are_found_through_the_filter_of_messages;
             attempts:
                 the_next_attempt_closes_the_previous_one,
                 an_attempt_of_another_owner_is_refused,

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::messages::{MessageMeta, MessageView, Part};
 use crate::ports::StoreError;
+use crate::turn_requests::{StoredTurnRequests, TurnRequest};
 use crate::turns::{ContextReport, Segment, Turn, TurnFailure, TurnStatus};
 use crate::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress};
 use crate::{Filter, InstanceId, SessionId, Timestamp, TurnId, UsageId};
@@ -40,6 +41,8 @@ pub struct TurnFlush {
     pub progress: Option<(UsageId, UsageProgress)>,
     /// Context report, once the request is built.
     pub context: Option<ContextReport>,
+    /// Requests that were sent so far, if there is a new one.
+    pub requests: Option<Vec<TurnRequest>>,
 }
 
 /// Result of the renewal of a lease.
@@ -61,6 +64,8 @@ pub struct FinishTurn {
     pub failure: Option<TurnFailure>,
     pub finish_reason: Option<String>,
     pub context: Option<ContextReport>,
+    /// Requests that were sent.
+    pub requests: Vec<TurnRequest>,
     /// Complete answer in order.
     pub parts: Vec<Part>,
     /// Reasoning records of the upstream.
@@ -194,6 +199,14 @@ pub trait TurnStore: Send + Sync + Debug {
 pub trait Turns: Send + Sync + Debug {
     /// Returns a turn whose answer matches the filter (on Message).
     async fn turn(&self, id: TurnId, visible: &Filter) -> Result<Option<Turn>, StoreError>;
+
+    /// Returns the requests of a turn whose answer matches the filter (on Message), with those of their messages that
+    /// match it.
+    async fn turn_requests(
+        &self,
+        id: TurnId,
+        visible: &Filter,
+    ) -> Result<Option<StoredTurnRequests>, StoreError>;
 
     /// Returns those of some turns whose answers match the filter (on Message). At most 500 turns are given.
     async fn visible_turns(&self, ids: Vec<TurnId>, visible: &Filter) -> Result<Vec<TurnId>, StoreError>;

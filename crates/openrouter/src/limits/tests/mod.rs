@@ -263,4 +263,5 @@ async fn a_probe_whose_answer_has_begun_closes_the_breaker() {
     };
     check(CompletionEvent::Text("a".to_owned()), "ok").await;
     check(CompletionEvent::Identified(GenerationInfo::default()), "Busy").await;
+    check(CompletionEvent::Prepared { sha256: [0; 32] }, "Busy").await;
 }

@@ -10,7 +10,7 @@ use super::super::{Conn, RunQueryDsl, usage};
 use super::{flush, lease, read, reap};
 use crate::error::{QueryError, TransactionError, corrupt};
 use crate::input::EndTurn;
-use crate::rows::{TurnRow, context_text, meta_text, micros, sanitized};
+use crate::rows::{TurnRow, context_text, meta_text, micros, sanitized, turn_requests_text};
 use crate::schema::{messages, turns};
 use crate::types::id_param;
 
@@ -67,6 +67,10 @@ async fn release(
 async fn end(conn: &mut Conn, finish: &FinishTurn) -> Result<Turn, QueryError> {
     let failure = finish.failure.as_ref();
     let context = finish.context.as_ref().map(context_text).transpose()?;
+    let requests = match finish.requests.as_slice() {
+        [] => None,
+        requests => Some(turn_requests_text(requests)?),
+    };
     let row: TurnRow = diesel::update(turns::table.filter(turns::id.eq(id_param(finish.turn_id))))
         .set((
             turns::status.eq(finish.status.as_str()),
@@ -75,8 +79,9 @@ async fn end(conn: &mut Conn, finish: &FinishTurn) -> Result<Turn, QueryError> {
             turns::failure_retry_after_us.eq(failure.and_then(|failure| failure.retry_after).map(micros)),
             turns::failure_retryable.eq(failure.map(|failure| failure.retryable)),
             turns::finish_reason.eq(finish.finish_reason.as_deref().map(sanitized)),
-            // Without a new report the flushed one is kept.
+            // Without a new report the flushed one is kept, and so are flushed requests.
             context.map(|context| turns::context.eq(context)),
+            requests.map(|requests| turns::requests.eq(requests)),
             turns::ended_at.eq(finish.ended_at.as_micros()),
         ))
         .returning(TurnRow::as_returning())

@@ -12,7 +12,7 @@ use super::super::{Conn, RunQueryDsl, budgets, sql_literals, usage};
 use super::{lease, reap};
 use crate::error::{QueryError, TransactionError};
 use crate::input::FlushTurns;
-use crate::rows::{SegmentRow, TurnRow, checked_text, context_text, stored};
+use crate::rows::{SegmentRow, TurnRow, checked_text, context_text, stored, turn_requests_text};
 use crate::schema::{segments, sessions, turns};
 use crate::types::id_param;
 
@@ -38,6 +38,7 @@ pub(crate) async fn flush_large(conn: &mut Conn, large: &FlushTurns) -> Result<V
         segments: Vec::new(),
         progress: turn.progress.clone(),
         context: turn.context,
+        requests: turn.requests.clone(),
     };
     let turns = large.turns.iter().map(without_text).collect();
     let statuses = flush(conn, &FlushTurns { turns, ..*large }).await?;
@@ -63,18 +64,25 @@ async fn flush_one(
     if let Some((id, progress)) = &flush_of_turn.progress {
         usage::update_progress(conn, Some(turn_id), *id, progress).await?;
     }
-    let cancel_requested = match &flush_of_turn.context {
-        Some(context) => {
+    let context = flush_of_turn.context.as_ref().map(context_text).transpose()?;
+    let requests = flush_of_turn.requests.as_deref().map(turn_requests_text).transpose()?;
+    let cancel_requested = match context.is_some() || requests.is_some() {
+        true => {
             let (cancel_requested, session): (bool, SessionId) =
                 diesel::update(turns::table.filter(turns::id.eq(id_param(turn_id))))
-                    .set(turns::context.eq(context_text(context)?))
+                    .set((
+                        context.map(|context| turns::context.eq(context)),
+                        requests.map(|requests| turns::requests.eq(requests)),
+                    ))
                     .returning((turns::cancel_requested, turns::session_id))
                     .get_result(conn)
                     .await?;
-            store_cut(conn, session, context).await?;
+            if let Some(context) = &flush_of_turn.context {
+                store_cut(conn, session, context).await?;
+            }
             cancel_requested
         }
-        None => {
+        false => {
             turns::table
                 .filter(turns::id.eq(id_param(turn_id)))
                 .select(turns::cancel_requested)

@@ -7,6 +7,7 @@ mod lease;
 mod preview;
 mod read;
 mod reap;
+mod requests;
 
 pub(crate) use begin::begin;
 pub(crate) use finish::{finish, finish_large};
@@ -14,3 +15,4 @@ pub(crate) use flush::{begin_attempt, flush, flush_large, request_cancel};
 pub(crate) use preview::preview;
 pub(crate) use read::{by_id, by_key, log, running, visible};
 pub(crate) use reap::{reap, reapable};
+pub(crate) use requests::requests;

@@ -25,7 +25,7 @@ const HARMLESS: &str = "
     POST /sessions/{id}/quote, POST /sessions/{id}/regenerate, GET /sessions/{id}/stream,
     GET /sessions/{id}/attachments, DELETE /attachments/{id}, POST /sessions/{id}/forks, GET /sessions/{id}/forks,
     GET /sessions/{id}/lineage, POST /sessions/{id}/stream-tickets, POST /sessions/{id}/cancel, GET /turns/{id},
-    GET /turns/{id}/stream, GET /usage, GET /usage/records, GET /audit/sessions, GET /audit/events,
+    GET /turns/{id}/context, GET /turns/{id}/stream, GET /usage, GET /usage/records, GET /audit/sessions, GET /audit/events,
     GET /users, GET /users/{id}, DELETE /users/{id}, GET /users/{id}/abilities, GET /users/{id}/rules, POST /groups, GET /groups,
     GET /groups/{id}, GET /groups/{id}/rules, GET /groups/{id}/members, POST /groups/{id}/members/me,
     DELETE /groups/{id}/members/me, GET /groups/{id}/invitations, DELETE /groups/{id}/invitations/{email},

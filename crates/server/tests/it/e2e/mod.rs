@@ -18,6 +18,7 @@ mod deletions;
 mod display_texts;
 mod document;
 mod error_responses;
+mod explanations;
 mod failures;
 mod forks;
 mod grants;

@@ -160,16 +160,15 @@ async fn a_quote_has_the_refusal_of_the_send(builder: TestAppBuilder) -> Result<
     let closed = refused(&paused, "Hello", 409, "session_not_active").await?;
     ensure!(closed["cost"]["at_most"].is_string(), "{closed}");
     paused.change_state("resume").await?;
+    limit(&app, &id, "0.001").await?;
+    let quoted = refused(&paused, "Hello", 402, "budget_exceeded").await?;
+    ensure!(quoted["budget_left"].is_string() && quoted["messages_sent"] == 1, "{quoted}");
+    limit(&app, &id, "100").await?;
     let gated = eve.chat("gated").await?;
     let stream = gated.send("Hello").await?;
     refused(&gated, "And?", 409, "turn_in_progress").await?;
     gated.cancel().await?;
     stream.read_to_end().await?;
-
-    limit(&app, &id, "0.001").await?;
-    let quoted = refused(&paused, "Hello", 402, "budget_exceeded").await?;
-    ensure!(quoted["budget_left"].is_string() && quoted["messages_sent"] == 1, "{quoted}");
-    limit(&app, &id, "100").await?;
 
     let model = async |change: Value| app.root.patch("/models/sim/echo", &change).await?.json(200);
     model(json!({ "enabled": false })).await?;

@@ -167,6 +167,7 @@ fn record(state: &State, http: &HttpRequest, body: &Bytes) -> RequestRecording {
         headers: recorded_headers(http.headers()),
         model: json["model"].as_str().map(str::to_owned),
         body: Arc::new(json),
+        raw_body: Arc::from(&body[..]),
         ..RecordedRequest::default()
     };
     state.recorder.start(request, body.len(), state.cut_token())

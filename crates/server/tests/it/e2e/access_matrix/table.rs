@@ -103,6 +103,7 @@ pub(crate) fn rows() -> Vec<Row> {
         "GET /sessions/{id}/lineage", |c| format!("/sessions/{}/lineage", c.session), NONE => [404, 404, 403, 403, 200];
         "POST /sessions/{id}/cancel", |c| format!("/sessions/{}/cancel", c.session), NONE => [404, 404, 403, 403, 200];
         "GET /turns/{id}", |c| format!("/turns/{}", c.turn), NONE => [404, 404, 404, 403, 200];
+        "GET /turns/{id}/context", |c| format!("/turns/{}/context?include=body", c.turn), NONE => [404, 404, 404, 403, 200];
         "GET /turns/{id}/stream", |c| format!("/turns/{}/stream", c.turn), NONE => [404, 404, 404, 403, 200];
 
         "GET /usage", |c| "/usage?group_by=user", NONE => [200, 200, 200, 200, 200];
