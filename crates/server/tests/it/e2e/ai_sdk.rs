@@ -61,7 +61,8 @@ async fn the_last_message_is_sent_and_stored_with_its_id(builder: TestAppBuilder
     let app = builder.tool("echo", "sim/echo").start().await?;
     let chat = create(&app, "echo").await?;
     let one = message("msg-1", "user", "One");
-    let request = app.ada.request(Method::POST, "/api/chat").json(&body(&chat.id, &[one.clone()]));
+    let request =
+        app.ada.request(Method::POST, "/api/chat").json(&body(&chat.id, std::slice::from_ref(&one)));
     let reply = Reply::fetch(request).await?;
     ensure!(reply.header("x-vercel-ai-ui-message-stream") == Some("v1"), "the header of the AI SDK");
     let start: Value = serde_json::from_str(
@@ -128,7 +129,7 @@ async fn a_message_that_was_lost_is_sent_by_the_request_for_another_answer(
     let app = builder.tool("echo", "sim/echo").start().await?;
     let chat = create(&app, "echo").await?;
     let one = message("msg-1", "user", "One");
-    read(&app.ada, &regeneration(&chat.id, &[one.clone()], None)).await?;
+    read(&app.ada, &regeneration(&chat.id, std::slice::from_ref(&one), None)).await?;
     assert_eq!(stored(&chat).await?, ["user completed", "assistant completed"]);
     // The second message never arrived; the page asks for another answer to it.
     let messages = [one, message("other", "assistant", "One"), message("msg-2", "user", "Two")];
@@ -173,15 +174,15 @@ async fn only_the_last_message_is_answered_again(builder: TestAppBuilder) -> Res
     let app = builder.tool("echo", "sim/echo").start().await?;
     let chat = create(&app, "echo").await?;
     let one = message("msg-1", "user", "One");
-    read(&app.ada, &body(&chat.id, &[one.clone()])).await?;
+    read(&app.ada, &body(&chat.id, std::slice::from_ref(&one))).await?;
     let first = chat.last_message().await?["id"].as_str().context("an id")?.to_owned();
     let messages = [one.clone(), message(&first, "assistant", "One"), message("msg-2", "user", "Two")];
     read(&app.ada, &body(&chat.id, &messages)).await?;
     let last = chat.last_message().await?["id"].as_str().context("an id")?.to_owned();
 
     for earlier in [
-        regeneration(&chat.id, &[one.clone()], Some(&first)),
-        regeneration(&chat.id, &[one.clone()], None),
+        regeneration(&chat.id, std::slice::from_ref(&one), Some(&first)),
+        regeneration(&chat.id, std::slice::from_ref(&one), None),
         regeneration(&chat.id, &messages, Some(&first)),
     ] {
         let refused = app.ada.post("/api/chat", &earlier).await?.problem(409, "fork_required")?;
@@ -203,7 +204,7 @@ async fn an_edit_is_refused_with_a_sentence_that_names_forks(builder: TestAppBui
     let app = builder.tool("echo", "sim/echo").start().await?;
     let chat = create(&app, "echo").await?;
     let one = message("msg-1", "user", "One");
-    read(&app.ada, &body(&chat.id, &[one.clone()])).await?;
+    read(&app.ada, &body(&chat.id, std::slice::from_ref(&one))).await?;
     let mut edit = body(&chat.id, &[message("msg-1", "user", "Edited")]);
     edit["messageId"] = json!("msg-1");
     for refused in [edit, body(&chat.id, &[one, message("a", "assistant", "One")])] {
