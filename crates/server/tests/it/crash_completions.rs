@@ -106,9 +106,12 @@ fn crash(database: Option<&TestDatabase>, point: &str, model: &str, outcomes: Ou
     }
     let records = client.closed_records(&served, expected.len());
     let mut found: Vec<&str> = records.iter().map(|record| record["outcome"].as_str().unwrap()).collect();
-    found.sort_unstable();
-    expected.sort_unstable();
-    assert_eq!(found, expected, "{records:?}");
+    for outcome in expected {
+        let place = found.iter().position(|one| *one == outcome);
+        found.remove(place.unwrap_or_else(|| panic!("no row is {outcome}: {records:?}")));
+    }
+    // On a busy machine the repeated request can lose its short lease and be repeated once more.
+    assert!(found.iter().all(|outcome| *outcome == "interrupted"), "{records:?}");
     served.stop();
     let verified = program.run(&["verify"]);
     assert_eq!((verified.code, verified.stdout.starts_with("whole")), (0, true), "{}", verified.stdout);
@@ -163,7 +166,7 @@ impl Client {
         }
     }
 
-    /// Waits until the ledger has this number of rows and all are closed and settled, and returns them. A row without a
+    /// Waits until the ledger has at least this number of rows and all are closed and settled, and returns them. A row without a
     /// generation id, which was not received or not stored, has no cost that can be looked up.
     fn closed_records(&self, served: &RunningServer, count: usize) -> Vec<Value> {
         let deadline = Instant::now() + TIMEOUT;
@@ -175,7 +178,7 @@ impl Client {
                 false => record["cost"].is_string(),
             };
             let is_closed = |record: &Value| !record["closed_at"].is_null() && is_settled(record);
-            if records.len() == count && records.iter().all(is_closed) {
+            if records.len() >= count && records.iter().all(is_closed) {
                 return records.clone();
             }
             assert!(Instant::now() < deadline, "{count} closed rows are expected: {page}");
