@@ -37,6 +37,7 @@ pub(crate) async fn get_turn(
 pub(crate) struct ContextParams {
     /// `body`: adds the body of each request, exactly as it was sent.
     #[serde(default)]
+    #[param(inline)]
     include: Option<ContextPart>,
     /// Only the body of this attempt, from 1.
     #[serde(default, deserialize_with = "input::optional_from_str")]
