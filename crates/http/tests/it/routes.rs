@@ -77,7 +77,7 @@ async fn missing_resources_and_those_of_other_users_get_the_same_response() {
     for (method, path) in documented().into_iter().filter(has_id) {
         let own_id = if path.starts_with("/turns") { ids[1] } else { ids[0] };
         let body = match path.rsplit('/').next() {
-            Some("messages") => json!({"content": "hi"}),
+            Some("messages" | "quote") => json!({"content": "hi"}),
             Some("forks") => json!({"from_seq": 1}),
             _ => json!({"title": "mine"}),
         };
