@@ -1,5 +1,7 @@
 //! The state of a turn, what it sent to the model, and its cancellation.
 
+use std::str::FromStr;
+
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use causerie_domain::{SessionId, TurnId};
@@ -36,7 +38,7 @@ pub(crate) async fn get_turn(
 #[into_params(parameter_in = Query)]
 pub(crate) struct ContextParams {
     /// `body`: adds the body of each request, exactly as it was sent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "input::optional_from_str")]
     #[param(inline)]
     include: Option<ContextPart>,
     /// Only the body of this attempt, from 1.
@@ -45,10 +47,21 @@ pub(crate) struct ContextParams {
 }
 
 /// Optional part of an explanation.
-#[derive(Debug, Clone, Copy, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
 pub(crate) enum ContextPart {
     Body,
+}
+
+impl FromStr for ContextPart {
+    type Err = &'static str;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        match name {
+            "body" => Ok(ContextPart::Body),
+            _ => Err("it is not `body`"),
+        }
+    }
 }
 
 /// What a turn sent to the model.
