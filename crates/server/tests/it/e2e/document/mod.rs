@@ -112,6 +112,7 @@ fn paths(template: &str, stored: &Stored) -> Result<Vec<String>> {
         }
         "/sessions/{id}/lineage" => fill(&[&stored.fork]),
         "/v1/models/{id}" => vec!["/v1/models/sim/text".to_owned()],
+        "/api/chat/{session_id}/stream" => vec![template.replace("{session_id}", &stored.session)],
         _ if !template.contains('{') => vec![template.to_owned()],
         _ if template.contains("{slug}") => vec![template.replace("{slug}", "echo")],
         _ if template.starts_with("/sessions/") => fill(&[&stored.session]),
