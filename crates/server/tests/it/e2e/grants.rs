@@ -22,7 +22,7 @@ const HARMLESS: &str = "
     GET /models, POST /models/sync, POST /sessions, GET /sessions, GET /sessions/{id}, PATCH /sessions/{id},
     DELETE /sessions/{id}, PATCH /sessions/{id}/pause, PATCH /sessions/{id}/resume, PATCH /sessions/{id}/complete,
     GET /sessions/{id}/messages, POST /sessions/{id}/messages,
-    POST /api/chat, GET /api/chat/{session_id}/stream,
+    POST /api/chat, GET /api/chat/{session_id}/stream, POST /v1/chat/completions, GET /v1/models, GET /v1/models/{id},
     POST /sessions/{id}/quote, POST /sessions/{id}/regenerate, GET /sessions/{id}/stream,
     GET /sessions/{id}/attachments, DELETE /attachments/{id}, POST /sessions/{id}/forks, GET /sessions/{id}/forks,
     GET /sessions/{id}/lineage, POST /sessions/{id}/stream-tickets, POST /sessions/{id}/cancel, GET /turns/{id},
