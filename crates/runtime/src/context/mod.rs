@@ -1,6 +1,6 @@
 //! Context of a request: the system message of the tool, the latest history that fits, and the new message.
 //!
-//! All functions are pure. History is left out in whole turns, the oldest first, in [blocks](cut) or with a sliding
+//! All functions are pure. History is left out in whole turns, the oldest first, in blocks or with a sliding
 //! window; the system message and the new message are always sent. A message is sent in the same form in each request,
 //! and nothing that changes from turn to turn precedes it: until a cut, a request begins with the messages of the
 //! previous one. Cancelled, interrupted and failed answers are sent with their partial text. An
