@@ -5,7 +5,6 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::Duration;
 
 use causerie_domain::UsageId;
 use causerie_domain::completion::{
@@ -13,7 +12,7 @@ use causerie_domain::completion::{
     RelayRequest,
 };
 use causerie_domain::failure::FailureCode;
-use causerie_domain::ports::{NextCompletionAttempt, StoreError, TurnStoreError};
+use causerie_domain::ports::{NextCompletionAttempt, TurnStoreError};
 use causerie_domain::turns::TurnFailure;
 use causerie_domain::usage::{CloseUsage, OpenUsage, UsageOutcome, UsageProgress};
 use causerie_usage::{CharsPerToken, EstimatedTokens, RequestEnd, settle};
@@ -26,6 +25,7 @@ use super::settings::{CompletionSettings, OnDisconnect};
 use crate::core::clock::monotonic;
 use crate::runtime::RuntimeInner;
 use crate::turn::attempt::storable;
+use crate::turn::lease_retry::retry_until_lease_expires;
 use crate::turn::quotations::without_quotations_of;
 use crate::turn::retry::{FailedAttempt, RetryPolicy, pause_before_retry};
 use crate::turn::running::Stop;
@@ -33,8 +33,6 @@ use crate::usage::estimates::FIRST_LOOKUP_DELAY;
 
 /// Maximum number of chunks without content that are held back at the start of an answer.
 const MAX_HELD_CHUNKS: usize = 32;
-/// Pause before the first retry of a step in the store; it doubles up to a second.
-const FIRST_STORE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Begun completion that is to be run.
 #[derive(Debug)]
@@ -283,27 +281,12 @@ impl CompletionRun {
         }
     }
 
-    /// Repeats a step while the store is unavailable, until the lease expires. The step is idempotent.
+    /// Repeats a step of the store until the lease of the completion expires.
     async fn until_lease_expires<T, F>(&self, step: impl Fn() -> F) -> Result<T, TurnStoreError>
     where
         F: Future<Output = Result<T, TurnStoreError>>,
     {
-        let lease = self.inner.settings.lease;
-        let until = (self.running.renewed_at() + lease).max(monotonic() + lease / 3);
-        let mut pause = FIRST_STORE_PAUSE;
-        loop {
-            let error = match tokio::time::timeout_at(until, step()).await {
-                Ok(Err(TurnStoreError::Store(error @ StoreError::Unavailable(_)))) => error,
-                Ok(result) => return result,
-                Err(elapsed) => return Err(StoreError::Unavailable(elapsed.into()).into()),
-            };
-            if monotonic() + pause >= until {
-                return Err(error.into());
-            }
-            tracing::debug!(usage = %self.running.usage_id(), %error, "storing a step of a completion failed; retrying");
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(1));
-        }
+        retry_until_lease_expires(self.running.renewed_at(), self.inner.settings.lease, step).await
     }
 
     /// Logs a failed request. The text of the upstream is logged without what it quotes from the request, and not at all

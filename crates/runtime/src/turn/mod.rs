@@ -4,7 +4,7 @@ pub(crate) mod attempt;
 pub(crate) mod close_usage;
 pub(crate) mod event;
 pub(crate) mod flusher;
-mod lease_retry;
+pub(crate) mod lease_retry;
 pub(crate) mod log;
 pub(crate) mod quotations;
 pub(crate) mod reader;

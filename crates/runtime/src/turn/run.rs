@@ -179,7 +179,7 @@ impl TurnRun {
         };
         let close = close_usage(attempt, UsageOutcome::Failed, Some(&end), &[], now);
         let next = NextAttempt { turn_id: self.turn.id, owner: inner.instance, close, open: open.clone() };
-        let opened = retry_until_lease_expires(&self.running, inner.settings.lease, || {
+        let opened = retry_until_lease_expires(self.running.renewed_at(), inner.settings.lease, || {
             inner.turn_store.begin_attempt(next.clone())
         })
         .await;
@@ -247,9 +247,10 @@ impl TurnRun {
         let inner = &self.inner;
         // The flusher renews the lease while a large answer is stored.
         let time = inner.settings.lease + LARGE_ANSWER_TIME.saturating_mul(large_megabytes(&finish));
-        let stored =
-            retry_until_lease_expires(&self.running, time, || inner.turn_store.finish_turn(finish.clone()))
-                .await;
+        let stored = retry_until_lease_expires(self.running.renewed_at(), time, || {
+            inner.turn_store.finish_turn(finish.clone())
+        })
+        .await;
         match stored {
             Ok((turn, usage)) => Ending::Final(Box::new(TurnEnd { turn, usage: Some(usage) })),
             Err(TurnStoreError::Lost) => Ending::Superseded,
