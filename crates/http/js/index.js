@@ -65,7 +65,7 @@ async function* events(response) {
 
 /** What was read of a turn. Joins the streams of several connections to one without repetitions. */
 class Reading {
-  ended = false; #told = new Set(); #open = null; #seen;
+  ended = false; #delivered = new Set(); #open = null; #seen;
 
   constructor(cursor = null) {
     this.cursor = cursor;
@@ -94,7 +94,7 @@ class Reading {
     if (step === 'start') return []; // A part starts with its first new delta: a resumed stream starts its part again.
     if (step === 'end') return position >= this.#seen && this.#open?.id === frame.id ? this.#leave() : [];
     if (frame.type === 'file' && position <= this.#seen) return [];
-    if (['start', 'data-context'].includes(frame.type)) return this.#told.size < this.#told.add(frame.type).size ? [frame] : [];
+    if (['start', 'data-context'].includes(frame.type)) return this.#delivered.size < this.#delivered.add(frame.type).size ? [frame] : [];
     return [...this.#leave(), frame];
   }
 
