@@ -5,6 +5,7 @@
 pub(crate) mod chat;
 pub(crate) mod cost_ceiling;
 mod idempotency;
+mod preparation;
 mod question;
 mod quote;
 mod title;
@@ -14,41 +15,34 @@ use std::sync::Arc;
 
 use causerie_domain::attachments::NewAttachment;
 use causerie_domain::completion::{CompletionRequest, PromptMessage};
-use causerie_domain::cost_ceiling::CostCeiling;
-use causerie_domain::messages::{MessageView, NewMessage};
-use causerie_domain::models::Model;
-use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, IdempotencyKey, StoreError, TurnLease};
+use causerie_domain::messages::NewMessage;
+use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, StoreError};
 use causerie_domain::principal::Principal;
-use causerie_domain::sessions::{Session, SessionState};
-use causerie_domain::turns::{HistoryTrim, Turn};
-use causerie_domain::usage::{OpenUsage, UsagePurpose};
-use causerie_domain::{SessionId, Timestamp, UsageId, Usd};
+use causerie_domain::sessions::Session;
+use causerie_domain::turns::Turn;
+use causerie_domain::usage::OpenUsage;
+use causerie_domain::{SessionId, Timestamp, Usd};
 use causerie_fair_share::on_behalf_of;
-use causerie_usage::CharsPerToken;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use self::cost_ceiling::{TokenLimits, cost_ceiling};
 pub use self::idempotency::MAX_IDEMPOTENCY_KEY_CHARS;
 use self::idempotency::require_same_body;
+use self::preparation::{StoredContext, ValidatedSend, Validation, context_input};
 use self::question::Question;
 pub use self::quote::{ExpectedOutput, Quote, QuoteEstimate};
-use self::title::title_from;
-use self::validation::{check_form, check_modalities};
-use crate::attachments::prompt::{InputModalities, tokens_of};
+use crate::attachments::prompt::InputModalities;
 use crate::authorization::{Access, Action, ReaderRight, ReaderScope};
-use crate::context::{self, Context, ContextInput, FixedPrompt, ModelLimits};
+use crate::context::{self, Context};
 use crate::core::clock::monotonic;
 use crate::core::error::RuntimeError;
-use crate::models::calibration::ratio_of;
 use crate::runtime::Runtime;
-use crate::tools::definitions::PinnedTool;
 use crate::turn::log::TurnLog;
 use crate::turn::reader::TurnReader;
 use crate::turn::run::TurnRun;
 use crate::turn::running::RunningTurn;
-use causerie_tool_definitions::{CacheMode, ToolDefinition};
+use causerie_tool_definitions::ToolDefinition;
 
 /// Turn of a sent message, and a reader of its answer.
 #[derive(Debug)]
@@ -76,42 +70,6 @@ impl SendOutcome {
     pub fn scope(&self) -> ReaderScope {
         ReaderScope::Turn { turn_id: self.turn.id, session_id: self.turn.session_id, right: self.right }
     }
-}
-
-/// Result of the validation of a send.
-enum Validation {
-    New(Box<ValidatedSend>),
-    /// The idempotency key belongs to this turn.
-    Replay(Box<Turn>),
-}
-
-/// Send that has passed all checks of the runtime.
-struct ValidatedSend {
-    pinned: PinnedTool,
-    model: String,
-    /// Entry of the model in the catalog.
-    catalog_model: Option<Arc<Model>>,
-    max_output_tokens: u64,
-    fixed: FixedPrompt,
-    ratio: CharsPerToken,
-    key: Option<IdempotencyKey>,
-}
-
-/// Tool and model of a send.
-struct SendTarget {
-    pinned: PinnedTool,
-    model: String,
-    /// Entry of the model in the catalog.
-    catalog_model: Option<Arc<Model>>,
-}
-
-/// Stored part of the context of a send.
-struct StoredContext {
-    history: Vec<MessageView>,
-    earlier_messages: u64,
-    /// Sequence number of the new message.
-    new_seq: i64,
-    history_from_seq: i64,
 }
 
 /// Data for the task of a turn, besides the begun turn.
@@ -216,140 +174,6 @@ impl Runtime {
         }
     }
 
-    /// Runs the checks of a send. The order is the precedence of their errors.
-    async fn validate_send(
-        &self,
-        access: &Access,
-        session: &Session,
-        question: &Question,
-    ) -> Result<Validation, RuntimeError> {
-        let inner = &self.inner;
-        let message = &question.message;
-        // Ownership is checked before the state of the session, which has an error of its own below.
-        access
-            .require_message(Action::Create, &Session { state: SessionState::Active, ..session.clone() })?;
-        let key = question.idempotency_key()?;
-        if let Some(key) = &key {
-            let since = self.keys_kept_since();
-            if let Some(found) = inner.turn_store.turn_by_key(session.id, &key.key, since).await? {
-                return Ok(Validation::Replay(Box::new(require_same_body(found, Some(key))?)));
-            }
-        }
-        if session.state != SessionState::Active {
-            return Err(RuntimeError::SessionNotActive(session.state));
-        }
-        let target = self.send_target(access, session).await?;
-        let send = self.validate_message(target, message)?;
-        Ok(Validation::New(Box::new(ValidatedSend { key, ..send })))
-    }
-
-    /// Returns the tool and the model of a send, if the principal may use them.
-    async fn send_target(&self, access: &Access, session: &Session) -> Result<SendTarget, RuntimeError> {
-        let inner = &self.inner;
-        // Checked at the creation of the session too, but a membership can end and another API key may be used.
-        access.require_account(session.group_id)?;
-        let pinned = inner.pinned_tool(session.tool_version_id).await?;
-        access.require_tool(Action::Use, &pinned.tool)?;
-        let definition = &pinned.definition;
-        let model = definition.model.clone().unwrap_or_else(|| inner.settings.default_model.clone());
-        for id in std::iter::once(&model).chain(&definition.fallback_models) {
-            access.require_model(id, inner.catalog.get(id).as_deref(), inner.settings.catalog_only)?;
-        }
-        let catalog_model = inner.catalog.get(&model);
-        Ok(SendTarget { pinned, model, catalog_model })
-    }
-
-    /// Checks the message of a send, and divides the context of the model.
-    fn validate_message(
-        &self,
-        target: SendTarget,
-        message: &NewMessage,
-    ) -> Result<ValidatedSend, RuntimeError> {
-        let SendTarget { pinned, model, catalog_model } = target;
-        let inner = &self.inner;
-        let definition = &pinned.definition;
-        check_form(message, definition.limits.max_input_chars, inner.settings.attachment_hosts)?;
-        let accepted = InputModalities::of(catalog_model.as_deref());
-        check_modalities(message, &model, &accepted)?;
-
-        let listed = catalog_model.as_ref().map(|model| &model.catalog);
-        let limits = ModelLimits {
-            context_length: listed.and_then(|model| model.context_length),
-            max_completion_tokens: listed.and_then(|model| model.max_completion_tokens),
-        };
-        let requested_output =
-            definition.parameters.max_output_tokens.unwrap_or(inner.settings.default_max_output_tokens);
-        let budget = context::token_budget(limits, requested_output);
-        let ratio = ratio_of(&model, catalog_model.as_ref().and_then(|model| model.millichars_per_token));
-        let attached = tokens_of(&message.attachments, &accepted);
-        let fixed = context::fixed_prompt(&definition.behavior, &message.content, attached, budget, ratio)?;
-        let max_output_tokens = budget.max_output_tokens;
-        Ok(ValidatedSend { pinned, model, catalog_model, max_output_tokens, fixed, ratio, key: None })
-    }
-
-    /// Builds the request that begins the turn in the store.
-    fn begin_request(
-        &self,
-        principal: &Principal,
-        session: &Session,
-        send: &ValidatedSend,
-        question: Question,
-    ) -> BeginTurn {
-        let inner = &self.inner;
-        let ids = inner.ids.as_ref();
-        let now = inner.clock.now();
-        let definition = &send.pinned.definition;
-        let turn = question.turn_ids(ids, session.id);
-        let Question { message, stored, key: _ } = question;
-        BeginTurn {
-            user_id: principal.user.id,
-            key: send.key.clone(),
-            keys_kept_since: self.keys_kept_since(),
-            title: if stored.is_none() { title_from(&message.content) } else { None },
-            message,
-            answers_again: stored.map(|stored| stored.seq),
-            lease: TurnLease { owner: inner.instance, duration: inner.settings.lease },
-            usage: OpenUsage {
-                id: UsageId::next(ids),
-                user_id: principal.user.id,
-                group_id: session.group_id,
-                tool_id: Some(session.tool_id),
-                session_id: Some(session.id),
-                turn_id: Some(turn.turn_id),
-                message_id: Some(turn.assistant_message_id),
-                api_key_id: principal.api_key_id(),
-                purpose: UsagePurpose::Chat,
-                attempt: 1,
-                model: send.model.clone(),
-                estimated_input_tokens: send.fixed.tokens,
-                prices: send.catalog_model.as_ref().map(|model| model.catalog.pricing.clone()),
-                created_at: now,
-            },
-            ids: turn,
-            ceiling: self.cost_ceiling(send),
-            max_history_messages: definition.history.effective_max_messages(),
-            trim: trim_of(send),
-            max_messages: definition.limits.max_messages_per_session,
-            now,
-        }
-    }
-
-    /// Returns the maximum cost of the turn; `None` if a price is unknown.
-    fn cost_ceiling(&self, send: &ValidatedSend) -> Option<CostCeiling> {
-        let definition = &send.pinned.definition;
-        let (fixed, history) = send.fixed.input_limits(definition.history.max_tokens);
-        self.cost_ceiling_of(send, TokenLimits { fixed, history, output: send.max_output_tokens })
-    }
-
-    /// Returns the maximum cost of these tokens; `None` if a price is unknown.
-    fn cost_ceiling_of(&self, send: &ValidatedSend, limits: TokenLimits) -> Option<CostCeiling> {
-        let definition = &send.pinned.definition;
-        let fallbacks = definition.fallback_models.iter().map(|id| self.inner.catalog.get(id));
-        let models: Vec<_> = std::iter::once(send.catalog_model.clone()).chain(fallbacks).collect();
-        let prices = models.iter().map(|model| model.as_ref().map(|model| &model.catalog.pricing));
-        cost_ceiling(prices, limits)
-    }
-
     /// Builds the request and starts the task of the turn.
     fn launch(&self, begun: BegunTurn, send: &ValidatedSend, launch: Launch) -> SendOutcome {
         let inner = &self.inner;
@@ -442,49 +266,6 @@ pub(crate) fn composed(
     }
 }
 
-/// Returns the input from which the context of a send is built.
-fn context_input(
-    send: &ValidatedSend,
-    stored: StoredContext,
-    content: String,
-    attachments: Vec<NewAttachment>,
-) -> ContextInput {
-    let definition = &send.pinned.definition;
-    let StoredContext { history, earlier_messages, new_seq, history_from_seq } = stored;
-    ContextInput {
-        behavior: definition.behavior.clone(),
-        history,
-        earlier_messages,
-        new_seq,
-        content,
-        attachments,
-        max_history_messages: definition.history.effective_max_messages(),
-        max_history_tokens: definition.history.max_tokens,
-        trim: trim_of(send),
-        history_from_seq,
-        min_cached_tokens: min_cached_tokens(definition, send),
-        ratio: send.ratio,
-        accepted: InputModalities::of(send.catalog_model.as_deref()),
-        replayed_models: model_ids(&send.model, send.catalog_model.as_deref()),
-    }
-}
-
-/// Returns how the history of the turn is cut.
-fn trim_of(send: &ValidatedSend) -> HistoryTrim {
-    let prices = send.catalog_model.as_ref().map(|model| &model.catalog.pricing);
-    context::trim_of(&send.pinned.definition.history, prices)
-}
-
-/// Returns the minimum tokens of a prefix that ends with a breakpoint; `None` if no breakpoints are sent.
-fn min_cached_tokens(definition: &ToolDefinition, send: &ValidatedSend) -> Option<u64> {
-    match definition.cache.unwrap_or_default() {
-        CacheMode::Auto => {
-            context::min_cached_tokens(&send.model, &send.catalog_model.as_ref()?.catalog.pricing)
-        }
-        CacheMode::Off => None,
-    }
-}
-
 fn begin_turn_error(error: BeginTurnError) -> RuntimeError {
     match error {
         BeginTurnError::NotFound => RuntimeError::NotFound,
@@ -505,12 +286,6 @@ impl From<context::PromptTooLarge> for RuntimeError {
     fn from(error: context::PromptTooLarge) -> Self {
         RuntimeError::ContextLengthExceeded { limit: error.limit, needed: error.needed }
     }
-}
-
-/// Returns the ids under which the requested model can answer: its own, and its dated id in the catalog.
-fn model_ids(requested: &str, catalog_model: Option<&Model>) -> Vec<String> {
-    let dated = catalog_model.and_then(|model| model.catalog.canonical_slug.clone());
-    std::iter::once(requested.to_owned()).chain(dated).collect()
 }
 
 /// Returns a stable pseudonym of a user for the upstream.
