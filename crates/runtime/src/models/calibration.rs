@@ -44,27 +44,46 @@ impl Observation {
         let frames = TOKENS_PER_MESSAGE * request.messages.len() as u64;
         Some(Observation { weight, tokens: reported.checked_sub(frames)? })
     }
+
+    /// Returns the corrected ratio of a model in thousandths; `None` if the correction is too small.
+    fn corrected(self, model: &str, known: Option<u32>) -> Option<u32> {
+        let before = ratio_of(model, known);
+        let after = before.after(self.weight, self.tokens).millichars();
+        let is_small = after.abs_diff(before.millichars()) * MIN_CORRECTION_RECIPROCAL < before.millichars();
+        (!is_small).then_some(after)
+    }
+}
+
+/// Corrected ratio of a model that is used already and is not stored yet.
+#[derive(Debug)]
+pub(crate) struct Correction {
+    model: String,
+    /// Ratio before the correction; `None` if the model had none.
+    known: Option<u32>,
+    observed: Observation,
 }
 
 impl RuntimeInner {
-    /// Corrects the ratio of the model that answered. A correction may be lost without harm, because another process
-    /// has then stored an observed ratio.
-    pub(crate) async fn calibrate(&self, answered_by: &str, observed: Observation) {
-        let Some(model) = self.catalog.get(answered_by) else { return };
-        let id = &model.catalog.id;
-        let mut known = model.millichars_per_token;
+    /// Corrects the ratio of the model that answered, for all requests of this process that follow. Returns what is to
+    /// be stored; `None` if the correction is too small.
+    pub(crate) fn calibrate(&self, answered_by: &str, observed: Observation) -> Option<Correction> {
+        let model = self.catalog.get(answered_by)?;
+        let (id, known) = (&model.catalog.id, model.millichars_per_token);
+        self.catalog.set_ratio(id, observed.corrected(id, known)?);
+        Some(Correction { model: id.clone(), known, observed })
+    }
+
+    /// Stores a correction. It may be lost without harm, because another process has then stored an observed ratio.
+    pub(crate) async fn store_correction(&self, correction: Correction) {
+        let Correction { model, mut known, observed } = correction;
         for _ in 0..MAX_TRIES {
-            let before = ratio_of(id, known);
-            let after = before.after(observed.weight, observed.tokens).millichars();
-            if after.abs_diff(before.millichars()) * MIN_CORRECTION_RECIPROCAL < before.millichars() {
-                return;
-            }
-            match self.models.calibrate(id, known, after).await {
-                Ok(Calibration::Stored) => return self.catalog.set_ratio(id, after),
+            let Some(corrected) = observed.corrected(&model, known) else { return };
+            match self.models.calibrate(&model, known, corrected).await {
+                Ok(Calibration::Stored) => return self.catalog.set_ratio(&model, corrected),
                 Ok(Calibration::Changed(now)) => known = now,
                 Ok(Calibration::NoSuchModel) => return,
                 Err(error) => {
-                    tracing::debug!(%error, model = %id, "storing the token calibration failed");
+                    tracing::debug!(%error, %model, "storing the token calibration failed");
                     return;
                 }
             }

@@ -65,10 +65,13 @@ impl TurnRun {
         let finish = self.finish_request(&attempt, outcome);
         let answered_by = finish.meta.model.clone();
         let ending = self.store(finish).await;
+        // Whoever has read the end finds the corrected ratio; the end does not wait until the ratio is stored.
+        let correction =
+            answered_by.zip(observed).and_then(|(model, seen)| self.inner.calibrate(&model, seen));
         self.running.log.end(ending);
         drop(on_panic);
-        if let (Some(model), Some(observed)) = (answered_by, observed) {
-            self.inner.calibrate(&model, observed).await;
+        if let Some(correction) = correction {
+            self.inner.store_correction(correction).await;
         }
     }
 
