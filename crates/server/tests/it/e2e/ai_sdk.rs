@@ -161,8 +161,9 @@ async fn a_message_that_arrived_is_stored_once_and_answered_again(builder: TestA
     let again = regeneration(&chat.id, &messages, None);
     let refused = app.ada.post("/api/chat", &again).await?.problem(409, "turn_in_progress")?;
     ensure!(refused["turn_id"].is_string(), "{refused}");
+    let running = chat.resume(None).await?.context("the turn runs")?;
     app.upstream().open("gate");
-    chat.resume(None).await?.context("the turn runs")?.read_to_end().await?;
+    running.read_to_end().await?;
     read(&app.ada, &again).await?;
     let expected = ["user completed", "assistant completed < 3", "assistant completed"];
     assert_eq!(stored(&chat).await?, expected);
