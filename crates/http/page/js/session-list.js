@@ -31,11 +31,14 @@ export class SessionList {
   async load(cursor = null) {
     if (this.loading) return;
     this.loading = true;
+    // The page may be older than what changes until it arrives.
+    this.meanwhile = [];
     const { generation } = this;
     try {
       const page = await api.get('/sessions', { limit: 30, cursor, state: this.filter });
       if (generation !== this.generation) return;
       this.merge(page, cursor);
+      this.meanwhile.forEach((change) => change());
       this.loaded = true;
       this.error = null;
     } catch (error) {
@@ -67,16 +70,26 @@ export class SessionList {
 
   /** Takes a new or changed session. */
   take(session) {
+    if (this.loading) this.meanwhile.push(() => this.place(session));
     const known = this.rows.find((row) => row.id === session.id);
     if (known && known.title === session.title && known.state === session.state && known.last_activity_at === session.last_activity_at && known.active_turn_id === session.active_turn_id) return;
-    const others = this.rows.filter((row) => row.id !== session.id);
-    const fits = !this.filter || this.filter === session.state;
-    this.rows = (fits ? [...others, session] : others).sort((a, b) => (a.last_activity_at < b.last_activity_at ? 1 : -1));
+    this.place(session);
     this.changed();
   }
 
+  /** Puts a session that fits the filter in its place. */
+  place(session) {
+    const others = this.rows.filter((row) => row.id !== session.id);
+    const fits = !this.filter || this.filter === session.state;
+    this.rows = (fits ? [...others, session] : others).sort((a, b) => (a.last_activity_at < b.last_activity_at ? 1 : -1));
+  }
+
   remove(id) {
-    this.rows = this.rows.filter((row) => row.id !== id);
+    const drop = () => {
+      this.rows = this.rows.filter((row) => row.id !== id);
+    };
+    if (this.loading) this.meanwhile.push(drop);
+    drop();
     this.changed();
   }
 }

@@ -41,16 +41,18 @@ export function Table({ caption, columns, rows, initial = null, empty = t.lists.
 export function useList(path, query) {
   const [state, setState] = useState({ rows: [], cursor: null, loading: true, error: null });
   const key = JSON.stringify([path, query]);
-  const current = useRef(key);
-  current.current = key;
+  // Only the latest request changes the rows: an earlier one may be answered later, with older rows.
+  const latest = useRef(0);
   const load = useCallback(async (cursor) => {
+    latest.current += 1;
+    const request = latest.current;
     setState((old) => ({ ...old, loading: true }));
     try {
       const page = await api.get(path, { ...query, limit: 50, cursor });
-      if (current.current !== key) return;
+      if (latest.current !== request) return;
       setState((old) => ({ rows: cursor ? [...old.rows, ...page.data] : page.data, cursor: page.next_cursor, loading: false, error: null }));
     } catch (error) {
-      if (current.current === key) setState((old) => ({ ...old, loading: false, error }));
+      if (latest.current === request) setState((old) => ({ ...old, loading: false, error }));
     }
   }, [key]);
   useEffect(() => {

@@ -15,6 +15,33 @@ after(() => all.close());
 
 const section = (name) => page.goto(`${all.server.address}/#/administration/${name}`);
 
+test('a list that was requested earlier and arrives later does not replace the newer one', async () => {
+  let release;
+  const held = new Promise((resolve) => {
+    release = resolve;
+  });
+  let requests = 0;
+  await page.route('**/users?*', async (route) => {
+    const first = requests++ === 0;
+    const response = await route.fetch();
+    if (first) await held;
+    await route.fulfill({ response });
+  });
+  await section('users');
+  await page.getByRole('button', { name: 'New user' }).click();
+  await page.getByRole('dialog').getByLabel('Name').fill('Ida');
+  await page.getByRole('dialog').getByLabel('E-mail').fill('ida@example.org');
+  await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+  const shown = page.getByRole('cell', { name: 'ida@example.org' });
+  await shown.waitFor();
+  const arrived = page.waitForResponse('**/users?*');
+  release();
+  await (await arrived).finished();
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+  assert.equal(await shown.count(), 1);
+  await page.unroute('**/users?*');
+});
+
 test('users are created, edited and deleted', async () => {
   await section('users');
   await page.getByRole('button', { name: 'New user' }).click();

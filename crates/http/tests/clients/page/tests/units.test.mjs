@@ -42,3 +42,21 @@ test('blocks that are read in pieces equal those of the whole text', async () =>
   for (let end = 1; end < text.length; end += 3) blocks.update(text.slice(0, end), false);
   assert.deepEqual(shape(blocks.update(text, true)), expected);
 });
+
+test('a page of sessions that was requested earlier loses no session that changed meanwhile', async () => {
+  const { SessionList } = await load('session-list.js');
+  const session = (id, at, state = 'active') => ({ id, state, title: id, last_activity_at: at, active_turn_id: null });
+  const answers = [];
+  globalThis.sessionStorage = { getItem: () => null };
+  globalThis.fetch = () => new Promise((resolve) => {
+    answers.push((data) => resolve(new Response(JSON.stringify({ data, next_cursor: null }), { headers: { 'content-type': 'application/json' } })));
+  });
+  const list = new SessionList();
+  const loaded = list.load();
+  list.take(session('new', '2026-01-03'));
+  list.take(session('b', '2026-01-04', 'paused'));
+  list.remove('c');
+  answers[0]([session('c', '2026-01-02'), session('b', '2026-01-01'), session('a', '2026-01-01')]);
+  await loaded;
+  assert.deepEqual(list.rows.map(({ id, state }) => `${id} ${state}`), ['b paused', 'new active', 'a active']);
+});
