@@ -313,8 +313,8 @@ pub struct CompletionError {
     pub kind: CompletionErrorKind,
     /// Sentence for users. It holds no secrets, no account ids and no text of the provider.
     pub message: String,
-    /// Message of the upstream and the provider, for logs only. Account ids are removed. It may quote the request and
-    /// the answer, which the runtime removes before it logs the message.
+    /// Message of the upstream and the provider, for logs and for the reason of a refused completion. Account ids are
+    /// removed. It may quote the request and the answer, which the runtime removes before it uses the message.
     pub provider_text: Option<String>,
     /// HTTP status, if a response arrived.
     pub status: Option<u16>,

@@ -39,7 +39,7 @@ impl TurnStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TurnFailure {
     pub code: FailureCode,
-    /// Sentence for users, without secrets and text of the provider.
+    /// Sentence for users, without secrets. For a turn it has no text of the provider.
     pub detail: String,
     /// Wait that the upstream asks for.
     pub retry_after: Option<Duration>,

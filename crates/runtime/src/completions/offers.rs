@@ -23,12 +23,17 @@ impl Runtime {
     /// Returns the models that the principal may read and the tools that it may use, by id.
     ///
     /// # Errors
-    /// [`RuntimeError::Forbidden`] if the principal may read no model.
+    /// [`RuntimeError::Forbidden`] if the principal may neither read models nor use tools.
     pub async fn offered_models(&self, principal: &Principal) -> Result<Vec<OfferedModel>, RuntimeError> {
         let access = self.access(principal)?;
-        let models = self.inner.models.models(&access.models(Action::Read)?).await?;
+        let (readable, usable) = (access.models(Action::Read), access.tools(Action::Use));
+        let models = match &readable {
+            Ok(readable) => self.inner.models.models(readable).await?,
+            Err(RuntimeError::Forbidden { .. }) if usable.is_ok() => Vec::new(),
+            Err(_) => return readable.map(|_| Vec::new()),
+        };
         // A principal without the right to use tools sees none.
-        let tools = match access.tools(Action::Use) {
+        let tools = match usable {
             Ok(usable) => self.inner.tools.tools(&usable).await?,
             Err(RuntimeError::Forbidden { .. }) => Vec::new(),
             Err(error) => return Err(error),

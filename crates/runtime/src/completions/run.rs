@@ -133,8 +133,8 @@ impl CompletionRun {
                     self.release_held(attempt);
                     return (AnswerOutcome::Completed, Some(end));
                 }
-                self.log_failure(attempt, error, request.as_ref(), retries);
-                return (AnswerOutcome::Failed(error.clone().into()), Some(end));
+                let reason = self.log_failure(attempt, error, request.as_ref(), retries);
+                return (AnswerOutcome::Failed(failure(error, reason)), Some(end));
             };
             self.log_failure(attempt, error, request.as_ref(), retries);
             tokio::select! {
@@ -289,15 +289,15 @@ impl CompletionRun {
         retry_until_lease_expires(self.running.renewed_at(), self.inner.settings.lease, step).await
     }
 
-    /// Logs a failed request. The text of the upstream is logged without what it quotes from the request, and not at all
-    /// once the request is released.
+    /// Logs a failed request, and returns the text of the upstream. The text has nothing that it quotes from the request;
+    /// once the request is released there is none.
     fn log_failure(
         &self,
         attempt: &Attempt,
         error: &CompletionError,
         request: Option<&RelayRequest>,
         retries: u32,
-    ) {
+    ) -> Option<String> {
         let usage = attempt.usage.id;
         let provider_text = error.provider_text.as_deref().zip(request).map(|(text, request)| {
             let body = serde_json::from_str(&request.body).unwrap_or_default();
@@ -315,7 +315,18 @@ impl CompletionRun {
                 tracing::warn!(%usage, ?kind, status, request_id, provider_text, retries, "request of a completion failed")
             }
         }
+        provider_text
     }
+}
+
+/// Returns the failure of a completion. A refused request has the reason of the upstream, which validates the values of
+/// parameters.
+fn failure(error: &CompletionError, reason: Option<String>) -> TurnFailure {
+    let mut failure = TurnFailure::from(error.clone());
+    if let (CompletionErrorKind::InvalidRequest, Some(reason)) = (&error.kind, reason) {
+        failure.detail = format!("{}: {reason}", failure.detail);
+    }
+    failure
 }
 
 impl Attempt {

@@ -138,7 +138,9 @@ fn check_message_length(members: &Members<'_>, tool: &PinnedTool) -> Result<(), 
     Ok(())
 }
 
-/// Parameters that a model of the catalog may lack, with their name in the catalog.
+/// Parameters that a model of the catalog may lack, with their name in the catalog. The catalog lists
+/// `parallel_tool_calls`, `prediction` and the maxima of tokens for some of the models that take them, so that their
+/// absence says nothing.
 const LISTED_PARAMETERS: &[(&str, &str)] = &[
     ("frequency_penalty", "frequency_penalty"),
     ("include_reasoning", "include_reasoning"),
@@ -152,6 +154,7 @@ const LISTED_PARAMETERS: &[(&str, &str)] = &[
     ("response_format", "response_format"),
     ("seed", "seed"),
     ("stop", "stop"),
+    ("structured_outputs", "structured_outputs"),
     ("temperature", "temperature"),
     ("tool_choice", "tool_choice"),
     ("tools", "tools"),
@@ -171,8 +174,15 @@ fn require_parameters(members: &Members<'_>, model: Option<&Model>) -> Result<()
     let lacks = |listed: &str| !supported.iter().any(|one| one == listed);
     let missing =
         LISTED_PARAMETERS.iter().find(|(name, listed)| members.get(name).is_some() && lacks(listed));
-    match missing {
-        Some((name, _)) => Err(RuntimeError::invalid(format!("/{name}"), "is not supported by the model")),
+    let format =
+        members.get("response_format").map(|json| object_at("/response_format", json)).transpose()?;
+    let has_schema =
+        format.is_some_and(|format| format.get("type").and_then(string).as_deref() == Some("json_schema"));
+    match missing.map(|(name, _)| *name) {
+        None if has_schema && lacks("structured_outputs") => {
+            Err(RuntimeError::invalid("/response_format/type", "is not supported by the model: json_schema"))
+        }
+        Some(name) => Err(RuntimeError::invalid(format!("/{name}"), "is not supported by the model")),
         None => Ok(()),
     }
 }

@@ -17,10 +17,11 @@ use causerie_runtime::{
     AnswerEvent, AnswerOutcome, Completion, CompletionReader, CompletionSettings, NewCompletion,
     OnDisconnect, RuntimeError, Settings, SystemIds,
 };
+use causerie_tool_definitions::parse_yaml;
 use serde_json::{Value, json};
 
 use crate::support::scripted_gateway::{Step, chunk, fail, finish, finish_chunk, identified};
-use crate::support::{World, user, world, world_on_store};
+use crate::support::{TOOL, World, user, world, world_on_store};
 
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -397,6 +398,90 @@ async fn every_model_must_exist_and_be_allowed() {
     let lacking = world.refusal(&anna, &strict).await;
     let RuntimeError::Invalid(errors) = lacking else { panic!("{lacking:?}") };
     assert_eq!(errors[0].pointer, "/seed");
+    strict.as_object_mut().unwrap().remove("seed");
+    strict["response_format"] = json!({"type": "json_schema", "json_schema": {"name": "a", "schema": {}}});
+    let RuntimeError::Invalid(errors) = world.refusal(&anna, &strict).await else { panic!("no schema") };
+    assert_eq!(errors[0].pointer, "/response_format");
+}
+
+/// Returns the same principal without the right to use a model.
+fn without_model(principal: &Principal, id: &str) -> Principal {
+    let rule = json!({"action": "use", "subject": "Model", "conditions": {"id": id}, "inverted": true});
+    Principal { rules: vec![rule.to_string()], ..principal.clone() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repetition_needs_the_right_to_the_model() {
+    let world = world_with_models().await;
+    let (anna, body) = (Principal { credential: Credential::Token, ..user("anna") }, body("a/b"));
+    let mut first = world.complete(&anna, keyed(&body, "k")).await;
+    assert_eq!(text(&mut first).await, "ok");
+    let bound = without_model(&anna, "a/b");
+    for request in [keyed(&body, "k"), retry(&body)] {
+        let refused = world.runtime.complete(&bound, request).await;
+        assert!(matches!(refused, Err(RuntimeError::Forbidden { .. })), "{refused:?}");
+    }
+    assert!(world.complete(&anna, keyed(&body, "k")).await.is_replayed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forbidden_model_is_forbidden_in_every_spelling() {
+    let world = world_with_models().await;
+    let anna = Principal { credential: Credential::Token, ..user("anna") };
+    let bound = without_model(&anna, "a/b");
+    for id in [
+        "a/b",
+        "A/b",
+        "a/B",
+        "~a/b",
+        "a/b:free",
+        "a/b:online",
+        "A/B:Nitro",
+        "a/b:unknown:free",
+        "a//b",
+        "a/b ",
+        "a/\u{62}\u{301}",
+    ] {
+        for name in ["model", "models"] {
+            let mut request = body(if name == "model" { id } else { "c/unpriced" });
+            if name == "models" {
+                request["models"] = json!([id]);
+            }
+            let refused = world.refusal(&bound, &request).await;
+            let is_refused = matches!(refused, RuntimeError::Forbidden { .. } | RuntimeError::NoSuchModel(_));
+            assert!(is_refused, "{name} {id}: {refused:?}");
+        }
+    }
+    assert!(world.upstream.relayed().is_empty());
+    // Other models with the same author or name are not concerned.
+    for id in ["a/b-mini", "a/bb", "b/a"] {
+        world.complete(&bound, new(&body(id))).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_message_limit_of_a_tool_applies_in_every_spelling() {
+    let world = world(Settings::default()).await;
+    let limited = format!("{}limits:\n  max_input_chars: 5\n", TOOL.replace("helper", "brief"));
+    let tools = [("helper.yaml", TOOL.to_owned()), ("brief.yaml", limited)];
+    let tools = tools.map(|(name, yaml)| parse_yaml(name, yaml.as_bytes()).unwrap());
+    world.runtime.sync_tools(tools.to_vec()).await.unwrap();
+    let anna = user("anna");
+    for message in [
+        r#"{"role": "user", "content": "123456"}"#,
+        r#"{"r\u006fle": "user", "content": "123456"}"#,
+        r#"{"role": "us\u0065r", "content": "123456"}"#,
+        r#"{"role": "user", "cont\u0065nt": "123456"}"#,
+        r#"{"role": "user", "content": [{"type": "text", "text": "123"}, {"t\u0079pe": "text", "te\u0078t": "456"}]}"#,
+    ] {
+        let body = format!(r#"{{"model": "tool:brief", "messages": [{message}]}}"#);
+        let request = NewCompletion { body, ..NewCompletion::default() };
+        let refused = world.runtime.complete(&anna, request).await;
+        let Err(RuntimeError::MessageTooLong { limit: 5, given: 6 }) = refused else {
+            panic!("{message}: {refused:?}")
+        };
+    }
+    assert!(world.upstream.relayed().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -206,6 +206,15 @@ async fn an_upstream_failure_has_the_status_of_its_class(app: TestAppBuilder) ->
     for row in closed_records(&app, 12).await? {
         assert_eq!(row["outcome"], "failed");
     }
+    // The upstream validates the values of parameters: its reason helps, without what it quotes.
+    let mut quoting = body("sim/status?code=400&body=quote");
+    quoting["messages"][0]["content"] = json!("a text of sixteen characters and more");
+    for (request, reason) in [(body("sim/echo?nonsense=1"), "nonsense"), (quoting, "rejects")] {
+        let error = app.ada.post(PATH, &request).await?.json(400)?;
+        let message = error["error"]["message"].as_str().context("a message")?;
+        assert_eq!(error["error"]["code"], "upstream_invalid_request", "{error}");
+        ensure!(message.contains(reason) && !message.contains("sixteen characters"), "{error}");
+    }
     app.stop().await
 }
 
@@ -240,6 +249,18 @@ async fn models_and_tools_are_listed_and_found(app: TestAppBuilder) -> Result<()
     }
     let missing = app.ada.get("/v1/models/nobody/has-this").await?.json(404)?;
     assert_eq!(missing["error"]["code"], "model_not_found");
+    for (scope, expected) in [("use:Tool", Some("tool:")), ("read:Model", Some("")), ("read:Session", None)] {
+        let key = app.ada.post("/api-keys", &json!({ "name": scope, "scopes": [scope] })).await?.json(201)?;
+        let reply = app.ada.with_key(key["key"].as_str().context("a key")?).get("/v1/models").await?;
+        let Some(prefix) = expected else {
+            reply.json(403)?;
+            continue;
+        };
+        let listed = reply.json(200)?["data"].as_array().context("a list")?.clone();
+        let ids = listed.iter().map(|model| model["id"].as_str().unwrap_or_default());
+        let (tools, models): (Vec<_>, Vec<_>) = ids.partition(|id| id.starts_with("tool:"));
+        assert_eq!((tools.is_empty(), models.is_empty()), (prefix.is_empty(), !prefix.is_empty()), "{scope}");
+    }
     app.stop().await
 }
 
