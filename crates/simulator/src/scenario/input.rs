@@ -41,12 +41,14 @@ impl ScenarioInput<'_> {
 
     /// Returns the text that `words`, `chars` and `letters` select, by default the given one, split into deltas.
     pub(crate) fn pieces(&self, default: impl FnOnce() -> String) -> Result<Vec<String>, ParameterError> {
-        let letters = match self.params.choice("letters", "mixed", &["mixed", "plain", "emoji", "nul"])? {
-            "plain" => Alphabet::Plain,
-            "emoji" => Alphabet::Emoji,
-            "nul" => Alphabet::Nul,
-            _ => Alphabet::Mixed,
-        };
+        let letters =
+            match self.params.choice("letters", "mixed", &["mixed", "plain", "emoji", "nul", "blank"])? {
+                "plain" => Alphabet::Plain,
+                "emoji" => Alphabet::Emoji,
+                "nul" => Alphabet::Nul,
+                "blank" => Alphabet::Blank,
+                _ => Alphabet::Mixed,
+            };
         let chars =
             self.params.number_up_to("chars", 16 << 20)?.and_then(|count| usize::try_from(count).ok());
         let whole = match (chars, self.params.text("words")) {

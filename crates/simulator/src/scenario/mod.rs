@@ -12,6 +12,7 @@ mod rate_limits;
 mod refusals;
 mod reply_script;
 mod schema;
+mod strict;
 mod text;
 
 use std::time::{Duration, SystemTime};
@@ -63,7 +64,11 @@ pub const COMMON_PARAMETERS: &[Parameter] = &[
     parameter("keepalives", "1", "comments before the first delta; not streamed: whitespace heartbeats"),
     parameter("words", "", "number of words of the answer"),
     parameter("chars", "", "exact number of characters of the answer"),
-    parameter("letters", "mixed", "characters for `chars`: `plain`, `mixed`, `emoji`, `nul` (with U+0000)"),
+    parameter(
+        "letters",
+        "mixed",
+        "characters for `chars`: `plain`, `mixed`, `emoji`, `nul` (with U+0000), `blank` (white space and characters without a width)",
+    ),
     parameter("piece", "", "characters per delta; by default, each word is a delta"),
     parameter("chars_per_token", "4", "characters per token"),
     parameter("served", "", "model id in the answer; by default the requested one"),
@@ -81,6 +86,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
         assistant::SCENARIOS,
         function_calls::SCENARIOS,
         refusals::SCENARIOS,
+        strict::SCENARIOS,
         rate_limits::SCENARIOS,
         connection_faults::SCENARIOS,
         bodies::SCENARIOS,
@@ -123,6 +129,18 @@ pub(crate) fn check(model: &str) -> Result<(), String> {
         cached: CachedTokens::default(),
     };
     try_build(&input, &path).map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// Builds the script of a model id whose scenario answers in place of another one.
+fn build_in_place(input: &ScenarioInput<'_>, id: &str) -> Result<Script, ParameterError> {
+    let ModelId { path, params } = ModelId::parse(id);
+    let names: Vec<&str> = params.names().collect();
+    match find(&path, &names) {
+        Ok(Some(scenario)) => (scenario.build)(&ScenarioInput { params, ..input.clone() }),
+        Ok(None) => answers::echo(input),
+        Err(InvalidModelId::Parameter(error)) => Err(error),
+        Err(InvalidModelId::Unknown(path)) => Err(params::invalid("#", &path, "a scenario".to_owned())),
+    }
 }
 
 fn try_build(input: &ScenarioInput<'_>, path: &str) -> Result<Script, InvalidModelId> {

@@ -164,7 +164,7 @@ fn payment(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
     Ok(refused(402, &message, json!({ "provider_name": null })))
 }
 
-fn moderation(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
+pub(super) fn moderation(input: &ScenarioInput<'_>) -> Result<Script, ParameterError> {
     let text = input.request.last_user_text();
     let length = text.chars().count();
     let flagged = if length <= 100 {

@@ -34,6 +34,8 @@ pub(crate) enum Alphabet {
     Emoji,
     /// Every eighth character is U+0000, which PostgreSQL text cannot contain.
     Nul,
+    /// White space and characters without a width.
+    Blank,
 }
 
 impl Alphabet {
@@ -43,6 +45,7 @@ impl Alphabet {
             Self::Mixed => "aé東🦀 ñ—ß漢🌍 ",
             Self::Emoji => "👩🏽‍🚀🦀🌍🏳️‍🌈",
             Self::Nul => "abc def\0",
+            Self::Blank => " \u{200B}\n\u{FEFF}",
         }
     }
 }
@@ -66,7 +69,7 @@ mod tests {
     fn lengths_are_exact() {
         assert_eq!(words(40).split(' ').count(), 40);
         assert_eq!(words(0), "");
-        for letters in [Alphabet::Plain, Alphabet::Mixed, Alphabet::Emoji, Alphabet::Nul] {
+        for letters in [Alphabet::Plain, Alphabet::Mixed, Alphabet::Emoji, Alphabet::Nul, Alphabet::Blank] {
             assert_eq!(characters(1_001, letters).chars().count(), 1_001, "{letters:?}");
         }
     }

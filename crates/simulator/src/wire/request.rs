@@ -56,6 +56,8 @@ pub(crate) struct Message {
     pub(crate) role: Role,
     #[serde(default)]
     pub(crate) content: Option<Content>,
+    #[serde(default)]
+    pub(crate) reasoning_details: Option<serde_json::Value>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -84,6 +86,10 @@ pub(crate) struct Part {
     pub(crate) text: Option<String>,
     #[serde(default)]
     pub(crate) cache_control: Option<Value>,
+    #[serde(default)]
+    pub(crate) image_url: Option<Value>,
+    #[serde(default)]
+    pub(crate) file: Option<Value>,
 }
 
 impl ChatRequest {
@@ -178,6 +184,31 @@ impl Message {
         }
     }
 
+    /// Returns the addresses of images and files.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &str> {
+        let parts = match &self.content {
+            Some(Content::Parts(parts)) => &parts[..],
+            None | Some(Content::Text(_)) => &[],
+        };
+        parts.iter().filter_map(|part| match (&part.image_url, &part.file) {
+            (Some(image), _) => image["url"].as_str(),
+            (_, Some(file)) => file["file_data"].as_str(),
+            _ => None,
+        })
+    }
+
+    /// Returns whether the content or one of its texts is empty.
+    pub(crate) fn is_empty(&self) -> bool {
+        match &self.content {
+            None => true,
+            Some(Content::Text(text)) => shows_nothing(text),
+            Some(Content::Parts(parts)) => {
+                let mut texts = parts.iter().filter_map(|part| part.text.as_deref());
+                parts.is_empty() || texts.any(shows_nothing)
+            }
+        }
+    }
+
     /// Returns the texts of the parts, and whether each is a breakpoint of the prompt cache. Other parts have no text.
     pub(crate) fn parts(&self) -> impl Iterator<Item = (&str, bool)> {
         let (text, parts) = match &self.content {
@@ -189,6 +220,14 @@ impl Message {
             parts.iter().map(|part| (part.text.as_deref().unwrap_or_default(), part.cache_control.is_some()));
         text.into_iter().chain(parts)
     }
+}
+
+/// Returns whether a text has only white space and characters without a width.
+fn shows_nothing(text: &str) -> bool {
+    let is_blank = |letter: char| {
+        letter.is_whitespace() || matches!(letter, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}')
+    };
+    text.chars().all(is_blank)
 }
 
 impl Role {

@@ -11,3 +11,4 @@ mod function_calls;
 mod lookups;
 mod program;
 mod refusals;
+mod strict;
