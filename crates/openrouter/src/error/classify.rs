@@ -91,6 +91,12 @@ fn refine(kind: CompletionErrorKind, body: &ErrorBody) -> CompletionErrorKind {
         CompletionErrorKind::InvalidRequest if context_length::is_mentioned(&text) => {
             context_length::parse(&text)
         }
+        // The model is served, but by no endpoint that takes the images or files of the request.
+        CompletionErrorKind::ModelUnavailable
+            if text.contains("found that support") && text.contains(" input") =>
+        {
+            CompletionErrorKind::InvalidRequest
+        }
         CompletionErrorKind::InvalidRequest if text.contains("not a valid model") => {
             CompletionErrorKind::ModelUnavailable
         }

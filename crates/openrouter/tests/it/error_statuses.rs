@@ -133,6 +133,17 @@ async fn availability_states_the_reason_and_whether_to_retry() {
 }
 
 #[tokio::test]
+async fn a_model_without_an_endpoint_for_the_files_of_a_request_refuses_the_request() {
+    for (message, kind) in [
+        ("No endpoints found that support image input", InvalidRequest),
+        ("No endpoints found that support tool use", ModelUnavailable),
+    ] {
+        let body = format!(r#"{{"error":{{"code":404,"message":"{message}"}}}}"#);
+        assert_eq!(refusal(404, &[], body.as_bytes()).await.kind, kind, "{message}");
+    }
+}
+
+#[tokio::test]
 async fn a_403_is_moderation_a_guardrail_a_refusing_provider_or_a_key_without_permission() {
     let check = async |body: &str, kind| {
         assert_eq!(refusal(403, &[], body.as_bytes()).await.kind, kind, "{body}");
