@@ -130,6 +130,11 @@ pub struct Message {
     pub meta: MessageMeta,
     /// Sequence number of the answer that replaces this one. A superseded message is listed and is never sent upstream.
     pub superseded_by: Option<i64>,
+    /// Mark of a user message that the upstream refused: it is listed and is not sent upstream again. The value is the
+    /// sequence number of the answer of the turn that set the mark.
+    pub withheld_from: Option<i64>,
+    /// Whether the upstream has accepted a request with this user message.
+    pub accepted: bool,
     pub created_at: Timestamp,
 }
 
@@ -155,6 +160,8 @@ impl Message {
             reasoning_details: None,
             meta: MessageMeta::default(),
             superseded_by: None,
+            withheld_from: None,
+            accepted: false,
             created_at,
         }
     }
@@ -182,6 +189,15 @@ impl Message {
         let parts = if self.content.is_empty() && has_files { vec![file] } else { Vec::new() };
         Message { parts, ..self }
     }
+}
+
+/// Marks of user messages that the end of a turn changes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MessageMarks {
+    /// Sequence numbers of the messages that are marked as accepted. They are withheld no longer.
+    pub accepted: Vec<i64>,
+    /// Sequence numbers of the messages that are withheld.
+    pub withheld: Vec<i64>,
 }
 
 /// Fields of a session that rules on its messages can name.

@@ -1,6 +1,6 @@
 //! Requests of a turn: what they were built from, so that they can be explained and built again.
 
-use crate::messages::MessageView;
+use crate::messages::{MessageRole, MessageView};
 use crate::models::Pricing;
 use crate::sessions::Session;
 use crate::string_enum::string_enum;
@@ -56,6 +56,12 @@ impl SeqRanges {
         after.checked_sub(1).is_some_and(|index| seq <= self.0[index].1)
     }
 
+    /// Returns whether a range begins between two numbers.
+    fn has_between(&self, after: i64, before: i64) -> bool {
+        let index = self.0.partition_point(|(first, _)| *first <= after);
+        self.0.get(index).is_some_and(|(first, _)| *first < before)
+    }
+
     /// Returns the number of sequence numbers.
     pub fn count(&self) -> u64 {
         self.0.iter().map(|(first, last)| last.abs_diff(*first) + 1).fold(0, u64::saturating_add)
@@ -96,14 +102,14 @@ string_enum! {
         Cut = "cut",
         /// Answer that was replaced by a later one.
         Superseded = "superseded",
-        /// Answer without text.
+        /// Message without text.
         Empty = "empty",
-        /// User message that the upstream had refused.
+        /// User message that the upstream had refused, and its answer.
         Withheld = "withheld",
     }
 }
 
-/// Message between the first one that was sent and the new one, which was not sent.
+/// Message of the history that was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OmittedMessage {
     pub seq: i64,
@@ -124,10 +130,63 @@ pub struct StoredTurnRequests {
     /// Messages of the requests in order, [without parts](crate::messages::Message::without_parts): those of the history
     /// that the filter matches, and the new message as the last one.
     pub messages: Vec<MessageView>,
-    /// Omitted messages after the first one that the last request sent, at most [`MAX_OMITTED`].
+    /// Omitted messages of the [history](history_from) of the last request, at most [`MAX_OMITTED`].
     pub omitted: Vec<OmittedMessage>,
     /// Whether a file of one of the messages was deleted after the turn had begun.
     pub has_deleted_files: bool,
+}
+
+/// Returns the sequence number with which the history of the last request of a turn begins; earlier messages were cut.
+/// `new_seq` is that of the new message.
+pub fn history_from(turn: &Turn, request: &TurnRequest, new_seq: i64) -> i64 {
+    let first_sent = request.history.first().unwrap_or(new_seq);
+    turn.context.and_then(|context| context.first_seq).map_or(first_sent, |first| first.min(first_sent))
+}
+
+/// Message that a request does not contain.
+#[derive(Debug, Clone, Copy)]
+pub struct UnsentMessage {
+    pub seq: i64,
+    pub role: MessageRole,
+    pub superseded_by: Option<i64>,
+    /// Whether it has no text.
+    pub is_empty: bool,
+}
+
+/// Returns the reasons for which messages of the history are not in a request of a turn. `unsent` is in order. A greeting
+/// is not omitted: the system message contains it.
+pub fn omitted(
+    turn: &Turn,
+    request: &TurnRequest,
+    unsent: impl IntoIterator<Item = UnsentMessage>,
+) -> Vec<OmittedMessage> {
+    let mut omitted = Vec::new();
+    let mut unsent_question = None;
+    for message in unsent {
+        let seq = message.seq;
+        if message.role == MessageRole::Assistant && seq == 1 {
+            continue;
+        }
+        let was_superseded = message.superseded_by.is_some_and(|by| by <= turn.assistant_seq);
+        let reason = match (message.role, unsent_question) {
+            _ if was_superseded => OmissionReason::Superseded,
+            _ if message.is_empty => OmissionReason::Empty,
+            (MessageRole::Assistant, Some(OmittedMessage { seq: question, reason }))
+                if !request.history.has_between(question, seq) =>
+            {
+                reason
+            }
+            // Its question was sent, so its text shows nothing.
+            (MessageRole::Assistant, _) => OmissionReason::Empty,
+            _ => OmissionReason::Withheld,
+        };
+        let message_omitted = OmittedMessage { seq, reason };
+        if message.role == MessageRole::User {
+            unsent_question = Some(message_omitted);
+        }
+        omitted.push(message_omitted);
+    }
+    omitted
 }
 
 #[cfg(test)]

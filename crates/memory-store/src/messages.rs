@@ -16,7 +16,9 @@ impl Messages for MemoryStore {
         let mut found = visible_messages(&state, query.session_id, &query.visible)?;
         found.retain(|view| {
             let seq = view.message.seq;
-            query.after_seq.is_none_or(|after| seq > after)
+            let is_marked = view.message.superseded_by.or(view.message.withheld_from).is_some();
+            !(query.without_marked && is_marked)
+                && query.after_seq.is_none_or(|after| seq > after)
                 && query.before_seq.is_none_or(|before| seq < before)
         });
         let limit = query.limit as usize;

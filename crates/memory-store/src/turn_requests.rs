@@ -1,10 +1,11 @@
 //! Requests of a turn, with the messages that they contain.
 
 use causerie_domain::Filter;
-use causerie_domain::messages::{Message, MessageRole, MessageView};
+use causerie_domain::messages::{Message, MessageView};
 use causerie_domain::ports::StoreError;
 use causerie_domain::turn_requests::{
-    MAX_OMITTED, OmissionReason, OmittedMessage, StoredTurnRequests, TurnAttempt, TurnRequest,
+    MAX_OMITTED, OmittedMessage, StoredTurnRequests, TurnAttempt, TurnRequest, UnsentMessage, history_from,
+    omitted,
 };
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::UsageRecord;
@@ -32,7 +33,7 @@ impl State {
             .filter(|view| is_sent(view.message.seq))
             .map(|view| MessageView { message: view.message.without_parts(), ..view });
         let omitted = match requests.last() {
-            Some(last) => omitted(&turn, last, new_seq, &stored.messages),
+            Some(last) => omitted_messages(&turn, last, new_seq, &stored.messages),
             None => Vec::new(),
         };
         Ok(Some(StoredTurnRequests {
@@ -49,27 +50,30 @@ impl State {
     }
 }
 
-/// Returns the latest messages between the first one of a request and the new one that it does not contain.
-fn omitted(turn: &Turn, request: &TurnRequest, new_seq: i64, messages: &[Message]) -> Vec<OmittedMessage> {
-    let first_seq = request.history.first().unwrap_or(new_seq);
-    let unsent = messages.iter().filter(|message| {
-        (first_seq..new_seq).contains(&message.seq) && !request.history.contains(message.seq)
-    });
-    let mut omitted: Vec<OmittedMessage> = unsent
+/// Returns the latest messages of the history that a request does not contain.
+fn omitted_messages(
+    turn: &Turn,
+    request: &TurnRequest,
+    new_seq: i64,
+    messages: &[Message],
+) -> Vec<OmittedMessage> {
+    let history = history_from(turn, request, new_seq)..new_seq;
+    let is_unsent =
+        |message: &&Message| history.contains(&message.seq) && !request.history.contains(message.seq);
+    let mut unsent: Vec<UnsentMessage> = messages
+        .iter()
+        .filter(is_unsent)
         .rev()
         .take(MAX_OMITTED as usize)
-        .map(|message| {
-            let was_superseded = message.superseded_by.is_some_and(|by| by <= turn.assistant_seq);
-            let reason = match (was_superseded, message.role) {
-                (true, _) => OmissionReason::Superseded,
-                (false, MessageRole::Assistant) if message.content.is_empty() => OmissionReason::Empty,
-                _ => OmissionReason::Withheld,
-            };
-            OmittedMessage { seq: message.seq, reason }
+        .map(|message| UnsentMessage {
+            seq: message.seq,
+            role: message.role,
+            superseded_by: message.superseded_by,
+            is_empty: message.content.is_empty(),
         })
         .collect();
-    omitted.reverse();
-    omitted
+    unsent.reverse();
+    omitted(turn, request, unsent)
 }
 
 /// Returns the ledger row of an attempt. The store has no slugs of deleted tools, and none here.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use causerie_domain::messages::{
-    MAX_HISTORY_BYTES, Message, MessageRole, MessageStatus, MessageView, Part, content_of,
+    MAX_HISTORY_BYTES, Message, MessageMarks, MessageRole, MessageStatus, MessageView, Part, content_of,
 };
 use causerie_domain::page::rows_within;
 use causerie_domain::ports::{
@@ -186,6 +186,7 @@ impl TurnStore for MemoryStore {
         })?;
         state.release(&ended, finish.ended_at);
         state.store_cut(ended.session_id, cut);
+        state.mark(&ended, &finish.marks);
         state.write_answer(&ended, finish.parts, |message| {
             message.reasoning_details = finish.reasoning_details;
             message.meta = finish.meta;
@@ -395,6 +396,9 @@ impl State {
         }
         let turn = stored.turn.clone();
         self.release(&turn, now);
+        if !segments.is_empty() {
+            self.accept(&turn, |question| question.id == turn.user_message_id);
+        }
         self.write_answer(&turn, parts_of(&segments), |_| {});
         Some(turn)
     }
@@ -404,6 +408,30 @@ impl State {
             stored.session.active_turn_id.take_if(|active| *active == turn.id);
             stored.session.last_activity_at = stored.session.last_activity_at.max(now);
         }
+    }
+
+    /// Changes the marks of user messages at the end of a turn.
+    fn mark(&mut self, turn: &Turn, marks: &MessageMarks) {
+        self.accept(turn, |question| marks.accepted.contains(&question.seq));
+        for question in self.questions_of(turn).filter(|question| marks.withheld.contains(&question.seq)) {
+            question.withheld_from = Some(turn.assistant_seq);
+        }
+    }
+
+    /// Marks some user messages as accepted.
+    fn accept(&mut self, turn: &Turn, is_accepted: impl Fn(&Message) -> bool) {
+        for question in self.questions_of(turn).filter(|question| is_accepted(question)) {
+            question.accepted = true;
+            question.withheld_from = None;
+        }
+    }
+
+    /// Returns the user messages up to that of a turn.
+    fn questions_of(&mut self, turn: &Turn) -> impl Iterator<Item = &mut Message> {
+        let stored = self.sessions.get_mut(&turn.session_id);
+        let messages = stored.map(|stored| stored.messages.iter_mut()).into_iter().flatten();
+        let answer_seq = turn.assistant_seq;
+        messages.filter(move |message| message.role == MessageRole::User && message.seq < answer_seq)
     }
 
     fn write_answer(&mut self, turn: &Turn, parts: Vec<Part>, update: impl FnOnce(&mut Message)) {

@@ -176,6 +176,8 @@ diesel::table! {
         meta -> Text,
         superseded_by -> Nullable<BigInt>,
         created_at -> BigInt,
+        withheld_from -> Nullable<BigInt>,
+        accepted -> Bool,
     }
 }
 

@@ -15,6 +15,8 @@ pub struct MessageQuery {
     pub session_id: SessionId,
     /// Messages that the principal may read (filter on Message).
     pub visible: Filter,
+    /// Whether superseded and withheld messages are left out.
+    pub without_marked: bool,
     /// Exclusive lower bound of the sequence number.
     pub after_seq: Option<i64>,
     /// Exclusive upper bound of the sequence number.

@@ -36,6 +36,8 @@ pub(crate) struct MessageDto {
     meta: MetaDto,
     /// Number of the answer that replaces this one; null unless the answer was regenerated.
     superseded_by: Option<i64>,
+    /// Whether the upstream refused the message of the user: it is not sent to the model again.
+    withheld: bool,
     attachments: Vec<AttachmentDto>,
     /// Tokens and cost of all requests of an answer; null for other messages.
     usage: Option<UsageDto>,
@@ -59,6 +61,7 @@ impl From<MessageView> for MessageDto {
             parts: message.parts.into_iter().map(PartDto::from).collect(),
             meta: message.meta.into(),
             superseded_by: message.superseded_by,
+            withheld: message.withheld_from.is_some(),
             attachments: view.attachments.into_iter().map(AttachmentDto::from).collect(),
             usage: view.usage.map(UsageDto::from),
             created_at: message.created_at.into(),

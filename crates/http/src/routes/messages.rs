@@ -29,6 +29,9 @@ pub(crate) struct MessageParams {
     /// Only messages before this number.
     #[serde(default, deserialize_with = "input::optional_from_str")]
     before_seq: Option<i64>,
+    /// `true`: only messages that are neither superseded nor withheld.
+    #[serde(default, deserialize_with = "input::optional_from_str")]
+    visible: Option<bool>,
 }
 
 /// The messages of a session.
@@ -45,8 +48,10 @@ pub(crate) async fn list_messages(
     id: PathId<SessionId>,
     query: Query<(MessageParams, PageParams)>,
 ) -> Result<HttpResponse, Problem> {
-    let Query((MessageParams { after_seq, before_seq }, page)) = query;
-    let mut list = ListMessages { session_id: id.0, after_seq, before_seq, limit: page.limit };
+    let Query((MessageParams { after_seq, before_seq, visible }, page)) = query;
+    let without_marked = visible == Some(true);
+    let mut list =
+        ListMessages { session_id: id.0, without_marked, after_seq, before_seq, limit: page.limit };
     match page.after()? {
         Some(MessageCursor::After(seq)) => list.after_seq = Some(seq),
         Some(MessageCursor::Before(seq)) => list.before_seq = Some(seq),

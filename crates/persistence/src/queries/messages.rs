@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use causerie_domain::attachments::Attachment;
-use causerie_domain::messages::{MAX_HISTORY_BYTES, Message, MessageRole, MessageSession, MessageView};
+use causerie_domain::messages::{
+    MAX_HISTORY_BYTES, Message, MessageMarks, MessageRole, MessageSession, MessageView,
+};
 use causerie_domain::ports::MessageQuery;
 use causerie_domain::sessions::Session;
 use causerie_domain::{Filter, MessageId, SessionId};
@@ -39,6 +41,10 @@ macro_rules! listed {
             .filter(filters::on_messages(&$list.visible)?)
             .select($columns)
             .into_boxed();
+        if $list.without_marked {
+            let is_shown = messages::superseded_by.is_null().and(messages::withheld_from.is_null());
+            query = query.filter(is_shown);
+        }
         if let Some(seq) = $list.after_seq {
             query = query.filter(messages::seq.gt(seq));
         }
@@ -73,6 +79,7 @@ pub(crate) async fn latest(conn: &mut Conn, latest: &LatestMessages) -> Result<V
     let before_end = MessageQuery {
         session_id: latest.session_id,
         visible: latest.visible.clone(),
+        without_marked: false,
         after_seq: None,
         before_seq: Some(i64::MAX),
         limit: latest.limit,
@@ -100,6 +107,8 @@ macro_rules! history_columns {
             messages::meta,
             messages::superseded_by,
             messages::created_at,
+            messages::withheld_from,
+            messages::accepted,
         )
     };
 }
@@ -199,6 +208,35 @@ pub(super) async fn supersede(
         .set(messages::superseded_by.eq(answer_seq))
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+/// Changes the marks of user messages at the end of a turn. `answer_seq` is the sequence number of its answer.
+pub(super) async fn mark(
+    conn: &mut Conn,
+    session: SessionId,
+    answer_seq: i64,
+    marks: &MessageMarks,
+) -> Result<(), QueryError> {
+    let marked = |seqs: &[i64]| {
+        messages::table
+            .filter(messages::session_id.eq(id_param(session)))
+            .filter(messages::seq.eq_any(seqs.to_vec()))
+            .filter(messages::seq.lt(answer_seq))
+            .filter(messages::role.eq(MessageRole::User.as_str()))
+    };
+    if !marks.accepted.is_empty() {
+        diesel::update(marked(&marks.accepted))
+            .set((messages::accepted.eq(true), messages::withheld_from.eq(None::<i64>)))
+            .execute(conn)
+            .await?;
+    }
+    if !marks.withheld.is_empty() {
+        diesel::update(marked(&marks.withheld))
+            .set(messages::withheld_from.eq(answer_seq))
+            .execute(conn)
+            .await?;
+    }
     Ok(())
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct MessageRow {
     meta: String,
     pub(crate) superseded_by: Option<i64>,
     created_at: i64,
+    withheld_from: Option<i64>,
+    accepted: bool,
 }
 
 impl MessageRow {
@@ -76,6 +78,8 @@ impl TryFrom<MessageRow> for Message {
                 .transpose()?,
             meta: json::meta(&row.meta)?,
             superseded_by: row.superseded_by,
+            withheld_from: row.withheld_from,
+            accepted: row.accepted,
             created_at: Timestamp::from_micros(row.created_at),
         })
     }
@@ -98,6 +102,8 @@ impl TryFrom<Message> for MessageRow {
             reasoning_details,
             meta,
             superseded_by,
+            withheld_from,
+            accepted,
             created_at,
         } = message;
         checked_text("messages.content", &content)?;
@@ -114,6 +120,8 @@ impl TryFrom<Message> for MessageRow {
             meta: json::meta_text(&meta),
             superseded_by,
             created_at: created_at.as_micros(),
+            withheld_from,
+            accepted,
         })
     }
 }

@@ -99,7 +99,7 @@ mod tests {
     /// Returns the indices of the messages with a breakpoint.
     fn marked(input: &ContextInput) -> Vec<usize> {
         let budget = TokenBudget { input_tokens: 1000, max_output_tokens: 10, context_length_assumed: false };
-        let fixed = fixed_prompt(&input.behavior, &input.content, 0, budget, input.ratio).unwrap();
+        let fixed = fixed_prompt(&input.system, &input.content, 0, budget, input.ratio).unwrap();
         let messages = build(input, fixed).messages;
         (0..messages.len()).filter(|index| messages[*index].cache_breakpoint).collect()
     }

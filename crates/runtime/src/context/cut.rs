@@ -9,7 +9,7 @@ use causerie_domain::turns::HistoryTrim;
 use causerie_tool_definitions::{History, Trim};
 use causerie_usage::with_margin;
 
-use super::{ContextInput, FixedPrompt, is_sent, stored_tokens};
+use super::{ContextInput, FixedPrompt};
 
 /// Minimum of `max_messages` for block cuts by default: half of a smaller limit has no room for a turn.
 const MIN_BLOCK_MESSAGES: u32 = 4;
@@ -29,10 +29,23 @@ pub fn trim_of(history: &History, prices: Option<&Pricing>) -> HistoryTrim {
     }
 }
 
+/// Stored turn, or a group of messages before the first turn.
+#[derive(Debug)]
+pub(super) struct SentTurn<'a> {
+    /// Sequence number of the first stored message.
+    pub(super) first_seq: i64,
+    /// Number of stored messages, which the limit of messages counts.
+    pub(super) stored: usize,
+    /// Messages that are sent.
+    pub(super) sent: Vec<&'a MessageView>,
+    /// Estimated tokens of the messages that are sent.
+    pub(super) tokens: u64,
+}
+
 /// Turns that are sent, in order.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SentTurns<'a, 'b> {
-    pub(super) turns: &'b [&'a [MessageView]],
+    pub(super) turns: &'b [SentTurn<'a>],
     /// Estimated tokens.
     pub(super) tokens: u64,
 }
@@ -86,40 +99,35 @@ pub(super) fn turns_of(history: &[MessageView]) -> Vec<&[MessageView]> {
 
 /// Returns the latest turns that are sent.
 pub(super) fn latest_turns<'a, 'b>(
-    turns: &'b [&'a [MessageView]],
+    turns: &'b [SentTurn<'a>],
     input: &ContextInput,
     fixed: &FixedPrompt,
 ) -> SentTurns<'a, 'b> {
     let limits = HistoryLimits::of(input, fixed);
-    let whole = latest_within(turns, limits, input);
+    let whole = latest_within(turns, limits);
     let begins_as_before = first_seq(whole.turns).is_none_or(|first| first <= input.history_from_seq);
     if input.trim == HistoryTrim::Sliding || whole.turns.len() == turns.len() && begins_as_before {
         return whole;
     }
-    let half = latest_within(turns, limits.half(), input);
+    let half = latest_within(turns, limits.half());
     match turns {
         // Without the last turn, the model would not know what the new message refers to.
-        [.., _] if half.turns.is_empty() => latest_within(&turns[turns.len() - 1..], limits, input),
+        [.., _] if half.turns.is_empty() => latest_within(&turns[turns.len() - 1..], limits),
         _ => half,
     }
 }
 
 /// Returns the sequence number of the first message.
-pub(super) fn first_seq(turns: &[&[MessageView]]) -> Option<i64> {
-    Some(turns.first()?.first()?.message.seq)
+pub(super) fn first_seq(turns: &[SentTurn<'_>]) -> Option<i64> {
+    turns.first().map(|turn| turn.first_seq)
 }
 
 /// Returns the latest turns within the limits.
-fn latest_within<'a, 'b>(
-    turns: &'b [&'a [MessageView]],
-    limits: HistoryLimits,
-    input: &ContextInput,
-) -> SentTurns<'a, 'b> {
+fn latest_within<'a, 'b>(turns: &'b [SentTurn<'a>], limits: HistoryLimits) -> SentTurns<'a, 'b> {
     let (mut messages, mut tokens) = (0, 0);
     for (index, turn) in turns.iter().enumerate().rev() {
-        let sent = turn.iter().filter(|view| is_sent(view));
-        let next_messages = messages + turn.len() as u64;
-        let next_tokens = sent.map(|view| stored_tokens(view, input)).fold(tokens, u64::saturating_add);
+        let next_messages = messages + turn.stored as u64;
+        let next_tokens = turn.tokens.saturating_add(tokens);
         if !limits.include(next_messages, next_tokens) {
             return SentTurns { turns: &turns[index + 1..], tokens };
         }

@@ -3,12 +3,17 @@
 //! All functions are pure. History is left out in whole turns, the oldest first, in blocks or with a sliding
 //! window; the system message and the new message are always sent. A message is sent in the same form in each request,
 //! and nothing that changes from turn to turn precedes it: until a cut, a request begins with the messages of the
-//! previous one. Cancelled, interrupted and failed answers are sent with their partial text. An
-//! incomplete answer without text is not sent; its question is.
+//! previous one. Cancelled, interrupted and failed answers are sent with their partial text. An answer without visible
+//! text is not sent; its question is.
+//!
+//! The form of a request suits each provider: after the system message, which ends with the greeting, messages of the
+//! user and of the model alternate, beginning with the user, and none is empty. Adjacent messages of one role are
+//! [merged](messages).
 
 mod beginning;
 mod breakpoints;
 mod cut;
+mod messages;
 #[cfg(test)]
 mod prefix_tests;
 mod recorded;
@@ -16,9 +21,9 @@ mod recorded;
 mod tests;
 mod token_budget;
 
-use causerie_domain::attachments::{Attachment, NewAttachment};
-use causerie_domain::completion::{ContentPart, PromptMessage};
-use causerie_domain::messages::{MessageRole, MessageStatus, MessageView, PartKind};
+use causerie_domain::attachments::NewAttachment;
+use causerie_domain::completion::PromptMessage;
+use causerie_domain::messages::{MessageRole, MessageView};
 use causerie_domain::turn_requests::SeqRanges;
 use causerie_domain::turns::{ContextReport, HistoryTrim};
 use causerie_usage::CharsPerToken;
@@ -27,20 +32,24 @@ pub(crate) use self::beginning::beginning_tokens;
 pub use self::breakpoints::min_cached_tokens;
 use self::breakpoints::set_breakpoints;
 pub use self::cut::trim_of;
-use self::cut::{first_seq, latest_turns, turns_of};
+use self::cut::{SentTurn, first_seq, latest_turns, turns_of};
+pub use self::messages::system_text;
+use self::messages::{is_greeting, prompt_messages, sent_of_turn};
 pub(crate) use self::recorded::{RecordedContext, recorded};
 use self::token_budget::message_tokens;
 pub use self::token_budget::{
     ASSUMED_CONTEXT_LENGTH, FixedPrompt, ModelLimits, PromptTooLarge, TokenBudget, fixed_prompt, token_budget,
 };
 pub use crate::attachments::prompt::InputModalities;
-use crate::attachments::prompt::{AttachmentView, tokens_of};
+use crate::attachments::prompt::tokens_of;
 
 /// Input of [`build`], and of [`rebuild`] after the upstream has refused a context.
 #[derive(Debug, Clone)]
 pub struct ContextInput {
-    /// System message of the tool.
-    pub behavior: String,
+    /// System message: the [`system_text`] of the tool.
+    pub system: String,
+    /// Whether the tool has a greeting, which is the first message of the session.
+    pub has_greeting: bool,
     /// Latest stored messages before the new one, in order.
     pub history: Vec<MessageView>,
     /// Number of messages in the session before the new one, including those that are not in `history`.
@@ -76,17 +85,51 @@ pub struct Context {
     pub report: ContextReport,
     /// Sequence numbers of the messages of the history in the request.
     pub history: SeqRanges,
+    /// Sequence numbers of the earlier user messages in the request that the upstream has not accepted before.
+    pub unaccepted: Vec<i64>,
+    /// Size of the request that the context was built for.
+    pub fixed: FixedPrompt,
+}
+
+impl Context {
+    /// Returns whether the request has reasoning records of earlier answers.
+    pub fn has_reasoning(&self) -> bool {
+        self.messages.iter().any(|message| message.reasoning_details.is_some())
+    }
+}
+
+/// Parts of a context that are left out after the upstream has refused a request with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LeftOut {
+    /// Reasoning records of earlier answers.
+    pub reasoning: bool,
+    /// Earlier user messages that the upstream has not accepted before.
+    pub unaccepted: bool,
 }
 
 /// Builds the context of a request.
 pub fn build(input: &ContextInput, fixed: FixedPrompt) -> Context {
-    let turns = turns_of(&input.history);
-    let sent = latest_turns(&turns, input, &fixed);
-    let kept: Vec<&MessageView> = sent.turns.iter().copied().flatten().filter(|view| is_sent(view)).collect();
-    let unsent = input.history.iter().filter(|view| !is_sent(view)).count() as u64;
-    let dropped = input.earlier_messages.saturating_sub(kept.len() as u64).saturating_sub(unsent);
+    build_without(input, LeftOut::default(), fixed)
+}
 
-    let mut messages = render(&kept, input);
+/// Builds the context of a request without some parts.
+pub fn build_without(input: &ContextInput, left_out: LeftOut, fixed: FixedPrompt) -> Context {
+    let all = turns_of(&input.history);
+    let turns: Vec<SentTurn<'_>> = all.iter().map(|turn| sent_of_turn(turn, input, left_out)).collect();
+    let sent = latest_turns(&turns, input, &fixed);
+    let kept: Vec<&MessageView> = sent.turns.iter().flat_map(|turn| turn.sent.iter().copied()).collect();
+    let sendable: usize = turns.iter().map(|turn| turn.sent.len()).sum();
+    let outside = input.history.len() - turns.iter().map(|turn| turn.stored).sum::<usize>();
+    let unsent = (input.history.len() - outside - sendable) as u64;
+    let is_greeting_loaded = input.history.first().is_some_and(is_greeting);
+    let greeting = u64::from(input.has_greeting && !is_greeting_loaded && input.earlier_messages > 0);
+    let accounted = (kept.len() as u64).saturating_add(unsent).saturating_add(greeting);
+    let dropped = input.earlier_messages.saturating_sub(accounted);
+
+    let mut messages = prompt_messages(&kept, input, left_out);
+    let is_unaccepted =
+        |view: &&&MessageView| view.message.role == MessageRole::User && !view.message.accepted;
+    let unaccepted = kept.iter().filter(is_unaccepted).map(|view| view.message.seq).collect();
     let tokens = fixed.tokens.saturating_add(sent.tokens);
     let first_seq = first_seq(sent.turns).unwrap_or(input.new_seq);
     let report = ContextReport {
@@ -99,20 +142,11 @@ pub fn build(input: &ContextInput, fixed: FixedPrompt) -> Context {
     };
     if let Some(min_tokens) = input.min_cached_tokens {
         let continues = input.trim == HistoryTrim::Block || dropped == 0;
-        let system_tokens = message_tokens(&input.behavior, input.ratio);
+        let system_tokens = message_tokens(&input.system, input.ratio);
         set_breakpoints(&mut messages, min_tokens, system_tokens, continues.then_some(tokens));
     }
     let history = kept.iter().map(|view| view.message.seq).collect();
-    Context { messages, report, history }
-}
-
-/// Returns the messages of a request with this history.
-fn render(history: &[&MessageView], input: &ContextInput) -> Vec<PromptMessage> {
-    let mut messages = Vec::with_capacity(history.len() + 2);
-    messages.push(text_message(MessageRole::System, &input.behavior));
-    messages.extend(history.iter().map(|view| stored_message(view, input)));
-    messages.push(new_message(input));
-    messages
+    Context { messages, report, history, unaccepted, fixed }
 }
 
 /// Numbers in the refusal of a context by the upstream; `None` if the upstream did not name them.
@@ -126,7 +160,12 @@ pub struct ContextRefusal {
 
 /// Builds a smaller context after a refusal: it is reduced by the ratio of the refusal's numbers, otherwise by a
 /// quarter. Returns `None` if no more history can be left out.
-pub fn rebuild(input: &ContextInput, sent: &ContextReport, refused: ContextRefusal) -> Option<Context> {
+pub fn rebuild(
+    input: &ContextInput,
+    left_out: LeftOut,
+    sent: &ContextReport,
+    refused: ContextRefusal,
+) -> Option<Context> {
     let estimated = u64::from(sent.estimated_tokens);
     let target = match (refused.limit, refused.counted) {
         (Some(limit), Some(counted)) if limit < counted => {
@@ -141,59 +180,16 @@ pub fn rebuild(input: &ContextInput, sent: &ContextReport, refused: ContextRefus
         context_length_assumed: sent.context_length_assumed,
     };
     let attached = tokens_of(&input.attachments, &input.accepted);
-    let fixed = match fixed_prompt(&input.behavior, &input.content, attached, budget, input.ratio) {
+    let fixed = match fixed_prompt(&input.system, &input.content, attached, budget, input.ratio) {
         Ok(fixed) => fixed,
         // The estimate may exceed the target by the margin alone, so the context is tried without history.
         Err(too_large) => {
             let without_history = TokenBudget { input_tokens: too_large.needed, ..budget };
-            fixed_prompt(&input.behavior, &input.content, attached, without_history, input.ratio).ok()?
+            fixed_prompt(&input.system, &input.content, attached, without_history, input.ratio).ok()?
         }
     };
-    let smaller = build(input, fixed);
+    let smaller = build_without(input, left_out, fixed);
     (smaller.report.messages_sent < sent.messages_sent).then_some(smaller)
-}
-
-/// Returns whether a message is sent. An answer without text is sent only if it is complete, because a model may return
-/// an empty answer. One that consists of files is not sent.
-fn is_sent(view: &MessageView) -> bool {
-    let message = &view.message;
-    let has_files = message.parts.iter().any(|part| part.kind == PartKind::File);
-    message.role == MessageRole::User
-        || !message.content.is_empty()
-        || message.status == MessageStatus::Completed && !has_files
-}
-
-fn stored_tokens(view: &MessageView, input: &ContextInput) -> u64 {
-    let attached = tokens_of(&view.attachments, &input.accepted);
-    message_tokens(&view.message.content, input.ratio).saturating_add(attached)
-}
-
-fn text_message(role: MessageRole, text: &str) -> PromptMessage {
-    PromptMessage {
-        role,
-        content: vec![ContentPart::Text(text.to_owned())],
-        reasoning_details: None,
-        cache_breakpoint: false,
-    }
-}
-
-fn stored_message(view: &MessageView, input: &ContextInput) -> PromptMessage {
-    let message = &view.message;
-    let mut prompt = text_message(message.role, &message.content);
-    let part = |file: &Attachment| AttachmentView::from(file).part(&input.accepted);
-    prompt.content.extend(view.attachments.iter().filter_map(part));
-    let answered_by = message.meta.model.as_ref().filter(|_| message.role == MessageRole::Assistant);
-    if answered_by.is_some_and(|model| input.replayed_models.contains(model)) {
-        prompt.reasoning_details.clone_from(&message.reasoning_details);
-    }
-    prompt
-}
-
-fn new_message(input: &ContextInput) -> PromptMessage {
-    let mut prompt = text_message(MessageRole::User, &input.content);
-    let part = |file: &NewAttachment| AttachmentView::from(file).part(&input.accepted);
-    prompt.content.extend(input.attachments.iter().filter_map(part));
-    prompt
 }
 
 fn count(number: u64) -> u32 {

@@ -6,8 +6,9 @@ use causerie_domain::turn_requests::{SeqRanges, TurnRequest};
 use causerie_domain::turns::HistoryTrim;
 use causerie_usage::CharsPerToken;
 
+use super::messages::{prompt_messages, stored_tokens};
 use super::token_budget::message_tokens;
-use super::{ContextInput, InputModalities, render, stored_tokens};
+use super::{ContextInput, InputModalities, LeftOut};
 use crate::attachments::prompt::new_attachment;
 
 /// Returns the record of a request that is to be sent. Its hash is not known yet.
@@ -41,8 +42,9 @@ pub(crate) struct RecordedContext<'a> {
 }
 
 impl<'a> RecordedContext<'a> {
-    /// Selects the messages of a request from stored ones, the last of which is the new message. `None` if one is missing.
-    pub(crate) fn of(request: &'a TurnRequest, behavior: &str, stored: &'a [MessageView]) -> Option<Self> {
+    /// Selects the messages of a request from stored ones, the last of which is the new message. `system` is the
+    /// [system message](super::system_text). `None` if a message is missing.
+    pub(crate) fn of(request: &'a TurnRequest, system: &str, stored: &'a [MessageView]) -> Option<Self> {
         let (new, earlier) = stored.split_last()?;
         let is_sent = |view: &&MessageView| request.history.contains(view.message.seq);
         let history: Vec<&MessageView> = earlier.iter().filter(is_sent).collect();
@@ -50,7 +52,8 @@ impl<'a> RecordedContext<'a> {
             return None;
         }
         let input = ContextInput {
-            behavior: behavior.to_owned(),
+            system: system.to_owned(),
+            has_greeting: false,
             history: Vec::new(),
             earlier_messages: 0,
             new_seq: new.message.seq,
@@ -75,7 +78,7 @@ impl<'a> RecordedContext<'a> {
 
     /// Returns the messages of the request.
     pub(crate) fn messages(&self) -> Vec<PromptMessage> {
-        let mut messages = render(&self.history, &self.input);
+        let mut messages = prompt_messages(&self.history, &self.input, LeftOut::default());
         for index in self.breakpoints {
             if let Some(message) = usize::try_from(*index).ok().and_then(|index| messages.get_mut(index)) {
                 message.cache_breakpoint = true;
@@ -86,7 +89,7 @@ impl<'a> RecordedContext<'a> {
 
     /// Returns the estimated tokens of the system message.
     pub(crate) fn system_tokens(&self) -> u64 {
-        message_tokens(&self.input.behavior, self.input.ratio)
+        message_tokens(&self.input.system, self.input.ratio)
     }
 
     /// Returns the estimated tokens of a stored message of the request.

@@ -5,7 +5,7 @@ use causerie_domain::turn_requests::{StoredTurnRequests, TurnAttempt};
 use sha2::{Digest as _, Sha256};
 
 use super::{IncludedBodies, ends_with_the_question, request_of};
-use crate::context::RecordedContext;
+use crate::context::{RecordedContext, system_text};
 use crate::runtime::Runtime;
 use crate::send::{Composition, composed};
 use crate::tools::definitions::PinnedTool;
@@ -67,7 +67,8 @@ impl Bodies<'_> {
     fn build(&self, attempt: &TurnAttempt) -> Result<String, BodyUnavailable> {
         let request = request_of(self.stored, attempt).ok_or(BodyUnavailable::NotRecorded)?;
         let definition = &self.pinned.definition;
-        let context = RecordedContext::of(request, &definition.behavior, &self.stored.messages)
+        let system = system_text(&definition.behavior, definition.greeting.as_deref());
+        let context = RecordedContext::of(request, &system, &self.stored.messages)
             .filter(|_| ends_with_the_question(self.stored))
             .ok_or(BodyUnavailable::MessageMissing)?;
         let composition = Composition {

@@ -7,7 +7,9 @@ use causerie_domain::completion::Parameters;
 use causerie_domain::messages::{MessageRole, MessageView};
 use causerie_domain::models::Pricing;
 use causerie_domain::principal::Principal;
-use causerie_domain::turn_requests::{OmissionReason, StoredTurnRequests, TurnAttempt, TurnRequest};
+use causerie_domain::turn_requests::{
+    OmissionReason, StoredTurnRequests, TurnAttempt, TurnRequest, history_from,
+};
 use causerie_domain::turns::Turn;
 use causerie_domain::usage::UsageRecord;
 use causerie_domain::{MessageId, TurnId};
@@ -15,7 +17,7 @@ use causerie_domain::{MessageId, TurnId};
 pub use self::body::{BodyUnavailable, MAX_BODIES_BYTES};
 use self::cached::read_from_cache;
 use crate::authorization::Action;
-use crate::context::RecordedContext;
+use crate::context::{RecordedContext, system_text};
 use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 
@@ -98,12 +100,13 @@ impl Runtime {
         let mut bodies_of = self.bodies(bodies, &stored, &pinned);
         let definition = &pinned.definition;
         let last = stored.requests.last();
-        let context = last.and_then(|last| RecordedContext::of(last, &definition.behavior, &stored.messages));
+        let system = system_text(&definition.behavior, definition.greeting.as_deref());
+        let context = last.and_then(|last| RecordedContext::of(last, &system, &stored.messages));
         let context = context.filter(|_| ends_with_the_question(&stored));
         let of_last = |attempt: &&TurnAttempt| last.is_some_and(|last| last.attempt == attempt.usage.attempt);
         let usage = stored.attempts.iter().find(of_last).map(|attempt| &attempt.usage);
         let messages = context.as_ref().map(|context| sent_messages(context, usage));
-        let left_out = last.map_or(Vec::new(), |last| left_out(&stored, last));
+        let left_out = last.map_or(Vec::new(), |last| left_out(&stored, last, definition.greeting.is_some()));
         let attempts = stored.attempts.iter().map(|attempt| ExplainedAttempt {
             usage: attempt.usage.clone(),
             prices: attempt.prices.clone(),
@@ -147,11 +150,13 @@ fn sent_messages(context: &RecordedContext<'_>, usage: Option<&UsageRecord>) -> 
 }
 
 /// Returns the messages that a request does not contain: those before its history, and those in between.
-fn left_out(stored: &StoredTurnRequests, request: &TurnRequest) -> Vec<LeftOut> {
-    let first_seq = request.history.first().unwrap_or(stored.new_seq);
+fn left_out(stored: &StoredTurnRequests, request: &TurnRequest, has_greeting: bool) -> Vec<LeftOut> {
+    let history_from = history_from(&stored.turn, request, stored.new_seq);
+    // The system message contains the greeting.
+    let from_seq = if has_greeting { 2 } else { 1 };
     let mut left_out = Vec::new();
-    if first_seq > 1 {
-        left_out.push(LeftOut { from_seq: 1, to_seq: first_seq - 1, reason: OmissionReason::Cut });
+    if history_from > from_seq {
+        left_out.push(LeftOut { from_seq, to_seq: history_from - 1, reason: OmissionReason::Cut });
     }
     for omitted in &stored.omitted {
         match left_out.last_mut() {

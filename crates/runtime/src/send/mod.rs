@@ -40,6 +40,7 @@ use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 use crate::turn::log::TurnLog;
 use crate::turn::reader::TurnReader;
+use crate::turn::request_form::{RequestForm, SentQuestion};
 use crate::turn::run::TurnRun;
 use crate::turn::running::RunningTurn;
 use causerie_tool_definitions::ToolDefinition;
@@ -185,7 +186,9 @@ impl Runtime {
             history_from_seq: begun.session.history_from_seq,
         };
         let input = context_input(send, stored, begun.user_message.content, launch.attachments);
-        let Context { messages, report, history } = context::build(&input, send.fixed);
+        let context = context::build(&input, send.fixed);
+        let form = RequestForm::of(&context);
+        let Context { messages, report, history, .. } = context;
         let composition = Composition {
             model: send.model.clone(),
             fallback_models: self.fallbacks_for(&messages, definition),
@@ -204,7 +207,12 @@ impl Runtime {
             inner: Arc::clone(inner),
             running,
             turn: begun.turn.clone(),
+            question: SentQuestion {
+                seq: begun.user_message.seq,
+                is_marked: begun.user_message.accepted && begun.user_message.withheld_from.is_none(),
+            },
             context_input: input,
+            form,
             request,
             history,
         };

@@ -135,7 +135,8 @@ impl Runtime {
         let budget = context::token_budget(limits, requested_output);
         let ratio = ratio_of(&model, catalog_model.as_ref().and_then(|model| model.millichars_per_token));
         let attached = tokens_of(&message.attachments, &accepted);
-        let fixed = context::fixed_prompt(&definition.behavior, &message.content, attached, budget, ratio)?;
+        let system = context::system_text(&definition.behavior, definition.greeting.as_deref());
+        let fixed = context::fixed_prompt(&system, &message.content, attached, budget, ratio)?;
         let max_output_tokens = budget.max_output_tokens;
         Ok(ValidatedSend { pinned, model, catalog_model, max_output_tokens, fixed, ratio, key: None })
     }
@@ -214,7 +215,8 @@ pub(super) fn context_input(
     let definition = &send.pinned.definition;
     let StoredContext { history, earlier_messages, new_seq, history_from_seq } = stored;
     ContextInput {
-        behavior: definition.behavior.clone(),
+        system: context::system_text(&definition.behavior, definition.greeting.as_deref()).into_owned(),
+        has_greeting: definition.greeting.is_some(),
         history,
         earlier_messages,
         new_seq,

@@ -1,5 +1,6 @@
 //! Validation of a message, independent of the principal.
 
+use causerie_domain::display_text::is_visible;
 use causerie_domain::messages::NewMessage;
 
 use crate::attachments::prompt::{AttachmentView, InputModalities};
@@ -19,7 +20,7 @@ pub(crate) fn check_form(
     max_chars: Option<u64>,
     hosts: HostPolicy,
 ) -> Result<(), RuntimeError> {
-    if new.content.trim().is_empty() && new.attachments.is_empty() {
+    if !new.content.contains(is_visible) && new.attachments.is_empty() {
         return Err(RuntimeError::invalid("/content", "is empty"));
     }
     // The serialization of a JSON map does not fail.
@@ -68,9 +69,9 @@ mod tests {
             check_form(&message("é!!"), Some(2), HostPolicy::Public),
             Err(RuntimeError::MessageTooLong { limit: 2, given: 3 })
         ));
-        assert!(matches!(
-            check_form(&message(" \n"), None, HostPolicy::Public),
-            Err(RuntimeError::Invalid(_))
-        ));
+        for blank in ["", " \n", "\u{200B}\u{FEFF}"] {
+            let refused = check_form(&message(blank), None, HostPolicy::Public);
+            assert!(matches!(refused, Err(RuntimeError::Invalid(_))), "{blank:?}");
+        }
     }
 }

@@ -74,6 +74,8 @@ pub struct ListSessions {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListMessages {
     pub session_id: SessionId,
+    /// Whether superseded and withheld messages are left out.
+    pub without_marked: bool,
     /// Lower bound of the sequence number, exclusive.
     pub after_seq: Option<i64>,
     /// Upper bound of the sequence number, exclusive.
@@ -254,6 +256,7 @@ impl Runtime {
         let query = MessageQuery {
             session_id: list.session_id,
             visible: access.messages(Action::Read)?,
+            without_marked: list.without_marked,
             after_seq: list.after_seq,
             before_seq: list.before_seq,
             limit: list.limit,
@@ -287,6 +290,7 @@ impl Runtime {
             let query = MessageQuery {
                 session_id: turn.session_id,
                 visible: Filter::all([own.clone(), is_it]),
+                without_marked: false,
                 after_seq: None,
                 before_seq: Some(turn.assistant_seq + 1),
                 limit: 1,

@@ -11,7 +11,7 @@ use causerie_domain::completion::{
     CompletionEnd, CompletionError, CompletionErrorKind, CompletionRequest, Finish,
 };
 use causerie_domain::failure::FailureCode;
-use causerie_domain::messages::MessageMeta;
+use causerie_domain::messages::{MessageMarks, MessageMeta};
 use causerie_domain::ports::{FinishTurn, NextAttempt, TurnStoreError};
 use causerie_domain::turn_requests::SeqRanges;
 use causerie_domain::turns::{Turn, TurnFailure, TurnStatus};
@@ -24,9 +24,10 @@ use super::event::TurnEnd;
 use super::lease_retry::retry_until_lease_expires;
 use super::log::Ending;
 use super::quotations::without_quotations;
+use super::request_form::{RequestForm, SentQuestion, is_refusal_of_content};
 use super::retry::{FailedAttempt, RetryPolicy, pause_before_retry};
 use super::running::{RunningTurn, Stop};
-use crate::context::{self, Context, ContextInput, ContextRefusal};
+use crate::context::ContextInput;
 use crate::core::clock::monotonic;
 use crate::models::calibration::Observation;
 use crate::runtime::RuntimeInner;
@@ -38,8 +39,11 @@ pub(crate) struct TurnRun {
     pub(crate) running: Arc<RunningTurn>,
     /// Turn at its start.
     pub(crate) turn: Turn,
+    pub(crate) question: SentQuestion,
     /// Input from which the messages of the request were built.
     pub(crate) context_input: ContextInput,
+    /// Form of the first request.
+    pub(crate) form: RequestForm,
     pub(crate) request: CompletionRequest,
     /// Sequence numbers of the history in the request.
     pub(crate) history: SeqRanges,
@@ -60,9 +64,10 @@ impl TurnRun {
         let mut attempt = Attempt::new(first, self.context_input.ratio);
         self.running.set_progress(attempt.usage.id, attempt.progress.clone());
         let mut request = self.request.clone();
-        let outcome = self.complete(&mut attempt, &mut request).await;
+        let mut form = self.form.clone();
+        let outcome = self.complete(&mut attempt, &mut request, &mut form).await;
         let observed = Observation::of(&request, outcome.end.as_deref());
-        let finish = self.finish_request(&attempt, outcome);
+        let finish = self.finish_request(&attempt, outcome, &form);
         let answered_by = finish.meta.model.clone();
         let ending = self.store(finish).await;
         // Whoever has read the end finds the corrected ratio; the end does not wait until the ratio is stored.
@@ -75,14 +80,19 @@ impl TurnRun {
         }
     }
 
-    /// Sends the request until an attempt succeeds or no retry is allowed. Leaves the last request in `request`.
-    async fn complete(&self, attempt: &mut Attempt, request: &mut CompletionRequest) -> Outcome {
+    /// Sends the request until an attempt succeeds or no retry is allowed. Leaves the last request in `request`, and its
+    /// form in `form`.
+    async fn complete(
+        &self,
+        attempt: &mut Attempt,
+        request: &mut CompletionRequest,
+        form: &mut RequestForm,
+    ) -> Outcome {
         let inner = &self.inner;
         let (model, user) = (request.model.clone(), request.requester.user_id);
         inner.retry_budgets.deposit(&model, user, monotonic());
         let deadline = monotonic() + inner.settings.turn_deadline;
         let mut retries = 0;
-        let mut was_rebuilt = false;
         let mut estimated_input = attempt.usage.estimated_input_tokens;
         let mut history = self.history.clone();
         loop {
@@ -103,9 +113,8 @@ impl TurnRun {
             };
             self.log_failure(error, request, &end, retries);
             let delta_sent = self.running.log.length() > 0;
-            let smaller = (!was_rebuilt && !delta_sent).then(|| self.smaller_context(error)).flatten();
-            if let Some(context) = smaller {
-                was_rebuilt = true;
+            let other = if delta_sent { None } else { form.after_refusal(error, &self.context_input) };
+            if let Some(context) = other {
                 estimated_input = context.report.estimated_tokens.into();
                 self.running.set_context(context.report);
                 request.messages = context.messages;
@@ -157,13 +166,6 @@ impl TurnRun {
         }
     }
 
-    /// Returns a smaller context if the upstream refused the last one for its size and messages can be dropped.
-    fn smaller_context(&self, error: &CompletionError) -> Option<Context> {
-        let CompletionErrorKind::ContextLength { limit, requested } = error.kind else { return None };
-        let sent = self.running.log.context()?;
-        context::rebuild(&self.context_input, &sent, ContextRefusal { limit, counted: requested })
-    }
-
     /// Closes the ledger row of a failed attempt and opens the row of the next one, in one transaction.
     async fn next_attempt(
         &self,
@@ -202,11 +204,12 @@ impl TurnRun {
         }
     }
 
-    fn finish_request(&self, attempt: &Attempt, outcome: Outcome) -> FinishTurn {
+    fn finish_request(&self, attempt: &Attempt, outcome: Outcome, form: &RequestForm) -> FinishTurn {
         let inner = &self.inner;
         let now = inner.clock.now();
         let Outcome { status, failure, end } = outcome;
         let parts = self.running.log.parts();
+        let marks = self.marks(end.as_deref(), !parts.is_empty(), form);
         let finish = end.as_ref().and_then(|end| end.outcome.as_ref().ok());
         let finish_reason = finish.and_then(finish_reason_of);
         // The row has the outcome of the request: one that failed before its turn was stopped is recorded as failed.
@@ -239,10 +242,25 @@ impl TurnRun {
             },
             finish_reason,
             parts,
+            marks,
             reasoning_details: end.and_then(|end| end.reasoning_details),
             usage,
             ended_at: now,
         }
+    }
+
+    /// Returns the marks of user messages that the turn changes.
+    fn marks(&self, end: Option<&CompletionEnd>, has_answer: bool, form: &RequestForm) -> MessageMarks {
+        let error = end.and_then(|end| end.outcome.as_ref().err());
+        // An empty answer shows that the request was accepted, as any other answer does.
+        let is_accepted =
+            has_answer || end.is_some() && error.is_none_or(|error| error.kind == CompletionErrorKind::Empty);
+        if is_accepted {
+            return form.accepted(self.question);
+        }
+        let is_blamed = error.is_some_and(is_refusal_of_content) && form.is_question_blamed();
+        let withheld = if is_blamed { vec![self.question.seq] } else { Vec::new() };
+        MessageMarks { accepted: Vec::new(), withheld }
     }
 
     /// Stores the end of the turn. If that fails, the reaper closes the turn after its lease has expired.

@@ -7,6 +7,7 @@ mod completions;
 mod failures;
 mod rate_limits;
 mod reconciliation;
+mod refusals;
 mod several_instances;
 mod support;
 mod turns;

@@ -9,7 +9,8 @@ use anyhow::{Context, Result};
 use causerie_domain::attachments::{Attachment, NewAttachment, StorageProvider};
 use causerie_domain::failure::FailureCode;
 use causerie_domain::messages::{
-    Message, MessageMeta, MessageRole, MessageSession, MessageStatus, MessageView, NewMessage, Part, PartKind,
+    Message, MessageMarks, MessageMeta, MessageRole, MessageSession, MessageStatus, MessageView, NewMessage,
+    Part, PartKind,
 };
 use causerie_domain::ports::{BeginTurn, CancelRequest, FinishTurn, NewFork, NewSession};
 use causerie_domain::sessions::{Session, SessionAction, SessionState};
@@ -153,6 +154,7 @@ impl Subject {
             parts: parts.clone(),
             reasoning_details: details.clone(),
             meta: answer_meta.clone(),
+            marks: MessageMarks { accepted: vec![2], withheld: vec![2] },
             usage: close.clone(),
             ended_at: at(9),
         };
@@ -190,6 +192,8 @@ impl Subject {
                 reasoning_details: None,
                 meta: MessageMeta::default(),
                 superseded_by: None,
+                withheld_from: None,
+                accepted: false,
                 created_at: START,
             },
             question: Message {
@@ -204,6 +208,8 @@ impl Subject {
                 reasoning_details: None,
                 meta: MessageMeta { other: meta, ..MessageMeta::default() },
                 superseded_by: None,
+                withheld_from: Some(3),
+                accepted: true,
                 created_at: at(3),
             },
             attachment: Attachment {
@@ -229,6 +235,8 @@ impl Subject {
                 reasoning_details: details,
                 meta: answer_meta,
                 superseded_by: None,
+                withheld_from: None,
+                accepted: false,
                 created_at: at(3),
             },
             turn: Turn {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use causerie_domain::cost_ceiling::CostCeiling;
-use causerie_domain::messages::{Message, MessageMeta, MessageView, NewMessage, Part, PartKind};
+use causerie_domain::messages::{
+    Message, MessageMarks, MessageMeta, MessageView, NewMessage, Part, PartKind,
+};
 use causerie_domain::ports::{
     BeginTurn, BegunTurn, FinishTurn, NewGreeting, NewSession, TurnFlush, TurnIds, TurnLease,
 };
@@ -215,6 +217,7 @@ impl Subject {
             parts: ending.parts.clone(),
             reasoning_details: None,
             meta: MessageMeta::default(),
+            marks: MessageMarks { accepted: vec![running.begun.user_message.seq], withheld: Vec::new() },
             usage: closed(running.usage, ending),
             ended_at: START + Duration::from_secs(9),
         }

@@ -187,8 +187,14 @@ pub async fn large_messages_are_copied_completely(subject: &Subject) -> Result<(
     let mut copied = Vec::new();
     for seq in 1..=10 {
         let (after_seq, before_seq) = (Some(seq - 1), Some(seq + 1));
-        let query =
-            MessageQuery { session_id: id, visible: Filter::Everything, after_seq, before_seq, limit: 1 };
+        let query = MessageQuery {
+            session_id: id,
+            visible: Filter::Everything,
+            without_marked: false,
+            after_seq,
+            before_seq,
+            limit: 1,
+        };
         for view in subject.conversations.messages(query).await? {
             copied.push(view.message.content.len());
         }

@@ -15,7 +15,14 @@ fn seqs(views: &[MessageView]) -> Vec<i64> {
 }
 
 fn everything(session_id: SessionId) -> MessageQuery {
-    MessageQuery { session_id, visible: Filter::Everything, after_seq: None, before_seq: None, limit: 100 }
+    MessageQuery {
+        session_id,
+        visible: Filter::Everything,
+        without_marked: false,
+        after_seq: None,
+        before_seq: None,
+        limit: 100,
+    }
 }
 
 pub async fn messages_are_read_in_order_between_bounds(subject: &Subject) -> Result<()> {

@@ -21,6 +21,7 @@ pub mod reconciliation;
 pub mod regeneration;
 pub mod sessions;
 pub mod turn_requests;
+pub mod withheld;
 
 mod fixtures;
 mod sql_subject;
@@ -233,6 +234,11 @@ macro_rules! turns_contract {
                 a_message_is_answered_again,
                 a_fork_copies_the_marks_of_replaced_answers,
                 a_session_without_a_user_message_has_no_last_question;
+            withheld:
+                marks_of_user_messages_change_with_the_end_of_a_turn,
+                a_reaped_turn_with_text_has_an_accepted_message,
+                a_fork_copies_the_marks_of_user_messages,
+                a_list_can_leave_out_marked_messages;
             races:
                 one_of_many_concurrent_sends_begins_a_turn,
                 concurrent_sends_with_one_key_begin_one_turn,

@@ -189,8 +189,14 @@ pub async fn no_read_finds_a_deleted_session(subject: &Subject) -> Result<()> {
     conversations.delete_session(id, &subject.own(), subject.stamp_of_user(later)).await?;
 
     let all = Filter::Everything;
-    let list =
-        MessageQuery { session_id: id, visible: all.clone(), after_seq: None, before_seq: None, limit: 9 };
+    let list = MessageQuery {
+        session_id: id,
+        visible: all.clone(),
+        without_marked: false,
+        after_seq: None,
+        before_seq: None,
+        limit: 9,
+    };
     assert_eq!(conversations.session(id, &all).await?, None);
     assert_eq!(conversations.totals(id, &all).await?, None);
     assert_eq!(conversations.messages(list).await?, []);

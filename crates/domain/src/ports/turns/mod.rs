@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::messages::{MessageMeta, MessageView, Part};
+use crate::messages::{MessageMarks, MessageMeta, MessageView, Part};
 use crate::ports::StoreError;
 use crate::turn_requests::{StoredTurnRequests, TurnRequest};
 use crate::turns::{ContextReport, Segment, Turn, TurnFailure, TurnStatus};
@@ -71,6 +71,8 @@ pub struct FinishTurn {
     /// Reasoning records of the upstream.
     pub reasoning_details: Option<Value>,
     pub meta: MessageMeta,
+    /// Marks of user messages of the session.
+    pub marks: MessageMarks,
     /// Values that close the open usage row.
     pub usage: CloseUsage,
     pub ended_at: Timestamp,
@@ -181,7 +183,7 @@ pub trait TurnStore: Send + Sync + Debug {
     async fn request_cancel(&self, request: CancelRequest) -> Result<Option<Turn>, StoreError>;
 
     /// Closes turns as interrupted: the answer keeps the flushed text, the open usage row is closed with a pending
-    /// cost, and the session is released. Returns the closed turns.
+    /// cost, and the session is released. With text, the user message is marked as accepted. Returns the closed turns.
     async fn reap(&self, reap: Reap) -> Result<Vec<Turn>, StoreError>;
 
     /// Returns the last user message of a session with its attachments. The caller checks the right to use it.

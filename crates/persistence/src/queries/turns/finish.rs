@@ -6,7 +6,7 @@ use causerie_domain::turns::{Turn, TurnStatus};
 use causerie_domain::usage::MessageUsage;
 use diesel::prelude::*;
 
-use super::super::{Conn, RunQueryDsl, usage};
+use super::super::{Conn, RunQueryDsl, messages as message_queries, usage};
 use super::{flush, lease, read, reap};
 use crate::error::{QueryError, TransactionError, corrupt};
 use crate::input::EndTurn;
@@ -52,6 +52,7 @@ async fn release(
             if !is_written {
                 write_answer(conn, ended, turn.assistant_message_id).await?;
             }
+            message_queries::mark(conn, turn.session_id, turn.assistant_seq, &finish.marks).await?;
             usage::close(conn, Some(turn.id), &finish.usage).await?;
             reap::drop_segments(conn, turn.id).await?;
             turn

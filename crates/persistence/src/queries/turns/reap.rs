@@ -70,6 +70,12 @@ pub(super) async fn close_running(
         ))
         .execute(conn)
         .await?;
+    if !parts.is_empty() {
+        diesel::update(messages::table.filter(messages::id.eq(id_param(turn.user_message_id))))
+            .set((messages::accepted.eq(true), messages::withheld_from.eq(None::<i64>)))
+            .execute(conn)
+            .await?;
+    }
     usage::interrupt(conn, turn.id, now).await?;
     drop_segments(conn, turn.id).await?;
     Ok(Some(turn))

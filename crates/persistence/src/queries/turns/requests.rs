@@ -3,7 +3,8 @@
 use causerie_domain::messages::MessageRole;
 use causerie_domain::sessions::Session;
 use causerie_domain::turn_requests::{
-    MAX_OMITTED, OmissionReason, OmittedMessage, StoredTurnRequests, TurnAttempt, TurnRequest,
+    MAX_OMITTED, OmittedMessage, StoredTurnRequests, TurnAttempt, TurnRequest, UnsentMessage, history_from,
+    omitted,
 };
 use causerie_domain::turns::Turn;
 use causerie_domain::{Filter, TurnId};
@@ -17,7 +18,7 @@ use crate::error::QueryError;
 use crate::input::SpanOfMessages;
 use crate::rows::{AttemptRow, SessionRow, turn_requests};
 use crate::schema::{ai_usage, message_attachments, messages, sessions, turns};
-use crate::types::id_param;
+use crate::types::{id_param, parse_variant};
 
 /// Columns of a message that tell why it was not sent: number, role, the answer that replaces it, and whether it has no
 /// text.
@@ -48,7 +49,7 @@ pub(crate) async fn requests(
     let sent = numbers(&requests, new_seq);
     let messages = message_queries::numbered(conn, &session, &sent, visible).await?;
     let omitted = match requests.last() {
-        Some(last) => omitted(conn, &turn, last, span).await?,
+        Some(last) => omitted_messages(conn, &turn, last, span).await?,
         None => Vec::new(),
     };
     let has_deleted_files = has_deleted_files(conn, &turn, span).await?;
@@ -96,8 +97,8 @@ async fn attempts(conn: &mut Conn, turn: &Turn) -> Result<Vec<TurnAttempt>, Quer
     Ok(attempts)
 }
 
-/// Returns the latest messages of a span that a request does not contain.
-async fn omitted(
+/// Returns the latest messages of the history that a request does not contain.
+async fn omitted_messages(
     conn: &mut Conn,
     turn: &Turn,
     request: &TurnRequest,
@@ -105,7 +106,7 @@ async fn omitted(
 ) -> Result<Vec<OmittedMessage>, QueryError> {
     let mut unsent = messages::table
         .filter(messages::session_id.eq(id_param(span.session_id)))
-        .filter(messages::seq.ge(first_seq(request).unwrap_or(span.last_seq)))
+        .filter(messages::seq.ge(history_from(turn, request, span.last_seq)))
         .filter(messages::seq.lt(span.last_seq))
         .order(messages::seq.desc())
         .limit(i64::from(MAX_OMITTED))
@@ -120,20 +121,17 @@ async fn omitted(
         unsent = unsent.filter(messages::seq.lt(*first).or(messages::seq.gt(*last)));
     }
     let rows: Vec<Unsent> = unsent.load(conn).await?;
-    let omitted = rows.into_iter().filter(|(seq, ..)| !request.history.contains(*seq)).map(
+    let unsent = rows.into_iter().rev().filter(|(seq, ..)| !request.history.contains(*seq)).map(
         |(seq, role, superseded_by, is_empty)| {
-            let was_superseded = superseded_by.is_some_and(|by| by <= turn.assistant_seq);
-            let reason = match (was_superseded, role == MessageRole::User.as_str()) {
-                (true, _) => OmissionReason::Superseded,
-                (false, false) if is_empty => OmissionReason::Empty,
-                _ => OmissionReason::Withheld,
-            };
-            OmittedMessage { seq, reason }
+            Ok::<_, QueryError>(UnsentMessage {
+                seq,
+                role: parse_variant("messages.role", &role)?,
+                superseded_by,
+                is_empty,
+            })
         },
     );
-    let mut omitted: Vec<OmittedMessage> = omitted.collect();
-    omitted.reverse();
-    Ok(omitted)
+    Ok(omitted(turn, request, unsent.collect::<Result<Vec<_>, _>>()?))
 }
 
 /// Number of ranges of sent messages that the query of omitted messages excludes. Those of further ranges are excluded

@@ -146,7 +146,8 @@ impl World {
     }
 
     pub(crate) async fn messages(&self, principal: &Principal, session_id: SessionId) -> Vec<MessageView> {
-        let list = ListMessages { session_id, after_seq: None, before_seq: None, limit: 100 };
+        let list =
+            ListMessages { session_id, without_marked: false, after_seq: None, before_seq: None, limit: 100 };
         self.runtime.messages(principal, list).await.unwrap().rows
     }
 

@@ -198,11 +198,11 @@ async fn an_interrupted_answer_is_part_of_the_history(builder: TestAppBuilder) -
 }
 
 async fn an_answer_without_text_is_not_part_of_the_history(builder: TestAppBuilder) -> Result<()> {
-    let app = builder.tool("refused", "sim/moderation?times=1").start().await?;
+    let app = builder.tool("refused", "sim/payment?times=1").start().await?;
     let chat = app.ada.chat("refused").await?;
     chat.send_and_read("one").await?;
     chat.send_and_read("two").await?;
     assert_eq!(chat.history().await?[1], r#"2 assistant failed """#);
-    assert_eq!(sent(&app, 1), ["system Be kind.", "user one", "user two"]);
+    assert_eq!(sent(&app, 1), ["system Be kind.", "user one\n\ntwo"]);
     app.stop().await
 }

@@ -106,6 +106,7 @@ async fn listed(app: &TestApp, subject_type: SubjectType, filter: &Filter) -> Re
                 let list = MessageQuery {
                     session_id: session.id,
                     visible: filter.clone(),
+                    without_marked: false,
                     after_seq: None,
                     before_seq: None,
                     limit: 100,

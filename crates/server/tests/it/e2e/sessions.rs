@@ -62,7 +62,7 @@ async fn a_greeting_is_the_first_message(builder: TestAppBuilder) -> Result<()> 
     assert_eq!(question, r#"2 user completed "Hello""#);
     let sent = app.upstream().requests_for("sim/echo")[0].messages();
     let sent: Vec<_> = sent.iter().map(|(role, text)| (role.as_str(), text.as_str())).collect();
-    assert_eq!(sent, [("system", "Be kind."), ("assistant", "How can I help?"), ("user", "Hello")]);
+    assert_eq!(sent, [("system", "Be kind.\n\nHow can I help?"), ("user", "Hello")]);
     assert_eq!(chat.detail().await?["totals"]["messages"], 3);
     app.stop().await
 }

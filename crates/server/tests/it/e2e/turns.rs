@@ -129,8 +129,8 @@ async fn a_cancel_before_the_first_delta(builder: TestAppBuilder) -> Result<()> 
     app.upstream().open("gate");
     chat.send_and_read("Again").await?;
     let sent = app.upstream().requests_for("sim/text?gate=gate&gate_at=head")[1].messages();
-    let roles: Vec<_> = sent.iter().map(|(role, _)| role.as_str()).collect();
-    assert_eq!(roles, ["system", "user", "user"], "an answer without text is not sent, its question is");
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent[1].1, "Hello\n\nAgain", "an answer without text is not sent, its question is");
     app.stop().await
 }
 

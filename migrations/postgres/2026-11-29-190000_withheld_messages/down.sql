@@ -1,0 +1,2 @@
+ALTER TABLE messages DROP COLUMN accepted;
+ALTER TABLE messages DROP COLUMN withheld_from;
