@@ -50,6 +50,7 @@ mod slow_readers;
 mod stream_resumption;
 mod stream_tickets;
 mod streaming;
+mod strict_providers;
 mod tools;
 mod turns;
 mod upstream;
