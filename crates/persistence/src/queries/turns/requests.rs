@@ -16,9 +16,9 @@ use super::super::{Conn, RunQueryDsl, messages as message_queries, usage};
 use super::read;
 use crate::error::QueryError;
 use crate::input::SpanOfMessages;
-use crate::rows::{AttemptRow, SessionRow, turn_requests};
+use crate::rows::{AttemptRow, SessionRow, parse_variant, turn_requests};
 use crate::schema::{ai_usage, message_attachments, messages, sessions, turns};
-use crate::types::{id_param, parse_variant};
+use crate::types::id_param;
 
 /// Columns of a message that tell why it was not sent: number, role, the answer that replaces it, and whether it has no
 /// text.
