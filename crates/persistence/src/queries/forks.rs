@@ -1,7 +1,7 @@
 //! Forking sessions, and reading their lineage.
 //!
-//! Of a message of a closed turn only the marks change, so the parent is not locked while its messages are copied, and a running
-//! turn of the parent continues. The parent is locked only at the end, when the fork is linked to it.
+//! Of a message of a closed turn only the marks change, so the parent is not locked while its messages are copied, and
+//! a running turn of the parent continues. The parent is locked only at the end, when the fork is linked to it.
 
 use std::collections::HashMap;
 use std::ops::Range;

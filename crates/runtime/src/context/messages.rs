@@ -156,6 +156,7 @@ fn merge(message: &mut PromptMessage, next: PromptMessage) {
     message.reasoning_details = None;
 }
 
-fn shows_something(text: &str) -> bool {
+/// Returns whether a text has a visible character.
+pub(super) fn shows_something(text: &str) -> bool {
     text.contains(is_visible)
 }

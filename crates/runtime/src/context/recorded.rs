@@ -6,7 +6,7 @@ use causerie_domain::turn_requests::{SeqRanges, TurnRequest};
 use causerie_domain::turns::HistoryTrim;
 use causerie_usage::CharsPerToken;
 
-use super::messages::{prompt_messages, stored_tokens};
+use super::messages::{prompt_messages, shows_something, stored_tokens};
 use super::token_budget::message_tokens;
 use super::{ContextInput, InputModalities, LeftOut};
 use crate::attachments::prompt::new_attachment;
@@ -87,9 +87,10 @@ impl<'a> RecordedContext<'a> {
         messages
     }
 
-    /// Returns the estimated tokens of the system message.
-    pub(crate) fn system_tokens(&self) -> u64 {
-        message_tokens(&self.input.system, self.input.ratio)
+    /// Returns the estimated tokens of the system message; `None` if it shows nothing, so that it is not sent.
+    pub(crate) fn system_tokens(&self) -> Option<u64> {
+        let system = Some(&self.input.system).filter(|system| shows_something(system));
+        system.map(|system| message_tokens(system, self.input.ratio))
     }
 
     /// Returns the estimated tokens of a stored message of the request.

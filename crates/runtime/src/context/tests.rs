@@ -192,7 +192,7 @@ fn new_file(name: &str) -> NewAttachment {
     NewAttachment {
         filename: name.to_owned(),
         mime_type: "image/png".to_owned(),
-        size: 1,
+        size: Some(1),
         storage_provider: StorageProvider::Url,
         storage_key: format!("https://files.example/{name}"),
         meta: Default::default(),

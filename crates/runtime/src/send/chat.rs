@@ -146,6 +146,7 @@ impl Runtime {
         let own = self.access(principal)?.own_messages().clone();
         let is_it = Filter::equals(MessageField::Id, Scalar::Uuid(id.as_uuid()));
         let query = MessageQuery {
+            without_marked: false,
             session_id,
             visible: Filter::all([own, is_it]),
             after_seq: None,

@@ -27,7 +27,7 @@ use super::quotations::without_quotations;
 use super::request_form::{RequestForm, SentQuestion, is_refusal_of_content};
 use super::retry::{FailedAttempt, RetryPolicy, pause_before_retry};
 use super::running::{RunningTurn, Stop};
-use crate::context::ContextInput;
+use crate::context::{self, ContextInput};
 use crate::core::clock::monotonic;
 use crate::models::calibration::Observation;
 use crate::runtime::RuntimeInner;

@@ -57,7 +57,7 @@ pub(crate) struct Message {
     #[serde(default)]
     pub(crate) content: Option<Content>,
     #[serde(default)]
-    pub(crate) reasoning_details: Option<serde_json::Value>,
+    pub(crate) reasoning_details: Option<Value>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]

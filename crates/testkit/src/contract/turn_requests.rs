@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use causerie_domain::filter::Scalar;
 use causerie_domain::ports::{FinishTurn, TurnFlush};
 use causerie_domain::turn_requests::{OmissionReason, OmittedMessage, StoredTurnRequests, TurnRequest};
-use causerie_domain::turns::TurnStatus;
+use causerie_domain::turns::{ContextReport, TurnStatus};
 use causerie_domain::{Filter, TurnId};
 
 use super::{Ending, Running, Subject};
@@ -111,6 +111,29 @@ pub async fn messages_are_omitted_for_a_reason(subject: &Subject) -> Result<()> 
         read(subject, last.id()).await?.omitted,
         [omitted(3, OmissionReason::Withheld), omitted(4, OmissionReason::Empty)]
     );
+
+    // The history begins with the first message of the report, also if that is not sent. An answer of which nothing is
+    // visible is empty.
+    subject.exchange(id, "five", "\u{200B}").await?;
+    let after_cut = subject.start(id, "six").await?;
+    let report = ContextReport {
+        messages_sent: 4,
+        messages_dropped: 2,
+        estimated_tokens: 40,
+        context_length_assumed: false,
+        first_seq: Some(3),
+        is_cut: true,
+    };
+    let end = FinishTurn { context: Some(report), ..subject.end(&after_cut, &Ending::whole("answer")) };
+    subject.turns.finish_turn(FinishTurn { requests: vec![request(1, &[5, 6, 9])], ..end }).await?;
+    let expected = [
+        omitted(3, OmissionReason::Withheld),
+        omitted(4, OmissionReason::Empty),
+        omitted(7, OmissionReason::Withheld),
+        omitted(8, OmissionReason::Withheld),
+        omitted(10, OmissionReason::Empty),
+    ];
+    assert_eq!(read(subject, after_cut.id()).await?.omitted, expected);
     Ok(())
 }
 

@@ -1,6 +1,5 @@
 //! Requests of a turn, with the messages that they contain.
 
-use causerie_domain::messages::MessageRole;
 use causerie_domain::sessions::Session;
 use causerie_domain::turn_requests::{
     MAX_OMITTED, OmittedMessage, StoredTurnRequests, TurnAttempt, TurnRequest, UnsentMessage, history_from,

@@ -47,10 +47,16 @@ const ANSWERS: [&str; 8] = [
 
 fn with_tools(builder: TestAppBuilder) -> TestAppBuilder {
     MODES.iter().fold(builder, |builder, (tool, mode)| {
-        builder.definition(&format!(
-            "name: {tool}\nversion: 1.0.0\ntype: chat\ntitle: T\nbehavior: Be kind.\ngreeting: Welcome.\n\
-             model: \"sim/strict?{mode}\"\nhistory: {{max_messages: 100}}\n"
-        ))
+        let definition = |name: &str, more: &str| {
+            format!(
+                "name: {name}\nversion: 1.0.0\ntype: chat\ntitle: T\nbehavior: Be kind.\n{more}\
+                 model: \"sim/strict?{mode}\"\n"
+            )
+        };
+        let greets = definition(tool, "greeting: Welcome.\nhistory: {max_messages: 100}\n");
+        // Cuts of blocks fall between any two turns of a history.
+        let cuts = definition(&format!("{tool}-short"), "history: {max_messages: 5, trim: block}\n");
+        builder.definition(&greets).definition(&cuts)
     })
 }
 
@@ -69,16 +75,19 @@ enum Step {
     Interrupted(usize),
     /// Another answer to the last message.
     Regenerated,
+    /// A fork that ends with this percentage of the messages. The history goes on in it.
+    Forked(usize),
 }
 
 impl Step {
     fn random(random: &mut StdRng) -> Self {
-        match random.random_range(0..24) {
+        match random.random_range(0..25) {
             kind @ 0..16 => Step::Answered(ANSWERS[kind / 2]),
             16 => Step::File,
             17 | 18 => Step::Outage,
             19 | 20 => Step::Cancelled(random.random_range(0..2)),
             21 => Step::Interrupted(random.random_range(0..2)),
+            22 => Step::Forked(random.random_range(0..=100)),
             _ => Step::Regenerated,
         }
     }
@@ -125,6 +134,14 @@ impl History {
                 }
             }
             Step::Regenerated => drop(Reply::fetch(regenerate(&self.chat)).await?),
+            Step::Forked(percentage) => {
+                let count = self.chat.messages().await?.len();
+                if count > 0 {
+                    let body = json!({ "from_seq": (count * percentage).div_ceil(100).max(1) });
+                    let fork = self.chat.client().post(&self.chat.path("/forks"), &body).await?.json(201)?;
+                    self.chat.id = fork["id"].as_str().context("an id")?.to_owned();
+                }
+            }
         }
         Ok(self)
     }
@@ -167,6 +184,8 @@ async fn after_any_history_the_next_message_is_answered_by_each_strict_provider(
     let mut history = History { app, chat, gates: 0 };
     for number in 0..HISTORIES {
         for (tool, mode) in MODES {
+            let short = format!("{tool}-short");
+            let tool = if number % 2 == 0 { tool } else { &short };
             history.chat = history.app.ada.chat(tool).await?;
             let steps: Vec<Step> =
                 (0..random.random_range(1..=MAX_TURNS)).map(|_| Step::random(&mut random)).collect();
@@ -180,8 +199,9 @@ async fn after_any_history_the_next_message_is_answered_by_each_strict_provider(
             let answer = answer.json(200).with_context(|| format!("{number} {mode}: after {steps:?}"))?;
             ensure!(answer["message"]["status"] == "completed", "{number} {mode}: {steps:?}: {answer}");
             let sent = last_sent(&history.app).pop().context("a message")?;
-            ensure!(sent.ends_with("A harmless question"), "{sent:?}");
+            ensure!(sent.ends_with("A harmless question"), "{number} {mode}: {steps:?}: {sent:?}");
             check_records(&history.chat, &steps).await?;
+            check_marks(&history.chat, mode).await.with_context(|| format!("{number} {mode}: {steps:?}"))?;
         }
     }
     history.app.stop().await
@@ -194,6 +214,20 @@ async fn check_records(chat: &Chat, steps: &[Step]) -> Result<()> {
         chat.client().get(&format!("/usage/records?limit=100&session={}", chat.id)).await?.json(200)?;
     let rows = records["data"].as_array().context("rows")?.len() as u64;
     ensure!(requests == rows, "{steps:?}: {requests} requests and {rows} rows");
+    Ok(())
+}
+
+/// Checks the marks of a session: no message with an answer is withheld, and a provider that refuses forms only has no
+/// reason to refuse one.
+async fn check_marks(chat: &Chat, mode: &str) -> Result<()> {
+    let messages = chat.messages().await?;
+    let refuses_content = mode.contains("text") || mode.contains("file");
+    for turn in messages.chunk_by(|_, next| next["role"] != "user") {
+        let is_withheld = turn[0]["withheld"] == true;
+        ensure!(refuses_content || !is_withheld, "{turn:?}");
+        let is_answered = turn[1..].iter().any(|answer| answer["status"] == "completed");
+        ensure!(!(is_answered && is_withheld), "{turn:?}");
+    }
     Ok(())
 }
 
@@ -264,6 +298,14 @@ async fn a_message_that_was_never_accepted_is_withheld_when_a_request_is_accepte
     assert_eq!(app.upstream().count_chat(), 2);
     assert_eq!(last_sent(&app), ["One", "Three"]);
     assert_eq!(withheld(&chat).await?, [false, true, true, false]);
+    let explanation = app.ada.get(&format!("/turns/{}/context?include=body", third.turn_id)).await?.json(200)?;
+    let left_out = |seq: i64, reason: &str| json!({ "from_seq": seq, "to_seq": seq, "reason": reason });
+    let expected = [left_out(4, "withheld"), left_out(5, "empty"), left_out(6, "withheld"), left_out(7, "empty")];
+    assert_eq!(explanation["left_out"], json!(expected), "the greeting is in the system message");
+    for (attempt, sent) in app.upstream().requests().iter().filter(|request| request.is_chat()).enumerate() {
+        let body = explanation["attempts"][attempt]["body"].as_str().context("a body")?;
+        assert_eq!(body.as_bytes(), &sent.raw_body[..], "attempt {attempt}");
+    }
     let turn = app.ada.get(&format!("/turns/{}", third.turn_id)).await?.json(200)?;
     assert_eq!(turn["status"], "completed");
     let records = app.ada.get("/usage/records").await?.json(200)?;
