@@ -140,8 +140,7 @@ fn sent_messages(context: &RecordedContext<'_>, usage: Option<&UsageRecord>) -> 
         sent(Some((message.id, message.seq)), message.role, context.tokens_of(view))
     };
     let system = context.system_tokens().map(|tokens| sent(None, MessageRole::System, tokens));
-    let mut messages: Vec<SentMessage> =
-        system.into_iter().chain(context.stored().map(of_stored)).collect();
+    let mut messages: Vec<SentMessage> = system.into_iter().chain(context.stored().map(of_stored)).collect();
     let tokens: Vec<u64> = messages.iter().map(|message| message.tokens).collect();
     for (message, is_cached) in messages.iter_mut().zip(read_from_cache(&tokens, usage)) {
         message.is_cached = is_cached;

@@ -143,13 +143,20 @@ impl History {
                 }
             }
         }
+        // Another answer to the same message is not held.
+        self.app.upstream().open(&self.gate());
         Ok(self)
+    }
+
+    /// Returns the name of the latest gate.
+    fn gate(&self) -> String {
+        format!("gate-{}", self.gates)
     }
 
     /// Sends a message whose answer is held after some words. Returns `None` if the turn ends before.
     async fn held_after(&mut self, words: usize) -> Result<Option<EventStream>> {
         self.gates += 1;
-        let gate = format!("gate-{}", self.gates);
+        let gate = self.gate();
         let content = format!("A long question #sim/text?gate={gate}&gate_at={words}");
         let turn = self.chat.client().request(Method::POST, &self.chat.path("/messages"));
         let turn = turn.header("prefer", "respond-async").json(&json!({ "content": content }));
@@ -200,7 +207,7 @@ async fn after_any_history_the_next_message_is_answered_by_each_strict_provider(
             ensure!(answer["message"]["status"] == "completed", "{number} {mode}: {steps:?}: {answer}");
             let sent = last_sent(&history.app).pop().context("a message")?;
             ensure!(sent.ends_with("A harmless question"), "{number} {mode}: {steps:?}: {sent:?}");
-            check_records(&history.chat, &steps).await?;
+            check_records(&history, &steps).await?;
             check_marks(&history.chat, mode).await.with_context(|| format!("{number} {mode}: {steps:?}"))?;
         }
     }
@@ -208,11 +215,13 @@ async fn after_any_history_the_next_message_is_answered_by_each_strict_provider(
 }
 
 /// Checks that each request of a session has a row in the ledger.
-async fn check_records(chat: &Chat, steps: &[Step]) -> Result<()> {
-    let requests = chat.detail().await?["totals"]["requests"].as_u64().context("requests")?;
+async fn check_records(history: &History, steps: &[Step]) -> Result<()> {
+    let chat = &history.chat;
+    let requests = history.app.upstream().requests();
+    let requests = requests.iter().filter(|request| request.body["session_id"] == chat.id.as_str()).count();
     let records =
         chat.client().get(&format!("/usage/records?limit=100&session={}", chat.id)).await?.json(200)?;
-    let rows = records["data"].as_array().context("rows")?.len() as u64;
+    let rows = records["data"].as_array().context("rows")?.len();
     ensure!(requests == rows, "{steps:?}: {requests} requests and {rows} rows");
     Ok(())
 }
@@ -298,9 +307,11 @@ async fn a_message_that_was_never_accepted_is_withheld_when_a_request_is_accepte
     assert_eq!(app.upstream().count_chat(), 2);
     assert_eq!(last_sent(&app), ["One", "Three"]);
     assert_eq!(withheld(&chat).await?, [false, true, true, false]);
-    let explanation = app.ada.get(&format!("/turns/{}/context?include=body", third.turn_id)).await?.json(200)?;
+    let explanation =
+        app.ada.get(&format!("/turns/{}/context?include=body", third.turn_id)).await?.json(200)?;
     let left_out = |seq: i64, reason: &str| json!({ "from_seq": seq, "to_seq": seq, "reason": reason });
-    let expected = [left_out(4, "withheld"), left_out(5, "empty"), left_out(6, "withheld"), left_out(7, "empty")];
+    let expected =
+        [left_out(4, "withheld"), left_out(5, "empty"), left_out(6, "withheld"), left_out(7, "empty")];
     assert_eq!(explanation["left_out"], json!(expected), "the greeting is in the system message");
     for (attempt, sent) in app.upstream().requests().iter().filter(|request| request.is_chat()).enumerate() {
         let body = explanation["attempts"][attempt]["body"].as_str().context("a body")?;
