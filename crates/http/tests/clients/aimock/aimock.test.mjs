@@ -85,10 +85,12 @@ test('each request that the upstream counts has one row, whatever fails', async 
   await Promise.all(Array.from({ length: WORKERS }, work));
   mock.clearChaos();
   const ledger = await rows();
+  // The breaker of the model can refuse a repetition: it has a row, and the upstream is not asked.
+  const asked = ledger.filter(({ error_code: code }) => code !== 'upstream_busy');
   const completed = ledger.filter(({ outcome }) => outcome === 'completed');
-  console.log(`${await counted()} upstream requests, ${ledger.length} rows, ${whole} whole answers of ${REQUESTS}`);
+  console.log(`${await counted()} upstream requests, ${asked.length} of ${ledger.length} rows asked, ${whole} whole answers of ${REQUESTS}`);
   const outcomes = ledger.map(({ outcome, error_code: code }) => `${outcome} ${code ?? ''}`).sort().join();
-  assert.equal(ledger.length, await counted(), outcomes);
+  assert.equal(asked.length, await counted(), outcomes);
   assert.ok(ledger.length > REQUESTS, 'attempts were repeated');
   assert.equal(completed.length, whole);
   for (const { cost } of completed) assert.equal(Number(cost), USAGE.cost);
