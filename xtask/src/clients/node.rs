@@ -74,7 +74,9 @@ pub(super) fn install(folder: &Path) -> Result<()> {
         return Ok(());
     }
     let mut command = Command::new("npm");
-    command.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]).current_dir(folder);
+    command
+        .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
+        .current_dir(folder);
     ensure!(cargo::status(&mut command)?.success(), "`npm ci` failed in {}", folder.display());
     fs::write(&installed, lock).with_context(|| format!("cannot write {}", installed.display()))
 }
