@@ -5,7 +5,6 @@ import { announce, setRegion } from './announce.js';
 import { loadAbility } from './abilities.js';
 import { ApiError, api, onApiError } from './api.js';
 import { credential } from './credential.js';
-import { loadFeatures } from './features.js';
 import { useRoute } from './router.js';
 import { t } from './texts/index.js';
 import { Problem } from './components/problem.js';
@@ -58,7 +57,6 @@ async function redeemCode() {
 export function App() {
   const [me, setMe] = useState(null);
   const [ability, setAbility] = useState(null);
-  const [features, setFeatures] = useState({});
   const [phase, setPhase] = useState('starting');
   const [failure, setFailure] = useState(null);
   const [sessions] = useState(() => new SessionList());
@@ -116,12 +114,6 @@ export function App() {
     };
   }, []);
 
-  useEffect(() => {
-    if (phase !== 'ready') return undefined;
-    const later = setTimeout(() => loadFeatures().then(setFeatures), 300);
-    return () => clearTimeout(later);
-  }, [phase]);
-
   const signOut = () => {
     signedIn.current = false;
     credential.clear();
@@ -141,7 +133,7 @@ export function App() {
         <button type="button" class="primary" onClick=${start}>${t.actions.retry}</button></main>`;
     }
     if (phase === 'sign-in') return html`<${SignIn} failure=${failure} onSignedIn=${start} />`;
-    const context = { me, ability, features, sessions, route, reloadMe: start };
+    const context = { me, ability, sessions, route, reloadMe: start };
     return html`<${Shell} ...${context} onSignOut=${signOut}>${content(context)}<//>`;
   };
   return html`${view()}<div class="visually-hidden" role="status" ref=${setRegion}></div>`;

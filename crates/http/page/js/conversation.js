@@ -25,7 +25,7 @@ function afterFrame(task) {
 const channel = 'BroadcastChannel' in globalThis ? new BroadcastChannel('causerie') : null;
 
 export class Conversation {
-  constructor(id, { onSession, features } = {}) {
+  constructor(id, { onSession } = {}) {
     this.id = id;
     this.path = `/sessions/${segment(id)}`;
     this.session = null;
@@ -37,7 +37,6 @@ export class Conversation {
     this.error = null;
     this.stopping = false;
     this.onSession = onSession ?? (() => {});
-    this.features = features;
     this.listeners = new Set();
     this.disposed = new AbortController();
     this.frame = null;

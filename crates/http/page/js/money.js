@@ -35,5 +35,8 @@ export function dollars(amount) {
   return whole === rounded[0] ? `${sign}$${grouped}.${shown}` : `${sign}$${rounded[0].replace(/\B(?=(\d{3})+$)/g, ',')}.${shown}`;
 }
 
+/** Returns the price of a million tokens for people. */
+export const perMillion = (price) => (price === null ? '–' : dollars(text(units(price) * 1_000_000n)));
+
 /** Returns the amount as a number for a chart, where rounding does no harm. */
 export const number = (amount) => Number(amount ?? 0);

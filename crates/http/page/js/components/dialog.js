@@ -27,6 +27,8 @@ export function FormDialog({ title, action, danger, onClose, onSubmit, children 
   const [busy, setBusy] = useState(false);
   const submit = async (event) => {
     event.preventDefault();
+    // A dialog may be an element of something that has a form of its own.
+    event.stopPropagation();
     setBusy(true);
     setError(null);
     try {

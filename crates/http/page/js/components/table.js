@@ -3,6 +3,7 @@
 import { Fragment, html, useCallback, useEffect, useMemo, useRef, useState } from '../html.js';
 import { api } from '../api.js';
 import { t } from '../texts/index.js';
+import { Loading } from './loading.js';
 import { Problem } from './problem.js';
 
 const compare = (a, b) => {
@@ -64,6 +65,6 @@ export function useList(path, query) {
 /** Table of a list of the API. */
 export const ListTable = ({ list, ...table }) => html`<${Fragment}>
   <${Problem} error=${list.error} />
-  ${list.rows.length > 0 || !list.loading ? html`<${Table} rows=${list.rows} ...${table} />` : html`<p class="empty">${t.lists.loading}</p>`}
+  ${list.rows.length > 0 || !list.loading ? html`<${Table} rows=${list.rows} ...${table} />` : html`<${Loading} />`}
   ${list.cursor && html`<p class="actions"><button type="button" onClick=${list.more}>${t.lists.more}</button></p>`}
 <//>`;

@@ -38,7 +38,9 @@ export default {
     name: 'File name', type: 'Media type', typeHint: 'image/png', list: 'Attachments', remove: (name) => `Remove ${name}`,
   },
   quote: {
-    summary: (tokens, expected, most) => `About ${tokens} input tokens${expected ? `, ${expected} expected` : ''}${most ? `, ${most} at most` : ', at a price that is not known'}.`,
+    expected: (cost) => `${cost} expected`, most: (cost) => `${cost} at most`, unknown: 'price unknown', tokens: (tokens) => `about ${tokens} input tokens`, cached: (tokens) => `${tokens} of them from cache`,
+    left: (amount) => `${amount} left in the budget`, dropped: (number) => `${plural(number, 'earlier message', 'earlier messages')} left out`,
+    begin: 'What will it cost?', beginHint: 'This begins the session and leaves your message in the box.',
     refused: (reason) => `This would not be sent: ${reason}`,
   },
   chat: {
@@ -50,12 +52,27 @@ export default {
     reconnecting: 'The connection is lost. Trying again …', reconnected: 'Connected again',
     retryable: 'Sending it again may help.', retryAfter: (seconds) => `Sending it again may help after ${plural(seconds, 'second', 'seconds')}.`,
     ended: { completed: 'The answer is complete', cancelled: 'Stopped.', interrupted: 'A stop of the server interrupted this answer.', failed: 'The answer failed.', pending: 'The answer is complete' },
-    closed: { paused: 'This session is paused. Resume it to go on.', completed: 'This session is completed.' },
+    closed: { foreign: 'You may read this session, but not write in it.', paused: 'This session is paused. Resume it to go on.', completed: 'This session is completed.' },
   },
   facts: {
     open: 'Details', title: (seq) => `Details of message ${seq}`, model: 'Model', time: 'Time', tokens: 'Tokens', tokenCounts: (input, output) => `${input} in, ${output} out`, cached: 'From cache', saved: 'Saved by cache',
+    cachedShare: (share) => `${share} from cache`, cachedHelp: 'Share of the input tokens that the provider read from its cache', written: 'Written to cache',
     reasoning: 'Reasoning tokens', cost: 'Cost', basis: 'Basis', latency: 'Time to the end', milliseconds: (number) => `${number} ms`, finish: 'Finish reason', generation: 'Generation',
     context: 'Context', contextCounts: (sent, dropped, tokens) => `${sent} messages sent, ${dropped} left out, about ${tokens} tokens`,
+  },
+  cost: {
+    title: 'Cost of the session', saved: (amount) => `${amount} saved`, none: 'No requests yet.',
+    fork: 'The copied messages of a fork cost nothing: they count for the session that they come from.',
+  },
+  context: {
+    open: 'What was sent', title: (seq) => `Context of message ${seq}`, sent: 'Sent to the model', leftOut: 'Left out', parameters: 'Parameters', attempts: (number) => (number === 1 ? 'Request' : 'Requests'),
+    number: 'No.', message: 'Message', roles: { system: 'System message of the tool', user: 'User', assistant: 'Answer' }, yes: 'yes', no: 'no', unknown: 'The messages of this request are not known.',
+    range: (from, to) => (from === to ? `Message ${from}:` : `Messages ${from} to ${to}:`),
+    reasons: { cut: 'before the beginning of the history, which the limits of the tool or the model set', superseded: 'replaced by a later answer', empty: 'without text', withheld: 'refused by the provider before' },
+    cut: (seq) => `The history was cut for this answer and begins at message ${seq}.`, assumed: 'The context length of the model is not known; 8192 tokens were assumed.',
+    provider: 'Provider', outcome: 'Outcome', outcomes: { completed: 'Completed', cancelled: 'Stopped', failed: 'Failed', interrupted: 'Interrupted' }, unended: 'Not ended',
+    prices: 'Prices per million tokens', pricesOf: (input, output, cached) => `${input} in, ${output} out${cached ? `, ${cached} from cache` : ''}`, hash: 'SHA-256 of the request', body: 'The request, byte for byte', format: 'JSON', copyBody: 'Copy the request',
+    unavailable: { not_recorded: 'The request was not recorded.', message_missing: 'A message of the request no longer exists, or is not visible to you.', file_deleted: 'A file of the request was deleted.', changed: 'The server builds requests in another way now.', too_large: 'The request is too large to be shown.' },
   },
   fork: {
     title: 'Fork the session here', text: 'A new session begins with the messages up to this one. The original stays as it is.', show: 'Forks and origin', lineage: 'Forks and origin',
@@ -81,7 +98,7 @@ export default {
     perDay: 'Cost per day', chart: 'Bar chart of the cost per day. The table below has the same numbers.', asTable: 'Show as a table', readout: (day, cost) => `${day}: $${cost}`,
     day: 'Day', cost: 'Cost', requests: 'Requests', tokens: 'Tokens', input: 'Input tokens', output: 'Output tokens', cached: 'From cache', saved: 'Saved', drift: 'Drift',
     by: { model: 'Model', tool: 'Tool', user: 'User', group: 'Group' }, byTitle: { model: 'By model', tool: 'By tool', user: 'By user', group: 'By group' },
-    none: 'No requests in this range.', withoutCost: (number) => `${plural(number, 'request', 'requests')} without a cost`,
+    driftHelp: 'Drift is the calculated cost less the reported one, over the requests that have both.', none: 'No requests in this range.', withoutCost: (number) => `${plural(number, 'request', 'requests')} without a cost`,
   },
   account: {
     title: 'Account', profile: 'Profile', email: 'E-mail', role: 'Roles', since: 'Since', name: 'Name', locale: 'Language', groups: 'Groups', noGroups: 'You are in no group.',
@@ -94,7 +111,7 @@ export default {
     state: (spent, reserved, left, resets) => `${spent} spent, ${reserved} reserved, ${left} left. Full again ${resets}.`,
   },
   keys: {
-    own: 'API keys', all: 'API keys of all users', create: 'Create key', name: 'Name', user: 'User', userHint: 'Id of the user; empty for yourself.', state: 'State', group: 'Group', scopes: 'Scopes', scopesHint: 'Separated by commas. Empty: everything that you may do.',
+    own: 'API keys', all: 'API keys of all users', create: 'Create key', name: 'Name', user: 'User', userHint: 'Id of the user; empty for yourself.', state: 'State', group: 'Group', scopes: 'Scopes', scopesExample: 'create:Message, read:Usage', scopesHint: 'Separated by commas. Empty: everything that you may do.',
     allScopes: 'all', used: 'Last used', never: 'never', expiry: 'Valid for', expiries: { 30: '30 days', 90: '90 days', 365: 'One year', 0: 'No end' }, until: (time) => `until ${time}`,
     states: { valid: 'Valid', expired: 'Expired', revoked: 'Revoked' }, created: 'The new key', createdText: 'Copy it now. It is shown only this once.',
     revoke: 'Revoke', revokeNamed: (name) => `Revoke ${name}`, revokeText: (name) => `Programs that use “${name}” will be refused at once. This cannot be undone.`, none: 'No keys yet.',

@@ -82,7 +82,7 @@ export function Shell({ me, ability, sessions, route, onSignOut, children }) {
       <a class="wordmark" href="#/">${t.app.name}</a>
     </header>
     <div class="scrim" onClick=${() => setOpen(false)}></div>
-    <aside class="sidebar" ref=${drawer} aria-label=${t.app.sidebar}>
+    <aside class="sidebar" ref=${drawer} aria-label=${t.app.sidebar} onClick=${(event) => event.target.closest('a, .new-session') && setOpen(false)}>
       <a class="wordmark" href="#/">${t.app.name}</a>
       <button type="button" class="new-session" onClick=${() => navigate('/')}><${Icon} name="plus" />${t.sessions.create}</button>
       <${Sessions} sessions=${sessions} current=${name === 'sessions' ? id : null} />

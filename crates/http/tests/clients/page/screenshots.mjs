@@ -3,7 +3,7 @@
 //   CAUSERIE_BINARY=… node screenshots.mjs FOLDER
 
 import { mkdirSync } from 'node:fs';
-import { launch, openPage, signIn } from './support/browser.mjs';
+import { launch, openPage, settled, signIn, view } from './support/browser.mjs';
 import { startServer } from './support/server.mjs';
 import { startUpstream } from './support/upstream.mjs';
 
@@ -17,12 +17,14 @@ const QUESTIONS = [
   ['writing-coach', 'Is this paragraph too long?'], ['translator', 'Translate “Feierabend” into French, with the feeling of it'], ['code-reviewer', 'Why is this loop quadratic?'],
   ['socratic-tutor', 'Why is the sky blue?'], ['release-notes', 'Summarize these commits for our users'], ['general-assistant', 'How do I thank a reviewer in one sentence?'],
 ];
+const DRAFT = `Please compare these notes with the pseudocode above.\n\n${'Binary insertion sort searches the place of the next element by bisection, so that it compares less, but it moves as many elements as before. '.repeat(12)}`;
 const SORTING = 'How does insertion sort work, and when would I use it?';
 const ANSWERS = [
   [SORTING, {
     reasoning: 'The question has two halves. A short example in Python, then a table of the cases, then when it is the right choice.',
     text: 'Insertion sort keeps the front of the list *sorted* and moves each next element back to where it belongs, like a hand of cards. That takes $O(n^2)$ comparisons in the worst case, and hardly any if the list is almost sorted.\n\n```python\ndef insertion_sort(items):\n    for i in range(1, len(items)):\n        j = i\n        while j > 0 and items[j - 1] > items[j]:\n            items[j - 1], items[j] = items[j], items[j - 1]\n            j -= 1\n```\n\n| case | comparisons |\n| --- | ---: |\n| already sorted | n − 1 |\n| reversed | n(n − 1)/2 |\n\nUse it for short lists, and where new elements arrive one at a time. See [a comparison of sorts](https://example.org/sorting).',
   }],
+  ['in which year', { refused: true }],
   ['And if two elements are equal?', { text: 'They keep their order: the loop stops at the first element that is **not greater**, so an equal one is never passed. A sort with this property is called *stable*.' }],
 ];
 
@@ -66,7 +68,12 @@ async function fill() {
   await api('POST', `/sessions/${session.id}/forks`, { from_seq: 2, title: 'Insertion sort, in Rust' });
   const short = await api('POST', '/sessions', { tool: 'general-assistant', title: 'How does insertion sort work?' });
   await api('POST', `/sessions/${short.id}/messages`, { content: SORTING });
-  return { long: session.id, short: short.id };
+  const failed = await api('POST', '/sessions', { tool: 'general-assistant', title: 'What does this diagram show?' });
+  await api('POST', `/sessions/${failed.id}/messages`, { content: 'What does this diagram show?', attachments: [{ filename: 'diagram.png', mime_type: 'image/png', size: 48_213, storage_provider: 'url', storage_key: 'https://files.example.org/diagram.png' }] });
+  await fetch(`${server.address}/sessions/${failed.id}/messages`, { method: 'POST', headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json', accept: 'application/json' }, body: JSON.stringify({ content: 'And in which year was it drawn?' }) });
+  const stranger = await api('POST', '/users', { name: 'Niels', email: 'niels@example.org' });
+  const { key } = await api('POST', '/api-keys', { name: 'laptop', user_id: stranger.id });
+  return { long: session.id, short: short.id, failed: failed.id, newcomer: key };
 }
 
 const browser = await launch();
@@ -74,23 +81,14 @@ const SIZES = { wide: { width: 1280, height: 860 }, narrow: { width: 375, height
 const SECTIONS = ['users', 'groups', 'keys', 'models', 'tools', 'audit'];
 const views = (sessions) => ({ new: '', chat: `sessions/${sessions.short}`, 'chat-end': `sessions/${sessions.long}`, usage: 'usage', account: 'account', ...Object.fromEntries(SECTIONS.map((name) => [name, `administration/${name}`])) });
 
-/** Waits until a view has its data. */
-async function ready(page) {
-  await page.waitForTimeout(300);
-  await page.waitForFunction(() => document.querySelector('main') && !document.querySelector('main[aria-busy]') && !document.body.textContent.includes('Loading …'));
-  await page.waitForTimeout(400);
-}
-
 /** Opens parts of a view and takes a picture of each. */
 async function details(page, sessions, shoot, size) {
-  await page.goto(`${server.address}/#/account`);
+  await view(page, server, 'account');
   await page.getByRole('button', { name: 'Create key' }).click();
-  await page.waitForTimeout(300);
   await shoot('dialog');
   await page.keyboard.press('Escape');
-  await page.goto(`${server.address}/#/administration/users`);
+  await view(page, server, 'administration/users');
   await page.getByRole('button', { name: 'Actions for Grace' }).click();
-  await page.waitForTimeout(300);
   await shoot('menu');
   await page.getByRole('menuitem', { name: 'Effective rules' }).click();
   const dialog = page.getByRole('dialog');
@@ -100,27 +98,51 @@ async function details(page, sessions, shoot, size) {
   await dialog.locator('.decides').waitFor();
   await shoot('abilities');
   await page.keyboard.press('Escape');
-  await page.goto(`${server.address}/#/administration/tools`);
+  await view(page, server, 'administration/groups');
+  await page.getByRole('button', { name: 'Members of Editorial' }).click();
+  await page.getByRole('table', { name: 'Members' }).waitFor();
+  await page.getByRole('table', { name: 'Members' }).scrollIntoViewIfNeeded();
+  await shoot('members');
+  await view(page, server, 'administration/tools');
   await page.getByRole('button', { name: 'Post a tool' }).click();
   await page.getByLabel('Definition (YAML)').fill('name: haiku\nversion: 1.0.0\ntype: chat\ntitle: Haiku\nbehaviour: Answer in haiku.\n');
   await page.getByRole('button', { name: 'Post', exact: true }).click();
   await page.getByRole('alert').waitFor();
   await shoot('tool-errors');
-  await page.goto(`${server.address}/#/sessions/${sessions.long}`);
+  await view(page, server, `sessions/${sessions.long}`);
   await page.locator('.theirs .facts summary').last().click();
   await page.getByText('messages sent').waitFor();
   await page.locator('.transcript').evaluate((element) => element.scrollTo(0, element.scrollHeight));
-  await page.waitForTimeout(300);
   await shoot('chat-details');
-  await page.goto(`${server.address}/#/usage`);
-  await page.getByRole('table', { name: 'By group' }).waitFor();
+  await page.getByRole('button', { name: 'What was sent' }).click();
+  await page.getByRole('dialog').locator('.attempts').waitFor();
+  await shoot('context');
+  await page.getByRole('dialog').evaluate((element) => element.scrollTo(0, element.scrollHeight));
+  await shoot('context-end');
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Cost of the session' }).click();
+  await page.getByRole('dialog').locator('.figures').waitFor();
+  await shoot('cost');
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Session actions' }).click();
+  await page.getByRole('menuitem', { name: 'Forks and origin' }).click();
+  await page.getByRole('dialog').locator('.lineage').waitFor();
+  await shoot('lineage');
+  await page.keyboard.press('Escape');
+  await page.getByLabel('Message', { exact: true }).fill(DRAFT);
+  await page.locator('.quote').waitFor();
+  await shoot('quote');
+  await page.getByLabel('Message', { exact: true }).fill('');
+  await view(page, server, `sessions/${sessions.failed}`);
+  await shoot('chat-failed');
+  await view(page, server, 'usage');
   await page.locator('.page').evaluate((element) => element.scrollTo(0, 620));
-  await page.waitForTimeout(500);
   await shoot('usage-tables');
+  await view(page, server, 'usage?range=custom&from=2025-01-01&to=2025-01-31');
+  await shoot('usage-empty');
   if (size === 'narrow') {
-    await page.goto(`${server.address}/#/`);
+    await view(page, server, '');
     await page.getByRole('button', { name: 'Menu' }).click();
-    await page.waitForTimeout(400);
     await shoot('drawer');
   }
 }
@@ -130,6 +152,7 @@ async function shootAll(sessions, colorScheme, size) {
   const page = await openPage(browser, server, { colorScheme, viewport: SIZES[size], deviceScaleFactor: Number(process.env.SCALE ?? 1) });
   const shoot = async (name) => {
     await page.mouse.move(0, 0);
+    await settled(page);
     await page.screenshot({ path: `${folder}/${name}-${colorScheme}-${size}.png` });
   };
   await page.goto(server.address);
@@ -137,13 +160,23 @@ async function shootAll(sessions, colorScheme, size) {
   await shoot('sign-in');
   await signIn(page, server, server.key, { menu: size === 'narrow' });
   for (const [name, path] of Object.entries(views(sessions))) {
-    await page.goto(`${server.address}/#/${path}`);
-    await ready(page);
+    await view(page, server, path);
     if (name === 'chat') await page.locator('.transcript').evaluate((element) => element.scrollTo(0, 0));
-    await page.waitForTimeout(100);
     await shoot(name);
   }
   await details(page, sessions, shoot, size);
+  await page.context().close();
+  await shootNewcomer(sessions, colorScheme, size);
+}
+
+/** Takes the pictures of what somebody sees who has done nothing yet, and administers nothing. */
+async function shootNewcomer(sessions, colorScheme, size) {
+  const page = await openPage(browser, server, { colorScheme, viewport: SIZES[size], deviceScaleFactor: Number(process.env.SCALE ?? 1) });
+  await signIn(page, server, sessions.newcomer, { menu: size === 'narrow' });
+  for (const [name, path] of Object.entries({ new: '', usage: 'usage', account: 'account' })) {
+    await view(page, server, path);
+    await page.screenshot({ path: `${folder}/newcomer-${name}-${colorScheme}-${size}.png` });
+  }
   await page.context().close();
 }
 

@@ -29,7 +29,7 @@ function CreateKey({ me, ability, names, own, onClose, onCreated }) {
     <${Field} label=${t.keys.name} name="name" required maxlength="200" />
     <${Select} label=${t.keys.expiry} name="expiry" value="90" options=${[30, 90, 365, 0].map((days) => ({ value: String(days), label: t.keys.expiries[days] }))} />
     ${groups.length > 0 && html`<${Select} label=${t.keys.group} name="group" value="" options=${[{ value: '', label: t.names.noGroup }, ...groups]} />`}
-    <${Field} label=${t.keys.scopes} name="scopes" placeholder="create:Message, read:Usage" hint=${t.keys.scopesHint} />
+    <${Field} label=${t.keys.scopes} name="scopes" placeholder=${t.keys.scopesExample} hint=${t.keys.scopesHint} />
     ${!own && can(ability, 'manage', 'all') && html`<${Field} label=${t.keys.user} name="user" hint=${t.keys.userHint} />`}
   <//>`;
 }

@@ -6,6 +6,7 @@ import { api, segment } from '../../api.js';
 import { t } from '../../texts/index.js';
 import { Dialog } from '../../components/dialog.js';
 import { Field, Select } from '../../components/field.js';
+import { Loading } from '../../components/loading.js';
 import { Problem } from '../../components/problem.js';
 import { objectOf } from './objects.js';
 
@@ -54,6 +55,7 @@ export function AbilitiesDialog({ user, onClose }) {
   };
   const layer = t.rules.layers[rules?.[verdict?.index]?.layer];
   return html`<${Dialog} title=${t.rules.abilities(user.name)} onClose=${onClose} className="wide">
+    ${!rules && !error && html`<${Loading} />`}
     ${rules && html`<p class="fine">${t.rules.hint}</p>
     <ol class="rule-list" tabindex="0" aria-label=${t.rules.effective}>${rules.map((rule, index) => html`<${RuleRow} key=${index} rule=${rule} decides=${verdict?.index === index} />`)}</ol>
     <form class="form row" onSubmit=${check} aria-label=${t.rules.check}>

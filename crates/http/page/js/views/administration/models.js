@@ -3,17 +3,16 @@
 import { html, useEffect, useMemo, useState } from '../../html.js';
 import { api, listAll, segment } from '../../api.js';
 import { count } from '../../format.js';
-import { dollars, text, units } from '../../money.js';
+import { perMillion, units } from '../../money.js';
 import { t } from '../../texts/index.js';
 import { announce } from '../../announce.js';
 import { Field } from '../../components/field.js';
+import { Loading } from '../../components/loading.js';
 import { Problem } from '../../components/problem.js';
 import { Table } from '../../components/table.js';
 
-const perMillion = (price) => (price === null ? '–' : dollars(text(units(price) * 1_000_000n)));
-
 export function Models({ names }) {
-  const [models, setModels] = useState([]);
+  const [models, setModels] = useState(null);
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
   const [filter, setFilter] = useState('');
@@ -54,11 +53,11 @@ export function Models({ names }) {
     { label: t.models.restricted, cell: (model) => toggle(model, 'restricted'), sort: (model) => String(model.restricted) },
     { label: t.models.group, cell: (model) => (model.group_id ? names.group(model.group_id) : '–') },
   ], [names.known]);
-  const shown = useMemo(() => models.filter((model) => `${model.id} ${model.name}`.toLowerCase().includes(filter.toLowerCase())), [models, filter]);
+  const shown = useMemo(() => models?.filter((model) => `${model.id} ${model.name}`.toLowerCase().includes(filter.toLowerCase())), [models, filter]);
   return html`<section aria-labelledby="models"><div class="section-head"><h2 id="models">${t.administration.models}</h2>
       <button type="button" disabled=${busy} onClick=${sync}>${t.models.sync}</button></div>
     <p class="fine">${t.models.note}</p>
     <${Field} label=${t.models.filter} type="search" value=${filter} onInput=${(event) => setFilter(event.target.value)} />
     <${Problem} error=${error} />
-    <${Table} caption=${t.administration.models} columns=${columns} rows=${shown} empty=${t.models.none} /></section>`;
+    ${shown ? html`<${Table} caption=${t.administration.models} columns=${columns} rows=${shown} empty=${t.models.none} />` : !error && html`<${Loading} />`}</section>`;
 }

@@ -5,6 +5,7 @@ import { api } from '../../api.js';
 import { t } from '../../texts/index.js';
 import { Dialog, FormDialog } from '../../components/dialog.js';
 import { Field } from '../../components/field.js';
+import { Loading } from '../../components/loading.js';
 import { Problem } from '../../components/problem.js';
 
 /** Editor of stored rules as JSON. */
@@ -14,7 +15,7 @@ export function RulesDialog({ path, name, onClose }) {
   useEffect(() => {
     api.get(`${path}/rules`).then((body) => setRules(JSON.stringify(body.rules, null, 2)), setError);
   }, []);
-  if (rules === null) return html`<${Dialog} title=${t.rules.of(name)} onClose=${onClose}><${Problem} error=${error} /><div class="actions"><button type="button" onClick=${onClose}>${t.actions.close}</button></div><//>`;
+  if (rules === null) return html`<${Dialog} title=${t.rules.of(name)} onClose=${onClose}><${Problem} error=${error} />${!error && html`<${Loading} />`}<div class="actions"><button type="button" onClick=${onClose}>${t.actions.close}</button></div><//>`;
   return html`<${FormDialog} title=${t.rules.of(name)} action=${t.actions.save} onClose=${onClose} onSubmit=${async (form) => {
     await api.put(`${path}/rules`, { rules: JSON.parse(form.get('rules')) });
     onClose();

@@ -8,6 +8,7 @@ import { t } from '../../texts/index.js';
 import { announce } from '../../announce.js';
 import { Confirm, Dialog } from '../../components/dialog.js';
 import { Field } from '../../components/field.js';
+import { Loading } from '../../components/loading.js';
 import { Problem } from '../../components/problem.js';
 import { ListTable, useList } from '../../components/table.js';
 
@@ -59,6 +60,7 @@ function Versions({ slug, names, onClose }) {
   const list = useList(`/tools/${segment(slug)}/versions`, {});
   return html`<${Dialog} title=${t.tools.versionsOf(slug)} onClose=${onClose} className="wide">
     <${Problem} error=${list.error} />
+    ${list.loading && html`<${Loading} />`}
     ${list.rows.map((version) => html`<details key=${version.id} class="facts wide"><summary><strong>${version.version}</strong> ${version.title} <span class="fine">${instant(version.created_at)}${version.created_by ? ` · ${names.user(version.created_by)}` : ''}</span></summary>
       <pre class="definition" tabindex="0">${JSON.stringify(version.definition, null, 2)}</pre></details>`)}
     <div class="actions"><button type="button" class="primary" onClick=${onClose}>${t.actions.close}</button></div><//>`;

@@ -31,7 +31,7 @@ function UserForm({ user, onClose, onSaved }) {
   <//>`;
 }
 
-export function Users({ ability, features, names }) {
+export function Users({ ability, names }) {
   const list = useList('/users', {});
   const [dialog, setDialog] = useState(null);
   const close = () => setDialog(null);
@@ -48,7 +48,7 @@ export function Users({ ability, features, names }) {
       <${Menu} label=${t.users.actions(user.name)} items=${[
         can(ability, 'update', 'User', user) && { label: t.actions.edit, action: () => setDialog({ edit: user }) },
         manage && { label: t.rules.title, action: () => setDialog({ rules: user }) },
-        manage && features.abilities && { label: t.rules.effective, action: () => setDialog({ abilities: user }) },
+        manage && { label: t.rules.effective, action: () => setDialog({ abilities: user }) },
         can(ability, 'delete', 'User', user) && { label: t.actions.delete, danger: true, action: () => setDialog({ remove: user }) },
       ]}><${Icon} name="more" /><//></span>` },
   ];

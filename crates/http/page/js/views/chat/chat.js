@@ -11,7 +11,7 @@ import { Field } from '../../components/field.js';
 import { Icon } from '../../components/icon.js';
 import { Problem } from '../../components/problem.js';
 import { useModel } from '../shell.js';
-import { Composer } from './composer.js';
+import { Composer, DRAFT } from './composer.js';
 import { ChatHeader } from './header.js';
 import { Message } from './message.js';
 import { pendingSends } from './pending.js';
@@ -63,11 +63,12 @@ function ForkDialog({ conversation, message, sessions, onClose }) {
   }}><p>${t.fork.text}</p><${Field} label=${t.sessions.name} name="title" maxlength="200" /><//>`;
 }
 
-const NONE = [];
-const FORK = ['fork'];
-const REGENERATE = ['regenerate', 'fork'];
+/** What can be done with a message. Equal actions are the same object, so that a message is not rendered for them. */
+const ACTIONS = [[], ['fork'], ['regenerate'], ['regenerate', 'fork']];
 
-export function Chat({ id, ability, features, sessions }) {
+export function Chat({ id, ability, sessions }) {
+  // Draft that the message box begins with, beside the stored text: attachments, and a number that makes a new box.
+  const [draft, setDraft] = useState(() => ({ files: pendingSends.get(id)?.send === false ? pendingSends.get(id).attachments : [], number: 0 }));
   const [conversation] = useState(() => new Conversation(id, { onSession: (session) => sessions.take(session) }));
   useModel(conversation);
   const [forking, setForking] = useState(null);
@@ -88,19 +89,27 @@ export function Chat({ id, ability, features, sessions }) {
     const first = pendingSends.get(id);
     pendingSends.delete(id);
     conversation.load().then(async () => {
-      if (!first) return;
+      if (!first?.send) return;
       const error = await conversation.submit(first.content, first.attachments);
       if (error) {
         setRefusal(error);
-        sessionStorage.setItem(`causerie.draft.${id}`, first.content);
+        sessionStorage.setItem(`${DRAFT}${id}`, first.content);
+        setDraft({ files: first.attachments, number: 1 });
       }
     });
     return () => conversation.dispose();
   }, [conversation]);
+  /** Moves the focus to the message box: a button that was pressed may no longer be there. */
+  const toMessage = () => transcript.current?.closest('main').querySelector('textarea:enabled')?.focus({ preventScroll: true });
+  const regenerate = () => {
+    conversation.regenerate();
+    toMessage();
+    toEnd();
+  };
   const { session, messages, running } = conversation;
   useEffect(() => {
     // A touch screen would show its keyboard over the conversation.
-    if (session && matchMedia('(pointer: fine)').matches) transcript.current.closest('main').querySelector('textarea:enabled')?.focus({ preventScroll: true });
+    if (session && matchMedia('(pointer: fine)').matches) toMessage();
   }, [session === null]);
   useEffect(() => {
     document.title = `${session?.title || t.sessions.untitled} · ${t.app.name}`;
@@ -110,26 +119,30 @@ export function Chat({ id, ability, features, sessions }) {
     return html`<main class="page" id="content" tabindex="-1" aria-busy=${conversation.error ? null : 'true'}><${Problem} error=${conversation.error} /></main>`;
   }
   const mayFork = can(ability, 'fork', 'Session', { ...session, created_at: session.started_at });
+  const maySend = can(ability, 'create', 'Message', { session_id: session.id, session_state: 'active', user_id: session.user_id, group_id: session.group_id, role: 'user' });
   const lastAnswer = messages.findLast((message) => message.role === 'assistant');
+  // The answer of a fork is a copy without a turn; a greeting answers nobody.
+  const answered = messages.some((message) => message.role === 'user');
   const actionsOf = (message) => {
-    if (running || !mayFork) return NONE;
-    return message === lastAnswer && message.turn_id && features.regenerate && session.state === 'active' ? REGENERATE : FORK;
+    if (running) return ACTIONS[0];
+    const regenerates = maySend && message === lastAnswer && answered && session.state === 'active';
+    return ACTIONS[(regenerates ? 2 : 0) + (mayFork ? 1 : 0)];
   };
-  const reason = session.state === 'active' ? null : t.chat.closed[session.state];
+  const reason = session.state !== 'active' ? t.chat.closed[session.state] : maySend ? null : t.chat.closed.foreign;
   return html`<main class="chat" id="content" tabindex="-1" aria-label=${t.chat.label}>
     <${ChatHeader} conversation=${conversation} session=${session} ability=${ability} sessions=${sessions} />
     <div class="transcript" ref=${transcript} tabindex="0" role="region" aria-label=${t.chat.transcript} onScroll=${onScroll}>
       <div class="column">
         ${conversation.hasOlder && html`<p class="older" ref=${older}><button type="button" class="quiet small" onClick=${() => conversation.loadOlder()}>${t.chat.older}</button></p>`}
         ${messages.length === 0 && html`<p class="empty">${t.chat.empty}</p>`}
-        <ol class="messages">${messages.map((message) => html`<${Message} key=${message.key} message=${message} version=${message.version} actions=${actionsOf(message)} conversation=${conversation} onFork=${setForking} />`)}</ol>
+        <ol class="messages">${messages.map((message) => html`<${Message} key=${message.key} message=${message} version=${message.version} actions=${actionsOf(message)} conversation=${conversation} onFork=${setForking} onRegenerate=${regenerate} />`)}</ol>
         <${Problem} error=${refusal ?? conversation.error} />
       </div>
     </div>
     ${away && html`<button type="button" class="to-end" aria-label=${t.chat.toEnd} onClick=${toEnd}><${Icon} name="down" /></button>`}
     <div class="column composer-column">
       ${!conversation.connected && html`<p class="composer-note warning">${t.chat.reconnecting}</p>`}
-      <${Composer} name=${id} path=${conversation.path} quoteOffered=${features.quote} running=${Boolean(running)} stopping=${conversation.stopping} disabledReason=${reason} onSend=${send} onStop=${() => conversation.stop()} />
+      <${Composer} key=${draft.number} name=${id} files=${draft.files} path=${conversation.path} running=${Boolean(running)} stopping=${conversation.stopping} disabledReason=${reason} onSend=${send} onStop=${() => conversation.stop()} />
     </div>
     ${forking && html`<${ForkDialog} conversation=${conversation} message=${forking} sessions=${sessions} onClose=${() => setForking(null)} />`}
   </main>`;

@@ -12,16 +12,21 @@ import { sentenceOf } from '../../components/problem.js';
 
 const QUOTE_LENGTH = 1500;
 const QUOTE_DELAY_MS = 700;
-const DRAFT = 'causerie.draft.';
+/** Beginning of the names under which drafts are stored. */
+export const DRAFT = 'causerie.draft.';
 const TYPES = { png: 'image/png', jpg: 'image/jpeg', jpeg: 'image/jpeg', gif: 'image/gif', webp: 'image/webp', pdf: 'application/pdf', txt: 'text/plain', md: 'text/markdown', csv: 'text/csv', json: 'application/json', mp3: 'audio/mpeg', wav: 'audio/wav' };
 
 /** Draft of a session, kept for reloads of this tab. */
 export function useDraft(name) {
   const [draft, set] = useState(() => sessionStorage.getItem(DRAFT + name) ?? '');
   return [draft, (text) => {
-    if (text) sessionStorage.setItem(DRAFT + name, text);
-    else sessionStorage.removeItem(DRAFT + name);
     set(text);
+    try {
+      if (text) sessionStorage.setItem(DRAFT + name, text);
+      else sessionStorage.removeItem(DRAFT + name);
+    } catch {
+      // The draft is larger than the storage; it does not outlive the tab.
+    }
   }];
 }
 
@@ -49,33 +54,43 @@ function AttachDialog({ onClose, onAttach }) {
   <//>`;
 }
 
-function useQuote(enabled, path, draft, attachments) {
+/** True for drafts whose cost is worth knowing before they are sent. */
+const isLong = (draft, attachments) => draft.trim() !== '' && (draft.length >= QUOTE_LENGTH || attachments.length > 0);
+
+/** Quote of the draft. The last one stays in view until that of the changed draft arrives. */
+function useQuote(path, wanted, draft, attachments) {
   const [quote, setQuote] = useState(null);
-  const wanted = enabled && path && (draft.length >= QUOTE_LENGTH || attachments.length > 0);
   useEffect(() => {
-    setQuote(null);
-    if (!wanted || !draft.trim()) return undefined;
+    if (!wanted) {
+      setQuote(null);
+      return undefined;
+    }
     const abort = new AbortController();
     const timer = setTimeout(() => {
       const body = attachments.length ? { content: draft, attachments } : { content: draft };
-      api.post(`${path}/quote`, body, { signal: abort.signal }).then(setQuote, () => {});
+      // A quote that fails is not shown; the send reports the error.
+      api.post(`${path}/quote`, body, { signal: abort.signal }).then(setQuote, (error) => error.name !== 'AbortError' && setQuote(null));
     }, QUOTE_DELAY_MS);
     return () => {
       clearTimeout(timer);
       abort.abort();
     };
-  }, [wanted, path, draft, attachments]);
-  return quote;
+  }, [path, wanted, draft, attachments]);
+  return wanted ? quote : null;
 }
 
-/** `onSend(content, attachments)` returns a promise of an error, or of null. */
-export function Composer({ name, path, quoteOffered, running, stopping, disabledReason, onSend, onStop, tools }) {
+/**
+ * `onSend(content, attachments)` returns a promise of an error, or of null. Quotes need a session: without its `path`,
+ * `onQuote(content, attachments)` creates one for the draft.
+ */
+export function Composer({ name, path, files: initialFiles, running, stopping, disabledReason, onSend, onStop, onQuote, tools }) {
   const [draft, setDraft] = useDraft(name);
-  const [attachments, setAttachments] = useState([]);
+  const [attachments, setAttachments] = useState(initialFiles ?? []);
   const [attaching, setAttaching] = useState(false);
   const [busy, setBusy] = useState(false);
   const input = useRef(null);
-  const quote = useQuote(quoteOffered && !running, path, draft, attachments);
+  const long = !running && !disabledReason && isLong(draft, attachments);
+  const quote = useQuote(path, long && Boolean(path), draft, attachments);
 
   useLayoutEffect(() => {
     if (CSS.supports('field-sizing', 'content')) return;
@@ -105,29 +120,44 @@ export function Composer({ name, path, quoteOffered, running, stopping, disabled
     if (coarse && !event.ctrlKey && !event.metaKey) return;
     submit(event);
   };
+  const begin = async () => {
+    setBusy(true);
+    if (await onQuote(draft, attachments)) setBusy(false);
+    else setDraft('');
+  };
   return html`<form class="composer" onSubmit=${submit} aria-label=${t.composer.label}>
     ${disabledReason && html`<p class="composer-note">${disabledReason}</p>`}
     ${quote && html`<${Quote} quote=${quote} />`}
+    ${long && !path && html`<p class="composer-note"><button type="button" class="link" disabled=${busy} onClick=${begin}>${t.quote.begin}</button> ${t.quote.beginHint}</p>`}
     <div class="composer-box">
       ${attachments.length > 0 && html`<ul class="chips" aria-label=${t.attach.list}>${attachments.map((file) => html`<li>
         <span>${file.filename}</span><button type="button" class="quiet small" aria-label=${t.attach.remove(file.filename)} onClick=${() => setAttachments(attachments.filter((each) => each !== file))}>×</button></li>`)}</ul>`}
-      <textarea ref=${input} rows="1" aria-label=${t.composer.message} placeholder=${t.composer.placeholder} value=${draft}
+      <textarea ref=${input} rows="1" aria-label=${t.composer.message} aria-describedby=${quote ? 'quote' : null} placeholder=${t.composer.placeholder} value=${draft}
         disabled=${Boolean(disabledReason)} onInput=${(event) => setDraft(event.target.value)} onKeyDown=${keys}></textarea>
       <div class="composer-tools">
         ${tools}
         <button type="button" class="quiet icon-button" aria-label=${t.attach.open} title=${t.attach.open} disabled=${Boolean(disabledReason) || attachments.length >= 20} onClick=${() => setAttaching(true)}><${Icon} name="clip" /></button>
         <span class="spacer"></span>
-        ${running && html`<button type="button" class="primary round stop" aria-label=${t.composer.stop} disabled=${stopping} onClick=${onStop}><${Icon} name="stop" /></button>`}
+        ${running && html`<button type="button" class="primary round stop" aria-label=${t.composer.stop} disabled=${stopping} onClick=${() => {
+          onStop();
+          input.current.focus();
+        }}><${Icon} name="stop" /></button>`}
         ${!running && html`<button type="submit" class="primary round" aria-label=${t.composer.send} disabled=${!draft.trim() || busy || Boolean(disabledReason)}><${Icon} name="send" /></button>`}
       </div>
     </div>
-    ${attaching && html`<${AttachDialog} onClose=${() => setAttaching(false)} onAttach=${(file) => setAttachments([...attachments, file])} />`}
-  </form>`;
+  </form>
+  ${attaching && html`<${AttachDialog} onClose=${() => setAttaching(false)} onAttach=${(file) => setAttachments([...attachments, file])} />`}`;
 }
 
 function Quote({ quote }) {
-  if (quote.refusal) return html`<p class="composer-note warning">${t.quote.refused(sentenceOf({ code: quote.refusal.code, problem: { title: quote.refusal.detail, ...quote.refusal } }))}</p>`;
+  if (quote.refusal) return html`<p class="composer-note warning" id="quote">${t.quote.refused(sentenceOf({ code: quote.refusal.code, problem: quote.refusal }))}</p>`;
   const { expected, at_most: most } = quote.cost ?? {};
-  return html`<p class="composer-note">${t.quote.summary(count(quote.estimated_input_tokens), expected ? dollars(expected) : null, most ? dollars(most) : null)}
-    ${quote.messages_dropped > 0 && ` ${t.chat.dropped(quote.messages_dropped)}`}</p>`;
+  const parts = [
+    most ? t.quote.most(dollars(most)) : t.quote.unknown,
+    t.quote.tokens(count(quote.estimated_input_tokens)),
+    quote.estimated_cached_tokens > 0 && t.quote.cached(count(quote.estimated_cached_tokens)),
+    quote.budget_left !== null && t.quote.left(dollars(quote.budget_left)),
+    quote.messages_dropped > 0 && t.quote.dropped(quote.messages_dropped),
+  ].filter(Boolean);
+  return html`<p class="composer-note quote" id="quote">${expected && html`<strong>${t.quote.expected(dollars(expected))}</strong>`}${parts.map((part) => html`<span>${part}</span>`)}</p>`;
 }

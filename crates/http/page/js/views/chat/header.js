@@ -4,14 +4,16 @@ import { html, useEffect, useState } from '../../html.js';
 import { api, segment } from '../../api.js';
 import { can } from '../../abilities.js';
 import { count } from '../../format.js';
-import { dollars } from '../../money.js';
+import { dollars, units } from '../../money.js';
 import { navigate } from '../../router.js';
 import { t } from '../../texts/index.js';
 import { Confirm, Dialog, FormDialog } from '../../components/dialog.js';
 import { Field } from '../../components/field.js';
 import { Icon } from '../../components/icon.js';
+import { Loading } from '../../components/loading.js';
 import { Menu } from '../../components/menu.js';
 import { Problem } from '../../components/problem.js';
+import { CostDialog } from './cost.js';
 
 function Lineage({ session, onClose }) {
   const [state, setState] = useState(null);
@@ -25,11 +27,18 @@ function Lineage({ session, onClose }) {
     : html`<a href=${`#/sessions/${each.id}`} onClick=${onClose}>${each.title || t.sessions.untitled}</a>`}
     ${each.fork_from_seq !== null && html`<span class="fine"> ${t.fork.from(each.fork_from_seq)}</span>`}</li>`;
   return html`<${Dialog} title=${t.fork.lineage} onClose=${onClose}>
+    ${!state && html`<${Loading} />`}
     ${state?.error && html`<${Problem} error=${state.error} />`}
     ${state?.lineage && html`<ol class="lineage">${state.lineage.map((each) => row(each, false))}${row(session, true)}
       ${state.forks.length > 0 ? html`<li><span class="fine">${t.fork.forks(state.forks.length)}</span><ul>${state.forks.map((each) => row(each, false))}</ul></li>` : html`<li class="fine">${t.fork.none}</li>`}</ol>`}
     <div class="actions"><button type="button" class="primary" onClick=${onClose}>${t.actions.close}</button></div>
   <//>`;
+}
+
+/** Cost, messages and tokens of a session, and what caches saved if the server says so. */
+function Totals({ totals }) {
+  const saved = units(totals.cache_saved ?? '0') !== 0n && t.cost.saved(dollars(totals.cache_saved));
+  return html`<strong>${dollars(totals.cost)}</strong><span class="fine">${[t.chat.totals(count(totals.messages), count(totals.input_tokens + totals.output_tokens)), saved].filter(Boolean).join(' · ')}</span>`;
 }
 
 export function ChatHeader({ conversation, session, ability, sessions }) {
@@ -51,13 +60,16 @@ export function ChatHeader({ conversation, session, ability, sessions }) {
     <div class="chat-title"><h1 tabindex="-1">${name}</h1>
       <p class="fine">${session.tool} ${session.tool_version}${session.parent_session_id ? html` · <button type="button" class="link" onClick=${() => setDialog('lineage')}>${t.fork.isFork(session.fork_from_seq)}</button>` : null}
         ${session.state !== 'active' && html` · <span class="state">${t.sessions.states[session.state]}</span>`}</p></div>
-    ${totals && html`<p class="totals"><strong>${dollars(totals.cost)}</strong><span class="fine">${t.chat.totals(count(totals.messages), count(totals.input_tokens + totals.output_tokens))}</span></p>`}
+    ${totals && (can(ability, 'read', 'Usage')
+      ? html`<button type="button" class="quiet totals" onClick=${() => setDialog('cost')}><span class="visually-hidden">${t.cost.title}: </span><${Totals} totals=${totals} /></button>`
+      : html`<p class="totals"><${Totals} totals=${totals} /></p>`)}
     <${Menu} label=${t.sessions.actions} items=${items}><${Icon} name="more" /><//>
     ${dialog === 'rename' && html`<${FormDialog} title=${t.sessions.rename} action=${t.actions.save} onClose=${close} onSubmit=${async (form) => {
       const error = await conversation.change('', { title: form.get('title').trim() || null });
       if (error) throw error;
       close();
     }}><${Field} label=${t.sessions.name} name="title" value=${session.title ?? ''} maxlength="200" /><//>`}
+    ${dialog === 'cost' && html`<${CostDialog} session=${session} onClose=${close} />`}
     ${dialog === 'lineage' && html`<${Lineage} session=${session} onClose=${close} />`}
     ${dialog === 'complete' && html`<${Confirm} title=${t.sessions.complete} text=${t.sessions.completeText} action=${t.sessions.complete} onClose=${close} onConfirm=${async () => {
       const error = await conversation.change('/complete');

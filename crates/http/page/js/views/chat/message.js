@@ -2,11 +2,12 @@
 
 import { Component, html, useState } from '../../html.js';
 import { count, instant, moment, share } from '../../format.js';
-import { dollars } from '../../money.js';
+import { dollars, units } from '../../money.js';
 import { t } from '../../texts/index.js';
 import { isStoredImage } from '../../markdown/links.js';
 import { CopyButton, Link, Markdown } from '../../markdown/view.js';
 import { Icon } from '../../components/icon.js';
+import { ContextDialog } from './context.js';
 
 function Reasoning({ text, live }) {
   return html`<details class="reasoning"><summary>${live ? t.chat.thinking : t.chat.reasoning}</summary><${Markdown} text=${text} live=${live} /></details>`;
@@ -25,7 +26,7 @@ function Part({ part, live }) {
 function Attachments({ files }) {
   if (!files?.length) return null;
   return html`<ul class="attachments" aria-label=${t.attach.list}>${files.map((file) => html`<li><${Icon} name="clip" />
-    ${file.storage_provider === 'url' ? html`<${Link} href=${file.storage_key} text=${file.storage_key}>${file.filename}<//>` : html`<span>${file.filename}</span>`}
+    ${file.storage_provider === 'url' ? html`<${Link} href=${file.storage_key} text=${file.filename}>${file.filename}<//>` : html`<span>${file.filename}</span>`}
     <span class="fine"> ${file.mime_type}</span></li>`)}</ul>`;
 }
 
@@ -33,17 +34,20 @@ function Attachments({ files }) {
 function Price({ usage }) {
   if (!usage) return null;
   const basis = t.basis[usage.basis] ?? usage.basis;
-  return html`<span class=${`price basis-${usage.basis}`} title=${t.basisHelp[usage.basis]}>${usage.cost === null ? t.chat.noPrice : dollars(usage.cost)}<span class="basis"> ${basis}</span></span>`;
+  return html`<span class=${`price basis-${usage.basis}`} title=${t.basisHelp[usage.basis]}>${usage.cost === null ? t.chat.noPrice : dollars(usage.cost)}<span class="basis"> ${basis}</span></span>
+    ${usage.cached_tokens > 0 && html`<span class="cached" title=${t.facts.cachedHelp}>${t.facts.cachedShare(share(usage.cached_tokens, usage.input_tokens))}</span>`}`;
 }
 
 function Facts({ message, onExplain }) {
   const { usage, meta, context } = message;
+  const [shown, setShown] = useState(false);
   const rows = [
     [t.facts.model, usage?.model ?? meta.model],
     [t.facts.time, instant(message.created_at)],
     usage && [t.facts.tokens, t.facts.tokenCounts(count(usage.input_tokens), count(usage.output_tokens))],
     usage?.cached_tokens > 0 && [t.facts.cached, `${count(usage.cached_tokens)} (${share(usage.cached_tokens, usage.input_tokens)})`],
-    usage?.cache_saved && [t.facts.saved, dollars(usage.cache_saved)],
+    usage?.cache_write_tokens > 0 && [t.facts.written, count(usage.cache_write_tokens)],
+    units(usage?.cache_saved ?? '0') !== 0n && [t.facts.saved, dollars(usage.cache_saved)],
     usage?.reasoning_tokens > 0 && [t.facts.reasoning, count(usage.reasoning_tokens)],
     usage && [t.facts.cost, usage.cost === null ? t.chat.noPrice : `$${usage.cost}`],
     usage && [t.facts.basis, t.basisHelp[usage.basis]],
@@ -52,9 +56,17 @@ function Facts({ message, onExplain }) {
     usage?.generation_id && [t.facts.generation, usage.generation_id],
     context && [t.facts.context, t.facts.contextCounts(count(context.messages_sent), count(context.messages_dropped), count(context.estimated_tokens))],
   ].filter(Boolean);
-  return html`<details class="facts" onToggle=${(event) => event.target.open && !context && onExplain()}>
+  const opened = async (event) => {
+    const element = event.target;
+    if (!element.open) return;
+    if (!context) await onExplain();
+    element.scrollIntoView({ block: 'nearest' });
+  };
+  return html`<details class="facts" onToggle=${opened}>
     <summary aria-label=${t.facts.title(message.seq)}>${t.facts.open}</summary>
-    <dl>${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+    <div class="facts-box"><dl>${rows.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+      <button type="button" class="small" onClick=${() => setShown(true)}>${t.context.open}</button></div>
+    ${shown && html`<${ContextDialog} message=${message} onClose=${() => setShown(false)} />`}
   </details>`;
 }
 
@@ -75,12 +87,12 @@ export class Message extends Component {
     return ['message', 'version', 'actions'].some((name) => next[name] !== this.props[name]);
   }
 
-  render({ message, actions, conversation, onFork }) {
+  render({ message, actions, conversation, onFork, onRegenerate }) {
     const mine = message.role === 'user';
     const last = message.parts.length - 1;
     const waiting = message.live && message.parts.length === 0;
     const marks = [message.withheld && t.chat.withheld, message.superseded_by && t.chat.superseded, message.meta?.answered_by && t.chat.answeredBy(message.meta.answered_by)].filter(Boolean);
-    return html`<li class=${`message ${mine ? 'mine' : 'theirs'}${message.superseded_by ? ' superseded' : ''}`} data-seq=${message.seq} aria-busy=${message.live ? 'true' : null}>
+    return html`<li class=${`message ${mine ? 'mine' : 'theirs'}${message.superseded_by ? ' superseded' : ''}${message.withheld ? ' withheld' : ''}`} data-seq=${message.seq} aria-busy=${message.live ? 'true' : null}>
       <h2 class="visually-hidden">${mine ? t.chat.you : t.chat.answer}</h2>
       <div class="bubble">
         ${mine ? html`<p class="plain">${message.content}</p>` : message.parts.map((part, index) => html`<${Part} key=${index} part=${{ ...part }} live=${message.live && index === last} />`)}
@@ -94,7 +106,7 @@ export class Message extends Component {
         ${marks.map((mark) => html`<span class="mark">${mark}</span>`)}
         <span class="message-actions">
           <${CopyButton} text=${() => (mine ? message.content : textOf(message))} />
-          ${actions.includes('regenerate') && html`<button type="button" class="quiet small" onClick=${() => conversation.regenerate()}>${t.actions.regenerate}</button>`}
+          ${actions.includes('regenerate') && html`<button type="button" class="quiet small" onClick=${onRegenerate}>${t.actions.regenerate}</button>`}
           ${actions.includes('fork') && html`<button type="button" class="quiet small" onClick=${() => onFork(message)}>${t.actions.fork}</button>`}
           ${!mine && message.turn_id && html`<${Facts} message=${message} onExplain=${() => conversation.explain(message.id, message.turn_id)} />`}
         </span>

@@ -1,12 +1,12 @@
 // Start of a session: a tool is chosen, and the first message sent.
 
-import { html, useEffect, useState } from '../../html.js';
+import { html, useEffect, useRef, useState } from '../../html.js';
 import { api, listAll, segment } from '../../api.js';
 import { navigate } from '../../router.js';
 import { t } from '../../texts/index.js';
 import { can } from '../../abilities.js';
 import { Problem } from '../../components/problem.js';
-import { Composer } from './composer.js';
+import { Composer, DRAFT } from './composer.js';
 import { pendingSends } from './pending.js';
 
 const LAST_TOOL = 'causerie.tool';
@@ -41,8 +41,11 @@ export function NewSession({ ability, sessions, me }) {
   const [{ tools, definitions, error }, need] = useTools(ability);
   const [choice, setChoice] = useState(() => localStorage.getItem(LAST_TOOL));
   const [refusal, setRefusal] = useState(null);
+  const main = useRef(null);
   useEffect(() => {
     document.title = `${t.sessions.create} · ${t.app.name}`;
+    // A touch screen would show its keyboard over the tools.
+    if (matchMedia('(pointer: fine)').matches) main.current.querySelector('textarea:enabled')?.focus({ preventScroll: true });
   }, []);
   const tool = tools?.find((each) => each.slug === choice) ?? tools?.find((each) => each.slug === 'general-assistant') ?? tools?.[0];
   useEffect(() => {
@@ -52,12 +55,14 @@ export function NewSession({ ability, sessions, me }) {
     setChoice(slug);
     localStorage.setItem(LAST_TOOL, slug);
   };
-  const send = async (content, attachments) => {
+  /** Creates the session and opens it. Its view sends the message, or shows it as a draft with its quote. */
+  const begin = async (content, attachments, { send }) => {
     setRefusal(null);
     try {
       const session = await api.post('/sessions', { tool: tool.slug });
       sessions.take(session);
-      pendingSends.set(session.id, { content, attachments });
+      if (!send) sessionStorage.setItem(`${DRAFT}${session.id}`, content);
+      pendingSends.set(session.id, { content, attachments, send });
       navigate(`/sessions/${session.id}`);
       return null;
     } catch (failure) {
@@ -66,12 +71,11 @@ export function NewSession({ ability, sessions, me }) {
     }
   };
   const greeting = tool && definitions[tool.slug]?.greeting;
-  return html`<main class="new-view" id="content" tabindex="-1" aria-label=${t.sessions.create}>
+  return html`<main class="new-view" ref=${main} id="content" tabindex="-1" aria-label=${t.sessions.create} aria-busy=${tools ? null : 'true'}>
     <div class="new-scroll"><div class="column">
       <h1>${t.newSession.title(me.user.name)}</h1>
-      <p class="lead">${t.newSession.lead}</p>
+      ${tools?.length !== 0 && html`<p class="lead">${t.newSession.lead}</p>`}
       <${Problem} error=${error ?? refusal} />
-      ${tools && tools.length === 0 && !error && html`<p class="empty">${t.newSession.noTools}</p>`}
       <ul class="cards" aria-label=${t.newSession.tools}>
         ${(tools ?? []).slice(0, CARDS).map((each) => html`<li key=${each.slug}><button type="button" class="card" aria-pressed=${String(each === tool)} onClick=${() => choose(each.slug)}>
           <span class="card-title">${each.title}</span><span class="card-text">${definitions[each.slug]?.description ?? ''}</span></button></li>`)}
@@ -79,7 +83,7 @@ export function NewSession({ ability, sessions, me }) {
       ${greeting && html`<blockquote class="greeting"><p>${greeting}</p></blockquote>`}
     </div></div>
     <div class="column composer-column">
-      <${Composer} name="new" onSend=${send} disabledReason=${null} tools=${tool && html`<span class="tool-choice"><select aria-label=${t.newSession.tool} value=${tool.slug} onChange=${(event) => choose(event.target.value)}>
+      <${Composer} name="new" onSend=${(content, files) => begin(content, files, { send: true })} onQuote=${(content, files) => begin(content, files, { send: false })} disabledReason=${tools?.length === 0 && !error ? t.newSession.noTools : null} tools=${tool && html`<span class="tool-choice"><select aria-label=${t.newSession.tool} value=${tool.slug} onChange=${(event) => choose(event.target.value)}>
           ${tools.map((each) => html`<option value=${each.slug} selected=${each === tool}>${each.title}</option>`)}
         </select></span>`} />
     </div>

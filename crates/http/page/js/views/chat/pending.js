@@ -1,3 +1,4 @@
-// First messages of sessions that were just created: the chat view sends them when it opens.
+// First messages of sessions that were just created, by the id of the session: `{content, attachments, send}`. The chat
+// view sends them when it opens, or leaves them in the message box if `send` is false.
 
 export const pendingSends = new Map();

@@ -2,16 +2,18 @@
 
 import { html, useEffect, useMemo, useState } from '../../html.js';
 import { api, send } from '../../api.js';
-import { count, day as dayText, share, timeZone } from '../../format.js';
+import { day as dayText, timeZone } from '../../format.js';
 import { dollars, units } from '../../money.js';
 import { navigate } from '../../router.js';
 import { t } from '../../texts/index.js';
 import { Field, Select } from '../../components/field.js';
+import { Loading } from '../../components/loading.js';
 import { Problem } from '../../components/problem.js';
 import { Table } from '../../components/table.js';
 import { useNames } from '../names.js';
 import { CostChart } from './chart.js';
 import { RANGES, after, daysOf } from './ranges.js';
+import { Figures, sumColumns } from './sums.js';
 
 const GROUPS = ['model', 'tool', 'user', 'group'];
 
@@ -22,7 +24,7 @@ function rangeOf(query) {
 }
 
 function useReports(range) {
-  const [state, setState] = useState({});
+  const [state, setState] = useState({ loading: true });
   useEffect(() => {
     let current = true;
     const query = { from: range.from, to: after(range.to), tz: timeZone };
@@ -73,38 +75,16 @@ function Csv({ range }) {
   return html`<div class="field"><span class="label" aria-hidden="true"> </span><button type="button" onClick=${download} disabled=${busy}>${t.usage.csv}</button><${Problem} error=${error} /></div>`;
 }
 
-const sumColumns = (saved) => [
-  { label: t.usage.requests, numeric: true, cell: (row) => count(row.requests), sort: (row) => row.requests },
-  { label: t.usage.input, numeric: true, cell: (row) => count(row.input_tokens), sort: (row) => row.input_tokens },
-  { label: t.usage.cached, numeric: true, cell: (row) => share(row.cached_tokens, row.input_tokens), sort: (row) => row.cached_tokens / (row.input_tokens || 1) },
-  { label: t.usage.output, numeric: true, cell: (row) => count(row.output_tokens), sort: (row) => row.output_tokens },
-  saved && { label: t.usage.saved, numeric: true, cell: (row) => dollars(row.cache_saved), sort: (row) => units(row.cache_saved) },
-  { label: t.usage.cost, numeric: true, cell: (row) => dollars(row.cost), sort: (row) => units(row.cost) },
-].filter(Boolean);
-
 function GroupTable({ name, report, nameOf }) {
   const columns = useMemo(() => {
-    const sums = sumColumns(report.total.cache_saved !== undefined);
+    const sums = sumColumns(report.total);
     const drift = name === 'model' && { label: t.usage.drift, numeric: true, cell: (row) => (row.drift?.requests ? dollars(row.drift.difference) : '–'), sort: (row) => units(row.drift?.difference) };
     return [{ label: t.usage.by[name], cell: nameOf, sort: nameOf }, ...sums, drift].filter(Boolean);
   }, [name, report, nameOf]);
   const cost = columns.findIndex((column) => column.label === t.usage.cost);
   return html`<section aria-labelledby=${`by-${name}`}><h2 id=${`by-${name}`}>${t.usage.byTitle[name]}</h2>
-    <${Table} caption=${t.usage.byTitle[name]} columns=${columns} rows=${report.data} initial=${cost} rowKey=${(row) => row[name] ?? ''} empty=${t.usage.none} /></section>`;
-}
-
-function Figures({ total }) {
-  const bases = Object.entries(total.cost_by_basis).filter(([, cost]) => units(cost) !== 0n);
-  const figures = [
-    [t.usage.cost, dollars(total.cost)],
-    [t.usage.requests, count(total.requests)],
-    [t.usage.tokens, count(total.total_tokens)],
-    [t.usage.cached, share(total.cached_tokens, total.input_tokens)],
-    total.cache_saved !== undefined && [t.usage.saved, dollars(total.cache_saved)],
-  ].filter(Boolean);
-  return html`<dl class="figures">${figures.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
-    <p class="fine bases">${bases.map(([basis, cost], index) => html`${index > 0 && ' · '}<span title=${t.basisHelp[basis]}>${dollars(cost)} ${t.basis[basis]}</span>`)}
-      ${total.requests_without_cost > 0 && html` · ${t.usage.withoutCost(total.requests_without_cost)}`}</p>`;
+    <${Table} caption=${t.usage.byTitle[name]} columns=${columns} rows=${report.data} initial=${cost} rowKey=${(row) => row[name] ?? ''} empty=${t.usage.none} />
+    ${report.total.drift?.requests > 0 && html`<p class="fine note">${t.usage.driftHelp}</p>`}</section>`;
 }
 
 export function Usage({ route, ability, me }) {
@@ -131,11 +111,13 @@ export function Usage({ route, ability, me }) {
     <p class="fine">${t.usage.zone(timeZone)}</p>
     <${RangePicker} range=${range} />
     <${Problem} error=${error} />
-    ${days && html`<${Figures} total=${groups.model.total} />
+    ${!days && !error && html`<${Loading} />`}
+    ${days && days.total.requests === 0 && html`<p class="empty nothing">${t.usage.none}</p>`}
+    ${days && days.total.requests > 0 && html`<${Figures} total=${groups.model.total} />
       <section aria-labelledby="per-day"><h2 id="per-day">${t.usage.perDay}</h2>
         <${CostChart} days=${perDay.all} costs=${perDay.costs} />
         <details class="facts wide"><summary>${t.usage.asTable}</summary>
-          <${Table} caption=${t.usage.perDay} rows=${days.data} rowKey=${(row) => row.day} empty=${t.usage.none} columns=${[{ label: t.usage.day, cell: (row) => dayText(row.day), sort: (row) => row.day }, ...sumColumns(days.total.cache_saved !== undefined)]} />
+          <${Table} caption=${t.usage.perDay} rows=${days.data} rowKey=${(row) => row.day} empty=${t.usage.none} columns=${[{ label: t.usage.day, cell: (row) => dayText(row.day), sort: (row) => row.day }, ...sumColumns(days.total)]} />
         </details></section>
       ${GROUPS.map((name) => html`<${GroupTable} key=${name} name=${name} report=${groups[name]} nameOf=${nameOf[name]} />`)}`}
   </main>`;

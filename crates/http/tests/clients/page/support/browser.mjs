@@ -21,6 +21,10 @@ export async function openPage(browser, server, options = {}) {
   context.setDefaultTimeout(30_000);
   const page = await context.newPage();
   const problems = [];
+  const open = new Set();
+  page.on('request', (request) => open.add(request));
+  page.on('requestfinished', (request) => open.delete(request));
+  page.on('requestfailed', (request) => open.delete(request));
   page.on('request', (request) => {
     const url = request.url();
     if (!url.startsWith(server.address) && !url.startsWith('data:') && !url.startsWith('blob:')) problems.push(`request to ${url}`);
@@ -35,6 +39,7 @@ export async function openPage(browser, server, options = {}) {
     if (/Content Security Policy|Trusted|csr_/.test(message.text())) problems.push(`console: ${message.text()}`);
   });
   page.problems = problems;
+  page.openRequests = open;
   return page;
 }
 
@@ -62,8 +67,41 @@ export const idle = (page, number = 1) => page.waitForFunction((wanted) => {
   return found.length >= wanted && !found[found.length - 1].hasAttribute('aria-busy') && document.querySelector('.composer [type="submit"]') !== null;
 }, number);
 
-/** Fails with the rules that the view violates. */
+const SETTLED_MS = 60_000;
+
+/** Runs in the page: true if a view is shown, nothing in it is being read, and every transition has ended. */
+async function isCalm() {
+  await document.fonts.ready;
+  for (let frame = 0; frame < 2; frame += 1) await new Promise((resolve) => requestAnimationFrame(resolve));
+  const moving = document.getAnimations().filter((animation) => animation.effect?.getComputedTiming().endTime !== Infinity);
+  await Promise.allSettled(moving.map((animation) => animation.finished));
+  return document.querySelector('main') !== null && document.querySelector('[aria-busy="true"]') === null;
+}
+
+/**
+ * Waits until a view is complete: no request is open, nothing is marked as busy, and no transition runs. A change of the
+ * hash loads no document, so the load states of the browser say nothing about a view.
+ */
+export async function settled(page) {
+  const deadline = Date.now() + SETTLED_MS;
+  const isQuiet = () => page.openRequests.size === 0;
+  while (!(isQuiet() && await page.evaluate(isCalm) && isQuiet())) {
+    assert.ok(Date.now() < deadline, `the view is not complete: ${[...page.openRequests].map((request) => request.url()).join(', ')}`);
+    await page.waitForTimeout(20);
+  }
+}
+
+/** Opens a view of the page that is signed in, and waits until it is complete. */
+export async function view(page, server, path) {
+  await page.goto(`${server.address}/#/${path}`);
+  // The view of the hash is rendered by the event of its change.
+  await page.waitForFunction((wanted) => location.hash === wanted, `#/${path}`);
+  await settled(page);
+}
+
+/** Fails with the rules that the view violates, once the view is complete. */
 export async function checkAxe(page, name) {
+  await settled(page);
   // The policy of the page forbids injected scripts, so axe is evaluated by the debugger.
   await page.evaluate(AXE);
   const { violations } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }));

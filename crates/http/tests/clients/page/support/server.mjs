@@ -9,6 +9,8 @@ import { startFiles } from './files.mjs';
 
 const BINARY = process.env.CAUSERIE_BINARY ?? new URL('../../../../../../target/debug/causerie', import.meta.url).pathname;
 
+const READY_MS = 60_000;
+
 /** Environment without settings of the program. */
 const INHERITED = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(AI|CAUSERIE|DATABASE|OPENROUTER)_/.test(name)));
 
@@ -30,10 +32,15 @@ export async function startServer({ flags = [], environment = {} } = {}) {
   const run = async (changed = environment) => {
     child = spawn(BINARY, ['--listen', `127.0.0.1:${port}`, '--data-dir', data, '--log', 'warn', ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'], env: { ...INHERITED, ...changed } });
     banner = '';
+    let failure = null;
+    child.once('error', (error) => {
+      failure = error;
+    });
     child.stdout.on('data', (text) => {
       banner += text;
     });
-    for (let attempt = 0; attempt < 300; attempt += 1) {
+    for (const deadline = Date.now() + READY_MS; Date.now() < deadline;) {
+      if (failure || child.exitCode !== null) throw new Error(`${BINARY} did not start`, { cause: failure });
       const ready = await fetch(`http://127.0.0.1:${port}/readyz`).then((response) => response.ok, () => false);
       if (ready) return;
       await new Promise((resolve) => setTimeout(resolve, 50));

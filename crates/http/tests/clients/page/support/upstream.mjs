@@ -25,15 +25,23 @@ const catalogue = () => ({
   })),
 });
 
-/** Starts the upstream. `answers` maps parts of a message to `{text, reasoning?}`; other messages get a short answer. */
+/**
+ * Starts the upstream. `answers` maps parts of a message to `{text, reasoning?, delay?}`, with the pause between words in
+ * milliseconds, or to `{refused: true}`; other messages get a short answer.
+ */
 export async function startUpstream(answers) {
   let count = 0;
   const answerTo = (message) => answers.find(([part]) => message.includes(part))?.[1] ?? { text: 'Gladly. Here is a first draft; tell me what should change.' };
 
-  function complete(body, outgoing) {
+  async function complete(body, outgoing) {
     count += 1;
     const last = body.messages.findLast((message) => message.role === 'user').content;
-    const { text, reasoning } = answerTo(typeof last === 'string' ? last : last.map((part) => part.text ?? '').join(''));
+    const { text, reasoning, delay, refused } = answerTo(typeof last === 'string' ? last : last.map((part) => part.text ?? '').join(''));
+    if (refused) {
+      outgoing.writeHead(400, { 'content-type': 'application/json' });
+      outgoing.end(JSON.stringify({ error: { code: 400, message: 'The provider does not accept this request.' } }));
+      return;
+    }
     const [id, , , prompt, completion, cachedPrice] = MODELS.find(([each]) => each === body.model) ?? MODELS[0];
     const input = 1800 + (count * 811) % 5200;
     const cached = cachedPrice === null || count % 3 === 0 ? 0 : Math.floor(input * 0.6);
@@ -43,7 +51,11 @@ export async function startUpstream(answers) {
     const chunk = (delta, more = {}) => outgoing.write(`data: ${JSON.stringify({ id: generation, object: 'chat.completion.chunk', created: 1_795_369_708, model: id, provider: 'Example', choices: [{ index: 0, delta, finish_reason: null, ...more }] })}\n\n`);
     outgoing.writeHead(200, { 'content-type': 'text/event-stream' });
     for (const piece of (reasoning ?? '').match(/\S+\s*/g) ?? []) chunk({ content: '', reasoning: piece });
-    for (const piece of text.match(/\S+\s*/g)) chunk({ content: piece });
+    for (const piece of text.match(/\S+\s*/g)) {
+      if (delay) await new Promise((resolve) => setTimeout(resolve, delay));
+      if (outgoing.destroyed) return;
+      chunk({ content: piece });
+    }
     chunk({ content: '' }, { finish_reason: 'stop' });
     outgoing.write(`data: ${JSON.stringify({ id: generation, object: 'chat.completion.chunk', created: 1_795_369_708, model: id, provider: 'Example', choices: [], usage: { prompt_tokens: input, completion_tokens: output, total_tokens: input + output, cost, prompt_tokens_details: { cached_tokens: cached }, completion_tokens_details: { reasoning_tokens: Math.ceil((reasoning?.length ?? 0) / 4) } } })}\n\n`);
     outgoing.end('data: [DONE]\n\n');
@@ -57,7 +69,7 @@ export async function startUpstream(answers) {
     }
     let text = '';
     for await (const part of incoming) text += part;
-    if (incoming.url.endsWith('/chat/completions')) complete(JSON.parse(text), outgoing);
+    if (incoming.url.endsWith('/chat/completions')) await complete(JSON.parse(text), outgoing);
     else outgoing.writeHead(404).end();
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { openPage, setUp, signIn } from '../support/browser.mjs';
+import { openPage, setUp, settled, signIn } from '../support/browser.mjs';
 
 let all;
 let page;
@@ -123,12 +123,48 @@ test('models are found, disabled and enabled', async () => {
   await section('models');
   await page.getByLabel('Search models').fill('gpt-5-mini');
   const enabled = page.getByRole('switch', { name: /enabled/ }).first();
-  await enabled.uncheck();
+  const model = async () => (await all.server.api('GET', '/models?limit=100')).data.find((each) => each.id === 'openai/gpt-5-mini');
+  /** Flips a switch, and waits for the answer of the server. */
+  const flip = async (name, wanted) => {
+    const stored = page.waitForResponse((response) => response.request().method() === 'PATCH');
+    await page.getByRole('switch', { name }).first().setChecked(wanted);
+    assert.equal((await stored).status(), 200);
+  };
+  await flip(/enabled/, false);
   await page.reload();
   await page.getByLabel('Search models').fill('gpt-5-mini');
+  await enabled.waitFor();
   assert.equal(await enabled.isChecked(), false);
-  await enabled.check();
+  await flip(/enabled/, true);
+  await flip(/restricted/, true);
+  assert.deepEqual([(await model()).enabled, (await model()).restricted], [true, true]);
+  await flip(/restricted/, false);
+  const row = page.getByRole('table', { name: 'Models' }).getByRole('row').nth(1);
+  for (const price of ['$0.25', '$2.00']) await row.getByRole('cell', { name: price, exact: true }).waitFor();
+  const synchronized = page.waitForResponse((response) => response.url().endsWith('/models/sync'));
   await page.getByRole('button', { name: 'Synchronize' }).click();
+  const { models } = await (await synchronized).json();
+  await page.locator('[role=status]').getByText(`${models} models`).waitFor();
+});
+
+test('keys of all users are listed, get a budget, and are revoked', async () => {
+  const { api } = all.server;
+  const user = await api('POST', '/users', { name: 'Keeper', email: 'keeper@example.org' });
+  const { key } = await api('POST', '/api-keys', { name: 'old laptop', user_id: user.id });
+  await section('keys');
+  await page.reload();
+  const row = page.getByRole('row').filter({ hasText: 'old laptop' });
+  await row.getByText('Keeper').waitFor();
+  await row.getByRole('button', { name: 'Budget of old laptop' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Limit').fill('1');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Revoke old laptop' }).click();
+  await dialog.getByRole('button', { name: 'Revoke' }).click();
+  await row.getByText('Revoked').waitFor();
+  await assert.rejects(api('GET', '/me', undefined, { bearer: key }));
+  assert.ok(!(await page.content()).includes(key));
 });
 
 test('a posted tool shows its mistakes at line and column', async () => {
@@ -168,4 +204,30 @@ test('a user sees nothing of it, and a group admin the own groups', async () => 
   await other.getByRole('navigation', { name: 'Sections' }).waitFor();
   const tabs = await other.getByRole('navigation', { name: 'Sections' }).getByRole('link').allTextContents();
   assert.ok(tabs.includes('Groups') && !tabs.includes('Users') && !tabs.includes('Models'), tabs.join());
+  // An invitation of an address, which the invited user accepts.
+  const guest = await api('POST', '/users', { name: 'Guest', email: 'guest@example.org' });
+  const guestKey = (await api('POST', '/api-keys', { name: 'guest', user_id: guest.id })).key;
+  await other.getByRole('link', { name: 'Groups' }).click();
+  await other.getByRole('button', { name: `Members of ${group.name}` }).click();
+  const invitations = other.getByRole('table', { name: 'Invitations' });
+  for (const email of ['guest@example.org', 'elsewhere@example.org']) {
+    await other.getByLabel('E-mail').fill(email);
+    await other.getByRole('button', { name: 'Add member' }).click();
+    await invitations.getByText(email).waitFor();
+  }
+  await other.getByRole('button', { name: 'Withdraw the invitation of elsewhere@example.org' }).click();
+  await invitations.getByText('elsewhere@example.org').waitFor({ state: 'detached' });
+  const invited = await openPage(all.browser, all.server);
+  await signIn(invited, all.server, guestKey);
+  await invited.getByRole('link', { name: 'Account' }).click();
+  await invited.getByText('invited as member').waitFor();
+  await invited.getByRole('button', { name: 'Accept' }).click();
+  await invited.getByRole('button', { name: 'Leave' }).waitFor();
+  await other.reload();
+  await other.getByRole('button', { name: `Members of ${group.name}` }).click();
+  await other.getByRole('button', { name: 'Remove Guest' }).waitFor();
+  await settled(other);
+  await invited.getByRole('button', { name: 'Leave' }).click();
+  await invited.getByText('You are in no group.').waitFor();
+  assert.deepEqual([...other.problems, ...invited.problems], []);
 });

