@@ -6,6 +6,7 @@ import { t } from '../texts/index.js';
 export function sentenceOf(error) {
   const { problem, code } = error;
   if (!problem) return error.name === 'NetworkError' ? t.errors.network : error.message;
+  if (problem.errors?.length > 0) return t.errors.invalid;
   if (t.errors.codes[code]) return t.errors.codes[code](problem);
   return problem.detail ? `${problem.title}: ${problem.detail}` : problem.title || error.message;
 }

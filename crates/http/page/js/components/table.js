@@ -14,8 +14,11 @@ const compare = (a, b) => {
   return a < b ? -1 : 1;
 };
 
+const kindOf = (column) => (column.numeric ? 'numeric' : column.actions ? 'row-actions' : null);
+
 /**
- * Table. `columns`: `{label, cell(row), sort(row)?, numeric?}`; a column with `sort` has a button in its head.
+ * Table. `columns`: `{label, cell(row), sort(row)?, numeric?, actions?}`; a column with `sort` has a button in its head,
+ * and one with `actions` has buttons in its cells.
  * `initial` is the index of the column that sorts at first, descending.
  */
 export function Table({ caption, columns, rows, initial = null, empty = t.lists.empty, rowKey = (row) => row.id, footer }) {
@@ -30,10 +33,10 @@ export function Table({ caption, columns, rows, initial = null, empty = t.lists.
   if (rows.length === 0) return html`<p class="empty">${empty}</p>`;
   return html`<div class="table-frame" tabindex="0" role="group" aria-label=${caption}><table>
     <caption class="visually-hidden">${caption}</caption>
-    <thead><tr>${columns.map((column, index) => html`<th scope="col" class=${column.numeric ? 'numeric' : null}
+    <thead><tr>${columns.map((column, index) => html`<th scope="col" class=${kindOf(column)}
       aria-sort=${order.column === index ? (order.descending ? 'descending' : 'ascending') : null}>
-      ${column.sort ? html`<button type="button" class="sort" onClick=${() => sortBy(index)}>${column.label}<span aria-hidden="true">${order.column === index ? (order.descending ? ' ↓' : ' ↑') : ''}</span></button>` : column.label}</th>`)}</tr></thead>
-    <tbody>${sorted.map((row) => html`<tr key=${rowKey(row)}>${columns.map((column) => html`<td class=${column.numeric ? 'numeric' : null} data-label=${column.label}><div class="cell">${column.cell(row)}</div></td>`)}</tr>`)}</tbody>
+      ${column.sort ? html`<button type="button" class="sort" onClick=${() => sortBy(index)}>${column.label}<span aria-hidden="true">${order.column === index ? (order.descending ? ' ↓' : ' ↑') : ''}</span></button>` : html`<span class=${column.actions ? 'visually-hidden' : null}>${column.label}</span>`}</th>`)}</tr></thead>
+    <tbody>${sorted.map((row) => html`<tr key=${rowKey(row)}>${columns.map((column) => html`<td class=${kindOf(column)} data-label=${column.label}><div class="cell">${column.cell(row)}</div></td>`)}</tr>`)}</tbody>
     ${footer && html`<tfoot><tr>${columns.map((column, index) => html`<td class=${column.numeric ? 'numeric' : null} data-label=${column.label}>${footer(column, index)}</td>`)}</tr></tfoot>`}
   </table></div>`;
 }

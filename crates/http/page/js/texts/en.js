@@ -38,7 +38,7 @@ export default {
     name: 'File name', type: 'Media type', typeHint: 'image/png', list: 'Attachments', remove: (name) => `Remove ${name}`,
   },
   quote: {
-    expected: (cost) => `${cost} expected`, most: (cost) => `${cost} at most`, unknown: 'price unknown', tokens: (tokens) => `about ${tokens} input tokens`, cached: (tokens) => `${tokens} of them from cache`,
+    expected: (cost) => `${cost} expected`, most: (cost) => `${cost} at most`, unknown: 'price unknown', tokens: (tokens, cached) => `about ${tokens} input tokens${cached ? `, ${cached} of them from cache` : ''}`,
     left: (amount) => `${amount} left in the budget`, dropped: (number) => `${plural(number, 'earlier message', 'earlier messages')} left out`,
     begin: 'What will it cost?', beginHint: 'This begins the session and leaves your message in the box.',
     refused: (reason) => `This would not be sent: ${reason}`,
@@ -50,7 +50,7 @@ export default {
     dropped: (number) => `${plural(number, 'earlier message was', 'earlier messages were')} left out to fit the context.`,
     totals: (messages, tokens) => `${plural(messages, 'message', 'messages')} · ${tokens} tokens`,
     reconnecting: 'The connection is lost. Trying again …', reconnected: 'Connected again',
-    retryable: 'Sending it again may help.', retryAfter: (seconds) => `Sending it again may help after ${plural(seconds, 'second', 'seconds')}.`,
+    failed: (detail) => (detail ? `The answer failed: ${detail.replace(/\.$/, '')}.` : 'The answer failed.'), retryable: 'Sending it again may help.', retryAfter: (seconds) => `Sending it again may help after ${plural(seconds, 'second', 'seconds')}.`,
     ended: { completed: 'The answer is complete', cancelled: 'Stopped.', interrupted: 'A stop of the server interrupted this answer.', failed: 'The answer failed.', pending: 'The answer is complete' },
     closed: { foreign: 'You may read this session, but not write in it.', paused: 'This session is paused. Resume it to go on.', completed: 'This session is completed.' },
   },
@@ -82,6 +82,7 @@ export default {
   lists: { empty: 'Nothing here.', loading: 'Loading …', more: 'Show more', actions: 'Actions' },
   errors: {
     network: 'The server cannot be reached.', place: (line, column) => `Line ${line}${column ? `, column ${column}` : ''}:`, reason: (reason) => `Reason: ${reason.replaceAll('_', ' ')}`, request: (id) => `Request ${id}`,
+    invalid: 'These places are not valid:',
     codes: {
       unauthenticated: () => 'This key is not valid, or no longer valid.',
       turn_in_progress: () => 'Another answer of this session is still being written.',

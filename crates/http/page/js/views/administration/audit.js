@@ -14,7 +14,7 @@ function Events({ names }) {
     { label: t.audit.actor, cell: (event) => (event.actor_id ? names.user(event.actor_id) : t.audit.server) },
     { label: t.audit.action, cell: (event) => html`<code>${event.action}</code>` },
     { label: t.audit.subject, cell: (event) => `${event.subject_type} ${names.known[event.subject_id] ?? shortId(event.subject_id)}` },
-    { label: t.audit.detail, cell: (event) => html`<details class="facts"><summary>${t.facts.open}</summary><pre class="definition" tabindex="0">${JSON.stringify(event.detail, null, 2)}</pre></details>` },
+    { label: t.audit.detail, actions: true, cell: (event) => html`<details class="facts"><summary>${t.facts.open}</summary><pre class="definition" tabindex="0">${JSON.stringify(event.detail, null, 2)}</pre></details>` },
   ];
   return html`<section aria-labelledby="events"><h2 id="events">${t.audit.events}</h2><${ListTable} list=${list} caption=${t.audit.events} columns=${columns} /></section>`;
 }

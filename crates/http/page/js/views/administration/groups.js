@@ -62,13 +62,13 @@ function Members({ group, ability }) {
     { label: t.users.role, cell: (member) => html`<select aria-label=${t.groups.roleOf(member.user.name)} onChange=${(event) => act(() => api.patch(`${path}/members/${segment(member.user.id)}`, { role: event.target.value }))}>
       ${roles().map((role) => html`<option value=${role.value} selected=${role.value === member.role}>${role.label}</option>`)}</select>` },
     { label: t.users.since, cell: (member) => instant(member.created_at), sort: (member) => member.created_at },
-    { label: t.lists.actions, cell: (member) => html`<button type="button" class="quiet danger small" aria-label=${t.groups.removeMember(member.user.name)} onClick=${() => act(() => api.delete(`${path}/members/${segment(member.user.id)}`))}>${t.actions.remove}</button>` },
+    { label: t.lists.actions, actions: true, cell: (member) => html`<button type="button" class="quiet danger small" aria-label=${t.groups.removeMember(member.user.name)} onClick=${() => act(() => api.delete(`${path}/members/${segment(member.user.id)}`))}>${t.actions.remove}</button>` },
   ];
   const invitationColumns = [
     { label: t.users.email, cell: (row) => row.email, sort: (row) => row.email },
     { label: t.users.role, cell: (row) => t.groupRoles[row.role] },
     { label: t.users.since, cell: (row) => instant(row.created_at) },
-    { label: t.lists.actions, cell: (row) => html`<button type="button" class="quiet danger small" aria-label=${t.groups.withdraw(row.email)} onClick=${() => act(() => api.delete(`${path}/invitations/${segment(row.email)}`))}>${t.groups.withdrawShort}</button>` },
+    { label: t.lists.actions, actions: true, cell: (row) => html`<button type="button" class="quiet danger small" aria-label=${t.groups.withdraw(row.email)} onClick=${() => act(() => api.delete(`${path}/invitations/${segment(row.email)}`))}>${t.groups.withdrawShort}</button>` },
   ];
   return html`<section class="inset" aria-labelledby="members"><h3 id="members">${t.groups.membersOf(group.name)}</h3>
     <${Problem} error=${error} />
@@ -90,7 +90,7 @@ export function Groups({ ability }) {
     { label: t.groups.name, cell: (group) => group.name, sort: (group) => group.name },
     { label: t.groups.limit, numeric: true, cell: (group) => count(group.requests_per_minute), sort: (group) => group.requests_per_minute },
     { label: t.users.since, cell: (group) => instant(group.created_at), sort: (group) => group.created_at },
-    { label: t.lists.actions, cell: (group) => can(ability, 'update', 'Group', group) && html`<span class="actions">
+    { label: t.lists.actions, actions: true, cell: (group) => can(ability, 'update', 'Group', group) && html`<span class="actions">
       <button type="button" class="quiet small" aria-expanded=${String(open === group.id)} aria-label=${t.groups.membersOf(group.name)} onClick=${() => setOpen(open === group.id ? null : group.id)}>${t.groups.members}</button>
       ${can(ability, 'manage', 'Group') && html`<${BudgetButton} subject="group" id=${group.id} name=${group.name} />`}
       <${Menu} label=${t.groups.actions(group.name)} items=${[

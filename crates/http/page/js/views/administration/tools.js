@@ -77,7 +77,7 @@ export function Tools({ ability, names }) {
     { label: t.tools.owner, cell: (tool) => (tool.owner_id ? names.user(tool.owner_id) : t.tools.file) },
     { label: t.keys.group, cell: (tool) => (tool.group_id ? names.group(tool.group_id) : '–') },
     { label: t.keys.state, cell: (tool) => (tool.enabled ? t.tools.enabled : t.tools.disabled) },
-    { label: t.lists.actions, cell: (tool) => html`<span class="actions"><button type="button" class="quiet small" aria-label=${t.tools.versionsOf(tool.slug)} onClick=${() => setDialog({ versions: tool.slug })}>${t.tools.versions}</button>
+    { label: t.lists.actions, actions: true, cell: (tool) => html`<span class="actions"><button type="button" class="quiet small" aria-label=${t.tools.versionsOf(tool.slug)} onClick=${() => setDialog({ versions: tool.slug })}>${t.tools.versions}</button>
       ${tool.enabled && can(ability, 'delete', 'Tool', tool) && html`<button type="button" class="quiet danger small" aria-label=${t.tools.disableNamed(tool.slug)} onClick=${() => setDialog({ disable: tool.slug })}>${t.tools.disable}</button>`}</span>` },
   ];
   return html`<section aria-labelledby="tools"><div class="section-head"><h2 id="tools">${t.administration.tools}</h2>

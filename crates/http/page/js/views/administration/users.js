@@ -43,7 +43,7 @@ export function Users({ ability, names }) {
     { label: t.users.status, cell: (user) => t.users.states[user.status] ?? '–', sort: (user) => user.status },
     { label: t.users.groups, cell: (user) => (user.group_ids ?? []).map(names.group).join(', ') || '–' },
     { label: t.users.since, cell: (user) => html`<time datetime=${user.created_at} title=${instant(user.created_at)}>${date(user.created_at)}</time>`, sort: (user) => user.created_at },
-    { label: t.lists.actions, cell: (user) => html`<span class="actions">
+    { label: t.lists.actions, actions: true, cell: (user) => html`<span class="actions">
       ${manage && html`<${BudgetButton} subject="user" id=${user.id} name=${user.name} />`}
       <${Menu} label=${t.users.actions(user.name)} items=${[
         can(ability, 'update', 'User', user) && { label: t.actions.edit, action: () => setDialog({ edit: user }) },

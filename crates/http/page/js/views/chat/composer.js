@@ -154,8 +154,7 @@ function Quote({ quote }) {
   const { expected, at_most: most } = quote.cost ?? {};
   const parts = [
     most ? t.quote.most(dollars(most)) : t.quote.unknown,
-    t.quote.tokens(count(quote.estimated_input_tokens)),
-    quote.estimated_cached_tokens > 0 && t.quote.cached(count(quote.estimated_cached_tokens)),
+    t.quote.tokens(count(quote.estimated_input_tokens), quote.estimated_cached_tokens > 0 ? count(quote.estimated_cached_tokens) : null),
     quote.budget_left !== null && t.quote.left(dollars(quote.budget_left)),
     quote.messages_dropped > 0 && t.quote.dropped(quote.messages_dropped),
   ].filter(Boolean);

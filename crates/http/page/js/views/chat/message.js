@@ -34,8 +34,7 @@ function Attachments({ files }) {
 function Price({ usage }) {
   if (!usage) return null;
   const basis = t.basis[usage.basis] ?? usage.basis;
-  return html`<span class=${`price basis-${usage.basis}`} title=${t.basisHelp[usage.basis]}>${usage.cost === null ? t.chat.noPrice : dollars(usage.cost)}<span class="basis"> ${basis}</span></span>
-    ${usage.cached_tokens > 0 && html`<span class="cached" title=${t.facts.cachedHelp}>${t.facts.cachedShare(share(usage.cached_tokens, usage.input_tokens))}</span>`}`;
+  return html`<span class=${`price basis-${usage.basis}`} title=${t.basisHelp[usage.basis]}>${usage.cost === null ? t.chat.noPrice : dollars(usage.cost)}<span class="basis"> ${basis}</span>${usage.cached_tokens > 0 && html` <span class="cached" title=${t.facts.cachedHelp}>${t.facts.cachedShare(share(usage.cached_tokens, usage.input_tokens))}</span>`}</span>`;
 }
 
 function Facts({ message, onExplain }) {
@@ -60,7 +59,7 @@ function Facts({ message, onExplain }) {
     const element = event.target;
     if (!element.open) return;
     if (!context) await onExplain();
-    element.scrollIntoView({ block: 'nearest' });
+    element.querySelector('.facts-box').scrollIntoView({ block: 'nearest' });
   };
   return html`<details class="facts" onToggle=${opened}>
     <summary aria-label=${t.facts.title(message.seq)}>${t.facts.open}</summary>
@@ -73,7 +72,7 @@ function Facts({ message, onExplain }) {
 function Outcome({ message }) {
   const { failure, status } = message;
   if (status === 'failed') {
-    return html`<p class="outcome failed">${failure?.detail || t.chat.ended.failed}${failure?.retryable ? ` ${failure.retry_after ? t.chat.retryAfter(failure.retry_after) : t.chat.retryable}` : ''}</p>`;
+    return html`<p class="outcome failed">${t.chat.failed(failure?.detail)}${failure?.retryable ? ` ${failure.retry_after ? t.chat.retryAfter(failure.retry_after) : t.chat.retryable}` : ''}</p>`;
   }
   if (status === 'cancelled' || status === 'interrupted') return html`<p class="outcome">${t.chat.ended[status]}</p>`;
   return null;
@@ -105,7 +104,7 @@ export class Message extends Component {
         ${mine ? html`<time datetime=${message.created_at}>${moment(message.created_at)}</time>` : html`<${Price} usage=${message.usage} />`}
         ${marks.map((mark) => html`<span class="mark">${mark}</span>`)}
         <span class="message-actions">
-          <${CopyButton} text=${() => (mine ? message.content : textOf(message))} />
+          ${(mine || textOf(message)) && html`<${CopyButton} text=${() => (mine ? message.content : textOf(message))} />`}
           ${actions.includes('regenerate') && html`<button type="button" class="quiet small" onClick=${onRegenerate}>${t.actions.regenerate}</button>`}
           ${actions.includes('fork') && html`<button type="button" class="quiet small" onClick=${() => onFork(message)}>${t.actions.fork}</button>`}
           ${!mine && message.turn_id && html`<${Facts} message=${message} onExplain=${() => conversation.explain(message.id, message.turn_id)} />`}

@@ -15,6 +15,16 @@ export const sumColumns = (sums) => [
   { label: t.usage.cost, numeric: true, cell: (row) => dollars(row.cost), sort: (row) => units(row.cost) },
 ].filter(Boolean);
 
+/** Differences below a ten-thousandth of a cent are rounding. */
+const ROUNDING = units('0.000001');
+
+/** Returns the drift of calculated from reported costs for people. */
+export function driftText(drift) {
+  if (!drift?.requests) return '–';
+  const value = units(drift.difference);
+  return (value < 0n ? -value : value) < ROUNDING ? dollars('0') : dollars(drift.difference);
+}
+
 /** Sums of a report as large figures, and its costs by their basis. */
 export function Figures({ total }) {
   const bases = Object.entries(total.cost_by_basis).filter(([, cost]) => units(cost) !== 0n);
@@ -24,9 +34,9 @@ export function Figures({ total }) {
     [t.usage.tokens, count(total.total_tokens)],
     [t.usage.cached, share(total.cached_tokens, total.input_tokens)],
     total.cache_saved !== undefined && [t.usage.saved, dollars(total.cache_saved)],
-    total.drift?.requests > 0 && [t.usage.drift, dollars(total.drift.difference)],
   ].filter(Boolean);
   return html`<dl class="figures">${figures.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
     <p class="fine bases">${bases.map(([basis, cost], index) => html`${index > 0 && ' · '}<span title=${t.basisHelp[basis]}>${dollars(cost)} ${t.basis[basis]}</span>`)}
-      ${total.requests_without_cost > 0 && html`${bases.length > 0 && ' · '}${t.usage.withoutCost(total.requests_without_cost)}`}</p>`;
+      ${total.requests_without_cost > 0 && html`${bases.length > 0 && ' · '}${t.usage.withoutCost(total.requests_without_cost)}`}
+      ${total.drift?.requests > 0 && html` · <span title=${t.usage.driftHelp}>${t.usage.drift} ${driftText(total.drift)}</span>`}</p>`;
 }

@@ -3,7 +3,7 @@
 import { html, useEffect, useMemo, useState } from '../../html.js';
 import { api, send } from '../../api.js';
 import { day as dayText, timeZone } from '../../format.js';
-import { dollars, units } from '../../money.js';
+import { units } from '../../money.js';
 import { navigate } from '../../router.js';
 import { t } from '../../texts/index.js';
 import { Field, Select } from '../../components/field.js';
@@ -13,7 +13,7 @@ import { Table } from '../../components/table.js';
 import { useNames } from '../names.js';
 import { CostChart } from './chart.js';
 import { RANGES, after, daysOf } from './ranges.js';
-import { Figures, sumColumns } from './sums.js';
+import { Figures, driftText, sumColumns } from './sums.js';
 
 const GROUPS = ['model', 'tool', 'user', 'group'];
 
@@ -78,7 +78,7 @@ function Csv({ range }) {
 function GroupTable({ name, report, nameOf }) {
   const columns = useMemo(() => {
     const sums = sumColumns(report.total);
-    const drift = name === 'model' && { label: t.usage.drift, numeric: true, cell: (row) => (row.drift?.requests ? dollars(row.drift.difference) : '–'), sort: (row) => units(row.drift?.difference) };
+    const drift = name === 'model' && { label: t.usage.drift, numeric: true, cell: (row) => html`<span title=${row.drift?.difference}>${driftText(row.drift)}</span>`, sort: (row) => units(row.drift?.difference) };
     return [{ label: t.usage.by[name], cell: nameOf, sort: nameOf }, ...sums, drift].filter(Boolean);
   }, [name, report, nameOf]);
   const cost = columns.findIndex((column) => column.label === t.usage.cost);

@@ -73,7 +73,7 @@ test('a session has its cost by basis and by model', async () => {
 test('the share that a cache served is shown with the answer', async () => {
   await converse(page, 'cached', 'Again');
   await idle(page);
-  await page.locator('.theirs .cached').getByText(/^\d\d(\.\d)?% from cache$/).waitFor();
+  await page.locator('.theirs .price .cached').getByText(/^\d\d(\.\d)?% from cache$/).waitFor();
   await page.locator('.theirs .facts summary').click();
   await page.locator('.facts dl').getByText('1,000 (').waitFor();
 });
