@@ -139,8 +139,8 @@ export function Chat({ id, ability, sessions }) {
         <${Problem} error=${refusal ?? conversation.error} />
       </div>
     </div>
-    ${away && html`<button type="button" class="to-end" aria-label=${t.chat.toEnd} onClick=${toEnd}><${Icon} name="down" /></button>`}
     <div class="column composer-column">
+      ${away && html`<button type="button" class="to-end" aria-label=${t.chat.toEnd} onClick=${toEnd}><${Icon} name="down" /></button>`}
       ${!conversation.connected && html`<p class="composer-note warning">${t.chat.reconnecting}</p>`}
       <${Composer} key=${draft.number} name=${id} files=${draft.files} path=${conversation.path} running=${Boolean(running)} stopping=${conversation.stopping} disabledReason=${reason} onSend=${send} onStop=${() => conversation.stop()} />
     </div>
