@@ -101,6 +101,7 @@ class Block extends Component {
   }
 
   render({ block }) {
+    if (block.continued) return html`<p class="continued">${inline(block.token.tokens)}</p>`;
     return blockToken(block.token);
   }
 }

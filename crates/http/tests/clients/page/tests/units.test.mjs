@@ -43,6 +43,24 @@ test('blocks that are read in pieces equal those of the whole text', async () =>
   assert.deepEqual(shape(blocks.update(text, true)), expected);
 });
 
+test('overlong paragraphs are shown in pieces, which do not change while the text grows', async () => {
+  const { Blocks } = await load('markdown/lexer.js');
+  const sentence = 'Words follow words, and *some* of them are [links](https://example.org/a) in a long sentence. ';
+  const plain = 'word '.repeat(3000);
+  for (const text of [sentence.repeat(120), plain, `# Title\n\n${plain}\n\n- one\n- two\n\n${sentence.repeat(60)}`]) {
+    const whole = new Blocks().update(text, true);
+    assert.equal(whole.map(({ raw }) => raw).join(''), text);
+    assert.ok(whole.filter(({ continued }) => continued).length > 2);
+    assert.ok(whole.every(({ raw }) => raw.length < 5000), whole.map(({ raw }) => raw.length).join());
+    const blocks = new Blocks();
+    for (let end = 1; end < text.length; end += 97) blocks.update(text.slice(0, end), false);
+    const shape = (each) => each.map(({ raw, token, continued }) => `${token.type} ${Boolean(continued)} ${raw}`);
+    assert.deepEqual(shape(blocks.update(text, true)), shape(whole));
+    // Links and emphasis are not cut.
+    assert.ok(whole.flatMap(({ token }) => token.tokens ?? []).every((inline) => inline.type !== 'text' || !/\*some|\[links/.test(inline.raw)));
+  }
+});
+
 test('a page of sessions that was requested earlier loses no session that changed meanwhile', async () => {
   const { SessionList } = await load('session-list.js');
   const session = (id, at, state = 'active') => ({ id, state, title: id, last_activity_at: at, active_turn_id: null });
