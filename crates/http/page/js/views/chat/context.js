@@ -74,8 +74,8 @@ function Report({ report, path }) {
       : html`<p class="empty">${t.context.unknown}</p>`}
     ${parameters.length > 0 && html`<h3>${t.context.parameters}</h3>
       <dl class="plain-list">${parameters.map(([name, value]) => html`<div><dt><code>${name}</code></dt><dd><code>${valueOf(value)}</code></dd></div>`)}</dl>`}
-    <h3>${t.context.attempts(attempts.length)}</h3>
-    <ol class="attempts">${attempts.map((attempt) => html`<${Attempt} key=${attempt.attempt} attempt=${attempt} path=${path} />`)}</ol>`;
+    ${attempts.length > 0 && html`<h3>${t.context.attempts(attempts.length)}</h3>
+      <ol class="attempts">${attempts.map((attempt) => html`<${Attempt} key=${attempt.attempt} attempt=${attempt} path=${path} />`)}</ol>`}`;
 }
 
 export function ContextDialog({ message, onClose }) {

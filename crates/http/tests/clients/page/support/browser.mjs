@@ -18,7 +18,8 @@ export const launch = () => chromium.launch({ executablePath: EXECUTABLE, args: 
 export async function openPage(browser, server, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', timezoneId: 'Europe/Berlin', ...options });
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.address });
-  context.setDefaultTimeout(30_000);
+  // A busy machine is slow; what never happens is still told.
+  context.setDefaultTimeout(120_000);
   const page = await context.newPage();
   const problems = [];
   const open = new Set();
@@ -67,7 +68,7 @@ export const idle = (page, number = 1) => page.waitForFunction((wanted) => {
   return found.length >= wanted && !found[found.length - 1].hasAttribute('aria-busy') && document.querySelector('.composer [type="submit"]') !== null;
 }, number);
 
-const SETTLED_MS = 60_000;
+const SETTLED_MS = 120_000;
 
 /** Runs in the page: true if a view is shown, nothing in it is being read, and every transition has ended. */
 async function isCalm() {

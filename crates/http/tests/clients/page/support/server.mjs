@@ -9,7 +9,7 @@ import { startFiles } from './files.mjs';
 
 const BINARY = process.env.CAUSERIE_BINARY ?? new URL('../../../../../../target/debug/causerie', import.meta.url).pathname;
 
-const READY_MS = 60_000;
+const READY_MS = 120_000;
 
 /** Environment without settings of the program. */
 const INHERITED = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(AI|CAUSERIE|DATABASE|OPENROUTER)_/.test(name)));

@@ -13,6 +13,9 @@ const MODELS = [
   ['qwen/qwen3-32b', 'Qwen: Qwen3 32B', 40_960, 0.08, 0.24, null],
 ];
 
+/** Pause between the words of an answer that is held. */
+const HELD_MS = 40;
+
 const perToken = (price) => (price / 1e6).toFixed(12);
 
 const catalogue = () => ({
@@ -26,8 +29,8 @@ const catalogue = () => ({
 });
 
 /**
- * Starts the upstream. `answers` maps parts of a message to `{text, reasoning?, delay?}`, with the pause between words in
- * milliseconds, or to `{refused: true}`; other messages get a short answer.
+ * Starts the upstream. `answers` maps parts of a message to `{text, reasoning?, delay?, held?}`, with the pause between words
+ * in milliseconds, or to `{refused: true}`; an answer goes on after its text for as long as it is `held`; other messages get a short answer.
  */
 export async function startUpstream(answers) {
   let count = 0;
@@ -36,7 +39,8 @@ export async function startUpstream(answers) {
   async function complete(body, outgoing) {
     count += 1;
     const last = body.messages.findLast((message) => message.role === 'user').content;
-    const { text, reasoning, delay, refused } = answerTo(typeof last === 'string' ? last : last.map((part) => part.text ?? '').join(''));
+    const answer = answerTo(typeof last === 'string' ? last : last.map((part) => part.text ?? '').join(''));
+    const { text, reasoning, delay, refused } = answer;
     if (refused) {
       outgoing.writeHead(400, { 'content-type': 'application/json' });
       outgoing.end(JSON.stringify({ error: { code: 400, message: 'The provider does not accept this request.' } }));
@@ -55,6 +59,10 @@ export async function startUpstream(answers) {
       if (delay) await new Promise((resolve) => setTimeout(resolve, delay));
       if (outgoing.destroyed) return;
       chunk({ content: piece });
+    }
+    while (answer.held && !outgoing.destroyed) {
+      chunk({ content: 'and so on, ' });
+      await new Promise((resolve) => setTimeout(resolve, HELD_MS));
     }
     chunk({ content: '' }, { finish_reason: 'stop' });
     outgoing.write(`data: ${JSON.stringify({ id: generation, object: 'chat.completion.chunk', created: 1_795_369_708, model: id, provider: 'Example', choices: [], usage: { prompt_tokens: input, completion_tokens: output, total_tokens: input + output, cost, prompt_tokens_details: { cached_tokens: cached }, completion_tokens_details: { reasoning_tokens: Math.ceil((reasoning?.length ?? 0) / 4) } } })}\n\n`);

@@ -14,7 +14,7 @@ before(async () => {
   await api('POST', `/groups/${group.id}/members`, { user_id: user.id });
   await api('PUT', `/budgets/group/${group.id}`, { period: 'month', limit: '5.00' });
   await tool('broken', 'sim/status?code=400');
-  await tool('slow', 'sim/slow?words=2000&delay_ms=40');
+  await tool('slow', 'sim/slow?words=5000&delay_ms=100');
 });
 after(() => all.close());
 

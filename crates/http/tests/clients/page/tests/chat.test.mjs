@@ -8,7 +8,7 @@ let all;
 let page;
 before(async () => {
   all = await setUp();
-  await all.server.tool('slow', 'sim/slow?words=400&delay_ms=40');
+  await all.server.tool('slow', 'sim/slow?words=5000&delay_ms=40');
   await all.server.tool('thinker', 'sim/reasoning');
   await all.server.tool('broken', 'sim/status?code=400');
   await all.server.tool('painter', 'sim/image?words=3');

@@ -3,14 +3,21 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { answers, converse, idle, openPage, setUp, signIn } from '../support/browser.mjs';
+import { startUpstream } from '../support/upstream.mjs';
+
+/** Answers that go on until a test lets them end, by a part of their message. */
+const held = Object.fromEntries(['reload', 'both', 'killed', 'closed'].map((name) => [name, { text: 'This answer goes on ', held: true }]));
 
 let all;
+let upstream;
 before(async () => {
-  all = await setUp();
-  await all.server.tool('slow', 'sim/slow?words=400&delay_ms=40');
-  await all.server.tool('long', 'sim/slow?words=3000&delay_ms=40');
+  upstream = await startUpstream([...Object.entries(held), ['Again', held.both]]);
+  all = await setUp({ environment: { AI_API_KEY: 'example', AI_GATEWAY_URL: upstream.address, AI_DEFAULT_MODEL: 'openai/gpt-5-mini' } });
 });
-after(() => all.close());
+after(async () => {
+  await all.close();
+  await upstream.close();
+});
 
 const started = (page, length = 40) => page.waitForFunction((wanted) => (document.querySelector('.theirs:last-child .bubble')?.textContent.length ?? 0) > wanted, length);
 const id = (page) => page.url().split('/sessions/')[1];
@@ -20,10 +27,11 @@ const normal = (text) => text.replaceAll(/\s+/g, ' ').trim();
 test('a reload in mid-answer resumes it', async () => {
   const page = await openPage(all.browser, all.server);
   await signIn(page, all.server);
-  await converse(page, 'slow', 'Tell me something long');
+  await converse(page, 'general-assistant', 'Until a reload');
   await started(page);
   await page.reload();
   await page.getByRole('button', { name: 'Stop' }).waitFor();
+  held.reload.held = false;
   await idle(page);
   const message = await stored(page);
   assert.equal(message.status, 'completed');
@@ -34,7 +42,7 @@ test('a reload in mid-answer resumes it', async () => {
 test('a second browser sees the conversation live, and stops it', async () => {
   const first = await openPage(all.browser, all.server);
   await signIn(first, all.server);
-  await converse(first, 'long', 'For both');
+  await converse(first, 'general-assistant', 'For both');
   await started(first);
   const second = await openPage(all.browser, all.server);
   await signIn(second, all.server);
@@ -56,10 +64,11 @@ test('a second browser sees the conversation live, and stops it', async () => {
 test('a server that is killed and started again is resumed, and the cut is told', async () => {
   const page = await openPage(all.browser, all.server);
   await signIn(page, all.server);
-  await converse(page, 'slow', 'Until the server dies');
+  await converse(page, 'general-assistant', 'Until the server is killed');
   await started(page, 80);
   await all.server.kill();
   await page.locator('.composer-note').getByText('The connection is lost').waitFor();
+  held.killed.held = false;
   await all.server.restart();
   await page.locator('.outcome').getByText('A stop of the server interrupted this answer.').waitFor();
   await idle(page);
@@ -76,7 +85,7 @@ test('a server that is killed and started again is resumed, and the cut is told'
 test('an answer that ends while the browser is closed is there when it comes back', async () => {
   const page = await openPage(all.browser, all.server);
   await signIn(page, all.server);
-  await converse(page, 'slow', 'While nobody looks');
+  await converse(page, 'general-assistant', 'While the browser is closed');
   await started(page);
   const address = page.url();
   await page.context().close();
@@ -84,6 +93,7 @@ test('an answer that ends while the browser is closed is there when it comes bac
   await signIn(later, all.server);
   await later.goto(address);
   await later.getByRole('button', { name: 'Stop' }).waitFor();
+  held.closed.held = false;
   await idle(later);
   assert.equal((await stored(later)).status, 'completed');
   assert.deepEqual(later.problems, []);

@@ -8,10 +8,13 @@ import { startUpstream } from '../support/upstream.mjs';
 const PARAGRAPHS = Array.from({ length: 30 }, (_, index) => `Paragraph ${index} with *some* words, and \`code\`.`);
 const TEXT = `# Title\n\n${PARAGRAPHS.slice(0, 3).join('\n\n')}\n\n\`\`\`js\nlet first = 1;\nlet second = 2;\n\`\`\`\n\n| a | b |\n| - | - |\n| 1 | 2 |\n| 3 | 4 |\n\n- one\n- two\n- three\n\n${PARAGRAPHS.slice(3).join('\n\n')}`;
 
+/** Answers that go on until a test lets them end. */
+const held = { growing: { text: TEXT, delay: 20, held: true }, tabs: { text: 'For two tabs: ', held: true } };
+
 let all;
 let upstream;
 before(async () => {
-  upstream = await startUpstream([['Slowly', { text: TEXT, delay: 50 }]]);
+  upstream = await startUpstream([['Slowly', held.growing], ['Two tabs', held.tabs]]);
   all = await setUp({ environment: { AI_API_KEY: 'example', AI_GATEWAY_URL: upstream.address, AI_DEFAULT_MODEL: 'openai/gpt-5-mini' } });
 });
 after(async () => {
@@ -49,6 +52,7 @@ test('finished blocks stay the same elements while the answer grows, and the ans
   await length(page, 900);
   assert.equal(await page.locator('.transcript').evaluate((element) => element.scrollTop), 0);
   await page.getByRole('button', { name: 'Go to the latest message' }).click();
+  held.growing.held = false;
   await idle(page);
   assert.ok((await distance()) < 80);
   const shown = (await answers(page).first().innerText()).replaceAll(/\s+/g, ' ');
@@ -59,7 +63,7 @@ test('finished blocks stay the same elements while the answer grows, and the ans
 test('another tab of the same browser joins, and stays in step', async () => {
   const page = await openPage(all.browser, all.server);
   await signIn(page, all.server);
-  await converse(page, 'general-assistant', 'Slowly, in two tabs');
+  await converse(page, 'general-assistant', 'Two tabs');
   await length(page, 40);
   const tab = await page.context().newPage();
   await tab.goto(all.server.address);
@@ -69,6 +73,7 @@ test('another tab of the same browser joins, and stays in step', async () => {
   await tab.goto(page.url());
   await tab.getByRole('button', { name: 'Stop' }).waitFor();
   await length(tab, 40);
+  held.tabs.held = false;
   await Promise.all([idle(page), idle(tab)]);
   assert.equal(await answers(tab).first().innerText(), await answers(page).first().innerText());
   // A message of one tab appears in the other at once.
