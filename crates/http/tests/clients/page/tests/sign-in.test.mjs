@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { openPage, setUp, signIn } from '../support/browser.mjs';
+import { openPage, setUp, settled, signIn } from '../support/browser.mjs';
 import { startServer } from '../support/server.mjs';
 
 let all;
@@ -23,6 +23,18 @@ test('a pasted key signs in and never reaches the address or the document', asyn
   await page.getByLabel('API key').waitFor();
   assert.equal(await page.evaluate(() => sessionStorage.length), 0);
   assert.deepEqual(page.problems, []);
+});
+
+test('the first view loads one font, and is under 150 KB compressed', async () => {
+  const page = await openPage(all.browser, all.server);
+  await page.goto(all.server.address);
+  await page.getByLabel('API key').waitFor();
+  await settled(page);
+  const loaded = await page.evaluate(() => ['navigation', 'resource'].flatMap((type) => performance.getEntriesByType(type)).map(({ name, encodedBodySize }) => ({ name, encodedBodySize })));
+  assert.equal(loaded.filter(({ name }) => name.endsWith('.woff2')).length, 1);
+  // Files that are served from the folder are not compressed.
+  const bytes = loaded.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0);
+  assert.ok(process.env.CAUSERIE_PAGE_FILES || bytes < 150_000, `${bytes} bytes`);
 });
 
 test('a wrong key is refused with a sentence', async () => {
