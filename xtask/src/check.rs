@@ -31,12 +31,15 @@ pub(crate) enum Check {
     /// Compare `docs/openapi.json` with the document that the program writes.
     #[command(skip)]
     Openapi,
+    /// Compare `docs/errors.md` with the page that the program writes.
+    #[command(skip)]
+    Errors,
     /// Apply and revert the migrations of both databases and compare the resulting tables.
     Migrations,
 }
 
 /// All checks, quick ones first.
-pub(crate) const ALL: [Check; 9] = [
+pub(crate) const ALL: [Check; 10] = [
     Check::Fmt,
     Check::Layers,
     Check::Limits,
@@ -45,6 +48,7 @@ pub(crate) const ALL: [Check; 9] = [
     Check::Clippy,
     Check::Tools,
     Check::Openapi,
+    Check::Errors,
     Check::Migrations,
 ];
 
@@ -59,6 +63,7 @@ impl Check {
             Check::Clippy => "clippy",
             Check::Tools => "tools",
             Check::Openapi => "openapi",
+            Check::Errors => "errors",
             Check::Migrations => "migrations",
         }
     }
@@ -72,7 +77,8 @@ impl Check {
             Check::Packages => packages::findings(workspace, options),
             Check::Clippy => clippy(workspace),
             Check::Tools => generated_files::tools(workspace),
-            Check::Openapi => generated_files::openapi(workspace),
+            Check::Openapi => generated_files::OPENAPI.check(workspace),
+            Check::Errors => generated_files::ERRORS.check(workspace),
             Check::Migrations => migrations::findings(workspace, options),
         }
     }

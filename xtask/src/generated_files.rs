@@ -1,4 +1,5 @@
-//! Files of the repository that the program generates: the OpenAPI document and the schema of tool definitions.
+//! Files of the repository that the program generates: the OpenAPI document, the reference of error codes, and the
+//! schema of tool definitions.
 
 use std::fs;
 use std::path::Path;
@@ -10,24 +11,40 @@ use crate::cargo;
 use crate::finding::Finding;
 use crate::workspace::Workspace;
 
-const OPENAPI: &str = "docs/openapi.json";
 const TOOL_FOLDER: &str = "tool-definitions";
 const TOOL_SCHEMA: &str = "tool-definitions/tool.schema.json";
 
-/// Compares the OpenAPI document in the repository with the one that the program writes.
-pub(crate) fn openapi(workspace: &Workspace) -> Result<Vec<Finding>> {
-    let causerie = cargo::build_programs(&workspace.root)?.causerie;
-    let current = output(&causerie, &["openapi"], &workspace.root)?;
-    Ok(difference(&workspace.root, OPENAPI, &current, "run `cargo xtask openapi`").into_iter().collect())
+/// A file that a command of the program prints. The task of xtask that writes it has the name of the command.
+#[derive(Debug)]
+pub(crate) struct Document {
+    command: &'static str,
+    path: &'static str,
 }
 
-/// Writes the OpenAPI document.
-pub(crate) fn write_openapi(workspace: &Workspace) -> Result<()> {
-    let causerie = cargo::build_programs(&workspace.root)?.causerie;
-    let current = output(&causerie, &["openapi"], &workspace.root)?;
-    fs::write(workspace.root.join(OPENAPI), current).with_context(|| format!("cannot write {OPENAPI}"))?;
-    println!("wrote {OPENAPI}");
-    Ok(())
+/// The OpenAPI document.
+pub(crate) const OPENAPI: Document = Document { command: "openapi", path: "docs/openapi.json" };
+/// The reference of error codes.
+pub(crate) const ERRORS: Document = Document { command: "errors", path: "docs/errors.md" };
+
+impl Document {
+    /// Compares the file with the output of the program.
+    pub(crate) fn check(&self, workspace: &Workspace) -> Result<Vec<Finding>> {
+        let remedy = format!("run `cargo xtask {}`", self.command);
+        Ok(difference(&workspace.root, self.path, &self.current(workspace)?, &remedy).into_iter().collect())
+    }
+
+    /// Writes the file.
+    pub(crate) fn write(&self, workspace: &Workspace) -> Result<()> {
+        let path = workspace.root.join(self.path);
+        fs::write(path, self.current(workspace)?).with_context(|| format!("cannot write {}", self.path))?;
+        println!("wrote {}", self.path);
+        Ok(())
+    }
+
+    fn current(&self, workspace: &Workspace) -> Result<String> {
+        let causerie = cargo::build_programs(&workspace.root)?.causerie;
+        output(&causerie, &[self.command], &workspace.root)
+    }
 }
 
 /// Checks every tool definition, and compares the schema in the repository with the one that the program writes.

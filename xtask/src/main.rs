@@ -29,6 +29,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Parser, Subcommand};
 
 use crate::check::Check;
+use crate::generated_files::Document;
 use crate::options::Options;
 use crate::workspace::Workspace;
 
@@ -50,6 +51,12 @@ enum Task {
     /// Write `docs/openapi.json`.
     Openapi {
         /// Compare the file with the document that the program writes, and fail if they differ.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write `docs/errors.md`.
+    Errors {
+        /// Compare the file with the page that the program writes, and fail if they differ.
         #[arg(long)]
         check: bool,
     },
@@ -90,15 +97,20 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Check => Ok(check::run(&check::ALL, &workspace, &cli.options)),
         Task::Single(check) => Ok(check::run(&[check], &workspace, &cli.options)),
         Task::Openapi { check: true } => Ok(check::run(&[Check::Openapi], &workspace, &cli.options)),
-        Task::Openapi { check: false } => {
-            generated_files::write_openapi(&workspace).map(|()| ExitCode::SUCCESS)
-        }
+        Task::Errors { check: true } => Ok(check::run(&[Check::Errors], &workspace, &cli.options)),
+        Task::Openapi { check: false } => write(&generated_files::OPENAPI, &workspace),
+        Task::Errors { check: false } => write(&generated_files::ERRORS, &workspace),
         Task::Clients { suites } => clients::run(&suites, &workspace, &cli.options),
         Task::Screenshots { folder } => clients::screenshots(&folder, &workspace),
         Task::Soak(soak) => soak::run(&soak, &workspace, &cli.options),
         Task::Test { arguments } => test_run::run(&workspace, &cli.options, &arguments),
         Task::Coverage => coverage::run(&workspace, &cli.options),
     }
+}
+
+fn write(document: &Document, workspace: &Workspace) -> Result<ExitCode> {
+    document.write(workspace)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use crate::string_enum::string_enum;
 
 string_enum! {
-    /// Reason of the failure of a turn. The schema `ErrorCode` in `docs/openapi.json` lists meanings and statuses.
+    /// Reason of the failure of a turn. `docs/errors.md` lists meanings and statuses.
     FailureCode, "failure code", {
         /// The rate limit of the upstream was exceeded, and retries did not help.
         UpstreamRateLimited = "upstream_rate_limited",

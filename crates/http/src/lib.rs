@@ -15,6 +15,7 @@ mod csv;
 mod dto;
 mod embedded_files;
 mod error;
+mod error_reference;
 mod limits;
 mod local_machine;
 mod main_runtime;
@@ -32,6 +33,7 @@ mod state;
 mod testing;
 
 pub use app::configure;
+pub use error_reference::error_reference;
 pub use openapi::openapi;
 pub use serve::serve;
 pub use settings::{AccessSettings, HttpSettings};

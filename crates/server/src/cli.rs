@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Print the OpenAPI document.
     Openapi,
+    /// Print the reference of error codes, in Markdown.
+    Errors,
     /// Work with tool definitions.
     #[command(subcommand)]
     Tools(ToolsCommand),

@@ -57,6 +57,7 @@ fn execute(cli: Cli) -> Result<ExitCode> {
         Some(Command::Migrate(database)) => migrate(database)?,
         Some(Command::Verify(wanted)) => return verify(wanted),
         Some(Command::Openapi) => print(format_args!("{}\n", causerie_http::openapi().to_pretty_json()?))?,
+        Some(Command::Errors) => print(causerie_http::error_reference())?,
         Some(Command::Tools(ToolsCommand::Check { dir })) => {
             print(format_args!("{} tool definitions are sound\n", tools::check(&dir)?))?;
         }

@@ -89,17 +89,13 @@ pub(crate) fn render(problem: &Problem) -> HttpResponse {
 
 /// Returns whether a repetition of the request fails again.
 fn is_final(problem: &Problem) -> bool {
-    let code_is_final = matches!(
-        problem.code,
-        Code::AnswerNotKept | Code::UpstreamAuthentication | Code::UpstreamPaymentRequired
-    );
     // A client that waits for minutes is a client that hangs.
     let is_long = problem.wait().is_some_and(|wait| wait > Duration::from_secs(60));
-    code_is_final || is_long || problem.is_final()
+    !problem.code.is_retryable() || is_long || problem.is_final()
 }
 
 /// Returns the status of a code: that of the SDKs' classes, where it differs from that of the native API.
-fn status_of(code: Code) -> StatusCode {
+pub(crate) fn status_of(code: Code) -> StatusCode {
     match code {
         Code::UpstreamRateLimited => StatusCode::TOO_MANY_REQUESTS,
         Code::ContextLengthExceeded

@@ -4,7 +4,7 @@ mod answer;
 mod envelope;
 
 pub(crate) use answer::{AnswerBody, AnswerStream, Delivery, StreamFormat, failure};
-pub(crate) use envelope::{ErrorEnvelope, render};
+pub(crate) use envelope::{ErrorEnvelope, render, status_of};
 
 /// Prefix of the paths.
 const PREFIX: &str = "/v1";
