@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::input;
 use super::page::{PageCursor, id_cursor};
+use super::text::{LineText, ScopeText};
 use super::values::{Id, TimestampDto};
 use crate::auth::KeyMaterial;
 
@@ -17,6 +18,7 @@ use crate::auth::KeyMaterial;
 #[schema(as = NewApiKey)]
 pub(crate) struct CreateApiKeyBody {
     /// Name of the key, at most 200 characters.
+    #[schema(value_type = LineText)]
     name: String,
     /// The user of the key. Default: the caller; administrators may name another user.
     #[serde(default, deserialize_with = "input::optional_from_str")]
@@ -28,7 +30,7 @@ pub(crate) struct CreateApiKeyBody {
     group_id: Option<GroupId>,
     /// Scopes that limit the key, as `action:Subject`, at most 100; an empty list means all rights of the user.
     #[serde(default)]
-    #[schema(examples("create:Message"))]
+    #[schema(value_type = Vec<ScopeText>, max_items = 100)]
     scopes: Vec<String>,
     /// Time of expiry. A key that is created with another key expires no later than that key.
     #[serde(default, deserialize_with = "input::optional_from_str")]

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::input;
 use super::page::PageCursor;
+use super::text::{FileNameText, MediaTypeText, StorageKeyText};
 use super::values::{Id, StorageProviderDto, TimestampDto};
 
 /// A file that a message refers to. Its bytes are stored elsewhere.
@@ -47,19 +48,20 @@ impl From<Attachment> for AttachmentDto {
 #[schema(as = NewAttachment)]
 pub(crate) struct AttachmentBody {
     /// File name without a path, at most 255 characters.
-    #[schema(examples("triangle.png"))]
+    #[schema(value_type = FileNameText)]
     filename: String,
     /// Media type, at most 100 characters.
-    #[schema(examples("image/png"))]
+    #[schema(value_type = MediaTypeText)]
     mime_type: String,
     /// Size in bytes.
-    #[schema(minimum = 0)]
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     size: i64,
     /// Storage of the bytes.
     #[serde(deserialize_with = "input::from_str")]
     #[schema(value_type = StorageProviderDto)]
     storage_provider: StorageProvider,
     /// Key of the bytes at the provider, at most 500 characters; the URL if the provider is `url`.
+    #[schema(value_type = StorageKeyText)]
     storage_key: String,
     /// Further data about the file.
     #[serde(default)]

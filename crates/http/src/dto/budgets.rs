@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::input;
+use super::text::LimitText;
 use super::values::{BudgetPeriodDto, Id, TimestampDto, UsdDto};
 
 /// A new budget.
@@ -19,7 +20,7 @@ pub(crate) struct SetBudgetBody {
     period: BudgetPeriod,
     /// Maximum cost in a period: US dollars in text, from 0 to 1000000.
     #[serde(deserialize_with = "input::from_str")]
-    #[schema(value_type = UsdDto)]
+    #[schema(value_type = LimitText)]
     limit: Usd,
 }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::page::PageCursor;
+use super::text::LineText;
 
 /// A new fork.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -17,6 +18,7 @@ pub(crate) struct ForkBody {
     #[schema(minimum = 1)]
     from_seq: i64,
     /// Title, at most 200 characters. Default: the title of the parent.
+    #[schema(value_type = Option<LineText>)]
     title: Option<String>,
 }
 

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::input;
 use super::page::{PageCursor, id_cursor};
+use super::text::LineText;
 use super::values::{Id, TimestampDto};
 
 /// A new group.
@@ -18,6 +19,7 @@ use super::values::{Id, TimestampDto};
 #[schema(as = NewGroup)]
 pub(crate) struct CreateGroupBody {
     /// Name of the group, at most 200 characters.
+    #[schema(value_type = LineText)]
     pub(crate) name: String,
 }
 
@@ -28,7 +30,7 @@ pub(crate) struct CreateGroupBody {
 pub(crate) struct ChangeGroupBody {
     /// Name of the group, at most 200 characters.
     #[serde(default, deserialize_with = "input::present")]
-    #[schema(nullable = false)]
+    #[schema(value_type = LineText, required = false)]
     name: Option<String>,
     /// Sends per minute that each member may make; overrides the setting of the installation, and null removes the
     /// override. Requires the right to manage the group.

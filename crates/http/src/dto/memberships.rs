@@ -1,7 +1,7 @@
 //! Members of groups and invitations, in requests and responses.
 
+use causerie_domain::GroupId;
 use causerie_domain::memberships::{GroupRole, Invitation, Membership};
-use causerie_domain::{GroupId, UserId};
 use causerie_runtime::{NewMember, VisibleMember};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -39,25 +39,6 @@ impl From<VisibleMember> for MemberDto {
     fn from(member: VisibleMember) -> Self {
         MemberDto { user: member.user.into(), role: member.role.into(), created_at: member.since.into() }
     }
-}
-
-/// A user to invite by `email`, or to add at once by `user_id`; the latter requires the right to manage the group.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = NewMember)]
-pub(crate) struct AddMemberBody {
-    /// The address to invite. The response does not reveal whether a user has it.
-    #[serde(default, deserialize_with = "input::present")]
-    #[schema(nullable = false)]
-    pub(crate) email: Option<String>,
-    /// The user to add at once.
-    #[serde(default, deserialize_with = "input::present_from_str")]
-    #[schema(value_type = Id, required = false)]
-    pub(crate) user_id: Option<UserId>,
-    /// The role in the group. Default: `member`.
-    #[serde(default, deserialize_with = "input::present_from_str")]
-    #[schema(value_type = GroupRoleDto, required = false)]
-    pub(crate) role: Option<GroupRole>,
 }
 
 /// Changes of a member.

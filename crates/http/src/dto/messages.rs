@@ -156,7 +156,7 @@ pub(crate) struct SendMessageBody {
     content: String,
     /// Files to which the message refers.
     #[serde(default)]
-    #[schema(value_type = Vec<AttachmentBody>)]
+    #[schema(value_type = Vec<AttachmentBody>, max_items = 20)]
     attachments: Vec<Object<AttachmentBody>>,
     /// Further data that is stored with the message, at most 16 KiB of JSON.
     #[serde(default)]

@@ -1,8 +1,14 @@
 //! Stored rules.
 
-use causerie_permissions::{RawRule, RuleLayer};
+use std::borrow::Cow;
+
+use causerie_permissions::{ANY_SUBJECT, Action, RawRule, RuleLayer, SubjectType};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type,
+};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::abilities::CASL;
 
@@ -13,8 +19,49 @@ use super::abilities::CASL;
 pub(crate) struct RulesDto {
     /// Rules in the format of CASL: `action`, `subject`, `conditions`, `fields`, `inverted`, `reason`. At most 200 of them,
     /// 16 KiB each and 256 KiB together.
-    #[schema(value_type = Vec<Value>)]
+    #[schema(value_type = Vec<RuleSchema>, max_items = 200)]
     pub(crate) rules: Vec<RawRule>,
+}
+
+/// Schema of a rule in the format of CASL. Conditions and the order of the rules are validated by the runtime.
+#[derive(Debug)]
+pub(crate) struct RuleSchema;
+
+impl PartialSchema for RuleSchema {
+    fn schema() -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let null = || ObjectBuilder::new().schema_type(Type::Null);
+        let or_null =
+            |kind: Type| ObjectBuilder::new().schema_type(SchemaType::from_iter([kind, Type::Null]));
+        let one_or_more = |one: ObjectBuilder| {
+            let one = one.build();
+            let many = ArrayBuilder::new().items(one.clone()).min_items(Some(1)).max_items(Some(50));
+            OneOfBuilder::new().item(one).item(many)
+        };
+        let actions = Action::ALL.iter().map(|action| action.as_str());
+        let subjects = SubjectType::ALL.iter().map(|subject| subject.as_str()).chain([ANY_SUBJECT]);
+        let conditions = or_null(Type::Object)
+            .description(Some("Conditions on the fields of the object, in the language of MongoDB."))
+            .additional_properties(Some(AdditionalProperties::FreeForm(true)));
+        ObjectBuilder::new()
+            .schema_type(Type::Object)
+            .description(Some("A rule in the format of CASL."))
+            .property("action", one_or_more(text().enum_values(Some(actions))))
+            .required("action")
+            .property("subject", one_or_more(text().enum_values(Some(subjects))).item(null()))
+            .property("conditions", conditions)
+            .property("fields", one_or_more(text()).item(null()))
+            .property("inverted", or_null(Type::Boolean))
+            .property("reason", or_null(Type::String))
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .into()
+    }
+}
+
+impl ToSchema for RuleSchema {
+    fn name() -> Cow<'static, str> {
+        "Rule".into()
+    }
 }
 
 /// All rules that apply to a user.

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::input;
 use super::messages::{MessageDto, latest_of_page};
 use super::page::PageCursor;
+use super::text::LineText;
 use super::usage::UsageSumsDto;
 use super::values::{Id, SessionStateDto, TimestampDto, UsdDto};
 
@@ -22,6 +23,7 @@ pub(crate) struct CreateSessionBody {
     #[schema(examples("assistant"))]
     tool: String,
     /// A title, at most 200 characters.
+    #[schema(value_type = Option<LineText>)]
     title: Option<String>,
     /// The group whose account pays for the session. It cannot be changed later.
     #[serde(default, deserialize_with = "input::optional_from_str")]
@@ -42,7 +44,7 @@ impl From<CreateSessionBody> for CreateSession {
 pub(crate) struct RenameSessionBody {
     /// The new title, at most 200 characters; null removes it.
     #[serde(default, deserialize_with = "input::present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<LineText>)]
     pub(crate) title: Option<Option<String>>,
 }
 

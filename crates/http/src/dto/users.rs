@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::input;
 use super::page::{PageCursor, id_cursor};
+use super::text::{EmailText, LanguageText, LineText};
 use super::values::{Id, TimestampDto, UserRoleDto, UserStatusDto, nullable_text};
 
 /// A new user.
@@ -18,8 +19,10 @@ use super::values::{Id, TimestampDto, UserRoleDto, UserStatusDto, nullable_text}
 #[schema(as = NewUser)]
 pub(crate) struct CreateUserBody {
     /// The e-mail address, unique without regard to case.
+    #[schema(value_type = EmailText)]
     email: String,
     /// The name shown to others, at most 200 characters.
+    #[schema(value_type = LineText)]
     name: String,
     /// The role in the installation. Default: `user`.
     #[serde(default, deserialize_with = "input::present_from_str")]
@@ -39,14 +42,14 @@ impl From<CreateUserBody> for CreateUser {
 #[schema(as = UserChange)]
 pub(crate) struct ChangeUserBody {
     #[serde(default, deserialize_with = "input::present")]
-    #[schema(nullable = false)]
+    #[schema(value_type = EmailText, required = false)]
     email: Option<String>,
     #[serde(default, deserialize_with = "input::present")]
-    #[schema(nullable = false)]
+    #[schema(value_type = LineText, required = false)]
     name: Option<String>,
     /// The language as a BCP 47 tag; null removes it.
     #[serde(default, deserialize_with = "input::present")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<LanguageText>)]
     locale: Option<Option<String>>,
     /// Whether the user may sign in.
     #[serde(default, deserialize_with = "input::present_from_str")]

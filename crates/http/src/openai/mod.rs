@@ -2,9 +2,11 @@
 
 mod answer;
 mod envelope;
+mod schema;
 
 pub(crate) use answer::{AnswerBody, AnswerStream, Delivery, StreamFormat, failure};
 pub(crate) use envelope::{ErrorEnvelope, render, status_of};
+pub(crate) use schema::MessageSchema;
 
 /// Prefix of the paths.
 const PREFIX: &str = "/v1";

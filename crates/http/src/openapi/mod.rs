@@ -2,8 +2,7 @@
 
 mod examples;
 mod nulls;
-
-use std::collections::HashSet;
+mod references;
 
 use actix_web::http::Method;
 use serde_json::{Value, json};
@@ -22,6 +21,7 @@ use utoipa::openapi::{Components, Info, InfoBuilder, LicenseBuilder, OpenApi, Re
 use utoipa::{OpenApi as _, PartialSchema as _, ToSchema};
 
 use crate::auth::{TICKET, TICKET_ROUTES};
+use crate::dto::text;
 use crate::error::{PROBLEM_JSON, ProblemBody};
 use crate::openai::{self, ErrorEnvelope};
 use crate::routes::{Access, Handlers, Operation, operations};
@@ -83,7 +83,13 @@ pub fn openapi() -> OpenApi {
     components.schemas.insert(ErrorEnvelope::name().into_owned(), ErrorEnvelope::schema());
     ErrorEnvelope::schemas(&mut inner);
     components.schemas.extend(inner);
-    components.schemas.values_mut().for_each(nulls::require_nullable);
+    components.schemas.extend(text::of_parameters());
+    let of_requests = references::of_requests(&document.paths, &components.schemas);
+    for (name, schema) in &mut components.schemas {
+        if !of_requests.contains(name) {
+            nulls::require_nullable(schema);
+        }
+    }
     // Components consist of maps and text, which can always be serialized.
     let schemas = serde_json::to_value(&components.schemas).unwrap_or_default();
     for declared in operations() {
@@ -93,36 +99,8 @@ pub fn openapi() -> OpenApi {
             add_examples(operation, declared.path, &schemas);
         }
     }
-    remove_unused_schemas(&mut document);
+    references::remove_unused(&mut document);
     document
-}
-
-/// Removes the schemas that no part of the document refers to: pages contain the schemas of their entries.
-fn remove_unused_schemas(document: &mut OpenApi) {
-    loop {
-        let mut used = HashSet::new();
-        collect_references(&serde_json::to_value(&*document).unwrap_or_default(), &mut used);
-        let Some(components) = &mut document.components else { return };
-        let before = components.schemas.len();
-        components.schemas.retain(|name, _| used.contains(name));
-        if components.schemas.len() == before {
-            return;
-        }
-    }
-}
-
-/// Collects the names of the schemas that a part of the document refers to.
-fn collect_references(part: &Value, used: &mut HashSet<String>) {
-    match part {
-        Value::Object(members) => {
-            if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
-                used.insert(reference.rsplit('/').next().unwrap_or_default().to_owned());
-            }
-            members.values().for_each(|member| collect_references(member, used));
-        }
-        Value::Array(elements) => elements.iter().for_each(|element| collect_references(element, used)),
-        _ => {}
-    }
 }
 
 /// Returns the document as JSON.
@@ -365,6 +343,22 @@ mod tests {
         assert!(in_page.to_string().contains("\"title\""));
         assert!(!required("TurnFailure").contains("\"retry_after\""));
         assert!(!required("NewSession").contains("\"title\""));
+    }
+
+    #[test]
+    fn a_member_of_a_request_that_may_be_null_may_be_absent() {
+        let openapi = openapi();
+        let schemas = &openapi.components.as_ref().unwrap().schemas;
+        let names = references::of_requests(&openapi.paths, schemas);
+        assert!(names.contains("ChatBody") && names.contains("UiPart") && !names.contains("Session"));
+        let document = document();
+        for name in names {
+            let schema = &document["components"]["schemas"][&name];
+            for required in schema["required"].as_array().into_iter().flatten() {
+                let member = &schema["properties"][required.as_str().unwrap()];
+                assert!(!member.to_string().contains("\"null\""), "{name}.{required} may be null");
+            }
+        }
     }
 
     /// Returns the members of a schema, and of the schemas that it is composed of.

@@ -1,15 +1,15 @@
-//! Null and absence in the document, which the derives cannot express: responses contain null, parameters are omitted.
+//! Null and absence in the document, which the derives cannot express: responses contain null, parameters and members of
+//! requests are omitted.
 
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{AdditionalProperties, ArrayItems, Object, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{ArrayItems, Schema, SchemaType, Type};
 
 /// Marks nullable members of responses as required: a response contains null instead of omitting the member.
 ///
-/// Members that can be absent are declared as not nullable. Schemas of request bodies, which refuse unknown members,
-/// are not changed.
+/// Members that can be absent are declared as not nullable.
 pub(super) fn require_nullable(schema: &mut RefOr<Schema>) {
     match schema {
-        RefOr::T(Schema::Object(object)) if !is_closed(object) => {
+        RefOr::T(Schema::Object(object)) => {
             let nullable = object.properties.iter().filter(|(_, member)| is_nullable(member));
             let missing =
                 nullable.map(|(name, _)| name.clone()).filter(|name| !object.required.contains(name));
@@ -47,10 +47,6 @@ pub(super) fn without_null(schema: &mut RefOr<Schema>) {
         }
         RefOr::T(_) | RefOr::Ref(_) => {}
     }
-}
-
-fn is_closed(object: &Object) -> bool {
-    matches!(object.additional_properties.as_deref(), Some(AdditionalProperties::FreeForm(false)))
 }
 
 fn is_nullable(schema: &RefOr<Schema>) -> bool {

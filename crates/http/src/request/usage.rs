@@ -12,8 +12,8 @@ use serde::{Deserialize, Deserializer};
 use utoipa::IntoParams;
 
 use super::pagination::{decode_cursor, limit_up_to};
-use crate::dto::input;
 use crate::dto::usage::UsageGroupCursor;
+use crate::dto::{Id, input};
 use crate::error::Problem;
 
 /// Maximum and default number of groups of a page of a report.
@@ -42,15 +42,15 @@ pub(crate) struct UsageParams {
     tool: Option<String>,
     /// Only requests of this user, by its id.
     #[serde(default, deserialize_with = "input::optional_from_str")]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<Id>)]
     user: Option<UserId>,
     /// Only requests on the account of this group, by its id.
     #[serde(default, deserialize_with = "input::optional_from_str")]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<Id>)]
     group: Option<GroupId>,
     /// Only requests of this session, by its id.
     #[serde(default, deserialize_with = "input::optional_from_str")]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<Id>)]
     session: Option<SessionId>,
 }
 
@@ -80,6 +80,7 @@ impl UsageParams {
 pub(crate) struct GroupByParams {
     /// Any of `day`, `model`, `tool`, `user`, `group` and `session`, separated by commas. Groups are ordered by these
     /// fields, in this order; those without a value come first. A report by day covers at most 400 days.
+    #[param(value_type = Option<String>, pattern = "^(day|model|tool|user|group|session)(,(day|model|tool|user|group|session))*$")]
     group_by: Option<String>,
 }
 

@@ -9,6 +9,7 @@ use causerie_runtime::RuntimeError;
 use crate::auth::Caller;
 use crate::dto::Id;
 use crate::dto::chat::{ChatBody, session_id};
+use crate::dto::text::{KeyText, SessionCursorText};
 use crate::error::{Code, Problem};
 use crate::request::{ClientBody, Query};
 use crate::routes::messages::{idempotency_key, stream_answer};
@@ -25,7 +26,7 @@ use crate::state::AppState;
 #[utoipa::path(
     post, path = "/api/chat", tag = "ai-sdk",
     params((
-        "Idempotency-Key" = Option<String>, Header,
+        "Idempotency-Key" = Option<KeyText>, Header,
         description = "Key of a request for another answer, up to 255 characters. A message has its id as key",
     )),
     request_body(content = ChatBody, description = "The chat as the page has it"),
@@ -83,8 +84,15 @@ pub(crate) async fn send_chat(
     get, path = "/api/chat/{session_id}/stream", tag = "ai-sdk",
     params(
         ("session_id" = Id, Path, description = "The session"),
-        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last frame that was read"),
-        StreamParams,
+        (
+            "Last-Event-ID" = Option<SessionCursorText>, Header,
+            description = "The `id` of the last frame that was read",
+        ),
+        (
+            "starting_after" = Option<SessionCursorText>, Query,
+            description = "Cursor after which the stream continues, for clients that cannot send `Last-Event-ID`; the \
+                header takes precedence",
+        ),
     ),
     responses(
         (status = 200, body = Frame, content_type = "text/event-stream", description = "The frames"),

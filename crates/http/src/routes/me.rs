@@ -38,12 +38,13 @@ pub(crate) async fn me(state: Data<AppState>, caller: Caller) -> Result<HttpResp
 pub(crate) struct AbilitiesParams {
     /// `raw` (the default), or `packed` for `unpackRules`.
     #[serde(default, deserialize_with = "input::from_str")]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<RulesFormat>, inline)]
     format: RulesFormat,
 }
 
 /// Form of the rules in a response.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, utoipa::ToSchema)]
+#[schema(rename_all = "snake_case")]
 enum RulesFormat {
     /// Objects.
     #[default]

@@ -9,8 +9,9 @@ use causerie_runtime::{NewMember, RuntimeError};
 
 use crate::auth::Caller;
 use crate::dto::memberships::{
-    AddMemberBody, ChangeMemberBody, InvitationCursor, InvitationDto, MemberDto, MembershipStateDto,
+    ChangeMemberBody, InvitationCursor, InvitationDto, MemberDto, MembershipStateDto,
 };
+use crate::dto::new_members::AddMemberBody;
 use crate::dto::{Id, PageDto};
 use crate::error::Problem;
 use crate::request::{Json, PageParams, Pagination, PathId, PathUser};

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::auth::Caller;
 use crate::dto::messages::{MessageCursor, MessageDto, SendMessageBody, latest_of_page};
+use crate::dto::text::KeyText;
 use crate::dto::turns::{TurnAnswer, TurnDto, WholeAnswer};
 use crate::dto::usage::UsageDto;
 use crate::dto::{Id, PageDto, input};
@@ -84,7 +85,7 @@ pub(crate) async fn list_messages(
     params(
         ("id" = Id, Path, description = "The session"),
         (
-            "Idempotency-Key" = Option<String>, Header,
+            "Idempotency-Key" = Option<KeyText>, Header,
             description = "Key of this send, up to 255 characters. A send with the same key and the same body is \
                 attached to the existing turn",
         ),
@@ -138,7 +139,7 @@ pub(crate) async fn send_message(
     params(
         ("id" = Id, Path, description = "The session"),
         (
-            "Idempotency-Key" = Option<String>, Header,
+            "Idempotency-Key" = Option<KeyText>, Header,
             description = "Key of this request, up to 255 characters. A request with the same key is attached to the \
                 existing turn",
         ),

@@ -24,10 +24,13 @@ use crate::state::AppState;
 #[utoipa::path(
     post, path = "/sessions", tag = "sessions",
     request_body(content = CreateSessionBody, description = "The session to create"),
-    responses((
-        status = 201, body = SessionDto, description = "The session",
-        headers(("location" = String, description = "URL of the session")),
-    )),
+    responses(
+        (
+            status = 201, body = SessionDto, description = "The session",
+            headers(("location" = String, description = "URL of the session")),
+        ),
+        (status = 404, description = "There is no such tool, or it is not visible to you"),
+    ),
 )]
 pub(crate) async fn create_session(
     state: Data<AppState>,
@@ -209,11 +212,11 @@ pub(crate) struct SessionAuditParams {
     tool: Option<String>,
     /// Only sessions of this user, by its id.
     #[serde(default, deserialize_with = "input::optional_from_str")]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<Id>)]
     user: Option<UserId>,
     /// Only sessions of this group, by its id.
     #[serde(default, deserialize_with = "input::optional_from_str")]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<Id>)]
     group: Option<GroupId>,
 }
 

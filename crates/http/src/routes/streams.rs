@@ -13,6 +13,7 @@ use serde::de::IgnoredAny;
 
 use crate::auth::Caller;
 use crate::dto::Id;
+use crate::dto::text::{SessionCursorText, TurnCursorText};
 use crate::error::Problem;
 use crate::request::{PathId, Query};
 use crate::sse::{self, Frame};
@@ -21,15 +22,13 @@ use crate::state::AppState;
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Parameters of a stream.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct StreamParams {
     /// Cursor after which the stream continues, for clients that cannot send `Last-Event-ID`; the header takes
-    /// precedence. In the stream of a turn it can be the position alone.
+    /// precedence. Like the header it can be empty. In the stream of a turn it can be the position alone.
     starting_after: Option<String>,
     /// Ticket of the stream, which authentication has checked. The document describes it as a security scheme.
     #[serde(rename = "ticket")]
-    #[param(ignore)]
     _ticket: Option<IgnoredAny>,
 }
 
@@ -41,8 +40,15 @@ pub(crate) struct StreamParams {
     get, path = "/sessions/{id}/stream", tag = "streams",
     params(
         ("id" = Id, Path, description = "The session"),
-        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last frame that was read"),
-        StreamParams,
+        (
+            "Last-Event-ID" = Option<SessionCursorText>, Header,
+            description = "The `id` of the last frame that was read",
+        ),
+        (
+            "starting_after" = Option<SessionCursorText>, Query,
+            description = "Cursor after which the stream continues, for clients that cannot send `Last-Event-ID`; the \
+                header takes precedence",
+        ),
     ),
     responses(
         (
@@ -74,8 +80,15 @@ pub(crate) async fn stream_session(
     get, path = "/turns/{id}/stream", tag = "streams",
     params(
         ("id" = Id, Path, description = "The turn"),
-        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last frame that was read"),
-        StreamParams,
+        (
+            "Last-Event-ID" = Option<TurnCursorText>, Header,
+            description = "The `id` of the last frame that was read",
+        ),
+        (
+            "starting_after" = Option<TurnCursorText>, Query,
+            description = "Cursor after which the stream continues, for clients that cannot send `Last-Event-ID`; the \
+                header takes precedence",
+        ),
     ),
     responses(
         (
@@ -128,7 +141,8 @@ fn given_cursor(
         Some(Ok(text)) => Some(("Last-Event-ID", text.to_owned())),
         Some(Err(_)) => return Err(Problem::parameter("Last-Event-ID", "it is not ASCII text")),
     };
-    Ok(header.or(query.starting_after.map(|text| ("starting_after", text))))
+    let parameter = query.starting_after.filter(|text| !text.is_empty());
+    Ok(header.or(parameter.map(|text| ("starting_after", text))))
 }
 
 /// Parses a position in a turn: a complete cursor, or the position alone.
@@ -172,6 +186,7 @@ mod tests {
         check("", None, None);
         check("", Some(""), None);
         check("?starting_after=7", None, Some(("starting_after", "7")));
+        check("?starting_after=", None, None);
         check("?starting_after=7", Some(""), Some(("starting_after", "7")));
         check("?starting_after=7", Some("t:9"), Some(("Last-Event-ID", "t:9")));
     }

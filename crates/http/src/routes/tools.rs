@@ -72,7 +72,7 @@ pub(crate) struct PostToolParams {
     post, path = "/tools", tag = "tools",
     params(PostToolParams),
     request_body(
-        content((serde_json::Value = "application/json"), (String = "application/yaml")),
+        content((Map<String, Value> = "application/json"), (String = "application/yaml")),
         description = "The definition in the format of tool files, at most 256 KiB",
     ),
     responses(

@@ -43,6 +43,7 @@ pub(crate) struct ContextParams {
     include: Option<ContextPart>,
     /// Only the body of this attempt, from 1.
     #[serde(default, deserialize_with = "input::optional_from_str")]
+    #[param(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_i64)]
     attempt: Option<u32>,
 }
 

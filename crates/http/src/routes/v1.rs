@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use crate::auth::{Caller, OpenReader};
 use crate::connections::ConnectionClock;
+use crate::dto::text::KeyText;
 use crate::error::{BUDGET_LEFT, Problem};
 use crate::openai::{self, AnswerBody, AnswerStream, Delivery, StreamFormat};
 use crate::request::ClientBody;
@@ -64,8 +65,15 @@ impl From<OfferedModel> for OpenAiModel {
 #[expect(dead_code, reason = "describes the body, which is read without a type")]
 pub(crate) struct ChatCompletionBody {
     /// Id of a model, or `tool:` and the name of a tool.
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]+$",
+        examples("sim/echo")
+    )]
     model: String,
     /// Messages in OpenAI's format.
+    #[schema(value_type = Vec<openai::MessageSchema>, min_items = 1)]
     messages: Vec<Map<String, Value>>,
     /// Whether the answer is streamed.
     stream: Option<bool>,
@@ -89,6 +97,7 @@ pub(crate) struct ChatCompletion {
     /// One choice with `message` and `finish_reason`.
     choices: Vec<Map<String, Value>>,
     /// Tokens and `cost` of the request.
+    #[schema(nullable = false, required = false)]
     usage: Option<Map<String, Value>>,
 }
 
@@ -111,6 +120,7 @@ pub(crate) struct ChatCompletionChunk {
     /// One choice with `delta` and `finish_reason`; none in the chunk with the usage.
     choices: Vec<Map<String, Value>>,
     /// Tokens and `cost`, in the last chunk if `stream_options.include_usage` is set.
+    #[schema(nullable = false, required = false)]
     usage: Option<Map<String, Value>>,
 }
 
@@ -122,7 +132,7 @@ pub(crate) struct ChatCompletionChunk {
 #[utoipa::path(
     post, path = "/v1/chat/completions", tag = "openai",
     params((
-        "Idempotency-Key" = Option<String>, Header,
+        "Idempotency-Key" = Option<KeyText>, Header,
         description = "Key of this request, up to 255 characters. A repetition with the same body receives the same answer",
     )),
     request_body(content = ChatCompletionBody, description = "The request"),

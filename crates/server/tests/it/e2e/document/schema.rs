@@ -127,6 +127,16 @@ impl Document {
                 ensure!(is_within, "{number} is beyond {bound}");
                 Ok(())
             }
+            "minItems" | "maxItems" | "minLength" | "maxLength" => {
+                let of_text = value.as_str().map(|text| text.chars().count());
+                let of_list = value.as_array().map(Vec::len);
+                let length = if keyword.ends_with("Items") { of_list } else { of_text };
+                let (Some(length), Some(bound)) = (length, argument.as_u64()) else { return Ok(()) };
+                let is_within =
+                    if keyword.starts_with("min") { length as u64 >= bound } else { length as u64 <= bound };
+                ensure!(is_within, "the length {length} is beyond {bound}");
+                Ok(())
+            }
             // Formats of texts are annotations; patterns are those of numbers in texts.
             "format" | "pattern" => Ok(()),
             annotation if ANNOTATIONS.contains(&annotation) => Ok(()),
