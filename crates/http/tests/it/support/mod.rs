@@ -1,5 +1,6 @@
 //! The HTTP API on a store in memory and a scripted upstream.
 
+mod documented;
 pub(crate) mod ports;
 
 use std::rc::Rc;
@@ -118,9 +119,11 @@ impl Client {
         Response { status, headers, text: String::from_utf8(body.to_vec()).unwrap() }
     }
 
-    /// Sends a request and does not read the response body.
+    /// Sends a request and does not read the response body. The status must be that of a documented response.
     pub(crate) async fn open(&self, request: test::TestRequest) -> ServiceResponse {
-        (self.call)(request).await
+        let response = (self.call)(request).await;
+        documented::check(&response);
+        response
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> test::TestRequest {
