@@ -4,6 +4,7 @@
 //! are not installed is skipped with a line that names them; with `CI=true` it fails.
 
 mod ai_sdk;
+mod description;
 mod node;
 mod openai;
 mod page;
@@ -69,9 +70,9 @@ enum Outcome {
     Skipped(Vec<Missing>),
 }
 
-/// Returns the suites of this module and of [`openai`].
+/// Returns the suites of this module, of [`description`] and of [`openai`].
 fn suites() -> impl Iterator<Item = Suite> {
-    SUITES.into_iter().chain(openai::SUITES)
+    SUITES.into_iter().chain(description::SUITES).chain(openai::SUITES)
 }
 
 /// Returns the names of the suites.

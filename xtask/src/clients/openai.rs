@@ -50,7 +50,7 @@ fn llm(context: &Context) -> Result<bool> {
     python_test(context, "llm", "requirements.txt", &["-m", "unittest", "-v"])
 }
 
-fn python_test(context: &Context, suite: &str, lock: &str, arguments: &[&str]) -> Result<bool> {
+pub(super) fn python_test(context: &Context, suite: &str, lock: &str, arguments: &[&str]) -> Result<bool> {
     let folder = context.clients.join(suite);
     let mut command = Command::new(python::program(&folder, lock)?);
     command.args(arguments).env("PYTHONPATH", context.clients.join("support"));
@@ -76,7 +76,7 @@ mod tests {
     use crate::clients::FOLDER;
 
     /// Programs and settings that `docs/clients.md` shows.
-    const SNIPPETS: [&str; 7] = [
+    const SNIPPETS: [&str; 8] = [
         "openai-python/example.sh",
         "openai-python/example.py",
         "openai-node/openai.example.mjs",
@@ -84,6 +84,7 @@ mod tests {
         "langchain/example.py",
         "llm/extra-openai-models.yaml",
         "llm/example.sh",
+        "openapi/programs/example.ts",
     ];
 
     #[test]

@@ -30,9 +30,11 @@ class Server:
         }
         data = os.path.join(self.folder, "data")
         arguments = [BINARY, "serve", "--data-dir", data]
-        self.process = subprocess.Popen(
-            arguments, cwd=self.folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        self.output = os.path.join(self.folder, "output")
+        with open(self.output, "wb") as output:
+            self.process = subprocess.Popen(
+                arguments, cwd=self.folder, env=environment, stdout=output, stderr=subprocess.DEVNULL
+            )
         self.wait_until_ready()
         with open(os.path.join(data, "admin-key"), encoding="utf-8") as file:
             self.key = file.read().strip()
@@ -51,6 +53,11 @@ class Server:
         request = urllib.request.Request(self.address + path, headers={"authorization": f"Bearer {self.key}"})
         with urllib.request.urlopen(request) as response:
             return json.load(response)
+
+    def one_time_code(self):
+        """Returns the code with which the administrator can sign in once."""
+        with open(self.output, encoding="utf-8") as file:
+            return file.read().split("/#code=")[1].split()[0]
 
     def requests(self):
         """Returns the number of rows in the ledger, one for each request to the upstream."""
