@@ -118,13 +118,19 @@ impl Session {
 }
 
 /// Sums over a session, computed from its usage rows on each read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SessionTotals {
     /// Number of messages.
     pub messages: u64,
     pub input_tokens: u64,
     pub output_tokens: u64,
+    /// Input tokens read from the cache of a provider.
+    pub cached_tokens: u64,
+    /// Input tokens written to the cache of a provider.
+    pub cache_write_tokens: u64,
     pub cost: crate::Usd,
+    /// What the caches of the providers saved.
+    pub cache_saved: crate::Usd,
 }
 
 /// Session in a list for auditors, without texts.

@@ -91,6 +91,7 @@ impl StoredAttempt {
                 basis: CostBasis::Pending,
                 reported: None,
                 calculated: None,
+                cache_saved: None,
             },
             duration: now.since(self.open.created_at),
             closed_at: now,

@@ -79,7 +79,10 @@ impl Sessions for MemoryStore {
             messages: stored.messages.len() as u64,
             input_tokens: closed.iter().filter_map(|row| row.tokens.input).sum(),
             output_tokens: closed.iter().filter_map(|row| row.tokens.output).sum(),
+            cached_tokens: closed.iter().filter_map(|row| row.tokens.cached).sum(),
+            cache_write_tokens: closed.iter().filter_map(|row| row.tokens.cache_write).sum(),
             cost: closed.iter().filter_map(|row| row.settlement.cost).sum::<Usd>(),
+            cache_saved: closed.iter().filter_map(|row| row.settlement.cache_saved).sum::<Usd>(),
         }))
     }
 

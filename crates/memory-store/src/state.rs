@@ -121,6 +121,7 @@ impl MemoryTurn {
             tokens: sum.tokens,
             cost: sum.cost,
             basis: sum.basis,
+            cache_saved: sum.cache_saved,
             generation_id: last.progress.generation_id.clone(),
         })
     }

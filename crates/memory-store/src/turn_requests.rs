@@ -107,6 +107,7 @@ fn attempt(stored: &StoredAttempt) -> TurnAttempt {
             basis: settlement.map(|settlement| settlement.basis),
             reported_cost: settlement.and_then(|settlement| settlement.reported),
             calculated_cost: settlement.and_then(|settlement| settlement.calculated),
+            cache_saved: settlement.and_then(|settlement| settlement.cache_saved),
             time_to_first_token: stored.progress.time_to_first_token,
             duration: closed.map(|closed| closed.duration),
         },

@@ -288,7 +288,7 @@ mod first_32_columns {
     }
 }
 
-/// Usage ledger. It has more than 32 columns, so eight of them are declared separately.
+/// Usage ledger. It has more than 32 columns, so the others are declared separately.
 pub(crate) mod ai_usage {
     use diesel::sql_types::{BigInt, Nullable, Text};
 
@@ -305,6 +305,7 @@ pub(crate) mod ai_usage {
             duration_us -> Nullable<BigInt>,
             idempotency_key -> Nullable<Text>,
             body_hash -> Nullable<Text>,
+            cache_saved -> Nullable<BigInt>,
         }
     }
 }

@@ -33,7 +33,7 @@ pub use estimate::{CharsPerToken, TOKENS_PER_MESSAGE, estimate_tokens, text_weig
 pub use family::TokenizerFamily;
 pub use lookup_schedule::{LOOKUP_WINDOW, next_lookup};
 pub use max_prices::MaxPrices;
-pub use price::cost_of;
+pub use price::{cache_saved, cost_of};
 pub use settle::{
     EstimatedTokens, PendingRequest, RequestEnd, Settled, reported_cost, settle, settle_looked_up,
     settle_without_record,

@@ -35,6 +35,18 @@ pub fn cost_of(tokens: &TokenBuckets, prices: &Pricing, at: Timestamp) -> Option
     i64::try_from(pico).ok().map(Usd::from_pico)
 }
 
+/// Returns what the cache of the provider saved: the [cost](cost_of) of the tokens as if none was read from the cache or
+/// written to it, minus their cost. It is negative if writes cost more than reads saved. `None` if a cost is unknown.
+pub fn cache_saved(tokens: &TokenBuckets, prices: &Pricing, at: Timestamp) -> Option<Usd> {
+    let uncached = TokenBuckets {
+        uncached_input: tokens.input(),
+        output_text: tokens.output_text,
+        reasoning: tokens.reasoning,
+        ..TokenBuckets::default()
+    };
+    cost_of(&uncached, prices, at)?.checked_sub(cost_of(tokens, prices, at)?)
+}
+
 /// The prices that apply to one request.
 struct Rates {
     prompt: Option<Usd>,
@@ -151,6 +163,36 @@ mod tests {
         let read_only = Pricing { cache_read: pico(1), ..listed(3, 5) };
         assert_eq!(cost_of(&tokens, &read_only, NOON), pico(10));
         assert_eq!(cost_of(&tokens, &Pricing { cache_write: pico(4), ..read_only }, NOON), pico(50));
+    }
+
+    #[test]
+    fn a_cache_saves_what_reads_cost_less_minus_what_writes_cost_more() {
+        let tokens = |cache_read, cache_write, rewritten| TokenBuckets {
+            uncached_input: 5,
+            cache_read,
+            cache_write,
+            rewritten,
+            output_text: 3,
+            reasoning: 2,
+        };
+        let prices =
+            Pricing { cache_read: pico(1), cache_write: pico(13), request: pico(7), ..listed(10, 50) };
+        let check = |tokens: TokenBuckets, expected: i64| {
+            assert_eq!(cache_saved(&tokens, &prices, NOON), pico(expected), "{tokens:?}");
+        };
+        check(tokens(0, 0, 0), 0);
+        check(tokens(100, 0, 0), 900);
+        check(tokens(100, 10, 0), 900 - 30);
+        check(tokens(0, 10, 0), -30);
+        check(tokens(100, 0, 100), 900 - 1300);
+        let read = tokens(100, 10, 0);
+        assert_eq!(cache_saved(&read, &listed(10, 50), NOON), pico(0), "no price of its own");
+        assert_eq!(cache_saved(&read, &Pricing::default(), NOON), None);
+        // The price of a long prompt applies to both costs.
+        let overrides =
+            vec![PriceOverride { min_prompt_tokens: Some(100), prompt: pico(20), ..PriceOverride::default() }];
+        let long = Pricing { overrides, ..prices.clone() };
+        assert_eq!(cache_saved(&tokens(100, 0, 0), &long, NOON), pico(1900));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use causerie_domain::models::Pricing;
 use causerie_domain::usage::{CostBasis, ReportedUsage, Settlement, TokenCounts, UsageOutcome};
 use causerie_domain::{Timestamp, Usd};
 
-use crate::{TokenBuckets, cost_of};
+use crate::{TokenBuckets, cache_saved, cost_of};
 
 /// Tokens estimated from the text, used if the upstream counted none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,7 +79,13 @@ pub fn settle(end: &RequestEnd<'_>) -> Settled {
     };
     Settled {
         tokens,
-        settlement: Settlement { cost, basis, reported, calculated: provisional.calculated },
+        settlement: Settlement {
+            cost,
+            basis,
+            reported,
+            calculated: provisional.calculated,
+            cache_saved: saved(&tokens, end.prices, end.sent_at),
+        },
         lookup_due: basis == CostBasis::Pending,
     }
 }
@@ -101,6 +107,7 @@ pub fn settle_looked_up(pending: &PendingRequest<'_>, record: &ReportedUsage) ->
             basis: CostBasis::LookedUp,
             reported: Some(cost),
             calculated: recalculated.or(pending.settlement.calculated),
+            cache_saved: saved(&tokens, pending.prices, pending.sent_at),
         },
         lookup_due: false,
     })
@@ -114,6 +121,12 @@ pub fn settle_without_record(pending: &Settlement) -> Settlement {
         (None, None) => CostBasis::Unknown,
     };
     Settlement { cost: pending.calculated.or(pending.cost), basis, ..*pending }
+}
+
+/// Returns what the cache saved; `None` if the upstream counted no tokens of the cache.
+fn saved(tokens: &TokenCounts, prices: Option<&Pricing>, at: Timestamp) -> Option<Usd> {
+    tokens.cached.or(tokens.cache_write)?;
+    cache_saved(&TokenBuckets::of(tokens)?, prices?, at)
 }
 
 /// The settlement without a reported cost.
@@ -358,6 +371,7 @@ mod tests {
                 basis: CostBasis::Pending,
                 reported: None,
                 calculated: None,
+                cache_saved: None,
             },
             prices: Some(&priced),
             sent_at: SENT,
@@ -380,6 +394,42 @@ mod tests {
     }
 
     #[test]
+    fn what_the_cache_saved_is_settled_with_the_tokens() {
+        let priced = Pricing { cache_read: Some(Usd::from_pico(1)), ..prices() };
+        let cached = |cached| TokenCounts { cached, ..counts(Some(100), Some(10)) };
+        let end = |reported, prices| RequestEnd {
+            outcome: UsageOutcome::Completed,
+            refused: false,
+            reported,
+            generation_known: true,
+            estimated: EstimatedTokens { input: 100, output: 10 },
+            prices,
+            sent_at: SENT,
+        };
+        let saved_of = |tokens, cost, prices| {
+            let reported = usage(tokens, cost);
+            settle(&end(Some(&reported), prices)).settlement.cache_saved.map(Usd::pico)
+        };
+        let some = Some(&priced);
+        assert_eq!(saved_of(cached(Some(40)), Some(5), some), Some(80), "with a reported cost");
+        assert_eq!(saved_of(cached(Some(40)), None, some), Some(80), "with a provisional cost");
+        assert_eq!(saved_of(cached(Some(0)), Some(5), some), Some(0));
+        assert_eq!(saved_of(cached(None), Some(5), some), None, "not counted");
+        assert_eq!(saved_of(cached(Some(40)), Some(5), None), None, "without prices");
+        let pending = settle(&end(None, some));
+        assert_eq!(pending.settlement.cache_saved, None, "estimated tokens");
+        let request = PendingRequest {
+            tokens: pending.tokens,
+            settlement: pending.settlement,
+            prices: some,
+            sent_at: SENT,
+        };
+        let looked_up = settle_looked_up(&request, &usage(cached(Some(50)), Some(7))).unwrap();
+        assert_eq!(looked_up.settlement.cache_saved.map(Usd::pico), Some(100));
+        assert_eq!(settle_without_record(&looked_up.settlement).cache_saved.map(Usd::pico), Some(100));
+    }
+
+    #[test]
     fn a_provisional_cost_becomes_final() {
         let check = |cost: Option<i64>, calculated: Option<i64>, expected: &str| {
             let pending = Settlement {
@@ -387,6 +437,7 @@ mod tests {
                 basis: CostBasis::Pending,
                 reported: None,
                 calculated: calculated.map(Usd::from_pico),
+                cache_saved: None,
             };
             assert_eq!(
                 show(TokenCounts::default(), settle_without_record(&pending)),

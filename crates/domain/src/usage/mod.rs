@@ -90,6 +90,9 @@ pub struct Settlement {
     pub reported: Option<Usd>,
     /// Tokens times prices, if both are known.
     pub calculated: Option<Usd>,
+    /// What the cache of the provider saved: the price without a cache minus the price of the counted tokens. Negative if
+    /// writes cost more than reads saved. `None` if the cached tokens were not counted or a price is unknown.
+    pub cache_saved: Option<Usd>,
 }
 
 /// Row to open before its request is sent.
@@ -154,6 +157,8 @@ pub struct UsageRecord {
     pub reported_cost: Option<Usd>,
     /// Tokens times prices.
     pub calculated_cost: Option<Usd>,
+    /// What the cache of the provider [saved](Settlement::cache_saved).
+    pub cache_saved: Option<Usd>,
     /// Time from the request to the first delta.
     pub time_to_first_token: Option<Duration>,
     /// Time from the request to its end.
@@ -232,6 +237,8 @@ pub struct MessageUsage {
     pub cost: Option<Usd>,
     /// Weakest basis among the requests that may have cost something.
     pub basis: CostBasis,
+    /// What the cache of the provider [saved](Settlement::cache_saved), where it is known.
+    pub cache_saved: Option<Usd>,
     /// Id of the last request at the upstream.
     pub generation_id: Option<String>,
 }

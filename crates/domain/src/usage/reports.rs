@@ -68,10 +68,14 @@ pub struct UsageTotals {
     pub output_tokens: u128,
     /// Input tokens read from the cache of a provider.
     pub cached_tokens: u128,
+    /// Input tokens written to the cache of a provider.
+    pub cache_write_tokens: u128,
     /// Output tokens of reasoning.
     pub reasoning_tokens: u128,
     /// Cost, including the provisional cost of pending rows.
     pub cost: UsdSum,
+    /// What the caches of the providers saved, over the rows for which it is known.
+    pub cache_saved: UsdSum,
     /// Sums by basis, in the order of [`CostBasis::ALL`].
     pub by_basis: [BasisSum; CostBasis::ALL.len()],
     pub price_variance: PriceVariance,
@@ -120,6 +124,8 @@ impl AddAssign for UsageTotals {
         self.input_tokens += other.input_tokens;
         self.output_tokens += other.output_tokens;
         self.cached_tokens += other.cached_tokens;
+        self.cache_write_tokens += other.cache_write_tokens;
+        self.cache_saved += other.cache_saved;
         self.reasoning_tokens += other.reasoning_tokens;
         self.cost += other.cost;
         for (mine, theirs) in self.by_basis.iter_mut().zip(other.by_basis) {

@@ -15,12 +15,15 @@ pub struct UsageSum {
     pub cost: Option<Usd>,
     /// The weakest basis among the requests that may have cost something.
     pub basis: CostBasis,
+    /// What the cache of the provider saved, summed over the requests for which it is known.
+    pub cache_saved: Option<Usd>,
 }
 
 impl UsageSum {
     /// Creates the sum of one request.
     pub fn one(tokens: TokenCounts, settlement: &Settlement) -> Self {
-        UsageSum { tokens, cost: settlement.cost, basis: settlement.basis }
+        let Settlement { cost, basis, cache_saved, .. } = *settlement;
+        UsageSum { tokens, cost, basis, cache_saved }
     }
 
     /// Returns the sum of several requests; `None` for an empty iterator.
@@ -47,6 +50,10 @@ impl UsageSum {
                 (_, true) => self.basis,
                 (false, false) => self.basis.weaker(other.basis),
             },
+            cache_saved: match (self.cache_saved, other.cache_saved) {
+                (Some(mine), Some(theirs)) => Some(mine.saturating_add(theirs)),
+                (mine, theirs) => mine.or(theirs),
+            },
         }
     }
 
@@ -60,11 +67,17 @@ impl MessageUsage {
     #[must_use]
     pub fn and_later(self, later: MessageUsage) -> Self {
         let sum = self.sum().and(later.sum());
-        MessageUsage { tokens: sum.tokens, cost: sum.cost, basis: sum.basis, ..later }
+        let UsageSum { tokens, cost, basis, cache_saved } = sum;
+        MessageUsage { tokens, cost, basis, cache_saved, ..later }
     }
 
     fn sum(&self) -> UsageSum {
-        UsageSum { tokens: self.tokens, cost: self.cost, basis: self.basis }
+        UsageSum {
+            tokens: self.tokens,
+            cost: self.cost,
+            basis: self.basis,
+            cache_saved: self.cache_saved,
+        }
     }
 }
 
@@ -107,7 +120,7 @@ mod tests {
 
     fn request(input: Option<u64>, pico: Option<i64>, basis: CostBasis) -> UsageSum {
         let tokens = TokenCounts { input, ..TokenCounts::default() };
-        UsageSum { tokens, cost: pico.map(Usd::from_pico), basis }
+        UsageSum { tokens, cost: pico.map(Usd::from_pico), basis, cache_saved: None }
     }
 
     #[test]
@@ -132,7 +145,12 @@ mod tests {
     #[test]
     fn a_refused_request_does_not_weaken_the_basis_of_others() {
         let none = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
-        let refused = UsageSum { tokens: none, cost: Some(Usd::ZERO), basis: CostBasis::Calculated };
+        let refused = UsageSum {
+            tokens: none,
+            cost: Some(Usd::ZERO),
+            basis: CostBasis::Calculated,
+            cache_saved: None,
+        };
         for basis in CostBasis::ALL {
             let answered = request(Some(5), Some(7), *basis);
             for pair in [[refused, answered], [answered, refused]] {
@@ -162,7 +180,8 @@ mod tests {
             },
         );
         let cost = option::weighted(0.9, 0i64..1_000_000_000_000);
-        let any = (tokens, cost, select(CostBasis::ALL)).prop_map(|(tokens, cost, basis)| {
+        let saved = option::weighted(0.8, -1_000_000_000i64..1_000_000_000_000);
+        let any = (tokens, cost, saved, select(CostBasis::ALL)).prop_map(|(tokens, cost, saved, basis)| {
             // A calculated cost has counted tokens.
             let calculated = basis == CostBasis::Calculated;
             let counted = |count: Option<u64>| if calculated { count.or(Some(1)) } else { count };
@@ -174,10 +193,16 @@ mod tests {
                 },
                 cost: cost.map(Usd::from_pico),
                 basis,
+                cache_saved: saved.map(Usd::from_pico),
             }
         });
         let none = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
-        let refused = UsageSum { tokens: none, cost: Some(Usd::ZERO), basis: CostBasis::Calculated };
+        let refused = UsageSum {
+            tokens: none,
+            cost: Some(Usd::ZERO),
+            basis: CostBasis::Calculated,
+            cache_saved: None,
+        };
         prop_oneof![4 => any, 1 => Just(refused)]
     }
 

@@ -130,7 +130,13 @@ pub(crate) struct TotalsDto {
     messages: u64,
     input_tokens: u64,
     output_tokens: u64,
+    /// Input tokens read from the provider's cache.
+    cached_tokens: u64,
+    /// Input tokens written to the provider's cache.
+    cache_write_tokens: u64,
     cost: UsdDto,
+    /// What the provider's cache saved, in US dollars; negative if writes cost more than reads saved.
+    cache_saved: UsdDto,
 }
 
 impl From<SessionTotals> for TotalsDto {
@@ -139,7 +145,10 @@ impl From<SessionTotals> for TotalsDto {
             messages: totals.messages,
             input_tokens: totals.input_tokens,
             output_tokens: totals.output_tokens,
+            cached_tokens: totals.cached_tokens,
+            cache_write_tokens: totals.cache_write_tokens,
             cost: totals.cost.into(),
+            cache_saved: totals.cache_saved.into(),
         }
     }
 }

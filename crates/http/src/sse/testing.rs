@@ -92,6 +92,7 @@ pub(crate) fn usage() -> MessageUsage {
         tokens: TokenCounts { input: Some(12), output: Some(5), ..TokenCounts::default() },
         cost: Some(Usd::from_pico(123_000_000)),
         basis: CostBasis::Reported,
+        cache_saved: None,
         generation_id: Some("gen-1".to_owned()),
     }
 }

@@ -55,6 +55,7 @@ mod tests {
             basis: Some(CostBasis::Reported),
             reported_cost: None,
             calculated_cost: None,
+            cache_saved: None,
             time_to_first_token: None,
             duration: None,
         }

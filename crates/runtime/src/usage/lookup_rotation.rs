@@ -109,6 +109,7 @@ mod tests {
                 basis: CostBasis::Pending,
                 reported: None,
                 calculated: None,
+                cache_saved: None,
             },
             created_at: Timestamp::from_micros(0),
             closed_at: Timestamp::from_micros(0),

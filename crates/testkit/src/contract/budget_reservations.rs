@@ -14,7 +14,7 @@ use super::reap::everything;
 use super::{Ending, Running, START, Subject, closed};
 
 fn settlement(cost: Option<i64>, basis: CostBasis) -> Settlement {
-    Settlement { cost: cost.map(pico), basis, reported: None, calculated: cost.map(pico) }
+    Settlement { cost: cost.map(pico), basis, reported: None, calculated: cost.map(pico), cache_saved: None }
 }
 
 fn ending(status: TurnStatus, cost: i64) -> Ending {

@@ -252,6 +252,7 @@ pub fn closed(id: UsageId, ending: &Ending) -> CloseUsage {
         basis: CostBasis::Reported,
         reported: Some(ending.cost),
         calculated: None,
+        cache_saved: None,
     };
     CloseUsage {
         id,

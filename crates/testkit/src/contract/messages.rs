@@ -8,7 +8,7 @@ use causerie_domain::ports::MessageQuery;
 use causerie_domain::sessions::SessionTotals;
 use causerie_domain::{Filter, SessionId, TurnId, Usd};
 
-use super::{START, Subject, without_parts};
+use super::{Ending, START, Subject, without_parts};
 
 fn seqs(views: &[MessageView]) -> Vec<i64> {
     views.iter().map(|view| view.message.seq).collect()
@@ -168,16 +168,29 @@ pub async fn a_turn_is_found_only_by_a_filter_that_matches_its_answer(subject: &
 
 pub async fn session_totals_are_sums_over_all_attempts(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
-    let none = SessionTotals { messages: 0, input_tokens: 0, output_tokens: 0, cost: Usd::ZERO };
-    assert_eq!(subject.conversations.totals(id, &subject.own()).await?, Some(none));
-    subject.exchange(id, "Hello", "Hi").await?;
-    subject.exchange(id, "How are you?", "Well").await?;
+    assert_eq!(subject.conversations.totals(id, &subject.own()).await?, Some(SessionTotals::default()));
+    for (cached, written, saved) in [(Some(0), Some(5), Some(-2)), (Some(4), None, Some(40)), (None, None, None)] {
+        let running = subject.start(id, "Hello").await?;
+        let mut end = subject.end(&running, &Ending::whole("Hi"));
+        (end.usage.tokens.cached, end.usage.tokens.cache_write) = (cached, written);
+        end.usage.settlement.cache_saved = saved.map(Usd::from_pico);
+        let (_, usage) = subject.turns.finish_turn(end).await?;
+        assert_eq!(usage.cache_saved, saved.map(Usd::from_pico));
+    }
     let other = subject.session().await?.id;
     subject.exchange(other, "Another session", "Yes").await?;
 
     let totals = subject.conversations.totals(id, &subject.own()).await?.context("the totals are missing")?;
-    let cost = Usd::from_pico(24_000_000);
-    assert_eq!(totals, SessionTotals { messages: 4, input_tokens: 14, output_tokens: 10, cost });
+    let expected = SessionTotals {
+        messages: 6,
+        input_tokens: 21,
+        output_tokens: 15,
+        cached_tokens: 4,
+        cache_write_tokens: 5,
+        cost: Usd::from_pico(36_000_000),
+        cache_saved: Usd::from_pico(38),
+    };
+    assert_eq!(totals, expected);
     assert_eq!(subject.conversations.totals(id, &subject.foreign()).await?, None);
     assert_eq!(subject.conversations.totals(subject.no_session(), &Filter::Everything).await?, None);
     Ok(())

@@ -29,7 +29,7 @@ fn at(seconds: u32) -> Timestamp {
 
 fn settlement(cost: Option<i64>, basis: CostBasis) -> Settlement {
     let cost = cost.map(Usd::from_pico);
-    Settlement { cost, basis, reported: None, calculated: cost }
+    Settlement { cost, basis, reported: None, calculated: cost, cache_saved: None }
 }
 
 /// Creates a usage row with a pending cost whose look-up is due at an instant.

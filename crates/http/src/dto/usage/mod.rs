@@ -25,12 +25,17 @@ pub(crate) struct UsageDto {
     total_tokens: Option<u64>,
     /// Input tokens read from the provider's cache.
     cached_tokens: Option<u64>,
+    /// Input tokens written to the provider's cache.
+    cache_write_tokens: Option<u64>,
     /// Output tokens spent on reasoning.
     reasoning_tokens: Option<u64>,
     /// Cost in US dollars. If the basis is `pending`, a calculated or estimated cost that applies until the record of
     /// the upstream is read; null if the basis is `unknown`.
     cost: Option<UsdDto>,
     basis: CostBasisDto,
+    /// What the provider's cache saved, in US dollars: reads cost less than other input, and writes may cost more, so it
+    /// can be negative. Null if it is unknown.
+    cache_saved: Option<UsdDto>,
     /// Id of the last request at the upstream.
     generation_id: Option<String>,
 }
@@ -43,9 +48,11 @@ impl From<MessageUsage> for UsageDto {
             output_tokens: usage.tokens.output,
             total_tokens: usage.tokens.total(),
             cached_tokens: usage.tokens.cached,
+            cache_write_tokens: usage.tokens.cache_write,
             reasoning_tokens: usage.tokens.reasoning,
             cost: usage.cost.map(UsdDto::from),
             basis: usage.basis.into(),
+            cache_saved: usage.cache_saved.map(UsdDto::from),
             generation_id: usage.generation_id,
         }
     }

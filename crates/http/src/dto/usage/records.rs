@@ -65,6 +65,9 @@ pub(crate) struct UsageRecordDto {
     reported_cost: Option<UsdDto>,
     /// Tokens times the prices at the time of the request.
     calculated_cost: Option<UsdDto>,
+    /// What the provider's cache saved, at the prices at the time of the request; negative if writes cost more than reads
+    /// saved.
+    cache_saved: Option<UsdDto>,
     /// Milliseconds from the start to the first text.
     time_to_first_token_ms: Option<u64>,
     /// Milliseconds from the start to the end.
@@ -72,7 +75,7 @@ pub(crate) struct UsageRecordDto {
 }
 
 /// The columns of the CSV table: the members of a record, in their order.
-pub(crate) const RECORD_COLUMNS: [&str; 32] = [
+pub(crate) const RECORD_COLUMNS: [&str; 33] = [
     "id",
     "created_at",
     "closed_at",
@@ -103,6 +106,7 @@ pub(crate) const RECORD_COLUMNS: [&str; 32] = [
     "basis",
     "reported_cost",
     "calculated_cost",
+    "cache_saved",
     "time_to_first_token_ms",
     "duration_ms",
 ];
@@ -158,6 +162,7 @@ impl From<UsageRecord> for UsageRecordDto {
             basis: record.basis.map(CostBasisDto::from),
             reported_cost: record.reported_cost.map(UsdDto::from),
             calculated_cost: record.calculated_cost.map(UsdDto::from),
+            cache_saved: record.cache_saved.map(UsdDto::from),
             time_to_first_token_ms: record.time_to_first_token.map(millis),
             duration_ms: record.duration.map(millis),
         }

@@ -133,11 +133,17 @@ pub(crate) struct UsageSumsDto {
     /// Input tokens read from the provider's cache.
     #[schema(value_type = u64)]
     cached_tokens: u128,
+    /// Input tokens written to the provider's cache.
+    #[schema(value_type = u64)]
+    cache_write_tokens: u128,
     /// Output tokens spent on reasoning.
     #[schema(value_type = u64)]
     reasoning_tokens: u128,
     /// Cost in US dollars: the sum of `cost_by_basis`, including the provisional cost of pending requests.
     cost: UsdSumDto,
+    /// What the caches of the providers saved, at the prices at the times of the requests: the sum over the requests for
+    /// which it is known.
+    cache_saved: UsdSumDto,
     cost_by_basis: CostByBasisDto,
     requests_by_basis: RequestsByBasisDto,
 }
@@ -155,8 +161,10 @@ impl From<UsageTotals> for UsageSumsDto {
             output_tokens: sums.output_tokens,
             total_tokens: sums.input_tokens + sums.output_tokens,
             cached_tokens: sums.cached_tokens,
+            cache_write_tokens: sums.cache_write_tokens,
             reasoning_tokens: sums.reasoning_tokens,
             cost: UsdSumDto(sums.cost),
+            cache_saved: UsdSumDto(sums.cache_saved),
             cost_by_basis: CostByBasisDto {
                 reported: cost(CostBasis::Reported),
                 looked_up: cost(CostBasis::LookedUp),

@@ -3,6 +3,7 @@
 use causerie_domain::page::{After, Page};
 use causerie_domain::ports::{SessionCursor, SessionQuery};
 use causerie_domain::sessions::{Session, SessionTotals};
+use causerie_domain::usage::reports::UsdSum;
 use causerie_domain::{Filter, SessionId, Usd};
 use diesel::prelude::*;
 
@@ -92,10 +93,17 @@ pub(crate) async fn totals(
     let messages = u64::try_from(next_seq - 1)
         .map_err(|_| corrupt(format!("session {id} has the number {next_seq}")))?;
     let too_large = |what: &str| corrupt(format!("the {what} of session {id} exceed 64 bits"));
+    let tokens = |sum: u128, what: &str| u64::try_from(sum).map_err(|_| too_large(what));
+    let money = |sum: UsdSum, what: &str| {
+        Ok::<_, QueryError>(Usd::from_pico(i64::try_from(sum.pico()).map_err(|_| too_large(what))?))
+    };
     Ok(Some(SessionTotals {
         messages,
-        input_tokens: u64::try_from(sums.input_tokens).map_err(|_| too_large("input tokens"))?,
-        output_tokens: u64::try_from(sums.output_tokens).map_err(|_| too_large("output tokens"))?,
-        cost: Usd::from_pico(i64::try_from(sums.cost.pico()).map_err(|_| too_large("costs"))?),
+        input_tokens: tokens(sums.input_tokens, "input tokens")?,
+        output_tokens: tokens(sums.output_tokens, "output tokens")?,
+        cached_tokens: tokens(sums.cached_tokens, "cached tokens")?,
+        cache_write_tokens: tokens(sums.cache_write_tokens, "written tokens")?,
+        cost: money(sums.cost, "costs")?,
+        cache_saved: money(sums.cache_saved, "savings")?,
     }))
 }

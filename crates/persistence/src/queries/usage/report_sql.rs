@@ -83,7 +83,15 @@ fn position(grouping: Grouping) -> &'static str {
 }
 
 /// The summed columns, in the order of [`SumColumns`].
-const SUMMED: [&str; 5] = ["cost", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"];
+const SUMMED: [&str; 7] = [
+    "cost",
+    "input_tokens",
+    "output_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "cache_saved",
+];
 /// Rows with input and output tokens.
 const COUNTED: &str = "ai_usage.input_tokens IS NOT NULL AND ai_usage.output_tokens IS NOT NULL";
 /// Rows with estimated tokens, as [`UsageRecord::has_estimated_tokens`](causerie_domain::usage::UsageRecord) decides.

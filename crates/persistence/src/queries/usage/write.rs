@@ -199,6 +199,7 @@ pub(in super::super) struct CostChangeset {
     basis: &'static str,
     reported_cost: Option<i64>,
     calculated_cost: Option<i64>,
+    cache_saved: Option<i64>,
 }
 
 impl CostChangeset {
@@ -213,6 +214,7 @@ impl CostChangeset {
             basis: settlement.basis.as_str(),
             reported_cost: settlement.reported.map(|cost| cost.pico()),
             calculated_cost: settlement.calculated.map(|cost| cost.pico()),
+            cache_saved: settlement.cache_saved.map(|saved| saved.pico()),
         }
     }
 }

@@ -31,6 +31,7 @@ pub(crate) struct MessageUsageRow {
     tokens: TokensRow,
     cost: Option<i64>,
     basis: Option<String>,
+    cache_saved: Option<i64>,
 }
 
 /// The tokens of a row.
@@ -63,6 +64,7 @@ pub(crate) struct PendingRow {
     basis: Option<String>,
     reported_cost: Option<i64>,
     calculated_cost: Option<i64>,
+    cache_saved: Option<i64>,
     created_at: i64,
     closed_at: Option<i64>,
     lookups: i64,
@@ -128,6 +130,7 @@ impl TryFrom<MessageUsageRow> for MessageUsage {
             tokens: row.tokens.try_into()?,
             cost: row.cost.map(Usd::from_pico),
             basis: basis(row.basis.as_deref())?,
+            cache_saved: row.cache_saved.map(Usd::from_pico),
             generation_id: row.generation_id,
         })
     }
@@ -143,6 +146,7 @@ impl TryFrom<PendingRow> for PendingUsage {
             basis: basis(row.basis.as_deref())?,
             reported: row.reported_cost.map(Usd::from_pico),
             calculated: row.calculated_cost.map(Usd::from_pico),
+            cache_saved: row.cache_saved.map(Usd::from_pico),
         };
         Ok(PendingUsage {
             id: row.id,

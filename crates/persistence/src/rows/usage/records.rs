@@ -71,6 +71,7 @@ pub(crate) struct UsageRecordRow {
     basis: Option<String>,
     reported_cost: Option<i64>,
     calculated_cost: Option<i64>,
+    cache_saved: Option<i64>,
     time_to_first_token_us: Option<i64>,
     duration_us: Option<i64>,
 }
@@ -158,6 +159,7 @@ impl TryFrom<UsageRecordRow> for UsageRecord {
             basis: basis.transpose()?,
             reported_cost: row.reported_cost.map(Usd::from_pico),
             calculated_cost: row.calculated_cost.map(Usd::from_pico),
+            cache_saved: row.cache_saved.map(Usd::from_pico),
             time_to_first_token: span("ai_usage.time_to_first_token_us", row.time_to_first_token_us)?,
             duration: span("ai_usage.duration_us", row.duration_us)?,
         })

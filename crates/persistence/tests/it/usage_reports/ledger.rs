@@ -55,6 +55,8 @@ pub(crate) struct Row {
     pub(crate) reported: Option<i64>,
     pub(crate) calculated: Option<i64>,
     pub(crate) tokens: [Option<i64>; 4],
+    pub(crate) cache_write: Option<i64>,
+    pub(crate) cache_saved: Option<i64>,
 }
 
 impl<'s> Ledger<'s> {
@@ -98,12 +100,14 @@ impl<'s> Ledger<'s> {
             output,
             cached,
             reasoning,
+            number(row.cache_write),
+            number(row.cache_saved),
             "0".to_owned(),
             row.at.to_string(),
         ];
         let columns = "id, user_id, group_id, session_id, tool_id, purpose, attempt, model, state, outcome, \
                        closed_at, basis, cost, reported_cost, calculated_cost, input_tokens, output_tokens, \
-                       cached_tokens, reasoning_tokens, estimated_input_tokens, created_at";
+                       cached_tokens, reasoning_tokens, cache_write_tokens, cache_saved, estimated_input_tokens, created_at";
         self.raw.run(&format!("INSERT INTO ai_usage ({columns}) VALUES ({})", values.join(", "))).await
     }
 
@@ -142,6 +146,8 @@ impl<'s> Ledger<'s> {
                 reported: cost.filter(|_| basis == Some("reported")),
                 calculated: random.pick(&[None, cost]),
                 tokens: [count(&mut random), count(&mut random), count(&mut random), count(&mut random)],
+                cache_write: count(&mut random),
+                cache_saved: count(&mut random).map(|saved| saved - (1 << 36)),
             };
             self.add(&row).await?;
             add_to(&mut expected, &row);
@@ -214,6 +220,8 @@ fn add_to(sums: &mut UsageTotals, row: &Row) {
     sums.output_tokens += tokens(output);
     sums.cached_tokens += tokens(cached);
     sums.reasoning_tokens += tokens(reasoning);
+    sums.cache_write_tokens += tokens(row.cache_write);
+    sums.cache_saved += UsdSum::from_pico(i128::from(row.cache_saved.unwrap_or(0)));
     let cost = UsdSum::from_pico(i128::from(row.cost.unwrap_or(0)));
     sums.cost += cost;
     if let Some(basis) = row.basis {
