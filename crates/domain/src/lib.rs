@@ -23,6 +23,7 @@ pub mod money;
 pub mod page;
 pub mod ports;
 pub mod principal;
+pub mod prompt_caches;
 pub mod sessions;
 pub mod subjects;
 pub mod time;

@@ -1,6 +1,7 @@
 //! Sessions and the transitions of their states.
 
 use crate::principal::Requester;
+use crate::prompt_caches::LastRequest;
 use crate::string_enum::string_enum;
 use crate::usage::reports::UsageTotals;
 use crate::{GroupId, SessionId, Timestamp, ToolId, ToolVersionId, TurnId, UserId};
@@ -108,6 +109,8 @@ pub struct Session {
     pub last_activity_at: Timestamp,
     /// Sequence number of the first message of the history in the last request, at least 1. Cuts of the history move it.
     pub history_from_seq: i64,
+    /// Last answered request; `None` before the first one.
+    pub last_request: Option<LastRequest>,
 }
 
 impl Session {

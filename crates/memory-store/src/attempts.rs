@@ -95,6 +95,7 @@ impl StoredAttempt {
             },
             duration: now.since(self.open.created_at),
             closed_at: now,
+            cache_miss: None,
             next_lookup_at: None,
         }
     }

@@ -122,6 +122,7 @@ impl MemoryTurn {
             cost: sum.cost,
             basis: sum.basis,
             cache_saved: sum.cache_saved,
+            cache_miss: last.cache_miss,
             generation_id: last.progress.generation_id.clone(),
         })
     }

@@ -108,6 +108,7 @@ fn attempt(stored: &StoredAttempt) -> TurnAttempt {
             reported_cost: settlement.and_then(|settlement| settlement.reported),
             calculated_cost: settlement.and_then(|settlement| settlement.calculated),
             cache_saved: settlement.and_then(|settlement| settlement.cache_saved),
+            cache_miss: closed.and_then(|closed| closed.cache_miss),
             time_to_first_token: stored.progress.time_to_first_token,
             duration: closed.map(|closed| closed.duration),
         },

@@ -12,6 +12,7 @@ use causerie_domain::ports::{
     Reap, ReapScope, StoreError, StoredTurnLog, TurnFlush, TurnLogQuery, TurnPreview, TurnStore,
     TurnStoreError, Turns,
 };
+use causerie_domain::prompt_caches::LastRequest;
 use causerie_domain::sessions::{Session, SessionState};
 use causerie_domain::turn_requests::StoredTurnRequests;
 use causerie_domain::turns::{ContextReport, Turn, TurnStatus, parts_of};
@@ -187,6 +188,7 @@ impl TurnStore for MemoryStore {
         state.release(&ended, finish.ended_at);
         state.store_cut(ended.session_id, cut);
         state.mark(&ended, &finish.marks);
+        state.store_request(ended.session_id, finish.last_request);
         state.write_answer(&ended, finish.parts, |message| {
             message.reasoning_details = finish.reasoning_details;
             message.meta = finish.meta;
@@ -407,6 +409,13 @@ impl State {
         if let Some(stored) = self.sessions.get_mut(&turn.session_id) {
             stored.session.active_turn_id.take_if(|active| *active == turn.id);
             stored.session.last_activity_at = stored.session.last_activity_at.max(now);
+        }
+    }
+
+    /// Stores the last request of a session, if there is one.
+    fn store_request(&mut self, session: SessionId, request: Option<LastRequest>) {
+        if let (Some(stored), Some(request)) = (self.sessions.get_mut(&session), request) {
+            stored.session.last_request = Some(request);
         }
     }
 

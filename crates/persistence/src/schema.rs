@@ -126,6 +126,7 @@ diesel::table! {
         last_activity_at -> BigInt,
         deleted_at -> Nullable<BigInt>,
         history_from_seq -> BigInt,
+        last_request -> Nullable<Text>,
     }
 }
 
@@ -306,6 +307,7 @@ pub(crate) mod ai_usage {
             idempotency_key -> Nullable<Text>,
             body_hash -> Nullable<Text>,
             cache_saved -> Nullable<BigInt>,
+            cache_miss -> Nullable<Text>,
         }
     }
 }

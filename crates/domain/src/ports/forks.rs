@@ -47,6 +47,7 @@ impl NewFork {
             last_activity_at: self.now,
             // The beginning of the parent, so that the first request of the fork continues the last one of the parent.
             history_from_seq: Some(parent.history_from_seq).filter(|first| *first <= last_seq).unwrap_or(1),
+            last_request: parent.last_request.clone().filter(|last| last.answer_seq <= last_seq),
         }
     }
 }

@@ -53,6 +53,7 @@ impl NewSession {
             ended_at: None,
             last_activity_at: self.started_at,
             history_from_seq: 1,
+            last_request: None,
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::budgets::BudgetSubject;
 use crate::failure::FailureCode;
 use crate::models::Pricing;
+use crate::prompt_caches::CacheMiss;
 use crate::string_enum::string_enum;
 use crate::{ApiKeyId, GroupId, MessageId, SessionId, Timestamp, ToolId, TurnId, UsageId, Usd, UserId};
 
@@ -159,6 +160,8 @@ pub struct UsageRecord {
     pub calculated_cost: Option<Usd>,
     /// What the cache of the provider [saved](Settlement::cache_saved).
     pub cache_saved: Option<Usd>,
+    /// Reason for which the cache of the provider had no beginning of the request.
+    pub cache_miss: Option<CacheMiss>,
     /// Time from the request to the first delta.
     pub time_to_first_token: Option<Duration>,
     /// Time from the request to its end.
@@ -194,6 +197,9 @@ pub struct CloseUsage {
     /// Time from the request to its end.
     pub duration: Duration,
     pub closed_at: Timestamp,
+    /// Reason for which the cache of the provider had no beginning of the request; `None` if it had one, or none was
+    /// expected.
+    pub cache_miss: Option<CacheMiss>,
     /// Time of the first look-up of the generation record, if the basis is pending.
     pub next_lookup_at: Option<Timestamp>,
 }
@@ -239,6 +245,8 @@ pub struct MessageUsage {
     pub basis: CostBasis,
     /// What the cache of the provider [saved](Settlement::cache_saved), where it is known.
     pub cache_saved: Option<Usd>,
+    /// Reason for which the cache of the provider had no beginning of the last request.
+    pub cache_miss: Option<CacheMiss>,
     /// Id of the last request at the upstream.
     pub generation_id: Option<String>,
 }

@@ -8,6 +8,7 @@ use causerie_domain::memberships::{GroupRole, MembershipStatus};
 use causerie_domain::messages::{MessageRole, MessageStatus};
 use causerie_domain::sessions::SessionState;
 use causerie_domain::tools::ToolType;
+use causerie_domain::prompt_caches::CacheMiss;
 use causerie_domain::turn_requests::OmissionReason;
 use causerie_domain::turns::TurnStatus;
 use causerie_domain::usage::{CostBasis, UsageOutcome, UsagePurpose};
@@ -169,6 +170,9 @@ enums! {
         since it was not sent or by an earlier version; `message_missing`, deleted or not visible to you; `file_deleted`; \
         `changed`, since the server builds requests in another way now; `too_large`, alone or with those before it.";
     FailureCodeDto of FailureCode as "FailureCode", "Reason of a failed turn.";
+    CacheMissDto of CacheMiss as "CacheMiss", "Reason for which the provider's cache had no beginning of a request: the \
+        history was `cut`, the last message was `merged` with the new one, a message is `withheld`, another `model` or \
+        `provider`, `idle` for more than five minutes, another `tool_version`, or `unknown`.";
     CostBasisDto of CostBasis as "CostBasis", "Source of a cost.";
     UsageOutcomeDto of UsageOutcome as "UsageOutcome", "How a request to the upstream ended.";
     UsagePurposeDto of UsagePurpose as "UsagePurpose", "Purpose of a request to the upstream.";

@@ -213,10 +213,10 @@ id: T:18
 data: {"type":"text-end","id":"1"}
 
 id: T:18
-data: {"type":"data-usage","data":{"model":"test/model","input_tokens":12,"output_tokens":5,"total_tokens":17,"cached_tokens":null,"cache_write_tokens":null,"reasoning_tokens":null,"cost":"0.000123","basis":"reported","cache_saved":null,"generation_id":"gen-1"}}
+data: {"type":"data-usage","data":{"model":"test/model","input_tokens":12,"output_tokens":5,"total_tokens":17,"cached_tokens":null,"cache_write_tokens":null,"reasoning_tokens":null,"cost":"0.000123","basis":"reported","cache_saved":null,"cache_miss":null,"generation_id":"gen-1"}}
 
 id: T:end
-data: {"type":"finish","finishReason":"stop","messageMetadata":{"status":"completed","usage":{"model":"test/model","input_tokens":12,"output_tokens":5,"total_tokens":17,"cached_tokens":null,"cache_write_tokens":null,"reasoning_tokens":null,"cost":"0.000123","basis":"reported","cache_saved":null,"generation_id":"gen-1"}}}
+data: {"type":"finish","finishReason":"stop","messageMetadata":{"status":"completed","usage":{"model":"test/model","input_tokens":12,"output_tokens":5,"total_tokens":17,"cached_tokens":null,"cache_write_tokens":null,"reasoning_tokens":null,"cost":"0.000123","basis":"reported","cache_saved":null,"cache_miss":null,"generation_id":"gen-1"}}}
 
 id: T:end
 data: [DONE]
@@ -304,7 +304,7 @@ data: [DONE]
     #[test]
     fn a_cancelled_and_an_interrupted_turn() {
         let cancelled = r#"id: T:0
-data: {"type":"data-usage","data":{"model":"test/model","input_tokens":12,"output_tokens":5,"total_tokens":17,"cached_tokens":null,"cache_write_tokens":null,"reasoning_tokens":null,"cost":"0.000123","basis":"reported","cache_saved":null,"generation_id":"gen-1"}}
+data: {"type":"data-usage","data":{"model":"test/model","input_tokens":12,"output_tokens":5,"total_tokens":17,"cached_tokens":null,"cache_write_tokens":null,"reasoning_tokens":null,"cost":"0.000123","basis":"reported","cache_saved":null,"cache_miss":null,"generation_id":"gen-1"}}
 
 id: T:end
 data: {"type":"abort","reason":"cancelled"}

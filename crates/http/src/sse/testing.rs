@@ -93,6 +93,7 @@ pub(crate) fn usage() -> MessageUsage {
         cost: Some(Usd::from_pico(123_000_000)),
         basis: CostBasis::Reported,
         cache_saved: None,
+        cache_miss: None,
         generation_id: Some("gen-1".to_owned()),
     }
 }

@@ -7,6 +7,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sqlite::Sqlite;
 
+use super::last_requests::{last_request, last_request_text};
 use super::{checked_text, parse_variant};
 use crate::schema::sessions;
 use crate::types::{IdParam, id_param};
@@ -30,6 +31,7 @@ pub(crate) struct SessionRow {
     ended_at: Option<i64>,
     last_activity_at: i64,
     history_from_seq: i64,
+    last_request: Option<String>,
 }
 
 impl TryFrom<SessionRow> for Session {
@@ -52,6 +54,7 @@ impl TryFrom<SessionRow> for Session {
             ended_at: row.ended_at.map(Timestamp::from_micros),
             last_activity_at: Timestamp::from_micros(row.last_activity_at),
             history_from_seq: row.history_from_seq,
+            last_request: row.last_request.as_deref().map(last_request).transpose()?,
         })
     }
 }
@@ -77,6 +80,7 @@ impl TryFrom<Session> for SessionRow {
             ended_at,
             last_activity_at,
             history_from_seq,
+            last_request,
         } = session;
         if let Some(title) = &title {
             checked_text("sessions.title", title)?;
@@ -97,6 +101,7 @@ impl TryFrom<Session> for SessionRow {
             ended_at: ended_at.map(Timestamp::as_micros),
             last_activity_at: last_activity_at.as_micros(),
             history_from_seq,
+            last_request: last_request.as_ref().map(last_request_text).transpose()?,
         })
     }
 }

@@ -152,6 +152,7 @@ async fn no_field_of_a_usage_row_is_lost(subject: &SqlSubject) -> Result<()> {
         reported_cost: close.settlement.reported,
         calculated_cost: close.settlement.calculated,
         cache_saved: close.settlement.cache_saved,
+        cache_miss: close.cache_miss,
         time_to_first_token: close.progress.time_to_first_token,
         duration: Some(close.duration),
     };

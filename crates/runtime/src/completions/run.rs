@@ -371,6 +371,7 @@ impl Attempt {
             settlement: settled.settlement,
             duration: self.started_at.elapsed(),
             closed_at: now,
+            cache_miss: None,
             next_lookup_at: settled.lookup_due.then(|| now + FIRST_LOOKUP_DELAY),
         }
     }

@@ -13,12 +13,13 @@
 mod beginning;
 mod breakpoints;
 mod cut;
+mod kept;
 mod messages;
 #[cfg(test)]
 mod prefix_tests;
 mod recorded;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod token_budget;
 
 use causerie_domain::attachments::NewAttachment;
@@ -33,6 +34,7 @@ pub use self::breakpoints::min_cached_tokens;
 use self::breakpoints::set_breakpoints;
 pub use self::cut::trim_of;
 use self::cut::{SentTurn, first_seq, latest_turns, turns_of};
+pub(crate) use self::kept::{CACHE_TIME, is_cached_cheaper, kept_without_breakpoints};
 pub use self::messages::system_text;
 use self::messages::{is_greeting, prompt_messages, sent_of_turn};
 pub(crate) use self::recorded::{RecordedContext, recorded};

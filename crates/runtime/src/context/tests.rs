@@ -13,11 +13,11 @@ use uuid::Uuid;
 use super::*;
 
 /// Returns a ratio of one token per character, so that the texts show their sizes.
-pub(super) fn one_token_per_char() -> CharsPerToken {
+pub(crate) fn one_token_per_char() -> CharsPerToken {
     CharsPerToken::from_millichars(1000)
 }
 
-pub(super) fn input_with(history: &[MessageView], max_history_tokens: Option<u64>) -> ContextInput {
+pub(crate) fn input_with(history: &[MessageView], max_history_tokens: Option<u64>) -> ContextInput {
     ContextInput {
         system: "be".to_owned(),
         has_greeting: false,
@@ -37,7 +37,7 @@ pub(super) fn input_with(history: &[MessageView], max_history_tokens: Option<u64
     }
 }
 
-pub(super) fn message(seq: i64, role: MessageRole, content: &str, status: MessageStatus) -> MessageView {
+pub(crate) fn message(seq: i64, role: MessageRole, content: &str, status: MessageStatus) -> MessageView {
     let message = Message {
         id: MessageId::from_uuid(Uuid::from_u128(u128::try_from(seq).unwrap())),
         session_id: SessionId::from_uuid(Uuid::nil()),
@@ -63,7 +63,7 @@ pub(super) fn message(seq: i64, role: MessageRole, content: &str, status: Messag
 }
 
 /// Returns alternating messages from a sequence number on. Odd numbers are user messages.
-pub(super) fn conversation(from: i64, texts: &[&str]) -> Vec<MessageView> {
+pub(crate) fn conversation(from: i64, texts: &[&str]) -> Vec<MessageView> {
     (from..)
         .zip(texts)
         .map(|(seq, text)| {

@@ -56,6 +56,7 @@ mod tests {
             reported_cost: None,
             calculated_cost: None,
             cache_saved: None,
+            cache_miss: None,
             time_to_first_token: None,
             duration: None,
         }

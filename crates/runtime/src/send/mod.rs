@@ -206,6 +206,7 @@ impl Runtime {
         let run = TurnRun {
             inner: Arc::clone(inner),
             running,
+            session: begun.session,
             turn: begun.turn.clone(),
             question: SentQuestion {
                 seq: begun.user_message.seq,

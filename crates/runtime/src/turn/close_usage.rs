@@ -39,6 +39,7 @@ pub(crate) fn close_usage(
         settlement: settled.settlement,
         duration: attempt.duration(),
         closed_at: now,
+        cache_miss: None,
         next_lookup_at: settled.lookup_due.then(|| now + FIRST_LOOKUP_DELAY),
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod log;
 pub(crate) mod quotations;
 pub(crate) mod reader;
 pub(crate) mod reaper;
+mod prompt_cache;
 pub(crate) mod request_form;
 pub(crate) mod retry;
 pub(crate) mod retry_budget;

@@ -13,9 +13,11 @@ use causerie_domain::completion::{
 use causerie_domain::failure::FailureCode;
 use causerie_domain::messages::{MessageMarks, MessageMeta};
 use causerie_domain::ports::{FinishTurn, NextAttempt, TurnStoreError};
+use causerie_domain::prompt_caches::{CacheMiss, LastRequest};
+use causerie_domain::sessions::Session;
 use causerie_domain::turn_requests::SeqRanges;
 use causerie_domain::turns::{Turn, TurnFailure, TurnStatus};
-use causerie_domain::usage::{OpenUsage, UsageOutcome};
+use causerie_domain::usage::{CloseUsage, OpenUsage, UsageOutcome};
 use serde_json::Value;
 
 use super::attempt::{Attempt, AttemptEnd, storable};
@@ -23,6 +25,7 @@ use super::close_usage::close_usage;
 use super::event::TurnEnd;
 use super::lease_retry::retry_until_lease_expires;
 use super::log::Ending;
+use super::prompt_cache::SentRequest;
 use super::quotations::without_quotations;
 use super::request_form::{RequestForm, SentQuestion, is_refusal_of_content};
 use super::retry::{FailedAttempt, RetryPolicy, pause_before_retry};
@@ -37,6 +40,8 @@ use crate::runtime::RuntimeInner;
 pub(crate) struct TurnRun {
     pub(crate) inner: Arc<RuntimeInner>,
     pub(crate) running: Arc<RunningTurn>,
+    /// Session when the turn began.
+    pub(crate) session: Session,
     /// Turn at its start.
     pub(crate) turn: Turn,
     pub(crate) question: SentQuestion,
@@ -67,7 +72,7 @@ impl TurnRun {
         let mut form = self.form.clone();
         let outcome = self.complete(&mut attempt, &mut request, &mut form).await;
         let observed = Observation::of(&request, outcome.end.as_deref());
-        let finish = self.finish_request(&attempt, outcome, &form);
+        let finish = self.finish_request(&attempt, outcome, &form, &request);
         let answered_by = finish.meta.model.clone();
         let ending = self.store(finish).await;
         // Whoever has read the end finds the corrected ratio; the end does not wait until the ratio is stored.
@@ -204,12 +209,25 @@ impl TurnRun {
         }
     }
 
-    fn finish_request(&self, attempt: &Attempt, outcome: Outcome, form: &RequestForm) -> FinishTurn {
+    fn finish_request(
+        &self,
+        attempt: &Attempt,
+        outcome: Outcome,
+        form: &RequestForm,
+        request: &CompletionRequest,
+    ) -> FinishTurn {
         let inner = &self.inner;
         let now = inner.clock.now();
         let Outcome { status, failure, end } = outcome;
         let parts = self.running.log.parts();
-        let marks = self.marks(end.as_deref(), !parts.is_empty(), form);
+        let error = end.as_ref().and_then(|end| end.outcome.as_ref().err());
+        // An empty answer shows that the request was accepted, as any other answer does.
+        let is_accepted = !parts.is_empty()
+            || end.is_some() && error.is_none_or(|error| error.kind == CompletionErrorKind::Empty);
+        let marks = match is_accepted {
+            true => form.accepted(self.question),
+            false => self.marks_of_failure(error, form),
+        };
         let finish = end.as_ref().and_then(|end| end.outcome.as_ref().ok());
         let finish_reason = finish.and_then(finish_reason_of);
         // The row has the outcome of the request: one that failed before its turn was stopped is recorded as failed.
@@ -220,6 +238,8 @@ impl TurnRun {
             _ => UsageOutcome::Interrupted,
         };
         let usage = close_usage(attempt, usage_outcome, end.as_deref(), &parts, now);
+        let (cache_miss, last_request) = self.prompt_cache(attempt, request, &usage, is_accepted);
+        let usage = CloseUsage { cache_miss, ..usage };
         FinishTurn {
             turn_id: self.turn.id,
             owner: inner.instance,
@@ -243,24 +263,46 @@ impl TurnRun {
             finish_reason,
             parts,
             marks,
+            last_request,
             reasoning_details: end.and_then(|end| end.reasoning_details),
             usage,
             ended_at: now,
         }
     }
 
-    /// Returns the marks of user messages that the turn changes.
-    fn marks(&self, end: Option<&CompletionEnd>, has_answer: bool, form: &RequestForm) -> MessageMarks {
-        let error = end.and_then(|end| end.outcome.as_ref().err());
-        // An empty answer shows that the request was accepted, as any other answer does.
-        let is_accepted =
-            has_answer || end.is_some() && error.is_none_or(|error| error.kind == CompletionErrorKind::Empty);
-        if is_accepted {
-            return form.accepted(self.question);
-        }
+    /// Returns the marks of user messages after a request that was not accepted.
+    fn marks_of_failure(&self, error: Option<&CompletionError>, form: &RequestForm) -> MessageMarks {
         let is_blamed = error.is_some_and(is_refusal_of_content) && form.is_question_blamed();
         let withheld = if is_blamed { vec![self.question.seq] } else { Vec::new() };
         MessageMarks { accepted: Vec::new(), withheld }
+    }
+
+    /// Returns the reason for which the provider did not read the beginning of the last request from its cache, and what
+    /// the session stores of the request if it was accepted.
+    fn prompt_cache(
+        &self,
+        attempt: &Attempt,
+        request: &CompletionRequest,
+        usage: &CloseUsage,
+        is_accepted: bool,
+    ) -> (Option<CacheMiss>, Option<LastRequest>) {
+        let requests = self.running.requests();
+        let of_attempt = requests.last().filter(|request| request.attempt == attempt.usage.attempt);
+        let first_seq = self.running.log.context().and_then(|context| context.first_seq);
+        let (Some(recorded), Some(first_seq)) = (of_attempt, first_seq) else { return (None, None) };
+        let sent = SentRequest {
+            tool_version_id: self.session.tool_version_id,
+            request,
+            input: &self.context_input,
+            history: &recorded.history,
+            first_seq,
+            answer_seq: self.turn.assistant_seq,
+            sent_at: attempt.usage.created_at,
+            prices: attempt.progress.prices.as_ref().or(attempt.usage.prices.as_ref()),
+            usage,
+        };
+        let miss = self.session.last_request.as_ref().and_then(|last| sent.cache_miss(last));
+        (miss, is_accepted.then(|| sent.last_request()))
     }
 
     /// Stores the end of the turn. If that fails, the reaper closes the turn after its lease has expired.

@@ -13,12 +13,13 @@ use causerie_domain::messages::{
     Part, PartKind,
 };
 use causerie_domain::ports::{BeginTurn, CancelRequest, FinishTurn, NewFork, NewSession};
+use causerie_domain::prompt_caches::{CacheMiss, LastRequest};
 use causerie_domain::sessions::{Session, SessionAction, SessionState};
 use causerie_domain::turns::{ContextReport, Turn, TurnFailure, TurnStatus};
 use causerie_domain::usage::{
     CloseUsage, CostBasis, MessageUsage, OpenUsage, Settlement, TokenCounts, UsageOutcome, UsageProgress,
 };
-use causerie_domain::{AttachmentId, Filter, MessageId, Timestamp, Usd};
+use causerie_domain::{AttachmentId, Filter, MessageId, Timestamp, ToolVersionId, Usd};
 use serde_json::{Map, json};
 
 use super::{START, Subject, TestIds};
@@ -58,6 +59,21 @@ fn attachment() -> NewAttachment {
     }
 }
 
+fn last_request(tool_version_id: ToolVersionId) -> LastRequest {
+    LastRequest {
+        tool_version_id,
+        model: "test/model".to_owned(),
+        model_served: Some("test/served".to_owned()),
+        provider: Some("Provider".to_owned()),
+        first_seq: 2,
+        answer_seq: 3,
+        messages: 2,
+        sha256: [9; 32],
+        kept_tokens: 1024,
+        sent_at: at(9),
+    }
+}
+
 /// Returns the values that close the usage row of a turn.
 fn close_usage(begin: &BeginTurn) -> CloseUsage {
     CloseUsage {
@@ -88,6 +104,7 @@ fn close_usage(begin: &BeginTurn) -> CloseUsage {
         },
         duration: Duration::from_secs(9),
         closed_at: at(9),
+        cache_miss: Some(CacheMiss::Provider),
         next_lookup_at: None,
     }
 }
@@ -156,6 +173,7 @@ impl Subject {
             reasoning_details: details.clone(),
             meta: answer_meta.clone(),
             marks: MessageMarks { accepted: vec![2], withheld: vec![2] },
+            last_request: Some(last_request(self.tool_version)),
             usage: close.clone(),
             ended_at: at(9),
         };
@@ -180,6 +198,7 @@ impl Subject {
                 ended_at: Some(at(12)),
                 last_activity_at: at(9),
                 history_from_seq: 2,
+                last_request: Some(last_request(self.tool_version)),
             },
             greeting: Message {
                 id: greeting.id,
@@ -262,6 +281,7 @@ impl Subject {
                 cost: close.settlement.cost,
                 basis: close.settlement.basis,
                 cache_saved: close.settlement.cache_saved,
+                cache_miss: close.cache_miss,
                 generation_id: Some("gen-1".to_owned()),
             },
             open,

@@ -218,6 +218,7 @@ impl Subject {
             reasoning_details: None,
             meta: MessageMeta::default(),
             marks: MessageMarks { accepted: vec![running.begun.user_message.seq], withheld: Vec::new() },
+            last_request: None,
             usage: closed(running.usage, ending),
             ended_at: START + Duration::from_secs(9),
         }
@@ -263,6 +264,7 @@ pub fn closed(id: UsageId, ending: &Ending) -> CloseUsage {
         settlement,
         duration: Duration::from_secs(9),
         closed_at: START + Duration::from_secs(9),
+        cache_miss: None,
         next_lookup_at: None,
     }
 }

@@ -29,6 +29,7 @@ pub async fn a_session_is_read_as_it_was_created(subject: &Subject) -> Result<()
         ended_at: None,
         last_activity_at: START,
         history_from_seq: 1,
+        last_request: None,
     };
     assert_eq!(subject.conversations.create_session(new).await?, expected);
     assert_eq!(subject.conversations.session(expected.id, &Filter::Everything).await?, Some(expected));

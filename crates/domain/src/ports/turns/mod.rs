@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::messages::{MessageMarks, MessageMeta, MessageView, Part};
 use crate::ports::StoreError;
+use crate::prompt_caches::LastRequest;
 use crate::turn_requests::{StoredTurnRequests, TurnRequest};
 use crate::turns::{ContextReport, Segment, Turn, TurnFailure, TurnStatus};
 use crate::usage::{CloseUsage, MessageUsage, OpenUsage, UsageProgress};
@@ -73,6 +74,8 @@ pub struct FinishTurn {
     pub meta: MessageMeta,
     /// Marks of user messages of the session.
     pub marks: MessageMarks,
+    /// Request that the session stores as its last one; `None` keeps the stored one.
+    pub last_request: Option<LastRequest>,
     /// Values that close the open usage row.
     pub usage: CloseUsage,
     pub ended_at: Timestamp,

@@ -8,7 +8,7 @@ use causerie_domain::usage::MessageUsage;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::values::{CostBasisDto, UsdDto};
+use super::values::{CacheMissDto, CostBasisDto, UsdDto};
 
 pub(crate) use cursor::UsageGroupCursor;
 pub(crate) use records::{RECORD_COLUMNS, UsageRecordDto};
@@ -36,6 +36,8 @@ pub(crate) struct UsageDto {
     /// What the provider's cache saved, in US dollars: reads cost less than other input, and writes may cost more, so it
     /// can be negative. Null if it is unknown.
     cache_saved: Option<UsdDto>,
+    /// Why the provider's cache had no beginning of the last request, although one was expected.
+    cache_miss: Option<CacheMissDto>,
     /// Id of the last request at the upstream.
     generation_id: Option<String>,
 }
@@ -53,6 +55,7 @@ impl From<MessageUsage> for UsageDto {
             cost: usage.cost.map(UsdDto::from),
             basis: usage.basis.into(),
             cache_saved: usage.cache_saved.map(UsdDto::from),
+            cache_miss: usage.cache_miss.map(CacheMissDto::from),
             generation_id: usage.generation_id,
         }
     }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::dto::page::PageCursor;
 use crate::dto::values::{
-    CostBasisDto, FailureCodeDto, Id, TimestampDto, UsageOutcomeDto, UsagePurposeDto, UsdDto,
+    CacheMissDto, CostBasisDto, FailureCodeDto, Id, TimestampDto, UsageOutcomeDto, UsagePurposeDto, UsdDto,
 };
 
 /// A request to the upstream. Unknown values are null, never zero.
@@ -68,6 +68,8 @@ pub(crate) struct UsageRecordDto {
     /// What the provider's cache saved, at the prices at the time of the request; negative if writes cost more than reads
     /// saved.
     cache_saved: Option<UsdDto>,
+    /// Why the provider's cache had no beginning of the request, although one was expected.
+    cache_miss: Option<CacheMissDto>,
     /// Milliseconds from the start to the first text.
     time_to_first_token_ms: Option<u64>,
     /// Milliseconds from the start to the end.
@@ -75,7 +77,7 @@ pub(crate) struct UsageRecordDto {
 }
 
 /// The columns of the CSV table: the members of a record, in their order.
-pub(crate) const RECORD_COLUMNS: [&str; 33] = [
+pub(crate) const RECORD_COLUMNS: [&str; 34] = [
     "id",
     "created_at",
     "closed_at",
@@ -107,6 +109,7 @@ pub(crate) const RECORD_COLUMNS: [&str; 33] = [
     "reported_cost",
     "calculated_cost",
     "cache_saved",
+    "cache_miss",
     "time_to_first_token_ms",
     "duration_ms",
 ];
@@ -163,6 +166,7 @@ impl From<UsageRecord> for UsageRecordDto {
             reported_cost: record.reported_cost.map(UsdDto::from),
             calculated_cost: record.calculated_cost.map(UsdDto::from),
             cache_saved: record.cache_saved.map(UsdDto::from),
+            cache_miss: record.cache_miss.map(CacheMissDto::from),
             time_to_first_token_ms: record.time_to_first_token.map(millis),
             duration_ms: record.duration.map(millis),
         }

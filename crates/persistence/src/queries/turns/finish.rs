@@ -43,7 +43,10 @@ async fn release(
     is_written: bool,
 ) -> Result<(Turn, MessageUsage), TransactionError<TurnStoreError>> {
     let finish = &ended.finish;
-    let turn = match lease::release(conn, finish.turn_id, finish.owner, finish.ended_at).await? {
+    let last_request = finish.last_request.as_ref();
+    let is_held =
+        lease::release(conn, finish.turn_id, finish.owner, finish.ended_at, last_request).await?;
+    let turn = match is_held {
         true => {
             let turn = end(conn, finish).await?;
             if let Some(context) = &finish.context {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use causerie_domain::prompt_caches::LastRequest;
 use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId};
 use diesel::dsl::case_when;
 use diesel::prelude::*;
@@ -9,7 +10,7 @@ use diesel::sql_types::BigInt;
 
 use super::super::{Conn, Db, RunQueryDsl, sql_literals};
 use crate::error::QueryError;
-use crate::rows::micros;
+use crate::rows::{last_request_text, micros};
 use crate::schema::{sessions, turns};
 use crate::types::{IdParam, SqlId, id_param};
 
@@ -40,17 +41,23 @@ pub(super) async fn lock(conn: &mut Conn, turn: TurnId, owner: InstanceId) -> Re
     Ok(locked == 1)
 }
 
-/// Releases the session of a turn. `false` if this owner no longer holds the lease.
+/// Releases the session of a turn, and stores its last request if there is one. `false` if this owner no longer holds the
+/// lease.
 pub(super) async fn release(
     conn: &mut Conn,
     turn: TurnId,
     owner: InstanceId,
     now: Timestamp,
+    last_request: Option<&LastRequest>,
 ) -> Result<bool, QueryError> {
+    let last_request = last_request.map(last_request_text).transpose()?;
     let released = diesel::update(sessions::table)
         .filter(sessions::active_turn_id.eq(id_param(turn)))
         .filter(sessions::id.eq_any(session_of(turn, owner)))
-        .set(released_columns(now.as_micros()))
+        .set((
+            released_columns(now.as_micros()),
+            last_request.map(|request| sessions::last_request.eq(request)),
+        ))
         .execute(conn)
         .await?;
     Ok(released == 1)

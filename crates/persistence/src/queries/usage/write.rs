@@ -80,6 +80,7 @@ pub(in super::super) async fn close(
             ai_usage::failure_code.eq(close.failure.map(|code| code.as_str())),
             ai_usage::duration_us.eq(micros(close.duration)),
             ai_usage::closed_at.eq(close.closed_at.as_micros()),
+            ai_usage::cache_miss.eq(close.cache_miss.map(|miss| miss.as_str())),
             ai_usage::next_lookup_at.eq(close.next_lookup_at.map(Timestamp::as_micros)),
         ))
         .into_boxed::<Db>();

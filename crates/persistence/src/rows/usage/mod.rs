@@ -6,6 +6,7 @@ mod reports;
 use std::collections::HashMap;
 
 use causerie_domain::ports::StoreError;
+use causerie_domain::prompt_caches::CacheMiss;
 use causerie_domain::usage::{CostBasis, MessageUsage, PendingUsage, Settlement, TokenCounts};
 use causerie_domain::{GroupId, MessageId, Timestamp, TurnId, UsageId, Usd, UserId};
 use diesel::pg::Pg;
@@ -32,6 +33,7 @@ pub(crate) struct MessageUsageRow {
     cost: Option<i64>,
     basis: Option<String>,
     cache_saved: Option<i64>,
+    cache_miss: Option<String>,
 }
 
 /// The tokens of a row.
@@ -106,6 +108,11 @@ fn basis(stored: Option<&str>) -> Result<CostBasis, StoreError> {
     Ok(stored.map(|basis| parse_variant("ai_usage.basis", basis)).transpose()?.unwrap_or(CostBasis::Pending))
 }
 
+/// Returns the reason for which the cache had no beginning of a request.
+fn cache_miss(stored: Option<&str>) -> Result<Option<CacheMiss>, StoreError> {
+    stored.map(|miss| parse_variant("ai_usage.cache_miss", miss)).transpose()
+}
+
 impl TryFrom<TokensRow> for TokenCounts {
     type Error = StoreError;
 
@@ -131,6 +138,7 @@ impl TryFrom<MessageUsageRow> for MessageUsage {
             cost: row.cost.map(Usd::from_pico),
             basis: basis(row.basis.as_deref())?,
             cache_saved: row.cache_saved.map(Usd::from_pico),
+            cache_miss: cache_miss(row.cache_miss.as_deref())?,
             generation_id: row.generation_id,
         })
     }

@@ -72,6 +72,7 @@ pub(crate) struct UsageRecordRow {
     reported_cost: Option<i64>,
     calculated_cost: Option<i64>,
     cache_saved: Option<i64>,
+    cache_miss: Option<String>,
     time_to_first_token_us: Option<i64>,
     duration_us: Option<i64>,
 }
@@ -160,6 +161,7 @@ impl TryFrom<UsageRecordRow> for UsageRecord {
             reported_cost: row.reported_cost.map(Usd::from_pico),
             calculated_cost: row.calculated_cost.map(Usd::from_pico),
             cache_saved: row.cache_saved.map(Usd::from_pico),
+            cache_miss: super::cache_miss(row.cache_miss.as_deref())?,
             time_to_first_token: span("ai_usage.time_to_first_token_us", row.time_to_first_token_us)?,
             duration: span("ai_usage.duration_us", row.duration_us)?,
         })

@@ -1,20 +1,11 @@
 //! Input tokens that the provider is expected to read from its cache.
 
-use std::time::Duration;
-
 use causerie_domain::Timestamp;
 use causerie_domain::messages::{MessageRole, MessageView};
 use causerie_domain::models::Pricing;
 use causerie_domain::turns::{ContextReport, HistoryTrim};
 
-use crate::context::{self, ContextInput};
-
-/// Time after a request for which providers keep its beginning.
-const CACHE_TIME: Duration = Duration::from_secs(5 * 60);
-/// Minimum tokens of a beginning that models without breakpoints cache.
-const MIN_TOKENS: u64 = 1024;
-/// Step in which models without breakpoints cache, in tokens.
-const STEP_TOKENS: u64 = 128;
+use crate::context::{self, CACHE_TIME, ContextInput, is_cached_cheaper, kept_without_breakpoints};
 
 /// Model and time of a request.
 #[derive(Debug, Clone, Copy)]
@@ -40,8 +31,8 @@ pub(super) fn expected_cached_tokens(
         None => system,
     };
     match (context::min_cached_tokens(cache.model, prices), input.min_cached_tokens) {
-        (None, _) if common >= MIN_TOKENS => common - common % STEP_TOKENS,
-        (None, _) | (Some(_), None) => 0,
+        (None, _) => kept_without_breakpoints(common),
+        (Some(_), None) => 0,
         // A sliding window that has begun to move has a mark at the system message only.
         (Some(_), Some(min)) => {
             let moves = input.trim == HistoryTrim::Sliding && report.messages_dropped > 0;
@@ -51,10 +42,6 @@ pub(super) fn expected_cached_tokens(
                 .unwrap_or(0)
         }
     }
-}
-
-fn is_cached_cheaper(prices: &Pricing) -> bool {
-    matches!((prices.cache_read, prices.prompt), (Some(cached), Some(prompt)) if cached < prompt)
 }
 
 /// Returns the last answer of the requested model whose request can still be in the cache.

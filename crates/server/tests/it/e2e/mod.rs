@@ -12,6 +12,7 @@ mod attachments;
 mod audit_events;
 mod broken_connections;
 mod budgets;
+mod cache_misses;
 mod concurrency;
 mod context;
 mod deletions;
