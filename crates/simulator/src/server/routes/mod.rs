@@ -85,7 +85,10 @@ async fn serve(state: web::Data<State>, http: HttpRequest, body: Bytes, route: R
 fn build_script(state: &State, request: &ChatRequest, model: String) -> Script {
     let ModelId { path, params } = ModelId::parse(&model);
     let is_echo = !path.starts_with("sim/") || path == "sim/echo";
-    if let Some(reason) = prompt_cache::refused_breakpoints(request, &model) {
+    // An outage does not read the request.
+    if state.outage().is_none()
+        && let Some(reason) = prompt_cache::refused_breakpoints(request, &model)
+    {
         return refusal(400, &reason);
     }
     let mut input = ScenarioInput {
