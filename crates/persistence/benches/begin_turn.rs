@@ -100,7 +100,12 @@ async fn fill(subject: &SqlSubject, messages: u64, (others, each): (u64, u64)) -
     let long = uuid_literal(store, session.as_uuid());
     let mut raw = RawConnection::open(subject.database()).await?;
     raw.run(&insert(&long, &format!("{} AS m", series(messages)), "m.n")).await?;
-    raw.run(&format!("UPDATE sessions SET next_seq = {} WHERE id = {long}", messages + 1)).await?;
+    // The history is cut in blocks, and the last block has half of the messages that a turn loads.
+    let history_from = messages - LOADED / 2 + 1;
+    let next = messages + 1;
+    let cut =
+        format!("UPDATE sessions SET next_seq = {next}, history_from_seq = {history_from} WHERE id = {long}");
+    raw.run(&cut).await?;
     if others > 0 {
         raw.run(&format!(
             "INSERT INTO sessions (id, tool_id, tool_version_id, user_id, state, next_seq, started_at, last_activity_at) \
@@ -125,7 +130,9 @@ async fn plans(subject: &SqlSubject, session: SessionId) -> Result<Vec<String>> 
     let id = uuid_literal(subject.store(), session.as_uuid());
     let statements = [
         format!(
-            "SELECT * FROM messages WHERE session_id = {id} AND seq < {LONG} ORDER BY seq DESC LIMIT {LOADED}"
+            "SELECT * FROM messages WHERE session_id = {id} AND seq >= {} AND seq < {LONG} ORDER BY seq DESC \
+             LIMIT {LOADED}",
+            LONG - LOADED / 2
         ),
         format!("UPDATE sessions SET next_seq = next_seq + 2 WHERE id = {id} AND state = 'active'"),
         format!("UPDATE turns SET ended_at = 1 WHERE session_id = {id} AND turns.status = 'running'"),
