@@ -41,10 +41,15 @@ export interface Usage {
   output_tokens: number | null;
   total_tokens: number | null;
   cached_tokens: number | null;
+  cache_write_tokens: number | null;
   reasoning_tokens: number | null;
   /** US dollars, as text. */
   cost: string | null;
   basis: string;
+  /** What the provider's cache saved in US dollars, as text; can be negative. */
+  cache_saved: string | null;
+  /** Why the provider's cache had no beginning of the request, although one was expected. */
+  cache_miss: string | null;
   generation_id: string | null;
 }
 

@@ -189,8 +189,11 @@ mod tests {
         assert_eq!(cache_saved(&read, &listed(10, 50), NOON), pico(0), "no price of its own");
         assert_eq!(cache_saved(&read, &Pricing::default(), NOON), None);
         // The price of a long prompt applies to both costs.
-        let overrides =
-            vec![PriceOverride { min_prompt_tokens: Some(100), prompt: pico(20), ..PriceOverride::default() }];
+        let overrides = vec![PriceOverride {
+            min_prompt_tokens: Some(100),
+            prompt: pico(20),
+            ..PriceOverride::default()
+        }];
         let long = Pricing { overrides, ..prices.clone() };
         assert_eq!(cache_saved(&tokens(100, 0, 0), &long, NOON), pico(1900));
     }

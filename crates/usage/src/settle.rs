@@ -397,16 +397,18 @@ mod tests {
     fn what_the_cache_saved_is_settled_with_the_tokens() {
         let priced = Pricing { cache_read: Some(Usd::from_pico(1)), ..prices() };
         let cached = |cached| TokenCounts { cached, ..counts(Some(100), Some(10)) };
-        let end = |reported, prices| RequestEnd {
-            outcome: UsageOutcome::Completed,
-            refused: false,
-            reported,
-            generation_known: true,
-            estimated: EstimatedTokens { input: 100, output: 10 },
-            prices,
-            sent_at: SENT,
-        };
-        let saved_of = |tokens, cost, prices| {
+        fn end<'a>(reported: Option<&'a ReportedUsage>, prices: Option<&'a Pricing>) -> RequestEnd<'a> {
+            RequestEnd {
+                outcome: UsageOutcome::Completed,
+                refused: false,
+                reported,
+                generation_known: true,
+                estimated: EstimatedTokens { input: 100, output: 10 },
+                prices,
+                sent_at: SENT,
+            }
+        }
+        let saved_of = |tokens: TokenCounts, cost: Option<i64>, prices: Option<&Pricing>| {
             let reported = usage(tokens, cost);
             settle(&end(Some(&reported), prices)).settlement.cache_saved.map(Usd::pico)
         };

@@ -72,12 +72,7 @@ impl MessageUsage {
     }
 
     fn sum(&self) -> UsageSum {
-        UsageSum {
-            tokens: self.tokens,
-            cost: self.cost,
-            basis: self.basis,
-            cache_saved: self.cache_saved,
-        }
+        UsageSum { tokens: self.tokens, cost: self.cost, basis: self.basis, cache_saved: self.cache_saved }
     }
 }
 
@@ -145,12 +140,8 @@ mod tests {
     #[test]
     fn a_refused_request_does_not_weaken_the_basis_of_others() {
         let none = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
-        let refused = UsageSum {
-            tokens: none,
-            cost: Some(Usd::ZERO),
-            basis: CostBasis::Calculated,
-            cache_saved: None,
-        };
+        let refused =
+            UsageSum { tokens: none, cost: Some(Usd::ZERO), basis: CostBasis::Calculated, cache_saved: None };
         for basis in CostBasis::ALL {
             let answered = request(Some(5), Some(7), *basis);
             for pair in [[refused, answered], [answered, refused]] {
@@ -197,12 +188,8 @@ mod tests {
             }
         });
         let none = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
-        let refused = UsageSum {
-            tokens: none,
-            cost: Some(Usd::ZERO),
-            basis: CostBasis::Calculated,
-            cache_saved: None,
-        };
+        let refused =
+            UsageSum { tokens: none, cost: Some(Usd::ZERO), basis: CostBasis::Calculated, cache_saved: None };
         prop_oneof![4 => any, 1 => Just(refused)]
     }
 

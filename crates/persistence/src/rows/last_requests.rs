@@ -1,10 +1,9 @@
 //! Last answered request of a session as JSON in `sessions.last_request`.
 
+use causerie_domain::Timestamp;
 use causerie_domain::ports::StoreError;
 use causerie_domain::prompt_caches::LastRequest;
-use causerie_domain::{Timestamp, ToolVersionId};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::json::{read, write};
 use super::sanitized;
@@ -14,7 +13,7 @@ const COLUMN: &str = "sessions.last_request";
 
 #[derive(Serialize, Deserialize)]
 struct StoredRequest {
-    tool_version: Uuid,
+    tool_version: String,
     model: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     model_served: Option<String>,
@@ -44,7 +43,7 @@ pub(crate) fn last_request_text(request: &LastRequest) -> Result<String, StoreEr
     } = request;
     let text = |text: &Option<String>| text.as_deref().map(|text| sanitized(text).into_owned());
     let stored = StoredRequest {
-        tool_version: tool_version_id.as_uuid(),
+        tool_version: tool_version_id.to_string(),
         model: model.clone(),
         model_served: text(model_served),
         provider: text(provider),
@@ -63,8 +62,10 @@ pub(crate) fn last_request(stored: &str) -> Result<LastRequest, StoreError> {
     let mut sha256 = [0; 32];
     hex::decode_to_slice(&stored.sha256, &mut sha256)
         .map_err(|_| corrupt(format!("{COLUMN} has no SHA-256")))?;
+    let tool_version =
+        stored.tool_version.parse().map_err(|_| corrupt(format!("{COLUMN} has no version of a tool")))?;
     Ok(LastRequest {
-        tool_version_id: ToolVersionId::from_uuid(stored.tool_version),
+        tool_version_id: tool_version,
         model: stored.model,
         model_served: stored.model_served,
         provider: stored.provider,
@@ -79,6 +80,9 @@ pub(crate) fn last_request(stored: &str) -> Result<LastRequest, StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use causerie_domain::ToolVersionId;
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]

@@ -35,7 +35,13 @@ async fn pending(subject: &SqlSubject, due: Timestamp) -> Result<UsageId> {
     let cost = Some(Usd::from_pico(7));
     let usage = CloseUsage {
         progress: UsageProgress { generation_id: Some("gen-1".to_owned()), ..UsageProgress::default() },
-        settlement: Settlement { cost, basis: CostBasis::Pending, reported: None, calculated: cost, cache_saved: None },
+        settlement: Settlement {
+            cost,
+            basis: CostBasis::Pending,
+            reported: None,
+            calculated: cost,
+            cache_saved: None,
+        },
         next_lookup_at: Some(due),
         ..end.usage
     };

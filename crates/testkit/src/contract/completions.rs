@@ -184,8 +184,13 @@ pub async fn an_expired_completion_is_closed_and_priced_once(subject: &Subject) 
     assert_eq!((row.usage.id, row.usage.outcome), (dead.usage.id, UsageOutcome::Interrupted));
     assert_eq!(row.usage.generation_id.as_deref(), Some("gen-1"));
     assert!(row.parts.is_empty());
-    let settlement =
-        Settlement { cost: Some(pico(3)), basis: CostBasis::Estimated, reported: None, calculated: None, cache_saved: None };
+    let settlement = Settlement {
+        cost: Some(pico(3)),
+        basis: CostBasis::Estimated,
+        reported: None,
+        calculated: None,
+        cache_saved: None,
+    };
     let price =
         PriceUsage { id: row.usage.id, tokens: TokenCounts::default(), settlement, next_lookup_at: None };
     assert!(subject.reconciliation.price(price.clone()).await?);

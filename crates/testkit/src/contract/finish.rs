@@ -146,7 +146,13 @@ pub async fn the_usage_of_a_turn_is_the_sum_of_its_attempts(subject: &Subject) -
         failure: Some(FailureCode::UpstreamUnavailable),
         progress: UsageProgress { generation_id: Some("gen-1".to_owned()), ..UsageProgress::default() },
         tokens: TokenCounts::default(),
-        settlement: Settlement { cost: None, basis: CostBasis::Unknown, reported: None, calculated: None, cache_saved: None },
+        settlement: Settlement {
+            cost: None,
+            basis: CostBasis::Unknown,
+            reported: None,
+            calculated: None,
+            cache_saved: None,
+        },
         ..closed(running.usage, &Ending::whole(""))
     };
     let mut open = subject.open_usage(turn.session_id, turn.id, turn.assistant_message_id);

@@ -169,7 +169,9 @@ pub async fn a_turn_is_found_only_by_a_filter_that_matches_its_answer(subject: &
 pub async fn session_totals_are_sums_over_all_attempts(subject: &Subject) -> Result<()> {
     let id = subject.session().await?.id;
     assert_eq!(subject.conversations.totals(id, &subject.own()).await?, Some(SessionTotals::default()));
-    for (cached, written, saved) in [(Some(0), Some(5), Some(-2)), (Some(4), None, Some(40)), (None, None, None)] {
+    for (cached, written, saved) in
+        [(Some(0), Some(5), Some(-2)), (Some(4), None, Some(40)), (None, None, None)]
+    {
         let running = subject.start(id, "Hello").await?;
         let mut end = subject.end(&running, &Ending::whole("Hi"));
         (end.usage.tokens.cached, end.usage.tokens.cache_write) = (cached, written);

@@ -44,8 +44,7 @@ async fn release(
 ) -> Result<(Turn, MessageUsage), TransactionError<TurnStoreError>> {
     let finish = &ended.finish;
     let last_request = finish.last_request.as_ref();
-    let is_held =
-        lease::release(conn, finish.turn_id, finish.owner, finish.ended_at, last_request).await?;
+    let is_held = lease::release(conn, finish.turn_id, finish.owner, finish.ended_at, last_request).await?;
     let turn = match is_held {
         true => {
             let turn = end(conn, finish).await?;

@@ -73,9 +73,7 @@ impl SentRequest<'_> {
 
     fn difference(&self, last: &LastRequest) -> CacheMiss {
         let progress = &self.usage.progress;
-        let differ = |before: &Option<String>, now: &Option<String>| {
-            matches!((before, now), (Some(before), Some(now)) if before != now)
-        };
+        let differ = |before: &Option<String>, now: &Option<String>| matches!((before, now), (Some(before), Some(now)) if before != now);
         if self.tool_version_id != last.tool_version_id {
             CacheMiss::ToolVersion
         } else if self.request.model != last.model || differ(&last.model_served, &progress.model_served) {
@@ -105,7 +103,8 @@ impl SentRequest<'_> {
 
     /// Returns whether the request begins with all messages of an earlier one.
     fn begins_with(&self, last: &LastRequest) -> bool {
-        let messages = usize::try_from(last.messages).ok().and_then(|count| self.request.messages.get(..count));
+        let messages =
+            usize::try_from(last.messages).ok().and_then(|count| self.request.messages.get(..count));
         messages.is_some_and(|messages| digest(messages) == last.sha256)
     }
 
@@ -123,9 +122,9 @@ impl SentRequest<'_> {
         let history = self.input.history.iter().map(|view| &view.message);
         let sent: Vec<_> = history.filter(|message| self.history.contains(message.seq)).collect();
         let is_question = |message: &MessageRole| *message == MessageRole::User;
-        let Some(index) = sent.iter().rposition(|message| {
-            is_question(&message.role) && message.seq < last.answer_seq
-        }) else {
+        let Some(index) =
+            sent.iter().rposition(|message| is_question(&message.role) && message.seq < last.answer_seq)
+        else {
             return false;
         };
         // Without a next message in the history, the new message follows.

@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use causerie_domain::completion::Parameters;
 use causerie_domain::principal::Requester;
-use causerie_domain::usage::{
-    CostBasis, Settlement, TokenCounts, UsageOutcome, UsageProgress,
-};
+use causerie_domain::usage::{CostBasis, Settlement, TokenCounts, UsageOutcome, UsageProgress};
 use causerie_domain::{UsageId, Usd, UserId};
 use uuid::Uuid;
 
@@ -37,7 +35,8 @@ impl Ended {
     }
 
     fn of(input: ContextInput) -> Self {
-        let budget = TokenBudget { input_tokens: 10_000, max_output_tokens: 10, context_length_assumed: false };
+        let budget =
+            TokenBudget { input_tokens: 10_000, max_output_tokens: 10, context_length_assumed: false };
         let fixed = fixed_prompt(&input.system, &input.content, 0, budget, input.ratio).unwrap();
         let Context { messages, report, history, .. } = build(&input, fixed);
         let tokens = TokenCounts { input: Some(2000), cached: Some(0), ..TokenCounts::default() };
@@ -120,7 +119,10 @@ fn the_first_difference_is_the_reason() {
     let next = Ended::after(&["a", "b", "new", "d"]);
     let check = |next: Ended, expected| assert_eq!(next.miss_after(&last), Some(expected));
     check(next.clone(), CacheMiss::Unknown);
-    check(next.changed(|next| next.tool_version_id = ToolVersionId::from_uuid(Uuid::max())), CacheMiss::ToolVersion);
+    check(
+        next.changed(|next| next.tool_version_id = ToolVersionId::from_uuid(Uuid::max())),
+        CacheMiss::ToolVersion,
+    );
     check(next.changed(|next| next.request.model = "other/model".to_owned()), CacheMiss::Model);
     let other = || Some("other".to_owned());
     check(next.changed(|next| next.usage.progress.model_served = other()), CacheMiss::Model);
@@ -154,9 +156,12 @@ fn a_beginning_that_was_read_or_not_expected_has_no_reason() {
     let last = Ended::after(&["a", "b"]);
     let next = Ended::after(&["a", "b", "new", "d"]);
     // The provider keeps whole steps of 2000 tokens: 1920.
-    for (cached, expected) in
-        [(None, None), (Some(0), Some(CacheMiss::Unknown)), (Some(959), Some(CacheMiss::Unknown)), (Some(960), None)]
-    {
+    for (cached, expected) in [
+        (None, None),
+        (Some(0), Some(CacheMiss::Unknown)),
+        (Some(959), Some(CacheMiss::Unknown)),
+        (Some(960), None),
+    ] {
         let next = next.changed(|next| next.usage.tokens.cached = cached);
         assert_eq!(next.miss_after(&last), expected, "{cached:?}");
     }
