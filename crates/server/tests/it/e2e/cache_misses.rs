@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use causerie_simulator::Fault;
-use causerie_testkit::anyhow::{Context as _, Result, ensure};
+use causerie_testkit::anyhow::{Context as _, Error, Result, ensure};
 use causerie_testkit::app::context_costs::{AUTOMATIC, EXPLICIT};
 use causerie_testkit::app::{Chat, Reply, TestApp, TestAppBuilder};
 use causerie_testkit::database::{RawConnection, uuid_literal};
@@ -23,7 +23,7 @@ causerie_testkit::on_both_databases! {
 const INPUT_PICO: i64 = 250_000;
 const CACHED_PICO: i64 = 25_000;
 
-/// More than 1024 tokens of text that begins with a word.
+/// Returns a text of more than 1024 tokens that begins with a word.
 fn long(word: &str) -> String {
     format!("{word}{}", " and a long question".repeat(300))
 }
@@ -145,7 +145,7 @@ async fn a_change_outside_of_the_history_is_the_reason(builder: TestAppBuilder) 
             request["sent_at"] = json!(request["sent_at"].as_i64().unwrap_or(0) - 300_000_000)
         }),
         ("model", |request| request["model"] = json!("other/model")),
-        ("tool_version", |request| request["tool_version"] = json!(uuid::Uuid::nil())),
+        ("tool_version", |request| request["tool_version"] = json!(uuid::Uuid::nil().to_string())),
     ];
     for (expected, edit) in edits {
         let chat = app.ada.chat("automatic").await?;
@@ -163,7 +163,7 @@ async fn another_provider_is_the_reason(builder: TestAppBuilder) -> Result<()> {
     chat.send_and_read(&long("One")).await?;
     let provider = async |session: &str| {
         let records = app.ada.get(&format!("/usage/records?session={session}")).await?.json(200)?;
-        Ok::<_, causerie_testkit::anyhow::Error>(records["data"][0]["provider"].clone())
+        Ok::<_, Error>(records["data"][0]["provider"].clone())
     };
     let first = provider(&chat.id).await?;
     // The upstream chooses the provider of a session by its id, so some forks have another one than their parent.
