@@ -37,7 +37,7 @@ use self::members::string;
 pub use self::offers::OfferedModel;
 use self::plan::Plan;
 use self::registry::{Attached, RequestIdentity, RetryAttach};
-use self::run::CompletionRun;
+use self::run::{CompletionRun, EndGuard};
 use self::running::RunningCompletion;
 pub use self::settings::{CompletionSettings, OnDisconnect};
 use self::whole::WholeAnswer;
@@ -48,8 +48,8 @@ use crate::runtime::Runtime;
 use crate::send::{MAX_IDEMPOTENCY_KEY_CHARS, sha256};
 
 /// Time for which a retry waits for the reader of an equal request to go: the server can learn of a broken connection
-/// after the client.
-const RETRY_PATIENCE: Duration = Duration::from_millis(500);
+/// after the client, and a request is begun to its end although its client has gone.
+const RETRY_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Prefix of a model that names a tool.
 pub const TOOL_PREFIX: &str = "tool:";
@@ -234,6 +234,11 @@ impl Runtime {
         let inner = &self.inner;
         let Plan { begin, request, max_tokens } = plan;
         let leased_at = monotonic();
+        // Registered before it is stored: a retry that arrives meanwhile waits for the reader of the first request.
+        let log = Arc::new(CompletionLog::new(Arc::clone(&inner.completions.registry.memory)));
+        let reader = log.reader();
+        inner.completions.registry.insert(identity, &log, max_tokens);
+        let end_guard = EndGuard { inner: Arc::clone(inner), log: Arc::clone(&log) };
         // The transaction may have been committed although the call failed. The repeated call has the same result.
         let left = match inner.completion_store.begin_completion(begin.clone()).await {
             Err(BeginCompletionError::Store(error @ StoreError::Unavailable(_)))
@@ -243,12 +248,9 @@ impl Runtime {
             }
             begun => begun,
         }?;
-        let log = Arc::new(CompletionLog::new(Arc::clone(&inner.completions.registry.memory)));
-        let reader = log.reader();
-        inner.completions.registry.insert(identity, &log, max_tokens);
         let running = Arc::new(RunningCompletion::new(begin.usage.id, leased_at));
         let guard = inner.completions.running.insert(&running);
-        let run = CompletionRun { inner: Arc::clone(inner), running, guard, log, ratio, permit };
+        let run = CompletionRun { inner: Arc::clone(inner), running, guard, end_guard, log, ratio, permit };
         let requester = request.requester;
         inner.turns.spawn_on(on_behalf_of(requester, run.run(request, begin.usage)), &inner.handle);
         Ok((reader, left))

@@ -40,6 +40,7 @@ pub(super) struct CompletionRun {
     pub(super) inner: Arc<RuntimeInner>,
     pub(super) running: Arc<RunningCompletion>,
     pub(super) guard: RunningGuard,
+    pub(super) end_guard: EndGuard,
     pub(super) log: Arc<CompletionLog>,
     pub(super) ratio: CharsPerToken,
     /// Released with the body.
@@ -67,7 +68,6 @@ enum AttemptEnd {
 impl CompletionRun {
     /// Runs the completion and ends its log exactly once, also after a panic.
     pub(super) async fn run(self, request: RelayRequest, first: OpenUsage) {
-        let _on_panic = EndGuard { inner: Arc::clone(&self.inner), log: Arc::clone(&self.log) };
         let mut run = self;
         let mut attempt = Attempt::new(first);
         let (outcome, end) = run.complete(request, &mut attempt).await;
@@ -93,6 +93,7 @@ impl CompletionRun {
         };
         drop(run.guard);
         run.log.end(outcome);
+        drop(run.end_guard);
     }
 
     /// Sends the request until an attempt succeeds or no retry is allowed.
@@ -134,6 +135,8 @@ impl CompletionRun {
                     return (AnswerOutcome::Completed, Some(end));
                 }
                 let reason = self.log_failure(attempt, error, request.as_ref(), retries);
+                // The reason can repeat the instructions of a tool in other words.
+                let reason = reason.filter(|_| attempt.usage.tool_id.is_none());
                 return (AnswerOutcome::Failed(failure(error, reason)), Some(end));
             };
             self.log_failure(attempt, error, request.as_ref(), retries);
@@ -378,9 +381,10 @@ impl Attempt {
 }
 
 /// Ends the log when the task of a completion ends, also by a panic.
-struct EndGuard {
-    inner: Arc<RuntimeInner>,
-    log: Arc<CompletionLog>,
+#[derive(Debug)]
+pub(super) struct EndGuard {
+    pub(super) inner: Arc<RuntimeInner>,
+    pub(super) log: Arc<CompletionLog>,
 }
 
 impl Drop for EndGuard {
