@@ -98,8 +98,12 @@ impl InputSize {
                 // Base64 has four characters for three bytes.
                 self.file_bytes = self.file_bytes.saturating_add(bytes / 4 * 3);
             }
-            "input_audio" | "video_url" => self.has_unbounded = true,
-            _ => self.add_text(part.get()),
+            "refusal" | "reasoning" | "thinking" => self.add_text(part.get()),
+            // Audio, video, and what an upstream may load.
+            _ => {
+                self.add_text(part.get());
+                self.has_unbounded = true;
+            }
         }
     }
 }
@@ -133,5 +137,7 @@ mod tests {
         let audio =
             json!([{"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "AA"}}]}]);
         assert_eq!(size(audio).max_tokens(), None);
+        let unknown = json!([{"role": "user", "content": [{"type": "document", "source": {"url": "https://example.org"}}]}]);
+        assert_eq!(size(unknown).max_tokens(), None);
     }
 }

@@ -63,8 +63,8 @@ pub(super) fn unbounded_price<'m>(
         let listed = provider.as_ref().and_then(|provider| provider.get(name)).and_then(elements);
         // `openai/priority` names a tier of a provider.
         let is_dearer = |slug: &&RawValue| {
-            let slug = string(slug.get()).unwrap_or_default();
-            slug.contains("/priority") || slug.contains("/fast")
+            let slug = string(slug.get()).unwrap_or_default().to_ascii_lowercase();
+            ["/priority", "/fast", "/scale"].iter().any(|tier| slug.contains(tier))
         };
         if listed.unwrap_or_default().iter().any(is_dearer) {
             return Ok(Some(format!("provider.{name}")));
@@ -120,10 +120,11 @@ impl NamedModels {
             Tree::List(all) => all.iter().for_each(|one| self.add_value(at, one, is_name)),
             Tree::Object(all) => {
                 for (name, value) in all {
-                    if name.contains("preset") {
+                    let lower = name.to_ascii_lowercase();
+                    if lower.contains("preset") {
                         self.preset.get_or_insert_with(|| format!("{at}/{name}"));
                     }
-                    self.add_value(&format!("{at}/{name}"), value, name.contains("model"));
+                    self.add_value(&format!("{at}/{name}"), value, lower.contains("model"));
                 }
             }
             _ => {}
@@ -171,6 +172,7 @@ mod tests {
             ("modalities", json!(["text"]), None),
             ("web_search_options", json!({}), Some("web_search_options")),
             ("provider", json!({"order": ["openai/priority"]}), Some("provider.order")),
+            ("provider", json!({"only": ["openai/Priority"]}), Some("provider.only")),
             ("provider", json!({"only": ["openai"]}), None),
         ] {
             let found = with(name, value.clone(), |members| unbounded_price(members, ["a/b"]).unwrap());
@@ -192,10 +194,10 @@ mod tests {
         };
         assert_eq!(models("models", json!(["a/b", "c/d"])), ["/models/0=a/b", "/models/1=c/d"]);
         let plugin =
-            json!([{"id": "fusion", "analysis_models": ["a/b"], "deep": {"model": "c/d", "text": "e/f"}}]);
+            json!([{"id": "fusion", "analysis_models": ["a/b"], "deep": {"MODEL": "c/d", "text": "e/f"}}]);
         assert_eq!(
             models("plugins", plugin),
-            ["/plugins/0/analysis_models=a/b", "/plugins/0/deep/model=c/d"]
+            ["/plugins/0/analysis_models=a/b", "/plugins/0/deep/MODEL=c/d"]
         );
         let tools = json!([{"type": "function", "function": {"name": "f", "model": "x"}},
             {"type": "openrouter:advisor", "parameters": {"model": "a/b"}}]);

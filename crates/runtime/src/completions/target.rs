@@ -100,16 +100,20 @@ impl RuntimeInner {
     }
 }
 
-/// Returns whether a text has the form of an id: printable ASCII without empty segments.
+/// Returns whether a text has the form of an id: printable ASCII without wildcards and without segments that name
+/// nothing.
 fn is_spelled_as_id(id: &str) -> bool {
-    id.bytes().all(|byte| byte.is_ascii_graphic()) && id.split('/').all(|segment| !segment.is_empty())
+    let is_named = |segment: &str| !segment.trim_matches('.').is_empty();
+    let is_literal = |byte: u8| byte.is_ascii_graphic() && !b"*[]{}\\".contains(&byte);
+    id.bytes().all(is_literal) && id.split(['?', '#']).next().unwrap_or_default().split('/').all(is_named)
 }
 
-/// Returns the id of the model that an id without an entry in the catalog may name: without variants and suffixes, in
-/// lower case.
+/// Returns the id of the model that an id without an entry in the catalog may name: its author and name in lower case,
+/// without variants, suffixes, parameters and prefixes.
 fn base_id(id: &str) -> String {
-    let id = id.trim_start_matches('~');
-    id.split_once(':').map_or(id, |(base, _)| base).to_ascii_lowercase()
+    let id = id.trim_start_matches('~').split([':', '?', '#']).next().unwrap_or_default();
+    let start = id.rmatch_indices('/').nth(1).map_or(0, |(at, _)| at + 1);
+    id[start..].to_ascii_lowercase()
 }
 
 /// Checks the length of the user messages against the limit of a tool.
@@ -140,7 +144,7 @@ fn check_message_length(members: &Members<'_>, tool: &PinnedTool) -> Result<(), 
 
 /// Parameters that a model of the catalog may lack, with their name in the catalog. The catalog lists
 /// `parallel_tool_calls`, `prediction` and the maxima of tokens for some of the models that take them, so that their
-/// absence says nothing.
+/// absence means nothing.
 const LISTED_PARAMETERS: &[(&str, &str)] = &[
     ("frequency_penalty", "frequency_penalty"),
     ("include_reasoning", "include_reasoning"),

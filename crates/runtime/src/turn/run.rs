@@ -75,7 +75,7 @@ impl TurnRun {
         let finish = self.finish_request(&attempt, outcome, &form, &request);
         let answered_by = finish.meta.model.clone();
         let ending = self.store(finish).await;
-        // Whoever has read the end finds the corrected ratio; the end does not wait until the ratio is stored.
+        // A client that has read the end finds the corrected ratio; the end does not wait until the ratio is stored.
         let correction =
             answered_by.zip(observed).and_then(|(model, seen)| self.inner.calibrate(&model, seen));
         self.running.log.end(ending);

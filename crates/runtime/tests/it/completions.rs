@@ -439,6 +439,13 @@ async fn a_forbidden_model_is_forbidden_in_every_spelling() {
         "A/B:Nitro",
         "a/b:unknown:free",
         "a//b",
+        "a/./b",
+        "a/b?x=1",
+        "a/b#",
+        "openrouter/a/b",
+        "a/*",
+        "a/[b]",
+        "*/*",
         "a/b ",
         "a/\u{62}\u{301}",
     ] {
