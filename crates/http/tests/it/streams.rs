@@ -166,7 +166,7 @@ async fn invalid_cursors_are_refused() {
     let (_app, ada, session) = app_with_session().await;
     let whole = frames(&ada.send_message(&session, "hi").await);
     let turn = whole[0].id.split(':').next().unwrap();
-    for query in ["starting_after=x", "starting_after=3", "starting_after=", "since=3"] {
+    for query in ["starting_after=x", "starting_after=3", "since=3"] {
         let response = ada.get(&format!("{session}/stream?{query}")).await;
         assert_eq!(response.outcome(), (400, "invalid_parameter".to_owned()), "{query}");
     }
@@ -177,7 +177,9 @@ async fn invalid_cursors_are_refused() {
     let other = ada.session().await;
     let response = ada.get(&format!("{other}/stream?starting_after={turn}:0")).await;
     assert_eq!(response.outcome(), (404, "not_found".to_owned()));
-    assert_eq!(ada.get(&format!("{other}/stream")).await.status, 204);
+    for query in ["", "?starting_after="] {
+        assert_eq!(ada.get(&format!("{other}/stream{query}")).await.status, 204);
+    }
 }
 
 #[tokio::test]
