@@ -136,7 +136,7 @@ fn the_first_difference_is_the_reason() {
     let input = input_with(&conversation(1, &["a", "b", "new", "d"]), None);
     let cut = ContextInput { max_history_messages: 2, ..input.clone() };
     check(Ended::of(cut), CacheMiss::Cut);
-    let mut withheld = input.clone();
+    let mut withheld = ContextInput { content: "other".to_owned(), ..input.clone() };
     withheld.history[2].message.withheld_from = Some(5);
     check(Ended::of(withheld.clone()), CacheMiss::Withheld);
     withheld.history[2].message.withheld_from = Some(4);
