@@ -171,7 +171,10 @@ async fn totals_are_sums_over_all_answers(builder: TestAppBuilder) -> Result<()>
     assert!(cost.starts_with("0.5"), "{cost}");
     assert_eq!(
         totals,
-        json!({ "messages": 6, "input_tokens": input_tokens, "output_tokens": output_tokens, "cost": cost })
+        json!({
+            "messages": 6, "input_tokens": input_tokens, "output_tokens": output_tokens, "cost": cost,
+            "cached_tokens": 0, "cache_write_tokens": 0, "cache_saved": "0",
+        })
     );
     app.stop().await
 }
