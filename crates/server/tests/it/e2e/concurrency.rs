@@ -96,6 +96,9 @@ async fn totals_and_activity_are_consistent_during_concurrent_requests(
             "input_tokens": tokens("input_tokens"),
             "output_tokens": tokens("output_tokens"),
             "cost": cost.to_string(),
+            "cached_tokens": 0,
+            "cache_write_tokens": 0,
+            "cache_saved": "0",
         })
     );
     let title = detail["title"].as_str().context("a title")?;
