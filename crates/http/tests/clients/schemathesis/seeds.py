@@ -228,8 +228,8 @@ def whole_numbers(value):
 
 def message(world, body):
     """A message is not blank and fits the context of the model, and the address of a file is public."""
-    if not body["content"].strip():
-        body["content"] = "Hello"
+    if not any("!" <= character <= "~" for character in body["content"]):
+        body["content"] = "Hello " + body["content"]
     for file in body.get("attachments", []):
         file["storage_key"] = "https://example.org/a.png" if file["storage_provider"] == "url" else "a.png"
         file["size"] = min(file["size"], 1000)
