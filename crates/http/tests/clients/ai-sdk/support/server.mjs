@@ -16,9 +16,9 @@ export async function listen(handler) {
   return server;
 }
 
-/** Waits until a condition holds, at most 20 seconds. */
+/** Waits until a condition holds, at most a minute. */
 export async function until(condition, what = 'the condition') {
-  for (const deadline = Date.now() + 20_000; Date.now() < deadline;) {
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline;) {
     const found = await condition();
     if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 20));

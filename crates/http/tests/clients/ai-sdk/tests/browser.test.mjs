@@ -17,7 +17,7 @@ before(async () => {
   proxy = await startProxy(server.port);
   browser = await launch();
   for (const [name, model] of [
-    ['echo', 'sim/echo'], ['slow', 'sim/slow?words=60&delay_ms=50'], ['reasoning', 'sim/reasoning'], ['failing', 'sim/status?code=400'],
+    ['echo', 'sim/echo'], ['slow', 'sim/slow?words=60&delay_ms=50'], ['endless', 'sim/slow?words=20000&delay_ms=50'], ['reasoning', 'sim/reasoning'], ['failing', 'sim/status?code=400'],
     ['artist', 'sim/image?images=1&words=2'],
   ]) await server.tool(name, model);
 });
@@ -91,8 +91,8 @@ for (const major of ['6', '7']) {
         assert.match(await failing.error(), /\w+ \w+/);
         await failing.page.close();
         // Two tabs of one session: the second one has the message of before, and sends in spite of the running turn.
-        const one = await open('slow');
-        const other = await open('slow', { session: one.id });
+        const one = await open('endless');
+        const other = await open('endless', { session: one.id });
         await one.send('Hello');
         await one.status('streaming');
         await other.send('Me too');
@@ -157,7 +157,7 @@ for (const major of ['6', '7']) {
       }
 
       test('a stop', async () => {
-        const chat = await open('slow');
+        const chat = await open('endless');
         await chat.send('Hello');
         await chat.until(20);
         await chat.click('Stop');

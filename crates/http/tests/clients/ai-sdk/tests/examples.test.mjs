@@ -18,7 +18,7 @@ before(async () => {
   plain.origin = `http://127.0.0.1:${plain.address().port}`;
   server = await startServer({ origin: plain.origin });
   await server.tool('echo', 'sim/echo');
-  await server.tool('slow', 'sim/slow?words=60&delay_ms=50');
+  await server.tool('slow', 'sim/slow?words=150&delay_ms=50');
   const probe = await listen(() => {});
   const { port } = probe.address();
   await new Promise((resolve) => probe.close(resolve));

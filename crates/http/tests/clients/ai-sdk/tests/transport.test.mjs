@@ -10,7 +10,7 @@ let server;
 before(async () => {
   server = await startServer();
   for (const [name, model] of [
-    ['echo', 'sim/echo'], ['slow', 'sim/slow?words=60&delay_ms=50'], ['reasoning', 'sim/reasoning'], ['failing', 'sim/status?code=400'],
+    ['echo', 'sim/echo'], ['slow', 'sim/slow?words=60&delay_ms=50'], ['endless', 'sim/slow?words=20000&delay_ms=50'], ['reasoning', 'sim/reasoning'], ['failing', 'sim/status?code=400'],
     ['artist', 'sim/image?images=1&bytes=300000&words=2'], ['cut', 'sim/cut-mid-stream'],
   ]) await server.tool(name, model);
 });
@@ -79,7 +79,7 @@ eachMajor((major, { byDefault, withHelper }) => {
       });
 
       test('a second send while a turn runs is refused', async () => {
-        const chat = await start('slow');
+        const chat = await start('endless');
         const other = open()({ id: chat.id });
         const sent = chat.sendMessage({ text: 'Hello' });
         await until(() => chat.status === 'streaming', 'streaming');
@@ -183,7 +183,7 @@ eachMajor((major, { byDefault, withHelper }) => {
 
   describe(`${major}, helper`, () => {
     test('a stop stops the turn, and the next message waits for it', async () => {
-      const chat = withHelper(server)({ id: await server.session('slow') });
+      const chat = withHelper(server)({ id: await server.session('endless') });
       const sent = chat.sendMessage({ text: 'Hello' });
       await until(() => chat.status === 'streaming', 'streaming');
       await chat.stop();
