@@ -17,7 +17,7 @@ before(async () => {
   proxy = await startProxy(server.port);
   browser = await launch();
   for (const [name, model] of [
-    ['echo', 'sim/echo'], ['slow', 'sim/slow?words=60&delay_ms=50'], ['endless', 'sim/slow?words=20000&delay_ms=50'], ['reasoning', 'sim/reasoning'], ['failing', 'sim/status?code=400'],
+    ['echo', 'sim/echo'], ['slow', 'sim/slow?words=60&delay_ms=50'], ['endless', 'sim/slow?words=5000&delay_ms=50'], ['reasoning', 'sim/reasoning'], ['failing', 'sim/status?code=400'],
     ['artist', 'sim/image?images=1&words=2'],
   ]) await server.tool(name, model);
 });

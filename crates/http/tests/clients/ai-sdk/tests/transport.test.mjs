@@ -10,7 +10,7 @@ let server;
 before(async () => {
   server = await startServer();
   for (const [name, model] of [
-    ['echo', 'sim/echo'], ['slow', 'sim/slow?words=60&delay_ms=50'], ['endless', 'sim/slow?words=20000&delay_ms=50'], ['reasoning', 'sim/reasoning'], ['failing', 'sim/status?code=400'],
+    ['echo', 'sim/echo'], ['slow', 'sim/slow?words=60&delay_ms=50'], ['endless', 'sim/slow?words=5000&delay_ms=50'], ['reasoning', 'sim/reasoning'], ['failing', 'sim/status?code=400'],
     ['artist', 'sim/image?images=1&bytes=300000&words=2'], ['cut', 'sim/cut-mid-stream'],
   ]) await server.tool(name, model);
 });
