@@ -41,7 +41,10 @@ async fn a_session_is_created_and_read(builder: TestAppBuilder) -> Result<()> {
 
     let mut detail = app.ada.get(&path).await?.json(200)?;
     assert_eq!(detail["messages"].take(), json!([]));
-    let nothing = json!({ "messages": 0, "input_tokens": 0, "output_tokens": 0, "cost": "0" });
+    let nothing = json!({
+        "messages": 0, "input_tokens": 0, "output_tokens": 0, "cost": "0",
+        "cached_tokens": 0, "cache_write_tokens": 0, "cache_saved": "0",
+    });
     assert_eq!(detail["totals"].take(), nothing);
     let by_id = app.ada.post("/sessions", &json!({ "tool": session["tool_id"] })).await?.json(201)?;
     assert_eq!(by_id["tool"], "echo");
