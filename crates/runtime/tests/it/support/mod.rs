@@ -3,6 +3,7 @@
 
 pub(crate) mod failing_store;
 pub(crate) mod scripted_gateway;
+pub(crate) mod slow_completions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +59,7 @@ pub(crate) async fn world_with_failing_store(settings: Settings) -> (World, Arc<
     (world_with(store, stores, settings).await, troubled)
 }
 
-async fn world_with(store: MemoryStore, stores: Stores, settings: Settings) -> World {
+pub(crate) async fn world_with(store: MemoryStore, stores: Stores, settings: Settings) -> World {
     clocked_world(store, stores, settings, Arc::new(SystemClock)).await
 }
 
