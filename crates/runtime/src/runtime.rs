@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::authorization::AccessCache;
 use crate::authorization::policy::Policy;
 use crate::completions::state::Completions;
 use crate::core::settings::Settings;
@@ -43,6 +44,7 @@ pub(crate) struct RuntimeInner {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) settings: Settings,
     pub(crate) policy: Arc<Policy>,
+    pub(crate) access: AccessCache,
     /// Id of this instance, stored as the owner of its turns.
     pub(crate) instance: InstanceId,
     pub(crate) catalog: ModelCatalog,
@@ -71,6 +73,8 @@ impl RuntimeInner {
         StoredTurnSource {
             turn_store: Arc::clone(&self.turn_store),
             poll_interval: self.settings.poll_interval,
+            handle: self.handle.clone(),
+            tasks: self.background_tasks.clone(),
         }
     }
 }

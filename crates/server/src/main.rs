@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+/// Allocator of the program: docs/decisions/dependencies.md.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     causerie_server::run()
 }

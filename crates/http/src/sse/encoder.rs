@@ -1,6 +1,6 @@
 //! Encoder of a stream: turns the events of a turn into frames.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 use causerie_domain::TurnId;
 use causerie_domain::failure::FailureCode;
@@ -11,6 +11,9 @@ use causerie_runtime::{CursorPosition, Delta, TurnCursor, TurnEnd, TurnEvent};
 use super::frame::{ErrorData, FinishMetadata, FinishReasonDto, Frame, RefusalCodeDto};
 use crate::dto::usage::UsageDto;
 use crate::refusal::ReaderRefusal;
+
+/// Usual size of the frames of an event in bytes.
+const FRAME_BYTES: usize = 256;
 
 /// Encoder of one turn, from its start to its terminal frame.
 ///
@@ -31,8 +34,8 @@ impl Encoder {
     }
 
     /// Returns the frames of an event.
-    pub(crate) fn encode(&mut self, event: TurnEvent) -> String {
-        let mut out = String::new();
+    pub(crate) fn encode(&mut self, event: TurnEvent) -> Vec<u8> {
+        let mut out = Vec::with_capacity(FRAME_BYTES);
         match event {
             TurnEvent::Started(start) => {
                 // A start within a stream discards the text so far, and with it the open part.
@@ -50,8 +53,8 @@ impl Encoder {
     /// Returns the end of a stream whose turn can no longer be read.
     ///
     /// The terminal frame has the position, so that a client can resume the stream.
-    pub(crate) fn read_failed(&mut self) -> String {
-        let mut out = String::new();
+    pub(crate) fn read_failed(&mut self) -> Vec<u8> {
+        let mut out = Vec::new();
         let failure = TurnFailure::new(
             FailureCode::Internal,
             "The answer cannot be read at the moment; resume the stream later.",
@@ -64,7 +67,7 @@ impl Encoder {
 
     /// Returns the end of a stream whose reader may no longer read. The terminal frame has the position, because the turn
     /// continues.
-    pub(crate) fn refused(&mut self, refusal: ReaderRefusal) -> String {
+    pub(crate) fn refused(&mut self, refusal: ReaderRefusal) -> Vec<u8> {
         let (code, detail) = match refusal {
             ReaderRefusal::Unauthenticated => {
                 (RefusalCodeDto::Unauthenticated, "The credential of this stream is no longer valid.")
@@ -74,14 +77,14 @@ impl Encoder {
             }
             ReaderRefusal::Undecided => return self.read_failed(),
         };
-        let mut out = String::new();
+        let mut out = Vec::new();
         self.close_part(&mut out);
         self.write(&mut out, &Frame::DataError { data: ErrorData::refused(code) });
         self.terminal(&mut out, CursorPosition::At(self.position), &Frame::Error { text: detail });
         out
     }
 
-    fn delta(&mut self, out: &mut String, delta: &Delta) {
+    fn delta(&mut self, out: &mut Vec<u8>, delta: &Delta) {
         let part = (delta.part, delta.kind);
         let id = delta.part.to_string();
         if self.open_part != Some(part) {
@@ -95,7 +98,7 @@ impl Encoder {
         self.write(out, &Frame::part_delta(delta.kind, &id, &delta.text));
     }
 
-    fn close_part(&mut self, out: &mut String) {
+    fn close_part(&mut self, out: &mut Vec<u8>) {
         if let Some((part, kind)) = self.open_part.take()
             && let Some(end) = Frame::part_end(kind, &part.to_string())
         {
@@ -103,7 +106,7 @@ impl Encoder {
         }
     }
 
-    fn end(&mut self, out: &mut String, end: TurnEnd) {
+    fn end(&mut self, out: &mut Vec<u8>, end: TurnEnd) {
         let TurnEnd { turn, usage } = end;
         let usage = usage.map(UsageDto::from);
         let failure = match turn.status {
@@ -133,23 +136,28 @@ impl Encoder {
         self.terminal(out, position, &terminal);
     }
 
-    fn terminal(&self, out: &mut String, position: CursorPosition, frame: &Frame<'_>) {
+    fn terminal(&self, out: &mut Vec<u8>, position: CursorPosition, frame: &Frame<'_>) {
         self.write_at(out, position, frame);
         let cursor = TurnCursor { turn_id: self.turn_id, position };
-        // Writing to a String cannot fail.
+        // Writing to a Vec cannot fail.
         let _ = write!(out, "id: {cursor}\ndata: [DONE]\n\n");
     }
 
-    fn write(&self, out: &mut String, frame: &Frame<'_>) {
+    fn write(&self, out: &mut Vec<u8>, frame: &Frame<'_>) {
         self.write_at(out, CursorPosition::At(self.position), frame);
     }
 
-    fn write_at(&self, out: &mut String, position: CursorPosition, frame: &Frame<'_>) {
+    fn write_at(&self, out: &mut Vec<u8>, position: CursorPosition, frame: &Frame<'_>) {
         let cursor = TurnCursor { turn_id: self.turn_id, position };
-        let event = frame.event().map_or(String::new(), |name| format!("event: {name}\n"));
+        // Writing to a Vec cannot fail.
+        let _ = writeln!(out, "id: {cursor}");
+        if let Some(name) = frame.event() {
+            let _ = writeln!(out, "event: {name}");
+        }
+        out.extend_from_slice(b"data: ");
         // Frames contain only text and numbers, which always serialize to one line of JSON.
-        let json = serde_json::to_string(frame).unwrap_or_default();
-        let _ = write!(out, "id: {cursor}\n{event}data: {json}\n\n");
+        let _ = serde_json::to_writer(&mut *out, frame);
+        out.extend_from_slice(b"\n\n");
     }
 }
 
@@ -166,8 +174,8 @@ mod tests {
     /// Encodes events, with `T` in place of the id of the turn.
     fn transcript(events: Vec<TurnEvent>) -> String {
         let mut encoder = Encoder::new(TURN.parse().unwrap());
-        let frames: String = events.into_iter().map(|event| encoder.encode(event)).collect();
-        frames.replace(TURN, "T")
+        let frames: Vec<u8> = events.into_iter().flat_map(|event| encoder.encode(event)).collect();
+        String::from_utf8(frames).unwrap().replace(TURN, "T")
     }
 
     /// Encodes events and removes the first frame.
@@ -390,7 +398,7 @@ data: [DONE]
         let mut encoder = Encoder::new(TURN.parse().unwrap());
         encoder.encode(started(0));
         encoder.encode(delta(0, PartKind::Text, "Hel", 3));
-        let frames = encoder.read_failed();
+        let frames = String::from_utf8(encoder.read_failed()).unwrap();
         assert!(frames.ends_with("data: [DONE]\n\n"), "{frames}");
         assert!(frames.contains("event: error\n"), "{frames}");
         assert!(

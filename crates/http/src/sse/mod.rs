@@ -3,10 +3,10 @@
 mod body;
 mod encoder;
 mod frame;
-mod pump;
+mod frames;
 #[cfg(test)]
 pub(crate) mod testing;
 
 pub(crate) use body::stream;
 pub(crate) use frame::Frame;
-pub use pump::StreamSettings;
+pub use frames::StreamSettings;

@@ -133,6 +133,7 @@ pub(crate) async fn link(
 ) -> Result<(), TransactionError<ExternalIdError>> {
     let linked = diesel::update(users::table.filter(users::id.eq(id_param(*user))))
         .set((users::issuer.eq(&id.issuer), users::subject.eq(&id.subject)))
+        .cached()
         .execute(conn)
         .await
         .map_err(|error| map_duplicate(error.into()))?;
@@ -177,6 +178,7 @@ pub(crate) async fn touch_api_key(
         .filter(api_keys::id.eq(id_param(*id)))
         .filter(api_keys::last_used_at.is_null().or(api_keys::last_used_at.le(now - USE_RESOLUTION)))
         .set(api_keys::last_used_at.eq(now))
+        .cached()
         .execute(conn)
         .await?;
     Ok(())

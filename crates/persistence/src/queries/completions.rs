@@ -70,6 +70,7 @@ async fn clear_old_key(conn: &mut Conn, begin: &BeginCompletion) -> Result<(), Q
         .filter(ai_usage::idempotency_key.eq(&key.key))
         .filter(ai_usage::created_at.lt(begin.keys_kept_since.as_micros()))
         .set((ai_usage::idempotency_key.eq(None::<String>), ai_usage::body_hash.eq(None::<String>)))
+        .cached()
         .execute(conn)
         .await?;
     Ok(())
@@ -115,6 +116,7 @@ pub(crate) async fn renew(conn: &mut Conn, renew: &RenewCompletions) -> Result<V
             .filter(ai_usage::owner.eq(id_param(renew.lease.owner)))
             .filter(ai_usage::state.eq(OPEN))
             .set(ai_usage::lease_until.eq(sql_literals::after_micros(micros(renew.lease.duration))))
+            .cached()
             .execute(conn)
             .await?;
         match &completion.progress {
@@ -139,7 +141,7 @@ pub(crate) async fn next_attempt(
             Err(TransactionError::Refused(TurnStoreError::Lost))
         };
     }
-    let reserved = usage::close(conn, None, &next.close).await?;
+    let reserved = usage::close(conn, None, &next.close).await?.reserved;
     let open = usage::with_references_of(conn, next.close.id, open).await?;
     let key = take_key(conn, next.close.id).await?;
     insert_next(conn, &open, next.lease, key).await?;
@@ -161,6 +163,7 @@ async fn clear_key(conn: &mut Conn, id: UsageId) -> Result<(), QueryError> {
     diesel::update(ai_usage::table.filter(ai_usage::id.eq(id_param(id))))
         .filter(ai_usage::idempotency_key.is_not_null())
         .set((ai_usage::idempotency_key.eq(None::<String>), ai_usage::body_hash.eq(None::<String>)))
+        .cached()
         .execute(conn)
         .await?;
     Ok(())
@@ -238,6 +241,7 @@ pub(crate) async fn reap(conn: &mut Conn, reap: &ReapCompletions) -> Result<Vec<
                     .filter(ai_usage::state.eq(OPEN))
                     .filter(ai_usage::lease_until.le(sql_literals::Now))
                     .set(ai_usage::lease_until.eq(ai_usage::lease_until))
+                    .cached()
                     .execute(conn)
                     .await?
             }
@@ -257,6 +261,7 @@ pub(crate) async fn reap(conn: &mut Conn, reap: &ReapCompletions) -> Result<Vec<
                 ai_usage::idempotency_key.eq(None::<String>),
                 ai_usage::body_hash.eq(None::<String>),
             ))
+            .cached()
             .execute(conn)
             .await?;
         closed.extend((interrupted == 1).then_some(id));
@@ -271,6 +276,7 @@ async fn lock(conn: &mut Conn, id: UsageId, owner: InstanceId) -> Result<bool, Q
         .filter(ai_usage::owner.eq(id_param(owner)))
         .filter(ai_usage::state.eq(OPEN))
         .set(ai_usage::lease_until.eq(ai_usage::lease_until))
+        .cached()
         .execute(conn)
         .await?;
     Ok(locked == 1)

@@ -14,7 +14,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use super::sizes::{self, PageLength};
-use super::{Conn, RunQueryDsl, filters, usage};
+use super::{Conn, RunQueryDsl, filters, padded, usage};
 use crate::error::QueryError;
 use crate::input::{HistoryRange, LatestMessages};
 use crate::rows::{AttachmentRow, MessageRow, MessageSessionRow};
@@ -23,12 +23,9 @@ use crate::types::id_param;
 
 /// Inserts a message and returns it.
 pub(super) async fn insert(conn: &mut Conn, message: Message) -> Result<Message, QueryError> {
-    let row: MessageRow = diesel::insert_into(messages::table)
-        .values(MessageRow::try_from(message)?)
-        .returning(MessageRow::as_returning())
-        .get_result(conn)
-        .await?;
-    Ok(row.try_into()?)
+    let row = MessageRow::try_from(message.clone())?;
+    diesel::insert_into(messages::table).values(row).execute(conn).await?;
+    Ok(message)
 }
 
 /// Statement that selects columns of the listed messages, in the direction of the list.
@@ -156,9 +153,10 @@ pub(super) async fn history(
             .order(messages::seq.desc())
     };
     let size = sql::<BigInt>(sizes::MESSAGE_WITHOUT_PARTS);
-    let sizes: Vec<i64> = earlier().select(size).limit(i64::from(range.limit)).load(conn).await?;
+    let sizes: Vec<i64> = earlier().select(size).limit(i64::from(range.limit)).cached().load(conn).await?;
     let count = sizes::within(MAX_HISTORY_BYTES, &sizes);
-    let mut rows: Vec<MessageRow> = earlier().select(history_columns!()).limit(count).load(conn).await?;
+    let mut rows: Vec<MessageRow> =
+        earlier().select(history_columns!()).limit(count).cached().load(conn).await?;
     rows.reverse();
     views(conn, rows, session.into()).await
 }
@@ -206,6 +204,7 @@ pub(super) async fn supersede(
         .filter(messages::seq.lt(answer_seq))
         .filter(messages::superseded_by.is_null())
         .set(messages::superseded_by.eq(answer_seq))
+        .cached()
         .execute(conn)
         .await?;
     Ok(())
@@ -221,19 +220,21 @@ pub(super) async fn mark(
     let marked = |seqs: &[i64]| {
         messages::table
             .filter(messages::session_id.eq(id_param(session)))
-            .filter(messages::seq.eq_any(seqs.to_vec()))
+            .filter(messages::seq.eq_any(padded(seqs.to_vec())))
             .filter(messages::seq.lt(answer_seq))
             .filter(messages::role.eq(MessageRole::User.as_str()))
     };
     if !marks.accepted.is_empty() {
         diesel::update(marked(&marks.accepted))
             .set((messages::accepted.eq(true), messages::withheld_from.eq(None::<i64>)))
+            .cached()
             .execute(conn)
             .await?;
     }
     if !marks.withheld.is_empty() {
         diesel::update(marked(&marks.withheld))
             .set(messages::withheld_from.eq(answer_seq))
+            .cached()
             .execute(conn)
             .await?;
     }
@@ -287,10 +288,11 @@ async fn attachments_of(
         return Ok(found);
     }
     let rows: Vec<AttachmentRow> = message_attachments::table
-        .filter(message_attachments::message_id.eq_any(ids))
+        .filter(message_attachments::message_id.eq_any(padded(ids)))
         .filter(message_attachments::deleted_at.is_null())
         .order(message_attachments::id)
         .select(AttachmentRow::as_select())
+        .cached()
         .load(conn)
         .await?;
     for row in rows {

@@ -35,6 +35,6 @@ mod run;
 mod sizes;
 mod sql_literals;
 
-pub(super) use run::RunQueryDsl;
+pub(super) use run::{RunQueryDsl, padded};
 
 use super::{CLOCK, Conn, Db, LOCK_LEDGER_SQL, WRITE_PROBE_SQL, bulk};

@@ -63,9 +63,51 @@ pub(crate) trait RunQueryDsl: Sized {
     {
         self.limit(1).get_result(conn)
     }
+
+    /// Declares that the SQL text of a statement has few variants, so that the connection keeps it prepared.
+    ///
+    /// Diesel prepares an `UPDATE`, an `IN` list and a literal anew for each run, because the number of their texts can
+    /// be unbounded. Lists of a cached statement have a [`padded`] length.
+    fn cached(self) -> Cached<Self> {
+        Cached(self)
+    }
 }
 
 impl<T> RunQueryDsl for T {}
+
+/// Repeats the last value until the length is a power of two, so that a list has few lengths.
+pub(crate) fn padded<T: Clone>(mut values: Vec<T>) -> Vec<T> {
+    if let Some(last) = values.last().cloned() {
+        values.resize(values.len().next_power_of_two(), last);
+    }
+    values
+}
+
+/// Statement whose prepared form the connection keeps.
+#[derive(Debug, Clone, Copy, QueryId)]
+pub(crate) struct Cached<T>(T);
+
+impl<T: QueryFragment<Db>> QueryFragment<Db> for Cached<T> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        self.0.walk_ast(pass)
+    }
+
+    fn is_safe_to_cache_prepared(&self, _backend: &Db) -> QueryResult<bool> {
+        Ok(true)
+    }
+}
+
+impl<T: Query> Query for Cached<T> {
+    type SqlType = T::SqlType;
+}
+
+impl<T: LimitDsl> LimitDsl for Cached<T> {
+    type Output = Cached<T::Output>;
+
+    fn limit(self, limit: i64) -> Self::Output {
+        Cached(self.0.limit(limit))
+    }
+}
 
 /// A statement of any type. Prepared statements are cached by their SQL text.
 struct Statement<'q>(Box<dyn Render + 'q>);
@@ -76,21 +118,31 @@ impl<'q> Statement<'q> {
     }
 }
 
-/// The one method of [`QueryFragment`] that a statement needs. A `dyn QueryFragment` has four more, which would be
+/// The methods of [`QueryFragment`] that a statement needs. A `dyn QueryFragment` has three more, which would be
 /// compiled for each statement.
 trait Render {
     fn render<'b>(&'b self, pass: AstPass<'_, 'b, Db>) -> QueryResult<()>;
+
+    fn is_cacheable(&self, backend: &Db) -> QueryResult<bool>;
 }
 
 impl<T: QueryFragment<Db>> Render for T {
     fn render<'b>(&'b self, pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
         self.walk_ast(pass)
     }
+
+    fn is_cacheable(&self, backend: &Db) -> QueryResult<bool> {
+        self.is_safe_to_cache_prepared(backend)
+    }
 }
 
 impl QueryFragment<Db> for Statement<'_> {
     fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
         self.0.render(pass)
+    }
+
+    fn is_safe_to_cache_prepared(&self, backend: &Db) -> QueryResult<bool> {
+        self.0.is_cacheable(backend)
     }
 }
 

@@ -156,13 +156,13 @@ impl Runtime {
 
     /// Accepts the invitation of the principal to a group. Requires the right to update the principal's own user.
     pub async fn accept_invitation(&self, principal: &Principal, id: GroupId) -> Result<(), RuntimeError> {
-        require_update_of_own_user(&self.access(principal)?, principal)?;
+        require_update_of_own_user(&*self.access(principal)?, principal)?;
         Ok(self.directory()?.accept(id, principal.user.id, self.stamp(principal)).await?)
     }
 
     /// Ends the membership of the principal in a group. Requires the right to update the principal's own user.
     pub async fn leave_group(&self, principal: &Principal, id: GroupId) -> Result<(), RuntimeError> {
-        require_update_of_own_user(&self.access(principal)?, principal)?;
+        require_update_of_own_user(&*self.access(principal)?, principal)?;
         let member = MemberRef { group_id: id, allowed: Filter::Everything, user_id: principal.user.id };
         Ok(self.directory()?.remove_member(member, self.stamp(principal)).await?)
     }

@@ -1,4 +1,4 @@
-//! Access of one principal: its rules, compiled for one request.
+//! Access of one principal: its compiled rules.
 
 use std::sync::Arc;
 
@@ -21,10 +21,7 @@ use super::policy::{Policy, unevaluable};
 use super::subjects;
 use crate::core::error::RuntimeError;
 
-/// Rules of a principal, compiled for one request.
-///
-/// They are not cached between requests: the compilation takes tens of microseconds and a query of the store more than
-/// ten times that, and without a cache a changed rule takes effect at once.
+/// Compiled rules of a principal.
 #[derive(Debug)]
 pub(crate) struct Access {
     pub(super) policy: Arc<Policy>,

@@ -1,5 +1,7 @@
 //! Look-ups of sessions and turns for a principal.
 
+use std::sync::Arc;
+
 use causerie_domain::audit_events::{AuditAction, AuditStamp};
 use causerie_domain::principal::Principal;
 use causerie_domain::sessions::Session;
@@ -13,9 +15,9 @@ use crate::core::error::RuntimeError;
 use crate::runtime::Runtime;
 
 impl Runtime {
-    /// Compiles the rules of a principal.
-    pub(crate) fn access(&self, principal: &Principal) -> Result<Access, RuntimeError> {
-        Access::of(&self.inner.policy, principal)
+    /// Returns the compiled rules of a principal.
+    pub(crate) fn access(&self, principal: &Principal) -> Result<Arc<Access>, RuntimeError> {
+        self.inner.access.access(&self.inner.policy, principal)
     }
 
     /// Checks that the rules allow an action on some object of a type, so that a request without this right can be

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::authorization::AccessCache;
 use crate::authorization::policy::Policy;
 use crate::completions::state::Completions;
 use crate::core::clock::{SystemClock, SystemIds};
@@ -153,6 +154,7 @@ impl RuntimeBuilder {
                 ids,
                 settings,
                 policy,
+                access: AccessCache::default(),
                 instance,
                 catalog: ModelCatalog::default(),
                 definitions: Definitions::default(),

@@ -84,7 +84,7 @@ struct Launch {
 
 /// Send to a session, before its checks.
 struct StartedSend {
-    access: Access,
+    access: Arc<Access>,
     session: Session,
     /// Held until the turn has a task, so that a drain waits for it.
     _in_progress: TaskTrackerToken,

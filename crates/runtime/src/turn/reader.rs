@@ -169,8 +169,7 @@ mod tests {
 
     /// Creates a reader of a log that no other instance closes.
     fn live_reader(log: Arc<TurnLog>, position: u64) -> TurnReader {
-        let turn_store = Arc::new(causerie_memory_store::MemoryStore::new());
-        TurnReader::live(log, position, StoredTurnSource { turn_store, poll_interval: Duration::ZERO })
+        TurnReader::live(log, position, testing::stored_turn_source())
     }
 
     fn log() -> Arc<TurnLog> {

@@ -8,6 +8,9 @@ use causerie_domain::messages::PartKind;
 use causerie_domain::ports::{StoreError, StoredTurnLog, TurnLogQuery, TurnStore};
 use causerie_domain::turns::{Segment, TurnStatus};
 use causerie_domain::{SessionId, TurnId};
+use causerie_fair_share::{current_requester, on_behalf_of};
+use tokio::runtime::Handle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::event::{Delta, TurnEnd, TurnEvent, TurnStart};
 use super::log::{MAX_DELTA_BYTES, prefix};
@@ -18,6 +21,19 @@ pub(crate) struct StoredTurnSource {
     pub(crate) turn_store: Arc<dyn TurnStore>,
     /// Interval between two reads of a running turn.
     pub(crate) poll_interval: Duration,
+    /// Tokio runtime and tasks of the reads: a reader can be polled on a runtime that ends with its connections.
+    pub(crate) handle: Handle,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl StoredTurnSource {
+    /// Reads a page of a turn. Dropping the future ends the read.
+    async fn page(&self, query: TurnLogQuery) -> Result<Option<StoredTurnLog>, StoreError> {
+        let turn_store = Arc::clone(&self.turn_store);
+        let read = on_behalf_of(current_requester(), async move { turn_store.turn_log(query).await });
+        let page = AbortOnDropHandle::new(self.tasks.spawn_on(read, &self.handle)).await;
+        page.unwrap_or_else(|error| Err(StoreError::rolled_back(error)))
+    }
 }
 
 /// Reader of a stored turn, which polls the store while the turn runs. It holds at most one page of the text and reads
@@ -89,7 +105,7 @@ impl StoredReader {
             if self.stage == Stage::Ended {
                 return Ok(None);
             }
-            let Some(log) = self.source.turn_store.turn_log(self.next_page()).await? else {
+            let Some(log) = self.source.page(self.next_page()).await? else {
                 return Err(StoreError::ReferenceDeleted(format!("turn {}", self.start.turn_id)));
             };
             let running = self.process(log);
@@ -180,17 +196,15 @@ mod tests {
     use crate::turn::testing;
 
     fn reader(position: u64) -> StoredReader {
-        let turn_store = Arc::new(causerie_memory_store::MemoryStore::new());
-        let source = StoredTurnSource { turn_store, poll_interval: Duration::ZERO };
-        StoredReader::new(source, testing::turn_start(), position)
+        StoredReader::new(testing::stored_turn_source(), testing::turn_start(), position)
     }
 
     fn part(kind: PartKind, text: &str) -> Part {
         Part { kind, text: text.to_owned() }
     }
 
-    #[test]
-    fn a_reader_of_an_ended_turn_holds_one_page() {
+    #[tokio::test]
+    async fn a_reader_of_an_ended_turn_holds_one_page() {
         let answer = [part(PartKind::Reasoning, "hm"), part(PartKind::Text, &"é\n".repeat(2_000_000))];
         for position in [0, 1, 7, 3_999_000] {
             let mut reader = reader(position);

@@ -1,11 +1,27 @@
 //! Turns for the unit tests of this module.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use causerie_domain::turns::{ContextReport, Turn, TurnStatus};
 use causerie_domain::{InstanceId, MessageId, SessionId, Timestamp, TurnId};
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::event::{TurnEnd, TurnEvent, TurnStart};
 use super::log::Ending;
+use super::stored_reader::StoredTurnSource;
+
+/// Returns the source of an empty store. Its reads run on the runtime of the test.
+pub(crate) fn stored_turn_source() -> StoredTurnSource {
+    StoredTurnSource {
+        turn_store: Arc::new(causerie_memory_store::MemoryStore::new()),
+        poll_interval: Duration::ZERO,
+        handle: Handle::current(),
+        tasks: TaskTracker::new(),
+    }
+}
 
 pub(crate) fn turn_start() -> TurnStart {
     let turn = turn(TurnStatus::Running);

@@ -66,7 +66,7 @@ impl Runtime {
         principal: &Principal,
         report: ReportUsage,
     ) -> Result<UsageReport, RuntimeError> {
-        let rows = self.usage_filter(&self.access(principal)?, report.rows).await?;
+        let rows = self.usage_filter(&*self.access(principal)?, report.rows).await?;
         let ReportUsage { group_by, days, limit, after, .. } = report;
         Ok(self.inner.reports.usage_report(UsageReportQuery { rows, group_by, days, limit, after }).await?)
     }
@@ -80,7 +80,7 @@ impl Runtime {
         principal: &Principal,
         list: ListUsage,
     ) -> Result<Page<UsageRecord, UsageRecordCursor>, RuntimeError> {
-        let rows = self.usage_filter(&self.access(principal)?, list.rows).await?;
+        let rows = self.usage_filter(&*self.access(principal)?, list.rows).await?;
         let page = PageRequest { limit: list.limit, after: list.after.map(After) };
         Ok(self.inner.reports.usage_records(UsageRecordQuery { rows, page }).await?)
     }

@@ -10,7 +10,11 @@ use crate::error::{IntoPortError, is_constraint_violation};
 
 /// A transaction whose result type is erased.
 pub(super) trait Job: Send {
-    /// Runs the job, keeps its result and returns the state of the surrounding transaction.
+    /// Runs the job in the open transaction, keeps its result and returns whether it succeeded. The effects of a failed
+    /// job stay in the transaction.
+    fn run_unprotected(&mut self, conn: &mut Conn) -> bool;
+
+    /// Runs the job in a savepoint, keeps its result and returns the state of the surrounding transaction.
     fn run(&mut self, conn: &mut Conn) -> TxState;
 
     /// Sends the result to the caller, or the reason why it was not committed.
@@ -61,6 +65,11 @@ impl<T, F: IntoPortError> TransactionJob<T, F> {
 }
 
 impl<T: Send + 'static, F: IntoPortError> Job for TransactionJob<T, F> {
+    fn run_unprotected(&mut self, conn: &mut Conn) -> bool {
+        let result = block_on_ready((self.transaction)(conn));
+        self.result.insert(result).is_ok()
+    }
+
     fn run(&mut self, conn: &mut Conn) -> TxState {
         let (result, tx_state) = match self.mode {
             Mode::Read => (block_on_ready((self.transaction)(conn)), TxState::Intact),

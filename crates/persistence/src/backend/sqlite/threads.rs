@@ -17,8 +17,8 @@ const BATCH_TIME: Duration = Duration::from_millis(50);
 
 /// Runs the jobs of the writer thread until the queue is stopped.
 ///
-/// Jobs are committed together, each in its own savepoint: one disk flush serves all of them, and a failing job does not
-/// affect the others. The next job is chosen when the previous one has ended, so a job of high priority waits for one
+/// Jobs are committed together: one disk flush serves all of them. A batch with a failed job is rolled back, and its jobs
+/// run again, each in its own savepoint, so that the failed job does not affect the others. The next job is chosen when the previous one has ended, so a job of high priority waits for one
 /// job, and the first job of a user for one job of each waiting user. Their callers wait for the commit, too.
 ///
 /// While another process has locked the file, jobs stay in the queue: their callers give up when their wait ends.
@@ -32,7 +32,10 @@ pub(super) fn write(mut conn: SqliteConn, jobs: &Jobs) {
             }
             Ok(()) => {
                 let mut batch = Vec::new();
-                let ended = run_waiting(&mut conn, jobs, &mut batch);
+                let ended = match run_waiting(&mut conn, jobs, &mut batch) {
+                    Ok(TxState::Unknown) if batch.len() > 1 => run_in_savepoints(&mut conn, &mut batch),
+                    ended => ended,
+                };
                 settle(&mut conn, batch, ended);
             }
         }
@@ -49,16 +52,17 @@ pub(super) fn read(mut conn: SqliteConn, jobs: &Jobs) {
     }
 }
 
-/// Runs waiting jobs in the transaction that the caller has begun, and commits it.
+/// Runs waiting jobs in the transaction that the caller has begun, and commits it. The first failed job ends the
+/// transaction without a commit. A savepoint costs two statements and a journal of the changed pages, and few jobs fail.
 fn run_waiting(conn: &mut SqliteConn, jobs: &Jobs, batch: &mut Vec<Box<dyn Job>>) -> QueryResult<TxState> {
     let started = monotonic();
     while batch.len() < BATCH
         && started.elapsed() < BATCH_TIME
         && let Some(mut job) = jobs.try_next()
     {
-        let tx_state = job.run(&mut conn.inner);
+        let has_succeeded = job.run_unprotected(&mut conn.inner);
         batch.push(job);
-        if tx_state == TxState::Unknown {
+        if !has_succeeded {
             conn.roll_back();
             return Ok(TxState::Unknown);
         }
@@ -67,6 +71,19 @@ fn run_waiting(conn: &mut SqliteConn, jobs: &Jobs, batch: &mut Vec<Box<dyn Job>>
         // All callers have given up.
         conn.roll_back();
         return Ok(TxState::Intact);
+    }
+    conn.commit()?;
+    Ok(TxState::Intact)
+}
+
+/// Runs the jobs of a batch that was rolled back in one transaction, each in a savepoint, and commits it.
+fn run_in_savepoints(conn: &mut SqliteConn, batch: &mut [Box<dyn Job>]) -> QueryResult<TxState> {
+    begin(conn)?;
+    for job in batch {
+        if job.run(&mut conn.inner) == TxState::Unknown {
+            conn.roll_back();
+            return Ok(TxState::Unknown);
+        }
     }
     conn.commit()?;
     Ok(TxState::Intact)

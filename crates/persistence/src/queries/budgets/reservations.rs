@@ -13,7 +13,7 @@ use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::super::{Conn, RunQueryDsl};
+use super::super::{Conn, RunQueryDsl, padded};
 use crate::error::{QueryError, TransactionError};
 use crate::rows::{BudgetRow, ReservationRow, WindowRow};
 use crate::schema::{ai_usage, budget_windows, budgets};
@@ -105,11 +105,15 @@ pub(in super::super) async fn settle(
         return Ok(());
     }
     let windows: Vec<(IdParam, i64)> = budget_windows::table
-        .filter(budget_windows::budget_id.eq_any(row.subjects().map(|subject| id_param(subject.id()))))
+        .filter(
+            budget_windows::budget_id
+                .eq_any(padded(row.subjects().map(|subject| id_param(subject.id())).collect())),
+        )
         .filter(budget_windows::starts_at.le(row.created_at))
         .filter(budget_windows::ends_at.gt(row.created_at))
         .order(budget_windows::budget_id)
         .select((budget_windows::budget_id, budget_windows::starts_at))
+        .cached()
         .load(conn)
         .await?;
     for window in windows {
@@ -124,9 +128,10 @@ pub(in super::super) async fn of(
     subjects: impl Iterator<Item = BudgetSubject>,
 ) -> Result<Vec<Budget>, QueryError> {
     let rows: Vec<BudgetRow> = budgets::table
-        .filter(budgets::id.eq_any(subjects.map(|subject| id_param(subject.id()))))
+        .filter(budgets::id.eq_any(padded(subjects.map(|subject| id_param(subject.id())).collect())))
         .order(budgets::id)
         .select(BudgetRow::as_select())
+        .cached()
         .load(conn)
         .await?;
     Ok(rows.into_iter().map(Budget::try_from).collect::<Result<_, _>>()?)
@@ -178,6 +183,7 @@ async fn try_reserve_in_window(
         .filter((budget_windows::spent + budget_windows::reserved).le(max_before))
         .set(budget_windows::reserved.eq(budget_windows::reserved + amount.pico()))
         .returning(WindowRow::as_returning())
+        .cached()
         .get_result(conn)
         .await
         .optional()?;
@@ -223,6 +229,7 @@ pub(in super::super) async fn add(
             .otherwise(budget_windows::spent + spent)),
             budget_windows::reserved.eq(budget_windows::reserved + reserved),
         ))
+        .cached()
         .execute(conn)
         .await?;
     Ok(())
@@ -233,6 +240,7 @@ async fn store_reserved(conn: &mut Conn, usage: &OpenUsage, amount: Option<Usd>)
     let Some(amount) = amount else { return Ok(()) };
     diesel::update(ai_usage::table.filter(ai_usage::id.eq(id_param(usage.id))))
         .set(ai_usage::reserved.eq(amount.pico()))
+        .cached()
         .execute(conn)
         .await?;
     Ok(())

@@ -6,7 +6,7 @@ use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn};
 use causerie_domain::sessions::{Session, SessionState};
 use causerie_domain::turns::Turn;
 use causerie_domain::users::UserStatus;
-use causerie_domain::{MessageId, UserId};
+use causerie_domain::{MessageId, Timestamp, UserId};
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
@@ -25,7 +25,7 @@ type Refusal = TransactionError<BeginTurnError>;
 const TRIES: u32 = 3;
 
 pub(crate) async fn begin(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTurn, Refusal> {
-    let session = match take_session(conn, begin).await {
+    let taken = match take_session(conn, begin).await {
         Err(TransactionError::Refused(BeginTurnError::InProgress(running)))
             if running == begin.ids.turn_id =>
         {
@@ -35,7 +35,10 @@ pub(crate) async fn begin(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTur
     };
     // The session's row is locked: no other transaction can use the key or begin a turn until this one ends.
     refuse_used_key(conn, begin).await?;
-    reap::close_running(conn, session.id, begin.now).await?;
+    let TakenSession { session, is_expired } = taken;
+    if is_expired {
+        reap::close_running(conn, session.id, begin.now).await?;
+    }
     let answer_seq = session.next_seq - 1;
     let turn = insert_turn(conn, begin, answer_seq).await?;
     let user_message = match begin.answers_again {
@@ -115,11 +118,20 @@ async fn message(conn: &mut Conn, id: MessageId) -> Result<Message, QueryError> 
     Ok(row.try_into()?)
 }
 
+/// Session whose lease was taken.
+struct TakenSession {
+    session: Session,
+    /// Whether the lease was that of a turn whose owner has not renewed it. The turn still runs.
+    is_expired: bool,
+}
+
 /// Raises the session's sequence number and takes its lease, or returns the reason of the refusal.
-async fn take_session(conn: &mut Conn, begin: &BeginTurn) -> Result<Session, Refusal> {
+async fn take_session(conn: &mut Conn, begin: &BeginTurn) -> Result<TakenSession, Refusal> {
     for _ in 0..TRIES {
-        if let Some(row) = try_take(conn, begin).await? {
-            return Ok(row.try_into()?);
+        for is_expired in [false, true] {
+            if let Some(row) = try_take(conn, begin, is_expired).await? {
+                return Ok(TakenSession { session: row.try_into()?, is_expired });
+            }
         }
         if let Some(refusal) = why_refused(conn, begin).await? {
             return Err(TransactionError::Refused(refusal));
@@ -128,16 +140,22 @@ async fn take_session(conn: &mut Conn, begin: &BeginTurn) -> Result<Session, Ref
     Err(unavailable("the session changes concurrently").into())
 }
 
-async fn try_take(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<SessionRow>, QueryError> {
+/// Takes a session that has no turn, or one whose turn has an expired lease.
+async fn try_take(
+    conn: &mut Conn,
+    begin: &BeginTurn,
+    is_expired: bool,
+) -> Result<Option<SessionRow>, QueryError> {
     let title = begin.title.as_deref().map(|title| checked_text("sessions.title", title)).transpose()?;
     let added = begin.added_messages();
     let last_next_seq = begin.max_messages.map_or(i64::MAX, |most| i64::from(most) + 1 - added);
+    let without_turn = sessions::active_turn_id.is_null();
+    let expired = sessions::lease_until.le(sql_literals::Now);
     let taken = diesel::update(sessions::table)
         .filter(sessions::id.eq(id_param(begin.ids.session_id)))
         .filter(sessions::user_id.eq_any(active_user(begin.user_id)))
         .filter(sessions::deleted_at.is_null())
         .filter(sessions::state.eq(SessionState::Active.as_str()))
-        .filter(sessions::active_turn_id.is_null().or(sessions::lease_until.le(sql_literals::Now)))
         .filter(sessions::next_seq.le(last_next_seq))
         .set((
             sessions::next_seq.eq(sessions::next_seq + added),
@@ -147,10 +165,12 @@ async fn try_take(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<SessionRo
             sessions::title.eq(case_when(sessions::title.is_null(), title.into_sql::<Nullable<Text>>())
                 .otherwise(sessions::title)),
         ))
-        .returning(SessionRow::as_returning())
-        .get_result(conn)
-        .await
-        .optional()?;
+        .into_boxed::<Db>();
+    let taken = match is_expired {
+        true => taken.filter(expired),
+        false => taken.filter(without_turn),
+    };
+    let taken = taken.returning(SessionRow::as_returning()).cached().get_result(conn).await.optional()?;
     Ok(taken)
 }
 
@@ -202,13 +222,19 @@ pub(super) async fn why_refused(
 /// Refuses an idempotency key that is still kept, and clears an older use of it.
 async fn refuse_used_key(conn: &mut Conn, begin: &BeginTurn) -> Result<(), Refusal> {
     let Some(named) = &begin.key else { return Ok(()) };
-    if let Some(used) = key_use(conn, begin).await? {
-        return Err(TransactionError::Refused(used));
+    let (session_id, key) = (begin.ids.session_id, named.key.clone());
+    match read::by_key(conn, &KeyLookup { session_id, key, since: Timestamp::from_micros(0) }).await? {
+        Some(used) if used.turn.started_at >= begin.keys_kept_since => {
+            return Err(TransactionError::Refused(BeginTurnError::KeyUsed(Box::new(used))));
+        }
+        Some(_) => {}
+        None => return Ok(()),
     }
     diesel::update(turns::table)
         .filter(turns::session_id.eq(id_param(begin.ids.session_id)))
         .filter(turns::idempotency_key.eq(&named.key))
         .set((turns::idempotency_key.eq(None::<String>), turns::body_hash.eq(None::<String>)))
+        .cached()
         .execute(conn)
         .await?;
     Ok(())
@@ -223,16 +249,16 @@ async fn key_use(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<BeginTurnE
 
 async fn insert_turn(conn: &mut Conn, begin: &BeginTurn, assistant_seq: i64) -> Result<Turn, QueryError> {
     let key = begin.key.as_ref();
-    let row: TurnRow = diesel::insert_into(turns::table)
+    let turn = begin.turn(assistant_seq);
+    diesel::insert_into(turns::table)
         .values((
-            TurnRow::try_from(begin.turn(assistant_seq))?,
+            TurnRow::try_from(turn.clone())?,
             turns::idempotency_key.eq(key.map(|named| &named.key)),
             turns::body_hash.eq(key.map(|named| &named.body_hash)),
         ))
-        .returning(TurnRow::as_returning())
-        .get_result(conn)
+        .execute(conn)
         .await?;
-    Ok(row.try_into()?)
+    Ok(turn)
 }
 
 async fn insert_attachment(conn: &mut Conn, attachment: Attachment) -> Result<(), QueryError> {

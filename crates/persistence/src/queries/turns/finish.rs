@@ -45,7 +45,7 @@ async fn release(
     let finish = &ended.finish;
     let last_request = finish.last_request.as_ref();
     let is_held = lease::release(conn, finish.turn_id, finish.owner, finish.ended_at, last_request).await?;
-    let turn = match is_held {
+    let (turn, usage) = match is_held {
         true => {
             let turn = end(conn, finish).await?;
             if let Some(context) = &finish.context {
@@ -55,14 +55,19 @@ async fn release(
                 write_answer(conn, ended, turn.assistant_message_id).await?;
             }
             message_queries::mark(conn, turn.session_id, turn.assistant_seq, &finish.marks).await?;
-            usage::close(conn, Some(turn.id), &finish.usage).await?;
+            let closed = usage::close(conn, Some(turn.id), &finish.usage).await?;
             reap::drop_segments(conn, turn.id).await?;
-            turn
+            let usage = usage::of_closed(conn, turn.id, closed).await?;
+            (turn, usage)
         }
         false if is_written => return Err(TransactionError::Refused(TurnStoreError::Lost)),
-        false => ended_before(conn, finish).await?.ok_or(TransactionError::Refused(TurnStoreError::Lost))?,
+        false => {
+            let turn = ended_before(conn, finish).await?;
+            let turn = turn.ok_or(TransactionError::Refused(TurnStoreError::Lost))?;
+            let usage = usage::of_turn(conn, turn.id).await?;
+            (turn, usage)
+        }
     };
-    let usage = usage::of_turn(conn, turn.id).await?;
     let usage = usage.ok_or_else(|| corrupt(format!("turn {} has no ledger row", turn.id)))?;
     Ok((turn, usage))
 }
@@ -88,6 +93,7 @@ async fn end(conn: &mut Conn, finish: &FinishTurn) -> Result<Turn, QueryError> {
             turns::ended_at.eq(finish.ended_at.as_micros()),
         ))
         .returning(TurnRow::as_returning())
+        .cached()
         .get_result(conn)
         .await?;
     Ok(row.try_into()?)
@@ -102,6 +108,7 @@ async fn write_answer(conn: &mut Conn, ended: &EndTurn, message: MessageId) -> R
             messages::reasoning_details.eq(ended.reasoning_details.as_ref()),
             messages::meta.eq(meta_text(&ended.finish.meta)),
         ))
+        .cached()
         .execute(conn)
         .await?;
     Ok(())

@@ -75,6 +75,7 @@ async fn flush_one(
                         requests.map(|requests| turns::requests.eq(requests)),
                     ))
                     .returning((turns::cancel_requested, turns::session_id))
+                    .cached()
                     .get_result(conn)
                     .await?;
             if let Some(context) = &flush_of_turn.context {
@@ -102,6 +103,7 @@ pub(super) async fn store_cut(
     if let Some(first_seq) = report.first_seq.filter(|_| report.is_cut) {
         diesel::update(sessions::table.filter(sessions::id.eq(id_param(session))))
             .set(sessions::history_from_seq.eq(first_seq))
+            .cached()
             .execute(conn)
             .await?;
     }
@@ -113,14 +115,17 @@ pub(super) async fn store_cut(
 /// has no effect, since it must not remove newer text.
 async fn write_segments(conn: &mut Conn, turn: TurnId, flushed: &[Segment]) -> Result<(), QueryError> {
     let (Some(first), Some(last)) = (flushed.first(), flushed.last()) else { return Ok(()) };
-    if newest_segment(conn, turn).await?.is_some_and(|newest| newest.end() > last.end()) {
+    let stored_end = newest_segment(conn, turn).await?.map_or(0, |newest| newest.end());
+    if stored_end > last.end() {
         return Ok(());
     }
-    diesel::delete(segments::table)
-        .filter(segments::turn_id.eq(id_param(turn)))
-        .filter(segments::position.ge(stored(first.position)))
-        .execute(conn)
-        .await?;
+    if stored_end > first.position {
+        diesel::delete(segments::table)
+            .filter(segments::turn_id.eq(id_param(turn)))
+            .filter(segments::position.ge(stored(first.position)))
+            .execute(conn)
+            .await?;
+    }
     for segment in flushed.iter().filter(|segment| !segment.text.is_empty()) {
         diesel::insert_into(segments::table)
             .values((
@@ -160,7 +165,7 @@ pub(crate) async fn begin_attempt(
     if usage::exists(conn, next.turn_id, next.open.id).await? {
         return Ok(());
     }
-    let reserved = usage::close(conn, Some(next.turn_id), &next.close).await?;
+    let reserved = usage::close(conn, Some(next.turn_id), &next.close).await?.reserved;
     let open = usage::with_references_of(conn, next.close.id, &next.open).await?;
     usage::open(conn, &open).await?;
     Ok(budgets::transfer(conn, &open, reserved).await?)
@@ -183,6 +188,7 @@ pub(crate) async fn request_cancel(
         .filter(sql_literals::Running)
         .set(turns::cancel_requested.eq(true))
         .returning(TurnRow::as_returning())
+        .cached()
         .get_result(conn)
         .await
         .optional()?;

@@ -25,6 +25,7 @@ pub(super) async fn renew(
         .filter(sessions::active_turn_id.eq(id_param(turn)))
         .filter(sessions::id.eq_any(session_of(turn, owner)))
         .set(sessions::lease_until.eq(sql_literals::after_micros(micros(lease))))
+        .cached()
         .execute(conn)
         .await?;
     Ok(renewed == 1)
@@ -36,6 +37,7 @@ pub(super) async fn lock(conn: &mut Conn, turn: TurnId, owner: InstanceId) -> Re
         .filter(sessions::active_turn_id.eq(id_param(turn)))
         .filter(sessions::id.eq_any(session_of(turn, owner)))
         .set(sessions::lease_until.eq(sessions::lease_until))
+        .cached()
         .execute(conn)
         .await?;
     Ok(locked == 1)
@@ -58,6 +60,7 @@ pub(super) async fn release(
             released_columns(now.as_micros()),
             last_request.map(|request| sessions::last_request.eq(request)),
         ))
+        .cached()
         .execute(conn)
         .await?;
     Ok(released == 1)
@@ -73,6 +76,7 @@ pub(super) async fn release_expired(
         .filter(sessions::id.eq(id_param(session)))
         .filter(sessions::lease_until.le(sql_literals::Now))
         .set(released_columns(now.as_micros()))
+        .cached()
         .execute(conn)
         .await?;
     Ok(released == 1)
@@ -87,6 +91,7 @@ pub(super) async fn release_any(
     diesel::update(sessions::table)
         .filter(sessions::id.eq(id_param(session)))
         .set(released_columns(now.as_micros()))
+        .cached()
         .execute(conn)
         .await?;
     Ok(())

@@ -56,6 +56,7 @@ pub(super) async fn close_running(
         .filter(sql_literals::Running)
         .set((turns::status.eq(TurnStatus::Interrupted.as_str()), turns::ended_at.eq(now.as_micros())))
         .returning(TurnRow::as_returning())
+        .cached()
         .get_result(conn)
         .await
         .optional()?;
@@ -68,11 +69,13 @@ pub(super) async fn close_running(
             messages::content.eq(content_of(&parts)),
             messages::parts.eq(parts_text(&parts)?),
         ))
+        .cached()
         .execute(conn)
         .await?;
     if !parts.is_empty() {
         diesel::update(messages::table.filter(messages::id.eq(id_param(turn.user_message_id))))
             .set((messages::accepted.eq(true), messages::withheld_from.eq(None::<i64>)))
+            .cached()
             .execute(conn)
             .await?;
     }

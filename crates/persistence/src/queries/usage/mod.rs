@@ -15,5 +15,6 @@ pub(crate) use records::records;
 pub(crate) use report::report;
 pub(super) use report_sql::SumStatement;
 pub(super) use write::{
-    close, exists, interrupt, of_turn, of_turns, open, open_row, update_progress, with_references_of,
+    close, exists, interrupt, of_closed, of_turn, of_turns, open, open_row, update_progress,
+    with_references_of,
 };

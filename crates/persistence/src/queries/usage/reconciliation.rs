@@ -75,6 +75,7 @@ pub(crate) async fn price(conn: &mut Conn, account: &PriceUsage) -> Result<bool,
     )
     .set(ai_usage::lookups.eq(ai_usage::lookups))
     .returning(ReservationRow::as_returning())
+    .cached()
     .get_result(conn)
     .await
     .optional()?;
@@ -84,6 +85,7 @@ pub(crate) async fn price(conn: &mut Conn, account: &PriceUsage) -> Result<bool,
             CostChangeset::of(&account.tokens, &account.settlement),
             ai_usage::next_lookup_at.eq(account.next_lookup_at.map(Timestamp::as_micros)),
         ))
+        .cached()
         .execute(conn)
         .await?;
     budgets::settle(conn, &row, account.settlement.cost).await?;
@@ -134,6 +136,7 @@ pub(crate) async fn claim_lookup(
             .filter(ai_usage::next_lookup_at.le(now))
             .set(ai_usage::next_lookup_at.eq(claim.until.as_micros()))
             .returning(PendingRow::as_returning())
+            .cached()
             .get_result(conn)
             .await
             .optional()?;
@@ -153,6 +156,7 @@ pub(crate) async fn settle(conn: &mut Conn, settle: &SettleUsage) -> Result<bool
         .filter(ai_usage::basis.eq(CostBasis::Pending.as_str()))
         .set(ai_usage::lookups.eq(ai_usage::lookups))
         .returning(ReservationRow::as_returning())
+        .cached()
         .get_result(conn)
         .await
         .optional()?;
@@ -173,6 +177,7 @@ pub(crate) async fn settle(conn: &mut Conn, settle: &SettleUsage) -> Result<bool
             )
             .otherwise(ai_usage::provider)),
         ))
+        .cached()
         .execute(conn)
         .await?;
     budgets::settle(conn, &row, settle.settlement.cost).await?;
@@ -187,6 +192,7 @@ pub(crate) async fn postpone_lookup(conn: &mut Conn, postpone: &PostponeLookup) 
             ai_usage::next_lookup_at.eq(postpone.next_lookup_at.as_micros()),
             ai_usage::lookups.eq(i64::from(postpone.lookups)),
         ))
+        .cached()
         .execute(conn)
         .await?;
     Ok(())

@@ -9,7 +9,7 @@ use causerie_domain::usage::{
 use causerie_domain::{ApiKeyId, GroupId, Timestamp, TurnId, UsageId, Usd};
 use diesel::prelude::*;
 
-use super::super::{Conn, Db, RunQueryDsl, budgets};
+use super::super::{Conn, Db, RunQueryDsl, budgets, padded};
 use crate::error::{QueryError, corrupt};
 use crate::rows::{
     CLOSED, MessageUsageRow, OPEN, OpenUsageRow, ReservationRow, micros, prices_text, sanitized, tokens,
@@ -17,6 +17,9 @@ use crate::rows::{
 };
 use crate::schema::ai_usage;
 use crate::types::id_param;
+
+/// Number of the first attempt of a turn.
+const FIRST_ATTEMPT: i64 = 1;
 
 pub(in super::super) async fn open(conn: &mut Conn, open: &OpenUsage) -> Result<(), QueryError> {
     diesel::insert_into(ai_usage::table).values(open_row(open)?).execute(conn).await?;
@@ -59,17 +62,24 @@ pub(in super::super) async fn update_progress(
         Some(turn) => update.filter(ai_usage::turn_id.eq(id_param(turn))),
         None => update.filter(ai_usage::turn_id.is_null()),
     };
-    update.execute(conn).await?;
+    update.cached().execute(conn).await?;
     Ok(())
 }
 
-/// Closes a row of a turn, or for `None` of a completion without one, counts its cost in the budgets that apply, and returns its reservation. A row that is closed
-/// already, or belongs to another turn, is an error: no row is closed twice.
+/// Ledger row that was closed.
+pub(in super::super) struct ClosedUsage {
+    pub(in super::super) reserved: Option<Usd>,
+    attempt: i64,
+    usage: MessageUsageRow,
+}
+
+/// Closes a row of a turn, or for `None` of a completion without one, and counts its cost in the budgets that apply. A row
+/// that is closed already, or belongs to another turn, is an error: no row is closed twice.
 pub(in super::super) async fn close(
     conn: &mut Conn,
     turn: Option<TurnId>,
     close: &CloseUsage,
-) -> Result<Option<Usd>, QueryError> {
+) -> Result<ClosedUsage, QueryError> {
     let open = ai_usage::table.filter(ai_usage::id.eq(id_param(close.id))).filter(ai_usage::state.eq(OPEN));
     let update = diesel::update(open)
         .set((
@@ -88,15 +98,29 @@ pub(in super::super) async fn close(
         Some(turn) => update.filter(ai_usage::turn_id.eq(id_param(turn))),
         None => update.filter(ai_usage::turn_id.is_null()),
     };
-    let closed: Option<ReservationRow> =
-        update.returning(ReservationRow::as_returning()).get_result(conn).await.optional()?;
+    let columns = (ReservationRow::as_returning(), ai_usage::attempt, MessageUsageRow::as_returning());
+    let closed: Option<(ReservationRow, i64, MessageUsageRow)> =
+        update.returning(columns).cached().get_result(conn).await.optional()?;
     let not_open = || match turn {
         Some(turn) => corrupt(format!("ledger row {} of turn {turn} is not open", close.id)),
         None => corrupt(format!("ledger row {} is not open", close.id)),
     };
-    let open = ReservationRow { cost: None, ..closed.ok_or_else(not_open)? };
+    let (closed, attempt, usage) = closed.ok_or_else(not_open)?;
+    let open = ReservationRow { cost: None, ..closed };
     budgets::settle(conn, &open, close.settlement.cost).await?;
-    Ok(open.reserved.map(Usd::from_pico))
+    Ok(ClosedUsage { reserved: open.reserved.map(Usd::from_pico), attempt, usage })
+}
+
+/// Returns the usage of a turn whose last row was closed. The rows of earlier attempts are read.
+pub(in super::super) async fn of_closed(
+    conn: &mut Conn,
+    turn: TurnId,
+    closed: ClosedUsage,
+) -> Result<Option<MessageUsage>, QueryError> {
+    match closed.attempt {
+        FIRST_ATTEMPT => Ok(usage_by_turn(vec![closed.usage])?.remove(&turn)),
+        _ => of_turn(conn, turn).await,
+    }
 }
 
 /// Closes the open row of a turn whose process has ended. Its reservation remains. The row is pending without a lookup
@@ -115,6 +139,7 @@ pub(in super::super) async fn interrupt(
         ai_usage::basis.eq(CostBasis::Pending.as_str()),
         ai_usage::closed_at.eq(now.as_micros()),
     ))
+    .cached()
     .execute(conn)
     .await?;
     Ok(())
@@ -136,10 +161,11 @@ pub(in super::super) async fn of_turns(
         return Ok(HashMap::new());
     }
     let rows: Vec<MessageUsageRow> = ai_usage::table
-        .filter(ai_usage::turn_id.eq_any(turns.iter().copied().map(id_param)))
+        .filter(ai_usage::turn_id.eq_any(padded(turns.iter().copied().map(id_param).collect())))
         .filter(ai_usage::state.eq(CLOSED))
         .order((ai_usage::attempt, ai_usage::id))
         .select(MessageUsageRow::as_select())
+        .cached()
         .load(conn)
         .await?;
     Ok(usage_by_turn(rows)?)
