@@ -319,7 +319,9 @@ impl State {
         let from_seq = begin.history_from_seq(&stored.session);
         let latest = earlier.iter().rev().take_while(|message| message.seq >= from_seq);
         let sent = latest.filter(|message| message.superseded_by.is_none());
-        let latest = sent.take(begin.max_history_messages as usize).map(|message| self.view(stored, message));
+        let latest = sent
+            .take(begin.max_history_messages as usize)
+            .map(|message| MessageView { usage: None, ..self.view(stored, message) });
         let mut history: Vec<MessageView> =
             latest.map(|view| MessageView { message: view.message.without_parts(), ..view }).collect();
         history.truncate(rows_within(MAX_HISTORY_BYTES, history.iter().map(size)));

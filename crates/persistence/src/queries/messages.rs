@@ -137,7 +137,7 @@ pub(super) async fn numbered(
     views(conn, rows, session.into()).await
 }
 
-/// Returns the last messages of a range that are not superseded, in order and without parts, up to
+/// Returns the last messages of a range that are not superseded, in order, without parts and usage, up to
 /// [`MAX_HISTORY_BYTES`]. The caller has locked the session.
 pub(super) async fn history(
     conn: &mut Conn,
@@ -158,7 +158,8 @@ pub(super) async fn history(
     let mut rows: Vec<MessageRow> =
         earlier().select(history_columns!()).limit(count).cached().load(conn).await?;
     rows.reverse();
-    views(conn, rows, session.into()).await
+    let messages = rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
+    views_without_usage(conn, messages, session.into()).await
 }
 
 /// Returns the number of messages before a sequence number that are not superseded. The numbers have no gaps.
@@ -260,16 +261,28 @@ async fn views(
     session: MessageSession,
 ) -> Result<Vec<MessageView>, QueryError> {
     let messages: Vec<Message> = rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
-    let mut attachments = attachments_of(conn, &messages).await?;
     let answers = messages.iter().filter(|message| message.role == MessageRole::Assistant);
     let turns: Vec<_> = answers.filter_map(|message| message.turn_id).collect();
     let mut usage = usage::of_turns(conn, &turns).await?;
+    let mut views = views_without_usage(conn, messages, session).await?;
+    for view in &mut views {
+        if let (MessageRole::Assistant, Some(turn)) = (view.message.role, view.message.turn_id) {
+            view.usage = usage.remove(&turn);
+        }
+    }
+    Ok(views)
+}
+
+/// Messages with their attachments.
+async fn views_without_usage(
+    conn: &mut Conn,
+    messages: Vec<Message>,
+    session: MessageSession,
+) -> Result<Vec<MessageView>, QueryError> {
+    let mut attachments = attachments_of(conn, &messages).await?;
     let views = messages.into_iter().map(|message| MessageView {
         attachments: attachments.remove(&message.id).unwrap_or_default(),
-        usage: match (message.role, message.turn_id) {
-            (MessageRole::Assistant, Some(turn)) => usage.remove(&turn),
-            _ => None,
-        },
+        usage: None,
         message,
         session,
     });

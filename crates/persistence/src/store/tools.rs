@@ -68,6 +68,6 @@ impl Tools for SqlStore {
     }
 
     async fn pinned(&self, id: ToolVersionId) -> Result<Option<(Tool, ToolVersion)>, StoreError> {
-        transact!(self, Snapshot, tools::pinned(id))
+        transact!(self, Read, tools::pinned(id))
     }
 }

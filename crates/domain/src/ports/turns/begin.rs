@@ -174,7 +174,7 @@ pub struct BegunTurn {
     /// Placeholder of the answer.
     pub assistant_message: Message,
     pub turn: Turn,
-    /// Last earlier messages in order, with any status, [without parts](Message::without_parts).
+    /// Last earlier messages in order, with any status, [without parts](Message::without_parts) and usage.
     pub history: Vec<MessageView>,
     /// Number of earlier messages that are not superseded, whether they are in `history` or not.
     pub earlier_messages: u64,

@@ -86,20 +86,34 @@ pub(crate) async fn pinned(
     conn: &mut Conn,
     id: &ToolVersionId,
 ) -> Result<Option<(Tool, ToolVersion)>, QueryError> {
-    let version: Option<ToolVersionRow> = tool_versions::table
+    let newest = diesel::alias!(tool_versions as newest);
+    let is_newest = newest
+        .field(tool_versions::tool_id)
+        .eq(tools::id)
+        .and(newest.field(tool_versions::ordinal).eq(tools::latest_ordinal));
+    let found: Option<(ToolVersionRow, ToolRow, ToolVersionRow)> = tool_versions::table
+        .inner_join(tools::table)
+        .inner_join(newest.on(is_newest))
         .filter(tool_versions::id.eq(id_param(*id)))
-        .select(ToolVersionRow::as_select())
+        .select((
+            ToolVersionRow::as_select(),
+            ToolRow::as_select(),
+            newest.fields((
+                tool_versions::id,
+                tool_versions::tool_id,
+                tool_versions::version,
+                tool_versions::title,
+                tool_versions::definition,
+                tool_versions::content_hash,
+                tool_versions::created_by,
+                tool_versions::created_at,
+            )),
+        ))
         .first(conn)
         .await
         .optional()?;
-    let Some(version) = version else { return Ok(None) };
-    let rows: Vec<ToolRow> = tools::table
-        .filter(tools::id.eq(id_param(version.tool_id)))
-        .select(ToolRow::as_select())
-        .load(conn)
-        .await?;
-    let tool = with_versions(conn, rows).await?.pop();
-    Ok(tool.map(|tool| (tool, version.into())))
+    let Some((version, row, newest)) = found else { return Ok(None) };
+    Ok(Some((tool(row, newest)?, version.into())))
 }
 
 /// Versions of a tool, newest first. A page ends early if its definitions are large.
