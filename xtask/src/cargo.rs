@@ -28,6 +28,27 @@ pub(crate) fn line(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
+/// Builds a binary of one package alone, with the features that a user gets, and returns its path.
+///
+/// # Errors
+/// The build fails, or the package has no such binary.
+pub(crate) fn build_binary(root: &Path, package: &str, binary: &str, profile: &str) -> Result<PathBuf> {
+    let mut command = Command::new("cargo");
+    command.args(["build", "--package", package, "--bin", binary, "--profile", profile]).current_dir(root);
+    command.args(["--message-format=json-render-diagnostics"]).stdout(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("cannot run `{}`", line(&command)))?;
+    let output = child.stdout.take().context("cargo has no output to read")?;
+    let mut path = None;
+    for message in Message::parse_stream(BufReader::new(output)) {
+        let Message::CompilerArtifact(artifact) = message? else { continue };
+        if artifact.target.name == binary && artifact.target.kind == [TargetKind::Bin] {
+            path = artifact.executable.map(Into::into);
+        }
+    }
+    ensure!(child.wait()?.success(), "`{}` failed", line(&command));
+    path.with_context(|| format!("the build produced no program `{binary}`"))
+}
+
 /// Programs of the workspace that checks and tests run.
 #[derive(Debug)]
 pub(crate) struct Programs {

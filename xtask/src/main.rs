@@ -4,6 +4,7 @@
 //! Deliberately absent: anything that the program needs at run time.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is a command line program")]
 
+mod bench;
 mod cargo;
 mod check;
 mod clients;
@@ -80,6 +81,8 @@ enum Task {
     },
     /// Run the server under load, kill it repeatedly, and check that no acknowledged data is lost.
     Soak(soak::Soak),
+    /// Measure the release build beside reference proxies, and print a table.
+    Bench(bench::Bench),
     /// Measure the line coverage of the tests; fail if a crate is below the minimum. Takes many minutes.
     Coverage,
 }
@@ -103,6 +106,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Clients { suites } => clients::run(&suites, &workspace, &cli.options),
         Task::Screenshots { folder } => clients::screenshots(&folder, &workspace),
         Task::Soak(soak) => soak::run(&soak, &workspace, &cli.options),
+        Task::Bench(bench) => bench::run(&bench, &workspace, &cli.options),
         Task::Test { arguments } => test_run::run(&workspace, &cli.options, &arguments),
         Task::Coverage => coverage::run(&workspace, &cli.options),
     }

@@ -25,9 +25,10 @@ const HTTP: &str = "causerie-http";
 const SERVER: &str = "causerie-server";
 const SIMULATOR: &str = "causerie-simulator";
 const TESTKIT: &str = "causerie-testkit";
+const BENCH: &str = "causerie-bench";
 const XTASK: &str = "xtask";
 
-const CRATES: [CratePolicy; 15] = [
+const CRATES: [CratePolicy; 16] = [
     CratePolicy { name: DOMAIN, layer: Some(0), links: &[] },
     CratePolicy { name: PERSISTENCE, layer: Some(2), links: &[FAIR_SHARE, DOMAIN] },
     CratePolicy { name: FAIR_SHARE, layer: Some(1), links: &[DOMAIN] },
@@ -80,6 +81,7 @@ const CRATES: [CratePolicy; 15] = [
             SIMULATOR,
         ],
     },
+    CratePolicy { name: BENCH, layer: None, links: &[] },
     CratePolicy { name: XTASK, layer: None, links: &[] },
 ];
 
@@ -90,19 +92,22 @@ struct ForeignCratePolicy {
     users: &'static [&'static str],
 }
 
-const FOREIGN_CRATES: [ForeignCratePolicy; 12] = [
+const FOREIGN_CRATES: [ForeignCratePolicy; 15] = [
     ForeignCratePolicy { family: "actix", users: &[HTTP, SERVER, SIMULATOR, TESTKIT] },
     ForeignCratePolicy { family: "utoipa", users: &[HTTP, SERVER, SIMULATOR, TESTKIT] },
     ForeignCratePolicy { family: "diesel", users: &[PERSISTENCE, TESTKIT] },
-    ForeignCratePolicy { family: "tokio-postgres", users: &[PERSISTENCE, TESTKIT] },
+    ForeignCratePolicy { family: "tokio-postgres", users: &[PERSISTENCE, TESTKIT, BENCH] },
     ForeignCratePolicy { family: "libsqlite3-sys", users: &[PERSISTENCE] },
+    ForeignCratePolicy { family: "rusqlite", users: &[BENCH] },
+    ForeignCratePolicy { family: "hyper", users: &[BENCH] },
+    ForeignCratePolicy { family: "mimalloc", users: &[SERVER, BENCH] },
     ForeignCratePolicy { family: "reqwest", users: &[OPENROUTER, IDENTITY, TESTKIT] },
     ForeignCratePolicy { family: "jsonwebtoken", users: &[IDENTITY] },
     ForeignCratePolicy { family: "ring", users: &[IDENTITY, TESTKIT] },
     ForeignCratePolicy { family: "eventsource-stream", users: &[OPENROUTER] },
     ForeignCratePolicy { family: "serde_yaml", users: &[TOOL_DEFINITIONS, SERVER] },
     ForeignCratePolicy { family: "yaml_serde", users: &[TOOL_DEFINITIONS, SERVER] },
-    ForeignCratePolicy { family: "anyhow", users: &[SERVER, TESTKIT, XTASK] },
+    ForeignCratePolicy { family: "anyhow", users: &[SERVER, TESTKIT, BENCH, XTASK] },
 ];
 
 /// Returns the policy of a workspace crate.

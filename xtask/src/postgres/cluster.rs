@@ -5,21 +5,24 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt as _, chown};
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 const GUARD: &str = include_str!("guard.sh");
 
-/// The data is discarded after a run, so durability is off. Socket files are off because their paths have a length
-/// limit that names of temporary folders exceed; autovacuum is off because it would open template databases while
-/// tests copy them.
-const SETTINGS: &str = "
+/// Socket files are off because their paths have a length limit that names of temporary folders exceed.
+const COMMON_SETTINGS: &str = "
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 max_connections = 300
 shared_buffers = 128MB
+";
+
+/// The data is discarded after a run, so durability is off. Autovacuum is off because it would open template databases
+/// while tests copy them.
+const TEST_SETTINGS: &str = "
 fsync = off
 full_page_writes = off
 synchronous_commit = off
@@ -28,10 +31,22 @@ max_wal_senders = 0
 autovacuum = off
 ";
 
+/// A folder on a disk: that of temporary files may be in memory, where a commit costs nothing.
+const DISK: &str = "/var/tmp";
+
+/// Use of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Tests,
+    /// Commits are durable, as in production.
+    Benchmark,
+}
+
 /// A running server. Dropping it stops the server and removes its files.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     url: String,
+    folder: PathBuf,
     guard: Child,
 }
 
@@ -40,12 +55,17 @@ impl Cluster {
     ///
     /// # Errors
     /// The server did not start; its output has been printed.
-    pub(crate) fn start(programs: &Path) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("causerie-postgres-").tempdir()?;
+    pub(crate) fn start(programs: &Path, purpose: Purpose) -> Result<Self> {
+        let mut folder = tempfile::Builder::new();
+        folder.prefix("causerie-postgres-");
+        let (folder, settings) = match purpose {
+            Purpose::Tests => (folder.tempdir()?, TEST_SETTINGS),
+            Purpose::Benchmark => (folder.tempdir_in(DISK)?, ""),
+        };
         let port = free_port()?;
         let password = password()?;
         fs::write(folder.path().join("password"), &password)?;
-        fs::write(folder.path().join("settings"), format!("{SETTINGS}port = {port}\n"))?;
+        fs::write(folder.path().join("settings"), format!("{COMMON_SETTINGS}{settings}port = {port}\n"))?;
 
         let mut command = Command::new("sh");
         command.arg("-c").arg(GUARD).arg("guard").arg(programs).arg(folder.path());
@@ -56,10 +76,10 @@ impl Cluster {
         }
         let guard = command.spawn().context("cannot run `sh`")?;
         // From here on the guard removes the folder.
-        let _ = folder.keep();
+        let folder = folder.keep();
 
-        let mut cluster =
-            Cluster { url: format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres"), guard };
+        let url = format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres");
+        let mut cluster = Cluster { url, folder, guard };
         cluster.wait_until_ready()?;
         Ok(cluster)
     }
@@ -67,6 +87,15 @@ impl Cluster {
     /// Returns the URL of the server, with the credentials of its superuser.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Returns the process of the server that starts the others.
+    ///
+    /// # Errors
+    /// The server has ended.
+    pub(crate) fn process(&self) -> Result<u32> {
+        let file = fs::read_to_string(self.folder.join("data/postmaster.pid"))?;
+        file.lines().next().context("no process")?.trim().parse().context("no number of a process")
     }
 
     fn wait_until_ready(&mut self) -> Result<()> {
@@ -131,7 +160,6 @@ fn run_as(account: Account, folder: &Path, command: &mut Command) -> Result<()> 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
-    use std::path::PathBuf;
 
     use tempfile::TempDir;
 
@@ -165,7 +193,7 @@ mod tests {
     fn dropping_a_cluster_stops_the_server_and_removes_its_files() -> Result<()> {
         let programs =
             programs("echo ready >data/postmaster.pid; while [ -e data/postmaster.pid ]; do :; done")?;
-        let cluster = Cluster::start(programs.path())?;
+        let cluster = Cluster::start(programs.path(), Purpose::Tests)?;
         let (started, folder) = calls(&programs)?;
         assert_eq!(started, ["--pgdata", "-D"]);
         assert!(folder.join("data").is_dir());
@@ -180,7 +208,7 @@ mod tests {
     #[test]
     fn a_server_that_does_not_start_is_an_error_and_leaves_no_files() -> Result<()> {
         let programs = programs("exit 1")?;
-        let error = Cluster::start(programs.path()).unwrap_err();
+        let error = Cluster::start(programs.path(), Purpose::Tests).unwrap_err();
         assert!(error.to_string().contains("did not start"), "{error}");
 
         let (called, folder) = calls(&programs)?;

@@ -5,6 +5,8 @@ mod programs;
 
 use std::process::Command;
 
+pub(crate) use self::cluster::Purpose;
+
 use self::cluster::Cluster;
 use crate::options::{Options, POSTGRES_URL};
 use anyhow::Result;
@@ -24,16 +26,24 @@ pub(crate) enum Database {
     Absent,
 }
 
-/// Returns the configured server or starts a private one.
+/// Returns the configured server or starts a private one for tests.
 ///
 /// # Errors
 /// PostgreSQL is installed but its server does not start.
 pub(crate) fn provide(options: &Options) -> Result<Database> {
+    provide_for(Purpose::Tests, options)
+}
+
+/// Returns the configured server or starts a private one.
+///
+/// # Errors
+/// PostgreSQL is installed but its server does not start.
+pub(crate) fn provide_for(purpose: Purpose, options: &Options) -> Result<Database> {
     if let Some(url) = options.postgres_url.as_ref().filter(|url| !url.is_empty()) {
         return Ok(Database::Configured(url.clone()));
     }
     Ok(match programs::find() {
-        Some(folder) => Database::Private(Cluster::start(&folder)?),
+        Some(folder) => Database::Private(Cluster::start(&folder, purpose)?),
         None => Database::Absent,
     })
 }

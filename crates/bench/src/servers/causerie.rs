@@ -1,0 +1,73 @@
+//! `causerie` with authentication, permissions, ledger and log, and with limits that a benchmark does not reach.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+use super::postgres::PostgresDatabase;
+use super::{Server, Setup};
+use crate::answer::Answer;
+use crate::load::{Route, Target};
+use crate::process::Process;
+
+/// Settings that differ from the defaults of `.env.example`.
+pub(crate) const SETTINGS: [(&str, &str); 5] = [
+    ("CAUSERIE_SENDS_PER_MINUTE", "0"),
+    ("CAUSERIE_CREATIONS_PER_MINUTE", "0"),
+    ("AI_MAX_CONCURRENT_STREAMS", "10000"),
+    // The streams of the benchmark come from one address.
+    ("CAUSERIE_CONNECTIONS_PER_ADDRESS", "0"),
+    ("AI_REQUEST_TIMEOUT_MS", "3600000"),
+];
+
+/// Starts the program on a new SQLite file in the folder, or on a database of PostgreSQL.
+pub(super) fn start(
+    folder: TempDir,
+    setup: &Setup,
+    upstream: SocketAddr,
+    postgres: Option<PostgresDatabase>,
+) -> Result<Server> {
+    let tools = folder.path().join("tools");
+    if !tools.exists() {
+        write_tools(&tools)?;
+    }
+    let log = folder.path().join("log");
+    let mut command = Command::new(&setup.program);
+    command.env_clear().envs(SETTINGS).current_dir(folder.path());
+    command.env("CAUSERIE_LISTEN", "127.0.0.1:0");
+    command.env("AI_GATEWAY_URL", format!("http://{upstream}/api/v1"));
+    command.env("CAUSERIE_TOOLS_DIR", &tools);
+    if let Some(database) = &postgres {
+        command.env("DATABASE_URL", &database.url);
+    }
+    command.stderr(File::create(&log)?);
+    let mut process = Process::start(&mut command, setup.core)?;
+    let address = process.read_address().with_context(|| {
+        format!("causerie did not start: {}", fs::read_to_string(&log).unwrap_or_default())
+    })?;
+    let key = fs::read_to_string(folder.path().join("data/admin-key")).context("no API key was created")?;
+    let target = Target { address, route: Route::Native, key: Some(key.trim().to_owned()) };
+    Ok(Server { process, target, postgres, folder })
+}
+
+/// Returns the database in the folder of a server.
+pub(super) fn sqlite_file(folder: &Path) -> PathBuf {
+    folder.join("data/causerie.db")
+}
+
+fn write_tools(folder: &Path) -> Result<()> {
+    fs::create_dir(folder)?;
+    for answer in Answer::all() {
+        let (name, model) = (answer.tool(), answer.model());
+        let definition = format!(
+            "name: {name}\nversion: 1.0.0\ntype: chat\ntitle: Benchmark\nmodel: {model}\n\
+             behavior: You are a careful, friendly assistant. Begin with the answer.\n"
+        );
+        fs::write(folder.join(format!("{name}.yaml")), definition)?;
+    }
+    Ok(())
+}

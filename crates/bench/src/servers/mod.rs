@@ -1,0 +1,128 @@
+//! The measured servers: the reference proxies, and `causerie` on each database.
+
+mod causerie;
+mod postgres;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
+
+pub(crate) use self::causerie::SETTINGS;
+pub(crate) use self::postgres::Postgres;
+use self::postgres::PostgresDatabase;
+use crate::load::{Route, Target};
+use crate::process::{Process, usage};
+
+/// A measured server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ServerKind {
+    Reference,
+    StoringReference,
+    Sqlite,
+    Postgres,
+}
+
+impl ServerKind {
+    /// Returns whether it is `causerie`, and not a reference.
+    pub(crate) fn is_causerie(self) -> bool {
+        matches!(self, ServerKind::Sqlite | ServerKind::Postgres)
+    }
+}
+
+impl fmt::Display for ServerKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            ServerKind::Reference => "H",
+            ServerKind::StoringReference => "H, storing",
+            ServerKind::Sqlite => "causerie, SQLite",
+            ServerKind::Postgres => "causerie, PostgreSQL",
+        })
+    }
+}
+
+/// What servers are started with.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    /// The program `causerie`.
+    pub(crate) program: PathBuf,
+    /// Folder of the databases, on a real disk.
+    pub(crate) folder: PathBuf,
+    pub(crate) postgres: Option<Postgres>,
+    /// Core of the servers.
+    pub(crate) core: usize,
+}
+
+/// A running server with a database of its own. Dropping it stops the server and deletes the database.
+#[derive(Debug)]
+pub(crate) struct Server {
+    process: Process,
+    pub(crate) target: Target,
+    postgres: Option<PostgresDatabase>,
+    // Deleted after the process has ended.
+    folder: TempDir,
+}
+
+/// CPU time of a server in microseconds.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct CpuTime {
+    pub(crate) own: u64,
+    /// Of the processes of the database.
+    pub(crate) database: u64,
+}
+
+impl Server {
+    /// Starts a server that uses an upstream.
+    pub(crate) fn start(kind: ServerKind, setup: &Setup, upstream: SocketAddr) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("causerie-bench-").tempdir_in(&setup.folder)?;
+        match kind {
+            ServerKind::Reference => Self::reference(folder, setup, upstream, false),
+            ServerKind::StoringReference => Self::reference(folder, setup, upstream, true),
+            ServerKind::Sqlite => causerie::start(folder, setup, upstream, None),
+            ServerKind::Postgres => {
+                let postgres = setup.postgres.as_ref().context("no PostgreSQL server is configured")?;
+                causerie::start(folder, setup, upstream, Some(postgres.create_database()?))
+            }
+        }
+    }
+
+    fn reference(folder: TempDir, setup: &Setup, upstream: SocketAddr, is_storing: bool) -> Result<Self> {
+        let upstream = upstream.to_string();
+        let database = folder.path().join("reference.db").display().to_string();
+        let mut arguments = vec!["reference", &upstream];
+        if is_storing {
+            arguments.extend(["--database", &database]);
+        }
+        let mut process = Process::start_self(&arguments, setup.core)?;
+        let address = process.read_address()?;
+        let target = Target { address, route: Route::Completions, key: None };
+        Ok(Server { process, target, postgres: None, folder })
+    }
+
+    /// Returns the CPU time since the start.
+    pub(crate) fn cpu(&self) -> Result<CpuTime> {
+        let database = self.postgres.as_ref().map_or(Ok(0), PostgresDatabase::cpu_us)?;
+        Ok(CpuTime { own: usage::cpu_us(self.process.id())?, database })
+    }
+
+    /// Returns the resident memory in KiB, without that of a database server.
+    pub(crate) fn resident_kib(&self) -> Result<u64> {
+        usage::resident_kib(self.process.id())
+    }
+
+    /// Returns the file of the SQLite database.
+    pub(crate) fn sqlite_file(&self) -> PathBuf {
+        causerie::sqlite_file(self.folder.path())
+    }
+}
+
+/// Returns whether the file system of a folder keeps its files in memory, where a commit costs nothing.
+pub(crate) fn is_in_memory(folder: &Path) -> Result<bool> {
+    const TMPFS: u64 = 0x0102_1994;
+    let kind = rustix::fs::statfs(folder)?.f_type;
+    Ok(u64::try_from(kind).is_ok_and(|kind| kind == TMPFS))
+}

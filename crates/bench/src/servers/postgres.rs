@@ -1,0 +1,72 @@
+//! A PostgreSQL server and the databases of a run.
+
+use anyhow::{Context as _, Result};
+use tokio_postgres::NoTls;
+
+use crate::process::{pin, usage};
+
+/// A running server.
+#[derive(Debug, Clone)]
+pub(crate) struct Postgres {
+    /// URL with the credentials of a role that may create databases, without options.
+    url: String,
+    /// Process that starts the others; `None` for a server on another machine.
+    process: Option<u32>,
+}
+
+impl Postgres {
+    /// Moves the server to the core of the measured servers.
+    pub(crate) fn new(url: &str, process: Option<u32>, core: usize) -> Result<Self> {
+        for process in
+            process.into_iter().chain(process.map(usage::children).transpose()?.unwrap_or_default())
+        {
+            pin(process, core).context("the processes of PostgreSQL cannot be moved to a core")?;
+        }
+        Ok(Postgres { url: url.to_owned(), process })
+    }
+
+    /// Creates an empty database.
+    pub(super) fn create_database(&self) -> Result<PostgresDatabase> {
+        let name = format!("causerie_bench_{}_{}", std::process::id(), crate::clock::micros());
+        execute(&self.url, &format!("CREATE DATABASE {name}"))?;
+        let (base, _) = self.url.rsplit_once('/').context("the URL names no database")?;
+        Ok(PostgresDatabase { url: format!("{base}/{name}"), name, server: self.clone() })
+    }
+}
+
+/// A database, which is deleted when it is dropped.
+#[derive(Debug)]
+pub(super) struct PostgresDatabase {
+    pub(super) url: String,
+    name: String,
+    server: Postgres,
+}
+
+impl PostgresDatabase {
+    /// Returns the CPU time of all processes of the server in microseconds; 0 for a server on another machine.
+    pub(super) fn cpu_us(&self) -> Result<u64> {
+        self.server.process.map_or(Ok(0), usage::cpu_us_with_children)
+    }
+
+    /// Executes statements.
+    pub(super) fn execute(&self, sql: &str) -> Result<()> {
+        execute(&self.url, sql)
+    }
+}
+
+impl Drop for PostgresDatabase {
+    fn drop(&mut self) {
+        // The server may have ended; otherwise the database remains, with the name of the benchmark.
+        let _ = execute(&self.server.url, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
+}
+
+fn execute(url: &str, sql: &str) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await.context("cannot connect")?;
+        let tasks = tokio_util::task::TaskTracker::new();
+        tasks.spawn(connection);
+        client.batch_execute(sql).await.with_context(|| format!("cannot execute {sql:.200}"))
+    })
+}
