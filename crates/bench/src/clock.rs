@@ -9,6 +9,11 @@ pub(crate) fn micros() -> u64 {
     seconds * 1_000_000 + nanos / 1000
 }
 
+/// Returns the calendar time in seconds since 1970.
+pub(crate) fn unix_seconds() -> i64 {
+    clock_gettime(ClockId::Realtime).tv_sec
+}
+
 /// Converts a time of [`micros`] to the form that timers of the system expect.
 pub(crate) fn timespec(micros: u64) -> Timespec {
     let part = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);

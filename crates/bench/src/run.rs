@@ -19,15 +19,26 @@ enum Databases {
     Both,
 }
 
+/// Scenarios that one word of the command line selects.
+#[derive(Debug, Clone)]
+struct Choice(Vec<Scenario>);
+
+fn parse_scenarios(word: &str) -> Result<Choice, String> {
+    match word {
+        "all" => Ok(Choice(Scenario::value_variants().to_vec())),
+        name => Scenario::from_str(name, true).map(|scenario| Choice(vec![scenario])),
+    }
+}
+
 /// Options of a run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// The program `causerie`, built as a release.
     #[arg(long)]
     program: PathBuf,
-    /// Scenarios to run; those of the overview by default.
-    #[arg(long, value_enum, value_delimiter = ',')]
-    scenario: Vec<Scenario>,
+    /// Scenarios to run, or `all`; those of the overview by default.
+    #[arg(long, value_parser = parse_scenarios, value_delimiter = ',')]
+    scenario: Vec<Choice>,
     /// Number of rounds: 5, or 2 with `--fast`.
     #[arg(long)]
     rounds: Option<u32>,
@@ -62,10 +73,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         true => (Extent::Fast, options.rounds.unwrap_or(2)),
         false => (Extent::Full, options.rounds.unwrap_or(5)),
     };
-    let scenarios = match options.scenario.as_slice() {
-        [] => Scenario::OVERVIEW.to_vec(),
-        chosen => chosen.to_vec(),
-    };
+    let mut scenarios: Vec<Scenario> =
+        options.scenario.iter().flat_map(|Choice(chosen)| chosen.clone()).collect();
+    if scenarios.is_empty() {
+        scenarios = Scenario::OVERVIEW.to_vec();
+    }
     let mut results = Run {
         machine: machine::describe(),
         is_fast: options.fast,
@@ -75,7 +87,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         records: Vec::new(),
     };
     for round in 0..rounds {
-        for scenario in &scenarios {
+        for scenario in scenarios.iter().filter(|scenario| scenario.is_in_round(round)) {
             for server in rotated(&servers, round) {
                 if let Some(record) = scenario.run(server, &setup, cores, extent, round)? {
                     println!("{}", line(&record));

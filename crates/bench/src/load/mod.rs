@@ -9,8 +9,8 @@ mod scanner;
 mod tally;
 mod turns;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, PoisonError};
 
 use anyhow::{Context as _, Result};
 use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
@@ -57,20 +57,21 @@ struct Load {
     target: Arc<Target>,
     tasks: TaskTracker,
     sessions: Sessions,
-    used: Sessions,
+    ended: Sessions,
     clients: Vec<Client>,
     open: OpenStreams,
 }
 
 impl Load {
     fn new(target: Target) -> Self {
+        let (target, tasks) = (Arc::new(target), TaskTracker::new());
         Load {
-            target: Arc::new(target),
-            tasks: TaskTracker::new(),
+            open: OpenStreams::new(Arc::clone(&target), tasks.clone()),
+            target,
+            tasks,
             sessions: Sessions::default(),
-            used: Sessions::default(),
+            ended: Sessions::default(),
             clients: Vec::new(),
-            open: OpenStreams::default(),
         }
     }
 
@@ -86,8 +87,7 @@ impl Load {
                 let tally = Tally::default();
                 let body = client::turn_body(self.target.route, answer);
                 let sessions = (self.target.route == Route::Native).then_some(&self.sessions);
-                let (target, tasks) = (&self.target, &self.tasks);
-                self.open.open(streams, at_a_time, &body, sessions, target, tasks, &tally).await?;
+                self.open.open(streams, at_a_time, &body, sessions, &tally).await?;
                 tally
             }
             Command::Drain => self.open.drain().await?,
@@ -95,11 +95,11 @@ impl Load {
                 let tally = Tally::default();
                 let mut client = self.client();
                 client.connect().await?;
-                let sessions = match request {
-                    SimpleRequest::ResumeRunning => &self.open.sessions,
-                    _ => &self.used,
+                let paths = match request {
+                    SimpleRequest::ResumeRunning => self.open.paths(),
+                    _ => turns::lock(&self.ended).iter().cloned().collect(),
                 };
-                requests::run(&mut client, &request, count, pause_us, sessions, &tally).await?;
+                requests::run(&mut client, &request, count, pause_us, &paths, &tally).await?;
                 tally
             }
         };
@@ -115,7 +115,7 @@ impl Load {
         if self.target.route == Route::Completions {
             return Ok(tally);
         }
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        turns::lock(&self.sessions).clear();
         let remaining = Arc::new(AtomicU64::new(count));
         let creators: Vec<_> = (0..CREATORS)
             .map(|_| {
@@ -124,7 +124,7 @@ impl Load {
                 self.tasks.spawn(async move {
                     while turns::take(&remaining) {
                         let session = client.create_session(answer).await?;
-                        sessions.lock().unwrap_or_else(PoisonError::into_inner).push_back(session);
+                        turns::lock(&sessions).push_back(session);
                         tally.lock().completed += 1;
                     }
                     anyhow::Ok(())
@@ -155,7 +155,7 @@ impl Load {
             body: client::turn_body(self.target.route, answer),
             sessions: (self.target.route == Route::Native).then(|| Arc::clone(&self.sessions)),
             per_session,
-            used: Arc::clone(&self.used),
+            ended: Arc::clone(&self.ended),
             tally: tally.clone(),
         });
         let clients = self.clients.drain(..);

@@ -1,7 +1,6 @@
 //! Streams that stay open: each on a connection of its own, read until the answer ends.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
@@ -15,29 +14,34 @@ use super::client::{self, Client};
 use super::protocol::Target;
 use super::scanner::Scanner;
 use super::tally::Tally;
-use super::turns::Sessions;
+use super::turns::{Sessions, lock};
 use crate::clock;
 
 /// Streams whose first chunk has arrived.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct OpenStreams {
+    target: Arc<Target>,
+    tasks: TaskTracker,
     readers: Vec<JoinHandle<()>>,
-    /// Sessions of the streams.
-    pub(super) sessions: Sessions,
+    /// Paths at which the streams can be resumed.
+    paths: Sessions,
     /// Results of the readers since the streams were opened.
     ended: Tally,
 }
 
 impl OpenStreams {
+    pub(super) fn new(target: Arc<Target>, tasks: TaskTracker) -> Self {
+        let (paths, ended) = (Sessions::default(), Tally::default());
+        OpenStreams { target, tasks, readers: Vec::new(), paths, ended }
+    }
+
     /// Opens streams, of which a number at a time wait for their first chunk.
     pub(super) async fn open(
         &mut self,
-        streams: usize,
+        streams: u64,
         at_a_time: usize,
         body: &Bytes,
         sessions: Option<&Sessions>,
-        target: &Arc<Target>,
-        tasks: &TaskTracker,
         tally: &Tally,
     ) -> Result<()> {
         let permits = Arc::new(Semaphore::new(at_a_time));
@@ -47,16 +51,16 @@ impl OpenStreams {
                 None => String::new(),
             };
             let permit = Arc::clone(&permits).acquire_owned().await?;
-            let client = Client::new(Arc::clone(target), tasks.clone());
+            let client = Client::new(Arc::clone(&self.target), self.tasks.clone());
             let (body, tally, ended) = (body.clone(), tally.clone(), self.ended.clone());
-            let opened = Arc::clone(&self.sessions);
-            self.readers.push(tasks.spawn(async move {
+            let paths = Arc::clone(&self.paths);
+            self.readers.push(self.tasks.spawn(async move {
                 let mut client = client;
                 let start = clock::micros();
                 match first_chunk(&mut client, &session, body).await {
                     Ok(Ok((stream, scanner))) => {
                         tally.complete(clock::micros() - start);
-                        lock(&opened).push_back(session);
+                        lock(&paths).push_back(format!("/sessions/{session}/stream"));
                         drop(permit);
                         read_to_end(stream, scanner, &ended).await;
                     }
@@ -71,12 +75,17 @@ impl OpenStreams {
         Ok(())
     }
 
+    /// Returns the paths at which the streams can be resumed.
+    pub(super) fn paths(&self) -> Vec<String> {
+        lock(&self.paths).iter().cloned().collect()
+    }
+
     /// Waits until all streams have ended, and returns their results.
     pub(super) async fn drain(&mut self) -> Result<Tally> {
         for reader in self.readers.drain(..) {
             reader.await?;
         }
-        lock(&self.sessions).clear();
+        lock(&self.paths).clear();
         Ok(std::mem::take(&mut self.ended))
     }
 }
@@ -113,8 +122,4 @@ async fn read_to_end(mut stream: Incoming, mut scanner: Scanner, ended: &Tally) 
     } else {
         ended.fail("a stream broke off".into());
     }
-}
-
-fn lock(sessions: &Sessions) -> std::sync::MutexGuard<'_, VecDeque<String>> {
-    sessions.lock().unwrap_or_else(PoisonError::into_inner)
 }

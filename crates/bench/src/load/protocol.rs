@@ -41,7 +41,7 @@ pub(crate) enum Command {
         per_session: u64,
     },
     /// Opens streams on connections of their own, of which a number at a time wait for their first chunk.
-    Open { streams: usize, at_a_time: usize, answer: Answer },
+    Open { streams: u64, at_a_time: usize, answer: Answer },
     /// Waits until all open streams have ended, then closes their connections.
     Drain,
     /// Sends requests without a body one after the other, on a connection of its own.
@@ -52,10 +52,9 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum SimpleRequest {
     Get(String),
-    Post(String),
-    /// `GET /sessions/{id}/stream` of the sessions of the turns that have run, from the start of the last turn.
+    /// Streams of turns that have run and ended, each from its start.
     ResumeEnded,
-    /// The same for the sessions of open streams; ends with the first chunk of text.
+    /// Streams of the turns of open streams, from the start to the first chunk of text; the connection is then closed.
     ResumeRunning,
 }
 

@@ -1,47 +1,50 @@
 //! Requests one after the other, whose responses are read to their end: lists, reports, resumed streams.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, ensure};
 use bytes::Bytes;
 use hyper::Method;
 
 use super::client::{self, Client};
 use super::protocol::SimpleRequest;
 use super::tally::Tally;
-use super::turns::{self, Sessions};
+use super::turns;
 use crate::clock;
 
 /// Sends a request a number of times.
 ///
-/// Resumed streams use the sessions in turn.
+/// `paths` are those of the streams to resume, which are used in turn.
 pub(super) async fn run(
     client: &mut Client,
     request: &SimpleRequest,
     count: u64,
     pause_us: u64,
-    sessions: &Sessions,
+    paths: &[String],
     tally: &Tally,
 ) -> Result<()> {
-    for _ in 0..count {
-        let (method, path) = match request {
-            SimpleRequest::Get(path) => (Method::GET, path.clone()),
-            SimpleRequest::Post(path) => (Method::POST, path.clone()),
-            SimpleRequest::ResumeEnded | SimpleRequest::ResumeRunning => {
-                (Method::GET, format!("/sessions/{}/stream", next(sessions)?))
-            }
-        };
-        let max_chunks = if let SimpleRequest::ResumeRunning = request { 1 } else { u64::MAX };
+    let (paths, max_chunks) = match request {
+        SimpleRequest::Get(path) => (std::slice::from_ref(path), u64::MAX),
+        SimpleRequest::ResumeEnded => (paths, u64::MAX),
+        SimpleRequest::ResumeRunning => (paths, 1),
+    };
+    ensure!(!paths.is_empty(), "no stream to resume");
+    let is_stream = !matches!(request, SimpleRequest::Get(_));
+    for (_, path) in (0..count).zip(paths.iter().cycle()) {
         let start = clock::micros();
-        let response = client.send(method, &path, Bytes::new()).await?;
+        let response = client.send(Method::GET, path, Bytes::new()).await?;
         if response.status().is_success() {
             let read = turns::read_stream(response.into_body(), tally, max_chunks).await?;
+            let end = clock::micros();
+            if is_stream && read.chunks == 0 {
+                tally.fail("a resumed stream has no text".into());
+                continue;
+            }
             let mut samples = tally.lock();
             samples.completed += 1;
             samples.chunks += read.chunks;
             samples.first.push(read.first_at.saturating_sub(start));
-            samples.whole.push(clock::micros() - start);
+            samples.whole.push(end - start);
         } else {
             tally.fail(client::refusal(response).await);
         }
@@ -50,12 +53,4 @@ pub(super) async fn run(
         }
     }
     Ok(())
-}
-
-/// Returns a session and moves it to the end.
-fn next(sessions: &Sessions) -> Result<String> {
-    let mut sessions = sessions.lock().unwrap_or_else(PoisonError::into_inner);
-    let session = sessions.pop_front().context("no session to resume")?;
-    sessions.push_back(session.clone());
-    Ok(session)
 }

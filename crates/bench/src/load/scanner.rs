@@ -15,12 +15,17 @@ pub(super) struct Scanner {
     partial: Option<(usize, u64)>,
     /// Last bytes of the response, as many as the end of a stream has.
     tail: Vec<u8>,
+    /// Position of the first frame, if the stream has positions.
+    pub(super) first_id: Option<String>,
     pub(super) chunks: u64,
 }
 
 impl Scanner {
     /// Reads a part of the response, and passes the time of sending of each chunk to `arrived`.
     pub(super) fn push(&mut self, bytes: &[u8], mut arrived: impl FnMut(u64)) {
+        if self.tail.is_empty() {
+            self.first_id = first_id(bytes);
+        }
         let mut rest = bytes;
         loop {
             let (known, mut time) = match self.partial.take() {
@@ -54,6 +59,12 @@ impl Scanner {
     }
 }
 
+/// Returns the id of the event at the start of a response.
+fn first_id(bytes: &[u8]) -> Option<String> {
+    let id = bytes.strip_prefix(b"id: ")?;
+    Some(str::from_utf8(&id[..memchr(b'\n', id)?]).ok()?.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,5 +82,13 @@ mod tests {
             assert_eq!(scanner.chunks, 2);
             assert!(scanner.is_done(), "{cut}");
         }
+    }
+
+    #[test]
+    fn the_position_of_the_first_frame_is_kept() {
+        let mut scanner = Scanner::default();
+        scanner.push(b"id: a:0\ndata: {}\n\n", |_| {});
+        scanner.push(b"id: a:4\ndata: {}\n\n", |_| {});
+        assert_eq!(scanner.first_id.as_deref(), Some("a:0"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -15,7 +15,10 @@ use super::tally::Tally;
 use crate::answer::Answer;
 use crate::clock;
 
-/// Sessions that no client uses.
+/// Turns whose streams are kept to resume them.
+const MAX_ENDED: usize = 1000;
+
+/// Ids of sessions, or paths of streams.
 pub(super) type Sessions = Arc<Mutex<VecDeque<String>>>;
 
 /// What the clients of a command have in common.
@@ -27,8 +30,8 @@ pub(super) struct Turns {
     /// `None` if turns have no session.
     pub(super) sessions: Option<Sessions>,
     pub(super) per_session: u64,
-    /// Sessions whose turns have ended.
-    pub(super) used: Sessions,
+    /// Paths of the streams of the last turns that have ended.
+    pub(super) ended: Sessions,
     pub(super) tally: Tally,
 }
 
@@ -39,7 +42,7 @@ impl Turns {
         let mut turns = 0;
         while take(&self.remaining) {
             if turns % self.per_session == 0 {
-                match self.next_session(std::mem::take(&mut session)) {
+                match self.next_session() {
                     Some(next) => session = next,
                     None => {
                         self.tally.fail("no session is left".into());
@@ -52,17 +55,21 @@ impl Turns {
                 self.tally.fail(format!("{error:#}"));
             }
         }
-        self.next_session(session);
         client
     }
 
-    /// Puts a used session away and returns another one.
-    fn next_session(&self, used: String) -> Option<String> {
+    fn next_session(&self) -> Option<String> {
         let Some(sessions) = &self.sessions else { return Some(String::new()) };
-        if !used.is_empty() {
-            self.used.lock().unwrap_or_else(PoisonError::into_inner).push_back(used);
+        lock(sessions).pop_front()
+    }
+
+    /// Keeps the stream of a turn.
+    fn keep(&self, session: &str, first_id: Option<&String>) {
+        let Some(id) = first_id else { return };
+        let mut ended = lock(&self.ended);
+        if ended.len() < MAX_ENDED {
+            ended.push_back(format!("/sessions/{session}/stream?starting_after={id}"));
         }
-        sessions.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
     async fn run_turn(&self, client: &mut Client, session: &str) -> Result<()> {
@@ -74,6 +81,7 @@ impl Turns {
         }
         let read = read_stream(response.into_body(), &self.tally, u64::MAX).await?;
         let end = clock::micros();
+        self.keep(session, read.first_id.as_ref());
         let mut samples = self.tally.lock();
         samples.chunks += read.chunks;
         if read.is_done && read.chunks == u64::from(self.answer.chunks) {
@@ -88,6 +96,10 @@ impl Turns {
     }
 }
 
+pub(super) fn lock(sessions: &Sessions) -> MutexGuard<'_, VecDeque<String>> {
+    sessions.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Takes one of the remaining turns. Returns whether there was one.
 pub(super) fn take(remaining: &AtomicU64) -> bool {
     remaining.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |turns| turns.checked_sub(1)).is_ok()
@@ -100,6 +112,8 @@ pub(super) struct Read {
     pub(super) first_at: u64,
     pub(super) chunks: u64,
     pub(super) is_done: bool,
+    /// Position of the first frame.
+    first_id: Option<String>,
 }
 
 /// Reads a stream to its end or until a number of chunks has arrived, and records their lags.
@@ -120,5 +134,6 @@ pub(super) async fn read_stream(mut body: Incoming, tally: &Tally, max_chunks: u
             break;
         }
     }
-    Ok(Read { first_at, chunks: scanner.chunks, is_done: scanner.is_done() })
+    let is_done = scanner.is_done();
+    Ok(Read { first_at, chunks: scanner.chunks, is_done, first_id: scanner.first_id })
 }

@@ -1,23 +1,27 @@
 //! A server with its load generator, and the cost of a command to each process.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::Result;
 
 use crate::clock;
-use crate::load::{Command, LoadProcess, Outcome, Target};
-use crate::process::{Cores, usage};
-use crate::servers::{CpuTime, Server};
+use crate::load::{Command, LoadProcess, Outcome, Route, Target};
+use crate::process::{Cores, Process, usage};
+use crate::servers::{Copies, CpuTime, Server, ServerKind, Setup, User};
 
 /// Share of a core, in percent, above which upstream or load generator may delay the measured server.
 const MAX_BUSY_PERCENT: f64 = 80.0;
 
 /// A started server, its upstream and its load generator.
 #[derive(Debug)]
-pub(super) struct Bench {
+pub(super) struct Bench<'a> {
     pub(super) load: LoadProcess,
     pub(super) server: Server,
-    upstream: u32,
+    pub(super) upstream_address: SocketAddr,
+    upstream: Process,
+    setup: &'a Setup,
     cores: Cores,
 }
 
@@ -33,11 +37,56 @@ pub(super) struct Measured {
     pub(super) is_void: bool,
 }
 
-impl Bench {
-    /// Starts a load generator for a server; `upstream` is the process of its upstream.
-    pub(super) fn new(server: Server, target: &Target, upstream: u32, cores: Cores) -> Result<Self> {
-        let load = LoadProcess::start(target, cores.load)?;
-        Ok(Bench { load, server, upstream, cores })
+impl<'a> Bench<'a> {
+    /// Starts an upstream, a server of a kind, and a load generator.
+    pub(super) fn start(kind: ServerKind, setup: &'a Setup, cores: Cores) -> Result<Self> {
+        let mut upstream = Process::start_self(&["upstream"], cores.upstream)?;
+        let upstream_address = upstream.read_address()?;
+        let server = Server::start(kind, setup, upstream_address)?;
+        let load = LoadProcess::start(&server.target, cores.load)?;
+        Ok(Bench { load, server, upstream_address, upstream, setup, cores })
+    }
+
+    /// Restarts the server with copies of its rows, and the load generator.
+    pub(super) fn restart_with(self, copies: Copies) -> Result<Self> {
+        let Bench { load, server, upstream_address, upstream, setup, cores } = self;
+        drop(load);
+        let server = server.restart_with(copies, setup, upstream_address)?;
+        let load = LoadProcess::start(&server.target, cores.load)?;
+        Ok(Bench { load, server, upstream_address, upstream, setup, cores })
+    }
+
+    /// Creates a user without special rights.
+    pub(super) fn create_user(&self) -> Result<User> {
+        self.server.create_user(self.setup)
+    }
+
+    /// Restarts the load generator with the key of a user, or with that of the admin.
+    pub(super) fn use_key(&mut self, user: Option<&User>) -> Result<()> {
+        let mut target = self.server.target.clone();
+        if let Some(user) = user {
+            target.key = Some(user.key.clone());
+        }
+        self.restart_load(&target)
+    }
+
+    /// Restarts the load generator with another route.
+    pub(super) fn use_route(&mut self, route: Route) -> Result<()> {
+        let target = Target { route, ..self.server.target.clone() };
+        self.restart_load(&target)
+    }
+
+    fn restart_load(&mut self, target: &Target) -> Result<()> {
+        self.load = LoadProcess::start(target, self.cores.load)?;
+        Ok(())
+    }
+
+    /// Waits, and returns the share of a core that the server and its database used meanwhile, in percent.
+    pub(super) fn idle(&self, duration: Duration) -> Result<f64> {
+        let (before, start) = (self.server.cpu()?, clock::micros());
+        std::thread::sleep(duration);
+        let (after, elapsed) = (self.server.cpu()?, clock::micros() - start);
+        Ok(ratio((after.own + after.database - before.own - before.database) * 100, elapsed))
     }
 
     /// Runs a command and measures the processes meanwhile.
@@ -70,7 +119,7 @@ impl Bench {
     fn sample(&self) -> Result<Sample> {
         Ok(Sample {
             server: self.server.cpu()?,
-            upstream: usage::cpu_us(self.upstream)?,
+            upstream: usage::cpu_us(self.upstream.id())?,
             load: usage::cpu_us(self.load.id())?,
         })
     }

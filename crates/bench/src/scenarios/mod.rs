@@ -1,6 +1,10 @@
 //! Scenarios of a run. Each starts a server of its own, with an empty database.
 
+mod bursts;
 mod measure;
+mod open;
+mod resume;
+mod stored;
 mod turns;
 
 use std::collections::BTreeMap;
@@ -10,10 +14,9 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 
 use self::measure::{Bench, Values};
-use crate::load::Target;
-use crate::process::{Cores, Process};
+use crate::process::Cores;
 use crate::record::Record;
-use crate::servers::{Server, ServerKind, Setup};
+use crate::servers::{ServerKind, Setup};
 
 /// A scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -24,6 +27,22 @@ pub(crate) enum Scenario {
     C64,
     /// 16 clients whose chunks arrive 5 ms apart.
     Paced,
+    /// 1,000 open slow streams.
+    Open1000,
+    /// 9,500 open slow streams.
+    Open9500,
+    /// Resumed streams of ended and running turns.
+    Resume,
+    /// The route `/v1/chat/completions` beside the native one.
+    V1,
+    /// One answer of 100,000 chunks.
+    Long,
+    /// 2,000 clients that send at once.
+    Crowd,
+    /// Turns in a store of a million messages.
+    Million,
+    /// Lists, and reports over a million rows of the ledger.
+    Reports,
 }
 
 impl fmt::Display for Scenario {
@@ -65,11 +84,18 @@ impl Found {
 
 impl Scenario {
     /// Scenarios of the first table of the report.
-    pub(crate) const OVERVIEW: [Scenario; 3] = [Scenario::C1, Scenario::C64, Scenario::Paced];
+    pub(crate) const OVERVIEW: [Scenario; 4] =
+        [Scenario::C1, Scenario::C64, Scenario::Paced, Scenario::Open1000];
 
-    /// Returns the servers that the scenario compares.
-    fn applies_to(self, _server: ServerKind) -> bool {
-        true
+    /// Returns whether a server has what the scenario measures.
+    fn applies_to(self, server: ServerKind) -> bool {
+        use Scenario::{Million, Reports, Resume, V1};
+        server.is_causerie() || ![Resume, V1, Million, Reports].contains(&self)
+    }
+
+    /// Returns whether the scenario runs in a round: the longest ones run in the first three only.
+    pub(crate) fn is_in_round(self, round: u32) -> bool {
+        round < 3 || ![Scenario::Open9500, Scenario::Million, Scenario::Reports].contains(&self)
     }
 
     /// Runs the scenario with a server; `None` if it does not apply to it.
@@ -92,14 +118,19 @@ impl Scenario {
     }
 
     fn measure(self, kind: ServerKind, setup: &Setup, cores: Cores, extent: Extent) -> Result<Found> {
-        let mut upstream = Process::start_self(&["upstream"], cores.upstream)?;
-        let server = Server::start(kind, setup, upstream.read_address()?)?;
-        let target: Target = server.target.clone();
-        let mut bench = Bench::new(server, &target, upstream.id(), cores)?;
+        let mut bench = Bench::start(kind, setup, cores)?;
         match self {
             Scenario::C1 => turns::one_client(&mut bench, extent),
             Scenario::C64 => turns::closed_loop(&mut bench, 64, extent),
             Scenario::Paced => turns::paced(&mut bench, 16, extent),
+            Scenario::Open1000 => open::open_streams(&mut bench, 1000, extent),
+            Scenario::Open9500 => open::open_streams(&mut bench, 9500, extent),
+            Scenario::Resume => resume::resumed_streams(&mut bench, extent),
+            Scenario::V1 => turns::both_routes(&mut bench, extent),
+            Scenario::Long => bursts::long_answer(&mut bench),
+            Scenario::Crowd => bursts::crowd(&mut bench),
+            Scenario::Million => stored::million_messages(bench, extent),
+            Scenario::Reports => stored::lists_and_reports(bench, extent),
         }
     }
 }

@@ -3,9 +3,10 @@
 use anyhow::Result;
 
 use super::measure::{Bench, Measured, Values, float, micros_to_ms, ratio};
+use super::open::merge;
 use super::{Extent, Found};
 use crate::answer::Answer;
-use crate::load::Command;
+use crate::load::{Command, Route};
 
 /// Turns of a session before a client takes a new one: an ordinary short conversation.
 const PER_SESSION: u64 = 8;
@@ -56,6 +57,25 @@ pub(super) fn paced(bench: &mut Bench, clients: usize, extent: Extent) -> Result
     values.set_cpu("cpu_ms_per_1000_chunks", measured.server, float(outcome.chunks) / 1000.0);
     values.set_busy(&measured);
     Ok(Found::new(values, measured.outcome.failures, measured.is_void))
+}
+
+/// Measures the closed loop and paced chunks on the native route and on that of OpenAI.
+pub(super) fn both_routes(bench: &mut Bench, extent: Extent) -> Result<Found> {
+    let mut values = Values::default();
+    let (mut failures, mut is_void) = (Vec::new(), false);
+    for (name, route) in [("native", Route::Native), ("v1", Route::Completions)] {
+        bench.use_route(route)?;
+        for (kind, found) in [("c64", closed_loop(bench, 64, extent)?), ("paced", paced(bench, 16, extent)?)]
+        {
+            let Values(of_kind) = found.values;
+            for (value, number) in of_kind.into_iter().filter(|(value, _)| !value.ends_with("percent")) {
+                values.set(&format!("{kind}_{value}_{name}"), number);
+            }
+            failures.push(found.failures);
+            is_void |= found.is_void;
+        }
+    }
+    Ok(Found::new(values, merge(failures), is_void))
 }
 
 /// Runs turns with a number of clients. Their connections and sessions exist before the measurement starts.

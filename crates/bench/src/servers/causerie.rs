@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use super::postgres::PostgresDatabase;
-use super::{Server, Setup};
+use super::{Server, Setup, User};
 use crate::answer::Answer;
 use crate::load::{Route, Target};
 use crate::process::Process;
@@ -24,7 +24,7 @@ pub(crate) const SETTINGS: [(&str, &str); 5] = [
     ("AI_REQUEST_TIMEOUT_MS", "3600000"),
 ];
 
-/// Starts the program on a new SQLite file in the folder, or on a database of PostgreSQL.
+/// Starts the program on the SQLite file in the folder, or on a database of PostgreSQL.
 pub(super) fn start(
     folder: TempDir,
     setup: &Setup,
@@ -36,14 +36,8 @@ pub(super) fn start(
         write_tools(&tools)?;
     }
     let log = folder.path().join("log");
-    let mut command = Command::new(&setup.program);
-    command.env_clear().envs(SETTINGS).current_dir(folder.path());
-    command.env("CAUSERIE_LISTEN", "127.0.0.1:0");
+    let mut command = command(folder.path(), setup, postgres.as_ref());
     command.env("AI_GATEWAY_URL", format!("http://{upstream}/api/v1"));
-    command.env("CAUSERIE_TOOLS_DIR", &tools);
-    if let Some(database) = &postgres {
-        command.env("DATABASE_URL", &database.url);
-    }
     command.stderr(File::create(&log)?);
     let mut process = Process::start(&mut command, setup.core)?;
     let address = process.read_address().with_context(|| {
@@ -52,6 +46,32 @@ pub(super) fn start(
     let key = fs::read_to_string(folder.path().join("data/admin-key")).context("no API key was created")?;
     let target = Target { address, route: Route::Native, key: Some(key.trim().to_owned()) };
     Ok(Server { process, target, postgres, folder })
+}
+
+/// Creates a user without special rights, and an API key, with the commands of the program.
+pub(super) fn create_user(server: &Server, setup: &Setup) -> Result<User> {
+    const EMAIL: &str = "ada@example.org";
+    let run = |arguments: &[&str]| {
+        let mut command = command(server.folder.path(), setup, server.postgres.as_ref());
+        let output = command.arg("admin").args(arguments).output()?;
+        ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        anyhow::Ok(String::from_utf8(output.stdout)?)
+    };
+    run(&["create-user", "--email", EMAIL, "--name", "Ada"])?;
+    let output = run(&["create-key", "--user", EMAIL, "--name", "benchmark"])?;
+    let key = output.lines().next().context("no API key was printed")?.trim().to_owned();
+    Ok(User { key })
+}
+
+/// Returns a command of the program with the settings of a server.
+fn command(folder: &Path, setup: &Setup, postgres: Option<&PostgresDatabase>) -> Command {
+    let mut command = Command::new(&setup.program);
+    command.env_clear().envs(SETTINGS).current_dir(folder);
+    command.env("CAUSERIE_LISTEN", "127.0.0.1:0").env("CAUSERIE_TOOLS_DIR", folder.join("tools"));
+    if let Some(database) = postgres {
+        command.env("DATABASE_URL", &database.url);
+    }
+    command
 }
 
 /// Returns the database in the folder of a server.

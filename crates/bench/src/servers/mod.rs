@@ -1,6 +1,7 @@
 //! The measured servers: the reference proxies, and `causerie` on each database.
 
 mod causerie;
+mod copies;
 mod postgres;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
 pub(crate) use self::causerie::SETTINGS;
+pub(crate) use self::copies::Copies;
 pub(crate) use self::postgres::Postgres;
 use self::postgres::PostgresDatabase;
 use crate::load::{Route, Target};
@@ -67,6 +69,12 @@ pub(crate) struct Server {
     folder: TempDir,
 }
 
+/// A user of `causerie` without special rights.
+#[derive(Debug)]
+pub(crate) struct User {
+    pub(crate) key: String,
+}
+
 /// CPU time of a server in microseconds.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CpuTime {
@@ -114,9 +122,20 @@ impl Server {
         usage::resident_kib(self.process.id())
     }
 
-    /// Returns the file of the SQLite database.
-    pub(crate) fn sqlite_file(&self) -> PathBuf {
-        causerie::sqlite_file(self.folder.path())
+    /// Creates a user without special rights.
+    pub(crate) fn create_user(&self, setup: &Setup) -> Result<User> {
+        causerie::create_user(self, setup)
+    }
+
+    /// Stops `causerie`, appends copies of all stored rows, and starts it again.
+    pub(crate) fn restart_with(self, copies: Copies, setup: &Setup, upstream: SocketAddr) -> Result<Self> {
+        let Server { process, postgres, folder, .. } = self;
+        process.stop().context("causerie did not stop")?;
+        match &postgres {
+            Some(database) => database.append(copies)?,
+            None => copies::append_to_sqlite(&causerie::sqlite_file(folder.path()), copies)?,
+        }
+        causerie::start(folder, setup, upstream, postgres)
     }
 }
 

@@ -1,8 +1,9 @@
 //! A PostgreSQL server and the databases of a run.
 
 use anyhow::{Context as _, Result};
-use tokio_postgres::NoTls;
+use tokio_postgres::{Client, NoTls};
 
+use super::copies::{Copies, append_to_postgres};
 use crate::process::{pin, usage};
 
 /// A running server.
@@ -48,9 +49,9 @@ impl PostgresDatabase {
         self.server.process.map_or(Ok(0), usage::cpu_us_with_children)
     }
 
-    /// Executes statements.
-    pub(super) fn execute(&self, sql: &str) -> Result<()> {
-        execute(&self.url, sql)
+    /// Appends copies of all rows.
+    pub(super) fn append(&self, copies: Copies) -> Result<()> {
+        with_client(&self.url, async |client| append_to_postgres(client, copies).await)
     }
 }
 
@@ -62,11 +63,19 @@ impl Drop for PostgresDatabase {
 }
 
 fn execute(url: &str, sql: &str) -> Result<()> {
+    with_client(url, async |client| {
+        client.batch_execute(sql).await.with_context(|| format!("cannot execute {sql}"))
+    })
+}
+
+/// Runs a function with a connection.
+fn with_client<T>(url: &str, run: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let (client, connection) = tokio_postgres::connect(url, NoTls).await.context("cannot connect")?;
+        let (client, connection) =
+            tokio_postgres::connect(url, NoTls).await.context("cannot connect to PostgreSQL")?;
         let tasks = tokio_util::task::TaskTracker::new();
         tasks.spawn(connection);
-        client.batch_execute(sql).await.with_context(|| format!("cannot execute {sql:.200}"))
+        run(&client).await
     })
 }

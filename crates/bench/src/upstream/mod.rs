@@ -4,6 +4,7 @@
 
 mod catalog;
 mod connection;
+mod control;
 mod prepared;
 mod request;
 mod schedule;
@@ -18,6 +19,8 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
 };
+
+pub(crate) use self::control::finish_slow_answers;
 
 use self::connection::{Connection, Pace};
 use self::prepared::Prepared;
