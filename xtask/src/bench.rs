@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: measures the release build beside reference proxies, and writes `docs/benchmarks.md`.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::ValueEnum;
@@ -11,6 +11,10 @@ use crate::options::Options;
 use crate::postgres::{self, Database, Purpose};
 use crate::workspace::Workspace;
 
+/// Recorded counts of instructions.
+const COUNTS: &str = "crates/bench/instructions.json";
+/// Profile of the programs whose instructions are counted.
+const COUNTS_PROFILE: &str = "counts";
 const PAGE: &str = "docs/benchmarks.md";
 /// Folder of the databases and of the results, in the target folder.
 const FOLDER: &str = "target/bench";
@@ -44,9 +48,12 @@ pub(crate) struct Bench {
     /// Program to measure instead of the release build.
     #[arg(long)]
     program: Option<PathBuf>,
-    /// Write `docs/benchmarks.md` after the run.
+    /// Write `docs/benchmarks.md` after the run; with `--check`, write the record of instructions.
     #[arg(long)]
     write: bool,
+    /// Count the instructions of one turn and of 1,000 chunks instead, and compare them with the record.
+    #[arg(long, conflicts_with_all = ["fast", "scenario", "rounds", "json", "from"])]
+    check: bool,
     /// Write `docs/benchmarks.md` from the results of an earlier run, without a new one.
     #[arg(long, value_name = "JSON", conflicts_with_all = ["fast", "scenario", "rounds", "json", "program"])]
     from: Option<PathBuf>,
@@ -58,6 +65,9 @@ pub(crate) struct Bench {
 /// A program cannot be built, or a scenario cannot be run.
 pub(crate) fn run(bench: &Bench, workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let root = &workspace.root;
+    if bench.check {
+        return check(bench, root);
+    }
     let program = cargo::build_binary(root, "causerie-bench", "causerie-bench", "release")?;
     if let Some(json) = &bench.from {
         return write_page(&program, json, root);
@@ -88,6 +98,26 @@ pub(crate) fn run(bench: &Bench, workspace: &Workspace, options: &Options) -> Re
     }
     println!("wrote {}", json.display());
     if bench.write { write_page(&program, &json, root) } else { Ok(ExitCode::SUCCESS) }
+}
+
+/// Counts instructions with callgrind, in a profile without link-time optimization.
+fn check(bench: &Bench, root: &Path) -> Result<ExitCode> {
+    let valgrind = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status();
+    ensure!(
+        valgrind.is_ok_and(|status| status.success()),
+        "valgrind is not installed (Debian: apt-get install valgrind)"
+    );
+    let causerie = match &bench.program {
+        Some(path) => path.clone(),
+        None => cargo::build_binary(root, "causerie-server", "causerie", COUNTS_PROFILE)?,
+    };
+    let mut command =
+        Command::new(cargo::build_binary(root, "causerie-bench", "causerie-bench", COUNTS_PROFILE)?);
+    command.arg("counts").arg("--program").arg(causerie).arg("--record").arg(root.join(COUNTS));
+    if bench.write {
+        command.arg("--write");
+    }
+    Ok(if cargo::status(&mut command)?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Adds the arguments of the database and returns a server that was started for it.

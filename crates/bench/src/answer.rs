@@ -23,9 +23,22 @@ impl Answer {
         Answer { chunks, delay_ms: 5 }
     }
 
+    /// Returns an answer whose chunks are so far apart that each is handled alone, also under an emulator.
+    pub(crate) const fn alone(chunks: u32) -> Self {
+        Answer { chunks, delay_ms: 20 }
+    }
+
     /// Returns every answer of the scenarios: each is a model of the upstream, and a tool.
-    pub(crate) const fn all() -> [Answer; 5] {
-        [Answer::TURN, Answer::paced(200), Answer::paced(1000), Answer::SLOW, Answer::LONG]
+    pub(crate) const fn all() -> [Answer; 7] {
+        [
+            Answer::TURN,
+            Answer::paced(200),
+            Answer::paced(1000),
+            Answer::alone(250),
+            Answer::alone(1000),
+            Answer::SLOW,
+            Answer::LONG,
+        ]
     }
 
     /// Returns the name of the model that gives the answer.

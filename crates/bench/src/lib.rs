@@ -5,6 +5,7 @@
 
 mod answer;
 mod clock;
+mod counts;
 mod listen;
 mod load;
 mod machine;
@@ -45,6 +46,8 @@ enum Role {
         json: PathBuf,
         page: PathBuf,
     },
+    /// Count the instructions of one turn and of 1,000 chunks, and compare them with a record.
+    Counts(counts::Options),
     /// Serve prepared answers.
     #[command(hide = true)]
     Upstream,
@@ -82,6 +85,7 @@ impl Role {
                 let results = serde_json::from_slice(&std::fs::read(json)?)?;
                 std::fs::write(page, report::page(&results))?;
             }
+            Role::Counts(options) => return counts::run(&options),
             Role::Upstream => upstream::run()?,
             Role::Reference { upstream, database } => reference::run(upstream, database.as_deref())?,
             Role::Load => load::run()?,

@@ -128,7 +128,7 @@ impl Options {
             _ => None,
         };
         let program = self.program.canonicalize().context("the program was not found")?;
-        Ok(Setup { program, folder, postgres, core: cores.server })
+        Ok(Setup { prefix: Vec::new(), settings: Vec::new(), program, folder, postgres, core: cores.server })
     }
 }
 

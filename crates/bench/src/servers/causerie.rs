@@ -36,7 +36,7 @@ pub(super) fn start(
         write_tools(&tools)?;
     }
     let log = folder.path().join("log");
-    let mut command = command(folder.path(), setup, postgres.as_ref());
+    let mut command = command(folder.path(), setup, &setup.prefix, postgres.as_ref());
     command.env("AI_GATEWAY_URL", format!("http://{upstream}/api/v1"));
     command.stderr(File::create(&log)?);
     let mut process = Process::start(&mut command, setup.core)?;
@@ -52,7 +52,7 @@ pub(super) fn start(
 pub(super) fn create_user(server: &Server, setup: &Setup) -> Result<User> {
     const EMAIL: &str = "ada@example.org";
     let run = |arguments: &[&str]| {
-        let mut command = command(server.folder.path(), setup, server.postgres.as_ref());
+        let mut command = command(server.folder.path(), setup, &[], server.postgres.as_ref());
         let output = command.arg("admin").args(arguments).output()?;
         ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         anyhow::Ok(String::from_utf8(output.stdout)?)
@@ -64,9 +64,16 @@ pub(super) fn create_user(server: &Server, setup: &Setup) -> Result<User> {
 }
 
 /// Returns a command of the program with the settings of a server.
-fn command(folder: &Path, setup: &Setup, postgres: Option<&PostgresDatabase>) -> Command {
-    let mut command = Command::new(&setup.program);
-    command.env_clear().envs(SETTINGS).current_dir(folder);
+fn command(folder: &Path, setup: &Setup, prefix: &[String], postgres: Option<&PostgresDatabase>) -> Command {
+    let mut command = match prefix {
+        [] => Command::new(&setup.program),
+        [program, arguments @ ..] => {
+            let mut command = Command::new(program);
+            command.args(arguments).arg(&setup.program);
+            command
+        }
+    };
+    command.env_clear().envs(SETTINGS).envs(setup.settings.iter().copied()).current_dir(folder);
     command.env("CAUSERIE_LISTEN", "127.0.0.1:0").env("CAUSERIE_TOOLS_DIR", folder.join("tools"));
     if let Some(database) = postgres {
         command.env("DATABASE_URL", &database.url);

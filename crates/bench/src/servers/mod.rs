@@ -50,6 +50,10 @@ impl fmt::Display for ServerKind {
 /// What servers are started with.
 #[derive(Debug)]
 pub(crate) struct Setup {
+    /// Program and arguments that run `causerie`, such as those of an emulator.
+    pub(crate) prefix: Vec<String>,
+    /// Settings beside those of every run.
+    pub(crate) settings: Vec<(&'static str, &'static str)>,
     /// The program `causerie`.
     pub(crate) program: PathBuf,
     /// Folder of the databases, on a real disk.
@@ -120,6 +124,11 @@ impl Server {
     /// Returns the resident memory in KiB, without that of a database server.
     pub(crate) fn resident_kib(&self) -> Result<u64> {
         usage::resident_kib(self.process.id())
+    }
+
+    /// Stops the server with SIGTERM and waits for its end.
+    pub(crate) fn stop(self) -> Result<()> {
+        self.process.stop()
     }
 
     /// Creates a user without special rights.
