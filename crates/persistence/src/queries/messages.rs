@@ -138,12 +138,13 @@ pub(super) async fn numbered(
 }
 
 /// Returns the last messages of a range that are not superseded, in order, without parts and usage, up to
-/// [`MAX_HISTORY_BYTES`]. The caller has locked the session.
+/// [`MAX_HISTORY_BYTES`], and the number of all messages before the end of the range that are not superseded. The caller
+/// has locked the session.
 pub(super) async fn history(
     conn: &mut Conn,
     session: &Session,
     range: HistoryRange,
-) -> Result<Vec<MessageView>, QueryError> {
+) -> Result<(Vec<MessageView>, u64), QueryError> {
     let earlier = || {
         messages::table
             .filter(messages::session_id.eq(id_param(session.id)))
@@ -155,15 +156,22 @@ pub(super) async fn history(
     let size = sql::<BigInt>(sizes::MESSAGE_WITHOUT_PARTS);
     let sizes: Vec<i64> = earlier().select(size).limit(i64::from(range.limit)).cached().load(conn).await?;
     let count = sizes::within(MAX_HISTORY_BYTES, &sizes);
-    let mut rows: Vec<MessageRow> =
-        earlier().select(history_columns!()).limit(count).cached().load(conn).await?;
+    let mut rows: Vec<MessageRow> = match count {
+        0 => Vec::new(),
+        _ => earlier().select(history_columns!()).limit(count).cached().load(conn).await?,
+    };
     rows.reverse();
+    let is_whole = range.from_seq <= 1 && sizes.len() < range.limit as usize && rows.len() == sizes.len();
+    let earlier = match is_whole {
+        true => rows.len() as u64,
+        false => count_before(conn, session.id, range.before_seq).await?,
+    };
     let messages = rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
-    views_without_usage(conn, messages, session.into()).await
+    Ok((views_without_usage(conn, messages, session.into()).await?, earlier))
 }
 
 /// Returns the number of messages before a sequence number that are not superseded. The numbers have no gaps.
-pub(super) async fn count_before(conn: &mut Conn, session: SessionId, seq: i64) -> Result<u64, QueryError> {
+async fn count_before(conn: &mut Conn, session: SessionId, seq: i64) -> Result<u64, QueryError> {
     let superseded: i64 = messages::table
         .filter(messages::session_id.eq(id_param(session)))
         .filter(messages::seq.lt(seq))

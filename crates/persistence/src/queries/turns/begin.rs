@@ -51,8 +51,7 @@ pub(crate) async fn begin(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTur
     }
     usage::open(conn, &begin.usage).await?;
     let range = history_range(begin, &session, user_message.seq);
-    let history = message_queries::history(conn, &session, range).await?;
-    let earlier_messages = message_queries::count_before(conn, session.id, user_message.seq).await?;
+    let (history, earlier_messages) = message_queries::history(conn, &session, range).await?;
     let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
     let budget_left = budgets::reserve(conn, &begin.usage, needed).await?;
     Ok(BegunTurn { session, user_message, assistant_message, turn, history, earlier_messages, budget_left })
@@ -71,8 +70,7 @@ async fn begun_before(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTurn, Q
     let turn = turn.ok_or_else(|| corrupt(format!("running turn {} is missing", begin.ids.turn_id)))?;
     let user_message = message(conn, begin.ids.user_message_id).await?;
     let range = history_range(begin, &session, user_message.seq);
-    let history = message_queries::history(conn, &session, range).await?;
-    let earlier_messages = message_queries::count_before(conn, session.id, user_message.seq).await?;
+    let (history, earlier_messages) = message_queries::history(conn, &session, range).await?;
     Ok(BegunTurn {
         session,
         user_message,

@@ -31,9 +31,8 @@ pub(crate) async fn preview(
         .await?;
     let session = Session::try_from(row)?;
     let range = history_range(begin, &session, session.next_seq);
-    let mut history = message_queries::history(conn, &session, range).await?;
+    let (mut history, earlier_messages) = message_queries::history(conn, &session, range).await?;
     show_running_answer(conn, &session, &mut history).await?;
-    let earlier_messages = message_queries::count_before(conn, session.id, session.next_seq).await?;
     let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
     let (budget_left, over_budget) = budgets::preview(conn, &begin.usage, needed).await?;
     let refusal = refusal.or(over_budget);
