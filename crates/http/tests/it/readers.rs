@@ -67,11 +67,13 @@ async fn streams_end_within_seconds_of_the_loss_of_rights_and_the_turn_continues
         let upstream = app.upstream.script_next();
         let own = ada.open(send(&ada, &session)).await;
         let follower = ada.open(ada.request(Method::GET, &format!("{session}/stream"))).await;
-        upstream.send(text("Hel")).await.unwrap();
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        app.users.store.change(change);
-        let changed_at = Instant::now();
-        let (own, follower) = (body(own).await, body(follower).await);
+        let change_later = async {
+            upstream.send(text("Hel")).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            app.users.store.change(change);
+            Instant::now()
+        };
+        let (own, follower, changed_at) = tokio::join!(body(own), body(follower), change_later);
         assert!(changed_at.elapsed() <= MAX_DELAY, "{:?}", changed_at.elapsed());
         for stream in [&own, &follower] {
             let error = format!(r#"{{"type":"data-error","data":{{"code":"{code}","retryable":false}}}}"#);

@@ -13,6 +13,7 @@ use causerie_domain::turns::{ContextReport, HistoryTrim, Turn, TurnStatus};
 use causerie_domain::usage::CostBasis;
 
 use super::forks::fork;
+use super::messages::everything;
 use super::{Ending, Running, START, Subject, text_part};
 
 fn key(name: &str) -> Option<IdempotencyKey> {
@@ -330,7 +331,9 @@ pub async fn a_begin_closes_an_expired_turn(subject: &Subject) -> Result<()> {
     let [_, answer] = next.begun.history.as_slice() else { anyhow::bail!("two messages are expected") };
     assert_eq!(answer.message.status, MessageStatus::Interrupted);
     assert_eq!(answer.message.content, "Half an ans");
-    assert_eq!(answer.usage.as_ref().map(|usage| usage.basis), Some(CostBasis::Pending));
+    let listed = subject.conversations.messages(everything(id)).await?;
+    let usage = listed[1].usage.as_ref();
+    assert_eq!(usage.map(|usage| usage.basis), Some(CostBasis::Pending));
 
     let ended = subject
         .conversations

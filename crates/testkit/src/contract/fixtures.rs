@@ -52,8 +52,9 @@ pub fn text_part(text: &str) -> Part {
 }
 
 /// Returns messages as the history of a turn has them.
-pub fn without_parts(views: Vec<MessageView>) -> Vec<MessageView> {
-    let strip = |view: MessageView| MessageView { message: view.message.without_parts(), ..view };
+pub fn as_history(views: Vec<MessageView>) -> Vec<MessageView> {
+    let strip =
+        |view: MessageView| MessageView { message: view.message.without_parts(), usage: None, ..view };
     views.into_iter().map(strip).collect()
 }
 

@@ -8,13 +8,13 @@ use causerie_domain::ports::MessageQuery;
 use causerie_domain::sessions::SessionTotals;
 use causerie_domain::{Filter, SessionId, TurnId, Usd};
 
-use super::{Ending, START, Subject, without_parts};
+use super::{Ending, START, Subject, as_history};
 
 fn seqs(views: &[MessageView]) -> Vec<i64> {
     views.iter().map(|view| view.message.seq).collect()
 }
 
-fn everything(session_id: SessionId) -> MessageQuery {
+pub(super) fn everything(session_id: SessionId) -> MessageQuery {
     MessageQuery {
         session_id,
         visible: Filter::Everything,
@@ -120,7 +120,7 @@ pub async fn messages_include_attachments_and_usage(subject: &Subject) -> Result
     assert_eq!((used.as_slice(), &views[1].usage), ([false, true, false, true].as_slice(), &Some(usage)));
 
     let next = subject.start(id, "Thanks").await?;
-    assert_eq!(next.begun.history, without_parts(views));
+    assert_eq!(next.begun.history, as_history(views));
     Ok(())
 }
 

@@ -36,7 +36,7 @@ use causerie_domain::{
 };
 use uuid::Uuid;
 
-pub use fixtures::{Ending, Running, closed, text_part, without_parts};
+pub use fixtures::{Ending, Running, as_history, closed, text_part};
 pub use sql_subject::{SqlSubject, tool_version};
 
 /// Start time of each check.

@@ -9,7 +9,7 @@ use causerie_domain::messages::{MessageRole, MessageStatus};
 use causerie_domain::ports::{BeginTurnError, MessageQuery, NewSession, SessionError, StoreError};
 use causerie_domain::sessions::{Session, SessionAction, SessionState};
 
-use super::{START, Subject, text_part, without_parts};
+use super::{START, Subject, as_history, text_part};
 
 pub async fn a_session_is_read_as_it_was_created(subject: &Subject) -> Result<()> {
     let new = NewSession { title: Some("Größe".to_owned()), ..subject.new_session() };
@@ -66,7 +66,7 @@ pub async fn a_greeting_is_the_first_message(subject: &Subject) -> Result<()> {
 
     let running = subject.start(session.id, "Hello").await?;
     assert_eq!((running.begun.user_message.seq, running.begun.assistant_message.seq), (2, 3));
-    assert_eq!(running.begun.history, without_parts(views));
+    assert_eq!(running.begun.history, as_history(views));
     Ok(())
 }
 

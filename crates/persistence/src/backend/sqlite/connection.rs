@@ -127,12 +127,8 @@ impl SqliteConn {
 fn connect_store(path: &Path, busy_timeout: Duration, role: ConnRole) -> ConnectionResult<SqliteConnection> {
     let mut conn = connect(path, busy_timeout, role)?;
     if role == ConnRole::Writer {
-        // The journals of its statements are small.
-        let setup = format!(
-            "PRAGMA busy_timeout = {}; PRAGMA temp_store = MEMORY;",
-            WRITER_BUSY_TIMEOUT.min(busy_timeout).as_millis()
-        );
-        conn.batch_execute(&setup).map_err(CouldntSetupConfiguration)?;
+        let timeout = format!("PRAGMA busy_timeout = {}", WRITER_BUSY_TIMEOUT.min(busy_timeout).as_millis());
+        conn.batch_execute(&timeout).map_err(CouldntSetupConfiguration)?;
     }
     Ok(conn)
 }
