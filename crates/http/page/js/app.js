@@ -5,7 +5,7 @@ import { announce, setRegion } from './announce.js';
 import { loadAbility } from './abilities.js';
 import { ApiError, api, onApiError } from './api.js';
 import { credential } from './credential.js';
-import { useRoute } from './router.js';
+import { navigate, useRoute } from './router.js';
 import { t } from './texts/index.js';
 import { Problem } from './components/problem.js';
 import { SessionList } from './session-list.js';
@@ -119,7 +119,7 @@ export function App() {
     credential.clear();
     sessions.clear();
     sessionStorage.clear();
-    history.replaceState(null, '', '#/');
+    navigate('/', { replace: true });
     setFailure(null);
     setMe(null);
     setPhase('sign-in');

@@ -1,31 +1,25 @@
 // Model of an open conversation: its messages, the running turn, and what other tabs and browsers add.
 
 import { announce } from './announce.js';
-import { ApiError, api, segment } from './api.js';
+import { ApiError, NetworkError, api, segment } from './api.js';
+import { RenderPace } from './render-pace.js';
 import { openSend, openTurn, readTurn } from './turn-stream.js';
+import { unsent } from './unsent.js';
 import { t } from './texts/index.js';
 
 const POLL_MS = 3000;
 const OLDER_LIMIT = 50;
 const LOOKUPS_MS = [2000, 8000, 30_000];
 
-/** Work of a frame above which renderings are spaced, and the longest pause between them. */
-const RENDER_MS = 5;
-const RENDER_PAUSE_MS = 1500;
+/** Statuses of refusals that tell of a change of the session elsewhere. */
+const REFRESHED = new Set([404, 409]);
 
-function afterFrame(task) {
-  const { port1, port2 } = new MessageChannel();
-  port2.onmessage = () => {
-    port2.close();
-    task();
-  };
-  port1.postMessage(null);
-}
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 const channel = 'BroadcastChannel' in globalThis ? new BroadcastChannel('causerie') : null;
 
 export class Conversation {
-  constructor(id, { onSession } = {}) {
+  constructor(id, { onSession, onGone } = {}) {
     this.id = id;
     this.path = `/sessions/${segment(id)}`;
     this.session = null;
@@ -36,14 +30,20 @@ export class Conversation {
     this.hasOlder = false;
     this.error = null;
     this.stopping = false;
+    this.isGone = false;
     this.onSession = onSession ?? (() => {});
+    this.onGone = onGone ?? (() => {});
     this.listeners = new Set();
     this.disposed = new AbortController();
-    this.frame = null;
-    this.lastRender = 0;
-    this.renderCost = 0;
-    this.heard = (event) => event.data?.session === this.id && this.poll();
+    this.pace = new RenderPace(() => this.listeners.forEach((listener) => listener()), () => this.running !== null);
+    this.heard = async (event) => {
+      if (event.data?.session !== this.id) return;
+      await this.poll();
+      if (!this.running) await this.refresh();
+    };
     channel?.addEventListener('message', this.heard);
+    this.seen = () => document.visibilityState === 'visible' && this.session && this.refresh();
+    document.addEventListener('visibilitychange', this.seen);
     this.timer = setInterval(() => document.visibilityState === 'visible' && this.poll(), POLL_MS);
   }
 
@@ -51,7 +51,8 @@ export class Conversation {
     this.disposed.abort(new DOMException('closed', 'AbortError'));
     clearInterval(this.timer);
     channel?.removeEventListener('message', this.heard);
-    if (this.frame !== null) cancelAnimationFrame(this.frame);
+    document.removeEventListener('visibilitychange', this.seen);
+    this.pace.cancel();
   }
 
   subscribe(listener) {
@@ -59,36 +60,35 @@ export class Conversation {
     return () => this.listeners.delete(listener);
   }
 
-  /** Renders at the next animation frame. Expensive renderings are spaced, so that input stays smooth. */
   changed() {
-    if (this.frame !== null || this.disposed.signal.aborted) return;
-    const tick = (now) => {
-      if (this.renderCost > RENDER_MS && this.running && now - this.lastRender < Math.min(this.renderCost * 30, RENDER_PAUSE_MS)) {
-        this.frame = requestAnimationFrame(tick);
-        return;
-      }
-      this.frame = null;
-      this.lastRender = now;
-      this.listeners.forEach((listener) => listener());
-      // The next task runs after the view is rendered, laid out and painted.
-      const start = performance.now();
-      afterFrame(() => {
-        this.renderCost = performance.now() - start;
-      });
-    };
-    this.frame = requestAnimationFrame(tick);
+    if (!this.disposed.signal.aborted) this.pace.request();
   }
 
+  /** Reads the session, again and again while the server cannot be reached. */
   async load() {
-    try {
-      const detail = await api.get(this.path, null, { signal: this.disposed.signal });
-      this.take(detail);
-      this.hasOlder = this.messages.length > 0 && this.messages[0].seq > 1;
-      if (detail.active_turn_id) this.attach(detail.active_turn_id);
-    } catch (error) {
-      if (error.name !== 'AbortError') this.error = error;
+    while (!this.disposed.signal.aborted) {
+      try {
+        const detail = await api.get(this.path, null, { signal: this.disposed.signal });
+        this.error = null;
+        this.take(detail);
+        this.hasOlder = this.messages.length > 0 && this.messages[0].seq > 1;
+        if (detail.active_turn_id) this.attach(detail.active_turn_id);
+        this.changed();
+        return;
+      } catch (error) {
+        if (error.name === 'AbortError') return;
+        this.error = error;
+        this.changed();
+        if (error.status === 404) this.onGone();
+        if (!(error instanceof NetworkError) && !(error.status > 500)) return;
+      }
+      await pause(POLL_MS);
     }
-    this.changed();
+  }
+
+  /** Tells other tabs that the session changed. */
+  tellOthers() {
+    channel?.postMessage({ session: this.id });
   }
 
   /** Takes the state of the session and its latest messages from the server. */
@@ -102,6 +102,8 @@ export class Conversation {
   merge(message) {
     const known = this.messages.find((each) => each.id === message.id);
     if (!known) {
+      // The ids of a message that is being sent, and of its answer, arrive with the stream.
+      if (this.running && !this.running.started && message.seq >= (this.running.user ?? this.running.answer).seq) return;
       this.messages.push({ ...message, key: message.id, version: 0, live: false });
       this.messages.sort((a, b) => a.seq - b.seq);
       if (message.role === 'assistant' && message.status === 'failed') this.explain(message.id, message.turn_id);
@@ -130,7 +132,7 @@ export class Conversation {
 
   /** Looks for messages that another tab or browser sent. */
   async poll() {
-    if (this.running || !this.session || this.polling) return;
+    if (this.running || !this.session || this.polling || this.isGone) return;
     this.polling = true;
     try {
       const after = this.messages.at(-1)?.seq ?? 0;
@@ -141,14 +143,16 @@ export class Conversation {
       if (pending) this.attach(pending.turn_id);
       else await this.refresh();
       this.changed();
-    } catch {
+    } catch (error) {
       // The next poll tries again.
+      if (error.status === 404) this.leave();
     } finally {
       this.polling = false;
     }
   }
 
   async refresh() {
+    if (this.isGone) return;
     try {
       const detail = await api.get(this.path, null, { signal: this.disposed.signal });
       this.take(detail);
@@ -156,9 +160,23 @@ export class Conversation {
       const active = detail.active_turn_id;
       if (active && active !== this.endedTurn && !this.running) this.attach(active);
       this.changed();
-    } catch {
+    } catch (error) {
       // The totals stay as they are until the next refresh.
+      if (error.status === 404) this.leave();
     }
+  }
+
+  /** Ends the conversation of a session that was deleted elsewhere: what is shown stays to be read. */
+  leave() {
+    this.isGone = true;
+    this.onGone();
+    this.changed();
+  }
+
+  /** Returns a message of an earlier visit that the server has not taken, as `{content, attachments}`, or null. */
+  takeUnsent() {
+    const message = unsent.take(this.id);
+    return message?.content === this.messages.findLast((each) => each.role === 'user')?.content ? null : message;
   }
 
   /** Reads the failure and the context of a turn. */
@@ -184,7 +202,10 @@ export class Conversation {
       created_at: new Date().toISOString(),
     };
     const body = attachments?.length ? { content, attachments } : { content };
-    return this.begin(openSend(`${this.path}/messages`, body), [user]);
+    unsent.keep(this.id, content, attachments);
+    const error = await this.begin(openSend(`${this.path}/messages`, body), [user]);
+    if (error) unsent.drop(this.id);
+    return error;
   }
 
   /** Asks for another answer to the last message. */
@@ -234,7 +255,7 @@ export class Conversation {
     const dispose = () => abort.abort(new DOMException('closed', 'AbortError'));
     this.disposed.signal.addEventListener('abort', dispose, { once: true });
     const { promise: accepted, resolve: accept } = Promise.withResolvers();
-    this.running = { answer, user, started: false, accepted, accept };
+    this.running = { answer, user, started: false, accepted, accept, abort };
     this.error = null;
     this.changed();
     try {
@@ -262,7 +283,7 @@ export class Conversation {
         if (error instanceof ApiError && error.code === 'turn_in_progress' && error.problem.turn_id) {
           await this.refresh();
           this.attach(error.problem.turn_id);
-        }
+        } else if (error instanceof ApiError && REFRESHED.has(error.status)) await this.refresh();
         return error;
       }
       answer.status = 'failed';
@@ -273,7 +294,7 @@ export class Conversation {
     this.end(answer);
     announce(t.chat.ended[answer.status] ?? t.chat.ended.completed);
     await this.refresh();
-    channel?.postMessage({ session: this.id });
+    this.tellOthers();
     this.lookUp(answer);
     return null;
   }
@@ -309,7 +330,10 @@ export class Conversation {
         if (!this.running.started) {
           this.running.started = true;
           this.running.accept(null);
-          if (user) channel?.postMessage({ session: this.id });
+          if (user) {
+            unsent.drop(this.id);
+            this.tellOthers();
+          }
           this.refresh();
         }
         break;
@@ -333,7 +357,12 @@ export class Conversation {
     }
   }
 
+  /** Stops the answer. A message that has not reached the server is taken back. */
   async stop() {
+    if (!this.running?.started && !this.connected) {
+      this.running?.abort.abort(new NetworkError());
+      return;
+    }
     this.stopping = true;
     this.changed();
     try {
@@ -349,7 +378,7 @@ export class Conversation {
   async lookUp(answer) {
     for (const delay of LOOKUPS_MS) {
       if (answer.usage && answer.usage.basis !== 'pending') return;
-      await new Promise((resolve) => setTimeout(resolve, delay));
+      await pause(delay);
       if (this.disposed.signal.aborted) return;
       await this.refresh();
     }
@@ -362,6 +391,7 @@ export class Conversation {
       this.session = { ...this.session, ...session };
       this.onSession(this.session);
       this.changed();
+      this.tellOthers();
       return null;
     } catch (error) {
       this.error = error;

@@ -15,6 +15,7 @@ export class SessionList {
     this.loading = false;
     this.loaded = false;
     this.error = null;
+    this.failed = null;
     this.generation = (this.generation ?? 0) + 1;
     this.changed();
   }
@@ -42,20 +43,33 @@ export class SessionList {
       this.loaded = true;
       this.error = null;
     } catch (error) {
+      if (generation !== this.generation) return;
       this.error = error;
+      this.failed = cursor;
     } finally {
       if (generation === this.generation) this.loading = false;
       this.changed();
     }
   }
 
-  /** Adds a page at the end. Without a cursor, it replaces the newest rows and keeps those that were loaded after them. */
+  /** Reads the page again that could not be read. */
+  retry() {
+    this.load(this.failed);
+  }
+
+  /** Adds a page at the end. Without a cursor, it replaces the newest rows and keeps older ones that were loaded after them. */
   merge(page, cursor) {
     const ids = new Set((cursor ? this.rows : page.data).map((row) => row.id));
-    const others = (cursor ? page.data : this.rows).filter((row) => !ids.has(row.id));
-    const keepsOthers = cursor || this.rows.length > page.data.length;
-    this.rows = [...(cursor ? this.rows : page.data), ...(keepsOthers ? others : [])];
-    if (cursor || !this.cursor || !keepsOthers) this.cursor = page.next_cursor;
+    if (cursor) {
+      this.rows = [...this.rows, ...page.data.filter((row) => !ids.has(row.id))];
+      this.cursor = page.next_cursor;
+      return;
+    }
+    // A row that the page should have is gone: it was deleted elsewhere, or does not fit the filter any more.
+    const end = page.next_cursor ? page.data.at(-1).last_activity_at : null;
+    const older = end === null ? [] : this.rows.filter((row) => !ids.has(row.id) && row.last_activity_at <= end);
+    this.rows = [...page.data, ...older];
+    if (older.length === 0 || !this.cursor) this.cursor = page.next_cursor;
   }
 
   more() {

@@ -52,7 +52,7 @@ export default {
     reconnecting: 'The connection is lost. Trying again …', reconnected: 'Connected again',
     failed: (detail) => (detail ? `The answer failed: ${detail.replace(/\.$/, '')}.` : 'The answer failed.'), retryable: 'Sending it again may help.', retryAfter: (seconds) => `Sending it again may help after ${plural(seconds, 'second', 'seconds')}.`,
     ended: { completed: 'The answer is complete', cancelled: 'Stopped.', interrupted: 'A stop of the server interrupted this answer.', failed: 'The answer failed.', pending: 'The answer is complete' },
-    closed: { foreign: 'You may read this session, but not write in it.', paused: 'This session is paused. Resume it to go on.', completed: 'This session is completed.' },
+    closed: { foreign: 'You may read this session, but not write in it.', paused: 'This session is paused. Resume it to go on.', completed: 'This session is completed.', gone: 'This session no longer exists, or is no longer visible to you.' },
   },
   facts: {
     open: 'Details', title: (seq) => `Details of message ${seq}`, model: 'Model', time: 'Time', tokens: 'Tokens', tokenCounts: (input, output) => `${input} in, ${output} out`, cached: 'From cache', saved: 'Saved by cache',

@@ -39,6 +39,7 @@ function Sessions({ sessions, current }) {
       </select>
     </div>
     <${Problem} error=${sessions.error} />
+    ${sessions.error && html`<p><button type="button" class="quiet small" onClick=${() => sessions.retry()}>${t.actions.retry}</button></p>`}
     ${sessions.loaded && sessions.rows.length === 0 && html`<p class="empty fine">${t.sessions.empty}</p>`}
     <ul aria-labelledby="sessions-title">
       ${sessions.rows.map((session) => html`<li key=${session.id}>

@@ -69,7 +69,7 @@ const ACTIONS = [[], ['fork'], ['regenerate'], ['regenerate', 'fork']];
 export function Chat({ id, ability, sessions }) {
   // Draft that the message box begins with, beside the stored text: attachments, and a number that makes a new box.
   const [draft, setDraft] = useState(() => ({ files: pendingSends.get(id)?.send === false ? pendingSends.get(id).attachments : [], number: 0 }));
-  const [conversation] = useState(() => new Conversation(id, { onSession: (session) => sessions.take(session) }));
+  const [conversation] = useState(() => new Conversation(id, { onSession: (session) => sessions.take(session), onGone: () => sessions.remove(id) }));
   useModel(conversation);
   const [forking, setForking] = useState(null);
   const [refusal, setRefusal] = useState(null);
@@ -88,13 +88,19 @@ export function Chat({ id, ability, sessions }) {
   useEffect(() => {
     const first = pendingSends.get(id);
     pendingSends.delete(id);
+    const leaveAsDraft = ({ content, attachments }) => {
+      const later = sessionStorage.getItem(DRAFT + id);
+      sessionStorage.setItem(DRAFT + id, later ? `${content}\n\n${later}` : content);
+      setDraft((old) => ({ files: attachments, number: old.number + 1 }));
+    };
     conversation.load().then(async () => {
+      const earlier = conversation.session && !first && conversation.takeUnsent();
+      if (earlier) leaveAsDraft(earlier);
       if (!first?.send) return;
       const error = await conversation.submit(first.content, first.attachments);
       if (error) {
         setRefusal(error);
-        sessionStorage.setItem(`${DRAFT}${id}`, first.content);
-        setDraft({ files: first.attachments, number: 1 });
+        leaveAsDraft(first);
       }
     });
     return () => conversation.dispose();
@@ -124,11 +130,11 @@ export function Chat({ id, ability, sessions }) {
   // The answer of a fork is a copy without a turn; a greeting answers nobody.
   const answered = messages.some((message) => message.role === 'user');
   const actionsOf = (message) => {
-    if (running) return ACTIONS[0];
+    if (running || conversation.isGone) return ACTIONS[0];
     const regenerates = maySend && message === lastAnswer && answered && session.state === 'active';
     return ACTIONS[(regenerates ? 2 : 0) + (mayFork ? 1 : 0)];
   };
-  const reason = session.state !== 'active' ? t.chat.closed[session.state] : maySend ? null : t.chat.closed.foreign;
+  const reason = conversation.isGone ? t.chat.closed.gone : session.state !== 'active' ? t.chat.closed[session.state] : maySend ? null : t.chat.closed.foreign;
   return html`<main class="chat" id="content" tabindex="-1" aria-label=${t.chat.label}>
     <${ChatHeader} conversation=${conversation} session=${session} ability=${ability} sessions=${sessions} />
     <div class="transcript" ref=${transcript} tabindex="0" role="region" aria-label=${t.chat.transcript} onScroll=${onScroll}>

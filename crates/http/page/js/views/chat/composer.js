@@ -30,9 +30,18 @@ export function useDraft(name) {
   }];
 }
 
+/** Returns the text of a path segment, also if its percent signs encode nothing. */
+function decoded(segment) {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
 function attachmentOf(form) {
   const address = new URL(form.get('address').trim());
-  const name = form.get('name').trim() || decodeURIComponent(address.pathname.split('/').pop()) || address.host;
+  const name = form.get('name').trim() || decoded(address.pathname.split('/').pop()) || address.host;
   return {
     filename: name.replaceAll(/[/\\]/g, '_').slice(0, 200),
     mime_type: form.get('type').trim() || TYPES[address.pathname.split('.').pop().toLowerCase()] || 'application/octet-stream',
@@ -98,20 +107,25 @@ export function Composer({ name, path, files: initialFiles, running, stopping, d
     input.current.style.setProperty('height', `${input.current.scrollHeight + 2}px`);
   }, [draft]);
 
+  const clear = () => {
+    setDraft('');
+    setAttachments([]);
+  };
   const submit = async (event) => {
     event?.preventDefault();
     const content = draft;
     if (!content.trim() || running || busy || disabledReason) return;
     const files = attachments;
     setBusy(true);
-    setDraft('');
-    setAttachments([]);
+    // The conversation keeps a message that is not taken yet; before the session exists, only the draft has it.
+    if (path) clear();
     const error = await onSend(content, files);
     setBusy(false);
-    if (error) {
-      setDraft(content);
+    if (error && path) {
+      const later = input.current?.value;
+      setDraft(later ? `${content}\n\n${later}` : content);
       setAttachments(files);
-    }
+    } else if (!error && !path) clear();
     input.current?.focus();
   };
   const keys = (event) => {

@@ -78,6 +78,7 @@ export function ChatHeader({ conversation, session, ability, sessions }) {
     ${dialog === 'delete' && html`<${Confirm} title=${t.sessions.delete} text=${t.sessions.deleteText(name)} action=${t.sessions.delete} onClose=${close} onConfirm=${async () => {
       await api.delete(`/sessions/${segment(session.id)}`);
       sessions.remove(session.id);
+      conversation.tellOthers();
       navigate('/');
     }} />`}
   </header>`;

@@ -3,6 +3,7 @@
 import { html, useEffect, useRef, useState } from '../../html.js';
 import { api, listAll, segment } from '../../api.js';
 import { navigate } from '../../router.js';
+import { unsent } from '../../unsent.js';
 import { t } from '../../texts/index.js';
 import { can } from '../../abilities.js';
 import { Problem } from '../../components/problem.js';
@@ -61,7 +62,8 @@ export function NewSession({ ability, sessions, me }) {
     try {
       const session = await api.post('/sessions', { tool: tool.slug });
       sessions.take(session);
-      if (!send) sessionStorage.setItem(`${DRAFT}${session.id}`, content);
+      if (send) unsent.keep(session.id, content, attachments);
+      else sessionStorage.setItem(`${DRAFT}${session.id}`, content);
       pendingSends.set(session.id, { content, attachments, send });
       navigate(`/sessions/${session.id}`);
       return null;

@@ -11,16 +11,8 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 export const launch = () => chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 
-/**
- * Opens a page that records violations: requests to other hosts, policy violations, errors of scripts, dialogs, and
- * keys in addresses. `problems` must be empty at the end of a test.
- */
-export async function openPage(browser, server, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', timezoneId: 'Europe/Berlin', ...options });
-  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.address });
-  // A busy machine is slow; what never happens is still told.
-  context.setDefaultTimeout(120_000);
-  const page = await context.newPage();
+/** Records violations in `problems`: requests to other hosts, policy violations, errors of scripts, dialogs, and keys in addresses. */
+function watch(page, server) {
   const problems = [];
   const open = new Set();
   page.on('request', (request) => open.add(request));
@@ -39,10 +31,20 @@ export async function openPage(browser, server, options = {}) {
   page.on('console', (message) => {
     if (/Content Security Policy|Trusted|csr_/.test(message.text())) problems.push(`console: ${message.text()}`);
   });
-  page.problems = problems;
-  page.openRequests = open;
-  return page;
+  return Object.assign(page, { problems, openRequests: open });
 }
+
+/** Opens a page in a browser profile of its own. Its `problems` must be empty at the end of a test. */
+export async function openPage(browser, server, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', timezoneId: 'Europe/Berlin', ...options });
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.address });
+  // A busy machine is slow; what never happens is still told.
+  context.setDefaultTimeout(120_000);
+  return watch(await context.newPage(), server);
+}
+
+/** Opens another tab in the browser profile of a page. */
+export const openTab = async (page, server) => watch(await page.context().newPage(), server);
 
 export async function signIn(page, server, key = server.key, { menu = false } = {}) {
   await page.goto(server.address);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { answers, converse, idle, openPage, setUp, signIn } from '../support/browser.mjs';
+import { answers, converse, idle, openPage, openTab, setUp, signIn } from '../support/browser.mjs';
 import { startUpstream } from '../support/upstream.mjs';
 
 const PARAGRAPHS = Array.from({ length: 30 }, (_, index) => `Paragraph ${index} with *some* words, and \`code\`.`);
@@ -65,11 +65,8 @@ test('another tab of the same browser joins, and stays in step', async () => {
   await signIn(page, all.server);
   await converse(page, 'general-assistant', 'Two tabs');
   await length(page, 40);
-  const tab = await page.context().newPage();
-  await tab.goto(all.server.address);
-  await tab.getByLabel('API key').fill(all.server.key);
-  await tab.getByRole('button', { name: 'Sign in' }).click();
-  await tab.getByRole('button', { name: 'New session' }).waitFor();
+  const tab = await openTab(page, all.server);
+  await signIn(tab, all.server);
   await tab.goto(page.url());
   await tab.getByRole('button', { name: 'Stop' }).waitFor();
   await length(tab, 40);
@@ -81,5 +78,5 @@ test('another tab of the same browser joins, and stays in step', async () => {
   await tab.keyboard.press('Enter');
   await page.locator('.mine').getByText('From the other tab').waitFor();
   await idle(page, 2);
-  assert.deepEqual(page.problems, []);
+  assert.deepEqual([...page.problems, ...tab.problems], []);
 });

@@ -78,3 +78,18 @@ test('a page of sessions that was requested earlier loses no session that change
   await loaded;
   assert.deepEqual(list.rows.map(({ id, state }) => `${id} ${state}`), ['b paused', 'new active', 'a active']);
 });
+
+test('a list that is read again loses deleted sessions, and keeps older ones', async () => {
+  const { SessionList } = await load('session-list.js');
+  const session = (id, at) => ({ id, state: 'active', title: id, last_activity_at: at, active_turn_id: null });
+  const list = new SessionList();
+  const ids = () => list.rows.map(({ id }) => id).join('');
+  list.merge({ data: [session('e', '5'), session('d', '4')], next_cursor: 'x' }, null);
+  list.merge({ data: [session('c', '3'), session('b', '2')], next_cursor: 'y' }, 'x');
+  list.merge({ data: [session('f', '6'), session('d', '4')], next_cursor: 'z' }, null);
+  assert.equal(ids(), 'fdcb');
+  assert.equal(list.cursor, 'y');
+  list.merge({ data: [session('d', '4')], next_cursor: null }, null);
+  assert.equal(ids(), 'd');
+  assert.equal(list.cursor, null);
+});
