@@ -85,13 +85,14 @@ pub(crate) async fn accept_invitation(
     Ok(HttpResponse::NoContent().finish())
 }
 
-/// Leave a group.
+/// Leave a group, or decline its invitation.
 ///
-/// Sessions on the account of the group no longer accept messages from you.
+/// Sessions on the account of the group no longer accept messages from you. Without a membership, the invitation of your
+/// own address is declined.
 #[utoipa::path(
     delete, path = "/groups/{id}/members/me", tag = "groups",
     params(("id" = Id, Path, description = "The group")),
-    responses((status = 204, description = "You are no longer a member")),
+    responses((status = 204, description = "You are neither a member nor invited")),
 )]
 pub(crate) async fn leave_group(
     state: Data<AppState>,

@@ -160,11 +160,21 @@ impl Runtime {
         Ok(self.directory()?.accept(id, principal.user.id, self.stamp(principal)).await?)
     }
 
-    /// Ends the membership of the principal in a group. Requires the right to update the principal's own user.
+    /// Ends the membership of the principal in a group, or declines its invitation if there is no membership. Requires
+    /// the right to update the principal's own user.
     pub async fn leave_group(&self, principal: &Principal, id: GroupId) -> Result<(), RuntimeError> {
         require_update_of_own_user(&*self.access(principal)?, principal)?;
+        let directory = self.directory()?;
         let member = MemberRef { group_id: id, allowed: Filter::Everything, user_id: principal.user.id };
-        Ok(self.directory()?.remove_member(member, self.stamp(principal)).await?)
+        match directory.remove_member(member, self.stamp(principal)).await {
+            Err(DirectoryError::NotFound) => {}
+            ended => return Ok(ended?),
+        }
+        let mut invitations = directory.invitations_of(principal.user.id).await?.into_iter();
+        let invitation =
+            invitations.find(|invitation| invitation.group_id == id).ok_or(RuntimeError::NotFound)?;
+        let stamp = self.stamp(principal);
+        Ok(directory.uninvite(id, invitation.email, &Filter::Everything, stamp).await?)
     }
 }
 

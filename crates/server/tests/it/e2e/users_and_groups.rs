@@ -12,6 +12,7 @@ causerie_testkit::on_both_databases! {
     the_last_admin_cannot_be_removed,
     deleting_a_user_cancels_turns_and_keeps_usage,
     an_invitation_reveals_no_users_and_is_accepted_by_its_address,
+    an_invitation_is_declined_by_its_address,
     memberships_are_changed_and_ended,
     a_group_with_a_model_cannot_be_deleted,
     lists_are_paged,
@@ -177,6 +178,39 @@ async fn an_invitation_reveals_no_users_and_is_accepted_by_its_address(
         (json!({ "user_id": admin }), 403),
     ] {
         assert_eq!(boss.post(&members, &body).await?.status, status, "{body}");
+    }
+    app.stop().await
+}
+
+async fn an_invitation_is_declined_by_its_address(builder: TestAppBuilder) -> Result<()> {
+    let app = builder.start().await?;
+    let (admin, boss) = create_user(&app, "boss").await?;
+    let group = app.root.post("/groups", &json!({ "name": "Lab" })).await?.json(201)?;
+    let group = group["id"].as_str().context("an id")?;
+    let members = format!("/groups/{group}/members");
+    app.root.post(&members, &json!({ "user_id": admin, "role": "admin" })).await?.json(201)?;
+    boss.post(&members, &json!({ "email": "ADA@example.org" })).await?.json(202)?;
+
+    let mine = format!("{members}/me");
+    app.bob.delete(&mine).await?.problem(404, "not_found")?;
+    assert_eq!(app.ada.delete(&mine).await?.status, 204);
+    app.ada.delete(&mine).await?.problem(404, "not_found")?;
+    app.ada.post(&mine, &Value::Null).await?.problem(404, "not_found")?;
+    let seen = app.ada.get("/me").await?.json(200)?;
+    assert_eq!((&seen["invitations"], &seen["groups"]), (&json!([]), &json!([])));
+    let left = boss.get(&format!("/groups/{group}/invitations")).await?.json(200)?;
+    assert_eq!(left["data"], json!([]));
+    let events = app.root.get(&format!("/audit/events?subject_id={group}")).await?.json(200)?;
+    let declined = events["data"].as_array().context("a page")?;
+    let declined = declined.iter().find(|event| event["action"] == "member.uninvite").context("an event")?;
+    assert_eq!(declined["actor_id"], app.ada.get("/me").await?.json(200)?["user"]["id"]);
+
+    // A membership ends first, and its open invitation next.
+    boss.post(&members, &json!({ "email": "ada@example.org" })).await?.json(202)?;
+    assert_eq!(app.ada.post(&mine, &Value::Null).await?.status, 204);
+    boss.post(&members, &json!({ "email": "ada@example.org" })).await?.json(202)?;
+    for status in [204, 204, 404] {
+        assert_eq!(app.ada.delete(&mine).await?.status, status);
     }
     app.stop().await
 }
