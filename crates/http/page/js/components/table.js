@@ -3,6 +3,7 @@
 import { Fragment, html, useCallback, useEffect, useMemo, useRef, useState } from '../html.js';
 import { api } from '../api.js';
 import { t } from '../texts/index.js';
+import { useKeptFocus } from './focus.js';
 import { Loading } from './loading.js';
 import { Problem } from './problem.js';
 
@@ -30,8 +31,9 @@ export function Table({ caption, columns, rows, initial = null, empty = t.lists.
     return [...rows].sort((a, b) => direction * compare(column.sort(a), column.sort(b)));
   }, [rows, columns, order]);
   const sortBy = (column) => setOrder((old) => ({ column, descending: old.column === column ? !old.descending : Boolean(columns[column].numeric) }));
-  if (rows.length === 0) return html`<p class="empty">${empty}</p>`;
-  return html`<div class="table-frame" tabindex="0" role="group" aria-label=${caption}><table>
+  const focus = useKeptFocus();
+  if (rows.length === 0) return html`<p class="empty" tabindex="-1" ...${focus}>${empty}</p>`;
+  return html`<div class="table-frame" ...${focus} tabindex="0" role="group" aria-label=${caption}><table>
     <caption class="visually-hidden">${caption}</caption>
     <thead><tr>${columns.map((column, index) => html`<th scope="col" class=${kindOf(column)}
       aria-sort=${order.column === index ? (order.descending ? 'descending' : 'ascending') : null}>

@@ -8,6 +8,7 @@ import { t } from '../../texts/index.js';
 import { Field } from '../../components/field.js';
 import { Problem } from '../../components/problem.js';
 import { announce } from '../../announce.js';
+import { useKeptFocus } from '../../components/focus.js';
 import { useNames } from '../names.js';
 import { Budgets } from './budgets.js';
 import { Keys } from './keys.js';
@@ -40,24 +41,27 @@ function Profile({ me, ability, reloadMe }) {
 
 function Groups({ me, names, reloadMe }) {
   const [error, setError] = useState(null);
-  const act = (operation) => async () => {
+  const focus = useKeptFocus();
+  const path = (group) => `/groups/${segment(group.group_id)}/members/me`;
+  const act = (sentence, operation) => async () => {
     setError(null);
     try {
       await operation();
+      announce(sentence);
       await reloadMe();
     } catch (failure) {
       setError(failure);
     }
   };
-  return html`<section aria-labelledby="groups"><h2 id="groups">${t.account.groups}</h2>
+  return html`<section aria-labelledby="groups" tabindex="-1" ...${focus}><h2 id="groups">${t.account.groups}</h2>
     <${Problem} error=${error} />
     ${me.groups.length === 0 && me.invitations.length === 0 && html`<p class="empty">${t.account.noGroups}</p>`}
     <ul class="rows">
       ${me.invitations.map((invitation) => html`<li key=${`i${invitation.group_id}`}><span><strong>${invitation.group_name}</strong> <span class="fine">${t.account.invited(t.groupRoles[invitation.role], instant(invitation.created_at))}</span></span>
-        <span class="actions"><button type="button" class="primary" onClick=${act(() => api.post(`/groups/${segment(invitation.group_id)}/members/me`))}>${t.account.accept}</button>
-          <button type="button" class="quiet" onClick=${act(() => api.delete(`/groups/${segment(invitation.group_id)}/members/me`))}>${t.account.decline}</button></span></li>`)}
+        <span class="actions"><button type="button" class="primary" aria-label=${t.account.acceptNamed(invitation.group_name)} onClick=${act(t.account.accepted(invitation.group_name), () => api.post(path(invitation)))}>${t.account.accept}</button>
+          <button type="button" class="quiet" aria-label=${t.account.declineNamed(invitation.group_name)} onClick=${act(t.account.declined(invitation.group_name), () => api.delete(path(invitation)))}>${t.account.decline}</button></span></li>`)}
       ${me.groups.map((group) => html`<li key=${group.group_id}><span><strong>${names.group(group.group_id)}</strong> <span class="fine">${t.groupRoles[group.role]}</span></span>
-        <button type="button" class="quiet" onClick=${act(() => api.delete(`/groups/${segment(group.group_id)}/members/me`))}>${t.account.leave}</button></li>`)}
+        <button type="button" class="quiet" aria-label=${t.account.leaveNamed(names.group(group.group_id))} onClick=${act(t.account.left(names.group(group.group_id)), () => api.delete(path(group)))}>${t.account.leave}</button></li>`)}
     </ul></section>`;
 }
 

@@ -8,6 +8,7 @@ import { t } from '../../texts/index.js';
 import { announce } from '../../announce.js';
 import { Confirm, Dialog } from '../../components/dialog.js';
 import { Field } from '../../components/field.js';
+import { useKeptFocus } from '../../components/focus.js';
 import { Loading } from '../../components/loading.js';
 import { Problem } from '../../components/problem.js';
 import { ListTable, useList } from '../../components/table.js';
@@ -70,6 +71,7 @@ export function Tools({ ability, names }) {
   const list = useList('/tools', {});
   const [dialog, setDialog] = useState(null);
   const [posting, setPosting] = useState(false);
+  const focus = useKeptFocus();
   const close = () => setDialog(null);
   const columns = [
     { label: t.tools.title, cell: (tool) => html`${tool.title}<br /><code class="fine">${tool.slug}</code>`, sort: (tool) => tool.title },
@@ -80,7 +82,7 @@ export function Tools({ ability, names }) {
     { label: t.lists.actions, actions: true, cell: (tool) => html`<span class="actions"><button type="button" class="quiet small" aria-label=${t.tools.versionsOf(tool.slug)} onClick=${() => setDialog({ versions: tool.slug })}>${t.tools.versions}</button>
       ${tool.enabled && can(ability, 'delete', 'Tool', tool) && html`<button type="button" class="quiet danger small" aria-label=${t.tools.disableNamed(tool.slug)} onClick=${() => setDialog({ disable: tool.slug })}>${t.tools.disable}</button>`}</span>` },
   ];
-  return html`<section aria-labelledby="tools"><div class="section-head"><h2 id="tools">${t.administration.tools}</h2>
+  return html`<section aria-labelledby="tools" tabindex="-1" ...${focus}><div class="section-head"><h2 id="tools">${t.administration.tools}</h2>
       ${can(ability, 'create', 'Tool') && html`<button type="button" aria-expanded=${String(posting)} onClick=${() => setPosting(!posting)}>${t.tools.new}</button>`}</div>
     ${posting && html`<${Post} onPosted=${() => {
       setPosting(false);
