@@ -21,6 +21,11 @@ export function SignIn({ failure, onSignedIn }) {
     const input = form.current.querySelector('input');
     const key = input.value.trim();
     if (!key) return;
+    // A header cannot have other characters; the message of the browser could show the key.
+    if (!/^[!-~]+$/.test(key)) {
+      setError(new Error(t.errors.codes.unauthenticated()));
+      return;
+    }
     setBusy(true);
     setError(null);
     try {

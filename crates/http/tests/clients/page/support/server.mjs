@@ -23,14 +23,15 @@ async function freePort() {
 }
 
 /** Starts a server, by default with the built-in simulator. `kill` and `restart` keep its data. */
-export async function startServer({ flags = [], environment = {} } = {}) {
+export async function startServer({ flags = [], environment = {}, level = 'warn' } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'causerie-page-'));
   const data = join(folder, 'data');
   const port = await freePort();
   let child = null;
   let banner = '';
+  let log = '';
   const run = async (changed = environment) => {
-    child = spawn(BINARY, ['--listen', `127.0.0.1:${port}`, '--data-dir', data, '--log', 'warn', ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'], env: { ...INHERITED, ...changed } });
+    child = spawn(BINARY, ['--listen', `127.0.0.1:${port}`, '--data-dir', data, '--log', level, ...flags], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'], env: { ...INHERITED, ...changed } });
     banner = '';
     let failure = null;
     child.once('error', (error) => {
@@ -38,6 +39,9 @@ export async function startServer({ flags = [], environment = {} } = {}) {
     });
     child.stdout.on('data', (text) => {
       banner += text;
+    });
+    child.stderr.on('data', (text) => {
+      log += text;
     });
     for (const deadline = Date.now() + READY_MS; Date.now() < deadline;) {
       if (failure || child.exitCode !== null) throw new Error(`${BINARY} did not start`, { cause: failure });
@@ -75,6 +79,8 @@ export async function startServer({ flags = [], environment = {} } = {}) {
     restart: run,
     /** Fragment of the address that the first start prints. */
     code: () => banner.match(/#code=\w+/)?.[0],
+    /** Text that the server has logged. */
+    log: () => log,
     /** Posts a tool whose model is a scenario of the simulator. */
     tool: (name, model, more = '') => api('POST', '/tools', `name: ${name}\nversion: 1.0.0\ntype: chat\ntitle: ${name}\ndescription: A tool for tests.\nbehavior: Answer.\nmodel: ${JSON.stringify(model)}\n${more}`, { type: 'application/yaml' }),
     close: async () => {

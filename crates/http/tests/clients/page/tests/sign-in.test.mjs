@@ -25,6 +25,60 @@ test('a pasted key signs in and never reaches the address or the document', asyn
   assert.deepEqual(page.problems, []);
 });
 
+test('who signs out in a view and in again begins anew', async () => {
+  const page = await openPage(all.browser, all.server);
+  await signIn(page, all.server);
+  await page.getByRole('link', { name: 'Account' }).click();
+  await page.getByRole('heading', { name: 'Account' }).waitFor();
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await page.getByLabel('API key').fill(all.server.key);
+  await page.keyboard.press('Enter');
+  await page.getByText('Choose a tool').waitFor();
+  await page.getByRole('link', { name: 'Account' }).click();
+  await page.getByRole('heading', { name: 'Account' }).waitFor();
+  await page.getByRole('button', { name: 'New session' }).click();
+  await page.getByText('Choose a tool').waitFor();
+  assert.deepEqual(page.problems, []);
+});
+
+test('a viewer chooses the colors, and the page remembers them', async () => {
+  const page = await openPage(all.browser, all.server, { colorScheme: 'light' });
+  await signIn(page, all.server);
+  const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const light = await paper();
+  await page.getByLabel('Color scheme').selectOption('dark');
+  const dark = await paper();
+  assert.notEqual(dark, light);
+  await page.reload();
+  await page.getByRole('button', { name: 'New session' }).waitFor();
+  assert.equal(await paper(), dark);
+  assert.equal(await page.getByLabel('Color scheme').inputValue(), 'dark');
+  await page.getByLabel('Color scheme').selectOption('system');
+  assert.equal(await paper(), light);
+  await page.emulateMedia({ colorScheme: 'dark' });
+  assert.equal(await paper(), dark);
+  assert.deepEqual(page.problems, []);
+});
+
+test('a second visit loads no file again', { skip: process.env.CAUSERIE_PAGE_FILES && 'files are served from the folder' }, async () => {
+  const page = await openPage(all.browser, all.server);
+  const files = new Map();
+  page.on('response', (response) => {
+    if (response.request().resourceType() !== 'document') files.set(response.url(), response.headers());
+  });
+  const visit = async () => {
+    await page.goto(all.server.address);
+    await page.getByLabel('API key').waitFor();
+    await settled(page);
+    return page.evaluate(() => performance.getEntriesByType('resource').filter(({ name, transferSize }) => transferSize > 0 && !name.endsWith('/me')).map(({ name }) => name));
+  };
+  assert.ok((await visit()).length > 30);
+  const named = [...files].filter(([, headers]) => headers['cache-control']?.includes('immutable'));
+  assert.ok(named.length > 30);
+  for (const [url, headers] of named) assert.ok(headers['content-encoding'] === 'gzip' || url.endsWith('.woff2'), url);
+  assert.deepEqual(await visit(), []);
+});
+
 test('the first view loads one font, and is under 150 KB compressed', async () => {
   const page = await openPage(all.browser, all.server);
   await page.goto(all.server.address);
@@ -59,14 +113,24 @@ test('a key that is revoked while the page is open leads back to the sign-in', a
 test('the address of the first start signs in once, and its code leaves no trace', async () => {
   const server = await startServer();
   try {
-    const page = await openPage(all.browser, server);
     const code = server.code();
+    const behind = await openPage(all.browser, server, { extraHTTPHeaders: { 'x-forwarded-for': '203.0.113.7' } });
+    await behind.goto(`${server.address}/${code}`);
+    await behind.getByRole('alert').getByText('only on the machine of the server, without a proxy').waitFor();
+    assert.equal(new URL(behind.url()).hash, '');
+    const page = await openPage(all.browser, server);
     await page.goto(`${server.address}/${code}`);
     await page.getByRole('button', { name: 'New session' }).waitFor();
     assert.equal(page.url(), `${server.address}/`);
     assert.ok(!(await page.content()).includes(code.slice(6)));
     await page.getByRole('link', { name: 'Account' }).click();
-    await page.getByRole('row', { name: 'sign-in with the one-time code' }).waitFor();
+    const row = page.getByRole('row', { name: 'sign-in with the one-time code' });
+    await row.getByText(/^Valid until /).waitFor();
+    const { data } = await server.api('GET', '/api-keys');
+    const { id, created_at: created, expires_at: expires } = data.find(({ name }) => name === 'sign-in with the one-time code');
+    assert.equal(Math.round((Date.parse(expires) - Date.parse(created)) / 3_600_000), 12);
+    const events = (await server.api('GET', `/audit/events?subject_id=${id}`)).data;
+    assert.deepEqual(events.map(({ action }) => action), ['api_key.create']);
     // The tab that is signed in is not disturbed by a second use, another one is told why.
     await page.goto(`${server.address}/${code}`);
     await page.getByRole('button', { name: 'New session' }).waitFor();
@@ -78,7 +142,7 @@ test('the address of the first start signs in once, and its code leaves no trace
     }, code);
     await other.getByRole('alert').getByText('does not sign in any more').waitFor();
     assert.equal(new URL(other.url()).hash, '');
-    assert.deepEqual([...page.problems, ...other.problems], []);
+    assert.deepEqual([...page.problems, ...other.problems, ...behind.problems], []);
   } finally {
     await server.close();
   }
