@@ -63,11 +63,16 @@ function ThemeChoice() {
 export function Shell({ me, ability, sessions, route, onSignOut, children }) {
   const [open, setOpen] = useState(false);
   const drawer = useRef(null);
+  const menu = useRef(null);
   const [name, id] = route.path;
   useEffect(() => setOpen(false), [route]);
   useEffect(() => {
-    if (!open) return undefined;
-    drawer.current.querySelector('a, button').focus();
+    if (!open) {
+      // What has the focus in a drawer that closes is hidden.
+      if (drawer.current.contains(document.activeElement)) menu.current.focus();
+      return undefined;
+    }
+    drawer.current.querySelector('.new-session').focus();
     const escape = (event) => event.key === 'Escape' && setOpen(false);
     addEventListener('keydown', escape);
     return () => removeEventListener('keydown', escape);
@@ -79,7 +84,7 @@ export function Shell({ me, ability, sessions, route, onSignOut, children }) {
     }}>${t.app.skip}</a>
   <div class=${open ? 'shell drawer-open' : 'shell'}>
     <header class="topbar">
-      <button type="button" class="quiet icon-button" aria-label=${t.app.menu} aria-expanded=${String(open)} onClick=${() => setOpen(!open)}><${Icon} name=${open ? 'close' : 'menu'} /></button>
+      <button type="button" ref=${menu} class="quiet icon-button" aria-label=${t.app.menu} aria-expanded=${String(open)} onClick=${() => setOpen(!open)}><${Icon} name=${open ? 'close' : 'menu'} /></button>
       <a class="wordmark" href="#/">${t.app.name}</a>
     </header>
     <div class="scrim" onClick=${() => setOpen(false)}></div>
