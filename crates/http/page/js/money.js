@@ -35,8 +35,12 @@ export function dollars(amount) {
   return whole === rounded[0] ? `${sign}$${grouped}.${shown}` : `${sign}$${rounded[0].replace(/\B(?=(\d{3})+$)/g, ',')}.${shown}`;
 }
 
-/** Returns the price of a million tokens for people. */
-export const perMillion = (price) => (price === null ? '–' : dollars(text(units(price) * 1_000_000n)));
+/** Returns the price of a million tokens for people: exact, with at least two digits after the point. */
+export function perMillion(price) {
+  if (price === null) return '–';
+  const [whole, fraction = ''] = text(units(price) * 1_000_000n).split('.');
+  return `$${whole}.${fraction.padEnd(2, '0')}`;
+}
 
 /** Returns the amount as a number for a chart, where rounding does no harm. */
 export const number = (amount) => Number(amount ?? 0);

@@ -43,6 +43,7 @@ export function Models({ names }) {
     setBusy(false);
   };
   const toggle = (model, field) => html`<input type="checkbox" role="switch" aria-label=${t.models.toggles[field](model.name)} checked=${model[field]} onChange=${(event) => change(model, { [field]: event.target.checked })} />`;
+  const grouped = models?.some((model) => model.group_id);
   const columns = useMemo(() => [
     { label: t.models.name, cell: (model) => html`${model.name}<br /><code class="fine">${model.id}</code>`, sort: (model) => model.id },
     { label: t.models.context, numeric: true, cell: (model) => count(model.context_length), sort: (model) => model.context_length },
@@ -51,8 +52,8 @@ export function Models({ names }) {
     { label: t.models.output, numeric: true, cell: (model) => perMillion(model.pricing.completion), sort: (model) => units(model.pricing.completion) },
     { label: t.models.enabled, cell: (model) => toggle(model, 'enabled'), sort: (model) => String(model.enabled) },
     { label: t.models.restricted, cell: (model) => toggle(model, 'restricted'), sort: (model) => String(model.restricted) },
-    { label: t.models.group, cell: (model) => (model.group_id ? names.group(model.group_id) : '–') },
-  ], [names.known]);
+    grouped && { label: t.models.group, cell: (model) => (model.group_id ? names.group(model.group_id) : '–') },
+  ].filter(Boolean), [names.known, grouped]);
   const shown = useMemo(() => models?.filter((model) => `${model.id} ${model.name}`.toLowerCase().includes(filter.toLowerCase())), [models, filter]);
   return html`<section aria-labelledby="models"><div class="section-head"><h2 id="models">${t.administration.models}</h2>
       <button type="button" disabled=${busy} onClick=${sync}>${t.models.sync}</button></div>

@@ -8,6 +8,14 @@ import { Field } from '../../components/field.js';
 import { Loading } from '../../components/loading.js';
 import { Problem } from '../../components/problem.js';
 
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(t.rules.invalidRules(error.message), { cause: error });
+  }
+}
+
 /** Editor of stored rules as JSON. */
 export function RulesDialog({ path, name, onClose }) {
   const [rules, setRules] = useState(null);
@@ -17,7 +25,7 @@ export function RulesDialog({ path, name, onClose }) {
   }, []);
   if (rules === null) return html`<${Dialog} title=${t.rules.of(name)} onClose=${onClose}><${Problem} error=${error} />${!error && html`<${Loading} />`}<div class="actions"><button type="button" onClick=${onClose}>${t.actions.close}</button></div><//>`;
   return html`<${FormDialog} title=${t.rules.of(name)} action=${t.actions.save} onClose=${onClose} onSubmit=${async (form) => {
-    await api.put(`${path}/rules`, { rules: JSON.parse(form.get('rules')) });
+    await api.put(`${path}/rules`, { rules: parsed(form.get('rules')) });
     onClose();
   }}><${Field} label=${t.rules.json} name="rules" multiline rows="14" class="code-input" spellcheck=${false} value=${rules} hint=${t.rules.hint} /><//>`;
 }

@@ -51,6 +51,14 @@ test('users are created, edited and deleted', async () => {
   await dialog.getByRole('button', { name: 'Save' }).click();
   await page.getByRole('cell', { name: 'grace@example.org' }).waitFor();
   await page.getByRole('button', { name: 'Actions for Grace' }).click();
+  await page.getByRole('menuitem', { name: 'Edit' }).click();
+  await dialog.getByLabel('Role').selectOption('admin');
+  await dialog.getByLabel('Status').selectOption('disabled');
+  await dialog.getByRole('button', { name: 'Save' }).click();
+  const row = page.getByRole('row').filter({ hasText: 'grace@example.org' });
+  await row.getByText('Disabled').waitFor();
+  await row.getByText('Administrator').waitFor();
+  await page.getByRole('button', { name: 'Actions for Grace' }).click();
   await page.getByRole('menuitem', { name: 'Stored rules' }).click();
   await dialog.getByLabel('Rules (JSON)').fill('[{"action": "fly", "subject": "Tool"}]');
   await dialog.getByRole('button', { name: 'Save' }).click();
@@ -167,6 +175,26 @@ test('keys of all users are listed, get a budget, and are revoked', async () => 
   assert.ok(!(await page.content()).includes(key));
 });
 
+test('an administrator makes a key for a user', async () => {
+  const user = await all.server.api('POST', '/users', { name: 'Robot', email: 'robot@example.org' });
+  await section('keys');
+  await page.getByRole('button', { name: 'Create key' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('pipeline');
+  await dialog.getByLabel('Valid for').selectOption('30');
+  await dialog.getByLabel('Scopes').fill('read:Usage');
+  await dialog.getByLabel('User').fill(user.id);
+  await dialog.getByRole('button', { name: 'Create key' }).click();
+  const key = await page.locator('.secret').textContent();
+  await page.getByRole('button', { name: 'Copy' }).click();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), key);
+  await page.getByRole('button', { name: 'Done' }).click();
+  const { user: owner, scopes } = await all.server.api('GET', '/me', undefined, { bearer: key });
+  assert.deepEqual([owner.id, scopes], [user.id, ['read:Usage']]);
+  const days = (Date.parse((await all.server.api('GET', '/api-keys')).data.find(({ name }) => name === 'pipeline').expires_at) - Date.now()) / 86_400_000;
+  assert.equal(Math.round(days), 30);
+});
+
 test('a posted tool shows its mistakes at line and column', async () => {
   await section('tools');
   await page.getByRole('button', { name: 'Post a tool' }).click();
@@ -182,10 +210,37 @@ test('a posted tool shows its mistakes at line and column', async () => {
   await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click();
 });
 
+test('a changed tool has another version, and a disabled one is offered no more', async () => {
+  await section('tools');
+  await page.getByRole('button', { name: 'Post a tool' }).click();
+  await page.getByLabel('Definition (YAML)').fill('name: haiku\nversion: 1.1.0\ntype: chat\ntitle: Haiku\ndescription: Writes haiku.\nbehavior: Answer in three lines.\n');
+  await page.getByRole('button', { name: 'Post', exact: true }).click();
+  await page.getByRole('row').filter({ hasText: 'haiku' }).getByText('1.1.0').waitFor();
+  await page.getByRole('button', { name: 'Versions of haiku' }).click();
+  const dialog = page.getByRole('dialog');
+  for (const [version, text] of [['1.1.0', 'Answer in three lines.'], ['1.0.0', 'Answer in haiku.']]) {
+    await dialog.locator('summary').getByText(version).click();
+    await dialog.locator('pre').getByText(text).waitFor();
+  }
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  await page.getByRole('button', { name: 'Disable haiku' }).click();
+  await dialog.getByRole('button', { name: 'Disable' }).click();
+  await page.getByRole('row').filter({ hasText: 'haiku' }).getByText('Disabled').waitFor();
+  await page.getByRole('button', { name: 'New session' }).click();
+  await page.locator('.card').first().waitFor();
+  assert.equal(await page.locator('.card').filter({ hasText: 'Haiku' }).count(), 0);
+});
+
 test('the audit log lists what was done, without texts', async () => {
+  const session = await all.server.api('POST', '/sessions', { tool: 'general-assistant', title: 'A private title' });
+  await all.server.api('POST', `/sessions/${session.id}/messages`, { content: 'A private text' });
   await section('audit');
-  await page.getByText('tool.post').waitFor();
+  await page.getByRole('table', { name: 'Sessions' }).getByRole('row').filter({ hasText: 'general-assistant' }).first().waitFor();
+  await page.getByText('tool.post').first().waitFor();
   await page.getByText('group.create').waitFor();
+  await page.getByRole('table', { name: 'Events' }).locator('summary').first().click();
+  await page.getByRole('table', { name: 'Events' }).locator('pre').first().waitFor();
+  assert.ok(!/private/.test(await page.locator('main').textContent()));
   assert.deepEqual(page.problems, []);
 });
 

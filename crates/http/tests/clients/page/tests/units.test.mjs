@@ -8,10 +8,13 @@ import { PAGE } from '../support/files.mjs';
 const load = (name) => import(join(PAGE, 'js', name));
 
 test('money is shown without floating point', async () => {
-  const { dollars } = await load('money.js');
+  const { dollars, perMillion } = await load('money.js');
   const cases = { '0': '$0.00', '0.00014075': '$0.00014', '0.000000000001': '$0.0000000000010', '12.5': '$12.50', '1234567.891': '$1,234,567.89', '0.999': '$1.00', '-0.004': '−$0.0040', '9007199254740993.25': '$9,007,199,254,740,993.25' };
   for (const [amount, shown] of Object.entries(cases)) assert.equal(dollars(amount), shown, amount);
   assert.equal(dollars(null), '–');
+  // Prices are exact.
+  const prices = { '0.000003': '$3.00', '0.00000125': '$1.25', '0.000000125': '$0.125', '0.00000003': '$0.03', '0.000000041666': '$0.041666', 0: '$0.00' };
+  for (const [price, shown] of Object.entries(prices)) assert.equal(perMillion(price), shown, price);
 });
 
 test('an event stream is read the same however it is cut', async () => {
