@@ -55,10 +55,14 @@ export default {
     closed: { foreign: 'You may read this session, but not write in it.', paused: 'This session is paused. Resume it to go on.', completed: 'This session is completed.', gone: 'This session no longer exists, or is no longer visible to you.' },
   },
   facts: {
-    open: 'Details', title: (seq) => `Details of message ${seq}`, model: 'Model', time: 'Time', tokens: 'Tokens', tokenCounts: (input, output) => `${input} in, ${output} out`, cached: 'From cache', saved: 'Saved by cache',
+    open: 'Details', title: (seq) => `Details of message ${seq}`, model: 'Model', time: 'Time', tokens: 'Tokens', tokenCounts: (input, output) => `${input} in, ${output} out`, cached: 'From cache', missed: 'Cache not read', saved: 'Saved by cache',
     cachedShare: (share) => `${share} from cache`, cachedHelp: 'Share of the input tokens that the provider read from its cache', written: 'Written to cache',
     reasoning: 'Reasoning tokens', cost: 'Cost', basis: 'Basis', latency: 'Time to the end', milliseconds: (number) => `${number} ms`, finish: 'Finish reason', generation: 'Generation',
     context: 'Context', contextCounts: (sent, dropped, tokens) => `${sent} messages sent, ${dropped} left out, about ${tokens} tokens`,
+  },
+  cacheMisses: {
+    tool_version: 'the tool has another version', model: 'another model was asked, or answered', cut: 'the history begins with another message', withheld: 'a message is not sent again',
+    merged: 'two messages became one', provider: 'another provider answered', idle: 'five minutes had passed', unknown: 'the reason is not known',
   },
   cost: {
     title: 'Cost of the session', saved: (amount) => `${amount} saved`, none: 'No requests yet.',
@@ -104,6 +108,8 @@ export default {
   account: {
     title: 'Account', profile: 'Profile', email: 'E-mail', role: 'Roles', since: 'Since', name: 'Name', locale: 'Language', groups: 'Groups', noGroups: 'You are in no group.',
     invited: (role, time) => `invited as ${role.toLowerCase()}, ${time}`, accept: 'Accept', decline: 'Decline', leave: 'Leave',
+    acceptNamed: (group) => `Accept the invitation to ${group}`, declineNamed: (group) => `Decline the invitation to ${group}`, leaveNamed: (group) => `Leave ${group}`,
+    accepted: (group) => `You are in ${group}`, declined: (group) => `The invitation to ${group} is declined`, left: (group) => `You left ${group}`,
   },
   budgets: {
     title: 'Budgets', one: 'Budget', none: 'No budget limits your messages.', own: 'Yours', group: (name) => `Group ${name}`, key: 'This API key', of: (name) => `Budget of ${name}`,
@@ -140,7 +146,7 @@ export default {
     layers: { user: 'every user', group_admin: 'group administrators', admin: 'administrators', group_rules: 'rules of a group', user_rules: 'rules of the user', guard: 'guard' },
     check: 'Check', action: 'Action', subject: 'Subject', object: 'Id or fields (optional)', objectExample: '{"user_id": "…"}', allowed: 'Allowed', refused: 'Refused',
     by: (number, layer) => (number > 0 ? `by rule ${number}${layer ? `, ${layer}` : ''}.` : ': no rule matches.'),
-    invalid: (cause) => `The fields are not valid JSON: ${cause}`, unknown: (type, id) => `There is no ${type} ${id} that you may see.`, jsonOnly: (type) => `Write the fields of the ${type} as JSON.`,
+    invalid: (cause) => `The fields are not valid JSON: ${cause}`, invalidRules: (cause) => `The rules are not valid JSON: ${cause}`, unknown: (type, id) => `There is no ${type} ${id} that you may see.`, jsonOnly: (type) => `Write the fields of the ${type} as JSON.`,
   },
   audit: { events: 'Events', sessions: 'Sessions', sessionsNote: 'Never titles or texts.', time: 'Time', actor: 'Who', action: 'What', subject: 'On', detail: 'Details', server: 'the server' },
 };

@@ -145,7 +145,10 @@ export function Composer({ name, path, files: initialFiles, running, stopping, d
     ${long && !path && html`<p class="composer-note"><button type="button" class="link" disabled=${busy} onClick=${begin}>${t.quote.begin}</button> ${t.quote.beginHint}</p>`}
     <div class="composer-box">
       ${attachments.length > 0 && html`<ul class="chips" aria-label=${t.attach.list}>${attachments.map((file) => html`<li>
-        <span>${file.filename}</span><button type="button" class="quiet small" aria-label=${t.attach.remove(file.filename)} onClick=${() => setAttachments(attachments.filter((each) => each !== file))}>×</button></li>`)}</ul>`}
+        <span>${file.filename}</span><button type="button" class="quiet small" aria-label=${t.attach.remove(file.filename)} onClick=${() => {
+          setAttachments(attachments.filter((each) => each !== file));
+          input.current.focus();
+        }}>×</button></li>`)}</ul>`}
       <textarea ref=${input} rows="1" aria-label=${t.composer.message} aria-describedby=${quote ? 'quote' : null} placeholder=${t.composer.placeholder} value=${draft}
         disabled=${Boolean(disabledReason)} onInput=${(event) => setDraft(event.target.value)} onKeyDown=${keys}></textarea>
       <div class="composer-tools">

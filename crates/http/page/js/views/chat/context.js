@@ -50,6 +50,7 @@ function Attempt({ attempt, path }) {
     [t.context.outcome, attempt.failure_code ?? t.context.outcomes[attempt.outcome] ?? t.context.unended],
     attempt.duration_ms > 0 && [t.facts.latency, t.facts.milliseconds(count(attempt.duration_ms))],
     [t.facts.tokens, t.facts.tokenCounts(count(attempt.input_tokens), count(attempt.output_tokens))],
+    attempt.cache_miss && [t.facts.missed, t.cacheMisses[attempt.cache_miss] ?? attempt.cache_miss],
     [t.facts.cost, attempt.cost === null ? t.chat.noPrice : `${dollars(attempt.cost)} ${t.basis[attempt.basis] ?? ''}`],
     prices && [t.context.prices, t.context.pricesOf(perMillion(prices.prompt), perMillion(prices.completion), prices.cache_read === null ? null : perMillion(prices.cache_read))],
     attempt.request_sha256 && [t.context.hash, html`<code>${attempt.request_sha256}</code>`],

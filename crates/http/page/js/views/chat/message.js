@@ -46,6 +46,7 @@ function Facts({ message, onExplain }) {
     usage && [t.facts.tokens, t.facts.tokenCounts(count(usage.input_tokens), count(usage.output_tokens))],
     usage?.cached_tokens > 0 && [t.facts.cached, `${count(usage.cached_tokens)} (${share(usage.cached_tokens, usage.input_tokens)})`],
     usage?.cache_write_tokens > 0 && [t.facts.written, count(usage.cache_write_tokens)],
+    usage?.cache_miss && [t.facts.missed, t.cacheMisses[usage.cache_miss] ?? usage.cache_miss],
     units(usage?.cache_saved ?? '0') !== 0n && [t.facts.saved, dollars(usage.cache_saved)],
     usage?.reasoning_tokens > 0 && [t.facts.reasoning, count(usage.reasoning_tokens)],
     usage && [t.facts.cost, usage.cost === null ? t.chat.noPrice : `$${usage.cost}`],
