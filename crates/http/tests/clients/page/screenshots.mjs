@@ -18,12 +18,14 @@ const QUESTIONS = [
   ['socratic-tutor', 'Why is the sky blue?'], ['release-notes', 'Summarize these commits for our users'], ['general-assistant', 'How do I thank a reviewer in one sentence?'],
 ];
 const DRAFT = `Please compare these notes with the pseudocode above.\n\n${'Binary insertion sort searches the place of the next element by bisection, so that it compares less, but it moves as many elements as before. '.repeat(12)}`;
+const STORY = 'Tell me a story about a list';
 const SORTING = 'How does insertion sort work, and when would I use it?';
 const ANSWERS = [
   [SORTING, {
     reasoning: 'The question has two halves. A short example in Python, then a table of the cases, then when it is the right choice.',
     text: 'Insertion sort keeps the front of the list *sorted* and moves each next element back to where it belongs, like a hand of cards. That takes $O(n^2)$ comparisons in the worst case, and hardly any if the list is almost sorted.\n\n```python\ndef insertion_sort(items):\n    for i in range(1, len(items)):\n        j = i\n        while j > 0 and items[j - 1] > items[j]:\n            items[j - 1], items[j] = items[j], items[j - 1]\n            j -= 1\n```\n\n| case | comparisons |\n| --- | ---: |\n| already sorted | n − 1 |\n| reversed | n(n − 1)/2 |\n\nUse it for short lists, and where new elements arrive one at a time. See [a comparison of sorts](https://example.org/sorting).',
   }],
+  [STORY, { text: 'Once there was a list that nobody had sorted. It lay in a drawer, between a map and a bill, and each day somebody put a name at its end.\n\nOne evening a child took it out, looked at the first two names, and asked which of them came first. Nobody knew, so the child began to move them, one at a time, back to where they belonged.', delay: 60, held: true }],
   ['in which year', { refused: true }],
   ['And if two elements are equal?', { text: 'They keep their order: the loop stops at the first element that is **not greater**, so an equal one is never passed. A sort with this property is called *stable*.' }],
 ];
@@ -71,9 +73,14 @@ async function fill() {
   const failed = await api('POST', '/sessions', { tool: 'general-assistant', title: 'What does this diagram show?' });
   await api('POST', `/sessions/${failed.id}/messages`, { content: 'What does this diagram show?', attachments: [{ filename: 'diagram.png', mime_type: 'image/png', size: 48_213, storage_provider: 'url', storage_key: 'https://files.example.org/diagram.png' }] });
   await fetch(`${server.address}/sessions/${failed.id}/messages`, { method: 'POST', headers: { authorization: `Bearer ${server.key}`, 'content-type': 'application/json', accept: 'application/json' }, body: JSON.stringify({ content: 'And in which year was it drawn?' }) });
+  const paused = await api('POST', '/sessions', { tool: 'general-assistant', title: 'Sorting, again' });
+  await api('POST', `/sessions/${paused.id}/messages`, { content: SORTING });
+  await api('PATCH', `/sessions/${paused.id}/pause`);
   const stranger = await api('POST', '/users', { name: 'Niels', email: 'niels@example.org' });
   const { key } = await api('POST', '/api-keys', { name: 'laptop', user_id: stranger.id });
-  return { long: session.id, short: short.id, failed: failed.id, newcomer: key };
+  await api('POST', `/groups/${group.id}/members`, { email: 'niels@example.org' });
+  await api('POST', `/groups/${group.id}/members`, { email: 'emmy@example.org', role: 'admin' });
+  return { long: session.id, short: short.id, failed: failed.id, paused: paused.id, newcomer: key };
 }
 
 const browser = await launch();
@@ -81,12 +88,46 @@ const SIZES = { wide: { width: 1280, height: 860 }, narrow: { width: 375, height
 const SECTIONS = ['users', 'groups', 'keys', 'models', 'tools', 'audit'];
 const views = (sessions) => ({ new: '', chat: `sessions/${sessions.short}`, 'chat-end': `sessions/${sessions.long}`, usage: 'usage', account: 'account', ...Object.fromEntries(SECTIONS.map((name) => [name, `administration/${name}`])) });
 
+const press = (name) => (page) => page.getByRole('button', { name }).click();
+const choose = (menu, item) => async (page) => {
+  await press(menu)(page);
+  await page.getByRole('menuitem', { name: item }).click();
+};
+
+/** Dialogs: their view, and the steps that open them. */
+const dialogs = (sessions) => ({
+  'user-new': ['administration/users', press('New user')],
+  'user-edit': ['administration/users', choose('Actions for Grace', 'Edit')],
+  'user-rules': ['administration/users', choose('Actions for Grace', 'Stored rules')],
+  'user-delete': ['administration/users', choose('Actions for Grace', 'Delete')],
+  'group-new': ['administration/groups', press('New group')],
+  'group-edit': ['administration/groups', choose('Actions for Editorial', 'Edit')],
+  'group-rules': ['administration/groups', choose('Actions for Editorial', 'Stored rules')],
+  'group-budget': ['administration/groups', press('Budget of Editorial')],
+  'group-delete': ['administration/groups', choose('Actions for Editorial', 'Delete')],
+  'key-revoke': ['administration/keys', press('Revoke backup script')],
+  'key-new': ['account', press('Create key')],
+  'tool-versions': ['administration/tools', async (page) => {
+    await press('Versions of release-notes')(page);
+    await page.getByRole('dialog').locator('summary').click();
+  }],
+  'tool-disable': ['administration/tools', press('Disable release-notes')],
+  attach: [`sessions/${sessions.long}`, press('Attach by address')],
+  fork: [`sessions/${sessions.long}`, (page) => page.getByRole('button', { name: 'Fork' }).last().click()],
+  rename: [`sessions/${sessions.long}`, choose('Session actions', 'Rename')],
+  'session-delete': [`sessions/${sessions.long}`, choose('Session actions', 'Delete session')],
+});
+
 /** Opens parts of a view and takes a picture of each. */
 async function details(page, sessions, shoot, size) {
-  await view(page, server, 'account');
-  await page.getByRole('button', { name: 'Create key' }).click();
-  await shoot('dialog');
-  await page.keyboard.press('Escape');
+  for (const [name, [path, open]] of Object.entries(dialogs(sessions))) {
+    await view(page, server, path);
+    await open(page);
+    await page.getByRole('dialog').waitFor();
+    await shoot(name);
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  }
   await view(page, server, 'administration/users');
   await page.getByRole('button', { name: 'Actions for Grace' }).click();
   await shoot('menu');
@@ -135,6 +176,11 @@ async function details(page, sessions, shoot, size) {
   await page.getByLabel('Message', { exact: true }).fill('');
   await view(page, server, `sessions/${sessions.failed}`);
   await shoot('chat-failed');
+  await view(page, server, `sessions/${sessions.paused}`);
+  await page.locator('.reasoning summary').click();
+  await page.locator('.transcript').evaluate((element) => element.scrollTo(0, 0));
+  await shoot('chat-paused');
+  await shootRunning(page);
   await view(page, server, 'usage');
   await page.locator('.page').evaluate((element) => element.scrollTo(0, 620));
   await shoot('usage-tables');
@@ -147,9 +193,24 @@ async function details(page, sessions, shoot, size) {
   }
 }
 
+/** Takes the picture of an answer that is being written, and stops it. */
+async function shootRunning(page) {
+  const session = await api('POST', '/sessions', { tool: 'writing-coach', title: 'A list that nobody had sorted' });
+  await page.goto(`${server.address}/#/sessions/${session.id}`);
+  await page.getByLabel('Message', { exact: true }).fill(STORY);
+  await page.keyboard.press('Enter');
+  await page.mouse.move(0, 0);
+  await page.waitForFunction(() => (document.querySelector('.theirs .bubble')?.textContent.length ?? 0) > 200);
+  await page.screenshot({ path: `${folder}/chat-running-${page.variant}.png` });
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await page.getByRole('button', { name: 'Send' }).waitFor();
+  await api('DELETE', `/sessions/${session.id}`);
+}
+
 /** Takes the pictures of all views in a color scheme and a size. */
 async function shootAll(sessions, colorScheme, size) {
   const page = await openPage(browser, server, { colorScheme, viewport: SIZES[size], deviceScaleFactor: Number(process.env.SCALE ?? 1) });
+  page.variant = `${colorScheme}-${size}`;
   const shoot = async (name) => {
     await page.mouse.move(0, 0);
     await settled(page);
@@ -158,6 +219,10 @@ async function shootAll(sessions, colorScheme, size) {
   await page.goto(server.address);
   await page.getByLabel('API key').waitFor();
   await shoot('sign-in');
+  await page.getByLabel('API key').fill('csr_wrong');
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').waitFor();
+  await shoot('sign-in-refused');
   await signIn(page, server, server.key, { menu: size === 'narrow' });
   for (const [name, path] of Object.entries(views(sessions))) {
     await view(page, server, path);
@@ -175,6 +240,8 @@ async function shootNewcomer(sessions, colorScheme, size) {
   await signIn(page, server, sessions.newcomer, { menu: size === 'narrow' });
   for (const [name, path] of Object.entries({ new: '', usage: 'usage', account: 'account' })) {
     await view(page, server, path);
+    await page.mouse.move(0, 0);
+    await settled(page);
     await page.screenshot({ path: `${folder}/newcomer-${name}-${colorScheme}-${size}.png` });
   }
   await page.context().close();
