@@ -129,6 +129,12 @@ test('a greeting is shown before and in the session', async () => {
   await page.getByRole('button', { name: 'New session' }).click();
   await page.getByLabel('Tool', { exact: true }).selectOption('socratic-tutor');
   await page.locator('.greeting').getByText('What would you like to understand').waitFor();
+  await page.getByLabel('Message', { exact: true }).fill('Why is the sky blue?');
+  await page.keyboard.press('Enter');
+  await page.waitForURL(/#\/sessions\//);
+  await page.locator('.theirs').first().getByText('What would you like to understand').waitFor();
+  await idle(page, 2);
+  assert.equal(await page.locator('.message').count(), 3);
 });
 
 test('a long list of sessions loads as it scrolls', async () => {

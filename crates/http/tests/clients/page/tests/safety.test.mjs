@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { answers, converse, idle, openPage, setUp, signIn, view } from '../support/browser.mjs';
+import { answers, converse, idle, openPage, setUp, settled, signIn, view } from '../support/browser.mjs';
 
 const ATTACKS = [
   '<script>globalThis.pwned = 1</script>',
@@ -115,6 +115,31 @@ test('an attachment by address of a message is a link that says its host', async
     assert.equal(await page.locator('.attachments img').count(), 0);
   }
   assert.deepEqual(page.problems, []);
+});
+
+test('files of an answer are shown only if they are stored raster images', async () => {
+  const session = await all.server.api('POST', '/sessions', { tool: 'general-assistant' });
+  await all.server.api('POST', `/sessions/${session.id}/messages`, { content: 'Files' });
+  const svg = `data:image/svg+xml;base64,${Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" onload="parent.pwned = 1"><script>parent.pwned = 1</script></svg>').toString('base64')}`;
+  const urls = [svg, 'data:text/html;base64,PHNjcmlwdD5wYXJlbnQucHduZWQ9MTwvc2NyaXB0Pg==', 'javascript:pwned=1', 'https://tracker.example/a.png', 'blob:https://tracker.example/x', 'data:image/png,<svg onload=pwned=1>', '//tracker.example/b.png', 'data:image/png;base64,iVBORw0KGgo=" onerror="pwned=1'];
+  // No server stores these; the page does not rely on that.
+  await page.route(/\/sessions\/[^/]+$/, async (route) => {
+    const response = await route.fetch();
+    const body = await response.json();
+    body.messages[1].parts = [{ type: 'reasoning', text: ATTACKS.join('\n\n') }, ...urls.map((url) => ({ type: 'file', url, media_type: ATTACKS[1] }))];
+    body.messages[1].meta = { model: ATTACKS[0], answered_by: ATTACKS[1] };
+    body.messages[0].attachments = urls.map((url) => ({ filename: ATTACKS[1], mime_type: ATTACKS[1], size: 1, storage_provider: 'url', storage_key: url }));
+    await route.fulfill({ response, json: body });
+  });
+  await view(page, all.server, `sessions/${session.id}`);
+  await page.locator('.reasoning summary').click();
+  await page.locator('.facts summary').click();
+  await settled(page);
+  assert.equal(await page.locator('.bubble img').count(), 0);
+  assert.equal(await page.locator('.attachments li').count(), urls.length);
+  assert.deepEqual(await page.locator('.attachments a, .theirs .bubble > p a').evaluateAll((links) => [...new Set(links.map((link) => link.href))]), ['https://tracker.example/a.png']);
+  await harmless();
+  await page.unroute(/\/sessions\/[^/]+$/);
 });
 
 test('the policy permits no inline script or style, and no other host', async () => {
