@@ -101,7 +101,7 @@ impl TurnStore for MemoryStore {
             (Some(_), Some(question)) => &stored.messages[..question],
             _ => &stored.messages,
         };
-        let history = state.history(stored, earlier, &begin);
+        let history = without_usage(state.history(stored, earlier, &begin));
         let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
         let budget_left = state.check_budgets(&begin.usage, needed).map_err(BeginTurnError::OverBudget)?;
         let reserved = needed.filter(|_| budget_left.is_some());
@@ -319,9 +319,7 @@ impl State {
         let from_seq = begin.history_from_seq(&stored.session);
         let latest = earlier.iter().rev().take_while(|message| message.seq >= from_seq);
         let sent = latest.filter(|message| message.superseded_by.is_none());
-        let latest = sent
-            .take(begin.max_history_messages as usize)
-            .map(|message| MessageView { usage: None, ..self.view(stored, message) });
+        let latest = sent.take(begin.max_history_messages as usize).map(|message| self.view(stored, message));
         let mut history: Vec<MessageView> =
             latest.map(|view| MessageView { message: view.message.without_parts(), ..view }).collect();
         history.truncate(rows_within(MAX_HISTORY_BYTES, history.iter().map(size)));
@@ -336,7 +334,7 @@ impl State {
         let question = stored.messages.iter().position(|message| message.id == begin.ids.user_message_id)?;
         let (user_message, assistant_message) =
             (stored.messages[question].clone(), stored.messages.last()?.clone());
-        let history = self.history(stored, &stored.messages[..question], begin);
+        let history = without_usage(self.history(stored, &stored.messages[..question], begin));
         let earlier_messages = count_before(&stored.messages, user_message.seq);
         let (session, budget_left) = (stored.session.clone(), self.min_budget_left(&begin.usage));
         Some(BegunTurn {
@@ -481,6 +479,11 @@ fn keyed_turn(state: &State, session_id: SessionId, key: &str, since: Timestamp)
         let used = stored.key.as_ref().filter(|used| used.key == key && stored.turn.started_at >= since)?;
         Some(KeyedTurn { turn: stored.turn.clone(), body_hash: used.body_hash.clone() })
     })
+}
+
+/// Returns messages as the history of a begun turn has them.
+fn without_usage(history: Vec<MessageView>) -> Vec<MessageView> {
+    history.into_iter().map(|view| MessageView { usage: None, ..view }).collect()
 }
 
 /// Returns the number of messages before a sequence number that are not superseded.

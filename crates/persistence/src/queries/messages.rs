@@ -268,17 +268,21 @@ async fn views(
     rows: Vec<MessageRow>,
     session: MessageSession,
 ) -> Result<Vec<MessageView>, QueryError> {
-    let messages: Vec<Message> = rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
-    let answers = messages.iter().filter(|message| message.role == MessageRole::Assistant);
-    let turns: Vec<_> = answers.filter_map(|message| message.turn_id).collect();
-    let mut usage = usage::of_turns(conn, &turns).await?;
+    let messages = rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
     let mut views = views_without_usage(conn, messages, session).await?;
-    for view in &mut views {
-        if let (MessageRole::Assistant, Some(turn)) = (view.message.role, view.message.turn_id) {
-            view.usage = usage.remove(&turn);
-        }
-    }
+    add_usage(conn, &mut views).await?;
     Ok(views)
+}
+
+/// Adds the usage of answers.
+pub(super) async fn add_usage(conn: &mut Conn, views: &mut [MessageView]) -> Result<(), QueryError> {
+    let turn_of = |message: &Message| message.turn_id.filter(|_| message.role == MessageRole::Assistant);
+    let turns: Vec<_> = views.iter().filter_map(|view| turn_of(&view.message)).collect();
+    let mut usage = usage::of_turns(conn, &turns).await?;
+    for view in views {
+        view.usage = turn_of(&view.message).and_then(|turn| usage.remove(&turn));
+    }
+    Ok(())
 }
 
 /// Messages with their attachments.

@@ -14,7 +14,7 @@ pub const SEARCHED_ANSWERS: u32 = 500;
 pub struct TurnPreview {
     /// Session before the turn. The new message would have the sequence number `next_seq`.
     pub session: Session,
-    /// Last messages in order, [without parts](crate::messages::Message::without_parts) and usage. The answer of a running turn has
+    /// Last messages in order, [without parts](crate::messages::Message::without_parts). The answer of a running turn has
     /// its flushed text.
     pub history: Vec<MessageView>,
     /// Number of messages that are not superseded, whether they are in `history` or not.

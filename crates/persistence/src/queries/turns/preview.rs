@@ -32,6 +32,7 @@ pub(crate) async fn preview(
     let session = Session::try_from(row)?;
     let range = history_range(begin, &session, session.next_seq);
     let (mut history, earlier_messages) = message_queries::history(conn, &session, range).await?;
+    message_queries::add_usage(conn, &mut history).await?;
     show_running_answer(conn, &session, &mut history).await?;
     let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
     let (budget_left, over_budget) = budgets::preview(conn, &begin.usage, needed).await?;
