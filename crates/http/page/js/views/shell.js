@@ -91,7 +91,7 @@ export function Shell({ me, ability, sessions, route, onSignOut, children }) {
     <aside class="sidebar" ref=${drawer} aria-label=${t.app.sidebar} onClick=${(event) => event.target.closest('a, .new-session') && setOpen(false)}>
       <a class="wordmark" href="#/">${t.app.name}</a>
       <button type="button" class="new-session" onClick=${() => navigate('/')}><${Icon} name="plus" />${t.sessions.create}</button>
-      <${Sessions} sessions=${sessions} current=${name === 'sessions' ? id : null} />
+      ${can(ability, 'read', 'Session') ? html`<${Sessions} sessions=${sessions} current=${name === 'sessions' ? id : null} />` : html`<div class="session-list"></div>`}
       <nav aria-label=${t.app.navigation}>
         ${can(ability, 'read', 'Usage') && link('usage', t.usage.title, 'chart')}
         ${link('account', t.account.title, 'person')}

@@ -23,7 +23,8 @@ function useTools(ability) {
   const [state, setState] = useState({ tools: null, definitions: {}, error: null });
   useEffect(() => {
     DETAILS.clear();
-    listAll('/tools').then(async (all) => {
+    const listed = can(ability, 'read', 'Tool') ? listAll('/tools') : Promise.resolve([]);
+    listed.then(async (all) => {
       const tools = all.filter((tool) => tool.enabled && can(ability, 'use', 'Tool', tool));
       setState((old) => ({ ...old, tools }));
       const known = await Promise.all(tools.slice(0, CARDS).map((tool) => details(tool.slug)));
