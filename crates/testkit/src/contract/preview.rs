@@ -10,14 +10,14 @@ use causerie_domain::sessions::SessionAction;
 use causerie_domain::turns::{ContextReport, HistoryTrim};
 use causerie_domain::usage::{CloseUsage, CostBasis, OpenUsage, Settlement, UsageOutcome};
 
-use super::{Ending, Running, START, Subject};
+use super::{Ending, Running, START, Subject, as_history};
 
 /// Previews a turn, begins it, and checks that both found the same.
 async fn begin_as_previewed(subject: &Subject, begin: BeginTurn) -> Result<(TurnPreview, Running)> {
     let preview = subject.turns.preview_turn(begin.clone()).await?;
     let running = subject.run(begin).await?;
     ensure!(preview.refusal.is_none(), "{:?}", preview.refusal);
-    assert_eq!(preview.history, running.begun.history);
+    assert_eq!(as_history(preview.history.clone()), running.begun.history);
     assert_eq!(preview.earlier_messages, running.begun.earlier_messages);
     assert_eq!(preview.session.next_seq, running.begun.user_message.seq);
     assert_eq!(preview.session.history_from_seq, running.begun.session.history_from_seq);
