@@ -22,7 +22,7 @@ export function Dialog({ title, onClose, children, className = '' }) {
 }
 
 /** Dialog with a form: `onSubmit` may return a promise, whose error is shown. */
-export function FormDialog({ title, action, danger, onClose, onSubmit, children }) {
+export function FormDialog({ title, action, danger, onClose, onSubmit, children, className }) {
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
   const submit = async (event) => {
@@ -38,7 +38,7 @@ export function FormDialog({ title, action, danger, onClose, onSubmit, children 
       setBusy(false);
     }
   };
-  return html`<${Dialog} title=${title} onClose=${onClose}>
+  return html`<${Dialog} title=${title} onClose=${onClose} className=${className}>
     <form class="form" onSubmit=${submit}>
       ${children}
       <${Problem} error=${error} />

@@ -45,7 +45,7 @@ function Sessions({ sessions, current }) {
       ${sessions.rows.map((session) => html`<li key=${session.id}>
         <a href=${`#/sessions/${session.id}`} aria-current=${session.id === current ? 'page' : null}>
           <span class="session-title">${session.title || t.sessions.untitled}</span>
-          <span class="session-facts">${session.tool} · ${session.active_turn_id ? t.sessions.running : ago(session.last_activity_at)}${session.state !== 'active' ? html` · ${t.sessions.states[session.state]}` : null}</span>
+          <span class="session-facts">${session.tool}${session.state !== 'active' ? html` · ${t.sessions.states[session.state]}` : null} · ${session.active_turn_id ? t.sessions.running : ago(session.last_activity_at)}</span>
         </a></li>`)}
     </ul>
     <div ref=${end}></div>

@@ -24,7 +24,7 @@ export function RulesDialog({ path, name, onClose }) {
     api.get(`${path}/rules`).then((body) => setRules(JSON.stringify(body.rules, null, 2)), setError);
   }, []);
   if (rules === null) return html`<${Dialog} title=${t.rules.of(name)} onClose=${onClose}><${Problem} error=${error} />${!error && html`<${Loading} />`}<div class="actions"><button type="button" onClick=${onClose}>${t.actions.close}</button></div><//>`;
-  return html`<${FormDialog} title=${t.rules.of(name)} action=${t.actions.save} onClose=${onClose} onSubmit=${async (form) => {
+  return html`<${FormDialog} className="wide" title=${t.rules.of(name)} action=${t.actions.save} onClose=${onClose} onSubmit=${async (form) => {
     await api.put(`${path}/rules`, { rules: parsed(form.get('rules')) });
     onClose();
   }}><${Field} label=${t.rules.json} name="rules" multiline rows="14" class="code-input" spellcheck=${false} value=${rules} hint=${t.rules.hint} /><//>`;

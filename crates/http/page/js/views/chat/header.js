@@ -59,7 +59,7 @@ export function ChatHeader({ conversation, session, ability, sessions }) {
   return html`<header class="chat-head">
     <div class="chat-title"><h1 tabindex="-1">${name}</h1>
       <p class="fine">${session.tool} ${session.tool_version}${session.parent_session_id ? html` · <button type="button" class="link" onClick=${() => setDialog('lineage')}>${t.fork.isFork(session.fork_from_seq)}</button>` : null}
-        ${session.state !== 'active' && html` · <span class="state">${t.sessions.states[session.state]}</span>`}</p></div>
+        ${session.state !== 'active' && html` <span class="state">· ${t.sessions.states[session.state]}</span>`}</p></div>
     ${totals && (can(ability, 'read', 'Usage')
       ? html`<button type="button" class="quiet totals" onClick=${() => setDialog('cost')}><span class="visually-hidden">${t.cost.title}: </span><${Totals} totals=${totals} /></button>`
       : html`<p class="totals"><${Totals} totals=${totals} /></p>`)}
