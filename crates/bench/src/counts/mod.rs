@@ -133,7 +133,7 @@ impl Benchmark {
         load.run(&Command::Sessions { count: SESSIONS, answer })?;
         load.run(&Command::Connect { clients: 1 })?;
         let outcome = load.run(&Command::Turns { turns, answer, per_session: PER_SESSION })?;
-        ensure!(outcome.failures.is_empty(), "turns failed: {:?}", outcome.failures);
+        ensure!(outcome.failures.is_empty(), "turns failed: {:?}\n{}", outcome.failures, server.log());
         drop(load);
         server.stop()?;
         callgrind::read(&output)

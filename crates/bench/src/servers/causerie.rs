@@ -24,6 +24,9 @@ pub(crate) const SETTINGS: [(&str, &str); 5] = [
     ("AI_REQUEST_TIMEOUT_MS", "3600000"),
 ];
 
+/// Log of a server in its folder.
+const LOG: &str = "log";
+
 /// Starts the program on the SQLite file in the folder, or on a database of PostgreSQL.
 pub(super) fn start(
     folder: TempDir,
@@ -35,14 +38,13 @@ pub(super) fn start(
     if !tools.exists() {
         write_tools(&tools)?;
     }
-    let log = folder.path().join("log");
+    let log_file = File::create(folder.path().join(LOG))?;
     let mut command = command(folder.path(), setup, &setup.prefix, postgres.as_ref());
     command.env("AI_GATEWAY_URL", format!("http://{upstream}/api/v1"));
-    command.stderr(File::create(&log)?);
+    command.stderr(log_file);
     let mut process = Process::start(&mut command, setup.core)?;
-    let address = process.read_address().with_context(|| {
-        format!("causerie did not start: {}", fs::read_to_string(&log).unwrap_or_default())
-    })?;
+    let address =
+        process.read_address().with_context(|| format!("causerie did not start: {}", log(folder.path())))?;
     let key = fs::read_to_string(folder.path().join("data/admin-key")).context("no API key was created")?;
     let target = Target { address, route: Route::Native, key: Some(key.trim().to_owned()) };
     Ok(Server { process, target, postgres, folder })
@@ -79,6 +81,14 @@ fn command(folder: &Path, setup: &Setup, prefix: &[String], postgres: Option<&Po
         command.env("DATABASE_URL", &database.url);
     }
     command
+}
+
+/// Returns the last lines of the log in the folder of a server.
+pub(super) fn log(folder: &Path) -> String {
+    const LINES: usize = 20;
+    let text = fs::read_to_string(folder.join(LOG)).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
 }
 
 /// Returns the database in the folder of a server.

@@ -126,6 +126,11 @@ impl Server {
         usage::resident_kib(self.process.id())
     }
 
+    /// Returns the last lines of the log of `causerie`.
+    pub(crate) fn log(&self) -> String {
+        causerie::log(self.folder.path())
+    }
+
     /// Stops the server with SIGTERM and waits for its end.
     pub(crate) fn stop(self) -> Result<()> {
         self.process.stop()
