@@ -19,11 +19,13 @@ mod servers;
 mod stats;
 mod upstream;
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
@@ -62,6 +64,12 @@ enum Role {
     /// Run commands from standard input against a server.
     #[command(hide = true)]
     Load,
+    /// Become another program, which ends with the process that started this one.
+    #[command(hide = true)]
+    Exec {
+        #[arg(last = true)]
+        program: Vec<OsString>,
+    },
 }
 
 /// Runs the program.
@@ -79,6 +87,9 @@ pub fn run() -> ExitCode {
 
 impl Role {
     fn run(self) -> Result<ExitCode> {
+        if let Role::Upstream | Role::Reference { .. } | Role::Load | Role::Exec { .. } = self {
+            process::end_with_parent()?;
+        }
         match self {
             Role::Run(options) => run::run(&options)?,
             Role::Page { json, page } => {
@@ -89,6 +100,11 @@ impl Role {
             Role::Upstream => upstream::run()?,
             Role::Reference { upstream, database } => reference::run(upstream, database.as_deref())?,
             Role::Load => load::run()?,
+            Role::Exec { program } => {
+                let [program, arguments @ ..] = program.as_slice() else { bail!("no program is named") };
+                // It returns only if the program cannot be started.
+                return Err(Command::new(program).args(arguments).exec()).context("cannot start the program");
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

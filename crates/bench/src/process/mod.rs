@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context as _, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 
 pub(crate) use self::cores::{Cores, pin, pinned};
 
@@ -22,6 +23,8 @@ pub(crate) struct Process {
 
 impl Process {
     /// Starts a program on a core. Its standard input and output are pipes.
+    ///
+    /// The program should call [`end_with_parent`], or be started by a role of this program that does.
     pub(crate) fn start(command: &mut Command, core: usize) -> Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let name = command.get_program().to_owned();
@@ -68,8 +71,7 @@ impl Process {
 
     /// Stops the process with SIGTERM and waits for its end.
     pub(crate) fn stop(mut self) -> Result<()> {
-        let id = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
         let status = self.child.wait()?;
         ensure!(status.success(), "the process ended with {status}");
         Ok(())
@@ -82,6 +84,13 @@ impl Drop for Process {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Requests that the system kills this process when the one that started it ends, even if that is killed.
+///
+/// The request stays in force for a program that replaces this one.
+pub(crate) fn end_with_parent() -> Result<()> {
+    Ok(set_parent_process_death_signal(Some(Signal::KILL))?)
 }
 
 /// Returns the address of an `http` URL in a line.

@@ -1,5 +1,6 @@
 //! `causerie` with authentication, permissions, ledger and log, and with limits that a benchmark does not reach.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,13 @@ pub(super) fn start(
         write_tools(&tools)?;
     }
     let log_file = File::create(folder.path().join(LOG))?;
-    let mut command = command(folder.path(), setup, &setup.prefix, postgres.as_ref());
+    // The role `exec` ends the program with this process.
+    let this = std::env::current_exe()?;
+    let mut program: Vec<&OsStr> = vec![this.as_os_str(), OsStr::new("exec"), OsStr::new("--")];
+    program.extend(setup.prefix.iter().map(OsStr::new));
+    program.push(setup.program.as_os_str());
+    let mut command = command(&program, folder.path(), postgres.as_ref());
+    command.envs(setup.settings.iter().copied());
     command.env("AI_GATEWAY_URL", format!("http://{upstream}/api/v1"));
     command.stderr(log_file);
     let mut process = Process::start(&mut command, setup.core)?;
@@ -54,7 +61,8 @@ pub(super) fn start(
 pub(super) fn create_user(server: &Server, setup: &Setup) -> Result<User> {
     const EMAIL: &str = "ada@example.org";
     let run = |arguments: &[&str]| {
-        let mut command = command(server.folder.path(), setup, &[], server.postgres.as_ref());
+        let mut command =
+            command(&[setup.program.as_os_str()], server.folder.path(), server.postgres.as_ref());
         let output = command.arg("admin").args(arguments).output()?;
         ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         anyhow::Ok(String::from_utf8(output.stdout)?)
@@ -66,16 +74,10 @@ pub(super) fn create_user(server: &Server, setup: &Setup) -> Result<User> {
 }
 
 /// Returns a command of the program with the settings of a server.
-fn command(folder: &Path, setup: &Setup, prefix: &[String], postgres: Option<&PostgresDatabase>) -> Command {
-    let mut command = match prefix {
-        [] => Command::new(&setup.program),
-        [program, arguments @ ..] => {
-            let mut command = Command::new(program);
-            command.args(arguments).arg(&setup.program);
-            command
-        }
-    };
-    command.env_clear().envs(SETTINGS).envs(setup.settings.iter().copied()).current_dir(folder);
+fn command(program: &[&OsStr], folder: &Path, postgres: Option<&PostgresDatabase>) -> Command {
+    let mut command = Command::new(program.first().copied().unwrap_or_default());
+    command.args(program.iter().skip(1));
+    command.env_clear().envs(SETTINGS).current_dir(folder);
     command.env("CAUSERIE_LISTEN", "127.0.0.1:0").env("CAUSERIE_TOOLS_DIR", folder.join("tools"));
     if let Some(database) = postgres {
         command.env("DATABASE_URL", &database.url);
