@@ -19,7 +19,8 @@ use crate::process::Process;
 pub(crate) const SETTINGS: [(&str, &str); 5] = [
     ("CAUSERIE_SENDS_PER_MINUTE", "0"),
     ("CAUSERIE_CREATIONS_PER_MINUTE", "0"),
-    ("AI_MAX_CONCURRENT_STREAMS", "10000"),
+    // A single user takes at most three quarters.
+    ("AI_MAX_CONCURRENT_STREAMS", "16000"),
     // The streams of the benchmark come from one address.
     ("CAUSERIE_CONNECTIONS_PER_ADDRESS", "0"),
     ("AI_REQUEST_TIMEOUT_MS", "3600000"),
