@@ -2,6 +2,9 @@
 
 import { api } from './api.js';
 
+/** Order of the list: the newest activity first. */
+const byActivity = (a, b) => (a.last_activity_at === b.last_activity_at ? 0 : a.last_activity_at < b.last_activity_at ? 1 : -1);
+
 export class SessionList {
   constructor() {
     this.listeners = new Set();
@@ -61,7 +64,8 @@ export class SessionList {
   merge(page, cursor) {
     const ids = new Set((cursor ? this.rows : page.data).map((row) => row.id));
     if (cursor) {
-      this.rows = [...this.rows, ...page.data.filter((row) => !ids.has(row.id))];
+      // An old session that is open has a place already, before the pages of newer ones are loaded.
+      this.rows = [...this.rows, ...page.data.filter((row) => !ids.has(row.id))].sort(byActivity);
       this.cursor = page.next_cursor;
       return;
     }
@@ -95,7 +99,7 @@ export class SessionList {
   place(session) {
     const others = this.rows.filter((row) => row.id !== session.id);
     const fits = !this.filter || this.filter === session.state;
-    this.rows = (fits ? [...others, session] : others).sort((a, b) => (a.last_activity_at < b.last_activity_at ? 1 : -1));
+    this.rows = (fits ? [...others, session] : others).sort(byActivity);
   }
 
   remove(id) {

@@ -91,6 +91,10 @@ test('a list that is read again loses deleted sessions, and keeps older ones', a
   list.merge({ data: [session('c', '3'), session('b', '2')], next_cursor: 'y' }, 'x');
   list.merge({ data: [session('f', '6'), session('d', '4')], next_cursor: 'z' }, null);
   assert.equal(ids(), 'fdcb');
+  // An old session is opened before its page is loaded.
+  list.take(session('9', '0'));
+  list.merge({ data: [session('a', '1')], next_cursor: 'y' }, 'y');
+  assert.equal(ids(), 'fdcba9');
   assert.equal(list.cursor, 'y');
   list.merge({ data: [session('d', '4')], next_cursor: null }, null);
   assert.equal(ids(), 'd');
