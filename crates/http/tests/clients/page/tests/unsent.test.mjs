@@ -78,6 +78,12 @@ test('a message that has not reached the server is the draft after a reload', as
 
 test('a message that has not reached the server is the draft when its view is opened again', async () => {
   const address = page.url();
+  // The module of a view is requested when the view is opened for the first time.
+  await page.getByRole('link', { name: 'Account' }).click();
+  await page.getByRole('heading', { name: 'Account' }).waitFor();
+  await page.goto(address);
+  await page.locator('.message').nth(7).waitFor();
+  await settled(page);
   await all.server.kill();
   await send('Before another view');
   await lost();
