@@ -120,6 +120,12 @@ test('the members of a group fit, and a quote, and the drawer', async () => {
 });
 
 const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent.trim());
+/** Waits until the element with this name has the focus, which moves after the view was drawn. */
+const focusIs = (name) =>
+  page.waitForFunction(
+    (expected) => (document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent.trim()) === expected,
+    name,
+  );
 
 test('the drawer is opened, left and closed with the keyboard, which keeps its place', async () => {
   await view(page, all.server, 'account');
@@ -127,16 +133,16 @@ test('the drawer is opened, left and closed with the keyboard, which keeps its p
   await page.keyboard.press('Enter');
   await page.getByRole('complementary').waitFor();
   await settled(page);
-  assert.equal(await focused(), 'New session');
+  await focusIs('New session');
   await page.keyboard.press('Escape');
   await settled(page);
-  assert.equal(await focused(), 'Menu');
+  await focusIs('Menu');
   await page.keyboard.press('Enter');
   for (let step = 0; step < 60 && (await focused()) !== 'Usage'; step += 1) await page.keyboard.press('Tab');
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'Usage' }).waitFor();
   await settled(page);
-  assert.equal(await focused(), 'Menu');
+  await focusIs('Menu');
   await page.keyboard.press('Tab');
   await page.keyboard.press('Tab');
   assert.equal(await page.evaluate(() => document.activeElement.labels?.[0]?.textContent), 'Range');
