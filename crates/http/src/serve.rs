@@ -20,6 +20,13 @@ use crate::state::AppState;
 /// Time that a connection may take to close after its last response.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Maximum number of bytes of a connection that wait in the kernel without being sent. What the client has received or
+/// has to acknowledge does not count.
+///
+/// Without it the kernel takes up to 4 MiB of the responses that a client does not read.
+#[cfg(target_os = "linux")]
+const MAX_UNSENT_BYTES: u32 = 128 * 1024;
+
 /// Serves the application on a listener, until the returned server is stopped through its handle.
 ///
 /// It handles no signals: the caller stops other parts of the process as well.
@@ -92,11 +99,17 @@ fn set_options(connection: &TcpStream, write_timeout: Duration) {
     if let Err(error) = connection.set_nodelay(true) {
         tracing::debug!(%error, "setting TCP_NODELAY failed");
     }
-    // The time after which the kernel closes a connection whose peer acknowledges no data, also while nothing is
-    // written.
     #[cfg(target_os = "linux")]
-    if let Err(error) = socket2::SockRef::from(connection).set_tcp_user_timeout(Some(write_timeout)) {
-        tracing::debug!(%error, "setting TCP_USER_TIMEOUT failed");
+    {
+        let socket = socket2::SockRef::from(connection);
+        // The time after which the kernel closes a connection whose peer acknowledges no data, also while nothing is
+        // written.
+        if let Err(error) = socket.set_tcp_user_timeout(Some(write_timeout)) {
+            tracing::debug!(%error, "setting TCP_USER_TIMEOUT failed");
+        }
+        if let Err(error) = socket.set_tcp_notsent_lowat(MAX_UNSENT_BYTES) {
+            tracing::debug!(%error, "setting TCP_NOTSENT_LOWAT failed");
+        }
     }
     #[cfg(not(target_os = "linux"))]
     let _ = write_timeout;
