@@ -125,7 +125,7 @@ async fn fill(subject: &SqlSubject, messages: u64, (others, each): (u64, u64)) -
     Ok(session)
 }
 
-/// Returns the plans of the statements that read the history and take the lease.
+/// Returns the plans of the statements that read and count the history and take the lease.
 async fn plans(subject: &SqlSubject, session: SessionId) -> Result<Vec<String>> {
     let id = uuid_literal(subject.store(), session.as_uuid());
     let statements = [
@@ -133,6 +133,9 @@ async fn plans(subject: &SqlSubject, session: SessionId) -> Result<Vec<String>> 
             "SELECT * FROM messages WHERE session_id = {id} AND seq >= {} AND seq < {LONG} ORDER BY seq DESC \
              LIMIT {LOADED}",
             LONG - LOADED / 2
+        ),
+        format!(
+            "SELECT COUNT(*) FROM messages WHERE session_id = {id} AND seq < {LONG} AND superseded_by IS NOT NULL"
         ),
         format!("UPDATE sessions SET next_seq = next_seq + 2 WHERE id = {id} AND state = 'active'"),
         format!("UPDATE turns SET ended_at = 1 WHERE session_id = {id} AND turns.status = 'running'"),
