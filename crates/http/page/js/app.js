@@ -1,39 +1,19 @@
-// The application: who is signed in, and which view is shown.
+// The application: who is signed in. What only signed-in people see is loaded after the first view.
 
 import { html, useCallback, useEffect, useRef, useState } from './html.js';
 import { announce, setRegion } from './announce.js';
-import { loadAbility } from './abilities.js';
 import { ApiError, api, onApiError } from './api.js';
 import { credential } from './credential.js';
-import { navigate, useRoute } from './router.js';
+import { Later, stylesheet, whenIdle } from './later.js';
+import { navigate } from './router.js';
 import { t } from './texts/index.js';
 import { Problem } from './components/problem.js';
-import { SessionList } from './session-list.js';
-import { Shell } from './views/shell.js';
 import { SignIn } from './views/sign-in.js';
-import { Chat } from './views/chat/chat.js';
-import { NewSession } from './views/chat/new-session.js';
 
-const LATER = {
-  usage: () => import('./views/usage/usage.js').then((module) => module.Usage),
-  account: () => import('./views/account/account.js').then((module) => module.Account),
-  administration: () => import('./views/administration/administration.js').then((module) => module.Administration),
+const WORKSPACE = async () => {
+  const [{ Workspace }] = await Promise.all([import('./workspace.js'), stylesheet('styles/shell.css'), stylesheet('styles/chat.css')]);
+  return Workspace;
 };
-
-/** View of another module, which is loaded when it is first shown. */
-function Later({ name, ...props }) {
-  const [state, setState] = useState({});
-  useEffect(() => {
-    let current = true;
-    LATER[name]().then((view) => current && setState({ name, view }), (error) => current && setState({ name, error }));
-    return () => {
-      current = false;
-    };
-  }, [name]);
-  if (state.error) return html`<main class="page"><${Problem} error=${state.error} /></main>`;
-  if (state.name !== name) return html`<main class="page" aria-busy="true"></main>`;
-  return html`<${state.view} ...${props} />`;
-}
 
 const CODE = /^#code=([0-9A-Za-z]+)$/;
 
@@ -56,11 +36,9 @@ async function redeemCode() {
 
 export function App() {
   const [me, setMe] = useState(null);
-  const [ability, setAbility] = useState(null);
+  const [rules, setRules] = useState(null);
   const [phase, setPhase] = useState('starting');
   const [failure, setFailure] = useState(null);
-  const [sessions] = useState(() => new SessionList());
-  const route = useRoute();
   const signedIn = useRef(false);
 
   const start = useCallback(async () => {
@@ -68,10 +46,10 @@ export function App() {
       // Without a key, one request tells whether the server wants one.
       const both = credential.get() !== null;
       const [principal, abilities] = both
-        ? await Promise.all([api.get('/me'), loadAbility()])
-        : [await api.get('/me'), await loadAbility()];
+        ? await Promise.all([api.get('/me'), api.get('/me/abilities')])
+        : [await api.get('/me'), await api.get('/me/abilities')];
       setMe(principal);
-      setAbility(abilities);
+      setRules(abilities.rules);
       signedIn.current = true;
       setPhase('ready');
     } catch (error) {
@@ -93,6 +71,8 @@ export function App() {
       setPhase('sign-in');
     });
     redeem();
+    // The workspace is loaded while the server checks the key.
+    if (credential.get() !== null) WORKSPACE().catch(() => {});
     // The address can be opened in a tab that shows the page already.
     const changed = () => CODE.test(location.hash) && redeem();
     addEventListener('hashchange', changed);
@@ -101,11 +81,10 @@ export function App() {
       if (error.status === 401) {
         signedIn.current = false;
         credential.clear();
-        sessions.clear();
         setFailure(error);
         setPhase('sign-in');
       } else if (error.status === 403) {
-        loadAbility().then(setAbility, () => {});
+        api.get('/me/abilities').then((abilities) => setRules(abilities.rules), () => {});
       }
     });
     return () => {
@@ -114,10 +93,13 @@ export function App() {
     };
   }, []);
 
+  useEffect(() => {
+    if (phase === 'sign-in') whenIdle(WORKSPACE);
+  }, [phase]);
+
   const signOut = () => {
     signedIn.current = false;
     credential.clear();
-    sessions.clear();
     sessionStorage.clear();
     navigate('/', { replace: true });
     setFailure(null);
@@ -133,15 +115,7 @@ export function App() {
         <button type="button" class="primary" onClick=${start}>${t.actions.retry}</button></main>`;
     }
     if (phase === 'sign-in') return html`<${SignIn} failure=${failure} onSignedIn=${start} />`;
-    const context = { me, ability, sessions, route, reloadMe: start };
-    return html`<${Shell} ...${context} onSignOut=${signOut}>${content(context)}<//>`;
+    return html`<${Later} load=${WORKSPACE} me=${me} rules=${rules} reloadMe=${start} onSignOut=${signOut} />`;
   };
   return html`${view()}<div class="visually-hidden" role="status" ref=${setRegion}></div>`;
-}
-
-function content(context) {
-  const [name, id] = context.route.path;
-  if (name === 'sessions' && id) return html`<${Chat} key=${id} id=${id} ...${context} />`;
-  if (name in LATER) return html`<${Later} name=${name} ...${context} />`;
-  return html`<${NewSession} ...${context} />`;
 }

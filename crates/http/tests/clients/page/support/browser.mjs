@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 import { startServer } from './server.mjs';
 
-const EXECUTABLE = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+export const EXECUTABLE = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 export const launch = () => chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
@@ -100,6 +100,16 @@ export async function view(page, server, path) {
   // The view of the hash is rendered by the event of its change.
   await page.waitForFunction((wanted) => location.hash === wanted, `#/${path}`);
   await settled(page);
+}
+
+/** Returns the files that were requested before the browser painted something: `[{name, encodedBodySize}]`. */
+export async function firstViewFiles(page) {
+  await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
+  return page.evaluate(() => {
+    const [paint] = performance.getEntriesByName('first-contentful-paint');
+    const loaded = ['navigation', 'resource'].flatMap((type) => performance.getEntriesByType(type)).filter(({ startTime }) => startTime <= paint.startTime);
+    return loaded.map(({ name, encodedBodySize }) => ({ name, encodedBodySize }));
+  });
 }
 
 /** Fails with the rules that the view violates, once the view is complete. */
