@@ -44,12 +44,14 @@ export function App() {
   const start = useCallback(async () => {
     try {
       // Without a key, one request tells whether the server wants one.
-      const both = credential.get() !== null;
-      const [principal, abilities] = both
-        ? await Promise.all([api.get('/me'), api.get('/me/abilities')])
-        : [await api.get('/me'), await api.get('/me/abilities')];
+      const abilities = credential.get() === null ? null : api.get('/me/abilities');
+      abilities?.catch(() => {});
+      const principal = await api.get('/me');
+      // The workspace is loaded while the abilities are read.
+      WORKSPACE().catch(() => {});
+      const { rules: granted } = await (abilities ?? api.get('/me/abilities'));
       setMe(principal);
-      setRules(abilities.rules);
+      setRules(granted);
       signedIn.current = true;
       setPhase('ready');
     } catch (error) {

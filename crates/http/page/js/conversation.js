@@ -8,7 +8,7 @@ import { unsent } from './unsent.js';
 import { t } from './texts/index.js';
 
 const POLL_MS = 3000;
-const OLDER_LIMIT = 50;
+const OLDER_LIMIT = 25;
 const LOOKUPS_MS = [2000, 8000, 30_000];
 
 /** Statuses of refusals that tell of a change of the session elsewhere. */

@@ -10,9 +10,9 @@ import { EXECUTABLE } from './browser.mjs';
 
 const FLAGS = ['--headless=new', '--no-sandbox', '--disable-dev-shm-usage', '--no-first-run', '--remote-debugging-port=0'];
 const LIMIT_MS = 60_000;
-const POLL_MS = 100;
-/** Time for the start of the browser, and for the paint after the title of a view is set. */
-const CALM_MS = 1500;
+const POLL_MS = 500;
+/** Time for the start of the browser, and for the page to show a view. */
+const CALM_MS = 2000;
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -34,6 +34,7 @@ export async function unobserved() {
   return {
     open: async (url) => {
       const { id } = await fetch(`${address}/json/new?${url}/`, { method: 'PUT' }).then((response) => response.json());
+      await pause(CALM_MS);
       for (const deadline = Date.now() + LIMIT_MS; ;) {
         const tabs = await fetch(`${address}/json/list`).then((response) => response.json());
         // The title of the document is that of the program until a view is shown.
@@ -41,7 +42,6 @@ export async function unobserved() {
         if (Date.now() > deadline) throw new Error(`no view is shown: ${JSON.stringify(tabs)}`);
         await pause(POLL_MS);
       }
-      await pause(CALM_MS);
       const observer = await chromium.connectOverCDP(address);
       const page = observer.contexts()[0].pages().find((each) => each.url().startsWith(url));
       const found = await page.evaluate(() => {
@@ -54,9 +54,10 @@ export async function unobserved() {
       return found;
     },
     close: async () => {
-      child.kill();
+      // A browser that is closed ends its other processes, which write to the profile.
+      const observer = await chromium.connectOverCDP(address);
+      await observer.newBrowserCDPSession().then((session) => session.send('Browser.close'));
       await ended;
-      // Its other processes end after it.
       rmSync(profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 });
     },
   };
