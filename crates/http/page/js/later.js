@@ -16,15 +16,16 @@ async function load(loader) {
 export function Later({ load: loader, ...props }) {
   const [failed, setFailed] = useState(null);
   const [, render] = useState(0);
+  const view = views.get(loader);
   useEffect(() => {
-    if (views.has(loader)) return undefined;
+    // A view that was loaded after this rendering is shown by the next one.
+    if (view) return undefined;
     let current = true;
     load(loader).then(() => current && render((count) => count + 1), (error) => current && setFailed({ loader, error }));
     return () => {
       current = false;
     };
   }, [loader]);
-  const view = views.get(loader);
   if (view) return html`<${view} ...${props} />`;
   if (failed?.loader === loader) return html`<main class="page"><${Problem} error=${failed.error} /></main>`;
   return html`<main class="page" aria-busy="true"></main>`;
