@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { firstViewFiles, openPage, setUp, signIn } from '../support/browser.mjs';
+import { firstViewFiles, openPage, setUp, settled, signIn } from '../support/browser.mjs';
 import { startServer } from '../support/server.mjs';
 
 let all;
@@ -69,6 +69,9 @@ test('a second visit loads no file again', { skip: process.env.CAUSERIE_PAGE_FIL
   const visit = async () => {
     await page.goto(all.server.address);
     await page.getByLabel('API key').waitFor();
+    // The workspace is loaded while the page is idle.
+    const workspace = await page.waitForFunction(() => performance.getEntriesByType('resource').find(({ name }) => name.endsWith('/workspace.js'))?.name);
+    await page.evaluate((module) => import(module).then(() => {}), await workspace.jsonValue());
     await settled(page);
     return page.evaluate(() => performance.getEntriesByType('resource').filter(({ name, transferSize }) => transferSize > 0 && !name.endsWith('/me')).map(({ name }) => name));
   };
