@@ -4,16 +4,13 @@ import { html, useCallback, useEffect, useRef, useState } from './html.js';
 import { announce, setRegion } from './announce.js';
 import { ApiError, api, onApiError } from './api.js';
 import { credential } from './credential.js';
-import { Later, stylesheet, whenIdle } from './later.js';
+import { Later, loader, preload, whenIdle } from './later.js';
 import { navigate } from './router.js';
 import { t } from './texts/index.js';
 import { Problem } from './components/problem.js';
 import { SignIn } from './views/sign-in.js';
 
-const WORKSPACE = async () => {
-  const [{ Workspace }] = await Promise.all([import('./workspace.js'), stylesheet('styles/shell.css'), stylesheet('styles/chat.css')]);
-  return Workspace;
-};
+const WORKSPACE = loader(() => import('./workspace.js').then((module) => module.Workspace), 'styles/shell.css', 'styles/chat.css');
 
 const CODE = /^#code=([0-9A-Za-z]+)$/;
 
@@ -44,14 +41,11 @@ export function App() {
   const start = useCallback(async () => {
     try {
       // Without a key, one request tells whether the server wants one.
-      const abilities = credential.get() === null ? null : api.get('/me/abilities');
-      abilities?.catch(() => {});
-      const principal = await api.get('/me');
-      // The workspace is loaded while the abilities are read.
-      WORKSPACE().catch(() => {});
-      const { rules: granted } = await (abilities ?? api.get('/me/abilities'));
+      const open = credential.get() === null ? await api.get('/me') : null;
+      preload(WORKSPACE);
+      const [principal, abilities] = await Promise.all([open ?? api.get('/me'), api.get('/me/abilities')]);
       setMe(principal);
-      setRules(granted);
+      setRules(abilities.rules);
       signedIn.current = true;
       setPhase('ready');
     } catch (error) {
@@ -73,8 +67,6 @@ export function App() {
       setPhase('sign-in');
     });
     redeem();
-    // The workspace is loaded while the server checks the key.
-    if (credential.get() !== null) WORKSPACE().catch(() => {});
     // The address can be opened in a tab that shows the page already.
     const changed = () => CODE.test(location.hash) && redeem();
     addEventListener('hashchange', changed);

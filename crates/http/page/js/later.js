@@ -4,34 +4,34 @@ import { html, useEffect, useState } from './html.js';
 import { NetworkError } from './api.js';
 import { Problem } from './components/problem.js';
 
-/** Views that were loaded, by their function. */
+/** Views that were loaded, by their loader. */
 const views = new Map();
 
-async function load(loader) {
-  if (!views.has(loader)) views.set(loader, await loader());
-  return views.get(loader);
+async function loaded(load) {
+  if (!views.has(load)) views.set(load, await load());
+  return views.get(load);
 }
 
-/** Loads the view of a module: `load` returns a promise of it. The other properties are those of the view. */
-export function Later({ load: loader, ...props }) {
+/** Shows a view as soon as its loader has loaded it. The other properties are those of the view. */
+export function Later({ load, ...props }) {
   const [failed, setFailed] = useState(null);
   const [, render] = useState(0);
-  const view = views.get(loader);
+  const view = views.get(load);
   useEffect(() => {
     // A view that was loaded after this rendering is shown by the next one.
     if (view) return undefined;
     let current = true;
-    load(loader).then(() => current && render((count) => count + 1), (error) => current && setFailed({ loader, error }));
+    loaded(load).then(() => current && render((count) => count + 1), (error) => current && setFailed({ load, error }));
     return () => {
       current = false;
     };
-  }, [loader]);
+  }, [load]);
   if (view) return html`<${view} ...${props} />`;
-  if (failed?.loader === loader) return html`<main class="page"><${Problem} error=${failed.error} /></main>`;
+  if (failed?.load === load) return html`<main class="page"><${Problem} error=${failed.error} /></main>`;
   return html`<main class="page" aria-busy="true"></main>`;
 }
 
-/** Stylesheets that were added, by their path. */
+/** Stylesheets that were added and apply, or will, by their path. */
 const sheets = new Map();
 
 const addStylesheet = (path) => new Promise((resolve, reject) => {
@@ -47,21 +47,25 @@ const addStylesheet = (path) => new Promise((resolve, reject) => {
   document.head.append(link);
 });
 
-/** Adds a stylesheet of the page, and waits until it applies. `path` is relative to the folder of the page. */
-export function stylesheet(path) {
+function stylesheet(path) {
   if (!sheets.has(path)) sheets.set(path, addStylesheet(path));
   return sheets.get(path);
 }
 
+/** Returns a function that loads a view and its stylesheets. The paths are relative to the folder of the page. */
+export const loader = (view, ...styles) => async () => (await Promise.all([view(), ...styles.map(stylesheet)]))[0];
+
+/** Loads a view before it is shown. One that cannot be loaded now is loaded when it is shown. */
+export const preload = (load) => loaded(load).catch(() => {});
+
 const IDLE_MS = 2000;
 
 /** Loads views one after the other while the browser is idle, so that they open at once, also without the server. */
-export async function whenIdle(...loaders) {
+export async function whenIdle(...loads) {
   // The view that is shown now is painted first.
   await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-  for (const loader of loaders) {
+  for (const load of loads) {
     await new Promise((resolve) => (globalThis.requestIdleCallback ? requestIdleCallback(resolve, { timeout: IDLE_MS }) : setTimeout(resolve, IDLE_MS)));
-    // A view that cannot be loaded now is loaded when it is shown.
-    await load(loader).catch(() => {});
+    await preload(load);
   }
 }

@@ -2,29 +2,24 @@
 
 import { html, useEffect, useMemo, useState } from './html.js';
 import { abilityOf } from './abilities.js';
-import { Later, stylesheet, whenIdle } from './later.js';
+import { Later, loader, whenIdle } from './later.js';
 import { useRoute } from './router.js';
 import { SessionList } from './session-list.js';
 import { Shell } from './views/shell.js';
 import { NewSession } from './views/chat/new-session.js';
 
-/** Returns a function that loads a view with its stylesheets. */
-const view = (load, ...styles) => async () => {
-  const [module] = await Promise.all([load(), ...styles.map((name) => stylesheet(name))]);
-  return module;
-};
-
+const DATA = 'styles/data.css';
+const CHAT = loader(() => import('./views/chat/chat.js').then((module) => module.Chat), DATA);
 const VIEWS = {
-  sessions: view(() => import('./views/chat/chat.js').then((module) => module.Chat), 'styles/data.css'),
-  usage: view(() => import('./views/usage/usage.js').then((module) => module.Usage), 'styles/data.css', 'vendor/uplot.css'),
-  account: view(() => import('./views/account/account.js').then((module) => module.Account), 'styles/data.css'),
-  administration: view(() => import('./views/administration/administration.js').then((module) => module.Administration), 'styles/data.css'),
+  usage: loader(() => import('./views/usage/usage.js').then((module) => module.Usage), DATA, 'vendor/uplot.css'),
+  account: loader(() => import('./views/account/account.js').then((module) => module.Account), DATA),
+  administration: loader(() => import('./views/administration/administration.js').then((module) => module.Administration), DATA),
 };
 
 function content(context) {
   const [name, id] = context.route.path;
-  if (name === 'sessions') return id ? html`<${Later} load=${VIEWS.sessions} key=${id} id=${id} ...${context} />` : html`<${NewSession} ...${context} />`;
-  if (name in VIEWS) return html`<${Later} load=${VIEWS[name]} ...${context} />`;
+  if (name === 'sessions' && id) return html`<${Later} load=${CHAT} key=${id} id=${id} ...${context} />`;
+  if (Object.hasOwn(VIEWS, name)) return html`<${Later} load=${VIEWS[name]} ...${context} />`;
   return html`<${NewSession} ...${context} />`;
 }
 
@@ -33,7 +28,7 @@ export function Workspace({ me, rules, reloadMe, onSignOut }) {
   const [sessions] = useState(() => new SessionList());
   const route = useRoute();
   useEffect(() => {
-    whenIdle(...Object.values(VIEWS));
+    whenIdle(CHAT, ...Object.values(VIEWS));
     return () => sessions.clear();
   }, []);
   const context = { me, ability, sessions, route, reloadMe };

@@ -15,6 +15,7 @@ mod migrations;
 mod models;
 mod opening;
 mod page_sizes;
+mod plans;
 mod reconciliation;
 mod session_lists;
 mod stream_tickets;

@@ -135,7 +135,7 @@ impl TestAppBuilder {
             change(&mut settings);
         }
         let server = Server::start(&settings).await?;
-        // A response that hangs fails before the test runner ends the test. A stream may last longer: only its silence counts.
+        // A response that hangs fails before the test runner ends the test. Only silence counts, not the whole stream.
         let http = reqwest::Client::builder()
             .no_gzip()
             .no_deflate()

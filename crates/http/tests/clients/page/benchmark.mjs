@@ -4,7 +4,7 @@
 //
 //   CAUSERIE_BINARY=… node benchmark.mjs [DELTAS]
 
-import { converse, openPage, setUp, settled, signIn } from './support/browser.mjs';
+import { converse, openPage, setUp, settled, signIn, sizeOf } from './support/browser.mjs';
 import { startServer } from './support/server.mjs';
 import { unobserved } from './support/unobserved.mjs';
 
@@ -42,7 +42,7 @@ async function firstView(name, server, bound = null) {
     for (const found of Object.values(views)) found.push(await browser.open(server.address));
     await browser.close();
   }
-  report(`${name}, compressed`, Math.max(...views['without a cache'].map(({ bytes }) => bytes)) / 1000, 150, 'kB');
+  report(`${name}, compressed`, Math.max(...views['without a cache'].map(({ files }) => sizeOf(files))) / 1000, 150, 'kB');
   for (const [when, found] of Object.entries(views)) report(`${name}, ${when}, median of ${ROUNDS}`, median(found.map(({ paint }) => paint)), bound);
 }
 

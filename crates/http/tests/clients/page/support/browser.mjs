@@ -102,15 +102,17 @@ export async function view(page, server, path) {
   await settled(page);
 }
 
-/** Returns the files that were requested before the browser painted something: `[{name, encodedBodySize}]`. */
-export async function firstViewFiles(page) {
+/** Returns what the browser painted first: `{paint, files}`, with the time in milliseconds and the files that were requested until then, `[{name, bytes}]`. */
+export async function firstPaint(page) {
   await page.waitForFunction(() => performance.getEntriesByName('first-contentful-paint').length > 0);
   return page.evaluate(() => {
-    const [paint] = performance.getEntriesByName('first-contentful-paint');
-    const loaded = ['navigation', 'resource'].flatMap((type) => performance.getEntriesByType(type)).filter(({ startTime }) => startTime <= paint.startTime);
-    return loaded.map(({ name, encodedBodySize }) => ({ name, encodedBodySize }));
+    const [{ startTime: paint }] = performance.getEntriesByName('first-contentful-paint');
+    const requested = ['navigation', 'resource'].flatMap((type) => performance.getEntriesByType(type)).filter(({ startTime }) => startTime <= paint);
+    return { paint, files: requested.map(({ name, encodedBodySize }) => ({ name, bytes: encodedBodySize })) };
   });
 }
+
+export const sizeOf = (files) => files.reduce((sum, { bytes }) => sum + bytes, 0);
 
 /** Fails with the rules that the view violates, once the view is complete. */
 export async function checkAxe(page, name) {

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { EXECUTABLE } from './browser.mjs';
+import { EXECUTABLE, firstPaint } from './browser.mjs';
 
 const FLAGS = ['--headless=new', '--no-sandbox', '--disable-dev-shm-usage', '--no-first-run', '--remote-debugging-port=0'];
 const LIMIT_MS = 60_000;
@@ -16,7 +16,7 @@ const CALM_MS = 2000;
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Starts a browser with an empty profile. `open(address)` opens a tab and returns `{paint, bytes}`: milliseconds until something was painted, and bytes of the files that were requested until then. */
+/** Starts a browser with an empty profile. `open(address)` opens a tab and returns what it painted first. */
 export async function unobserved() {
   const profile = mkdtempSync(join(tmpdir(), 'causerie-browser-'));
   const child = spawn(EXECUTABLE, [...FLAGS, `--user-data-dir=${profile}`, 'about:blank'], { stdio: ['ignore', 'ignore', 'pipe'] });
@@ -44,11 +44,7 @@ export async function unobserved() {
       }
       const observer = await chromium.connectOverCDP(address);
       const page = observer.contexts()[0].pages().find((each) => each.url().startsWith(url));
-      const found = await page.evaluate(() => {
-        const [paint] = performance.getEntriesByName('first-contentful-paint');
-        const files = ['navigation', 'resource'].flatMap((type) => performance.getEntriesByType(type)).filter(({ startTime }) => startTime <= paint.startTime);
-        return { paint: paint.startTime, bytes: files.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0) };
-      });
+      const found = await firstPaint(page);
       await page.close();
       await observer.close();
       return found;

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { firstViewFiles, openPage, setUp, settled, signIn } from '../support/browser.mjs';
+import { firstPaint, openPage, setUp, settled, signIn, sizeOf } from '../support/browser.mjs';
 import { startServer } from '../support/server.mjs';
 
 let all;
@@ -89,11 +89,10 @@ for (const [view, key] of [['sign-in', null], ['the tools', 'key']]) {
     await page.goto(all.server.address);
     await (key ? page.locator('.card').first() : page.getByLabel('API key')).waitFor();
     // What the page loads while it is idle is not needed for the view.
-    const loaded = await firstViewFiles(page);
-    assert.equal(loaded.filter(({ name }) => name.endsWith('.woff2')).length, 1);
+    const { files } = await firstPaint(page);
+    assert.equal(files.filter(({ name }) => name.endsWith('.woff2')).length, 1);
     // Files that are served from the folder are not compressed.
-    const bytes = loaded.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0);
-    assert.ok(process.env.CAUSERIE_PAGE_FILES || bytes < 150_000, `${bytes} bytes`);
+    assert.ok(process.env.CAUSERIE_PAGE_FILES || sizeOf(files) < 150_000, `${sizeOf(files)} bytes`);
   });
 }
 
@@ -111,6 +110,16 @@ test('every view is loaded while the page is idle', async () => {
     await page.getByRole('heading', { name: title, level: 1 }).waitFor();
   }
   await all.server.restart();
+});
+
+test('an address without a view shows the start of a session', async () => {
+  const page = await openPage(all.browser, all.server);
+  await signIn(page, all.server);
+  for (const path of ['nowhere', 'constructor', 'sessions']) {
+    await page.goto(`${all.server.address}/#/${path}`);
+    await page.locator('.card').first().waitFor();
+  }
+  assert.deepEqual(page.problems, []);
 });
 
 test('a wrong key is refused with a sentence', async () => {

@@ -1,0 +1,23 @@
+//! Plans of SQLite for statements of every turn. Those of PostgreSQL depend on the sizes of its tables.
+
+use causerie_testkit::anyhow::{Context as _, Result};
+use causerie_testkit::contract::SqlSubject;
+use causerie_testkit::database::{RawConnection, uuid_literal};
+
+/// A turn of a long session counts its superseded messages, and must not read the other ones.
+#[tokio::test]
+async fn superseded_messages_are_counted_from_their_index() -> Result<()> {
+    let subject = SqlSubject::sqlite().await?.context("SQLite needs no server")?;
+    let session = subject.session().await?.id;
+    subject.exchange(session, "Hello", "Hi").await?;
+    let mut raw = RawConnection::open(subject.database()).await?;
+    let id = uuid_literal(subject.store(), session.as_uuid());
+    let count = format!(
+        "SELECT COUNT(*) FROM messages WHERE session_id = {id} AND seq < 3 AND superseded_by IS NOT NULL"
+    );
+    let expected = ["SEARCH messages USING INDEX messages_superseded (session_id=? AND seq<?)"];
+    assert_eq!(raw.plan(&count).await?, expected);
+    raw.run("ANALYZE").await?;
+    assert_eq!(raw.plan(&count).await?, expected, "with statistics");
+    Ok(())
+}
