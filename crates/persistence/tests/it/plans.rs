@@ -4,7 +4,7 @@ use causerie_testkit::anyhow::{Context as _, Result};
 use causerie_testkit::contract::SqlSubject;
 use causerie_testkit::database::{RawConnection, uuid_literal};
 
-/// A turn of a long session counts its superseded messages, and must not read the other ones.
+/// Checks that a turn of a long session counts its superseded messages without reading the other ones.
 #[tokio::test]
 async fn superseded_messages_are_counted_from_their_index() -> Result<()> {
     let subject = SqlSubject::sqlite().await?.context("SQLite needs no server")?;
