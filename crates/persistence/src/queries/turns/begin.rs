@@ -151,7 +151,7 @@ async fn try_take(
     let expired = sessions::lease_until.le(sql_literals::Now);
     let taken = diesel::update(sessions::table)
         .filter(sessions::id.eq(id_param(begin.ids.session_id)))
-        .filter(sessions::user_id.eq_any(active_user(begin.user_id)))
+        .filter(sessions::user_id.nullable().eq(active_user(begin.user_id).single_value()))
         .filter(sessions::deleted_at.is_null())
         .filter(sessions::state.eq(SessionState::Active.as_str()))
         .filter(sessions::next_seq.le(last_next_seq))

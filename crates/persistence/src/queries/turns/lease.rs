@@ -23,7 +23,7 @@ pub(super) async fn renew(
 ) -> Result<bool, QueryError> {
     let renewed = diesel::update(sessions::table)
         .filter(sessions::active_turn_id.eq(id_param(turn)))
-        .filter(sessions::id.eq_any(session_of(turn, owner)))
+        .filter(sessions::id.nullable().eq(session_of(turn, owner).single_value()))
         .set(sessions::lease_until.eq(sql_literals::after_micros(micros(lease))))
         .cached()
         .execute(conn)
@@ -35,7 +35,7 @@ pub(super) async fn renew(
 pub(super) async fn lock(conn: &mut Conn, turn: TurnId, owner: InstanceId) -> Result<bool, QueryError> {
     let locked = diesel::update(sessions::table)
         .filter(sessions::active_turn_id.eq(id_param(turn)))
-        .filter(sessions::id.eq_any(session_of(turn, owner)))
+        .filter(sessions::id.nullable().eq(session_of(turn, owner).single_value()))
         .set(sessions::lease_until.eq(sessions::lease_until))
         .cached()
         .execute(conn)
@@ -55,7 +55,7 @@ pub(super) async fn release(
     let last_request = last_request.map(last_request_text).transpose()?;
     let released = diesel::update(sessions::table)
         .filter(sessions::active_turn_id.eq(id_param(turn)))
-        .filter(sessions::id.eq_any(session_of(turn, owner)))
+        .filter(sessions::id.nullable().eq(session_of(turn, owner).single_value()))
         .set((
             released_columns(now.as_micros()),
             last_request.map(|request| sessions::last_request.eq(request)),
