@@ -5,6 +5,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "Cargo passes paths to a build script in the environment")]
 
+#[path = "build/modules.rs"]
+mod modules;
 #[path = "build/page.rs"]
 mod page;
 

@@ -1,8 +1,10 @@
 //! Table of the files of the page in `page`: each with gzip, in the output folder, with its path below `/page/`.
 //!
 //! All files share one folder whose name is a hash of their contents, so that they refer to each other by relative
-//! paths and may be cached forever. `index.html` is outside of that folder and refers to it.
+//! paths and may be cached forever. `index.html` is outside of that folder, refers to it, and names all modules of the
+//! first view.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write;
 use std::fs;
@@ -11,9 +13,12 @@ use std::path::Path;
 use miniz_oxide::deflate::compress_to_vec;
 use sha2::{Digest, Sha256};
 
+use crate::modules;
+
 /// Files that the browser loads; licences and tables stay in the repository.
 const EXTENSIONS: [&str; 6] = ["html", "js", "mjs", "css", "svg", "woff2"];
 const INDEX: &str = "index.html";
+const MAIN: &str = "js/main.js";
 const COMPRESSION_LEVEL: u8 = 9;
 /// Characters of the hash in the path.
 const HASH_LENGTH: usize = 16;
@@ -21,7 +26,7 @@ const HASH_LENGTH: usize = 16;
 /// Writes each file with gzip, and the table of them, to a new folder in the output folder.
 pub(crate) fn write(root: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=page");
-    println!("cargo::rerun-if-changed=build/page.rs");
+    println!("cargo::rerun-if-changed=build");
     let out = out.join("page");
     fs::create_dir_all(&out)?;
     let mut names = Vec::new();
@@ -37,10 +42,11 @@ pub(crate) fn write(root: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
         files.push((name, content));
     }
     let hash = &hex::encode(digest.finalize())[..HASH_LENGTH];
+    let preloads = preloads(&files)?;
     let mut table = format!("PageFiles {{ hash: {hash:?}, files: &[\n");
     for (index, (name, mut content)) in files.into_iter().enumerate() {
         if name == INDEX {
-            content = with_folder(&String::from_utf8(content)?, hash).into_bytes();
+            content = with_folder(&with_modules(&String::from_utf8(content)?, &preloads), hash).into_bytes();
         }
         fs::write(out.join(format!("{index}.gz")), gzip(&content))?;
         // The path is resolved at compile time, so that a target folder may be moved.
@@ -66,6 +72,21 @@ fn collect(root: &Path, folder: &Path, names: &mut Vec<String>) -> Result<(), Bo
         }
     }
     Ok(())
+}
+
+/// Returns a link for each module of the first view.
+fn preloads(files: &[(String, Vec<u8>)]) -> Result<String, Box<dyn Error>> {
+    let sources: BTreeMap<&str, &str> = files
+        .iter()
+        .filter_map(|(name, content)| Some((name.as_str(), str::from_utf8(content).ok()?)))
+        .collect();
+    let links = modules::imported(MAIN, &sources)?;
+    Ok(links.iter().map(|name| format!("<link rel=\"modulepreload\" href=\"{name}\">\n")).collect())
+}
+
+/// Returns the first page with links before its script.
+fn with_modules(index: &str, links: &str) -> String {
+    index.replacen("<script ", &format!("{links}<script "), 1)
 }
 
 /// Returns the first page with its relative addresses below the folder of the hash.

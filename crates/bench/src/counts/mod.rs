@@ -127,7 +127,7 @@ impl Benchmark {
             core: cores.server,
         };
         let mut upstream = Process::start_self(&["upstream"], cores.upstream)?;
-        let server = Server::start(ServerKind::Sqlite, &setup, upstream.read_address()?)?;
+        let server = Server::start(ServerKind::Sqlite, &setup, upstream.read_address()?, None)?;
         let mut load = LoadProcess::start(&server.target, cores.load)?;
         // As many sessions in both runs: their creation is no part of a turn.
         load.run(&Command::Sessions { count: SESSIONS, answer })?;

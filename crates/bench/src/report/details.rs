@@ -43,7 +43,7 @@ pub(super) fn table(run: &Run, scenario: &str) -> Table {
 }
 
 /// Returns whether a value depends on the speed of upstream and load generator.
-fn is_rate(name: &str) -> bool {
+pub(super) fn is_rate(name: &str) -> bool {
     !["cpu", "percent", "kib", "mib"].iter().any(|word| name.split('_').any(|part| part == *word))
 }
 

@@ -3,6 +3,7 @@
 mod details;
 mod overview;
 mod table;
+mod targets;
 
 use crate::record::{Machine, Run};
 
@@ -24,10 +25,16 @@ CPU time is user and system time of the server, for PostgreSQL with the database
 `cargo xtask bench --write` writes this page.
 ";
 
+const REASONS: &str = "[Speed](decisions/speed.md) has the reasons of those that are not met.\n";
+
 /// Returns the text of a run.
 pub(crate) fn text(run: &Run) -> String {
     let mut text = String::new();
     if let Some(table) = overview::table(run) {
+        text.push_str(&table.to_markdown());
+        text.push('\n');
+    }
+    if let Some(table) = targets::table(run) {
         text.push_str(&table.to_markdown());
         text.push('\n');
     }
@@ -51,6 +58,9 @@ pub(crate) fn page(run: &Run) -> String {
     if let Some(table) = overview::table(run) {
         page.push_str(&table.to_markdown());
         page.push('\n');
+    }
+    if let Some(table) = targets::table(run) {
+        page.push_str(&format!("## Targets\n\n{}\n{REASONS}\n", table.to_markdown()));
     }
     page.push_str("## Scenarios\n\n");
     for scenario in details::scenarios(run) {

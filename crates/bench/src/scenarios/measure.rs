@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::clock;
 use crate::load::{Command, LoadProcess, Outcome, Route, Target};
@@ -38,11 +38,17 @@ pub(super) struct Measured {
 }
 
 impl<'a> Bench<'a> {
-    /// Starts an upstream, a server of a kind, and a load generator.
-    pub(super) fn start(kind: ServerKind, setup: &'a Setup, cores: Cores) -> Result<Self> {
+    /// Starts an upstream, a server of a kind, and a load generator. With `delay`, a relay is between the server and its
+    /// database.
+    pub(super) fn start(
+        kind: ServerKind,
+        setup: &'a Setup,
+        cores: Cores,
+        delay: Option<Duration>,
+    ) -> Result<Self> {
         let mut upstream = Process::start_self(&["upstream"], cores.upstream)?;
         let upstream_address = upstream.read_address()?;
-        let server = Server::start(kind, setup, upstream_address)?;
+        let server = Server::start(kind, setup, upstream_address, delay)?;
         let load = LoadProcess::start(&server.target, cores.load)?;
         Ok(Bench { load, server, upstream_address, upstream, setup, cores })
     }
@@ -54,6 +60,18 @@ impl<'a> Bench<'a> {
         let server = server.restart_with(copies, setup, upstream_address)?;
         let load = LoadProcess::start(&server.target, cores.load)?;
         Ok(Bench { load, server, upstream_address, upstream, setup, cores })
+    }
+
+    /// Starts another instance on the same database, and a load generator for it.
+    pub(super) fn second_instance(&self) -> Result<(Server, LoadProcess)> {
+        let server = self.server.beside(self.setup, self.upstream_address)?;
+        let load = LoadProcess::start(&server.target, self.cores.load)?;
+        Ok((server, load))
+    }
+
+    /// Returns the number of round trips to the database through the relay so far.
+    pub(super) fn trips(&self) -> Result<u64> {
+        self.server.trips().context("the server has no relay")
     }
 
     /// Creates a user without special rights.

@@ -1,6 +1,7 @@
 //! Scenarios of a run. Each starts a server of its own, with an empty database.
 
 mod bursts;
+mod instances;
 mod measure;
 mod open;
 mod resume;
@@ -9,6 +10,7 @@ mod turns;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
@@ -43,6 +45,10 @@ pub(crate) enum Scenario {
     Million,
     /// Lists, and reports over a million rows of the ledger.
     Reports,
+    /// Round trips to PostgreSQL.
+    Trips,
+    /// Two instances on one database of PostgreSQL.
+    Instances,
 }
 
 impl fmt::Display for Scenario {
@@ -89,13 +95,19 @@ impl Scenario {
 
     /// Returns whether a server has what the scenario measures.
     fn applies_to(self, server: ServerKind) -> bool {
-        use Scenario::{Million, Reports, Resume, V1};
-        server.is_causerie() || ![Resume, V1, Million, Reports].contains(&self)
+        use Scenario::{Instances, Million, Reports, Resume, Trips, V1};
+        match self {
+            Trips | Instances => server == ServerKind::Postgres,
+            Resume | V1 | Million | Reports => server.is_causerie(),
+            _ => true,
+        }
     }
 
     /// Returns whether the scenario runs in a round: the longest ones run in the first three only.
     pub(crate) fn is_in_round(self, round: u32) -> bool {
-        round < 3 || ![Scenario::Open9500, Scenario::Million, Scenario::Reports].contains(&self)
+        round < 3
+            || ![Scenario::Open9500, Scenario::Million, Scenario::Reports, Scenario::Instances]
+                .contains(&self)
     }
 
     /// Runs the scenario with a server; `None` if it does not apply to it.
@@ -118,7 +130,12 @@ impl Scenario {
     }
 
     fn measure(self, kind: ServerKind, setup: &Setup, cores: Cores, extent: Extent) -> Result<Found> {
-        let mut bench = Bench::start(kind, setup, cores)?;
+        let delay = match self {
+            Scenario::Trips => Some(Duration::ZERO),
+            Scenario::Instances => Some(instances::DELAY),
+            _ => None,
+        };
+        let mut bench = Bench::start(kind, setup, cores, delay)?;
         match self {
             Scenario::C1 => turns::one_client(&mut bench, extent),
             Scenario::C64 => turns::closed_loop(&mut bench, 64, extent),
@@ -131,6 +148,8 @@ impl Scenario {
             Scenario::Crowd => bursts::crowd(&mut bench),
             Scenario::Million => stored::million_messages(bench, extent),
             Scenario::Reports => stored::lists_and_reports(bench, extent),
+            Scenario::Trips => instances::round_trips(&mut bench, extent),
+            Scenario::Instances => instances::two_instances(&mut bench, extent),
         }
     }
 }

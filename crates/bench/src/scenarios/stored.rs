@@ -57,6 +57,7 @@ pub(super) fn lists_and_reports(mut bench: Bench, extent: Extent) -> Result<Foun
 
     let mut values = Values::default();
     let mut failures = Vec::new();
+    let mut slowest: f64 = 0.0;
     for (who, key) in [("admin", None), ("user", Some(&user))] {
         bench.use_key(key)?;
         for (name, path) in paths()? {
@@ -64,10 +65,15 @@ pub(super) fn lists_and_reports(mut bench: Bench, extent: Extent) -> Result<Foun
             bench.load.run(&Command::Requests { request: request.clone(), count: 2, pause_us: 0 })?;
             let measured =
                 bench.measure(&Command::Requests { request, count: extent.pick(5, 15), pause_us: 0 })?;
-            values.set(&format!("{name}_{who}_ms"), micros_to_ms(measured.outcome.whole.p50));
+            let p50 = micros_to_ms(measured.outcome.whole.p50);
+            values.set(&format!("{name}_{who}_ms"), p50);
+            if name.starts_with("usage_by") {
+                slowest = slowest.max(p50);
+            }
             failures.push(measured.outcome.failures);
         }
     }
+    values.set("slowest_report_ms", slowest);
     values.set("resident_mib", float(bench.server.resident_kib()?) / 1024.0);
     Ok(Found::new(values, merge(failures), false))
 }

@@ -9,7 +9,7 @@ use crate::answer::Answer;
 use crate::load::{Command, Route};
 
 /// Turns of a session before a client takes a new one: an ordinary short conversation.
-const PER_SESSION: u64 = 8;
+pub(super) const PER_SESSION: u64 = 8;
 
 /// Measures the latencies of one client.
 pub(super) fn one_client(bench: &mut Bench, extent: Extent) -> Result<Found> {

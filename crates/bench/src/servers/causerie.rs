@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
@@ -29,12 +30,14 @@ pub(crate) const SETTINGS: [(&str, &str); 5] = [
 /// Log of a server in its folder.
 const LOG: &str = "log";
 
-/// Starts the program on the SQLite file in the folder, or on a database of PostgreSQL.
+/// Starts the program on the SQLite file in the folder, or on a database of PostgreSQL. `key` is that of the admin if
+/// another instance has created it.
 pub(super) fn start(
     folder: TempDir,
     setup: &Setup,
     upstream: SocketAddr,
-    postgres: Option<PostgresDatabase>,
+    postgres: Option<Arc<PostgresDatabase>>,
+    key: Option<String>,
 ) -> Result<Server> {
     let tools = folder.path().join("tools");
     if !tools.exists() {
@@ -46,14 +49,17 @@ pub(super) fn start(
     let mut program: Vec<&OsStr> = vec![this.as_os_str(), OsStr::new("exec"), OsStr::new("--")];
     program.extend(setup.prefix.iter().map(OsStr::new));
     program.push(setup.program.as_os_str());
-    let mut command = command(&program, folder.path(), postgres.as_ref());
+    let mut command = command(&program, folder.path(), postgres.as_deref());
     command.envs(setup.settings.iter().copied());
     command.env("AI_GATEWAY_URL", format!("http://{upstream}/api/v1"));
     command.stderr(log_file);
     let mut process = Process::start(&mut command, setup.core)?;
     let address =
         process.read_address().with_context(|| format!("causerie did not start: {}", log(folder.path())))?;
-    let key = fs::read_to_string(folder.path().join("data/admin-key")).context("no API key was created")?;
+    let key = match key {
+        Some(key) => key,
+        None => fs::read_to_string(folder.path().join("data/admin-key")).context("no API key was created")?,
+    };
     let target = Target { address, route: Route::Native, key: Some(key.trim().to_owned()) };
     Ok(Server { process, target, postgres, folder })
 }
@@ -63,7 +69,7 @@ pub(super) fn create_user(server: &Server, setup: &Setup) -> Result<User> {
     const EMAIL: &str = "ada@example.org";
     let run = |arguments: &[&str]| {
         let mut command =
-            command(&[setup.program.as_os_str()], server.folder.path(), server.postgres.as_ref());
+            command(&[setup.program.as_os_str()], server.folder.path(), server.postgres.as_deref());
         let output = command.arg("admin").args(arguments).output()?;
         ensure!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         anyhow::Ok(String::from_utf8(output.stdout)?)

@@ -3,10 +3,13 @@
 mod causerie;
 mod copies;
 mod postgres;
+mod relay;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
@@ -68,7 +71,7 @@ pub(crate) struct Setup {
 pub(crate) struct Server {
     process: Process,
     pub(crate) target: Target,
-    postgres: Option<PostgresDatabase>,
+    postgres: Option<Arc<PostgresDatabase>>,
     // Deleted after the process has ended.
     folder: TempDir,
 }
@@ -88,18 +91,35 @@ pub(crate) struct CpuTime {
 }
 
 impl Server {
-    /// Starts a server that uses an upstream.
-    pub(crate) fn start(kind: ServerKind, setup: &Setup, upstream: SocketAddr) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("causerie-bench-").tempdir_in(&setup.folder)?;
+    /// Starts a server that uses an upstream. With `delay`, a relay counts the round trips to PostgreSQL and delays each.
+    pub(crate) fn start(
+        kind: ServerKind,
+        setup: &Setup,
+        upstream: SocketAddr,
+        delay: Option<Duration>,
+    ) -> Result<Self> {
+        let folder = folder(setup)?;
         match kind {
             ServerKind::Reference => Self::reference(folder, setup, upstream, false),
             ServerKind::StoringReference => Self::reference(folder, setup, upstream, true),
-            ServerKind::Sqlite => causerie::start(folder, setup, upstream, None),
+            ServerKind::Sqlite => causerie::start(folder, setup, upstream, None, None),
             ServerKind::Postgres => {
                 let postgres = setup.postgres.as_ref().context("no PostgreSQL server is configured")?;
-                causerie::start(folder, setup, upstream, Some(postgres.create_database()?))
+                let database = Arc::new(postgres.create_database(delay)?);
+                causerie::start(folder, setup, upstream, Some(database), None)
             }
         }
+    }
+
+    /// Starts another instance of `causerie` on the same database of PostgreSQL.
+    pub(crate) fn beside(&self, setup: &Setup, upstream: SocketAddr) -> Result<Self> {
+        let database = self.postgres.clone().context("only PostgreSQL has several instances")?;
+        causerie::start(folder(setup)?, setup, upstream, Some(database), self.target.key.clone())
+    }
+
+    /// Returns the number of round trips through the relay so far; `None` without a relay.
+    pub(crate) fn trips(&self) -> Option<u64> {
+        self.postgres.as_ref()?.trips()
     }
 
     fn reference(folder: TempDir, setup: &Setup, upstream: SocketAddr, is_storing: bool) -> Result<Self> {
@@ -117,7 +137,7 @@ impl Server {
 
     /// Returns the CPU time since the start.
     pub(crate) fn cpu(&self) -> Result<CpuTime> {
-        let database = self.postgres.as_ref().map_or(Ok(0), PostgresDatabase::cpu_us)?;
+        let database = self.postgres.as_ref().map_or(Ok(0), |database| database.cpu_us())?;
         Ok(CpuTime { own: usage::cpu_us(self.process.id())?, database })
     }
 
@@ -149,8 +169,13 @@ impl Server {
             Some(database) => database.append(copies)?,
             None => copies::append_to_sqlite(&causerie::sqlite_file(folder.path()), copies)?,
         }
-        causerie::start(folder, setup, upstream, postgres)
+        causerie::start(folder, setup, upstream, postgres, None)
     }
+}
+
+/// Creates a folder for a server, which is deleted when it is dropped.
+fn folder(setup: &Setup) -> Result<TempDir> {
+    Ok(tempfile::Builder::new().prefix("causerie-bench-").tempdir_in(&setup.folder)?)
 }
 
 /// Returns whether the file system of a folder keeps its files in memory, where a commit costs nothing.

@@ -1,9 +1,12 @@
 //! A PostgreSQL server and the databases of a run.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use tokio_postgres::{Client, NoTls};
 
 use super::copies::{Copies, append_to_postgres};
+use super::relay::Relay;
 use crate::process::{pin, usage};
 
 /// A running server.
@@ -26,12 +29,18 @@ impl Postgres {
         Ok(Postgres { url: url.to_owned(), process })
     }
 
-    /// Creates an empty database.
-    pub(super) fn create_database(&self) -> Result<PostgresDatabase> {
+    /// Creates an empty database, and with `delay` a relay to it.
+    pub(super) fn create_database(&self, delay: Option<Duration>) -> Result<PostgresDatabase> {
         let name = format!("causerie_bench_{}_{}", std::process::id(), crate::clock::micros());
         execute(&self.url, &format!("CREATE DATABASE {name}"))?;
         let (base, _) = self.url.rsplit_once('/').context("the URL names no database")?;
-        Ok(PostgresDatabase { url: format!("{base}/{name}"), name, server: self.clone() })
+        let (credentials, host) = base.rsplit_once('@').context("the URL names no user")?;
+        let relay = delay.map(|delay| Relay::start(host.to_owned(), delay)).transpose()?;
+        let url = match &relay {
+            Some(relay) => format!("{credentials}@{}/{name}", relay.address),
+            None => format!("{base}/{name}"),
+        };
+        Ok(PostgresDatabase { url, relay, name, server: self.clone() })
     }
 }
 
@@ -39,6 +48,7 @@ impl Postgres {
 #[derive(Debug)]
 pub(super) struct PostgresDatabase {
     pub(super) url: String,
+    relay: Option<Relay>,
     name: String,
     server: Postgres,
 }
@@ -47,6 +57,11 @@ impl PostgresDatabase {
     /// Returns the CPU time of all processes of the server in microseconds; 0 for a server on another machine.
     pub(super) fn cpu_us(&self) -> Result<u64> {
         self.server.process.map_or(Ok(0), usage::cpu_us_with_children)
+    }
+
+    /// Returns the number of round trips through the relay so far; `None` without a relay.
+    pub(super) fn trips(&self) -> Option<u64> {
+        self.relay.as_ref().map(Relay::trips)
     }
 
     /// Appends copies of all rows.

@@ -30,10 +30,8 @@ async fn constraints_are_checked_without_a_temporary_table() -> Result<()> {
     let mut raw = RawConnection::open(subject.database()).await?;
     let tables = raw.lines("SELECT sql AS line FROM sqlite_schema WHERE type = 'table'").await?;
     let lists = tables.iter().flat_map(|table| table.split(" IN (").skip(1));
-    let long: Vec<&str> = lists
-        .filter_map(|rest| rest.split(')').next())
-        .filter(|list| list.split(',').count() > 2)
-        .collect();
+    let long: Vec<&str> =
+        lists.filter_map(|rest| rest.split(')').next()).filter(|list| list.split(',').count() > 2).collect();
     assert_eq!(long, [""; 0]);
     Ok(())
 }
