@@ -1,37 +1,56 @@
 //! Writes of a running turn: flushed text, the next attempt, and the request to cancel.
 
+use std::collections::HashMap;
+
 use causerie_domain::messages::PartKind;
 use causerie_domain::ports::{CancelRequest, LeaseStatus, NextAttempt, TurnFlush, TurnStoreError};
 use causerie_domain::turns::{ContextReport, Segment, Turn};
 use causerie_domain::{SessionId, Timestamp, TurnId};
-use diesel::dsl::case_when;
+use diesel::dsl::{case_when, max};
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Text};
 
-use super::super::{Conn, RunQueryDsl, budgets, sql_literals, usage};
+use super::super::{Conn, Db, RunQueryDsl, budgets, padded, sql_literals, usage};
 use super::{lease, reap};
 use crate::error::{QueryError, TransactionError};
 use crate::input::FlushTurns;
 use crate::rows::{SegmentRow, TurnRow, checked_text, context_text, stored, turn_requests_text};
 use crate::schema::{segments, sessions, turns};
-use crate::types::id_param;
+use crate::types::{IdParam, SqlId, id_param};
 
+/// Renews the leases of turns and stores their changes. The statements that every turn needs are one for all turns.
 pub(crate) async fn flush(conn: &mut Conn, flush: &FlushTurns) -> Result<Vec<LeaseStatus>, QueryError> {
-    let mut order: Vec<usize> = (0..flush.turns.len()).collect();
-    order.sort_by_key(|index| flush.turns[*index].turn_id);
-    let mut statuses: Vec<(usize, LeaseStatus)> = Vec::with_capacity(order.len());
-    for index in order {
-        statuses.push((index, flush_one(conn, flush, &flush.turns[index]).await?));
+    let mut ids: Vec<TurnId> = flush.turns.iter().map(|turn| turn.turn_id).collect();
+    ids.sort_unstable();
+    let held = lease::renew(conn, &ids, flush.owner, flush.lease).await?;
+    let states = states_of(conn, &held).await?;
+    let mut segments = Vec::new();
+    let mut statuses = Vec::with_capacity(flush.turns.len());
+    for turn in &flush.turns {
+        let Some(state) = states.get(&turn.turn_id) else {
+            statuses.push(LeaseStatus::Lost { turn_id: turn.turn_id });
+            continue;
+        };
+        let flushed = turn.segments.as_slice();
+        match flushed.first() {
+            Some(first) if state.newest_position.is_some_and(|newest| newest >= stored(first.position)) => {
+                replace_segments(conn, turn.turn_id, flushed).await?;
+            }
+            _ => segments.extend(flushed.iter().map(|segment| (turn.turn_id, segment))),
+        }
+        update_columns(conn, turn, state.session_id).await?;
+        statuses.push(LeaseStatus::Held { turn_id: turn.turn_id, cancel_requested: state.cancel_requested });
     }
-    statuses.sort_by_key(|(index, _)| *index);
-    Ok(statuses.into_iter().map(|(_, status)| status).collect())
+    insert_segments(conn, &segments).await?;
+    Ok(statuses)
 }
 
 /// Flushes turns with large text. The text is written before the sessions are locked, so that the renewals of their
 /// leases, each one transaction with the flush of other turns, do not wait for it.
 pub(crate) async fn flush_large(conn: &mut Conn, large: &FlushTurns) -> Result<Vec<LeaseStatus>, QueryError> {
     for turn in &large.turns {
-        write_segments(conn, turn.turn_id, &turn.segments).await?;
+        replace_segments(conn, turn.turn_id, &turn.segments).await?;
     }
     let without_text = |turn: &TurnFlush| TurnFlush {
         turn_id: turn.turn_id,
@@ -51,47 +70,55 @@ pub(crate) async fn flush_large(conn: &mut Conn, large: &FlushTurns) -> Result<V
     Ok(statuses)
 }
 
-async fn flush_one(
-    conn: &mut Conn,
-    flush: &FlushTurns,
-    flush_of_turn: &TurnFlush,
-) -> Result<LeaseStatus, QueryError> {
-    let turn_id = flush_of_turn.turn_id;
-    if !lease::renew(conn, turn_id, flush.owner, flush.lease).await? {
-        return Ok(LeaseStatus::Lost { turn_id });
+/// What a flush reads of a turn.
+struct StoredState {
+    session_id: SessionId,
+    cancel_requested: bool,
+    newest_position: Option<i64>,
+}
+
+/// Reads turns whose leases this owner holds.
+async fn states_of(conn: &mut Conn, held: &[TurnId]) -> Result<HashMap<TurnId, StoredState>, QueryError> {
+    if held.is_empty() {
+        return Ok(HashMap::new());
     }
-    write_segments(conn, turn_id, &flush_of_turn.segments).await?;
-    if let Some((id, progress)) = &flush_of_turn.progress {
-        usage::update_progress(conn, Some(turn_id), *id, progress).await?;
+    let newest = segments::table
+        .filter(segments::turn_id.eq(turns::id))
+        .select(max(segments::position))
+        .single_value();
+    let rows: Vec<(TurnId, SessionId, bool, Option<i64>)> = turns::table
+        .filter(turns::id.eq_any(padded(held.iter().copied().map(id_param).collect())))
+        .select((turns::id, turns::session_id, turns::cancel_requested, newest))
+        .cached()
+        .load(conn)
+        .await?;
+    let states = rows.into_iter().map(|(id, session_id, cancel_requested, newest_position)| {
+        (id, StoredState { session_id, cancel_requested, newest_position })
+    });
+    Ok(states.collect())
+}
+
+/// Stores what few flushes of a turn contain: the progress of its usage, the report of its context, its requests.
+async fn update_columns(conn: &mut Conn, turn: &TurnFlush, session: SessionId) -> Result<(), QueryError> {
+    if let Some((id, progress)) = &turn.progress {
+        usage::update_progress(conn, Some(turn.turn_id), *id, progress).await?;
     }
-    let context = flush_of_turn.context.as_ref().map(context_text).transpose()?;
-    let requests = flush_of_turn.requests.as_deref().map(turn_requests_text).transpose()?;
-    let cancel_requested = match context.is_some() || requests.is_some() {
-        true => {
-            let (cancel_requested, session): (bool, SessionId) =
-                diesel::update(turns::table.filter(turns::id.eq(id_param(turn_id))))
-                    .set((
-                        context.map(|context| turns::context.eq(context)),
-                        requests.map(|requests| turns::requests.eq(requests)),
-                    ))
-                    .returning((turns::cancel_requested, turns::session_id))
-                    .cached()
-                    .get_result(conn)
-                    .await?;
-            if let Some(context) = &flush_of_turn.context {
-                store_cut(conn, session, context).await?;
-            }
-            cancel_requested
-        }
-        false => {
-            turns::table
-                .filter(turns::id.eq(id_param(turn_id)))
-                .select(turns::cancel_requested)
-                .first(conn)
-                .await?
-        }
-    };
-    Ok(LeaseStatus::Held { turn_id, cancel_requested })
+    let context = turn.context.as_ref().map(context_text).transpose()?;
+    let requests = turn.requests.as_deref().map(turn_requests_text).transpose()?;
+    if context.is_some() || requests.is_some() {
+        diesel::update(turns::table.filter(turns::id.eq(id_param(turn.turn_id))))
+            .set((
+                context.map(|context| turns::context.eq(context)),
+                requests.map(|requests| turns::requests.eq(requests)),
+            ))
+            .cached()
+            .execute(conn)
+            .await?;
+    }
+    match &turn.context {
+        Some(context) => store_cut(conn, session, context).await,
+        None => Ok(()),
+    }
 }
 
 /// Stores the beginning of the history with the session if a report declares a cut.
@@ -110,10 +137,10 @@ pub(super) async fn store_cut(
     Ok(())
 }
 
-/// Writes the segments of a flush. A flush whose response was lost is repeated from the same position, possibly with
-/// more text and other boundaries, and replaces the segments of the first try. A flush that arrives after a newer one
-/// has no effect, since it must not remove newer text.
-async fn write_segments(conn: &mut Conn, turn: TurnId, flushed: &[Segment]) -> Result<(), QueryError> {
+/// Writes the segments of a flush that may have been stored before. A flush whose response was lost is repeated from the
+/// same position, possibly with more text and other boundaries, and replaces the segments of the first try. A flush that
+/// arrives after a newer one has no effect, since it must not remove newer text.
+async fn replace_segments(conn: &mut Conn, turn: TurnId, flushed: &[Segment]) -> Result<(), QueryError> {
     let (Some(first), Some(last)) = (flushed.first(), flushed.last()) else { return Ok(()) };
     let stored_end = newest_segment(conn, turn).await?.map_or(0, |newest| newest.end());
     if stored_end > last.end() {
@@ -126,18 +153,69 @@ async fn write_segments(conn: &mut Conn, turn: TurnId, flushed: &[Segment]) -> R
             .execute(conn)
             .await?;
     }
-    for segment in flushed.iter().filter(|segment| !segment.text.is_empty()) {
-        diesel::insert_into(segments::table)
-            .values((
-                segments::turn_id.eq(id_param(turn)),
-                segments::position.eq(stored(segment.position)),
-                segments::kind.eq(segment.kind.as_str()),
-                segments::text.eq(checked_text("segments.text", &segment.text)?),
-            ))
-            .execute(conn)
-            .await?;
+    let segments: Vec<_> = flushed.iter().map(|segment| (turn, segment)).collect();
+    insert_segments(conn, &segments).await
+}
+
+/// Inserts segments of any turns. Those without text are left out.
+async fn insert_segments(conn: &mut Conn, flushed: &[(TurnId, &Segment)]) -> Result<(), QueryError> {
+    let rows: Vec<SegmentInsert<'_>> = flushed
+        .iter()
+        .filter(|(_, segment)| !segment.text.is_empty())
+        .map(|(turn, segment)| {
+            Ok(SegmentInsert {
+                turn_id: id_param(*turn),
+                position: stored(segment.position),
+                kind: segment.kind.as_str(),
+                text: checked_text("segments.text", &segment.text)?,
+            })
+        })
+        .collect::<Result<_, QueryError>>()?;
+    let mut rest = rows.as_slice();
+    while !rest.is_empty() {
+        // Powers of two: the statements have few texts, and stay prepared.
+        let (rows, later) = rest.split_at(1 << rest.len().ilog2());
+        InsertSegments { rows }.cached().execute(conn).await?;
+        rest = later;
     }
     Ok(())
+}
+
+/// Row of an insertion of segments.
+struct SegmentInsert<'a> {
+    turn_id: IdParam,
+    position: i64,
+    kind: &'static str,
+    text: &'a str,
+}
+
+/// Statement that inserts several segments. Diesel executes one statement for each row of a list on SQLite.
+struct InsertSegments<'a> {
+    rows: &'a [SegmentInsert<'a>],
+}
+
+impl QueryId for InsertSegments<'_> {
+    type QueryId = ();
+
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl QueryFragment<Db> for InsertSegments<'_> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        pass.push_sql("INSERT INTO segments (turn_id, position, kind, text) VALUES ");
+        for (index, row) in self.rows.iter().enumerate() {
+            pass.push_sql(if index == 0 { "(" } else { ", (" });
+            pass.push_bind_param::<SqlId, _>(&row.turn_id)?;
+            pass.push_sql(", ");
+            pass.push_bind_param::<BigInt, _>(&row.position)?;
+            pass.push_sql(", ");
+            pass.push_bind_param::<Text, _>(row.kind)?;
+            pass.push_sql(", ");
+            pass.push_bind_param::<Text, _>(row.text)?;
+            pass.push_sql(")");
+        }
+        Ok(())
+    }
 }
 
 /// Returns the newest segment. A file is not read: only its length of one matters.

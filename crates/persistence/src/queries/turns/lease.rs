@@ -4,31 +4,40 @@ use std::time::Duration;
 
 use causerie_domain::prompt_caches::LastRequest;
 use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId};
-use diesel::dsl::case_when;
+use diesel::dsl::{case_when, exists};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::super::{Conn, Db, RunQueryDsl, sql_literals};
+use super::super::{Conn, Db, RunQueryDsl, padded, sql_literals};
 use crate::error::QueryError;
 use crate::rows::{last_request_text, micros};
 use crate::schema::{sessions, turns};
 use crate::types::{IdParam, SqlId, id_param};
 
-/// Renews the lease of a turn. `false` if this owner no longer holds it.
+/// Renews the leases of turns, and returns those that this owner still holds.
 pub(super) async fn renew(
     conn: &mut Conn,
-    turn: TurnId,
+    turns: &[TurnId],
     owner: InstanceId,
     lease: Duration,
-) -> Result<bool, QueryError> {
-    let renewed = diesel::update(sessions::table)
-        .filter(sessions::active_turn_id.eq(id_param(turn)))
-        .filter(sessions::id.nullable().eq(session_of(turn, owner).single_value()))
+) -> Result<Vec<TurnId>, QueryError> {
+    let ids = padded(turns.iter().copied().map(id_param).collect());
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let running = turns::table
+        .filter(turns::id.nullable().eq(sessions::active_turn_id))
+        .filter(turns::owner.eq(id_param(owner)))
+        .filter(sql_literals::Running);
+    let held: Vec<Option<TurnId>> = diesel::update(sessions::table)
+        .filter(sessions::active_turn_id.eq_any(ids))
+        .filter(exists(running))
         .set(sessions::lease_until.eq(sql_literals::after_micros(micros(lease))))
+        .returning(sessions::active_turn_id)
         .cached()
-        .execute(conn)
+        .get_results(conn)
         .await?;
-    Ok(renewed == 1)
+    Ok(held.into_iter().flatten().collect())
 }
 
 /// Locks the session's row of a turn without a change. `false` if this owner no longer holds the lease.
