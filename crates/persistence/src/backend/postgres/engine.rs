@@ -14,7 +14,7 @@ use deadpool::Runtime;
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AnsiTransactionManager, SimpleAsyncConnection as _, TransactionManager};
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
@@ -58,6 +58,8 @@ impl Engine {
         let limits = Limits::new(settings);
         let connector = Connector::new(address)?;
         let mut config = ManagerConfig::<Conn>::default();
+        // The driver notices when the server closes a connection. A test query would be a round trip for each job.
+        config.recycling_method = RecyclingMethod::Fast;
         let connects = connector.clone();
         config.custom_setup = Box::new(move |_| connect_limited(connects.clone(), limits).boxed());
         // The connector has the address.
