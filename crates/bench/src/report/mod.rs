@@ -18,7 +18,8 @@ before it asks the upstream, and the answer before the client receives its end.
 
 `causerie` runs with its defaults, authentication, permissions, ledger and log included, except for the limits below.
 Each server has one core; upstream and load generator have another one.
-The rounds of all servers alternate, and each starts with an empty database. A figure is the median of the rounds.
+The rounds of all servers alternate, and each starts with an empty database. A figure is the median of the rounds; \
+scenarios that the overview does not contain have one round.
 A round in which upstream or load generator used more than 80 % of their core is void for rates and latencies.
 CPU time is user and system time of the server, for PostgreSQL with the database's own.
 

@@ -103,11 +103,9 @@ impl Scenario {
         }
     }
 
-    /// Returns whether the scenario runs in a round: the longest ones run in the first three only.
+    /// Returns whether the scenario runs in a round: those of the overview run in all, the other ones in the first.
     pub(crate) fn is_in_round(self, round: u32) -> bool {
-        round < 3
-            || ![Scenario::Open9500, Scenario::Million, Scenario::Reports, Scenario::Instances]
-                .contains(&self)
+        round == 0 || Self::OVERVIEW.contains(&self)
     }
 
     /// Runs the scenario with a server; `None` if it does not apply to it.

@@ -25,7 +25,7 @@ pub(super) fn open_streams(bench: &mut Bench, streams: u64, extent: Extent) -> R
     let opened = bench.measure(&Command::Open { streams, at_a_time, answer: Answer::SLOW })?;
     values.set("opened_per_s", ratio(opened.outcome.completed * 1_000_000, opened.elapsed_us));
 
-    let idle = bench.idle(Duration::from_secs(extent.pick(5, 20)))?;
+    let idle = bench.idle(Duration::from_secs(extent.pick(5, 10)))?;
     values.set("idle_cpu_percent", idle);
     let request = SimpleRequest::Get("/me".into());
     let others =
