@@ -101,8 +101,8 @@ export const api = {
   delete: (path) => json('DELETE', path),
 };
 
-/** Path segment of an id, with everything encoded that a path cannot have. */
-export const segment = (id) => encodeURIComponent(id);
+/** Path segment of an id, with everything encoded that a path cannot have. Dots alone, which would lead to another path, get a space that no id has. */
+export const segment = (id) => encodeURIComponent(/^\.{1,2}$/.test(id) ? `${id} ` : id);
 
 /** Returns all rows of a list, up to `limit`. */
 export async function listAll(path, query, limit = 1000) {

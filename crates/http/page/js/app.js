@@ -4,6 +4,7 @@ import { html, useCallback, useEffect, useRef, useState } from './html.js';
 import { announce, setRegion } from './announce.js';
 import { ApiError, api, onApiError } from './api.js';
 import { credential } from './credential.js';
+import { belongTo } from './drafts.js';
 import { Later, loader, preload, whenIdle } from './later.js';
 import { navigate } from './router.js';
 import { t } from './texts/index.js';
@@ -14,17 +15,18 @@ const WORKSPACE = loader(() => import('./workspace.js').then((module) => module.
 
 const CODE = /^#code=([0-9A-Za-z]+)$/;
 
-/** Takes the one-time code out of the address, and exchanges it for a key. */
+/** Takes the one-time code out of the address, and exchanges it for a key. Returns true if the tab has another key then. */
 async function redeemCode() {
   const code = CODE.exec(location.hash)?.[1];
-  if (!code) return;
+  if (!code) return false;
   history.replaceState(null, '', location.pathname);
   try {
     const { key } = await api.post('/sign-in', { code }, { quiet: true });
     credential.set(key);
+    return true;
   } catch (error) {
     // A tab that is signed in stays signed in.
-    if (credential.get() !== null) return;
+    if (credential.get() !== null) return false;
     if (error.status === 401) throw new Error(t.signIn.codeInvalid, { cause: error });
     if (error.status === 403) throw new Error(t.signIn.codeRemote, { cause: error });
     throw error;
@@ -44,6 +46,7 @@ export function App() {
       const open = credential.get() === null ? await api.get('/me') : null;
       preload(WORKSPACE);
       const [principal, abilities] = await Promise.all([open ?? api.get('/me'), api.get('/me/abilities')]);
+      belongTo(principal.user.id);
       setMe(principal);
       setRules(abilities.rules);
       signedIn.current = true;
@@ -62,7 +65,11 @@ export function App() {
   }, []);
 
   useEffect(() => {
-    const redeem = () => redeemCode().then(start, (error) => {
+    const redeem = () => redeemCode().then((renewed) => {
+      // Nothing of the user that was signed in is shown or sent with the key of another one.
+      if (renewed) setPhase('starting');
+      return start();
+    }, (error) => {
       setFailure(error);
       setPhase('sign-in');
     });
@@ -109,7 +116,9 @@ export function App() {
         <button type="button" class="primary" onClick=${start}>${t.actions.retry}</button></main>`;
     }
     if (phase === 'sign-in') return html`<${SignIn} failure=${failure} onSignedIn=${start} />`;
-    return html`<${Later} load=${WORKSPACE} me=${me} rules=${rules} reloadMe=${start} onSignOut=${signOut} />`;
+    // Who needed no key has nothing to sign out of.
+    const onSignOut = credential.get() === null ? null : signOut;
+    return html`<${Later} key=${me.user.id} load=${WORKSPACE} me=${me} rules=${rules} reloadMe=${start} onSignOut=${onSignOut} />`;
   };
   return html`${view()}<div class="visually-hidden" role="status" ref=${setRegion}></div>`;
 }

@@ -195,6 +195,7 @@ export class Conversation {
 
   /** Sends a message. Returns an `ApiError` if the server refused it before its stream began. */
   async submit(content, attachments) {
+    if (this.running) return new ApiError(409, { code: 'turn_in_progress' });
     const seq = (this.messages.at(-1)?.seq ?? 0) + 1;
     const user = {
       id: `local-${seq}`, key: `local-${crypto.randomUUID()}`, role: 'user', seq, status: 'completed', content, version: 0,
@@ -208,14 +209,11 @@ export class Conversation {
     return error;
   }
 
-  /** Asks for another answer to the last message. */
-  regenerate() {
-    this.error = null;
-    return this.begin(openSend(`${this.path}/regenerate`, {}), []).then((error) => {
-      this.error = error;
-      this.changed();
-      return error;
-    });
+  /** Asks for another answer to the last message, unless one is being written. */
+  async regenerate() {
+    if (this.running) return;
+    this.error = await this.begin(openSend(`${this.path}/regenerate`, {}), []);
+    this.changed();
   }
 
   /** Resolves when the running turn has begun, with null. */
@@ -363,6 +361,7 @@ export class Conversation {
       this.running?.abort.abort(new NetworkError());
       return;
     }
+    if (this.stopping) return;
     this.stopping = true;
     this.changed();
     try {
@@ -384,20 +383,22 @@ export class Conversation {
     }
   }
 
-  /** Changes the state or the title, and returns the error if the server refuses. */
+  /** Changes the state or the title. Throws the error if the server refuses. */
   async change(path, body) {
-    try {
-      const session = await api.patch(`${this.path}${path}`, body);
-      this.session = { ...this.session, ...session };
-      this.onSession(this.session);
-      this.changed();
-      this.tellOthers();
-      return null;
-    } catch (error) {
+    const session = await api.patch(`${this.path}${path}`, body);
+    this.session = { ...this.session, ...session };
+    this.onSession(this.session);
+    this.changed();
+    this.tellOthers();
+  }
+
+  /** Changes the state, and shows in the conversation if the server refuses. */
+  async changeState(path) {
+    this.error = null;
+    await this.change(path).catch((error) => {
       this.error = error;
-      this.changed();
-      return error;
-    }
+    });
+    this.changed();
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from './html.js';
 import { NetworkError } from './api.js';
-import { Problem } from './components/problem.js';
+import { Failure } from './components/problem.js';
 
 /** Views that were loaded, by their loader. */
 const views = new Map();
@@ -12,11 +12,21 @@ async function loaded(load) {
   return views.get(load);
 }
 
+const isReachable = () => fetch(location.pathname, { method: 'HEAD', cache: 'no-store' }).then(({ ok }) => ok, () => false);
+
 /** Shows a view as soon as its loader has loaded it. The other properties are those of the view. */
 export function Later({ load, ...props }) {
   const [failed, setFailed] = useState(null);
   const [, render] = useState(0);
   const view = views.get(load);
+  const retry = async () => {
+    setFailed(null);
+    await loaded(load).then(() => render((count) => count + 1), async (error) => {
+      // A server with other files, or a browser that keeps the failure, needs the whole page again.
+      if (await isReachable()) location.reload();
+      else setFailed({ load, error });
+    });
+  };
   useEffect(() => {
     // A view that was loaded after this rendering is shown by the next one.
     if (view) return undefined;
@@ -27,7 +37,7 @@ export function Later({ load, ...props }) {
     };
   }, [load]);
   if (view) return html`<${view} ...${props} />`;
-  if (failed?.load === load) return html`<main class="page"><${Problem} error=${failed.error} /></main>`;
+  if (failed?.load === load) return html`<main class="page"><${Failure} error=${failed.error} onRetry=${retry} /></main>`;
   return html`<main class="page" aria-busy="true"></main>`;
 }
 
@@ -52,8 +62,13 @@ function stylesheet(path) {
   return sheets.get(path);
 }
 
+/** Replaces the error of a module that could not be loaded, whose text is that of the browser. */
+function failedImport(error) {
+  throw error instanceof TypeError ? new NetworkError(error) : error;
+}
+
 /** Returns a function that loads a view and its stylesheets. The paths are relative to the folder of the page. */
-export const loader = (view, ...styles) => async () => (await Promise.all([view(), ...styles.map(stylesheet)]))[0];
+export const loader = (view, ...styles) => async () => (await Promise.all([view().catch(failedImport), ...styles.map(stylesheet)]))[0];
 
 /** Loads a view before it is shown. One that cannot be loaded now is loaded when it is shown. */
 export const preload = (load) => loaded(load).catch(() => {});

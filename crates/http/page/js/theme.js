@@ -1,5 +1,7 @@
 // Color scheme: that of the system, or the one that the viewer chose.
 
+import { store } from './storage.js';
+
 const STORAGE = 'causerie.theme';
 export const THEMES = ['system', 'light', 'dark'];
 
@@ -12,5 +14,5 @@ export function applyTheme(name = theme()) {
   if (name === 'system') document.documentElement.removeAttribute('data-theme');
   else document.documentElement.setAttribute('data-theme', name);
   if (name === 'system') localStorage.removeItem(STORAGE);
-  else localStorage.setItem(STORAGE, name);
+  else store(localStorage, STORAGE, name);
 }

@@ -7,6 +7,7 @@ import { useRoute } from './router.js';
 import { SessionList } from './session-list.js';
 import { Shell } from './views/shell.js';
 import { NewSession } from './views/chat/new-session.js';
+import { pendingSends } from './views/chat/pending.js';
 
 const DATA = 'styles/data.css';
 const CHAT = loader(() => import('./views/chat/chat.js').then((module) => module.Chat), DATA);
@@ -29,7 +30,10 @@ export function Workspace({ me, rules, reloadMe, onSignOut }) {
   const route = useRoute();
   useEffect(() => {
     whenIdle(CHAT, ...Object.values(VIEWS));
-    return () => sessions.clear();
+    return () => {
+      sessions.clear();
+      pendingSends.clear();
+    };
   }, []);
   const context = { me, ability, sessions, route, reloadMe };
   return html`<${Shell} ...${context} onSignOut=${onSignOut}>${content(context)}<//>`;

@@ -1,7 +1,8 @@
 // Modal dialogs: a title, content, and actions.
 
-import { html, useEffect, useRef, useState } from '../html.js';
+import { html, useEffect, useRef } from '../html.js';
 import { t } from '../texts/index.js';
+import { useAction } from './action.js';
 import { Problem } from './problem.js';
 
 /** Modal dialog. Escape and the close button call `onClose`. */
@@ -23,20 +24,13 @@ export function Dialog({ title, onClose, children, className = '' }) {
 
 /** Dialog with a form: `onSubmit` may return a promise, whose error is shown. */
 export function FormDialog({ title, action, danger, onClose, onSubmit, children, className }) {
-  const [error, setError] = useState(null);
-  const [busy, setBusy] = useState(false);
-  const submit = async (event) => {
+  const { busy, error, run } = useAction();
+  const submit = (event) => {
     event.preventDefault();
     // A dialog may be an element of something that has a form of its own.
     event.stopPropagation();
-    setBusy(true);
-    setError(null);
-    try {
-      await onSubmit(new FormData(event.target));
-    } catch (failure) {
-      setError(failure);
-      setBusy(false);
-    }
+    const form = new FormData(event.target);
+    run(async () => onSubmit(form));
   };
   return html`<${Dialog} title=${title} onClose=${onClose} className=${className}>
     <form class="form" onSubmit=${submit}>

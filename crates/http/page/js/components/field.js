@@ -5,6 +5,7 @@ import { html, useMemo } from '../html.js';
 let next = 0;
 const useId = () => useMemo(() => `field-${(next += 1)}`, []);
 
+/** Field. `defaultValue` is what it begins with, and stays beside what is typed; `value` replaces it in every rendering. */
 export function Field({ label, hint, type = 'text', multiline, ...attributes }) {
   const id = useId();
   return html`<div class="field">

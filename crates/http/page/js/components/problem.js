@@ -8,8 +8,18 @@ export function sentenceOf(error) {
   if (!problem) return error.name === 'NetworkError' ? t.errors.network : error.message;
   if (problem.errors?.length > 0) return t.errors.invalid;
   if (t.errors.codes[code]) return t.errors.codes[code](problem);
-  return problem.detail ? `${problem.title}: ${problem.detail}` : problem.title || error.message;
+  return described(problem) || error.message;
 }
+
+/** Returns the title and the detail of a problem, or the title alone if the detail says the same. */
+function described({ title, detail }) {
+  const plain = (text) => String(text ?? '').toLowerCase().replace(/\.$/, '');
+  return [title, plain(detail) !== plain(title) && detail].filter(Boolean).join(': ');
+}
+
+/** Error of something that could not be read, with a button that reads it again. */
+export const Failure = ({ error, onRetry }) => error && html`<${Problem} error=${error} />
+  <p class="retry"><button type="button" class="small" onClick=${onRetry}>${t.actions.retry}</button></p>`;
 
 /** `onPlace(place)`, if present, makes the lines of the input buttons. */
 export function Problem({ error, onPlace }) {

@@ -5,7 +5,7 @@ import { api } from '../api.js';
 import { t } from '../texts/index.js';
 import { useKeptFocus } from './focus.js';
 import { Loading } from './loading.js';
-import { Problem } from './problem.js';
+import { Failure } from './problem.js';
 
 const compare = (a, b) => {
   if (a === b) return 0;
@@ -15,11 +15,20 @@ const compare = (a, b) => {
   return a < b ? -1 : 1;
 };
 
-const kindOf = (column) => (column.numeric ? 'numeric' : column.actions ? 'row-actions' : null);
+const kindOf = (column) => (column.numeric ? 'numeric' : column.actions ? 'row-actions' : column.time ? 'time' : null);
+
+/** True for a text with a word that is long enough to push other columns out of view. */
+const hasLongWord = (text) => typeof text === 'string' && /\S{30}/.test(text);
+
+function cellOf(column, row) {
+  const content = column.cell(row);
+  const isLong = hasLongWord(content) || hasLongWord(column.sort?.(row));
+  return html`<td class=${isLong ? 'long' : kindOf(column)} data-label=${column.label}><div class="cell">${content}</div></td>`;
+}
 
 /**
- * Table. `columns`: `{label, cell(row), sort(row)?, numeric?, actions?}`; a column with `sort` has a button in its head,
- * and one with `actions` has buttons in its cells.
+ * Table. `columns`: `{label, cell(row), sort(row)?, numeric?, actions?, time?}`; a column with `sort` has a button in its head,
+ * one with `actions` has buttons in its cells, and one with `time` keeps its texts in one line.
  * `initial` is the index of the column that sorts at first, descending.
  */
 export function Table({ caption, columns, rows, initial = null, empty = t.lists.empty, rowKey = (row) => row.id, footer }) {
@@ -38,7 +47,7 @@ export function Table({ caption, columns, rows, initial = null, empty = t.lists.
     <thead><tr>${columns.map((column, index) => html`<th scope="col" class=${kindOf(column)}
       aria-sort=${order.column === index ? (order.descending ? 'descending' : 'ascending') : null}>
       ${column.sort ? html`<button type="button" class="sort" onClick=${() => sortBy(index)}>${column.label}<span aria-hidden="true">${order.column === index ? (order.descending ? ' ↓' : ' ↑') : ''}</span></button>` : html`<span class=${column.actions ? 'visually-hidden' : null}>${column.label}</span>`}</th>`)}</tr></thead>
-    <tbody>${sorted.map((row) => html`<tr key=${rowKey(row)}>${columns.map((column) => html`<td class=${kindOf(column)} data-label=${column.label}><div class="cell">${column.cell(row)}</div></td>`)}</tr>`)}</tbody>
+    <tbody>${sorted.map((row) => html`<tr key=${rowKey(row)}>${columns.map((column) => cellOf(column, row))}</tr>`)}</tbody>
     ${footer && html`<tfoot><tr>${columns.map((column, index) => html`<td class=${column.numeric ? 'numeric' : null} data-label=${column.label}>${footer(column, index)}</td>`)}</tr></tfoot>`}
   </table></div>`;
 }
@@ -58,18 +67,19 @@ export function useList(path, query) {
       if (latest.current !== request) return;
       setState((old) => ({ rows: cursor ? [...old.rows, ...page.data] : page.data, cursor: page.next_cursor, loading: false, error: null }));
     } catch (error) {
-      if (latest.current === request) setState((old) => ({ ...old, loading: false, error }));
+      if (latest.current === request) setState((old) => ({ ...old, loading: false, error, failed: cursor }));
     }
   }, [key]);
   useEffect(() => {
     load(null);
   }, [load]);
-  return { ...state, reload: () => load(null), more: () => state.cursor && !state.loading && load(state.cursor) };
+  const more = () => state.cursor && !state.loading && load(state.cursor);
+  return { ...state, reload: () => load(null), more, retry: () => load(state.failed) };
 }
 
 /** Table of a list of the API. */
 export const ListTable = ({ list, ...table }) => html`<${Fragment}>
-  <${Problem} error=${list.error} />
-  ${list.rows.length > 0 || !list.loading ? html`<${Table} rows=${list.rows} ...${table} />` : html`<${Loading} />`}
+  <${Failure} error=${list.error} onRetry=${list.retry} />
+  ${list.rows.length > 0 || !(list.loading || list.error) ? html`<${Table} rows=${list.rows} ...${table} />` : list.loading && html`<${Loading} />`}
   ${list.cursor && html`<p class="actions"><button type="button" onClick=${list.more}>${t.lists.more}</button></p>`}
 <//>`;

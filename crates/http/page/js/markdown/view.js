@@ -6,7 +6,7 @@ import { t } from '../texts/index.js';
 import { Blocks } from './lexer.js';
 import { linkTarget } from './links.js';
 
-const ENTITIES = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0', hellip: '…', mdash: '—', ndash: '–', copy: '©', times: '×', rarr: '→', larr: '←', middot: '·', euro: '€' };
+const ENTITIES = { __proto__: null, amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0', hellip: '…', mdash: '—', ndash: '–', copy: '©', times: '×', rarr: '→', larr: '←', middot: '·', euro: '€' };
 
 function decoded(text) {
   if (!text.includes('&')) return text;
@@ -22,8 +22,10 @@ export function Link({ href, children, text }) {
   const target = linkTarget(href);
   if (!target) return html`<span class="refused-link">${children}</span>`;
   const plain = text === target.href || text === target.href.replace(/\/$/, '') || text === target.host;
-  return html`<a href=${target.href} target="_blank" rel="noopener noreferrer nofollow"><bdi>${children}</bdi></a>${
-    plain ? null : html`<span class="link-host"> (${target.host})</span>`}`;
+  const link = html`<a href=${target.href} target="_blank" rel="noopener noreferrer nofollow"><bdi>${children}</bdi></a>`;
+  if (plain) return link;
+  // Characters around the link that turn the direction of the text move neither the host nor its letters.
+  return html`<bdi dir="ltr">${link} <bdi class="link-host" dir="ltr">(${target.host})</bdi></bdi>`;
 }
 
 const inline = (tokens) => (tokens ?? []).map(inlineToken);

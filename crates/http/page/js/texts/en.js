@@ -26,7 +26,7 @@ export default {
   },
   sessions: {
     title: 'Sessions', create: 'New session', filter: 'Show sessions', filters: { '': 'All', active: 'Active', paused: 'Paused', completed: 'Completed' },
-    empty: 'Your sessions will be listed here.', untitled: 'Untitled session', running: 'answering', states: { active: 'Active', paused: 'Paused', completed: 'Completed' },
+    empty: 'Your sessions will be listed here.', noneInState: 'No session is in this state.', untitled: 'Untitled session', running: 'answering', states: { active: 'Active', paused: 'Paused', completed: 'Completed' },
     actions: 'Session actions', rename: 'Rename', name: 'Title', pause: 'Pause', resume: 'Resume', complete: 'Complete',
     completeText: 'A completed session is kept for reading and takes no further messages.', delete: 'Delete session',
     deleteText: (name) => `“${name}” will no longer be listed. Its cost stays in the reports.`,
@@ -38,7 +38,7 @@ export default {
     name: 'File name', type: 'Media type', typeHint: 'image/png', list: 'Attachments', remove: (name) => `Remove ${name}`,
   },
   quote: {
-    expected: (cost) => `${cost} expected`, most: (cost) => `${cost} at most`, unknown: 'price unknown', tokens: (tokens, cached) => `about ${tokens} input tokens${cached ? `, ${cached} of them from cache` : ''}`,
+    expected: (cost) => `${cost} expected`, most: (cost) => `${cost} at most`, unknown: 'price unknown', tokens: (tokens, cached) => `about ${plural(tokens, 'input token', 'input tokens')}${cached ? `, ${cached} of them from cache` : ''}`,
     left: (amount) => `${amount} left in the budget`, dropped: (number) => `${plural(number, 'earlier message', 'earlier messages')} left out`,
     begin: 'What will it cost?', beginHint: 'This begins the session and leaves your message in the box.',
     refused: (reason) => `This would not be sent: ${reason}`,
@@ -48,7 +48,7 @@ export default {
     thinking: 'Thinking …', reasoning: 'Reasoning', waiting: 'Waiting for the answer', generatedImage: 'Generated image', file: (type) => `File (${type})`,
     noPrice: 'price unknown', withheld: 'not sent to the model again', superseded: 'replaced by a later answer', answeredBy: (source) => `answered by the ${source}`,
     dropped: (number) => `${plural(number, 'earlier message was', 'earlier messages were')} left out to fit the context.`,
-    totals: (messages, tokens) => `${plural(messages, 'message', 'messages')} · ${tokens} tokens`,
+    totals: (messages, tokens) => `${plural(messages, 'message', 'messages')} · ${plural(tokens, 'token', 'tokens')}`,
     reconnecting: 'The connection is lost. Trying again …', reconnected: 'Connected again',
     failed: (detail) => (detail ? `The answer failed: ${detail.replace(/\.$/, '')}.` : 'The answer failed.'), retryable: 'Sending it again may help.', retryAfter: (seconds) => `Sending it again may help after ${plural(seconds, 'second', 'seconds')}.`,
     ended: { completed: 'The answer is complete', cancelled: 'Stopped.', interrupted: 'A stop of the server interrupted this answer.', failed: 'The answer failed.', pending: 'The answer is complete' },
@@ -58,7 +58,7 @@ export default {
     open: 'Details', title: (seq) => `Details of message ${seq}`, model: 'Model', time: 'Time', tokens: 'Tokens', tokenCounts: (input, output) => `${input} in, ${output} out`, cached: 'From cache', missed: 'Cache not read', saved: 'Saved by cache',
     cachedShare: (share) => `${share} from cache`, cachedHelp: 'Share of the input tokens that the provider read from its cache', written: 'Written to cache',
     reasoning: 'Reasoning tokens', cost: 'Cost', basis: 'Basis', latency: 'Time to the end', milliseconds: (number) => `${number} ms`, finish: 'Finish reason', generation: 'Generation',
-    context: 'Context', contextCounts: (sent, dropped, tokens) => `${sent} messages sent, ${dropped} left out, about ${tokens} tokens`,
+    context: 'Context', contextCounts: (sent, dropped, tokens) => `${plural(sent, 'message', 'messages')} sent, ${dropped} left out, about ${plural(tokens, 'token', 'tokens')}`,
   },
   cacheMisses: {
     tool_version: 'the tool has another version', model: 'another model was asked, or answered', cut: 'the history begins with another message', withheld: 'a message is not sent again',
@@ -101,7 +101,7 @@ export default {
     title: 'Usage', zone: (zone) => `Days in the time zone ${zone}`, range: 'Range', from: 'From', to: 'To', csv: 'Download CSV',
     ranges: { today: 'Today', week: 'Last 7 days', days30: 'Last 30 days', month: 'This month', lastMonth: 'Last month', year: 'Last 365 days', custom: 'Other days' },
     perDay: 'Cost per day', chart: 'Bar chart of the cost per day. The table below has the same numbers.', asTable: 'Show as a table', readout: (day, cost) => `${day}: $${cost}`,
-    day: 'Day', cost: 'Cost', requests: 'Requests', tokens: 'Tokens', input: 'Input tokens', output: 'Output tokens', cached: 'From cache', saved: 'Saved', drift: 'Drift',
+    day: 'Day', cost: 'Cost', requests: 'Requests', tokens: 'Tokens', input: 'Input tokens', output: 'Output tokens', cached: 'From cache', saved: 'Saved', drift: 'Drift', tooLong: (days) => `A range has at most ${days} days.`,
     by: { model: 'Model', tool: 'Tool', user: 'User', group: 'Group' }, byTitle: { model: 'By model', tool: 'By tool', user: 'By user', group: 'By group' },
     driftHelp: 'Drift is the calculated cost less the reported one, over the requests that have both.', none: 'No requests in this range.', withoutCost: (number) => `${plural(number, 'request', 'requests')} without a cost`,
   },
@@ -134,7 +134,7 @@ export default {
     actions: (name) => `Actions for ${name}`, remove: 'Delete group', removeText: (name) => `“${name}” will be deleted. Its members stay users.`,
   },
   models: {
-    sync: 'Synchronize', synced: (number) => `${number} models`, note: 'Prices in US dollars per million tokens.', filter: 'Search models', none: 'No model matches.', name: 'Model', context: 'Context', input: 'Input', cached: 'Cached', output: 'Output',
+    sync: 'Synchronize', synced: (number) => plural(number, 'model', 'models'), note: 'Prices in US dollars per million tokens.', filter: 'Search models', none: 'No model matches.', name: 'Model', context: 'Context', input: 'Input', cached: 'Cached', output: 'Output',
     enabled: 'Enabled', restricted: 'Restricted', group: 'Group', toggles: { enabled: (name) => `${name} enabled`, restricted: (name) => `${name} restricted` },
   },
   tools: {

@@ -2,7 +2,13 @@
 
 import en from './en.js';
 
-const LANGUAGES = { en };
+const LANGUAGES = { __proto__: null, en };
+
+/** Returns a copy of texts that has no other names than theirs: names of texts come from the server as well. */
+function plain(texts) {
+  if (typeof texts !== 'object') return texts;
+  return Object.assign(Object.create(null), Object.fromEntries(Object.entries(texts).map(([name, value]) => [name, plain(value)])));
+}
 
 function preferred() {
   for (const tag of navigator.languages ?? [navigator.language]) {
@@ -18,4 +24,4 @@ const choice = preferred();
 export const language = choice.tag;
 
 /** Texts, by topic. A text with values is a function. */
-export const t = choice.texts;
+export const t = plain(choice.texts);

@@ -40,7 +40,7 @@ function Sessions({ sessions, current }) {
     </div>
     <${Problem} error=${sessions.error} />
     ${sessions.error && html`<p><button type="button" class="quiet small" onClick=${() => sessions.retry()}>${t.actions.retry}</button></p>`}
-    ${sessions.loaded && sessions.rows.length === 0 && html`<p class="empty fine">${t.sessions.empty}</p>`}
+    ${sessions.loaded && sessions.rows.length === 0 && html`<p class="empty fine">${sessions.filter ? t.sessions.noneInState : t.sessions.empty}</p>`}
     <ul aria-labelledby="sessions-title">
       ${sessions.rows.map((session) => html`<li key=${session.id}>
         <a href=${`#/sessions/${session.id}`} aria-current=${session.id === current ? 'page' : null}>
@@ -98,7 +98,7 @@ export function Shell({ me, ability, sessions, route, onSignOut, children }) {
         ${sections(ability).length > 0 && link('administration', t.administration.title, 'shield')}
       </nav>
       <div class="sidebar-foot"><span class="fine principal">${me.user.name}</span><${ThemeChoice} />
-        <button type="button" class="quiet small" onClick=${onSignOut}>${t.signIn.out}</button></div>
+        ${onSignOut && html`<button type="button" class="quiet small" onClick=${onSignOut}>${t.signIn.out}</button>`}</div>
     </aside>
     <div class="content" inert=${open}>${children}</div>
   </div>`;

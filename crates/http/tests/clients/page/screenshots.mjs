@@ -152,7 +152,7 @@ async function details(page, sessions, shoot, size) {
   await shoot('tool-errors');
   await view(page, server, `sessions/${sessions.long}`);
   await page.locator('.theirs .facts summary').last().click();
-  await page.getByText('messages sent').waitFor();
+  await page.getByText(/messages? sent/).waitFor();
   await page.locator('.transcript').evaluate((element) => element.scrollTo(0, element.scrollHeight));
   await shoot('chat-details');
   await page.getByRole('button', { name: 'What was sent' }).click();

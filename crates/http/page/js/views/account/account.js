@@ -1,6 +1,6 @@
 // Account: one's own data, API keys, budgets, groups and invitations.
 
-import { html, useEffect, useState } from '../../html.js';
+import { html, useEffect } from '../../html.js';
 import { api, segment } from '../../api.js';
 import { can } from '../../abilities.js';
 import { instant } from '../../format.js';
@@ -8,51 +8,44 @@ import { t } from '../../texts/index.js';
 import { Field } from '../../components/field.js';
 import { Problem } from '../../components/problem.js';
 import { announce } from '../../announce.js';
+import { useAction } from '../../components/action.js';
 import { useKeptFocus } from '../../components/focus.js';
 import { useNames } from '../names.js';
 import { Budgets } from './budgets.js';
 import { Keys } from './keys.js';
 
 function Profile({ me, ability, reloadMe }) {
-  const [error, setError] = useState(null);
+  const { busy, error, run } = useAction();
   const editable = ability.can('update', { __caslSubjectType__: 'User', ...me.user, group_ids: [] }, 'name');
-  const save = async (event) => {
+  const save = (event) => {
     event.preventDefault();
     const form = new FormData(event.target);
-    setError(null);
-    try {
+    run(async () => {
       await api.patch(`/users/${segment(me.user.id)}`, { name: form.get('name').trim(), locale: form.get('locale').trim() || null });
       announce(t.actions.saved);
       await reloadMe();
-    } catch (failure) {
-      setError(failure);
-    }
+    });
   };
   return html`<section aria-labelledby="profile"><h2 id="profile">${t.account.profile}</h2>
     <dl class="plain-list"><div><dt>${t.account.email}</dt><dd>${me.user.email}</dd></div><div><dt>${t.account.role}</dt><dd>${me.roles.map((role) => t.roles[role] ?? role).join(', ')}</dd></div>
       ${me.scopes.length > 0 && html`<div><dt>${t.keys.scopes}</dt><dd>${me.scopes.join(', ')}</dd></div>`}
       <div><dt>${t.account.since}</dt><dd>${instant(me.user.created_at)}</dd></div></dl>
-    ${editable && html`<form class="form row" onSubmit=${save}>
-      <${Field} label=${t.account.name} name="name" value=${me.user.name} required maxlength="200" />
-      <${Field} label=${t.account.locale} name="locale" value=${me.user.locale ?? ''} placeholder="en" />
+    ${editable && html`<form class="form row" onSubmit=${save} aria-busy=${busy ? 'true' : null}>
+      <${Field} label=${t.account.name} name="name" defaultValue=${me.user.name} required maxlength="200" />
+      <${Field} label=${t.account.locale} name="locale" defaultValue=${me.user.locale ?? ''} placeholder="en" />
       <button type="submit">${t.actions.save}</button><${Problem} error=${error} />
     </form>`}</section>`;
 }
 
 function Groups({ me, names, reloadMe }) {
-  const [error, setError] = useState(null);
+  const { error, run } = useAction();
   const focus = useKeptFocus();
   const path = (group) => `/groups/${segment(group.group_id)}/members/me`;
-  const act = (sentence, operation) => async () => {
-    setError(null);
-    try {
-      await operation();
-      announce(sentence);
-      await reloadMe();
-    } catch (failure) {
-      setError(failure);
-    }
-  };
+  const act = (sentence, operation) => () => run(async () => {
+    await operation();
+    announce(sentence);
+    await reloadMe();
+  });
   return html`<section aria-labelledby="groups" tabindex="-1" ...${focus}><h2 id="groups">${t.account.groups}</h2>
     <${Problem} error=${error} />
     ${me.groups.length === 0 && me.invitations.length === 0 && html`<p class="empty">${t.account.noGroups}</p>`}

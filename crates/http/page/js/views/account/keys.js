@@ -53,7 +53,7 @@ export function Keys({ me, ability, names, own, extra }) {
     !own && { label: t.keys.user, cell: (key) => names.user(key.user_id), sort: (key) => names.user(key.user_id) },
     { label: t.keys.state, cell: (key) => html`${t.keys.states[stateOf(key)]}${key.expires_at && stateOf(key) === 'valid' ? html`<span class="fine"> ${t.keys.until(instant(key.expires_at))}</span>` : null}`, sort: stateOf },
     { label: t.keys.scopes, cell: (key) => (key.scopes.length ? key.scopes.join(', ') : t.keys.allScopes) },
-    { label: t.keys.used, cell: (key) => (key.last_used_at ? ago(key.last_used_at) : t.keys.never), sort: (key) => key.last_used_at },
+    { label: t.keys.used, time: true, cell: (key) => (key.last_used_at ? ago(key.last_used_at) : t.keys.never), sort: (key) => key.last_used_at },
     { label: t.lists.actions, actions: true, cell: (key) => html`<span class="actions">${extra?.(key)}${!key.revoked_at && can(ability, 'delete', 'ApiKey', key) && html`<button type="button" class="quiet danger small" aria-label=${t.keys.revokeNamed(key.name)} onClick=${() => setDialog({ revoke: key })}>${t.keys.revoke}</button>`}</span>` },
   ].filter(Boolean);
   const close = () => setDialog(null);

@@ -10,7 +10,7 @@ import { ListTable, useList } from '../../components/table.js';
 function Events({ names }) {
   const list = useList('/audit/events', {});
   const columns = [
-    { label: t.audit.time, cell: (event) => instant(event.created_at) },
+    { label: t.audit.time, time: true, cell: (event) => instant(event.created_at) },
     { label: t.audit.actor, cell: (event) => (event.actor_id ? names.user(event.actor_id) : t.audit.server) },
     { label: t.audit.action, cell: (event) => html`<code>${event.action}</code>` },
     { label: t.audit.subject, cell: (event) => `${event.subject_type} ${names.known[event.subject_id] ?? shortId(event.subject_id)}` },
@@ -22,7 +22,7 @@ function Events({ names }) {
 function Sessions({ names }) {
   const list = useList('/audit/sessions', {});
   const columns = [
-    { label: t.audit.time, cell: (session) => instant(session.started_at) },
+    { label: t.audit.time, time: true, cell: (session) => instant(session.started_at) },
     { label: t.keys.user, cell: (session) => names.user(session.user_id) },
     { label: t.usage.by.tool, cell: (session) => session.tool },
     { label: t.keys.state, cell: (session) => t.sessions.states[session.state] },

@@ -5,29 +5,46 @@ import { api, segment } from '../../api.js';
 import { instant } from '../../format.js';
 import { dollars } from '../../money.js';
 import { t } from '../../texts/index.js';
-import { FormDialog } from '../../components/dialog.js';
+import { useAction } from '../../components/action.js';
+import { Dialog, FormDialog } from '../../components/dialog.js';
 import { Field, Select } from '../../components/field.js';
+import { Problem } from '../../components/problem.js';
+
+/** Returns a budget, or null if there is none. */
+async function read(path) {
+  try {
+    return await api.get(path);
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
+  }
+}
+
+function BudgetDialog({ path, name, budget, onClose }) {
+  const removal = useAction();
+  const remove = () => removal.run(async () => {
+    await api.delete(path);
+    onClose();
+  });
+  return html`<${FormDialog} title=${t.budgets.of(name)} action=${t.actions.save} onClose=${onClose} onSubmit=${async (form) => {
+    await api.put(path, { period: form.get('period'), limit: form.get('limit').trim() });
+    onClose();
+  }}>
+    <p>${budget ? t.budgets.state(dollars(budget.spent), dollars(budget.reserved), dollars(budget.left), instant(budget.resets_at)) : t.budgets.absent}</p>
+    <${Select} label=${t.budgets.periodLabel} name="period" value=${budget?.period ?? 'month'} options=${['day', 'month'].map((value) => ({ value, label: t.budgets.period[value] }))} />
+    <${Field} label=${t.budgets.limit} name="limit" required pattern="\\d+(\\.\\d+)?" inputmode="decimal" defaultValue=${budget?.limit ?? ''} />
+    ${budget && html`<p><button type="button" class="quiet danger" onClick=${remove}>${t.budgets.remove}</button></p>`}
+    <${Problem} error=${removal.error} />
+  <//>`;
+}
 
 export function BudgetButton({ subject, id, name }) {
-  const [budget, setBudget] = useState(undefined);
-  const [open, setOpen] = useState(false);
+  const [shown, setShown] = useState(null);
   const path = `/budgets/${subject}/${segment(id)}`;
-  const show = async () => {
-    setBudget(await api.get(path).catch(() => null));
-    setOpen(true);
-  };
-  const close = () => setOpen(false);
+  const show = () => read(path).then((budget) => setShown({ budget }), (error) => setShown({ error }));
+  const close = () => setShown(null);
   return html`<button type="button" class="quiet small" aria-label=${t.budgets.of(name)} onClick=${show}>${t.budgets.one}</button>
-    ${open && html`<${FormDialog} title=${t.budgets.of(name)} action=${t.actions.save} onClose=${close} onSubmit=${async (form) => {
-      await api.put(path, { period: form.get('period'), limit: form.get('limit').trim() });
-      close();
-    }}>
-      <p>${budget ? t.budgets.state(dollars(budget.spent), dollars(budget.reserved), dollars(budget.left), instant(budget.resets_at)) : t.budgets.absent}</p>
-      <${Select} label=${t.budgets.periodLabel} name="period" value=${budget?.period ?? 'month'} options=${['day', 'month'].map((value) => ({ value, label: t.budgets.period[value] }))} />
-      <${Field} label=${t.budgets.limit} name="limit" required pattern="\\d+(\\.\\d+)?" inputmode="decimal" value=${budget?.limit ?? ''} />
-      ${budget && html`<p><button type="button" class="quiet danger" onClick=${async () => {
-        await api.delete(path);
-        close();
-      }}>${t.budgets.remove}</button></p>`}
-    <//>`}`;
+    ${shown?.error && html`<${Dialog} title=${t.budgets.of(name)} onClose=${close}><${Problem} error=${shown.error} />
+      <div class="actions"><button type="button" class="primary" onClick=${close}>${t.actions.close}</button></div><//>`}
+    ${shown && !shown.error && html`<${BudgetDialog} path=${path} name=${name} budget=${shown.budget} onClose=${close} />`}`;
 }

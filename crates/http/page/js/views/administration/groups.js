@@ -5,6 +5,7 @@ import { api, listAll, segment } from '../../api.js';
 import { can } from '../../abilities.js';
 import { count, instant } from '../../format.js';
 import { t } from '../../texts/index.js';
+import { useAction } from '../../components/action.js';
 import { Confirm, FormDialog } from '../../components/dialog.js';
 import { Field, Select } from '../../components/field.js';
 import { Icon } from '../../components/icon.js';
@@ -25,8 +26,8 @@ function GroupForm({ group, onClose, onSaved }) {
     onSaved();
     onClose();
   }}>
-    <${Field} label=${t.groups.name} name="name" required maxlength="200" value=${group?.name ?? ''} />
-    ${group && html`<${Field} label=${t.groups.limit} name="limit" type="number" min="0" value=${group.requests_per_minute ?? ''} hint=${t.groups.limitHint} />`}
+    <${Field} label=${t.groups.name} name="name" required maxlength="200" defaultValue=${group?.name ?? ''} />
+    ${group && html`<${Field} label=${t.groups.limit} name="limit" type="number" min="0" defaultValue=${group.requests_per_minute ?? ''} hint=${t.groups.limitHint} />`}
   <//>`;
 }
 
@@ -34,16 +35,16 @@ function Members({ group, ability }) {
   const path = `/groups/${segment(group.id)}`;
   const members = useList(`${path}/members`, {});
   const invitations = useList(`${path}/invitations`, {});
-  const [error, setError] = useState(null);
-  const act = async (operation) => {
-    setError(null);
-    try {
-      await operation();
-      members.reload();
-      invitations.reload();
-    } catch (failure) {
-      setError(failure);
-    }
+  const { error, run } = useAction();
+  const act = (operation) => run(async () => {
+    await operation();
+    members.reload();
+    invitations.reload();
+  });
+  /** Stores the role that was chosen for a member. A refused one is not shown as theirs. */
+  const changeRole = async (member, select) => {
+    const stored = await act(() => api.patch(`${path}/members/${segment(member.user.id)}`, { role: select.value }));
+    if (!stored) select.value = member.role;
   };
   const invite = (event) => {
     event.preventDefault();
@@ -59,15 +60,15 @@ function Members({ group, ability }) {
   };
   const memberColumns = [
     { label: t.users.name, cell: ({ user }) => user.name ?? user.email ?? '–', sort: ({ user }) => user.name },
-    { label: t.users.role, cell: (member) => html`<select aria-label=${t.groups.roleOf(member.user.name)} onChange=${(event) => act(() => api.patch(`${path}/members/${segment(member.user.id)}`, { role: event.target.value }))}>
+    { label: t.users.role, cell: (member) => html`<select aria-label=${t.groups.roleOf(member.user.name)} onChange=${(event) => changeRole(member, event.target)}>
       ${roles().map((role) => html`<option value=${role.value} selected=${role.value === member.role}>${role.label}</option>`)}</select>` },
-    { label: t.users.since, cell: (member) => instant(member.created_at), sort: (member) => member.created_at },
+    { label: t.users.since, time: true, cell: (member) => instant(member.created_at), sort: (member) => member.created_at },
     { label: t.lists.actions, actions: true, cell: (member) => html`<button type="button" class="quiet danger small" aria-label=${t.groups.removeMember(member.user.name)} onClick=${() => act(() => api.delete(`${path}/members/${segment(member.user.id)}`))}>${t.actions.remove}</button>` },
   ];
   const invitationColumns = [
     { label: t.users.email, cell: (row) => row.email, sort: (row) => row.email },
     { label: t.users.role, cell: (row) => t.groupRoles[row.role] },
-    { label: t.users.since, cell: (row) => instant(row.created_at) },
+    { label: t.users.since, time: true, cell: (row) => instant(row.created_at) },
     { label: t.lists.actions, actions: true, cell: (row) => html`<button type="button" class="quiet danger small" aria-label=${t.groups.withdraw(row.email)} onClick=${() => act(() => api.delete(`${path}/invitations/${segment(row.email)}`))}>${t.groups.withdrawShort}</button>` },
   ];
   return html`<section class="inset" aria-labelledby="members"><h3 id="members">${t.groups.membersOf(group.name)}</h3>
@@ -89,7 +90,7 @@ export function Groups({ ability }) {
   const columns = [
     { label: t.groups.name, cell: (group) => group.name, sort: (group) => group.name },
     { label: t.groups.limit, numeric: true, cell: (group) => count(group.requests_per_minute), sort: (group) => group.requests_per_minute },
-    { label: t.users.since, cell: (group) => instant(group.created_at), sort: (group) => group.created_at },
+    { label: t.users.since, time: true, cell: (group) => instant(group.created_at), sort: (group) => group.created_at },
     { label: t.lists.actions, actions: true, cell: (group) => can(ability, 'update', 'Group', group) && html`<span class="actions">
       <button type="button" class="quiet small" aria-expanded=${String(open === group.id)} aria-label=${t.groups.membersOf(group.name)} onClick=${() => setOpen(open === group.id ? null : group.id)}>${t.groups.members}</button>
       ${can(ability, 'manage', 'Group') && html`<${BudgetButton} subject="group" id=${group.id} name=${group.name} />`}

@@ -6,17 +6,22 @@ import { count } from '../../format.js';
 import { perMillion, units } from '../../money.js';
 import { t } from '../../texts/index.js';
 import { announce } from '../../announce.js';
+import { useAction } from '../../components/action.js';
 import { Field } from '../../components/field.js';
 import { Loading } from '../../components/loading.js';
-import { Problem } from '../../components/problem.js';
+import { Failure, Problem } from '../../components/problem.js';
 import { Table } from '../../components/table.js';
 
 export function Models({ names }) {
   const [models, setModels] = useState(null);
+  const [unread, setUnread] = useState(null);
   const [error, setError] = useState(null);
-  const [busy, setBusy] = useState(false);
+  const syncing = useAction();
   const [filter, setFilter] = useState('');
-  const load = () => listAll('/models').then(setModels, setError);
+  const load = () => {
+    setUnread(null);
+    return listAll('/models').then(setModels, setUnread);
+  };
   useEffect(() => {
     load();
   }, []);
@@ -30,18 +35,12 @@ export function Models({ names }) {
       setModels((all) => [...all]);
     }
   };
-  const sync = async () => {
-    setBusy(true);
+  const sync = () => syncing.run(async () => {
     setError(null);
-    try {
-      const { models: number } = await api.post('/models/sync');
-      announce(t.models.synced(number));
-      await load();
-    } catch (failure) {
-      setError(failure);
-    }
-    setBusy(false);
-  };
+    const { models: number } = await api.post('/models/sync');
+    announce(t.models.synced(number));
+    await load();
+  });
   const toggle = (model, field) => html`<input type="checkbox" role="switch" aria-label=${t.models.toggles[field](model.name)} checked=${model[field]} onChange=${(event) => change(model, { [field]: event.target.checked })} />`;
   const grouped = models?.some((model) => model.group_id);
   const columns = useMemo(() => [
@@ -56,9 +55,10 @@ export function Models({ names }) {
   ].filter(Boolean), [names.known, grouped]);
   const shown = useMemo(() => models?.filter((model) => `${model.id} ${model.name}`.toLowerCase().includes(filter.toLowerCase())), [models, filter]);
   return html`<section aria-labelledby="models"><div class="section-head"><h2 id="models">${t.administration.models}</h2>
-      <button type="button" disabled=${busy} onClick=${sync}>${t.models.sync}</button></div>
+      <button type="button" disabled=${syncing.busy} onClick=${sync}>${t.models.sync}</button></div>
     <p class="fine">${t.models.note}</p>
     <${Field} label=${t.models.filter} type="search" value=${filter} onInput=${(event) => setFilter(event.target.value)} />
-    <${Problem} error=${error} />
-    ${shown ? html`<${Table} caption=${t.administration.models} columns=${columns} rows=${shown} empty=${t.models.none} />` : !error && html`<${Loading} />`}</section>`;
+    <${Failure} error=${unread} onRetry=${load} />
+    <${Problem} error=${syncing.error ?? error} />
+    ${shown ? html`<${Table} caption=${t.administration.models} columns=${columns} rows=${shown} empty=${t.models.none} />` : !unread && html`<${Loading} />`}</section>`;
 }

@@ -27,5 +27,5 @@ export function RulesDialog({ path, name, onClose }) {
   return html`<${FormDialog} className="wide" title=${t.rules.of(name)} action=${t.actions.save} onClose=${onClose} onSubmit=${async (form) => {
     await api.put(`${path}/rules`, { rules: parsed(form.get('rules')) });
     onClose();
-  }}><${Field} label=${t.rules.json} name="rules" multiline rows="14" class="code-input" spellcheck=${false} value=${rules} hint=${t.rules.hint} /><//>`;
+  }}><${Field} label=${t.rules.json} name="rules" multiline rows="14" class="code-input" spellcheck=${false} defaultValue=${rules} hint=${t.rules.hint} /><//>`;
 }

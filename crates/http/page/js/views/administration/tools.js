@@ -1,16 +1,17 @@
 // Tools: versions, posting a definition with its mistakes at line and column, disabling.
 
-import { html, useRef, useState } from '../../html.js';
+import { html, useEffect, useRef, useState } from '../../html.js';
 import { api, segment, send } from '../../api.js';
 import { can } from '../../abilities.js';
 import { instant } from '../../format.js';
 import { t } from '../../texts/index.js';
 import { announce } from '../../announce.js';
+import { useAction } from '../../components/action.js';
 import { Confirm, Dialog } from '../../components/dialog.js';
 import { Field } from '../../components/field.js';
 import { useKeptFocus } from '../../components/focus.js';
 import { Loading } from '../../components/loading.js';
-import { Problem } from '../../components/problem.js';
+import { Failure, Problem } from '../../components/problem.js';
 import { ListTable, useList } from '../../components/table.js';
 
 const EXAMPLE = `name: my-tool
@@ -27,7 +28,7 @@ const offsetOf = (text, line, column) => text.split('\n').slice(0, line - 1).red
 
 function Post({ onPosted }) {
   const [definition, setDefinition] = useState(EXAMPLE);
-  const [error, setError] = useState(null);
+  const { error, run } = useAction();
   const form = useRef(null);
   const show = (place) => {
     const input = form.current.querySelector('textarea');
@@ -36,21 +37,21 @@ function Post({ onPosted }) {
     input.focus();
     input.setSelectionRange(start, end < 0 ? definition.length : end);
   };
-  const submit = async (event) => {
-    event.preventDefault();
-    setError(null);
-    try {
-      const response = await send('POST', '/tools', { text: definition, type: 'application/yaml' });
-      const tool = await response.json();
-      announce(t.tools.posted(tool.slug, tool.version));
-      onPosted();
-    } catch (failure) {
-      setError(failure);
-      const places = (failure.problem?.errors ?? [failure.problem]).filter((each) => each?.line);
-      // A missing key is reported at the start; a place further down says more.
-      if (places.length > 0) show(places.findLast((each) => each.line > 1) ?? places[0]);
-    }
+  const post = async () => {
+    const response = await send('POST', '/tools', { text: definition, type: 'application/yaml' });
+    const tool = await response.json();
+    announce(t.tools.posted(tool.slug, tool.version));
+    onPosted();
   };
+  const submit = (event) => {
+    event.preventDefault();
+    run(post);
+  };
+  useEffect(() => {
+    const places = (error?.problem?.errors ?? [error?.problem]).filter((each) => each?.line);
+    // A missing key is reported at the start; a place further down says more.
+    if (places.length > 0) show(places.findLast((each) => each.line > 1) ?? places[0]);
+  }, [error]);
   return html`<form ref=${form} class="form inset" onSubmit=${submit} aria-label=${t.tools.post}>
     <${Field} label=${t.tools.definition} multiline rows="16" class="code-input" spellcheck=${false} value=${definition} onInput=${(event) => setDefinition(event.target.value)} hint=${t.tools.hint} />
     <${Problem} error=${error} onPlace=${show} />
@@ -60,7 +61,7 @@ function Post({ onPosted }) {
 function Versions({ slug, names, onClose }) {
   const list = useList(`/tools/${segment(slug)}/versions`, {});
   return html`<${Dialog} title=${t.tools.versionsOf(slug)} onClose=${onClose} className="wide">
-    <${Problem} error=${list.error} />
+    <${Failure} error=${list.error} onRetry=${list.retry} />
     ${list.loading && html`<${Loading} />`}
     ${list.rows.map((version) => html`<details key=${version.id} class="facts wide"><summary><strong>${version.version}</strong> ${version.title} <span class="fine">${instant(version.created_at)}${version.created_by ? ` · ${names.user(version.created_by)}` : ''}</span></summary>
       <pre class="definition" tabindex="0">${JSON.stringify(version.definition, null, 2)}</pre></details>`)}

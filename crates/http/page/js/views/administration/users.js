@@ -24,8 +24,8 @@ function UserForm({ user, onClose, onSaved }) {
     onSaved();
     onClose();
   }}>
-    <${Field} label=${t.users.name} name="name" required maxlength="200" value=${user?.name ?? ''} />
-    <${Field} label=${t.users.email} name="email" type="email" required value=${user?.email ?? ''} />
+    <${Field} label=${t.users.name} name="name" required maxlength="200" defaultValue=${user?.name ?? ''} />
+    <${Field} label=${t.users.email} name="email" type="email" required defaultValue=${user?.email ?? ''} />
     <${Select} label=${t.users.role} name="role" value=${user?.role ?? 'user'} options=${choices({ user: t.roles.user, admin: t.roles.admin })} />
     ${user && html`<${Select} label=${t.users.status} name="status" value=${user.status} options=${choices(t.users.states)} />`}
   <//>`;
@@ -42,7 +42,7 @@ export function Users({ ability, names }) {
     { label: t.users.role, cell: (user) => t.roles[user.role] ?? '–', sort: (user) => user.role },
     { label: t.users.status, cell: (user) => t.users.states[user.status] ?? '–', sort: (user) => user.status },
     { label: t.users.groups, cell: (user) => (user.group_ids ?? []).map(names.group).join(', ') || '–' },
-    { label: t.users.since, cell: (user) => html`<time datetime=${user.created_at} title=${instant(user.created_at)}>${date(user.created_at)}</time>`, sort: (user) => user.created_at },
+    { label: t.users.since, time: true, cell: (user) => html`<time datetime=${user.created_at} title=${instant(user.created_at)}>${date(user.created_at)}</time>`, sort: (user) => user.created_at },
     { label: t.lists.actions, actions: true, cell: (user) => html`<span class="actions">
       ${manage && html`<${BudgetButton} subject="user" id=${user.id} name=${user.name} />`}
       <${Menu} label=${t.users.actions(user.name)} items=${[

@@ -4,6 +4,7 @@ import { html, useEffect, useLayoutEffect, useRef, useState } from '../../html.j
 import { api, segment } from '../../api.js';
 import { can } from '../../abilities.js';
 import { Conversation } from '../../conversation.js';
+import { drafts } from '../../drafts.js';
 import { navigate } from '../../router.js';
 import { t } from '../../texts/index.js';
 import { FormDialog } from '../../components/dialog.js';
@@ -11,7 +12,7 @@ import { Field } from '../../components/field.js';
 import { Icon } from '../../components/icon.js';
 import { Problem } from '../../components/problem.js';
 import { useModel } from '../shell.js';
-import { Composer, DRAFT } from './composer.js';
+import { Composer } from './composer.js';
 import { ChatHeader } from './header.js';
 import { Message } from './message.js';
 import { pendingSends } from './pending.js';
@@ -38,8 +39,9 @@ function useScroll(conversation, transcript, older) {
     height.current = element.scrollHeight;
     first.current = top;
   });
-  const onScroll = () => {
-    const element = transcript.current;
+  const onScroll = ({ currentTarget: element }) => {
+    // The event of the last scrolling may arrive when the view is gone.
+    if (!element?.isConnected) return;
     const now = element.scrollHeight - element.scrollTop - element.clientHeight < AT_END_PX;
     atEnd.current = now;
     if (now === away) setAway(!now);
@@ -63,13 +65,36 @@ function ForkDialog({ conversation, message, sessions, onClose }) {
   }}><p>${t.fork.text}</p><${Field} label=${t.sessions.name} name="title" maxlength="200" /><//>`;
 }
 
+/** Codes of refusals that a shorter message or another tool avoids, but not a later attempt. */
+const UNFIT = new Set(['payload_too_large', 'message_too_long', 'context_length_exceeded']);
+
+/** Takes a first message that the session cannot take back to the start of a session, without the session. Returns false if it stays. */
+async function takeBack(id, { content, attachments }, refusal, sessions) {
+  if (!UNFIT.has(refusal.code)) return false;
+  try {
+    await api.delete(`/sessions/${segment(id)}`);
+  } catch {
+    return false;
+  }
+  sessions.remove(id);
+  drafts.keep('new', content);
+  pendingSends.set('new', { content, attachments, refusal });
+  navigate('/', { replace: true });
+  return true;
+}
+
 /** What can be done with a message. Equal actions are the same object, so that a message is not rendered for them. */
 const ACTIONS = [[], ['fork'], ['regenerate'], ['regenerate', 'fork']];
 
-export function Chat({ id, ability, sessions }) {
-  // Draft that the message box begins with, beside the stored text: attachments, and a number that makes a new box.
-  const [draft, setDraft] = useState(() => ({ files: pendingSends.get(id)?.send === false ? pendingSends.get(id).attachments : [], number: 0 }));
-  const [conversation] = useState(() => new Conversation(id, { onSession: (session) => sessions.take(session), onGone: () => sessions.remove(id) }));
+/** Draft that the message box of a session begins with: text, attachments, and a number that makes a new box. */
+function firstDraft(id) {
+  const first = pendingSends.get(id);
+  return first?.send === false ? { text: first.content, files: first.attachments, number: 0 } : { files: [], number: 0 };
+}
+
+export function Chat({ id, ability, sessions, me }) {
+  const [draft, setDraft] = useState(() => firstDraft(id));
+  const [conversation] = useState(() => new Conversation(id, { onSession: (session) => session.user_id === me.user.id && sessions.take(session), onGone: () => sessions.remove(id) }));
   useModel(conversation);
   const [forking, setForking] = useState(null);
   const [refusal, setRefusal] = useState(null);
@@ -89,19 +114,19 @@ export function Chat({ id, ability, sessions }) {
     const first = pendingSends.get(id);
     pendingSends.delete(id);
     const leaveAsDraft = ({ content, attachments }) => {
-      const later = sessionStorage.getItem(DRAFT + id);
-      sessionStorage.setItem(DRAFT + id, later ? `${content}\n\n${later}` : content);
-      setDraft((old) => ({ files: attachments, number: old.number + 1 }));
+      const later = drafts.get(id);
+      const text = later ? `${content}\n\n${later}` : content;
+      drafts.keep(id, text);
+      setDraft((old) => ({ text, files: attachments, number: old.number + 1 }));
     };
     conversation.load().then(async () => {
       const earlier = conversation.session && !first && conversation.takeUnsent();
       if (earlier) leaveAsDraft(earlier);
       if (!first?.send) return;
       const error = await conversation.submit(first.content, first.attachments);
-      if (error) {
-        setRefusal(error);
-        leaveAsDraft(first);
-      }
+      if (!error || await takeBack(id, first, error, sessions)) return;
+      setRefusal(error);
+      leaveAsDraft(first);
     });
     return () => conversation.dispose();
   }, [conversation]);
@@ -148,7 +173,7 @@ export function Chat({ id, ability, sessions }) {
     <div class="column composer-column">
       ${away && html`<button type="button" class="to-end" aria-label=${t.chat.toEnd} onClick=${toEnd}><${Icon} name="down" /></button>`}
       ${!conversation.connected && html`<p class="composer-note warning">${t.chat.reconnecting}</p>`}
-      <${Composer} key=${draft.number} name=${id} files=${draft.files} path=${conversation.path} running=${Boolean(running)} stopping=${conversation.stopping} disabledReason=${reason} onSend=${send} onStop=${() => conversation.stop()} />
+      <${Composer} key=${draft.number} name=${id} text=${draft.text} files=${draft.files} path=${conversation.path} refused=${refusal?.code} running=${Boolean(running)} stopping=${conversation.stopping} disabledReason=${reason} onSend=${send} onStop=${() => conversation.stop()} />
     </div>
     ${forking && html`<${ForkDialog} conversation=${conversation} message=${forking} sessions=${sessions} onClose=${() => setForking(null)} />`}
   </main>`;

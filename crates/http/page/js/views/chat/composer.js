@@ -2,33 +2,31 @@
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from '../../html.js';
 import { api } from '../../api.js';
+import { drafts } from '../../drafts.js';
 import { count } from '../../format.js';
 import { dollars } from '../../money.js';
 import { t } from '../../texts/index.js';
 import { Field } from '../../components/field.js';
+import { useAction } from '../../components/action.js';
 import { FormDialog } from '../../components/dialog.js';
 import { Icon } from '../../components/icon.js';
 import { sentenceOf } from '../../components/problem.js';
 
 const QUOTE_LENGTH = 1500;
 const QUOTE_DELAY_MS = 700;
-/** Beginning of the names under which drafts are stored. */
-export const DRAFT = 'causerie.draft.';
-const TYPES = { png: 'image/png', jpg: 'image/jpeg', jpeg: 'image/jpeg', gif: 'image/gif', webp: 'image/webp', pdf: 'application/pdf', txt: 'text/plain', md: 'text/markdown', csv: 'text/csv', json: 'application/json', mp3: 'audio/mpeg', wav: 'audio/wav' };
+const TYPES = { __proto__: null, png: 'image/png', jpg: 'image/jpeg', jpeg: 'image/jpeg', gif: 'image/gif', webp: 'image/webp', pdf: 'application/pdf', txt: 'text/plain', md: 'text/markdown', csv: 'text/csv', json: 'application/json', mp3: 'audio/mpeg', wav: 'audio/wav' };
 
-/** Draft of a session, kept for reloads of this tab. */
-export function useDraft(name) {
-  const [draft, set] = useState(() => sessionStorage.getItem(DRAFT + name) ?? '');
-  return [draft, (text) => {
-    set(text);
-    try {
-      if (text) sessionStorage.setItem(DRAFT + name, text);
-      else sessionStorage.removeItem(DRAFT + name);
-    } catch {
-      // The draft is larger than the storage; it does not outlive the tab.
-    }
+/** Draft of a session, kept for reloads of this tab if the storage has room for it. It begins with `text`, or else with the kept one. */
+function useDraft(name, text) {
+  const [draft, set] = useState(() => text ?? drafts.get(name));
+  return [draft, (changed) => {
+    set(changed);
+    drafts.keep(name, changed);
   }];
 }
+
+/** Media type of the extension of a file name, or undefined. */
+const typeOf = (name) => TYPES[name.split('.').pop().toLowerCase()];
 
 /** Returns the text of a path segment, also if its percent signs encode nothing. */
 function decoded(segment) {
@@ -44,7 +42,7 @@ function attachmentOf(form) {
   const name = form.get('name').trim() || decoded(address.pathname.split('/').pop()) || address.host;
   return {
     filename: name.replaceAll(/[/\\]/g, '_').slice(0, 200),
-    mime_type: form.get('type').trim() || TYPES[address.pathname.split('.').pop().toLowerCase()] || 'application/octet-stream',
+    mime_type: form.get('type').trim() || typeOf(address.pathname) || 'application/octet-stream',
     size: 0,
     storage_provider: 'url',
     storage_key: address.href,
@@ -59,9 +57,12 @@ function AttachDialog({ onClose, onAttach }) {
   }}>
     <${Field} label=${t.attach.address} name="address" type="url" pattern="https?://.+" required hint=${t.attach.hint} onInput=${(event) => setName(event.target.value.split(/[?#]/)[0].split('/').pop())} />
     <${Field} label=${t.attach.name} name="name" maxlength="200" placeholder=${name} />
-    <${Field} label=${t.attach.type} name="type" placeholder=${TYPES[name.split('.').pop().toLowerCase()] ?? t.attach.typeHint} />
+    <${Field} label=${t.attach.type} name="type" placeholder=${typeOf(name) ?? t.attach.typeHint} />
   <//>`;
 }
+
+/** True for the second click of a double click: Send and Stop have the same place, and the first click may have exchanged them. */
+const isSecondClick = (event) => event.detail > 1;
 
 /** True for drafts whose cost is worth knowing before they are sent. */
 const isLong = (draft, attachments) => draft.trim() !== '' && (draft.length >= QUOTE_LENGTH || attachments.length > 0);
@@ -90,16 +91,18 @@ function useQuote(path, wanted, draft, attachments) {
 
 /**
  * `onSend(content, attachments)` returns a promise of an error, or of null. Quotes need a session: without its `path`,
- * `onQuote(content, attachments)` creates one for the draft.
+ * `onQuote(content, attachments)` creates one for the draft. While it is `unready`, one can write but not send. A
+ * quote does not repeat the code of a refusal that is shown already, `refused`.
  */
-export function Composer({ name, path, files: initialFiles, running, stopping, disabledReason, onSend, onStop, onQuote, tools }) {
-  const [draft, setDraft] = useDraft(name);
+export function Composer({ name, path, text, files: initialFiles, running, stopping, unready, refused, disabledReason, onSend, onStop, onQuote, tools }) {
+  const [draft, setDraft] = useDraft(name, text);
   const [attachments, setAttachments] = useState(initialFiles ?? []);
   const [attaching, setAttaching] = useState(false);
-  const [busy, setBusy] = useState(false);
+  const { busy, run } = useAction();
   const input = useRef(null);
   const long = !running && !disabledReason && isLong(draft, attachments);
-  const quote = useQuote(path, long && Boolean(path), draft, attachments);
+  const latest = useQuote(path, long && Boolean(path), draft, attachments);
+  const quote = latest?.refusal && latest.refusal.code === refused ? null : latest;
 
   useLayoutEffect(() => {
     if (CSS.supports('field-sizing', 'content')) return;
@@ -111,16 +114,12 @@ export function Composer({ name, path, files: initialFiles, running, stopping, d
     setDraft('');
     setAttachments([]);
   };
-  const submit = async (event) => {
-    event?.preventDefault();
+  const send = async () => {
     const content = draft;
-    if (!content.trim() || running || busy || disabledReason) return;
     const files = attachments;
-    setBusy(true);
     // The conversation keeps a message that is not taken yet; before the session exists, only the draft has it.
     if (path) clear();
     const error = await onSend(content, files);
-    setBusy(false);
     if (error && path) {
       const later = input.current?.value;
       setDraft(later ? `${content}\n\n${later}` : content);
@@ -128,24 +127,28 @@ export function Composer({ name, path, files: initialFiles, running, stopping, d
     } else if (!error && !path) clear();
     input.current?.focus();
   };
+  const submit = (event) => {
+    event.preventDefault();
+    if (draft.trim() && !running && !unready && !disabledReason) run(send);
+  };
   const keys = (event) => {
     const coarse = matchMedia('(pointer: coarse)').matches;
     if (event.key !== 'Enter' || event.isComposing || event.shiftKey) return;
     if (coarse && !event.ctrlKey && !event.metaKey) return;
-    submit(event);
+    // A key that is held down repeats, also after it pressed Stop.
+    if (event.repeat) event.preventDefault();
+    else submit(event);
   };
-  const begin = async () => {
-    setBusy(true);
-    if (await onQuote(draft, attachments)) setBusy(false);
-    else setDraft('');
-  };
+  const begin = () => run(async () => {
+    if (!await onQuote(draft, attachments)) setDraft('');
+  });
   return html`<form class="composer" onSubmit=${submit} aria-label=${t.composer.label}>
     ${disabledReason && html`<p class="composer-note">${disabledReason}</p>`}
     ${quote && html`<${Quote} quote=${quote} />`}
-    ${long && !path && html`<p class="composer-note"><button type="button" class="link" disabled=${busy} onClick=${begin}>${t.quote.begin}</button> ${t.quote.beginHint}</p>`}
+    ${long && !path && html`<p class="composer-note"><button type="button" class="link" disabled=${busy || unready} onClick=${begin}>${t.quote.begin}</button> ${t.quote.beginHint}</p>`}
     <div class="composer-box">
       ${attachments.length > 0 && html`<ul class="chips" aria-label=${t.attach.list}>${attachments.map((file) => html`<li>
-        <span>${file.filename}</span><button type="button" class="quiet small" aria-label=${t.attach.remove(file.filename)} onClick=${() => {
+        <bdi>${file.filename}</bdi><button type="button" class="quiet small" aria-label=${t.attach.remove(file.filename)} onClick=${() => {
           setAttachments(attachments.filter((each) => each !== file));
           input.current.focus();
         }}>×</button></li>`)}</ul>`}
@@ -155,11 +158,12 @@ export function Composer({ name, path, files: initialFiles, running, stopping, d
         ${tools}
         <button type="button" class="quiet icon-button" aria-label=${t.attach.open} title=${t.attach.open} disabled=${Boolean(disabledReason) || attachments.length >= 20} onClick=${() => setAttaching(true)}><${Icon} name="clip" /></button>
         <span class="spacer"></span>
-        ${running && html`<button type="button" class="primary round stop" aria-label=${t.composer.stop} disabled=${stopping} onClick=${() => {
+        ${running && html`<button type="button" class="primary round stop" aria-label=${t.composer.stop} disabled=${stopping} onClick=${(event) => {
+          if (isSecondClick(event)) return;
           onStop();
           input.current.focus();
         }}><${Icon} name="stop" /></button>`}
-        ${!running && html`<button type="submit" class="primary round" aria-label=${t.composer.send} disabled=${!draft.trim() || busy || Boolean(disabledReason)}><${Icon} name="send" /></button>`}
+        ${!running && html`<button type="submit" class="primary round" aria-label=${t.composer.send} disabled=${!draft.trim() || busy || unready || Boolean(disabledReason)} onClick=${(event) => isSecondClick(event) && event.preventDefault()}><${Icon} name="send" /></button>`}
       </div>
     </div>
   </form>

@@ -48,11 +48,12 @@ export function ChatHeader({ conversation, session, ability, sessions }) {
   const remove = can(ability, 'delete', 'Session', { ...session, created_at: session.started_at });
   const name = session.title || t.sessions.untitled;
   const { totals } = session;
-  const items = [
+  // Nothing can be done with a session that was deleted elsewhere.
+  const items = conversation.isGone ? [] : [
     update && { label: t.sessions.rename, action: () => setDialog('rename') },
     { label: t.fork.show, action: () => setDialog('lineage') },
-    update && session.state === 'active' && { label: t.sessions.pause, action: () => conversation.change('/pause') },
-    update && session.state === 'paused' && { label: t.sessions.resume, action: () => conversation.change('/resume') },
+    update && session.state === 'active' && { label: t.sessions.pause, action: () => conversation.changeState('/pause') },
+    update && session.state === 'paused' && { label: t.sessions.resume, action: () => conversation.changeState('/resume') },
     update && session.state !== 'completed' && { label: t.sessions.complete, action: () => setDialog('complete') },
     remove && { label: t.sessions.delete, danger: true, action: () => setDialog('delete') },
   ];
@@ -65,16 +66,12 @@ export function ChatHeader({ conversation, session, ability, sessions }) {
       : html`<p class="totals"><${Totals} totals=${totals} /></p>`)}
     <${Menu} label=${t.sessions.actions} items=${items}><${Icon} name="more" /><//>
     ${dialog === 'rename' && html`<${FormDialog} title=${t.sessions.rename} action=${t.actions.save} onClose=${close} onSubmit=${async (form) => {
-      const error = await conversation.change('', { title: form.get('title').trim() || null });
-      if (error) throw error;
+      await conversation.change('', { title: form.get('title').trim() || null });
       close();
-    }}><${Field} label=${t.sessions.name} name="title" value=${session.title ?? ''} maxlength="200" /><//>`}
+    }}><${Field} label=${t.sessions.name} name="title" defaultValue=${session.title ?? ''} maxlength="200" /><//>`}
     ${dialog === 'cost' && html`<${CostDialog} session=${session} onClose=${close} />`}
     ${dialog === 'lineage' && html`<${Lineage} session=${session} onClose=${close} />`}
-    ${dialog === 'complete' && html`<${Confirm} title=${t.sessions.complete} text=${t.sessions.completeText} action=${t.sessions.complete} onClose=${close} onConfirm=${async () => {
-      const error = await conversation.change('/complete');
-      if (error) throw error;
-    }} />`}
+    ${dialog === 'complete' && html`<${Confirm} title=${t.sessions.complete} text=${t.sessions.completeText} action=${t.sessions.complete} onClose=${close} onConfirm=${() => conversation.change('/complete')} />`}
     ${dialog === 'delete' && html`<${Confirm} title=${t.sessions.delete} text=${t.sessions.deleteText(name)} action=${t.sessions.delete} onClose=${close} onConfirm=${async () => {
       await api.delete(`/sessions/${segment(session.id)}`);
       sessions.remove(session.id);

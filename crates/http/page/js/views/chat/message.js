@@ -26,8 +26,8 @@ function Part({ part, live }) {
 function Attachments({ files }) {
   if (!files?.length) return null;
   return html`<ul class="attachments" aria-label=${t.attach.list}>${files.map((file) => html`<li><${Icon} name="clip" />
-    ${file.storage_provider === 'url' ? html`<${Link} href=${file.storage_key} text=${file.filename}>${file.filename}<//>` : html`<span>${file.filename}</span>`}
-    <span class="fine"> ${file.mime_type}</span></li>`)}</ul>`;
+    ${file.storage_provider === 'url' ? html`<${Link} href=${file.storage_key} text=${file.filename}>${file.filename}<//>` : html`<bdi>${file.filename}</bdi>`}
+    <bdi class="fine"> ${file.mime_type}</bdi></li>`)}</ul>`;
 }
 
 /** Price of an answer with its basis. */

@@ -1,77 +1,80 @@
 // Usage: cost per day as a chart, and sums by model, tool, user and group.
 
-import { html, useEffect, useMemo, useState } from '../../html.js';
+import { Component, html, useEffect, useMemo, useState } from '../../html.js';
 import { api, send } from '../../api.js';
 import { day as dayText, timeZone } from '../../format.js';
 import { units } from '../../money.js';
 import { navigate } from '../../router.js';
 import { t } from '../../texts/index.js';
+import { useAction } from '../../components/action.js';
 import { Field, Select } from '../../components/field.js';
 import { Loading } from '../../components/loading.js';
-import { Problem } from '../../components/problem.js';
+import { Failure, Problem } from '../../components/problem.js';
 import { Table } from '../../components/table.js';
 import { useNames } from '../names.js';
 import { CostChart } from './chart.js';
-import { RANGES, after, daysOf } from './ranges.js';
+import { MAX_DAYS, RANGES, after, daysOf, isDay, isTooLong, rangeOf } from './ranges.js';
 import { Figures, driftText, sumColumns } from './sums.js';
 
 const GROUPS = ['model', 'tool', 'user', 'group'];
 
-function rangeOf(query) {
-  const name = query.get('range') ?? 'days30';
-  if (name === 'custom' && query.get('from') && query.get('to')) return { name, from: query.get('from'), to: query.get('to') };
-  return RANGES[name] ? { name, ...RANGES[name]() } : { name: 'days30', ...RANGES.days30() };
-}
-
 function useReports(range) {
   const [state, setState] = useState({ loading: true });
+  const [attempt, setAttempt] = useState(0);
   useEffect(() => {
     let current = true;
+    if (isTooLong(range)) {
+      setState({ refusal: new Error(t.usage.tooLong(MAX_DAYS)) });
+      return undefined;
+    }
     const query = { from: range.from, to: after(range.to), tz: timeZone };
-    setState((old) => ({ ...old, loading: true }));
+    setState((old) => ({ ...old, loading: true, refusal: null }));
     Promise.all(['day', ...GROUPS].map((group_by) => api.get('/usage', { ...query, group_by })))
       .then(([days, ...groups]) => current && setState({ days, groups: Object.fromEntries(GROUPS.map((name, index) => [name, groups[index]])) }),
         (error) => current && setState({ error }));
     return () => {
       current = false;
     };
-  }, [range.from, range.to]);
-  return state;
+  }, [range.from, range.to, attempt]);
+  return { ...state, retry: () => setAttempt(attempt + 1) };
 }
 
-function RangePicker({ range }) {
-  const go = (query) => navigate(`/usage?${new URLSearchParams(query)}`, { replace: true });
-  const custom = (change) => {
-    const next = { range: 'custom', from: range.from, to: range.to, ...change };
-    if (next.from && next.to && next.from <= next.to) go(next);
-  };
-  return html`<div class="range">
-    <${Select} label=${t.usage.range} value=${range.name} options=${Object.keys(RANGES).concat('custom').map((name) => ({ value: name, label: t.usage.ranges[name] }))}
-      onChange=${(event) => (event.target.value === 'custom' ? custom({}) : go({ range: event.target.value }))} />
-    <${Field} label=${t.usage.from} type="date" value=${range.from} max=${range.to} onChange=${(event) => custom({ from: event.target.value })} />
-    <${Field} label=${t.usage.to} type="date" value=${range.to} min=${range.from} onChange=${(event) => custom({ to: event.target.value })} />
-    <${Csv} range=${range} />
-  </div>`;
+/** Choice of the range. It is rendered for another range only, so that a day is not replaced while it is typed. */
+class RangePicker extends Component {
+  shouldComponentUpdate({ range }) {
+    return ['name', 'from', 'to'].some((name) => range[name] !== this.props.range[name]);
+  }
+
+  go(query) {
+    navigate(`/usage?${new URLSearchParams(query)}`, { replace: true });
+  }
+
+  custom(change) {
+    const { from, to } = { ...this.props.range, ...change };
+    if (isDay(from) && isDay(to) && from <= to) this.go({ range: 'custom', from, to });
+  }
+
+  render({ range }) {
+    return html`<div class="range">
+      <${Select} label=${t.usage.range} value=${range.name} options=${Object.keys(RANGES).concat('custom').map((name) => ({ value: name, label: t.usage.ranges[name] }))}
+        onChange=${(event) => (event.target.value === 'custom' ? this.custom({}) : this.go({ range: event.target.value }))} />
+      <${Field} label=${t.usage.from} type="date" value=${range.from} max=${range.to} onChange=${(event) => this.custom({ from: event.target.value })} />
+      <${Field} label=${t.usage.to} type="date" value=${range.to} min=${range.from} onChange=${(event) => this.custom({ to: event.target.value })} />
+      <${Csv} range=${range} />
+    </div>`;
+  }
 }
 
 function Csv({ range }) {
-  const [error, setError] = useState(null);
-  const [busy, setBusy] = useState(false);
-  const download = async () => {
-    setBusy(true);
-    setError(null);
-    try {
-      const response = await send('GET', '/usage/records', { query: { from: range.from, to: after(range.to), tz: timeZone }, accept: 'text/csv' });
-      const link = document.createElement('a');
-      link.href = URL.createObjectURL(await response.blob());
-      link.download = `usage-${range.from}-${range.to}.csv`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-    } catch (failure) {
-      setError(failure);
-    }
-    setBusy(false);
-  };
+  const { busy, error, run } = useAction();
+  const download = () => run(async () => {
+    const response = await send('GET', '/usage/records', { query: { from: range.from, to: after(range.to), tz: timeZone }, accept: 'text/csv' });
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(await response.blob());
+    link.download = `usage-${range.from}-${range.to}.csv`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  });
   return html`<div class="field"><span class="label" aria-hidden="true"> </span><button type="button" onClick=${download} disabled=${busy}>${t.usage.csv}</button><${Problem} error=${error} /></div>`;
 }
 
@@ -89,7 +92,7 @@ function GroupTable({ name, report, nameOf }) {
 
 export function Usage({ route, ability, me }) {
   const range = rangeOf(route.query);
-  const { days, groups, error, loading } = useReports(range);
+  const { days, groups, error, refusal, loading, retry } = useReports(range);
   const names = useNames({ ability, me });
   useEffect(() => {
     document.title = `${t.usage.title} · ${t.app.name}`;
@@ -110,8 +113,9 @@ export function Usage({ route, ability, me }) {
     <h1>${t.usage.title}</h1>
     <p class="fine">${t.usage.zone(timeZone)}</p>
     <${RangePicker} range=${range} />
-    <${Problem} error=${error} />
-    ${!days && !error && html`<${Loading} />`}
+    <${Failure} error=${error} onRetry=${retry} />
+    <${Problem} error=${refusal} />
+    ${!days && loading && html`<${Loading} />`}
     ${days && days.total.requests === 0 && html`<p class="empty nothing">${t.usage.none}</p>`}
     ${days && days.total.requests > 0 && html`<${Figures} total=${groups.model.total} />
       <section aria-labelledby="per-day"><h2 id="per-day">${t.usage.perDay}</h2>

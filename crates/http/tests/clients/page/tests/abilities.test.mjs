@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { openPage, setUp, settled, signIn, view } from '../support/browser.mjs';
+import { startServer } from '../support/server.mjs';
 
 let all;
 let session;
@@ -72,4 +73,22 @@ test('a right that ends while the page is open disappears from it', async () => 
   await settled(page);
   assert.ok(!(await items(page)).includes('Delete session'));
   assert.deepEqual(page.problems, []);
+});
+
+test('the session of another user is not one of the own list', async () => {
+  const server = await startServer({ environment: { CAUSERIE_ADMIN_READS_CONTENT: 'true' } });
+  try {
+    const user = await server.api('POST', '/users', { name: 'Guest', email: 'guest@example.org' });
+    const { key } = await server.api('POST', '/api-keys', { name: 'laptop', user_id: user.id });
+    const foreign = await server.api('POST', '/sessions', { tool: 'general-assistant', title: 'Of the guest' }, { bearer: key });
+    await server.api('POST', '/sessions', { tool: 'general-assistant', title: 'Of the administrator' });
+    const page = await openPage(all.browser, server);
+    await signIn(page, server);
+    await view(page, server, `sessions/${foreign.id}`);
+    await page.getByRole('heading', { name: 'Of the guest' }).waitFor();
+    assert.deepEqual(await page.locator('.session-title').allTextContents(), ['Of the administrator']);
+    assert.deepEqual(page.problems, []);
+  } finally {
+    await server.close();
+  }
 });

@@ -41,7 +41,7 @@ async function checkChat(page) {
   await checkAxe(page, 'dialog');
   await closed(page);
   await page.locator('.theirs .facts summary').click();
-  await page.getByText('messages sent').waitFor();
+  await page.getByText(/messages? sent/).waitFor();
   await checkAxe(page, 'details of an answer');
   await page.getByRole('button', { name: 'What was sent' }).click();
   await dialogOf(page).getByRole('table').waitFor();

@@ -55,6 +55,29 @@ test('the budget and the invitation are shown, and the invitation is accepted', 
   await page.getByRole('button', { name: 'Leave' }).waitFor();
 });
 
+test('a refused name stays to be corrected, and is sent once however often it is saved', async () => {
+  const requests = [];
+  let answer;
+  await page.route(/\/users\/[^/]+$/, (route) => {
+    requests.push(route.request().method());
+    answer = () => route.abort();
+  });
+  await page.getByLabel('Name', { exact: true }).fill('Ada B.');
+  await page.getByLabel('Language').fill('fr');
+  await page.getByRole('button', { name: 'Save' }).evaluate((button) => {
+    button.click();
+    button.click();
+  });
+  await page.locator('form[aria-busy=true]').waitFor();
+  await page.getByRole('button', { name: 'Save' }).click();
+  answer();
+  await page.getByRole('alert').getByText('The server cannot be reached.').waitFor();
+  assert.deepEqual(requests, ['PATCH']);
+  assert.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'Ada B.');
+  assert.equal(await page.getByLabel('Language').inputValue(), 'fr');
+  await page.unroute(/\/users\/[^/]+$/);
+});
+
 test('the name is changed', async () => {
   await page.getByLabel('Name', { exact: true }).fill('Ada L.');
   await page.getByRole('button', { name: 'Save' }).click();

@@ -17,6 +17,8 @@ before(async () => {
 });
 after(() => all.close());
 
+const message = () => page.getByLabel('Message', { exact: true });
+
 test('an answer streams, is rendered, and has its price with its basis', async () => {
   await converse(page, 'general-assistant', 'Hello\n\n## Title\n\n```js\nlet a = 1;\n```\n\n| a | b |\n| - | - |\n| 1 | 2 |\n\n$x_1 + x_2$');
   await idle(page);
@@ -39,7 +41,7 @@ test('an answer streams, is rendered, and has its price with its basis', async (
 
 test('the details of an answer say what was sent', async () => {
   await page.locator('.theirs .facts summary').click();
-  await page.getByText('messages sent').waitFor();
+  await page.getByText(/messages? sent/).waitFor();
 });
 
 test('an attachment by address is a link that is not loaded', async () => {
@@ -61,6 +63,101 @@ test('Stop ends the answer and keeps its text', async () => {
   await page.locator('.outcome').getByText('Stopped.').waitFor();
   await idle(page);
   assert.ok((await answers(page).first().textContent()).length > 30);
+});
+
+/** Clicks in the place of a button, as the click of this number in the same place. */
+async function clickAgain(place, clickCount) {
+  await page.mouse.move(place.x + place.width / 2, place.y + place.height / 2);
+  await page.mouse.down({ clickCount });
+  await page.mouse.up({ clickCount });
+}
+
+test('a double click on Send does not stop the answer, and one on Stop does not send the draft', async () => {
+  await converse(page, 'slow', 'Go on');
+  const stop = page.getByRole('button', { name: 'Stop' });
+  const send = page.getByRole('button', { name: 'Send' });
+  await stop.waitFor();
+  await message().fill('Not finished');
+  await clickAgain(await stop.boundingBox(), 1);
+  await idle(page);
+  await clickAgain(await send.boundingBox(), 2);
+  await settled(page);
+  assert.equal(await message().inputValue(), 'Not finished');
+  assert.equal(await page.locator('.mine').count(), 1);
+  await clickAgain(await send.boundingBox(), 1);
+  await stop.waitFor();
+  await clickAgain(await stop.boundingBox(), 2);
+  await page.waitForFunction(() => ([...document.querySelectorAll('.theirs .bubble')].at(1)?.textContent.length ?? 0) > 30);
+  assert.equal(await stop.isEnabled(), true);
+  await stop.click();
+  await idle(page, 2);
+});
+
+test('a key that is held down on Stop does not send the draft', async () => {
+  await converse(page, 'slow', 'Go on');
+  const stop = page.getByRole('button', { name: 'Stop' });
+  await stop.waitFor();
+  await message().fill('Not finished');
+  await stop.focus();
+  await page.keyboard.down('Enter');
+  await idle(page);
+  await message().and(page.locator(':focus')).waitFor();
+  await page.keyboard.down('Enter');
+  await page.keyboard.up('Enter');
+  await settled(page);
+  assert.equal(await message().inputValue(), 'Not finished');
+  assert.equal(await page.locator('.mine').count(), 1);
+});
+
+test('a new title stays as it is typed while an answer is written', async () => {
+  await converse(page, 'slow', 'Go on');
+  await page.getByRole('button', { name: 'Session actions' }).click();
+  await page.getByRole('menuitem', { name: 'Rename' }).click();
+  const title = page.getByRole('dialog').getByLabel('Title');
+  await title.fill('A title that is not');
+  const read = page.waitForResponse((response) => /\/sessions\/[^/]+$/.test(response.url()));
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  await (await read).finished();
+  const length = () => answers(page).first().evaluate((element) => element.textContent.length);
+  const before = await length();
+  await page.waitForFunction((known) => document.querySelector('.theirs .bubble').textContent.length > known + 30, before);
+  assert.equal(await title.inputValue(), 'A title that is not');
+  // A refusal is told once, in the dialog.
+  await page.route(/\/sessions\/[^/]+$/, (route) => (route.request().method() === 'PATCH' ? route.abort() : route.fallback()));
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('dialog').getByRole('alert').waitFor();
+  assert.equal(await title.inputValue(), 'A title that is not');
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  assert.equal(await page.getByRole('alert').count(), 0);
+  await page.unroute(/\/sessions\/[^/]+$/);
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await idle(page);
+});
+
+test('a double click on Regenerate asks for one answer', async () => {
+  await converse(page, 'general-assistant', 'Twice');
+  await idle(page);
+  const requests = [];
+  const note = (request) => request.url().endsWith('/regenerate') && requests.push(request.url());
+  page.on('request', note);
+  await page.getByRole('button', { name: 'Regenerate' }).evaluate((button) => {
+    globalThis.most = 0;
+    const rows = document.querySelector('.messages');
+    new MutationObserver(() => {
+      globalThis.most = Math.max(globalThis.most, rows.querySelectorAll('.theirs').length);
+    }).observe(rows, { childList: true });
+    button.click();
+    button.click();
+  });
+  await page.locator('.theirs').nth(1).waitFor();
+  await idle(page, 2);
+  await settled(page);
+  page.off('request', note);
+  assert.equal(await page.evaluate(() => globalThis.most), 2);
+  assert.equal(requests.length, 1);
+  assert.equal(await page.locator('.theirs').count(), 2);
+  assert.equal(await page.getByRole('alert').count(), 0);
 });
 
 test('the tools have their titles and descriptions, and a click chooses one', async () => {
@@ -154,7 +251,7 @@ test('a long list of sessions loads as it scrolls', async () => {
   const titles = await items.locator('.session-title').allTextContents();
   assert.deepEqual(titles.slice(0, 70), Array.from({ length: 70 }, (_, index) => `Session ${69 - index}`));
   await page.getByLabel('Show sessions').selectOption('paused');
-  await page.getByText('Your sessions will be listed here.').waitFor();
+  await page.getByText('No session is in this state.').waitFor();
   await page.getByLabel('Show sessions').selectOption('');
   await items.nth(29).waitFor();
 });

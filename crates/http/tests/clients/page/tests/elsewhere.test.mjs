@@ -77,6 +77,8 @@ test('a session that is deleted elsewhere leaves the list, and stays to be read'
   await page.locator('.mine').getByText('For two tabs').waitFor();
   assert.equal(await page.getByLabel('Message', { exact: true }).isDisabled(), true);
   await page.getByRole('link', { name: /Renamed in the other tab/ }).waitFor({ state: 'detached' });
+  // Nothing can be done with it any more.
+  assert.equal(await page.getByRole('button', { name: 'Session actions' }).count(), 0);
   // A list that is read again loses what was deleted meanwhile.
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
   await page.getByRole('link', { name: /Kept/ }).waitFor();

@@ -74,6 +74,25 @@ test('the budget of a group is set, shown with what is left, and removed', async
   await page.keyboard.press('Escape');
 });
 
+test('a budget that cannot be read or removed says so', async () => {
+  await all.server.api('PUT', `/budgets/group/${group.id}`, { period: 'month', limit: '3' });
+  await page.route('**/budgets/**', (route) => route.abort());
+  await page.getByRole('button', { name: 'Budget of Writers' }).click();
+  await dialog().getByRole('alert').getByText('The server cannot be reached.').waitFor();
+  assert.equal(await dialog().getByText('There is no budget yet.').count(), 0);
+  await dialog().getByRole('button', { name: 'Close' }).click();
+  await page.unroute('**/budgets/**');
+  await page.getByRole('button', { name: 'Budget of Writers' }).click();
+  await dialog().getByText('$3.00 left.').waitFor();
+  await page.route('**/budgets/**', (route) => route.abort());
+  await dialog().getByRole('button', { name: 'Remove the budget' }).click();
+  await dialog().getByRole('alert').getByText('The server cannot be reached.').waitFor();
+  await page.unroute('**/budgets/**');
+  await dialog().getByRole('button', { name: 'Remove the budget' }).click();
+  await dialog().waitFor({ state: 'detached' });
+  assert.deepEqual(page.problems, []);
+});
+
 test('the stored rules of a group bind its members, and appear among their abilities', async () => {
   await choose('Stored rules');
   await dialog().getByLabel('Rules (JSON)').fill('[{"action": "use", "subject"');
@@ -106,6 +125,17 @@ test('members are added, get another role, and are removed', async () => {
   await page.getByRole('button', { name: 'Remove Otto' }).click();
   await page.getByRole('button', { name: 'Remove Otto' }).waitFor({ state: 'detached' });
   assert.deepEqual(await members(), { Ida: 'member' });
+});
+
+test('a role that is refused is not shown', async () => {
+  await view(page, all.server, 'administration/groups');
+  const role = page.getByLabel('Role of Ida');
+  if (await role.count() === 0) await page.getByRole('button', { name: 'Members of Writers' }).click();
+  await page.route('**/members/*', (route) => route.abort());
+  await role.selectOption('admin');
+  await page.getByRole('alert').getByText('The server cannot be reached.').waitFor();
+  assert.equal(await role.inputValue(), 'member');
+  await page.unroute('**/members/*');
 });
 
 test('the costs of a key of a group are those of the group', async () => {

@@ -119,6 +119,16 @@ test('the members of a group fit, and a quote, and the drawer', async () => {
   await page.keyboard.press('Escape');
 });
 
+test('the buttons of the message box keep their size beside a long tool', async () => {
+  await view(page, all.server, '');
+  await page.getByLabel('Tool', { exact: true }).selectOption('long');
+  for (const name of ['Send', 'Attach by address']) {
+    const { width, height } = await page.getByRole('button', { name }).boundingBox();
+    assert.deepEqual([width, height], [36, 36], name);
+  }
+  assert.equal(await page.getByLabel('Tool', { exact: true }).evaluate((element) => getComputedStyle(element).textOverflow), 'ellipsis');
+});
+
 const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent.trim());
 /** Waits until the element with this name has the focus, which moves after the view was drawn. */
 const focusIs = (name) =>
@@ -147,4 +157,17 @@ test('the drawer is opened, left and closed with the keyboard, which keeps its p
   await page.keyboard.press('Tab');
   assert.equal(await page.evaluate(() => document.activeElement.labels?.[0]?.textContent), 'Range');
   assert.deepEqual(page.problems, []);
+});
+
+test('a long word leaves the other columns in view, and a time has one line', async () => {
+  const wide = await openPage(all.browser, all.server, { viewport: { width: 1440, height: 900 } });
+  await signIn(wide, all.server);
+  for (const [path, name] of [['administration/users', 'Users'], ['administration/groups', 'Groups'], ['administration/keys', 'API keys of all users'], ['administration/audit', 'Events']]) {
+    await view(wide, all.server, path);
+    const table = wide.getByRole('table', { name });
+    assert.ok(await table.evaluate((element) => element.parentElement.scrollWidth <= element.parentElement.clientWidth + 1), name);
+    const lines = await table.locator('td.time').evaluateAll((cells) => cells.map((cell) => cell.firstChild.getClientRects()[0].height));
+    assert.ok(lines.length > 0 && lines.every((height) => height < 40), `${name}: ${lines}`);
+  }
+  assert.deepEqual(wide.problems, []);
 });

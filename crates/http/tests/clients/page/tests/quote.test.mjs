@@ -91,6 +91,47 @@ test('a refused first message says why, and stays in the message box', async () 
   assert.deepEqual(other.problems, []);
 });
 
+test('a first message that no session can take comes back, and leaves no session', async () => {
+  const large = 'x'.repeat(1_100_000);
+  const ids = async () => (await all.server.api('GET', '/sessions')).data.map((session) => session.id);
+  const before = await ids();
+  await page.getByRole('button', { name: 'New session' }).click();
+  await page.getByLabel('Tool', { exact: true }).selectOption('short');
+  await message().fill(large);
+  await page.getByRole('button', { name: 'Send' }).click();
+  const refusal = page.getByRole('alert').getByText('The request body is too large');
+  await refusal.waitFor();
+  await page.locator('.card').first().waitFor();
+  await settled(page);
+  assert.equal(await refusal.count(), 1);
+  assert.equal((await message().inputValue()).length, large.length);
+  assert.deepEqual(await ids(), before);
+  assert.equal(await page.getByRole('link', { name: 'Untitled session' }).count(), 0);
+  await message().fill('');
+});
+
+test('a refusal that is shown is not repeated by the quote of its draft', async () => {
+  const session = await all.server.api('POST', '/sessions', { tool: 'short' });
+  await page.goto(`${all.server.address}/#/sessions/${session.id}`);
+  const refused = { type: 'x', title: 'The message is too long', status: 422, code: 'message_too_long' };
+  await page.route('**/messages', (route) => (route.request().method() === 'POST' ? route.fulfill({ status: 422, json: refused }) : route.fallback()));
+  await page.route('**/quote', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), refusal: refused } });
+  });
+  await message().fill(LONG);
+  await page.locator('.composer-note.warning').getByText('The message is too long').waitFor();
+  const quoted = page.waitForResponse('**/quote');
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByRole('alert').getByText('The message is too long').waitFor();
+  await (await quoted).finished();
+  await settled(page);
+  assert.equal(await page.getByText('The message is too long').count(), 1);
+  await page.unroute('**/messages');
+  await page.unroute('**/quote');
+  await message().fill('');
+});
+
 test('the first message has a quote as well, in the session that it begins', async () => {
   await page.getByRole('button', { name: 'New session' }).click();
   await page.getByLabel('Tool', { exact: true }).selectOption('short');

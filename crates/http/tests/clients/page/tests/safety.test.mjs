@@ -142,6 +142,36 @@ test('files of an answer are shown only if they are stored raster images', async
   await page.unroute(/\/sessions\/[^/]+$/);
 });
 
+test('characters that turn the direction of a text move neither the host of a link nor its letters', async () => {
+  await converse(page, 'general-assistant', '\u202e[click here](https://moc.elpmaxe.es/) and [another](https://evil.example/)');
+  await idle(page);
+  const places = await answers(page).first().locator('.link-host').evaluateAll((hosts) => hosts.map((host) => {
+    const letters = document.createRange();
+    const text = [...host.childNodes].flatMap((node) => [...node.data].map((_, index) => {
+      letters.setStart(node, index);
+      letters.setEnd(node, index + 1);
+      return letters.getBoundingClientRect().left;
+    }));
+    const link = host.parentElement.querySelector('a').getBoundingClientRect();
+    return { host: host.textContent, inOrder: text.every((left, index) => index === 0 || left > text[index - 1]), afterLink: link.right < text[0] };
+  }));
+  assert.deepEqual(places, ['(moc.elpmaxe.es)', '(evil.example)'].map((host) => ({ host, inOrder: true, afterLink: true })));
+  assert.deepEqual(page.problems, []);
+});
+
+test('names that every object has are texts like others', async () => {
+  await page.getByRole('button', { name: 'New session' }).click();
+  await page.getByRole('button', { name: 'Attach by address' }).click();
+  await page.getByLabel('Address', { exact: true }).fill('https://files.example.org/report.constructor');
+  assert.equal(await page.getByLabel('Media type').getAttribute('placeholder'), 'image/png');
+  await page.getByRole('button', { name: 'Attach', exact: true }).click();
+  await converse(page, 'general-assistant', 'Literally &toString; and &amp; and [constructor] and [valueOf][toString]');
+  await idle(page);
+  await answers(page).first().getByText('Literally &toString; and & and [constructor] and [valueOf][toString]').waitFor();
+  await page.locator('.attachments').getByText('application/octet-stream').waitFor();
+  assert.deepEqual(page.problems, []);
+});
+
 test('the policy permits no inline script or style, and no other host', async () => {
   const response = await page.goto(all.server.address);
   const policy = response.headers()['content-security-policy'];

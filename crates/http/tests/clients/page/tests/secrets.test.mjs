@@ -60,7 +60,9 @@ test('a key that was entered stays in the storage of its tab only', async () => 
   }
   await signIn(page, server);
   await settled(page);
-  assert.deepEqual(await page.evaluate(() => Object.values({ ...sessionStorage })), [server.key]);
+  // The id of the user says whose the drafts of the tab are.
+  const { user } = await server.api('GET', '/me');
+  assert.deepEqual(await page.evaluate(() => ({ ...sessionStorage })), { 'causerie.key': server.key, 'causerie.owner': user.id });
   without(await readable(page), 'the page');
   const tab = await openTab(page, server);
   await tab.goto(server.address);

@@ -112,12 +112,33 @@ test('every view is loaded while the page is idle', async () => {
   await all.server.restart();
 });
 
+test('a view that could not be loaded is loaded again', async () => {
+  const page = await openPage(all.browser, all.server);
+  // Nothing is loaded before it is shown.
+  await page.addInitScript(() => {
+    globalThis.requestIdleCallback = () => {};
+  });
+  await page.route('**/usage.js', (route) => route.abort());
+  await page.goto(all.server.address);
+  await signIn(page, all.server);
+  await page.getByRole('link', { name: 'Usage' }).click();
+  await page.getByRole('main').getByRole('alert').getByText('The server cannot be reached.').waitFor();
+  await page.unroute('**/usage.js');
+  await page.getByRole('main').getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('heading', { name: 'Usage', level: 1 }).waitFor();
+  assert.deepEqual(page.problems, []);
+});
+
 test('an address without a view shows the start of a session', async () => {
   const page = await openPage(all.browser, all.server);
   await signIn(page, all.server);
   for (const path of ['nowhere', 'constructor', 'sessions']) {
     await page.goto(`${all.server.address}/#/${path}`);
     await page.locator('.card').first().waitFor();
+  }
+  for (const path of ['sessions/..', 'sessions/%2e%2e', 'sessions/.']) {
+    await page.goto(`${all.server.address}/#/${path}`);
+    await page.getByRole('alert').getByText('This does not exist').waitFor();
   }
   assert.deepEqual(page.problems, []);
 });
@@ -179,10 +200,68 @@ test('the address of the first start signs in once, and its code leaves no trace
   }
 });
 
+test('drafts stay for the next key of a user, and never reach another one', async () => {
+  const { api } = all.server;
+  const user = await api('POST', '/users', { name: 'Writer', email: 'writer@example.org' });
+  const keys = [];
+  for (const name of ['first', 'second']) keys.push(await api('POST', '/api-keys', { name, user_id: user.id }));
+  const page = await openPage(all.browser, all.server);
+  const message = page.getByLabel('Message', { exact: true });
+  const enter = async (key) => {
+    await page.getByLabel('API key').fill(key);
+    await page.keyboard.press('Enter');
+    await message.waitFor();
+  };
+  const end = async ({ id }) => {
+    await api('DELETE', `/api-keys/${id}`);
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+    await page.getByLabel('API key').waitFor();
+  };
+  await page.goto(all.server.address);
+  await enter(keys[0].key);
+  await message.fill('Only for me');
+  await page.evaluate(() => sessionStorage.setItem('causerie.unsent.x', '{}'));
+  await end(keys[0]);
+  await enter(keys[1].key);
+  assert.equal(await message.inputValue(), 'Only for me');
+  await end(keys[1]);
+  await enter(all.server.key);
+  assert.equal(await message.inputValue(), '');
+  assert.ok(!/Only for me|unsent/.test(await page.evaluate(() => JSON.stringify({ ...sessionStorage }))));
+  assert.deepEqual(page.problems, []);
+});
+
+test('the address of the first start in a tab of another user leaves nothing of that user', async () => {
+  const server = await startServer();
+  try {
+    const user = await server.api('POST', '/users', { name: 'Before', email: 'before@example.org' });
+    const { key } = await server.api('POST', '/api-keys', { name: 'before', user_id: user.id });
+    const session = await server.api('POST', '/sessions', { tool: 'general-assistant', title: 'Session of the other user' }, { bearer: key });
+    const page = await openPage(all.browser, server);
+    await signIn(page, server, key);
+    await page.goto(`${server.address}/#/sessions/${session.id}`);
+    await page.getByLabel('Message', { exact: true }).fill('Draft of the other user');
+    await page.evaluate((hash) => {
+      location.hash = hash;
+    }, server.code());
+    await page.locator('.principal').getByText('admin').waitFor();
+    await settled(page);
+    assert.ok(!/of the other user/.test(await page.evaluate(() => document.documentElement.outerHTML + JSON.stringify({ ...sessionStorage }))));
+    assert.equal(await page.getByLabel('Message', { exact: true }).inputValue(), '');
+    assert.deepEqual(page.problems, []);
+  } finally {
+    await server.close();
+  }
+});
+
 test('a server without authentication asks for no key', async () => {
   const server = await startServer({ flags: ['--insecure-no-auth'] });
-  const page = await openPage(all.browser, server);
-  await page.goto(server.address);
-  await page.getByRole('button', { name: 'New session' }).waitFor();
-  await server.close();
+  try {
+    const page = await openPage(all.browser, server);
+    await page.goto(server.address);
+    await page.getByRole('button', { name: 'New session' }).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Sign out' }).count(), 0);
+  } finally {
+    await server.close();
+  }
 });

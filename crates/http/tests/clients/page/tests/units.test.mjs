@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { PAGE } from '../support/files.mjs';
 
+globalThis.navigator ??= { languages: ['en-US'] };
+
 const load = (name) => import(join(PAGE, 'js', name));
 
 test('money is shown without floating point', async () => {
@@ -99,4 +101,33 @@ test('a list that is read again loses deleted sessions, and keeps older ones', a
   list.merge({ data: [session('d', '4')], next_cursor: null }, null);
   assert.equal(ids(), 'd');
   assert.equal(list.cursor, null);
+});
+
+test('a range of the address is one that exists, or the default one', async () => {
+  const { isTooLong, rangeOf } = await load('views/usage/ranges.js');
+  const name = (query) => rangeOf(new URLSearchParams(query)).name;
+  const others = ['range=constructor', 'range=__proto__', 'range=custom', 'range=custom&from=abc&to=def', 'range=custom&from=2026-02-30&to=2026-03-01', 'range=custom&from=2026-03-02&to=2026-03-01', 'range=custom&from=12026-01-01&to=12026-01-02'];
+  for (const query of ['', ...others]) assert.equal(name(query), 'days30', query);
+  assert.equal(name('range=week'), 'week');
+  assert.deepEqual(rangeOf(new URLSearchParams('range=custom&from=2026-03-01&to=2026-03-01')), { name: 'custom', from: '2026-03-01', to: '2026-03-01' });
+  assert.equal(isTooLong({ from: '2025-01-01', to: '2026-02-04' }), false);
+  assert.equal(isTooLong({ from: '2025-01-01', to: '2026-02-05' }), true);
+});
+
+test('an id in a path leads to no other path', async () => {
+  const { segment } = await load('api.js');
+  const base = 'https://example.org/sessions/';
+  for (const id of ['..', '.', '../models', '%2e%2e', 'a/b', 'a?b#c']) assert.ok(new URL(base + segment(id)).href.startsWith(base) && new URL(base + segment(id)).href.length > base.length, id);
+  assert.equal(segment('openai/gpt-5'), 'openai%2Fgpt-5');
+});
+
+test('a problem says the same once, and one is not many', async () => {
+  const { sentenceOf } = await load('components/problem.js');
+  const { t } = await load('texts/index.js');
+  const sentence = (problem) => sentenceOf({ code: problem.code, problem });
+  assert.equal(sentence({ title: 'Another user has this name', detail: 'another user has this name' }), 'Another user has this name');
+  assert.equal(sentence({ title: 'Too large', detail: 'at most 5 bytes' }), 'Too large: at most 5 bytes');
+  assert.equal(sentence({ title: 'Odd', code: 'constructor' }), 'Odd');
+  assert.equal(t.facts.contextCounts('1', '0', '1'), '1 message sent, 0 left out, about 1 token');
+  assert.equal(t.facts.contextCounts('2', '0', '1,001'), '2 messages sent, 0 left out, about 1,001 tokens');
 });

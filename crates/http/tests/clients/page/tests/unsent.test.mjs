@@ -150,5 +150,56 @@ test('a message appears once, also if the state of the session arrives before it
   assert.deepEqual(page.problems, []);
 });
 
+test('tools that cannot be read are read again, and nothing is sent before', async () => {
+  const tools = /\/tools\?/;
+  await page.route(tools, (route) => route.abort());
+  await page.getByRole('link', { name: 'Account' }).click();
+  await page.getByRole('heading', { name: 'Account' }).waitFor();
+  await page.getByRole('button', { name: 'New session' }).click();
+  await page.getByRole('main').getByRole('alert').getByText('The server cannot be reached.').waitFor();
+  await send('Before the tools');
+  assert.equal(await page.getByRole('button', { name: 'Send' }).isDisabled(), true);
+  assert.equal(await page.getByRole('alert').count(), 1);
+  await page.unroute(tools);
+  await page.getByRole('main').getByRole('button', { name: 'Try again' }).click();
+  await page.locator('.card').first().waitFor();
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.waitForURL(/#\/sessions\//);
+  await idle(page);
+  assert.deepEqual(await sent(), ['Before the tools']);
+});
+
+test('a draft that has no place in the storage begins one session, and leaves no older draft', async () => {
+  const long = 'A long draft, which is worth a quote. '.repeat(60);
+  const stored = () => page.evaluate(() => Object.values({ ...sessionStorage }));
+  await page.getByRole('button', { name: 'New session' }).click();
+  await page.locator('.card').first().waitFor();
+  await message().fill('An older draft');
+  assert.ok((await stored()).includes('An older draft'));
+  await page.evaluate(() => {
+    for (let size = 2 ** 22; size > 0; size = Math.floor(size / 2)) {
+      try {
+        sessionStorage.setItem(`room-${size}`, 'x'.repeat(size));
+      } catch {
+        // The next piece is smaller.
+      }
+    }
+  });
+  await message().fill(long);
+  assert.ok(!(await stored()).includes('An older draft'));
+  const begun = [];
+  page.on('request', (request) => request.method() === 'POST' && /\/sessions$/.test(request.url()) && begun.push(request.url()));
+  await page.getByRole('button', { name: 'What will it cost?' }).click();
+  await page.waitForURL(/#\/sessions\//);
+  await page.locator('.quote').waitFor();
+  assert.equal(await message().inputValue(), long);
+  assert.equal(begun.length, 1);
+  await page.getByRole('button', { name: 'Send' }).click();
+  await idle(page);
+  assert.deepEqual(await sent(), [long]);
+  await page.evaluate(() => Object.keys(sessionStorage).filter((name) => name.startsWith('room-')).forEach((name) => sessionStorage.removeItem(name)));
+  assert.deepEqual(page.problems, []);
+});
+
 /** Waits until what has arrived is shown. */
 const settledFrame = () => page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(resolve)))));

@@ -106,6 +106,33 @@ test('the range is kept in the address', async () => {
   await page.getByRole('table', { name: 'By tool' }).waitFor();
 });
 
+test('reports that could not be read are read again', async () => {
+  await page.route(/\/usage\?/, (route) => route.abort());
+  await page.getByLabel('Range').selectOption('week');
+  await page.getByRole('main').getByRole('alert').getByText('The server cannot be reached.').waitFor();
+  await page.unroute(/\/usage\?/);
+  await page.getByRole('main').getByRole('button', { name: 'Try again' }).click();
+  await page.getByRole('table', { name: 'By tool' }).waitFor();
+  assert.equal(await page.getByRole('alert').count(), 0);
+});
+
+test('a range of more days than a report has says so, and asks for none', async () => {
+  const refused = [];
+  page.on('response', (response) => response.status() >= 400 && refused.push(response.url()));
+  for (const query of ['range=custom&from=abc&to=def', 'range=constructor']) {
+    await page.goto(`${all.server.address}/#/usage?${query}`);
+    await page.waitForFunction((wanted) => location.hash.endsWith(wanted), query);
+    await page.waitForFunction(() => document.querySelector('.range select').value === 'days30');
+    await page.getByRole('table', { name: 'By tool' }).waitFor();
+  }
+  await page.goto(`${all.server.address}/#/usage?range=custom&from=2024-01-01&to=2026-01-01`);
+  await page.getByRole('alert').getByText('A range has at most 400 days.').waitFor();
+  await page.getByLabel('Range').selectOption('today');
+  await page.getByRole('table', { name: 'By tool' }).waitFor();
+  assert.equal(await page.getByRole('alert').count(), 0);
+  assert.deepEqual(refused, []);
+});
+
 test('the records are downloaded as CSV', async () => {
   const requested = page.waitForRequest((request) => request.url().includes('/usage/records'));
   const download = page.waitForEvent('download');
