@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-/// The path of each module that `entry` imports, also through others, in the order in which they are found. `sources`
-/// has the source of each file by its path, with `/` between its parts.
+/// Returns the path of each module that `entry` imports, also through others, in the order in which they are found.
+/// `sources` has the source of each file by its path, with `/` between its parts.
 pub(crate) fn imported(entry: &str, sources: &BTreeMap<&str, &str>) -> Result<Vec<String>, String> {
     let mut found = Vec::new();
     let mut next = vec![entry.to_owned()];
