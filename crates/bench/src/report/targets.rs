@@ -46,7 +46,11 @@ const fn of(name: &'static str, value: Value, bound: Bound) -> Target {
 
 /// Returns a target for the value of a server divided by that of another one.
 const fn to(name: &'static str, found: Value, reference: ServerKind, bound: Bound) -> Target {
-    let reference = Value { server: reference, ..found };
+    ratio(name, found, Value { server: reference, ..found }, bound)
+}
+
+/// Returns a target for a value divided by another one.
+const fn ratio(name: &'static str, found: Value, reference: Value, bound: Bound) -> Target {
     Target { name, measure: Measure::Ratio(found, reference), bound }
 }
 
@@ -65,22 +69,18 @@ const TARGETS: [Target; 20] = [
     of("KiB per open stream", value("open9500", Sqlite, "kib_per_stream"), at_most(25.0)),
     of("9,500 open streams, MiB", value("open9500", Sqlite, "open_mib"), at_most(285.0)),
     of("`GET /me` meanwhile, p99, ms", value("open9500", Sqlite, "get_me_p99_ms"), at_most(10.0)),
-    Target {
-        name: "CPU per turn in a full store, × empty",
-        measure: Measure::Ratio(
-            value("million", Sqlite, "many_cpu_ms_per_turn_full"),
-            value("million", Sqlite, "many_cpu_ms_per_turn_empty"),
-        ),
-        bound: at_most(1.1),
-    },
-    Target {
-        name: "CPU per paced chunk in a full store, × empty",
-        measure: Measure::Ratio(
-            value("million", Sqlite, "paced_cpu_ms_per_1000_chunks_full"),
-            value("million", Sqlite, "paced_cpu_ms_per_1000_chunks_empty"),
-        ),
-        bound: at_most(1.1),
-    },
+    ratio(
+        "CPU per turn in a full store, × empty",
+        value("million", Sqlite, "many_cpu_ms_per_turn_full"),
+        value("million", Sqlite, "many_cpu_ms_per_turn_empty"),
+        at_most(1.1),
+    ),
+    ratio(
+        "CPU per paced chunk in a full store, × empty",
+        value("million", Sqlite, "paced_cpu_ms_per_1000_chunks_full"),
+        value("million", Sqlite, "paced_cpu_ms_per_1000_chunks_empty"),
+        at_most(1.1),
+    ),
     of("slowest usage report, ms", value("reports", Sqlite, "slowest_report_ms"), at_most(150.0)),
     of(
         "slowest usage report, PostgreSQL, ms",
