@@ -11,13 +11,13 @@ mod banner;
 mod bootstrap;
 mod cli;
 mod entropy;
+mod housekeeping;
 mod logging;
 mod serve;
 pub mod settings;
 mod signals;
 #[cfg(feature = "test-hooks")]
 mod test_hooks;
-mod ticket_cleanup;
 mod tools;
 mod verify;
 mod wiring;

@@ -20,8 +20,8 @@ use tokio_util::task::TaskTracker;
 use crate::banner::StartupBanner;
 use crate::bootstrap::{self, Bootstrap, working_key_file};
 use crate::entropy::SystemEntropy;
+use crate::housekeeping::Housekeeping;
 use crate::settings::{Settings, check_auth_disabled};
-use crate::ticket_cleanup::TicketCleanup;
 use crate::tools;
 use crate::wiring::{self, Gateway, ServingRight, Store};
 
@@ -36,7 +36,7 @@ pub struct Server {
     gateway: Gateway,
     store: Store,
     banner: StartupBanner,
-    ticket_cleanup: TicketCleanup,
+    housekeeping: Housekeeping,
     tools_dir: Option<PathBuf>,
     /// Released last, after all writes.
     right: ServingRight,
@@ -88,7 +88,7 @@ impl Server {
                 "authentication is disabled (CAUSERIE_INSECURE_NO_AUTH): requests without a credential act as the first admin"
             );
         }
-        let ticket_cleanup = TicketCleanup::start(store.tickets());
+        let housekeeping = Housekeeping::start(store.tickets(), store.usage_summaries());
         let tools_dir = settings.runtime.tools_dir.clone();
         Ok(Server {
             http,
@@ -96,7 +96,7 @@ impl Server {
             gateway,
             store,
             banner,
-            ticket_cleanup,
+            housekeeping,
             tools_dir,
             right,
             is_store_lost: false,
@@ -155,7 +155,7 @@ impl Server {
         let drain = if self.is_store_lost { Duration::ZERO } else { self.banner.drain };
         self.runtime.drain(drain).await;
         self.http.stop().await;
-        self.ticket_cleanup.stop().await;
+        self.housekeeping.stop().await;
         self.gateway.close().await;
         if self.is_store_lost {
             self.store.abandon();

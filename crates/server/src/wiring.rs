@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use causerie_domain::ports::{
     Authentication, Clock, CompletionGateway, Directory, IntegrityChecks, Operator, ReapScope, StoreHealth,
-    StreamTickets, TokenVerifier,
+    StreamTickets, TokenVerifier, UsageSummaries,
 };
 use causerie_http::auth::OneTimeCode;
 use causerie_http::{AppParts, AppState, HttpSettings};
@@ -108,6 +108,10 @@ impl Store {
 
     pub(crate) fn tickets(&self) -> Arc<dyn StreamTickets> {
         Arc::clone(&self.0) as Arc<dyn StreamTickets>
+    }
+
+    pub(crate) fn usage_summaries(&self) -> Arc<dyn UsageSummaries> {
+        Arc::clone(&self.0) as Arc<dyn UsageSummaries>
     }
 
     /// Waits for running transactions and closes the connections.

@@ -77,6 +77,7 @@ pub use usage::reconciliation::{
 };
 pub use usage::{
     UsageFilter, UsageRecordCursor, UsageRecordQuery, UsageReport, UsageReportQuery, UsageReports,
+    UsageSummaries,
 };
 pub use users::{NewUser, UserChange, Users};
 

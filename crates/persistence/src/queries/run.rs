@@ -1,7 +1,7 @@
-//! Runs statements, with the type of the statement erased.
+//! Statements with their type erased. The parent of the queries runs them.
 //!
-//! diesel-async compiles its futures once per type of statement, and each statement has a type of its own. With this
-//! trait they are compiled once per database, and the loop over rows once per type of row.
+//! Each statement has a type of its own. With this trait the code that runs statements is compiled once per database, and
+//! the loop over rows once per type of row.
 
 use diesel::deserialize::FromSqlRow;
 use diesel::query_builder::{AsQuery, AstPass, Query, QueryFragment, QueryId};
@@ -9,11 +9,8 @@ use diesel::query_dsl::CompatibleType;
 use diesel::query_dsl::methods::LimitDsl;
 use diesel::result::{Error, QueryResult};
 use diesel::sql_types::Untyped;
-use diesel_async::AsyncConnectionCore;
-use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, TryStreamExt};
 
-use super::{Conn, Db};
+use super::{Conn, Db, run_statement};
 
 /// SQL type of the rows of a query.
 type RowSql<Q, U> = <<Q as AsQuery>::SqlType as CompatibleType<U, Db>>::SqlType;
@@ -21,24 +18,24 @@ type RowSql<Q, U> = <<Q as AsQuery>::SqlType as CompatibleType<U, Db>>::SqlType;
 /// The methods that run a statement. They replace those of diesel-async with the same names.
 pub(crate) trait RunQueryDsl: Sized {
     /// Runs a statement and returns the number of affected rows.
-    fn execute<'q>(self, conn: &'q mut Conn) -> BoxFuture<'q, QueryResult<usize>>
+    fn execute<'q>(self, conn: &'q mut Conn) -> impl Future<Output = QueryResult<usize>> + Send + 'q
     where
         Self: QueryFragment<Db> + 'q,
     {
-        conn.execute_returning_count(Statement::new(self))
+        run_statement::execute(conn, Statement::new(self))
     }
 
     /// Runs a query and returns its rows.
-    fn load<'q, U>(self, conn: &'q mut Conn) -> BoxFuture<'q, QueryResult<Vec<U>>>
+    fn load<'q, U>(self, conn: &'q mut Conn) -> impl Future<Output = QueryResult<Vec<U>>> + Send + 'q
     where
         Self: AsQuery<Query: QueryFragment<Db> + 'q, SqlType: CompatibleType<U, Db>>,
         U: FromSqlRow<RowSql<Self, U>, Db> + Send + 'q,
     {
-        all(conn, Statement::new(self.as_query()), build::<RowSql<Self, U>, U>)
+        run_statement::all(conn, Statement::new(self.as_query()), build::<RowSql<Self, U>, U>)
     }
 
     /// Runs a statement and returns the rows that it changed.
-    fn get_results<'q, U>(self, conn: &'q mut Conn) -> BoxFuture<'q, QueryResult<Vec<U>>>
+    fn get_results<'q, U>(self, conn: &'q mut Conn) -> impl Future<Output = QueryResult<Vec<U>>> + Send + 'q
     where
         Self: AsQuery<Query: QueryFragment<Db> + 'q, SqlType: CompatibleType<U, Db>>,
         U: FromSqlRow<RowSql<Self, U>, Db> + Send + 'q,
@@ -47,16 +44,16 @@ pub(crate) trait RunQueryDsl: Sized {
     }
 
     /// Runs a query and returns its first row, or the error `NotFound`.
-    fn get_result<'q, U>(self, conn: &'q mut Conn) -> BoxFuture<'q, QueryResult<U>>
+    fn get_result<'q, U>(self, conn: &'q mut Conn) -> impl Future<Output = QueryResult<U>> + Send + 'q
     where
         Self: AsQuery<Query: QueryFragment<Db> + 'q, SqlType: CompatibleType<U, Db>>,
         U: FromSqlRow<RowSql<Self, U>, Db> + Send + 'q,
     {
-        one(conn, Statement::new(self.as_query()), build::<RowSql<Self, U>, U>)
+        run_statement::one(conn, Statement::new(self.as_query()), build::<RowSql<Self, U>, U>)
     }
 
     /// Runs a query with the limit 1 and returns its row, or the error `NotFound`.
-    fn first<'q, U>(self, conn: &'q mut Conn) -> BoxFuture<'q, QueryResult<U>>
+    fn first<'q, U>(self, conn: &'q mut Conn) -> impl Future<Output = QueryResult<U>> + Send + 'q
     where
         Self: LimitDsl<Output: AsQuery<Query: QueryFragment<Db> + 'q, SqlType: CompatibleType<U, Db>>>,
         U: FromSqlRow<RowSql<Self::Output, U>, Db> + Send + 'q,
@@ -110,7 +107,7 @@ impl<T: LimitDsl> LimitDsl for Cached<T> {
 }
 
 /// A statement of any type. Prepared statements are cached by their SQL text.
-struct Statement<'q>(Box<dyn Render + 'q>);
+pub(crate) struct Statement<'q>(Box<dyn Render + 'q>);
 
 impl<'q> Statement<'q> {
     fn new(statement: impl QueryFragment<Db> + 'q) -> Self {
@@ -156,38 +153,6 @@ impl QueryId for Statement<'_> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-type Row<'q> = <Conn as AsyncConnectionCore>::Row<'q, 'q>;
-
-fn build<ST, U: FromSqlRow<ST, Db>>(row: &Row<'_>) -> QueryResult<U> {
+fn build<ST, U: FromSqlRow<ST, Db>>(row: &run_statement::Row<'_>) -> QueryResult<U> {
     U::build_from_row(row).map_err(Error::DeserializationError)
-}
-
-fn all<'q, U: Send + 'q>(
-    conn: &'q mut Conn,
-    statement: Statement<'q>,
-    build: fn(&Row<'_>) -> QueryResult<U>,
-) -> BoxFuture<'q, QueryResult<Vec<U>>> {
-    let rows = AsyncConnectionCore::load(conn, statement);
-    async move {
-        let mut rows = rows.await?;
-        let mut built = Vec::new();
-        while let Some(row) = rows.try_next().await? {
-            built.push(build(&row)?);
-        }
-        Ok(built)
-    }
-    .boxed()
-}
-
-fn one<'q, U: Send + 'q>(
-    conn: &'q mut Conn,
-    statement: Statement<'q>,
-    build: fn(&Row<'_>) -> QueryResult<U>,
-) -> BoxFuture<'q, QueryResult<U>> {
-    let rows = AsyncConnectionCore::load(conn, statement);
-    async move {
-        let row = rows.await?.try_next().await?.ok_or(Error::NotFound)?;
-        build(&row)
-    }
-    .boxed()
 }

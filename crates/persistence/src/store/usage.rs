@@ -1,8 +1,10 @@
 //! Usage reports. A filter that matches nothing sends no query.
 
+use causerie_domain::Timestamp;
 use causerie_domain::page::Page;
 use causerie_domain::ports::{
     StoreError, UsageRecordCursor, UsageRecordQuery, UsageReport, UsageReportQuery, UsageReports,
+    UsageSummaries,
 };
 use causerie_domain::usage::reports::{UsageRecord, UsageTotals};
 
@@ -25,6 +27,13 @@ impl UsageReports for SqlStore {
             return Ok(empty());
         }
         transact!(self, Snapshot, usage::records(list))
+    }
+}
+
+#[async_trait::async_trait]
+impl UsageSummaries for SqlStore {
+    async fn summarize_usage(&self, before: Timestamp) -> Result<bool, StoreError> {
+        transact!(self, Write, usage::summarize(before))
     }
 }
 

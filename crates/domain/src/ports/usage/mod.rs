@@ -74,3 +74,14 @@ pub trait UsageReports: Send + Sync + Debug {
         query: UsageRecordQuery,
     ) -> Result<Page<UsageRecord, UsageRecordCursor>, StoreError>;
 }
+
+/// Sums of the ledger that are kept, so that reports do not read each row.
+#[async_trait::async_trait]
+pub trait UsageSummaries: Send + Sync + Debug {
+    /// Sums some of the rows that were opened before an instant and have no summary, or changed since their summary.
+    /// Returns whether there are more. Reports are the same before and after it.
+    ///
+    /// Other writes to the ledger wait meanwhile. Rows that still change should be left out: each change makes the summary
+    /// of a period stale, and its rows are read until they are summarized again.
+    async fn summarize_usage(&self, before: Timestamp) -> Result<bool, StoreError>;
+}

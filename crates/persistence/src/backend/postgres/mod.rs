@@ -4,6 +4,7 @@ mod bulk;
 mod connector;
 mod engine;
 mod job;
+mod run;
 mod tls;
 
 // The same file as SQLite's: one set of queries, compiled for each database.

@@ -5,15 +5,12 @@ use std::time::Duration;
 
 use diesel::ConnectionError::{BadConnection, CouldntSetupConfiguration};
 use diesel::ConnectionResult;
-use diesel::connection::{AnsiTransactionManager, Connection, SimpleConnection};
+use diesel::connection::{AnsiTransactionManager, Connection, SimpleConnection, TransactionManager};
 use diesel::result::{Error, QueryResult};
 use diesel::sqlite::SqliteConnection;
-use diesel_async::{AsyncConnection, TransactionManager};
 use futures_util::FutureExt;
 
 use super::Conn;
-
-type Manager = <Conn as AsyncConnection>::TransactionManager;
 
 /// Time that one try of the writer waits for a file that another process has locked. The writer tries again while a
 /// caller waits, so the wait of the caller is the limit.
@@ -94,16 +91,12 @@ impl SqliteConn {
 
     /// Begins a transaction that holds the write lock from its start, or a savepoint within a transaction.
     pub(super) fn begin_immediate(&mut self) -> QueryResult<()> {
-        block_on_ready(
-            self.inner.spawn_blocking(|conn| {
-                AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN IMMEDIATE")
-            }),
-        )
+        AnsiTransactionManager::begin_transaction_sql(&mut self.inner.0, "BEGIN IMMEDIATE")
     }
 
     /// Commits the transaction; if that fails, rolls it back.
     pub(super) fn commit(&mut self) -> QueryResult<()> {
-        let committed = block_on_ready(Manager::commit_transaction(&mut self.inner));
+        let committed = AnsiTransactionManager::commit_transaction(&mut self.inner.0);
         if committed.is_err() {
             self.roll_back();
         }
@@ -112,7 +105,7 @@ impl SqliteConn {
 
     /// Rolls back the transaction. If that fails, the connection is replaced: closing it rolls back.
     pub(super) fn roll_back(&mut self) {
-        let undone = block_on_ready(Manager::rollback_transaction(&mut self.inner));
+        let undone = AnsiTransactionManager::rollback_transaction(&mut self.inner.0);
         if matches!(undone, Ok(()) | Err(Error::NotInTransaction)) {
             return;
         }
@@ -135,20 +128,21 @@ fn connect_store(path: &Path, busy_timeout: Duration, role: ConnRole) -> Connect
 
 /// Begins a transaction, or a savepoint within one.
 pub(super) fn begin(conn: &mut Conn) -> QueryResult<()> {
-    block_on_ready(Manager::begin_transaction(conn))
+    AnsiTransactionManager::begin_transaction(&mut conn.0)
 }
 
 /// Commits the innermost transaction or savepoint.
 pub(super) fn commit_inner(conn: &mut Conn) -> QueryResult<()> {
-    block_on_ready(Manager::commit_transaction(conn))
+    AnsiTransactionManager::commit_transaction(&mut conn.0)
 }
 
 /// Rolls back the innermost transaction or savepoint.
 pub(super) fn roll_back_inner(conn: &mut Conn) -> QueryResult<()> {
-    block_on_ready(Manager::rollback_transaction(conn))
+    AnsiTransactionManager::rollback_transaction(&mut conn.0)
 }
 
-/// Returns the result of a future that never waits. With [`super::inline::Inline`] no future of a connection waits.
+/// Returns the result of a future that never waits. A statement has ended when its method returns, so the futures of
+/// transactions never wait.
 pub(super) fn block_on_ready<T, E: From<Error>>(future: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     future.now_or_never().unwrap_or_else(|| Err(E::from(Error::BrokenTransactionManager)))
 }

@@ -199,6 +199,7 @@ pub(super) mod tests {
     use futures_util::future::join_all;
     use tempfile::TempDir;
 
+    use super::super::queries;
     use super::*;
     use crate::backend::transaction::transaction;
     use crate::error::QueryError;
@@ -281,7 +282,7 @@ pub(super) mod tests {
         let read = transaction((), |conn: &mut Conn, _| {
             async move {
                 let query = diesel::sql_query("SELECT number FROM numbers ORDER BY number");
-                let rows: QueryResult<Vec<Row>> = diesel_async::RunQueryDsl::load(query, conn).await;
+                let rows: QueryResult<Vec<Row>> = queries::RunQueryDsl::load(query, conn).await;
                 Ok::<_, QueryError>(rows?.into_iter().map(|row| row.number).collect())
             }
             .boxed()

@@ -9,25 +9,20 @@ mod connection;
 mod engine;
 #[cfg(test)]
 mod fairness_tests;
-mod inline;
 mod job;
 mod queue;
+mod run;
 mod threads;
 
 #[path = "../../queries/mod.rs"]
 pub(crate) mod queries;
 
-use diesel::sqlite::SqliteConnection;
-use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
-
 pub(crate) use connection::{ConnRole, connect};
 pub(crate) use engine::Engine;
+pub(crate) use run::Conn;
 
 /// The backend type for the queries.
 pub(crate) type Db = diesel::sqlite::Sqlite;
-
-/// The connection type for the queries.
-pub(crate) type Conn = SyncConnectionWrapper<SqliteConnection, inline::Inline>;
 
 /// SQL of the database's clock in microseconds. Its resolution is one millisecond.
 pub(crate) const CLOCK: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";

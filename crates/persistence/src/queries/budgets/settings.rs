@@ -55,8 +55,8 @@ pub(crate) async fn delete(
     Ok(record_change(conn, stamp, (AuditAction::BudgetDelete, *subject), json!({})).await?)
 }
 
-/// Blocks writes to the ledger: no row may get a cost between summing the rows and writing the window.
-async fn lock_ledger(conn: &mut Conn) -> Result<(), QueryError> {
+/// Blocks writes to the ledger: no row may change between summing the rows and writing the sum.
+pub(in super::super) async fn lock_ledger(conn: &mut Conn) -> Result<(), QueryError> {
     if let Some(statement) = LOCK_LEDGER_SQL {
         diesel::sql_query(statement).execute(conn).await?;
     }

@@ -6,6 +6,8 @@ mod reconciliation;
 mod records;
 mod report;
 mod report_sql;
+mod summaries;
+mod sums;
 mod write;
 
 pub(super) use filter::{merge, parts, slugs};
@@ -14,6 +16,7 @@ pub(crate) use reconciliation::{claim_lookup, expired_lookups, postpone_lookup, 
 pub(crate) use records::records;
 pub(crate) use report::report;
 pub(super) use report_sql::SumStatement;
+pub(crate) use summaries::summarize;
 pub(super) use write::{
     close, exists, interrupt, of_closed, of_turn, of_turns, open, open_row, update_progress,
     with_references_of,

@@ -1,18 +1,22 @@
 //! Usage reports: pages of groups with sums over the ledger.
 
 use causerie_domain::page::Page;
-use causerie_domain::ports::{StoreError, UsageReport, UsageReportQuery};
+use causerie_domain::ports::{StoreError, UsageFilter, UsageReport, UsageReportQuery};
 use causerie_domain::usage::reports::{Grouping, ReportRow, UsageTotals};
 use diesel::BoolExpressionMethods;
 
+use super::super::filters::Condition;
 use super::super::{Conn, RunQueryDsl};
 use super::filter::{after, chosen, slugs};
-use super::report_sql::SumStatement;
+use super::report_sql::{Source, SumStatement};
+use super::summaries;
 use crate::error::QueryError;
 use crate::rows::{UsageTotalsRow, groups, total};
+use crate::schema::ai_usage;
 
 pub(crate) async fn report(conn: &mut Conn, query: &UsageReportQuery) -> Result<UsageReport, QueryError> {
-    let found: Vec<UsageTotalsRow> = of_page(query)?.load(conn).await?;
+    let parts = summaries::split(conn, query).await?;
+    let found: Vec<UsageTotalsRow> = of_page(query, &parts)?.load(conn).await?;
     let mut found = groups(found, &query.days)?;
     let is_last = found.len() <= query.limit as usize;
     let sums = if is_last && query.after.is_none() {
@@ -21,7 +25,7 @@ pub(crate) async fn report(conn: &mut Conn, query: &UsageReportQuery) -> Result<
         found.iter().for_each(|group| sums += group.sums);
         sums
     } else {
-        let everything: Vec<UsageTotalsRow> = statement(query)?.load(conn).await?;
+        let everything: Vec<UsageTotalsRow> = of_all(query, &parts)?.load(conn).await?;
         total(everything)?
     };
     found.truncate(query.limit as usize);
@@ -31,20 +35,34 @@ pub(crate) async fn report(conn: &mut Conn, query: &UsageReportQuery) -> Result<
 }
 
 /// Returns the statement that sums all rows of a report.
-fn statement(query: &UsageReportQuery) -> Result<SumStatement, StoreError> {
-    let statement = SumStatement::of(chosen(&query.rows)?);
-    let by_model = query.group_by.contains(&Grouping::Model);
-    Ok(if by_model { statement.comparing() } else { statement })
+fn of_all(query: &UsageReportQuery, parts: &[(Source, UsageFilter)]) -> Result<SumStatement, StoreError> {
+    statement(query, parts, chosen)
 }
 
 /// Returns the statement that sums the groups of a page.
-fn of_page(query: &UsageReportQuery) -> Result<SumStatement, StoreError> {
-    let mut statement = statement(query)?;
-    if let Some(last) = &query.after {
-        let after = after(&query.group_by, &query.days, last);
-        statement = statement.narrowed(|rows| Box::new(rows.and(after)));
-    }
-    Ok(statement.by(&query.group_by, &query.days).limit(query.limit))
+fn of_page(query: &UsageReportQuery, parts: &[(Source, UsageFilter)]) -> Result<SumStatement, StoreError> {
+    let of_page = |rows: &UsageFilter| -> Result<Condition<ai_usage::table>, StoreError> {
+        let rows = chosen(rows)?;
+        Ok(match &query.after {
+            Some(last) => Box::new(rows.and(after(&query.group_by, &query.days, last))),
+            None => rows,
+        })
+    };
+    Ok(statement(query, parts, of_page)?.by(&query.group_by, &query.days).limit(query.limit))
+}
+
+fn statement(
+    query: &UsageReportQuery,
+    parts: &[(Source, UsageFilter)],
+    rows: impl Fn(&UsageFilter) -> Result<Condition<ai_usage::table>, StoreError>,
+) -> Result<SumStatement, StoreError> {
+    let parts: Vec<_> = parts
+        .iter()
+        .map(|(source, filter)| Ok((*source, rows(filter)?)))
+        .collect::<Result<_, StoreError>>()?;
+    let statement = SumStatement::of_parts(parts);
+    let by_model = query.group_by.contains(&Grouping::Model);
+    Ok(if by_model { statement.comparing() } else { statement })
 }
 
 async fn name_tools(conn: &mut Conn, groups: &mut [ReportRow]) -> Result<(), QueryError> {

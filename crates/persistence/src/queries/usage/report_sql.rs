@@ -1,8 +1,7 @@
 //! The statement that sums ledger rows, grouped by any of their fields.
 //!
-//! It is built as text, since diesel's `GROUP BY` is fixed at compile time. The upper and the lower 32 bits of a column
-//! are summed separately, which cannot overflow for any number of rows; a sum of 64-bit values fails on SQLite and
-//! becomes a numeric on PostgreSQL. Rows are also grouped by basis; the caller combines these groups.
+//! It is built as text, since diesel's `GROUP BY` is fixed at compile time. Rows are also grouped by basis; the caller
+//! combines these groups.
 
 use causerie_domain::calendar::Day;
 use causerie_domain::usage::reports::Grouping;
@@ -12,12 +11,13 @@ use diesel::sql_types::BigInt;
 
 use super::super::Db;
 use super::super::filters::Condition;
+use super::sums;
 use crate::rows::{SUM_BASES, SumColumns};
 use crate::schema::ai_usage;
 
 /// A statement that sums ledger rows.
 pub(in super::super) struct SumStatement {
-    rows: Condition<ai_usage::table>,
+    parts: Vec<Part>,
     group_by: Vec<Grouping>,
     /// Start of each day, in microseconds.
     days: Vec<i64>,
@@ -25,24 +25,37 @@ pub(in super::super) struct SumStatement {
     compares: bool,
 }
 
+/// Rows that are summed.
+struct Part {
+    source: Source,
+    rows: Condition<ai_usage::table>,
+}
+
+/// Table whose rows are summed. In a condition, each of them has the name of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    Ledger,
+    /// Summaries of periods whose rows have not changed since.
+    Summaries,
+}
+
 impl SumStatement {
     /// Sums these rows in one group.
     pub(in super::super) fn of(rows: Condition<ai_usage::table>) -> Self {
-        SumStatement { rows, group_by: Vec::new(), days: Vec::new(), limit: None, compares: false }
+        let parts = vec![Part { source: Source::Ledger, rows }];
+        SumStatement { parts, group_by: Vec::new(), days: Vec::new(), limit: None, compares: false }
+    }
+
+    /// Sums rows of several sources, none of which contains a row of another one.
+    pub(super) fn of_parts(parts: impl IntoIterator<Item = (Source, Condition<ai_usage::table>)>) -> Self {
+        let parts = parts.into_iter().map(|(source, rows)| Part { source, rows }).collect();
+        SumStatement { parts, group_by: Vec::new(), days: Vec::new(), limit: None, compares: false }
     }
 
     /// Groups by these fields. The groups are in the order of the fields, with nulls first.
     pub(in super::super) fn by(self, group_by: &[Grouping], days: &[Day]) -> Self {
         let days = days.iter().map(|day| day.span.from.as_micros()).collect();
         SumStatement { group_by: group_by.to_vec(), days, ..self }
-    }
-
-    /// Restricts the rows.
-    pub(in super::super) fn narrowed(
-        self,
-        narrow: impl FnOnce(Condition<ai_usage::table>) -> Condition<ai_usage::table>,
-    ) -> Self {
-        SumStatement { rows: narrow(self.rows), ..self }
     }
 
     /// Adds sums of calculated and reported costs, for a comparison.
@@ -57,6 +70,73 @@ impl SumStatement {
 
     fn is_by(&self, grouping: Grouping) -> bool {
         self.group_by.contains(&grouping)
+    }
+
+    /// Writes the sums over the rows of one part.
+    fn walk_part<'b>(&'b self, part: &'b Part, mut pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        pass.push_sql("SELECT ");
+        for (grouping, column) in FIELDS {
+            match (self.is_by(grouping), grouping) {
+                (false, _) => pass.push_sql("NULL"),
+                (true, Grouping::Day) => {
+                    pass.push_sql("CAST(");
+                    walk_days(&self.days, 0, pass.reborrow())?;
+                    pass.push_sql(" AS BIGINT)");
+                }
+                (true, _) => pass.push_sql(column),
+            }
+            pass.push_sql(&format!(" AS key_{}, ", position(grouping)));
+        }
+        pass.push_sql("ai_usage.basis AS basis");
+        let sums = match part.source {
+            Source::Ledger => sums::of_ledger(self.compares),
+            Source::Summaries => sums::of_sums(self.compares),
+        };
+        for (sum, column) in sums.into_iter().zip(sums::columns()) {
+            pass.push_sql(&format!(", {sum} AS {column}"));
+        }
+        pass.push_sql(match part.source {
+            Source::Ledger => " FROM ai_usage WHERE ",
+            Source::Summaries => " FROM usage_summaries AS ai_usage WHERE ",
+        });
+        part.rows.walk_ast(pass.reborrow())?;
+        if part.source == Source::Summaries {
+            pass.push_sql(" AND ai_usage.created_at NOT IN (SELECT starts_at FROM stale_usage_periods)");
+        }
+        self.push_groups(pass);
+        Ok(())
+    }
+
+    /// Writes the sums over several parts.
+    fn walk_parts<'b>(&'b self, mut pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        pass.push_sql("SELECT ");
+        for (grouping, _) in FIELDS {
+            match self.is_by(grouping) {
+                true => pass.push_sql(&format!("key_{}, ", position(grouping))),
+                false => pass.push_sql("NULL, "),
+            }
+        }
+        pass.push_sql("basis, ");
+        pass.push_sql(&sums::of_sums(self.compares).join(", "));
+        pass.push_sql(" FROM (");
+        for (number, part) in self.parts.iter().enumerate() {
+            if number > 0 {
+                pass.push_sql(" UNION ALL ");
+            }
+            self.walk_part(part, pass.reborrow())?;
+        }
+        pass.push_sql(") AS parts");
+        self.push_groups(pass);
+        Ok(())
+    }
+
+    fn push_groups(&self, mut pass: AstPass<'_, '_, Db>) {
+        pass.push_sql(" GROUP BY ");
+        for grouping in &self.group_by {
+            pass.push_sql(position(*grouping));
+            pass.push_sql(", ");
+        }
+        pass.push_sql(BASIS_POSITION);
     }
 }
 
@@ -82,25 +162,6 @@ fn position(grouping: Grouping) -> &'static str {
     }
 }
 
-/// The summed columns, in the order of [`SumColumns`].
-const SUMMED: [&str; 7] = [
-    "cost",
-    "input_tokens",
-    "output_tokens",
-    "cached_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
-    "cache_saved",
-];
-/// Rows with input and output tokens.
-const COUNTED: &str = "ai_usage.input_tokens IS NOT NULL AND ai_usage.output_tokens IS NOT NULL";
-/// Rows with estimated tokens, as [`UsageRecord::has_estimated_tokens`](causerie_domain::usage::UsageRecord) decides.
-const ESTIMATED: &str = "ai_usage.basis = 'estimated' OR (ai_usage.basis = 'pending' AND ai_usage.cost IS NOT NULL \
-                         AND ai_usage.calculated_cost IS NULL)";
-/// Columns that are summed only over rows with both values, and only for a comparison.
-const COMPARED: [&str; 2] = ["reported_cost", "calculated_cost"];
-const BOTH: &str = "ai_usage.reported_cost IS NOT NULL AND ai_usage.calculated_cost IS NOT NULL";
-
 impl Query for SumStatement {
     type SqlType = SumColumns;
 }
@@ -115,42 +176,10 @@ impl QueryFragment<Db> for SumStatement {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
         // Not cached: there are too many variants, and the plan should be made for the span's values.
         pass.unsafe_to_cache_prepared();
-        pass.push_sql("SELECT ");
-        for (grouping, column) in FIELDS {
-            match (self.is_by(grouping), grouping) {
-                (false, _) => pass.push_sql("NULL"),
-                (true, Grouping::Day) => {
-                    pass.push_sql("CAST(");
-                    walk_days(&self.days, 0, pass.reborrow())?;
-                    pass.push_sql(" AS BIGINT)");
-                }
-                (true, _) => pass.push_sql(column),
-            }
-            pass.push_sql(", ");
+        match self.parts.as_slice() {
+            [part] => self.walk_part(part, pass.reborrow())?,
+            _ => self.walk_parts(pass.reborrow())?,
         }
-        pass.push_sql("ai_usage.basis, COUNT(*), COUNT(ai_usage.cost), ");
-        pass.push_sql(&format!(
-            "COUNT(CASE WHEN {COUNTED} THEN 1 END), COUNT(CASE WHEN {ESTIMATED} THEN 1 END)"
-        ));
-        for column in SUMMED {
-            push_halves(&mut pass, &format!("ai_usage.{column}"));
-        }
-        if self.compares {
-            pass.push_sql(&format!(", COUNT(CASE WHEN {BOTH} THEN 1 END)"));
-            for column in COMPARED {
-                push_halves(&mut pass, &format!("CASE WHEN {BOTH} THEN ai_usage.{column} END"));
-            }
-        } else {
-            pass.push_sql(&", CAST(0 AS BIGINT)".repeat(1 + 2 * COMPARED.len()));
-        }
-        pass.push_sql(" FROM ai_usage WHERE ");
-        self.rows.walk_ast(pass.reborrow())?;
-        pass.push_sql(" GROUP BY ");
-        for grouping in &self.group_by {
-            pass.push_sql(position(*grouping));
-            pass.push_sql(", ");
-        }
-        pass.push_sql(BASIS_POSITION);
         for (number, grouping) in self.group_by.iter().enumerate() {
             pass.push_sql(if number == 0 { " ORDER BY " } else { ", " });
             pass.push_sql(position(*grouping));
@@ -179,11 +208,4 @@ fn walk_days<'b>(days: &'b [i64], first: usize, mut pass: AstPass<'_, 'b, Db>) -
     walk_days(later, first + earlier.len(), pass.reborrow())?;
     pass.push_sql(" END");
     Ok(())
-}
-
-fn push_halves(pass: &mut AstPass<'_, '_, Db>, value: &str) {
-    pass.push_sql(&format!(
-        ", CAST(COALESCE(SUM(({value}) >> 32), 0) AS BIGINT), \
-         CAST(COALESCE(SUM(({value}) & 4294967295), 0) AS BIGINT)"
-    ));
 }

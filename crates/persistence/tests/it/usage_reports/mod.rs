@@ -1,6 +1,7 @@
 //! Usage reports: the sums do not depend on order, grouping, pages or time zone.
 
 mod ledger;
+mod summaries;
 
 use std::collections::HashMap;
 
@@ -19,6 +20,10 @@ use causerie_testkit::contract::{START, SqlSubject};
 use causerie_testkit::database::uuid_literal;
 
 use ledger::{Ledger, Random, Row, SPAN, days_of};
+use summaries::{
+    a_report_has_changes_after_the_summary, a_report_reads_summaries, many_rows_are_summarized_in_parts,
+    summaries_do_not_change_a_report,
+};
 
 causerie_testkit::store_tests!(
     sums_do_not_depend_on_grouping_order_or_pages,
@@ -30,6 +35,10 @@ causerie_testkit::store_tests!(
     calculated_costs_are_compared_with_reported_ones,
     usage_of_a_deleted_user_has_no_user,
     session_audits_list_existing_sessions_with_their_usage,
+    summaries_do_not_change_a_report,
+    a_report_has_changes_after_the_summary,
+    a_report_reads_summaries,
+    many_rows_are_summarized_in_parts,
 );
 
 /// Removes the price variance, which only reports by model have.

@@ -1,0 +1,195 @@
+//! Summaries of the ledger: the sums of its rows in each period of 15 minutes, for each user, group, tool, model and basis.
+//!
+//! Summaries end a while ago. Each period before their end has one, unless the period is stale: a trigger notes the
+//! period of a row that is inserted, changed or deleted, in the same transaction. So a summary that is not stale is equal
+//! to its rows, whatever has written to the ledger.
+
+use causerie_domain::Filter;
+use causerie_domain::Timestamp;
+use causerie_domain::calendar::Span;
+use causerie_domain::filter::FieldPredicate;
+use causerie_domain::ports::{UsageFilter, UsageReportQuery};
+use causerie_domain::subjects::UsageField;
+use causerie_domain::usage::reports::Grouping;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+use super::super::{Conn, RunQueryDsl, budgets};
+use super::report_sql::Source;
+use super::sums;
+use crate::error::QueryError;
+
+/// Length of a period in microseconds. The offsets of all time zones are multiples of it.
+const PERIOD: i64 = 900_000_000;
+/// Maximum number of parts of a report that are read from rows. With more of them, all rows are read.
+const MAX_LEDGER_PARTS: usize = 16;
+/// Rows that one transaction summarizes, if their period has no more of them.
+const ROWS_AT_A_TIME: i64 = 10_000;
+/// Stale periods that one transaction summarizes again.
+const STALE_AT_A_TIME: usize = 16;
+
+/// A period or the end of summaries, in microseconds.
+#[derive(QueryableByName)]
+struct Instant {
+    #[diesel(sql_type = BigInt)]
+    at: i64,
+}
+
+/// Splits the rows of a report into those that are read from summaries and those that are read from the ledger.
+pub(super) async fn split(
+    conn: &mut Conn,
+    query: &UsageReportQuery,
+) -> Result<Vec<(Source, UsageFilter)>, QueryError> {
+    let whole = query.rows.span;
+    let in_ledger = |span: Span| (Source::Ledger, UsageFilter { span, ..query.rows.clone() });
+    if !has_all_fields(query) {
+        return Ok(vec![in_ledger(whole)]);
+    }
+    let from = period_of(whole.from.as_micros() + PERIOD - 1);
+    let to = period_of(whole.to.as_micros()).min(end(conn).await?);
+    if from >= to {
+        return Ok(vec![in_ledger(whole)]);
+    }
+    let mut read = ranges(&stale(conn, from, to).await?);
+    read.insert(0, (whole.from.as_micros(), from));
+    read.push((to, whole.to.as_micros()));
+    read.retain(|(from, to)| from < to);
+    if read.len() > MAX_LEDGER_PARTS {
+        return Ok(vec![in_ledger(whole)]);
+    }
+    let summarized = (Source::Summaries, UsageFilter { span: span(from, to), ..query.rows.clone() });
+    let parts =
+        std::iter::once(summarized).chain(read.into_iter().map(|(from, to)| in_ledger(span(from, to))));
+    Ok(parts.collect())
+}
+
+fn span(from: i64, to: i64) -> Span {
+    Span { from: Timestamp::from_micros(from), to: Timestamp::from_micros(to) }
+}
+
+/// Returns the start of the period of an instant.
+fn period_of(micros: i64) -> i64 {
+    micros - micros.rem_euclid(PERIOD)
+}
+
+/// Returns whether summaries have all fields of a report.
+fn has_all_fields(query: &UsageReportQuery) -> bool {
+    let rows = &query.rows;
+    let days = query.days.iter().skip(1).map(|day| day.span.from.as_micros());
+    rows.session_id.is_none()
+        && !query.group_by.contains(&Grouping::Session)
+        && has_fields_of(&rows.visible)
+        && days.into_iter().all(|start| period_of(start) == start)
+}
+
+fn has_fields_of(filter: &Filter) -> bool {
+    match filter {
+        Filter::Everything | Filter::Nothing => true,
+        Filter::All(parts) | Filter::Any(parts) => parts.iter().all(has_fields_of),
+        Filter::Not(part) => has_fields_of(part),
+        Filter::Field(FieldPredicate { field, .. }) => {
+            [UsageField::UserId, UsageField::GroupId, UsageField::ToolId, UsageField::Model]
+                .iter()
+                .any(|known| known.as_str() == field)
+        }
+    }
+}
+
+/// Joins adjacent periods into ranges.
+fn ranges(periods: &[i64]) -> Vec<(i64, i64)> {
+    let mut ranges: Vec<(i64, i64)> = Vec::new();
+    for &start in periods {
+        match ranges.last_mut().filter(|(_, end)| *end == start) {
+            Some((_, end)) => *end += PERIOD,
+            None => ranges.push((start, start + PERIOD)),
+        }
+    }
+    ranges
+}
+
+/// Summarizes some of the rows before an instant, and some stale periods. Returns whether there is more to do.
+///
+/// Writes to the ledger wait until the transaction ends, so it reads few rows.
+pub(crate) async fn summarize(conn: &mut Conn, before: &Timestamp) -> Result<bool, QueryError> {
+    let limit = period_of(before.as_micros());
+    if end(conn).await? >= limit && stale_before(conn, i64::MAX).await?.is_empty() {
+        return Ok(false);
+    }
+    budgets::lock_ledger(conn).await?;
+    // Another instance may have summarized rows before the lock.
+    let end = end(conn).await?;
+    let stale = stale_before(conn, end).await?;
+    for &start in &stale {
+        for table in ["usage_summaries WHERE created_at", "stale_usage_periods WHERE starts_at"] {
+            let statement = format!("DELETE FROM {table} = $1");
+            diesel::sql_query(statement).bind::<BigInt, _>(start).execute(conn).await?;
+        }
+        insert(conn, start, start + PERIOD).await?;
+    }
+    let next = next_end(conn, end, limit).await?;
+    if next > end {
+        insert(conn, end, next).await?;
+        diesel::sql_query("UPDATE usage_summary_end SET ends_at = $1")
+            .bind::<BigInt, _>(next)
+            .execute(conn)
+            .await?;
+    }
+    Ok(next < limit || stale.len() == STALE_AT_A_TIME)
+}
+
+/// Returns the end of summaries that has about [`ROWS_AT_A_TIME`] more rows before it, up to a limit.
+async fn next_end(conn: &mut Conn, end: i64, limit: i64) -> Result<i64, QueryError> {
+    let later: Option<Instant> = diesel::sql_query(
+        "SELECT created_at AS at FROM ai_usage WHERE created_at >= $1 AND created_at < $2 \
+         ORDER BY created_at LIMIT 1 OFFSET $3",
+    )
+    .bind::<BigInt, _>(end)
+    .bind::<BigInt, _>(limit)
+    .bind::<BigInt, _>(ROWS_AT_A_TIME)
+    .get_result(conn)
+    .await
+    .optional()?;
+    Ok(later.map_or(limit, |later| period_of(later.at).max(end + PERIOD)))
+}
+
+/// Inserts the summaries of the rows of a range.
+async fn insert(conn: &mut Conn, from: i64, to: i64) -> Result<(), QueryError> {
+    let (columns, sums) = (sums::columns().join(", "), sums::of_ledger(true).join(", "));
+    let statement = format!(
+        "INSERT INTO usage_summaries (created_at, user_id, group_id, tool_id, model, basis, {columns}) \
+         SELECT created_at - created_at % {PERIOD}, user_id, group_id, tool_id, model, basis, {sums} \
+         FROM ai_usage WHERE created_at >= $1 AND created_at < $2 GROUP BY 1, 2, 3, 4, 5, 6"
+    );
+    diesel::sql_query(statement).bind::<BigInt, _>(from).bind::<BigInt, _>(to).execute(conn).await?;
+    Ok(())
+}
+
+/// Returns the end of the summaries.
+async fn end(conn: &mut Conn) -> Result<i64, QueryError> {
+    let end: Instant =
+        diesel::sql_query("SELECT ends_at AS at FROM usage_summary_end").get_result(conn).await?;
+    Ok(end.at)
+}
+
+/// Returns the stale periods of a range, in their order.
+async fn stale(conn: &mut Conn, from: i64, to: i64) -> Result<Vec<i64>, QueryError> {
+    let stale: Vec<Instant> = diesel::sql_query(
+        "SELECT starts_at AS at FROM stale_usage_periods WHERE starts_at >= $1 AND starts_at < $2 ORDER BY 1",
+    )
+    .bind::<BigInt, _>(from)
+    .bind::<BigInt, _>(to)
+    .load(conn)
+    .await?;
+    Ok(stale.into_iter().map(|period| period.at).collect())
+}
+
+/// Returns the first stale periods.
+async fn stale_before(conn: &mut Conn, end: i64) -> Result<Vec<i64>, QueryError> {
+    let stale: Vec<Instant> = diesel::sql_query(format!(
+        "SELECT starts_at AS at FROM stale_usage_periods WHERE starts_at < $1 ORDER BY 1 LIMIT {STALE_AT_A_TIME}"
+    ))
+    .bind::<BigInt, _>(end)
+    .load(conn)
+    .await?;
+    Ok(stale.into_iter().map(|period| period.at).collect())
+}

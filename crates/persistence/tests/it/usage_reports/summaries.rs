@@ -1,0 +1,183 @@
+//! Reports over summaries are those over the rows of the ledger.
+
+use causerie_domain::calendar::TimeZone;
+use causerie_domain::filter::Scalar;
+use causerie_domain::ports::{
+    UsageFilter, UsageReport, UsageReportQuery, UsageReports as _, UsageSummaries as _,
+};
+use causerie_domain::usage::reports::Grouping;
+use causerie_domain::{Filter, Timestamp};
+use causerie_testkit::anyhow::Result;
+use causerie_testkit::contract::{START, SqlSubject};
+use causerie_testkit::database::uuid_literal;
+
+use super::groupings;
+use super::ledger::{Ledger, Row, SPAN, days_of};
+
+const HOUR: i64 = 3_600_000_000;
+/// Time zones with offsets of whole hours, half hours and quarters.
+const ZONES: [&str; 4] = ["UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu"];
+
+/// Summarizes all rows before an instant.
+async fn summarize(subject: &SqlSubject, before: Timestamp) -> Result<()> {
+    while subject.store().summarize_usage(before).await? {}
+    Ok(())
+}
+
+/// Removes all summaries, so that reports read the ledger.
+async fn forget_summaries(ledger: &mut Ledger<'_>) -> Result<()> {
+    let all = "DELETE FROM usage_summaries; DELETE FROM stale_usage_periods; UPDATE usage_summary_end SET ends_at = 0";
+    ledger.raw.run(all).await
+}
+
+/// Returns reports with each grouping, of several filters and spans, in pages.
+async fn reports(ledger: &Ledger<'_>) -> Result<Vec<UsageReport>> {
+    let all = ledger.all();
+    let mine = Scalar::Uuid(ledger.subject.user.as_uuid());
+    let of_me = Filter::equals("user_id".to_owned(), mine);
+    let mut late = all.span;
+    late.from = Timestamp::from_micros(late.from.as_micros() + 7 * HOUR + 1);
+    late.to = Timestamp::from_micros(late.to.as_micros() - 90_000_001);
+    let mut narrow = all.span;
+    narrow.to = Timestamp::from_micros(narrow.from.as_micros() + 5);
+    let filters = [
+        all.clone(),
+        UsageFilter { span: late, ..all.clone() },
+        UsageFilter { span: narrow, ..all.clone() },
+        UsageFilter { visible: of_me, ..all.clone() },
+        UsageFilter {
+            visible: Filter::Not(Box::new(Filter::equals(
+                "model".to_owned(),
+                Scalar::Text("one".to_owned()),
+            ))),
+            ..all.clone()
+        },
+        UsageFilter { group_id: Some(ledger.groups[0]), tool_id: Some(ledger.subject.tool), ..all.clone() },
+        UsageFilter { session_id: Some(ledger.sessions[0].0), ..all.clone() },
+    ];
+    let mut reports = Vec::new();
+    for (number, group_by) in groupings().into_iter().enumerate() {
+        let zone: TimeZone = ZONES[number % ZONES.len()].parse()?;
+        for (other, rows) in filters.iter().enumerate() {
+            // Each filter with some groupings, and each grouping with some filters.
+            if number % filters.len() != other && other > 0 {
+                continue;
+            }
+            let mut after = None;
+            loop {
+                let (rows, days) = (rows.clone(), days_of(&zone, rows.span, &group_by)?);
+                let query = UsageReportQuery { rows, group_by: group_by.clone(), days, limit: 25, after };
+                let page = ledger.subject.store().usage_report(query).await?;
+                after = page.groups.next.clone();
+                reports.push(page);
+                if after.is_none() || number % 8 != 0 {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(reports)
+}
+
+/// Checks that reports over summaries are those over the ledger. There are summaries before an instant.
+async fn check(ledger: &mut Ledger<'_>, before: Timestamp) -> Result<()> {
+    let with_summaries = reports(ledger).await?;
+    forget_summaries(ledger).await?;
+    let with_rows = reports(ledger).await?;
+    assert_eq!(with_summaries.len(), with_rows.len());
+    for (number, (summarized, read)) in with_summaries.iter().zip(&with_rows).enumerate() {
+        assert_eq!(summarized, read, "report {number}, summaries before {before:?}");
+    }
+    summarize(ledger.subject, before).await
+}
+
+pub(super) async fn summaries_do_not_change_a_report(subject: &SqlSubject) -> Result<()> {
+    let mut ledger = Ledger::new(subject).await?;
+    ledger.fill(300).await?;
+    let middle = Timestamp::from_micros(START.as_micros() + 20 * HOUR + 77);
+    summarize(subject, middle).await?;
+    check(&mut ledger, middle).await?;
+    let end = Timestamp::from_micros(SPAN.to.as_micros() + HOUR);
+    summarize(subject, end).await?;
+    check(&mut ledger, end).await
+}
+
+pub(super) async fn a_report_has_changes_after_the_summary(subject: &SqlSubject) -> Result<()> {
+    let mut ledger = Ledger::new(subject).await?;
+    ledger.fill(200).await?;
+    let end = Timestamp::from_micros(SPAN.to.as_micros() + HOUR);
+    let late = Row {
+        at: START.as_micros() + HOUR,
+        model: "late",
+        basis: Some("reported"),
+        cost: Some(5),
+        ..Row::default()
+    };
+    let one = "(SELECT id FROM ai_usage WHERE model = 'one' ORDER BY id LIMIT 1)";
+    let stranger = uuid_literal(subject.store(), subject.stranger.as_uuid());
+    let changes = [
+        "UPDATE ai_usage SET cost = cost + 7 WHERE basis = 'reported'".to_owned(),
+        format!("UPDATE ai_usage SET created_at = created_at + 7200000000 WHERE id = {one}"),
+        format!("UPDATE ai_usage SET model = 'renamed' WHERE id = {one}"),
+        format!("DELETE FROM ai_usage WHERE id = {one}"),
+        "DELETE FROM ai_usage WHERE model = 'two'".to_owned(),
+        format!("DELETE FROM users WHERE id = {stranger}"),
+    ];
+    summarize(subject, end).await?;
+    ledger.add(&late).await?;
+    check(&mut ledger, end).await?;
+    for change in changes {
+        ledger.raw.run(&change).await?;
+        check(&mut ledger, end).await?;
+        assert_eq!(ledger.raw.count("stale_usage_periods").await?, 0, "all are summarized again");
+    }
+    Ok(())
+}
+
+pub(super) async fn a_report_reads_summaries(subject: &SqlSubject) -> Result<()> {
+    let mut ledger = Ledger::new(subject).await?;
+    ledger.fill(50).await?;
+    let rows = ledger.report(ledger.all(), &[Grouping::User]).await?.total.requests;
+    summarize(subject, SPAN.to).await?;
+    ledger.raw.run("UPDATE usage_summaries SET requests = requests + 1000").await?;
+    assert!(ledger.report(ledger.all(), &[Grouping::User]).await?.total.requests > rows + 1000);
+    // Those have no sessions.
+    assert_eq!(ledger.report(ledger.all(), &[Grouping::Session]).await?.total.requests, rows);
+    Ok(())
+}
+
+pub(super) async fn many_rows_are_summarized_in_parts(subject: &SqlSubject) -> Result<()> {
+    let mut ledger = Ledger::new(subject).await?;
+    let row = Row {
+        at: SPAN.from.as_micros(),
+        model: "one",
+        basis: Some("reported"),
+        cost: Some(5),
+        ..Row::default()
+    };
+    ledger.add(&row).await?;
+    // 2 to the power of 14 rows, a second apart.
+    let columns = "user_id, group_id, tool_id, session_id, purpose, attempt, model, state, outcome, closed_at, basis, cost, \
+                   estimated_input_tokens";
+    let new_id = if causerie_testkit::database::is_sqlite(subject.store()) {
+        "randomblob(16)"
+    } else {
+        "gen_random_uuid()"
+    };
+    for micros in (0..14).map(|power| 1_000_000_u64 << power) {
+        ledger
+            .raw
+            .run(&format!(
+                "INSERT INTO ai_usage (id, {columns}, created_at) \
+             SELECT {new_id}, {columns}, created_at + {micros} FROM ai_usage"
+            ))
+            .await?;
+    }
+    assert!(subject.store().summarize_usage(SPAN.to).await?, "there are more rows");
+    let first = ledger.raw.count("usage_summaries").await?;
+    assert!((8..=12).contains(&first), "10,000 seconds in periods of 900: {first}");
+    assert!(!subject.store().summarize_usage(SPAN.to).await?);
+    assert!(!subject.store().summarize_usage(SPAN.to).await?);
+    assert_eq!(ledger.report(ledger.all(), &[]).await?.total.requests, 1 << 14);
+    Ok(())
+}
