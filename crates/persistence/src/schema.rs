@@ -246,6 +246,60 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+
+    use crate::types::SqlId;
+
+    /// Sums of the ledger rows of a period.
+    usage_summaries (id) {
+        id -> BigInt,
+        created_at -> BigInt,
+        user_id -> Nullable<SqlId>,
+        group_id -> Nullable<SqlId>,
+        tool_id -> Nullable<SqlId>,
+        model -> Text,
+        basis -> Nullable<Text>,
+        requests -> BigInt,
+        with_cost -> BigInt,
+        with_tokens -> BigInt,
+        with_estimates -> BigInt,
+        cost_high -> BigInt,
+        cost_low -> BigInt,
+        input_tokens_high -> BigInt,
+        input_tokens_low -> BigInt,
+        output_tokens_high -> BigInt,
+        output_tokens_low -> BigInt,
+        cached_tokens_high -> BigInt,
+        cached_tokens_low -> BigInt,
+        cache_write_tokens_high -> BigInt,
+        cache_write_tokens_low -> BigInt,
+        reasoning_tokens_high -> BigInt,
+        reasoning_tokens_low -> BigInt,
+        cache_saved_high -> BigInt,
+        cache_saved_low -> BigInt,
+        compared -> BigInt,
+        reported_cost_high -> BigInt,
+        reported_cost_low -> BigInt,
+        calculated_cost_high -> BigInt,
+        calculated_cost_low -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// End of the summaries; one row.
+    usage_summary_end (ends_at) {
+        ends_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// Periods whose rows have changed since they were summarized.
+    stale_usage_periods (starts_at) {
+        starts_at -> BigInt,
+    }
+}
+
 mod first_32_columns {
     diesel::table! {
         use diesel::sql_types::*;

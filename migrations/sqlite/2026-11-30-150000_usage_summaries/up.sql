@@ -1,6 +1,7 @@
 -- Sums of the ledger rows of each quarter of an hour, which reports read instead of the rows. `created_at` is the start of
 -- the period. A sum is split into its upper and lower 32 bits, which cannot overflow.
 CREATE TABLE usage_summaries (
+    id INTEGER NOT NULL PRIMARY KEY,
     created_at INTEGER NOT NULL,
     user_id BLOB,
     group_id BLOB,
@@ -36,7 +37,7 @@ CREATE INDEX usage_summaries_user ON usage_summaries (user_id, created_at) WHERE
 
 -- One row: the end of the summaries. Each earlier period has one, unless it is stale.
 CREATE TABLE usage_summary_end (
-    ends_at INTEGER NOT NULL CHECK (ends_at % 900000000 = 0)
+    ends_at INTEGER NOT NULL PRIMARY KEY CHECK (ends_at % 900000000 = 0)
 ) STRICT;
 INSERT INTO usage_summary_end (ends_at) VALUES (0);
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use crate::clock;
 use crate::load::{Command, LoadProcess, Outcome, Route, Target};
@@ -105,6 +105,19 @@ impl<'a> Bench<'a> {
         std::thread::sleep(duration);
         let (after, elapsed) = (self.server.cpu()?, clock::micros() - start);
         Ok(ratio((after.own + after.database - before.own - before.database) * 100, elapsed))
+    }
+
+    /// Waits until the server and its database are idle.
+    pub(super) fn settle(&self) -> Result<()> {
+        /// Longer than the summaries of a million rows take.
+        const PATIENCE: u32 = 300;
+        const IDLE_PERCENT: f64 = 5.0;
+        for _ in 0..PATIENCE {
+            if self.idle(Duration::from_secs(1))? < IDLE_PERCENT {
+                return Ok(());
+            }
+        }
+        bail!("the server is not idle after {PATIENCE} seconds")
     }
 
     /// Runs a command and measures the processes meanwhile.

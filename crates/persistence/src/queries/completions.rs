@@ -11,7 +11,7 @@ use causerie_domain::users::UserStatus;
 use causerie_domain::{InstanceId, UsageId, Usd, UserId};
 use diesel::prelude::*;
 
-use super::{Conn, RunQueryDsl, budgets, sql_literals, usage};
+use super::{Conn, RunQueryDsl, Together, budgets, sql_literals, usage};
 use crate::error::{QueryError, TransactionError, corrupt};
 use crate::input::{FinishCompletion, RenewCompletions};
 use crate::rows::{CLOSED, OPEN, checked_text, micros};
@@ -141,7 +141,7 @@ pub(crate) async fn next_attempt(
             Err(TransactionError::Refused(TurnStoreError::Lost))
         };
     }
-    let reserved = usage::close(conn, None, &next.close).await?.reserved;
+    let reserved = usage::close(conn, Together::default(), None, &next.close).await?.reserved;
     let open = usage::with_references_of(conn, next.close.id, open).await?;
     let key = take_key(conn, next.close.id).await?;
     insert_next(conn, &open, next.lease, key).await?;
@@ -194,7 +194,7 @@ pub(crate) async fn finish(
 ) -> Result<(), TransactionError<TurnStoreError>> {
     let close = &finish.close;
     if lock(conn, close.id, finish.owner).await? {
-        usage::close(conn, None, close).await?;
+        usage::close(conn, Together::default(), None, close).await?;
         if close.outcome != UsageOutcome::Completed {
             // After a failure a repetition is a new request.
             clear_key(conn, close.id).await?;

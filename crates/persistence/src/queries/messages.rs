@@ -3,29 +3,28 @@
 use std::collections::HashMap;
 
 use causerie_domain::attachments::Attachment;
-use causerie_domain::messages::{
-    MAX_HISTORY_BYTES, Message, MessageMarks, MessageRole, MessageSession, MessageView,
-};
+use causerie_domain::messages::{MAX_HISTORY_BYTES, Message, MessageRole, MessageSession, MessageView};
 use causerie_domain::ports::MessageQuery;
 use causerie_domain::sessions::Session;
 use causerie_domain::{Filter, MessageId, SessionId};
-use diesel::dsl::sql;
+use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
 use diesel::sql_types::{BigInt, Text};
 
 use super::sizes::{self, PageLength};
-use super::{Conn, RunQueryDsl, filters, padded, usage};
+use super::{Conn, Db, RunQueryDsl, Together, filters, padded, usage};
 use crate::error::QueryError;
 use crate::input::{HistoryRange, LatestMessages};
 use crate::rows::{AttachmentRow, MessageRow, MessageSessionRow};
 use crate::schema::{message_attachments, messages, sessions};
 use crate::types::id_param;
 
-/// Inserts a message and returns it.
-pub(super) async fn insert(conn: &mut Conn, message: Message) -> Result<Message, QueryError> {
-    let row = MessageRow::try_from(message.clone())?;
-    diesel::insert_into(messages::table).values(row).execute(conn).await?;
-    Ok(message)
+/// Returns the statement that inserts a message.
+pub(super) fn insertion(
+    message: Message,
+) -> Result<impl QueryFragment<Db> + RunQueryDsl + Send + 'static, QueryError> {
+    Ok(diesel::insert_into(messages::table).values(MessageRow::try_from(message)?))
 }
 
 /// Statement that selects columns of the listed messages, in the direction of the list.
@@ -139,9 +138,10 @@ pub(super) async fn numbered(
 
 /// Returns the last messages of a range that are not superseded, in order, without parts and usage, up to
 /// [`MAX_HISTORY_BYTES`], and the number of all messages before the end of the range that are not superseded. The caller
-/// has locked the session.
+/// has locked the session. The writes are not those of these messages.
 pub(super) async fn history(
     conn: &mut Conn,
+    writes: Together<'_>,
     session: &Session,
     range: HistoryRange,
 ) -> Result<(Vec<MessageView>, u64), QueryError> {
@@ -154,7 +154,14 @@ pub(super) async fn history(
             .order(messages::seq.desc())
     };
     let size = sql::<BigInt>(sizes::MESSAGE_WITHOUT_PARTS);
-    let sizes: Vec<i64> = earlier().select(size).limit(i64::from(range.limit)).cached().load(conn).await?;
+    let has_attachments = exists(
+        message_attachments::table
+            .filter(message_attachments::message_id.eq(messages::id))
+            .filter(message_attachments::deleted_at.is_null()),
+    );
+    let sizes = earlier().select((size, has_attachments)).limit(i64::from(range.limit)).cached();
+    let sizes: Vec<(i64, bool)> = writes.load(conn, sizes).await?;
+    let (sizes, have_attachments): (Vec<i64>, Vec<bool>) = sizes.into_iter().unzip();
     let count = sizes::within(MAX_HISTORY_BYTES, &sizes);
     let mut rows: Vec<MessageRow> = match count {
         0 => Vec::new(),
@@ -166,8 +173,12 @@ pub(super) async fn history(
         true => rows.len() as u64,
         false => count_before(conn, session.id, range.before_seq).await?,
     };
-    let messages = rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
-    Ok((views_without_usage(conn, messages, session.into()).await?, earlier))
+    let messages: Vec<Message> = rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
+    let attachments = match have_attachments.contains(&true) {
+        true => attachments_of(conn, &messages).await?,
+        false => HashMap::new(),
+    };
+    Ok((with_attachments(messages, attachments, session.into()), earlier))
 }
 
 /// Returns the number of messages before a sequence number that are not superseded. The numbers have no gaps.
@@ -200,6 +211,17 @@ pub(crate) async fn last_question(
     Ok(views_of_session(conn, row.into_iter().collect()).await?.pop())
 }
 
+/// User messages of a session that a turn marks.
+macro_rules! marked {
+    ($session:expr, $answer_seq:expr, $seqs:expr) => {
+        messages::table
+            .filter(messages::session_id.eq(id_param($session)))
+            .filter(messages::seq.eq_any(padded($seqs.to_vec())))
+            .filter(messages::seq.lt($answer_seq))
+            .filter(messages::role.eq(MessageRole::User.as_str()))
+    };
+}
+
 /// Marks the answers to a user message as superseded by the message with this number.
 pub(super) async fn supersede(
     conn: &mut Conn,
@@ -219,29 +241,27 @@ pub(super) async fn supersede(
     Ok(())
 }
 
-/// Changes the marks of user messages at the end of a turn. `answer_seq` is the sequence number of its answer.
-pub(super) async fn mark(
+/// Returns the statement that marks user messages as accepted at the end of a turn. `answer_seq` is the sequence number
+/// of its answer.
+pub(super) fn acceptance(
+    session: SessionId,
+    answer_seq: i64,
+    seqs: &[i64],
+) -> impl QueryFragment<Db> + Send + 'static {
+    diesel::update(marked!(session, answer_seq, seqs))
+        .set((messages::accepted.eq(true), messages::withheld_from.eq(None::<i64>)))
+        .cached()
+}
+
+/// Marks user messages as withheld from requests after a turn.
+pub(super) async fn withhold(
     conn: &mut Conn,
     session: SessionId,
     answer_seq: i64,
-    marks: &MessageMarks,
+    seqs: &[i64],
 ) -> Result<(), QueryError> {
-    let marked = |seqs: &[i64]| {
-        messages::table
-            .filter(messages::session_id.eq(id_param(session)))
-            .filter(messages::seq.eq_any(padded(seqs.to_vec())))
-            .filter(messages::seq.lt(answer_seq))
-            .filter(messages::role.eq(MessageRole::User.as_str()))
-    };
-    if !marks.accepted.is_empty() {
-        diesel::update(marked(&marks.accepted))
-            .set((messages::accepted.eq(true), messages::withheld_from.eq(None::<i64>)))
-            .cached()
-            .execute(conn)
-            .await?;
-    }
-    if !marks.withheld.is_empty() {
-        diesel::update(marked(&marks.withheld))
+    if !seqs.is_empty() {
+        diesel::update(marked!(session, answer_seq, seqs))
             .set(messages::withheld_from.eq(answer_seq))
             .cached()
             .execute(conn)
@@ -291,14 +311,22 @@ async fn views_without_usage(
     messages: Vec<Message>,
     session: MessageSession,
 ) -> Result<Vec<MessageView>, QueryError> {
-    let mut attachments = attachments_of(conn, &messages).await?;
+    let attachments = attachments_of(conn, &messages).await?;
+    Ok(with_attachments(messages, attachments, session))
+}
+
+fn with_attachments(
+    messages: Vec<Message>,
+    mut attachments: HashMap<MessageId, Vec<Attachment>>,
+    session: MessageSession,
+) -> Vec<MessageView> {
     let views = messages.into_iter().map(|message| MessageView {
         attachments: attachments.remove(&message.id).unwrap_or_default(),
         usage: None,
         message,
         session,
     });
-    Ok(views.collect())
+    views.collect()
 }
 
 async fn attachments_of(

@@ -35,7 +35,7 @@ mod run;
 mod sizes;
 mod sql_literals;
 
-pub(super) use run::{RunQueryDsl, Statement, padded};
+pub(super) use run::{RunQueryDsl, Statement, Together, padded};
 
 use super::run as run_statement;
 use super::{CLOCK, Conn, Db, LOCK_LEDGER_SQL, WRITE_PROBE_SQL, bulk};

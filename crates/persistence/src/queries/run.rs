@@ -106,11 +106,36 @@ impl<T: LimitDsl> LimitDsl for Cached<T> {
     }
 }
 
+/// Statements that change rows, and run together with a last one. No two of them change the same row or read what another
+/// one changes.
+///
+/// On PostgreSQL they are one statement, which is one round trip. On SQLite they run one after the other.
+#[derive(Default)]
+pub(crate) struct Together<'q>(Vec<Box<dyn Render + Send + 'q>>);
+
+impl<'q> Together<'q> {
+    /// Adds a statement.
+    pub(crate) fn add(&mut self, statement: impl QueryFragment<Db> + Send + 'q) {
+        self.0.push(Box::new(statement));
+    }
+
+    /// Runs the statements and a query, and returns its rows.
+    pub(crate) async fn load<Q, U>(self, conn: &mut Conn, query: Q) -> QueryResult<Vec<U>>
+    where
+        Q: AsQuery<Query: QueryFragment<Db> + 'q, SqlType: CompatibleType<U, Db>> + Send + 'q,
+        U: FromSqlRow<RowSql<Q, U>, Db> + Send + 'q,
+    {
+        let writes = self.0.into_iter().map(|write| Statement(write)).collect();
+        let last = run_statement::join(conn, writes, Statement::new(query.as_query()))?;
+        run_statement::all(conn, last, build::<RowSql<Q, U>, U>).await
+    }
+}
+
 /// A statement of any type. Prepared statements are cached by their SQL text.
 pub(crate) struct Statement<'q>(Box<dyn Render + 'q>);
 
 impl<'q> Statement<'q> {
-    fn new(statement: impl QueryFragment<Db> + 'q) -> Self {
+    pub(crate) fn new(statement: impl QueryFragment<Db> + 'q) -> Self {
         Statement(Box::new(statement))
     }
 }

@@ -32,6 +32,10 @@ const TABLES: [CopiedTable; 4] = [
     CopiedTable { name: "ai_usage", ids: &["id", "session_id", "turn_id", "message_id"] },
 ];
 
+/// Removes the summaries of the ledger before the copies, so that the server sums all rows at its start.
+const FORGET_SUMMARIES: &str = "DELETE FROM usage_summaries; DELETE FROM stale_usage_periods; \
+                                UPDATE usage_summary_end SET ends_at = 0;";
+
 impl CopiedTable {
     /// Returns the statement that appends copies of all rows.
     ///

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use tokio_postgres::Client;
 
-use super::{Copies, TABLES};
+use super::{Copies, FORGET_SUMMARIES, TABLES};
 
 /// Subtracts milliseconds from the time of a UUIDv7.
 const SHIFT_ID: &str = "
@@ -20,6 +20,7 @@ const COLUMNS: &str = "SELECT column_name::text FROM information_schema.columns 
 /// Appends copies of all rows.
 pub(in crate::servers) async fn append(client: &Client, copies: Copies) -> Result<()> {
     client.batch_execute(SHIFT_ID).await?;
+    client.batch_execute(FORGET_SUMMARIES).await?;
     let numbers = format!("SELECT generate_series(1::bigint, {}) AS k", copies.count);
     for table in &TABLES {
         let rows = client.query(COLUMNS, &[&table.name]).await?;

@@ -6,12 +6,13 @@ use anyhow::{Context as _, Result, ensure};
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 
-use super::{Copies, TABLES};
+use super::{Copies, FORGET_SUMMARIES, TABLES};
 
 /// Appends copies of all rows.
 pub(in crate::servers) fn append(file: &Path, copies: Copies) -> Result<()> {
     let connection = Connection::open(file)?;
     connection.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF; BEGIN IMMEDIATE")?;
+    connection.execute_batch(FORGET_SUMMARIES)?;
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("shift_id", 2, flags, |context| {
         let id = context.get::<Option<Vec<u8>>>(0)?;

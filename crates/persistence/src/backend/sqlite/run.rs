@@ -52,6 +52,18 @@ pub(crate) fn one<'q, U>(
     ready(load(conn, statement).and_then(|mut rows| build(&rows.next().ok_or(Error::NotFound)??)))
 }
 
+/// Runs statements, and returns the last one.
+pub(crate) fn join<'q>(
+    conn: &mut Conn,
+    earlier: Vec<Statement<'q>>,
+    last: Statement<'q>,
+) -> QueryResult<Statement<'q>> {
+    for statement in earlier {
+        conn.0.execute_returning_count(&statement)?;
+    }
+    Ok(last)
+}
+
 fn load<'q>(
     conn: &'q mut Conn,
     statement: Statement<'q>,

@@ -9,9 +9,12 @@ use causerie_domain::users::UserStatus;
 use causerie_domain::{MessageId, Timestamp, UserId};
 use diesel::dsl::case_when;
 use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
 use diesel::sql_types::{Nullable, Text};
 
-use super::super::{Conn, Db, RunQueryDsl, budgets, messages as message_queries, sql_literals, usage};
+use super::super::{
+    Conn, Db, RunQueryDsl, Together, budgets, messages as message_queries, sql_literals, usage,
+};
 use super::{lease, read, reap};
 use crate::error::{QueryError, TransactionError, corrupt, unavailable};
 use crate::input::{HistoryRange, KeyLookup};
@@ -40,18 +43,25 @@ pub(crate) async fn begin(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTur
         reap::close_running(conn, session.id, begin.now).await?;
     }
     let answer_seq = session.next_seq - 1;
-    let turn = insert_turn(conn, begin, answer_seq).await?;
+    let mut writes = Together::default();
+    let turn = begin.turn(answer_seq);
+    writes.add(insertion_of_turn(begin, turn.clone())?);
     let user_message = match begin.answers_again {
         Some(seq) => question_again(conn, begin, seq, answer_seq).await?,
-        None => message_queries::insert(conn, begin.user_message(answer_seq - 1)).await?,
+        None => {
+            let message = begin.user_message(answer_seq - 1);
+            writes.add(message_queries::insertion(message.clone())?);
+            message
+        }
     };
-    let assistant_message = message_queries::insert(conn, begin.placeholder(answer_seq)).await?;
+    let assistant_message = begin.placeholder(answer_seq);
+    writes.add(message_queries::insertion(assistant_message.clone())?);
+    writes.add(usage::opening(&begin.usage)?);
+    let range = history_range(begin, &session, user_message.seq);
+    let (history, earlier_messages) = message_queries::history(conn, writes, &session, range).await?;
     for attachment in begin.attachments() {
         insert_attachment(conn, attachment).await?;
     }
-    usage::open(conn, &begin.usage).await?;
-    let range = history_range(begin, &session, user_message.seq);
-    let (history, earlier_messages) = message_queries::history(conn, &session, range).await?;
     let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
     let budget_left = budgets::reserve(conn, &begin.usage, needed).await?;
     Ok(BegunTurn { session, user_message, assistant_message, turn, history, earlier_messages, budget_left })
@@ -70,7 +80,8 @@ async fn begun_before(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTurn, Q
     let turn = turn.ok_or_else(|| corrupt(format!("running turn {} is missing", begin.ids.turn_id)))?;
     let user_message = message(conn, begin.ids.user_message_id).await?;
     let range = history_range(begin, &session, user_message.seq);
-    let (history, earlier_messages) = message_queries::history(conn, &session, range).await?;
+    let (history, earlier_messages) =
+        message_queries::history(conn, Together::default(), &session, range).await?;
     Ok(BegunTurn {
         session,
         user_message,
@@ -245,18 +256,17 @@ async fn key_use(conn: &mut Conn, begin: &BeginTurn) -> Result<Option<BeginTurnE
     Ok(used.map(|turn| BeginTurnError::KeyUsed(Box::new(turn))))
 }
 
-async fn insert_turn(conn: &mut Conn, begin: &BeginTurn, assistant_seq: i64) -> Result<Turn, QueryError> {
+/// Returns the statement that inserts a turn.
+fn insertion_of_turn(
+    begin: &BeginTurn,
+    turn: Turn,
+) -> Result<impl QueryFragment<Db> + Send + '_, QueryError> {
     let key = begin.key.as_ref();
-    let turn = begin.turn(assistant_seq);
-    diesel::insert_into(turns::table)
-        .values((
-            TurnRow::try_from(turn.clone())?,
-            turns::idempotency_key.eq(key.map(|named| &named.key)),
-            turns::body_hash.eq(key.map(|named| &named.body_hash)),
-        ))
-        .execute(conn)
-        .await?;
-    Ok(turn)
+    Ok(diesel::insert_into(turns::table).values((
+        TurnRow::try_from(turn)?,
+        turns::idempotency_key.eq(key.map(|named| &named.key)),
+        turns::body_hash.eq(key.map(|named| &named.body_hash)),
+    )))
 }
 
 async fn insert_attachment(conn: &mut Conn, attachment: Attachment) -> Result<(), QueryError> {

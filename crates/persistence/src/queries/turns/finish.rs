@@ -5,8 +5,9 @@ use causerie_domain::ports::{FinishTurn, TurnStoreError};
 use causerie_domain::turns::{Turn, TurnStatus};
 use causerie_domain::usage::MessageUsage;
 use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
 
-use super::super::{Conn, RunQueryDsl, messages as message_queries, usage};
+use super::super::{Conn, Db, RunQueryDsl, Together, messages as message_queries, usage};
 use super::{flush, lease, read, reap};
 use crate::error::{QueryError, TransactionError, corrupt};
 use crate::input::EndTurn;
@@ -23,8 +24,8 @@ pub(crate) async fn finish_large(
     let turn = read::plain(conn, ended.finish.turn_id).await?;
     let running = turn.filter(|turn| turn.status == TurnStatus::Running);
     if let Some(turn) = &running {
-        write_answer(conn, ended, turn.assistant_message_id).await?;
-        reap::drop_segments(conn, turn.id).await?;
+        answer(ended, turn.assistant_message_id).execute(conn).await?;
+        reap::deletion_of_segments(turn.id).execute(conn).await?;
     }
     release(conn, ended, running.is_some()).await
 }
@@ -51,12 +52,17 @@ async fn release(
             if let Some(context) = &finish.context {
                 flush::store_cut(conn, turn.session_id, context).await?;
             }
+            let mut writes = Together::default();
             if !is_written {
-                write_answer(conn, ended, turn.assistant_message_id).await?;
+                writes.add(answer(ended, turn.assistant_message_id));
             }
-            message_queries::mark(conn, turn.session_id, turn.assistant_seq, &finish.marks).await?;
-            let closed = usage::close(conn, Some(turn.id), &finish.usage).await?;
-            reap::drop_segments(conn, turn.id).await?;
+            let (session, answer_seq, marks) = (turn.session_id, turn.assistant_seq, &finish.marks);
+            if !marks.accepted.is_empty() {
+                writes.add(message_queries::acceptance(session, answer_seq, &marks.accepted));
+            }
+            writes.add(reap::deletion_of_segments(turn.id));
+            let closed = usage::close(conn, writes, Some(turn.id), &finish.usage).await?;
+            message_queries::withhold(conn, session, answer_seq, &marks.withheld).await?;
             let usage = usage::of_closed(conn, turn.id, closed).await?;
             (turn, usage)
         }
@@ -99,7 +105,8 @@ async fn end(conn: &mut Conn, finish: &FinishTurn) -> Result<Turn, QueryError> {
     Ok(row.try_into()?)
 }
 
-async fn write_answer(conn: &mut Conn, ended: &EndTurn, message: MessageId) -> Result<(), QueryError> {
+/// Returns the statement that writes an answer.
+fn answer(ended: &EndTurn, message: MessageId) -> impl QueryFragment<Db> + RunQueryDsl + Send + '_ {
     diesel::update(messages::table.filter(messages::id.eq(id_param(message))))
         .set((
             messages::status.eq(ended.finish.status.of_message().as_str()),
@@ -109,9 +116,6 @@ async fn write_answer(conn: &mut Conn, ended: &EndTurn, message: MessageId) -> R
             messages::meta.eq(meta_text(&ended.finish.meta)),
         ))
         .cached()
-        .execute(conn)
-        .await?;
-    Ok(())
 }
 
 /// Returns the turn, if an earlier try of this call ended it and its response was lost.

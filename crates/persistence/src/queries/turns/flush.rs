@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Text};
 
-use super::super::{Conn, Db, RunQueryDsl, budgets, padded, sql_literals, usage};
+use super::super::{Conn, Db, RunQueryDsl, Together, budgets, padded, sql_literals, usage};
 use super::{lease, reap};
 use crate::error::{QueryError, TransactionError};
 use crate::input::FlushTurns;
@@ -64,7 +64,7 @@ pub(crate) async fn flush_large(conn: &mut Conn, large: &FlushTurns) -> Result<V
     for status in &statuses {
         // The turn is closed, and its answer has the text that was flushed in time.
         if let LeaseStatus::Lost { turn_id } = status {
-            reap::drop_segments(conn, *turn_id).await?;
+            reap::deletion_of_segments(*turn_id).execute(conn).await?;
         }
     }
     Ok(statuses)
@@ -243,10 +243,10 @@ pub(crate) async fn begin_attempt(
     if usage::exists(conn, next.turn_id, next.open.id).await? {
         return Ok(());
     }
-    let reserved = usage::close(conn, Some(next.turn_id), &next.close).await?.reserved;
+    let closed = usage::close(conn, Together::default(), Some(next.turn_id), &next.close).await?;
     let open = usage::with_references_of(conn, next.close.id, &next.open).await?;
-    usage::open(conn, &open).await?;
-    Ok(budgets::transfer(conn, &open, reserved).await?)
+    usage::opening(&open)?.execute(conn).await?;
+    Ok(budgets::transfer(conn, &open, closed.reserved).await?)
 }
 
 /// Requests the cancellation of a session's running turn. A turn whose lease has expired is closed instead, since it

@@ -6,8 +6,9 @@ use causerie_domain::ports::{Reap, ReapScope};
 use causerie_domain::turns::{Segment, Turn, TurnStatus, parts_of};
 use causerie_domain::{SessionId, Timestamp, TurnId};
 use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
 
-use super::super::{Conn, RunQueryDsl, sql_literals, usage};
+use super::super::{Conn, Db, RunQueryDsl, sql_literals, usage};
 use super::{lease, read};
 use crate::error::QueryError;
 use crate::input::ReapSession;
@@ -80,12 +81,11 @@ pub(super) async fn close_running(
             .await?;
     }
     usage::interrupt(conn, turn.id, now).await?;
-    drop_segments(conn, turn.id).await?;
+    deletion_of_segments(turn.id).execute(conn).await?;
     Ok(Some(turn))
 }
 
-/// Deletes the segments of a turn. Its answer holds the text.
-pub(super) async fn drop_segments(conn: &mut Conn, turn: TurnId) -> Result<(), QueryError> {
-    diesel::delete(segments::table.filter(segments::turn_id.eq(id_param(turn)))).execute(conn).await?;
-    Ok(())
+/// Returns the statement that deletes the segments of a turn. Its answer holds the text.
+pub(super) fn deletion_of_segments(turn: TurnId) -> impl QueryFragment<Db> + RunQueryDsl + Send + 'static {
+    diesel::delete(segments::table.filter(segments::turn_id.eq(id_param(turn))))
 }

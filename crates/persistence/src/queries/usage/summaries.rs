@@ -18,6 +18,7 @@ use super::super::{Conn, RunQueryDsl, budgets};
 use super::report_sql::Source;
 use super::sums;
 use crate::error::QueryError;
+use crate::schema::{ai_usage, stale_usage_periods, usage_summaries, usage_summary_end};
 
 /// Length of a period in microseconds. The offsets of all time zones are multiples of it.
 const PERIOD: i64 = 900_000_000;
@@ -27,13 +28,6 @@ const MAX_LEDGER_PARTS: usize = 16;
 const ROWS_AT_A_TIME: i64 = 10_000;
 /// Stale periods that one transaction summarizes again.
 const STALE_AT_A_TIME: usize = 16;
-
-/// A period or the end of summaries, in microseconds.
-#[derive(QueryableByName)]
-struct Instant {
-    #[diesel(sql_type = BigInt)]
-    at: i64,
-}
 
 /// Splits the rows of a report into those that are read from summaries and those that are read from the ledger.
 pub(super) async fn split(
@@ -120,17 +114,16 @@ pub(crate) async fn summarize(conn: &mut Conn, before: &Timestamp) -> Result<boo
     let end = end(conn).await?;
     let stale = stale_before(conn, end).await?;
     for &start in &stale {
-        for table in ["usage_summaries WHERE created_at", "stale_usage_periods WHERE starts_at"] {
-            let statement = format!("DELETE FROM {table} = $1");
-            diesel::sql_query(statement).bind::<BigInt, _>(start).execute(conn).await?;
-        }
+        let summarized = usage_summaries::table.filter(usage_summaries::created_at.eq(start));
+        diesel::delete(summarized).execute(conn).await?;
+        diesel::delete(stale_usage_periods::table.find(start)).execute(conn).await?;
         insert(conn, start, start + PERIOD).await?;
     }
     let next = next_end(conn, end, limit).await?;
     if next > end {
         insert(conn, end, next).await?;
-        diesel::sql_query("UPDATE usage_summary_end SET ends_at = $1")
-            .bind::<BigInt, _>(next)
+        diesel::update(usage_summary_end::table)
+            .set(usage_summary_end::ends_at.eq(next))
             .execute(conn)
             .await?;
     }
@@ -139,17 +132,16 @@ pub(crate) async fn summarize(conn: &mut Conn, before: &Timestamp) -> Result<boo
 
 /// Returns the end of summaries that has about [`ROWS_AT_A_TIME`] more rows before it, up to a limit.
 async fn next_end(conn: &mut Conn, end: i64, limit: i64) -> Result<i64, QueryError> {
-    let later: Option<Instant> = diesel::sql_query(
-        "SELECT created_at AS at FROM ai_usage WHERE created_at >= $1 AND created_at < $2 \
-         ORDER BY created_at LIMIT 1 OFFSET $3",
-    )
-    .bind::<BigInt, _>(end)
-    .bind::<BigInt, _>(limit)
-    .bind::<BigInt, _>(ROWS_AT_A_TIME)
-    .get_result(conn)
-    .await
-    .optional()?;
-    Ok(later.map_or(limit, |later| period_of(later.at).max(end + PERIOD)))
+    let later: Option<i64> = ai_usage::table
+        .filter(ai_usage::created_at.ge(end))
+        .filter(ai_usage::created_at.lt(limit))
+        .order(ai_usage::created_at)
+        .select(ai_usage::created_at)
+        .offset(ROWS_AT_A_TIME)
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(later.map_or(limit, |later| period_of(later).max(end + PERIOD)))
 }
 
 /// Inserts the summaries of the rows of a range.
@@ -166,30 +158,25 @@ async fn insert(conn: &mut Conn, from: i64, to: i64) -> Result<(), QueryError> {
 
 /// Returns the end of the summaries.
 async fn end(conn: &mut Conn) -> Result<i64, QueryError> {
-    let end: Instant =
-        diesel::sql_query("SELECT ends_at AS at FROM usage_summary_end").get_result(conn).await?;
-    Ok(end.at)
+    Ok(usage_summary_end::table.select(usage_summary_end::ends_at).first(conn).await?)
 }
 
 /// Returns the stale periods of a range, in their order.
 async fn stale(conn: &mut Conn, from: i64, to: i64) -> Result<Vec<i64>, QueryError> {
-    let stale: Vec<Instant> = diesel::sql_query(
-        "SELECT starts_at AS at FROM stale_usage_periods WHERE starts_at >= $1 AND starts_at < $2 ORDER BY 1",
-    )
-    .bind::<BigInt, _>(from)
-    .bind::<BigInt, _>(to)
-    .load(conn)
-    .await?;
-    Ok(stale.into_iter().map(|period| period.at).collect())
+    let stale = stale_usage_periods::table
+        .filter(stale_usage_periods::starts_at.ge(from))
+        .filter(stale_usage_periods::starts_at.lt(to))
+        .order(stale_usage_periods::starts_at)
+        .select(stale_usage_periods::starts_at);
+    Ok(stale.load(conn).await?)
 }
 
-/// Returns the first stale periods.
+/// Returns the first stale periods before an instant.
 async fn stale_before(conn: &mut Conn, end: i64) -> Result<Vec<i64>, QueryError> {
-    let stale: Vec<Instant> = diesel::sql_query(format!(
-        "SELECT starts_at AS at FROM stale_usage_periods WHERE starts_at < $1 ORDER BY 1 LIMIT {STALE_AT_A_TIME}"
-    ))
-    .bind::<BigInt, _>(end)
-    .load(conn)
-    .await?;
-    Ok(stale.into_iter().map(|period| period.at).collect())
+    let stale = stale_usage_periods::table
+        .filter(stale_usage_periods::starts_at.lt(end))
+        .order(stale_usage_periods::starts_at)
+        .select(stale_usage_periods::starts_at)
+        .limit(STALE_AT_A_TIME as i64);
+    Ok(stale.load(conn).await?)
 }

@@ -8,8 +8,9 @@ use causerie_domain::usage::{
 };
 use causerie_domain::{ApiKeyId, GroupId, Timestamp, TurnId, UsageId, Usd};
 use diesel::prelude::*;
+use diesel::query_builder::QueryFragment;
 
-use super::super::{Conn, Db, RunQueryDsl, budgets, padded};
+use super::super::{Conn, Db, RunQueryDsl, Together, budgets, padded};
 use crate::error::{QueryError, corrupt};
 use crate::rows::{
     CLOSED, MessageUsageRow, OPEN, OpenUsageRow, ReservationRow, micros, prices_text, sanitized, tokens,
@@ -21,9 +22,11 @@ use crate::types::id_param;
 /// Number of the first attempt of a turn.
 const FIRST_ATTEMPT: i64 = 1;
 
-pub(in super::super) async fn open(conn: &mut Conn, open: &OpenUsage) -> Result<(), QueryError> {
-    diesel::insert_into(ai_usage::table).values(open_row(open)?).execute(conn).await?;
-    Ok(())
+/// Returns the statement that opens a row.
+pub(in super::super) fn opening(
+    open: &OpenUsage,
+) -> Result<impl QueryFragment<Db> + RunQueryDsl + Send + 'static, QueryError> {
+    Ok(diesel::insert_into(ai_usage::table).values(open_row(open)?))
 }
 
 /// Returns the columns of a row to open.
@@ -74,9 +77,10 @@ pub(in super::super) struct ClosedUsage {
 }
 
 /// Closes a row of a turn, or for `None` of a completion without one, and counts its cost in the budgets that apply. A row
-/// that is closed already, or belongs to another turn, is an error: no row is closed twice.
+/// that is closed already, or belongs to another turn, is an error: no row is closed twice. The writes run together with it.
 pub(in super::super) async fn close(
     conn: &mut Conn,
+    writes: Together<'_>,
     turn: Option<TurnId>,
     close: &CloseUsage,
 ) -> Result<ClosedUsage, QueryError> {
@@ -99,13 +103,13 @@ pub(in super::super) async fn close(
         None => update.filter(ai_usage::turn_id.is_null()),
     };
     let columns = (ReservationRow::as_returning(), ai_usage::attempt, MessageUsageRow::as_returning());
-    let closed: Option<(ReservationRow, i64, MessageUsageRow)> =
-        update.returning(columns).cached().get_result(conn).await.optional()?;
+    let closed: Vec<(ReservationRow, i64, MessageUsageRow)> =
+        writes.load(conn, update.returning(columns).cached()).await?;
     let not_open = || match turn {
         Some(turn) => corrupt(format!("ledger row {} of turn {turn} is not open", close.id)),
         None => corrupt(format!("ledger row {} is not open", close.id)),
     };
-    let (closed, attempt, usage) = closed.ok_or_else(not_open)?;
+    let (closed, attempt, usage) = closed.into_iter().next().ok_or_else(not_open)?;
     let open = ReservationRow { cost: None, ..closed };
     budgets::settle(conn, &open, close.settlement.cost).await?;
     Ok(ClosedUsage { reserved: open.reserved.map(Usd::from_pico), attempt, usage })

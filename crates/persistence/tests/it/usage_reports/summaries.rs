@@ -1,5 +1,7 @@
 //! Reports over summaries are those over the rows of the ledger.
 
+use std::pin::pin;
+
 use causerie_domain::calendar::TimeZone;
 use causerie_domain::filter::Scalar;
 use causerie_domain::ports::{
@@ -7,9 +9,9 @@ use causerie_domain::ports::{
 };
 use causerie_domain::usage::reports::Grouping;
 use causerie_domain::{Filter, Timestamp};
-use causerie_testkit::anyhow::Result;
+use causerie_testkit::anyhow::{Result, bail};
 use causerie_testkit::contract::{START, SqlSubject};
-use causerie_testkit::database::uuid_literal;
+use causerie_testkit::database::{RawConnection, is_sqlite, uuid_literal};
 
 use super::groupings;
 use super::ledger::{Ledger, Row, SPAN, days_of};
@@ -159,11 +161,7 @@ pub(super) async fn many_rows_are_summarized_in_parts(subject: &SqlSubject) -> R
     // 2 to the power of 14 rows, a second apart.
     let columns = "user_id, group_id, tool_id, session_id, purpose, attempt, model, state, outcome, closed_at, basis, cost, \
                    estimated_input_tokens";
-    let new_id = if causerie_testkit::database::is_sqlite(subject.store()) {
-        "randomblob(16)"
-    } else {
-        "gen_random_uuid()"
-    };
+    let new_id = if is_sqlite(subject.store()) { "randomblob(16)" } else { "gen_random_uuid()" };
     for micros in (0..14).map(|power| 1_000_000_u64 << power) {
         ledger
             .raw
@@ -179,5 +177,38 @@ pub(super) async fn many_rows_are_summarized_in_parts(subject: &SqlSubject) -> R
     assert!(!subject.store().summarize_usage(SPAN.to).await?);
     assert!(!subject.store().summarize_usage(SPAN.to).await?);
     assert_eq!(ledger.report(ledger.all(), &[]).await?.total.requests, 1 << 14);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_row_of_a_running_transaction_is_summarized_after_its_commit() -> Result<()> {
+    let Some(subject) = SqlSubject::postgres().await? else { return Ok(()) };
+    let mut observer = RawConnection::open(subject.database()).await?;
+    let mut ledger = Ledger::new(&subject).await?;
+    let row =
+        Row { at: START.as_micros(), model: "one", basis: Some("reported"), cost: Some(5), ..Row::default() };
+    ledger.add(&row).await?;
+    ledger.raw.run("BEGIN").await?;
+    ledger.add(&row).await?;
+    let commits = async {
+        let waiting = "pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database \
+                       WHERE NOT granted AND datname = current_database()";
+        while observer.count(waiting).await? == 0 {
+            tokio::task::yield_now().await;
+        }
+        ledger.raw.run("COMMIT").await
+    };
+    let mut summarizes = pin!(summarize(&subject, SPAN.to));
+    tokio::select! {
+        biased;
+        summarized = &mut summarizes => {
+            summarized?;
+            bail!("the transaction was not waited for");
+        }
+        committed = commits => committed?,
+    }
+    summarizes.await?;
+    assert_eq!(ledger.raw.count("stale_usage_periods").await?, 0);
+    assert_eq!(ledger.report(ledger.all(), &[]).await?.total.requests, 2);
     Ok(())
 }
