@@ -13,10 +13,8 @@ use crate::servers::Copies;
 
 /// Turns that are stored by the server before their rows are copied.
 const BASE: u64 = 1000;
-/// Copies after which the store has a million messages.
-const FOR_MESSAGES: u64 = 500;
-/// Copies after which the ledger has a million rows.
-const FOR_LEDGER: u64 = 1000;
+/// Rows of a full store: messages, or rows of the ledger.
+const ROWS: u64 = 1_000_000;
 
 /// Days of a report, which are more than those of the copies.
 const REPORTED_DAYS: i64 = 60;
@@ -29,7 +27,7 @@ pub(super) fn million_messages(mut bench: Bench, extent: Extent) -> Result<Found
     let mut is_void = false;
     for name in ["empty", "full"] {
         if name == "full" {
-            bench = bench.restart_with(Copies { count: extent.pick(FOR_MESSAGES / 10, FOR_MESSAGES) })?;
+            bench = bench.restart_with(Copies { table: "messages", rows: extent.pick(ROWS / 10, ROWS) })?;
             bench.settle()?;
         }
         for (kind, found) in [
@@ -54,7 +52,7 @@ pub(super) fn lists_and_reports(mut bench: Bench, extent: Extent) -> Result<Foun
     turns::run(&mut bench, 8, BASE / 2, Answer::TURN)?;
     bench.use_key(Some(&user))?;
     turns::run(&mut bench, 8, BASE / 2, Answer::TURN)?;
-    bench = bench.restart_with(Copies { count: extent.pick(FOR_LEDGER / 10, FOR_LEDGER) })?;
+    bench = bench.restart_with(Copies { table: "ai_usage", rows: extent.pick(ROWS / 10, ROWS) })?;
     // Reports of a server that has run for a while: it has summarized the ledger.
     bench.settle()?;
 

@@ -34,8 +34,9 @@ mod filters;
 mod run;
 mod sizes;
 mod sql_literals;
+pub(super) mod statement;
 
-pub(super) use run::{RunQueryDsl, Statement, Together, padded};
+pub(super) use run::{RunQueryDsl, Together, padded};
 
 use super::run as run_statement;
 use super::{CLOCK, Conn, Db, LOCK_LEDGER_SQL, WRITE_PROBE_SQL, bulk};

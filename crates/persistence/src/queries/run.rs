@@ -8,8 +8,8 @@ use diesel::query_builder::{AsQuery, AstPass, Query, QueryFragment, QueryId};
 use diesel::query_dsl::CompatibleType;
 use diesel::query_dsl::methods::LimitDsl;
 use diesel::result::{Error, QueryResult};
-use diesel::sql_types::Untyped;
 
+use super::statement::{Render, Statement};
 use super::{Conn, Db, run_statement};
 
 /// SQL type of the rows of a query.
@@ -125,57 +125,10 @@ impl<'q> Together<'q> {
         Q: AsQuery<Query: QueryFragment<Db> + 'q, SqlType: CompatibleType<U, Db>> + Send + 'q,
         U: FromSqlRow<RowSql<Q, U>, Db> + Send + 'q,
     {
-        let writes = self.0.into_iter().map(|write| Statement(write)).collect();
+        let writes = self.0.into_iter().map(|write| Statement::from_box(write)).collect();
         let last = run_statement::join(conn, writes, Statement::new(query.as_query()))?;
         run_statement::all(conn, last, build::<RowSql<Q, U>, U>).await
     }
-}
-
-/// A statement of any type. Prepared statements are cached by their SQL text.
-pub(crate) struct Statement<'q>(Box<dyn Render + 'q>);
-
-impl<'q> Statement<'q> {
-    pub(crate) fn new(statement: impl QueryFragment<Db> + 'q) -> Self {
-        Statement(Box::new(statement))
-    }
-}
-
-/// The methods of [`QueryFragment`] that a statement needs. A `dyn QueryFragment` has three more, which would be
-/// compiled for each statement.
-trait Render {
-    fn render<'b>(&'b self, pass: AstPass<'_, 'b, Db>) -> QueryResult<()>;
-
-    fn is_cacheable(&self, backend: &Db) -> QueryResult<bool>;
-}
-
-impl<T: QueryFragment<Db>> Render for T {
-    fn render<'b>(&'b self, pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
-        self.walk_ast(pass)
-    }
-
-    fn is_cacheable(&self, backend: &Db) -> QueryResult<bool> {
-        self.is_safe_to_cache_prepared(backend)
-    }
-}
-
-impl QueryFragment<Db> for Statement<'_> {
-    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
-        self.0.render(pass)
-    }
-
-    fn is_safe_to_cache_prepared(&self, backend: &Db) -> QueryResult<bool> {
-        self.0.is_cacheable(backend)
-    }
-}
-
-impl Query for Statement<'_> {
-    type SqlType = Untyped;
-}
-
-impl QueryId for Statement<'_> {
-    type QueryId = ();
-
-    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
 fn build<ST, U: FromSqlRow<ST, Db>>(row: &run_statement::Row<'_>) -> QueryResult<U> {

@@ -8,10 +8,25 @@ mod sqlite;
 pub(super) use self::postgres::append as append_to_postgres;
 pub(super) use self::sqlite::append as append_to_sqlite;
 
-/// Number of copies of all rows.
+/// Size of a store, up to which all its rows are copied.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Copies {
-    pub(crate) count: u64,
+    /// Table whose rows are counted.
+    pub(crate) table: &'static str,
+    pub(crate) rows: u64,
+}
+
+impl Copies {
+    /// Returns the query of the number of rows.
+    fn count_query(self) -> String {
+        format!("SELECT COUNT(*) FROM {}", self.table)
+    }
+
+    /// Returns the number of copies that a table of `found` rows needs.
+    fn of(self, found: i64) -> u64 {
+        let found = u64::try_from(found).unwrap_or_default().max(1);
+        self.rows.div_ceil(found).max(1) - 1
+    }
 }
 
 /// Age of a copy beyond that of the one before, in milliseconds.
@@ -65,6 +80,14 @@ impl CopiedTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn copies_fill_a_store_up_to_its_size() {
+        let copies = Copies { table: "messages", rows: 1_000_000 };
+        assert_eq!(copies.of(2000), 499);
+        assert_eq!(copies.of(1_000_001), 0);
+        assert_eq!(copies.of(0), 999_999);
+    }
 
     #[test]
     fn ids_and_times_of_a_copy_are_older() {

@@ -21,7 +21,8 @@ const COLUMNS: &str = "SELECT column_name::text FROM information_schema.columns 
 pub(in crate::servers) async fn append(client: &Client, copies: Copies) -> Result<()> {
     client.batch_execute(SHIFT_ID).await?;
     client.batch_execute(FORGET_SUMMARIES).await?;
-    let numbers = format!("SELECT generate_series(1::bigint, {}) AS k", copies.count);
+    let found = client.query_one(&copies.count_query(), &[]).await?.get(0);
+    let numbers = format!("SELECT generate_series(1::bigint, {}) AS k", copies.of(found));
     for table in &TABLES {
         let rows = client.query(COLUMNS, &[&table.name]).await?;
         let columns: Vec<String> = rows.iter().map(|row| row.get(0)).collect();

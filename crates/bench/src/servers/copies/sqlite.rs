@@ -19,9 +19,10 @@ pub(in crate::servers) fn append(file: &Path, copies: Copies) -> Result<()> {
         let ms = u64::try_from(context.get::<i64>(1)?).unwrap_or_default();
         Ok(id.map(|id| shifted(id, ms)))
     })?;
+    let number = copies.of(connection.query_row(&copies.count_query(), [], |row| row.get(0))?);
     let numbers = format!(
-        "WITH RECURSIVE n (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < {}) SELECT k FROM n",
-        copies.count
+        "WITH RECURSIVE n (k) AS (SELECT 1 UNION ALL SELECT k + 1 FROM n WHERE k < {number}) \
+         SELECT k FROM n WHERE k <= {number}"
     );
     for table in &TABLES {
         let mut statement = connection.prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0")?;

@@ -6,7 +6,7 @@ use diesel_async::AsyncConnectionCore;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, TryStreamExt as _};
 
-use super::queries::Statement;
+use super::queries::statement::Statement;
 use super::{Conn, Db};
 
 /// A row of a result.

@@ -5,6 +5,7 @@
 //! owns its connection: dropping the caller only drops the receiver of the result.
 
 mod bulk;
+mod conn;
 mod connection;
 mod engine;
 #[cfg(test)]
@@ -17,9 +18,9 @@ mod threads;
 #[path = "../../queries/mod.rs"]
 pub(crate) mod queries;
 
+pub(crate) use conn::Conn;
 pub(crate) use connection::{ConnRole, connect};
 pub(crate) use engine::Engine;
-pub(crate) use run::Conn;
 
 /// The backend type for the queries.
 pub(crate) type Db = diesel::sqlite::Sqlite;

@@ -3,31 +3,16 @@
 //! diesel-async's wrapper of a SQLite connection copies the SQL text, each parameter and each value, since its statements
 //! may run on another thread. Here each statement has ended when its method returns, so nothing is copied.
 
-use diesel::connection::{Connection as _, DefaultLoadingMode, LoadConnection, SimpleConnection as _};
+use diesel::connection::{Connection as _, DefaultLoadingMode, LoadConnection};
 use diesel::result::{Error, QueryResult};
 use diesel::sqlite::SqliteConnection;
-use diesel_async::SimpleAsyncConnection;
 use futures_util::future::{Ready, ready};
 
-use super::queries::Statement;
-
-/// A connection of the store.
-pub(crate) struct Conn(pub(super) SqliteConnection);
+use super::conn::Conn;
+use super::queries::statement::Statement;
 
 /// A row of a result.
 pub(crate) type Row<'q> = <SqliteConnection as LoadConnection>::Row<'q, 'q>;
-
-impl Conn {
-    pub(crate) fn new(conn: SqliteConnection) -> Self {
-        Conn(conn)
-    }
-}
-
-impl SimpleAsyncConnection for Conn {
-    async fn batch_execute(&mut self, statements: &str) -> QueryResult<()> {
-        self.0.batch_execute(statements)
-    }
-}
 
 /// Runs a statement and returns the number of affected rows.
 pub(crate) fn execute(conn: &mut Conn, statement: Statement<'_>) -> Ready<QueryResult<usize>> {
