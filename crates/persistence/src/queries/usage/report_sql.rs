@@ -42,8 +42,7 @@ pub(super) enum Source {
 impl SumStatement {
     /// Sums these rows in one group.
     pub(in super::super) fn of(rows: Condition<ai_usage::table>) -> Self {
-        let parts = vec![Part { source: Source::Ledger, rows }];
-        SumStatement { parts, group_by: Vec::new(), days: Vec::new(), limit: None, compares: false }
+        SumStatement::of_parts([(Source::Ledger, rows)])
     }
 
     /// Sums rows of several sources, none of which contains a row of another one.

@@ -4,13 +4,12 @@
 //! period of a row that is inserted, changed or deleted, in the same transaction. So a summary that is not stale is equal
 //! to its rows, whatever has written to the ledger.
 
-use causerie_domain::Filter;
-use causerie_domain::Timestamp;
 use causerie_domain::calendar::Span;
 use causerie_domain::filter::FieldPredicate;
 use causerie_domain::ports::{UsageFilter, UsageReportQuery};
 use causerie_domain::subjects::UsageField;
 use causerie_domain::usage::reports::Grouping;
+use causerie_domain::{Filter, Timestamp};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
@@ -69,11 +68,11 @@ fn period_of(micros: i64) -> i64 {
 /// Returns whether summaries have all fields of a report.
 fn has_all_fields(query: &UsageReportQuery) -> bool {
     let rows = &query.rows;
-    let days = query.days.iter().skip(1).map(|day| day.span.from.as_micros());
+    let mut days = query.days.iter().skip(1).map(|day| day.span.from.as_micros());
     rows.session_id.is_none()
         && !query.group_by.contains(&Grouping::Session)
         && has_fields_of(&rows.visible)
-        && days.into_iter().all(|start| period_of(start) == start)
+        && days.all(|start| period_of(start) == start)
 }
 
 fn has_fields_of(filter: &Filter) -> bool {
