@@ -1,6 +1,6 @@
 // Modal dialogs: a title, content, and actions.
 
-import { html, useEffect, useRef } from '../html.js';
+import { html, useLayoutEffect, useRef } from '../html.js';
 import { t } from '../texts/index.js';
 import { useAction } from './action.js';
 import { Problem } from './problem.js';
@@ -8,7 +8,7 @@ import { Problem } from './problem.js';
 /** Modal dialog. Escape and the close button call `onClose`. */
 export function Dialog({ title, onClose, children, className = '' }) {
   const element = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const previous = document.activeElement;
     element.current.showModal();
     return () => previous instanceof HTMLElement && previous.isConnected && previous.focus();

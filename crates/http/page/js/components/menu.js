@@ -1,6 +1,6 @@
 // Menu button: arrow keys move, Escape closes, focus returns to the button.
 
-import { html, useEffect, useRef, useState } from '../html.js';
+import { html, useLayoutEffect, useRef, useState } from '../html.js';
 
 /** Places the list below its button, in the top layer, so that no scrolling frame cuts it. */
 function place(list, button) {
@@ -16,7 +16,8 @@ export function Menu({ label, children, items }) {
   const [open, setOpen] = useState(false);
   const root = useRef(null);
   const shown = items.filter(Boolean);
-  useEffect(() => {
+  // The list is shown and focused with the render, so that a key that follows the click at once reaches it.
+  useLayoutEffect(() => {
     if (!open) return undefined;
     const list = root.current.querySelector('[role=menu]');
     list.showPopover();

@@ -26,8 +26,11 @@ async function enter(scopes) {
 }
 const items = async (page) => {
   await page.getByRole('button', { name: 'Session actions' }).click();
-  const found = await page.getByRole('menuitem').allTextContents();
+  const menu = page.getByRole('menu', { name: 'Session actions' });
+  await menu.waitFor();
+  const found = await menu.getByRole('menuitem').allTextContents();
   await page.keyboard.press('Escape');
+  await menu.waitFor({ state: 'detached' });
   return found;
 };
 
@@ -70,6 +73,7 @@ test('a right that ends while the page is open disappears from it', async () => 
   await dialog.getByRole('button', { name: 'Delete session' }).click();
   await dialog.getByRole('alert').getByText('Reason: kept').waitFor();
   await page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'detached' });
   await settled(page);
   assert.ok(!(await items(page)).includes('Delete session'));
   assert.deepEqual(page.problems, []);
