@@ -8,7 +8,7 @@ use causerie_domain::completion::{CompletionError, CompletionEvent, CompletionRe
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, timeout_at};
 
-use super::exchange::Response;
+use super::exchange::ResponseBody;
 use super::{OpenRouter, body_of};
 use crate::clock::monotonic;
 use crate::error;
@@ -34,7 +34,7 @@ pub(super) enum Outgoing {
 enum Phase {
     Preparing(Outgoing),
     Sending(Bytes),
-    Reading(Box<Response>),
+    Reading(Box<ResponseBody>),
     Ended,
 }
 
@@ -54,7 +54,7 @@ impl Attempt {
             if let Some(event) = self.ready.pop_front() {
                 return Some(self.client.redact_key_in_event(event));
             }
-            // The response is put back only while the stream goes on: the connection is closed before the final
+            // The body is put back only while the stream goes on: the connection is closed before the final
             // event is yielded.
             let step = match mem::replace(&mut self.phase, Phase::Ended) {
                 Phase::Preparing(request) => match self.prepare(request) {
@@ -65,11 +65,11 @@ impl Attempt {
                     Err(error) => Err(error),
                 },
                 Phase::Sending(body) => self.send(body).await,
-                Phase::Reading(response) => self.read(response).await,
+                Phase::Reading(body) => self.read(body).await,
                 Phase::Ended => return None,
             };
             match step {
-                Ok(response) if !self.decoder.is_ended() => self.phase = Phase::Reading(response),
+                Ok(body) if !self.decoder.is_ended() => self.phase = Phase::Reading(body),
                 Ok(_) => {}
                 Err(error) => self.ready.extend(self.decoder.finish(Some(error))),
             }
@@ -87,25 +87,25 @@ impl Attempt {
         Ok(body)
     }
 
-    async fn send(&mut self, body: Bytes) -> Result<Box<Response>, CompletionError> {
+    async fn send(&mut self, body: Bytes) -> Result<Box<ResponseBody>, CompletionError> {
         let response = self.client.post_completion(body).await?;
         // Taken from the headers, so that the cost can be looked up even if no event follows.
         if let Some(id) = error::generation_id(&response.headers) {
             self.ready.extend(self.decoder.set_generation_id(id));
         }
-        response.error_for_status().await.map(Box::new)
+        response.into_body().await.map(Box::new)
     }
 
-    async fn read(&mut self, mut response: Box<Response>) -> Result<Box<Response>, CompletionError> {
+    async fn read(&mut self, mut body: Box<ResponseBody>) -> Result<Box<ResponseBody>, CompletionError> {
         let read = match self.end_at {
-            None => response.body.read().await?,
-            Some(end_at) => match timeout_at(end_at, response.body.read()).await {
+            None => body.read().await?,
+            Some(end_at) => match timeout_at(end_at, body.read()).await {
                 Ok(read) => read?,
                 Err(_) => {
                     self.ready.extend(self.decoder.finish_if_answered());
                     self.end_at = None;
-                    self.set_end(&response);
-                    return Ok(response);
+                    self.set_end(&body);
+                    return Ok(body);
                 }
             },
         };
@@ -114,21 +114,21 @@ impl Attempt {
                 let before = self.decoder.progress();
                 self.ready.extend(self.decoder.push(&bytes));
                 if self.decoder.progress() != before {
-                    response.body.timeouts.record_progress();
+                    body.timeouts.record_progress();
                 }
-                self.set_end(&response);
+                self.set_end(&body);
             }
             None => self.ready.extend(self.decoder.finish(None)),
         }
-        Ok(response)
+        Ok(body)
     }
 
     /// Sets the instant at which the response ends, once its answer seems complete.
-    fn set_end(&mut self, response: &Response) {
+    fn set_end(&mut self, body: &ResponseBody) {
         if !self.decoder.is_answered() {
             self.end_at = None;
         } else if self.end_at.is_none() {
-            self.end_at = monotonic().checked_add(response.body.timeouts.end());
+            self.end_at = monotonic().checked_add(body.timeouts.end());
         }
     }
 }

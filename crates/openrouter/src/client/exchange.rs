@@ -21,8 +21,11 @@ const MAX_ERROR_BODY_BYTES: usize = 64 << 10;
 pub(super) struct Response {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    pub(super) body: Body<BoxStream<'static, reqwest::Result<Bytes>>>,
+    pub(super) body: ResponseBody,
 }
+
+/// Body of a response.
+pub(super) type ResponseBody = Body<BoxStream<'static, reqwest::Result<Bytes>>>;
 
 /// A response body in progress.
 pub(super) struct Body<S> {
@@ -42,15 +45,16 @@ pub(super) async fn send(request: RequestBuilder, timeouts: Timeouts) -> Result<
 }
 
 impl Response {
-    /// Returns the response if its status is a success.
+    /// Returns the body if the status is a success. The headers are dropped: they are slices of the read buffer of the
+    /// connection, which they would keep as long as the stream is open.
     ///
     /// # Errors
     /// For any other status, the error that status, headers and body describe;
     /// [`CompletionErrorKind::InvalidResponse`] for a body in an encoding that the client does not decode.
-    pub(super) async fn error_for_status(mut self) -> Result<Self, CompletionError> {
+    pub(super) async fn into_body(mut self) -> Result<ResponseBody, CompletionError> {
         let is_encoded = is_encoded(&self.headers);
         if self.status.is_success() {
-            return if is_encoded { Err(encoded_body()) } else { Ok(self) };
+            return if is_encoded { Err(encoded_body()) } else { Ok(self.body) };
         }
         let mut body = Vec::new();
         // If the body breaks off or does not end, its beginning is used: the status is known in any case.
@@ -63,15 +67,21 @@ impl Response {
         }
         Err(error::from_response(self.status.as_u16(), &self.headers, &body))
     }
+}
 
+impl<S, E> Body<S>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+    E: std::error::Error,
+{
     /// Reads the whole body.
     ///
     /// # Errors
     /// [`CompletionErrorKind::InvalidResponse`] if the body is larger than the limit, and the errors of [`Body::read`].
     pub(super) async fn read_to_end(mut self, limits: SizeLimits) -> Result<Vec<u8>, CompletionError> {
         let mut body = Vec::new();
-        while let Some(bytes) = self.body.read().await? {
-            self.body.timeouts.record_progress();
+        while let Some(bytes) = self.read().await? {
+            self.timeouts.record_progress();
             if body.len() + bytes.len() > limits.max_body_bytes {
                 return Err(CompletionError::new(
                     CompletionErrorKind::InvalidResponse,
@@ -82,13 +92,7 @@ impl Response {
         }
         Ok(body)
     }
-}
 
-impl<S, E> Body<S>
-where
-    S: Stream<Item = Result<Bytes, E>> + Unpin,
-    E: std::error::Error,
-{
     /// Reads the next bytes; `None` at the end.
     ///
     /// # Errors

@@ -88,7 +88,7 @@ impl OpenRouter {
     async fn get(&self, url: Url) -> Result<Vec<u8>, CompletionError> {
         let body = async {
             let response = exchange::send(self.inner.http.get(url), self.inner.timeouts).await?;
-            response.error_for_status().await?.read_to_end(self.inner.size_limits).await
+            response.into_body().await?.read_to_end(self.inner.size_limits).await
         };
         body.await.map_err(|error| self.redact_key(error))
     }

@@ -146,7 +146,7 @@ impl CompletionRun {
                 () = abandoned.as_mut() => return (cancelled(), Some(end)),
                 () = tokio::time::sleep(pause) => retries += 1,
             }
-            if let Err(outcome) = self.next_attempt(attempt, &end).await {
+            if let Err(outcome) = Box::pin(self.next_attempt(attempt, &end)).await {
                 return (outcome, Some(end));
             }
         }

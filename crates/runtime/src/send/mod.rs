@@ -222,7 +222,7 @@ impl Runtime {
             OpenUsage { estimated_input_tokens: report.estimated_tokens.into(), ..launch.first_usage };
         inner.flusher.notify(0);
         let requester = run.request.requester;
-        inner.turns.spawn_on(on_behalf_of(requester, run.run(first)), &inner.handle);
+        inner.turns.spawn_on(on_behalf_of(requester, run.into_task(first)), &inner.handle);
         let reader = TurnReader::live(log, 0, inner.stored_turn_source());
         SendOutcome { turn: begun.turn, reader, right: ReaderRight::Read, budget_left: begun.budget_left }
     }

@@ -63,16 +63,23 @@ struct Outcome {
 }
 
 impl TurnRun {
-    /// Runs the turn and ends its log exactly once, also after a panic.
-    pub(crate) async fn run(self, first: OpenUsage) {
-        let on_panic = EndGuard(&self);
+    /// Returns the task that runs the turn. It is as large as its largest state for as long as the answer streams, so what
+    /// is rarely awaited, or only at the end, is boxed, and the arguments are owned once: an async function keeps its
+    /// arguments beside the variables to which it moves them.
+    pub(crate) fn into_task(self, first: OpenUsage) -> impl Future<Output = ()> + Send {
         let mut attempt = Attempt::new(first, self.context_input.ratio);
+        async move { self.run(&mut attempt).await }
+    }
+
+    /// Runs the turn and ends its log exactly once, also after a panic.
+    async fn run(&self, attempt: &mut Attempt) {
+        let on_panic = EndGuard(self);
         self.running.set_progress(attempt.usage.id, attempt.progress.clone());
         let mut request = self.request.clone();
         let mut form = self.form.clone();
-        let outcome = self.complete(&mut attempt, &mut request, &mut form).await;
+        let outcome = self.complete(attempt, &mut request, &mut form).await;
         let observed = Observation::of(&request, outcome.end.as_deref());
-        let finish = self.finish_request(&attempt, outcome, &form, &request);
+        let finish = Box::new(self.finish_request(attempt, outcome, &form, &request));
         let answered_by = finish.meta.model.clone();
         let ending = self.store(finish).await;
         // A client that has read the end finds the corrected ratio; the end does not wait until the ratio is stored.
@@ -141,7 +148,7 @@ impl TurnRun {
                     () = tokio::time::sleep(pause) => retries += 1,
                 }
             }
-            if let Err(outcome) = self.next_attempt(attempt, end, estimated_input).await {
+            if let Err(outcome) = Box::pin(self.next_attempt(attempt, end, estimated_input)).await {
                 return outcome;
             }
         }
@@ -306,12 +313,12 @@ impl TurnRun {
     }
 
     /// Stores the end of the turn. If that fails, the reaper closes the turn after its lease has expired.
-    async fn store(&self, finish: FinishTurn) -> Ending {
+    async fn store(&self, finish: Box<FinishTurn>) -> Ending {
         let inner = &self.inner;
         // The flusher renews the lease while a large answer is stored.
         let time = inner.settings.lease + LARGE_ANSWER_TIME.saturating_mul(large_megabytes(&finish));
         let stored = retry_until_lease_expires(self.running.renewed_at(), time, || {
-            inner.turn_store.finish_turn(finish.clone())
+            inner.turn_store.finish_turn((*finish).clone())
         })
         .await;
         match stored {
