@@ -1,6 +1,6 @@
 // Router by the hash of the address: `#/sessions/<id>`, `#/usage`.
 
-import { useEffect, useMemo, useState } from './html.js';
+import { useLayoutEffect, useMemo, useState } from './html.js';
 
 /** Returns the current route: `{path: [segment, …], query: URLSearchParams}`. */
 export function currentRoute() {
@@ -27,11 +27,10 @@ export function navigate(path, { replace = false } = {}) {
 
 export function useRoute() {
   const [hash, setHash] = useState(location.hash);
-  useEffect(() => {
+  // It listens from the first rendering on: no change of the address comes in between.
+  useLayoutEffect(() => {
     const update = () => setHash(location.hash);
     addEventListener('hashchange', update);
-    // The address may have changed since the first rendering, before this effect.
-    update();
     return () => removeEventListener('hashchange', update);
   }, []);
   return useMemo(currentRoute, [hash]);

@@ -1,6 +1,6 @@
 // What is shown to those who are signed in: the frame, and in it the view of the route.
 
-import { html, useEffect, useMemo, useState } from './html.js';
+import { html, useLayoutEffect, useMemo, useState } from './html.js';
 import { abilityOf } from './abilities.js';
 import { Later, loader, whenIdle } from './later.js';
 import { useRoute } from './router.js';
@@ -28,7 +28,8 @@ export function Workspace({ me, rules, reloadMe, onSignOut }) {
   const ability = useMemo(() => abilityOf(rules), [rules]);
   const [sessions] = useState(() => new SessionList());
   const route = useRoute();
-  useEffect(() => {
+  // Nothing of a user is left when the workspace of another one is shown.
+  useLayoutEffect(() => {
     whenIdle(CHAT, ...Object.values(VIEWS));
     return () => {
       sessions.clear();

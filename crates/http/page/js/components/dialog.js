@@ -9,9 +9,10 @@ import { Problem } from './problem.js';
 export function Dialog({ title, onClose, children, className = '' }) {
   const element = useRef(null);
   useLayoutEffect(() => {
-    const previous = document.activeElement;
-    element.current.showModal();
-    return () => previous instanceof HTMLElement && previous.isConnected && previous.focus();
+    const dialog = element.current;
+    dialog.showModal();
+    // A modal dialog keeps the focus until it is closed. Closing it returns the focus to where it was.
+    return () => dialog.close();
   }, []);
   const close = (event) => {
     event.preventDefault();

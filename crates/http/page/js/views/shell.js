@@ -1,6 +1,6 @@
 // Frame around the views: sessions, navigation, color scheme.
 
-import { html, useEffect, useRef, useState } from '../html.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from '../html.js';
 import { can } from '../abilities.js';
 import { ago } from '../format.js';
 import { navigate } from '../router.js';
@@ -12,7 +12,8 @@ import { sections } from './administration/sections.js';
 
 export function useModel(model) {
   const [, render] = useState(0);
-  useEffect(() => model.subscribe(() => render((count) => count + 1)), [model]);
+  // A change between the rendering and a later effect would be missed.
+  useLayoutEffect(() => model.subscribe(() => render((count) => count + 1)), [model]);
   return model;
 }
 
@@ -61,19 +62,21 @@ function ThemeChoice() {
 }
 
 export function Shell({ me, ability, sessions, route, onSignOut, children }) {
-  const [open, setOpen] = useState(false);
+  // The drawer is open on the route that it was opened on: every other route closes it.
+  const [openedOn, setOpenedOn] = useState(null);
+  const open = openedOn === route;
+  const close = () => setOpenedOn(null);
   const drawer = useRef(null);
   const menu = useRef(null);
   const [name, id] = route.path;
-  useEffect(() => setOpen(false), [route]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) {
-      // What has the focus in a drawer that closes is hidden.
+      // The focus leaves a drawer that closes before the browser takes it from what is hidden.
       if (drawer.current.contains(document.activeElement)) menu.current.focus();
       return undefined;
     }
     drawer.current.querySelector('.new-session').focus();
-    const escape = (event) => event.key === 'Escape' && setOpen(false);
+    const escape = (event) => event.key === 'Escape' && close();
     addEventListener('keydown', escape);
     return () => removeEventListener('keydown', escape);
   }, [open]);
@@ -84,11 +87,11 @@ export function Shell({ me, ability, sessions, route, onSignOut, children }) {
     }}>${t.app.skip}</a>
   <div class=${open ? 'shell drawer-open' : 'shell'}>
     <header class="topbar">
-      <button type="button" ref=${menu} class="quiet icon-button" aria-label=${t.app.menu} aria-expanded=${String(open)} onClick=${() => setOpen(!open)}><${Icon} name=${open ? 'close' : 'menu'} /></button>
+      <button type="button" ref=${menu} class="quiet icon-button" aria-label=${t.app.menu} aria-expanded=${String(open)} onClick=${() => setOpenedOn(open ? null : route)}><${Icon} name=${open ? 'close' : 'menu'} /></button>
       <a class="wordmark" href="#/">${t.app.name}</a>
     </header>
-    <div class="scrim" onClick=${() => setOpen(false)}></div>
-    <aside class="sidebar" ref=${drawer} aria-label=${t.app.sidebar} onClick=${(event) => event.target.closest('a, .new-session') && setOpen(false)}>
+    <div class="scrim" onClick=${close}></div>
+    <aside class="sidebar" ref=${drawer} aria-label=${t.app.sidebar} onClick=${(event) => event.target.closest('a, .new-session') && close()}>
       <a class="wordmark" href="#/">${t.app.name}</a>
       <button type="button" class="new-session" onClick=${() => navigate('/')}><${Icon} name="plus" />${t.sessions.create}</button>
       ${can(ability, 'read', 'Session') ? html`<${Sessions} sessions=${sessions} current=${name === 'sessions' ? id : null} />` : html`<div class="session-list"></div>`}

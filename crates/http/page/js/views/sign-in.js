@@ -1,6 +1,6 @@
 // Sign-in: an API key is pasted.
 
-import { html, useEffect, useRef, useState } from '../html.js';
+import { html, useLayoutEffect, useRef, useState } from '../html.js';
 import { api } from '../api.js';
 import { credential } from '../credential.js';
 import { Field } from '../components/field.js';
@@ -11,11 +11,11 @@ export function SignIn({ failure, onSignedIn }) {
   const [error, setError] = useState(failure);
   const [busy, setBusy] = useState(false);
   const form = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     document.title = `${t.signIn.title} · ${t.app.name}`;
     form.current.querySelector('input').focus();
   }, []);
-  useEffect(() => setError(failure), [failure]);
+  useLayoutEffect(() => setError(failure), [failure]);
   const submit = async (event) => {
     event.preventDefault();
     const input = form.current.querySelector('input');

@@ -1,6 +1,6 @@
 // Abilities of a user: all rules with their layers, and a check that names the rule that decides.
 
-import { html, useEffect, useRef, useState } from '../../html.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from '../../html.js';
 import { abilityOf, subject } from '../../abilities.js';
 import { api, segment } from '../../api.js';
 import { t } from '../../texts/index.js';
@@ -18,7 +18,7 @@ const list = (names) => [names].flat().join(', ');
 
 function RuleRow({ rule, decides }) {
   const element = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (decides) element.current.scrollIntoView({ block: 'nearest' });
   }, [decides]);
   return html`<li ref=${element} class=${decides ? 'decides' : null} aria-current=${decides ? 'true' : null}>

@@ -1,6 +1,6 @@
 // Administration: the sections that the principal's abilities show.
 
-import { html, useEffect, useRef } from '../../html.js';
+import { html, useEffect, useLayoutEffect, useRef } from '../../html.js';
 import { t } from '../../texts/index.js';
 import { Keys } from '../account/keys.js';
 import { useNames } from '../names.js';
@@ -22,7 +22,7 @@ export function Administration(context) {
   const name = shown.includes(route.path[1]) ? route.path[1] : shown[0];
   const tabs = useRef(null);
   // On a narrow screen the sections do not fit.
-  useEffect(() => tabs.current.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }), [name]);
+  useLayoutEffect(() => tabs.current.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }), [name]);
   useEffect(() => {
     document.title = `${t.administration.title} · ${t.app.name}`;
   }, []);

@@ -1,6 +1,6 @@
 // Tools: versions, posting a definition with its mistakes at line and column, disabling.
 
-import { html, useEffect, useRef, useState } from '../../html.js';
+import { html, useLayoutEffect, useRef, useState } from '../../html.js';
 import { api, segment, send } from '../../api.js';
 import { can } from '../../abilities.js';
 import { instant } from '../../format.js';
@@ -47,7 +47,7 @@ function Post({ onPosted }) {
     event.preventDefault();
     run(post);
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     const places = (error?.problem?.errors ?? [error?.problem]).filter((each) => each?.line);
     // A missing key is reported at the start; a place further down says more.
     if (places.length > 0) show(places.findLast((each) => each.line > 1) ?? places[0]);

@@ -110,7 +110,8 @@ export function Chat({ id, ability, sessions, me }) {
     if (error) setRefusal(error);
     return error;
   };
-  useEffect(() => {
+  // The conversation begins and ends with its view: the first message is sent also if the view is left at once.
+  useLayoutEffect(() => {
     const first = pendingSends.get(id);
     pendingSends.delete(id);
     const leaveAsDraft = ({ content, attachments }) => {
@@ -138,7 +139,7 @@ export function Chat({ id, ability, sessions, me }) {
     toEnd();
   };
   const { session, messages, running } = conversation;
-  useEffect(() => {
+  useLayoutEffect(() => {
     // A touch screen would show its keyboard over the conversation.
     if (session && matchMedia('(pointer: fine)').matches) toMessage();
   }, [session === null]);

@@ -1,6 +1,6 @@
 // Start of a session: a tool is chosen, and the first message sent.
 
-import { html, useCallback, useEffect, useRef, useState } from '../../html.js';
+import { html, useCallback, useEffect, useLayoutEffect, useRef, useState } from '../../html.js';
 import { api, listAll, segment } from '../../api.js';
 import { drafts } from '../../drafts.js';
 import { navigate } from '../../router.js';
@@ -57,7 +57,7 @@ export function NewSession({ ability, sessions, me }) {
   const [back] = useState(() => pendingSends.get('new') ?? {});
   const [refusal, setRefusal] = useState(back.refusal ?? null);
   const main = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     pendingSends.delete('new');
     document.title = `${t.sessions.create} · ${t.app.name}`;
     // A touch screen would show its keyboard over the tools.

@@ -1,6 +1,6 @@
 // Chart of the cost per day. A table with the same numbers follows it for those who do not see it.
 
-import { html, useEffect, useRef } from '../../html.js';
+import { html, useLayoutEffect, useRef } from '../../html.js';
 import { day as dayText } from '../../format.js';
 import { number } from '../../money.js';
 import { language, t } from '../../texts/index.js';
@@ -40,7 +40,8 @@ function options(width, days) {
 export function CostChart({ days, costs }) {
   const root = useRef(null);
   const readout = useRef(null);
-  useEffect(() => {
+  // The chart is drawn with the rendering, so that what follows it does not move later.
+  useLayoutEffect(() => {
     let chart = null;
     const element = root.current;
     const draw = () => {

@@ -1,6 +1,6 @@
 // Usage: cost per day as a chart, and sums by model, tool, user and group.
 
-import { Component, html, useEffect, useMemo, useState } from '../../html.js';
+import { Component, html, useEffect, useLayoutEffect, useMemo, useState } from '../../html.js';
 import { api, send } from '../../api.js';
 import { day as dayText, timeZone } from '../../format.js';
 import { units } from '../../money.js';
@@ -21,7 +21,8 @@ const GROUPS = ['model', 'tool', 'user', 'group'];
 function useReports(range) {
   const [state, setState] = useState({ loading: true });
   const [attempt, setAttempt] = useState(0);
-  useEffect(() => {
+  // The sums of the last range are marked as busy with the rendering of another one.
+  useLayoutEffect(() => {
     let current = true;
     if (isTooLong(range)) {
       setState({ refusal: new Error(t.usage.tooLong(MAX_DAYS)) });
