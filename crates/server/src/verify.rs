@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use causerie_domain::Timestamp;
 use causerie_domain::ports::{
     CheckedRows, IntegrityCheck, IntegrityChecks, UnsettledUsage, UnsettledUsageRow, Violation,
 };
@@ -19,6 +20,10 @@ pub(crate) struct VerifyReport {
     /// Number of checked rows of each kind.
     checked: Vec<(CheckedRows, u64)>,
     violations: Vec<Violation>,
+    /// Number of compared sums of usage.
+    summaries: u64,
+    /// Starts of the periods with wrong sums.
+    wrong_summaries: Vec<Timestamp>,
     /// Number of violations that are not listed.
     unnamed: usize,
     /// The ledger rows without a final cost: their number, and the oldest ones.
@@ -35,6 +40,8 @@ pub(crate) async fn verify(audit: &dyn IntegrityChecks, listed: u32) -> Result<V
     let mut report = VerifyReport {
         checked: Vec::new(),
         violations: Vec::new(),
+        summaries: 0,
+        wrong_summaries: Vec::new(),
         unnamed: 0,
         unsettled: UnsettledUsage::default(),
         oldest: None,
@@ -44,6 +51,7 @@ pub(crate) async fn verify(audit: &dyn IntegrityChecks, listed: u32) -> Result<V
             report.check(audit, rows).await.with_context(|| format!("a {rows} cannot be checked"))?;
         report.checked.push((rows, checked));
     }
+    report.compare_summaries(audit).await.context("sums of usage cannot be checked")?;
     // At least one row is requested, since the last line contains the age of the oldest.
     let mut unsettled = audit.unsettled(listed.max(1)).await.context("the ledger cannot be read")?;
     report.oldest = unsettled.oldest.first().map(|row| row.age);
@@ -55,7 +63,25 @@ pub(crate) async fn verify(audit: &dyn IntegrityChecks, listed: u32) -> Result<V
 impl VerifyReport {
     /// Returns whether there is no violation.
     pub(crate) fn is_whole(&self) -> bool {
-        self.violations.is_empty()
+        self.count() == 0
+    }
+
+    /// Returns the number of violations.
+    fn count(&self) -> usize {
+        self.violations.len() + self.wrong_summaries.len() + self.unnamed
+    }
+
+    async fn compare_summaries(&mut self, audit: &dyn IntegrityChecks) -> Result<()> {
+        let mut from = Some(Timestamp::from_micros(0));
+        while let Some(start) = from {
+            let found = audit.compare_summaries(start).await?;
+            self.summaries += found.checked;
+            let room = MAX_LISTED.saturating_sub(self.wrong_summaries.len());
+            self.unnamed += found.wrong.len().saturating_sub(room);
+            self.wrong_summaries.extend(found.wrong.into_iter().take(room));
+            from = found.next;
+        }
+        Ok(())
     }
 
     async fn check(&mut self, audit: &dyn IntegrityChecks, rows: CheckedRows) -> Result<u64> {
@@ -81,16 +107,20 @@ impl fmt::Display for VerifyReport {
         for Violation { rule, id } in &self.violations {
             writeln!(f, "{} {id}: {} [{rule}]", rule.rows(), rule.violation())?;
         }
+        for start in &self.wrong_summaries {
+            writeln!(f, "sums of usage from {start}: they are not those of the ledger rows [summaries]")?;
+        }
         for row in &self.unsettled.oldest {
             writeln!(f, "{}", Line(row))?;
         }
-        match self.violations.len() + self.unnamed {
+        match self.count() {
             0 => f.write_str("whole")?,
             violations => write!(f, "NOT WHOLE, violations: {violations}")?,
         }
         let UnsettledUsage { open, pending, .. } = &self.unsettled;
         let checked = self.checked.iter().map(|(rows, count)| format!("{rows}s: {count}"));
         write!(f, "; checked {}", checked.collect::<Vec<_>>().join(", "))?;
+        write!(f, ", sums of usage: {}", self.summaries)?;
         write!(f, "; ledger rows open: {open}, pending: {pending}")?;
         match self.oldest {
             Some(age) => writeln!(f, ", the oldest for {}", age_in_words(age)),
@@ -130,8 +160,8 @@ fn age_in_words(age: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use causerie_domain::ports::{IntegrityReport, IntegrityRule, StoreError};
-    use causerie_domain::{Timestamp, UsageId};
+    use causerie_domain::UsageId;
+    use causerie_domain::ports::{IntegrityReport, IntegrityRule, StoreError, SummaryReport};
     use uuid::Uuid;
 
     use super::*;
@@ -151,6 +181,15 @@ mod tests {
                 checked: (last - after).into(),
                 violations: if last == rows && rows > 0 { vec![broken] } else { Vec::new() },
                 last: (last < rows).then(|| Uuid::from_u128(last.into())),
+            })
+        }
+
+        async fn compare_summaries(&self, from: Timestamp) -> Result<SummaryReport, StoreError> {
+            let next = Timestamp::from_micros(900_000_000);
+            Ok(match (self.0 > 0, from < next) {
+                (true, true) => SummaryReport { checked: 2, wrong: Vec::new(), next: Some(next) },
+                (true, false) => SummaryReport { checked: 3, wrong: vec![from], next: None },
+                (false, _) => SummaryReport { checked: 0, wrong: Vec::new(), next: None },
             })
         }
 
@@ -174,9 +213,11 @@ mod tests {
         assert_eq!(
             report.to_string(),
             "session 00000000-0000-0000-0000-0000000009c4: messages are not numbered from 1 to next_seq - 1 [numbering]\n\
+             sums of usage from 1970-01-01T00:15:00.000000Z: they are not those of the ledger rows [summaries]\n\
              ledger row 00000000-0000-0000-0000-000000000001: open for 2 h, generation gen-1\n\
              ledger row 00000000-0000-0000-0000-000000000002: open for 2 h, generation gen-1\n\
-             NOT WHOLE, violations: 1; checked sessions: 2500, turns: 0, messages: 0, ledger rows: 0, budgets: 0; \
+             NOT WHOLE, violations: 2; checked sessions: 2500, turns: 0, messages: 0, ledger rows: 0, budgets: 0, \
+             sums of usage: 5; \
              ledger rows open: 5, pending: 0, the oldest for 2 h\n"
         );
     }
@@ -187,7 +228,7 @@ mod tests {
         assert!(report.is_whole());
         assert_eq!(
             report.to_string(),
-            "whole; checked sessions: 0, turns: 0, messages: 0, ledger rows: 0, budgets: 0; \
+            "whole; checked sessions: 0, turns: 0, messages: 0, ledger rows: 0, budgets: 0, sums of usage: 0; \
              ledger rows open: 5, pending: 0, the oldest for 2 h\n"
         );
     }

@@ -17,7 +17,7 @@ const INTRODUCTION: &str = "\
 before it asks the upstream, and the answer before the client receives its end.
 
 `causerie` runs with its defaults, authentication, permissions, ledger and log included, except for the limits below.
-Each server has one core; upstream and load generator have another one.
+Each server has one core, which it shares with PostgreSQL; upstream and load generator have another one.
 The rounds of all servers alternate, and each starts with an empty database. A figure is the median of the rounds; \
 scenarios that the overview does not contain have one round.
 A round in which upstream or load generator used more than 80 % of their core is void for rates and latencies.

@@ -27,7 +27,7 @@ const COLUMNS: [Column; 8] = [
     Column::cost("CPU ms/turn", "c64", "cpu_ms_per_turn"),
     Column::cost("CPU ms/1000 paced chunks", "paced", "cpu_ms_per_1000_chunks"),
     Column { is_rate: true, ..Column::cost("paced lag p99, ms", "paced", "lag_p99_ms") },
-    Column::cost("KiB/open stream", "open1000", "kib_per_stream"),
+    Column::cost("KiB/open stream of 1,000", "open1000", "kib_per_stream"),
 ];
 
 impl Column {

@@ -66,9 +66,9 @@ const TARGETS: [Target; 20] = [
     to("turns/s, × H, storing", value("c64", Sqlite, "turns_per_s"), StoringReference, Bound::AtLeast(1.0)),
     to("p99, × H, storing", value("c64", Sqlite, "p99_ms"), StoringReference, at_most(1.5)),
     to("paced lag p99, × H", value("paced", Sqlite, "lag_p99_ms"), Reference, at_most(1.5)),
-    of("KiB per open stream", value("open9500", Sqlite, "kib_per_stream"), at_most(25.0)),
+    of("KiB per open stream of 9,500", value("open9500", Sqlite, "kib_per_stream"), at_most(25.0)),
     of("9,500 open streams, MiB", value("open9500", Sqlite, "open_mib"), at_most(285.0)),
-    of("`GET /me` meanwhile, p99, ms", value("open9500", Sqlite, "get_me_p99_ms"), at_most(10.0)),
+    of("`GET /me` beside them, p99, ms", value("open9500", Sqlite, "get_me_p99_ms"), at_most(10.0)),
     ratio(
         "CPU per turn in a full store, × empty",
         value("million", Sqlite, "many_cpu_ms_per_turn_full"),
@@ -96,13 +96,13 @@ const TARGETS: [Target; 20] = [
     ),
     to("CPU per turn, PostgreSQL, × H", value("c64", Postgres, "cpu_ms_per_turn"), Reference, at_most(6.0)),
     to(
-        "KiB per open stream, PostgreSQL, × SQLite",
+        "KiB per open stream of 1,000, PostgreSQL, × SQLite",
         value("open1000", Postgres, "kib_per_stream"),
         Sqlite,
         at_most(1.0),
     ),
     to(
-        "idle CPU of open streams, PostgreSQL, × SQLite",
+        "idle CPU of 1,000 open streams, PostgreSQL, × SQLite",
         value("open1000", Postgres, "idle_cpu_percent"),
         Sqlite,
         at_most(1.0),

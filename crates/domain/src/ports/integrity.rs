@@ -135,6 +135,17 @@ pub struct IntegrityReport {
     pub last: Option<Uuid>,
 }
 
+/// Result of comparing the sums of usage in a range of time with their ledger rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SummaryReport {
+    /// Number of compared sums.
+    pub checked: u64,
+    /// Starts of the periods whose sums are not those of their rows.
+    pub wrong: Vec<Timestamp>,
+    /// Start of the next range; `None` at the end of the sums.
+    pub next: Option<Timestamp>,
+}
+
 /// A usage row whose cost is not final.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnsettledUsageRow {
@@ -165,6 +176,10 @@ pub struct UnsettledUsage {
 pub trait IntegrityChecks: Send + Sync + Debug {
     /// Checks a range of rows against each rule for their kind.
     async fn check(&self, rows: IntegrityCheck) -> Result<IntegrityReport, StoreError>;
+
+    /// Compares sums of usage with their ledger rows, from the start of a range. Sums that reports do not read are not
+    /// compared.
+    async fn compare_summaries(&self, from: Timestamp) -> Result<SummaryReport, StoreError>;
 
     /// Returns the usage rows whose cost is not final, with up to `limit` of them listed.
     async fn unsettled(&self, limit: u32) -> Result<UnsettledUsage, StoreError>;

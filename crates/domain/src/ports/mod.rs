@@ -50,8 +50,8 @@ pub use forks::{ForkError, Forked, Forks, Lineage, NewFork};
 pub use gateway::{CompletionGateway, CompletionStream};
 pub use groups::{GroupChange, Groups};
 pub use integrity::{
-    CheckedRows, IntegrityCheck, IntegrityChecks, IntegrityReport, IntegrityRule, UnsettledUsage,
-    UnsettledUsageRow, Violation,
+    CheckedRows, IntegrityCheck, IntegrityChecks, IntegrityReport, IntegrityRule, SummaryReport,
+    UnsettledUsage, UnsettledUsageRow, Violation,
 };
 pub use memberships::{MemberRef, Memberships};
 pub use messages::{MessageQuery, Messages};

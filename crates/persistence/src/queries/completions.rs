@@ -216,11 +216,12 @@ pub(crate) async fn finish(
 
 /// Closes open rows of the scope, up to the limit. They are pending without a look-up until the reconciler prices them.
 pub(crate) async fn reap(conn: &mut Conn, reap: &ReapCompletions) -> Result<Vec<UsageId>, QueryError> {
+    // In the order of the index of open rows: in that of the ids, SQLite would read the whole ledger.
     let mut candidates = ai_usage::table
-        .filter(ai_usage::state.eq(OPEN))
+        .filter(sql_literals::Open)
         .filter(ai_usage::owner.is_not_null())
         .select(ai_usage::id)
-        .order(ai_usage::id)
+        .order(ai_usage::created_at)
         .limit(i64::from(reap.limit))
         .into_boxed();
     if reap.scope == ReapScope::Expired {

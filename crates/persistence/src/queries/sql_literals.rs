@@ -44,6 +44,12 @@ sql_literal! {
 }
 
 sql_literal! {
+    /// The condition of an open ledger row. The text must equal the condition of the partial index of open rows; with a
+    /// bound value the database would read the whole ledger.
+    Open: Bool = "ai_usage.state = 'open'"
+}
+
+sql_literal! {
     /// The condition of an unpriced ledger row, which was closed after its process ended. The text must equal the
     /// condition of the partial index of such rows.
     Unpriced: Bool = "(ai_usage.basis = 'pending' AND ai_usage.next_lookup_at IS NULL)"

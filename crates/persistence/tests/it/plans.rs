@@ -22,6 +22,20 @@ async fn superseded_messages_are_counted_from_their_index() -> Result<()> {
     Ok(())
 }
 
+/// Checks that open rows of the ledger are found without reading the closed ones.
+#[tokio::test]
+async fn open_rows_are_read_from_their_index() -> Result<()> {
+    let subject = SqlSubject::sqlite().await?.context("SQLite needs no server")?;
+    let mut raw = RawConnection::open(subject.database()).await?;
+    let open =
+        "SELECT id FROM ai_usage WHERE state = 'open' AND owner IS NOT NULL ORDER BY created_at LIMIT 10";
+    let expected = ["SCAN ai_usage USING INDEX ai_usage_open"];
+    assert_eq!(raw.plan(open).await?, expected);
+    raw.run("ANALYZE").await?;
+    assert_eq!(raw.plan(open).await?, expected, "with statistics");
+    Ok(())
+}
+
 /// Checks that no constraint lists more than two values: SQLite builds a temporary table for such a list whenever a
 /// statement checks it. A chain of comparisons needs none.
 #[tokio::test]

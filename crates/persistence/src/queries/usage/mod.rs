@@ -16,7 +16,7 @@ pub(crate) use reconciliation::{claim_lookup, expired_lookups, postpone_lookup, 
 pub(crate) use records::records;
 pub(crate) use report::report;
 pub(super) use report_sql::SumStatement;
-pub(crate) use summaries::summarize;
+pub(crate) use summaries::{compare as compare_summaries, summarize};
 pub(super) use write::{
     close, exists, interrupt, of_closed, of_turn, of_turns, open_row, opening, update_progress,
     with_references_of,

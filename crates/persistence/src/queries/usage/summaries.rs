@@ -6,7 +6,7 @@
 
 use causerie_domain::calendar::Span;
 use causerie_domain::filter::FieldPredicate;
-use causerie_domain::ports::{UsageFilter, UsageReportQuery};
+use causerie_domain::ports::{SummaryReport, UsageFilter, UsageReportQuery};
 use causerie_domain::subjects::UsageField;
 use causerie_domain::usage::reports::Grouping;
 use causerie_domain::{Filter, Timestamp};
@@ -19,7 +19,7 @@ use super::sums;
 use crate::error::QueryError;
 use crate::schema::{ai_usage, stale_usage_periods, usage_summaries, usage_summary_end};
 
-/// Length of a period in microseconds. The offsets of all time zones are multiples of it.
+/// Length of a period in microseconds. Days of time zones whose offsets are no multiples of it are read from rows.
 const PERIOD: i64 = 900_000_000;
 /// Maximum number of parts of a report that are read from rows. With more of them, all rows are read.
 const MAX_LEDGER_PARTS: usize = 16;
@@ -28,6 +28,12 @@ const ROWS_AT_A_TIME: i64 = 10_000;
 /// Stale periods that one transaction summarizes again.
 const STALE_AT_A_TIME: usize = 16;
 
+#[derive(QueryableByName)]
+struct Period {
+    #[diesel(sql_type = BigInt)]
+    starts_at: i64,
+}
+
 /// Splits the rows of a report into those that are read from summaries and those that are read from the ledger.
 pub(super) async fn split(
     conn: &mut Conn,
@@ -35,11 +41,12 @@ pub(super) async fn split(
 ) -> Result<Vec<(Source, UsageFilter)>, QueryError> {
     let whole = query.rows.span;
     let in_ledger = |span: Span| (Source::Ledger, UsageFilter { span, ..query.rows.clone() });
-    if !has_all_fields(query) {
+    if whole.from >= whole.to || !has_all_fields(query) {
         return Ok(vec![in_ledger(whole)]);
     }
-    let from = period_of(whole.from.as_micros() + PERIOD - 1);
-    let to = period_of(whole.to.as_micros()).min(end(conn).await?);
+    // Rows from before 1970 have no summary.
+    let from = period_of(whole.from.as_micros().saturating_add(PERIOD - 1)).max(0);
+    let to = period_of(whole.to.as_micros().max(0)).min(end(conn).await?);
     if from >= to {
         return Ok(vec![in_ledger(whole)]);
     }
@@ -105,28 +112,63 @@ fn ranges(periods: &[i64]) -> Vec<(i64, i64)> {
 /// Writes to the ledger wait until the transaction ends, so it reads few rows.
 pub(crate) async fn summarize(conn: &mut Conn, before: &Timestamp) -> Result<bool, QueryError> {
     let limit = period_of(before.as_micros());
-    if end(conn).await? >= limit && stale_before(conn, i64::MAX).await?.is_empty() {
+    let end = end(conn).await?;
+    if end >= limit && stale_before(conn, end).await?.is_empty() {
         return Ok(false);
     }
     budgets::lock_ledger(conn).await?;
-    // Another instance may have summarized rows before the lock.
-    let end = end(conn).await?;
+    let end = locked_end(conn).await?;
     let stale = stale_before(conn, end).await?;
-    for &start in &stale {
-        let summarized = usage_summaries::table.filter(usage_summaries::created_at.eq(start));
-        diesel::delete(summarized).execute(conn).await?;
-        diesel::delete(stale_usage_periods::table.find(start)).execute(conn).await?;
-        insert(conn, start, start + PERIOD).await?;
+    for (from, to) in ranges(&stale) {
+        replace(conn, from, to).await?;
     }
     let next = next_end(conn, end, limit).await?;
     if next > end {
-        insert(conn, end, next).await?;
+        replace(conn, end, next).await?;
         diesel::update(usage_summary_end::table)
             .set(usage_summary_end::ends_at.eq(next))
             .execute(conn)
             .await?;
     }
     Ok(next < limit || stale.len() == STALE_AT_A_TIME)
+}
+
+/// Compares summaries with the sums of their rows, from the start of a period.
+pub(crate) async fn compare(conn: &mut Conn, from: &Timestamp) -> Result<SummaryReport, QueryError> {
+    let (from, end) = (from.as_micros().max(0), end(conn).await?);
+    if from >= end {
+        return Ok(SummaryReport { checked: 0, wrong: Vec::new(), next: None });
+    }
+    let to = next_end(conn, from, end).await?;
+    let keys = "user_id, group_id, tool_id, model, basis";
+    let (of_ledger, of_sums) = (sums::of_ledger(true).join(", "), sums::of_sums(true).join(", "));
+    let range = "created_at >= $1 AND created_at < $2";
+    let rows = format!(
+        "SELECT created_at - created_at % {PERIOD} AS starts_at, {keys}, {of_ledger} FROM ai_usage WHERE {range} \
+         GROUP BY 1, 2, 3, 4, 5, 6"
+    );
+    let summaries = format!(
+        "SELECT created_at AS starts_at, {keys}, {of_sums} FROM usage_summaries WHERE {range} GROUP BY 1, 2, 3, 4, 5, 6"
+    );
+    let wrong = format!(
+        "SELECT DISTINCT starts_at FROM \
+         (SELECT starts_at FROM ({rows} EXCEPT {summaries}) AS missing UNION ALL \
+          SELECT starts_at FROM ({summaries} EXCEPT {rows}) AS unfounded) AS wrong \
+         WHERE starts_at NOT IN (SELECT starts_at FROM stale_usage_periods) ORDER BY starts_at"
+    );
+    let wrong: Vec<Period> =
+        diesel::sql_query(wrong).bind::<BigInt, _>(from).bind::<BigInt, _>(to).load(conn).await?;
+    let checked: i64 = usage_summaries::table
+        .filter(usage_summaries::created_at.ge(from))
+        .filter(usage_summaries::created_at.lt(to))
+        .count()
+        .get_result(conn)
+        .await?;
+    Ok(SummaryReport {
+        checked: checked.unsigned_abs(),
+        wrong: wrong.into_iter().map(|period| Timestamp::from_micros(period.starts_at)).collect(),
+        next: (to < end).then(|| Timestamp::from_micros(to)),
+    })
 }
 
 /// Returns the end of summaries that has about [`ROWS_AT_A_TIME`] more rows before it, up to a limit.
@@ -143,8 +185,16 @@ async fn next_end(conn: &mut Conn, end: i64, limit: i64) -> Result<i64, QueryErr
     Ok(later.map_or(limit, |later| period_of(later).max(end + PERIOD)))
 }
 
-/// Inserts the summaries of the rows of a range.
-async fn insert(conn: &mut Conn, from: i64, to: i64) -> Result<(), QueryError> {
+/// Replaces the summaries of a range, whose periods are not stale afterwards.
+async fn replace(conn: &mut Conn, from: i64, to: i64) -> Result<(), QueryError> {
+    let summarized = usage_summaries::table
+        .filter(usage_summaries::created_at.ge(from))
+        .filter(usage_summaries::created_at.lt(to));
+    diesel::delete(summarized).execute(conn).await?;
+    let stale = stale_usage_periods::table
+        .filter(stale_usage_periods::starts_at.ge(from))
+        .filter(stale_usage_periods::starts_at.lt(to));
+    diesel::delete(stale).execute(conn).await?;
     let (columns, sums) = (sums::columns().join(", "), sums::of_ledger(true).join(", "));
     let statement = format!(
         "INSERT INTO usage_summaries (created_at, user_id, group_id, tool_id, model, basis, {columns}) \
@@ -158,6 +208,14 @@ async fn insert(conn: &mut Conn, from: i64, to: i64) -> Result<(), QueryError> {
 /// Returns the end of the summaries.
 async fn end(conn: &mut Conn) -> Result<i64, QueryError> {
     Ok(usage_summary_end::table.select(usage_summary_end::ends_at).first(conn).await?)
+}
+
+/// Returns the end of the summaries, which nobody changes until the transaction ends. Another instance may have
+/// summarized rows before the lock, and an operator may restart the summaries.
+async fn locked_end(conn: &mut Conn) -> Result<i64, QueryError> {
+    let unchanged = usage_summary_end::ends_at.eq(usage_summary_end::ends_at);
+    diesel::update(usage_summary_end::table).set(unchanged).execute(conn).await?;
+    end(conn).await
 }
 
 /// Returns the stale periods of a range, in their order.

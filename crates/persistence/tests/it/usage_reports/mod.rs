@@ -21,8 +21,8 @@ use causerie_testkit::database::uuid_literal;
 
 use ledger::{Ledger, Random, Row, SPAN, days_of};
 use summaries::{
-    a_report_has_changes_after_the_summary, a_report_reads_summaries, many_rows_are_summarized_in_parts,
-    summaries_do_not_change_a_report,
+    a_report_has_changes_after_the_summary, a_report_has_rows_of_any_time, a_report_reads_summaries,
+    an_operator_restarts_the_summaries, many_rows_are_summarized_in_parts, summaries_do_not_change_a_report,
 };
 
 causerie_testkit::store_tests!(
@@ -37,7 +37,9 @@ causerie_testkit::store_tests!(
     session_audits_list_existing_sessions_with_their_usage,
     summaries_do_not_change_a_report,
     a_report_has_changes_after_the_summary,
+    a_report_has_rows_of_any_time,
     a_report_reads_summaries,
+    an_operator_restarts_the_summaries,
     many_rows_are_summarized_in_parts,
 );
 

@@ -2,10 +2,10 @@
 
 use std::pin::pin;
 
-use causerie_domain::calendar::TimeZone;
+use causerie_domain::calendar::{Span, TimeZone};
 use causerie_domain::filter::Scalar;
 use causerie_domain::ports::{
-    UsageFilter, UsageReport, UsageReportQuery, UsageReports as _, UsageSummaries as _,
+    IntegrityChecks as _, UsageFilter, UsageReport, UsageReportQuery, UsageReports as _, UsageSummaries as _,
 };
 use causerie_domain::usage::reports::Grouping;
 use causerie_domain::{Filter, Timestamp};
@@ -17,6 +17,8 @@ use super::groupings;
 use super::ledger::{Ledger, Row, SPAN, days_of};
 
 const HOUR: i64 = 3_600_000_000;
+/// Sessions of the database that wait for a lock.
+const WAITING: &str = "pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
 /// Time zones with offsets of whole hours, half hours and quarters.
 const ZONES: [&str; 4] = ["UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmandu"];
 
@@ -24,6 +26,17 @@ const ZONES: [&str; 4] = ["UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Kathmand
 async fn summarize(subject: &SqlSubject, before: Timestamp) -> Result<()> {
     while subject.store().summarize_usage(before).await? {}
     Ok(())
+}
+
+/// Returns the periods whose summaries are not the sums of their rows.
+async fn wrong_periods(subject: &SqlSubject) -> Result<Vec<Timestamp>> {
+    let (mut wrong, mut from) = (Vec::new(), Some(Timestamp::from_micros(0)));
+    while let Some(start) = from {
+        let report = subject.store().compare_summaries(start).await?;
+        wrong.extend(report.wrong);
+        from = report.next;
+    }
+    Ok(wrong)
 }
 
 /// Removes all summaries, so that reports read the ledger.
@@ -180,6 +193,111 @@ pub(super) async fn many_rows_are_summarized_in_parts(subject: &SqlSubject) -> R
     Ok(())
 }
 
+pub(super) async fn a_report_has_rows_of_any_time(subject: &SqlSubject) -> Result<()> {
+    let mut ledger = Ledger::new(subject).await?;
+    let row = Row { model: "one", basis: Some("reported"), cost: Some(5), ..Row::default() };
+    for at in [-1, 0, i64::MAX] {
+        ledger.add(&Row { at, ..row.clone() }).await?;
+    }
+    summarize(subject, SPAN.to).await?;
+    let [first, last] = [i64::MIN, i64::MAX].map(Timestamp::from_micros);
+    let requests = async |from: Timestamp, to: Timestamp| -> Result<u64> {
+        let rows = UsageFilter { span: Span { from, to }, ..ledger.all() };
+        let query = UsageReportQuery { rows, group_by: Vec::new(), days: Vec::new(), limit: 10, after: None };
+        Ok(subject.store().usage_report(query).await?.total.requests)
+    };
+    assert_eq!(requests(first, SPAN.to).await?, 2);
+    assert_eq!(requests(Timestamp::from_micros(-900_000_000), Timestamp::from_micros(0)).await?, 1);
+    for at in [first, SPAN.from, last] {
+        assert_eq!(requests(at, at).await?, 0, "an empty span at {at:?}");
+    }
+    Ok(())
+}
+
+pub(super) async fn an_operator_restarts_the_summaries(subject: &SqlSubject) -> Result<()> {
+    let mut ledger = Ledger::new(subject).await?;
+    ledger.fill(50).await?;
+    summarize(subject, SPAN.to).await?;
+    let rows = ledger.report(ledger.all(), &[Grouping::User]).await?.total;
+    let damages = [
+        "UPDATE usage_summaries SET requests = requests + 1000",
+        "DELETE FROM usage_summaries",
+        "INSERT INTO stale_usage_periods (starts_at) VALUES (0)",
+    ];
+    for damage in damages {
+        assert_eq!(wrong_periods(subject).await?, [], "before: {damage}");
+        ledger.raw.run(damage).await?;
+        // A stale period is read from the rows.
+        assert_eq!(wrong_periods(subject).await?.is_empty(), damage.starts_with("INSERT"), "{damage}");
+        ledger.raw.run("UPDATE usage_summary_end SET ends_at = 0").await?;
+        assert_eq!(ledger.report(ledger.all(), &[Grouping::User]).await?.total, rows, "{damage}");
+        summarize(subject, SPAN.to).await?;
+        assert_eq!(ledger.report(ledger.all(), &[Grouping::User]).await?.total, rows, "{damage}");
+        assert_eq!(ledger.raw.count("stale_usage_periods").await?, 0, "{damage}");
+    }
+    Ok(())
+}
+
+/// Checks changes of a transaction whose snapshot is older than the summaries, as those of the deletion of a user.
+#[tokio::test]
+async fn a_report_has_changes_of_a_transaction_that_began_before_the_summary() -> Result<()> {
+    let Some(subject) = SqlSubject::postgres().await? else { return Ok(()) };
+    let mut ledger = Ledger::new(&subject).await?;
+    ledger.fill(50).await?;
+    let stranger = uuid_literal(subject.store(), subject.stranger.as_uuid());
+    let changes = [
+        "UPDATE ai_usage SET cost = cost + 7 WHERE basis = 'reported'".to_owned(),
+        "DELETE FROM ai_usage WHERE model = 'one'".to_owned(),
+        format!("DELETE FROM users WHERE id = {stranger}"),
+    ];
+    for level in ["REPEATABLE READ", "SERIALIZABLE"] {
+        for change in &changes {
+            ledger.raw.run("UPDATE usage_summary_end SET ends_at = 0").await?;
+            ledger.raw.run(&format!("BEGIN ISOLATION LEVEL {level}; SELECT COUNT(*) FROM ai_usage")).await?;
+            summarize(&subject, SPAN.to).await?;
+            ledger.raw.run(&format!("{change}; COMMIT")).await?;
+            check(&mut ledger, SPAN.to).await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn summaries_are_restarted_while_they_are_made() -> Result<()> {
+    let Some(subject) = SqlSubject::postgres().await? else { return Ok(()) };
+    let mut observer = RawConnection::open(subject.database()).await?;
+    let mut ledger = Ledger::new(&subject).await?;
+    ledger.fill(50).await?;
+    let rows = ledger.report(ledger.all(), &[]).await?.total;
+    summarize(&subject, START).await?;
+    ledger.raw.run("BEGIN; UPDATE usage_summary_end SET ends_at = 0").await?;
+    let ((), summarized) = tokio::join!(
+        async {
+            while observer.count(WAITING).await.unwrap() == 0 {
+                tokio::task::yield_now().await;
+            }
+            ledger.raw.run("COMMIT").await.unwrap();
+        },
+        summarize(&subject, SPAN.to)
+    );
+    summarized?;
+    assert_eq!(ledger.report(ledger.all(), &[]).await?.total, rows);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_truncated_ledger_has_no_usage() -> Result<()> {
+    let Some(subject) = SqlSubject::postgres().await? else { return Ok(()) };
+    let mut ledger = Ledger::new(&subject).await?;
+    ledger.fill(50).await?;
+    summarize(&subject, SPAN.to).await?;
+    ledger.raw.run("TRUNCATE ai_usage").await?;
+    assert_eq!(ledger.report(ledger.all(), &[]).await?.total.requests, 0);
+    summarize(&subject, SPAN.to).await?;
+    assert_eq!(ledger.raw.count("usage_summaries").await?, 0);
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_row_of_a_running_transaction_is_summarized_after_its_commit() -> Result<()> {
     let Some(subject) = SqlSubject::postgres().await? else { return Ok(()) };
@@ -191,9 +309,7 @@ async fn a_row_of_a_running_transaction_is_summarized_after_its_commit() -> Resu
     ledger.raw.run("BEGIN").await?;
     ledger.add(&row).await?;
     let commits = async {
-        let waiting = "pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database \
-                       WHERE NOT granted AND datname = current_database()";
-        while observer.count(waiting).await? == 0 {
+        while observer.count(WAITING).await? == 0 {
             tokio::task::yield_now().await;
         }
         ledger.raw.run("COMMIT").await
