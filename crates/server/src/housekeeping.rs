@@ -6,7 +6,7 @@ use std::time::Duration;
 use causerie_domain::Timestamp;
 use causerie_domain::ports::{Clock as _, StreamTickets, UsageSummaries};
 use causerie_runtime::SystemClock;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -63,12 +63,14 @@ async fn delete_expired_tickets(tickets: Arc<dyn StreamTickets>) {
 /// Summarizes the usage of requests that are old enough, first at once and then at each interval.
 async fn summarize_usage(summaries: Arc<dyn UsageSummaries>) {
     loop {
-        let now = SystemClock.now().as_micros();
-        let before = Timestamp::from_micros(now.saturating_sub(SUMMARIZED_AGE * 1_000_000));
-        let start = Instant::now();
+        let now = SystemClock.now();
+        let before = Timestamp::from_micros(now.as_micros().saturating_sub(SUMMARIZED_AGE * 1_000_000));
         match summaries.summarize_usage(before).await {
             // Turns have at least three quarters of the time, however slow the database is.
-            Ok(true) => sleep((start.elapsed() * 3).max(SUMMARY_PAUSE)).await,
+            Ok(true) => {
+                let taken = SystemClock.now().since(now);
+                sleep((taken * 3).clamp(SUMMARY_PAUSE, SUMMARY_INTERVAL)).await;
+            }
             Ok(false) => sleep(SUMMARY_INTERVAL).await,
             Err(error) => {
                 tracing::warn!(%error, "summarizing usage failed; retrying");

@@ -210,8 +210,8 @@ async fn end(conn: &mut Conn) -> Result<i64, QueryError> {
     Ok(usage_summary_end::table.select(usage_summary_end::ends_at).first(conn).await?)
 }
 
-/// Returns the end of the summaries, which nobody changes until the transaction ends. Another instance may have
-/// summarized rows before the lock, and an operator may restart the summaries.
+/// Returns the end of the summaries, and locks it until the transaction ends. Another instance may have summarized rows
+/// before the lock, and an operator may restart the summaries.
 async fn locked_end(conn: &mut Conn) -> Result<i64, QueryError> {
     let unchanged = usage_summary_end::ends_at.eq(usage_summary_end::ends_at);
     diesel::update(usage_summary_end::table).set(unchanged).execute(conn).await?;
