@@ -22,17 +22,32 @@ async fn superseded_messages_are_counted_from_their_index() -> Result<()> {
     Ok(())
 }
 
-/// Checks that open rows of the ledger are found without reading the closed ones.
+/// Checks that rows of the ledger that wait for something are found without reading the other ones.
 #[tokio::test]
-async fn open_rows_are_read_from_their_index() -> Result<()> {
+async fn waiting_rows_of_the_ledger_are_read_from_their_indexes() -> Result<()> {
     let subject = SqlSubject::sqlite().await?.context("SQLite needs no server")?;
     let mut raw = RawConnection::open(subject.database()).await?;
-    let open =
-        "SELECT id FROM ai_usage WHERE state = 'open' AND owner IS NOT NULL ORDER BY created_at LIMIT 10";
-    let expected = ["SCAN ai_usage USING INDEX ai_usage_open"];
-    assert_eq!(raw.plan(open).await?, expected);
-    raw.run("ANALYZE").await?;
-    assert_eq!(raw.plan(open).await?, expected, "with statistics");
+    let statements = [
+        (
+            "state = 'open' AND owner IS NOT NULL ORDER BY created_at",
+            "SCAN ai_usage USING INDEX ai_usage_open",
+        ),
+        (
+            "basis = 'pending' AND next_lookup_at IS NULL ORDER BY created_at, id",
+            "SCAN ai_usage USING INDEX ai_usage_unaccounted",
+        ),
+        (
+            "next_lookup_at <= 5 AND lookups > 0 ORDER BY next_lookup_at, id",
+            "SEARCH ai_usage USING INDEX ai_usage_lookup (next_lookup_at<?)",
+        ),
+    ];
+    for analyze in ["SELECT 1", "ANALYZE"] {
+        raw.run(analyze).await?;
+        for (statement, expected) in statements {
+            let plan = raw.plan(&format!("SELECT id FROM ai_usage WHERE {statement} LIMIT 10")).await?;
+            assert_eq!(plan.first().map(String::as_str), Some(expected), "{statement} after {analyze}");
+        }
+    }
     Ok(())
 }
 
