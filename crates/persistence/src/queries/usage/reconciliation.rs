@@ -18,12 +18,9 @@ use crate::schema::{ai_usage, messages};
 use crate::types::{IdParam, id_param};
 
 pub(crate) async fn unpriced(conn: &mut Conn, limit: &u32) -> Result<Vec<UnpricedUsage>, QueryError> {
-    let waiting = || {
-        ai_usage::table
-            .filter(sql_literals::Unpriced)
-            .order((ai_usage::created_at, ai_usage::id))
-            .into_boxed()
-    };
+    // In the order of the index of such rows. With the ids as well and a bound limit, SQLite would read the whole ledger in the
+    // order of another index.
+    let waiting = || ai_usage::table.filter(sql_literals::Unpriced).order(ai_usage::created_at).into_boxed();
     let mut unpriced = Vec::new();
     for (answer, usage) in first_readable(conn, *limit, waiting).await? {
         let parts = match answer {
