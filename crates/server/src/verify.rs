@@ -76,9 +76,7 @@ impl VerifyReport {
         while let Some(start) = from {
             let found = audit.compare_summaries(start).await?;
             self.summaries += found.checked;
-            let room = MAX_LISTED.saturating_sub(self.wrong_summaries.len());
-            self.unnamed += found.wrong.len().saturating_sub(room);
-            self.wrong_summaries.extend(found.wrong.into_iter().take(room));
+            self.unnamed += list(&mut self.wrong_summaries, found.wrong);
             from = found.next;
         }
         Ok(())
@@ -90,15 +88,21 @@ impl VerifyReport {
         loop {
             let found = audit.check(part).await?;
             checked += found.checked;
-            let room = MAX_LISTED - self.violations.len();
-            self.unnamed += found.violations.len().saturating_sub(room);
-            self.violations.extend(found.violations.into_iter().take(room));
+            self.unnamed += list(&mut self.violations, found.violations);
             match found.last {
                 Some(last) => part.after = Some(last),
                 None => return Ok(checked),
             }
         }
     }
+}
+
+/// Lists what was found, up to the maximum, and returns the number of the others.
+fn list<T>(listed: &mut Vec<T>, found: Vec<T>) -> usize {
+    let room = MAX_LISTED - listed.len();
+    let others = found.len().saturating_sub(room);
+    listed.extend(found.into_iter().take(room));
+    others
 }
 
 impl fmt::Display for VerifyReport {

@@ -28,6 +28,14 @@ async fn summarize(subject: &SqlSubject, before: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// Commits the transaction of a connection once another one waits for it.
+async fn commit_when_waited_for(observer: &mut RawConnection, raw: &mut RawConnection) -> Result<()> {
+    while observer.count(WAITING).await? == 0 {
+        tokio::task::yield_now().await;
+    }
+    raw.run("COMMIT").await
+}
+
 /// Returns the periods whose summaries are not the sums of their rows.
 async fn wrong_periods(subject: &SqlSubject) -> Result<Vec<Timestamp>> {
     let (mut wrong, mut from) = (Vec::new(), Some(Timestamp::from_micros(0)));
@@ -245,19 +253,19 @@ async fn a_report_has_changes_of_a_transaction_that_began_before_the_summary() -
     let mut ledger = Ledger::new(&subject).await?;
     ledger.fill(50).await?;
     let stranger = uuid_literal(subject.store(), subject.stranger.as_uuid());
+    let costs = "UPDATE ai_usage SET cost = cost + 7 WHERE basis = 'reported'".to_owned();
     let changes = [
-        "UPDATE ai_usage SET cost = cost + 7 WHERE basis = 'reported'".to_owned(),
-        "DELETE FROM ai_usage WHERE model = 'one'".to_owned(),
-        format!("DELETE FROM users WHERE id = {stranger}"),
+        ("REPEATABLE READ", costs.clone()),
+        ("SERIALIZABLE", costs),
+        ("REPEATABLE READ", "DELETE FROM ai_usage WHERE model = 'one'".to_owned()),
+        ("SERIALIZABLE", format!("DELETE FROM users WHERE id = {stranger}")),
     ];
-    for level in ["REPEATABLE READ", "SERIALIZABLE"] {
-        for change in &changes {
-            ledger.raw.run("UPDATE usage_summary_end SET ends_at = 0").await?;
-            ledger.raw.run(&format!("BEGIN ISOLATION LEVEL {level}; SELECT COUNT(*) FROM ai_usage")).await?;
-            summarize(&subject, SPAN.to).await?;
-            ledger.raw.run(&format!("{change}; COMMIT")).await?;
-            check(&mut ledger, SPAN.to).await?;
-        }
+    for (level, change) in changes {
+        ledger.raw.run("UPDATE usage_summary_end SET ends_at = 0").await?;
+        ledger.raw.run(&format!("BEGIN ISOLATION LEVEL {level}; SELECT COUNT(*) FROM ai_usage")).await?;
+        summarize(&subject, SPAN.to).await?;
+        ledger.raw.run(&format!("{change}; COMMIT")).await?;
+        check(&mut ledger, SPAN.to).await?;
     }
     Ok(())
 }
@@ -270,16 +278,11 @@ async fn summaries_are_restarted_while_they_are_made() -> Result<()> {
     ledger.fill(50).await?;
     let rows = ledger.report(ledger.all(), &[]).await?.total;
     summarize(&subject, START).await?;
-    ledger.raw.run("BEGIN; UPDATE usage_summary_end SET ends_at = 0").await?;
-    let ((), summarized) = tokio::join!(
-        async {
-            while observer.count(WAITING).await.unwrap() == 0 {
-                tokio::task::yield_now().await;
-            }
-            ledger.raw.run("COMMIT").await.unwrap();
-        },
-        summarize(&subject, SPAN.to)
-    );
+    // The old summaries are gone, so that a report that still reads them is wrong.
+    ledger.raw.run("BEGIN; UPDATE usage_summary_end SET ends_at = 0; DELETE FROM usage_summaries").await?;
+    let committed = commit_when_waited_for(&mut observer, &mut ledger.raw);
+    let (committed, summarized) = tokio::join!(committed, summarize(&subject, SPAN.to));
+    committed?;
     summarized?;
     assert_eq!(ledger.report(ledger.all(), &[]).await?.total, rows);
     Ok(())
@@ -308,12 +311,7 @@ async fn a_row_of_a_running_transaction_is_summarized_after_its_commit() -> Resu
     ledger.add(&row).await?;
     ledger.raw.run("BEGIN").await?;
     ledger.add(&row).await?;
-    let commits = async {
-        while observer.count(WAITING).await? == 0 {
-            tokio::task::yield_now().await;
-        }
-        ledger.raw.run("COMMIT").await
-    };
+    let commits = commit_when_waited_for(&mut observer, &mut ledger.raw);
     let mut summarizes = pin!(summarize(&subject, SPAN.to));
     tokio::select! {
         biased;
