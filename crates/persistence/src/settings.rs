@@ -14,7 +14,8 @@ pub struct StoreSettings {
     pub url: Secret,
     /// Maximum number of connections to PostgreSQL.
     pub connections: u32,
-    /// Maximum wait of a transaction for a connection or thread.
+    /// Maximum wait of a transaction for a connection or thread while no other one that waits there is completed; six times
+    /// as long otherwise.
     pub wait_timeout: Duration,
     /// Maximum duration of a statement on PostgreSQL; half of it for a locked row.
     pub statement_timeout: Duration,

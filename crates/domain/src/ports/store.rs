@@ -54,6 +54,17 @@ impl StoreError {
         StoreError::Unavailable(Box::new(RolledBack(cause.into())))
     }
 
+    /// Creates the error of a call that waited too long for its turn. Nothing was stored.
+    pub fn overloaded() -> Self {
+        StoreError::rolled_back(Overloaded)
+    }
+
+    /// Returns whether the call waited too long for its turn.
+    pub fn is_overloaded(&self) -> bool {
+        let StoreError::Unavailable(cause) = self else { return false };
+        cause.downcast_ref().is_some_and(|RolledBack(cause)| cause.is::<Overloaded>())
+    }
+
     /// Returns whether nothing was stored for certain. Otherwise the transaction may have been committed although the
     /// call failed.
     pub fn is_rolled_back(&self) -> bool {
@@ -65,6 +76,11 @@ impl StoreError {
 #[derive(Debug, thiserror::Error)]
 #[error("nothing was stored")]
 struct RolledBack(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+/// Cause of the failure of a call whose turn did not come.
+#[derive(Debug, thiserror::Error)]
+#[error("the store is overloaded: the call waited too long for its turn")]
+struct Overloaded;
 
 /// Errors of a port of which some are refusals with a code of their own.
 ///

@@ -129,9 +129,12 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => {
-                Problem::new(Code::StoreUnavailable, "the store did not respond in time")
-                    .retry_after(RETRY_SOON)
-                    .because(error)
+                let detail = if error.is_overloaded() {
+                    "too many requests wait for the store"
+                } else {
+                    "the store did not respond in time"
+                };
+                Problem::new(Code::StoreUnavailable, detail).retry_after(RETRY_SOON).because(error)
             }
             // A race with the deletion of the object, and no fault of the server.
             StoreError::ReferenceDeleted(_) => Problem::not_found(),
@@ -261,6 +264,9 @@ mod tests {
         check(RuntimeError::ShuttingDown, "shutting_down", 503, "retry_after", json!(2)).await;
         let unavailable = RuntimeError::Store(StoreError::Unavailable("secret".into()));
         check(unavailable, "store_unavailable", 503, "retry_after", json!(2)).await;
+        let overloaded = RuntimeError::Store(StoreError::overloaded());
+        let detail = json!("too many requests wait for the store");
+        check(overloaded, "store_unavailable", 503, "detail", detail).await;
         let detail = json!("the log of the server contains the cause, with the request id of this response");
         check(RuntimeError::Internal("secret".to_owned()), "internal", 500, "detail", detail).await;
     }

@@ -1,6 +1,7 @@
 //! The two databases: how each of them runs a transaction.
 
 pub(crate) mod postgres;
+mod progress;
 pub(crate) mod sqlite;
 pub(crate) mod transaction;
 

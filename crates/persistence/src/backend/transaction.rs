@@ -61,8 +61,3 @@ pub(crate) enum Mode {
 pub(crate) fn store_closed() -> StoreError {
     unavailable("the store is closed")
 }
-
-/// Returns the error of a transaction that could not start within the wait timeout.
-pub(crate) fn overloaded() -> StoreError {
-    StoreError::rolled_back("the store is overloaded: no transaction could start within the wait timeout")
-}

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use causerie_domain::Requester;
@@ -26,7 +27,8 @@ use tokio_util::task::TaskTracker;
 use super::job::{Job, TransactionJob};
 use super::{Conn, Connector};
 use crate::address::PostgresAddress;
-use crate::backend::transaction::{Mode, Transaction, overloaded, restore_result, store_closed};
+use crate::backend::progress::{Progress, Wait};
+use crate::backend::transaction::{Mode, Transaction, restore_result, store_closed};
 use crate::clock::monotonic;
 use crate::error::{IntoPortError, unavailable};
 use crate::settings::{OpenError, StoreSettings};
@@ -41,7 +43,7 @@ pub(crate) struct Engine {
     connector: Connector,
     pool: Pool<Conn>,
     limits: Limits,
-    permits: Permits,
+    queues: Queues,
     wait: Duration,
     runtime: Handle,
     tasks: TaskTracker,
@@ -72,8 +74,8 @@ impl Engine {
             .build()
             .map_err(|source| OpenError::Pool(source.into()))?;
         let wait = settings.wait_timeout;
-        let permits = Permits::new(settings.connections);
-        Ok(Engine { connector, pool, limits, permits, wait, runtime, tasks: TaskTracker::new() })
+        let queues = Queues::new(settings.connections);
+        Ok(Engine { connector, pool, limits, queues, wait, runtime, tasks: TaskTracker::new() })
     }
 
     pub(crate) fn connector(&self) -> &Connector {
@@ -98,16 +100,19 @@ impl Engine {
     /// Starts the task of a job.
     fn start(&self, mode: Mode, mut job: Box<dyn Job>) {
         let (pool, limits) = (self.pool.clone(), self.limits);
-        let deadline = monotonic() + self.wait;
-        let (permits, requester) = (self.permits.of(mode).clone(), current_requester());
+        let wait = Wait::start(self.wait);
+        let (queue, requester) = (Arc::clone(self.queues.of(mode)), current_requester());
         let task = async move {
-            let connected = connect(&pool, &permits, requester, deadline);
+            let connected = connect(&pool, &queue, requester, wait);
             let Some(connected) = run_unless_cancelled(connected, &mut *job).await else { return };
             match connected {
                 Ok(mut connection) => {
-                    let performance = Performance { mode, limits, deadline };
+                    let performance = Performance { mode, limits, deadline: wait.deadline(&queue.progress) };
                     let performed = performance.run(&mut connection.inner, &mut *job);
                     let performed = timeout(limits.transaction_timeout(mode), performed).await;
+                    if performed.is_ok() && job.cause().is_none() {
+                        queue.progress.record();
+                    }
                     job.answer(performed.map_err(|late| {
                         // The connection is in the middle of an exchange with the server: it is closed.
                         drop(Object::take(connection.inner));
@@ -195,15 +200,18 @@ struct Connection {
     _permit: FairPermit,
 }
 
-/// Waits for a permit and a connection until a deadline.
+/// Waits for a permit and a connection.
 async fn connect(
     pool: &Pool<Conn>,
-    permits: &FairSemaphore,
+    queue: &Queue,
     requester: Requester,
-    deadline: Instant,
+    wait: Wait,
 ) -> Result<Connection, StoreError> {
-    let permit = permits.acquire(requester, deadline).await.ok_or_else(overloaded)?;
-    let connection = timeout_at(deadline, pool.get()).await.map_err(|_| overloaded())?;
+    let permit = queue.permits.acquire(requester, wait.latest());
+    let permit = wait.for_output(&queue.progress, permit).await.flatten();
+    let permit = permit.ok_or_else(StoreError::overloaded)?;
+    let connection = timeout_at(wait.deadline(&queue.progress), pool.get()).await;
+    let connection = connection.map_err(|_| StoreError::overloaded())?;
     Ok(Connection { inner: connection.map_err(StoreError::rolled_back)?, _permit: permit })
 }
 
@@ -215,24 +223,34 @@ async fn run_unless_cancelled<T>(future: impl Future<Output = T>, job: &mut dyn 
     }
 }
 
-/// Permits for connections, which go to the waiting users in turn.
+/// The queues for connections.
 #[derive(Debug)]
-struct Permits {
-    /// For writes of running turns: one for each connection.
-    priority: FairSemaphore,
-    /// For all other transactions: three quarters of the connections, at least one. The rest is reserved for running
-    /// turns.
-    normal: FairSemaphore,
+struct Queues {
+    /// For writes of running turns: a permit for each connection.
+    priority: Arc<Queue>,
+    /// For all other transactions: permits for three quarters of the connections, at least one. The rest is reserved for
+    /// running turns.
+    normal: Arc<Queue>,
 }
 
-impl Permits {
+/// Permits for connections, which go to the waiting users in turn.
+#[derive(Debug)]
+struct Queue {
+    permits: FairSemaphore,
+    progress: Progress,
+}
+
+impl Queues {
     fn new(connections: u32) -> Self {
         let kept = (connections / 4).max(u32::from(connections > 1));
-        let permits = |count: u32| FairSemaphore::new(usize::try_from(count).unwrap_or(usize::MAX), None);
-        Permits { priority: permits(connections), normal: permits(connections - kept) }
+        let queue = |permits: u32| {
+            let permits = FairSemaphore::new(usize::try_from(permits).unwrap_or(usize::MAX), None);
+            Arc::new(Queue { permits, progress: Progress::new() })
+        };
+        Queues { priority: queue(connections), normal: queue(connections - kept) }
     }
 
-    fn of(&self, mode: Mode) -> &FairSemaphore {
+    fn of(&self, mode: Mode) -> &Arc<Queue> {
         match mode {
             Mode::PriorityWrite => &self.priority,
             Mode::Read | Mode::Snapshot | Mode::Write | Mode::LargeWrite | Mode::Serializable => &self.normal,

@@ -10,17 +10,14 @@ use std::time::Duration;
 use causerie_domain::ports::StoreError;
 use causerie_fair_share::current_requester;
 use tokio::sync::oneshot;
-use tokio::time::timeout_at;
 
 use super::Conn;
 use super::connection::{ConnRole, SqliteConn, use_folder_for_temporary_files};
 use super::job::{Job, TransactionJob};
 use super::queue::{Priority, Queue};
 use super::threads;
-use crate::backend::transaction::{
-    ErasedResult, Mode, Transaction, overloaded, restore_result, store_closed,
-};
-use crate::clock::monotonic;
+use crate::backend::progress::Wait;
+use crate::backend::transaction::{ErasedResult, Mode, Transaction, restore_result, store_closed};
 use crate::error::IntoPortError;
 use crate::lock::beside;
 use crate::private_file;
@@ -97,13 +94,13 @@ impl Engine {
             Mode::Read | Mode::Snapshot => &self.readers,
             Mode::Write | Mode::PriorityWrite | Mode::LargeWrite | Mode::Serializable => &self.writer,
         };
-        let deadline = monotonic() + self.wait;
-        let waiting = queue.push(current_requester(), Priority::from(mode), job, deadline).await?;
-        let answer = match timeout_at(deadline, &mut answered).await {
-            Ok(answer) => answer,
-            Err(_) if waiting.cancel() => return Err(overloaded()),
+        let wait = Wait::start(self.wait);
+        let waiting = queue.push(current_requester(), Priority::from(mode), job, wait).await?;
+        let answer = match wait.for_output(queue.progress(), &mut answered).await {
+            Some(answer) => answer,
+            None if waiting.cancel() => return Err(StoreError::overloaded()),
             // It started in time, and runs to its end.
-            Err(_) => answered.await,
+            None => answered.await,
         };
         answer.map_err(|_| store_closed())
     }
@@ -360,9 +357,30 @@ pub(super) mod tests {
         };
         let (held, late) = tokio::join!(engine.run(Mode::Write, holder), late);
         held.unwrap();
-        assert!(matches!(late, Err(StoreError::Unavailable(_))), "{late:?}");
+        assert!(late.as_ref().is_err_and(StoreError::is_overloaded), "{late:?}");
         engine.close().await;
         assert_eq!(*log.lock().unwrap(), []);
+    }
+
+    /// Checks that a long queue that is served is no failure, although its last caller waits longer than the wait timeout.
+    #[tokio::test]
+    async fn callers_wait_while_the_thread_completes_other_transactions() {
+        let folder = TempDir::new().unwrap();
+        let wait_timeout = Duration::from_secs(1);
+        let settings = StoreSettings { wait_timeout, ..StoreSettings::new("sqlite://") };
+        let engine = Engine::open(&folder.path().join("test.db"), &settings).unwrap();
+        for mode in [Mode::Write, Mode::Read] {
+            let busy = || {
+                transaction((), |_: &mut Conn, _| {
+                    thread::sleep(Duration::from_millis(80));
+                    async { Ok::<_, QueryError>(()) }.boxed()
+                })
+            };
+            let started = std::time::Instant::now();
+            let results = join_all((0..40).map(|_| engine.run(mode, busy()))).await;
+            assert!(results.iter().all(Result::is_ok), "{mode:?}: {results:?}");
+            assert!(started.elapsed() > wait_timeout, "{mode:?}: the queue was too short");
+        }
     }
 
     #[tokio::test]

@@ -8,10 +8,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use causerie_domain::ports::StoreError;
 use causerie_domain::{Requester, UserId};
 use causerie_fair_share::{FairPermit, FairQueue, FairSemaphore};
-use tokio::time::Instant;
 
 use super::job::Job;
-use crate::backend::transaction::{Mode, overloaded, store_closed};
+use crate::backend::progress::{Progress, Wait};
+use crate::backend::transaction::{Mode, store_closed};
 
 /// Maximum number of waiting jobs per queue and priority. The last quarter is for users with no waiting job.
 const QUEUE_CAPACITY: usize = 1024;
@@ -62,6 +62,7 @@ struct Shared {
     state: Mutex<State>,
     /// Signals the threads that a job is queued, that another thread has ended its job, and the stop.
     changed: Condvar,
+    progress: Progress,
 }
 
 struct State {
@@ -94,7 +95,8 @@ impl Queue {
             is_stopped: false,
         };
         let places = || FairSemaphore::new(QUEUE_CAPACITY, None);
-        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() });
+        let shared =
+            Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), progress: Progress::new() });
         Queue { shared, high: places(), normal: places() }
     }
 
@@ -107,19 +109,21 @@ impl Queue {
     /// Queues a job as soon as there is a place for it.
     ///
     /// # Errors
-    /// No place is free until the deadline, or no thread receives jobs any more.
+    /// No place is free until the wait ends, or no thread receives jobs any more.
     pub(super) async fn push(
         &self,
         requester: Requester,
         priority: Priority,
         job: Box<dyn Job>,
-        deadline: Instant,
+        wait: Wait,
     ) -> Result<WaitingJob<'_>, StoreError> {
         let places = match priority {
             Priority::High => &self.high,
             Priority::Normal => &self.normal,
         };
-        let permit = places.acquire(requester, deadline).await.ok_or_else(overloaded)?;
+        let permit = places.acquire(requester, wait.latest());
+        let permit = wait.for_output(&self.shared.progress, permit).await.flatten();
+        let permit = permit.ok_or_else(StoreError::overloaded)?;
         let ownership = Ownership::default();
         let mut state = self.shared.lock();
         if state.is_stopped || state.threads == 0 {
@@ -132,6 +136,11 @@ impl Queue {
         drop(state);
         self.shared.changed.notify_one();
         Ok(WaitingJob { shared: &self.shared, priority, requester, id, ownership })
+    }
+
+    /// Returns the progress of the threads.
+    pub(super) fn progress(&self) -> &Progress {
+        &self.shared.progress
     }
 
     /// Lets the threads end after the queued jobs.
@@ -200,6 +209,11 @@ impl Jobs {
         let is_idle = |state: &mut State| state.is_empty() && !state.is_stopped;
         let state = self.0.changed.wait_while(self.0.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
         !state.is_empty()
+    }
+
+    /// Records that jobs were completed.
+    pub(super) fn record_progress(&self) {
+        self.0.progress.record();
     }
 
     /// Returns the next job of the only thread of a queue, if one waits.

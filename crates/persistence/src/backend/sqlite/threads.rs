@@ -36,6 +36,9 @@ pub(super) fn write(mut conn: SqliteConn, jobs: &Jobs) {
                     Ok(TxState::Unknown) if batch.len() > 1 => run_in_savepoints(&mut conn, &mut batch),
                     ended => ended,
                 };
+                if ended.is_ok() {
+                    jobs.record_progress();
+                }
                 settle(&mut conn, batch, ended);
             }
         }
@@ -45,8 +48,9 @@ pub(super) fn write(mut conn: SqliteConn, jobs: &Jobs) {
 /// Runs the jobs of a reader thread until the queue is stopped. Several threads share a queue.
 pub(super) fn read(mut conn: SqliteConn, jobs: &Jobs) {
     while let Some((_thread, mut job)) = jobs.next() {
-        if job.run(&mut conn.inner) == TxState::Unknown {
-            conn.roll_back();
+        match job.run(&mut conn.inner) {
+            TxState::Intact => jobs.record_progress(),
+            TxState::Unknown => conn.roll_back(),
         }
         job.answer(Ok(()));
     }
