@@ -45,7 +45,7 @@ pub(super) async fn record(
             audit_events::subject_id.eq(subject_id.to_string()),
             audit_events::detail.eq(checked_text("audit_events.detail", &detail)?),
         ))
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }

@@ -179,7 +179,7 @@ pub(crate) async fn touch_api_key(
         .filter(api_keys::last_used_at.is_null().or(api_keys::last_used_at.le(now - USE_RESOLUTION)))
         .set(api_keys::last_used_at.eq(now))
         .cached()
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }

@@ -71,7 +71,7 @@ async fn clear_old_key(conn: &mut Conn, begin: &BeginCompletion) -> Result<(), Q
         .filter(ai_usage::created_at.lt(begin.keys_kept_since.as_micros()))
         .set((ai_usage::idempotency_key.eq(None::<String>), ai_usage::body_hash.eq(None::<String>)))
         .cached()
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }
@@ -164,7 +164,7 @@ async fn clear_key(conn: &mut Conn, id: UsageId) -> Result<(), QueryError> {
         .filter(ai_usage::idempotency_key.is_not_null())
         .set((ai_usage::idempotency_key.eq(None::<String>), ai_usage::body_hash.eq(None::<String>)))
         .cached()
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }
@@ -183,7 +183,7 @@ async fn insert_next(
             ai_usage::idempotency_key.eq(key),
             ai_usage::body_hash.eq(body_hash),
         ))
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }

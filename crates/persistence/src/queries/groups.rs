@@ -58,7 +58,7 @@ pub(crate) async fn add(
             groups::name.eq(checked_text("groups.name", &new.name)?),
             groups::created_at.eq(new.created_at.as_micros()),
         ))
-        .execute(conn)
+        .apply(conn)
         .await?;
     let detail = json!({ "name": new.name });
     record(conn, stamp, AuditEntry { action: AuditAction::GroupCreate, of: ("Group", &new.id), detail })

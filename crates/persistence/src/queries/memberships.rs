@@ -172,7 +172,7 @@ pub(crate) async fn invite(
         .on_conflict((invitations::group_id, invitations::email_key))
         .do_update()
         .set((invitations::email.eq(email), invitations::role.eq(role)))
-        .execute(conn)
+        .apply(conn)
         .await?;
     let detail = json!({ "email": email, "role": role });
     of_group(conn, stamp, (AuditAction::MemberInvite, invitation.group_id), detail).await
@@ -221,7 +221,7 @@ pub(crate) async fn accept(
         .on_conflict((memberships::user_id, memberships::group_id))
         .do_update()
         .set(memberships::status.eq(active))
-        .execute(conn)
+        .apply(conn)
         .await?;
     let detail = json!({ "user_id": user.to_string(), "role": role });
     of_group(conn, stamp, (AuditAction::MemberAccept, *group), detail).await

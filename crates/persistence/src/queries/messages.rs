@@ -236,7 +236,7 @@ pub(super) async fn supersede(
         .filter(messages::superseded_by.is_null())
         .set(messages::superseded_by.eq(answer_seq))
         .cached()
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }
@@ -264,7 +264,7 @@ pub(super) async fn withhold(
         diesel::update(marked!(session, answer_seq, seqs))
             .set(messages::withheld_from.eq(answer_seq))
             .cached()
-            .execute(conn)
+            .apply(conn)
             .await?;
     }
     Ok(())

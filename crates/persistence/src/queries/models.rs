@@ -48,7 +48,7 @@ pub(crate) async fn replace_catalog(
             .on_conflict(ai_models::id)
             .do_update()
             .set(&listed)
-            .execute(conn)
+            .apply(conn)
             .await?;
     }
     Ok(rejected)

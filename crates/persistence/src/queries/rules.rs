@@ -77,7 +77,7 @@ pub(crate) async fn replace(
 }
 
 async fn replace_of_group(conn: &mut Conn, id: GroupId, rules: &[String]) -> Result<(), QueryError> {
-    diesel::delete(group_rules::table.filter(group_rules::group_id.eq(id_param(id)))).execute(conn).await?;
+    diesel::delete(group_rules::table.filter(group_rules::group_id.eq(id_param(id)))).apply(conn).await?;
     for (position, rule) in (0_i64..).zip(rules) {
         diesel::insert_into(group_rules::table)
             .values((
@@ -85,14 +85,14 @@ async fn replace_of_group(conn: &mut Conn, id: GroupId, rules: &[String]) -> Res
                 group_rules::position.eq(position),
                 group_rules::rule.eq(checked_text("group_rules.rule", rule)?),
             ))
-            .execute(conn)
+            .apply(conn)
             .await?;
     }
     Ok(())
 }
 
 async fn replace_of_user(conn: &mut Conn, id: UserId, rules: &[String]) -> Result<(), QueryError> {
-    diesel::delete(user_rules::table.filter(user_rules::user_id.eq(id_param(id)))).execute(conn).await?;
+    diesel::delete(user_rules::table.filter(user_rules::user_id.eq(id_param(id)))).apply(conn).await?;
     for (position, rule) in (0_i64..).zip(rules) {
         diesel::insert_into(user_rules::table)
             .values((
@@ -100,7 +100,7 @@ async fn replace_of_user(conn: &mut Conn, id: UserId, rules: &[String]) -> Resul
                 user_rules::position.eq(position),
                 user_rules::rule.eq(checked_text("user_rules.rule", rule)?),
             ))
-            .execute(conn)
+            .apply(conn)
             .await?;
     }
     Ok(())

@@ -17,6 +17,14 @@ type RowSql<Q, U> = <<Q as AsQuery>::SqlType as CompatibleType<U, Db>>::SqlType;
 
 /// The methods that run a statement. They replace those of diesel-async with the same names.
 pub(crate) trait RunQueryDsl: Sized {
+    /// Runs a statement.
+    fn apply<'q>(self, conn: &'q mut Conn) -> impl Future<Output = QueryResult<()>> + Send + 'q
+    where
+        Self: QueryFragment<Db> + 'q,
+    {
+        run_statement::apply(conn, Statement::new(self))
+    }
+
     /// Runs a statement and returns the number of affected rows.
     fn execute<'q>(self, conn: &'q mut Conn) -> impl Future<Output = QueryResult<usize>> + Send + 'q
     where

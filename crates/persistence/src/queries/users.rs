@@ -125,7 +125,7 @@ pub(crate) async fn delete(
     if !running.is_empty() {
         return Err(TransactionError::Refused(DirectoryError::TurnsRunning(running)));
     }
-    diesel::delete(users::table.filter(users::id.eq(id_param(*id)))).execute(conn).await?;
+    diesel::delete(users::table.filter(users::id.eq(id_param(*id)))).apply(conn).await?;
     if view.user.role == Role::Admin {
         keep_an_admin(conn).await?;
     }

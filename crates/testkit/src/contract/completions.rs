@@ -19,7 +19,7 @@ const LEASE: Duration = Duration::from_secs(600);
 
 impl Subject {
     /// Returns a completion of the user with a maximum cost in pico-dollars. It is not begun.
-    fn completion(&self, max_cost: i64) -> BeginCompletion {
+    pub fn completion(&self, max_cost: i64) -> BeginCompletion {
         let usage = OpenUsage {
             id: UsageId::next(&self.ids),
             user_id: self.user,

@@ -4,13 +4,18 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::{Error, QueryResult};
 use diesel_async::AsyncConnectionCore;
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt as _, TryStreamExt as _};
+use futures_util::{FutureExt as _, TryFutureExt as _, TryStreamExt as _};
 
 use super::queries::statement::Statement;
 use super::{Conn, Db};
 
 /// A row of a result.
 pub(crate) type Row<'q> = <Conn as AsyncConnectionCore>::Row<'q, 'q>;
+
+/// Runs a statement.
+pub(crate) fn apply<'q>(conn: &'q mut Conn, statement: Statement<'q>) -> BoxFuture<'q, QueryResult<()>> {
+    conn.execute_returning_count(statement).map_ok(drop).boxed()
+}
 
 /// Runs a statement and returns the number of affected rows.
 pub(crate) fn execute<'q>(conn: &'q mut Conn, statement: Statement<'q>) -> BoxFuture<'q, QueryResult<usize>> {

@@ -205,7 +205,7 @@ pub(in super::super) async fn open_window(
             budget_windows::reserved.eq(0),
         ))
         .on_conflict_do_nothing()
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }
@@ -230,7 +230,7 @@ pub(in super::super) async fn add(
             budget_windows::reserved.eq(budget_windows::reserved + reserved),
         ))
         .cached()
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }
@@ -241,7 +241,7 @@ async fn store_reserved(conn: &mut Conn, usage: &OpenUsage, amount: Option<Usd>)
     diesel::update(ai_usage::table.filter(ai_usage::id.eq(id_param(usage.id))))
         .set(ai_usage::reserved.eq(amount.pico()))
         .cached()
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }

@@ -58,7 +58,7 @@ pub(crate) async fn delete(
 /// Blocks writes to the ledger: no row may change between summing the rows and writing the sum.
 pub(in super::super) async fn lock_ledger(conn: &mut Conn) -> Result<(), QueryError> {
     if let Some(statement) = LOCK_LEDGER_SQL {
-        diesel::sql_query(statement).execute(conn).await?;
+        diesel::sql_query(statement).apply(conn).await?;
     }
     Ok(())
 }
@@ -97,7 +97,7 @@ async fn insert(conn: &mut Conn, budget: &Budget) -> Result<(), QueryError> {
             budgets::period.eq(budget.period.as_str()),
             budgets::amount.eq(budget.limit.pico()),
         ))
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }

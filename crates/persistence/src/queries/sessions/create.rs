@@ -21,7 +21,7 @@ pub(crate) async fn create(conn: &mut Conn, new: &NewSession) -> Result<Option<S
         .optional()?;
     let Some(row) = row else { return Ok(None) };
     if let Some(greeting) = new.first_message() {
-        message_queries::insertion(greeting)?.execute(conn).await?;
+        message_queries::insertion(greeting)?.apply(conn).await?;
     }
     Ok(Some(row.try_into()?))
 }

@@ -107,7 +107,7 @@ pub(crate) async fn delete(
     // Forks are complete without their parent.
     diesel::update(sessions::table.filter(sessions::parent_session_id.eq(id_param(delete.id))))
         .set(sessions::parent_session_id.eq(None::<IdParam>))
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }

@@ -76,7 +76,7 @@ async fn insert_tool(conn: &mut Conn, new: &NewToolVersion) -> Result<(), QueryE
         ))
         .on_conflict(tools::slug)
         .do_nothing()
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }

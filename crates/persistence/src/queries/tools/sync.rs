@@ -47,7 +47,7 @@ async fn lock_tool(conn: &mut Conn, file: &NewToolVersion) -> Result<ToolId, Ref
         ))
         .on_conflict(tools::slug)
         .do_nothing()
-        .execute(conn)
+        .apply(conn)
         .await?;
     let tool: Option<ToolId> = diesel::update(tools::table)
         .filter(tools::slug.eq(&file.slug))
@@ -98,7 +98,7 @@ pub(super) async fn store_version(
             tool_versions::created_by.eq(file.owner_id.map(id_param)),
             tool_versions::created_at.eq(file.created_at.as_micros()),
         ))
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(true)
 }

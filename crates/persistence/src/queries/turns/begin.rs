@@ -244,7 +244,7 @@ async fn refuse_used_key(conn: &mut Conn, begin: &BeginTurn) -> Result<(), Refus
         .filter(turns::idempotency_key.eq(&named.key))
         .set((turns::idempotency_key.eq(None::<String>), turns::body_hash.eq(None::<String>)))
         .cached()
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }
@@ -272,7 +272,7 @@ fn insertion_of_turn(
 async fn insert_attachment(conn: &mut Conn, attachment: Attachment) -> Result<(), QueryError> {
     diesel::insert_into(message_attachments::table)
         .values(AttachmentRow::try_from(attachment)?)
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }

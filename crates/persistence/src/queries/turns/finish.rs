@@ -24,8 +24,8 @@ pub(crate) async fn finish_large(
     let turn = read::plain(conn, ended.finish.turn_id).await?;
     let running = turn.filter(|turn| turn.status == TurnStatus::Running);
     if let Some(turn) = &running {
-        answer(ended, turn.assistant_message_id).execute(conn).await?;
-        reap::deletion_of_segments(turn.id).execute(conn).await?;
+        answer(ended, turn.assistant_message_id).apply(conn).await?;
+        reap::deletion_of_segments(turn.id).apply(conn).await?;
     }
     release(conn, ended, running.is_some()).await
 }

@@ -64,7 +64,7 @@ pub(crate) async fn flush_large(conn: &mut Conn, large: &FlushTurns) -> Result<V
     for status in &statuses {
         // The turn is closed, and its answer has the text that was flushed in time.
         if let LeaseStatus::Lost { turn_id } = status {
-            reap::deletion_of_segments(*turn_id).execute(conn).await?;
+            reap::deletion_of_segments(*turn_id).apply(conn).await?;
         }
     }
     Ok(statuses)
@@ -112,7 +112,7 @@ async fn update_columns(conn: &mut Conn, turn: &TurnFlush, session: SessionId) -
                 requests.map(|requests| turns::requests.eq(requests)),
             ))
             .cached()
-            .execute(conn)
+            .apply(conn)
             .await?;
     }
     match &turn.context {
@@ -131,7 +131,7 @@ pub(super) async fn store_cut(
         diesel::update(sessions::table.filter(sessions::id.eq(id_param(session))))
             .set(sessions::history_from_seq.eq(first_seq))
             .cached()
-            .execute(conn)
+            .apply(conn)
             .await?;
     }
     Ok(())
@@ -150,7 +150,7 @@ async fn replace_segments(conn: &mut Conn, turn: TurnId, flushed: &[Segment]) ->
         diesel::delete(segments::table)
             .filter(segments::turn_id.eq(id_param(turn)))
             .filter(segments::position.ge(stored(first.position)))
-            .execute(conn)
+            .apply(conn)
             .await?;
     }
     let segments: Vec<_> = flushed.iter().map(|segment| (turn, segment)).collect();
@@ -175,7 +175,7 @@ async fn insert_segments(conn: &mut Conn, flushed: &[(TurnId, &Segment)]) -> Res
     while !rest.is_empty() {
         // Powers of two: the statements have few texts, and stay prepared.
         let (rows, later) = rest.split_at(1 << rest.len().ilog2());
-        InsertSegments { rows }.cached().execute(conn).await?;
+        InsertSegments { rows }.cached().apply(conn).await?;
         rest = later;
     }
     Ok(())
@@ -245,7 +245,7 @@ pub(crate) async fn begin_attempt(
     }
     let closed = usage::close(conn, Together::default(), Some(next.turn_id), &next.close).await?;
     let open = usage::with_references_of(conn, next.close.id, &next.open).await?;
-    usage::opening(&open)?.execute(conn).await?;
+    usage::opening(&open)?.apply(conn).await?;
     Ok(budgets::transfer(conn, &open, closed.reserved).await?)
 }
 

@@ -101,7 +101,7 @@ pub(super) async fn release_any(
         .filter(sessions::id.eq(id_param(session)))
         .set(released_columns(now.as_micros()))
         .cached()
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }

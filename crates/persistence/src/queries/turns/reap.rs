@@ -71,17 +71,17 @@ pub(super) async fn close_running(
             messages::parts.eq(parts_text(&parts)?),
         ))
         .cached()
-        .execute(conn)
+        .apply(conn)
         .await?;
     if !parts.is_empty() {
         diesel::update(messages::table.filter(messages::id.eq(id_param(turn.user_message_id))))
             .set((messages::accepted.eq(true), messages::withheld_from.eq(None::<i64>)))
             .cached()
-            .execute(conn)
+            .apply(conn)
             .await?;
     }
     usage::interrupt(conn, turn.id, now).await?;
-    deletion_of_segments(turn.id).execute(conn).await?;
+    deletion_of_segments(turn.id).apply(conn).await?;
     Ok(Some(turn))
 }
 

@@ -83,7 +83,7 @@ pub(crate) async fn price(conn: &mut Conn, account: &PriceUsage) -> Result<bool,
             ai_usage::next_lookup_at.eq(account.next_lookup_at.map(Timestamp::as_micros)),
         ))
         .cached()
-        .execute(conn)
+        .apply(conn)
         .await?;
     budgets::settle(conn, &row, account.settlement.cost).await?;
     Ok(true)
@@ -175,7 +175,7 @@ pub(crate) async fn settle(conn: &mut Conn, settle: &SettleUsage) -> Result<bool
             .otherwise(ai_usage::provider)),
         ))
         .cached()
-        .execute(conn)
+        .apply(conn)
         .await?;
     budgets::settle(conn, &row, settle.settlement.cost).await?;
     Ok(true)
@@ -190,7 +190,7 @@ pub(crate) async fn postpone_lookup(conn: &mut Conn, postpone: &PostponeLookup) 
             ai_usage::lookups.eq(i64::from(postpone.lookups)),
         ))
         .cached()
-        .execute(conn)
+        .apply(conn)
         .await?;
     Ok(())
 }

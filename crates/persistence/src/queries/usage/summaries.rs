@@ -125,10 +125,7 @@ pub(crate) async fn summarize(conn: &mut Conn, before: &Timestamp) -> Result<boo
     let next = next_end(conn, end, limit).await?;
     if next > end {
         replace(conn, end, next).await?;
-        diesel::update(usage_summary_end::table)
-            .set(usage_summary_end::ends_at.eq(next))
-            .execute(conn)
-            .await?;
+        diesel::update(usage_summary_end::table).set(usage_summary_end::ends_at.eq(next)).apply(conn).await?;
     }
     Ok(next < limit || stale.len() == STALE_AT_A_TIME)
 }
@@ -190,18 +187,18 @@ async fn replace(conn: &mut Conn, from: i64, to: i64) -> Result<(), QueryError> 
     let summarized = usage_summaries::table
         .filter(usage_summaries::created_at.ge(from))
         .filter(usage_summaries::created_at.lt(to));
-    diesel::delete(summarized).execute(conn).await?;
+    diesel::delete(summarized).apply(conn).await?;
     let stale = stale_usage_periods::table
         .filter(stale_usage_periods::starts_at.ge(from))
         .filter(stale_usage_periods::starts_at.lt(to));
-    diesel::delete(stale).execute(conn).await?;
+    diesel::delete(stale).apply(conn).await?;
     let (columns, sums) = (sums::columns().join(", "), sums::of_ledger(true).join(", "));
     let statement = format!(
         "INSERT INTO usage_summaries (created_at, user_id, group_id, tool_id, model, basis, {columns}) \
          SELECT created_at - created_at % {PERIOD}, user_id, group_id, tool_id, model, basis, {sums} \
          FROM ai_usage WHERE created_at >= $1 AND created_at < $2 GROUP BY 1, 2, 3, 4, 5, 6"
     );
-    diesel::sql_query(statement).bind::<BigInt, _>(from).bind::<BigInt, _>(to).execute(conn).await?;
+    diesel::sql_query(statement).bind::<BigInt, _>(from).bind::<BigInt, _>(to).apply(conn).await?;
     Ok(())
 }
 
@@ -214,7 +211,7 @@ async fn end(conn: &mut Conn) -> Result<i64, QueryError> {
 /// before the lock, and an operator may restart the summaries.
 async fn locked_end(conn: &mut Conn) -> Result<i64, QueryError> {
     let unchanged = usage_summary_end::ends_at.eq(usage_summary_end::ends_at);
-    diesel::update(usage_summary_end::table).set(unchanged).execute(conn).await?;
+    diesel::update(usage_summary_end::table).set(unchanged).apply(conn).await?;
     end(conn).await
 }
 

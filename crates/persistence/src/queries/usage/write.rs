@@ -65,7 +65,7 @@ pub(in super::super) async fn update_progress(
         Some(turn) => update.filter(ai_usage::turn_id.eq(id_param(turn))),
         None => update.filter(ai_usage::turn_id.is_null()),
     };
-    update.cached().execute(conn).await?;
+    update.cached().apply(conn).await?;
     Ok(())
 }
 
@@ -144,7 +144,7 @@ pub(in super::super) async fn interrupt(
         ai_usage::closed_at.eq(now.as_micros()),
     ))
     .cached()
-    .execute(conn)
+    .apply(conn)
     .await?;
     Ok(())
 }
