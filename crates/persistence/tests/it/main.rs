@@ -11,6 +11,7 @@ mod entities;
 mod fail_points;
 mod files;
 mod integrity;
+mod leases;
 mod migrations;
 mod models;
 mod opening;

@@ -164,7 +164,8 @@ pub trait TurnStore: Send + Sync + Debug {
     /// [`TurnStoreError::Lost`].
     async fn begin_attempt(&self, next: NextAttempt) -> Result<(), TurnStoreError>;
 
-    /// Flushes turns of one owner and renews their leases in one transaction. Results are in the order of `turns`.
+    /// Flushes turns of one owner and renews their leases in one transaction. Results are in the order of `turns`. A lease
+    /// of which five sixths are left can stay as it is.
     ///
     /// New segments replace flushed text from their first position on, so a flush without a result can be repeated.
     async fn flush(

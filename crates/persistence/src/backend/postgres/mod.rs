@@ -25,6 +25,9 @@ pub(crate) type Conn = diesel_async::AsyncPgConnection;
 /// waited for a lock.
 pub(crate) const CLOCK: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
 
+/// Ends a query that locks the sessions of its rows until the transaction ends. References to them can be added meanwhile.
+pub(crate) const LOCK_SESSIONS: &str = " FOR NO KEY UPDATE OF sessions";
+
 /// Writes the lock of a row, unless another instance holds it.
 pub(crate) const WRITE_PROBE_SQL: &str =
     "SELECT version FROM __diesel_schema_migrations LIMIT 1 FOR UPDATE SKIP LOCKED";

@@ -28,6 +28,9 @@ pub(crate) type Db = diesel::sqlite::Sqlite;
 /// SQL of the database's clock in microseconds. Its resolution is one millisecond.
 pub(crate) const CLOCK: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
+/// SQLite locks the database as a whole.
+pub(crate) const LOCK_SESSIONS: &str = "";
+
 /// Writes the first page of the database without changing it: the program does not use `user_version`, which is 0.
 pub(crate) const WRITE_PROBE_SQL: &str = "PRAGMA user_version = 0";
 

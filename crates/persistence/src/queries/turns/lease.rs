@@ -6,15 +6,21 @@ use causerie_domain::prompt_caches::LastRequest;
 use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId};
 use diesel::dsl::{case_when, exists};
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::BigInt;
 
-use super::super::{Conn, Db, RunQueryDsl, padded, sql_literals};
+use super::super::{Conn, Db, LOCK_SESSIONS, RunQueryDsl, padded, sql_literals};
 use crate::error::QueryError;
 use crate::rows::{last_request_text, micros};
 use crate::schema::{sessions, turns};
 use crate::types::{IdParam, SqlId, id_param};
 
-/// Renews the leases of turns, and returns those that this owner still holds.
+/// The part of a lease, in sixths, below which a flush renews it: text is flushed several times a second, and each renewal
+/// writes a row.
+const RENEWED_BELOW: u32 = 5;
+
+/// Locks the sessions of turns, renews leases of which less than five sixths are left, and returns the turns that this
+/// owner still holds.
 pub(super) async fn renew(
     conn: &mut Conn,
     turns: &[TurnId],
@@ -29,15 +35,39 @@ pub(super) async fn renew(
         .filter(turns::id.nullable().eq(sessions::active_turn_id))
         .filter(turns::owner.eq(id_param(owner)))
         .filter(sql_literals::Running);
-    let held: Vec<Option<TurnId>> = diesel::update(sessions::table)
+    let is_due = sessions::lease_until.lt(sql_literals::after_micros(micros(lease * RENEWED_BELOW / 6)));
+    let held = sessions::table
         .filter(sessions::active_turn_id.eq_any(ids))
         .filter(exists(running))
-        .set(sessions::lease_until.eq(sql_literals::after_micros(micros(lease))))
-        .returning(sessions::active_turn_id)
-        .cached()
-        .get_results(conn)
-        .await?;
-    Ok(held.into_iter().flatten().collect())
+        .select((sessions::active_turn_id.assume_not_null(), is_due));
+    let held: Vec<(TurnId, Option<bool>)> = Locked(held).cached().load(conn).await?;
+    let due: Vec<IdParam> =
+        held.iter().filter(|(_, is_due)| *is_due == Some(true)).map(|(turn, _)| id_param(*turn)).collect();
+    if !due.is_empty() {
+        diesel::update(sessions::table)
+            .filter(sessions::active_turn_id.eq_any(padded(due)))
+            .set(sessions::lease_until.eq(sql_literals::after_micros(micros(lease))))
+            .cached()
+            .apply(conn)
+            .await?;
+    }
+    Ok(held.into_iter().map(|(turn, _)| turn).collect())
+}
+
+/// Query that locks the sessions of its rows. SQLite locks the database as a whole.
+#[derive(Debug, Clone, Copy, QueryId)]
+struct Locked<Q>(Q);
+
+impl<Q: Query> Query for Locked<Q> {
+    type SqlType = Q::SqlType;
+}
+
+impl<Q: QueryFragment<Db>> QueryFragment<Db> for Locked<Q> {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        self.0.walk_ast(pass.reborrow())?;
+        pass.push_sql(LOCK_SESSIONS);
+        Ok(())
+    }
 }
 
 /// Locks the session's row of a turn without a change. `false` if this owner no longer holds the lease.
