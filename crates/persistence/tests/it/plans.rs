@@ -52,6 +52,24 @@ async fn waiting_rows_of_the_ledger_are_read_from_their_indexes() -> Result<()> 
     Ok(())
 }
 
+/// Checks that a flush looks up its turns, and does not look through all running ones.
+#[tokio::test]
+async fn a_flush_finds_its_leases_by_the_ids_of_its_turns() -> Result<()> {
+    let subject = SqlSubject::sqlite().await?.context("SQLite needs no server")?;
+    let mut raw = RawConnection::open(subject.database()).await?;
+    let query = "SELECT turns.id FROM turns INNER JOIN sessions ON sessions.active_turn_id = turns.id \
+                 WHERE turns.id IN (?, ?, ?, ?) AND turns.owner = ? AND turns.status = 'running'";
+    for analyze in ["SELECT 1", "ANALYZE"] {
+        raw.run(analyze).await?;
+        let expected = [
+            "SEARCH turns USING INDEX sqlite_autoindex_turns_1 (id=?)",
+            "SEARCH sessions USING COVERING INDEX sessions_active_turn (active_turn_id=?)",
+        ];
+        assert_eq!(raw.plan(query).await?, expected, "after {analyze}");
+    }
+    Ok(())
+}
+
 /// Checks that no constraint lists more than two values: SQLite builds a temporary table for such a list whenever a
 /// statement checks it. A chain of comparisons needs none.
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use causerie_domain::prompt_caches::LastRequest;
 use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId};
-use diesel::dsl::{case_when, exists};
+use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::BigInt;
@@ -31,15 +31,14 @@ pub(super) async fn renew(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let running = turns::table
-        .filter(turns::id.nullable().eq(sessions::active_turn_id))
-        .filter(turns::owner.eq(id_param(owner)))
-        .filter(sql_literals::Running);
     let is_due = sessions::lease_until.lt(sql_literals::after_micros(micros(lease * RENEWED_BELOW / 6)));
-    let held = sessions::table
-        .filter(sessions::active_turn_id.eq_any(ids))
-        .filter(exists(running))
-        .select((sessions::active_turn_id.assume_not_null(), is_due));
+    // The list restricts the turns: PostgreSQL would try the list for each running turn if it restricted the sessions.
+    let held = turns::table
+        .inner_join(sessions::table.on(sessions::active_turn_id.eq(turns::id.nullable())))
+        .filter(turns::id.eq_any(ids))
+        .filter(turns::owner.eq(id_param(owner)))
+        .filter(sql_literals::Running)
+        .select((turns::id, is_due));
     let held: Vec<(TurnId, Option<bool>)> = Locked(held).cached().load(conn).await?;
     let due: Vec<IdParam> =
         held.iter().filter(|(_, is_due)| *is_due == Some(true)).map(|(turn, _)| id_param(*turn)).collect();
