@@ -1,16 +1,18 @@
-//! Statements of every turn stay prepared: preparing one takes as long as running it.
+//! Statements of every turn stay prepared, since preparing one takes as long as running it; and the check of the rights of
+//! open streams reads their answers only.
 //!
 //! The program of this test has no other tests, because the statements of a process are recorded.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use causerie_domain::SessionId;
-use causerie_domain::ports::{FinishTurn, TurnFlush};
+use causerie_domain::ports::{FinishTurn, TurnFlush, Turns as _};
 use causerie_domain::turns::ContextReport;
 use causerie_domain::usage::UsageProgress;
+use causerie_domain::{SessionId, TurnId};
 use causerie_testkit::anyhow::{Context as _, Result};
 use causerie_testkit::contract::{Ending, SqlSubject, closed};
+use causerie_testkit::database::RawConnection;
 use diesel::connection::{Instrumentation, InstrumentationEvent, set_default_instrumentation};
 
 /// Statements of all connections of the process.
@@ -84,5 +86,23 @@ async fn statements_of_a_turn_stay_prepared() -> Result<()> {
         let anew: Vec<&String> = run.difference(&prepared).filter(|text| !controls(text)).collect();
         assert!(run.len() > 10 && anew.is_empty(), "{} of {}: {anew:#?}", anew.len(), run.len());
     }
+    rights_are_decided_from_answers().await
+}
+
+/// Checks the plan of SQLite for many streams: it expects that a user has few sessions with few messages.
+async fn rights_are_decided_from_answers() -> Result<()> {
+    let subject = SqlSubject::sqlite().await?.context("SQLite needs no server")?;
+    let turns = (0..64).map(|_| TurnId::next(&subject.ids)).collect();
+    std::mem::take(&mut *STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner));
+    subject.store().visible_turns(turns, &subject.own()).await?;
+    let Statements { run, .. } =
+        std::mem::take(&mut *STATEMENTS.lock().unwrap_or_else(PoisonError::into_inner));
+    let check = run.iter().find(|text| text.contains("user_id")).context("the filter names the user")?;
+    let plan = RawConnection::open(subject.database()).await?.plan(check).await?;
+    let expected = [
+        "SEARCH messages USING INDEX messages_turn (turn_id=?)",
+        "SEARCH sessions USING INDEX sqlite_autoindex_sessions_1 (id=?)",
+    ];
+    assert_eq!(plan, expected, "{check}");
     Ok(())
 }

@@ -153,6 +153,8 @@ impl Server {
     /// ends.
     pub async fn stop(self) {
         let drain = if self.is_store_lost { Duration::ZERO } else { self.banner.drain };
+        self.runtime.stop_sends();
+        self.store.end_long_waits();
         self.runtime.drain(drain).await;
         self.http.stop().await;
         self.housekeeping.stop().await;

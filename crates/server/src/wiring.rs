@@ -114,6 +114,11 @@ impl Store {
         Arc::clone(&self.0) as Arc<dyn UsageSummaries>
     }
 
+    /// Refuses the calls that wait for their turn.
+    pub(crate) fn end_long_waits(&self) {
+        self.0.end_long_waits();
+    }
+
     /// Waits for running transactions and closes the connections.
     pub(crate) async fn close(&self) {
         self.0.close().await;

@@ -1,40 +1,58 @@
 //! How long a call waits for its turn.
 //!
 //! A queue that is served is no failure: 2,000 requests that arrive at once are served one after the other. A call gives
-//! up when the store has completed nothing for the wait timeout, or when the call has waited several times as long.
+//! up when the store has completed nothing for the wait timeout, when a call has failed meanwhile and its own time is
+//! over, or when it has waited several times as long.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use causerie_domain::ports::StoreError;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::monotonic;
 
 /// How often a call waits for the wait timeout while the store completes other calls.
 pub(super) const MAX_WAITS: u32 = 6;
 
-/// The last completed transaction of those that wait in one queue.
+/// The last ends of transactions of those that wait in one queue.
 #[derive(Debug)]
 pub(super) struct Progress {
     origin: Instant,
     /// Time from the origin to the last completed transaction in microseconds.
-    last: AtomicU64,
+    completed: AtomicU64,
+    /// Time from the origin to the last transaction that failed for a reason that can affect others, such as a lock.
+    failed: AtomicU64,
+    /// Cancelled when long waits end.
+    impatient: CancellationToken,
 }
 
 impl Progress {
-    pub(super) fn new() -> Self {
-        Progress { origin: monotonic(), last: AtomicU64::new(0) }
+    /// Creates the progress of a queue whose long waits end when a token is cancelled.
+    pub(super) fn new(impatient: CancellationToken) -> Self {
+        let (completed, failed) = (AtomicU64::new(0), AtomicU64::new(0));
+        Progress { origin: monotonic(), completed, failed, impatient }
     }
 
     /// Records that a transaction was completed.
     pub(super) fn record(&self) {
-        let now = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.last.fetch_max(now, Ordering::Relaxed);
+        self.set(&self.completed);
     }
 
-    fn last(&self) -> Instant {
-        self.origin + Duration::from_micros(self.last.load(Ordering::Relaxed))
+    /// Records that a transaction failed for a reason that can affect others.
+    pub(super) fn record_failure(&self) {
+        self.set(&self.failed);
+    }
+
+    fn set(&self, end: &AtomicU64) {
+        let now = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        end.fetch_max(now, Ordering::Relaxed);
+    }
+
+    fn instant(&self, end: &AtomicU64) -> Instant {
+        self.origin + Duration::from_micros(end.load(Ordering::Relaxed))
     }
 }
 
@@ -53,7 +71,11 @@ impl Wait {
 
     /// Returns the instant until which the call waits, if no further transaction is completed.
     pub(super) fn deadline(&self, progress: &Progress) -> Instant {
-        (self.started.max(progress.last()) + self.timeout).min(self.latest())
+        let own = self.started + self.timeout;
+        if progress.impatient.is_cancelled() || progress.instant(&progress.failed) > self.started {
+            return own;
+        }
+        own.max(progress.instant(&progress.completed) + self.timeout).min(self.latest())
     }
 
     /// Returns the instant until which the call waits at most.
@@ -61,22 +83,39 @@ impl Wait {
         self.started + self.timeout * MAX_WAITS
     }
 
-    /// Waits for a future while the store makes progress. Returns `None` if the wait ends first.
-    pub(super) async fn for_output<F: Future>(&self, progress: &Progress, future: F) -> Option<F::Output> {
+    /// Waits for a future while the store makes progress.
+    ///
+    /// # Errors
+    /// The error of a call whose turn did not come.
+    pub(super) async fn for_output<F: Future>(
+        &self,
+        progress: &Progress,
+        future: F,
+    ) -> Result<F::Output, StoreError> {
         let mut future = pin!(future);
-        // The clock is read for the first deadline only if the future is not ready.
         let mut deadline = self.started + self.timeout;
+        let was_impatient = progress.impatient.is_cancelled();
         loop {
-            match timeout_at(deadline, &mut future).await {
-                Ok(output) => return Some(output),
-                Err(_) => {
-                    let later = self.deadline(progress);
-                    if later <= deadline {
-                        return None;
-                    }
-                    deadline = later;
-                }
+            tokio::select! {
+                biased;
+                output = &mut future => return Ok(output),
+                () = sleep_until(deadline) => {}
+                () = progress.impatient.cancelled(), if !was_impatient => return Err(StoreError::overloaded()),
             }
+            let later = self.deadline(progress);
+            if later <= deadline {
+                return Err(self.refusal(progress));
+            }
+            deadline = later;
+        }
+    }
+
+    /// Returns the error of a call whose turn did not come.
+    pub(super) fn refusal(&self, progress: &Progress) -> StoreError {
+        if progress.instant(&progress.completed) > self.started {
+            StoreError::overloaded()
+        } else {
+            StoreError::rolled_back("the store has completed no call while this one waited for its turn")
         }
     }
 }
@@ -91,46 +130,60 @@ mod tests {
 
     const TIMEOUT: Duration = Duration::from_secs(5);
 
-    /// Returns the time that a call waits for nothing while transactions are completed at intervals.
-    async fn waited(completed: usize, interval: Duration) -> Duration {
-        let progress = Progress::new();
+    fn progress() -> Progress {
+        Progress::new(CancellationToken::new())
+    }
+
+    /// Returns the time that a call waits for nothing while transactions end at intervals, and whether it is refused as
+    /// one of too many. The transactions with these numbers fail.
+    async fn waited(ended: usize, failing: &[usize], interval: Duration) -> (u64, bool) {
+        let progress = progress();
         // Earlier than the call, and of no effect.
         progress.record();
+        progress.record_failure();
         sleep(Duration::from_secs(1)).await;
         let wait = Wait::start(TIMEOUT);
         let serve = async {
-            for _ in 0..completed {
+            for number in 0..ended {
                 sleep(interval).await;
-                progress.record();
+                if failing.contains(&number) { progress.record_failure() } else { progress.record() }
             }
-            pending::<()>().await;
+            pending().await
         };
-        tokio::select! {
-            output = wait.for_output(&progress, pending::<()>()) => assert_eq!(output, None),
-            () = serve => {}
-        }
-        wait.started.elapsed()
+        let refused = tokio::select! {
+            output = wait.for_output(&progress, pending::<()>()) => output.unwrap_err(),
+            never = serve => never,
+        };
+        assert!(refused.is_rolled_back());
+        (wait.started.elapsed().as_secs(), refused.is_overloaded())
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_store_without_progress_costs_one_wait() {
-        // The timer has a resolution of one millisecond.
-        let rounded = Duration::from_millis(1);
-        let waited = waited(0, TIMEOUT).await;
-        assert!(waited >= TIMEOUT && waited <= TIMEOUT + rounded, "{waited:?}");
+        assert_eq!(waited(0, &[], TIMEOUT).await, (5, false));
     }
 
     #[tokio::test(start_paused = true)]
     async fn each_completed_transaction_prolongs_the_wait() {
         for (completed, expected) in [(1, 9), (2, 13), (3, 17), (100, 30)] {
-            let waited = waited(completed, Duration::from_secs(4)).await;
-            assert_eq!(waited.as_secs(), expected, "{completed} completed");
+            let waited = waited(completed, &[], Duration::from_secs(4)).await;
+            assert_eq!(waited, (expected, true), "{completed} completed");
         }
+    }
+
+    /// Checks that calls do not wait for long behind others that fail, although the store completes some.
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_transaction_ends_the_prolongation() {
+        let second = Duration::from_secs(1);
+        assert_eq!(waited(100, &[2], second).await, (5, true));
+        // The call was prolonged to its ninth second before.
+        assert_eq!(waited(100, &[3], 2 * second).await, (9, true));
+        assert_eq!(waited(3, &[0, 1, 2], second).await, (5, false));
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_output_ends_the_wait() {
-        let progress = Progress::new();
+        let progress = progress();
         let wait = Wait::start(TIMEOUT);
         let late = async {
             sleep(Duration::from_secs(4)).await;
@@ -138,7 +191,31 @@ mod tests {
             sleep(Duration::from_secs(4)).await;
             7
         };
-        assert_eq!(wait.for_output(&progress, late).await, Some(7));
+        assert_eq!(wait.for_output(&progress, late).await.unwrap(), 7);
         assert_eq!(wait.started.elapsed().as_secs(), 8);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn long_waits_end_at_once_and_later_calls_wait_once() {
+        let progress = progress();
+        let wait = Wait::start(TIMEOUT);
+        let end = async {
+            sleep(Duration::from_secs(2)).await;
+            progress.record();
+            progress.impatient.cancel();
+        };
+        let (refused, ()) = tokio::join!(wait.for_output(&progress, pending::<()>()), end);
+        assert!(refused.unwrap_err().is_overloaded());
+        assert_eq!(wait.started.elapsed().as_secs(), 2);
+        let later = Wait::start(TIMEOUT);
+        let serve = async {
+            for _ in 0..9 {
+                sleep(Duration::from_secs(1)).await;
+                progress.record();
+            }
+        };
+        let (refused, ()) = tokio::join!(later.for_output(&progress, pending::<()>()), serve);
+        assert!(refused.unwrap_err().is_overloaded());
+        assert_eq!(later.for_output(&progress, async { 7 }).await.unwrap(), 7);
     }
 }

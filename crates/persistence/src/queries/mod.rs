@@ -39,4 +39,6 @@ pub(super) mod statement;
 pub(super) use run::{RunQueryDsl, Together, padded};
 
 use super::run as run_statement;
-use super::{CLOCK, Conn, Db, LOCK_LEDGER_SQL, LOCK_SESSIONS, WRITE_PROBE_SQL, bulk};
+use super::{
+    CLOCK, Conn, Db, LOCK_LEDGER_SQL, LOCK_SESSIONS, MESSAGE_GROUP, MESSAGE_USER, WRITE_PROBE_SQL, bulk,
+};

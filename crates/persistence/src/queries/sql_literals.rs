@@ -5,7 +5,8 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Bool, DieselNumericOps, Nullable};
 
-use super::{CLOCK, Db};
+use super::{CLOCK, Db, MESSAGE_GROUP, MESSAGE_USER};
+use crate::types::SqlId;
 
 macro_rules! sql_literal {
     ($(#[$about:meta])* $name:ident: $sql_type:ty = $sql:expr) => {
@@ -53,6 +54,16 @@ sql_literal! {
     /// The condition of an unpriced ledger row, which was closed after its process ended. The text must equal the
     /// condition of the partial index of such rows.
     Unpriced: Bool = "(ai_usage.basis = 'pending' AND ai_usage.next_lookup_at IS NULL)"
+}
+
+sql_literal! {
+    /// The user of the session of a message.
+    MessageUser: Nullable<SqlId> = MESSAGE_USER
+}
+
+sql_literal! {
+    /// The group of the session of a message.
+    MessageGroup: Nullable<SqlId> = MESSAGE_GROUP
 }
 
 /// Returns the SQL expression of the instant this number of microseconds after now.

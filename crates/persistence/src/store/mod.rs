@@ -108,6 +108,15 @@ impl SqlStore {
         }
     }
 
+    /// Refuses the calls that wait for their turn, except for writes of running turns, so that a shutdown does not wait for a
+    /// crowd. Later calls wait for [`StoreSettings::wait_timeout`] at most.
+    pub fn end_long_waits(&self) {
+        match &*self.backend {
+            Backend::Sqlite(engine) => engine.end_long_waits(),
+            Backend::Postgres(engine) => engine.end_long_waits(),
+        }
+    }
+
     /// Waits for running transactions and closes the connections. Later calls fail.
     pub async fn close(&self) {
         match &*self.backend {

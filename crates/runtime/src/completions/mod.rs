@@ -131,6 +131,14 @@ impl Runtime {
         if self.is_draining() {
             return Err(RuntimeError::ShuttingDown);
         }
+        self.begin_or_attach(principal, new).await.map_err(|error| self.shutdown_or(error))
+    }
+
+    async fn begin_or_attach(
+        &self,
+        principal: &Principal,
+        new: NewCompletion,
+    ) -> Result<Completion, RuntimeError> {
         let members = validation::parse(&new.body)?;
         let identity = identity(principal, &new)?;
         let options =
@@ -161,7 +169,16 @@ impl Runtime {
             let is_limited = self.inner.completion_store.has_budget(subjects.collect()).await?;
             let plan = self.plan(principal, &members, &target, &identity, is_limited)?;
             let max_tokens = plan.max_tokens;
-            let task = self.clone().begin(plan, identity.clone(), new.body_permit.clone(), target.ratio());
+            // Registered before it is stored: a retry that arrives meanwhile waits for the reader of the first request.
+            let registry = &self.inner.completions.registry;
+            let log = Arc::new(CompletionLog::new(Arc::clone(&registry.memory)));
+            if let Some(Attached { reader, max_tokens }) =
+                registry.insert(identity.clone(), &log, max_tokens)?
+            {
+                return Ok(Completion { is_replayed: true, max_tokens, ..completion(reader) });
+            }
+            let end_guard = EndGuard { inner: Arc::clone(&self.inner), log };
+            let task = self.clone().begin(plan, end_guard, new.body_permit.clone(), target.ratio());
             // A task of its own, so that a dropped future of the caller does not leave a begun completion without a task.
             let task =
                 self.inner.turns.spawn_on(on_behalf_of(principal.requester(), task), &self.inner.handle);
@@ -227,18 +244,15 @@ impl Runtime {
     async fn begin(
         self,
         plan: Plan,
-        identity: RequestIdentity,
+        end_guard: EndGuard,
         permit: Option<Arc<dyn Any + Send + Sync>>,
         ratio: CharsPerToken,
     ) -> Result<(CompletionReader, Option<Usd>), BeginCompletionError> {
         let inner = &self.inner;
-        let Plan { begin, request, max_tokens } = plan;
+        let Plan { begin, request, .. } = plan;
         let leased_at = monotonic();
-        // Registered before it is stored: a retry that arrives meanwhile waits for the reader of the first request.
-        let log = Arc::new(CompletionLog::new(Arc::clone(&inner.completions.registry.memory)));
+        let log = Arc::clone(&end_guard.log);
         let reader = log.reader();
-        inner.completions.registry.insert(identity, &log, max_tokens);
-        let end_guard = EndGuard { inner: Arc::clone(inner), log: Arc::clone(&log) };
         // The transaction may have been committed although the call failed. The repeated call has the same result.
         let left = match inner.completion_store.begin_completion(begin.clone()).await {
             Err(BeginCompletionError::Store(error @ StoreError::Unavailable(_)))

@@ -69,13 +69,23 @@ impl Registry {
         Registry { memory: Arc::new(ReplayMemory::new(max_bytes)), window, entries: Mutex::default() }
     }
 
+    /// Adds the completion of a request. If another request has used its key meanwhile, returns the completion of that one
+    /// instead, so that equal requests at the same time have one answer.
+    ///
+    /// # Errors
+    /// Those of [`Registry::attach_by_key`].
     pub(super) fn insert(
         &self,
         identity: RequestIdentity,
         log: &Arc<CompletionLog>,
         max_tokens: Option<u64>,
-    ) {
+    ) -> Result<Option<Attached>, RuntimeError> {
         let mut entries = self.lock();
+        if identity.key.is_some()
+            && let Some(attached) = self.with_key(&entries, &identity)?
+        {
+            return Ok(Some(attached));
+        }
         while entries.front().is_some_and(|entry| !self.is_kept(entry)) {
             entries.pop_front();
         }
@@ -86,6 +96,7 @@ impl Registry {
             entries.pop_front();
         }
         entries.push_back(Entry { identity, log: Arc::clone(log), max_tokens, ended_at: None });
+        Ok(None)
     }
 
     /// Records the end of an answer. Failed and cancelled ones are forgotten, so that a retry asks anew.
@@ -104,7 +115,14 @@ impl Registry {
     /// # Errors
     /// [`RuntimeError::IdempotencyKeyReused`] for another body, [`RuntimeError::AnswerNotKept`].
     pub(super) fn attach_by_key(&self, request: &RequestIdentity) -> Result<Option<Attached>, RuntimeError> {
-        let entries = self.lock();
+        self.with_key(&self.lock(), request)
+    }
+
+    fn with_key(
+        &self,
+        entries: &VecDeque<Entry>,
+        request: &RequestIdentity,
+    ) -> Result<Option<Attached>, RuntimeError> {
         let has_key = |entry: &&Entry| {
             let of = &entry.identity;
             self.is_kept(entry) && of.user_id == request.user_id && of.key == request.key
@@ -166,5 +184,39 @@ impl Registry {
 impl Entry {
     fn attach(&self, is_exclusive: bool) -> Option<Attached> {
         Some(Attached { reader: self.log.attach(is_exclusive)?, max_tokens: self.max_tokens })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(key: Option<&str>, body: &str) -> RequestIdentity {
+        RequestIdentity {
+            user_id: "00000000-0000-7000-8000-000000000001".parse().unwrap(),
+            api_key_id: None,
+            body_hash: body.to_owned(),
+            key: key.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn equal_requests_with_one_key_have_one_answer() {
+        let registry = Registry::new(Duration::from_secs(60), 1024);
+        let insert = |request| {
+            let log = Arc::new(CompletionLog::new(Arc::clone(&registry.memory)));
+            registry.insert(request, &log, Some(7))
+        };
+        assert!(insert(request(Some("a"), "x")).unwrap().is_none());
+        assert_eq!(insert(request(Some("a"), "x")).unwrap().unwrap().max_tokens, Some(7));
+        assert!(matches!(insert(request(Some("a"), "y")), Err(RuntimeError::IdempotencyKeyReused)));
+        assert!(insert(request(Some("b"), "x")).unwrap().is_none());
+        for _ in 0..2 {
+            assert!(
+                insert(request(None, "x")).unwrap().is_none(),
+                "without a key each request has its answer"
+            );
+        }
+        assert_eq!(registry.lock().len(), 4);
     }
 }

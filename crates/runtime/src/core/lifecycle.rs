@@ -6,6 +6,7 @@ use std::time::Duration;
 use causerie_domain::models::CatalogUpdate;
 use causerie_domain::ports::{ReapScope, StoreError};
 
+use crate::core::error::RuntimeError;
 use crate::models::catalog::CatalogError;
 use crate::runtime::Runtime;
 
@@ -59,7 +60,18 @@ impl Runtime {
         self.inner.draining.is_cancelled()
     }
 
-    /// Refuses all further sends with [`RuntimeError::ShuttingDown`](crate::RuntimeError::ShuttingDown).
+    /// Returns [`RuntimeError::ShuttingDown`] for a request whose turn at the store does not come any more because of a
+    /// shutdown, and any other error unchanged.
+    pub(crate) fn shutdown_or(&self, error: RuntimeError) -> RuntimeError {
+        match error {
+            RuntimeError::Store(error) if error.is_overloaded() && self.is_draining() => {
+                RuntimeError::ShuttingDown
+            }
+            error => error,
+        }
+    }
+
+    /// Refuses all further sends with [`RuntimeError::ShuttingDown`].
     pub fn stop_sends(&self) {
         self.inner.draining.cancel();
     }

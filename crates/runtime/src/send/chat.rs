@@ -79,14 +79,17 @@ impl Runtime {
         if self.is_draining() {
             return Err(RuntimeError::ShuttingDown);
         }
-        self.ensure_session(principal, &send).await?;
         let id = send.session_id;
-        if let ChatTrigger::Regenerate { of, key } = &send.trigger
-            && self.is_last_question(principal, &send, of.as_deref()).await?
-        {
-            return self.regenerate(principal, id, key.clone()).await;
-        }
-        self.send_message(principal, id, send.stored_message(), send.client_id).await
+        let sent = async {
+            self.ensure_session(principal, &send).await?;
+            if let ChatTrigger::Regenerate { of, key } = &send.trigger
+                && self.is_last_question(principal, &send, of.as_deref()).await?
+            {
+                return self.regenerate(principal, id, key.clone()).await;
+            }
+            self.send_message(principal, id, send.stored_message(), send.client_id.clone()).await
+        };
+        sent.await.map_err(|error| self.shutdown_or(error))
     }
 
     /// Creates the session under the id of the client, unless it exists.

@@ -105,9 +105,12 @@ impl Runtime {
         message: NewMessage,
         idempotency_key: Option<String>,
     ) -> Result<SendOutcome, RuntimeError> {
-        let send = self.start_send(principal, id).await?;
-        let question = Question { message, stored: None, key: idempotency_key };
-        self.answer(principal, &send.access, &send.session, question).await
+        let sent = async {
+            let send = self.start_send(principal, id).await?;
+            let question = Question { message, stored: None, key: idempotency_key };
+            self.answer(principal, &send.access, &send.session, question).await
+        };
+        sent.await.map_err(|error| self.shutdown_or(error))
     }
 
     /// Starts a send to a session: refuses it during a shutdown, and without the right to create messages.

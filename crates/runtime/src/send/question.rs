@@ -77,12 +77,17 @@ impl Runtime {
         id: SessionId,
         idempotency_key: Option<String>,
     ) -> Result<SendOutcome, RuntimeError> {
-        let send = self.start_send(principal, id).await?;
-        let (access, session) = (&send.access, &send.session);
-        access
-            .require_message(Action::Create, &Session { state: SessionState::Active, ..session.clone() })?;
-        let last = self.inner.turn_store.last_question(id).await?;
-        let last = last.ok_or(RuntimeError::NothingToRegenerate)?;
-        self.answer(principal, access, session, Question::again(last, idempotency_key)).await
+        let sent = async {
+            let send = self.start_send(principal, id).await?;
+            let (access, session) = (&send.access, &send.session);
+            access.require_message(
+                Action::Create,
+                &Session { state: SessionState::Active, ..session.clone() },
+            )?;
+            let last = self.inner.turn_store.last_question(id).await?;
+            let last = last.ok_or(RuntimeError::NothingToRegenerate)?;
+            self.answer(principal, access, session, Question::again(last, idempotency_key)).await
+        };
+        sent.await.map_err(|error| self.shutdown_or(error))
     }
 }

@@ -40,8 +40,8 @@ pub(crate) struct StoreArgs {
     #[arg(long, env = "DATABASE_CONNECTIONS", value_name = "COUNT", default_value = "16")]
     #[arg(value_parser = setting(whole::<u32>(1..=1000)))]
     database_connections: Setting<u32>,
-    /// Maximum time, in milliseconds, that a request waits for the database while the database completes no other one;
-    /// six times as long otherwise. Then it is answered with 503.
+    /// Maximum time, in milliseconds, that a call of a request waits for the database if the database completes no other
+    /// one meanwhile; six times as long otherwise. Then the request is answered with 503.
     #[arg(long, env = "DATABASE_WAIT_MS", value_name = "MS", default_value = "5000")]
     #[arg(value_parser = setting(milliseconds))]
     database_wait_ms: Setting<Duration>,

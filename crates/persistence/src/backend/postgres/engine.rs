@@ -22,6 +22,7 @@ use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::job::{Job, TransactionJob};
@@ -30,7 +31,7 @@ use crate::address::PostgresAddress;
 use crate::backend::progress::{Progress, Wait};
 use crate::backend::transaction::{Mode, Transaction, restore_result, store_closed};
 use crate::clock::monotonic;
-use crate::error::{IntoPortError, unavailable};
+use crate::error::{IntoPortError, is_constraint_violation, unavailable};
 use crate::settings::{OpenError, StoreSettings};
 
 /// How often a transaction is repeated after a conflict.
@@ -110,8 +111,10 @@ impl Engine {
                     let performance = Performance { mode, limits, deadline: wait.deadline(&queue.progress) };
                     let performed = performance.run(&mut connection.inner, &mut *job);
                     let performed = timeout(limits.transaction_timeout(mode), performed).await;
-                    if performed.is_ok() && job.cause().is_none() {
+                    if performed.is_ok() && job.cause().is_none_or(is_constraint_violation) {
                         queue.progress.record();
+                    } else {
+                        queue.progress.record_failure();
                     }
                     job.answer(performed.map_err(|late| {
                         // The connection is in the middle of an exchange with the server: it is closed.
@@ -123,6 +126,12 @@ impl Engine {
             }
         };
         self.tasks.spawn_on(task, &self.runtime);
+    }
+
+    /// Refuses the calls that wait for their turn, except for writes of running turns. Later calls wait for the wait timeout
+    /// at most.
+    pub(crate) fn end_long_waits(&self) {
+        self.queues.impatient.cancel();
     }
 
     /// Waits for running transactions and closes all connections.
@@ -208,10 +217,10 @@ async fn connect(
     wait: Wait,
 ) -> Result<Connection, StoreError> {
     let permit = queue.permits.acquire(requester, wait.latest());
-    let permit = wait.for_output(&queue.progress, permit).await.flatten();
-    let permit = permit.ok_or_else(StoreError::overloaded)?;
+    let permit = wait.for_output(&queue.progress, permit).await?;
+    let permit = permit.ok_or_else(|| wait.refusal(&queue.progress))?;
     let connection = timeout_at(wait.deadline(&queue.progress), pool.get()).await;
-    let connection = connection.map_err(|_| StoreError::overloaded())?;
+    let connection = connection.map_err(|_| wait.refusal(&queue.progress))?;
     Ok(Connection { inner: connection.map_err(StoreError::rolled_back)?, _permit: permit })
 }
 
@@ -231,6 +240,8 @@ struct Queues {
     /// For all other transactions: permits for three quarters of the connections, at least one. The rest is reserved for
     /// running turns.
     normal: Arc<Queue>,
+    /// Cancelled when long waits for `normal` end.
+    impatient: CancellationToken,
 }
 
 /// Permits for connections, which go to the waiting users in turn.
@@ -243,11 +254,14 @@ struct Queue {
 impl Queues {
     fn new(connections: u32) -> Self {
         let kept = (connections / 4).max(u32::from(connections > 1));
-        let queue = |permits: u32| {
+        let queue = |permits: u32, impatient| {
             let permits = FairSemaphore::new(usize::try_from(permits).unwrap_or(usize::MAX), None);
-            Arc::new(Queue { permits, progress: Progress::new() })
+            Arc::new(Queue { permits, progress: Progress::new(impatient) })
         };
-        Queues { priority: queue(connections), normal: queue(connections - kept) }
+        let impatient = CancellationToken::new();
+        let priority = queue(connections, CancellationToken::new());
+        let normal = queue(connections - kept, impatient.clone());
+        Queues { priority, normal, impatient }
     }
 
     fn of(&self, mode: Mode) -> &Arc<Queue> {

@@ -25,6 +25,10 @@ pub(crate) type Conn = diesel_async::AsyncPgConnection;
 /// waited for a lock.
 pub(crate) const CLOCK: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
 
+/// User of a message's session, and its group. PostgreSQL estimates how many sessions they have.
+pub(crate) const MESSAGE_USER: &str = "sessions.user_id";
+pub(crate) const MESSAGE_GROUP: &str = "sessions.group_id";
+
 /// Ends a query that locks the sessions of its rows until the transaction ends. References to them can be added meanwhile.
 pub(crate) const LOCK_SESSIONS: &str = " FOR NO KEY UPDATE OF sessions";
 

@@ -95,14 +95,22 @@ impl Engine {
             Mode::Write | Mode::PriorityWrite | Mode::LargeWrite | Mode::Serializable => &self.writer,
         };
         let wait = Wait::start(self.wait);
-        let waiting = queue.push(current_requester(), Priority::from(mode), job, wait).await?;
-        let answer = match wait.for_output(queue.progress(), &mut answered).await {
-            Some(answer) => answer,
-            None if waiting.cancel() => return Err(StoreError::overloaded()),
+        let priority = Priority::from(mode);
+        let waiting = queue.push(current_requester(), priority, job, wait).await?;
+        let answer = match wait.for_output(queue.progress(priority), &mut answered).await {
+            Ok(answer) => answer,
+            Err(refusal) if waiting.cancel() => return Err(refusal),
             // It started in time, and runs to its end.
-            None => answered.await,
+            Err(_) => answered.await,
         };
         answer.map_err(|_| store_closed())
+    }
+
+    /// Refuses the calls that wait for their turn, except for writes of running turns. Later calls wait for the wait timeout
+    /// at most.
+    pub(crate) fn end_long_waits(&self) {
+        self.writer.end_long_waits();
+        self.readers.end_long_waits();
     }
 
     /// Stops the threads after the queued jobs. Closing the connections writes the log back into the file.
@@ -357,9 +365,38 @@ pub(super) mod tests {
         };
         let (held, late) = tokio::join!(engine.run(Mode::Write, holder), late);
         held.unwrap();
-        assert!(late.as_ref().is_err_and(StoreError::is_overloaded), "{late:?}");
+        assert!(
+            late.as_ref().is_err_and(|error| error.is_rolled_back() && !error.is_overloaded()),
+            "{late:?}"
+        );
         engine.close().await;
         assert_eq!(*log.lock().unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn waiting_jobs_are_refused_when_long_waits_end() {
+        let folder = TempDir::new().unwrap();
+        let engine = open(&folder);
+        let (gate, holder) = Gate::new();
+        let log = Arc::default();
+        let rest = async {
+            gate.held().await;
+            let waiting = join_all((0..3).map(|_| engine.run(Mode::Write, noted(&log, Mode::Write))));
+            let renewal = engine.run(Mode::PriorityWrite, noted(&log, Mode::PriorityWrite));
+            let end = async {
+                until_waiting(&engine, 4).await;
+                engine.end_long_waits();
+                until_waiting(&engine, 1).await;
+                drop(gate);
+            };
+            let (waiting, renewal, ()) = tokio::join!(waiting, renewal, end);
+            (waiting, renewal)
+        };
+        let (held, (waiting, renewal)) = tokio::join!(engine.run(Mode::Write, holder), rest);
+        held.and(renewal).unwrap();
+        assert!(waiting.iter().all(|job| job.as_ref().is_err_and(StoreError::is_overloaded)), "{waiting:?}");
+        engine.run(Mode::Write, noted(&log, Mode::Write)).await.unwrap();
+        assert_eq!(*log.lock().unwrap(), [Mode::PriorityWrite, Mode::Write]);
     }
 
     /// Checks that a long queue that is served is no failure, although its last caller waits longer than the wait timeout.

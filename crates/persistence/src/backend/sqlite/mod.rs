@@ -28,6 +28,11 @@ pub(crate) type Db = diesel::sqlite::Sqlite;
 /// SQL of the database's clock in microseconds. Its resolution is one millisecond.
 pub(crate) const CLOCK: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
+/// User of a message's session, and its group. The sign hides the indexes of these columns: for a list of messages, SQLite
+/// would read all messages of the user instead.
+pub(crate) const MESSAGE_USER: &str = "+sessions.user_id";
+pub(crate) const MESSAGE_GROUP: &str = "+sessions.group_id";
+
 /// SQLite locks the database as a whole.
 pub(crate) const LOCK_SESSIONS: &str = "";
 

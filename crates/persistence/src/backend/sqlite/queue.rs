@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use causerie_domain::ports::StoreError;
 use causerie_domain::{Requester, UserId};
 use causerie_fair_share::{FairPermit, FairQueue, FairSemaphore};
+use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
 use crate::backend::progress::{Progress, Wait};
@@ -62,7 +63,10 @@ struct Shared {
     state: Mutex<State>,
     /// Signals the threads that a job is queued, that another thread has ended its job, and the stop.
     changed: Condvar,
-    progress: Progress,
+    high: Progress,
+    normal: Progress,
+    /// Cancelled when long waits for jobs of normal priority end.
+    impatient: CancellationToken,
 }
 
 struct State {
@@ -95,8 +99,14 @@ impl Queue {
             is_stopped: false,
         };
         let places = || FairSemaphore::new(QUEUE_CAPACITY, None);
-        let shared =
-            Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new(), progress: Progress::new() });
+        let impatient = CancellationToken::new();
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            high: Progress::new(CancellationToken::new()),
+            normal: Progress::new(impatient.clone()),
+            impatient,
+        });
         Queue { shared, high: places(), normal: places() }
     }
 
@@ -122,8 +132,8 @@ impl Queue {
             Priority::Normal => &self.normal,
         };
         let permit = places.acquire(requester, wait.latest());
-        let permit = wait.for_output(&self.shared.progress, permit).await.flatten();
-        let permit = permit.ok_or_else(StoreError::overloaded)?;
+        let progress = self.progress(priority);
+        let permit = wait.for_output(progress, permit).await?.ok_or_else(|| wait.refusal(progress))?;
         let ownership = Ownership::default();
         let mut state = self.shared.lock();
         if state.is_stopped || state.threads == 0 {
@@ -138,9 +148,17 @@ impl Queue {
         Ok(WaitingJob { shared: &self.shared, priority, requester, id, ownership })
     }
 
-    /// Returns the progress of the threads.
-    pub(super) fn progress(&self) -> &Progress {
-        &self.shared.progress
+    /// Returns the progress of the threads, as jobs of a priority see it.
+    pub(super) fn progress(&self, priority: Priority) -> &Progress {
+        match priority {
+            Priority::High => &self.shared.high,
+            Priority::Normal => &self.shared.normal,
+        }
+    }
+
+    /// Refuses the waiting jobs of normal priority. Later ones wait for the wait timeout at most.
+    pub(super) fn end_long_waits(&self) {
+        self.shared.impatient.cancel();
     }
 
     /// Lets the threads end after the queued jobs.
@@ -213,7 +231,14 @@ impl Jobs {
 
     /// Records that jobs were completed.
     pub(super) fn record_progress(&self) {
-        self.0.progress.record();
+        self.0.high.record();
+        self.0.normal.record();
+    }
+
+    /// Records that jobs failed for a reason that can affect others.
+    pub(super) fn record_failure(&self) {
+        self.0.high.record_failure();
+        self.0.normal.record_failure();
     }
 
     /// Returns the next job of the only thread of a queue, if one waits.

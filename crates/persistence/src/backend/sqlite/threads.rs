@@ -25,8 +25,9 @@ const BATCH_TIME: Duration = Duration::from_millis(50);
 pub(super) fn write(mut conn: SqliteConn, jobs: &Jobs) {
     while jobs.wait() {
         match begin(&mut conn) {
-            Err(error) if is_locked(&error) => {}
+            Err(error) if is_locked(&error) => jobs.record_failure(),
             Err(error) => {
+                jobs.record_failure();
                 let refused = std::iter::from_fn(|| jobs.try_next()).take(BATCH).collect();
                 settle(&mut conn, refused, Err(error));
             }
@@ -36,8 +37,9 @@ pub(super) fn write(mut conn: SqliteConn, jobs: &Jobs) {
                     Ok(TxState::Unknown) if batch.len() > 1 => run_in_savepoints(&mut conn, &mut batch),
                     ended => ended,
                 };
-                if ended.is_ok() {
-                    jobs.record_progress();
+                match ended {
+                    Ok(_) => jobs.record_progress(),
+                    Err(_) => jobs.record_failure(),
                 }
                 settle(&mut conn, batch, ended);
             }

@@ -10,6 +10,7 @@ use causerie_domain::subjects::{
 use diesel::dsl::{InnerJoinQuerySource, exists};
 use diesel::prelude::*;
 
+use super::super::sql_literals;
 use super::compile::{Condition, Field, compile, constant};
 use crate::schema::{ai_models, ai_usage, api_keys, groups, memberships, messages, sessions, tools, users};
 use crate::types::{IdParam, id_param};
@@ -36,8 +37,8 @@ pub(in super::super) fn on_messages(filter: &Filter) -> Result<Condition<Message
         MessageField::SessionId => Field::Id(|| Box::new(messages::session_id.nullable())),
         MessageField::Role => Field::Text(|| Box::new(messages::role.nullable())),
         MessageField::Seq => Field::Whole(|| Box::new(messages::seq.nullable())),
-        MessageField::UserId => Field::Id(|| Box::new(sessions::user_id.nullable())),
-        MessageField::GroupId => Field::Id(|| Box::new(sessions::group_id)),
+        MessageField::UserId => Field::Id(|| Box::new(sql_literals::MessageUser)),
+        MessageField::GroupId => Field::Id(|| Box::new(sql_literals::MessageGroup)),
         MessageField::SessionState => Field::Text(|| Box::new(sessions::state.nullable())),
     })
 }
