@@ -8,9 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use causerie_domain::Requester;
-use causerie_domain::ports::StoreError;
-use causerie_fair_share::{FairPermit, FairSemaphore, current_requester};
+use causerie_fair_share::current_requester;
 use deadpool::Runtime;
 use diesel::result::{DatabaseErrorKind, Error, QueryResult};
 use diesel::{ConnectionError, ConnectionResult};
@@ -21,14 +19,14 @@ use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use super::job::{Job, TransactionJob};
+use super::queues::{Queues, connect};
 use super::{Conn, Connector};
 use crate::address::PostgresAddress;
-use crate::backend::progress::{Progress, Wait};
+use crate::backend::progress::Wait;
 use crate::backend::transaction::{Mode, Transaction, restore_result, store_closed};
 use crate::clock::monotonic;
 use crate::error::{IntoPortError, is_constraint_violation, unavailable};
@@ -131,7 +129,7 @@ impl Engine {
     /// Refuses the calls that wait for their turn, except for writes of running turns. Later calls wait for the wait timeout
     /// at most.
     pub(crate) fn end_long_waits(&self) {
-        self.queues.impatient.cancel();
+        self.queues.end_long_waits();
     }
 
     /// Waits for running transactions and closes all connections.
@@ -203,72 +201,11 @@ async fn connect_limited(connector: Connector, limits: Limits) -> ConnectionResu
     Ok(conn)
 }
 
-/// A connection and the permit of its transaction.
-struct Connection {
-    inner: Object<Conn>,
-    _permit: FairPermit,
-}
-
-/// Waits for a permit and a connection.
-async fn connect(
-    pool: &Pool<Conn>,
-    queue: &Queue,
-    requester: Requester,
-    wait: Wait,
-) -> Result<Connection, StoreError> {
-    let permit = queue.permits.acquire(requester, wait.latest());
-    let permit = wait.for_output(&queue.progress, permit).await?;
-    let permit = permit.ok_or_else(|| wait.refusal(&queue.progress))?;
-    let connection = timeout_at(wait.deadline(&queue.progress), pool.get()).await;
-    let connection = connection.map_err(|_| wait.refusal(&queue.progress))?;
-    Ok(Connection { inner: connection.map_err(StoreError::rolled_back)?, _permit: permit })
-}
-
 /// Returns the output of a future; `None` if the caller drops the receiver first.
 async fn run_unless_cancelled<T>(future: impl Future<Output = T>, job: &mut dyn Job) -> Option<T> {
     match select(pin!(future), job.closed()).await {
         Either::Left((output, _)) => Some(output),
         Either::Right(_) => None,
-    }
-}
-
-/// The queues for connections.
-#[derive(Debug)]
-struct Queues {
-    /// For writes of running turns: a permit for each connection.
-    priority: Arc<Queue>,
-    /// For all other transactions: permits for three quarters of the connections, at least one. The rest is reserved for
-    /// running turns.
-    normal: Arc<Queue>,
-    /// Cancelled when long waits for `normal` end.
-    impatient: CancellationToken,
-}
-
-/// Permits for connections, which go to the waiting users in turn.
-#[derive(Debug)]
-struct Queue {
-    permits: FairSemaphore,
-    progress: Progress,
-}
-
-impl Queues {
-    fn new(connections: u32) -> Self {
-        let kept = (connections / 4).max(u32::from(connections > 1));
-        let queue = |permits: u32, impatient| {
-            let permits = FairSemaphore::new(usize::try_from(permits).unwrap_or(usize::MAX), None);
-            Arc::new(Queue { permits, progress: Progress::new(impatient) })
-        };
-        let impatient = CancellationToken::new();
-        let priority = queue(connections, CancellationToken::new());
-        let normal = queue(connections - kept, impatient.clone());
-        Queues { priority, normal, impatient }
-    }
-
-    fn of(&self, mode: Mode) -> &Arc<Queue> {
-        match mode {
-            Mode::PriorityWrite => &self.priority,
-            Mode::Read | Mode::Snapshot | Mode::Write | Mode::LargeWrite | Mode::Serializable => &self.normal,
-        }
     }
 }
 

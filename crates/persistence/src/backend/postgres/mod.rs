@@ -4,6 +4,7 @@ mod bulk;
 mod connector;
 mod engine;
 mod job;
+mod queues;
 mod run;
 mod tls;
 

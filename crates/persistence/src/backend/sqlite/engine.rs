@@ -207,6 +207,7 @@ pub(super) mod tests {
     use super::super::queries;
     use super::*;
     use crate::backend::transaction::transaction;
+    use crate::clock::monotonic;
     use crate::error::QueryError;
 
     fn open(folder: &TempDir) -> Engine {
@@ -413,7 +414,7 @@ pub(super) mod tests {
                     async { Ok::<_, QueryError>(()) }.boxed()
                 })
             };
-            let started = std::time::Instant::now();
+            let started = monotonic();
             let results = join_all((0..40).map(|_| engine.run(mode, busy()))).await;
             assert!(results.iter().all(Result::is_ok), "{mode:?}: {results:?}");
             assert!(started.elapsed() > wait_timeout, "{mode:?}: the queue was too short");

@@ -5,7 +5,7 @@
 
 use diesel::connection::{DefaultLoadingMode, LoadConnection};
 use diesel::deserialize::FromSqlRow;
-use diesel::dsl::sql;
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::{Error, QueryResult};
 use diesel::sql_types::BigInt;
 use diesel::sqlite::SqliteConnection;
@@ -13,7 +13,6 @@ use futures_util::future::{Ready, ready};
 
 use super::Db;
 use super::conn::Conn;
-use super::queries::RunQueryDsl as _;
 use super::queries::statement::Statement;
 
 /// A row of a result.
@@ -65,10 +64,19 @@ fn apply_now(conn: &mut Conn, statement: Statement<'_>) -> QueryResult<()> {
     load(conn, statement)?.try_for_each(|row| row.map(drop))
 }
 
+/// Query of the number of rows that the last statement changed.
+struct AffectedRows;
+
+impl QueryFragment<Db> for AffectedRows {
+    fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, Db>) -> QueryResult<()> {
+        pass.push_sql("SELECT changes()");
+        Ok(())
+    }
+}
+
 /// Returns the number of rows that the last statement changed.
 fn affected_rows(conn: &mut Conn) -> QueryResult<usize> {
-    let query = diesel::select(sql::<BigInt>("changes()")).cached();
-    let mut rows = load(conn, Statement::new(query))?;
+    let mut rows = load(conn, Statement::new(AffectedRows))?;
     let row = rows.next().ok_or(Error::NotFound)??;
     let count = <i64 as FromSqlRow<BigInt, Db>>::build_from_row(&row).map_err(Error::DeserializationError)?;
     usize::try_from(count).map_err(|error| Error::DeserializationError(error.into()))
