@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use causerie_domain::ports::{
-    BeginTurn, BeginTurnError, LeaseStatus, Operator, Sessions, StoreHealth, TurnLease, TurnStore,
+    BeginTurn, BeginTurnError, LeaseStatus, Operator, Sessions, StoreError, StoreHealth, TurnLease, TurnStore,
 };
+use causerie_domain::users::User;
 use causerie_domain::{Filter, Requester};
 use causerie_fair_share::on_behalf_of;
 use causerie_persistence::{SqlStore, StoreSettings};
@@ -19,6 +20,19 @@ fn user(number: u64) -> Requester {
     Requester { user_id: id.unwrap(), group_id: None }
 }
 
+/// Locks the table of users until the transaction of the returned connection ends.
+async fn lock_users(database: &TestDatabase) -> Result<RawConnection> {
+    let mut raw = RawConnection::open(database).await?;
+    raw.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE;").await?;
+    Ok(raw)
+}
+
+/// Reads the table of users, and returns the time that it took.
+async fn timed_read(store: SqlStore) -> (Result<Option<User>, StoreError>, Duration) {
+    let started = Instant::now();
+    (Operator::user_by_email(&store, "x").await, started.elapsed())
+}
+
 #[tokio::test]
 async fn a_full_pool_refuses_after_the_wait_timeout() -> Result<()> {
     let Some(database) = TestDatabase::postgres().await? else { return Ok(()) };
@@ -28,15 +42,11 @@ async fn a_full_pool_refuses_after_the_wait_timeout() -> Result<()> {
     let store = SqlStore::open(&settings)?;
     store.check().await?;
     // A table that another connection has locked keeps the only connection busy.
-    let mut raw = RawConnection::open(&database).await?;
-    raw.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE;").await?;
+    let mut raw = lock_users(&database).await?;
     let mut reads = JoinSet::new();
     for _ in 0..8 {
         let store = store.clone();
-        reads.spawn(async move {
-            let started = Instant::now();
-            (Operator::user_by_email(&store, "x").await, started.elapsed())
-        });
+        reads.spawn(timed_read(store));
     }
     let mut without_connection = 0;
     while let Some(read) = reads.join_next().await {
@@ -91,15 +101,11 @@ async fn a_locked_table_costs_one_wait_while_others_are_served() -> Result<()> {
     };
     let store = SqlStore::open(&settings)?;
     store.check().await?;
-    let mut raw = RawConnection::open(&database).await?;
-    raw.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE;").await?;
+    let mut raw = lock_users(&database).await?;
     let mut reads = JoinSet::new();
     for _ in 0..12 {
         let store = store.clone();
-        reads.spawn(on_behalf_of(user(1), async move {
-            let started = Instant::now();
-            (Operator::user_by_email(&store, "x").await, started.elapsed())
-        }));
+        reads.spawn(on_behalf_of(user(1), timed_read(store)));
     }
     let all_refused = async {
         while let Some(read) = reads.join_next().await {
@@ -133,8 +139,7 @@ async fn waiting_calls_are_refused_when_long_waits_end() -> Result<()> {
     let settings = StoreSettings { connections: 1, wait_timeout, ..StoreSettings::new(database.url()) };
     let store = SqlStore::open(&settings)?;
     store.check().await?;
-    let mut raw = RawConnection::open(&database).await?;
-    raw.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE;").await?;
+    let mut raw = lock_users(&database).await?;
     let mut reads = JoinSet::new();
     for _ in 0..4 {
         let store = store.clone();
@@ -243,15 +248,11 @@ async fn a_locked_table_costs_a_read_one_wait() -> Result<()> {
     };
     let store = SqlStore::open(&settings)?;
     store.check().await?;
-    let mut raw = RawConnection::open(&database).await?;
-    raw.run("BEGIN; LOCK TABLE users IN ACCESS EXCLUSIVE MODE;").await?;
+    let mut raw = lock_users(&database).await?;
     let mut reads = JoinSet::new();
     for number in 0..2 {
         let store = store.clone();
-        reads.spawn(on_behalf_of(user(number), async move {
-            let started = Instant::now();
-            (Operator::user_by_email(&store, "x").await, started.elapsed())
-        }));
+        reads.spawn(on_behalf_of(user(number), timed_read(store)));
     }
     while let Some(read) = reads.join_next().await {
         let (refused, waited) = read?;
