@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use causerie_domain::ports::StoreError;
+use causerie_domain::ports::{StoreError, WriteFailure};
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
 
 /// The failure of a query, or of reading a row.
@@ -208,6 +208,32 @@ fn is_permanent(error: &dyn DatabaseErrorInformation) -> bool {
         || PERMANENT_SQLITE_ERRORS.iter().any(|start| message.starts_with(start))
 }
 
+/// Returns the kind of a failed write. The databases have no codes for it that diesel passes on.
+pub(crate) fn write_failure(error: &StoreError) -> WriteFailure {
+    let text = causes(error).to_lowercase();
+    let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
+    if has(&["full", "no space left", "quota exceeded"]) {
+        WriteFailure::DiskFull
+    } else if has(&["readonly", "read-only", "unable to open", "permission denied"]) {
+        WriteFailure::ReadOnly
+    } else if has(&["locked", "overloaded", "timeout"]) {
+        WriteFailure::Busy
+    } else {
+        WriteFailure::Other
+    }
+}
+
+/// Returns the messages of the causes of an error.
+pub(crate) fn causes(error: &StoreError) -> String {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes.join(": ")
+}
+
 #[cfg(test)]
 mod tests {
     use diesel::connection::SimpleConnection;
@@ -264,6 +290,27 @@ mod tests {
             "SELECT sum(number) FROM (SELECT 9223372036854775807 AS number UNION ALL SELECT 1)",
         ] {
             check(sql_query(statement).execute(&mut conn).unwrap_err(), false);
+        }
+    }
+
+    #[test]
+    fn a_failed_write_has_a_kind() {
+        for (text, kind) in [
+            ("database or disk is full", WriteFailure::DiskFull),
+            ("No space left on device (os error 28)", WriteFailure::DiskFull),
+            ("Disk quota exceeded (os error 122)", WriteFailure::DiskFull),
+            ("attempt to write a readonly database", WriteFailure::ReadOnly),
+            ("unable to open database file", WriteFailure::ReadOnly),
+            ("Read-only file system (os error 30)", WriteFailure::ReadOnly),
+            ("Permission denied (os error 13)", WriteFailure::ReadOnly),
+            ("cannot execute SELECT FOR UPDATE in a read-only transaction", WriteFailure::ReadOnly),
+            ("database is locked", WriteFailure::Busy),
+            ("canceling statement due to lock timeout", WriteFailure::Busy),
+            ("disk I/O error", WriteFailure::Other),
+        ] {
+            assert_eq!(write_failure(&StoreError::rolled_back(text)), kind, "{text}");
+            let corrupt = StoreError::Corrupt { what: "a statement".to_owned(), source: Some(text.into()) };
+            assert_eq!(write_failure(&corrupt), kind, "{text}");
         }
     }
 }

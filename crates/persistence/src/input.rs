@@ -5,8 +5,9 @@ use std::time::Duration;
 use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::ports::{FinishTurn, ReapScope, RenewCompletion, TurnFlush, TurnLease};
 use causerie_domain::sessions::SessionAction;
+use causerie_domain::turns::TurnStatus;
 use causerie_domain::usage::CloseUsage;
-use causerie_domain::{AttachmentId, Filter, InstanceId, SessionId, Timestamp};
+use causerie_domain::{AttachmentId, Filter, InstanceId, SessionId, Timestamp, TurnId};
 
 /// A change of a session's title.
 pub(crate) struct RenameSession {
@@ -95,6 +96,21 @@ pub(crate) struct EndTurn {
     pub(crate) content: String,
     pub(crate) parts: String,
     pub(crate) reasoning_details: Option<String>,
+}
+
+/// The end of a turn that an earlier try of the call may have stored.
+pub(crate) struct RepeatedEnd {
+    pub(crate) turn_id: TurnId,
+    pub(crate) owner: InstanceId,
+    pub(crate) status: TurnStatus,
+    pub(crate) ended_at: Timestamp,
+}
+
+impl RepeatedEnd {
+    pub(crate) fn of(finish: &FinishTurn) -> Self {
+        let FinishTurn { turn_id, owner, status, ended_at, .. } = *finish;
+        RepeatedEnd { turn_id, owner, status, ended_at }
+    }
 }
 
 /// A renewal of the leases of several completions.

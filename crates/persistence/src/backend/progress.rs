@@ -115,7 +115,9 @@ impl Wait {
         if progress.instant(&progress.completed) > self.started {
             StoreError::overloaded()
         } else {
-            StoreError::rolled_back("the store has completed no call while this one waited for its turn")
+            StoreError::rolled_back(
+                "timeout: the store has completed no call while this one waited for its turn",
+            )
         }
     }
 }
@@ -124,9 +126,11 @@ impl Wait {
 mod tests {
     use std::future::pending;
 
+    use causerie_domain::ports::WriteFailure;
     use tokio::time::sleep;
 
     use super::*;
+    use crate::error::write_failure;
 
     const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -155,6 +159,7 @@ mod tests {
             never = serve => never,
         };
         assert!(refused.is_rolled_back());
+        assert_eq!(write_failure(&refused), WriteFailure::Busy);
         (wait.started.elapsed().as_secs(), refused.is_overloaded())
     }
 

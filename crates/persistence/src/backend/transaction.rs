@@ -57,6 +57,16 @@ pub(crate) enum Mode {
     Serializable,
 }
 
+impl Mode {
+    /// Returns whether transactions of the mode can write.
+    pub(crate) fn writes(self) -> bool {
+        match self {
+            Mode::Read | Mode::Snapshot => false,
+            Mode::Write | Mode::PriorityWrite | Mode::LargeWrite | Mode::Serializable => true,
+        }
+    }
+}
+
 /// Returns the error of a transaction whose thread or task has ended.
 pub(crate) fn store_closed() -> StoreError {
     unavailable("the store is closed")

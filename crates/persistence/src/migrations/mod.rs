@@ -71,7 +71,8 @@ pub(crate) async fn migrate_postgres(
 ) -> Result<Vec<String>, MigrationError> {
     let connector = connector.clone();
     run_on_thread(move || async move {
-        let mut conn = connector.connect().await.map_err(with_reason("it cannot be reached"))?;
+        let conn = connector.connect().await.map_err(with_reason("it cannot be reached"))?;
+        let mut conn = postgres::Conn::new(conn);
         // The lock is released with the connection at the latest.
         conn.batch_execute(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK_KEY})"))
             .await

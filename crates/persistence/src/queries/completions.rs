@@ -11,7 +11,7 @@ use causerie_domain::users::UserStatus;
 use causerie_domain::{InstanceId, UsageId, Usd, UserId};
 use diesel::prelude::*;
 
-use super::{Conn, RunQueryDsl, Together, budgets, sql_literals, usage};
+use super::{Conn, RunQueryDsl, Sequence, budgets, sql_literals, usage};
 use crate::error::{QueryError, TransactionError, corrupt};
 use crate::input::{FinishCompletion, RenewCompletions};
 use crate::rows::{CLOSED, OPEN, checked_text, micros};
@@ -23,7 +23,7 @@ type Key = (Option<String>, Option<String>);
 type Refusal = TransactionError<BeginCompletionError>;
 
 pub(crate) async fn has_budget(conn: &mut Conn, of: &[BudgetSubject]) -> Result<bool, QueryError> {
-    Ok(!budgets::of(conn, of.iter().copied()).await?.is_empty())
+    Ok(!budgets::load(conn, of.iter().copied()).await?.is_empty())
 }
 
 pub(crate) async fn begin(conn: &mut Conn, begin: &BeginCompletion) -> Result<Option<Usd>, Refusal> {
@@ -38,17 +38,17 @@ pub(crate) async fn begin(conn: &mut Conn, begin: &BeginCompletion) -> Result<Op
         };
     }
     // The verified credential of a caller can be older than the change of its user.
-    let active: Option<UserId> = users::table
+    let active = users::table
         .filter(users::id.eq(id_param(begin.usage.user_id)))
         .filter(users::status.eq(UserStatus::Active.as_str()))
-        .select(users::id)
-        .first(conn)
-        .await
-        .optional()?;
-    if active.is_none() {
+        .select(users::id);
+    let (mut users, mut budgets): (Vec<UserId>, _) = (Vec::new(), Vec::new());
+    let reads = Sequence::default().load(active, &mut users);
+    reads.load(budgets::of(begin.usage.budget_subjects()), &mut budgets).run(conn).await?;
+    if users.is_empty() {
         return Err(TransactionError::Refused(BeginCompletionError::UserDisabled));
     }
-    budgets::reserve(conn, &begin.usage, begin.max_cost).await.map_err(refusal)
+    budgets::reserve(conn, budgets, &begin.usage, begin.max_cost).await.map_err(refusal)
 }
 
 fn refusal(error: TransactionError<BeginTurnError>) -> Refusal {
@@ -141,7 +141,7 @@ pub(crate) async fn next_attempt(
             Err(TransactionError::Refused(TurnStoreError::Lost))
         };
     }
-    let reserved = usage::close(conn, Together::default(), None, &next.close).await?.reserved;
+    let reserved = usage::close(conn, None, &next.close).await?.reserved;
     let open = usage::with_references_of(conn, next.close.id, open).await?;
     let key = take_key(conn, next.close.id).await?;
     insert_next(conn, &open, next.lease, key).await?;
@@ -194,7 +194,7 @@ pub(crate) async fn finish(
 ) -> Result<(), TransactionError<TurnStoreError>> {
     let close = &finish.close;
     if lock(conn, close.id, finish.owner).await? {
-        usage::close(conn, Together::default(), None, close).await?;
+        usage::close(conn, None, close).await?;
         if close.outcome != UsageOutcome::Completed {
             // After a failure a repetition is a new request.
             clear_key(conn, close.id).await?;

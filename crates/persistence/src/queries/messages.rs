@@ -10,10 +10,10 @@ use causerie_domain::{Filter, MessageId, SessionId};
 use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
 use diesel::query_builder::QueryFragment;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::sizes::{self, PageLength};
-use super::{Conn, Db, RunQueryDsl, Together, filters, padded, usage};
+use super::{Conn, Db, RunQueryDsl, Sequence, Together, filters, padded, sql_literals, usage};
 use crate::error::QueryError;
 use crate::input::{HistoryRange, LatestMessages};
 use crate::rows::{AttachmentRow, MessageRow, MessageSessionRow};
@@ -87,9 +87,12 @@ pub(crate) async fn latest(conn: &mut Conn, latest: &LatestMessages) -> Result<V
 const HISTORY_PARTS: &str = r#"CASE WHEN messages.content = '' AND messages.parts LIKE '%{"type":"file",%'
      THEN '[{"type":"file","url":""}]' ELSE '[]' END"#;
 
-/// Columns of a message in the history.
+/// Columns of a message in the history, with these texts.
 macro_rules! history_columns {
     () => {
+        history_columns!(messages::content, messages::reasoning_details, messages::meta)
+    };
+    ($content:expr, $reasoning_details:expr, $meta:expr) => {
         (
             messages::id,
             messages::session_id,
@@ -97,10 +100,10 @@ macro_rules! history_columns {
             messages::role,
             messages::seq,
             messages::status,
-            messages::content,
+            $content,
             sql::<Text>(HISTORY_PARTS),
-            messages::reasoning_details,
-            messages::meta,
+            $reasoning_details,
+            $meta,
             messages::superseded_by,
             messages::created_at,
             messages::withheld_from,
@@ -136,49 +139,105 @@ pub(super) async fn numbered(
     views(conn, rows, session.into()).await
 }
 
-/// Returns the last messages of a range that are not superseded, in order, without parts and usage, up to
-/// [`MAX_HISTORY_BYTES`], and the number of all messages before the end of the range that are not superseded. The caller
-/// has locked the session. The writes are not those of these messages.
-pub(super) async fn history(
-    conn: &mut Conn,
-    writes: Together<'_>,
-    session: &Session,
+/// The history of a turn: the last messages of a range that are not superseded.
+pub(super) struct History {
+    session_id: SessionId,
+    session: MessageSession,
     range: HistoryRange,
-) -> Result<(Vec<MessageView>, u64), QueryError> {
-    let earlier = || {
+    /// Newest first. The texts of large ones are missing.
+    found: Vec<FoundMessage>,
+}
+
+/// A message of a history, its size in bytes, and whether it has attachments.
+type FoundMessage = (MessageRow, i64, bool);
+
+/// SQL of a text of at most this size, and of another one otherwise.
+macro_rules! up_to {
+    ($max:expr, $sql_type:ty, $column:literal, $otherwise:literal) => {
+        sql::<$sql_type>(concat!("CASE WHEN OCTET_LENGTH(", $column, ") <= "))
+            .bind::<BigInt, _>($max)
+            .sql(concat!(" THEN ", $column, " ELSE ", $otherwise, " END"))
+    };
+}
+
+/// Selects the messages of a history, newest first.
+macro_rules! earlier {
+    ($history:expr) => {
         messages::table
-            .filter(messages::session_id.eq(id_param(session.id)))
-            .filter(messages::seq.ge(range.from_seq))
-            .filter(messages::seq.lt(range.before_seq))
+            .filter(messages::session_id.eq(id_param($history.session_id)))
+            .filter(messages::seq.ge($history.range.from_seq))
+            .filter(messages::seq.lt($history.range.before_seq))
             .filter(messages::superseded_by.is_null())
             .order(messages::seq.desc())
     };
-    let size = sql::<BigInt>(sizes::MESSAGE_WITHOUT_PARTS);
-    let has_attachments = exists(
-        message_attachments::table
-            .filter(message_attachments::message_id.eq(messages::id))
-            .filter(message_attachments::deleted_at.is_null()),
-    );
-    let sizes = earlier().select((size, has_attachments)).limit(i64::from(range.limit)).cached();
-    let sizes: Vec<(i64, bool)> = writes.load(conn, sizes).await?;
-    let (sizes, have_attachments): (Vec<i64>, Vec<bool>) = sizes.into_iter().unzip();
-    let count = sizes::within(MAX_HISTORY_BYTES, &sizes);
-    let mut rows: Vec<MessageRow> = match count {
-        0 => Vec::new(),
-        _ => earlier().select(history_columns!()).limit(count).cached().load(conn).await?,
-    };
-    rows.reverse();
-    let is_whole = range.from_seq <= 1 && sizes.len() < range.limit as usize && rows.len() == sizes.len();
-    let earlier = match is_whole {
-        true => rows.len() as u64,
-        false => count_before(conn, session.id, range.before_seq).await?,
-    };
-    let messages: Vec<Message> = rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
-    let attachments = match have_attachments.contains(&true) {
-        true => attachments_of(conn, &messages).await?,
-        false => HashMap::new(),
-    };
-    Ok((with_attachments(messages, attachments, session.into()), earlier))
+}
+
+impl History {
+    pub(super) fn new(session: &Session, range: HistoryRange) -> Self {
+        History { session_id: session.id, session: session.into(), range, found: Vec::new() }
+    }
+
+    /// Adds the statement that reads the history, together with writes that are not those of its messages. The caller has
+    /// locked the session.
+    pub(super) fn read<'q>(&'q mut self, sequence: Sequence<'q>, writes: Together<'q>) -> Sequence<'q> {
+        let max = self.max_text();
+        let columns = history_columns!(
+            up_to!(max, Text, "messages.content", "''"),
+            up_to!(max, Nullable<Text>, "messages.reasoning_details", "NULL"),
+            up_to!(max, Text, "messages.meta", "'{}'")
+        );
+        let size = sql::<BigInt>(sizes::MESSAGE_WITHOUT_PARTS);
+        let has_attachments = exists(
+            message_attachments::table
+                .filter(message_attachments::message_id.eq(messages::id))
+                .filter(message_attachments::deleted_at.is_null()),
+        );
+        let query = earlier!(self).select((columns, size, has_attachments)).limit(self.range.limit.into());
+        sequence.load_together(writes, query.cached(), &mut self.found)
+    }
+
+    /// Returns the messages in order, without parts and usage, up to [`MAX_HISTORY_BYTES`], and the number of all messages
+    /// before the end of the range that are not superseded.
+    pub(super) async fn load(self, conn: &mut Conn) -> Result<(Vec<MessageView>, u64), QueryError> {
+        let found: Vec<i64> = self.found.iter().map(|(_, size, _)| *size).collect();
+        let count = sizes::within(MAX_HISTORY_BYTES, &found);
+        let has_attachments = self.found.iter().any(|(.., has_attachments)| *has_attachments);
+        let mut rows: Vec<MessageRow> = match found.iter().any(|size| *size > self.max_text()) {
+            true => earlier!(self).select(history_columns!()).limit(count).cached().load(conn).await?,
+            false => self.found.into_iter().map(|(row, ..)| row).collect(),
+        };
+        rows.reverse();
+        let range = self.range;
+        let is_whole = range.from_seq <= 1 && found.len() < range.limit as usize && rows.len() == found.len();
+        let earlier = match is_whole {
+            true => rows.len() as u64,
+            false => count_before(conn, self.session_id, range.before_seq).await?,
+        };
+        let messages: Vec<Message> = rows.into_iter().map(Message::try_from).collect::<Result<_, _>>()?;
+        let attachments = match has_attachments {
+            true => attachments_of(conn, &messages).await?,
+            false => HashMap::new(),
+        };
+        Ok((with_attachments(messages, attachments, self.session), earlier))
+    }
+
+    /// Returns the maximum size of each text of a message that is read at once, so that all of them have at most
+    /// [`MAX_HISTORY_BYTES`]. A message of at most this size is read as a whole.
+    fn max_text(&self) -> i64 {
+        let texts = 3 * i64::from(self.range.limit.max(1));
+        i64::try_from(MAX_HISTORY_BYTES).unwrap_or(i64::MAX) / texts
+    }
+}
+
+/// Reads the history of a turn: see [`History::load`].
+pub(super) async fn history(
+    conn: &mut Conn,
+    session: &Session,
+    range: HistoryRange,
+) -> Result<(Vec<MessageView>, u64), QueryError> {
+    let mut history = History::new(session, range);
+    history.read(Sequence::default(), Together::default()).run(conn).await?;
+    history.load(conn).await
 }
 
 /// Returns the number of messages before a sequence number that are not superseded. The numbers have no gaps.
@@ -248,7 +307,7 @@ pub(super) fn acceptance(
     answer_seq: i64,
     seqs: &[i64],
 ) -> impl QueryFragment<Db> + Send + 'static {
-    diesel::update(marked!(session, answer_seq, seqs))
+    diesel::update(marked!(session, answer_seq, seqs).filter(sql_literals::Begun))
         .set((messages::accepted.eq(true), messages::withheld_from.eq(None::<i64>)))
         .cached()
 }

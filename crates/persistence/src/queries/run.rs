@@ -9,11 +9,11 @@ use diesel::query_dsl::CompatibleType;
 use diesel::query_dsl::methods::LimitDsl;
 use diesel::result::{Error, QueryResult};
 
-use super::statement::{Render, Statement};
+use super::statement::Statement;
 use super::{Conn, Db, run_statement};
 
 /// SQL type of the rows of a query.
-type RowSql<Q, U> = <<Q as AsQuery>::SqlType as CompatibleType<U, Db>>::SqlType;
+pub(super) type RowSql<Q, U> = <<Q as AsQuery>::SqlType as CompatibleType<U, Db>>::SqlType;
 
 /// The methods that run a statement. They replace those of diesel-async with the same names.
 pub(crate) trait RunQueryDsl: Sized {
@@ -114,31 +114,7 @@ impl<T: LimitDsl> LimitDsl for Cached<T> {
     }
 }
 
-/// Statements that change rows, and run together with a last one. No two of them change the same row or read what another
-/// one changes.
-///
-/// On PostgreSQL they are one statement, which is one round trip. On SQLite they run one after the other.
-#[derive(Default)]
-pub(crate) struct Together<'q>(Vec<Box<dyn Render + Send + 'q>>);
-
-impl<'q> Together<'q> {
-    /// Adds a statement.
-    pub(crate) fn add(&mut self, statement: impl QueryFragment<Db> + Send + 'q) {
-        self.0.push(Box::new(statement));
-    }
-
-    /// Runs the statements and a query, and returns its rows.
-    pub(crate) async fn load<Q, U>(self, conn: &mut Conn, query: Q) -> QueryResult<Vec<U>>
-    where
-        Q: AsQuery<Query: QueryFragment<Db> + 'q, SqlType: CompatibleType<U, Db>> + Send + 'q,
-        U: FromSqlRow<RowSql<Q, U>, Db> + Send + 'q,
-    {
-        let writes = self.0.into_iter().map(|write| Statement::from_box(write)).collect();
-        let last = run_statement::join(conn, writes, Statement::new(query.as_query()))?;
-        run_statement::all(conn, last, build::<RowSql<Q, U>, U>).await
-    }
-}
-
-fn build<ST, U: FromSqlRow<ST, Db>>(row: &run_statement::Row<'_>) -> QueryResult<U> {
+/// Builds a value from a row.
+pub(super) fn build<ST, U: FromSqlRow<ST, Db>>(row: &run_statement::Row<'_>) -> QueryResult<U> {
     U::build_from_row(row).map_err(Error::DeserializationError)
 }

@@ -5,7 +5,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Bool, DieselNumericOps, Nullable};
 
-use super::{CLOCK, Db, MESSAGE_GROUP, MESSAGE_USER};
+use super::{BEGUN, CLOCK, Db, MESSAGE_GROUP, MESSAGE_USER};
 use crate::types::SqlId;
 
 macro_rules! sql_literal {
@@ -39,6 +39,11 @@ sql_literal! {
 }
 
 sql_literal! {
+    /// The condition that the transaction of the store has begun. A statement with it has no effect outside of one.
+    Begun: Bool = BEGUN
+}
+
+sql_literal! {
     /// The condition of a running turn. The text must equal the condition of the partial index of running turns; with
     /// a bound value the database would read all turns of a session.
     Running: Bool = "turns.status = 'running'"
@@ -54,6 +59,13 @@ sql_literal! {
     /// The condition of an unpriced ledger row, which was closed after its process ended. The text must equal the
     /// condition of the partial index of such rows.
     Unpriced: Bool = "(ai_usage.basis = 'pending' AND ai_usage.next_lookup_at IS NULL)"
+}
+
+sql_literal! {
+    /// The condition that a budget has a window that counts a ledger row.
+    HasWindows: Bool = "EXISTS (SELECT 1 FROM budget_windows WHERE budget_windows.budget_id \
+        IN (ai_usage.user_id, ai_usage.group_id, ai_usage.api_key_id) \
+        AND budget_windows.starts_at <= ai_usage.created_at AND budget_windows.ends_at > ai_usage.created_at)"
 }
 
 sql_literal! {

@@ -14,7 +14,7 @@ impl<'q> Statement<'q> {
         Statement(Box::new(statement))
     }
 
-    pub(super) fn from_box(statement: Box<dyn Render + 'q>) -> Self {
+    pub(crate) fn from_box(statement: Box<dyn Render + 'q>) -> Self {
         Statement(statement)
     }
 }

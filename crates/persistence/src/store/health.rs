@@ -1,7 +1,6 @@
 //! Health check: the store can serve if its backend runs, its migrations are those of this program, and it can be
 //! written.
 
-use std::error::Error as StdError;
 use std::time::Duration;
 
 use causerie_domain::ports::{StoreError, StoreHealth, WriteFailure};
@@ -9,7 +8,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::clock::monotonic;
-use crate::error::unavailable;
+use crate::error::{causes, unavailable, write_failure};
 use crate::migrations::known_versions;
 use crate::store::{SqlStore, transact};
 
@@ -57,57 +56,5 @@ impl SqlStore {
     async fn write_probe(&self) -> Result<(), StoreError> {
         transact!(self, PriorityWrite, health::write(()))?;
         self.check_folder().await
-    }
-}
-
-/// Returns the kind of a failed write. The databases have no codes for it that diesel passes on.
-fn write_failure(error: &StoreError) -> WriteFailure {
-    let text = causes(error).to_lowercase();
-    let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
-    if has(&["full", "no space left", "quota exceeded"]) {
-        WriteFailure::DiskFull
-    } else if has(&["readonly", "read-only", "unable to open", "permission denied"]) {
-        WriteFailure::ReadOnly
-    } else if has(&["locked", "overloaded", "timeout"]) {
-        WriteFailure::Busy
-    } else {
-        WriteFailure::Other
-    }
-}
-
-/// Returns the messages of the causes of an error.
-fn causes(error: &StoreError) -> String {
-    let mut causes = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        causes.push(cause.to_string());
-        next = cause.source();
-    }
-    causes.join(": ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failed_write_has_a_kind() {
-        for (text, kind) in [
-            ("database or disk is full", WriteFailure::DiskFull),
-            ("No space left on device (os error 28)", WriteFailure::DiskFull),
-            ("Disk quota exceeded (os error 122)", WriteFailure::DiskFull),
-            ("attempt to write a readonly database", WriteFailure::ReadOnly),
-            ("unable to open database file", WriteFailure::ReadOnly),
-            ("Read-only file system (os error 30)", WriteFailure::ReadOnly),
-            ("Permission denied (os error 13)", WriteFailure::ReadOnly),
-            ("cannot execute SELECT FOR UPDATE in a read-only transaction", WriteFailure::ReadOnly),
-            ("database is locked", WriteFailure::Busy),
-            ("canceling statement due to lock timeout", WriteFailure::Busy),
-            ("disk I/O error", WriteFailure::Other),
-        ] {
-            assert_eq!(write_failure(&StoreError::rolled_back(text)), kind, "{text}");
-            let corrupt = StoreError::Corrupt { what: "a statement".to_owned(), source: Some(text.into()) };
-            assert_eq!(write_failure(&corrupt), kind, "{text}");
-        }
     }
 }

@@ -12,7 +12,7 @@ use causerie_domain::turns::Turn;
 use causerie_domain::usage::MessageUsage;
 use causerie_domain::{Filter, InstanceId, SessionId, Timestamp, TurnId};
 
-use crate::input::{EndTurn, FlushTurns, KeyLookup, ReapSession};
+use crate::input::{EndTurn, FlushTurns, KeyLookup, ReapSession, RepeatedEnd};
 use crate::rows::{checked_text, parts_text};
 use crate::store::{SqlStore, transact};
 
@@ -59,14 +59,23 @@ impl TurnStore for SqlStore {
     }
 
     async fn finish_turn(&self, finish: FinishTurn) -> Result<(Turn, MessageUsage), TurnStoreError> {
+        let repeated = RepeatedEnd::of(&finish);
         let bytes: usize = finish.parts.iter().map(|part| part.text.len()).sum();
-        if bytes > MAX_PRIORITY_BYTES {
+        let finished = if bytes > MAX_PRIORITY_BYTES {
             // The threads of the runtime serve other tasks meanwhile.
             let ended = tokio::task::spawn_blocking(|| end_turn(finish)).await;
             let ended = ended.map_err(StoreError::rolled_back)??;
-            return transact!(self, LargeWrite, turns::finish_large(ended));
+            transact!(self, LargeWrite, turns::finish_large(ended))
+        } else {
+            transact!(self, PriorityWrite, turns::finish(end_turn(finish)?))
+        };
+        match finished {
+            Err(TurnStoreError::Lost) => {
+                let ended = transact!(self, Snapshot, turns::ended_before(repeated))?;
+                ended.ok_or(TurnStoreError::Lost)
+            }
+            finished => finished,
         }
-        transact!(self, PriorityWrite, turns::finish(end_turn(finish)?))
     }
 
     async fn request_cancel(&self, request: CancelRequest) -> Result<Option<Turn>, StoreError> {

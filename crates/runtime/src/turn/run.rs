@@ -249,6 +249,8 @@ impl TurnRun {
         let usage = CloseUsage { cache_miss, ..usage };
         FinishTurn {
             turn_id: self.turn.id,
+            session_id: self.turn.session_id,
+            answer_seq: self.turn.assistant_seq,
             owner: inner.instance,
             status,
             failure,

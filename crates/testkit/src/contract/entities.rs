@@ -131,7 +131,7 @@ impl Subject {
         begin.usage.created_at = at(3);
         let (ids, owner, open, close) =
             (begin.ids.clone(), begin.lease.owner, begin.usage.clone(), close_usage(&begin));
-        self.run(begin).await?;
+        let running = self.run(begin).await?;
         self.turns.request_cancel(CancelRequest::of(id)).await?;
 
         let context = ContextReport {
@@ -163,6 +163,8 @@ impl Subject {
         };
         let finish = FinishTurn {
             turn_id: ids.turn_id,
+            session_id: id,
+            answer_seq: running.begun.turn.assistant_seq,
             owner,
             status: TurnStatus::Failed,
             failure: Some(failure.clone()),

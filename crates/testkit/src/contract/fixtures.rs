@@ -209,6 +209,8 @@ impl Subject {
     pub fn end(&self, running: &Running, ending: &Ending) -> FinishTurn {
         FinishTurn {
             turn_id: running.id(),
+            session_id: running.begun.turn.session_id,
+            answer_seq: running.begun.turn.assistant_seq,
             owner: running.owner,
             status: ending.status,
             failure: None,

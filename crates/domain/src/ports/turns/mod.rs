@@ -59,6 +59,9 @@ pub enum LeaseStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FinishTurn {
     pub turn_id: TurnId,
+    pub session_id: SessionId,
+    /// Sequence number of the answer.
+    pub answer_seq: i64,
     pub owner: InstanceId,
     /// Final status; not `running`.
     pub status: TurnStatus,

@@ -5,13 +5,13 @@ use std::io;
 use std::sync::Arc;
 
 use diesel::{ConnectionError, ConnectionResult};
+use diesel_async::AsyncPgConnection;
 use tokio::task::spawn_blocking;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, Error, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::Conn;
 use super::tls::TlsSource;
 use crate::address::{AddressError, PostgresAddress, Roots, TlsMode};
 
@@ -37,13 +37,15 @@ impl Connector {
     /// # Errors
     /// The server cannot be reached, refuses the connection, or has no certificate that the address accepts. The
     /// message names the options of TLS if they are the cause, and never the password.
-    pub(crate) async fn connect(&self) -> ConnectionResult<Conn> {
+    pub(crate) async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
         let source = Arc::clone(&self.tls);
         let read = spawn_blocking(move || source.config()).await;
         let config = read.map_err(|error| bad(&error))?.map_err(|error| bad(&error))?;
         let Some(config) = config else { return connect_plain(&self.config).await };
         match self.config.connect(MakeRustlsConnect::new(config)).await {
-            Ok((client, connection)) => Conn::try_from_client_and_connection(client, connection).await,
+            Ok((client, connection)) => {
+                AsyncPgConnection::try_from_client_and_connection(client, connection).await
+            }
             Err(error) if self.tls.options().mode == TlsMode::Prefer && refuses_tls(&error) => {
                 tracing::debug!(cause = chain(&error), "connecting without TLS, since sslmode is prefer");
                 let mut config = self.config.as_ref().clone();
@@ -69,9 +71,9 @@ impl Connector {
     }
 }
 
-async fn connect_plain(config: &Config) -> ConnectionResult<Conn> {
+async fn connect_plain(config: &Config) -> ConnectionResult<AsyncPgConnection> {
     let (client, connection) = config.connect(NoTls).await.map_err(|error| bad(&error))?;
-    Conn::try_from_client_and_connection(client, connection).await
+    AsyncPgConnection::try_from_client_and_connection(client, connection).await
 }
 
 /// Returns whether the handshake failed, or the server has no entry for encrypted connections of this user and address.

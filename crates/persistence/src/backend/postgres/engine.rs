@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use causerie_fair_share::current_requester;
 use deadpool::Runtime;
-use diesel::result::{DatabaseErrorKind, Error, QueryResult};
+use diesel::result::{DatabaseErrorKind, Error};
 use diesel::{ConnectionError, ConnectionResult};
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::{AnsiTransactionManager, SimpleAsyncConnection as _, TransactionManager};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use tokio::runtime::Handle;
@@ -24,7 +24,7 @@ use tokio_util::task::TaskTracker;
 
 use super::job::{Job, TransactionJob};
 use super::queues::{Queues, connect};
-use super::{Conn, Connector};
+use super::{Conn, Connector, SET_BEGUN};
 use crate::address::PostgresAddress;
 use crate::backend::progress::Wait;
 use crate::backend::transaction::{Mode, Transaction, restore_result, store_closed};
@@ -40,7 +40,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 /// A PostgreSQL database and its connection pool.
 pub(crate) struct Engine {
     connector: Connector,
-    pool: Pool<Conn>,
+    pool: Pool<AsyncPgConnection>,
     limits: Limits,
     queues: Queues,
     wait: Duration,
@@ -58,7 +58,7 @@ impl Engine {
         let wait = Some(settings.wait_timeout);
         let limits = Limits::new(settings);
         let connector = Connector::new(address)?;
-        let mut config = ManagerConfig::<Conn>::default();
+        let mut config = ManagerConfig::<AsyncPgConnection>::default();
         // The driver notices when the server closes a connection. A test query would be a round trip for each job.
         config.recycling_method = RecyclingMethod::Fast;
         let connects = connector.clone();
@@ -114,11 +114,10 @@ impl Engine {
                     } else {
                         queue.progress.record_failure();
                     }
-                    job.answer(performed.map_err(|late| {
-                        // The connection is in the middle of an exchange with the server: it is closed.
-                        drop(Object::take(connection.inner));
-                        unavailable(late)
-                    }));
+                    if performed.is_err() {
+                        connection.inner.close();
+                    }
+                    job.answer(performed.map_err(unavailable));
                 }
                 Err(error) => job.answer(Err(error)),
             }
@@ -188,7 +187,7 @@ impl Limits {
 
 /// Connects and sets the server's timeouts for statements, lock waits and idle transactions. The last one releases the
 /// locks of a process that is suspended.
-async fn connect_limited(connector: Connector, limits: Limits) -> ConnectionResult<Conn> {
+async fn connect_limited(connector: Connector, limits: Limits) -> ConnectionResult<AsyncPgConnection> {
     let mut conn = connector.connect().await?;
     let statement = limits.statement_timeout.as_millis();
     let lock = limits.read_lock_timeout.as_millis().max(1);
@@ -276,13 +275,13 @@ impl Performance {
             let statement = self.limits.statement_timeout_of(self.mode);
             begin.push_str(&format!("; SET LOCAL statement_timeout = {}", statement.as_millis()));
         }
-        let begun: QueryResult<()> = AnsiTransactionManager::begin_transaction_sql(conn, &begin).await;
-        if let Err(error) = begun {
-            job.fail(error);
-            return TryOutcome::Final;
+        if self.mode.writes() {
+            begin.push_str("; ");
+            begin.push_str(SET_BEGUN);
         }
+        conn.plan(begin);
         let lost = if job.run(conn).await {
-            match AnsiTransactionManager::commit_transaction(conn).await {
+            match conn.commit().await {
                 Ok(()) => false,
                 Err(error) => {
                     // Only this error of a commit guarantees that nothing was committed.
@@ -292,8 +291,8 @@ impl Performance {
                 }
             }
         } else {
-            // If that fails too, the connection is marked as broken and the pool closes it.
-            if let Err(error) = AnsiTransactionManager::rollback_transaction(conn).await {
+            // If that fails too, the connection is closed.
+            if let Err(error) = conn.roll_back().await {
                 tracing::debug!(%error, "rolling back a transaction failed");
             }
             job.cause().is_some_and(|error| is_retryable(self.mode, error))

@@ -1,6 +1,7 @@
 //! PostgreSQL: a connection pool, tasks that run to the end when their caller goes away, and the queries.
 
 mod bulk;
+mod conn;
 mod connector;
 mod engine;
 mod job;
@@ -13,18 +14,20 @@ mod tls;
 #[expect(clippy::duplicate_mod, reason = "one set of queries serves both databases")]
 pub(crate) mod queries;
 
+pub(crate) use conn::Conn;
 pub(crate) use connector::Connector;
 pub(crate) use engine::Engine;
 
 /// The backend type for the queries.
 pub(crate) type Db = diesel::pg::Pg;
 
-/// The connection type for the queries.
-pub(crate) type Conn = diesel_async::AsyncPgConnection;
-
 /// SQL of the database's clock in microseconds: the current instant, not the start of the transaction, which may have
 /// waited for a lock.
 pub(crate) const CLOCK: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT";
+
+/// Condition that a transaction has begun, and the statement that makes it true until the transaction ends.
+pub(crate) const BEGUN: &str = "current_setting('causerie.begun', true) = 'on'";
+const SET_BEGUN: &str = "SET LOCAL causerie.begun = on";
 
 /// User of a message's session, and its group. PostgreSQL estimates how many sessions they have.
 pub(crate) const MESSAGE_USER: &str = "sessions.user_id";

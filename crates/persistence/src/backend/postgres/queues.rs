@@ -5,7 +5,8 @@ use std::sync::Arc;
 use causerie_domain::Requester;
 use causerie_domain::ports::StoreError;
 use causerie_fair_share::{FairPermit, FairSemaphore};
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::AsyncPgConnection;
+use diesel_async::pooled_connection::deadpool::Pool;
 use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
@@ -60,13 +61,13 @@ impl Queues {
 
 /// A connection and the permit of its transaction.
 pub(super) struct Connection {
-    pub(super) inner: Object<Conn>,
+    pub(super) inner: Conn,
     _permit: FairPermit,
 }
 
 /// Waits for a permit and a connection.
 pub(super) async fn connect(
-    pool: &Pool<Conn>,
+    pool: &Pool<AsyncPgConnection>,
     queue: &Queue,
     requester: Requester,
     wait: Wait,
@@ -76,5 +77,5 @@ pub(super) async fn connect(
     let permit = permit.ok_or_else(|| wait.refusal(&queue.progress))?;
     let connection = timeout_at(wait.deadline(&queue.progress), pool.get()).await;
     let connection = connection.map_err(|_| wait.refusal(&queue.progress))?;
-    Ok(Connection { inner: connection.map_err(StoreError::rolled_back)?, _permit: permit })
+    Ok(Connection { inner: Conn::pooled(connection.map_err(StoreError::rolled_back)?), _permit: permit })
 }

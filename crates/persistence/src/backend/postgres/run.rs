@@ -1,25 +1,33 @@
 //! Runs statements. The futures of diesel-async are compiled once, and not once per statement.
 
+use diesel::debug_query;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::{Error, QueryResult};
-use diesel_async::AsyncConnectionCore;
-use futures_util::future::BoxFuture;
+use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
+use futures_util::future::{BoxFuture, join, join_all};
 use futures_util::{FutureExt as _, TryFutureExt as _, TryStreamExt as _};
 
-use super::queries::statement::Statement;
-use super::{Conn, Db};
+use super::queries::sequence::{Results, Step};
+use super::queries::statement::{Render, Statement};
+use super::{BEGUN, Conn, Db};
 
 /// A row of a result.
-pub(crate) type Row<'q> = <Conn as AsyncConnectionCore>::Row<'q, 'q>;
+pub(crate) type Row<'q> = <AsyncPgConnection as AsyncConnectionCore>::Row<'q, 'q>;
 
 /// Runs a statement.
 pub(crate) fn apply<'q>(conn: &'q mut Conn, statement: Statement<'q>) -> BoxFuture<'q, QueryResult<()>> {
-    conn.execute_returning_count(statement).map_ok(drop).boxed()
+    execute(conn, statement).map_ok(drop).boxed()
 }
 
 /// Runs a statement and returns the number of affected rows.
 pub(crate) fn execute<'q>(conn: &'q mut Conn, statement: Statement<'q>) -> BoxFuture<'q, QueryResult<usize>> {
-    conn.execute_returning_count(statement)
+    let (mut conn, begun) = conn.begin();
+    let executed = conn.execute_returning_count(statement);
+    async move {
+        begun.await?;
+        executed.await
+    }
+    .boxed()
 }
 
 /// Runs a query and returns its rows.
@@ -28,8 +36,10 @@ pub(crate) fn all<'q, U: Send + 'q>(
     statement: Statement<'q>,
     build: fn(&Row<'_>) -> QueryResult<U>,
 ) -> BoxFuture<'q, QueryResult<Vec<U>>> {
-    let rows = AsyncConnectionCore::load(conn, statement);
+    let (mut conn, begun) = conn.begin();
+    let rows = AsyncConnectionCore::load(&mut conn, statement);
     async move {
+        begun.await?;
         let mut rows = rows.await?;
         let mut built = Vec::new();
         while let Some(row) = rows.try_next().await? {
@@ -46,29 +56,96 @@ pub(crate) fn one<'q, U: Send + 'q>(
     statement: Statement<'q>,
     build: fn(&Row<'_>) -> QueryResult<U>,
 ) -> BoxFuture<'q, QueryResult<U>> {
-    let rows = AsyncConnectionCore::load(conn, statement);
+    let (mut conn, begun) = conn.begin();
+    let rows = AsyncConnectionCore::load(&mut conn, statement);
     async move {
+        begun.await?;
         let row = rows.await?.try_next().await?.ok_or(Error::NotFound)?;
         build(&row)
     }
     .boxed()
 }
 
+/// Sends statements at once, and waits for the results of all of them. The server runs them in their order. After one that
+/// fails, it refuses the others until the transaction is rolled back.
+///
+/// The futures are polled in their order, and each sends its statement in one poll, or waits for the lock of the prepared
+/// statements: a statement that must be prepared first holds it until it is sent.
+pub(crate) fn sequence<'q>(
+    conn: &'q mut Conn,
+    steps: Vec<Step<'q>>,
+    with_begin: bool,
+) -> BoxFuture<'q, QueryResult<()>> {
+    let (conn, begun) = conn.begin();
+    let steps = join_all(steps.into_iter().map(|step| run(conn, step, with_begin)));
+    async move {
+        let ended = if with_begin {
+            let (begun, ended) = join(begun, steps).await;
+            begun?;
+            ended
+        } else {
+            begun.await?;
+            steps.await
+        };
+        ended.into_iter().collect()
+    }
+    .boxed()
+}
+
+fn run<'q>(
+    mut conn: &'q AsyncPgConnection,
+    Step { statement, results }: Step<'q>,
+    with_begin: bool,
+) -> BoxFuture<'q, QueryResult<()>> {
+    let statement = Statement::from_box(statement);
+    debug_assert!(!with_begin || has_no_effect_alone(&statement), "{}", debug_query::<Db, _>(&statement));
+    match results {
+        Results::None => conn.execute_returning_count(statement).map_ok(drop).boxed(),
+        Results::Affected(affected) => {
+            let executed = conn.execute_returning_count(statement);
+            async move {
+                *affected = executed.await?;
+                Ok(())
+            }
+            .boxed()
+        }
+        Results::Rows(mut add) => {
+            let rows = AsyncConnectionCore::load(&mut conn, statement);
+            async move {
+                let mut rows = rows.await?;
+                while let Some(row) = rows.try_next().await? {
+                    add(&row)?;
+                }
+                Ok(())
+            }
+            .boxed()
+        }
+    }
+}
+
+/// Returns whether each part of a statement that changes rows has the condition that its transaction has begun.
+fn has_no_effect_alone(statement: &Statement<'_>) -> bool {
+    let text = debug_query::<Db, _>(statement).to_string();
+    let count = |part: &str| text.matches(part).count();
+    let changes = count("UPDATE \"") + count("INSERT INTO ") + count("DELETE ");
+    changes == count(BEGUN)
+}
+
 /// Returns one statement that runs all of them.
-#[expect(clippy::unnecessary_wraps, reason = "the other database runs the statements")]
-pub(crate) fn join<'q>(
-    _: &mut Conn,
-    earlier: Vec<Statement<'q>>,
-    last: Statement<'q>,
-) -> QueryResult<Statement<'q>> {
-    Ok(if earlier.is_empty() { last } else { Statement::new(Joined { earlier, last }) })
+pub(crate) fn together<'q>(earlier: Vec<Box<dyn Render + Send + 'q>>, last: Step<'q>) -> Vec<Step<'q>> {
+    let Step { statement, results } = last;
+    let statement = match earlier.is_empty() {
+        true => statement,
+        false => Box::new(Joined { earlier, last: statement }),
+    };
+    vec![Step { statement, results }]
 }
 
 /// Statements that change rows as common table expressions of a last one. PostgreSQL runs each of them to its end, and
 /// checks foreign keys after all of them.
 struct Joined<'q> {
-    earlier: Vec<Statement<'q>>,
-    last: Statement<'q>,
+    earlier: Vec<Box<dyn Render + Send + 'q>>,
+    last: Box<dyn Render + Send + 'q>,
 }
 
 impl QueryFragment<Db> for Joined<'_> {
@@ -76,16 +153,16 @@ impl QueryFragment<Db> for Joined<'_> {
         for (number, statement) in self.earlier.iter().enumerate() {
             let name = if number == 0 { "WITH s0 AS (".to_owned() } else { format!(", s{number} AS (") };
             pass.push_sql(&name);
-            statement.walk_ast(pass.reborrow())?;
+            statement.render(pass.reborrow())?;
             pass.push_sql(")");
         }
         pass.push_sql(" ");
-        self.last.walk_ast(pass)
+        self.last.render(pass)
     }
 
     fn is_safe_to_cache_prepared(&self, backend: &Db) -> QueryResult<bool> {
         for statement in self.earlier.iter().chain([&self.last]) {
-            if !statement.is_safe_to_cache_prepared(backend)? {
+            if !statement.is_cacheable(backend)? {
                 return Ok(false);
             }
         }

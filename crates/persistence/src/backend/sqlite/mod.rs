@@ -28,6 +28,9 @@ pub(crate) type Db = diesel::sqlite::Sqlite;
 /// SQL of the database's clock in microseconds. Its resolution is one millisecond.
 pub(crate) const CLOCK: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
+/// Condition that a transaction has begun: a statement runs after BEGIN.
+pub(crate) const BEGUN: &str = "TRUE";
+
 /// User of a message's session, and its group. The sign hides the indexes of these columns: for a list of messages, SQLite
 /// would read all messages of the user instead.
 pub(crate) const MESSAGE_USER: &str = "+sessions.user_id";

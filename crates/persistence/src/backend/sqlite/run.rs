@@ -13,7 +13,8 @@ use futures_util::future::{Ready, ready};
 
 use super::Db;
 use super::conn::Conn;
-use super::queries::statement::Statement;
+use super::queries::sequence::{Results, Step};
+use super::queries::statement::{Render, Statement};
 
 /// A row of a result.
 pub(crate) type Row<'q> = <SqliteConnection as LoadConnection>::Row<'q, 'q>;
@@ -46,16 +47,28 @@ pub(crate) fn one<'q, U>(
     ready(load(conn, statement).and_then(|mut rows| build(&rows.next().ok_or(Error::NotFound)??)))
 }
 
-/// Runs statements, and returns the last one.
-pub(crate) fn join<'q>(
-    conn: &mut Conn,
-    earlier: Vec<Statement<'q>>,
-    last: Statement<'q>,
-) -> QueryResult<Statement<'q>> {
-    for statement in earlier {
-        apply_now(conn, statement)?;
+/// Runs statements.
+pub(crate) fn sequence(conn: &mut Conn, steps: Vec<Step<'_>>, _with_begin: bool) -> Ready<QueryResult<()>> {
+    ready(steps.into_iter().try_for_each(|step| run(conn, step)))
+}
+
+fn run(conn: &mut Conn, Step { statement, results }: Step<'_>) -> QueryResult<()> {
+    let statement = Statement::from_box(statement);
+    match results {
+        Results::None => apply_now(conn, statement),
+        Results::Affected(affected) => {
+            apply_now(conn, statement)?;
+            *affected = affected_rows(conn)?;
+            Ok(())
+        }
+        Results::Rows(mut add) => load(conn, statement)?.try_for_each(|row| add(&row?)),
     }
-    Ok(last)
+}
+
+/// Returns the statements as steps.
+pub(crate) fn together<'q>(earlier: Vec<Box<dyn Render + Send + 'q>>, last: Step<'q>) -> Vec<Step<'q>> {
+    let earlier = earlier.into_iter().map(|statement| Step { statement, results: Results::None });
+    earlier.chain([last]).collect()
 }
 
 /// Runs a statement as a query without rows. Diesel's method for statements without rows takes a reference, and prepares an

@@ -3,6 +3,6 @@
 mod reservations;
 mod settings;
 
-pub(super) use reservations::{left, of, preview, reserve, settle, transfer};
+pub(super) use reservations::{left, load, of, preview, reserve, settle, transfer};
 pub(super) use settings::lock_ledger;
 pub(crate) use settings::{delete, set, states};

@@ -9,11 +9,11 @@ use causerie_domain::calendar::Span;
 use causerie_domain::ports::BeginTurnError;
 use causerie_domain::usage::OpenUsage;
 use causerie_domain::{Timestamp, Usd};
-use diesel::dsl::case_when;
+use diesel::dsl::{AsSelect, case_when};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::super::{Conn, RunQueryDsl, padded};
+use super::super::{Cached, Conn, Db, RunQueryDsl, padded};
 use crate::error::{QueryError, TransactionError};
 use crate::rows::{BudgetRow, ReservationRow, WindowRow};
 use crate::schema::{ai_usage, budget_windows, budgets};
@@ -22,15 +22,17 @@ use crate::types::{IdParam, id_param};
 /// Maximum amount of a window in picodollars: above every limit, and low enough that one more sum does not overflow.
 pub(in super::super) const MAX_WINDOW_AMOUNT: i64 = i64::MAX / 2;
 
-/// Reserves the maximum cost of a request in every budget that applies, or returns the budget that refuses it. Returns
+/// Reserves the maximum cost of a request in the [budgets that apply](of), or returns the budget that refuses it. Returns
 /// the smallest remaining amount.
 pub(in super::super) async fn reserve(
     conn: &mut Conn,
+    budgets: Vec<BudgetRow>,
     usage: &OpenUsage,
     needed: Option<Usd>,
 ) -> Result<Option<Usd>, TransactionError<BeginTurnError>> {
     let mut left = None;
-    for budget in of(conn, usage.budget_subjects()).await? {
+    for budget in budgets {
+        let budget = Budget::try_from(budget)?;
         let window = budget.period.window(usage.created_at);
         let raised = match needed {
             Some(amount) => reserve_in_window(conn, budget, window, amount).await?,
@@ -57,7 +59,7 @@ pub(in super::super) async fn preview(
     needed: Option<Usd>,
 ) -> Result<(Option<Usd>, Option<BeginTurnError>), QueryError> {
     let (mut left, mut refusal) = (None, None);
-    for budget in of(conn, usage.budget_subjects()).await? {
+    for budget in load(conn, usage.budget_subjects()).await? {
         let state = state_at(conn, budget, usage.created_at).await?;
         left = smaller_left(left, state);
         if refusal.is_none() && !state.allows(needed) {
@@ -73,7 +75,7 @@ pub(in super::super) async fn transfer(
     usage: &OpenUsage,
     amount: Option<Usd>,
 ) -> Result<(), QueryError> {
-    for budget in of(conn, usage.budget_subjects()).await? {
+    for budget in load(conn, usage.budget_subjects()).await? {
         let window = budget.period.window(usage.created_at);
         // The window may be new, and must exist to count the cost even if nothing is reserved.
         open_window(conn, budget, window).await?;
@@ -86,7 +88,7 @@ pub(in super::super) async fn transfer(
 /// Returns the smallest remaining amount of the budgets that apply to a request.
 pub(in super::super) async fn left(conn: &mut Conn, usage: &OpenUsage) -> Result<Option<Usd>, QueryError> {
     let mut left = None;
-    for budget in of(conn, usage.budget_subjects()).await? {
+    for budget in load(conn, usage.budget_subjects()).await? {
         left = smaller_left(left, state_at(conn, budget, usage.created_at).await?);
     }
     Ok(left)
@@ -122,18 +124,23 @@ pub(in super::super) async fn settle(
     Ok(())
 }
 
-/// Reads the budgets of subjects, ordered by id, which is the lock order of their windows.
-pub(in super::super) async fn of(
+/// Selects the budgets of subjects, ordered by id, which is the lock order of their windows.
+pub(in super::super) fn of(subjects: impl Iterator<Item = BudgetSubject>) -> Cached<with_ids> {
+    with_ids(padded(subjects.map(|subject| id_param(subject.id())).collect())).cached()
+}
+
+#[diesel::dsl::auto_type]
+fn with_ids(ids: Vec<IdParam>) -> _ {
+    let columns: AsSelect<BudgetRow, Db> = BudgetRow::as_select();
+    budgets::table.filter(budgets::id.eq_any(ids)).order(budgets::id).select(columns)
+}
+
+/// Reads the budgets of subjects, ordered by id.
+pub(in super::super) async fn load(
     conn: &mut Conn,
     subjects: impl Iterator<Item = BudgetSubject>,
 ) -> Result<Vec<Budget>, QueryError> {
-    let rows: Vec<BudgetRow> = budgets::table
-        .filter(budgets::id.eq_any(padded(subjects.map(|subject| id_param(subject.id())).collect())))
-        .order(budgets::id)
-        .select(BudgetRow::as_select())
-        .cached()
-        .load(conn)
-        .await?;
+    let rows: Vec<BudgetRow> = of(subjects).load(conn).await?;
     Ok(rows.into_iter().map(Budget::try_from).collect::<Result<_, _>>()?)
 }
 

@@ -22,7 +22,7 @@ pub(crate) async fn states(
     (of, at): &(Vec<BudgetSubject>, Timestamp),
 ) -> Result<Vec<BudgetState>, QueryError> {
     let mut states = Vec::new();
-    for budget in reservations::of(conn, of.iter().copied()).await? {
+    for budget in reservations::load(conn, of.iter().copied()).await? {
         states.push(reservations::state_at(conn, budget, *at).await?);
     }
     Ok(states)

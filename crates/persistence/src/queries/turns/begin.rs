@@ -2,23 +2,24 @@
 
 use causerie_domain::attachments::Attachment;
 use causerie_domain::messages::Message;
-use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn};
+use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, KeyedTurn};
 use causerie_domain::sessions::{Session, SessionState};
 use causerie_domain::turns::Turn;
 use causerie_domain::users::UserStatus;
-use causerie_domain::{MessageId, Timestamp, UserId};
+use causerie_domain::{MessageId, UserId};
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::query_builder::QueryFragment;
 use diesel::sql_types::{Nullable, Text};
 
+use super::super::messages::History;
 use super::super::{
-    Conn, Db, RunQueryDsl, Together, budgets, messages as message_queries, sql_literals, usage,
+    Conn, Db, RunQueryDsl, Sequence, Together, budgets, messages as message_queries, sql_literals, usage,
 };
 use super::{lease, read, reap};
 use crate::error::{QueryError, TransactionError, corrupt, unavailable};
 use crate::input::{HistoryRange, KeyLookup};
-use crate::rows::{AttachmentRow, MessageRow, SessionRow, TurnRow, checked_text, micros};
+use crate::rows::{AttachmentRow, KeyedTurnRow, MessageRow, SessionRow, TurnRow, checked_text, micros};
 use crate::schema::{message_attachments, messages, sessions, turns, users};
 use crate::types::{SqlId, id_param};
 
@@ -28,7 +29,8 @@ type Refusal = TransactionError<BeginTurnError>;
 const TRIES: u32 = 3;
 
 pub(crate) async fn begin(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTurn, Refusal> {
-    let taken = match take_session(conn, begin).await {
+    let mut key_uses = Vec::new();
+    let taken = match take_session(conn, begin, &mut key_uses).await {
         Err(TransactionError::Refused(BeginTurnError::InProgress(running)))
             if running == begin.ids.turn_id =>
         {
@@ -37,7 +39,7 @@ pub(crate) async fn begin(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTur
         taken => taken?,
     };
     // The session's row is locked: no other transaction can use the key or begin a turn until this one ends.
-    refuse_used_key(conn, begin).await?;
+    refuse_used_key(conn, begin, key_uses).await?;
     let TakenSession { session, is_expired } = taken;
     if is_expired {
         reap::close_running(conn, session.id, begin.now).await?;
@@ -57,13 +59,16 @@ pub(crate) async fn begin(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTur
     let assistant_message = begin.placeholder(answer_seq);
     writes.add(message_queries::insertion(assistant_message.clone())?);
     writes.add(usage::opening(&begin.usage)?);
-    let range = history_range(begin, &session, user_message.seq);
-    let (history, earlier_messages) = message_queries::history(conn, writes, &session, range).await?;
+    let mut history = History::new(&session, history_range(begin, &session, user_message.seq));
+    let mut budgets = Vec::new();
+    let rest = history.read(Sequence::default(), writes);
+    rest.load(budgets::of(begin.usage.budget_subjects()), &mut budgets).run(conn).await?;
+    let (history, earlier_messages) = history.load(conn).await?;
     for attachment in begin.attachments() {
         insert_attachment(conn, attachment).await?;
     }
     let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));
-    let budget_left = budgets::reserve(conn, &begin.usage, needed).await?;
+    let budget_left = budgets::reserve(conn, budgets, &begin.usage, needed).await?;
     Ok(BegunTurn { session, user_message, assistant_message, turn, history, earlier_messages, budget_left })
 }
 
@@ -80,8 +85,7 @@ async fn begun_before(conn: &mut Conn, begin: &BeginTurn) -> Result<BegunTurn, Q
     let turn = turn.ok_or_else(|| corrupt(format!("running turn {} is missing", begin.ids.turn_id)))?;
     let user_message = message(conn, begin.ids.user_message_id).await?;
     let range = history_range(begin, &session, user_message.seq);
-    let (history, earlier_messages) =
-        message_queries::history(conn, Together::default(), &session, range).await?;
+    let (history, earlier_messages) = message_queries::history(conn, &session, range).await?;
     Ok(BegunTurn {
         session,
         user_message,
@@ -134,11 +138,16 @@ struct TakenSession {
     is_expired: bool,
 }
 
-/// Raises the session's sequence number and takes its lease, or returns the reason of the refusal.
-async fn take_session(conn: &mut Conn, begin: &BeginTurn) -> Result<TakenSession, Refusal> {
+/// Raises the session's sequence number and takes its lease, or returns the reason of the refusal. Reads the uses of the key
+/// after that.
+async fn take_session(
+    conn: &mut Conn,
+    begin: &BeginTurn,
+    key_uses: &mut Vec<KeyedTurnRow>,
+) -> Result<TakenSession, Refusal> {
     for _ in 0..TRIES {
         for is_expired in [false, true] {
-            if let Some(row) = try_take(conn, begin, is_expired).await? {
+            if let Some(row) = try_take(conn, begin, is_expired, key_uses).await? {
                 return Ok(TakenSession { session: row.try_into()?, is_expired });
             }
         }
@@ -154,6 +163,7 @@ async fn try_take(
     conn: &mut Conn,
     begin: &BeginTurn,
     is_expired: bool,
+    key_uses: &mut Vec<KeyedTurnRow>,
 ) -> Result<Option<SessionRow>, QueryError> {
     let title = begin.title.as_deref().map(|title| checked_text("sessions.title", title)).transpose()?;
     let added = begin.added_messages();
@@ -161,6 +171,7 @@ async fn try_take(
     let without_turn = sessions::active_turn_id.is_null();
     let expired = sessions::lease_until.le(sql_literals::Now);
     let taken = diesel::update(sessions::table)
+        .filter(sql_literals::Begun)
         .filter(sessions::id.eq(id_param(begin.ids.session_id)))
         .filter(sessions::user_id.nullable().eq(active_user(begin.user_id).single_value()))
         .filter(sessions::deleted_at.is_null())
@@ -179,8 +190,15 @@ async fn try_take(
         true => taken.filter(expired),
         false => taken.filter(without_turn),
     };
-    let taken = taken.returning(SessionRow::as_returning()).cached().get_result(conn).await.optional()?;
-    Ok(taken)
+    let mut rows = Vec::new();
+    key_uses.clear();
+    let mut sequence =
+        Sequence::first().load(taken.returning(SessionRow::as_returning()).cached(), &mut rows);
+    if let Some(named) = &begin.key {
+        sequence = sequence.load(read::with_key(begin.ids.session_id, &named.key), key_uses);
+    }
+    sequence.run(conn).await?;
+    Ok(rows.pop())
 }
 
 /// Returns the id of a user unless the user is disabled. The verified credential of a caller can be older than the change.
@@ -229,15 +247,11 @@ pub(super) async fn why_refused(
 }
 
 /// Refuses an idempotency key that is still kept, and clears an older use of it.
-async fn refuse_used_key(conn: &mut Conn, begin: &BeginTurn) -> Result<(), Refusal> {
-    let Some(named) = &begin.key else { return Ok(()) };
-    let (session_id, key) = (begin.ids.session_id, named.key.clone());
-    match read::by_key(conn, &KeyLookup { session_id, key, since: Timestamp::from_micros(0) }).await? {
-        Some(used) if used.turn.started_at >= begin.keys_kept_since => {
-            return Err(TransactionError::Refused(BeginTurnError::KeyUsed(Box::new(used))));
-        }
-        Some(_) => {}
-        None => return Ok(()),
+async fn refuse_used_key(conn: &mut Conn, begin: &BeginTurn, uses: Vec<KeyedTurnRow>) -> Result<(), Refusal> {
+    let (Some(named), Some(used)) = (&begin.key, uses.into_iter().next()) else { return Ok(()) };
+    let used = KeyedTurn::try_from(used)?;
+    if used.turn.started_at >= begin.keys_kept_since {
+        return Err(TransactionError::Refused(BeginTurnError::KeyUsed(Box::new(used))));
     }
     diesel::update(turns::table)
         .filter(turns::session_id.eq(id_param(begin.ids.session_id)))

@@ -1,6 +1,6 @@
 //! Writes of a running turn: flushed text, the next attempt, and the request to cancel.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use causerie_domain::messages::PartKind;
 use causerie_domain::ports::{CancelRequest, LeaseStatus, NextAttempt, TurnFlush, TurnStoreError};
@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Text};
 
-use super::super::{Conn, Db, RunQueryDsl, Together, budgets, padded, sql_literals, usage};
+use super::super::{Conn, Db, RunQueryDsl, Sequence, budgets, padded, sql_literals, usage};
 use super::{lease, reap};
 use crate::error::{QueryError, TransactionError};
 use crate::input::FlushTurns;
@@ -21,10 +21,7 @@ use crate::types::{IdParam, SqlId, id_param};
 
 /// Renews the leases of turns and stores their changes. The statements that every turn needs are one for all turns.
 pub(crate) async fn flush(conn: &mut Conn, flush: &FlushTurns) -> Result<Vec<LeaseStatus>, QueryError> {
-    let mut ids: Vec<TurnId> = flush.turns.iter().map(|turn| turn.turn_id).collect();
-    ids.sort_unstable();
-    let held = lease::renew(conn, &ids, flush.owner, flush.lease).await?;
-    let states = states_of(conn, &held).await?;
+    let states = held(conn, flush).await?;
     let mut segments = Vec::new();
     let mut statuses = Vec::with_capacity(flush.turns.len());
     for turn in &flush.turns {
@@ -77,25 +74,30 @@ struct StoredState {
     newest_position: Option<i64>,
 }
 
-/// Reads turns whose leases this owner holds.
-async fn states_of(conn: &mut Conn, held: &[TurnId]) -> Result<HashMap<TurnId, StoredState>, QueryError> {
-    if held.is_empty() {
+/// Locks the turns of a flush whose leases its owner holds, renews the leases, and returns the turns.
+async fn held(conn: &mut Conn, flush: &FlushTurns) -> Result<HashMap<TurnId, StoredState>, QueryError> {
+    let ids: Vec<IdParam> = padded(flush.turns.iter().map(|turn| id_param(turn.turn_id)).collect());
+    if ids.is_empty() {
         return Ok(HashMap::new());
     }
     let newest = segments::table
         .filter(segments::turn_id.eq(turns::id))
         .select(max(segments::position))
         .single_value();
-    let rows: Vec<(TurnId, SessionId, bool, Option<i64>)> = turns::table
-        .filter(turns::id.eq_any(padded(held.iter().copied().map(id_param).collect())))
+    let states = turns::table
+        .filter(turns::id.eq_any(ids.clone()))
         .select((turns::id, turns::session_id, turns::cancel_requested, newest))
-        .cached()
-        .load(conn)
-        .await?;
+        .cached();
+    let (mut held, mut rows): (_, Vec<(TurnId, SessionId, bool, Option<i64>)>) = (Vec::new(), Vec::new());
+    let locks = lease::lock_all(Sequence::first(), &ids, flush.owner, flush.lease, &mut held);
+    // A statement of its own: while the first one waits for a lock, another flush may add segments.
+    locks.load(states, &mut rows).run(conn).await?;
+    lease::renew(conn, &held, flush.lease).await?;
+    let held: HashSet<TurnId> = held.into_iter().map(|(turn, _)| turn).collect();
     let states = rows.into_iter().map(|(id, session_id, cancel_requested, newest_position)| {
         (id, StoredState { session_id, cancel_requested, newest_position })
     });
-    Ok(states.collect())
+    Ok(states.filter(|(id, _)| held.contains(id)).collect())
 }
 
 /// Stores what few flushes of a turn contain: the progress of its usage, the report of its context, its requests.
@@ -122,12 +124,8 @@ async fn update_columns(conn: &mut Conn, turn: &TurnFlush, session: SessionId) -
 }
 
 /// Stores the beginning of the history with the session if a report declares a cut.
-pub(super) async fn store_cut(
-    conn: &mut Conn,
-    session: SessionId,
-    report: &ContextReport,
-) -> Result<(), QueryError> {
-    if let Some(first_seq) = report.first_seq.filter(|_| report.is_cut) {
+async fn store_cut(conn: &mut Conn, session: SessionId, report: &ContextReport) -> Result<(), QueryError> {
+    if let Some(first_seq) = lease::cut(report) {
         diesel::update(sessions::table.filter(sessions::id.eq(id_param(session))))
             .set(sessions::history_from_seq.eq(first_seq))
             .cached()
@@ -171,14 +169,14 @@ async fn insert_segments(conn: &mut Conn, flushed: &[(TurnId, &Segment)]) -> Res
             })
         })
         .collect::<Result<_, QueryError>>()?;
-    let mut rest = rows.as_slice();
+    let (mut sequence, mut rest) = (Sequence::default(), rows.as_slice());
     while !rest.is_empty() {
         // Powers of two: the statements have few texts, and stay prepared.
         let (rows, later) = rest.split_at(1 << rest.len().ilog2());
-        InsertSegments { rows }.cached().apply(conn).await?;
+        sequence = sequence.apply(InsertSegments { rows }.cached());
         rest = later;
     }
-    Ok(())
+    Ok(sequence.run(conn).await?)
 }
 
 /// Row of an insertion of segments.
@@ -243,7 +241,7 @@ pub(crate) async fn begin_attempt(
     if usage::exists(conn, next.turn_id, next.open.id).await? {
         return Ok(());
     }
-    let closed = usage::close(conn, Together::default(), Some(next.turn_id), &next.close).await?;
+    let closed = usage::close(conn, Some(next.turn_id), &next.close).await?;
     let open = usage::with_references_of(conn, next.close.id, &next.open).await?;
     usage::opening(&open)?.apply(conn).await?;
     Ok(budgets::transfer(conn, &open, closed.reserved).await?)

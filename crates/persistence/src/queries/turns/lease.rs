@@ -2,46 +2,50 @@
 
 use std::time::Duration;
 
-use causerie_domain::prompt_caches::LastRequest;
+use causerie_domain::ports::FinishTurn;
+use causerie_domain::turns::ContextReport;
 use causerie_domain::{InstanceId, SessionId, Timestamp, TurnId};
 use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::BigInt;
 
-use super::super::{Conn, Db, LOCK_SESSIONS, RunQueryDsl, padded, sql_literals};
+use super::super::{Conn, Db, LOCK_SESSIONS, RunQueryDsl, Sequence, padded, sql_literals};
 use crate::error::QueryError;
 use crate::rows::{last_request_text, micros};
 use crate::schema::{sessions, turns};
 use crate::types::{IdParam, SqlId, id_param};
 
-/// The part of a lease, in sixths, below which a flush renews it: text is flushed several times a second, and each renewal
+/// Sixths of a lease below which a flush renews it: text is flushed several times a second, and each renewal
 /// writes a row.
 const RENEWED_BELOW: u32 = 5;
 
-/// Locks the sessions of turns, renews leases of which less than five sixths are left, and returns the turns that this
-/// owner still holds.
-pub(super) async fn renew(
-    conn: &mut Conn,
-    turns: &[TurnId],
+/// A turn whose lease an owner holds, and whether the lease is to be renewed.
+pub(super) type Held = (TurnId, Option<bool>);
+
+/// Adds the query that locks the sessions of turns, and returns those that this owner still holds.
+pub(super) fn lock_all<'q>(
+    sequence: Sequence<'q>,
+    turns: &[IdParam],
     owner: InstanceId,
     lease: Duration,
-) -> Result<Vec<TurnId>, QueryError> {
-    let ids = padded(turns.iter().copied().map(id_param).collect());
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
+    held: &'q mut Vec<Held>,
+) -> Sequence<'q> {
     let is_due = sessions::lease_until.lt(sql_literals::after_micros(micros(lease * RENEWED_BELOW / 6)));
     // The list restricts the turns: PostgreSQL would try the list for each running turn if it restricted the sessions.
-    let held = turns::table
+    let query = turns::table
         .inner_join(sessions::table.on(sessions::active_turn_id.eq(turns::id.nullable())))
-        .filter(turns::id.eq_any(ids))
+        .filter(turns::id.eq_any(turns.to_vec()))
         .filter(turns::owner.eq(id_param(owner)))
         .filter(sql_literals::Running)
         .select((turns::id, is_due));
-    let held: Vec<(TurnId, Option<bool>)> = Locked(held).cached().load(conn).await?;
-    let due: Vec<IdParam> =
-        held.iter().filter(|(_, is_due)| *is_due == Some(true)).map(|(turn, _)| id_param(*turn)).collect();
+    sequence.load(Locked(query).cached(), held)
+}
+
+/// Renews the leases that are due.
+pub(super) async fn renew(conn: &mut Conn, held: &[Held], lease: Duration) -> Result<(), QueryError> {
+    let due = held.iter().filter(|(_, is_due)| *is_due == Some(true));
+    let due: Vec<IdParam> = due.map(|(turn, _)| id_param(*turn)).collect();
     if !due.is_empty() {
         diesel::update(sessions::table)
             .filter(sessions::active_turn_id.eq_any(padded(due)))
@@ -50,7 +54,7 @@ pub(super) async fn renew(
             .apply(conn)
             .await?;
     }
-    Ok(held.into_iter().map(|(turn, _)| turn).collect())
+    Ok(())
 }
 
 /// Query that locks the sessions of its rows. SQLite locks the database as a whole.
@@ -81,27 +85,29 @@ pub(super) async fn lock(conn: &mut Conn, turn: TurnId, owner: InstanceId) -> Re
     Ok(locked == 1)
 }
 
-/// Releases the session of a turn, and stores its last request if there is one. `false` if this owner no longer holds the
-/// lease.
-pub(super) async fn release(
-    conn: &mut Conn,
-    turn: TurnId,
-    owner: InstanceId,
-    now: Timestamp,
-    last_request: Option<&LastRequest>,
-) -> Result<bool, QueryError> {
-    let last_request = last_request.map(last_request_text).transpose()?;
-    let released = diesel::update(sessions::table)
-        .filter(sessions::active_turn_id.eq(id_param(turn)))
-        .filter(sessions::id.nullable().eq(session_of(turn, owner).single_value()))
-        .set((
-            released_columns(now.as_micros()),
-            last_request.map(|request| sessions::last_request.eq(request)),
-        ))
-        .cached()
-        .execute(conn)
-        .await?;
-    Ok(released == 1)
+/// Adds the statement that releases the session of a turn, if this owner still holds the lease. It stores the last request
+/// and the beginning of the history, if they are new.
+pub(super) fn release<'q>(
+    sequence: Sequence<'q>,
+    finish: &'q FinishTurn,
+    released: &'q mut usize,
+) -> Result<Sequence<'q>, QueryError> {
+    let last_request = finish.last_request.as_ref().map(last_request_text).transpose()?;
+    let held = sessions::table
+        .filter(sql_literals::Begun)
+        .filter(sessions::active_turn_id.eq(id_param(finish.turn_id)))
+        .filter(sessions::id.nullable().eq(session_of(finish.turn_id, finish.owner).single_value()));
+    let release = diesel::update(held).set((
+        released_columns(finish.ended_at.as_micros()),
+        last_request.map(|request| sessions::last_request.eq(request)),
+        finish.context.as_ref().and_then(cut).map(|seq| sessions::history_from_seq.eq(seq)),
+    ));
+    Ok(sequence.execute(release.cached(), released))
+}
+
+/// Returns the beginning of the history that a report declares.
+pub(super) fn cut(report: &ContextReport) -> Option<i64> {
+    report.first_seq.filter(|_| report.is_cut)
 }
 
 /// Releases a session whose lease has expired on the database's clock. `false` if it has not, or if no turn runs.

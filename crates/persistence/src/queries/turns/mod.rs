@@ -10,7 +10,7 @@ mod reap;
 mod requests;
 
 pub(crate) use begin::begin;
-pub(crate) use finish::{finish, finish_large};
+pub(crate) use finish::{ended_before, finish, finish_large};
 pub(crate) use flush::{begin_attempt, flush, flush_large, request_cancel};
 pub(crate) use preview::preview;
 pub(crate) use read::{by_id, by_key, log, running, visible};

@@ -6,7 +6,7 @@ use causerie_domain::sessions::Session;
 use causerie_domain::turns::parts_of;
 use diesel::prelude::*;
 
-use super::super::{Conn, RunQueryDsl, Together, budgets, messages as message_queries, usage};
+use super::super::{Conn, RunQueryDsl, budgets, messages as message_queries, usage};
 use super::begin::{history_range, why_refused};
 use super::read;
 use crate::error::{QueryError, TransactionError};
@@ -31,8 +31,7 @@ pub(crate) async fn preview(
         .await?;
     let session = Session::try_from(row)?;
     let range = history_range(begin, &session, session.next_seq);
-    let (mut history, earlier_messages) =
-        message_queries::history(conn, Together::default(), &session, range).await?;
+    let (mut history, earlier_messages) = message_queries::history(conn, &session, range).await?;
     message_queries::add_usage(conn, &mut history).await?;
     show_running_answer(conn, &session, &mut history).await?;
     let needed = begin.ceiling.and_then(|ceiling| ceiling.with_history(&history));

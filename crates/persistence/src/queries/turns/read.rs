@@ -4,15 +4,15 @@ use causerie_domain::messages::{Message, MessageRole, PartKind};
 use causerie_domain::ports::{KeyedTurn, StoredTurnLog, TURN_LOG_PAGE_SEGMENTS, TurnLogQuery};
 use causerie_domain::turns::{Segment, Turn, TurnStatus};
 use causerie_domain::{Filter, SessionId, TurnId};
-use diesel::dsl::max;
+use diesel::dsl::{AsSelect, max};
 use diesel::prelude::*;
 
-use super::super::{Conn, RunQueryDsl, filters, sql_literals, usage};
+use super::super::{Conn, Db, RunQueryDsl, filters, sql_literals, usage};
 use crate::error::QueryError;
 use crate::input::KeyLookup;
 use crate::rows::{KeyedTurnRow, MessageRow, SegmentRow, TurnRow, stored};
 use crate::schema::{messages, segments, sessions, turns};
-use crate::types::id_param;
+use crate::types::{IdParam, id_param};
 
 /// Reads a turn whose answer matches the filter.
 pub(crate) async fn by_id(
@@ -74,15 +74,18 @@ pub(crate) async fn running(conn: &mut Conn, session: &SessionId) -> Result<Opti
 }
 
 pub(crate) async fn by_key(conn: &mut Conn, named: &KeyLookup) -> Result<Option<KeyedTurn>, QueryError> {
-    let row: Option<KeyedTurnRow> = turns::table
-        .filter(turns::session_id.eq(id_param(named.session_id)))
-        .filter(turns::idempotency_key.eq(&named.key))
-        .filter(turns::started_at.ge(named.since.as_micros()))
-        .select(KeyedTurnRow::as_select())
-        .first(conn)
-        .await
-        .optional()?;
+    let since = turns::started_at.ge(named.since.as_micros());
+    let row: Option<KeyedTurnRow> =
+        with_key(named.session_id, &named.key).filter(since).first(conn).await.optional()?;
     Ok(row.map(KeyedTurn::try_from).transpose()?)
+}
+
+/// Selects the turn of a session with an idempotency key.
+#[diesel::dsl::auto_type]
+pub(super) fn with_key<'a>(session: SessionId, key: &'a str) -> _ {
+    let session: IdParam = id_param(session);
+    let columns: AsSelect<KeyedTurnRow, Db> = KeyedTurnRow::as_select();
+    turns::table.filter(turns::session_id.eq(session)).filter(turns::idempotency_key.eq(key)).select(columns)
 }
 
 /// Returns a page of the log of a turn: from its segments while it runs, from its answer afterwards.

@@ -87,5 +87,6 @@ pub(super) async fn close_running(
 
 /// Returns the statement that deletes the segments of a turn. Its answer holds the text.
 pub(super) fn deletion_of_segments(turn: TurnId) -> impl QueryFragment<Db> + RunQueryDsl + Send + 'static {
-    diesel::delete(segments::table.filter(segments::turn_id.eq(id_param(turn))))
+    let of_turn = segments::table.filter(sql_literals::Begun).filter(segments::turn_id.eq(id_param(turn)));
+    diesel::delete(of_turn)
 }

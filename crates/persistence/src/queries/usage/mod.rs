@@ -18,6 +18,6 @@ pub(crate) use report::report;
 pub(super) use report_sql::SumStatement;
 pub(crate) use summaries::{compare as compare_summaries, summarize};
 pub(super) use write::{
-    close, exists, interrupt, of_closed, of_turn, of_turns, open_row, opening, update_progress,
-    with_references_of,
+    close, closing, count_closed, exists, interrupt, of_closed, of_turn, of_turns, open_row, opening,
+    update_progress, with_references_of,
 };

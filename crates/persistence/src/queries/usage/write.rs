@@ -10,7 +10,7 @@ use causerie_domain::{ApiKeyId, GroupId, Timestamp, TurnId, UsageId, Usd};
 use diesel::prelude::*;
 use diesel::query_builder::QueryFragment;
 
-use super::super::{Conn, Db, RunQueryDsl, Together, budgets, padded};
+use super::super::{Conn, Db, RunQueryDsl, Sequence, Together, budgets, padded, sql_literals};
 use crate::error::{QueryError, corrupt};
 use crate::rows::{
     CLOSED, MessageUsageRow, OPEN, OpenUsageRow, ReservationRow, micros, prices_text, sanitized, tokens,
@@ -76,15 +76,22 @@ pub(in super::super) struct ClosedUsage {
     usage: MessageUsageRow,
 }
 
-/// Closes a row of a turn, or for `None` of a completion without one, and counts its cost in the budgets that apply. A row
-/// that is closed already, or belongs to another turn, is an error: no row is closed twice. The writes run together with it.
-pub(in super::super) async fn close(
-    conn: &mut Conn,
-    writes: Together<'_>,
+/// What the statement that closes a row returns: its values before, its attempt, its usage, and whether a budget has a
+/// window that counts it.
+pub(in super::super) type ClosedRow = (ReservationRow, i64, MessageUsageRow, bool);
+
+/// Adds the statement that closes a row of a turn, or for `None` of a completion without one, together with other writes.
+pub(in super::super) fn closing<'q>(
+    sequence: Sequence<'q>,
+    writes: Together<'q>,
     turn: Option<TurnId>,
-    close: &CloseUsage,
-) -> Result<ClosedUsage, QueryError> {
-    let open = ai_usage::table.filter(ai_usage::id.eq(id_param(close.id))).filter(ai_usage::state.eq(OPEN));
+    close: &'q CloseUsage,
+    rows: &'q mut Vec<ClosedRow>,
+) -> Result<Sequence<'q>, QueryError> {
+    let open = ai_usage::table
+        .filter(sql_literals::Begun)
+        .filter(ai_usage::id.eq(id_param(close.id)))
+        .filter(ai_usage::state.eq(OPEN));
     let update = diesel::update(open)
         .set((
             ProgressChangeset::of(&close.progress)?,
@@ -102,17 +109,44 @@ pub(in super::super) async fn close(
         Some(turn) => update.filter(ai_usage::turn_id.eq(id_param(turn))),
         None => update.filter(ai_usage::turn_id.is_null()),
     };
-    let columns = (ReservationRow::as_returning(), ai_usage::attempt, MessageUsageRow::as_returning());
-    let closed: Vec<(ReservationRow, i64, MessageUsageRow)> =
-        writes.load(conn, update.returning(columns).cached()).await?;
+    let columns = (
+        ReservationRow::as_returning(),
+        ai_usage::attempt,
+        MessageUsageRow::as_returning(),
+        sql_literals::HasWindows,
+    );
+    Ok(sequence.load_together(writes, update.returning(columns).cached(), rows))
+}
+
+/// Counts the cost of a row that was closed in the budgets that apply. A row that was closed before, or belongs to another
+/// turn, is an error: no row is closed twice.
+pub(in super::super) async fn count_closed(
+    conn: &mut Conn,
+    rows: Vec<ClosedRow>,
+    turn: Option<TurnId>,
+    close: &CloseUsage,
+) -> Result<ClosedUsage, QueryError> {
     let not_open = || match turn {
         Some(turn) => corrupt(format!("ledger row {} of turn {turn} is not open", close.id)),
         None => corrupt(format!("ledger row {} is not open", close.id)),
     };
-    let (closed, attempt, usage) = closed.into_iter().next().ok_or_else(not_open)?;
+    let (closed, attempt, usage, has_windows) = rows.into_iter().next().ok_or_else(not_open)?;
     let open = ReservationRow { cost: None, ..closed };
-    budgets::settle(conn, &open, close.settlement.cost).await?;
+    if has_windows {
+        budgets::settle(conn, &open, close.settlement.cost).await?;
+    }
     Ok(ClosedUsage { reserved: open.reserved.map(Usd::from_pico), attempt, usage })
+}
+
+/// Closes a row of a turn, or for `None` of a completion without one, and counts its cost.
+pub(in super::super) async fn close(
+    conn: &mut Conn,
+    turn: Option<TurnId>,
+    close: &CloseUsage,
+) -> Result<ClosedUsage, QueryError> {
+    let mut rows = Vec::new();
+    closing(Sequence::default(), Together::default(), turn, close, &mut rows)?.run(conn).await?;
+    count_closed(conn, rows, turn, close).await
 }
 
 /// Returns the usage of a turn whose last row was closed. The rows of earlier attempts are read.
