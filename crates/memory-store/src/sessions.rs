@@ -3,7 +3,8 @@
 use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::page::Page;
 use causerie_domain::ports::{
-    NewSession, SessionAuditQuery, SessionCursor, SessionError, SessionQuery, Sessions, StoreError,
+    NewSession, SessionAuditQuery, SessionCursor, SessionError, SessionQuery, SessionWithTool, Sessions,
+    StoreError, Tools as _,
 };
 use causerie_domain::sessions::{Session, SessionAction, SessionAudit, SessionState, SessionTotals};
 use causerie_domain::{Filter, SessionId, Timestamp, Usd};
@@ -43,6 +44,16 @@ impl Sessions for MemoryStore {
         let state = self.lock();
         let found = state.session(id).map(|stored| &stored.session);
         Ok(matching(visible, found)?.pop().cloned())
+    }
+
+    async fn session_with_tool(
+        &self,
+        id: SessionId,
+        visible: &Filter,
+    ) -> Result<Option<SessionWithTool>, StoreError> {
+        let Some(session) = self.session(id, visible).await? else { return Ok(None) };
+        let pinned = self.pinned(session.tool_version_id).await?;
+        Ok(pinned.map(|(tool, version)| SessionWithTool { session, tool, version }))
     }
 
     async fn sessions(&self, query: SessionQuery) -> Result<Page<Session, SessionCursor>, StoreError> {

@@ -481,7 +481,7 @@ diesel::allow_tables_to_appear_in_same_query!(memberships, groups, users);
 diesel::allow_tables_to_appear_in_same_query!(invitations, groups);
 diesel::allow_tables_to_appear_in_same_query!(invitations, users);
 diesel::allow_tables_to_appear_in_same_query!(stream_tickets, api_keys, users);
-diesel::allow_tables_to_appear_in_same_query!(tool_versions, tools);
+diesel::allow_tables_to_appear_in_same_query!(tool_versions, tools, sessions);
 diesel::allow_tables_to_appear_in_same_query!(turns, sessions);
 diesel::allow_tables_to_appear_in_same_query!(turns, segments);
 diesel::allow_tables_to_appear_in_same_query!(users, sessions);

@@ -59,7 +59,8 @@ pub use models::{Calibration, ModelChange, ModelSettings, Models};
 pub use operator::{Operator, OperatorError};
 pub use rules::{RuleOwner, Rules, RulesChange};
 pub use sessions::{
-    NewGreeting, NewSession, SessionAuditQuery, SessionCursor, SessionError, SessionQuery, Sessions,
+    NewGreeting, NewSession, SessionAuditQuery, SessionCursor, SessionError, SessionQuery, SessionWithTool,
+    Sessions,
 };
 pub use store::{ErrorCode, Refusal, StoreError, StoreHealth, WriteFailure};
 pub use stream_tickets::{NewTicket, StreamTickets, TICKET_GRACE, TicketRecord, TicketTarget};

@@ -7,6 +7,7 @@ use crate::messages::{Message, MessageRole};
 use crate::page::{Page, PageRequest};
 use crate::ports::StoreError;
 use crate::sessions::{InvalidTransition, Session, SessionAction, SessionAudit, SessionState, SessionTotals};
+use crate::tools::{Tool, ToolVersion};
 use crate::{Filter, GroupId, MessageId, SessionId, Timestamp, ToolId, ToolVersionId, UserId};
 
 /// A session to create.
@@ -108,6 +109,15 @@ pub enum SessionError {
     Store(#[from] StoreError),
 }
 
+/// A session with its tool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionWithTool {
+    pub session: Session,
+    pub tool: Tool,
+    /// Version that the session keeps.
+    pub version: ToolVersion,
+}
+
 /// Stores sessions.
 #[async_trait::async_trait]
 pub trait Sessions: Send + Sync + Debug {
@@ -120,6 +130,13 @@ pub trait Sessions: Send + Sync + Debug {
 
     /// Returns a session that matches the filter (on Session).
     async fn session(&self, id: SessionId, visible: &Filter) -> Result<Option<Session>, StoreError>;
+
+    /// Returns a session that matches the filter (on Session), with the tool and the version that it keeps.
+    async fn session_with_tool(
+        &self,
+        id: SessionId,
+        visible: &Filter,
+    ) -> Result<Option<SessionWithTool>, StoreError>;
 
     /// Returns a page of sessions, latest activity first.
     async fn sessions(&self, query: SessionQuery) -> Result<Page<Session, SessionCursor>, StoreError>;

@@ -3,7 +3,8 @@
 use causerie_domain::audit_events::AuditStamp;
 use causerie_domain::page::Page;
 use causerie_domain::ports::{
-    NewSession, SessionAuditQuery, SessionCursor, SessionError, SessionQuery, Sessions, StoreError,
+    NewSession, SessionAuditQuery, SessionCursor, SessionError, SessionQuery, SessionWithTool, Sessions,
+    StoreError,
 };
 use causerie_domain::sessions::{Session, SessionAction, SessionAudit, SessionTotals};
 use causerie_domain::{Filter, SessionId, Timestamp};
@@ -29,6 +30,17 @@ impl Sessions for SqlStore {
             return Ok(None);
         }
         transact!(self, Read, sessions::by_id((id, visible.clone())))
+    }
+
+    async fn session_with_tool(
+        &self,
+        id: SessionId,
+        visible: &Filter,
+    ) -> Result<Option<SessionWithTool>, StoreError> {
+        if visible.is_nothing() {
+            return Ok(None);
+        }
+        transact!(self, Read, sessions::with_tool((id, visible.clone())))
     }
 
     async fn sessions(&self, list: SessionQuery) -> Result<Page<Session, SessionCursor>, StoreError> {

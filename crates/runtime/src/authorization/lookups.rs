@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use causerie_domain::audit_events::{AuditAction, AuditStamp};
+use causerie_domain::ports::SessionWithTool;
 use causerie_domain::principal::Principal;
 use causerie_domain::sessions::Session;
 use causerie_domain::turns::Turn;
@@ -64,6 +65,19 @@ impl Runtime {
     ) -> Result<Session, RuntimeError> {
         let known = access.known_sessions();
         self.inner.conversations.session(id, &known).await?.ok_or(RuntimeError::NotFound)
+    }
+
+    /// Returns a session that the principal may know, with its tool, without a check of an action.
+    ///
+    /// # Errors
+    /// [`RuntimeError::NotFound`].
+    pub(crate) async fn known_session_with_tool(
+        &self,
+        access: &Access,
+        id: SessionId,
+    ) -> Result<SessionWithTool, RuntimeError> {
+        let known = access.known_sessions();
+        self.inner.conversations.session_with_tool(id, &known).await?.ok_or(RuntimeError::NotFound)
     }
 
     /// Returns a session in which the principal may read messages. The filter of messages decides which ones.

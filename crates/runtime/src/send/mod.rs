@@ -16,7 +16,7 @@ use std::sync::Arc;
 use causerie_domain::attachments::NewAttachment;
 use causerie_domain::completion::{CompletionRequest, PromptMessage};
 use causerie_domain::messages::NewMessage;
-use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, StoreError};
+use causerie_domain::ports::{BeginTurn, BeginTurnError, BegunTurn, SessionWithTool, StoreError};
 use causerie_domain::principal::Principal;
 use causerie_domain::sessions::Session;
 use causerie_domain::turns::Turn;
@@ -85,7 +85,7 @@ struct Launch {
 /// Send to a session, before its checks.
 struct StartedSend {
     access: Arc<Access>,
-    session: Session,
+    stored: SessionWithTool,
     /// Held until the turn has a task, so that a drain waits for it.
     _in_progress: TaskTrackerToken,
 }
@@ -108,7 +108,7 @@ impl Runtime {
         let sent = async {
             let send = self.start_send(principal, id).await?;
             let question = Question { message, stored: None, key: idempotency_key };
-            self.answer(principal, &send.access, &send.session, question).await
+            self.answer(principal, &send.access, send.stored, question).await
         };
         sent.await.map_err(|error| self.shutdown_or(error))
     }
@@ -121,8 +121,8 @@ impl Runtime {
         }
         let access = self.access(principal)?;
         access.messages(Action::Create)?;
-        let session = self.known_session(&access, id).await?;
-        Ok(StartedSend { access, session, _in_progress: in_progress })
+        let stored = self.known_session_with_tool(&access, id).await?;
+        Ok(StartedSend { access, stored, _in_progress: in_progress })
     }
 
     /// Checks a send, and starts the turn that answers its message.
@@ -130,10 +130,11 @@ impl Runtime {
         &self,
         principal: &Principal,
         access: &Access,
-        session: &Session,
+        SessionWithTool { session, tool, version }: SessionWithTool,
         question: Question,
     ) -> Result<SendOutcome, RuntimeError> {
-        let send = match self.validate_send(access, session, &question).await? {
+        let session = &session;
+        let send = match self.validate_send(access, session, (tool, version), &question).await? {
             Validation::New(send) => send,
             Validation::Replay(turn) => return Ok(self.replay(*turn).with_right(access, session)),
         };

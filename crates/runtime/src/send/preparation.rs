@@ -10,6 +10,7 @@ use causerie_domain::models::Model;
 use causerie_domain::ports::{BeginTurn, IdempotencyKey, TurnLease};
 use causerie_domain::principal::Principal;
 use causerie_domain::sessions::{Session, SessionState};
+use causerie_domain::tools::{Tool, ToolVersion};
 use causerie_domain::turns::{HistoryTrim, Turn};
 use causerie_domain::usage::{OpenUsage, UsagePurpose};
 use causerie_tool_definitions::{CacheMode, ToolDefinition};
@@ -70,6 +71,7 @@ impl Runtime {
         &self,
         access: &Access,
         session: &Session,
+        tool: (Tool, ToolVersion),
         question: &Question,
     ) -> Result<Validation, RuntimeError> {
         let inner = &self.inner;
@@ -87,21 +89,22 @@ impl Runtime {
         if session.state != SessionState::Active {
             return Err(RuntimeError::SessionNotActive(session.state));
         }
-        let target = self.send_target(access, session).await?;
+        let target = self.send_target(access, session, tool)?;
         let send = self.validate_message(target, message)?;
         Ok(Validation::New(Box::new(ValidatedSend { key, ..send })))
     }
 
     /// Returns the tool and the model of a send, if the principal may use them.
-    pub(super) async fn send_target(
+    pub(super) fn send_target(
         &self,
         access: &Access,
         session: &Session,
+        (tool, version): (Tool, ToolVersion),
     ) -> Result<SendTarget, RuntimeError> {
         let inner = &self.inner;
         // Checked at the creation of the session too, but a membership can end and another API key may be used.
         access.require_account(session.group_id)?;
-        let pinned = inner.pinned_tool(session.tool_version_id).await?;
+        let pinned = inner.parsed(tool, version)?;
         access.require_tool(Action::Use, &pinned.tool)?;
         let definition = &pinned.definition;
         let model = definition.model.clone().unwrap_or_else(|| inner.settings.default_model.clone());

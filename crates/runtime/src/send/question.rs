@@ -79,14 +79,14 @@ impl Runtime {
     ) -> Result<SendOutcome, RuntimeError> {
         let sent = async {
             let send = self.start_send(principal, id).await?;
-            let (access, session) = (&send.access, &send.session);
+            let (access, session) = (&send.access, &send.stored.session);
             access.require_message(
                 Action::Create,
                 &Session { state: SessionState::Active, ..session.clone() },
             )?;
             let last = self.inner.turn_store.last_question(id).await?;
             let last = last.ok_or(RuntimeError::NothingToRegenerate)?;
-            self.answer(principal, access, session, Question::again(last, idempotency_key)).await
+            self.answer(principal, access, send.stored, Question::again(last, idempotency_key)).await
         };
         sent.await.map_err(|error| self.shutdown_or(error))
     }

@@ -9,7 +9,7 @@ use causerie_domain::page::{Page, PageRequest};
 use causerie_domain::ports::{ToolError, ToolSync};
 use causerie_domain::principal::Principal;
 use causerie_domain::subjects::ToolField;
-use causerie_domain::tools::Tool;
+use causerie_domain::tools::{Tool, ToolVersion};
 use causerie_domain::{Filter, ToolId, ToolVersionId};
 
 use self::definitions::PinnedTool;
@@ -94,6 +94,11 @@ impl RuntimeInner {
         let (tool, version) = self.tools.pinned(id).await?.ok_or_else(|| {
             RuntimeError::Internal(format!("tool version {id} of a session does not exist"))
         })?;
+        self.parsed(tool, version)
+    }
+
+    /// Adds the parsed definition of a version.
+    pub(crate) fn parsed(&self, tool: Tool, version: ToolVersion) -> Result<PinnedTool, RuntimeError> {
         let definition = self.definitions.get(&version)?;
         Ok(PinnedTool { tool, version, definition })
     }

@@ -106,6 +106,10 @@ pub async fn a_session_is_found_only_by_a_matching_filter(subject: &Subject) -> 
     for (filter, admitted) in cases {
         let found = subject.conversations.session(session.id, &filter).await?;
         assert_eq!(found.is_some(), admitted, "{filter:?}");
+        let with_tool = subject.conversations.session_with_tool(session.id, &filter).await?;
+        let ids = with_tool.map(|found| (found.session.id, found.tool.id, found.version.id));
+        let expected = (session.id, subject.tool, subject.tool_version);
+        assert_eq!(ids, admitted.then_some(expected), "{filter:?}");
     }
     Ok(())
 }
@@ -199,6 +203,7 @@ pub async fn no_read_finds_a_deleted_session(subject: &Subject) -> Result<()> {
         limit: 9,
     };
     assert_eq!(conversations.session(id, &all).await?, None);
+    assert_eq!(conversations.session_with_tool(id, &all).await?, None);
     assert_eq!(conversations.totals(id, &all).await?, None);
     assert_eq!(conversations.messages(list).await?, []);
     assert_eq!(conversations.latest_messages(id, &all, 9).await?, []);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use causerie_fair_share::current_requester;
 use deadpool::Runtime;
+use deadpool::managed::QueueMode;
 use diesel::result::{DatabaseErrorKind, Error};
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::deadpool::Pool;
@@ -70,6 +71,8 @@ impl Engine {
             .create_timeout(wait)
             .recycle_timeout(wait)
             .runtime(Runtime::Tokio1)
+            // The connection of the last transaction: its statements are prepared, and its server process is in the caches.
+            .queue_mode(QueueMode::Lifo)
             .build()
             .map_err(|source| OpenError::Pool(source.into()))?;
         let wait = settings.wait_timeout;

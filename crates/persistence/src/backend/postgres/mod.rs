@@ -2,6 +2,8 @@
 
 mod bulk;
 mod conn;
+#[cfg(test)]
+mod conn_tests;
 mod connector;
 mod engine;
 mod job;

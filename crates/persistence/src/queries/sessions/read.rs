@@ -1,7 +1,7 @@
 //! Reading sessions.
 
 use causerie_domain::page::{After, Page};
-use causerie_domain::ports::{SessionCursor, SessionQuery};
+use causerie_domain::ports::{SessionCursor, SessionQuery, SessionWithTool};
 use causerie_domain::sessions::{Session, SessionTotals};
 use causerie_domain::usage::reports::UsdSum;
 use causerie_domain::{Filter, SessionId, Usd};
@@ -9,25 +9,42 @@ use diesel::prelude::*;
 
 use super::super::filters::constant;
 use super::super::usage::SumStatement;
-use super::super::{Conn, RunQueryDsl, filters};
+use super::super::{Conn, RunQueryDsl, Sequence, filters, tools};
 use crate::error::{QueryError, corrupt};
 use crate::rows::{SessionRow, total};
 use crate::schema::{ai_usage, sessions};
 use crate::types::id_param;
 
+/// Selects a session that matches a filter.
+macro_rules! visible {
+    ($id:expr, $visible:expr) => {
+        sessions::table
+            .filter(sessions::id.eq(id_param($id)))
+            .filter(sessions::deleted_at.is_null())
+            .filter(filters::on_sessions($visible)?)
+            .select(SessionRow::as_select())
+    };
+}
+
 pub(crate) async fn by_id(
     conn: &mut Conn,
     (id, visible): &(SessionId, Filter),
 ) -> Result<Option<Session>, QueryError> {
-    let row: Option<SessionRow> = sessions::table
-        .filter(sessions::id.eq(id_param(*id)))
-        .filter(sessions::deleted_at.is_null())
-        .filter(filters::on_sessions(visible)?)
-        .select(SessionRow::as_select())
-        .first(conn)
-        .await
-        .optional()?;
+    let row: Option<SessionRow> = visible!(*id, visible).first(conn).await.optional()?;
     Ok(row.map(Session::try_from).transpose()?)
+}
+
+/// Returns a session with its tool and the version that it keeps, which never changes.
+pub(crate) async fn with_tool(
+    conn: &mut Conn,
+    (id, visible): &(SessionId, Filter),
+) -> Result<Option<SessionWithTool>, QueryError> {
+    let (mut rows, mut tools): (Vec<SessionRow>, _) = (Vec::new(), Vec::new());
+    let session = Sequence::default().load(visible!(*id, visible), &mut rows);
+    tools::of_session(session, *id, &mut tools).run(conn).await?;
+    let (Some(row), Some(tool)) = (rows.pop(), tools.pop()) else { return Ok(None) };
+    let (tool, version) = tools::tool_of_pinned(tool)?;
+    Ok(Some(SessionWithTool { session: Session::try_from(row)?, tool, version }))
 }
 
 pub(crate) async fn page(

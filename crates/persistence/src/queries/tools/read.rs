@@ -3,19 +3,19 @@
 use std::collections::HashMap;
 
 use causerie_domain::page::{After, Page, PageRequest};
-use causerie_domain::ports::{ToolVersionCursor, ToolVersionQuery};
+use causerie_domain::ports::{StoreError, ToolVersionCursor, ToolVersionQuery};
 use causerie_domain::tools::{Tool, ToolVersion};
-use causerie_domain::{Filter, ToolId, ToolVersionId};
+use causerie_domain::{Filter, SessionId, ToolId, ToolVersionId};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::super::sizes::{self, PageLength};
-use super::super::{Conn, RunQueryDsl, filters};
+use super::super::{Conn, RunQueryDsl, Sequence, filters};
 use crate::error::{QueryError, corrupt};
 use crate::rows::{ToolRow, ToolVersionRow, tool};
-use crate::schema::{tool_versions, tools};
-use crate::types::id_param;
+use crate::schema::{sessions, tool_versions, tools};
+use crate::types::{SqlId, id_param};
 
 /// Returns tools with their newest versions, without the definitions.
 pub(crate) async fn visible(conn: &mut Conn, visible: &Filter) -> Result<Vec<Tool>, QueryError> {
@@ -82,38 +82,64 @@ pub(crate) async fn by_slug(
     Ok(with_versions(conn, rows).await?.pop())
 }
 
+/// A version, its tool, and the newest version of the tool.
+pub(in super::super) type PinnedRow = (ToolVersionRow, ToolRow, ToolVersionRow);
+
+/// Selects a version with its tool.
+macro_rules! pinned {
+    ($version:expr) => {{
+        let newest = diesel::alias!(tool_versions as newest);
+        let is_newest = newest
+            .field(tool_versions::tool_id)
+            .eq(tools::id)
+            .and(newest.field(tool_versions::ordinal).eq(tools::latest_ordinal));
+        tool_versions::table
+            .inner_join(tools::table)
+            .inner_join(newest.on(is_newest))
+            .filter(tool_versions::id.nullable().eq($version))
+            .select((
+                ToolVersionRow::as_select(),
+                ToolRow::as_select(),
+                newest.fields((
+                    tool_versions::id,
+                    tool_versions::tool_id,
+                    tool_versions::version,
+                    tool_versions::title,
+                    tool_versions::definition,
+                    tool_versions::content_hash,
+                    tool_versions::created_by,
+                    tool_versions::created_at,
+                )),
+            ))
+    }};
+}
+
 pub(crate) async fn pinned(
     conn: &mut Conn,
     id: &ToolVersionId,
 ) -> Result<Option<(Tool, ToolVersion)>, QueryError> {
-    let newest = diesel::alias!(tool_versions as newest);
-    let is_newest = newest
-        .field(tool_versions::tool_id)
-        .eq(tools::id)
-        .and(newest.field(tool_versions::ordinal).eq(tools::latest_ordinal));
-    let found: Option<(ToolVersionRow, ToolRow, ToolVersionRow)> = tool_versions::table
-        .inner_join(tools::table)
-        .inner_join(newest.on(is_newest))
-        .filter(tool_versions::id.eq(id_param(*id)))
-        .select((
-            ToolVersionRow::as_select(),
-            ToolRow::as_select(),
-            newest.fields((
-                tool_versions::id,
-                tool_versions::tool_id,
-                tool_versions::version,
-                tool_versions::title,
-                tool_versions::definition,
-                tool_versions::content_hash,
-                tool_versions::created_by,
-                tool_versions::created_at,
-            )),
-        ))
-        .first(conn)
-        .await
-        .optional()?;
-    let Some((version, row, newest)) = found else { return Ok(None) };
-    Ok(Some((tool(row, newest)?, version.into())))
+    let found: Option<PinnedRow> =
+        pinned!(id_param(*id).into_sql::<Nullable<SqlId>>()).first(conn).await.optional()?;
+    Ok(found.map(tool_of_pinned).transpose()?)
+}
+
+/// Adds the query of the tool of a session and the version that the session keeps.
+pub(in super::super) fn of_session<'q>(
+    sequence: Sequence<'q>,
+    session: SessionId,
+    rows: &'q mut Vec<PinnedRow>,
+) -> Sequence<'q> {
+    let version = sessions::table
+        .filter(sessions::id.eq(id_param(session)))
+        .select(sessions::tool_version_id)
+        .single_value();
+    sequence.load(pinned!(version), rows)
+}
+
+pub(in super::super) fn tool_of_pinned(
+    (version, row, newest): PinnedRow,
+) -> Result<(Tool, ToolVersion), StoreError> {
+    Ok((tool(row, newest)?, version.into()))
 }
 
 /// Versions of a tool, newest first. A page ends early if its definitions are large.

@@ -4,7 +4,7 @@ mod cached;
 mod outputs;
 
 use causerie_domain::messages::NewMessage;
-use causerie_domain::ports::TurnPreview;
+use causerie_domain::ports::{SessionWithTool, TurnPreview};
 use causerie_domain::principal::Principal;
 use causerie_domain::sessions::{Session, SessionState};
 use causerie_domain::turns::ContextReport;
@@ -65,7 +65,8 @@ impl Runtime {
     ) -> Result<Quote, RuntimeError> {
         let access = self.access(principal)?;
         access.messages(Action::Create)?;
-        let session = self.known_session(&access, id).await?;
+        let stored = self.known_session_with_tool(&access, id).await?;
+        let SessionWithTool { session, tool, version } = stored;
         access
             .require_message(Action::Create, &Session { state: SessionState::Active, ..session.clone() })?;
         let mut quote = Quote { model: None, estimate: None, budget_left: None, refusal: None };
@@ -75,7 +76,7 @@ impl Runtime {
         if session.state != SessionState::Active {
             quote.refuse(RuntimeError::SessionNotActive(session.state))?;
         }
-        let target = match self.send_target(&access, &session).await {
+        let target = match self.send_target(&access, &session, (tool, version)) {
             Ok(target) => target,
             Err(error) => return quote.refused(error),
         };
