@@ -133,7 +133,11 @@ impl Scenario {
             Scenario::Instances => Some(instances::DELAY),
             _ => None,
         };
-        let mut bench = Bench::start(kind, setup, cores, delay)?;
+        let mut setup = setup.clone();
+        if self == Scenario::Trips {
+            setup.settings.extend(instances::RARE_FLUSHES);
+        }
+        let mut bench = Bench::start(kind, &setup, cores, delay)?;
         match self {
             Scenario::C1 => turns::one_client(&mut bench, extent),
             Scenario::C64 => turns::closed_loop(&mut bench, 64, extent),

@@ -51,7 +51,7 @@ impl fmt::Display for ServerKind {
 }
 
 /// What servers are started with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Setup {
     /// Program and arguments that run `causerie`, such as those of an emulator.
     pub(crate) prefix: Vec<String>,
