@@ -41,7 +41,7 @@ pub(crate) fn restore_result<T: 'static, E: From<StoreError> + 'static>(
 /// The access and isolation that a transaction needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// One statement that reads.
+    /// Statements that read, of which each can see another state of the store.
     Read,
     /// Several statements that read and must see one state of the store.
     Snapshot,

@@ -53,20 +53,14 @@ impl Conn {
     pub(super) fn begin(
         &mut self,
     ) -> (&AsyncPgConnection, impl Future<Output = QueryResult<()>> + Send + use<'_>) {
-        let planned = match &mut self.transaction {
-            Transaction::Planned { begin } => Some(std::mem::take(begin)),
-            Transaction::None | Transaction::Begun | Transaction::Broken => None,
-        };
-        if planned.is_some() {
-            // Whatever becomes of BEGIN: a rollback without a transaction is harmless.
-            self.transaction = Transaction::Begun;
-        }
-        let inner = self.inner.get();
+        let Conn { inner, transaction } = self;
+        let inner = inner.get();
         let begun = async move {
-            match planned {
-                Some(begin) => batch_execute(inner, &begin).await,
-                None => Ok(()),
-            }
+            let Transaction::Planned { begin } = transaction else { return Ok(()) };
+            let begin = std::mem::take(begin);
+            // Whatever becomes of BEGIN: a rollback without a transaction is harmless.
+            *transaction = Transaction::Begun;
+            batch_execute(inner, &begin).await
         };
         (inner, begun)
     }

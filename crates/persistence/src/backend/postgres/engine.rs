@@ -297,6 +297,7 @@ impl Performance {
             // If that fails too, the connection is closed.
             if let Err(error) = conn.roll_back().await {
                 tracing::debug!(%error, "rolling back a transaction failed");
+                return TryOutcome::Final;
             }
             job.cause().is_some_and(|error| is_retryable(self.mode, error))
         };
