@@ -1,8 +1,9 @@
 //! The queries: the statements of each transaction.
 //!
 //! These files are compiled twice, for SQLite and for PostgreSQL. The differences come from the parent module: the
-//! connection, the backend type, the clock, the lock of the ledger, the probe of writes and bulk inserts. A function here is the body of one
-//! port method, run in a transaction of the mode that the port method names, or a part that several of them share.
+//! connection, the backend type, the clock, the condition of a transaction that has begun, the lock of the ledger, the
+//! probe of writes and bulk inserts. A function here is the body of one port method, run in a transaction of the mode that
+//! the port method names, or a part that several of them share.
 //!
 //! All transactions take locks in one order, so no two of them deadlock: the row of a session before the rows of its
 //! turn, several sessions in the order of their turns' ids, then the ledger's row, and last the windows of budgets in

@@ -43,8 +43,11 @@ pub(crate) enum Results<'q> {
     None,
     /// The number of affected rows.
     Affected(&'q mut usize),
-    Rows(Box<dyn FnMut(&run_statement::Row<'_>) -> QueryResult<()> + Send + 'q>),
+    Rows(AddRow<'q>),
 }
+
+/// Builds a value from a row and adds it to a list.
+type AddRow<'q> = Box<dyn FnMut(&run_statement::Row<'_>) -> QueryResult<()> + Send + 'q>;
 
 impl<'q> Sequence<'q> {
     /// Returns a sequence that can be sent with the BEGIN of its transaction, which saves a round trip. If BEGIN fails, each

@@ -12,6 +12,8 @@ use causerie_domain::sessions::{Session, SessionAction, SessionState};
 use causerie_domain::turns::{ContextReport, HistoryTrim, Turn, TurnStatus};
 use causerie_domain::usage::CostBasis;
 
+use serde_json::json;
+
 use super::forks::fork;
 use super::messages::everything;
 use super::{Ending, Running, START, Subject, text_part};
@@ -104,6 +106,30 @@ pub async fn the_history_has_a_maximum_size(subject: &Subject) -> Result<()> {
         let running = subject.run(begin.clone()).await?;
         let seqs: Vec<i64> = running.begun.history.iter().map(|view| view.message.seq).collect();
         assert_eq!(seqs, [3, 4, 5, 6]);
+    }
+    Ok(())
+}
+
+/// Checks texts around the size up to which a history is read at once.
+pub async fn texts_of_the_history_are_whole(subject: &Subject) -> Result<()> {
+    let limit = 100;
+    let at_once = MAX_HISTORY_BYTES / (3 * usize::try_from(limit)?);
+    for length in [at_once - 2, at_once - 1, at_once, at_once + 1, 2 * at_once] {
+        let id = subject.session().await?.id;
+        subject.exchange(id, "Hello", &"x".repeat(length)).await?;
+        let running = subject.start(id, "And?").await?;
+        let finish = FinishTurn {
+            reasoning_details: Some(json!(["y".repeat(length)])),
+            meta: MessageMeta { model: Some("z".repeat(length)), ..MessageMeta::default() },
+            ..subject.end(&running, &Ending::whole("Hi"))
+        };
+        subject.turns.finish_turn(finish).await?;
+        let begun =
+            subject.run(BeginTurn { max_history_messages: limit, ..subject.send(id, "next") }).await?;
+        let stored = subject.conversations.latest_messages(id, &Filter::Everything, 9).await?;
+        let expected = stored.iter().take(4).map(|view| view.message.clone().without_parts());
+        let read = begun.begun.history.into_iter().map(|view| view.message);
+        assert!(read.eq(expected), "{length}");
     }
     Ok(())
 }

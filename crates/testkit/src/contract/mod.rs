@@ -170,6 +170,7 @@ macro_rules! turns_contract {
                 a_repeated_begin_returns_the_same_result,
                 the_history_is_the_last_messages_in_order,
                 the_history_has_a_maximum_size,
+                texts_of_the_history_are_whole,
                 the_history_begins_at_the_last_cut,
                 files_take_no_room_of_the_history,
                 a_title_is_set_once,

@@ -14,7 +14,7 @@ pub(crate) struct Conn {
 }
 
 enum Inner {
-    Pooled(Object<AsyncPgConnection>),
+    Pooled(Box<Object<AsyncPgConnection>>),
     Own(Box<AsyncPgConnection>),
     /// Only while it is dropped.
     Closed,
@@ -35,7 +35,7 @@ enum Transaction {
 
 impl Conn {
     pub(super) fn pooled(inner: Object<AsyncPgConnection>) -> Self {
-        Conn { inner: Inner::Pooled(inner), transaction: Transaction::None }
+        Conn { inner: Inner::Pooled(Box::new(inner)), transaction: Transaction::None }
     }
 
     /// Wraps a connection that belongs to no pool.
@@ -97,7 +97,7 @@ impl Drop for Conn {
             Transaction::None | Transaction::Planned { .. } => {}
             Transaction::Begun | Transaction::Broken => {
                 if let Inner::Pooled(inner) = std::mem::replace(&mut self.inner, Inner::Closed) {
-                    drop(Object::take(inner));
+                    drop(Object::take(*inner));
                 }
             }
         }

@@ -74,6 +74,9 @@ struct StoredState {
     newest_position: Option<i64>,
 }
 
+/// A turn, its session, whether its cancellation was requested, and the position of its newest segment.
+type StateRow = (TurnId, SessionId, bool, Option<i64>);
+
 /// Locks the turns of a flush whose leases its owner holds, renews the leases, and returns the turns.
 async fn held(conn: &mut Conn, flush: &FlushTurns) -> Result<HashMap<TurnId, StoredState>, QueryError> {
     let ids: Vec<IdParam> = padded(flush.turns.iter().map(|turn| id_param(turn.turn_id)).collect());
@@ -88,7 +91,7 @@ async fn held(conn: &mut Conn, flush: &FlushTurns) -> Result<HashMap<TurnId, Sto
         .filter(turns::id.eq_any(ids.clone()))
         .select((turns::id, turns::session_id, turns::cancel_requested, newest))
         .cached();
-    let (mut held, mut rows): (_, Vec<(TurnId, SessionId, bool, Option<i64>)>) = (Vec::new(), Vec::new());
+    let (mut held, mut rows): (_, Vec<StateRow>) = (Vec::new(), Vec::new());
     let locks = lease::lock_all(Sequence::first(), &ids, flush.owner, flush.lease, &mut held);
     // A statement of its own: while the first one waits for a lock, another flush may add segments.
     locks.load(states, &mut rows).run(conn).await?;
