@@ -15,6 +15,7 @@ use crate::authorization::AccessCache;
 use crate::authorization::policy::Policy;
 use crate::completions::state::Completions;
 use crate::core::settings::Settings;
+use crate::models::calibration::Corrections;
 use crate::models::catalog::ModelCatalog;
 use crate::tools::definitions::Definitions;
 use crate::turn::flusher::Flusher;
@@ -48,6 +49,7 @@ pub(crate) struct RuntimeInner {
     /// Id of this instance, stored as the owner of its turns.
     pub(crate) instance: InstanceId,
     pub(crate) catalog: ModelCatalog,
+    pub(crate) corrections: Corrections,
     pub(crate) definitions: Definitions,
     pub(crate) running: Arc<RunningTurns>,
     pub(crate) completions: Completions,

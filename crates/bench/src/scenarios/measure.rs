@@ -112,8 +112,13 @@ impl<'a> Bench<'a> {
         /// Longer than the summaries of a million rows take.
         const PATIENCE: u32 = 300;
         const IDLE_PERCENT: f64 = 5.0;
+        /// Idle seconds in a row: a server that waits for a slow disk uses no processor.
+        const IDLE_SECONDS: u32 = 5;
+        let mut idle_seconds = 0;
         for _ in 0..PATIENCE {
-            if self.idle(Duration::from_secs(1))? < IDLE_PERCENT {
+            let is_idle = self.idle(Duration::from_secs(1))? < IDLE_PERCENT;
+            idle_seconds = if is_idle { idle_seconds + 1 } else { 0 };
+            if idle_seconds == IDLE_SECONDS {
                 return Ok(());
             }
         }

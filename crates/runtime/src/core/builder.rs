@@ -17,6 +17,7 @@ use crate::authorization::policy::Policy;
 use crate::completions::state::Completions;
 use crate::core::clock::{SystemClock, SystemIds};
 use crate::core::settings::Settings;
+use crate::models::calibration::Corrections;
 use crate::models::catalog::ModelCatalog;
 use crate::runtime::{Runtime, RuntimeInner};
 use crate::tools::definitions::Definitions;
@@ -157,6 +158,7 @@ impl RuntimeBuilder {
                 access: AccessCache::default(),
                 instance,
                 catalog: ModelCatalog::default(),
+                corrections: Corrections::default(),
                 definitions: Definitions::default(),
                 running,
                 flusher: Arc::new(flusher),

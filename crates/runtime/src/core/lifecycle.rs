@@ -92,6 +92,9 @@ impl Runtime {
                 );
             }
         }
+        if tokio::time::timeout(INTERRUPT_TIMEOUT, inner.store_corrections()).await.is_err() {
+            tracing::debug!("storing the token calibration timed out");
+        }
         inner.shutdown.cancel();
         inner.background_tasks.close();
         if tokio::time::timeout(INTERRUPT_TIMEOUT, inner.background_tasks.wait()).await.is_err() {

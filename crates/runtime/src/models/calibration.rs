@@ -1,8 +1,11 @@
 //! Calibration of token estimates: corrects the ratio of characters to tokens of a model with the reported token
 //! counts.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use causerie_domain::completion::{CompletionEnd, CompletionRequest, ContentPart};
-use causerie_domain::ports::Calibration;
+use causerie_domain::ports::{Calibration, StoreError};
 use causerie_usage::{CharsPerToken, TOKENS_PER_MESSAGE, text_weight};
 
 use crate::runtime::RuntimeInner;
@@ -54,39 +57,71 @@ impl Observation {
     }
 }
 
-/// Corrected ratio of a model that is used already and is not stored yet.
-#[derive(Debug)]
-pub(crate) struct Correction {
-    model: String,
-    /// Ratio before the correction; `None` if the model had none.
-    known: Option<u32>,
-    observed: Observation,
+/// Corrected ratios that are used already and not stored yet, by the id of their model.
+///
+/// Nearly every answer corrects the ratio of its model a little. Storing each correction would write one row for all turns
+/// of the model.
+#[derive(Debug, Default)]
+pub(crate) struct Corrections(Mutex<HashMap<String, Correction>>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Correction {
+    /// Ratio that the store had last; `None` if the model had none.
+    from: Option<u32>,
+    to: u32,
+}
+
+impl Corrections {
+    /// Adds a correction of a ratio. The store still has the ratio before the first one.
+    fn add(&self, model: &str, from: Option<u32>, to: u32) {
+        let mut corrections = self.lock();
+        match corrections.get_mut(model) {
+            Some(correction) => correction.to = to,
+            None => _ = corrections.insert(model.to_owned(), Correction { from, to }),
+        }
+    }
+
+    fn take(&self) -> HashMap<String, Correction> {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Correction>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl RuntimeInner {
-    /// Corrects the ratio of the model that answered, for all requests of this process that follow. Returns what is to
-    /// be stored; `None` if the correction is too small.
-    pub(crate) fn calibrate(&self, answered_by: &str, observed: Observation) -> Option<Correction> {
-        let model = self.catalog.get(answered_by)?;
+    /// Corrects the ratio of the model that answered, for all requests of this process that follow.
+    pub(crate) fn calibrate(&self, answered_by: &str, observed: Observation) {
+        let Some(model) = self.catalog.get(answered_by) else { return };
         let (id, known) = (&model.catalog.id, model.millichars_per_token);
-        self.catalog.set_ratio(id, observed.corrected(id, known)?);
-        Some(Correction { model: id.clone(), known, observed })
+        if let Some(corrected) = observed.corrected(id, known) {
+            self.catalog.set_ratio(id, corrected);
+            self.corrections.add(id, known, corrected);
+        }
     }
 
-    /// Stores a correction. It may be lost without harm, because another process has then stored an observed ratio.
-    pub(crate) async fn store_correction(&self, correction: Correction) {
-        let Correction { model, mut known, observed } = correction;
+    /// Stores the corrections since the last call. They may be lost without harm.
+    pub(crate) async fn store_corrections(&self) {
+        for (model, correction) in self.corrections.take() {
+            if let Err(error) = self.store_correction(&model, correction).await {
+                tracing::debug!(%error, %model, "storing the token calibration failed");
+            }
+        }
+    }
+
+    /// Stores a correction, or the middle between it and the one that another process has stored meanwhile.
+    async fn store_correction(&self, model: &str, correction: Correction) -> Result<(), StoreError> {
+        let Correction { mut from, mut to } = correction;
         for _ in 0..MAX_TRIES {
-            let Some(corrected) = observed.corrected(&model, known) else { return };
-            match self.models.calibrate(&model, known, corrected).await {
-                Ok(Calibration::Stored) => return self.catalog.set_ratio(&model, corrected),
-                Ok(Calibration::Changed(now)) => known = now,
-                Ok(Calibration::NoSuchModel) => return,
-                Err(error) => {
-                    tracing::debug!(%error, %model, "storing the token calibration failed");
-                    return;
+            match self.models.calibrate(model, from, to).await? {
+                Calibration::Stored | Calibration::NoSuchModel => return Ok(()),
+                Calibration::Changed(now) => {
+                    to = now.map_or(correction.to, |now| now.midpoint(correction.to));
+                    from = now;
                 }
             }
         }
+        Ok(())
     }
 }

@@ -19,8 +19,9 @@ const RELOAD_INTERVAL: Duration = Duration::from_secs(60);
 const MAX_LOGGED_REJECTIONS: usize = 20;
 
 impl RuntimeInner {
-    /// Loads the stored catalogue into memory.
+    /// Loads the stored catalogue into memory, after the corrections of its ratios are stored.
     pub(crate) async fn reload_catalog(&self) -> Result<(), StoreError> {
+        self.store_corrections().await;
         self.catalog.replace(self.models.models(&Filter::Everything).await?);
         Ok(())
     }

@@ -82,14 +82,12 @@ impl TurnRun {
         let finish = Box::new(self.finish_request(attempt, outcome, &form, &request));
         let answered_by = finish.meta.model.clone();
         let ending = self.store(finish).await;
-        // A client that has read the end finds the corrected ratio; the end does not wait until the ratio is stored.
-        let correction =
-            answered_by.zip(observed).and_then(|(model, seen)| self.inner.calibrate(&model, seen));
+        // A client that has read the end finds the corrected ratio.
+        if let Some((model, seen)) = answered_by.zip(observed) {
+            self.inner.calibrate(&model, seen);
+        }
         self.running.log.end(ending);
         drop(on_panic);
-        if let Some(correction) = correction {
-            self.inner.store_correction(correction).await;
-        }
     }
 
     /// Sends the request until an attempt succeeds or no retry is allowed. Leaves the last request in `request`, and its

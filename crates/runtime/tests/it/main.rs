@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
+mod calibration;
 mod catalog;
 mod completions;
 mod failures;

@@ -217,6 +217,16 @@ pub(crate) fn finish() -> Step {
     finish_with(Finish { reason: Some(FinishReason::Stop), native_reason: None, truncated: false })
 }
 
+/// Returns the end that [`finish`] returns, with another number of input tokens.
+pub(crate) fn finish_of(input: u64) -> Step {
+    let Step::Event(CompletionEvent::Ended(mut end)) = finish() else { unreachable!("the step is an end") };
+    end.usage = end.usage.map(|usage| {
+        let tokens = TokenCounts { input: Some(input), ..usage.tokens };
+        ReportedUsage { tokens, ..usage }
+    });
+    Step::Event(CompletionEvent::Ended(end))
+}
+
 /// Returns the end that [`finish`] returns, with another finish reason.
 pub(crate) fn finish_with(finish: Finish) -> Step {
     let tokens = TokenCounts { input: Some(10), output: Some(5), ..TokenCounts::default() };
