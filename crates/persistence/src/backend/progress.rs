@@ -115,6 +115,7 @@ impl Wait {
         if progress.instant(&progress.completed) > self.started {
             StoreError::overloaded()
         } else {
+            // A timeout: a health check whose write waits for its turn finds a busy store.
             StoreError::rolled_back(
                 "timeout: the store has completed no call while this one waited for its turn",
             )

@@ -198,14 +198,16 @@ impl History {
 
     /// Returns the messages in order, without parts and usage, up to [`MAX_HISTORY_BYTES`], and the number of all messages
     /// before the end of the range that are not superseded.
-    pub(super) async fn load(self, conn: &mut Conn) -> Result<(Vec<MessageView>, u64), QueryError> {
+    pub(super) async fn load(mut self, conn: &mut Conn) -> Result<(Vec<MessageView>, u64), QueryError> {
         let found: Vec<i64> = self.found.iter().map(|(_, size, _)| *size).collect();
-        let count = sizes::within(MAX_HISTORY_BYTES, &found);
         let has_attachments = self.found.iter().any(|(.., has_attachments)| *has_attachments);
-        let mut rows: Vec<MessageRow> = match found.iter().any(|size| *size > self.max_text()) {
-            true => earlier!(self).select(history_columns!()).limit(count).cached().load(conn).await?,
-            false => self.found.into_iter().map(|(row, ..)| row).collect(),
-        };
+        let mut rows: Vec<MessageRow> = self.found.drain(..).map(|(row, ..)| row).collect();
+        if found.iter().any(|size| *size > self.max_text()) {
+            // Not two of them at once.
+            drop(rows);
+            let count = sizes::within(MAX_HISTORY_BYTES, &found);
+            rows = earlier!(self).select(history_columns!()).limit(count).cached().load(conn).await?;
+        }
         rows.reverse();
         let range = self.range;
         let is_whole = range.from_seq <= 1 && found.len() < range.limit as usize && rows.len() == found.len();

@@ -71,7 +71,7 @@ impl TurnStore for SqlStore {
         };
         match finished {
             Err(TurnStoreError::Lost) => {
-                let ended = transact!(self, Snapshot, turns::ended_before(repeated))?;
+                let ended = transact!(self, PriorityWrite, turns::ended_before(repeated))?;
                 ended.ok_or(TurnStoreError::Lost)
             }
             finished => finished,

@@ -1,6 +1,6 @@
 //! The connection type of the queries, with the transaction of a job.
 
-use diesel::result::QueryResult;
+use diesel::result::{Error, QueryResult};
 use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 
@@ -56,8 +56,11 @@ impl Conn {
         let Conn { inner, transaction } = self;
         let inner = inner.get();
         let begun = async move {
-            let Transaction::Planned { begin } = transaction else { return Ok(()) };
-            let begin = std::mem::take(begin);
+            let begin = match transaction {
+                Transaction::Planned { begin } => std::mem::take(begin),
+                Transaction::None | Transaction::Begun => return Ok(()),
+                Transaction::Broken => return Err(Error::BrokenTransactionManager),
+            };
             // Whatever becomes of BEGIN: a rollback without a transaction is harmless.
             *transaction = Transaction::Begun;
             batch_execute(inner, &begin).await
@@ -79,7 +82,7 @@ impl Conn {
         match std::mem::replace(&mut self.transaction, Transaction::Broken) {
             Transaction::Begun => batch_execute(self.inner.get(), statement).await?,
             Transaction::None | Transaction::Planned { .. } => {}
-            Transaction::Broken => return Err(diesel::result::Error::BrokenTransactionManager),
+            Transaction::Broken => return Err(Error::BrokenTransactionManager),
         }
         self.transaction = Transaction::None;
         Ok(())

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use causerie_domain::Filter;
+use causerie_domain::ports::TurnLogQuery;
 use causerie_domain::turns::TurnStatus;
 use causerie_testkit::anyhow::{Context as _, Result};
 use causerie_testkit::contract::{Ending, Running, SqlSubject};
@@ -87,18 +88,28 @@ async fn a_begin_that_fails_leaves_everything_unchanged() -> Result<()> {
 
     let owner = begin_turn.lease.owner;
     let started = Running { begun, owner, usage: begin_turn.usage.id };
-    let turns = vec![started.text_at(0, "Hi")];
+    subject.flush(&started, started.text_at(0, "H")).await?;
+    let query = TurnLogQuery { turn_id: started.id(), position: 0, with_part: false };
+    let log = subject.turns.turn_log(query).await?.context("a log")?.segments;
+    assert_eq!(log.len(), 1);
+    let turns = vec![started.text_at(1, "i")];
     let flush = FlushTurns { owner, lease: Duration::from_secs(600), turns };
     conn.plan(failing());
     assert!(turns::flush(&mut conn, &flush).await.is_err());
     conn.roll_back().await?;
 
-    let finish = subject.end(&started, &Ending::whole("Hi"));
+    // The text does not count as SQL.
+    let text = r#"UPDATE "it"; DELETE FROM it; INSERT INTO it"#;
+    let finish = subject.end(&started, &Ending::whole(text));
     let parts = parts_text(&finish.parts)?;
-    let end = EndTurn { content: "Hi".to_owned(), parts, reasoning_details: None, finish };
+    let end = EndTurn { content: text.to_owned(), parts, reasoning_details: None, finish };
     conn.plan(failing());
     assert!(turns::finish(&mut conn, &end).await.is_err());
     conn.roll_back().await?;
+    conn.plan(failing());
+    assert!(turns::finish_large(&mut conn, &end).await.is_err());
+    conn.roll_back().await?;
+    assert_eq!(subject.turns.turn_log(query).await?.context("a log")?.segments, log);
     assert_eq!(subject.turns.running_turn(session.id).await?, running);
     let after = subject.conversations.latest_messages(session.id, &Filter::Everything, 9).await?;
     assert_eq!(after, messages);

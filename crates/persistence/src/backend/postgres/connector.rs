@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::AsyncPgConnection;
@@ -14,6 +15,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::tls::TlsSource;
 use crate::address::{AddressError, PostgresAddress, Roots, TlsMode};
+
+/// Time after which an idle connection sends a sign of life. The pool uses the connection first that was returned last, so
+/// others can be idle for long, and a firewall would forget them.
+const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// Opens connections to one database.
 #[derive(Debug, Clone)]
@@ -29,7 +34,11 @@ impl Connector {
     /// A file of certificates cannot be used.
     pub(crate) fn new(address: PostgresAddress) -> Result<Self, AddressError> {
         let tls = TlsSource::new(address.tls)?;
-        Ok(Connector { config: Arc::new(address.config), tls: Arc::new(tls) })
+        let mut config = address.config;
+        if config.get_keepalives_idle() == Config::new().get_keepalives_idle() {
+            config.keepalives_idle(KEEPALIVE);
+        }
+        Ok(Connector { config: Arc::new(config), tls: Arc::new(tls) })
     }
 
     /// Opens a connection. A task of the current tokio runtime drives it.

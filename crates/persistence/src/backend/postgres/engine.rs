@@ -152,7 +152,7 @@ impl fmt::Debug for Engine {
 #[derive(Debug, Clone, Copy)]
 struct Limits {
     statement_timeout: Duration,
-    /// Limit of the wait of a read without a transaction for a lock.
+    /// Limit of the wait of a statement of a read without a transaction for a lock.
     read_lock_timeout: Duration,
 }
 
@@ -162,8 +162,9 @@ const LARGE_FACTOR: u32 = 6;
 impl Limits {
     fn new(settings: &StoreSettings) -> Self {
         let statement_timeout = settings.statement_timeout;
-        // Three quarters of the time of a call, so that a call that got its connection soon needs no transaction.
-        let read_lock_timeout = (statement_timeout / 2).min(settings.wait_timeout * 3 / 4);
+        // A read has at most two statements. Together they wait for three quarters of the time of a call, so that a call
+        // that got its connection soon needs no transaction.
+        let read_lock_timeout = (statement_timeout / 2).min(settings.wait_timeout * 3 / 8);
         Limits { statement_timeout, read_lock_timeout }
     }
 

@@ -42,7 +42,8 @@ pub(crate) async fn with_tool(
     let (mut rows, mut tools): (Vec<SessionRow>, _) = (Vec::new(), Vec::new());
     let session = Sequence::default().load(visible!(*id, visible), &mut rows);
     tools::of_session(session, *id, &mut tools).run(conn).await?;
-    let (Some(row), Some(tool)) = (rows.pop(), tools.pop()) else { return Ok(None) };
+    let Some(row) = rows.pop() else { return Ok(None) };
+    let tool = tools.pop().ok_or_else(|| corrupt(format!("the tool of session {id} is missing")))?;
     let (tool, version) = tools::tool_of_pinned(tool)?;
     Ok(Some(SessionWithTool { session: Session::try_from(row)?, tool, version }))
 }

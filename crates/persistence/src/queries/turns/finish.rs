@@ -3,7 +3,7 @@
 use causerie_domain::TurnId;
 use causerie_domain::messages::MessageRole;
 use causerie_domain::ports::{FinishTurn, StoreError, TurnStoreError};
-use causerie_domain::turns::Turn;
+use causerie_domain::turns::{Turn, TurnStatus};
 use causerie_domain::usage::MessageUsage;
 use diesel::prelude::*;
 use diesel::query_builder::QueryFragment;
@@ -24,6 +24,10 @@ pub(crate) async fn finish_large(
     conn: &mut Conn,
     ended: &EndTurn,
 ) -> Result<(Turn, MessageUsage), TransactionError<TurnStoreError>> {
+    let turn = read::plain(conn, ended.finish.turn_id).await?;
+    if turn.is_none_or(|turn| turn.status != TurnStatus::Running) {
+        return Err(TransactionError::Refused(TurnStoreError::Lost));
+    }
     answer(ended).apply(conn).await?;
     reap::deletion_of_segments(ended.finish.turn_id).apply(conn).await?;
     end(conn, ended, Together::default()).await

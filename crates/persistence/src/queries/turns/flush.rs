@@ -21,7 +21,7 @@ use crate::types::{IdParam, SqlId, id_param};
 
 /// Renews the leases of turns and stores their changes. The statements that every turn needs are one for all turns.
 pub(crate) async fn flush(conn: &mut Conn, flush: &FlushTurns) -> Result<Vec<LeaseStatus>, QueryError> {
-    let states = held(conn, flush).await?;
+    let states = lock_and_renew(conn, flush).await?;
     let mut segments = Vec::new();
     let mut statuses = Vec::with_capacity(flush.turns.len());
     for turn in &flush.turns {
@@ -78,7 +78,10 @@ struct StoredState {
 type StateRow = (TurnId, SessionId, bool, Option<i64>);
 
 /// Locks the turns of a flush whose leases its owner holds, renews the leases, and returns the turns.
-async fn held(conn: &mut Conn, flush: &FlushTurns) -> Result<HashMap<TurnId, StoredState>, QueryError> {
+async fn lock_and_renew(
+    conn: &mut Conn,
+    flush: &FlushTurns,
+) -> Result<HashMap<TurnId, StoredState>, QueryError> {
     let ids: Vec<IdParam> = padded(flush.turns.iter().map(|turn| id_param(turn.turn_id)).collect());
     if ids.is_empty() {
         return Ok(HashMap::new());

@@ -38,6 +38,7 @@ pub(super) fn lock_all<'q>(
         .filter(turns::id.eq_any(turns.to_vec()))
         .filter(turns::owner.eq(id_param(owner)))
         .filter(sql_literals::Running)
+        .order(turns::id)
         .select((turns::id, is_due));
     sequence.load(Locked(query).cached(), held)
 }
