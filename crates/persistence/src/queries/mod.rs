@@ -33,14 +33,16 @@ pub(crate) mod users;
 
 mod filters;
 mod run;
-pub(super) mod sequence;
+mod sequence;
 mod sizes;
 mod sql_literals;
 pub(super) mod statement;
+pub(super) mod step;
 
 pub(super) use run::{Cached, RunQueryDsl, padded};
 pub(super) use sequence::{Sequence, Together};
 
+use super::row::Row;
 use super::run as run_statement;
 use super::{
     BEGUN, CLOCK, Conn, Db, LOCK_LEDGER_SQL, LOCK_SESSIONS, MESSAGE_GROUP, MESSAGE_USER, WRITE_PROBE_SQL,

@@ -10,7 +10,7 @@ use diesel::query_dsl::methods::LimitDsl;
 use diesel::result::{Error, QueryResult};
 
 use super::statement::Statement;
-use super::{Conn, Db, run_statement};
+use super::{Conn, Db, Row, run_statement};
 
 /// SQL type of the rows of a query.
 pub(super) type RowSql<Q, U> = <<Q as AsQuery>::SqlType as CompatibleType<U, Db>>::SqlType;
@@ -115,6 +115,6 @@ impl<T: LimitDsl> LimitDsl for Cached<T> {
 }
 
 /// Builds a value from a row.
-pub(super) fn build<ST, U: FromSqlRow<ST, Db>>(row: &run_statement::Row<'_>) -> QueryResult<U> {
+pub(super) fn build<ST, U: FromSqlRow<ST, Db>>(row: &Row<'_>) -> QueryResult<U> {
     U::build_from_row(row).map_err(Error::DeserializationError)
 }

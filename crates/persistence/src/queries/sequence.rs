@@ -7,7 +7,8 @@ use diesel::result::QueryResult;
 
 use super::run::{RowSql, build};
 use super::statement::Render;
-use super::{Conn, Db, run_statement};
+use super::step::{Results, Step};
+use super::{Conn, Db, Row, run_statement};
 
 /// Statements that change rows, and run together with a last one. No two of them change the same row or read what another
 /// one changes.
@@ -31,23 +32,6 @@ pub(crate) struct Sequence<'q> {
     steps: Vec<Step<'q>>,
     with_begin: bool,
 }
-
-/// A statement of a sequence.
-pub(crate) struct Step<'q> {
-    pub(crate) statement: Box<dyn Render + Send + 'q>,
-    pub(crate) results: Results<'q>,
-}
-
-/// Receiver of the results of a statement.
-pub(crate) enum Results<'q> {
-    None,
-    /// The number of affected rows.
-    Affected(&'q mut usize),
-    Rows(AddRow<'q>),
-}
-
-/// Builds a value from a row and adds it to a list.
-type AddRow<'q> = Box<dyn FnMut(&run_statement::Row<'_>) -> QueryResult<()> + Send + 'q>;
 
 impl<'q> Sequence<'q> {
     /// Returns a sequence that can be sent with the BEGIN of its transaction, which saves a round trip. If BEGIN fails, each
@@ -88,7 +72,7 @@ impl<'q> Sequence<'q> {
         Q: AsQuery<Query: QueryFragment<Db> + Send + 'q, SqlType: CompatibleType<U, Db>>,
         U: FromSqlRow<RowSql<Q, U>, Db> + Send + 'q,
     {
-        let add = move |row: &run_statement::Row<'_>| {
+        let add = move |row: &Row<'_>| {
             rows.push(build::<RowSql<Q, U>, U>(row)?);
             Ok(())
         };

@@ -1,13 +1,11 @@
 //! Calibration of token estimates: corrects the ratio of characters to tokens of a model with the reported token
 //! counts.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use causerie_domain::completion::{CompletionEnd, CompletionRequest, ContentPart};
 use causerie_domain::ports::{Calibration, StoreError};
 use causerie_usage::{CharsPerToken, TOKENS_PER_MESSAGE, text_weight};
 
+use super::corrections::Correction;
 use crate::runtime::RuntimeInner;
 
 /// Maximum number of tries to store a correction while other processes store theirs.
@@ -54,39 +52,6 @@ impl Observation {
         let after = before.after(self.weight, self.tokens).millichars();
         let is_small = after.abs_diff(before.millichars()) * MIN_CORRECTION_RECIPROCAL < before.millichars();
         (!is_small).then_some(after)
-    }
-}
-
-/// Corrected ratios that are used already and not stored yet, by the id of their model.
-///
-/// Nearly every answer corrects the ratio of its model a little. Storing each correction would write one row for all turns
-/// of the model.
-#[derive(Debug, Default)]
-pub(crate) struct Corrections(Mutex<HashMap<String, Correction>>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Correction {
-    /// Ratio that the store had last; `None` if the model had none.
-    from: Option<u32>,
-    to: u32,
-}
-
-impl Corrections {
-    /// Adds a correction of a ratio. The store still has the ratio before the first one.
-    fn add(&self, model: &str, from: Option<u32>, to: u32) {
-        let mut corrections = self.lock();
-        match corrections.get_mut(model) {
-            Some(correction) => correction.to = to,
-            None => _ = corrections.insert(model.to_owned(), Correction { from, to }),
-        }
-    }
-
-    fn take(&self) -> HashMap<String, Correction> {
-        std::mem::take(&mut *self.lock())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Correction>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod calibration;
 pub(crate) mod catalog;
+pub(crate) mod corrections;
 mod settings;
 mod sync;
 

@@ -8,6 +8,7 @@ mod connector;
 mod engine;
 mod job;
 mod queues;
+mod row;
 mod run;
 mod tls;
 

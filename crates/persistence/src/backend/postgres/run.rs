@@ -7,12 +7,10 @@ use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
 use futures_util::future::{BoxFuture, join, join_all};
 use futures_util::{FutureExt as _, TryFutureExt as _, TryStreamExt as _};
 
-use super::queries::sequence::{Results, Step};
 use super::queries::statement::{Render, Statement};
+use super::queries::step::{Results, Step};
+use super::row::Row;
 use super::{BEGUN, Conn, Db};
-
-/// A row of a result.
-pub(crate) type Row<'q> = <AsyncPgConnection as AsyncConnectionCore>::Row<'q, 'q>;
 
 /// Runs a statement.
 pub(crate) fn apply<'q>(conn: &'q mut Conn, statement: Statement<'q>) -> BoxFuture<'q, QueryResult<()>> {

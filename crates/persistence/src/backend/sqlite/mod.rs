@@ -12,6 +12,7 @@ mod engine;
 mod fairness_tests;
 mod job;
 mod queue;
+mod row;
 mod run;
 mod threads;
 

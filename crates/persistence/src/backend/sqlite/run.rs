@@ -8,16 +8,13 @@ use diesel::deserialize::FromSqlRow;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::result::{Error, QueryResult};
 use diesel::sql_types::BigInt;
-use diesel::sqlite::SqliteConnection;
 use futures_util::future::{Ready, ready};
 
 use super::Db;
 use super::conn::Conn;
-use super::queries::sequence::{Results, Step};
 use super::queries::statement::{Render, Statement};
-
-/// A row of a result.
-pub(crate) type Row<'q> = <SqliteConnection as LoadConnection>::Row<'q, 'q>;
+use super::queries::step::{Results, Step};
+use super::row::Row;
 
 /// Runs a statement.
 pub(crate) fn apply(conn: &mut Conn, statement: Statement<'_>) -> Ready<QueryResult<()>> {
